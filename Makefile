@@ -1,0 +1,42 @@
+# Everything a person types. Each target makes what it needs.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+
+.PHONY: serve install test check bench shape clean
+
+serve: .venv/.runtime ## Run the server on 127.0.0.1:8080, data in ./tallystick-data
+	$(BIN)/tallystick serve
+
+install: .venv/.runtime ## Create .venv and install the server in it
+
+test: .venv/.dev ## All tests, PostgreSQL and the published clients included
+	$(BIN)/python -m pytest
+
+check: .venv/.dev ## Format, lint, import rules, types, tests, built wheel
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+	$(BIN)/python tools/check_wheel.py
+
+bench: .venv/.dev ## Measure; needs wrk (Debian: apt-get install wrk)
+	$(BIN)/python benchmarks/counting.py
+
+shape: .venv/.dev ## Sizes of files and functions, to see what grows
+	$(BIN)/python tools/shape.py
+
+clean: ## Remove the environment; data stays
+	rm -rf .venv
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.runtime: .venv/bin/python pyproject.toml constraints.txt
+	$(PIP_INSTALL) --editable .
+	touch $@
+
+.venv/.dev: .venv/bin/python pyproject.toml constraints.txt
+	$(PIP_INSTALL) --editable '.[dev]'
+	touch $@ .venv/.runtime

@@ -1,0 +1,124 @@
+"""``tallystick serve``."""
+
+import asyncio
+import gc
+import os
+import resource
+import signal
+import socket
+import sys
+
+import structlog
+import uvloop
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.server.embed import Server
+
+from tallystick import __version__
+from tallystick.app import Application
+from tallystick.cli.data_directory import held_data_directory
+from tallystick.errors import AddressUnavailable
+from tallystick.logs import configure_logs
+from tallystick.settings import Listen, Settings
+
+BACKLOG = 4_096
+REQUESTS_AT_ONCE = 16_384
+HEADER_BUFFER = 65_536
+
+log = structlog.get_logger()
+
+
+def serve(settings: Settings = Settings()) -> None:
+    """Run the server.
+
+    SIGTERM and SIGINT finish what was accepted and stop; a second one stops at once, and still loses
+    nothing that was acknowledged.
+    """
+    configure_logs(settings.log_format)
+    _allow_many_connections()
+    with held_data_directory(settings.data):
+        uvloop.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    listen = free_address(settings.listen)
+    application = await Application.open(settings)
+    try:
+        server = Server(
+            application,
+            address=listen.host,
+            port=listen.port,
+            interface=Interfaces.ASGINL,
+            # Without TLS no browser speaks HTTP/2, and proxies speak HTTP/1.1 to their backends.
+            http=HTTPModes.http1,
+            http1_settings=HTTP1Settings(max_buffer_size=HEADER_BUFFER),
+            websockets=False,
+            backlog=BACKLOG,
+            backpressure=REQUESTS_AT_ONCE,
+            log_enabled=False,
+        )
+        _stop_on_signals(server)
+        _calm_garbage_collector()
+        _greet(settings, listen, application)
+        await server.serve()
+        log.info("stopping")
+    finally:
+        await application.close()
+    log.info("stopped")
+
+
+def free_address(listen: Listen) -> Listen:
+    """The address to listen on, with the port filled in.
+
+    granian binds with SO_REUSEPORT, under which a second server would take a share of the first one's
+    connections without an error: so the address is tried here first, exclusively.
+
+    Raises:
+        AddressUnavailable: it is taken, or not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((listen.host, listen.port))
+        except OSError as error:
+            msg = f"cannot listen on {listen}: {error.strerror}; choose another address with --listen"
+            raise AddressUnavailable(msg) from error
+        return Listen(listen.host, probe.getsockname()[1])
+
+
+def _stop_on_signals(server: Server) -> None:
+    loop = asyncio.get_running_loop()
+
+    def stop(number: int) -> None:
+        for name in (signal.SIGTERM, signal.SIGINT):
+            # Nothing acknowledged is lost: answers leave only after their commit.
+            loop.add_signal_handler(name, os._exit, 128 + name)
+        log.info("finishing what was accepted", signal=signal.Signals(number).name)
+        server.stop()  # type: ignore[no-untyped-call]  # granian has no annotation here
+
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop, name)
+
+
+def _calm_garbage_collector() -> None:
+    # What exists now lives as long as the process, and requests make few cycles.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
+def _allow_many_connections() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _greet(settings: Settings, listen: Listen, application: Application) -> None:
+    url = f"http://{listen}"
+    lines = (
+        f"Tallystick {__version__} at {url}",
+        f"  count     curl {url}/hit/example.com/visits",
+        f"  data      {application.ledger.database.describe()} (durability: {settings.durability})",
+    )
+    print(*lines, sep="\n", file=sys.stdout, flush=True)

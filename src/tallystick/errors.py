@@ -1,0 +1,80 @@
+"""Everything that can be refused or go wrong, as one tree.
+
+TallystickError
+├── StartRefused                 the program cannot start; one clear line, exit 1
+│   ├── InvalidSetting
+│   ├── AddressUnavailable
+│   ├── DataDirectoryUnusable
+│   ├── DatabaseUnreachable
+│   └── DatabaseSchemaRefused
+├── LedgerUnavailable            nothing was changed, or it is unknown that it was; never a success
+│   ├── LedgerBusy               the queue is full: try again
+│   ├── LedgerFull               the disk is full: try again later
+│   ├── LedgerFailed             the disk or the database failed
+│   └── LedgerClosed             the server is stopping
+└── InputRefused                 a person's input makes no sense; the message says what would
+"""
+
+
+class TallystickError(Exception):
+    """Base of all errors this program raises on purpose."""
+
+
+class StartRefused(TallystickError):
+    """The program cannot start; the message is the one line that is printed."""
+
+
+class InvalidSetting(StartRefused):
+    """A setting's value is not accepted; the message names the option and what it accepts."""
+
+
+class AddressUnavailable(StartRefused):
+    """The listen address is taken or not ours."""
+
+
+class DataDirectoryUnusable(StartRefused):
+    """The data directory cannot be written, or another server holds it."""
+
+
+class DatabaseUnreachable(StartRefused):
+    """The database does not answer."""
+
+
+class DatabaseSchemaRefused(StartRefused):
+    """The database was written by a newer program, or its migrations were altered."""
+
+
+class LedgerUnavailable(TallystickError):
+    """A change was not acknowledged.
+
+    Attributes:
+        retry_after: seconds after which trying again may help, or None.
+    """
+
+    retry_after: int | None = None
+
+
+class LedgerBusy(LedgerUnavailable):
+    """The writer's queue is full."""
+
+    retry_after = 1
+
+
+class LedgerFull(LedgerUnavailable):
+    """The disk is full."""
+
+    retry_after = 30
+
+
+class LedgerFailed(LedgerUnavailable):
+    """The disk or the database failed."""
+
+
+class LedgerClosed(LedgerUnavailable):
+    """The server is stopping."""
+
+    retry_after = 5
+
+
+class InputRefused(TallystickError):
+    """A person's input makes no sense; the message says what would."""

@@ -1,0 +1,6 @@
+"""Keeping numbers: SQLite or PostgreSQL behind one writer. See DESIGN.md."""
+
+from tallystick.ledger.database import Database, Session, Totals, open_database
+from tallystick.ledger.ledger import Ledger
+
+__all__ = ["Database", "Ledger", "Session", "Totals", "open_database"]

@@ -1,0 +1,123 @@
+"""What the ledger asks of a database, and which database a URL means.
+
+A ``Database`` opens ``Session``s; a session is one connection, used by one thread at a time, and is the
+``tx`` that blocking functions of ``(tx, ...)`` receive.
+"""
+
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from tallystick.errors import InvalidSetting
+from tallystick.model.counter import Counter
+from tallystick.model.key import Key
+
+Durability = Literal["full", "relaxed"]
+
+
+class Totals(Struct, frozen=True):
+    """What has been counted since the beginning (CountAPI's ``/stats``)."""
+
+    keys_created: int = 0
+    keys_updated: int = 0
+    requests: int = 0
+
+
+class CreationRaced(Exception):
+    """Another server created one of the batch's counters first; nothing was stored."""
+
+
+class Session(Protocol):
+    """One connection. Every method blocks; all but ``transaction`` and ``snapshot`` need one of them open.
+
+    Raises:
+        LedgerBusy, LedgerFull, LedgerFailed: as the database's errors are understood.
+    """
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """A writing transaction: durable when the block ends, undone when it raises."""
+
+    def savepoint(self) -> AbstractContextManager[None]:
+        """A part of the transaction that is undone alone when it raises."""
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """A reading transaction that sees one state of the database."""
+
+    def load(self, keys: Iterable[Key]) -> dict[Key, Counter]:
+        """The counters of a batch, held until the transaction ends. On PostgreSQL keys of one lane."""
+
+    def save(self, changed: Mapping[Key, Counter | None], known: Mapping[Key, Counter]) -> None:
+        """Store what a batch changed; None removes. ``known`` is what ``load`` returned.
+
+        Raises:
+            CreationRaced: another server created one of the counters since ``load``.
+        """
+
+    def find(self, keys: Iterable[Key]) -> dict[Key, Counter]:
+        """Read counters without holding them."""
+
+    def page(self, after: Key | None, max_rows: int) -> list[tuple[Key, Counter]]:
+        """The next counters in storage order, expired ones included."""
+
+    def listing(self, namespace: str | None, now: int, max_rows: int) -> list[tuple[Key, Counter]]:
+        """Living counters sorted by name."""
+
+    def size(self) -> int:
+        """How many counters are stored."""
+
+    def totals(self) -> Totals:
+        """What has been counted since the beginning."""
+
+    def add_totals(self, lane: int, added: Totals) -> None:
+        """Add what a batch did."""
+
+    def close(self) -> None:
+        """Close the connection; the last SQLite session folds the WAL into the database file."""
+
+
+class Database(Protocol):
+    """A database that holds a ledger."""
+
+    name: Literal["sqlite", "postgresql"]
+    lanes_alone: bool
+    """Whether a transaction may touch one lane only."""
+    writers: int
+    """How many connections write in parallel."""
+
+    def migrate(self) -> None:
+        """Bring the schema up to date.
+
+        Raises:
+            DatabaseUnreachable, DatabaseSchemaRefused
+        """
+
+    def session(self, *, writes: bool = False) -> Session:
+        """Open a connection."""
+
+    def describe(self) -> str:
+        """Where the data lies, for a person; never with a password."""
+
+
+def open_database(url: str | None, data: Path, durability: Durability = "full") -> Database:
+    """The database that a URL means; without a URL, SQLite in the data directory.
+
+    Raises:
+        InvalidSetting: the URL is of no kind we know.
+    """
+    # Each database's driver is imported only where that database is used.
+    if url is None:
+        from tallystick.ledger.sqlite import SqliteDatabase  # noqa: PLC0415
+
+        return SqliteDatabase(data / "ledger.sqlite3", durability)
+    if url.startswith(("postgresql://", "postgres://")):
+        from tallystick.ledger.postgresql import PostgresqlDatabase  # noqa: PLC0415
+
+        return PostgresqlDatabase(url, durability)
+    msg = (
+        "--database accepts a postgresql:// URL, for example postgresql://user@host/tallystick; "
+        "leave it out for SQLite in the data directory"
+    )
+    raise InvalidSetting(msg)

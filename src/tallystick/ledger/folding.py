@@ -1,0 +1,153 @@
+"""A batch of operations, folded over the counters it touches: one load, one save."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import TypeVar
+
+from msgspec import Struct
+
+from tallystick.errors import LedgerFailed
+from tallystick.ledger.database import CreationRaced, Database, Session, Totals
+from tallystick.model.counter import LIMITED, Add, Counter, Operation, Outcome, Set, apply, would_create
+from tallystick.model.key import Key, lane_of
+
+RACES = 20
+"""How often a batch is run again because other servers created its counters first."""
+
+Admit = Callable[[], bool]
+"""Asked before an operation creates a counter; False refuses the creation."""
+
+
+class Wanted(Struct, eq=False):
+    """An operation on a counter.
+
+    Attributes:
+        admit: asked once, and only when the operation is about to create its counter.
+    """
+
+    key: Key
+    operation: Operation
+    admit: Admit | None = None
+
+    @property
+    def lane(self) -> int:
+        """The lane of the operation's counter."""
+        return lane_of(self.key)
+
+
+class Folded(Struct):
+    """What a batch did.
+
+    Attributes:
+        outcomes: one for each operation, in order.
+        changed: whether any counter changed.
+        keys_created, keys_updated: what the batch adds to the totals; a creating hit adds to both.
+    """
+
+    outcomes: Sequence[Outcome] = ()
+    changed: bool = False
+    keys_created: int = 0
+    keys_updated: int = 0
+
+
+Item = TypeVar("Item", bound=Wanted)
+Result = TypeVar("Result")
+
+
+def transactions(batch: Sequence[Item], *, lanes_alone: bool) -> Iterable[Sequence[Item]]:
+    """What is committed together: everything, or on a database of lanes one lane's operations."""
+    if not lanes_alone:
+        return [batch] if batch else []
+    lanes: dict[int, list[Item]] = defaultdict(list)
+    for item in batch:
+        lanes[item.lane].append(item)
+    return lanes.values()
+
+
+def settle(attempt: Callable[[], Result]) -> Result:
+    """Run a transaction, and again while other servers create its counters first.
+
+    Raises:
+        LedgerFailed: they kept doing so.
+    """
+    for _ in range(RACES):
+        try:
+            return attempt()
+        except CreationRaced:
+            continue
+    msg = "other servers kept creating the same counters"
+    raise LedgerFailed(msg)
+
+
+def fold(session: Session, batch: Sequence[Wanted], now: int) -> Folded:
+    """Carry out one transaction's operations, inside it.
+
+    Raises:
+        CreationRaced: see ``settle``.
+    """
+    if not batch:
+        return Folded()
+    known = session.load([item.key for item in batch])
+    rows: dict[Key, Counter | None] = dict(known)
+    changed: dict[Key, Counter | None] = {}
+    outcomes: list[Outcome] = []
+    created = updated = 0
+    for item in batch:
+        key = item.key
+        before = rows.get(key)
+        if (before is None or before.expires <= now) and item.admit is not None and not _admitted(item, before, now):
+            outcomes.append(LIMITED)
+            continue
+        after, outcome = apply(before, item.operation, now)
+        outcomes.append(outcome)
+        if after is not before:
+            rows[key] = changed[key] = after
+            created += outcome.created
+            updated += type(item.operation) in _UPDATES
+    if changed:
+        session.save(changed, known)
+    return Folded(outcomes, bool(changed), created, updated)
+
+
+_UPDATES = frozenset({Add, Set})
+
+
+def _admitted(item: Wanted, before: Counter | None, now: int) -> bool:
+    if not would_create(before, item.operation, now):
+        return True
+    assert item.admit is not None
+    admitted = item.admit()
+    # The answer stands when the batch is run again, so that one creation is asked for once.
+    item.admit = _yes if admitted else _no
+    return admitted
+
+
+def _yes() -> bool:
+    return True
+
+
+def _no() -> bool:
+    return False
+
+
+def operate(database: Database, session: Session, batch: Sequence[Wanted], now: int) -> list[Outcome]:
+    """Carry out operations without a server: the command line's way through the same rules.
+
+    Returns:
+        The outcomes in order.
+    """
+    outcomes: dict[int, Outcome] = {}
+
+    def attempt(part: Sequence[Wanted]) -> Folded:
+        with session.transaction():
+            folded = fold(session, part, now)
+            if folded.changed:
+                lane = part[0].lane if database.lanes_alone else 0
+                session.add_totals(lane, Totals(folded.keys_created, folded.keys_updated))
+            return folded
+
+    for part in transactions(batch, lanes_alone=database.lanes_alone):
+        folded = settle(partial(attempt, part))
+        outcomes.update(zip(map(id, part), folded.outcomes, strict=True))
+    return [outcomes[id(item)] for item in batch]

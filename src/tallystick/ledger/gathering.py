@@ -1,0 +1,100 @@
+"""A thread that works in batches: while one is being worked on, the next gathers by itself. No timer."""
+
+import asyncio
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Generic, TypeVar
+
+from tallystick.errors import LedgerBusy, LedgerClosed
+
+Item = TypeVar("Item")
+
+
+class GatheringThread(Generic[Item]):
+    """Calls ``work`` on its own thread with what has gathered since the last call.
+
+    Promise: every item that ``submit`` accepted is given to ``work`` once, also when the thread is stopped.
+
+    Args:
+        name: the thread's name.
+        work: handles one batch; must not raise.
+        stop: called on the thread at its end.
+        idle: called when nothing gathered for ``idle_after`` seconds.
+        queue_limit: ``submit`` refuses beyond this many waiting items.
+        batch_limit: at most this many items a batch.
+    """
+
+    def __init__(  # noqa: PLR0913  # one value each, named by every caller
+        self,
+        name: str,
+        *,
+        work: Callable[[list[Item]], None],
+        stop: Callable[[], None],
+        idle: Callable[[], None] | None = None,
+        idle_after: float = 1.0,
+        queue_limit: int,
+        batch_limit: int,
+    ) -> None:
+        self._queue: SimpleQueue[Item | None] = SimpleQueue()
+        self._work, self._stop, self._idle = work, stop, idle
+        self._idle_after = idle_after if idle else None
+        self.queue_limit, self._batch_limit = queue_limit, batch_limit
+        self._closed = False
+        self._thread = Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def __len__(self) -> int:
+        """How many items wait."""
+        return self._queue.qsize()
+
+    def submit(self, item: Item) -> None:
+        """Hand in an item.
+
+        Raises:
+            LedgerBusy: the queue is full.
+            LedgerClosed: the thread is being stopped.
+        """
+        if self._closed:
+            msg = "the server is stopping"
+            raise LedgerClosed(msg)
+        if self._queue.qsize() >= self.queue_limit:
+            msg = "too many requests are waiting"
+            raise LedgerBusy(msg)
+        self._queue.put(item)
+
+    async def close(self) -> None:
+        """Work through everything accepted, then stop."""
+        # submit and close run on the same event loop, so nothing can be put behind the end mark.
+        if not self._closed:
+            self._closed = True
+            self._queue.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    def _run(self) -> None:
+        try:
+            while (batch := self._gather()) is not None:
+                if batch:
+                    self._work(batch)
+                elif self._idle:
+                    self._idle()
+        finally:
+            self._stop()
+
+    def _gather(self) -> list[Item] | None:
+        """The next batch; empty when idle, None at the end mark."""
+        queue = self._queue
+        try:
+            item = queue.get(timeout=self._idle_after)
+        except Empty:
+            return []
+        if item is None:
+            return None
+        batch = [item]
+        for _ in range(min(queue.qsize(), self._batch_limit - 1)):
+            item = queue.get_nowait()
+            if item is None:
+                queue.put(None)
+                break
+            batch.append(item)
+        return batch

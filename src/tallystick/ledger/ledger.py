@@ -1,0 +1,123 @@
+"""The ledger's doors: where the async world meets blocking storage."""
+
+import asyncio
+import time
+from asyncio import AbstractEventLoop, Future
+from collections.abc import Callable, Sequence
+from typing import Any, Self, TypeVar
+
+from tallystick.ledger.database import Database, Session
+from tallystick.ledger.folding import Admit
+from tallystick.ledger.measurements import Measurements
+from tallystick.ledger.reader import Find, Finder, Readers
+from tallystick.ledger.writer import Call, Count, Writer
+from tallystick.model.counter import Counter, Operation, Outcome
+from tallystick.model.key import Key, lane_of
+
+Result = TypeVar("Result")
+
+
+def milliseconds() -> int:
+    """The wall clock, Unix milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+class Ledger:
+    """Numbers, durably kept. Used from one event loop; open it with ``Ledger.open``.
+
+    Args:
+        database: where the numbers lie; its schema must be up to date (``Database.migrate``).
+        clock: Unix milliseconds.
+    """
+
+    def __init__(self, database: Database, loop: AbstractEventLoop, clock: Callable[[], int]) -> None:
+        self.database = database
+        self.clock = clock
+        self._loop = loop
+        self._writers = [Writer(database, loop, clock, number) for number in range(database.writers)]
+        # Looked up once: these are the hot lane.
+        self._submit = [writer.thread.submit for writer in self._writers]
+        self._finder = Finder(database, loop)
+        self._readers = Readers(database)
+
+    @classmethod
+    async def open(cls, database: Database, clock: Callable[[], int] = milliseconds) -> Self:
+        """Bring the schema up to date and start the writers.
+
+        Raises:
+            StartRefused: see ``Database.migrate``.
+        """
+        await asyncio.to_thread(database.migrate)
+        return cls(database, asyncio.get_running_loop(), clock)
+
+    def count(self, key: Key, operation: Operation, admit: Admit | None = None) -> "Future[Outcome]":
+        """Carry out one operation on a counter; durable when the future has a result.
+
+        Args:
+            admit: asked, on the writer's thread, before the operation creates its counter.
+
+        Raises:
+            LedgerBusy, LedgerClosed: at once; LedgerUnavailable: from the future.
+        """
+        future = self._loop.create_future()
+        submit = self._submit
+        number = 0 if len(submit) == 1 else lane_of(key) % len(submit)
+        submit[number](Count(key=key, operation=operation, admit=admit, future=future, submitted=time.perf_counter()))
+        return future
+
+    def find(self, key: Key) -> "Future[Counter | None]":
+        """Read one counter as it was last committed; expired ones too."""
+        future = self._loop.create_future()
+        self._finder.thread.submit(Find(key, future))
+        return future
+
+    async def read(self, function: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
+        """``function(session, *arguments)`` on a reader thread, on one snapshot."""
+        return await self._readers.read(function, *arguments)
+
+    async def write(self, function: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
+        """``function(session, *arguments)`` in the next batch; durable when it returns.
+
+        An exception of the function undoes its own changes only and is raised here.
+        """
+        result: Result = await self._write(self._writers[0], function, *arguments)
+        return result
+
+    def note_request(self) -> None:
+        """Count a request that reaches no batch; kept within a second (CountAPI's ``stats``)."""
+        self._writers[0].noted += 1
+
+    async def flush(self) -> None:
+        """Return when everything noted is kept and commits succeed."""
+        await asyncio.gather(*(self._write(writer, _nothing) for writer in self._writers))
+
+    async def close(self) -> None:
+        """Finish everything accepted and close; on SQLite the WAL is folded into the database file."""
+        await self._finder.thread.close()
+        await self._readers.close()
+        for writer in self._writers:
+            await writer.thread.close()
+
+    @property
+    def measurements(self) -> Sequence[Measurements]:
+        """What each writer observes of itself."""
+        return [writer.measurements for writer in self._writers]
+
+    @property
+    def waiting(self) -> int:
+        """How many writes wait for their batch."""
+        return sum(len(writer.thread) for writer in self._writers)
+
+    @property
+    def full(self) -> bool:
+        """Whether a writer refuses more."""
+        return any(len(writer.thread) >= writer.thread.queue_limit for writer in self._writers)
+
+    def _write(self, writer: Writer, function: Callable[..., Any], *arguments: Any) -> "Future[Any]":  # noqa: ANN401
+        future: Future[Any] = self._loop.create_future()
+        writer.thread.submit(Call(function, arguments, future))
+        return future
+
+
+def _nothing(_: Session) -> None:
+    """The empty write: what a batch commits besides is the point."""

@@ -1,0 +1,39 @@
+"""What the ledger observes of itself; read by the metrics page, written by one thread each."""
+
+from bisect import bisect_left
+
+SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
+
+
+class Histogram:
+    """Counts of observations by upper bound; the last count is what exceeds every bound."""
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.sum = 0.0
+
+    def observe(self, value: float) -> None:
+        """Count one observation."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.sum += value
+
+
+class Measurements:
+    """One writer's observations.
+
+    Attributes:
+        acknowledgement: seconds from handing an operation in to its commit.
+        batch_size: operations in one transaction.
+        commit: seconds of one whole transaction, its load, fold and save included.
+        failures: transactions that failed.
+        last_failed: whether the newest transaction failed.
+    """
+
+    def __init__(self) -> None:
+        self.acknowledgement = Histogram(SECONDS)
+        self.batch_size = Histogram(SIZES)
+        self.commit = Histogram(SECONDS)
+        self.failures = 0
+        self.last_failed = False

@@ -1,0 +1,84 @@
+"""Numbered schema migrations: one SQL file each, applied in order, each in one transaction with its record.
+
+Both databases have transactional DDL, so a kill between two migrations leaves whole steps only and the
+next start goes on. An applied migration must never be edited: its checksum is recorded and compared.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from hashlib import sha256
+from importlib.resources import files
+from typing import NamedTuple
+
+from tallystick.errors import DatabaseSchemaRefused
+
+
+class Migration(NamedTuple):
+    """One step of the schema."""
+
+    number: int
+    name: str
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        """Identifies the text of the step."""
+        return sha256(self.sql.encode()).hexdigest()
+
+
+class Applied(NamedTuple):
+    """One step that a database has taken."""
+
+    number: int
+    checksum: str
+
+
+def all_migrations(dialect: str) -> list[Migration]:
+    """The steps this program knows, in order."""
+    found = sorted(
+        (entry for entry in files(__package__).joinpath(dialect).iterdir() if entry.name.endswith(".sql")),
+        key=lambda entry: entry.name,
+    )
+    steps = [Migration(int(f.name[:4]), f.name.removesuffix(".sql"), f.read_text("utf-8")) for f in found]
+    numbers = [step.number for step in steps]
+    if numbers != list(range(1, len(steps) + 1)):
+        msg = f"the {dialect} migrations are not numbered 1, 2, 3, ...: {numbers}"
+        raise DatabaseSchemaRefused(msg)
+    return steps
+
+
+def outstanding(steps: list[Migration], applied: list[Applied]) -> list[Migration]:
+    """The steps that are still to be taken.
+
+    Raises:
+        DatabaseSchemaRefused: the database is newer than this program, or was migrated by another text.
+    """
+    if len(applied) > len(steps):
+        msg = (
+            f"the database has schema {len(applied)}, this program knows schema {len(steps)}: "
+            "it was written by a newer Tallystick; start that one, or restore a backup made before"
+        )
+        raise DatabaseSchemaRefused(msg)
+    for step, record in zip(steps, applied, strict=False):
+        if (step.number, step.checksum) != tuple(record):
+            msg = f"migration {step.name} was applied to this database with another text"
+            raise DatabaseSchemaRefused(msg)
+    return steps[len(applied) :]
+
+
+def migrate(
+    steps: list[Migration],
+    transaction: Callable[[], AbstractContextManager[None]],
+    read_applied: Callable[[], list[Applied]],
+    take: Callable[[Migration], None],
+) -> None:
+    """Take every outstanding step, each in a transaction of its own that also checks where we are.
+
+    Two servers may start at once: whoever waits in ``transaction`` finds the step already taken.
+    """
+    while True:
+        with transaction():
+            left = outstanding(steps, read_applied())
+            if not left:
+                return
+            take(left[0])

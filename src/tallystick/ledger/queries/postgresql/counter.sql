@@ -1,0 +1,80 @@
+-- name: load(lane, keys)
+-- Lock and read the known counters of one lane's batch. Locked in key order on every server, so that
+-- two batches can wait for each other in one direction only.
+SELECT counter.namespace, counter.key, counter.value, counter.lower, counter.upper,
+       counter.resettable, counter.created, counter.expires, counter.version
+FROM counter
+JOIN json_to_recordset(:keys::json) AS wanted (namespace text, key text)
+  ON counter.namespace = wanted.namespace AND counter.key = wanted.key
+WHERE counter.lane = :lane
+ORDER BY counter.namespace, counter.key
+FOR UPDATE OF counter;
+
+-- name: find(keys)
+-- Read counters of any lane without locking them.
+SELECT counter.namespace, counter.key, counter.value, counter.lower, counter.upper,
+       counter.resettable, counter.created, counter.expires, counter.version
+FROM json_to_recordset(:keys::json) AS wanted (lane smallint, namespace text, key text)
+JOIN counter ON counter.lane = wanted.lane
+  AND counter.namespace = wanted.namespace AND counter.key = wanted.key;
+
+-- name: save(lane, rows)$
+-- Store the changed counters of one lane's batch and answer how many were stored. Known rows are
+-- locked already. New rows never touch an existing one: a creation that lost a race stores one row
+-- less, and the batch is run again. (DO UPDATE would wait for a row lock here, and could deadlock.)
+WITH changed AS (
+    SELECT * FROM json_to_recordset(:rows::json) AS row (
+        known boolean, namespace text, key text, value bigint, lower bigint, upper bigint,
+        resettable boolean, created bigint, expires bigint, version bigint)
+), updated AS (
+    UPDATE counter SET
+        value = changed.value, lower = changed.lower, upper = changed.upper,
+        resettable = changed.resettable, created = changed.created,
+        expires = changed.expires, version = changed.version
+    FROM changed
+    WHERE changed.known AND counter.lane = :lane
+      AND counter.namespace = changed.namespace AND counter.key = changed.key
+    RETURNING 1
+), inserted AS (
+    INSERT INTO counter (lane, namespace, key, value, lower, upper, resettable, created, expires, version)
+    SELECT :lane, namespace, key, value, lower, upper, resettable, created, expires, version
+    FROM changed WHERE NOT known
+    ORDER BY namespace COLLATE "C", key COLLATE "C"
+    ON CONFLICT (lane, namespace, key) DO NOTHING
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM updated) + (SELECT count(*) FROM inserted);
+
+-- name: remove(lane, keys)!
+-- Remove the counters of a lane's batch that its operations deleted; they are locked already.
+DELETE FROM counter USING json_to_recordset(:keys::json) AS gone (namespace text, key text)
+WHERE counter.lane = :lane AND counter.namespace = gone.namespace AND counter.key = gone.key;
+
+-- name: page(lane, namespace, key, max_rows)
+-- The next counters in storage order after the given one: a range of the primary key, flat in cost.
+SELECT namespace, key, value, lower, upper, resettable, created, expires, version
+FROM counter
+WHERE (lane, namespace, key) > (:lane::smallint, :namespace::text, :key::text)
+ORDER BY lane, namespace, key
+LIMIT :max_rows;
+
+-- name: listing(namespace, now, max_rows)
+-- Living counters of one namespace, sorted for a person: one range of the primary key in each lane.
+SELECT namespace, key, value, lower, upper, resettable, created, expires, version
+FROM counter
+WHERE lane IN (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+  AND namespace = :namespace AND expires > :now
+ORDER BY key
+LIMIT :max_rows;
+
+-- name: listing_all(now, max_rows)
+-- Living counters sorted for a person. Reads every counter: for the command line only.
+SELECT namespace, key, value, lower, upper, resettable, created, expires, version
+FROM counter
+WHERE expires > :now
+ORDER BY namespace, key
+LIMIT :max_rows;
+
+-- name: size()$
+-- How many counters are stored, expired ones that the sweep has not met yet among them.
+SELECT count(*) FROM counter;

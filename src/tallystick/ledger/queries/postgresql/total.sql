@@ -1,0 +1,15 @@
+-- name: add_totals(lane, keys_created, keys_updated, requests)!
+-- Add what a batch did, in the batch's own transaction and last: who holds this row's lock waits
+-- for no other.
+INSERT INTO counting_total AS total (lane, keys_created, keys_updated, requests)
+VALUES (:lane, :keys_created, :keys_updated, :requests)
+ON CONFLICT (lane) DO UPDATE SET
+    keys_created = total.keys_created + excluded.keys_created,
+    keys_updated = total.keys_updated + excluded.keys_updated,
+    requests = total.requests + excluded.requests;
+
+-- name: totals()^
+-- What has been counted since the beginning.
+SELECT coalesce(sum(keys_created), 0)::bigint, coalesce(sum(keys_updated), 0)::bigint,
+       coalesce(sum(requests), 0)::bigint
+FROM counting_total;

@@ -1,0 +1,56 @@
+-- name: load(keys)$
+-- The counters of a batch, as one JSON array. One row crosses into Python: every row that SQLite
+-- hands over gives the GIL away and takes it back.
+SELECT json_group_array(json_array(
+    counter.namespace, counter.key, counter.value, counter.lower, counter.upper,
+    counter.resettable, counter.created, counter.expires, counter.version))
+FROM json_each(:keys) AS wanted
+CROSS JOIN counter
+WHERE counter.lane = wanted.value ->> 0
+  AND counter.namespace = wanted.value ->> 1
+  AND counter.key = wanted.value ->> 2;
+
+-- name: save(rows)!
+-- Store the changed counters of a batch, new ones and known ones alike.
+INSERT INTO counter (lane, namespace, key, value, lower, upper, resettable, created, expires, version)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4,
+       value ->> 5, value ->> 6, value ->> 7, value ->> 8, value ->> 9
+FROM json_each(:rows) WHERE true
+ON CONFLICT (lane, namespace, key) DO UPDATE SET
+    value = excluded.value, lower = excluded.lower, upper = excluded.upper,
+    resettable = excluded.resettable, created = excluded.created,
+    expires = excluded.expires, version = excluded.version;
+
+-- name: remove(keys)!
+-- Remove the counters of a batch that its operations deleted.
+DELETE FROM counter WHERE (lane, namespace, key) IN (
+    SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(:keys));
+
+-- name: page(lane, namespace, key, max_rows)
+-- The next counters in storage order after the given one: a range of the primary key, flat in cost.
+SELECT namespace, key, value, lower, upper, resettable, created, expires, version
+FROM counter
+WHERE (lane, namespace, key) > (:lane, :namespace, :key)
+ORDER BY lane, namespace, key
+LIMIT :max_rows;
+
+-- name: listing(namespace, now, max_rows)
+-- Living counters of one namespace, sorted for a person: one range of the primary key in each lane.
+SELECT namespace, key, value, lower, upper, resettable, created, expires, version
+FROM counter
+WHERE lane IN (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+  AND namespace = :namespace AND expires > :now
+ORDER BY key
+LIMIT :max_rows;
+
+-- name: listing_all(now, max_rows)
+-- Living counters sorted for a person. Reads every counter: for the command line only.
+SELECT namespace, key, value, lower, upper, resettable, created, expires, version
+FROM counter
+WHERE expires > :now
+ORDER BY namespace, key
+LIMIT :max_rows;
+
+-- name: size()$
+-- How many counters are stored, expired ones that the sweep has not met yet among them.
+SELECT count(*) FROM counter;

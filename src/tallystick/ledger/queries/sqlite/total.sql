@@ -1,0 +1,13 @@
+-- name: add_totals(lane, keys_created, keys_updated, requests)!
+-- Add what a batch did, in the batch's own transaction.
+INSERT INTO counting_total (lane, keys_created, keys_updated, requests)
+VALUES (:lane, :keys_created, :keys_updated, :requests)
+ON CONFLICT (lane) DO UPDATE SET
+    keys_created = keys_created + excluded.keys_created,
+    keys_updated = keys_updated + excluded.keys_updated,
+    requests = requests + excluded.requests;
+
+-- name: totals()^
+-- What has been counted since the beginning.
+SELECT coalesce(sum(keys_created), 0), coalesce(sum(keys_updated), 0), coalesce(sum(requests), 0)
+FROM counting_total;

@@ -1,0 +1,136 @@
+"""Reads. Single counters are looked up in batches like the writer's; everything else has its own threads."""
+
+import asyncio
+from asyncio import AbstractEventLoop, Future
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import local
+from typing import Any, TypeVar
+
+import structlog
+from msgspec import Struct
+
+from tallystick.errors import LedgerFailed, LedgerUnavailable, TallystickError
+from tallystick.ledger.database import Database, Session
+from tallystick.ledger.gathering import GatheringThread
+from tallystick.model.counter import Counter
+from tallystick.model.key import Key
+
+QUEUE_LIMIT = 20_000
+BATCH_LIMIT = 1_000
+THREADS = 2
+
+Result = TypeVar("Result")
+
+log = structlog.get_logger()
+
+
+class Find(Struct, eq=False):
+    """A counter that someone wants to see."""
+
+    key: Key
+    future: "Future[Counter | None]"
+
+
+class Finder:
+    """Looks counters up: what gathers while one look-up runs is the next one. Always reads what is committed."""
+
+    def __init__(self, database: Database, loop: AbstractEventLoop) -> None:
+        self._sessions, self._loop = _OneSession(database), loop
+        self.thread: GatheringThread[Find] = GatheringThread(
+            "ledger-finder",
+            work=self._work,
+            stop=self._sessions.drop,
+            queue_limit=QUEUE_LIMIT,
+            batch_limit=BATCH_LIMIT,
+        )
+
+    def _work(self, batch: list[Find]) -> None:
+        def find(session: Session) -> dict[Key, Counter]:
+            return session.find({item.key for item in batch})
+
+        found: dict[Key, Counter] | LedgerUnavailable
+        try:
+            found = self._sessions.read(find)
+        except LedgerUnavailable as error:
+            found = error
+        try:
+            self._loop.call_soon_threadsafe(_resolve, batch, found)
+        except RuntimeError:
+            # The loop is closed: the server was told to stop at once, and nobody is waiting any more.
+            return
+
+
+def _resolve(batch: Sequence[Find], found: dict[Key, Counter] | LedgerUnavailable) -> None:
+    for item in batch:
+        if item.future.done():
+            continue  # the client hung up
+        if isinstance(found, LedgerUnavailable):
+            item.future.set_exception(found)
+        else:
+            item.future.set_result(found.get(item.key))
+
+
+class Readers:
+    """A few threads with a connection each, for reads that may take a while."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._own = local()
+        self._all: list[_OneSession] = []
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="ledger-reader", initializer=self._start)
+
+    def _start(self) -> None:
+        self._own.session = _OneSession(self._database)
+        self._all.append(self._own.session)
+
+    async def read(self, function: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
+        """``function(session, *arguments)`` on one snapshot."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, self._read, function, arguments)
+
+    def _read(self, function: Callable[..., Result], arguments: tuple[Any, ...]) -> Result:
+        sessions: _OneSession = self._own.session
+        return sessions.read(lambda session: function(session, *arguments))
+
+    async def close(self) -> None:
+        """Finish what was asked, then close the connections."""
+        await asyncio.to_thread(self._pool.shutdown)
+        for session in self._all:
+            session.drop()
+
+
+class _OneSession:
+    """A connection that is opened when first needed and thrown away when it fails."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._session: Session | None = None
+
+    def read(self, function: Callable[[Session], Result]) -> Result:
+        try:
+            if self._session is None:
+                self._session = self._database.session()
+            with self._session.snapshot():
+                return function(self._session)
+        except LedgerUnavailable as error:
+            log.error("a read failed", reason=str(error))  # noqa: TRY400  # the reason says it all
+            self.drop()
+            raise
+        except TallystickError as error:
+            log.error("a read failed", reason=str(error))  # noqa: TRY400
+            self.drop()
+            raise LedgerFailed(str(error)) from error
+        except Exception as error:
+            log.exception("a read failed")
+            self.drop()
+            msg = f"a read failed: {error}"
+            raise LedgerFailed(msg) from error
+
+    def drop(self) -> None:
+        if self._session is not None:
+            session, self._session = self._session, None
+            try:
+                session.close()
+            except Exception as error:  # noqa: BLE001  # it is not used any more
+                log.warning("a connection could not be closed", reason=str(error))

@@ -1,0 +1,299 @@
+"""The ledger in one SQLite file, through apsw."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+import aiosql
+import apsw
+import msgspec
+
+from tallystick.errors import (
+    DatabaseSchemaRefused,
+    DatabaseUnreachable,
+    LedgerBusy,
+    LedgerFailed,
+    LedgerFull,
+    LedgerUnavailable,
+)
+from tallystick.ledger.database import Durability, Totals
+from tallystick.ledger.migrations import Applied, Migration, all_migrations, migrate
+from tallystick.model.counter import Counter
+from tallystick.model.key import Key, lane_of
+
+OLDEST_SAFE_SQLITE = (3, 51, 3)
+"""Up to 3.51.2 a WAL database can be corrupted when two connections write or checkpoint at once."""
+
+CACHED_ROWS = 20_000
+"""Counters that a writing session keeps between batches; about 8 MB when full."""
+
+BUSY_TIMEOUT_MS = 30_000
+CHECKPOINT_PAGES = 4_000
+
+_PRAGMAS = (
+    "journal_mode = wal",
+    f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
+    "cache_size = -32000",
+    "temp_store = memory",
+    "trusted_schema = off",
+)
+
+_encode = msgspec.json.Encoder().encode
+_decode_rows = msgspec.json.Decoder(list[tuple[str, str, int, int, int, int, int, int, int]]).decode
+_queries: Any = aiosql.from_path(
+    str(files("tallystick.ledger").joinpath("queries", "sqlite")),
+    "apsw",
+    kwargs_only=False,
+    mandatory_parameters=True,
+)
+
+
+class SqliteDatabase:
+    """A ledger in a file.
+
+    Args:
+        path: the database file; its directory must exist.
+        durability: ``full`` syncs the WAL in every commit, ``relaxed`` leaves that to the checkpoint.
+        vfs: name of a registered apsw VFS, for fault tests; None is the system's.
+    """
+
+    name: Literal["sqlite", "postgresql"] = "sqlite"
+    lanes_alone = False
+    writers = 1
+
+    def __init__(self, path: Path, durability: Durability = "full", vfs: str | None = None) -> None:
+        self.path = path
+        self.durability = durability
+        self.vfs = vfs
+
+    def describe(self) -> str:
+        """The path of the database file."""
+        return str(self.path)
+
+    def session(self, *, writes: bool = False) -> "SqliteSession":
+        """Open a connection.
+
+        Raises:
+            DatabaseUnreachable: the file cannot be opened, or is no database.
+        """
+        try:
+            return SqliteSession(self._connect(), keeps_rows=writes)
+        except apsw.Error as error:
+            msg = f"cannot open the database {self.path}: {error}"
+            raise DatabaseUnreachable(msg) from error
+
+    def _connect(self) -> apsw.Connection:
+        connection = apsw.Connection(str(self.path), vfs=self.vfs)
+        connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+        for pragma in _PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}").fetchall()
+        connection.execute(f"PRAGMA synchronous = {'full' if self.durability == 'full' else 'normal'}")
+        return connection
+
+    def migrate(self) -> None:
+        """Bring the schema up to date."""
+        if tuple(int(part) for part in apsw.sqlite_lib_version().split(".")) < OLDEST_SAFE_SQLITE:
+            wanted = ".".join(map(str, OLDEST_SAFE_SQLITE))
+            msg = f"SQLite {apsw.sqlite_lib_version()} can corrupt this database; apsw with {wanted} or newer is needed"
+            raise DatabaseSchemaRefused(msg)
+        session = self.session()
+        try:
+            migrate(all_migrations("sqlite"), session.transaction, session.applied, session.take)
+        except LedgerUnavailable as error:
+            msg = f"cannot prepare the database {self.path}: {error}"
+            raise DatabaseUnreachable(msg) from error
+        finally:
+            session.close()
+
+
+class SqliteSession:
+    """One connection to the file.
+
+    A session that ``keeps_rows`` remembers the counters it has written: with one writing process they
+    need not be read again. ``data_version`` tells when another process (the command line) wrote.
+    """
+
+    def __init__(self, connection: apsw.Connection, *, keeps_rows: bool = False) -> None:
+        self.connection = connection
+        self._keeps_rows = keeps_rows
+        self._rows: dict[Key, Counter | None] = {}
+        self._data_version = -1
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """A writing transaction: durable when the block ends, undone when it raises."""
+        try:
+            self._execute("BEGIN IMMEDIATE")
+            if self._keeps_rows:
+                self._forget_rows_of_others()
+            yield
+            self._execute("COMMIT")
+        except apsw.Error as error:
+            self._undo()
+            raise _understood(error) from error
+        except BaseException:
+            self._undo()
+            raise
+
+    def _forget_rows_of_others(self) -> None:
+        version = self.connection.pragma("data_version")
+        if version != self._data_version or len(self._rows) > CACHED_ROWS:
+            self._rows.clear()
+            self._data_version = version
+
+    def _undo(self) -> None:
+        self._rows.clear()
+        try:
+            if self.connection.in_transaction:
+                self._execute("ROLLBACK")
+        except apsw.Error:
+            # The connection is broken; the writer opens another one after any failure.
+            return
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """A part of the transaction that is undone alone when it raises."""
+        self._execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            # A full disk may already have undone the whole transaction.
+            if self.connection.in_transaction:
+                self._execute("ROLLBACK TO part")
+                self._execute("RELEASE part")
+            self._rows.clear()
+            raise
+        self._execute("RELEASE part")
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """A reading transaction that sees one state of the database."""
+        try:
+            self._execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._execute("ROLLBACK")
+        except apsw.Error as error:
+            raise _understood(error) from error
+
+    def load(self, keys: Iterable[Key]) -> dict[Key, Counter]:
+        """The counters of a batch."""
+        wanted = set(keys)
+        if not self._keeps_rows:
+            return self.find(wanted)
+        rows = self._rows
+        if missing := wanted.difference(rows):
+            rows.update(dict.fromkeys(missing))
+            rows.update(self.find(missing))
+        return {key: row for key in wanted if (row := rows[key]) is not None}
+
+    def save(self, changed: Mapping[Key, Counter | None], known: Mapping[Key, Counter]) -> None:  # noqa: ARG002
+        """Store what a batch changed; None removes."""
+        kept = [
+            (
+                lane_of(key),
+                *key,
+                counter.value,
+                counter.lower,
+                counter.upper,
+                int(counter.resettable),
+                counter.created,
+                counter.expires,
+                counter.version,
+            )
+            for key, counter in changed.items()
+            if counter is not None
+        ]
+        if kept:
+            _queries.save(self.connection, rows=_json(kept))
+        if len(kept) < len(changed):
+            gone = [(lane_of(key), *key) for key, counter in changed.items() if counter is None]
+            _queries.remove(self.connection, keys=_json(gone))
+        if self._keeps_rows:
+            self._rows.update(changed)
+
+    def find(self, keys: Iterable[Key]) -> dict[Key, Counter]:
+        """Read counters without holding them."""
+        found = _queries.load(self.connection, keys=_json([(lane_of(key), *key) for key in keys]))
+        return dict(map(_from_row, _decode_rows(found)))
+
+    def page(self, after: Key | None, max_rows: int) -> list[tuple[Key, Counter]]:
+        """The next counters in storage order, expired ones included."""
+        lane, key = (-1, Key("", "")) if after is None else (lane_of(after), after)
+        rows = _queries.page(self.connection, lane=lane, namespace=key.namespace, key=key.key, max_rows=max_rows)
+        return [_from_row(row) for row in rows]
+
+    def listing(self, namespace: str | None, now: int, max_rows: int) -> list[tuple[Key, Counter]]:
+        """Living counters sorted by name."""
+        if namespace is None:
+            rows = _queries.listing_all(self.connection, now=now, max_rows=max_rows)
+        else:
+            rows = _queries.listing(self.connection, namespace=namespace, now=now, max_rows=max_rows)
+        return [_from_row(row) for row in rows]
+
+    def size(self) -> int:
+        """How many counters are stored."""
+        return int(_queries.size(self.connection))
+
+    def totals(self) -> Totals:
+        """What has been counted since the beginning."""
+        return Totals(*_queries.totals(self.connection))
+
+    def add_totals(self, lane: int, added: Totals) -> None:
+        """Add what a batch did."""
+        _queries.add_totals(
+            self.connection,
+            lane=lane,
+            keys_created=added.keys_created,
+            keys_updated=added.keys_updated,
+            requests=added.requests,
+        )
+
+    def applied(self) -> list[Applied]:
+        """The migrations this database has taken."""
+        self._execute(
+            "CREATE TABLE IF NOT EXISTS migration (number INTEGER PRIMARY KEY, name TEXT NOT NULL,"
+            " checksum TEXT NOT NULL, applied TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP) STRICT"
+        )
+        rows = self.connection.execute("SELECT number, checksum FROM migration ORDER BY number")
+        return [Applied(int(str(number)), str(checksum)) for number, checksum in rows]
+
+    def take(self, step: Migration) -> None:
+        """Apply one migration and record it."""
+        self._execute(step.sql)
+        self.connection.execute(
+            "INSERT INTO migration (number, name, checksum) VALUES (?, ?, ?)",
+            (step.number, step.name, step.checksum),
+        )
+
+    def close(self) -> None:
+        """Close the connection; a writer folds the WAL into the database file first."""
+        if self._keeps_rows:
+            # Another process may be reading, or the disk fail: the WAL stays and is recovered at the next start.
+            with suppress(apsw.Error):
+                self.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        self.connection.close()
+
+    def _execute(self, sql: str) -> None:
+        self.connection.execute(sql)
+
+
+def _json(rows: Any) -> str:  # noqa: ANN401  # whatever msgspec encodes
+    return _encode(rows).decode()
+
+
+def _from_row(row: tuple[Any, ...]) -> tuple[Key, Counter]:
+    namespace, key, value, lower, upper, resettable, created, expires, version = row
+    return Key(namespace, key), Counter(value, lower, upper, bool(resettable), created, expires, version)
+
+
+def _understood(error: apsw.Error) -> LedgerUnavailable:
+    """What a database error means to whoever waits for the change."""
+    if isinstance(error, apsw.FullError):
+        return LedgerFull("the disk is full")
+    if isinstance(error, (apsw.BusyError, apsw.LockedError)):
+        return LedgerBusy("the database is locked by another program")
+    return LedgerFailed(f"the database failed: {error}")

@@ -1,0 +1,186 @@
+"""The one who writes.
+
+A writer is a thread that owns one writing connection. While a commit runs, the next batch gathers by
+itself. Each batch is one transaction (on PostgreSQL one a lane): the operations on counters are folded
+over the rows in memory by ``model.counter.apply``, then the other writes run, each in a savepoint.
+
+Promises:
+- A future gets a result only after the commit that holds its change: acknowledged means kept.
+- A failed transaction changes nothing, and every future in it gets the error.
+- What was accepted is worked through when the writer is closed.
+"""
+
+import time
+from asyncio import AbstractEventLoop, Future
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import structlog
+from msgspec import Struct
+
+from tallystick.errors import LedgerFailed, LedgerUnavailable, TallystickError
+from tallystick.ledger.database import Database, Session, Totals
+from tallystick.ledger.folding import Wanted, fold, settle, transactions
+from tallystick.ledger.gathering import GatheringThread
+from tallystick.ledger.measurements import Measurements
+from tallystick.model.counter import Outcome
+
+QUEUE_LIMIT = 20_000
+BATCH_LIMIT = 1_000
+log = structlog.get_logger()
+
+
+class Count(Wanted, eq=False, kw_only=True):
+    """An operation on a counter, waiting for its batch."""
+
+    future: "Future[Outcome]"
+    submitted: float
+
+
+class Call(Struct, eq=False):
+    """Any other write, waiting for its batch: ``function(session, *arguments)``."""
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    future: "Future[Any]"
+
+
+class Writer:
+    """One writing connection and its thread.
+
+    Args:
+        database: opens the connection.
+        loop: where the futures live.
+        clock: Unix milliseconds; read once a batch.
+        number: which of the database's writers this is; also the lane of totals that belong to no lane.
+    """
+
+    def __init__(self, database: Database, loop: AbstractEventLoop, clock: Callable[[], int], number: int) -> None:
+        self._database, self._loop, self._clock, self._lane = database, loop, clock, number
+        self._session: Session | None = None
+        self.measurements = Measurements()
+        self.noted = 0
+        """Requests that reached no batch; raised by the event loop only."""
+        self._noted_saved = 0
+        self._unsaved_requests = 0
+        """Requests whose batch changed nothing, or failed."""
+        self.thread: GatheringThread[Count | Call] = GatheringThread(
+            f"ledger-writer-{number}",
+            work=self._work,
+            stop=self._stop,
+            idle=self._save_requests,
+            queue_limit=QUEUE_LIMIT,
+            batch_limit=BATCH_LIMIT,
+        )
+
+    def _work(self, batch: list[Count | Call]) -> None:
+        self.measurements.batch_size.observe(len(batch))
+        counts = [item for item in batch if type(item) is Count]
+        for part in transactions(counts, lanes_alone=self._database.lanes_alone):
+            self._finish(part, self._attempt(part, []))
+        if len(counts) < len(batch):
+            calls = [item for item in batch if type(item) is Call]
+            self._finish(calls, self._attempt([], calls))
+
+    def _attempt(self, counts: Sequence[Count], calls: Sequence[Call]) -> Sequence[object]:
+        """One transaction; its results, or its error once for each item."""
+        started = time.perf_counter()
+        try:
+            results = settle(lambda: self._commit(counts, calls))
+        except Exception as error:  # noqa: BLE001  # the writer lives on whatever happens
+            self._failed(error)
+            self._unsaved_requests += len(counts)
+            unavailable = error if isinstance(error, LedgerUnavailable) else LedgerFailed(f"the writer failed: {error}")
+            return [unavailable] * (len(counts) + len(calls))
+        self._succeeded(started, counts)
+        return results
+
+    def _commit(self, counts: Sequence[Count], calls: Sequence[Call]) -> Sequence[object]:
+        if self._session is None:
+            self._session = self._open_session()
+        session, noted = self._session, self.noted
+        lane = counts[0].lane if counts and self._database.lanes_alone else self._lane
+        with session.transaction():
+            folded = fold(session, counts, self._clock())
+            results = [*folded.outcomes, *(_call(session, call) for call in calls)]
+            # A batch that changed nothing needs no sync: its requests are kept with a later one.
+            unsaved = self._unsaved_requests + len(counts)
+            saves = folded.changed or not counts
+            if saves:
+                requests = unsaved + noted - self._noted_saved
+                session.add_totals(lane, Totals(folded.keys_created, folded.keys_updated, requests))
+        self._unsaved_requests = 0 if saves else unsaved
+        if saves:
+            self._noted_saved = noted
+        return results
+
+    def _open_session(self) -> Session:
+        try:
+            return self._database.session(writes=True)
+        except TallystickError as error:
+            raise LedgerFailed(str(error)) from error
+
+    def _failed(self, error: Exception) -> None:
+        if not self.measurements.last_failed:
+            log.error("a commit failed", reason=str(error), exc_info=not isinstance(error, LedgerUnavailable))
+        self.measurements.failures += 1
+        self.measurements.last_failed = True
+        # A connection that failed may be in any state; the next batch opens another one.
+        self._close_session()
+
+    def _succeeded(self, started: float, counts: Sequence[Count]) -> None:
+        finished = time.perf_counter()
+        if self.measurements.last_failed:
+            self.measurements.last_failed = False
+            log.info("commits succeed again")
+        self.measurements.commit.observe(finished - started)
+        observe = self.measurements.acknowledgement.observe
+        for item in counts:
+            observe(finished - item.submitted)
+
+    def _save_requests(self) -> None:
+        """When idle: keep the requests that no batch has kept (at most a second's, CountAPI's ``stats``)."""
+        if self._unsaved_requests or self.noted > self._noted_saved:
+            self._attempt([], [])
+
+    def _stop(self) -> None:
+        self._save_requests()
+        self._close_session()
+
+    def _close_session(self) -> None:
+        if self._session is not None:
+            session, self._session = self._session, None
+            try:
+                session.close()
+            except Exception as error:  # noqa: BLE001  # it is not used any more
+                log.warning("a connection could not be closed", reason=str(error))
+
+    def _finish(self, items: Sequence[Count | Call], results: Sequence[object]) -> None:
+        try:
+            self._loop.call_soon_threadsafe(_resolve, items, results)
+        except RuntimeError:
+            # The loop is closed: the server was told to stop at once, and nobody is waiting any more.
+            return
+
+
+def _resolve(items: Sequence[Count | Call], results: Sequence[object]) -> None:
+    """On the event loop: answer a whole transaction's requests in one hop."""
+    for item, result in zip(items, results, strict=True):
+        future: Future[Any] = item.future
+        if future.done():
+            continue  # the client hung up
+        if isinstance(result, BaseException):
+            future.set_exception(result)
+        else:
+            future.set_result(result)
+
+
+def _call(session: Session, call: Call) -> object:
+    """Run one write in its savepoint; its own error refuses only itself."""
+    try:
+        with session.savepoint():
+            return call.function(session, *call.arguments)
+    except LedgerUnavailable:
+        raise
+    except Exception as error:  # noqa: BLE001  # handed to whoever asked
+        return error

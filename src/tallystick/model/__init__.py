@@ -1,0 +1,1 @@
+"""Nouns: frozen values and pure rules. No await, no SQL, no HTTP, no clock."""

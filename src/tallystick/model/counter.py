@@ -1,0 +1,223 @@
+"""What a counter is, and every rule by which it changes.
+
+``apply`` is a pure function: the ledger folds a batch of operations with it, the command line uses it,
+and the tests use it as the oracle. Times are Unix milliseconds and are handed in.
+"""
+
+from enum import Enum
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+INT64_MIN = -(2**63)
+INT64_MAX = 2**63 - 1
+
+LIFETIME_MS = 15_770_000_000
+"""How long a public counter lives after its last change (CountAPI contract, 1.4)."""
+
+
+class Counter(Struct, frozen=True, gc=False):
+    """A number with an identity, bounds and a version.
+
+    Attributes:
+        value: signed 64-bit.
+        lower: the least amount one ``Add`` may carry, at most 0.
+        upper: the greatest amount one ``Add`` may carry, at least 0.
+        resettable: whether ``Set`` is allowed.
+        created: Unix milliseconds.
+        expires: Unix milliseconds; from then on the counter does not exist.
+        version: rises by one with every change, from 1.
+    """
+
+    value: int
+    lower: int
+    upper: int
+    resettable: bool
+    created: int
+    expires: int
+    version: int
+
+
+class Add(Struct, frozen=True, gc=False):
+    """Add ``amount``; with ``creates``, make a missing counter first (bounds 0..1, no reset)."""
+
+    amount: int
+    creates: bool = False
+
+
+class Set(Struct, frozen=True, gc=False):
+    """Replace the value. ``forced`` is the operator's right to do so on any counter."""
+
+    value: int
+    forced: bool = False
+
+
+class Create(Struct, frozen=True, gc=False):
+    """Make a counter that does not exist yet."""
+
+    value: int = 0
+    lower: int = -1
+    upper: int = 1
+    resettable: bool = False
+
+
+class Put(Struct, frozen=True, gc=False):
+    """Store a counter as it was exported; ``replaces`` decides about one that exists."""
+
+    counter: Counter
+    replaces: bool = False
+
+
+class Delete(Struct, frozen=True, gc=False):
+    """Remove a counter; with ``only_expired``, only one whose lifetime is over (the sweep)."""
+
+    only_expired: bool = False
+
+
+Operation = Add | Set | Create | Put | Delete
+
+HIT = Add(1, creates=True)
+
+
+class Reason(Enum):
+    """Why an operation was not carried out."""
+
+    MISSING = "missing"
+    EXISTS = "exists"
+    OUT_OF_BOUNDS = "out of bounds"
+    NOT_RESETTABLE = "not resettable"
+    OUT_OF_RANGE = "out of range"
+    CREATION_LIMITED = "creation limited"
+
+
+class Outcome(Struct, frozen=True, gc=False):
+    """What one operation did.
+
+    Attributes:
+        value: the value afterwards; None when there is no counter.
+        old_value: the value before; None when there was no counter.
+        refused: None on success.
+        created: whether the operation made the counter.
+    """
+
+    value: int | None
+    old_value: int | None
+    refused: Reason | None = None
+    created: bool = False
+
+
+LIMITED = Outcome(None, None, Reason.CREATION_LIMITED)
+_MISSING = Outcome(None, None, Reason.MISSING)
+_FRESH_HIT = Counter(0, 0, 1, resettable=False, created=0, expires=0, version=0)
+
+
+def alive(counter: Counter | None, now: int) -> Counter | None:
+    """The counter, or None when its lifetime is over."""
+    return None if counter is None or counter.expires <= now else counter
+
+
+def would_create(counter: Counter | None, operation: Operation, now: int) -> bool:
+    """Whether the operation would make a counter here and now."""
+    if counter is not None and counter.expires > now:
+        return False
+    return type(operation) is Create or (type(operation) is Add and operation.creates)
+
+
+def apply(counter: Counter | None, operation: Operation, now: int) -> tuple[Counter | None, Outcome]:
+    """Carry out one operation.
+
+    Returns:
+        The counter afterwards (the same object when nothing changed) and what happened.
+        None afterwards means: no such counter.
+    """
+    kind = type(operation)
+    if kind is Add:
+        return _add(counter, operation, now)  # type: ignore[arg-type]  # narrowed by kind: hot path
+    if isinstance(operation, Put):
+        return _put(counter, operation, now)
+    if isinstance(operation, Delete):
+        return _delete(counter, operation, now)
+    live = alive(counter, now)
+    if isinstance(operation, Create):
+        return _create(counter, live, operation, now)
+    assert isinstance(operation, Set)
+    return _set(counter, live, operation, now)
+
+
+def _add(counter: Counter | None, operation: Add, now: int) -> tuple[Counter | None, Outcome]:
+    amount = operation.amount
+    before: Counter | None = counter
+    created = False
+    if before is None or before.expires <= now:
+        if not operation.creates:
+            return counter, _MISSING
+        before = _FRESH_HIT
+        created = True
+    old = before.value
+    if not before.lower <= amount <= before.upper:
+        return counter, Outcome(old, old, Reason.OUT_OF_BOUNDS)
+    value = old + amount
+    if not INT64_MIN <= value <= INT64_MAX:
+        return counter, Outcome(old, old, Reason.OUT_OF_RANGE)
+    after = Counter(
+        value,
+        before.lower,
+        before.upper,
+        before.resettable,
+        now if created else before.created,
+        now + LIFETIME_MS,
+        before.version + 1,
+    )
+    return after, Outcome(value, None if created else old, None, created)
+
+
+def _set(counter: Counter | None, live: Counter | None, operation: Set, now: int) -> tuple[Counter | None, Outcome]:
+    if live is None:
+        return counter, _MISSING
+    if not (live.resettable or operation.forced):
+        return live, Outcome(live.value, live.value, Reason.NOT_RESETTABLE)
+    if not INT64_MIN <= operation.value <= INT64_MAX:
+        return live, Outcome(live.value, live.value, Reason.OUT_OF_RANGE)
+    after = replace(live, value=operation.value, expires=now + LIFETIME_MS, version=live.version + 1)
+    return after, Outcome(after.value, live.value)
+
+
+def _create(
+    counter: Counter | None, live: Counter | None, operation: Create, now: int
+) -> tuple[Counter | None, Outcome]:
+    if live is not None:
+        return live, Outcome(live.value, live.value, Reason.EXISTS)
+    if not _in_range(operation.value, operation.lower, operation.upper):
+        return counter, Outcome(None, None, Reason.OUT_OF_RANGE)
+    after = Counter(
+        operation.value, operation.lower, operation.upper, operation.resettable, now, now + LIFETIME_MS, version=1
+    )
+    return after, Outcome(after.value, None, None, created=True)
+
+
+def _put(counter: Counter | None, operation: Put, now: int) -> tuple[Counter | None, Outcome]:
+    live = alive(counter, now)
+    if live is not None and not operation.replaces:
+        return live, Outcome(live.value, live.value, Reason.EXISTS)
+    imported = operation.counter
+    if not _in_range(imported.value, imported.lower, imported.upper):
+        return counter, Outcome(None, None, Reason.OUT_OF_RANGE)
+    # Versions only rise, so that whoever has seen one never takes an older state for newer.
+    version = imported.version if live is None else max(imported.version, live.version + 1)
+    after = replace(imported, version=version)
+    return after, Outcome(after.value, live.value if live else None, None, created=live is None)
+
+
+def _delete(counter: Counter | None, operation: Delete, now: int) -> tuple[Counter | None, Outcome]:
+    live = alive(counter, now)
+    if operation.only_expired:
+        if counter is None or live is not None:
+            return counter, _MISSING
+        return None, Outcome(None, counter.value)
+    if live is None:
+        return counter, _MISSING
+    return None, Outcome(None, live.value)
+
+
+def _in_range(value: int, lower: int, upper: int) -> bool:
+    return INT64_MIN <= value <= INT64_MAX and INT64_MIN <= lower <= 0 <= upper <= INT64_MAX

@@ -1,0 +1,1 @@
+"""Verbs: what can be done, independent of who asks by which contract."""

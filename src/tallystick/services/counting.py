@@ -1,0 +1,74 @@
+"""Counting: what can be done with public counters."""
+
+from asyncio import Future
+
+from tallystick.ledger import Ledger, Session, Totals
+from tallystick.ledger.folding import Admit, Wanted, fold, transactions
+from tallystick.model.counter import Add, Counter, Create, Delete, Outcome, Set, alive
+from tallystick.model.key import Key
+
+SWEPT_AT_ONCE = 2_000
+"""Counters that one step of the sweep looks at: a range of the primary key, a few milliseconds."""
+
+
+class Counting:
+    """The verbs of public counters."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._swept: Key | None = None
+
+    def add(self, key: Key, operation: Add, admit: Admit | None = None) -> "Future[Outcome]":
+        """Add an amount; ``admit`` is asked before a counter is created."""
+        return self._ledger.count(key, operation, admit)
+
+    def set(self, key: Key, value: int) -> "Future[Outcome]":
+        """Replace the value of a resettable counter."""
+        return self._ledger.count(key, Set(value))
+
+    def create(self, key: Key, operation: Create, admit: Admit | None = None) -> "Future[Outcome]":
+        """Make a counter."""
+        return self._ledger.count(key, operation, admit)
+
+    async def get(self, key: Key) -> Counter | None:
+        """The counter as it was last committed, or None."""
+        self._ledger.note_request()
+        return alive(await self._ledger.find(key), self._ledger.clock())
+
+    def note_request(self) -> None:
+        """Count a request that neither changes nor reads a counter."""
+        self._ledger.note_request()
+
+    async def totals(self) -> Totals:
+        """What has been counted since the beginning, this request included."""
+        self._ledger.note_request()
+        await self._ledger.flush()
+        return await self._ledger.read(_totals)
+
+    def now(self) -> int:
+        """Unix milliseconds."""
+        return self._ledger.clock()
+
+    async def sweep(self) -> int:
+        """Remove expired counters among the next ones in storage order; answers how many.
+
+        Called again and again it walks through all counters and starts over. Its cost does not depend
+        on how many there are.
+        """
+        page = await self._ledger.read(_page, self._swept)
+        self._swept = page[-1][0] if len(page) == SWEPT_AT_ONCE else None
+        now = self._ledger.clock()
+        expired = [Wanted(key, Delete(only_expired=True)) for key, counter in page if alive(counter, now) is None]
+        removed = 0
+        for lane in transactions(expired, lanes_alone=True):
+            folded = await self._ledger.write(fold, lane, now)
+            removed += sum(outcome.refused is None for outcome in folded.outcomes)
+        return removed
+
+
+def _totals(session: Session) -> Totals:
+    return session.totals()
+
+
+def _page(session: Session, after: Key | None) -> list[tuple[Key, Counter]]:
+    return session.page(after, SWEPT_AT_ONCE)

@@ -1,0 +1,1 @@
+"""Ways in: one folder a published contract. None knows another."""

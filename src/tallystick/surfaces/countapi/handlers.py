@@ -1,0 +1,156 @@
+"""What each endpoint does: decode, one call, encode.
+
+A request that must not count (HEAD, prefetch) is answered with what is there, by the same handlers.
+"""
+
+from uuid import uuid4
+
+from msgspec import Struct
+
+from tallystick import __version__
+from tallystick.errors import InputRefused
+from tallystick.ledger.folding import Admit
+from tallystick.model.counter import HIT, Add, Create, Outcome, Reason
+from tallystick.model.key import DEFAULT_NAMESPACE, Key
+from tallystick.services.counting import Counting
+from tallystick.surfaces.countapi import wire
+from tallystick.surfaces.countapi.errors import MALFORMED_NAME
+from tallystick.surfaces.countapi.wire import Answer
+
+STATUS = {
+    None: 200,
+    Reason.MISSING: 404,
+    Reason.EXISTS: 409,
+    Reason.OUT_OF_BOUNDS: 403,
+    Reason.NOT_RESETTABLE: 403,
+}
+
+
+class Request(Struct):
+    """One request, as handlers see it.
+
+    Attributes:
+        key: what it is about; the default key for ``create`` and ``stats``.
+        path: the key as ``X-Path`` tells it.
+        counts: False when nothing may change.
+        admit: asked before the request creates a counter; None admits everyone.
+        headers: of the request, as ASGI gives them.
+    """
+
+    key: Key
+    path: bytes
+    parameters: dict[str, str]
+    counts: bool
+    admit: Admit | None
+    headers: list[tuple[bytes, bytes]]
+
+    @property
+    def page(self) -> wire.Page:
+        """The calling page, for the reserved words."""
+        return wire.Page(self.headers, self.parameters.get("page"))
+
+
+async def get(counting: Counting, request: Request) -> Answer:
+    """The value."""
+    counter = await counting.get(request.key)
+    if counter is None:
+        return Answer(404, wire.value_body(None), request.path)
+    return Answer(200, wire.value_body(counter.value), request.path)
+
+
+async def info(counting: Counting, request: Request) -> Answer:
+    """Everything about a counter."""
+    counter = await counting.get(request.key)
+    body = wire.info_body(request.key, counter, counting.now())
+    return Answer(404 if counter is None else 200, body, request.path)
+
+
+async def hit(counting: Counting, request: Request) -> Answer:
+    """Add 1; a missing counter is made."""
+    return await _add(counting, request, HIT)
+
+
+async def update(counting: Counting, request: Request) -> Answer:
+    """Add an amount within the counter's bounds; never makes a counter."""
+    amount = wire.integer(request.parameters, "amount")
+    if amount is None:
+        msg = "amount is missing"
+        raise InputRefused(msg)
+    return await _add(counting, request, Add(amount))
+
+
+async def _add(counting: Counting, request: Request, operation: Add) -> Answer:
+    if not request.counts:
+        return await get(counting, request)
+    outcome = await counting.add(request.key, operation, request.admit)
+    if outcome.refused in STATUS:
+        return Answer(STATUS[outcome.refused], wire.value_body(outcome.value), request.path)
+    return _refused(outcome, request.path)
+
+
+async def set_(counting: Counting, request: Request) -> Answer:
+    """Replace the value, where ``enable_reset`` allows it."""
+    value = wire.integer_64(request.parameters, "value")
+    if value is None:
+        msg = "value is missing"
+        raise InputRefused(msg)
+    if not request.counts:
+        counter = await counting.get(request.key)
+        present = None if counter is None else counter.value
+        return Answer(404 if counter is None else 200, wire.set_body(present, present), request.path)
+    outcome = await counting.set(request.key, value)
+    return Answer(STATUS[outcome.refused], wire.set_body(outcome.old_value, outcome.value), request.path)
+
+
+async def create(counting: Counting, request: Request) -> Answer:
+    """Make a counter with bounds of its own; a missing ``key`` is a new UUID."""
+    parameters = request.parameters
+    operation = _creation(parameters)
+    named = parameters.get("key") or str(uuid4())
+    key = wire.key_of(parameters.get("namespace") or DEFAULT_NAMESPACE, named, request.page)
+    if key is None:
+        raise InputRefused(MALFORMED_NAME)
+    path = str(key).encode()
+    if not request.counts:
+        status = 404 if await counting.get(key) is None else 409
+        return Answer(status, wire.create_body(None, None), path)
+    outcome = await counting.create(key, operation, request.admit)
+    if outcome.refused is None:
+        return Answer(200, wire.create_body(key, outcome.value), path)
+    if outcome.refused is Reason.EXISTS:
+        return Answer(409, wire.create_body(None, None), path)
+    return _refused(outcome, path)
+
+
+def _creation(parameters: dict[str, str]) -> Create:
+    default = Create()
+    value = wire.integer_64(parameters, "value")
+    lower = wire.integer_64(parameters, "update_lowerbound")
+    upper = wire.integer_64(parameters, "update_upperbound")
+    if lower is not None and lower > 0:
+        msg = "update_lowerbound must be negative"
+        raise InputRefused(msg)
+    if upper is not None and upper < 0:
+        msg = "update_upperbound must be positive"
+        raise InputRefused(msg)
+    return Create(
+        value=default.value if value is None else value,
+        lower=default.lower if lower is None else lower,
+        upper=default.upper if upper is None else upper,
+        resettable=wire.flag(parameters, "enable_reset"),
+    )
+
+
+async def stats(counting: Counting, request: Request) -> Answer:  # noqa: ARG001  # every handler is called alike
+    """What this surface has counted since the beginning."""
+    totals = await counting.totals()
+    return Answer(200, wire.stats_body(totals.keys_created, totals.keys_updated, totals.requests, __version__))
+
+
+def _refused(outcome: Outcome, path: bytes) -> Answer:
+    """Refusals that the original service never documented."""
+    if outcome.refused is Reason.CREATION_LIMITED:
+        body = wire.error_body("Too many new keys from your address. Try again in a second.")
+        return Answer(429, body, path, headers=((b"retry-after", b"1"),))
+    assert outcome.refused is Reason.OUT_OF_RANGE
+    return Answer(400, wire.error_body("The value would leave the signed 64-bit range. It is unchanged."), path)

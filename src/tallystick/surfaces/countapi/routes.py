@@ -1,0 +1,195 @@
+"""Every URL of this surface, and the one way in and out of it.
+
+Plain ASGI: this is the hot path. What repeats from request to request (paths) is parsed once.
+"""
+
+from collections.abc import Awaitable, Callable
+from functools import lru_cache, partial
+from typing import NamedTuple
+
+import structlog
+
+from tallystick.errors import InputRefused, LedgerUnavailable
+from tallystick.model.key import DEFAULT_NAMESPACE, Key
+from tallystick.services.counting import Counting
+from tallystick.surfaces.countapi import errors, handlers, wire
+from tallystick.surfaces.countapi.handlers import Request
+from tallystick.surfaces.countapi.wire import Answer
+from tallystick.web.asgi import Receive, Scope, Send
+from tallystick.web.rate_limit import CreationLimit
+from tallystick.web.traffic import Traffic
+
+Handler = Callable[[Counting, Request], Awaitable[Answer]]
+
+KEYED: dict[str, Handler] = {
+    # GET /{verb}/{key}  and  GET /{verb}/{namespace}/{key}, each with or without a slash at the end
+    "get": handlers.get,
+    "set": handlers.set_,
+    "update": handlers.update,
+    "hit": handlers.hit,
+    "info": handlers.info,
+}
+PLAIN: dict[str, Handler] = {
+    # GET /{verb}, with or without a slash at the end
+    "create": handlers.create,
+    "stats": handlers.stats,
+}
+SEGMENTS = frozenset({*KEYED, *PLAIN})
+
+SURFACE = "countapi"
+PATHS_REMEMBERED = 16_384
+LONGEST_QUERY = 8_192
+LONGEST_PATH = 512
+
+log = structlog.get_logger()
+
+_NO_KEY = Key(DEFAULT_NAMESPACE, "")
+_COMMON = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", b"X-Path, Retry-After"),
+)
+_JSON = (*_COMMON, (b"content-type", b"application/json; charset=utf-8"), (b"cache-control", b"no-store"))
+_SCRIPT = (
+    *_COMMON,
+    (b"content-type", b"text/javascript; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+)
+_GIF = (*_COMMON, (b"content-type", b"image/gif"), (b"cache-control", b"no-store, no-cache, max-age=0"))
+_PREFLIGHT = (
+    *_COMMON,
+    (b"access-control-allow-methods", b"GET, HEAD, POST, OPTIONS"),
+    (b"access-control-allow-headers", b"*"),
+    (b"access-control-max-age", b"86400"),
+    (b"allow", b"GET, HEAD, POST, OPTIONS"),
+    (b"cache-control", b"no-store"),
+)
+_PREFETCH_HEADERS = frozenset({b"sec-purpose", b"purpose", b"x-purpose", b"x-moz"})
+
+
+class Target(NamedTuple):
+    """What a path means.
+
+    Attributes:
+        key: None when it depends on the calling page, or is illegal.
+        names: namespace and key as written.
+    """
+
+    handler: Handler
+    key: Key | None
+    path: bytes
+    names: tuple[str | None, str] | None
+
+
+@lru_cache(PATHS_REMEMBERED)
+def target_of(path: str) -> Target | None:
+    """What a path means; None when it is no endpoint."""
+    verb, *parts = path.removeprefix("/").split("/")
+    if parts and parts[-1] == "":
+        parts.pop()
+    if verb in PLAIN and not parts:
+        return Target(PLAIN[verb], _NO_KEY, b"", None)
+    if verb not in KEYED or len(parts) not in {1, 2}:
+        return None
+    names = (parts[0] if len(parts) > 1 else None, parts[-1])
+    key = wire.key_of(*names)
+    return Target(KEYED[verb], key, str(key).encode() if key else b"", names)
+
+
+class CountApi:
+    """The surface as an ASGI application; also answers paths that nobody claims (JSON 404)."""
+
+    def __init__(
+        self, counting: Counting, traffic: Traffic, creations: CreationLimit | None, *, count_prefetch: bool = False
+    ) -> None:
+        self._counting, self._traffic, self._creations = counting, traffic, creations
+        self._count_prefetch = count_prefetch
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  # no body is read
+        """Answer one request."""
+        raw_query = scope["query_string"]
+        if raw_query or scope["method"] == "OPTIONS":
+            status, headers, body = await self._dressed(scope, raw_query)
+        else:
+            answer = await self._answer(scope, {})
+            status, headers, body = answer.status, _headers(_JSON, answer), answer.body
+        self._traffic.answers[SURFACE, status] += 1
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _dressed(self, scope: Scope, raw_query: bytes) -> tuple[int, wire.Headers, bytes]:
+        """The answer as JSON, as JSONP (``?callback=``: never fails at HTTP level) or as an image (``?img``)."""
+        if scope["method"] == "OPTIONS":
+            self._counting.note_request()
+            return 204, _PREFLIGHT, b""
+        if len(raw_query) > LONGEST_QUERY:
+            self._counting.note_request()
+            return 414, _headers(_JSON, errors.TOO_LONG), errors.TOO_LONG.body
+        parameters = wire.query(raw_query)
+        try:
+            callback = wire.callback_name(parameters)
+        except InputRefused as error:
+            self._counting.note_request()
+            answer = errors.bad_request(error)
+            return answer.status, _headers(_JSON, answer), answer.body
+        answer = await self._answer(scope, parameters)
+        if "img" in parameters:
+            return answer.status, _headers(_GIF, answer), wire.PIXEL
+        if callback is not None:
+            return 200, _headers(_SCRIPT, answer), wire.jsonp_body(callback, answer)
+        return answer.status, _headers(_JSON, answer), answer.body
+
+    async def _answer(self, scope: Scope, parameters: dict[str, str]) -> Answer:
+        path, method = scope["path"], scope["method"]
+        # Remembering paths is only bounded if each of them is.
+        target = target_of(path) if len(path) <= LONGEST_PATH else None
+        if target is None:
+            return errors.NOT_FOUND
+        if method not in _METHODS:
+            self._counting.note_request()
+            return errors.METHOD_NOT_ALLOWED
+        try:
+            request = self._request(scope, target, parameters)
+            return await target.handler(self._counting, request)
+        except InputRefused as error:
+            self._counting.note_request()
+            self._traffic.refused(SURFACE, "bad request")
+            return errors.bad_request(error)
+        except LedgerUnavailable as error:
+            self._traffic.refused(SURFACE, type(error).__name__)
+            return errors.unavailable(error)
+        except Exception:
+            log.exception("a request failed", surface=SURFACE)
+            return errors.INTERNAL
+
+    def _request(self, scope: Scope, target: Target, parameters: dict[str, str]) -> Request:
+        headers = scope["headers"]
+        counts = scope["method"] != "HEAD" and (self._count_prefetch or not _is_prefetch(headers))
+        admit = None if self._creations is None else partial(self._creations.admit, scope)
+        key, path = target.key, target.path
+        if key is None:
+            key = _named_by_page(target, headers, parameters)
+            path = str(key).encode()
+        return Request(key, path, parameters, counts, admit, headers)
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST"})
+
+
+def _headers(dress: wire.Headers, answer: Answer) -> wire.Headers:
+    if answer.path is not None:
+        dress = (*dress, (b"x-path", answer.path))
+    return (*dress, *answer.headers) if answer.headers else dress
+
+
+def _is_prefetch(headers: list[tuple[bytes, bytes]]) -> bool:
+    return any(name in _PREFETCH_HEADERS and value.lower().startswith(b"prefetch") for name, value in headers)
+
+
+def _named_by_page(target: Target, headers: list[tuple[bytes, bytes]], parameters: dict[str, str]) -> Key:
+    names = target.names
+    assert names is not None
+    key = wire.key_of(*names, wire.Page(headers, parameters.get("page")))
+    if key is None:
+        raise InputRefused(errors.MALFORMED_NAME)
+    return key

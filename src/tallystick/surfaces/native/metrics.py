@@ -1,0 +1,82 @@
+"""What Prometheus reads. Labels are fixed sets (surface, status, reason), never a key or an address."""
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from tallystick import __version__
+from tallystick.ledger import Ledger
+from tallystick.ledger.measurements import Histogram
+from tallystick.web.traffic import Traffic
+
+
+class TallystickCollector(Collector):
+    """Turns what the server has counted of itself into metric families, when asked."""
+
+    def __init__(self, ledger: Ledger, traffic: Traffic) -> None:
+        self._ledger, self._traffic = ledger, traffic
+
+    def collect(self) -> Iterator[Metric]:
+        """Every family."""
+        yield from self._requests()
+        yield from self._writing()
+        version = GaugeMetricFamily("tallystick_info", "What runs here.", labels=["version", "database"])
+        version.add_metric([__version__, self._ledger.database.name], 1)
+        yield version
+
+    def _requests(self) -> Iterator[Metric]:
+        answers = CounterMetricFamily(
+            "tallystick_requests", "Answers sent, by surface and status.", labels=["surface", "status"]
+        )
+        for (surface, status), count in self._traffic.answers.items():
+            answers.add_metric([surface, str(status)], count)
+        yield answers
+        refusals = CounterMetricFamily(
+            "tallystick_refusals", "Requests refused, by surface and reason.", labels=["surface", "reason"]
+        )
+        for (surface, reason), count in self._traffic.refusals.items():
+            refusals.add_metric([surface, reason], count)
+        yield refusals
+
+    def _writing(self) -> Iterator[Metric]:
+        writers = self._ledger.measurements
+        yield _histogram(
+            "tallystick_acknowledgement_seconds",
+            "From handing a count in to its durable commit.",
+            [writer.acknowledgement for writer in writers],
+        )
+        yield _histogram(
+            "tallystick_batch_size", "Writes that one batch holds.", [writer.batch_size for writer in writers]
+        )
+        yield _histogram(
+            "tallystick_commit_seconds",
+            "One transaction: load, fold, save and sync.",
+            [writer.commit for writer in writers],
+        )
+        failures = CounterMetricFamily("tallystick_commit_failures", "Transactions that failed.")
+        failures.add_metric([], sum(writer.failures for writer in writers))
+        yield failures
+        queue = GaugeMetricFamily("tallystick_queue_length", "Writes that wait for their batch.")
+        queue.add_metric([], self._ledger.waiting)
+        yield queue
+
+
+def metrics_registry(ledger: Ledger, traffic: Traffic) -> CollectorRegistry:
+    """A registry of this server alone: process-wide state would mix several servers of one test run."""
+    registry = CollectorRegistry()
+    registry.register(TallystickCollector(ledger, traffic))
+    return registry
+
+
+def _histogram(name: str, text: str, histograms: list[Histogram]) -> HistogramMetricFamily:
+    bounds = histograms[0].bounds
+    counts = [sum(column) for column in zip(*(histogram.counts for histogram in histograms), strict=True)]
+    running, buckets = 0, []
+    for bound, count in zip((*bounds, float("inf")), counts, strict=True):
+        running += count
+        buckets.append(("+Inf" if bound == float("inf") else str(bound), running))
+    family = HistogramMetricFamily(name, text)
+    family.add_metric([], buckets, sum_value=sum(histogram.sum for histogram in histograms))
+    return family

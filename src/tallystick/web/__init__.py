@@ -1,0 +1,1 @@
+"""The kit that surfaces share: client addresses, rate limits, CORS, traffic counts."""

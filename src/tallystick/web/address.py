@@ -1,0 +1,69 @@
+"""Who sent a request. Addresses stay in memory; none is ever stored or logged."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any
+
+Network = IPv4Network | IPv6Network
+
+
+class ClientAddresses:
+    """Finds the client behind trusted proxies.
+
+    Args:
+        trusted: networks whose ``X-Forwarded-For`` is believed; from any other peer the header is ignored.
+    """
+
+    def __init__(self, trusted: Iterable[Network] = ()) -> None:
+        self._trusted = tuple(trusted)
+
+    def of(self, scope: Mapping[str, Any]) -> IPv4Address | IPv6Address | None:
+        """The client's address; None when the server does not know the peer.
+
+        The rightmost address that is not one of our proxies: everything left of it the client may have
+        written itself.
+        """
+        peer = scope.get("client")
+        address = _parse(peer[0]) if peer else None
+        if not self._trusted or not self._is_trusted(address):
+            return address
+        for hop in reversed(_forwarded_for(scope["headers"])):
+            parsed = _parse(hop)
+            if parsed is None:
+                return address
+            address = parsed
+            if not self._is_trusted(address):
+                return address
+        return address
+
+    def _is_trusted(self, address: IPv4Address | IPv6Address | None) -> bool:
+        return address is not None and any(address in network for network in self._trusted)
+
+
+def rate_limit_name(address: IPv4Address | IPv6Address | None) -> str:
+    """What a limit per address counts by: an IPv4 address, or an IPv6 network of 64 bits (one customer)."""
+    if address is None:
+        return "unknown"
+    if isinstance(address, IPv6Address):
+        return str(ip_network((address, 64), strict=False))
+    return str(address)
+
+
+def _forwarded_for(headers: Sequence[tuple[bytes, bytes]]) -> list[str]:
+    values = [value.decode("latin-1") for name, value in headers if name == b"x-forwarded-for"]
+    return [hop.strip() for hop in ",".join(values).split(",") if hop.strip()]
+
+
+def _parse(text: str) -> IPv4Address | IPv6Address | None:
+    """An address as proxies write it: bare, with a port, in brackets, IPv4 inside IPv6."""
+    if text.startswith("["):
+        text = text[1:].split("]", 1)[0]
+    elif text.count(":") == 1:
+        text = text.split(":", 1)[0]
+    try:
+        address = ip_address(text.split("%", 1)[0])
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        return address.ipv4_mapped
+    return address

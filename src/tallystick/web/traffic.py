@@ -1,0 +1,19 @@
+"""How much was answered, by surface and status."""
+
+from collections import Counter
+
+
+class Traffic:
+    """Counts answers; raised on the event loop, read by the metrics page."""
+
+    def __init__(self) -> None:
+        self.answers: Counter[tuple[str, int]] = Counter()
+        self.refusals: Counter[tuple[str, str]] = Counter()
+
+    def answered(self, surface: str, status: int) -> None:
+        """Count one answer."""
+        self.answers[surface, status] += 1
+
+    def refused(self, surface: str, reason: str) -> None:
+        """Count one refusal; reasons are a fixed set of names, never a key or an address."""
+        self.refusals[surface, reason] += 1

@@ -1,0 +1,56 @@
+"""Servers and stores that tests share. Nothing here is skipped: what is missing fails."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from support.postgres import Postgres
+from support.server import RunningServer, running_server
+from tallystick.ledger import Database, Ledger, open_database
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server of our own, on a Unix socket and a loopback port."""
+    with Postgres.started() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """Judges both databases: None for SQLite, the URL of a fresh PostgreSQL database."""
+    if request.param == "sqlite":
+        yield None
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    with server.fresh_database() as url:
+        yield url
+
+
+@pytest.fixture
+def database(database_url: str | None, tmp_path: Path) -> Database:
+    """An empty database of either kind; not migrated yet."""
+    return open_database(database_url, tmp_path)
+
+
+@pytest.fixture
+async def ledger(database: Database) -> AsyncIterator[Ledger]:
+    """An open ledger on either database."""
+    opened = await Ledger.open(database)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RunningServer]:
+    """The product: ``tallystick serve`` on SQLite, in a process of its own."""
+    with running_server(tmp_path / "data") as running:
+        yield running
+
+
+@pytest.fixture
+def any_server(tmp_path: Path, database_url: str | None) -> Iterator[RunningServer]:
+    """The product on either database."""
+    with running_server(tmp_path / "data", database=database_url) as running:
+        yield running

