@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: serve install test check bench shape clean
+.PHONY: serve install test lint wheel check bench shape clean
 
 serve: .venv/.runtime ## Run the server on 127.0.0.1:8080, data in ./tallystick-data
 	$(BIN)/tallystick serve
@@ -13,13 +13,16 @@ install: .venv/.runtime ## Create .venv and install the server in it
 test: .venv/.dev ## All tests, PostgreSQL and the published clients included
 	$(BIN)/python -m pytest
 
-check: .venv/.dev ## Format, lint, import rules, types, tests, built wheel
+lint: .venv/.dev ## Format, lint, import rules, types
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/lint-imports
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+
+wheel: .venv/.dev ## Build the wheel, install it in a clean environment and run it
 	$(BIN)/python tools/check_wheel.py
+
+check: lint wheel test ## Everything that must hold before a change lands
 
 bench: .venv/.dev ## Measure; needs wrk (Debian: apt-get install wrk)
 	$(BIN)/python benchmarks/counting.py
