@@ -51,7 +51,8 @@ class Finder:
 
         found: dict[Key, Counter] | LedgerUnavailable
         try:
-            found = self._sessions.read(find)
+            # One statement sees one state by itself.
+            found = self._sessions.use(find)
         except LedgerUnavailable as error:
             found = error
         try:
@@ -91,7 +92,12 @@ class Readers:
 
     def _read(self, function: Callable[..., Result], arguments: tuple[Any, ...]) -> Result:
         sessions: _OneSession = self._own.session
-        return sessions.read(lambda session: function(session, *arguments))
+
+        def on_one_snapshot(session: Session) -> Result:
+            with session.snapshot():
+                return function(session, *arguments)
+
+        return sessions.use(on_one_snapshot)
 
     async def close(self) -> None:
         """Finish what was asked, then close the connections."""
@@ -107,12 +113,11 @@ class _OneSession:
         self._database = database
         self._session: Session | None = None
 
-    def read(self, function: Callable[[Session], Result]) -> Result:
+    def use(self, function: Callable[[Session], Result]) -> Result:
         try:
             if self._session is None:
                 self._session = self._database.session()
-            with self._session.snapshot():
-                return function(self._session)
+            return function(self._session)
         except LedgerUnavailable as error:
             log.error("a read failed", reason=str(error))  # noqa: TRY400  # the reason says it all
             self.drop()
