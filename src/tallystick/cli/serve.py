@@ -20,6 +20,7 @@ from tallystick.cli.data_directory import held_data_directory
 from tallystick.errors import AddressUnavailable
 from tallystick.logs import configure_logs
 from tallystick.settings import Listen, Settings
+from tallystick.web.asgi import AsgiApp
 
 BACKLOG = 4_096
 REQUESTS_AT_ONCE = 16_384
@@ -44,27 +45,32 @@ async def _serve(settings: Settings) -> None:
     listen = free_address(settings.listen)
     application = await Application.open(settings)
     try:
-        server = Server(
-            application,
-            address=listen.host,
-            port=listen.port,
-            interface=Interfaces.ASGINL,
-            # Without TLS no browser speaks HTTP/2, and proxies speak HTTP/1.1 to their backends.
-            http=HTTPModes.http1,
-            http1_settings=HTTP1Settings(max_buffer_size=HEADER_BUFFER),
-            websockets=False,
-            backlog=BACKLOG,
-            backpressure=REQUESTS_AT_ONCE,
-            log_enabled=False,
-        )
+        server = http_server(application, listen)
         _stop_on_signals(server)
-        _calm_garbage_collector()
+        calm_garbage_collector()
         _greet(settings, listen, application)
         await server.serve()
         log.info("stopping")
     finally:
         await application.close()
     log.info("stopped")
+
+
+def http_server(application: AsgiApp, listen: Listen) -> Server:
+    """The HTTP server around an application."""
+    return Server(
+        application,
+        address=listen.host,
+        port=listen.port,
+        interface=Interfaces.ASGINL,
+        # Without TLS no browser speaks HTTP/2, and proxies speak HTTP/1.1 to their backends.
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(max_buffer_size=HEADER_BUFFER),
+        websockets=False,
+        backlog=BACKLOG,
+        backpressure=REQUESTS_AT_ONCE,
+        log_enabled=False,
+    )
 
 
 def free_address(listen: Listen) -> Listen:
@@ -101,8 +107,8 @@ def _stop_on_signals(server: Server) -> None:
         loop.add_signal_handler(name, stop, name)
 
 
-def _calm_garbage_collector() -> None:
-    # What exists now lives as long as the process, and requests make few cycles.
+def calm_garbage_collector() -> None:
+    """Collect rarely: what exists now lives as long as the process, and requests make few cycles."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
