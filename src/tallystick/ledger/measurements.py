@@ -1,6 +1,7 @@
 """What the ledger observes of itself; read by the metrics page, written by one thread each."""
 
 from bisect import bisect_left
+from collections.abc import Sequence
 
 SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
@@ -18,6 +19,16 @@ class Histogram:
         """Count one observation."""
         self.counts[bisect_left(self.bounds, value)] += 1
         self.sum += value
+
+    def observe_since(self, starts: Sequence[float], now: float) -> None:
+        """Count how long ago each of many moments was; ``starts`` rise, so each bound is one search."""
+        before = len(starts)
+        for index, bound in enumerate(self.bounds):
+            later = bisect_left(starts, now - bound)
+            self.counts[index] += before - later
+            before = later
+        self.counts[-1] += before
+        self.sum += now * len(starts) - sum(starts)
 
 
 class Measurements:

@@ -134,9 +134,7 @@ class Writer:
             self.measurements.last_failed = False
             log.info("commits succeed again")
         self.measurements.commit.observe(finished - started)
-        observe = self.measurements.acknowledgement.observe
-        for item in counts:
-            observe(finished - item.submitted)
+        self.measurements.acknowledgement.observe_since([item.submitted for item in counts], finished)
 
     def _save_requests(self) -> None:
         """When idle: keep the requests that no batch has kept (at most a second's, CountAPI's ``stats``)."""
