@@ -12,6 +12,9 @@ from msgspec.structs import replace
 INT64_MIN = -(2**63)
 INT64_MAX = 2**63 - 1
 
+LAST_VERSION = 2**53 - 1
+"""The greatest version an import may carry: a counter's own changes never lift one out of 64 bits from there."""
+
 LIFETIME_MS = 15_770_000_000
 """How long a public counter lives after its last change (CountAPI contract, 1.4)."""
 
@@ -108,6 +111,7 @@ class Outcome(Struct, frozen=True, gc=False):
 
 LIMITED = Outcome(None, None, Reason.CREATION_LIMITED)
 _MISSING = Outcome(None, None, Reason.MISSING)
+_REFUSED_CREATION = Outcome(None, None, Reason.OUT_OF_BOUNDS)
 _FRESH_HIT = Counter(0, 0, 1, resettable=False, created=0, expires=0, version=0)
 
 
@@ -155,7 +159,7 @@ def _add(counter: Counter | None, operation: Add, now: int) -> tuple[Counter | N
         created = True
     old = before.value
     if not before.lower <= amount <= before.upper:
-        return counter, Outcome(old, old, Reason.OUT_OF_BOUNDS)
+        return counter, _REFUSED_CREATION if created else Outcome(old, old, Reason.OUT_OF_BOUNDS)
     value = old + amount
     if not INT64_MIN <= value <= INT64_MAX:
         return counter, Outcome(old, old, Reason.OUT_OF_RANGE)
@@ -200,8 +204,9 @@ def _put(counter: Counter | None, operation: Put, now: int) -> tuple[Counter | N
     if live is not None and not operation.replaces:
         return live, Outcome(live.value, live.value, Reason.EXISTS)
     imported = operation.counter
-    if not _in_range(imported.value, imported.lower, imported.upper):
-        return counter, Outcome(None, None, Reason.OUT_OF_RANGE)
+    if not _can_be_stored(imported):
+        present = live.value if live else None
+        return counter, Outcome(present, present, Reason.OUT_OF_RANGE)
     # Versions only rise, so that whoever has seen one never takes an older state for newer.
     version = imported.version if live is None else max(imported.version, live.version + 1)
     after = replace(imported, version=version)
@@ -217,6 +222,15 @@ def _delete(counter: Counter | None, operation: Delete, now: int) -> tuple[Count
     if live is None:
         return counter, _MISSING
     return None, Outcome(None, live.value)
+
+
+def _can_be_stored(counter: Counter) -> bool:
+    return (
+        _in_range(counter.value, counter.lower, counter.upper)
+        and 0 <= counter.created <= INT64_MAX
+        and 0 <= counter.expires <= INT64_MAX
+        and 1 <= counter.version <= LAST_VERSION
+    )
 
 
 def _in_range(value: int, lower: int, upper: int) -> bool:
