@@ -64,7 +64,7 @@ REFUSED = [
     Row("delete nothing", None, Delete(), refused(Reason.MISSING, None)),
     Row("delete an expired one", an_expired_counter(), Delete(), refused(Reason.MISSING, None)),
     Row("sweep nothing", None, Delete(only_expired=True), refused(Reason.MISSING, None)),
-    Row("sweep a living one", a_counter(4), Delete(only_expired=True), refused(Reason.MISSING, None)),
+    Row("sweep a living one", a_counter(4), Delete(only_expired=True), refused(Reason.EXISTS, 4)),
     Row("add more than upper", a_counter(4), Add(2), refused(Reason.OUT_OF_BOUNDS, 4)),
     Row("add less than lower", a_counter(4), Add(-2), refused(Reason.OUT_OF_BOUNDS, 4)),
     Row("hit where upper is 0", a_counter(4, upper=0), HIT, refused(Reason.OUT_OF_BOUNDS, 4)),

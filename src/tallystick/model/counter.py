@@ -216,9 +216,9 @@ def _put(counter: Counter | None, operation: Put, now: int) -> tuple[Counter | N
 def _delete(counter: Counter | None, operation: Delete, now: int) -> tuple[Counter | None, Outcome]:
     live = alive(counter, now)
     if operation.only_expired:
-        if counter is None or live is not None:
-            return counter, _MISSING
-        return None, Outcome(None, counter.value)
+        if live is not None:
+            return live, Outcome(live.value, live.value, Reason.EXISTS)
+        live = counter
     if live is None:
         return counter, _MISSING
     return None, Outcome(None, live.value)
