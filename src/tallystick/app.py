@@ -31,11 +31,12 @@ class Application:
         traffic = Traffic()
         addresses = ClientAddresses(settings.trusted_proxy)
         creations = CreationLimit(settings.creation_limit, addresses) if settings.creation_limit else None
+        description = native.Description(countapi, native)
         public = countapi.CountApi(counting, traffic, creations, count_prefetch=settings.count_prefetch)
         self._surfaces = claimed(
             {
                 "countapi": (countapi.SEGMENTS, public),
-                "native": (native.SEGMENTS, native.native(ledger, traffic)),
+                "native": (native.SEGMENTS, native.native(ledger, traffic, description)),
                 "dashboard": (dashboard.SEGMENTS, dashboard.dashboard(traffic)),
             }
         )

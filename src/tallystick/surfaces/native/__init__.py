@@ -1,5 +1,6 @@
-"""Our own API: health, metrics, the description of every surface."""
+"""Our own API: health, metrics, the description of every surface. See README.md."""
 
+from tallystick.surfaces.native.openapi import Description
 from tallystick.surfaces.native.routes import SEGMENTS, native
 
-__all__ = ["SEGMENTS", "native"]
+__all__ = ["SEGMENTS", "Description", "native"]

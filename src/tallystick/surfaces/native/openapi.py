@@ -1,5 +1,57 @@
-"""Serves the hand-written API description as JSON."""
+"""The surfaces' hand-written API descriptions, as one OpenAPI document."""
+
+from functools import cached_property
+from importlib.resources import files
+from types import ModuleType
+from typing import Any
+
+import msgspec
+import yaml
+
+from tallystick import __version__
+
+_INTRODUCTION = {
+    "openapi": "3.1.0",
+    "info": {
+        "title": "Tallystick",
+        "summary": "Counts anything and never loses a count it has acknowledged.",
+        "version": __version__,
+        "license": {"name": "MIT", "identifier": "MIT"},
+    },
+    "servers": [{"url": "/"}],
+}
 
 
-def openapi_json() -> bytes:
-    return b"{}"
+class Description:
+    """What this server answers, as an OpenAPI document.
+
+    Args:
+        surfaces: packages that hold an ``openapi.yaml``; their order is the reader's order.
+    """
+
+    def __init__(self, *surfaces: ModuleType) -> None:
+        self._files = [files(surface) / "openapi.yaml" for surface in surfaces]
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """The merged document; read and parsed once, when it is first asked for."""
+        merged: dict[str, Any] = {**_INTRODUCTION, "tags": [], "paths": {}, "components": {}}
+        for file in self._files:
+            surface = yaml.safe_load(file.read_text("utf-8"))
+            merged["tags"] += surface["tags"]
+            _add(merged["paths"], surface["paths"])
+            for kind, named in surface["components"].items():
+                _add(merged["components"].setdefault(kind, {}), named)
+        return merged
+
+    @cached_property
+    def json(self) -> bytes:
+        """The document as JSON."""
+        return msgspec.json.encode(self.document)
+
+
+def _add(merged: dict[str, Any], named: dict[str, Any]) -> None:
+    if taken := merged.keys() & named:
+        msg = f"two surfaces describe {', '.join(sorted(taken))}"
+        raise ValueError(msg)
+    merged.update(named)

@@ -1,23 +1,37 @@
 """Every URL of our own API."""
 
+from collections.abc import Awaitable, Callable
+from functools import partial
+
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 
 from tallystick.ledger import Ledger
+from tallystick.surfaces.native import errors
 from tallystick.surfaces.native.handlers import Native
+from tallystick.surfaces.native.openapi import Description
 from tallystick.web.asgi import Counted
 from tallystick.web.traffic import Traffic
 
-SEGMENTS = frozenset({"health", "metrics", "openapi.json"})
+PATHS: dict[str, Callable[[Native, Request], Awaitable[Response]]] = {
+    # GET and HEAD
+    "/health/live": Native.live,
+    "/health/ready": Native.ready,
+    "/metrics": Native.metrics,
+    "/openapi.json": Native.openapi,
+}
+SEGMENTS = frozenset(path.split("/")[1] for path in PATHS)
 
 
-def native(ledger: Ledger, traffic: Traffic) -> Counted:
+def native(ledger: Ledger, traffic: Traffic, description: Description) -> Counted:
     """The surface as an ASGI application."""
-    handlers = Native(ledger, traffic)
-    routes = [
-        Route("/health/live", handlers.live),
-        Route("/health/ready", handlers.ready),
-        Route("/metrics", handlers.metrics),
-        Route("/openapi.json", handlers.openapi),
-    ]
-    return Counted(Starlette(routes=routes), "native", traffic)
+    handlers = Native(ledger, traffic, description)
+    app = Starlette(
+        routes=[Route(path, partial(handler, handlers)) for path, handler in PATHS.items()],
+        exception_handlers={HTTPException: errors.refused, Exception: errors.failed},
+    )
+    app.router.redirect_slashes = False  # a redirect would have to guess the scheme behind a proxy
+    return Counted(app, "native", traffic)

@@ -1,0 +1,20 @@
+"""How errors become answers on this surface: ``{"error": "..."}``."""
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+log = structlog.get_logger()
+
+
+async def refused(_request: Request, error: Exception) -> Response:
+    """404 and 405."""
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+
+
+async def failed(_request: Request, _error: Exception) -> Response:
+    """500 for what nobody expected; only the log tells what."""
+    log.exception("a request failed", surface="native")
+    return JSONResponse({"error": "Internal Server Error"}, 500)
