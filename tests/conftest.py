@@ -49,6 +49,13 @@ def server(tmp_path: Path) -> Iterator[RunningServer]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """One server for tests that count under names of their own and touch nothing else."""
+    with running_server(tmp_path_factory.mktemp("shared-server") / "data") as running:
+        yield running
+
+
 @pytest.fixture
 def any_server(tmp_path: Path, database_url: str | None) -> Iterator[RunningServer]:
     """The product on either database."""
