@@ -10,6 +10,7 @@ import aiosql
 import msgspec
 import psycopg
 from psycopg import errors as pg
+from psycopg.pq import TransactionStatus
 
 from tallystick.errors import (
     DatabaseSchemaRefused,
@@ -105,14 +106,26 @@ class PostgresqlSession:
         try:
             with self.connection.transaction():
                 yield
+                self._refuse_a_lost_transaction()
         except psycopg.Error as error:
             raise _understood(error) from error
+
+    def _refuse_a_lost_transaction(self) -> None:
+        # psycopg leaves the block in silence when the connection is gone, and PostgreSQL answers the COMMIT
+        # of a failed transaction by undoing it: both would look like a success.
+        if self.connection.info.transaction_status is not TransactionStatus.INTRANS:
+            msg = "the database undid the transaction"
+            raise LedgerFailed(msg)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """A part of the transaction that is undone alone when it raises."""
-        with self.connection.transaction():
-            yield
+        try:
+            with self.connection.transaction():
+                yield
+        except psycopg.OperationalError as error:
+            # Not the part's fault: the whole transaction is lost.
+            raise _understood(error) from error
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -126,7 +139,7 @@ class PostgresqlSession:
 
     def load(self, keys: Iterable[Key]) -> dict[Key, Counter]:
         """The counters of one lane's batch, locked until the transaction ends."""
-        wanted = list(keys)
+        wanted = list(dict.fromkeys(keys))
         rows = _queries.load(self.connection, lane=lane_of(wanted[0]), keys=_named(wanted))
         return dict(map(_from_row, rows))
 
@@ -136,7 +149,8 @@ class PostgresqlSession:
         kept = [_to_row(key, counter, key in known) for key, counter in changed.items() if counter is not None]
         if kept and _queries.save(self.connection, lane=lane, rows=_encode(kept).decode()) < len(kept):
             raise CreationRaced
-        if gone := [key for key, counter in changed.items() if counter is None]:
+        # A counter that the batch made and deleted again is not locked: another server's must stay.
+        if gone := [key for key, counter in changed.items() if counter is None and key in known]:
             _queries.remove(self.connection, lane=lane, keys=_named(gone))
 
     def find(self, keys: Iterable[Key]) -> dict[Key, Counter]:

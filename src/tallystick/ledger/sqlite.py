@@ -30,6 +30,7 @@ CACHED_ROWS = 20_000
 """Counters that a writing session keeps between batches; about 8 MB when full."""
 
 BUSY_TIMEOUT_MS = 30_000
+CLOSING_TIMEOUT_MS = 1_000
 CHECKPOINT_PAGES = 4_000
 
 _PRAGMAS = (
@@ -38,6 +39,20 @@ _PRAGMAS = (
     "cache_size = -32000",
     "temp_store = memory",
     "trusted_schema = off",
+)
+
+_STORAGE_ERRORS = (
+    apsw.BusyError,
+    apsw.CantOpenError,
+    apsw.CorruptError,
+    apsw.FullError,
+    apsw.IOError,
+    apsw.LockedError,
+    apsw.NoMemError,
+    apsw.NotADBError,
+    apsw.PermissionsError,
+    apsw.ProtocolError,
+    apsw.ReadOnlyError,
 )
 
 _encode = msgspec.json.Encoder().encode
@@ -155,16 +170,27 @@ class SqliteSession:
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """A part of the transaction that is undone alone when it raises."""
-        self._execute("SAVEPOINT part")
         try:
-            yield
-        except BaseException:
-            # A full disk may already have undone the whole transaction.
-            if self.connection.in_transaction:
-                self._execute("ROLLBACK TO part")
-                self._execute("RELEASE part")
-            self._rows.clear()
-            raise
+            self._execute("SAVEPOINT part")
+            try:
+                yield
+            except _STORAGE_ERRORS:
+                raise
+            except BaseException:
+                self._undo_part()
+                raise
+            self._execute("RELEASE part")
+        except _STORAGE_ERRORS as error:
+            # Not the part's fault: the whole transaction is lost.
+            raise _understood(error) from error
+
+    def _undo_part(self) -> None:
+        self._rows.clear()
+        # SQLite undoes the whole transaction by itself after some errors; then nothing of it may be kept.
+        if not self.connection.in_transaction:
+            msg = "the database undid the transaction"
+            raise LedgerFailed(msg)
+        self._execute("ROLLBACK TO part")
         self._execute("RELEASE part")
 
     @contextmanager
@@ -263,7 +289,7 @@ class SqliteSession:
 
     def take(self, step: Migration) -> None:
         """Apply one migration and record it."""
-        self._execute(step.sql)
+        self.connection.execute(step.sql).fetchall()
         self.connection.execute(
             "INSERT INTO migration (number, name, checksum) VALUES (?, ?, ?)",
             (step.number, step.name, step.checksum),
@@ -274,6 +300,7 @@ class SqliteSession:
         if self._keeps_rows:
             # Another process may be reading, or the disk fail: the WAL stays and is recovered at the next start.
             with suppress(apsw.Error):
+                self.connection.set_busy_timeout(CLOSING_TIMEOUT_MS)
                 self.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         self.connection.close()
 

@@ -19,7 +19,7 @@ import structlog
 from msgspec import Struct
 
 from tallystick.errors import LedgerFailed, LedgerUnavailable, TallystickError
-from tallystick.ledger.database import Database, Session, Totals
+from tallystick.ledger.database import CreationRaced, Database, Session, Totals
 from tallystick.ledger.folding import Wanted, fold, settle, transactions
 from tallystick.ledger.gathering import GatheringThread
 from tallystick.ledger.measurements import Measurements
@@ -178,7 +178,7 @@ def _call(session: Session, call: Call) -> object:
     try:
         with session.savepoint():
             return call.function(session, *call.arguments)
-    except LedgerUnavailable:
+    except (LedgerUnavailable, CreationRaced):
         raise
     except Exception as error:  # noqa: BLE001  # handed to whoever asked
         return error
