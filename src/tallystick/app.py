@@ -58,7 +58,10 @@ class Application:
         """The front door: the first path segment names the surface. No coroutine of its own: hot path."""
         if scope["type"] != "http":
             return _refuse(scope, send)
-        segment = scope["path"].split("/", 2)[1]
+        path = scope["path"]
+        segment = path[1:].split("/", 1)[0]
+        if not segment and path != "/":  # "//hit/x" and "*" (OPTIONS) name no surface
+            return self._nobody(scope, receive, send)
         return self._surfaces.get(segment, self._nobody)(scope, receive, send)
 
     async def close(self) -> None:
