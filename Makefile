@@ -24,8 +24,9 @@ wheel: .venv/.dev ## Build the wheel, install it in a clean environment and run 
 
 check: lint wheel test ## Everything that must hold before a change lands
 
-bench: .venv/.dev ## Measure; needs wrk (Debian: apt-get install wrk)
+bench: .venv/.bench ## Measure, about six minutes; needs wrk (Debian: apt-get install wrk)
 	$(BIN)/python benchmarks/counting.py
+	$(BIN)/python benchmarks/million.py
 
 shape: .venv/.dev ## Sizes of files and functions, to see what grows
 	$(BIN)/python tools/shape.py
@@ -43,3 +44,7 @@ clean: ## Remove the environment; data stays
 .venv/.dev: .venv/bin/python pyproject.toml constraints.txt
 	$(PIP_INSTALL) --editable '.[dev]'
 	touch $@ .venv/.runtime
+
+.venv/.bench: .venv/.dev
+	$(PIP_INSTALL) --editable '.[bench]'
+	touch $@

@@ -1,0 +1,93 @@
+"""One burst of load from wrk, and what it measured."""
+
+import shutil
+import subprocess
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+from msgspec import Struct
+
+TIMEOUT_S = 10
+MISSING = "wrk is not installed. On Debian and Ubuntu: apt-get install wrk"
+
+# wrk builds a request from the command line only once, so random keys need a script. Its cost is the load
+# generator's, not the server's: whoever compares with other bursts compares with bursts of the same script.
+_RANDOM_KEYS = """
+local head = "GET %(path)s"
+local tail = " HTTP/1.1\\r\\nHost: " .. "127.0.0.1" .. "\\r\\n\\r\\n"
+math.randomseed(%(seed)d)
+for _ = 1, 10 do math.random() end
+function request()
+  return head .. string.format("%%07d", math.random(0, %(keys)d - 1)) .. tail
+end
+"""
+_REPORT = """
+function done(summary, latency)
+  local errors = summary.errors
+  io.write(string.format(
+    '\\n{"requests": %d, "microseconds": %d, "bad_statuses": %d, "lost": %d, "p50": %.0f, "p99": %.0f}\\n',
+    summary.requests, summary.duration, errors.status,
+    errors.connect + errors.read + errors.write + errors.timeout,
+    latency:percentile(50), latency:percentile(99)))
+end
+"""
+
+
+class BadAnswers(Exception):
+    """The server refused or dropped requests: such a burst measures nothing."""
+
+
+class Load(Struct, frozen=True):
+    """What is asked for.
+
+    Attributes:
+        path: of the request; with many keys it is followed by a number of seven digits.
+        keys: how many numbers are drawn from, evenly; 1 asks for ``path`` itself.
+    """
+
+    path: str
+    keys: int = 1
+
+
+class Burst(Struct, frozen=True):
+    """What wrk saw. Percentiles are microseconds."""
+
+    requests: int
+    microseconds: int
+    bad_statuses: int
+    lost: int
+    p50: int
+    p99: int
+
+    @property
+    def rate(self) -> float:
+        """Requests a second."""
+        return self.requests / self.microseconds * 1e6
+
+
+def require_wrk() -> None:
+    """Stop with a clear line where wrk is missing."""
+    if shutil.which("wrk") is None:
+        raise SystemExit(MISSING)
+
+
+def burst(url: str, load: Load, connections: int, seconds: int, seed: int = 1) -> Burst:
+    """Ask as fast as answers come, on so many connections, from one thread.
+
+    Raises:
+        BadAnswers: an answer was no success, or a connection failed.
+    """
+    script = (
+        _REPORT if load.keys == 1 else _RANDOM_KEYS % {"path": load.path, "keys": load.keys, "seed": seed} + _REPORT
+    )
+    with TemporaryDirectory(prefix="tallystick-wrk-") as folder:
+        file = Path(folder, "load.lua")
+        file.write_text(script)
+        arguments = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", f"{TIMEOUT_S}s", "-s", str(file)]
+        output = subprocess.run([*arguments, url + load.path], check=True, capture_output=True, text=True).stdout
+    measured = msgspec.json.decode(output.strip().rsplit("\n", 1)[-1], type=Burst)
+    if measured.bad_statuses or measured.lost or not measured.requests:
+        msg = f"{load.path} on {connections} connections: {output}"
+        raise BadAnswers(msg)
+    return measured

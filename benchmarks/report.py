@@ -1,0 +1,121 @@
+"""What was measured, as tables for a person and as JSON."""
+
+import os
+import platform
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from statistics import median
+
+import apsw
+import msgspec
+from load import Burst
+from msgspec import Struct, field
+from rich.console import Console
+from rich.table import Table
+
+ECHO = "echo"
+
+
+class Sample(Struct, frozen=True):
+    """One measurement.
+
+    Attributes:
+        cpu_microseconds: processor time of the server a request, all its threads together.
+        batch: mean number of writes that one commit held; None where nothing is written.
+    """
+
+    name: str
+    keys: int
+    connections: int
+    round: int
+    ledger: str | None
+    burst: Burst
+    rate: float
+    cpu_microseconds: float
+    batch: float | None
+
+
+class Stored(Struct, frozen=True):
+    """What a ledger holds, next to what its server acknowledged.
+
+    Attributes:
+        unread: at most so many answers had not been read when the load ended.
+    """
+
+    ledger: str
+    acknowledged: int
+    unread: int
+    counted: int
+
+    @property
+    def exact(self) -> bool:
+        """Whether every acknowledged hit is there, and none twice."""
+        return self.acknowledged <= self.counted <= self.acknowledged + self.unread
+
+
+class Results(Struct):
+    """One whole run. Flushes are microseconds, one median a round."""
+
+    samples: list[Sample] = field(default_factory=list)
+    flushes: list[float] = field(default_factory=list)
+    stored: list[Stored] = field(default_factory=list)
+
+    @property
+    def measurements(self) -> list[Sample]:
+        """The samples without the warm-up."""
+        return [sample for sample in self.samples if sample.round >= 0]
+
+
+def print_report(results: Results) -> None:
+    """One table for each number of connections."""
+    console = Console()
+    console.print(_machine())
+    samples = results.measurements
+    # As they were warmed up: every round after that may go another way round.
+    order = dict.fromkeys((sample.name, sample.keys) for sample in results.samples)
+    for connections in sorted({sample.connections for sample in samples}):
+        title = f"{connections} connections" if connections > 1 else "1 connection"
+        console.print(_table(title, [sample for sample in samples if sample.connections == connections], order))
+    console.print("of echo: the median of each round's ratio. CPU: all threads of the server, a request.")
+    console.print(f"One disk flush (4 KB appended, fdatasync): {median(results.flushes) / 1000:.2f} ms.")
+    for stored in results.stored:
+        console.print(
+            f"{stored.ledger}: {stored.acknowledged:,} acknowledged, {stored.counted:,} stored"
+            f" (at most {stored.unread:,} answers were not waited for): {'exact' if stored.exact else 'WRONG'}."
+        )
+
+
+def write_json(file: Path, results: Results) -> None:
+    """Every single measurement."""
+    written = {"machine": _machine(), **msgspec.to_builtins(results)}
+    file.write_bytes(msgspec.json.format(msgspec.json.encode(written)) + b"\n")
+
+
+def _table(title: str, samples: Sequence[Sample], order: Iterable[tuple[str, int]]) -> Table:
+    table = Table(title=title, title_justify="left", padding=(0, 0, 0, 1))
+    table.add_column("what", no_wrap=True)
+    for column in ("keys", "requests/s", "of echo", "p50 ms", "p99 ms", "CPU µs", "batch"):
+        table.add_column(column, justify="right", no_wrap=True)
+    echoes = {(sample.keys, sample.round): sample.rate for sample in samples if sample.name == ECHO}
+    for name, keys in order:
+        rows = [sample for sample in samples if (sample.name, sample.keys) == (name, keys)]
+        ratios = [sample.rate / echoes[sample.keys, sample.round] for sample in rows]
+        batches = [sample.batch for sample in rows if sample.batch is not None]
+        table.add_row(
+            name,
+            f"{keys:,}",
+            f"{median(sample.rate for sample in rows):,.0f}",
+            f"{median(ratios):.2f}",
+            f"{median(sample.burst.p50 for sample in rows) / 1000:.2f}",
+            f"{median(sample.burst.p99 for sample in rows) / 1000:.2f}",
+            f"{median(sample.cpu_microseconds for sample in rows):.1f}",
+            f"{median(batches):.0f}" if batches else "",
+        )
+    return table
+
+
+def _machine() -> str:
+    return (
+        f"{os.cpu_count()} processors, {platform.system()} {platform.release()}, "
+        f"Python {platform.python_version()}, SQLite {apsw.sqlite_lib_version()}"
+    )
