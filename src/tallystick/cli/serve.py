@@ -25,6 +25,9 @@ from tallystick.web.asgi import AsgiApp
 BACKLOG = 4_096
 REQUESTS_AT_ONCE = 16_384
 HEADER_BUFFER = 65_536
+HEADERS_WITHIN_MS = 30_000
+STOPS_WITHIN_S = 5.0
+"""How long a client may take, once the server is stopping, to receive the answer to what it has sent."""
 
 log = structlog.get_logger()
 
@@ -46,14 +49,25 @@ async def _serve(settings: Settings) -> None:
     application = await Application.open(settings)
     try:
         server = http_server(application, listen)
-        _stop_on_signals(server)
+        stopping = _stop_on_signals(server)
         calm_garbage_collector()
         _greet(settings, listen, application)
-        await server.serve()
-        log.info("stopping")
+        await _serve_until(stopping, server)
     finally:
         await application.close()
     log.info("stopped")
+
+
+async def _serve_until(stopping: asyncio.Event, server: Server) -> None:
+    """Serve, and once told to stop do not wait for clients that have sent half a request."""
+    serving = asyncio.create_task(server.serve())
+    told = asyncio.create_task(stopping.wait())
+    await asyncio.wait({serving, told}, return_when=asyncio.FIRST_COMPLETED)
+    if not serving.done():
+        await asyncio.wait({serving}, timeout=STOPS_WITHIN_S)
+    told.cancel()
+    if serving.done():
+        await serving
 
 
 def http_server(application: AsgiApp, listen: Listen) -> Server:
@@ -65,7 +79,7 @@ def http_server(application: AsgiApp, listen: Listen) -> Server:
         interface=Interfaces.ASGINL,
         # Without TLS no browser speaks HTTP/2, and proxies speak HTTP/1.1 to their backends.
         http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(max_buffer_size=HEADER_BUFFER),
+        http1_settings=HTTP1Settings(max_buffer_size=HEADER_BUFFER, header_read_timeout=HEADERS_WITHIN_MS),
         websockets=False,
         backlog=BACKLOG,
         backpressure=REQUESTS_AT_ONCE,
@@ -93,18 +107,22 @@ def free_address(listen: Listen) -> Listen:
         return Listen(listen.host, probe.getsockname()[1])
 
 
-def _stop_on_signals(server: Server) -> None:
+def _stop_on_signals(server: Server) -> asyncio.Event:
+    """Stop the server on the first signal, the process on the second; the event tells of the first."""
     loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
 
     def stop(number: int) -> None:
         for name in (signal.SIGTERM, signal.SIGINT):
             # Nothing acknowledged is lost: answers leave only after their commit.
             loop.add_signal_handler(name, os._exit, 128 + name)
         log.info("finishing what was accepted", signal=signal.Signals(number).name)
+        stopping.set()
         server.stop()  # type: ignore[no-untyped-call]  # granian has no annotation here
 
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop, name)
+    return stopping
 
 
 def calm_garbage_collector() -> None:
