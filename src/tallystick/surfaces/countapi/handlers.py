@@ -105,11 +105,11 @@ async def set_(counting: Counting, request: Request) -> Answer:
 async def create(counting: Counting, request: Request) -> Answer:
     """Make a counter with bounds of its own; a missing ``key`` is a new UUID."""
     parameters = request.parameters
-    operation = _creation(parameters)
     named = parameters.get("key") or str(uuid4())
     key = wire.key_of(parameters.get("namespace") or DEFAULT_NAMESPACE, named, request.page)
     if key is None:
         raise InputRefused(MALFORMED_NAME)
+    operation = _creation(parameters)
     path = str(key).encode()
     if not request.counts:
         status = 404 if await counting.get(key) is None else 409

@@ -96,8 +96,8 @@ def target_of(path: str) -> Target | None:
         return None
     names = (parts[0] if len(parts) > 1 else None, parts[-1])
     key = wire.key_of(*names)
-    path = str(key).encode() if key else b""
-    return Target(KEYED[verb], key, path, (*_JSON, (b"x-path", path)), names)
+    told = str(key).encode() if key else b""
+    return Target(KEYED[verb], key, told, (*_JSON, (b"x-path", told)), names)
 
 
 class CountApi:
@@ -152,27 +152,30 @@ class CountApi:
     def _target(scope: Scope) -> Target | None:
         path = scope["path"]
         # Remembering paths is only bounded if each of them is.
-        return target_of(path) if len(path) <= LONGEST_PATH else None
+        return target_of(path) if len(path) <= LONGEST_PATH else target_of.__wrapped__(path)
 
     async def _answer(self, scope: Scope, target: Target | None, parameters: dict[str, str]) -> Answer:
         if target is None:
+            self._counting.note_request()
             return errors.NOT_FOUND
         if scope["method"] not in _METHODS:
             self._counting.note_request()
             return errors.METHOD_NOT_ALLOWED
+        path = None
         try:
             request = self._request(scope, target, parameters)
+            path = request.path or None
             return await target.handler(self._counting, request)
         except InputRefused as error:
             self._counting.note_request()
             self._traffic.refused(SURFACE, "bad request")
-            return errors.bad_request(error)
+            return errors.bad_request(error, path)
         except LedgerUnavailable as error:
             self._traffic.refused(SURFACE, type(error).__name__)
-            return errors.unavailable(error)
+            return errors.unavailable(error, path)
         except Exception:
             log.exception("a request failed", surface=SURFACE)
-            return errors.INTERNAL
+            return errors.internal(path)
 
     def _request(self, scope: Scope, target: Target, parameters: dict[str, str]) -> Request:
         headers = scope["headers"]
@@ -196,7 +199,7 @@ def _headers(dress: wire.Headers, answer: Answer) -> wire.Headers:
 
 def _is_prefetch(headers: list[tuple[bytes, bytes]]) -> bool:
     for name, value in headers:  # a plain loop: hot path
-        if name in _PREFETCH_HEADERS and value.lower().startswith(b"prefetch"):
+        if name in _PREFETCH_HEADERS and value.lower().startswith((b"prefetch", b"preview")):
             return True
     return False
 

@@ -18,6 +18,7 @@ Headers = tuple[tuple[bytes, bytes], ...]
 LONGEST_NAME = 64
 SHORTEST_NAME = 3
 LONGEST_CALLBACK = 128
+LONGEST_NUMBER = 30
 
 HOST = ":HOST:"
 PATHNAME = ":PATHNAME:"
@@ -140,8 +141,9 @@ def integer(parameters: dict[str, str], name: str) -> int | None:
     if not _integer(text):
         msg = f"{name} must be a whole number"
         raise InputRefused(msg)
+    sign, digits = (-1 if text[0] == "-" else 1), text.lstrip("+-0")
     # So many digits are out of every bound, and Python refuses to read very long ones.
-    return int(text) if len(text) <= 40 else (-(2**100) if text[0] == "-" else 2**100)  # noqa: PLR2004
+    return sign * (int(digits or "0") if len(digits) <= LONGEST_NUMBER else 10**LONGEST_NUMBER)
 
 
 def integer_64(parameters: dict[str, str], name: str) -> int | None:

@@ -1,0 +1,95 @@
+"""The whole application without a process: its clock and its clients' addresses are the test's."""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from builders import NOW
+from support.asking import Answer
+from tallystick.app import Application
+from tallystick.ledger import Ledger, open_database
+from tallystick.settings import Settings
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> int:
+        """Unix milliseconds."""
+        return self.now
+
+    def advance(self, *, seconds: float) -> None:
+        """Let time pass."""
+        self.now += round(seconds * 1000)
+
+
+class InProcess:
+    """An open application and the clock of its ledger."""
+
+    def __init__(self, application: Application, clock: Clock) -> None:
+        self.application, self.clock = application, clock
+
+    async def ask(
+        self,
+        target: str,
+        *,
+        method: str = "GET",
+        headers: Iterable[tuple[str, str]] = (),
+        client: str | None = "127.0.0.1",
+    ) -> Answer:
+        """Send one request; ``client`` is the peer's address, None for a peer without one."""
+        path, _, query = target.partition("?")
+        return await self.send(unquote(path), query.encode(), method=method, headers=headers, client=client)
+
+    async def send(
+        self,
+        path: str,
+        query: bytes = b"",
+        *,
+        method: str = "GET",
+        headers: Iterable[tuple[str, str]] = (),
+        client: str | None = "127.0.0.1",
+    ) -> Answer:
+        """Send one request as an ASGI server would hand it in: the path decoded, the query not."""
+        scope = {
+            "type": "http",
+            "http_version": "1.1",
+            "scheme": "http",
+            "method": method,
+            "path": path,
+            "root_path": "",
+            "query_string": query,
+            "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers],
+            "client": None if client is None else (client, 1),
+            "server": ("127.0.0.1", 8080),
+        }
+        messages: list[Any] = []
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message: Any) -> None:
+            messages.append(message)
+
+        await self.application(scope, receive, send)
+        start, *bodies = messages
+        received = {name.decode("latin-1"): value.decode("latin-1") for name, value in start["headers"]}
+        return Answer(start["status"], received, b"".join(message.get("body", b"") for message in bodies))
+
+
+@asynccontextmanager
+async def in_process(data: Path, **settings: Any) -> AsyncIterator[InProcess]:
+    """Open the application on SQLite; the creation limit is off unless it is asked for."""
+    clock = Clock()
+    ledger = await Ledger.open(open_database(None, data), clock)
+    settings.setdefault("creation_limit", 0)
+    application = Application(Settings(data=data, **settings), ledger)
+    try:
+        yield InProcess(application, clock)
+    finally:
+        await application.close()
