@@ -94,6 +94,9 @@ class Database(Protocol):
             DatabaseUnreachable, DatabaseSchemaRefused
         """
 
+    def schema(self) -> int | None:
+        """The number of the newest migration taken; None when there is no ledger. Creates nothing."""
+
     def session(self, *, writes: bool = False) -> Session:
         """Open a connection."""
 

@@ -1,20 +1,21 @@
 """The ledger in PostgreSQL, through psycopg."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib.resources import files
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import aiosql
 import msgspec
 import psycopg
 from psycopg import errors as pg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 
 from tallystick.errors import (
     DatabaseSchemaRefused,
     DatabaseUnreachable,
+    InvalidSetting,
     LedgerBusy,
     LedgerFailed,
     LedgerFull,
@@ -27,6 +28,7 @@ from tallystick.model.key import Key, lane_of
 
 OLDEST_POSTGRESQL = 150_000
 CONNECT_TIMEOUT_S = 10
+APPLICATION_NAME = "tallystick"
 MIGRATION_LOCK = 0x7A11_571C
 """Advisory lock that keeps two starting servers from migrating at once."""
 
@@ -45,6 +47,9 @@ class PostgresqlDatabase:
     Args:
         url: a ``postgresql://`` URL as libpq reads it.
         durability: ``relaxed`` answers before PostgreSQL has synced its WAL (``synchronous_commit``).
+
+    Raises:
+        InvalidSetting: libpq cannot read the URL.
     """
 
     name: Literal["sqlite", "postgresql"] = "postgresql"
@@ -54,13 +59,19 @@ class PostgresqlDatabase:
     def __init__(self, url: str, durability: Durability = "full") -> None:
         self.url = url
         self.durability = durability
+        try:
+            self._parts = conninfo_to_dict(url)
+        except psycopg.Error as error:
+            # libpq repeats the URL, and with it the password.
+            reason = " ".join(str(error).replace(url, "...").split())
+            msg = f"--database accepts a postgresql:// URL, for example postgresql://user@host/tallystick: {reason}"
+            raise InvalidSetting(msg) from error
 
     def describe(self) -> str:
         """Host and database name, without user and password."""
-        parts = urlsplit(self.url)
-        where = parts.hostname or "the local socket"
-        port = f":{parts.port}" if parts.port else ""
-        return f"PostgreSQL at {where}{port}, database {parts.path.lstrip('/') or '(default)'}"
+        host, port = str(self._parts.get("host", "/")), self._parts.get("port")
+        where = "the local socket" if host.startswith("/") else host
+        return f"PostgreSQL at {where}{f':{port}' if port else ''}, database {self._parts.get('dbname', '(default)')}"
 
     def session(self, *, writes: bool = False) -> "PostgresqlSession":  # noqa: ARG002  # sessions are alike
         """Open a connection.
@@ -69,7 +80,12 @@ class PostgresqlDatabase:
             DatabaseUnreachable: the server does not answer, or does not let us in.
         """
         try:
-            connection = psycopg.connect(self.url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)
+            connection = psycopg.connect(
+                self.url,
+                autocommit=True,
+                connect_timeout=CONNECT_TIMEOUT_S,
+                fallback_application_name=APPLICATION_NAME,
+            )
             if self.durability == "relaxed":
                 connection.execute("SET synchronous_commit = off")
         except psycopg.Error as error:
@@ -77,6 +93,12 @@ class PostgresqlDatabase:
             msg = f"cannot reach {self.describe()}: {reason}"
             raise DatabaseUnreachable(msg) from error
         return PostgresqlSession(connection)
+
+    def schema(self) -> int | None:
+        """The number of the newest migration taken; None when there is no ledger. Creates nothing."""
+        with closing(self.session()) as session, session.snapshot():
+            applied = session.recorded()
+        return applied[-1].number if applied else None
 
     def migrate(self) -> None:
         """Bring the schema up to date."""
@@ -197,8 +219,24 @@ class PostgresqlSession:
             "CREATE TABLE IF NOT EXISTS migration (number integer PRIMARY KEY, name text NOT NULL,"
             " checksum text NOT NULL, applied timestamptz NOT NULL DEFAULT now())"
         )
+        return self.recorded()
+
+    def recorded(self) -> list[Applied]:
+        """The migrations this database has taken, read without creating anything; none when it is no ledger."""
+        found = self.connection.execute("SELECT to_regclass('migration')").fetchone()
+        if found is None or found[0] is None:
+            return []
         rows = self.connection.execute("SELECT number, checksum FROM migration ORDER BY number")
         return [Applied(*row) for row in rows]
+
+    def others(self) -> int:
+        """How many other connections of Tallystick servers and commands the database has."""
+        found = self.connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND application_name = %s AND pid <> pg_backend_pid()",
+            (APPLICATION_NAME,),
+        ).fetchone()
+        return int(found[0]) if found else 0
 
     def take(self, step: Migration) -> None:
         """Apply one migration and record it."""

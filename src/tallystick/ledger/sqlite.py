@@ -1,7 +1,7 @@
 """The ledger in one SQLite file, through apsw."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
@@ -106,6 +106,15 @@ class SqliteDatabase:
             connection.execute(f"PRAGMA {pragma}").fetchall()
         connection.execute(f"PRAGMA synchronous = {'full' if self.durability == 'full' else 'normal'}")
         return connection
+
+    def schema(self) -> int | None:
+        """The number of the newest migration taken; None when there is no ledger. Creates nothing."""
+        # An empty file, too, would be made a database by opening it.
+        if not self.path.exists() or not self.path.stat().st_size:
+            return None
+        with closing(self.session()) as session, session.snapshot():
+            applied = session.recorded()
+        return applied[-1].number if applied else None
 
     def migrate(self) -> None:
         """Bring the schema up to date."""
@@ -284,6 +293,12 @@ class SqliteSession:
             "CREATE TABLE IF NOT EXISTS migration (number INTEGER PRIMARY KEY, name TEXT NOT NULL,"
             " checksum TEXT NOT NULL, applied TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP) STRICT"
         )
+        return self.recorded()
+
+    def recorded(self) -> list[Applied]:
+        """The migrations this database has taken, read without creating anything; none when it is no ledger."""
+        if not self.connection.table_exists(None, "migration"):
+            return []
         rows = self.connection.execute("SELECT number, checksum FROM migration ORDER BY number")
         return [Applied(int(str(number)), str(checksum)) for number, checksum in rows]
 
