@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from inspect import isawaitable
 from threading import Condition
 from typing import Any
 
@@ -112,8 +113,8 @@ def _totals(session: Session) -> Totals:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Return when a condition holds."""
+    """Return when a condition holds; it may be a coroutine function."""
     deadline = time.monotonic() + WITHIN_S
-    while not condition():
+    while not (await holds if isawaitable(holds := condition()) else holds):
         assert time.monotonic() < deadline, "it never happened"
         await asyncio.sleep(0.002)
