@@ -37,7 +37,7 @@ class Application:
             {
                 "countapi": (countapi.SEGMENTS, public),
                 "native": (native.SEGMENTS, native.native(ledger, traffic, description)),
-                "dashboard": (dashboard.SEGMENTS, dashboard.dashboard(traffic)),
+                "dashboard": (dashboard.SEGMENTS, dashboard.dashboard(ledger, traffic, description)),
             }
         )
         # CountAPI's clients read JSON whatever path they ask for, so it answers for paths of nobody.

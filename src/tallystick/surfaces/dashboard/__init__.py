@@ -1,4 +1,4 @@
-"""Pages for people."""
+"""Pages for people. See README.md."""
 
 from tallystick.surfaces.dashboard.routes import SEGMENTS, dashboard
 

@@ -14,7 +14,7 @@ async def refused(_request: Request, error: Exception) -> Response:
     return JSONResponse({"error": error.detail}, error.status_code, error.headers)
 
 
-async def failed(_request: Request, _error: Exception) -> Response:
+async def failed(_request: Request, error: Exception) -> Response:
     """500 for what nobody expected; only the log tells what."""
-    log.exception("a request failed", surface="native")
+    log.error("a request failed", surface="native", exc_info=error)
     return JSONResponse({"error": "Internal Server Error"}, 500)

@@ -1,0 +1,83 @@
+"""Templates and static files, from the package itself, and the headers that every page carries."""
+
+import re
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from tallystick.surfaces.dashboard.own_address import own_origin
+
+HEADERS = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-cache",
+}
+
+STATIC_FOLDER = Path(__file__).parent / "static"
+_code = re.compile(r"`([^`]+)`")
+
+
+class Renderer:
+    """Turns a template and its values into an answer."""
+
+    def __init__(self) -> None:
+        self._environment = Environment(
+            loader=PackageLoader("tallystick.surfaces.dashboard"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self._environment.filters["paragraphs"] = paragraphs
+        self._environment.filters["phrase"] = phrase
+        self._environment.filters["shell"] = quote
+        self._environment.globals["static"] = lambda name: f"/static/{name}?v={_VERSIONS[name]}"
+
+    def page(self, request: Request, template: str, values: Mapping[str, Any], status: int = 200) -> Response:
+        """A page. Blocks while a template is read for the first time, so call it on a thread."""
+        text = self._environment.get_template(template).render(values, origin=own_origin(request.scope))
+        return HTMLResponse(text, status, HEADERS)
+
+
+def phrase(text: str) -> Markup:
+    """A description's text: what stands in backticks is code."""
+    return Markup(_code.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704  # escaped before the tags come
+
+
+def paragraphs(text: str) -> Markup:
+    """A description's text of several paragraphs, divided by empty lines."""
+    return Markup("\n").join(Markup("<p>{}</p>").format(phrase(part.strip())) for part in text.split("\n\n"))
+
+
+def _version(file: Path) -> str:
+    return sha256(file.read_bytes()).hexdigest()[:12]
+
+
+_VERSIONS = {file.name: _version(file) for file in STATIC_FOLDER.iterdir()}
+
+
+class _Static(StaticFiles):
+    """Files that browsers keep: for good when the address names the content, else until they have asked."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        current = QueryParams(scope["query_string"]).get("v") == _VERSIONS.get(path)
+        response.headers["cache-control"] = "public, max-age=31536000, immutable" if current else "no-cache"
+        response.headers["x-content-type-options"] = "nosniff"
+        return response
+
+
+STATIC = _Static(directory=STATIC_FOLDER)

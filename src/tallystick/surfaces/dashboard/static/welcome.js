@@ -1,0 +1,24 @@
+// Counts this visit, and one more for each press of the button.
+const form = document.querySelector("form.counter");
+const number = form.querySelector("output");
+const note = form.querySelector("[role=status]");
+
+async function count() {
+  try {
+    const answer = await fetch(form.action, { method: "POST" });
+    const body = await answer.json();
+    if (!answer.ok) {
+      throw new Error(body.error);
+    }
+    number.textContent = body.value.toLocaleString("en");
+    note.textContent = "";
+  } catch {
+    note.textContent = "That was not counted. Please try again.";
+  }
+}
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  count();
+});
+count();
