@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import structlog
 from msgspec import Struct
 
-from tallystick.errors import LedgerFailed, LedgerUnavailable, TallystickError
+from tallystick.errors import LedgerBusy, LedgerClosed, LedgerFailed, LedgerUnavailable, TallystickError
 from tallystick.ledger.database import Database, Session
 from tallystick.ledger.gathering import GatheringThread
 from tallystick.model.counter import Counter
@@ -19,6 +19,7 @@ from tallystick.model.key import Key
 QUEUE_LIMIT = 20_000
 BATCH_LIMIT = 1_000
 THREADS = 2
+READS_AT_ONCE = 1_000
 
 Result = TypeVar("Result")
 
@@ -79,6 +80,7 @@ class Readers:
         self._database = database
         self._own = local()
         self._all: list[_OneSession] = []
+        self._asked, self._closed = 0, False
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="ledger-reader", initializer=self._start)
 
     def _start(self) -> None:
@@ -86,9 +88,23 @@ class Readers:
         self._all.append(self._own.session)
 
     async def read(self, function: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
-        """``function(session, *arguments)`` on one snapshot."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, self._read, function, arguments)
+        """``function(session, *arguments)`` on one snapshot.
+
+        Raises:
+            LedgerBusy: too many reads wait.
+            LedgerClosed: the threads are being stopped.
+        """
+        if self._closed:
+            msg = "the server is stopping"
+            raise LedgerClosed(msg)
+        if self._asked >= READS_AT_ONCE:
+            msg = "too many requests are waiting"
+            raise LedgerBusy(msg)
+        self._asked += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, function, arguments)
+        finally:
+            self._asked -= 1
 
     def _read(self, function: Callable[..., Result], arguments: tuple[Any, ...]) -> Result:
         sessions: _OneSession = self._own.session
@@ -101,6 +117,7 @@ class Readers:
 
     async def close(self) -> None:
         """Finish what was asked, then close the connections."""
+        self._closed = True
         await asyncio.to_thread(self._pool.shutdown)
         for session in self._all:
             session.drop()
