@@ -4,10 +4,15 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from support.postgres import Postgres
 from support.server import RunningServer, running_server
 from tallystick.ledger import Database, Ledger, open_database
+
+# A busy machine is no failure.
+settings.register_profile("without-deadline", deadline=None)
+settings.load_profile("without-deadline")
 
 
 @pytest.fixture(scope="session")

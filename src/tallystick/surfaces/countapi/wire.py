@@ -135,7 +135,7 @@ def callback_name(parameters: dict[str, str]) -> str | None:
 
 def integer(parameters: dict[str, str], name: str) -> int | None:
     """A whole number, None when absent. A ``+`` in a query arrives as a space."""
-    text = parameters.get(name, "").strip()
+    text = parameters.get(name, "").strip(" ")
     if text in ABSENT:
         return None
     if not _integer(text):
@@ -157,7 +157,7 @@ def integer_64(parameters: dict[str, str], name: str) -> int | None:
 
 def flag(parameters: dict[str, str], name: str) -> bool:
     """Off unless 1 or true: the typed client sends true, which the original service is said to have ignored."""
-    text = parameters.get(name, "").strip().lower()
+    text = parameters.get(name, "").strip(" ").lower()
     if text in {"1", "true"}:
         return True
     if text in ABSENT or text in {"0", "false"}:
