@@ -6,6 +6,7 @@ from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable, Sequence
 from typing import Any, Self, TypeVar
 
+from tallystick.errors import LedgerUnavailable
 from tallystick.ledger.database import Database, Session
 from tallystick.ledger.folding import Admit
 from tallystick.ledger.measurements import Measurements
@@ -62,7 +63,12 @@ class Ledger:
         future = self._loop.create_future()
         submit = self._submit
         number = 0 if len(submit) == 1 else lane_of(key) % len(submit)
-        submit[number](Count(key=key, operation=operation, admit=admit, future=future, submitted=time.perf_counter()))
+        item = Count(key=key, operation=operation, admit=admit, future=future, submitted=time.perf_counter())
+        try:
+            submit[number](item)
+        except LedgerUnavailable:
+            self.note_request()
+            raise
         return future
 
     def find(self, key: Key) -> "Future[Counter | None]":

@@ -1,0 +1,133 @@
+"""How long a key lives, told by a clock that the test moves."""
+
+from pathlib import Path
+
+import pytest
+
+from builders import NOW
+from support.in_process import InProcess, in_process
+from tallystick.services.counting import Counting
+
+LIFETIME_S = 15_770_000
+LIFETIME_MS = 15_770_000_000
+
+
+async def ttl(site: InProcess, key: str = "visits") -> int | None:
+    told: int | None = (await site.ask(f"/info/{key}")).json()["ttl"]
+    return told
+
+
+@pytest.mark.parametrize("making", ["/hit/visits", "/create?key=visits"])
+async def test_a_new_key_has_its_full_life_before_it(tmp_path: Path, making: str) -> None:
+    async with in_process(tmp_path) as site:
+        await site.ask(making)
+        told = (await site.ask("/info/visits")).json()
+        assert (told["ttl"], told["created"]) == (LIFETIME_MS, NOW)
+        site.clock.advance(seconds=1.5)
+        told = (await site.ask("/info/visits")).json()
+        assert (told["ttl"], told["created"]) == (LIFETIME_MS - 1_500, NOW)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/hit/visits",
+        "/update/visits?amount=1",
+        "/update/visits?amount=-1",
+        "/update/visits?amount=0",
+        "/set/visits?value=0",
+    ],
+)
+async def test_a_change_renews_it(tmp_path: Path, target: str) -> None:
+    async with in_process(tmp_path) as site:
+        await site.ask("/create?key=visits&enable_reset=1")
+        site.clock.advance(seconds=1_000)
+        assert (await site.ask(target)).status == 200
+        told = (await site.ask("/info/visits")).json()
+        assert (told["ttl"], told["created"]) == (LIFETIME_MS, NOW)
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "status"),
+    [
+        ("GET", "/get/visits", 200),
+        ("GET", "/info/visits", 200),
+        ("GET", "/stats", 200),
+        ("HEAD", "/hit/visits", 200),
+        ("OPTIONS", "/hit/visits", 204),
+        ("PUT", "/hit/visits", 405),
+        ("GET", "/update/visits?amount=9", 403),
+        ("GET", "/update/visits?amount=x", 400),
+        ("GET", "/set/visits?value=1", 403),
+        ("GET", "/create?key=visits", 409),
+        ("GET", "/hit/visits?callback=1", 400),
+        ("GET", "/hit/other", 200),
+    ],
+)
+async def test_nothing_else_renews_it(tmp_path: Path, method: str, target: str, status: int) -> None:
+    async with in_process(tmp_path) as site:
+        await site.ask("/create?key=visits")
+        site.clock.advance(seconds=1_000)
+        assert (await site.ask(target, method=method)).status == status
+        assert await ttl(site) == LIFETIME_MS - 1_000_000
+
+
+async def test_it_ends_to_the_millisecond(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as site:
+        await site.ask("/create?key=visits&value=5&enable_reset=1&update_upperbound=9")
+        site.clock.advance(seconds=LIFETIME_S - 0.001)
+        assert (await site.ask("/get/visits")).json() == {"value": 5}
+        assert await ttl(site) == 1
+        site.clock.advance(seconds=0.001)
+        for target in ("/get/visits", "/info/visits", "/update/visits?amount=1", "/set/visits?value=1"):
+            answer = await site.ask(target)
+            assert answer.status == 404
+            assert set(answer.json().values()) == {None}
+
+
+async def test_an_ended_key_starts_over_with_hit(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as site:
+        await site.ask("/create?key=visits&value=5&enable_reset=1&update_upperbound=9")
+        site.clock.advance(seconds=LIFETIME_S)
+        assert (await site.ask("/hit/visits")).json() == {"value": 1}
+        told = (await site.ask("/info/visits")).json()
+        assert (told["ttl"], told["created"]) == (LIFETIME_MS, NOW + LIFETIME_MS)
+        assert (told["update_lowerbound"], told["update_upperbound"], told["enable_reset"]) == (0, 1, False)
+
+
+async def test_an_ended_key_can_be_created_again(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as site:
+        await site.ask("/hit/visits")
+        site.clock.advance(seconds=LIFETIME_S)
+        assert (await site.ask("/create?key=visits&value=7")).json() == {
+            "namespace": "default",
+            "key": "visits",
+            "value": 7,
+        }
+        assert (await site.ask("/info/visits")).json()["created"] == NOW + LIFETIME_MS
+
+
+async def test_a_used_key_outlives_many_lifetimes(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as site:
+        for visits in range(1, 6):
+            assert (await site.ask("/hit/visits")).json() == {"value": visits}
+            site.clock.advance(seconds=LIFETIME_S - 1)
+        assert await ttl(site) == 1_000
+
+
+async def test_the_sweep_removes_what_has_ended_and_nothing_else(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as site:
+        ledger = site.application.ledger
+        for key in ("first", "second", "renewed"):
+            await site.ask(f"/hit/{key}")
+        site.clock.advance(seconds=LIFETIME_S / 2)
+        await site.ask("/hit/renewed")
+        site.clock.advance(seconds=LIFETIME_S / 2)
+        await site.ask("/hit/young")
+        assert await ledger.read(lambda session: session.size()) == 4
+        assert await Counting(ledger).sweep() == 2
+        assert await ledger.read(lambda session: session.size()) == 2
+        assert await Counting(ledger).sweep() == 0
+        assert (await site.ask("/get/renewed")).json() == {"value": 2}
+        assert (await site.ask("/get/first")).status == 404
+        assert (await site.ask("/hit/first")).json() == {"value": 1}
