@@ -61,6 +61,18 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningS
         yield running
 
 
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def either_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """Like ``shared_server``, on each database."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("shared_server")
+        return
+    postgres: Postgres = request.getfixturevalue("postgres")
+    data = tmp_path_factory.mktemp("either-server") / "data"
+    with postgres.fresh_database() as url, running_server(data, database=url) as running:
+        yield running
+
+
 @pytest.fixture
 def any_server(tmp_path: Path, database_url: str | None) -> Iterator[RunningServer]:
     """The product on either database."""

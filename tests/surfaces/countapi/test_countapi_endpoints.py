@@ -110,12 +110,12 @@ STORIES: dict[str, Story] = {
 
 
 @pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)
-def test_story(shared_server: RunningServer, story: Story) -> None:
+def test_story(either_server: RunningServer, story: Story) -> None:
     namespace, key = new_name(), new_name()
     for row in story:
         status = row[1]
         target, body = (text.replace("NS", namespace).replace("KEY", key) for text in (row[0], row[2]))
-        answer = ask(shared_server.url, target)
+        answer = ask(either_server.url, target)
         assert (answer.status, answer.text, answer.path) == (status, body, path_of(target)), row
 
 
@@ -126,24 +126,24 @@ def path_of(target: str) -> str:
     return target.partition("?")[0].removesuffix("/").split("/", 2)[2]
 
 
-def test_without_a_namespace_a_key_lies_in_default(shared_server: RunningServer) -> None:
+def test_without_a_namespace_a_key_lies_in_default(either_server: RunningServer) -> None:
     key = new_name()
-    assert ask(shared_server.url, f"/hit/{key}").path == f"default/{key}"
+    assert ask(either_server.url, f"/hit/{key}").path == f"default/{key}"
     for target in (f"/get/{key}", f"/get/{key}/", f"/get/default/{key}", f"/get/default/{key}/"):
-        answer = ask(shared_server.url, target)
+        answer = ask(either_server.url, target)
         assert (answer.text, answer.path) == ('{"value":1}', f"default/{key}")
-    assert ask(shared_server.url, f"/create?key={key}").status == 409
-    assert ask(shared_server.url, f"/create?key={key}&namespace=default").status == 409
-    assert ask(shared_server.url, f"/get/Default/{key}").status == 404
+    assert ask(either_server.url, f"/create?key={key}").status == 409
+    assert ask(either_server.url, f"/create?key={key}&namespace=default").status == 409
+    assert ask(either_server.url, f"/get/Default/{key}").status == 404
 
 
-def test_info_has_the_documented_fields_in_their_order(shared_server: RunningServer) -> None:
+def test_info_has_the_documented_fields_in_their_order(either_server: RunningServer) -> None:
     namespace, key = new_name(), new_name()
     ask(
-        shared_server.url,
+        either_server.url,
         f"/create?namespace={namespace}&key={key}&value=3630&update_upperbound=10000&enable_reset=true",
     )
-    answer = ask(shared_server.url, f"/info/{namespace}/{key}")
+    answer = ask(either_server.url, f"/info/{namespace}/{key}")
     assert (answer.status, answer.path) == (200, f"{namespace}/{key}")
     shape = (
         rf'{{"namespace":"{namespace}","key":"{key}","ttl":[0-9]{{11}},"created":[0-9]{{13}},'
@@ -152,17 +152,17 @@ def test_info_has_the_documented_fields_in_their_order(shared_server: RunningSer
     assert re.fullmatch(shape, answer.text)
 
 
-def test_info_of_a_key_that_hit_made_tells_its_narrow_rights(shared_server: RunningServer) -> None:
+def test_info_of_a_key_that_hit_made_tells_its_narrow_rights(either_server: RunningServer) -> None:
     key = new_name()
-    ask(shared_server.url, f"/hit/{key}")
-    told = ask(shared_server.url, f"/info/{key}").json()
+    ask(either_server.url, f"/hit/{key}")
+    told = ask(either_server.url, f"/info/{key}").json()
     assert (told["namespace"], told["key"]) == ("default", key)
     assert (told["update_lowerbound"], told["update_upperbound"], told["enable_reset"]) == (0, 1, False)
 
 
-def test_stats_has_the_documented_fields_in_their_order(shared_server: RunningServer) -> None:
+def test_stats_has_the_documented_fields_in_their_order(either_server: RunningServer) -> None:
     for target in ("/stats", "/stats/", "/stats?x=1"):
-        answer = ask(shared_server.url, target)
+        answer = ask(either_server.url, target)
         assert (answer.status, answer.path) == (200, None)
         assert list(answer.json()) == ["keys_created", "keys_updated", "requests", "version"]
         assert answer.json()["version"] == __version__
@@ -180,8 +180,8 @@ NO_ENDPOINT = '{"error":"No such endpoint. There are get, set, update, hit, crea
         *("/hit.json", "/robots.txt", "/index.html?x=/hit/visits", "/hit?key=visits"),
     ],
 )
-def test_an_unknown_path_is_a_json_404(shared_server: RunningServer, target: str) -> None:
-    answer = ask(shared_server.url, target)
+def test_an_unknown_path_is_a_json_404(either_server: RunningServer, target: str) -> None:
+    answer = ask(either_server.url, target)
     assert (answer.status, answer.text, answer.path) == (404, NO_ENDPOINT, None)
     assert answer.headers["content-type"] == "application/json; charset=utf-8"
     assert "location" not in answer.headers

@@ -34,8 +34,8 @@ def shown(answer: Answer) -> tuple[int, Any]:
 # create
 
 
-def test_create_needs_nothing(shared_server: RunningServer) -> None:
-    answer = ask(shared_server.url, "/create")
+def test_create_needs_nothing(either_server: RunningServer) -> None:
+    answer = ask(either_server.url, "/create")
     created = answer.json()
     assert answer.status == 200
     assert list(created) == ["namespace", "key", "value"]
@@ -43,18 +43,18 @@ def test_create_needs_nothing(shared_server: RunningServer) -> None:
     assert str(UUID(created["key"])) == created["key"]
     assert UUID(created["key"]).version == 4
     assert answer.path == f"default/{created['key']}"
-    told = info(shared_server, created["key"])
+    told = info(either_server, created["key"])
     assert (told["update_lowerbound"], told["update_upperbound"], told["enable_reset"]) == (-1, 1, False)
 
 
-def test_create_gives_another_uuid_each_time(shared_server: RunningServer) -> None:
-    created = [ask(shared_server.url, f"/create{query}").json()["key"] for query in ("", "/", "?key=", "?key=&key=abc")]
+def test_create_gives_another_uuid_each_time(either_server: RunningServer) -> None:
+    created = [ask(either_server.url, f"/create{query}").json()["key"] for query in ("", "/", "?key=", "?key=&key=abc")]
     assert len(set(created)) == 4
 
 
-def test_create_with_a_namespace_only(shared_server: RunningServer) -> None:
+def test_create_with_a_namespace_only(either_server: RunningServer) -> None:
     namespace = new_name()
-    answer = ask(shared_server.url, f"/create?namespace={namespace}")
+    answer = ask(either_server.url, f"/create?namespace={namespace}")
     assert answer.path == f"{namespace}/{answer.json()['key']}"
 
 
@@ -89,8 +89,8 @@ CREATED: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("query", "expected"), CREATED, ids=[row[0][:40] for row in CREATED])
-def test_create_makes_what_is_asked(shared_server: RunningServer, query: str, expected: dict[str, Any]) -> None:
-    told = info(shared_server, create(shared_server, query))
+def test_create_makes_what_is_asked(either_server: RunningServer, query: str, expected: dict[str, Any]) -> None:
+    told = info(either_server, create(either_server, query))
     assert {name: told[name] for name in expected} == expected
 
 
@@ -140,20 +140,20 @@ REFUSED_CREATIONS: list[tuple[str, str]] = [
 
 
 @pytest.mark.parametrize(("query", "message"), REFUSED_CREATIONS, ids=[row[0][:40] for row in REFUSED_CREATIONS])
-def test_create_refuses_and_makes_nothing(shared_server: RunningServer, query: str, message: str) -> None:
+def test_create_refuses_and_makes_nothing(either_server: RunningServer, query: str, message: str) -> None:
     key = new_name()
-    assert shown(ask(shared_server.url, f"/create?{query}&key={key}")) == error(message)
-    assert ask(shared_server.url, f"/get/{key}").status == 404
+    assert shown(ask(either_server.url, f"/create?{query}&key={key}")) == error(message)
+    assert ask(either_server.url, f"/get/{key}").status == 404
 
 
-def test_create_leaves_an_existing_key_as_it_is(shared_server: RunningServer) -> None:
-    path = create(shared_server, "value=5&update_upperbound=7")
-    before = info(shared_server, path)
+def test_create_leaves_an_existing_key_as_it_is(either_server: RunningServer) -> None:
+    path = create(either_server, "value=5&update_upperbound=7")
+    before = info(either_server, path)
     namespace, key = path.split("/")
-    answer = ask(shared_server.url, f"/create?namespace={namespace}&key={key}&value=9&enable_reset=1")
+    answer = ask(either_server.url, f"/create?namespace={namespace}&key={key}&value=9&enable_reset=1")
     assert shown(answer) == (409, {"namespace": None, "key": None, "value": None})
     assert answer.path == path
-    after = info(shared_server, path)
+    after = info(either_server, path)
     assert {**after, "ttl": None} == {**before, "ttl": None}
     assert after["ttl"] <= before["ttl"]
 
@@ -167,62 +167,62 @@ CHANGED = [
 
 
 @pytest.mark.parametrize(("amount", "value"), CHANGED, ids=[row[0][:20] for row in CHANGED])
-def test_update_adds_within_the_bounds(shared_server: RunningServer, amount: str, value: int) -> None:
-    path = create(shared_server, "value=10&update_lowerbound=-100&update_upperbound=100")
-    assert shown(ask(shared_server.url, f"/update/{path}?amount={amount}")) == (200, {"value": value})
-    assert shown(ask(shared_server.url, f"/get/{path}")) == (200, {"value": value})
+def test_update_adds_within_the_bounds(either_server: RunningServer, amount: str, value: int) -> None:
+    path = create(either_server, "value=10&update_lowerbound=-100&update_upperbound=100")
+    assert shown(ask(either_server.url, f"/update/{path}?amount={amount}")) == (200, {"value": value})
+    assert shown(ask(either_server.url, f"/get/{path}")) == (200, {"value": value})
 
 
 OUT_OF_BOUNDS = ["101", "-101", "1" + "0" * 30, "-1" + "0" * 30, "9" * 5_000, *TOO_LARGE]
 
 
 @pytest.mark.parametrize("amount", OUT_OF_BOUNDS, ids=lambda amount: amount[:40])
-def test_update_refuses_amounts_beyond_the_bounds(shared_server: RunningServer, amount: str) -> None:
-    path = create(shared_server, "value=10&update_lowerbound=-100&update_upperbound=100")
-    assert shown(ask(shared_server.url, f"/update/{path}?amount={amount}")) == (403, {"value": 10})
-    assert shown(ask(shared_server.url, f"/get/{path}")) == (200, {"value": 10})
-    assert shown(ask(shared_server.url, f"/update/{new_name()}?amount={amount}")) == (404, {"value": None})
+def test_update_refuses_amounts_beyond_the_bounds(either_server: RunningServer, amount: str) -> None:
+    path = create(either_server, "value=10&update_lowerbound=-100&update_upperbound=100")
+    assert shown(ask(either_server.url, f"/update/{path}?amount={amount}")) == (403, {"value": 10})
+    assert shown(ask(either_server.url, f"/get/{path}")) == (200, {"value": 10})
+    assert shown(ask(either_server.url, f"/update/{new_name()}?amount={amount}")) == (404, {"value": None})
 
 
 @pytest.mark.parametrize("query", ["", "?", "?amount", "?amount=", "?amount=null", "?amount=undefined", "?Amount=1"])
-def test_update_needs_an_amount(shared_server: RunningServer, query: str) -> None:
-    path = create(shared_server, "value=10")
+def test_update_needs_an_amount(either_server: RunningServer, query: str) -> None:
+    path = create(either_server, "value=10")
     for target in (path, new_name()):
-        assert shown(ask(shared_server.url, f"/update/{target}{query}")) == error("amount is missing")
-    assert ask(shared_server.url, f"/get/{path}").json() == {"value": 10}
+        assert shown(ask(either_server.url, f"/update/{target}{query}")) == error("amount is missing")
+    assert ask(either_server.url, f"/get/{path}").json() == {"value": 10}
 
 
 @pytest.mark.parametrize("text", NO_NUMBERS)
-def test_update_and_set_take_whole_numbers_only(shared_server: RunningServer, text: str) -> None:
-    path = create(shared_server, "value=10&enable_reset=1")
-    assert shown(ask(shared_server.url, f"/update/{path}?amount={text}")) == error(WHOLE.format("amount"))
-    assert shown(ask(shared_server.url, f"/set/{path}?value={text}")) == error(WHOLE.format("value"))
-    assert shown(ask(shared_server.url, f"/get/{path}")) == (200, {"value": 10})
+def test_update_and_set_take_whole_numbers_only(either_server: RunningServer, text: str) -> None:
+    path = create(either_server, "value=10&enable_reset=1")
+    assert shown(ask(either_server.url, f"/update/{path}?amount={text}")) == error(WHOLE.format("amount"))
+    assert shown(ask(either_server.url, f"/set/{path}?value={text}")) == error(WHOLE.format("value"))
+    assert shown(ask(either_server.url, f"/get/{path}")) == (200, {"value": 10})
 
 
 # set
 
 
 @pytest.mark.parametrize("query", ["", "?value", "?value=", "?value=null", "?value=undefined", "?amount=1"])
-def test_set_needs_a_value(shared_server: RunningServer, query: str) -> None:
-    path = create(shared_server, "value=10&enable_reset=1")
+def test_set_needs_a_value(either_server: RunningServer, query: str) -> None:
+    path = create(either_server, "value=10&enable_reset=1")
     for target in (path, new_name()):
-        assert shown(ask(shared_server.url, f"/set/{target}{query}")) == error("value is missing")
-    assert ask(shared_server.url, f"/get/{path}").json() == {"value": 10}
+        assert shown(ask(either_server.url, f"/set/{target}{query}")) == error("value is missing")
+    assert ask(either_server.url, f"/get/{path}").json() == {"value": 10}
 
 
 @pytest.mark.parametrize("value", [0, 1, -1, 2**31, 2**53 + 1, -(2**53) - 1, INT64_MAX, INT64_MIN])
-def test_set_takes_every_number_of_64_bits_whatever_the_bounds(shared_server: RunningServer, value: int) -> None:
-    path = create(shared_server, "value=10&enable_reset=1&update_lowerbound=0&update_upperbound=0")
-    assert shown(ask(shared_server.url, f"/set/{path}?value={value}")) == (200, {"old_value": 10, "value": value})
-    assert ask(shared_server.url, f"/get/{path}").text == f'{{"value":{value}}}'
+def test_set_takes_every_number_of_64_bits_whatever_the_bounds(either_server: RunningServer, value: int) -> None:
+    path = create(either_server, "value=10&enable_reset=1&update_lowerbound=0&update_upperbound=0")
+    assert shown(ask(either_server.url, f"/set/{path}?value={value}")) == (200, {"old_value": 10, "value": value})
+    assert ask(either_server.url, f"/get/{path}").text == f'{{"value":{value}}}'
 
 
 @pytest.mark.parametrize("text", TOO_LARGE, ids=lambda text: text[:40])
-def test_set_refuses_what_64_bits_cannot_hold(shared_server: RunningServer, text: str) -> None:
-    path = create(shared_server, "value=10&enable_reset=1")
-    assert shown(ask(shared_server.url, f"/set/{path}?value={text}")) == error(RANGE.format("value"))
-    assert ask(shared_server.url, f"/get/{path}").json() == {"value": 10}
+def test_set_refuses_what_64_bits_cannot_hold(either_server: RunningServer, text: str) -> None:
+    path = create(either_server, "value=10&enable_reset=1")
+    assert shown(ask(either_server.url, f"/set/{path}?value={text}")) == error(RANGE.format("value"))
+    assert ask(either_server.url, f"/get/{path}").json() == {"value": 10}
 
 
 # 64 bits
@@ -230,24 +230,24 @@ def test_set_refuses_what_64_bits_cannot_hold(shared_server: RunningServer, text
 LEAVES_RANGE = error("The value would leave the signed 64-bit range. It is unchanged.")
 
 
-def test_the_range_is_never_wrapped(shared_server: RunningServer) -> None:
-    top = create(shared_server, f"value={INT64_MAX - 1}&update_lowerbound={INT64_MIN}&update_upperbound={INT64_MAX}")
-    assert ask(shared_server.url, f"/hit/{top}").text == '{"value":9223372036854775807}'
+def test_the_range_is_never_wrapped(either_server: RunningServer) -> None:
+    top = create(either_server, f"value={INT64_MAX - 1}&update_lowerbound={INT64_MIN}&update_upperbound={INT64_MAX}")
+    assert ask(either_server.url, f"/hit/{top}").text == '{"value":9223372036854775807}'
     for target in (f"/hit/{top}", f"/update/{top}?amount=1", f"/update/{top}?amount={INT64_MAX}"):
-        answer = ask(shared_server.url, target)
+        answer = ask(either_server.url, target)
         assert shown(answer) == LEAVES_RANGE
         assert answer.path == top
-    assert ask(shared_server.url, f"/get/{top}").json() == {"value": INT64_MAX}
-    assert ask(shared_server.url, f"/update/{top}?amount={INT64_MIN}").json() == {"value": -1}
+    assert ask(either_server.url, f"/get/{top}").json() == {"value": INT64_MAX}
+    assert ask(either_server.url, f"/update/{top}?amount={INT64_MIN}").json() == {"value": -1}
 
-    bottom = create(shared_server, f"value={INT64_MIN}&update_lowerbound={INT64_MIN}&update_upperbound={INT64_MAX}")
+    bottom = create(either_server, f"value={INT64_MIN}&update_lowerbound={INT64_MIN}&update_upperbound={INT64_MAX}")
     for amount in (-1, INT64_MIN):
-        assert shown(ask(shared_server.url, f"/update/{bottom}?amount={amount}")) == LEAVES_RANGE
-    assert ask(shared_server.url, f"/update/{bottom}?amount={INT64_MAX}").json() == {"value": -1}
+        assert shown(ask(either_server.url, f"/update/{bottom}?amount={amount}")) == LEAVES_RANGE
+    assert ask(either_server.url, f"/update/{bottom}?amount={INT64_MAX}").json() == {"value": -1}
 
 
-def test_values_beyond_what_javascript_counts_stay_exact(shared_server: RunningServer) -> None:
-    path = create(shared_server, f"value={2**53}")
+def test_values_beyond_what_javascript_counts_stay_exact(either_server: RunningServer) -> None:
+    path = create(either_server, f"value={2**53}")
     for expected in ("9007199254740993", "9007199254740994"):
-        assert ask(shared_server.url, f"/hit/{path}").text == f'{{"value":{expected}}}'
-    assert ask(shared_server.url, f"/get/{path}?callback=show").text.startswith('/**/show({"value":9007199254740994,')
+        assert ask(either_server.url, f"/hit/{path}").text == f'{{"value":{expected}}}'
+    assert ask(either_server.url, f"/get/{path}?callback=show").text.startswith('/**/show({"value":9007199254740994,')
