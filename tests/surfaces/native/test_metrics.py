@@ -1,0 +1,88 @@
+"""What Prometheus reads, read with Prometheus' own parser."""
+
+from typing import TypeAlias
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from support.server import RunningServer
+
+Labels: TypeAlias = tuple[tuple[str, str], ...]
+
+FAMILIES = {
+    "tallystick_requests": "counter",
+    "tallystick_refusals": "counter",
+    "tallystick_acknowledgement_seconds": "histogram",
+    "tallystick_batch_size": "histogram",
+    "tallystick_commit_seconds": "histogram",
+    "tallystick_commit_failures": "counter",
+    "tallystick_queue_length": "gauge",
+    "tallystick_info": "gauge",
+}
+LABELS = {"surface", "status", "reason", "le", "version", "database"}
+
+
+def samples(server: RunningServer) -> dict[tuple[str, Labels], float]:
+    """Every sample by name and labels."""
+    text = server.get("/metrics").text
+    families = list(text_string_to_metric_families(text))
+    assert {family.name: family.type for family in families} == FAMILIES
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def answered(surface: str, status: int) -> tuple[str, Labels]:
+    return "tallystick_requests_total", (("status", str(status)), ("surface", surface))
+
+
+def test_requests_are_counted_by_surface_and_status(server: RunningServer) -> None:
+    before = samples(server)
+    for path in ("/hit/example.com/one", "/hit/example.com/one?img", "/get/example.com/none", "/hit/x", "/docs/none"):
+        server.get(path)
+    after = samples(server)
+    expected = {
+        answered("countapi", 200): 2,
+        answered("countapi", 404): 1,
+        answered("countapi", 400): 1,
+        answered("dashboard", 404): 1,
+        answered("native", 200): 1,
+    }
+    for sample, count in expected.items():
+        assert after[sample] - before.get(sample, 0) == count, sample
+
+
+def test_each_count_is_timed_and_belongs_to_a_batch(server: RunningServer) -> None:
+    for _ in range(5):
+        server.get("/hit/example.com/one")
+    after = samples(server)
+    assert after["tallystick_acknowledgement_seconds_count", ()] == 5
+    assert after["tallystick_batch_size_sum", ()] >= 5
+    assert 1 <= after["tallystick_batch_size_count", ()] <= after["tallystick_batch_size_sum", ()]
+    assert after["tallystick_commit_seconds_count", ()] >= 5
+    assert after["tallystick_commit_seconds_sum", ()] > 0
+    assert after["tallystick_commit_failures_total", ()] == 0
+    assert after["tallystick_queue_length", ()] == 0
+
+
+def test_buckets_rise_to_the_count(server: RunningServer) -> None:
+    for _ in range(3):
+        server.get("/hit/example.com/one")
+    after = samples(server)
+    for family in ("tallystick_acknowledgement_seconds", "tallystick_batch_size", "tallystick_commit_seconds"):
+        buckets = sorted(
+            (float(labels[0][1]), value) for (name, labels), value in after.items() if name == f"{family}_bucket"
+        )
+        counts = [count for _, count in buckets]
+        assert counts == sorted(counts)
+        assert buckets[-1] == (float("inf"), after[f"{family}_count", ()])
+
+
+def test_nothing_names_a_counter_or_an_address(server: RunningServer) -> None:
+    server.get("/hit/secret-namespace/secret-key?callback=secretly", headers={"user-agent": "secret agent"})
+    server.get("/hit/secret%20/secret-key")
+    text = server.get("/metrics").text
+    assert "secret" not in text
+    assert "127.0.0.1" not in text
+    assert {name for _, labels in samples(server) for name, _ in labels} <= LABELS

@@ -1,0 +1,84 @@
+"""Health, the API description's own rules, and errors as JSON."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from support.server import RunningServer, running_server
+from tallystick import web
+from tallystick.ledger import Ledger
+from tallystick.surfaces import countapi, native
+from tallystick.surfaces.native.openapi import Description
+from tallystick.web.traffic import Traffic
+
+
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    with running_server(tmp_path_factory.mktemp("native") / "data") as server:
+        yield server
+
+
+def client(ledger: Ledger, description: Description | None = None) -> httpx.AsyncClient:
+    """Asks the surface without a server in between."""
+    app = native.native(ledger, Traffic(), description or Description(countapi, native))
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://tallystick.test")
+
+
+@pytest.mark.parametrize(("path", "status"), [("/health/live", "live"), ("/health/ready", "ready")])
+def test_a_healthy_server_says_so(shared_server: RunningServer, path: str, status: str) -> None:
+    answer = shared_server.get(path)
+    assert (answer.status_code, answer.json()) == (200, {"status": status})
+    assert answer.headers["cache-control"] == "no-store"
+    head = httpx.head(shared_server.url + path)
+    assert (head.status_code, head.content) == (200, b"")
+
+
+async def test_after_a_failed_commit_the_question_tries_one_and_finds_the_ledger_well(ledger: Ledger) -> None:
+    failed = ledger.measurements[0]
+    failed.last_failed = True
+    async with client(ledger) as ask:
+        answer = await ask.get("/health/ready")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ready"})
+    assert not failed.last_failed
+
+
+async def test_a_server_whose_commits_fail_is_not_ready_but_live(ledger: Ledger) -> None:
+    await ledger.close()
+    ledger.measurements[0].last_failed = True
+    async with client(ledger) as ask:
+        ready, live = await ask.get("/health/ready"), await ask.get("/health/live")
+    assert (ready.status_code, live.status_code) == (503, 200)
+    assert ready.json() == {"status": "unavailable", "reason": "the last commit failed"}
+
+
+async def test_a_server_whose_queue_is_full_is_not_ready(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Ledger, "full", property(lambda _: True))
+    async with client(ledger) as ask:
+        answer = await ask.get("/health/ready")
+    assert (answer.status_code, answer.json()["reason"]) == (503, "the queue is full")
+
+
+@pytest.mark.parametrize("path", ["/health", "/health/", "/health/ready/", "/metrics/x", "/openapi.json/"])
+def test_unknown_paths_are_answered_in_json_without_a_redirect(shared_server: RunningServer, path: str) -> None:
+    answer = shared_server.get(path, headers={"accept": "text/html"})
+    assert (answer.status_code, answer.json()) == (404, {"error": "Not Found"})
+
+
+def test_other_methods_are_refused_in_json(shared_server: RunningServer) -> None:
+    answer = httpx.post(f"{shared_server.url}/health/ready")
+    assert (answer.status_code, answer.json()) == (405, {"error": "Method Not Allowed"})
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD"}
+
+
+async def test_a_fault_of_the_program_is_a_500_that_tells_nothing(ledger: Ledger) -> None:
+    undescribed = Description(web)  # holds no openapi.yaml
+    async with client(ledger, undescribed) as ask:
+        answer = await ask.get("/openapi.json")
+    assert (answer.status_code, answer.json()) == (500, {"error": "Internal Server Error"})
+
+
+def test_one_url_cannot_be_described_twice() -> None:
+    with pytest.raises(ValueError, match="two surfaces describe /health/live, /health/ready, /metrics"):
+        _ = Description(native, native).document
