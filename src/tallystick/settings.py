@@ -1,5 +1,6 @@
 """Every setting, as one value. Flags, ``TALLYSTICK_*`` variables and ``tallystick.toml`` all fill it."""
 
+import re
 import socket
 from dataclasses import dataclass
 from ipaddress import ip_network
@@ -7,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 from cyclopts import Parameter, Token
-from cyclopts.validators import Number
 
 from tallystick.web.address import Network
 
@@ -48,20 +48,30 @@ def _networks(_type: Any, tokens: tuple[Token, ...]) -> tuple[Network, ...]:  # 
     return tuple(networks)
 
 
+def whole_number(least: int, most: int) -> Parameter:
+    """An option that takes whole numbers only; Python would also read 1.5 as 2 and 0x10 as 16."""
+
+    def convert(_type: Any, tokens: tuple[Token, ...]) -> int:  # noqa: ANN401
+        text = tokens[0].value
+        # More digits than a 64-bit number has are not even converted.
+        if re.fullmatch(r"[+-]?[0-9]{1,20}", text) is None or not least <= int(text) <= most:
+            msg = f"it accepts whole numbers from {least} to {most}, not {text!r}."
+            raise ValueError(msg)
+        return int(text)
+
+    return Parameter(converter=convert, n_tokens=1, accepts_keys=False, metavar="N")
+
+
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class StorageSettings:
     """Where the numbers lie."""
 
-    data: Path = Path("tallystick-data")
-    """The data directory; created when missing."""
+    data: Annotated[Path, Parameter(env_var="TALLYSTICK_DATA")] = Path("tallystick-data")
+    """The data directory; serve creates it."""
 
-    database: Annotated[str | None, Parameter(name=("--database",), show_default=False)] = None
+    database: Annotated[str | None, Parameter(env_var="TALLYSTICK_DATABASE", metavar="URL", show_default=False)] = None
     """A postgresql:// URL; without it, SQLite in the data directory."""
-
-    durability: Literal["full", "relaxed"] = "full"
-    """full: a count is synced to disk before it is answered. relaxed: answered first, synced a moment later;
-    a crash of the program loses nothing, a power cut or a crash of the machine can lose the last seconds."""
 
 
 @Parameter(name="*")
@@ -69,19 +79,43 @@ class StorageSettings:
 class Settings(StorageSettings):
     """Everything a server can be told."""
 
-    listen: Annotated[Listen, Parameter(converter=_listen, n_tokens=1, accepts_keys=False)] = Listen("127.0.0.1", 8080)
-    """Address and port, HOST:PORT. Port 0 takes a free one."""
+    durability: Annotated[Literal["full", "relaxed"], Parameter(env_var="TALLYSTICK_DURABILITY")] = "full"
+    """full: a count is synced to disk before it is answered. relaxed: answered first, synced a moment later;
+    a crash of the program loses nothing, a power cut or a crash of the machine can lose the last seconds."""
+
+    listen: Annotated[
+        Listen,
+        Parameter(
+            env_var="TALLYSTICK_LISTEN",
+            converter=_listen,
+            n_tokens=1,
+            accepts_keys=False,
+            metavar="HOST:PORT",
+            show_default=str,
+        ),
+    ] = Listen("127.0.0.1", 8080)
+    """Address and port. Port 0 takes a free one."""
 
     trusted_proxy: Annotated[
-        tuple[Network, ...], Parameter(converter=_networks, n_tokens=1, accepts_keys=False, negative=())
+        tuple[Network, ...],
+        Parameter(
+            env_var="TALLYSTICK_TRUSTED_PROXY",
+            converter=_networks,
+            n_tokens=1,
+            accepts_keys=False,
+            negative=(),
+            metavar="NETWORK",
+            show_default=False,
+        ),
     ] = ()
-    """Network of reverse proxies whose X-Forwarded-For is believed; may be repeated or separated by commas."""
+    """Network of reverse proxies whose X-Forwarded-For is believed, for example 10.0.0.0/8; may be repeated or
+    separated by commas."""
 
-    log_format: Literal["text", "json"] = "text"
+    log_format: Annotated[Literal["text", "json"], Parameter(env_var="TALLYSTICK_LOG_FORMAT")] = "text"
     """How log lines look."""
 
-    creation_limit: Annotated[int, Parameter(validator=Number(gte=0, lte=1_000_000))] = 20
+    creation_limit: Annotated[int, whole_number(0, 1_000_000), Parameter(env_var="TALLYSTICK_CREATION_LIMIT")] = 20
     """New public counters a second and client address; 0 switches the limit off."""
 
-    count_prefetch: bool = False
+    count_prefetch: Annotated[bool, Parameter(env_var="TALLYSTICK_COUNT_PREFETCH")] = False
     """Also count requests that a browser makes ahead of time (Sec-Purpose: prefetch)."""

@@ -1,58 +1,86 @@
 """The ``tallystick`` command and what its commands share."""
 
+import os
+import signal
 import sys
-import tomllib
-from dataclasses import fields
-from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import NoReturn
 
-from cyclopts import App
-from cyclopts.config import Env, Toml
+from cyclopts import App, Parameter
+from cyclopts.exceptions import CycloptsError
 
 from tallystick import __version__
-from tallystick.cli.serve import serve
-from tallystick.errors import InvalidSetting, TallystickError
-from tallystick.settings import Settings
-
-SETTINGS_FILE = Path("tallystick.toml")
-
-app = App(
-    name="tallystick",
-    help="One server that counts anything and never loses a count it acknowledged.",
-    help_epilogue=(
-        "Every option can also be given as a TALLYSTICK_* variable (TALLYSTICK_LISTEN for --listen) or in a file"
-        ' tallystick.toml in the working directory (listen = "127.0.0.1:8080"). A flag wins over a variable,'
-        " a variable over the file."
-    ),
-    version=f"tallystick {__version__}",
-    config=[
-        Env("TALLYSTICK_", command=False),
-        # Commands know different options; unknown names are refused by _check_settings_file.
-        Toml(SETTINGS_FILE, use_commands_as_keys=False, allow_unknown=True),
-    ],
+from tallystick.cli.configuration import (
+    check_settings_file,
+    default_worth_showing,
+    in_one_line,
+    settings_file,
+    sources,
 )
-app.command(serve)
+from tallystick.errors import TallystickError
+
+INTERRUPTED = 128 + signal.SIGINT
+TERMINATED = 128 + signal.SIGTERM
+
+# Named, not imported: only the command that runs is loaded.
+COMMANDS = (
+    ("serve", "serve:serve", "Run the server."),
+    ("counter", "counter:app", "Look after public counters, also while a server serves them."),
+    ("backup", "backup:backup", "Write a backup while the server serves."),
+    ("restore", "restore:restore", "Put a backup in the place of the ledger."),
+    ("doctor", "doctor:doctor", "Check whether this machine is fit to count, and show the settings in force."),
+)
+
+
+def command_line(asked: str | None) -> App:
+    """All commands; the one that is asked for tells its whole help, the others a sentence each."""
+    app = App(
+        name="tallystick",
+        help="One server that counts anything and never loses a count it acknowledged.",
+        help_epilogue=(
+            "Every setting can also be given as a TALLYSTICK_* variable (TALLYSTICK_LISTEN for --listen) or in a file"
+            ' tallystick.toml in the working directory (listen = "127.0.0.1:8080"). A flag wins over a variable,'
+            " a variable over the file."
+        ),
+        version=f"tallystick {__version__}",
+        config=[settings_file(), sources],
+        exit_on_error=False,
+        print_error=False,
+        suppress_keyboard_interrupt=False,
+        default_parameter=Parameter(show_default=default_worth_showing),
+    )
+    for number, (name, function, sentence) in enumerate(COMMANDS):
+        told = None if name == asked else sentence
+        app.command(f"tallystick.cli.{function}", name=name, help=told, sort_key=number)
+    return app
 
 
 def main() -> None:
     """Run the command line; a refusal is one line on standard error and exit code 1."""
+    signal.signal(signal.SIGTERM, _terminate)
     try:
-        _check_settings_file()
-        app()
+        check_settings_file()
+        command_line(asked=next(iter(sys.argv[1:]), None))()
+        sys.stdout.flush()
+    except CycloptsError as error:
+        _refuse(in_one_line(error))
     except TallystickError as error:
-        print(f"tallystick: {error}", file=sys.stderr)
+        _refuse(str(error))
+    except BrokenPipeError:
+        # Whoever read our output has seen enough. Python would complain once more when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        _refuse(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except KeyboardInterrupt as interrupt:
+        _refuse(str(interrupt) or "interrupted", INTERRUPTED)
 
 
-def _check_settings_file() -> None:
-    if not SETTINGS_FILE.is_file():
-        return
-    try:
-        written: dict[str, Any] = tomllib.loads(SETTINGS_FILE.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        msg = f"{SETTINGS_FILE} cannot be read: {error}"
-        raise InvalidSetting(msg) from error
-    known = {field.name for field in fields(Settings)}
-    if unknown := sorted(name for name in written if name.replace("-", "_") not in known):
-        msg = f"{SETTINGS_FILE} has unknown settings: {', '.join(unknown)}. It accepts {', '.join(sorted(known))}"
-        raise InvalidSetting(msg)
+def _refuse(line: str, code: int = 1) -> NoReturn:
+    print(f"tallystick: {line}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """Leave by way of every cleanup; the server replaces this by its own handler."""
+    sys.exit(TERMINATED)

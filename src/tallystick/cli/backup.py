@@ -1,0 +1,39 @@
+"""``tallystick backup``."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from tallystick.cli.opening import bring_up_to_date, found_database
+from tallystick.cli.progress import progress
+from tallystick.services.copying import back_up
+from tallystick.services.files import whole_file
+from tallystick.settings import StorageSettings
+
+
+def backup(
+    file: Path,
+    /,
+    *,
+    force: Annotated[bool, Parameter(negative=())] = False,
+    settings: StorageSettings = StorageSettings(),
+) -> None:
+    """Write a backup while the server serves.
+
+    The backup is one SQLite file that holds the whole ledger as it was at one instant, whichever database it is
+    kept in. It is checked, and takes its name when it is whole and on disk.
+
+    Args:
+        file: Where to write it.
+        force: Replace the file if it exists.
+    """
+    with found_database(settings) as database:
+        if database.name != "sqlite":
+            # A file is copied as it is, but these tables are copied into tables of this version.
+            bring_up_to_date(database, settings.data)
+        # Only for its owner: it holds everything the ledger does.
+        with whole_file(file, replaces=force, mode=0o600) as partial, progress("Backing up") as tell:
+            back_up(database, partial, tell)
+    print(f"{file}: {file.stat().st_size:,} bytes, checked", file=sys.stderr)

@@ -1,0 +1,96 @@
+"""The settings file, where each setting came from, and how a wrong one is told."""
+
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from cyclopts import App, ArgumentCollection, Token
+from cyclopts.config import Toml
+from cyclopts.exceptions import CoercionError, CycloptsError, UnusedCliTokensError
+
+from tallystick.errors import InvalidSetting
+from tallystick.settings import Settings
+
+SETTINGS_FILE = Path("tallystick.toml")
+SETTINGS = tuple(field.name for field in fields(Settings))
+
+_WORDS: dict[object, str] = {bool: "true or false", int: "a whole number"}
+
+
+class Sources:
+    """Where the settings of this run came from: the last one to look at what was given."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, str] = {}
+
+    def __call__(self, _app: App, _commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+        """Called by cyclopts when flags, variables and the file have been read."""
+        self._found.clear()
+        for argument in arguments:
+            for token in argument.tokens:
+                where = {"cli": "flag", "env": token.keyword or "variable"}.get(token.source, str(SETTINGS_FILE))
+                self._found[argument.field_info.name] = where
+
+    def of(self, setting: str) -> str:
+        """The flag, the variable, the file or the default."""
+        return self._found.get(setting, "default")
+
+
+sources = Sources()
+
+
+def settings_file() -> Toml:
+    """The file as a source of settings."""
+    # Commands know different options; names that none knows are refused by check_settings_file.
+    return Toml(SETTINGS_FILE, use_commands_as_keys=False, allow_unknown=True)
+
+
+def check_settings_file() -> None:
+    """Refuse a settings file that cannot be read or names a setting that does not exist.
+
+    Raises:
+        InvalidSetting
+    """
+    try:
+        written: dict[str, Any] = tomllib.loads(SETTINGS_FILE.read_text("utf-8"))
+    except FileNotFoundError:
+        return
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        msg = f"{SETTINGS_FILE} cannot be read: {error}"
+        raise InvalidSetting(msg) from error
+    if unknown := sorted(name for name in written if name.replace("-", "_") not in SETTINGS):
+        msg = f"{SETTINGS_FILE} has unknown settings: {', '.join(unknown)}. It accepts {', '.join(sorted(SETTINGS))}"
+        raise InvalidSetting(msg)
+    if tables := sorted(name for name, value in written.items() if isinstance(value, dict)):
+        msg = f"{SETTINGS_FILE} must give {', '.join(tables)} a value, not a table"
+        raise InvalidSetting(msg)
+
+
+def in_one_line(error: CycloptsError) -> str:
+    """What is wrong with the command line, the variables or the file, without a box around it."""
+    error.verbose = False
+    text = " ".join(str(error).split()).removesuffix(".")
+    if isinstance(error, UnusedCliTokensError):
+        text = f"not understood: {' '.join(error.unused_tokens or ())}"
+    elif isinstance(error, CoercionError):
+        text = _with_name_and_source(text, error)
+    return text[0].lower() + text[1:]
+
+
+def _with_name_and_source(text: str, error: CoercionError) -> str:
+    token = error.token or Token()
+    if not error.msg and error.target_type in _WORDS:
+        told, _, _ = text.partition(": unable to convert")
+        text = f"{told}: it accepts {_WORDS[error.target_type]}, not {token.value!r}"
+    # cyclopts leaves the name out where a value has its place, or came from a list.
+    if text.startswith("it accepts") and error.argument:
+        text = f"invalid value for {error.argument.name}: {text}"
+    if token.source == str(SETTINGS_FILE.absolute()):
+        text = f"{SETTINGS_FILE}: {text.replace(f' from {token.source}', '')}"
+    return text.replace(" from env:", ":").replace(" from env.", ".")
+
+
+def default_worth_showing(default: object) -> str | None:
+    """A default as help shows it; that a switch is off, or an option not given, goes without saying."""
+    return None if default is False or default is None else str(default)

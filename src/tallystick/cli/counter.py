@@ -1,0 +1,216 @@
+"""``tallystick counter``: look after public counters, also while a server serves them."""
+
+import sys
+from datetime import UTC, datetime
+from typing import Annotated, Any, Never
+
+from cyclopts import App, Parameter, Token
+
+from tallystick.cli.opening import opened_ledger
+from tallystick.cli.transfer import export, import_
+from tallystick.errors import InputRefused
+from tallystick.ledger.folding import Wanted, operate
+from tallystick.ledger.ledger import milliseconds
+from tallystick.model.counter import (
+    INT64_MAX,
+    INT64_MIN,
+    Counter,
+    Create,
+    Delete,
+    Operation,
+    Outcome,
+    Reason,
+    Set,
+    alive,
+)
+from tallystick.model.key import DEFAULT_NAMESPACE, Key, legal_name
+from tallystick.services.interchange import row_of, to_json
+from tallystick.settings import StorageSettings, whole_number
+
+LISTED_AT_MOST = 100_000
+
+app = App(
+    name="counter",
+    help="Look after public counters, also while a server serves them.",
+    help_epilogue="A counter is named NAMESPACE/KEY, or KEY alone in the default namespace.",
+)
+app.command(import_, name="import", sort_key=6)
+app.command(export, sort_key=7)
+
+
+def _name(_type: Any, tokens: tuple[Token, ...]) -> Key:  # noqa: ANN401  # cyclopts hands the type in
+    namespace, slash, key = tokens[0].value.rpartition("/")
+    found = Key(namespace if slash else DEFAULT_NAMESPACE, key)
+    if not all(map(legal_name, found)):
+        msg = (
+            f"{tokens[0].value!r} names no counter: write NAMESPACE/KEY or KEY, "
+            "each 3 to 64 of the characters A-Z a-z 0-9 . _ -"
+        )
+        raise ValueError(msg)
+    return found
+
+
+def _legal_namespace(_type: Any, text: str | None) -> None:  # noqa: ANN401
+    if text is not None and not legal_name(text):
+        msg = "it accepts 3 to 64 of the characters A-Z a-z 0-9 . _ -"
+        raise ValueError(msg)
+
+
+Name = Annotated[Key, Parameter(converter=_name, n_tokens=1, accepts_keys=False, metavar="NAME")]
+Json = Annotated[bool, Parameter(name="--json", negative=())]
+Value = Annotated[int, whole_number(INT64_MIN, INT64_MAX)]
+
+
+@app.command(name="list", sort_key=1)
+def list_(
+    *,
+    namespace: Annotated[str | None, Parameter(validator=_legal_namespace, metavar="NAME", show_default=False)] = None,
+    limit: Annotated[int, whole_number(1, LISTED_AT_MOST)] = 100,
+    json: Json = False,
+    settings: StorageSettings = StorageSettings(),
+) -> None:
+    """List counters by name.
+
+    A table on a terminal. Elsewhere one counter a line, separated by tabs: name, value, lower and upper bound
+    of one update, whether it can be reset, created and expires in Unix milliseconds.
+
+    Args:
+        namespace: Only the counters of this namespace.
+        limit: At most this many; for all of them there is export.
+        json: JSON lines, as export writes them.
+    """
+    with opened_ledger(settings) as (_, session), session.snapshot():
+        found = session.listing(namespace, milliseconds(), limit + 1)
+    shown = found[:limit]
+    if json:
+        sys.stdout.write(to_json(row_of(*item) for item in shown).decode())
+    elif sys.stdout.isatty():
+        _print_table(shown, more=len(found) > limit)
+    else:
+        for key, counter in shown:
+            print(key, *_cells(counter), sep="\t")
+
+
+@app.command(sort_key=2)
+def get(name: Name, /, *, json: Json = False, settings: StorageSettings = StorageSettings()) -> None:
+    """Print the value of a counter.
+
+    Args:
+        name: NAMESPACE/KEY, or KEY in the default namespace.
+        json: Everything about it, as JSON.
+    """
+    with opened_ledger(settings) as (_, session), session.snapshot():
+        counter = alive(session.find([name]).get(name), milliseconds())
+    if counter is None:
+        _refuse(name, Outcome(None, None, Reason.MISSING))
+    print(to_json([row_of(name, counter)]).decode().rstrip() if json else counter.value)
+
+
+@app.command(sort_key=3)
+def create(  # noqa: PLR0913  # one an option
+    name: Name,
+    /,
+    *,
+    value: Value = 0,
+    enable_reset: Annotated[bool, Parameter(negative=())] = False,
+    update_lowerbound: Annotated[int, whole_number(INT64_MIN, 0)] = -1,
+    update_upperbound: Annotated[int, whole_number(0, INT64_MAX)] = 1,
+    settings: StorageSettings = StorageSettings(),
+) -> None:
+    """Create a counter and print its full name.
+
+    Args:
+        name: NAMESPACE/KEY, or KEY in the default namespace.
+        value: Where it begins.
+        enable_reset: Whether anyone may set it.
+        update_lowerbound: The least amount one update may carry.
+        update_upperbound: The greatest amount one update may carry.
+    """
+    _operate(name, Create(value, update_lowerbound, update_upperbound, enable_reset), settings, made=True)
+    print(name)
+
+
+@app.command(name="set", sort_key=4)
+def set_(name: Name, value: Value, /, *, settings: StorageSettings = StorageSettings()) -> None:
+    """Set a counter, whether or not it allows a reset, and print its value.
+
+    Args:
+        name: NAMESPACE/KEY, or KEY in the default namespace.
+        value: A whole number of 64 bits.
+    """
+    print(_operate(name, Set(value, forced=True), settings).value)
+
+
+@app.command(sort_key=5)
+def delete(
+    name: Name,
+    /,
+    *,
+    yes: Annotated[bool, Parameter(name=("--yes", "-y"), negative=())] = False,
+    settings: StorageSettings = StorageSettings(),
+) -> None:
+    """Delete a counter. Who counts on it afterwards begins anew.
+
+    Args:
+        name: NAMESPACE/KEY, or KEY in the default namespace.
+        yes: Do not ask.
+    """
+    if not yes and sys.stdin.isatty() and input(f"Delete {name}? [y/N] ").strip().lower() not in ("y", "yes"):
+        msg = f"{name} was not deleted"
+        raise InputRefused(msg)
+    _operate(name, Delete(), settings)
+
+
+def _operate(key: Key, operation: Operation, settings: StorageSettings, *, made: bool = False) -> Outcome:
+    with opened_ledger(settings, made=made) as (database, session):
+        (outcome,) = operate(database, session, [Wanted(key, operation)], milliseconds())
+    if outcome.refused:
+        _refuse(key, outcome)
+    return outcome
+
+
+def _refuse(key: Key, outcome: Outcome) -> Never:
+    if outcome.refused is Reason.MISSING:
+        msg = f"there is no counter {key}"
+    elif outcome.refused is Reason.EXISTS:
+        msg = f"the counter {key} exists already, its value is {outcome.value}"
+    else:
+        msg = f"{key}: refused, {outcome.refused.value if outcome.refused else 'without a reason'}"
+    raise InputRefused(msg)
+
+
+def _cells(counter: Counter) -> tuple[int, ...]:
+    return (
+        counter.value,
+        counter.lower,
+        counter.upper,
+        int(counter.resettable),
+        counter.created,
+        counter.expires,
+    )
+
+
+def _print_table(found: list[tuple[Key, Counter]], *, more: bool) -> None:
+    from rich.console import Console  # noqa: PLC0415  # scripts need not wait for it
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table(caption=f"The first {len(found):,}; --limit shows more" if more else None)
+    # On a narrow terminal names are folded; a number is never cut.
+    table.add_column("Counter", overflow="fold")
+    for title in ("Value", "One update"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for title in ("Reset", "Expires"):
+        table.add_column(title, no_wrap=True)
+    for key, counter in found:
+        value, lower, upper, resettable, _, expires = _cells(counter)
+        bounds = f"{lower} to {upper}"
+        table.add_row(str(key), str(value), bounds, "yes" if resettable else "no", _day(expires))
+    Console().print(table)
+
+
+def _day(milliseconds: int) -> str:
+    """A UTC date; an imported time may lie beyond what a calendar knows."""
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d")
+    except (ValueError, OverflowError, OSError):
+        return str(milliseconds)

@@ -1,0 +1,222 @@
+"""``tallystick doctor``: is this machine fit to count?"""
+
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import apsw
+
+from tallystick import __version__
+from tallystick.cli.configuration import SETTINGS, sources
+from tallystick.cli.data_directory import server_runs
+from tallystick.errors import TallystickError
+from tallystick.ledger import open_database
+from tallystick.ledger.migrations import all_migrations
+from tallystick.ledger.sqlite import OLDEST_SAFE_SQLITE
+from tallystick.settings import Settings
+
+Status = Literal["OK", "WARN", "FAIL"]
+
+SYNCS = 50
+SYNCING_AT_MOST_S = 1.0
+BLOCK = b"\0" * 4096
+SLOW_SYNC_S = 0.020
+UNBELIEVABLE_SYNC_S = 0.000_010
+
+LITTLE_SPACE = 1 << 30
+NO_SPACE = 64 << 20
+
+SANE_YEARS = range(2025, 2100)
+CLOCK_TOLERANCE_S = 60.0
+
+
+class Check(NamedTuple):
+    """What was looked at, and what was found."""
+
+    status: Status
+    what: str
+    found: str
+
+
+def doctor(settings: Settings = Settings()) -> int:
+    """Check whether this machine is fit to count, and show the settings in force.
+
+    Nothing is changed and nothing is left behind. The exit code is 1 when a check fails. Elsewhere than on a
+    terminal each line is separated by tabs.
+    """
+    checks = list(examine(settings))
+    told = list(settings_in_force(settings))
+    if sys.stdout.isatty():
+        _print_tables(checks, told)
+    else:
+        for row in (*checks, *told):
+            print(*row, sep="\t")
+    return int(any(check.status == "FAIL" for check in checks))
+
+
+def examine(settings: Settings) -> Iterator[Check]:
+    """Every check, in the order in which a start would meet them."""
+    yield _variables()
+    yield _sqlite_version()
+    yield _clock(settings.data)
+    yield _data_directory(settings.data)
+    yield _free_space(settings.data)
+    if settings.database is None:
+        # PostgreSQL syncs on a disk of its own.
+        yield _disk_sync(settings.data)
+    yield _server(settings.data)
+    yield _database(settings)
+
+
+def settings_in_force(settings: Settings) -> Iterator[tuple[str, str, str, str]]:
+    """Each setting's name, value and source; no password among them."""
+    for name in SETTINGS:
+        value = getattr(settings, name)
+        if name == "database":
+            value = "SQLite in the data directory" if value is None else _where(settings)
+        elif isinstance(value, tuple) and name == "trusted_proxy":
+            value = ", ".join(map(str, value)) or "none"
+        yield "setting", name, str(value), sources.of(name)
+
+
+def _variables() -> Check:
+    known = {f"TALLYSTICK_{name.upper()}" for name in SETTINGS}
+    given = {name for name in os.environ if name.startswith("TALLYSTICK_")}
+    if unknown := sorted(given - known):
+        return Check("WARN", "variables", f"{', '.join(unknown)}: no such setting; see tallystick serve --help")
+    return Check("OK", "variables", ", ".join(sorted(given)) or "no TALLYSTICK_ variable is set")
+
+
+def _sqlite_version() -> Check:
+    version = apsw.sqlite_lib_version()
+    wanted = ".".join(map(str, OLDEST_SAFE_SQLITE))
+    if tuple(map(int, version.split("."))) < OLDEST_SAFE_SQLITE:
+        return Check("FAIL", "SQLite", f"{version} can corrupt a ledger; install an apsw that brings {wanted} or newer")
+    return Check("OK", "SQLite", f"{version}; {wanted} or newer is needed")
+
+
+def _clock(data: Path) -> Check:
+    now = time.time()
+    shown = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    if datetime.fromtimestamp(now, UTC).year not in SANE_YEARS:
+        return Check("FAIL", "clock", f"it is {shown}, which cannot be; counters would expire at wrong times")
+    if not time.get_clock_info("monotonic").monotonic:
+        return Check("WARN", "clock", f"it is {shown}; this system has no clock that never goes back")
+    newest = max((file.stat().st_mtime for file in data.glob("ledger.sqlite3*")), default=now)
+    if newest > now + CLOCK_TOLERANCE_S:
+        ahead = newest - now
+        return Check("WARN", "clock", f"it is {shown}, but the ledger was last written {ahead:,.0f} seconds after that")
+    return Check("OK", "clock", f"it is {shown}, and no file of the ledger is newer")
+
+
+def _data_directory(data: Path) -> Check:
+    try:
+        with tempfile.TemporaryFile(dir=_existing(data)):
+            pass
+    except OSError as error:
+        return Check("FAIL", "data directory", f"{data} cannot be written: {error.strerror}")
+    if data.is_dir():
+        return Check("OK", "data directory", f"{data} can be written")
+    return Check("OK", "data directory", f"{data} does not exist yet; the server creates it")
+
+
+def _free_space(data: Path) -> Check:
+    free = shutil.disk_usage(_existing(data)).free
+    found = f"{free / (1 << 30):,.1f} GB are free"
+    if free < NO_SPACE:
+        return Check("FAIL", "free space", f"only {free >> 20} MB are free; counts are refused when the disk is full")
+    if free < LITTLE_SPACE:
+        return Check("WARN", "free space", f"{found}; counts are refused when the disk is full")
+    return Check("OK", "free space", found)
+
+
+def _disk_sync(data: Path) -> Check:
+    try:
+        took = _measured_syncs(_existing(data))
+    except OSError as error:
+        return Check("FAIL", "disk sync", f"cannot be measured: {error.strerror}")
+    median = statistics.median(took)
+    found = (
+        f"4 KB are on disk after {median * 1000:.2f} ms (median of {len(took)}): at most {1 / median:,.0f} counts a"
+        " second on one connection; many connections share a sync"
+    )
+    if median > SLOW_SYNC_S:
+        return Check("WARN", "disk sync", f"{found}. That is slow")
+    if median < UNBELIEVABLE_SYNC_S:
+        return Check("WARN", "disk sync", f"{found}. No disk is that fast: a power cut could lose counts here")
+    return Check("OK", "disk sync", found)
+
+
+def _measured_syncs(directory: Path) -> list[float]:
+    """How long some writes of one page took, each synced as the ledger's WAL is."""
+    took: list[float] = []
+    with tempfile.TemporaryFile(dir=directory, buffering=0) as file:
+        while len(took) < SYNCS and sum(took) < SYNCING_AT_MOST_S:
+            started = time.perf_counter()
+            file.write(BLOCK)
+            os.fdatasync(file.fileno())
+            took.append(time.perf_counter() - started)
+    return took
+
+
+def _server(data: Path) -> Check:
+    if server_runs(data):
+        return Check("OK", "server", f"one is running on {data}")
+    return Check("OK", "server", f"none is running on {data}")
+
+
+def _database(settings: Settings) -> Check:
+    try:
+        database = open_database(settings.database, settings.data, settings.durability)
+        schema = database.schema()
+        if schema is None:
+            return Check("OK", "database", f"{database.describe()} holds no ledger yet; the server makes it")
+        known = len(all_migrations(database.name))
+        if schema > known:
+            found = f"it has schema {schema}, this program knows schema {known}: a newer Tallystick wrote it"
+            return Check("FAIL", "database", f"{database.describe()}: {found}")
+        with closing(database.session()) as session, session.snapshot():
+            counters = session.size()
+    except TallystickError as error:
+        return Check("FAIL", "database", str(error))
+    found = f"{database.describe()}: schema {schema}, {counters:,} counters"
+    if schema < known:
+        return Check("WARN", "database", f"{found}; the server brings it to schema {known} when it starts")
+    return Check("OK", "database", found)
+
+
+def _where(settings: Settings) -> str:
+    try:
+        return open_database(settings.database, settings.data).describe()
+    except TallystickError:
+        return "not understood"
+
+
+def _existing(data: Path) -> Path:
+    """The data directory, or the nearest one above it that exists."""
+    return next(path for path in (data, *data.absolute().parents) if path.is_dir())
+
+
+def _print_tables(checks: Sequence[Check], told: Sequence[tuple[str, str, str, str]]) -> None:
+    from rich.console import Console  # noqa: PLC0415  # scripts need not wait for it
+    from rich.markup import escape  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    console = Console()
+    table = Table("", "Check", "Found", title=f"Tallystick {__version__}", title_justify="left")
+    for status, what, found in checks:
+        colour = {"OK": "green", "WARN": "yellow", "FAIL": "bold red"}[status]
+        table.add_row(f"[{colour}]{status}[/]", what, escape(found))
+    console.print(table)
+    table = Table("Setting", "Value", "From", title="Settings in force", title_justify="left")
+    for _, name, value, source in told:
+        table.add_row(name, escape(value), source)
+    console.print(table)

@@ -1,0 +1,60 @@
+"""The ledger, opened for a command: beside a running server, and never made by mistake."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext
+from pathlib import Path
+
+from tallystick.cli.data_directory import ledger_file_kept, make_data_directory, server_runs
+from tallystick.errors import DatabaseSchemaRefused, InputRefused
+from tallystick.ledger import Database, Session, open_database
+from tallystick.ledger.migrations import all_migrations
+from tallystick.settings import StorageSettings
+
+
+@contextmanager
+def found_database(settings: StorageSettings, *, made: bool = False) -> Iterator[Database]:
+    """The database that the settings name, with its schema as it is.
+
+    Args:
+        made: whether a missing ledger is made.
+
+    Raises:
+        InputRefused: there is no ledger.
+        StartRefused: it cannot be used.
+    """
+    database = open_database(settings.database, settings.data)
+    on_file = database.name == "sqlite"
+    if on_file and made:
+        make_data_directory(settings.data)
+    with ledger_file_kept(settings.data) if on_file and settings.data.is_dir() else nullcontext():
+        if not made and database.schema() is None:
+            msg = f"{database.describe()} holds no ledger; --data or --database names the place of one"
+            raise InputRefused(msg)
+        yield database
+
+
+@contextmanager
+def opened_ledger(settings: StorageSettings, *, made: bool = False) -> Iterator[tuple[Database, Session]]:
+    """The database with its schema brought up to date, and a session.
+
+    Raises:
+        InputRefused: there is no ledger.
+        StartRefused: it cannot be used.
+    """
+    with found_database(settings, made=made) as database:
+        bring_up_to_date(database, settings.data)
+        with closing(database.session()) as session:
+            yield database, session
+
+
+def bring_up_to_date(database: Database, data: Path) -> None:
+    """Take the outstanding migrations, but not under a running server that does not know them.
+
+    Raises:
+        StartRefused: the database is served by an older program, or was written by a newer one.
+    """
+    schema = database.schema()
+    if schema is not None and schema < len(all_migrations(database.name)) and server_runs(data):
+        msg = f"{database.describe()} is served by an older Tallystick; stop that server and start this version's"
+        raise DatabaseSchemaRefused(msg)
+    database.migrate()

@@ -1,0 +1,148 @@
+"""A whole ledger, copied: the SQLite file page by page, other databases table by table.
+
+Tables are found in the schema, not listed here, so that a migration that adds one is copied without
+a word. A backup is always one SQLite file in rollback mode: nothing lies beside it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import apsw
+from psycopg import sql
+
+from tallystick.ledger.postgresql import PostgresqlSession
+from tallystick.ledger.sqlite import BUSY_TIMEOUT_MS, SqliteDatabase, SqliteSession
+
+PAGES_AT_ONCE = 1_000
+ROWS_AT_ONCE = 10_000
+
+Tell = Callable[[int, int], None]
+"""Hears how much is done, of how much."""
+
+Tables = Mapping[str, Sequence[str]]
+"""The columns of each table."""
+
+
+class BackupFile(SqliteDatabase):
+    """A ledger file that is read and never written, not even its header."""
+
+    def _connect(self) -> apsw.Connection:
+        # Without a WAL beside it the file needs no shared memory either, so it can lie on a read-only disk.
+        wal = self.path.with_name(f"{self.path.name}-wal")
+        mode = "mode=ro" if wal.exists() else "immutable=1"
+        connection = apsw.Connection(
+            f"file:{quote(str(self.path.absolute()))}?{mode}",
+            flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI,
+        )
+        connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+        return connection
+
+
+def copy_pages(source: SqliteSession, file: Path, tell: Tell) -> None:
+    """Copy a SQLite ledger, as the source's open snapshot sees it, into an empty file."""
+    # The snapshot begins with its first read. Without it a busy writer would start the copy anew.
+    source.connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+    target = apsw.Connection(str(file))
+    try:
+        target.pragma("synchronous", "off")
+        with target.backup("main", source.connection, "main") as copy:
+            while not copy.done:
+                copy.step(PAGES_AT_ONCE)
+                tell(copy.page_count - copy.remaining, copy.page_count)
+        target.pragma("journal_mode", "delete")
+    finally:
+        target.close()
+
+
+def copy_tables(source: PostgresqlSession, file: Path, tell: Tell) -> None:
+    """Copy a PostgreSQL ledger, as the source's open snapshot sees it, into an empty SQLite file."""
+    database = SqliteDatabase(file, "relaxed")
+    database.migrate()
+    target = database.session()
+    try:
+        progress = _Progress(source.size(), tell)
+        with target.transaction():
+            for table, columns in tables(target).items():
+                _fill_sqlite(target, table, columns, progress.through(_rows_of_postgresql(source, table, columns)))
+        target.connection.pragma("journal_mode", "delete")
+    finally:
+        target.close()
+
+
+def replace_tables(source: SqliteSession, target: PostgresqlSession, tell: Tell) -> None:
+    """Replace everything in a PostgreSQL ledger by a SQLite one's rows, in the target's open transaction."""
+    progress = _Progress(source.size(), tell)
+    found = tables(source)
+    names = sql.SQL(", ").join(map(sql.Identifier, found))
+    target.connection.execute(sql.SQL("TRUNCATE {}").format(names))
+    for table, columns in found.items():
+        _fill_postgresql(target, table, columns, progress.through(_rows_of_sqlite(source, table, columns)))
+
+
+def tables(session: SqliteSession) -> Tables:
+    """The tables of a ledger, the record of its migrations excepted, older ones first."""
+    found = session.connection.execute(
+        "SELECT name, (SELECT group_concat(name, ' ' ORDER BY cid) FROM pragma_table_info(schema.name))"
+        " FROM sqlite_schema AS schema WHERE type = 'table' AND name <> 'migration' AND name NOT LIKE 'sqlite%'"
+        " ORDER BY rowid"
+    )
+    return {str(table): str(columns).split() for table, columns in found}
+
+
+def damage(session: SqliteSession) -> str | None:
+    """What SQLite finds wrong with the file, or None."""
+    try:
+        found = str(session.connection.execute("PRAGMA integrity_check(1)").get)
+    except apsw.Error as error:
+        return str(error)
+    return None if found == "ok" else " ".join(found.split())
+
+
+class _Progress:
+    def __init__(self, total: int, tell: Tell) -> None:
+        self._done, self._total, self._tell = 0, total, tell
+
+    def through(self, rows: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
+        for row in rows:
+            yield row
+            self._done += 1
+            if self._done % ROWS_AT_ONCE == 0:
+                self._tell(self._done, self._total)
+
+
+def _rows_of_sqlite(session: SqliteSession, table: str, columns: Sequence[str]) -> Iterable[Sequence[Any]]:
+    return session.connection.execute(f"SELECT {_names(columns)} FROM {_names([table])}")  # noqa: S608  # quoted
+
+
+def _fill_sqlite(session: SqliteSession, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    places = ", ".join("?" * len(columns))
+    session.connection.executemany(
+        f"INSERT INTO {_names([table])} ({_names(columns)}) VALUES ({places})",  # noqa: S608  # quoted
+        rows,
+    )
+
+
+def _names(identifiers: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in identifiers)
+
+
+def _rows_of_postgresql(session: PostgresqlSession, table: str, columns: Sequence[str]) -> Iterator[Sequence[Any]]:
+    query = sql.SQL("SELECT {} FROM {}").format(_list(columns), sql.Identifier(table))
+    with session.connection.cursor(name="copying") as cursor:
+        cursor.itersize = ROWS_AT_ONCE
+        yield from cursor.execute(query)
+
+
+def _fill_postgresql(
+    session: PostgresqlSession, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> None:
+    query = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table), _list(columns))
+    with session.connection.cursor().copy(query) as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def _list(columns: Sequence[str]) -> sql.Composed:
+    return sql.SQL(", ").join(map(sql.Identifier, columns))
