@@ -170,6 +170,25 @@ async def test_a_power_cut_at_any_moment_loses_nothing_acknowledged(tmp_path: Pa
             await hits.check(found / path.name)
 
 
+@pytest.mark.parametrize("failing", range(1, 7))
+@pytest.mark.parametrize("looked_up", [False, True])
+async def test_what_a_failed_sync_lost_is_nothing_to_build_on(tmp_path: Path, failing: int, *, looked_up: bool) -> None:
+    hits, path, found = Hits(), tmp_path / "ledger.sqlite3", tmp_path / "found"
+    with CuttableDisk.mounted() as disk:
+        async with opened(SqliteDatabase(path, vfs=disk.name)) as ledger:
+            await hits.send(ledger)
+            if looked_up:
+                await ledger.find(KEYS[0])
+            for _ in range(3):
+                disk.failing_syncs = failing
+                while disk.failing_syncs:
+                    await hits.send(ledger, each=1)
+                await hits.send(ledger, each=1)
+            assert len(hits.errors) >= 3
+            await asyncio.to_thread(_lay_out, found, disk.synced())
+    await hits.check(found / path.name)
+
+
 def _lay_out(folder: Path, image: dict[str, bytes]) -> None:
     folder.mkdir()
     for name, content in image.items():

@@ -87,8 +87,8 @@ async def _hit_and_sweep(
     counting = Counting(ledger)
     if hit_first:
         hit = ledger.count(IN_LANE_0, HIT)
-        sweep = asyncio.create_task(counting.sweep())
         await gate.until_held()
+        sweep = asyncio.create_task(counting.sweep())
         await until(lambda: ledger.waiting == 1)
     else:
         sweep = asyncio.create_task(counting.sweep())

@@ -121,21 +121,51 @@ class _FaultyFile(apsw.VFSFile):
 class _OneFile:
     """What a disk holds for certain of a file, and what it was told since."""
 
-    synced: bytes = b""
+    synced: bytearray = field(default_factory=bytearray)
     told: list[tuple[int, bytes | None]] = field(default_factory=list)
     """Writes, and sizes to which it was truncated."""
+
+    def sync(self) -> None:
+        """Everything told is certain now."""
+        _apply(self.synced, self.told)
+        self.told.clear()
+
+    def survived(self, chance: random.Random) -> bytes:
+        """What may be found: what is certain, and any part of what is not."""
+        found = self.synced.copy()
+        sectors: list[tuple[int, bytes | None]] = []
+        for offset, data in self.told:
+            if data is None:
+                sectors.append((offset, None))
+            else:
+                sectors += [(offset + at, data[at : at + _SECTOR]) for at in range(0, len(data), _SECTOR)]
+        _apply(found, [sector for sector in sectors if chance.random() < _MADE_IT])
+        return bytes(found)
+
+
+def _apply(content: bytearray, told: list[tuple[int, bytes | None]]) -> None:
+    for offset, data in told:
+        if data is None:
+            del content[offset:]
+        else:
+            content.extend(bytes(max(0, offset + len(data) - len(content))))
+            content[offset : offset + len(data)] = data
 
 
 class CuttableDisk(apsw.VFS):
     """Remembers what has been synced, so that a power cut can be imagined before any write or sync.
 
     Attributes:
+        name: what ``SqliteDatabase`` takes as its ``vfs``.
         before_action: called before each write and each sync, on the thread that does it.
+        failing_syncs: so many syncs to come fail as they do on Linux: what was written stays readable,
+            but counts as clean, so that no later sync brings it to the disk.
     """
 
     def __init__(self) -> None:
         self.name = f"cuttable-{next(_numbers)}"
         self.before_action: Callable[[], None] = lambda: None
+        self.failing_syncs = 0
         self.files: dict[str, _OneFile] = {}
         self.lock = RLock()
         super().__init__(self.name, "")
@@ -153,12 +183,12 @@ class CuttableDisk(apsw.VFS):
     def synced(self) -> dict[str, bytes]:
         """The files without anything that was not synced."""
         with self.lock:
-            return {name: file.synced for name, file in self.files.items()}
+            return {name: bytes(file.synced) for name, file in self.files.items()}
 
     def after_a_power_cut(self, chance: random.Random) -> dict[str, bytes]:
         """The files as they may be found: what was synced, and some sectors of what was written since."""
         with self.lock:
-            return {name: _survived(file, chance) for name, file in self.files.items()}
+            return {name: file.survived(chance) for name, file in self.files.items()}
 
     def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> "_CuttableFile":  # noqa: N802
         """Open a file."""
@@ -171,29 +201,13 @@ class CuttableDisk(apsw.VFS):
             super().xDelete(filename, syncdir)
 
 
-def _survived(file: _OneFile, chance: random.Random) -> bytes:
-    found = bytearray(file.synced)
-    for offset, data in file.told:
-        if data is None:
-            if chance.random() < _MADE_IT:
-                del found[offset:]
-            continue
-        for start in range(0, len(data), _SECTOR):
-            if chance.random() < _MADE_IT:
-                sector, at = data[start : start + _SECTOR], offset + start
-                found.extend(bytes(max(0, at + len(sector) - len(found))))
-                found[at : at + len(sector)] = sector
-    return bytes(found)
-
-
 class _CuttableFile(apsw.VFSFile):
     def __init__(self, disk: CuttableDisk, name: str | apsw.URIFilename | None, flags: list[int]) -> None:
         self._disk = disk
         path = name if isinstance(name, str) else name.filename() if name else ""
-        self._path = Path(path)
         super().__init__("", name, flags)
         with disk.lock:
-            self._file = disk.files.setdefault(self._path.name, _OneFile())
+            self._file = disk.files.setdefault(Path(path).name, _OneFile())
 
     def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802
         with self._disk.lock:
@@ -210,6 +224,9 @@ class _CuttableFile(apsw.VFSFile):
     def xSync(self, flags: int) -> None:  # noqa: N802
         with self._disk.lock:
             self._disk.before_action()
+            if self._disk.failing_syncs:
+                self._disk.failing_syncs -= 1
+                self._file.told.clear()
+                raise apsw.exception_for(apsw.SQLITE_IOERR_FSYNC)
             super().xSync(flags)
-            self._file.synced = self._path.read_bytes()
-            self._file.told.clear()
+            self._file.sync()

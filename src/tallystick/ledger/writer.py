@@ -96,9 +96,7 @@ class Writer:
         return results
 
     def _commit(self, counts: Sequence[Count], calls: Sequence[Call]) -> Sequence[object]:
-        if self._session is None:
-            self._session = self._open_session()
-        session, noted = self._session, self.noted
+        session, noted = self._usable_session(), self.noted
         lane = counts[0].lane if counts and self._database.lanes_alone else self._lane
         with session.transaction():
             folded = fold(session, counts, self._clock())
@@ -114,19 +112,24 @@ class Writer:
             self._noted_saved = noted
         return results
 
-    def _open_session(self) -> Session:
-        try:
-            return self._database.session(writes=True)
-        except TallystickError as error:
-            raise LedgerFailed(str(error)) from error
+    def _usable_session(self) -> Session:
+        if self._session is None or self.measurements.last_failed:
+            try:
+                fresh = self._database.session(writes=True)
+            except TallystickError as error:
+                raise LedgerFailed(str(error)) from error
+            # Closed only now: without any connection SQLite would recover what a failed sync left in the WAL,
+            # readable but perhaps not on the disk, and later commits would build on it.
+            self._close_session()
+            self._session = fresh
+        return self._session
 
     def _failed(self, error: Exception) -> None:
         if not self.measurements.last_failed:
             log.error("a commit failed", reason=str(error), exc_info=not isinstance(error, LedgerUnavailable))
         self.measurements.failures += 1
-        self.measurements.last_failed = True
         # A connection that failed may be in any state; the next batch opens another one.
-        self._close_session()
+        self.measurements.last_failed = True
 
     def _succeeded(self, started: float, counts: Sequence[Count]) -> None:
         finished = time.perf_counter()
