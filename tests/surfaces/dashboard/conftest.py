@@ -1,0 +1,41 @@
+"""Browser tests drive Debian's Chromium.
+
+A machine without it may leave them out, and says so; where CI is set they fail instead.
+"""
+
+import os
+import shutil
+
+import pytest
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+_left_out = pytest.StashKey[int]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "browser: drives Chromium")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if CHROMIUM or os.environ.get("CI"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("browser")]
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=left_out)
+    config.stash[_left_out] = len(left_out)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if count := terminalreporter.config.stash.get(_left_out, 0):
+        terminalreporter.write_line(
+            f"{count} browser tests were left out: there is no Chromium here (Debian: apt-get install chromium)",
+            yellow=True,
+        )
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Where the browser is."""
+    assert CHROMIUM, "there is no Chromium, and CI is set (Debian: apt-get install chromium)"
+    return CHROMIUM
