@@ -46,7 +46,7 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningS
 
 
 @JUDGED.parametrize()
-@settings(max_examples=12, derandomize=True, database=None)
+@settings(max_examples=8, derandomize=True, database=None)
 def test_generated_requests_are_answered_as_described(
     case: schemathesis.Case[Any], shared_server: RunningServer
 ) -> None:
