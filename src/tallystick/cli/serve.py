@@ -113,9 +113,10 @@ def _stop_on_signals(server: Server) -> asyncio.Event:
     stopping = asyncio.Event()
 
     def stop(number: int) -> None:
-        for name in (signal.SIGTERM, signal.SIGINT):
+        # Asked here, because two signals in one turn of the loop both find the handler of the first.
+        if stopping.is_set():
             # Nothing acknowledged is lost: answers leave only after their commit.
-            loop.add_signal_handler(name, os._exit, 128 + name)
+            os._exit(128 + number)
         log.info("finishing what was accepted", signal=signal.Signals(number).name)
         stopping.set()
         server.stop()  # type: ignore[no-untyped-call]  # granian has no annotation here
