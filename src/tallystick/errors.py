@@ -48,21 +48,25 @@ class LedgerUnavailable(TallystickError):
     """A change was not acknowledged.
 
     Attributes:
+        reason: a word for it, as the metrics tell it.
         retry_after: seconds after which trying again may help, or None.
     """
 
+    reason = "failed"
     retry_after: int | None = None
 
 
 class LedgerBusy(LedgerUnavailable):
     """The writer's queue is full."""
 
+    reason = "busy"
     retry_after = 1
 
 
 class LedgerFull(LedgerUnavailable):
     """The disk is full."""
 
+    reason = "full"
     retry_after = 30
 
 
@@ -73,6 +77,7 @@ class LedgerFailed(LedgerUnavailable):
 class LedgerClosed(LedgerUnavailable):
     """The server is stopping."""
 
+    reason = "closed"
     retry_after = 5
 
 

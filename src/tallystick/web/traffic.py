@@ -1,6 +1,7 @@
 """How much was answered, by surface and status."""
 
 from collections import Counter
+from collections.abc import Iterable
 
 
 class Traffic:
@@ -13,6 +14,11 @@ class Traffic:
     def answered(self, surface: str, status: int) -> None:
         """Count one answer."""
         self.answers[surface, status] += 1
+
+    def expect(self, surface: str, reasons: Iterable[str]) -> None:
+        """Name the reasons of a surface, so that each is told from the start, as 0."""
+        for reason in reasons:
+            self.refusals[surface, reason] += 0
 
     def refused(self, surface: str, reason: str) -> None:
         """Count one refusal; reasons are a fixed set of names, never a key or an address."""

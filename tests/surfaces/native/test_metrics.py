@@ -1,10 +1,14 @@
 """What Prometheus reads, read with Prometheus' own parser."""
 
+from collections import Counter
+from pathlib import Path
 from typing import TypeAlias
 
+import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from support.server import RunningServer
+from support.server import RunningServer, running_server
+from tallystick.surfaces.countapi.errors import REASONS
 
 Labels: TypeAlias = tuple[tuple[str, str], ...]
 
@@ -51,6 +55,44 @@ def test_requests_are_counted_by_surface_and_status(server: RunningServer) -> No
     }
     for sample, count in expected.items():
         assert after[sample] - before.get(sample, 0) == count, sample
+
+
+REFUSED = {
+    "/nowhere": "no such endpoint",
+    "/hit/x": "bad request",
+    "/hit/known/plain?callback=1": "bad request",
+    f"/hit/known/plain?{'x' * 8200}": "query too long",
+    "/get/known/missing": "missing",
+    "/info/known/missing": "missing",
+    "/update/known/missing?amount=1": "missing",
+    "/update/known/plain?amount=2": "out of bounds",
+    "/set/known/plain?value=2": "not resettable",
+    "/create?namespace=known&key=plain": "exists",
+    "/hit/known/largest": "out of range",
+    "/set/known/missing?value=2&img": "missing",
+    "/update/known/plain?amount=3&callback=show": "out of bounds",
+}
+
+
+def refused(reason: str) -> tuple[str, Labels]:
+    return "tallystick_refusals_total", (("reason", reason), ("surface", "countapi"))
+
+
+def test_every_refusal_is_counted_by_its_reason(server: RunningServer) -> None:
+    server.get("/create?namespace=known&key=plain")
+    server.get(f"/create?namespace=known&key=largest&value={2**63 - 1}")
+    for path in REFUSED:
+        server.get(path)
+    httpx.put(f"{server.url}/hit/known/plain")
+    counted = {labels[0][1]: value for (name, labels), value in samples(server).items() if name == refused("")[0]}
+    expected = Counter([*REFUSED.values(), "method not allowed"])
+    assert counted == {reason: expected[reason] for reason in REASONS}
+
+
+def test_refused_creations_are_counted(tmp_path: Path) -> None:
+    with running_server(tmp_path / "data", creation_limit=1) as server:
+        statuses = Counter(server.get(f"/hit/limited/key-{number}").status_code for number in range(10))
+        assert samples(server)[refused("creation limited")] == statuses[429] > 0
 
 
 def test_each_count_is_timed_and_belongs_to_a_batch(server: RunningServer) -> None:

@@ -1,27 +1,51 @@
 """How errors become answers on this surface: ``{"error": "..."}``."""
 
-from tallystick.errors import InputRefused, LedgerBusy, LedgerClosed, LedgerFull, LedgerUnavailable
+from tallystick.errors import InputRefused, LedgerBusy, LedgerClosed, LedgerFailed, LedgerFull, LedgerUnavailable
+from tallystick.model.counter import Reason
 from tallystick.surfaces.countapi.wire import Answer, error_body
 
 MALFORMED_NAME = "Malformed Namespace/Key"
-NOT_FOUND = Answer(404, error_body("No such endpoint. There are get, set, update, hit, create, info and stats."))
-METHOD_NOT_ALLOWED = Answer(405, error_body("Use GET or POST."), headers=((b"allow", b"GET, HEAD, POST, OPTIONS"),))
-TOO_LONG = Answer(414, error_body("The query is too long."))
+BAD_REQUEST = "bad request"
+INTERNAL_ERROR = "internal error"
+
+NOT_FOUND = Answer(
+    404,
+    error_body("No such endpoint. There are get, set, update, hit, create, info and stats."),
+    refused="no such endpoint",
+)
+METHOD_NOT_ALLOWED = Answer(
+    405,
+    error_body("Use GET or POST."),
+    headers=((b"allow", b"GET, HEAD, POST, OPTIONS"),),
+    refused="method not allowed",
+)
+TOO_LONG = Answer(414, error_body("The query is too long."), refused="query too long")
+
+REASONS = frozenset(
+    {
+        BAD_REQUEST,
+        INTERNAL_ERROR,
+        *(str(answer.refused) for answer in (NOT_FOUND, METHOD_NOT_ALLOWED, TOO_LONG)),
+        *(error.reason for error in (LedgerBusy, LedgerFull, LedgerFailed, LedgerClosed)),
+        *(reason.value for reason in Reason),
+    }
+)
+"""Every reason under which this surface's refusals are counted."""
 
 
 def bad_request(error: InputRefused, path: bytes | None = None) -> Answer:
     """400 with the message."""
-    return Answer(400, error_body(str(error)), path)
+    return Answer(400, error_body(str(error)), path, refused=BAD_REQUEST)
 
 
 def internal(path: bytes | None) -> Answer:
     """500 for what nobody expected; only the log tells what."""
-    return Answer(500, error_body("Internal error."), path)
+    return Answer(500, error_body("Internal error."), path, refused=INTERNAL_ERROR)
 
 
 def unavailable(error: LedgerUnavailable, path: bytes | None) -> Answer:
     """503 when trying again may help, else 500. Never a success."""
-    status = 503 if isinstance(error, (LedgerBusy, LedgerFull, LedgerClosed)) else 500
-    message = f"Not acknowledged: {error}." if status == 503 else "Not acknowledged: the storage failed."  # noqa: PLR2004
-    headers = () if error.retry_after is None else ((b"retry-after", b"%d" % error.retry_after),)
-    return Answer(status, error_body(message), path, headers)
+    if error.retry_after is None:
+        return Answer(500, error_body("Not acknowledged: the storage failed."), path, refused=error.reason)
+    headers = ((b"retry-after", b"%d" % error.retry_after),)
+    return Answer(503, error_body(f"Not acknowledged: {error}."), path, headers, error.reason)

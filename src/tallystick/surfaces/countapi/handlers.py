@@ -54,7 +54,7 @@ async def get(counting: Counting, request: Request) -> Answer:
     """The value."""
     counter = await counting.get(request.key)
     if counter is None:
-        return Answer(404, wire.value_body(None), request.path)
+        return Answer(404, wire.value_body(None), request.path, refused=Reason.MISSING.value)
     return Answer(200, wire.value_body(counter.value), request.path)
 
 
@@ -62,7 +62,9 @@ async def info(counting: Counting, request: Request) -> Answer:
     """Everything about a counter."""
     counter = await counting.get(request.key)
     body = wire.info_body(request.key, counter, counting.now())
-    return Answer(404 if counter is None else 200, body, request.path)
+    if counter is None:
+        return Answer(404, body, request.path, refused=Reason.MISSING.value)
+    return Answer(200, body, request.path)
 
 
 async def hit(counting: Counting, request: Request) -> Answer:
@@ -83,8 +85,10 @@ async def _add(counting: Counting, request: Request, operation: Add) -> Answer:
     if not request.counts:
         return await get(counting, request)
     outcome = await counting.add(request.key, operation, request.admit)
+    if outcome.refused is None:
+        return Answer(200, wire.value_body(outcome.value), request.path)
     if outcome.refused in STATUS:
-        return Answer(STATUS[outcome.refused], wire.value_body(outcome.value), request.path)
+        return Answer(STATUS[outcome.refused], wire.value_body(outcome.value), request.path, refused=_word(outcome))
     return _refused(outcome, request.path)
 
 
@@ -99,7 +103,8 @@ async def set_(counting: Counting, request: Request) -> Answer:
         present = None if counter is None else counter.value
         return Answer(404 if counter is None else 200, wire.set_body(present, present), request.path)
     outcome = await counting.set(request.key, value)
-    return Answer(STATUS[outcome.refused], wire.set_body(outcome.old_value, outcome.value), request.path)
+    body = wire.set_body(outcome.old_value, outcome.value)
+    return Answer(STATUS[outcome.refused], body, request.path, refused=_word(outcome))
 
 
 async def create(counting: Counting, request: Request) -> Answer:
@@ -118,7 +123,7 @@ async def create(counting: Counting, request: Request) -> Answer:
     if outcome.refused is None:
         return Answer(200, wire.create_body(key, outcome.value), path)
     if outcome.refused is Reason.EXISTS:
-        return Answer(409, wire.create_body(None, None), path)
+        return Answer(409, wire.create_body(None, None), path, refused=_word(outcome))
     return _refused(outcome, path)
 
 
@@ -151,6 +156,11 @@ def _refused(outcome: Outcome, path: bytes) -> Answer:
     """Refusals that the original service never documented."""
     if outcome.refused is Reason.CREATION_LIMITED:
         body = wire.error_body("Too many new keys from your address. Try again in a second.")
-        return Answer(429, body, path, headers=((b"retry-after", b"1"),))
+        return Answer(429, body, path, headers=((b"retry-after", b"1"),), refused=_word(outcome))
     assert outcome.refused is Reason.OUT_OF_RANGE
-    return Answer(400, wire.error_body("The value would leave the signed 64-bit range. It is unchanged."), path)
+    body = wire.error_body("The value would leave the signed 64-bit range. It is unchanged.")
+    return Answer(400, body, path, refused=_word(outcome))
+
+
+def _word(outcome: Outcome) -> str | None:
+    return None if outcome.refused is None else outcome.refused.value

@@ -108,12 +108,13 @@ class CountApi:
     ) -> None:
         self._counting, self._traffic, self._creations = counting, traffic, creations
         self._count_prefetch = count_prefetch
+        traffic.expect(SURFACE, errors.REASONS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  # no body is read
         """Answer one request."""
         raw_query = scope["query_string"]
         if raw_query or scope["method"] == "OPTIONS":
-            status, headers, body = await self._dressed(scope, raw_query)
+            answer, status, headers, body = await self._dressed(scope, raw_query)
         else:
             target = self._target(scope)
             answer = await self._answer(scope, target, {})
@@ -123,30 +124,31 @@ class CountApi:
             else:
                 headers = _headers(_JSON, answer)
         self._traffic.answers[SURFACE, status] += 1
+        if answer.refused is not None:
+            self._traffic.refused(SURFACE, answer.refused)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    async def _dressed(self, scope: Scope, raw_query: bytes) -> tuple[int, wire.Headers, bytes]:
+    async def _dressed(self, scope: Scope, raw_query: bytes) -> tuple[Answer, int, wire.Headers, bytes]:
         """The answer as JSON, as JSONP (``?callback=``: never fails at HTTP level) or as an image (``?img``)."""
         if scope["method"] == "OPTIONS":
             self._counting.note_request()
-            return 204, _PREFLIGHT, b""
+            return _ALLOWED, 204, _PREFLIGHT, b""
         if len(raw_query) > LONGEST_QUERY:
             self._counting.note_request()
-            return 414, _headers(_JSON, errors.TOO_LONG), errors.TOO_LONG.body
+            return _as_json(errors.TOO_LONG)
         parameters = wire.query(raw_query)
         try:
             callback = wire.callback_name(parameters)
         except InputRefused as error:
             self._counting.note_request()
-            answer = errors.bad_request(error)
-            return answer.status, _headers(_JSON, answer), answer.body
+            return _as_json(errors.bad_request(error))
         answer = await self._answer(scope, self._target(scope), parameters)
         if "img" in parameters:
-            return answer.status, _headers(_GIF, answer), wire.PIXEL
+            return answer, answer.status, _headers(_GIF, answer), wire.PIXEL
         if callback is not None:
-            return 200, _headers(_SCRIPT, answer), wire.jsonp_body(callback, answer)
-        return answer.status, _headers(_JSON, answer), answer.body
+            return answer, 200, _headers(_SCRIPT, answer), wire.jsonp_body(callback, answer)
+        return _as_json(answer)
 
     @staticmethod
     def _target(scope: Scope) -> Target | None:
@@ -168,10 +170,8 @@ class CountApi:
             return await target.handler(self._counting, request)
         except InputRefused as error:
             self._counting.note_request()
-            self._traffic.refused(SURFACE, "bad request")
             return errors.bad_request(error, path)
         except LedgerUnavailable as error:
-            self._traffic.refused(SURFACE, type(error).__name__)
             return errors.unavailable(error, path)
         except Exception:
             log.exception("a request failed", surface=SURFACE)
@@ -189,6 +189,11 @@ class CountApi:
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST"})
+_ALLOWED = Answer(204, b"")
+
+
+def _as_json(answer: Answer) -> tuple[Answer, int, wire.Headers, bytes]:
+    return answer, answer.status, _headers(_JSON, answer), answer.body
 
 
 def _headers(dress: wire.Headers, answer: Answer) -> wire.Headers:

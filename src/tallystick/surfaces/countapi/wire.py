@@ -38,12 +38,14 @@ class Answer(Struct, frozen=True):
     Attributes:
         body: a JSON object.
         path: the key it is about, for ``X-Path``.
+        refused: why nothing was done, for the metrics; None on success.
     """
 
     status: int
     body: bytes
     path: bytes | None = None
     headers: Headers = ()
+    refused: str | None = None
 
 
 def error_body(message: str) -> bytes:
