@@ -1,5 +1,6 @@
 """The ledger in one SQLite file, through apsw."""
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from importlib.resources import files
@@ -94,10 +95,21 @@ class SqliteDatabase:
             DatabaseUnreachable: the file cannot be opened, or is no database.
         """
         try:
-            return SqliteSession(self._connect(), keeps_rows=writes)
+            return SqliteSession(self._connect_in_time(), keeps_rows=writes)
         except apsw.Error as error:
             msg = f"cannot open the database {self.path}: {error}"
             raise DatabaseUnreachable(msg) from error
+
+    def _connect_in_time(self) -> apsw.Connection:
+        # Several connections that make a new file a WAL database at once: SQLite itself does not wait there.
+        deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+        while True:
+            try:
+                return self._connect()
+            except apsw.BusyError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
 
     def _connect(self) -> apsw.Connection:
         connection = apsw.Connection(str(self.path), vfs=self.vfs)
