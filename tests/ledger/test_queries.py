@@ -1,0 +1,31 @@
+"""SQL has a file, a name and a sentence, and both databases answer the same questions."""
+
+import re
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+QUERIES = Path(str(files("tallystick.ledger").joinpath("queries")))
+
+
+def queries(dialect: str) -> dict[str, str]:
+    """The queries of a dialect: the line after each name."""
+    found = {}
+    for file in sorted((QUERIES / dialect).glob("*.sql")):
+        before, *parts = re.split(r"^-- name: ", file.read_text(), flags=re.MULTILINE)
+        assert not before.strip()
+        for part in parts:
+            name, sentence = part.splitlines()[:2]
+            found[name.split("(")[0]] = sentence
+    return found
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
+def test_every_query_has_a_sentence(dialect: str) -> None:
+    assert {name: sentence for name, sentence in queries(dialect).items() if not re.match(r"-- [A-Z]", sentence)} == {}
+
+
+def test_both_databases_have_the_same_queries() -> None:
+    # On SQLite a look-up needs no statement of its own: it takes no locks that a look-up must avoid.
+    assert {*queries("sqlite"), "find"} == set(queries("postgresql"))
