@@ -80,8 +80,8 @@ class Settings(StorageSettings):
     """Everything a server can be told."""
 
     durability: Annotated[Literal["full", "relaxed"], Parameter(env_var="TALLYSTICK_DURABILITY")] = "full"
-    """full: a count is synced to disk before it is answered. relaxed: answered first, synced a moment later;
-    a crash of the program loses nothing, a power cut or a crash of the machine can lose the last seconds."""
+    """When a count is answered. full: once it is synced to disk. relaxed: before; a crash of the program loses
+    nothing, a power cut or a crash of the machine can lose the last seconds."""
 
     listen: Annotated[
         Listen,

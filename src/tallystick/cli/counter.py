@@ -155,10 +155,18 @@ def delete(
         name: NAMESPACE/KEY, or KEY in the default namespace.
         yes: Do not ask.
     """
-    if not yes and sys.stdin.isatty() and input(f"Delete {name}? [y/N] ").strip().lower() not in ("y", "yes"):
+    if not yes and sys.stdin.isatty() and not _agreed(f"Delete {name}? [y/N] "):
         msg = f"{name} was not deleted"
         raise InputRefused(msg)
     _operate(name, Delete(), settings)
+
+
+def _agreed(question: str) -> bool:
+    try:
+        return input(question).strip().lower() in ("y", "yes")
+    except EOFError:
+        print()
+        return False
 
 
 def _operate(key: Key, operation: Operation, settings: StorageSettings, *, made: bool = False) -> Outcome:

@@ -140,7 +140,7 @@ def _free_space(data: Path) -> Check:
 
 def _disk_sync(data: Path) -> Check:
     try:
-        took = _measured_syncs(_existing(data))
+        took = measured_syncs(_existing(data))
     except OSError as error:
         return Check("FAIL", "disk sync", f"cannot be measured: {error.strerror}")
     median = statistics.median(took)
@@ -155,7 +155,7 @@ def _disk_sync(data: Path) -> Check:
     return Check("OK", "disk sync", found)
 
 
-def _measured_syncs(directory: Path) -> list[float]:
+def measured_syncs(directory: Path) -> list[float]:
     """How long some writes of one page took, each synced as the ledger's WAL is."""
     took: list[float] = []
     with tempfile.TemporaryFile(dir=directory, buffering=0) as file:

@@ -60,7 +60,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _terminate)
     try:
         check_settings_file()
-        command_line(asked=next(iter(sys.argv[1:]), None))()
+        given = sys.argv[1:]
+        command_line(asked=given[0] if given else None)(given)
         sys.stdout.flush()
     except CycloptsError as error:
         _refuse(in_one_line(error))

@@ -156,7 +156,12 @@ def _source(file: Path) -> Iterator[BinaryIO]:
 
 
 def _size(stream: BinaryIO) -> int:
-    return os.fstat(stream.fileno()).st_size if stream.seekable() else 0
+    if not stream.seekable():
+        return 0
+    here = stream.tell()
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(here)
+    return size
 
 
 @contextmanager

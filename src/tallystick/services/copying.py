@@ -11,8 +11,8 @@ from tallystick.errors import (
     DatabaseSchemaRefused,
     DatabaseUnreachable,
     InputRefused,
+    LedgerFailed,
     LedgerUnavailable,
-    TallystickError,
 )
 from tallystick.ledger import Database
 from tallystick.ledger.copying import BackupFile, Tell, copy_pages, copy_tables, damage, replace_tables
@@ -30,7 +30,7 @@ def back_up(database: Database, file: Path, tell: Tell) -> None:
     """Write the ledger as it is at one instant into an empty file, while others count on.
 
     Raises:
-        InputRefused: what was written is damaged.
+        LedgerFailed: what was written is damaged, and so the ledger is.
     """
     _remove_side_files(file)
     try:
@@ -40,7 +40,10 @@ def back_up(database: Database, file: Path, tell: Tell) -> None:
             else:
                 assert isinstance(session, PostgresqlSession)
                 copy_tables(session, file, tell)
-        checked(file)
+        with closing(BackupFile(file).session()) as written:
+            if wrong := damage(written):
+                msg = f"{database.describe()} is damaged: {wrong}"
+                raise LedgerFailed(msg)
     finally:
         _remove_side_files(file)
 
@@ -71,13 +74,16 @@ def checked(file: Path) -> BackupFile:
 
 def counters_in(database: Database) -> int | None:
     """How many counters a database holds: 0 when there is no ledger, None when it is damaged."""
+    if isinstance(database, SqliteDatabase):
+        # Only read: closing an ordinary session would write the WAL into a damaged file.
+        database = BackupFile(database.path)
     try:
         if database.schema() is None:
             return 0
         with closing(database.session()) as session, session.snapshot():
             return session.size()
     except (DatabaseUnreachable, LedgerUnavailable) as error:
-        if _is_damage(error):
+        if isinstance(error.__cause__, (apsw.CorruptError, apsw.NotADBError)):
             return None
         raise
 
@@ -155,20 +161,14 @@ def _fold_wal_of(old: SqliteDatabase) -> None:
     if not old.path.exists():
         _remove_side_files(old.path)
         return
-    try:
-        with closing(old.session(writes=True)) as session, session.snapshot():
-            session.size()
-    except (DatabaseUnreachable, LedgerUnavailable) as error:
-        if not _is_damage(error):
-            raise
+    if counters_in(old) is None:
         _set_aside(old.path)
+        return
+    with closing(old.session(writes=True)) as session, session.snapshot():
+        session.size()
     if _beside(old.path, "-wal").exists():
         msg = f"another program has {old.path} open; close it and try again"
         raise DatabaseUnreachable(msg)
-
-
-def _is_damage(error: TallystickError) -> bool:
-    return isinstance(error.__cause__, (apsw.CorruptError, apsw.NotADBError))
 
 
 def _set_aside(damaged: Path) -> None:

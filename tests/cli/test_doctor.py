@@ -1,0 +1,199 @@
+"""``tallystick doctor``."""
+
+import os
+import time
+from contextlib import closing
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from support.commands import CommandLine, Ran
+from support.postgres import Postgres
+from support.terminal import on_a_terminal
+from tallystick.cli import doctor
+from tallystick.cli.data_directory import held_data_directory
+from tallystick.ledger import open_database
+
+Storage = tuple[str, ...]
+
+
+def checks(ran: Ran) -> dict[str, tuple[str, str]]:
+    """Status and finding of each check."""
+    rows = [line.split("\t") for line in ran.out.splitlines()]
+    return {what: (status, found) for status, what, found, *_ in rows if status != "setting"}
+
+
+def settings(ran: Ran) -> dict[str, tuple[str, str]]:
+    """Value and source of each setting."""
+    rows = [line.split("\t") for line in ran.out.splitlines()]
+    return {name: (value, source) for kind, name, value, *rest in rows if kind == "setting" for source in rest}
+
+
+def test_a_fresh_machine_is_fit_and_nothing_is_made_on_it(run: CommandLine, storage: Storage, tmp_path: Path) -> None:
+    ran = run("doctor", *storage)
+    found = checks(ran)
+    assert ran.code == 0
+    assert {status for status, _ in found.values()} <= {"OK", "WARN"}
+    assert found["data directory"] == ("OK", "data does not exist yet; the server creates it")
+    assert found["database"][1].endswith("holds no ledger yet; the server makes it")
+    assert list(tmp_path.iterdir()) == []
+    # Not even tables: a second look finds none either.
+    assert checks(run("doctor", *storage))["database"] == found["database"]
+
+
+def test_a_ledger_is_measured_and_left_as_it_is(run: CommandLine, storage: Storage, tmp_path: Path) -> None:
+    run("counter", "create", "stock", *storage).succeeded()
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    found = checks(run("doctor", *storage))
+    assert found["database"][0] == "OK"
+    assert found["database"][1].endswith("schema 1, 1 counters")
+    assert found["server"] == ("OK", "none is running on data")
+    assert ("disk sync" in found) == ("--database" not in storage)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_running_server_is_seen(run: CommandLine) -> None:
+    with held_data_directory(Path("data")):
+        assert checks(run("doctor", "--data", "data"))["server"] == ("OK", "one is running on data")
+
+
+def test_each_setting_is_told_with_its_source(run: CommandLine) -> None:
+    Path("tallystick.toml").write_text('log-format = "json"\ndurability = "relaxed"\nlisten = "1.1.1.1:1"\n')
+    ran = run(
+        "doctor",
+        "--listen",
+        "[::1]:8081",
+        variables={"TALLYSTICK_DURABILITY": "full", "TALLYSTICK_LISTEN": "2.2.2.2:2"},
+    )
+    assert settings(ran) == {
+        "data": ("tallystick-data", "default"),
+        "database": ("SQLite in the data directory", "default"),
+        "durability": ("full", "TALLYSTICK_DURABILITY"),
+        "listen": ("[::1]:8081", "flag"),
+        "trusted_proxy": ("none", "default"),
+        "log_format": ("json", "tallystick.toml"),
+        "creation_limit": ("20", "default"),
+        "count_prefetch": ("False", "default"),
+    }
+    assert settings(run("doctor", "--trusted-proxy", "::1,10.0.0.0/8"))["trusted_proxy"] == (
+        "::1/128, 10.0.0.0/8",
+        "flag",
+    )
+
+
+def test_a_password_is_not_told(run: CommandLine, postgres: Postgres) -> None:
+    with postgres.fresh_database() as url:
+        ran = run("doctor", variables={"TALLYSTICK_DATABASE": url.replace("tallystick@", "tallystick:secret@")})
+    assert "secret" not in ran.out + ran.err
+    assert settings(ran)["database"][0].startswith("PostgreSQL at the local socket, database test_")
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("postgresql://u:secret@127.0.0.1:1/name", "cannot reach PostgreSQL at 127.0.0.1:1, database name: "),
+        ("mysql://u:secret@host/name", "--database accepts a postgresql:// URL"),
+    ],
+)
+def test_an_unreachable_database_fails(run: CommandLine, url: str, reason: str) -> None:
+    ran = run("doctor", "--database", url)
+    status, found = checks(ran)["database"]
+    assert (ran.code, status) == (1, "FAIL")
+    assert found.startswith(reason)
+    assert "secret" not in ran.out + ran.err
+
+
+def test_a_newer_database_fails(run: CommandLine, storage: Storage, database_url: str | None) -> None:
+    run("counter", "create", "stock", *storage).succeeded()
+    with closing(open_database(database_url, Path("data")).session()) as session, session.transaction():
+        session.connection.execute("INSERT INTO migration (number, name, checksum) VALUES (99, 'next', '')")  # type: ignore[attr-defined]  # both have one
+    ran = run("doctor", *storage)
+    status, found = checks(ran)["database"]
+    assert (ran.code, status) == (1, "FAIL")
+    assert found.endswith("it has schema 99, this program knows schema 1: a newer Tallystick wrote it")
+
+
+def test_a_damaged_ledger_fails(run: CommandLine) -> None:
+    Path("data").mkdir()
+    Path("data/ledger.sqlite3").write_bytes(b"damaged" * 1000)
+    ran = run("doctor", "--data", "data")
+    assert ran.code == 1
+    assert checks(ran)["database"][0] == "FAIL"
+
+
+def test_a_directory_that_cannot_be_written_fails(run: CommandLine) -> None:
+    ran = run("doctor", "--data", "/proc/data")
+    assert ran.code == 1
+    assert checks(ran)["data directory"][0] == "FAIL"
+    assert checks(ran)["disk sync"][0] == "FAIL"
+
+
+def test_a_variable_that_is_no_setting_is_told(run: CommandLine) -> None:
+    ran = run("doctor", variables={"TALLYSTICK_LISTEM": "127.0.0.1:80"})
+    assert checks(ran)["variables"] == (
+        "WARN",
+        "TALLYSTICK_LISTEM: no such setting; see tallystick serve --help",
+    )
+    assert ran.code == 0
+
+
+@pytest.mark.parametrize(
+    ("free", "status"), [(2 << 30, "OK"), ((1 << 30) - 1, "WARN"), ((64 << 20) - 1, "FAIL"), (0, "FAIL")]
+)
+def test_space_runs_out(run: CommandLine, monkeypatch: pytest.MonkeyPatch, free: int, status: str) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=free))
+    ran = run("doctor")
+    assert checks(ran)["free space"][0] == status
+    assert ran.code == int(status == "FAIL")
+
+
+@pytest.mark.parametrize(("took", "status"), [(0.000_1, "OK"), (0.019, "OK"), (0.021, "WARN"), (0.000_009, "WARN")])
+def test_disks_differ(run: CommandLine, monkeypatch: pytest.MonkeyPatch, took: float, status: str) -> None:
+    monkeypatch.setattr(doctor, "measured_syncs", lambda _: [took, took * 100, took])
+    assert checks(run("doctor"))["disk sync"][0] == status
+
+
+def test_measuring_a_slow_disk_ends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    now = [0.0]
+
+    def slow(_: int) -> None:
+        now[0] += 0.4
+
+    monkeypatch.setattr("os.fdatasync", slow)
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+    assert doctor.measured_syncs(tmp_path) == pytest.approx([0.4, 0.4, 0.4])
+
+
+@pytest.mark.parametrize(("now", "status"), [(0.0, "FAIL"), (4_200_000_000.0, "FAIL")])
+def test_a_clock_that_cannot_be_right_fails(
+    run: CommandLine, monkeypatch: pytest.MonkeyPatch, now: float, status: str
+) -> None:
+    monkeypatch.setattr("time.time", lambda: now)
+    assert checks(run("doctor"))["clock"][0] == status
+
+
+def test_a_clock_behind_the_ledger_is_told(run: CommandLine) -> None:
+    run("counter", "create", "stock").succeeded()
+    ahead = time.time() + 10_000
+    os.utime("tallystick-data/ledger.sqlite3", (ahead, ahead))
+    status, found = checks(run("doctor"))["clock"]
+    assert status == "WARN"
+    assert "but the ledger was last written" in found
+
+
+def test_an_old_sqlite_fails(run: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("apsw.sqlite_lib_version", lambda: "3.51.2")
+    ran = run("doctor")
+    assert ran.code == 1
+    assert checks(ran)["SQLite"] == (
+        "FAIL",
+        "3.51.2 can corrupt a ledger; install an apsw that brings 3.51.3 or newer",
+    )
+
+
+def test_on_a_terminal_it_is_a_table(tmp_path: Path) -> None:
+    code, screen = on_a_terminal("doctor", directory=tmp_path)
+    assert code == 0
+    assert "│ OK │ data directory │ tallystick-data does not exist yet; the server creates it" in screen
+    assert "│ durability     │ full " in screen

@@ -1,0 +1,39 @@
+"""Every command explains itself."""
+
+import re
+from dataclasses import fields
+
+import pytest
+
+from support.commands import CommandLine
+from tallystick.settings import Settings
+
+COMMANDS = [
+    "",
+    "serve",
+    "counter",
+    *(f"counter {verb}" for verb in ("list", "get", "create", "set", "delete", "import", "export")),
+    "backup",
+    "restore",
+    "doctor",
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_tells_what_every_command_and_option_does(run: CommandLine, command: str) -> None:
+    told = run(*command.split(), "--help", variables={"COLUMNS": "400"}).succeeded()
+    assert told.startswith(f"Usage: tallystick {command}".rstrip())
+    entries = [line.strip("│ ") for line in told.splitlines() if line.startswith("│ ")]
+    assert entries
+    assert [entry for entry in entries if not re.fullmatch(r"(\* +)?\S.*?  +[A-Z].*[.\]]", entry)] == []
+
+
+@pytest.mark.parametrize("setting", [field.name for field in fields(Settings)])
+def test_every_setting_is_a_flag_and_a_variable(run: CommandLine, setting: str) -> None:
+    told = " ".join(run("serve", "--help").succeeded().replace("│", " ").split())
+    assert f"--{setting.replace('_', '-')} " in told
+    assert f"[env var: TALLYSTICK_{setting.upper()}]" in told
+
+
+def test_the_version_is_told(run: CommandLine) -> None:
+    assert run("--version").succeeded().startswith("tallystick 0.")

@@ -1,0 +1,242 @@
+"""What keeps a server from starting: one clear line each, exit code 1, and nothing begun."""
+
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from support.commands import CommandLine, Ran
+from support.server import clean_environment, tallystick
+from tallystick.cli.data_directory import held_data_directory
+from tallystick.ledger import open_database
+from tallystick.ledger.postgresql import PostgresqlSession
+from tallystick.ledger.sqlite import SqliteSession
+
+LISTEN = "it accepts HOST:PORT, for example 127.0.0.1:8080 or [::1]:8080, not"
+NETWORKS = "it accepts addresses and networks such as 127.0.0.1 or 10.0.0.0/8:"
+LIMIT = "it accepts whole numbers from 0 to 1000000, not"
+CHOICES = 'choose from: "{}", "{}"'
+
+WRONG = [
+    ("listen", "8080", f"{LISTEN} '8080'"),
+    ("listen", "127.0.0.1:", f"{LISTEN} '127.0.0.1:'"),
+    ("listen", "127.0.0.1:65536", f"{LISTEN} '127.0.0.1:65536'"),
+    ("listen", "256.0.0.1:80", "the host '256.0.0.1' is not known on this machine"),
+    ("durability", "most", CHOICES.format("full", "relaxed")),
+    ("trusted-proxy", "10.0.0.1/8", f"{NETWORKS} 10.0.0.1/8 has host bits set"),
+    ("trusted-proxy", "proxy", f"{NETWORKS} 'proxy' does not appear to be an IPv4 or IPv6 network"),
+    ("log-format", "xml", CHOICES.format("text", "json")),
+    ("creation-limit", "-1", f"{LIMIT} '-1'"),
+    ("creation-limit", "2.5", f"{LIMIT} '2.5'"),
+    ("creation-limit", "many", f"{LIMIT} 'many'"),
+    ("creation-limit", "1000001", f"{LIMIT} '1000001'"),
+]
+wrong = pytest.mark.parametrize(("option", "value", "accepts"), WRONG)
+
+
+@wrong
+def test_a_bad_flag_is_named_with_what_it_accepts(run: CommandLine, option: str, value: str, accepts: str) -> None:
+    refusal = run("serve", f"--{option}={value}").refused()
+    assert refusal.startswith("invalid value ")
+    assert f"--{option}" in refusal
+    assert refusal.lower().endswith(accepts.lower())
+
+
+@wrong
+def test_a_bad_variable_is_named_with_what_it_accepts(run: CommandLine, option: str, value: str, accepts: str) -> None:
+    variable = f"TALLYSTICK_{option.upper().replace('-', '_')}"
+    refusal = run("serve", variables={variable: value}).refused()
+    assert refusal.startswith("invalid value ")
+    assert variable in refusal
+    assert refusal.lower().endswith(accepts.lower())
+
+
+@wrong
+@pytest.mark.parametrize("spelled", [str, lambda option: option.replace("-", "_")], ids=["dashes", "underscores"])
+def test_a_bad_line_of_the_file_is_named_with_what_it_accepts(
+    run: CommandLine, option: str, value: str, accepts: str, spelled: type[str]
+) -> None:
+    Path("tallystick.toml").write_text(f'{spelled(option)} = "{value}"\n')
+    refusal = run("serve").refused()
+    assert refusal.startswith("tallystick.toml: Invalid value ")
+    assert f"[{spelled(option)}]" in refusal
+    assert refusal.lower().endswith(accepts.lower())
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            "listem = 1",
+            "tallystick.toml has unknown settings: listem. It accepts count_prefetch, creation_limit, data,",
+        ),
+        ("[serve]\nlisten = 1", "tallystick.toml has unknown settings: serve. It accepts "),
+        ("[listen]\nport = 1", "tallystick.toml must give listen a value, not a table"),
+        ("listen = ", "tallystick.toml cannot be read: Invalid value (at end of document)"),
+        ("creation-limit = 2.5", f"tallystick.toml: Invalid value for [creation-limit]: {LIMIT} '2.5'"),
+        ("creation-limit = [1, 2]", "tallystick.toml: Invalid value for [creation-limit]: it accepts a whole number"),
+        ('count-prefetch = "maybe"', "tallystick.toml: Invalid value for [count-prefetch]: it accepts true or false"),
+        ('trusted-proxy = ["::1", "x"]', f"invalid value for --trusted-proxy: {NETWORKS} 'x' does not"),
+    ],
+)
+def test_a_settings_file_must_make_sense(run: CommandLine, text: str, reason: str) -> None:
+    Path("tallystick.toml").write_text(text)
+    assert run("serve").refused().startswith(reason)
+
+
+def test_a_settings_file_that_cannot_be_read_is_told(run: CommandLine) -> None:
+    Path("tallystick.toml").mkdir()
+    assert run("serve").refused() == "tallystick.toml cannot be read: [Errno 21] Is a directory: 'tallystick.toml'"
+    Path("tallystick.toml").rmdir()
+    Path("tallystick.toml").write_bytes(b"\xff")
+    assert run("serve").refused().startswith("tallystick.toml cannot be read: 'utf-8' codec can't decode byte")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("serve", "--port", "1"), "unknown option: --port"),
+        (("serve", "--durabilty", "full"), "unknown option: --durabilty. Did you mean --durability?"),
+        (("serve", "now"), "not understood: now"),
+        (("serf",), 'unknown command "serf". Did you mean "serve"?'),
+        (("counter", "increment"), 'unknown command "increment". '),
+        (("counter", "get"), 'command "counter get" parameter NAME requires an argument'),
+        (("counter", "list", "--limit"), 'command "counter list" parameter --limit requires an argument'),
+        (("counter", "list", "--limit", "0"), "invalid value for --limit: it accepts whole numbers from 1 to 100000"),
+        (("counter", "list", "--namespace", "a/b"), 'invalid value "a/b" for --namespace. '),
+        (("counter", "import", "x.csv", "--existing", "no"), 'invalid value "no" for --existing. '),
+    ],
+)
+def test_a_mistyped_command_is_told(run: CommandLine, arguments: tuple[str, ...], reason: str) -> None:
+    assert run(*arguments).refused().startswith(reason)
+
+
+ANOTHER = "--database accepts a postgresql:// URL, for example postgresql://user@host/tallystick"
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("mysql://host/name", f"{ANOTHER}; leave it out for SQLite in the data directory"),
+        ("", f"{ANOTHER}; leave it out for SQLite in the data directory"),
+        ("postgresql://host/name?nope=1", f'{ANOTHER}: invalid URI query parameter: "nope"'),
+        ("postgresql://user:secret@[::1", f"{ANOTHER}: end of string reached when looking for matching"),
+    ],
+)
+def test_a_bad_database_url_is_told_without_its_password(run: CommandLine, url: str, reason: str) -> None:
+    refusal = run("counter", "list", "--database", url).refused()
+    assert refusal.startswith(reason)
+    assert "secret" not in refusal
+
+
+def refusal_of_serve(*options: str | Path) -> str:
+    """Run ``tallystick serve`` in a process of its own; answers its one line."""
+    ran = tallystick("serve", *options)
+    return Ran(ran.returncode, ran.stdout, ran.stderr).refused()
+
+
+def test_serve_tells_a_bad_database_url(tmp_path: Path) -> None:
+    refusal = refusal_of_serve("--data", tmp_path / "data", "--database", "postgresql://user:secret@[::1")
+    assert refusal.startswith(f"{ANOTHER}: ")
+    assert "secret" not in refusal
+
+
+def test_serve_tells_an_unreachable_database(tmp_path: Path) -> None:
+    with socket.socket() as closed:
+        # Bound and not listening: whoever connects is refused.
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+        refusal = refusal_of_serve("--data", tmp_path, "--database", f"postgresql://user:secret@127.0.0.1:{port}/name")
+    assert refusal.startswith(f"cannot reach PostgreSQL at 127.0.0.1:{port}, database name: ")
+    assert "Connection refused" in refusal
+    assert "secret" not in refusal
+
+
+def test_serve_tells_a_newer_database(tmp_path: Path, database_url: str | None) -> None:
+    database = open_database(database_url, tmp_path)
+    database.migrate()
+    newest = database.schema()
+    assert newest is not None
+    with closing(database.session()) as session, session.transaction():
+        assert isinstance(session, SqliteSession | PostgresqlSession)
+        session.connection.execute(f"INSERT INTO migration (number, name, checksum) VALUES ({newest + 1}, 'next', '')")
+    options = () if database_url is None else ("--database", database_url)
+    assert refusal_of_serve("--data", tmp_path, *options) == (
+        f"the database has schema {newest + 1}, this program knows schema {newest}: it was written by a newer"
+        " Tallystick; start that one, or restore a backup made before"
+    )
+
+
+def test_serve_tells_that_the_ledger_is_no_database(tmp_path: Path) -> None:
+    (tmp_path / "ledger.sqlite3").write_bytes(b"no database at all" * 1000)
+    refusal = refusal_of_serve("--data", tmp_path)
+    assert refusal == f"cannot open the database {tmp_path}/ledger.sqlite3: file is not a database"
+
+
+def test_serve_tells_a_taken_port(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        refusal = refusal_of_serve("--data", tmp_path, "--listen", address)
+    assert refusal == f"cannot listen on {address}: Address already in use; choose another address with --listen"
+
+
+def test_serve_tells_an_address_of_another_machine(tmp_path: Path) -> None:
+    refusal = refusal_of_serve("--data", tmp_path, "--listen", "192.0.2.1:8080")
+    assert refusal.startswith("cannot listen on 192.0.2.1:8080: Cannot assign requested address")
+
+
+def test_serve_tells_a_data_directory_of_another_server(tmp_path: Path) -> None:
+    with held_data_directory(tmp_path):
+        refusal = refusal_of_serve("--data", tmp_path)
+    assert refusal == f"the data directory {tmp_path} is held by another running server"
+
+
+def test_serve_tells_a_data_directory_under_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    refusal = refusal_of_serve("--data", tmp_path / "file" / "data")
+    assert refusal == f"cannot use the data directory {tmp_path}/file/data: Not a directory"
+
+
+WITHOUT_RIGHTS = """
+import os, pwd, sys
+import tallystick.cli.serve
+from tallystick.cli.main import main
+if os.geteuid() == 0:
+    nobody = pwd.getpwnam("nobody")
+    os.setgroups([])
+    os.setgid(nobody.pw_gid)
+    os.setuid(nobody.pw_uid)
+main()
+"""
+
+
+@pytest.fixture
+def read_only() -> Iterator[Path]:
+    """A directory that everyone can enter and that someone without rights cannot write to."""
+    with tempfile.TemporaryDirectory(prefix="tallystick-", dir="/tmp") as name:
+        directory = Path(name)
+        directory.chmod(0o555)
+        yield directory
+        directory.chmod(0o755)
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["there", "to be made"])
+def test_serve_tells_a_read_only_data_directory(read_only: Path, *, there: bool) -> None:
+    data = read_only if there else read_only / "data"
+    ran = subprocess.run(
+        [sys.executable, "-c", WITHOUT_RIGHTS, "serve", "--data", data],
+        env=clean_environment(),
+        cwd="/",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    refusal = Ran(ran.returncode, ran.stdout, ran.stderr).refused()
+    assert refusal == f"cannot use the data directory {data}: Permission denied"
+    assert list(read_only.iterdir()) == []
