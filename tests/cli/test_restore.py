@@ -1,186 +1,25 @@
-"""``tallystick backup`` and ``restore``."""
+"""``tallystick restore``."""
 
 import os
 import pwd
-import shutil
 import signal
 import sqlite3
-import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
 
-import psycopg
 import pytest
 
 from support.commands import CommandLine
+from support.places import Place, damage, fill, leave_a_wal, state
 from support.postgres import Postgres
 from support.server import clean_environment
-from tallystick.cli import opening
 from tallystick.cli.data_directory import held_data_directory, ledger_file_kept
-from tallystick.ledger import Database, Totals, copying, open_database, postgresql, sqlite
-from tallystick.ledger.folding import Wanted, operate
-from tallystick.ledger.migrations import Migration, all_migrations
-from tallystick.ledger.postgresql import PostgresqlSession
-from tallystick.ledger.sqlite import SqliteDatabase, SqliteSession
-from tallystick.model.counter import INT64_MAX, INT64_MIN, Counter, Create, Set
-from tallystick.model.key import Key
+from tallystick.ledger import copying
+from tallystick.ledger.migrations import all_migrations
 from tallystick.services import copying as services
-
-FULL = 1_000
-VALUES = (INT64_MIN, INT64_MAX, 0, -1, 2**53 + 1)
-
-State = tuple[dict[Key, Counter], Totals]
-
-
-class Place(NamedTuple):
-    """Where a ledger may lie: a directory, and for PostgreSQL a URL."""
-
-    directory: str
-    url: str | None
-
-    @property
-    def database(self) -> Database:
-        """The database that the place means."""
-        return open_database(self.url, Path(self.directory))
-
-    @property
-    def options(self) -> tuple[str, ...]:
-        """The command line's options for it."""
-        return ("--data", self.directory, *(("--database", self.url) if self.url else ()))
-
-    @property
-    def file(self) -> Path:
-        """The ledger file."""
-        return Path(self.directory) / "ledger.sqlite3"
-
-
-def fill(place: Place, counters: int = FULL) -> State:
-    """Make a ledger with counters of every size."""
-    Path(place.directory).mkdir(exist_ok=True)
-    place.database.migrate()
-    wanted = [Wanted(key(n), Create(VALUES[n % 5], -n, n, n % 2 == 0)) for n in range(counters)]
-    with closing(place.database.session(writes=True)) as session:
-        operate(place.database, session, wanted, 10_000_000_000_000)
-    return state(place.database)
-
-
-def key(number: int) -> Key:
-    return Key("full", f"key{number:04}")
-
-
-def state(database: Database) -> State:
-    """Everything in a ledger."""
-    with closing(database.session()) as session, session.snapshot():
-        return dict(session.page(None, 2 * FULL)), session.totals()
-
-
-@pytest.fixture
-def place(run: CommandLine, database_url: str | None) -> Place:
-    """An empty place of either kind, in the working directory that ``run`` has made."""
-    del run
-    return Place("data", database_url)
-
-
-@pytest.fixture
-def file_place(run: CommandLine) -> Place:
-    """An empty place for a ledger in a file."""
-    del run
-    return Place("data", None)
-
-
-@pytest.fixture
-def other(request: pytest.FixtureRequest) -> Iterator[Place]:
-    """A second empty place of either kind."""
-    if request.param == "sqlite":
-        yield Place("other", None)
-        return
-    server: Postgres = request.getfixturevalue("postgres")
-    with server.fresh_database() as url:
-        yield Place("other", url)
-
-
-either_other = pytest.mark.parametrize("other", ["sqlite", "postgresql"], indirect=True)
-
-
-@either_other
-def test_a_backup_restores_everything_into_either_database(run: CommandLine, place: Place, other: Place) -> None:
-    full = fill(place)
-    assert len(full[0]) == full[1].keys_created == FULL
-    assert run("backup", "backup.db", *place.options).succeeded() == ""
-    assert run("restore", "backup.db", *other.options).err.startswith("1,000 counters restored into ")
-    assert state(other.database) == full
-    assert run("counter", "create", "next", *other.options).code == 0
-
-
-def test_a_backup_is_one_file_for_its_owner(run: CommandLine, place: Place, tmp_path: Path) -> None:
-    fill(place)
-    run("backup", "backup.db", *place.options).succeeded()
-    assert stat.S_IMODE(Path("backup.db").stat().st_mode) == 0o600
-    # Any SQLite can read it, and reading leaves nothing beside it.
-    with closing(sqlite3.connect("backup.db")) as connection:
-        assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
-        assert connection.execute("SELECT count(*) FROM counter").fetchone() == (FULL,)
-    assert {path.name for path in tmp_path.iterdir()} == {"data", "backup.db"}
-
-
-def test_a_backup_shows_one_instant_however_busy_the_writer_is(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    full = fill(place)
-    monkeypatch.setattr(copying, "PAGES_AT_ONCE", 2)
-    monkeypatch.setattr(copying, "ROWS_AT_ONCE", 100)
-    steps: list[tuple[int, int]] = []
-    database = place.database
-    with closing(database.session(writes=True)) as writer:
-
-        def change_everything(done: int, total: int) -> None:
-            steps.append((done, total))
-            wanted = [Wanted(key(number), Set(len(steps), forced=True)) for number in range(FULL)]
-            operate(database, writer, wanted, 10_000_000_000_001)
-
-        services.back_up(database, Path("backup.db"), change_everything)
-    assert len(steps) > 3
-    assert steps == sorted(set(steps)), "the copy began anew"
-    assert state(copying.BackupFile(Path("backup.db"))) == full
-
-
-def test_a_damaged_ledger_makes_no_backup(run: CommandLine, file_place: Place, tmp_path: Path) -> None:
-    fill(file_place)
-    damage(file_place.file)
-    assert run("backup", "backup.db", *file_place.options).refused().startswith("data/ledger.sqlite3 is damaged: ")
-    assert {path.name for path in tmp_path.iterdir()} == {"data"}
-
-
-def damage(file: Path) -> None:
-    """Overwrite the last page."""
-    with file.open("r+b") as stream:
-        stream.seek(-4096, os.SEEK_END)
-        stream.write(b"\x55" * 4096)
-
-
-def test_an_interrupted_backup_leaves_nothing(
-    run: CommandLine, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fill(place, 10)
-
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(services, "damage", interrupted)
-    assert run("backup", "backup.db", *place.options).refused(130) == "interrupted"
-    assert {path.name for path in tmp_path.iterdir()} == {"data"}
-
-
-@pytest.fixture
-def backup(run: CommandLine) -> Path:
-    """A backup with ten counters; ``run`` has made its working directory."""
-    source = Place("source", None)
-    fill(source, 10)
-    run("backup", "backup.db", *source.options).succeeded()
-    shutil.rmtree("source")
-    return Path("backup.db")
 
 
 def test_a_restore_replaces_counters_only_when_told_to(run: CommandLine, place: Place, backup: Path) -> None:
@@ -343,24 +182,6 @@ def test_the_ledger_itself_is_no_backup(run: CommandLine, file_place: Place) -> 
     assert state(file_place.database) == old
 
 
-def leave_a_wal(place: Place) -> State:
-    """Make a ledger as a killed server leaves it: its last changes are in the WAL only."""
-    fill(place)
-    with closing(place.database.session(writes=True)) as session:
-        wanted = [Wanted(key(number), Set(42, forced=True)) for number in range(FULL)]
-        operate(place.database, session, wanted, 10_000_000_000_002)
-        for suffix in ("", "-wal"):
-            shutil.copy(f"{place.file}{suffix}", f"{place.file}{suffix}.left")
-    for suffix in ("", "-wal"):
-        Path(f"{place.file}{suffix}.left").rename(f"{place.file}{suffix}")
-    old = {key(n): 42 for n in range(FULL)}
-    shutil.copytree(place.directory, "looked-at")
-    found = state(Place("looked-at", None).database)
-    assert {name: counter.value for name, counter in found[0].items()} == old
-    assert Path(f"{place.file}-wal").stat().st_size > 0
-    return found
-
-
 def test_the_wal_of_the_old_ledger_is_not_played_back_into_the_new_one(
     run: CommandLine, file_place: Place, backup: Path
 ) -> None:
@@ -462,92 +283,3 @@ def test_an_interrupted_restore_changes_nothing(
     assert run("restore", backup, "--force", *file_place.options).refused(130) == "interrupted"
     assert state(file_place.database) == old
     assert {path.name for path in Path("data").iterdir()} == {"ledger.sqlite3", "server.lock"}
-
-
-NOTES = {
-    "sqlite": "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NOT NULL, pinned INTEGER NOT NULL) STRICT",
-    "postgresql": "CREATE TABLE note (id bigint PRIMARY KEY, body text NOT NULL, pinned boolean NOT NULL)",
-}
-
-
-@pytest.fixture
-def next_version(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Turns the program into one that knows a further table."""
-
-    def steps(dialect: str) -> list[Migration]:
-        known = all_migrations(dialect)
-        return [*known, Migration(len(known) + 1, "notes", NOTES[dialect])]
-
-    def turn() -> None:
-        for module in (sqlite, postgresql, services, opening):
-            monkeypatch.setattr(module, "all_migrations", steps)
-
-    return turn
-
-
-@either_other
-def test_an_older_backup_is_brought_up_to_date(
-    run: CommandLine, backup: Path, other: Place, next_version: Callable[[], None]
-) -> None:
-    before = backup.read_bytes()
-    next_version()
-    run("restore", backup, *other.options).succeeded()
-    assert other.database.schema() == len(all_migrations("sqlite")) + 1
-    assert state(other.database) == state(copying.BackupFile(backup))
-    assert backup.read_bytes() == before
-
-
-@either_other
-def test_a_table_of_a_later_version_is_backed_up_as_well(
-    run: CommandLine, place: Place, other: Place, next_version: Callable[[], None]
-) -> None:
-    next_version()
-    fill(place, 10)
-    execute(place.database, "INSERT INTO note VALUES (1, 'tab\\tand ''quote''\n', '1'), (2, '', '0')")
-    run("backup", "backup.db", *place.options).succeeded()
-    run("restore", "backup.db", *other.options).succeeded()
-    assert notes(other.database) == notes(place.database) == [(1, "tab\\tand 'quote'\n", 1), (2, "", 0)]
-
-
-def execute(database: Database, statement: str) -> list[tuple[object, ...]]:
-    with closing(database.session()) as session:
-        if isinstance(session, SqliteSession):
-            return [tuple(row) for row in session.connection.execute(statement)]
-        assert isinstance(session, PostgresqlSession)
-        cursor = session.connection.execute(statement.encode())
-        return cursor.fetchall() if cursor.description else []
-
-
-def notes(database: Database) -> list[tuple[object, ...]]:
-    return execute(database, "SELECT id, body, pinned FROM note ORDER BY id")
-
-
-def test_both_databases_have_the_same_tables(run: CommandLine, postgres: Postgres) -> None:
-    del run
-    with postgres.fresh_database() as url:
-        fill(Place("data", url), 0)
-        fill(Place("data", None), 0)
-        with psycopg.connect(url) as connection:
-            rows = connection.execute(
-                "SELECT table_name, column_name FROM information_schema.columns"
-                " WHERE table_schema = 'public' AND table_name <> 'migration'"
-            ).fetchall()
-    with closing(SqliteDatabase(Path("data/ledger.sqlite3")).session()) as session:
-        found = {(table, column) for table, columns in copying.tables(session).items() for column in columns}
-    assert found == set(rows)
-
-
-def test_a_ledger_served_by_an_older_program_is_not_changed_under_it(
-    run: CommandLine, file_place: Place, next_version: Callable[[], None]
-) -> None:
-    fill(file_place, 10)
-    next_version()
-    with held_data_directory(Path("data")):
-        refusal = run("counter", "list", *file_place.options).refused()
-        run("backup", "before.db", *file_place.options).succeeded()
-    assert refusal == (
-        "data/ledger.sqlite3 is served by an older Tallystick; stop that server and start this version's"
-    )
-    assert file_place.database.schema() == len(all_migrations("sqlite"))
-    run("counter", "list", *file_place.options).succeeded()
-    assert file_place.database.schema() == len(all_migrations("sqlite")) + 1

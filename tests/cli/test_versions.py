@@ -1,0 +1,110 @@
+"""Ledgers and backups of another version of the program."""
+
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from support.commands import CommandLine
+from support.places import Place, fill, state
+from support.postgres import Postgres
+from tallystick.cli import opening
+from tallystick.cli.data_directory import held_data_directory
+from tallystick.ledger import Database, copying, postgresql, sqlite
+from tallystick.ledger.migrations import Migration, all_migrations
+from tallystick.ledger.postgresql import PostgresqlSession
+from tallystick.ledger.sqlite import SqliteDatabase, SqliteSession
+from tallystick.services import copying as services
+
+either_other = pytest.mark.parametrize("other", ["sqlite", "postgresql"], indirect=True)
+
+
+NOTES = {
+    "sqlite": "CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NOT NULL, pinned INTEGER NOT NULL) STRICT",
+    "postgresql": "CREATE TABLE note (id bigint PRIMARY KEY, body text NOT NULL, pinned boolean NOT NULL)",
+}
+
+
+@pytest.fixture
+def next_version(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Turns the program into one that knows a further table."""
+
+    def steps(dialect: str) -> list[Migration]:
+        known = all_migrations(dialect)
+        return [*known, Migration(len(known) + 1, "notes", NOTES[dialect])]
+
+    def turn() -> None:
+        for module in (sqlite, postgresql, services, opening):
+            monkeypatch.setattr(module, "all_migrations", steps)
+
+    return turn
+
+
+@either_other
+def test_an_older_backup_is_brought_up_to_date(
+    run: CommandLine, backup: Path, other: Place, next_version: Callable[[], None]
+) -> None:
+    before = backup.read_bytes()
+    next_version()
+    run("restore", backup, *other.options).succeeded()
+    assert other.database.schema() == len(all_migrations("sqlite")) + 1
+    assert state(other.database) == state(copying.BackupFile(backup))
+    assert backup.read_bytes() == before
+
+
+@either_other
+def test_a_table_of_a_later_version_is_backed_up_as_well(
+    run: CommandLine, place: Place, other: Place, next_version: Callable[[], None]
+) -> None:
+    next_version()
+    fill(place, 10)
+    execute(place.database, "INSERT INTO note VALUES (1, 'tab\\tand ''quote''\n', '1'), (2, '', '0')")
+    run("backup", "backup.db", *place.options).succeeded()
+    run("restore", "backup.db", *other.options).succeeded()
+    assert notes(other.database) == notes(place.database) == [(1, "tab\\tand 'quote'\n", 1), (2, "", 0)]
+
+
+def execute(database: Database, statement: str) -> list[tuple[object, ...]]:
+    with closing(database.session()) as session:
+        if isinstance(session, SqliteSession):
+            return [tuple(row) for row in session.connection.execute(statement)]
+        assert isinstance(session, PostgresqlSession)
+        cursor = session.connection.execute(statement.encode())
+        return cursor.fetchall() if cursor.description else []
+
+
+def notes(database: Database) -> list[tuple[object, ...]]:
+    return execute(database, "SELECT id, body, pinned FROM note ORDER BY id")
+
+
+def test_both_databases_have_the_same_tables(run: CommandLine, postgres: Postgres) -> None:
+    del run
+    with postgres.fresh_database() as url:
+        fill(Place("data", url), 0)
+        fill(Place("data", None), 0)
+        with psycopg.connect(url) as connection:
+            rows = connection.execute(
+                "SELECT table_name, column_name FROM information_schema.columns"
+                " WHERE table_schema = 'public' AND table_name <> 'migration'"
+            ).fetchall()
+    with closing(SqliteDatabase(Path("data/ledger.sqlite3")).session()) as session:
+        found = {(table, column) for table, columns in copying.tables(session).items() for column in columns}
+    assert found == set(rows)
+
+
+def test_a_ledger_served_by_an_older_program_is_not_changed_under_it(
+    run: CommandLine, file_place: Place, next_version: Callable[[], None]
+) -> None:
+    fill(file_place, 10)
+    next_version()
+    with held_data_directory(Path("data")):
+        refusal = run("counter", "list", *file_place.options).refused()
+        run("backup", "before.db", *file_place.options).succeeded()
+    assert refusal == (
+        "data/ledger.sqlite3 is served by an older Tallystick; stop that server and start this version's"
+    )
+    assert file_place.database.schema() == len(all_migrations("sqlite"))
+    run("counter", "list", *file_place.options).succeeded()
+    assert file_place.database.schema() == len(all_migrations("sqlite")) + 1
