@@ -12,6 +12,7 @@ import pytest
 from builders import a_counter, a_key
 from support.commands import CommandLine
 from support.postgres import Postgres
+from support.terminal import on_a_terminal
 from tallystick.errors import LedgerFull
 from tallystick.ledger import open_database
 from tallystick.ledger.folding import Wanted, operate
@@ -388,3 +389,16 @@ def test_a_name_that_tells_no_format_needs_one(run: CommandLine, data: Storage) 
 def test_a_missing_file_and_a_mistyped_option_are_told(run: CommandLine) -> None:
     assert run("counter", "import", "nowhere.csv").refused() == "nowhere.csv: No such file or directory"
     assert "there is no option --dryrun" in run("counter", "import", "--dryrun").refused()
+
+
+@pytest.mark.parametrize("command", [("import", "more.csv"), ("export", "all.csv")], ids=" ".join)
+def test_on_a_terminal_progress_is_shown(
+    run: CommandLine, data: Storage, tmp_path: Path, command: Sequence[str]
+) -> None:
+    Path("more.csv").write_text("key,value\n" + "".join(f"key{number:04},1\n" for number in range(3_000)))
+    run("counter", "import", "more.csv", *data).succeeded()
+    code, screen = on_a_terminal("counter", *command, *data, directory=tmp_path)
+    assert code == 0
+    assert f"{command[0].capitalize()}ing" in screen
+    assert "100%" in screen
+    assert screen.rstrip().endswith("kept 3,000" if command[0] == "import" else "3,001 counters exported")

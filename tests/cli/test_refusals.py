@@ -204,7 +204,7 @@ def test_serve_tells_a_data_directory_under_a_file(tmp_path: Path) -> None:
 
 WITHOUT_RIGHTS = """
 import os, pwd, sys
-import tallystick.cli.serve
+import tallystick.cli.doctor, tallystick.cli.serve  # before the right to read them is gone
 from tallystick.cli.main import main
 if os.geteuid() == 0:
     nobody = pwd.getpwnam("nobody")
@@ -225,11 +225,10 @@ def read_only() -> Iterator[Path]:
         directory.chmod(0o755)
 
 
-@pytest.mark.parametrize("there", [True, False], ids=["there", "to be made"])
-def test_serve_tells_a_read_only_data_directory(read_only: Path, *, there: bool) -> None:
-    data = read_only if there else read_only / "data"
+def without_rights(*arguments: str | Path) -> Ran:
+    """Run a command as someone who owns nothing."""
     ran = subprocess.run(
-        [sys.executable, "-c", WITHOUT_RIGHTS, "serve", "--data", data],
+        [sys.executable, "-c", WITHOUT_RIGHTS, *arguments],
         env=clean_environment(),
         cwd="/",
         capture_output=True,
@@ -237,6 +236,20 @@ def test_serve_tells_a_read_only_data_directory(read_only: Path, *, there: bool)
         timeout=60,
         check=False,
     )
-    refusal = Ran(ran.returncode, ran.stdout, ran.stderr).refused()
+    return Ran(ran.returncode, ran.stdout, ran.stderr)
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["there", "to be made"])
+def test_serve_tells_a_read_only_data_directory(read_only: Path, *, there: bool) -> None:
+    data = read_only if there else read_only / "data"
+    refusal = without_rights("serve", "--data", data).refused()
     assert refusal == f"cannot use the data directory {data}: Permission denied"
     assert list(read_only.iterdir()) == []
+
+
+def test_doctor_tells_a_data_directory_of_someone_else(read_only: Path) -> None:
+    read_only.chmod(0)
+    ran = without_rights("doctor", "--data", read_only)
+    assert ran.code == 1
+    assert f"FAIL\tdata directory\t{read_only} cannot be written: Permission denied" in ran.out
+    assert f"FAIL\tdatabase\tcannot open the database {read_only}/ledger.sqlite3: Permission denied" in ran.out

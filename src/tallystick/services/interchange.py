@@ -167,7 +167,7 @@ def _cell(column: str, cell: str) -> object:
         return cell
     if column == "enable_reset":
         return _CELLS.get(cell.lower(), cell)
-    return int(cell) if re.fullmatch(r"[+-]?[0-9]{1,20}", cell) else cell
+    return int(cell) if _is_whole(cell) else cell
 
 
 def _line(number: int, row: Row, now: int) -> Line | BadLine:
@@ -199,5 +199,6 @@ def _expected(column: str) -> str:
     return f"{column} must be {_ACCEPTED[column]}"
 
 
+_is_whole = re.compile(r"[+-]?[0-9]{1,20}").fullmatch
 _encode_lines = msgspec.json.Encoder().encode_lines
 _decode = msgspec.json.Decoder(Row).decode
