@@ -7,6 +7,7 @@ import resource
 import signal
 import socket
 import sys
+from dataclasses import replace
 
 import structlog
 import uvloop
@@ -38,6 +39,7 @@ def serve(settings: Settings = Settings()) -> None:
     SIGTERM and SIGINT finish what was accepted and stop; a second one stops at once, and still loses
     nothing that was acknowledged.
     """
+    settings = replace(settings, data=settings.data.absolute())
     configure_logs(settings.log_format)
     _allow_many_connections()
     with held_data_directory(settings.data):
