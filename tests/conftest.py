@@ -1,11 +1,14 @@
 """Servers and stores that tests share. Nothing here is skipped: what is missing fails."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import nullcontext
+from inspect import iscoroutinefunction
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from support.blocking import blocking_calls_refused
 from support.postgres import Postgres
 from support.server import RunningServer, running_server
 from tallystick.ledger import Database, Ledger, open_database
@@ -13,6 +16,13 @@ from tallystick.ledger import Database, Ledger, open_database
 # A busy machine is no failure.
 settings.register_profile("without-deadline", deadline=None)
 settings.load_profile("without-deadline")
+
+
+@pytest.fixture(autouse=True)
+def _blocking_calls_refused(request: pytest.FixtureRequest) -> Iterator[None]:
+    """In tests that run on an event loop, a blocking call of our code is a failure."""
+    with blocking_calls_refused() if iscoroutinefunction(request.function) else nullcontext():
+        yield
 
 
 @pytest.fixture(scope="session")

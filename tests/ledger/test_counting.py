@@ -157,6 +157,19 @@ async def test_a_failed_commit_acknowledges_nobody_and_changes_nothing(database:
         assert await totals(ledger) == Totals(keys_created=1, keys_updated=2, requests=7)
 
 
+async def test_a_refusal_does_not_show_that_commits_succeed_again(database: Database, gate: Gate) -> None:
+    async with opened(database) as ledger:
+        await ledger.count(a_key(), Create(upper=0))
+        gate.failing = LedgerFull("the disk is full")
+        with pytest.raises(LedgerFull):
+            await ledger.count(a_key(), Add(-1))
+        gate.failing = None
+        assert (await ledger.count(a_key(), HIT)).refused is Reason.OUT_OF_BOUNDS
+        assert any(writer.last_failed for writer in ledger.measurements)
+        assert (await ledger.count(a_key(), Add(-1))).value == -1
+        assert not any(writer.last_failed for writer in ledger.measurements)
+
+
 class Admitting:
     """Admits so many creations, and notes how often it was asked."""
 

@@ -1,7 +1,8 @@
 """Concurrent hits return consecutive values, each once, however many clients and servers count."""
 
 import asyncio
-from contextlib import AsyncExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, ExitStack
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -72,6 +73,16 @@ def test_two_servers_on_one_postgresql(tmp_path: Path, postgres: Postgres) -> No
             assert (stats["keys_created"], stats["keys_updated"]) == (61, 2 * 8 * 100)
             assert (one.stop(), another.stop()) == (0, 0)
         assert deadlocks(url) == 0
+
+
+def test_two_servers_start_at_once_on_an_empty_postgresql(tmp_path: Path, postgres: Postgres) -> None:
+    with postgres.fresh_database() as url, ExitStack() as stack, ThreadPoolExecutor(2) as pool:
+        starting = [
+            pool.submit(stack.enter_context, running_server(tmp_path / name, database=url))
+            for name in ("one", "another")
+        ]
+        answers = [server.result().get("/hit/example.com/visits").json() for server in starting]
+    assert answers == [{"value": 1}, {"value": 2}]
 
 
 def test_one_of_two_servers_creates_a_counter(tmp_path: Path, postgres: Postgres) -> None:

@@ -27,6 +27,8 @@ from tallystick.model.counter import Outcome
 
 QUEUE_LIMIT = 20_000
 BATCH_LIMIT = 1_000
+REQUESTS_KEPT_WITHIN_S = 1.0
+"""How long requests that change nothing may wait for a batch that writes (CountAPI's ``stats``)."""
 log = structlog.get_logger()
 
 
@@ -58,17 +60,21 @@ class Writer:
     def __init__(self, database: Database, loop: AbstractEventLoop, clock: Callable[[], int], number: int) -> None:
         self._database, self._loop, self._clock, self._lane = database, loop, clock, number
         self._session: Session | None = None
+        self._broken = False
+        """Whether the connection has failed; the next batch opens another one."""
         self.measurements = Measurements()
         self.noted = 0
         """Requests that reached no batch; raised by the event loop only."""
         self._noted_saved = 0
         self._unsaved_requests = 0
         """Requests whose batch changed nothing, or failed."""
+        self._saved_at = time.perf_counter()
         self.thread: GatheringThread[Count | Call] = GatheringThread(
             f"ledger-writer-{number}",
             work=self._work,
             stop=self._stop,
             idle=self._save_requests,
+            idle_after=REQUESTS_KEPT_WITHIN_S,
             queue_limit=QUEUE_LIMIT,
             batch_limit=BATCH_LIMIT,
         )
@@ -86,16 +92,17 @@ class Writer:
         """One transaction; its results, or its error once for each item."""
         started = time.perf_counter()
         try:
-            results = settle(lambda: self._commit(counts, calls))
+            results, saved = settle(lambda: self._commit(counts, calls))
         except Exception as error:  # noqa: BLE001  # the writer lives on whatever happens
             self._failed(error)
             self._unsaved_requests += len(counts)
             unavailable = error if isinstance(error, LedgerUnavailable) else LedgerFailed(f"the writer failed: {error}")
             return [unavailable] * (len(counts) + len(calls))
-        self._succeeded(started, counts)
+        self._succeeded(started, counts, saved=saved)
         return results
 
-    def _commit(self, counts: Sequence[Count], calls: Sequence[Call]) -> Sequence[object]:
+    def _commit(self, counts: Sequence[Count], calls: Sequence[Call]) -> tuple[Sequence[object], bool]:
+        """The results, and whether anything was written."""
         session, noted = self._usable_session(), self.noted
         lane = counts[0].lane if counts and self._database.lanes_alone else self._lane
         with session.transaction():
@@ -103,17 +110,18 @@ class Writer:
             results = [*folded.outcomes, *(_call(session, call) for call in calls)]
             # A batch that changed nothing needs no sync: its requests are kept with a later one.
             unsaved = self._unsaved_requests + len(counts)
-            saves = folded.changed or not counts
+            saves = folded.changed or not counts or time.perf_counter() - self._saved_at > REQUESTS_KEPT_WITHIN_S
             if saves:
                 requests = unsaved + noted - self._noted_saved
                 session.add_totals(lane, Totals(folded.keys_created, folded.keys_updated, requests))
         self._unsaved_requests = 0 if saves else unsaved
         if saves:
             self._noted_saved = noted
-        return results
+            self._saved_at = time.perf_counter()
+        return results, saves
 
     def _usable_session(self) -> Session:
-        if self._session is None or self.measurements.last_failed:
+        if self._session is None or self._broken:
             try:
                 fresh = self._database.session(writes=True)
             except TallystickError as error:
@@ -121,26 +129,28 @@ class Writer:
             # Closed only now: without any connection SQLite would recover what a failed sync left in the WAL,
             # readable but perhaps not on the disk, and later commits would build on it.
             self._close_session()
-            self._session = fresh
+            self._session, self._broken = fresh, False
         return self._session
 
     def _failed(self, error: Exception) -> None:
         if not self.measurements.last_failed:
             log.error("a commit failed", reason=str(error), exc_info=not isinstance(error, LedgerUnavailable))
         self.measurements.failures += 1
-        # A connection that failed may be in any state; the next batch opens another one.
         self.measurements.last_failed = True
+        # A connection that failed may be in any state.
+        self._broken = True
 
-    def _succeeded(self, started: float, counts: Sequence[Count]) -> None:
+    def _succeeded(self, started: float, counts: Sequence[Count], *, saved: bool) -> None:
         finished = time.perf_counter()
-        if self.measurements.last_failed:
+        # A batch of refusals writes nothing, so it does not show that the disk works again.
+        if saved and self.measurements.last_failed:
             self.measurements.last_failed = False
             log.info("commits succeed again")
         self.measurements.commit.observe(finished - started)
         self.measurements.acknowledgement.observe_since([item.submitted for item in counts], finished)
 
     def _save_requests(self) -> None:
-        """When idle: keep the requests that no batch has kept (at most a second's, CountAPI's ``stats``)."""
+        """When idle: keep the requests that no batch has kept."""
         if self._unsaved_requests or self.noted > self._noted_saved:
             self._attempt([], [])
 
