@@ -121,9 +121,15 @@ class SqliteDatabase:
 
     def schema(self) -> int | None:
         """The number of the newest migration taken; None when there is no ledger. Creates nothing."""
-        # An empty file, too, would be made a database by opening it.
-        if not self.path.exists() or not self.path.stat().st_size:
+        try:
+            # An empty file, too, would be made a database by opening it.
+            if not self.path.stat().st_size:
+                return None
+        except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as error:
+            msg = f"cannot open the database {self.path}: {error.strerror}"
+            raise DatabaseUnreachable(msg) from error
         with closing(self.session()) as session, session.snapshot():
             applied = session.recorded()
         return applied[-1].number if applied else None
