@@ -68,3 +68,22 @@ def test_the_row_cache_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     session.close()
     assert max(kept) <= 100 + 30
     assert max(kept) > 30
+
+
+def test_the_row_cache_forgets_what_was_undone(tmp_path: Path) -> None:
+    database = SqliteDatabase(tmp_path / "ledger.sqlite3")
+    database.migrate()
+    session = database.session(writes=True)
+
+    def count(*, undo: bool = False) -> int | None:
+        with session.transaction():
+            [outcome] = fold(session, [Wanted(a_key(), HIT)], NOW).outcomes
+            if undo:
+                raise LedgerBusy
+            return outcome.value
+
+    assert count() == 1
+    with pytest.raises(LedgerBusy):
+        count(undo=True)
+    assert count() == 2
+    session.close()

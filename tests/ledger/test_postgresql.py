@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from typing import LiteralString
 
+import psycopg
 import pytest
 from psycopg import errors as pg
 
@@ -11,7 +13,7 @@ from builders import NOW, a_counter, a_key
 from support.ledgers import gate_of, opened, until
 from support.postgres import Postgres
 from tallystick.errors import LedgerBusy, LedgerFailed, LedgerUnavailable
-from tallystick.ledger import Session, Totals
+from tallystick.ledger import Ledger, Session, Totals
 from tallystick.ledger.folding import Wanted, fold, operate
 from tallystick.ledger.postgresql import PostgresqlDatabase, PostgresqlSession
 from tallystick.model.counter import HIT, Counter, Create, Delete, Outcome
@@ -147,20 +149,50 @@ async def test_a_write_that_loses_the_connection_fails_its_whole_batch(database:
         assert (await ledger.count(ONE, HIT)).value == 1
 
 
-async def test_servers_lock_counters_in_one_order_whatever_order_they_are_asked_in(
-    database: PostgresqlDatabase,
+LANE_0 = sorted(key for key in (a_key(f"Page.{number}") for number in range(500)) if lane_of(key) == 0)
+
+
+@pytest.mark.parametrize("counters_exist", [True, False])
+async def test_servers_take_counters_in_one_order_whatever_order_they_are_asked_in(
+    database: PostgresqlDatabase, *, counters_exist: bool
 ) -> None:
-    keys = [key for key in (a_key(f"Page.{number}") for number in range(300)) if lane_of(key) < 4][:40]
+    in_the_middle = LANE_0[len(LANE_0) // 2]
+    holding = await asyncio.to_thread(database.session)
     async with opened(database) as one, opened(database) as another:
-        for _ in range(10):
-            await asyncio.gather(
-                *(one.count(key, HIT) for key in keys), *(another.count(key, HIT) for key in reversed(keys))
-            )
-        assert [await one.find(key) for key in keys] == [await another.find(key) for key in keys]
-        assert {found.value for key in keys if (found := await one.find(key))} == {20}
-    session = await asyncio.to_thread(database.session)
-    [deadlocks] = session.connection.execute(
-        "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
-    ).fetchone() or [None]
-    session.close()
-    assert deadlocks == 0
+
+        async def count(ledger: Ledger, keys: list[Key]) -> list[int | None]:
+            return [outcome.value for outcome in await asyncio.gather(*(ledger.count(key, HIT) for key in keys))]
+
+        if counters_exist:
+            await count(one, LANE_0)
+        with suppress(Rollback), holding.transaction():
+            # Both servers come as far as this counter and wait, holding whatever they took before it.
+            fold(holding, [Wanted(in_the_middle, HIT)], NOW)
+            counting = [asyncio.create_task(count(one, LANE_0)), asyncio.create_task(count(another, LANE_0[::-1]))]
+            await until(lambda: _waiting_for_locks(database) == 2)
+            raise Rollback
+        values = [await counted for counted in counting]
+        first = 2 if counters_exist else 1
+        assert sorted(values) == [[first] * len(LANE_0), [first + 1] * len(LANE_0)]
+    await asyncio.to_thread(holding.close)
+    assert _asked(database, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()") == 0
+
+
+class Rollback(Exception):
+    """Undoes what a test held."""
+
+
+def _waiting_for_locks(database: PostgresqlDatabase) -> int:
+    return _asked(
+        database,
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND state = 'active' AND wait_event_type = 'Lock'",
+    )
+
+
+def _asked(database: PostgresqlDatabase, question: LiteralString) -> int:
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        connection.execute("SELECT pg_stat_force_next_flush()")
+        row = connection.execute(question).fetchone()
+    assert row is not None
+    return int(row[0])
