@@ -67,9 +67,11 @@ class Application:
     async def close(self) -> None:
         """Finish what was accepted and close the stores."""
         self._sweeping.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._sweeping
-        await self.ledger.close()
+        try:
+            with suppress(asyncio.CancelledError):
+                await self._sweeping
+        finally:
+            await self.ledger.close()
 
 
 def claimed(surfaces: Mapping[str, tuple[frozenset[str], AsgiApp]]) -> dict[str, AsgiApp]:
@@ -102,3 +104,5 @@ async def _sweep(counting: Counting) -> None:
                 log.info("expired counters removed", count=removed)
         except LedgerUnavailable as error:
             log.warning("the sweep was put off", reason=str(error))
+        except Exception:
+            log.exception("the sweep failed; it goes on later")

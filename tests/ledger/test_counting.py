@@ -220,3 +220,21 @@ async def test_an_admission_that_breaks_acknowledges_nobody(ledger: Ledger) -> N
         await ledger.count(a_key(), HIT, broken)
     assert await ledger.find(a_key()) is None
     assert (await ledger.count(a_key(), HIT)).value == 1
+
+
+async def test_a_batch_that_ends_in_an_unforeseen_error_is_told_and_the_next_one_counts(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(*_arguments: object) -> None:
+        msg = "unforeseen"
+        raise ZeroDivisionError(msg)
+
+    with monkeypatch.context() as broken:
+        broken.setattr("tallystick.ledger.writer.transactions", breaks)
+        broken.setattr("tallystick.ledger.reader._OneSession.use", breaks)
+        with pytest.raises(LedgerFailed, match="unforeseen"):
+            await ledger.count(Key("page", "unforeseen"), HIT)
+        with pytest.raises(LedgerFailed, match="unforeseen"):
+            await ledger.find(Key("page", "unforeseen"))
+    assert (await ledger.count(Key("page", "unforeseen"), HIT)).value == 1
+    assert await ledger.find(Key("page", "unforeseen")) is not None

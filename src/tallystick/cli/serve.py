@@ -6,8 +6,9 @@ import os
 import resource
 import signal
 import socket
-import sys
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 import structlog
 import uvloop
@@ -30,6 +31,10 @@ HEADERS_WITHIN_MS = 30_000
 STOPS_WITHIN_S = 5.0
 """How long a client may take, once the server is stopping, to receive the answer to what it has sent."""
 
+CLOSES_WITHIN_S = 60.0
+"""How long the database may take to finish what was accepted."""
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
 log = structlog.get_logger()
 
 
@@ -47,17 +52,31 @@ def serve(settings: Settings = Settings()) -> None:
 
 
 async def _serve(settings: Settings) -> None:
+    loop = asyncio.get_running_loop()
+    for number in STOP_SIGNALS:
+        # Nothing is accepted yet, and each migration is one transaction.
+        loop.add_signal_handler(number, os._exit, 0)
     listen = free_address(settings.listen)
     application = await Application.open(settings)
     try:
         server = http_server(application, listen)
         stopping = _stop_on_signals(server)
         calm_garbage_collector()
-        _greet(settings, listen, application)
+        server.on_startup(partial(_greet, settings, listen, application))
         await _serve_until(stopping, server)
     finally:
-        await application.close()
+        await _close(application)
     log.info("stopped")
+
+
+async def _close(application: Application) -> None:
+    try:
+        async with asyncio.timeout(CLOSES_WITHIN_S):
+            await application.close()
+    except TimeoutError:
+        # The threads that wait for the database would keep the process; whom they serve was answered by nobody.
+        log.error("the database does not answer; stopping without it")  # noqa: TRY400  # the trace tells nothing
+        os._exit(1)
 
 
 async def _serve_until(stopping: asyncio.Event, server: Server) -> None:
@@ -119,12 +138,12 @@ def _stop_on_signals(server: Server) -> asyncio.Event:
         if stopping.is_set():
             # Nothing acknowledged is lost: answers leave only after their commit.
             os._exit(128 + number)
-        log.info("finishing what was accepted", signal=signal.Signals(number).name)
         stopping.set()
         server.stop()  # type: ignore[no-untyped-call]  # granian has no annotation here
+        log.info("finishing what was accepted", signal=signal.Signals(number).name)
 
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stop, name)
+    for number in STOP_SIGNALS:
+        loop.add_signal_handler(number, stop, number)
     return stopping
 
 
@@ -148,4 +167,5 @@ def _greet(settings: Settings, listen: Listen, application: Application) -> None
         f"  count     curl {url}/hit/example.com/visits",
         f"  data      {application.ledger.database.describe()} (durability: {settings.durability})",
     )
-    print(*lines, sep="\n", file=sys.stdout, flush=True)
+    with suppress(OSError):  # nobody has to read it
+        print(*lines, sep="\n", flush=True)

@@ -6,7 +6,11 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Generic, TypeVar
 
+import structlog
+
 from tallystick.errors import LedgerBusy, LedgerClosed
+
+log = structlog.get_logger()
 
 Item = TypeVar("Item")
 
@@ -14,11 +18,13 @@ Item = TypeVar("Item")
 class GatheringThread(Generic[Item]):
     """Calls ``work`` on its own thread with what has gathered since the last call.
 
-    Promise: every item that ``submit`` accepted is given to ``work`` once, also when the thread is stopped.
+    Promise: every item that ``submit`` accepted is given to ``work`` once, also when the thread is stopped; and
+    where ``work`` raises, to ``give_up``. No batch ends the thread.
 
     Args:
         name: the thread's name.
-        work: handles one batch; must not raise.
+        work: handles one batch.
+        give_up: tells a batch that ``work`` raised.
         stop: called on the thread at its end.
         idle: called when nothing gathered for ``idle_after`` seconds.
         queue_limit: ``submit`` refuses beyond this many waiting items.
@@ -30,6 +36,7 @@ class GatheringThread(Generic[Item]):
         name: str,
         *,
         work: Callable[[list[Item]], None],
+        give_up: Callable[[list[Item], Exception], None],
         stop: Callable[[], None],
         idle: Callable[[], None] | None = None,
         idle_after: float = 1.0,
@@ -37,7 +44,7 @@ class GatheringThread(Generic[Item]):
         batch_limit: int,
     ) -> None:
         self._queue: SimpleQueue[Item | None] = SimpleQueue()
-        self._work, self._stop, self._idle = work, stop, idle
+        self._work, self._give_up, self._stop, self._idle = work, give_up, stop, idle
         self._idle_after = idle_after if idle else None
         self.queue_limit, self._batch_limit = queue_limit, batch_limit
         self._closed = False
@@ -74,10 +81,14 @@ class GatheringThread(Generic[Item]):
     def _run(self) -> None:
         try:
             while (batch := self._gather()) is not None:
-                if batch:
-                    self._work(batch)
-                elif self._idle:
-                    self._idle()
+                try:
+                    if batch:
+                        self._work(batch)
+                    elif self._idle:
+                        self._idle()
+                except Exception as error:
+                    self._give_up(batch, error)
+                    log.exception("a batch was given up")
         finally:
             self._stop()
 

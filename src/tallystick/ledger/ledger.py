@@ -95,7 +95,10 @@ class Ledger:
 
     async def flush(self) -> None:
         """Return when everything noted is kept and commits succeed."""
-        await asyncio.gather(*(self._write(writer, _nothing) for writer in self._writers))
+        await asyncio.gather(*(self._save_noted(writer) for writer in self._writers))
+
+    async def _save_noted(self, writer: Writer) -> None:
+        await self._write(writer, _nothing)
 
     async def close(self) -> None:
         """Finish everything accepted and close; on SQLite the WAL is folded into the database file."""

@@ -41,6 +41,7 @@ class Finder:
         self.thread: GatheringThread[Find] = GatheringThread(
             "ledger-finder",
             work=self._work,
+            give_up=self._give_up,
             stop=self._sessions.drop,
             queue_limit=QUEUE_LIMIT,
             batch_limit=BATCH_LIMIT,
@@ -56,6 +57,12 @@ class Finder:
             found = self._sessions.use(find)
         except LedgerUnavailable as error:
             found = error
+        self._finish(batch, found)
+
+    def _give_up(self, batch: list[Find], error: Exception) -> None:
+        self._finish(batch, LedgerFailed(f"a read failed: {error}"))
+
+    def _finish(self, batch: list[Find], found: dict[Key, Counter] | LedgerUnavailable) -> None:
         try:
             self._loop.call_soon_threadsafe(_resolve, batch, found)
         except RuntimeError:

@@ -72,6 +72,7 @@ class Writer:
         self.thread: GatheringThread[Count | Call] = GatheringThread(
             f"ledger-writer-{number}",
             work=self._work,
+            give_up=self._give_up,
             stop=self._stop,
             idle=self._save_requests,
             idle_after=REQUESTS_KEPT_WITHIN_S,
@@ -87,6 +88,9 @@ class Writer:
         if len(counts) < len(batch):
             calls = [item for item in batch if type(item) is Call]
             self._finish(calls, self._attempt([], calls))
+
+    def _give_up(self, batch: list[Count | Call], error: Exception) -> None:
+        self._finish(batch, [LedgerFailed(f"the writer failed: {error}")] * len(batch))
 
     def _attempt(self, counts: Sequence[Count], calls: Sequence[Call]) -> Sequence[object]:
         """One transaction; its results, or its error once for each item."""
@@ -133,12 +137,13 @@ class Writer:
         return self._session
 
     def _failed(self, error: Exception) -> None:
-        if not self.measurements.last_failed:
-            log.error("a commit failed", reason=str(error), exc_info=not isinstance(error, LedgerUnavailable))
+        first = not self.measurements.last_failed
         self.measurements.failures += 1
         self.measurements.last_failed = True
         # A connection that failed may be in any state.
         self._broken = True
+        if first:
+            log.error("a commit failed", reason=str(error), exc_info=not isinstance(error, LedgerUnavailable))
 
     def _succeeded(self, started: float, counts: Sequence[Count], *, saved: bool) -> None:
         finished = time.perf_counter()
@@ -193,5 +198,8 @@ def _call(session: Session, call: Call) -> object:
             return call.function(session, *call.arguments)
     except (LedgerUnavailable, CreationRaced):
         raise
+    except StopIteration as error:
+        # A future does not take this one.
+        return RuntimeError(f"{call.function.__name__} raised StopIteration: {error}")
     except Exception as error:  # noqa: BLE001  # handed to whoever asked
         return error

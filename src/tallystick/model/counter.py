@@ -169,7 +169,7 @@ def _add(counter: Counter | None, operation: Add, now: int) -> tuple[Counter | N
         before.upper,
         before.resettable,
         now if created else before.created,
-        now + LIFETIME_MS,
+        _prolonged(before, now),
         before.version + 1,
     )
     return after, Outcome(value, None if created else old, None, created)
@@ -182,7 +182,7 @@ def _set(counter: Counter | None, live: Counter | None, operation: Set, now: int
         return live, Outcome(live.value, live.value, Reason.NOT_RESETTABLE)
     if not INT64_MIN <= operation.value <= INT64_MAX:
         return live, Outcome(live.value, live.value, Reason.OUT_OF_RANGE)
-    after = replace(live, value=operation.value, expires=now + LIFETIME_MS, version=live.version + 1)
+    after = replace(live, value=operation.value, expires=_prolonged(live, now), version=live.version + 1)
     return after, Outcome(after.value, live.value)
 
 
@@ -231,6 +231,12 @@ def _can_be_stored(counter: Counter) -> bool:
         and 0 <= counter.expires <= INT64_MAX
         and 1 <= counter.version <= LAST_VERSION
     )
+
+
+def _prolonged(counter: Counter, now: int) -> int:
+    # Never earlier than before: a machine that starts with its clock in the past must not make counters
+    # expire the moment the clock is put right.
+    return max(counter.expires, now + LIFETIME_MS)
 
 
 def _in_range(value: int, lower: int, upper: int) -> bool:

@@ -1,28 +1,46 @@
 """Limits per client."""
 
+import time
 from collections.abc import Mapping
+from threading import Lock
 from typing import Any
 
-from limits import RateLimitItemPerSecond
-from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter
-
 from tallystick.web.address import ClientAddresses, rate_limit_name
+
+WINDOW_S = 1.0
 
 
 class CreationLimit:
     """So many new counters a second and client address (CountAPI contract, 1.4).
 
-    A window opens with a client's first creation and is forgotten a second later, so that memory is
-    bounded by what can be created in a second. (The moving window of ``limits`` 5.8 never forgets a
-    client in memory.)
+    A window opens with a client's first creation and is forgotten when it is over, so that memory is bounded
+    by what can be created in two seconds.
+
+    Args:
+        per_second: creations that one window admits, at least 1.
     """
 
     def __init__(self, per_second: int, addresses: ClientAddresses) -> None:
-        self._item = RateLimitItemPerSecond(per_second)
-        self._limiter = FixedWindowRateLimiter(MemoryStorage())
-        self._addresses = addresses
+        self._per_second, self._addresses = per_second, addresses
+        self._windows: dict[str, tuple[float, int]] = {}  # when it ends, what it still admits
+        self._forgets_at = 0.0
+        self._lock = Lock()  # every writer thread asks
 
     def admit(self, scope: Mapping[str, Any]) -> bool:
         """Whether the request's client may create one more counter now. Any thread may ask."""
-        return self._limiter.hit(self._item, rate_limit_name(self._addresses.of(scope)))
+        client = rate_limit_name(self._addresses.of(scope))
+        with self._lock:
+            now = time.monotonic()
+            self._forget(now)
+            ends, left = self._windows.get(client, (0.0, 0))
+            if ends <= now:
+                ends, left = now + WINDOW_S, self._per_second
+            if left == 0:
+                return False
+            self._windows[client] = (ends, left - 1)
+            return True
+
+    def _forget(self, now: float) -> None:
+        if now >= self._forgets_at:
+            self._windows = {client: window for client, window in self._windows.items() if window[0] > now}
+            self._forgets_at = now + WINDOW_S

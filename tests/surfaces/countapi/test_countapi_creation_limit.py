@@ -31,7 +31,7 @@ class LimiterClock:
 @pytest.fixture
 def limiter_clock(monkeypatch: pytest.MonkeyPatch) -> LimiterClock:
     clock = LimiterClock()
-    monkeypatch.setattr("limits.storage.memory.time", SimpleNamespace(time=clock.time))
+    monkeypatch.setattr("tallystick.web.rate_limit.time", SimpleNamespace(monotonic=clock.time))
     return clock
 
 
