@@ -38,13 +38,13 @@ def load_and_kill(server: RunningServer, books: Books, *, after: int) -> None:
     assert books.answers - before >= after
 
 
-def rounds(data: Path, database: str | None, number: int) -> None:
+def rounds(data: Path, database: str | None, number: int, *options: str) -> None:
     books = Books()
     for _ in range(number):
-        with running_server(data, database=database) as server:
+        with running_server(data, *options, database=database) as server:
             check(server, books)
             load_and_kill(server, books, after=random.randint(1, 400))
-    with running_server(data, database=database) as server:
+    with running_server(data, *options, database=database) as server:
         check(server, books)
         asyncio.run(books.load(server, (islice(cycle(order), 10) for order in ORDERS)))
         check(server, books)
@@ -58,6 +58,10 @@ def test_on_sqlite(tmp_path: Path) -> None:
 def test_on_postgresql(tmp_path: Path, postgres: Postgres) -> None:
     with postgres.fresh_database() as url:
         rounds(tmp_path, url, 5)
+
+
+def test_with_relaxed_durability_a_kill_loses_nothing_either(tmp_path: Path, database_url: str | None) -> None:
+    rounds(tmp_path, database_url, 2, "--durability", "relaxed")
 
 
 @pytest.mark.parametrize("after", [1, 50, 300])
