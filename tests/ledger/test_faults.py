@@ -155,6 +155,17 @@ async def test_look_ups_fail_and_recover(disk: FaultyDisk, tmp_path: Path) -> No
         assert await ledger.read(lambda session: session.size()) == 1
 
 
+def test_a_look_up_outside_of_a_transaction_tells_the_ledgers_errors(disk: FaultyDisk, tmp_path: Path) -> None:
+    database = SqliteDatabase(tmp_path / "ledger.sqlite3", vfs=disk.name)
+    database.migrate()
+    with closing(database.session()) as session:
+        disk.fail(Fault("read", "broken", lasts=True))
+        with pytest.raises(LedgerFailed):
+            session.find([a_key()])
+        disk.heal()
+        assert session.find([a_key()]) == {}
+
+
 @pytest.mark.parametrize("durability", ["full", "relaxed"])
 async def test_a_power_cut_at_any_moment_loses_nothing_acknowledged(tmp_path: Path, durability: Durability) -> None:
     hits, cuts = Hits(), []

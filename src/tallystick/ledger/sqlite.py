@@ -270,7 +270,11 @@ class SqliteSession:
 
     def find(self, keys: Iterable[Key]) -> dict[Key, Counter]:
         """Read counters without holding them."""
-        found = _queries.load(self.connection, keys=_json([(lane_of(key), *key) for key in keys]))
+        try:
+            found = _queries.load(self.connection, keys=_json([(lane_of(key), *key) for key in keys]))
+        except apsw.Error as error:
+            # The one statement that may run outside of a transaction.
+            raise _understood(error) from error
         return dict(map(_from_row, _decode_rows(found)))
 
     def page(self, after: Key | None, max_rows: int) -> list[tuple[Key, Counter]]:
