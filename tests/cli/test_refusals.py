@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from tallystick.cli.data_directory import held_data_directory
 from tallystick.ledger import open_database
 from tallystick.ledger.postgresql import PostgresqlSession
 from tallystick.ledger.sqlite import SqliteSession
+from tallystick.settings import Settings
 
 LISTEN = "it accepts HOST:PORT, for example 127.0.0.1:8080 or [::1]:8080, not"
 NETWORKS = "it accepts addresses and networks such as 127.0.0.1 or 10.0.0.0/8:"
@@ -54,6 +56,25 @@ def test_a_bad_variable_is_named_with_what_it_accepts(run: CommandLine, option: 
     assert refusal.startswith("invalid value ")
     assert variable in refusal
     assert refusal.lower().endswith(accepts.lower())
+
+
+@pytest.mark.parametrize("setting", [field.name for field in fields(Settings)])
+def test_an_empty_variable_is_as_good_as_none(run: CommandLine, setting: str) -> None:
+    variable = f"TALLYSTICK_{setting.upper()}"
+    plain, empty = run("doctor"), run("doctor", variables={variable: ""})
+    assert settings_told(empty) == settings_told(plain) != []
+    assert empty.code == plain.code
+
+
+def test_an_empty_variable_leaves_the_word_to_the_file(run: CommandLine) -> None:
+    Path("tallystick.toml").write_text("creation-limit = 7\n")
+    ran = run("doctor", variables={"TALLYSTICK_CREATION_LIMIT": ""})
+    assert "setting\tcreation_limit\t7\ttallystick.toml" in settings_told(ran)
+
+
+def settings_told(ran: Ran) -> list[str]:
+    """What doctor says about variables and settings."""
+    return [line for line in ran.out.splitlines() if "setting" in line or "variables" in line]
 
 
 @wrong
@@ -124,8 +145,9 @@ ANOTHER = "--database accepts a postgresql:// URL, for example postgresql://user
     [
         ("mysql://host/name", f"{ANOTHER}; leave it out for SQLite in the data directory"),
         ("", f"{ANOTHER}; leave it out for SQLite in the data directory"),
-        ("postgresql://host/name?nope=1", f'{ANOTHER}: invalid URI query parameter: "nope"'),
-        ("postgresql://user:secret@[::1", f"{ANOTHER}: end of string reached when looking for matching"),
+        ("postgresql://host/name?nope=1", f"{ANOTHER}: libpq cannot read it; characters such as % @ / # in a password"),
+        ("postgresql://user:secret@[::1", f"{ANOTHER}: libpq cannot read it; "),
+        ("postgresql://user:p@secret@host/name", f"{ANOTHER}: libpq cannot read it; "),
     ],
 )
 def test_a_bad_database_url_is_told_without_its_password(run: CommandLine, url: str, reason: str) -> None:

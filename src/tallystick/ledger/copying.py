@@ -61,6 +61,7 @@ def copy_tables(source: PostgresqlSession, file: Path, tell: Tell) -> None:
     database = SqliteDatabase(file, "relaxed")
     database.migrate()
     target = database.session()
+    source.take_time()
     try:
         progress = _Progress(source.size(), tell)
         with target.transaction():
@@ -76,6 +77,7 @@ def replace_tables(source: SqliteSession, target: PostgresqlSession, tell: Tell)
     progress = _Progress(source.size(), tell)
     found = tables(source)
     names = sql.SQL(", ").join(map(sql.Identifier, found))
+    target.take_time()
     target.connection.execute(sql.SQL("TRUNCATE {}").format(names))
     for table, columns in found.items():
         _fill_postgresql(target, table, columns, progress.through(_rows_of_sqlite(source, table, columns)))

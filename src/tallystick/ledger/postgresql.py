@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from importlib.resources import files
+from ipaddress import ip_address
 from typing import Any, Literal
 
 import aiosql
 import msgspec
 import psycopg
+from psycopg import IsolationLevel
 from psycopg import errors as pg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
@@ -27,8 +29,19 @@ from tallystick.model.counter import Counter
 from tallystick.model.key import Key, lane_of
 
 OLDEST_POSTGRESQL = 150_000
-CONNECT_TIMEOUT_S = 10
 APPLICATION_NAME = "tallystick"
+CONNECTION: Mapping[str, str | int] = {
+    "connect_timeout": 10,
+    "fallback_application_name": APPLICATION_NAME,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+"""How we connect, unless the URL says otherwise: a peer that is gone is noticed within half a minute."""
+LOCK_TIMEOUT_MS = 5_000
+STATEMENT_TIMEOUT_MS = 15_000
+"""How long a statement may take, and wait for a lock; see ``PostgresqlSession.take_time``."""
 MIGRATION_LOCK = 0x7A11_571C
 """Advisory lock that keeps two starting servers from migrating at once."""
 
@@ -59,13 +72,7 @@ class PostgresqlDatabase:
     def __init__(self, url: str, durability: Durability = "full") -> None:
         self.url = url
         self.durability = durability
-        try:
-            self._parts = conninfo_to_dict(url)
-        except psycopg.Error as error:
-            # libpq repeats the URL, and with it the password.
-            reason = " ".join(str(error).replace(url, "...").split())
-            msg = f"--database accepts a postgresql:// URL, for example postgresql://user@host/tallystick: {reason}"
-            raise InvalidSetting(msg) from error
+        self._parts = _parts_of(url)
 
     def describe(self) -> str:
         """Host and database name, without user and password."""
@@ -79,20 +86,38 @@ class PostgresqlDatabase:
         Raises:
             DatabaseUnreachable: the server does not answer, or does not let us in.
         """
+        defaults = {name: value for name, value in CONNECTION.items() if name not in self._parts}
         try:
-            connection = psycopg.connect(
-                self.url,
-                autocommit=True,
-                connect_timeout=CONNECT_TIMEOUT_S,
-                fallback_application_name=APPLICATION_NAME,
-            )
-            if self.durability == "relaxed":
-                connection.execute("SET synchronous_commit = off")
+            connection = psycopg.connect(self.url, autocommit=True, **defaults)  # type: ignore[arg-type]  # libpq's own
+            try:
+                self._prepare(connection)
+            except BaseException:
+                connection.close()
+                raise
         except psycopg.Error as error:
             reason = " ".join(str(error).split())
             msg = f"cannot reach {self.describe()}: {reason}"
             raise DatabaseUnreachable(msg) from error
         return PostgresqlSession(connection)
+
+    def _prepare(self, connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
+        """Make the promises ours, whatever the server, the database or the role has as its default."""
+        # Under a stricter level a counter that another server has changed could not be locked and read.
+        connection.isolation_level = IsolationLevel.READ_COMMITTED
+        if self.durability == "relaxed":
+            durability = "SET synchronous_commit = off"
+        else:
+            # Only raised: an operator may want more than the local disk.
+            durability = (
+                "SELECT set_config('synchronous_commit', 'on', false)"
+                " WHERE current_setting('synchronous_commit') = 'off'"
+            )
+        # A default, not READ WRITE in each transaction, so that a standby can still be read.
+        settings = (
+            f"SET lock_timeout = {LOCK_TIMEOUT_MS}; SET statement_timeout = {STATEMENT_TIMEOUT_MS};"
+            f" SET default_transaction_read_only = off; {durability}"
+        )
+        connection.execute(settings.encode())
 
     def schema(self) -> int | None:
         """The number of the newest migration taken; None when there is no ledger. Creates nothing."""
@@ -131,6 +156,10 @@ class PostgresqlSession:
                 self._refuse_a_lost_transaction()
         except psycopg.Error as error:
             raise _understood(error) from error
+
+    def take_time(self) -> None:
+        """Lift the limits on waiting until the open transaction ends: for work that grows with the ledger."""
+        self.connection.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
 
     def _refuse_a_lost_transaction(self) -> None:
         # psycopg leaves the block in silence when the connection is gone, and PostgreSQL answers the COMMIT
@@ -178,7 +207,11 @@ class PostgresqlSession:
     def find(self, keys: Iterable[Key]) -> dict[Key, Counter]:
         """Read counters without holding them."""
         wanted = [{"lane": lane_of(key), **key._asdict()} for key in keys]
-        return dict(map(_from_row, _queries.find(self.connection, keys=_encode(wanted).decode())))
+        try:
+            return dict(map(_from_row, _queries.find(self.connection, keys=_encode(wanted).decode())))
+        except psycopg.OperationalError as error:
+            # The one statement that may run outside of a transaction.
+            raise _understood(error) from error
 
     def page(self, after: Key | None, max_rows: int) -> list[tuple[Key, Counter]]:
         """The next counters in storage order, expired ones included."""
@@ -188,6 +221,7 @@ class PostgresqlSession:
 
     def listing(self, namespace: str | None, now: int, max_rows: int) -> list[tuple[Key, Counter]]:
         """Living counters sorted by name."""
+        self.take_time()
         if namespace is None:
             rows = _queries.listing_all(self.connection, now=now, max_rows=max_rows)
         else:
@@ -196,6 +230,7 @@ class PostgresqlSession:
 
     def size(self) -> int:
         """How many counters are stored."""
+        self.take_time()
         return int(_queries.size(self.connection))
 
     def totals(self) -> Totals:
@@ -214,6 +249,7 @@ class PostgresqlSession:
 
     def applied(self) -> list[Applied]:
         """The migrations this database has taken; waits for a server that is migrating."""
+        self.take_time()
         self.connection.execute("SELECT pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
         self.connection.execute(
             "CREATE TABLE IF NOT EXISTS migration (number integer PRIMARY KEY, name text NOT NULL,"
@@ -238,6 +274,13 @@ class PostgresqlSession:
         ).fetchone()
         return int(found[0]) if found else 0
 
+    def risks(self) -> list[str]:
+        """The server's settings with which a power cut could lose or damage what was committed."""
+        rows = self.connection.execute(
+            "SELECT name FROM pg_settings WHERE name IN ('fsync', 'full_page_writes') AND setting = 'off' ORDER BY name"
+        )
+        return [str(name) for (name,) in rows]
+
     def take(self, step: Migration) -> None:
         """Apply one migration and record it."""
         self.connection.execute(step.sql.encode())
@@ -249,6 +292,47 @@ class PostgresqlSession:
     def close(self) -> None:
         """Close the connection."""
         self.connection.close()
+
+
+class ConcurrentChange(CreationRaced, LedgerBusy):
+    """PostgreSQL undid the transaction in favour of another one; run again, it may well succeed."""
+
+
+def _parts_of(url: str) -> Mapping[str, Any]:
+    """What libpq reads in a URL.
+
+    Raises:
+        InvalidSetting: nothing, or parts of a password where other things belong.
+    """
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.Error:
+        parts = None
+    if parts is not None and not _misread(parts):
+        return parts
+    # What libpq says repeats the URL, or a part of it, and with that perhaps the password: not even as a cause.
+    msg = (
+        "--database accepts a postgresql:// URL, for example postgresql://user@host/tallystick: libpq cannot read it;"
+        " characters such as % @ / # in a password must be written %25 %40 %2F %23"
+    )
+    raise InvalidSetting(msg)
+
+
+def _misread(parts: Mapping[str, Any]) -> bool:
+    """Whether a part of a password was taken for a host, a port or the database: they are told to people."""
+    hosts, ports = str(parts.get("host", "")).split(","), str(parts.get("port", "")).split(",")
+    return (
+        any("@" in host or (":" in host and not _is_path_or_ipv6(host)) for host in hosts)
+        or any(port and not (port.isascii() and port.isdigit()) for port in ports)
+        or any(mark in str(parts.get("dbname", "")) for mark in "@:")
+    )
+
+
+def _is_path_or_ipv6(host: str) -> bool:
+    try:
+        return host.startswith("/") or ip_address(host).version == 6  # noqa: PLR2004
+    except ValueError:
+        return False
 
 
 def _named(keys: Iterable[Key]) -> str:
@@ -279,6 +363,10 @@ def _understood(error: psycopg.Error) -> LedgerUnavailable:
     """What a database error means to whoever waits for the change."""
     if isinstance(error, pg.DiskFull):
         return LedgerFull("the database's disk is full")
-    if isinstance(error, (pg.TooManyConnections, pg.LockNotAvailable, pg.ReadOnlySqlTransaction, pg.AdminShutdown)):
+    if isinstance(error, (pg.SerializationFailure, pg.DeadlockDetected)):
+        return ConcurrentChange("the database undid the transaction in favour of another one")
+    if isinstance(error, (pg.LockNotAvailable, pg.QueryCanceled)):
+        return LedgerBusy("the database is slow")
+    if isinstance(error, (pg.TooManyConnections, pg.ReadOnlySqlTransaction, pg.AdminShutdown)):
         return LedgerBusy("the database is not ready to write")
     return LedgerFailed(f"the database failed: {' '.join(str(error).split())}")

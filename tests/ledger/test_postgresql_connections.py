@@ -1,0 +1,320 @@
+"""Connections to PostgreSQL: its defaults do not weaken our promises, it cannot hold us up, and passwords stay ours."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import IsolationLevel
+from psycopg import errors as pg
+from psycopg.conninfo import conninfo_to_dict
+
+from builders import NOW, a_counter, a_key
+from support.ledgers import opened, until
+from support.postgres import Postgres
+from tallystick.errors import DatabaseUnreachable, InvalidSetting, LedgerBusy
+from tallystick.ledger import postgresql
+from tallystick.ledger.database import Durability
+from tallystick.ledger.folding import Wanted, operate
+from tallystick.ledger.postgresql import MIGRATION_LOCK, PostgresqlDatabase, PostgresqlSession
+from tallystick.model.counter import HIT
+from tallystick.model.key import Key, lane_of
+
+ONE, TWO = [key for key in (a_key(f"page-{number}") for number in range(100)) if lane_of(key) == 0][:2]
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> Iterator[PostgresqlDatabase]:
+    with postgres.fresh_database() as url:
+        database = PostgresqlDatabase(url)
+        database.migrate()
+        yield database
+
+
+@pytest.fixture
+def session(database: PostgresqlDatabase) -> Iterator[PostgresqlSession]:
+    with closing(database.session()) as session:
+        yield session
+
+
+def by_default(database: PostgresqlDatabase, setting: str, value: str) -> None:
+    """Give the database's later connections another default."""
+    name = conninfo_to_dict(database.url)["dbname"]
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {name} SET {setting} = '{value}'".encode())
+
+
+def setting_of(session: PostgresqlSession, name: str) -> str:
+    [value] = session.connection.execute(f"SHOW {name}".encode()).fetchone() or [""]
+    return str(value)
+
+
+def hit(database: PostgresqlDatabase, session: PostgresqlSession, *keys: Key) -> list[int | None]:
+    return [outcome.value for outcome in operate(database, session, [Wanted(key, HIT) for key in keys], NOW)]
+
+
+@pytest.mark.parametrize(
+    ("durability", "default", "in_force"),
+    [
+        ("full", "off", "on"),
+        ("full", "on", "on"),
+        ("full", "local", "local"),
+        ("full", "remote_write", "remote_write"),
+        ("full", "remote_apply", "remote_apply"),
+        ("relaxed", "remote_apply", "off"),
+    ],
+)
+def test_full_durability_is_at_least_a_local_sync(
+    database: PostgresqlDatabase, durability: Durability, default: str, in_force: str
+) -> None:
+    by_default(database, "synchronous_commit", default)
+    with closing(PostgresqlDatabase(database.url, durability).session(writes=True)) as session:
+        assert setting_of(session, "synchronous_commit") == in_force
+        with session.transaction():
+            assert setting_of(session, "synchronous_commit") == in_force
+
+
+@pytest.mark.parametrize("level", ["repeatable read", "serializable"])
+async def test_servers_count_exactly_whatever_isolation_is_the_default(
+    database: PostgresqlDatabase, level: str
+) -> None:
+    await asyncio.to_thread(by_default, database, "default_transaction_isolation", level)
+    async with opened(database) as one, opened(database) as another:
+        outcomes = [await asyncio.gather(one.count(ONE, HIT), another.count(ONE, HIT)) for _ in range(100)]
+    assert sorted(outcome.value or 0 for pair in outcomes for outcome in pair) == list(range(1, 201))
+
+
+def test_a_read_only_default_does_not_stop_the_counting(database: PostgresqlDatabase) -> None:
+    by_default(database, "default_transaction_read_only", "on")
+    with closing(database.session(writes=True)) as session:
+        assert hit(database, session, ONE) == [1]
+        with session.snapshot(), pytest.raises(pg.ReadOnlySqlTransaction):
+            session.save({TWO: a_counter()}, {})
+
+
+def before_the_first_load(session: PostgresqlSession, happening: Callable[[], object]) -> list[int]:
+    """Let something happen in a batch's transaction; answers a list that grows with each try."""
+    load, tries = session.load, []
+
+    def loading(keys: Iterable[Key]) -> dict[Key, Any]:
+        tries.append(1)
+        if len(tries) == 1:
+            happening()
+        return load(keys)
+
+    session.load = loading  # type: ignore[method-assign]
+    return tries
+
+
+def test_a_transaction_that_cannot_be_serialized_is_run_again(
+    database: PostgresqlDatabase, session: PostgresqlSession
+) -> None:
+    hit(database, session, ONE)
+    session.connection.isolation_level = IsolationLevel.REPEATABLE_READ
+
+    def count_elsewhere() -> None:
+        session.connection.execute("SELECT 1")  # takes the snapshot
+        with closing(database.session()) as other:
+            hit(database, other, ONE)
+
+    tries = before_the_first_load(session, count_elsewhere)
+    assert hit(database, session, ONE) == [3]
+    assert len(tries) == 2
+
+
+def waits_for_a_lock(database: PostgresqlDatabase, for_ms: int = 0) -> bool:
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        found = connection.execute(
+            "SELECT 1 FROM pg_locks WHERE NOT granted AND now() - waitstart > %s * interval '1 ms'"
+            " AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())",
+            (for_ms,),
+        )
+        return found.fetchone() is not None
+
+
+def holding(database: PostgresqlDatabase, statement: str) -> psycopg.Connection[Any]:
+    """A connection that keeps the locks which a statement takes."""
+    connection = psycopg.connect(database.url)
+    connection.execute(statement.encode())
+    return connection
+
+
+def test_a_deadlock_is_run_again(database: PostgresqlDatabase, session: PostgresqlSession) -> None:
+    hit(database, session, ONE, TWO)
+    with closing(database.session()) as other, ThreadPoolExecutor() as pool:
+        # The product never locks in this order; another program on the database might.
+        other.connection.execute("SET deadlock_timeout = '60s'")
+        session.connection.execute("SET deadlock_timeout = '10ms'")
+
+        def lock_both() -> None:
+            other.load([ONE])
+            other.connection.execute("COMMIT")
+
+        def cross() -> None:
+            session.load([ONE])
+            other.connection.execute("BEGIN")
+            other.load([TWO])
+            crossing.append(pool.submit(lock_both))
+            asyncio.run(until(lambda: waits_for_a_lock(database)))
+
+        crossing: list[Any] = []
+        tries = before_the_first_load(session, cross)
+        assert hit(database, session, TWO) == [2]
+        assert len(tries) > 1
+        crossing[0].result()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("lock_timeout", "5s"), ("statement_timeout", "15s"), ("idle_in_transaction_session_timeout", "0")],
+)
+@pytest.mark.parametrize("writes", [False, True])
+def test_no_statement_waits_for_ever(database: PostgresqlDatabase, setting: str, value: str, *, writes: bool) -> None:
+    with closing(database.session(writes=writes)) as session:
+        assert setting_of(session, setting) == value
+
+
+async def test_a_lock_that_is_not_released_refuses_the_batch(
+    database: PostgresqlDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgresql, "LOCK_TIMEOUT_MS", 20)
+    async with opened(database) as ledger:
+        await ledger.count(ONE, HIT)
+        holder = await asyncio.to_thread(holding, database, "SELECT 1 FROM counter FOR UPDATE")
+        with pytest.raises(LedgerBusy, match="the database is slow"):
+            await ledger.count(ONE, HIT)
+        await asyncio.to_thread(holder.close)
+        assert (await ledger.count(ONE, HIT)).value == 2
+
+
+async def test_a_read_that_takes_too_long_is_refused(
+    database: PostgresqlDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sleep(session: Any) -> None:
+        session.connection.execute("SELECT pg_sleep(100)")
+
+    monkeypatch.setattr(postgresql, "STATEMENT_TIMEOUT_MS", 400)
+    async with opened(database) as ledger:
+        with pytest.raises(LedgerBusy, match="the database is slow"):
+            await ledger.read(sleep)
+        holder = await asyncio.to_thread(holding, database, "LOCK TABLE counter")
+        with pytest.raises(LedgerBusy, match="the database is slow"):
+            await ledger.find(ONE)
+        await asyncio.to_thread(holder.close)
+        assert await ledger.find(ONE) is None
+
+
+def test_work_that_grows_with_the_ledger_may_take_its_time(
+    database: PostgresqlDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgresql, "STATEMENT_TIMEOUT_MS", 200)
+    with closing(database.session()) as session:
+        with session.snapshot():
+            session.size()
+            session.connection.execute("SELECT pg_sleep(0.3)")
+        with session.snapshot():
+            session.listing(None, NOW, 1)
+            session.connection.execute("SELECT pg_sleep(0.3)")
+        assert setting_of(session, "statement_timeout") == "200ms"
+
+
+async def test_a_start_waits_for_a_long_migration(
+    database: PostgresqlDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgresql, "LOCK_TIMEOUT_MS", 20)
+    monkeypatch.setattr(postgresql, "STATEMENT_TIMEOUT_MS", 200)
+    migrating = await asyncio.to_thread(holding, database, f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+    starting = asyncio.create_task(asyncio.to_thread(database.migrate))
+    await until(lambda: starting.done() or asyncio.to_thread(waits_for_a_lock, database, 300))
+    assert not starting.done()
+    await asyncio.to_thread(migrating.close)
+    await starting
+
+
+def test_a_peer_that_is_gone_is_noticed(database: PostgresqlDatabase) -> None:
+    with closing(database.session()) as session:
+        told = session.connection.info.get_parameters()
+    assert {name: told[name] for name in ("keepalives_idle", "keepalives_interval", "keepalives_count")} == {
+        "keepalives_idle": "10",
+        "keepalives_interval": "5",
+        "keepalives_count": "3",
+    }
+    assert (told["tcp_user_timeout"], told["connect_timeout"]) == ("15000", "10")
+
+
+def test_the_url_has_the_last_word_on_the_connection(database: PostgresqlDatabase) -> None:
+    given = {"keepalives_idle": "77", "tcp_user_timeout": "88", "connect_timeout": "9", "application_name": "other"}
+    url = "&".join([database.url, *(f"{name}={value}" for name, value in given.items())])
+    with closing(PostgresqlDatabase(url).session()) as session:
+        told = session.connection.info.get_parameters()
+    assert {name: told[name] for name in given} == given
+
+
+def test_a_connection_that_cannot_be_prepared_is_closed(
+    database: PostgresqlDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[psycopg.Connection[Any]] = []
+    connect = psycopg.connect
+
+    def remembered(*arguments: Any, **options: Any) -> psycopg.Connection[Any]:
+        made.append(connect(*arguments, **options))
+        return made[-1]
+
+    monkeypatch.setattr(psycopg, "connect", remembered)
+    monkeypatch.setattr(postgresql, "LOCK_TIMEOUT_MS", -1)  # PostgreSQL refuses this value
+    with pytest.raises(DatabaseUnreachable, match="outside the valid range"):
+        database.session()
+    assert [connection.closed for connection in made] == [True]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:s3cret%zz@localhost/db",
+        "postgresql://u:p@s3cret@localhost/db",
+        "postgresql://u:pa/s3cret@localhost/db",
+        "postgresql://u:12/s3cret@localhost/db",
+        "postgresql://u:p@s3cret/x@localhost/db",
+        "postgresql://u:p@%2Fs3cret@localhost/db",
+        "postgresql://u:p@x:s3cret@localhost/db",
+        "postgresql://u:s3cret",
+        "postgresql://u:s3cret x@localhost/db",
+        "postgresql://u:s3cret@[::1",
+        "postgresql://localhost/db?s3cret@x",
+        "postgresql://localhost/db?host=a:s3cret",
+        "postgresql://localhost/u:s3cret",
+    ],
+)
+def test_a_password_that_libpq_takes_for_something_else_is_not_told(url: str) -> None:
+    with pytest.raises(InvalidSetting, match="must be written %25 %40 %2F %23") as refused:
+        PostgresqlDatabase(url)
+    assert "s3cret" not in str(refused.value)
+    assert refused.value.__cause__ is None
+    assert refused.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("postgresql://u:s3cret@[::1]:5433/db", "::1:5433, database db"),
+        ("postgresql://u:s3cret@[fe80::1%25eth0]/db", "fe80::1%eth0, database db"),
+        ("postgresql://u:s3cret@one,[::1]:5433/db", "one,::1:,5433, database db"),
+        ("postgresql://u:s3cret@/db?host=/run/a:b", "the local socket, database db"),
+        ("postgresql://u:s3cret%40%2F%25%23@example.com", "example.com, database (default)"),
+    ],
+)
+def test_what_libpq_reads_is_told_without_the_password(url: str, told: str) -> None:
+    assert PostgresqlDatabase(url).describe() == f"PostgreSQL at {told}"
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["127.0.0.1:1/db", "no-such-host.invalid/db", "127.0.0.1:99999/db", "%2Fnowhere/db", "127.0.0.1:1/db?sslmode=no"],
+)
+def test_an_unreachable_server_does_not_tell_the_password(place: str) -> None:
+    with pytest.raises(DatabaseUnreachable) as refused:
+        PostgresqlDatabase(f"postgresql://u:s3cret%40@{place}").session()
+    assert "s3cret" not in str(refused.value)
