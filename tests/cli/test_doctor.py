@@ -14,6 +14,7 @@ from support.terminal import on_a_terminal
 from tallystick.cli import doctor
 from tallystick.cli.data_directory import held_data_directory
 from tallystick.ledger import open_database
+from tallystick.ledger.postgresql import PostgresqlSession
 
 Storage = tuple[str, ...]
 
@@ -112,6 +113,19 @@ def test_a_newer_database_fails(run: CommandLine, storage: Storage, database_url
     status, found = checks(ran)["database"]
     assert (ran.code, status) == (1, "FAIL")
     assert found.endswith("it has schema 99, this program knows schema 1: a newer Tallystick wrote it")
+
+
+def test_a_postgresql_that_does_not_sync_is_told(
+    run: CommandLine, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with postgres.fresh_database() as url:
+        # The tests' own server runs without fsync.
+        assert checks(run("doctor", "--database", url))["database sync"] == (
+            "WARN",
+            "the server has fsync = off: a power cut there could lose or damage counts",
+        )
+        monkeypatch.setattr(PostgresqlSession, "risks", lambda _: [])
+        assert checks(run("doctor", "--database", url))["database sync"][0] == "OK"
 
 
 def test_a_damaged_ledger_fails(run: CommandLine) -> None:

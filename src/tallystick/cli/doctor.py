@@ -74,6 +74,8 @@ def examine(settings: Settings) -> Iterator[Check]:
         yield _disk_sync(settings.data)
     yield _server(settings.data)
     yield _database(settings)
+    if settings.database is not None:
+        yield from _database_sync(settings)
 
 
 def settings_in_force(settings: Settings) -> Iterator[tuple[str, str, str, str]]:
@@ -191,6 +193,23 @@ def _database(settings: Settings) -> Check:
     if schema < known:
         return Check("WARN", "database", f"{found}; the server brings it to schema {known} when it starts")
     return Check("OK", "database", found)
+
+
+def _database_sync(settings: Settings) -> Iterator[Check]:
+    """Whether PostgreSQL syncs; nothing when it cannot be asked, which another check tells."""
+    from tallystick.ledger.postgresql import PostgresqlSession  # noqa: PLC0415  # only where it is used
+
+    try:
+        with closing(open_database(settings.database, settings.data).session()) as session, session.snapshot():
+            assert isinstance(session, PostgresqlSession)
+            risks = session.risks()
+    except TallystickError:
+        return
+    if risks:
+        off = " and ".join(f"{name} = off" for name in risks)
+        yield Check("WARN", "database sync", f"the server has {off}: a power cut there could lose or damage counts")
+    else:
+        yield Check("OK", "database sync", "the server has fsync and full_page_writes on")
 
 
 def _where(settings: Settings) -> str:
