@@ -1,14 +1,18 @@
 """Health, the API description's own rules, and errors as JSON."""
 
+import asyncio
 from collections.abc import Iterator
+from threading import Event
 
 import httpx
 import pytest
 
+from support.ledgers import until
 from support.server import RunningServer, running_server
 from tallystick import web
-from tallystick.ledger import Ledger
+from tallystick.ledger import Ledger, Session
 from tallystick.surfaces import countapi, native
+from tallystick.surfaces.native import handlers
 from tallystick.surfaces.native.openapi import Description
 from tallystick.web.traffic import Traffic
 
@@ -51,6 +55,42 @@ async def test_a_server_whose_commits_fail_is_not_ready_but_live(ledger: Ledger)
         ready, live = await ask.get("/health/ready"), await ask.get("/health/live")
     assert (ready.status_code, live.status_code) == (503, 200)
     assert ready.json() == {"status": "unavailable", "reason": "the last commit failed"}
+
+
+async def test_a_server_whose_writes_wait_for_ever_is_not_ready(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handlers, "COMMITTED_WITHIN_S", 0.05)
+    gate, held = Event(), Event()
+
+    def hang(_: Session) -> None:
+        held.set()
+        gate.wait()
+
+    async with client(ledger) as ask:
+        hanging = asyncio.create_task(ledger.write(hang))
+        await until(held.is_set)
+        behind = asyncio.create_task(ledger.write(Session.totals))
+        await until(lambda: ledger.waiting)
+        answers = await asyncio.gather(*(ask.get("/health/ready") for _ in range(20)))
+        assert {answer.status_code for answer in answers} == {503}
+        assert answers[0].json()["reason"] == "commits take too long"
+        # However many ask, one trial waits on each writer.
+        assert ledger.waiting <= 2
+        gate.set()
+        await asyncio.gather(hanging, behind)
+        await until(lambda: _is_ready(ask))
+
+
+async def _is_ready(ask: httpx.AsyncClient) -> bool:
+    return (await ask.get("/health/ready")).status_code == 200
+
+
+async def test_writes_that_wait_for_a_moment_are_no_reason(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Ledger, "waiting", property(lambda _: 1))
+    async with client(ledger) as ask:
+        answer = await ask.get("/health/ready")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ready"})
 
 
 async def test_a_server_whose_queue_is_full_is_not_ready(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,8 @@ from tallystick.surfaces.native.metrics import metrics_registry
 from tallystick.surfaces.native.openapi import Description
 from tallystick.web.traffic import Traffic
 
+COMMITTED_WITHIN_S = 3.0
+"""How long a question whether counting works waits for a commit."""
 _NO_STORE = {"cache-control": "no-store"}
 _FOR_ANY_PAGE = {"access-control-allow-origin": "*", "cache-control": "no-cache"}
 
@@ -22,13 +24,14 @@ class Native:
     def __init__(self, ledger: Ledger, traffic: Traffic, description: Description) -> None:
         self._ledger, self._description = ledger, description
         self._registry = metrics_registry(ledger, traffic)
+        self._trial: asyncio.Task[str | None] | None = None
 
     async def live(self, _request: Request) -> Response:
         """The process answers."""
         return JSONResponse({"status": "live"}, headers=_NO_STORE)
 
     async def ready(self, _request: Request) -> Response:
-        """Counting works: the last commit succeeded and the queue is not full."""
+        """Counting works: the last commit succeeded, the queue is not full and what waits is committed soon."""
         reason = await self._why_not_ready()
         if reason is None:
             return JSONResponse({"status": "ready"}, headers=_NO_STORE)
@@ -38,12 +41,25 @@ class Native:
         """None when ready. Anyone may ask, so what the database says stays in the log."""
         if self._ledger.full:
             return "the queue is full"
-        if any(writer.last_failed for writer in self._ledger.measurements):
-            # A server from which a load balancer took all traffic must find out that it has recovered.
-            try:
-                await self._ledger.flush()
-            except LedgerUnavailable:
-                return "the last commit failed"
+        # A server from which a load balancer took all traffic must find out that it has recovered; and where
+        # writes wait, only a commit shows that they do not wait for ever.
+        if self._ledger.waiting or any(writer.last_failed for writer in self._ledger.measurements):
+            return await self._commit()
+        return None
+
+    async def _commit(self) -> str | None:
+        """Why no commit succeeds. Everyone who asks waits for the same one, so that no queue of them grows."""
+        if self._trial is None or self._trial.done():
+            self._trial = asyncio.create_task(self._try_to_commit())
+        trial = self._trial
+        await asyncio.wait({trial}, timeout=COMMITTED_WITHIN_S)
+        return trial.result() if trial.done() else "commits take too long"
+
+    async def _try_to_commit(self) -> str | None:
+        try:
+            await self._ledger.flush()
+        except LedgerUnavailable:
+            return "the last commit failed"
         return None
 
     async def metrics(self, _request: Request) -> Response:
