@@ -19,7 +19,7 @@ from tallystick.ledger.copying import BackupFile, Tell, copy_pages, copy_tables,
 from tallystick.ledger.migrations import all_migrations, outstanding
 from tallystick.ledger.postgresql import PostgresqlSession
 from tallystick.ledger.sqlite import SqliteDatabase, SqliteSession
-from tallystick.services.files import whole_file
+from tallystick.services.files import followed, whole_file
 
 CLOSING_WITHIN_S = 2.0
 SIDE_FILES = ("-wal", "-shm", "-journal")
@@ -107,6 +107,8 @@ def restore_into_sqlite(backup: BackupFile, target: SqliteDatabase, tell: Tell) 
     Raises:
         DatabaseUnreachable: another program has the old ledger open.
     """
+    # SQLite keeps the WAL beside the file itself, not beside a symbolic link to it.
+    target = SqliteDatabase(followed(target.path))
     with whole_file(target.path, replaces=True, mode=0o600) as new:
         _remove_side_files(new)
         try:
