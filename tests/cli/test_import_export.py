@@ -1,7 +1,10 @@
 """``tallystick counter import`` and ``export``."""
 
+import errno
 import fcntl
 import json
+import os
+import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
@@ -19,7 +22,7 @@ from tallystick.ledger.folding import Wanted, operate
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.counter import INT64_MAX, INT64_MIN, LIFETIME_MS, Counter, Outcome, Put
 from tallystick.model.key import Key
-from tallystick.services import importing
+from tallystick.services import files, importing
 
 Storage = tuple[str, ...]
 
@@ -135,6 +138,60 @@ class TestAFile:
         run(*command, *data).succeeded()
         assert Path("file.csv").read_bytes() == expected
 
+    @pytest.mark.parametrize("force", [(), ("--force",)], ids=["", "forced"])
+    def test_is_no_device_pipe_or_socket(
+        self, run: CommandLine, data: Storage, command: Sequence[str], force: Storage
+    ) -> None:
+        os.mkfifo("file.csv")
+        reason = "file.csv is a device, a pipe or a socket; a file name is needed"
+        assert run(*command, *force, *data).refused() == reason
+        assert stat.S_ISFIFO(Path("file.csv").stat().st_mode)
+
+    def test_is_what_a_symbolic_link_means(self, run: CommandLine, data: Storage, command: Sequence[str]) -> None:
+        Path("elsewhere").mkdir()
+        Path("file.csv").symlink_to("elsewhere/file.csv")
+        run(*command, *data).succeeded()
+        Path("elsewhere/file.csv").write_text("old")
+        run(*command, "--force", *data).succeeded()
+        assert Path("file.csv").is_symlink()
+        assert b"stock" in Path("elsewhere/file.csv").read_bytes()
+        assert [path.name for path in Path("elsewhere").iterdir()] == ["file.csv"]
+
+    @pytest.mark.parametrize("links", [True, False], ids=["hard links", "no hard links"])
+    def test_does_not_replace_what_came_meanwhile(
+        self, run: CommandLine, data: Storage, monkeypatch: pytest.MonkeyPatch, command: Sequence[str], *, links: bool
+    ) -> None:
+        if not links:
+            monkeypatch.setattr(os, "link", no_hard_links)
+
+        def meanwhile(path: Path) -> None:
+            if path.name == "file.csv.partial":
+                Path("file.csv").write_text("precious")
+
+        monkeypatch.setattr(files, "sync", meanwhile)
+        assert run(*command, *data).refused() == "file.csv exists; --force replaces it"
+        assert Path("file.csv").read_text() == "precious"
+        assert not Path("file.csv.partial").exists()
+
+    def test_needs_no_hard_links(
+        self, run: CommandLine, data: Storage, monkeypatch: pytest.MonkeyPatch, command: Sequence[str]
+    ) -> None:
+        monkeypatch.setattr(os, "link", no_hard_links)
+        run(*command, *data).succeeded()
+        assert b"stock" in Path("file.csv").read_bytes()
+        assert not Path("file.csv.partial").exists()
+
+    def test_outlives_a_kill_between_its_two_names(
+        self, run: CommandLine, data: Storage, command: Sequence[str]
+    ) -> None:
+        run(*command, *data).succeeded()
+        written = Path("file.csv").read_bytes()
+        os.link("file.csv", "file.csv.partial")
+        assert run(*command, *data).refused() == "file.csv exists; --force replaces it"
+        Path("file.csv").rename("kept.csv")
+        run(*command, *data).succeeded()
+        assert Path("kept.csv").read_bytes() == Path("file.csv").read_bytes() == written
+
     def test_is_written_by_one_command_at_a_time(self, run: CommandLine, data: Storage, command: Sequence[str]) -> None:
         with Path("file.csv.partial").open("wb") as other:
             fcntl.flock(other, fcntl.LOCK_EX)
@@ -152,6 +209,11 @@ class TestAFile:
     ) -> None:
         form = ("--format", "csv") if "export" in command else ()
         assert run(*command[:-1], name, *form, *data).refused() == reason
+
+
+def no_hard_links(*_: object) -> None:
+    """``os.link`` on a file system that has none, as on many USB sticks."""
+    raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
 
 
 def test_an_interrupted_export_leaves_nothing(
@@ -276,6 +338,12 @@ def test_a_bad_line_of_json_is_told(run: CommandLine, data: Storage, line: bytes
 def test_a_csv_header_names_the_columns(run: CommandLine, data: Storage, header: str) -> None:
     refusal = run("counter", "import", "-", *data, stdin=f"{header}\nstock,5\n".encode()).refused()
     assert refusal.startswith(f"line 1 must name the columns, at least key and value, of {HEADER}; it is {header!r}")
+    assert refusal.endswith("Nothing was stored")
+
+
+def test_a_csv_header_that_is_no_csv_is_told(run: CommandLine, data: Storage) -> None:
+    refusal = run("counter", "import", "-", *data, stdin=b'"key"x,value\nstock,5\n').refused()
+    assert refusal.startswith(f"line 1 must name the columns, at least key and value, of {HEADER}; it is no CSV: ',' ")
     assert refusal.endswith("Nothing was stored")
 
 

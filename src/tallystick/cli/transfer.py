@@ -99,7 +99,8 @@ def import_(
         file: A .csv or .jsonl file. - is standard input.
         given_format: How to read it, where the name of the file does not say; csv on standard input.
         existing: What happens to a counter that exists already.
-        dry_run: Check every line, tell what would happen, and change nothing.
+        dry_run: Check every line, tell what would happen, and change nothing. A name that the file has twice, far
+            apart, is told as created twice.
     """
     form, now = _format(file, given_format), milliseconds()
     read = from_csv if form == "csv" else from_json

@@ -46,7 +46,8 @@ def storing(database: Database, session: Session) -> Store:
 def foretelling(session: Session | None) -> Store:
     """Tell what would happen, and change nothing; without a session, as in an empty ledger.
 
-    A name that comes twice, in different batches, is foretold as created twice.
+    A name that comes twice, in different batches, is foretold as created twice: remembering every name of a
+    file would take as much memory as the file is long.
     """
 
     def store(batch: Sequence[Wanted], now: int) -> Sequence[Outcome]:

@@ -119,11 +119,11 @@ def from_csv(stream: BinaryIO, now: int) -> Iterator[Line | BadLine]:
     """Read CSV; the first line names the columns, in any order.
 
     Raises:
-        InputRefused: the header is missing or names other columns.
+        InputRefused: the header is missing, makes no sense or names other columns.
     """
     # What is no UTF-8 becomes a character that no column accepts.
     reader = csv.reader((text.decode("utf-8", "replace") for text in _lines(stream)), strict=True)
-    header = _header(next(reader, []))
+    header = _header(reader)
     while True:
         try:
             cells = next(reader, None)
@@ -145,13 +145,17 @@ def _lines(stream: BinaryIO) -> Iterator[bytes]:
         yield text.removeprefix(b"\xef\xbb\xbf") if number == 1 else text
 
 
-def _header(cells: list[str]) -> list[str]:
+def _header(reader: Iterator[list[str]]) -> list[str]:
+    must = f"line 1 must name the columns, at least key and value, of {','.join(COLUMNS)}"
+    try:
+        cells = next(reader, [])
+    except csv.Error as error:
+        msg = f"{must}; it is no CSV: {error}"
+        raise InputRefused(msg) from error
     columns = [cell.strip() for cell in cells]
     if {"key", "value"} <= set(columns) <= set(COLUMNS) and len(set(columns)) == len(columns):
         return columns
-    msg = (
-        f"line 1 must name the columns, at least key and value, of {','.join(COLUMNS)}; it is {','.join(cells)[:200]!r}"
-    )
+    msg = f"{must}; it is {','.join(cells)[:200]!r}"
     raise InputRefused(msg)
 
 
