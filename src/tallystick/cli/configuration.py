@@ -1,5 +1,6 @@
 """The settings file, where each setting came from, and how a wrong one is told."""
 
+import os
 import tomllib
 from dataclasses import fields
 from pathlib import Path
@@ -13,6 +14,7 @@ from tallystick.errors import InvalidSetting
 from tallystick.settings import Settings
 
 SETTINGS_FILE = Path("tallystick.toml")
+VARIABLES = "TALLYSTICK_"
 SETTINGS = tuple(field.name for field in fields(Settings))
 
 _WORDS: dict[object, str] = {bool: "true or false", int: "a whole number"}
@@ -38,6 +40,12 @@ class Sources:
 
 
 sources = Sources()
+
+
+def forget_empty_variables() -> None:
+    """An empty variable is as good as none: ``TALLYSTICK_DATABASE=`` is how compose files leave one out."""
+    for name in [name for name, value in os.environ.items() if name.startswith(VARIABLES) and not value]:
+        del os.environ[name]
 
 
 def settings_file() -> Toml:

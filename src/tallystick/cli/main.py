@@ -13,6 +13,7 @@ from tallystick import __version__
 from tallystick.cli.configuration import (
     check_settings_file,
     default_worth_showing,
+    forget_empty_variables,
     in_one_line,
     settings_file,
     sources,
@@ -58,6 +59,7 @@ def command_line(asked: str | None) -> App:
 def main() -> None:
     """Run the command line; a refusal is one line on standard error and exit code 1."""
     signal.signal(signal.SIGTERM, _terminate)
+    forget_empty_variables()
     try:
         check_settings_file()
         given = sys.argv[1:]
