@@ -1,6 +1,6 @@
 """Ledgers and backups of another version of the program."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -92,6 +92,34 @@ def test_both_databases_have_the_same_tables(run: CommandLine, postgres: Postgre
     with closing(SqliteDatabase(Path("data/ledger.sqlite3")).session()) as session:
         found = {(table, column) for table, columns in copying.tables(session).items() for column in columns}
     assert found == set(rows)
+
+
+@pytest.mark.parametrize("command", [("list",), ("get", "full/key0003"), ("export", "-")], ids=" ".join)
+def test_reading_needs_no_right_to_write(
+    run: CommandLine, place: Place, monkeypatch: pytest.MonkeyPatch, command: Sequence[str]
+) -> None:
+    fill(place, 10)
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_MS", 100)
+    options = place.options if place.url is None else (*place.options[:-1], with_only_reading(place.url))
+    # Whoever asked for a lock here would wait in vain.
+    with closing(place.database.session()) as other, other.transaction():
+        if isinstance(other, PostgresqlSession):
+            other.applied()
+        run("counter", *command, *options).succeeded()
+
+
+def with_only_reading(url: str) -> str:
+    """The URL of a connection that may not write."""
+    return f"{url}{'&' if '?' in url else '?'}options=-c%20default_transaction_read_only%3Don"
+
+
+@pytest.mark.parametrize("command", [("list",), ("set", "full/key0003", "1")], ids=" ".join)
+def test_a_newer_ledger_is_refused(run: CommandLine, place: Place, command: Sequence[str]) -> None:
+    fill(place, 10)
+    known = len(all_migrations(place.database.name))
+    execute(place.database, f"INSERT INTO migration (number, name, checksum) VALUES ({known + 1}, 'next', '')")
+    refusal = run("counter", *command, *place.options).refused()
+    assert refusal.startswith(f"the database has schema {known + 1}, this program knows schema {known}: ")
 
 
 def test_a_ledger_served_by_an_older_program_is_not_changed_under_it(

@@ -50,11 +50,15 @@ def opened_ledger(settings: StorageSettings, *, made: bool = False) -> Iterator[
 def bring_up_to_date(database: Database, data: Path) -> None:
     """Take the outstanding migrations, but not under a running server that does not know them.
 
+    Where none is outstanding nothing is written, so reading needs neither a lock nor the right to make tables.
+
     Raises:
         StartRefused: the database is served by an older program, or was written by a newer one.
     """
-    schema = database.schema()
-    if schema is not None and schema < len(all_migrations(database.name)) and server_runs(data):
+    schema, known = database.schema(), len(all_migrations(database.name))
+    if schema == known:
+        return
+    if schema is not None and schema < known and server_runs(data):
         msg = f"{database.describe()} is served by an older Tallystick; stop that server and start this version's"
         raise DatabaseSchemaRefused(msg)
     database.migrate()
