@@ -35,6 +35,12 @@ class Counting:
         self._ledger.note_request()
         return alive(await self._ledger.find(key), self._ledger.clock())
 
+    async def get_at(self, key: Key) -> tuple[Counter | None, int]:
+        """The counter like ``get``, and the time at which it was alive, in Unix milliseconds."""
+        self._ledger.note_request()
+        counter, now = await self._ledger.find(key), self._ledger.clock()
+        return alive(counter, now), now
+
     def note_request(self) -> None:
         """Count a request that neither changes nor reads a counter."""
         self._ledger.note_request()
@@ -44,10 +50,6 @@ class Counting:
         self._ledger.note_request()
         await self._ledger.flush()
         return await self._ledger.read(_totals)
-
-    def now(self) -> int:
-        """Unix milliseconds."""
-        return self._ledger.clock()
 
     async def sweep(self) -> int:
         """Remove expired counters among the next ones in storage order; answers how many.

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 from urllib.parse import quote
 
 import pytest
@@ -13,6 +13,8 @@ from support.asking import Answer, ask, exchange, new_name
 from support.in_process import in_process
 from support.server import RunningServer, running_server
 from tallystick.errors import LedgerBusy, LedgerClosed, LedgerFailed, LedgerFull
+from tallystick.model.counter import Reason
+from tallystick.surfaces.countapi.errors import REFUSALS
 
 JSON = "application/json; charset=utf-8"
 SCRIPT = "text/javascript; charset=utf-8"
@@ -378,3 +380,32 @@ def test_unusual_request_lines_get_an_answer(shared_server: RunningServer, line:
     status = int(received.split(b" ")[1])
     assert status in {204, 400, 404, 405}
     assert b"access-control-allow-origin: *" in received
+
+
+@pytest.mark.parametrize("look", [{"method": "HEAD"}, {"headers": [("sec-purpose", "prefetch")]}], ids=str)
+@pytest.mark.parametrize(
+    ("target", "status", "reason"),
+    [
+        ("/get/missing", 404, "missing"),
+        ("/info/missing", 404, "missing"),
+        ("/hit/missing", 404, "missing"),
+        ("/update/missing?amount=1", 404, "missing"),
+        ("/set/missing?value=1", 404, "missing"),
+        ("/create?key=missing", 404, "missing"),
+        ("/create?key=present", 409, "exists"),
+    ],
+)
+async def test_a_refusal_of_what_must_not_count_has_its_reason_in_the_metrics(
+    tmp_path: Path, target: str, status: int, reason: str, look: dict[str, Any]
+) -> None:
+    async with in_process(tmp_path) as site:
+        await site.ask("/create?key=present")
+        assert (await site.ask(target, **look)).status == status
+        told = (await site.ask("/metrics")).text
+    refusals = {line for line in told.splitlines() if line.startswith("tallystick_refusals_total{")}
+    counted = {line for line in refusals if not line.endswith(" 0.0")}
+    assert counted == {f'tallystick_refusals_total{{reason="{reason}",surface="countapi"}} 1.0'}
+
+
+def test_every_refusal_of_an_operation_has_an_answer() -> None:
+    assert set(REFUSALS) == set(Reason)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from builders import NOW
-from support.in_process import InProcess, in_process
+from support.in_process import Clock, InProcess, in_process
 from tallystick.services.counting import Counting
 
 LIFETIME_S = 15_770_000
@@ -131,3 +131,18 @@ async def test_the_sweep_removes_what_has_ended_and_nothing_else(tmp_path: Path)
         assert (await site.ask("/get/renewed")).json() == {"value": 2}
         assert (await site.ask("/get/first")).status == 404
         assert (await site.ask("/hit/first")).json() == {"value": 1}
+
+
+async def test_a_living_key_has_time_left_even_if_the_clock_moves_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def next_millisecond(clock: Clock) -> int:
+        clock.now += 1
+        return clock.now
+
+    async with in_process(tmp_path) as site:
+        await site.ask("/hit/visits")
+        monkeypatch.setattr(Clock, "__call__", next_millisecond)
+        site.clock.now = NOW + LIFETIME_MS - 2
+        assert await ttl(site) == 1
+        assert await ttl(site) is None

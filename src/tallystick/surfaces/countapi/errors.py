@@ -1,8 +1,10 @@
 """How errors become answers on this surface: ``{"error": "..."}``."""
 
+from typing import NamedTuple
+
 from tallystick.errors import InputRefused, LedgerBusy, LedgerClosed, LedgerFailed, LedgerFull, LedgerUnavailable
 from tallystick.model.counter import Reason
-from tallystick.surfaces.countapi.wire import Answer, error_body
+from tallystick.surfaces.countapi.wire import Answer, Headers, error_body
 
 MALFORMED_NAME = "Malformed Namespace/Key"
 BAD_REQUEST = "bad request"
@@ -21,6 +23,33 @@ METHOD_NOT_ALLOWED = Answer(
 )
 TOO_LONG = Answer(414, error_body("The query is too long."), refused="query too long")
 
+
+class Refusal(NamedTuple):
+    """How an operation's refusal looks.
+
+    Attributes:
+        body: None where the endpoint has a body of its own for it.
+    """
+
+    status: int
+    body: bytes | None = None
+    headers: Headers = ()
+
+
+REFUSALS = {
+    Reason.MISSING: Refusal(404),
+    Reason.EXISTS: Refusal(409),
+    Reason.OUT_OF_BOUNDS: Refusal(403),
+    Reason.NOT_RESETTABLE: Refusal(403),
+    # The original never documented these two.
+    Reason.OUT_OF_RANGE: Refusal(400, error_body("The value would leave the signed 64-bit range. It is unchanged.")),
+    Reason.CREATION_LIMITED: Refusal(
+        429,
+        error_body("Too many new keys from your address. Try again in a second."),
+        ((b"retry-after", b"1"),),
+    ),
+}
+
 REASONS = frozenset(
     {
         BAD_REQUEST,
@@ -31,6 +60,12 @@ REASONS = frozenset(
     }
 )
 """Every reason under which this surface's refusals are counted."""
+
+
+def refused(reason: Reason, body: bytes, path: bytes) -> Answer:
+    """An operation was not carried out; ``body`` is what the endpoint shows then."""
+    status, own_body, headers = REFUSALS[reason]
+    return Answer(status, own_body or body, path, headers, reason.value)
 
 
 def bad_request(error: InputRefused, path: bytes | None = None) -> Answer:

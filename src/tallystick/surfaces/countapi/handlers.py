@@ -10,20 +10,12 @@ from msgspec import Struct
 from tallystick import __version__
 from tallystick.errors import InputRefused
 from tallystick.ledger.folding import Admit
-from tallystick.model.counter import HIT, Add, Create, Outcome, Reason
+from tallystick.model.counter import HIT, Add, Create, Reason
 from tallystick.model.key import DEFAULT_NAMESPACE, Key
 from tallystick.services.counting import Counting
 from tallystick.surfaces.countapi import wire
-from tallystick.surfaces.countapi.errors import MALFORMED_NAME
+from tallystick.surfaces.countapi.errors import MALFORMED_NAME, refused
 from tallystick.surfaces.countapi.wire import Answer
-
-STATUS = {
-    None: 200,
-    Reason.MISSING: 404,
-    Reason.EXISTS: 409,
-    Reason.OUT_OF_BOUNDS: 403,
-    Reason.NOT_RESETTABLE: 403,
-}
 
 
 class Request(Struct):
@@ -54,16 +46,16 @@ async def get(counting: Counting, request: Request) -> Answer:
     """The value."""
     counter = await counting.get(request.key)
     if counter is None:
-        return Answer(404, wire.value_body(None), request.path, refused=Reason.MISSING.value)
+        return refused(Reason.MISSING, wire.value_body(None), request.path)
     return Answer(200, wire.value_body(counter.value), request.path)
 
 
 async def info(counting: Counting, request: Request) -> Answer:
     """Everything about a counter."""
-    counter = await counting.get(request.key)
-    body = wire.info_body(request.key, counter, counting.now())
+    counter, now = await counting.get_at(request.key)
+    body = wire.info_body(request.key, counter, now)
     if counter is None:
-        return Answer(404, body, request.path, refused=Reason.MISSING.value)
+        return refused(Reason.MISSING, body, request.path)
     return Answer(200, body, request.path)
 
 
@@ -87,9 +79,7 @@ async def _add(counting: Counting, request: Request, operation: Add) -> Answer:
     outcome = await counting.add(request.key, operation, request.admit)
     if outcome.refused is None:
         return Answer(200, wire.value_body(outcome.value), request.path)
-    if outcome.refused in STATUS:
-        return Answer(STATUS[outcome.refused], wire.value_body(outcome.value), request.path, refused=_word(outcome))
-    return _refused(outcome, request.path)
+    return refused(outcome.refused, wire.value_body(outcome.value), request.path)
 
 
 async def set_(counting: Counting, request: Request) -> Answer:
@@ -100,11 +90,14 @@ async def set_(counting: Counting, request: Request) -> Answer:
         raise InputRefused(msg)
     if not request.counts:
         counter = await counting.get(request.key)
-        present = None if counter is None else counter.value
-        return Answer(404 if counter is None else 200, wire.set_body(present, present), request.path)
+        if counter is None:
+            return refused(Reason.MISSING, wire.set_body(None, None), request.path)
+        return Answer(200, wire.set_body(counter.value, counter.value), request.path)
     outcome = await counting.set(request.key, value)
     body = wire.set_body(outcome.old_value, outcome.value)
-    return Answer(STATUS[outcome.refused], body, request.path, refused=_word(outcome))
+    if outcome.refused is None:
+        return Answer(200, body, request.path)
+    return refused(outcome.refused, body, request.path)
 
 
 async def create(counting: Counting, request: Request) -> Answer:
@@ -117,14 +110,12 @@ async def create(counting: Counting, request: Request) -> Answer:
     operation = _creation(parameters)
     path = str(key).encode()
     if not request.counts:
-        status = 404 if await counting.get(key) is None else 409
-        return Answer(status, wire.create_body(None, None), path)
+        reason = Reason.MISSING if await counting.get(key) is None else Reason.EXISTS
+        return refused(reason, wire.create_body(None, None), path)
     outcome = await counting.create(key, operation, request.admit)
     if outcome.refused is None:
         return Answer(200, wire.create_body(key, outcome.value), path)
-    if outcome.refused is Reason.EXISTS:
-        return Answer(409, wire.create_body(None, None), path, refused=_word(outcome))
-    return _refused(outcome, path)
+    return refused(outcome.refused, wire.create_body(None, None), path)
 
 
 def _creation(parameters: dict[str, str]) -> Create:
@@ -150,17 +141,3 @@ async def stats(counting: Counting, request: Request) -> Answer:  # noqa: ARG001
     """What this surface has counted since the beginning."""
     totals = await counting.totals()
     return Answer(200, wire.stats_body(totals.keys_created, totals.keys_updated, totals.requests, __version__))
-
-
-def _refused(outcome: Outcome, path: bytes) -> Answer:
-    """Refusals that the original service never documented."""
-    if outcome.refused is Reason.CREATION_LIMITED:
-        body = wire.error_body("Too many new keys from your address. Try again in a second.")
-        return Answer(429, body, path, headers=((b"retry-after", b"1"),), refused=_word(outcome))
-    assert outcome.refused is Reason.OUT_OF_RANGE
-    body = wire.error_body("The value would leave the signed 64-bit range. It is unchanged.")
-    return Answer(400, body, path, refused=_word(outcome))
-
-
-def _word(outcome: Outcome) -> str | None:
-    return None if outcome.refused is None else outcome.refused.value
