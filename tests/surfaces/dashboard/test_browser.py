@@ -128,6 +128,15 @@ def test_a_count_that_fails_is_told(page: Page, complaints: list[str]) -> None:
     assert "503" in complaints.pop()
 
 
+def test_a_counter_that_nobody_may_add_to_is_still_shown(page: Page, complaints: list[str]) -> None:
+    page.route("**/hit/**", lambda route: route.fulfill(status=403, json={"value": 1234}))
+    page.goto("/")
+    expect(page.locator("output")).to_have_text("1,234")
+    expect(page.locator("p[role=status]")).to_have_text("This counter does not let anyone add to it.")
+    assert len(complaints) == 1
+    assert "403" in complaints.pop()
+
+
 @pytest.mark.parametrize("settings", [{"java_script_enabled": False}])
 def test_without_javascript_the_number_is_shown_and_the_button_counts(page: Page, site: RunningServer) -> None:
     before = counted(site)

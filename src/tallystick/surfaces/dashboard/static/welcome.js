@@ -7,11 +7,12 @@ async function count() {
   try {
     const answer = await fetch(form.action, { method: "POST" });
     const body = await answer.json();
-    if (!answer.ok) {
+    // A counter that may not be added to (403) still tells its value: anyone can have made this one with such bounds.
+    if (!answer.ok && answer.status !== 403) {
       throw new Error(body.error);
     }
     number.textContent = body.value.toLocaleString("en");
-    note.textContent = "";
+    note.textContent = answer.ok ? "" : "This counter does not let anyone add to it.";
   } catch {
     note.textContent = "That was not counted. Please try again.";
   }
