@@ -57,7 +57,7 @@ def test_on_sqlite(tmp_path: Path) -> None:
 
 def test_on_postgresql(tmp_path: Path, postgres: Postgres) -> None:
     with postgres.fresh_database() as url:
-        rounds(tmp_path, url, 5)
+        rounds(tmp_path, url, 20)
 
 
 def test_with_relaxed_durability_a_kill_loses_nothing_either(tmp_path: Path, database_url: str | None) -> None:
