@@ -191,6 +191,24 @@ def test_the_wal_of_the_old_ledger_is_not_played_back_into_the_new_one(
     assert state(file_place.database) == state(copying.BackupFile(backup))
 
 
+@pytest.mark.parametrize("damaged", [False, True], ids=["whole", "damaged"])
+def test_a_ledger_behind_a_symbolic_link_is_replaced_where_it_lies(
+    run: CommandLine, file_place: Place, backup: Path, *, damaged: bool
+) -> None:
+    leave_a_wal(file_place)
+    Path("disk").mkdir()
+    for suffix in ("", "-wal"):
+        Path(f"{file_place.file}{suffix}").rename(f"disk/ledger.sqlite3{suffix}")
+    file_place.file.symlink_to(Path("../disk/ledger.sqlite3"))
+    if damaged:
+        Path("disk/ledger.sqlite3").write_bytes(b"damaged" * 1000)
+    run("restore", backup, "--force", *file_place.options).succeeded()
+    assert state(file_place.database) == state(copying.BackupFile(backup))
+    assert file_place.file.is_symlink()
+    assert not Path("disk/ledger.sqlite3-wal").exists()
+    assert len(list(Path("disk").glob("*.damaged-*-wal"))) == damaged
+
+
 def test_a_file_with_its_wal_is_a_backup_too(run: CommandLine, file_place: Place) -> None:
     old = leave_a_wal(Place("copied", None))
     run("restore", "copied/ledger.sqlite3", *file_place.options).succeeded()
