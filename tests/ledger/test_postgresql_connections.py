@@ -87,6 +87,17 @@ async def test_servers_count_exactly_whatever_isolation_is_the_default(
     assert sorted(outcome.value or 0 for pair in outcomes for outcome in pair) == list(range(1, 201))
 
 
+@pytest.mark.parametrize("level", ["repeatable read", "serializable"])
+def test_transactions_choose_their_isolation_themselves(database: PostgresqlDatabase, level: str) -> None:
+    by_default(database, "default_transaction_isolation", level)
+    with closing(database.session()) as session:
+        with session.transaction():
+            assert setting_of(session, "transaction_isolation") == "read committed"
+        with session.snapshot():
+            assert setting_of(session, "transaction_isolation") == "repeatable read"
+            assert setting_of(session, "transaction_read_only") == "on"
+
+
 def test_a_read_only_default_does_not_stop_the_counting(database: PostgresqlDatabase) -> None:
     by_default(database, "default_transaction_read_only", "on")
     with closing(database.session(writes=True)) as session:
