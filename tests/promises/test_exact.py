@@ -63,14 +63,14 @@ def test_two_servers_on_one_postgresql(tmp_path: Path, postgres: Postgres) -> No
             async def hammer() -> None:
                 async with asyncio.TaskGroup() as servers:
                     for server in (one, another):
-                        servers.create_task(books.load(server, (islice(cycle(order), 100) for order in orders)))
+                        servers.create_task(books.load(server, (islice(cycle(order), 60) for order in orders)))
 
             asyncio.run(hammer())
             values = values_of(one, books.sent)
             assert values_of(another, books.sent) == values
             books.check_exact(values)
             stats = one.get("/stats").json()
-            assert (stats["keys_created"], stats["keys_updated"]) == (61, 2 * 8 * 100)
+            assert (stats["keys_created"], stats["keys_updated"]) == (61, 2 * 8 * 60)
             assert (one.stop(), another.stop()) == (0, 0)
         assert deadlocks(url) == 0
 
