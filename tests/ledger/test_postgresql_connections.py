@@ -9,10 +9,9 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import IsolationLevel
-from psycopg import errors as pg
 from psycopg.conninfo import conninfo_to_dict
 
-from builders import NOW, a_counter, a_key
+from builders import NOW, a_key
 from support.ledgers import opened, until
 from support.postgres import Postgres
 from tallystick.errors import DatabaseUnreachable, InvalidSetting, LedgerBusy
@@ -98,12 +97,13 @@ def test_transactions_choose_their_isolation_themselves(database: PostgresqlData
             assert setting_of(session, "transaction_read_only") == "on"
 
 
-def test_a_read_only_default_does_not_stop_the_counting(database: PostgresqlDatabase) -> None:
+def test_a_read_only_default_is_told_and_not_overridden(database: PostgresqlDatabase) -> None:
     by_default(database, "default_transaction_read_only", "on")
     with closing(database.session(writes=True)) as session:
-        assert hit(database, session, ONE) == [1]
-        with session.snapshot(), pytest.raises(pg.ReadOnlySqlTransaction):
-            session.save({TWO: a_counter()}, {})
+        with pytest.raises(LedgerBusy, match="not ready to write"):
+            hit(database, session, ONE)
+        with session.snapshot():
+            assert session.find([ONE]) == {}
 
 
 def before_the_first_load(session: PostgresqlSession, happening: Callable[[], object]) -> list[int]:

@@ -112,11 +112,8 @@ class PostgresqlDatabase:
                 "SELECT set_config('synchronous_commit', 'on', false)"
                 " WHERE current_setting('synchronous_commit') = 'off'"
             )
-        # A default, not READ WRITE in each transaction, so that a standby can still be read.
-        settings = (
-            f"SET lock_timeout = {LOCK_TIMEOUT_MS}; SET statement_timeout = {STATEMENT_TIMEOUT_MS};"
-            f" SET default_transaction_read_only = off; {durability}"
-        )
+        # A read-only default stays in force: hosts set it to save a database whose disk is nearly full.
+        settings = f"SET lock_timeout = {LOCK_TIMEOUT_MS}; SET statement_timeout = {STATEMENT_TIMEOUT_MS}; {durability}"
         connection.execute(settings.encode())
 
     def schema(self) -> int | None:
