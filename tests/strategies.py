@@ -3,7 +3,18 @@
 from hypothesis import strategies as st
 
 from builders import NOW
-from tallystick.model.counter import INT64_MAX, INT64_MIN, Add, Counter, Create, Delete, Operation, Put, Set
+from tallystick.model.counter import (
+    INT64_MAX,
+    INT64_MIN,
+    LIFETIME_MS,
+    Add,
+    Counter,
+    Create,
+    Delete,
+    Operation,
+    Put,
+    Set,
+)
 
 _edges = st.sampled_from([INT64_MIN, INT64_MIN + 1, INT64_MAX - 1, INT64_MAX])
 _beyond = st.sampled_from([INT64_MIN - 1, INT64_MAX + 1, 10**40])
@@ -18,14 +29,14 @@ def times() -> st.SearchStrategy[int]:
 
 @st.composite
 def counters(draw: st.DrawFn) -> Counter:
-    """A counter that can be stored; it may have expired."""
+    """A counter that can be stored; it may have expired, or live longer than others."""
     return Counter(
         value=draw(values),
         lower=draw(st.integers(-3, 0) | st.just(INT64_MIN)),
         upper=draw(st.integers(0, 3) | st.just(INT64_MAX)),
         resettable=draw(st.booleans()),
         created=NOW - 1_000,
-        expires=draw(times()),
+        expires=draw(times() | st.sampled_from([NOW + LIFETIME_MS, NOW + 2 * LIFETIME_MS, INT64_MAX])),
         version=draw(st.integers(1, 5)),
     )
 

@@ -239,6 +239,13 @@ def test_a_counter_lives_up_to_its_last_millisecond() -> None:
     assert alive(None, NOW) is None
 
 
+@pytest.mark.parametrize("operation", [HIT, Set(5, forced=True)])
+def test_a_clock_that_was_set_back_does_not_shorten_a_life(operation: Operation) -> None:
+    after, _ = apply(a_counter(4, expires=RENEWED), operation, NOW - 10 * LIFETIME_MS)
+    assert after is not None
+    assert after.expires == RENEWED
+
+
 def test_a_public_counter_lives_182_and_a_half_days() -> None:
     assert LIFETIME_MS == 15_770_000 * 1_000
 

@@ -4,7 +4,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strategies import counters, operations, times
-from tallystick.model.counter import INT64_MAX, INT64_MIN, Counter, Delete, Operation, Put, alive, apply, would_create
+from tallystick.model.counter import (
+    INT64_MAX,
+    INT64_MIN,
+    LIFETIME_MS,
+    Counter,
+    Delete,
+    Operation,
+    Put,
+    alive,
+    apply,
+    would_create,
+)
 
 maybe_counters = st.none() | counters()
 
@@ -77,3 +88,13 @@ def test_only_what_would_create_creates(before: Counter | None, operation: Opera
     _, outcome = apply(before, operation, now)
     if outcome.created and not isinstance(operation, Put):
         assert would_create(before, operation, now)
+
+
+@given(maybe_counters, operations(), times())
+def test_no_change_brings_the_end_of_a_living_counter_nearer(
+    before: Counter | None, operation: Operation, now: int
+) -> None:
+    after, outcome = apply(before, operation, now)
+    living = alive(before, now)
+    if living and after and not outcome.refused and not isinstance(operation, Put):
+        assert after.expires == max(living.expires, now + LIFETIME_MS)
