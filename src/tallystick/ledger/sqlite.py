@@ -35,6 +35,8 @@ CLOSING_TIMEOUT_MS = 1_000
 CHECKPOINT_PAGES = 4_000
 
 _PRAGMAS = (
+    # A batch of scattered counters writes a page for each: small pages write less. Only a new file takes this.
+    "page_size = 2048",
     "journal_mode = wal",
     f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
     "cache_size = -32000",

@@ -4,7 +4,7 @@
 SELECT json_group_array(json_array(
     counter.namespace, counter.key, counter.value, counter.lower, counter.upper,
     counter.resettable, counter.created, counter.expires, counter.version))
-FROM json_each(:keys) AS wanted
+FROM jsonb_each(:keys) AS wanted
 CROSS JOIN counter
 WHERE counter.lane = wanted.value ->> 0
   AND counter.namespace = wanted.value ->> 1
@@ -15,7 +15,7 @@ WHERE counter.lane = wanted.value ->> 0
 INSERT INTO counter (lane, namespace, key, value, lower, upper, resettable, created, expires, version)
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4,
        value ->> 5, value ->> 6, value ->> 7, value ->> 8, value ->> 9
-FROM json_each(:rows) WHERE true
+FROM jsonb_each(:rows) WHERE true
 ON CONFLICT (lane, namespace, key) DO UPDATE SET
     value = excluded.value, lower = excluded.lower, upper = excluded.upper,
     resettable = excluded.resettable, created = excluded.created,
@@ -24,7 +24,7 @@ ON CONFLICT (lane, namespace, key) DO UPDATE SET
 -- name: remove(keys)!
 -- Remove the counters of a batch that its operations deleted.
 DELETE FROM counter WHERE (lane, namespace, key) IN (
-    SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(:keys));
+    SELECT value ->> 0, value ->> 1, value ->> 2 FROM jsonb_each(:keys));
 
 -- name: page(lane, namespace, key, max_rows)
 -- The next counters in storage order after the given one: a range of the primary key, flat in cost.
