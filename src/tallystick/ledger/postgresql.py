@@ -23,8 +23,9 @@ from tallystick.errors import (
     LedgerFull,
     LedgerUnavailable,
 )
-from tallystick.ledger.database import CreationRaced, Durability, Totals
+from tallystick.ledger.database import CreationRaced, Durability
 from tallystick.ledger.migrations import Applied, Migration, all_migrations, migrate
+from tallystick.ledger.queried import QueriedSession, from_row
 from tallystick.model.counter import Counter
 from tallystick.model.key import Key, lane_of
 
@@ -138,8 +139,11 @@ class PostgresqlDatabase:
             session.close()
 
 
-class PostgresqlSession:
+class PostgresqlSession(QueriedSession):
     """One connection to the server."""
+
+    connection: "psycopg.Connection[tuple[Any, ...]]"
+    queries = _queries
 
     def __init__(self, connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
         self.connection = connection
@@ -189,7 +193,7 @@ class PostgresqlSession:
         """The counters of one lane's batch, locked until the transaction ends."""
         wanted = list(dict.fromkeys(keys))
         rows = _queries.load(self.connection, lane=lane_of(wanted[0]), keys=_named(wanted))
-        return dict(map(_from_row, rows))
+        return dict(map(from_row, rows))
 
     def save(self, changed: Mapping[Key, Counter | None], known: Mapping[Key, Counter]) -> None:
         """Store what one lane's batch changed; None removes."""
@@ -205,44 +209,10 @@ class PostgresqlSession:
         """Read counters without holding them."""
         wanted = [{"lane": lane_of(key), **key._asdict()} for key in keys]
         try:
-            return dict(map(_from_row, _queries.find(self.connection, keys=_encode(wanted).decode())))
+            return dict(map(from_row, _queries.find(self.connection, keys=_encode(wanted).decode())))
         except psycopg.OperationalError as error:
             # The one statement that may run outside of a transaction.
             raise _understood(error) from error
-
-    def page(self, after: Key | None, max_rows: int) -> list[tuple[Key, Counter]]:
-        """The next counters in storage order, expired ones included."""
-        lane, key = (-1, Key("", "")) if after is None else (lane_of(after), after)
-        rows = _queries.page(self.connection, lane=lane, namespace=key.namespace, key=key.key, max_rows=max_rows)
-        return [_from_row(row) for row in rows]
-
-    def listing(self, namespace: str | None, now: int, max_rows: int) -> list[tuple[Key, Counter]]:
-        """Living counters sorted by name."""
-        self.take_time()
-        if namespace is None:
-            rows = _queries.listing_all(self.connection, now=now, max_rows=max_rows)
-        else:
-            rows = _queries.listing(self.connection, namespace=namespace, now=now, max_rows=max_rows)
-        return [_from_row(row) for row in rows]
-
-    def size(self) -> int:
-        """How many counters are stored."""
-        self.take_time()
-        return int(_queries.size(self.connection))
-
-    def totals(self) -> Totals:
-        """What has been counted since the beginning."""
-        return Totals(*_queries.totals(self.connection))
-
-    def add_totals(self, lane: int, added: Totals) -> None:
-        """Add what a batch did."""
-        _queries.add_totals(
-            self.connection,
-            lane=lane,
-            keys_created=added.keys_created,
-            keys_updated=added.keys_updated,
-            requests=added.requests,
-        )
 
     def applied(self) -> list[Applied]:
         """The migrations this database has taken; waits for a server that is migrating."""
@@ -349,11 +319,6 @@ def _to_row(key: Key, counter: Counter, known: bool) -> dict[str, Any]:  # noqa:
         "expires": counter.expires,
         "version": counter.version,
     }
-
-
-def _from_row(row: tuple[Any, ...]) -> tuple[Key, Counter]:
-    namespace, key, *rest = row
-    return Key(namespace, key), Counter(*rest)
 
 
 def _understood(error: psycopg.Error) -> LedgerUnavailable:

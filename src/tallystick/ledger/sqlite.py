@@ -19,8 +19,9 @@ from tallystick.errors import (
     LedgerFull,
     LedgerUnavailable,
 )
-from tallystick.ledger.database import Durability, Totals
+from tallystick.ledger.database import Durability
 from tallystick.ledger.migrations import Applied, Migration, all_migrations, migrate
+from tallystick.ledger.queried import QueriedSession, from_row
 from tallystick.model.counter import Counter
 from tallystick.model.key import Key, lane_of
 
@@ -152,12 +153,15 @@ class SqliteDatabase:
             session.close()
 
 
-class SqliteSession:
+class SqliteSession(QueriedSession):
     """One connection to the file.
 
     A session that ``keeps_rows`` remembers the counters it has written: with one writing process they
     need not be read again. ``data_version`` tells when another process (the command line) wrote.
     """
+
+    connection: apsw.Connection
+    queries = _queries
 
     def __init__(self, connection: apsw.Connection, *, keeps_rows: bool = False) -> None:
         self.connection = connection
@@ -277,39 +281,7 @@ class SqliteSession:
         except apsw.Error as error:
             # The one statement that may run outside of a transaction.
             raise _understood(error) from error
-        return dict(map(_from_row, _decode_rows(found)))
-
-    def page(self, after: Key | None, max_rows: int) -> list[tuple[Key, Counter]]:
-        """The next counters in storage order, expired ones included."""
-        lane, key = (-1, Key("", "")) if after is None else (lane_of(after), after)
-        rows = _queries.page(self.connection, lane=lane, namespace=key.namespace, key=key.key, max_rows=max_rows)
-        return [_from_row(row) for row in rows]
-
-    def listing(self, namespace: str | None, now: int, max_rows: int) -> list[tuple[Key, Counter]]:
-        """Living counters sorted by name."""
-        if namespace is None:
-            rows = _queries.listing_all(self.connection, now=now, max_rows=max_rows)
-        else:
-            rows = _queries.listing(self.connection, namespace=namespace, now=now, max_rows=max_rows)
-        return [_from_row(row) for row in rows]
-
-    def size(self) -> int:
-        """How many counters are stored."""
-        return int(_queries.size(self.connection))
-
-    def totals(self) -> Totals:
-        """What has been counted since the beginning."""
-        return Totals(*_queries.totals(self.connection))
-
-    def add_totals(self, lane: int, added: Totals) -> None:
-        """Add what a batch did."""
-        _queries.add_totals(
-            self.connection,
-            lane=lane,
-            keys_created=added.keys_created,
-            keys_updated=added.keys_updated,
-            requests=added.requests,
-        )
+        return dict(map(from_row, _decode_rows(found)))
 
     def applied(self) -> list[Applied]:
         """The migrations this database has taken."""
@@ -349,11 +321,6 @@ class SqliteSession:
 
 def _json(rows: Any) -> str:  # noqa: ANN401  # whatever msgspec encodes
     return _encode(rows).decode()
-
-
-def _from_row(row: tuple[Any, ...]) -> tuple[Key, Counter]:
-    namespace, key, value, lower, upper, resettable, created, expires, version = row
-    return Key(namespace, key), Counter(value, lower, upper, bool(resettable), created, expires, version)
 
 
 def _understood(error: apsw.Error) -> LedgerUnavailable:

@@ -1,0 +1,62 @@
+"""What a session does alike on every database: a named query with the same parameters and the same rows."""
+
+from typing import Any
+
+from tallystick.ledger.database import Totals
+from tallystick.model.counter import Counter
+from tallystick.model.key import Key, lane_of
+
+
+class QueriedSession:
+    """The part of a session that only its queries tell apart.
+
+    Attributes:
+        connection: of the database's driver.
+        queries: the database's named queries (aiosql).
+    """
+
+    connection: Any
+    queries: Any
+
+    def take_time(self) -> None:
+        """Lift limits on waiting until the open transaction ends; nothing to do where there are none."""
+
+    def page(self, after: Key | None, max_rows: int) -> list[tuple[Key, Counter]]:
+        """The next counters in storage order, expired ones included."""
+        lane, key = (-1, Key("", "")) if after is None else (lane_of(after), after)
+        rows = self.queries.page(self.connection, lane=lane, namespace=key.namespace, key=key.key, max_rows=max_rows)
+        return [from_row(row) for row in rows]
+
+    def listing(self, namespace: str | None, now: int, max_rows: int) -> list[tuple[Key, Counter]]:
+        """Living counters sorted by name."""
+        self.take_time()
+        if namespace is None:
+            rows = self.queries.listing_all(self.connection, now=now, max_rows=max_rows)
+        else:
+            rows = self.queries.listing(self.connection, namespace=namespace, now=now, max_rows=max_rows)
+        return [from_row(row) for row in rows]
+
+    def size(self) -> int:
+        """How many counters are stored."""
+        self.take_time()
+        return int(self.queries.size(self.connection))
+
+    def totals(self) -> Totals:
+        """What has been counted since the beginning."""
+        return Totals(*self.queries.totals(self.connection))
+
+    def add_totals(self, lane: int, added: Totals) -> None:
+        """Add what a batch did."""
+        self.queries.add_totals(
+            self.connection,
+            lane=lane,
+            keys_created=added.keys_created,
+            keys_updated=added.keys_updated,
+            requests=added.requests,
+        )
+
+
+def from_row(row: tuple[Any, ...]) -> tuple[Key, Counter]:
+    """A counter as the queries select it; SQLite tells truth as 0 or 1."""
+    namespace, key, value, lower, upper, resettable, created, expires, version = row
+    return Key(namespace, key), Counter(value, lower, upper, bool(resettable), created, expires, version)
