@@ -119,6 +119,7 @@ class CountApi:
             target = self._target(scope)
             answer = await self._answer(scope, target, {})
             status, body = answer.status, answer.body
+            # The very object that the target holds: the answer is about the target's key, whose headers are made.
             if target is not None and answer.path is target.path and not answer.headers:
                 headers = target.headers
             else:
