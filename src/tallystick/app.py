@@ -7,7 +7,7 @@ from typing import Self
 
 import structlog
 
-from tallystick.errors import LedgerUnavailable, StartRefused
+from tallystick.errors import StartRefused, StoreUnavailable
 from tallystick.ledger import Ledger, open_database
 from tallystick.services.counting import Counting
 from tallystick.settings import Settings
@@ -102,7 +102,7 @@ async def _sweep(counting: Counting) -> None:
         try:
             if removed := await counting.sweep():
                 log.info("expired counters removed", count=removed)
-        except LedgerUnavailable as error:
+        except StoreUnavailable as error:
             log.warning("the sweep was put off", reason=str(error))
         except Exception:
             log.exception("the sweep failed; it goes on later")

@@ -7,11 +7,11 @@ TallystickError
 │   ├── DataDirectoryUnusable
 │   ├── DatabaseUnreachable
 │   └── DatabaseSchemaRefused
-├── LedgerUnavailable            nothing was changed, or it is unknown that it was; never a success
-│   ├── LedgerBusy               the queue is full: try again
-│   ├── LedgerFull               the disk is full: try again later
-│   ├── LedgerFailed             the disk or the database failed
-│   └── LedgerClosed             the server is stopping
+├── StoreUnavailable             nothing was changed, or it is unknown that it was; never a success
+│   ├── StoreBusy                the queue is full: try again
+│   ├── StoreFull                the disk is full: try again later
+│   ├── StoreFailed              the disk or the database failed
+│   └── StoreClosed              the server is stopping
 └── InputRefused                 a person's input makes no sense; the message says what would
 """
 
@@ -44,7 +44,7 @@ class DatabaseSchemaRefused(StartRefused):
     """The database was written by a newer program, or its migrations were altered."""
 
 
-class LedgerUnavailable(TallystickError):
+class StoreUnavailable(TallystickError):
     """A change was not acknowledged.
 
     Attributes:
@@ -56,25 +56,25 @@ class LedgerUnavailable(TallystickError):
     retry_after: int | None = None
 
 
-class LedgerBusy(LedgerUnavailable):
+class StoreBusy(StoreUnavailable):
     """The writer's queue is full."""
 
     reason = "busy"
     retry_after = 1
 
 
-class LedgerFull(LedgerUnavailable):
+class StoreFull(StoreUnavailable):
     """The disk is full."""
 
     reason = "full"
     retry_after = 30
 
 
-class LedgerFailed(LedgerUnavailable):
+class StoreFailed(StoreUnavailable):
     """The disk or the database failed."""
 
 
-class LedgerClosed(LedgerUnavailable):
+class StoreClosed(StoreUnavailable):
     """The server is stopping."""
 
     reason = "closed"

@@ -10,6 +10,9 @@ from typing import Annotated, Any, Literal, NamedTuple
 from cyclopts import Parameter, Token
 
 from tallystick.web.address import Network
+from tallystick.web.rate_limit import RATE_NAMES, Rate
+
+LEAST_WAREHOUSE_MEMORY_MB = 64
 
 
 class Listen(NamedTuple):
@@ -46,6 +49,35 @@ def _networks(_type: Any, tokens: tuple[Token, ...]) -> tuple[Network, ...]:  # 
             msg = f"it accepts addresses and networks such as 127.0.0.1 or 10.0.0.0/8: {error}."
             raise ValueError(msg) from error
     return tuple(networks)
+
+
+def _rates(_type: Any, tokens: tuple[Token, ...]) -> tuple[Rate, ...]:  # noqa: ANN401
+    return tuple(_rate(text.strip()) for token in tokens for text in token.value.split(",") if text.strip())
+
+
+def _rate(text: str) -> Rate:
+    if text == "off":
+        return Rate("", None, 0)
+    name, _, rate = text.partition(":")
+    found = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,6})", rate)
+    if name in RATE_NAMES and rate == "none":
+        return Rate(name, None, 0)
+    if name in RATE_NAMES and found and int(found[1]) and int(found[2]):
+        return Rate(name, int(found[1]), int(found[2]))
+    msg = (
+        f"it accepts NAME:N/SECONDS, for example api:60/120, NAME:none, or off, not {text!r}; "
+        f"names are {', '.join(RATE_NAMES)}."
+    )
+    raise ValueError(msg)
+
+
+def _size(_type: Any, tokens: tuple[Token, ...]) -> int:  # noqa: ANN401
+    found = re.fullmatch(r"([0-9]{1,6})(MB|GB)", tokens[0].value.strip().upper())
+    size = int(found[1]) * (1000 if found[2] == "GB" else 1) if found else 0
+    if size < LEAST_WAREHOUSE_MEMORY_MB:
+        msg = f"it accepts {LEAST_WAREHOUSE_MEMORY_MB}MB and more, for example 512MB or 2GB, not {tokens[0].value!r}."
+        raise ValueError(msg)
+    return size
 
 
 def whole_number(least: int, most: int) -> Parameter:
@@ -119,3 +151,41 @@ class Settings(StorageSettings):
 
     count_prefetch: Annotated[bool, Parameter(env_var="TALLYSTICK_COUNT_PREFETCH")] = False
     """Also count requests that a browser makes ahead of time (Sec-Purpose: prefetch)."""
+
+    rate_limit: Annotated[
+        tuple[Rate, ...],
+        Parameter(
+            env_var="TALLYSTICK_RATE_LIMIT",
+            converter=_rates,
+            n_tokens=1,
+            accepts_keys=False,
+            negative=(),
+            metavar="NAME:N/SECONDS",
+            show_default=False,
+        ),
+    ] = ()
+    """So many requests in a window of seconds for what NAME stands for; NAME:none lifts that limit, off lifts all.
+    Names and defaults: count 4/1 (the pixel, per address and browser), api, api-count and export 60/120 (per token),
+    login 20/60 (per address). May be repeated or separated by commas."""
+
+    geodb: Annotated[Path | None, Parameter(env_var="TALLYSTICK_GEODB", metavar="FILE.mmdb", show_default=False)] = None
+    """A MaxMind database with cities, for regions; countries are known without it."""
+
+    spam_referrers: Annotated[
+        tuple[Path, ...],
+        Parameter(env_var="TALLYSTICK_SPAM_REFERRERS", n_tokens=1, negative=(), metavar="FILE", show_default=False),
+    ] = ()
+    """A file of hosts, one a line, whose referrals are not counted; read again when it changes. May be repeated."""
+
+    warehouse_memory: Annotated[
+        int,
+        Parameter(
+            env_var="TALLYSTICK_WAREHOUSE_MEMORY",
+            converter=_size,
+            n_tokens=1,
+            accepts_keys=False,
+            metavar="SIZE",
+            show_default=lambda megabytes: f"{megabytes}MB",
+        ),
+    ] = 512
+    """How much memory analytics may take, for example 512MB or 2GB."""

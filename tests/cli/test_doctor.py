@@ -108,7 +108,7 @@ def test_an_unreachable_database_fails(run: CommandLine, url: str, reason: str) 
 def test_a_newer_database_fails(run: CommandLine, storage: Storage, database_url: str | None) -> None:
     run("counter", "create", "stock", *storage).succeeded()
     with closing(open_database(database_url, Path("data")).session()) as session, session.transaction():
-        session.connection.execute("INSERT INTO migration (number, name, checksum) VALUES (99, 'next', '')")  # type: ignore[attr-defined]  # both have one
+        session.connection.execute("INSERT INTO migration (number, name, checksum) VALUES (99, 'next', '')")
     ran = run("doctor", *storage)
     status, found = checks(ran)["database"]
     assert (ran.code, status) == (1, "FAIL")

@@ -16,7 +16,7 @@ from builders import a_counter, a_key
 from support.commands import CommandLine
 from support.postgres import Postgres
 from support.terminal import on_a_terminal
-from tallystick.errors import LedgerFull
+from tallystick.errors import StoreFull
 from tallystick.ledger import open_database
 from tallystick.ledger.folding import Wanted, operate
 from tallystick.ledger.ledger import milliseconds
@@ -422,7 +422,7 @@ def failing_at_the_second(error: BaseException) -> Callable[..., list[Outcome]]:
 
 @pytest.mark.parametrize(
     ("error", "refusal"),
-    [(KeyboardInterrupt(), (130, "interrupted")), (LedgerFull("the disk is full"), (1, "the disk is full"))],
+    [(KeyboardInterrupt(), (130, "interrupted")), (StoreFull("the disk is full"), (1, "the disk is full"))],
     ids=["Ctrl-C", "disk full"],
 )
 def test_an_import_that_is_cut_short_says_how_far_it_came(

@@ -7,7 +7,7 @@ import pytest
 
 from builders import a_key
 from support.ledgers import Gate, opened, totals
-from tallystick.errors import LedgerClosed
+from tallystick.errors import StoreClosed
 from tallystick.ledger import Database, Ledger, Totals
 from tallystick.ledger.sqlite import SqliteDatabase
 from tallystick.model.counter import HIT
@@ -46,15 +46,15 @@ async def test_closing_works_through_what_was_accepted(database: Database, gate:
 async def test_nothing_is_accepted_after_closing(database: Database) -> None:
     ledger = await Ledger.open(database)
     await ledger.close()
-    with pytest.raises(LedgerClosed):
+    with pytest.raises(StoreClosed):
         await ledger.count(a_key(), HIT)
-    with pytest.raises(LedgerClosed):
+    with pytest.raises(StoreClosed):
         await ledger.find(a_key())
-    with pytest.raises(LedgerClosed):
+    with pytest.raises(StoreClosed):
         await ledger.flush()
-    with pytest.raises(LedgerClosed):
+    with pytest.raises(StoreClosed):
         await ledger.write(print)
-    with pytest.raises(LedgerClosed):
+    with pytest.raises(StoreClosed):
         await ledger.read(print)
 
 

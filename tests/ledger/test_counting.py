@@ -6,7 +6,7 @@ import pytest
 
 from builders import NOW, a_counter, a_key
 from support.ledgers import Clock, Gate, opened, totals
-from tallystick.errors import LedgerFailed, LedgerFull
+from tallystick.errors import StoreFailed, StoreFull
 from tallystick.ledger import Database, Ledger, Totals
 from tallystick.model.counter import (
     HIT,
@@ -144,11 +144,11 @@ async def test_a_client_that_hangs_up_does_not_disturb_its_batch(database: Datab
 async def test_a_failed_commit_acknowledges_nobody_and_changes_nothing(database: Database, gate: Gate) -> None:
     async with opened(database) as ledger:
         assert (await ledger.count(a_key(), HIT)).value == 1
-        gate.failing = LedgerFull("the disk is full")
+        gate.failing = StoreFull("the disk is full")
         results = await asyncio.gather(*(ledger.count(a_key(), HIT) for _ in range(5)), return_exceptions=True)
-        assert [type(result) for result in results] == [LedgerFull] * 5
+        assert [type(result) for result in results] == [StoreFull] * 5
         assert any(writer.last_failed for writer in ledger.measurements)
-        with pytest.raises(LedgerFull):
+        with pytest.raises(StoreFull):
             await ledger.flush()
         gate.failing = None
         await ledger.flush()
@@ -160,8 +160,8 @@ async def test_a_failed_commit_acknowledges_nobody_and_changes_nothing(database:
 async def test_a_refusal_does_not_show_that_commits_succeed_again(database: Database, gate: Gate) -> None:
     async with opened(database) as ledger:
         await ledger.count(a_key(), Create(upper=0))
-        gate.failing = LedgerFull("the disk is full")
-        with pytest.raises(LedgerFull):
+        gate.failing = StoreFull("the disk is full")
+        with pytest.raises(StoreFull):
             await ledger.count(a_key(), Add(-1))
         gate.failing = None
         assert (await ledger.count(a_key(), HIT)).refused is Reason.OUT_OF_BOUNDS
@@ -216,7 +216,7 @@ async def test_an_admission_that_breaks_acknowledges_nobody(ledger: Ledger) -> N
         msg = "no idea"
         raise ValueError(msg)
 
-    with pytest.raises(LedgerFailed):
+    with pytest.raises(StoreFailed):
         await ledger.count(a_key(), HIT, broken)
     assert await ledger.find(a_key()) is None
     assert (await ledger.count(a_key(), HIT)).value == 1
@@ -232,9 +232,9 @@ async def test_a_batch_that_ends_in_an_unforeseen_error_is_told_and_the_next_one
     with monkeypatch.context() as broken:
         broken.setattr("tallystick.ledger.writer.transactions", breaks)
         broken.setattr("tallystick.ledger.reader._OneSession.use", breaks)
-        with pytest.raises(LedgerFailed, match="unforeseen"):
+        with pytest.raises(StoreFailed, match="unforeseen"):
             await ledger.count(Key("page", "unforeseen"), HIT)
-        with pytest.raises(LedgerFailed, match="unforeseen"):
+        with pytest.raises(StoreFailed, match="unforeseen"):
             await ledger.find(Key("page", "unforeseen"))
     assert (await ledger.count(Key("page", "unforeseen"), HIT)).value == 1
     assert await ledger.find(Key("page", "unforeseen")) is not None

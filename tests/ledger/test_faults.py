@@ -13,7 +13,7 @@ import pytest
 from builders import a_key
 from support.faulty_disk import CuttableDisk, ErrorKind, Fault, FaultyDisk, SqliteAction
 from support.ledgers import opened
-from tallystick.errors import LedgerFailed, LedgerFull
+from tallystick.errors import StoreFailed, StoreFull
 from tallystick.ledger import Ledger
 from tallystick.ledger.database import Durability
 from tallystick.ledger.sqlite import SqliteDatabase, SqliteSession
@@ -21,7 +21,7 @@ from tallystick.model.counter import HIT, Outcome
 from tallystick.model.key import Key
 
 KEYS = [a_key(f"page-{number}") for number in range(3)]
-ERRORS: dict[ErrorKind, set[type[Exception]]] = {"full": {LedgerFull, LedgerFailed}, "broken": {LedgerFailed}}
+ERRORS: dict[ErrorKind, set[type[Exception]]] = {"full": {StoreFull, StoreFailed}, "broken": {StoreFailed}}
 
 
 class OftenCheckpointed(SqliteDatabase):
@@ -128,7 +128,7 @@ async def test_a_database_that_cannot_be_opened_again_for_a_while(
         disk.fail(Fault("open", kind, lasts=True))
         for _ in range(3):
             await hits.send(ledger)
-            with pytest.raises(LedgerFailed):
+            with pytest.raises(StoreFailed):
                 await ledger.flush()
         assert len(hits.errors) == 48
         assert {type(error) for error in hits.errors} <= ERRORS[kind]
@@ -144,9 +144,9 @@ async def test_look_ups_fail_and_recover(disk: FaultyDisk, tmp_path: Path) -> No
         await ledger.count(a_key(), HIT)
         disk.fail(Fault("open", "broken", lasts=True))
         for _ in range(2):
-            with pytest.raises(LedgerFailed):
+            with pytest.raises(StoreFailed):
                 await ledger.find(a_key())
-            with pytest.raises(LedgerFailed):
+            with pytest.raises(StoreFailed):
                 await ledger.read(lambda session: session.size())
         disk.heal()
         found = await ledger.find(a_key())
@@ -160,7 +160,7 @@ def test_a_look_up_outside_of_a_transaction_tells_the_ledgers_errors(disk: Fault
     database.migrate()
     with closing(database.session()) as session:
         disk.fail(Fault("read", "broken", lasts=True))
-        with pytest.raises(LedgerFailed):
+        with pytest.raises(StoreFailed):
             session.find([a_key()])
         disk.heal()
         assert session.find([a_key()]) == {}

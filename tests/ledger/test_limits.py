@@ -7,7 +7,7 @@ import pytest
 
 from builders import NOW, a_key
 from support.ledgers import Gate, opened
-from tallystick.errors import LedgerBusy
+from tallystick.errors import StoreBusy
 from tallystick.ledger import Database, Ledger, Session
 from tallystick.ledger.folding import Wanted, fold
 from tallystick.ledger.sqlite import SqliteDatabase
@@ -22,7 +22,7 @@ async def test_a_full_queue_refuses_and_what_it_accepted_is_counted(database: Da
         await gate.until_held()
         accepted = [ledger.count(a_key(), HIT) for _ in range(QUEUE_LIMIT)]
         assert ledger.full
-        with pytest.raises(LedgerBusy):
+        with pytest.raises(StoreBusy):
             ledger.count(a_key(), HIT)
         gate.open()
         outcomes = await asyncio.gather(first, *accepted)
@@ -38,7 +38,7 @@ async def test_a_full_queue_refuses_and_what_it_accepted_is_counted(database: Da
 async def test_a_full_queue_of_look_ups_refuses(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tallystick.ledger.reader.QUEUE_LIMIT", 0)
     async with opened(database) as ledger:
-        with pytest.raises(LedgerBusy):
+        with pytest.raises(StoreBusy):
             ledger.find(a_key())
 
 
@@ -47,7 +47,7 @@ async def test_too_many_reads_are_refused(ledger: Ledger, monkeypatch: pytest.Mo
     reads = [ledger.read(_size) for _ in range(20)]
     results = await asyncio.gather(*reads, return_exceptions=True)
     assert results[:5] == [0] * 5
-    assert {type(result) for result in results[5:]} == {LedgerBusy}
+    assert {type(result) for result in results[5:]} == {StoreBusy}
     assert await ledger.read(_size) == 0
 
 
@@ -79,11 +79,11 @@ def test_the_row_cache_forgets_what_was_undone(tmp_path: Path) -> None:
         with session.transaction():
             [outcome] = fold(session, [Wanted(a_key(), HIT)], NOW).outcomes
             if undo:
-                raise LedgerBusy
+                raise StoreBusy
             return outcome.value
 
     assert count() == 1
-    with pytest.raises(LedgerBusy):
+    with pytest.raises(StoreBusy):
         count(undo=True)
     assert count() == 2
     session.close()

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from builders import a_key
 from strategies import operations
 from support.ledgers import Clock, gate_of, totals
-from tallystick.errors import LedgerFull
+from tallystick.errors import StoreFull
 from tallystick.ledger import Database, Ledger, Session, Totals
 from tallystick.ledger.folding import Wanted, operate
 from tallystick.model.counter import LIFETIME_MS, Add, Counter, Operation, Outcome, Set, apply
@@ -87,8 +87,8 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(batch=batches)
     def fail_to_commit(self, batch: Batch) -> None:
-        self.gate.failing = LedgerFull("the disk is full")
-        assert {type(result) for result in self.run(self.count(batch))} == {LedgerFull}
+        self.gate.failing = StoreFull("the disk is full")
+        assert {type(result) for result in self.run(self.count(batch))} == {StoreFull}
         self.gate.failing = None
         self.expected([], requests=len(batch))
 

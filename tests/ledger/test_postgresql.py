@@ -12,7 +12,7 @@ from psycopg import errors as pg
 from builders import NOW, a_counter, a_key
 from support.ledgers import gate_of, opened, until
 from support.postgres import Postgres
-from tallystick.errors import LedgerBusy, LedgerFailed, LedgerUnavailable
+from tallystick.errors import StoreBusy, StoreFailed, StoreUnavailable
 from tallystick.ledger import Ledger, Session, Totals
 from tallystick.ledger.folding import Wanted, fold, operate
 from tallystick.ledger.postgresql import PostgresqlDatabase, PostgresqlSession
@@ -91,7 +91,7 @@ def test_a_counter_made_and_deleted_in_one_batch_leaves_another_servers_alone(
 def test_a_batch_that_always_loses_the_race_gives_up(database: PostgresqlDatabase, session: PostgresqlSession) -> None:
     session.load = lambda keys: {}  # type: ignore[method-assign]  # noqa: ARG005  # never sees what is there
     elsewhere(database, Wanted(ONE, HIT))
-    with pytest.raises(LedgerFailed):
+    with pytest.raises(StoreFailed):
         operate(database, session, [Wanted(ONE, HIT)], NOW)
     assert session.find([ONE])[ONE].value == 1
 
@@ -119,7 +119,7 @@ def test_a_lost_transaction_is_no_commit(session: PostgresqlSession, swallowed: 
             with suppress(pg.AdminShutdown, pg.DivisionByZero):
                 session.connection.execute(swallowed.encode())
 
-    with pytest.raises(LedgerUnavailable):
+    with pytest.raises(StoreUnavailable):
         save_and_swallow()
 
 
@@ -144,7 +144,7 @@ async def test_a_write_that_loses_the_connection_fails_its_whole_batch(database:
         gate.open()
         await first
         results = await asyncio.gather(*batch, return_exceptions=True)
-        assert [type(result) for result in results] == [LedgerBusy] * 3
+        assert [type(result) for result in results] == [StoreBusy] * 3
         assert await ledger.read(lambda session: session.find([ONE, TWO, THREE])) == {TWO: a_counter()}
         assert (await ledger.count(ONE, HIT)).value == 1
 

@@ -14,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 from builders import NOW, a_key
 from support.ledgers import opened, until
 from support.postgres import Postgres
-from tallystick.errors import DatabaseUnreachable, InvalidSetting, LedgerBusy
+from tallystick.errors import DatabaseUnreachable, InvalidSetting, StoreBusy
 from tallystick.ledger import postgresql
 from tallystick.ledger.database import Durability
 from tallystick.ledger.folding import Wanted, operate
@@ -100,7 +100,7 @@ def test_transactions_choose_their_isolation_themselves(database: PostgresqlData
 def test_a_read_only_default_is_told_and_not_overridden(database: PostgresqlDatabase) -> None:
     by_default(database, "default_transaction_read_only", "on")
     with closing(database.session(writes=True)) as session:
-        with pytest.raises(LedgerBusy, match="not ready to write"):
+        with pytest.raises(StoreBusy, match="not ready to write"):
             hit(database, session, ONE)
         with session.snapshot():
             assert session.find([ONE]) == {}
@@ -195,7 +195,7 @@ async def test_a_lock_that_is_not_released_refuses_the_batch(
     async with opened(database) as ledger:
         await ledger.count(ONE, HIT)
         holder = await asyncio.to_thread(holding, database, "SELECT 1 FROM counter FOR UPDATE")
-        with pytest.raises(LedgerBusy, match="the database is slow"):
+        with pytest.raises(StoreBusy, match="the database is slow"):
             await ledger.count(ONE, HIT)
         await asyncio.to_thread(holder.close)
         assert (await ledger.count(ONE, HIT)).value == 2
@@ -209,10 +209,10 @@ async def test_a_read_that_takes_too_long_is_refused(
 
     monkeypatch.setattr(postgresql, "STATEMENT_TIMEOUT_MS", 400)
     async with opened(database) as ledger:
-        with pytest.raises(LedgerBusy, match="the database is slow"):
+        with pytest.raises(StoreBusy, match="the database is slow"):
             await ledger.read(sleep)
         holder = await asyncio.to_thread(holding, database, "LOCK TABLE counter")
-        with pytest.raises(LedgerBusy, match="the database is slow"):
+        with pytest.raises(StoreBusy, match="the database is slow"):
             await ledger.find(ONE)
         await asyncio.to_thread(holder.close)
         assert await ledger.find(ONE) is None

@@ -7,7 +7,7 @@ import pytest
 
 from builders import a_counter, a_key, an_expired_counter
 from support.ledgers import WITHIN_S, Clock, Gate, opened
-from tallystick.errors import LedgerFailed
+from tallystick.errors import StoreFailed
 from tallystick.ledger import Database, Ledger, Session
 from tallystick.model.counter import HIT, Counter, Put
 from tallystick.model.key import Key, lane_of
@@ -80,7 +80,7 @@ async def test_a_read_keeps_nothing_that_it_wrote(ledger: Ledger) -> None:
 
 
 async def test_a_read_that_fails_is_a_failure_of_its_own(ledger: Ledger) -> None:
-    with pytest.raises(LedgerFailed):
+    with pytest.raises(StoreFailed):
         await ledger.read(lambda session: session.find([a_key()])[a_key()])
     assert await ledger.read(lambda session: session.size()) == 0
 

@@ -7,7 +7,7 @@ import pytest
 
 from builders import a_counter, a_key
 from support.ledgers import Gate, opened, totals, until
-from tallystick.errors import LedgerFailed, LedgerFull
+from tallystick.errors import StoreFailed, StoreFull
 from tallystick.ledger import Database, Ledger, Session, Totals
 from tallystick.model.counter import HIT, Add, Reason
 from tallystick.model.key import Key, lane_of
@@ -37,7 +37,7 @@ def break_a_rule_of_the_database(session: Session, key: Key) -> None:
 def lose_the_disk(session: Session, key: Key) -> None:
     save(session, key, 5)
     msg = "the disk is full"
-    raise LedgerFull(msg)
+    raise StoreFull(msg)
 
 
 def value_of(session: Session, key: Key) -> int:
@@ -96,7 +96,7 @@ async def test_a_failing_write_leaves_the_hits_of_its_batch_alone(database: Data
 async def test_a_write_that_loses_the_disk_fails_its_whole_batch(database: Database, gate: Gate) -> None:
     async with opened(database) as ledger:
         results = await _one_batch(ledger, gate, (save, a_key(), 1), (lose_the_disk, a_key("other")))
-        assert [type(result) for result in results] == [LedgerFull, LedgerFull]
+        assert [type(result) for result in results] == [StoreFull, StoreFull]
         assert await found(ledger, a_key(), a_key("other")) == [None, None]
         assert await ledger.write(save, a_key(), 2) == 2
 
@@ -145,7 +145,7 @@ async def test_requests_that_change_nothing_are_kept_also_when_it_is_never_quiet
 
 async def test_requests_of_failed_commits_are_counted_once(database: Database, gate: Gate) -> None:
     async with opened(database) as ledger:
-        gate.failing = LedgerFailed("the disk failed")
+        gate.failing = StoreFailed("the disk failed")
         await asyncio.gather(*(ledger.count(a_key(), HIT) for _ in range(3)), return_exceptions=True)
         ledger.note_request()
         gate.failing = None
@@ -156,8 +156,8 @@ async def test_requests_of_failed_commits_are_counted_once(database: Database, g
 
 async def test_a_flush_fails_while_commits_fail(database: Database, gate: Gate) -> None:
     async with opened(database) as ledger:
-        gate.failing = LedgerFailed("the disk failed")
-        with pytest.raises(LedgerFailed):
+        gate.failing = StoreFailed("the disk failed")
+        with pytest.raises(StoreFailed):
             await ledger.flush()
         await until(lambda: all(writer.last_failed for writer in ledger.measurements))
         gate.failing = None

@@ -9,7 +9,7 @@ from threading import Condition
 from typing import Any
 
 from builders import NOW
-from tallystick.errors import LedgerUnavailable
+from tallystick.errors import StoreUnavailable
 from tallystick.ledger import Database, Ledger, Session, Totals
 from tallystick.model.counter import LIFETIME_MS
 
@@ -40,7 +40,7 @@ class Gate:
 
     def __init__(self) -> None:
         self.held = 0
-        self.failing: LedgerUnavailable | None = None
+        self.failing: StoreUnavailable | None = None
         self._open = True
         self._changed = Condition()
 

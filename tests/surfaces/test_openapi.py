@@ -11,7 +11,7 @@ import schemathesis
 from hypothesis import settings
 
 from support.server import RunningServer, running_server
-from tallystick.errors import LedgerBusy, LedgerClosed, LedgerFailed, LedgerFull, LedgerUnavailable
+from tallystick.errors import StoreBusy, StoreClosed, StoreFailed, StoreFull, StoreUnavailable
 from tallystick.surfaces import countapi, native
 from tallystick.surfaces.countapi import errors
 from tallystick.surfaces.countapi.routes import KEYED, PLAIN
@@ -164,11 +164,11 @@ def server_of_one_creation(tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.mark.parametrize(
-    ("error", "status"), [(LedgerBusy, 503), (LedgerFull, 503), (LedgerClosed, 503), (LedgerFailed, 500)]
+    ("error", "status"), [(StoreBusy, 503), (StoreFull, 503), (StoreClosed, 503), (StoreFailed, 500)]
 )
 @pytest.mark.parametrize("path", [None, b"example.com/visits"])
 def test_a_failing_ledger_is_answered_as_described(
-    error: type[LedgerUnavailable], status: int, path: bytes | None
+    error: type[StoreUnavailable], status: int, path: bytes | None
 ) -> None:
     answer = errors.unavailable(error("the disk is full"), path)
     named = [] if answer.path is None else [(b"x-path", answer.path)]

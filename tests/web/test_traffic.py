@@ -30,6 +30,6 @@ async def test_answers_are_counted_by_surface_and_status_and_passed_on() -> None
 
 def test_refusals_are_counted_by_reason() -> None:
     traffic = Traffic()
-    for reason in ("bad request", "LedgerBusy", "bad request"):
+    for reason in ("bad request", "StoreBusy", "bad request"):
         traffic.refused("countapi", reason)
-    assert traffic.refusals == {("countapi", "bad request"): 2, ("countapi", "LedgerBusy"): 1}
+    assert traffic.refusals == {("countapi", "bad request"): 2, ("countapi", "StoreBusy"): 1}

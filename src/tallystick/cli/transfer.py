@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from tallystick.cli.data_directory import server_runs
 from tallystick.cli.opening import opened_ledger
 from tallystick.cli.progress import progress
-from tallystick.errors import InputRefused, LedgerUnavailable
+from tallystick.errors import InputRefused, StoreUnavailable
 from tallystick.ledger import open_database
 from tallystick.ledger.folding import Wanted
 from tallystick.ledger.ledger import milliseconds
@@ -120,7 +120,7 @@ def import_(
                 lines, store, now, rows_at_once=at_once, replaces=existing == "replace", told=told
             ):
                 tell(stream.tell() if size else 0, size, f"{done.through:,} lines")
-        except (InputRefused, LedgerUnavailable) as error:
+        except (InputRefused, StoreUnavailable) as error:
             msg = f"{error}. {_stored(done, dry_run=dry_run)}"
             raise type(error)(msg) from error
         except KeyboardInterrupt:

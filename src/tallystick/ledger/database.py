@@ -7,7 +7,7 @@ A ``Database`` opens ``Session``s; a session is one connection, used by one thre
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
@@ -34,8 +34,15 @@ class Session(Protocol):
     """One connection. Every method blocks; all but ``transaction`` and ``snapshot`` need one of them open.
 
     Raises:
-        LedgerBusy, LedgerFull, LedgerFailed: as the database's errors are understood.
+        StoreBusy, StoreFull, StoreFailed: as the database's errors are understood.
     """
+
+    connection: Any
+    common: Any
+    """Named queries that are the same text on every database; services call them with ``connection``."""
+
+    def take_numbers(self, sequence: str, amount: int = 1) -> int:
+        """Take the next numbers of a sequence; the first of them. A number is never given twice."""
 
     def transaction(self) -> AbstractContextManager[None]:
         """A writing transaction: durable when the block ends, undone when it raises."""

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from tallystick.errors import LedgerFailed
+from tallystick.errors import StoreFailed
 from tallystick.ledger.database import CreationRaced, Database, Session, Totals
 from tallystick.model.counter import LIMITED, Add, Counter, Operation, Outcome, Set, apply, would_create
 from tallystick.model.key import Key, lane_of
@@ -69,7 +69,7 @@ def settle(attempt: Callable[[], Result]) -> Result:
     """Run a transaction, and again while other servers create its counters first.
 
     Raises:
-        LedgerFailed: they kept doing so.
+        StoreFailed: they kept doing so.
     """
     for _ in range(RACES):
         try:
@@ -77,7 +77,7 @@ def settle(attempt: Callable[[], Result]) -> Result:
         except CreationRaced:
             continue
     msg = "other servers kept creating the same counters"
-    raise LedgerFailed(msg)
+    raise StoreFailed(msg)
 
 
 def fold(session: Session, batch: Sequence[Wanted], now: int) -> Folded:

@@ -6,7 +6,7 @@ from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable, Sequence
 from typing import Any, Self, TypeVar
 
-from tallystick.errors import LedgerUnavailable
+from tallystick.errors import StoreUnavailable
 from tallystick.ledger.database import Database, Session
 from tallystick.ledger.folding import Admit
 from tallystick.ledger.measurements import Measurements
@@ -58,7 +58,7 @@ class Ledger:
             admit: asked, on the writer's thread, before the operation creates its counter.
 
         Raises:
-            LedgerBusy, LedgerClosed: at once; LedgerUnavailable: from the future.
+            StoreBusy, StoreClosed: at once; StoreUnavailable: from the future.
         """
         future = self._loop.create_future()
         submit = self._submit
@@ -66,7 +66,7 @@ class Ledger:
         item = Count(key=key, operation=operation, admit=admit, future=future, submitted=time.perf_counter())
         try:
             submit[number](item)
-        except LedgerUnavailable:
+        except StoreUnavailable:
             self.note_request()
             raise
         return future

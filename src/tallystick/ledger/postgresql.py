@@ -2,11 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from importlib.resources import files
 from ipaddress import ip_address
 from typing import Any, Literal
 
-import aiosql
 import msgspec
 import psycopg
 from psycopg import IsolationLevel
@@ -18,14 +16,14 @@ from tallystick.errors import (
     DatabaseSchemaRefused,
     DatabaseUnreachable,
     InvalidSetting,
-    LedgerBusy,
-    LedgerFailed,
-    LedgerFull,
-    LedgerUnavailable,
+    StoreBusy,
+    StoreFailed,
+    StoreFull,
+    StoreUnavailable,
 )
 from tallystick.ledger.database import CreationRaced, Durability
 from tallystick.ledger.migrations import Applied, Migration, all_migrations, migrate
-from tallystick.ledger.queried import QueriedSession, from_row
+from tallystick.ledger.queried import QueriedSession, from_row, named_queries
 from tallystick.model.counter import Counter
 from tallystick.model.key import Key, lane_of
 
@@ -47,12 +45,7 @@ MIGRATION_LOCK = 0x7A11_571C
 """Advisory lock that keeps two starting servers from migrating at once."""
 
 _encode = msgspec.json.Encoder().encode
-_queries: Any = aiosql.from_path(
-    str(files("tallystick.ledger").joinpath("queries", "postgresql")),
-    "psycopg",
-    kwargs_only=False,
-    mandatory_parameters=True,
-)
+_queries = named_queries("postgresql", "psycopg")
 
 
 class PostgresqlDatabase:
@@ -132,7 +125,7 @@ class PostgresqlDatabase:
                 msg = f"PostgreSQL {version // 10000} is too old; 15 or newer is needed"
                 raise DatabaseSchemaRefused(msg)
             migrate(all_migrations("postgresql"), session.transaction, session.applied, session.take)
-        except LedgerUnavailable as error:
+        except StoreUnavailable as error:
             msg = f"cannot prepare {self.describe()}: {error}"
             raise DatabaseUnreachable(msg) from error
         finally:
@@ -144,6 +137,7 @@ class PostgresqlSession(QueriedSession):
 
     connection: "psycopg.Connection[tuple[Any, ...]]"
     queries = _queries
+    common = named_queries("common", "psycopg")
 
     def __init__(self, connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
         self.connection = connection
@@ -167,7 +161,7 @@ class PostgresqlSession(QueriedSession):
         # of a failed transaction by undoing it: both would look like a success.
         if self.connection.info.transaction_status is not TransactionStatus.INTRANS:
             msg = "the database undid the transaction"
-            raise LedgerFailed(msg)
+            raise StoreFailed(msg)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -261,7 +255,7 @@ class PostgresqlSession(QueriedSession):
         self.connection.close()
 
 
-class ConcurrentChange(CreationRaced, LedgerBusy):
+class ConcurrentChange(CreationRaced, StoreBusy):
     """PostgreSQL undid the transaction in favour of another one; run again, it may well succeed."""
 
 
@@ -321,14 +315,14 @@ def _to_row(key: Key, counter: Counter, known: bool) -> dict[str, Any]:  # noqa:
     }
 
 
-def _understood(error: psycopg.Error) -> LedgerUnavailable:
+def _understood(error: psycopg.Error) -> StoreUnavailable:
     """What a database error means to whoever waits for the change."""
     if isinstance(error, pg.DiskFull):
-        return LedgerFull("the database's disk is full")
+        return StoreFull("the database's disk is full")
     if isinstance(error, (pg.SerializationFailure, pg.DeadlockDetected)):
         return ConcurrentChange("the database undid the transaction in favour of another one")
     if isinstance(error, (pg.LockNotAvailable, pg.QueryCanceled)):
-        return LedgerBusy("the database is slow")
+        return StoreBusy("the database is slow")
     if isinstance(error, (pg.TooManyConnections, pg.ReadOnlySqlTransaction, pg.AdminShutdown)):
-        return LedgerBusy("the database is not ready to write")
-    return LedgerFailed(f"the database failed: {' '.join(str(error).split())}")
+        return StoreBusy("the database is not ready to write")
+    return StoreFailed(f"the database failed: {' '.join(str(error).split())}")

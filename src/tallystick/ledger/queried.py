@@ -1,10 +1,23 @@
 """What a session does alike on every database: a named query with the same parameters and the same rows."""
 
+from importlib.resources import files
 from typing import Any
+
+import aiosql
 
 from tallystick.ledger.database import Totals
 from tallystick.model.counter import Counter
 from tallystick.model.key import Key, lane_of
+
+
+def named_queries(folder: str, driver: str) -> Any:  # noqa: ANN401  # aiosql makes its methods at run time
+    """The named queries of a folder, for one driver."""
+    return aiosql.from_path(
+        str(files("tallystick.ledger").joinpath("queries", folder)),
+        driver,
+        kwargs_only=False,
+        mandatory_parameters=True,
+    )
 
 
 class QueriedSession:
@@ -13,10 +26,16 @@ class QueriedSession:
     Attributes:
         connection: of the database's driver.
         queries: the database's named queries (aiosql).
+        common: the named queries that are the same text on every database.
     """
 
     connection: Any
     queries: Any
+    common: Any
+
+    def take_numbers(self, sequence: str, amount: int = 1) -> int:
+        """Take the next numbers of a sequence; the first of them. A number is never given twice."""
+        return int(self.common.take_numbers(self.connection, name=sequence, amount=amount)) - amount + 1
 
     def take_time(self) -> None:
         """Lift limits on waiting until the open transaction ends; nothing to do where there are none."""

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import structlog
 from msgspec import Struct
 
-from tallystick.errors import LedgerBusy, LedgerClosed, LedgerFailed, LedgerUnavailable, TallystickError
+from tallystick.errors import StoreBusy, StoreClosed, StoreFailed, StoreUnavailable, TallystickError
+from tallystick.gathering import GatheringThread
 from tallystick.ledger.database import Database, Session
-from tallystick.ledger.gathering import GatheringThread
 from tallystick.model.counter import Counter
 from tallystick.model.key import Key
 
@@ -51,18 +51,18 @@ class Finder:
         def find(session: Session) -> dict[Key, Counter]:
             return session.find({item.key for item in batch})
 
-        found: dict[Key, Counter] | LedgerUnavailable
+        found: dict[Key, Counter] | StoreUnavailable
         try:
             # One statement sees one state by itself.
             found = self._sessions.use(find)
-        except LedgerUnavailable as error:
+        except StoreUnavailable as error:
             found = error
         self._finish(batch, found)
 
     def _give_up(self, batch: list[Find], error: Exception) -> None:
-        self._finish(batch, LedgerFailed(f"a read failed: {error}"))
+        self._finish(batch, StoreFailed(f"a read failed: {error}"))
 
-    def _finish(self, batch: list[Find], found: dict[Key, Counter] | LedgerUnavailable) -> None:
+    def _finish(self, batch: list[Find], found: dict[Key, Counter] | StoreUnavailable) -> None:
         try:
             self._loop.call_soon_threadsafe(_resolve, batch, found)
         except RuntimeError:
@@ -70,11 +70,11 @@ class Finder:
             return
 
 
-def _resolve(batch: Sequence[Find], found: dict[Key, Counter] | LedgerUnavailable) -> None:
+def _resolve(batch: Sequence[Find], found: dict[Key, Counter] | StoreUnavailable) -> None:
     for item in batch:
         if item.future.done():
             continue  # the client hung up
-        if isinstance(found, LedgerUnavailable):
+        if isinstance(found, StoreUnavailable):
             item.future.set_exception(found)
         else:
             item.future.set_result(found.get(item.key))
@@ -98,15 +98,15 @@ class Readers:
         """``function(session, *arguments)`` on one snapshot.
 
         Raises:
-            LedgerBusy: too many reads wait.
-            LedgerClosed: the threads are being stopped.
+            StoreBusy: too many reads wait.
+            StoreClosed: the threads are being stopped.
         """
         if self._closed:
             msg = "the server is stopping"
-            raise LedgerClosed(msg)
+            raise StoreClosed(msg)
         if self._asked >= READS_AT_ONCE:
             msg = "too many requests are waiting"
-            raise LedgerBusy(msg)
+            raise StoreBusy(msg)
         self._asked += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, function, arguments)
@@ -142,19 +142,19 @@ class _OneSession:
             if self._session is None:
                 self._session = self._database.session()
             return function(self._session)
-        except LedgerUnavailable as error:
+        except StoreUnavailable as error:
             log.error("a read failed", reason=str(error))  # noqa: TRY400  # the reason says it all
             self.drop()
             raise
         except TallystickError as error:
             log.error("a read failed", reason=str(error))  # noqa: TRY400
             self.drop()
-            raise LedgerFailed(str(error)) from error
+            raise StoreFailed(str(error)) from error
         except Exception as error:
             log.exception("a read failed")
             self.drop()
             msg = f"a read failed: {error}"
-            raise LedgerFailed(msg) from error
+            raise StoreFailed(msg) from error
 
     def drop(self) -> None:
         if self._session is not None:

@@ -3,25 +3,23 @@
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
-import aiosql
 import apsw
 import msgspec
 
 from tallystick.errors import (
     DatabaseSchemaRefused,
     DatabaseUnreachable,
-    LedgerBusy,
-    LedgerFailed,
-    LedgerFull,
-    LedgerUnavailable,
+    StoreBusy,
+    StoreFailed,
+    StoreFull,
+    StoreUnavailable,
 )
 from tallystick.ledger.database import Durability
 from tallystick.ledger.migrations import Applied, Migration, all_migrations, migrate
-from tallystick.ledger.queried import QueriedSession, from_row
+from tallystick.ledger.queried import QueriedSession, from_row, named_queries
 from tallystick.model.counter import Counter
 from tallystick.model.key import Key, lane_of
 
@@ -61,12 +59,7 @@ _STORAGE_ERRORS = (
 
 _encode = msgspec.json.Encoder().encode
 _decode_rows = msgspec.json.Decoder(list[tuple[str, str, int, int, int, int, int, int, int]]).decode
-_queries: Any = aiosql.from_path(
-    str(files("tallystick.ledger").joinpath("queries", "sqlite")),
-    "apsw",
-    kwargs_only=False,
-    mandatory_parameters=True,
-)
+_queries = named_queries("sqlite", "apsw")
 
 
 class SqliteDatabase:
@@ -146,7 +139,7 @@ class SqliteDatabase:
         session = self.session()
         try:
             migrate(all_migrations("sqlite"), session.transaction, session.applied, session.take)
-        except LedgerUnavailable as error:
+        except StoreUnavailable as error:
             msg = f"cannot prepare the database {self.path}: {error}"
             raise DatabaseUnreachable(msg) from error
         finally:
@@ -162,6 +155,7 @@ class SqliteSession(QueriedSession):
 
     connection: apsw.Connection
     queries = _queries
+    common = named_queries("common", "apsw")
 
     def __init__(self, connection: apsw.Connection, *, keeps_rows: bool = False) -> None:
         self.connection = connection
@@ -222,7 +216,7 @@ class SqliteSession(QueriedSession):
         # SQLite undoes the whole transaction by itself after some errors; then nothing of it may be kept.
         if not self.connection.in_transaction:
             msg = "the database undid the transaction"
-            raise LedgerFailed(msg)
+            raise StoreFailed(msg)
         self._execute("ROLLBACK TO part")
         self._execute("RELEASE part")
 
@@ -323,10 +317,10 @@ def _json(rows: Any) -> str:  # noqa: ANN401  # whatever msgspec encodes
     return _encode(rows).decode()
 
 
-def _understood(error: apsw.Error) -> LedgerUnavailable:
+def _understood(error: apsw.Error) -> StoreUnavailable:
     """What a database error means to whoever waits for the change."""
     if isinstance(error, apsw.FullError):
-        return LedgerFull("the disk is full")
+        return StoreFull("the disk is full")
     if isinstance(error, (apsw.BusyError, apsw.LockedError)):
-        return LedgerBusy("the database is locked by another program")
-    return LedgerFailed(f"the database failed: {error}")
+        return StoreBusy("the database is locked by another program")
+    return StoreFailed(f"the database failed: {error}")

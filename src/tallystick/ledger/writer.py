@@ -18,10 +18,10 @@ from typing import Any
 import structlog
 from msgspec import Struct
 
-from tallystick.errors import LedgerFailed, LedgerUnavailable, TallystickError
+from tallystick.errors import StoreFailed, StoreUnavailable, TallystickError
+from tallystick.gathering import GatheringThread
 from tallystick.ledger.database import CreationRaced, Database, Session, Totals
 from tallystick.ledger.folding import Wanted, fold, settle, transactions
-from tallystick.ledger.gathering import GatheringThread
 from tallystick.ledger.measurements import Measurements
 from tallystick.model.counter import Outcome
 
@@ -90,7 +90,7 @@ class Writer:
             self._finish(calls, self._attempt([], calls))
 
     def _give_up(self, batch: list[Count | Call], error: Exception) -> None:
-        self._finish(batch, [LedgerFailed(f"the writer failed: {error}")] * len(batch))
+        self._finish(batch, [StoreFailed(f"the writer failed: {error}")] * len(batch))
 
     def _attempt(self, counts: Sequence[Count], calls: Sequence[Call]) -> Sequence[object]:
         """One transaction; its results, or its error once for each item."""
@@ -100,7 +100,7 @@ class Writer:
         except Exception as error:  # noqa: BLE001  # the writer lives on whatever happens
             self._failed(error)
             self._unsaved_requests += len(counts)
-            unavailable = error if isinstance(error, LedgerUnavailable) else LedgerFailed(f"the writer failed: {error}")
+            unavailable = error if isinstance(error, StoreUnavailable) else StoreFailed(f"the writer failed: {error}")
             return [unavailable] * (len(counts) + len(calls))
         self._succeeded(started, counts, saved=saved)
         return results
@@ -129,7 +129,7 @@ class Writer:
             try:
                 fresh = self._database.session(writes=True)
             except TallystickError as error:
-                raise LedgerFailed(str(error)) from error
+                raise StoreFailed(str(error)) from error
             # Closed only now: without any connection SQLite would recover what a failed sync left in the WAL,
             # readable but perhaps not on the disk, and later commits would build on it.
             self._close_session()
@@ -143,7 +143,7 @@ class Writer:
         # A connection that failed may be in any state.
         self._broken = True
         if first:
-            log.error("a commit failed", reason=str(error), exc_info=not isinstance(error, LedgerUnavailable))
+            log.error("a commit failed", reason=str(error), exc_info=not isinstance(error, StoreUnavailable))
 
     def _succeeded(self, started: float, counts: Sequence[Count], *, saved: bool) -> None:
         finished = time.perf_counter()
@@ -196,7 +196,7 @@ def _call(session: Session, call: Call) -> object:
     try:
         with session.savepoint():
             return call.function(session, *call.arguments)
-    except (LedgerUnavailable, CreationRaced):
+    except (StoreUnavailable, CreationRaced):
         raise
     except StopIteration as error:
         # A future does not take this one.

@@ -11,8 +11,8 @@ from tallystick.errors import (
     DatabaseSchemaRefused,
     DatabaseUnreachable,
     InputRefused,
-    LedgerFailed,
-    LedgerUnavailable,
+    StoreFailed,
+    StoreUnavailable,
 )
 from tallystick.ledger import Database
 from tallystick.ledger.copying import BackupFile, Tell, copy_pages, copy_tables, damage, replace_tables
@@ -30,7 +30,7 @@ def back_up(database: Database, file: Path, tell: Tell) -> None:
     """Write the ledger as it is at one instant into an empty file, while others count on.
 
     Raises:
-        LedgerFailed: what was written is damaged, and so the ledger is.
+        StoreFailed: what was written is damaged, and so the ledger is.
     """
     _remove_side_files(file)
     try:
@@ -43,7 +43,7 @@ def back_up(database: Database, file: Path, tell: Tell) -> None:
         with closing(BackupFile(file).session()) as written:
             if wrong := damage(written):
                 msg = f"{database.describe()} is damaged: {wrong}"
-                raise LedgerFailed(msg)
+                raise StoreFailed(msg)
     finally:
         _remove_side_files(file)
 
@@ -82,7 +82,7 @@ def counters_in(database: Database) -> int | None:
             return 0
         with closing(database.session()) as session, session.snapshot():
             return session.size()
-    except (DatabaseUnreachable, LedgerUnavailable) as error:
+    except (DatabaseUnreachable, StoreUnavailable) as error:
         if isinstance(error.__cause__, (apsw.CorruptError, apsw.NotADBError)):
             return None
         raise

@@ -3,11 +3,31 @@
 import time
 from collections.abc import Mapping
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 from tallystick.web.address import ClientAddresses, rate_limit_name
 
 WINDOW_S = 1.0
+RATE_NAMES = ("count", "api", "api-count", "export", "login")
+
+
+class Rate(NamedTuple):
+    """A limit that the operator set.
+
+    Attributes:
+        name: one of ``RATE_NAMES``; empty for all of them.
+        amount: requests that a window admits; None for no limit.
+        seconds: how long a window is.
+    """
+
+    name: str
+    amount: int | None
+    seconds: int
+
+    def __str__(self) -> str:
+        if not self.name:
+            return "off"
+        return f"{self.name}:{'none' if self.amount is None else f'{self.amount}/{self.seconds}'}"
 
 
 class CreationLimit:

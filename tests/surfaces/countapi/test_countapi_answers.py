@@ -12,7 +12,7 @@ import pytest
 from support.asking import Answer, ask, exchange, new_name
 from support.in_process import in_process
 from support.server import RunningServer, running_server
-from tallystick.errors import LedgerBusy, LedgerClosed, LedgerFailed, LedgerFull
+from tallystick.errors import StoreBusy, StoreClosed, StoreFailed, StoreFull
 from tallystick.model.counter import Reason
 from tallystick.surfaces.countapi.errors import REFUSALS
 
@@ -67,10 +67,10 @@ def test_every_answer_is_json_open_and_fresh(
 
 
 UNAVAILABLE = [
-    (LedgerBusy("too many requests are waiting"), 503, "Not acknowledged: too many requests are waiting.", "1"),
-    (LedgerFull("the disk is full"), 503, "Not acknowledged: the disk is full.", "30"),
-    (LedgerClosed("the server is stopping"), 503, "Not acknowledged: the server is stopping.", "5"),
-    (LedgerFailed("disk I/O error in /var/lib"), 500, "Not acknowledged: the storage failed.", None),
+    (StoreBusy("too many requests are waiting"), 503, "Not acknowledged: too many requests are waiting.", "1"),
+    (StoreFull("the disk is full"), 503, "Not acknowledged: the disk is full.", "30"),
+    (StoreClosed("the server is stopping"), 503, "Not acknowledged: the server is stopping.", "5"),
+    (StoreFailed("disk I/O error in /var/lib"), 500, "Not acknowledged: the storage failed.", None),
     (RuntimeError("a secret of the inside"), 500, "Internal error.", None),
 ]
 

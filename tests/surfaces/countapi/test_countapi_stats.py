@@ -10,9 +10,9 @@ from support.asking import ask
 from support.in_process import InProcess, in_process
 from support.server import RunningServer, running_server
 from tallystick import __version__
-from tallystick.errors import LedgerBusy
+from tallystick.errors import StoreBusy
+from tallystick.gathering import GatheringThread
 from tallystick.ledger import Totals, open_database
-from tallystick.ledger.gathering import GatheringThread
 
 
 async def stats(site: InProcess) -> tuple[int, int, int]:
@@ -83,7 +83,7 @@ async def test_a_request_that_finds_the_queue_full_is_counted(tmp_path: Path, mo
 
     def submit_unless_busy(self: GatheringThread[object], item: object) -> None:
         if busy:
-            raise LedgerBusy
+            raise StoreBusy
         submit(self, item)
 
     monkeypatch.setattr(GatheringThread, "submit", submit_unless_busy)

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from tallystick.errors import InputRefused, LedgerBusy, LedgerClosed, LedgerFailed, LedgerFull, LedgerUnavailable
+from tallystick.errors import InputRefused, StoreBusy, StoreClosed, StoreFailed, StoreFull, StoreUnavailable
 from tallystick.model.counter import Reason
 from tallystick.surfaces.countapi.wire import Answer, Headers, error_body
 
@@ -55,7 +55,7 @@ REASONS = frozenset(
         BAD_REQUEST,
         INTERNAL_ERROR,
         *(str(answer.refused) for answer in (NOT_FOUND, METHOD_NOT_ALLOWED, TOO_LONG)),
-        *(error.reason for error in (LedgerBusy, LedgerFull, LedgerFailed, LedgerClosed)),
+        *(error.reason for error in (StoreBusy, StoreFull, StoreFailed, StoreClosed)),
         *(reason.value for reason in Reason),
     }
 )
@@ -78,7 +78,7 @@ def internal(path: bytes | None) -> Answer:
     return Answer(500, error_body("Internal error."), path, refused=INTERNAL_ERROR)
 
 
-def unavailable(error: LedgerUnavailable, path: bytes | None) -> Answer:
+def unavailable(error: StoreUnavailable, path: bytes | None) -> Answer:
     """503 when trying again may help, else 500. Never a success."""
     if error.retry_after is None:
         return Answer(500, error_body("Not acknowledged: the storage failed."), path, refused=error.reason)

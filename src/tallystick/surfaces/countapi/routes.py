@@ -9,7 +9,7 @@ from functools import lru_cache, partial
 import structlog
 from msgspec import Struct
 
-from tallystick.errors import InputRefused, LedgerUnavailable
+from tallystick.errors import InputRefused, StoreUnavailable
 from tallystick.model.key import DEFAULT_NAMESPACE, Key
 from tallystick.services.counting import Counting
 from tallystick.surfaces.countapi import errors, handlers, wire
@@ -172,7 +172,7 @@ class CountApi:
         except InputRefused as error:
             self._counting.note_request()
             return errors.bad_request(error, path)
-        except LedgerUnavailable as error:
+        except StoreUnavailable as error:
             return errors.unavailable(error, path)
         except Exception:
             log.exception("a request failed", surface=SURFACE)

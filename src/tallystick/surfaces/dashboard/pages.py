@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from tallystick import __version__
-from tallystick.errors import LedgerUnavailable
+from tallystick.errors import StoreUnavailable
 from tallystick.ledger import Ledger
 from tallystick.model.counter import alive
 from tallystick.model.key import Key
@@ -55,7 +55,7 @@ class Pages:
         """None when the ledger cannot tell: the page is worth reading anyway."""
         try:
             counter = alive(await self._ledger.find(key), self._ledger.clock())
-        except LedgerUnavailable:
+        except StoreUnavailable:
             return None
         return 0 if counter is None else counter.value
 

@@ -6,7 +6,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from tallystick.errors import LedgerUnavailable
+from tallystick.errors import StoreUnavailable
 from tallystick.ledger import Ledger
 from tallystick.surfaces.native.metrics import metrics_registry
 from tallystick.surfaces.native.openapi import Description
@@ -58,7 +58,7 @@ class Native:
     async def _try_to_commit(self) -> str | None:
         try:
             await self._ledger.flush()
-        except LedgerUnavailable:
+        except StoreUnavailable:
             return "the last commit failed"
         return None
 

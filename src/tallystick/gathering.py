@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from tallystick.errors import LedgerBusy, LedgerClosed
+from tallystick.errors import StoreBusy, StoreClosed
 
 log = structlog.get_logger()
 
@@ -59,15 +59,15 @@ class GatheringThread(Generic[Item]):
         """Hand in an item.
 
         Raises:
-            LedgerBusy: the queue is full.
-            LedgerClosed: the thread is being stopped.
+            StoreBusy: the queue is full.
+            StoreClosed: the thread is being stopped.
         """
         if self._closed:
             msg = "the server is stopping"
-            raise LedgerClosed(msg)
+            raise StoreClosed(msg)
         if self._queue.qsize() >= self.queue_limit:
             msg = "too many requests are waiting"
-            raise LedgerBusy(msg)
+            raise StoreBusy(msg)
         self._queue.put(item)
 
     async def close(self) -> None:

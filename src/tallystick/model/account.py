@@ -1,0 +1,136 @@
+"""People, what they may do, and the tokens that act for them (GoatCounter contract, 1.1, 1.3 and 6.4)."""
+
+from enum import IntFlag
+from typing import Any, Literal
+
+from msgspec import Struct, field
+
+Access = Literal["r", "s", "a", "*"]
+"""Read only, settings, admin, superuser; each may do what the ones before it may."""
+
+ACCESS_ORDER: tuple[Access, ...] = ("r", "s", "a", "*")
+ALL_SITES = "all"
+EVERY_SITE = -1
+"""In a token's list of sites: all of the account's."""
+
+
+class Permission(IntFlag):
+    """What a token may do; the numbers are the contract's."""
+
+    NOTHING = 1
+    COUNT = 2
+    EXPORT = 4
+    SITE_READ = 8
+    SITE_CREATE = 16
+    SITE_UPDATE = 32
+    STATS = 64
+
+    @property
+    def label(self) -> str:
+        """As errors and the command line name it: ``site-read``."""
+        return (self.name or "").lower().replace("_", "-")
+
+
+def _widgets() -> list[dict[str, Any]]:
+    detailed: list[dict[str, Any]] = [
+        {"n": name, "s": {"key": None, "limit": 6}} for name in ("toprefs", "campaigns", "browsers", "systems")
+    ]
+    return [
+        {"n": "pages", "s": {"limit_pages": 10, "limit_refs": 10, "style": "line"}},
+        {"n": "totalpages", "s": {"align": False, "no-events": False, "style": "line"}},
+        *detailed,
+        {"n": "locations", "s": {"key": "", "limit": 6}},
+        {"n": "languages", "s": {"limit": 6}},
+        {"n": "sizes", "s": {"key": None, "sort-count": False}},
+    ]
+
+
+def _views() -> list[dict[str, Any]]:
+    return [{"name": "default", "filter": "", "group": 0, "period": "week"}]
+
+
+class UserSettings(Struct, frozen=True, kw_only=True):
+    """How a person wants to see things; names and defaults are the contract's (1.3).
+
+    Attributes:
+        number_format: code point of the thousands separator; 1 is none.
+        timezone: ``CC.Zone``, for example ``ID.Asia/Makassar``; ``.UTC`` without a country.
+        email_reports: 0 never, 1 daily, 2 weekly, 3 every two weeks, 4 monthly.
+    """
+
+    twenty_four_hours: bool = False
+    sunday_starts_week: bool = False
+    language: str = "en-GB"
+    date_format: str = "2 Jan ’06"  # noqa: RUF001  # the contract's default
+    number_format: int = 8239
+    timezone: str = ".UTC"
+    widgets: list[dict[str, Any]] = field(default_factory=_widgets)
+    views: list[dict[str, Any]] = field(default_factory=_views)
+    email_reports: int = 0
+    fewer_numbers: bool = False
+    fewer_numbers_lock_until: str = "0001-01-01T00:00:00Z"
+    theme: str = ""
+    datepicker: bool = True
+
+
+class Account(Struct, frozen=True, kw_only=True):
+    """A person. Times are Unix milliseconds.
+
+    Attributes:
+        email: lower case; unique on this server.
+        name: what others see of the person.
+        site: the first site of the sites that belong to this person's account; None while there is none.
+        access: site id or ``all`` -> letter.
+    """
+
+    id: int
+    email: str
+    email_verified: bool
+    name: str
+    site: int | None
+    totp_enabled: bool
+    access: dict[str, Access]
+    settings: UserSettings
+    login: int | None
+    opened: int | None
+    created: int
+    updated: int | None
+
+    def access_to(self, site: int) -> Access | None:
+        """What the person may do on a site of the account; the site's own entry wins over ``all``."""
+        return self.access.get(str(site), self.access.get(ALL_SITES))
+
+    def may(self, wanted: Access, site: int) -> bool:
+        """Whether the person's access to a site is at least ``wanted``."""
+        held = self.access_to(site)
+        return held is not None and ACCESS_ORDER.index(held) >= ACCESS_ORDER.index(wanted)
+
+
+class Token(Struct, frozen=True, kw_only=True):
+    """An API token, without the secret itself. Times are Unix milliseconds.
+
+    Attributes:
+        prefix: the token's first characters, to recognise it by.
+        permissions: ``Permission`` bits.
+        sites: ids it works for; ``(-1,)`` is all of the account's.
+    """
+
+    id: int
+    account: int
+    name: str
+    prefix: str
+    permissions: int
+    sites: tuple[int, ...]
+    created: int
+    used: int | None
+
+    def covers(self, site: int) -> bool:
+        """Whether the token works for a site of the account."""
+        return EVERY_SITE in self.sites or site in self.sites
+
+
+class Holder(Struct, frozen=True):
+    """A token that was shown, and the person it acts for."""
+
+    token: Token
+    account: Account

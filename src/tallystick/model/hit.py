@@ -1,0 +1,89 @@
+"""One recorded request to a site, as the warehouse keeps it."""
+
+from enum import IntEnum
+from typing import NamedTuple
+
+from msgspec import Struct
+
+SESSION_S = 8 * 3_600
+"""A visitor is told apart for this long since the last hit, by the hits' own time."""
+
+
+class Bot(IntEnum):
+    """Why a hit is no person's (GoatCounter contract, 2.2). 0 and 1 are people."""
+
+    KNOWN_NOT = 0
+    NO_MATCH = 1
+    PREFETCH = 2
+    LINK = 3
+    CLIENT_LIBRARY = 4
+    KNOWN = 5
+    BOTY_WORD = 6
+    SHORT = 7
+    AWS = 8
+    DIGITAL_OCEAN = 9
+    SERVERS_COM = 10
+    GOOGLE_CLOUD = 11
+    HETZNER = 12
+    AZURE = 13
+    ALIBABA = 14
+    LINODE = 15
+    ORACLE = 16
+    OVH = 17
+    PHANTOM = 150
+    NIGHTMARE = 151
+    SELENIUM = 152
+    WEBDRIVER = 153
+
+
+def is_bot(code: int) -> bool:
+    """Whether a result code says that no person sent the hit."""
+    return code > Bot.NO_MATCH
+
+
+class Visitor(NamedTuple):
+    """Who sent a hit, as keyed hashes (64 bits) of site, address and agent: nothing else is kept of a person.
+
+    Attributes:
+        current: under the salt in force.
+        previous: under the salt before it; the same as ``current`` while there is none.
+    """
+
+    current: int
+    previous: int
+
+
+class Hit(Struct, kw_only=True):
+    """What the pipeline hands to the warehouse, which gives it an id, a session and ``first``.
+
+    Attributes:
+        path: id of a path of the site.
+        visitor: None for a hit without session: then it is always a first visit.
+        first: overrides what the warehouse finds, for imports that know; None lets it find out.
+        bot: a ``Bot`` code; 0 for a person's hit.
+        ref_scheme: ``h`` HTTP URL, ``g`` generated, ``c`` campaign, ``o`` other.
+        campaign: id of a campaign of the site.
+        country: ISO 3166-1 alpha-2; region: the part of ISO 3166-2 behind the dash.
+        language: ISO 639-3.
+        width: of the screen in CSS pixels, 0 when unknown.
+        created: Unix seconds.
+    """
+
+    site: int
+    path: int
+    visitor: Visitor | None = None
+    first: bool | None = None
+    event: bool = False
+    bot: int = 0
+    ref: str = ""
+    ref_scheme: str = "o"
+    campaign: int | None = None
+    browser: str = ""
+    browser_version: str = ""
+    system: str = ""
+    system_version: str = ""
+    country: str = ""
+    region: str = ""
+    language: str = ""
+    width: int = 0
+    created: int

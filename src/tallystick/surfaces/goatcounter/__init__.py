@@ -1,0 +1,1 @@
+"""GoatCounter: the pixel, the API, the script and the visitor counter. See README.md."""

@@ -1,0 +1,63 @@
+"""What handlers of ``/api/v0`` see and answer, and the order in which a request is judged."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from ipaddress import IPv4Address, IPv6Address
+
+from msgspec import Struct
+
+from tallystick.ledger import Ledger
+from tallystick.model.account import Holder
+from tallystick.model.site import Site
+from tallystick.services.exports import Exports
+from tallystick.services.ingest import Ingest
+from tallystick.services.names import Names
+from tallystick.services.sites import Sites
+from tallystick.warehouse import Warehouse
+
+
+class Services(Struct, frozen=True):
+    """Everything that handlers of this surface call."""
+
+    ledger: Ledger
+    warehouse: Warehouse
+    sites: Sites
+    names: Names
+    ingest: Ingest
+    exports: Exports
+
+
+class Call(Struct, frozen=True):
+    """One admitted request: its site is known, its token is good and has the permission.
+
+    Attributes:
+        place: parameters of the path, as text.
+        query: the first value of each parameter, percent-decoded; names as they were sent.
+        now: Unix milliseconds, read once.
+    """
+
+    site: Site
+    holder: Holder
+    place: Mapping[str, str]
+    query: Mapping[str, str]
+    body: bytes
+    headers: Mapping[str, str]
+    client: IPv4Address | IPv6Address | None
+    now: int
+
+
+class Answer(Struct, frozen=True):
+    """What a handler answers; common headers are added by the caller.
+
+    Attributes:
+        body: whole; ``wire.json`` makes it.
+        file: sent in place of ``body`` where there is one: a path and the name it is downloaded as.
+    """
+
+    status: int
+    body: bytes = b""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    content_type: bytes = b"application/json; charset=utf-8"
+    file: tuple[str, str] | None = None
+
+
+Handler = Callable[[Services, Call], Awaitable[Answer]]

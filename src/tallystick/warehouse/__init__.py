@@ -1,0 +1,1 @@
+"""The warehouse: hits in columns, durably kept. See DESIGN.md."""
