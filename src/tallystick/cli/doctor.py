@@ -21,7 +21,7 @@ from tallystick.errors import TallystickError
 from tallystick.ledger import open_database
 from tallystick.ledger.migrations import all_migrations
 from tallystick.ledger.sqlite import OLDEST_SAFE_SQLITE
-from tallystick.settings import Settings
+from tallystick.settings import Listen, Settings
 
 Status = Literal["OK", "WARN", "FAIL"]
 
@@ -84,8 +84,10 @@ def settings_in_force(settings: Settings) -> Iterator[tuple[str, str, str, str]]
         value = getattr(settings, name)
         if name == "database":
             value = "SQLite in the data directory" if value is None else _where(settings)
-        elif isinstance(value, tuple) and name == "trusted_proxy":
-            value = ", ".join(map(str, value)) or "none"
+        elif name == "warehouse_memory":
+            value = f"{value}MB"
+        elif value is None or (isinstance(value, tuple) and not isinstance(value, Listen)):
+            value = ", ".join(map(str, value or ())) or "none"
         yield "setting", name, str(value), sources.of(name)
 
 
