@@ -49,6 +49,10 @@ class Load(Struct, frozen=True):
     path: str
     keys: int = 1
 
+    def script(self, seed: int) -> str:
+        """What wrk is to send, in Lua; empty for one request over and over."""
+        return "" if self.keys == 1 else _RANDOM_KEYS % {"path": self.path, "keys": self.keys, "seed": seed}
+
 
 class Burst(Struct, frozen=True):
     """What wrk saw. Percentiles are microseconds."""
@@ -78,16 +82,22 @@ def burst(url: str, load: Load, connections: int, seconds: int, seed: int = 1) -
     Raises:
         BadAnswers: an answer was no success, or a connection failed.
     """
-    script = (
-        _REPORT if load.keys == 1 else _RANDOM_KEYS % {"path": load.path, "keys": load.keys, "seed": seed} + _REPORT
-    )
+    return scripted_burst(url + load.path, load.script(seed), connections, seconds)
+
+
+def scripted_burst(url: str, script: str, connections: int, seconds: int) -> Burst:
+    """Like ``burst``, of the requests that a Lua script makes.
+
+    Raises:
+        BadAnswers: an answer was no success, or a connection failed.
+    """
     with TemporaryDirectory(prefix="tallystick-wrk-") as folder:
         file = Path(folder, "load.lua")
-        file.write_text(script)
+        file.write_text(script + _REPORT)
         arguments = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", f"{TIMEOUT_S}s", "-s", str(file)]
-        output = subprocess.run([*arguments, url + load.path], check=True, capture_output=True, text=True).stdout
+        output = subprocess.run([*arguments, url], check=True, capture_output=True, text=True).stdout
     measured = msgspec.json.decode(output.strip().rsplit("\n", 1)[-1], type=Burst)
     if measured.bad_statuses or measured.lost or not measured.requests:
-        msg = f"{load.path} on {connections} connections: {output}"
+        msg = f"{url} on {connections} connections: {output}"
         raise BadAnswers(msg)
     return measured

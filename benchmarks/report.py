@@ -69,7 +69,7 @@ class Results(Struct):
 def print_report(results: Results) -> None:
     """One table for each number of connections."""
     console = Console()
-    console.print(_machine())
+    console.print(machine())
     samples = results.measurements
     # As they were warmed up: every round after that may go another way round.
     order = dict.fromkeys((sample.name, sample.keys) for sample in results.samples)
@@ -87,7 +87,7 @@ def print_report(results: Results) -> None:
 
 def write_json(file: Path, results: Results) -> None:
     """Every single measurement."""
-    written = {"machine": _machine(), **msgspec.to_builtins(results)}
+    written = {"machine": machine(), **msgspec.to_builtins(results)}
     file.write_bytes(msgspec.json.format(msgspec.json.encode(written)) + b"\n")
 
 
@@ -114,7 +114,8 @@ def _table(title: str, samples: Sequence[Sample], order: Iterable[tuple[str, int
     return table
 
 
-def _machine() -> str:
+def machine() -> str:
+    """What ran here, in one line."""
     return (
         f"{os.cpu_count()} processors, {platform.system()} {platform.release()}, "
         f"Python {platform.python_version()}, SQLite {apsw.sqlite_lib_version()}"
