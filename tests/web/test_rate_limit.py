@@ -1,4 +1,4 @@
-"""The creation limit's window and memory."""
+"""Windows: when they open and end, whom they admit, and that memory is bounded."""
 
 import time
 from types import SimpleNamespace
@@ -6,17 +6,24 @@ from typing import Any
 
 import pytest
 
+from tallystick.web import rate_limit
 from tallystick.web.address import ClientAddresses
-from tallystick.web.rate_limit import CreationLimit
+from tallystick.web.rate_limit import RATE_NAMES, UNLIMITED, Admission, CreationLimit, Rate, RateLimits, Windows
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """The limits' own clock, standing still."""
+    clock = SimpleNamespace(now=1_000.7)
+    monkeypatch.setattr("tallystick.web.rate_limit.time", SimpleNamespace(monotonic=lambda: clock.now))
+    return clock
 
 
 def request_from(address: str) -> dict[str, Any]:
     return {"client": (address, 1), "headers": []}
 
 
-def test_a_window_opens_with_the_first_creation_and_lasts_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = SimpleNamespace(now=1_000.7)
-    monkeypatch.setattr("tallystick.web.rate_limit.time", SimpleNamespace(monotonic=lambda: clock.now))
+def test_a_window_opens_with_the_first_creation_and_lasts_a_second(clock: SimpleNamespace) -> None:
     limit, client = CreationLimit(3, ClientAddresses()), request_from("192.0.2.1")
     admitted = []
     for moment in (1_000.7, 1_001.2, 1_001.6, 1_001.69, 1_001.7, 1_001.8, 1_001.9, 1_002.0):
@@ -45,3 +52,63 @@ def test_addresses_are_forgotten() -> None:
         assert time.monotonic() < deadline
         time.sleep(0.05)
         limit.admit(request_from("198.51.100.1"))
+
+
+def test_an_admission_tells_what_is_left_and_when_the_window_ends(clock: SimpleNamespace) -> None:
+    windows = Windows(2, 120)
+    assert windows.admit("a") == Admission(admitted=True, limit=2, left=1, reset=120)
+    clock.now += 30.5
+    assert windows.admit("a") == Admission(admitted=True, limit=2, left=0, reset=89.5)
+    refused = windows.admit("a")
+    assert refused == Admission(admitted=False, limit=2, left=0, reset=89.5)
+    assert refused.wait == 90
+    clock.now += 89.5
+    assert windows.admit("a").left == 1
+
+
+def test_windows_that_are_over_are_forgotten_when_another_opens(clock: SimpleNamespace) -> None:
+    windows = Windows(1, 10)
+    for number in range(5):
+        windows.admit(number)
+        clock.now += 4
+    assert len(windows) == 3
+    assert not windows.admit(4).admitted
+
+
+def test_beyond_so_many_windows_the_oldest_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_limit, "MOST_KEYS", 3)
+    windows = Windows(1, 3_600)
+    assert [windows.admit(key).admitted for key in "abcd"] == [True] * 4
+    assert len(windows) == 3
+    assert [windows.admit(key).admitted for key in "da"] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("rates", "name", "limit"),
+    [
+        ((), "count", 4),
+        ((), "api", 60),
+        ((), "login", 20),
+        ((Rate("api", 7, 1),), "api", 7),
+        ((Rate("api", 7, 1),), "export", 60),
+        ((Rate("api", None, 0),), "api", UNLIMITED.limit),
+        ((Rate("", None, 0),), "login", UNLIMITED.limit),
+        ((Rate("", None, 0), Rate("login", 3, 60)), "login", 3),
+        ((Rate("login", 3, 60), Rate("", None, 0)), "login", UNLIMITED.limit),
+    ],
+)
+def test_the_last_word_on_a_limit_counts(rates: tuple[Rate, ...], name: str, limit: int) -> None:
+    assert RateLimits(rates).admit(name, "someone").limit == limit
+
+
+def test_a_limit_counts_by_name_and_key(clock: SimpleNamespace) -> None:
+    limits = RateLimits([Rate(name, 1, 60) for name in RATE_NAMES])
+    assert all(limits.admit(name, key).admitted for name in RATE_NAMES for key in ("a", "b"))
+    assert not any(limits.admit(name, key).admitted for name in RATE_NAMES for key in ("a", "b"))
+    clock.now += 60
+    assert limits.admit("api", "a").admitted
+
+
+def test_what_is_not_limited_is_always_admitted() -> None:
+    limits = RateLimits([Rate("", None, 0)])
+    assert all(limits.admit("count", "someone") is UNLIMITED for _ in range(10))

@@ -1,13 +1,16 @@
-"""Limits per client."""
+"""Limits: so many requests, or new counters, in a window of time."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping
+from math import ceil
 from threading import Lock
 from typing import Any, NamedTuple
 
 from tallystick.web.address import ClientAddresses, rate_limit_name
 
-WINDOW_S = 1.0
+MOST_KEYS = 100_000
+"""Windows that one limit remembers; beyond it the oldest is forgotten, and its client starts anew."""
+
 RATE_NAMES = ("count", "api", "api-count", "export", "login")
 
 
@@ -30,37 +33,125 @@ class Rate(NamedTuple):
         return f"{self.name}:{'none' if self.amount is None else f'{self.amount}/{self.seconds}'}"
 
 
+DEFAULT_RATES = (
+    Rate("count", 4, 1),
+    Rate("api", 60, 120),
+    Rate("api-count", 60, 120),
+    Rate("export", 60, 120),
+    Rate("login", 20, 60),
+)
+
+
+class Admission(NamedTuple):
+    """What a limit says to one request.
+
+    Attributes:
+        admitted: whether the request may pass.
+        limit: what a window admits.
+        left: what this window still admits.
+        reset: seconds until the window is over.
+    """
+
+    admitted: bool
+    limit: int
+    left: int
+    reset: float
+
+    @property
+    def wait(self) -> int:
+        """Whole seconds after which the window is over for certain."""
+        return ceil(self.reset)
+
+
+UNLIMITED = Admission(admitted=True, limit=2**31 - 1, left=2**31 - 1, reset=0.0)
+"""No limit, in numbers that clients can read."""
+
+
+class _Window:
+    __slots__ = ("ends", "left")
+
+    def __init__(self, ends: float, left: int) -> None:
+        self.ends, self.left = ends, left
+
+
+class Windows:
+    """Fixed windows by key. A window opens with its key's first request and is forgotten when it is over.
+
+    Args:
+        amount: requests that one window admits, at least 1.
+        seconds: how long a window is.
+    """
+
+    def __init__(self, amount: int, seconds: float) -> None:
+        self._amount, self._seconds = amount, seconds
+        self._windows: dict[Hashable, _Window] = {}  # in the order of their ends: all are equally long
+        self._lock = Lock()
+
+    def __len__(self) -> int:
+        """How many windows are remembered."""
+        return len(self._windows)
+
+    def admit(self, key: Hashable) -> Admission:
+        """Take one of what the key's window still admits. Any thread may ask."""
+        with self._lock:
+            now = time.monotonic()
+            window = self._windows.get(key)
+            if window is None or window.ends <= now:
+                window = self._opened(key, now)
+            admitted = window.left > 0
+            window.left -= admitted
+            return Admission(admitted, self._amount, window.left, window.ends - now)
+
+    def _opened(self, key: Hashable, now: float) -> _Window:
+        """Also the moment to forget: every window that is over stands in front."""
+        windows = self._windows
+        while windows:
+            oldest = next(iter(windows))
+            if windows[oldest].ends > now and len(windows) < MOST_KEYS:
+                break
+            del windows[oldest]
+        window = windows[key] = _Window(now + self._seconds, self._amount)
+        return window
+
+
+class RateLimits:
+    """The limits by name.
+
+    Args:
+        rates: what the operator set; names that are missing keep their default.
+    """
+
+    def __init__(self, rates: Iterable[Rate] = ()) -> None:
+        in_force = {rate.name: rate for rate in DEFAULT_RATES}
+        for rate in rates:
+            for name in [rate.name] if rate.name else RATE_NAMES:
+                in_force[name] = rate
+        self._windows = {
+            name: Windows(rate.amount, rate.seconds) for name, rate in in_force.items() if rate.amount is not None
+        }
+
+    def admit(self, name: str, key: Hashable) -> Admission:
+        """Whether one more request passes.
+
+        Args:
+            name: one of ``RATE_NAMES``.
+            key: who asks.
+        """
+        windows = self._windows.get(name)
+        return UNLIMITED if windows is None else windows.admit(key)
+
+
 class CreationLimit:
     """So many new counters a second and client address (CountAPI contract, 1.4).
-
-    A window opens with a client's first creation and is forgotten when it is over, so that memory is bounded
-    by what can be created in two seconds.
 
     Args:
         per_second: creations that one window admits, at least 1.
     """
 
     def __init__(self, per_second: int, addresses: ClientAddresses) -> None:
-        self._per_second, self._addresses = per_second, addresses
-        self._windows: dict[str, tuple[float, int]] = {}  # when it ends, what it still admits
-        self._forgets_at = 0.0
-        self._lock = Lock()  # every writer thread asks
+        self._addresses = addresses
+        self._windows = Windows(per_second, 1.0)
 
     def admit(self, scope: Mapping[str, Any]) -> bool:
         """Whether the request's client may create one more counter now. Any thread may ask."""
-        client = rate_limit_name(self._addresses.of(scope))
-        with self._lock:
-            now = time.monotonic()
-            self._forget(now)
-            ends, left = self._windows.get(client, (0.0, 0))
-            if ends <= now:
-                ends, left = now + WINDOW_S, self._per_second
-            if left == 0:
-                return False
-            self._windows[client] = (ends, left - 1)
-            return True
-
-    def _forget(self, now: float) -> None:
-        if now >= self._forgets_at:
-            self._windows = {client: window for client, window in self._windows.items() if window[0] > now}
-            self._forgets_at = now + WINDOW_S
+        return self._windows.admit(rate_limit_name(self._addresses.of(scope))).admitted
