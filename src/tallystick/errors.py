@@ -12,8 +12,12 @@ TallystickError
 │   ├── StoreFull                the disk is full: try again later
 │   ├── StoreFailed              the disk or the database failed
 │   └── StoreClosed              the server is stopping
+├── NoSuchSite                   no site of ours at the Host of a request
 └── InputRefused                 a person's input makes no sense; the message says what would
+    └── InvalidFields            several fields, with messages for each
 """
+
+from collections.abc import Mapping, Sequence
 
 
 class TallystickError(Exception):
@@ -83,3 +87,28 @@ class StoreClosed(StoreUnavailable):
 
 class InputRefused(TallystickError):
     """A person's input makes no sense; the message says what would."""
+
+
+class InvalidFields(InputRefused):
+    """Fields that are wrong.
+
+    Attributes:
+        errors: field -> messages.
+    """
+
+    def __init__(self, errors: Mapping[str, Sequence[str]]) -> None:
+        super().__init__("; ".join(f"{field}: {', '.join(messages)}" for field, messages in errors.items()))
+        self.errors = errors
+
+
+class NoSuchSite(TallystickError):
+    """No site at the Host of a request.
+
+    Attributes:
+        host: as it was asked for.
+        empty: whether the server has no site at all.
+    """
+
+    def __init__(self, host: str, *, empty: bool) -> None:
+        super().__init__(f'no site at this domain ("{host}")')
+        self.host, self.empty = host, empty

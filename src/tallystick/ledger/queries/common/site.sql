@@ -1,0 +1,44 @@
+-- Analytics sites; alike on both databases. Columns stand in the order of model.site.Site.
+
+-- name: add_site(id, parent, cname, cname_setup, code, link_domain, settings, user_defaults, created)!
+-- Store a new site, without hits.
+INSERT INTO site (id, parent, cname, cname_setup, code, link_domain, settings, user_defaults, received_data, state,
+                  created, first_hit)
+VALUES (:id, :parent, :cname, :cname_setup, :code, :link_domain, :settings, :user_defaults, 0, 'a', :created, :created);
+
+-- name: site_by_id(id)^
+-- One site, whatever its state.
+SELECT id, parent, cname, cname_setup, code, link_domain, settings, user_defaults, received_data, state, created,
+       updated, first_hit
+FROM site WHERE id = :id;
+
+-- name: active_sites()
+-- Every site that is not being deleted.
+SELECT id, parent, cname, cname_setup, code, link_domain, settings, user_defaults, received_data, state, created,
+       updated, first_hit
+FROM site WHERE state = 'a' ORDER BY id;
+
+-- name: taken_by(id, cname, code)^
+-- How many other sites have the Host, and how many have the code. Without a Host none has it.
+SELECT coalesce(sum(CASE WHEN cname = :cname THEN 1 ELSE 0 END), 0),
+       coalesce(sum(CASE WHEN code = :code THEN 1 ELSE 0 END), 0)
+FROM site WHERE id <> :id;
+
+-- name: change_site(id, cname, cname_setup, code, link_domain, settings, user_defaults, updated)!
+-- Replace everything that can be decided about a site.
+UPDATE site SET cname = :cname, cname_setup = :cname_setup, code = :code, link_domain = :link_domain,
+                settings = :settings, user_defaults = :user_defaults, updated = :updated
+WHERE id = :id;
+
+-- name: note_hits(id, first_hit)!
+-- A site has received hits: remember it, and since when, if either is news.
+UPDATE site SET received_data = 1, first_hit = CASE WHEN :first_hit < first_hit THEN :first_hit ELSE first_hit END
+WHERE id = :id AND (received_data = 0 OR :first_hit < first_hit);
+
+-- name: mark_deleted(id, code, updated)!
+-- A site is being deleted: its Host and its code are free for others at once.
+UPDATE site SET state = 'd', cname = NULL, code = :code, updated = :updated WHERE id = :id;
+
+-- name: ask_for(id, kind, arguments, created)!
+-- Leave a job for the warehouse.
+INSERT INTO job (id, kind, arguments, created) VALUES (:id, :kind, :arguments, :created);

@@ -1,0 +1,38 @@
+-- API tokens; alike on both databases. Columns stand in the order of model.account.Token.
+
+-- name: add_token(id, account, name, prefix, digest, permissions, sites, created)!
+-- Store a new token; the secret itself is kept nowhere.
+INSERT INTO token (id, account, name, prefix, digest, permissions, sites, created)
+VALUES (:id, :account, :name, :prefix, :digest, :permissions, :sites, :created);
+
+-- name: token_by_digest(digest)^
+-- The token that was shown.
+SELECT id, account, name, prefix, permissions, sites, created, used FROM token WHERE digest = :digest;
+
+-- name: token_by_id(id)^
+-- One token.
+SELECT id, account, name, prefix, permissions, sites, created, used FROM token WHERE id = :id;
+
+-- name: tokens_of(account)
+-- The tokens of one account.
+SELECT id, account, name, prefix, permissions, sites, created, used FROM token WHERE account = :account ORDER BY id;
+
+-- name: all_tokens()
+-- Everyone's tokens.
+SELECT id, account, name, prefix, permissions, sites, created, used FROM token ORDER BY account, id;
+
+-- name: count_tokens(account)$
+-- How many tokens an account has.
+SELECT count(*) FROM token WHERE account = :account;
+
+-- name: note_use(id, now, before)!
+-- Remember that a token was used, unless that is known from not long ago.
+UPDATE token SET used = :now WHERE id = :id AND (used IS NULL OR used <= :before);
+
+-- name: delete_token(id)!
+-- Revoke a token.
+DELETE FROM token WHERE id = :id;
+
+-- name: delete_tokens(account)!
+-- Revoke every token of an account.
+DELETE FROM token WHERE account = :account;

@@ -1,0 +1,19 @@
+"""Which emails are accepted. Whether one exists, only a message sent there can tell."""
+
+import re
+
+LONGEST = 254
+
+_LABEL = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
+_EMAIL = re.compile(rf"[\w.!#$%&'*+/=?^`{{|}}~-]{{1,64}}@{_LABEL}(?:\.{_LABEL})*")
+
+
+def email_problems(email: str) -> list[str]:
+    """What is wrong with an email; empty when nothing is."""
+    if not email:
+        return ["must be set"]
+    if len(email) > LONGEST:
+        return [f"must be shorter than {LONGEST + 1} characters"]
+    local, _, _ = email.partition("@")
+    dots = local.startswith(".") or local.endswith(".") or ".." in local
+    return [] if _EMAIL.fullmatch(email) and not dots else ["must be a valid email address"]

@@ -1,0 +1,187 @@
+"""What may be decided about a site, and what is wrong with it in the contract's words (GoatCounter contract, 1.6)."""
+
+import re
+from collections.abc import Callable, Sequence
+from ipaddress import ip_network
+from typing import get_args
+from urllib.parse import urlsplit
+
+from msgspec.structs import replace
+
+from tallystick.model.site import COLLECT, Collect, Public, SiteSettings
+
+CODE_LENGTH = (2, 50)
+HOST_LENGTH = (4, 255)
+LABEL_AT_MOST = 63
+LINK_AT_MOST = 255
+SECRET = re.compile(r"[A-Za-z0-9]{8,40}")
+RETENTION_DAYS = (31, 1825)
+LIST_AT_MOST = 1_000
+ALL_BITS = 2 * Collect.HITS - 1
+
+RESERVED = frozenset(
+    {
+        "www",
+        "mail",
+        "smtp",
+        "imap",
+        "static",
+        "admin",
+        "ns1",
+        "ns2",
+        "m",
+        "mobile",
+        "api",
+        "dev",
+        "test",
+        "beta",
+        "new",
+        "staging",
+        "debug",
+        "pprof",
+        "chat",
+        "example",
+        "yoursite",
+        "sql",
+        "license",
+        "stat",
+        "stats",
+    }
+)
+"""Codes that would be mistaken for something else where codes are subdomains."""
+
+_ORIGIN = re.compile(r"(?:https?://)?(?:\*\.)?[A-Za-z0-9.-]+(?::[0-9]{1,5})?", re.ASCII)
+_LINK = re.compile(r"[!-~]+")
+_REGION = re.compile(r"[A-Z]{2}")
+
+
+def normal_host(host: str) -> str:
+    """A host as it is stored and compared: lower case, ASCII, without the last dot."""
+    host = host.strip().lower().removesuffix(".")
+    try:
+        return host if host.isascii() else host.encode("idna").decode("ascii")
+    except UnicodeError:
+        return host
+
+
+def normal_settings(settings: SiteSettings) -> SiteSettings:
+    """Settings as they are stored: no bit means the default, and a region needs its country."""
+    collect = settings.collect or COLLECT
+    if collect & Collect.REGION:
+        collect |= Collect.LOCATION
+    return replace(
+        settings,
+        collect=int(collect),
+        collect_regions=tuple(region.strip().upper() for region in settings.collect_regions),
+        ignore_ips=tuple(address.strip() for address in settings.ignore_ips),
+    )
+
+
+def site_problems(code: str, cname: str | None, link_domain: str, settings: SiteSettings) -> dict[str, list[str]]:
+    """Messages by field; empty when nothing is wrong. Expects normal values."""
+    found = {
+        "code": code_problems(code),
+        "cname": [] if cname is None else host_problems(cname),
+        "link_domain": link_problems(link_domain),
+        **{f"settings.{field}": problems for field, problems in settings_problems(settings).items()},
+    }
+    return {field: problems for field, problems in found.items() if problems}
+
+
+def code_problems(code: str) -> list[str]:
+    """What is wrong with a code: one label of a host name, not a reserved one."""
+    problems = _length_problems(code, CODE_LENGTH)
+    problems += [f"cannot contain '{sign}'" for sign in "._" if sign in code]
+    problems += _label_problems(code.replace(".", "").replace("_", ""))
+    if code in RESERVED:
+        problems.append(f"cannot be ‘{code}’")  # noqa: RUF001  # the contract's text
+    return problems
+
+
+def host_problems(host: str) -> list[str]:
+    """What is wrong with a site's Host: a name of two labels or more."""
+    problems = _length_problems(host, HOST_LENGTH)
+    labels = host.split(".")
+    if len(labels) < 2:  # noqa: PLR2004
+        problems.append("must be a fully qualified domain name, such as stats.example.com")
+    elif not all(labels) or any(len(label) > LABEL_AT_MOST for label in labels):
+        problems.append(f"must be a valid hostname: each label has 1 to {LABEL_AT_MOST} characters")
+    for label in labels:
+        problems += [problem for problem in _label_problems(label) if problem not in problems]
+    return problems
+
+
+def link_problems(link: str) -> list[str]:
+    """What is wrong with the address that links to pages begin with; it may be left empty."""
+    if len(link) > LINK_AT_MOST:
+        return [f"must be shorter than {LINK_AT_MOST} characters"]
+    return [] if not link or _is_link(link) else ["must be a valid url"]
+
+
+def settings_problems(settings: SiteSettings) -> dict[str, list[str]]:
+    """Messages by field of the settings."""
+    least, most = RETENTION_DAYS
+    days = settings.data_retention
+    known = get_args(Public)
+    secret_is_used = settings.public == "secret" or settings.secret
+    return {
+        "public": [] if settings.public in known else [f"must be one of ‘{', '.join(known)}’"],  # noqa: RUF001
+        "secret": []
+        if not secret_is_used or SECRET.fullmatch(settings.secret)
+        else ["must be 8 to 40 letters and digits"],
+        "data_retention": [] if not days or least <= days <= most else [f"must be 0, or {least} to {most}"],
+        "ignore_ips": _each(settings.ignore_ips, _address_problem),
+        "collect": [] if 0 < settings.collect <= ALL_BITS else [f"must be a sum of the bits 1 to {Collect.HITS}"],
+        "collect_regions": _each(settings.collect_regions, _region_problem),
+        "allow_embed": _each(settings.allow_embed, _origin_problem),
+    }
+
+
+def _each(items: Sequence[str], problem_of: Callable[[str], str]) -> list[str]:
+    if len(items) > LIST_AT_MOST:
+        return [f"cannot have more than {LIST_AT_MOST} entries"]
+    return list(dict.fromkeys(problem for item in items if (problem := problem_of(item))))
+
+
+def _address_problem(text: str) -> str:
+    try:
+        ip_network(text, strict=False)
+    except ValueError:
+        return "must be a valid IPv4 or IPv6 address"
+    return ""
+
+
+def _region_problem(text: str) -> str:
+    return "" if _REGION.fullmatch(text) else "must be country codes of two letters"
+
+
+def _origin_problem(text: str) -> str:
+    if text == "*":
+        return "'*' is not allowed"
+    return "" if _ORIGIN.fullmatch(text) else "must be domains, such as https://example.com"
+
+
+def _length_problems(text: str, allowed: tuple[int, int]) -> list[str]:
+    least, most = allowed
+    problems = ["must be set"] if not text else []
+    if len(text) < least:
+        problems.append(f"must be longer than {least} characters")
+    return [*problems, f"must be shorter than {most} characters"] if len(text) > most else problems
+
+
+def _label_problems(label: str) -> list[str]:
+    wrong = sorted({sign for sign in label if not (sign.isascii() and (sign.isalnum() or sign == "-"))})
+    problems = [f"must be a valid hostname: invalid character: {sign!r}" for sign in wrong[:1]]
+    if label.startswith("-") or label.endswith("-"):
+        problems.append("must be a valid hostname: cannot start or end with '-'")
+    return problems
+
+
+def _is_link(link: str) -> bool:
+    if not _LINK.fullmatch(link):
+        return False
+    try:
+        parts = urlsplit(link if "://" in link else f"https://{link}")
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and "." in (parts.hostname or "") and parts.username is None

@@ -1,0 +1,233 @@
+"""API tokens: how they come and go, and whom a secret stands for. Times are Unix milliseconds."""
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from hashlib import sha256
+from string import ascii_lowercase, digits
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from tallystick.errors import InputRefused, InvalidFields, StoreUnavailable
+from tallystick.ledger import Ledger, Session
+from tallystick.model.account import ACCESS_ORDER, EVERY_SITE, Account, Holder, Permission, Token
+from tallystick.model.text import text_problems
+from tallystick.services.accounts import account, hold_accounts
+from tallystick.services.sites import family
+
+SECRET_LENGTH = 48
+PREFIX_LENGTH = 8
+SECRET_AT_MOST = 256
+"""Characters of a secret that are looked at; ours are shorter."""
+
+NAME_AT_MOST = 200
+TOKENS_AT_MOST = 500
+"""Tokens of one account."""
+
+USED_AGAIN_AFTER_MS = 24 * 3_600_000
+FRESH_S = 1.0
+HOLDERS_REMEMBERED = 1_000
+ALL_PERMISSIONS = 2 * Permission.STATS - 1
+
+_encode = msgspec.json.Encoder().encode
+_decode_sites = msgspec.json.Decoder(tuple[int, ...]).decode
+
+
+class NewToken(Struct, frozen=True, kw_only=True):
+    """What a token is to be.
+
+    Attributes:
+        permissions: ``Permission`` bits.
+        sites: ids it works for; ``(-1,)`` is all of the account's.
+    """
+
+    name: str
+    permissions: int
+    sites: tuple[int, ...] = (EVERY_SITE,)
+
+
+def create_token(session: Session, owner: Account, wanted: NewToken, now: int) -> tuple[Token, str]:
+    """Add a token that acts for a person; the token, and its secret, which is told this once.
+
+    Raises:
+        InvalidFields: the name, the permissions or the sites cannot be used.
+        InputRefused: the person is no admin, or has too many tokens.
+    """
+    hold_accounts(session)
+    if not is_admin_somewhere(owner):
+        msg = f"{owner.email} is not an admin; only admins can create and use API tokens"
+        raise InputRefused(msg)
+    if errors := _problems(session, owner, wanted):
+        raise InvalidFields(errors)
+    if session.common.count_tokens(session.connection, account=owner.id) >= TOKENS_AT_MOST:
+        msg = f"{owner.email} has {TOKENS_AT_MOST} tokens already, which is as many as one account takes"
+        raise InputRefused(msg)
+    secret = "".join(secrets.choice(ascii_lowercase + digits) for _ in range(SECRET_LENGTH))
+    token = Token(
+        id=session.take_numbers("token"),
+        account=owner.id,
+        name=wanted.name.strip(),
+        prefix=secret[:PREFIX_LENGTH],
+        permissions=int(wanted.permissions),
+        sites=tuple(dict.fromkeys(wanted.sites)),
+        created=now,
+        used=None,
+    )
+    _store(session, token, secret_digest(secret))
+    return token, secret
+
+
+def secret_digest(secret: str) -> bytes:
+    """What is kept of a token's secret, and what it is looked up by."""
+    return sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+def is_admin_somewhere(person: Account) -> bool:
+    """Whether a person is admin of any site."""
+    return any(ACCESS_ORDER.index(letter) >= ACCESS_ORDER.index("a") for letter in person.access.values())
+
+
+def token(session: Session, number: int) -> Token | None:
+    """One token by id."""
+    row = session.common.token_by_id(session.connection, id=number)
+    return None if row is None else _from_row(row)
+
+
+def tokens_of(session: Session, owner: int) -> list[Token]:
+    """The tokens of one account, oldest first."""
+    return [_from_row(row) for row in session.common.tokens_of(session.connection, account=owner)]
+
+
+def all_tokens(session: Session) -> list[Token]:
+    """Everyone's tokens."""
+    return [_from_row(row) for row in session.common.all_tokens(session.connection)]
+
+
+def delete_token(session: Session, number: int, owner: int | None = None) -> bool:
+    """Revoke a token; whether there was one.
+
+    Args:
+        owner: the account that it must belong to, if not anyone's.
+    """
+    found = token(session, number)
+    if found is None or owner not in (None, found.account):
+        return False
+    session.common.delete_token(session.connection, id=number)
+    return True
+
+
+def holder(session: Session, digest: bytes) -> Holder | None:
+    """Whom a secret stands for, by its digest."""
+    row = session.common.token_by_digest(session.connection, digest=digest)
+    if row is None:
+        return None
+    found = _from_row(row)
+    owner = account(session, found.account)
+    return None if owner is None else Holder(found, owner)
+
+
+def token_used(session: Session, number: int, now: int) -> None:
+    """Remember that a token was used; written at most once in 24 hours."""
+    session.common.note_use(session.connection, id=number, now=now, before=now - USED_AGAIN_AFTER_MS)
+
+
+class Tokens:
+    """Whom a secret stands for; what it knows is at most a second old.
+
+    Unknown secrets are not remembered: a token that was created this moment works.
+
+    Args:
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, ledger: Ledger, clock: Callable[[], float] = time.monotonic) -> None:
+        self._ledger, self._clock = ledger, clock
+        self._known: dict[bytes, tuple[float, Holder]] = {}
+
+    async def holder(self, secret: str) -> Holder | None:
+        """The token and the account behind a secret.
+
+        Raises:
+            StoreUnavailable
+        """
+        if not secret or len(secret) > SECRET_AT_MOST:
+            return None
+        digest = secret_digest(secret)
+        read_at, found = self._known.get(digest, (0.0, None))
+        if found is not None and self._clock() - read_at < FRESH_S:
+            return found
+        return await self._read(digest)
+
+    def forget(self) -> None:
+        """Read again before the next answer: something has changed."""
+        self._known.clear()
+
+    async def _read(self, digest: bytes) -> Holder | None:
+        begun = self._clock()
+        found = await self._ledger.read(holder, digest)
+        self._known.pop(digest, None)
+        if found is None:
+            return None
+        if len(self._known) >= HOLDERS_REMEMBERED:
+            self._known.clear()
+        self._known[digest] = (begun, found)
+        await self._note_use(found.token)
+        return found
+
+    async def _note_use(self, token: Token) -> None:
+        now = self._ledger.clock()
+        if token.used is None or token.used <= now - USED_AGAIN_AFTER_MS:
+            # Reading works also while nothing can be written.
+            with suppress(StoreUnavailable):
+                await self._ledger.write(token_used, token.id, now)
+
+
+def _problems(session: Session, owner: Account, wanted: NewToken) -> dict[str, list[str]]:
+    name = wanted.name.strip()
+    errors = {
+        "name": text_problems(name, NAME_AT_MOST) if name else ["must be set"],
+        "permissions": [] if 0 < wanted.permissions <= ALL_PERMISSIONS else ["must be set"],
+        "sites": _site_problems(session, owner, wanted.sites),
+    }
+    return {field: problems for field, problems in errors.items() if problems}
+
+
+def _site_problems(session: Session, owner: Account, sites: Sequence[int]) -> list[str]:
+    if not sites:
+        return ["must be set"]
+    if owner.site is None:
+        return [f"{owner.email} has no site yet"]
+    own = {site.id for site in family(session, owner.site)}
+    strangers = [number for number in sites if number != EVERY_SITE and number not in own]
+    return [f"the account of {owner.email} has no site {number}" for number in strangers[:1]]
+
+
+def _store(session: Session, token: Token, digest: bytes) -> None:
+    session.common.add_token(
+        session.connection,
+        id=token.id,
+        account=token.account,
+        name=token.name,
+        prefix=token.prefix,
+        digest=digest,
+        permissions=token.permissions,
+        sites=_encode(token.sites).decode(),
+        created=token.created,
+    )
+
+
+def _from_row(row: Sequence[Any]) -> Token:
+    number, owner, name, prefix, permissions, sites, created, used = row
+    return Token(
+        id=number,
+        account=owner,
+        name=name,
+        prefix=prefix,
+        permissions=permissions,
+        sites=_decode_sites(sites),
+        created=created,
+        used=used,
+    )
