@@ -1,10 +1,16 @@
-"""Who sent a request. Addresses stay in memory; none is ever stored or logged."""
+"""Who sent a request, and to whom. Addresses stay in memory; none is ever stored or logged."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
 Network = IPv4Network | IPv6Network
+
+LONGEST_HOST = 300
+"""Of a Host header so much is read: a legal name has 253 characters, and a port follows."""
+
+HOSTS_REMEMBERED = 1_024
 
 
 class ClientAddresses:
@@ -38,6 +44,22 @@ class ClientAddresses:
 
     def _is_trusted(self, address: IPv4Address | IPv6Address | None) -> bool:
         return address is not None and any(address in network for network in self._trusted)
+
+
+def host_of(scope: Mapping[str, Any]) -> str:
+    """The host that a request asks for: lower case, without port and last dot; empty when it names none."""
+    for name, value in scope["headers"]:
+        if name == b"host":
+            return _bare_host(value[:LONGEST_HOST])
+    return ""
+
+
+@lru_cache(HOSTS_REMEMBERED)
+def _bare_host(header: bytes) -> str:
+    host = header.decode("latin-1").strip().lower()
+    if host.startswith("["):
+        return host.partition("]")[0] + "]"
+    return host.partition(":")[0].removesuffix(".")
 
 
 def rate_limit_name(address: IPv4Address | IPv6Address | None) -> str:

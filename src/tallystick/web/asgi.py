@@ -27,3 +27,20 @@ class Counted:
             await send(message)
 
         await self._app(scope, receive, counted)
+
+
+async def body_of(receive: Receive, most: int) -> bytes | None:
+    """The whole body of a request; None when it is longer than ``most`` bytes, or the client hung up."""
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        part = message.get("body", b"")
+        size += len(part)
+        if size > most:
+            return None
+        parts.append(part)
+        if not message.get("more_body", False):
+            return b"".join(parts)

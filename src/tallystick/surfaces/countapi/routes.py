@@ -16,6 +16,7 @@ from tallystick.surfaces.countapi import errors, handlers, wire
 from tallystick.surfaces.countapi.handlers import Request
 from tallystick.surfaces.countapi.wire import Answer
 from tallystick.web.asgi import Receive, Scope, Send
+from tallystick.web.pixel import PIXEL
 from tallystick.web.rate_limit import CreationLimit
 from tallystick.web.traffic import Traffic
 
@@ -146,7 +147,7 @@ class CountApi:
             return _as_json(errors.bad_request(error))
         answer = await self._answer(scope, self._target(scope), parameters)
         if "img" in parameters:
-            return answer, answer.status, _headers(_GIF, answer), wire.PIXEL
+            return answer, answer.status, _headers(_GIF, answer), PIXEL
         if callback is not None:
             return answer, 200, _headers(_SCRIPT, answer), wire.jsonp_body(callback, answer)
         return _as_json(answer)

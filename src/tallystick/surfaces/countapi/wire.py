@@ -228,7 +228,3 @@ def _split(address: str) -> tuple[str, str]:
     if parts.scheme not in {"http", "https"} or not host:
         return "", ""
     return host, parts.path
-
-
-PIXEL = bytes.fromhex("47494638396101000100800100000000ffffff21f90401000001002c00000000010001000002024c01003b")
-"""A transparent GIF of one pixel."""

@@ -1,4 +1,4 @@
-"""What handlers of ``/api/v0`` see and answer, and the order in which a request is judged."""
+"""What handlers see and answer."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from ipaddress import IPv4Address, IPv6Address
@@ -12,7 +12,12 @@ from tallystick.services.exports import Exports
 from tallystick.services.ingest import Ingest
 from tallystick.services.names import Names
 from tallystick.services.sites import Sites
+from tallystick.services.tokens import Tokens
 from tallystick.warehouse import Warehouse
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+JSON = b"application/json; charset=utf-8"
 
 
 class Services(Struct, frozen=True):
@@ -21,6 +26,7 @@ class Services(Struct, frozen=True):
     ledger: Ledger
     warehouse: Warehouse
     sites: Sites
+    tokens: Tokens
     names: Names
     ingest: Ingest
     exports: Exports
@@ -32,6 +38,7 @@ class Call(Struct, frozen=True):
     Attributes:
         place: parameters of the path, as text.
         query: the first value of each parameter, percent-decoded; names as they were sent.
+        headers: names in lower case; of a repeated one the first counts.
         now: Unix milliseconds, read once.
     """
 
@@ -51,13 +58,15 @@ class Answer(Struct, frozen=True):
     Attributes:
         body: whole; ``wire.json`` makes it.
         file: sent in place of ``body`` where there is one: a path and the name it is downloaded as.
+        refused: the reason under which a refusal is counted, where its status does not tell.
     """
 
     status: int
     body: bytes = b""
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-    content_type: bytes = b"application/json; charset=utf-8"
+    headers: Headers = ()
+    content_type: bytes = JSON
     file: tuple[str, str] | None = None
+    refused: str | None = None
 
 
 Handler = Callable[[Services, Call], Awaitable[Answer]]

@@ -1,0 +1,200 @@
+"""The order in which a request to ``/api/v0`` is judged: README.md has it as a table."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Address, IPv6Address
+from typing import NamedTuple
+
+from tallystick.model.account import Holder, Permission
+from tallystick.model.site import Site
+from tallystick.surfaces.goatcounter import authorization
+from tallystick.surfaces.goatcounter.calling import Answer, Call, Handler, Services
+from tallystick.surfaces.goatcounter.decoding import first_values
+from tallystick.surfaces.goatcounter.dressing import PREFLIGHT, send_answer
+from tallystick.surfaces.goatcounter.errors import (
+    SURFACE,
+    ApiRefused,
+    NotAllowed,
+    NotFound,
+    RateLimited,
+    Unauthorized,
+    answer_to,
+    reason_of,
+)
+from tallystick.web.address import ClientAddresses, host_of, rate_limit_name
+from tallystick.web.asgi import Receive, Scope, Send, body_of
+from tallystick.web.rate_limit import Admission, RateLimits
+from tallystick.web.traffic import Traffic
+
+PREFIX = "/api/v0"
+LARGEST_BODY = 8 * 1024 * 1024
+READS_WITHIN_S = 30.0
+LIMITS = {"/count": "api-count", "/export": "export"}
+"""Which limit a path falls under; the others are all ``api``."""
+
+_OF_READS = frozenset({"GET", "HEAD"})
+
+
+class Route(NamedTuple):
+    """One URL.
+
+    Attributes:
+        path: behind the prefix; ``{name}`` stands for one segment.
+        needed: what the token must be allowed; None asks for any good token.
+    """
+
+    method: str
+    path: str
+    needed: Permission | None
+    handler: Handler
+
+
+class Found(NamedTuple):
+    """A route and what the placeholders of its path stand for."""
+
+    route: Route
+    place: Mapping[str, str]
+
+
+class Table:
+    """Every route, found by method and path."""
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        self._routes = [(route, tuple(route.path.split("/")[1:])) for route in routes]
+
+    def find(self, method: str, path: str) -> Found:
+        """The route of a request; HEAD asks what GET answers.
+
+        Raises:
+            NotFound: nothing is there.
+            NotAllowed: it is there for other methods.
+        """
+        method = "GET" if method == "HEAD" else method
+        segments = path.split("/")[1:]
+        places = ((route, _place(pattern, segments)) for route, pattern in self._routes)
+        found = [Found(route, place) for route, place in places if place is not None]
+        for candidate in found:
+            if candidate.route.method == method:
+                return candidate
+        if found:
+            raise NotAllowed(sorted({candidate.route.method for candidate in found} | {"OPTIONS"}))
+        raise NotFound
+
+
+def _place(pattern: Sequence[str], segments: Sequence[str]) -> dict[str, str] | None:
+    """What the placeholders stand for, None when the path is another one."""
+    if len(pattern) != len(segments):
+        return None
+    place = {}
+    for expected, segment in zip(pattern, segments, strict=True):
+        if expected.startswith("{") and segment:
+            place[expected[1:-1]] = segment
+        elif expected != segment:
+            return None
+    return place
+
+
+class _Request:
+    """What is known of a request while it is judged."""
+
+    def __init__(self, scope: Scope, client: IPv4Address | IPv6Address | None) -> None:
+        self.scope, self.client = scope, client
+        self.method: str = scope["method"]
+        self.path: str = scope["path"].removeprefix(PREFIX).rstrip("/")
+        self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])}
+        self.admission: Admission | None = None
+
+
+class Api:
+    """``/api/v0`` as an ASGI application."""
+
+    def __init__(
+        self,
+        services: Services,
+        routes: Sequence[Route],
+        limits: RateLimits,
+        addresses: ClientAddresses,
+        traffic: Traffic,
+    ) -> None:
+        self._services, self._table, self._limits = services, Table(routes), limits
+        self._addresses, self._traffic = addresses, traffic
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["method"] == "OPTIONS":
+            self._traffic.answered(SURFACE, 200)
+            await send({"type": "http.response.start", "status": 200, "headers": PREFLIGHT})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        request = _Request(scope, self._addresses.of(scope))
+        try:
+            answer = await self._judged(request, receive)
+        except Exception as error:  # noqa: BLE001  # errors become answers in one place
+            answer = answer_to(error)
+        self._traffic.answered(SURFACE, answer.status)
+        if reason := reason_of(answer):
+            self._traffic.refused(SURFACE, reason)
+        await send_answer(answer, request.admission, scope, receive, send)
+
+    async def _judged(self, request: _Request, receive: Receive) -> Answer:
+        site = await self._services.sites.at(host_of(request.scope))
+        _require_json(request)
+        holder = await self._holder(request)
+        self._require_patience(request, holder)
+        route, place = self._table.find(request.method, request.path)
+        admitted = self._admitted(holder, site, route.needed)
+        body = await body_of(receive, LARGEST_BODY)
+        if body is None:
+            msg = f"the body is larger than {LARGEST_BODY // 1024 // 1024} MiB"
+            raise ApiRefused(msg, 413)
+        call = Call(
+            site=site,
+            holder=admitted,
+            place=place,
+            query=first_values(request.scope["query_string"]),
+            body=body,
+            headers=request.headers,
+            client=request.client,
+            now=self._services.ledger.clock(),
+        )
+        within = READS_WITHIN_S if request.method in _OF_READS else None
+        async with asyncio.timeout(within):
+            return await route.handler(self._services, call)
+
+    async def _holder(self, request: _Request) -> Holder | Unauthorized | None:
+        """Who shows a token; only said to the client once its patience was tried."""
+        try:
+            secret = authorization.secret_in(request.headers.get("authorization", ""))
+        except Unauthorized as refusal:
+            return refusal
+        return await self._services.tokens.holder(secret)
+
+    def _require_patience(self, request: _Request, holder: Holder | Unauthorized | None) -> None:
+        """Limits count by token; by address where there is no good one."""
+        name = LIMITS.get(request.path, "api")
+        key = holder.token.id if isinstance(holder, Holder) else rate_limit_name(request.client)
+        request.admission = self._limits.admit(name, key)
+        if not request.admission.admitted:
+            raise RateLimited(request.admission)
+
+    @staticmethod
+    def _admitted(holder: Holder | Unauthorized | None, site: Site, needed: Permission | None) -> Holder:
+        if isinstance(holder, Unauthorized):
+            raise holder
+        return authorization.admit(holder, site, needed)
+
+
+def _require_json(request: _Request) -> None:
+    """A body must be JSON; without a body, what a change is said to be must be JSON or nothing.
+
+    Raises:
+        ApiRefused: 415.
+    """
+    kind = request.headers.get("content-type", "")
+    media_type = kind.partition(";")[0].strip().lower()
+    length = request.headers.get("content-length", "0")
+    has_body = length != "0" or "transfer-encoding" in request.headers
+    if media_type == "application/json" or (not has_body and (not kind or request.method in _OF_READS)):
+        return
+    msg = f'unable to handle Content-Type "{kind}"'
+    raise ApiRefused(msg, 415)

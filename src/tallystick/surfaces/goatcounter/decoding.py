@@ -1,0 +1,156 @@
+"""Parameters and bodies, as this contract spells and refuses them (1.0)."""
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from tallystick.surfaces.goatcounter.errors import ApiRefused
+
+Body = TypeVar("Body")
+
+MOST_PARAMETERS = 100
+LONGEST_NUMBER = 18
+TRUE = frozenset({"true", "on", "1", "checked"})
+
+_whole = re.compile(r"[+-]?[0-9]+").fullmatch
+_time = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d))?", re.ASCII).fullmatch
+_unknown_field = re.compile(r"Object contains unknown field `(.*)`(?: - at `[^`]*`)?", re.DOTALL).fullmatch
+
+
+def first_values(raw: bytes) -> dict[str, str]:
+    """A query's parameters, percent-decoded; of a repeated one the first counts.
+
+    Raises:
+        ApiRefused: there are too many.
+    """
+    try:
+        pairs = parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_PARAMETERS)
+    except ValueError as error:
+        msg = "too many parameters"
+        raise ApiRefused(msg) from error
+    return dict(reversed(pairs))
+
+
+class Parameters:
+    """The query parameters of one endpoint. An empty one is as good as none.
+
+    Args:
+        query: as it was sent.
+        names: of the parameters that the endpoint knows, ``snake_case``; each may also be sent in
+            ``CamelCase``, as one published client does.
+
+    Raises:
+        ApiRefused: a parameter is not known.
+    """
+
+    def __init__(self, query: Mapping[str, str], names: Collection[str]) -> None:
+        known = {name: name for name in names} | {_camel_case(name): name for name in names}
+        self._values: dict[str, str] = {}
+        for name, value in query.items():
+            if name not in known:
+                raise ApiRefused(unknown_parameter(name))
+            self._values.setdefault(known[name], value)
+
+    def text(self, name: str) -> str:
+        """As it was sent; empty when it was not."""
+        return self._values.get(name, "")
+
+    def integer(self, name: str, default: int) -> int:
+        """A whole number.
+
+        Raises:
+            ApiRefused: it is none.
+        """
+        text = self.text(name).strip()
+        if not text:
+            return default
+        if not _whole(text) or len(text) > LONGEST_NUMBER:
+            raise ApiRefused(_bad_value(name, text, "a whole number"))
+        return int(text)
+
+    def flag(self, name: str) -> bool:
+        """Whether it is on; whatever is not known as true is false."""
+        return self.text(name).strip() in TRUE
+
+    def words(self, name: str) -> list[str]:
+        """A list, separated by commas or spaces."""
+        return self.text(name).replace(",", " ").split()
+
+    def time(self, name: str) -> int | None:
+        """A date (its midnight in UTC) or RFC 3339, as Unix seconds; None when it was not sent.
+
+        Raises:
+            ApiRefused: it is neither.
+        """
+        text = self.text(name).strip()
+        return _seconds(name, text) if text else None
+
+
+def _seconds(name: str, text: str) -> int:
+    if not _time(text):
+        raise ApiRefused(_bad_value(name, text, "a date or RFC 3339 time"))
+    try:
+        moment = datetime.fromisoformat(text)
+        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, OverflowError) as error:
+        raise ApiRefused(_bad_value(name, text, "a date or RFC 3339 time")) from error
+
+
+def unknown_parameter(name: str) -> str:
+    """What is said to a name that nobody knows."""
+    return f"unknown parameter: {json.dumps(name, ensure_ascii=False)}"
+
+
+def _bad_value(name: str, value: str, kind: str) -> str:
+    shown = json.dumps(value[:100], ensure_ascii=False)
+    return f"invalid query parameters: field={name}: could not parse {shown} as {kind}"
+
+
+def _camel_case(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
+def body_as(kind: type[Body], body: bytes) -> Body:
+    """A JSON body; an empty one is ``{}``.
+
+    Args:
+        kind: a struct that forbids unknown fields.
+
+    Raises:
+        ApiRefused: it is no JSON, or not of this shape.
+    """
+    try:
+        return msgspec.json.decode(body or b"{}", type=kind)
+    except msgspec.ValidationError as error:
+        raise ApiRefused(_misfit(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        if b"\\u" not in body:
+            raise ApiRefused(_no_json(error)) from error
+    return _with_mended_text(kind, body)
+
+
+def _with_mended_text(kind: type[Body], body: bytes) -> Body:
+    """Scripts cut texts in the middle of a character and send half a surrogate pair, which is no text."""
+    try:
+        value = json.loads(body)
+        text: Any = json.dumps(value, ensure_ascii=False)
+        whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        return msgspec.json.decode(whole, type=kind)
+    except msgspec.ValidationError as error:
+        raise ApiRefused(_misfit(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise ApiRefused(_no_json(error)) from error
+
+
+def _misfit(error: msgspec.ValidationError) -> str:
+    found = _unknown_field(str(error))
+    return unknown_parameter(found[1]) if found else f"invalid JSON: {error}"
+
+
+def _no_json(error: Exception) -> str:
+    return f"invalid JSON: {error}"
