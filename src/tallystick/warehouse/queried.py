@@ -1,0 +1,41 @@
+"""The named queries, for DuckDB."""
+
+from importlib.resources import files
+from typing import Any
+
+import aiosql
+from aiosql.adapters.duckdb import DuckDBAdapter
+
+
+class InTransaction(DuckDBAdapter):
+    """Runs every query on the connection itself.
+
+    A cursor, as aiosql's own adapter takes it, would be another connection outside of the open transaction.
+    Rows are fetched at once: the transaction may have ended when somebody looks at them.
+    """
+
+    # What aiosql calls them with.
+    def select(self, conn: Any, query_name: str, sql: str, parameters: Any, record_class: Any = None) -> Any:  # noqa: ANN401, ARG002
+        """All rows."""
+        return conn.execute(sql, parameters).fetchall()
+
+    def select_one(self, conn: Any, query_name: str, sql: str, parameters: Any, record_class: Any = None) -> Any:  # noqa: ANN401, ARG002
+        """The first row, or None."""
+        return conn.execute(sql, parameters).fetchone()
+
+    def select_value(self, conn: Any, query_name: str, sql: str, parameters: Any) -> Any:  # noqa: ANN401, ARG002
+        """The first value of the first row, or None."""
+        row = conn.execute(sql, parameters).fetchone()
+        return row[0] if row else None
+
+    def insert_update_delete(self, conn: Any, query_name: str, sql: str, parameters: Any) -> int:  # noqa: ANN401, ARG002
+        """How many rows were changed."""
+        row = conn.execute(sql, parameters).fetchone()
+        return int(row[0]) if row else 0
+
+
+def named_queries() -> Any:  # noqa: ANN401  # aiosql makes its methods at run time
+    """The named queries in ``queries``."""
+    return aiosql.from_path(
+        str(files(__package__).joinpath("queries")), InTransaction, kwargs_only=False, mandatory_parameters=True
+    )

@@ -1,0 +1,33 @@
+-- What the writer reads back, and what it clears away.
+
+-- name: last_id()$
+-- The highest id ever given.
+SELECT greatest((SELECT coalesce(max(id), 0) FROM hit), (SELECT max(last_id) FROM mark))::BIGINT;
+
+-- name: living_sessions(since, alive, max_rows)
+-- Sessions with a hit after ``alive``: beginning, end and paths in the order they were seen.
+SELECT session, first, last, paths FROM (
+  SELECT session, min(created) AS first, max(created) AS last, list(DISTINCT path) AS paths
+  FROM hit
+  WHERE created >= :since AND session <> 0 AND bot = 0
+  GROUP BY session
+  HAVING max(created) >= :alive
+  ORDER BY last DESC
+  LIMIT :max_rows
+) ORDER BY last;
+
+-- name: renamed_visitors(since)
+-- Keys under which living sessions are found, newest last.
+SELECT key, session FROM renamed_visitor WHERE created >= :since ORDER BY created;
+
+-- name: kept_request(key)^
+-- The answer that a key got.
+SELECT key, fingerprint, answer, created FROM request WHERE key = :key;
+
+-- name: forget_requests(before)!
+-- Remove answers that need not be repeated any more.
+DELETE FROM request WHERE created < :before;
+
+-- name: forget_renamed(before)!
+-- Remove keys of sessions that have ended.
+DELETE FROM renamed_visitor WHERE created < :before;

@@ -1,0 +1,116 @@
+"""How hits become rows: a batch goes to DuckDB as one JSON parameter of columns, which it takes fastest."""
+
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+import duckdb
+import msgspec
+from msgspec import Struct
+
+from tallystick.model.hit import Bot, Hit, is_bot
+
+
+class Stored(NamedTuple):
+    """What the warehouse gave a hit.
+
+    Attributes:
+        id: consecutive in the order of commits; never given twice.
+        session: 0 when the hit has none.
+        first: whether it is its session's first hit on the path.
+    """
+
+    id: int
+    session: int
+    first: bool
+
+
+class KeptRequest(Struct, frozen=True):
+    """An answered request, so that its repetition is answered alike and stores nothing.
+
+    Attributes:
+        key: who asked, and the key they gave.
+        fingerprint: of what they sent.
+        answer: what they got.
+        created: Unix seconds.
+    """
+
+    key: str
+    fingerprint: str
+    answer: str
+    created: int
+
+
+Column = Callable[[Sequence[Hit], Sequence[Stored]], list[Any]]
+
+
+def _of_hit(name: str) -> Column:
+    read = attrgetter(name)
+    return lambda hits, _: list(map(read, hits))
+
+
+def _of_stored(name: str) -> Column:
+    read = attrgetter(name)
+    return lambda _, stored: list(map(read, stored))
+
+
+def _bots(hits: Sequence[Hit], _: Sequence[Stored]) -> list[int]:
+    return [hit.bot if is_bot(hit.bot) else int(Bot.KNOWN_NOT) for hit in hits]
+
+
+COLUMNS: dict[str, tuple[str, Column]] = {
+    "id": ("BIGINT", _of_stored("id")),
+    "site": ("INTEGER", _of_hit("site")),
+    "path": ("INTEGER", _of_hit("path")),
+    "session": ("UBIGINT", _of_stored("session")),
+    "first": ("BOOLEAN", _of_stored("first")),
+    "event": ("BOOLEAN", _of_hit("event")),
+    "bot": ("UTINYINT", _bots),
+    "ref": ("VARCHAR", _of_hit("ref")),
+    "ref_scheme": ("VARCHAR", _of_hit("ref_scheme")),
+    "campaign": ("INTEGER", _of_hit("campaign")),
+    "browser": ("VARCHAR", _of_hit("browser")),
+    "browser_version": ("VARCHAR", _of_hit("browser_version")),
+    "system": ("VARCHAR", _of_hit("system")),
+    "system_version": ("VARCHAR", _of_hit("system_version")),
+    "country": ("VARCHAR", _of_hit("country")),
+    "region": ("VARCHAR", _of_hit("region")),
+    "language": ("VARCHAR", _of_hit("language")),
+    "width": ("UINTEGER", _of_hit("width")),
+    "created": ("BIGINT", _of_hit("created")),
+}
+"""The table's columns in order: their types, and where their values come from."""
+
+
+def _insert(table: str, types: dict[str, str]) -> str:
+    shape = ", ".join(f'"{name}": ["{kind}"]' for name, kind in types.items())
+    columns = ", ".join(f"unnest(r.{name})" for name in types)
+    return f"INSERT INTO {table} SELECT {columns} FROM (SELECT from_json(?, '{{{shape}}}') r)"  # noqa: S608  # ours
+
+
+INSERT_HITS = _insert("hit", {name: kind for name, (kind, _) in COLUMNS.items()})
+INSERT_RENAMED = _insert("renamed_visitor", {"key": "UBIGINT", "session": "UBIGINT", "created": "BIGINT"})
+INSERT_REQUESTS = _insert("request", dict.fromkeys(KeptRequest.__struct_fields__, "VARCHAR") | {"created": "BIGINT"})
+
+_encode = msgspec.json.Encoder().encode
+
+
+def insert_hits(connection: duckdb.DuckDBPyConnection, hits: Sequence[Hit], stored: Sequence[Stored]) -> None:
+    """Add hits."""
+    if hits:
+        columns = {name: column(hits, stored) for name, (_, column) in COLUMNS.items()}
+        connection.execute(INSERT_HITS, [_encode(columns).decode()])
+
+
+def insert_renamed(connection: duckdb.DuckDBPyConnection, renamed: Sequence[tuple[int, int, int]]) -> None:
+    """Keep under which new keys living sessions are found: (key, session, Unix seconds)."""
+    if renamed:
+        columns = dict(zip(("key", "session", "created"), zip(*renamed, strict=True), strict=True))
+        connection.execute(INSERT_RENAMED, [_encode(columns).decode()])
+
+
+def insert_requests(connection: duckdb.DuckDBPyConnection, requests: Sequence[KeptRequest]) -> None:
+    """Keep answers."""
+    if requests:
+        columns = {name: [getattr(request, name) for request in requests] for name in KeptRequest.__struct_fields__}
+        connection.execute(INSERT_REQUESTS, [_encode(columns).decode()])

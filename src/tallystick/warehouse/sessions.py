@@ -1,0 +1,146 @@
+"""Living sessions and the paths they have seen, in memory. Owned by the writer's thread.
+
+What is kept here can be rebuilt from the warehouse at any time: a session's id follows from its visitor
+and its beginning (``model.session``).
+"""
+
+from collections.abc import Callable, Iterable
+
+from tallystick.model.hit import SESSION_S, Hit, Visitor, is_bot
+from tallystick.model.session import NO_SESSION, possible_session_ids, session_id
+
+SESSIONS_KEPT = 500_000
+"""About 200 MB when full. Beyond it the session that was longest without a hit is forgotten."""
+
+PATHS_KEPT = 5_000
+"""Paths that one session remembers; beyond it the oldest is forgotten and would be a first visit again."""
+
+
+class Session:
+    """A visitor's living session.
+
+    Attributes:
+        first, last: of its hits, Unix seconds.
+        seen: the paths of its hits; a dict for its order.
+    """
+
+    __slots__ = ("first", "id", "last", "seen")
+
+    def __init__(self, id: int, first: int, last: int, seen: Iterable[int] = ()) -> None:  # noqa: A002  # its name
+        self.id, self.first, self.last = id, first, last
+        self.seen = dict.fromkeys(seen)
+
+    def goes_on_with(self, created: int) -> bool:
+        """Whether a hit at that time is this session's."""
+        return self.first - SESSION_S <= created <= self.last + SESSION_S
+
+
+class Sessions:
+    """All living sessions, and how to take back what a failed transaction did to them."""
+
+    def __init__(self) -> None:
+        self._of_visitor: dict[int, Session] = {}
+        """By the visitor's key; the one with the newest hit is last."""
+        self._rebuilt: dict[int, Session] = {}
+        """By session id: read back from the warehouse, their visitors not seen since."""
+        self._undo: list[Callable[[], object]] = []
+        self.renamed: list[tuple[int, int, int]] = []
+        """Visitor's new key, session, Unix seconds: what the open transaction has to keep."""
+
+    def __len__(self) -> int:
+        return len(self._of_visitor) + len(self._rebuilt)
+
+    def place(self, hit: Hit) -> tuple[int, bool]:
+        """The session of a hit, and whether it is the session's first hit on the path."""
+        if hit.visitor is None or is_bot(hit.bot):
+            return NO_SESSION, hit.first is not False
+        session = self._session_of(hit.visitor, hit.created)
+        first = self._see(session, hit)
+        return session.id, first if hit.first is None else hit.first
+
+    def _session_of(self, visitor: Visitor, created: int) -> Session:
+        known = self._of_visitor.get(visitor.current)
+        if known is not None and known.goes_on_with(created):
+            self._move(visitor.current, known)
+            return known
+        session = self._previous(visitor, created) or self._read_back(visitor, created)
+        if session is None:
+            session = Session(session_id(visitor.current, created), created, created)
+        self._enter(visitor.current, session)
+        return session
+
+    def _previous(self, visitor: Visitor, created: int) -> Session | None:
+        """The session that began under the salt before this one; from now on found under the new key."""
+        known = self._of_visitor.get(visitor.previous)
+        if known is None or not known.goes_on_with(created):
+            return None
+        del self._of_visitor[visitor.previous]
+        self._undo.append(lambda: self._of_visitor.__setitem__(visitor.previous, known))
+        self.renamed.append((visitor.current, known.id, created))
+        return known
+
+    def _read_back(self, visitor: Visitor, created: int) -> Session | None:
+        """A session that began before the server was started."""
+        if not self._rebuilt:
+            return None
+        possible = (self._rebuilt.get(id_) for id_ in possible_session_ids(visitor, created))
+        known = next((session for session in possible if session and session.goes_on_with(created)), None)
+        if known is not None:
+            del self._rebuilt[known.id]
+            self._undo.append(lambda: self._rebuilt.__setitem__(known.id, known))
+        return known
+
+    def _see(self, session: Session, hit: Hit) -> bool:
+        times = session.first, session.last
+        session.first, session.last = min(session.first, hit.created), max(session.last, hit.created)
+        new = hit.path not in session.seen
+        if new:
+            session.seen[hit.path] = None
+        self._undo.append(lambda: _unsee(session, times, hit.path if new else None))
+        if len(session.seen) > PATHS_KEPT:
+            del session.seen[next(iter(session.seen))]
+        return new
+
+    def _enter(self, key: int, session: Session) -> None:
+        before = self._of_visitor.pop(key, None)
+        self._of_visitor[key] = session
+        self._undo.append(lambda: self._reset(key, before))
+
+    def _reset(self, key: int, before: Session | None) -> None:
+        self._of_visitor.pop(key, None)
+        if before is not None:
+            self._of_visitor[key] = before
+
+    def _move(self, key: int, session: Session) -> None:
+        del self._of_visitor[key]
+        self._of_visitor[key] = session
+
+    def keep(self) -> None:
+        """The transaction was committed; forget what is too much."""
+        self._undo.clear()
+        self.renamed.clear()
+        for kept in (self._rebuilt, self._of_visitor):
+            while kept and len(self) > SESSIONS_KEPT:
+                del kept[next(iter(kept))]
+
+    def undo(self) -> None:
+        """The transaction failed: be as before it."""
+        while self._undo:
+            self._undo.pop()()
+        self.renamed.clear()
+
+    def rebuild(self, sessions: Iterable[Session], renamed: Iterable[tuple[int, int]]) -> None:
+        """Replace everything by what the warehouse holds: sessions, and (key, session id) of renamed visitors."""
+        self._of_visitor.clear()
+        self._undo.clear()
+        self.renamed.clear()
+        self._rebuilt = {session.id: session for session in sessions}
+        for key, id_ in renamed:
+            if id_ in self._rebuilt:
+                self._of_visitor[key] = self._rebuilt.pop(id_)
+
+
+def _unsee(session: Session, times: tuple[int, int], path: int | None) -> None:
+    session.first, session.last = times
+    if path is not None:
+        session.seen.pop(path, None)

@@ -1,0 +1,110 @@
+"""The warehouse's doors: where the async world meets blocking storage."""
+
+import asyncio
+import time
+from asyncio import AbstractEventLoop, Future
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+
+from tallystick.errors import StoreBusy
+from tallystick.model.hit import Hit
+from tallystick.warehouse.reader import Readers
+from tallystick.warehouse.rows import KeptRequest, Stored
+from tallystick.warehouse.store import Store, WarehouseSession
+from tallystick.warehouse.writer import Append, Call, Writer
+
+WAITING_HITS = 200_000
+"""Hits that may wait for their commit."""
+
+Result = TypeVar("Result")
+
+
+def seconds() -> int:
+    """The wall clock, Unix seconds."""
+    return int(time.time())
+
+
+class Warehouse:
+    """Hits, durably kept. Used from one event loop; open it with ``Warehouse.open``.
+
+    Attributes:
+        clock: Unix seconds.
+    """
+
+    def __init__(self, store: Store, writer: Writer, loop: AbstractEventLoop, clock: Callable[[], int]) -> None:
+        self.clock = clock
+        self._store, self._writer, self._loop = store, writer, loop
+        self._readers = Readers(store)
+        self._waiting_hits = 0
+
+    @classmethod
+    async def open(
+        cls,
+        file: Path,
+        durability: Literal["full", "relaxed"] = "full",  # noqa: ARG003  # see DESIGN.md: both sync each commit
+        memory_mb: int = 512,
+        clock: Callable[[], int] = seconds,
+    ) -> Self:
+        """Open or make the database file, bring its schema up to date and start the writer.
+
+        Args:
+            file: its directory must exist.
+            memory_mb: what DuckDB may take, in MB.
+            clock: Unix seconds.
+
+        Raises:
+            DatabaseUnreachable, DatabaseSchemaRefused
+        """
+        loop = asyncio.get_running_loop()
+
+        def prepare() -> tuple[Store, Writer]:
+            store = Store(file, memory_mb)
+            store.open()
+            return store, Writer(store, loop, clock)
+
+        return cls(*await asyncio.to_thread(prepare), loop, clock)
+
+    async def append(self, hits: Sequence[Hit], request: KeptRequest | None = None) -> list[Stored]:
+        """Store hits, and the answer to the request they came with; durable when it returns.
+
+        Raises:
+            StoreUnavailable: nothing was stored, or it is unknown that it was.
+        """
+        if self._waiting_hits >= WAITING_HITS:
+            msg = "too many hits are waiting"
+            raise StoreBusy(msg)
+        future: Future[list[Stored]] = self._loop.create_future()
+        self._writer.thread.submit(Append(hits, request, future, time.perf_counter()))
+        self._waiting_hits += len(hits)
+        try:
+            return await future
+        finally:
+            self._waiting_hits -= len(hits)
+
+    async def read(self, function: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
+        """``function(session, *arguments)`` on a reader thread, on one snapshot that shows everything acknowledged."""
+        return await self._readers.read(function, *arguments)
+
+    async def write(self, function: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
+        """``function(session, *arguments)`` in a transaction of its own; durable when it returns.
+
+        An exception of the function undoes everything and is raised here.
+        """
+        future: Future[Result] = self._loop.create_future()
+        self._writer.thread.submit(Call(function, arguments, future))
+        return await future
+
+    async def kept_request(self, key: str) -> KeptRequest | None:
+        """The request that was answered under a key."""
+        return await self.read(_kept_request, key)
+
+    async def close(self) -> None:
+        """Finish everything accepted and close; the WAL is folded into the database file."""
+        await self._readers.close()
+        await self._writer.thread.close()
+
+
+def _kept_request(session: WarehouseSession, key: str) -> KeptRequest | None:
+    row = session.queries.kept_request(session.connection, key=key)
+    return KeptRequest(*row) if row else None
