@@ -11,6 +11,12 @@ from tallystick.settings import Settings
 COMMANDS = [
     "",
     "serve",
+    "user",
+    *(f"user {verb}" for verb in ("create", "list", "password", "access", "delete")),
+    "site",
+    *(f"site {verb}" for verb in ("create", "list", "change", "delete")),
+    "token",
+    *(f"token {verb}" for verb in ("create", "list", "revoke")),
     "counter",
     *(f"counter {verb}" for verb in ("list", "get", "create", "set", "delete", "import", "export")),
     "backup",

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Never
 
 from cyclopts import App, Parameter, Token
 
+from tallystick.cli.asking import confirm
 from tallystick.cli.opening import opened_ledger
 from tallystick.cli.transfer import export, import_
 from tallystick.errors import InputRefused
@@ -155,18 +156,8 @@ def delete(
         name: NAMESPACE/KEY, or KEY in the default namespace.
         yes: Do not ask.
     """
-    if not yes and sys.stdin.isatty() and not _agreed(f"Delete {name}? [y/N] "):
-        msg = f"{name} was not deleted"
-        raise InputRefused(msg)
+    confirm(f"Delete {name}?", f"{name} was not deleted", yes=yes)
     _operate(name, Delete(), settings)
-
-
-def _agreed(question: str) -> bool:
-    try:
-        return input(question).strip().lower() in ("y", "yes")
-    except EOFError:
-        print()
-        return False
 
 
 def _operate(key: Key, operation: Operation, settings: StorageSettings, *, made: bool = False) -> Outcome:

@@ -1,0 +1,181 @@
+"""``tallystick site``: sites whose hits are counted, also while a server serves them."""
+
+import sys
+from contextlib import AbstractContextManager
+from typing import Annotated, Any, get_type_hints
+
+import msgspec
+from cyclopts import App, Parameter, Token
+from msgspec import UNSET
+
+from tallystick.cli.asking import confirm
+from tallystick.cli.listing import instant, print_rows
+from tallystick.cli.opening import opened_ledger
+from tallystick.cli.people import account_of, fields_are_options
+from tallystick.errors import InputRefused
+from tallystick.ledger import Session
+from tallystick.ledger.ledger import milliseconds
+from tallystick.model.site import Site, SiteSettings
+from tallystick.model.site_rules import normal_host
+from tallystick.services import sites
+from tallystick.services.sites import NewSite, SiteChanges
+from tallystick.settings import StorageSettings
+
+app = App(
+    name="site",
+    help="Look after the sites whose hits are counted, also while a server serves them.",
+    help_epilogue="A site is named by id or Host.",
+)
+
+_KINDS = get_type_hints(SiteSettings)
+
+
+def _settings(_type: Any, tokens: tuple[Token, ...]) -> dict[str, Any]:  # noqa: ANN401  # cyclopts hands the type in
+    return dict(_setting(token.value) for token in tokens)
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """``NAME=VALUE``; lists are separated by commas, and an empty value is an empty list."""
+    name, sign, value = text.partition("=")
+    if not sign or name not in _KINDS:
+        msg = f"it accepts NAME=VALUE, where NAME is one of {', '.join(_KINDS)}, not {text!r}."
+        raise ValueError(msg)
+    kind = _KINDS[name]
+    raw = [part for part in value.split(",") if part.strip()] if kind == tuple[str, ...] else value
+    try:
+        return name, msgspec.convert(raw, kind, strict=False)
+    except msgspec.ValidationError as error:
+        msg = f"{name}: {str(error).lower()}."
+        raise ValueError(msg) from None
+
+
+SettingOptions = Annotated[
+    dict[str, Any],
+    Parameter(name="--setting", converter=_settings, n_tokens=1, accepts_keys=False, negative=(), metavar="NAME=VALUE"),
+]
+
+
+@app.command(sort_key=1)
+def create(
+    *,
+    host: str,
+    email: str,
+    code: str | None = None,
+    link_domain: str = "",
+    settings: StorageSettings = StorageSettings(),
+) -> None:
+    """Create a site and print its id.
+
+    A server with one site counts for it whatever Host is asked for; with several, the Host chooses.
+
+    Args:
+        host: The Host that requests for this site name, for example stats.example.com.
+        email: Whose it is. Someone's first site makes them its admin; later ones join the same account.
+        code: A short name; made up unless given.
+        link_domain: Where the counted pages are, for example https://example.com, so that reports can link to them.
+    """
+    wanted = NewSite(cname=host, code=code, link_domain=link_domain)
+    with _told_as_options(), opened_ledger(settings) as (_, session), session.transaction():
+        made = sites.create_site(session, account_of(session, email), wanted, milliseconds())
+    print(f"{made.cname} belongs to {email}", file=sys.stderr)
+    print(made.id)
+
+
+@app.command(name="list", sort_key=2)
+def list_(*, settings: StorageSettings = StorageSettings()) -> None:
+    """List sites, oldest first.
+
+    A table on a terminal. Elsewhere one site a line, separated by tabs: id, Host, code, the first site of its
+    account if it is another one, link domain, when it was created, and since when it has hits.
+    """
+    with opened_ledger(settings) as (_, session), session.snapshot():
+        found = sites.active_sites(session)
+    print_rows(
+        ("Id", "Host", "Code", "First site", "Link domain", "Created", "Hits since"),
+        [
+            (
+                site.id,
+                site.cname,
+                site.code,
+                site.parent,
+                site.link_domain,
+                instant(site.created),
+                instant(site.first_hit) if site.received_data else None,
+            )
+            for site in found
+        ],
+    )
+
+
+@app.command(sort_key=3)
+def change(  # noqa: PLR0913  # one an option
+    which: str,
+    /,
+    *,
+    host: str | None = None,
+    code: str | None = None,
+    link_domain: str | None = None,
+    setting: SettingOptions | None = None,
+    settings: StorageSettings = StorageSettings(),
+) -> None:
+    """Change a site; what is not named stays.
+
+    Args:
+        which: Id or Host.
+        host: The Host that requests for this site name.
+        code: A short name.
+        link_domain: Where the counted pages are; empty for nowhere.
+        setting: A setting of the site, for example data_retention=365 or ignore_ips=192.0.2.1,10.0.0.0/8. May be
+            repeated.
+    """
+    changes = SiteChanges(
+        cname=UNSET if host is None else host,
+        code=UNSET if code is None else code,
+        link_domain=UNSET if link_domain is None else link_domain,
+        settings=setting or {},
+    )
+    with _told_as_options(), opened_ledger(settings) as (_, session), session.transaction():
+        sites.update_site(session, site_of(session, which).id, changes, milliseconds())
+
+
+@app.command(sort_key=4)
+def delete(
+    which: str,
+    /,
+    *,
+    yes: Annotated[bool, Parameter(name=("--yes", "-y"), negative=())] = False,
+    settings: StorageSettings = StorageSettings(),
+) -> None:
+    """Delete a site with everything that was counted for it.
+
+    The site answers no more at once; its hits are removed in the background.
+
+    Args:
+        which: Id or Host.
+        yes: Do not ask.
+    """
+    with opened_ledger(settings) as (_, session):
+        with session.snapshot():
+            site = site_of(session, which)
+        name = f"site {site.id} ({site.cname or site.code})"
+        confirm(f"Delete {name} with all its hits?", f"{name} was not deleted", yes=yes)
+        with session.transaction():
+            sites.delete_site(session, site.id, milliseconds())
+
+
+def site_of(session: Session, which: str) -> Site:
+    """The site that a person means, by id or Host.
+
+    Raises:
+        InputRefused: there is none.
+    """
+    host = normal_host(which)
+    for site in sites.active_sites(session):
+        if which in (str(site.id), site.cname) or host == site.cname:
+            return site
+    msg = f"there is no site {which}"
+    raise InputRefused(msg)
+
+
+def _told_as_options() -> AbstractContextManager[None]:
+    return fields_are_options(cname="--host", link_domain="--link-domain")
