@@ -1,0 +1,58 @@
+-- Login sessions of people in browsers, and the second step of logging in; alike on both databases.
+
+-- name: add_login(digest, account, created)!
+-- Store a new login session.
+INSERT INTO login (digest, account, created, seen) VALUES (:digest, :account, :created, :created);
+
+-- name: login_by_digest(digest, begun_after, seen_after)^
+-- One login session, unless it is over.
+SELECT digest, account, created, seen FROM login
+WHERE digest = :digest AND created > :begun_after AND seen > :seen_after;
+
+-- name: logins_of(account, begun_after, seen_after)
+-- The login sessions of one account, the last used one first.
+SELECT digest, account, created, seen FROM login
+WHERE account = :account AND created > :begun_after AND seen > :seen_after
+ORDER BY seen DESC, created DESC;
+
+-- name: note_seen(digest, now)!
+-- Remember that a login session is in use.
+UPDATE login SET seen = :now WHERE digest = :digest AND seen < :now;
+
+-- name: end_login(account, digest)!
+-- End one login session of an account.
+DELETE FROM login WHERE account = :account AND digest = :digest;
+
+-- name: forget_logins(begun_before, seen_before)!
+-- Remove the login sessions that are over.
+DELETE FROM login WHERE created <= :begun_before OR seen <= :seen_before;
+
+-- name: forget_oldest_logins(account, kept)!
+-- Of one account's login sessions, keep only so many: the last used ones.
+DELETE FROM login WHERE account = :account AND digest NOT IN (
+    SELECT digest FROM login WHERE account = :account ORDER BY seen DESC, digest LIMIT :kept
+);
+
+-- name: totp_of(id)^
+-- The secret of the second step, and the time step of the last code that was accepted.
+SELECT totp_secret, totp_used FROM account WHERE id = :id;
+
+-- name: set_totp(id, secret, used, updated)!
+-- Turn the second step on, or off without a secret.
+UPDATE account SET totp_secret = :secret, totp_used = :used, updated = :updated WHERE id = :id;
+
+-- name: use_totp_step(id, step)$
+-- Take a code's time step; the account's id, or nothing when that step or a later one was taken.
+UPDATE account SET totp_used = :step WHERE id = :id AND (totp_used IS NULL OR totp_used < :step) RETURNING id;
+
+-- name: add_recovery_code(account, digest)!
+-- Store a recovery code.
+INSERT INTO recovery_code (account, digest) VALUES (:account, :digest);
+
+-- name: use_recovery_code(account, digest)$
+-- Take a recovery code; the account's id, or nothing when there is no such code.
+DELETE FROM recovery_code WHERE account = :account AND digest = :digest RETURNING account;
+
+-- name: count_recovery_codes(account)$
+-- How many recovery codes are left.
+SELECT count(*) FROM recovery_code WHERE account = :account;
