@@ -1,18 +1,10 @@
-"""Short texts that people type: names, not documents."""
+"""What clients write may hold anything; what is stored may not."""
 
-import unicodedata
-
-_REFUSED = ("Cc", "Cs", "Zl", "Zp")
-"""Categories of characters that no line of text has: control characters, lone surrogates, ends of lines."""
+_UNSTORABLE = {0: "�", **dict.fromkeys(range(0xD800, 0xE000), "�")}
 
 
-def text_problems(text: str, most: int) -> list[str]:
-    """What is wrong with one line of text; empty when nothing is.
-
-    Args:
-        most: characters.
-    """
-    problems = [f"must be shorter than {most + 1} characters"] if len(text) > most else []
-    if any(unicodedata.category(character) in _REFUSED for character in text[: most + 1]):
-        problems.append("cannot contain control characters")
-    return problems
+def storable(text: str) -> str:
+    """The text without what a database or JSON cannot hold: NUL and lone surrogates become U+FFFD."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.translate(_UNSTORABLE)

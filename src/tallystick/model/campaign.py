@@ -1,0 +1,42 @@
+"""Campaigns, as a page's query string names them (GoatCounter contract, 3.5 and 3.6)."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+from urllib.parse import parse_qsl
+
+from tallystick.model.text import storable
+
+SOURCES = ("utm_source", "ref", "src", "source")
+NAMES = ("utm_campaign", "campaign")
+MAX_NAME = 2_048
+"""Characters of a campaign's name or source; the rest is cut off."""
+
+
+class Campaign(NamedTuple):
+    """What a query says of a campaign.
+
+    Attributes:
+        source: stands in place of the referrer; empty when the query names none.
+        name: empty when the query names none.
+    """
+
+    source: str
+    name: str
+
+
+def campaign_of(query: str) -> Campaign:
+    """Read a query string, with or without its question mark. The first parameter that says something counts."""
+    if "=" not in query:
+        return NO_CAMPAIGN
+    values: dict[str, str] = {}
+    for name, value in parse_qsl(query.removeprefix("?"), errors="replace"):
+        values.setdefault(name, value)
+    return Campaign(_first(values, SOURCES), _first(values, NAMES))
+
+
+NO_CAMPAIGN = Campaign("", "")
+
+
+def _first(values: Mapping[str, str], names: Iterable[str]) -> str:
+    found = (storable(values[name]).strip()[:MAX_NAME].rstrip() for name in names if name in values)
+    return next(filter(None, found), "")

@@ -1,0 +1,97 @@
+"""What counts as one page or event, however it was asked for (GoatCounter contract, 3.4).
+
+Cleaning accepts any text, and cleaning what is clean changes nothing.
+"""
+
+import re
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from tallystick.model.text import storable
+
+NO_EVENT_NAME = "(no event name)"
+MAX_PATH = 2_048
+"""Characters of a clean path or event name."""
+
+_SAVED_OFFLINE = re.compile(r"/storage/emulated/0/Android/data/jonas\.tool\.saveForOffline/files/[^/]+(/.*)", re.DOTALL)
+_ARCHIVED = re.compile(r"/web/20[0-9]{12}/(.+)", re.DOTALL)
+
+_NOT_PART_OF_THE_PATH = frozenset(
+    (
+        "fbclid",
+        "ref",
+        "mc_cid",
+        "mc_eid",
+        "gclid",
+        "nsukey",
+        "isappinstalled",
+        "__cf_chl_captcha_tk__",
+        "__cf_chl_jschl_tk__",
+        "continueFlag",
+        "_x_tr_sl",
+        "_x_tr_hl",
+        "_x_tr_pto",
+        "_x_tr_tl",
+    )
+)
+_SHARED_WITH_WECHAT = frozenset(("singlemessage", "groupmessage"))
+
+
+def clean_event(name: str) -> str:
+    """An event's name: never empty, and never with a slash in front, so that it is no page's."""
+    return storable(name).lstrip("/") or NO_EVENT_NAME
+
+
+def clean_path(path: str) -> str:
+    """A page's path with its query, without what only tells how the visitor came; empty stays empty."""
+    path = storable(path)
+    # What one round uncovers (a slash, a copy of a copy) the next removes. Each round but the first shortens.
+    while (cleaner := _cleaned_once(path)) != path:
+        path = cleaner
+    return path
+
+
+def is_ignored(path: str) -> bool:
+    """Whether a clean path is never a page: icons, markup sent by mistake, redirects of a translator."""
+    return path == "/favicon.ico" or "<html>" in path or "<HTML>" in path or path.startswith("/servlet/redirect.srv/")
+
+
+def _cleaned_once(path: str) -> str:
+    path = _with_one_slash(path.strip())
+    path = _original(path).rstrip("?&")
+    before, mark, query = path.partition("?")
+    if mark:
+        kept = _kept_query(query)
+        path = f"{before}?{kept}" if kept else before
+    return _with_one_slash(path)
+
+
+def _with_one_slash(path: str) -> str:
+    return "/" + path.strip("/") if path else ""
+
+
+def _original(path: str) -> str:
+    """The path of the page that an offline copy was made of."""
+    if path.startswith("/storage/") and (found := _SAVED_OFFLINE.fullmatch(path)):
+        return found[1]
+    if path.startswith("/web/20") and (found := _ARCHIVED.fullmatch(path)):
+        return _path_of_url(found[1]) or path
+    return path
+
+
+def _path_of_url(url: str) -> str | None:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    path = _with_one_slash(parts.path) or "/"
+    return f"{path}?{parts.query}" if parts.query else path
+
+
+def _kept_query(query: str) -> str:
+    pairs = parse_qsl(query, keep_blank_values=True, errors="replace")
+    kept = [(name, value) for name, value in pairs if not _tells_how_one_came(name, value)]
+    return urlencode(sorted(kept, key=lambda pair: pair[0]))
+
+
+def _tells_how_one_came(name: str, value: str) -> bool:
+    return name in _NOT_PART_OF_THE_PATH or name.startswith("utm_") or (name == "from" and value in _SHARED_WITH_WECHAT)

@@ -1,0 +1,133 @@
+"""Where visitors come from is told in one way."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tallystick.model.referrer import clean_referrer
+
+
+@pytest.mark.parametrize(
+    ("sent", "text", "scheme"),
+    [
+        ("", "", "o"),
+        ("   ", "", "o"),
+        ("Newsletter of May", "Newsletter of May", "o"),
+        ("example.com/a?b", "example.com/a?b", "o"),
+        ("mailto:someone", "mailto:someone", "o"),
+        ("https://", "", "o"),
+        ("https://?a=b", "", "o"),
+        ("https://example.com", "example.com", "h"),
+        ("http://example.com/", "example.com", "h"),
+        ("HTTPS://EXAMPLE.com/A/", "example.com/A", "h"),
+        ("https://example.com:8080/a", "example.com:8080/a", "h"),
+        ("https://[2001:db8::1]:81/a", "[2001:db8::1]:81/a", "h"),
+        ("https://user:secret@example.com/a", "example.com/a", "h"),
+        ("https://example.com/a?b=c", "example.com/a", "h"),
+        ("https://example.com/a?b=c#d", "example.com/a#d", "h"),
+        ("https://example.com/a/?b=c", "example.com/a", "h"),
+        ("https://example.com/a\N{NO-BREAK SPACE}/?b", "example.com/a", "h"),
+        ("https://example.com:port/", "https://example.com:port/", "o"),
+        ("https://[broken/a", "https://[broken/a", "o"),
+        ("https://en.m.wikipedia.org/wiki/A", "en.wikipedia.org/wiki/A", "h"),
+        ("https://m.facebook.com/x", "www.facebook.com/x", "h"),
+        ("https://m.habr.com/x", "habr.com/x", "h"),
+        ("https://old.reddit.com/r/x", "www.reddit.com/r/x", "h"),
+        ("https://i.reddit.com/r/x", "www.reddit.com/r/x", "h"),
+        ("https://np.reddit.com/r/x/.compact", "www.reddit.com/r/x", "h"),
+        ("https://fr.reddit.com/r/x/top/", "www.reddit.com/r/x", "h"),
+        ("https://www.reddit.com/r/x/new", "www.reddit.com/r/x", "h"),
+        ("https://www.reddit.com/search?q=x", "www.reddit.com", "h"),
+        ("https://www.reddit.com/r/newest", "www.reddit.com/r/newest", "h"),
+        ("https://www.google.com/search", "Google", "g"),
+        ("https://google.co.nz", "Google", "g"),
+        ("https://notgoogle.com/", "notgoogle.com", "h"),
+        ("https://docs.google.com/x", "docs.google.com/x", "h"),
+        ("android-app://com.google.android.googlequicksearchbox/https/www.google.com", "Google", "g"),
+        ("https://yandex.ru/clck", "Yandex", "g"),
+        ("https://www.yandex.com.tr", "Yandex", "g"),
+        ("https://r.search.yahoo.com/x", "Yahoo", "g"),
+        ("https://news.ycombinator.com/item?id=1", "Hacker News", "g"),
+        ("https://hn.algolia.com/", "Hacker News", "g"),
+        ("https://hckrnews.com", "Hacker News", "g"),
+        ("https://www.daemonology.net/hn-daily/2020.html", "Hacker News", "g"),
+        ("https://www.daemonology.net/blog", "www.daemonology.net/blog", "h"),
+        ("android-app://io.github.hidroh.materialistic/", "Hacker News", "g"),
+        ("https://mail.google.com/mail", "Email", "g"),
+        ("android-app://com.google.android.gm", "Email", "g"),
+        ("https://mail.yahoo.com", "Email", "g"),
+        ("https://feedly.com/i", "RSS", "g"),
+        ("https://usepanda.com/", "RSS", "g"),
+        ("https://www.inoreader.com/x", "RSS", "g"),
+        ("android-app://org.fox.ttrss", "RSS", "g"),
+        ("android-app://com.laurencedawson.reddit_sync.pro", "www.reddit.com", "g"),
+        ("https://l.facebook.com/l.php?u=x", "www.facebook.com", "g"),
+        ("https://lm.facebook.com/l.php", "www.facebook.com", "g"),
+        ("android-app://org.telegram.messenger", "Telegram Messenger", "g"),
+        ("android-app://com.slack/", "Slack Chat", "g"),
+        ("https://www.baidu.com/link", "Baidu", "g"),
+        ("https://c.tieba.baidu.com/", "Baidu", "g"),
+        ("https://link.oreilly.com/a/b", "link.oreilly.com", "h"),
+        ("https://lobste.rs/s/abc/title", "lobste.rs/s/abc/title", "h"),
+        ("https://lobste.rs/newest/page/2", "lobste.rs", "h"),
+        ("https://gambe.ro/x", "lobste.rs", "h"),
+        ("https://app.getpocket.com/read/1", "getpocket.com", "h"),
+        ("https://t.co/x", "twitter.com/search?q=https%3A%2F%2Ft.co%2Fx", "h"),
+        ("https://t.co/", "t.co", "h"),
+        ("a\0b", "a\N{REPLACEMENT CHARACTER}b", "o"),
+        ("https://a.example/\ud800", "a.example/\N{REPLACEMENT CHARACTER}", "h"),
+    ],
+)
+def test_a_referrer(sent: str, text: str, scheme: str) -> None:
+    referrer = clean_referrer(sent)
+    assert (referrer.text, referrer.scheme) == (text, scheme)
+
+
+@pytest.mark.parametrize(
+    ("sent", "host"),
+    [
+        ("https://Spam.example:81/x", "spam.example"),
+        ("https://www.google.com", "www.google.com"),
+        ("spam.example", ""),
+    ],
+)
+def test_the_host_is_known_beside_what_is_kept(sent: str, host: str) -> None:
+    assert clean_referrer(sent).host == host
+
+
+_pieces = st.sampled_from(
+    [
+        "https://",
+        "http://",
+        "x",
+        "/",
+        "?",
+        "#",
+        " ",
+        ":",
+        "@",
+        "[",
+        "]",
+        "www.reddit.com",
+        ".compact",
+        "/top",
+        "t.co/",
+        "google.",
+    ]
+)
+any_referrer = st.lists(_pieces | st.text(max_size=4), max_size=10).map("".join) | st.text()
+
+
+@given(any_referrer)
+def test_cleaning_takes_any_text_and_is_done_once(sent: str) -> None:
+    referrer = clean_referrer(sent)
+    assert clean_referrer(referrer.text).text == referrer.text
+    assert referrer.text == referrer.text.strip()
+    referrer.text.encode()
+
+
+@given(any_referrer)
+def test_a_url_that_is_clean_is_cleaned_to_itself(sent: str) -> None:
+    referrer = clean_referrer("https://" + sent)
+    if referrer.scheme == "h" and "?" not in referrer.text:
+        assert clean_referrer("https://" + referrer.text).text == referrer.text
