@@ -30,8 +30,8 @@ app = App(
 _KINDS = get_type_hints(SiteSettings)
 
 
-def _settings(_type: Any, tokens: tuple[Token, ...]) -> dict[str, Any]:  # noqa: ANN401  # cyclopts hands the type in
-    return dict(_setting(token.value) for token in tokens)
+def _settings(_type: Any, tokens: tuple[Token, ...]) -> tuple[tuple[str, Any], ...]:  # noqa: ANN401
+    return tuple(_setting(token.value) for token in tokens)
 
 
 def _setting(text: str) -> tuple[str, Any]:
@@ -45,13 +45,21 @@ def _setting(text: str) -> tuple[str, Any]:
     try:
         return name, msgspec.convert(raw, kind, strict=False)
     except msgspec.ValidationError as error:
-        msg = f"{name}: {str(error).lower()}."
+        msg = f"it accepts NAME=VALUE, where VALUE is of the setting's kind: {name}: {str(error).lower()}."
         raise ValueError(msg) from None
 
 
 SettingOptions = Annotated[
-    dict[str, Any],
-    Parameter(name="--setting", converter=_settings, n_tokens=1, accepts_keys=False, negative=(), metavar="NAME=VALUE"),
+    tuple[tuple[str, Any], ...],
+    Parameter(
+        name="--setting",
+        converter=_settings,
+        n_tokens=1,
+        accepts_keys=False,
+        negative=(),
+        metavar="NAME=VALUE",
+        show_default=False,
+    ),
 ]
 
 
@@ -61,7 +69,7 @@ def create(
     host: str,
     email: str,
     code: str | None = None,
-    link_domain: str = "",
+    link_domain: Annotated[str, Parameter(show_default=False)] = "",
     settings: StorageSettings = StorageSettings(),
 ) -> None:
     """Create a site and print its id.
@@ -115,7 +123,7 @@ def change(  # noqa: PLR0913  # one an option
     host: str | None = None,
     code: str | None = None,
     link_domain: str | None = None,
-    setting: SettingOptions | None = None,
+    setting: SettingOptions = (),
     settings: StorageSettings = StorageSettings(),
 ) -> None:
     """Change a site; what is not named stays.
@@ -132,7 +140,7 @@ def change(  # noqa: PLR0913  # one an option
         cname=UNSET if host is None else host,
         code=UNSET if code is None else code,
         link_domain=UNSET if link_domain is None else link_domain,
-        settings=setting or {},
+        settings=dict(setting),
     )
     with _told_as_options(), opened_ledger(settings) as (_, session), session.transaction():
         sites.update_site(session, site_of(session, which).id, changes, milliseconds())
@@ -178,4 +186,5 @@ def site_of(session: Session, which: str) -> Site:
 
 
 def _told_as_options() -> AbstractContextManager[None]:
-    return fields_are_options(cname="--host", link_domain="--link-domain")
+    settings = {f"settings.{name}": f"--setting {name}" for name in _KINDS}
+    return fields_are_options(cname="--host", link_domain="--link-domain", **settings)

@@ -1,5 +1,6 @@
 """``tallystick token``: API tokens, also while a server serves them."""
 
+import re
 import sys
 from typing import Annotated, Any
 
@@ -31,6 +32,14 @@ def _permissions(_type: Any, given: tuple[cyclopts.Token, ...]) -> int:  # noqa:
     return int(permissions)
 
 
+def _ids(_type: Any, given: tuple[cyclopts.Token, ...]) -> tuple[int, ...]:  # noqa: ANN401
+    ids = [part.strip() for token in given for part in token.value.split(",")]
+    if wrong := [text for text in ids if not re.fullmatch(r"[1-9][0-9]{0,14}", text)]:
+        msg = f"it accepts ids of sites, not {wrong[0]!r}."
+        raise ValueError(msg)
+    return tuple(map(int, ids))
+
+
 @app.command(sort_key=1)
 def create(
     *,
@@ -39,7 +48,10 @@ def create(
     permissions: Annotated[
         int, Parameter(converter=_permissions, n_tokens=1, accepts_keys=False, negative=(), metavar="A,B,C")
     ],
-    site: Annotated[tuple[int, ...], whole_number(1, 2**53), Parameter(negative=(), metavar="ID")] = (),
+    site: Annotated[
+        tuple[int, ...],
+        Parameter(converter=_ids, n_tokens=1, accepts_keys=False, negative=(), metavar="ID", show_default=False),
+    ] = (),
     settings: StorageSettings = StorageSettings(),
 ) -> None:
     """Create an API token and print its secret, which is shown this once.

@@ -27,8 +27,8 @@ app = App(
 )
 
 
-def _levels(_type: Any, tokens: tuple[Token, ...]) -> dict[str, Access]:  # noqa: ANN401  # cyclopts hands the type in
-    return dict(_level(text.strip()) for token in tokens for text in token.value.split(","))
+def _levels(_type: Any, tokens: tuple[Token, ...]) -> tuple[tuple[str, Access], ...]:  # noqa: ANN401  # cyclopts hands the type in
+    return tuple(_level(text.strip()) for token in tokens for text in token.value.split(","))
 
 
 def _level(text: str) -> tuple[str, Access]:
@@ -39,11 +39,22 @@ def _level(text: str) -> tuple[str, Access]:
     return site or ALL_SITES, LEVELS[word]
 
 
+def _dash(_type: Any, tokens: tuple[Token, ...]) -> str:  # noqa: ANN401
+    if tokens[0].value != "-":
+        msg = "it accepts - only: the password is read from standard input, where no other program sees it."
+        raise ValueError(msg)
+    return "-"
+
+
 Levels = Annotated[
-    dict[str, Access],
-    Parameter(converter=_levels, n_tokens=1, accepts_keys=False, negative=(), metavar="[SITE:]LEVEL"),
+    tuple[tuple[str, Access], ...],
+    Parameter(
+        converter=_levels, n_tokens=1, accepts_keys=False, negative=(), metavar="[SITE:]LEVEL", show_default=False
+    ),
 ]
-FromInput = Annotated[Literal["-"], Parameter(metavar="-", show_choices=False, show_default=False)]
+FromInput = Annotated[
+    Literal["-"], Parameter(converter=_dash, n_tokens=1, allow_leading_hyphen=True, metavar="-", show_choices=False)
+]
 
 
 @app.command(sort_key=1)
@@ -51,9 +62,9 @@ def create(  # noqa: PLR0913  # one an option
     *,
     email: str,
     password: FromInput | None = None,
-    name: str = "",
+    name: Annotated[str, Parameter(show_default=False)] = "",
     site: Annotated[int | None, whole_number(1, 2**53)] = None,
-    access: Levels | None = None,
+    access: Levels = (),
     settings: StorageSettings = StorageSettings(),
 ) -> None:
     """Give someone an account, and print its id.
@@ -71,7 +82,7 @@ def create(  # noqa: PLR0913  # one an option
     del password  # given or not, there is one way
     with fields_are_options():
         digest = hash_password(new_password())
-        wanted = NewAccount(email=email, password=digest, name=name, site=site, access=access)
+        wanted = NewAccount(email=email, password=digest, name=name, site=site, access=dict(access) or None)
         with opened_ledger(settings, made=True) as (_, session), session.transaction():
             made = accounts.create_account(session, wanted, milliseconds())
     print(f"{made.email}: {_access(made)}", file=sys.stderr)
@@ -131,7 +142,7 @@ def access(who: str, levels: Levels, /, *, settings: StorageSettings = StorageSe
     """
     with fields_are_options(access="access"), opened_ledger(settings) as (_, session), session.transaction():
         person = account_of(session, who)
-        changed = accounts.set_access(session, person.id, levels, milliseconds())
+        changed = accounts.set_access(session, person.id, dict(levels), milliseconds())
     print(f"{changed.email}: {_access(changed)}", file=sys.stderr)
 
 

@@ -11,7 +11,7 @@ from tallystick.ledger import Session
 from tallystick.model.account import ALL_SITES, Access, Account, UserSettings
 from tallystick.model.email import email_problems
 from tallystick.model.site import Site
-from tallystick.model.text import text_problems
+from tallystick.model.line import line_problems
 
 ACCOUNTS_AT_MOST = 10_000
 NAME_AT_MOST = 200
@@ -139,7 +139,7 @@ def change_account(session: Session, number: int, name: str, settings: UserSetti
         InvalidFields: the name cannot be used.
         InputRefused: there is no such account.
     """
-    if problems := text_problems(name, NAME_AT_MOST):
+    if problems := line_problems(name, NAME_AT_MOST):
         raise InvalidFields({"name": problems})
     _known(session, number)
     encoded = _encode(settings).decode()
@@ -211,7 +211,7 @@ def access_problems(session: Session, access: Mapping[str, str]) -> list[str]:
 def _check(session: Session, email: str, name: str, access: Mapping[str, Access]) -> None:
     errors = {
         "email": email_problems(email),
-        "name": text_problems(name, NAME_AT_MOST),
+        "name": line_problems(name, NAME_AT_MOST),
         "access": access_problems(session, access),
     }
     if not errors["email"] and account_by_email(session, email):

@@ -14,7 +14,7 @@ from msgspec import Struct
 from tallystick.errors import InputRefused, InvalidFields, StoreUnavailable
 from tallystick.ledger import Ledger, Session
 from tallystick.model.account import ACCESS_ORDER, EVERY_SITE, Account, Holder, Permission, Token
-from tallystick.model.text import text_problems
+from tallystick.model.line import line_problems
 from tallystick.services.accounts import account, hold_accounts
 from tallystick.services.sites import family
 
@@ -188,7 +188,7 @@ class Tokens:
 def _problems(session: Session, owner: Account, wanted: NewToken) -> dict[str, list[str]]:
     name = wanted.name.strip()
     errors = {
-        "name": text_problems(name, NAME_AT_MOST) if name else ["must be set"],
+        "name": line_problems(name, NAME_AT_MOST) if name else ["must be set"],
         "permissions": [] if 0 < wanted.permissions <= ALL_PERMISSIONS else ["must be set"],
         "sites": _site_problems(session, owner, wanted.sites),
     }
