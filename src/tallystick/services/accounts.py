@@ -10,8 +10,8 @@ from tallystick.errors import InputRefused, InvalidFields
 from tallystick.ledger import Session
 from tallystick.model.account import ALL_SITES, Access, Account, UserSettings
 from tallystick.model.email import email_problems
-from tallystick.model.site import Site
 from tallystick.model.line import line_problems
+from tallystick.model.site import Site
 
 ACCOUNTS_AT_MOST = 10_000
 NAME_AT_MOST = 200
