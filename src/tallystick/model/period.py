@@ -1,0 +1,217 @@
+"""The span a report is asked for, in a time zone with its whole history.
+
+Times are Unix seconds. The smallest part of a report is a *piece*: what a clock of the zone shows as one hour, as
+far as the zone's offset stays the same. A hit belongs to a period when its piece begins within it, so periods that
+meet (one ends a second before the next begins) never share a hit and never lose one, in any zone.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple
+
+from msgspec import Struct
+
+HOUR_S = 3_600
+DAY_S = 86_400
+LONGEST_DAYS = 50_000
+"""A century and more. Callers refuse longer periods before they make one: its segments are looked for day by day."""
+DAYS_BEFORE_TODAY = 7
+"""Where a period begins when nobody says: with today it has eight days."""
+
+EARLIEST = -62_135_596_800 + 2 * DAY_S
+"""The third day of the year 1: what a zone adds or takes stays within ``datetime``."""
+LATEST = 253_402_300_800 - 2 * DAY_S
+
+_EPOCH = date(1970, 1, 1).toordinal()
+_ZERO = timedelta()
+# Changes of offset are looked for a day at a time: in the whole time zone database no two lie nearer than 167 hours.
+_STEP_S = DAY_S
+_CHUNK_S = 512 * DAY_S
+_CHUNKS_REMEMBERED = 8_192
+
+
+class Segment(NamedTuple):
+    """A time ``[begin, end)`` in which a zone's clocks are ``offset`` seconds ahead of UTC."""
+
+    begin: int
+    end: int
+    offset: int
+
+    def day_of(self, moment: int) -> int:
+        """The local date, in days since 1970."""
+        return (moment + self.offset) // DAY_S
+
+    def piece_of(self, moment: int) -> int:
+        """When the piece begins that a moment of this segment lies in."""
+        hour = (moment + self.offset) // HOUR_S * HOUR_S
+        return max(self.begin, hour - self.offset)
+
+    def piece_after(self, moment: int) -> int:
+        """When the next piece begins."""
+        hour = (moment + self.offset) // HOUR_S * HOUR_S
+        return min(self.end, hour + HOUR_S - self.offset)
+
+
+class Period(Struct, frozen=True):
+    """All pieces that begin from ``start`` to ``end``, both included; made by ``period``.
+
+    Attributes:
+        first: the earliest second of a hit that belongs to the period.
+        after: the second from which on hits do not.
+        segments: of the zone, from before ``start`` until behind ``after``.
+    """
+
+    start: int
+    end: int
+    first: int
+    after: int
+    segments: tuple[Segment, ...]
+
+    @property
+    def days(self) -> tuple[int, ...]:
+        """The local dates of the period, in days since 1970; one that a zone left out is not there."""
+        return tuple(_days(self.segments, self.start, self.after))
+
+    @property
+    def most_days(self) -> int:
+        """How many days there are at most, without making them."""
+        return max(0, self.after - self.start) // DAY_S + 2
+
+    @property
+    def whole_days(self) -> "Period":
+        """From the first second of the first date to the last of the last."""
+        if self.after <= self.start:
+            return self
+        first = _midnight(self.segments, _date_reached(self.segments, self.start))
+        after = _midnight(self.segments, _date_reached(self.segments, self.end) + 1)
+        return Period(first, after - 1, first, after, self.segments)
+
+    @property
+    def offsets(self) -> tuple[Segment, ...]:
+        """The segments that hits of the period lie in; at least one."""
+        needed = tuple(each for each in self.segments if each.begin < self.after and each.end > self.first)
+        return needed or self.segments[:1]
+
+
+def period(start: int, end: int, zone: tzinfo) -> Period:
+    """The period from ``start`` to ``end``; empty when it ends before it begins.
+
+    Times beyond what calendars reach (years 1 to 9999) are taken to their ends.
+    """
+    start, end = _within(start), _within(end)
+    # Days in front and behind: so that no cut end of a segment is taken for a change of the zone's offset.
+    cut = segments(zone, min(start, end) - 3 * DAY_S, max(start, end) + 3 * DAY_S)
+    at_start = _at(cut, start)
+    first = start if at_start.piece_of(start) == start else at_start.piece_after(start)
+    return Period(start, end, first, _at(cut, end).piece_after(end), cut)
+
+
+def usual_start(now: int, zone: tzinfo) -> int:
+    """Midnight seven days ago."""
+    return midnight(day_of(now, zone) - DAYS_BEFORE_TODAY, zone)
+
+
+def usual_end(now: int, zone: tzinfo) -> int:
+    """The last second of today."""
+    return midnight(day_of(now, zone) + 1, zone) - 1
+
+
+def day_of(moment: int, zone: tzinfo) -> int:
+    """The date a clock shows, in days since 1970."""
+    moment = _within(moment)
+    return (moment + _offset(zone, moment)) // DAY_S
+
+
+def midnight(day: int, zone: tzinfo) -> int:
+    """The first second that a clock shows a date, or a later one where the zone left it out."""
+    around = _within(day * DAY_S)
+    return _midnight(segments(zone, around - 3 * DAY_S, around + 3 * DAY_S), day)
+
+
+def date_of(day: int) -> date:
+    """The calendar date of a number of days since 1970."""
+    return date.fromordinal(_EPOCH + day)
+
+
+def segments(zone: tzinfo, begin: int, end: int) -> tuple[Segment, ...]:
+    """The zone's offsets from ``begin`` to ``end``, in order and without gaps."""
+    begin, end = max(begin, EARLIEST), min(end, LATEST)
+    changes = [change for change in _changes_between(zone, begin, end) if begin < change < end]
+    edges = [begin, *changes, end]
+    return tuple(Segment(edge, following, _offset(zone, edge)) for edge, following in pairwise(edges))
+
+
+def _changes_between(zone: tzinfo, begin: int, end: int) -> Iterator[int]:
+    if isinstance(zone, timezone):  # of a fixed offset, like UTC
+        return
+    for chunk in range(begin // _CHUNK_S, end // _CHUNK_S + 1):
+        yield from _changes(zone, chunk)
+
+
+@lru_cache(_CHUNKS_REMEMBERED)
+def _changes(zone: tzinfo, chunk: int) -> tuple[int, ...]:
+    """When the offset changes in a chunk of time; the first second of the new one."""
+    begin = max(chunk * _CHUNK_S, EARLIEST)
+    end = min((chunk + 1) * _CHUNK_S, LATEST)
+    edges = [*range(begin, end, _STEP_S), end]
+    offsets = [(edge, _offset(zone, edge)) for edge in edges]
+    return tuple(
+        _change(zone, edge, following, offset)
+        for (edge, offset), (following, later) in pairwise(offsets)
+        if offset != later
+    )
+
+
+def _change(zone: tzinfo, before: int, after: int, old: int) -> int:
+    while after - before > 1:
+        middle = (before + after) // 2
+        if _offset(zone, middle) == old:
+            before = middle
+        else:
+            after = middle
+    return after
+
+
+def _offset(zone: tzinfo, moment: int) -> int:
+    """Seconds that the zone's clocks are ahead of UTC."""
+    return int((datetime.fromtimestamp(moment, UTC).astimezone(zone).utcoffset() or _ZERO).total_seconds())
+
+
+def _at(cut: tuple[Segment, ...], moment: int) -> Segment:
+    """The segment that a moment lies in."""
+    return cut[max(0, bisect_right(cut, moment, key=_begin) - 1)]
+
+
+def _begin(segment: Segment) -> int:
+    return segment.begin
+
+
+def _midnight(cut: Iterable[Segment], day: int) -> int:
+    """Clocks that go back over midnight show a date twice; it is the first time that counts."""
+    found = 0
+    for begin, end, offset in cut:
+        found = max(begin, day * DAY_S - offset)
+        if found < end:
+            break
+    return found
+
+
+def _date_reached(cut: Iterable[Segment], moment: int) -> int:
+    """The latest date that clocks have shown until a moment; unlike the date they show, it never goes back."""
+    return max(each.day_of(min(moment, each.end - 1)) for each in cut if each.begin <= moment)
+
+
+def _days(cut: Iterable[Segment], begin: int, end: int) -> list[int]:
+    found: set[int] = set()
+    for segment in cut:
+        from_, to = max(segment.begin, begin), min(segment.end, end)
+        if from_ < to:
+            found.update(range(segment.day_of(from_), segment.day_of(to - 1) + 1))
+    return sorted(found)
+
+
+def _within(moment: int) -> int:
+    return min(max(moment, EARLIEST), LATEST)
