@@ -1,0 +1,15 @@
+"""What came of writing a file."""
+
+from typing import NamedTuple
+
+
+class Written(NamedTuple):
+    """How much a file holds.
+
+    Attributes:
+        rows: hits, or statistics.
+        last_id: the greatest id of a hit in it; None when it holds none, or statistics.
+    """
+
+    rows: int
+    last_id: int | None

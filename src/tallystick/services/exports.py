@@ -1,0 +1,245 @@
+"""Exports of a site's hits: asked for, written one at a time, kept for a day.
+
+What is wanted stands in the ledger; a worker takes the oldest from there. So a restart loses none: what was half
+written is written anew.
+"""
+
+import asyncio
+import hashlib
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+from msgspec.structs import replace
+
+from tallystick.errors import InputRefused, StoreBusy, StoreClosed, StoreFull, StoreUnavailable
+from tallystick.ledger import Ledger, Session
+from tallystick.model.export import KEPT_MS, SUFFIXES, Export, ExportFormat
+from tallystick.model.site import Site
+from tallystick.services.export_files import Written, write_export
+from tallystick.services.files import whole_file
+from tallystick.warehouse import Warehouse
+
+WAITING_AT_MOST = 10
+"""Exports of one site that are asked for and not yet written."""
+LISTED_AT_MOST = 10
+ROW_KEPT_MS = 90 * 24 * 3_600_000
+"""An export is remembered for this long, so that who asks for its file is told that it was deleted."""
+SWEEP_EVERY_S = 3_600.0
+TRY_AGAIN_AFTER_S = 10.0
+
+log = structlog.get_logger()
+
+
+class Exports:
+    """The exports of every site. Used from one event loop.
+
+    Args:
+        folder: where the files lie; DuckDB must be allowed to write there.
+    """
+
+    def __init__(self, ledger: Ledger, warehouse: Warehouse, folder: Path) -> None:
+        self._ledger, self._warehouse, self._folder = ledger, warehouse, folder
+        self._wanted = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Write what is wanted, and remove what is old, until ``close``."""
+        self._wanted.set()
+        self._tasks = [asyncio.create_task(self._work()), asyncio.create_task(self._sweep_for_ever())]
+
+    async def close(self) -> None:
+        """Stop; what is half written is written anew after the next start."""
+        for task in self._tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        self._tasks.clear()
+
+    async def create(
+        self, site: Site, form: ExportFormat, *, start_id: int | None = None, start_day: int | None = None
+    ) -> Export:
+        """Ask for an export; it is written as soon as those before it are.
+
+        Args:
+            start_id: only hits with a greater id (csv, parquet).
+            start_day: only statistics from this UTC day on, Unix milliseconds (json).
+
+        Raises:
+            StoreBusy: the site waits for too many already.
+            StoreUnavailable: it was not noted.
+        """
+        now = self._ledger.clock()
+        wanted = Export(
+            id=0,
+            site=site.id,
+            format=form,
+            start_id=start_id,
+            start_day=start_day,
+            file=_file_name(site, form, start_id, now),
+            created=now,
+        )
+        created = await self._ledger.write(_create, wanted)
+        self._wanted.set()
+        return created
+
+    async def get(self, site: int, id_: int) -> Export | None:
+        """One of a site's exports."""
+        found = await self._ledger.read(export_by_id, id_)
+        return found if found and found.site == site else None
+
+    async def latest(self, site: int) -> list[Export]:
+        """A site's newest exports."""
+        return await self._ledger.read(latest_exports, site)
+
+    async def file(self, export: Export) -> Path | None:
+        """The file of a finished export; None when it was deleted."""
+        place = self._place(export)
+        if export.expired(self._ledger.clock()) or not await asyncio.to_thread(place.is_file):
+            return None
+        return place
+
+    async def sweep(self) -> None:
+        """Remove files older than a day, and forget exports that nobody asks for any more."""
+        before = self._ledger.clock() - KEPT_MS
+        await asyncio.to_thread(_remove_files, self._folder, before / 1000)
+        await self._ledger.write(_forget, before - ROW_KEPT_MS)
+
+    def _place(self, export: Export) -> Path:
+        return self._folder / f"{export.id}{SUFFIXES[export.format]}"
+
+    async def _work(self) -> None:
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            try:
+                while export := await self._ledger.read(_next):
+                    await self._carry_out(export)
+            except StoreUnavailable as error:
+                log.warning("exports were put off", reason=str(error))
+                await asyncio.sleep(TRY_AGAIN_AFTER_S)
+                self._wanted.set()
+
+    async def _carry_out(self, export: Export) -> None:
+        """Write one export, and note how it ended."""
+        try:
+            written = await self._write(export)
+        except (StoreBusy, StoreClosed):
+            raise
+        except (StoreFull, OSError, InputRefused) as error:
+            await self._finish(export, Written(0, None), error=_reason(error))
+        except Exception:
+            log.exception("an export failed", export=export.id)
+            await self._finish(export, Written(0, None), error="the export could not be written")
+        else:
+            size, digest = await asyncio.to_thread(_size_and_digest, self._place(export))
+            await self._finish(export, written, size=size, hash=digest)
+
+    async def _write(self, export: Export) -> Written:
+        await asyncio.to_thread(self._folder.mkdir, mode=0o700, parents=True, exist_ok=True)
+        opening = whole_file(self._place(export), replaces=True, mode=0o600)
+        partial = await asyncio.to_thread(opening.__enter__)
+        try:
+            written = await write_export(self._ledger, self._warehouse, export, partial)
+        except BaseException as error:
+            # Raises the error again, once the partial file is gone.
+            await asyncio.shield(asyncio.to_thread(opening.__exit__, type(error), error, error.__traceback__))
+            raise
+        await asyncio.to_thread(opening.__exit__, None, None, None)
+        return written
+
+    async def _finish(self, export: Export, written: Written, **told: int | str) -> None:
+        ended = replace(
+            export,
+            last_hit=written.last_id or export.start_id or 0,
+            finished=self._ledger.clock(),
+            num_rows=written.rows,
+            **told,
+        )
+        await self._ledger.write(_finish, ended)
+
+    async def _sweep_for_ever(self) -> None:
+        while True:
+            try:
+                await self.sweep()
+            except (StoreUnavailable, OSError) as error:
+                log.warning("old exports were not removed", reason=str(error))
+            await asyncio.sleep(SWEEP_EVERY_S)
+
+
+def export_by_id(session: Session, id_: int) -> Export | None:
+    """One export, whoever's it is."""
+    row = session.common.export_by_id(session.connection, id=id_)
+    return Export(**dict(zip(Export.__struct_fields__, row, strict=True))) if row else None
+
+
+def latest_exports(session: Session, site: int) -> list[Export]:
+    """A site's newest exports."""
+    rows = session.common.latest_exports(session.connection, site=site, max_rows=LISTED_AT_MOST)
+    return [Export(**dict(zip(Export.__struct_fields__, row, strict=True))) for row in rows]
+
+
+def _create(session: Session, wanted: Export) -> Export:
+    if session.common.waiting_exports(session.connection, site=wanted.site) >= WAITING_AT_MOST:
+        msg = f"{WAITING_AT_MOST} exports of this site are waiting to be written"
+        raise StoreBusy(msg)
+    number = session.take_numbers("export")
+    session.common.add_export(
+        session.connection,
+        id=number,
+        site=wanted.site,
+        format=wanted.format,
+        start_id=wanted.start_id,
+        start_day=wanted.start_day,
+        file=wanted.file,
+        created=wanted.created,
+    )
+    created = export_by_id(session, number)
+    assert created is not None
+    return created
+
+
+def _next(session: Session) -> Export | None:
+    row = session.common.next_export(session.connection)
+    return Export(**dict(zip(Export.__struct_fields__, row, strict=True))) if row else None
+
+
+def _finish(session: Session, ended: Export) -> None:
+    session.common.finish_export(
+        session.connection,
+        id=ended.id,
+        last_hit=ended.last_hit,
+        finished=ended.finished,
+        num_rows=ended.num_rows,
+        size=ended.size,
+        hash=ended.hash,
+        error=ended.error,
+    )
+
+
+def _forget(session: Session, before: int) -> None:
+    session.common.forget_exports(session.connection, before=before)
+
+
+def _file_name(site: Site, form: ExportFormat, start_id: int | None, now: int) -> str:
+    stamp = datetime.fromtimestamp(now // 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
+    start = "" if form == "json" else f"-{start_id or 0}"
+    return f"goatcounter-export-{site.code}-{stamp}{start}{SUFFIXES[form]}"
+
+
+def _size_and_digest(file: Path) -> tuple[int, str]:
+    with file.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        return stream.tell(), f"sha256-{digest}"
+
+
+def _remove_files(folder: Path, before: float) -> None:
+    """Also what a killed server left half written."""
+    for file in folder.glob("*") if folder.is_dir() else ():
+        if file.stat().st_mtime < before:
+            file.unlink(missing_ok=True)
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror or "the file could not be written") if isinstance(error, OSError) else str(error)
