@@ -18,6 +18,7 @@ from tallystick.ledger.ledger import milliseconds
 from tallystick.model.site import Site, SiteSettings
 from tallystick.model.site_rules import normal_host
 from tallystick.services import sites
+from tallystick.services.site_rows import active_sites
 from tallystick.services.sites import NewSite, SiteChanges
 from tallystick.settings import StorageSettings
 
@@ -97,7 +98,7 @@ def list_(*, settings: StorageSettings = StorageSettings()) -> None:
     account if it is another one, link domain, when it was created, and since when it has hits.
     """
     with opened_ledger(settings) as (_, session), session.snapshot():
-        found = sites.active_sites(session)
+        found = active_sites(session)
     print_rows(
         ("Id", "Host", "Code", "First site", "Link domain", "Created", "Hits since"),
         [
@@ -178,7 +179,7 @@ def site_of(session: Session, which: str) -> Site:
         InputRefused: there is none.
     """
     host = normal_host(which)
-    for site in sites.active_sites(session):
+    for site in active_sites(session):
         if which in (str(site.id), site.cname) or host == site.cname:
             return site
     msg = f"there is no site {which}"

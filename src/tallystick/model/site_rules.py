@@ -121,20 +121,22 @@ def link_problems(link: str) -> list[str]:
 def settings_problems(settings: SiteSettings) -> dict[str, list[str]]:
     """Messages by field of the settings."""
     least, most = RETENTION_DAYS
-    days = settings.data_retention
-    known = get_args(Public)
-    secret_is_used = settings.public == "secret" or settings.secret
+    days, known = settings.data_retention, get_args(Public)
+    secretless = not settings.secret and settings.public != "secret"
     return {
-        "public": [] if settings.public in known else [f"must be one of ‘{', '.join(known)}’"],  # noqa: RUF001
-        "secret": []
-        if not secret_is_used or SECRET.fullmatch(settings.secret)
-        else ["must be 8 to 40 letters and digits"],
-        "data_retention": [] if not days or least <= days <= most else [f"must be 0, or {least} to {most}"],
+        # The contract's quotation marks.
+        "public": _unless(settings.public in known, f"must be one of ‘{', '.join(known)}’"),  # noqa: RUF001
+        "secret": _unless(secretless or SECRET.fullmatch(settings.secret), "must be 8 to 40 letters and digits"),
+        "data_retention": _unless(days == 0 or least <= days <= most, f"must be 0, or {least} to {most}"),
         "ignore_ips": _each(settings.ignore_ips, _address_problem),
-        "collect": [] if 0 < settings.collect <= ALL_BITS else [f"must be a sum of the bits 1 to {Collect.HITS}"],
+        "collect": _unless(0 < settings.collect <= ALL_BITS, f"must be a sum of the bits 1 to {Collect.HITS}"),
         "collect_regions": _each(settings.collect_regions, _region_problem),
         "allow_embed": _each(settings.allow_embed, _origin_problem),
     }
+
+
+def _unless(holds: object, problem: str) -> list[str]:
+    return [] if holds else [problem]
 
 
 def _each(items: Sequence[str], problem_of: Callable[[str], str]) -> list[str]:

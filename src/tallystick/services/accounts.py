@@ -12,6 +12,7 @@ from tallystick.model.account import ALL_SITES, Access, Account, UserSettings
 from tallystick.model.email import email_problems
 from tallystick.model.line import line_problems
 from tallystick.model.site import Site
+from tallystick.services.site_rows import family, site
 
 ACCOUNTS_AT_MOST = 10_000
 NAME_AT_MOST = 200
@@ -64,7 +65,7 @@ def create_account(session: Session, wanted: NewAccount, now: int) -> Account:
     email = normal_email(wanted.email)
     root = None if wanted.site is None else _root(session, wanted.site)
     access = _first_access(session, root) if wanted.access is None else dict(wanted.access)
-    _check(session, email, wanted.name, access)
+    _check(session, email, wanted.name, root, access)
     number = session.take_numbers("account")
     session.common.add_account(
         session.connection,
@@ -77,7 +78,7 @@ def create_account(session: Session, wanted: NewAccount, now: int) -> Account:
         settings=_encode(UserSettings()).decode(),
         created=now,
     )
-    return _known(session, number)
+    return existing(session, number)
 
 
 def normal_email(email: str) -> str:
@@ -141,10 +142,10 @@ def change_account(session: Session, number: int, name: str, settings: UserSetti
     """
     if problems := line_problems(name, NAME_AT_MOST):
         raise InvalidFields({"name": problems})
-    _known(session, number)
+    existing(session, number)
     encoded = _encode(settings).decode()
     session.common.change_account(session.connection, id=number, name=name.strip(), settings=encoded, updated=now)
-    return _known(session, number)
+    return existing(session, number)
 
 
 def set_password(session: Session, number: int, digest: str, now: int, kept_login: bytes = b"") -> None:
@@ -171,12 +172,12 @@ def set_access(session: Session, number: int, access: Mapping[str, Access], now:
         InputRefused: a site would be left without an admin, or there is no such account.
     """
     hold_accounts(session)
-    person = _known(session, number)
-    if problems := access_problems(session, access):
+    person = existing(session, number)
+    if problems := access_problems(session, person.site, access):
         raise InvalidFields({"access": problems})
     _refuse_orphans(session, person, msgspec.structs.replace(person, access=dict(access)))
     _store_access(session, number, person.site, access, now)
-    return _known(session, number)
+    return existing(session, number)
 
 
 def own_site(session: Session, person: Account, root: int, now: int) -> None:
@@ -192,7 +193,7 @@ def delete_account(session: Session, number: int) -> None:
         InputRefused: a site would be left without an admin, or there is no such account.
     """
     hold_accounts(session)
-    person = _known(session, number)
+    person = existing(session, number)
     _refuse_orphans(session, person, None)
     session.common.delete_tokens(session.connection, account=number)
     session.common.end_logins(session.connection, account=number, kept=b"")
@@ -200,19 +201,20 @@ def delete_account(session: Session, number: int) -> None:
     session.common.delete_account(session.connection, id=number)
 
 
-def access_problems(session: Session, access: Mapping[str, str]) -> list[str]:
-    """What is wrong with a site id or ``all`` -> letter."""
-    sites = {str(row[0]) for row in session.common.active_sites(session.connection)} | {ALL_SITES}
-    problems = [f"there is no site {site}" for site in access if site not in sites]
+def access_problems(session: Session, root: int | None, access: Mapping[str, str]) -> list[str]:
+    """What is wrong with a site id or ``all`` -> letter, for people of the account with that first site."""
+    own = [] if root is None else family(session, root)
+    places = {ALL_SITES, *(str(site.id) for site in own)}
+    problems = [f"the account has no site {place}" for place in access if place not in places]
     letters = get_args(Access)
     return problems + [f"must be one of {', '.join(letters)}" for letter in access.values() if letter not in letters]
 
 
-def _check(session: Session, email: str, name: str, access: Mapping[str, Access]) -> None:
+def _check(session: Session, email: str, name: str, root: int | None, access: Mapping[str, Access]) -> None:
     errors = {
         "email": email_problems(email),
         "name": line_problems(name, NAME_AT_MOST),
-        "access": access_problems(session, access),
+        "access": access_problems(session, root, access),
     }
     if not errors["email"] and account_by_email(session, email):
         errors["email"] = ["already exists"]
@@ -229,14 +231,19 @@ def _first_access(session: Session, root: int | None) -> dict[str, Access]:
     return {} if count_accounts(session) else {ALL_SITES: "*"}
 
 
-def _root(session: Session, site: int) -> int:
-    row = session.common.site_by_id(session.connection, id=site)
-    if row is None or row[9] != "a":
-        raise InvalidFields({"site": [f"there is no site {site}"]})
-    return int(row[0] if row[1] is None else row[1])
+def _root(session: Session, number: int) -> int:
+    found = site(session, number)
+    if found is None:
+        raise InvalidFields({"site": [f"there is no site {number}"]})
+    return found.root
 
 
-def _known(session: Session, number: int) -> Account:
+def existing(session: Session, number: int) -> Account:
+    """One person as the transaction sees them.
+
+    Raises:
+        InputRefused: there is no such account.
+    """
     found = account(session, number)
     if found is None:
         msg = f"there is no account {number}"
@@ -255,15 +262,10 @@ def _refuse_orphans(session: Session, before: Account, after: Account | None) ->
         return
     others = [person for person in accounts_of(session, before.site) if person.id != before.id]
     remaining = others if after is None else [*others, after]
-    for site in _sites_of(session, before.site):
-        if before.may("a", site) and not any(person.may("a", site) for person in remaining):
-            msg = f"{before.email} is the last admin of site {site}"
+    for own in family(session, before.site):
+        if before.may("a", own.id) and not any(person.may("a", own.id) for person in remaining):
+            msg = f"{before.email} is the last admin of site {own.id}"
             raise InputRefused(msg)
-
-
-def _sites_of(session: Session, root: int) -> Sequence[int]:
-    rows = session.common.active_sites(session.connection)
-    return [row[0] for row in rows if root in (row[0], row[1])]
 
 
 def _from_row(row: Sequence[Any]) -> Account:

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from string import ascii_lowercase, digits
 from typing import Any
 
@@ -16,7 +16,8 @@ from tallystick.ledger import Ledger, Session
 from tallystick.model.account import Account, UserSettings
 from tallystick.model.site import Site, SiteSettings
 from tallystick.model.site_rules import normal_host, normal_settings, site_problems
-from tallystick.services.accounts import hold_accounts, own_site
+from tallystick.services.accounts import existing, hold_accounts, own_site
+from tallystick.services.site_rows import active_sites, family, site, site_columns
 
 SITES_AT_MOST = 10_000
 DEFAULTS_AT_MOST = 32_768
@@ -28,8 +29,6 @@ DELETE_SITE = "delete_site"
 """The kind of job that removes what a site has left in the warehouse; its argument is ``site``."""
 
 _encode = msgspec.json.Encoder().encode
-_decode_settings = msgspec.json.Decoder(SiteSettings).decode
-_decode_defaults = msgspec.json.Decoder(UserSettings).decode
 
 
 class NewSite(Struct, frozen=True, kw_only=True):
@@ -66,15 +65,16 @@ def create_site(session: Session, owner: Account, wanted: NewSite, now: int) -> 
 
     Raises:
         InvalidFields: what is wanted cannot be used, or is taken.
-        InputRefused: there are too many sites.
+        InputRefused: there are too many sites, or the owner is gone.
     """
     hold_accounts(session)
+    owner = existing(session, owner.id)
     if len(active_sites(session)) >= SITES_AT_MOST:
         msg = f"there are {SITES_AT_MOST:,} sites already, which is as many as a server takes"
         raise InputRefused(msg)
     site = _normal(_new(session.take_numbers("site"), owner.site, wanted, now))
     _check(session, site)
-    session.common.add_site(session.connection, parent=site.parent, created=now, **_columns(site))
+    session.common.add_site(session.connection, parent=site.parent, created=now, **site_columns(site))
     if owner.site is None:
         own_site(session, owner, site.id, now)
     return site
@@ -99,7 +99,7 @@ def update_site(session: Session, number: int, changes: SiteChanges, now: int) -
     if after.cname != before.cname:
         after = replace(after, cname_setup=None if after.cname is None else now)
     _check(session, after)
-    session.common.change_site(session.connection, updated=now, **_columns(after))
+    session.common.change_site(session.connection, updated=now, **site_columns(after))
     return after
 
 
@@ -124,24 +124,6 @@ def delete_site(session: Session, number: int, now: int) -> int:
     arguments = _encode({"site": number}).decode()
     session.common.ask_for(session.connection, id=job, kind=DELETE_SITE, arguments=arguments, created=now)
     return job
-
-
-def site(session: Session, number: int) -> Site | None:
-    """One active site by id."""
-    row = session.common.site_by_id(session.connection, id=number)
-    found = None if row is None else _from_row(row)
-    return found if found and found.state == "a" else None
-
-
-def active_sites(session: Session) -> list[Site]:
-    """Every site that is not being deleted, oldest first."""
-    return [_from_row(row) for row in session.common.active_sites(session.connection)]
-
-
-def family(session: Session, root: int) -> list[Site]:
-    """The sites of one account: the first one, then the others by code."""
-    found = [site for site in active_sites(session) if site.root == root]
-    return sorted(found, key=lambda site: (site.parent is not None, site.code))
 
 
 def note_hits(session: Session, number: int, first_hit: int) -> None:
@@ -273,34 +255,3 @@ def _known(session: Session, number: int) -> Site:
         msg = f"there is no site {number}"
         raise InputRefused(msg)
     return found
-
-
-def _columns(site: Site) -> dict[str, Any]:
-    return {
-        "id": site.id,
-        "cname": site.cname,
-        "cname_setup": site.cname_setup,
-        "code": site.code,
-        "link_domain": site.link_domain,
-        "settings": _encode(site.settings).decode(),
-        "user_defaults": _encode(site.user_defaults).decode(),
-    }
-
-
-def _from_row(row: Sequence[Any]) -> Site:
-    number, parent, cname, cname_setup, code, link, settings, defaults, received, state, created, updated, first = row
-    return Site(
-        id=number,
-        parent=parent,
-        cname=cname,
-        cname_setup=cname_setup,
-        code=code,
-        link_domain=link,
-        settings=_decode_settings(settings),
-        user_defaults=_decode_defaults(defaults),
-        received_data=bool(received),
-        state=state,
-        created=created,
-        updated=updated,
-        first_hit=first,
-    )

@@ -15,8 +15,8 @@ from tallystick.errors import InputRefused, InvalidFields, StoreUnavailable
 from tallystick.ledger import Ledger, Session
 from tallystick.model.account import ACCESS_ORDER, EVERY_SITE, Account, Holder, Permission, Token
 from tallystick.model.line import line_problems
-from tallystick.services.accounts import account, hold_accounts
-from tallystick.services.sites import family
+from tallystick.services.accounts import account, existing, hold_accounts
+from tallystick.services.site_rows import family
 
 SECRET_LENGTH = 48
 PREFIX_LENGTH = 8
@@ -57,6 +57,7 @@ def create_token(session: Session, owner: Account, wanted: NewToken, now: int) -
         InputRefused: the person is no admin, or has too many tokens.
     """
     hold_accounts(session)
+    owner = existing(session, owner.id)
     if not is_admin_somewhere(owner):
         msg = f"{owner.email} is not an admin; only admins can create and use API tokens"
         raise InputRefused(msg)
