@@ -1,0 +1,116 @@
+"""``/export``: a site's hits or statistics as a file, written in the background and kept for a day."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, get_args
+
+import msgspec
+from msgspec import Meta, Struct
+
+from tallystick.model.export import Export, ExportFormat
+from tallystick.surfaces.goatcounter import wire
+from tallystick.surfaces.goatcounter.calling import Answer, Call, Services
+from tallystick.surfaces.goatcounter.decoding import body_as, number_in
+from tallystick.surfaces.goatcounter.errors import ApiRefused, Invalid, NotFound
+
+MB = 1_000_000
+INT64_MAX = 2**63 - 1
+CONTENT_TYPES: dict[ExportFormat, bytes] = {
+    "csv": b"application/gzip",
+    "json": b"application/gzip",  # a ZIP; the contract says so all the same
+    "parquet": b"application/vnd.apache.parquet",
+}
+
+
+class Wanted(Struct, forbid_unknown_fields=True):
+    """The body of a request for an export."""
+
+    format: str | None = None
+    start_from_hit_id: Annotated[int, Meta(le=INT64_MAX)] | None = None
+    start_from_day: str | None = None
+
+
+async def create(services: Services, call: Call) -> Answer:
+    """Begin an export."""
+    wanted = body_as(Wanted, call.body)
+    form = _format(wanted)
+    export = await services.exports.create(
+        call.site, form, start_id=_start_id(wanted, form), start_day=_start_day(wanted, form)
+    )
+    return Answer(202, wire.json(_told(export)))
+
+
+async def export(services: Services, call: Call) -> Answer:
+    """How far an export is."""
+    return Answer(200, wire.json(_told(await _found(services, call))))
+
+
+async def download(services: Services, call: Call) -> Answer:
+    """The file."""
+    export = await _found(services, call)
+    if export.finished is None:
+        return Answer(202, wire.compact({"error": "still being generated"}))
+    if export.error:
+        raise ApiRefused(export.error)
+    file = await services.exports.file(export)
+    if file is None:
+        msg = "exports are kept for 24 hours; this export file has been deleted"
+        raise ApiRefused(msg)
+    return Answer(200, content_type=CONTENT_TYPES[export.format], file=(str(file), export.file))
+
+
+async def _found(services: Services, call: Call) -> Export:
+    found = await services.exports.get(call.site.id, number_in(call.place, "id"))
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _format(wanted: Wanted) -> ExportFormat:
+    for known in get_args(ExportFormat):
+        if (wanted.format or "csv") == known:
+            form: ExportFormat = known
+            return form
+    msg = f"unknown format: {msgspec.json.encode(wanted.format).decode()}"
+    raise ApiRefused(msg)
+
+
+def _start_id(wanted: Wanted, form: ExportFormat) -> int | None:
+    if form == "json" and wanted.start_from_hit_id:
+        msg = "start_from_hit_id is only valid for CSV exports"
+        raise ApiRefused(msg)
+    return None if wanted.start_from_hit_id is None else max(0, wanted.start_from_hit_id)
+
+
+def _start_day(wanted: Wanted, form: ExportFormat) -> int | None:
+    if not wanted.start_from_day:
+        return None
+    if form != "json":
+        msg = "start_from_day is only valid for JSON exports"
+        raise ApiRefused(msg)
+    try:
+        moment = datetime.fromisoformat(wanted.start_from_day)
+        return 1_000 * int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, OverflowError) as error:
+        raise Invalid({"start_from_day": ["must be a date or an RFC 3339 time"]}) from error
+
+
+def _told(export: Export) -> dict[str, Any]:
+    """An export, in the contract's words. Only a failed one has ``error``: clients take its presence for failure."""
+    told = {
+        "id": export.id,
+        "site_id": export.site,
+        "format": export.format,
+        "start_from_hit_id": export.start_id or 0,
+        "last_hit_id": export.last_hit,
+        "path": "",
+        "created_at": wire.time(export.created),
+        "finished_at": wire.time(export.finished),
+        "num_rows": export.num_rows,
+        "size": None if export.size is None else f"{max(export.size / MB, 0.1):.1f}",
+        "hash": export.hash,
+    }
+    if export.start_day is not None:
+        told["start_from_day"] = wire.time(export.start_day)
+    if export.error:
+        told["error"] = export.error
+    return told
