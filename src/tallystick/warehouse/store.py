@@ -111,18 +111,23 @@ class Store:
 
     @contextmanager
     def session(self) -> Iterator[WarehouseSession]:
-        """A connection of its own; waits while the database is opened again.
+        """A connection of its own, as long as the block lasts.
 
         Raises:
             StoreFailed: the database could not be opened again.
         """
-        connection = self._borrow()
+        session = self.borrow()
         try:
-            yield WarehouseSession(connection, self.queries)
+            yield session
         finally:
-            self._give_back(connection)
+            self.give_back(session)
 
-    def _borrow(self) -> Connection:
+    def borrow(self) -> WarehouseSession:
+        """A connection of its own, until it is given back; waits while the database is opened again.
+
+        Raises:
+            StoreFailed: the database could not be opened again.
+        """
         with self._changed:
             self._changed.wait_for(lambda: not self._reopening)
             if self._root is None:
@@ -130,17 +135,20 @@ class Store:
                 raise StoreFailed(msg)
             connection = self._root.cursor()
             self._in_use.add(connection)
-            return connection
+        return WarehouseSession(connection, self.queries)
 
-    def _give_back(self, connection: Connection) -> None:
+    def give_back(self, session: WarehouseSession) -> None:
+        """Close a borrowed connection."""
         with suppress(duckdb.Error):
-            connection.close()
+            session.connection.close()
         with self._changed:
-            self._in_use.discard(connection)
+            self._in_use.discard(session.connection)
             self._changed.notify_all()
 
     def reopen(self) -> None:
-        """Close the instance with all its connections, and open it anew; for an instance that has failed.
+        """Close the instance and open it anew, once every connection was given back; for one that has failed.
+
+        Those in use are interrupted.
 
         Raises:
             StoreFailed: it cannot be opened; the next call tries again.

@@ -71,6 +71,7 @@ class Writer:
         self._store, self._loop, self._clock = store, loop, clock
         self._last_id = 0
         self._sessions = Sessions()
+        self._session: WarehouseSession | None = None
         self._broken = False
         """Whether the instance has failed; the next transaction opens it again."""
         self._outdated = True
@@ -78,7 +79,7 @@ class Writer:
         self._checkpoints = Checkpoints(store)
         self.failures = 0
         self.last_failed = False
-        self._prepare()
+        self._usable_session()
         self.thread: GatheringThread[Append | Call] = GatheringThread(
             "warehouse-writer",
             work=self._work,
@@ -133,13 +134,14 @@ class Writer:
         session.connection.execute("UPDATE mark SET last_id = ?", [self._last_id])
         result = call.function(session, *call.arguments)
         self._outdated = self._outdated or session.sessions_outdated
+        session.sessions_outdated = False
         return result
 
     def _attempt(self, work: Callable[[WarehouseSession], Result]) -> Result | Exception:
         """One transaction: its result, or its error."""
         try:
-            self._prepare()
-            with self._store.session() as session, transaction(session.connection):
+            session = self._usable_session()
+            with transaction(session.connection):
                 result = work(session)
         except Exception as error:  # noqa: BLE001  # the writer lives on whatever happens
             return self._failed(error)
@@ -150,7 +152,9 @@ class Writer:
 
     def _failed(self, error: Exception) -> Exception:
         """The error as whoever waits is told."""
-        self._broken = self._broken or is_broken(error)
+        if is_broken(error):
+            # Nobody knows what of the transaction is kept: the rows will tell.
+            self._broken = self._outdated = True
         if isinstance(error, duckdb.Error) and not isinstance(error, REFUSED_ROWS):
             error = understood(error)
         if isinstance(error, StoreUnavailable):
@@ -160,18 +164,28 @@ class Writer:
             self.last_failed = True
         return error
 
-    def _prepare(self) -> None:
-        """Have an instance that works and a memory that agrees with its rows."""
+    def _usable_session(self) -> WarehouseSession:
+        """A connection that works, with a memory that agrees with its rows."""
         if self._broken:
+            self._let_go()
             self._store.reopen()
             self._broken = False
+        if self._session is None:
+            self._session = self._store.borrow()
+            rows.prepare(self._session.connection)
         if self._outdated:
-            with self._store.session() as session:
-                self._last_id = last_id(session)
-                self._sessions.rebuild(*rebuild(session, self._clock()))
+            self._last_id = last_id(self._session)
+            self._sessions.rebuild(*rebuild(self._session, self._clock()))
             self._outdated = False
+        return self._session
+
+    def _let_go(self) -> None:
+        if self._session is not None:
+            session, self._session = self._session, None
+            self._store.give_back(session)
 
     def _stop(self) -> None:
+        self._let_go()
         if not self._broken:
             self._checkpoints.take()
         self._store.close()
