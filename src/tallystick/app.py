@@ -1,4 +1,4 @@
-"""Introduces everyone to everyone: settings -> ledger -> services -> surfaces -> one ASGI application."""
+"""Introduces everyone to everyone: settings -> stores -> services -> surfaces -> one ASGI application."""
 
 import asyncio
 from collections.abc import Awaitable, Mapping
@@ -10,11 +10,19 @@ import structlog
 from tallystick.errors import StartRefused, StoreUnavailable
 from tallystick.ledger import Ledger, open_database
 from tallystick.services.counting import Counting
+from tallystick.services.exports import Exports
+from tallystick.services.ingest import Ingest
+from tallystick.services.keyed_requests import KeyedRequests
+from tallystick.services.names import Names
+from tallystick.services.sites import Sites
+from tallystick.services.tokens import Tokens
 from tallystick.settings import Settings
-from tallystick.surfaces import countapi, dashboard, native
+from tallystick.surfaces import countapi, dashboard, goatcounter, native
+from tallystick.warehouse import WAREHOUSE_FILE, Warehouse
+from tallystick.warehouse.store import EXPORTS_DIRECTORY
 from tallystick.web.address import ClientAddresses
 from tallystick.web.asgi import AsgiApp, Receive, Scope, Send
-from tallystick.web.rate_limit import CreationLimit
+from tallystick.web.rate_limit import CreationLimit, RateLimits
 from tallystick.web.traffic import Traffic
 
 SWEEP_EVERY_S = 30.0
@@ -23,25 +31,36 @@ log = structlog.get_logger()
 
 
 class Application:
-    """The whole server as one ASGI application, with its stores open until ``close``."""
+    """The whole server as one ASGI application, with its stores open until ``close``.
 
-    def __init__(self, settings: Settings, ledger: Ledger) -> None:
-        self.ledger = ledger
+    Args:
+        warehouse: opened in the same data directory.
+    """
+
+    def __init__(self, settings: Settings, ledger: Ledger, warehouse: Warehouse) -> None:
+        self.ledger, self.warehouse = ledger, warehouse
         counting = Counting(ledger)
         traffic = Traffic()
         addresses = ClientAddresses(settings.trusted_proxy)
         creations = CreationLimit(settings.creation_limit, addresses) if settings.creation_limit else None
+        limits = RateLimits(settings.rate_limit)
+        self._services = analytics(settings, ledger, warehouse)
         description = native.Description(countapi, native)
         public = countapi.CountApi(counting, traffic, creations, count_prefetch=settings.count_prefetch)
         self._surfaces = claimed(
             {
                 "countapi": (countapi.SEGMENTS, public),
+                "goatcounter": (
+                    goatcounter.SEGMENTS,
+                    goatcounter.GoatCounter(self._services, limits, addresses, traffic),
+                ),
                 "native": (native.SEGMENTS, native.native(ledger, traffic, description)),
                 "dashboard": (dashboard.SEGMENTS, dashboard.dashboard(ledger, traffic, description)),
             }
         )
         # CountAPI's clients read JSON whatever path they ask for, so it answers for paths of nobody.
         self._nobody = public
+        self._services.exports.start()
         self._sweeping = asyncio.create_task(_sweep(counting))
 
     @classmethod
@@ -49,10 +68,17 @@ class Application:
         """Open the stores and introduce everyone.
 
         Raises:
-            StartRefused: the database cannot be used.
+            StartRefused: a database cannot be used.
         """
-        database = open_database(settings.database, settings.data, settings.durability)
-        return cls(settings, await Ledger.open(database))
+        ledger = await Ledger.open(open_database(settings.database, settings.data, settings.durability))
+        try:
+            warehouse = await Warehouse.open(
+                settings.data / WAREHOUSE_FILE, settings.durability, settings.warehouse_memory
+            )
+        except StartRefused:
+            await ledger.close()
+            raise
+        return cls(settings, ledger, warehouse)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """The front door: the first path segment names the surface. No coroutine of its own: hot path."""
@@ -70,8 +96,27 @@ class Application:
         try:
             with suppress(asyncio.CancelledError):
                 await self._sweeping
+            await self._services.exports.close()
         finally:
-            await self.ledger.close()
+            try:
+                await self.warehouse.close()
+            finally:
+                await self.ledger.close()
+
+
+def analytics(settings: Settings, ledger: Ledger, warehouse: Warehouse) -> goatcounter.Services:
+    """Everyone who has to do with sites and their hits."""
+    names = Names(ledger)
+    return goatcounter.Services(
+        ledger=ledger,
+        warehouse=warehouse,
+        sites=Sites(ledger),
+        tokens=Tokens(ledger),
+        names=names,
+        ingest=Ingest(ledger, warehouse, names),
+        exports=Exports(ledger, warehouse, settings.data / EXPORTS_DIRECTORY),
+        keyed_requests=KeyedRequests(warehouse),
+    )
 
 
 def claimed(surfaces: Mapping[str, tuple[frozenset[str], AsgiApp]]) -> dict[str, AsgiApp]:

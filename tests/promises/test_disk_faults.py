@@ -14,6 +14,7 @@ from tallystick.app import Application
 from tallystick.ledger import Ledger
 from tallystick.ledger.sqlite import SqliteDatabase
 from tallystick.settings import Settings
+from tallystick.warehouse import WAREHOUSE_FILE, Warehouse
 
 HIT = "/hit/example.com/visits"
 GET = "/get/example.com/visits"
@@ -29,7 +30,8 @@ def disk() -> Iterator[FaultyDisk]:
 async def a_client(data: Path, disk: FaultyDisk) -> AsyncIterator[httpx.AsyncClient]:
     """Of the whole application, in this process, on a disk that can fail."""
     ledger = await Ledger.open(SqliteDatabase(data / "ledger.sqlite3", vfs=disk.name))
-    application = Application(Settings(data=data, creation_limit=0), ledger)
+    warehouse = await Warehouse.open(data / WAREHOUSE_FILE)
+    application = Application(Settings(data=data, creation_limit=0), ledger, warehouse)
     transport = httpx.ASGITransport(application)
     try:
         async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:

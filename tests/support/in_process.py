@@ -11,6 +11,7 @@ from support.asking import Answer
 from tallystick.app import Application
 from tallystick.ledger import Ledger, open_database
 from tallystick.settings import Settings
+from tallystick.warehouse import WAREHOUSE_FILE, Warehouse
 
 
 class Clock:
@@ -87,8 +88,9 @@ async def in_process(data: Path, **settings: Any) -> AsyncIterator[InProcess]:
     """Open the application on SQLite; the creation limit is off unless it is asked for."""
     clock = Clock()
     ledger = await Ledger.open(open_database(None, data), clock)
+    warehouse = await Warehouse.open(data / WAREHOUSE_FILE, clock=lambda: clock() // 1000)
     settings.setdefault("creation_limit", 0)
-    application = Application(Settings(data=data, **settings), ledger)
+    application = Application(Settings(data=data, **settings), ledger, warehouse)
     try:
         yield InProcess(application, clock)
     finally:

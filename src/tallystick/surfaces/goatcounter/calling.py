@@ -10,6 +10,7 @@ from tallystick.model.account import Holder
 from tallystick.model.site import Site
 from tallystick.services.exports import Exports
 from tallystick.services.ingest import Ingest
+from tallystick.services.keyed_requests import KeyedRequests
 from tallystick.services.names import Names
 from tallystick.services.sites import Sites
 from tallystick.services.tokens import Tokens
@@ -30,6 +31,7 @@ class Services(Struct, frozen=True):
     names: Names
     ingest: Ingest
     exports: Exports
+    keyed_requests: KeyedRequests
 
 
 class Call(Struct, frozen=True):

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from tallystick.surfaces.goatcounter.errors import ApiRefused
+from tallystick.surfaces.goatcounter.errors import ApiRefused, Invalid
 
 Body = TypeVar("Body")
 
@@ -113,6 +113,18 @@ def _bad_value(name: str, value: str, kind: str) -> str:
 
 def _camel_case(name: str) -> str:
     return "".join(part.capitalize() for part in name.split("_"))
+
+
+def number_in(place: Mapping[str, str], name: str) -> int:
+    """A whole number that is part of the path.
+
+    Raises:
+        Invalid: it is none.
+    """
+    text = place[name]
+    if not _whole(text) or len(text) > LONGEST_NUMBER:
+        raise Invalid({name: ["must be a whole number"]})
+    return int(text)
 
 
 def body_as(kind: type[Body], body: bytes) -> Body:

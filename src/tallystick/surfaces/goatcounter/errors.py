@@ -16,6 +16,7 @@ import msgspec
 import structlog
 
 from tallystick.errors import (
+    InputRefused,
     InvalidFields,
     NoSuchSite,
     StoreBusy,
@@ -167,6 +168,8 @@ def answer_to(error: Exception) -> Answer:
         error = ApiRefused(no_such_site(error.host))
     elif isinstance(error, InvalidFields):
         error = Invalid(error.errors)
+    elif isinstance(error, InputRefused):
+        error = ApiRefused(str(error))
     if isinstance(error, ApiRefused):
         return Answer(error.status, _encode(error.body), error.headers)
     if isinstance(error, StoreUnavailable):

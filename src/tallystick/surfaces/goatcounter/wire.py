@@ -1,9 +1,13 @@
 """GoatCounter's shapes: foreign names stop here."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+
+from tallystick.model.account import Account, Token
+from tallystick.model.site import Site, SiteSettings
 
 _encoder = msgspec.json.Encoder()
 
@@ -13,8 +17,77 @@ def json(value: Any) -> bytes:  # noqa: ANN401  # whatever msgspec encodes
     return msgspec.json.format(_encoder.encode(value), indent=2) + b"\n"
 
 
+def compact(value: Any) -> bytes:  # noqa: ANN401
+    """A body where the contract writes it on one line."""
+    return _encoder.encode(value)
+
+
 def time(milliseconds: int | None) -> str | None:
     """RFC 3339 in UTC, whole seconds."""
     if milliseconds is None:
         return None
     return datetime.fromtimestamp(milliseconds // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def user(account: Account) -> dict[str, Any]:
+    """A person, as ``/me`` tells it."""
+    return {
+        "id": account.id,
+        "site": account.site,
+        "email": account.email,
+        "email_verified": account.email_verified,
+        "totp_enabled": account.totp_enabled,
+        "access": account.access,
+        "login_at": time(account.login),
+        "open_at": time(account.opened),
+        "reset_at": None,
+        "settings": account.settings,
+        "last_report_at": time(account.created),
+        "created_at": time(account.created),
+        "updated_at": time(account.updated),
+    }
+
+
+def token(token: Token) -> dict[str, Any]:
+    """A token, as ``/me`` tells it."""
+    return {"name": token.name, "permissions": token.permissions, "sites": token.sites}
+
+
+def site(site: Site) -> dict[str, Any]:
+    """A site; ``setttings`` is how the contract spells it."""
+    return {
+        "id": site.id,
+        "parent": site.parent,
+        "cname": site.cname,
+        "cname_setup_at": time(site.cname_setup),
+        "code": site.code,
+        "link_domain": site.link_domain,
+        "setttings": site_settings(site.settings),
+        "user_defaults": site.user_defaults,
+        "received_data": site.received_data,
+        "state": site.state,
+        "created_at": time(site.created),
+        "updated_at": time(site.updated),
+        "first_hit_at": time(site.first_hit),
+    }
+
+
+def site_settings(settings: SiteSettings) -> dict[str, Any]:
+    """What a site's owner decided; lists are texts, which is what clients read."""
+    return {
+        "public": settings.public,
+        "secret": settings.secret,
+        "allow_counter": settings.allow_counter,
+        "allow_bosmang": settings.allow_bosmang,
+        "data_retention": settings.data_retention,
+        "ignore_ips": _listed(settings.ignore_ips),
+        "collect": settings.collect,
+        "collect_regions": _listed(settings.collect_regions),
+        "allow_embed": _listed(settings.allow_embed),
+        "respect_gpc": settings.respect_gpc,
+        "respect_dnt": settings.respect_dnt,
+    }
+
+
+def _listed(items: Sequence[str]) -> str:
+    return ",".join(items)

@@ -1,0 +1,94 @@
+"""``/count``: hits that a server, a program or a log tells of."""
+
+from collections.abc import Sequence
+from hashlib import blake2b
+
+from msgspec import Struct
+from msgspec.json import decode
+
+from tallystick.services.ingest import Dropped, Invalid, Keep, Reason, Refusal, Result
+from tallystick.surfaces.goatcounter import wire
+from tallystick.surfaces.goatcounter.calling import Answer, Call, Services
+from tallystick.surfaces.goatcounter.decoding import body_as
+from tallystick.surfaces.goatcounter.errors import ApiRefused
+from tallystick.surfaces.goatcounter.hit_bodies import CountBody, arrivals_of
+from tallystick.warehouse import KeptRequest
+
+MOST_HITS = 500
+LONGEST_KEY = 255
+OK = b'{"status":"ok"}'
+
+
+class Outcome(Struct, frozen=True):
+    """What became of a request, in a form that can be kept.
+
+    Attributes:
+        errors: index of a hit -> what is wrong with it.
+        filtered: indexes of hits whose address is ignored.
+    """
+
+    errors: dict[str, str]
+    filtered: list[int]
+
+
+async def count(services: Services, call: Call) -> Answer:
+    """Store up to 500 hits. Those that are wrong are told; all others are stored."""
+    key = call.headers.get("idempotency-key")
+    if key is None:
+        return _answer(await _stored(services, call, None))
+    if not 0 < len(key) <= LONGEST_KEY or not key.isprintable():
+        msg = f"Idempotency-Key must have 1 to {LONGEST_KEY} printable characters"
+        raise ApiRefused(msg)
+    return await _once(services, call, f"{call.holder.token.id}/{call.site.id}/{key}")
+
+
+async def _once(services: Services, call: Call, key: str) -> Answer:
+    fingerprint = blake2b(call.body, digest_size=16).hexdigest()
+    async with services.keyed_requests.turn(key) as kept:
+        if kept is None:
+            return _answer(await _stored(services, call, _keeping(key, fingerprint, call.now)))
+        if kept.fingerprint != fingerprint:
+            msg = "this Idempotency-Key was used for another request"
+            raise ApiRefused(msg, 422)
+        return _answer(decode(kept.answer, type=Outcome))
+
+
+def _keeping(key: str, fingerprint: str, now: int) -> Keep:
+    def keep(refused: Sequence[Refusal | None]) -> KeptRequest:
+        return KeptRequest(key, fingerprint, wire.compact(_outcome(refused)).decode(), now // 1000)
+
+    return keep
+
+
+async def _stored(services: Services, call: Call, keep: Keep | None) -> Outcome:
+    body = body_as(CountBody, call.body)
+    hits = body.hits or ()
+    if not hits:
+        msg = "no hits"
+        raise ApiRefused(msg)
+    if len(hits) > MOST_HITS:
+        msg = f"maximum amount of pageviews in one batch is {MOST_HITS}"
+        raise ApiRefused(msg)
+    if unknown := [name for name in body.filter or () if name != "ip"]:
+        msg = f"unknown value in Filter: [{' '.join(unknown)}]"
+        raise ApiRefused(msg)
+    return _outcome(await services.ingest.record(call.site, arrivals_of(body, call.now // 1000), keep))
+
+
+def _outcome(results: Sequence[Result | Refusal | None]) -> Outcome:
+    return Outcome(
+        errors={str(index): str(result) for index, result in enumerate(results) if isinstance(result, Invalid)},
+        filtered=[
+            index
+            for index, result in enumerate(results)
+            if isinstance(result, Dropped) and result.reason is Reason.IGNORED_ADDRESS
+        ],
+    )
+
+
+def _answer(outcome: Outcome) -> Answer:
+    indexes = ", ".join(map(str, outcome.filtered)).encode()
+    headers = ((b"x-goatcounter-filter", indexes),) if indexes else ()
+    if outcome.errors:
+        return Answer(400, wire.json({"errors": outcome.errors}), headers)
+    return Answer(202, OK, headers)

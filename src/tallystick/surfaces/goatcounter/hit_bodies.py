@@ -1,0 +1,123 @@
+"""Hits as clients send them to ``/api/v0/count`` (1.4)."""
+
+from datetime import datetime
+from math import isfinite
+
+from msgspec import Struct
+
+from tallystick.model.hit import Bot
+from tallystick.services.ingest import Arrival
+from tallystick.surfaces.goatcounter.errors import ApiRefused
+from tallystick.surfaces.goatcounter.pixel_query import PixelRefused, width_of
+
+MOST_BOT = 255
+FIRST_YEAR = 2
+"""Programs that leave a time empty send 0001-01-01T00:00:00Z."""
+
+_EVENTS: dict[object, bool] = {
+    **dict.fromkeys((True, 1, "true", "on", "1"), True),
+    **dict.fromkeys((False, 0, "false", "off", "0", ""), False),
+}
+
+
+class HitBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """One hit; what is null or missing is not said."""
+
+    path: str | None = None
+    title: str | None = None
+    event: bool | int | str = False
+    ref: str | None = None
+    size: str | int | float | list[float] | None = None
+    query: str | None = None
+    bot: int | None = None
+    user_agent: str | None = None
+    location: str | None = None
+    language: str | None = None
+    ip: str | None = None
+    created_at: datetime | None = None
+    session: str | None = None
+
+
+class CountBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """What ``/count`` takes."""
+
+    no_sessions: bool | None = None
+    filter: list[str] | None = None
+    hits: list[HitBody] | None = None
+
+
+def arrivals_of(body: CountBody, received: int) -> list[Arrival]:
+    """Every hit as its sender put it.
+
+    Args:
+        received: Unix seconds.
+
+    Raises:
+        ApiRefused: a value cannot be read.
+    """
+    filtered = body.filter is None or "ip" in body.filter
+    sessionless = bool(body.no_sessions)
+    return [
+        _arrival(index, hit, received, filtered=filtered, sessionless=sessionless)
+        for index, hit in enumerate(body.hits or ())
+    ]
+
+
+def _arrival(index: int, hit: HitBody, received: int, *, filtered: bool, sessionless: bool) -> Arrival:
+    return Arrival(
+        path=hit.path or "",
+        title=hit.title or "",
+        event=_event(index, hit.event),
+        ref=hit.ref or "",
+        width=_width(index, hit.size),
+        query=hit.query or "",
+        bot=_bot(hit.bot or 0),
+        agent=hit.user_agent or "",
+        location=hit.location or "",
+        language=hit.language or "",
+        address=hit.ip or None,
+        created=_created(index, hit.created_at),
+        session=hit.session or "",
+        sessionless=sessionless,
+        filtered=filtered,
+        received=received,
+    )
+
+
+def _event(index: int, sent: bool | int | str) -> bool:  # noqa: FBT001  # as it was sent
+    try:
+        return _EVENTS[sent]
+    except KeyError:
+        raise _unreadable(index, "event") from None
+
+
+def _width(index: int, sent: str | float | list[float] | None) -> int:
+    if sent is None:
+        return 0
+    if isinstance(sent, list):
+        sent = sent[0] if sent else ""
+    if not isinstance(sent, str):
+        sent = str(int(sent)) if isfinite(sent) else "nan"
+    try:
+        return width_of(sent)
+    except PixelRefused:
+        raise _unreadable(index, "size") from None
+
+
+def _bot(code: int) -> int:
+    """Whatever is above 0 says that it was no person; 1 says nothing more."""
+    if code == Bot.NO_MATCH:
+        return Bot.KNOWN
+    return min(max(code, 0), MOST_BOT)
+
+
+def _created(index: int, sent: datetime | None) -> int | None:
+    if sent is None or sent.year < FIRST_YEAR:
+        return None
+    if sent.tzinfo is None:
+        raise _unreadable(index, "created_at")
+    return int(sent.timestamp())
+
+
+def _unreadable(index: int, field: str) -> ApiRefused:
+    return ApiRefused(f"invalid JSON: hits[{index}].{field}: the value cannot be read")

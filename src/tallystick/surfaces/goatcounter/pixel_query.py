@@ -1,0 +1,101 @@
+"""The pixel's parameters (2.1). They are stable for ever: pages that nobody changes any more send them."""
+
+import re
+from urllib.parse import parse_qsl
+
+from msgspec import Struct
+
+from tallystick.errors import TallystickError
+
+LONGEST_PATH = 2_048
+"""Bytes."""
+
+LEAST_BOT, MOST_BOT = 150, 255
+MOST_PARAMETERS = 100
+MOST_WIDTH = 2**31 - 1
+
+_BOOLEANS = {"": False, "0": False, "false": False, "off": False, "1": True, "true": True, "on": True}
+_whole = re.compile(r"[+-]?[0-9]{1,18}").fullmatch
+_number = re.compile(r"[0-9]{1,10}(?:\.[0-9]{0,10})?").fullmatch
+
+
+class PixelRefused(TallystickError):
+    """The parameters make no sense; the message is the value of ``X-Goatcounter``."""
+
+
+class PixelQuery(Struct, frozen=True):
+    """What a page says of a hit; see ``Arrival``."""
+
+    path: str
+    title: str
+    ref: str
+    event: bool
+    query: str
+    width: int
+    bot: int
+    no_session: bool
+
+
+def pixel_query(raw: bytes) -> PixelQuery:
+    """Decode a query. Unknown parameters are passed over, and of a repeated one the first counts.
+
+    Raises:
+        PixelRefused
+    """
+    try:
+        pairs = parse_qsl(raw.decode("utf-8", "replace"), max_num_fields=MOST_PARAMETERS)
+    except ValueError as error:
+        msg = f"error decoding parameters: {error}"
+        raise PixelRefused(msg) from error
+    sent = dict(reversed(pairs))
+    text = sent.get
+    query = PixelQuery(
+        path=text("p", ""),
+        title=text("t", ""),
+        ref=text("r", ""),
+        event=_boolean("e", text("e", "")),
+        query=text("q", ""),
+        width=width_of(text("s", "")),
+        bot=_bot(text("b", "")),
+        no_session=_boolean("ns", text("ns", "")),
+    )
+    if len(query.path) * 4 > LONGEST_PATH and len(query.path.encode()) > LONGEST_PATH:
+        msg = f"ignored because path is longer than {LONGEST_PATH} bytes ({len('/count?') + len(raw)} bytes)"
+        raise PixelRefused(msg)
+    return query
+
+
+def width_of(size: str) -> int:
+    """The width in ``w`` or ``w,h,scale``; 0 when it is not told.
+
+    Raises:
+        PixelRefused
+    """
+    numbers = size.split(",") if size else []
+    if any(not _number(number) or float(number) > MOST_WIDTH for number in numbers):
+        raise PixelRefused(_undecodable("s", size))
+    return int(float(numbers[0])) if numbers else 0
+
+
+def _boolean(name: str, text: str) -> bool:
+    try:
+        return _BOOLEANS[text.lower()]
+    except KeyError:
+        raise PixelRefused(_undecodable(name, text)) from None
+
+
+def _bot(text: str) -> int:
+    """What the script found out by itself."""
+    if text in {"", "0"}:
+        return 0
+    if not _whole(text):
+        raise PixelRefused(_undecodable("b", text))
+    code = int(text)
+    if code and code < LEAST_BOT:
+        msg = f"wrong value: b={code}"
+        raise PixelRefused(msg)
+    return min(code, MOST_BOT)
+
+
+def _undecodable(name: str, text: str) -> str:
+    return f"error decoding parameters: {name}: {text[:100]!a}"

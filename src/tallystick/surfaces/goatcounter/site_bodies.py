@@ -1,0 +1,139 @@
+"""What clients send about a site: today's shape, and that of older clients (1.6, 1.15)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType, ValidationError, convert
+from msgspec.structs import asdict
+
+from tallystick.model.account import UserSettings
+from tallystick.surfaces.goatcounter.errors import ApiRefused
+
+Texts = str | list[str] | None
+Ignored = Any
+"""Read-only, or gone: accepted, so that a client may send back what it got."""
+
+
+class SettingsBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """A site's settings; what is null or missing is not said."""
+
+    public: str | bool | None = None
+    secret: str | None = None
+    allow_counter: bool | None = None
+    allow_bosmang: bool | None = None
+    data_retention: int | None = None
+    ignore_ips: Texts = None
+    collect: int | None = None
+    collect_regions: Texts = None
+    allow_embed: Texts = None
+    respect_gpc: bool | None = None
+    respect_dnt: bool | None = None
+    campaigns: Ignored = None
+
+    def said(self) -> dict[str, Any]:
+        """The fields of ``SiteSettings`` that are said."""
+        said = {name: value for name, value in asdict(self).items() if value is not None and name != "campaigns"}
+        for name in ("ignore_ips", "collect_regions", "allow_embed"):
+            if name in said:
+                said[name] = _texts(said[name])
+        if isinstance(said.get("public"), bool):
+            said["public"] = "public" if said["public"] else "private"
+        return said
+
+
+class SiteBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """A site as clients send it. Both spellings of settings are understood; the right one wins."""
+
+    cname: str | UnsetType | None = UNSET
+    code: str | None = None
+    link_domain: str | None = None
+    settings: SettingsBody | None = None
+    setttings: SettingsBody | None = None
+    user_defaults: dict[str, Any] | None = None
+
+    id: Ignored = None
+    parent: Ignored = None
+    cname_setup_at: Ignored = None
+    received_data: Ignored = None
+    state: Ignored = None
+    created_at: Ignored = None
+    updated_at: Ignored = None
+    first_hit_at: Ignored = None
+    plan: Ignored = None
+    plan_pending: Ignored = None
+    stripe: Ignored = None
+    plan_cancel_at: Ignored = None
+    billing_amount: Ignored = None
+    extra_pageviews: Ignored = None
+    billing_anchor: Ignored = None
+
+    @property
+    def said_settings(self) -> dict[str, Any]:
+        """The fields of ``SiteSettings`` that are said."""
+        said = self.settings or self.setttings
+        return said.said() if said else {}
+
+    @property
+    def said_defaults(self) -> UserSettings | UnsetType:
+        """How newcomers are to see things.
+
+        Raises:
+            ApiRefused: it has another shape.
+        """
+        return UNSET if self.user_defaults is None else user_settings(self.user_defaults)
+
+
+def user_settings(sent: Mapping[str, Any]) -> UserSettings:
+    """A person's settings, also in the shapes of 2021.
+
+    Raises:
+        ApiRefused: they have another shape.
+    """
+    if unknown := sent.keys() - set(UserSettings.__struct_fields__):
+        msg = f'unknown parameter: "{min(unknown)}"'
+        raise ApiRefused(msg)
+    said = {name: value for name, value in sent.items() if value is not None}
+    said |= {name: mend(said[name]) for name, mend in _MENDED.items() if name in said}
+    try:
+        return convert(said, UserSettings)
+    except ValidationError as error:
+        msg = f"invalid JSON: user_defaults: {error}"
+        raise ApiRefused(msg) from error
+
+
+def _number_format(sent: object) -> object:
+    """A code point; older clients send the character, or the number as text."""
+    if not isinstance(sent, str) or not sent:
+        return sent
+    return int(sent) if sent.isascii() and sent.isdecimal() and len(sent) > 1 else ord(sent[0])
+
+
+def _timezone(sent: object) -> object:
+    """``CC.Zone``; older clients send an object."""
+    if not isinstance(sent, dict):
+        return sent
+    return f"{sent.get('CountryCode', '')}.{sent.get('Zone', '')}"
+
+
+def _views(sent: object) -> object:
+    """Older clients say ``daily`` where today's say ``group``, and end a period with ``-cur``."""
+    return [_view(view) for view in sent] if isinstance(sent, list) else sent
+
+
+def _view(sent: object) -> object:
+    if not isinstance(sent, dict):
+        return sent
+    view = {name: value for name, value in sent.items() if name != "daily"}
+    if sent.get("daily"):
+        view.setdefault("group", 1)
+    if isinstance(view.get("period"), str):
+        view["period"] = view["period"].removesuffix("-cur")
+    return view
+
+
+_MENDED = {"number_format": _number_format, "timezone": _timezone, "views": _views}
+
+
+def _texts(sent: str | list[str]) -> tuple[str, ...]:
+    items = sent.replace(" ", ",").split(",") if isinstance(sent, str) else sent
+    return tuple(item.strip() for item in items if item.strip())
