@@ -53,7 +53,7 @@ def password_matches(digest: str | None, password: str) -> bool:
     if password_problems(password):
         digest, password = None, ""
     try:
-        return _hasher.verify(digest or _NOBODYS, password) and digest is not None
+        return _hasher.verify(_NOBODYS if digest is None else digest, password) and digest is not None
     except (VerificationError, InvalidHashError):
         return False
 
