@@ -84,6 +84,9 @@ class Store:
             self.close()
             msg = f"cannot open the warehouse {self.file}: {error}"
             raise DatabaseUnreachable(msg) from error
+        except DatabaseSchemaRefused:
+            self.close()
+            raise
 
     def _connect(self) -> Connection:
         root = duckdb.connect(

@@ -17,8 +17,8 @@ SELECT session, first, last, paths FROM (
 ) ORDER BY last;
 
 -- name: renamed_visitors(since)
--- Keys under which living sessions are found, newest last.
-SELECT key, session FROM renamed_visitor WHERE created >= :since ORDER BY created;
+-- Keys under which living sessions are found; the newest of each.
+SELECT arg_max(key, rowid), session FROM renamed_visitor WHERE created >= :since GROUP BY session;
 
 -- name: kept_request(key)^
 -- The answer that a key got.

@@ -1,0 +1,43 @@
+"""Warehouses and hits for tests."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from tallystick.model.hit import Hit, Visitor
+from tallystick.warehouse import Warehouse, WarehouseSession
+
+HOUR = 3_600
+NOW = 1_800_000_000
+"""Unix seconds at which hits happen that name no time."""
+
+
+def a_hit(path: int = 1, *, site: int = 1, by: int | None = None, created: int = NOW, **fields: Any) -> Hit:
+    """A person's pageview; ``by`` is a visitor whose salt has not changed."""
+    visitor = None if by is None else Visitor(by, by)
+    return Hit(site=site, path=path, created=created, **{"visitor": visitor, **fields})
+
+
+@asynccontextmanager
+async def opened_warehouse(file: Path, now: int = NOW) -> AsyncIterator[Warehouse]:
+    """Open until the end, at a time that stands still."""
+    warehouse = await Warehouse.open(file, clock=lambda: now)
+    try:
+        yield warehouse
+    finally:
+        await warehouse.close()
+
+
+async def rows(warehouse: Warehouse, columns: str = "*") -> list[tuple[Any, ...]]:
+    """Every row of ``hit``, by id."""
+
+    def read(session: WarehouseSession) -> list[tuple[Any, ...]]:
+        return session.connection.execute(f"SELECT {columns} FROM hit ORDER BY id").fetchall()
+
+    return await warehouse.read(read)
+
+
+async def ids(warehouse: Warehouse) -> list[int]:
+    """Every id."""
+    return [row[0] for row in await rows(warehouse, "id")]
