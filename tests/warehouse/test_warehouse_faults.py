@@ -1,0 +1,94 @@
+"""A full disk: refusals, never a false success; nothing is lost, nothing is there twice, and it recovers by itself."""
+
+import asyncio
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from support.warehouses import NOW, a_hit, ids, opened_warehouse
+from tallystick.errors import StoreFull, StoreUnavailable
+from tallystick.warehouse import KeptRequest, Warehouse, checkpoints
+
+LONG = "x" * 500
+
+
+@contextmanager
+def full_disk(size: int) -> Iterator[None]:
+    """No file of this process grows beyond so many bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def wal_bytes(file: Path) -> int:
+    return file.with_name(f"{file.name}.wal").stat().st_size
+
+
+async def until_full(warehouse: Warehouse) -> list[int]:
+    """Append until it is refused: what was acknowledged."""
+    acknowledged: list[int] = []
+    while True:
+        try:
+            stored = await warehouse.append([a_hit(len(acknowledged), by=1, ref=LONG)] * 50)
+        except StoreFull:
+            return acknowledged
+        acknowledged += [hit.id for hit in stored]
+
+
+async def test_a_full_disk_refuses_and_recovers(file: Path) -> None:
+    async with opened_warehouse(file) as warehouse:
+        [before] = await warehouse.append([a_hit(1, by=5)])
+        with full_disk(wal_bytes(file) + 200_000):
+            acknowledged = await until_full(warehouse)
+            for _ in range(3):
+                with pytest.raises(StoreFull):
+                    await warehouse.append([a_hit(2, by=5, ref=LONG)] * 5_000)
+            assert await ids(warehouse) == [before.id, *acknowledged]
+        [after] = await warehouse.append([a_hit(2, by=5)])
+        assert after == (acknowledged[-1] + 1, before.session, True)
+    async with opened_warehouse(file) as warehouse:
+        assert await ids(warehouse) == [before.id, *acknowledged, after.id]
+
+
+async def test_a_refused_request_is_not_kept(file: Path) -> None:
+    async with opened_warehouse(file) as warehouse:
+        await warehouse.append([a_hit()])
+        with full_disk(wal_bytes(file)), pytest.raises(StoreFull):
+            await warehouse.append([a_hit()], KeptRequest("key", "fingerprint", "answer", NOW))
+        assert await warehouse.kept_request("key") is None
+
+
+async def test_a_checkpoint_that_fails_loses_nothing(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoints, "TRIED_AGAIN_AFTER_S", 0.0)
+    async with opened_warehouse(file) as warehouse:
+        acknowledged = [hit.id for _ in range(10) for hit in await warehouse.append([a_hit(by=5, ref=LONG)] * 100)]
+        with monkeypatch.context() as patched, full_disk(wal_bytes(file) + 20_000):
+            patched.setattr(checkpoints, "WAL_BYTES", 0)
+            acknowledged += [hit.id for hit in await warehouse.append([a_hit(by=5)])]
+            reads = await asyncio.gather(*(ids(warehouse) for _ in range(20)), return_exceptions=True)
+            assert all(read == acknowledged or isinstance(read, StoreUnavailable) for read in reads)
+            [again] = await warehouse.append([a_hit(by=5)])
+            assert not again.first
+            acknowledged.append(again.id)
+        acknowledged += [hit.id for hit in await warehouse.append([a_hit(by=5)])]
+        assert await ids(warehouse) == acknowledged == list(range(1, 1004))
+    async with opened_warehouse(file) as warehouse:
+        assert await ids(warehouse) == acknowledged
+
+
+async def test_checkpoints_empty_the_wal(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoints, "WAL_BYTES", 100_000)
+    async with opened_warehouse(file) as warehouse:
+        sizes = []
+        for _ in range(20):
+            await warehouse.append([a_hit(ref=LONG)] * 50)
+            await ids(warehouse)
+            sizes.append(wal_bytes(file) if file.with_name(f"{file.name}.wal").exists() else 0)
+        assert max(sizes) < 200_000
+        assert await ids(warehouse) == list(range(1, 1001))
