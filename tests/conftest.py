@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from support.analytics import Analytics, AnalyticsServer, analytics_in_process, analytics_server
 from support.blocking import blocking_calls_refused
 from support.postgres import Postgres
 from support.server import RunningServer, running_server
@@ -88,3 +89,17 @@ def any_server(tmp_path: Path, database_url: str | None) -> Iterator[RunningServ
     """The product on either database."""
     with running_server(tmp_path / "data", database=database_url) as running:
         yield running
+
+
+@pytest.fixture(scope="session", name="analytics_server")
+def shared_analytics_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnalyticsServer]:
+    """One server with a site, for tests that count under paths of their own."""
+    with analytics_server(tmp_path_factory.mktemp("analytics-server") / "data") as running:
+        yield running
+
+
+@pytest.fixture
+async def analytics(tmp_path: Path) -> AsyncIterator[Analytics]:
+    """The whole application in this process, with a site of its own."""
+    async with analytics_in_process(tmp_path) as opened:
+        yield opened

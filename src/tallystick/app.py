@@ -44,7 +44,7 @@ class Application:
         addresses = ClientAddresses(settings.trusted_proxy)
         creations = CreationLimit(settings.creation_limit, addresses) if settings.creation_limit else None
         limits = RateLimits(settings.rate_limit)
-        self._services = analytics(settings, ledger, warehouse)
+        self.services = analytics(settings, ledger, warehouse)
         description = native.Description(countapi, native)
         public = countapi.CountApi(counting, traffic, creations, count_prefetch=settings.count_prefetch)
         self._surfaces = claimed(
@@ -52,7 +52,7 @@ class Application:
                 "countapi": (countapi.SEGMENTS, public),
                 "goatcounter": (
                     goatcounter.SEGMENTS,
-                    goatcounter.GoatCounter(self._services, limits, addresses, traffic),
+                    goatcounter.GoatCounter(self.services, limits, addresses, traffic),
                 ),
                 "native": (native.SEGMENTS, native.native(ledger, traffic, description)),
                 "dashboard": (dashboard.SEGMENTS, dashboard.dashboard(ledger, traffic, description)),
@@ -60,7 +60,7 @@ class Application:
         )
         # CountAPI's clients read JSON whatever path they ask for, so it answers for paths of nobody.
         self._nobody = public
-        self._services.exports.start()
+        self.services.exports.start()
         self._sweeping = asyncio.create_task(_sweep(counting))
 
     @classmethod
@@ -96,7 +96,7 @@ class Application:
         try:
             with suppress(asyncio.CancelledError):
                 await self._sweeping
-            await self._services.exports.close()
+            await self.services.exports.close()
         finally:
             try:
                 await self.warehouse.close()

@@ -35,19 +35,20 @@ class InProcess:
     def __init__(self, application: Application, clock: Clock) -> None:
         self.application, self.clock = application, clock
 
-    async def ask(
+    async def ask(  # the parts of a request
         self,
         target: str,
         *,
         method: str = "GET",
         headers: Iterable[tuple[str, str]] = (),
         client: str | None = "127.0.0.1",
+        body: bytes | None = None,
     ) -> Answer:
         """Send one request; ``client`` is the peer's address, None for a peer without one."""
         path, _, query = target.partition("?")
-        return await self.send(unquote(path), query.encode(), method=method, headers=headers, client=client)
+        return await self.send(unquote(path), query.encode(), method=method, headers=headers, client=client, body=body)
 
-    async def send(
+    async def send(  # noqa: PLR0913  # the parts of a request
         self,
         path: str,
         query: bytes = b"",
@@ -55,8 +56,11 @@ class InProcess:
         method: str = "GET",
         headers: Iterable[tuple[str, str]] = (),
         client: str | None = "127.0.0.1",
+        body: bytes | None = None,
     ) -> Answer:
         """Send one request as an ASGI server would hand it in: the path decoded, the query not."""
+        if body is not None:
+            headers = [*headers, ("content-length", str(len(body)))]
         scope = {
             "type": "http",
             "http_version": "1.1",
@@ -72,7 +76,7 @@ class InProcess:
         messages: list[Any] = []
 
         async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": b"", "more_body": False}
+            return {"type": "http.request", "body": body or b"", "more_body": False}
 
         async def send(message: Any) -> None:
             messages.append(message)
