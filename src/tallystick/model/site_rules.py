@@ -51,7 +51,7 @@ RESERVED = frozenset(
 """Codes that would be mistaken for something else where codes are subdomains."""
 
 _ORIGIN = re.compile(r"(?:https?://)?(?:\*\.)?[A-Za-z0-9.-]+(?::[0-9]{1,5})?", re.ASCII)
-_LINK = re.compile(r"[!-~]+")
+_LINK = re.compile(r"[!#-;=?-\[\]_a-z~]+")  # the characters of a URL (RFC 3986)
 _REGION = re.compile(r"[A-Z]{2}")
 
 

@@ -1,0 +1,70 @@
+"""Emails and names that people type."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tallystick.model.email import email_problems
+from tallystick.model.line import line_problems
+
+INVALID = ["must be a valid email address"]
+
+
+@pytest.mark.parametrize(
+    "email", ["a@b", "ada@example.com", "ada.lovelace+tag@mail.example.co.uk", "o'neil_1@x-y.nl", "jörg@bücher.example"]
+)
+def test_an_email_is_accepted(email: str) -> None:
+    assert email_problems(email) == []
+
+
+@pytest.mark.parametrize(
+    ("email", "problems"),
+    [
+        ("", ["must be set"]),
+        ("ada", INVALID),
+        ("@example.com", INVALID),
+        ("ada@", INVALID),
+        ("ada@example..com", INVALID),
+        ("ada@-example.com", INVALID),
+        ("ada@example.com.", INVALID),
+        ("ada@exa_mple.com", INVALID),
+        (".ada@example.com", INVALID),
+        ("ada..l@example.com", INVALID),
+        ("ada@b@example.com", INVALID),
+        ("ada lovelace@example.com", INVALID),
+        ("ada@example.com\n", INVALID),
+        ("ada\0@example.com", INVALID),
+        ("Ada <ada@example.com>", INVALID),
+        ("a" * 65 + "@example.com", INVALID),
+        ("ada@" + "a." * 125 + "nl", ["must be shorter than 255 characters"]),
+    ],
+)
+def test_what_is_wrong_with_an_email(email: str, problems: list[str]) -> None:
+    assert email_problems(email) == problems
+
+
+@given(st.text(st.characters(codec=None), max_size=260))
+def test_any_email_can_be_judged_and_an_accepted_one_can_be_stored(text: str) -> None:
+    if not email_problems(text):
+        text.encode()
+        assert "\0" not in text
+
+
+@pytest.mark.parametrize("text", ["", "Ada", "Ada Lovelace 💙", "עדה", "a" * 10])
+def test_a_line_is_accepted(text: str) -> None:
+    assert line_problems(text, 10 + len("Lovelace")) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "problems"),
+    [
+        ("a" * 11, ["must be shorter than 11 characters"]),
+        ("a\nb", ["cannot contain control characters"]),
+        ("a\0b", ["cannot contain control characters"]),
+        ("a\x1b[31m", ["cannot contain control characters"]),
+        ("a\u2028b", ["cannot contain control characters"]),
+        ("a\ud800b", ["cannot contain control characters"]),
+    ],
+)
+def test_what_is_wrong_with_a_line(text: str, problems: list[str]) -> None:
+    assert line_problems(text, 10) == problems
