@@ -96,8 +96,8 @@ def update_site(session: Session, number: int, changes: SiteChanges, now: int) -
     }
     after = replace(before, **named, settings=replace(before.settings, **changes.settings), updated=now)
     after = _normal(after)
-    if after.cname != before.cname:
-        after = replace(after, cname_setup=None if after.cname is None else now)
+    if after.cname and after.cname != before.cname:
+        after = replace(after, cname_setup=now)
     _check(session, after)
     session.common.change_site(session.connection, updated=now, **site_columns(after))
     return after
@@ -144,7 +144,9 @@ class Sites:
         self._ledger, self._clock = ledger, clock
         self._sites: list[Site] = []
         self._by_host: dict[str, Site] = {}
-        self._read_at = self._forgotten_at = float("-inf")
+        self._read_at = float("-inf")
+        self._begun = self._done = 0  # readings, by number
+        self._believed_from = 1  # the first reading that has seen every change of our own
         self._reading = asyncio.Lock()
 
     def known(self, host: str) -> Site | None:
@@ -180,21 +182,22 @@ class Sites:
 
     def forget(self) -> None:
         """Read again before the next answer: something has changed."""
-        self._forgotten_at = self._clock()
+        self._believed_from = self._begun + 1
 
     def _fresh(self) -> bool:
-        return self._read_at >= self._forgotten_at and self._clock() - self._read_at < FRESH_S
+        return self._done >= self._believed_from and self._clock() - self._read_at < FRESH_S
 
     async def _read_again(self) -> None:
         """Read what was committed before this call; callers that wait share one reading."""
-        asked = self._clock()
+        wanted = self._begun + 1
         async with self._reading:
-            if self._read_at >= asked:
+            if self._done >= wanted:
                 return
-            begun = self._clock()
+            self._begun += 1
+            number, begun = self._begun, self._clock()
             self._sites = await self._ledger.read(active_sites)
             self._by_host = {site.cname: site for site in self._sites if site.cname}
-            self._read_at = begun
+            self._read_at, self._done = begun, number
 
     def _look_up(self, host: str) -> Site | None:
         if len(self._sites) == 1:
@@ -210,7 +213,7 @@ def _new(number: int, parent: int | None, wanted: NewSite, now: int) -> Site:
         id=number,
         parent=parent,
         cname=wanted.cname,
-        cname_setup=None if wanted.cname is None else now,
+        cname_setup=now,
         code=_made_up_code() if wanted.code is None else wanted.code,
         link_domain=wanted.link_domain,
         settings=wanted.settings,
@@ -228,9 +231,11 @@ def _made_up_code() -> str:
 
 
 def _normal(site: Site) -> Site:
+    cname = normal_host(site.cname or "") or None
     return replace(
         site,
-        cname=normal_host(site.cname) or None if site.cname is not None else None,
+        cname=cname,
+        cname_setup=None if cname is None else site.cname_setup,
         code=site.code.strip().lower(),
         link_domain=site.link_domain.strip(),
         settings=normal_settings(site.settings),

@@ -1,0 +1,204 @@
+"""API tokens come and go, on both databases."""
+
+import re
+
+import pytest
+
+from support.ledgers import Clock, opened
+from support.people import a_person, a_site, a_token, again
+from tallystick.errors import InputRefused, InvalidFields, StoreFull
+from tallystick.ledger import Database, Ledger
+from tallystick.model.account import EVERY_SITE, Access, Holder, Permission
+from tallystick.services import tokens
+from tallystick.services.accounts import delete_account, set_access
+from tallystick.services.tokens import (
+    FRESH_S,
+    USED_AGAIN_AFTER_MS,
+    NewToken,
+    Tokens,
+    all_tokens,
+    create_token,
+    delete_token,
+    holder,
+    secret_digest,
+    token,
+    tokens_of,
+)
+
+BOTH = int(Permission.COUNT | Permission.STATS)
+
+
+async def test_a_token_is_what_it_was_made_as(ledger: Ledger) -> None:
+    ada = await a_person(ledger)
+    site = await a_site(ledger, ada)
+    wanted = NewToken(name=" a script ", permissions=BOTH, sites=(site.id, site.id))
+    made, secret = await ledger.write(create_token, ada, wanted, 7)
+    assert re.fullmatch("[0-9a-z]{48}", secret)
+    assert (made.account, made.name, made.prefix) == (ada.id, "a script", secret[:8])
+    assert (made.permissions, made.sites, made.created, made.used) == (BOTH, (site.id,), 7, None)
+    assert await ledger.read(token, made.id) == made
+    assert await ledger.read(tokens_of, ada.id) == await ledger.read(all_tokens) == [made]
+    assert await ledger.read(holder, secret_digest(secret)) == Holder(made, await again(ledger, ada))
+
+
+@pytest.mark.parametrize(
+    ("access", "made"), [({"all": "s"}, False), ({"all": "r", "2": "a"}, True), ({}, False), ({"1": "a"}, True)]
+)
+async def test_only_an_admin_of_some_site_has_tokens(ledger: Ledger, access: dict[str, Access], *, made: bool) -> None:
+    ada = await a_person(ledger)
+    site = await a_site(ledger, ada)
+    await a_site(ledger, ada, "two.example.com")
+    ben = await a_person(ledger, "ben@example.com", site.id, access)
+    if made:
+        assert await a_token(ledger, ben)
+    else:
+        with pytest.raises(InputRefused, match=r"^ben@example\.com is not an admin; only admins can create and use"):
+            await a_token(ledger, ben)
+
+
+async def test_whoever_was_admin_a_moment_ago_is_none(ledger: Ledger) -> None:
+    ada = await a_person(ledger)
+    site = await a_site(ledger, ada)
+    ben = await a_person(ledger, "ben@example.com", site.id, {"all": "a"})
+    await ledger.write(set_access, ben.id, {"all": "r"}, 0)
+    with pytest.raises(InputRefused, match="is not an admin"):
+        await a_token(ledger, ben)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "errors"),
+    [
+        (NewToken(name="", permissions=2), {"name": ["must be set"]}),
+        (NewToken(name="a\nb", permissions=2), {"name": ["cannot contain control characters"]}),
+        (NewToken(name="x" * 201, permissions=2), {"name": ["must be shorter than 201 characters"]}),
+        (NewToken(name="x", permissions=0), {"permissions": ["must be set"]}),
+        (NewToken(name="x", permissions=128), {"permissions": ["must be set"]}),
+        (NewToken(name="x", permissions=-2), {"permissions": ["must be set"]}),
+        (NewToken(name="x", permissions=2, sites=()), {"sites": ["must be set"]}),
+        (
+            NewToken(name="x", permissions=2, sites=(1, 2)),
+            {"sites": ["the account of ada@example.com has no site 2"]},
+        ),
+    ],
+)
+async def test_what_is_wrong_with_a_token_is_told_by_field(
+    ledger: Ledger, wanted: NewToken, errors: dict[str, list[str]]
+) -> None:
+    ada, ben = await a_person(ledger), await a_person(ledger, "ben@example.com")
+    await a_site(ledger, ada)
+    await a_site(ledger, ben, "ben.example.com")
+    with pytest.raises(InvalidFields) as refused:
+        await ledger.write(create_token, ada, wanted, 0)
+    assert refused.value.errors == errors
+    assert await ledger.read(all_tokens) == []
+
+
+async def test_a_token_needs_a_site(ledger: Ledger) -> None:
+    with pytest.raises(InvalidFields, match=r"sites: ada@example\.com has no site yet"):
+        await a_token(ledger, await a_person(ledger))
+
+
+async def test_an_account_has_so_many_tokens(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "TOKENS_AT_MOST", 2)
+    ada = await a_person(ledger)
+    await a_site(ledger, ada)
+    assert await a_token(ledger, ada) != await a_token(ledger, ada)
+    with pytest.raises(InputRefused, match="as many as one account takes"):
+        await a_token(ledger, ada)
+
+
+async def test_a_revoked_token_is_nobodys(ledger: Ledger) -> None:
+    ada = await a_person(ledger)
+    await a_site(ledger, ada)
+    secret = await a_token(ledger, ada)
+    (made,) = await ledger.read(tokens_of, ada.id)
+    assert not await ledger.write(delete_token, made.id, ada.id + 1)
+    assert await ledger.read(token, made.id) == made
+    assert await ledger.write(delete_token, made.id, ada.id)
+    assert not await ledger.write(delete_token, made.id)
+    assert await ledger.read(holder, secret_digest(secret)) is None
+
+
+async def test_the_tokens_of_someone_who_left_are_nobodys(ledger: Ledger) -> None:
+    ada = await a_person(ledger)
+    site = await a_site(ledger, ada)
+    ben = await a_person(ledger, "ben@example.com", site.id, {"all": "a"})
+    secret = await a_token(ledger, ben)
+    await ledger.write(delete_account, ben.id)
+    assert await Tokens(ledger).holder(secret) is None
+
+
+@pytest.mark.parametrize("secret", ["", "x", "é" * 48, "\0", "\ud800", "a" * 257, "' OR 1=1 --"])
+async def test_any_other_secret_is_nobodys(ledger: Ledger, secret: str) -> None:
+    ada = await a_person(ledger)
+    await a_site(ledger, ada)
+    await a_token(ledger, ada)
+    assert await Tokens(ledger).holder(secret) is None
+
+
+async def test_what_is_known_of_a_secret_is_a_second_old_at_most(ledger: Ledger) -> None:
+    now = [100.0]
+    known = Tokens(ledger, lambda: now[0])
+    ada = await a_person(ledger)
+    await a_site(ledger, ada)
+    assert await known.holder("not yet a token") is None
+    secret = await a_token(ledger, ada)
+    found = await known.holder(secret)
+    assert found is not None
+    assert found.account.email == "ada@example.com"
+    await ledger.write(delete_token, found.token.id)
+    assert await known.holder(secret) == found
+    now[0] += FRESH_S
+    assert await known.holder(secret) is None
+
+
+async def test_a_revocation_of_ones_own_shows_at_once(ledger: Ledger) -> None:
+    known = Tokens(ledger)
+    ada = await a_person(ledger)
+    await a_site(ledger, ada)
+    secret = await a_token(ledger, ada)
+    found = await known.holder(secret)
+    assert found is not None
+    await ledger.write(delete_token, found.token.id)
+    known.forget()
+    assert await known.holder(secret) is None
+
+
+async def test_so_many_holders_are_remembered(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "HOLDERS_REMEMBERED", 3)
+    known = Tokens(ledger)
+    ada = await a_person(ledger)
+    await a_site(ledger, ada)
+    for _ in range(5):
+        assert await known.holder(await a_token(ledger, ada))
+        assert len(known._known) <= 3  # noqa: SLF001  # the bound is not to be seen from outside
+
+
+async def test_the_use_of_a_token_is_written_once_a_day(database: Database) -> None:
+    clock = Clock()
+    async with opened(database, clock) as ledger:
+        ada = await a_person(ledger)
+        await a_site(ledger, ada)
+        secret = await a_token(ledger, ada)
+        begun = clock.now
+        used = []
+        for later in (0, 1, USED_AGAIN_AFTER_MS - 1, USED_AGAIN_AFTER_MS, 2 * USED_AGAIN_AFTER_MS - 1):
+            clock.now = begun + later
+            await Tokens(ledger).holder(secret)
+            (made,) = await ledger.read(tokens_of, ada.id)
+            used.append(made.used)
+    assert used == [begun, begun, begun, begun + USED_AGAIN_AFTER_MS, begun + USED_AGAIN_AFTER_MS]
+
+
+async def test_a_token_works_while_nothing_can_be_written(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    ada = await a_person(ledger)
+    await a_site(ledger, ada)
+    secret = await a_token(ledger, ada)
+
+    async def full(*_: object) -> None:
+        raise StoreFull
+
+    monkeypatch.setattr(ledger, "write", full)
+    found = await Tokens(ledger).holder(secret)
+    assert found is not None
+    assert found.token.sites == (EVERY_SITE,)
