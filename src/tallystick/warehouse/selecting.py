@@ -50,10 +50,12 @@ class _Reading(NamedTuple):
     Attributes:
         columns: by which visits are counted first: they have few different values.
         value: made from them, once for each.
+        listed: which of them there is anything to say about.
     """
 
     columns: str
     value: str
+    listed: str = "true"
 
 
 _SIZE = " ".join(
@@ -68,8 +70,8 @@ _READINGS = {
     Dimension.REGION: _Reading("country, region", "if(region = '', '', concat(country, '-', region))"),
     Dimension.LANGUAGE: _Reading("language", "language"),
     Dimension.SIZE: _Reading("width", f"CASE {_SIZE} END"),
-    Dimension.WIDTH: _Reading("width", "width"),
-    Dimension.CAMPAIGN: _Reading("campaign", "campaign"),
+    Dimension.WIDTH: _Reading("width", "CAST(width AS VARCHAR)"),
+    Dimension.CAMPAIGN: _Reading("campaign", "campaign", "campaign IS NOT NULL"),
     Dimension.PATH: _Reading("path", "path"),
     Dimension.REFERRER: _Reading("ref, ref_scheme", "concat(ref_scheme, lower(ref))"),
 }
@@ -103,8 +105,11 @@ def marked(selection: Selection) -> Cte:
 
 def counted(dimension: Dimension) -> Cte:
     """Visits among ``picked``, by the ``value`` of a dimension."""
-    columns, value = _READINGS[dimension]
-    groups = f"SELECT {columns}, count(*) AS visits, min(created) AS seen FROM picked WHERE first GROUP BY {columns}"
+    columns, value, listed = _READINGS[dimension]
+    groups = (
+        f"SELECT {columns}, count(*) AS visits, min(created) AS seen FROM picked"
+        f" WHERE first AND {listed} GROUP BY {columns}"
+    )
     return Cte("counted", f"SELECT *, {value} AS value FROM ({groups})")
 
 

@@ -1,0 +1,59 @@
+-- Statistics: each is one pass over the columns that it names. selecting.py puts in front what they read from:
+-- `picked` are the hits of a selection; its `hour` is the one that clocks in the period's zone show, counted from
+-- midnight of the first date. `counted` are visits by the `value` of a dimension, or by referrer.
+
+-- name: hours()
+-- Visits and events among them by hour.
+SELECT hour, count(*), count(*) FILTER (event) FROM picked WHERE first GROUP BY hour;
+
+-- name: visits()$
+-- How many visits.
+SELECT count(*) FROM picked WHERE first;
+
+-- name: pageviews()$
+-- How many hits that are no events.
+SELECT count(*) FROM picked WHERE NOT event;
+
+-- name: top_paths(without, visits, path, max_rows)
+-- The most visited paths, behind a path with a number of visits, without some.
+SELECT path, count(*) AS visits FROM picked WHERE first GROUP BY path
+HAVING path NOT IN (SELECT unnest(CAST(:without AS BIGINT[])))
+    AND (count(*) < :visits OR (count(*) = :visits AND path < :path))
+ORDER BY visits DESC, path DESC LIMIT :max_rows;
+
+-- name: path_hours(listed)
+-- Visits of some paths by hour. Lists, because they reach Python in half the time that rows take.
+SELECT path, list(hour), list(visits) FROM (
+    SELECT path, hour, count(*) AS visits FROM picked
+    WHERE first AND path IN (SELECT unnest(CAST(:listed AS BIGINT[])))
+    GROUP BY path, hour
+) GROUP BY path;
+
+-- name: values(skipped, max_rows)
+-- Visits by value, most first.
+SELECT value, sum(visits) AS visits FROM counted GROUP BY value
+ORDER BY visits DESC, value LIMIT :max_rows OFFSET :skipped;
+
+-- name: referrers(own, skipped, max_rows)
+-- Visits by referrer, most first, then in the order in which they were first seen. Referrers compare without regard
+-- to case and are shown in their most frequent spelling. Those that begin with ``own`` are left out.
+SELECT value, arg_max(ref, visits), ref_scheme, sum(visits) AS visits FROM counted
+WHERE :own = '' OR NOT starts_with(lower(ref), lower(:own))
+GROUP BY value, ref_scheme
+ORDER BY visits DESC, min(ref) <> '', min(seen), value LIMIT :max_rows OFFSET :skipped;
+
+-- name: visitors()$
+-- Sessions among the hits.
+SELECT count(DISTINCT session) FROM picked WHERE session <> 0;
+
+-- name: sessions()^
+-- Of the sessions with a picked hit, by all their hits: how many, how many of one hit, and their seconds together.
+SELECT count(*), count(*) FILTER (hits = 1), coalesce(sum(seconds), 0) FROM (
+    SELECT count(*) AS hits, max(created) - min(created) AS seconds
+    FROM picked WHERE session <> 0 GROUP BY session HAVING bool_or(wanted)
+);
+
+-- name: value_figures(listed)
+-- Sessions and pageviews of some values.
+SELECT value, count(DISTINCT session) FILTER (session <> 0), count(*) FILTER (NOT event) FROM picked
+WHERE value IN (SELECT unnest(:listed)) GROUP BY value;
