@@ -2,10 +2,14 @@
 
 from datetime import datetime
 from math import isfinite
+from typing import Literal
 
 from msgspec import Struct
 
+from tallystick.model.campaign import MAX_NAME
 from tallystick.model.hit import Bot
+from tallystick.model.product import named_version
+from tallystick.model.text import storable
 from tallystick.services.ingest import Arrival
 from tallystick.surfaces.goatcounter.errors import ApiRefused
 from tallystick.surfaces.goatcounter.pixel_query import PixelRefused, width_of
@@ -21,7 +25,13 @@ _EVENTS: dict[object, bool] = {
 
 
 class HitBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """One hit; what is null or missing is not said."""
+    """One hit; what is null or missing is not said.
+
+    Attributes:
+        first_visit, browser, system, ref_scheme, campaign, no_session: beyond the contract, for imports: what
+            another counter has found out already. ``ref_scheme`` says that ``ref`` is clean, ``browser`` and
+            ``system`` are as in the CSV export.
+    """
 
     path: str | None = None
     title: str | None = None
@@ -36,6 +46,12 @@ class HitBody(Struct, frozen=True, forbid_unknown_fields=True):
     ip: str | None = None
     created_at: datetime | None = None
     session: str | None = None
+    first_visit: bool | None = None
+    browser: str | None = None
+    system: str | None = None
+    ref_scheme: Literal["h", "g", "c", "o"] | None = None
+    campaign: str | None = None
+    no_session: bool | None = None
 
 
 class CountBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -78,6 +94,12 @@ def _arrival(index: int, hit: HitBody, received: int, *, filtered: bool, session
         address=hit.ip or None,
         created=_created(index, hit.created_at),
         session=hit.session or "",
+        no_session=bool(hit.no_session),
+        first=hit.first_visit,
+        browser=None if hit.browser is None else named_version(hit.browser),
+        system=None if hit.system is None else named_version(hit.system),
+        ref_scheme=hit.ref_scheme,
+        campaign=storable((hit.campaign or "")[:MAX_NAME]),
         sessionless=sessionless,
         filtered=filtered,
         received=received,

@@ -1,0 +1,136 @@
+"""Reading GoatCounter's CSV, version 2 (contract, 5.1 and 5.3)."""
+
+import csv
+import io
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from tallystick.errors import InputRefused
+from tallystick.model.product import named_version
+from tallystick.services.imports.told import BadLine, Item, Told
+from tallystick.services.ingest import Arrival
+
+COLUMNS = (
+    "2Path",
+    "Title",
+    "Event",
+    "UserAgent",
+    "Browser",
+    "System",
+    "Session",
+    "Bot",
+    "Referrer",
+    "Referrer scheme",
+    "Screen size",
+    "Location",
+    "FirstVisit",
+    "Date",
+)
+VERSION = "2"
+NO_SESSION = frozenset({"", "0-0"})
+MOST_PIXELS = 2**31 - 1
+
+_TRUTH = dict.fromkeys(("1", "y", "yes", "t", "true", "on"), True) | dict.fromkeys(
+    ("0", "n", "no", "f", "false", "off", ""), False
+)
+
+
+def csv_reader(now: Callable[[], int]) -> Callable[[int, bytes], Item | None]:
+    """A reader of one row, by its number and its bytes. The first one must be the header.
+
+    Args:
+        now: Unix seconds.
+    """
+
+    def item(number: int, raw: bytes) -> Item | None:
+        try:
+            cells = next(csv.reader(io.StringIO(raw.decode("utf-8", "replace"), newline=""), strict=True), [])
+        except csv.Error as error:
+            return BadLine(number, f"it is no CSV: {error}")
+        if number == 1:
+            check_header(cells)
+            return None
+        if not cells:
+            return None
+        if len(cells) != len(COLUMNS):
+            return BadLine(number, f"wrong number of fields: {len(cells)} (want: {len(COLUMNS)})")
+        try:
+            return Told(number, _arrival(cells, now()))
+        except ValueError as error:
+            return BadLine(number, str(error))
+
+    return item
+
+
+def check_header(cells: list[str]) -> None:
+    """Refuse what is not this version's header.
+
+    Raises:
+        InputRefused
+    """
+    first = (cells or [""])[0].removeprefix("\ufeff")
+    if found := re.fullmatch(r"(\d+)Path", first):
+        if found[1] == VERSION:
+            return
+        msg = f"wrong version of CSV database: {found[1]} (expected: {VERSION})"
+        raise InputRefused(msg)
+    msg = f"the first line is no header of GoatCounter's CSV: it starts with {first[:50]!r}, not with {COLUMNS[0]!r}"
+    raise InputRefused(msg)
+
+
+def _arrival(cells: list[str], now: int) -> Arrival:
+    path, title, event, agent, browser, system, session, bot, ref, scheme, size, location, first, date = cells
+    return Arrival(
+        path=path,
+        title=title,
+        event=_truth("Event", event),
+        agent=agent,
+        browser=named_version(browser) if browser or not agent else None,
+        system=named_version(system) if system or not agent else None,
+        session="" if session in NO_SESSION else session,
+        no_session=session in NO_SESSION,
+        sessionless=True,
+        bot=_whole("Bot", bot or "0", 255),
+        ref=ref,
+        ref_scheme=_scheme(scheme),
+        width=_whole("Screen size", size.partition(",")[0] or "0", MOST_PIXELS),
+        location=location,
+        first=_truth("FirstVisit", first),
+        created=_moment(date),
+        filtered=False,
+        received=now,
+    )
+
+
+def _truth(column: str, text: str) -> bool:
+    found = _TRUTH.get(text.strip().lower())
+    if found is None:
+        msg = f"{column} must be 0 or 1, not {text[:50]!r}"
+        raise ValueError(msg)
+    return found
+
+
+def _whole(column: str, text: str, most: int) -> int:
+    text = text.strip()
+    number = int(float(text)) if re.fullmatch(r"\d{1,10}(?:\.\d{1,10})?", text, re.ASCII) else most + 1
+    if number > most:
+        msg = f"{column} must be a number from 0 to {most}, not {text[:50]!r}"
+        raise ValueError(msg)
+    return number
+
+
+def _scheme(text: str) -> str | None:
+    if text not in ("h", "g", "c", "o", ""):
+        msg = f"Referrer scheme must be h, g, c or o, not {text[:50]!r}"
+        raise ValueError(msg)
+    return text or None
+
+
+def _moment(text: str) -> int:
+    try:
+        found = datetime.fromisoformat(text)
+        return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, OverflowError) as error:
+        msg = f"Date must be an RFC 3339 time, not {text[:50]!r}"
+        raise ValueError(msg) from error

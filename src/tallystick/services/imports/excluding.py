@@ -1,0 +1,88 @@
+"""Which lines of a log are left out: ``[!]FIELD:[glob:|re:]PATTERN``, and rules that have a name."""
+
+import re
+from collections.abc import Callable, Sequence
+from fnmatch import translate
+from typing import NamedTuple
+
+from tallystick.errors import InputRefused
+from tallystick.services.imports.log_lines import NAMES, Fields
+
+DEFAULT = ("static", "redirect")
+
+STATIC = (
+    "avif|bmp|css|eot|flac|gif|gz|ico|jpeg|jpg|js|json|m4a|m4v|map|mjs|mov|mp3|mp4|ogg|ogv|otf|png|svg|tif|tiff|ttf|"
+    "wasm|wav|webm|webmanifest|webp|woff|woff2"
+)
+UNCOUNTED = frozenset({"HEAD", "OPTIONS"})
+"""Methods by which nobody sees a page; never counted, whatever the rules."""
+
+_static = re.compile(rf".*\.(?:{STATIC})", re.IGNORECASE).fullmatch
+_SPECIAL: dict[str, Callable[[Fields], bool]] = {
+    "static": lambda line: _static(path_of(line).partition("?")[0]) is not None,
+    "html": lambda line: bool(line.get("content_type")) and "html" not in line["content_type"].lower(),
+    "redirect": lambda line: line.get("status", "").startswith("3"),
+    "error": lambda line: line.get("status", "")[:1] in ("4", "5"),
+}
+
+
+class Rule(NamedTuple):
+    """A rule, as it was given, and whether a line is left out by it."""
+
+    text: str
+    excludes: Callable[[Fields], bool]
+
+
+def rules(given: Sequence[str]) -> list[Rule]:
+    """The rules that were given; an empty one stands for no rule.
+
+    Raises:
+        InputRefused: one makes no sense.
+    """
+    return [_rule(text) for text in given if text]
+
+
+def excluded_by(line: Fields, among: Sequence[Rule]) -> str | None:
+    """The rule that leaves a line out; None when it counts."""
+    if line.get("method", "").upper() in UNCOUNTED:
+        return line["method"].upper()
+    return next((rule.text for rule in among if rule.excludes(line)), None)
+
+
+def path_of(line: Fields) -> str:
+    """The path a line tells of, with its query; of a whole URL that part."""
+    path = line.get("path") or line.get("url", "")
+    if "://" in path[:10]:
+        _, slash, rest = path.partition("://")[2].partition("/")
+        return slash + rest or "/"
+    return path
+
+
+def _rule(text: str) -> Rule:
+    negated, wanted = text.startswith("!"), text.removeprefix("!")
+    found = _SPECIAL.get(wanted) or _pattern_rule(text, wanted)
+    return Rule(text, (lambda line: not found(line)) if negated else found)
+
+
+def _pattern_rule(text: str, wanted: str) -> Callable[[Fields], bool]:
+    field, colon, pattern = wanted.partition(":")
+    if not colon or not pattern or field not in NAMES - {"ignore"}:
+        names = ", ".join(sorted(NAMES - {"ignore"}))
+        msg = (
+            f"--exclude accepts {', '.join(_SPECIAL)}, or [!]FIELD:[glob:|re:]PATTERN, not {text!r}; fields are {names}"
+        )
+        raise InputRefused(msg)
+    fits = _matcher(text, pattern)
+    return lambda line: fits(path_of(line) if field == "path" else line.get(field, ""))
+
+
+def _matcher(text: str, pattern: str) -> Callable[[str], bool]:
+    kind, colon, rest = pattern.partition(":")
+    if not colon or kind not in ("glob", "re"):
+        return lambda value: pattern in value
+    try:
+        search = re.compile(translate(rest) if kind == "glob" else rest).search
+    except re.error as error:
+        msg = f"--exclude {text!r} has no regular expression: {error}"
+        raise InputRefused(msg) from error
+    return lambda value: search(value) is not None
