@@ -66,6 +66,7 @@ class Hit(Struct, kw_only=True):
         country: ISO 3166-1 alpha-2; region: the part of ISO 3166-2 behind the dash.
         language: ISO 639-3.
         width: of the screen in CSS pixels, 0 when unknown.
+        single: False where the site keeps no single hits: the row then has no session and only its hour.
         created: Unix seconds.
     """
 
@@ -86,4 +87,5 @@ class Hit(Struct, kw_only=True):
     region: str = ""
     language: str = ""
     width: int = 0
+    single: bool = True
     created: int

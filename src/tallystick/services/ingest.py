@@ -4,115 +4,82 @@
 way: ``Dropped`` with a reason, or ``Invalid`` with what is wrong.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from enum import StrEnum
-from ipaddress import IPv4Address, IPv6Address
+import asyncio
+from collections.abc import Callable, Sequence
 
-from msgspec import Struct
+import structlog
 
+from tallystick.errors import StoreUnavailable
 from tallystick.ledger import Ledger
 from tallystick.model.hit import Hit, is_bot
 from tallystick.model.site import Site
+from tallystick.services import agents, languages, steps
+from tallystick.services.arrival import Arrival, Dropped, Invalid, Reason, Refusal
+from tallystick.services.countries import Countries
 from tallystick.services.names import KnownPath, Names, NewPath
+from tallystick.services.salts import Salts
+from tallystick.services.site_rules import Rules, rules_of
+from tallystick.services.sites import note_hits
+from tallystick.services.spam import SpamReferrers
 from tallystick.warehouse import KeptRequest, Stored, Warehouse
 
+__all__ = ["STEPS", "Arrival", "Dropped", "Ingest", "Invalid", "Keep", "Reason", "Refusal", "Result", "load"]
 
-class Reason(StrEnum):
-    """Why a hit was deliberately not recorded."""
-
-    PREFETCH = "prefetch"
-    IGNORED_ADDRESS = "ignored address"
-    OPTED_OUT = "opted out"
-    SPAM_REFERRER = "spam referrer"
-    IGNORED_PATH = "ignored path"
-
-
-class Dropped(Struct, frozen=True):
-    """Deliberately not recorded."""
-
-    reason: Reason
-
-
-class Invalid(Struct, frozen=True):
-    """Not recorded: it makes no sense.
-
-    Attributes:
-        errors: field -> what is wrong, in the contract's words.
-        message: in place of fields, where the contract has a sentence of its own.
-    """
-
-    errors: Mapping[str, Sequence[str]]
-    message: str = ""
-
-    def __str__(self) -> str:
-        """As the contract writes it, for example ``path: must be set, must be longer than 1 characters.``."""
-        if self.message:
-            return self.message
-        lines = [f"{field}: {', '.join(messages)}." for field, messages in sorted(self.errors.items())]
-        return lines[0] if len(lines) == 1 else "".join(f"{line}\n" for line in lines)
-
-
-Refusal = Dropped | Invalid
 Result = Stored | Dropped | Invalid
 Keep = Callable[[Sequence[Refusal | None]], KeptRequest]
 """Makes the kept answer of a request from what was refused of it; None stands for what is being stored."""
 
+Step = Callable[[Rules, Arrival], Refusal | None]
 
-class Arrival(Struct, kw_only=True):
-    """A hit as its sender put it, then what the steps made of it.
+STEPS: tuple[Step, ...] = (
+    steps.drop_prefetch,
+    steps.drop_opted_out,
+    steps.check_size,
+    steps.drop_ignored_address,
+    steps.find_location,
+    steps.find_language,
+    steps.find_agent,
+    steps.find_visitor,
+    steps.clean_name,
+    steps.find_source,
+    steps.check,
+    steps.drop_ignored_path,
+    steps.drop_spam_referrer,
+    steps.keep_what_is_collected,
+)
 
-    Attributes:
-        direct: sent by the visitor's own browser (the pixel), not told by a server or a log.
-        path: page path, or the event's name.
-        ref: a URL or free text; ref_scheme: given where ``ref`` is clean already (imports).
-        query: the page's query string, for campaigns.
-        width: of the screen in CSS pixels; 0 when unknown.
-        bot: the sender's own finding, a ``Bot`` code; what is found here wins.
-        agent: User-Agent; address: of the visitor, as text where nobody has parsed it yet. Neither is stored.
-        location: ISO 3166-1 or 3166-2; wins over what the address says.
-        language: BCP 47, or a whole Accept-Language.
-        created: Unix seconds; None is ``received``.
-        session: the sender's own grouping key, used in place of address and agent.
-        no_session: count it without a session, so that it is always a first visit.
-        sessionless: accept it also if there is nothing to make a session of (the API's ``no_sessions``).
-        filtered: whether the site's ignored addresses are heeded.
-        prefetch, gpc, dnt: what the browser said of itself.
-        first, browser, system: known already (imports); browser and system as name and version.
-        received: Unix seconds, when the request came.
-    """
+AT_ONCE = 50
+"""Arrivals that are judged before others have their turn on the event loop."""
+SITES_CACHED = 10_000
+BEFORE_FIRST_HIT_S = 12 * 3_600
+"""Statistics begin this long before a hit that is older than all others."""
 
-    path: str = ""
-    title: str = ""
-    event: bool = False
-    ref: str = ""
-    ref_scheme: str | None = None
-    query: str = ""
-    width: int = 0
-    bot: int = 0
-    agent: str = ""
-    address: IPv4Address | IPv6Address | str | None = None
-    location: str = ""
-    language: str = ""
-    created: int | None = None
-    session: str = ""
-    no_session: bool = False
-    sessionless: bool = False
-    filtered: bool = True
-    direct: bool = False
-    prefetch: bool = False
-    gpc: bool = False
-    dnt: bool = False
-    first: bool | None = None
-    browser: tuple[str, str] | None = None
-    system: tuple[str, str] | None = None
-    received: int
+log = structlog.get_logger()
+
+
+def load() -> None:
+    """Load patterns and codes, so that no hit waits for them. Blocks for half a second; call it before serving."""
+    agents.load()
+    languages.load()
 
 
 class Ingest:
     """Records hits. Used from one event loop."""
 
-    def __init__(self, ledger: Ledger, warehouse: Warehouse, names: Names) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        warehouse: Warehouse,
+        names: Names,
+        countries: Countries | None = None,
+        spam: SpamReferrers | None = None,
+    ) -> None:
         self._ledger, self._warehouse, self._names = ledger, warehouse, names
+        self._countries, self._spam = countries or Countries(), spam or SpamReferrers()
+        self._salts = Salts(ledger)
+        self._rules: dict[int, Rules] = {}
+        self._noted: dict[int, int] = {}
+        """Site -> since when it is known to have hits, Unix milliseconds."""
 
     async def record(self, site: Site, arrivals: Sequence[Arrival], keep: Keep | None = None) -> list[Result]:
         """Record hits of one site; what was stored is durable when it returns.
@@ -126,38 +93,139 @@ class Ingest:
         Raises:
             StoreUnavailable: nothing was acknowledged.
         """
-        refused = [_judged(site, arrival) for arrival in arrivals]
+        await self._prepare()
+        rules = self._rules_of(site)
+        refused = await _judged(rules, arrivals)
         wanted = [arrival for arrival, refusal in zip(arrivals, refused, strict=True) if refusal is None]
-        unknown = [
-            NewPath(arrival.path, arrival.title, arrival.event, not is_bot(arrival.bot))
-            for arrival in wanted
-            if self._names.path(site.id, arrival.path) is None
-        ]
-        if unknown:
-            await self._names.learn(site.id, unknown)
-        hits = [_hit(site, arrival, known) for arrival in wanted if (known := self._names.path(site.id, arrival.path))]
+        await self._update_names(site.id, wanted)
         request = keep(refused) if keep else None
-        stored = iter(await self._warehouse.append(hits, request) if hits or request else ())
-        return [refusal or next(stored) for refusal in refused]
+        # Ids are looked up in the very moment of handing the hits over: whoever merges or deletes paths makes
+        # the names forget, and then no hit with an old id comes after.
+        while (hits := self._hits(rules, wanted)) is None:
+            await self._learn(site.id, wanted)
+        stored = await self._warehouse.append(hits, request) if hits or request else []
+        await self._note(site, hits)
+        found = iter(stored)
+        return [refusal or next(found) for refusal in refused]
+
+    async def _prepare(self) -> None:
+        now = self._ledger.clock()
+        if self._salts.due(now):
+            await self._salts.refresh(now)
+        if self._spam.due(now // 1000):
+            await self._spam.refresh(now // 1000)
+
+    def _rules_of(self, site: Site) -> Rules:
+        rules = self._rules.get(site.id)
+        if rules is None or rules.site is not site:
+            if len(self._rules) >= SITES_CACHED:
+                self._rules.clear()
+                self._noted.clear()
+            rules = self._rules[site.id] = rules_of(site, self._countries, self._spam, self._salts)
+        return rules
+
+    async def _update_names(self, site: int, wanted: Sequence[Arrival]) -> None:
+        """Keep titles up to date, and know which paths people have asked for."""
+        counted: list[KnownPath] = []
+        titles: list[tuple[KnownPath, str]] = []
+        for arrival in wanted:
+            known = self._names.path(site, arrival.path)
+            if known is None or is_bot(arrival.bot):
+                continue
+            if not known.counted and known not in counted:
+                counted.append(known)
+            if arrival.title and arrival.title != known.title and known.wants_title(arrival.title):
+                titles.append((known, arrival.title))
+        if counted or titles:
+            await self._names.update(counted, titles)
+
+    def _hits(self, rules: Rules, wanted: Sequence[Arrival]) -> list[Hit] | None:
+        """What the warehouse keeps; None while a name is new."""
+        path, campaign, site = self._names.path, self._names.campaign, rules.site.id
+        hits = []
+        for arrival in wanted:
+            known = path(site, arrival.path)
+            number = campaign(site, arrival.campaign) if arrival.campaign else None
+            if known is None or (number is None and arrival.campaign):
+                return None
+            hits.append(_hit(rules, arrival, known.id, number))
+        return hits
+
+    async def _learn(self, site: int, wanted: Sequence[Arrival]) -> None:
+        """Make the names known that are new; a path that a person asks for is counted at once."""
+        paths: dict[str, NewPath] = {}
+        campaigns: dict[str, None] = {}
+        for arrival in wanted:
+            if self._names.path(site, arrival.path) is None:
+                counted = not is_bot(arrival.bot)
+                if arrival.path not in paths or (counted and not paths[arrival.path].counted):
+                    paths[arrival.path] = NewPath(arrival.path, arrival.title, arrival.event, counted)
+            if arrival.campaign and self._names.campaign(site, arrival.campaign) is None:
+                campaigns[arrival.campaign] = None
+        await self._names.learn(site, paths.values(), campaigns)
+
+    async def _note(self, site: Site, hits: Sequence[Hit]) -> None:
+        """Tell the site that it has hits, and since when."""
+        people = [hit.created for hit in hits if not is_bot(hit.bot)]
+        if not people:
+            return
+        first = min(people)
+        known = self._noted.get(site.id, site.first_hit if site.received_data else None)
+        begins = site.first_hit if known is None else known
+        older = first < begins // 1000
+        if known is not None and not older:
+            return
+        if older:
+            begins = max(first - BEFORE_FIRST_HIT_S, 0) * 1000
+        try:
+            await self._ledger.write(note_hits, site.id, begins)
+        except StoreUnavailable as error:
+            # The hits are stored; the next one tries again.
+            log.warning("a site's first hit could not be noted", reason=str(error))
+            return
+        self._noted[site.id] = begins
 
 
-def _judged(_site: Site, arrival: Arrival) -> Refusal | None:
-    if not arrival.path:
-        return Invalid({"path": ("must be set", "must be longer than 1 characters")})
+async def _judged(rules: Rules, arrivals: Sequence[Arrival]) -> list[Refusal | None]:
+    if len(arrivals) <= AT_ONCE:
+        return [_judge(rules, arrival) for arrival in arrivals]
+    refused = []
+    for start in range(0, len(arrivals), AT_ONCE):
+        refused += [_judge(rules, arrival) for arrival in arrivals[start : start + AT_ONCE]]
+        await asyncio.sleep(0)
+    return refused
+
+
+def _judge(rules: Rules, arrival: Arrival) -> Refusal | None:
+    for step in STEPS:
+        refusal = step(rules, arrival)
+        if refusal is not None:
+            return refusal
     return None
 
 
-def _hit(site: Site, arrival: Arrival, known: KnownPath) -> Hit:
+def _hit(rules: Rules, arrival: Arrival, path: int, campaign: int | None) -> Hit:
+    assert arrival.browser
+    assert arrival.system
+    assert arrival.created is not None
     return Hit(
-        site=site.id,
-        path=known.id,
+        site=rules.site.id,
+        path=path,
+        visitor=arrival.visitor,
         first=arrival.first,
         event=arrival.event,
         bot=arrival.bot,
+        ref=arrival.ref,
+        ref_scheme=arrival.ref_scheme or "o",
+        campaign=campaign,
+        browser=arrival.browser[0],
+        browser_version=arrival.browser[1],
+        system=arrival.system[0],
+        system_version=arrival.system[1],
+        country=arrival.country,
+        region=arrival.region,
+        language=arrival.language,
         width=arrival.width,
-        created=arrival.received if arrival.created is None else arrival.created,
+        single=rules.collects_hits,
+        created=arrival.created,
     )
-
-
-Step = Callable[[Site, Arrival], Refusal | None]
-STEPS: tuple[Step, ...] = (_judged,)

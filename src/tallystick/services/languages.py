@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cache, lru_cache
-from typing import Any
+from typing import cast
 
 from tallystick.model.text import storable
 
@@ -57,7 +57,7 @@ def _three_letter_codes() -> dict[str, str]:
 def _aliases() -> Mapping[str, str]:
     from babel.core import get_global  # noqa: PLC0415  # reads its data from disk
 
-    aliases: Mapping[str, Any] = get_global("language_aliases")
+    aliases: Mapping[str, str] = get_global("language_aliases")
     return aliases
 
 
@@ -65,7 +65,9 @@ def _aliases() -> Mapping[str, str]:
 def _known() -> frozenset[str]:
     from babel import Locale  # noqa: PLC0415
 
-    return frozenset(code for code in Locale("en").languages if len(code) == _THREE)
+    # Babel types a locale's data by what any of it may be.
+    languages = cast("Mapping[str, str]", Locale("en").languages)
+    return frozenset(code for code in languages if len(code) == _THREE)
 
 
 @lru_cache(LANGUAGES_CACHED)
