@@ -16,6 +16,7 @@ from tallystick.services.keyed_requests import KeyedRequests
 from tallystick.services.names import Names
 from tallystick.services.sites import Sites
 from tallystick.services.tokens import Tokens
+from tallystick.services.visitor_counter import VisitorCounter
 from tallystick.settings import Settings
 from tallystick.surfaces import countapi, dashboard, goatcounter, native
 from tallystick.warehouse import WAREHOUSE_FILE, Warehouse
@@ -116,6 +117,7 @@ def analytics(settings: Settings, ledger: Ledger, warehouse: Warehouse) -> goatc
         ingest=Ingest(ledger, warehouse, names),
         exports=Exports(ledger, warehouse, settings.data / EXPORTS_DIRECTORY),
         keyed_requests=KeyedRequests(warehouse),
+        visitor_counter=VisitorCounter(ledger, warehouse),
     )
 
 

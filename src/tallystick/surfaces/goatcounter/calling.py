@@ -14,6 +14,7 @@ from tallystick.services.keyed_requests import KeyedRequests
 from tallystick.services.names import Names
 from tallystick.services.sites import Sites
 from tallystick.services.tokens import Tokens
+from tallystick.services.visitor_counter import VisitorCounter
 from tallystick.warehouse import Warehouse
 
 Headers = tuple[tuple[bytes, bytes], ...]
@@ -32,6 +33,7 @@ class Services(Struct, frozen=True):
     ingest: Ingest
     exports: Exports
     keyed_requests: KeyedRequests
+    visitor_counter: VisitorCounter
 
 
 class Call(Struct, frozen=True):

@@ -1,23 +1,23 @@
 """Every URL of this surface, in the order of its documentation."""
 
-from collections.abc import Awaitable, Callable
-
-from starlette.requests import Request
-from starlette.responses import Response
+from collections.abc import Mapping
 
 from tallystick.model.account import Permission
 from tallystick.surfaces.goatcounter.api import Api, Route
 from tallystick.surfaces.goatcounter.calling import Services
-from tallystick.surfaces.goatcounter.errors import REASONS, SURFACE
-from tallystick.surfaces.goatcounter.handlers import count, exports, me, sites
+from tallystick.surfaces.goatcounter.errors import REASONS, SURFACE, failed_page, refused_page
+from tallystick.surfaces.goatcounter.handlers import count, exports, me, pages, script, sites, visitor_counter
 from tallystick.surfaces.goatcounter.handlers.pixel import Pixel
+from tallystick.surfaces.goatcounter.public import Endpoint, public_pages
 from tallystick.web.address import ClientAddresses
-from tallystick.web.asgi import Receive, Scope, Send
+from tallystick.web.asgi import Counted, Receive, Scope, Send
 from tallystick.web.rate_limit import RateLimits
 from tallystick.web.traffic import Traffic
 
 COUNT, EXPORT, STATS = Permission.COUNT, Permission.EXPORT, Permission.STATS
 SITE_READ, SITE_CREATE, SITE_UPDATE = Permission.SITE_READ, Permission.SITE_CREATE, Permission.SITE_UPDATE
+
+Endpoint = Callable[[Services, Request], Awaitable[Response]]
 
 API = (
     # behind /api/v0, each with or without a slash at the end
@@ -33,9 +33,22 @@ API = (
     Route("PATCH", "/sites/{id}", SITE_UPDATE, sites.change),
 )
 
-SEGMENTS = frozenset({"count", "api"})
+PAGES: Mapping[str, Endpoint] = {
+    # GET and HEAD, for everyone
+    "/count.js": script.count_js,
+    **{f"/count.v{number}.js": script.count_js for number in range(1, 6)},
+    "/counter/{name:path}": visitor_counter.visitor_counter,
+    "/status": pages.status,
+    "/api.json": pages.api_json,
+    "/api.html": pages.api_html,
+    "/robots.txt": pages.robots,
+}
 
-Endpoint = Callable[[Services, Request], Awaitable[Response]]
+PUBLIC: tuple[tuple[str, Endpoint], ...] = (
+    # for GET and HEAD, without a token
+)
+
+SEGMENTS = frozenset({"count", "api", *(path[1:].split("/", 1)[0] for path, _ in PUBLIC)})
 
 
 class GoatCounter:
@@ -45,10 +58,29 @@ class GoatCounter:
         traffic.expect(SURFACE, REASONS)
         self._pixel = Pixel(services, limits, addresses, traffic)
         self._api = Api(services, API, limits, addresses, traffic)
+        self._pages = Counted(_pages(services), SURFACE, traffic)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        if scope["path"] in {"/count", "/count/"}:
-            await self._pixel(scope, receive, send)
-        else:
-            await self._api(scope, receive, send)
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Pass a request on. No coroutine of its own: hot path."""
+        path = scope["path"]
+        if path in {"/count", "/count/"}:
+            return self._pixel(scope, receive, send)
+        if path.startswith("/api/"):
+            return self._api(scope, receive, send)
+        return self._pages(scope, receive, send)
+
+
+def _pages(services: Services) -> Starlette:
+    app = Starlette(
+        routes=[StarletteRoute(path, _served(endpoint, services)) for path, endpoint in PUBLIC],
+        exception_handlers={HTTPException: refused_page, Exception: failed_page},
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+def _served(endpoint: Endpoint, services: Services) -> Callable[[Request], Awaitable[Response]]:
+    async def serve(request: Request) -> Response:
+        return await endpoint(services, request)
+
+    return serve

@@ -1,0 +1,46 @@
+"""What anyone may ask without a token, apart from the pixel: the script, the visitor counter and a few pages."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tallystick.surfaces.goatcounter.calling import Services
+from tallystick.surfaces.goatcounter.errors import SURFACE, ApiRefused, answer_to, reason_of
+from tallystick.web.asgi import Counted
+from tallystick.web.traffic import Traffic
+
+Endpoint = Callable[[Services, Request], Awaitable[Response]]
+
+_HEADERS = {"access-control-allow-origin": "*", "cache-control": "no-store", "x-content-type-options": "nosniff"}
+
+
+def public_pages(services: Services, endpoints: Mapping[str, Endpoint], traffic: Traffic) -> Counted:
+    """Endpoints by path, as an ASGI application that answers GET and HEAD."""
+
+    async def refused(_request: Request, error: Exception) -> Response:
+        if isinstance(error, HTTPException):
+            error = ApiRefused(error.detail.lower(), error.status_code)
+        answer = answer_to(error)
+        if reason := reason_of(answer):
+            traffic.refused(SURFACE, reason)
+        response = Response(answer.body, answer.status, _HEADERS, answer.content_type.decode())
+        response.raw_headers.extend(answer.headers)
+        return response
+
+    async def answered(endpoint: Endpoint, request: Request) -> Response:
+        try:
+            return await endpoint(services, request)
+        except Exception as error:  # noqa: BLE001  # every error becomes an answer in one place
+            return await refused(request, error)
+
+    app = Starlette(
+        routes=[Route(path, partial(answered, endpoint)) for path, endpoint in endpoints.items()],
+        exception_handlers={HTTPException: refused},
+    )
+    app.router.redirect_slashes = False  # a redirect would have to guess the scheme behind a proxy
+    return Counted(app, SURFACE, traffic)

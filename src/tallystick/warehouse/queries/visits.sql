@@ -1,0 +1,7 @@
+-- What the visitor counter tells.
+
+-- name: visits(site, path, begin, end)$
+-- Visits of a site, or of one of its paths, from a second until before another.
+SELECT count(*) FROM hit
+WHERE site = :site AND first AND bot = 0 AND created >= :begin AND created < :end
+    AND (CAST(:path AS BIGINT) IS NULL OR path = :path);
