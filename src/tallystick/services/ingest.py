@@ -6,6 +6,8 @@ way: ``Dropped`` with a reason, or ``Invalid`` with what is wrong.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple, Self
 
 import structlog
 
@@ -23,7 +25,7 @@ from tallystick.services.sites import note_hits
 from tallystick.services.spam import SpamReferrers
 from tallystick.warehouse import KeptRequest, Stored, Warehouse
 
-__all__ = ["STEPS", "Arrival", "Dropped", "Ingest", "Invalid", "Keep", "Reason", "Refusal", "Result", "load"]
+__all__ = ["STEPS", "Arrival", "Dropped", "Ingest", "Invalid", "Keep", "Knowledge", "Reason", "Refusal", "Result"]
 
 Result = Stored | Dropped | Invalid
 Keep = Callable[[Sequence[Refusal | None]], KeptRequest]
@@ -57,25 +59,30 @@ BEFORE_FIRST_HIT_S = 12 * 3_600
 log = structlog.get_logger()
 
 
-def load() -> None:
-    """Load patterns and codes, so that no hit waits for them. Blocks for half a second; call it before serving."""
-    agents.load()
-    languages.load()
+class Knowledge(NamedTuple):
+    """What hits are judged by beside their site's settings."""
+
+    countries: Countries
+    spam: SpamReferrers
+
+    @classmethod
+    def load(cls, geodb: Path | None = None, spam_referrers: Sequence[Path] = ()) -> Self:
+        """Read everything, so that no hit waits for it. Blocks for half a second; call it before serving.
+
+        Raises:
+            InvalidSetting: a file cannot be read.
+        """
+        agents.load()
+        languages.load()
+        return cls(Countries(geodb), SpamReferrers(spam_referrers))
 
 
 class Ingest:
     """Records hits. Used from one event loop."""
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        warehouse: Warehouse,
-        names: Names,
-        countries: Countries | None = None,
-        spam: SpamReferrers | None = None,
-    ) -> None:
+    def __init__(self, ledger: Ledger, warehouse: Warehouse, names: Names, knowledge: Knowledge | None = None) -> None:
         self._ledger, self._warehouse, self._names = ledger, warehouse, names
-        self._countries, self._spam = countries or Countries(), spam or SpamReferrers()
+        self._countries, self._spam = knowledge or Knowledge(Countries(), SpamReferrers())
         self._salts = Salts(ledger)
         self._rules: dict[int, Rules] = {}
         self._noted: dict[int, int] = {}
