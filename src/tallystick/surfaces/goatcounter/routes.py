@@ -1,23 +1,21 @@
 """Every URL of this surface, in the order of its documentation."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 
 from tallystick.model.account import Permission
 from tallystick.surfaces.goatcounter.api import Api, Route
 from tallystick.surfaces.goatcounter.calling import Services
-from tallystick.surfaces.goatcounter.errors import REASONS, SURFACE, failed_page, refused_page
+from tallystick.surfaces.goatcounter.errors import REASONS, SURFACE
 from tallystick.surfaces.goatcounter.handlers import count, exports, me, pages, script, sites, visitor_counter
 from tallystick.surfaces.goatcounter.handlers.pixel import Pixel
 from tallystick.surfaces.goatcounter.public import Endpoint, public_pages
 from tallystick.web.address import ClientAddresses
-from tallystick.web.asgi import Counted, Receive, Scope, Send
+from tallystick.web.asgi import Receive, Scope, Send
 from tallystick.web.rate_limit import RateLimits
 from tallystick.web.traffic import Traffic
 
 COUNT, EXPORT, STATS = Permission.COUNT, Permission.EXPORT, Permission.STATS
 SITE_READ, SITE_CREATE, SITE_UPDATE = Permission.SITE_READ, Permission.SITE_CREATE, Permission.SITE_UPDATE
-
-Endpoint = Callable[[Services, Request], Awaitable[Response]]
 
 API = (
     # behind /api/v0, each with or without a slash at the end
@@ -44,11 +42,7 @@ PAGES: Mapping[str, Endpoint] = {
     "/robots.txt": pages.robots,
 }
 
-PUBLIC: tuple[tuple[str, Endpoint], ...] = (
-    # for GET and HEAD, without a token
-)
-
-SEGMENTS = frozenset({"count", "api", *(path[1:].split("/", 1)[0] for path, _ in PUBLIC)})
+SEGMENTS = frozenset({"count", "api", *(path.split("/")[1] for path in PAGES)})
 
 
 class GoatCounter:
@@ -58,7 +52,7 @@ class GoatCounter:
         traffic.expect(SURFACE, REASONS)
         self._pixel = Pixel(services, limits, addresses, traffic)
         self._api = Api(services, API, limits, addresses, traffic)
-        self._pages = Counted(_pages(services), SURFACE, traffic)
+        self._pages = public_pages(services, PAGES, traffic)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Pass a request on. No coroutine of its own: hot path."""
@@ -68,19 +62,3 @@ class GoatCounter:
         if path.startswith("/api/"):
             return self._api(scope, receive, send)
         return self._pages(scope, receive, send)
-
-
-def _pages(services: Services) -> Starlette:
-    app = Starlette(
-        routes=[StarletteRoute(path, _served(endpoint, services)) for path, endpoint in PUBLIC],
-        exception_handlers={HTTPException: refused_page, Exception: failed_page},
-    )
-    app.router.redirect_slashes = False
-    return app
-
-
-def _served(endpoint: Endpoint, services: Services) -> Callable[[Request], Awaitable[Response]]:
-    async def serve(request: Request) -> Response:
-        return await endpoint(services, request)
-
-    return serve
