@@ -11,7 +11,7 @@ from tallystick.errors import StartRefused, StoreUnavailable
 from tallystick.ledger import Ledger, open_database
 from tallystick.services.counting import Counting
 from tallystick.services.exports import Exports
-from tallystick.services.ingest import Ingest
+from tallystick.services.ingest import Ingest, Knowledge
 from tallystick.services.keyed_requests import KeyedRequests
 from tallystick.services.names import Names
 from tallystick.services.sites import Sites
@@ -36,16 +36,20 @@ class Application:
 
     Args:
         warehouse: opened in the same data directory.
+        knowledge: what hits are judged by; read here when it is not given.
     """
 
-    def __init__(self, settings: Settings, ledger: Ledger, warehouse: Warehouse) -> None:
+    def __init__(
+        self, settings: Settings, ledger: Ledger, warehouse: Warehouse, knowledge: Knowledge | None = None
+    ) -> None:
         self.ledger, self.warehouse = ledger, warehouse
         counting = Counting(ledger)
         traffic = Traffic()
         addresses = ClientAddresses(settings.trusted_proxy)
         creations = CreationLimit(settings.creation_limit, addresses) if settings.creation_limit else None
         limits = RateLimits(settings.rate_limit)
-        self.services = analytics(settings, ledger, warehouse)
+        knowledge = knowledge or Knowledge.load(settings.geodb, settings.spam_referrers)
+        self.services = analytics(settings, ledger, warehouse, knowledge)
         description = native.Description(countapi, native)
         public = countapi.CountApi(counting, traffic, creations, count_prefetch=settings.count_prefetch)
         self._surfaces = claimed(
@@ -69,8 +73,9 @@ class Application:
         """Open the stores and introduce everyone.
 
         Raises:
-            StartRefused: a database cannot be used.
+            StartRefused: a database or a file cannot be used.
         """
+        knowledge = await asyncio.to_thread(Knowledge.load, settings.geodb, settings.spam_referrers)
         ledger = await Ledger.open(open_database(settings.database, settings.data, settings.durability))
         try:
             warehouse = await Warehouse.open(
@@ -79,7 +84,7 @@ class Application:
         except StartRefused:
             await ledger.close()
             raise
-        return cls(settings, ledger, warehouse)
+        return cls(settings, ledger, warehouse, knowledge)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """The front door: the first path segment names the surface. No coroutine of its own: hot path."""
@@ -105,7 +110,9 @@ class Application:
                 await self.ledger.close()
 
 
-def analytics(settings: Settings, ledger: Ledger, warehouse: Warehouse) -> goatcounter.Services:
+def analytics(
+    settings: Settings, ledger: Ledger, warehouse: Warehouse, knowledge: Knowledge
+) -> goatcounter.Services:
     """Everyone who has to do with sites and their hits."""
     names = Names(ledger)
     return goatcounter.Services(
@@ -114,7 +121,7 @@ def analytics(settings: Settings, ledger: Ledger, warehouse: Warehouse) -> goatc
         sites=Sites(ledger),
         tokens=Tokens(ledger),
         names=names,
-        ingest=Ingest(ledger, warehouse, names),
+        ingest=Ingest(ledger, warehouse, names, knowledge),
         exports=Exports(ledger, warehouse, settings.data / EXPORTS_DIRECTORY),
         keyed_requests=KeyedRequests(warehouse),
         visitor_counter=VisitorCounter(ledger, warehouse),
