@@ -14,6 +14,7 @@ from tallystick.services.exports import Exports
 from tallystick.services.ingest import Ingest, Knowledge
 from tallystick.services.keyed_requests import KeyedRequests
 from tallystick.services.names import Names
+from tallystick.services.setup import Setup
 from tallystick.services.sites import Sites
 from tallystick.services.tokens import Tokens
 from tallystick.services.visitor_counter import VisitorCounter
@@ -49,6 +50,7 @@ class Application:
         creations = CreationLimit(settings.creation_limit, addresses) if settings.creation_limit else None
         limits = RateLimits(settings.rate_limit)
         knowledge = knowledge or Knowledge.load(settings.geodb, settings.spam_referrers)
+        self.setup = Setup(ledger)
         self.services = analytics(settings, ledger, warehouse, knowledge)
         description = native.Description(countapi, native)
         public = countapi.CountApi(counting, traffic, creations, count_prefetch=settings.count_prefetch)
@@ -60,7 +62,19 @@ class Application:
                     goatcounter.GoatCounter(self.services, limits, addresses, traffic),
                 ),
                 "native": (native.SEGMENTS, native.native(ledger, traffic, description)),
-                "dashboard": (dashboard.SEGMENTS, dashboard.dashboard(ledger, traffic, description)),
+                "dashboard": (
+                    dashboard.SEGMENTS,
+                    dashboard.dashboard(
+                        ledger,
+                        traffic,
+                        description,
+                        setup=self.setup,
+                        sites=self.services.sites,
+                        tokens=self.services.tokens,
+                        rates=limits,
+                        addresses=addresses,
+                    ),
+                ),
             }
         )
         # CountAPI's clients read JSON whatever path they ask for, so it answers for paths of nobody.

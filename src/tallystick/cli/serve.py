@@ -62,7 +62,8 @@ async def _serve(settings: Settings) -> None:
         server = http_server(application, listen)
         stopping = _stop_on_signals(server)
         calm_garbage_collector()
-        server.on_startup(partial(_greet, settings, listen, application))
+        setup_code = application.setup.code if await application.setup.needed() else None
+        server.on_startup(partial(_greet, settings, listen, application, setup_code))
         await _serve_until(stopping, server)
     finally:
         await _close(application)
@@ -160,12 +161,14 @@ def _allow_many_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _greet(settings: Settings, listen: Listen, application: Application) -> None:
+def _greet(settings: Settings, listen: Listen, application: Application, setup_code: str | None) -> None:
     url = f"http://{listen}"
-    lines = (
+    lines = [
         f"Tallystick {__version__} at {url}",
         f"  count     curl {url}/hit/example.com/visits",
         f"  data      {application.ledger.database.describe()} (durability: {settings.durability})",
-    )
+    ]
+    if setup_code:
+        lines.append(f"  accounts  none yet; the first is made at {url}/setup with the code {setup_code}")
     with suppress(OSError):  # nobody has to read it
         print(*lines, sep="\n", flush=True)

@@ -7,28 +7,46 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from tallystick.errors import StoreUnavailable
+from tallystick.surfaces.dashboard.asking import Door
 from tallystick.surfaces.dashboard.rendering import Renderer
 
 log = structlog.get_logger()
 
 _WORDS = {
+    403: (
+        "This form was not accepted",
+        "It is old, not from this server, or this browser keeps no cookies. Go back, reload the page and try again.",
+    ),
     404: ("There is no such page", "The address may be mistyped. Counters live under /hit, /get and their like."),
     405: ("That is not possible here", "This page can only be read."),
+    413: ("That is too much", "The form is larger than this server reads."),
+    415: ("That is not a form", "This address takes what a browser sends from a form."),
+    429: ("Too many attempts", "Wait a moment, then go back and try again."),
     500: ("Something went wrong", "That is our fault. The server's log says more."),
+    503: ("Not possible just now", "The server cannot read or store anything at the moment. Try again soon."),
 }
 
 
 class ErrorPages:
     """Answers for what cannot be shown."""
 
-    def __init__(self, renderer: Renderer) -> None:
-        self._renderer = renderer
+    def __init__(self, renderer: Renderer, door: Door) -> None:
+        self._renderer, self._door = renderer, door
 
     async def refused(self, request: Request, error: Exception) -> Response:
-        """404 and 405."""
+        """What is wrong with the request."""
         assert isinstance(error, HTTPException)
         response = await self._answer(request, error.status_code)
         response.headers.update(error.headers or {})
+        return response
+
+    async def unavailable(self, request: Request, error: Exception) -> Response:
+        """503 while the stores do not answer; nothing was acknowledged."""
+        assert isinstance(error, StoreUnavailable)
+        response = await self._answer(request, 503)
+        if error.retry_after:
+            response.headers["retry-after"] = str(error.retry_after)
         return response
 
     async def failed(self, request: Request, error: Exception) -> Response:
@@ -40,5 +58,6 @@ class ErrorPages:
         title, text = _WORDS.get(status, _WORDS[500])
         if "text/html" not in request.headers.get("accept", ""):
             return JSONResponse({"error": f"{title}."}, status)
+        asked = await self._door.asked(request)
         values = {"title": title, "text": text}
-        return await asyncio.to_thread(self._renderer.page, request, "error.html", values, status)
+        return await asyncio.to_thread(self._renderer.page, asked, "error.html", values, status)

@@ -13,6 +13,7 @@ from tallystick.errors import StoreUnavailable
 from tallystick.ledger import Ledger
 from tallystick.model.counter import alive
 from tallystick.model.key import Key
+from tallystick.surfaces.dashboard.asking import Asked
 from tallystick.surfaces.dashboard.reference import Section, sections
 from tallystick.surfaces.dashboard.rendering import HEADERS, STATIC_FOLDER, Renderer
 
@@ -34,22 +35,22 @@ class Pages:
     def __init__(self, ledger: Ledger, renderer: Renderer, description: ApiDescription) -> None:
         self._ledger, self._renderer, self._description = ledger, renderer, description
 
-    async def welcome(self, request: Request) -> Response:
+    async def welcome(self, asked: Asked) -> Response:
         """What this server is, and one counter to try. Reads it; the page's script and its button count."""
         values = {"sample": SAMPLE, "value": await self._value(SAMPLE)}
-        return await self._page(request, "welcome.html", values)
+        return await self._page(asked, "welcome.html", values)
 
-    async def docs(self, request: Request) -> Response:
+    async def docs(self, asked: Asked) -> Response:
         """The API, for reading."""
         reference = await asyncio.to_thread(lambda: self._reference)
-        return await self._page(request, "docs.html", {"sections": reference, "version": __version__})
+        return await self._page(asked, "docs.html", {"sections": reference, "version": __version__})
 
     async def icon(self, _request: Request) -> Response:
         """For browsers that ask without having read a page: those that show an answer of the API."""
         return FileResponse(STATIC_FOLDER / "icon.svg", headers=HEADERS | {"cache-control": "public, max-age=86400"})
 
-    async def _page(self, request: Request, template: str, values: Mapping[str, Any]) -> Response:
-        return await asyncio.to_thread(self._renderer.page, request, template, values)
+    async def _page(self, asked: Asked, template: str, values: Mapping[str, Any]) -> Response:
+        return await asyncio.to_thread(self._renderer.page, asked, template, values)
 
     async def _value(self, key: Key) -> int | None:
         """None when the ledger cannot tell: the page is worth reading anyway."""

@@ -1,7 +1,10 @@
 """Templates and static files, from the package itself, and the headers that every page carries."""
 
+import asyncio
 import re
+import secrets
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from shlex import quote
@@ -10,20 +13,23 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.datastructures import QueryParams
-from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from tallystick.surfaces.dashboard.asking import Asked, with_guest_cookie
+from tallystick.surfaces.dashboard.forms import form_token
 from tallystick.surfaces.dashboard.own_address import own_origin
 
 HEADERS = {
-    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cache-control": "no-cache",
 }
+
+# The origin of a form that was sent is told only under a policy that tells it to ourselves.
+FOR_ONE_PERSON = {"cache-control": "no-store", "referrer-policy": "same-origin"}
+"""What is different in pages for one person."""
 
 STATIC_FOLDER = Path(__file__).parent / "static"
 _code = re.compile(r"`([^`]+)`")
@@ -43,13 +49,56 @@ class Renderer:
         )
         self._environment.filters["paragraphs"] = paragraphs
         self._environment.filters["phrase"] = phrase
+        self._environment.filters["moment"] = moment
+        self._environment.tests["holding"] = holding
         self._environment.filters["shell"] = quote
         self._environment.globals["static"] = lambda name: f"/static/{name}?v={_VERSIONS[name]}"
 
-    def page(self, request: Request, template: str, values: Mapping[str, Any], status: int = 200) -> Response:
+    def page(self, asked: Asked, template: str, values: Mapping[str, Any], status: int = 200) -> Response:
         """A page. Blocks while a template is read for the first time, so call it on a thread."""
-        text = self._environment.get_template(template).render(values, origin=own_origin(request.scope))
-        return HTMLResponse(text, status, HEADERS)
+        nonce = secrets.token_urlsafe(16)
+        text = self._environment.get_template(template).render(
+            values,
+            origin=own_origin(asked.request.scope),
+            nonce=nonce,
+            person=asked.person,
+            needs_setup=asked.needs_setup,
+            form_token=form_token(asked.secret),
+            said=asked.request.query_params.get("done"),
+        )
+        return HTMLResponse(text, status, {**HEADERS, "content-security-policy": policy(nonce)})
+
+    async def private_page(self, asked: Asked, template: str, values: Mapping[str, Any], status: int = 200) -> Response:
+        """A page with forms, or with something that only one person may see."""
+        response = await asyncio.to_thread(self.page, asked, template, values, status)
+        response.headers.update(FOR_ONE_PERSON)
+        return with_guest_cookie(asked, response)
+
+
+def policy(nonce: str) -> str:
+    """What a page may load.
+
+    Scripts carry a nonce: answers of the API in a function call of the client's choice come from this host too.
+    """
+    return (
+        f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+
+
+def moment(milliseconds: int | None) -> Markup:
+    """A time, to the minute and in UTC."""
+    if milliseconds is None:
+        return Markup("never")
+    at = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return Markup('<time datetime="{}">{}</time>').format(
+        at.isoformat(timespec="seconds"), f"{at.day} {at:%b %Y, %H:%M} UTC"
+    )
+
+
+def holding(bits: int, bit: int) -> bool:
+    """Whether a number has a bit."""
+    return bool(bits & bit)
 
 
 def phrase(text: str) -> Markup:

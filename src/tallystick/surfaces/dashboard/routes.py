@@ -1,36 +1,125 @@
 """Every page."""
 
+from collections.abc import Callable, Iterable
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 
+from tallystick.errors import StoreUnavailable
 from tallystick.ledger import Ledger
+from tallystick.services.passwords import Passwords
+from tallystick.services.setup import Setup
+from tallystick.services.sites import Sites
+from tallystick.services.tokens import Tokens
+from tallystick.surfaces.dashboard.api_tokens import ApiTokens
+from tallystick.surfaces.dashboard.asking import Door, Endpoint, Handler
+from tallystick.surfaces.dashboard.entrance import Entrance
 from tallystick.surfaces.dashboard.errors import ErrorPages
+from tallystick.surfaces.dashboard.own_account import OwnAccount
 from tallystick.surfaces.dashboard.pages import ApiDescription, Pages
+from tallystick.surfaces.dashboard.parts import Parts
+from tallystick.surfaces.dashboard.people_pages import PeoplePages
 from tallystick.surfaces.dashboard.rendering import STATIC, Renderer
+from tallystick.surfaces.dashboard.second_step import SecondStep
+from tallystick.surfaces.dashboard.site_pages import SitePages
+from tallystick.web.address import ClientAddresses
 from tallystick.web.asgi import Counted
+from tallystick.web.rate_limit import RateLimits
 from tallystick.web.traffic import Traffic
 
-SEGMENTS = frozenset({"", "docs", "static", "favicon.ico"})
+SEGMENTS = frozenset({"", "docs", "static", "favicon.ico", "setup", "login", "logout", "user", "sites", "people"})
 
 
-def dashboard(ledger: Ledger, traffic: Traffic, description: ApiDescription) -> Counted:
+Row = tuple[str, Handler, Handler | None]
+"""An address, what shows it, and what takes its form."""
+
+
+def dashboard(  # noqa: PLR0913  # what app shares among surfaces
+    ledger: Ledger,
+    traffic: Traffic,
+    description: ApiDescription,
+    *,
+    setup: Setup | None = None,
+    sites: Sites | None = None,
+    tokens: Tokens | None = None,
+    rates: RateLimits | None = None,
+    addresses: ClientAddresses | None = None,
+) -> Counted:
     """The surface as an ASGI application.
 
     Args:
         description: of every surface's API, for the page that explains it.
+        setup, sites, tokens, rates, addresses: shared with other surfaces where there are any.
     """
-    renderer = Renderer()
-    pages, errors = Pages(ledger, renderer, description), ErrorPages(renderer)
+    parts = Parts(
+        ledger=ledger,
+        renderer=Renderer(),
+        setup=setup or Setup(ledger),
+        passwords=Passwords(),
+        sites=sites or Sites(ledger),
+        tokens=tokens or Tokens(ledger),
+        rates=rates or RateLimits(),
+        addresses=addresses or ClientAddresses(),
+    )
+    door = Door(ledger, parts.setup)
+    errors = ErrorPages(parts.renderer, door)
     app = Starlette(
-        routes=[
-            Route("/", pages.welcome),
-            Route("/docs", pages.docs),
-            Route("/docs/", pages.docs),
-            Route("/favicon.ico", pages.icon),
-            Mount("/static", STATIC),
-        ],
-        exception_handlers={HTTPException: errors.refused, Exception: errors.failed},
+        routes=[*_guest_routes(door, parts, description), *_people_routes(door, parts)],
+        exception_handlers={
+            HTTPException: errors.refused,
+            StoreUnavailable: errors.unavailable,
+            Exception: errors.failed,
+        },
     )
     app.router.redirect_slashes = False  # a redirect would have to guess the scheme behind a proxy
     return Counted(app, "dashboard", traffic)
+
+
+def _guest_routes(door: Door, parts: Parts, description: ApiDescription) -> list[BaseRoute]:
+    pages, entrance = Pages(parts.ledger, parts.renderer, description), Entrance(parts)
+    rows: list[Row] = [
+        ("/", pages.welcome, None),
+        ("/docs", pages.docs, None),
+        ("/docs/", pages.docs, None),
+        ("/setup", entrance.setup_page, entrance.set_up),
+        ("/login", entrance.login_page, entrance.log_in),
+        ("/login/code", entrance.login_page, entrance.take_code),
+        ("/logout", entrance.login_page, entrance.log_out),
+    ]
+    return [Route("/favicon.ico", pages.icon), Mount("/static", STATIC), *_routes(rows, door.for_anyone)]
+
+
+def _people_routes(door: Door, parts: Parts) -> list[BaseRoute]:
+    own, second, tokens = OwnAccount(parts), SecondStep(parts), ApiTokens(parts)
+    sites, people = SitePages(parts), PeoplePages(parts)
+    rows: list[Row] = [
+        ("/user", own.page, None),
+        ("/user/name", own.page, own.rename),
+        ("/user/password", own.page, own.change_password),
+        ("/user/logins", own.page, own.end_login),
+        ("/user/two-factor", second.page, None),
+        ("/user/two-factor/on", second.page, second.turn_on),
+        ("/user/two-factor/off", second.page, second.turn_off),
+        ("/user/two-factor/codes", second.page, second.renew_codes),
+        ("/user/tokens", tokens.page, tokens.create),
+        ("/user/tokens/delete", tokens.page, tokens.delete),
+        ("/sites", sites.list_page, sites.create),
+        ("/sites/{site}", sites.page, sites.change),
+        ("/sites/{site}/delete", sites.page, sites.delete),
+        ("/people", people.page, people.add),
+        ("/people/access", people.page, people.change_access),
+        ("/people/password", people.page, people.new_password),
+        ("/people/remove", people.page, people.remove),
+    ]
+    return _routes(rows, door.for_people)
+
+
+def _routes(rows: Iterable[Row], guarded: Callable[[Handler], Endpoint]) -> list[BaseRoute]:
+    """Where a form was refused, its page can be read again: a reload asks by GET for the same address."""
+    routes: list[BaseRoute] = []
+    for path, shown, sent in rows:
+        routes.append(Route(path, guarded(shown)))
+        if sent:
+            routes.append(Route(path, guarded(sent), methods=["POST"]))
+    return routes

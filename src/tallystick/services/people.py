@@ -1,0 +1,108 @@
+"""What admins do with the people of their account. Functions of ``(session, ...)``; times in ms.
+
+Who is asked is read in the same transaction: access that was taken away a moment ago is gone.
+"""
+
+from collections.abc import Mapping
+
+from tallystick.errors import InputRefused
+from tallystick.ledger import Session
+from tallystick.model.account import ALL_SITES, Access, Account
+from tallystick.services.accounts import (
+    NewAccount,
+    account,
+    create_account,
+    delete_account,
+    hold_accounts,
+    set_access,
+    set_password,
+)
+from tallystick.services.two_factor import disable
+
+
+def may_manage(person: Account) -> bool:
+    """Whether someone may add people to their account and decide about them."""
+    return person.site is not None and person.access.get(ALL_SITES) in ("a", "*")
+
+
+def invite(session: Session, actor: int, wanted: NewAccount, now: int) -> Account:
+    """Add a person to the account of ``actor``.
+
+    Raises:
+        InvalidFields: the email, the name or the access cannot be used.
+        InputRefused: the actor may not.
+    """
+    hold_accounts(session)
+    admin = _admin(session, actor)
+    _refuse_beyond(admin, wanted.access or {})
+    joining = NewAccount(
+        email=wanted.email, password=wanted.password, name=wanted.name, site=admin.site, access=wanted.access
+    )
+    return create_account(session, joining, now)
+
+
+def give_access(session: Session, actor: int, number: int, access: Mapping[str, Access], now: int) -> Account:
+    """Replace what a person of the account may do.
+
+    Raises:
+        InvalidFields: the access cannot be used.
+        InputRefused: the actor may not, or a site would be left without an admin.
+    """
+    hold_accounts(session)
+    admin, person = _both(session, actor, number)
+    _refuse_beyond(admin, access)
+    return set_access(session, person.id, access, now)
+
+
+def let_in_again(session: Session, actor: int, number: int, password: str, now: int) -> Account:
+    """Replace the password of a person of the account and turn the second step off; ends their login sessions.
+
+    Args:
+        password: the digest.
+
+    Raises:
+        InputRefused: the actor may not.
+    """
+    hold_accounts(session)
+    _, person = _both(session, actor, number)
+    set_password(session, person.id, password, now)
+    disable(session, person.id, now)
+    return person
+
+
+def remove(session: Session, actor: int, number: int) -> None:
+    """Delete a person of the account, with their tokens.
+
+    Raises:
+        InputRefused: the actor may not, or a site would be left without an admin.
+    """
+    hold_accounts(session)
+    _, person = _both(session, actor, number)
+    delete_account(session, person.id)
+
+
+def _admin(session: Session, actor: int) -> Account:
+    admin = account(session, actor)
+    if admin is None or not may_manage(admin):
+        msg = "only admins of all sites decide about people"
+        raise InputRefused(msg)
+    return admin
+
+
+def _both(session: Session, actor: int, number: int) -> tuple[Account, Account]:
+    admin, person = _admin(session, actor), account(session, number)
+    if person is None or person.site != admin.site:
+        msg = "there is no such person"
+        raise InputRefused(msg)
+    if person.id == admin.id:
+        msg = "nobody decides about themselves"
+        raise InputRefused(msg)
+    _refuse_beyond(admin, person.access)
+    return admin, person
+
+
+def _refuse_beyond(admin: Account, access: Mapping[str, Access]) -> None:
+    """Nobody gives, or decides about, more than they have."""
+    if "*" in access.values() and admin.access.get(ALL_SITES) != "*":
+        msg = "only superusers decide about superusers"
+        raise InputRefused(msg)

@@ -1,0 +1,67 @@
+"""Tokens for programs that act for a person: ``/user/tokens``."""
+
+from starlette.responses import Response
+
+from tallystick.errors import InputRefused
+from tallystick.model.account import EVERY_SITE, Permission
+from tallystick.services.site_rows import family
+from tallystick.services.tokens import NewToken, create_token, delete_token, is_admin_somewhere, tokens_of
+from tallystick.surfaces.dashboard.asking import Asked, see_other
+from tallystick.surfaces.dashboard.parts import Parts
+from tallystick.surfaces.dashboard.problems import NO_PROBLEMS, Problems, problems_of
+
+CHOICES = (
+    (Permission.COUNT, "Record pageviews and events"),
+    (Permission.STATS, "Read statistics"),
+    (Permission.EXPORT, "Export"),
+    (Permission.SITE_READ, "Read sites and their settings"),
+    (Permission.SITE_CREATE, "Create sites"),
+    (Permission.SITE_UPDATE, "Change settings of sites"),
+)
+
+
+class ApiTokens:
+    """A person's tokens: made, shown once, listed, revoked."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts, self._ledger = parts, parts.ledger
+
+    async def page(self, asked: Asked) -> Response:
+        """The tokens, and the form for a new one."""
+        return await self._show(asked)
+
+    async def create(self, asked: Asked) -> Response:
+        """Make a token and show its secret, this once."""
+        form = asked.form
+        wanted = NewToken(
+            name=form.text("name"),
+            permissions=sum(set(form.numbers("permission"))),
+            sites=form.numbers("site") or (EVERY_SITE,),
+        )
+        try:
+            token, secret = await self._ledger.write(create_token, asked.login.account, wanted, asked.now)
+        except InputRefused as error:
+            return await self._show(asked, problems_of(error))
+        values = {"token": token, "secret": secret, "problems": NO_PROBLEMS}
+        return await self._parts.show(asked, "token_created.html", values)
+
+    async def delete(self, asked: Asked) -> Response:
+        """Revoke a token; it stops working at once."""
+        for number in asked.form.numbers("id"):
+            await self._ledger.write(delete_token, number, asked.login.account.id)
+        self._parts.tokens.forget()
+        return see_other("/user/tokens?done=revoked")
+
+    async def _show(self, asked: Asked, problems: Problems = NO_PROBLEMS) -> Response:
+        person, form = asked.login.account, asked.form
+        values = {
+            "tokens": await self._ledger.read(tokens_of, person.id),
+            "sites": [] if person.site is None else await self._ledger.read(family, person.site),
+            "allowed": is_admin_somewhere(person) and person.site is not None,
+            "choices": CHOICES,
+            "name": form.text("name"),
+            "chosen": form.numbers("permission"),
+            "chosen_sites": form.numbers("site"),
+            "problems": problems,
+        }
+        return await self._parts.show(asked, "tokens.html", values)

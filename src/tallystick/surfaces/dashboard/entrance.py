@@ -1,0 +1,141 @@
+"""How a person comes in and goes out: ``/setup``, ``/login``, ``/logout``."""
+
+import re
+from collections.abc import Mapping
+
+import structlog
+from starlette.responses import Response
+
+from tallystick.errors import InputRefused
+from tallystick.ledger import Session
+from tallystick.services.accounts import NewAccount, credentials
+from tallystick.services.logins import Login, begin_login, end_login, new_secret, secret_digest
+from tallystick.services.passwords import password_problems
+from tallystick.services.setup import first_account
+from tallystick.services.sites import NewSite
+from tallystick.services.two_factor import accept_code, password_proof, proven
+from tallystick.surfaces.dashboard import cookies
+from tallystick.surfaces.dashboard.asking import Asked, see_other
+from tallystick.surfaces.dashboard.parts import Parts, refuse_many
+from tallystick.surfaces.dashboard.problems import NO_PROBLEMS, Problems, problems_of
+from tallystick.web.address import host_of
+from tallystick.web.rate_limit import Windows
+
+FIRST_PAGE = "/sites"
+CODES, CODES_WITHIN_S = 5, 300.0
+"""Second steps that may be tried on one account. Six digits are soon guessed; only who knows the password can try."""
+
+_OUR_PAGE = re.compile(r"/[a-z][a-z0-9/-]{0,200}")
+
+log = structlog.get_logger()
+
+
+class Entrance:
+    """The handlers of the way in.
+
+    Attempts are limited by address, not by account: nobody can lock another person out.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts, self._ledger = parts, parts.ledger
+        self._codes = Windows(CODES, CODES_WITHIN_S)
+
+    async def setup_page(self, asked: Asked) -> Response:
+        """The form for the first account, or the news that there is one."""
+        return await self._show_setup(asked, {"host": host_of(asked.request.scope)})
+
+    async def set_up(self, asked: Asked) -> Response:
+        """Create the first account and site, and log the person in."""
+        self._parts.limit_attempts(asked)
+        typed = {name: asked.form.text(name) for name in ("code", "email", "name", "host")}
+        password = asked.form.exactly("password")
+        if problems := self._setup_problems(typed["code"], password):
+            return await self._show_setup(asked, typed, problems)
+        digest = await self._parts.passwords.hash(password)
+        person = NewAccount(email=typed["email"], name=typed["name"], password=digest)
+        try:
+            created = await self._ledger.write(first_account, person, NewSite(cname=typed["host"] or None), asked.now)
+        except InputRefused as error:
+            return await self._show_setup(asked, typed, problems_of(error, cname="host"))
+        self._parts.sites.forget()
+        log.info("the server was set up", account=created.id)
+        return await self._let_in(asked, created.id, "/sites?done=setup")
+
+    async def login_page(self, asked: Asked) -> Response:
+        """The form for email and password."""
+        next_page = _next_page(asked.request.query_params.get("next", ""))
+        return see_other(next_page) if asked.known else await self._show_login(asked, next_page)
+
+    async def log_in(self, asked: Asked) -> Response:
+        """Take the first step: email and password."""
+        self._parts.limit_attempts(asked)
+        email, next_page = asked.form.text("email"), _next_page(asked.form.text("next"))
+        found = await self._ledger.read(credentials, email)
+        right = await self._parts.passwords.match(found.password if found else None, asked.form.exactly("password"))
+        if not found or not right:
+            log.info("a login was refused")
+            return await self._show_login(asked, next_page, email, "The email or the password is not right.")
+        if found.account.totp_enabled:
+            return await self._show_code(asked, next_page, password_proof(found, asked.now))
+        return await self._let_in(asked, found.account.id, next_page)
+
+    async def take_code(self, asked: Asked) -> Response:
+        """Take the second step: a code of the app, or a recovery code."""
+        self._parts.limit_attempts(asked)
+        proof, next_page = asked.form.text("proof"), _next_page(asked.form.text("next"))
+        person = await self._ledger.read(proven, proof, asked.now)
+        if person is None:
+            return await self._show_login(asked, next_page, problem="That took too long. Please log in again.")
+        refuse_many(self._codes.admit(person.id))
+        if not await self._ledger.write(accept_code, person.id, asked.form.text("code"), asked.now):
+            log.info("a second step was refused", account=person.id)
+            return await self._show_code(asked, next_page, proof, {"code": ["is not right, or was used already"]})
+        return await self._let_in(asked, person.id, next_page)
+
+    async def log_out(self, asked: Asked) -> Response:
+        """End the login session."""
+        if asked.known:
+            await self._ledger.write(end_login, asked.known.account.id, asked.known.login.digest)
+        response = see_other("/login?done=logout")
+        cookies.forget(response, cookies.LOGIN)
+        return response
+
+    def _setup_problems(self, code: str, password: str) -> Problems:
+        found = {
+            "code": [] if self._parts.setup.unlocked_by(code) else ["is not the one in the terminal"],
+            "password": password_problems(password),
+        }
+        return {field: problems for field, problems in found.items() if problems}
+
+    async def _let_in(self, asked: Asked, number: int, next_page: str) -> Response:
+        """Begin a login session with a secret of its own: what the browser showed before is worth nothing."""
+        secret = new_secret()
+        before = asked.known.login if asked.known else None
+        await self._ledger.write(_begin, number, secret_digest(secret), before, asked.now)
+        log.info("someone logged in", account=number)
+        response = see_other(next_page)
+        cookies.forget(response, cookies.GUEST)
+        cookies.keep_login(asked.request, response, secret)
+        return response
+
+    async def _show_setup(self, asked: Asked, typed: Mapping[str, str], problems: Problems = NO_PROBLEMS) -> Response:
+        values = {"typed": {"code": "", "email": "", "name": "", **typed}, "problems": problems}
+        return await self._parts.show(asked, "setup.html", values)
+
+    async def _show_login(self, asked: Asked, next_page: str, email: str = "", problem: str = "") -> Response:
+        values = {"email": email, "next": next_page, "problems": {"": [problem]} if problem else {}}
+        return await self._parts.show(asked, "login.html", values)
+
+    async def _show_code(self, asked: Asked, next_page: str, proof: str, problems: Problems = NO_PROBLEMS) -> Response:
+        return await self._parts.show(asked, "code.html", {"proof": proof, "next": next_page, "problems": problems})
+
+
+def _begin(session: Session, number: int, digest: bytes, before: Login | None, now: int) -> None:
+    if before:
+        end_login(session, before.account, before.digest)
+    begin_login(session, number, digest, now)
+
+
+def _next_page(wanted: str) -> str:
+    """Where to go after logging in: one of our pages, whatever a link says."""
+    return wanted if _OUR_PAGE.fullmatch(wanted) else FIRST_PAGE

@@ -1,0 +1,94 @@
+"""Forms that people send: read within limits, and only from our own pages."""
+
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from hmac import compare_digest
+from urllib.parse import parse_qs
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+MOST_BYTES = 65_536
+MOST_FIELDS = 2_000
+TOKEN_FIELD = "token"  # noqa: S105  # a field's name
+_FORM = "application/x-www-form-urlencoded"
+
+
+class Form:
+    """What a person filled in."""
+
+    def __init__(self, fields: Mapping[str, Sequence[str]] | None = None) -> None:
+        self._fields = fields or {}
+
+    def text(self, name: str) -> str:
+        """A field without the spaces around it; empty when it is missing."""
+        return self.exactly(name).strip()
+
+    def exactly(self, name: str) -> str:
+        """A field as it was typed: a password."""
+        return self.all(name)[0] if name in self._fields else ""
+
+    def all(self, name: str) -> Sequence[str]:
+        """Every value of a field: of checkboxes with one name."""
+        return self._fields.get(name, ())
+
+    def names(self) -> Sequence[str]:
+        """Every field that was sent."""
+        return list(self._fields)
+
+    def checked(self, name: str) -> bool:
+        """Whether a checkbox is set."""
+        return name in self._fields
+
+    def numbers(self, name: str) -> tuple[int, ...]:
+        """Every value of a field that is a whole number."""
+        return tuple(int(text) for text in self.all(name) if _is_number(text))
+
+
+async def read_form(request: Request) -> Form:
+    """The body of a request.
+
+    Raises:
+        HTTPException: it is no form (415), or too large (413).
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
+        raise HTTPException(415)
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > MOST_BYTES:
+            raise HTTPException(413)
+    try:
+        text = body.decode("utf-8", "replace")
+        return Form(parse_qs(text, keep_blank_values=True, max_num_fields=MOST_FIELDS))
+    except ValueError as error:
+        raise HTTPException(413) from error
+
+
+def form_token(secret: str) -> str:
+    """What a form must carry to show that it is on a page we made for the holder of a cookie."""
+    return blake2b(secret.encode("utf-8", "replace")[:64], person=b"form token").hexdigest()
+
+
+def refuse_foreign(request: Request, form: Form, secret: str) -> None:
+    """Let no other site send forms in a person's name.
+
+    Raises:
+        HTTPException: 403.
+    """
+    token = form.text(TOKEN_FIELD).encode("utf-8", "replace")
+    if not _from_ourselves(request) or not compare_digest(token, form_token(secret).encode()):
+        raise HTTPException(403)
+
+
+def _from_ourselves(request: Request) -> bool:
+    """What the browser says of the page that holds the form; old ones and programs say nothing."""
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site in ("same-origin", "none")
+    origin = request.headers.get("origin")
+    return origin is None or origin.partition("://")[2] == request.headers.get("host")
+
+
+def _is_number(text: str) -> bool:
+    return text.removeprefix("-").isdecimal() and text.isascii() and len(text) <= 15  # noqa: PLR2004  # below 2^53

@@ -1,0 +1,65 @@
+"""What the handlers of this surface work with."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from tallystick.ledger import Ledger
+from tallystick.services.accounts import credentials
+from tallystick.services.passwords import Passwords
+from tallystick.services.setup import Setup
+from tallystick.services.sites import Sites
+from tallystick.services.tokens import Tokens
+from tallystick.surfaces.dashboard.asking import Asked
+from tallystick.surfaces.dashboard.problems import UNPROCESSABLE
+from tallystick.surfaces.dashboard.rendering import Renderer
+from tallystick.web.address import ClientAddresses, rate_limit_name
+from tallystick.web.rate_limit import Admission, RateLimits
+
+
+class Parts(Struct, frozen=True, kw_only=True):
+    """Everything that handlers call."""
+
+    ledger: Ledger
+    renderer: Renderer
+    setup: Setup
+    passwords: Passwords
+    sites: Sites
+    tokens: Tokens
+    rates: RateLimits
+    addresses: ClientAddresses
+
+    async def show(self, asked: Asked, template: str, values: Mapping[str, object]) -> Response:
+        """A page with a form; ``values["problems"]`` is what is wrong with what was filled in."""
+        status = UNPROCESSABLE if values["problems"] else 200
+        return await self.renderer.private_page(asked, template, values, status)
+
+    async def knows_password(self, asked: Asked) -> bool:
+        """Whether the form's field ``current`` is the password of who is logged in.
+
+        Raises:
+            HTTPException: too many attempts (429).
+        """
+        self.limit_attempts(asked)
+        found = await self.ledger.read(credentials, asked.login.account.email)
+        return await self.passwords.match(found.password if found else None, asked.form.exactly("current"))
+
+    def limit_attempts(self, asked: Asked) -> None:
+        """Let nobody guess for long.
+
+        Raises:
+            HTTPException: too many attempts from this address (429).
+        """
+        refuse_many(self.rates.admit("login", rate_limit_name(self.addresses.of(asked.request.scope))))
+
+
+def refuse_many(admission: Admission) -> None:
+    """Pass on what a limit says.
+
+    Raises:
+        HTTPException: it says no (429).
+    """
+    if not admission.admitted:
+        raise HTTPException(429, headers={"retry-after": str(admission.wait)})

@@ -1,0 +1,136 @@
+"""The people of an account and what they may do: ``/people``."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from tallystick.errors import InputRefused
+from tallystick.ledger import Session
+from tallystick.model.account import ACCESS_ORDER, ALL_SITES, Access, Account
+from tallystick.model.site import Site
+from tallystick.services.accounts import NewAccount, accounts_of
+from tallystick.services.people import give_access, invite, let_in_again, may_manage, remove
+from tallystick.services.site_rows import family
+from tallystick.surfaces.dashboard.asking import Asked, see_other
+from tallystick.surfaces.dashboard.forms import Form
+from tallystick.surfaces.dashboard.parts import Parts
+from tallystick.surfaces.dashboard.problems import NO_PROBLEMS, Problems, problems_of
+from tallystick.surfaces.dashboard.site_pages import name_of
+
+LETTERS: Sequence[tuple[Access, str]] = (
+    ("r", "read"),
+    ("s", "read and change settings"),
+    ("a", "admin"),
+    ("*", "superuser of this server"),
+)
+_WORDS = dict(LETTERS)
+
+
+class PeoplePages:
+    """Who shares an account."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts, self._ledger = parts, parts.ledger
+
+    async def page(self, asked: Asked) -> Response:
+        """Everyone, and for admins the forms about them."""
+        return await self._show(asked)
+
+    async def add(self, asked: Asked) -> Response:
+        """Add a person; their first password is made up and shown once."""
+        password = new_password()
+        digest = await self._parts.passwords.hash(password)
+        form, actor = asked.form, asked.login.account.id
+        wanted = NewAccount(
+            email=form.text("email"), name=form.text("name"), password=digest, access=access_in(asked.form)
+        )
+        try:
+            created = await self._ledger.write(invite, actor, wanted, asked.now)
+        except InputRefused as error:
+            return await self._show(asked, problems_of(error))
+        return await self._show_password(asked, created, password)
+
+    async def change_access(self, asked: Asked) -> Response:
+        """Replace what a person may do."""
+        actor, access = asked.login.account.id, access_in(asked.form)
+        try:
+            await self._ledger.write(give_access, actor, _number(asked), access, asked.now)
+        except InputRefused as error:
+            return await self._show(asked, problems_of(error))
+        return see_other("/people?done=access")
+
+    async def new_password(self, asked: Asked) -> Response:
+        """Give a person a new password, for who has lost theirs or the telephone."""
+        password = new_password()
+        digest = await self._parts.passwords.hash(password)
+        try:
+            person = await self._ledger.write(let_in_again, asked.login.account.id, _number(asked), digest, asked.now)
+        except InputRefused as error:
+            return await self._show(asked, problems_of(error))
+        return await self._show_password(asked, person, password)
+
+    async def remove(self, asked: Asked) -> Response:
+        """Delete a person's account."""
+        try:
+            await self._ledger.write(remove, asked.login.account.id, _number(asked))
+        except InputRefused as error:
+            return await self._show(asked, problems_of(error))
+        self._parts.tokens.forget()
+        return see_other("/people?done=removed")
+
+    async def _show(self, asked: Asked, problems: Problems = NO_PROBLEMS) -> Response:
+        own = asked.login.account
+        people, sites = await self._ledger.read(_account_of, own)
+        values = {
+            "people": people,
+            "sites": sites,
+            "letters": [pair for pair in LETTERS if pair[0] != "*" or own.access.get(ALL_SITES) == "*"],
+            "may_manage": may_manage(own),
+            "typed": {name: asked.form.text(name) for name in ("email", "name")},
+            "name_of": name_of,
+            "in_words": access_in_words,
+            "problems": problems,
+        }
+        return await self._parts.show(asked, "people.html", values)
+
+    async def _show_password(self, asked: Asked, owner: Account, password: str) -> Response:
+        values = {"owner": owner, "password": password, "problems": NO_PROBLEMS}
+        return await self._parts.show(asked, "password.html", values)
+
+
+def access_in(form: Form) -> dict[str, Access]:
+    """The fields ``access-all`` and ``access-ID`` of a form: a letter each, or nothing."""
+    prefix = "access-"
+    return {
+        name.removeprefix(prefix): letter
+        for name in form.names()
+        if name.startswith(prefix) and (letter := form.text(name)) in ACCESS_ORDER
+    }
+
+
+def access_in_words(access: Mapping[str, Access], sites: Sequence[Site]) -> str:
+    """What a person may do, for a person."""
+    names = {str(site.id): name_of(site) for site in sites}
+    parts = [f"{_WORDS[access[ALL_SITES]]} on all sites"] if ALL_SITES in access else []
+    parts += [f"{_WORDS[letter]} on {names[site]}" for site, letter in access.items() if site in names]
+    return ", ".join(parts) or "nothing"
+
+
+def new_password() -> str:
+    """For who will choose their own: 96 random bits."""
+    return secrets.token_urlsafe(12)
+
+
+def _account_of(session: Session, own: Account) -> tuple[list[Account], list[Site]]:
+    if own.site is None:
+        return [own], []
+    return accounts_of(session, own.site), family(session, own.site)
+
+
+def _number(asked: Asked) -> int:
+    numbers = asked.form.numbers("id")
+    if not numbers:
+        raise HTTPException(404)
+    return numbers[0]

@@ -1,0 +1,126 @@
+"""Sites and their settings: ``/sites``."""
+
+import re
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from tallystick.errors import InputRefused
+from tallystick.model.account import ALL_SITES, Account
+from tallystick.model.site import Site
+from tallystick.services.accounts import may_change, may_see
+from tallystick.services.site_rows import active_sites, site
+from tallystick.services.sites import NewSite, create_site, delete_site, update_site
+from tallystick.surfaces.dashboard.asking import Asked, see_other
+from tallystick.surfaces.dashboard.own_address import own_origin
+from tallystick.surfaces.dashboard.parts import Parts
+from tallystick.surfaces.dashboard.problems import NO_PROBLEMS, Problems, problems_of
+from tallystick.surfaces.dashboard.site_form import COLLECTED, PUBLIC, changes_of, filled_in, typed
+from tallystick.web.address import host_of
+
+_id = re.compile(r"[1-9][0-9]{0,8}")
+
+
+class SitePages:
+    """The sites of a person's account."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts, self._ledger = parts, parts.ledger
+
+    async def list_page(self, asked: Asked) -> Response:
+        """The sites that the person may look at, and the form for a new one."""
+        return await self._show_list(asked)
+
+    async def create(self, asked: Asked) -> Response:
+        """Add a site."""
+        person = asked.login.account
+        if not may_create(person):
+            raise HTTPException(404)
+        wanted = NewSite(cname=asked.form.text("cname"), link_domain=asked.form.text("link_domain"))
+        try:
+            created = await self._ledger.write(create_site, person, wanted, asked.now)
+        except InputRefused as error:
+            return await self._show_list(asked, problems_of(error))
+        self._parts.sites.forget()
+        return see_other(f"/sites/{created.id}?done=created")
+
+    async def page(self, asked: Asked) -> Response:
+        """A site: how to count on it, and its settings for who may change them."""
+        return await self._show_site(asked, await self._site(asked))
+
+    async def change(self, asked: Asked) -> Response:
+        """Change a site's settings."""
+        before = await self._site(asked)
+        if not may_change(asked.login.account, "s", before):
+            raise HTTPException(404)
+        try:
+            await self._ledger.write(update_site, before.id, changes_of(asked.form), asked.now)
+        except InputRefused as error:
+            return await self._show_site(asked, before, problems_of(error))
+        self._parts.sites.forget()
+        return see_other(f"/sites/{before.id}?done=changed")
+
+    async def delete(self, asked: Asked) -> Response:
+        """Delete a site with everything it has counted; takes its name, typed."""
+        doomed = await self._site(asked)
+        if not may_change(asked.login.account, "a", doomed):
+            raise HTTPException(404)
+        if asked.form.text("confirm") != name_of(doomed):
+            return await self._show_site(asked, doomed, {"confirm": ["is not the site’s name"]})  # noqa: RUF001
+        try:
+            await self._ledger.write(delete_site, doomed.id, asked.now)
+        except InputRefused as error:
+            return await self._show_site(asked, doomed, problems_of(error))
+        self._parts.sites.forget()
+        return see_other("/sites?done=deleted")
+
+    async def _site(self, asked: Asked) -> Site:
+        """The site of the address; of another account's nobody learns that it exists."""
+        number = asked.request.path_params["site"]
+        found = await self._ledger.read(site, int(number)) if _id.fullmatch(number) else None
+        if found is None or not may_see(asked.login.account, found):
+            raise HTTPException(404)
+        return found
+
+    async def _show_list(self, asked: Asked, problems: Problems = NO_PROBLEMS) -> Response:
+        person = asked.login.account
+        values = {
+            "sites": [site for site in await self._ledger.read(active_sites) if may_see(person, site)],
+            "may_create": may_create(person),
+            "typed": {name: asked.form.text(name) for name in ("cname", "link_domain")},
+            "name_of": name_of,
+            "problems": problems,
+        }
+        return await self._parts.show(asked, "sites.html", values)
+
+    async def _show_site(self, asked: Asked, shown: Site, problems: Problems = NO_PROBLEMS) -> Response:
+        person = asked.login.account
+        values = {
+            "site": shown,
+            "name": name_of(shown),
+            "site_origin": _origin(asked, shown),
+            "typed": typed(asked.form) if asked.form.checked("public") else filled_in(shown),
+            "collected": COLLECTED,
+            "public": PUBLIC,
+            "may_change": may_change(person, "s", shown),
+            "may_delete": may_change(person, "a", shown),
+            "problems": problems,
+        }
+        return await self._parts.show(asked, "site.html", values)
+
+
+def may_create(person: Account) -> bool:
+    """Whether someone may add sites: admins of all of the account's, and who has none yet."""
+    return person.site is None or person.access.get(ALL_SITES) in ("a", "*")
+
+
+def name_of(site: Site) -> str:
+    """What people call a site."""
+    return site.cname or site.code
+
+
+def _origin(asked: Asked, shown: Site) -> str:
+    """Where pages send their hits: the site's own host, or this one while there is no other."""
+    scope = asked.request.scope
+    elsewhere = shown.cname and shown.cname != host_of(scope)
+    return f"https://{shown.cname}" if elsewhere else own_origin(scope)
