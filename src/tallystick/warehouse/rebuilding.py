@@ -8,9 +8,9 @@ from tallystick.warehouse.sessions import SESSIONS_KEPT, Session
 from tallystick.warehouse.store import WarehouseSession
 
 
-def last_id(session: WarehouseSession) -> int:
+def highest_id(session: WarehouseSession) -> int:
     """The highest id ever given; 0 when none was."""
-    return int(session.queries.last_id(session.connection))
+    return int(session.queries.highest_id(session.connection))
 
 
 def rebuild(session: WarehouseSession, now: int) -> tuple[Iterable[Session], Iterable[tuple[int, int]]]:

@@ -23,7 +23,7 @@ from tallystick.gathering import GatheringThread
 from tallystick.model.hit import Hit
 from tallystick.warehouse import rows
 from tallystick.warehouse.checkpoints import Checkpoints
-from tallystick.warehouse.rebuilding import last_id, rebuild
+from tallystick.warehouse.rebuilding import highest_id, rebuild
 from tallystick.warehouse.rows import KeptRequest, Stored
 from tallystick.warehouse.sessions import Sessions
 from tallystick.warehouse.store import Store, WarehouseSession, is_broken, transaction, understood
@@ -174,7 +174,7 @@ class Writer:
             self._session = self._store.borrow()
             rows.prepare(self._session.connection)
         if self._outdated:
-            self._last_id = last_id(self._session)
+            self._last_id = highest_id(self._session)
             self._sessions.rebuild(*rebuild(self._session, self._clock()))
             self._outdated = False
         return self._session

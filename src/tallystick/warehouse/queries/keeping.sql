@@ -1,6 +1,6 @@
 -- What the writer reads back, and what it clears away.
 
--- name: last_id()$
+-- name: highest_id()$
 -- The highest id ever given.
 SELECT greatest((SELECT coalesce(max(id), 0) FROM hit), (SELECT max(last_id) FROM mark))::BIGINT;
 

@@ -1,0 +1,201 @@
+"""Jobs: what the ledger has decided and the warehouse has still to do.
+
+The decision and its job are one transaction of the ledger. A job is done in the warehouse, then crossed off in the
+ledger; after a crash in between it is done once more, which changes nothing. Hits of the old decision may still be
+on their way when a job comes, so it waits until they have arrived.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import msgspec
+import structlog
+from msgspec import Struct
+
+from tallystick.errors import StoreUnavailable
+from tallystick.ledger import Ledger, Session
+from tallystick.model.hit import Bot
+from tallystick.services.site_rows import active_sites
+from tallystick.warehouse import Warehouse, changes
+
+LOOKED_EVERY_S = 1.0
+TIDIED_EVERY_S = 3_600.0
+ARRIVED_WITHIN_S = 5.0
+"""How long a hit may be on its way from the cached names to the warehouse."""
+
+TRIED_AGAIN_AFTER_S = 60.0
+JOBS_AT_ONCE = 100
+DAY_S = 86_400
+
+log = structlog.get_logger()
+
+
+class DeleteSite(Struct, frozen=True, tag_field="kind", tag="delete_site"):
+    """Remove what a site has left."""
+
+    site: int
+
+
+class DeletePaths(Struct, frozen=True, tag_field="kind", tag="delete_paths"):
+    """Remove the hits of paths whose names are gone."""
+
+    site: int
+    paths: tuple[int, ...]
+
+
+class MergePaths(Struct, frozen=True, tag_field="kind", tag="merge_paths"):
+    """Give the hits of paths whose names are gone to another path."""
+
+    site: int
+    paths: tuple[int, ...]
+    into: int
+
+
+class RenamedPath(Struct, frozen=True, tag_field="kind", tag="renamed_path"):
+    """Nothing is to be done but to forget what names meant."""
+
+    site: int
+
+
+class Relabel(Struct, frozen=True, tag_field="kind", tag="relabel"):
+    """Give hits another bot code; see ``warehouse.changes.relabel``."""
+
+    site: int
+    bot: int
+    into: int
+    span: tuple[int, int] = changes.EVERY_ID
+
+
+Job = DeleteSite | DeletePaths | MergePaths | RenamedPath | Relabel
+
+_encode = msgspec.json.Encoder().encode
+
+
+def ask_for(session: Session, job: Job, now: int) -> int:
+    """Leave a job, in the transaction that decides it; its id. ``now`` is Unix milliseconds."""
+    number = session.take_numbers("job")
+    arguments = msgspec.to_builtins(job)
+    kind = arguments.pop("kind")
+    session.common.ask_for(session.connection, id=number, kind=kind, arguments=_encode(arguments).decode(), created=now)
+    return number
+
+
+def asked_for(session: Session) -> list[tuple[int, Job]]:
+    """The next jobs, oldest first."""
+    rows = session.common.jobs(session.connection, max_rows=JOBS_AT_ONCE)
+    return [
+        (number, msgspec.convert({"kind": kind, **msgspec.json.decode(arguments)}, Job))
+        for number, kind, arguments, _ in rows
+    ]
+
+
+class Jobs:
+    """Does what was asked for. One a ledger: the warehouse it works on is the only one.
+
+    Args:
+        forget: called when a job is first seen: names and sites that are cached may mean something else now.
+        arrived_within: seconds that hits may be on their way; 0 where nothing is counted.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        warehouse: Warehouse,
+        forget: Callable[[], None],
+        arrived_within: float = ARRIVED_WITHIN_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ledger, self._warehouse, self._forget = ledger, warehouse, forget
+        self._arrived_within, self._clock = arrived_within, clock
+        self._not_before: dict[int, float] = {}
+        """When a job that was seen may be done."""
+        self._tidied: float | None = None
+
+    async def keep_working(self) -> None:
+        """Do what is asked for, for as long as the server runs."""
+        while True:
+            try:
+                await self.work()
+                await self.tidy()
+            except StoreUnavailable as error:
+                log.warning("jobs were put off", reason=str(error))
+            except Exception:
+                log.exception("looking for jobs failed; it goes on later")
+            await asyncio.sleep(LOOKED_EVERY_S)
+
+    async def work(self) -> int:
+        """Do every job whose time has come; how many are left.
+
+        Raises:
+            StoreUnavailable: the ledger cannot be read.
+        """
+        jobs, now = await self._ledger.read(asked_for), self._clock()
+        if any(number not in self._not_before for number, _ in jobs):
+            self._forget()
+        self._not_before = {n: self._not_before.get(n, now + self._arrived_within) for n, _ in jobs}
+        done = [await self._try(number, job) for number, job in jobs if self._not_before[number] <= now]
+        return len(jobs) - sum(done)
+
+    async def _try(self, number: int, job: Job) -> bool:
+        """Whether it was done; one that fails is tried again later and keeps no other from being done."""
+        try:
+            await self._do(number, job)
+        except Exception:
+            self._not_before[number] = self._clock() + TRIED_AGAIN_AFTER_S
+            log.exception("a job failed and is tried again later", job=number)
+            return False
+        log.info("a job was done", job=number, kind=type(job).__name__)
+        return True
+
+    async def _do(self, number: int, job: Job) -> None:
+        match job:
+            case DeleteSite(site):
+                await self._warehouse.write(changes.delete_site, site)
+                await self._ledger.write(_remove_site, number, site)
+            case DeletePaths(site, paths):
+                await self._warehouse.write(changes.delete_paths, site, paths)
+                await self._ledger.write(_cross_off, number)
+            case MergePaths(site, paths, into):
+                await self._warehouse.write(changes.merge_paths, site, paths, into)
+                await self._ledger.write(_cross_off, number)
+            case Relabel(site, bot, into, span):
+                listed = await self._warehouse.write(changes.relabel, site, bot, into, span)
+                await self._ledger.write(_count_paths, number, listed if into == Bot.KNOWN_NOT else [])
+            case RenamedPath():
+                await self._ledger.write(_cross_off, number)
+
+    async def tidy(self) -> None:
+        """Once an hour: remove what has been kept long enough."""
+        now = self._clock()
+        if self._tidied is not None and now - self._tidied < TIDIED_EVERY_S:
+            return
+        seconds = self._warehouse.clock()
+        limits = [
+            (site.id, seconds - site.settings.data_retention * DAY_S)
+            for site in await self._ledger.read(active_sites)
+            if site.settings.data_retention
+        ]
+        await self._warehouse.write(changes.forget_old, seconds)
+        if limits and (expired := await self._warehouse.write(changes.expire, limits)):
+            log.info("hits were removed that are older than their sites keep them", count=expired)
+        self._tidied = now
+
+
+def _cross_off(session: Session, number: int) -> None:
+    session.common.job_done(session.connection, id=number)
+
+
+def _remove_site(session: Session, number: int, site: int) -> None:
+    session.common.remove_paths_of_site(session.connection, site=site)
+    session.common.remove_campaigns_of_site(session.connection, site=site)
+    session.common.remove_site(session.connection, site=site)
+    _cross_off(session, number)
+
+
+def _count_paths(session: Session, number: int, paths: list[int]) -> None:
+    """Cross a job off, and list paths that are now people's."""
+    for path in paths:
+        session.common.count_path(session.connection, id=path)
+    _cross_off(session, number)

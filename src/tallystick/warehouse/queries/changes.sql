@@ -1,0 +1,41 @@
+-- What changes about hits that are stored. Every change may be made twice: a crash repeats it.
+
+-- name: delete_site(site)!
+-- Remove every hit of a site.
+DELETE FROM hit WHERE site = :site;
+
+-- name: delete_paths(site, paths)!
+-- Remove every hit of some paths, a JSON list of ids.
+DELETE FROM hit WHERE site = :site AND path IN (SELECT unnest(from_json(:paths, '["INTEGER"]')));
+
+-- name: move_paths(site, paths, into)!
+-- Give the hits of some paths another path.
+UPDATE hit SET path = :into WHERE site = :site AND path IN (SELECT unnest(from_json(:paths, '["INTEGER"]')));
+
+-- name: first_once(site, path)!
+-- Of a session's first visits to a path only the earliest stays one.
+UPDATE hit SET first = false FROM (
+  SELECT session, arg_min(id, (created, id)) AS id
+  FROM hit
+  WHERE site = :site AND path = :path AND first AND bot = 0 AND session <> 0
+  GROUP BY session
+  HAVING count(*) > 1
+) AS earliest
+WHERE hit.site = :site AND hit.path = :path AND hit.first AND hit.bot = 0
+  AND hit.session = earliest.session AND hit.id <> earliest.id;
+
+-- name: relabel(site, bot, into, first, last)!
+-- Give hits another bot code, those with ids in a span.
+UPDATE hit SET bot = :into WHERE site = :site AND bot = :bot AND id BETWEEN :first AND :last;
+
+-- name: paths_of_label(site, bot, first, last)
+-- Paths of hits with a bot code.
+SELECT DISTINCT path FROM hit WHERE site = :site AND bot = :bot AND id BETWEEN :first AND :last;
+
+-- name: expire(limits)!
+-- Remove hits that are older than their site keeps them; ``limits`` is JSON, sites and Unix seconds.
+DELETE FROM hit USING (
+  SELECT unnest(r.site) AS site, unnest(r.before) AS before
+  FROM (SELECT from_json(:limits, '{"site": ["INTEGER"], "before": ["BIGINT"]}') AS r)
+) AS kept
+WHERE hit.site = kept.site AND hit.created < kept.before;

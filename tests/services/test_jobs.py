@@ -1,0 +1,307 @@
+"""Jobs: what was decided is done in the warehouse, after a crash too, and only once."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path as File
+from typing import Any
+
+import pytest
+
+from support.warehouses import HOUR, NOW, a_hit, opened_warehouse, rows
+from tallystick.errors import InputRefused, StoreFailed
+from tallystick.ledger import Ledger, Session
+from tallystick.model.account import UserSettings
+from tallystick.model.hit import Bot
+from tallystick.model.site import Site, SiteSettings
+from tallystick.services import jobs as module
+from tallystick.services import names, path_changes
+from tallystick.services.jobs import DeleteSite, Job, Jobs, Relabel, ask_for, asked_for
+from tallystick.services.names import Names, NewPath
+from tallystick.services.site_rows import site_columns
+from tallystick.warehouse import KeptRequest, Warehouse
+
+SITE = 1
+DAY = 24 * HOUR
+
+
+class Clock:
+    """Seconds; stands still."""
+
+    now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+async def warehouse(tmp_path: File) -> AsyncIterator[Warehouse]:
+    async with opened_warehouse(tmp_path / "warehouse.duckdb") as opened:
+        yield opened
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def jobs(ledger: Ledger, warehouse: Warehouse, clock: Clock) -> Jobs:
+    return Jobs(ledger, warehouse, lambda: None, clock=clock)
+
+
+@pytest.fixture
+async def paths(ledger: Ledger) -> list[int]:
+    """Ids of /a, /b and /c; /c was only asked for by bots."""
+    cached = Names(ledger)
+    made = [NewPath(name, "", event=False, counted=name != "/c") for name in ("/a", "/b", "/c")]
+    await cached.learn(SITE, made)
+    return [path.id for new in made if (path := cached.path(SITE, new.path))]
+
+
+async def decide(ledger: Ledger, job: Job) -> int:
+    return await ledger.write(ask_for, job, NOW * 1000)
+
+
+async def work(jobs: Jobs, clock: Clock) -> int:
+    """See the jobs, and again when their time has come: how many are left."""
+    await jobs.work()
+    clock.now += module.ARRIVED_WITHIN_S
+    return await jobs.work()
+
+
+async def listed(ledger: Ledger) -> dict[int, str]:
+    found = await ledger.read(names.list_paths, SITE, 0, 100)
+    return {path.id: path.path for path in found}
+
+
+async def test_a_job_is_kept_as_it_was_asked_for(ledger: Ledger) -> None:
+    wanted: list[Job] = [
+        DeleteSite(3),
+        module.DeletePaths(1, (4, 5)),
+        module.MergePaths(1, (4, 5), 6),
+        module.RenamedPath(1),
+        Relabel(1, 5, 0, (7, 8)),
+    ]
+    numbers = [await decide(ledger, job) for job in wanted]
+    assert await ledger.read(asked_for) == list(zip(numbers, wanted, strict=True))
+
+
+async def test_a_site_leaves_nothing(
+    ledger: Ledger, warehouse: Warehouse, jobs: Jobs, clock: Clock, paths: list[int]
+) -> None:
+    await warehouse.append([a_hit(paths[0], site=SITE), a_hit(99, site=2)])
+    await decide(ledger, DeleteSite(SITE))
+    assert await work(jobs, clock) == 0
+    assert await rows(warehouse, "site, path") == [(2, 99)]
+    assert await listed(ledger) == {}
+    assert await ledger.read(asked_for) == []
+
+
+async def test_deleted_paths_and_their_hits_are_gone(
+    ledger: Ledger, warehouse: Warehouse, jobs: Jobs, clock: Clock, paths: list[int]
+) -> None:
+    a, b, _ = paths
+    await warehouse.append([a_hit(a), a_hit(b), a_hit(a, site=2)])
+    await ledger.write(path_changes.delete_paths, SITE, [a], NOW)
+    assert await listed(ledger) == {b: "/b"}
+    assert await work(jobs, clock) == 0
+    assert await rows(warehouse, "site, path") == [(SITE, b), (2, a)]
+
+
+async def test_merged_paths_count_a_visit_once(
+    ledger: Ledger, warehouse: Warehouse, jobs: Jobs, clock: Clock, paths: list[int]
+) -> None:
+    a, b, c = paths
+    await warehouse.append(
+        [
+            a_hit(a, by=5, created=NOW + 3),
+            a_hit(b, by=5, created=NOW + 1),
+            a_hit(c, by=5, created=NOW + 2),
+            a_hit(a, by=6),
+            a_hit(a),
+            a_hit(b),
+        ]
+    )
+    await ledger.write(path_changes.merge_paths, SITE, [a, b], c, NOW)
+    assert await listed(ledger) == {c: "/c"}
+    assert await work(jobs, clock) == 0
+    assert await rows(warehouse, "path, first") == [(c, first) for first in (False, True, False, True, True, True)]
+    [stored] = await warehouse.append([a_hit(c, by=6, created=NOW + 4)])
+    assert not stored.first
+
+
+async def test_hits_that_were_on_their_way_are_merged_too(
+    ledger: Ledger, warehouse: Warehouse, jobs: Jobs, clock: Clock, paths: list[int]
+) -> None:
+    a, b, _ = paths
+    await ledger.write(path_changes.merge_paths, SITE, [a], b, NOW)
+    assert await jobs.work() == 1
+    clock.now += module.ARRIVED_WITHIN_S - 1
+    assert await jobs.work() == 1
+    await warehouse.append([a_hit(a)])
+    clock.now += 1
+    assert await jobs.work() == 0
+    assert await rows(warehouse, "path") == [(b,)]
+
+
+async def test_cached_names_are_forgotten_when_a_job_is_first_seen(ledger: Ledger, warehouse: Warehouse) -> None:
+    forgotten: list[int] = []
+    jobs = Jobs(ledger, warehouse, lambda: forgotten.append(1))
+    await jobs.work()
+    assert len(forgotten) == 0
+    await decide(ledger, DeleteSite(9))
+    await jobs.work()
+    await jobs.work()
+    assert len(forgotten) == 1
+    await decide(ledger, DeleteSite(9))
+    await jobs.work()
+    assert len(forgotten) == 2
+
+
+@pytest.mark.parametrize("failing", ["ledger", "warehouse"])
+async def test_after_a_crash_in_between_a_job_is_done_again(  # noqa: PLR0913  # fixtures
+    *,
+    ledger: Ledger,
+    warehouse: Warehouse,
+    clock: Clock,
+    paths: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    failing: str,
+) -> None:
+    a, b, _ = paths
+    await warehouse.append([a_hit(a, by=5), a_hit(b, by=5), a_hit(7, site=2)])
+    await ledger.write(path_changes.merge_paths, SITE, [a], b, NOW)
+    await decide(ledger, DeleteSite(2))
+    jobs = Jobs(ledger, warehouse, lambda: None, clock=clock)
+    store: Any = {"ledger": ledger, "warehouse": warehouse}[failing]
+
+    async def fail(*_arguments: object) -> None:
+        raise StoreFailed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "write", fail)
+        assert await work(jobs, clock) == 2
+    restarted = Jobs(ledger, warehouse, lambda: None, clock=clock)
+    assert await work(restarted, clock) == 0
+    assert await rows(warehouse, "site, path, first") == [(SITE, b, True), (SITE, b, False)]
+
+
+async def test_a_job_that_fails_keeps_no_other_from_being_done(
+    ledger: Ledger, warehouse: Warehouse, jobs: Jobs, clock: Clock
+) -> None:
+    await warehouse.append([a_hit(site=SITE), a_hit(site=2)])
+    await decide(ledger, Relabel(SITE, 0, 999))
+    await decide(ledger, DeleteSite(2))
+    assert await work(jobs, clock) == 1
+    assert await rows(warehouse, "site, bot") == [(SITE, 0)]
+
+
+async def test_hits_taken_for_bots_become_peoples_and_their_path_is_listed(
+    ledger: Ledger, warehouse: Warehouse, jobs: Jobs, clock: Clock, paths: list[int]
+) -> None:
+    *_, c = paths
+    await warehouse.append([a_hit(c, bot=Bot.SHORT), a_hit(c, bot=Bot.KNOWN), a_hit(c, bot=Bot.SHORT)])
+    await decide(ledger, Relabel(SITE, Bot.SHORT, Bot.KNOWN_NOT, (1, 2)))
+    assert c not in await listed(ledger)
+    assert await work(jobs, clock) == 0
+    assert await rows(warehouse, "bot") == [(0,), (Bot.KNOWN,), (Bot.SHORT,)]
+    assert c in await listed(ledger)
+
+
+def merge_into_itself(session: Session, a: int) -> None:
+    path_changes.merge_paths(session, SITE, [a], a, NOW)
+
+
+def merge_unknown(session: Session, a: int) -> None:
+    path_changes.merge_paths(session, SITE, [77], a, NOW)
+
+
+def delete_of_another_site(session: Session, a: int) -> None:
+    path_changes.delete_paths(session, 2, [a], NOW)
+
+
+def delete_none(session: Session, _: int) -> None:
+    path_changes.delete_paths(session, SITE, [], NOW)
+
+
+def rename_to_a_taken_name(session: Session, a: int) -> None:
+    path_changes.rename_path(session, SITE, a, "/B", NOW)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (merge_into_itself, "into itself"),
+        (merge_unknown, "has no path 77"),
+        (delete_of_another_site, "has no path"),
+        (delete_none, "between 1 and"),
+        (rename_to_a_taken_name, "has a path"),
+    ],
+)
+async def test_what_makes_no_sense_is_refused_and_changes_nothing(
+    ledger: Ledger, paths: list[int], change: Callable[[Session, int], None], told: str
+) -> None:
+    before = await listed(ledger)
+    with pytest.raises(InputRefused, match=told):
+        await ledger.write(change, paths[0])
+    assert await listed(ledger) == before
+    assert await ledger.read(asked_for) == []
+
+
+async def test_a_renamed_path_keeps_its_hits_and_its_old_name_is_free(ledger: Ledger, paths: list[int]) -> None:
+    a, b, _ = paths
+    cached = Names(ledger)
+    await ledger.write(path_changes.rename_path, SITE, a, "/New", NOW)
+    assert await listed(ledger) == {a: "/New", b: "/b"}
+    await cached.learn(SITE, [NewPath("/a", "", event=False, counted=True)])
+    assert a != getattr(cached.path(SITE, "/a"), "id", None)
+
+
+async def test_kept_answers_and_old_keys_are_forgotten_after_their_time(ledger: Ledger, tmp_path: File) -> None:
+    async with opened_warehouse(tmp_path / "other.duckdb", now=NOW) as warehouse:
+        for age in (0, 23 * HOUR, 25 * HOUR):
+            await warehouse.append([], KeptRequest(f"key {age}", "", "", NOW - age))
+        await Jobs(ledger, warehouse, lambda: None).tidy()
+        kept = [await warehouse.kept_request(f"key {age}") for age in (0, 23 * HOUR, 25 * HOUR)]
+    assert [bool(request) for request in kept] == [True, True, False]
+
+
+async def test_hits_are_removed_when_their_site_keeps_them_no_longer(
+    ledger: Ledger, warehouse: Warehouse, jobs: Jobs, clock: Clock
+) -> None:
+    for site, days in ((1, 0), (2, 31), (3, 100)):
+        await ledger.write(add_site, a_site(site, days))
+    await warehouse.append(
+        [a_hit(site=site, created=NOW - days * DAY) for site in (1, 2, 3) for days in (0, 30, 32, 101)]
+    )
+    await jobs.tidy()
+    kept = [(site, (NOW - created) // DAY) for site, created in await rows(warehouse, "site, created")]
+    assert kept == [(1, 0), (1, 30), (1, 32), (1, 101), (2, 0), (2, 30), (3, 0), (3, 30), (3, 32)]
+    await warehouse.append([a_hit(site=2, created=NOW - 32 * DAY)])
+    clock.now += module.TIDIED_EVERY_S - 1
+    await jobs.tidy()
+    assert len(await rows(warehouse)) == 10
+    clock.now += 1
+    await jobs.tidy()
+    assert len(await rows(warehouse)) == 9
+
+
+def a_site(number: int, days_kept: int) -> Site:
+    return Site(
+        id=number,
+        parent=None,
+        cname=None,
+        cname_setup=None,
+        code=f"site-{number}",
+        link_domain="",
+        settings=SiteSettings(data_retention=days_kept),
+        user_defaults=UserSettings(),
+        received_data=False,
+        state="a",
+        created=0,
+        updated=None,
+        first_hit=0,
+    )
+
+
+def add_site(session: Session, site: Site) -> None:
+    session.common.add_site(session.connection, parent=None, created=0, **site_columns(site))
