@@ -13,8 +13,8 @@ HOURS = 24
 WEEK = 7
 
 
-class Day(Struct, frozen=True):
-    """One date of a report.
+class Day(Struct, frozen=True, omit_defaults=True):
+    """One date of a report. Weeks and months without visits are left out where it is written down.
 
     Attributes:
         day: ``YYYY-MM-DD``.
@@ -26,8 +26,8 @@ class Day(Struct, frozen=True):
     day: str
     hourly: list[int]
     daily: int
-    weekly: int
-    monthly: int
+    weekly: int = 0
+    monthly: int = 0
 
 
 class Calendar:

@@ -1,7 +1,7 @@
 """The order in which a request to ``/api/v0`` is judged: README.md has it as a table."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
@@ -39,14 +39,16 @@ class Route(NamedTuple):
     """One URL.
 
     Attributes:
-        path: behind the prefix; ``{name}`` stands for one segment.
+        path: behind the prefix; ``{name}`` stands for one segment, ``{name*}`` for all that are left.
         needed: what the token must be allowed; None asks for any good token.
+        refuse: looks at the placeholders before anyone looks at the token.
     """
 
     method: str
     path: str
     needed: Permission | None
     handler: Handler
+    refuse: Callable[[Mapping[str, str]], None] | None = None
 
 
 class Found(NamedTuple):
@@ -83,12 +85,14 @@ class Table:
 
 def _place(pattern: Sequence[str], segments: Sequence[str]) -> dict[str, str] | None:
     """What the placeholders stand for, None when the path is another one."""
+    if pattern[-1].endswith("*}") and len(segments) > len(pattern):
+        segments = [*segments[: len(pattern) - 1], "/".join(segments[len(pattern) - 1 :])]
     if len(pattern) != len(segments):
         return None
     place = {}
     for expected, segment in zip(pattern, segments, strict=True):
         if expected.startswith("{") and segment:
-            place[expected[1:-1]] = segment
+            place[expected.strip("{*}")] = segment
         elif expected != segment:
             return None
     return place
@@ -142,6 +146,8 @@ class Api:
         holder = await self._holder(request)
         self._require_patience(request, holder)
         route, place = self._table.find(request.method, request.path)
+        if route.refuse:
+            route.refuse(place)
         admitted = self._admitted(holder, site, route.needed)
         body = await body_of(receive, LARGEST_BODY)
         if body is None:

@@ -6,7 +6,17 @@ from tallystick.model.account import Permission
 from tallystick.surfaces.goatcounter.api import Api, Route
 from tallystick.surfaces.goatcounter.calling import Services
 from tallystick.surfaces.goatcounter.errors import REASONS, SURFACE
-from tallystick.surfaces.goatcounter.handlers import count, exports, me, pages, script, sites, visitor_counter
+from tallystick.surfaces.goatcounter.handlers import (
+    count,
+    exports,
+    me,
+    pages,
+    paths,
+    script,
+    sites,
+    stats,
+    visitor_counter,
+)
 from tallystick.surfaces.goatcounter.handlers.pixel import Pixel
 from tallystick.surfaces.goatcounter.public import Endpoint, public_pages
 from tallystick.web.address import ClientAddresses
@@ -29,6 +39,12 @@ API = (
     Route("GET", "/sites/{id}", SITE_READ, sites.site),
     Route("POST", "/sites/{id}", SITE_UPDATE, sites.replace),
     Route("PATCH", "/sites/{id}", SITE_UPDATE, sites.change),
+    Route("GET", "/paths", STATS, paths.paths),
+    Route("GET", "/stats/total", STATS, stats.total),
+    Route("GET", "/stats/hits", STATS, stats.hits),
+    Route("GET", "/stats/hits/{path_id}", STATS, stats.path_referrers),
+    Route("GET", "/stats/{page}", STATS, stats.page, stats.require_page),
+    Route("GET", "/stats/{page}/{id*}", STATS, stats.page_details, stats.require_details),
 )
 
 PAGES: Mapping[str, Endpoint] = {

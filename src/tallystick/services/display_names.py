@@ -1,0 +1,27 @@
+"""What countries and languages are called in English. Reads its data from disk when it is first asked."""
+
+from functools import cache, lru_cache
+
+from babel import Locale
+from babel.core import get_global
+
+NAMES_KEPT = 2_000
+
+
+@lru_cache(NAMES_KEPT)
+def country_name(code: str) -> str:
+    """The name of an ISO 3166-1 alpha-2 code; what is no such code is its own name."""
+    return _english().territories.get(code) or code
+
+
+@lru_cache(NAMES_KEPT)
+def language_name(code: str) -> str:
+    """The name of an ISO 639-3 code; what is no such code is its own name."""
+    shorter = get_global("language_aliases").get(code, code)
+    names = _english().languages
+    return names.get(code) or names.get(shorter) or code
+
+
+@cache
+def _english() -> Locale:
+    return Locale("en")
