@@ -12,6 +12,7 @@ from tallystick.ledger import Ledger, open_database
 from tallystick.services.counting import Counting
 from tallystick.services.exports import Exports
 from tallystick.services.ingest import Ingest, Knowledge
+from tallystick.services.jobs import Jobs
 from tallystick.services.keyed_requests import KeyedRequests
 from tallystick.services.names import Names
 from tallystick.services.setup import Setup
@@ -49,8 +50,8 @@ class Application:
         addresses = ClientAddresses(settings.trusted_proxy)
         creations = CreationLimit(settings.creation_limit, addresses) if settings.creation_limit else None
         limits = RateLimits(settings.rate_limit)
-        knowledge = knowledge or Knowledge.load(settings.geodb, settings.spam_referrers)
         self.setup = Setup(ledger)
+        knowledge = knowledge or Knowledge.load(settings.geodb, settings.spam_referrers)
         self.services = analytics(settings, ledger, warehouse, knowledge)
         description = native.Description(countapi, native)
         public = countapi.CountApi(counting, traffic, creations, count_prefetch=settings.count_prefetch)
@@ -80,6 +81,8 @@ class Application:
         # CountAPI's clients read JSON whatever path they ask for, so it answers for paths of nobody.
         self._nobody = public
         self.services.exports.start()
+        self._jobs = Jobs(ledger, warehouse, self._forget_names)
+        self._jobs.start()
         self._sweeping = asyncio.create_task(_sweep(counting))
 
     @classmethod
@@ -110,6 +113,11 @@ class Application:
             return self._nobody(scope, receive, send)
         return self._surfaces.get(segment, self._nobody)(scope, receive, send)
 
+    def _forget_names(self) -> None:
+        """Something else has changed what names and Hosts mean."""
+        self.services.names.forget()
+        self.services.sites.forget()
+
     async def close(self) -> None:
         """Finish what was accepted and close the stores."""
         self._sweeping.cancel()
@@ -117,6 +125,7 @@ class Application:
             with suppress(asyncio.CancelledError):
                 await self._sweeping
             await self.services.exports.close()
+            await self._jobs.close()
         finally:
             try:
                 await self.warehouse.close()

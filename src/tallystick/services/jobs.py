@@ -8,6 +8,7 @@ on their way when a job comes, so it waits until they have arrived.
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import msgspec
 import structlog
@@ -112,9 +113,20 @@ class Jobs:
         self._not_before: dict[int, float] = {}
         """When a job that was seen may be done."""
         self._tidied: float | None = None
+        self._working: asyncio.Task[None] | None = None
 
-    async def keep_working(self) -> None:
-        """Do what is asked for, for as long as the server runs."""
+    def start(self) -> None:
+        """Do what is asked for from now on, until ``close``."""
+        self._working = asyncio.create_task(self._keep_working())
+
+    async def close(self) -> None:
+        """Stop; what is left is done after the next start."""
+        if self._working:
+            self._working.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._working
+
+    async def _keep_working(self) -> None:
         while True:
             try:
                 await self.work()
