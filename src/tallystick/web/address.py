@@ -10,7 +10,9 @@ Network = IPv4Network | IPv6Network
 LONGEST_HOST = 300
 """Of a Host header so much is read: a legal name has 253 characters, and a port follows."""
 
+LONGEST_ADDRESS = 100
 HOSTS_REMEMBERED = 1_024
+ADDRESSES_REMEMBERED = 16_384
 
 
 class ClientAddresses:
@@ -73,9 +75,10 @@ def rate_limit_name(address: IPv4Address | IPv6Address | None) -> str:
 
 def _forwarded_for(headers: Sequence[tuple[bytes, bytes]]) -> list[str]:
     values = [value.decode("latin-1") for name, value in headers if name == b"x-forwarded-for"]
-    return [hop.strip() for hop in ",".join(values).split(",") if hop.strip()]
+    return [hop.strip()[:LONGEST_ADDRESS] for hop in ",".join(values).split(",") if hop.strip()]
 
 
+@lru_cache(ADDRESSES_REMEMBERED)
 def _parse(text: str) -> IPv4Address | IPv6Address | None:
     """An address as proxies write it: bare, with a port, in brackets, IPv4 inside IPv6."""
     if text.startswith("["):

@@ -1,7 +1,8 @@
 """The pixel's parameters (2.1). They are stable for ever: pages that nobody changes any more send them."""
 
 import re
-from urllib.parse import parse_qsl
+from functools import lru_cache
+from urllib.parse import unquote_plus
 
 from msgspec import Struct
 
@@ -12,8 +13,12 @@ LONGEST_PATH = 2_048
 
 LEAST_BOT, MOST_BOT = 150, 255
 MOST_PARAMETERS = 100
+"""What follows is not looked at."""
+
+VALUES_REMEMBERED, LONGEST_REMEMBERED = 16_384, 512
 MOST_WIDTH = 2**31 - 1
 
+_KNOWN = frozenset({b"p", b"t", b"r", b"e", b"q", b"s", b"b", b"ns"})
 _BOOLEANS = {"": False, "0": False, "false": False, "off": False, "1": True, "true": True, "on": True}
 _whole = re.compile(r"[+-]?[0-9]{1,18}").fullmatch
 _number = re.compile(r"[0-9]{1,10}(?:\.[0-9]{0,10})?").fullmatch
@@ -42,27 +47,37 @@ def pixel_query(raw: bytes) -> PixelQuery:
     Raises:
         PixelRefused
     """
-    try:
-        pairs = parse_qsl(raw.decode("utf-8", "replace"), max_num_fields=MOST_PARAMETERS)
-    except ValueError as error:
-        msg = f"error decoding parameters: {error}"
-        raise PixelRefused(msg) from error
-    sent = dict(reversed(pairs))
-    text = sent.get
+    text = _sent(raw).get
     query = PixelQuery(
-        path=text("p", ""),
-        title=text("t", ""),
-        ref=text("r", ""),
-        event=_boolean("e", text("e", "")),
-        query=text("q", ""),
-        width=width_of(text("s", "")),
-        bot=_bot(text("b", "")),
-        no_session=_boolean("ns", text("ns", "")),
+        path=text(b"p", ""),
+        title=text(b"t", ""),
+        ref=text(b"r", ""),
+        event=_boolean("e", text(b"e", "")),
+        query=text(b"q", ""),
+        width=width_of(text(b"s", "")),
+        bot=_bot(text(b"b", "")),
+        no_session=_boolean("ns", text(b"ns", "")),
     )
     if len(query.path) * 4 > LONGEST_PATH and len(query.path.encode()) > LONGEST_PATH:
         msg = f"ignored because path is longer than {LONGEST_PATH} bytes ({len('/count?') + len(raw)} bytes)"
         raise PixelRefused(msg)
     return query
+
+
+def _sent(raw: bytes) -> dict[bytes, str]:
+    """The parameters that are known, decoded."""
+    sent: dict[bytes, str] = {}
+    for part in raw.split(b"&", MOST_PARAMETERS):
+        name, _, value = part.partition(b"=")
+        if name in _KNOWN and name not in sent:
+            sent[name] = _decoded(value) if len(value) <= LONGEST_REMEMBERED else _decoded.__wrapped__(value)
+    return sent
+
+
+@lru_cache(VALUES_REMEMBERED)
+def _decoded(value: bytes) -> str:
+    """A value as it was meant: what repeats from page to page is decoded once."""
+    return unquote_plus(value.decode("utf-8", "replace"))
 
 
 def width_of(size: str) -> int:
