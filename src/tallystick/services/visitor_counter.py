@@ -95,4 +95,4 @@ def _failed(reading: "asyncio.Task[Visits]") -> bool:
 
 
 def _visits(session: WarehouseSession, site: int, path: int | None, span: Span) -> int:
-    return int(session.queries.visits(session.connection, site=site, path=path, begin=span.begin, end=span.end))
+    return int(session.queries.visits_shown(session.connection, site=site, path=path, begin=span.begin, end=span.end))

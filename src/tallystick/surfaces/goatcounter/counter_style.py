@@ -5,33 +5,46 @@ anything, ends the element they stand in, or reaches outside of the counter.
 """
 
 import re
+from collections.abc import Iterator
 
 LONGEST = 2_000
 
-FUNCTIONS = frozenset(
-    {"calc", "clamp", "hsl", "hsla", "hwb", "lab", "lch", "max", "min", "oklab", "oklch", "rgb", "rgba"}
+FUNCTIONS = frozenset(  # "" are plain parentheses, inside of calc
+    {"", "calc", "clamp", "hsl", "hsla", "hwb", "lab", "lch", "max", "min", "oklab", "oklch", "rgb", "rgba"}
 )
 
 _comment = re.compile(r"/\*.*?\*/", re.DOTALL)
-_at_rule = re.compile(r"@[^{};]*(?:;|\{(?:[^{}]*\{[^{}]*\})*[^{}]*\})")
-_rule = re.compile(r"([^{}]*)\{([^{}]*)\}")
+_brace = re.compile(r"([{}])")
 _selector = re.compile(r"[\w\s.,:>+~#*-]{1,200}", re.ASCII)
 _property = re.compile(
     "(?:background|border|box|color|display|fill|font|height|letter|line|margin|max|min|opacity|outline|overflow|padding"
     "|stroke|text|vertical|visibility|white|width|word)(?:-[a-z]+)*|r[xy]"
 )
 _value = re.compile(r"(?:[\w\s.,#%!()+*/-]|'[\w .-]*'|\"[\w .-]*\"){1,200}", re.ASCII)
-_function = re.compile(r"([\w-]*)\s*\(")
+_function = re.compile(r"(-*[A-Za-z_][\w-]*|)\s*\(")
 
 
 def safe_style(css: str) -> str:
     """The harmless rules of a style sheet. Declarations without a selector are taken to mean the whole counter."""
-    css = _at_rule.sub(" ", _comment.sub(" ", css))
+    css = _comment.sub(" ", css)
     if "{" not in css:
         css = f"body, #gcvc {{ {css} }}"
-    return "\n".join(
-        rule for selector, declarations in _rule.findall(css) if (rule := _safe_rule(selector, declarations))
-    )
+    return "\n".join(rule for selector, declarations in _rules(css) if (rule := _safe_rule(selector, declarations)))
+
+
+def _rules(css: str) -> Iterator[tuple[str, str]]:
+    """Selectors and declarations, without rules that stand inside of others: ``@media`` asks before it applies them."""
+    depth, nested = 0, False
+    selector = text = ""
+    for part in _brace.split(css):
+        if part == "{":
+            depth, nested = depth + 1, depth > 0
+            selector = selector if nested else text.rpartition(";")[2]  # @import ends with a semicolon
+        elif part == "}":
+            if depth == 1 and not nested:
+                yield selector, text
+            depth = max(depth - 1, 0)
+        text = part
 
 
 def _safe_rule(selector: str, declarations: str) -> str:

@@ -1,6 +1,6 @@
 -- What the visitor counter tells.
 
--- name: visits(site, path, begin, end)$
+-- name: visits_shown(site, path, begin, end)$
 -- Visits of a site, or of one of its paths, from a second until before another.
 SELECT count(*) FROM hit
 WHERE site = :site AND first AND bot = 0 AND created >= :begin AND created < :end
