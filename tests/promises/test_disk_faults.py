@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from support.faulty_disk import ErrorKind, Fault, FaultyDisk, SqliteAction
+from support.in_process import knowledge
 from support.ledgers import opened
 from tallystick.app import Application
 from tallystick.ledger import Ledger
@@ -31,7 +32,7 @@ async def a_client(data: Path, disk: FaultyDisk) -> AsyncIterator[httpx.AsyncCli
     """Of the whole application, in this process, on a disk that can fail."""
     ledger = await Ledger.open(SqliteDatabase(data / "ledger.sqlite3", vfs=disk.name))
     warehouse = await Warehouse.open(data / WAREHOUSE_FILE)
-    application = Application(Settings(data=data, creation_limit=0), ledger, warehouse)
+    application = Application(Settings(data=data, creation_limit=0), ledger, warehouse, await knowledge())
     transport = httpx.ASGITransport(application)
     try:
         async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:

@@ -1,7 +1,9 @@
 """The whole application without a process: its clock and its clients' addresses are the test's."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -10,6 +12,7 @@ from builders import NOW
 from support.asking import Answer
 from tallystick.app import Application
 from tallystick.ledger import Ledger, open_database
+from tallystick.services.ingest import Knowledge
 from tallystick.settings import Settings
 from tallystick.warehouse import WAREHOUSE_FILE, Warehouse
 
@@ -87,6 +90,14 @@ class InProcess:
         return Answer(start["status"], received, b"".join(message.get("body", b"") for message in bodies))
 
 
+_load = lru_cache(Knowledge.load)
+
+
+async def knowledge() -> Knowledge:
+    """What hits are judged by; read once for all tests."""
+    return await asyncio.to_thread(_load)
+
+
 @asynccontextmanager
 async def in_process(data: Path, **settings: Any) -> AsyncIterator[InProcess]:
     """Open the application on SQLite; the creation limit is off unless it is asked for."""
@@ -94,7 +105,7 @@ async def in_process(data: Path, **settings: Any) -> AsyncIterator[InProcess]:
     ledger = await Ledger.open(open_database(None, data), clock)
     warehouse = await Warehouse.open(data / WAREHOUSE_FILE, clock=lambda: clock() // 1000)
     settings.setdefault("creation_limit", 0)
-    application = Application(Settings(data=data, **settings), ledger, warehouse)
+    application = Application(Settings(data=data, **settings), ledger, warehouse, await knowledge())
     try:
         yield InProcess(application, clock)
     finally:
