@@ -27,6 +27,7 @@ COMMON_LOG = "02/Jan/2006:15:04:05 -0700"
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 REMEMBERED = 4_096
+YEAR_10000 = 253_402_300_800
 CENTURY_TURNS = 69
 """A year of two digits from here on is of the twentieth century."""
 
@@ -116,7 +117,7 @@ def _compiled(layout: str) -> TimeFormat:
 def moment(*given: tuple[TimeFormat, str]) -> int | None:
     """Unix seconds of what one text, or a date and a time together, say; None where they make no sense.
 
-    What names no zone is UTC.
+    What names no zone is UTC; nothing is before 1970.
     """
     parts: dict[str, str] = {}
     for form, text in given:
@@ -125,9 +126,10 @@ def moment(*given: tuple[TimeFormat, str]) -> int | None:
             return None
         parts |= found
     try:
-        return _seconds(parts)
+        seconds = _seconds(parts)
     except (ValueError, OverflowError):
         return None
+    return seconds if 0 <= seconds < YEAR_10000 else None
 
 
 def _seconds(parts: dict[str, str]) -> int:

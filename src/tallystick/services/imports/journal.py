@@ -1,0 +1,76 @@
+"""What has been imported to where, so that an import goes on where it was left and no file is imported twice."""
+
+import secrets
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from tallystick.services.imports.marks import Mark
+
+ENTRIES_KEPT = 1_000
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """One file.
+
+    Attributes:
+        target: where its hits went.
+        mark: what stands before it is stored.
+        until: where the batch ends that was on its way then; None when none was.
+        run: see ``marks.batch_key``.
+        changed: Unix seconds.
+    """
+
+    name: str
+    target: str
+    mark: Mark
+    until: int | None = None
+    run: str = ""
+    changed: int = 0
+
+
+class Journal:
+    """A folder with one small file for each import.
+
+    Args:
+        target: where hits go: a site at a place.
+    """
+
+    def __init__(self, folder: Path, target: str) -> None:
+        self._folder, self._target = folder, target
+
+    def entries(self) -> list[Entry]:
+        """What went to this target."""
+        return [entry for entry in self._all() if entry.target == self._target]
+
+    def entry_at(self, mark: Mark, *, run: str = "") -> Entry:
+        """The entry that an import from this place on continues; a new one at the beginning of a file."""
+        found = next((entry for entry in self.entries() if entry.mark == mark and mark.position), None)
+        return found or Entry(name=secrets.token_hex(8), target=self._target, mark=mark, run=run)
+
+    def note(self, entry: Entry, mark: Mark, until: int | None) -> Entry:
+        """Keep how far an import is, and where the batch ends that is sent next."""
+        noted = msgspec.structs.replace(entry, mark=mark, until=until, changed=int(time.time()))
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = self._folder / f"{entry.name}.json"
+        partial = file.with_suffix(".partial")
+        partial.write_bytes(msgspec.json.encode(noted))
+        partial.replace(file)
+        return noted
+
+    def tidy(self) -> None:
+        """Forget the oldest entries when there are too many."""
+        for entry in sorted(self._all(), key=lambda entry: entry.changed)[:-ENTRIES_KEPT]:
+            (self._folder / f"{entry.name}.json").unlink(missing_ok=True)
+
+    def _all(self) -> Sequence[Entry]:
+        found = []
+        for file in self._folder.glob("*.json"):
+            # What makes no sense was written by a machine that failed; the server still knows the newest batches.
+            with suppress(msgspec.DecodeError, OSError):
+                found.append(msgspec.json.decode(file.read_bytes(), type=Entry))
+        return found

@@ -1,0 +1,164 @@
+"""Files of lines: logs and CSV, compressed or not, growing or not."""
+
+import gzip
+import os
+import sys
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from hashlib import blake2b
+from io import BufferedReader
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from tallystick.errors import InputRefused
+from tallystick.services.imports.batches import Batch
+from tallystick.services.imports.marks import DIGEST_BYTES, Mark
+from tallystick.services.imports.told import BadLine, Excluded, Item, Told
+
+LINE_LIMIT = 65_536
+ROW_LIMIT = 1_048_576
+"""Bytes of a row of CSV, whose cells may hold ends of lines."""
+BATCH_LIMIT = 2_097_152
+"""Bytes of lines in one batch."""
+READ_AT_ONCE = 1_048_576
+
+STANDARD = Path("-")
+GZIP = b"\x1f\x8b"
+
+ReadLine = Callable[[int, bytes], Item | None]
+
+
+class LineFile:
+    """Hits told by lines.
+
+    Args:
+        read: what a line says, by its number.
+        quoted: whether an end of a line inside quotation marks is part of the row (CSV).
+        marks: places up to which such files have been imported; the farthest that fits is gone on from.
+        until: where the batch that was under way at each of these places ends.
+        growing: whether more may come: then the last line waits for its end.
+    """
+
+    def __init__(  # noqa: PLR0913  # how to read, and from where
+        self,
+        path: Path,
+        read: ReadLine,
+        *,
+        quoted: bool = False,
+        marks: Sequence[Mark] = (),
+        until: Sequence[int | None] = (),
+        growing: bool = False,
+    ) -> None:
+        self._path, self._read, self._quoted, self._growing = path, read, quoted, growing
+        self._raw = _standard_input() if path == STANDARD else path.open("rb")
+        self._stream = _uncompressed(self._raw)
+        self._total = os.fstat(self._raw.fileno()).st_size if path != STANDARD else 0
+        self._waiting = b""
+        self.start, self._hasher = _found(self._stream, marks if path != STANDARD else ())
+        self._mark = self.start
+        self._until = dict(zip(marks, until, strict=False)).get(self.start)
+
+    def next(self, most: int) -> Batch | None:
+        """The next lines; None when there is nothing more, or not yet."""
+        start, size, lines = self._mark, 0, 0
+        told: list[Told] = []
+        bad: list[BadLine] = []
+        excluded: list[Excluded] = []
+        while self._goes_on(start.position + size, lines, size, most) and (raw := self._row()):
+            size, lines = size + len(raw), lines + 1
+            self._hasher.update(raw)
+            _sort(self._understood(start.lines + lines, raw), told, bad, excluded)
+        self._until = None
+        if not lines:
+            return None
+        self._mark = Mark(start.position + size, start.lines + lines, self._hasher.copy().hexdigest())
+        return Batch(start, self._mark, told, bad, excluded, self._raw.tell() if self._total else 0, self._total)
+
+    def renewed(self) -> bool:
+        """Whether another file has the name now, or this one was emptied."""
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            return False
+        mine = os.fstat(self._raw.fileno())
+        return not os.path.samestat(found, mine) or found.st_size < self._raw.tell()
+
+    def close(self) -> None:
+        """Close the file; standard input stays open."""
+        if self._path != STANDARD:
+            self._stream.close()
+            self._raw.close()
+
+    def _goes_on(self, position: int, lines: int, size: int, most: int) -> bool:
+        if self._until is not None:
+            return position < self._until
+        return lines < most and size < BATCH_LIMIT
+
+    def _row(self) -> bytes:
+        """The next line, or row; empty when there is nothing more."""
+        raw = self._line()
+        while self._quoted and raw.count(b'"') % 2 and len(raw) < ROW_LIMIT and (more := self._line()):
+            raw += more
+        if raw and self._growing and not raw.endswith(b"\n"):
+            self._waiting = raw
+            return b""
+        return raw
+
+    def _line(self) -> bytes:
+        with _damage_told():
+            raw = self._stream.readline(READ_AT_ONCE)
+        if self._waiting:
+            raw, self._waiting = self._waiting + raw, b""
+        return raw
+
+    def _understood(self, number: int, raw: bytes) -> Item | None:
+        most = ROW_LIMIT if self._quoted else LINE_LIMIT
+        if len(raw) > most:
+            return BadLine(number, f"it is longer than {most} bytes")
+        return self._read(number, raw)
+
+
+def _sort(item: Item | None, told: list[Told], bad: list[BadLine], excluded: list[Excluded]) -> None:
+    if isinstance(item, Told):
+        told.append(item)
+    elif isinstance(item, BadLine):
+        bad.append(item)
+    elif item is not None:
+        excluded.append(item)
+
+
+def _standard_input() -> BinaryIO:
+    stream = sys.stdin.buffer
+    return stream if isinstance(stream, BufferedReader) else BufferedReader(cast("Any", stream))
+
+
+def _uncompressed(stream: BinaryIO) -> BinaryIO:
+    """The stream behind gzip, whatever the file's name is."""
+    peeked = cast("Any", stream).peek(2)[:2]
+    return cast("BinaryIO", gzip.GzipFile(fileobj=stream)) if peeked == GZIP else stream
+
+
+def _found(stream: BinaryIO, marks: Sequence[Mark]) -> tuple[Mark, Any]:
+    """The farthest mark that the file agrees with; the stream stands behind it, and so does the hasher."""
+    hasher = blake2b(digest_size=DIGEST_BYTES)
+    position, best, best_hasher = 0, Mark(0, 0, hasher.hexdigest()), hasher.copy()
+    with _damage_told():
+        for mark in sorted(marks, key=lambda mark: mark.position):
+            while position < mark.position and (read := stream.read(min(READ_AT_ONCE, mark.position - position))):
+                hasher.update(read)
+                position += len(read)
+            if position == mark.position and hasher.hexdigest() == mark.digest:
+                best, best_hasher = mark, hasher.copy()
+        if position != best.position:
+            stream.seek(best.position)
+    return best, best_hasher
+
+
+@contextmanager
+def _damage_told() -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        msg = f"the compressed file is damaged: {error}"
+        raise InputRefused(msg) from error
