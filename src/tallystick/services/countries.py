@@ -22,17 +22,17 @@ class Location(NamedTuple):
 
 
 NOWHERE = Location("", "")
-_COUNTRY = re.compile(r"[A-Z]{2}")
-_REGION = re.compile(r"[A-Z0-9]{1,3}")
+_COUNTRY = re.compile(r"[A-Za-z]{2}")
+_REGION = re.compile(r"[A-Za-z0-9]{1,3}")
 
 
 @lru_cache(LOCATIONS_CACHED)
 def location_of(code: str) -> Location:
     """Read ``US-TX`` or ``NL``; what is no such code is nowhere."""
-    country, _, region = code.strip().upper().partition("-")
+    country, _, region = code.strip().partition("-")
     if not _COUNTRY.fullmatch(country):
         return NOWHERE
-    return Location(country, region if _REGION.fullmatch(region) else "")
+    return Location(country.upper(), region.upper() if _REGION.fullmatch(region) else "")
 
 
 class Countries:
