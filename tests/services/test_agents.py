@@ -11,6 +11,8 @@ IPHONE = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 17_2_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) {} Safari/604.1"
 )
 ANDROID = "Mozilla/5.0 (Linux; Android {}; SM-S901B) AppleWebKit/537.36 (KHTML, like Gecko) {} Mobile Safari/537.36"
+SAFARI = "Mozilla/5.0 ({}) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/{} Safari/605.1.15"
+CHROMEBOOK = "Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Safari/537"
 FIREFOX = "Mozilla/5.0 ({}; rv:109.0) Gecko/20100101 Firefox/118.0"
 
 
@@ -38,17 +40,9 @@ FIREFOX = "Mozilla/5.0 ({}; rv:109.0) Gecko/20100101 Firefox/118.0"
         (IPHONE.format("Version/17.2 Mobile/15E148"), ("Safari", "17.2"), ("iOS", "17.2")),
         (IPHONE.format("CriOS/120.0.6099.119 Mobile/15E148"), ("Chrome", "120"), ("iOS", "17.2")),
         (IPHONE.format("FxiOS/120.0 Mobile/15E148"), ("Firefox", "120"), ("iOS", "17.2")),
-        (
-            "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.2 "
-            "Safari/605.1.15",
-            ("Safari", "17.2"),
-            ("macOS", "10.15"),
-        ),
-        (
-            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/13.0 Safari/605.1.15",
-            ("", ""),
-            ("Linux", ""),
-        ),
+        (SAFARI.format("Macintosh; Intel Mac OS X 10_15_7", "17.2"), ("Safari", "17.2"), ("macOS", "10.15")),
+        (SAFARI.format("X11; Linux x86_64", "13.0"), ("", ""), ("Linux", "")),
+        (SAFARI.format("PlayStation; PlayStation 5/2.26", "13.0"), ("", ""), ("PlayStation", "5")),
         ("Opera/9.80 (Windows NT 6.1) Presto/2.12.388 Version/12.18", ("Opera", "12.18"), ("Windows", "7")),
         (
             "Mozilla/5.0 (Windows NT 6.2; Trident/7.0; rv:11.0) like Gecko",
@@ -60,18 +54,8 @@ FIREFOX = "Mozilla/5.0 ({}; rv:109.0) Gecko/20100101 Firefox/118.0"
             ("Edge", "15"),
             ("Windows Phone", "10.0"),
         ),
-        (
-            "Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Safari/537.36",
-            ("Chrome", "120"),
-            ("Chrome OS", "14541.0"),
-        ),
+        (CHROMEBOOK, ("Chrome", "120"), ("Chrome OS", "14541.0")),
         ("Mozilla/5.0 (Mobile; rv:48.0) Gecko/48.0 Firefox/48.0 KAIOS/2.0", ("Firefox", "48"), ("KaiOS", "2.0")),
-        (
-            "Mozilla/5.0 (PlayStation; PlayStation 5/2.26) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/13.0 "
-            "Safari/605.1.15",
-            ("", ""),
-            ("PlayStation", "5"),
-        ),
     ],
 )
 def test_an_agent(agent: str, browser: tuple[str, str], system: tuple[str, str]) -> None:

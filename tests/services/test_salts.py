@@ -23,6 +23,10 @@ def stored(session: Session) -> list[tuple[int, bytes]]:
     return [(started, bytes(salt)) for started, salt in session.common.newest_salts(session.connection)]
 
 
+def files_with(content: bytes, folder: Path) -> list[str]:
+    return [file.name for file in folder.iterdir() if content in file.read_bytes()]
+
+
 async def test_a_visitor_is_told_by_site_address_and_agent(ledger: Ledger) -> None:
     salts = await salts_at(ledger, NOW)
     visitors = [
@@ -86,4 +90,4 @@ async def test_a_destroyed_salt_is_in_no_file(tmp_path: Path) -> None:
     await ledger.write(rotate, START + 2 * SPAN_MS)
     await ledger.close()
     assert len(salt) == SALT_BYTES
-    assert not [file.name for file in tmp_path.iterdir() if salt in file.read_bytes()]
+    assert files_with(salt, tmp_path) == []

@@ -51,27 +51,27 @@ def test_several_files_are_one_list(tmp_path: Path) -> None:
     assert spam.knows("b.example")
 
 
-async def test_a_changed_file_is_read_again(file: Path) -> None:
+def test_a_changed_file_is_read_again(file: Path) -> None:
     file.write_text("old.example\n")
-    spam = await asyncio.to_thread(SpamReferrers, [file])
+    spam = SpamReferrers([file])
     file.write_text("new.example\n")
     os.utime(file, (1, 1))
     assert spam.due(100)
-    await spam.refresh(100)
+    asyncio.run(spam.refresh(100))
     assert (spam.knows("old.example"), spam.knows("new.example")) == (False, True)
     assert not spam.due(100)
     assert spam.due(101)
     assert spam.due(50)
 
 
-async def test_while_a_file_cannot_be_read_the_old_list_stays(file: Path) -> None:
+def test_while_a_file_cannot_be_read_the_old_list_stays(file: Path) -> None:
     file.write_text("spam.example\n")
-    spam = await asyncio.to_thread(SpamReferrers, [file])
+    spam = SpamReferrers([file])
     file.unlink()
-    await spam.refresh(100)
+    asyncio.run(spam.refresh(100))
     assert spam.knows("spam.example")
     file.write_bytes(b"\xff\xfe\xff")
-    await spam.refresh(200)
+    asyncio.run(spam.refresh(200))
     assert spam.knows("spam.example")
 
 

@@ -55,10 +55,8 @@ def _enter(tree: list[list[int | str | None]], bits: list[int], network: str) ->
 
 def _pointer(side: int | str | None, nodes: int, places: Mapping[str, int]) -> bytes:
     if isinstance(side, str):
-        number = nodes + len(SEPARATOR) + places[side]
-    else:
-        number = nodes if side is None else side
-    return number.to_bytes(RECORD_BYTES, "big")
+        side = nodes + len(SEPARATOR) + places[side]
+    return (nodes if side is None else side).to_bytes(RECORD_BYTES, "big")
 
 
 def _encoded(value: Any) -> bytes:
