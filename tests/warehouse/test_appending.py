@@ -55,6 +55,16 @@ async def test_a_result_code_that_means_a_person_is_stored_as_one(warehouse: War
     assert await rows(warehouse, "bot") == [(0,), (0,), (2,), (153,)]
 
 
+async def test_without_single_hits_a_row_has_no_session_and_only_its_hour(warehouse: Warehouse) -> None:
+    created = NOW - NOW % 3_600 + 1_234
+    stored = await warehouse.append([a_hit(by=5, created=created, single=False) for _ in range(2)])
+    assert await rows(warehouse, "session, first, created") == [
+        (0, True, NOW - NOW % 3_600),
+        (0, False, NOW - NOW % 3_600),
+    ]
+    assert stored[0].session == stored[1].session != 0
+
+
 async def test_ids_are_consecutive_over_concurrent_appends(warehouse: Warehouse) -> None:
     answers = await asyncio.gather(*(warehouse.append([a_hit(path=n)] * (n % 5)) for n in range(200)))
     given = [stored.id for answer in answers for stored in answer]

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-SESSION_S = 8 * 3_600
+HOUR_S = 3_600
+SESSION_S = 8 * HOUR_S
 """A visitor is told apart for this long since the last hit, by the hits' own time."""
 
 

@@ -8,7 +8,8 @@ import msgspec
 from duckdb import DuckDBPyConnection as Connection
 from msgspec import Struct
 
-from tallystick.model.hit import Bot, Hit, is_bot
+from tallystick.model.hit import HOUR_S, Bot, Hit, is_bot
+from tallystick.model.session import NO_SESSION
 
 
 class Stored(NamedTuple):
@@ -58,11 +59,19 @@ def _bots(hits: Sequence[Hit], _: Sequence[Stored]) -> list[int]:
     return [hit.bot if is_bot(hit.bot) else int(Bot.KNOWN_NOT) for hit in hits]
 
 
+def _sessions(hits: Sequence[Hit], stored: Sequence[Stored]) -> list[int]:
+    return [given.session if hit.single else NO_SESSION for hit, given in zip(hits, stored, strict=True)]
+
+
+def _times(hits: Sequence[Hit], _: Sequence[Stored]) -> list[int]:
+    return [hit.created if hit.single else hit.created - hit.created % HOUR_S for hit in hits]
+
+
 COLUMNS: dict[str, tuple[str, Column]] = {
     "id": ("BIGINT", _of_stored("id")),
     "site": ("INTEGER", _of_hit("site")),
     "path": ("INTEGER", _of_hit("path")),
-    "session": ("UBIGINT", _of_stored("session")),
+    "session": ("UBIGINT", _sessions),
     "first": ("BOOLEAN", _of_stored("first")),
     "event": ("BOOLEAN", _of_hit("event")),
     "bot": ("UTINYINT", _bots),
@@ -77,7 +86,7 @@ COLUMNS: dict[str, tuple[str, Column]] = {
     "region": ("VARCHAR", _of_hit("region")),
     "language": ("VARCHAR", _of_hit("language")),
     "width": ("UINTEGER", _of_hit("width")),
-    "created": ("BIGINT", _of_hit("created")),
+    "created": ("BIGINT", _times),
 }
 """The table's columns in order: their types, and where their values come from."""
 
