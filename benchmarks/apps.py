@@ -19,8 +19,11 @@ HEADERS = ((b"content-type", b"application/json; charset=utf-8"),)
 BODY = b'{"value":1000000}'
 
 
-async def echo(_scope: Scope, _receive: Receive, send: Send) -> None:
-    """The least an application can do: a fixed body of the size that a count has."""
+async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+    """The least an application can do: a fixed body of the size that a count has, after the request's body."""
+    if scope["method"] == "POST":
+        while (await receive()).get("more_body"):
+            pass
     await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
     await send({"type": "http.response.body", "body": BODY})
 
