@@ -1,9 +1,233 @@
 """The pixel: its bytes, headers and statuses, and what is counted."""
 
-from support.analytics import Analytics
+from typing import Any
+
+import pytest
+
+from support.analytics import FIREFOX, Analytics, analytics_in_process
+from tallystick.errors import StoreBusy, StoreFailed
+from tallystick.model.hit import Bot
+from tallystick.web.rate_limit import Rate
+
+GIF = bytes.fromhex("47494638396101000100800100000000ffffff21f90401000001002c00000000010001000002024c01003b")
+HEADERS = {
+    "content-type": "image/gif",
+    "access-control-allow-origin": "*",
+    "cross-origin-resource-policy": "cross-origin",
+    "cache-control": "no-store, no-cache, max-age=0",
+    "content-length": "43",
+}
+BOT = "Mozilla/5.0 (compatible; ExampleBot/1.0; +http://example.com/bot.html)"
 
 
 async def test_a_pageview_is_answered_with_the_image_and_counted(analytics: Analytics) -> None:
-    answer = await analytics.pixel(p="/a")
-    assert (answer.status, len(answer.body)) == (200, 43)
+    answer = await analytics.pixel(p="/a", t="A page", s="1920", b="0", rnd="x1y2z")
+    assert (answer.status, answer.body) == (200, GIF)
+    assert answer.headers.items() >= HEADERS.items()
+    assert "x-goatcounter" not in answer.headers
+    assert "set-cookie" not in answer.headers
+    [(site, path, session, first, event, bot)] = await analytics.hits()
+    assert (site, first, event, bot) == (analytics.site.id, True, False, 0)
+    assert path
+    assert session
+
+
+async def test_one_visitor_is_first_once_on_each_path(analytics: Analytics) -> None:
+    for path in ("/a", "/a", "/b"):
+        await analytics.pixel(p=path)
+    assert [first for _, _, _, first, _, _ in await analytics.hits()] == [True, False, True]
+
+
+@pytest.mark.parametrize("target", ["/count?p=/a", "/count/?p=/a"])
+async def test_with_and_without_a_slash(analytics: Analytics, target: str) -> None:
+    assert (await analytics.ask(target, headers={"user-agent": FIREFOX})).body == GIF
     assert len(await analytics.hits()) == 1
+
+
+async def test_a_beacon_is_a_post_whose_body_nobody_reads(analytics: Analytics) -> None:
+    answer = await analytics.ask("/count?p=/a", method="POST", body=b"p=/b", headers={"content-type": "text/plain"})
+    assert (answer.status, answer.body) == (200, GIF)
+    assert len(await analytics.hits()) == 1
+
+
+REFUSED = [
+    # query, X-Goatcounter
+    ("", "not valid: path: must be set, must be longer than 1 characters."),
+    ("p=", "not valid: path: must be set, must be longer than 1 characters."),
+    ("e=true", "not valid: path: must be set, must be longer than 1 characters."),
+    ("p=/a&e=maybe", "error decoding parameters: e: 'maybe'"),
+    ("p=/a&ns=2", "error decoding parameters: ns: '2'"),
+    ("p=/a&s=wide", "error decoding parameters: s: 'wide'"),
+    ("p=/a&s=-1", "error decoding parameters: s: '-1'"),
+    ("p=/a&s=2147483648", "error decoding parameters: s: '2147483648'"),
+    ("p=/a&b=x", "error decoding parameters: b: 'x'"),
+    ("p=/a&b=1", "wrong value: b=1"),
+    ("p=/a&b=149", "wrong value: b=149"),
+    ("p=/a&b=-150", "wrong value: b=-150"),
+    (f"p=/{'a' * 2048}", "ignored because path is longer than 2048 bytes (2058 bytes)"),
+    (f"p=/a&t={'t' * 1025}", "not valid: title: must be shorter than 1024 characters."),
+    ("p=/a&e=%0Ax%0D%00", r"error decoding parameters: e: '\nx\r\x00'"),
+    ("p=/a&b=%E2%82%AC", r"error decoding parameters: b: '\u20ac'"),
+]
+
+
+@pytest.mark.parametrize(("query", "reason"), REFUSED)
+async def test_what_makes_no_sense_is_told_in_a_header(analytics: Analytics, query: str, reason: str) -> None:
+    answer = await analytics.ask(f"/count?{query}", headers={"user-agent": FIREFOX})
+    assert (answer.status, answer.headers["x-goatcounter"], answer.body) == (400, reason, GIF)
+    assert answer.headers.items() >= HEADERS.items()
+    assert await analytics.hits() == []
+
+
+COUNTED = [
+    f"p=/{'a' * 2047}",
+    "p=/%C3%A9" + "%C3%A9" * 1000,
+    "p=/a&unknown=1&e=&s=&b=&ns=&q=&r=&t=",
+    "p=/a&p=/b&s=1920,1080,1.25",
+    "p=/a&e=off&ns=0",
+    "p=/a&r=" + "https%3A%2F%2Fexample.com%2F" * 10,
+    "p=%ED%A0%80%00%FF",
+    "&&=&p=/a&&",
+]
+
+
+@pytest.mark.parametrize("query", COUNTED)
+async def test_what_makes_sense_is_counted(analytics: Analytics, query: str) -> None:
+    answer = await analytics.ask(f"/count?{query}", headers={"user-agent": FIREFOX})
+    assert (answer.status, answer.body) == (200, GIF), answer
+    assert len(await analytics.hits()) == 1
+
+
+async def test_of_a_repeated_parameter_the_first_counts(analytics: Analytics) -> None:
+    await analytics.ask("/count?p=first&p=second&e=1&e=no", headers={"user-agent": FIREFOX})
+    assert analytics.services.names.path(analytics.site.id, "first") is not None
+    [(_, _, _, _, event, _)] = await analytics.hits()
+    assert event
+
+
+async def test_without_a_session_every_hit_is_a_first_one(analytics: Analytics) -> None:
+    for _ in range(2):
+        await analytics.pixel(p="/a", ns="true")
+    assert [(session, first) for _, _, session, first, _, _ in await analytics.hits()] == [(0, True)] * 2
+
+
+@pytest.mark.parametrize(
+    ("agent", "sent", "code"),
+    [
+        (FIREFOX, {"b": "153"}, Bot.WEBDRIVER),
+        (FIREFOX, {"b": "99999"}, 255),
+        (BOT, {}, Bot.LINK),
+        (BOT, {"b": "150"}, Bot.LINK),
+        ("curl/8.0", {}, Bot.SHORT),
+    ],
+)
+async def test_a_bot_is_kept_with_its_reason(analytics: Analytics, agent: str, sent: dict[str, Any], code: int) -> None:
+    answer = await analytics.pixel(p="/a", headers={"user-agent": agent}, **sent)
+    assert (answer.status, answer.headers.get("x-goatcounter")) == (200, None)
+    assert [bot for *_, bot in await analytics.hits()] == [code]
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ("X-Moz", "prefetch"),
+        ("X-Purpose", "prefetch"),
+        ("X-Purpose", "preview"),
+        ("Purpose", "Prefetch"),
+        ("Sec-Purpose", "prefetch;prerender"),
+    ],
+)
+async def test_what_a_browser_asks_ahead_of_time_is_not_counted(analytics: Analytics, header: str, value: str) -> None:
+    answer = await analytics.pixel(b="100", headers={header: value})
+    assert (answer.status, answer.body, answer.headers.get("x-goatcounter")) == (200, GIF, None)
+    assert await analytics.hits() == []
+
+
+async def test_an_ignored_address_is_told(analytics: Analytics) -> None:
+    await analytics.change_site(ignore_ips=("192.0.2.0/24",))
+    answer = await analytics.pixel(p="/a", client="192.0.2.7")
+    assert answer.status == 202
+    assert answer.headers["x-goatcounter"] == 'ignored because "192.0.2.7" is in the IP ignore list'
+    assert (await analytics.pixel(p="/a", client="198.51.100.7")).status == 200
+    assert len(await analytics.hits()) == 1
+
+
+@pytest.mark.parametrize(("header", "setting"), [("Sec-GPC", "respect_gpc"), ("DNT", "respect_dnt")])
+async def test_who_asks_not_to_be_tracked_is_heeded_where_the_site_says_so(
+    analytics: Analytics, header: str, setting: str
+) -> None:
+    assert (await analytics.pixel(p="/a", headers={header: "1"})).status == 200
+    await analytics.change_site(**{setting: True})
+    answer = await analytics.pixel(p="/a", headers={header: "1"})
+    assert (answer.status, answer.headers["x-goatcounter"]) == (
+        202,
+        "ignored because the browser asks not to be tracked",
+    )
+    assert (await analytics.pixel(p="/a", headers={header: "0"})).status == 200
+    assert len(await analytics.hits()) == 2
+
+
+@pytest.mark.parametrize("path", ["/favicon.ico", "/<html>"])
+async def test_what_is_no_page_is_told(analytics: Analytics, path: str) -> None:
+    answer = await analytics.pixel(p=path)
+    assert (answer.status, answer.headers["x-goatcounter"]) == (202, "ignored because the path is not one of a page")
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "body"),
+    [("HEAD", 200, b""), ("OPTIONS", 200, b""), ("PUT", 405, GIF), ("DELETE", 405, GIF)],
+)
+async def test_other_methods_never_count(analytics: Analytics, method: str, status: int, body: bytes) -> None:
+    answer = await analytics.ask("/count?p=/a", method=method)
+    assert (answer.status, answer.body) == (status, body)
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers.get("allow", "GET, HEAD, OPTIONS, POST") == "GET, HEAD, OPTIONS, POST"
+    assert await analytics.hits() == []
+
+
+async def test_four_a_second_for_each_address_and_browser(tmp_path: Any) -> None:
+    async with analytics_in_process(tmp_path, rate_limit=()) as analytics:
+        answers = [await analytics.pixel(p="/a") for _ in range(5)]
+        assert [answer.status for answer in answers] == [200] * 4 + [429]
+        limited = answers[-1]
+        assert limited.body == GIF
+        assert limited.headers["retry-after"] == "1"
+        assert limited.headers["x-goatcounter"] == "rate limited"
+        assert [answer.headers["x-rate-limit-remaining"] for answer in answers] == ["3", "2", "1", "0", "0"]
+        assert limited.headers["x-rate-limit-limit"] == "4"
+        assert limited.headers["x-rate-limit-reset"] == "1"
+        assert (await analytics.pixel(p="/a", client="198.51.100.1")).status == 200
+        assert (await analytics.pixel(p="/a", headers={"user-agent": BOT})).status == 200
+
+
+@pytest.mark.parametrize("loopback", ["127.0.0.1", "127.1.2.3", "::1"])
+async def test_the_machine_itself_is_not_limited(tmp_path: Any, loopback: str) -> None:
+    async with analytics_in_process(tmp_path, rate_limit=(Rate("count", 1, 60),)) as analytics:
+        answers = [await analytics.pixel(p="/a", client=loopback) for _ in range(5)]
+        assert [answer.status for answer in answers] == [200] * 5
+        assert "x-rate-limit-limit" not in answers[0].headers
+
+
+async def test_a_host_of_no_site_is_told_once_there_are_several(analytics: Analytics) -> None:
+    assert (await analytics.pixel(p="/a", headers={"host": "anything.example.org:8080"})).status == 200
+    await analytics.api("PUT", "/sites", json={"cname": "other.example.com"})
+    answer = await analytics.pixel(p="/a", headers={"host": "Unknown.example.org:8080"})
+    assert (answer.status, answer.body) == (400, GIF)
+    assert answer.headers["x-goatcounter"] == 'no site at this domain ("unknown.example.org")'
+    assert (await analytics.pixel(p="/a", headers={"host": "OTHER.example.com:8080"})).status == 200
+    assert [site for site, *_ in await analytics.hits()] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "retry_after"),
+    [(StoreBusy("full"), 503, "1"), (StoreFailed("broken"), 500, None), (RuntimeError("a fault"), 500, None)],
+)
+async def test_what_could_not_be_stored_is_no_success(
+    analytics: Analytics, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, retry_after: str | None
+) -> None:
+    async def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(analytics.services.warehouse, "append", fail)
+    answer = await analytics.pixel(p="/a")
+    assert (answer.status, answer.headers.get("retry-after"), answer.body) == (status, retry_after, GIF)

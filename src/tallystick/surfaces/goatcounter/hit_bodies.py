@@ -7,14 +7,12 @@ from typing import Literal
 from msgspec import Struct
 
 from tallystick.model.campaign import MAX_NAME
-from tallystick.model.hit import Bot
 from tallystick.model.product import named_version
 from tallystick.model.text import storable
 from tallystick.services.ingest import Arrival
 from tallystick.surfaces.goatcounter.errors import ApiRefused
 from tallystick.surfaces.goatcounter.pixel_query import PixelRefused, width_of
 
-MOST_BOT = 255
 FIRST_YEAR = 2
 """Programs that leave a time empty send 0001-01-01T00:00:00Z."""
 
@@ -87,7 +85,7 @@ def _arrival(index: int, hit: HitBody, received: int, *, filtered: bool, session
         ref=hit.ref or "",
         width=_width(index, hit.size),
         query=hit.query or "",
-        bot=_bot(hit.bot or 0),
+        bot=hit.bot or 0,
         agent=hit.user_agent or "",
         location=hit.location or "",
         language=hit.language or "",
@@ -124,13 +122,6 @@ def _width(index: int, sent: str | float | list[float] | None) -> int:
         return width_of(sent)
     except PixelRefused:
         raise _unreadable(index, "size") from None
-
-
-def _bot(code: int) -> int:
-    """Whatever is above 0 says that it was no person; 1 says nothing more."""
-    if code == Bot.NO_MATCH:
-        return Bot.KNOWN
-    return min(max(code, 0), MOST_BOT)
 
 
 def _created(index: int, sent: datetime | None) -> int | None:

@@ -11,7 +11,7 @@ from tallystick.errors import TallystickError
 LONGEST_PATH = 2_048
 """Bytes."""
 
-LEAST_BOT, MOST_BOT = 150, 255
+LEAST_BOT = 150
 MOST_PARAMETERS = 100
 """What follows is not looked at."""
 
@@ -109,7 +109,7 @@ def _bot(text: str) -> int:
     if code and code < LEAST_BOT:
         msg = f"wrong value: b={code}"
         raise PixelRefused(msg)
-    return min(code, MOST_BOT)
+    return code
 
 
 def _undecodable(name: str, text: str) -> str:
