@@ -108,7 +108,35 @@ class StorageSettings:
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class Settings(StorageSettings):
+class AnalyticsSettings(StorageSettings):
+    """What hits are judged by, and what they may take."""
+
+    geodb: Annotated[Path | None, Parameter(env_var="TALLYSTICK_GEODB", metavar="FILE.mmdb", show_default=False)] = None
+    """A MaxMind database with cities, for regions; countries are known without it."""
+
+    spam_referrers: Annotated[
+        tuple[Path, ...],
+        Parameter(env_var="TALLYSTICK_SPAM_REFERRERS", n_tokens=1, negative=(), metavar="FILE", show_default=False),
+    ] = ()
+    """A file of hosts, one a line, whose referrals are not counted; read again when it changes. May be repeated."""
+
+    warehouse_memory: Annotated[
+        int,
+        Parameter(
+            env_var="TALLYSTICK_WAREHOUSE_MEMORY",
+            converter=_size,
+            n_tokens=1,
+            accepts_keys=False,
+            metavar="SIZE",
+            show_default=lambda megabytes: f"{megabytes}MB",
+        ),
+    ] = 512
+    """How much memory analytics may take, for example 512MB or 2GB."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Settings(AnalyticsSettings):
     """Everything a server can be told."""
 
     durability: Annotated[Literal["full", "relaxed"], Parameter(env_var="TALLYSTICK_DURABILITY")] = "full"
@@ -167,25 +195,3 @@ class Settings(StorageSettings):
     """So many requests in a window of seconds for what NAME stands for; NAME:none lifts that limit, off lifts all.
     Names and defaults: count 4/1 (the pixel, per address and browser), api, api-count and export 60/120 (per token),
     login 20/60 (per address). May be repeated or separated by commas."""
-
-    geodb: Annotated[Path | None, Parameter(env_var="TALLYSTICK_GEODB", metavar="FILE.mmdb", show_default=False)] = None
-    """A MaxMind database with cities, for regions; countries are known without it."""
-
-    spam_referrers: Annotated[
-        tuple[Path, ...],
-        Parameter(env_var="TALLYSTICK_SPAM_REFERRERS", n_tokens=1, negative=(), metavar="FILE", show_default=False),
-    ] = ()
-    """A file of hosts, one a line, whose referrals are not counted; read again when it changes. May be repeated."""
-
-    warehouse_memory: Annotated[
-        int,
-        Parameter(
-            env_var="TALLYSTICK_WAREHOUSE_MEMORY",
-            converter=_size,
-            n_tokens=1,
-            accepts_keys=False,
-            metavar="SIZE",
-            show_default=lambda megabytes: f"{megabytes}MB",
-        ),
-    ] = 512
-    """How much memory analytics may take, for example 512MB or 2GB."""

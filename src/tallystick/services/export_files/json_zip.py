@@ -19,7 +19,7 @@ from tallystick.model.export import Export
 from tallystick.services import names
 from tallystick.services.export_files.statistics import STATISTICS, Line, Named, Row, Statistic
 from tallystick.services.export_files.written import Written
-from tallystick.services.sites import site as site_by_id
+from tallystick.services.site_rows import site as site_by_id
 from tallystick.warehouse import Warehouse, WarehouseSession
 
 EXPORT_VERSION = "1.0"

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from tallystick.model.place_names import country_name, language_name
+from tallystick.services.display_names import country_name, language_name
 
 Row = tuple[Any, ...]
 Line = dict[str, Any]

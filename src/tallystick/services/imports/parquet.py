@@ -11,8 +11,9 @@ from tallystick.services.export_files.statistics import joined
 from tallystick.services.ingest import Arrival
 
 _TEXTS = (
-    "path, title, ref, ref_scheme, campaign, browser, browser_version, system, system_version, country, region, language"
-).split(", ")
+    *("path", "title", "ref", "ref_scheme", "campaign", "browser", "browser_version", "system", "system_version"),
+    *("country", "region", "language"),
+)
 COLUMNS = ", ".join(
     [
         *(f"coalesce({name}::VARCHAR, '')" for name in _TEXTS),

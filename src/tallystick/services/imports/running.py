@@ -23,11 +23,11 @@ class Taken(NamedTuple):
 
     Attributes:
         refused: index -> what was wrong with a hit.
-        dropped: reason -> hits that were deliberately not recorded, as far as the place tells.
+        notes: what else was found -> hits, as far as the place tells: why some were dropped, or are no person's.
     """
 
     refused: dict[int, str]
-    dropped: dict[str, int]
+    notes: dict[str, int]
 
 
 class Sink(Protocol):
@@ -49,7 +49,7 @@ class Report(Struct):
     Attributes:
         before: lines that had been imported by then.
         lines: the last one that is worked through.
-        sent: hits that were handed over; ``refused`` and ``dropped`` are among them.
+        sent: hits that were handed over; ``refused`` and those in ``notes`` are among them.
         first, last: when the earliest and the latest hit happened, Unix seconds.
     """
 
@@ -59,7 +59,7 @@ class Report(Struct):
     refused: int = 0
     bad: int = 0
     excluded: Counter[str] = field(default_factory=Counter)
-    dropped: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
     first: int | None = None
     last: int | None = None
 
@@ -132,7 +132,7 @@ class Import:
     def _tell(self, batch: Batch, taken: Taken) -> None:
         self._report.add(batch)
         self._report.refused += len(taken.refused)
-        self._report.dropped.update(taken.dropped)
+        self._report.notes.update(taken.notes)
         refused = [BadLine(batch.told[index].number, reason) for index, reason in taken.refused.items()]
         for bad in sorted((*batch.bad, *refused)):
             self._told_bad(bad)
