@@ -7,13 +7,13 @@ import pytest
 
 from support.people import a_person, a_site, a_token, again
 from tallystick.errors import InputRefused, InvalidFields
-from tallystick.ledger import Ledger, Session
+from tallystick.ledger import Ledger
 from tallystick.model.account import UserSettings
 from tallystick.model.site import COLLECT, Site, SiteSettings
 from tallystick.services.accounts import all_accounts, delete_account
+from tallystick.services.jobs import DeleteSite, asked_for
 from tallystick.services.site_rows import active_sites, family, site
 from tallystick.services.sites import (
-    DELETE_SITE,
     NewSite,
     SiteChanges,
     create_site,
@@ -22,11 +22,6 @@ from tallystick.services.sites import (
     update_site,
 )
 from tallystick.services.tokens import secret_digest
-
-
-def jobs(session: Session) -> list[tuple[object, ...]]:
-    """What waits for the warehouse."""
-    return list(session.connection.execute("SELECT kind, arguments FROM job ORDER BY id").fetchall())
 
 
 async def test_the_first_site_is_its_owners_account_and_later_ones_join_it(ledger: Ledger) -> None:
@@ -173,7 +168,7 @@ async def test_a_deleted_site_is_gone_at_once_and_its_hits_are_a_job(ledger: Led
     await ledger.write(delete_site, made.id, 0)
     assert await ledger.read(site, made.id) is None
     assert await ledger.read(active_sites) == []
-    assert await ledger.read(jobs) == [(DELETE_SITE, f'{{"site":{made.id}}}')]
+    assert await ledger.read(asked_for) == [(1, DeleteSite(made.id))]
     anew = await a_site(ledger, await again(ledger, ada), code="blog")
     assert anew.id > made.id
     assert anew.parent is None
@@ -184,7 +179,7 @@ async def test_the_first_site_of_an_account_goes_last(ledger: Ledger) -> None:
     first, second = await a_site(ledger, ada), await a_site(ledger, ada, "two.example.com")
     with pytest.raises(InputRefused, match=f"delete the others before it: {second.id}"):
         await ledger.write(delete_site, first.id, 0)
-    assert await ledger.read(jobs) == []
+    assert await ledger.read(asked_for) == []
     await ledger.write(delete_site, second.id, 0)
     await ledger.write(delete_site, first.id, 0)
     assert (await again(ledger, ada)).site is None

@@ -17,6 +17,7 @@ from tallystick.model.account import Account, UserSettings
 from tallystick.model.site import Site, SiteSettings
 from tallystick.model.site_rules import normal_host, normal_settings, site_problems
 from tallystick.services.accounts import existing, hold_accounts, own_site
+from tallystick.services.jobs import DeleteSite, ask_for
 from tallystick.services.site_rows import active_sites, family, site, site_columns
 
 SITES_AT_MOST = 10_000
@@ -25,8 +26,6 @@ DEFAULTS_AT_MOST = 32_768
 
 FRESH_S = 1.0
 HOSTS_REMEMBERED = 10_000
-DELETE_SITE = "delete_site"
-"""The kind of job that removes what a site has left in the warehouse; its argument is ``site``."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -120,10 +119,7 @@ def delete_site(session: Session, number: int, now: int) -> int:
         raise InputRefused(msg)
     session.common.mark_deleted(session.connection, id=number, code=f"deleted-{number}", updated=now)
     session.common.leave_site(session.connection, site=number)
-    job = session.take_numbers("job")
-    arguments = _encode({"site": number}).decode()
-    session.common.ask_for(session.connection, id=job, kind=DELETE_SITE, arguments=arguments, created=now)
-    return job
+    return ask_for(session, DeleteSite(number), now)
 
 
 def note_hits(session: Session, number: int, first_hit: int) -> None:

@@ -1,5 +1,9 @@
 -- What was decided here and has still to be done in the warehouse; alike on both databases.
 
+-- name: ask_for(id, kind, arguments, created)!
+-- Leave a job for the warehouse.
+INSERT INTO job (id, kind, arguments, created) VALUES (:id, :kind, :arguments, :created);
+
 -- name: jobs(max_rows)
 -- The next jobs, oldest first.
 SELECT id, kind, arguments, created FROM job ORDER BY id LIMIT :max_rows;

@@ -38,7 +38,3 @@ WHERE id = :id AND (received_data = 0 OR :first_hit < first_hit);
 -- name: mark_deleted(id, code, updated)!
 -- A site is being deleted: its Host and its code are free for others at once.
 UPDATE site SET state = 'd', cname = NULL, code = :code, updated = :updated WHERE id = :id;
-
--- name: ask_for(id, kind, arguments, created)!
--- Leave a job for the warehouse.
-INSERT INTO job (id, kind, arguments, created) VALUES (:id, :kind, :arguments, :created);
