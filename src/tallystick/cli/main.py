@@ -29,6 +29,7 @@ COMMANDS = (
     ("user", "user:app", "Look after the people who have accounts, also while a server serves them."),
     ("site", "site:app", "Look after the sites whose hits are counted, also while a server serves them."),
     ("token", "token:app", "Look after API tokens, also while a server serves them."),
+    ("import", "imports:import_", "Import hits from GoatCounter, from exports and from logs."),
     ("counter", "counter:app", "Look after public counters, also while a server serves them."),
     ("backup", "backup:backup", "Write a backup while the server serves."),
     ("restore", "restore:restore", "Put a backup in the place of the ledger."),
