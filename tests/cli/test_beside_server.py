@@ -1,6 +1,7 @@
 """Commands on the data of a running server."""
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,3 +61,33 @@ def test_a_backup_is_made_while_the_server_serves(any_server: RunningServer, bes
 
 def test_doctor_sees_the_server(any_server: RunningServer, beside: Beside) -> None:
     assert f"OK\tserver\tone is running on {any_server.data}" in beside("doctor").succeeded().splitlines()
+
+
+def test_people_sites_and_tokens_made_beside_a_server_are_known_within_a_second(
+    any_server: RunningServer, beside: Beside
+) -> None:
+    def asked(path: str, host: str, secret: str = "") -> int:
+        return any_server.get(path, headers={"Host": host, "Authorization": f"Bearer {secret}"}).status_code
+
+    one, two = "one.example.com", "two.example.com"
+    made = beside("user", "create", "--email", "ada@example.com", "--password", "-", stdin=b"correct horse\n")
+    assert made.succeeded() == "1\n"
+    for number, host in enumerate((one, two), 1):
+        assert beside("site", "create", "--host", host, "--email", "ada@example.com").succeeded() == f"{number}\n"
+    for_all, for_two = (
+        beside("token", "create", "--email", "1", "--name", "x", "--permissions", "site-read", *sites)
+        .succeeded()
+        .strip()
+        for sites in ((), ("--site", "2"))
+    )
+    assert [asked("/api/v0/me", host, for_all) for host in (one, two, "three.example.com")] == [200, 200, 400]
+    assert [asked("/api/v0/me", host, for_two) for host in (one, two)] == [403, 200]
+    beside("token", "revoke", "2").succeeded()
+    beside("site", "change", "2", "--host", "three.example.com").succeeded()
+    time.sleep(1)
+    assert asked("/api/v0/me", "three.example.com", for_two) == 401
+    assert [asked("/api/v0/me", host, for_all) for host in ("three.example.com", two)] == [200, 400]
+    beside("site", "delete", "2").succeeded()
+    time.sleep(1)
+    assert [asked(f"/api/v0/sites/{number}", one, for_all) for number in (1, 2)] == [200, 404]
+    assert "last admin" in beside("user", "delete", "1").refused()
