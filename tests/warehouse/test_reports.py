@@ -109,9 +109,8 @@ selections = st.builds(
 
 
 def in_period(row: Row, wanted: Selection) -> bool:
-    return (
-        row["site"] == wanted.site and row["bot"] == 0 and wanted.period.first <= row["created"] < wanted.period.after
-    )
+    within: bool = wanted.period.first <= row["created"] < wanted.period.after
+    return within and (row["site"], row["bot"]) == (wanted.site, 0)
 
 
 def asked_for(row: Row, wanted: Selection) -> bool:
