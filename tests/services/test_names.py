@@ -74,6 +74,24 @@ async def test_a_path_is_listed_once_a_person_has_asked_for_it(ledger: Ledger, n
     assert known.counted
 
 
+async def test_a_person_may_come_to_a_path_of_bots_that_the_cache_does_not_know(ledger: Ledger, names: Names) -> None:
+    await the_path(names, a_path("/a", counted=False))
+    await the_path(Names(ledger), a_path("/A", counted=True))
+    assert [path.path for path in await ledger.read(list_paths, SITE, 0, 10)] == ["/a"]
+
+
+async def test_a_bot_and_a_person_may_bring_a_path_at_once(ledger: Ledger, names: Names) -> None:
+    await names.learn(SITE, [a_path("/a", counted=False), a_path("/A", counted=True)])
+    assert [path.path for path in await ledger.read(list_paths, SITE, 0, 10)] == ["/a"]
+
+
+async def test_the_oldest_names_leave_a_full_cache(names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tallystick.services.names.CACHED_NAMES", 4)
+    for path in ("/a", "/b", "/c", "/d", "/e"):
+        await the_path(names, a_path(path))
+    assert [path for path in ("/a", "/b", "/c", "/d", "/e") if names.path(SITE, path)] == ["/c", "/d", "/e"]
+
+
 async def test_listing_goes_on_after_an_id(ledger: Ledger, names: Names) -> None:
     for path in ("/c", "/b", "/a"):
         await the_path(names, a_path(path))

@@ -14,14 +14,15 @@ AGENTS_CACHED = 20_000
 """User-Agents remembered; at most about 20 MB."""
 
 
+Named = tuple[str, str]
+
+
 class Agent(NamedTuple):
-    """What is kept of a User-Agent. Names and versions are empty where they are not known."""
+    """What is kept of a User-Agent: a ``Bot`` code, and two names with their versions, empty where not known."""
 
     bot: int
-    browser: str
-    browser_version: str
-    system: str
-    system_version: str
+    browser: Named
+    system: Named
 
 
 _CHROME = re.compile(r"(?:Chrome|Chromium|CriOS)/([0-9]{1,4})")
@@ -65,7 +66,7 @@ def understood(agent: str) -> Agent:
     """Everything that is read from a User-Agent."""
     browser, system = _parsed(agent)
     named = _system(agent, system)
-    return Agent(bots.judge(agent), *_browser(agent, browser, named[0]), *named)
+    return Agent(bots.judge(agent), _browser(agent, browser, named[0]), named)
 
 
 def load() -> None:
@@ -74,7 +75,7 @@ def load() -> None:
     _parsed("Mozilla/5.0 (X11; Linux x86_64)")
 
 
-def _browser(agent: str, found: "UserAgent | None", system: str) -> tuple[str, str]:
+def _browser(agent: str, found: "UserAgent | None", system: str) -> Named:
     if old_edge := _EDGE.search(agent):
         return "Edge", old_edge[1]
     # Whatever is built on Chrome counts as Chrome, by Chrome's own version.
@@ -88,7 +89,7 @@ def _browser(agent: str, found: "UserAgent | None", system: str) -> tuple[str, s
     return name, _version(found.major, found.minor if name in _WITH_MINOR else None)
 
 
-def _system(agent: str, found: "OS | None") -> tuple[str, str]:
+def _system(agent: str, found: "OS | None") -> Named:
     if "PlayStation" in agent:
         console = _PLAYSTATION.search(agent)
         return "PlayStation", console[1] if console else ""

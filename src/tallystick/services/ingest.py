@@ -100,23 +100,29 @@ class Ingest:
         Raises:
             StoreUnavailable: nothing was acknowledged.
         """
-        await self._prepare()
+        now = self._ledger.clock()
+        if self._salts.due(now) or self._spam.due(now // 1000):
+            await self._refresh(now)
         rules = self._rules_of(site)
-        refused = await _judged(rules, arrivals)
+        if len(arrivals) <= AT_ONCE:
+            refused = [_judge(rules, arrival) for arrival in arrivals]
+        else:
+            refused = await _judge_in_turns(rules, arrivals)
         wanted = [arrival for arrival, refusal in zip(arrivals, refused, strict=True) if refusal is None]
-        await self._update_names(site.id, wanted)
+        if news := self._news_of_names(site.id, wanted):
+            await self._names.update(*news)
         request = keep(refused) if keep else None
         # Ids are looked up in the very moment of handing the hits over: whoever merges or deletes paths makes
         # the names forget, and then no hit with an old id comes after.
         while (hits := self._hits(rules, wanted)) is None:
             await self._learn(site.id, wanted)
         stored = await self._warehouse.append(hits, request) if hits or request else []
-        await self._note(site, hits)
+        if (begins := self._news_of_site(site, hits)) is not None:
+            await self._note(site.id, begins)
         found = iter(stored)
         return [refusal or next(found) for refusal in refused]
 
-    async def _prepare(self) -> None:
-        now = self._ledger.clock()
+    async def _refresh(self, now: int) -> None:
         if self._salts.due(now):
             await self._salts.refresh(now)
         if self._spam.due(now // 1000):
@@ -131,8 +137,10 @@ class Ingest:
             rules = self._rules[site.id] = rules_of(site, self._countries, self._spam, self._salts)
         return rules
 
-    async def _update_names(self, site: int, wanted: Sequence[Arrival]) -> None:
-        """Keep titles up to date, and know which paths people have asked for."""
+    def _news_of_names(
+        self, site: int, wanted: Sequence[Arrival]
+    ) -> tuple[list[KnownPath], list[tuple[KnownPath, str]]] | None:
+        """Paths that people ask for for the first time, and titles to take over; mostly None."""
         counted: list[KnownPath] = []
         titles: list[tuple[KnownPath, str]] = []
         for arrival in wanted:
@@ -143,8 +151,7 @@ class Ingest:
                 counted.append(known)
             if arrival.title and arrival.title != known.title and known.wants_title(arrival.title):
                 titles.append((known, arrival.title))
-        if counted or titles:
-            await self._names.update(counted, titles)
+        return (counted, titles) if counted or titles else None
 
     def _hits(self, rules: Rules, wanted: Sequence[Arrival]) -> list[Hit] | None:
         """What the warehouse keeps; None while a name is new."""
@@ -171,31 +178,27 @@ class Ingest:
                 campaigns[arrival.campaign] = None
         await self._names.learn(site, paths.values(), campaigns)
 
-    async def _note(self, site: Site, hits: Sequence[Hit]) -> None:
-        """Tell the site that it has hits, and since when."""
-        people = [hit.created for hit in hits if not is_bot(hit.bot)]
-        if not people:
-            return
-        first = min(people)
+    def _news_of_site(self, site: Site, hits: Sequence[Hit]) -> int | None:
+        """Since when the site has hits (Unix milliseconds), if that is news."""
+        first = min((hit.created for hit in hits if not is_bot(hit.bot)), default=None)
+        if first is None:
+            return None
         known = self._noted.get(site.id, site.first_hit if site.received_data else None)
-        begins = site.first_hit if known is None else known
-        older = first < begins // 1000
-        if known is not None and not older:
-            return
-        if older:
-            begins = max(first - BEFORE_FIRST_HIT_S, 0) * 1000
+        if first < (site.first_hit if known is None else known) // 1000:
+            return max(first - BEFORE_FIRST_HIT_S, 0) * 1000
+        return site.first_hit if known is None else None
+
+    async def _note(self, site: int, begins: int) -> None:
         try:
-            await self._ledger.write(note_hits, site.id, begins)
+            await self._ledger.write(note_hits, site, begins)
         except StoreUnavailable as error:
             # The hits are stored; the next one tries again.
             log.warning("a site's first hit could not be noted", reason=str(error))
-            return
-        self._noted[site.id] = begins
+        else:
+            self._noted[site] = begins
 
 
-async def _judged(rules: Rules, arrivals: Sequence[Arrival]) -> list[Refusal | None]:
-    if len(arrivals) <= AT_ONCE:
-        return [_judge(rules, arrival) for arrival in arrivals]
+async def _judge_in_turns(rules: Rules, arrivals: Sequence[Arrival]) -> list[Refusal | None]:
     refused = []
     for start in range(0, len(arrivals), AT_ONCE):
         refused += [_judge(rules, arrival) for arrival in arrivals[start : start + AT_ONCE]]

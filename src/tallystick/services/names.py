@@ -1,6 +1,7 @@
 """Names that hits refer to: paths and campaigns of a site, as ids. The ledger keeps them, a cache knows them."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -97,10 +98,8 @@ class Names:
         """
         known, ids = await self._ledger.write(_create, site, paths, campaigns)
         self._shrink()
-        shared: dict[int, KnownPath] = {}
-        for new, (id_, title, counted) in zip(paths, known, strict=True):
-            entry = shared.setdefault(id_, KnownPath(id_, title, counted=counted))
-            self._paths[site, new.path] = entry
+        for new, path in zip(paths, known, strict=True):
+            self._paths[site, new.path] = KnownPath(path.id, path.title, counted=path.counted)
         for name, id_ in zip(campaigns, ids, strict=True):
             self._campaigns[site, name] = id_
 
@@ -168,8 +167,12 @@ def campaign_ids(session: Session, site: int, names: Iterable[str]) -> list[int]
     return [int(row[0]) for row in session.queries.campaign_ids(session.connection, site=site, digests=_json(digests))]
 
 
-Found = tuple[int, str, bool]
-"""Id, title, counted."""
+class Found(NamedTuple):
+    """What a hit needs to know of a path."""
+
+    id: int
+    title: str
+    counted: bool
 
 
 def _create(
@@ -191,16 +194,23 @@ def _create_paths(session: Session, site: int, paths: Collection[NewPath]) -> li
         session.queries.create_paths(session.connection, rows=_json(rows))
         # Another server may have been first.
         found |= _find_paths(session, site, missing)
-    return [found[digest] for digest, _ in wanted]
+    _count(session, {found[digest] for digest, new in wanted if new.counted})
+    return [Found(*found[digest][:2], found[digest].counted or new.counted) for digest, new in wanted]
+
+
+def _count(session: Session, asked_for: Iterable[Found]) -> None:
+    for path in asked_for:
+        if not path.counted:
+            session.common.count_path(session.connection, id=path.id)
 
 
 def _find_paths(session: Session, site: int, digests: Iterable[bytes]) -> dict[bytes, Found]:
     listed = _json([digest.hex() for digest in digests])
     rows = session.queries.paths_by_digest(session.connection, site=site, digests=listed)
-    return {bytes(digest): (int(id_), str(title), bool(counted)) for digest, id_, title, counted in rows}
+    return {bytes(digest): Found(int(id_), str(title), bool(counted)) for digest, id_, title, counted in rows}
 
 
-def _create_campaigns(session: Session, site: int, names: Sequence[str] | Collection[str]) -> list[int]:
+def _create_campaigns(session: Session, site: int, names: Collection[str]) -> list[int]:
     if not names:
         return []
     wanted = [(name_digest(name), name) for name in names]

@@ -117,9 +117,9 @@ def find_agent(rules: Rules, arrival: Arrival) -> None:
         arrival.browser = arrival.system = _UNKNOWN
         return
     if arrival.browser is None:
-        arrival.browser = (found.browser, found.browser_version) if found else _UNKNOWN
+        arrival.browser = found.browser if found else _UNKNOWN
     if arrival.system is None:
-        arrival.system = (found.system, found.system_version) if found else _UNKNOWN
+        arrival.system = found.system if found else _UNKNOWN
 
 
 def _bot(found: Agent | None, told: int) -> int:
