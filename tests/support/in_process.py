@@ -33,10 +33,10 @@ class Clock:
 
 
 class InProcess:
-    """An open application and the clock of its ledger."""
+    """An open application, the clock of its stores and its data directory."""
 
-    def __init__(self, application: Application, clock: Clock) -> None:
-        self.application, self.clock = application, clock
+    def __init__(self, application: Application, clock: Clock, data: Path) -> None:
+        self.application, self.clock, self.data = application, clock, data
 
     async def ask(  # the parts of a request
         self,
@@ -107,6 +107,6 @@ async def in_process(data: Path, **settings: Any) -> AsyncIterator[InProcess]:
     settings.setdefault("creation_limit", 0)
     application = Application(Settings(data=data, **settings), ledger, warehouse, await knowledge())
     try:
-        yield InProcess(application, clock)
+        yield InProcess(application, clock, data)
     finally:
         await application.close()

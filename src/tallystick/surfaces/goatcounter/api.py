@@ -104,7 +104,7 @@ class _Request:
     def __init__(self, scope: Scope, client: IPv4Address | IPv6Address | None) -> None:
         self.scope, self.client = scope, client
         self.method: str = scope["method"]
-        self.path: str = scope["path"].removeprefix(PREFIX).rstrip("/")
+        self.path: str = scope["path"].removeprefix(PREFIX).removesuffix("/")
         self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])}
         self.admission: Admission | None = None
 

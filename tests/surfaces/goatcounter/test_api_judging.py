@@ -1,0 +1,380 @@
+"""In which order a request to the API is judged, and what each refusal says."""
+
+import asyncio
+import gzip
+import re
+from base64 import b64encode
+from typing import Any
+
+import pytest
+
+from support.analytics import HOST, Analytics, analytics_in_process, prepare
+from support.in_process import in_process
+from tallystick.errors import StoreBusy, StoreFailed
+from tallystick.model.account import Permission
+from tallystick.services.accounts import NewAccount, create_account, set_access
+from tallystick.services.tokens import NewToken, create_token
+from tallystick.surfaces.goatcounter import api
+from tallystick.web.rate_limit import Rate
+
+JSON = "application/json; charset=utf-8"
+
+
+def basic(text: str) -> str:
+    return "Basic " + b64encode(text.encode()).decode()
+
+
+GOOD = ["Bearer {}", "bearer {}", "BEARER {}", "  Bearer   {}  "]
+
+
+@pytest.mark.parametrize("header", GOOD)
+async def test_a_token_is_shown_as_bearer_in_any_case(analytics: Analytics, header: str) -> None:
+    answer = await analytics.ask("/api/v0/me", headers={"authorization": header.format(analytics.token)})
+    assert answer.status == 200
+
+
+@pytest.mark.parametrize("user", ["", "anything", "owner@example.com"])
+async def test_a_token_is_the_password_of_any_user(analytics: Analytics, user: str) -> None:
+    answer = await analytics.ask("/api/v0/me", headers={"authorization": basic(f"{user}:{analytics.token}")})
+    assert answer.status == 200
+
+
+UNAUTHORIZED = [
+    # Authorization, text
+    (None, "no Authorization header"),
+    ("", "no Authorization header"),
+    ("Bearer", "wrong format for Authorization header"),
+    ("Bearer a b", "wrong format for Authorization header"),
+    ("Digest abc", "wrong format for Authorization header"),
+    ("abc", "wrong format for Authorization header"),
+    ("Basic !!!", "wrong format for Authorization header"),
+    ("Basic 8J+Y", "wrong format for Authorization header"),
+    (basic("user"), "wrong format for Authorization header"),
+    (basic("user:"), "wrong format for Authorization header"),
+    ("Bearer unknown", "unknown token"),
+    (basic("user:unknown"), "unknown token"),
+    ("Bearer " + "x" * 5_000, "unknown token"),
+    ("Bearer \xe9\xff", "unknown token"),
+]
+
+
+@pytest.mark.parametrize(("header", "text"), UNAUTHORIZED)
+async def test_without_a_good_token_nothing_is_told(analytics: Analytics, header: str | None, text: str) -> None:
+    headers = {} if header is None else {"authorization": header}
+    answer = await analytics.ask("/api/v0/me", headers=headers)
+    assert (answer.status, answer.json()) == (401, {"error": text})
+    assert answer.headers["www-authenticate"] == "Basic realm=GoatCounter"
+    assert answer.headers["content-type"] == JSON
+
+
+async def test_a_token_that_may_not_do_this_is_told_what_it_takes(analytics: Analytics) -> None:
+    token = await analytics.new_token(Permission.STATS)
+    for method, path, needed in [
+        ("POST", "/count", "count"),
+        ("POST", "/export", "export"),
+        ("GET", "/export/1", "export"),
+        ("GET", "/sites", "site-read"),
+        ("PUT", "/sites", "site-create"),
+        ("PATCH", "/sites/1", "site-update"),
+    ]:
+        answer = await analytics.api(method, path, token=token, json={})
+        assert (answer.status, answer.json()) == (403, {"error": f"requires '{needed}' permissions"})
+        assert "www-authenticate" not in answer.headers
+    assert (await analytics.api("GET", "/me", token=token)).status == 200
+
+
+async def test_a_token_works_only_for_its_sites(analytics: Analytics) -> None:
+    await analytics.api("PUT", "/sites", json={"cname": "other.example.com"})
+    token = await analytics.new_token(sites=(1,))
+    assert (await analytics.api("GET", "/me", token=token)).status == 200
+    answer = await analytics.api("GET", "/me", token=token, headers={"host": "other.example.com"})
+    assert (answer.status, answer.json()) == (403, {"error": "this token does not have access to this site"})
+
+
+async def test_a_token_does_not_work_for_anyone_elses_sites(analytics: Analytics) -> None:
+    prepare(analytics.running.data, host="stranger.example.org", email="stranger@example.org")
+    answer = await analytics.api("GET", "/me", headers={"host": "stranger.example.org"})
+    assert (answer.status, answer.json()) == (403, {"error": "this token does not have access to this site"})
+
+
+async def test_the_token_of_someone_who_is_no_admin_any_more_is_refused(analytics: Analytics) -> None:
+    person = await analytics.services.ledger.write(
+        create_account, NewAccount(email="b@example.com", password="-", site=1, access={"all": "a"}), analytics.clock()
+    )
+    _, token = await analytics.services.ledger.write(
+        create_token, person, NewToken(name="b", permissions=Permission.STATS), analytics.clock()
+    )
+    assert (await analytics.api("GET", "/me", token=token)).status == 200
+    await analytics.services.ledger.write(set_access, person.id, {"all": "s"}, analytics.clock())
+    analytics.services.tokens.forget()
+    answer = await analytics.api("GET", "/me", token=token)
+    assert (answer.status, answer.json()) == (401, {"error": "only admins can create and use API keys"})
+    assert "www-authenticate" not in answer.headers
+
+
+NOT_FOUND = ["", "/", "/nothing", "/me/me", "/ME", "/stats", "/export/1/download/2", "/test", "/sites//", "//me"]
+
+
+@pytest.mark.parametrize("path", NOT_FOUND)
+@pytest.mark.parametrize("with_token", [True, False])
+async def test_what_is_not_there_is_not_found_with_and_without_a_token(
+    analytics: Analytics, path: str, *, with_token: bool
+) -> None:
+    token = analytics.token if with_token else None
+    answer = await analytics.api("GET", path, token=token)
+    assert (answer.status, answer.body) == (404, b'{"error":"not found"}')
+
+
+@pytest.mark.parametrize("path", ["/api", "/api/", "/api/v1/me", "/api/v0me"])
+async def test_other_versions_are_not_found(analytics: Analytics, path: str) -> None:
+    answer = await analytics.ask(path, headers={"authorization": f"Bearer {analytics.token}"})
+    assert (answer.status, answer.body) == (404, b'{"error":"not found"}')
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("DELETE", "/sites/1", "GET, OPTIONS, PATCH, POST"),
+        ("POST", "/me", "GET, OPTIONS"),
+        ("GET", "/count", "OPTIONS, POST"),
+        ("GET", "/export", "OPTIONS, POST"),
+        ("BREW", "/sites", "GET, OPTIONS, PUT"),
+    ],
+)
+async def test_another_method_is_refused_with_the_ones_there_are(
+    analytics: Analytics, method: str, path: str, allow: str
+) -> None:
+    answer = await analytics.api(method, path, token=None)
+    assert (answer.status, answer.json(), answer.headers["allow"]) == (405, {"error": "method not allowed"}, allow)
+
+
+@pytest.mark.parametrize("path", ["/me", "/me/", "/sites/", "/sites/1/", "/paths/?limit=1", "/stats/total/"])
+async def test_a_slash_at_the_end_makes_no_difference(analytics: Analytics, path: str) -> None:
+    assert (await analytics.api("GET", path)).status == 200
+
+
+async def test_head_is_get_without_its_body(analytics: Analytics) -> None:
+    get, head = await analytics.api("GET", "/me"), await analytics.api("HEAD", "/me")
+    assert (head.status, head.body) == (200, b"")
+    assert head.headers == get.headers
+    assert int(head.headers["content-length"]) == len(get.body)
+
+
+TYPES = [
+    # method, Content-Type, body, status
+    ("GET", "application/json", b"{}", 200),
+    ("GET", "application/json", b"no JSON at all", 200),
+    ("GET", "Application/JSON; charset=UTF-8", b"{}", 200),
+    ("GET", "text/plain", b"", 200),
+    ("GET", "text/html", b"x", 415),
+    ("PATCH", "application/json", b"{}", 200),
+    ("PATCH", "application/json", b"", 200),
+    ("PATCH", "", b"", 200),
+    ("PATCH", "", b"{}", 415),
+    ("PATCH", "text/html", b"", 415),
+    ("PATCH", "application/x-www-form-urlencoded", b"{}", 415),
+    ("PATCH", "application/jsonx", b"{}", 415),
+]
+
+
+@pytest.mark.parametrize(("method", "kind", "body", "status"), TYPES)
+async def test_a_body_is_json_or_refused(
+    analytics: Analytics, method: str, kind: str, body: bytes, status: int
+) -> None:
+    headers = {"authorization": f"Bearer {analytics.token}"}
+    if kind:
+        headers["content-type"] = kind
+    answer = await analytics.ask("/api/v0/sites/1", method=method, headers=headers, body=body)
+    assert answer.status == status
+    if status == 415:
+        assert answer.json() == {"error": f'unable to handle Content-Type "{kind}"'}
+        assert "x-rate-limit-limit" not in answer.headers
+
+
+async def test_a_body_without_a_length_is_a_body(analytics: Analytics) -> None:
+    headers = {
+        "authorization": f"Bearer {analytics.token}",
+        "transfer-encoding": "chunked",
+        "content-type": "text/html",
+    }
+    assert (await analytics.ask("/api/v0/sites/1", method="PATCH", headers=headers)).status == 415
+
+
+async def test_a_body_has_a_largest_size(analytics: Analytics, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "LARGEST_BODY", 1024 * 1024)
+    fits = b" " * (1024 * 1024 - 2) + b"{}"
+    assert (await analytics.api("PATCH", "/sites/1", json=fits)).status == 200
+    answer = await analytics.api("PATCH", "/sites/1", json=b" " + fits)
+    assert (answer.status, answer.json()) == (413, {"error": "the body is larger than 1 MiB"})
+
+
+async def test_every_answer_may_be_read_by_pages_of_any_origin(analytics: Analytics) -> None:
+    for path, status in [("/me", 200), ("/nothing", 404), ("/stats/total?x=1", 400)]:
+        answer = await analytics.api("GET", path, headers={"origin": "https://example.com"})
+        assert answer.status == status
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert "access-control-allow-credentials" not in answer.headers
+        exposed = answer.headers["access-control-expose-headers"]
+        assert {"X-Rate-Limit-Remaining", "X-Goatcounter-Filter", "Retry-After"} <= set(exposed.split(", "))
+
+
+@pytest.mark.parametrize("path", ["/api/v0/me", "/api/v0/nothing", "/api/v0/count/", "/api/"])
+async def test_a_preflight_is_answered_for_every_path_and_counts_against_no_limit(tmp_path: Any, path: str) -> None:
+    async with analytics_in_process(tmp_path, rate_limit=(Rate("api", 1, 60),)) as analytics:
+        for _ in range(3):
+            answer = await analytics.ask(path, method="OPTIONS", headers={"origin": "https://example.com"})
+            assert (answer.status, answer.body) == (200, b"")
+            assert answer.headers["access-control-allow-origin"] == "*"
+            assert answer.headers["access-control-allow-methods"] == "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
+            assert answer.headers["allow"] == answer.headers["access-control-allow-methods"]
+            assert {"Authorization", "Content-Type"} <= set(answer.headers["access-control-allow-headers"].split(", "))
+
+
+async def test_nothing_is_cached_framed_or_taken_for_something_else(analytics: Analytics) -> None:
+    headers = (await analytics.api("GET", "/me")).headers
+    assert headers["cache-control"] == "no-store"
+    assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+async def test_large_answers_are_compressed_for_who_takes_it(analytics: Analytics) -> None:
+    plain = await analytics.api("GET", "/sites")
+    packed = await analytics.api("GET", "/sites", headers={"accept-encoding": "gzip, br"})
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["content-encoding"] == "gzip"
+    assert {answer.headers["vary"] for answer in (plain, packed)} == {"accept-encoding"}
+    assert gzip.decompress(packed.body) == plain.body
+    small = await analytics.api("GET", "/nothing", headers={"accept-encoding": "gzip"})
+    assert "content-encoding" not in small.headers
+
+
+async def test_limits_count_by_token_and_by_name(tmp_path: Any) -> None:
+    rates = (Rate("api", 2, 60), Rate("api-count", 1, 60), Rate("export", 1, 60))
+    async with analytics_in_process(tmp_path, rate_limit=rates) as analytics:
+        other = await analytics.new_token()
+        for path in ("/me", "/nothing"):
+            assert (await analytics.api("GET", path)).status in {200, 404}
+        limited = await analytics.api("GET", "/me")
+        assert (limited.status, limited.json()) == (429, {"error": "rate limited exceeded; try again in 60.0s"})
+        assert (await analytics.api("GET", "/me", token=other)).status == 200
+        assert (await analytics.api("POST", "/count", json={})).status == 400
+        assert (await analytics.api("POST", "/count", json={})).status == 429
+        assert (await analytics.api("POST", "/export/")).status == 202
+        assert (await analytics.api("POST", "/export")).status == 429
+
+
+async def test_an_admitted_request_tells_what_is_left(tmp_path: Any) -> None:
+    async with analytics_in_process(tmp_path, rate_limit=()) as analytics:
+        for left in ("59", "58"):
+            headers = (await analytics.api("GET", "/me")).headers
+            told = [headers[f"x-rate-limit-{name}"] for name in ("limit", "remaining", "reset")]
+            assert told == ["60", left, "120"]
+
+
+async def test_without_a_limit_the_numbers_are_large(analytics: Analytics) -> None:
+    headers = (await analytics.api("POST", "/export")).headers
+    told = [int(headers[f"x-rate-limit-{name}"]) for name in ("limit", "remaining", "reset")]
+    assert told == [2**31 - 1, 2**31 - 1, 0]
+
+
+async def test_whoever_shows_no_good_token_is_limited_by_address(tmp_path: Any) -> None:
+    async with analytics_in_process(tmp_path, rate_limit=(Rate("api", 2, 60),)) as analytics:
+        tokens = ["unknown", None, "another", "third"]
+        answers = [await analytics.api("GET", "/me", token=token, client="192.0.2.1") for token in tokens]
+        assert [answer.status for answer in answers] == [401, 401, 429, 429]
+        assert (await analytics.api("GET", "/me", token="unknown", client="192.0.2.2")).status == 401
+        assert (await analytics.api("GET", "/me", client="192.0.2.1")).status == 200
+
+
+@pytest.mark.parametrize("host", [HOST, "other.example.org:8080", "[::1]:8080", ""])
+async def test_without_any_site_that_is_said(tmp_path: Any, host: str) -> None:
+    async with in_process(tmp_path) as running:
+        answer = await running.ask("/api/v0/me", headers=[("host", host)])
+        bare = host.removesuffix(":8080")
+        assert (answer.status, answer.json()) == (400, {"error": f'no site at this domain ("{bare}")'})
+
+
+async def test_with_one_site_every_host_means_it(analytics: Analytics) -> None:
+    assert (await analytics.api("GET", "/me", headers={"host": "127.0.0.1:8080"})).status == 200
+
+
+ORDER: list[tuple[str, dict[str, Any], int]] = [
+    # what is wrong, besides everything below it
+    ("no site at the host", {"headers": {"host": "nobody.example.org", "content-type": "text/html"}}, 400),
+    ("no JSON", {"headers": {"content-type": "text/html"}}, 415),
+    ("limited", {"path": "/nothing"}, 429),
+    ("not found", {"path": "/nothing", "token": None, "fresh": True}, 404),
+    ("another method", {"method": "DELETE", "token": None, "fresh": True}, 405),
+    ("no token", {"token": None, "fresh": True}, 401),
+    ("no permission", {"token": "", "fresh": True}, 403),
+    ("wrong values", {"fresh": True}, 400),
+]
+
+
+@pytest.mark.parametrize(("wrong", "asked", "status"), ORDER)
+async def test_the_first_thing_that_is_wrong_decides(
+    tmp_path: Any, wrong: str, asked: dict[str, Any], status: int
+) -> None:
+    async with analytics_in_process(tmp_path, rate_limit=(Rate("api", 2, 60),)) as analytics:
+        await analytics.api("PUT", "/sites", json={"cname": "other.example.com"})
+        powerless = await analytics.new_token(Permission.COUNT)
+        if not asked.get("fresh"):
+            await analytics.api("GET", "/me")
+            await analytics.api("GET", "/me")
+        token = powerless if asked.get("token") == "" else asked.get("token", analytics.token)
+        answer = await analytics.api(
+            asked.get("method", "PATCH"),
+            asked.get("path", "/sites/1"),
+            token=token,
+            json=b"{",
+            headers=asked.get("headers", {}),
+        )
+        assert answer.status == status, wrong
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "text"),
+    [
+        (StoreBusy("too many requests are waiting"), 503, "not acknowledged: too many requests are waiting"),
+        (StoreFailed("/secret/place"), 500, "not acknowledged: the storage failed"),
+        (TimeoutError(), 504, "server timed out loading data"),
+    ],
+)
+async def test_what_the_stores_cannot_do_is_told_without_details(
+    analytics: Analytics, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, text: str
+) -> None:
+    async def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(analytics.services.sites, "at", fail)
+    answer = await analytics.api("GET", "/me")
+    assert (answer.status, answer.json()) == (status, {"error": text})
+    assert answer.headers.get("retry-after") == ("1" if status == 503 else None)
+
+
+async def test_a_fault_of_the_program_is_told_by_a_code_that_stands_in_the_log(
+    analytics: Analytics, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def fail(*_: object) -> None:
+        msg = "a secret"
+        raise RuntimeError(msg)
+
+    monkeypatch.setattr(analytics.services.sites, "at", fail)
+    answer = await analytics.api("GET", "/me")
+    assert answer.status == 500
+    text = "unexpected error code \u2018([0-9a-f]+)\u2019; the server's log tells more"
+    code = re.fullmatch(text, answer.json()["error"])
+    assert code is not None
+    assert code[1] in capsys.readouterr().out
+
+
+async def test_a_statistic_that_takes_too_long_is_given_up(
+    analytics: Analytics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(api, "READS_WITHIN_S", 0.01)
+    monkeypatch.setattr(analytics.services.warehouse, "read", never)
+    answer = await analytics.api("GET", "/stats/total")
+    assert (answer.status, answer.json()) == (504, {"error": "server timed out loading data"})
