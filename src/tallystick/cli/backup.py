@@ -10,7 +10,9 @@ from tallystick.cli.opening import bring_up_to_date, found_database
 from tallystick.cli.progress import progress
 from tallystick.services.copying import back_up
 from tallystick.services.files import whole_file
+from tallystick.services.warehouse_copying import copied_warehouse, put_into_backup
 from tallystick.settings import StorageSettings
+from tallystick.warehouse import WAREHOUSE_FILE
 
 
 def backup(
@@ -22,8 +24,9 @@ def backup(
 ) -> None:
     """Write a backup while the server serves.
 
-    The backup is one SQLite file that holds the whole ledger as it was at one instant, whichever database it is
-    kept in. It is checked, and takes its name when it is whole and on disk.
+    The backup is one SQLite file. It holds the whole ledger as it was at one instant, whichever database it is kept
+    in, and the hits of the data directory as they were just before. It is checked, and takes its name when it is
+    whole and on disk.
 
     Args:
         file: Where to write it.
@@ -34,6 +37,12 @@ def backup(
             # A file is copied as it is, but these tables are copied into tables of this version.
             bring_up_to_date(database, settings.data)
         # Only for its owner: it holds everything the ledger does.
-        with whole_file(file, replaces=force, mode=0o600) as partial, progress("Backing up") as tell:
+        with (
+            whole_file(file, replaces=force, mode=0o600) as partial,
+            progress("Backing up") as tell,
+            # Before the ledger: whatever a hit refers to is in the ledger by now.
+            copied_warehouse(settings.data / WAREHOUSE_FILE, partial) as hits,
+        ):
             back_up(database, partial, tell)
+            put_into_backup(hits, partial)
     print(f"{file}: {file.stat().st_size:,} bytes, checked", file=sys.stderr)

@@ -5,9 +5,10 @@ from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
 from tallystick.cli.data_directory import ledger_file_kept, make_data_directory, server_runs
-from tallystick.errors import DatabaseSchemaRefused, InputRefused
+from tallystick.errors import DatabaseSchemaRefused, DataDirectoryUnusable, InputRefused
 from tallystick.ledger import Database, Session, open_database
 from tallystick.ledger.migrations import all_migrations
+from tallystick.services.files import UNFINISHED_RESTORE
 from tallystick.settings import StorageSettings
 
 
@@ -22,6 +23,7 @@ def found_database(settings: StorageSettings, *, made: bool = False) -> Iterator
         InputRefused: there is no ledger.
         StartRefused: it cannot be used.
     """
+    refuse_unfinished_restore(settings.data)
     database = open_database(settings.database, settings.data)
     on_file = database.name == "sqlite"
     if on_file and made:
@@ -62,3 +64,14 @@ def bring_up_to_date(database: Database, data: Path) -> None:
         msg = f"{database.describe()} is served by an older Tallystick; stop that server and start this version's"
         raise DatabaseSchemaRefused(msg)
     database.migrate()
+
+
+def refuse_unfinished_restore(data: Path) -> None:
+    """Keep away from a ledger whose hits have not been restored yet.
+
+    Raises:
+        DataDirectoryUnusable: a restore was interrupted.
+    """
+    if (data / UNFINISHED_RESTORE).exists():
+        msg = f"a restore into {data} was interrupted between the ledger and the hits; run it again with --force"
+        raise DataDirectoryUnusable(msg)

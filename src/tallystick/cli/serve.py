@@ -19,6 +19,7 @@ from granian.server.embed import Server
 from tallystick import __version__
 from tallystick.app import Application
 from tallystick.cli.data_directory import held_data_directory
+from tallystick.cli.opening import refuse_unfinished_restore
 from tallystick.errors import AddressUnavailable
 from tallystick.logs import configure_logs
 from tallystick.settings import Listen, Settings
@@ -48,6 +49,7 @@ def serve(settings: Settings = Settings()) -> None:
     configure_logs(settings.log_format)
     _allow_many_connections()
     with held_data_directory(settings.data):
+        refuse_unfinished_restore(settings.data)
         uvloop.run(_serve(settings))
 
 

@@ -15,6 +15,12 @@ from psycopg import sql
 from tallystick.ledger.postgresql import PostgresqlSession
 from tallystick.ledger.sqlite import BUSY_TIMEOUT_MS, SqliteDatabase, SqliteSession
 
+WAREHOUSE_TABLE = "backup_warehouse"
+"""Where a backup holds the warehouse; no ledger has such a table."""
+
+SECRETS = "salt"
+"""A table whose rows never leave the ledger."""
+
 PAGES_AT_ONCE = 1_000
 ROWS_AT_ONCE = 10_000
 
@@ -51,9 +57,22 @@ def copy_pages(source: SqliteSession, file: Path, tell: Tell) -> None:
             while not copy.done:
                 copy.step(PAGES_AT_ONCE)
                 tell(copy.page_count - copy.remaining, copy.page_count)
+        _leave_out(target)
         target.pragma("journal_mode", "delete")
     finally:
         target.close()
+
+
+def _leave_out(copy: apsw.Connection) -> None:
+    """Remove what a copy of all pages must not hold."""
+    # Neither a journal nor a free page may keep it.
+    copy.pragma("journal_mode", "off")
+    copy.pragma("secure_delete", True)  # noqa: FBT003  # apsw takes the value in this place
+    if copy.table_exists(None, SECRETS):
+        copy.execute(f"DELETE FROM {SECRETS}").fetchall()  # noqa: S608  # ours
+    if copy.table_exists(None, WAREHOUSE_TABLE):
+        copy.execute(f"DROP TABLE {WAREHOUSE_TABLE}").fetchall()
+        copy.execute("VACUUM").fetchall()
 
 
 def copy_tables(source: PostgresqlSession, file: Path, tell: Tell) -> None:
@@ -66,6 +85,8 @@ def copy_tables(source: PostgresqlSession, file: Path, tell: Tell) -> None:
         progress = _Progress(source.size(), tell)
         with target.transaction():
             for table, columns in tables(target).items():
+                if table == SECRETS:
+                    continue
                 _fill_sqlite(target, table, columns, progress.through(_rows_of_postgresql(source, table, columns)))
         target.connection.pragma("journal_mode", "delete")
     finally:
@@ -87,8 +108,9 @@ def tables(session: SqliteSession) -> Tables:
     """The tables of a ledger, the record of its migrations excepted, older ones first."""
     found = session.connection.execute(
         "SELECT name, (SELECT group_concat(name, ' ' ORDER BY cid) FROM pragma_table_info(schema.name))"
-        " FROM sqlite_schema AS schema WHERE type = 'table' AND name <> 'migration' AND name NOT LIKE 'sqlite%'"
-        " ORDER BY rowid"
+        " FROM sqlite_schema AS schema WHERE type = 'table' AND name NOT IN ('migration', ?)"
+        " AND name NOT LIKE 'sqlite%' ORDER BY rowid",
+        (WAREHOUSE_TABLE,),
     )
     return {str(table): str(columns).split() for table, columns in found}
 

@@ -41,6 +41,8 @@ _PRAGMAS = (
     "cache_size = -32000",
     "temp_store = memory",
     "trusted_schema = off",
+    # What was destroyed (the salts) must not lie in free pages.
+    "secure_delete = on",
 )
 
 _STORAGE_ERRORS = (

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from tallystick.errors import InputRefused
 
+UNFINISHED_RESTORE = "restore.unfinished"
+"""Lies in a data directory while its ledger is a restored one and its hits are not yet."""
+
 
 @contextmanager
 def whole_file(file: Path, *, replaces: bool = False, mode: int = 0o666) -> Iterator[Path]:

@@ -1,8 +1,12 @@
 -- What the writer reads back, and what it clears away.
 
 -- name: highest_id()$
--- The highest id ever given.
-SELECT greatest((SELECT coalesce(max(id), 0) FROM hit), (SELECT max(last_id) FROM mark))::BIGINT;
+-- The highest id ever moved here; the rows that had it may be deleted.
+SELECT max(last_id) FROM mark;
+
+-- name: set_last_id(last_id)!
+-- Every id up to this one is here.
+UPDATE mark SET last_id = :last_id;
 
 -- name: living_sessions(since, alive, max_rows)
 -- Sessions with a hit after ``alive``: beginning, end and paths in the order they were seen.
@@ -31,3 +35,11 @@ DELETE FROM request WHERE created < :before;
 -- name: forget_renamed(before)!
 -- Remove keys of sessions that have ended.
 DELETE FROM renamed_visitor WHERE created < :before;
+
+-- name: read_everything()^
+-- How many hits there are, with every column read: damaged blocks do not pass their checksums.
+SELECT count(*), bit_xor(hash(hit)) FROM hit;
+
+-- name: size()$
+-- How many hits there are.
+SELECT count(*) FROM hit;
