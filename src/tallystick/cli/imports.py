@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,7 +30,7 @@ from tallystick.services.imports.told import BadLine
 from tallystick.settings import AnalyticsSettings
 from tallystick.warehouse.warehouse import seconds
 
-BAD_LINES_SHOWN = 50
+BAD_LINES_SHOWN = 20
 FILE_FORMATS = ("csv", "json", "parquet")
 SUFFIXES = {".csv": "csv", ".csv.gz": "csv", ".zip": "json", ".parquet": "parquet"}
 
@@ -255,8 +256,8 @@ def _summary(report: Report, *, dry_run: bool) -> str:
     return f"{'nothing was changed; it would be: ' if dry_run else 'imported '}{', '.join(parts)}"
 
 
-def _listed(counts: dict[str, int]) -> str:
-    return " and ".join(f"{count:,} {name}" for name, count in counts.items())
+def _listed(counts: Counter[str]) -> str:
+    return " and ".join(f"{count:,} {name}" for name, count in counts.most_common())
 
 
 def _day(at: int) -> str:
