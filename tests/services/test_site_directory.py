@@ -8,7 +8,7 @@ import pytest
 from support.people import a_person, a_site
 from tallystick.errors import NoSuchSite
 from tallystick.ledger import Ledger
-from tallystick.services.sites import FRESH_S, Sites, delete_site
+from tallystick.services.sites import FRESH_S, Sites, delete_site, note_hits
 
 
 class Seconds:
@@ -89,6 +89,22 @@ async def test_a_change_of_ones_own_shows_at_once(ledger: Ledger, sites: Sites) 
     sites.forget()
     assert sites.known("two.example.com") is None
     assert await sites.all() == [one]
+
+
+async def test_sites_are_read_again_only_after_a_change(
+    ledger: Ledger, sites: Sites, seconds: Seconds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = await a_person(ledger)
+    made = await a_site(ledger, ada)
+    await sites.all()
+    with monkeypatch.context() as patch:
+        patch.delattr("tallystick.services.sites.active_sites")
+        for _ in range(3):
+            seconds.now += FRESH_S
+            assert await sites.at("stats.example.com") == made
+    await ledger.write(note_hits, made.id, made.created - 5)
+    seconds.now += FRESH_S
+    assert (await sites.at("stats.example.com")).first_hit == made.created - 5
 
 
 async def test_who_misses_at_the_same_time_shares_a_reading(

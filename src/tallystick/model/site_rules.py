@@ -58,8 +58,10 @@ _REGION = re.compile(r"[A-Z]{2}")
 def normal_host(host: str) -> str:
     """A host as it is stored and compared: lower case, ASCII, without the last dot."""
     host = host.strip().lower().removesuffix(".")
+    if host.isascii() or len(host) > HOST_LENGTH[1]:
+        return host
     try:
-        return host if host.isascii() else host.encode("idna").decode("ascii")
+        return host.encode("idna").decode("ascii")
     except UnicodeError:
         return host
 

@@ -16,6 +16,8 @@ from tallystick.services.site_rows import family, site
 
 ACCOUNTS_AT_MOST = 10_000
 NAME_AT_MOST = 200
+CHANGES = "change of accounts"
+"""The sequence that numbers changes of accounts, sites and tokens."""
 
 _encode = msgspec.json.Encoder().encode
 _decode_access = msgspec.json.Decoder(dict[str, Access]).decode
@@ -51,7 +53,12 @@ def hold_accounts(session: Session) -> None:
 
     The rules about them look at several rows; on PostgreSQL other servers and commands write at the same time.
     """
-    session.take_numbers("change of accounts")
+    session.take_numbers(CHANGES)
+
+
+def last_change(session: Session) -> int:
+    """The number of the last change of accounts, sites or tokens."""
+    return int(session.common.last_number(session.connection, name=CHANGES))
 
 
 def create_account(session: Session, wanted: NewAccount, now: int) -> Account:

@@ -16,7 +16,7 @@ from tallystick.ledger import Ledger, Session
 from tallystick.model.account import Account, UserSettings
 from tallystick.model.site import Site, SiteSettings
 from tallystick.model.site_rules import normal_host, normal_settings, site_problems
-from tallystick.services.accounts import existing, hold_accounts, own_site
+from tallystick.services.accounts import existing, hold_accounts, last_change, own_site
 from tallystick.services.jobs import DeleteSite, ask_for
 from tallystick.services.site_rows import active_sites, family, site, site_columns
 
@@ -110,13 +110,7 @@ def delete_site(session: Session, number: int, now: int) -> int:
     """
     hold_accounts(session)
     site = _known(session, number)
-    if (
-        others := [child.id for child in family(session, site.root) if child.id != number]
-        if site.parent is None
-        else []
-    ):
-        msg = f"site {number} is the first of its account; delete the others before it: {', '.join(map(str, others))}"
-        raise InputRefused(msg)
+    _refuse_first_of_several(session, site)
     session.common.mark_deleted(session.connection, id=number, code=f"deleted-{number}", updated=now)
     session.common.leave_site(session.connection, site=number)
     return ask_for(session, DeleteSite(number), now)
@@ -124,7 +118,10 @@ def delete_site(session: Session, number: int, now: int) -> int:
 
 def note_hits(session: Session, number: int, first_hit: int) -> None:
     """Remember that a site has received hits, and that its statistics begin at ``first_hit`` or before."""
-    session.common.note_hits(session.connection, id=number, first_hit=first_hit)
+    found = site(session, number)
+    if found and not (found.received_data and found.first_hit <= first_hit):
+        hold_accounts(session)
+        session.common.note_hits(session.connection, id=number, first_hit=first_hit)
 
 
 class Sites:
@@ -140,6 +137,7 @@ class Sites:
         self._ledger, self._clock = ledger, clock
         self._sites: list[Site] = []
         self._by_host: dict[str, Site] = {}
+        self._change = -1
         self._read_at = float("-inf")
         self._begun = self._done = 0  # readings, by number
         self._believed_from = 1  # the first reading that has seen every change of our own
@@ -191,8 +189,9 @@ class Sites:
                 return
             self._begun += 1
             number, begun = self._begun, self._clock()
-            self._sites = await self._ledger.read(active_sites)
-            self._by_host = {site.cname: site for site in self._sites if site.cname}
+            if changed := await self._ledger.read(_changed_since, self._change):
+                self._change, self._sites = changed
+                self._by_host = {site.cname: site for site in self._sites if site.cname}
             self._read_at, self._done = begun, number
 
     def _look_up(self, host: str) -> Site | None:
@@ -202,6 +201,19 @@ class Sites:
         if found and len(self._by_host) < HOSTS_REMEMBERED + SITES_AT_MOST:
             self._by_host[host] = found
         return found
+
+
+def _changed_since(session: Session, change: int) -> tuple[int, list[Site]] | None:
+    """The last change and every site, if there was a change after that one."""
+    last = last_change(session)
+    return None if last == change else (last, active_sites(session))
+
+
+def _refuse_first_of_several(session: Session, site: Site) -> None:
+    others = [str(other.id) for other in family(session, site.id) if other.id != site.id]
+    if others:
+        msg = f"site {site.id} is the first of its account; delete the others before it: {', '.join(others)}"
+        raise InputRefused(msg)
 
 
 def _new(number: int, parent: int | None, wanted: NewSite, now: int) -> Site:

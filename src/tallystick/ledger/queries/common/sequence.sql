@@ -5,3 +5,7 @@
 INSERT INTO sequence (name, last) VALUES (:name, :amount)
 ON CONFLICT (name) DO UPDATE SET last = sequence.last + excluded.last
 RETURNING last;
+
+-- name: last_number(name)$
+-- Where a sequence stands; 0 before its first number.
+SELECT coalesce(max(last), 0) FROM sequence WHERE name = :name;

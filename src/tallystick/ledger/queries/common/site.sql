@@ -31,9 +31,9 @@ UPDATE site SET cname = :cname, cname_setup = :cname_setup, code = :code, link_d
 WHERE id = :id;
 
 -- name: note_hits(id, first_hit)!
--- A site has received hits: remember it, and since when, if either is news.
+-- A site has received hits: remember it, and since when.
 UPDATE site SET received_data = 1, first_hit = CASE WHEN :first_hit < first_hit THEN :first_hit ELSE first_hit END
-WHERE id = :id AND (received_data = 0 OR :first_hit < first_hit);
+WHERE id = :id;
 
 -- name: mark_deleted(id, code, updated)!
 -- A site is being deleted: its Host and its code are free for others at once.
