@@ -4,6 +4,7 @@ A salt is in force for 8 hours, then known for 8 more so that sessions can go on
 one ledger share the salts.
 """
 
+from collections.abc import Sequence
 from hashlib import blake2b
 from ipaddress import IPv4Address, IPv6Address
 from secrets import token_bytes
@@ -39,7 +40,11 @@ class Salts:
         Raises:
             StoreUnavailable: the ledger is busy, full, failed or closed.
         """
-        newest, *older = await self._ledger.write(rotate, now)
+        self.take(await self._ledger.write(rotate, now))
+
+    def take(self, salts: Sequence[Salt]) -> None:
+        """Hash by these from now on; the newest is first."""
+        newest, *older = salts
         self._until = newest[0] + SPAN_MS
         # Begun once: of every visitor only the rest is hashed.
         self._current = blake2b(key=newest[1], digest_size=HASH_BYTES)
