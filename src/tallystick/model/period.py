@@ -103,7 +103,9 @@ def period(start: int, end: int, zone: tzinfo) -> Period:
     """
     start, end = _within(start), _within(end)
     # Days in front and behind: so that no cut end of a segment is taken for a change of the zone's offset.
-    cut = segments(zone, min(start, end) - 3 * DAY_S, max(start, end) + 3 * DAY_S)
+    cut = segments(zone, start - 3 * DAY_S, max(start, end) + 3 * DAY_S)
+    if end < start:
+        return Period(start, start - 1, start, start, cut)
     at_start = _at(cut, start)
     first = start if at_start.piece_of(start) == start else at_start.piece_after(start)
     return Period(start, end, first, _at(cut, end).piece_after(end), cut)

@@ -19,7 +19,7 @@ FARTHEST_OFFSET = 1_000_000_000
 LONGEST_ID = 18
 
 FILTERS = ("path", "ref", "country", "browser", "system", "language", "size", "campaign", "event")
-COMMON = ("start", "end", "timezone", "metrics", *FILTERS)
+PERIOD = ("start", "end", "timezone")
 SOME_PATHS = ("include_paths", "path_by_name")
 SLICE = ("limit", "offset")
 ROW_METRICS = frozenset({Metric.VISITORS, Metric.PAGEVIEWS})
@@ -33,10 +33,11 @@ class Asked(Parameters):
 
     Args:
         names: of parameters that not every endpoint knows.
+        filters: whether it knows the filters and metrics.
     """
 
-    def __init__(self, call: Call, names: Collection[str]) -> None:
-        super().__init__(call.query, [*COMMON, *names])
+    def __init__(self, call: Call, names: Collection[str], *, filters: bool = True) -> None:
+        super().__init__(call.query, [*PERIOD, *names, *(("metrics", *FILTERS) if filters else ())])
         self._call = call
 
     async def question(self, metrics: Collection[Metric] = ROW_METRICS) -> Question:
@@ -50,7 +51,7 @@ class Asked(Parameters):
         """
         return Question(
             site=self._call.site.id,
-            period=await self._period(),
+            period=await self.period(),
             filters=self._filters(),
             paths=self.paths("include_paths", by_name=self.flag("path_by_name")),
             metrics=self._metrics(metrics),
@@ -75,7 +76,12 @@ class Asked(Parameters):
             return None
         return tuple(words) if by_name else tuple(_number(name, word) for word in words)
 
-    async def _period(self) -> Period:
+    async def period(self) -> Period:
+        """The time asked for.
+
+        Raises:
+            ApiRefused: there is no such zone, or it is too long.
+        """
         start, end = self.time("start"), self.time("end")
         if not self.text("timezone"):
             return self._period_in(UTC, start, end)

@@ -7,6 +7,7 @@ from tallystick.surfaces.goatcounter.api import Api, Route
 from tallystick.surfaces.goatcounter.calling import Services
 from tallystick.surfaces.goatcounter.errors import REASONS, SURFACE
 from tallystick.surfaces.goatcounter.handlers import (
+    bots,
     count,
     exports,
     me,
@@ -45,6 +46,8 @@ API = (
     Route("GET", "/stats/hits/{path_id}", STATS, stats.path_referrers),
     Route("GET", "/stats/{page}", STATS, stats.page, stats.require_page),
     Route("GET", "/stats/{page}/{id*}", STATS, stats.page_details, stats.require_details),
+    Route("GET", "/bots", STATS, bots.bots),
+    Route("POST", "/bots", SITE_UPDATE, bots.change),
 )
 
 PAGES: Mapping[str, Endpoint] = {

@@ -57,3 +57,15 @@ SELECT count(*), count(*) FILTER (hits = 1), coalesce(sum(seconds), 0) FROM (
 -- Sessions and pageviews of some values.
 SELECT value, count(DISTINCT session) FILTER (session <> 0), count(*) FILTER (NOT event) FROM picked
 WHERE value IN (SELECT unnest(:listed)) GROUP BY value;
+
+-- name: bots_by_code(site, since, until)
+-- Hits that no people sent, by code, most first.
+SELECT bot, count(*) AS hits FROM hit
+WHERE site = :site AND created >= :since AND created < :until AND bot > 0 GROUP BY bot ORDER BY hits DESC, bot;
+
+-- name: latest_bots(site, since, until, codes, before, max_rows)
+-- The latest hits of some codes, before an id.
+SELECT id, path, bot, ref, ref_scheme, browser, system, country, created FROM hit
+WHERE site = :site AND created >= :since AND created < :until AND id < :before
+    AND bot IN (SELECT unnest(CAST(:codes AS INTEGER[])))
+ORDER BY id DESC LIMIT :max_rows;

@@ -1,0 +1,131 @@
+"""A site with millions of hits: a year of visitors, made by DuckDB itself from a number. See README.md."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+from cyclopts.validators import Number
+from rich.console import Console
+
+from tallystick.ledger import Ledger, Session, open_database
+from tallystick.model.account import EVERY_SITE, Permission
+from tallystick.services.accounts import NewAccount, account, create_account
+from tallystick.services.names import Names, NewPath
+from tallystick.services.sites import NewSite, create_site
+from tallystick.services.tokens import NewToken, create_token
+from tallystick.warehouse import WAREHOUSE_FILE, Warehouse, WarehouseSession
+
+HITS, PATHS, REFERRERS, CAMPAIGNS, SITES = 10_000_000, 1_000, 200, 10, 1
+EVENTS = 50
+"""The rarest paths are events."""
+BEGINS = 1_735_689_600
+"""2025-01-01; the hits fill this year."""
+YEAR_S = 365 * 86_400
+HITS_IN_VISIT = 2.5
+HOST = "stats.example.com"
+TOKEN_FILE = "token.txt"  # noqa: S105  # a name
+MEMORY_MB = 3_000
+
+# Drawn by position, so what stands here more often is drawn more often.
+BROWSERS = ["Chrome"] * 9 + ["Safari"] * 4 + ["Firefox"] * 2 + ["Edge"] * 2 + ["Samsung Internet", "Opera", ""]
+SYSTEMS = ["Windows"] * 7 + ["Android"] * 5 + ["iOS"] * 4 + ["macOS"] * 2 + ["Linux", ""]
+COUNTRIES = [
+    *["US"] * 12, *["DE"] * 4, *["GB"] * 4, *["IN"] * 4, *["FR"] * 3, *["BR"] * 2, *["NL"] * 2, *["JP"] * 2,
+    "CA", "AU", "ES", "IT", "PL", "SE", "CN", "KR", "MX", "TR", "ID", "CH", "AT", "BE", "DK", "NO", "FI", "",
+]  # fmt: skip
+WIDTHS = [*[1920] * 4, *[390] * 3, *[360] * 3, *[1536] * 2, *[1440] * 2, 412, 393, 1366, 1280, 768, 820, 2560, 3440, 0]
+
+# What a visit draws with: each use shifts to bits of its own.
+_VISITS = """
+CREATE TEMP TABLE visit AS
+SELECT
+    hash(number) AS session,
+    {begins} + CAST(hash(number, 1) % ({year} - 86400) AS BIGINT) AS began,
+    least(1 + CAST(floor(-ln(1 - (hash(number, 2) % 1000000) / 1e6) * {more}) AS INTEGER), 50) AS hits,
+    CAST(hash(number, 3) >> 1 AS BIGINT) AS draw
+FROM range({visits}) AS visits(number)
+"""
+
+# Half of the paths' visits go to the first dozen of them, and the same for referrers. A path comes again now and then.
+_HITS = """
+INSERT INTO hit
+SELECT
+    row_number() OVER (ORDER BY created, session, step), {site}, path, session,
+    row_number() OVER (PARTITION BY session, path ORDER BY step) = 1, path > {paths} - {events}, 0,
+    if(step > 0 OR draw % 10 < 5, '', concat('www.site-', referrer, '.example/page')),
+    if(step > 0 OR draw % 10 < 5, 'o', 'h'),
+    if(draw % 40 = 0, 1 + draw % {campaigns}, NULL),
+    $browsers[1 + (draw >> 8) % len($browsers)], CAST(130 + (draw >> 14) % 12 AS VARCHAR),
+    $systems[1 + (draw >> 18) % len($systems)], CAST(10 + (draw >> 24) % 5 AS VARCHAR),
+    $countries[1 + (draw >> 28) % len($countries)], '', '', $widths[1 + (draw >> 34) % len($widths)], created
+FROM (
+    SELECT
+        *, began + step * (15 + CAST(hash(session, step, 2) % 180 AS BIGINT)) AS created,
+        CAST(floor(pow({paths}, (hash(session, step) % 1000000) / 1e6)) AS INTEGER) AS path,
+        CAST(floor(pow({referrers}, (hash(session) % 1000000) / 1e6)) AS INTEGER) AS referrer
+    FROM visit, range(hits) AS steps(step)
+)
+ORDER BY 1
+LIMIT {hits}
+"""
+
+AtLeastOne = Annotated[int, Parameter(validator=Number(gte=1))]
+app = App(name="hits.py", help=__doc__)
+console = Console()
+
+
+@app.default
+def main(folder: Path, *, hits: AtLeastOne = HITS) -> None:
+    """Make a data directory: a site, a token of its owner in ``token.txt``, and a year of hits.
+
+    Args:
+        folder: of the data; must not exist.
+        hits: how many.
+    """
+    began = time.perf_counter()
+    folder.mkdir(parents=True)
+    asyncio.run(make(folder, hits))
+    size = (folder / WAREHOUSE_FILE).stat().st_size
+    console.print(f"{hits:,} hits in {time.perf_counter() - began:.0f} s, {size / hits:.1f} bytes each")
+
+
+async def make(folder: Path, hits: int) -> None:
+    """Fill a data directory."""
+    ledger = await Ledger.open(open_database(None, folder))
+    warehouse = await Warehouse.open(folder / WAREHOUSE_FILE, memory_mb=MEMORY_MB)
+    try:
+        site, secret = await ledger.write(_site, ledger.clock())
+        (folder / TOKEN_FILE).write_text(secret, "ascii")
+        names = [f"/page-{number}" for number in range(1, PATHS - EVENTS + 1)]
+        names += [f"event-{number}" for number in range(1, EVENTS + 1)]
+        paths = [NewPath(name, f"Title of {name}", not name.startswith("/"), counted=True) for name in names]
+        await Names(ledger).learn(site, paths, [f"Campaign {number}" for number in range(1, CAMPAIGNS + 1)])
+        await warehouse.write(_fill, site, hits)
+    finally:
+        await warehouse.close()
+        await ledger.close()
+
+
+def _site(session: Session, now: int) -> tuple[int, str]:
+    person = create_account(session, NewAccount(email="bench@example.com", password="-"), now)  # noqa: S106
+    site = create_site(session, person, NewSite(cname=HOST), now)
+    owner = account(session, person.id)
+    assert owner is not None
+    wanted = NewToken(name="bench", permissions=sum(Permission), sites=(EVERY_SITE,))
+    return site.id, create_token(session, owner, wanted, now)[1]
+
+
+def _fill(session: WarehouseSession, site: int, hits: int) -> None:
+    more = HITS_IN_VISIT - 0.5
+    visits = int(hits / (HITS_IN_VISIT - 0.2)) + 1_000
+    session.connection.execute(_VISITS.format(begins=BEGINS, year=YEAR_S, more=more, visits=visits))
+    session.connection.execute(
+        _HITS.format(site=site, paths=PATHS, events=EVENTS, campaigns=CAMPAIGNS, referrers=REFERRERS, hits=hits),
+        {"browsers": BROWSERS, "systems": SYSTEMS, "countries": COUNTRIES, "widths": WIDTHS},
+    )
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,97 @@
+"""``/bots``: what was filtered can be seen and undone."""
+
+from typing import Any
+
+import pytest
+
+from support.analytics import Analytics
+from support.telling import a_visit, tell
+from tallystick.model.account import Permission
+from tallystick.services.jobs import Jobs
+
+SPAN = "start=2020-06-18&end=2020-06-18T23:59:59Z"
+
+
+async def bots(analytics: Analytics, query: str = "") -> Any:
+    answer = await analytics.api("GET", f"/bots?{SPAN}{query}")
+    assert answer.status == 200, answer.text
+    return answer.json()
+
+
+async def total(analytics: Analytics) -> int:
+    return int((await analytics.api("GET", f"/stats/total?{SPAN}")).json()["total"])
+
+
+async def do_jobs(analytics: Analytics) -> None:
+    services = analytics.services
+    await Jobs(services.ledger, services.warehouse, services.names.forget, arrived_within=0).work()
+
+
+async def test_filtered_hits_are_counted_by_reason_and_listed_latest_first(analytics: Analytics) -> None:
+    await tell(analytics, a_visit("/a", bot=6, country="NL"), a_visit("/b", bot=6), a_visit("/c", bot=153), a_visit("/d"))
+    found = await bots(analytics)
+    assert found["bots"] == [
+        {"bot": 6, "reason": "boty-word", "count": 2},
+        {"bot": 153, "reason": "webdriver", "count": 1},
+    ]
+    assert [hit["path"] for hit in found["hits"]] == ["/c", "/b", "/a"]
+    assert found["hits"][2] == {
+        "id": 1,
+        "path_id": 1,
+        "path": "/a",
+        "event": False,
+        "bot": 6,
+        "reason": "boty-word",
+        "ref": "",
+        "ref_scheme": "o",
+        "browser": "",
+        "system": "",
+        "location": "NL",
+        "created_at": "2020-06-18T10:00:00Z",
+    }
+
+
+async def test_the_list_goes_on_before_an_id_and_can_be_of_one_code(analytics: Analytics) -> None:
+    await tell(analytics, a_visit("/a", bot=6), a_visit("/b", bot=6), a_visit("/c", bot=153))
+    found = await bots(analytics, "&bot=6&limit=1")
+    assert ([hit["id"] for hit in found["hits"]], found["more"]) == ([2], True)
+    found = await bots(analytics, "&bot=6&limit=1&before=2")
+    assert ([hit["id"] for hit in found["hits"]], found["more"]) == ([1], False)
+    assert len(found["bots"]) == 2
+
+
+async def test_a_relabelled_hit_is_a_visit(analytics: Analytics) -> None:
+    await tell(analytics, a_visit("/a", bot=6), a_visit("/b", bot=6), a_visit("/c", bot=153))
+    answer = await analytics.api("POST", "/bots", json={"from": 6, "to": 0, "first_hit_id": 2})
+    assert (answer.status, answer.json()) == (202, {"status": "ok"})
+    await do_jobs(analytics)
+    assert await total(analytics) == 1
+    assert [row["count"] for row in (await bots(analytics))["bots"]] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ({"from": 6, "to": 6}, "the codes must differ"),
+        ({"from": 6, "to": 99}, "a code must be one of 0, 2, 3"),
+        ({"from": 6, "to": 0, "x": 1}, 'unknown parameter: "x"'),
+        ({"from": 6}, "invalid JSON"),
+    ],
+)
+async def test_a_relabelling_that_makes_no_sense_is_refused(
+    analytics: Analytics, body: dict[str, int], error: str
+) -> None:
+    answer = await analytics.api("POST", "/bots", json=body)
+    assert answer.status == 400
+    assert answer.json()["error"].startswith(error)
+
+
+async def test_codes_and_parameters_that_there_are_not_are_refused(analytics: Analytics) -> None:
+    for query in ("bot=99", "country=NL", "metrics=visitors"):
+        assert (await analytics.api("GET", f"/bots?{query}")).status == 400
+
+
+async def test_looking_needs_statistics_and_changing_needs_site_update(analytics: Analytics) -> None:
+    looking = await analytics.new_token(Permission.STATS)
+    assert (await analytics.api("GET", "/bots", token=looking)).status == 200
+    assert (await analytics.api("POST", "/bots", json={"from": 6, "to": 0}, token=looking)).status == 403
