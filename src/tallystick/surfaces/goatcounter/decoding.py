@@ -19,7 +19,7 @@ TRUE = frozenset({"true", "on", "1", "checked"})
 
 _whole = re.compile(r"[+-]?[0-9]+").fullmatch
 _time = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d))?", re.ASCII).fullmatch
-_unknown_field = re.compile(r"Object contains unknown field `(.*)`(?: - at `[^`]*`)?", re.DOTALL).fullmatch
+_unknown_field = re.compile(r"Object contains unknown field `(.*?)`(?: - at `[^`]*`)?", re.DOTALL).fullmatch
 
 
 def first_values(raw: bytes) -> dict[str, str]:

@@ -1,0 +1,264 @@
+"""Hits told through the API: every form of a field, what is refused, and requests that are sent twice."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from support.analytics import FIREFOX, Analytics
+from support.asking import Answer
+from tallystick.errors import StoreFailed
+
+OK = (202, b'{"status":"ok"}')
+NO_SESSION = "session or browser/IP not set; use no_sessions if you don't want to track unique visits"
+VISITOR = {"user_agent": FIREFOX, "ip": "192.0.2.1"}
+
+
+async def count(analytics: Analytics, *hits: dict[str, Any], key: str | None = None, **told: Any) -> Answer:
+    headers = {} if key is None else {"idempotency-key": key}
+    return await analytics.api("POST", "/count", json={"no_sessions": True, "hits": hits, **told}, headers=headers)
+
+
+async def test_hits_are_stored_in_their_order(analytics: Analytics) -> None:
+    answer = await count(analytics, {"path": "/a"}, {"path": "signup", "event": True}, {"path": "/a"})
+    assert (answer.status, answer.body) == OK
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert "x-goatcounter-filter" not in answer.headers
+    hits = await analytics.hits()
+    assert [(session, first, event) for _, _, session, first, event, _ in hits] == [
+        (0, True, False),
+        (0, True, True),
+        (0, True, False),
+    ]
+    assert hits[0][1] == hits[2][1] != hits[1][1]
+
+
+async def test_agent_and_address_make_a_session_and_so_does_the_senders_own(analytics: Analytics) -> None:
+    other = {**VISITOR, "ip": "192.0.2.2"}
+    told = [VISITOR, VISITOR, other, {"session": "x"}, {"session": "x", **other}]
+    answer = await count(analytics, *({"path": "/a", **visitor} for visitor in told), no_sessions=False)
+    assert (answer.status, answer.body) == OK
+    hits = await analytics.hits()
+    assert [first for _, _, _, first, _, _ in hits] == [True, False, True, True, False]
+    assert len({session for _, _, session, *_ in hits}) == 3
+
+
+FORMS = [
+    # a field in each form in which clients are known to send it
+    {"size": "1920"},
+    {"size": "1920,1080,2"},
+    {"size": [1920, 1080, 2]},
+    {"size": [1920, 1080, 1.25]},
+    {"size": []},
+    {"size": ""},
+    {"size": 1920},
+    {"size": 1920.5},
+    {"size": None},
+    {"event": True},
+    {"event": 1},
+    {"event": "true"},
+    {"event": "on"},
+    {"event": "1"},
+    {"event": "off"},
+    {"event": 0},
+    {"bot": 0},
+    {"bot": 1},
+    {"bot": 153},
+    {"bot": 10**18},
+    {"bot": None},
+    {"created_at": "2020-06-18T14:42:00Z"},
+    {"created_at": "2020-06-18T16:42:00.123456789+02:00"},
+    {"created_at": "0001-01-01T00:00:00Z"},
+    {"created_at": None},
+    {"title": None, "ref": None, "query": None, "location": None, "session": None},
+    {"ref": "https://example.com/x", "query": "?utm_source=news", "title": "Titel"},
+    {"location": "US-TX", "language": "en-GB"},
+    {"location": "nowhere", "language": "silly value"},
+    {"ip": "no address", "user_agent": ""},
+    {"title": "a\x00b"},
+]
+
+
+@pytest.mark.parametrize("fields", FORMS, ids=str)
+async def test_every_form_of_a_field_is_understood(analytics: Analytics, fields: dict[str, Any]) -> None:
+    answer = await count(analytics, {"path": "/a", **fields})
+    assert (answer.status, answer.body) == OK
+    assert len(await analytics.hits()) == 1
+
+
+async def test_half_a_character_is_no_reason_to_lose_a_batch(analytics: Analytics) -> None:
+    body = rb'{"no_sessions": true, "hits": [{"path": "/a", "title": "cut \ud83d"}, {"path": "/\ud83d\ude00"}]}'
+    answer = await analytics.api("POST", "/count", json=body)
+    assert (answer.status, answer.body) == OK
+    known = analytics.services.names.path(analytics.site.id, "/a")
+    assert known is not None
+    assert known.title == "cut �"
+
+
+REFUSED = [
+    # body, status, error
+    (b"", 400, "no hits"),
+    (b"{}", 400, "no hits"),
+    (b'{"hits": []}', 400, "no hits"),
+    (b'{"hits": null}', 400, "no hits"),
+    (b'{"hits": [%s]}' % b",".join([b'{"path": "/a"}'] * 501), 400, "maximum amount of pageviews in one batch is 500"),
+    (b'{"hits": [{"path": "/a"}], "filter": ["ip", "x"]}', 400, "unknown value in Filter: [x]"),
+    (b'{"hits": [{"path": "/a"}], "filter": ["x", "y"]}', 400, "unknown value in Filter: [x y]"),
+    (b'{"hits": [{"path": "/a", "pth": 1}]}', 400, 'unknown parameter: "pth"'),
+    (b'{"Hits": []}', 400, 'unknown parameter: "Hits"'),
+    (b'{"a\\"b": []}', 400, 'unknown parameter: "a\\"b"'),
+    (b'{hits: [{path: "/one"}, ...]}', 400, "invalid JSON: "),
+    (b"[]", 400, "invalid JSON: "),
+    (b"\xff", 400, "invalid JSON: "),
+    (b'{"hits": [{"path": "\xed\xa0\x80"}]}', 400, "invalid JSON: "),
+    (b'{"hits": [{"path": "\\ud800"]}', 400, "invalid JSON: "),
+    (b"[" * 100_000, 400, "invalid JSON: "),
+    (b'"\\u' + b"[" * 100_000, 400, "invalid JSON: "),
+    (b'{"hits": [{"path": 1}]}', 400, "invalid JSON: "),
+    (b'{"hits": [{"path": "/a", "event": null}]}', 400, "invalid JSON: "),
+    (b'{"hits": [{"path": "/a", "event": "maybe"}]}', 400, "invalid JSON: hits[0].event: the value cannot be read"),
+    (b'{"hits": [{"path": "/a", "event": 2}]}', 400, "invalid JSON: hits[0].event: the value cannot be read"),
+    (b'{"hits": [{"path": "/a", "size": "wide"}]}', 400, "invalid JSON: hits[0].size: the value cannot be read"),
+    (b'{"hits": [{"path": "/a", "size": -1}]}', 400, "invalid JSON: hits[0].size: the value cannot be read"),
+    (b'{"hits": [{"path": "/a", "size": 1e300}]}', 400, "invalid JSON: hits[0].size: the value cannot be read"),
+    (b'{"hits": [{"path": "/a", "created_at": "yesterday"}]}', 400, "invalid JSON: "),
+    (b'{"hits": [{"path": "/a", "created_at": "2020-06-18"}]}', 400, "invalid JSON: "),
+    (
+        b'{"hits": [{"path": "/a"}, {"created_at": "2020-06-18T14:42:00"}]}',
+        400,
+        "invalid JSON: hits[1].created_at: the value cannot be read",
+    ),
+]
+
+
+@pytest.mark.parametrize(("body", "status", "error"), REFUSED, ids=lambda value: str(value)[:60])
+async def test_a_request_that_makes_no_sense_stores_nothing(
+    analytics: Analytics, body: bytes, status: int, error: str
+) -> None:
+    answer = await analytics.api("POST", "/count", json=body)
+    assert (answer.status, list(answer.json())) == (status, ["error"])
+    told = answer.json()["error"]
+    assert told[: len(error)] == error
+    assert told == error or error == "invalid JSON: "
+    assert await analytics.hits() == []
+
+
+async def test_hits_that_are_wrong_are_told_by_index_and_the_others_are_stored(analytics: Analytics) -> None:
+    answer = await count(
+        analytics,
+        {"path": "/a", **VISITOR},
+        {"path": "", **VISITOR},
+        {"path": "/b"},
+        {"path": "/" + "x" * 2048, "title": "x" * 1025, **VISITOR},
+        {"path": "/c", "created_at": "2100-01-01T00:00:00Z", **VISITOR},
+        {"path": "/d", "user_agent": "x" * 513, "ip": "192.0.2.1"},
+        {"path": "", "event": True, **VISITOR},
+        no_sessions=False,
+    )
+    assert answer.status == 400
+    assert answer.body.decode() == (
+        '{\n  "errors": {\n'
+        '    "1": "path: must be set, must be longer than 1 characters.",\n'
+        f'    "2": "{NO_SESSION}",\n'
+        '    "3": "path: must be shorter than 2048 characters.\\ntitle: must be shorter than 1024 characters.\\n",\n'
+        '    "4": "created_at: in the future.",\n'
+        '    "5": "user_agent: must be shorter than 512 characters."\n'
+        "  }\n}\n"
+    )
+    assert [event for *_, event, _ in await analytics.hits()] == [False, True]
+    assert analytics.services.names.path(analytics.site.id, "(no event name)") is not None
+
+
+async def test_hits_of_ignored_addresses_are_told_in_a_header(analytics: Analytics) -> None:
+    await analytics.change_site(ignore_ips=("192.0.2.1", "2001:db8::/32"))
+    addresses = ["192.0.2.1", "192.0.2.2", "2001:DB8:0::1", "192.0.2.1"]
+    hits = [{"path": "/a", "ip": address, "user_agent": FIREFOX} for address in addresses]
+    answer = await count(analytics, *hits)
+    assert (answer.status, answer.body, answer.headers["x-goatcounter-filter"]) == (*OK, "0, 2, 3")
+    assert len(await analytics.hits()) == 1
+    for off, stored in (({"filter": []}, 5), ({"filter": ["ip"]}, 6), ({"filter": None}, 7)):
+        answer = await count(analytics, *hits, **off)
+        assert len(await analytics.hits()) == stored, off
+
+
+async def test_a_refusal_tells_what_was_filtered_too(analytics: Analytics) -> None:
+    await analytics.change_site(ignore_ips=("192.0.2.1",))
+    answer = await count(analytics, {"path": "/a", "ip": "192.0.2.1"}, {"path": ""})
+    assert (answer.status, answer.headers["x-goatcounter-filter"]) == (400, "0")
+    assert list(answer.json()["errors"]) == ["1"]
+
+
+async def test_bots_are_kept_and_answered_like_people(analytics: Analytics) -> None:
+    answer = await count(analytics, {"path": "/a", "bot": 150}, {"path": "/a", "user_agent": "Googlebot/2.1 (x)"})
+    assert (answer.status, answer.body) == OK
+    assert [bot for *_, bot in await analytics.hits()] == [150, 6]
+
+
+async def test_five_hundred_hits_are_one_request(analytics: Analytics) -> None:
+    answer = await count(analytics, *({"path": f"/{number % 50}"} for number in range(500)))
+    assert (answer.status, answer.body) == OK
+    assert len(await analytics.hits()) == 500
+
+
+async def test_a_repeated_key_stores_nothing_twice_and_answers_the_same(analytics: Analytics) -> None:
+    await analytics.change_site(ignore_ips=("192.0.2.1",))
+    hits = [{"path": "/a"}, {"path": ""}, {"path": "/b", "ip": "192.0.2.1"}]
+    first = await count(analytics, *hits, key="k")
+    analytics.clock.advance(seconds=3_600)
+    second = await count(analytics, *hits, key="k")
+    assert (first.status, first.body) == (second.status, second.body)
+    assert first.headers["x-goatcounter-filter"] == second.headers["x-goatcounter-filter"] == "2"
+    assert len(await analytics.hits()) == 1
+    assert (await count(analytics, *hits, key="another")).status == 400
+    assert len(await analytics.hits()) == 2
+
+
+async def test_a_key_is_good_for_one_request(analytics: Analytics) -> None:
+    await count(analytics, {"path": "/a"}, key="k")
+    answer = await count(analytics, {"path": "/b"}, key="k")
+    assert (answer.status, answer.json()) == (422, {"error": "this Idempotency-Key was used for another request"})
+    assert len(await analytics.hits()) == 1
+
+
+async def test_a_key_belongs_to_its_token(analytics: Analytics) -> None:
+    other = await analytics.new_token()
+    body = {"no_sessions": True, "hits": [{"path": "/a"}]}
+    for token in (analytics.token, other):
+        await analytics.api("POST", "/count", json=body, headers={"idempotency-key": "1"}, token=token)
+    assert len(await analytics.hits()) == 2
+
+
+async def test_a_request_that_is_sent_again_while_it_is_answered_waits_for_its_answer(analytics: Analytics) -> None:
+    answers = await asyncio.gather(*(count(analytics, {"path": "/a"}, key="k") for _ in range(10)))
+    assert {(answer.status, answer.body) for answer in answers} == {OK}
+    assert len(await analytics.hits()) == 1
+    assert vars(analytics.services.keyed_requests)["_turns"] == {}
+
+
+async def test_a_request_of_which_nothing_is_stored_is_remembered_too(analytics: Analytics) -> None:
+    await count(analytics, {"path": ""}, key="k")
+    assert (await count(analytics, {"path": "/a"}, key="k")).status == 422
+
+
+async def test_what_failed_may_be_tried_again_under_its_key(
+    analytics: Analytics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> None:
+        msg = "the disk failed"
+        raise StoreFailed(msg)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(analytics.services.warehouse, "append", fail)
+        assert (await count(analytics, {"path": "/a"}, key="k")).status == 500
+    assert (await count(analytics, {"path": "/a"}, key="k")).status == 202
+    assert (await analytics.api("POST", "/count", json={}, headers={"idempotency-key": "n"})).status == 400
+    assert (await count(analytics, {"path": "/a"}, key="n")).status == 202
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "a\x7fb"])
+async def test_a_key_has_limits(analytics: Analytics, key: str) -> None:
+    answer = await count(analytics, {"path": "/a"}, key=key)
+    assert (answer.status, answer.json()) == (
+        400,
+        {"error": "Idempotency-Key must have 1 to 255 printable characters"},
+    )
