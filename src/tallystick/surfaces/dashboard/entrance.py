@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from tallystick.errors import InputRefused
 from tallystick.ledger import Session
+from tallystick.model.site_rules import host_problems
 from tallystick.services.accounts import NewAccount, credentials
 from tallystick.services.logins import Login, begin_login, end_login, new_secret, secret_digest
 from tallystick.services.passwords import password_problems
@@ -42,7 +43,7 @@ class Entrance:
 
     async def setup_page(self, asked: Asked) -> Response:
         """The form for the first account, or the news that there is one."""
-        return await self._show_setup(asked, {"host": host_of(asked.request.scope)})
+        return await self._show_setup(asked, {"host": _site_host(asked)})
 
     async def set_up(self, asked: Asked) -> Response:
         """Create the first account and site, and log the person in."""
@@ -134,6 +135,12 @@ def _begin(session: Session, number: int, digest: bytes, before: Login | None, n
     if before:
         end_login(session, before.account, before.digest)
     begin_login(session, number, digest, now)
+
+
+def _site_host(asked: Asked) -> str:
+    """A proposal: the name under which the server was reached, if it is one that a site can have."""
+    host = host_of(asked.request.scope)
+    return "" if host_problems(host) or host.rpartition(".")[2].isdigit() else host
 
 
 def _next_page(wanted: str) -> str:

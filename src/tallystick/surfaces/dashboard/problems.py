@@ -15,12 +15,14 @@ WRONG_PASSWORD: Problems = MappingProxyType({"current": ["is not right"]})
 
 
 def problems_of(error: InputRefused, **renamed: str) -> Problems:
-    """Messages of a refusal.
+    """Messages of a refusal. A site's settings are fields like its others.
 
     Args:
         renamed: what a field of the refusal is called in the form.
     """
     if isinstance(error, InvalidFields):
-        return {renamed.get(field, field): messages for field, messages in error.errors.items()}
+        return {
+            renamed.get(field, field.removeprefix("settings.")): messages for field, messages in error.errors.items()
+        }
     text = str(error)
     return {"": [f"{text[:1].upper()}{text[1:]}."]}

@@ -1,0 +1,185 @@
+"""A person's own account: name, password, login sessions, second step and tokens."""
+
+import re
+
+import httpx
+import pyotp
+import pytest
+
+from support.pages import PASSWORD, Pages, shown_once, token_in
+from tallystick.ledger import Ledger
+from tallystick.model.account import Account, Permission
+from tallystick.services.accounts import account_by_email
+from tallystick.services.logins import logins_of
+from tallystick.services.tokens import tokens_of
+
+NEW = "a newer horse"
+
+
+@pytest.fixture
+def pages(ledger: Ledger) -> Pages:
+    return Pages(ledger)
+
+
+async def the_account(pages: Pages, email: str = "ada@example.com") -> Account:
+    person = await pages.ledger.read(account_by_email, email)
+    assert person is not None
+    return person
+
+
+async def test_the_name_is_shown_wherever_one_is_logged_in(pages: Pages) -> None:
+    async with pages.ada() as ada:
+        answer = await ada.fill("/user", {"name": "  Ada Lovelace "}, action="/user/name")
+        assert answer.headers["location"] == "/user?done=name"
+        assert "The name is changed." in (await ada.get("/user?done=name")).text
+        assert ">Ada Lovelace</a>" in (await ada.get("/docs")).text
+        refused = await ada.fill("/user", {"name": "x" * 201}, action="/user/name")
+        assert refused.status_code == 422
+        assert "Name must be shorter than 201 characters" in refused.text
+        assert (await ada.get("/user/name")).status_code == 200
+
+
+async def test_a_new_password_logs_every_other_browser_out(pages: Pages) -> None:
+    async with pages.ada() as ada, pages.visitor() as other:
+        await other.log_in()
+        fields = {"current": PASSWORD, "password": NEW}
+        answer = await ada.fill("/user", fields, action="/user/password")
+        assert answer.headers["location"] == "/user?done=password"
+        assert (await ada.get("/user")).status_code == 200
+        assert (await other.get("/user")).status_code == 303
+        assert (await other.log_in()).status_code == 422
+        assert (await other.log_in(password=NEW)).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"current": "wrong horse", "password": NEW}, "Current password is not right"),
+        ({"current": PASSWORD, "password": "short"}, "New password must be longer than 7 bytes"),
+        ({"current": PASSWORD}, "New password must be longer than 7 bytes"),
+    ],
+)
+async def test_a_password_is_not_changed_without_the_current_one(
+    pages: Pages, fields: dict[str, str], told: str
+) -> None:
+    async with pages.ada() as ada, pages.visitor() as visitor:
+        answer = await ada.fill("/user", fields, action="/user/password")
+        assert answer.status_code == 422
+        assert told in answer.text
+        assert (await visitor.log_in()).status_code == 303
+
+
+async def test_other_browsers_are_listed_and_logged_out(pages: Pages) -> None:
+    async with pages.ada() as ada, pages.visitor() as second, pages.visitor() as third:
+        await second.log_in()
+        page = (await ada.get("/user")).text
+        assert page.count("This browser") == page.count("Another browser") == 1
+        found = re.search(r'name="login" value="([0-9a-f]{64})"', page)
+        assert found
+        await ada.send("/user/logins", {"token": token_in(page), "login": found[1]})
+        assert (await second.get("/user")).status_code == 303
+        await second.log_in()
+        await third.log_in()
+        await ada.fill("/user", {"login": "others"}, action="/user/logins")
+        for browser, status in ((ada, 200), (second, 303), (third, 303)):
+            assert (await browser.get("/user")).status_code == status
+
+
+async def test_nobody_logs_out_others(pages: Pages) -> None:
+    async with pages.ada() as ada, pages.ben(ada, access_all="r") as ben:
+        (login,) = await pages.ledger.read(logins_of, (await the_account(pages)).id, pages.ledger.clock())
+        for name in (login.name, "no login", ""):
+            answer = await ben.fill("/user", {"login": name}, action="/user/logins")
+            assert answer.status_code == 303
+        assert (await ada.get("/user")).status_code == 200
+
+
+def secret_in(page: httpx.Response) -> str:
+    found = re.search(r'name="secret" value="([A-Z2-7]{32})"', page.text)
+    assert found, page.text
+    return found[1]
+
+
+def code_of(pages: Pages, secret: str) -> str:
+    return pyotp.TOTP(secret).at(pages.ledger.clock() // 1000)
+
+
+async def test_the_second_step_is_turned_on_by_a_code_and_off_by_the_password(pages: Pages) -> None:
+    async with pages.ada() as ada:
+        page = await ada.get("/user/two-factor")
+        secret = secret_in(page)
+        assert "<svg" in page.text
+        wrong = await ada.send(
+            "/user/two-factor/on", {"token": token_in(page.text), "secret": secret, "code": "000000"}
+        )
+        assert wrong.status_code == 422
+        assert secret_in(wrong) == secret
+        fields = {"token": token_in(page.text), "secret": secret, "code": code_of(pages, secret)}
+        answer = await ada.send("/user/two-factor/on", fields)
+        assert len(shown_once(answer).split()) == 10
+        assert (await the_account(pages)).totp_enabled
+        for current, status, enabled in (("wrong horse", 422, True), (PASSWORD, 303, False)):
+            off = await ada.fill("/user/two-factor", {"current": current}, action="/user/two-factor/off")
+            assert (off.status_code, (await the_account(pages)).totp_enabled) == (status, enabled)
+
+
+async def test_a_second_step_that_is_on_is_not_replaced(pages: Pages) -> None:
+    async with pages.ada() as ada:
+        page = await ada.get("/user/two-factor")
+        secret, token = secret_in(page), token_in(page.text)
+        fields = {"token": token, "secret": secret, "code": code_of(pages, secret)}
+        first = await ada.send("/user/two-factor/on", fields)
+        assert first.status_code == 200
+        other = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+        again = {"token": token, "secret": other, "code": code_of(pages, other)}
+        assert (await ada.send("/user/two-factor/on", again)).status_code == 303
+        assert (
+            await ada.fill("/user/two-factor", {"current": "x"}, action="/user/two-factor/codes")
+        ).status_code == 422
+        renewed = await ada.fill("/user/two-factor", {"current": PASSWORD}, action="/user/two-factor/codes")
+        assert not set(shown_once(renewed).split()) & set(shown_once(first).split())
+
+
+async def test_a_token_is_shown_once_and_works_until_it_is_revoked(pages: Pages) -> None:
+    async with pages.ada() as ada:
+        fields = {"name": "the build", "permission": ["2", "64"]}
+        secret = shown_once(await ada.fill("/user/tokens", fields))
+        holder = await pages.tokens.holder(secret)
+        assert holder is not None
+        assert holder.token.permissions == Permission.COUNT | Permission.STATS
+        assert holder.token.sites == (-1,)
+        listed = (await ada.get("/user/tokens")).text
+        assert secret not in listed
+        assert secret[:8] in listed
+        answer = await ada.fill("/user/tokens", {"id": str(holder.token.id)}, action="/user/tokens/delete")
+        assert answer.status_code == 303
+        assert await pages.tokens.holder(secret) is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"name": "", "permission": "2"}, "Name must be set"),
+        ({"name": "build"}, "Permissions must be set"),
+        ({"name": "build", "permission": "4096"}, "Permissions must be set"),
+        ({"name": "build", "permission": "9" * 400}, "Permissions must be set"),
+        ({"name": "build", "permission": "2", "site": "77"}, "has no site 77"),
+    ],
+)
+async def test_a_token_that_makes_no_sense_is_not_made(pages: Pages, fields: dict[str, str], told: str) -> None:
+    async with pages.ada() as ada:
+        answer = await ada.fill("/user/tokens", fields)
+        assert answer.status_code == 422
+        assert told in answer.text
+        assert await pages.ledger.read(tokens_of, (await the_account(pages)).id) == []
+
+
+async def test_only_admins_make_tokens_and_nobody_revokes_others(pages: Pages) -> None:
+    async with pages.ada() as ada, pages.ben(ada, access_all="s") as ben:
+        secret = shown_once(await ada.fill("/user/tokens", {"name": "build", "permission": "2"}))
+        assert "Only admins of a site can make and use tokens." in (await ben.get("/user/tokens")).text
+        assert (await ben.fill("/user/tokens", {"name": "mine", "permission": "2"})).status_code == 422
+        holder = await pages.tokens.holder(secret)
+        assert holder is not None
+        await ben.fill("/user/tokens", {"id": str(holder.token.id)}, action="/user/tokens/delete")
+        assert await pages.tokens.holder(secret) is not None

@@ -1,0 +1,229 @@
+"""Sites, their settings, and who may do what."""
+
+import pytest
+
+from builders import NOW
+from support.pages import PASSWORD, Pages, shown_once
+from tallystick.ledger import Ledger
+from tallystick.model.site import Collect, Site
+from tallystick.services.accounts import NewAccount, account_by_email, create_account
+from tallystick.services.passwords import Passwords
+from tallystick.services.site_rows import active_sites, site
+from tallystick.services.sites import NewSite, create_site
+
+SETTINGS = {"cname": "stats.example.com", "code": "main", "public": "private", "data_retention": "0", "collect": "2"}
+
+
+@pytest.fixture
+def pages(ledger: Ledger) -> Pages:
+    return Pages(ledger)
+
+
+async def first_site(pages: Pages) -> Site:
+    return (await pages.ledger.read(active_sites))[0]
+
+
+async def test_sites_are_added_under_the_first(pages: Pages) -> None:
+    async with pages.ada() as ada:
+        answer = await ada.fill("/sites", {"cname": "Zwei.Example.com", "link_domain": "www.example.com"})
+        first, second = await pages.ledger.read(active_sites)
+        assert answer.headers["location"] == f"/sites/{second.id}?done=created"
+        assert (second.cname, second.parent) == ("zwei.example.com", first.id)
+        assert "zwei.example.com" in (await ada.get("/sites")).text
+        taken = await ada.fill("/sites", {"cname": "zwei.example.com"})
+        assert taken.status_code == 422
+        assert "Address of its statistics already exists" in taken.text
+
+
+async def test_settings_go_there_and_back(pages: Pages) -> None:
+    async with pages.ada() as ada:
+        path = f"/sites/{(await first_site(pages)).id}"
+        fields = {
+            "cname": "",
+            "code": "main",
+            "link_domain": "www.example.com",
+            "public": "secret",
+            "secret": "abcdefgh12",
+            "data_retention": "31",
+            "collect": ["2", "64", "128"],
+            "ignore_ips": "192.0.2.1, 2001:db8::/32\n\n198.51.100.7",
+            "collect_regions": "nl de",
+            "allow_embed": "https://www.example.com",
+            "allow_counter": "on",
+            "respect_gpc": "on",
+        }
+        answer = await ada.fill(path, fields)
+        assert answer.headers["location"] == f"{path}?done=changed"
+        kept = await first_site(pages)
+        assert (kept.cname, kept.code, kept.link_domain) == (None, "main", "www.example.com")
+        assert kept.settings.collect == Collect.REFERRER | Collect.LANGUAGE | Collect.SESSION
+        assert kept.settings.ignore_ips == ("192.0.2.1", "2001:db8::/32", "198.51.100.7")
+        assert kept.settings.collect_regions == ("NL", "DE")
+        assert (kept.settings.allow_counter, kept.settings.respect_gpc) == (True, True)
+        assert (kept.settings.allow_bosmang, kept.settings.respect_dnt) == (False, False)
+        shown = (await ada.get(path)).text
+        assert "192.0.2.1\n2001:db8::/32\n198.51.100.7</textarea>" in shown
+        assert 'name="public" value="secret" checked' in shown
+
+
+async def test_collecting_nothing_is_kept_as_nothing(pages: Pages) -> None:
+    async with pages.ada() as ada:
+        fields = {name: value for name, value in SETTINGS.items() if name != "collect"}
+        await ada.fill(f"/sites/{(await first_site(pages)).id}", fields)
+    assert (await first_site(pages)).settings.collect == Collect.NOTHING
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"cname": "no_host"}, "Address of its statistics must be"),
+        ({"code": "www"}, "Short name cannot be"),
+        ({"link_domain": "java script"}, "The website must be a valid url"),
+        ({"public": "perhaps"}, "This must be one of"),
+        ({"public": "secret"}, "Secret of the link must be 8 to 40 letters and digits"),
+        ({"data_retention": "5"}, "Days that hits are kept must be 0, or 31 to 1825"),
+        ({"data_retention": "some"}, "Days that hits are kept must be 0, or 31 to 1825"),
+        ({"ignore_ips": "nowhere"}, "must be a valid IPv4 or IPv6 address"),
+        ({"collect_regions": "Utopia"}, "must be country codes"),
+        ({"allow_embed": "*"}, "is not allowed"),
+    ],
+)
+async def test_settings_that_make_no_sense_are_shown_again(pages: Pages, changed: dict[str, str], told: str) -> None:
+    async with pages.ada() as ada:
+        before = await first_site(pages)
+        answer = await ada.fill(f"/sites/{before.id}", SETTINGS | changed)
+        assert answer.status_code == 422
+        assert told.replace("'", "&#39;") in answer.text
+        assert await first_site(pages) == before
+
+
+async def test_a_site_is_deleted_by_who_types_its_name(pages: Pages) -> None:
+    async with pages.ada() as ada:
+        await ada.fill("/sites", {"cname": "zwei.example.com"})
+        _, second = await pages.ledger.read(active_sites)
+        path = f"/sites/{second.id}"
+        refused = await ada.fill(path, {"confirm": "zwei"}, action=f"{path}/delete")
+        assert refused.status_code == 422
+        assert await pages.ledger.read(site, second.id)
+        answer = await ada.fill(path, {"confirm": "zwei.example.com"}, action=f"{path}/delete")
+        assert answer.headers["location"] == "/sites?done=deleted"
+        assert await pages.ledger.read(site, second.id) is None
+        assert (await ada.get(path)).status_code == 404
+
+
+async def test_another_accounts_site_is_as_good_as_none(pages: Pages) -> None:
+    digest = await Passwords().hash(PASSWORD)
+    async with pages.ada() as ada, pages.visitor() as eve:
+        stranger = await pages.ledger.write(create_account, NewAccount(email="eve@example.com", password=digest), NOW)
+        other = await pages.ledger.write(create_site, stranger, NewSite(cname="eve.example.com"), NOW)
+        mine = await first_site(pages)
+        await eve.log_in("eve@example.com")
+        for visitor, own, foreign in ((ada, mine, other), (eve, other, mine)):
+            assert (await visitor.get(f"/sites/{own.id}")).status_code == 200
+            assert (await visitor.get(f"/sites/{foreign.id}")).status_code == 404
+            listed = (await visitor.get("/sites")).text
+            assert f'href="/sites/{own.id}"' in listed
+            assert f'href="/sites/{foreign.id}"' not in listed
+            for action in (f"/sites/{foreign.id}", f"/sites/{foreign.id}/delete"):
+                fields = SETTINGS | {"confirm": foreign.cname or ""}
+                assert (await visitor.fill("/sites", fields, action=action)).status_code == 404
+        assert "eve@example.com" not in (await ada.get("/people")).text
+
+
+@pytest.mark.parametrize("number", ["0", "77", "-1", "1.0", "x", "9" * 30, "²"])
+async def test_no_such_site(pages: Pages, number: str) -> None:
+    async with pages.ada() as ada:
+        assert (await ada.get(f"/sites/{number}")).status_code == 404
+
+
+@pytest.mark.parametrize(("letter", "may_change", "may_delete"), [("r", 404, 404), ("s", 303, 404), ("a", 303, 303)])
+async def test_access_decides_what_a_person_may_do(pages: Pages, letter: str, may_change: int, may_delete: int) -> None:
+    async with pages.ada() as ada, pages.ben(ada, access_all=letter) as ben:
+        path = f"/sites/{(await first_site(pages)).id}"
+        assert (await ben.get(path)).status_code == 200
+        assert (await ben.fill(path, SETTINGS)).status_code == may_change
+        assert (await ben.fill("/sites", {"confirm": "stats.example.com"}, action=f"{path}/delete")).status_code == (
+            may_delete
+        )
+
+
+async def test_access_to_one_site_is_access_to_no_other(pages: Pages) -> None:
+    async with pages.ada() as ada:
+        await ada.fill("/sites", {"cname": "zwei.example.com"})
+        first, second = await pages.ledger.read(active_sites)
+        async with pages.ben(ada, **{f"access_{second.id}": "s"}) as ben:
+            assert (await ben.get(f"/sites/{first.id}")).status_code == 404
+            assert (await ben.fill(f"/sites/{second.id}", SETTINGS | {"cname": "z.example.com"})).status_code == 303
+            assert (await ben.fill("/sites", {"cname": "drei.example.com"})).status_code == 404
+
+
+async def test_a_first_password_is_shown_once_and_works(pages: Pages) -> None:
+    async with pages.ada() as ada, pages.visitor() as ben:
+        answer = await ada.fill("/people", {"email": "Ben@Example.com", "name": "Ben", "access-all": "r"})
+        assert (await ben.log_in("ben@example.com", shown_once(answer))).status_code == 303
+        listed = (await ada.get("/people")).text
+        assert "Read on all sites." in listed
+        assert shown_once(answer) not in listed
+        again = await ada.fill("/people", {"email": "ben@example.com"})
+        assert again.status_code == 422
+        assert "Email already exists" in again.text
+
+
+async def test_nobody_gives_more_than_they_have(pages: Pages) -> None:
+    async with pages.ada() as ada, pages.ben(ada, access_all="a") as ben:
+        superuser = await pages.ledger.read(account_by_email, "ada@example.com")
+        assert superuser is not None
+        tried = [
+            await ben.fill("/people", {"email": "eve@example.com", "access-all": "*"}),
+            *[
+                await ben.fill("/people", {"id": str(superuser.id), "access-all": "r"}, action=f"/people/{action}")
+                for action in ("access", "password", "remove")
+            ],
+        ]
+        assert [answer.status_code for answer in tried] == [422] * 4
+        assert all("Only superusers decide about superusers." in answer.text for answer in tried)
+        assert await pages.ledger.read(account_by_email, "eve@example.com") is None
+        assert (await ben.fill("/people", {"email": "eve@example.com", "access-all": "a"})).status_code == 200
+
+
+@pytest.mark.parametrize("letter", ["r", "s"])
+async def test_who_is_no_admin_decides_about_nobody(pages: Pages, letter: str) -> None:
+    async with pages.ada() as ada, pages.ben(ada, access_all=letter) as ben:
+        assert "Add a person" not in (await ben.get("/people")).text
+        answer = await ben.fill("/people", {"email": "eve@example.com", "access-all": "r"})
+        assert "Only admins of all sites decide about people." in answer.text
+        assert await pages.ledger.read(account_by_email, "eve@example.com") is None
+
+
+async def test_nobody_decides_about_themselves(pages: Pages) -> None:
+    async with pages.ada() as ada:
+        own = await pages.ledger.read(account_by_email, "ada@example.com")
+        assert own is not None
+        for action in ("access", "password", "remove"):
+            answer = await ada.fill("/people", {"id": str(own.id), "access-all": "r"}, action=f"/people/{action}")
+            assert "Nobody decides about themselves." in answer.text
+        assert await pages.ledger.read(account_by_email, "ada@example.com") == own
+
+
+async def test_access_is_changed_passwords_are_renewed_and_people_are_removed(pages: Pages) -> None:
+    async with pages.ada() as ada, pages.ben(ada, access_all="r") as ben:
+        person = await pages.ledger.read(account_by_email, "ben@example.com")
+        assert person is not None
+        fields = {"id": str(person.id), "access-all": "s"}
+        changed = await ada.fill("/people", fields, action="/people/access")
+        assert changed.headers["location"] == "/people?done=access"
+        assert (await ben.fill(f"/sites/{(await first_site(pages)).id}", SETTINGS)).status_code == 303
+        renewed = await ada.fill("/people", fields, action="/people/password")
+        assert (await ben.get("/sites")).status_code == 303
+        assert (await ben.log_in("ben@example.com", shown_once(renewed))).status_code == 303
+        await ada.fill("/people", fields, action="/people/remove")
+        assert (await ben.get("/sites")).status_code == 303
+        assert (await ben.log_in("ben@example.com", shown_once(renewed))).status_code == 422
+        gone = await ada.fill("/people", fields, action="/people/access")
+        assert "There is no such person." in gone.text
+
+
+@pytest.mark.parametrize("fields", [{}, {"id": "x"}, {"id": ""}])
+async def test_a_form_about_nobody_is_refused(pages: Pages, fields: dict[str, str]) -> None:
+    async with pages.ada() as ada:
+        assert (await ada.fill("/people", fields, action="/people/remove")).status_code == 404
