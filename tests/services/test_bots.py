@@ -18,6 +18,11 @@ ANDROID = "Mozilla/5.0 (Linux; Android 10; {}) AppleWebKit/537.36 (KHTML, like G
     [
         (CHROME, Bot.NO_MATCH),
         ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", Bot.NO_MATCH),
+        # Apps with a browser inside, whose makers run bots too.
+        (CHROME + " [Pinterest/Android]", Bot.NO_MATCH),
+        (CHROME + " YandexSearch/8.05 YandexSearchBrowser/8.05", Bot.NO_MATCH),
+        ("Instagram 128.0.0.19.119 (iPhone12,3; iOS 13_3_1; en_US) AppleWebKit/420+", Bot.NO_MATCH),
+        ("Outlook-iOS/719.3750190.prod.iphone (4.23.0)", Bot.NO_MATCH),
         ("", Bot.SHORT),
         ("A/1 short", Bot.SHORT),
         ("Mozilla/5.0", Bot.SHORT),
@@ -36,6 +41,7 @@ ANDROID = "Mozilla/5.0 (Linux; Android 10; {}) AppleWebKit/537.36 (KHTML, like G
         ("CURL/8.5.0 (x86_64-pc-linux-gnu)", Bot.NO_MATCH),
         (CHROME.replace("Chrome/", "HeadlessChrome/"), Bot.KNOWN),
         (CHROME + " Chrome-Lighthouse", Bot.KNOWN),
+        (CHROME + " AlexaToolbar/alxg-3.1", Bot.KNOWN),
         ("Mozilla/5.0 (compatible; Wappalyzer)", Bot.KNOWN),
         ("Mozilla/5.0 (compatible; SomeBot/1.0)", Bot.BOTY_WORD),
         ("Mozilla/5.0 (compatible; my crawler)", Bot.BOTY_WORD),

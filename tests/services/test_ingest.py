@@ -238,7 +238,8 @@ async def test_hits_of_many_at_once_find_one_path(house: House) -> None:
 async def test_a_name_that_is_forgotten_on_the_way_is_looked_up_again(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    learn, learned = house.names.learn, []
+    learn = house.names.learn
+    learned: list[Any] = []
 
     async def learn_and_forget(*names: Any) -> None:
         await learn(*names)

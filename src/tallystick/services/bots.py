@@ -35,9 +35,11 @@ _LIBRARIES = (
     "libwww-perl/",
 )
 _PRODUCTS = (
+    "AlexaToolbar/",
     "BingPreview/",
     "Chrome-Lighthouse",
     "Dataprovider.com",
+    "DumpRenderTree/",
     "Google favicon",
     "Google-Ad",
     "Google Web Preview",
@@ -48,6 +50,7 @@ _PRODUCTS = (
     "Owler/",
     "PageAnalyzer/",
     "Ruxit",
+    "ScopeContentAG",
     "SlimerJS",
     "Survey/",
     "Synapse",
