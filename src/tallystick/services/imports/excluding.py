@@ -81,8 +81,8 @@ def _matcher(text: str, pattern: str) -> Callable[[str], bool]:
     if not colon or kind not in ("glob", "re"):
         return lambda value: pattern in value
     try:
-        search = re.compile(translate(rest) if kind == "glob" else rest).search
+        fits = re.compile(translate(rest)).match if kind == "glob" else re.compile(rest).search
     except re.error as error:
         msg = f"--exclude {text!r} has no regular expression: {error}"
         raise InputRefused(msg) from error
-    return lambda value: search(value) is not None
+    return lambda value: fits(value) is not None
