@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from http import HTTPStatus
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -10,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tallystick.surfaces.goatcounter.calling import Services
-from tallystick.surfaces.goatcounter.errors import SURFACE, ApiRefused, answer_to, reason_of
+from tallystick.surfaces.goatcounter.errors import SURFACE, NotAllowed, NotFound, answer_to, reason_of
 from tallystick.web.asgi import Counted
 from tallystick.web.traffic import Traffic
 
@@ -24,7 +25,7 @@ def public_pages(services: Services, endpoints: Mapping[str, Endpoint], traffic:
 
     async def refused(_request: Request, error: Exception) -> Response:
         if isinstance(error, HTTPException):
-            error = ApiRefused(error.detail.lower(), error.status_code)
+            error = NotAllowed(("GET", "HEAD")) if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else NotFound()
         answer = answer_to(error)
         if reason := reason_of(answer):
             traffic.refused(SURFACE, reason)

@@ -1,0 +1,102 @@
+"""A page in a real browser, the script and the counter from a running server: from the click to the statistics."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from support.analytics import CHROME, AnalyticsServer, analytics_server
+from support.recording import RecordingSite, recording_site
+from tallystick.model.site import SiteSettings
+
+pytestmark = pytest.mark.browser
+
+ARGUMENTS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-blink-features=AutomationControlled",  # a person's browser says nothing of being driven
+    "--host-resolver-rules=MAP *.test 127.0.0.1",
+)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnalyticsServer]:
+    with analytics_server(
+        tmp_path_factory.mktemp("counted") / "data", host=None, settings=SiteSettings(allow_counter=True)
+    ) as running:
+        yield running
+
+
+@pytest.fixture
+def site() -> Iterator[RecordingSite]:
+    """Where the pages are."""
+    with recording_site() as running:
+        yield running
+
+
+# Scoped to the module: while Playwright is open, its event loop counts as running, and async tests cannot start theirs.
+@pytest.fixture(scope="module")
+def page(chromium: str) -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        opened = browser.new_page(user_agent=CHROME)
+        opened.set_default_timeout(20_000)
+        yield opened
+        browser.close()
+
+
+def stats_host(server: AnalyticsServer) -> str:
+    return server.url.replace("127.0.0.1", "stats.example.test")
+
+
+def counts(server: AnalyticsServer) -> dict[str, int]:
+    hits = server.api("GET", "/stats/hits").json()["hits"]
+    return {hit["path"]: hit["count"] for hit in hits}
+
+
+def test_what_a_visitor_does_reaches_the_statistics(page: Page, site: RecordingSite, server: AnalyticsServer) -> None:
+    stats = stats_host(server)
+    site.pages["/welcome"] = (
+        f'<title>Welcome</title><script data-goatcounter="{stats}/count" async src="{stats}/count.js"></script>'
+        '<button data-goatcounter-click="signup">Sign up</button>'
+        "<p id=views></p>"
+    )
+    with page.expect_response(lambda response: "/count?" in response.url) as counted:
+        page.goto(site.url("/welcome?utm_campaign=spring"))
+    assert counted.value.status == 200
+    with page.expect_response(lambda response: "/count?" in response.url):
+        page.get_by_role("button").click()
+    assert counts(server) == {"/welcome": 1, "signup": 1}
+    campaigns = server.api("GET", "/stats/campaigns").json()["stats"]
+    assert [(row["name"], row["count"]) for row in campaigns] == [("spring", 2)]
+    browsers = server.api("GET", "/stats/browsers").json()["stats"]
+    assert [(row["name"], row["count"]) for row in browsers] == [("Chrome", 2)]
+
+    page.evaluate("goatcounter.visit_count({append: '#views', path: '/welcome'})")
+    expect(page.frame_locator("iframe").locator("#gcvc-views")).to_have_text("1")
+    page.evaluate("goatcounter.visit_count({append: '#views', path: 'TOTAL', type: 'svg'})")
+    page.evaluate("goatcounter.visit_count({append: '#views', path: 'TOTAL', type: 'png'})")
+    page.wait_for_function(
+        "[...document.images].length === 2 && [...document.images].every((image) => image.naturalWidth === 200)"
+    )
+
+
+def test_a_page_may_read_the_number_itself(page: Page, site: RecordingSite, server: AnalyticsServer) -> None:
+    site.pages["/reading"] = "<title>Reading</title>"
+    page.goto(site.url("/reading"))
+    read = "async (url) => (await (await fetch(url)).json()).count"
+    assert page.evaluate(read, f"{stats_host(server)}/counter/%2Fnever-seen.json") == "0"
+
+
+@pytest.mark.parametrize("extension", ["html", "svg"])
+def test_a_style_is_applied_and_the_policy_lets_it(page: Page, server: AnalyticsServer, extension: str) -> None:
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    style = "%23gcvc-for%20%7B%20font-size:%2010px%20%7D%20%23gcvc-by%20%7B%20background:%20url(/x)%20%7D"
+    page.goto(f"{stats_host(server)}/counter/TOTAL.{extension}?style={style}")
+    assert page.locator("#gcvc-for").evaluate("(element) => getComputedStyle(element).fontSize") == "10px"
+    assert [text for text in complaints if "favicon" not in text] == []
