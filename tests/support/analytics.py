@@ -83,7 +83,7 @@ def a_token(
     now: int = NOW,
 ) -> str:
     """A new token's secret; without permissions it has all of them."""
-    bits = sum(permissions or Permission)
+    bits = sum(permissions or set(Permission) - {Permission.NOTHING})
     return create_token(session, owner, NewToken(name="test", permissions=bits, sites=sites), now)[1]
 
 
