@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from support.warehouses import NOW, a_hit, ids, opened_warehouse
-from tallystick.errors import StoreFull, StoreUnavailable
-from tallystick.warehouse import KeptRequest, Warehouse, checkpoints
+from support.warehouses import NOW, a_hit, ids, opened_warehouse, rows
+from tallystick.errors import StoreUnavailable
+from tallystick.warehouse import KeptRequest, Warehouse, checkpoints, journal, mover
+from tallystick.warehouse.journal import JOURNAL_FILE
 
 LONG = "x" * 500
 
@@ -30,13 +31,17 @@ def wal_bytes(file: Path) -> int:
     return file.with_name(f"{file.name}.wal").stat().st_size
 
 
-async def until_full(warehouse: Warehouse) -> list[int]:
+def journal_bytes(file: Path) -> int:
+    return file.with_name(f"{JOURNAL_FILE}-wal").stat().st_size
+
+
+async def until_refused(warehouse: Warehouse) -> list[int]:
     """Append until it is refused: what was acknowledged."""
     acknowledged: list[int] = []
     while True:
         try:
             stored = await warehouse.append([a_hit(len(acknowledged), by=1, ref=LONG)] * 50)
-        except StoreFull:
+        except StoreUnavailable:
             return acknowledged
         acknowledged += [hit.id for hit in stored]
 
@@ -44,30 +49,71 @@ async def until_full(warehouse: Warehouse) -> list[int]:
 async def test_a_full_disk_refuses_and_recovers(file: Path) -> None:
     async with opened_warehouse(file) as warehouse:
         [before] = await warehouse.append([a_hit(1, by=5)])
-        with full_disk(wal_bytes(file) + 200_000):
-            acknowledged = await until_full(warehouse)
+        with full_disk(journal_bytes(file) + 200_000):
+            acknowledged = await until_refused(warehouse)
             for _ in range(3):
-                with pytest.raises(StoreFull):
+                with pytest.raises(StoreUnavailable):
                     await warehouse.append([a_hit(2, by=5, ref=LONG)] * 5_000)
-            assert await ids(warehouse) == [before.id, *acknowledged]
         [after] = await warehouse.append([a_hit(2, by=5)])
+        assert len(acknowledged) > 100
         assert after == (acknowledged[-1] + 1, before.session, True)
     async with opened_warehouse(file) as warehouse:
         assert await ids(warehouse) == [before.id, *acknowledged, after.id]
 
 
+async def test_what_does_not_fit_into_the_columns_waits_in_the_journal(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "CHECKPOINT_PAGES", 1)  # its file stays small
+    monkeypatch.setattr(mover, "TRIED_AGAIN_AFTER_S", 0.05)
+    async with opened_warehouse(file) as warehouse:
+        acknowledged = [hit.id for _ in range(6) for hit in await warehouse.append([a_hit(by=5, ref=LONG)] * 100)]
+        assert await ids(warehouse) == acknowledged
+        with full_disk(wal_bytes(file) + 1_000):
+            acknowledged += [hit.id for hit in await warehouse.append([a_hit(by=5, ref=LONG)] * 100)]
+            with pytest.raises(StoreUnavailable):
+                await ids(warehouse)
+        assert await ids(warehouse) == acknowledged
+    async with opened_warehouse(file) as warehouse:
+        assert await ids(warehouse) == acknowledged
+
+
+async def test_a_server_that_ends_before_the_move_finds_it_in_the_journal(file: Path, tmp_path: Path) -> None:
+    async with opened_warehouse(file) as warehouse:
+        stored = await warehouse.append([a_hit(by=5)] * 3, KeptRequest("key", "fingerprint", "answer", NOW))
+        kept = {path.name: path.read_bytes() for path in file.parent.glob(f"{JOURNAL_FILE}*")}
+    for name, content in kept.items():
+        (tmp_path / name).write_bytes(content)
+    # The rows of the first one have arrived: the journal's are not brought in twice.
+    async with opened_warehouse(file) as warehouse:
+        assert await ids(warehouse) == [hit.id for hit in stored]
+        assert (await warehouse.append([a_hit(by=5)]))[0].id == 4
+    (tmp_path / "anew").mkdir()
+    for name, content in kept.items():
+        (tmp_path / "anew" / name).write_bytes(content)
+    async with opened_warehouse(tmp_path / "anew" / file.name) as warehouse:
+        assert await rows(warehouse, "id, session, first") == [tuple(hit) for hit in stored]
+        assert await warehouse.kept_request("key") == KeptRequest("key", "fingerprint", "answer", NOW)
+        assert (await warehouse.append([a_hit(by=5)]))[0] == (4, stored[0].session, False)
+
+
 async def test_a_refused_request_is_not_kept(file: Path) -> None:
     async with opened_warehouse(file) as warehouse:
         await warehouse.append([a_hit()])
-        with full_disk(wal_bytes(file)), pytest.raises(StoreFull):
+        with full_disk(journal_bytes(file)), pytest.raises(StoreUnavailable):
             await warehouse.append([a_hit()], KeptRequest("key", "fingerprint", "answer", NOW))
         assert await warehouse.kept_request("key") is None
 
 
 async def test_a_checkpoint_that_fails_loses_nothing(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "CHECKPOINT_PAGES", 1)  # its file stays small
     monkeypatch.setattr(checkpoints, "TRIED_AGAIN_AFTER_S", 0.0)
+    monkeypatch.setattr(mover, "TRIED_AGAIN_AFTER_S", 0.0)
     async with opened_warehouse(file) as warehouse:
-        acknowledged = [hit.id for _ in range(10) for hit in await warehouse.append([a_hit(by=5, ref=LONG)] * 100)]
+        acknowledged = []
+        for _ in range(10):
+            acknowledged += [hit.id for hit in await warehouse.append([a_hit(by=5, ref=LONG)] * 100)]
+            await ids(warehouse)
         with monkeypatch.context() as patched, full_disk(wal_bytes(file) + 20_000):
             patched.setattr(checkpoints, "WAL_BYTES", 0)
             acknowledged += [hit.id for hit in await warehouse.append([a_hit(by=5)])]

@@ -1,12 +1,15 @@
-"""How hits become rows: a batch goes to DuckDB as one JSON parameter of columns, which it takes fastest."""
+"""How hits become rows: columns in the journal, and one JSON document of columns to DuckDB, which it takes fastest."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from operator import attrgetter
-from typing import Any, NamedTuple
+from types import GenericAlias
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from duckdb import DuckDBPyConnection as Connection
-from msgspec import Struct
+from msgspec import Meta, Struct
+from msgspec.structs import astuple
 
 from tallystick.model.hit import HOUR_S, Bot, Hit, is_bot
 from tallystick.model.session import NO_SESSION
@@ -96,7 +99,68 @@ SHAPES = {
     "renamed_visitor": {"key": "UBIGINT", "session": "UBIGINT", "created": "BIGINT"},
     "request": dict.fromkeys(KeptRequest.__struct_fields__, "VARCHAR") | {"created": "BIGINT"},
 }
+
+_ACCEPTED: dict[str, Any] = {
+    "BIGINT": Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)],
+    "INTEGER": Annotated[int, Meta(ge=-(1 << 31), le=(1 << 31) - 1)],
+    "UBIGINT": int,
+    "UINTEGER": Annotated[int, Meta(ge=0, le=(1 << 32) - 1)],
+    "UTINYINT": Annotated[int, Meta(ge=0, le=255)],
+    "BOOLEAN": bool,
+    "VARCHAR": str,
+}
+"""What DuckDB takes for each type: nothing that it would refuse may be acknowledged before it has it."""
+
+_MAY_BE_NULL = frozenset({"campaign"})
+
+
+def _accepted(name: str, kind: str) -> tuple[str, Any]:
+    accepted = _ACCEPTED[kind] | None if name in _MAY_BE_NULL else _ACCEPTED[kind]
+    return name, GenericAlias(list, accepted)
+
+
+Columns: Any = msgspec.defstruct(
+    "Columns", [_accepted(name, kind) for name, (kind, _) in COLUMNS.items()], array_like=True
+)
+
+
+class Content(Struct, array_like=True):
+    """What one commit of the journal holds.
+
+    Attributes:
+        hits: by column, as in ``COLUMNS``.
+        renamed: visitor's new key, session, Unix seconds.
+    """
+
+    hits: Columns
+    renamed: list[tuple[int, int, int]] = []
+    requests: list[KeptRequest] = []
+
+
 _encode = msgspec.json.Encoder().encode
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder(Content).decode
+
+
+def packed(
+    hits: Sequence[Hit],
+    stored: Sequence[Stored],
+    renamed: Sequence[tuple[int, int, int]],
+    requests: Sequence[KeptRequest],
+) -> tuple[bytes, Content]:
+    """A batch as the journal keeps it, and as it is read back from there.
+
+    Raises:
+        ValueError: DuckDB would refuse one of the values.
+    """
+    columns = [column(hits, stored) for _, column in COLUMNS.values()]
+    content = _pack((columns, renamed, requests))
+    return content, unpacked(content)
+
+
+def unpacked(content: bytes) -> Content:
+    """What the journal kept."""
+    return _unpack(content)
 
 
 def prepare(connection: Connection) -> None:
@@ -108,26 +172,26 @@ def prepare(connection: Connection) -> None:
         connection.execute(f"PREPARE insert_{table} AS INSERT INTO {table} {rows}")
 
 
-def insert_hits(connection: Connection, hits: Sequence[Hit], stored: Sequence[Stored]) -> None:
-    """Add hits."""
-    _insert(connection, "hit", {name: column(hits, stored) for name, (_, column) in COLUMNS.items()})
+def insert(connection: Connection, contents: Sequence[Content]) -> None:
+    """Add what some batches hold, in one statement a table."""
+    for table, rows in (
+        ("hit", {name: _joined(getattr(content.hits, name) for content in contents) for name in COLUMNS}),
+        ("renamed_visitor", _by_column("renamed_visitor", _joined(content.renamed for content in contents))),
+        ("request", _by_column("request", map(astuple, _joined(content.requests for content in contents)))),
+    ):
+        if next(iter(rows.values())):
+            # EXECUTE takes no bound parameters, only literals; what JSON leaves to escape in one is the quote.
+            literal = _encode(rows).decode().replace("'", "''")
+            connection.execute(f"EXECUTE insert_{table}('{literal}')")
 
 
-def insert_renamed(connection: Connection, renamed: Sequence[tuple[int, int, int]]) -> None:
-    """Keep under which new keys living sessions are found: (key, session, Unix seconds)."""
-    if renamed:
-        _insert(
-            connection, "renamed_visitor", dict(zip(SHAPES["renamed_visitor"], zip(*renamed, strict=True), strict=True))
-        )
+def _joined(parts: Iterable[Iterable[Any]]) -> list[Any]:
+    return list(chain.from_iterable(parts))
 
 
-def insert_requests(connection: Connection, requests: Sequence[KeptRequest]) -> None:
-    """Keep answers."""
-    if requests:
-        _insert(connection, "request", {name: [getattr(kept, name) for kept in requests] for name in SHAPES["request"]})
-
-
-def _insert(connection: Connection, table: str, columns: Mapping[str, Sequence[object]]) -> None:
-    # EXECUTE takes no bound parameters, only literals; what JSON leaves to escape in one is the quote.
-    literal = _encode(columns).decode().replace("'", "''")
-    connection.execute(f"EXECUTE insert_{table}('{literal}')")
+def _by_column(table: str, rows: Iterable[Sequence[Any]]) -> dict[str, list[Any]]:
+    columns: dict[str, list[Any]] = {name: [] for name in SHAPES[table]}
+    for row in rows:
+        for values, value in zip(columns.values(), row, strict=True):
+            values.append(value)
+    return columns

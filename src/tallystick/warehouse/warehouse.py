@@ -4,15 +4,18 @@ import asyncio
 import time
 from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
-from tallystick.errors import StoreBusy
+from tallystick.errors import DatabaseUnreachable, StoreBusy, StoreUnavailable
 from tallystick.model.hit import Hit
+from tallystick.warehouse.journal import JOURNAL_FILE, Journal
+from tallystick.warehouse.mover import Call, Mover
 from tallystick.warehouse.reader import Readers
 from tallystick.warehouse.rows import KeptRequest, Stored
 from tallystick.warehouse.store import Store, WarehouseSession
-from tallystick.warehouse.writer import Append, Call, Writer
+from tallystick.warehouse.writer import Append, Writer
 
 WAITING_HITS = 200_000
 """Hits that may wait for their commit."""
@@ -32,9 +35,11 @@ class Warehouse:
         clock: Unix seconds.
     """
 
-    def __init__(self, store: Store, writer: Writer, loop: AbstractEventLoop, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, store: Store, mover: Mover, writer: Writer, loop: AbstractEventLoop, clock: Callable[[], int]
+    ) -> None:
         self.clock = clock
-        self._store, self._writer, self._loop = store, writer, loop
+        self._store, self._mover, self._writer, self._loop = store, mover, writer, loop
         self._readers = Readers(store)
         self._waiting_hits = 0
 
@@ -42,14 +47,15 @@ class Warehouse:
     async def open(
         cls,
         file: Path,
-        durability: Literal["full", "relaxed"] = "full",  # noqa: ARG003  # see DESIGN.md: both sync each commit
+        durability: Literal["full", "relaxed"] = "full",
         memory_mb: int = 512,
         clock: Callable[[], int] = seconds,
     ) -> Self:
-        """Open or make the database file, bring its schema up to date and start the writer.
+        """Open or make the database file and the journal beside it, and start the threads.
 
         Args:
             file: its directory must exist.
+            durability: ``relaxed`` answers before the journal is synced.
             memory_mb: what DuckDB may take, in MB.
             clock: Unix seconds.
 
@@ -58,10 +64,16 @@ class Warehouse:
         """
         loop = asyncio.get_running_loop()
 
-        def prepare() -> tuple[Store, Writer]:
+        def prepare() -> tuple[Store, Mover, Writer]:
+            journal = Journal(file.with_name(JOURNAL_FILE), durability)
             store = Store(file, memory_mb)
             store.open()
-            return store, Writer(store, loop, clock)
+            mover = Mover(store)
+            try:
+                return store, mover, Writer(journal, mover, store, loop, clock)
+            except StoreUnavailable as error:
+                msg = f"cannot open the warehouse {file}: {error}"
+                raise DatabaseUnreachable(msg) from error
 
         return cls(*await asyncio.to_thread(prepare), loop, clock)
 
@@ -75,7 +87,7 @@ class Warehouse:
             msg = "too many hits are waiting"
             raise StoreBusy(msg)
         future: Future[list[Stored]] = self._loop.create_future()
-        self._writer.thread.submit(Append(hits, request, future, time.perf_counter()))
+        self._writer.thread.submit(Append(hits, request, future))
         self._waiting_hits += len(hits)
         try:
             return await future
@@ -84,6 +96,8 @@ class Warehouse:
 
     async def read(self, function: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
         """``function(session, *arguments)`` on a reader thread, on one snapshot that shows everything acknowledged."""
+        if self._mover.moved < self._writer.last_id:
+            await self._call(None)
         return await self._readers.read(function, *arguments)
 
     async def write(self, function: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
@@ -91,8 +105,18 @@ class Warehouse:
 
         An exception of the function undoes everything and is raised here.
         """
-        future: Future[Result] = self._loop.create_future()
-        self._writer.thread.submit(Call(function, arguments, future))
+        result: Result = await self._call(function, *arguments)
+        return result
+
+    async def _call(self, function: Callable[..., Any] | None, *arguments: Any) -> Any:  # noqa: ANN401
+        future: Future[Any] = self._loop.create_future()
+
+        def finish(result: object) -> None:
+            # The loop may be closed: the server was told to stop at once, and nobody is waiting any more.
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(_resolve, future, result)
+
+        self._mover.thread.submit(Call(function, arguments, finish))
         return await future
 
     async def kept_request(self, key: str) -> KeptRequest | None:
@@ -103,6 +127,17 @@ class Warehouse:
         """Finish everything accepted and close; the WAL is folded into the database file."""
         await self._readers.close()
         await self._writer.thread.close()
+        await self._mover.thread.close()
+        await asyncio.to_thread(self._writer.close_journal)
+
+
+def _resolve(future: "Future[Any]", result: object) -> None:
+    if future.done():
+        return  # whoever asked has gone
+    if isinstance(result, BaseException):
+        future.set_exception(result)
+    else:
+        future.set_result(result)
 
 
 def _kept_request(session: WarehouseSession, key: str) -> KeptRequest | None:

@@ -1,42 +1,39 @@
-"""The one who writes: a thread that owns one connection, the ids and the living sessions.
+"""The one who acknowledges: a thread that owns the journal, the ids and the living sessions.
 
-While a commit runs, the next batch gathers by itself. All appends of a batch are one transaction; every
-other write has a transaction of its own.
+While a commit runs, the next batch gathers by itself. All appends of a batch are one row and one sync of the
+journal; the mover brings them into columns later.
 
 Promises:
 - A future gets a result only after the commit that holds its hits: acknowledged means kept.
-- A failed transaction changes nothing: rows, ids and sessions are as before it.
+- A failed commit changes nothing: ids and sessions are as before it.
 - Ids rise in the order of commits. Whoever has read up to an id has missed none below it.
 """
 
 from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
-from typing import Any, TypeVar
+from queue import SimpleQueue
+from typing import Any
 
-import duckdb
 import structlog
 from msgspec import Struct
 
-from tallystick.errors import StoreFailed, StoreUnavailable
+from tallystick.errors import StoreBusy, StoreFailed, StoreUnavailable
 from tallystick.gathering import GatheringThread
 from tallystick.model.hit import Hit
-from tallystick.warehouse import rows
-from tallystick.warehouse.checkpoints import Checkpoints
-from tallystick.warehouse.rebuilding import highest_id, rebuild
-from tallystick.warehouse.rows import KeptRequest, Stored
+from tallystick.warehouse.journal import Batch, Journal
+from tallystick.warehouse.mover import Call, Move, Mover
+from tallystick.warehouse.rebuilding import rebuild
+from tallystick.warehouse.rows import Content, KeptRequest, Stored, packed, unpacked
 from tallystick.warehouse.sessions import Sessions
-from tallystick.warehouse.store import Store, WarehouseSession, is_broken, transaction, understood
+from tallystick.warehouse.store import Store
 
 QUEUE_LIMIT = 20_000
 BATCH_LIMIT = 1_000
 HITS_AT_ONCE = 10_000
-"""Hits in one transaction, unless a single append brings more."""
+"""Hits in one commit, unless a single append brings more."""
 
-REFUSED_ROWS = (duckdb.DataError, duckdb.IntegrityError, duckdb.ProgrammingError)
-"""What DuckDB raises when it is the statement's or the row's own fault."""
-
-Result = TypeVar("Result")
+UNMOVED_HITS = 100_000
+"""Acknowledged hits that may wait for DuckDB; beyond them appends are refused."""
 
 log = structlog.get_logger()
 
@@ -47,44 +44,41 @@ class Append(Struct, eq=False):
     hits: Sequence[Hit]
     request: KeptRequest | None
     future: "Future[list[Stored]]"
-    submitted: float
-
-
-class Call(Struct, eq=False):
-    """Any other write, waiting for its turn: ``function(session, *arguments)``."""
-
-    function: Callable[..., Any]
-    arguments: tuple[Any, ...]
-    future: "Future[Any]"
 
 
 class Writer:
     """One writing thread.
 
     Args:
-        store: opened, its schema up to date.
+        journal: opened; what it holds goes to the mover first.
+        store: where sessions are read back from.
         loop: where the futures live.
         clock: Unix seconds.
     """
 
-    def __init__(self, store: Store, loop: AbstractEventLoop, clock: Callable[[], int]) -> None:
-        self._store, self._loop, self._clock = store, loop, clock
-        self._last_id = 0
+    def __init__(  # whom it works with
+        self, journal: Journal, mover: Mover, store: Store, loop: AbstractEventLoop, clock: Callable[[], int]
+    ) -> None:
+        self._journal, self._mover, self._store = journal, mover, store
+        self._loop, self._clock = loop, clock
+        self.last_id = mover.moved
+        """The newest id acknowledged."""
+        self._let_go_of = 0
+        """Up to this id the journal was cleared."""
         self._sessions = Sessions()
-        self._session: WarehouseSession | None = None
-        self._broken = False
-        """Whether the instance has failed; the next transaction opens it again."""
-        self._outdated = True
+        self._outdated = False
         """Whether the rows know better than the memory."""
-        self._checkpoints = Checkpoints(store)
-        self.failures = 0
         self.last_failed = False
-        self._usable_session()
-        self.thread: GatheringThread[Append | Call] = GatheringThread(
+        """Whether nobody knows what the journal's last transaction kept."""
+        self.failures = 0
+        self._recover()
+        self._rebuild_sessions()
+        self.thread: GatheringThread[Append] = GatheringThread(
             "warehouse-writer",
             work=self._work,
             give_up=self._give_up,
             stop=self._stop,
+            idle=self._clear,
             queue_limit=QUEUE_LIMIT,
             batch_limit=BATCH_LIMIT,
         )
@@ -94,103 +88,113 @@ class Writer:
         """How many sessions live in memory."""
         return len(self._sessions)
 
-    def _work(self, batch: list[Append | Call]) -> None:
-        for part in _transactions([item for item in batch if type(item) is Append]):
+    def _work(self, batch: list[Append]) -> None:
+        for part in _commits(batch):
             self._finish(part, self._append(part))
-        for item in batch:
-            if type(item) is Call:
-                self._finish([item], [self._attempt(partial(self._call, item))])
-        if self._checkpoints.due and not self._checkpoints.take():
-            self._broken = True
 
-    def _give_up(self, batch: list[Append | Call], error: Exception) -> None:
+    def _give_up(self, batch: list[Append], error: Exception) -> None:
         self._finish(batch, [StoreFailed(f"the warehouse's writer failed: {error}")] * len(batch))
 
     def _append(self, part: Sequence[Append]) -> Sequence[object]:
-        """Store in one transaction; a result for each."""
-        outcome = self._attempt(lambda session: self._insert(session, part))
-        if not isinstance(outcome, Exception):
-            self._sessions.keep()
-            self._last_id += sum(map(len, outcome))
-            return outcome
-        self._sessions.undo()
-        if len(part) == 1 or isinstance(outcome, StoreUnavailable):
-            return [outcome] * len(part)
+        """Acknowledge in one commit; a result for each."""
+        try:
+            self._be_ready()
+            return self._commit(part)
+        except StoreUnavailable as error:
+            self._sessions.undo()
+            return [error] * len(part)
+        except Exception as error:  # noqa: BLE001  # the writer lives on whatever happens
+            self._sessions.undo()
+            if len(part) == 1:
+                return [error]
         # One of them cannot be stored: alone it refuses only itself.
         return [result for item in part for result in self._append([item])]
 
-    def _insert(self, session: WarehouseSession, part: Sequence[Append]) -> Sequence[list[Stored]]:
+    def _be_ready(self) -> None:
+        if self._mover.waiting > UNMOVED_HITS:
+            msg = "too many hits wait to be brought into columns"
+            raise StoreBusy(msg)
+        if self.last_failed:
+            self._journal.reopen()
+            # Its last commit may have come through although it was answered by an error.
+            self._outdated = self._recover() or self._outdated
+            self.last_failed = False
+        if self._outdated or self._mover.sessions_outdated:
+            self._rebuild_sessions()
+
+    def _commit(self, part: Sequence[Append]) -> Sequence[list[Stored]]:
         hits = [hit for item in part for hit in item.hits]
-        ids = range(self._last_id + 1, self._last_id + len(hits) + 1)
+        ids = range(self.last_id + 1, self.last_id + len(hits) + 1)
+        # A batch that only keeps an answer takes an id, too: it is how the batch is known to have been moved.
+        last_id = self.last_id + max(1, len(hits))
         stored = [Stored(id_, *self._sessions.place(hit)) for id_, hit in zip(ids, hits, strict=True)]
-        rows.insert_hits(session.connection, hits, stored)
-        rows.insert_renamed(session.connection, self._sessions.renamed)
-        rows.insert_requests(session.connection, [item.request for item in part if item.request])
+        requests = [item.request for item in part if item.request]
+        encoded, content = packed(hits, stored, self._sessions.renamed, requests)
+        self._keep(Batch(last_id, encoded), content, len(hits))
         found = iter(stored)
         return [[next(found) for _ in item.hits] for item in part]
 
-    def _call(self, call: Call, session: WarehouseSession) -> object:
-        # Rows with the highest ids may be deleted now; none of them may be given again.
-        session.connection.execute("UPDATE mark SET last_id = ?", [self._last_id])
-        result = call.function(session, *call.arguments)
-        self._outdated = self._outdated or session.sessions_outdated
-        session.sessions_outdated = False
-        return result
-
-    def _attempt(self, work: Callable[[WarehouseSession], Result]) -> Result | Exception:
-        """One transaction: its result, or its error."""
+    def _keep(self, batch: Batch, content: Content, hits: int) -> None:
+        moved = self._mover.moved
         try:
-            session = self._usable_session()
-            with transaction(session.connection):
-                result = work(session)
-        except Exception as error:  # noqa: BLE001  # the writer lives on whatever happens
-            return self._failed(error)
-        if self.last_failed:
-            self.last_failed = False
-            log.info("the warehouse's commits succeed again")
-        return result
+            self._journal.keep(batch, moved)
+        except StoreUnavailable as error:
+            self._failed(error)
+            raise
+        self._let_go_of = moved
+        self._sessions.keep()
+        self.last_id = batch.last_id
+        self._mover.take(Move(batch.last_id, hits, content))
 
-    def _failed(self, error: Exception) -> Exception:
-        """The error as whoever waits is told."""
-        if is_broken(error):
-            # Nobody knows what of the transaction is kept: the rows will tell.
-            self._broken = self._outdated = True
-        if isinstance(error, duckdb.Error) and not isinstance(error, REFUSED_ROWS):
-            error = understood(error)
-        if isinstance(error, StoreUnavailable):
-            if not self.last_failed:
-                log.error("a commit of the warehouse failed", reason=str(error))
-            self.failures += 1
-            self.last_failed = True
-        return error
+    def _failed(self, error: StoreUnavailable) -> None:
+        self.failures += 1
+        self.last_failed = True
+        log.error("a commit of the warehouse's journal failed", reason=str(error))
 
-    def _usable_session(self) -> WarehouseSession:
-        """A connection that works, with a memory that agrees with its rows."""
-        if self._broken:
-            self._let_go()
-            self._store.reopen()
-            self._broken = False
-        if self._session is None:
-            self._session = self._store.borrow()
-            rows.prepare(self._session.connection)
-        if self._outdated:
-            self._last_id = highest_id(self._session)
-            self._sessions.rebuild(*rebuild(self._session, self._clock()))
-            self._outdated = False
-        return self._session
+    def _recover(self) -> bool:
+        """Give the mover what the journal holds and it does not know of; whether there was anything."""
+        before = self.last_id
+        for last_id, encoded in self._journal.batches():
+            if last_id > self.last_id:
+                content = unpacked(encoded)
+                self._mover.take(Move(last_id, len(content.hits.id), content))
+                self.last_id = last_id
+        return self.last_id > before
 
-    def _let_go(self) -> None:
-        if self._session is not None:
-            session, self._session = self._session, None
-            self._store.give_back(session)
+    def _rebuild_sessions(self) -> None:
+        """Read back from the rows what the memory does not know, or knows wrongly."""
+        self._wait_until_moved()
+        self._mover.sessions_outdated = False
+        with self._store.session() as session:
+            self._sessions.rebuild(*rebuild(session, self._clock()))
+        self._outdated = False
+
+    def _wait_until_moved(self) -> None:
+        if self._mover.moved < self.last_id:
+            answer: SimpleQueue[object] = SimpleQueue()
+            self._mover.thread.submit(Call(None, (), answer.put))
+            if isinstance(failed := answer.get(), Exception):
+                raise failed
+
+    def _clear(self) -> None:
+        """When idle: the journal need not hold what DuckDB has."""
+        if self._let_go_of < (moved := self._mover.moved) and not self.last_failed:
+            try:
+                self._journal.let_go(moved)
+            except StoreUnavailable as error:
+                self._failed(error)
+            else:
+                self._let_go_of = moved
 
     def _stop(self) -> None:
-        self._let_go()
-        if not self._broken:
-            self._checkpoints.take()
-        self._store.close()
+        """Nothing: the journal is closed when the mover has finished (``close_journal``)."""
 
-    def _finish(self, items: Sequence[Append | Call], results: Sequence[object]) -> None:
+    def close_journal(self) -> None:
+        """Clear and close the journal; for when both threads have ended."""
+        self._clear()
+        self._journal.close()
+
+    def _finish(self, items: Sequence[Append], results: Sequence[object]) -> None:
         try:
             self._loop.call_soon_threadsafe(_resolve, items, results)
         except RuntimeError:
@@ -198,8 +202,8 @@ class Writer:
             return
 
 
-def _transactions(appends: Sequence[Append]) -> Iterator[list[Append]]:
-    """Parts of a batch that are one transaction each."""
+def _commits(appends: Sequence[Append]) -> Iterator[list[Append]]:
+    """Parts of a batch that are one commit each."""
     part: list[Append] = []
     size = 0
     for item in appends:
@@ -212,8 +216,8 @@ def _transactions(appends: Sequence[Append]) -> Iterator[list[Append]]:
         yield part
 
 
-def _resolve(items: Sequence[Append | Call], results: Sequence[object]) -> None:
-    """On the event loop: answer a whole transaction's requests in one hop."""
+def _resolve(items: Sequence[Append], results: Sequence[object]) -> None:
+    """On the event loop: answer a whole commit's requests in one hop."""
     for item, result in zip(items, results, strict=True):
         future: Future[Any] = item.future
         if future.done():
