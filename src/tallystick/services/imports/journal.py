@@ -49,7 +49,8 @@ class Journal:
 
     def entry_at(self, mark: Mark, *, run: str = "") -> Entry:
         """The entry that an import from this place on continues; a new one at the beginning of a file."""
-        found = next((entry for entry in self.entries() if entry.mark == mark and mark.position), None)
+        known = self.entries() if mark.position else []
+        found = next((entry for entry in known if entry.mark == mark), None)
         return found or Entry(name=secrets.token_hex(8), target=self._target, mark=mark, run=run)
 
     def note(self, entry: Entry, mark: Mark, until: int | None) -> Entry:

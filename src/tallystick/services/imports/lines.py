@@ -55,7 +55,11 @@ class LineFile:
         self._stream = _uncompressed(self._raw)
         self._total = os.fstat(self._raw.fileno()).st_size if path != STANDARD else 0
         self._waiting = b""
-        self.start, self._hasher = _found(self._stream, marks if path != STANDARD else ())
+        try:
+            self.start, self._hasher = _found(self._stream, marks if path != STANDARD else ())
+        except InputRefused:
+            self.close()
+            raise
         self._mark = self.start
         self._until = dict(zip(marks, until, strict=False)).get(self.start)
 
