@@ -9,6 +9,7 @@ from cyclopts import App, Parameter, Token
 from msgspec import UNSET
 
 from tallystick.cli.asking import confirm
+from tallystick.cli.jobs import do_jobs
 from tallystick.cli.listing import instant, print_rows
 from tallystick.cli.opening import opened_ledger
 from tallystick.cli.people import account_of, fields_are_options
@@ -170,6 +171,7 @@ def delete(
         confirm(f"Delete {name} with all its hits?", f"{name} was not deleted", yes=yes)
         with session.transaction():
             sites.delete_site(session, site.id, milliseconds())
+    do_jobs(settings)
 
 
 def site_of(session: Session, which: str) -> Site:

@@ -114,6 +114,8 @@ class Jobs:
         """When a job that was seen may be done."""
         self._tidied: float | None = None
         self._working: asyncio.Task[None] | None = None
+        self.done = 0
+        """How many were done."""
 
     def start(self) -> None:
         """Do what is asked for from now on, until ``close``."""
@@ -128,6 +130,7 @@ class Jobs:
 
     async def _keep_working(self) -> None:
         while True:
+            before = self.done
             try:
                 await self.work()
                 await self.tidy()
@@ -135,6 +138,8 @@ class Jobs:
                 log.warning("jobs were put off", reason=str(error))
             except Exception:
                 log.exception("looking for jobs failed; it goes on later")
+            if self.done > before:
+                log.info("jobs were done", count=self.done - before)
             await asyncio.sleep(LOOKED_EVERY_S)
 
     async def work(self) -> int:
@@ -158,7 +163,7 @@ class Jobs:
             self._not_before[number] = self._clock() + TRIED_AGAIN_AFTER_S
             log.exception("a job failed and is tried again later", job=number)
             return False
-        log.info("a job was done", job=number, kind=type(job).__name__)
+        self.done += 1
         return True
 
     async def _do(self, number: int, job: Job) -> None:

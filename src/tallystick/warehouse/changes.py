@@ -50,6 +50,12 @@ def relabel(session: WarehouseSession, site: int, bot: int, into: int, span: tup
     return [int(path) for (path,) in rows]
 
 
+def labels(session: WarehouseSession, site: int) -> list[tuple[int, int, int, int, int]]:
+    """Each bot code of a site's hits: how many, first and last id, and the newest's Unix second. Changes nothing."""
+    found: list[tuple[int, int, int, int, int]] = session.queries.labels(session.connection, site=site)
+    return found
+
+
 def expire(session: WarehouseSession, limits: Iterable[tuple[int, int]]) -> int:
     """Remove hits that are older than their site keeps them; how many.
 

@@ -39,3 +39,7 @@ DELETE FROM hit USING (
   FROM (SELECT from_json(:limits, '{"site": ["INTEGER"], "before": ["BIGINT"]}') AS r)
 ) AS kept
 WHERE hit.site = kept.site AND hit.created < kept.before;
+
+-- name: labels(site)
+-- Each bot code of a site's hits: how many, the first and last id, and the newest's Unix second.
+SELECT bot, count(*), min(id), max(id), max(created) FROM hit WHERE site = :site GROUP BY bot ORDER BY bot;

@@ -1,0 +1,71 @@
+"""Jobs that a command leaves: the running server does them within seconds; where none runs, the command does."""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from typing import TypeVar
+
+from tallystick.cli.data_directory import held_data_directory, server_runs
+from tallystick.cli.opening import opened_ledger
+from tallystick.errors import InputRefused
+from tallystick.ledger import Ledger, Session, open_database
+from tallystick.settings import StorageSettings
+
+Result = TypeVar("Result")
+
+
+def decide(settings: StorageSettings, function: Callable[[Session], Result]) -> Result:
+    """``function(session)`` in a transaction of the ledger, then the jobs that it left."""
+    with opened_ledger(settings) as (_, session), session.transaction():
+        result = function(session)
+    do_jobs(settings)
+    return result
+
+
+def do_jobs(settings: StorageSettings) -> None:
+    """Do what was left for the warehouse, unless a server does."""
+    if server_runs(settings.data):
+        print("the running server does the rest within seconds", file=sys.stderr)
+        return
+    with held_data_directory(settings.data):
+        if asyncio.run(_work(settings)):
+            print("not everything could be done; the server tries again when it starts", file=sys.stderr)
+
+
+async def _work(settings: StorageSettings) -> int:
+    """How many jobs are left."""
+    from tallystick.services.jobs import Jobs  # noqa: PLC0415  # beside a server the warehouse is not needed
+    from tallystick.warehouse import WAREHOUSE_FILE, Warehouse  # noqa: PLC0415
+
+    ledger = await Ledger.open(open_database(settings.database, settings.data))
+    try:
+        warehouse = await Warehouse.open(settings.data / WAREHOUSE_FILE)
+        try:
+            return await Jobs(ledger, warehouse, lambda: None, arrived_within=0).work()
+        finally:
+            await warehouse.close()
+    finally:
+        await ledger.close()
+
+
+def read_hits(settings: StorageSettings, function: Callable[..., Result], *arguments: object) -> Result:
+    """``function(session, *arguments)`` on the warehouse, where no server has it open.
+
+    Raises:
+        InputRefused: a server runs.
+    """
+    from tallystick.warehouse import WAREHOUSE_FILE, Warehouse  # noqa: PLC0415
+
+    if server_runs(settings.data):
+        msg = "the running server has the hits open; ask its API for them (GET /api/v0/bots)"
+        raise InputRefused(msg)
+
+    async def read() -> Result:
+        warehouse = await Warehouse.open(settings.data / WAREHOUSE_FILE)
+        try:
+            return await warehouse.read(function, *arguments)
+        finally:
+            await warehouse.close()
+
+    with held_data_directory(settings.data):
+        return asyncio.run(read())
