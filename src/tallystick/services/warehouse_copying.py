@@ -15,6 +15,7 @@ from tallystick.ledger.copying import WAREHOUSE_TABLE, BackupFile
 from tallystick.ledger.sqlite import SqliteDatabase
 from tallystick.services.files import UNFINISHED_RESTORE, sync
 from tallystick.warehouse.copying import WAL_SUFFIX, checked, copy_files, size_of
+from tallystick.warehouse.journal import JOURNAL_FILE
 
 PART_BYTES = 1 << 20
 
@@ -109,9 +110,13 @@ def _take_out(backup: BackupFile, file: Path) -> None:
 
 
 def _set_aside(old: Path) -> None:
-    """Remove a warehouse, or keep a damaged one under another name; its WAL first, or DuckDB would play it back."""
+    """Remove a warehouse, or keep a damaged one under another name.
+
+    What would be played back goes first: the journal and the WAL.
+    """
     suffix = f".damaged-{time.strftime('%Y%m%dT%H%M%S')}" if hits_in(old) is None else None
-    for file in (old.with_name(old.name + WAL_SUFFIX), old):
+    beside = (JOURNAL_FILE, f"{JOURNAL_FILE}-wal", f"{JOURNAL_FILE}-shm", f"{old.name}{WAL_SUFFIX}")
+    for file in (*map(old.with_name, beside), old):
         if suffix and file.exists():
             file.rename(file.with_name(file.name + suffix))
         file.unlink(missing_ok=True)

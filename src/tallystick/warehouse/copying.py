@@ -3,19 +3,24 @@
 Between two checkpoints the database file does not change where it is in use, and the WAL only grows. So with
 checkpoints kept away, the WAL as it is now and then the file are what a crash at that moment would leave; and what
 a crash leaves, DuckDB opens. The copy is opened, which plays the WAL back, and every value of it is read.
+
+What the journal holds is read first and brought into the copy, unless it has arrived there by itself.
 """
 
 import fcntl
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 
 from tallystick.errors import DatabaseUnreachable, StoreFailed
+from tallystick.warehouse import rows
 from tallystick.warehouse.checkpoints import unchanging
-from tallystick.warehouse.store import Store, WarehouseSession
+from tallystick.warehouse.journal import Batch, journal_of
+from tallystick.warehouse.rebuilding import highest_id
+from tallystick.warehouse.store import Store, WarehouseSession, transaction
 
 MEMORY_MB = 512
 WAL_SUFFIX = ".wal"
@@ -28,12 +33,25 @@ def copy_files(source: Path, target: Path) -> None:
         StoreFailed: the copy is damaged, and so the warehouse is.
     """
     wal, wal_copy = (file.with_name(file.name + WAL_SUFFIX) for file in (source, target))
+    acknowledged = journal_of(source)
     with unchanging(source, fcntl.LOCK_SH):
         # The WAL first: it may name blocks of the file that were written just before it.
         if wal.exists():
             shutil.copyfile(wal, wal_copy)
         shutil.copyfile(source, target)
+    with _opened(target) as session:
+        bring_in(session, acknowledged)
     checked(target)
+
+
+def bring_in(session: WarehouseSession, batches: Sequence[Batch]) -> None:
+    """Add batches of a journal that have not arrived by themselves."""
+    there = highest_id(session)
+    if missing := [batch for batch in batches if batch.last_id > there]:
+        rows.prepare(session.connection)
+        with transaction(session.connection):
+            rows.insert(session.connection, [rows.unpacked(batch.content) for batch in missing])
+            session.queries.set_last_id(session.connection, last_id=missing[-1].last_id)
 
 
 def checked(file: Path) -> int:
@@ -50,7 +68,7 @@ def checked(file: Path) -> int:
 
 
 def size_of(file: Path) -> int:
-    """How many hits a warehouse holds that nobody has open.
+    """How many hits a warehouse holds in columns that nobody has open.
 
     Raises:
         StoreFailed: it is damaged, or no warehouse.

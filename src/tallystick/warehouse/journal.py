@@ -69,8 +69,7 @@ class Journal:
 
     def batches(self) -> Iterator[Batch]:
         """What the journal holds, oldest first."""
-        for last_id, content in self._connection.execute("SELECT last_id, content FROM batch ORDER BY last_id"):
-            yield Batch(int(str(last_id)), bytes(content))
+        yield from _batches(self._connection)
 
     def keep(self, batch: Batch, moved: int) -> None:
         """Store a batch durably, and let go of those that DuckDB has.
@@ -115,6 +114,36 @@ class Journal:
             self._connection.execute("COMMIT")
         except apsw.Error as error:
             raise understood(error) from error
+
+
+def journal_of(warehouse: Path) -> list[Batch]:
+    """What the journal beside a warehouse holds, also while a server uses it; creates nothing.
+
+    Raises:
+        DatabaseUnreachable: it cannot be read.
+    """
+    file = warehouse.with_name(JOURNAL_FILE)
+    if not file.exists():
+        return []
+    try:
+        connection = apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READWRITE)
+        try:
+            connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+            if not connection.table_exists(None, "batch"):
+                return []
+            return list(_batches(connection))
+        finally:
+            connection.close()
+    except apsw.Error as error:
+        msg = f"cannot read the journal {file}: {error}"
+        raise DatabaseUnreachable(msg) from error
+
+
+def _batches(connection: apsw.Connection) -> Iterator[Batch]:
+    for last_id, content in connection.execute("SELECT last_id, content FROM batch ORDER BY last_id"):
+        assert isinstance(last_id, int)
+        assert isinstance(content, bytes)
+        yield Batch(last_id, content)
 
 
 def understood(error: apsw.Error) -> StoreUnavailable:

@@ -1,0 +1,37 @@
+"""Copies of a warehouse that is in use."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from support.warehouses import NOW, a_hit, ids, opened_warehouse
+from tallystick.errors import StoreFailed
+from tallystick.warehouse import KeptRequest
+from tallystick.warehouse.copying import copy_files, size_of
+
+
+async def test_a_copy_holds_what_is_acknowledged_wherever_it_lies(file: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy" / file.name
+    await asyncio.to_thread(copy.parent.mkdir)
+    async with opened_warehouse(file) as warehouse:
+        await warehouse.append([a_hit()] * 3)
+        await ids(warehouse)  # these lie in columns
+        await warehouse.append([a_hit()] * 2, KeptRequest("key", "fingerprint", "answer", NOW))  # these in the journal
+        await asyncio.to_thread(copy_files, file, copy)
+        await warehouse.append([a_hit()])
+    async with opened_warehouse(copy) as copied:
+        assert await ids(copied) == [1, 2, 3, 4, 5]
+        assert await copied.kept_request("key") is not None
+        assert [hit.id for hit in await copied.append([a_hit()])] == [6]
+
+
+async def test_a_damaged_copy_is_told(file: Path, tmp_path: Path) -> None:
+    async with opened_warehouse(file) as warehouse:
+        await warehouse.append([a_hit()])
+    content = bytearray(await asyncio.to_thread(file.read_bytes))
+    content[8_192:20_000] = b"x" * (20_000 - 8_192)
+    damaged = tmp_path / "damaged.duckdb"
+    await asyncio.to_thread(damaged.write_bytes, content)
+    with pytest.raises(StoreFailed, match="damaged"):
+        await asyncio.to_thread(size_of, damaged)
