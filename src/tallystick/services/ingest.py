@@ -50,6 +50,8 @@ STEPS: tuple[Step, ...] = (
     steps.keep_what_is_collected,
 )
 
+MOST_AT_ONCE = 10_000
+"""Arrivals of one call: their names have to fit into the cache together."""
 AT_ONCE = 50
 """Arrivals that are judged before others have their turn on the event loop."""
 SITES_CACHED = 10_000
@@ -92,6 +94,7 @@ class Ingest:
         """Record hits of one site; what was stored is durable when it returns.
 
         Args:
+            arrivals: at most ``MOST_AT_ONCE``.
             keep: asked, before anything is stored, for the answer to keep in the same transaction.
 
         Returns:
@@ -100,6 +103,7 @@ class Ingest:
         Raises:
             StoreUnavailable: nothing was acknowledged.
         """
+        assert len(arrivals) <= MOST_AT_ONCE
         now = self._ledger.clock()
         if self._salts.due(now) or self._spam.due(now // 1000):
             await self._refresh(now)
