@@ -1,6 +1,7 @@
 """A site with millions of hits: a year of visitors, made by DuckDB itself from a number. See README.md."""
 
 import asyncio
+import math
 import time
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +24,9 @@ EVENTS = 50
 BEGINS = 1_735_689_600
 """2025-01-01; the hits fill this year."""
 YEAR_S = 365 * 86_400
-HITS_IN_VISIT = 2.5
+MORE_HITS = 2.0
+"""After its first hit a visit has an exponentially distributed number more, rounded down."""
+HITS_IN_VISIT = 1 + 1 / math.expm1(1 / MORE_HITS)
 HOST = "stats.example.com"
 TOKEN_FILE = "token.txt"  # noqa: S105  # a name
 MEMORY_MB = 3_000
@@ -42,7 +45,7 @@ _VISITS = """
 CREATE TEMP TABLE visit AS
 SELECT
     hash(number) AS session,
-    {begins} + CAST(hash(number, 1) % ({year} - 86400) AS BIGINT) AS began,
+    {begins} + CAST(hash(number, 1) % ({year} - 10000) AS BIGINT) AS began,
     least(1 + CAST(floor(-ln(1 - (hash(number, 2) % 1000000) / 1e6) * {more}) AS INTEGER), 50) AS hits,
     CAST(hash(number, 3) >> 1 AS BIGINT) AS draw
 FROM range({visits}) AS visits(number)
@@ -118,9 +121,9 @@ def _site(session: Session, now: int) -> tuple[int, str]:
 
 
 def _fill(session: WarehouseSession, site: int, hits: int) -> None:
-    more = HITS_IN_VISIT - 0.5
-    visits = int(hits / (HITS_IN_VISIT - 0.2)) + 1_000
-    session.connection.execute(_VISITS.format(begins=BEGINS, year=YEAR_S, more=more, visits=visits))
+    # A few more than needed: the last hours of the year are cut off.
+    visits = int(1.002 * hits / HITS_IN_VISIT) + 10
+    session.connection.execute(_VISITS.format(begins=BEGINS, year=YEAR_S, more=MORE_HITS, visits=visits))
     session.connection.execute(
         _HITS.format(site=site, paths=PATHS, events=EVENTS, campaigns=CAMPAIGNS, referrers=REFERRERS, hits=hits),
         {"browsers": BROWSERS, "systems": SYSTEMS, "countries": COUNTRIES, "widths": WIDTHS},

@@ -1,6 +1,7 @@
 """Statistics, as numbers and ids: blocking functions of ``(session, selection, ...)``."""
 
 from collections.abc import Iterable, Sequence
+from itertools import repeat
 from typing import Any
 
 from msgspec import Struct
@@ -14,6 +15,8 @@ Value = str | int | None
 Figures = dict[str, int | float | None]
 """Metrics that were asked for, by name; None where there was nothing to divide by."""
 
+_HOUR_UNIT = 2**40
+"""An hour in a number that holds an hour and its visits."""
 _BY_SESSION = frozenset({Metric.BOUNCE_RATE, Metric.VISIT_DURATION})
 
 
@@ -35,11 +38,11 @@ class Hours(Struct, frozen=True):
     """Visits by hour.
 
     Attributes:
-        hours: pairs of an hour, counted from midnight of the period's first date, and its visits.
+        hours: pairs of an hour, counted from midnight of the period's first date, and its visits; to be read once.
     """
 
     visits: int
-    hours: Sequence[tuple[int, int]]
+    hours: Iterable[tuple[int, int]]
 
 
 class PathHours(Hours, frozen=True):
@@ -96,8 +99,8 @@ def top_paths(
     hits = picked(selection)
     found = run(session, "top_paths", hits, without=list(without), visits=after.visits, path=after.path, max_rows=limit)
     listed = [path for path, _ in found]
-    by_path = {path: zip(*hours, strict=True) for path, *hours in run(session, "path_hours", hits, listed=listed)}
-    return [PathHours(visits, list(by_path[path]), path) for path, visits in found]
+    hours = dict(run(session, "path_hours", hits, listed=listed, hour_unit=_HOUR_UNIT))
+    return [PathHours(visits, map(divmod, hours[path], repeat(_HOUR_UNIT)), path) for path, visits in found]
 
 
 def by_value(session: WarehouseSession, selection: Selection, dimension: Dimension, wanted: Slice) -> list[Counted]:

@@ -21,9 +21,10 @@ HAVING path NOT IN (SELECT unnest(CAST(:without AS BIGINT[])))
     AND (count(*) < :visits OR (count(*) = :visits AND path < :path))
 ORDER BY visits DESC, path DESC LIMIT :max_rows;
 
--- name: path_hours(listed)
--- Visits of some paths by hour. Lists, because they reach Python in half the time that rows take.
-SELECT path, list(hour), list(visits) FROM (
+-- name: path_hours(listed, hour_unit)
+-- Visits of some paths by hour: one list a path, hour and visits in one number. A year of twenty paths is 175,000 of
+-- them, and they reach Python in half the time that rows take.
+SELECT path, list(hour * :hour_unit + visits) FROM (
     SELECT path, hour, count(*) AS visits FROM picked
     WHERE first AND path IN (SELECT unnest(CAST(:listed AS BIGINT[])))
     GROUP BY path, hour

@@ -50,7 +50,7 @@ FILTERS = {"country": "DE", "browser": "Chrome"}
 ENDS = datetime(2026, 1, 1, tzinfo=UTC)
 
 AtLeastOne = Annotated[int, Parameter(validator=Number(gte=1))]
-app = App(name="statistics.py", help=__doc__)
+app = App(name="reporting.py", help=__doc__)
 console = Console()
 
 
