@@ -29,6 +29,7 @@ FIREFOX = "Mozilla/5.0 ({}; rv:109.0) Gecko/20100101 Firefox/118.0"
         (WINDOWS.format("6.0", "Chrome/94.0 Safari/537.36 Vivaldi/4.3"), ("Chrome", "94"), ("Windows", "Vista")),
         (ANDROID.format("13", "SamsungBrowser/20.0 Chrome/106.0.5249"), ("Chrome", "106"), ("Android", "13")),
         (ANDROID.format("8.1.0", "Chrome/80.0"), ("Chrome", "80"), ("Android", "8.1")),
+        (ANDROID.format("8.0.0", "Chrome/80.0"), ("Chrome", "80"), ("Android", "8")),
         (FIREFOX.format("X11; Linux x86_64"), ("Firefox", "118"), ("Linux", "")),
         (FIREFOX.format("X11; Ubuntu; Linux x86_64"), ("Firefox", "118"), ("Linux", "Ubuntu")),
         (FIREFOX.format("X11; Fedora; Linux x86_64"), ("Firefox", "118"), ("Linux", "Fedora")),
@@ -54,7 +55,7 @@ FIREFOX = "Mozilla/5.0 ({}; rv:109.0) Gecko/20100101 Firefox/118.0"
             ("Edge", "15"),
             ("Windows Phone", "10.0"),
         ),
-        (CHROMEBOOK, ("Chrome", "120"), ("Chrome OS", "14541.0")),
+        (CHROMEBOOK, ("Chrome", "120"), ("Chrome OS", "")),
         ("Mozilla/5.0 (Mobile; rv:48.0) Gecko/48.0 Firefox/48.0 KAIOS/2.0", ("Firefox", "48"), ("KaiOS", "2.0")),
     ],
 )

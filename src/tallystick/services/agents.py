@@ -99,7 +99,10 @@ def _system(agent: str, found: "OS | None") -> Named:
         return "Linux", found.family.removesuffix(" Linux").removeprefix("Linux ")
     if found.family == "Windows" and found.major == "NT":
         return "Windows", ""
-    return _SYSTEMS.get(found.family, found.family), _version(found.major, found.minor)
+    if found.family == "Chrome OS":
+        return found.family, ""  # what stands there is the number of a build
+    minor = None if found.family == "Android" and found.minor == "0" else found.minor
+    return _SYSTEMS.get(found.family, found.family), _version(found.major, minor)
 
 
 def _version(major: str | None, minor: str | None) -> str:
