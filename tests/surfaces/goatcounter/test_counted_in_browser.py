@@ -1,6 +1,8 @@
 """A page in a real browser, the script and the counter from a running server: from the click to the statistics."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
@@ -10,6 +12,8 @@ from support.recording import RecordingSite, recording_site
 from tallystick.model.site import SiteSettings
 
 pytestmark = pytest.mark.browser
+
+GUIDE = (Path(__file__).parents[3] / "docs" / "count-your-pages.md").read_text("utf-8")
 
 ARGUMENTS = (
     "--headless",
@@ -99,4 +103,23 @@ def test_a_style_is_applied_and_the_policy_lets_it(page: Page, server: Analytics
     style = "%23gcvc-for%20%7B%20font-size:%2010px%20%7D%20%23gcvc-by%20%7B%20background:%20url(/x)%20%7D"
     page.goto(f"{stats_host(server)}/counter/TOTAL.{extension}?style={style}")
     assert page.locator("#gcvc-for").evaluate("(element) => getComputedStyle(element).fontSize") == "10px"
+    assert [text for text in complaints if "favicon" not in text] == []
+
+
+def test_the_security_policy_of_the_guide_is_enough(page: Page, site: RecordingSite, server: AnalyticsServer) -> None:
+    stats = stats_host(server)
+    (told,) = re.findall(r"`(script-src [^`]+)`", GUIDE)
+    policy = f"default-src 'none'; {told}".replace("https://stats.example.com", stats).replace("\n", " ")
+    site.pages["/strict"] = (
+        f'<meta http-equiv="content-security-policy" content="{policy}">'
+        f'<body><script data-goatcounter="{stats}/count" async src="{stats}/count.js"></script>'
+    )
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    with page.expect_response(lambda response: "/count?" in response.url) as counted:
+        page.goto(site.url("/strict"))
+    assert counted.value.status == 200
+    page.evaluate("goatcounter.visit_count(); goatcounter.visit_count({type: 'png'})")
+    page.wait_for_function("document.images.length === 1 && document.images[0].naturalWidth === 200")
+    expect(page.frame_locator("iframe").locator("#gcvc-for")).to_be_visible()
     assert [text for text in complaints if "favicon" not in text] == []

@@ -16,11 +16,6 @@ from tallystick.surfaces.goatcounter.calling import Services
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _FOR_ANY_PAGE = {"access-control-allow-origin": "*", "cache-control": "no-cache"}
-_INTRODUCTION = {
-    "openapi": "3.1.0",
-    "info": {"title": "Tallystick web analytics", "version": __version__},
-    "servers": [{"url": "/"}],
-}
 _started = time.monotonic()
 
 
@@ -57,4 +52,6 @@ async def robots(_services: Services, _request: Request) -> Response:
 @cache
 def _description() -> bytes:
     text = files("tallystick.surfaces.goatcounter").joinpath("openapi.yaml").read_text("utf-8")
-    return msgspec.json.encode(_INTRODUCTION | yaml.safe_load(text))
+    document = {name: part for name, part in yaml.safe_load(text).items() if not name.startswith("x-")}
+    document["info"]["version"] = __version__
+    return msgspec.json.encode(document)

@@ -1,0 +1,124 @@
+"""The guides are true: every command in them runs, every link leads somewhere, every option is known."""
+
+import gzip
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.analytics import FIREFOX, analytics_server, prepare
+from support.server import clean_environment, running_server
+from tallystick.ledger.ledger import milliseconds
+from tallystick.model.site import SiteSettings
+
+ROOT = Path(__file__).parents[2]
+GUIDES = {path.name: path.read_text("utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
+OWNER = "you@example.com"
+HOST = "stats.example.com"
+ROWS = (
+    "2Path,Title,Event,UserAgent,Browser,System,Session,Bot,Referrer,Referrer scheme,"
+    "Screen size,Location,FirstVisit,Date\n"
+    '/old,Old,0,,Firefox 80,Windows 10,1-2,0,,o,"1920,0,1",NL,1,2024-05-06T07:08:09Z\n'
+    '/older,Older,0,,Firefox 80,Windows 10,1-2,0,,o,"1920,0,1",NL,1,2024-05-06T07:08:10Z\n'
+)
+
+
+def commands(guide: str) -> list[str]:
+    """The shell blocks of a guide."""
+    return re.findall(r"```sh\n(.*?)```", GUIDES[guide], re.DOTALL)
+
+
+def shell(script: str, data: Path, url: str = "", **variables: str) -> str:
+    """What a person's shell prints, with a server's own address in the place of the example's."""
+    script = script.replace("http://127.0.0.1:8080", url).replace(
+        "curl ", "curl --silent --show-error --fail-with-body "
+    )
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        env=clean_environment(PATH=path, TALLYSTICK_DATA=str(data), XDG_STATE_HOME=str(data.parent), **variables),
+        cwd=data.parent,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    return done.stdout
+
+
+def test_pages_are_counted_as_the_guide_says(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with running_server(data, "--rate-limit", "off") as server:
+        printed = shell("\n".join(commands("count-your-pages.md")), data, server.url)
+    assert printed.startswith("1\n1\n")
+    claims = re.findall(r"# (\{.*?\})$", GUIDES["count-your-pages.md"], re.MULTILINE)
+    assert claims
+    assert all(claim in printed for claim in claims)
+
+
+def test_the_api_answers_as_the_guide_says(tmp_path: Path) -> None:
+    with analytics_server(tmp_path / "data", host=HOST, email=OWNER) as server:
+        printed = shell("\n".join(commands("api.md")), tmp_path / "data", server.url)
+    assert '{"status":"ok"}' in printed
+    assert '"visitors"' in printed
+    assert '"num_rows"' in printed
+
+
+def test_what_was_kept_is_removed_as_the_guide_says(tmp_path: Path) -> None:
+    settings = SiteSettings()
+    with analytics_server(tmp_path / "data", host=HOST, email=OWNER, settings=settings) as server:
+        server.pixel(p="/orders/jane@example.com")
+        assert "/orders/jane@example.com" in shell("\n".join(commands("privacy.md")), tmp_path / "data")
+        assert "jane" not in shell(f"tallystick path list --site {HOST}", tmp_path / "data")
+
+
+def test_what_the_privacy_guide_calls_usual_is(tmp_path: Path) -> None:
+    with analytics_server(tmp_path / "data", host=HOST, email=OWNER) as server:
+        server.pixel(
+            p="/docs?fbclid=word-8812", t="Documentation", r="https://www.example.org/page?q=word-8812", s="1920"
+        )
+        kept = b"".join(path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file())
+    assert b"www.example.org/page" in kept
+    assert b"word-8812" not in kept
+    assert FIREFOX.encode() not in kept
+
+
+@pytest.mark.parametrize("way", ["into the data directory", "into a running server"])
+def test_data_moves_once_as_the_guide_says(tmp_path: Path, way: str) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (tmp_path / "goatcounter-export.csv.gz").write_bytes(gzip.compress(ROWS.encode()))
+    token = prepare(data, host=HOST, email=OWNER, now=milliseconds()).token
+    offline, online = commands("moving-from-goatcounter.md")
+    if way == "into the data directory":
+        shell(offline + offline, data)
+    with running_server(data) as server:
+        if way == "into a running server":
+            shell(online + online, data, server.url, TOKEN=token)
+        headers = {"authorization": f"Bearer {token}"}
+        total = server.get("/api/v0/stats/total?start=2024-01-01&end=2025-01-01", headers=headers).json()
+    assert total["total"] == 2
+
+
+PLACES = [(guide, target) for guide, text in GUIDES.items() for target in re.findall(r"\]\(([^)\s]+)\)", text)]
+
+
+@pytest.mark.parametrize(("guide", "target"), PLACES)
+def test_every_link_leads_somewhere(guide: str, target: str) -> None:
+    path, _, anchor = target.partition("#")
+    file = (ROOT / "docs" / (path or guide)).resolve()
+    headings = re.findall(r"^#+ (.+)$", file.read_text("utf-8"), re.MULTILINE)
+    anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    assert not anchor or anchor in anchors
+
+
+def test_the_settings_are_those_of_the_script() -> None:
+    script = (ROOT / "src/tallystick/surfaces/goatcounter/static/count.js").read_text("utf-8")
+    told = re.findall(r"^\| (`[a-z_`, ]+`) \|", GUIDES["count-your-pages.md"], re.MULTILINE)
+    names = set(re.findall(r"`([a-z_]+)`", " ".join(told)))
+    read = set(re.findall(r"gc\.(no_\w+|allow_\w+|endpoint)", script)) | {"path", "title", "referrer", "event"}
+    assert names == read
