@@ -70,7 +70,7 @@ class Filters(Struct, frozen=True, kw_only=True):
         ref: a referrer as reports name it, in any case; browser and system likewise.
         country: ISO 3166-1 alpha-2; language: ISO 639-3.
         size: a name in ``SIZES``.
-        campaign: its name, in any case, or its id.
+        campaign: its name, in any case, or its id, also as text.
     """
 
     path: str | None = None

@@ -24,6 +24,7 @@ from tallystick.warehouse.reports import Counted, Figures, PathHours, Position, 
 DAYS_IN_ANSWER = 50_000
 """Rows of days in one answer, all paths together: beyond it come fewer paths."""
 NO_CAMPAIGN = 0
+LONGEST_ID = 18
 
 
 class Total(Struct, frozen=True):
@@ -198,7 +199,14 @@ def _path_ids(session: Session, site: int, paths: Iterable[int | str]) -> list[i
 def _campaign_ids(session: Session, site: int, campaign: int | str) -> list[int]:
     if isinstance(campaign, int):
         return [campaign]
-    return [NO_CAMPAIGN] if campaign == UNKNOWN else campaign_ids(session, site, [campaign])
+    if campaign == UNKNOWN:
+        return [NO_CAMPAIGN]
+    found = campaign_ids(session, site, [campaign])
+    return found or [int(campaign)] if _is_id(campaign) else found
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= LONGEST_ID
 
 
 def _unless_unknown(value: str | None) -> str | None:

@@ -290,6 +290,7 @@ async def test_rows_of_a_page_have_details(analytics: Analytics, page: str, rows
         ("size", "phone", ["/a"]),
         ("size", "unknown", ["/b", "click"]),
         ("campaign", "SPRING", ["/b"]),
+        ("campaign", "1", ["/b"]),
         ("campaign", "none", []),
         ("campaign", "(unknown)", ["/a", "click"]),
         ("event", "true", ["click"]),
@@ -450,3 +451,39 @@ async def test_a_century_is_answered_with_fewer_paths(analytics: Analytics) -> N
     found = await stats(analytics, "hits", start="1900-01-01", end="2020-12-31")
     assert (len(found["hits"]), found["more"]) == (1, True)
     assert at(found["hits"][0]["stats"][-1]["day"]) == at("2020-12-31")
+
+
+@pytest.mark.parametrize(
+    "text", ["\x00", "a\x00b", "%ff", "\ufffd", "'; DROP TABLE hit; --", "$site", ":site", "%", "a" * 5_000]
+)
+async def test_any_text_may_be_asked_for(analytics: Analytics, text: str) -> None:
+    await tell(analytics, a_visit())
+    for name in ("path", "ref", "country", "browser", "system", "language", "campaign"):
+        assert (await stats(analytics, "total", **{name: text}))["total"] == 0
+    for page in ("browsers", "locations", "toprefs"):
+        found = await stats(analytics, f"{page}/{quote(text, safe='')}")
+        assert found == {"stats": [], "more": False}
+    assert (await stats(analytics, "hits", include_paths=text, path_by_name="true"))["hits"] == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "hits?cursor=9999999999999999999-9999999999999999999",
+        "hits?include_paths=999999999999999999",
+        "hits?exclude_paths=-1,999999999999999999",
+        "hits/999999999999999999",
+        "toprefs?offset=999999999999999999",
+        "campaigns/999999999999999999",
+        "total?campaign=999999999999999999",
+    ],
+)
+async def test_any_number_may_be_asked_for(analytics: Analytics, query: str) -> None:
+    await tell(analytics, a_visit("/a"))
+    assert (await analytics.api("GET", f"/stats/{query}")).status == 200
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Apia", "Asia/Kathmandu", "ID.Asia/Makassar", ".UTC"])
+async def test_a_period_may_end_long_before_it_begins(analytics: Analytics, zone: str) -> None:
+    found = await stats(analytics, "total", start="9999-12-31", end="0001-01-01", timezone=zone)
+    assert found == {"total": 0, "total_events": 0, "total_utc": 0, "stats": []}
