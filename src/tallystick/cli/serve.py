@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import socket
+import sys
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -51,6 +52,9 @@ def serve(settings: Settings = Settings()) -> None:
     with held_data_directory(settings.data):
         refuse_unfinished_restore(settings.data)
         uvloop.run(_serve(settings))
+    # Everything is closed. DuckDB's bindings would print what Python has not taken apart by then.
+    sys.stdout.flush()
+    os._exit(0)
 
 
 async def _serve(settings: Settings) -> None:
