@@ -1,5 +1,6 @@
 """``tallystick doctor``."""
 
+import asyncio
 import os
 import time
 from contextlib import closing
@@ -11,11 +12,13 @@ import pytest
 from support.commands import CommandLine, Ran
 from support.postgres import Postgres
 from support.terminal import on_a_terminal
+from support.warehouses import a_hit, opened_warehouse
 from tallystick.cli import doctor
 from tallystick.cli.data_directory import held_data_directory
 from tallystick.ledger import open_database
 from tallystick.ledger.migrations import all_migrations
 from tallystick.ledger.postgresql import PostgresqlSession
+from tallystick.warehouse import WAREHOUSE_FILE
 
 Storage = tuple[str, ...]
 
@@ -217,3 +220,21 @@ def test_on_a_terminal_it_is_a_table(tmp_path: Path) -> None:
     assert code == 0
     assert "│ OK │ data directory │ tallystick-data does not exist yet; the server creates it" in screen
     assert "│ durability       │ full " in screen
+
+
+def test_hits_are_counted_and_left_as_they_are(run: CommandLine) -> None:
+    file = Path("data") / WAREHOUSE_FILE
+    file.parent.mkdir()
+    assert checks(run("doctor", "--data", "data"))["hits"][0] == "OK"
+    asyncio.run(_store_hits(file))
+    before = file.read_bytes()
+    status, found = checks(run("doctor", "--data", "data"))["hits"]
+    assert (status, found.endswith("3 hits")) == ("OK", True)
+    assert file.read_bytes() == before
+    file.write_bytes(b"damaged" * 5_000)
+    assert checks(run("doctor", "--data", "data"))["hits"][0] == "FAIL"
+
+
+async def _store_hits(file: Path) -> None:
+    async with opened_warehouse(file) as warehouse:
+        await warehouse.append([a_hit()] * 3)

@@ -1,30 +1,17 @@
 """A full disk: refusals, never a false success; nothing is lost, nothing is there twice, and it recovers by itself."""
 
 import asyncio
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from support.disks import full_disk
 from support.warehouses import NOW, a_hit, ids, opened_warehouse, rows
 from tallystick.errors import StoreUnavailable
 from tallystick.warehouse import KeptRequest, Warehouse, checkpoints, journal, mover
 from tallystick.warehouse.journal import JOURNAL_FILE
 
 LONG = "x" * 500
-
-
-@contextmanager
-def full_disk(size: int) -> Iterator[None]:
-    """No file of this process grows beyond so many bytes."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def wal_bytes(file: Path) -> int:

@@ -74,6 +74,7 @@ def examine(settings: Settings) -> Iterator[Check]:
         yield _disk_sync(settings.data)
     yield _server(settings.data)
     yield _database(settings)
+    yield _hits(settings.data)
     if settings.database is not None:
         yield from _database_sync(settings)
 
@@ -195,6 +196,22 @@ def _database(settings: Settings) -> Check:
     if schema < known:
         return Check("WARN", "database", f"{found}; the server brings it to schema {known} when it starts")
     return Check("OK", "database", found)
+
+
+def _hits(data: Path) -> Check:
+    from tallystick.warehouse import WAREHOUSE_FILE  # noqa: PLC0415  # DuckDB takes a moment to load
+    from tallystick.warehouse.copying import seen  # noqa: PLC0415
+
+    file = data / WAREHOUSE_FILE
+    if not file.exists():
+        return Check("OK", "hits", f"{data} holds none yet; the server makes the place for them")
+    size = f"{file.stat().st_size / (1 << 20):,.1f} MB"
+    if server_runs(data):
+        return Check("OK", "hits", f"{file}: {size}, open in the running server")
+    try:
+        return Check("OK", "hits", f"{file}: {size}, {seen(file):,} hits")
+    except TallystickError as error:
+        return Check("FAIL", "hits", str(error))
 
 
 def _database_sync(settings: Settings) -> Iterator[Check]:

@@ -123,6 +123,40 @@ class Warehouse:
         """The request that was answered under a key."""
         return await self.read(_kept_request, key)
 
+    async def flush(self) -> None:
+        """Return when commits succeed and everything acknowledged lies in columns.
+
+        Raises:
+            StoreUnavailable: they do not.
+        """
+        await self.append([])
+        await self._call(None)
+
+    @property
+    def waiting(self) -> int:
+        """Hits that wait for their commit."""
+        return self._waiting_hits
+
+    @property
+    def unmoved(self) -> int:
+        """Hits that are acknowledged and wait to be brought into columns."""
+        return self._mover.waiting
+
+    @property
+    def sessions(self) -> int:
+        """Sessions that live in memory."""
+        return self._writer.sessions
+
+    @property
+    def failures(self) -> int:
+        """Transactions that failed."""
+        return self._writer.failures + self._mover.failures
+
+    @property
+    def failing(self) -> bool:
+        """Whether the newest transaction of either thread failed."""
+        return self._writer.last_failed or self._mover.last_failed
+
     async def close(self) -> None:
         """Finish everything accepted and close; the WAL is folded into the database file."""
         await self._readers.close()

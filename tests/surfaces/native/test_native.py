@@ -1,19 +1,25 @@
 """Health, the API description's own rules, and errors as JSON."""
 
 import asyncio
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from threading import Event
 
 import httpx
 import pytest
 
+from support.disks import full_disk
 from support.ledgers import until
 from support.server import RunningServer, running_server
+from support.warehouses import a_hit, opened_warehouse
 from tallystick import web
+from tallystick.errors import StoreUnavailable
 from tallystick.ledger import Ledger, Session
 from tallystick.surfaces import countapi, native
 from tallystick.surfaces.native import handlers
 from tallystick.surfaces.native.openapi import Description
+from tallystick.warehouse import WAREHOUSE_FILE
 from tallystick.web.traffic import Traffic
 
 
@@ -122,3 +128,19 @@ async def test_a_fault_of_the_program_is_a_500_that_tells_nothing(ledger: Ledger
 def test_one_url_cannot_be_described_twice() -> None:
     with pytest.raises(ValueError, match="two surfaces describe /health/live, /health/ready, /metrics"):
         _ = Description(native, native).document
+
+
+async def test_a_server_that_cannot_store_hits_is_not_ready_until_it_can(ledger: Ledger, tmp_path: Path) -> None:
+    async with opened_warehouse(tmp_path / WAREHOUSE_FILE) as warehouse:
+        app = native.native(ledger, Traffic(), Description(countapi, native), warehouse)
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://tallystick.test") as ask:
+            await warehouse.append([a_hit()])
+            with full_disk(4_096):
+                with pytest.raises(StoreUnavailable):
+                    await warehouse.append([a_hit()])
+                assert (await ask.get("/health/ready")).status_code == 503
+            assert (await ask.get("/health/ready")).status_code == 200
+            metrics = (await ask.get("/metrics")).text
+    assert re.search(r"^tallystick_hit_commit_failures_total [1-9]", metrics, re.MULTILINE)
+    assert "tallystick_hits_waiting 0.0" in metrics

@@ -1,6 +1,8 @@
 """Health, metrics and the served API description."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
@@ -10,7 +12,10 @@ from tallystick.errors import StoreUnavailable
 from tallystick.ledger import Ledger
 from tallystick.surfaces.native.metrics import metrics_registry
 from tallystick.surfaces.native.openapi import Description
+from tallystick.warehouse import Warehouse
 from tallystick.web.traffic import Traffic
+
+Flush = Callable[[], Coroutine[Any, Any, None]]
 
 COMMITTED_WITHIN_S = 3.0
 """How long a question whether counting works waits for a commit."""
@@ -21,10 +26,12 @@ _FOR_ANY_PAGE = {"access-control-allow-origin": "*", "cache-control": "no-cache"
 class Native:
     """The handlers of our own API."""
 
-    def __init__(self, ledger: Ledger, traffic: Traffic, description: Description) -> None:
-        self._ledger, self._description = ledger, description
-        self._registry = metrics_registry(ledger, traffic)
-        self._trial: asyncio.Task[str | None] | None = None
+    def __init__(
+        self, ledger: Ledger, traffic: Traffic, description: Description, warehouse: Warehouse | None = None
+    ) -> None:
+        self._ledger, self._description, self._warehouse = ledger, description, warehouse
+        self._registry = metrics_registry(ledger, traffic, warehouse)
+        self._trials: dict[Flush, asyncio.Task[str | None]] = {}
 
     async def live(self, _request: Request) -> Response:
         """The process answers."""
@@ -44,23 +51,18 @@ class Native:
         # A server from which a load balancer took all traffic must find out that it has recovered; and where
         # writes wait, only a commit shows that they do not wait for ever.
         if self._ledger.waiting or any(writer.last_failed for writer in self._ledger.measurements):
-            return await self._commit()
+            return await self._commit(self._ledger.flush)
+        if self._warehouse is not None and self._warehouse.failing:
+            return await self._commit(self._warehouse.flush)
         return None
 
-    async def _commit(self) -> str | None:
+    async def _commit(self, flush: Flush) -> str | None:
         """Why no commit succeeds. Everyone who asks waits for the same one, so that no queue of them grows."""
-        if self._trial is None or self._trial.done():
-            self._trial = asyncio.create_task(self._try_to_commit())
-        trial = self._trial
+        trial = self._trials.get(flush)
+        if trial is None or trial.done():
+            trial = self._trials[flush] = asyncio.create_task(_try(flush))
         await asyncio.wait({trial}, timeout=COMMITTED_WITHIN_S)
         return trial.result() if trial.done() else "commits take too long"
-
-    async def _try_to_commit(self) -> str | None:
-        try:
-            await self._ledger.flush()
-        except StoreUnavailable:
-            return "the last commit failed"
-        return None
 
     async def metrics(self, _request: Request) -> Response:
         """What Prometheus scrapes."""
@@ -70,3 +72,11 @@ class Native:
         """The description of every surface, as OpenAPI."""
         body = await asyncio.to_thread(lambda: self._description.json)
         return Response(body, media_type="application/json", headers=_FOR_ANY_PAGE)
+
+
+async def _try(flush: Flush) -> str | None:
+    try:
+        await flush()
+    except StoreUnavailable:
+        return "the last commit failed"
+    return None

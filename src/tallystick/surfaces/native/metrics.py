@@ -9,19 +9,22 @@ from prometheus_client.registry import Collector
 from tallystick import __version__
 from tallystick.ledger import Ledger
 from tallystick.ledger.measurements import Histogram
+from tallystick.warehouse import Warehouse
 from tallystick.web.traffic import Traffic
 
 
 class TallystickCollector(Collector):
     """Turns what the server has counted of itself into metric families, when asked."""
 
-    def __init__(self, ledger: Ledger, traffic: Traffic) -> None:
-        self._ledger, self._traffic = ledger, traffic
+    def __init__(self, ledger: Ledger, traffic: Traffic, warehouse: Warehouse | None) -> None:
+        self._ledger, self._traffic, self._warehouse = ledger, traffic, warehouse
 
     def collect(self) -> Iterator[Metric]:
         """Every family."""
         yield from self._requests()
         yield from self._writing()
+        if self._warehouse is not None:
+            yield from _hits(self._warehouse)
         version = GaugeMetricFamily("tallystick_info", "What runs here.", labels=["version", "database"])
         version.add_metric([__version__, self._ledger.database.name], 1)
         yield version
@@ -63,10 +66,22 @@ class TallystickCollector(Collector):
         yield queue
 
 
-def metrics_registry(ledger: Ledger, traffic: Traffic) -> CollectorRegistry:
+def _hits(warehouse: Warehouse) -> Iterator[Metric]:
+    for name, text, value in (
+        ("tallystick_hits_waiting", "Hits that wait for their commit.", warehouse.waiting),
+        ("tallystick_hits_unmoved", "Acknowledged hits that wait to be brought into columns.", warehouse.unmoved),
+        ("tallystick_sessions", "Sessions that live in memory.", warehouse.sessions),
+    ):
+        yield GaugeMetricFamily(name, text, value)
+    yield CounterMetricFamily(
+        "tallystick_hit_commit_failures", "Transactions with hits that failed.", warehouse.failures
+    )
+
+
+def metrics_registry(ledger: Ledger, traffic: Traffic, warehouse: Warehouse | None = None) -> CollectorRegistry:
     """A registry of this server alone: process-wide state would mix several servers of one test run."""
     registry = CollectorRegistry()
-    registry.register(TallystickCollector(ledger, traffic))
+    registry.register(TallystickCollector(ledger, traffic, warehouse))
     return registry
 
 

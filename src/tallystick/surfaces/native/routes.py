@@ -13,6 +13,7 @@ from tallystick.ledger import Ledger
 from tallystick.surfaces.native import errors
 from tallystick.surfaces.native.handlers import Native
 from tallystick.surfaces.native.openapi import Description
+from tallystick.warehouse import Warehouse
 from tallystick.web.asgi import Counted
 from tallystick.web.traffic import Traffic
 
@@ -26,9 +27,9 @@ PATHS: dict[str, Callable[[Native, Request], Awaitable[Response]]] = {
 SEGMENTS = frozenset(path.split("/")[1] for path in PATHS)
 
 
-def native(ledger: Ledger, traffic: Traffic, description: Description) -> Counted:
+def native(ledger: Ledger, traffic: Traffic, description: Description, warehouse: Warehouse | None = None) -> Counted:
     """The surface as an ASGI application."""
-    handlers = Native(ledger, traffic, description)
+    handlers = Native(ledger, traffic, description, warehouse)
     app = Starlette(
         routes=[Route(path, partial(handler, handlers)) for path, handler in PATHS.items()],
         exception_handlers={HTTPException: errors.refused, Exception: errors.failed},
