@@ -14,10 +14,9 @@ from tallystick.surfaces.goatcounter.errors import ApiRefused, Invalid
 Body = TypeVar("Body")
 
 MOST_PARAMETERS = 100
-LONGEST_NUMBER = 18
 TRUE = frozenset({"true", "on", "1", "checked"})
 
-_whole = re.compile(r"[+-]?[0-9]+").fullmatch
+_whole = re.compile(r"[+-]?[0-9]{1,18}").fullmatch
 _time = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d))?", re.ASCII).fullmatch
 _unknown_field = re.compile(r"Object contains unknown field `(.*?)`(?: - at `[^`]*`)?", re.DOTALL).fullmatch
 
@@ -69,7 +68,7 @@ class Parameters:
         text = self.text(name).strip()
         if not text:
             return default
-        if not _whole(text) or len(text) > LONGEST_NUMBER:
+        if not _whole(text):
             raise ApiRefused(_bad_value(name, text, "a whole number"))
         return int(text)
 
@@ -122,7 +121,7 @@ def number_in(place: Mapping[str, str], name: str) -> int:
         Invalid: it is none.
     """
     text = place[name]
-    if not _whole(text) or len(text) > LONGEST_NUMBER:
+    if not _whole(text):
         raise Invalid({name: ["must be a whole number"]})
     return int(text)
 

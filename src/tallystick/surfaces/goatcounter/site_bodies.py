@@ -70,8 +70,8 @@ class SiteBody(Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def said_settings(self) -> dict[str, Any]:
         """The fields of ``SiteSettings`` that are said."""
-        said = self.settings or self.setttings
-        return said.said() if said else {}
+        spelled = [body.said() for body in (self.setttings, self.settings) if body]
+        return {name: value for said in spelled for name, value in said.items()}
 
     @property
     def said_defaults(self) -> UserSettings | UnsetType:
