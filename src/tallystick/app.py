@@ -53,7 +53,7 @@ class Application:
         self.setup = Setup(ledger)
         knowledge = knowledge or Knowledge.load(settings.geodb, settings.spam_referrers)
         self.services = analytics(settings, ledger, warehouse, knowledge)
-        description = native.Description(countapi, native)
+        description = native.Description(countapi, goatcounter, native)
         public = countapi.CountApi(counting, traffic, creations, count_prefetch=settings.count_prefetch)
         self._surfaces = claimed(
             {
@@ -62,7 +62,7 @@ class Application:
                     goatcounter.SEGMENTS,
                     goatcounter.GoatCounter(self.services, limits, addresses, traffic),
                 ),
-                "native": (native.SEGMENTS, native.native(ledger, traffic, description)),
+                "native": (native.SEGMENTS, native.native(ledger, traffic, description, warehouse)),
                 "dashboard": (
                     dashboard.SEGMENTS,
                     dashboard.dashboard(
@@ -133,9 +133,7 @@ class Application:
                 await self.ledger.close()
 
 
-def analytics(
-    settings: Settings, ledger: Ledger, warehouse: Warehouse, knowledge: Knowledge
-) -> goatcounter.Services:
+def analytics(settings: Settings, ledger: Ledger, warehouse: Warehouse, knowledge: Knowledge) -> goatcounter.Services:
     """Everyone who has to do with sites and their hits."""
     names = Names(ledger)
     return goatcounter.Services(
