@@ -17,6 +17,9 @@ from tallystick.settings import Settings
 from tallystick.warehouse import WAREHOUSE_FILE, Warehouse
 
 
+WAITS_S = 60.0
+
+
 class Clock:
     """A clock that stands still until it is moved."""
 
@@ -77,9 +80,12 @@ class InProcess:
             "server": ("127.0.0.1", 8080),
         }
         messages: list[Any] = []
+        unread = [{"type": "http.request", "body": body or b"", "more_body": False}]
 
         async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": body or b"", "more_body": False}
+            while not unread:
+                await asyncio.sleep(WAITS_S)  # as for a client that stays
+            return unread.pop()
 
         async def send(message: Any) -> None:
             messages.append(message)
