@@ -9,8 +9,9 @@ import json
 import logging
 import sys
 
-from fastmcp import Client
-from goatcounter_mcp_server import server
+# Installed by the test, in a folder of their own.
+from fastmcp import Client  # type: ignore[import-not-found]
+from goatcounter_mcp_server import server  # type: ignore[import-not-found]
 
 url, token, calls = sys.argv[1:]
 logging.disable()
@@ -20,7 +21,7 @@ api = server._api_client_instance = server.GoatcounterApiClient(  # noqa: SLF001
 )
 
 
-async def called(client: Client, tool: str, arguments: dict) -> object:
+async def called(client: Client, tool: str, arguments: dict[str, object]) -> object:
     if not tool.startswith("client."):
         content = await client.call_tool(tool, arguments)
         return json.loads(content[0].text)
@@ -30,7 +31,7 @@ async def called(client: Client, tool: str, arguments: dict) -> object:
         return str(error)
 
 
-async def main() -> list:
+async def main() -> list[object]:
     async with Client(server.mcp) as client:
         return [await called(client, tool, arguments) for tool, arguments in json.loads(calls)]
 
