@@ -17,9 +17,6 @@ from tallystick.settings import Settings
 from tallystick.warehouse import WAREHOUSE_FILE, Warehouse
 
 
-WAITS_S = 60.0
-
-
 class Clock:
     """A clock that stands still until it is moved."""
 
@@ -83,8 +80,8 @@ class InProcess:
         unread = [{"type": "http.request", "body": body or b"", "more_body": False}]
 
         async def receive() -> dict[str, Any]:
-            while not unread:
-                await asyncio.sleep(WAITS_S)  # as for a client that stays
+            if not unread:
+                await asyncio.Event().wait()  # a client that stays, and has said everything
             return unread.pop()
 
         async def send(message: Any) -> None:

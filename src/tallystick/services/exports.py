@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from tallystick.errors import InputRefused, StoreBusy, StoreClosed, StoreFull, StoreUnavailable
 from tallystick.ledger import Ledger, Session
-from tallystick.model.export import KEPT_MS, SUFFIXES, Export, ExportFormat
+from tallystick.model.export import SUFFIXES, Export, ExportFormat
 from tallystick.model.site import Site
 from tallystick.services.export_files import Written, write_export
 from tallystick.services.files import whole_file
@@ -102,9 +102,11 @@ class Exports:
 
     async def sweep(self) -> None:
         """Remove files older than a day, and forget exports that nobody asks for any more."""
-        before = self._ledger.clock() - KEPT_MS
-        await asyncio.to_thread(_remove_files, self._folder, before / 1000)
-        await self._ledger.write(_forget, before - ROW_KEPT_MS)
+        now = self._ledger.clock()
+        files = await asyncio.to_thread(_files, self._folder)
+        needless = await self._ledger.read(_needless, list(files), now)
+        await asyncio.to_thread(_remove, [files[id_] for id_ in needless])
+        await self._ledger.write(_forget, now - ROW_KEPT_MS)
 
     def _place(self, export: Export) -> Path:
         return self._folder / f"{export.id}{SUFFIXES[export.format]}"
@@ -234,11 +236,21 @@ def _size_and_digest(file: Path) -> tuple[int, str]:
         return stream.tell(), f"sha256-{digest}"
 
 
-def _remove_files(folder: Path, before: float) -> None:
-    """Also what a killed server left half written."""
-    for file in folder.glob("*") if folder.is_dir() else ():
-        if file.stat().st_mtime < before:
-            file.unlink(missing_ok=True)
+def _files(folder: Path) -> dict[int, Path]:
+    """The files of exports, by id; also those that a killed server left half written."""
+    found = folder.glob("*") if folder.is_dir() else ()
+    return {int(name): file for file in found if (name := file.name.partition(".")[0]).isdecimal()}
+
+
+def _needless(session: Session, ids: list[int], now: int) -> list[int]:
+    """Which exports need no file any more."""
+    found = {id_: export_by_id(session, id_) for id_ in ids}
+    return [id_ for id_, export in found.items() if export is None or export.expired(now)]
+
+
+def _remove(files: list[Path]) -> None:
+    for file in files:
+        file.unlink(missing_ok=True)
 
 
 def _reason(error: Exception) -> str:
