@@ -59,6 +59,7 @@ REFUSED = [
     ("p=/a&ns=2", "error decoding parameters: ns: '2'"),
     ("p=/a&s=wide", "error decoding parameters: s: 'wide'"),
     ("p=/a&s=-1", "error decoding parameters: s: '-1'"),
+    ("p=/a&s=1,2,3,4", "error decoding parameters: s: '1,2,3,4'"),
     ("p=/a&s=2147483648", "error decoding parameters: s: '2147483648'"),
     ("p=/a&b=x", "error decoding parameters: b: 'x'"),
     ("p=/a&b=1", "wrong value: b=1"),

@@ -16,7 +16,9 @@ MOST_PARAMETERS = 100
 """What follows is not looked at."""
 
 VALUES_REMEMBERED, LONGEST_REMEMBERED = 16_384, 512
+WIDTHS_REMEMBERED = 1_024
 MOST_WIDTH = 2**31 - 1
+MOST_NUMBERS = 3
 
 _KNOWN = frozenset({b"p", b"t", b"r", b"e", b"q", b"s", b"b", b"ns"})
 _BOOLEANS = {"": False, "0": False, "false": False, "off": False, "1": True, "true": True, "on": True}
@@ -52,11 +54,11 @@ def pixel_query(raw: bytes) -> PixelQuery:
         path=text(b"p", ""),
         title=text(b"t", ""),
         ref=text(b"r", ""),
-        event=_boolean("e", text(b"e", "")),
+        event=_boolean("e", told) if (told := text(b"e", "")) else False,
         query=text(b"q", ""),
-        width=width_of(text(b"s", "")),
-        bot=_bot(text(b"b", "")),
-        no_session=_boolean("ns", text(b"ns", "")),
+        width=_width(size) if (size := text(b"s", "")) else 0,
+        bot=_bot(told) if (told := text(b"b", "0")) != "0" else 0,
+        no_session=_boolean("ns", told) if (told := text(b"ns", "")) else False,
     )
     if len(query.path) * 4 > LONGEST_PATH and len(query.path.encode()) > LONGEST_PATH:
         msg = f"ignored because path is longer than {LONGEST_PATH} bytes ({len('/count?') + len(raw)} bytes)"
@@ -87,9 +89,12 @@ def width_of(size: str) -> int:
         PixelRefused
     """
     numbers = size.split(",") if size else []
-    if any(not _number(number) or float(number) > MOST_WIDTH for number in numbers):
+    if len(numbers) > MOST_NUMBERS or any(not _number(number) or float(number) > MOST_WIDTH for number in numbers):
         raise PixelRefused(_undecodable("s", size))
     return int(float(numbers[0])) if numbers else 0
+
+
+_width = lru_cache(WIDTHS_REMEMBERED)(width_of)
 
 
 def _boolean(name: str, text: str) -> bool:
@@ -101,7 +106,7 @@ def _boolean(name: str, text: str) -> bool:
 
 def _bot(text: str) -> int:
     """What the script found out by itself."""
-    if text in {"", "0"}:
+    if not text:
         return 0
     if not _whole(text):
         raise PixelRefused(_undecodable("b", text))

@@ -49,7 +49,7 @@ _NOTHING = {"type": "http.response.body", "body": b""}
 _OF_INTEREST = frozenset(
     {b"user-agent", b"accept-language", b"dnt", b"sec-gpc", b"sec-purpose", b"purpose", b"x-purpose", b"x-moz"}
 )
-_PREFETCH = (b"sec-purpose", b"purpose", b"x-purpose", b"x-moz")
+_PREFETCH = frozenset({b"sec-purpose", b"purpose", b"x-purpose", b"x-moz"})
 
 _REASONS = {
     Reason.OPTED_OUT: "ignored because the browser asks not to be tracked",
@@ -103,7 +103,7 @@ class Pixel:
 
     def _arrival(self, scope: Scope, told: dict[bytes, bytes], address: IPv4Address | IPv6Address | None) -> Arrival:
         received = self._clock() // 1000
-        if _is_prefetch(told):
+        if not _PREFETCH.isdisjoint(told) and _is_prefetch(told):
             # Its parameters are not even looked at.
             return Arrival(prefetch=True, direct=True, received=received)
         sent = pixel_query(scope["query_string"])
