@@ -12,8 +12,8 @@ from typing import Annotated
 from cyclopts import Parameter
 from msgspec import Struct
 
-from tallystick.cli.importing_to import Target, Waits, is_url, journal_of, opened_target
 from tallystick.cli.progress import Tell, progress
+from tallystick.cli.site_access import Target, Waits, is_url, journal_of, opened_target
 from tallystick.cli.transfer import File
 from tallystick.errors import InputRefused, StoreUnavailable
 from tallystick.services.imports import json_zip, parquet

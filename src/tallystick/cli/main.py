@@ -32,6 +32,7 @@ COMMANDS = (
     ("import", "imports:import_", "Import hits from GoatCounter, from exports and from logs."),
     ("path", "path:app", "Rename, merge and delete paths of a site, also while a server counts for them."),
     ("bots", "bots:app", "Look after hits that were taken for bots'."),
+    ("export", "exports:export", "Write a site's hits or statistics to a file."),
     ("counter", "counter:app", "Look after public counters, also while a server serves them."),
     ("backup", "backup:backup", "Write a backup while the server serves."),
     ("restore", "restore:restore", "Put a backup in the place of the ledger."),

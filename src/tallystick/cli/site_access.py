@@ -1,15 +1,15 @@
-"""Where an import goes: through the API of a running server, or straight into a data directory."""
+"""Where imports go and exports come from: the API of a running server, or a data directory that none holds."""
 
 import os
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from tallystick.cli.data_directory import held_data_directory, server_runs
 from tallystick.cli.opening import bring_up_to_date, found_database
 from tallystick.errors import InputRefused
-from tallystick.ledger import Database, Ledger
+from tallystick.ledger import Ledger
 from tallystick.model.site import Site
 from tallystick.model.site_rules import normal_host
 from tallystick.services.imports.directly import DirectSink
@@ -22,7 +22,7 @@ from tallystick.services.site_rows import active_sites
 from tallystick.settings import AnalyticsSettings
 from tallystick.warehouse import WAREHOUSE_FILE, Warehouse
 
-TOKEN_VARIABLES = ("TALLYSTICK_TOKEN", "GOATCOUNTER_API_KEY")
+VARIABLES = ("TALLYSTICK_TOKEN", "GOATCOUNTER_API_KEY")
 JOURNAL = "imports"
 
 
@@ -45,15 +45,15 @@ def is_url(site: str) -> bool:
     return site.startswith(("http://", "https://"))
 
 
-def token() -> str:
-    """The API token in the environment.
+def token(permission: str) -> str:
+    """The API token in the environment, which needs a permission.
 
     Raises:
         InputRefused: there is none.
     """
-    found = next(filter(None, map(os.environ.get, TOKEN_VARIABLES)), None)
+    found = next(filter(None, map(os.environ.get, VARIABLES)), None)
     if found is None:
-        msg = f"{TOKEN_VARIABLES[0]} must be set to an API token with the permission count"
+        msg = f"{VARIABLES[0]} must be set to an API token with the permission {permission}"
         raise InputRefused(msg)
     return found.strip()
 
@@ -63,27 +63,46 @@ async def opened_target(site: str | None, settings: AnalyticsSettings, waits: Wa
     """The place that a person means, until the block ends.
 
     Args:
-        site: a URL for the API of a running server; an id or Host for the data directory; None for the only
-            site of the data directory.
+        site: a URL for the API of a running server; else see ``opened_site``.
 
     Raises:
         InputRefused: it cannot be used.
     """
     if site and is_url(site):
-        async with ApiSink(site, token(), waits=waits) as sink:
+        async with ApiSink(site, token("count"), waits=waits) as sink:
             yield Target(sink, journal_of(site, settings))
         return
+    knowledge = Knowledge.load(settings.geodb, settings.spam_referrers)
+    async with opened_site(site, settings) as (found, ledger, warehouse):
+        ingest = Ingest(ledger, warehouse, Names(ledger), knowledge)
+        yield Target(DirectSink(ingest, warehouse, found), journal_of(str(found.id), settings))
+
+
+@asynccontextmanager
+async def opened_site(site: str | None, settings: AnalyticsSettings) -> AsyncIterator[tuple[Site, Ledger, Warehouse]]:
+    """A site in a data directory that no server holds, and its stores, until the block ends.
+
+    Args:
+        site: id, code or Host; None for the only site there is.
+
+    Raises:
+        InputRefused: a server holds it, or there is no such site.
+    """
     if server_runs(settings.data):
-        msg = (
-            f"a server holds {settings.data}: import through it, with --site http://HOST "
-            f"and an API token in {TOKEN_VARIABLES[0]}"
-        )
+        msg = f"a server holds {settings.data}: go through it, with --site http://HOST and a token in {VARIABLES[0]}"
         raise InputRefused(msg)
-    with _database(settings) as database:
-        async with _opened(database, settings) as (ledger, warehouse, knowledge):
+    with found_database(settings) as database, held_data_directory(settings.data):
+        bring_up_to_date(database, settings.data)
+        ledger = await Ledger.open(database)
+        try:
             found = site_among(await ledger.read(active_sites), site)
-            ingest = Ingest(ledger, warehouse, Names(ledger), knowledge)
-            yield Target(DirectSink(ingest, warehouse, found), journal_of(str(found.id), settings))
+            warehouse = await Warehouse.open(settings.data / WAREHOUSE_FILE, memory_mb=settings.warehouse_memory)
+            try:
+                yield found, ledger, warehouse
+            finally:
+                await warehouse.close()
+        finally:
+            await ledger.close()
 
 
 def journal_of(site: str, settings: AnalyticsSettings) -> Journal:
@@ -110,27 +129,3 @@ def site_among(sites: list[Site], wanted: str | None) -> Site:
     else:
         msg = f"there is no site {wanted}" if sites else "there is no site yet: tallystick site create makes one"
     raise InputRefused(msg)
-
-
-@contextmanager
-def _database(settings: AnalyticsSettings) -> Iterator[Database]:
-    """The ledger's database, while no server can take the data directory."""
-    with found_database(settings) as database, held_data_directory(settings.data):
-        bring_up_to_date(database, settings.data)
-        yield database
-
-
-@asynccontextmanager
-async def _opened(
-    database: Database, settings: AnalyticsSettings
-) -> AsyncIterator[tuple[Ledger, Warehouse, Knowledge]]:
-    knowledge = Knowledge.load(settings.geodb, settings.spam_referrers)
-    ledger = await Ledger.open(database)
-    try:
-        warehouse = await Warehouse.open(settings.data / WAREHOUSE_FILE, memory_mb=settings.warehouse_memory)
-        try:
-            yield ledger, warehouse, knowledge
-        finally:
-            await warehouse.close()
-    finally:
-        await ledger.close()
