@@ -51,16 +51,29 @@ ENDS = datetime(2026, 1, 1, tzinfo=UTC)
 
 AtLeastOne = Annotated[int, Parameter(validator=Number(gte=1))]
 app = App(name="reporting.py", help=__doc__)
-console = Console()
+console = Console(width=160)
 
 
-class Timing(Struct, frozen=True):
-    """Milliseconds that one question took, each time it was asked."""
+class Question(Struct, frozen=True):
+    """What is asked."""
 
     endpoint: str
     days: int
     filtered: bool
+
+    @property
+    def url(self) -> httpx.URL:
+        """Below the API."""
+        asked = _period(self.days) | (FILTERS if self.filtered else {}) if self.days else {}
+        return httpx.URL(self.endpoint).copy_merge_params(asked)
+
+
+class Timing(Struct, frozen=True):
+    """Milliseconds that one question took, each time it was asked, and of processor time on average."""
+
+    question: Question
     milliseconds: list[float]
+    cpu: float
     body_bytes: int
 
     @property
@@ -91,7 +104,9 @@ def main(
         token = (folder / hits.TOKEN_FILE).read_text("ascii")
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "Host": hits.HOST}
         with httpx.Client(base_url=f"{server.url}/api/v0/", headers=headers, timeout=60) as client:
-            timings = [_timing(client, *question, times) for question in track(list(_questions()), transient=True)]
+            timings = [
+                _timing(client, server, question, times) for question in track(list(_questions()), transient=True)
+            ]
         memory = server.memory
         file = folder / WAREHOUSE_FILE
         console.print(f"{file.stat().st_size / 1e6:.0f} MB of hits; the server has {memory / 1e6:.0f} MB")
@@ -110,26 +125,25 @@ def _data(folder: Path | None, count: int) -> Iterator[Path]:
         yield working / "data"
 
 
-def _questions() -> Iterator[tuple[str, int, bool]]:
+def _questions() -> Iterator[Question]:
     for endpoint in ENDPOINTS:
         if endpoint in WITHOUT_PERIOD:
-            yield endpoint, 0, False
+            yield Question(endpoint, 0, filtered=False)
         else:
-            yield from ((endpoint, days, filtered) for days in DAYS for filtered in (False, True))
+            yield from (Question(endpoint, days, filtered) for days in DAYS for filtered in (False, True))
 
 
-def _timing(client: httpx.Client, endpoint: str, days: int, filtered: bool, times: int) -> Timing:  # noqa: FBT001
-    asked = _period(days) | (FILTERS if filtered else {}) if days else {}
-    url = httpx.URL(endpoint).copy_merge_params(asked)
-    milliseconds = []
+def _timing(client: httpx.Client, server: servers.Process, question: Question, times: int) -> Timing:
+    milliseconds, cpu_before = [], server.cpu_seconds
     for _ in range(times):
         began = time.perf_counter()
-        answer = client.get(url)
+        answer = client.get(question.url)
         milliseconds.append((time.perf_counter() - began) * 1000)
         if not answer.is_success:
-            console.print(f"{url}: {answer.status_code} {answer.text}")
+            console.print(f"{question.url}: {answer.status_code} {answer.text}")
             sys.exit(1)
-    return Timing(endpoint, days, filtered, milliseconds, len(answer.content))
+    cpu = (server.cpu_seconds - cpu_before) / times * 1000
+    return Timing(question, milliseconds, cpu, len(answer.content))
 
 
 def _period(days: int) -> dict[str, str]:
@@ -141,13 +155,17 @@ def _period(days: int) -> dict[str, str]:
 
 def _print(timings: list[Timing]) -> None:
     columns = [f"{days} days{', 2 filters' if filtered else ''}" for days in DAYS for filtered in (False, True)]
-    table = Table("p50 / p95, ms", *columns)
+    table = Table("p50 / p95 / CPU, ms", *columns)
     for endpoint in ENDPOINTS:
-        cells = [f"{each.p50:.0f} / {each.p95:.0f}" for each in timings if each.endpoint == endpoint]
+        cells = [
+            f"{each.p50:.0f} / {each.p95:.0f} / {each.cpu:.0f}"
+            for each in timings
+            if each.question.endpoint == endpoint
+        ]
         table.add_row(f"/{endpoint}", *cells)
     console.print(table)
     slowest = max(timings, key=lambda each: each.p95)
-    console.print(f"Slowest: /{slowest.endpoint}, {slowest.days} days, p95 {slowest.p95:.0f} ms.")
+    console.print(f"Slowest: /{slowest.question.url}: p95 {slowest.p95:.0f} ms.")
 
 
 if __name__ == "__main__":

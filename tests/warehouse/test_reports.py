@@ -218,6 +218,16 @@ def test_referrers(session: WarehouseSession, wanted: Selection, own: str) -> No
     counts = Counter((row["ref"].lower(), row["ref_scheme"]) for row in visits)
     found = reports.referrers(session, wanted, own, ALL)
     assert {(str(row.value).lower(), row.scheme): row.visits for row in found} == counts
+    order = [(-row.visits, row.value != "", row.key) for row in found]
+    assert order == sorted(order)
+
+
+@given(wanted=selections)
+def test_referrers_as_seen(session: WarehouseSession, wanted: Selection) -> None:
+    visits = visits_of(wanted)
+    found = reports.referrers_as_seen(session, wanted, ALL)
+    counts = Counter((row["ref"].lower(), row["ref_scheme"]) for row in visits)
+    assert {(str(row.value).lower(), row.scheme): row.visits for row in found} == counts
     order = [(-row.visits, row.value != "", _seen(visits, row.value, row.scheme)) for row in found]
     assert order == sorted(order)
 

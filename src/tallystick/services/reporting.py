@@ -138,7 +138,13 @@ class Reporting:
     async def referrers(self, question: Question, wanted: Slice, own: str = "") -> Rows:
         """Referrers, most first; those that begin with ``own`` are left out."""
         selection = await self._selected(question)
-        found, figures = await self._warehouse.read(_referrers, selection, own, _one_more(wanted))
+        found, figures = await self._warehouse.read(_referrers, selection, _one_more(wanted), own)
+        return _rows(found, figures, wanted)
+
+    async def referrers_of_path(self, question: Question, path: int, wanted: Slice) -> Rows:
+        """Referrers of a path, most first, then in the order in which they were first seen."""
+        selection = await self._selected(replace(question, paths=(path,)))
+        found, figures = await self._warehouse.read(_referrers, selection, _one_more(wanted))
         return _rows(found, figures, wanted)
 
     async def by_value(self, question: Question, dimension: Dimension, wanted: Slice) -> Rows:
@@ -231,9 +237,12 @@ def _path_days(row: PathHours, days: Sequence[Day], group: Group, figures: Mappi
 
 
 def _referrers(
-    session: WarehouseSession, selection: Selection, own: str, wanted: Slice
+    session: WarehouseSession, selection: Selection, wanted: Slice, own: str | None = None
 ) -> tuple[list[Counted], dict[Value, Figures]]:
-    found = reports.referrers(session, selection, own, wanted)
+    if own is None:
+        found = reports.referrers_as_seen(session, selection, wanted)
+    else:
+        found = reports.referrers(session, selection, own, wanted)
     listed = [row.key for row in found]
     return found, reports.figures_by_value(session, selection, Dimension.REFERRER, listed)
 

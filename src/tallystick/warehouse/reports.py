@@ -117,20 +117,24 @@ def by_value(session: WarehouseSession, selection: Selection, dimension: Dimensi
 
 
 def referrers(session: WarehouseSession, selection: Selection, own: str, wanted: Slice) -> list[Counted]:
-    """Visits by referrer, most first.
+    """Visits by referrer, most first, then by referrer.
 
     Args:
         own: referrers that begin with it are left out; empty leaves out none.
     """
-    found = run(
-        session,
-        "referrers",
-        picked(selection),
-        counted(Dimension.REFERRER),
-        own=own,
-        skipped=wanted.offset,
-        max_rows=wanted.limit,
-    )
+    return _referrers(session, "referrers", selection, wanted, own=own)
+
+
+def referrers_as_seen(session: WarehouseSession, selection: Selection, wanted: Slice) -> list[Counted]:
+    """Visits by referrer, most first, then in the order in which they were first seen."""
+    return _referrers(session, "referrers_as_seen", selection, wanted)
+
+
+def _referrers(
+    session: WarehouseSession, query: str, selection: Selection, wanted: Slice, **parameters: str
+) -> list[Counted]:
+    ctes = picked(selection), counted(Dimension.REFERRER)
+    found = run(session, query, *ctes, skipped=wanted.offset, max_rows=wanted.limit, **parameters)
     return [Counted(key, ref, int(visits), scheme) for key, ref, scheme, visits in found]
 
 

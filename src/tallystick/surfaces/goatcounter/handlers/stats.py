@@ -79,8 +79,7 @@ async def path_referrers(services: Services, call: Call) -> Answer:
     """The referrers of a path."""
     path = number_in(call.place, "path_id")
     asked = Asked(call, SLICE)
-    question = replace(await asked.question(), paths=(path,))
-    found = await _reporting(services).referrers(question, asked.slice())
+    found = await _reporting(services).referrers_of_path(await asked.question(), path, asked.slice())
     return await _answer(stats_wire.referrers_of_path, found)
 
 
