@@ -76,6 +76,14 @@ class ApiSink:
             InputRefused
         """
         await self._client.__aenter__()
+        try:
+            await self._check()
+        except BaseException:
+            await self._client.aclose()
+            raise
+        return self
+
+    async def _check(self) -> None:
         answer = await self._ask("GET", "me")
         if answer.status_code != httpx.codes.OK:
             raise _unexpected(answer)
@@ -87,7 +95,6 @@ class ApiSink:
         if not token.permissions & Permission.COUNT:
             msg = f"API token {token.name!r} is missing the required permissions: count"
             raise InputRefused(msg)
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
