@@ -44,6 +44,8 @@ class Sessions:
         self._rebuilt: dict[int, Session] = {}
         """By session id: read back from the warehouse, their visitors not seen since."""
         self._undo: list[Callable[[], object]] = []
+        self._before: list[tuple[Session, int, int, int | None]] = []
+        """Of each hit: its session, how that began and ended, and the path that was new to it."""
         self.renamed: list[tuple[int, int, int]] = []
         """Visitor's new key, session, Unix seconds: what the open transaction has to keep."""
 
@@ -91,14 +93,18 @@ class Sessions:
         return known
 
     def _see(self, session: Session, hit: Hit) -> bool:
-        times = session.first, session.last
-        session.first, session.last = min(session.first, hit.created), max(session.last, hit.created)
-        new = hit.path not in session.seen
+        """Every hit passes here: no more is done than must be."""
+        created, seen = hit.created, session.seen
+        new = hit.path not in seen
+        self._before.append((session, session.first, session.last, hit.path if new else None))
+        if created > session.last:
+            session.last = created
+        elif created < session.first:
+            session.first = created
         if new:
-            session.seen[hit.path] = None
-        self._undo.append(lambda: _unsee(session, times, hit.path if new else None))
-        if len(session.seen) > PATHS_KEPT:
-            del session.seen[next(iter(session.seen))]
+            seen[hit.path] = None
+            if len(seen) > PATHS_KEPT:
+                del seen[next(iter(seen))]
         return new
 
     def _enter(self, key: int, session: Session) -> None:
@@ -118,6 +124,7 @@ class Sessions:
     def keep(self) -> None:
         """The transaction was committed; forget what is too much."""
         self._undo.clear()
+        self._before.clear()
         self.renamed.clear()
         for kept in (self._rebuilt, self._of_visitor):
             while kept and len(self) > SESSIONS_KEPT:
@@ -125,6 +132,10 @@ class Sessions:
 
     def undo(self) -> None:
         """The transaction failed: be as before it."""
+        while self._before:
+            session, session.first, session.last, path = self._before.pop()
+            if path is not None:
+                session.seen.pop(path, None)
         while self._undo:
             self._undo.pop()()
         self.renamed.clear()
@@ -133,14 +144,9 @@ class Sessions:
         """Replace everything by what the warehouse holds: sessions, and (key, session id) of renamed visitors."""
         self._of_visitor.clear()
         self._undo.clear()
+        self._before.clear()
         self.renamed.clear()
         self._rebuilt = {session.id: session for session in sessions}
         for key, id_ in renamed:
             if id_ in self._rebuilt:
                 self._of_visitor[key] = self._rebuilt.pop(id_)
-
-
-def _unsee(session: Session, times: tuple[int, int], path: int | None) -> None:
-    session.first, session.last = times
-    if path is not None:
-        session.seen.pop(path, None)
