@@ -15,6 +15,7 @@ from threading import Thread
 import httpx
 
 STARTS_WITHIN_S = 30.0
+FREE_PORT = "127.0.0.1:0"
 
 
 def clean_environment(**variables: str) -> dict[str, str]:
@@ -102,10 +103,15 @@ class RunningServer:
 
 @contextmanager
 def running_server(
-    data: Path, *options: str, database: str | None = None, creation_limit: int = 0, **variables: str
+    data: Path,
+    *options: str,
+    database: str | None = None,
+    creation_limit: int = 0,
+    listen: str = FREE_PORT,
+    **variables: str,
 ) -> Iterator[RunningServer]:
-    """Start a server on a free port; it is stopped at the end if it still runs."""
-    arguments = ["--data", str(data), "--listen", "127.0.0.1:0", "--creation-limit", str(creation_limit), *options]
+    """Start a server, on a free port unless one is named; it is stopped at the end if it still runs."""
+    arguments = ["--data", str(data), "--listen", listen, "--creation-limit", str(creation_limit), *options]
     if database:
         arguments += ["--database", database]
     process = subprocess.Popen(
