@@ -69,7 +69,7 @@ def normal_host(host: str) -> str:
 def normal_settings(settings: SiteSettings) -> SiteSettings:
     """Settings as they are stored: no bit means the default, and a region needs its country."""
     collect = settings.collect or COLLECT
-    if collect & Collect.REGION:
+    if collect > 0 and collect & Collect.REGION:
         collect |= Collect.LOCATION
     return replace(
         settings,

@@ -226,10 +226,27 @@ async def test_fields_of_2021_are_accepted(analytics: Analytics) -> None:
     assert told["views"] == [{"name": "default", "filter": "", "group": 1, "period": "week"}]
 
 
-@pytest.mark.parametrize(("sent", "told"), [("46", 46), ("1", 49), (44, 44), (".", 46)])
+@pytest.mark.parametrize(("sent", "told"), [("46", 46), ("1", 1), (44, 44), (".", 46)])
 async def test_a_thousands_separator_is_a_number_or_a_character(analytics: Analytics, sent: Any, told: int) -> None:
     answer = await analytics.api("PATCH", "/sites/1", json={"user_defaults": {"number_format": sent}})
     assert answer.json()["user_defaults"]["number_format"] == told
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"number_format": ""},
+        {"number_format": "ab"},
+        {"number_format": -1},
+        {"number_format": 2**70},
+        {"email_reports": 5},
+        {"timezone": 5},
+    ],
+    ids=str,
+)
+async def test_how_newcomers_see_things_must_make_sense(analytics: Analytics, sent: dict[str, Any]) -> None:
+    answer = await analytics.api("PATCH", "/sites/1", json={"user_defaults": sent})
+    assert (answer.status, answer.json()["error"][:28]) == (400, "invalid JSON: user_defaults:")
 
 
 WRONG = [
@@ -245,6 +262,7 @@ WRONG = [
     ({"settings": {"data_retention": 7}}, {"settings.data_retention": ["must be 0, or 31 to 1825"]}),
     ({"settings": {"ignore_ips": "x"}}, {"settings.ignore_ips": ["must be a valid IPv4 or IPv6 address"]}),
     ({"settings": {"collect": 2**70}}, {"settings.collect": ["must be a sum of the bits 1 to 256"]}),
+    ({"settings": {"collect": -1}}, {"settings.collect": ["must be a sum of the bits 1 to 256"]}),
     ({"settings": {"allow_embed": "*"}}, {"settings.allow_embed": ["'*' is not allowed"]}),
 ]
 

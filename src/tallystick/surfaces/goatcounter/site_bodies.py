@@ -9,6 +9,9 @@ from msgspec.structs import asdict
 from tallystick.model.account import UserSettings
 from tallystick.surfaces.goatcounter.errors import ApiRefused
 
+DIGITS_AT_MOST = 7
+"""Of a code point."""
+
 Texts = str | list[str] | None
 Ignored = Any
 """Read-only, or gone: accepted, so that a client may send back what it got."""
@@ -102,10 +105,12 @@ def user_settings(sent: Mapping[str, Any]) -> UserSettings:
 
 
 def _number_format(sent: object) -> object:
-    """A code point; older clients send the character, or the number as text."""
-    if not isinstance(sent, str) or not sent:
+    """A code point; older clients send the character, or the number as text. No digit separates thousands."""
+    if not isinstance(sent, str):
         return sent
-    return int(sent) if sent.isascii() and sent.isdecimal() and len(sent) > 1 else ord(sent[0])
+    if sent.isascii() and sent.isdecimal() and len(sent) <= DIGITS_AT_MOST:
+        return int(sent)
+    return ord(sent) if len(sent) == 1 else sent
 
 
 def _timezone(sent: object) -> object:
