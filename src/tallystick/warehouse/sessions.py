@@ -133,7 +133,8 @@ class Sessions:
     def undo(self) -> None:
         """The transaction failed: be as before it."""
         while self._before:
-            session, session.first, session.last, path = self._before.pop()
+            session, first, last, path = self._before.pop()
+            session.first, session.last = first, last
             if path is not None:
                 session.seen.pop(path, None)
         while self._undo:
