@@ -64,6 +64,7 @@ def _bare_host(header: bytes) -> str:
     return host.partition(":")[0].removesuffix(".")
 
 
+@lru_cache(ADDRESSES_REMEMBERED)
 def rate_limit_name(address: IPv4Address | IPv6Address | None) -> str:
     """What a limit per address counts by: an IPv4 address, or an IPv6 network of 64 bits (one customer)."""
     if address is None:
