@@ -106,7 +106,7 @@ async def in_process(data: Path, **settings: Any) -> AsyncIterator[InProcess]:
     """Open the application on SQLite; the creation limit is off unless it is asked for."""
     clock = Clock()
     ledger = await Ledger.open(open_database(None, data), clock)
-    warehouse = await Warehouse.open(data / WAREHOUSE_FILE, clock=lambda: clock() // 1000)
+    warehouse = await Warehouse.open(data / WAREHOUSE_FILE, clock=lambda: clock.now // 1000)
     settings.setdefault("creation_limit", 0)
     application = Application(Settings(data=data, **settings), ledger, warehouse, await knowledge())
     try:

@@ -177,7 +177,7 @@ NO_ENDPOINT = '{"error":"No such endpoint. There are get, set, update, hit, crea
     [
         *("/some/unknown/path", "/hit", "/hit/", "/get/", "/create/visits", "/stats/visits", "/hit/aaa/bbb/ccc"),
         *("/HIT/visits", "/hits/visits", "//hit/visits", "//", "/hit/../get/visits", "/%20", "/wp-login.php"),
-        *("/hit.json", "/robots.txt", "/index.html?x=/hit/visits", "/hit?key=visits"),
+        *("/hit.json", "/robots.html", "/index.html?x=/hit/visits", "/hit?key=visits"),
     ],
 )
 def test_an_unknown_path_is_a_json_404(either_server: RunningServer, target: str) -> None:

@@ -20,6 +20,10 @@ FAMILIES = {
     "tallystick_commit_seconds": "histogram",
     "tallystick_commit_failures": "counter",
     "tallystick_queue_length": "gauge",
+    "tallystick_hit_commit_failures": "counter",
+    "tallystick_hits_waiting": "gauge",
+    "tallystick_hits_unmoved": "gauge",
+    "tallystick_sessions": "gauge",
     "tallystick_info": "gauge",
 }
 LABELS = {"surface", "status", "reason", "le", "version", "database"}
