@@ -1,9 +1,9 @@
 """People, what they may do, and the tokens that act for them (GoatCounter contract, 1.1, 1.3 and 6.4)."""
 
 from enum import IntFlag
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from msgspec import Meta, Struct, field
+from msgspec import Struct, field
 
 Access = Literal["r", "s", "a", "*"]
 """Read only, settings, admin, superuser; each may do what the ones before it may."""
@@ -62,11 +62,11 @@ class UserSettings(Struct, frozen=True, kw_only=True):
     sunday_starts_week: bool = False
     language: str = "en-GB"
     date_format: str = "2 Jan ’06"  # noqa: RUF001  # the contract's default
-    number_format: Annotated[int, Meta(ge=1, le=0x10FFFF)] = 8239
+    number_format: int = 8239
     timezone: str = ".UTC"
     widgets: list[dict[str, Any]] = field(default_factory=_widgets)
     views: list[dict[str, Any]] = field(default_factory=_views)
-    email_reports: Annotated[int, Meta(ge=0, le=4)] = 0
+    email_reports: int = 0
     fewer_numbers: bool = False
     fewer_numbers_lock_until: str = "0001-01-01T00:00:00Z"
     theme: str = ""

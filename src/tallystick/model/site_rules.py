@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
+from tallystick.model.account import UserSettings
 from tallystick.model.site import COLLECT, Collect, Public, SiteSettings
 
 CODE_LENGTH = (2, 50)
@@ -18,6 +19,7 @@ SECRET = re.compile(r"[A-Za-z0-9]{8,40}")
 RETENTION_DAYS = (31, 1825)
 LIST_AT_MOST = 1_000
 ALL_BITS = 2 * Collect.HITS - 1
+DEFAULTS_WITHIN = {"number_format": (1, 0x10FFFF), "email_reports": (0, 4)}
 
 RESERVED = frozenset(
     {
@@ -134,6 +136,15 @@ def settings_problems(settings: SiteSettings) -> dict[str, list[str]]:
         "collect": _unless(0 < settings.collect <= ALL_BITS, f"must be a sum of the bits 1 to {Collect.HITS}"),
         "collect_regions": _each(settings.collect_regions, _region_problem),
         "allow_embed": _each(settings.allow_embed, _origin_problem),
+    }
+
+
+def defaults_problems(defaults: UserSettings) -> dict[str, list[str]]:
+    """Messages by field of how newcomers are to see things."""
+    return {
+        field: [f"must be {least} to {most}"]
+        for field, (least, most) in DEFAULTS_WITHIN.items()
+        if not least <= getattr(defaults, field) <= most
     }
 
 

@@ -15,7 +15,7 @@ from tallystick.errors import InputRefused, InvalidFields, NoSuchSite
 from tallystick.ledger import Ledger, Session
 from tallystick.model.account import Account, UserSettings
 from tallystick.model.site import Site, SiteSettings
-from tallystick.model.site_rules import normal_host, normal_settings, site_problems
+from tallystick.model.site_rules import defaults_problems, normal_host, normal_settings, site_problems
 from tallystick.services.accounts import existing, hold_accounts, last_change, own_site
 from tallystick.services.jobs import DeleteSite, ask_for
 from tallystick.services.site_rows import active_sites, family, site, site_columns
@@ -252,6 +252,8 @@ def _normal(site: Site) -> Site:
 
 def _check(session: Session, site: Site) -> None:
     errors = site_problems(site.code, site.cname, site.link_domain, site.settings)
+    for field, problems in defaults_problems(site.user_defaults).items():
+        errors[f"user_defaults.{field}"] = problems
     if len(_encode(site.user_defaults)) > DEFAULTS_AT_MOST:
         errors["user_defaults"] = [f"must be smaller than {DEFAULTS_AT_MOST:,} bytes"]
     hosts, codes = session.common.taken_by(session.connection, id=site.id, cname=site.cname, code=site.code)

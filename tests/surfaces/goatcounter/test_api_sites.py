@@ -232,19 +232,8 @@ async def test_a_thousands_separator_is_a_number_or_a_character(analytics: Analy
     assert answer.json()["user_defaults"]["number_format"] == told
 
 
-@pytest.mark.parametrize(
-    "sent",
-    [
-        {"number_format": ""},
-        {"number_format": "ab"},
-        {"number_format": -1},
-        {"number_format": 2**70},
-        {"email_reports": 5},
-        {"timezone": 5},
-    ],
-    ids=str,
-)
-async def test_how_newcomers_see_things_must_make_sense(analytics: Analytics, sent: dict[str, Any]) -> None:
+@pytest.mark.parametrize("sent", [{"number_format": ""}, {"number_format": "ab"}, {"timezone": 5}], ids=str)
+async def test_how_newcomers_see_things_has_a_shape(analytics: Analytics, sent: dict[str, Any]) -> None:
     answer = await analytics.api("PATCH", "/sites/1", json={"user_defaults": sent})
     assert (answer.status, answer.json()["error"][:28]) == (400, "invalid JSON: user_defaults:")
 
@@ -264,6 +253,8 @@ WRONG = [
     ({"settings": {"collect": 2**70}}, {"settings.collect": ["must be a sum of the bits 1 to 256"]}),
     ({"settings": {"collect": -1}}, {"settings.collect": ["must be a sum of the bits 1 to 256"]}),
     ({"settings": {"allow_embed": "*"}}, {"settings.allow_embed": ["'*' is not allowed"]}),
+    ({"user_defaults": {"number_format": 0}}, {"user_defaults.number_format": ["must be 1 to 1114111"]}),
+    ({"user_defaults": {"email_reports": 2**70}}, {"user_defaults.email_reports": ["must be 0 to 4"]}),
 ]
 
 
