@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from tallystick.services.display_names import country_name, language_name
+
+MOMENTS_KEPT = 1_000
 
 Row = tuple[Any, ...]
 Line = dict[str, Any]
@@ -64,10 +67,19 @@ class Statistic(NamedTuple):
     line: Callable[[Named, Row], Line]
 
 
+@lru_cache(MOMENTS_KEPT)
+def _hour(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@lru_cache(MOMENTS_KEPT)
+def _day(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")
+
+
 def _hit(named: Named, row: Row) -> Line:
     hour, path, ref, scheme, count = row
-    stamp = datetime.fromtimestamp(hour, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return {"hour": stamp, "path_id": path, "ref_id": named.refs.of(ref, scheme), "count": count}
+    return {"hour": _hour(hour), "path_id": path, "ref_id": named.refs.of(ref, scheme), "count": count}
 
 
 def _browser(named: Named, row: Row) -> Line:
@@ -104,8 +116,7 @@ STATISTICS = (
 
 
 def _daily(row: Row, name: str, value: object) -> Line:
-    day = datetime.fromtimestamp(row[0], UTC).strftime("%Y-%m-%d")
-    return {"day": day, "path_id": row[1], name: value, "count": row[-1]}
+    return {"day": _day(row[0]), "path_id": row[1], name: value, "count": row[-1]}
 
 
 def joined(country: str, region: str) -> str:

@@ -1,0 +1,88 @@
+"""What it costs to take hits out of one server and into another, by the command line. See README.md."""
+
+import gzip
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+from cyclopts import App, Parameter
+from cyclopts.validators import Number
+from rich.console import Console
+from rich.table import Table
+
+from tallystick.warehouse import WAREHOUSE_FILE
+
+HITS = 1_000_000
+IMPORTED = 200_000
+"""Lines of the file that is imported; it is the beginning of the exported one."""
+
+AtLeastOne = Annotated[int, Parameter(validator=Number(gte=1))]
+app = App(name="moving.py", help=__doc__)
+console = Console()
+
+
+class Cost(NamedTuple):
+    """What a command took.
+
+    Attributes:
+        memory: the most that it held, in MB.
+    """
+
+    seconds: float
+    cpu: float
+    memory: float
+
+
+@app.default
+def main(*, hits: AtLeastOne = HITS, imported: AtLeastOne = IMPORTED) -> None:
+    """Export a site in every format, and import hits into an empty one.
+
+    Args:
+        hits: how many the site has.
+        imported: how many are imported.
+    """
+    with tempfile.TemporaryDirectory(prefix="tallystick-moving-") as folder:
+        place = Path(folder)
+        full, empty = place / "full", place / "empty"
+        # In a process of its own: what this one holds would be counted as the commands' memory.
+        subprocess.run([sys.executable, "hits.py", full, "--hits", str(hits)], check=True)
+        empty.mkdir()
+        shutil.copy(full / "ledger.sqlite3", empty)
+        table = Table("command", "hits", "hits/s", "CPU µs a hit", "MB of memory", "bytes a hit")
+        for name in ("hits.csv.gz", "statistics.zip", "hits.parquet"):
+            cost = measured("export", place / name, "--data", full)
+            size = (place / name).stat().st_size / hits
+            table.add_row(f"export {name}", *shown(cost, hits), f"{size:.1f}")
+        part = place / "part.csv"
+        with gzip.open(place / "hits.csv.gz") as stream:
+            part.write_bytes(b"".join(islice(stream, imported + 1)))
+        cost = measured("import", part, "--data", empty)
+        size = (empty / WAREHOUSE_FILE).stat().st_size / imported
+        table.add_row("import part.csv", *shown(cost, imported), f"{size:.1f}")
+        console.print(table)
+
+
+def measured(*arguments: str | Path) -> Cost:
+    """Run a command to its end."""
+    began = time.perf_counter()
+    process = subprocess.Popen([sys.executable, "-m", "tallystick", *map(str, arguments)], stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, process.args)
+    return Cost(time.perf_counter() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def shown(cost: Cost, hits: int) -> tuple[str, str, str, str]:
+    """Columns of the table."""
+    return f"{hits:,}", f"{hits / cost.seconds:,.0f}", f"{cost.cpu / hits * 1e6:.1f}", f"{cost.memory:.0f}"
+
+
+if __name__ == "__main__":
+    app()
