@@ -21,6 +21,7 @@ COMPRESSION = 1
 
 _COMMON: Headers = (
     (b"access-control-allow-origin", b"*"),
+    (b"access-control-allow-credentials", b"true"),  # the original's; browsers never honour it together with *
     (b"access-control-expose-headers", EXPOSED.encode()),
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
