@@ -51,7 +51,7 @@ def main(*, hits: AtLeastOne = HITS, imported: AtLeastOne = IMPORTED) -> None:
         place = Path(folder)
         full, empty = place / "full", place / "empty"
         # In a process of its own: what this one holds would be counted as the commands' memory.
-        subprocess.run([sys.executable, "hits.py", full, "--hits", str(hits)], check=True)
+        subprocess.run([sys.executable, Path(__file__).with_name("hits.py"), full, "--hits", str(hits)], check=True)
         empty.mkdir()
         shutil.copy(full / "ledger.sqlite3", empty)
         table = Table("command", "hits", "hits/s", "CPU µs a hit", "MB of memory", "bytes a hit")
