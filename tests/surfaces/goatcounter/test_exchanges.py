@@ -20,6 +20,7 @@ from tallystick.web.rate_limit import DEFAULT_RATES, Rate
 
 RECORDED = Path(__file__).with_name("exchanges.txt")
 COMMON = """access-control-allow-origin: *
+access-control-allow-credentials: true
 access-control-expose-headers: X-Rate-Limit-Limit, X-Rate-Limit-Remaining, X-Rate-Limit-Reset, \
 X-Goatcounter-Filter, Retry-After, Content-Disposition
 cache-control: no-store
