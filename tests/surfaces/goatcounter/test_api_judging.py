@@ -15,7 +15,8 @@ from tallystick.model.account import Permission
 from tallystick.services.accounts import NewAccount, create_account, set_access
 from tallystick.services.tokens import NewToken, create_token
 from tallystick.surfaces.goatcounter import api
-from tallystick.web.rate_limit import Rate
+from tallystick.surfaces.goatcounter.errors import RateLimited, answer_to
+from tallystick.web.rate_limit import Admission, Rate
 
 JSON = "application/json; charset=utf-8"
 
@@ -255,12 +256,18 @@ async def test_limits_count_by_token_and_by_name(tmp_path: Any) -> None:
         for path in ("/me", "/nothing"):
             assert (await analytics.api("GET", path)).status in {200, 404}
         limited = await analytics.api("GET", "/me")
-        assert (limited.status, limited.json()) == (429, {"error": "rate limited exceeded; try again in 60.0s"})
+        assert (limited.status, limited.body) == (429, b'{"error": "rate limited exceeded; try again in 60.0s"}')
         assert (await analytics.api("GET", "/me", token=other)).status == 200
         assert (await analytics.api("POST", "/count", json={})).status == 400
         assert (await analytics.api("POST", "/count", json={})).status == 429
         assert (await analytics.api("POST", "/export/")).status == 202
         assert (await analytics.api("POST", "/export")).status == 429
+
+
+@pytest.mark.parametrize(("reset", "text"), [(0.8123, b"812.3ms"), (1.0, b"1.0s"), (119.94, b"119.9s")])
+def test_how_long_to_wait(reset: float, text: bytes) -> None:
+    refusal = RateLimited(Admission(admitted=False, limit=4, left=0, reset=reset))
+    assert answer_to(refusal).body == b'{"error": "rate limited exceeded; try again in %b"}' % text
 
 
 async def test_an_admitted_request_tells_what_is_left(tmp_path: Any) -> None:

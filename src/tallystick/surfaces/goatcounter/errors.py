@@ -76,6 +76,11 @@ class ApiRefused(TallystickError):
         return {"error": self.text}
 
     @property
+    def encoded(self) -> bytes:
+        """The answer's body."""
+        return _encode(self.body)
+
+    @property
     def headers(self) -> Headers:
         """What the answer says in its headers."""
         return ()
@@ -136,8 +141,14 @@ class RateLimited(ApiRefused):
     status = 429
 
     def __init__(self, admission: Admission) -> None:
-        super().__init__(f"rate limited exceeded; try again in {admission.reset:.1f}s")
+        wait = f"{admission.reset:.1f}s" if admission.reset >= 1 else f"{admission.reset * 1000:.1f}ms"
+        super().__init__(f"rate limited exceeded; try again in {wait}")
         self.admission = admission
+
+    @property
+    def encoded(self) -> bytes:
+        """The one body that has a space after the colon."""
+        return b'{"error": %b}' % _encode(self.text)
 
     @property
     def headers(self) -> Headers:
@@ -171,7 +182,7 @@ def answer_to(error: Exception) -> Answer:
     elif isinstance(error, InputRefused):
         error = ApiRefused(str(error))
     if isinstance(error, ApiRefused):
-        return Answer(error.status, _encode(error.body), error.headers)
+        return Answer(error.status, error.encoded, error.headers)
     if isinstance(error, StoreUnavailable):
         return _unavailable(error)
     if isinstance(error, TimeoutError):
