@@ -15,7 +15,8 @@ LEAST_BOT = 150
 MOST_PARAMETERS = 100
 """What follows is not looked at."""
 
-VALUES_REMEMBERED, LONGEST_REMEMBERED = 16_384, 512
+QUERIES_REMEMBERED = VALUES_REMEMBERED = 8_192
+LONGEST_REMEMBERED = 512
 WIDTHS_REMEMBERED = 1_024
 MOST_WIDTH = 2**31 - 1
 MOST_NUMBERS = 3
@@ -49,6 +50,14 @@ def pixel_query(raw: bytes) -> PixelQuery:
     Raises:
         PixelRefused
     """
+    # The script ends a query by a random number; up to there visitors of one page send the same.
+    said, _, random = raw.partition(b"&rnd=")
+    if len(said) <= LONGEST_REMEMBERED and b"&" not in random:
+        return _remembered(said)
+    return _understood(raw)
+
+
+def _understood(raw: bytes) -> PixelQuery:
     text = _sent(raw).get
     query = PixelQuery(
         path=text(b"p", ""),
@@ -64,6 +73,9 @@ def pixel_query(raw: bytes) -> PixelQuery:
         msg = f"ignored because path is longer than {LONGEST_PATH} bytes ({len('/count?') + len(raw)} bytes)"
         raise PixelRefused(msg)
     return query
+
+
+_remembered = lru_cache(QUERIES_REMEMBERED)(_understood)
 
 
 def _sent(raw: bytes) -> dict[bytes, str]:
