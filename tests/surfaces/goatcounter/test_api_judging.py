@@ -135,11 +135,11 @@ async def test_other_versions_are_not_found(analytics: Analytics, path: str) -> 
 @pytest.mark.parametrize(
     ("method", "path", "allow"),
     [
-        ("DELETE", "/sites/1", "GET, OPTIONS, PATCH, POST"),
-        ("POST", "/me", "GET, OPTIONS"),
+        ("DELETE", "/sites/1", "GET, HEAD, OPTIONS, PATCH, POST"),
+        ("POST", "/me", "GET, HEAD, OPTIONS"),
         ("GET", "/count", "OPTIONS, POST"),
         ("GET", "/export", "OPTIONS, POST"),
-        ("BREW", "/sites", "GET, OPTIONS, PUT"),
+        ("BREW", "/sites", "GET, HEAD, OPTIONS, PUT"),
     ],
 )
 async def test_another_method_is_refused_with_the_ones_there_are(

@@ -79,7 +79,8 @@ class Table:
             if candidate.route.method == method:
                 return candidate
         if found:
-            raise NotAllowed(sorted({candidate.route.method for candidate in found} | {"OPTIONS"}))
+            methods = {candidate.route.method for candidate in found}
+            raise NotAllowed(sorted(methods | ({"HEAD"} if "GET" in methods else set()) | {"OPTIONS"}))
         raise NotFound
 
 
