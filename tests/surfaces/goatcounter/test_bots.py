@@ -28,7 +28,9 @@ async def do_jobs(analytics: Analytics) -> None:
 
 
 async def test_filtered_hits_are_counted_by_reason_and_listed_latest_first(analytics: Analytics) -> None:
-    await tell(analytics, a_visit("/a", bot=6, country="NL"), a_visit("/b", bot=6), a_visit("/c", bot=153), a_visit("/d"))
+    await tell(
+        analytics, a_visit("/a", bot=6, country="NL"), a_visit("/b", bot=6), a_visit("/c", bot=153), a_visit("/d")
+    )
     found = await bots(analytics)
     assert found["bots"] == [
         {"bot": 6, "reason": "boty-word", "count": 2},
