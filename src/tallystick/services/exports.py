@@ -81,6 +81,9 @@ class Exports:
             created=now,
         )
         created = await self._ledger.write(_create, wanted)
+        if created is None:
+            msg = f"{WAITING_AT_MOST} exports of this site are waiting to be written"
+            raise StoreBusy(msg)
         self._wanted.set()
         return created
 
@@ -182,10 +185,10 @@ def latest_exports(session: Session, site: int) -> list[Export]:
     return [Export(**dict(zip(Export.__struct_fields__, row, strict=True))) for row in rows]
 
 
-def _create(session: Session, wanted: Export) -> Export:
+def _create(session: Session, wanted: Export) -> Export | None:
+    """None when too many wait. An error of the storage would fail everyone's changes in the same batch."""
     if session.common.waiting_exports(session.connection, site=wanted.site) >= WAITING_AT_MOST:
-        msg = f"{WAITING_AT_MOST} exports of this site are waiting to be written"
-        raise StoreBusy(msg)
+        return None
     number = session.take_numbers("export")
     session.common.add_export(
         session.connection,

@@ -18,6 +18,7 @@ from tallystick.errors import StoreFull
 from tallystick.model.account import Permission
 from tallystick.model.hit import Bot
 from tallystick.services import export_files, exports
+from tallystick.services.export_files import json_zip
 
 HEADER = (
     "2Path,Title,Event,UserAgent,Browser,System,Session,Bot,Referrer,Referrer scheme,Screen size,Location,"
@@ -220,7 +221,8 @@ async def test_an_export_waits_for_those_before_it(analytics: Analytics, monkeyp
     monkeypatch.setitem(export_files.FORMATS, "csv", waiting)
     numbers = [(await analytics.api("POST", "/export")).json()["id"] for _ in range(exports.WAITING_AT_MOST)]
     busy = await analytics.api("POST", "/export")
-    assert busy.status == 503
+    assert (busy.status, busy.headers["retry-after"]) == (503, "1")
+    assert not any(writer.last_failed for writer in analytics.services.ledger.measurements)
     early = await download(analytics, numbers[0])
     assert (early.status, early.json()) == (202, {"error": "still being generated"})
     gate.set()
@@ -317,6 +319,16 @@ async def test_a_json_export_may_begin_at_a_day(analytics: Analytics) -> None:
     with zipfile.ZipFile(io.BytesIO((await download(analytics, told["id"])).body)) as archive:
         hits = next(archive.read(name) for name in archive.namelist() if name.endswith("hit_stats.jsonl"))
     assert [line[9:19] for line in hits.splitlines()] == [b"2026-10-02", b"2026-10-20"]
+
+
+async def test_one_old_hit_makes_no_long_json_export(analytics: Analytics) -> None:
+    await counted(analytics, a_hit(), a_hit("/old", at="1970-01-01T00:00:00Z"), a_hit("/b", at="2026-10-20T00:00:00Z"))
+    windows = await analytics.services.warehouse.read(json_zip.visit_windows, analytics.site.id, 0)
+    assert [window * json_zip.WINDOW_S // DAY_S for window in windows] == [0, 20_727, 20_741]
+    told = await finished(analytics, format="json")
+    with zipfile.ZipFile(io.BytesIO((await download(analytics, told["id"])).body)) as archive:
+        hits = next(archive.read(name) for name in archive.namelist() if name.endswith("hit_stats.jsonl"))
+    assert [line[9:19] for line in hits.splitlines()] == [b"1970-01-01", b"2026-10-01", b"2026-10-20"]
 
 
 async def test_the_parquet_export_has_everything(analytics: Analytics, tmp_path: Path) -> None:

@@ -57,13 +57,10 @@ async def write(ledger: Ledger, warehouse: Warehouse, export: Export, file: Path
 
 
 async def _windows(warehouse: Warehouse, export: Export) -> list[range]:
-    first, last = await warehouse.read(visit_span, export.site)
-    if first is None or last is None:
-        return []
-    if export.start_day is not None:
-        first = max(first, export.start_day // 1000)
-    since = first // DAY_S * DAY_S
-    return [range(start, min(start + WINDOW_S, last + 1)) for start in range(since, last + 1, WINDOW_S)]
+    """Only those with visits: one that is told with a date of 1970 does not make an export longer."""
+    since = 0 if export.start_day is None else export.start_day // 1000 // DAY_S * DAY_S
+    found = await warehouse.read(visit_windows, export.site, since)
+    return [range(max(window * WINDOW_S, since), (window + 1) * WINDOW_S) for window in found]
 
 
 async def _fill(output: "_Zip", source: Source, statistic: Statistic, named: Named) -> int:
@@ -106,10 +103,11 @@ async def _info(ledger: Ledger, export: Export) -> Line:
     }
 
 
-def visit_span(session: WarehouseSession, site: int) -> tuple[int | None, int | None]:
-    """When the first and the last visit of a site were, Unix seconds."""
-    first, last = session.queries.visit_span(session.connection, site=site)
-    return first, last
+def visit_windows(session: WarehouseSession, site: int, since: int) -> list[int]:
+    """The windows from 1970 on in which a site was visited, by number."""
+    return [
+        row[0] for row in session.queries.visit_windows(session.connection, site=site, since=since, window_s=WINDOW_S)
+    ]
 
 
 def statistic_rows(session: WarehouseSession, name: str, site: int, window: range) -> list[Row]:

@@ -49,9 +49,11 @@ SELECT string_agg(
 )
 FROM quoted;
 
--- name: visit_span(site)^
--- When the first and the last visit of a site were, Unix seconds; null without one.
-SELECT min(created), max(created) FROM hit WHERE site = :site AND bot = 0 AND first;
+-- name: visit_windows(site, since, window_s)
+-- The pieces of time, so many seconds long and counted from 1970 on, in which a site was visited.
+SELECT DISTINCT created // :window_s FROM hit
+WHERE site = :site AND bot = 0 AND first AND created >= :since
+ORDER BY ALL;
 
 -- name: hit_stats(site, since, until)
 -- Visits by hour, path and referrer.
