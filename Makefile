@@ -24,9 +24,12 @@ wheel: .venv/.dev ## Build the wheel, install it in a clean environment and run 
 
 check: lint wheel test ## Everything that must hold before a change lands
 
-bench: .venv/.bench ## Measure, about six minutes; needs wrk (Debian: apt-get install wrk)
+bench: .venv/.bench ## Measure, about twenty minutes; needs wrk (Debian: apt-get install wrk)
 	$(BIN)/python benchmarks/counting.py
 	$(BIN)/python benchmarks/million.py
+	$(BIN)/python benchmarks/pageviews.py
+	$(BIN)/python benchmarks/reporting.py
+	$(BIN)/python benchmarks/moving.py
 
 shape: .venv/.dev ## Sizes of files and functions, to see what grows
 	$(BIN)/python tools/shape.py

@@ -69,7 +69,7 @@ async def test_a_new_site_is_found_at_once(ledger: Ledger, sites: Sites) -> None
     assert await sites.at("three.example.com") == three
 
 
-async def test_a_change_by_others_shows_within_a_second(ledger: Ledger, sites: Sites, seconds: Seconds) -> None:
+async def test_a_change_by_others_shows_soon(ledger: Ledger, sites: Sites, seconds: Seconds) -> None:
     ada = await a_person(ledger)
     one, two = await a_site(ledger, ada, "one.example.com"), await a_site(ledger, ada, "two.example.com")
     await sites.at("two.example.com")

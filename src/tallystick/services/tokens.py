@@ -28,7 +28,7 @@ TOKENS_AT_MOST = 500
 """Tokens of one account."""
 
 USED_AGAIN_AFTER_MS = 24 * 3_600_000
-FRESH_S = 1.0
+FRESH_S = 0.125
 HOLDERS_REMEMBERED = 1_000
 ALL_PERMISSIONS = 2 * Permission.STATS - 1
 
@@ -136,7 +136,7 @@ def token_used(session: Session, number: int, now: int) -> None:
 
 
 class Tokens:
-    """Whom a secret stands for; what it knows is at most a second old.
+    """Whom a secret stands for; what it knows is at most an eighth of a second old.
 
     Unknown secrets are not remembered: a token that was created this moment works.
 
