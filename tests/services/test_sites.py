@@ -102,6 +102,16 @@ async def test_what_is_wrong_with_a_new_site_is_told_by_field(ledger: Ledger) ->
     assert (await again(ledger, ada)).site is None
 
 
+async def test_no_text_is_too_odd_for_a_host_or_a_code(ledger: Ledger) -> None:
+    ada = await a_person(ledger)
+    with pytest.raises(InvalidFields) as refused:
+        await ledger.write(create_site, ada, NewSite(cname="\0.example.com", code="\0a"), 0)
+    assert refused.value.errors == {
+        "cname": ["must be a valid hostname: invalid character: '\\x00'"],
+        "code": ["must be a valid hostname: invalid character: '\\x00'"],
+    }
+
+
 async def test_what_is_changed_changes_and_nothing_else(ledger: Ledger) -> None:
     ada = await a_person(ledger)
     before = await a_site(ledger, ada, code="blog")
