@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from tallystick.errors import TallystickError
 from tallystick.web.traffic import Traffic
 
 Scope = MutableMapping[str, Any]
@@ -10,6 +11,10 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class BodyCutShort(TallystickError):
+    """The client hung up within a body, or sent chunks that are none."""
 
 
 class Counted:
@@ -30,13 +35,17 @@ class Counted:
 
 
 async def body_of(receive: Receive, most: int) -> bytes | None:
-    """The whole body of a request; None when it is longer than ``most`` bytes, or the client hung up."""
+    """The whole body of a request; None when it is longer than ``most`` bytes.
+
+    Raises:
+        BodyCutShort
+    """
     parts: list[bytes] = []
     size = 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            return None
+            raise BodyCutShort
         part = message.get("body", b"")
         size += len(part)
         if size > most:

@@ -16,6 +16,7 @@ from tallystick.services.accounts import NewAccount, create_account, set_access
 from tallystick.services.tokens import NewToken, create_token
 from tallystick.surfaces.goatcounter import api
 from tallystick.surfaces.goatcounter.errors import RateLimited, answer_to
+from tallystick.web.asgi import BodyCutShort
 from tallystick.web.rate_limit import Admission, Rate
 
 JSON = "application/json; charset=utf-8"
@@ -207,6 +208,11 @@ async def test_a_body_has_a_largest_size(analytics: Analytics, monkeypatch: pyte
     assert (await analytics.api("PATCH", "/sites/1", json=fits)).status == 200
     answer = await analytics.api("PATCH", "/sites/1", json=b" " + fits)
     assert (answer.status, answer.json()) == (413, {"error": "the body is larger than 1 MiB"})
+
+
+def test_a_body_that_is_cut_short_is_not_too_large() -> None:
+    answer = answer_to(BodyCutShort())
+    assert (answer.status, answer.body) == (400, b'{"error":"the body is not complete"}')
 
 
 async def test_every_answer_may_be_read_by_pages_of_any_origin(analytics: Analytics) -> None:

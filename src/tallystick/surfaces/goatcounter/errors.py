@@ -27,6 +27,7 @@ from tallystick.errors import (
     TallystickError,
 )
 from tallystick.surfaces.goatcounter.calling import Answer, Headers
+from tallystick.web.asgi import BodyCutShort
 from tallystick.web.rate_limit import Admission
 
 SURFACE = "goatcounter"
@@ -181,6 +182,8 @@ def answer_to(error: Exception) -> Answer:
         error = Invalid(error.errors)
     elif isinstance(error, InputRefused):
         error = ApiRefused(str(error))
+    elif isinstance(error, BodyCutShort):
+        error = ApiRefused("the body is not complete")
     if isinstance(error, ApiRefused):
         return Answer(error.status, error.encoded, error.headers)
     if isinstance(error, StoreUnavailable):
