@@ -255,6 +255,25 @@ async def test_large_answers_are_compressed_for_who_takes_it(analytics: Analytic
     assert "content-encoding" not in small.headers
 
 
+@pytest.mark.parametrize(
+    ("accepted", "compressed"),
+    [
+        ("gzip", True),
+        ("GZIP", True),
+        ("br,gzip;q=0.5", True),
+        ("deflate, gzip ; q=1.0, *;q=0", True),
+        ("gzip;q=0", False),
+        ("br, gzip; q=0.000, identity", False),
+        ("x-gzip", False),
+        ("identity", False),
+        ("", False),
+    ],
+)
+async def test_compression_is_what_the_client_says(analytics: Analytics, accepted: str, *, compressed: bool) -> None:
+    answer = await analytics.api("GET", "/sites", headers={"accept-encoding": accepted})
+    assert ("content-encoding" in answer.headers) == compressed
+
+
 async def test_limits_count_by_token_and_by_name(tmp_path: Any) -> None:
     rates = (Rate("api", 2, 60), Rate("api-count", 1, 60), Rate("export", 1, 60))
     async with analytics_in_process(tmp_path, rate_limit=rates) as analytics:
