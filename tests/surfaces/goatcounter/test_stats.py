@@ -382,6 +382,8 @@ async def test_paths_are_listed_by_id(analytics: Analytics) -> None:
     }
     assert list(answer.json()["paths"][0]) == ["id", "path", "title", "event"]
     assert [path["id"] for path in (await analytics.api("GET", "/paths/?Limit=2&After=2")).json()["paths"]] == [3]
+    first_counts = (await analytics.api("GET", "/paths?Limit=1&limit=x&Limit=2")).json()["paths"]
+    assert [path["id"] for path in first_counts] == [1]
 
 
 @pytest.mark.parametrize("limit", ["0", "-5", "1000"])
@@ -411,6 +413,8 @@ async def test_limits_are_clamped(analytics: Analytics, limit: str) -> None:
         ("/stats/total?timezone=Europe/Nowhere", "invalid query parameters"),
         ("/stats/total?timezone=../../etc/passwd", "invalid query parameters"),
         ("/stats/total?timezone=Europe", "invalid query parameters"),
+        ("/stats/total?timezone=right/UTC", "invalid query parameters"),
+        ("/stats/total?timezone=localtime", "invalid query parameters"),
         ("/stats/total?metrics=visitors,x", "invalid query parameters"),
         ("/stats/hits?metrics=bounce_rate", "invalid query parameters"),
         ("/stats/hits?group=year", "invalid query parameters"),

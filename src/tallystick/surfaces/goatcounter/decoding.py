@@ -32,7 +32,10 @@ def first_values(raw: bytes) -> dict[str, str]:
     except ValueError as error:
         msg = "too many parameters"
         raise ApiRefused(msg) from error
-    return dict(reversed(pairs))
+    values: dict[str, str] = {}
+    for name, value in pairs:
+        values.setdefault(name, value)
+    return values
 
 
 class Parameters:
