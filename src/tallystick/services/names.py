@@ -142,16 +142,19 @@ def list_paths(session: Session, site: int, after: int, limit: int) -> list[Path
 
 def path_ids(session: Session, site: int, names: Iterable[str]) -> list[int]:
     """Ids of a site's paths by name, in any case; unknown names have none."""
-    digests = [name_digest(name).hex() for name in names]
-    return [int(row[0]) for row in session.queries.path_ids(session.connection, site=site, digests=_json(digests))]
+    return [id_ for id_, _ in _named(session, site, names)]
+
+
+def counted_path_id(session: Session, site: int, name: str) -> int | None:
+    """The id of a path that people have asked for, by its name in any case; None where there is none."""
+    return next((id_ for id_, counted in _named(session, site, [name]) if counted), None)
 
 
 def rename_path(session: Session, site: int, id_: int, path: str) -> bool:
     """Give a path another name; False where the site has no such path, or another one of that name."""
-    digest = name_digest(path)
-    taken = session.queries.path_ids(session.connection, site=site, digests=_json([digest.hex()]))
-    if any(int(row[0]) != id_ for row in taken):
+    if any(taken != id_ for taken in path_ids(session, site, [path])):
         return False
+    digest = name_digest(path)
     return bool(session.common.rename_path(session.connection, site=site, id=id_, path=path, digest=digest))
 
 
@@ -235,6 +238,13 @@ def _update(session: Session, counted: Iterable[int], titles: Iterable[tuple[int
         session.common.count_path(session.connection, id=id_)
     for id_, title in titles:
         session.common.title_path(session.connection, id=id_, title=title)
+
+
+def _named(session: Session, site: int, names: Iterable[str]) -> list[tuple[int, bool]]:
+    """Ids of paths, and whether people have asked for them."""
+    digests = [name_digest(name).hex() for name in names]
+    rows = session.queries.path_ids(session.connection, site=site, digests=_json(digests))
+    return [(int(id_), bool(counted)) for id_, counted in rows]
 
 
 def _path(row: tuple[int, str, str, int]) -> Path:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from tallystick.ledger import Ledger
-from tallystick.services.names import path_ids
+from tallystick.services.names import counted_path_id
 from tallystick.warehouse import Warehouse, WarehouseSession
 
 FRESH_S = 2.0
@@ -24,7 +24,7 @@ class Visits(NamedTuple):
     """An answer.
 
     Attributes:
-        known: whether the site has such a path.
+        known: whether people have ever asked for such a path.
     """
 
     amount: int
@@ -82,8 +82,8 @@ class VisitorCounter:
         if path is None:
             return Visits(await self._visits(site, None, span), known=True)
         for name in (path, "/" + path.strip("/")):
-            if found := await self._ledger.read(path_ids, site, [name]):
-                return Visits(await self._visits(site, found[0], span), known=True)
+            if found := await self._ledger.read(counted_path_id, site, name):
+                return Visits(await self._visits(site, found, span), known=True)
         return Visits(0, known=False)
 
     async def _visits(self, site: int, path: int | None, span: Span) -> int:

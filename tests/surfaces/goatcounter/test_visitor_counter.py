@@ -232,7 +232,13 @@ async def test_bots_and_repeated_views_are_no_visits(site: Analytics) -> None:
     await site.pixel(p="/page")
     await site.pixel(p="/only-bots", headers={"user-agent": "GoogleBot/1.0"})
     assert said(await site.ask("/counter/TOTAL.json")) == "4"
-    assert said(await site.ask("/counter//only-bots.json")) == "0"
+    answer = await site.ask("/counter//only-bots.json")
+    assert (answer.status, said(answer)) == (404, "0")
+
+
+async def test_a_page_is_found_although_bots_asked_for_an_event_of_its_name(site: Analytics) -> None:
+    await site.pixel(p="page", e="true", headers={"user-agent": "GoogleBot/1.0"})
+    assert said(await site.ask("/counter/page.json")) == "2"
 
 
 def test_a_picture_holds_the_longest_number(tmp_path: Path) -> None:
