@@ -3,12 +3,13 @@
 import asyncio
 import gzip
 import re
+import socket
 from base64 import b64encode
 from typing import Any
 
 import pytest
 
-from support.analytics import HOST, Analytics, analytics_in_process, prepare
+from support.analytics import HOST, Analytics, AnalyticsServer, analytics_in_process, prepare
 from support.in_process import in_process
 from tallystick.errors import StoreBusy, StoreFailed
 from tallystick.model.account import Permission
@@ -208,6 +209,17 @@ async def test_a_body_has_a_largest_size(analytics: Analytics, monkeypatch: pyte
     assert (await analytics.api("PATCH", "/sites/1", json=fits)).status == 200
     answer = await analytics.api("PATCH", "/sites/1", json=b" " + fits)
     assert (answer.status, answer.json()) == (413, {"error": "the body is larger than 1 MiB"})
+
+
+def test_a_body_that_is_announced_as_too_large_is_not_waited_for(analytics_server: AnalyticsServer) -> None:
+    head = (
+        f"POST /api/v0/count HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {analytics_server.token}\r\n"
+        "Content-Type: application/json\r\nContent-Length: 999999999999\r\n\r\n{}"
+    )
+    host, port = analytics_server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(head.encode())
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 413 ")
 
 
 def test_a_body_that_is_cut_short_is_not_too_large() -> None:

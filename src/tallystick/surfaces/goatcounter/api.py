@@ -150,7 +150,7 @@ class Api:
         if route.refuse:
             route.refuse(place)
         admitted = self._admitted(holder, site, route.needed)
-        body = await body_of(receive, LARGEST_BODY)
+        body = await body_of(request.scope, receive, LARGEST_BODY)
         if body is None:
             msg = f"the body is larger than {LARGEST_BODY // 1024 // 1024} MiB"
             raise ApiRefused(msg, 413)

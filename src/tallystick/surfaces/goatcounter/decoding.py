@@ -93,13 +93,23 @@ class Parameters:
         return _seconds(name, text) if text else None
 
 
-def _seconds(name: str, text: str) -> int:
+def moment_of(text: str) -> datetime:
+    """A date (its midnight in UTC) or RFC 3339.
+
+    Raises:
+        ValueError: it is neither.
+    """
     if not _time(text):
-        raise ApiRefused(_bad_value(name, text, "a date or RFC 3339 time"))
+        msg = "neither a date nor RFC 3339"
+        raise ValueError(msg)
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _seconds(name: str, text: str) -> int:
     try:
-        moment = datetime.fromisoformat(text)
-        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
-    except (ValueError, OverflowError) as error:
+        return int(moment_of(text).timestamp())
+    except ValueError as error:
         raise ApiRefused(_bad_value(name, text, "a date or RFC 3339 time")) from error
 
 

@@ -64,7 +64,7 @@ async def send_answer(answer: Answer, admission: Admission | None, scope: Scope,
         headers.append((b"content-type", answer.content_type))
     if len(body) >= WORTH_COMPRESSING:
         headers.append((b"vary", b"accept-encoding"))
-        if _takes_gzip(scope):
+        if takes_gzip(scope):
             body = await asyncio.to_thread(gzip.compress, body, COMPRESSION)
             headers.append((b"content-encoding", b"gzip"))
     headers.append((b"content-length", b"%d" % len(body)))
@@ -72,7 +72,8 @@ async def send_answer(answer: Answer, admission: Admission | None, scope: Scope,
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
 
-def _takes_gzip(scope: Scope) -> bool:
+def takes_gzip(scope: Scope) -> bool:
+    """Whether the client understands a compressed answer."""
     return any(name == b"accept-encoding" and _names_gzip(value) for name, value in scope["headers"])
 
 

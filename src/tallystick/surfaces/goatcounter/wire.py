@@ -26,7 +26,8 @@ def time(milliseconds: int | None) -> str | None:
     """RFC 3339 in UTC, whole seconds."""
     if milliseconds is None:
         return None
-    return datetime.fromtimestamp(milliseconds // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # Not strftime: it writes years before 1000 with fewer than four digits.
+    return datetime.fromtimestamp(milliseconds // 1000, UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
 def user(account: Account) -> dict[str, Any]:

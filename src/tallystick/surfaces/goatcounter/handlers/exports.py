@@ -1,6 +1,6 @@
 """``/export``: a site's hits or statistics as a file, written in the background and kept for a day."""
 
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Annotated, Any, get_args
 
 import msgspec
@@ -9,8 +9,9 @@ from msgspec import Meta, Struct
 from tallystick.model.export import Export, ExportFormat
 from tallystick.surfaces.goatcounter import wire
 from tallystick.surfaces.goatcounter.calling import Answer, Call, Services
-from tallystick.surfaces.goatcounter.decoding import body_as, number_in
+from tallystick.surfaces.goatcounter.decoding import body_as, moment_of, number_in
 from tallystick.surfaces.goatcounter.errors import ApiRefused, Invalid, NotFound
+from tallystick.surfaces.goatcounter.hit_bodies import FIRST_YEAR
 
 MB = 1_000_000
 INT64_MAX = 2**63 - 1
@@ -84,14 +85,16 @@ def _start_id(wanted: Wanted, form: ExportFormat) -> int | None:
 def _start_day(wanted: Wanted, form: ExportFormat) -> int | None:
     if not wanted.start_from_day:
         return None
+    try:
+        day = moment_of(wanted.start_from_day).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise Invalid({"start_from_day": ["must be a date or an RFC 3339 time"]}) from error
+    if day.year < FIRST_YEAR:
+        return None
     if form != "json":
         msg = "start_from_day is only valid for JSON exports"
         raise ApiRefused(msg)
-    try:
-        moment = datetime.fromisoformat(wanted.start_from_day)
-        return 1_000 * int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
-    except (ValueError, OverflowError) as error:
-        raise Invalid({"start_from_day": ["must be a date or an RFC 3339 time"]}) from error
+    return 1_000 * int(day.timestamp())
 
 
 def _told(export: Export) -> dict[str, Any]:

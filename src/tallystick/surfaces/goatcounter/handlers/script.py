@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tallystick.surfaces.goatcounter.calling import Services
+from tallystick.surfaces.goatcounter.dressing import takes_gzip
 
 SCRIPT = files("tallystick.surfaces.goatcounter").joinpath("static/count.js").read_bytes()
 
@@ -26,6 +27,6 @@ async def count_js(_services: Services, request: Request) -> Response:
     """The script; browsers keep it for a week, and ask after that whether it has changed."""
     if _HEADERS["etag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=_HEADERS)
-    compressed = "gzip" in request.headers.get("accept-encoding", "")
+    compressed = takes_gzip(request.scope)
     headers = _HEADERS | ({"content-encoding": "gzip"} if compressed else {})
     return Response(_COMPRESSED if compressed else SCRIPT, headers=headers, media_type="text/javascript; charset=utf-8")
