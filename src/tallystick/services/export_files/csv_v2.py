@@ -9,7 +9,7 @@ import gzip
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import msgspec
 
@@ -108,10 +108,21 @@ class _Compressed:
 
 @asynccontextmanager
 async def _compressed(file: Path) -> AsyncIterator[_Compressed]:
-    stream = await asyncio.to_thread(gzip.GzipFile, file, "wb", COMPRESSION, None, 0)
+    target = await asyncio.to_thread(file.open, "wb")
+    stream = await asyncio.to_thread(_gzip, target)
     output = _Compressed(stream)
     try:
         yield output
         await output.finish()
     finally:
-        await asyncio.shield(asyncio.to_thread(stream.close))
+        await asyncio.shield(asyncio.to_thread(_close, stream, target))
+
+
+def _gzip(target: BinaryIO) -> gzip.GzipFile:
+    """Without the file's name and time, so that equal hits make equal files."""
+    return gzip.GzipFile("", "wb", COMPRESSION, target, 0)
+
+
+def _close(stream: gzip.GzipFile, target: BinaryIO) -> None:
+    with target, stream:
+        pass
