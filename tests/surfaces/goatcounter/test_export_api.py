@@ -131,6 +131,12 @@ async def test_the_next_export_goes_on_behind_the_last_hit(analytics: Analytics)
     assert [line.partition(",")[0] for line in text.splitlines()[1:]] == ["/3"]
 
 
+async def test_equal_hits_make_equal_files(analytics: Analytics) -> None:
+    await counted(analytics, a_hit())
+    first, second = await finished(analytics), await finished(analytics)
+    assert first["hash"] == second["hash"]
+
+
 async def test_an_empty_export_is_the_header(analytics: Analytics) -> None:
     assert await lines(analytics) == HEADER
     assert (await finished(analytics))["last_hit_id"] == 0
@@ -163,6 +169,12 @@ async def test_another_sites_hits_are_not_in_it(analytics: Analytics) -> None:
         }),
         ({"format": "json", "start_from_hit_id": 3}, 400, {"error": "start_from_hit_id is only valid for CSV exports"}),
         ({"format": "json", "start_from_day": "soon"}, 400, {
+            "errors": {"start_from_day": ["must be a date or an RFC 3339 time"]},
+        }),
+        ({"format": "json", "start_from_day": "2026-W01-1"}, 400, {
+            "errors": {"start_from_day": ["must be a date or an RFC 3339 time"]},
+        }),
+        ({"format": "json", "start_from_day": "9999-12-31T23:59:59-23:59"}, 400, {
             "errors": {"start_from_day": ["must be a date or an RFC 3339 time"]},
         }),
         ({"colour": 1}, 400, {"error": 'unknown parameter: "colour"'}),
@@ -319,6 +331,21 @@ async def test_a_json_export_may_begin_at_a_day(analytics: Analytics) -> None:
     with zipfile.ZipFile(io.BytesIO((await download(analytics, told["id"])).body)) as archive:
         hits = next(archive.read(name) for name in archive.namelist() if name.endswith("hit_stats.jsonl"))
     assert [line[9:19] for line in hits.splitlines()] == [b"2026-10-02", b"2026-10-20"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        ("0001-01-01T00:00:00Z", None),
+        ("0987-06-05", "0987-06-05T00:00:00Z"),
+        ("2026-01-01T01:00:00+02:00", "2025-12-31T23:00:00Z"),
+    ],
+)
+async def test_the_day_may_be_any_time_but_the_one_that_go_calls_empty(
+    analytics: Analytics, sent: str, told: str | None
+) -> None:
+    begun = await analytics.api("POST", "/export", json={"format": "json", "start_from_day": sent})
+    assert (begun.status, begun.json().get("start_from_day")) == (202, told)
 
 
 async def test_one_old_hit_makes_no_long_json_export(analytics: Analytics) -> None:
