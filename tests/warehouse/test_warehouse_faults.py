@@ -4,11 +4,12 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from msgspec.structs import astuple
 
 from support.disks import full_disk
 from support.warehouses import NOW, a_hit, ids, opened_warehouse, rows
 from tallystick.errors import StoreUnavailable
-from tallystick.warehouse import KeptRequest, Warehouse, checkpoints, journal, mover
+from tallystick.warehouse import KeptRequest, Stored, Warehouse, checkpoints, journal, mover
 from tallystick.warehouse.journal import JOURNAL_FILE
 
 LONG = "x" * 500
@@ -43,7 +44,7 @@ async def test_a_full_disk_refuses_and_recovers(file: Path) -> None:
                     await warehouse.append([a_hit(2, by=5, ref=LONG)] * 5_000)
         [after] = await warehouse.append([a_hit(2, by=5)])
         assert len(acknowledged) > 100
-        assert after == (acknowledged[-1] + 1, before.session, True)
+        assert after == Stored(acknowledged[-1] + 1, before.session, first=True)
     async with opened_warehouse(file) as warehouse:
         assert await ids(warehouse) == [before.id, *acknowledged, after.id]
 
@@ -79,9 +80,9 @@ async def test_a_server_that_ends_before_the_move_finds_it_in_the_journal(file: 
     for name, content in kept.items():
         (tmp_path / "anew" / name).write_bytes(content)
     async with opened_warehouse(tmp_path / "anew" / file.name) as warehouse:
-        assert await rows(warehouse, "id, session, first") == [tuple(hit) for hit in stored]
+        assert await rows(warehouse, "id, session, first") == [astuple(hit) for hit in stored]
         assert await warehouse.kept_request("key") == KeptRequest("key", "fingerprint", "answer", NOW)
-        assert (await warehouse.append([a_hit(by=5)]))[0] == (4, stored[0].session, False)
+        assert (await warehouse.append([a_hit(by=5)]))[0] == Stored(4, stored[0].session, first=False)
 
 
 async def test_a_refused_request_is_not_kept(file: Path) -> None:

@@ -1,7 +1,6 @@
 """One recorded request to a site, as the warehouse keeps it."""
 
 from enum import IntEnum
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -37,12 +36,15 @@ class Bot(IntEnum):
     WEBDRIVER = 153
 
 
+_NO_BOT = int(Bot.NO_MATCH)  # each hit is asked several times, and to name a member of an enum takes long
+
+
 def is_bot(code: int) -> bool:
     """Whether a result code says that no person sent the hit."""
-    return code > Bot.NO_MATCH
+    return code > _NO_BOT
 
 
-class Visitor(NamedTuple):
+class Visitor(Struct, frozen=True, gc=False):
     """Who sent a hit, as keyed hashes (64 bits) of site, address and agent: nothing else is kept of a person.
 
     Attributes:
@@ -54,7 +56,7 @@ class Visitor(NamedTuple):
     previous: int
 
 
-class Hit(Struct, kw_only=True):
+class Hit(Struct, kw_only=True, gc=False):
     """What the pipeline hands to the warehouse, which gives it an id, a session and ``first``.
 
     Attributes:

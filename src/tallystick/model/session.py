@@ -31,5 +31,5 @@ def session_id(key: int, created: int) -> int:
 def possible_session_ids(visitor: Visitor, created: int) -> Iterator[int]:
     """Ids of the sessions that a hit may go on with, likelier ones first."""
     for bucket in range(BUCKETS_LOOKED_AT):
-        for key in dict.fromkeys(visitor):
+        for key in dict.fromkeys((visitor.current, visitor.previous)):
             yield session_id(key, created - bucket * SESSION_S)

@@ -47,7 +47,7 @@ class Invalid(Struct, frozen=True):
 Refusal = Dropped | Invalid
 
 
-class Arrival(Struct, kw_only=True):
+class Arrival(Struct, kw_only=True, gc=False):
     """A hit as its sender put it; the steps replace what was sent by what it means, and find the rest.
 
     Attributes:

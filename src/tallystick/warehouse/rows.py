@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from operator import attrgetter
 from types import GenericAlias
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import msgspec
 from duckdb import DuckDBPyConnection as Connection
@@ -15,7 +15,7 @@ from tallystick.model.hit import HOUR_S, Bot, Hit, is_bot
 from tallystick.model.session import NO_SESSION
 
 
-class Stored(NamedTuple):
+class Stored(Struct, frozen=True, gc=False):
     """What the warehouse gave a hit.
 
     Attributes:
