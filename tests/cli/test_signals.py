@@ -61,7 +61,13 @@ def test_a_signal_stops_the_server_and_folds_the_wal_in(server: RunningServer, n
     assert (server.data / "ledger.sqlite3-wal").stat().st_size > 0
     server.process.send_signal(number)
     assert server.process.wait(timeout=WITHIN_S) == 0
-    assert {path.name for path in server.data.iterdir()} == {"ledger.sqlite3", "server.lock"}
+    assert {path.name for path in server.data.iterdir()} == {
+        "ledger.sqlite3",
+        "server.lock",
+        "warehouse.duckdb",
+        "warehouse.duckdb.lock",
+        "warehouse-journal.sqlite3",
+    }
     wait_for("stopped", server)
     assert "Traceback" not in server.output
 

@@ -203,9 +203,12 @@ def _hits(data: Path) -> Check:
     from tallystick.warehouse.copying import seen  # noqa: PLC0415
 
     file = data / WAREHOUSE_FILE
-    if not file.exists():
+    try:
+        size = f"{file.stat().st_size / (1 << 20):,.1f} MB"
+    except (FileNotFoundError, NotADirectoryError):
         return Check("OK", "hits", f"{data} holds none yet; the server makes the place for them")
-    size = f"{file.stat().st_size / (1 << 20):,.1f} MB"
+    except OSError as error:
+        return Check("FAIL", "hits", f"cannot open {file}: {error.strerror}")
     if server_runs(data):
         return Check("OK", "hits", f"{file}: {size}, open in the running server")
     try:

@@ -27,11 +27,9 @@ ARGUMENTS = (
 )
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnalyticsServer]:
-    with analytics_server(
-        tmp_path_factory.mktemp("counted") / "data", host=None, settings=SiteSettings(allow_counter=True)
-    ) as running:
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[AnalyticsServer]:
+    with analytics_server(tmp_path / "data", host=None, settings=SiteSettings(allow_counter=True)) as running:
         yield running
 
 
@@ -84,9 +82,9 @@ def test_what_a_visitor_does_reaches_the_statistics(page: Page, site: RecordingS
     expect(page.frame_locator("iframe").locator("#gcvc-views")).to_have_text("1")
     page.evaluate("goatcounter.visit_count({append: '#views', path: 'TOTAL', type: 'svg'})")
     page.evaluate("goatcounter.visit_count({append: '#views', path: 'TOTAL', type: 'png'})")
-    page.wait_for_function(
-        "[...document.images].length === 2 && [...document.images].every((image) => image.naturalWidth === 200)"
-    )
+    expect(page.locator("img")).to_have_count(2)
+    for image in page.locator("img").all():
+        expect(image).to_have_js_property("naturalWidth", 200)
 
 
 def test_a_page_may_read_the_number_itself(page: Page, site: RecordingSite, server: AnalyticsServer) -> None:
@@ -120,6 +118,7 @@ def test_the_security_policy_of_the_guide_is_enough(page: Page, site: RecordingS
         page.goto(site.url("/strict"))
     assert counted.value.status == 200
     page.evaluate("goatcounter.visit_count(); goatcounter.visit_count({type: 'png'})")
-    page.wait_for_function("document.images.length === 1 && document.images[0].naturalWidth === 200")
+    # The page's policy forbids what waiting for a function would need.
+    expect(page.locator("img")).to_have_js_property("naturalWidth", 200)
     expect(page.frame_locator("iframe").locator("#gcvc-for")).to_be_visible()
     assert [text for text in complaints if "favicon" not in text] == []
