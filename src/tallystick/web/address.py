@@ -1,6 +1,6 @@
 """Who sent a request, and to whom. Addresses stay in memory; none is ever stored or logged."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
@@ -13,6 +13,8 @@ LONGEST_HOST = 300
 LONGEST_ADDRESS = 100
 HOSTS_REMEMBERED = 1_024
 ADDRESSES_REMEMBERED = 16_384
+LONGEST_REMEMBERED = 100
+"""Bytes of an ``X-Forwarded-For`` that is read once for all the requests that bring it."""
 
 
 class ClientAddresses:
@@ -24,6 +26,7 @@ class ClientAddresses:
 
     def __init__(self, trusted: Iterable[Network] = ()) -> None:
         self._trusted = tuple(trusted)
+        self._remembered = lru_cache(ADDRESSES_REMEMBERED)(self._behind)
 
     def of(self, scope: Mapping[str, Any]) -> IPv4Address | IPv6Address | None:
         """The client's address; None when the server does not know the peer.
@@ -32,10 +35,21 @@ class ClientAddresses:
         written itself.
         """
         peer = scope.get("client")
-        address = _parse(peer[0]) if peer else None
-        if not self._trusted or not self._is_trusted(address):
+        if not peer:
+            return None
+        if not self._trusted:
+            return _parse(peer[0])
+        told = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+        forwarded = told[0] if len(told) == 1 else b",".join(told)
+        find = self._remembered if len(forwarded) <= LONGEST_REMEMBERED else self._behind
+        return find(peer[0], forwarded)
+
+    def _behind(self, peer: str, forwarded: bytes) -> IPv4Address | IPv6Address | None:
+        """The client that a peer speaks for."""
+        address = _parse(peer)
+        if not self._is_trusted(address):
             return address
-        for hop in reversed(_forwarded_for(scope["headers"])):
+        for hop in reversed(_hops(forwarded.decode("latin-1"))):
             parsed = _parse(hop)
             if parsed is None:
                 return address
@@ -74,9 +88,8 @@ def rate_limit_name(address: IPv4Address | IPv6Address | None) -> str:
     return str(address)
 
 
-def _forwarded_for(headers: Sequence[tuple[bytes, bytes]]) -> list[str]:
-    values = [value.decode("latin-1") for name, value in headers if name == b"x-forwarded-for"]
-    return [hop.strip()[:LONGEST_ADDRESS] for hop in ",".join(values).split(",") if hop.strip()]
+def _hops(forwarded: str) -> list[str]:
+    return [hop.strip()[:LONGEST_ADDRESS] for hop in forwarded.split(",") if hop.strip()]
 
 
 @lru_cache(ADDRESSES_REMEMBERED)
