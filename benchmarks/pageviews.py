@@ -174,16 +174,18 @@ def _stored(data: Path) -> int:
 def _print(samples: Sequence[Sample], flushes: Sequence[float]) -> None:
     console = Console()
     console.print(machine())
-    table = Table(title="Durable hits", title_justify="left")
-    for column in ("what", "connections", "requests/s", "hits/s", "of echo", "p50 ms", "p99 ms", "CPU µs/hit"):
-        table.add_column(column, justify="left" if column == "what" else "right")
+    table = Table(
+        title="Durable hits; CPU: all threads of the server, a hit", title_justify="left", padding=(0, 0, 0, 1)
+    )
+    for column in ("what", "clients", "requests/s", "hits/s", "of echo", "p50 ms", "p99 ms", "CPU µs"):
+        table.add_column(column, justify="left" if column == "what" else "right", no_wrap=True)
     measured = [sample for sample in samples if sample.round >= 0]
     echoes = {(s.hits, s.connections, s.round): s.burst.rate for s in measured if s.name == "echo"}
     for name, hits, connections in dict.fromkeys((s.name, s.hits, s.connections) for s in measured):
         rows = [s for s in measured if (s.name, s.hits, s.connections) == (name, hits, connections)]
         rate = median(s.burst.rate for s in rows)
         table.add_row(
-            f"{name}, {hits} in a request" if hits > 1 else name,
+            f"{name}, {hits} each" if hits > 1 else name,
             str(connections),
             f"{rate:,.0f}",
             f"{rate * hits:,.0f}" if name != "echo" else "",
