@@ -124,6 +124,7 @@ SPANS = [
     ("start=month", "3"),
     ("start=year", "3"),
     ("start=&end=", "3"),
+    ("start=2025-06-15&start=x", "1"),
 ]
 
 
