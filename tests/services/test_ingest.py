@@ -29,25 +29,30 @@ HOUR_MS = 3_600_000
 class House:
     """An ingest and its stores."""
 
-    def __init__(self, ledger: Ledger, warehouse: Warehouse, clock: Clock, known: Knowledge) -> None:
-        self.ledger, self.warehouse, self.clock = ledger, warehouse, clock
+    def __init__(
+        self, ledger: Ledger, warehouse: Warehouse, clock: Clock, known: Knowledge, *, one_by_one: bool
+    ) -> None:
+        self.ledger, self.warehouse, self.clock, self.one_by_one = ledger, warehouse, clock, one_by_one
         self.names = Names(ledger)
         self.ingest = Ingest(ledger, warehouse, self.names, known)
 
     async def record(self, *arrivals: Any, site: Site | None = None) -> list[Any]:
-        return list(await self.ingest.record(site or a_site(), arrivals))
+        site = site or a_site()
+        if self.one_by_one:
+            return [await self.ingest.record_one(site, arrival) for arrival in arrivals]
+        return list(await self.ingest.record(site, arrivals))
 
     async def paths(self, site: int = 1) -> list[tuple[str, str, bool]]:
         listed = await self.ledger.read(list_paths, site, 0, 1_000)
         return [(path.path, path.title, path.event) for path in listed]
 
 
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
+@pytest.fixture(params=[True, False], ids=["one by one", "together"])
+async def house(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[House]:
     clock = Clock()
     async with opened(open_database(None, tmp_path), clock) as ledger:
         warehouse = await Warehouse.open(tmp_path / WAREHOUSE_FILE, clock=lambda: clock() // 1000)
-        yield House(ledger, warehouse, clock, await knowledge())
+        yield House(ledger, warehouse, clock, await knowledge(), one_by_one=request.param)
         await warehouse.close()
 
 

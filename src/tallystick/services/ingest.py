@@ -104,8 +104,7 @@ class Ingest:
             StoreUnavailable: nothing was acknowledged.
         """
         assert len(arrivals) <= MOST_AT_ONCE
-        now = self._ledger.clock()
-        if self._salts.due(now) or self._spam.due(now // 1000):
+        if self._are_due(now := self._ledger.clock()):
             await self._refresh(now)
         rules = self._rules_of(site)
         if len(arrivals) <= AT_ONCE:
@@ -113,9 +112,30 @@ class Ingest:
         else:
             refused = await _judge_in_turns(rules, arrivals)
         wanted = [arrival for arrival, refusal in zip(arrivals, refused, strict=True) if refusal is None]
+        request = keep(refused) if keep else None
+        found = iter(await self._store(rules, wanted, request))
+        return [refusal or next(found) for refusal in refused]
+
+    async def record_one(self, site: Site, arrival: Arrival) -> Result:
+        """What ``record`` does, for a single hit; the pixel's way, and the hot path.
+
+        Raises:
+            StoreUnavailable: it was not acknowledged.
+        """
+        if self._are_due(now := self._ledger.clock()):
+            await self._refresh(now)
+        rules = self._rules_of(site)
+        refusal = _judge(rules, arrival)
+        if refusal is not None:
+            return refusal
+        hit = self._hit_without_news(rules, arrival)
+        (stored,) = await (self._store(rules, [arrival], None) if hit is None else self._warehouse.append((hit,)))
+        return stored
+
+    async def _store(self, rules: Rules, wanted: Sequence[Arrival], request: KeptRequest | None) -> Sequence[Stored]:
+        site = rules.site
         if news := self._news_of_names(site.id, wanted):
             await self._names.update(*news)
-        request = keep(refused) if keep else None
         # Ids are looked up in the very moment of handing the hits over: whoever merges or deletes paths makes
         # the names forget, and then no hit with an old id comes after.
         while (hits := self._hits(rules, wanted)) is None:
@@ -123,8 +143,10 @@ class Ingest:
         stored = await self._warehouse.append(hits, request) if hits or request else []
         if (begins := self._news_of_site(site, hits)) is not None:
             await self._note(site.id, begins)
-        found = iter(stored)
-        return [refusal or next(found) for refusal in refused]
+        return stored
+
+    def _are_due(self, now: int) -> bool:
+        return self._salts.due(now) or self._spam.due(now // 1000)
 
     async def _refresh(self, now: int) -> None:
         if self._salts.due(now):
@@ -140,6 +162,16 @@ class Ingest:
                 self._noted.clear()
             rules = self._rules[site.id] = rules_of(site, self._countries, self._spam, self._salts)
         return rules
+
+    def _hit_without_news(self, rules: Rules, arrival: Arrival) -> Hit | None:
+        """What the warehouse keeps of a hit that tells nobody else anything new, as nearly all do."""
+        site, created = rules.site, arrival.created
+        known = self._names.path(site.id, arrival.path)
+        if known is None or not known.counted or known.title != arrival.title or arrival.campaign:
+            return None
+        begins = self._begins(site)
+        assert created is not None
+        return None if begins is None or created < begins // 1000 else _hit(rules, arrival, known.id, None)
 
     def _news_of_names(
         self, site: int, wanted: Sequence[Arrival]
@@ -182,12 +214,16 @@ class Ingest:
                 campaigns[arrival.campaign] = None
         await self._names.learn(site, paths.values(), campaigns)
 
+    def _begins(self, site: Site) -> int | None:
+        """Since when a site is known to have hits, Unix milliseconds; None before the first."""
+        return self._noted.get(site.id, site.first_hit if site.received_data else None)
+
     def _news_of_site(self, site: Site, hits: Sequence[Hit]) -> int | None:
         """Since when the site has hits (Unix milliseconds), if that is news."""
         first = min((hit.created for hit in hits if not is_bot(hit.bot)), default=None)
         if first is None:
             return None
-        known = self._noted.get(site.id, site.first_hit if site.received_data else None)
+        known = self._begins(site)
         if first < (site.first_hit if known is None else known) // 1000:
             return max(first - BEFORE_FIRST_HIT_S, 0) * 1000
         return site.first_hit if known is None else None

@@ -87,7 +87,7 @@ class Pixel:
                 raise RateLimited(admission)  # noqa: TRY301  # every refusal becomes an answer in one place
             host = host_of(scope)
             site = self._sites.known(host) or await self._sites.at(host)
-            (result,) = await self._ingest.record(site, (self._arrival(scope, told, address),))
+            result = await self._ingest.record_one(site, self._arrival(scope, told, address))
         except Exception as error:  # noqa: BLE001
             status, headers = self._refused(error)
         else:
