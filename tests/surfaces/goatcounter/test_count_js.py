@@ -329,6 +329,13 @@ def test_a_file_is_not_counted(page: Page, site: RecordingSite, tmp_path: Path) 
     site.wait_for(0)
 
 
+def test_settings_that_are_no_json_are_passed_over(page: Page, site: RecordingSite) -> None:
+    site.pages["/"] = a_page(site, tag=settings("{no_onload: true"))
+    page.goto(site.url("/"))
+    assert site.only().query["p"] == "/"
+
+
+
 @pytest.mark.parametrize(("allowed", "times"), [("false", 0), ("true", 1)])
 def test_a_page_in_a_frame_is_counted_only_when_allowed(
     page: Page, site: RecordingSite, allowed: str, times: int

@@ -1,8 +1,9 @@
-// Tallystick's script, MIT licence
+// Tallystick, MIT
 (function (w, d, at) {
 var gc = w.goatcounter = w.goatcounter || {}, tag = d.querySelector('script[data-goatcounter]'),
-	set = JSON.parse(data(tag, '-settings') || '{}'), done, key
+	set, done, key
 
+try { set = JSON.parse(data(tag, '-settings')) } catch (bad) {}
 for (key in set) gc[key] = set[key]
 
 function data(el, name) { return el && el.getAttribute('data-goatcounter' + name) }
