@@ -3,6 +3,7 @@
 Whatever happens the answer is the same image; its status and ``X-Goatcounter`` tell what did.
 """
 
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 
 from tallystick.errors import NoSuchSite
@@ -11,7 +12,7 @@ from tallystick.surfaces.goatcounter.calling import Headers, Services
 from tallystick.surfaces.goatcounter.dressing import limit_headers
 from tallystick.surfaces.goatcounter.errors import SURFACE, RateLimited, answer_to, no_such_site, reason_of
 from tallystick.surfaces.goatcounter.pixel_query import PixelRefused, pixel_query
-from tallystick.web.address import ClientAddresses, host_of, rate_limit_name
+from tallystick.web.address import ADDRESSES_REMEMBERED, ClientAddresses, host_of, rate_limit_name
 from tallystick.web.asgi import Receive, Scope, Send
 from tallystick.web.pixel import PIXEL
 from tallystick.web.rate_limit import Admission, RateLimits
@@ -96,10 +97,9 @@ class Pixel:
 
     def _admission(self, address: IPv4Address | IPv6Address | None, told: dict[bytes, bytes]) -> Admission | None:
         """What the limit says; None on the machine itself, where proxies and tests ask for everyone."""
-        if address is not None and address.is_loopback:
-            return None
+        name = _limited_as(address)
         # A hash says as much as the agent itself, and takes no memory.
-        return self._limits.admit("count", hash((rate_limit_name(address), told.get(b"user-agent"))))
+        return self._limits.admit("count", hash((name, told.get(b"user-agent")))) if name else None
 
     def _arrival(self, scope: Scope, told: dict[bytes, bytes], address: IPv4Address | IPv6Address | None) -> Arrival:
         received = self._clock() // 1000
@@ -135,6 +135,11 @@ class Pixel:
         self._traffic.refused(SURFACE, reason)
         told = no_such_site(error.host) if isinstance(error, NoSuchSite) else reason
         return answer.status, (*_because(told), *answer.headers)
+
+
+@lru_cache(ADDRESSES_REMEMBERED)
+def _limited_as(address: IPv4Address | IPv6Address | None) -> str | None:
+    return None if address is not None and address.is_loopback else rate_limit_name(address)
 
 
 def _reply(result: Result, address: IPv4Address | IPv6Address | None) -> Reply:
