@@ -6,6 +6,8 @@ from math import ceil
 from threading import Lock
 from typing import Any, NamedTuple
 
+from msgspec import Struct
+
 from tallystick.web.address import ClientAddresses, rate_limit_name
 
 MOST_KEYS = 100_000
@@ -42,7 +44,7 @@ DEFAULT_RATES = (
 )
 
 
-class Admission(NamedTuple):
+class Admission(Struct, frozen=True, gc=False):
     """What a limit says to one request.
 
     Attributes:
