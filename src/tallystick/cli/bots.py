@@ -28,14 +28,14 @@ app = App(
 
 
 @app.command(name="list", sort_key=1)
-def list_(*, site: str, settings: StorageSettings = StorageSettings()) -> None:
+def list_(*, site: str | None = None, settings: StorageSettings = StorageSettings()) -> None:
     """List why hits of a site were taken for bots', and how many.
 
     A table on a terminal. Elsewhere one label a line, separated by tabs: label, hits, first id, last id, newest.
     A running server has the hits open: ask its API instead (GET /api/v0/bots).
 
     Args:
-        site: Id or Host.
+        site: Id or Host; the only site of a server does not need it.
     """
     with opened_ledger(settings) as (_, session), session.snapshot():
         number = site_of(session, site).id
@@ -52,7 +52,7 @@ def relabel(  # noqa: PLR0913  # one an option
     new: Label,
     /,
     *,
-    site: str,
+    site: str | None = None,
     first: Annotated[int, Parameter(show_default=False)] = EVERY_ID[0],
     last: Annotated[int, Parameter(show_default=False)] = EVERY_ID[1],
     settings: StorageSettings = StorageSettings(),
@@ -62,7 +62,7 @@ def relabel(  # noqa: PLR0913  # one an option
     Args:
         old: The label they have.
         new: The label they get.
-        site: Id or Host.
+        site: Id or Host; the only site of a server does not need it.
         first: Only hits with this id or a higher one.
         last: Only hits with this id or a lower one.
     """

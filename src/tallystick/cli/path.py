@@ -19,13 +19,13 @@ app = App(name="path", help="Look after the paths of a site, also while a server
 
 
 @app.command(name="list", sort_key=1)
-def list_(*, site: str, settings: StorageSettings = StorageSettings()) -> None:
+def list_(*, site: str | None = None, settings: StorageSettings = StorageSettings()) -> None:
     """List the paths of a site, by id.
 
     A table on a terminal. Elsewhere one path a line, separated by tabs: id, path, title, and "event" for an event.
 
     Args:
-        site: Id or Host.
+        site: Id or Host; the only site of a server does not need it.
     """
     found: list[names.Path] = []
     with opened_ledger(settings) as (_, session), session.snapshot():
@@ -37,13 +37,13 @@ def list_(*, site: str, settings: StorageSettings = StorageSettings()) -> None:
 
 
 @app.command(sort_key=2)
-def rename(path: int, name: str, /, *, site: str, settings: StorageSettings = StorageSettings()) -> None:
+def rename(path: int, name: str, /, *, site: str | None = None, settings: StorageSettings = StorageSettings()) -> None:
     """Give a path another name; its hits stay with it. Later hits of the old name make a new path.
 
     Args:
         path: Id of the path.
         name: The new name; that of a page begins with a slash.
-        site: Id or Host.
+        site: Id or Host; the only site of a server does not need it.
     """
     decide(
         settings,
@@ -52,7 +52,7 @@ def rename(path: int, name: str, /, *, site: str, settings: StorageSettings = St
 
 
 @app.command(sort_key=3)
-def merge(*paths: int, into: int, site: str, settings: StorageSettings = StorageSettings()) -> None:
+def merge(*paths: int, into: int, site: str | None = None, settings: StorageSettings = StorageSettings()) -> None:
     """Give the hits of some paths to another one, and forget their names.
 
     A session that visited several of them counts once.
@@ -60,7 +60,7 @@ def merge(*paths: int, into: int, site: str, settings: StorageSettings = Storage
     Args:
         paths: Ids of the paths that go.
         into: Id of the path that stays.
-        site: Id or Host.
+        site: Id or Host; the only site of a server does not need it.
     """
     decide(
         settings,
@@ -71,7 +71,7 @@ def merge(*paths: int, into: int, site: str, settings: StorageSettings = Storage
 @app.command(sort_key=4)
 def delete(
     *paths: int,
-    site: str,
+    site: str | None = None,
     yes: Annotated[bool, Parameter(name=("--yes", "-y"), negative=())] = False,
     settings: StorageSettings = StorageSettings(),
 ) -> None:
@@ -79,7 +79,7 @@ def delete(
 
     Args:
         paths: Ids of the paths.
-        site: Id or Host.
+        site: Id or Host; the only site of a server does not need it.
         yes: Do not ask.
     """
     confirm(f"Delete {len(paths):,} paths with all their hits?", "nothing was deleted", yes=yes)

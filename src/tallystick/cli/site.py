@@ -1,6 +1,7 @@
 """``tallystick site``: sites whose hits are counted, also while a server serves them."""
 
 import sys
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Annotated, Any, get_type_hints
 
@@ -174,17 +175,26 @@ def delete(
     do_jobs(settings)
 
 
-def site_of(session: Session, which: str) -> Site:
-    """The site that a person means, by id or Host.
+def site_of(session: Session, which: str | None) -> Site:
+    """The site that a person means, by id, code or Host; None for the only one there is.
 
     Raises:
-        InputRefused: there is none.
+        InputRefused: there is none, or it is not clear which.
     """
-    host = normal_host(which)
-    for site in active_sites(session):
-        if which in (str(site.id), site.cname) or host == site.cname:
-            return site
-    msg = f"there is no site {which}"
+    return site_among(active_sites(session), which)
+
+
+def site_among(known: Sequence[Site], wanted: str | None) -> Site:
+    """Like ``site_of``, among sites that were read already."""
+    found = list(known) if wanted is None else [site for site in known if wanted in (str(site.id), site.code)]
+    if wanted is not None and not found:
+        found = [site for site in known if site.cname == normal_host(wanted)]
+    if len(found) == 1:
+        return found[0]
+    if wanted is None and known:
+        msg = f"--site is needed, an id or Host of one of {len(known)} sites: tallystick site list shows them"
+    else:
+        msg = f"there is no site {wanted}" if wanted else "there is no site yet: tallystick site create makes one"
     raise InputRefused(msg)
 
 

@@ -8,10 +8,10 @@ from typing import NamedTuple, Protocol
 
 from tallystick.cli.data_directory import held_data_directory, server_runs
 from tallystick.cli.opening import bring_up_to_date, found_database
+from tallystick.cli.site import site_among
 from tallystick.errors import InputRefused
 from tallystick.ledger import Ledger
 from tallystick.model.site import Site
-from tallystick.model.site_rules import normal_host
 from tallystick.services.imports.directly import DirectSink
 from tallystick.services.imports.journal import Journal
 from tallystick.services.imports.running import Sink
@@ -111,21 +111,3 @@ def journal_of(site: str, settings: AnalyticsSettings) -> Journal:
         return Journal(settings.data / JOURNAL, f"site {site}")
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Journal(Path(state) / "tallystick" / JOURNAL, site.rstrip("/"))
-
-
-def site_among(sites: list[Site], wanted: str | None) -> Site:
-    """The site that a person means, by id or Host.
-
-    Raises:
-        InputRefused: there is none, or it is not clear which.
-    """
-    found = sites if wanted is None else [site for site in sites if wanted in (str(site.id), site.code)]
-    if wanted is not None and not found:
-        found = [site for site in sites if site.cname == normal_host(wanted)]
-    if len(found) == 1:
-        return found[0]
-    if wanted is None and sites:
-        msg = f"--site is needed, an id or Host of one of {len(sites)} sites: tallystick site list shows them"
-    else:
-        msg = f"there is no site {wanted}" if sites else "there is no site yet: tallystick site create makes one"
-    raise InputRefused(msg)
