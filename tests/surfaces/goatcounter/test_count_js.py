@@ -335,7 +335,6 @@ def test_settings_that_are_no_json_are_passed_over(page: Page, site: RecordingSi
     assert site.only().query["p"] == "/"
 
 
-
 @pytest.mark.parametrize(("allowed", "times"), [("false", 0), ("true", 1)])
 def test_a_page_in_a_frame_is_counted_only_when_allowed(
     page: Page, site: RecordingSite, allowed: str, times: int
