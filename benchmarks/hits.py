@@ -44,7 +44,7 @@ WIDTHS = [*[1920] * 4, *[390] * 3, *[360] * 3, *[1536] * 2, *[1440] * 2, 412, 39
 _VISITS = """
 CREATE TEMP TABLE visit AS
 SELECT
-    hash(number) AS session,
+    hash(number) >> 16 AS session,
     {begins} + CAST(hash(number, 1) % ({year} - 10000) AS BIGINT) AS began,
     least(1 + CAST(floor(-ln(1 - (hash(number, 2) % 1000000) / 1e6) * {more}) AS INTEGER), 50) AS hits,
     CAST(hash(number, 3) >> 1 AS BIGINT) AS draw
