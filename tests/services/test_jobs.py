@@ -14,6 +14,7 @@ from tallystick.model.hit import Bot
 from tallystick.model.site import Site, SiteSettings
 from tallystick.services import jobs as module
 from tallystick.services import names, path_changes
+from tallystick.services.exports import latest_exports
 from tallystick.services.jobs import DeleteSite, Job, Jobs, Relabel, ask_for, asked_for
 from tallystick.services.names import Names, NewPath
 from tallystick.services.site_rows import site_columns
@@ -89,10 +90,13 @@ async def test_a_site_leaves_nothing(
     ledger: Ledger, warehouse: Warehouse, jobs: Jobs, clock: Clock, paths: list[int]
 ) -> None:
     await warehouse.append([a_hit(paths[0], site=SITE), a_hit(99, site=2)])
+    for site in (SITE, 2):
+        await ledger.write(add_export, site)
     await decide(ledger, DeleteSite(SITE))
     assert await work(jobs, clock) == 0
     assert await rows(warehouse, "site, path") == [(2, 99)]
     assert await listed(ledger) == {}
+    assert [len(await ledger.read(latest_exports, site)) for site in (SITE, 2)] == [0, 1]
     assert await ledger.read(asked_for) == []
 
 
@@ -300,6 +304,12 @@ def a_site(number: int, days_kept: int) -> Site:
         created=0,
         updated=None,
         first_hit=0,
+    )
+
+
+def add_export(session: Session, site: int) -> None:
+    session.common.add_export(
+        session.connection, id=site, site=site, format="csv", start_id=None, start_day=None, file="", created=0
     )
 
 

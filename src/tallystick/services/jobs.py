@@ -207,6 +207,7 @@ def _cross_off(session: Session, number: int) -> None:
 def _remove_site(session: Session, number: int, site: int) -> None:
     session.common.remove_paths_of_site(session.connection, site=site)
     session.common.remove_campaigns_of_site(session.connection, site=site)
+    session.common.remove_exports_of_site(session.connection, site=site)
     session.common.remove_site(session.connection, site=site)
     _cross_off(session, number)
 

@@ -24,6 +24,10 @@ DELETE FROM path WHERE site = :site;
 -- Remove every campaign of a site.
 DELETE FROM campaign WHERE site = :site;
 
+-- name: remove_exports_of_site(site)!
+-- Forget every export of a site; their files go within a day.
+DELETE FROM export WHERE site = :site;
+
 -- name: remove_site(site)!
 -- Remove a site of which nothing else is left.
 DELETE FROM site WHERE id = :site AND state = 'd';
