@@ -1,10 +1,11 @@
 """A thread that works in batches: while one is being worked on, the next gathers by itself. No timer."""
 
 import asyncio
-from collections.abc import Callable
+from asyncio import AbstractEventLoop, Future
+from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import structlog
 
@@ -109,3 +110,22 @@ class GatheringThread(Generic[Item]):
                 break
             batch.append(item)
         return batch
+
+
+def tell(loop: AbstractEventLoop, futures: Sequence["Future[Any]"], results: Sequence[object]) -> None:
+    """From a thread: give each future its result, or its error, in one hop to the event loop."""
+    try:
+        loop.call_soon_threadsafe(_resolve, futures, results)
+    except RuntimeError:
+        # The loop is closed: the server was told to stop at once, and nobody is waiting any more.
+        return
+
+
+def _resolve(futures: Sequence["Future[Any]"], results: Sequence[object]) -> None:
+    for future, result in zip(futures, results, strict=True):
+        if future.done():
+            continue  # the client hung up
+        if isinstance(result, BaseException):
+            future.set_exception(result)
+        else:
+            future.set_result(result)

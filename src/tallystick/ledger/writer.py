@@ -19,7 +19,7 @@ import structlog
 from msgspec import Struct
 
 from tallystick.errors import StoreFailed, StoreUnavailable, TallystickError
-from tallystick.gathering import GatheringThread
+from tallystick.gathering import GatheringThread, tell
 from tallystick.ledger.database import CreationRaced, Database, Session, Totals
 from tallystick.ledger.folding import Wanted, fold, settle, transactions
 from tallystick.ledger.measurements import Measurements
@@ -172,23 +172,7 @@ class Writer:
                 log.warning("a connection could not be closed", reason=str(error))
 
     def _finish(self, items: Sequence[Count | Call], results: Sequence[object]) -> None:
-        try:
-            self._loop.call_soon_threadsafe(_resolve, items, results)
-        except RuntimeError:
-            # The loop is closed: the server was told to stop at once, and nobody is waiting any more.
-            return
-
-
-def _resolve(items: Sequence[Count | Call], results: Sequence[object]) -> None:
-    """On the event loop: answer a whole transaction's requests in one hop."""
-    for item, result in zip(items, results, strict=True):
-        future: Future[Any] = item.future
-        if future.done():
-            continue  # the client hung up
-        if isinstance(result, BaseException):
-            future.set_exception(result)
-        else:
-            future.set_result(result)
+        tell(self._loop, [item.future for item in items], results)
 
 
 def _call(session: Session, call: Call) -> object:

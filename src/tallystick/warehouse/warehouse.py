@@ -4,11 +4,11 @@ import asyncio
 import time
 from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
 from tallystick.errors import DatabaseUnreachable, StoreBusy, StoreUnavailable
+from tallystick.gathering import tell
 from tallystick.model.hit import Hit
 from tallystick.warehouse.journal import JOURNAL_FILE, Journal
 from tallystick.warehouse.mover import Call, Mover
@@ -112,9 +112,7 @@ class Warehouse:
         future: Future[Any] = self._loop.create_future()
 
         def finish(result: object) -> None:
-            # The loop may be closed: the server was told to stop at once, and nobody is waiting any more.
-            with suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(_resolve, future, result)
+            tell(self._loop, [future], [result])
 
         self._mover.thread.submit(Call(function, arguments, finish))
         return await future
@@ -163,15 +161,6 @@ class Warehouse:
         await self._writer.thread.close()
         await self._mover.thread.close()
         await asyncio.to_thread(self._writer.close_journal)
-
-
-def _resolve(future: "Future[Any]", result: object) -> None:
-    if future.done():
-        return  # whoever asked has gone
-    if isinstance(result, BaseException):
-        future.set_exception(result)
-    else:
-        future.set_result(result)
 
 
 def _kept_request(session: WarehouseSession, key: str) -> KeptRequest | None:

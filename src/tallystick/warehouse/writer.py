@@ -12,13 +12,12 @@ Promises:
 from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable, Iterator, Sequence
 from queue import SimpleQueue
-from typing import Any
 
 import structlog
 from msgspec import Struct
 
 from tallystick.errors import StoreBusy, StoreFailed, StoreUnavailable
-from tallystick.gathering import GatheringThread
+from tallystick.gathering import GatheringThread, tell
 from tallystick.model.hit import Hit
 from tallystick.warehouse.journal import Batch, Journal
 from tallystick.warehouse.mover import Call, Move, Mover
@@ -195,11 +194,7 @@ class Writer:
         self._journal.close()
 
     def _finish(self, items: Sequence[Append], results: Sequence[object]) -> None:
-        try:
-            self._loop.call_soon_threadsafe(_resolve, items, results)
-        except RuntimeError:
-            # The loop is closed: the server was told to stop at once, and nobody is waiting any more.
-            return
+        tell(self._loop, [item.future for item in items], results)
 
 
 def _commits(appends: Sequence[Append]) -> Iterator[list[Append]]:
@@ -214,15 +209,3 @@ def _commits(appends: Sequence[Append]) -> Iterator[list[Append]]:
         size += len(item.hits)
     if part:
         yield part
-
-
-def _resolve(items: Sequence[Append], results: Sequence[object]) -> None:
-    """On the event loop: answer a whole commit's requests in one hop."""
-    for item, result in zip(items, results, strict=True):
-        future: Future[Any] = item.future
-        if future.done():
-            continue  # the client hung up
-        if isinstance(result, BaseException):
-            future.set_exception(result)
-        else:
-            future.set_result(result)
