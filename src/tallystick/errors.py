@@ -13,11 +13,14 @@ TallystickError
 │   ├── StoreFailed              the disk or the database failed
 │   └── StoreClosed              the server is stopping
 ├── NoSuchSite                   no site of ours at the Host of a request
+├── SharingRefused               something that cannot be done with a shared counter; the reason says which
+├── KeyReused                    a key of the sender's that stands for another request
 └── InputRefused                 a person's input makes no sense; the message says what would
     └── InvalidFields            several fields, with messages for each
 """
 
 from collections.abc import Mapping, Sequence
+from enum import Enum
 
 
 class TallystickError(Exception):
@@ -112,3 +115,43 @@ class NoSuchSite(TallystickError):
     def __init__(self, host: str, *, empty: bool) -> None:
         super().__init__(f'no site at this domain ("{host}")')
         self.host, self.empty = host, empty
+
+
+class SharingReason(Enum):
+    """Why something was not done with a shared counter; surfaces have a name and a number for each."""
+
+    NOT_FOUND = "not found"
+    """Also: not visible, for reads."""
+    FORBIDDEN = "forbidden"
+    INVALID_DATA = "invalid data"
+    UNKNOWN_TYPE = "unknown counter type"
+    INVALID_MODE = "invalid mode"
+    INVALID_START_DATE = "invalid start date"
+    INVALID_END_DATE = "invalid end date"
+    NAME_LENGTH = "name length"
+    WRONG_TYPE = "operation not for this type or mode"
+    GOAL_EXCEEDED = "goal may not be exceeded"
+    INVALID_AMOUNT = "invalid amount"
+    OUT_OF_RANGE = "value out of range"
+    NOTHING_TO_UNDO = "nothing to undo"
+    LAST_ADMIN = "last admin"
+    GONE = "gone"
+    """An invite that is spent or over."""
+    CHANGED_MEANWHILE = "changed meanwhile"
+    TOO_MANY = "too many"
+
+
+class SharingRefused(TallystickError):
+    """Something cannot be done with a shared counter; the message is for a person.
+
+    Attributes:
+        reason: which of the fixed reasons it is.
+    """
+
+    def __init__(self, reason: SharingReason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class KeyReused(TallystickError):
+    """A key of the sender's stands for another request already."""

@@ -94,7 +94,7 @@ def test_a_revoked_token_works_no_more(run: CommandLine, settled: Place) -> None
         (("--email", "eve@example.com"), "there is no user eve@example.com"),
         (
             ("--email", "ben@example.com"),
-            "ben@example.com is not an admin; only admins can create and use API tokens",
+            "ben@example.com is not an admin; only admins can create and use API tokens for sites",
         ),
         (("--email", "ada@example.com", "--site", "3"), "--site: the account of ada@example.com has no site 3"),
     ],

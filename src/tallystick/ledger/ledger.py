@@ -11,7 +11,7 @@ from tallystick.ledger.database import Database, Session
 from tallystick.ledger.folding import Admit
 from tallystick.ledger.measurements import Measurements
 from tallystick.ledger.reader import Find, Finder, Readers
-from tallystick.ledger.writer import Call, Count, Writer
+from tallystick.ledger.writer import Call, Count, Joined, JoinedFunction, Writer
 from tallystick.model.counter import Counter, Operation, Outcome
 from tallystick.model.key import Key, lane_of
 
@@ -88,6 +88,25 @@ class Ledger:
         """
         result: Result = await self._write(self._writers[0], function, *arguments)
         return result
+
+    def join(self, function: JoinedFunction, item: object, lane: int = 0) -> "Future[Any]":
+        """``function(session, [item, ...], now)`` for everything that joins in meanwhile; durable when it returns.
+
+        For writes that come by the hundred: what they read and store takes a few statements a batch, not each.
+        Everything of a batch is undone together, so the function refuses by returning an exception, not by raising.
+
+        Args:
+            function: the same object for everything that may be carried out together.
+            item: what this caller wants; its result stands in the same place of what the function returns.
+            lane: see ``Joined``.
+
+        Raises:
+            StoreBusy, StoreClosed: at once; StoreUnavailable: from the future.
+        """
+        future: Future[Any] = self._loop.create_future()
+        writer = self._writers[lane % len(self._writers)]
+        writer.thread.submit(Joined(function, item, lane, future))
+        return future
 
     def note_request(self) -> None:
         """Count a request that reaches no batch; kept within a second (CountAPI's ``stats``)."""

@@ -1,8 +1,9 @@
 """The one who writes.
 
 A writer is a thread that owns one writing connection. While a commit runs, the next batch gathers by
-itself. Each batch is one transaction (on PostgreSQL one a lane): the operations on counters are folded
-over the rows in memory by ``model.counter.apply``, then the other writes run, each in a savepoint.
+itself. Each batch is a few transactions at most: the operations on counters (on PostgreSQL a transaction a
+lane), folded over the rows in memory by ``model.counter.apply``; the other writes, each in a savepoint; and
+each kind of writes that are carried out together.
 
 Promises:
 - A future gets a result only after the commit that holds its change: acknowledged means kept.
@@ -12,6 +13,7 @@ Promises:
 
 import time
 from asyncio import AbstractEventLoop, Future
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -29,6 +31,10 @@ QUEUE_LIMIT = 20_000
 BATCH_LIMIT = 1_000
 REQUESTS_KEPT_WITHIN_S = 1.0
 """How long requests that change nothing may wait for a batch that writes (CountAPI's ``stats``)."""
+
+JoinedFunction = Callable[[Session, Sequence[Any], int], Sequence[object]]
+"""What carries out many writes at once; a result that is an exception is raised to its caller."""
+
 log = structlog.get_logger()
 
 
@@ -44,6 +50,19 @@ class Call(Struct, eq=False):
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
+    future: "Future[Any]"
+
+
+class Joined(Struct, eq=False):
+    """A write that is carried out together with its like: ``function(session, items, now)``, one result each.
+
+    Attributes:
+        lane: of the counters it touches, or 0: on a database of lanes, what differs in it is committed apart.
+    """
+
+    function: JoinedFunction
+    item: Any
+    lane: int
     future: "Future[Any]"
 
 
@@ -69,7 +88,7 @@ class Writer:
         self._unsaved_requests = 0
         """Requests whose batch changed nothing, or failed."""
         self._saved_at = time.perf_counter()
-        self.thread: GatheringThread[Count | Call] = GatheringThread(
+        self.thread: GatheringThread[Count | Call | Joined] = GatheringThread(
             f"ledger-writer-{number}",
             work=self._work,
             give_up=self._give_up,
@@ -80,16 +99,29 @@ class Writer:
             batch_limit=BATCH_LIMIT,
         )
 
-    def _work(self, batch: list[Count | Call]) -> None:
+    def _work(self, batch: list[Count | Call | Joined]) -> None:
         self.measurements.batch_size.observe(len(batch))
         counts = [item for item in batch if type(item) is Count]
         for part in transactions(counts, lanes_alone=self._database.lanes_alone):
             self._finish(part, self._attempt(part, []))
         if len(counts) < len(batch):
-            calls = [item for item in batch if type(item) is Call]
-            self._finish(calls, self._attempt([], calls))
+            self._work_others(batch)
 
-    def _give_up(self, batch: list[Count | Call], error: Exception) -> None:
+    def _work_others(self, batch: list[Count | Call | Joined]) -> None:
+        calls = [item for item in batch if type(item) is Call]
+        if calls:
+            self._finish(calls, self._attempt([], calls))
+        groups: dict[tuple[JoinedFunction, int], list[Joined]] = defaultdict(list)
+        for item in batch:
+            if type(item) is Joined:
+                groups[item.function, item.lane if self._database.lanes_alone else 0].append(item)
+        for (function, _), joined in groups.items():
+            call = Call(_together, (function, [each.item for each in joined], self._clock()), joined[0].future)
+            [results] = self._attempt([], [call])
+            told = results if isinstance(results, list) else [results] * len(joined)
+            self._finish(joined, told)
+
+    def _give_up(self, batch: list[Count | Call | Joined], error: Exception) -> None:
         self._finish(batch, [StoreFailed(f"the writer failed: {error}")] * len(batch))
 
     def _attempt(self, counts: Sequence[Count], calls: Sequence[Call]) -> Sequence[object]:
@@ -171,8 +203,14 @@ class Writer:
             except Exception as error:  # noqa: BLE001  # it is not used any more
                 log.warning("a connection could not be closed", reason=str(error))
 
-    def _finish(self, items: Sequence[Count | Call], results: Sequence[object]) -> None:
+    def _finish(self, items: Sequence[Count | Call | Joined], results: Sequence[object]) -> None:
         tell(self._loop, [item.future for item in items], results)
+
+
+def _together(session: Session, function: JoinedFunction, items: Sequence[Any], now: int) -> list[object]:
+    results = list(function(session, items, now))
+    assert len(results) == len(items), "every write that joined in gets a result"
+    return results
 
 
 def _call(session: Session, call: Call) -> object:

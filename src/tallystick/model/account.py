@@ -15,7 +15,7 @@ EVERY_SITE = -1
 
 
 class Permission(IntFlag):
-    """What a token may do; the numbers are the contract's."""
+    """What a token may do; up to 64 the numbers are the contract's, the ones beyond are ours."""
 
     NOTHING = 1
     COUNT = 2
@@ -24,6 +24,8 @@ class Permission(IntFlag):
     SITE_CREATE = 16
     SITE_UPDATE = 32
     STATS = 64
+    COUNTERS_READ = 128
+    COUNTERS_WRITE = 256
 
     @property
     def label(self) -> str:
@@ -77,6 +79,7 @@ class Account(Struct, frozen=True, kw_only=True):
     """A person. Times are Unix milliseconds.
 
     Attributes:
+        uid: UUID v4: what people who share a counter with this one see in the place of the id.
         email: lower case; unique on this server.
         name: what others see of the person.
         site: the first site of the sites that belong to this person's account; None while there is none.
@@ -84,6 +87,7 @@ class Account(Struct, frozen=True, kw_only=True):
     """
 
     id: int
+    uid: str
     email: str
     email_verified: bool
     name: str

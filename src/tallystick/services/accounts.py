@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
+from uuid import uuid4
 
 import msgspec
 from msgspec import Struct
@@ -77,6 +78,7 @@ def create_account(session: Session, wanted: NewAccount, now: int) -> Account:
     session.common.add_account(
         session.connection,
         id=number,
+        uid=str(uuid4()),
         email=email,
         name=wanted.name.strip(),
         site=root,
@@ -276,9 +278,10 @@ def _refuse_orphans(session: Session, before: Account, after: Account | None) ->
 
 
 def _from_row(row: Sequence[Any]) -> Account:
-    number, email, verified, name, site, totp, access, settings, login, opened, created, updated = row
+    number, uid, email, verified, name, site, totp, access, settings, login, opened, created, updated = row
     return Account(
         id=number,
+        uid=uid,
         email=email,
         email_verified=bool(verified),
         name=name,

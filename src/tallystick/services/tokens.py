@@ -30,7 +30,9 @@ TOKENS_AT_MOST = 500
 USED_AGAIN_AFTER_MS = 24 * 3_600_000
 FRESH_S = 0.125
 HOLDERS_REMEMBERED = 1_000
-ALL_PERMISSIONS = 2 * Permission.STATS - 1
+ALL_PERMISSIONS = 2 * max(Permission) - 1
+OF_COUNTERS = Permission.COUNTERS_READ | Permission.COUNTERS_WRITE
+"""What everyone may give to a token: shared counters have roles of their own, and belong to no site."""
 
 _encode = msgspec.json.Encoder().encode
 _decode_sites = msgspec.json.Decoder(tuple[int, ...]).decode
@@ -58,15 +60,16 @@ def create_token(session: Session, owner: Account, wanted: NewToken, now: int) -
     """
     hold_accounts(session)
     owner = existing(session, owner.id)
-    if not is_admin_somewhere(owner):
-        msg = f"{owner.email} is not an admin; only admins can create and use API tokens"
+    about_sites = bool(wanted.permissions & ~OF_COUNTERS)
+    if about_sites and not is_admin_somewhere(owner):
+        msg = f"{owner.email} is not an admin; only admins can create and use API tokens for sites"
         raise InputRefused(msg)
-    if errors := _problems(session, owner, wanted):
+    if errors := _problems(session, owner, wanted, about_sites=about_sites):
         raise InvalidFields(errors)
     if session.common.count_tokens(session.connection, account=owner.id) >= TOKENS_AT_MOST:
         msg = f"{owner.email} has {TOKENS_AT_MOST} tokens already, which is as many as one account takes"
         raise InputRefused(msg)
-    secret = "".join(secrets.choice(ascii_lowercase + digits) for _ in range(SECRET_LENGTH))
+    secret = _new_secret()
     token = Token(
         id=session.take_numbers("token"),
         account=owner.id,
@@ -79,6 +82,23 @@ def create_token(session: Session, owner: Account, wanted: NewToken, now: int) -
     )
     _store(session, token, secret_digest(secret))
     return token, secret
+
+
+def rotate_token(session: Session, number: int) -> str:
+    """Give a token another secret, which is told this once; the old one works no more.
+
+    Raises:
+        InputRefused: there is no such token.
+    """
+    hold_accounts(session)
+    if token(session, number) is None:
+        msg = f"there is no token {number}"
+        raise InputRefused(msg)
+    secret = _new_secret()
+    session.common.set_token_secret(
+        session.connection, id=number, prefix=secret[:PREFIX_LENGTH], digest=secret_digest(secret)
+    )
+    return secret
 
 
 def secret_digest(secret: str) -> bytes:
@@ -113,6 +133,7 @@ def delete_token(session: Session, number: int, owner: int | None = None) -> boo
     Args:
         owner: the account that it must belong to, if not anyone's.
     """
+    hold_accounts(session)
     found = token(session, number)
     if found is None or owner not in (None, found.account):
         return False
@@ -186,12 +207,16 @@ class Tokens:
                 await self._ledger.write(token_used, token.id, now)
 
 
-def _problems(session: Session, owner: Account, wanted: NewToken) -> dict[str, list[str]]:
+def _new_secret() -> str:
+    return "".join(secrets.choice(ascii_lowercase + digits) for _ in range(SECRET_LENGTH))
+
+
+def _problems(session: Session, owner: Account, wanted: NewToken, *, about_sites: bool) -> dict[str, list[str]]:
     name = wanted.name.strip()
     errors = {
         "name": line_problems(name, NAME_AT_MOST) if name else ["must be set"],
         "permissions": [] if 0 < wanted.permissions <= ALL_PERMISSIONS else ["must be set"],
-        "sites": _site_problems(session, owner, wanted.sites),
+        "sites": _site_problems(session, owner, wanted.sites) if about_sites else [],
     }
     return {field: problems for field, problems in errors.items() if problems}
 

@@ -1,29 +1,32 @@
 -- People; alike on both databases. Columns stand in the order of services.accounts.
 
--- name: add_account(id, email, name, site, password, access, settings, created)!
+-- name: add_account(id, uid, email, name, site, password, access, settings, created)!
 -- Store a new account.
-INSERT INTO account (id, email, email_verified, name, site, password, access, settings, created)
-VALUES (:id, :email, 0, :name, :site, :password, :access, :settings, :created);
+INSERT INTO account (id, uid, email, email_verified, name, site, password, access, settings, created)
+VALUES (:id, :uid, :email, 0, :name, :site, :password, :access, :settings, :created);
 
 -- name: account_by_id(id)^
 -- One account.
-SELECT id, email, email_verified, name, site, totp_secret IS NOT NULL, access, settings, login, opened, created, updated
+SELECT id, uid, email, email_verified, name, site, totp_secret IS NOT NULL, access, settings, login, opened, created,
+       updated
 FROM account WHERE id = :id;
 
 -- name: account_by_email(email)^
 -- One account, and its password's digest last.
-SELECT id, email, email_verified, name, site, totp_secret IS NOT NULL, access, settings, login, opened, created,
+SELECT id, uid, email, email_verified, name, site, totp_secret IS NOT NULL, access, settings, login, opened, created,
        updated, password
 FROM account WHERE email = :email;
 
 -- name: all_accounts()
 -- Everyone, sorted for a person.
-SELECT id, email, email_verified, name, site, totp_secret IS NOT NULL, access, settings, login, opened, created, updated
+SELECT id, uid, email, email_verified, name, site, totp_secret IS NOT NULL, access, settings, login, opened, created,
+       updated
 FROM account ORDER BY email;
 
 -- name: accounts_of_site(site)
 -- The people who share one account: the ones with the same first site.
-SELECT id, email, email_verified, name, site, totp_secret IS NOT NULL, access, settings, login, opened, created, updated
+SELECT id, uid, email, email_verified, name, site, totp_secret IS NOT NULL, access, settings, login, opened, created,
+       updated
 FROM account WHERE site = :site ORDER BY email;
 
 -- name: count_accounts()$

@@ -29,6 +29,10 @@ SELECT count(*) FROM token WHERE account = :account;
 -- Remember that a token was used, unless that is known from not long ago.
 UPDATE token SET used = :now WHERE id = :id AND (used IS NULL OR used <= :before);
 
+-- name: set_token_secret(id, prefix, digest)!
+-- Replace what a token is recognised by; whoever has the old secret has nothing.
+UPDATE token SET prefix = :prefix, digest = :digest WHERE id = :id;
+
 -- name: delete_token(id)!
 -- Revoke a token.
 DELETE FROM token WHERE id = :id;

@@ -1,0 +1,1 @@
+"""Python clients of the three APIs, blocking and async, on httpx."""

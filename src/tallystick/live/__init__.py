@@ -1,0 +1,1 @@
+"""Who is told after a commit: subscriptions of live connections, all in memory."""

@@ -1,0 +1,89 @@
+"""Requests that carry a key of their sender's (``Idempotency-Key``) are carried out once; the answer is kept.
+
+What is kept is stored in the transaction of the change it tells of, so a crash cannot come in between.
+Functions of ``(session, ...)``; times in ms.
+"""
+
+from hashlib import sha256
+
+import msgspec
+from msgspec import Struct
+
+from tallystick.errors import KeyReused
+from tallystick.ledger import Session
+
+KEPT_MS = 24 * 3_600_000
+LONGEST_KEY = 255
+"""Characters of a key (draft-ietf-httpapi-idempotency-key-header)."""
+
+FORGOTTEN_AT_ONCE = 1_000
+
+_encode = msgspec.json.Encoder().encode
+_decode_headers = msgspec.json.Decoder(dict[str, str]).decode
+
+
+class KeptAnswer(Struct, frozen=True):
+    """An answer as it is kept. Whoever makes one leaves out what must not be stored: secrets above all.
+
+    Attributes:
+        headers: the ones that belong to what was done, ``Location`` for example.
+    """
+
+    status: int
+    body: bytes = b""
+    headers: dict[str, str] = {}  # msgspec copies it
+
+
+class KeyedRequest(Struct, frozen=True):
+    """What a request with a key is known by.
+
+    Attributes:
+        digest: of who sends it, its method, its path and its key.
+        fingerprint: of everything that may not differ when the key is sent again.
+    """
+
+    digest: bytes
+    fingerprint: bytes
+
+    @classmethod
+    def of(cls, sender: str, method: str, path: str, key: str, *, rest: bytes) -> "KeyedRequest":
+        """A request of a sender's; ``rest`` is its query and body."""
+        return cls(_digest(sender, method, path, key), sha256(rest).digest())
+
+
+def answered(session: Session, request: KeyedRequest, now: int) -> KeptAnswer | None:
+    """What was answered to a request when it came first; None when it has not come yet.
+
+    Raises:
+        KeyReused: its key came with another request.
+    """
+    row = session.common.kept_answer(session.connection, digest=request.digest, since=now - KEPT_MS)
+    if row is None:
+        return None
+    fingerprint, status, headers, body = row
+    if bytes(fingerprint) != request.fingerprint:
+        msg = "this Idempotency-Key was sent with another request; a new request needs a new key"
+        raise KeyReused(msg)
+    return KeptAnswer(status, bytes(body), _decode_headers(headers))
+
+
+def keep(session: Session, request: KeyedRequest, answer: KeptAnswer, now: int) -> None:
+    """Keep the answer to a request, in the transaction of what it did."""
+    session.common.keep_answer(
+        session.connection,
+        digest=request.digest,
+        fingerprint=request.fingerprint,
+        status=answer.status,
+        headers=_encode(answer.headers).decode(),
+        body=answer.body,
+        created=now,
+    )
+
+
+def forget_old(session: Session, now: int) -> None:
+    """Forget some answers that are older than a day; called again and again it forgets all of them."""
+    session.common.forget_answers(session.connection, before=now - KEPT_MS, max_rows=FORGOTTEN_AT_ONCE)
+
+
+def _digest(*parts: str) -> bytes:
+    return sha256("\0".join(parts).encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,1 @@
+"""CountTogether: counters that people share and change together, live."""
