@@ -15,6 +15,7 @@ TallystickError
 ├── NoSuchSite                   no site of ours at the Host of a request
 ├── SharingRefused               something that cannot be done with a shared counter; the reason says which
 ├── KeyReused                    a key of the sender's that stands for another request
+├── KeyInFlight                  a key of the sender's whose request is being carried out
 └── InputRefused                 a person's input makes no sense; the message says what would
     └── InvalidFields            several fields, with messages for each
 """
@@ -155,3 +156,7 @@ class SharingRefused(TallystickError):
 
 class KeyReused(TallystickError):
     """A key of the sender's stands for another request already."""
+
+
+class KeyInFlight(TallystickError):
+    """The request that a key of the sender's stands for is being carried out at this moment."""

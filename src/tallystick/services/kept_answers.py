@@ -4,12 +4,14 @@ What is kept is stored in the transaction of the change it tells of, so a crash 
 Functions of ``(session, ...)``; times in ms.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 
 import msgspec
 from msgspec import Struct
 
-from tallystick.errors import KeyReused
+from tallystick.errors import KeyInFlight, KeyReused
 from tallystick.ledger import Session
 
 KEPT_MS = 24 * 3_600_000
@@ -49,6 +51,29 @@ class KeyedRequest(Struct, frozen=True):
     def of(cls, sender: str, method: str, path: str, key: str, *, rest: bytes) -> "KeyedRequest":
         """A request of a sender's; ``rest`` is its query and body."""
         return cls(_digest(sender, method, path, key), sha256(rest).digest())
+
+
+class InFlight:
+    """The requests with a key that this process is carrying out. Used from one event loop."""
+
+    def __init__(self) -> None:
+        self._digests: set[bytes] = set()
+
+    @contextmanager
+    def alone(self, request: KeyedRequest) -> Iterator[None]:
+        """Carry a request out, and let it not come again meanwhile.
+
+        Raises:
+            KeyInFlight: it is being carried out.
+        """
+        if request.digest in self._digests:
+            msg = "a request with this Idempotency-Key is being carried out"
+            raise KeyInFlight(msg)
+        self._digests.add(request.digest)
+        try:
+            yield
+        finally:
+            self._digests.remove(request.digest)
 
 
 def answered(session: Session, request: KeyedRequest, now: int) -> KeptAnswer | None:

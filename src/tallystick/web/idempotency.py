@@ -1,0 +1,25 @@
+"""The header ``Idempotency-Key``: what a sender calls a request, so that it is carried out once."""
+
+import re
+
+from tallystick.errors import InputRefused
+from tallystick.services.kept_answers import LONGEST_KEY
+
+_bare = re.compile(r"[!#-~][!-~]*").fullmatch
+_quoted = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"').fullmatch
+_escaped = re.compile(r'\\(["\\])')
+
+
+def key_in(header: str) -> str:
+    """The key, written as a structured string in quotation marks (the draft's form) or bare; both mean the same.
+
+    Raises:
+        InputRefused: it is empty, too long, or has characters that no key has.
+    """
+    text = header.strip(" \t")
+    quoted = _quoted(text)
+    key = _escaped.sub(r"\1", quoted[1]) if quoted else text if _bare(text) else ""
+    if 0 < len(key) <= LONGEST_KEY:
+        return key
+    msg = f"Idempotency-Key must have 1 to {LONGEST_KEY} visible ASCII characters"
+    raise InputRefused(msg)
