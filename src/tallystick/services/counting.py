@@ -1,11 +1,14 @@
 """Counting: what can be done with public counters."""
 
 from asyncio import Future
+from collections.abc import Callable
 
 from tallystick.ledger import Ledger, Session, Totals
 from tallystick.ledger.folding import Admit, Wanted, fold, transactions
 from tallystick.model.counter import Add, Counter, Create, Delete, Outcome, Set, alive
-from tallystick.model.key import Key
+from tallystick.model.key import Key, lane_of
+from tallystick.services.counting_once import AddOnce, add_once
+from tallystick.services.kept_answers import InFlight, KeptAnswer, KeyedRequest
 
 SWEPT_AT_ONCE = 2_000
 """Counters that one step of the sweep looks at: a range of the primary key, a few milliseconds."""
@@ -17,10 +20,34 @@ class Counting:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._swept: Key | None = None
+        self._in_flight = InFlight()
 
     def add(self, key: Key, operation: Add, admit: Admit | None = None) -> "Future[Outcome]":
         """Add an amount; ``admit`` is asked before a counter is created."""
         return self._ledger.count(key, operation, admit)
+
+    async def add_once(
+        self,
+        request: KeyedRequest,
+        key: Key,
+        operation: Add,
+        answer: Callable[[Outcome], KeptAnswer],
+        admit: Admit | None = None,
+    ) -> Outcome | KeptAnswer:
+        """Add an amount if the request has not come before; else what was answered then.
+
+        Args:
+            answer: what an outcome is answered with, to be kept; pure.
+
+        Raises:
+            KeyReused: the request's key came with another request.
+            KeyInFlight: the request is being carried out at this moment.
+        """
+        self._ledger.note_request()
+        item = AddOnce(key=key, operation=operation, admit=admit, request=request, answer=answer)
+        with self._in_flight.alone(request):
+            told: Outcome | KeptAnswer = await self._ledger.join(add_once, item, lane_of(key))
+        return told
 
     def set(self, key: Key, value: int) -> "Future[Outcome]":
         """Replace the value of a resettable counter."""

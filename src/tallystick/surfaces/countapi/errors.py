@@ -2,13 +2,24 @@
 
 from typing import NamedTuple
 
-from tallystick.errors import InputRefused, StoreBusy, StoreClosed, StoreFailed, StoreFull, StoreUnavailable
+from tallystick.errors import (
+    InputRefused,
+    KeyInFlight,
+    KeyReused,
+    StoreBusy,
+    StoreClosed,
+    StoreFailed,
+    StoreFull,
+    StoreUnavailable,
+)
 from tallystick.model.counter import Reason
 from tallystick.surfaces.countapi.wire import Answer, Headers, error_body
 
 MALFORMED_NAME = "Malformed Namespace/Key"
 BAD_REQUEST = "bad request"
 INTERNAL_ERROR = "internal error"
+KEY_REUSED = "idempotency key reused"
+KEY_IN_FLIGHT = "request in flight"
 
 NOT_FOUND = Answer(
     404,
@@ -54,6 +65,8 @@ REASONS = frozenset(
     {
         BAD_REQUEST,
         INTERNAL_ERROR,
+        KEY_REUSED,
+        KEY_IN_FLIGHT,
         *(str(answer.refused) for answer in (NOT_FOUND, METHOD_NOT_ALLOWED, TOO_LONG)),
         *(error.reason for error in (StoreBusy, StoreFull, StoreFailed, StoreClosed)),
         *(reason.value for reason in Reason),
@@ -71,6 +84,15 @@ def refused(reason: Reason, body: bytes, path: bytes) -> Answer:
 def bad_request(error: InputRefused, path: bytes | None = None) -> Answer:
     """400 with the message."""
     return Answer(400, error_body(str(error)), path, refused=BAD_REQUEST)
+
+
+def not_once(error: KeyReused | KeyInFlight, path: bytes) -> Answer:
+    """422 where the request's key stands for another request, 409 while its like is being carried out."""
+    if isinstance(error, KeyReused):
+        text = "This Idempotency-Key was sent with another request. A new request needs a new key."
+        return Answer(422, error_body(text), path, refused=KEY_REUSED)
+    text = "The request with this Idempotency-Key is being carried out. Try again in a second."
+    return Answer(409, error_body(text), path, ((b"retry-after", b"1"),), KEY_IN_FLIGHT)
 
 
 def internal(path: bytes | None) -> Answer:

@@ -8,14 +8,19 @@ from uuid import uuid4
 from msgspec import Struct
 
 from tallystick import __version__
-from tallystick.errors import InputRefused
+from tallystick.errors import InputRefused, KeyInFlight, KeyReused
 from tallystick.ledger.folding import Admit
-from tallystick.model.counter import HIT, Add, Create, Reason
+from tallystick.model.counter import HIT, Add, Create, Outcome, Reason
 from tallystick.model.key import DEFAULT_NAMESPACE, Key
 from tallystick.services.counting import Counting
+from tallystick.services.kept_answers import KeptAnswer, KeyedRequest
 from tallystick.surfaces.countapi import wire
-from tallystick.surfaces.countapi.errors import MALFORMED_NAME, refused
+from tallystick.surfaces.countapi.errors import MALFORMED_NAME, not_once, refused
 from tallystick.surfaces.countapi.wire import Answer
+from tallystick.web.idempotency import key_in
+
+EVERYONE = "countapi"
+"""Who sends keys here: there are no accounts, so a key is known by the counter it was sent to."""
 
 
 class Request(Struct):
@@ -27,6 +32,7 @@ class Request(Struct):
         counts: False when nothing may change.
         admit: asked before the request creates a counter; None admits everyone.
         headers: of the request, as ASGI gives them.
+        idempotency_key: what stands in that header; None without one.
     """
 
     key: Key
@@ -35,6 +41,7 @@ class Request(Struct):
     counts: bool
     admit: Admit | None
     headers: list[tuple[bytes, bytes]]
+    idempotency_key: bytes | None
 
     @property
     def page(self) -> wire.Page:
@@ -76,10 +83,32 @@ async def update(counting: Counting, request: Request) -> Answer:
 async def _add(counting: Counting, request: Request, operation: Add) -> Answer:
     if not request.counts:
         return await get(counting, request)
-    outcome = await counting.add(request.key, operation, request.admit)
+    if request.idempotency_key is not None:
+        return await _add_once(counting, request, operation, request.idempotency_key)
+    return _added(await counting.add(request.key, operation, request.admit), request.path)
+
+
+def _added(outcome: Outcome, path: bytes) -> Answer:
     if outcome.refused is None:
-        return Answer(200, wire.value_body(outcome.value), request.path)
-    return refused(outcome.refused, wire.value_body(outcome.value), request.path)
+        return Answer(200, wire.value_body(outcome.value), path)
+    return refused(outcome.refused, wire.value_body(outcome.value), path)
+
+
+async def _add_once(counting: Counting, request: Request, operation: Add, key: bytes) -> Answer:
+    verb, amount = "hit" if operation.creates else "update", b"%d" % operation.amount
+    asked = KeyedRequest.of(EVERYONE, verb, str(request.key), key_in(key.decode("latin-1")), rest=amount)
+    try:
+        told = await counting.add_once(asked, request.key, operation, _to_keep, request.admit)
+    except (KeyReused, KeyInFlight) as error:
+        return not_once(error, request.path)
+    if isinstance(told, KeptAnswer):
+        return Answer(told.status, told.body, request.path, wire.REPLAYED)
+    return _added(told, request.path)
+
+
+def _to_keep(outcome: Outcome) -> KeptAnswer:
+    answer = _added(outcome, b"")
+    return KeptAnswer(answer.status, answer.body)
 
 
 async def set_(counting: Counting, request: Request) -> Answer:

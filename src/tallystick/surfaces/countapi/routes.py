@@ -47,7 +47,7 @@ log = structlog.get_logger()
 _NO_KEY = Key(DEFAULT_NAMESPACE, "")
 _COMMON = (
     (b"access-control-allow-origin", b"*"),
-    (b"access-control-expose-headers", b"X-Path, Retry-After"),
+    (b"access-control-expose-headers", b"X-Path, Retry-After, Idempotent-Replayed"),
 )
 _JSON = (*_COMMON, (b"content-type", b"application/json; charset=utf-8"), (b"cache-control", b"no-store"))
 _SCRIPT = (
@@ -65,7 +65,9 @@ _PREFLIGHT = (
     (b"allow", b"GET, HEAD, POST, OPTIONS"),
     (b"cache-control", b"no-store"),
 )
-_PREFETCH_HEADERS = frozenset({b"sec-purpose", b"purpose", b"x-purpose", b"x-moz"})
+_KEY_HEADER = b"idempotency-key"
+_LOOKED_AT = frozenset({b"sec-purpose", b"purpose", b"x-purpose", b"x-moz", _KEY_HEADER})
+"""What tells that a browser asks ahead of time, and the sender's key."""
 
 
 class Target(Struct, frozen=True):
@@ -181,13 +183,14 @@ class CountApi:
 
     def _request(self, scope: Scope, target: Target, parameters: dict[str, str]) -> Request:
         headers = scope["headers"]
-        counts = scope["method"] != "HEAD" and (self._count_prefetch or not _is_prefetch(headers))
+        ahead, idempotency_key = _told_by(headers)
+        counts = scope["method"] != "HEAD" and (self._count_prefetch or not ahead)
         admit = None if self._creations is None else partial(self._creations.admit, scope)
         key, path = target.key, target.path
         if key is None:
             key = _named_by_page(target, headers, parameters)
             path = str(key).encode()
-        return Request(key, path, parameters, counts, admit, headers)
+        return Request(key, path, parameters, counts, admit, headers, idempotency_key)
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST"})
@@ -204,11 +207,16 @@ def _headers(dress: wire.Headers, answer: Answer) -> wire.Headers:
     return (*dress, *answer.headers) if answer.headers else dress
 
 
-def _is_prefetch(headers: list[tuple[bytes, bytes]]) -> bool:
+def _told_by(headers: list[tuple[bytes, bytes]]) -> tuple[bool, bytes | None]:
+    """Whether a browser asks ahead of time, and the sender's key; two keys make one that is refused."""
+    ahead, key = False, None
     for name, value in headers:  # a plain loop: hot path
-        if name in _PREFETCH_HEADERS and value.lower().startswith((b"prefetch", b"preview")):
-            return True
-    return False
+        if name in _LOOKED_AT:
+            if name == _KEY_HEADER:
+                key = value if key is None else key + b", " + value
+            elif value.lower().startswith((b"prefetch", b"preview")):
+                ahead = True
+    return ahead, key
 
 
 def _named_by_page(target: Target, headers: list[tuple[bytes, bytes]], parameters: dict[str, str]) -> Key:

@@ -28,6 +28,9 @@ _integer = re.compile(r"[+-]?[0-9]+").fullmatch
 _illegal = re.compile(r"[^A-Za-z0-9_\-.]")
 _callback = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*(?:\.[A-Za-z_$][A-Za-z0-9_$]*)*").fullmatch
 
+REPLAYED: Headers = ((b"idempotent-replayed", b"true"),)
+"""Marks an answer that is given once more."""
+
 ABSENT = frozenset({"", "null", "undefined"})
 """Texts that clients send for a number they do not have."""
 

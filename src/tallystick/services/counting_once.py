@@ -1,0 +1,70 @@
+"""Additions that carry a key of their sender's: counted once, however often they are sent."""
+
+from collections.abc import Callable, Sequence
+
+from tallystick.errors import KeyReused
+from tallystick.ledger import Session, Totals
+from tallystick.ledger.folding import Wanted, fold
+from tallystick.model.counter import LIMITED, Outcome
+from tallystick.services.kept_answers import KeptAnswer, KeyedRequest, answered, keep
+
+Told = Outcome | KeptAnswer | KeyReused
+"""What the addition did; what was answered when it came before; or that its key stands for another one."""
+
+
+class AddOnce(Wanted, eq=False, kw_only=True):
+    """An addition that is known by a key.
+
+    Attributes:
+        answer: what its outcome is answered with. Called on the writer's thread; pure.
+    """
+
+    request: KeyedRequest
+    answer: Callable[[Outcome], KeptAnswer]
+
+
+def add_once(session: Session, batch: Sequence[AddOnce], now: int) -> list[Told]:
+    """Carry out the additions that have not come before, and keep what they are answered with.
+
+    For ``Ledger.join``, by the lanes of the counters. A creation that the limit refuses is not kept: later it may
+    well succeed.
+
+    Raises:
+        CreationRaced: see ``folding.settle``.
+    """
+    # Held before anyone looks for answers: of two servers that were sent one request, one waits here for the other.
+    session.load([item.key for item in batch])
+    told = [_before(session, item.request, now) for item in batch]
+    new = _first_of_each([item for item, before in zip(batch, told, strict=True) if before is None])
+    outcomes = _carried_out(session, new, now)
+    return [
+        before or outcomes.get(id(item)) or _before(session, item.request, now) or LIMITED
+        for item, before in zip(batch, told, strict=True)
+    ]
+
+
+def _carried_out(session: Session, new: Sequence[AddOnce], now: int) -> dict[int, Outcome]:
+    """Outcomes by item."""
+    folded = fold(session, new, now)
+    for item, outcome in zip(new, folded.outcomes, strict=True):
+        if outcome is not LIMITED:
+            keep(session, item.request, item.answer(outcome), now)
+    if folded.changed:
+        # Of one lane on a database of lanes; last, because who holds a total's row lock waits for no other row.
+        session.add_totals(new[0].lane, Totals(folded.keys_created, folded.keys_updated))
+    return dict(zip(map(id, new), folded.outcomes, strict=True))
+
+
+def _before(session: Session, request: KeyedRequest, now: int) -> KeptAnswer | KeyReused | None:
+    try:
+        return answered(session, request, now)
+    except KeyReused as error:
+        return error
+
+
+def _first_of_each(batch: Sequence[AddOnce]) -> list[AddOnce]:
+    """One item for each key; the others find its answer."""
+    first: dict[bytes, AddOnce] = {}
+    for item in batch:
+        first.setdefault(item.request.digest, item)
+    return list(first.values())
