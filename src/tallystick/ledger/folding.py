@@ -1,7 +1,7 @@
 """A batch of operations, folded over the counters it touches: one load, one save."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -88,7 +88,14 @@ def fold(session: Session, batch: Sequence[Wanted], now: int) -> Folded:
     """
     if not batch:
         return Folded()
-    known = session.load([item.key for item in batch])
+    return fold_over(session, session.load([item.key for item in batch]), batch, now)
+
+
+def fold_over(session: Session, known: Mapping[Key, Counter], batch: Sequence[Wanted], now: int) -> Folded:
+    """Like ``fold``, over counters that ``session.load`` has given in the same transaction.
+
+    Nothing may be loaded once more in between: a counter that another server made meanwhile would not be noticed.
+    """
     rows: dict[Key, Counter | None] = dict(known)
     changed: dict[Key, Counter | None] = {}
     outcomes: list[Outcome] = []

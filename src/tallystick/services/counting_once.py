@@ -1,11 +1,12 @@
 """Additions that carry a key of their sender's: counted once, however often they are sent."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from tallystick.errors import KeyReused
 from tallystick.ledger import Session, Totals
-from tallystick.ledger.folding import Wanted, fold
-from tallystick.model.counter import LIMITED, Outcome
+from tallystick.ledger.folding import Wanted, fold_over
+from tallystick.model.counter import LIMITED, Counter, Outcome
+from tallystick.model.key import Key
 from tallystick.services.kept_answers import KeptAnswer, KeyedRequest, answered, keep
 
 Told = Outcome | KeptAnswer | KeyReused
@@ -33,19 +34,21 @@ def add_once(session: Session, batch: Sequence[AddOnce], now: int) -> list[Told]
         CreationRaced: see ``folding.settle``.
     """
     # Held before anyone looks for answers: of two servers that were sent one request, one waits here for the other.
-    session.load([item.key for item in batch])
+    known = session.load([item.key for item in batch])
     told = [_before(session, item.request, now) for item in batch]
     new = _first_of_each([item for item, before in zip(batch, told, strict=True) if before is None])
-    outcomes = _carried_out(session, new, now)
+    outcomes = _carried_out(session, known, new, now)
     return [
         before or outcomes.get(id(item)) or _before(session, item.request, now) or LIMITED
         for item, before in zip(batch, told, strict=True)
     ]
 
 
-def _carried_out(session: Session, new: Sequence[AddOnce], now: int) -> dict[int, Outcome]:
+def _carried_out(
+    session: Session, known: Mapping[Key, Counter], new: Sequence[AddOnce], now: int
+) -> dict[int, Outcome]:
     """Outcomes by item."""
-    folded = fold(session, new, now)
+    folded = fold_over(session, known, new, now)
     for item, outcome in zip(new, folded.outcomes, strict=True):
         if outcome is not LIMITED:
             keep(session, item.request, item.answer(outcome), now)
