@@ -1,1 +1,5 @@
-"""Python clients of the three APIs, blocking and async, on httpx."""
+"""Python clients of the three APIs, blocking and async, on httpx. ``docs/python-client.md`` shows them in use."""
+
+from tallystick.client.countapi import AsyncCountApi, CountApi
+
+__all__ = ["AsyncCountApi", "CountApi"]

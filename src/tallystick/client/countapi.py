@@ -1,0 +1,186 @@
+"""Public counters: every call of CountAPI. Counters are known by a key and, if they have one, a namespace."""
+
+from collections.abc import Callable
+from typing import TypeVar
+from urllib.parse import quote
+
+import httpx
+from msgspec import Struct
+
+from tallystick.client.calls import Call, Repeat, answered, json_as
+from tallystick.client.errors import refusal
+from tallystick.client.senders import Blocking, Waiting
+
+T = TypeVar("T")
+
+MISSING = frozenset({int(httpx.codes.NOT_FOUND)})
+
+
+class _Value(Struct, frozen=True):
+    value: int
+
+
+class Created(Struct, frozen=True):
+    """A counter that was made."""
+
+    namespace: str
+    key: str
+    value: int
+
+
+class WasSet(Struct, frozen=True):
+    """What a set did."""
+
+    old_value: int
+    value: int
+
+
+class Info(Struct, frozen=True):
+    """Everything about a counter.
+
+    Attributes:
+        ttl: milliseconds that it lives unless it is counted.
+        created: Unix milliseconds.
+    """
+
+    namespace: str
+    key: str
+    ttl: int
+    created: int
+    update_lowerbound: int
+    update_upperbound: int
+    enable_reset: bool
+    value: int
+
+
+class Stats(Struct, frozen=True):
+    """What a server has done."""
+
+    keys_created: int
+    keys_updated: int
+    requests: int
+    version: str
+
+
+class CountApiCalls:
+    """``None`` stands for a counter that is not there."""
+
+    @answered
+    def get(self, key: str, namespace: str | None = None) -> Call[int | None]:
+        """The value of a counter."""
+        return Call(
+            method="GET", path=_path("get", namespace, key), read=_number_or_none, accepts=MISSING, repeat=Repeat.SAFE
+        )
+
+    @answered
+    def hit(self, key: str, namespace: str | None = None, *, idempotency_key: str | None = None) -> Call[int]:
+        """Count one; makes the counter if there is none. Gives the new value.
+
+        Args:
+            idempotency_key: one of your own, to repeat a hit after a restart; made for each call if left out.
+        """
+        return Call(
+            method="GET", path=_path("hit", namespace, key), read=_number, repeat=Repeat.KEYED, key=idempotency_key
+        )
+
+    @answered
+    def update(
+        self, amount: int, key: str, namespace: str | None = None, *, idempotency_key: str | None = None
+    ) -> Call[int | None]:
+        """Add an amount, which may be negative; gives the new value. ``Forbidden`` beyond the counter's bounds."""
+        return Call(
+            method="GET",
+            path=_path("update", namespace, key),
+            query={"amount": amount},
+            read=_number_or_none,
+            accepts=MISSING,
+            repeat=Repeat.KEYED,
+            key=idempotency_key,
+        )
+
+    @answered
+    def set(self, value: int, key: str, namespace: str | None = None) -> Call[WasSet | None]:
+        """Set the value of a counter that was made with ``enable_reset``; else ``Forbidden``."""
+        query = {"value": value}
+        return Call(
+            method="GET", path=_path("set", namespace, key), query=query, read=_or_none(WasSet), accepts=MISSING
+        )
+
+    @answered
+    def info(self, key: str, namespace: str | None = None) -> Call[Info | None]:
+        """Everything about a counter."""
+        return Call(
+            method="GET", path=_path("info", namespace, key), read=_or_none(Info), accepts=MISSING, repeat=Repeat.SAFE
+        )
+
+    @answered
+    def create(  # noqa: PLR0913  # the API's own parameters
+        self,
+        key: str | None = None,
+        namespace: str | None = None,
+        *,
+        value: int | None = None,
+        enable_reset: bool = False,
+        update_lowerbound: int | None = None,
+        update_upperbound: int | None = None,
+    ) -> Call[Created]:
+        """Make a counter; without a key it gets one. ``Conflict`` if it is there already.
+
+        Args:
+            update_lowerbound: the least amount of an update, 0 or below; -1 unless it is said.
+            update_upperbound: the greatest one, 0 or above; 1 unless it is said.
+        """
+        query = {
+            "key": key,
+            "namespace": namespace,
+            "value": value,
+            "enable_reset": int(enable_reset),
+            "update_lowerbound": update_lowerbound,
+            "update_upperbound": update_upperbound,
+        }
+        return Call(method="GET", path="/create", query=query, read=json_as(Created))
+
+    @answered
+    def stats(self) -> Call[Stats]:
+        """What the server has done."""
+        return Call(method="GET", path="/stats", read=json_as(Stats), repeat=Repeat.SAFE)
+
+
+class CountApi(Blocking, CountApiCalls):
+    """Public counters, blocking: ``with CountApi("http://127.0.0.1:8080") as api: api.hit("visits")``."""
+
+
+class AsyncCountApi(Waiting, CountApiCalls):
+    """Public counters, awaited."""
+
+
+def _path(verb: str, namespace: str | None, key: str) -> str:
+    return "/".join(("", verb, *(quote(part, safe=":") for part in (namespace, key) if part is not None)))
+
+
+def _or_none(kind: type[T]) -> Callable[[httpx.Response], T | None]:
+    """Reads a thing; a 404 that is about the counter, not about the address, is None."""
+    read = json_as(kind)
+
+    def thing(response: httpx.Response) -> T | None:
+        if response.status_code != httpx.codes.NOT_FOUND:
+            return read(response)
+        if "error" in _members(response):
+            raise refusal(response)
+        return None
+
+    return thing
+
+
+_members = json_as(dict[str, object])
+_value_in = json_as(_Value)
+_value_or_none = _or_none(_Value)
+
+
+def _number(response: httpx.Response) -> int:
+    return _value_in(response).value
+
+
+def _number_or_none(response: httpx.Response) -> int | None:
+    found = _value_or_none(response)
+    return None if found is None else found.value
