@@ -42,6 +42,8 @@ class Session(Protocol):
     """Named queries that are the same text on every database; services call them with ``connection``."""
     queries: Any
     """Named queries that each database has in its own words."""
+    lanes_alone: bool
+    """Whether ``load`` and ``save`` take the counters of one lane at a time."""
 
     def take_numbers(self, sequence: str, amount: int = 1) -> int:
         """Take the next numbers of a sequence; the first of them. A number is never given twice."""

@@ -136,6 +136,7 @@ class PostgresqlSession(QueriedSession):
     """One connection to the server."""
 
     connection: "psycopg.Connection[tuple[Any, ...]]"
+    lanes_alone = True
     queries = _queries
     common = named_queries("common", "psycopg")
 

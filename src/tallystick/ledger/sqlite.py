@@ -156,6 +156,7 @@ class SqliteSession(QueriedSession):
     """
 
     connection: apsw.Connection
+    lanes_alone = False
     queries = _queries
     common = named_queries("common", "apsw")
 

@@ -4,7 +4,7 @@ What is kept is stored in the transaction of the change it tells of, so a crash 
 Functions of ``(session, ...)``; times in ms.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 
@@ -87,8 +87,7 @@ def answered(session: Session, request: KeyedRequest, now: int) -> KeptAnswer | 
         return None
     fingerprint, status, headers, body = row
     if bytes(fingerprint) != request.fingerprint:
-        msg = "this Idempotency-Key was sent with another request; a new request needs a new key"
-        raise KeyReused(msg)
+        raise _reused()
     return KeptAnswer(status, bytes(body), _decode_headers(headers))
 
 
@@ -105,9 +104,57 @@ def keep(session: Session, request: KeyedRequest, answer: KeptAnswer, now: int) 
     )
 
 
+class KeptAnswers:
+    """What was and is answered to the requests of a batch: looked up with one statement, kept with another one.
+
+    Args:
+        requests: everything that may be asked for.
+    """
+
+    def __init__(self, session: Session, requests: Iterable[KeyedRequest], now: int) -> None:
+        self._session, self._now = session, now
+        self._new: list[tuple[str, str, int, str, str, int]] = []
+        self._known: dict[bytes, tuple[bytes, KeptAnswer]] = {}
+        if digests := {request.digest.hex() for request in requests}:
+            since, encoded = now - KEPT_MS, _encode(list(digests)).decode()
+            for row in session.queries.kept_answers(session.connection, digests=encoded, since=since):
+                digest, fingerprint, status, headers, body = row
+                answer = KeptAnswer(status, bytes(body), _decode_headers(headers))
+                self._known[bytes(digest)] = (bytes(fingerprint), answer)
+
+    def answered(self, request: KeyedRequest) -> KeptAnswer | None:
+        """What was answered to a request when it came first, in this batch or before; None when it has not come yet.
+
+        Raises:
+            KeyReused: its key came with another request.
+        """
+        found = self._known.get(request.digest)
+        if found is None:
+            return None
+        if found[0] != request.fingerprint:
+            raise _reused()
+        return found[1]
+
+    def keep(self, request: KeyedRequest, answer: KeptAnswer) -> None:
+        """Answer a request alike from now on, once ``store`` is called."""
+        self._known[request.digest] = (request.fingerprint, answer)
+        headers = _encode(answer.headers).decode()
+        row = (request.digest.hex(), request.fingerprint.hex(), answer.status, headers, answer.body.hex(), self._now)
+        self._new.append(row)
+
+    def store(self) -> None:
+        """Store what was kept, in the transaction of what it tells of."""
+        if self._new:
+            self._session.queries.keep_answers(self._session.connection, rows=_encode(self._new).decode())
+
+
 def forget_old(session: Session, now: int) -> None:
     """Forget some answers that are older than a day; called again and again it forgets all of them."""
     session.common.forget_answers(session.connection, before=now - KEPT_MS, max_rows=FORGOTTEN_AT_ONCE)
+
+
+def _reused() -> KeyReused:
+    return KeyReused("this Idempotency-Key was sent with another request; a new request needs a new key")
 
 
 def _digest(*parts: str) -> bytes:

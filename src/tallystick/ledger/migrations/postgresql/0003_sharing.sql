@@ -9,8 +9,8 @@ CREATE UNIQUE INDEX account_by_uid ON account (uid);
 
 CREATE TABLE shared_counter (
     id           bigint PRIMARY KEY,
-    uid          text    NOT NULL,  -- UUID v7: the id that clients see, and the key of its number
-    lane         bigint NOT NULL,  -- of its number
+    uid          text COLLATE "C" NOT NULL,  -- UUID v7: the id that clients see, and the key of its number
+    lane         smallint NOT NULL,  -- of its number
     name         text    NOT NULL,
     type         text    NOT NULL,  -- UpDown, FromDate, ToDate
     mode         text,              -- OnlyUp, OnlyDown, UpAndDown; null for dates
@@ -35,7 +35,7 @@ CREATE TABLE counter_member (
 CREATE INDEX member_by_counter ON counter_member (counter, account);
 
 CREATE TABLE counter_invite (
-    uid      text    NOT NULL PRIMARY KEY,  -- UUID v7
+    uid      text COLLATE "C" NOT NULL PRIMARY KEY,  -- UUID v7
     counter  bigint NOT NULL,
     digest   bytea    NOT NULL,  -- of the code; the code itself is kept nowhere
     prefix   text    NOT NULL,  -- the code's first characters, to recognise it by
@@ -64,6 +64,18 @@ CREATE TABLE counter_change (
 );
 
 CREATE INDEX change_by_counter ON counter_change (counter, number);
+
+-- What was taken back; nothing is taken back twice.
+CREATE UNIQUE INDEX change_undone ON counter_change (undoes) WHERE undoes IS NOT NULL;
+
+-- Counters that were deleted and whose history still has to be removed, a piece at a time.
+CREATE TABLE deleted_counter (
+    counter bigint PRIMARY KEY,
+    number  bigint NOT NULL,  -- of the change that deleted it: told until its farewells are forgotten
+    at      bigint NOT NULL
+);
+
+CREATE INDEX deleted_counter_by_number ON deleted_counter (number);
 
 -- Who lost sight of which counter with which change: a deleted counter has no members to ask.
 CREATE TABLE counter_farewell (

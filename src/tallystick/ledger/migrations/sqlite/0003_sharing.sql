@@ -67,6 +67,18 @@ CREATE TABLE counter_change (
 
 CREATE INDEX change_by_counter ON counter_change (counter, number);
 
+-- What was taken back; nothing is taken back twice.
+CREATE UNIQUE INDEX change_undone ON counter_change (undoes) WHERE undoes IS NOT NULL;
+
+-- Counters that were deleted and whose history still has to be removed, a piece at a time.
+CREATE TABLE deleted_counter (
+    counter INTEGER PRIMARY KEY,
+    number  INTEGER NOT NULL,  -- of the change that deleted it: told until its farewells are forgotten
+    at      INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX deleted_counter_by_number ON deleted_counter (number);
+
 -- Who lost sight of which counter with which change: a deleted counter has no members to ask.
 CREATE TABLE counter_farewell (
     account INTEGER NOT NULL,

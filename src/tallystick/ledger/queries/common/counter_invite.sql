@@ -1,0 +1,47 @@
+-- Invites to shared counters; alike on both databases. Columns stand in the order of services.sharing.invites.
+
+-- name: add_invite(uid, counter, digest, prefix, role, expires, max_uses, account, created)!
+-- Store a new invite.
+INSERT INTO counter_invite (uid, counter, digest, prefix, role, expires, max_uses, uses, account, created)
+VALUES (:uid, :counter, :digest, :prefix, :role, :expires, :max_uses, 0, :account, :created);
+
+-- name: invite_by_digest(digest)^
+-- One invite by its code's digest, and last its counter.
+SELECT invite.uid, invite.prefix, invite.role, invite.expires, invite.max_uses, invite.uses, account.uid,
+       account.name, invite.created, shared.uid
+FROM counter_invite AS invite
+JOIN shared_counter AS shared ON shared.id = invite.counter
+LEFT JOIN account ON account.id = invite.account
+WHERE invite.digest = :digest;
+
+-- name: open_invites(counter, now)
+-- The invites of a counter that still let people in, older ones first.
+SELECT invite.uid, invite.prefix, invite.role, invite.expires, invite.max_uses, invite.uses, account.uid,
+       account.name, invite.created
+FROM counter_invite AS invite
+LEFT JOIN account ON account.id = invite.account
+WHERE invite.counter = :counter AND invite.expires > :now
+  AND (invite.max_uses IS NULL OR invite.uses < invite.max_uses)
+ORDER BY invite.uid;
+
+-- name: count_invite_use(uid)!
+-- Somebody came in.
+UPDATE counter_invite SET uses = uses + 1 WHERE uid = :uid;
+
+-- name: remove_invite(counter, uid)!
+-- Take an invite back.
+DELETE FROM counter_invite WHERE counter = :counter AND uid = :uid;
+
+-- name: remove_invites(counter)!
+-- Take every invite of a counter back.
+DELETE FROM counter_invite WHERE counter = :counter;
+
+-- name: remove_invites_of(counter, account)!
+-- Take back what one person has made.
+DELETE FROM counter_invite WHERE counter = :counter AND account = :account;
+
+-- name: forget_closed_invites(counter, now, kept)!
+-- Forget invites of a counter that let nobody in any more, but for the newest ones.
+DELETE FROM counter_invite
+WHERE counter = :counter AND (expires <= :now OR uses >= max_uses) AND uid NOT IN (
+    SELECT uid FROM counter_invite WHERE counter = :counter ORDER BY uid DESC LIMIT :kept);

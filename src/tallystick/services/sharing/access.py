@@ -1,0 +1,122 @@
+"""Who sees which shared counter, and as what.
+
+What it costs does not depend on how many counters there are: each look-up goes by a primary key or a unique index.
+"""
+
+import datetime as dt
+import re
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import msgspec
+
+from tallystick.errors import SharingReason, SharingRefused
+from tallystick.ledger import Session
+from tallystick.model.shared_counter import Member, Role, SharedCounter
+from tallystick.model.sharing import may
+
+UNNAMED = "Unnamed"
+"""What a person without a name is called."""
+
+_is_uuid = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch
+
+
+def normal_uid(text: str) -> str | None:
+    """A UUID as it is stored; None for what is none."""
+    return text.lower() if _is_uuid(text) else None
+
+
+def role_of(session: Session, account: int, uid: str) -> tuple[SharedCounter, Role | None] | None:
+    """A counter and a person's role there, None for outsiders; None when there is no such counter."""
+    normal = normal_uid(uid)
+    if normal is None:
+        return None
+    row = session.common.shared_counter(session.connection, account=account, uid=normal)
+    return None if row is None else (from_row(row[:-1]), row[-1])
+
+
+def seen(session: Session, account: int, uid: str) -> SharedCounter:
+    """A counter, for someone who may look at it.
+
+    Raises:
+        SharingRefused: NOT_FOUND, also for outsiders.
+    """
+    return require(session, account, uid, "viewer", hide_foreign=True)
+
+
+def require(session: Session, account: int, uid: str, least: Role, *, hide_foreign: bool = False) -> SharedCounter:
+    """A counter, for someone who has at least this role there.
+
+    Args:
+        hide_foreign: an outsider is told that there is no such counter.
+
+    Raises:
+        SharingRefused: NOT_FOUND or FORBIDDEN.
+    """
+    found = role_of(session, account, uid)
+    if found is None:
+        raise not_found()
+    counter, role = found
+    require_role(role, least, hide_foreign=hide_foreign)
+    return counter
+
+
+def require_role(role: Role | None, least: Role, *, hide_foreign: bool = False) -> None:
+    """Whether a role is enough.
+
+    Raises:
+        SharingRefused: FORBIDDEN, or NOT_FOUND where outsiders are told so.
+    """
+    if may(role, least):
+        return
+    if role is None and hide_foreign:
+        raise not_found()
+    text = "you do not share this counter" if role is None else f"this takes {least} rights; you are a {role}"
+    raise SharingRefused(SharingReason.FORBIDDEN, text)
+
+
+def not_found() -> SharingRefused:
+    """There is no such counter, or none that the person is told of."""
+    return SharingRefused(SharingReason.NOT_FOUND, "there is no such counter")
+
+
+def counters_of(session: Session, account: int) -> list[SharedCounter]:
+    """The counters that a person shares, by UUID and so by age. One statement; it costs what it returns."""
+    return [from_row(row) for row in session.common.shared_counters_of(session.connection, account=account)]
+
+
+def members_of(session: Session, counter_ids: Collection[int]) -> dict[int, list[Member]]:
+    """Everyone of some counters, by the time they came. One statement; it costs what it returns."""
+    found: dict[int, list[Member]] = defaultdict(list)
+    ids = msgspec.json.encode(list(counter_ids)).decode()
+    for counter, *row in session.queries.members_of_counters(session.connection, counters=ids):
+        found[counter].append(member_from_row(row))
+    return {number: found[number] for number in counter_ids}
+
+
+def from_row(row: Sequence[Any]) -> SharedCounter:
+    """A counter as the queries select it."""
+    number, uid, name, kind, mode, date, day, goal, allow_exceed, least, reset_value, created, value, version = row
+    return SharedCounter(
+        id=number,
+        uid=uid,
+        name=name,
+        type=kind,
+        mode=mode,
+        date=date,
+        day=None if day is None else dt.date.fromisoformat(day),
+        goal=goal,
+        allow_exceed=bool(allow_exceed),
+        least=least,
+        reset_value=reset_value,
+        created=created,
+        value=value,
+        version=version,
+    )
+
+
+def member_from_row(row: Sequence[Any]) -> Member:
+    """A member as the queries select it."""
+    account, uid, name, role, joined = row
+    return Member(account=account, uid=uid, name=name or UNNAMED, role=role, joined=joined)

@@ -1,0 +1,66 @@
+"""The record of everything that was done to shared counters: their history, and what live connections are told.
+
+Every change has a number; they rise by one in the order of the commits. Who writes one takes ``hold_changes`` first
+and keeps it until the commit, so nobody can see a number before the ones below it.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tallystick.ledger import Session
+from tallystick.model.change import ChangeKind
+
+CHANGES = "counter change"
+"""The sequence that numbers them."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Recorded(Struct, frozen=True, array_like=True):
+    """A row of the record; see ``model.change.Change``. Fields stand in the order of the query.
+
+    Attributes:
+        number: 0 until it is recorded.
+        counter: ``SharedCounter.id``.
+        actor: account; None when nobody did it.
+        undoes: number of the change that this one takes back.
+    """
+
+    number: int
+    counter: int
+    kind: ChangeKind
+    actor: int | None
+    at: int
+    delta: int | None = None
+    value: int | None = None
+    version: int | None = None
+    undoes: int | None = None
+
+
+def hold_changes(session: Session) -> None:
+    """Let nobody else change shared counters until the transaction ends: the first statement of every writer.
+
+    On PostgreSQL other servers wait here, and nowhere else.
+    """
+    session.take_numbers(CHANGES, 0)
+
+
+def last_change(session: Session) -> int:
+    """The number of the last change of any shared counter; 0 before the first."""
+    return int(session.common.last_number(session.connection, name=CHANGES))
+
+
+def record(session: Session, change: Recorded) -> int:
+    """Record one change; its number."""
+    return record_all(session, [change])
+
+
+def record_all(session: Session, changes: Sequence[Recorded]) -> int:
+    """Record changes in their order; the number of the first. Two statements, however many they are."""
+    first = session.take_numbers(CHANGES, len(changes))
+    rows = [replace(change, number=number) for number, change in enumerate(changes, first)]
+    session.queries.add_changes(session.connection, rows=_encode(rows).decode())
+    return first

@@ -1,0 +1,233 @@
+"""Values change: the way that increments take, by the hundred.
+
+Everything that joins a batch is looked up together, folded in memory by the rules of ``model.sharing`` in the order
+in which it came, and stored together. A batch takes seven statements (on PostgreSQL two of them once a lane), each by
+primary keys: what it costs does not depend on how many counters there are, nor on how much was done to them. Only an
+UNDO asks by itself, for one range of an index.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import msgspec
+from msgspec import Struct
+
+from tallystick.errors import KeyReused, SharingReason, SharingRefused
+from tallystick.ledger import Session
+from tallystick.model.counter import Counter
+from tallystick.model.key import Key, lane_of
+from tallystick.model.shared_counter import CounterType, Mode, Role, number_key
+from tallystick.model.sharing import (
+    LEAST_ROLE,
+    Done,
+    Rules,
+    Step,
+    Verb,
+    carried_out,
+    require_counting,
+    taken_back,
+)
+from tallystick.services.kept_answers import KeptAnswer, KeptAnswers, KeyedRequest
+from tallystick.services.sharing.access import normal_uid, not_found, require_role
+from tallystick.services.sharing.changes import Recorded, hold_changes, record_all
+from tallystick.services.sharing.undoing import change_to_undo
+
+__all__ = ["Carried", "Done", "Step", "Verb", "Wanted", "carry_out"]
+
+STEPS_AT_MOST = 500
+"""Steps of one request."""
+
+_encode = msgspec.json.Encoder().encode
+_decode_done = msgspec.json.Decoder(tuple[int, int]).decode
+_decode_places = msgspec.json.Decoder(
+    list[tuple[int, str, int, CounterType, Mode | None, int | None, int, int | None, int, Role | None]]
+).decode
+
+
+class Wanted(Struct, frozen=True, kw_only=True, eq=False):
+    """What one person wants to be done with values, in one request.
+
+    Attributes:
+        account: whose request.
+        steps: carried out in order; one that is refused keeps no other one from being done.
+        answer: what the results, in the order of the steps, are answered with. Called on the writer's thread; pure.
+        keyed: what the request is known by; carried out once.
+        hide_foreign: an outsider is told that there is no such counter.
+    """
+
+    account: int
+    steps: tuple[Step, ...]
+    answer: Callable[[Sequence[Done | SharingRefused]], KeptAnswer]
+    keyed: KeyedRequest | None = None
+    hide_foreign: bool = False
+
+
+class Carried(Struct, frozen=True):
+    """What a request came to.
+
+    Attributes:
+        replayed: it had been answered before; nothing happened now.
+        changed: whether anything may have changed.
+    """
+
+    answer: KeptAnswer
+    replayed: bool
+    changed: bool
+
+
+def carry_out(session: Session, batch: Sequence[Wanted], now: int) -> list[Carried | KeyReused]:
+    """Carry out everything of a batch, in order; for ``Ledger.join``.
+
+    Every reply's value and version is its own: nobody else gets the same pair of a counter.
+    """
+    hold_changes(session)
+    work = _Work(session, batch, now)
+    results = [work.carry_out(wanted) for wanted in batch]
+    work.store()
+    return results
+
+
+class _Place(Struct, frozen=True):
+    """A counter, as one person meets it."""
+
+    uid: str
+    counter: int
+    rules: Rules
+    role: Role | None
+
+
+class _Work:
+    """A batch while it is worked on."""
+
+    def __init__(self, session: Session, batch: Sequence[Wanted], now: int) -> None:
+        self._session, self._now = session, now
+        self._kept = KeptAnswers(session, _requests(batch), now)
+        self._places = _places(session, batch)
+        self._numbers = _Numbers(session, {place.uid for place in self._places.values()})
+        self._changes: list[Recorded] = []
+
+    def carry_out(self, wanted: Wanted) -> Carried | KeyReused:
+        keyed = wanted.keyed
+        if keyed is not None:
+            try:
+                before = self._kept.answered(keyed)
+            except KeyReused as error:
+                return error
+            if before is not None:
+                return Carried(before, replayed=True, changed=False)
+        results = [self._result(wanted, step) for step in wanted.steps]
+        answer = wanted.answer(results)
+        if keyed is not None:
+            self._kept.keep(keyed, answer)
+        changed = any(type(result) is Done and not result.replayed for result in results)
+        return Carried(answer, replayed=False, changed=changed)
+
+    def _result(self, wanted: Wanted, step: Step) -> Done | SharingRefused:
+        try:
+            place = self._places.get((wanted.account, step.counter))
+            if place is None:
+                raise not_found()
+            require_role(place.role, LEAST_ROLE[step.verb], hide_foreign=wanted.hide_foreign)
+            if step.id is not None:
+                return self._once(wanted.account, place, step, step.id)
+            return self._change(wanted.account, place, step)
+        except SharingRefused as refused:
+            return refused
+
+    def _once(self, account: int, place: _Place, step: Step, name: str) -> Done:
+        request = _request_of(account, step, name)
+        try:
+            before = self._kept.answered(request)
+        except KeyReused as error:
+            raise SharingRefused(SharingReason.INVALID_DATA, "this id was sent with another operation") from error
+        if before is not None:
+            return Done(*_decode_done(before.body), replayed=True)
+        done = self._change(account, place, step)
+        self._kept.keep(request, KeptAnswer(0, _encode((done.value, done.version))))
+        return done
+
+    def _change(self, account: int, place: _Place, step: Step) -> Done:
+        before, undoes = self._numbers.of(place.uid), None
+        if step.verb is Verb.UNDO:
+            require_counting(place.rules)
+            self._record()
+            undoes, delta = change_to_undo(self._session, place.counter, account, place.role, step.offset)
+            after = taken_back(place.rules, before, delta, self._now)
+        else:
+            after = carried_out(place.rules, before, step, self._now)
+        self._numbers.put(place.uid, after)
+        value, version = after.value, after.version
+        delta = value - before.value
+        self._changes.append(Recorded(0, place.counter, "value", account, self._now, delta, value, version, undoes))
+        return Done(value, version)
+
+    def _record(self) -> None:
+        """What is to be undone may have been done in this very batch."""
+        if self._changes:
+            record_all(self._session, self._changes)
+            self._changes = []
+
+    def store(self) -> None:
+        self._record()
+        self._numbers.store()
+        self._kept.store()
+
+
+class _Numbers:
+    """The numbers of a batch's counters: loaded together, stored together."""
+
+    def __init__(self, session: Session, uids: Iterable[str]) -> None:
+        self._session = session
+        self._known: dict[Key, Counter] = {}
+        for keys in _by_lanes(session, map(number_key, uids)):
+            self._known |= session.load(keys)
+        self._now = {key.key: number for key, number in self._known.items()}
+        self._changed: set[str] = set()
+
+    def of(self, uid: str) -> Counter:
+        return self._now[uid]
+
+    def put(self, uid: str, number: Counter) -> None:
+        self._now[uid] = number
+        self._changed.add(uid)
+
+    def store(self) -> None:
+        for keys in _by_lanes(self._session, map(number_key, self._changed)):
+            self._session.save({key: self._now[key.key] for key in keys}, self._known)
+
+
+def _by_lanes(session: Session, keys: Iterable[Key]) -> Iterator[list[Key]]:
+    """What may be loaded and saved at once; in one order of lanes, whoever asks."""
+    lanes: dict[int, list[Key]] = defaultdict(list)
+    for key in keys:
+        lanes[lane_of(key) if session.lanes_alone else 0].append(key)
+    for _, own in sorted(lanes.items()):
+        yield own
+
+
+def _places(session: Session, batch: Sequence[Wanted]) -> dict[tuple[int, str], _Place]:
+    """What every person of the batch may do where, by account and the UUID as it was written; one statement."""
+    asked = {(wanted.account, step.counter) for wanted in batch for step in wanted.steps}
+    normal = {(account, text): uid for account, text in asked if (uid := normal_uid(text)) is not None}
+    pairs = _encode(list({(account, uid) for (account, _), uid in normal.items()})).decode()
+    found: dict[tuple[int, str], _Place] = {}
+    for row in _decode_places(session.queries.places(session.connection, pairs=pairs)):
+        account, uid, counter, kind, mode, goal, allow_exceed, least, reset_value, role = row
+        rules = Rules(kind, mode, goal, bool(allow_exceed), least, reset_value)
+        found[account, uid] = _Place(uid, counter, rules, role)
+    return {(account, text): found[account, uid] for (account, text), uid in normal.items() if (account, uid) in found}
+
+
+def _requests(batch: Sequence[Wanted]) -> Iterator[KeyedRequest]:
+    for wanted in batch:
+        if wanted.keyed is not None:
+            yield wanted.keyed
+        for step in wanted.steps:
+            if step.id is not None:
+                yield _request_of(wanted.account, step, step.id)
+
+
+def _request_of(account: int, step: Step, name: str) -> KeyedRequest:
+    """What a step is known by that the client gave a name."""
+    wanted = (step.counter.lower(), step.verb.value, step.amount, step.value, step.confirm, step.offset)
+    return KeyedRequest.of(str(account), "step", "", name, rest=_encode(wanted))

@@ -1,0 +1,215 @@
+"""Shared counters come, change and go.
+
+A few statements each; what they cost does not depend on how many counters there are.
+"""
+
+import datetime as dt
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import asdict, replace
+from uuid_utils.compat import uuid7
+
+from tallystick.errors import SharingReason, SharingRefused
+from tallystick.ledger import Session
+from tallystick.model.counter import Counter
+from tallystick.model.key import lane_of
+from tallystick.model.shared_counter import SharedCounter, number_key
+from tallystick.model.sharing import Rules, check_replacement, edited_number, new_number
+from tallystick.model.sharing_details import checked
+from tallystick.services.sharing.access import not_found, require, require_role, role_of
+from tallystick.services.sharing.changes import Recorded, hold_changes, record
+
+COUNTERS_AT_MOST = 1_000
+"""Counters that one person shares."""
+
+
+class NewCounter(Struct, frozen=True, kw_only=True):
+    """What a person decides about a counter that is made; see ``SharedCounter``.
+
+    Attributes:
+        mode: of UpDown; UpAndDown when it is not given.
+        date, day: of the other types; either one is worked out from the other.
+        reset_value: the value that it is made with when it is not given.
+    """
+
+    name: str
+    type: str = "UpDown"
+    mode: str | None = None
+    date: int | None = None
+    day: dt.date | None = None
+    goal: int | None = None
+    allow_exceed: bool = True
+    least: int | None = None
+    value: int = 0
+    reset_value: int | None = None
+
+
+class Edit(Struct, frozen=True, kw_only=True):
+    """What is to be changed about a counter; what is unset stays.
+
+    Attributes:
+        date, day: given alone, either one is worked out from the other.
+        confirm: the value may go against the counter's mode.
+    """
+
+    name: str | UnsetType = UNSET
+    value: int | UnsetType = UNSET
+    mode: str | UnsetType = UNSET
+    date: int | UnsetType = UNSET
+    day: dt.date | UnsetType = UNSET
+    goal: int | UnsetType | None = UNSET
+    allow_exceed: bool | UnsetType = UNSET
+    least: int | UnsetType | None = UNSET
+    reset_value: int | UnsetType = UNSET
+    confirm: bool = False
+
+
+def create(session: Session, account: int, wanted: NewCounter, now: int) -> SharedCounter:
+    """Make a counter; who makes it is its first member, and its admin.
+
+    Raises:
+        SharingRefused: something about it cannot be, or TOO_MANY.
+    """
+    hold_changes(session)
+    require_person(session, account)
+    require_room(session, account)
+    counter = checked(_new(wanted, now))
+    counter = replace(counter, id=session.take_numbers("shared counter"))
+    key = number_key(counter.uid)
+    session.common.add_shared_counter(session.connection, lane=lane_of(key), **_columns(counter))
+    session.load([key])
+    session.save({key: new_number(counter.mode, counter.value, now)}, {})
+    session.common.add_member(session.connection, account=account, counter=counter.id, role="admin", joined=now)
+    record(session, Recorded(0, counter.id, "created", account, now, None, counter.value, counter.version))
+    return counter
+
+
+def edit(  # noqa: PLR0913  # who changes what, when, and on which conditions
+    session: Session,
+    account: int,
+    uid: str,
+    wanted: Edit,
+    now: int,
+    *,
+    version: int | None = None,
+    hide_foreign: bool = False,
+) -> SharedCounter:
+    """Change a counter. Asking for what it is already changes nothing, and any member may ask.
+
+    Args:
+        version: that the counter must still have.
+
+    Raises:
+        SharingRefused: it may not be, or cannot be.
+    """
+    hold_changes(session)
+    found = role_of(session, account, uid)
+    if found is None:
+        raise not_found()
+    before, role = found
+    require_role(role, "member", hide_foreign=hide_foreign)
+    require_version(before, version)
+    after = _edited(before, wanted)
+    if after == before:
+        return before
+    require_role(role, "admin")
+    check_replacement(Rules.of(after), before.value, after.value, confirm=wanted.confirm)
+    return _store_edit(session, account, before, after, now)
+
+
+def delete(  # noqa: PLR0913  # who removes what, when, and on which conditions
+    session: Session, account: int, uid: str, now: int, *, version: int | None = None, hide_foreign: bool = False
+) -> None:
+    """Remove a counter with its members and invites; the sweep removes its history later, in pieces.
+
+    Raises:
+        SharingRefused: NOT_FOUND, FORBIDDEN or CHANGED_MEANWHILE.
+    """
+    hold_changes(session)
+    counter = require(session, account, uid, "admin", hide_foreign=hide_foreign)
+    require_version(counter, version)
+    remove_counter(session, counter, account, now)
+
+
+def remove_counter(session: Session, counter: SharedCounter, actor: int | None, now: int) -> None:
+    """Remove a counter, whoever is still there. Costs what it has members and invites. Changes are held."""
+    key = number_key(counter.uid)
+    session.save({key: None}, session.load([key]))
+    number = record(session, Recorded(0, counter.id, "deleted", actor, now))
+    common, connection = session.common, session.connection
+    common.add_farewells(connection, counter=counter.id, number=number, uid=counter.uid, at=now)
+    common.remove_members(connection, counter=counter.id)
+    common.remove_invites(connection, counter=counter.id)
+    common.delete_shared_counter(connection, id=counter.id)
+    common.note_deleted_counter(connection, counter=counter.id, number=number, at=now)
+
+
+def require_version(counter: SharedCounter, version: int | None) -> None:
+    """Whether a counter is still the one that somebody has seen.
+
+    Raises:
+        SharingRefused: CHANGED_MEANWHILE.
+    """
+    if version not in {None, counter.version}:
+        raise SharingRefused(
+            SharingReason.CHANGED_MEANWHILE, f"the counter has version {counter.version} now, not {version}"
+        )
+
+
+def require_person(session: Session, account: int) -> None:
+    """Whether a person is still there: another server may just have removed the account.
+
+    Raises:
+        SharingRefused: FORBIDDEN.
+    """
+    if session.common.account_by_id(session.connection, id=account) is None:
+        raise SharingRefused(SharingReason.FORBIDDEN, "this account was deleted")
+
+
+def require_room(session: Session, account: int) -> None:
+    """Whether a person may share one counter more.
+
+    Raises:
+        SharingRefused: TOO_MANY.
+    """
+    if session.common.count_shared_counters_of(session.connection, account=account) >= COUNTERS_AT_MOST:
+        raise SharingRefused(SharingReason.TOO_MANY, f"a person shares at most {COUNTERS_AT_MOST:,} counters")
+
+
+def _new(wanted: NewCounter, now: int) -> SharedCounter:
+    fields: dict[str, Any] = asdict(wanted)
+    if wanted.type == "UpDown" and wanted.mode is None:
+        fields["mode"] = "UpAndDown"
+    if wanted.reset_value is None:
+        fields["reset_value"] = wanted.value
+    return SharedCounter(**fields, id=0, uid=str(uuid7()), created=now, version=1)
+
+
+def _edited(before: SharedCounter, wanted: Edit) -> SharedCounter:
+    changes: dict[str, Any] = {name: value for name, value in asdict(wanted).items() if value is not UNSET}
+    del changes["confirm"]
+    if "date" in changes or "day" in changes:
+        changes = {"date": None, "day": None} | changes
+    return checked(replace(before, **changes))
+
+
+def _store_edit(session: Session, account: int, before: SharedCounter, after: SharedCounter, now: int) -> SharedCounter:
+    key = number_key(before.uid)
+    known = session.load([key])
+    number: Counter = edited_number(known[key], after.mode, after.value, now)
+    session.save({key: number}, known)
+    columns = _columns(after)
+    for fixed in ("uid", "type", "created"):
+        del columns[fixed]
+    session.common.change_shared_counter(session.connection, **columns)
+    delta = after.value - before.value or None
+    record(session, Recorded(0, after.id, "details", account, now, delta, number.value, number.version))
+    return replace(after, version=number.version)
+
+
+def _columns(counter: SharedCounter) -> dict[str, Any]:
+    columns = asdict(counter)
+    del columns["value"], columns["version"]
+    day = None if counter.day is None else counter.day.isoformat()
+    return columns | {"day": day, "allow_exceed": int(counter.allow_exceed)}

@@ -1,0 +1,92 @@
+"""Shared counters for tests: what a test does not name is ordinary."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from tallystick.errors import SharingReason, SharingRefused
+from tallystick.ledger import Ledger, Session
+from tallystick.model.account import Account
+from tallystick.model.shared_counter import Role, SharedCounter
+from tallystick.services.accounts import NewAccount, create_account
+from tallystick.services.kept_answers import KeptAnswer, KeyedRequest
+from tallystick.services.sharing.access import role_of
+from tallystick.services.sharing.changing import Carried, Done, Step, Verb, Wanted
+from tallystick.services.sharing.counters import NewCounter, create
+from tallystick.services.sharing.service import Sharing
+
+Result = int | SharingReason
+"""What a step came to, for tests: the value, or why not."""
+
+
+async def someone(ledger: Ledger, name: str = "Ada") -> Account:
+    """A person without a site, who may see nothing but their own counters."""
+    wanted = NewAccount(email=f"{name.lower()}@example.com", password="none", name=name, access={})
+    return await ledger.write(create_account, wanted, ledger.clock())
+
+
+async def a_counter(ledger: Ledger, owner: Account, name: str = "Visitors", **decided: Any) -> SharedCounter:
+    """A counter that its owner is alone with; everything about it may be given (``NewCounter``)."""
+    return await a_sharing(ledger).write(create, owner.id, NewCounter(name=name, **decided), ledger.clock())
+
+
+async def joined(ledger: Ledger, counter: SharedCounter, *people: Account, role: Role = "member") -> None:
+    """Let people in without an invite and without a word to anyone: where members are not the point of a test."""
+
+    def let_in(session: Session) -> None:
+        for person in people:
+            session.common.add_member(
+                session.connection, account=person.id, counter=counter.id, role=role, joined=ledger.clock()
+            )
+
+    await ledger.write(let_in)
+
+
+def a_sharing(ledger: Ledger) -> Sharing:
+    """The verbs of shared counters, with nobody to tell."""
+    return Sharing(ledger, lambda: None)
+
+
+async def carried(
+    ledger: Ledger, person: Account, *steps: Step, keyed: KeyedRequest | None = None, hide_foreign: bool = False
+) -> Carried:
+    """Have a person's request carried out; its answer lists the results."""
+    wanted = Wanted(account=person.id, steps=steps, answer=told, keyed=keyed, hide_foreign=hide_foreign)
+    return await a_sharing(ledger).change(wanted)
+
+
+def told(results: Sequence[Done | SharingRefused]) -> KeptAnswer:
+    """Results as a body that ``results_of`` reads."""
+    listed = [
+        [result.value, result.version, result.replayed] if isinstance(result, Done) else result.reason.value
+        for result in results
+    ]
+    return KeptAnswer(200, msgspec.json.encode(listed))
+
+
+def results_of(answer: Carried) -> list[Done | SharingReason]:
+    """What the steps of a request came to."""
+    listed = msgspec.json.decode(answer.answer.body)
+    return [Done(*result) if isinstance(result, list) else SharingReason(result) for result in listed]
+
+
+async def change(  # the fields of a step
+    ledger: Ledger,
+    person: Account,
+    counter: SharedCounter,
+    verb: Verb = Verb.INCREMENT,
+    amount: int = 1,
+    **further: Any,
+) -> Result:
+    """One step; the value afterwards, or why it was refused."""
+    step = Step(counter=counter.uid, verb=verb, amount=amount, **further)
+    (result,) = results_of(await carried(ledger, person, step))
+    return result.value if isinstance(result, Done) else result
+
+
+async def now_as(ledger: Ledger, counter: SharedCounter) -> SharedCounter:
+    """The counter as it is now."""
+    found = await ledger.read(role_of, 0, counter.uid)
+    assert found is not None
+    return found[0]
