@@ -41,8 +41,8 @@ class Sink(Protocol):
     def write(self, piece: bytes) -> None:
         """The next piece of it."""
 
-    def finish(self) -> None:
-        """It was complete."""
+    def end(self, *, complete: bool) -> None:
+        """It was complete, or was cut short."""
 
 
 class Call(Struct, Generic[T], frozen=True, kw_only=True):

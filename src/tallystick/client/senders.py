@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET
 
 from tallystick import __version__
-from tallystick.client.calls import Asked, Call, Follower, Many, Page
+from tallystick.client.calls import Asked, Call, Follower, Many, Page, Sink
 from tallystick.client.errors import ClientError, refusal
 from tallystick.client.retrying import Attempts, Policy
 
@@ -103,11 +103,18 @@ class Blocking:
             if call.sink is None or response.status_code != httpx.codes.OK:
                 response.read()
                 return call.result(response)
-            call.sink.begin(length_of(response))
-            for piece in response.iter_bytes():
-                call.sink.write(piece)
-            call.sink.finish()
+            self._save(response, call.sink)
             return call.result(response)
+
+    def _save(self, response: httpx.Response, sink: Sink) -> None:
+        sink.begin(length_of(response))
+        complete = False
+        try:
+            for piece in response.iter_bytes():
+                sink.write(piece)
+            complete = True
+        finally:
+            sink.end(complete=complete)
 
     def _opened(self, call: Call[Any]) -> AbstractContextManager[httpx.Response]:
         return self._http.stream(**_request(call, self._policy, self._http.timeout))
@@ -208,11 +215,18 @@ class Waiting:
             if call.sink is None or response.status_code != httpx.codes.OK:
                 await response.aread()
                 return call.result(response)
-            await asyncio.to_thread(call.sink.begin, length_of(response))
-            async for piece in response.aiter_bytes():
-                await asyncio.to_thread(call.sink.write, piece)
-            await asyncio.to_thread(call.sink.finish)
+            await self._save(response, call.sink)
             return call.result(response)
+
+    async def _save(self, response: httpx.Response, sink: Sink) -> None:
+        await asyncio.to_thread(sink.begin, length_of(response))
+        complete = False
+        try:
+            async for piece in response.aiter_bytes():
+                await asyncio.to_thread(sink.write, piece)
+            complete = True
+        finally:
+            await asyncio.to_thread(sink.end, complete=complete)
 
     def _opened(self, call: Call[Any]) -> AbstractAsyncContextManager[httpx.Response]:
         return self._http.stream(**_request(call, self._policy, self._http.timeout))
