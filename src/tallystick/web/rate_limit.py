@@ -13,7 +13,7 @@ from tallystick.web.address import ClientAddresses, rate_limit_name
 MOST_KEYS = 100_000
 """Windows that one limit remembers; beyond it the oldest is forgotten, and its client starts anew."""
 
-RATE_NAMES = ("count", "api", "api-count", "export", "login")
+RATE_NAMES = ("count", "api", "api-count", "export", "login", "counttogether", "unknown-token")
 
 
 class Rate(NamedTuple):
@@ -41,6 +41,8 @@ DEFAULT_RATES = (
     Rate("api-count", 60, 120),
     Rate("export", 60, 120),
     Rate("login", 20, 60),
+    Rate("counttogether", 120, 60),
+    Rate("unknown-token", 30, 60),
 )
 
 
@@ -121,6 +123,9 @@ class RateLimits:
 
     Args:
         rates: what the operator set; names that are missing keep their default.
+
+    Attributes:
+        in_force: every limit there is, by name.
     """
 
     def __init__(self, rates: Iterable[Rate] = ()) -> None:
@@ -128,6 +133,7 @@ class RateLimits:
         for rate in rates:
             for name in [rate.name] if rate.name else RATE_NAMES:
                 in_force[name] = rate
+        self.in_force = in_force
         self._windows = {
             name: Windows(rate.amount, rate.seconds) for name, rate in in_force.items() if rate.amount is not None
         }

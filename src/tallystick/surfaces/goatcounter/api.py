@@ -24,6 +24,7 @@ from tallystick.surfaces.goatcounter.errors import (
 from tallystick.web.address import ClientAddresses, host_of, rate_limit_name
 from tallystick.web.asgi import Receive, Scope, Send, body_of
 from tallystick.web.rate_limit import Admission, RateLimits
+from tallystick.web.routing import Found, NoRoute, Table
 from tallystick.web.traffic import Traffic
 
 PREFIX = "/api/v0"
@@ -49,54 +50,6 @@ class Route(NamedTuple):
     needed: Permission | None
     handler: Handler
     refuse: Callable[[Mapping[str, str]], None] | None = None
-
-
-class Found(NamedTuple):
-    """A route and what the placeholders of its path stand for."""
-
-    route: Route
-    place: Mapping[str, str]
-
-
-class Table:
-    """Every route, found by method and path."""
-
-    def __init__(self, routes: Sequence[Route]) -> None:
-        self._routes = [(route, tuple(route.path.split("/")[1:])) for route in routes]
-
-    def find(self, method: str, path: str) -> Found:
-        """The route of a request; HEAD asks what GET answers.
-
-        Raises:
-            NotFound: nothing is there.
-            NotAllowed: it is there for other methods.
-        """
-        method = "GET" if method == "HEAD" else method
-        segments = path.split("/")[1:]
-        places = ((route, _place(pattern, segments)) for route, pattern in self._routes)
-        found = [Found(route, place) for route, place in places if place is not None]
-        for candidate in found:
-            if candidate.route.method == method:
-                return candidate
-        if found:
-            methods = {candidate.route.method for candidate in found}
-            raise NotAllowed(sorted(methods | ({"HEAD"} if "GET" in methods else set()) | {"OPTIONS"}))
-        raise NotFound
-
-
-def _place(pattern: Sequence[str], segments: Sequence[str]) -> dict[str, str] | None:
-    """What the placeholders stand for, None when the path is another one."""
-    if pattern[-1].endswith("*}") and len(segments) > len(pattern):
-        segments = [*segments[: len(pattern) - 1], "/".join(segments[len(pattern) - 1 :])]
-    if len(pattern) != len(segments):
-        return None
-    place = {}
-    for expected, segment in zip(pattern, segments, strict=True):
-        if expected.startswith("{") and segment:
-            place[expected.strip("{*}")] = segment
-        elif expected != segment:
-            return None
-    return place
 
 
 class _Request:
@@ -146,7 +99,7 @@ class Api:
         _require_json(request)
         holder = await self._holder(request)
         self._require_patience(request, holder)
-        route, place = self._table.find(request.method, request.path)
+        route, place = self._found(request)
         if route.refuse:
             route.refuse(place)
         admitted = self._admitted(holder, site, route.needed)
@@ -167,6 +120,12 @@ class Api:
         within = READS_WITHIN_S if request.method in _OF_READS else None
         async with asyncio.timeout(within):
             return await route.handler(self._services, call)
+
+    def _found(self, request: _Request) -> Found[Route]:
+        try:
+            return self._table.find(request.method, request.path)
+        except NoRoute as error:
+            raise (NotAllowed(error.methods) if error.methods else NotFound) from error
 
     async def _holder(self, request: _Request) -> Holder | Unauthorized | None:
         """Who shows a token; only said to the client once its patience was tried."""

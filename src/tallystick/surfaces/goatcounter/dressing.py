@@ -1,14 +1,12 @@
 """What every answer of this surface carries: CORS, caching, the limit's numbers, compression."""
 
-import asyncio
-import gzip
-import re
 from pathlib import Path
 
 from starlette.responses import FileResponse
 
 from tallystick.surfaces.goatcounter.calling import Answer, Headers
 from tallystick.web.asgi import Receive, Scope, Send
+from tallystick.web.compression import WORTH_COMPRESSING, compressed, takes_gzip
 from tallystick.web.rate_limit import Admission
 
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
@@ -16,12 +14,6 @@ EXPOSED = (
     "X-Rate-Limit-Limit, X-Rate-Limit-Remaining, X-Rate-Limit-Reset, X-Goatcounter-Filter, Retry-After, "
     "Content-Disposition"
 )
-WORTH_COMPRESSING = 1_000
-COMPRESSION = 1
-"""zlib's fastest level: a year of hours shrinks to a tenth of its size with it."""
-
-_names_gzip = re.compile(rb"(?:^|[,\s])gzip\s*(?:$|,|;(?!\s*q=0(?:\.0*)?\s*(?:$|,)))", re.IGNORECASE).search
-"""Whether an Accept-Encoding has gzip, and not at a weight of nothing."""
 
 _COMMON: Headers = (
     (b"access-control-allow-origin", b"*"),
@@ -65,16 +57,11 @@ async def send_answer(answer: Answer, admission: Admission | None, scope: Scope,
     if len(body) >= WORTH_COMPRESSING:
         headers.append((b"vary", b"accept-encoding"))
         if takes_gzip(scope):
-            body = await asyncio.to_thread(gzip.compress, body, COMPRESSION)
+            body = await compressed(body)
             headers.append((b"content-encoding", b"gzip"))
     headers.append((b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
-
-
-def takes_gzip(scope: Scope) -> bool:
-    """Whether the client understands a compressed answer."""
-    return any(name == b"accept-encoding" and _names_gzip(value) for name, value in scope["headers"])
 
 
 async def _send_file(

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tallystick.surfaces.goatcounter.calling import Services
-from tallystick.surfaces.goatcounter.dressing import takes_gzip
+from tallystick.web.compression import takes_gzip
 
 SCRIPT = files("tallystick.surfaces.goatcounter").joinpath("static/count.js").read_bytes()
 

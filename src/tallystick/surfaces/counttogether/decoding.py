@@ -1,0 +1,97 @@
+"""Parameters, headers and bodies, as this contract spells and refuses them. Nothing here has asked who may."""
+
+import re
+from collections.abc import Mapping
+from typing import TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from tallystick.model.counter import INT64_MAX
+from tallystick.surfaces.counttogether.errors import INVALID_AMOUNT, Malformed
+
+Body = TypeVar("Body")
+
+MOST_PARAMETERS = 100
+
+_whole = re.compile(r"[+-]?[0-9]{1,30}", re.ASCII).fullmatch
+_versions = re.compile(r'(?<!W/)"([0-9]{1,19})-[0-9a-f]{8}"', re.ASCII).findall
+"""Of the counters' entity tags; a weak one is none of ours."""
+
+
+def first_values(raw: bytes) -> dict[str, str]:
+    """A query's parameters, percent-decoded; of a repeated one the first counts.
+
+    Raises:
+        Malformed: there are too many.
+    """
+    try:
+        pairs = parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_PARAMETERS)
+    except ValueError as error:
+        msg = "too many parameters"
+        raise Malformed(msg) from error
+    values: dict[str, str] = {}
+    for name, value in pairs:
+        values.setdefault(name, value)
+    return values
+
+
+def integer(query: Mapping[str, str], name: str, default: int, *, least: int, most: int) -> int:
+    """A parameter that is a whole number.
+
+    Raises:
+        Malformed: it is none, or out of range.
+    """
+    text = query.get(name)
+    if text is None:
+        return default
+    if not _whole(text) or not least <= int(text) <= most:
+        msg = f"{name} must be a whole number from {least} to {most}"
+        raise Malformed(msg)
+    return int(text)
+
+
+def amount_in(place: Mapping[str, str]) -> int:
+    """The amount that a path names; 1 when it names none.
+
+    Raises:
+        Malformed: it is no whole number, or not between 1 and the end of 64 bits.
+    """
+    text = place.get("amount", "1")
+    if not _whole(text) or not 1 <= int(text) <= INT64_MAX:
+        msg = f"the amount must be a whole number from 1 to {INT64_MAX}"
+        raise Malformed(msg, INVALID_AMOUNT)
+    return int(text)
+
+
+def body_as(kind: type[Body], body: bytes) -> Body:
+    """A JSON body; an empty one is ``{}``.
+
+    Raises:
+        Malformed: it is no JSON, or not of this shape.
+    """
+    try:
+        return msgspec.json.decode(body or b"{}", type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        msg = f"invalid JSON: {error}"
+        raise Malformed(msg) from error
+
+
+def etags_in(header: str) -> frozenset[str]:
+    """The opaque texts of a list of entity tags, ``*`` among them; weak ones too."""
+    return frozenset(tag.strip().removeprefix("W/").strip('"') for tag in header.split(","))
+
+
+def version_in(header: str | None) -> int | None:
+    """The version that an ``If-Match`` asks for; None when any will do, 0 (which none has) when it is no version.
+
+    Raises:
+        Malformed: it asks for several.
+    """
+    if header is None or header.strip() == "*":
+        return None
+    found = {int(version) for version in _versions(header)}
+    if len(found) > 1:
+        msg = "If-Match takes one ETag of a counter, or *"
+        raise Malformed(msg)
+    return found.pop() if found else 0

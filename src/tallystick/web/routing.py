@@ -1,0 +1,121 @@
+"""Tables of routes: which one a method and a path mean."""
+
+from collections.abc import Iterable, Sequence
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+from tallystick.errors import TallystickError
+
+
+class Routed(Protocol):
+    """What stands in a table."""
+
+    @property
+    def method(self) -> str:
+        """In capitals; HEAD asks what GET answers."""
+
+    @property
+    def path(self) -> str:
+        """With ``{name}`` for one segment, and as the last one ``{name*}`` for all that are left."""
+
+
+Route = TypeVar("Route", bound=Routed)
+
+
+class Found(NamedTuple, Generic[Route]):
+    """A route and what the placeholders of its path stand for."""
+
+    route: Route
+    place: dict[str, str]
+
+
+class NoRoute(TallystickError):
+    """Nothing is there for this method and path.
+
+    Attributes:
+        methods: for which the path is there, in the order of the alphabet; none when it is not.
+    """
+
+    def __init__(self, methods: Sequence[str]) -> None:
+        super().__init__("method not allowed" if methods else "not found")
+        self.methods = methods
+
+
+class _Leaf(NamedTuple, Generic[Route]):
+    """A route and the names of its placeholders."""
+
+    route: Route
+    names: tuple[str, ...]
+
+
+class _Node(Generic[Route]):
+    """What can follow a beginning of a path."""
+
+    __slots__ = ("any", "leaves", "named", "rest")
+
+    def __init__(self) -> None:
+        self.named: dict[str, _Node[Route]] = {}
+        self.any: _Node[Route] | None = None
+        self.rest: _Node[Route] | None = None
+        self.leaves: dict[str, _Leaf[Route]] = {}
+
+    def child(self, segment: str) -> "_Node[Route]":
+        """The node behind a segment of a pattern, made if need be."""
+        if segment.endswith("*}"):
+            self.rest = self.rest or _Node()
+            return self.rest
+        if segment.startswith("{"):
+            self.any = self.any or _Node()
+            return self.any
+        return self.named.setdefault(segment, _Node())
+
+
+class Table(Generic[Route]):
+    """Every route, found by method and path; where a segment is named, that goes before a placeholder."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._root: _Node[Route] = _Node()
+        for route in routes:
+            node, segments = self._root, route.path.split("/")[1:]
+            for segment in segments:
+                node = node.child(segment)
+            names = tuple(segment.strip("{*}") for segment in segments if segment.startswith("{"))
+            node.leaves[route.method] = _Leaf(route, names)
+
+    def find(self, method: str, path: str) -> Found[Route]:
+        """The route of a request.
+
+        Raises:
+            NoRoute
+        """
+        methods: set[str] = set()
+        found = _search(self._root, path.split("/")[1:], (), "GET" if method == "HEAD" else method, methods)
+        if found is None:
+            raise NoRoute(
+                sorted(methods | ({"HEAD"} if "GET" in methods else set()) | ({"OPTIONS"} if methods else set()))
+            )
+        return found
+
+
+def _search(
+    node: _Node[Route], segments: Sequence[str], values: tuple[str, ...], method: str, methods: set[str]
+) -> Found[Route] | None:
+    """The first route that fits; the methods of the paths that fit are noted."""
+    if not segments:
+        return _at(node, values, method, methods)
+    first, others = segments[0], segments[1:]
+    found = None
+    if (named := node.named.get(first)) is not None:
+        found = _search(named, others, values, method, methods)
+    if found is None and first and node.any is not None:
+        found = _search(node.any, others, (*values, first), method, methods)
+    if found is None and node.rest is not None and (rest := "/".join(segments)):
+        found = _at(node.rest, (*values, rest), method, methods)
+    return found
+
+
+def _at(node: _Node[Route], values: tuple[str, ...], method: str, methods: set[str]) -> Found[Route] | None:
+    leaf = node.leaves.get(method)
+    if leaf is None:
+        methods.update(node.leaves)
+        return None
+    return Found(leaf.route, dict(zip(leaf.names, values, strict=True)))

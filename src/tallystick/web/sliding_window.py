@@ -1,0 +1,109 @@
+"""Sliding windows: so many requests in any span of so many seconds, and a short queue before the refusal."""
+
+import time
+from asyncio import AbstractEventLoop, Future, TimerHandle, get_running_loop
+from collections import deque
+from collections.abc import Callable, Hashable
+
+from tallystick.web.rate_limit import MOST_KEYS, Admission
+
+QUEUE = 2
+"""Requests of one key that wait instead of being refused."""
+
+
+class _Log:
+    """When one key's requests were admitted, and who waits."""
+
+    __slots__ = ("timer", "times", "waiting")
+
+    def __init__(self) -> None:
+        self.times: deque[float] = deque()
+        self.waiting: deque[Future[Admission]] = deque()
+        self.timer: TimerHandle | None = None
+
+
+class SlidingWindows:
+    """Exact sliding windows by key: every admission is remembered until the span has passed. One event loop's.
+
+    Args:
+        amount: requests that any span admits, at least 1.
+        seconds: how long the span is.
+        queue: how many of a key's requests may wait.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self, amount: int, seconds: float, queue: int = QUEUE, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.amount, self.seconds = amount, seconds
+        self._queue, self._clock = queue, clock
+        self._logs: dict[Hashable, _Log] = {}  # in the order of their newest times
+
+    def __len__(self) -> int:
+        """How many keys are remembered."""
+        return len(self._logs)
+
+    def enter(self, key: Hashable) -> "Admission | Future[Admission]":
+        """Take a place; a future where the request has to wait for one. To give its place up, cancel it."""
+        now = self._clock()
+        log = self._logs.get(key) or self._opened(key, now)
+        self._pass_time(log, now)
+        if len(log.times) < self.amount:  # nobody waits then
+            return self._admitted(key, log, now)
+        if len(log.waiting) >= self._queue:
+            return self._told(log, now, admitted=False)
+        waiting: Future[Admission] = get_running_loop().create_future()
+        log.waiting.append(waiting)
+        waiting.add_done_callback(lambda future: self._left(log, future))
+        self._set_timer(key, log, now, waiting.get_loop())
+        return waiting
+
+    def _admitted(self, key: Hashable, log: _Log, now: float) -> Admission:
+        log.times.append(now)
+        self._logs[key] = self._logs.pop(key, log)
+        return self._told(log, now, admitted=True)
+
+    def _told(self, log: _Log, now: float, *, admitted: bool) -> Admission:
+        """``reset`` tells when the next place is free for somebody who comes then: after all who wait already."""
+        freed = min(len(log.waiting), len(log.times) - 1)
+        return Admission(admitted, self.amount, self.amount - len(log.times), log.times[freed] + self.seconds - now)
+
+    def _pass_time(self, log: _Log, now: float) -> None:
+        """Forget the times that have fallen out of the span, and let in who waits for that: first come, first."""
+        times, waiting = log.times, log.waiting
+        while times and times[0] + self.seconds <= now:
+            times.popleft()
+        while waiting and len(times) < self.amount:
+            first = waiting.popleft()
+            if not first.done():  # else it has just given its place up
+                times.append(now)
+                first.set_result(self._told(log, now, admitted=True))
+
+    def _set_timer(self, key: Hashable, log: _Log, now: float, loop: AbstractEventLoop) -> None:
+        if log.timer is None:
+            log.timer = loop.call_later(max(log.times[0] + self.seconds - now, 0), self._wake, key, log, loop)
+
+    def _wake(self, key: Hashable, log: _Log, loop: AbstractEventLoop) -> None:
+        log.timer = None
+        now = self._clock()
+        self._pass_time(log, now)
+        if log.waiting:
+            self._set_timer(key, log, now, loop)
+
+    @staticmethod
+    def _left(log: _Log, future: "Future[Admission]") -> None:
+        if future.cancelled() and future in log.waiting:
+            log.waiting.remove(future)
+
+    def _opened(self, key: Hashable, now: float) -> _Log:
+        """Also the moment to forget: whoever has been idle longest stands in front."""
+        logs = self._logs
+        while logs:
+            oldest = next(iter(logs))
+            log = logs[oldest]
+            fresh = bool(log.times) and log.times[-1] + self.seconds > now
+            if log.waiting or (fresh and len(logs) < MOST_KEYS):
+                break
+            del logs[oldest]
+        opened = logs[key] = _Log()
+        return opened
