@@ -12,11 +12,21 @@ from support.analytics import Analytics, AnalyticsServer, analytics_in_process, 
 from support.blocking import blocking_calls_refused
 from support.postgres import Postgres
 from support.server import RunningServer, running_server
+from support.whole import Whole, name_of_its_own
 from tallystick.ledger import Database, Ledger, open_database
 
 # A busy machine is no failure.
 settings.register_profile("without-deadline", deadline=None)
 settings.load_profile("without-deadline")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # the process that shares out knows what all have run
+        config.pluginmanager.register(Whole())
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    name_of_its_own(item)
 
 
 @pytest.fixture(autouse=True)
