@@ -21,15 +21,28 @@ DESCRIBED = native.Description(countapi, native).document
 WHOLE = schemathesis.openapi.from_dict(DESCRIBED)
 
 
-def without_jsonp(document: dict[str, Any]) -> dict[str, Any]:
-    """JSONP answers are 200 whatever happened, so a generated request with a callback says nothing by its status."""
+def without_jsonp_and_keys(document: dict[str, Any]) -> dict[str, Any]:
+    """What a generated request can be judged by on its own.
+
+    JSONP answers are 200 whatever happened, and what an Idempotency-Key brings depends on what it was sent with before.
+    """
     judged = deepcopy(document)
     for item in judged["paths"].values():
-        item["parameters"] = [part for part in item.get("parameters", ()) if not part["$ref"].endswith("/callback")]
+        for node in (item, *methods_of(item).values()):
+            node["parameters"] = [part for part in node.get("parameters", ()) if not is_one_of_these(part)]
     return judged
 
 
-JUDGED = schemathesis.openapi.from_dict(without_jsonp(DESCRIBED)).exclude(method="OPTIONS")
+def is_one_of_these(parameter: dict[str, Any]) -> bool:
+    return parameter.get("$ref", "").endswith(("/callback", "/idempotency-key"))
+
+
+def methods_of(item: dict[str, Any]) -> dict[str, Any]:
+    """The operations of a path, without what they share."""
+    return {name: operation for name, operation in item.items() if name != "parameters"}
+
+
+JUDGED = schemathesis.openapi.from_dict(without_jsonp_and_keys(DESCRIBED)).exclude(method="OPTIONS")
 
 
 @JUDGED.hook
@@ -191,10 +204,6 @@ def test_every_example_is_as_described() -> None:
                 )
                 shown += 1
     assert shown > len(DESCRIBED["paths"])
-
-
-def methods_of(item: dict[str, Any]) -> dict[str, Any]:
-    return {name: operation for name, operation in item.items() if name != "parameters"}
 
 
 def followed(node: dict[str, Any]) -> dict[str, Any]:

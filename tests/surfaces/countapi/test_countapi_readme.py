@@ -47,14 +47,28 @@ async def test_the_order_of_checks(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     async with in_process(tmp_path, creation_limit=2) as site:
         await prepare(site)
         for status, example in examples:
-            method, target = example.strip("`").split()
-            answer = await site.ask(target, method=method)
-            assert answer.status == (404 if status == "as `get`" else int(status)), example
+            request, *key = example.strip("`").split("` with `")
+            method, target = request.split()
+            answer = await site.ask(target, method=method, headers=[("idempotency-key", each) for each in key])
+            assert answer.status == int({"as `get`": "404", "as then": "403"}.get(status, status)), example
 
 
 async def prepare(site: InProcess) -> None:
     await site.ask("/create?key=present&value=1&update_upperbound=5")
     await site.ask(f"/create?key=top&value={INT64_MAX}")
+    await site.ask("/update/present?amount=99", headers=[("idempotency-key", "used")])
+
+
+async def test_the_same_request_twice(tmp_path: Path) -> None:
+    example = re.search(r"```text\n(.*?)```", section("The same request twice"), re.DOTALL)
+    assert example
+    async with in_process(tmp_path) as site:
+        for line in example[1].splitlines():
+            target, key, told, body = re.split(r" {2,}", line)
+            status, *replayed = told.split()
+            answer = await site.ask(target, headers=[("idempotency-key", key)])
+            assert (answer.status, answer.text) == (int(status), body), line
+            assert ("idempotent-replayed" in answer.headers) == bool(replayed), line
 
 
 async def test_every_message_it_quotes_exists(tmp_path: Path) -> None:

@@ -185,8 +185,8 @@ def test_one_entry_tells_of_all_addresses_and_methods() -> None:
     hit, ready = public.endpoints[0], operation.endpoints[1]
     assert hit.addresses == ("/hit/{namespace}/{key}", "/hit/{key}")
     assert hit.methods == ("GET", "POST", "HEAD", "OPTIONS")
-    assert hit.common_parameters == ("namespace", "key", "callback", "img", "page")
-    assert [answer.status for answer in hit.answers] == ["200", "403", "429"]
+    assert hit.common_parameters == ("namespace", "key", "callback", "img", "page", "Idempotency-Key")
+    assert [answer.status for answer in hit.answers] == ["200", "403", "409", "422", "429"]
     assert hit.common_statuses == ("400", "405", "414", "500", "503")
     assert (ready.name, ready.methods) == ("/health/ready", ("GET", "HEAD"))
 

@@ -25,7 +25,7 @@ class Parameter(Struct, frozen=True):
 
     Attributes:
         kind: what it accepts, in words.
-        place: path or query.
+        place: path, query or header.
         default: what counts when it is left out; None without one.
         example: None without one.
     """
@@ -173,7 +173,7 @@ def _example_path(operation: _Operation) -> str:
     for parameter, _ in operation.parameters:
         if parameter.place == "path":
             path = path.replace(f"{{{parameter.name}}}", parameter.example or parameter.name)
-        elif parameter.example is not None:
+        elif parameter.place == "query" and parameter.example is not None:
             query[parameter.name] = parameter.example
     return f"{path}?{urlencode(query)}" if query else path
 
