@@ -164,15 +164,15 @@ async def test_the_last_admin_of_a_site_stays_one(ledger: Ledger) -> None:
     site = await a_site(ledger, ada)
     await a_person(ledger, "reader@example.com", site.id)
     with pytest.raises(InputRefused, match=r"ada@example\.com is the last admin of site 1"):
-        await ledger.write(delete_account, ada.id)
+        await ledger.write(delete_account, ada.id, ledger.clock())
     with pytest.raises(InputRefused, match="is the last admin of site 1"):
         await ledger.write(set_access, ada.id, {"all": "s"}, 0)
     ben = await a_person(ledger, "ben@example.com", site.id, {"all": "a"})
     lowered = await ledger.write(set_access, ada.id, {"all": "s"}, 9)
     assert (lowered.access, lowered.updated, lowered.site) == ({"all": "s"}, 9, site.id)
     with pytest.raises(InputRefused, match="is the last admin of site 1"):
-        await ledger.write(delete_account, ben.id)
-    await ledger.write(delete_account, ada.id)
+        await ledger.write(delete_account, ben.id, ledger.clock())
+    await ledger.write(delete_account, ada.id, ledger.clock())
 
 
 async def test_two_admins_that_leave_at_once_leave_one(ledger: Ledger) -> None:
@@ -180,7 +180,7 @@ async def test_two_admins_that_leave_at_once_leave_one(ledger: Ledger) -> None:
     site = await a_site(ledger, ada)
     ben = await a_person(ledger, "ben@example.com", site.id, {"all": "a"})
     left = await asyncio.gather(
-        *(ledger.write(delete_account, person.id) for person in (ada, ben)), return_exceptions=True
+        *(ledger.write(delete_account, person.id, ledger.clock()) for person in (ada, ben)), return_exceptions=True
     )
     assert [isinstance(one, InputRefused) for one in left].count(True) == 1
     assert len(await ledger.read(all_accounts)) == 1
@@ -200,14 +200,14 @@ async def test_who_is_deleted_leaves_nothing_but_the_sites(ledger: Ledger) -> No
     ben = await a_person(ledger, "ben@example.com", site.id, {"all": "a"})
     await a_token(ledger, ben)
     await ledger.write(begin_login, ben.id, secret_digest("a browser"), 0)
-    await ledger.write(delete_account, ben.id)
+    await ledger.write(delete_account, ben.id, ledger.clock())
     assert await ledger.read(all_accounts) == [await again(ledger, ada)]
     assert await ledger.read(tokens_of, ben.id) == []
     assert await ledger.read(logins_of, ben.id, 0) == []
 
 
 @pytest.mark.parametrize(
-    "change", [(delete_account,), (set_access, {"all": "r"}, 0), (change_account, "Ada", UserSettings(), 0)]
+    "change", [(delete_account, 0), (set_access, {"all": "r"}, 0), (change_account, "Ada", UserSettings(), 0)]
 )
 async def test_who_is_not_there_is_not_changed(ledger: Ledger, change: tuple[object, ...]) -> None:
     function, *rest = change
@@ -218,7 +218,7 @@ async def test_who_is_not_there_is_not_changed(ledger: Ledger, change: tuple[obj
 
 async def test_an_id_is_never_given_twice(ledger: Ledger) -> None:
     first = await a_person(ledger)
-    await ledger.write(delete_account, first.id)
+    await ledger.write(delete_account, first.id, ledger.clock())
     second: Account = await a_person(ledger)
     assert second.id > first.id
     assert await ledger.read(existing, second.id) == second

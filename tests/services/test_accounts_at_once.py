@@ -79,7 +79,7 @@ def test_admins_who_leave_at_once_leave_one(database: Database) -> None:
     ada = write(database, a_person, "ada@example.com")
     site = write(database, create_site, ada, NewSite(cname="stats.example.com"), NOW)
     others = [write(database, a_person, f"{n}@example.com", site.id) for n in range(WRITERS - 1)]
-    attempts = [lambda person=person: write(database, delete_account, person.id) for person in (ada, *others)]
+    attempts = [lambda person=person: write(database, delete_account, person.id, NOW) for person in (ada, *others)]
     failures = at_once(list(attempts))
     (refused,) = (failure for failure in failures if failure is not None)
     assert isinstance(refused, InputRefused)

@@ -100,5 +100,5 @@ async def test_an_account_has_so_many_sessions_and_the_oldest_ends(ledger: Ledge
 async def test_who_is_deleted_is_logged_out(ledger: Ledger) -> None:
     number = await a_person(ledger)
     digest = await a_login(ledger, number)
-    await ledger.write(delete_account, number)
+    await ledger.write(delete_account, number, ledger.clock())
     assert await ledger.read(logged_in, digest, NOW) is None

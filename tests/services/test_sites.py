@@ -45,7 +45,7 @@ async def test_a_first_site_makes_its_owner_admin_and_the_servers_first_person_s
 
 async def test_a_site_of_an_owner_who_is_gone_is_not_made(ledger: Ledger) -> None:
     ada = await a_person(ledger)
-    await ledger.write(delete_account, ada.id)
+    await ledger.write(delete_account, ada.id, ledger.clock())
     with pytest.raises(InputRefused, match="there is no account 1"):
         await a_site(ledger, ada)
 
@@ -194,7 +194,7 @@ async def test_the_first_site_of_an_account_goes_last(ledger: Ledger) -> None:
     await ledger.write(delete_site, first.id, 0)
     assert (await again(ledger, ada)).site is None
     # With no site left that would lose its admin, the person may leave too.
-    await ledger.write(delete_account, ada.id)
+    await ledger.write(delete_account, ada.id, ledger.clock())
 
 
 @pytest.mark.parametrize("change", [(delete_site, 0), (update_site, SiteChanges(), 0)])

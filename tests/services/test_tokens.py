@@ -124,7 +124,7 @@ async def test_the_tokens_of_someone_who_left_are_nobodys(ledger: Ledger) -> Non
     site = await a_site(ledger, ada)
     ben = await a_person(ledger, "ben@example.com", site.id, {"all": "a"})
     secret = await a_token(ledger, ben)
-    await ledger.write(delete_account, ben.id)
+    await ledger.write(delete_account, ben.id, ledger.clock())
     assert await Tokens(ledger).holder(secret) is None
 
 

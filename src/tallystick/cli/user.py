@@ -165,7 +165,7 @@ def delete(
             person = account_of(session, who)
         confirm(f"Delete {person.email}?", f"{person.email} was not deleted", yes=yes)
         with session.transaction():
-            accounts.delete_account(session, person.id)
+            accounts.delete_account(session, person.id, milliseconds())
 
 
 def _access(person: Account) -> str:

@@ -13,6 +13,7 @@ from tallystick.model.account import ALL_SITES, Access, Account, UserSettings
 from tallystick.model.email import email_problems
 from tallystick.model.line import line_problems
 from tallystick.model.site import Site
+from tallystick.services.sharing.people import forget_person
 from tallystick.services.site_rows import family, site
 
 ACCOUNTS_AT_MOST = 10_000
@@ -195,8 +196,8 @@ def own_site(session: Session, person: Account, root: int, now: int) -> None:
     _store_access(session, person.id, root, {ALL_SITES: letter}, now)
 
 
-def delete_account(session: Session, number: int) -> None:
-    """Remove a person with their tokens and login sessions; sites stay.
+def delete_account(session: Session, number: int, now: int) -> None:
+    """Remove a person with their tokens and login sessions; sites stay, and counters that others share.
 
     Raises:
         InputRefused: a site would be left without an admin, or there is no such account.
@@ -204,6 +205,7 @@ def delete_account(session: Session, number: int) -> None:
     hold_accounts(session)
     person = existing(session, number)
     _refuse_orphans(session, person, None)
+    forget_person(session, number, now)
     session.common.delete_tokens(session.connection, account=number)
     session.common.end_logins(session.connection, account=number, kept=b"")
     session.common.delete_recovery_codes(session.connection, account=number)

@@ -70,7 +70,7 @@ def let_in_again(session: Session, actor: int, number: int, password: str, now: 
     return person
 
 
-def remove(session: Session, actor: int, number: int) -> None:
+def remove(session: Session, actor: int, number: int, now: int) -> None:
     """Delete a person of the account, with their tokens.
 
     Raises:
@@ -78,7 +78,7 @@ def remove(session: Session, actor: int, number: int) -> None:
     """
     hold_accounts(session)
     _, person = _both(session, actor, number)
-    delete_account(session, person.id)
+    delete_account(session, person.id, now)
 
 
 def _admin(session: Session, actor: int) -> Account:

@@ -74,7 +74,7 @@ class PeoplePages:
     async def remove(self, asked: Asked) -> Response:
         """Delete a person's account."""
         try:
-            await self._ledger.write(remove, asked.login.account.id, _number(asked))
+            await self._ledger.write(remove, asked.login.account.id, _number(asked), self._ledger.clock())
         except InputRefused as error:
             return await self._show(asked, problems_of(error))
         self._parts.tokens.forget()

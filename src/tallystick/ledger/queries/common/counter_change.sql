@@ -53,6 +53,11 @@ INSERT INTO deleted_counter (counter, number, at) VALUES (:counter, :number, :at
 -- A counter that was deleted a while ago, and whose history lies there still.
 SELECT counter, number FROM deleted_counter WHERE at <= :before ORDER BY number LIMIT 1;
 
+-- name: history_left(counter, number, at_most)$
+-- How much was done to a counter before it was deleted, counted up to a limit.
+SELECT count(*) FROM (
+    SELECT 1 FROM counter_change WHERE counter = :counter AND number < :number LIMIT :at_most) AS piece;
+
 -- name: clear_history(counter, number, max_rows)!
 -- Remove a piece of what was done to a counter before it was deleted.
 DELETE FROM counter_change WHERE number IN (
@@ -76,8 +81,3 @@ DELETE FROM counter_change WHERE kind = 'deleted' AND number IN (
 -- name: forget_farewells(number)!
 -- Forget who lost sight of what.
 DELETE FROM counter_farewell WHERE number <= :number;
-
--- name: note_forgotten(name, number)!
--- Remember how far something is forgotten.
-INSERT INTO sequence (name, last) VALUES (:name, :number)
-ON CONFLICT (name) DO UPDATE SET last = excluded.last WHERE sequence.last < excluded.last;

@@ -28,6 +28,10 @@ ORDER BY invite.uid;
 -- Somebody came in.
 UPDATE counter_invite SET uses = uses + 1 WHERE uid = :uid;
 
+-- name: has_invite(counter, uid)$
+-- Whether a counter has an invite: 1 or 0.
+SELECT count(*) FROM counter_invite WHERE counter = :counter AND uid = :uid;
+
 -- name: remove_invite(counter, uid)!
 -- Take an invite back.
 DELETE FROM counter_invite WHERE counter = :counter AND uid = :uid;

@@ -5,6 +5,10 @@
 INSERT INTO counter_member (account, counter, role, joined) VALUES (:account, :counter, :role, :joined)
 ON CONFLICT (account, counter) DO UPDATE SET role = excluded.role;
 
+-- name: set_role(account, counter, role)!
+-- Give a member another role.
+UPDATE counter_member SET role = :role WHERE account = :account AND counter = :counter;
+
 -- name: members_of_counter(counter)
 -- Everyone of a counter, who came first first.
 SELECT member.account, account.uid, account.name, member.role, member.joined

@@ -1,0 +1,86 @@
+"""What was done to a counter, for those who share it."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from tallystick.ledger import Session
+from tallystick.model.counter import INT64_MAX
+from tallystick.services.sharing.access import UNNAMED, seen
+
+ENTRIES_AT_MOST = 1_000
+"""Entries of one answer."""
+
+EntryKind = Literal["created", "value", "details"]
+
+
+class Actor(Struct, frozen=True):
+    """Who did it: UUID, and what the person is called now."""
+
+    uid: str
+    name: str
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """One change.
+
+    Attributes:
+        number: its offset; later changes have greater ones.
+        at: Unix milliseconds.
+        actor: None when the person is gone.
+        delta: by how much the value changed; None when it was not about the value.
+        value, version: right after it.
+        undoes: number of the change that this one takes back.
+    """
+
+    number: int
+    at: int
+    actor: Actor | None
+    kind: EntryKind
+    delta: int | None
+    value: int
+    version: int
+    undoes: int | None
+
+
+def history(  # noqa: PLR0913, PLR0917  # whose, and which piece of it
+    session: Session,
+    account: int,
+    uid: str,
+    after: int,
+    limit: int,
+    newest_first: bool,  # noqa: FBT001
+) -> list[Entry]:
+    """A piece of a counter's history. It costs what it returns, however much was done to this counter and others.
+
+    Args:
+        after: the number of the entry before the piece; 0 begins at the end that comes first.
+        limit: 1,000 at most are returned.
+
+    Raises:
+        SharingRefused: NOT_FOUND.
+    """
+    counter = seen(session, account, uid)
+    common, connection, rows = session.common, session.connection, max(0, min(limit, ENTRIES_AT_MOST))
+    if newest_first:
+        before = after if 0 < after <= INT64_MAX else INT64_MAX
+        found = common.history_before(connection, counter=counter.id, before=before, max_rows=rows)
+    else:
+        least = max(0, min(after, INT64_MAX))
+        found = common.history_after(connection, counter=counter.id, after=least, max_rows=rows)
+    return [_from_row(row) for row in found]
+
+
+def _from_row(row: Sequence[Any]) -> Entry:
+    number, at, uid, name, kind, delta, value, version, undoes = row
+    return Entry(
+        number=number,
+        at=at,
+        actor=None if uid is None else Actor(uid, name or UNNAMED),
+        kind=kind,
+        delta=delta,
+        value=value,
+        version=version,
+        undoes=undoes,
+    )

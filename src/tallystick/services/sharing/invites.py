@@ -1,0 +1,237 @@
+"""Invites: codes that let people in. Only a code's digest is kept, and it is looked up by that.
+
+A few statements each, by primary keys and unique indexes; a counter has a few hundred invites at most.
+"""
+
+from collections.abc import Sequence
+from hashlib import sha256
+from secrets import token_urlsafe
+from typing import Any
+
+from msgspec import Struct
+from uuid_utils.compat import uuid7
+
+from tallystick.errors import SharingReason, SharingRefused
+from tallystick.ledger import Session
+from tallystick.model.shared_counter import Role, SharedCounter
+from tallystick.model.sharing import RANKS
+from tallystick.services.sharing.access import UNNAMED, normal_uid, not_found, require, role_of
+from tallystick.services.sharing.changes import Recorded, hold_changes, record
+from tallystick.services.sharing.counters import require_person, require_room
+
+DAY_MS = 86_400_000
+LIFETIME_MS = 7 * DAY_MS
+LONGEST_LIFETIME_MS = 366 * DAY_MS
+MOST_USES = 1_000_000
+INVITES_AT_MOST = 100
+"""Invites of a counter that still let people in."""
+
+CLOSED_KEPT = 200
+"""Newest invites of a counter that are remembered when they are spent or over."""
+
+MEMBERS_AT_MOST = 1_000
+"""People who share one counter."""
+
+CODE_BYTES = 24
+"""Of chance in a code; its prefix is told again, and leaves 144 bits."""
+
+PREFIX_LENGTH = 8
+INVITED_AS: tuple[Role, ...] = ("member", "viewer")
+
+
+class NewInvite(Struct, frozen=True, kw_only=True):
+    """What is decided about an invite.
+
+    Attributes:
+        role: member or viewer.
+        lifetime: milliseconds.
+        max_uses: people it lets in; None for as many as come.
+    """
+
+    role: str = "member"
+    lifetime: int = LIFETIME_MS
+    max_uses: int | None = None
+
+
+class Invite(Struct, frozen=True, kw_only=True):
+    """An invite, without its code. Times are Unix milliseconds.
+
+    Attributes:
+        uid: UUID v7.
+        prefix: the code's first characters, to recognise it by.
+        by: UUID and name of who made it; None when they are gone.
+    """
+
+    uid: str
+    prefix: str
+    role: Role
+    expires: int
+    max_uses: int | None
+    uses: int
+    by: tuple[str, str] | None
+    created: int
+
+    def is_open(self, now: int) -> bool:
+        """Whether it still lets people in."""
+        return self.expires > now and (self.max_uses is None or self.uses < self.max_uses)
+
+
+class Preview(Struct, frozen=True):
+    """What someone sees who has a code, before they use it.
+
+    Attributes:
+        counter: the counter's name.
+        inviter: the name of who made it; None when they are gone.
+    """
+
+    counter: str
+    role: Role
+    inviter: str | None
+
+
+def create(  # noqa: PLR0913  # who invites how, and where
+    session: Session, account: int, uid: str, wanted: NewInvite, now: int, *, hide_foreign: bool = False
+) -> tuple[Invite, str]:
+    """Make an invite; its code is told this once.
+
+    Raises:
+        SharingRefused: NOT_FOUND, FORBIDDEN, INVALID_DATA or TOO_MANY.
+    """
+    hold_changes(session)
+    counter = require(session, account, uid, "admin", hide_foreign=hide_foreign)
+    _check(wanted)
+    common, connection = session.common, session.connection
+    common.forget_closed_invites(connection, counter=counter.id, now=now, kept=CLOSED_KEPT)
+    if len(_open(session, counter, now)) >= INVITES_AT_MOST:
+        raise SharingRefused(SharingReason.TOO_MANY, f"a counter has at most {INVITES_AT_MOST} open invites")
+    code, number = token_urlsafe(CODE_BYTES), str(uuid7())
+    common.add_invite(
+        connection,
+        uid=number,
+        counter=counter.id,
+        digest=_digest(code),
+        prefix=code[:PREFIX_LENGTH],
+        role=wanted.role,
+        expires=now + wanted.lifetime,
+        max_uses=wanted.max_uses,
+        account=account,
+        created=now,
+    )
+    made, _ = _by_code(session, code)
+    return made, code
+
+
+def open_invites(session: Session, account: int, uid: str, now: int, *, hide_foreign: bool = False) -> list[Invite]:
+    """The invites of a counter that still let people in, older ones first; for admins.
+
+    Raises:
+        SharingRefused: NOT_FOUND or FORBIDDEN.
+    """
+    return _open(session, require(session, account, uid, "admin", hide_foreign=hide_foreign), now)
+
+
+def take_back(  # who takes what back, and where
+    session: Session, account: int, uid: str, invite_uid: str, *, hide_foreign: bool = False
+) -> None:
+    """Remove an invite: its code lets nobody in any more.
+
+    Raises:
+        SharingRefused: NOT_FOUND or FORBIDDEN.
+    """
+    hold_changes(session)
+    counter = require(session, account, uid, "admin", hide_foreign=hide_foreign)
+    invite = normal_uid(invite_uid) or ""
+    if not session.common.has_invite(session.connection, counter=counter.id, uid=invite):
+        raise SharingRefused(SharingReason.NOT_FOUND, "this counter has no such invite")
+    session.common.remove_invite(session.connection, counter=counter.id, uid=invite)
+
+
+def preview(session: Session, code: str, now: int) -> Preview:
+    """What an invite is to.
+
+    Raises:
+        SharingRefused: NOT_FOUND or GONE.
+    """
+    invite, uid = _by_code(session, code)
+    _require_open(invite, now)
+    counter, _ = _counter(session, 0, uid)
+    return Preview(counter.name, invite.role, invite.by[1] if invite.by else None)
+
+
+def accept(session: Session, account: int, code: str, now: int) -> SharedCounter:
+    """Share a counter by a code. Who shares it already, at least as the invite says, uses nothing up.
+
+    Raises:
+        SharingRefused: NOT_FOUND, GONE or TOO_MANY.
+    """
+    hold_changes(session)
+    invite, uid = _by_code(session, code)
+    counter, role = _counter(session, account, uid)
+    if RANKS[role] >= RANKS[invite.role]:
+        return counter
+    _require_open(invite, now)
+    require_person(session, account)
+    if role is None:
+        require_room(session, account)
+        _require_place(session, counter)
+    common, connection = session.common, session.connection
+    common.add_member(connection, account=account, counter=counter.id, role=invite.role, joined=now)
+    common.count_invite_use(connection, uid=invite.uid)
+    record(session, Recorded(0, counter.id, "members", account, now))
+    return counter
+
+
+def _check(wanted: NewInvite) -> None:
+    if wanted.role not in INVITED_AS:
+        raise SharingRefused(SharingReason.INVALID_DATA, f"an invite is for a {' or a '.join(INVITED_AS)}")
+    if not 1 <= wanted.lifetime <= LONGEST_LIFETIME_MS:
+        raise SharingRefused(SharingReason.INVALID_DATA, "an invite ends in the future, within a year")
+    if wanted.max_uses is not None and not 1 <= wanted.max_uses <= MOST_USES:
+        raise SharingRefused(SharingReason.INVALID_DATA, f"an invite has 1 to {MOST_USES:,} uses")
+
+
+def _open(session: Session, counter: SharedCounter, now: int) -> list[Invite]:
+    rows = session.common.open_invites(session.connection, counter=counter.id, now=now)
+    return [_from_row(row) for row in rows]
+
+
+def _by_code(session: Session, code: str) -> tuple[Invite, str]:
+    row = session.common.invite_by_digest(session.connection, digest=_digest(code))
+    if row is None:
+        raise SharingRefused(SharingReason.NOT_FOUND, "there is no such invite")
+    return _from_row(row[:-1]), row[-1]
+
+
+def _counter(session: Session, account: int, uid: str) -> tuple[SharedCounter, Role | None]:
+    found = role_of(session, account, uid)
+    if found is None:
+        raise not_found()
+    return found
+
+
+def _require_open(invite: Invite, now: int) -> None:
+    if not invite.is_open(now):
+        raise SharingRefused(SharingReason.GONE, "this invite is used up or over")
+
+
+def _require_place(session: Session, counter: SharedCounter) -> None:
+    if session.common.count_members(session.connection, counter=counter.id) >= MEMBERS_AT_MOST:
+        raise SharingRefused(SharingReason.TOO_MANY, f"at most {MEMBERS_AT_MOST:,} people share a counter")
+
+
+def _from_row(row: Sequence[Any]) -> Invite:
+    uid, prefix, role, expires, max_uses, uses, by, name, created = row
+    return Invite(
+        uid=uid,
+        prefix=prefix,
+        role=role,
+        expires=expires,
+        max_uses=max_uses,
+        uses=uses,
+        by=None if by is None else (by, name or UNNAMED),
+        created=created,
+    )
+
+
+def _digest(code: str) -> bytes:
+    return sha256(code.encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,122 @@
+"""Who shares a counter: roles change, people leave, and are removed.
+
+What it costs depends on how many share the counter (1,000 at most), not on how many counters there are.
+"""
+
+from collections.abc import Sequence
+
+from tallystick.errors import SharingReason, SharingRefused
+from tallystick.ledger import Session
+from tallystick.model.shared_counter import Member, Role, SharedCounter
+from tallystick.services.sharing.access import counters_of, member_from_row, require, seen
+from tallystick.services.sharing.changes import Recorded, hold_changes, record
+from tallystick.services.sharing.counters import remove_counter
+
+HEIRS: tuple[Role, ...] = ("member", "viewer")
+"""Who becomes admin of a counter that nobody decides about any more; who came first among them."""
+
+
+def members(session: Session, account: int, uid: str) -> list[Member]:
+    """Everyone of a counter, who came first first.
+
+    Raises:
+        SharingRefused: NOT_FOUND.
+    """
+    return members_in(session, seen(session, account, uid))
+
+
+def members_in(session: Session, counter: SharedCounter) -> list[Member]:
+    """Everyone of a counter, who came first first."""
+    return [member_from_row(row) for row in session.common.members_of_counter(session.connection, counter=counter.id)]
+
+
+def set_role(  # noqa: PLR0913, PLR0917  # who makes whom what, and where
+    session: Session, account: int, uid: str, member_uid: str, role: Role, now: int, *, hide_foreign: bool = False
+) -> Member:
+    """Give a member another role; who is no admin any more takes their invites along.
+
+    Raises:
+        SharingRefused: NOT_FOUND, FORBIDDEN or LAST_ADMIN.
+    """
+    hold_changes(session)
+    counter = require(session, account, uid, "admin", hide_foreign=hide_foreign)
+    everyone = members_in(session, counter)
+    member = _member(everyone, member_uid)
+    if member.role == role:
+        return member
+    _refuse_without_admin(everyone, member)
+    _store_role(session, counter, member.account, role)
+    if member.role == "admin":
+        session.common.remove_invites_of(session.connection, counter=counter.id, account=member.account)
+    record(session, Recorded(0, counter.id, "members", account, now))
+    return _member(members_in(session, counter), member_uid)
+
+
+def remove(  # noqa: PLR0913  # who removes whom, and from where
+    session: Session, account: int, uid: str, member_uid: str, now: int, *, hide_foreign: bool = False
+) -> None:
+    """Remove a member; everyone may remove themselves. When the last one leaves, the counter goes too.
+
+    Raises:
+        SharingRefused: NOT_FOUND, FORBIDDEN or LAST_ADMIN.
+    """
+    hold_changes(session)
+    counter = require(session, account, uid, "viewer", hide_foreign=hide_foreign)
+    everyone = members_in(session, counter)
+    if not any(member.account == account and member.uid == member_uid.lower() for member in everyone):
+        require(session, account, uid, "admin")
+    member = _member(everyone, member_uid)
+    if len(everyone) == 1:
+        remove_counter(session, counter, account, now)
+        return
+    _refuse_without_admin(everyone, member)
+    _let_go(session, counter, member.account, account, now)
+
+
+def forget_person(session: Session, account: int, now: int) -> None:
+    """A person's account is being deleted: their counters get on without them.
+
+    Counters where they were alone are deleted. Where they were the last admin, whoever shares it longest becomes one;
+    someone who may only look comes last. A few statements a counter.
+    """
+    hold_changes(session)
+    for counter in counters_of(session, account):
+        others = [member for member in members_in(session, counter) if member.account != account]
+        if not others:
+            remove_counter(session, counter, None, now)
+            continue
+        if not any(member.role == "admin" for member in others):
+            _store_role(session, counter, _heir(others).account, "admin")
+        _let_go(session, counter, account, None, now)
+
+
+def _let_go(session: Session, counter: SharedCounter, member: int, actor: int | None, now: int) -> None:
+    common, connection = session.common, session.connection
+    common.remove_member(connection, account=member, counter=counter.id)
+    # Else the one who was removed could come back by an invite of their own.
+    common.remove_invites_of(connection, counter=counter.id, account=member)
+    number = record(session, Recorded(0, counter.id, "members", actor, now))
+    common.add_farewell(connection, account=member, number=number, uid=counter.uid, at=now)
+
+
+def _store_role(session: Session, counter: SharedCounter, account: int, role: Role) -> None:
+    session.common.set_role(session.connection, account=account, counter=counter.id, role=role)
+
+
+def _member(everyone: Sequence[Member], uid: str) -> Member:
+    found = next((member for member in everyone if member.uid == uid.lower()), None)
+    if found is None:
+        raise SharingRefused(SharingReason.NOT_FOUND, "this counter has no such member")
+    return found
+
+
+def _refuse_without_admin(everyone: Sequence[Member], leaving: Member) -> None:
+    if leaving.role == "admin" and sum(member.role == "admin" for member in everyone) == 1:
+        raise SharingRefused(
+            SharingReason.LAST_ADMIN,
+            f"{leaving.name} is this counter's last admin; someone else has to become one",
+        )
+
+
+def _heir(others: Sequence[Member]) -> Member:
+    return min(others, key=lambda member: HEIRS.index(member.role))
