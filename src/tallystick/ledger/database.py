@@ -4,7 +4,7 @@ A ``Database`` opens ``Session``s; a session is one connection, used by one thre
 ``tx`` that blocking functions of ``(tx, ...)`` receive.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -89,6 +89,16 @@ class Session(Protocol):
         """Close the connection; the last SQLite session folds the WAL into the database file."""
 
 
+class Announcer(Protocol):
+    """The way to the other servers of a ledger: what is told may get lost, so they look by themselves as well."""
+
+    def tell(self) -> None:
+        """Let the other servers look at what has changed; never waits."""
+
+    async def close(self) -> None:
+        """Tell and hear no more."""
+
+
 class Database(Protocol):
     """A database that holds a ledger."""
 
@@ -110,6 +120,13 @@ class Database(Protocol):
 
     def session(self, *, writes: bool = False) -> Session:
         """Open a connection."""
+
+    def announcer(self, heard: Callable[[], None]) -> Announcer | None:
+        """Tell other servers of changes, and hear of theirs; None where a ledger has one server only.
+
+        Args:
+            heard: called on some thread when another server has told of changes.
+        """
 
     def describe(self) -> str:
         """Where the data lies, for a person; never with a password."""

@@ -41,12 +41,12 @@ class Folded(Struct):
 
     Attributes:
         outcomes: one for each operation, in order.
-        changed: whether any counter changed.
+        changed: the counters that changed, as they are now; None is gone.
         keys_created, keys_updated: what the batch adds to the totals; a creating hit adds to both.
     """
 
     outcomes: Sequence[Outcome] = ()
-    changed: bool = False
+    changed: Mapping[Key, Counter | None] = {}
     keys_created: int = 0
     keys_updated: int = 0
 
@@ -114,7 +114,7 @@ def fold_over(session: Session, known: Mapping[Key, Counter], batch: Sequence[Wa
             updated += type(item.operation) in _UPDATES
     if changed:
         session.save(changed, known)
-    return Folded(outcomes, bool(changed), created, updated)
+    return Folded(outcomes, changed, created, updated)
 
 
 _UPDATES = frozenset({Add, Set})

@@ -11,6 +11,7 @@ from tallystick.ledger.database import Database, Session
 from tallystick.ledger.folding import Admit
 from tallystick.ledger.measurements import Measurements
 from tallystick.ledger.reader import Find, Finder, Readers
+from tallystick.ledger.watched import Watched
 from tallystick.ledger.writer import Call, Count, Joined, JoinedFunction, Writer
 from tallystick.model.counter import Counter, Operation, Outcome
 from tallystick.model.key import Key, lane_of
@@ -35,7 +36,9 @@ class Ledger:
         self.database = database
         self.clock = clock
         self._loop = loop
-        self._writers = [Writer(database, loop, clock, number) for number in range(database.writers)]
+        self.watched = Watched(loop)
+        """Whose changes the writers tell of."""
+        self._writers = [Writer(database, loop, clock, number, self.watched) for number in range(database.writers)]
         # Looked up once: these are the hot lane.
         self._submit = [writer.thread.submit for writer in self._writers]
         self._finder = Finder(database, loop)

@@ -1,6 +1,6 @@
 """The ledger in PostgreSQL, through psycopg."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from ipaddress import ip_address
 from typing import Any, Literal
@@ -21,6 +21,7 @@ from tallystick.errors import (
     StoreFull,
     StoreUnavailable,
 )
+from tallystick.ledger.announcing import Announcing
 from tallystick.ledger.database import CreationRaced, Durability
 from tallystick.ledger.migrations import Applied, Migration, all_migrations, migrate
 from tallystick.ledger.queried import QueriedSession, from_row, named_queries
@@ -109,6 +110,10 @@ class PostgresqlDatabase:
         # A read-only default stays in force: hosts set it to save a database whose disk is nearly full.
         settings = f"SET lock_timeout = {LOCK_TIMEOUT_MS}; SET statement_timeout = {STATEMENT_TIMEOUT_MS}; {durability}"
         connection.execute(settings.encode())
+
+    def announcer(self, heard: Callable[[], None]) -> Announcing:
+        """Tell other servers of changes, and hear of theirs, on two connections of its own."""
+        return Announcing(lambda: self.session().connection, heard)
 
     def schema(self) -> int | None:
         """The number of the newest migration taken; None when there is no ledger. Creates nothing."""

@@ -1,7 +1,7 @@
 """The ledger in one SQLite file, through apsw."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -116,6 +116,9 @@ class SqliteDatabase:
             connection.execute(f"PRAGMA {pragma}").fetchall()
         connection.execute(f"PRAGMA synchronous = {'full' if self.durability == 'full' else 'normal'}")
         return connection
+
+    def announcer(self, heard: Callable[[], None]) -> None:
+        """One server has the file; commands that write to it cannot tell it so."""
 
     def schema(self) -> int | None:
         """The number of the newest migration taken; None when there is no ledger. Creates nothing."""

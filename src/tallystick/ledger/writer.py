@@ -25,6 +25,7 @@ from tallystick.gathering import GatheringThread, tell
 from tallystick.ledger.database import CreationRaced, Database, Session, Totals
 from tallystick.ledger.folding import Wanted, fold, settle, transactions
 from tallystick.ledger.measurements import Measurements
+from tallystick.ledger.watched import Watched
 from tallystick.model.counter import Outcome
 
 QUEUE_LIMIT = 20_000
@@ -74,10 +75,14 @@ class Writer:
         loop: where the futures live.
         clock: Unix milliseconds; read once a batch.
         number: which of the database's writers this is; also the lane of totals that belong to no lane.
+        watched: hears of what changed.
     """
 
-    def __init__(self, database: Database, loop: AbstractEventLoop, clock: Callable[[], int], number: int) -> None:
+    def __init__(
+        self, database: Database, loop: AbstractEventLoop, clock: Callable[[], int], number: int, watched: Watched
+    ) -> None:
         self._database, self._loop, self._clock, self._lane = database, loop, clock, number
+        self._watched = watched
         self._session: Session | None = None
         self._broken = False
         """Whether the connection has failed; the next batch opens another one."""
@@ -146,10 +151,11 @@ class Writer:
             results = [*folded.outcomes, *(_call(session, call) for call in calls)]
             # A batch that changed nothing needs no sync: its requests are kept with a later one.
             unsaved = self._unsaved_requests + len(counts)
-            saves = folded.changed or not counts or time.perf_counter() - self._saved_at > REQUESTS_KEPT_WITHIN_S
+            saves = bool(folded.changed) or not counts or time.perf_counter() - self._saved_at > REQUESTS_KEPT_WITHIN_S
             if saves:
                 requests = unsaved + noted - self._noted_saved
                 session.add_totals(lane, Totals(folded.keys_created, folded.keys_updated, requests))
+        self._watched.tell(folded.changed)
         self._unsaved_requests = 0 if saves else unsaved
         if saves:
             self._noted_saved = noted

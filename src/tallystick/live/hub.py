@@ -1,11 +1,21 @@
 """Who is told of a change: one subscription a live connection. Used from one event loop; it stores nothing."""
 
-from collections.abc import Collection
+import time
+from collections import Counter as Tally
+from collections.abc import Callable, Collection, Container, Iterable
 from enum import Enum
 from zoneinfo import ZoneInfo
 
 from tallystick.errors import TallystickError
+from tallystick.live.pending import Pending
+from tallystick.live.waiting import Waiting
 from tallystick.model.change import Change
+
+SUBSCRIPTIONS_AT_MOST = 20_000
+"""Live connections of a server, watched public counters among them."""
+SUBSCRIPTIONS_OF_ONE = 10_000
+READ_WITHIN_S = 20.0
+"""How long a reader may take nothing of what it is told."""
 
 
 class Ending(Enum):
@@ -32,17 +42,41 @@ class TooManySubscriptions(TallystickError):
     """The person, or the server, has as many live connections as it takes."""
 
 
+class Measurements:
+    """What the hub observes of itself.
+
+    Attributes:
+        told: changes handed to subscriptions, each counted once a subscription.
+        merged: of these, the ones in whose place a newer change was told.
+        ended: subscriptions that were ended, by reason.
+    """
+
+    def __init__(self) -> None:
+        self.told = 0
+        self.merged = 0
+        self.ended: Tally[Ending] = Tally(dict.fromkeys(Ending, 0))
+
+
 class Subscription:
-    """One live connection's interest in the counters of a person.
+    """One live connection's interest in the counters of a person. Made by ``Hub.subscribe``.
 
     Attributes:
         account: whose counters.
         token: by which it was opened; its end ends the subscription.
         zone: where the connection's days begin.
+        ending: why nothing more comes; None while it is open.
     """
 
-    def __init__(self, account: int, token: int, zone: ZoneInfo) -> None:
+    __slots__ = ("_after", "_behind_since", "_hub", "_pending", "_waiting", "account", "ending", "token", "zone")
+
+    def __init__(self, hub: "Hub", account: int, token: int, zone: ZoneInfo) -> None:
         self.account, self.token, self.zone = account, token, zone
+        self.ending: Ending | None = None
+        self._hub = hub
+        self._pending = Pending()
+        self._waiting = Waiting()
+        self._after = -1
+        self._behind_since = 0.0
 
     async def next(self) -> Change:
         """The next change, in the order of the commits; of a counter that changes faster than is read, the newest.
@@ -50,15 +84,79 @@ class Subscription:
         Raises:
             SubscriptionEnded
         """
-        raise NotImplementedError
+        while True:
+            if self.ending is not None:
+                raise SubscriptionEnded(self.ending)
+            if self._pending.overflowed:
+                self._hub.end_one(self, Ending.SLOW)
+            elif self._pending:
+                self._behind_since = self._hub.clock()
+                return self._pending.take()
+            else:
+                await self._waiting.wait()
+
+    def skip(self, number: int) -> None:
+        """Tell no change up to this one, neither of what is pending nor of what is yet to come.
+
+        For a connection that has heard of them in another way (``Following.resume``). What no commit did, such as
+        a day that began, is told all the same.
+        """
+        self._after = number
+        self._pending.drop(number)
 
     def close(self) -> None:
         """Nobody listens any more."""
-        raise NotImplementedError
+        self._hub.leave(self)
+
+    def tell(self, change: Change, number: int | None, now: float) -> None:
+        """Hand in a change. For the hub.
+
+        Args:
+            number: of the commit that did it; None when none did.
+            now: seconds, monotonic.
+        """
+        if number is not None and number <= self._after:
+            return
+        if not self._pending:
+            self._behind_since = now
+        self._hub.measurements.merged += self._pending.add(change, number)
+        self._waiting.wake()
+
+    def is_slow(self, now: float) -> bool:
+        """Whether the reader has left alone for too long, or too much of, what it is told."""
+        pending = self._pending
+        return pending.overflowed or (bool(pending) and now - self._behind_since > READ_WITHIN_S)
+
+    def end(self, ending: Ending) -> None:
+        """Nothing more comes. For the hub."""
+        self.ending = ending
+        self._pending = Pending()
+        self._waiting.wake()
 
 
 class Hub:
-    """All subscriptions."""
+    """All subscriptions.
+
+    Args:
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self.measurements = Measurements()
+        self.watchers = 0
+        """Connections that watch a public counter: they take places too."""
+        self._of: dict[int, dict[Subscription, None]] = {}
+        self._open = 0
+
+    def __len__(self) -> int:
+        """How many subscriptions are open."""
+        return self._open
+
+    @property
+    def listening(self) -> Container[int]:
+        """Whose changes somebody wants to hear of; may be asked from any thread."""
+        return self._of
 
     def subscribe(self, account: int, token: int, zone: ZoneInfo) -> Subscription:
         """Hear of every change that is published from now on.
@@ -66,8 +164,83 @@ class Hub:
         Raises:
             TooManySubscriptions
         """
-        raise NotImplementedError
+        self.make_room()
+        own = self._of.get(account, {})
+        if len(own) >= SUBSCRIPTIONS_OF_ONE:
+            msg = f"one person has {SUBSCRIPTIONS_OF_ONE:,} live connections at most"
+            raise TooManySubscriptions(msg)
+        subscription = Subscription(self, account, token, zone)
+        own[subscription] = None
+        self._of[account] = own
+        self._open += 1
+        return subscription
 
-    def publish(self, change: Change, accounts: Collection[int]) -> None:
-        """Tell the live connections of some people."""
-        raise NotImplementedError
+    def make_room(self) -> None:
+        """See that one more connection may come.
+
+        Raises:
+            TooManySubscriptions
+        """
+        if self._open + self.watchers >= SUBSCRIPTIONS_AT_MOST:
+            msg = f"this server has {SUBSCRIPTIONS_AT_MOST:,} live connections at most"
+            raise TooManySubscriptions(msg)
+
+    def leave(self, subscription: Subscription) -> None:
+        """Forget a subscription; more than once does no harm."""
+        own = self._of.get(subscription.account, {})
+        if subscription not in own:
+            return
+        del own[subscription]
+        if not own:
+            del self._of[subscription.account]
+        self._open -= 1
+
+    def publish(self, change: Change, accounts: Collection[int], number: int | None = None) -> int:
+        """Tell the live connections of some people; how many were told.
+
+        Args:
+            number: of the commit, where the change itself tells an older one.
+        """
+        number = change.number if number is None else number
+        now, told = self.clock(), 0
+        for account in accounts:
+            for subscription in self._of.get(account, ()):
+                subscription.tell(change, number, now)
+                told += 1
+        self.measurements.told += told
+        return told
+
+    def tell(self, change: Change, subscriptions: Iterable[Subscription]) -> None:
+        """Tell some connections what no commit did."""
+        now = self.clock()
+        for subscription in subscriptions:
+            if subscription.ending is None:
+                subscription.tell(change, None, now)
+                self.measurements.told += 1
+
+    def subscriptions(self) -> list[Subscription]:
+        """All that are open."""
+        return [subscription for own in self._of.values() for subscription in own]
+
+    def end(self, tokens: Container[int], ending: Ending = Ending.REVOKED) -> None:
+        """End the subscriptions that were opened by some tokens."""
+        self._end([each for each in self.subscriptions() if each.token in tokens], ending)
+
+    def end_one(self, subscription: Subscription, ending: Ending) -> None:
+        """End one subscription."""
+        self._end([subscription], ending)
+
+    def end_slow(self) -> None:
+        """End the subscriptions whose readers do not read."""
+        now = self.clock()
+        self._end([each for each in self.subscriptions() if each.is_slow(now)], Ending.SLOW)
+
+    def end_all(self, ending: Ending = Ending.RESTARTING) -> None:
+        """End every subscription."""
+        self._end(self.subscriptions(), ending)
+
+    def _end(self, subscriptions: Collection[Subscription], ending: Ending) -> None:
+        for subscription in subscriptions:
+            self.leave(subscription)
+            subscription.end(ending)
+        self.measurements.ended[ending] += len(subscriptions)

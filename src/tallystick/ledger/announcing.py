@@ -1,0 +1,123 @@
+"""Servers on one PostgreSQL tell each other that shared counters changed.
+
+That is a shortcut, not a promise: whoever listens also looks each second. So what fails here is logged once and tried
+again, and what was announced meanwhile is lost.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
+from threading import Event, Thread
+from typing import Any
+
+import psycopg
+import structlog
+
+from tallystick.errors import StoreBusy, StoreClosed, TallystickError
+from tallystick.gathering import GatheringThread
+
+CHANNEL = "tallystick_changes"
+LOOKED_EVERY_S = 1.0
+"""How long the listener waits before it looks whether it should stop."""
+TRIED_AGAIN_AFTER_S = (0.5, 1.0, 2.0, 5.0, 10.0)
+ANNOUNCEMENTS_AT_ONCE = 1_000
+
+log = structlog.get_logger()
+
+Connect = Callable[[], "psycopg.Connection[tuple[Any, ...]]"]
+
+
+class Announcing:
+    """Two threads with a connection each: one tells, one hears. Neither has to do with counting transactions.
+
+    Args:
+        connect: opens a connection; raises TallystickError.
+        heard: called on a thread of this class when another server has told of something.
+    """
+
+    def __init__(self, connect: Connect, heard: Callable[[], None]) -> None:
+        self._connect, self._heard = connect, heard
+        self._telling: psycopg.Connection[tuple[Any, ...]] | None = None
+        self._failures = 0
+        self._not_before = 0.0
+        self._stopping = Event()
+        self._teller: GatheringThread[str] = GatheringThread(
+            "announcing-teller",
+            work=self._tell,
+            give_up=lambda _batch, _error: self._hang_up(),
+            stop=self._hang_up,
+            queue_limit=ANNOUNCEMENTS_AT_ONCE,
+            batch_limit=ANNOUNCEMENTS_AT_ONCE,
+        )
+        self._listener = Thread(target=self._listen, name="announcing-listener", daemon=True)
+        self._listener.start()
+
+    def tell(self) -> None:
+        """Let the other servers look. What is asked for while one word is on its way is said with the next."""
+        with suppress(StoreBusy, StoreClosed):
+            self._teller.submit("something changed")
+
+    async def close(self) -> None:
+        """Stop both threads."""
+        self._stopping.set()
+        # The last word is for our own listener, which then need not wait until it looks by itself.
+        self.tell()
+        await self._teller.close()
+        await asyncio.to_thread(self._listener.join)
+
+    def _tell(self, _: Sequence[str]) -> None:
+        if time.monotonic() < self._not_before:
+            return
+        try:
+            if self._telling is None:
+                self._telling = self._connect()
+                # Nothing is stored, so nobody needs to wait for the disk.
+                self._telling.execute("SET synchronous_commit = off")
+            self._telling.execute(f"NOTIFY {CHANNEL}".encode())
+            self._failures = 0
+        except (psycopg.Error, TallystickError) as error:
+            self._hang_up()
+            if not self._failures:
+                log.warning("other servers cannot be told of changes; they look each second", reason=str(error))
+            self._not_before = time.monotonic() + _patience(self._failures)
+            self._failures += 1
+
+    def _hang_up(self) -> None:
+        if self._telling is not None:
+            connection, self._telling = self._telling, None
+            with suppress(psycopg.Error):
+                connection.close()
+
+    def _listen(self) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            try:
+                with closing(self._connect()) as connection:
+                    connection.execute(f"LISTEN {CHANNEL}".encode())
+                    failures = 0
+                    # What was said while nobody listened is lost.
+                    self._heard()
+                    self._hear(connection)
+            except (psycopg.Error, TallystickError) as error:
+                if not failures:
+                    log.warning("other servers are not heard; this one looks each second", reason=str(error))
+                self._stopping.wait(_patience(failures))
+                failures += 1
+
+    def _hear(self, connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
+        while not self._stopping.is_set():
+            for notification in connection.notifies(timeout=LOOKED_EVERY_S, stop_after=1):
+                if not self._is_own(notification.pid):
+                    self._heard()
+
+    def _is_own(self, backend: int) -> bool:
+        telling = self._telling
+        try:
+            return telling is not None and telling.info.backend_pid == backend
+        except psycopg.Error:
+            return False  # it is being closed
+
+
+def _patience(failures: int) -> float:
+    return TRIED_AGAIN_AFTER_S[min(failures, len(TRIED_AGAIN_AFTER_S) - 1)]

@@ -1,0 +1,40 @@
+-- What live connections are told, by lists of ids in JSON.
+
+-- name: states_of(counters, namespace)
+-- Counters as they are now.
+SELECT counter.id, counter.uid, counter.name, counter.type, counter.mode, counter.date, counter.day, counter.goal,
+       counter.allow_exceed, counter.least, counter.reset_value, counter.created, number.value, number.version
+FROM shared_counter AS counter
+JOIN counter AS number ON number.lane = counter.lane AND number.namespace = :namespace AND number.key = counter.uid
+WHERE counter.id IN (SELECT value FROM json_each(:counters));
+
+-- name: people_of(counters)
+-- Whose counters these are, and since when.
+SELECT counter, account, joined FROM counter_member WHERE counter IN (SELECT value FROM json_each(:counters));
+
+-- name: changes_of(counters, number)
+-- What was done to some counters after a change; read by ``change_by_counter``, a range a counter.
+SELECT change.number, change.counter, change.kind, account.uid, change.actor, change.at, change.delta, change.value,
+       change.version
+FROM json_each(:counters) AS wanted
+CROSS JOIN counter_change AS change
+LEFT JOIN account ON account.id = change.actor
+WHERE change.counter = wanted.value AND change.number > :number
+ORDER BY change.number;
+
+-- name: members_changed(counters, number)
+-- Counters whose members changed after a change.
+SELECT DISTINCT counter FROM counter_change
+WHERE counter IN (SELECT value FROM json_each(:counters))
+  AND number > :number AND kind = 'members';
+
+-- name: date_counters_of(accounts)
+-- The counters of days that some people have.
+SELECT member.account, counter.id
+FROM counter_member AS member
+JOIN shared_counter AS counter ON counter.id = member.counter
+WHERE member.account IN (SELECT value FROM json_each(:accounts)) AND counter.type <> 'UpDown';
+
+-- name: valid_tokens(tokens, permission)
+-- Which tokens still exist and have a permission.
+SELECT id FROM token WHERE id IN (SELECT value FROM json_each(:tokens)) AND permissions & :permission <> 0;

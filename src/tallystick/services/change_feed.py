@@ -1,0 +1,243 @@
+"""What was done to shared counters, read for those who listen. Functions of ``(session, ...)``; times in ms.
+
+Changes have numbers without gaps in the order of their commits, so whoever knows one number knows where to go on.
+"""
+
+import secrets
+from collections import OrderedDict, defaultdict
+from collections.abc import Container, Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from tallystick.ledger import Session
+from tallystick.model.account import Permission
+from tallystick.model.change import Change, ChangeKind
+from tallystick.model.shared_counter import NAMESPACE, SharedCounter
+from tallystick.services.sharing.access import from_row
+from tallystick.services.sharing.changes import hold_changes
+
+CHANGES_AT_ONCE = 1_000
+MEMBERSHIPS_KEPT = 100_000
+"""Memberships that the cache holds at most; about 10 MB."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class ChangeRow(Struct, frozen=True, gc=False):
+    """A row of the changes, as the queries select it.
+
+    Attributes:
+        by: the account of who did it.
+    """
+
+    number: int
+    counter: int
+    kind: ChangeKind
+    actor: str | None
+    by: int | None
+    at: int
+    delta: int | None
+    value: int | None
+    version: int | None
+
+
+class Farewell(Struct, frozen=True, gc=False):
+    """Somebody lost sight of a counter with a change."""
+
+    number: int
+    account: int
+    counter: str
+    at: int
+
+
+class Telling(Struct, frozen=True, gc=False):
+    """Whom to tell of a change.
+
+    Attributes:
+        number: of the commit; the change itself tells an older one where it is the first of several.
+    """
+
+    number: int
+    change: Change
+    accounts: Sequence[int]
+
+
+class Batch(Struct, frozen=True):
+    """The next changes.
+
+    Attributes:
+        last: the number of the last one; None when there are none.
+        full: whether there may be more.
+    """
+
+    last: int | None
+    full: bool
+    tellings: Sequence[Telling]
+
+
+class Members:
+    """Who belongs to the counters that change. Bounded; used by one thread at a time.
+
+    What it knows is from the state of some batch or a later one, and a change of membership makes it forget.
+    """
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[int, Mapping[int, int]] = OrderedDict()
+        self._size = 0
+
+    def forget(self, counter: int) -> None:
+        """Read again who belongs to a counter."""
+        self._size -= len(self._known.pop(counter, ()))
+
+    def of(self, session: Session, counters: Iterable[int]) -> Mapping[int, Mapping[int, int]]:
+        """For each counter: account -> since when."""
+        wanted = set(counters)
+        known = {counter: self._known[counter] for counter in wanted & self._known.keys()}
+        for counter, people in people_of(session, wanted - known.keys()).items():
+            known[counter] = self._known[counter] = people
+            self._size += len(people)
+        while self._size > MEMBERSHIPS_KEPT:
+            self._size -= len(self._known.popitem(last=False)[1])
+        return known
+
+
+def name_of_numbering(session: Session) -> str:
+    """The name of this ledger's numbering of changes (its epoch), given the first time; a copy gets another one."""
+    # Of two servers that start on a new database one waits here for the other.
+    hold_changes(session)
+    found = session.common.epoch(session.connection)
+    if found is None:
+        found = secrets.token_hex(8)
+        session.common.name_epoch(session.connection, epoch=found)
+    return str(found)
+
+
+def next_changes(session: Session, after: int, members: Members, listening: Container[int]) -> Batch:
+    """The changes after a number, with everyone who listens and is to be told of them.
+
+    Costs a statement for the changes and, where there are some, up to three for all of them together.
+    """
+    rows = change_rows(session.common.changes_after(session.connection, number=after, max_rows=CHANGES_AT_ONCE))
+    if not rows:
+        return Batch(None, full=False, tellings=())
+    for row in rows:
+        if row.kind in {"created", "members", "deleted"}:
+            members.forget(row.counter)
+    last = rows[-1].number
+    people = members.of(session, {row.counter for row in rows})
+    hearing = {counter: [each for each in people.get(counter, ()) if each in listening] for counter in people}
+    states = states_of(session, [counter for counter, heard in hearing.items() if heard])
+    farewells: dict[int, list[Farewell]] = defaultdict(list)
+    if any(row.kind in {"members", "deleted"} for row in rows):
+        for farewell in farewells_between(session, after, last):
+            farewells[farewell.number].append(farewell)
+    told: list[Telling] = []
+    for row in rows:
+        gone = farewells.get(row.number, ())
+        if state := states.get(row.counter):
+            told += _tellings(row, state, people[row.counter], hearing[row.counter], gone)
+        told += [Telling(row.number, deletion(each), (each.account,)) for each in gone if each.account in listening]
+    return Batch(last, full=len(rows) == CHANGES_AT_ONCE, tellings=told)
+
+
+def _tellings(
+    row: ChangeRow,
+    state: SharedCounter,
+    people: Mapping[int, int],
+    hearing: Sequence[int],
+    gone: Sequence[Farewell],
+) -> Iterable[Telling]:
+    if gone:
+        left = {each.account for each in gone}
+        hearing = [account for account in hearing if account not in left]
+    if row.by is not None and has_joined(row, people.get(row.by)):
+        yield Telling(row.number, arrival(row, state), (row.by,))
+    yield Telling(row.number, change_of(row, state), hearing)
+
+
+def has_joined(row: ChangeRow, joined: int | None) -> bool:
+    """Whether who made a change came to the counter with it."""
+    return row.kind == "members" and joined == row.at
+
+
+def arrival(row: ChangeRow, state: SharedCounter) -> Change:
+    """What a new member is told of the counter; carries the number before, because the members come with its own."""
+    return Change(
+        number=row.number - 1,
+        counter=state.uid,
+        kind="created",
+        state=state,
+        actor=row.actor,
+        at=row.at,
+        value=state.value,
+        version=state.version,
+    )
+
+
+def change_of(row: ChangeRow, state: SharedCounter) -> Change:
+    """A row as it is told."""
+    return Change(
+        number=row.number,
+        counter=state.uid,
+        kind=row.kind,
+        state=None if row.kind == "members" else state,
+        actor=row.actor,
+        at=row.at,
+        delta=row.delta,
+        value=row.value,
+        version=row.version,
+    )
+
+
+def deletion(farewell: Farewell) -> Change:
+    """A farewell as it is told."""
+    return Change(number=farewell.number, counter=farewell.counter, kind="deleted", at=farewell.at)
+
+
+def change_rows(rows: Iterable[Sequence[Any]]) -> list[ChangeRow]:
+    """Rows of changes."""
+    return [ChangeRow(*row) for row in rows]
+
+
+def farewells_between(session: Session, after: int, last: int) -> list[Farewell]:
+    """Who lost sight of which counter with a run of changes."""
+    rows = session.common.farewells_between(session.connection, after=after, last=last)
+    return [Farewell(*row) for row in rows]
+
+
+def people_of(session: Session, counters: Iterable[int]) -> Mapping[int, Mapping[int, int]]:
+    """For each counter: account -> since when; counters of nobody are left out."""
+    found: dict[int, dict[int, int]] = defaultdict(dict)
+    if wanted := list(counters):
+        rows = session.queries.people_of(session.connection, counters=_encode(wanted).decode())
+        for counter, account, joined in rows:
+            found[counter][account] = joined
+    return found
+
+
+def states_of(session: Session, counters: Iterable[int]) -> dict[int, SharedCounter]:
+    """Counters as they are now; those that are gone are left out."""
+    if not (wanted := list(counters)):
+        return {}
+    rows = session.queries.states_of(session.connection, counters=_encode(wanted).decode(), namespace=NAMESPACE)
+    return {row[0]: from_row(row) for row in rows}
+
+
+def date_counters_of(session: Session, accounts: Sequence[int]) -> list[tuple[SharedCounter, set[int]]]:
+    """The counters of days of some people, and which of these people have each."""
+    having: dict[int, set[int]] = defaultdict(set)
+    for account, counter in session.queries.date_counters_of(
+        session.connection, accounts=_encode(list(accounts)).decode()
+    ):
+        having[counter].add(account)
+    return [(state, having[counter]) for counter, state in states_of(session, having).items()]
+
+
+def valid_tokens(session: Session, tokens: Iterable[int]) -> set[int]:
+    """Which tokens still exist and may read counters."""
+    rows = session.queries.valid_tokens(
+        session.connection, tokens=_encode(sorted(tokens)).decode(), permission=int(Permission.COUNTERS_READ)
+    )
+    return {int(row[0]) for row in rows}
