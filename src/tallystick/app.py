@@ -16,6 +16,7 @@ from tallystick.services.jobs import Jobs
 from tallystick.services.keyed_requests import KeyedRequests
 from tallystick.services.names import Names
 from tallystick.services.setup import Setup
+from tallystick.services.sharing.sweeping import sweep as sharing_sweep
 from tallystick.services.sites import Sites
 from tallystick.services.tokens import Tokens
 from tallystick.services.visitor_counter import VisitorCounter
@@ -83,7 +84,7 @@ class Application:
         self.services.exports.start()
         self._jobs = Jobs(ledger, warehouse, self._forget_names)
         self._jobs.start()
-        self._sweeping = asyncio.create_task(_sweep(counting))
+        self._sweeping = asyncio.create_task(_sweep(counting, ledger))
 
     @classmethod
     async def open(cls, settings: Settings) -> Self:
@@ -170,13 +171,14 @@ async def _refuse(scope: Scope, send: Send) -> None:
         await send({"type": "websocket.close", "code": 1000})
 
 
-async def _sweep(counting: Counting) -> None:
-    """Remove expired counters, a few at a time, for as long as the server runs."""
+async def _sweep(counting: Counting, ledger: Ledger) -> None:
+    """Remove what is expired or over, a few at a time, for as long as the server runs."""
     while True:
         await asyncio.sleep(SWEEP_EVERY_S)
         try:
             if removed := await counting.sweep():
                 log.info("expired counters removed", count=removed)
+            await ledger.write(sharing_sweep, ledger.clock())
         except StoreUnavailable as error:
             log.warning("the sweep was put off", reason=str(error))
         except Exception:
