@@ -18,7 +18,8 @@ from msgspec import UNSET, Struct, UnsetType
 from tallystick.client.errors import refusal, unexpected
 
 if TYPE_CHECKING:
-    from tallystick.client.senders import Blocking, Waiting
+    from tallystick.client.blocking import Blocking
+    from tallystick.client.waiting import Waiting
 
 T = TypeVar("T")
 P = ParamSpec("P")

@@ -7,9 +7,10 @@ from urllib.parse import quote
 import httpx
 from msgspec import Struct
 
+from tallystick.client.blocking import Blocking
 from tallystick.client.calls import Call, Repeat, answered, json_as
 from tallystick.client.errors import refusal
-from tallystick.client.senders import Blocking, Waiting
+from tallystick.client.waiting import Waiting
 
 T = TypeVar("T")
 

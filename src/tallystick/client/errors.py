@@ -71,9 +71,15 @@ class Refused(ClientError):
         super().__init__(f"{self.status} {self.message}")
 
     @property
+    def passes(self) -> bool:
+        """Whether the server may say something else when it is asked again: it is busy, or has a problem."""
+        return self.status == httpx.codes.TOO_MANY_REQUESTS or self.status >= httpx.codes.INTERNAL_SERVER_ERROR
+
+    @property
     def in_flight(self) -> bool:
         """Whether the same request is still being carried out: the one 409 that passes by itself."""
-        return self.status == httpx.codes.CONFLICT and self.retry_after is not None
+        told = self.name == "RequestInFlight" or self.retry_after is not None
+        return self.status == httpx.codes.CONFLICT and told
 
 
 class BadRequest(Refused):

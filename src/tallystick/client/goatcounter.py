@@ -7,12 +7,13 @@ from urllib.parse import quote
 
 from tallystick.client import goatcounter_answers as answers
 from tallystick.client import goatcounter_calls as calls
+from tallystick.client.blocking import Blocking
 from tallystick.client.calls import Call, Flow, Page, Repeat, answered, each, json_as, nothing
 from tallystick.client.downloads import FileSink, Progress
 from tallystick.client.goatcounter_answers import Counted, Export, Format, Hit, Me, PathVisits, Row, Site, Total
 from tallystick.client.goatcounter_calls import API, MOST_HITS, ToldOfExport
 from tallystick.client.questions import Group, Question, StatsPage, Time, parameters
-from tallystick.client.senders import Blocking, Waiting
+from tallystick.client.waiting import Waiting
 
 
 class GoatCounterCalls:

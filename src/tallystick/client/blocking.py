@@ -1,0 +1,144 @@
+"""The client that blocks. ``waiting`` is the same with ``await``; what could be shared is in ``sending``."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+
+from tallystick.client.calls import Asked, Call, Follower, Many, Page, Sink
+from tallystick.client.errors import refusal
+from tallystick.client.retrying import Attempts, Policy
+from tallystick.client.sending import (
+    FAILURES,
+    NO_HEADERS,
+    RETRIES,
+    TIMEOUT_S,
+    checked,
+    headers_of,
+    length_of,
+    request_of,
+)
+
+T = TypeVar("T")
+
+
+class Blocking:
+    """A client whose calls return when they are answered. A context manager; may be shared by threads.
+
+    Args:
+        url: of the server, without a path unless it lies behind one.
+        token: sent as ``Authorization: Bearer``.
+        timeout: seconds that connecting, sending or waiting for an answer may take.
+        retries: tries beyond the first one; 0 for none. See ``retrying``.
+        idempotent: whether the server keeps what it answered to an ``Idempotency-Key``; False for a server that is
+            not Tallystick, whose changes are then repeated only if they cannot have arrived.
+        headers: sent with every request.
+        transport: in place of the network.
+    """
+
+    def __init__(  # noqa: PLR0913  # everything but the address has a usual value
+        self,
+        url: str,
+        token: str | None = None,
+        *,
+        timeout: float = TIMEOUT_S,
+        retries: int = RETRIES,
+        idempotent: bool = True,
+        headers: Mapping[str, str] = NO_HEADERS,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._policy = Policy(retries, idempotent)
+        self._http = httpx.Client(
+            base_url=checked(url), headers=headers_of(token, headers), timeout=timeout, transport=transport
+        )
+
+    def __enter__(self) -> Self:
+        self._http.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.__exit__(kind, error, trace)
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._http.close()
+
+    def ask(self, asked: Asked[T]) -> T:
+        """Send a call, or the calls of a flow, and give the result.
+
+        Raises:
+            ClientError
+        """
+        if isinstance(asked, Call):
+            return self._send(asked)
+        answer: object = None
+        while True:
+            try:
+                step = asked.send(answer)
+            except StopIteration as done:
+                result: T = done.value
+                return result
+            if isinstance(step, Call):
+                answer = self._send(step)
+            else:
+                time.sleep(step.seconds)
+
+    def all(self, many: Many[T]) -> Iterator[T]:
+        """Give every item of every page, or of a stream, one after the other."""
+        return self._pages(many) if isinstance(many, Call) else self._follow(many)
+
+    def _send(self, call: Call[T]) -> T:
+        attempts = Attempts(self._policy, call)
+        while True:
+            try:
+                return self._once(call)
+            except FAILURES as error:
+                time.sleep(attempts.pause_after(error))
+
+    def _once(self, call: Call[T]) -> T:
+        with self._opened(call) as response:
+            if call.sink is None or response.status_code != httpx.codes.OK:
+                response.read()
+                return call.result(response)
+            self._save(response, call.sink)
+            return call.result(response)
+
+    def _save(self, response: httpx.Response, sink: Sink) -> None:
+        sink.begin(length_of(response))
+        complete = False
+        try:
+            for piece in response.iter_bytes():
+                sink.write(piece)
+            complete = True
+        finally:
+            sink.end(complete=complete)
+
+    def _opened(self, call: Call[Any]) -> AbstractContextManager[httpx.Response]:
+        return self._http.stream(**request_of(call, self._policy, self._http.timeout))
+
+    def _pages(self, first: Call[Page[T]]) -> Iterator[T]:
+        call: Call[Page[T]] | None = first
+        while call is not None:
+            page = self._send(call)
+            yield from page.items
+            call = page.next
+
+    def _follow(self, follower: Follower[T]) -> Iterator[T]:
+        while True:
+            failure: Exception | None = None
+            try:
+                with self._opened(follower.opening()) as response:
+                    if not response.is_success:
+                        response.read()
+                        raise refusal(response)
+                    yield from follower.opened()
+                    for piece in response.iter_bytes():
+                        yield from follower.feed(piece)
+            except FAILURES as error:
+                failure = error
+            time.sleep(follower.pause_after(failure))

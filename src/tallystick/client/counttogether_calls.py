@@ -1,0 +1,78 @@
+"""How CountTogether's calls are put together."""
+
+from collections.abc import Callable
+from typing import TypeVar
+from urllib.parse import quote
+
+import httpx
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
+
+from tallystick.client.calls import Call, Page, Repeat, json_as
+from tallystick.client.counttogether_answers import Counter, Entry
+
+T = TypeVar("T")
+
+ENTRIES = 500
+"""Of history, in one request."""
+
+
+class _History(Struct):
+    entries: list[Entry]
+    next: int | None = None
+
+
+_counter = json_as(Counter)
+_history = json_as(_History)
+number = json_as(int)
+"""Reads a bare number."""
+
+
+def of(counter: str, *more: str) -> str:
+    """The path of a counter, or of something of it."""
+    return "/".join(("/v1/counters", *(quote(part, safe="") for part in (counter, *more))))
+
+
+def step(counter: str, verb: str, amount: int) -> str:
+    """Only v2 knows amounts."""
+    path = of(counter, verb)
+    return path if amount == 1 else f"{path.replace('/v1/', '/v2/', 1)}/{amount}"
+
+
+def said(**members: object) -> dict[str, object]:
+    """A body without what is not said."""
+    return {name: value for name, value in members.items() if value is not UNSET}
+
+
+def look(path: str, read: Callable[[httpx.Response], T], **query: str | int | None) -> Call[T]:
+    """A call that changes nothing."""
+    return Call(method="GET", path=path, query=query, read=read, repeat=Repeat.SAFE)
+
+
+def change(  # noqa: PLR0913  # a request
+    method: str,
+    path: str,
+    read: Callable[[httpx.Response], T],
+    body: object | UnsetType = UNSET,
+    *,
+    key: str | None = None,
+    etag: str | None = None,
+) -> Call[T]:
+    """A call that the server carries out once, under its key."""
+    headers = {} if etag is None else {"If-Match": etag}
+    return Call(method=method, path=path, read=read, body=body, headers=headers, repeat=Repeat.KEYED, key=key)
+
+
+def counter_in(response: httpx.Response) -> Counter:
+    """A counter, and the tag of this state of it."""
+    return replace(_counter(response), etag=response.headers.get("ETag"))
+
+
+def history(counter: str, order: str | None, after: int | None) -> Call[Page[Entry]]:
+    """Entries behind an offset."""
+
+    def read(response: httpx.Response) -> Page[Entry]:
+        found = _history(response)
+        return Page(found.entries, None if found.next is None else history(counter, order, found.next))
+
+    return look(of(counter, "history"), read, limit=ENTRIES, order=order, after=after)
