@@ -18,8 +18,8 @@ from tallystick.ledger.sqlite import BUSY_TIMEOUT_MS, SqliteDatabase, SqliteSess
 WAREHOUSE_TABLE = "backup_warehouse"
 """Where a backup holds the warehouse; no ledger has such a table."""
 
-SECRETS = "salt"
-"""A table whose rows never leave the ledger."""
+NEVER_COPIED = frozenset({"salt", "change_epoch"})
+"""Tables whose rows never leave the ledger: a secret, and the name of a numbering that a copy does not continue."""
 
 PAGES_AT_ONCE = 1_000
 ROWS_AT_ONCE = 10_000
@@ -68,8 +68,9 @@ def _leave_out(copy: apsw.Connection) -> None:
     # Neither a journal nor a free page may keep it.
     copy.pragma("journal_mode", "off")
     copy.pragma("secure_delete", True)  # noqa: FBT003  # apsw takes the value in this place
-    if copy.table_exists(None, SECRETS):
-        copy.execute(f"DELETE FROM {SECRETS}").fetchall()  # noqa: S608  # ours
+    for table in NEVER_COPIED:
+        if copy.table_exists(None, table):
+            copy.execute(f"DELETE FROM {table}").fetchall()  # noqa: S608  # ours
     if copy.table_exists(None, WAREHOUSE_TABLE):
         copy.execute(f"DROP TABLE {WAREHOUSE_TABLE}").fetchall()
         copy.execute("VACUUM").fetchall()
@@ -85,9 +86,8 @@ def copy_tables(source: PostgresqlSession, file: Path, tell: Tell) -> None:
         progress = _Progress(source.size(), tell)
         with target.transaction():
             for table, columns in tables(target).items():
-                if table == SECRETS:
-                    continue
-                _fill_sqlite(target, table, columns, progress.through(_rows_of_postgresql(source, table, columns)))
+                if table not in NEVER_COPIED:
+                    _fill_sqlite(target, table, columns, progress.through(_rows_of_postgresql(source, table, columns)))
         target.connection.pragma("journal_mode", "delete")
     finally:
         target.close()
@@ -101,7 +101,8 @@ def replace_tables(source: SqliteSession, target: PostgresqlSession, tell: Tell)
     target.take_time()
     target.connection.execute(sql.SQL("TRUNCATE {}").format(names))
     for table, columns in found.items():
-        _fill_postgresql(target, table, columns, progress.through(_rows_of_sqlite(source, table, columns)))
+        if table not in NEVER_COPIED:
+            _fill_postgresql(target, table, columns, progress.through(_rows_of_sqlite(source, table, columns)))
 
 
 def tables(session: SqliteSession) -> Tables:
