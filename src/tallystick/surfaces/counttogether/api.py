@@ -160,7 +160,7 @@ class Api:
         query: bytes = scope["query_string"]
         return Call(
             caller=caller,
-            method=scope["method"],
+            scope=scope,
             place=place,
             query=first_values(query) if query else {},
             headers=request.headers,

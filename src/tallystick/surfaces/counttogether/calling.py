@@ -1,20 +1,18 @@
 """What handlers see."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from tallystick.ledger import Ledger
 from tallystick.model.account import Account
+from tallystick.services.following import Following
 from tallystick.services.kept_answers import InFlight, KeyedRequest
+from tallystick.services.sharing.service import Sharing
 from tallystick.services.tokens import Tokens
 from tallystick.surfaces.counttogether.answers import Answer, Stream
 from tallystick.surfaces.counttogether.authorization import Caller, Gate
-
-if TYPE_CHECKING:
-    from tallystick.services.following import Following
-    from tallystick.services.sharing.service import Sharing
+from tallystick.web.asgi import Scope
 
 
 class Services(Struct, frozen=True):
@@ -25,8 +23,8 @@ class Services(Struct, frozen=True):
     """
 
     ledger: Ledger
-    sharing: "Sharing"
-    following: "Following"
+    sharing: Sharing
+    following: Following
     tokens: Tokens
     gate: Gate
     in_flight: InFlight
@@ -37,6 +35,7 @@ class Call(Struct, frozen=True):
     """One admitted request: its token is good and has the permission.
 
     Attributes:
+        scope: as ASGI tells it.
         place: parameters of the path, as text.
         query: the first value of each parameter, percent-decoded.
         headers: the ones that this surface knows, by their names in lower case.
@@ -45,7 +44,7 @@ class Call(Struct, frozen=True):
     """
 
     caller: Caller
-    method: str
+    scope: Scope
     place: Mapping[str, str]
     query: Mapping[str, str]
     headers: Mapping[bytes, bytes]

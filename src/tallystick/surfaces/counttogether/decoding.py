@@ -13,6 +13,7 @@ from tallystick.surfaces.counttogether.errors import INVALID_AMOUNT, Malformed
 Body = TypeVar("Body")
 
 MOST_PARAMETERS = 100
+LONGEST_ID = 18
 
 _whole = re.compile(r"[+-]?[0-9]{1,30}", re.ASCII).fullmatch
 _versions = re.compile(r'(?<!W/)"([0-9]{1,19})-[0-9a-f]{8}"', re.ASCII).findall
@@ -62,6 +63,12 @@ def amount_in(place: Mapping[str, str]) -> int:
         msg = f"the amount must be a whole number from 1 to {INT64_MAX}"
         raise Malformed(msg, INVALID_AMOUNT)
     return int(text)
+
+
+def integer_in(place: Mapping[str, str], name: str) -> int:
+    """A whole number in the path; 0, which nothing has, where there is something else."""
+    text = place[name]
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= LONGEST_ID else 0
 
 
 def body_as(kind: type[Body], body: bytes) -> Body:

@@ -5,13 +5,53 @@ from collections.abc import Awaitable
 from tallystick.surfaces.counttogether.api import Api, Route
 from tallystick.surfaces.counttogether.calling import Services
 from tallystick.surfaces.counttogether.errors import REASONS, SURFACE
-from tallystick.surfaces.counttogether.handlers import live
+from tallystick.surfaces.counttogether.handlers import (
+    batch,
+    counters,
+    counting,
+    history,
+    invites,
+    live,
+    members,
+    tokens,
+)
 from tallystick.web.asgi import Receive, Scope, Send
 from tallystick.web.traffic import Traffic
 
 API = (
     # each with or without a slash at the end
+    Route("GET", "/v1/counters", counters.list_v1),
+    Route("POST", "/v1/counters", counters.create, writes=True),
+    Route("GET", "/v1/counters/{id}", counters.one_v1, least="viewer"),
+    Route("PUT", "/v1/counters/{id}", counters.put, writes=True, least="member"),
+    Route("DELETE", "/v1/counters/{id}", counters.delete, writes=True, least="admin"),
+    Route("POST", "/v1/counters/{id}/increment", counting.increment, writes=True, least="member"),
+    Route("POST", "/v1/counters/{id}/decrement", counting.decrement, writes=True, least="member"),
+    Route("POST", "/v1/counters/{id}/set", counting.set_, writes=True, least="admin"),
+    Route("POST", "/v1/counters/{id}/reset", counting.reset, writes=True, least="admin"),
+    Route("POST", "/v1/counters/{id}/undo", counting.undo, writes=True, least="member"),
+    Route("GET", "/v1/counters/{id}/history", history.list_, least="viewer"),
+    Route("POST", "/v1/counters/{id}/batch", batch.of_counter, writes=True, least="member"),
+    Route("POST", "/v1/batch", batch.anywhere, writes=True),
+    Route("GET", "/v1/counters/{id}/members", members.list_, least="viewer"),
+    Route("PATCH", "/v1/counters/{id}/members/{userId}", members.change, writes=True, least="admin"),
+    Route("DELETE", "/v1/counters/{id}/members/{userId}", members.remove, writes=True, least="viewer"),
+    Route("GET", "/v1/counters/{id}/invites", invites.list_, least="admin"),
+    Route("POST", "/v1/counters/{id}/invites", invites.create, writes=True, least="admin"),
+    Route("DELETE", "/v1/counters/{id}/invites/{inviteId}", invites.take_back, writes=True, least="admin"),
+    Route("POST", "/v1/invites/{code}/accept", invites.accept, writes=True),
+    Route("GET", "/v1/tokens", tokens.list_),
+    Route("POST", "/v1/tokens", tokens.create, writes=True),
+    Route("DELETE", "/v1/tokens/{id}", tokens.revoke, writes=True),
+    Route("POST", "/v1/tokens/{id}/rotate", tokens.rotate, writes=True),
     Route("GET", "/v1/ws", live.without_upgrade),
+    Route("GET", "/v2/counters", counters.list_v2),
+    Route("GET", "/v2/counters/{id}", counters.one_v2, least="viewer"),
+    Route("PATCH", "/v2/counters/{id}", counters.patch, writes=True, least="member"),
+    Route("POST", "/v2/counters/{id}/increment", counting.increment, writes=True, least="member"),
+    Route("POST", "/v2/counters/{id}/increment/{amount}", counting.increment, writes=True, least="member"),
+    Route("POST", "/v2/counters/{id}/decrement", counting.decrement, writes=True, least="member"),
+    Route("POST", "/v2/counters/{id}/decrement/{amount}", counting.decrement, writes=True, least="member"),
     Route("GET", "/v2/ws", live.without_upgrade),
 )
 

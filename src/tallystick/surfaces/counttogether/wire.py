@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 
 from tallystick.model.account import Permission, Token
-from tallystick.model.change import Change
 from tallystick.model.shared_counter import Member, Milestone, SharedCounter, days_beyond, days_of, milestones
+from tallystick.services.sharing.history import Entry
+from tallystick.services.sharing.invites import Invite
 
 SCOPES = {"read": Permission.COUNTERS_READ, "write": Permission.COUNTERS_WRITE}
 """What a token may do with counters, by the name that this surface has for it."""
@@ -96,20 +97,33 @@ def member_with_role(member: Member) -> dict[str, Any]:
     return member_of(member) | {"role": member.role, "joinedAt": time(member.joined)}
 
 
-def entry_of(change: Change, name: str | None) -> dict[str, Any]:
-    """An entry of a counter's history.
+def entry_of(entry: Entry) -> dict[str, Any]:
+    """An entry of a counter's history."""
+    actor = entry.actor
+    told = {
+        "offset": entry.number,
+        "at": time(entry.at),
+        "actor": None if actor is None else {"userId": actor.uid, "displayName": actor.name},
+        "kind": entry.kind,
+        "delta": entry.delta,
+        "value": entry.value,
+        "version": entry.version,
+    }
+    return told if entry.undoes is None else told | {"undoes": entry.undoes}
 
-    Args:
-        name: what its actor is called now.
-    """
+
+def invite_of(invite: Invite) -> dict[str, Any]:
+    """An invite, without its code."""
+    by = invite.by
     return {
-        "offset": change.number,
-        "kind": change.kind,
-        "at": time(change.at),
-        "actor": None if change.actor is None else {"userId": change.actor, "displayName": name},
-        "delta": change.delta,
-        "value": change.value,
-        "version": change.version,
+        "id": invite.uid,
+        "prefix": invite.prefix,
+        "role": invite.role,
+        "expiresAt": time(invite.expires),
+        "maxUses": invite.max_uses,
+        "uses": invite.uses,
+        "createdBy": None if by is None else {"userId": by[0], "displayName": by[1]},
+        "createdAt": time(invite.created),
     }
 
 

@@ -19,7 +19,7 @@ from starlette.types import Scope
 
 from tallystick.surfaces.dashboard.asking import Asked, with_guest_cookie
 from tallystick.surfaces.dashboard.forms import form_token
-from tallystick.surfaces.dashboard.own_address import own_origin
+from tallystick.web.own_address import own_origin
 
 HEADERS = {
     "x-content-type-options": "nosniff",

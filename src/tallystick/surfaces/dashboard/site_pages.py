@@ -12,11 +12,11 @@ from tallystick.services.accounts import may_change, may_see
 from tallystick.services.site_rows import active_sites, site
 from tallystick.services.sites import NewSite, create_site, delete_site, update_site
 from tallystick.surfaces.dashboard.asking import Asked, see_other
-from tallystick.surfaces.dashboard.own_address import own_origin
 from tallystick.surfaces.dashboard.parts import Parts
 from tallystick.surfaces.dashboard.problems import NO_PROBLEMS, Problems, problems_of
 from tallystick.surfaces.dashboard.site_form import COLLECTED, PUBLIC, changes_of, filled_in, typed
 from tallystick.web.address import host_of
+from tallystick.web.own_address import own_origin
 
 _id = re.compile(r"[1-9][0-9]{0,8}")
 

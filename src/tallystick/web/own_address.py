@@ -1,4 +1,4 @@
-"""The address under which a person reached this server, for the examples on the pages."""
+"""The address under which a person reached this server, for examples and links."""
 
 import re
 from collections.abc import Mapping

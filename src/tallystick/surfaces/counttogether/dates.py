@@ -1,0 +1,62 @@
+"""Dates as clients write them."""
+
+import datetime as dt
+import re
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from tallystick.errors import SharingReason, SharingRefused
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_day = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII).fullmatch
+_moment = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:[Zz]|[+-]\d\d:?\d\d)?", re.ASCII
+).fullmatch
+
+
+class Written(NamedTuple):
+    """A date as somebody wrote it.
+
+    Attributes:
+        instant: Unix milliseconds; None where only a day was written.
+        day: the day as it was written, in whatever time zone.
+    """
+
+    instant: int | None
+    day: dt.date
+
+
+def written(text: str, reason: SharingReason) -> Written:
+    """``YYYY-MM-DD``, or ISO 8601 with a time; a time without an offset is in UTC.
+
+    Raises:
+        SharingRefused: it is neither; for the reason that is given.
+    """
+    try:
+        if _day(text):
+            return Written(None, dt.date.fromisoformat(text))
+        if _moment(text):
+            moment = datetime.fromisoformat(text.upper())
+            return Written(_instant(moment if moment.tzinfo else moment.replace(tzinfo=UTC)), moment.date())
+    except (ValueError, OverflowError):
+        pass
+    msg = f"{text[:50]!r} is no date: write YYYY-MM-DD, or YYYY-MM-DDTHH:MM:SSZ"
+    raise SharingRefused(reason, msg)
+
+
+def day_of(text: str, reason: SharingReason) -> dt.date:
+    """A day alone.
+
+    Raises:
+        SharingRefused: it is none.
+    """
+    found = written(text, reason)
+    if found.instant is not None:
+        msg = f"{text[:50]!r} has a time; write YYYY-MM-DD"
+        raise SharingRefused(reason, msg)
+    return found.day
+
+
+def _instant(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(milliseconds=1)

@@ -1,0 +1,125 @@
+"""The tokens of the caller's account, as far as they are about counters and may not do more than the caller's own."""
+
+from functools import partial, reduce
+from operator import or_
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from tallystick.errors import SharingReason, SharingRefused
+from tallystick.ledger import Session
+from tallystick.model.account import Token
+from tallystick.services.kept_answers import KeptAnswer
+from tallystick.services.tokens import (
+    NAME_AT_MOST,
+    OF_COUNTERS,
+    NewToken,
+    create_token,
+    delete_token,
+    rotate_token,
+    token,
+    tokens_of,
+)
+from tallystick.surfaces.counttogether import wire
+from tallystick.surfaces.counttogether.answers import Answer
+from tallystick.surfaces.counttogether.authorization import Caller
+from tallystick.surfaces.counttogether.calling import Call, Services
+from tallystick.surfaces.counttogether.decoding import body_as, integer_in
+from tallystick.surfaces.counttogether.handlers.carrying import nothing, once, told
+
+Scope = Literal["read", "write"]
+
+
+class TokenBody(Struct, frozen=True):
+    """What a token is to be."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=NAME_AT_MOST)]
+    scopes: Annotated[list[Scope], Meta(min_length=1)] = ["read", "write"]  # msgspec copies it
+
+
+async def list_(services: Services, call: Call) -> Answer:
+    """Those that may do something with counters, older ones first."""
+    found = await services.ledger.read(tokens_of, call.account.id)
+    return Answer(200, wire.json([wire.token_of(each) for each in found if each.permissions & OF_COUNTERS]))
+
+
+async def create(services: Services, call: Call) -> Answer:
+    """A new token; it is told this once."""
+    body = body_as(TokenBody, call.body)
+    wanted = NewToken(name=body.name, permissions=reduce(or_, (wire.SCOPES[scope] for scope in body.scopes)))
+    return await once(
+        services,
+        call,
+        _create,
+        call.caller,
+        wanted,
+        call.now,
+        tell=partial(_told_secret, 201),
+        kept=partial(_told_without, 201),
+    )
+
+
+async def rotate(services: Services, call: Call) -> Answer:
+    """Another secret for a token; live connections that were opened by the old one stay."""
+    number = integer_in(call.place, "id")
+    answer = await once(
+        services,
+        call,
+        _rotate,
+        call.caller,
+        number,
+        tell=partial(_told_secret, 200),
+        kept=partial(_told_without, 200),
+    )
+    services.tokens.forget()
+    return answer
+
+
+async def revoke(services: Services, call: Call) -> Answer:
+    """Remove a token; live connections that were opened by it are closed."""
+    answer = await once(services, call, _revoke, call.caller, integer_in(call.place, "id"), tell=nothing)
+    services.tokens.forget()
+    return answer
+
+
+def _create(session: Session, caller: Caller, wanted: NewToken, now: int) -> tuple[Token, str]:
+    _require_no_more(caller, wanted.permissions)
+    return create_token(session, caller.account, wanted, now)
+
+
+def _rotate(session: Session, caller: Caller, number: int) -> tuple[Token, str]:
+    _own(session, caller, number)
+    secret = rotate_token(session, number)
+    return _own(session, caller, number), secret
+
+
+def _revoke(session: Session, caller: Caller, number: int) -> None:
+    delete_token(session, _own(session, caller, number).id, caller.account.id)
+
+
+def _own(session: Session, caller: Caller, number: int) -> Token:
+    """A token of the caller's that is about counters, and may not do more than the caller's.
+
+    Raises:
+        SharingRefused: NOT_FOUND or FORBIDDEN.
+    """
+    found = token(session, number)
+    if found is None or found.account != caller.account.id or not found.permissions & OF_COUNTERS:
+        raise SharingRefused(SharingReason.NOT_FOUND, "there is no such token")
+    _require_no_more(caller, found.permissions)
+    return found
+
+
+def _require_no_more(caller: Caller, permissions: int) -> None:
+    if permissions & ~caller.token.permissions:
+        msg = "your token may do less than that one; use another one, or the dashboard"
+        raise SharingRefused(SharingReason.FORBIDDEN, msg)
+
+
+def _told_secret(status: int, made: tuple[Token, str]) -> KeptAnswer:
+    found, secret = made
+    return told(status, wire.token_of(found) | {"token": secret})
+
+
+def _told_without(status: int, made: tuple[Token, str]) -> KeptAnswer:
+    return told(status, wire.token_of(made[0]) | {"token": None})
