@@ -11,17 +11,20 @@ from tallystick.errors import StartRefused, StoreUnavailable
 from tallystick.ledger import Ledger, open_database
 from tallystick.services.counting import Counting
 from tallystick.services.exports import Exports
+from tallystick.services.following import Following
 from tallystick.services.ingest import Ingest, Knowledge
 from tallystick.services.jobs import Jobs
+from tallystick.services.kept_answers import InFlight
 from tallystick.services.keyed_requests import KeyedRequests
 from tallystick.services.names import Names
 from tallystick.services.setup import Setup
+from tallystick.services.sharing.service import Sharing
 from tallystick.services.sharing.sweeping import sweep as sharing_sweep
 from tallystick.services.sites import Sites
 from tallystick.services.tokens import Tokens
 from tallystick.services.visitor_counter import VisitorCounter
 from tallystick.settings import Settings
-from tallystick.surfaces import countapi, dashboard, goatcounter, native
+from tallystick.surfaces import countapi, counttogether, dashboard, goatcounter, native
 from tallystick.warehouse import WAREHOUSE_FILE, Warehouse
 from tallystick.warehouse.store import EXPORTS_DIRECTORY
 from tallystick.web.address import ClientAddresses
@@ -54,6 +57,7 @@ class Application:
         self.setup = Setup(ledger)
         knowledge = knowledge or Knowledge.load(settings.geodb, settings.spam_referrers)
         self.services = analytics(settings, ledger, warehouse, knowledge)
+        self.sharing = shared_counters(settings, ledger, self.services.tokens, limits, addresses)
         description = native.Description(countapi, goatcounter, native)
         public = countapi.CountApi(counting, traffic, creations, count_prefetch=settings.count_prefetch)
         self._surfaces = claimed(
@@ -63,6 +67,7 @@ class Application:
                     goatcounter.SEGMENTS,
                     goatcounter.GoatCounter(self.services, limits, addresses, traffic),
                 ),
+                "counttogether": (counttogether.SEGMENTS, counttogether.CountTogether(self.sharing, traffic)),
                 "native": (native.SEGMENTS, native.native(ledger, traffic, description, warehouse)),
                 "dashboard": (
                     dashboard.SEGMENTS,
@@ -82,6 +87,7 @@ class Application:
         # CountAPI's clients read JSON whatever path they ask for, so it answers for paths of nobody.
         self._nobody = public
         self.services.exports.start()
+        self.sharing.following.start()
         self._jobs = Jobs(ledger, warehouse, self._forget_names)
         self._jobs.start()
         self._sweeping = asyncio.create_task(_sweep(counting, ledger))
@@ -107,12 +113,18 @@ class Application:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """The front door: the first path segment names the surface. No coroutine of its own: hot path."""
         if scope["type"] != "http":
-            return _refuse(scope, send)
+            return self._other(scope, receive, send)
         path = scope["path"]
         segment = path[1:].split("/", 1)[0]
         if not segment and path != "/":  # "//hit/x" and "*" (OPTIONS) name no surface
             return self._nobody(scope, receive, send)
         return self._surfaces.get(segment, self._nobody)(scope, receive, send)
+
+    def _other(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """WebSockets go to whom they belong; nobody else knows them."""
+        if scope["type"] == "websocket" and scope["path"][1:].split("/", 1)[0] in counttogether.SEGMENTS:
+            return self._surfaces["v1"](scope, receive, send)
+        return _refuse(scope, send)
 
     def _forget_names(self) -> None:
         """Something else has changed what names and Hosts mean."""
@@ -125,6 +137,7 @@ class Application:
         try:
             with suppress(asyncio.CancelledError):
                 await self._sweeping
+            await self.sharing.following.close()
             await self.services.exports.close()
             await self._jobs.close()
         finally:
@@ -147,6 +160,22 @@ def analytics(settings: Settings, ledger: Ledger, warehouse: Warehouse, knowledg
         exports=Exports(ledger, warehouse, settings.data / EXPORTS_DIRECTORY),
         keyed_requests=KeyedRequests(warehouse),
         visitor_counter=VisitorCounter(ledger, warehouse),
+    )
+
+
+def shared_counters(
+    settings: Settings, ledger: Ledger, tokens: Tokens, limits: RateLimits, addresses: ClientAddresses
+) -> counttogether.Services:
+    """Everyone who has to do with counters that people share."""
+    following = Following(ledger)
+    return counttogether.Services(
+        ledger=ledger,
+        sharing=Sharing(ledger, following.wake),
+        following=following,
+        tokens=tokens,
+        gate=counttogether.Gate(tokens, limits, addresses),
+        in_flight=InFlight(),
+        hide_foreign=settings.hide_foreign_counters,
     )
 
 

@@ -180,6 +180,9 @@ class Settings(AnalyticsSettings):
     count_prefetch: Annotated[bool, Parameter(env_var="TALLYSTICK_COUNT_PREFETCH")] = False
     """Also count requests that a browser makes ahead of time (Sec-Purpose: prefetch)."""
 
+    hide_foreign_counters: Annotated[bool, Parameter(env_var="TALLYSTICK_HIDE_FOREIGN_COUNTERS")] = False
+    """Answer 404 in place of 403 to changes of shared counters that the sender does not belong to."""
+
     rate_limit: Annotated[
         tuple[Rate, ...],
         Parameter(
@@ -194,4 +197,5 @@ class Settings(AnalyticsSettings):
     ] = ()
     """So many requests in a window of seconds for what NAME stands for; NAME:none lifts that limit, off lifts all.
     Names and defaults: count 4/1 (the pixel, per address and browser), api, api-count and export 60/120 (per token),
-    login 20/60 (per address). May be repeated or separated by commas."""
+    login 20/60 (per address), counttogether 120/60 (shared counters, per person), unknown-token 30/60 (per address).
+    May be repeated or separated by commas."""

@@ -34,7 +34,7 @@ class TokenBody(Struct, frozen=True):
     """What a token is to be."""
 
     name: Annotated[str, Meta(min_length=1, max_length=NAME_AT_MOST)]
-    scopes: Annotated[list[Scope], Meta(min_length=1)] = ["read", "write"]  # msgspec copies it
+    scopes: Annotated[tuple[Scope, ...], Meta(min_length=1)] = ("read", "write")
 
 
 async def list_(services: Services, call: Call) -> Answer:
