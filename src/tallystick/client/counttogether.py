@@ -157,7 +157,7 @@ class CountTogetherCalls:
     @each
     def history(self, counter: str, *, newest_first: bool = False) -> Call[Page[Entry]]:
         """Who changed a counter, when and by how much."""
-        return history(counter, "desc" if newest_first else None, after=None)
+        return history(counter, "newest" if newest_first else None, after=None)
 
     @answered
     def members(self, counter: str) -> Call[list[Member]]:
@@ -185,11 +185,12 @@ class CountTogetherCalls:
         counter: str,
         *,
         role: Role = "member",
-        expires_at: dt.datetime | None = None,
+        lifetime: dt.timedelta | None = None,
         max_uses: int | None = None,
     ) -> Call[Invite]:
         """Make a code by which others may share the counter, for a week unless it is said. For admins."""
-        body = said(role=role, expiresAt=expires_at or UNSET, maxUses=max_uses or UNSET)
+        expires_in = UNSET if lifetime is None else int(lifetime.total_seconds())
+        body = said(role=role, expiresIn=expires_in, maxUses=max_uses)
         return change("POST", of(counter, "invites"), json_as(Invite), body=body)
 
     @answered

@@ -11,6 +11,9 @@ Role = Literal["admin", "member", "viewer"]
 Scope = Literal["read", "write"]
 
 
+_PERSON = {"user": "userId", "name": "displayName", "is_admin": "isAdmin", "joined_at": "joinedAt"}
+
+
 class Milestone(Struct, frozen=True, rename="camel"):
     """A number of days after the start that is worth a word.
 
@@ -64,13 +67,14 @@ class Member(
     """A person who shares a counter.
 
     Attributes:
-        role: told by ``members`` alone.
+        role, joined_at: told by ``members`` and ``set_role`` alone.
     """
 
     user: str
     name: str
     is_admin: bool = False
     role: str | None = None
+    joined_at: dt.datetime | None = None
 
 
 class Counter(Struct, frozen=True, kw_only=True, rename={"name": "displayName"}):
@@ -95,7 +99,7 @@ class Counter(Struct, frozen=True, kw_only=True, rename={"name": "displayName"})
         return None if self.data is None else self.data.number
 
 
-class Actor(Struct, frozen=True, rename={"user": "userId", "name": "displayName"}):
+class Actor(Struct, frozen=True, rename=_PERSON):
     """Who did something, and what they are called now."""
 
     user: str
@@ -131,6 +135,7 @@ class Invite(Struct, frozen=True, kw_only=True, rename="camel"):
         code, url: told once, when it is made.
         prefix: the code's first characters, to recognise it by.
         max_uses: None for as many as come.
+        created_by: None when they are gone.
     """
 
     id: str
@@ -141,6 +146,7 @@ class Invite(Struct, frozen=True, kw_only=True, rename="camel"):
     prefix: str | None = None
     max_uses: int | None = None
     uses: int = 0
+    created_by: Actor | None = None
 
 
 class Token(Struct, frozen=True, kw_only=True, rename="camel"):

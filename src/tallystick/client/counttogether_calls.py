@@ -5,7 +5,7 @@ from typing import TypeVar
 from urllib.parse import quote
 
 import httpx
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from tallystick.client.calls import Call, Page, Repeat, json_as
@@ -17,13 +17,8 @@ ENTRIES = 500
 """Of history, in one request."""
 
 
-class _History(Struct):
-    entries: list[Entry]
-    next: int | None = None
-
-
 _counter = json_as(Counter)
-_history = json_as(_History)
+_entries = json_as(list[Entry])
 number = json_as(int)
 """Reads a bare number."""
 
@@ -72,7 +67,7 @@ def history(counter: str, order: str | None, after: int | None) -> Call[Page[Ent
     """Entries behind an offset."""
 
     def read(response: httpx.Response) -> Page[Entry]:
-        found = _history(response)
-        return Page(found.entries, None if found.next is None else history(counter, order, found.next))
+        entries = _entries(response)
+        return Page(entries, None if len(entries) < ENTRIES else history(counter, order, entries[-1].offset))
 
     return look(of(counter, "history"), read, limit=ENTRIES, order=order, after=after)
