@@ -10,6 +10,8 @@ from support.places import Place
 from tallystick.model.account import EVERY_SITE, Holder, Permission
 from tallystick.services.tokens import holder, secret_digest
 
+ACCEPTED = "it accepts count, export, site-read, site-create, site-update, stats, counters-read, counters-write, sep"
+
 
 @pytest.fixture
 def settled(run: CommandLine, place: Place) -> Place:
@@ -56,6 +58,9 @@ def test_without_sites_a_token_works_for_all_of_the_account(run: CommandLine, se
         ("stats", 64),
         ("site_read, site_create,site_update", 56),
         ("count,export,site-read,site-create,site-update,stats", 126),
+        ("counters-read", 128),
+        ("counters_read,counters-write", 384),
+        ("stats,counters-read", 192),
     ],
 )
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -79,6 +84,21 @@ def test_tokens_are_listed_without_their_secrets(run: CommandLine, settled: Plac
     assert first not in told
     bens = run("token", "list", "--email", "ben@example.com", *settled.options).succeeded()
     assert bens == told.splitlines(keepends=True)[1]
+
+
+def test_who_has_no_site_may_have_tokens_for_shared_counters(run: CommandLine, settled: Place) -> None:
+    user = ("user", "create", "--email", "ben@example.com", "--name", "Ben", *settled.options)
+    run(*user, stdin=b"battery staple\n").succeeded()
+    wanted = ("--email", "ben@example.com", "--name", "phone", "--permissions", "counters-read,counters-write")
+    made = run("token", "create", *wanted, *settled.options)
+    assert made.err == "token 1 of ben@example.com; it is not shown again\n"
+    found = holder_of(settled, made.succeeded().strip())
+    assert found is not None
+    assert (found.account.name, found.account.site, found.token.sites) == ("Ben", None, ())
+    listed = run("token", "list", *settled.options).succeeded().split("\t")
+    assert listed[3:6] == ["phone", "counters-read,counters-write", "-"]
+    refusal = run("token", "create", *wanted, "--site", "1", *settled.options).refused()
+    assert refusal == "--site: must be left out: shared counters belong to no site"
 
 
 def test_a_revoked_token_works_no_more(run: CommandLine, settled: Place) -> None:
@@ -111,8 +131,14 @@ def test_who_may_have_no_token_is_told_why(
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        (("--permissions", "everything"), "it accepts count, export, site-read, site-create, site-update, stats"),
-        (("--permissions", "count,"), "it accepts count, export, site-read, site-create, site-update, stats"),
+        (
+            ("--permissions", "everything"),
+            ACCEPTED,
+        ),
+        (
+            ("--permissions", "count,"),
+            ACCEPTED,
+        ),
         (("--permissions", "count", "--site", "-1"), "it accepts ids of sites"),
         (("--permissions", "count", "--site", "one.example.com"), "it accepts ids of sites"),
         ((), "--permissions requires an argument"),

@@ -56,6 +56,19 @@ async def test_only_an_admin_of_some_site_has_tokens(ledger: Ledger, access: dic
             await a_token(ledger, ben)
 
 
+@pytest.mark.parametrize("access", [{}, {"all": "r"}])
+async def test_everyone_has_tokens_for_shared_counters(ledger: Ledger, access: dict[str, Access]) -> None:
+    site = await a_site(ledger, await a_person(ledger))
+    ben = await a_person(ledger, "ben@example.com", site.id if access else None, access)
+    for permissions in (128, 256, 384):
+        made, secret = await ledger.write(create_token, ben, NewToken(name="x", permissions=permissions), 7)
+        assert (made.permissions, made.sites) == (permissions, ())
+        assert await ledger.read(holder, secret_digest(secret)) == Holder(made, await again(ledger, ben))
+        assert not made.covers(site.id)
+    with pytest.raises(InputRefused, match="tokens for sites"):
+        await ledger.write(create_token, ben, NewToken(name="x", permissions=384 | 2), 7)
+
+
 async def test_whoever_was_admin_a_moment_ago_is_none(ledger: Ledger) -> None:
     ada = await a_person(ledger)
     site = await a_site(ledger, ada)
@@ -72,9 +85,13 @@ async def test_whoever_was_admin_a_moment_ago_is_none(ledger: Ledger) -> None:
         (NewToken(name="a\nb", permissions=2), {"name": ["cannot contain control characters"]}),
         (NewToken(name="x" * 201, permissions=2), {"name": ["must be shorter than 201 characters"]}),
         (NewToken(name="x", permissions=0), {"permissions": ["must be set"]}),
-        (NewToken(name="x", permissions=128), {"permissions": ["must be set"]}),
+        (NewToken(name="x", permissions=512), {"permissions": ["must be set"]}),
         (NewToken(name="x", permissions=-2), {"permissions": ["must be set"]}),
         (NewToken(name="x", permissions=2, sites=()), {"sites": ["must be set"]}),
+        (
+            NewToken(name="x", permissions=384, sites=(1,)),
+            {"sites": ["must be left out: shared counters belong to no site"]},
+        ),
         (
             NewToken(name="x", permissions=2, sites=(1, 2)),
             {"sites": ["the account of ada@example.com has no site 2"]},

@@ -56,10 +56,14 @@ def create(
 ) -> None:
     """Create an API token and print its secret, which is shown this once.
 
+    Tokens for sites are an admin's. For counters that people share, counters-read and counters-write, everyone may
+    have tokens, also without a site.
+
     Args:
-        email: Whom it acts for; an admin.
+        email: Whom it acts for.
         name: What it is for, to recognise it by.
-        permissions: What it may do: count, export, site-read, site-create, site-update, stats.
+        permissions: What it may do: count, export, site-read, site-create, site-update, stats, counters-read,
+            counters-write.
         site: A site that it works for, may be repeated; all of the account's unless given.
     """
     wanted = NewToken(name=name, permissions=permissions, sites=site or (EVERY_SITE,))
@@ -75,7 +79,8 @@ def list_(*, email: str | None = None, settings: StorageSettings = StorageSettin
     """List API tokens, without their secrets.
 
     A table on a terminal. Elsewhere one token a line, separated by tabs: id, email of its owner, first characters,
-    name, permissions, sites, when it was last used, to the day, and when it was created.
+    name, permissions, sites (- for a token that is for shared counters only), when it was last used, to the day, and
+    when it was created.
 
     Args:
         email: Only this user's.

@@ -69,13 +69,13 @@ def create(  # noqa: PLR0913  # one an option
 ) -> None:
     """Give someone an account, and print its id.
 
-    The server's first user is its superuser. Everyone else may do nothing until they get a site of their own
-    (site create), or join one.
+    The server's first user is its superuser. Everyone may have counters and share them. With sites everyone else
+    may do nothing until they get one of their own (site create), or join one.
 
     Args:
         email: What they log in with.
         password: Read from the first line of standard input, where no other program sees it.
-        name: What others see.
+        name: What others see, for example the members of a shared counter.
         site: Join the account that this site belongs to, as a reader unless --access says otherwise.
         access: What they may do: readonly, settings, admin or superuser, on all sites of the account or on one.
     """
@@ -155,6 +155,8 @@ def delete(
     settings: StorageSettings = StorageSettings(),
 ) -> None:
     """Delete a user with their tokens and login sessions. Sites stay; one's last admin cannot be deleted.
+
+    Counters that they share with nobody are deleted. Where they were the last admin, another member becomes it.
 
     Args:
         who: Email or id.

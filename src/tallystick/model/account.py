@@ -116,7 +116,7 @@ class Token(Struct, frozen=True, kw_only=True):
     Attributes:
         prefix: the token's first characters, to recognise it by.
         permissions: ``Permission`` bits.
-        sites: ids it works for; ``(-1,)`` is all of the account's.
+        sites: ids it works for; ``(-1,)`` is all of the account's; none for a token of shared counters only.
     """
 
     id: int

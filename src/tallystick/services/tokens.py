@@ -43,7 +43,7 @@ class NewToken(Struct, frozen=True, kw_only=True):
 
     Attributes:
         permissions: ``Permission`` bits.
-        sites: ids it works for; ``(-1,)`` is all of the account's.
+        sites: ids it works for; ``(-1,)`` is all of the account's. A token that is for shared counters only gets none.
     """
 
     name: str
@@ -76,7 +76,7 @@ def create_token(session: Session, owner: Account, wanted: NewToken, now: int) -
         name=wanted.name.strip(),
         prefix=secret[:PREFIX_LENGTH],
         permissions=int(wanted.permissions),
-        sites=tuple(dict.fromkeys(wanted.sites)),
+        sites=tuple(dict.fromkeys(wanted.sites)) if about_sites else (),
         created=now,
         used=None,
     )
@@ -216,7 +216,7 @@ def _problems(session: Session, owner: Account, wanted: NewToken, *, about_sites
     errors = {
         "name": line_problems(name, NAME_AT_MOST) if name else ["must be set"],
         "permissions": [] if 0 < wanted.permissions <= ALL_PERMISSIONS else ["must be set"],
-        "sites": _site_problems(session, owner, wanted.sites) if about_sites else [],
+        "sites": _site_problems(session, owner, wanted.sites) if about_sites else _needless(wanted.sites),
     }
     return {field: problems for field, problems in errors.items() if problems}
 
@@ -229,6 +229,11 @@ def _site_problems(session: Session, owner: Account, sites: Sequence[int]) -> li
     own = {site.id for site in family(session, owner.site)}
     strangers = [number for number in sites if number != EVERY_SITE and number not in own]
     return [f"the account of {owner.email} has no site {number}" for number in strangers[:1]]
+
+
+def _needless(sites: Sequence[int]) -> list[str]:
+    """Someone who names sites for a token that reaches none would expect it to reach them."""
+    return [] if set(sites) <= {EVERY_SITE} else ["must be left out: shared counters belong to no site"]
 
 
 def _store(session: Session, token: Token, digest: bytes) -> None:
