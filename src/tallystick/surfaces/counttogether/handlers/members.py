@@ -17,6 +17,9 @@ from tallystick.surfaces.counttogether.decoding import body_as
 from tallystick.surfaces.counttogether.errors import Malformed
 from tallystick.surfaces.counttogether.handlers.carrying import nothing, once, told
 
+ONESELF = "me"
+"""In the place of one's own id, which no other answer marks as such."""
+
 
 class RoleBody(Struct, frozen=True, rename="camel"):
     """Either one; ``role`` says more."""
@@ -47,8 +50,8 @@ async def change(services: Services, call: Call) -> Answer:
 async def remove(services: Services, call: Call) -> Answer:
     """Remove a member; everyone may remove themselves."""
     function = partial(people.remove, hide_foreign=services.hide_foreign)
-    place = call.place
-    return await once(services, call, function, call.account.id, place["id"], place["userId"], call.now, tell=nothing)
+    user = call.account.uid if call.place["userId"] == ONESELF else call.place["userId"]
+    return await once(services, call, function, call.account.id, call.place["id"], user, call.now, tell=nothing)
 
 
 def _set_role(  # noqa: PLR0913, PLR0917  # who makes whom what, and where
