@@ -51,18 +51,19 @@ class Connection:
         finally:
             writer.close()
 
-    async def get(self, path: str) -> Reply:
-        """GET a path.
+    async def get(self, path: str, *headers: str) -> Reply:
+        """GET a path; each further header is a line.
 
         Raises:
             ConnectionError, IncompleteReadError: the server went away.
         """
-        self.send(path)
+        self.send(path, *headers)
         return await self.answer()
 
-    def send(self, path: str) -> None:
+    def send(self, path: str, *headers: str) -> None:
         """Send a request without waiting for its answer."""
-        self.writer.write(f"GET {path} HTTP/1.1\r\nHost: server\r\n\r\n".encode())
+        lines = (f"GET {path} HTTP/1.1", "Host: server", *headers, "", "")
+        self.writer.write("\r\n".join(lines).encode())
 
     async def answer(self) -> Reply:
         """Wait for the answer."""
