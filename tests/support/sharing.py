@@ -1,6 +1,6 @@
 """Shared counters for tests: what a test does not name is ordinary."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 import msgspec
@@ -14,6 +14,7 @@ from tallystick.services.kept_answers import KeptAnswer, KeyedRequest
 from tallystick.services.sharing.access import role_of
 from tallystick.services.sharing.changing import Carried, Done, Step, Verb, Wanted
 from tallystick.services.sharing.counters import NewCounter, create
+from tallystick.services.sharing.history import Entry, history
 from tallystick.services.sharing.service import Sharing
 
 Result = int | SharingReason
@@ -22,7 +23,7 @@ Result = int | SharingReason
 
 async def someone(ledger: Ledger, name: str = "Ada") -> Account:
     """A person without a site, who may see nothing but their own counters."""
-    wanted = NewAccount(email=f"{name.lower()}@example.com", password="none", name=name, access={})
+    wanted = NewAccount(email=f"{name.lower() or 'nobody'}@example.com", password="none", name=name, access={})
     return await ledger.write(create_account, wanted, ledger.clock())
 
 
@@ -71,6 +72,16 @@ def results_of(answer: Carried) -> list[Done | SharingReason]:
     return [Done(*result) if isinstance(result, list) else SharingReason(result) for result in listed]
 
 
+async def refused(attempt: Awaitable[object]) -> SharingReason:
+    """Why something is refused; it fails when it is not."""
+    try:
+        await attempt
+    except SharingRefused as error:
+        return error.reason
+    msg = "it was not refused"
+    raise AssertionError(msg)
+
+
 async def change(  # the fields of a step
     ledger: Ledger,
     person: Account,
@@ -83,6 +94,11 @@ async def change(  # the fields of a step
     step = Step(counter=counter.uid, verb=verb, amount=amount, **further)
     (result,) = results_of(await carried(ledger, person, step))
     return result.value if isinstance(result, Done) else result
+
+
+async def history_of(ledger: Ledger, person: Account, counter: SharedCounter) -> list[Entry]:
+    """The whole history, oldest first."""
+    return await a_sharing(ledger).read(history, person.id, counter.uid, 0, 1_000, False)  # noqa: FBT003
 
 
 async def now_as(ledger: Ledger, counter: SharedCounter) -> SharedCounter:

@@ -1,7 +1,35 @@
 """Values change by the rules, in order, once, and only by members; on both databases."""
 
-from support.sharing import a_counter, change, now_as, someone
-from tallystick.ledger import Ledger
+from typing import Any
+
+import pytest
+
+from support.ledgers import Clock, opened
+from support.sharing import a_counter, a_sharing, carried, change, history_of, joined, now_as, results_of, someone
+from tallystick.errors import KeyReused, SharingReason
+from tallystick.ledger import Database, Ledger
+from tallystick.model.counter import INT64_MAX, INT64_MIN
+from tallystick.model.shared_counter import Role, SharedCounter
+from tallystick.services.kept_answers import KEPT_MS, KeyedRequest
+from tallystick.services.sharing.access import counters_of
+from tallystick.services.sharing.changes import last_change
+from tallystick.services.sharing.changing import Done, Step, Verb
+from tallystick.services.sharing.counters import delete
+
+FORBIDDEN, NOT_FOUND = SharingReason.FORBIDDEN, SharingReason.NOT_FOUND
+NOTHING = SharingReason.NOTHING_TO_UNDO
+
+
+def increment(counter: SharedCounter, amount: int = 1, **further: Any) -> Step:
+    return Step(counter=counter.uid, verb=Verb.INCREMENT, amount=amount, **further)
+
+
+def undo(counter: SharedCounter, offset: int | None = None) -> Step:
+    return Step(counter=counter.uid, verb=Verb.UNDO, offset=offset)
+
+
+def a_request(key: str = "k1", rest: bytes = b"") -> KeyedRequest:
+    return KeyedRequest.of("1", "POST", "/v1/counters", key, rest=rest)
 
 
 async def test_an_increment_tells_the_value_after_it(ledger: Ledger) -> None:
@@ -11,3 +39,182 @@ async def test_an_increment_tells_the_value_after_it(ledger: Ledger) -> None:
     assert await change(ledger, ada, counter, amount=10) == 16
     now = await now_as(ledger, counter)
     assert (now.value, now.version) == (16, 3)
+
+
+async def test_the_widest_values_come_back_as_they_are(ledger: Ledger) -> None:
+    ada = await someone(ledger)
+    counter = await a_counter(ledger, ada)
+    assert await change(ledger, ada, counter, Verb.SET, value=INT64_MIN) == INT64_MIN
+    assert await change(ledger, ada, counter, Verb.INCREMENT, amount=INT64_MAX) == -1
+    assert await change(ledger, ada, counter, Verb.SET, value=INT64_MAX - 1) == INT64_MAX - 1
+    entries = await history_of(ledger, ada, counter)
+    assert [entry.delta for entry in entries] == [None, INT64_MIN, INT64_MAX, INT64_MAX]
+
+
+@pytest.mark.parametrize(
+    ("role", "allowed"),
+    [
+        ("viewer", set[Verb]()),
+        ("member", {Verb.INCREMENT, Verb.DECREMENT, Verb.UNDO}),
+        ("admin", set(Verb)),
+    ],
+)
+async def test_what_each_role_may(ledger: Ledger, role: Role, allowed: set[Verb]) -> None:
+    ada, ben = await someone(ledger), await someone(ledger, "Ben")
+    counter = await a_counter(ledger, ada)
+    await joined(ledger, counter, ben, role=role)
+    steps = [Step(counter=counter.uid, verb=verb, value=3) for verb in Verb]
+    results = results_of(await carried(ledger, ben, *steps))
+    assert {verb for verb, result in zip(Verb, results, strict=True) if result is not FORBIDDEN} == allowed
+
+
+@pytest.mark.parametrize(("hide_foreign", "reason"), [(False, FORBIDDEN), (True, NOT_FOUND)])
+async def test_outsiders_change_nothing(ledger: Ledger, *, hide_foreign: bool, reason: SharingReason) -> None:
+    ada, eve = await someone(ledger), await someone(ledger, "Eve")
+    counter = await a_counter(ledger, ada)
+    before = await ledger.read(last_change)
+    steps = [Step(counter=counter.uid, verb=verb, value=3, id=f"e{verb.value}") for verb in Verb]
+    answer = await carried(ledger, eve, *steps, hide_foreign=hide_foreign)
+    assert set(results_of(answer)) == {reason}
+    assert not answer.changed
+    assert (await now_as(ledger, counter)) == counter
+    assert await ledger.read(last_change) == before
+
+
+async def test_what_is_no_id_of_ours_is_not_found(ledger: Ledger) -> None:
+    ada = await someone(ledger)
+    uids = ["", "visitors", "0" * 36, "\0", "\ud800", "01900000-0000-7000-8000-000000000000"]
+    steps = [Step(counter=uid, verb=Verb.INCREMENT) for uid in uids]
+    assert results_of(await carried(ledger, ada, *steps)) == [NOT_FOUND] * len(uids)
+
+
+async def test_a_deleted_counter_is_not_found(ledger: Ledger) -> None:
+    ada = await someone(ledger)
+    counter = await a_counter(ledger, ada)
+    await a_sharing(ledger).write(delete, ada.id, counter.uid, 0)
+    assert await change(ledger, ada, counter) is NOT_FOUND
+
+
+async def test_an_id_may_be_written_in_capitals(ledger: Ledger) -> None:
+    ada = await someone(ledger)
+    counter = await a_counter(ledger, ada)
+    results = results_of(
+        await carried(ledger, ada, increment(counter), Step(counter=counter.uid.upper(), verb=Verb.INCREMENT))
+    )
+    assert results == [Done(1, 2), Done(2, 3)]
+
+
+async def test_steps_are_carried_out_in_order_and_a_refused_one_keeps_none_from_being_done(ledger: Ledger) -> None:
+    ada = await someone(ledger)
+    first, second = await a_counter(ledger, ada), await a_counter(ledger, ada, mode="OnlyUp")
+    steps = [increment(first, 5), Step(counter=second.uid, verb=Verb.DECREMENT), increment(second), increment(first, 2)]
+    results = results_of(await carried(ledger, ada, *steps))
+    assert results == [Done(5, 2), SharingReason.WRONG_TYPE, Done(1, 2), Done(7, 3)]
+    assert [counter.value for counter in await ledger.read(counters_of, ada.id)] == [7, 1]
+
+
+async def test_a_request_with_a_key_is_carried_out_once(ledger: Ledger) -> None:
+    ada = await someone(ledger)
+    counter = await a_counter(ledger, ada)
+    first = await carried(ledger, ada, increment(counter), keyed=a_request())
+    again = await carried(ledger, ada, increment(counter), keyed=a_request())
+    assert (again.answer, again.replayed, again.changed) == (first.answer, True, False)
+    with pytest.raises(KeyReused):
+        await carried(ledger, ada, increment(counter), keyed=a_request(rest=b"another"))
+    await carried(ledger, ada, increment(counter), keyed=a_request("k2"))
+    assert (await now_as(ledger, counter)).value == 2
+
+
+async def test_a_refusal_is_kept_too(ledger: Ledger) -> None:
+    ada, ben = await someone(ledger), await someone(ledger, "Ben")
+    counter = await a_counter(ledger, ada)
+    await carried(ledger, ben, increment(counter), keyed=a_request())
+    await joined(ledger, counter, ben)
+    again = await carried(ledger, ben, increment(counter), keyed=a_request())
+    assert (results_of(again), again.replayed) == ([FORBIDDEN], True)
+
+
+async def test_a_key_is_over_after_a_day(database: Database) -> None:
+    clock = Clock()
+    async with opened(database, clock) as ledger:
+        ada = await someone(ledger)
+        counter = await a_counter(ledger, ada)
+        for passing in (0, KEPT_MS - 1, 1):
+            clock.now += passing
+            answer = await carried(ledger, ada, increment(counter, id="s1"), keyed=a_request())
+        assert not answer.replayed
+        assert results_of(answer) == [Done(2, 3)]
+
+
+async def test_a_step_with_an_id_is_carried_out_once_whichever_request_it_comes_in(ledger: Ledger) -> None:
+    ada, ben = await someone(ledger), await someone(ledger, "Ben")
+    counter = await a_counter(ledger, ada)
+    await joined(ledger, counter, ben)
+    steps = (increment(counter, id="s1"), increment(counter, id="s2"), increment(counter, id="s1"))
+    assert results_of(await carried(ledger, ada, *steps)) == [Done(1, 2), Done(2, 3), Done(1, 2, replayed=True)]
+    again = await carried(ledger, ada, increment(counter, id="s2"))
+    assert results_of(again) == [Done(2, 3, replayed=True)]
+    assert not again.changed
+    other = results_of(await carried(ledger, ada, increment(counter, 7, id="s1")))
+    assert other == [SharingReason.INVALID_DATA]
+    assert results_of(await carried(ledger, ben, increment(counter, id="s1"))) == [Done(3, 4)]
+
+
+async def test_a_step_that_was_refused_may_come_again(ledger: Ledger) -> None:
+    ada = await someone(ledger)
+    counter = await a_counter(ledger, ada, goal=0, allow_exceed=False)
+    step = increment(counter, id="s1")
+    assert results_of(await carried(ledger, ada, step)) == [SharingReason.GOAL_EXCEEDED]
+    await change(ledger, ada, counter, Verb.DECREMENT)
+    assert results_of(await carried(ledger, ada, step)) == [Done(0, 3)]
+
+
+async def test_an_undo_takes_back_the_newest_own_change_and_keeps_what_others_did(ledger: Ledger) -> None:
+    ada, ben = await someone(ledger), await someone(ledger, "Ben")
+    counter = await a_counter(ledger, ada, mode="OnlyUp")
+    await joined(ledger, counter, ben)
+    for person, amount in ((ben, 1), (ben, 10), (ada, 100)):
+        await change(ledger, person, counter, amount=amount)
+    assert await change(ledger, ben, counter, Verb.UNDO) == 101
+    assert await change(ledger, ben, counter, Verb.UNDO) == 100
+    assert await change(ledger, ben, counter, Verb.UNDO) is NOTHING
+    assert await change(ledger, ada, counter, Verb.UNDO) == 0
+    assert await change(ledger, ada, counter, Verb.UNDO) is NOTHING
+
+
+async def test_an_undo_sees_what_the_same_request_did_and_undid(ledger: Ledger) -> None:
+    ada = await someone(ledger)
+    counter = await a_counter(ledger, ada)
+    steps = [
+        increment(counter),
+        increment(counter, 10),
+        undo(counter),
+        undo(counter),
+        undo(counter),
+        increment(counter),
+    ]
+    results = results_of(await carried(ledger, ada, *steps))
+    assert results == [Done(1, 2), Done(11, 3), Done(1, 4), Done(0, 5), NOTHING, Done(1, 6)]
+
+
+async def test_an_admin_takes_back_what_others_did_by_its_offset(ledger: Ledger) -> None:
+    ada, ben = await someone(ledger), await someone(ledger, "Ben")
+    counter, other = await a_counter(ledger, ada), await a_counter(ledger, ada)
+    await joined(ledger, counter, ben)
+    await joined(ledger, other, ben)
+    await change(ledger, ben, counter, amount=5)
+    theirs = await ledger.read(last_change)
+    await change(ledger, ada, counter, amount=2)
+    own = theirs + 1
+    assert await change(ledger, ben, counter, Verb.UNDO, offset=own) is FORBIDDEN
+    assert await change(ledger, ada, other, Verb.UNDO, offset=theirs) is NOTHING
+    assert await change(ledger, ada, counter, Verb.UNDO, offset=theirs) == 2
+    for offset in (theirs, theirs + 2, 0, -1, INT64_MAX + 1):
+        assert await change(ledger, ada, counter, Verb.UNDO, offset=offset) is NOTHING
+    assert await change(ledger, ben, counter, Verb.UNDO) is NOTHING
+
+
+async def test_days_take_nothing_back(ledger: Ledger) -> None:
+    ada = await someone(ledger)
+    counter = await a_counter(ledger, ada, type="FromDate", date=0)
+    assert await change(ledger, ada, counter, Verb.UNDO) is SharingReason.WRONG_TYPE
