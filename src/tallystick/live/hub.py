@@ -6,6 +6,8 @@ from collections.abc import Callable, Collection, Container, Iterable
 from enum import Enum
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import replace
+
 from tallystick.errors import TallystickError
 from tallystick.live.pending import Pending
 from tallystick.live.waiting import Waiting
@@ -39,7 +41,15 @@ class SubscriptionEnded(TallystickError):
 
 
 class TooManySubscriptions(TallystickError):
-    """The person, or the server, has as many live connections as it takes."""
+    """The person, or the server, has as many live connections as it takes.
+
+    Attributes:
+        own: whether it is the person.
+    """
+
+    def __init__(self, message: str, *, own: bool = False) -> None:
+        super().__init__(message)
+        self.own = own
 
 
 class Measurements:
@@ -122,6 +132,10 @@ class Subscription:
         self._hub.measurements.merged += self._pending.add(change, number)
         self._waiting.wake()
 
+    def numbered(self, change: Change) -> Change:
+        """A change of no commit, under a number that is not below what the connection has heard otherwise."""
+        return change if change.number >= self._after else replace(change, number=self._after)
+
     def is_slow(self, now: float) -> bool:
         """Whether the reader has left alone for too long, or too much of, what it is told."""
         pending = self._pending
@@ -168,7 +182,7 @@ class Hub:
         own = self._of.get(account, {})
         if len(own) >= SUBSCRIPTIONS_OF_ONE:
             msg = f"one person has {SUBSCRIPTIONS_OF_ONE:,} live connections at most"
-            raise TooManySubscriptions(msg)
+            raise TooManySubscriptions(msg, own=True)
         subscription = Subscription(self, account, token, zone)
         own[subscription] = None
         self._of[account] = own
@@ -215,7 +229,7 @@ class Hub:
         now = self.clock()
         for subscription in subscriptions:
             if subscription.ending is None:
-                subscription.tell(change, None, now)
+                subscription.tell(subscription.numbered(change), None, now)
                 self.measurements.told += 1
 
     def subscriptions(self) -> list[Subscription]:
