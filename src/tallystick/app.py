@@ -58,7 +58,7 @@ class Application:
         knowledge = knowledge or Knowledge.load(settings.geodb, settings.spam_referrers)
         self.services = analytics(settings, ledger, warehouse, knowledge)
         self.sharing = shared_counters(settings, ledger, self.services.tokens, limits, addresses)
-        description = native.Description(countapi, goatcounter, native)
+        description = native.Description(countapi, goatcounter, counttogether, native)
         public = countapi.CountApi(counting, traffic, creations, count_prefetch=settings.count_prefetch)
         self._surfaces = claimed(
             {

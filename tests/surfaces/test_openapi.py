@@ -12,7 +12,7 @@ from hypothesis import settings
 
 from support.server import RunningServer, running_server
 from tallystick.errors import StoreBusy, StoreClosed, StoreFailed, StoreFull, StoreUnavailable
-from tallystick.surfaces import countapi, goatcounter, native
+from tallystick.surfaces import countapi, counttogether, goatcounter, native
 from tallystick.surfaces.countapi import errors
 from tallystick.surfaces.countapi.routes import KEYED, PLAIN
 from tallystick.surfaces.native.routes import PATHS
@@ -84,7 +84,7 @@ def test_every_url_is_described_and_nothing_else() -> None:
 
 def test_the_server_serves_this_description(shared_server: RunningServer) -> None:
     served = shared_server.get("/openapi.json")
-    whole = native.Description(countapi, goatcounter, native).document
+    whole = native.Description(countapi, goatcounter, counttogether, native).document
     assert served.json() == json.loads(json.dumps(whole))
     assert served.headers["content-type"] == "application/json"
     assert served.headers["access-control-allow-origin"] == "*"
