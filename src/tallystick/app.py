@@ -78,6 +78,7 @@ class Application:
                         setup=self.setup,
                         sites=self.services.sites,
                         tokens=self.services.tokens,
+                        sharing=self.sharing.sharing,
                         rates=limits,
                         addresses=addresses,
                     ),

@@ -34,7 +34,7 @@ def without_jsonp_and_keys(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def is_one_of_these(parameter: dict[str, Any]) -> bool:
-    return parameter.get("$ref", "").endswith(("/callback", "/idempotency-key"))
+    return str(parameter.get("$ref", "")).endswith(("/callback", "/idempotency-key"))
 
 
 def methods_of(item: dict[str, Any]) -> dict[str, Any]:

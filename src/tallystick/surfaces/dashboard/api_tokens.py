@@ -18,6 +18,13 @@ CHOICES = (
     (Permission.SITE_CREATE, "Create sites"),
     (Permission.SITE_UPDATE, "Change settings of sites"),
 )
+"""For sites: what an admin's token may do."""
+
+OF_COUNTERS = (
+    (Permission.COUNTERS_READ, "Read counters that you share"),
+    (Permission.COUNTERS_WRITE, "Change them, as far as you may"),
+)
+"""Everyone's token may."""
 
 
 class ApiTokens:
@@ -42,7 +49,8 @@ class ApiTokens:
             token, secret = await self._ledger.write(create_token, asked.login.account, wanted, asked.now)
         except InputRefused as error:
             return await self._show(asked, problems_of(error))
-        values = {"token": token, "secret": secret, "problems": NO_PROBLEMS}
+        try_at = "/api/v0/me" if token.sites else "/v1/counters"
+        values = {"token": token, "secret": secret, "try_at": try_at, "problems": NO_PROBLEMS}
         return await self._parts.show(asked, "token_created.html", values)
 
     async def delete(self, asked: Asked) -> Response:
@@ -59,6 +67,7 @@ class ApiTokens:
             "sites": [] if person.site is None else await self._ledger.read(family, person.site),
             "allowed": is_admin_somewhere(person) and person.site is not None,
             "choices": CHOICES,
+            "of_counters": OF_COUNTERS,
             "name": form.text("name"),
             "chosen": form.numbers("permission"),
             "chosen_sites": form.numbers("site"),

@@ -26,7 +26,7 @@ FIRST_PAGE = "/sites"
 CODES, CODES_WITHIN_S = 5, 300.0
 """Second steps that may be tried on one account. Six digits are soon guessed; only who knows the password can try."""
 
-_OUR_PAGE = re.compile(r"/[a-z][a-z0-9/-]{0,200}")
+_OUR_PAGE = re.compile(r"/[a-z][A-Za-z0-9/_-]{0,200}")
 
 log = structlog.get_logger()
 

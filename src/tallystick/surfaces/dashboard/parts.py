@@ -10,6 +10,7 @@ from tallystick.ledger import Ledger
 from tallystick.services.accounts import credentials
 from tallystick.services.passwords import Passwords
 from tallystick.services.setup import Setup
+from tallystick.services.sharing.service import Sharing
 from tallystick.services.sites import Sites
 from tallystick.services.tokens import Tokens
 from tallystick.surfaces.dashboard.asking import Asked
@@ -28,6 +29,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     passwords: Passwords
     sites: Sites
     tokens: Tokens
+    sharing: Sharing
     rates: RateLimits
     addresses: ClientAddresses
 

@@ -10,12 +10,14 @@ from tallystick.errors import StoreUnavailable
 from tallystick.ledger import Ledger
 from tallystick.services.passwords import Passwords
 from tallystick.services.setup import Setup
+from tallystick.services.sharing.service import Sharing
 from tallystick.services.sites import Sites
 from tallystick.services.tokens import Tokens
 from tallystick.surfaces.dashboard.api_tokens import ApiTokens
 from tallystick.surfaces.dashboard.asking import Door, Endpoint, Handler
 from tallystick.surfaces.dashboard.entrance import Entrance
 from tallystick.surfaces.dashboard.errors import ErrorPages
+from tallystick.surfaces.dashboard.invite_pages import InvitePages
 from tallystick.surfaces.dashboard.own_account import OwnAccount
 from tallystick.surfaces.dashboard.pages import ApiDescription, Pages
 from tallystick.surfaces.dashboard.parts import Parts
@@ -28,7 +30,9 @@ from tallystick.web.asgi import Counted
 from tallystick.web.rate_limit import RateLimits
 from tallystick.web.traffic import Traffic
 
-SEGMENTS = frozenset({"", "docs", "static", "favicon.ico", "setup", "login", "logout", "user", "sites", "people"})
+SEGMENTS = frozenset(
+    {"", "docs", "static", "favicon.ico", "setup", "login", "logout", "user", "sites", "people", "invites", "counters"}
+)
 
 
 Row = tuple[str, Handler, Handler | None]
@@ -43,6 +47,7 @@ def dashboard(  # noqa: PLR0913  # what app shares among surfaces
     setup: Setup | None = None,
     sites: Sites | None = None,
     tokens: Tokens | None = None,
+    sharing: Sharing | None = None,
     rates: RateLimits | None = None,
     addresses: ClientAddresses | None = None,
 ) -> Counted:
@@ -50,7 +55,7 @@ def dashboard(  # noqa: PLR0913  # what app shares among surfaces
 
     Args:
         description: of every surface's API, for the page that explains it.
-        setup, sites, tokens, rates, addresses: shared with other surfaces where there are any.
+        setup, sites, tokens, sharing, rates, addresses: shared with other surfaces where there are any.
     """
     parts = Parts(
         ledger=ledger,
@@ -59,6 +64,7 @@ def dashboard(  # noqa: PLR0913  # what app shares among surfaces
         passwords=Passwords(),
         sites=sites or Sites(ledger),
         tokens=tokens or Tokens(ledger),
+        sharing=sharing or Sharing(ledger, lambda: None),
         rates=rates or RateLimits(),
         addresses=addresses or ClientAddresses(),
     )
@@ -92,7 +98,7 @@ def _guest_routes(door: Door, parts: Parts, description: ApiDescription) -> list
 
 def _people_routes(door: Door, parts: Parts) -> list[BaseRoute]:
     own, second, tokens = OwnAccount(parts), SecondStep(parts), ApiTokens(parts)
-    sites, people = SitePages(parts), PeoplePages(parts)
+    sites, people, invites = SitePages(parts), PeoplePages(parts), InvitePages(parts)
     rows: list[Row] = [
         ("/user", own.page, None),
         ("/user/name", own.page, own.rename),
@@ -111,6 +117,8 @@ def _people_routes(door: Door, parts: Parts) -> list[BaseRoute]:
         ("/people/access", people.page, people.change_access),
         ("/people/password", people.page, people.new_password),
         ("/people/remove", people.page, people.remove),
+        ("/invites/{code}", invites.page, invites.accept),
+        ("/counters/{counter}", invites.counter, None),
     ]
     return _routes(rows, door.for_people)
 
