@@ -1,7 +1,7 @@
 """One test for both kinds of clients: the async one is driven from outside of an event loop."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from inspect import isawaitable
 from types import TracebackType
@@ -9,7 +9,28 @@ from typing import Any, Self
 
 import httpx
 
-Step = httpx.Response | Exception
+Step = httpx.Response | Exception | Callable[[], httpx.Response]
+
+
+class Stream(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A body that comes in pieces, and may break off."""
+
+    def __init__(self, pieces: Sequence[bytes], broken: Exception | None) -> None:
+        self._pieces, self._broken = pieces, broken
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._pieces
+        if self._broken is not None:
+            raise self._broken
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self:
+            yield piece
+
+
+def streamed(*pieces: bytes, broken: Exception | None = None) -> Step:
+    """A success whose body comes in pieces."""
+    return lambda: httpx.Response(200, stream=Stream(pieces, broken))
 
 
 class Driven:
@@ -66,6 +87,8 @@ class Script:
         step = next(self._steps)
         if isinstance(step, Exception):
             raise step
+        if not isinstance(step, httpx.Response):
+            return step()
         # A fresh one: the blocking and the async client each wrap what they read.
         return httpx.Response(step.status_code, headers=step.headers, content=step.content)
 

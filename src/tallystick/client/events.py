@@ -95,7 +95,7 @@ class Following:
         self._last_id: str | None = None
         self._tries = 0
         self._decoder = Decoder()
-        self._latest: dict[str, Told] = {}
+        self._latest: dict[tuple[str, type[Told]], Told] = {}
 
     def opening(self) -> Call[None]:
         """The request that opens the stream, from where it was."""
@@ -143,7 +143,7 @@ class Following:
         event = _read(message, _KINDS[message.event])
         if self._is_old(event):
             return None
-        self._latest[event.counter] = event
+        self._latest[event.counter, type(event)] = event
         return event
 
     def _connected(self, message: Message) -> Connected:
@@ -154,7 +154,7 @@ class Following:
 
     def _is_old(self, event: Told) -> bool:
         """A day that begins has the offset of the change before it, but shows another number."""
-        latest = self._latest.get(event.counter)
+        latest = self._latest.get((event.counter, type(event)))
         if latest is None or latest.epoch != event.epoch or latest.offset is None or event.offset is None:
             return False
         return event.offset < latest.offset or event == latest

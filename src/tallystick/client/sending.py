@@ -51,7 +51,7 @@ def request_of(call: Call[Any], policy: Policy, timeout: httpx.Timeout) -> dict[
         headers["Content-Type"] = "application/json"
         content = msgspec.json.encode(call.body)
     if call.patience is not None:
-        timeout = httpx.Timeout(timeout, read=call.patience)
+        timeout = httpx.Timeout(**(timeout.as_dict() | {"read": call.patience}))
     query = {name: value for name, value in call.query.items() if value is not None}
     return {
         "method": call.method,

@@ -36,7 +36,10 @@ class Decoder:
         self._bytes += piece
         if not self._began and len(self._bytes) >= len(MARK):
             self._began, self._bytes = True, self._bytes.removeprefix(MARK)
-        *lines, self._bytes = _line_end.split(self._bytes)
+        # A CR at the end may be half of a CR LF.
+        ready = len(self._bytes) - self._bytes.endswith(b"\r")
+        *lines, rest = _line_end.split(self._bytes[:ready])
+        self._bytes = rest + self._bytes[ready:]
         return [message for line in lines if (message := self._line(line.decode("utf-8", "replace"))) is not None]
 
     def _line(self, line: str) -> Message | None:
