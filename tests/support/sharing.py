@@ -38,7 +38,7 @@ async def joined(ledger: Ledger, counter: SharedCounter, *people: Account, role:
     def let_in(session: Session) -> None:
         for person in people:
             session.common.add_member(
-                session.connection, account=person.id, counter=counter.id, role=role, joined=ledger.clock()
+                session.connection, account=person.id, counter=counter.id, role=role, joined=ledger.clock(), since=0
             )
 
     await ledger.write(let_in)

@@ -92,7 +92,7 @@ class Members:
         self._size -= len(self._known.pop(counter, ()))
 
     def of(self, session: Session, counters: Iterable[int]) -> Mapping[int, Mapping[int, int]]:
-        """For each counter: account -> since when."""
+        """For each counter: account -> since which change."""
         wanted = set(counters)
         known = {counter: self._known[counter] for counter in wanted & self._known.keys()}
         for counter, people in people_of(session, wanted - known.keys()).items():
@@ -127,8 +127,11 @@ def next_changes(session: Session, after: int, members: Members, listening: Cont
             members.forget(row.counter)
     last = rows[-1].number
     people = members.of(session, {row.counter for row in rows})
-    hearing = {counter: [each for each in people.get(counter, ()) if each in listening] for counter in people}
-    states = states_of(session, [counter for counter, heard in hearing.items() if heard])
+    hearing = {
+        counter: {account: since for account, since in own.items() if account in listening}
+        for counter, own in people.items()
+    }
+    states = states_of(session, [counter for counter, own in hearing.items() if own])
     farewells: dict[int, list[Farewell]] = defaultdict(list)
     if any(row.kind in {"members", "deleted"} for row in rows):
         for farewell in farewells_between(session, after, last):
@@ -137,29 +140,16 @@ def next_changes(session: Session, after: int, members: Members, listening: Cont
     for row in rows:
         gone = farewells.get(row.number, ())
         if state := states.get(row.counter):
-            told += _tellings(row, state, people[row.counter], hearing[row.counter], gone)
+            told += _tellings(row, state, hearing[row.counter])
         told += [Telling(row.number, deletion(each), (each.account,)) for each in gone if each.account in listening]
     return Batch(last, full=len(rows) == CHANGES_AT_ONCE, tellings=told)
 
 
-def _tellings(
-    row: ChangeRow,
-    state: SharedCounter,
-    people: Mapping[int, int],
-    hearing: Sequence[int],
-    gone: Sequence[Farewell],
-) -> Iterable[Telling]:
-    if gone:
-        left = {each.account for each in gone}
-        hearing = [account for account in hearing if account not in left]
-    if row.by is not None and has_joined(row, people.get(row.by)):
-        yield Telling(row.number, arrival(row, state), (row.by,))
-    yield Telling(row.number, change_of(row, state), hearing)
-
-
-def has_joined(row: ChangeRow, joined: int | None) -> bool:
-    """Whether who made a change came to the counter with it."""
-    return row.kind == "members" and joined == row.at
+def _tellings(row: ChangeRow, state: SharedCounter, hearing: Mapping[int, int]) -> Iterable[Telling]:
+    """Nobody hears of what was done before they came; whoever left is not among those who hear any more."""
+    if row.kind == "members" and (came := [account for account, since in hearing.items() if since == row.number]):
+        yield Telling(row.number, arrival(row, state), came)
+    yield Telling(row.number, change_of(row, state), [each for each, since in hearing.items() if since <= row.number])
 
 
 def arrival(row: ChangeRow, state: SharedCounter) -> Change:
@@ -208,12 +198,12 @@ def farewells_between(session: Session, after: int, last: int) -> list[Farewell]
 
 
 def people_of(session: Session, counters: Iterable[int]) -> Mapping[int, Mapping[int, int]]:
-    """For each counter: account -> since when; counters of nobody are left out."""
+    """For each counter: account -> since which change; counters of nobody are left out."""
     found: dict[int, dict[int, int]] = defaultdict(dict)
     if wanted := list(counters):
         rows = session.queries.people_of(session.connection, counters=_encode(wanted).decode())
-        for counter, account, joined in rows:
-            found[counter][account] = joined
+        for counter, account, since in rows:
+            found[counter][account] = since
     return found
 
 

@@ -14,7 +14,6 @@ from tallystick.services.change_feed import (
     change_of,
     change_rows,
     deletion,
-    has_joined,
     states_of,
 )
 from tallystick.services.sharing.changes import last_change
@@ -46,13 +45,13 @@ class Missed(Struct, frozen=True, gc=False):
     """A counter of the person.
 
     Attributes:
-        joined: since when it is.
+        since: the number of the change with which the person came.
         newest, at: the number of its last change, and when it was.
         amount: how many changes were missed, counted up to ``REPLAYED_AT_MOST`` + 1.
     """
 
     counter: int
-    joined: int
+    since: int
     newest: int
     at: int
     amount: int
@@ -75,12 +74,9 @@ def missed_changes(session: Session, account: int, offset: int, now: int) -> Res
     missed = _missed(session, account, offset)
     states = states_of(session, [each.counter for each in missed])
     few = sum(each.amount for each in missed) + len(farewells) <= REPLAYED_AT_MOST
-    told = (_one_by_one if few else _newest)(session, account, offset, missed, states)
-    lost = {each.counter: each.number for each in farewells}
-    kept = [(number, change) for number, change in told if number > lost.get(change.counter, 0)]
-    kept += [(each.number, deletion(each)) for each in farewells]
-    kept.sort(key=_number)
-    return Resumed(recovered=True, position=position, changes=[change for _, change in kept])
+    told = (_one_by_one if few else _newest)(session, offset, missed, states)
+    everything = sorted([*told, *((each.number, deletion(each)) for each in farewells)], key=_number)
+    return Resumed(recovered=True, position=position, changes=[change for _, change in everything])
 
 
 def _is_known_since(session: Session, offset: int, oldest: int) -> bool:
@@ -103,18 +99,19 @@ def _missed(session: Session, account: int, offset: int) -> list[Missed]:
 
 
 def _one_by_one(
-    session: Session, account: int, offset: int, missed: Sequence[Missed], states: Mapping[int, SharedCounter]
+    session: Session, offset: int, missed: Sequence[Missed], states: Mapping[int, SharedCounter]
 ) -> Iterable[_Numbered]:
-    joined = {each.counter: each.joined for each in missed}
+    since = {each.counter: each.since for each in missed}
     for row in change_rows(session.queries.changes_of(session.connection, counters=_ids(missed), number=offset)):
-        state = states[row.counter]
-        if row.by == account and has_joined(row, joined[row.counter]):
+        state, came = states[row.counter], since[row.counter]
+        if row.kind == "members" and row.number == came:
             yield row.number, arrival(row, state)
-        yield row.number, change_of(row, state)
+        if row.number >= came:
+            yield row.number, change_of(row, state)
 
 
 def _newest(
-    session: Session, _account: int, offset: int, missed: Sequence[Missed], states: Mapping[int, SharedCounter]
+    session: Session, offset: int, missed: Sequence[Missed], states: Mapping[int, SharedCounter]
 ) -> Iterable[_Numbered]:
     """The state of each counter, and its members where they may have changed."""
     counted = [each for each in missed if each.amount <= REPLAYED_AT_MOST]

@@ -80,8 +80,10 @@ def create(session: Session, account: int, wanted: NewCounter, now: int) -> Shar
     session.common.add_shared_counter(session.connection, lane=lane_of(key), **_columns(counter))
     session.load([key])
     session.save({key: new_number(counter.mode, counter.value, now)}, {})
-    session.common.add_member(session.connection, account=account, counter=counter.id, role="admin", joined=now)
-    record(session, Recorded(0, counter.id, "created", account, now, None, counter.value, counter.version))
+    number = record(session, Recorded(0, counter.id, "created", account, now, None, counter.value, counter.version))
+    session.common.add_member(
+        session.connection, account=account, counter=counter.id, role="admin", joined=now, since=number
+    )
     return counter
 
 

@@ -175,9 +175,9 @@ def accept(session: Session, account: int, code: str, now: int) -> SharedCounter
         require_room(session, account)
         _require_place(session, counter)
     common, connection = session.common, session.connection
-    common.add_member(connection, account=account, counter=counter.id, role=invite.role, joined=now)
+    number = record(session, Recorded(0, counter.id, "members", account, now))
+    common.add_member(connection, account=account, counter=counter.id, role=invite.role, joined=now, since=number)
     common.count_invite_use(connection, uid=invite.uid)
-    record(session, Recorded(0, counter.id, "members", account, now))
     return counter
 
 

@@ -29,6 +29,7 @@ CREATE TABLE counter_member (
     counter bigint NOT NULL,
     role    text    NOT NULL,  -- admin, member, viewer
     joined  bigint NOT NULL,
+    since   bigint NOT NULL,  -- the number of the change with which it began
     PRIMARY KEY (account, counter)
 );
 

@@ -31,6 +31,7 @@ CREATE TABLE counter_member (
     counter INTEGER NOT NULL,
     role    TEXT    NOT NULL,  -- admin, member, viewer
     joined  INTEGER NOT NULL,
+    since   INTEGER NOT NULL,  -- the number of the change with which it began
     PRIMARY KEY (account, counter)
 ) STRICT, WITHOUT ROWID;
 

@@ -1,8 +1,9 @@
 -- Who shares which counter; alike on both databases.
 
--- name: add_member(account, counter, role, joined)!
+-- name: add_member(account, counter, role, joined, since)!
 -- Let a person in, or give one who is there another role.
-INSERT INTO counter_member (account, counter, role, joined) VALUES (:account, :counter, :role, :joined)
+INSERT INTO counter_member (account, counter, role, joined, since)
+VALUES (:account, :counter, :role, :joined, :since)
 ON CONFLICT (account, counter) DO UPDATE SET role = excluded.role;
 
 -- name: set_role(account, counter, role)!

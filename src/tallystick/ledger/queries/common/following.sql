@@ -21,14 +21,15 @@ ORDER BY number
 LIMIT :max_rows;
 
 -- name: missed_of(account, number, at_most)
--- For each counter of a person: the newest change, and how many came after a number, counted up to a limit.
-SELECT member.counter, member.joined,
+-- For each counter of a person: since which change it is, the newest one, and how many came after a number since then,
+-- counted up to a limit.
+SELECT member.counter, member.since,
        (SELECT max(change.number) FROM counter_change AS change WHERE change.counter = member.counter),
        (SELECT change.at FROM counter_change AS change WHERE change.counter = member.counter
         ORDER BY change.number DESC LIMIT 1),
        (SELECT count(*) FROM (
             SELECT 1 FROM counter_change AS change
-            WHERE change.counter = member.counter AND change.number > :number
+            WHERE change.counter = member.counter AND change.number > :number AND change.number >= member.since
             LIMIT :at_most) AS missed)
 FROM counter_member AS member
 WHERE member.account = :account;

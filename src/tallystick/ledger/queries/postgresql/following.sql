@@ -9,8 +9,8 @@ JOIN counter AS number ON number.lane = counter.lane AND number.namespace = :nam
 WHERE counter.id = ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text(:counters::json)));
 
 -- name: people_of(counters)
--- Whose counters these are, and since when.
-SELECT counter, account, joined FROM counter_member
+-- Whose counters these are, and since which change.
+SELECT counter, account, since FROM counter_member
 WHERE counter = ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text(:counters::json)));
 
 -- name: changes_of(counters, number)

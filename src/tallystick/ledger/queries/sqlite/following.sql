@@ -9,8 +9,8 @@ JOIN counter AS number ON number.lane = counter.lane AND number.namespace = :nam
 WHERE counter.id IN (SELECT value FROM json_each(:counters));
 
 -- name: people_of(counters)
--- Whose counters these are, and since when.
-SELECT counter, account, joined FROM counter_member WHERE counter IN (SELECT value FROM json_each(:counters));
+-- Whose counters these are, and since which change.
+SELECT counter, account, since FROM counter_member WHERE counter IN (SELECT value FROM json_each(:counters));
 
 -- name: changes_of(counters, number)
 -- What was done to some counters after a change; read by ``change_by_counter``, a range a counter.
