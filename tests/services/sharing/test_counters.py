@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -131,32 +132,27 @@ def _farewells(session: Session) -> list[tuple[int, int, str]]:
     return [tuple(row) for row in rows]
 
 
-@pytest.mark.parametrize(
-    ("role", "least", "hide", "reason"),
-    [
-        (None, "viewer", False, SharingReason.FORBIDDEN),
-        (None, "viewer", True, SharingReason.NOT_FOUND),
-        ("viewer", "member", True, SharingReason.FORBIDDEN),
-        ("member", "admin", False, SharingReason.FORBIDDEN),
-        ("admin", "admin", False, None),
-        ("viewer", "viewer", True, None),
-    ],
-)
-async def test_access(
-    ledger: Ledger, role: Role | None, least: Role, *, hide: bool, reason: SharingReason | None
-) -> None:
+ACCESS: list[tuple[Role | None, Role, bool, SharingReason | None]] = [
+    (None, "viewer", False, SharingReason.FORBIDDEN),
+    (None, "viewer", True, SharingReason.NOT_FOUND),
+    ("viewer", "viewer", True, None),
+    ("viewer", "member", True, SharingReason.FORBIDDEN),
+    ("member", "admin", False, SharingReason.FORBIDDEN),
+    ("admin", "admin", False, None),
+]
+
+
+async def test_access(ledger: Ledger) -> None:
     ada, ben = await someone(ledger), await someone(ledger, "Ben")
-    counter = await a_counter(ledger, ada)
-    if role:
-        await joined(ledger, counter, ben, role=role)
-
-    def attempt(session: Session) -> SharedCounter:
-        return require(session, ben.id, counter.uid, least, hide_foreign=hide)
-
-    if reason is None:
-        assert await a_sharing(ledger).read(attempt) == counter
-    else:
-        assert await refused(a_sharing(ledger).read(attempt)) is reason
+    for role, least, hide, reason in ACCESS:
+        counter = await a_counter(ledger, ada)
+        if role:
+            await joined(ledger, counter, ben, role=role)
+        check = partial(require, account=ben.id, uid=counter.uid, least=least, hide_foreign=hide)
+        if reason is None:
+            assert await a_sharing(ledger).read(check) == counter
+        else:
+            assert await refused(a_sharing(ledger).read(check)) is reason
 
 
 async def test_a_person_shares_so_many_counters_at_most(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
