@@ -177,7 +177,7 @@ async def test_a_token_that_makes_no_sense_is_not_made(pages: Pages, fields: dic
 async def test_only_admins_make_tokens_and_nobody_revokes_others(pages: Pages) -> None:
     async with pages.ada() as ada, pages.ben(ada, access_all="s") as ben:
         secret = shown_once(await ada.fill("/user/tokens", {"name": "build", "permission": "2"}))
-        assert "Only admins of a site can make and use tokens." in (await ben.get("/user/tokens")).text
+        assert "Tokens for sites are made and used by their admins." in (await ben.get("/user/tokens")).text
         assert (await ben.fill("/user/tokens", {"name": "mine", "permission": "2"})).status_code == 422
         holder = await pages.tokens.holder(secret)
         assert holder is not None
