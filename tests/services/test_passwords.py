@@ -10,6 +10,7 @@ from tallystick.errors import InvalidFields, StoreBusy
 from tallystick.services import passwords
 from tallystick.services.passwords import (
     CHECKED_AT_ONCE,
+    NOBODYS,
     WAITING_AT_MOST,
     Passwords,
     hash_password,
@@ -57,6 +58,11 @@ def test_any_text_of_8_to_50_bytes_is_a_password(password: str) -> None:
 def test_a_digest_of_other_parameters_is_outdated() -> None:
     assert outdated(PasswordHasher(time_cost=1, memory_cost=8192).hash("12345678"))
     assert not outdated(hash_password("12345678"))
+
+
+def test_nobodys_password_takes_as_long_to_check_as_anybodys() -> None:
+    assert not outdated(NOBODYS)
+    assert PasswordHasher().verify(NOBODYS, "nobody has this password")
 
 
 async def test_checks_run_beside_the_event_loop() -> None:

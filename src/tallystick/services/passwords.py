@@ -20,7 +20,8 @@ WAITING_AT_MOST = 50
 Result = TypeVar("Result")
 
 _hasher = PasswordHasher()
-_NOBODYS = _hasher.hash("nobody has this password")
+# Made once and for all: making it took a good part of the time in which every command and server starts.
+NOBODYS = "$argon2id$v=19$m=65536,t=3,p=4$bm9ib2R5IG9mIG5vIG9uZQ$2mLEhuW0GeI3UYznkHgbyIpOi9ER/sOWHhpDaqlcCAs"
 
 
 def password_problems(password: str) -> list[str]:
@@ -53,7 +54,7 @@ def password_matches(digest: str | None, password: str) -> bool:
     if password_problems(password):
         digest, password = None, ""
     try:
-        return _hasher.verify(_NOBODYS if digest is None else digest, password) and digest is not None
+        return _hasher.verify(NOBODYS if digest is None else digest, password) and digest is not None
     except (VerificationError, InvalidHashError):
         return False
 
