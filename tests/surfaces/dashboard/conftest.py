@@ -11,4 +11,4 @@ def _quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hashing is slow on purpose, and not what these tests are about."""
     quick = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
     monkeypatch.setattr(passwords, "_hasher", quick)
-    monkeypatch.setattr(passwords, "_NOBODYS", quick.hash("nobody has this password"))
+    monkeypatch.setattr(passwords, "NOBODYS", quick.hash("nobody has this password"))
