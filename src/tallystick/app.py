@@ -60,6 +60,9 @@ class Application:
         self.sharing = shared_counters(settings, ledger, self.services.tokens, limits, addresses)
         description = native.Description(countapi, goatcounter, counttogether, native)
         public = countapi.CountApi(counting, traffic, creations, count_prefetch=settings.count_prefetch)
+        live = native.LiveCounters(self.sharing.following, addresses)
+        shared = counttogether.CountTogether(self.sharing, addresses, traffic)
+        self.sockets = shared.sockets
         self._surfaces = claimed(
             {
                 "countapi": (countapi.SEGMENTS, public),
@@ -67,8 +70,8 @@ class Application:
                     goatcounter.SEGMENTS,
                     goatcounter.GoatCounter(self.services, limits, addresses, traffic),
                 ),
-                "counttogether": (counttogether.SEGMENTS, counttogether.CountTogether(self.sharing, traffic)),
-                "native": (native.SEGMENTS, native.native(ledger, traffic, description, warehouse)),
+                "counttogether": (counttogether.SEGMENTS, shared),
+                "native": (native.SEGMENTS, native.native(ledger, traffic, description, warehouse, live)),
                 "dashboard": (
                     dashboard.SEGMENTS,
                     dashboard.dashboard(

@@ -156,6 +156,19 @@ class Settings(AnalyticsSettings):
     ] = Listen("127.0.0.1", 8080)
     """Address and port. Port 0 takes a free one."""
 
+    live_listen: Annotated[
+        Listen | None,
+        Parameter(
+            env_var="TALLYSTICK_LIVE_LISTEN",
+            converter=_listen,
+            n_tokens=1,
+            accepts_keys=False,
+            metavar="HOST:PORT",
+            show_default=False,
+        ),
+    ] = None
+    """A second address, for WebSockets alone: there each takes a tenth of the memory, and is pinged."""
+
     trusted_proxy: Annotated[
         tuple[Network, ...],
         Parameter(

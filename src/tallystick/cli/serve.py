@@ -7,6 +7,7 @@ import resource
 import signal
 import socket
 import sys
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -20,16 +21,21 @@ from granian.server.embed import Server
 from tallystick import __version__
 from tallystick.app import Application
 from tallystick.cli.data_directory import held_data_directory
+from tallystick.cli.listening import bound_socket, free_address, limit_connections, limit_connections_of
 from tallystick.cli.opening import refuse_unfinished_restore
-from tallystick.errors import AddressUnavailable
+from tallystick.live.hub import SUBSCRIPTIONS_AT_MOST
 from tallystick.logs import configure_logs
 from tallystick.settings import Listen, Settings
+from tallystick.surfaces.counttogether.live.listener import Listener
 from tallystick.web.asgi import AsgiApp
 
 BACKLOG = 4_096
-REQUESTS_AT_ONCE = 16_384
+REQUESTS_AT_ONCE = 16_384 + SUBSCRIPTIONS_AT_MOST
+"""Each live connection takes the place of a request for as long as it is open."""
 HEADER_BUFFER = 65_536
 HEADERS_WITHIN_MS = 30_000
+TAKES_LEAVE_WITHIN_S = 5.0
+"""How long live connections may take to be closed."""
 STOPS_WITHIN_S = 5.0
 """How long a client may take, once the server is stopping, to receive the answer to what it has sent."""
 
@@ -63,17 +69,31 @@ async def _serve(settings: Settings) -> None:
         # Nothing is accepted yet, and each migration is one transaction.
         loop.add_signal_handler(number, os._exit, 0)
     listen = free_address(settings.listen)
+    live = bound_socket(settings.live_listen, "--live-listen") if settings.live_listen else None
     application = await Application.open(settings)
     try:
         server = http_server(application, listen)
-        stopping = _stop_on_signals(server)
+        listener = await _live_listener(application, live) if live else None
+        stopping = _stop_on_signals()
         calm_garbage_collector()
         setup_code = application.setup.code if await application.setup.needed() else None
-        server.on_startup(partial(_greet, settings, listen, application, setup_code))
-        await _serve_until(stopping, server)
+        server.on_startup(partial(_greet, settings, listen, listener, application, setup_code))
+        await _serve_until(stopping, server, listen, partial(_take_leave, application, listener))
     finally:
         await _close(application)
     log.info("stopped")
+
+
+async def _live_listener(application: Application, bound: socket.socket) -> Listener:
+    limit_connections(bound)
+    return await Listener.open(application.sockets, bound)
+
+
+async def _take_leave(application: Application, listener: Listener | None) -> None:
+    """Close the live connections; then nothing keeps the server but requests."""
+    await application.sockets.close_all(TAKES_LEAVE_WITHIN_S)
+    if listener is not None:
+        await listener.close()
 
 
 async def _close(application: Application) -> None:
@@ -86,12 +106,17 @@ async def _close(application: Application) -> None:
         os._exit(1)
 
 
-async def _serve_until(stopping: asyncio.Event, server: Server) -> None:
+async def _serve_until(
+    stopping: asyncio.Event, server: Server, listen: Listen, take_leave: Callable[[], Awaitable[None]]
+) -> None:
     """Serve, and once told to stop do not wait for clients that have sent half a request."""
     serving = asyncio.create_task(server.serve())
     told = asyncio.create_task(stopping.wait())
+    await limit_connections_of(listen)
     await asyncio.wait({serving, told}, return_when=asyncio.FIRST_COMPLETED)
     if not serving.done():
+        await take_leave()
+        server.stop()  # type: ignore[no-untyped-call]  # granian has no annotation here
         await asyncio.wait({serving}, timeout=STOPS_WITHIN_S)
     told.cancel()
     if serving.done():
@@ -108,35 +133,15 @@ def http_server(application: AsgiApp, listen: Listen) -> Server:
         # Without TLS no browser speaks HTTP/2, and proxies speak HTTP/1.1 to their backends.
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(max_buffer_size=HEADER_BUFFER, header_read_timeout=HEADERS_WITHIN_MS),
-        websockets=False,
+        websockets=True,
         backlog=BACKLOG,
         backpressure=REQUESTS_AT_ONCE,
         log_enabled=False,
     )
 
 
-def free_address(listen: Listen) -> Listen:
-    """The address to listen on, with the port filled in.
-
-    granian binds with SO_REUSEPORT, under which a second server would take a share of the first one's
-    connections without an error: so the address is tried here first, exclusively.
-
-    Raises:
-        AddressUnavailable: it is taken, or not this machine's.
-    """
-    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((listen.host, listen.port))
-        except OSError as error:
-            msg = f"cannot listen on {listen}: {error.strerror}; choose another address with --listen"
-            raise AddressUnavailable(msg) from error
-        return Listen(listen.host, probe.getsockname()[1])
-
-
-def _stop_on_signals(server: Server) -> asyncio.Event:
-    """Stop the server on the first signal, the process on the second; the event tells of the first."""
+def _stop_on_signals() -> asyncio.Event:
+    """Tell of the first signal; the second one stops the process."""
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
 
@@ -146,7 +151,6 @@ def _stop_on_signals(server: Server) -> asyncio.Event:
             # Nothing acknowledged is lost: answers leave only after their commit.
             os._exit(128 + number)
         stopping.set()
-        server.stop()  # type: ignore[no-untyped-call]  # granian has no annotation here
         log.info("finishing what was accepted", signal=signal.Signals(number).name)
 
     for number in STOP_SIGNALS:
@@ -167,13 +171,17 @@ def _allow_many_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _greet(settings: Settings, listen: Listen, application: Application, setup_code: str | None) -> None:
+def _greet(
+    settings: Settings, listen: Listen, listener: Listener | None, application: Application, setup_code: str | None
+) -> None:
     url = f"http://{listen}"
     lines = [
         f"Tallystick {__version__} at {url}",
         f"  count     curl {url}/hit/example.com/visits",
         f"  data      {application.ledger.database.describe()} (durability: {settings.durability})",
     ]
+    if listener is not None:
+        lines.append(f"  live      WebSockets also at ws://{Listen(*listener.address)}/v1/ws")
     if setup_code:
         lines.append(f"  accounts  none yet; the first is made at {url}/setup with the code {setup_code}")
     with suppress(OSError):  # nobody has to read it

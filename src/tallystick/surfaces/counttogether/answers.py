@@ -31,8 +31,10 @@ class Stream(Struct, frozen=True):
 
     Attributes:
         run: sends ``http.response.body`` messages; the last one has no ``more_body``.
+        close: called at the end, also when ``run`` was not.
     """
 
     content_type: bytes
     run: Callable[[Receive, Send], Awaitable[None]]
-    headers: Headers = ()
+    headers: Headers
+    close: Callable[[], None]

@@ -42,6 +42,7 @@ _KNOWN = frozenset(
         b"if-match",
         b"if-none-match",
         b"last-event-id",
+        b"origin",
         b"transfer-encoding",
     }
 )

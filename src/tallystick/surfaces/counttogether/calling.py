@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from tallystick.ledger import Ledger
 from tallystick.model.account import Account
@@ -12,6 +12,7 @@ from tallystick.services.sharing.service import Sharing
 from tallystick.services.tokens import Tokens
 from tallystick.surfaces.counttogether.answers import Answer, Stream
 from tallystick.surfaces.counttogether.authorization import Caller, Gate
+from tallystick.surfaces.counttogether.live.tickets import Tickets
 from tallystick.web.asgi import Scope
 
 
@@ -28,6 +29,7 @@ class Services(Struct, frozen=True):
     tokens: Tokens
     gate: Gate
     in_flight: InFlight
+    tickets: Tickets = field(default_factory=Tickets)
     hide_foreign: bool = False
 
 

@@ -81,8 +81,11 @@ async def send_answer(answer: Answer, limit: Headers, scope: Scope, accept: byte
 async def send_stream(stream: Stream, limit: Headers, receive: Receive, send: Send) -> None:
     """Send the head of an answer that goes on, and let it go on."""
     headers = [*_COMMON, *_UNCACHED, *limit, *stream.headers, (b"content-type", stream.content_type)]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await stream.run(receive, send)
+    try:
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await stream.run(receive, send)
+    finally:
+        stream.close()
 
 
 def _has_etag(answer: Answer) -> bool:

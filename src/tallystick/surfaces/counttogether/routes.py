@@ -15,6 +15,10 @@ from tallystick.surfaces.counttogether.handlers import (
     members,
     tokens,
 )
+from tallystick.surfaces.counttogether.live import events
+from tallystick.surfaces.counttogether.live.asgi import AsgiSockets
+from tallystick.surfaces.counttogether.live.sockets import Sockets
+from tallystick.web.address import ClientAddresses
 from tallystick.web.asgi import Receive, Scope, Send
 from tallystick.web.traffic import Traffic
 
@@ -44,6 +48,8 @@ API = (
     Route("POST", "/v1/tokens", tokens.create, writes=True),
     Route("DELETE", "/v1/tokens/{id}", tokens.revoke, writes=True),
     Route("POST", "/v1/tokens/{id}/rotate", tokens.rotate, writes=True),
+    Route("GET", "/v1/events", events.events_v1),
+    Route("POST", "/v1/ws/tickets", live.ticket),
     Route("GET", "/v1/ws", live.without_upgrade),
     Route("GET", "/v2/counters", counters.list_v2),
     Route("GET", "/v2/counters/{id}", counters.one_v2, least="viewer"),
@@ -52,6 +58,7 @@ API = (
     Route("POST", "/v2/counters/{id}/increment/{amount}", counting.increment, writes=True, least="member"),
     Route("POST", "/v2/counters/{id}/decrement", counting.decrement, writes=True, least="member"),
     Route("POST", "/v2/counters/{id}/decrement/{amount}", counting.decrement, writes=True, least="member"),
+    Route("GET", "/v2/events", events.events_v2),
     Route("GET", "/v2/ws", live.without_upgrade),
 )
 
@@ -59,12 +66,19 @@ SEGMENTS = frozenset(route.path.split("/")[1] for route in API)
 
 
 class CountTogether:
-    """The surface as an ASGI application."""
+    """The surface as an ASGI application.
 
-    def __init__(self, services: Services, traffic: Traffic) -> None:
+    Attributes:
+        sockets: for the listener that has nothing but WebSockets.
+    """
+
+    def __init__(self, services: Services, addresses: ClientAddresses, traffic: Traffic) -> None:
         traffic.expect(SURFACE, REASONS)
-        self._api = Api(services, API, traffic)
+        self.sockets = Sockets(services, addresses, traffic)
+        self._api, self._websocket = Api(services, API, traffic), AsgiSockets(self.sockets)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Pass a request on. No coroutine of its own: hot path."""
+        if scope["type"] == "websocket":
+            return self._websocket(scope, receive, send)
         return self._api(scope, receive, send)

@@ -12,9 +12,10 @@ from starlette.routing import Route
 from tallystick.ledger import Ledger
 from tallystick.surfaces.native import errors
 from tallystick.surfaces.native.handlers import Native
+from tallystick.surfaces.native.live_counters import LiveCounters
 from tallystick.surfaces.native.openapi import Description
 from tallystick.warehouse import Warehouse
-from tallystick.web.asgi import Counted
+from tallystick.web.asgi import Counted, Receive, Scope, Send
 from tallystick.web.traffic import Traffic
 
 PATHS: dict[str, Callable[[Native, Request], Awaitable[Response]]] = {
@@ -24,10 +25,17 @@ PATHS: dict[str, Callable[[Native, Request], Awaitable[Response]]] = {
     "/metrics": Native.metrics,
     "/openapi.json": Native.openapi,
 }
-SEGMENTS = frozenset(path.split("/")[1] for path in PATHS)
+LIVE = "/live/{namespace}/{key}"  # GET and HEAD: a stream, see live_counters.py
+SEGMENTS = frozenset(path.split("/")[1] for path in (*PATHS, LIVE))
 
 
-def native(ledger: Ledger, traffic: Traffic, description: Description, warehouse: Warehouse | None = None) -> Counted:
+def native(
+    ledger: Ledger,
+    traffic: Traffic,
+    description: Description,
+    warehouse: Warehouse | None = None,
+    live: LiveCounters | None = None,
+) -> Counted:
     """The surface as an ASGI application."""
     handlers = Native(ledger, traffic, description, warehouse)
     app = Starlette(
@@ -35,4 +43,10 @@ def native(ledger: Ledger, traffic: Traffic, description: Description, warehouse
         exception_handlers={HTTPException: errors.refused, Exception: errors.failed},
     )
     app.router.redirect_slashes = False  # a redirect would have to guess the scheme behind a proxy
-    return Counted(app, "native", traffic)
+
+    def native_app(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if live is not None and scope["path"].startswith("/live/"):
+            return live(scope, receive, send)
+        return app(scope, receive, send)
+
+    return Counted(native_app, "native", traffic)

@@ -1,0 +1,106 @@
+"""A WebSocket, whichever server carries it."""
+
+import asyncio
+from contextlib import suppress
+from enum import IntEnum
+from typing import Protocol
+
+from tallystick.errors import TallystickError
+from tallystick.web.asgi import Receive, Send
+
+SENT_WITHIN_S = 20.0
+"""How long a peer may take to receive what was sent."""
+CLOSED_WITHIN_S = 1.0
+"""How long it is tried to say why, to a peer that may have stopped reading."""
+
+
+class Closing(IntEnum):
+    """Why we close; the numbers are the contract's (1.11)."""
+
+    GOING_AWAY = 1001
+    RESTART = 1012
+    TRY_LATER = 1013
+    BAD_MESSAGE = 4400
+    UNAUTHORIZED = 4401
+    NO_PONG = 4408
+    TOO_SLOW = 4413
+    TOO_MANY = 4429
+
+
+REASONS = {
+    Closing.GOING_AWAY: "the server goes away",
+    Closing.RESTART: "the server restarts",
+    Closing.TRY_LATER: "try again later",
+    Closing.BAD_MESSAGE: "this message makes no sense here",
+    Closing.UNAUTHORIZED: "the token is not good, or no longer",
+    Closing.NO_PONG: "no pong came",
+    Closing.TOO_SLOW: "too slow to read",
+    Closing.TOO_MANY: "too many connections",
+}
+"""What the close frame says besides the number."""
+
+
+class PeerTooSlow(TallystickError):
+    """What was sent is not received in time."""
+
+
+class Channel(Protocol):
+    """A WebSocket that is open.
+
+    Attributes:
+        ping_every: seconds between two protocol pings; None where the server can send none.
+    """
+
+    ping_every: float | None
+
+    async def send(self, text: str) -> None:
+        """Send a message; returns when there is room for another. A peer that is gone is no error: see ``receive``.
+
+        Raises:
+            PeerTooSlow
+        """
+
+    async def receive(self) -> str | bytes | None:
+        """The next message; None when the peer is gone."""
+
+    async def is_alive(self) -> bool:
+        """Whether the peer answers a ping."""
+
+    async def close(self, code: Closing) -> None:
+        """Say why, and close."""
+
+
+class AsgiChannel:
+    """A WebSocket of the main port. Its server answers pings and sends none: the kernel finds out who is dead."""
+
+    ping_every: float | None = None
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive, self._send = receive, send
+
+    async def send(self, text: str) -> None:
+        """See ``Channel``."""
+        try:
+            async with asyncio.timeout(SENT_WITHIN_S):
+                await self._send({"type": "websocket.send", "text": text})
+        except TimeoutError as error:
+            raise PeerTooSlow from error
+
+    async def receive(self) -> str | bytes | None:
+        """See ``Channel``."""
+        message = await self._receive()
+        if message["type"] != "websocket.receive":
+            return None
+        text: str | None = message.get("text")
+        found: str | bytes = message["bytes"] if text is None else text
+        return found
+
+    async def is_alive(self) -> bool:
+        """See ``Channel``."""
+        return True
+
+    async def close(self, code: Closing) -> None:
+        """See ``Channel``. Behind what a stuck peer has not read no close frame can be sent."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSED_WITHIN_S):
+                await self._send({"type": "websocket.close", "code": int(code), "reason": REASONS[code]})

@@ -1,0 +1,102 @@
+"""Tickets: what a browser opens a WebSocket with, since it can set no Authorization header."""
+
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from typing import Any
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from tallystick.surfaces.counttogether.errors import UNAVAILABLE, ApiRefused, Malformed
+
+VALID_S = 60.0
+BYTES = 24
+TICKETS_AT_MOST = 100_000
+LONGEST_ORIGIN = 300
+OWN_HOST = ""
+"""In the place of an origin: the server's own, whatever it is called."""
+
+
+class _Ticket(Struct, frozen=True):
+    token: int
+    origin: str
+    ends: float
+
+
+class Tickets:
+    """Tickets that are not spent yet, by digest. In memory only: they are good on this server alone.
+
+    Args:
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._tickets: OrderedDict[bytes, _Ticket] = OrderedDict()  # in the order of their ends
+
+    def __len__(self) -> int:
+        """How many are remembered."""
+        return len(self._tickets)
+
+    def issue(self, token: int, origin: str) -> str:
+        """A new ticket for a token.
+
+        Args:
+            origin: the page that may use it; ``OWN_HOST`` for the server's own pages.
+
+        Raises:
+            ApiRefused: there are too many.
+        """
+        now = self._clock()
+        while self._tickets and next(iter(self._tickets.values())).ends <= now:
+            self._tickets.popitem(last=False)
+        if len(self._tickets) >= TICKETS_AT_MOST:
+            msg = "too many tickets are waiting to be used"
+            raise ApiRefused(UNAVAILABLE, msg, ((b"retry-after", b"%d" % VALID_S),))
+        secret = secrets.token_urlsafe(BYTES)
+        self._tickets[_digest(secret)] = _Ticket(token, origin, now + VALID_S)
+        return secret
+
+    def spend(self, secret: str) -> tuple[int, str] | None:
+        """The token that a ticket stands for, and the origin it is for; None for one that is not good.
+
+        Whoever tries a ticket has used it, also at the wrong origin.
+        """
+        found = self._tickets.pop(_digest(secret), None)
+        return None if found is None or found.ends <= self._clock() else (found.token, found.origin)
+
+
+def origin_in(text: str) -> str:
+    """An origin as browsers write it.
+
+    Raises:
+        Malformed
+    """
+    try:
+        parts = urlsplit(text.strip().lower()[:LONGEST_ORIGIN])
+        known = parts.scheme in {"http", "https"} and parts.hostname and not (parts.path.strip("/") or parts.query)
+    except ValueError:
+        known = False
+    if not known:
+        msg = "an origin is http:// or https:// and a host, for example https://example.com"
+        raise Malformed(msg)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def is_from(origin: str, scope: Mapping[str, Any]) -> bool:
+    """Whether a request comes from a page of an origin.
+
+    Args:
+        origin: as a ticket has it.
+    """
+    headers = dict(scope["headers"])
+    shown: str = headers.get(b"origin", b"").decode("latin-1").lower()
+    host: str = headers.get(b"host", b"-").decode("latin-1").lower()
+    return shown == origin if origin != OWN_HOST else shown.partition("://")[2] == host
+
+
+def _digest(secret: str) -> bytes:
+    return sha256(secret.encode("utf-8", "surrogatepass")).digest()

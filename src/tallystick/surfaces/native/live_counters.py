@@ -1,0 +1,137 @@
+"""A public counter as it changes: server-sent events that any page may read."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+import msgspec
+
+from tallystick.errors import StoreUnavailable
+from tallystick.live.hub import SubscriptionEnded, TooManySubscriptions
+from tallystick.live.watching import Watcher
+from tallystick.model.counter import Counter
+from tallystick.model.key import Key, legal_name
+from tallystick.services.following import Following
+from tallystick.web.address import ClientAddresses, rate_limit_name
+from tallystick.web.asgi import Receive, Scope, Send
+from tallystick.web.event_stream import CONTENT_TYPE, RETRY, UNBUFFERED, or_comment, send_events
+from tallystick.web.places import NoPlace, Places
+
+SEGMENT = "live"
+STREAMS_AT_MOST = 20_000
+STREAMS_OF_ONE_ADDRESS = 100
+FOUND_WITHIN_S = 10.0
+TRY_AGAIN_AFTER_S = 30
+
+DELETED = b"event: deleted\ndata: {}\n\n"
+
+_FOR_ANY_PAGE = ((b"access-control-allow-origin", b"*"), (b"cache-control", b"no-store"))
+_STREAM = (
+    *_FOR_ANY_PAGE,
+    (b"content-type", CONTENT_TYPE),
+    UNBUFFERED,
+    (b"x-content-type-options", b"nosniff"),
+)
+_AGAIN = ((b"retry-after", b"%d" % TRY_AGAIN_AFTER_S),)
+
+_encode = msgspec.json.Encoder().encode
+
+
+class _Refused(Exception):
+    def __init__(self, status: int, message: str, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+        super().__init__(message)
+        self.status, self.headers = status, headers
+
+
+class LiveCounters:
+    """``GET /live/NAMESPACE/KEY`` as an ASGI application."""
+
+    def __init__(self, following: Following, addresses: ClientAddresses) -> None:
+        self._following, self._addresses = following, addresses
+        self._places = Places(STREAMS_AT_MOST, STREAMS_OF_ONE_ADDRESS)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        client = rate_limit_name(self._addresses.of(scope))
+        try:
+            key = _key_of(scope)
+            self._places.take(client)
+        except _Refused as refused:
+            await _refuse(refused, scope, send)
+            return
+        except NoPlace as error:
+            await _refuse(_Refused(429 if error.own else 503, str(error), _AGAIN), scope, send)
+            return
+        try:
+            await self._answer(key, scope, receive, send)
+        finally:
+            self._places.give_back(client)
+
+    async def _answer(self, key: Key, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            watcher = self._following.watch(key)
+        except (TooManySubscriptions, StoreUnavailable) as error:
+            await _refuse(_Refused(503, str(error), _AGAIN), scope, send)
+            return
+        try:
+            first = await _first(watcher)
+            await send({"type": "http.response.start", "status": 200, "headers": _STREAM})
+            if scope["method"] == "HEAD":
+                await send({"type": "http.response.body", "body": b""})
+            else:
+                await send_events(_events(watcher, first), receive, send)
+        except _Refused as refused:
+            await _refuse(refused, scope, send)
+        finally:
+            watcher.close()
+
+
+def _key_of(scope: Scope) -> Key:
+    if scope["method"] not in {"GET", "HEAD"}:
+        raise _Refused(405, "Method Not Allowed", ((b"allow", b"GET, HEAD"),))
+    names = scope["path"].removesuffix("/").split("/")[2:]
+    if len(names) != 2:  # noqa: PLR2004  # namespace and key
+        raise _Refused(404, "Not Found")
+    if not all(map(legal_name, names)):
+        raise _Refused(400, "a namespace and a key have 3 to 64 letters, digits, dots, dashes and underscores")
+    return Key(*names)
+
+
+async def _first(watcher: Watcher) -> Counter:
+    """The counter as it is."""
+    try:
+        async with asyncio.timeout(FOUND_WITHIN_S):
+            found = await watcher.next()
+    except (TimeoutError, SubscriptionEnded) as error:
+        raise _Refused(503, "the counter cannot be read now", _AGAIN) from error
+    if found is None:
+        raise _Refused(404, "there is no such counter")
+    return found
+
+
+async def _events(watcher: Watcher, first: Counter) -> AsyncIterator[bytes]:
+    async def following_event() -> bytes:
+        state = await watcher.next()
+        return DELETED if state is None else _event(state)
+
+    with suppress(SubscriptionEnded):
+        yield RETRY + _event(first)
+        while (event := await or_comment(following_event)) != DELETED:
+            yield event
+        yield DELETED
+
+
+def _event(counter: Counter) -> bytes:
+    return b"id: %d\ndata: %b\n\n" % (counter.version, _encode({"value": counter.value, "version": counter.version}))
+
+
+async def _refuse(refused: _Refused, scope: Scope, send: Send) -> None:
+    body = _encode({"error": str(refused)})
+    headers = (
+        *_FOR_ANY_PAGE,
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        *refused.headers,
+    )
+    await send({"type": "http.response.start", "status": refused.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})

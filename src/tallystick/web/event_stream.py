@@ -1,0 +1,62 @@
+"""Server-sent events, as any surface streams them (WHATWG HTML, 9.2)."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from tallystick.web.asgi import Receive, Send
+from tallystick.web.side_by_side import first_to_end
+
+CONTENT_TYPE = b"text/event-stream; charset=utf-8"
+UNBUFFERED = (b"x-accel-buffering", b"no")
+"""Else a proxy would keep events until it has many."""
+
+COMMENT_EVERY_S = 15.0
+"""So that neither end takes the other for dead."""
+SENT_WITHIN_S = 20.0
+"""How long a client may take to receive what was sent."""
+
+COMMENT = b":\n\n"
+RETRY = b"retry: 2000\n\n"
+"""After how many milliseconds a client comes again that was cut off."""
+
+
+async def send_events(events: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
+    """Send the body of a stream whose head is sent, until there are no more events or the client is gone."""
+    if await first_to_end(_gone(receive), _send_all(events, send)):
+        await _send(send, b"", more=False)
+
+
+async def or_comment(event: Callable[[], Awaitable[bytes]]) -> bytes:
+    """The next event; a comment when none comes in time."""
+    try:
+        async with asyncio.timeout(COMMENT_EVERY_S):
+            return await event()
+    except TimeoutError:
+        return COMMENT
+
+
+async def _send_all(events: AsyncIterator[bytes], send: Send) -> bool:
+    """Whether the client has read them all."""
+    try:
+        async for event in events:
+            await _send(send, event)
+    except TimeoutError:
+        return False
+    return True
+
+
+async def _gone(receive: Receive) -> bool:
+    """Wait until the client hangs up."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    return False
+
+
+async def _send(send: Send, body: bytes, *, more: bool = True) -> None:
+    """Send a piece.
+
+    Raises:
+        TimeoutError: the client does not read.
+    """
+    async with asyncio.timeout(SENT_WITHIN_S):
+        await send({"type": "http.response.body", "body": body, "more_body": more})
