@@ -3,14 +3,12 @@
 import asyncio
 import datetime as dt
 from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from msgspec.structs import replace
 
-from support.clients import Driven
+from support.clients import Driven, people_of_counters
 from support.server import RunningServer, running_server
 from tallystick.client import AsyncCountTogether, CountTogether
 from tallystick.client.batches import Operation
@@ -25,11 +23,6 @@ from tallystick.client.errors import (
     NotFound,
     Unauthorized,
 )
-from tallystick.ledger import open_database
-from tallystick.ledger.ledger import milliseconds
-from tallystick.model.account import Permission
-from tallystick.services.accounts import NewAccount, create_account
-from tallystick.services.tokens import NewToken, create_token
 
 NOBODY = "018f5b6e-0000-7000-8000-000000000000"
 
@@ -45,24 +38,9 @@ class Told(NamedTuple):
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     data = tmp_path_factory.mktemp("counttogether") / "data"
-    data.mkdir()
-    ada, bob = people(data)
+    ada, bob = people_of_counters(data, "Ada", "Bob")
     with running_server(data, "--rate-limit", "off") as server:
         yield Told(server, ada, bob)
-
-
-def people(data: Path) -> list[str]:
-    """The tokens of two people who have no site."""
-    database = open_database(None, data)
-    database.migrate()
-    with closing(database.session(writes=True)) as session, session.transaction():
-        tokens = []
-        for name in ("Ada", "Bob"):
-            wanted = NewAccount(email=f"{name}@example.com", password="-", name=name, access={})
-            person = create_account(session, wanted, milliseconds())
-            permissions = Permission.COUNTERS_READ | Permission.COUNTERS_WRITE
-            tokens.append(create_token(session, person, NewToken(name="t", permissions=permissions), milliseconds())[1])
-        return tokens
 
 
 @pytest.fixture(params=["blocking", "awaited"])

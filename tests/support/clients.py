@@ -2,12 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from inspect import isawaitable
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
+
+from tallystick.ledger import Session, open_database
+from tallystick.ledger.ledger import milliseconds
+from tallystick.model.account import Permission
+from tallystick.services.accounts import NewAccount, create_account
+from tallystick.services.tokens import NewToken, create_token
+
+COUNTERS = Permission.COUNTERS_READ | Permission.COUNTERS_WRITE
 
 Step = httpx.Response | Exception | Callable[[], httpx.Response]
 
@@ -108,3 +117,18 @@ class Script:
         )
         with opened as client:
             yield client
+
+
+def people_of_counters(data: Path, *names: str) -> list[str]:
+    """Make people who have no site in a new data directory; a token of each, for counters."""
+    data.mkdir()
+    database = open_database(None, data)
+    database.migrate()
+    with closing(database.session(writes=True)) as session, session.transaction():
+        return [_token_of(session, name, milliseconds()) for name in names]
+
+
+def _token_of(session: Session, name: str, now: int) -> str:
+    wanted = NewAccount(email=f"{name}@example.com", password="-", name=name, access={})
+    person = create_account(session, wanted, now)
+    return create_token(session, person, NewToken(name="a client", permissions=COUNTERS), now)[1]
