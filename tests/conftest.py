@@ -6,6 +6,7 @@ from inspect import iscoroutinefunction
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from hypothesis import settings
 
 from support.analytics import Analytics, AnalyticsServer, analytics_in_process, analytics_server
@@ -14,6 +15,7 @@ from support.postgres import Postgres
 from support.server import RunningServer, running_server
 from support.whole import Whole, name_of_its_own
 from tallystick.ledger import Database, Ledger, open_database
+from tallystick.services import passwords
 
 # A busy machine is no failure.
 settings.register_profile("without-deadline", deadline=None)
@@ -34,6 +36,14 @@ def _blocking_calls_refused(request: pytest.FixtureRequest) -> Iterator[None]:
     """In tests that run on an event loop, a blocking call of our code is a failure."""
     with blocking_calls_refused() if iscoroutinefunction(request.function) else nullcontext():
         yield
+
+
+@pytest.fixture
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashing is slow on purpose: for tests in this process that are not about it."""
+    quick = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    monkeypatch.setattr(passwords, "_hasher", quick)
+    monkeypatch.setattr(passwords, "NOBODYS", quick.hash("nobody has this password"))
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,11 @@ from support.postgres import Postgres
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[CommandLine]:
+def run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, quick_passwords: None
+) -> Iterator[CommandLine]:
     """``tallystick``, in an empty working directory."""
+    del quick_passwords
     monkeypatch.chdir(tmp_path)
     handler = signal.getsignal(signal.SIGTERM)
     yield CommandLine(monkeypatch, capsys)
