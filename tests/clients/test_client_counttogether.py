@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 import pytest
@@ -23,6 +24,7 @@ from tallystick.client.errors import (
     NotFound,
     Unauthorized,
 )
+from tallystick.client.events import Connected, CounterDeleted, MembersChanged
 
 NOBODY = "018f5b6e-0000-7000-8000-000000000000"
 
@@ -195,6 +197,22 @@ def test_what_is_sent_twice_is_done_once(ada: Any, visits: Counter) -> None:
     assert ada.create("Made once only", idempotency_key=key) == made
     with pytest.raises(KeyReused):
         ada.create("Something else", idempotency_key=key)
+
+
+def test_events(ada: Any, bob: Any, visits: Counter) -> None:
+    events = ada.events()
+    assert next(events) == Connected(recovered=False)
+    bob.accept_invite(ada.invite(visits.id).code)
+    bob.increment(visits.id, 3)
+    ada.edit(visits.id, name="Another name")
+    bob.leave(visits.id)
+    ada.delete(visits.id)
+    joined, counted, renamed, left, gone = islice(events, 5)
+    assert [type(event) for event in (joined, left, gone)] == [MembersChanged, MembersChanged, CounterDeleted]
+    assert {event.counter for event in (joined, counted, renamed, left, gone)} == {visits.id}
+    assert (counted.name, counted.data.value, counted.delta, counted.version) == ("Visitors", 3, 3, 2)
+    assert (renamed.name, renamed.data.value, renamed.delta, renamed.version) == ("Another name", 3, None, 3)
+    events.close()
 
 
 def test_tokens(told: Told, kind: str, ada: Any, visits: Counter) -> None:

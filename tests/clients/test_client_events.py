@@ -63,17 +63,20 @@ def values(events: list[Event]) -> list[int | None]:
     return [event.data.value for event in events if isinstance(event, CounterUpdated) and event.data]
 
 
-CONNECTED = told("connected", 7, epoch="one", offset=7, recovered=True)
-NOT_RECOVERED = told("connected", 7, epoch="two", offset=7, recovered=False)
+def connected(number: int, *, recovered: bool, epoch: str = "one") -> bytes:
+    return told("connected", number, epoch=epoch, offset=number, recovered=recovered)
+
+
+FIRST = connected(6, recovered=False)
 
 
 def test_every_kind_of_event(listen: Listen) -> None:
     more = {"delta": 2, "actor": "u", "at": "2026-01-02T03:04:05Z", "unknown": 1}
     farewell = told("counterDeleted", 9, counterId="c", offset=9, epoch="one", actor=None, version=None)
     people = told("counterMemberlistChanged", 8, counterId="c", offset=8, epoch="one")
-    script = Script(streamed(updated(7, 3, **more), b": still here\n\n", told("newKind", 8), people, farewell))
-    connected, first, changed, gone = listen(script, 4)
-    assert connected == Connected(recovered=False)
+    script = Script(streamed(FIRST, updated(7, 3, **more), b": still here\n\n", told("newKind", 8), people, farewell))
+    opened, first, changed, gone = listen(script, 4)
+    assert opened == Connected(recovered=False)
     assert isinstance(first, CounterUpdated)
     assert (first.counter, first.name, first.delta, first.actor, first.version) == ("c", "Visitors", 2, "u", 7)
     assert first.at is not None
@@ -88,49 +91,51 @@ def test_every_kind_of_event(listen: Listen) -> None:
 
 def test_a_stream_that_ends_goes_on_where_it_was(listen: Listen, pauses: list[float]) -> None:
     script = Script(
-        streamed(updated(7, 1)),
-        streamed(CONNECTED, updated(8, 2), broken=httpx.ReadTimeout("nothing came")),
-        streamed(CONNECTED, updated(9, 3)),
+        streamed(FIRST),
+        streamed(connected(6, recovered=True), updated(7, 1)),
+        streamed(connected(7, recovered=True), updated(8, 2), broken=httpx.ReadTimeout("nothing came")),
+        streamed(connected(8, recovered=True), updated(9, 3)),
     )
-    events = listen(script, 6)
-    assert [event.recovered for event in events if isinstance(event, Connected)] == [False, True, True]
+    events = listen(script, 7)
+    assert [event.recovered for event in events if isinstance(event, Connected)] == [False, True, True, True]
     assert values(events) == [1, 2, 3]
-    assert [request.headers.get("Last-Event-ID") for request in script.requests] == [None, "one:7", "one:8"]
-    assert len(pauses) == 2
+    assert [request.headers.get("Last-Event-ID") for request in script.requests] == [
+        None,
+        "one:6",
+        "one:7",
+        "one:8",
+    ]
+    assert len(pauses) == 3
 
 
 def test_what_could_not_be_recovered_is_told(listen: Listen) -> None:
     # In another numbering a smaller offset is no older.
-    script = Script(streamed(updated(7, 9)), streamed(NOT_RECOVERED, updated(2, 1, epoch="two")))
+    lost = connected(1, recovered=False, epoch="two")
+    script = Script(streamed(FIRST, updated(7, 9)), streamed(lost, updated(2, 1, epoch="two")))
     events = listen(script, 4)
     assert events[2] == Connected(recovered=False)
     assert values(events) == [9, 1]
-
-
-def test_the_server_may_also_tell_of_the_first_connection(listen: Listen) -> None:
-    events = listen(Script(streamed(NOT_RECOVERED, updated(8, 1))), 2)
-    assert [type(event) for event in events] == [Connected, CounterUpdated]
 
 
 def test_what_is_doubled_or_old_is_left_out_but_a_new_day_is_not(listen: Listen) -> None:
     day = updated(8, 0, data={"pastDays": 45})
     next_day = updated(8, 0, data={"pastDays": 46})
     script = Script(streamed(updated(7, 1), updated(7, 1), updated(6, 0), day, next_day, next_day, updated(9, 5)))
-    data = [event.data for event in listen(script, 5) if isinstance(event, CounterUpdated)]
+    data = [event.data for event in listen(script, 4) if isinstance(event, CounterUpdated)]
     assert [(one.value, one.past_days) for one in data if one] == [(1, None), (None, 45), (None, 46), (5, None)]
 
 
 def test_pauses_grow_until_it_is_open_again(listen: Listen, pauses: list[float]) -> None:
     down: list[Step] = [httpx.ConnectError("refused"), httpx.Response(503), *[httpx.ReadError("cut")] * 5]
     script = Script(*down, streamed(updated(7, 1)), httpx.ConnectError("refused"), streamed(updated(8, 2)))
-    assert values(listen(script, 3)) == [1, 2]
+    assert values(listen(script, 2)) == [1, 2]
     usual = (1, 2, 5, 10, 30, 30, 30, 1, 2)
     assert all(most / 2 <= pause <= most for pause, most in zip(pauses, usual, strict=True))
 
 
 def test_the_server_says_how_long_to_wait(listen: Listen, pauses: list[float]) -> None:
-    script = Script(httpx.Response(429, headers={"Retry-After": "17"}), streamed(updated(7, 1)))
-    listen(script, 2)
+    script = Script(httpx.Response(429, headers={"Retry-After": "17"}), streamed(FIRST))
+    listen(script, 1)
     assert pauses == [17]
 
 
@@ -145,7 +150,7 @@ def test_the_server_says_how_long_to_wait(listen: Listen, pauses: list[float]) -
 )
 def test_what_waiting_does_not_change_is_raised(listen: Listen, step: Step, error: type[Exception]) -> None:
     with pytest.raises(error):
-        listen(Script(step), 2)
+        listen(Script(step), 1)
 
 
 STREAM = (

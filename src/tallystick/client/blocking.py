@@ -1,7 +1,7 @@
 """The client that blocks. ``waiting`` is the same with ``await``; what could be shared is in ``sending``."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -88,7 +88,7 @@ class Blocking:
             else:
                 time.sleep(step.seconds)
 
-    def all(self, many: Many[T]) -> Iterator[T]:
+    def all(self, many: Many[T]) -> Generator[T, None, None]:
         """Give every item of every page, or of a stream, one after the other."""
         return self._pages(many) if isinstance(many, Call) else self._follow(many)
 
@@ -121,14 +121,14 @@ class Blocking:
     def _opened(self, call: Call[Any]) -> AbstractContextManager[httpx.Response]:
         return self._http.stream(**request_of(call, self._policy, self._http.timeout))
 
-    def _pages(self, first: Call[Page[T]]) -> Iterator[T]:
+    def _pages(self, first: Call[Page[T]]) -> Generator[T, None, None]:
         call: Call[Page[T]] | None = first
         while call is not None:
             page = self._send(call)
             yield from page.items
             call = page.next
 
-    def _follow(self, follower: Follower[T]) -> Iterator[T]:
+    def _follow(self, follower: Follower[T]) -> Generator[T, None, None]:
         while True:
             failure: Exception | None = None
             try:
@@ -136,7 +136,7 @@ class Blocking:
                     if not response.is_success:
                         response.read()
                         raise refusal(response)
-                    yield from follower.opened()
+                    follower.opened()
                     for piece in response.iter_bytes():
                         yield from follower.feed(piece)
             except FAILURES as error:

@@ -1,11 +1,11 @@
 """A call of an API is described once, as a value; the blocking and the async client both send it.
 
 An API is a class whose methods build ``Call``s and carry ``@answered`` or ``@each``. On a ``Blocking`` client such a
-method answers ``T`` or ``Iterator[T]``; on a ``Waiting`` one an awaitable of ``T`` or ``AsyncIterator[T]``. Type
+method answers ``T`` or a generator of ``T``; on a ``Waiting`` one an awaitable of ``T`` or an async generator. Type
 checkers see both.
 """
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
 from enum import Enum
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeAlias, TypeVar, overload
@@ -106,8 +106,8 @@ class Follower(Protocol[T]):
     def opening(self) -> Call[None]:
         """The request that opens it."""
 
-    def opened(self) -> list[T]:
-        """It is open: what that tells."""
+    def opened(self) -> None:
+        """It is open."""
 
     def feed(self, piece: bytes) -> list[T]:
         """A piece of it has come: what that tells."""
@@ -151,9 +151,9 @@ class each(Generic[P, T]):  # noqa: N801  # a decorator
     @overload
     def __get__(self, client: None, owner: type) -> Self: ...
     @overload
-    def __get__(self, client: "Blocking", owner: type) -> Callable[P, Iterator[T]]: ...
+    def __get__(self, client: "Blocking", owner: type) -> Callable[P, Generator[T, None, None]]: ...
     @overload
-    def __get__(self, client: "Waiting", owner: type) -> Callable[P, AsyncIterator[T]]: ...
+    def __get__(self, client: "Waiting", owner: type) -> Callable[P, AsyncGenerator[T, None]]: ...
     def __get__(self, client: Any, owner: type) -> Any:
         """The method of a client."""
         return self if client is None else _bound(client, self._plan, client.all)

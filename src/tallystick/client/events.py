@@ -29,7 +29,7 @@ class Connected(Struct, frozen=True):
 
     Attributes:
         recovered: everything that was missed meanwhile follows. If not, ask for the counters: the first time there
-            is nothing to go on from, later too much may have happened.
+            is nothing to go on from, later it may lie too far back.
     """
 
     recovered: bool
@@ -112,10 +112,9 @@ class Following:
             patience=SILENCE_S,
         )
 
-    def opened(self) -> list[Event]:
-        """It is open. To a client that went on from somewhere the server itself says how that went."""
+    def opened(self) -> None:
+        """It is open; the server says first how that went."""
         self._tries, self._decoder = 0, Decoder()
-        return [Connected(recovered=False)] if self._last_id is None else []
 
     def feed(self, piece: bytes) -> list[Event]:
         """The events that a piece of the stream completes."""
@@ -134,10 +133,9 @@ class Following:
         return backoff(PAUSES_S, self._tries - 1)
 
     def _event(self, message: Message) -> Event | None:
-        went_on = self._last_id is not None
         self._last_id = message.id or self._last_id
         if message.event == "connected":
-            return self._connected(message) if went_on else None
+            return self._connected(message)
         if message.event not in _KINDS:
             return None
         event = _read(message, _KINDS[message.event])

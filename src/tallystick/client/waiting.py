@@ -1,7 +1,7 @@
 """The client that is awaited, on asyncio. ``blocking`` is the same without ``await``."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -81,7 +81,7 @@ class Waiting:
             else:
                 await asyncio.sleep(step.seconds)
 
-    def all(self, many: Many[T]) -> AsyncIterator[T]:
+    def all(self, many: Many[T]) -> AsyncGenerator[T, None]:
         """Give every item of every page, or of a stream, one after the other."""
         return self._pages(many) if isinstance(many, Call) else self._follow(many)
 
@@ -114,7 +114,7 @@ class Waiting:
     def _opened(self, call: Call[Any]) -> AbstractAsyncContextManager[httpx.Response]:
         return self._http.stream(**request_of(call, self._policy, self._http.timeout))
 
-    async def _pages(self, first: Call[Page[T]]) -> AsyncIterator[T]:
+    async def _pages(self, first: Call[Page[T]]) -> AsyncGenerator[T, None]:
         call: Call[Page[T]] | None = first
         while call is not None:
             page = await self._send(call)
@@ -122,7 +122,7 @@ class Waiting:
                 yield item
             call = page.next
 
-    async def _follow(self, follower: Follower[T]) -> AsyncIterator[T]:
+    async def _follow(self, follower: Follower[T]) -> AsyncGenerator[T, None]:
         while True:
             failure: Exception | None = None
             try:
@@ -130,8 +130,7 @@ class Waiting:
                     if not response.is_success:
                         await response.aread()
                         raise refusal(response)
-                    for item in follower.opened():
-                        yield item
+                    follower.opened()
                     async for piece in response.aiter_bytes():
                         for item in follower.feed(piece):
                             yield item
