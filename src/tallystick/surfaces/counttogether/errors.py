@@ -97,11 +97,11 @@ REASONS = frozenset({*_BY_STATUS.values(), *_STORE})
 """Every reason under which this surface's refusals are counted."""
 
 
-_EXPECTED = {
-    KeyReused: KEY_REUSED,
-    KeyInFlight: IN_FLIGHT,
-    InputRefused: INVALID_DATA,
-    BodyCutShort: INVALID_DATA,
+_EXPECTED: dict[type[TallystickError], tuple[Kind, Headers]] = {
+    KeyReused: (KEY_REUSED, ()),
+    KeyInFlight: (IN_FLIGHT, ((b"retry-after", b"1"),)),
+    InputRefused: (INVALID_DATA, ()),
+    BodyCutShort: (INVALID_DATA, ()),
 }
 
 
@@ -180,9 +180,9 @@ def answer_to(error: Exception) -> Answer:
         return _answer(BY_REASON[error.reason], str(error))
     if isinstance(error, StoreUnavailable):
         return _unavailable(error)
-    for expected, kind in _EXPECTED.items():
+    for expected, (kind, headers) in _EXPECTED.items():
         if isinstance(error, expected):
-            return _answer(kind, str(error) or "the body is not complete")
+            return _answer(kind, str(error) or "the body is not complete", headers)
     return _unexpected(error)
 
 

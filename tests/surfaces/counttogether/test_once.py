@@ -1,0 +1,139 @@
+"""Requests with an Idempotency-Key are carried out once, whatever they ask for."""
+
+import asyncio
+from typing import Any
+
+from support.counting_together import Person, Together
+from tallystick.ledger import Session
+from tallystick.services.kept_answers import KEPT_MS
+
+
+def with_key(key: str) -> dict[str, str]:
+    return {"idempotency-key": key}
+
+
+async def value_of(person: Person, counter: str) -> int:
+    return int((await person.ask("GET", f"/v2/counters/{counter}")).json()["value"])
+
+
+async def test_a_request_with_a_key_counts_once(ada: Person) -> None:
+    counter = await ada.new_counter()
+    path = f"/v2/counters/{counter}/increment/5"
+    first = await ada.ask("POST", path, headers=with_key('"one"'))
+    assert (first.status, first.text, first.headers.get("idempotent-replayed")) == (200, "5", None)
+    await ada.ask("POST", path)
+    again = await ada.ask("POST", path, headers=with_key("one"))
+    assert (again.status, again.text, again.headers["idempotent-replayed"]) == (200, "5", "true")
+    other = await ada.ask("POST", path, headers=with_key("two"))
+    assert (other.text, other.headers.get("idempotent-replayed")) == ("15", None)
+    assert await value_of(ada, counter) == 15
+
+
+async def test_a_key_stands_for_one_request_of_one_person(ada: Person, bob: Person) -> None:
+    counter = await ada.new_counter()
+    await ada.invite(counter, bob)
+    path = f"/v1/counters/{counter}"
+    assert (await ada.ask("POST", f"{path}/set", {"value": 1}, headers=with_key("one"))).status == 200
+    for target, body in ((f"{path}/set", {"value": 2}), (f"{path}/set?timezone=UTC", {"value": 1})):
+        refused = await ada.ask("POST", target, body, headers=with_key("one"))
+        assert (refused.status, refused.json()["code"]) == (422, -1422)
+    assert (await ada.ask("POST", f"{path}/increment", headers=with_key("one"))).text == "2"
+    assert (await bob.ask("POST", f"{path}/increment", headers=with_key("one"))).text == "3"
+
+
+async def test_refusals_are_kept_as_well_but_not_what_makes_no_sense(ada: Person) -> None:
+    counter = await ada.new_counter(mode="OnlyUp")
+    down, path = f"/v1/counters/{counter}/decrement", f"/v2/counters/{counter}"
+    refused = await ada.ask("POST", down, headers=with_key("down"))
+    assert refused.status == 400
+    assert (await ada.ask("PATCH", path, {"mode": "UpAndDown"})).status == 200
+    again = await ada.ask("POST", down, headers=with_key("down"))
+    assert (again.status, again.body, again.headers["idempotent-replayed"]) == (400, refused.body, "true")
+    assert (await ada.ask("PATCH", path, b"{", headers=with_key("patch"))).status == 400
+    assert (await ada.ask("PATCH", path, {"value": 7}, headers=with_key("patch"))).json()["value"] == 7
+
+
+async def test_creations_deletions_and_people_are_kept(ada: Person, bob: Person) -> None:
+    body = {"displayName": "Only one", "type": "UpDown"}
+    made = [await ada.ask("POST", "/v1/counters", body, headers=with_key("new")) for _ in range(2)]
+    assert [answer.status for answer in made] == [201, 201]
+    assert made[0].body == made[1].body
+    for name in ("location", "etag"):
+        assert made[0].headers[name] == made[1].headers[name]
+    assert len((await ada.ask("GET", "/v1/counters")).json()) == 1
+    counter = made[0].json()["id"]
+    await ada.invite(counter, bob)
+    leaving = f"/v1/counters/{counter}/members/{bob.userid}"
+    assert [(await bob.ask("DELETE", leaving, headers=with_key("x"))).status for _ in range(2)] == [204, 204]
+    gone = [await ada.ask("DELETE", f"/v1/counters/{counter}", headers=with_key("x")) for _ in range(2)]
+    assert [answer.status for answer in gone] == [204, 204]
+    assert gone[1].headers["idempotent-replayed"] == "true"
+    assert (await ada.ask("DELETE", f"/v1/counters/{counter}")).status == 404
+
+
+async def test_codes_and_tokens_are_told_once_and_lie_nowhere(together: Together, ada: Person) -> None:
+    counter = await ada.new_counter()
+    for path, body, secret in (
+        (f"/v1/counters/{counter}/invites", {}, "code"),
+        ("/v1/tokens", {"name": "button"}, "token"),
+    ):
+        first, again = [await ada.ask("POST", path, body, headers=with_key("secret")) for _ in range(2)]
+        assert (first.status, again.status, again.json()[secret]) == (201, 201, None)
+        assert first.json()["id"] == again.json()["id"]
+        assert len(first.json()[secret]) >= 32
+        assert "http" not in again.text
+        files = [file.read_bytes() for file in together.running.data.iterdir() if file.is_file()]
+        assert not any(first.json()[secret].encode() in content for content in files)
+
+
+async def test_a_request_that_is_being_carried_out_is_not_begun_again(ada: Person) -> None:
+    counter = await ada.new_counter()
+    path = f"/v1/counters/{counter}/increment"
+    answers = await asyncio.gather(*(ada.ask("POST", path, headers=with_key("same")) for _ in range(5)))
+    assert {answer.status for answer in answers} == {200, 409}
+    assert [answer.status for answer in answers].count(200) == 1
+    refused = next(answer for answer in answers if answer.status == 409)
+    assert (refused.json()["name"], refused.headers["retry-after"]) == ("RequestInFlight", "1")
+    assert await value_of(ada, counter) == 1
+
+
+async def test_a_key_is_forgotten_after_a_day(together: Together, ada: Person) -> None:
+    path = f"/v1/counters/{await ada.new_counter()}/increment"
+    await ada.ask("POST", path, headers=with_key("daily"))
+    together.clock.advance(seconds=KEPT_MS / 1000 - 1)
+    assert (await ada.ask("POST", path, headers=with_key("daily"))).text == "1"
+    together.clock.advance(seconds=1)
+    assert (await ada.ask("POST", path, headers=with_key("daily"))).text == "2"
+
+
+async def test_a_key_that_is_none_changes_nothing_and_reads_need_none(ada: Person) -> None:
+    counter = await ada.new_counter()
+    for key in ("", " ", '""', "a b", "x" * 256, "\x7f"):
+        refused = await ada.ask("POST", f"/v1/counters/{counter}/increment", headers=with_key(key))
+        assert (refused.status, refused.json()["code"]) == (400, -2000), key
+    assert (await ada.ask("GET", "/v1/counters", headers=with_key("a b"))).status == 200
+    assert (await ada.ask("POST", f"/v1/counters/{counter}/increment", headers=with_key("x" * 255))).text == "1"
+
+
+async def test_a_batch_is_kept_whole_and_its_named_operations_one_by_one(ada: Person) -> None:
+    counter = await ada.new_counter()
+    path = f"/v1/counters/{counter}/batch"
+    operations: list[dict[str, Any]] = [{"operation": "increment", "id": "op-1"}, {"operation": "increment"}]
+    first = await ada.ask("POST", path, {"operations": operations}, headers=with_key("batch"))
+    assert [result["value"] for result in first.json()["results"]] == [1, 2]
+    assert (await ada.ask("POST", path, {"operations": operations}, headers=with_key("batch"))).body == first.body
+    mixed = await ada.ask("POST", "/v1/batch", {"operations": [one | {"counterId": counter} for one in operations]})
+    assert mixed.json()["results"] == [
+        {"id": "op-1", "status": 200, "value": 1, "version": 2, "replayed": True},
+        {"status": 200, "value": 3, "version": 4},
+    ]
+
+
+async def test_what_is_kept_names_nobody(together: Together, ada: Person) -> None:
+    await ada.ask("POST", "/v1/counters", {"displayName": "Only one", "type": "UpDown"}, headers=with_key("my-key"))
+
+    def kept(session: Session) -> list[Any]:
+        return list(session.connection.execute("SELECT digest, fingerprint FROM kept_answer").fetchall())
+
+    [(digest, fingerprint)] = await together.ledger.read(kept)
+    assert (len(bytes(digest)), len(bytes(fingerprint))) == (32, 32)
