@@ -100,7 +100,7 @@ async def test_one_fault_refuses_its_batch_and_the_next_counts(
 async def test_a_database_that_cannot_be_opened_again_for_a_while(disk: FaultyDisk, tmp_path: Path) -> None:
     async with a_client(tmp_path, disk) as client:
         await hits(client, 5)
-        disk.fail(Fault("sync", "broken"))
+        disk.fail(Fault("sync", "broken", lasts=True))
         assert [response.status_code for response in await hits(client, 1)] == [500]
         disk.fail(Fault("open", "broken", lasts=True))
         for _ in range(3):
