@@ -9,6 +9,7 @@ from support.ledgers import Clock, Gate, opened, totals, until
 from tallystick.ledger import Database, Ledger, Session
 from tallystick.model.counter import HIT, Counter, Outcome, Put
 from tallystick.model.key import Key, lane_of
+from tallystick.model.shared_counter import number_key
 from tallystick.services.counting import Counting
 
 KEYS = [a_key(f"page-{number}") for number in range(60)]
@@ -34,6 +35,14 @@ async def test_the_sweep_removes_exactly_what_has_expired(ledger: Ledger) -> Non
     assert await Counting(ledger).sweep() == len(expired)
     assert await left(ledger) == living | last_millisecond
     assert await totals(ledger) == before
+
+
+async def test_the_sweep_leaves_the_numbers_of_shared_counters_alone(ledger: Ledger) -> None:
+    number = number_key("01a2016f-e519-705f-b0af-fb2e06a4c46a")
+    for key in (number, KEYS[0]):
+        await ledger.count(key, Put(an_expired_counter()))
+    assert await Counting(ledger).sweep() == 1
+    assert set(await left(ledger)) == {number}
 
 
 async def test_the_sweep_walks_through_everything_and_starts_over(

@@ -54,7 +54,7 @@ def export(
     force: Annotated[bool, Parameter(negative=())] = False,
     settings: StorageSettings = StorageSettings(),
 ) -> None:
-    """Write all counters, as they are at one instant, to a file.
+    """Write all public counters, as they are at one instant, to a file.
 
     Columns: namespace, key, value, update_lowerbound, update_upperbound, enable_reset, and created and expires in
     Unix milliseconds. Counters whose lifetime is over are left out.

@@ -74,10 +74,10 @@ class Session(Protocol):
         """The next counters in storage order, expired ones included."""
 
     def listing(self, namespace: str | None, now: int, max_rows: int) -> list[tuple[Key, Counter]]:
-        """Living counters sorted by name."""
+        """Living counters sorted by name; without a namespace, all public ones."""
 
     def size(self) -> int:
-        """How many counters are stored."""
+        """How many counters are stored, public and shared."""
 
     def totals(self) -> Totals:
         """What has been counted since the beginning."""

@@ -47,7 +47,7 @@ class QueriedSession:
         return [from_row(row) for row in rows]
 
     def listing(self, namespace: str | None, now: int, max_rows: int) -> list[tuple[Key, Counter]]:
-        """Living counters sorted by name."""
+        """Living counters sorted by name; without a namespace, all public ones."""
         self.take_time()
         if namespace is None:
             rows = self.queries.listing_all(self.connection, now=now, max_rows=max_rows)
@@ -56,7 +56,7 @@ class QueriedSession:
         return [from_row(row) for row in rows]
 
     def size(self) -> int:
-        """How many counters are stored."""
+        """How many counters are stored, public and shared."""
         self.take_time()
         return int(self.queries.size(self.connection))
 

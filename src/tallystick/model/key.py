@@ -1,4 +1,4 @@
-"""The identity of a public counter: a namespace and a key (CountAPI contract, 1.2)."""
+"""The identity of a counter: a namespace and a key (CountAPI contract, 1.2)."""
 
 import re
 from typing import NamedTuple
@@ -19,6 +19,11 @@ class Key(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.key}"
+
+
+def is_public(key: Key) -> bool:
+    """Whether everyone can name the counter. Namespaces of our own begin with a colon, which no name has."""
+    return not key.namespace.startswith(":")
 
 
 def lane_of(key: Key) -> int:

@@ -73,7 +73,7 @@ def checked(file: Path) -> BackupFile:
 
 
 def counters_in(database: Database) -> int | None:
-    """How many counters a database holds: 0 when there is no ledger, None when it is damaged."""
+    """How many counters a database holds, public and shared: 0 when there is no ledger, None when it is damaged."""
     if isinstance(database, SqliteDatabase):
         # Only read: closing an ordinary session would write the WAL into a damaged file.
         database = BackupFile(database.path)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from tallystick.ledger import Ledger, Session, Totals
 from tallystick.ledger.folding import Admit, Wanted, fold, transactions
 from tallystick.model.counter import Add, Counter, Create, Delete, Outcome, Set, alive
-from tallystick.model.key import Key, lane_of
+from tallystick.model.key import Key, is_public, lane_of
 from tallystick.services.counting_once import AddOnce, add_once
 from tallystick.services.kept_answers import InFlight, KeptAnswer, KeyedRequest
 
@@ -79,7 +79,7 @@ class Counting:
         return await self._ledger.read(_totals)
 
     async def sweep(self) -> int:
-        """Remove expired counters among the next ones in storage order; answers how many.
+        """Remove expired public counters among the next ones in storage order; answers how many.
 
         Called again and again it walks through all counters and starts over. Its cost does not depend
         on how many there are.
@@ -87,7 +87,11 @@ class Counting:
         page = await self._ledger.read(_page, self._swept)
         self._swept = page[-1][0] if len(page) == SWEPT_AT_ONCE else None
         now = self._ledger.clock()
-        expired = [Wanted(key, Delete(only_expired=True)) for key, counter in page if alive(counter, now) is None]
+        expired = [
+            Wanted(key, Delete(only_expired=True))
+            for key, counter in page
+            if is_public(key) and not alive(counter, now)
+        ]
         removed = 0
         for lane in transactions(expired, lanes_alone=True):
             folded = await self._ledger.write(fold, lane, now)

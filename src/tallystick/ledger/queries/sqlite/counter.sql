@@ -44,13 +44,13 @@ ORDER BY key
 LIMIT :max_rows;
 
 -- name: listing_all(now, max_rows)
--- Living counters sorted for a person. Reads every counter: for the command line only.
+-- Living public counters sorted for a person. Reads every counter: for the command line only.
 SELECT namespace, key, value, lower, upper, resettable, created, expires, version
 FROM counter
-WHERE expires > :now
+WHERE expires > :now AND substr(namespace, 1, 1) <> ':'
 ORDER BY namespace, key
 LIMIT :max_rows;
 
 -- name: size()$
--- How many counters are stored, expired ones that the sweep has not met yet among them.
+-- How many counters are stored: public ones, those that the sweep has not met yet among them, and shared ones.
 SELECT count(*) FROM counter;
