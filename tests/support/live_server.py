@@ -76,11 +76,11 @@ class LiveServer:
         """Somebody new."""
         self._people += 1
         wanted = NewAccount(email=f"person{self._people}@example.com", password="none", name=name, access={})
-        with closing(open_database(self.server.database, self.data).session(writes=True)) as session:
-            with session.transaction():
-                account = create_account(session, wanted, milliseconds())
-                token = NewToken(name="a phone", permissions=int(permissions), sites=())
-                secret = create_token(session, account, token, milliseconds())[1]
+        token = NewToken(name="a phone", permissions=int(permissions), sites=())
+        database = open_database(self.server.database, self.data)
+        with closing(database.session(writes=True)) as session, session.transaction():
+            account = create_account(session, wanted, milliseconds())
+            secret = create_token(session, account, token, milliseconds())[1]
         return Person(self, account, secret)
 
     @asynccontextmanager
