@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
+import httpx
 import pyotp
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.browser
 
 GUESTS_PAGES = ("/setup", "/login")
 PEOPLES_PAGES = ("/user", "/user/two-factor", "/user/tokens", "/sites", "/sites/1", "/people")
+SHARING_PAGES = ("/invites/CODE", "/counters/ID")
 REFUSED = "422"
 """What the browser says of a form that is shown again is no complaint of ours."""
 
@@ -54,6 +56,24 @@ def logged_in(browser: Browser, site: RunningServer) -> Iterator[BrowserContext]
         yield context
 
 
+@pytest.fixture(scope="module")
+def shared(site: RunningServer, logged_in: BrowserContext) -> dict[str, str]:
+    """Real addresses of the pages about a shared counter."""
+    page = logged_in.new_page()
+    page.goto("/user/tokens")
+    page.get_by_label("Name").fill("counting")
+    page.get_by_label("Read counters").check()
+    page.get_by_label("Change them").check()
+    page.get_by_role("button", name="Make the token").click()
+    headers = {"authorization": f"Bearer {page.get_by_role('region', name='The token').inner_text().strip()}"}
+    body = {"displayName": "W" * 40, "type": "UpDown"}
+    made = httpx.post(f"{site.url}/v1/counters", headers=headers, json=body, timeout=30).raise_for_status().json()
+    counter = f"{site.url}/v1/counters/{made['id']}"
+    invite = httpx.post(f"{counter}/invites", headers=headers, json={}, timeout=30).raise_for_status().json()
+    page.close()
+    return {"/invites/CODE": invite["url"].removeprefix(site.url), "/counters/ID": f"/counters/{made['id']}"}
+
+
 @pytest.fixture
 def page(browser: Browser, site: RunningServer, logged_in: BrowserContext) -> Iterator[Page]:
     """A window in which Ada is logged in and nothing may be complained about."""
@@ -68,12 +88,13 @@ def page(browser: Browser, site: RunningServer, logged_in: BrowserContext) -> It
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", [*GUESTS_PAGES, *PEOPLES_PAGES])
-def test_it_fits_and_can_be_read(page: Page, path: str, scheme: Any) -> None:
+@pytest.mark.parametrize("path", [*GUESTS_PAGES, *PEOPLES_PAGES, *SHARING_PAGES])
+def test_it_fits_and_can_be_read(page: Page, shared: dict[str, str], path: str, scheme: Any) -> None:
     if path in GUESTS_PAGES:
         page.context.clear_cookies()
     page.emulate_media(color_scheme=scheme)
-    page.goto(path)
+    page.goto(shared.get(path, path))
+    assert page.locator("h1").count() == 1
     for details in page.locator("details").all():
         details.locator("summary").click()
     for width in (360, 768, 1280):
@@ -82,11 +103,11 @@ def test_it_fits_and_can_be_read(page: Page, path: str, scheme: Any) -> None:
     assert [pair for pair in page.evaluate(CONTRASTS) if pair[0] < 4.5] == []
 
 
-@pytest.mark.parametrize("path", [*GUESTS_PAGES, *PEOPLES_PAGES])
-def test_every_field_has_a_label_and_headings_make_an_outline(page: Page, path: str) -> None:
+@pytest.mark.parametrize("path", [*GUESTS_PAGES, *PEOPLES_PAGES, *SHARING_PAGES])
+def test_every_field_has_a_label_and_headings_make_an_outline(page: Page, shared: dict[str, str], path: str) -> None:
     if path in GUESTS_PAGES:
         page.context.clear_cookies()
-    page.goto(path)
+    page.goto(shared.get(path, path))
     fields = "input:not([type=hidden]):not(.hidden), select, textarea"
     assert (
         page.evaluate(f"[...document.querySelectorAll('{fields}')].filter((field) => !field.labels.length).length") == 0
@@ -115,6 +136,16 @@ def test_the_keyboard_reaches_everything_and_shows_where_it_is(page: Page, path:
         assert tag != "BODY"
         assert style == "solid"
         assert width >= 2
+
+
+def test_an_invite_is_accepted_after_logging_in(page: Page, shared: dict[str, str]) -> None:
+    page.context.clear_cookies()
+    page.goto(shared["/invites/CODE"])
+    log_in(page)
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"Share “{'W' * 40}”")
+    page.get_by_role("button", name="Accept the invite").click()
+    expect(page.get_by_role("status")).to_have_text("You share this counter now.")
+    expect(page.get_by_role("heading", level=1)).to_have_text("W" * 40)
 
 
 def test_what_is_wrong_is_tied_to_its_field(page: Page) -> None:
@@ -159,7 +190,7 @@ def test_a_token_works_from_when_it_is_shown_until_it_is_revoked(page: Page, sit
     headers = {"authorization": f"Bearer {token}"}
     assert site.get("/api/v0/me", headers=headers).json()["token"]["name"] == "the build"
     page.get_by_role("link", name="I have copied it").click()
-    page.get_by_text("Revoke…").click()
+    page.get_by_role("listitem").filter(has_text="the build").get_by_text("Revoke…").click()
     page.get_by_role("button", name="Revoke the build").click()
     expect(page.get_by_role("status")).to_have_text("The token is revoked.")
     assert site.get("/api/v0/me", headers=headers).status_code == 401
