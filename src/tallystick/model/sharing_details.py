@@ -8,6 +8,7 @@ from typing import get_args
 from msgspec.structs import replace
 
 from tallystick.errors import SharingReason, SharingRefused
+from tallystick.model.line import line_problems
 from tallystick.model.shared_counter import CounterType, Mode, SharedCounter
 from tallystick.model.sharing import in_range
 
@@ -25,7 +26,8 @@ def clean_name(text: str) -> str:
         SharingRefused: NAME_LENGTH.
     """
     name = unicodedata.normalize("NFC", text.strip())
-    if not SHORTEST_NAME <= len(name) <= LONGEST_NAME or any(unicodedata.category(one)[0] == "C" for one in name):
+    # Emoji are made of characters that a stricter rule would refuse: joiners between people, for example.
+    if len(name) < SHORTEST_NAME or line_problems(name, LONGEST_NAME):
         raise SharingRefused(
             SharingReason.NAME_LENGTH,
             f"a counter's name has {SHORTEST_NAME} to {LONGEST_NAME} characters, control characters not among them",
