@@ -254,6 +254,18 @@ async def test_while_the_ledger_cannot_be_read_nothing_is_lost_and_it_is_said_on
     assert capsys.readouterr().out.count("live connections are told nothing new") == 1
 
 
+async def test_who_came_while_nobody_listened_is_told_as_well(scene: Scene, ben: Account) -> None:
+    subscription = await listening(scene.following, scene.ledger, scene.ada)
+    await change(scene.ledger, scene.ada, scene.visits)
+    await told(subscription)
+    subscription.close()
+    await let_in(scene.ledger, scene.visits, scene.ada, ben)
+    await caught_up(scene.following, scene.ledger)
+    subscription = await listening(scene.following, scene.ledger, ben)
+    await change(scene.ledger, scene.ada, scene.visits)
+    assert [each.value for each in await told(subscription)] == [2]
+
+
 async def test_all_end_when_it_is_closed(ledger: Ledger, ada: Account) -> None:
     async with followed(ledger) as following:
         subscription = await listening(following, ledger, ada)

@@ -91,6 +91,11 @@ class Members:
         """Read again who belongs to a counter."""
         self._size -= len(self._known.pop(counter, ()))
 
+    def clear(self) -> None:
+        """Read everything again."""
+        self._known.clear()
+        self._size = 0
+
     def of(self, session: Session, counters: Iterable[int]) -> Mapping[int, Mapping[int, int]]:
         """For each counter: account -> since which change."""
         wanted = set(counters)

@@ -180,6 +180,8 @@ class Following:
         if not self.hub:
             newest = await self._ledger.read(last_change)
             if not self.hub:
+                # Who came and went with what is passed over is not looked at.
+                self._members.clear()
                 self.position = newest
             return bool(self.hub)
         batch = await self._ledger.read(next_changes, self.position, self._members, self.hub.listening)
