@@ -1,9 +1,12 @@
 """An analytics site to test with: its owner, its token, and ways to ask for it, made in a few milliseconds."""
 
 import asyncio
+import atexit
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, closing, contextmanager
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -191,6 +194,20 @@ def _api_request(token: str | None, json: object) -> tuple[dict[str, str], bytes
     return headers, json if isinstance(json, bytes) else msgspec.json.encode(json)
 
 
+@cache
+def _prepared() -> tuple[Path, Prepared]:
+    """A data directory with a site, made once; to be copied."""
+    data = Path(tempfile.mkdtemp(prefix="tallystick-prepared-"))
+    atexit.register(shutil.rmtree, data)
+    return data, prepare(data)
+
+
+def _copy_prepared(data: Path) -> Prepared:
+    prepared_data, prepared = _prepared()
+    shutil.copytree(prepared_data, data, dirs_exist_ok=True)
+    return prepared
+
+
 @contextmanager
 def analytics_server(data: Path, *options: str, **prepared: Any) -> Iterator[AnalyticsServer]:
     """Start a server with a site; limits are off. Stopped at the end."""
@@ -203,7 +220,7 @@ def analytics_server(data: Path, *options: str, **prepared: Any) -> Iterator[Ana
 @asynccontextmanager
 async def analytics_in_process(data: Path, **settings: Any) -> AsyncIterator[Analytics]:
     """Open the application with a site; limits are off unless ``rate_limit`` says otherwise."""
-    site = await asyncio.to_thread(prepare, data)
+    site = await asyncio.to_thread(_copy_prepared, data)
     settings.setdefault("rate_limit", UNLIMITED)
     async with in_process(data, **settings) as running:
         yield Analytics(running, site)

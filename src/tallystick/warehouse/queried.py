@@ -1,5 +1,6 @@
 """The named queries, for DuckDB."""
 
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -34,8 +35,9 @@ class InTransaction(DuckDBAdapter):
         return int(row[0]) if row else 0
 
 
+@cache
 def named_queries() -> Any:  # noqa: ANN401  # aiosql makes its methods at run time
-    """The named queries in ``queries``."""
+    """The named queries in ``queries``, read once."""
     return aiosql.from_path(
         str(files(__package__).joinpath("queries")), InTransaction, kwargs_only=False, mandatory_parameters=True
     )
