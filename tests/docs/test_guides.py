@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.analytics import FIREFOX, analytics_server, prepare
+from support.clients import people_of_counters
 from support.server import clean_environment, running_server
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.site import SiteSettings
@@ -26,9 +27,9 @@ ROWS = (
 )
 
 
-def commands(guide: str) -> list[str]:
-    """The shell blocks of a guide."""
-    return re.findall(r"```sh\n(.*?)```", GUIDES[guide], re.DOTALL)
+def commands(guide: str, language: str = "sh") -> list[str]:
+    """The blocks of a guide that are in a language; the shell's unless another one is named."""
+    return re.findall(rf"```{language}\n(.*?)```", GUIDES[guide], re.DOTALL)
 
 
 def shell(script: str, data: Path, url: str = "", **variables: str) -> str:
@@ -102,6 +103,42 @@ def test_data_moves_once_as_the_guide_says(tmp_path: Path, way: str) -> None:
         headers = {"authorization": f"Bearer {token}"}
         total = server.get("/api/v0/stats/total?start=2024-01-01&end=2025-01-01", headers=headers).json()
     assert total["total"] == 2
+
+
+def test_people_count_together_as_the_guide_says(tmp_path: Path) -> None:
+    guide = "shared-counters.md"
+    # Bare numbers come without the end of a line.
+    script = "\n".join(commands(guide)).replace("curl ", r"curl --write-out '\n' ")
+    with running_server(tmp_path / "data") as server:
+        printed = shell(script, tmp_path / "data", server.url)
+    claims = re.findall(r"^curl .*# (\d+)$", GUIDES[guide], re.MULTILINE)
+    people = ["1", "2"]
+    assert [line for line in printed.splitlines() if line.isdigit()] == people + claims
+    assert '"kind":"value"' in printed
+    assert "event: counterUpdated" in printed
+
+
+def test_the_python_client_does_what_the_guide_says(tmp_path: Path) -> None:
+    with analytics_server(tmp_path / "data", host=HOST, email=OWNER) as server:
+        ada, bob = people_of_counters(tmp_path / "data", "Ada", "Bob")
+        script = "\n".join(commands("python-client.md", "python")).replace("http://127.0.0.1:8080", server.url)
+        claims = re.findall(r"^ +print\(.*\) +# ([^:;\n]+)", script, re.MULTILINE)
+        # What is called and not shown is compared where it stands.
+        called = re.compile(r"^( +)((?:api|ada|bob)\.\w+\(.*\)) +# (\w+).*$", re.MULTILINE)
+        script = called.sub(r"\1assert \2 == \3", script)
+        assert script.count("assert ") >= 5
+        tokens = f"SITE_TOKEN, ADAS_TOKEN, BOBS_TOKEN = {server.token!r}, {ada!r}, {bob!r}\n"
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", tokens + script],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    assert len(claims) >= 5
+    assert [claim for claim in claims if claim not in done.stdout.splitlines()] == []
 
 
 PLACES = [(guide, target) for guide, text in GUIDES.items() for target in re.findall(r"\]\(([^)\s]+)\)", text)]

@@ -120,8 +120,8 @@ class Script:
 
 
 def people_of_counters(data: Path, *names: str) -> list[str]:
-    """Make people who have no site in a new data directory; a token of each, for counters."""
-    data.mkdir()
+    """Make people who have no site, in a data directory that may be in use; a token of each, for counters."""
+    data.mkdir(parents=True, exist_ok=True)
     database = open_database(None, data)
     database.migrate()
     with closing(database.session(writes=True)) as session, session.transaction():
