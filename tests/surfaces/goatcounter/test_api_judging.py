@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from builders import NOW
 from support.analytics import HOST, Analytics, AnalyticsServer, analytics_in_process, prepare
 from support.in_process import in_process
 from tallystick.errors import StoreBusy, StoreFailed
@@ -92,6 +93,26 @@ async def test_a_token_works_only_for_its_sites(analytics: Analytics) -> None:
     assert (await analytics.api("GET", "/me", token=token)).status == 200
     answer = await analytics.api("GET", "/me", token=token, headers={"host": "other.example.com"})
     assert (answer.status, answer.json()) == (403, {"error": "this token does not have access to this site"})
+
+
+OF_COUNTERS = Permission.COUNTERS_READ | Permission.COUNTERS_WRITE
+
+
+async def test_a_token_for_shared_counters_only_works_for_no_site(analytics: Analytics) -> None:
+    ledger = analytics.services.ledger
+    ben = await ledger.write(create_account, NewAccount(email="b@example.com", password="-", access={}), NOW)
+    wanted = NewToken(name="phone", permissions=OF_COUNTERS)
+    _, bens = await ledger.write(create_token, ben, wanted, NOW)
+    for token in (await analytics.new_token(OF_COUNTERS), bens):
+        for method, path in [("GET", "/me"), ("POST", "/count"), ("GET", "/sites"), ("PUT", "/sites")]:
+            answer = await analytics.api(method, path, token=token, json={})
+            assert (answer.status, answer.json()) == (403, {"error": "this token does not have access to this site"})
+        assert (await analytics.ask("/v1/counters", headers={"authorization": f"Bearer {token}"})).json() == []
+
+
+async def test_me_tells_permissions_for_shared_counters_as_bits(analytics: Analytics) -> None:
+    told = await analytics.api("GET", "/me", token=await analytics.new_token(Permission.COUNT | OF_COUNTERS))
+    assert (told.status, told.json()["token"]["permissions"]) == (200, 2 + 128 + 256)
 
 
 async def test_a_token_does_not_work_for_anyone_elses_sites(analytics: Analytics) -> None:
