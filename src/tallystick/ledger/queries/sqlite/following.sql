@@ -1,5 +1,3 @@
--- What live connections are told, by lists of ids in JSON.
-
 -- name: states_of(counters, namespace)
 -- Counters as they are now.
 SELECT counter.id, counter.uid, counter.name, counter.type, counter.mode, counter.date, counter.day, counter.goal,
