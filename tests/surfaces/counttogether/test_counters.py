@@ -78,7 +78,7 @@ async def test_a_counter_as_both_versions_show_it(ada: Person, bob: Person) -> N
 
 async def test_what_somebody_has_decided_is_shown_too(ada: Person) -> None:
     rules = {"goal": 10, "allowExceed": False, "minValue": -2, "resetValue": 1}
-    counter = await ada.new_counter(**rules)
+    counter = await ada.new_counter(**dict[str, Any](rules))
     assert (await ada.ask("GET", f"{V1}/{counter}")).json()["data"] == {"value": 0, "mode": "UpAndDown", **rules}
     flat = (await ada.ask("GET", f"{V2}/{counter}")).json()
     assert {name: flat[name] for name in rules} == rules
