@@ -12,7 +12,8 @@ from tallystick.ledger import Database, Ledger, Session
 from tallystick.model.shared_counter import SharedCounter
 from tallystick.services.kept_answers import KeptAnswer, KeyedRequest
 from tallystick.services.sharing import sweeping
-from tallystick.services.sharing.access import counters_of, seen
+from tallystick.services.sharing.access import counters_of, require, seen
+from tallystick.services.sharing.changes import last_change
 from tallystick.services.sharing.changing import Carried, Step, Verb, Wanted
 from tallystick.services.sharing.counters import NewCounter, create, delete
 from tallystick.services.sharing.history import history
@@ -86,6 +87,22 @@ async def test_a_refused_write_is_answered_and_kept_and_leaves_nothing(ledger: L
     again = await once(ledger, ada.id, "four", a_request())
     assert (first.answer, again.answer) == (KeptAnswer(400, b"name length"),) * 2
     assert (first.replayed, again.replayed) == (False, True)
+
+
+async def test_a_write_that_is_refused_half_way_leaves_nothing(ledger: Ledger) -> None:
+    ada = await someone(ledger)
+
+    def half(session: Session) -> SharedCounter:
+        made = create(session, ada.id, NewCounter(name="Visitors"), 0)
+        require(session, ada.id, "nonsense", "admin")
+        return made
+
+    done = await a_sharing(ledger).once(a_request(), half, answer=answer, refuse=refuse)
+    assert (done.answer.status, done.answer.body) == (400, b"not found")
+    assert await ledger.read(counters_of, ada.id) == []
+    assert await ledger.read(last_change) == 0
+    made = await a_counter(ledger, ada)
+    assert await ledger.read(counters_of, ada.id) == [made]
 
 
 async def test_what_is_secret_is_told_once_and_not_kept(ledger: Ledger) -> None:
