@@ -7,7 +7,7 @@ from tallystick.ledger import Session, Totals
 from tallystick.ledger.folding import Wanted, fold_over
 from tallystick.model.counter import LIMITED, Counter, Outcome
 from tallystick.model.key import Key
-from tallystick.services.kept_answers import KeptAnswer, KeyedRequest, answered, keep
+from tallystick.services.kept_answers import KeptAnswer, KeptAnswers, KeyedRequest
 
 Told = Outcome | KeptAnswer | KeyReused
 """What the addition did; what was answered when it came before; or that its key stands for another one."""
@@ -35,32 +35,34 @@ def add_once(session: Session, batch: Sequence[AddOnce], now: int) -> list[Told]
     """
     # Held before anyone looks for answers: of two servers that were sent one request, one waits here for the other.
     known = session.load([item.key for item in batch])
-    told = [_before(session, item.request, now) for item in batch]
+    kept = KeptAnswers(session, [item.request for item in batch], now)
+    told = [_before(kept, item.request) for item in batch]
     new = _first_of_each([item for item, before in zip(batch, told, strict=True) if before is None])
-    outcomes = _carried_out(session, known, new, now)
+    outcomes = _carried_out(session, known, new, kept, now)
     return [
-        before or outcomes.get(id(item)) or _before(session, item.request, now) or LIMITED
+        before or outcomes.get(id(item)) or _before(kept, item.request) or LIMITED
         for item, before in zip(batch, told, strict=True)
     ]
 
 
 def _carried_out(
-    session: Session, known: Mapping[Key, Counter], new: Sequence[AddOnce], now: int
+    session: Session, known: Mapping[Key, Counter], new: Sequence[AddOnce], kept: KeptAnswers, now: int
 ) -> dict[int, Outcome]:
     """Outcomes by item."""
     folded = fold_over(session, known, new, now)
     for item, outcome in zip(new, folded.outcomes, strict=True):
         if outcome is not LIMITED:
-            keep(session, item.request, item.answer(outcome), now)
+            kept.keep(item.request, item.answer(outcome))
+    kept.store()
     if folded.changed:
         # Of one lane on a database of lanes; last, because who holds a total's row lock waits for no other row.
         session.add_totals(new[0].lane, Totals(folded.keys_created, folded.keys_updated))
     return dict(zip(map(id, new), folded.outcomes, strict=True))
 
 
-def _before(session: Session, request: KeyedRequest, now: int) -> KeptAnswer | KeyReused | None:
+def _before(kept: KeptAnswers, request: KeyedRequest) -> KeptAnswer | KeyReused | None:
     try:
-        return answered(session, request, now)
+        return kept.answered(request)
     except KeyReused as error:
         return error
 
