@@ -1,5 +1,6 @@
 """A server process with people who share counters, and real clients on either of its listeners."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, closing, contextmanager
@@ -18,6 +19,7 @@ from tallystick.model.account import Account, Permission
 from tallystick.services.accounts import NewAccount, create_account
 from tallystick.services.tokens import NewToken, create_token
 
+TOLD_WITHIN_S = 10.0
 BOTH = Permission.COUNTERS_READ | Permission.COUNTERS_WRITE
 
 
@@ -115,6 +117,7 @@ def live_server(data: Path, *options: str, **arguments: Any) -> Iterator[LiveSer
 
 
 async def frame(socket: ClientConnection) -> dict[str, Any]:
-    """The next message, as JSON."""
-    told: dict[str, Any] = msgspec.json.decode(await socket.recv(decode=True))
+    """The next message, as JSON; it must come soon."""
+    async with asyncio.timeout(TOLD_WITHIN_S):
+        told: dict[str, Any] = msgspec.json.decode(await socket.recv(decode=True))
     return told
