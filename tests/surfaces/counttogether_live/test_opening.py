@@ -1,0 +1,171 @@
+"""Who may open a WebSocket, and how: on either listener."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from support.live_server import LiveServer, Person, frame
+from tallystick.model.account import Permission
+
+PAGE: Any = "https://page.example"
+"""The client's types know origins from other texts."""
+
+
+async def denied(server: LiveServer, listener: str, *arguments: Any, **options: Any) -> tuple[int, dict[str, Any]]:
+    """The status, and the body with the headers in it, of what is answered in the place of 101."""
+    with pytest.raises(InvalidStatus) as refused:
+        async with server.socket(listener, *arguments, **options):
+            pass
+    response = refused.value.response
+    body = msgspec.json.decode(response.body or b"{}")
+    assert response.headers["access-control-allow-origin"] == "*"
+    return response.status_code, {**body, **{name.lower(): value for name, value in response.headers.raw_items()}}
+
+
+async def a_person(server: LiveServer, **options: Any) -> Person:
+    return await asyncio.to_thread(server.person, **options)
+
+
+async def a_ticket(person: Person, origin: str | None = None, **headers: str) -> str:
+    body = None if origin is None else {"origin": origin}
+    answer = await asyncio.to_thread(person.ask, "POST", "/v1/ws/tickets", body, headers={**person.headers, **headers})
+    assert (answer.status_code, answer.json()["expiresIn"]) == (201, 60)
+    return str(answer.json()["ticket"])
+
+
+async def is_told(server: LiveServer, listener: str, person: Person, path: str, **options: Any) -> bool:
+    counter = await asyncio.to_thread(person.new_counter)
+    async with server.socket(listener, path=path, **options) as socket:
+        await asyncio.to_thread(person.increment, counter)
+        return bool((await frame(socket))["params"]["counterId"] == counter)
+
+
+async def test_without_a_token(server: LiveServer, listener: str) -> None:
+    status, told = await denied(server, listener)
+    assert (status, told["code"], told["www-authenticate"]) == (401, -1401, 'Bearer realm="counttogether"')
+
+
+async def test_with_an_unknown_token(server: LiveServer, listener: str) -> None:
+    status, told = await denied(server, listener, headers={"authorization": "Bearer unknown"})
+    assert (status, told["name"]) == (401, "Unauthorized")
+    assert 'error="invalid_token"' in told["www-authenticate"]
+
+
+@pytest.mark.parametrize("name", ["token", "access_token"])
+async def test_with_a_token_in_the_url(server: LiveServer, listener: str, name: str) -> None:
+    ada = await a_person(server)
+    status, told = await denied(server, listener, ada, path=f"/v1/ws?{name}={ada.token}")
+    assert status == 401
+    assert "logs" in told["message"]
+
+
+async def test_with_a_token_that_may_not_read_counters(server: LiveServer, listener: str) -> None:
+    ada = await a_person(server, permissions=Permission.COUNTERS_WRITE)
+    status, told = await denied(server, listener, ada)
+    assert (status, told["code"]) == (403, -1403)
+    assert 'error="insufficient_scope"' in told["www-authenticate"]
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/v1/other", 404), ("/v1/ws?timezone=Nowhere", 400), ("/v1/ws?epoch=a&offset=x", 400)],
+)
+async def test_of_what_is_not_there(server: LiveServer, listener: str, path: str, status: int) -> None:
+    ada = await a_person(server)
+    assert (await denied(server, listener, ada, path=path))[0] == status
+
+
+@pytest.mark.parametrize("path", ["/v1/ws/", "/v2/ws?timezone=Asia/Tokyo"])
+async def test_addresses_that_are_there(server: LiveServer, listener: str, path: str) -> None:
+    ada = await a_person(server)
+    assert await is_told(server, listener, ada, path, headers=ada.headers)
+
+
+async def test_a_request_that_is_no_upgrade(server: LiveServer, listener: str) -> None:
+    ada = await a_person(server)
+    url = server.listeners[listener].replace("ws://", "http://")
+    answer = await asyncio.to_thread(server.http.get, f"{url}/v1/ws", headers=ada.headers)
+    assert (answer.status_code, answer.json()["code"], answer.headers["upgrade"]) == (426, -1426, "websocket")
+
+
+async def test_a_ticket_for_the_page_that_asked_for_it(server: LiveServer, listener: str) -> None:
+    ada = await a_person(server)
+    ticket = await a_ticket(ada, Origin=PAGE)
+    assert await is_told(server, listener, ada, f"/v1/ws?ticket={ticket}", origin=PAGE)
+    status, told = await denied(server, listener, path=f"/v1/ws?ticket={ticket}", origin=PAGE)
+    assert status == 401, "it was good once"
+    assert "ticket" in told["message"]
+
+
+async def test_a_ticket_for_another_page(server: LiveServer, listener: str) -> None:
+    ada = await a_person(server)
+    ticket = await a_ticket(ada, PAGE)
+    assert await is_told(server, listener, ada, f"/v2/ws?ticket={ticket}", origin=PAGE)
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "http://page.example", None])
+async def test_a_ticket_at_the_wrong_page_is_spent(server: LiveServer, listener: str, origin: Any) -> None:
+    ada = await a_person(server)
+    ticket = await a_ticket(ada, PAGE)
+    assert (await denied(server, listener, path=f"/v1/ws?ticket={ticket}", origin=origin))[0] == 403
+    assert (await denied(server, listener, path=f"/v1/ws?ticket={ticket}", origin=PAGE))[0] == 401
+
+
+async def test_a_ticket_without_an_origin_is_for_the_servers_own_pages(server: LiveServer, listener: str) -> None:
+    ada = await a_person(server)
+    own: Any = server.listeners[listener].replace("ws://", "http://")
+    path = f"/v1/ws?ticket={await a_ticket(ada)}"
+    assert await is_told(server, listener, ada, path, origin=own)
+    path = f"/v1/ws?ticket={await a_ticket(ada)}"
+    assert (await denied(server, listener, path=path, origin=PAGE))[0] == 403
+
+
+async def test_a_ticket_of_a_token_that_was_revoked(server: LiveServer, listener: str) -> None:
+    ada = await a_person(server)
+    ticket = await a_ticket(ada, PAGE)
+    number = (await asyncio.to_thread(ada.ask, "GET", "/v1/tokens")).json()[0]["id"]
+    await asyncio.to_thread(ada.ask, "DELETE", f"/v1/tokens/{number}")
+    assert (await denied(server, listener, path=f"/v1/ws?ticket={ticket}", origin=PAGE))[0] == 401
+
+
+@pytest.mark.parametrize("origin", ["null", "page.example", "https://", "https://page.example/path", "ftp://x.example"])
+async def test_a_ticket_for_what_is_no_origin(server: LiveServer, origin: str) -> None:
+    ada = await a_person(server)
+    answer = await asyncio.to_thread(ada.ask, "POST", "/v1/ws/tickets", {"origin": origin})
+    assert (answer.status_code, answer.json()["code"]) == (400, -2000)
+
+
+async def test_a_browser_may_say_who_it_is_first(server: LiveServer, listener: str) -> None:
+    ada = await a_person(server)
+    counter = await asyncio.to_thread(ada.new_counter)
+    async with server.socket(listener, path="/v2/ws?offset=0", origin=PAGE) as socket:
+        params = {"token": ada.token}
+        await socket.send(
+            msgspec.json.encode({"jsonrpc": "2.0", "method": "authenticate", "params": params, "id": 7}).decode()
+        )
+        assert await frame(socket) == {"jsonrpc": "2.0", "id": 7, "result": True}
+        assert (await frame(socket))["method"] == "connected"
+        await asyncio.to_thread(ada.increment, counter)
+        assert (await frame(socket))["params"]["counterId"] == counter
+
+
+FIRST = [
+    ('{"method":"authenticate","params":{"token":"unknown"},"id":1}', 4401),
+    ('{"method":"authenticate","params":{}}', 4400),
+    ('{"method":"counters","id":1}', 4400),
+    ("ping", 4400),
+    (b"ping", 4400),
+]
+
+
+@pytest.mark.parametrize(("message", "code"), FIRST)
+async def test_what_else_is_said_first_closes(
+    server: LiveServer, listener: str, message: str | bytes, code: int
+) -> None:
+    async with server.socket(listener, origin=PAGE) as socket:
+        await socket.send(message)
+        await socket.wait_closed()
+    assert socket.close_code == code
