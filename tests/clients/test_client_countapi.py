@@ -79,6 +79,17 @@ def test_stats(api: Any, key: str) -> None:
     assert after.version
 
 
+def test_a_counter_is_watched(api: Any, key: str) -> None:
+    with pytest.raises(NotFound):
+        next(api.watch(key))
+    api.hit(key)
+    values = api.watch(key)
+    assert next(values) == 1
+    api.hit(key)
+    assert next(values) == 2
+    values.close()
+
+
 async def test_many_count_at_once(shared_server: RunningServer, key: str) -> None:
     async with AsyncCountApi(shared_server.url) as api:
         values = await asyncio.gather(*(api.hit(key) for _ in range(50)))

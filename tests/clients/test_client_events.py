@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.clients import Script, Step, streamed
-from tallystick.client import AsyncCountTogether, CountTogether
+from tallystick.client import AsyncCountTogether, CountApi, CountTogether
 from tallystick.client.errors import NotFound, Unauthorized, UnexpectedAnswer
 from tallystick.client.events import Connected, CounterDeleted, CounterUpdated, Event, MembersChanged
 from tallystick.client.server_sent import Decoder, Message
@@ -151,6 +151,25 @@ def test_the_server_says_how_long_to_wait(listen: Listen, pauses: list[float]) -
 def test_what_waiting_does_not_change_is_raised(listen: Listen, step: Step, error: type[Exception]) -> None:
     with pytest.raises(error):
         listen(Script(step), 1)
+
+
+def state(value: int, version: int) -> bytes:
+    return b'id: %d\ndata: {"value":%d,"version":%d}\n\n' % (version, value, version)
+
+
+def test_a_watched_counter_is_told_once_and_until_it_is_gone(pauses: list[float]) -> None:
+    script = Script(
+        streamed(b"retry: 2000\n\n" + state(0, 1), state(5, 2), broken=httpx.ReadError("cut")),
+        streamed(state(5, 2), state(5, 3), b"event: deleted\ndata: {}\n\n"),
+        httpx.Response(404, json={"error": "there is no such counter"}),
+    )
+    values = []
+    with script.client(CountApi, None) as api, pytest.raises(NotFound, match="no such counter"):
+        for value in api.watch("visits", "example.com"):
+            values.append(value)  # noqa: PERF402  # what came before the error
+    assert values == [0, 5, 5]
+    assert [request.url.path for request in script.requests] == ["/live/example.com/visits"] * 3
+    assert len(pauses) == 2
 
 
 STREAM = (

@@ -65,7 +65,7 @@ class Counting(threading.Thread):
 
 
 def test_every_retried_change_counts_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("retrying", "events"):
+    for module in ("retrying", "streams"):
         monkeypatch.setattr(f"tallystick.client.{module}.PAUSES_S", (0.1,))
     (token,) = people_of_counters(tmp_path / "data", "Ada")
     with running_server(tmp_path / "data", "--rate-limit", "off") as server:

@@ -101,7 +101,7 @@ class Page(Struct, Generic[T], frozen=True):
 
 
 class Follower(Protocol[T]):
-    """A stream that is opened again whenever it ends (see ``events``)."""
+    """A stream that is opened again whenever it ends (see ``streams``)."""
 
     def opening(self) -> Call[None]:
         """The request that opens it."""

@@ -8,8 +8,10 @@ import httpx
 from msgspec import Struct
 
 from tallystick.client.blocking import Blocking
-from tallystick.client.calls import Call, Repeat, answered, json_as
+from tallystick.client.calls import Call, Repeat, answered, each, json_as
 from tallystick.client.errors import refusal
+from tallystick.client.server_sent import Message
+from tallystick.client.streams import Stream, read
 from tallystick.client.waiting import Waiting
 
 T = TypeVar("T")
@@ -61,6 +63,11 @@ class Stats(Struct, frozen=True):
     keys_updated: int
     requests: int
     version: str
+
+
+class _State(Struct, frozen=True):
+    value: int
+    version: int
 
 
 class CountApiCalls:
@@ -146,6 +153,14 @@ class CountApiCalls:
         """What the server has done."""
         return Call(method="GET", path="/stats", read=json_as(Stats), repeat=Repeat.SAFE)
 
+    @each
+    def watch(self, key: str, namespace: str = "default") -> Stream[int]:
+        """The value of a counter now, and whenever it has changed, for as long as you look. Tallystick's own.
+
+        What comes fast may be left out but for the newest. ``NotFound`` when the counter is not there, or no more.
+        """
+        return _Watching(_path("live", namespace, key), {})
+
 
 class CountApi(Blocking, CountApiCalls):
     """Public counters, blocking: ``with CountApi("http://127.0.0.1:8080") as api: api.hit("visits")``."""
@@ -153,6 +168,21 @@ class CountApi(Blocking, CountApiCalls):
 
 class AsyncCountApi(Waiting, CountApiCalls):
     """Public counters, awaited."""
+
+
+class _Watching(Stream[int]):
+    """The states of a counter; after a break the server begins with the present one, which may be known."""
+
+    _known: _State | None = None
+
+    def told_by(self, message: Message) -> int | None:
+        if message.event != "message":
+            return None
+        state = read(message, _State)
+        if state == self._known:
+            return None
+        self._known = state
+        return state.value
 
 
 def _path(verb: str, namespace: str | None, key: str) -> str:

@@ -1,27 +1,14 @@
-"""What happens to a person's counters, as it happens; the stream is opened again whenever it ends.
-
-Where it was is told to the server (``Last-Event-ID``), which then sends what was missed. What is old or doubled is
-left out here. Nothing in this file does input or output.
-"""
+"""What happens to a person's counters, as it happens (see ``streams``). What is old or doubled is left out."""
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
-import msgspec
 from msgspec import Struct
 
-from tallystick.client.calls import Call, Repeat, nothing
 from tallystick.client.counttogether_answers import Data
-from tallystick.client.errors import ConnectionFailed, ConnectionLost, Refused, UnexpectedAnswer
-from tallystick.client.retrying import backoff, translated
-from tallystick.client.server_sent import Decoder, Message
-
-Kind = TypeVar("Kind")
-
-PAUSES_S = (1.0, 2.0, 5.0, 10.0, 30.0)
-SILENCE_S = 45.0
-"""The server sends a comment each 15 s; after three that did not come the connection is dead."""
+from tallystick.client.server_sent import Message
+from tallystick.client.streams import Stream, read
 
 
 class Connected(Struct, frozen=True):
@@ -83,7 +70,7 @@ _KINDS: Mapping[str, type[CounterUpdated | CounterDeleted | MembersChanged]] = {
 }
 
 
-class Following:
+class Following(Stream[Event]):
     """One person's events, over as many connections as it takes.
 
     Args:
@@ -91,61 +78,23 @@ class Following:
     """
 
     def __init__(self, query: Mapping[str, str | int | None]) -> None:
-        self._query = query
-        self._last_id: str | None = None
-        self._tries = 0
-        self._decoder = Decoder()
+        super().__init__("/v1/events", query)
         self._latest: dict[tuple[str, type[Told]], Told] = {}
 
-    def opening(self) -> Call[None]:
-        """The request that opens the stream, from where it was."""
-        headers = {"Accept": "text/event-stream", "Cache-Control": "no-cache"}
-        if self._last_id is not None:
-            headers["Last-Event-ID"] = self._last_id
-        return Call(
-            method="GET",
-            path="/v1/events",
-            query=self._query,
-            headers=headers,
-            read=nothing,
-            repeat=Repeat.SAFE,
-            patience=SILENCE_S,
-        )
-
-    def opened(self) -> None:
-        """It is open; the server says first how that went."""
-        self._tries, self._decoder = 0, Decoder()
-
-    def feed(self, piece: bytes) -> list[Event]:
-        """The events that a piece of the stream completes."""
-        told = [self._event(message) for message in self._decoder.feed(piece)]
-        return [event for event in told if event is not None]
-
-    def pause_after(self, error: Exception | None) -> float:
-        """Seconds until it is opened again; raises the error if that is of no use."""
-        told = None if error is None else translated(error)
-        if isinstance(told, Refused) and told.passes:
-            if told.retry_after is not None:
-                return told.retry_after
-        elif told is not None and not isinstance(told, ConnectionFailed | ConnectionLost):
-            raise told from (error if told is not error else None)
-        self._tries += 1
-        return backoff(PAUSES_S, self._tries - 1)
-
-    def _event(self, message: Message) -> Event | None:
-        self._last_id = message.id or self._last_id
+    def told_by(self, message: Message) -> Event | None:
+        """The event that a message is; None for one that is old or of an unknown kind."""
         if message.event == "connected":
             return self._connected(message)
         if message.event not in _KINDS:
             return None
-        event = _read(message, _KINDS[message.event])
+        event = read(message, _KINDS[message.event])
         if self._is_old(event):
             return None
         self._latest[event.counter, type(event)] = event
         return event
 
     def _connected(self, message: Message) -> Connected:
-        connected = _read(message, Connected)
+        connected = read(message, Connected)
         if not connected.recovered:
             self._latest.clear()
         return connected
@@ -156,11 +105,3 @@ class Following:
         if latest is None or latest.epoch != event.epoch or latest.offset is None or event.offset is None:
             return False
         return event.offset < latest.offset or event == latest
-
-
-def _read(message: Message, kind: type[Kind]) -> Kind:
-    try:
-        return msgspec.json.decode(message.data, type=kind)
-    except msgspec.DecodeError as error:
-        text = f"{message.event}: {error}"
-        raise UnexpectedAnswer(text) from error
