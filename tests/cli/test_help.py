@@ -27,7 +27,7 @@ COMMANDS = [
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_tells_what_every_command_and_option_does(run: CommandLine, command: str) -> None:
-    told = run(*command.split(), "--help", variables={"COLUMNS": "400"}).succeeded()
+    told = run(*command.split(), "--help", variables={"COLUMNS": "600"}).succeeded()
     assert told.startswith(f"Usage: tallystick {command}".rstrip())
     entries = [line.strip("│ ") for line in told.splitlines() if line.startswith("│ ")]
     assert entries
@@ -36,7 +36,7 @@ def test_help_tells_what_every_command_and_option_does(run: CommandLine, command
 
 @pytest.mark.parametrize("setting", [field.name for field in fields(Settings)])
 def test_every_setting_is_a_flag_and_a_variable(run: CommandLine, setting: str) -> None:
-    told = " ".join(run("serve", "--help", variables={"COLUMNS": "400"}).succeeded().replace("│", " ").split())
+    told = " ".join(run("serve", "--help", variables={"COLUMNS": "600"}).succeeded().replace("│", " ").split())
     assert f"--{setting.replace('_', '-')} " in told
     assert f"[env var: TALLYSTICK_{setting.upper()}]" in told
 
