@@ -1,4 +1,4 @@
-"""People who share counters, and ways for them to ask: the whole application in this process."""
+"""People who share counters, and ways for them to ask: their surface in this process, over a ledger of its own."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -9,11 +9,18 @@ from typing import Any
 import msgspec
 
 from support.asking import Answer
-from support.in_process import InProcess, in_process
+from support.in_process import Asgi, Clock
 from support.people import a_token
 from support.sharing import someone
+from tallystick.app import shared_counters
+from tallystick.ledger import Ledger, open_database
 from tallystick.model.account import Account, Permission
-from tallystick.web.rate_limit import Rate
+from tallystick.services.tokens import Tokens
+from tallystick.settings import Settings
+from tallystick.surfaces.counttogether import CountTogether, Services
+from tallystick.web.address import ClientAddresses
+from tallystick.web.rate_limit import Rate, RateLimits
+from tallystick.web.traffic import Traffic
 
 READ, WRITE = Permission.COUNTERS_READ, Permission.COUNTERS_WRITE
 UNLIMITED = (Rate("", None, 0),)
@@ -27,7 +34,7 @@ class Person:
         userid: what others know the person by.
     """
 
-    def __init__(self, running: InProcess, account: Account, token: str) -> None:
+    def __init__(self, running: Asgi, account: Account, token: str) -> None:
         self._running, self.account, self.token = running, account, token
         self.userid = account.uid
 
@@ -61,12 +68,18 @@ class Person:
 
 
 class Together:
-    """The application, and people of it."""
+    """The surface, and people of it.
 
-    def __init__(self, running: InProcess) -> None:
-        self.running = running
-        self.clock, self.application = running.clock, running.application
-        self.ledger = running.application.ledger
+    Attributes:
+        running: takes requests of anybody.
+        clock: of the ledger; stands still until it is moved.
+        data: where the ledger lies.
+    """
+
+    def __init__(self, services: Services, clock: Clock, data: Path) -> None:
+        self.surface = CountTogether(services, ClientAddresses(), Traffic())
+        self.services, self.ledger = services, services.ledger
+        self.running, self.clock, self.data = Asgi(self.surface), clock, data
 
     async def person(self, name: str = "Ada", permissions: Permission = READ | WRITE) -> Person:
         """Somebody new."""
@@ -80,7 +93,14 @@ class Together:
 
 @asynccontextmanager
 async def counting_together(data: Path, **settings: Any) -> AsyncIterator[Together]:
-    """Open the application; limits are off unless ``rate_limit`` says otherwise."""
+    """Open a ledger and the surface; limits are off unless ``rate_limit`` says otherwise."""
     settings.setdefault("rate_limit", UNLIMITED)
-    async with in_process(data, **settings) as running:
-        yield Together(running)
+    chosen, clock = Settings(data=data, **settings), Clock()
+    ledger = await Ledger.open(open_database(None, data), clock)
+    services = shared_counters(chosen, ledger, Tokens(ledger), RateLimits(chosen.rate_limit), ClientAddresses())
+    services.following.start()
+    try:
+        yield Together(services, clock, data)
+    finally:
+        await services.following.close()
+        await ledger.close()

@@ -15,6 +15,7 @@ from tallystick.ledger import Ledger, open_database
 from tallystick.services.ingest import Knowledge
 from tallystick.settings import Settings
 from tallystick.warehouse import WAREHOUSE_FILE, Warehouse
+from tallystick.web.asgi import AsgiApp
 
 
 class Clock:
@@ -32,11 +33,11 @@ class Clock:
         self.now += round(seconds * 1000)
 
 
-class InProcess:
-    """An open application, the clock of its stores and its data directory."""
+class Asgi:
+    """An ASGI application that is sent requests without a server."""
 
-    def __init__(self, application: Application, clock: Clock, data: Path) -> None:
-        self.application, self.clock, self.data = application, clock, data
+    def __init__(self, app: AsgiApp) -> None:
+        self._app = app
 
     async def ask(  # the parts of a request
         self,
@@ -87,10 +88,18 @@ class InProcess:
         async def send(message: Any) -> None:
             messages.append(message)
 
-        await self.application(scope, receive, send)
+        await self._app(scope, receive, send)
         start, *bodies = messages
         received = {name.decode("latin-1"): value.decode("latin-1") for name, value in start["headers"]}
         return Answer(start["status"], received, b"".join(message.get("body", b"") for message in bodies))
+
+
+class InProcess(Asgi):
+    """An open application, the clock of its stores and its data directory."""
+
+    def __init__(self, application: Application, clock: Clock, data: Path) -> None:
+        super().__init__(application)
+        self.application, self.clock, self.data = application, clock, data
 
 
 _load = lru_cache(Knowledge.load)

@@ -10,7 +10,7 @@ from support.counting_together import Person, Together, counting_together
 
 @pytest.fixture
 async def together(tmp_path: Path) -> AsyncIterator[Together]:
-    """The whole application in this process; limits are off."""
+    """The surface in this process; limits are off."""
     async with counting_together(tmp_path) as opened:
         yield opened
 

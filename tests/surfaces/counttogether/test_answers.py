@@ -144,7 +144,7 @@ async def test_what_fails_is_told_without_details(
     ada: Person, together: Together, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for error, status, code, retry in FAILURES:
-        monkeypatch.setattr(together.application.sharing.sharing, "read", AsyncMock(side_effect=error))
+        monkeypatch.setattr(together.services.sharing, "read", AsyncMock(side_effect=error))
         answer = await ada.ask("GET", "/v1/counters")
         assert (answer.status, answer.json()["code"], answer.headers.get("retry-after")) == (status, code, retry)
         assert "secret" not in answer.text

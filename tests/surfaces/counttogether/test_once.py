@@ -82,7 +82,7 @@ async def test_codes_and_tokens_are_told_once_and_lie_nowhere(together: Together
         assert first.json()["id"] == again.json()["id"]
         assert len(first.json()[secret]) >= 32
         assert "http" not in again.text
-        files = [file.read_bytes() for file in together.running.data.iterdir() if file.is_file()]
+        files = [file.read_bytes() for file in together.data.iterdir() if file.is_file()]
         assert not any(first.json()[secret].encode() in content for content in files)
 
 
