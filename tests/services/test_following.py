@@ -20,7 +20,8 @@ from tallystick.errors import SharingReason, StoreFailed
 from tallystick.ledger import Database, Ledger, Session, open_database
 from tallystick.ledger.copying import BackupFile
 from tallystick.ledger.folding import Wanted, operate
-from tallystick.live.hub import Ending, Subscription, SubscriptionEnded
+from tallystick.live.hub import Ending, Hub, Subscription, SubscriptionEnded
+from tallystick.live.watching import Watches
 from tallystick.model.account import Account, Permission
 from tallystick.model.change import Change
 from tallystick.model.counter import HIT, LIFETIME_MS, Counter
@@ -29,6 +30,7 @@ from tallystick.services import change_feed, copying, resuming
 from tallystick.services import following as followings
 from tallystick.services.accounts import delete_account
 from tallystick.services.following import Following
+from tallystick.services.live_chores import LiveChores
 from tallystick.services.resuming import Resumed
 from tallystick.services.sharing import counters, invites, people
 from tallystick.services.sharing.changes import last_change
@@ -177,21 +179,55 @@ async def test_who_loses_sight_of_a_counter_hears_that_it_is_gone_and_no_more(
     assert await rest_of(bens) == []
 
 
-async def test_of_a_counter_that_is_gone_only_that_is_told(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    subscription = await listening(scene.following, scene.ledger, scene.ada)
-    held = asyncio.Event()
-    read = scene.ledger.read
+def hold(ledger: Ledger, held: object, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Keep the next read with a function from beginning until the event is set."""
+    read, let_go, waiting = ledger.read, asyncio.Event(), [held]
 
     async def later(function: Any, *arguments: Any) -> Any:
-        await held.wait()
+        if function in waiting:
+            waiting.clear()
+            await let_go.wait()
         return await read(function, *arguments)
 
-    monkeypatch.setattr(scene.ledger, "read", later)
+    monkeypatch.setattr(ledger, "read", later)
+    return let_go
+
+
+async def test_of_a_counter_that_is_gone_only_that_is_told(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    subscription = await listening(scene.following, scene.ledger, scene.ada)
+    let_go = hold(scene.ledger, change_feed.next_changes, monkeypatch)
     await change(scene.ledger, scene.ada, scene.visits)
     await scene.write(counters.delete, scene.ada.id, scene.visits.uid, NOW)
-    held.set()
+    let_go.set()
     [heard] = await told(subscription)
     assert (heard.kind, heard.counter, heard.number) == ("deleted", scene.visits.uid, 3)
+
+
+async def test_a_new_member_does_not_hear_of_what_was_done_just_before(
+    scene: Scene, ben: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subscription = await listening(scene.following, scene.ledger, ben)
+    let_go = hold(scene.ledger, change_feed.next_changes, monkeypatch)
+    await change(scene.ledger, scene.ada, scene.visits)
+    await let_in(scene.ledger, scene.visits, scene.ada, ben)
+    let_go.set()
+    assert [each.kind for each in await told(subscription, 2)] == ["created", "members"]
+
+
+async def test_who_comes_while_changes_are_passed_over_misses_none(
+    ledger: Ledger, ada: Account, visits: SharedCounter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(followings, "LOOKED_EVERY_S", 0.02)
+    async with followed(ledger) as following:
+        await until(lambda: following.epoch)
+        token = await a_counter_token(ledger, ada)
+        let_go = hold(ledger, last_change, monkeypatch)
+        # Nobody listens, so the next look only asks for the newest number; it is slow.
+        await asyncio.sleep(5 * followings.LOOKED_EVERY_S)
+        subscription = await following.subscribe(ada.id, token, BERLIN)
+        await change(ledger, ada, visits)
+        let_go.set()
+        assert [each.value for each in await told(subscription)] == [1]
 
 
 async def test_a_counter_that_is_made_is_told_to_its_maker(ledger: Ledger, following: Following, ada: Account) -> None:
@@ -473,6 +509,19 @@ async def test_at_midnight_counters_of_days_are_told_where_the_day_begins(scene:
     await change(scene.ledger, scene.ada, scene.visits)
     assert [each.kind for each in await told(berlin) + await told(honolulu)] == ["value"] * 2, "once, and nowhere else"
     assert await rest_of(other) == []
+
+
+async def test_a_day_that_begins_right_after_someone_came_is_told(scene: Scene) -> None:
+    hub, clock = Hub(), scene.clock
+    chores = LiveChores(scene.ledger, hub, Watches(hub), lambda: 2)
+    await a_counter(scene.ledger, scene.ada, "Smoke-free", type="FromDate", day=dt.date(2027, 1, 1))
+    clock.now += 15 * HOUR_MS - 1  # a millisecond before midnight in Berlin
+    subscription = hub.subscribe(scene.ada.id, await a_counter_token(scene.ledger, scene.ada), BERLIN)
+    chores.welcome(subscription)
+    subscription.skip(9)
+    clock.now += 1
+    await chores.do()
+    assert [each.number for each in await rest_of(subscription)] == [9], "never below what it has heard of"
 
 
 # Public counters
