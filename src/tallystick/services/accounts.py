@@ -13,6 +13,7 @@ from tallystick.model.account import ALL_SITES, Access, Account, UserSettings
 from tallystick.model.email import email_problems
 from tallystick.model.line import line_problems
 from tallystick.model.site import Site
+from tallystick.services.sharing.changes import hold_changes
 from tallystick.services.sharing.people import forget_person
 from tallystick.services.site_rows import family, site
 
@@ -202,6 +203,7 @@ def delete_account(session: Session, number: int, now: int) -> None:
     Raises:
         InputRefused: a site would be left without an admin, or there is no such account.
     """
+    hold_changes(session)  # before accounts are held: everyone who needs both takes them in this order
     hold_accounts(session)
     person = existing(session, number)
     _refuse_orphans(session, person, None)

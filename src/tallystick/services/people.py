@@ -17,6 +17,7 @@ from tallystick.services.accounts import (
     set_access,
     set_password,
 )
+from tallystick.services.sharing.changes import hold_changes
 from tallystick.services.two_factor import disable
 
 
@@ -76,6 +77,7 @@ def remove(session: Session, actor: int, number: int, now: int) -> None:
     Raises:
         InputRefused: the actor may not, or a site would be left without an admin.
     """
+    hold_changes(session)  # see delete_account
     hold_accounts(session)
     _, person = _both(session, actor, number)
     delete_account(session, person.id, now)

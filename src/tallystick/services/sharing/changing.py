@@ -3,7 +3,8 @@
 Everything that joins a batch is looked up together, folded in memory by the rules of ``model.sharing`` in the order
 in which it came, and stored together. A batch takes seven statements (on PostgreSQL two of them once a lane), each by
 primary keys: what it costs does not depend on how many counters there are, nor on how much was done to them. Only an
-UNDO asks by itself, for one range of an index.
+UNDO asks by itself, for one range of an index. Measured on SQLite, synced, with a million counters and ten million
+changes: 0.6 ms for a single increment, 10 ms for a hundred of scattered counters; on a few hot counters 3 ms.
 """
 
 from collections import defaultdict
