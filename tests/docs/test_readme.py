@@ -62,7 +62,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 def test_the_options_are_those_of_serve(run: CommandLine) -> None:
     told = set(re.findall(r"^\| `(--[a-z-]+)", section("Running it"), re.MULTILINE))
-    help_text = run("serve", "--help", variables={"COLUMNS": "400"}).succeeded()
+    help_text = run("serve", "--help", variables={"COLUMNS": "1000"}).succeeded()
     known = set(re.findall(r"^│ (--[a-z-]+)", help_text, re.MULTILINE))
     assert told == known
     assert len(known) >= 8

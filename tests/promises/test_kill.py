@@ -51,10 +51,12 @@ def rounds(data: Path, database: str | None, number: int, *options: str) -> None
         assert server.stop() == 0
 
 
+@pytest.mark.timeout(400)
 def test_on_sqlite(tmp_path: Path) -> None:
     rounds(tmp_path, None, 20)
 
 
+@pytest.mark.timeout(400)
 def test_on_postgresql(tmp_path: Path, postgres: Postgres) -> None:
     with postgres.fresh_database() as url:
         rounds(tmp_path, url, 20)

@@ -33,7 +33,7 @@ class Ran(NamedTuple):
 
 
 class CommandLine:
-    """Runs ``tallystick`` without a terminal, 80 columns wide whatever the tests run in; what it wrote is captured."""
+    """Runs ``tallystick`` without a terminal; what it wrote is captured."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capture: pytest.CaptureFixture[str]) -> None:
         self._monkeypatch, self._capture = monkeypatch, capture
@@ -43,9 +43,10 @@ class CommandLine:
     ) -> Ran:
         """Run a command to its end."""
         with self._monkeypatch.context() as patch:
-            for name in [name for name in os.environ if name.startswith("TALLYSTICK_")]:
+            # A console that is made where COLUMNS is set keeps that width, for all tests that come after.
+            for name in [name for name in os.environ if name.startswith("TALLYSTICK_") or name == "COLUMNS"]:
                 patch.delenv(name)
-            for name, value in {"COLUMNS": "80", **variables}.items():
+            for name, value in variables.items():
                 patch.setenv(name, value)
             patch.setattr("sys.argv", ["tallystick", *map(str, arguments)])
             patch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin)))

@@ -346,6 +346,7 @@ async def test_the_day_may_be_any_time_but_the_one_that_go_calls_empty(
 ) -> None:
     begun = await analytics.api("POST", "/export", json={"format": "json", "start_from_day": sent})
     assert (begun.status, begun.json().get("start_from_day")) == (202, told)
+    await until_finished(analytics, begun.json()["id"])
 
 
 async def test_one_old_hit_makes_no_long_json_export(analytics: Analytics) -> None:
