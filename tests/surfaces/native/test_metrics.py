@@ -3,12 +3,20 @@
 from collections import Counter
 from pathlib import Path
 from typing import TypeAlias
+from zoneinfo import ZoneInfo
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
+from builders import NOW
+from support.ledgers import opened
 from support.server import RunningServer, running_server
+from tallystick.ledger import open_database
+from tallystick.live.hub import Ending, Hub
+from tallystick.model.change import Change
 from tallystick.surfaces.countapi.errors import REASONS
+from tallystick.surfaces.native.metrics import metrics_registry
+from tallystick.web.traffic import Traffic
 
 Labels: TypeAlias = tuple[tuple[str, str], ...]
 
@@ -24,6 +32,11 @@ FAMILIES = {
     "tallystick_hits_waiting": "gauge",
     "tallystick_hits_unmoved": "gauge",
     "tallystick_sessions": "gauge",
+    "tallystick_live_connections": "gauge",
+    "tallystick_live_ended": "counter",
+    "tallystick_live_merged": "counter",
+    "tallystick_live_told": "counter",
+    "tallystick_live_watchers": "gauge",
     "tallystick_info": "gauge",
 }
 LABELS = {"surface", "status", "reason", "le", "version", "database"}
@@ -124,6 +137,23 @@ def test_buckets_rise_to_the_count(server: RunningServer) -> None:
         counts = [count for _, count in buckets]
         assert counts == sorted(counts)
         assert buckets[-1] == (float("inf"), after[f"{family}_count", ()])
+
+
+async def test_live_connections_and_what_they_are_told_are_counted(tmp_path: Path) -> None:
+    hub = Hub()
+    reading, ending = hub.subscribe(1, 1, ZoneInfo("UTC")), hub.subscribe(2, 2, ZoneInfo("UTC"))
+    for number in range(100):
+        hub.publish(Change(number=number, counter="visits", kind="value", at=NOW), [1, 3])
+    await reading.next()
+    hub.end_one(ending, Ending.SLOW)
+    async with opened(open_database(None, tmp_path)) as ledger:
+        value = metrics_registry(ledger, Traffic(), None, hub).get_sample_value
+        assert value("tallystick_live_connections") == 1
+        assert value("tallystick_live_watchers") == 0
+        assert value("tallystick_live_told_total") == 100
+        assert value("tallystick_live_merged_total") == 99
+        counts = {reason: value("tallystick_live_ended_total", {"reason": reason}) for reason in ("slow", "revoked")}
+        assert counts == {"slow": 1, "revoked": 0}
 
 
 def test_nothing_names_a_counter_or_an_address(server: RunningServer) -> None:

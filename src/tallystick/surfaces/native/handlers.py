@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from tallystick.errors import StoreUnavailable
 from tallystick.ledger import Ledger
+from tallystick.live.hub import Hub
 from tallystick.surfaces.native.metrics import metrics_registry
 from tallystick.surfaces.native.openapi import Description
 from tallystick.warehouse import Warehouse
@@ -27,10 +28,15 @@ class Native:
     """The handlers of our own API."""
 
     def __init__(
-        self, ledger: Ledger, traffic: Traffic, description: Description, warehouse: Warehouse | None = None
+        self,
+        ledger: Ledger,
+        traffic: Traffic,
+        description: Description,
+        warehouse: Warehouse | None = None,
+        hub: Hub | None = None,
     ) -> None:
         self._ledger, self._description, self._warehouse = ledger, description, warehouse
-        self._registry = metrics_registry(ledger, traffic, warehouse)
+        self._registry = metrics_registry(ledger, traffic, warehouse, hub)
         self._trials: dict[Flush, asyncio.Task[str | None]] = {}
 
     async def live(self, _request: Request) -> Response:

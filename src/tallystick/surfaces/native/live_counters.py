@@ -48,6 +48,7 @@ class LiveCounters:
 
     def __init__(self, following: Following, addresses: ClientAddresses) -> None:
         self._following, self._addresses = following, addresses
+        self.hub = following.hub
         self._places = Places(STREAMS_AT_MOST, STREAMS_OF_ONE_ADDRESS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -9,6 +9,7 @@ from prometheus_client.registry import Collector
 from tallystick import __version__
 from tallystick.ledger import Ledger
 from tallystick.ledger.measurements import Histogram
+from tallystick.live.hub import Hub
 from tallystick.warehouse import Warehouse
 from tallystick.web.traffic import Traffic
 
@@ -16,8 +17,8 @@ from tallystick.web.traffic import Traffic
 class TallystickCollector(Collector):
     """Turns what the server has counted of itself into metric families, when asked."""
 
-    def __init__(self, ledger: Ledger, traffic: Traffic, warehouse: Warehouse | None) -> None:
-        self._ledger, self._traffic, self._warehouse = ledger, traffic, warehouse
+    def __init__(self, ledger: Ledger, traffic: Traffic, warehouse: Warehouse | None, hub: Hub | None) -> None:
+        self._ledger, self._traffic, self._warehouse, self._hub = ledger, traffic, warehouse, hub
 
     def collect(self) -> Iterator[Metric]:
         """Every family."""
@@ -25,6 +26,8 @@ class TallystickCollector(Collector):
         yield from self._writing()
         if self._warehouse is not None:
             yield from _hits(self._warehouse)
+        if self._hub is not None:
+            yield from _live(self._hub)
         version = GaugeMetricFamily("tallystick_info", "What runs here.", labels=["version", "database"])
         version.add_metric([__version__, self._ledger.database.name], 1)
         yield version
@@ -78,10 +81,32 @@ def _hits(warehouse: Warehouse) -> Iterator[Metric]:
     )
 
 
-def metrics_registry(ledger: Ledger, traffic: Traffic, warehouse: Warehouse | None = None) -> CollectorRegistry:
+def _live(hub: Hub) -> Iterator[Metric]:
+    measurements = hub.measurements
+    for name, text, value in (
+        ("tallystick_live_connections", "Connections that are told of shared counters.", len(hub)),
+        ("tallystick_live_watchers", "Connections that watch a public counter.", hub.watchers),
+    ):
+        yield GaugeMetricFamily(name, text, value)
+    for name, text, value in (
+        ("tallystick_live_told", "Changes of shared counters handed to connections.", measurements.told),
+        ("tallystick_live_merged", "Of these, replaced by newer ones before they were read.", measurements.merged),
+    ):
+        yield CounterMetricFamily(name, text, value)
+    ended = CounterMetricFamily(
+        "tallystick_live_ended", "Live connections that we ended, by reason.", labels=["reason"]
+    )
+    for ending, count in measurements.ended.items():
+        ended.add_metric([ending.name.lower()], count)
+    yield ended
+
+
+def metrics_registry(
+    ledger: Ledger, traffic: Traffic, warehouse: Warehouse | None = None, hub: Hub | None = None
+) -> CollectorRegistry:
     """A registry of this server alone: process-wide state would mix several servers of one test run."""
     registry = CollectorRegistry()
-    registry.register(TallystickCollector(ledger, traffic, warehouse))
+    registry.register(TallystickCollector(ledger, traffic, warehouse, hub))
     return registry
 
 

@@ -37,7 +37,7 @@ def native(
     live: LiveCounters | None = None,
 ) -> Counted:
     """The surface as an ASGI application."""
-    handlers = Native(ledger, traffic, description, warehouse)
+    handlers = Native(ledger, traffic, description, warehouse, None if live is None else live.hub)
     app = Starlette(
         routes=[Route(path, partial(handler, handlers)) for path, handler in PATHS.items()],
         exception_handlers={HTTPException: errors.refused, Exception: errors.failed},
