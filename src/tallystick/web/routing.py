@@ -88,7 +88,8 @@ class Table(Generic[Route]):
             NoRoute
         """
         methods: set[str] = set()
-        found = _search(self._root, path.split("/")[1:], (), "GET" if method == "HEAD" else method, methods)
+        segments = path.split("/")
+        found = _search(self._root, segments, 1, (), "GET" if method == "HEAD" else method, methods)
         if found is None:
             raise NoRoute(
                 sorted(methods | ({"HEAD"} if "GET" in methods else set()) | ({"OPTIONS"} if methods else set()))
@@ -96,19 +97,18 @@ class Table(Generic[Route]):
         return found
 
 
-def _search(
-    node: _Node[Route], segments: Sequence[str], values: tuple[str, ...], method: str, methods: set[str]
+def _search(  # noqa: PLR0913, PLR0917  # where the search is, and what it has met
+    node: _Node[Route], segments: list[str], index: int, values: tuple[str, ...], method: str, methods: set[str]
 ) -> Found[Route] | None:
-    """The first route that fits; the methods of the paths that fit are noted."""
-    if not segments:
+    """The first route that fits from this segment on; the methods of paths that fit are noted."""
+    if index == len(segments):
         return _at(node, values, method, methods)
-    first, others = segments[0], segments[1:]
-    found = None
-    if (named := node.named.get(first)) is not None:
-        found = _search(named, others, values, method, methods)
-    if found is None and first and node.any is not None:
-        found = _search(node.any, others, (*values, first), method, methods)
-    if found is None and node.rest is not None and (rest := "/".join(segments)):
+    segment, found = segments[index], None
+    if (named := node.named.get(segment)) is not None:
+        found = _search(named, segments, index + 1, values, method, methods)
+    if found is None and segment and node.any is not None:
+        found = _search(node.any, segments, index + 1, (*values, segment), method, methods)
+    if found is None and node.rest is not None and (rest := "/".join(segments[index:])):
         found = _at(node.rest, (*values, rest), method, methods)
     return found
 

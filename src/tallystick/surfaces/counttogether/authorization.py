@@ -35,7 +35,7 @@ class Caller(Struct, frozen=True):
 
     def may(self, needed: Permission) -> bool:
         """Whether the token has a permission."""
-        return bool(self.token.permissions & needed)
+        return bool(self.token.permissions & needed.value)  # of a flag itself Python would make a new flag: hot path
 
     def require(self, needed: Permission) -> None:
         """Refuse a token that lacks a permission.
@@ -43,7 +43,7 @@ class Caller(Struct, frozen=True):
         Raises:
             Forbidden
         """
-        if not self.token.permissions & needed:
+        if not self.may(needed):
             raise Forbidden(needed)
 
 

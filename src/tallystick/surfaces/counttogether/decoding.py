@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
 from typing import TypeVar
 from urllib.parse import parse_qsl
 
@@ -14,18 +16,26 @@ Body = TypeVar("Body")
 
 MOST_PARAMETERS = 100
 LONGEST_ID = 18
+QUERIES_REMEMBERED = 1_024
+LONGEST_REMEMBERED = 64
+"""Bytes of a query that is parsed once for all the requests that bring it."""
 
 _whole = re.compile(r"[+-]?[0-9]{1,30}", re.ASCII).fullmatch
 _versions = re.compile(r'(?<!W/)"([0-9]{1,19})-[0-9a-f]{8}"', re.ASCII).findall
 """Of the counters' entity tags; a weak one is none of ours."""
 
 
-def first_values(raw: bytes) -> dict[str, str]:
+def first_values(raw: bytes) -> Mapping[str, str]:
     """A query's parameters, percent-decoded; of a repeated one the first counts.
 
     Raises:
         Malformed: there are too many.
     """
+    # Home Assistant sends the same query with every request. Tokens in queries were refused before.
+    return _remembered(raw) if len(raw) <= LONGEST_REMEMBERED else _first_values(raw)
+
+
+def _first_values(raw: bytes) -> Mapping[str, str]:
     try:
         pairs = parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_PARAMETERS)
     except ValueError as error:
@@ -34,7 +44,10 @@ def first_values(raw: bytes) -> dict[str, str]:
     values: dict[str, str] = {}
     for name, value in pairs:
         values.setdefault(name, value)
-    return values
+    return MappingProxyType(values)
+
+
+_remembered = lru_cache(QUERIES_REMEMBERED)(_first_values)
 
 
 def integer(query: Mapping[str, str], name: str, default: int, *, least: int, most: int) -> int:
