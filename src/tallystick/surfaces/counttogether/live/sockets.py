@@ -203,17 +203,15 @@ class Socket:
         return await self._authenticate(credentials, channel)
 
     async def _authenticate(self, credentials: Credentials, channel: Channel) -> Closing | None:
-        code: Closing | None = None
-        answer = result_frame(credentials.number, result=True)
+        refusal: ApiRefused | StoreUnavailable | None = None
         try:
             holder = await self._services.gate.holder(credentials.token, self.scope)
             await self.subscribe(await permitted(self._services, holder))
         except (ApiRefused, StoreUnavailable) as error:
-            answer, code = error_frame(credentials.number, REFUSED, str(error)), _closing(error)
-        if credentials.number is not UNSET:
-            with suppress(PeerTooSlow):
-                await channel.send(answer)
-        return code
+            refusal = error
+        with suppress(PeerTooSlow):
+            await _answer(channel, credentials.number, refusal)
+        return None if refusal is None else _closing(refusal)
 
     async def serve(self, channel: Channel) -> Closing | None:
         """Tell and hear until somebody ends it; why we close, None when the client did."""
@@ -240,6 +238,16 @@ class Socket:
             return Closing.TOO_SLOW
         except StoreUnavailable:
             return Closing.TRY_LATER
+
+
+async def _answer(channel: Channel, number: object, refusal: Exception | None) -> None:
+    """Tell a client that wants to know whether its first message was good."""
+    if number is UNSET:
+        return
+    if refusal is None:
+        await channel.send(result_frame(number, result=True))
+    else:
+        await channel.send(error_frame(number, REFUSED, str(refusal)))
 
 
 async def _hear(channel: Channel) -> Closing | None:
