@@ -30,6 +30,7 @@ bench: .venv/.bench ## Measure, about twenty minutes; needs wrk (Debian: apt-get
 	$(BIN)/python benchmarks/pageviews.py
 	$(BIN)/python benchmarks/reporting.py
 	$(BIN)/python benchmarks/moving.py
+	$(BIN)/python benchmarks/sharing.py
 
 shape: .venv/.dev ## Sizes of files and functions, to see what grows
 	$(BIN)/python tools/shape.py

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,6 +22,14 @@ for _ = 1, 10 do math.random() end
 function request()
   return head .. string.format("%%07d", math.random(0, %(keys)d - 1)) .. tail
 end
+"""
+_REQUESTS = """
+local requests = {}
+for line in io.lines("%(file)s") do
+  requests[#requests + 1] = "%(method)s " .. line:gsub("\\\\n", "\\r\\n")
+end
+math.randomseed(os.time())
+function request() return requests[math.random(#requests)] end
 """
 _REPORT = """
 function done(summary, latency)
@@ -83,6 +92,17 @@ def burst(url: str, load: Load, connections: int, seconds: int, seed: int = 1) -
         BadAnswers: an answer was no success, or a connection failed.
     """
     return scripted_burst(url + load.path, load.script(seed), connections, seconds)
+
+
+def requests_script(file: Path, method: str, lines: Iterable[str]) -> str:
+    """A script that draws from requests, evenly.
+
+    Args:
+        file: where they are kept for wrk.
+        lines: a request each, without its method; a line's end is a backslash and an n.
+    """
+    file.write_text("\n".join(lines), "ascii")
+    return _REQUESTS % {"file": file, "method": method}
 
 
 def scripted_burst(url: str, script: str, connections: int, seconds: int) -> Burst:

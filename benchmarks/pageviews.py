@@ -15,7 +15,7 @@ import servers
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 from disk import flush_microseconds
-from load import Burst, require_wrk, scripted_burst
+from load import Burst, requests_script, require_wrk, scripted_burst
 from msgspec import Struct
 from report import machine
 from rich.console import Console
@@ -35,15 +35,6 @@ AGENTS = tuple(
     for system in ("Windows NT 10.0; Win64; x64", "X11; Linux x86_64", "Macintosh; Intel Mac OS X 10_15_7")
     for version in range(100, 140)
 )
-
-_REQUESTS = """
-local requests = {}
-for line in io.lines("%(file)s") do
-  requests[#requests + 1] = "%(method)s " .. line:gsub("\\\\n", "\\r\\n")
-end
-math.randomseed(os.time())
-function request() return requests[math.random(#requests)] end
-"""
 
 AtLeastOne = Annotated[int, Parameter(validator=Number(gte=1))]
 app = App(name="pageviews.py", help=__doc__)
@@ -123,7 +114,7 @@ def _pixel_script(folder: Path) -> str:
         f"Host: {HOST}\\nUser-Agent: {draw.choice(AGENTS)}\\nX-Forwarded-For: {_address(draw)}\\n\\n"
         for number in range(REQUESTS)
     )
-    return _script(folder / "pixel.txt", "GET", lines)
+    return requests_script(folder / "pixel.txt", "GET", lines)
 
 
 def _referrer(draw: random.Random) -> str:
@@ -138,7 +129,7 @@ def _address(draw: random.Random) -> str:
 def _batch_script(folder: Path, token: str) -> str:
     draw = random.Random(2)
     lines = (_batch(draw, token) for _ in range(BODIES))
-    return _script(folder / "batch.txt", "POST", lines)
+    return requests_script(folder / "batch.txt", "POST", lines)
 
 
 def _batch(draw: random.Random, token: str) -> str:
@@ -157,11 +148,6 @@ def _batch(draw: random.Random, token: str) -> str:
         f"/api/v0/count HTTP/1.1\\nHost: {HOST}\\nAuthorization: Bearer {token}\\n"
         f"Content-Type: application/json\\nContent-Length: {len(body)}\\n\\n{body}"
     )
-
-
-def _script(file: Path, method: str, lines: Iterator[str]) -> str:
-    file.write_text("\n".join(lines), "ascii")
-    return _REQUESTS % {"file": file, "method": method}
 
 
 def _stored(data: Path) -> int:
