@@ -132,11 +132,8 @@ def next_changes(session: Session, after: int, members: Members, listening: Cont
             members.forget(row.counter)
     last = rows[-1].number
     people = members.of(session, {row.counter for row in rows})
-    hearing = {
-        counter: {account: since for account, since in own.items() if account in listening}
-        for counter, own in people.items()
-    }
-    states = states_of(session, [counter for counter, own in hearing.items() if own])
+    hearing = {counter: _Hearing(own, listening) for counter, own in people.items()}
+    states = states_of(session, [counter for counter, own in hearing.items() if own.everyone])
     farewells: dict[int, list[Farewell]] = defaultdict(list)
     if any(row.kind in {"members", "deleted"} for row in rows):
         for farewell in farewells_between(session, after, last):
@@ -150,11 +147,29 @@ def next_changes(session: Session, after: int, members: Members, listening: Cont
     return Batch(last, full=len(rows) == CHANGES_AT_ONCE, tellings=told)
 
 
-def _tellings(row: ChangeRow, state: SharedCounter, hearing: Mapping[int, int]) -> Iterable[Telling]:
-    """Nobody hears of what was done before they came; whoever left is not among those who hear any more."""
-    if row.kind == "members" and (came := [account for account, since in hearing.items() if since == row.number]):
+class _Hearing:
+    """Who of a counter's people listens."""
+
+    def __init__(self, people: Mapping[int, int], listening: Container[int]) -> None:
+        self._since = {account: since for account, since in people.items() if account in listening}
+        self._latest = max(self._since.values(), default=0)
+        self.everyone = list(self._since)
+
+    def at(self, number: int) -> Sequence[int]:
+        """Those who were there; whoever left is not among the people any more."""
+        if self._latest <= number:
+            return self.everyone
+        return [account for account, since in self._since.items() if since <= number]
+
+    def came_with(self, number: int) -> Sequence[int]:
+        """Those who came with a change."""
+        return [account for account, since in self._since.items() if since == number]
+
+
+def _tellings(row: ChangeRow, state: SharedCounter, hearing: _Hearing) -> Iterable[Telling]:
+    if row.kind == "members" and (came := hearing.came_with(row.number)):
         yield Telling(row.number, arrival(row, state), came)
-    yield Telling(row.number, change_of(row, state), [each for each, since in hearing.items() if since <= row.number])
+    yield Telling(row.number, change_of(row, state), hearing.at(row.number))
 
 
 def arrival(row: ChangeRow, state: SharedCounter) -> Change:
