@@ -54,7 +54,7 @@ async def test_what_makes_a_counter(ada: Person) -> None:
 
 
 async def test_a_counter_as_both_versions_show_it(ada: Person, bob: Person) -> None:
-    counter = await ada.new_counter("Cups of tea", value=3, resetValue=0)
+    counter = await ada.new_counter("Cups of tea", value=3)
     await ada.invite(counter, bob)
     everyone = [
         {"userId": ada.userid, "displayName": "Ada", "isAdmin": True},
@@ -99,8 +99,8 @@ VALUES: list[tuple[str, str, Any, int, Any]] = [
     ("POST", "set", {"value": 0}, 200, 0),
     ("POST", "set", {"value": INT64_MAX}, 200, INT64_MAX),
     ("POST", "increment", None, 400, -2043),
-    ("POST", "reset", None, 200, 5),
-    ("POST", "reset", {}, 200, 5),
+    ("POST", "reset", None, 200, 0),
+    ("POST", "reset", {}, 200, 0),
     ("POST", "undo", {}, 200, INT64_MAX),
     ("POST", "undo", {"offset": 10**6}, 409, -2044),
     ("POST", "undo", {"offset": "1"}, 400, -2000),
@@ -127,7 +127,7 @@ AMOUNTS = [
 
 
 async def test_values_are_bare_numbers(ada: Person) -> None:
-    counter = await ada.new_counter(value=5)
+    counter = await ada.new_counter(value=5, resetValue=5)
     for method, path, body, status, expected in VALUES:
         answer = await ada.ask(method, f"{V1}/{counter}/{path}", body)
         found = answer.json()["code"] if status >= 400 else int(answer.text)
@@ -208,13 +208,13 @@ async def test_a_patch_changes_what_it_names_and_nothing_when_it_is_refused(ada:
 
 
 async def test_put_takes_a_whole_counter_and_minds_only_name_and_data(ada: Person) -> None:
-    counter = await ada.new_counter("Before", value=2)
+    counter = await ada.new_counter("Before", value=2, resetValue=2)
     path = f"{V1}/{counter}"
     whole = (await ada.ask("GET", path)).json()
     sent = whole | {"displayName": "After", "members": [], "id": "another", "new": {}}
     sent["data"] = {"value": 7, "mode": "OnlyUp", "pastDays": 3}
     shown = (await ada.ask("PUT", path, sent)).json()
-    assert shown == whole | {"displayName": "After", "data": {"value": 7, "mode": "OnlyUp", "resetValue": 2}}
+    assert shown == whole | {"displayName": "After", "data": {"value": 7, "mode": "OnlyUp"}}
     for body, code in (
         (whole | {"type": "FromDate"}, -2000),
         ({"data": {"value": "7"}}, -2000),
