@@ -115,6 +115,7 @@ def test_a_value_that_is_set_heeds_the_least_value_and_no_goal() -> None:
     assert outcome(a_number(5), limited, SET, value=2) == SharingReason.OUT_OF_RANGE
     assert outcome(a_number(5), limited, SET, value=8) == 8
     assert outcome(a_number(5), limited, RESET) == 4
+    assert outcome(a_number(5), rules(least=3), RESET) == 3
 
 
 @pytest.mark.parametrize(
@@ -236,7 +237,7 @@ def test_a_date_and_its_day_stand_for_each_other(given: dict[str, Any], date: in
         ({"mode": "OnlyUp", "value": INT64_MAX + 1}, SharingReason.OUT_OF_RANGE),
         ({"mode": "OnlyUp", "goal": INT64_MIN - 1}, SharingReason.OUT_OF_RANGE),
         ({"mode": "OnlyUp", "least": 1}, SharingReason.OUT_OF_RANGE),
-        ({"mode": "OnlyUp", "value": 1, "least": 1, "reset_value": 0}, SharingReason.OUT_OF_RANGE),
+        ({"mode": "OnlyUp", "value": 1, "least": 2, "reset_value": 3}, SharingReason.OUT_OF_RANGE),
         ({"type": "FromDate"}, SharingReason.INVALID_START_DATE),
         ({"type": "ToDate"}, SharingReason.INVALID_END_DATE),
         ({"type": "ToDate", "date": 10**18}, SharingReason.INVALID_END_DATE),

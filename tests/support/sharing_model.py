@@ -50,9 +50,6 @@ class PlainCounter:
     members: dict[int, Role] = field(default_factory=dict)
     history: list[Past] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self.reset_value = self.value
-
     def put(self, actor: int, value: int, undoes: Past | None = None) -> None:
         """Have another value."""
         self.version += 1
@@ -102,7 +99,11 @@ class PlainSharing:
                 return SharingReason.NOTHING_TO_UNDO
             wanted: int | SharingReason = _undone(counter, undoes)
         elif verb in {Verb.SET, Verb.RESET}:
-            value = asked.value if verb is Verb.SET else counter.reset_value
+            value = (
+                asked.value
+                if verb is Verb.SET
+                else max(counter.reset_value, counter.reset_value if counter.least is None else counter.least)
+            )
             wanted = _replaced(counter, value, confirm=asked.confirm)
         else:
             wanted = _moved(counter, asked.amount if verb is Verb.INCREMENT else -asked.amount, asked.amount)

@@ -136,7 +136,7 @@ class CountTogetherCalls:
 
     @answered
     def reset(self, counter: str, *, confirm: bool = False) -> Call[int]:
-        """Set the value that it was made with, or its ``reset_value``. For admins."""
+        """Set its ``reset_value``, 0 unless it was given. For admins."""
         return change("POST", of(counter, "reset"), number, body={"confirm": confirm})
 
     @answered

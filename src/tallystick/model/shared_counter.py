@@ -37,7 +37,7 @@ class SharedCounter(Struct, frozen=True, kw_only=True):
         goal: None for none.
         allow_exceed: whether an increment may pass the goal.
         least: the value never falls below; None for no such limit.
-        reset_value: what a reset sets.
+        reset_value: what a reset sets, where ``least`` allows it; else a reset sets that.
         value: signed 64-bit; 0 for counters of days.
         version: rises by one with every change of the counter.
     """

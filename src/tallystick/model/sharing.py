@@ -110,7 +110,7 @@ def carried_out(rules: Rules, number: Counter, step: Step, now: int) -> Counter:
         return _moved(rules, number, step.amount, 1, now)
     if step.verb is Verb.DECREMENT:
         return _moved(rules, number, step.amount, -1, now)
-    value = rules.reset_value if step.verb is Verb.RESET else step.value
+    value = _value_of_reset(rules) if step.verb is Verb.RESET else step.value
     if value is None:
         raise SharingRefused(SharingReason.INVALID_DATA, "a value is needed")
     check_replacement(rules, number.value, value, confirm=step.confirm)
@@ -158,6 +158,10 @@ def check_replacement(rules: Rules, present: int, value: int, *, confirm: bool) 
 def in_range(value: int) -> bool:
     """Whether a value fits 64 bits."""
     return INT64_MIN <= value <= INT64_MAX
+
+
+def _value_of_reset(rules: Rules) -> int:
+    return rules.reset_value if rules.least is None else max(rules.reset_value, rules.least)
 
 
 def _moved(rules: Rules, number: Counter, amount: int, sign: int, now: int) -> Counter:

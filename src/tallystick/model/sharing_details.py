@@ -65,7 +65,7 @@ def _check_counting(counter: SharedCounter) -> None:
     values = [counter.value, counter.reset_value, counter.goal, counter.least]
     if not all(value is None or in_range(value) for value in values):
         raise SharingRefused(SharingReason.OUT_OF_RANGE, "values have 64 bits")
-    if counter.least is not None and min(counter.value, counter.reset_value) < counter.least:
+    if counter.least is not None and counter.value < counter.least:
         raise SharingRefused(SharingReason.OUT_OF_RANGE, f"the value may not fall below {counter.least}")
 
 

@@ -33,7 +33,7 @@ async def test_a_counter_is_made_as_it_was_decided(ledger: Ledger) -> None:
     ada = await someone(ledger)
     made = await a_counter(ledger, ada, name=" Visitors ", value=3, goal=10, allow_exceed=False, least=-2)
     assert (made.name, made.type, made.mode, made.value, made.version) == ("Visitors", "UpDown", "UpAndDown", 3, 1)
-    assert (made.goal, made.allow_exceed, made.least, made.reset_value) == (10, False, -2, 3)
+    assert (made.goal, made.allow_exceed, made.least, made.reset_value) == (10, False, -2, 0)
     assert UUID(made.uid).version == 7
     assert await ledger.read(role_of, ada.id, made.uid) == (made, "admin")
     assert await ledger.read(counters_of, ada.id) == [made]

@@ -30,7 +30,6 @@ class NewCounter(Struct, frozen=True, kw_only=True):
     Attributes:
         mode: of UpDown; UpAndDown when it is not given.
         date, day: of the other types; either one is worked out from the other.
-        reset_value: the value that it is made with when it is not given.
     """
 
     name: str
@@ -42,7 +41,7 @@ class NewCounter(Struct, frozen=True, kw_only=True):
     allow_exceed: bool = True
     least: int | None = None
     value: int = 0
-    reset_value: int | None = None
+    reset_value: int = 0
 
 
 class Edit(Struct, frozen=True, kw_only=True):
@@ -183,8 +182,6 @@ def _new(wanted: NewCounter, now: int) -> SharedCounter:
     fields: dict[str, Any] = asdict(wanted)
     if wanted.type == "UpDown" and wanted.mode is None:
         fields["mode"] = "UpAndDown"
-    if wanted.reset_value is None:
-        fields["reset_value"] = wanted.value
     return SharedCounter(**fields, id=0, uid=str(uuid7()), created=now, version=1)
 
 
