@@ -127,7 +127,7 @@ AMOUNTS = [
 
 
 async def test_values_are_bare_numbers(ada: Person) -> None:
-    counter = await ada.new_counter(value=5, resetValue=5)
+    counter = await ada.new_counter(value=5)
     for method, path, body, status, expected in VALUES:
         answer = await ada.ask(method, f"{V1}/{counter}/{path}", body)
         found = answer.json()["code"] if status >= 400 else int(answer.text)
@@ -208,7 +208,7 @@ async def test_a_patch_changes_what_it_names_and_nothing_when_it_is_refused(ada:
 
 
 async def test_put_takes_a_whole_counter_and_minds_only_name_and_data(ada: Person) -> None:
-    counter = await ada.new_counter("Before", value=2, resetValue=2)
+    counter = await ada.new_counter("Before", value=2)
     path = f"{V1}/{counter}"
     whole = (await ada.ask("GET", path)).json()
     sent = whole | {"displayName": "After", "members": [], "id": "another", "new": {}}
