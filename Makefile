@@ -24,7 +24,7 @@ wheel: .venv/.dev ## Build the wheel, install it in a clean environment and run 
 
 check: lint wheel test ## Everything that must hold before a change lands
 
-bench: .venv/.bench ## Measure, about twenty minutes; needs wrk (Debian: apt-get install wrk)
+bench: .venv/.bench ## Measure, about 25 minutes; needs wrk (Debian: apt-get install wrk)
 	$(BIN)/python benchmarks/counting.py
 	$(BIN)/python benchmarks/million.py
 	$(BIN)/python benchmarks/pageviews.py
