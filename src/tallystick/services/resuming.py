@@ -1,6 +1,7 @@
 """What somebody missed between two live connections. Functions of ``(session, ...)``; times in ms."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -89,12 +90,14 @@ def _is_known_since(session: Session, offset: int, oldest: int) -> bool:
 
 
 def _farewells(session: Session, account: int, offset: int) -> list[Farewell]:
-    rows = session.common.farewells_of(session.connection, account=account, after=offset, max_rows=REPLAYED_AT_MOST + 1)
+    rows = session.queries.farewells_of(
+        session.connection, account=account, after=offset, max_rows=REPLAYED_AT_MOST + 1
+    )
     return [Farewell(*row) for row in rows]
 
 
 def _missed(session: Session, account: int, offset: int) -> list[Missed]:
-    rows = session.common.missed_of(session.connection, account=account, number=offset, at_most=REPLAYED_AT_MOST + 1)
+    rows = session.queries.missed_of(session.connection, account=account, number=offset, at_most=REPLAYED_AT_MOST + 1)
     return [Missed(*row) for row in rows if row[-1]]
 
 
@@ -102,7 +105,7 @@ def _one_by_one(
     session: Session, offset: int, missed: Sequence[Missed], states: Mapping[int, SharedCounter]
 ) -> Iterable[_Numbered]:
     since = {each.counter: each.since for each in missed}
-    for row in change_rows(session.queries.changes_of(session.connection, counters=_ids(missed), number=offset)):
+    for row in change_rows(_changes_of(session, missed, offset)):
         state, came = states[row.counter], since[row.counter]
         if row.kind == "members" and row.number == came:
             yield row.number, arrival(row, state)
@@ -110,12 +113,21 @@ def _one_by_one(
             yield row.number, change_of(row, state)
 
 
+def _changes_of(session: Session, missed: Sequence[Missed], offset: int) -> Iterable[Sequence[Any]]:
+    rows: Iterable[Sequence[Any]] = session.queries.changes_of(
+        session.connection, counters=_ids(missed), number=offset, at_most=REPLAYED_AT_MOST
+    )
+    return rows
+
+
 def _newest(
     session: Session, offset: int, missed: Sequence[Missed], states: Mapping[int, SharedCounter]
 ) -> Iterable[_Numbered]:
     """The state of each counter, and its members where they may have changed."""
     counted = [each for each in missed if each.amount <= REPLAYED_AT_MOST]
-    rows = session.queries.members_changed(session.connection, counters=_ids(counted), number=offset)
+    rows = session.queries.members_changed(
+        session.connection, counters=_ids(counted), number=offset, at_most=REPLAYED_AT_MOST
+    )
     quiet = {each.counter for each in counted} - {int(row[0]) for row in rows}
     for each in missed:
         state = states[each.counter]

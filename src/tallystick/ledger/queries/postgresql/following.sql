@@ -11,21 +11,57 @@ WHERE counter.id = ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text
 SELECT counter, account, since FROM counter_member
 WHERE counter = ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text(:counters::json)));
 
--- name: changes_of(counters, number)
--- What was done to some counters after a change; read by ``change_by_counter``, a range a counter.
+-- name: farewells_of(account, after, max_rows)
+-- Which counters one person lost sight of after a change; see below for how it is asked.
+SELECT number, account, uid, at FROM counter_farewell
+WHERE (account, number) > (:account, :after) AND account <= :account
+ORDER BY account, number
+LIMIT :max_rows;
+
+-- name: missed_of(account, number, at_most)
+-- For each counter of a person: since which change it is, the newest one, and how many came after a number since then,
+-- counted up to a limit. The order by both columns, without an equation between them, leaves ``change_by_counter``
+-- only: by the numbers alone PostgreSQL would go through the changes of all other counters.
+SELECT member.counter, member.since,
+       (SELECT change.number FROM counter_change AS change
+        WHERE change.counter >= member.counter AND change.counter <= member.counter
+        ORDER BY change.counter DESC, change.number DESC LIMIT 1),
+       (SELECT change.at FROM counter_change AS change
+        WHERE change.counter >= member.counter AND change.counter <= member.counter
+        ORDER BY change.counter DESC, change.number DESC LIMIT 1),
+       (SELECT count(*) FROM (
+            SELECT 1 FROM counter_change AS change
+            WHERE (change.counter, change.number) > (
+                    member.counter, CASE WHEN member.since > :number THEN member.since - 1 ELSE :number END)
+              AND change.counter <= member.counter
+            ORDER BY change.counter, change.number
+            LIMIT :at_most) AS missed)
+FROM counter_member AS member
+WHERE member.account = :account;
+
+-- name: changes_of(counters, number, at_most)
+-- What was done to some counters after a change. Asked so that only ``change_by_counter`` serves (see ``missed_of``).
 SELECT change.number, change.counter, change.kind, account.uid, change.actor, change.at, change.delta, change.value,
        change.version
-FROM counter_change AS change
+FROM json_array_elements_text(:counters::json) AS wanted
+CROSS JOIN LATERAL (
+    SELECT * FROM counter_change
+    WHERE (counter, number) > (wanted.value::bigint, :number) AND counter <= wanted.value::bigint
+    ORDER BY counter, number
+    LIMIT :at_most) AS change
 LEFT JOIN account ON account.id = change.actor
-WHERE change.counter = ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text(:counters::json)))
-  AND change.number > :number
 ORDER BY change.number;
 
--- name: members_changed(counters, number)
+-- name: members_changed(counters, number, at_most)
 -- Counters whose members changed after a change.
-SELECT DISTINCT counter FROM counter_change
-WHERE counter = ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text(:counters::json)))
-  AND number > :number AND kind = 'members';
+SELECT DISTINCT change.counter
+FROM json_array_elements_text(:counters::json) AS wanted
+CROSS JOIN LATERAL (
+    SELECT counter, kind FROM counter_change
+    WHERE (counter, number) > (wanted.value::bigint, :number) AND counter <= wanted.value::bigint
+    ORDER BY counter, number
+    LIMIT :at_most) AS change
+WHERE change.kind = 'members';
 
 -- name: date_counters_of(accounts)
 -- The counters of days that some people have.

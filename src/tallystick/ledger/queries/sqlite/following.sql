@@ -10,7 +10,27 @@ WHERE counter.id IN (SELECT value FROM json_each(:counters));
 -- Whose counters these are, and since which change.
 SELECT counter, account, since FROM counter_member WHERE counter IN (SELECT value FROM json_each(:counters));
 
--- name: changes_of(counters, number)
+-- name: farewells_of(account, after, max_rows)
+-- Which counters one person lost sight of after a change.
+SELECT number, account, uid, at FROM counter_farewell WHERE account = :account AND number > :after
+ORDER BY number
+LIMIT :max_rows;
+
+-- name: missed_of(account, number, at_most)
+-- For each counter of a person: since which change it is, the newest one, and how many came after a number since then,
+-- counted up to a limit.
+SELECT member.counter, member.since,
+       (SELECT max(change.number) FROM counter_change AS change WHERE change.counter = member.counter),
+       (SELECT change.at FROM counter_change AS change WHERE change.counter = member.counter
+        ORDER BY change.number DESC LIMIT 1),
+       (SELECT count(*) FROM (
+            SELECT 1 FROM counter_change AS change
+            WHERE change.counter = member.counter AND change.number > :number AND change.number >= member.since
+            LIMIT :at_most) AS missed)
+FROM counter_member AS member
+WHERE member.account = :account;
+
+-- name: changes_of(counters, number, at_most)
 -- What was done to some counters after a change; read by ``change_by_counter``, a range a counter.
 SELECT change.number, change.counter, change.kind, account.uid, change.actor, change.at, change.delta, change.value,
        change.version
@@ -18,13 +38,16 @@ FROM json_each(:counters) AS wanted
 CROSS JOIN counter_change AS change
 LEFT JOIN account ON account.id = change.actor
 WHERE change.counter = wanted.value AND change.number > :number
-ORDER BY change.number;
+ORDER BY change.number
+LIMIT :at_most;
 
--- name: members_changed(counters, number)
--- Counters whose members changed after a change.
-SELECT DISTINCT counter FROM counter_change
-WHERE counter IN (SELECT value FROM json_each(:counters))
-  AND number > :number AND kind = 'members';
+-- name: members_changed(counters, number, at_most)
+-- Counters whose members changed after a change; each has fewer changes than the limit.
+SELECT DISTINCT change.counter
+FROM json_each(:counters) AS wanted
+CROSS JOIN counter_change AS change
+WHERE change.counter = wanted.value AND change.number > :number AND change.kind = 'members'
+LIMIT :at_most;
 
 -- name: date_counters_of(accounts)
 -- The counters of days that some people have.
