@@ -403,6 +403,35 @@ async def test_who_comes_back_after_farewells_were_forgotten_has_to_read_anew(sc
     assert (await scene.missed_by(ben, 3)).recovered
 
 
+async def test_what_others_did_is_not_gone_through_on_postgresql(postgres: Any, tmp_path: Path) -> None:
+    with postgres.fresh_database() as url:
+        async with opened(open_database(url, tmp_path)) as ledger:
+            ada = await someone(ledger)
+            own = [await a_counter(ledger, ada) for _ in range(3)]
+            await ledger.write(_another_counter_is_busy)
+            plans = await ledger.read(_plans, ada.id, f"[{own[0].id}]")
+    for plan in plans:
+        assert "change_by_counter" in plan
+        assert "counter_change_pkey" not in plan
+        assert "Seq Scan on counter_change" not in plan
+
+
+def _another_counter_is_busy(session: Session) -> None:
+    session.connection.execute(
+        "INSERT INTO counter_change (number, counter, kind, at)"
+        " SELECT number, 99, 'value', 0 FROM generate_series(100, 100000) AS number"
+    )
+    session.connection.execute("ANALYZE counter_change")
+
+
+def _plans(session: Session, account: int, counters: str) -> list[str]:
+    asked = {"account": account, "counters": counters, "number": 1, "at_most": 1_000}
+    queries = (session.queries.missed_of, session.queries.changes_of, session.queries.members_changed)
+    return [
+        "\n".join(line for (line,) in session.connection.execute(f"EXPLAIN {query.sql}", asked)) for query in queries
+    ]
+
+
 # The name of a numbering
 
 
