@@ -31,6 +31,7 @@ bench: .venv/.bench ## Measure, about 25 minutes; needs wrk (Debian: apt-get ins
 	$(BIN)/python benchmarks/reporting.py
 	$(BIN)/python benchmarks/moving.py
 	$(BIN)/python benchmarks/sharing.py
+	$(BIN)/python benchmarks/live.py
 
 shape: .venv/.dev ## Sizes of files and functions, to see what grows
 	$(BIN)/python tools/shape.py

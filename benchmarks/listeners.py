@@ -1,0 +1,139 @@
+"""Clients that listen: thousands of connections that cost their own process little. See live.py."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Sequence
+from typing import cast
+from urllib.parse import urlsplit
+
+UPGRADE = (
+    "GET /v2/ws HTTP/1.1\r\nHost: bench\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer {token}\r\n\r\n"
+)
+STREAM = "GET /v2/events HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n\r\n"
+UPDATED = b"counterUpdated"
+AT_ONCE = 100
+"""Connections that are being opened; a machine of two processors is not a thousand phones."""
+WITHIN_S = 60.0
+
+
+class Crowd:
+    """Many listeners.
+
+    Attributes:
+        heard: how many changes all of them were told.
+        times: when each of them was told something since ``expect``.
+    """
+
+    def __init__(self) -> None:
+        self.heard = 0
+        self.times: list[float] = []
+        self._expected = 0
+        self._all = asyncio.Event()
+        self._members: list[_Listener] = []
+
+    def __len__(self) -> int:
+        """How many are open."""
+        return len(self._members)
+
+    async def join(self, url: str, request: str, amount: int) -> None:
+        """Open so many more connections."""
+        places = asyncio.Semaphore(AT_ONCE)
+
+        async def one() -> None:
+            async with places:
+                self._members.append(await _opened(self, url, request))
+
+        await asyncio.gather(*(one() for _ in range(amount)))
+
+    def expect(self, changes: int) -> None:
+        """From now on each of them is to be told so many changes."""
+        self.times.clear()
+        self._expected = self.heard + changes * len(self)
+        self._all.clear()
+
+    async def told(self) -> None:
+        """Return when all have been told what they are to be told."""
+        async with asyncio.timeout(WITHIN_S):
+            await self._all.wait()
+
+    def note(self, changes: int, now: float) -> None:
+        """One of them was told."""
+        self.heard += changes
+        self.times.append(now)
+        if self.heard >= self._expected:
+            self._all.set()
+
+    def leave(self) -> None:
+        """Close all connections without a word."""
+        for member in self._members:
+            member.transport.abort()
+        self._members.clear()
+
+
+class _Listener(asyncio.Protocol):
+    """One connection. What is sent is not taken apart: changes are counted by their method's name."""
+
+    __slots__ = ("_crowd", "opened", "transport")
+    transport: asyncio.Transport
+
+    def __init__(self, crowd: Crowd) -> None:
+        self._crowd = crowd
+        self.opened: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's have no such base
+
+    def data_received(self, data: bytes) -> None:
+        if not self.opened.done():
+            self.opened.set_result(data)
+        elif changes := data.count(UPDATED):
+            self._crowd.note(changes, time.perf_counter())
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self.opened.done():
+            self.opened.set_exception(error or ConnectionError("closed"))
+
+
+async def _opened(crowd: Crowd, url: str, request: str) -> _Listener:
+    parts = urlsplit(url)
+    loop = asyncio.get_running_loop()
+    _, listener = await loop.create_connection(lambda: _Listener(crowd), parts.hostname, parts.port)
+    listener.transport.write(request.encode())
+    head = await asyncio.wait_for(listener.opened, WITHIN_S)
+    if not head.startswith((b"HTTP/1.1 101", b"HTTP/1.1 200")):
+        msg = f"{url}: {head[:200]!r}"
+        raise SystemExit(msg)
+    return listener
+
+
+class Counting:
+    """One connection that sends increments, one after the other."""
+
+    def __init__(self, url: str, token: str, counter: str) -> None:
+        parts = urlsplit(url)
+        self._socket = socket.create_connection((parts.hostname or "", parts.port or 0))
+        self._socket.setblocking(False)  # noqa: FBT003  # its only argument
+        self._request = (
+            f"POST /v1/counters/{counter}/increment HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n"
+            "Content-Length: 0\r\n\r\n"
+        ).encode()
+
+    async def increment(self) -> None:
+        """Count once; returns when it is answered."""
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(self._socket, self._request)
+        answer = await loop.sock_recv(self._socket, 65_536)
+        if not answer.startswith(b"HTTP/1.1 200"):
+            raise SystemExit(answer.decode())
+
+    def close(self) -> None:
+        """Hang up."""
+        self._socket.close()
+
+
+def percentile(values: Sequence[float], part: float) -> float:
+    """The value below which a part of them lies."""
+    ordered = sorted(values)
+    return ordered[min(int(len(ordered) * part), len(ordered) - 1)]
