@@ -3,15 +3,22 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from support.ledgers import WITHIN_S, until
+import pytest
+
+from support.ledgers import WITHIN_S, Clock, until
 from tallystick.ledger import Ledger
 from tallystick.live.hub import Subscription
 from tallystick.model.account import Account, Permission
 from tallystick.model.change import Change
+from tallystick.model.shared_counter import SharedCounter
 from tallystick.services.following import Following
+from tallystick.services.resuming import Resumed
+from tallystick.services.sharing import invites
 from tallystick.services.sharing.changes import last_change
+from tallystick.services.sharing.service import Sharing
 from tallystick.services.tokens import NewToken, create_token
 
 UTC = ZoneInfo("UTC")
@@ -63,3 +70,43 @@ async def rest_of(subscription: Subscription, at_most: int = 1_000_000) -> list[
         except TimeoutError:
             break
     return found
+
+
+class Scene:
+    """Ada shares a counter with Ben, or is about to.
+
+    Attributes:
+        write: what people do; who follows is not woken, and finds it all the same.
+    """
+
+    def __init__(self, ledger: Ledger, clock: Clock, following: Following, ada: Account, visits: SharedCounter) -> None:
+        self.ledger, self.clock, self.following, self.ada, self.visits = ledger, clock, following, ada, visits
+        self.write = Sharing(ledger, lambda: None).write
+
+    async def missed_by(self, person: Account, offset: int) -> Resumed:
+        return await self.following.resume(person.id, self.following.epoch, offset)
+
+
+async def let_in(ledger: Ledger, counter: SharedCounter, owner: Account, person: Account) -> None:
+    """A person accepts an invite."""
+    write = Sharing(ledger, lambda: None).write
+    _, code = await write(invites.create, owner.id, counter.uid, invites.NewInvite(), ledger.clock())
+    await write(invites.accept, person.id, code, ledger.clock())
+
+
+def brief(changes: list[Change]) -> list[tuple[int, str, int | None]]:
+    return [(each.number, each.kind, each.value) for each in changes]
+
+
+def hold(ledger: Ledger, held: object, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Keep the next read with a function from beginning until the event is set."""
+    read, let_go, waiting = ledger.read, asyncio.Event(), [held]
+
+    async def later(function: Any, *arguments: Any) -> Any:
+        if function in waiting:
+            waiting.clear()
+            await let_go.wait()
+        return await read(function, *arguments)
+
+    monkeypatch.setattr(ledger, "read", later)
+    return let_go
