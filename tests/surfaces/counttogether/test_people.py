@@ -118,6 +118,19 @@ async def test_a_token_is_no_way_to_more(together: Together, bob: Person) -> Non
     assert (await bob.ask("GET", "/v1/counters", token=others["token"])).status == 200
 
 
+async def test_a_token_for_one_site_is_no_way_to_another(together: Together) -> None:
+    root = await an_owner(together)
+    assert root.site is not None
+    everything = READ | WRITE | Permission.COUNT
+    of_one = Person(together.running, root, await a_token(together.ledger, root, everything, (root.site,)))
+    of_all = await a_token(together.ledger, root, everything)
+    first, second = (await of_one.ask("GET", "/v1/tokens")).json()
+    for method, action in (("POST", "/rotate"), ("DELETE", "")):
+        assert (await of_one.ask(method, f"/v1/tokens/{second['id']}{action}")).status == 403
+    assert (await of_one.ask("GET", "/v1/counters", token=of_all)).status == 200
+    assert (await of_one.ask("POST", f"/v1/tokens/{first['id']}/rotate", token=of_all)).status == 200
+
+
 async def test_a_token_without_permissions_for_counters_is_not_listed(together: Together) -> None:
     root = await an_owner(together)
     await a_token(together.ledger, root, Permission.COUNT)

@@ -1,5 +1,6 @@
 """The tokens of the caller's account, as far as they are about counters and may not do more than the caller's own."""
 
+from collections.abc import Iterable
 from functools import partial, reduce
 from operator import or_
 from typing import Annotated, Literal
@@ -106,12 +107,17 @@ def _own(session: Session, caller: Caller, number: int) -> Token:
     found = token(session, number)
     if found is None or found.account != caller.account.id or not found.permissions & OF_COUNTERS:
         raise SharingRefused(SharingReason.NOT_FOUND, "there is no such token")
-    _require_no_more(caller, found.permissions)
+    _require_no_more(caller, found.permissions, found.sites)
     return found
 
 
-def _require_no_more(caller: Caller, permissions: int) -> None:
-    if permissions & ~caller.token.permissions:
+def _require_no_more(caller: Caller, permissions: int, sites: Iterable[int] = ()) -> None:
+    """Whether a token may do, and reaches, nothing that the caller's does not.
+
+    Raises:
+        SharingRefused: FORBIDDEN.
+    """
+    if permissions & ~caller.token.permissions or not all(map(caller.token.covers, sites)):
         msg = "your token may do less than that one; use another one, or the dashboard"
         raise SharingRefused(SharingReason.FORBIDDEN, msg)
 
