@@ -142,6 +142,15 @@ async def test_what_is_no_date(ada: Person) -> None:
         assert missing.json()["code"] == code
 
 
+async def test_an_instant_outside_of_the_calendar_in_utc_is_no_date(ada: Person) -> None:
+    for type_, code, text in (
+        ("FromDate", -2020, "0001-01-01T00:00:00+12:00"),
+        ("ToDate", -2021, "9999-12-31T23:59:59-12:00"),
+    ):
+        body = {"displayName": "Days", "type": type_, "data": {"date": text}}
+        assert (await ada.ask("POST", "/v1/counters", body)).json()["code"] == code
+
+
 async def test_who_sends_back_what_they_read_changes_only_what_they_changed(ada: Person) -> None:
     counter = await ada.new_counter(type_="FromDate", date="2026-05-01T22:30:00-05:00")
     path = f"/v1/counters/{counter}"

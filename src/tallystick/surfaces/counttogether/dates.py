@@ -38,7 +38,9 @@ def written(text: str, reason: SharingReason) -> Written:
             return Written(None, dt.date.fromisoformat(text))
         if _moment(text):
             moment = datetime.fromisoformat(text.upper())
-            return Written(_instant(moment if moment.tzinfo else moment.replace(tzinfo=UTC)), moment.date())
+            # In UTC, too, a year has four digits: else the instant could be kept, and not be told.
+            utc = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+            return Written((utc - _EPOCH) // timedelta(milliseconds=1), moment.date())
     except (ValueError, OverflowError):
         pass
     msg = f"{text[:50]!r} is no date: write YYYY-MM-DD, or YYYY-MM-DDTHH:MM:SSZ"
@@ -56,7 +58,3 @@ def day_of(text: str, reason: SharingReason) -> dt.date:
         msg = f"{text[:50]!r} has a time; write YYYY-MM-DD"
         raise SharingRefused(reason, msg)
     return found.day
-
-
-def _instant(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(milliseconds=1)
