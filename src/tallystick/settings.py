@@ -60,12 +60,12 @@ def _rate(text: str) -> Rate:
         return Rate("", None, 0)
     name, _, rate = text.partition(":")
     found = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,6})", rate)
-    if name in RATE_NAMES and rate == "none":
+    if name in RATE_NAMES and rate in {"none", "off"}:
         return Rate(name, None, 0)
     if name in RATE_NAMES and found and int(found[1]) and int(found[2]):
         return Rate(name, int(found[1]), int(found[2]))
     msg = (
-        f"it accepts NAME:N/SECONDS, for example api:60/120, NAME:none, or off, not {text!r}; "
+        f"it accepts NAME:N/SECONDS, for example api:60/120, NAME:off, or off, not {text!r}; "
         f"names are {', '.join(RATE_NAMES)}."
     )
     raise ValueError(msg)
@@ -208,7 +208,7 @@ class Settings(AnalyticsSettings):
             show_default=False,
         ),
     ] = ()
-    """So many requests in a window of seconds for what NAME stands for; NAME:none lifts that limit, off lifts all.
+    """So many requests in a window of seconds for what NAME stands for; NAME:off lifts that limit, off lifts all.
     Names and defaults: count 4/1 (the pixel, per address and browser), api, api-count and export 60/120 (per token),
     login 20/60 (per address), counttogether 120/60 (shared counters, per person), unknown-token 30/60 (per address).
     May be repeated or separated by commas."""

@@ -203,7 +203,7 @@ def test_an_export_that_makes_no_sense_is_refused(run: CommandLine, arguments: t
 def served(site: Prepared) -> object:
     """A server that holds the data directory; only the count of hits is limited."""
     del site
-    with running_server(Path("data").absolute(), "--rate-limit", "api:none,export:none,api-count:3/1") as server:
+    with running_server(Path("data").absolute(), "--rate-limit", "api:none,export:off,api-count:3/1") as server:
         yield server
 
 
