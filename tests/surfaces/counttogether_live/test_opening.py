@@ -123,6 +123,13 @@ async def test_a_ticket_without_an_origin_is_for_the_servers_own_pages(server: L
     assert (await denied(server, listener, path=path, origin=PAGE))[0] == 403
 
 
+async def test_a_program_that_is_no_page_uses_a_ticket_without_an_origin(server: LiveServer, listener: str) -> None:
+    ada = await a_person(server)
+    path = f"/v1/ws?ticket={await a_ticket(ada)}"
+    assert await is_told(server, listener, ada, path)
+    assert (await denied(server, listener, path=path))[0] == 401, "it was good once"
+
+
 async def test_a_ticket_of_a_token_that_was_revoked(server: LiveServer, listener: str) -> None:
     ada = await a_person(server)
     ticket = await a_ticket(ada, PAGE)
