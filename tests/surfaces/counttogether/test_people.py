@@ -27,6 +27,26 @@ async def test_an_invite_lets_people_in_until_it_is_used_up(together: Together, 
     assert (await ada.ask("GET", path)).json() == []
 
 
+async def test_an_invite_is_taken_back_by_its_code_too(ada: Person, bob: Person) -> None:
+    counters = [await ada.new_counter(), await ada.new_counter()]
+    path, elsewhere = [f"/v1/counters/{counter}/invites" for counter in counters]
+    code = (await ada.ask("POST", path)).json()["code"]
+    assert (await ada.ask("DELETE", f"{elsewhere}/{code}")).status == 404
+    assert (await ada.ask("DELETE", f"{path}/{code}")).status == 204
+    assert (await ada.ask("DELETE", f"{path}/{code}")).status == 404
+    assert (await bob.ask("POST", f"/v1/invites/{code}/accept")).status == 404
+
+
+async def test_everyone_of_a_counter_can_be_asked_for(ada: Person, bob: Person) -> None:
+    path = f"/v1/counters/{await ada.new_counter()}/members"
+    await ada.invite(path.split("/")[3], bob)
+    [own, other] = (await ada.ask("GET", path)).json()
+    assert [(await ada.ask("GET", f"{path}/{user}")).json() for user in ("me", bob.userid)] == [own, other]
+    assert (await bob.ask("GET", f"{path}/me")).json() == other
+    assert (await ada.ask("GET", f"{path}/nobody")).status == 404
+    assert (await ada.ask("PATCH", f"{path}/me", {"isAdmin": False})).json()["code"] == -2045
+
+
 async def test_invites_end_and_can_be_taken_back(together: Together, ada: Person, bob: Person) -> None:
     path = f"/v1/counters/{await ada.new_counter()}/invites"
     first, second = [(await ada.ask("POST", path)).json() for _ in range(2)]

@@ -131,16 +131,19 @@ def open_invites(session: Session, account: int, uid: str, now: int, *, hide_for
 
 
 def take_back(  # who takes what back, and where
-    session: Session, account: int, uid: str, invite_uid: str, *, hide_foreign: bool = False
+    session: Session, account: int, uid: str, named: str, *, hide_foreign: bool = False
 ) -> None:
     """Remove an invite: its code lets nobody in any more.
+
+    Args:
+        named: the invite's UUID, or its code.
 
     Raises:
         SharingRefused: NOT_FOUND or FORBIDDEN.
     """
     hold_changes(session)
     counter = require(session, account, uid, "admin", hide_foreign=hide_foreign)
-    invite = normal_uid(invite_uid) or ""
+    invite = normal_uid(named) or _by_code(session, named)[0].uid
     if not session.common.has_invite(session.connection, counter=counter.id, uid=invite):
         raise SharingRefused(SharingReason.NOT_FOUND, "this counter has no such invite")
     session.common.remove_invite(session.connection, counter=counter.id, uid=invite)

@@ -30,6 +30,15 @@ def members_in(session: Session, counter: SharedCounter) -> list[Member]:
     return [member_from_row(row) for row in session.common.members_of_counter(session.connection, counter=counter.id)]
 
 
+def member(session: Session, account: int, uid: str, member_uid: str) -> Member:
+    """One of a counter's people.
+
+    Raises:
+        SharingRefused: NOT_FOUND.
+    """
+    return _member(members(session, account, uid), member_uid)
+
+
 def set_role(  # noqa: PLR0913, PLR0917  # who makes whom what, and where
     session: Session, account: int, uid: str, member_uid: str, role: Role, now: int, *, hide_foreign: bool = False
 ) -> Member:

@@ -38,6 +38,7 @@ API = (
     Route("POST", "/v1/counters/{id}/batch", batch.of_counter, writes=True, least="member"),
     Route("POST", "/v1/batch", batch.anywhere, writes=True),
     Route("GET", "/v1/counters/{id}/members", members.list_, least="viewer"),
+    Route("GET", "/v1/counters/{id}/members/{userId}", members.one, least="viewer"),
     Route("PATCH", "/v1/counters/{id}/members/{userId}", members.change, writes=True, least="admin"),
     Route("DELETE", "/v1/counters/{id}/members/{userId}", members.remove, writes=True, least="viewer"),
     Route("GET", "/v1/counters/{id}/invites", invites.list_, least="admin"),

@@ -18,7 +18,7 @@ from tallystick.surfaces.counttogether.errors import Malformed
 from tallystick.surfaces.counttogether.handlers.carrying import nothing, once, told
 
 ONESELF = "me"
-"""In the place of one's own id, which no other answer marks as such."""
+"""In the place of one's own id, which no answer marks as such."""
 
 
 class RoleBody(Struct, frozen=True, rename="camel"):
@@ -34,6 +34,12 @@ async def list_(services: Services, call: Call) -> Answer:
     return Answer(200, wire.json([wire.member_with_role(member) for member in found]))
 
 
+async def one(services: Services, call: Call) -> Answer:
+    """Somebody of them."""
+    found = await services.sharing.read(people.member, call.account.id, call.place["id"], _user_in(call))
+    return Answer(200, wire.json(wire.member_with_role(found)))
+
+
 async def change(services: Services, call: Call) -> Answer:
     """Give a member another role."""
     body = body_as(RoleBody, call.body)
@@ -41,17 +47,22 @@ async def change(services: Services, call: Call) -> Answer:
         msg = "send either isAdmin or role"
         raise Malformed(msg)
     function = partial(_set_role, hide_foreign=services.hide_foreign)
-    place = call.place
     return await once(
-        services, call, function, call.account.id, place["id"], place["userId"], body, call.now, tell=_told
+        services, call, function, call.account.id, call.place["id"], _user_in(call), body, call.now, tell=_told
     )
 
 
 async def remove(services: Services, call: Call) -> Answer:
     """Remove a member; everyone may remove themselves."""
     function = partial(people.remove, hide_foreign=services.hide_foreign)
-    user = call.account.uid if call.place["userId"] == ONESELF else call.place["userId"]
-    return await once(services, call, function, call.account.id, call.place["id"], user, call.now, tell=nothing)
+    return await once(
+        services, call, function, call.account.id, call.place["id"], _user_in(call), call.now, tell=nothing
+    )
+
+
+def _user_in(call: Call) -> str:
+    user = call.place["userId"]
+    return call.account.uid if user == ONESELF else user
 
 
 def _set_role(  # noqa: PLR0913, PLR0917  # who makes whom what, and where
