@@ -170,6 +170,9 @@ def test_endpoints_show_a_command_that_works(site: RunningServer) -> None:
     site.get("/create?namespace=example.com&key=visits&enable_reset=1")
     for section in sections(DESCRIBED):
         for endpoint in section.endpoints:
+            if endpoint.name == "/live":
+                continue  # it goes on until somebody has had enough
+            assert endpoint.options == ()
             assert site.get(endpoint.path).status_code == int(endpoint.answers[0].status), endpoint.path
 
 

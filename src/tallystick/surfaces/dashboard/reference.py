@@ -6,6 +6,7 @@ section: parameters that are components, and answers that every operation of the
 
 import json
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -59,6 +60,7 @@ class Endpoint(Struct, frozen=True):
     Attributes:
         name: the part of the address that is always the same.
         path: an example, with the parameters that it needs.
+        options: what curl needs besides the address.
         common_parameters, common_statuses: described with the section.
     """
 
@@ -69,6 +71,7 @@ class Endpoint(Struct, frozen=True):
     methods: tuple[str, ...]
     addresses: tuple[str, ...]
     path: str
+    options: tuple[str, ...]
     parameters: tuple[Parameter, ...]
     answers: tuple[Answer, ...]
     common_parameters: tuple[str, ...]
@@ -127,7 +130,7 @@ def _operation(document: Node, address: str, item: Node, methods: Sequence[str])
         address,
         tuple(method.upper() for method in methods),
         [(_parameter(document, part), "$ref" in part) for part in parameters],
-        [(_answer(document, status, part), "$ref" in part) for status, part in node["responses"].items()],
+        [(_answer(document, status, part), "$ref" in part) for status, part in sorted(node["responses"].items())],
     )
 
 
@@ -136,7 +139,7 @@ def _section(tag: Node, operations: Sequence[_Operation]) -> Section:
     parameters = {part.name: part for operation in operations for part, shared in operation.parameters if shared}
     grouped = groupby(operations, key=lambda operation: operation.node["summary"])
     return Section(
-        anchor=re.sub(r"\W+", "-", tag["name"].lower()),
+        anchor=_anchor(tag["name"]),
         title=tag["name"],
         text=tag["description"],
         endpoints=tuple(_endpoint(list(group), common) for _, group in grouped),
@@ -154,18 +157,34 @@ def _endpoint(operations: Sequence[_Operation], common: Sequence[Answer]) -> End
     first = operations[0]
     own = [part for part, shared in first.parameters if not shared]
     return Endpoint(
-        anchor=first.node["operationId"],
+        anchor=first.node.get("operationId") or _anchor(f"{first.methods[0]} {first.address}"),
         name=first.address.split("/{")[0],
         title=first.node["summary"],
-        text=first.node["description"],
+        text=first.node.get("description", ""),
         methods=first.methods,
         addresses=tuple(operation.address for operation in operations),
         path=_example_path(first),
+        options=tuple(_options(first)),
         parameters=tuple(own),
         answers=tuple(answer for answer, _ in first.answers if answer not in common),
         common_parameters=tuple(part.name for part, shared in first.parameters if shared),
         common_statuses=tuple(answer.status for answer in common),
     )
+
+
+def _anchor(name: str) -> str:
+    return re.sub(r"\W+", "-", name.lower()).strip("-")
+
+
+def _options(operation: _Operation) -> Iterator[str]:
+    method, node = operation.methods[0], operation.node
+    sent = list(_bodies(node.get("requestBody", {})))
+    if method != ("POST" if sent else "GET"):
+        yield f"-X {method}"
+    if node.get("security"):
+        yield '-H "Authorization: Bearer $TOKEN"'
+    if sent:
+        yield f"--json {shlex.quote(sent[0])}"
 
 
 def _example_path(operation: _Operation) -> str:
