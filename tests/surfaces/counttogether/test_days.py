@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -189,8 +190,10 @@ async def test_the_zone_is_the_one_asked_for_or_the_accounts_or_utc(together: To
     together.services.tokens.forget()
     assert await days() == [15] * 4
     assert await days("?timezone=UTC") == [14] * 4
-    for name in ("", "Nowhere", "KI.Pacific/Kiritimati", "../UTC", "utc", "posixrules", "right/UTC"):
+    strangers = ("", "Nowhere", "KI.Pacific/Kiritimati", "../UTC", "utc", "posixrules", "right/UTC", "W. Europe Time")
+    for name in strangers:
         asked = [("GET", "/v1/counters"), ("GET", f"/v2/counters/{counter}"), ("POST", f"/v1/counters/{counter}/undo")]
         for method, path in asked:
-            refused = await ada.ask(method, f"{path}?timezone={name}")
+            refused = await ada.ask(method, f"{path}?timezone={quote(name)}")
             assert (refused.status, refused.json()["code"]) == (400, -2000), name
+            assert refused.json()["message"].startswith(f"{name!r} is no time zone")

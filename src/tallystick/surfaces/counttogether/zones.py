@@ -27,10 +27,13 @@ async def zone_asked(query: Mapping[str, str]) -> ZoneInfo | None:
     if name is None:
         return None
     try:
-        # A country before the name is how settings write it; IANA's names have no dots.
-        return await _named(name if "." not in name else "")
+        zone = await _named(name)
     except InputRefused as error:
         raise Malformed(str(error)) from error
+    if zone.key != name:  # a country stands in front, as settings have it
+        msg = f"{name[:100]!r} is no time zone: write {zone.key}"
+        raise Malformed(msg)
+    return zone
 
 
 async def zone_of(query: Mapping[str, str], account: Account) -> ZoneInfo:
