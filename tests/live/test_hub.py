@@ -213,6 +213,16 @@ async def test_all_end_when_the_server_stops(hub: Hub) -> None:
     assert hub.measurements.ended[Ending.RESTARTING] == 2
 
 
+async def test_who_comes_while_the_server_stops_is_ended_at_once(hub: Hub) -> None:
+    hub.end_all()
+    late = subscribed(hub)
+    hub.publish(change(1), [ADA])
+    with pytest.raises(SubscriptionEnded, match="the server restarts"):
+        await late.next()
+    late.close()
+    assert len(hub) == 0
+
+
 async def test_a_person_and_a_server_have_only_so_many(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hubs, "SUBSCRIPTIONS_OF_ONE", 2)
     monkeypatch.setattr(hubs, "SUBSCRIPTIONS_AT_MOST", 3)

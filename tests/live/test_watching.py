@@ -87,3 +87,14 @@ async def test_watchers_take_places_and_end_with_the_server(monkeypatch: pytest.
         await watcher.next()
     assert hub.watchers == 0
     watches.watch(KEY)
+
+
+async def test_who_comes_while_the_server_stops_is_ended_at_once() -> None:
+    hub = Hub()
+    watches = Watches(hub)
+    hub.end_all()
+    watcher = watches.watch(KEY)
+    with pytest.raises(SubscriptionEnded):
+        await watcher.next()
+    watcher.close()
+    assert (hub.watchers, watches.keys) == (0, set())

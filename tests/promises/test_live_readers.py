@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -18,6 +19,7 @@ UPGRADE = (
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer {token}\r\n\r\n"
 )
 EVENTS = "GET /v2/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n"
+PUBLIC = "GET /live/example.com/followed HTTP/1.1\r\nHost: x\r\n\r\n"
 MANY = 200
 READERS = 20
 CHANGES = 20_000
@@ -96,6 +98,43 @@ def test_a_restart_closes_all_with_1012_and_is_quick(tmp_path: Path) -> None:
                 assert told.rpartition(b"\x88")[2][1:3] == (1012).to_bytes(2, "big")
             for client in streams:
                 assert everything(client).endswith(b"0\r\n\r\n"), "a stream ends as streams do"
+
+
+def test_streams_that_come_again_at_once_do_not_delay_a_restart(tmp_path: Path) -> None:
+    with live_server(tmp_path / "data") as server, ExitStack() as clients:
+        ada = server.person()
+        server.server.get("/hit/example.com/followed")
+        # Its goodbye goes unread, and the server waits for that a while.
+        for url in server.listeners.values():
+            clients.enter_context(silent(url, UPGRADE, ada))
+        answers: list[bytes] = []
+        following = [Thread(target=follow, args=(server.url, request, ada, answers)) for request in (EVENTS, PUBLIC)]
+        for thread in following:
+            thread.start()
+        while len(answers) < len(following):
+            time.sleep(0.01)
+        begun = time.monotonic()
+        assert server.server.stop() == 0
+        assert time.monotonic() - begun < 4
+        for thread in following:
+            thread.join()
+        assert len(answers) > len(following)
+        assert set(answers) == {b"HTTP/1.1 200"}, "after anything else an EventSource gives up"
+
+
+def follow(url: str, request: str, person: Person, answers: list[bytes]) -> None:
+    """Read a stream, and come again as soon as it ends, until nobody listens."""
+    host, port = url.removeprefix("http://").split(":")
+    while True:
+        try:
+            with socket.create_connection((host, int(port)), timeout=30) as client:
+                client.sendall(request.format(token=person.token).encode())
+                if status := client.recv(12):
+                    answers.append(status)
+                while (piece := client.recv(65_536)) and not piece.endswith(b"0\r\n\r\n"):
+                    pass
+        except OSError:
+            return
 
 
 def everything(client: socket.socket) -> bytes:

@@ -160,6 +160,8 @@ class Hub:
         self.measurements = Measurements()
         self.watchers = 0
         """Connections that watch a public counter: they take places too."""
+        self.ending: Ending | None = None
+        """Why everything was ended, and what comes later is ended at once; None while the server goes on."""
         self._of: dict[int, dict[Subscription, None]] = {}
         self._open = 0
 
@@ -173,11 +175,15 @@ class Hub:
         return self._of
 
     def subscribe(self, account: int, token: int, zone: ZoneInfo) -> Subscription:
-        """Hear of every change that is published from now on.
+        """Hear of every change that is published from now on; of nothing when everything was ended.
 
         Raises:
             TooManySubscriptions
         """
+        if self.ending is not None:
+            late = Subscription(self, account, token, zone)
+            late.end(self.ending)
+            return late
         self.make_room()
         own = self._of.get(account, {})
         if len(own) >= SUBSCRIPTIONS_OF_ONE:
@@ -250,7 +256,8 @@ class Hub:
         self._end([each for each in self.subscriptions() if each.is_slow(now)], Ending.SLOW)
 
     def end_all(self, ending: Ending = Ending.RESTARTING) -> None:
-        """End every subscription."""
+        """End every subscription, and those that are yet to come."""
+        self.ending = ending
         self._end(self.subscriptions(), ending)
 
     def _end(self, subscriptions: Collection[Subscription], ending: Ending) -> None:

@@ -72,13 +72,16 @@ class Watches:
         self._moment = 0
 
     def watch(self, key: Key) -> Watcher:
-        """Hear of every new state of a counter from now on.
+        """Hear of every new state of a counter from now on; of none when everything was ended.
 
         Raises:
             TooManySubscriptions
         """
-        self._hub.make_room()
         watcher = Watcher(self, key, self._states.get(key, "unknown"))
+        if self._hub.ending is not None:
+            watcher.end(self._hub.ending)
+            return watcher
+        self._hub.make_room()
         self._of.setdefault(key, {})[watcher] = None
         self.keys.add(key)
         self._hub.watchers += 1

@@ -98,25 +98,27 @@ def _key_of(scope: Scope) -> Key:
     return Key(*names)
 
 
-async def _first(watcher: Watcher) -> Counter:
-    """The counter as it is."""
+async def _first(watcher: Watcher) -> Counter | None:
+    """The counter as it is; None when the server restarts: refused, an EventSource would never come again."""
     try:
         async with asyncio.timeout(FOUND_WITHIN_S):
             found = await watcher.next()
-    except (TimeoutError, SubscriptionEnded) as error:
+    except SubscriptionEnded:
+        return None
+    except TimeoutError as error:
         raise _Refused(503, "the counter cannot be read now", _AGAIN) from error
     if found is None:
         raise _Refused(404, "there is no such counter")
     return found
 
 
-async def _events(watcher: Watcher, first: Counter) -> AsyncIterator[bytes]:
+async def _events(watcher: Watcher, first: Counter | None) -> AsyncIterator[bytes]:
     async def following_event() -> bytes:
         state = await watcher.next()
         return DELETED if state is None else _event(state)
 
     with suppress(SubscriptionEnded):
-        yield RETRY + _event(first)
+        yield RETRY if first is None else RETRY + _event(first)
         while (event := await or_comment(following_event)) != DELETED:
             yield event
         yield DELETED
