@@ -1,6 +1,6 @@
 """What people do with shared counters, in plain words: the oracle of the state machine."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from tallystick.errors import SharingReason
@@ -161,8 +161,9 @@ class PlainSharing:
             return None
         if counter.members[actor] != "admin":
             return SharingReason.FORBIDDEN
-        if (mode == "OnlyUp" and value < counter.value) or (mode == "OnlyDown" and value > counter.value):
-            return SharingReason.WRONG_TYPE
+        refused = _replaced(replace(counter, mode=mode), value, confirm=False)
+        if isinstance(refused, SharingReason):
+            return refused
         before = counter.value
         counter.mode = mode
         counter.put(actor, value)
