@@ -21,6 +21,7 @@ UPGRADE = (
 EVENTS = "GET /v2/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n"
 PUBLIC = "GET /live/example.com/followed HTTP/1.1\r\nHost: x\r\n\r\n"
 MANY = 200
+WATCHING = 1_100
 READERS = 20
 CHANGES = 20_000
 AT_ONCE = 500
@@ -78,6 +79,21 @@ def test_who_stops_reading_does_not_grow_the_server(server: LiveServer) -> None:
         for url, request in kinds * READERS:
             clients.enter_context(silent(url, request, ada))
         asyncio.run(change_while_one_reads())
+
+
+def test_more_watch_a_public_counter_from_one_address_than_a_server_by_itself_answers_at_once(
+    server: LiveServer,
+) -> None:
+    server.server.get("/hit/example.com/followed")
+    anyone = server.person()
+    with ExitStack() as clients:
+        watching = [clients.enter_context(silent(server.url, PUBLIC, anyone)) for _ in range(WATCHING)]
+        assert server.server.get("/hit/example.com/followed").json() == {"value": 2}
+        for client in watching:
+            told = b""
+            while b'"value":2' not in told:
+                told += (piece := client.recv(4_096))
+                assert piece, "it goes on"
 
 
 def test_a_restart_closes_all_with_1012_and_is_quick(tmp_path: Path) -> None:

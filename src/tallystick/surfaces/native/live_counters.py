@@ -19,7 +19,8 @@ from tallystick.web.places import NoPlace, Places
 
 SEGMENT = "live"
 STREAMS_AT_MOST = 20_000
-STREAMS_OF_ONE_ADDRESS = 100
+STREAMS_OF_ONE_ADDRESS = 2_000
+"""Many people share an address: a company's, or that of a proxy which nobody has named to this server."""
 FOUND_WITHIN_S = 10.0
 TRY_AGAIN_AFTER_S = 30
 
