@@ -32,6 +32,11 @@ def test_a_window_opens_with_the_first_creation_and_lasts_a_second(clock: Simple
     assert admitted == [True, True, True, False, True, True, True, False]
 
 
+def test_nobody_is_told_to_wait_longer_than_the_window(clock: SimpleNamespace) -> None:
+    clock.now = 2_039.697  # 60 later the clock's numbers have a bit less behind the point
+    assert Windows(1, 60).admit("ada").wait == 60
+
+
 def test_each_client_has_a_window_of_its_own() -> None:
     limit = CreationLimit(1, ClientAddresses())
     assert all(limit.admit(request_from(f"192.0.2.{last}")) for last in range(1, 100))

@@ -46,6 +46,14 @@ def test_what_is_left_and_when_there_is_more() -> None:
         assert list(told(windows.enter("ada"))) == expected
 
 
+def test_nobody_is_told_to_wait_longer_than_the_span() -> None:
+    clock = Hands()
+    clock.now = 2_039.697  # 60 later the clock's numbers have a bit less behind the point
+    admission = SlidingWindows(1, 60, clock=clock).enter("ada")
+    assert isinstance(admission, Admission)
+    assert admission.wait == 60
+
+
 @given(st.lists(st.integers(0, 40), max_size=60), st.integers(1, 5))
 def test_no_span_ever_holds_more_and_none_holds_less_without_need(pauses: list[int], amount: int) -> None:
     clock = Hands()

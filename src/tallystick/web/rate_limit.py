@@ -104,7 +104,8 @@ class Windows:
                 window = self._opened(key, now)
             admitted = window.left > 0
             window.left -= admitted
-            return Admission(admitted, self._amount, window.left, window.ends - now)
+            # Where the clock's numbers are rounded differently, the difference may be a little longer than the window.
+            return Admission(admitted, self._amount, window.left, min(window.ends - now, self._seconds))
 
     def _opened(self, key: Hashable, now: float) -> _Window:
         """Also the moment to forget: every window that is over stands in front."""

@@ -66,7 +66,8 @@ class SlidingWindows:
     def _told(self, log: _Log, now: float, *, admitted: bool) -> Admission:
         """``reset`` tells when the next place is free for somebody who comes then: after all who wait already."""
         freed = min(len(log.waiting), len(log.times) - 1)
-        return Admission(admitted, self.amount, self.amount - len(log.times), log.times[freed] + self.seconds - now)
+        reset = self.seconds - (now - log.times[freed])  # in this order rounding makes it no longer than the span
+        return Admission(admitted, self.amount, self.amount - len(log.times), reset)
 
     def _pass_time(self, log: _Log, now: float) -> None:
         """Forget the times that have fallen out of the span, and let in who waits for that: first come, first."""
