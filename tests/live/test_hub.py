@@ -94,25 +94,25 @@ async def test_changes_come_in_order_and_up_to_a_limit_one_by_one(hub: Hub) -> N
 
 async def test_past_the_limit_the_newest_of_each_counter_is_told_in_order(hub: Hub) -> None:
     subscription = subscribed(hub)
-    for number in range(300):
+    for number in range(3_000):
         hub.publish(change(number, f"counter {number % 3}"), [ADA])
-    hub.publish(change(300, "counter 1", "members"), [ADA])
-    hub.publish(change(301, "counter 1", "members"), [ADA])
-    assert numbers(await heard(subscription)) == [297, 298, 299, 301]
-    assert hub.measurements.merged == 298
-    for number in range(302, 305):
+    hub.publish(change(3_000, "counter 1", "members"), [ADA])
+    hub.publish(change(3_001, "counter 1", "members"), [ADA])
+    assert numbers(await heard(subscription)) == [2_997, 2_998, 2_999, 3_001]
+    assert hub.measurements.merged == 2_998
+    for number in range(3_002, 3_005):
         hub.publish(change(number), [ADA])
-    assert numbers(await heard(subscription)) == [302, 303, 304], "caught up: one by one again"
+    assert numbers(await heard(subscription)) == [3_002, 3_003, 3_004], "caught up: one by one again"
 
 
 async def test_what_came_before_a_farewell_is_not_told_and_what_came_after_is(hub: Hub) -> None:
     subscription = subscribed(hub)
     for number in range(PLAIN_AT_MOST + 1):
         hub.publish(change(number), [ADA])
-    hub.publish(change(100, kind="members"), [ADA])
-    hub.publish(change(101, kind="deleted"), [ADA])
-    hub.publish(change(102, kind="created"), [ADA])
-    assert [(each.number, each.kind) for each in await heard(subscription)] == [(101, "deleted"), (102, "created")]
+    hub.publish(change(2_000, kind="members"), [ADA])
+    hub.publish(change(2_001, kind="deleted"), [ADA])
+    hub.publish(change(2_002, kind="created"), [ADA])
+    assert [(each.number, each.kind) for each in await heard(subscription)] == [(2_001, "deleted"), (2_002, "created")]
 
 
 async def test_a_reader_that_never_reads_does_not_grow_the_server(hub: Hub, seconds: Seconds) -> None:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import replace
 
 from tallystick.errors import TallystickError
-from tallystick.live.pending import Pending
+from tallystick.live.pending import Entry, Pending
 from tallystick.live.waiting import Waiting
 from tallystick.model.change import Change
 
@@ -118,18 +118,18 @@ class Subscription:
         """Nobody listens any more."""
         self._hub.leave(self)
 
-    def tell(self, change: Change, number: int | None, now: float) -> None:
+    def tell(self, entry: Entry, now: float) -> None:
         """Hand in a change. For the hub.
 
         Args:
-            number: of the commit that did it; None when none did.
             now: seconds, monotonic.
         """
+        number = entry[1]
         if number is not None and number <= self._after:
             return
         if not self._pending:
             self._behind_since = now
-        self._hub.measurements.merged += self._pending.add(change, number)
+        self._hub.measurements.merged += self._pending.add(entry)
         self._waiting.wake()
 
     def numbered(self, change: Change) -> Change:
@@ -221,11 +221,11 @@ class Hub:
         Args:
             number: of the commit, where the change itself tells an older one.
         """
-        number = change.number if number is None else number
+        entry = change, change.number if number is None else number
         now, told = self.clock(), 0
         for account in accounts:
             for subscription in self._of.get(account, ()):
-                subscription.tell(change, number, now)
+                subscription.tell(entry, now)
                 told += 1
         self.measurements.told += told
         return told
@@ -235,7 +235,7 @@ class Hub:
         now = self.clock()
         for subscription in subscriptions:
             if subscription.ending is None:
-                subscription.tell(subscription.numbered(change), None, now)
+                subscription.tell((subscription.numbered(change), None), now)
                 self.measurements.told += 1
 
     def subscriptions(self) -> list[Subscription]:

@@ -4,13 +4,14 @@ from collections import OrderedDict, deque
 
 from tallystick.model.change import Change
 
-PLAIN_AT_MOST = 64
-"""Changes that are kept one by one; past it they are merged until all are taken."""
+PLAIN_AT_MOST = 1_024
+"""Changes that are kept one by one; past it they are merged until all are taken. More than are read at once, so that
+who reads is told each change of a batch."""
 MERGED_AT_MOST = 4_000
 """More than the counters that a person can have, thrice."""
 
 Entry = tuple[Change, int | None]
-"""A change, and the number of the commit that did it; None when none did."""
+"""A change, and the number of the commit that did it; None when none did. Shared by all connections that wait."""
 
 
 class Pending:
@@ -30,17 +31,17 @@ class Pending:
     def __len__(self) -> int:
         return len(self._plain) if self._newest is None else len(self._newest)
 
-    def add(self, change: Change, number: int | None) -> int:
+    def add(self, entry: Entry) -> int:
         """Put a change behind the others; in the place of how many older ones it and others are told."""
         if self._newest is None and len(self._plain) < PLAIN_AT_MOST:
-            self._plain.append((change, number))
+            self._plain.append(entry)
             return 0
         before = len(self) + 1
         if self._newest is None:
             self._newest = OrderedDict()
             while self._plain:
                 self._merge(self._plain.popleft(), self._newest)
-        self._merge((change, number), self._newest)
+        self._merge(entry, self._newest)
         return before - len(self._newest)
 
     def take(self) -> Change:

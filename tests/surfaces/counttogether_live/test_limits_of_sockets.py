@@ -16,6 +16,7 @@ from support.counting_together import Person, Together, counting_together
 from support.ledgers import until
 from tallystick.cli.listening import limit_connections
 from tallystick.live import hub
+from tallystick.live.pending import PLAIN_AT_MOST
 from tallystick.surfaces.counttogether.live import channel, listener, sockets
 from tallystick.surfaces.counttogether.live.listener import Listener, ListenerChannel
 from tallystick.web.rate_limit import Rate
@@ -116,7 +117,7 @@ async def test_who_does_not_read_is_held_and_closed(tmp_path: Path, monkeypatch:
         while there.hub:
             await ada.ask("POST", f"/v1/counters/{counter}/batch", operations)
             longest = max(longest, len(subscription._pending))  # noqa: SLF001  # what is bounded
-        assert longest <= 64
+        assert longest <= PLAIN_AT_MOST
         assert subscription.ending in {None, hub.Ending.SLOW}
         writer.close()
 

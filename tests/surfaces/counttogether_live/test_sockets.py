@@ -45,6 +45,14 @@ async def frames(socket: ClientConnection, amount: int) -> list[dict[str, Any]]:
     return [await frame(socket) for _ in range(amount)]
 
 
+async def test_each_change_of_the_largest_batch_is_told_to_who_reads(server: LiveServer, listener: str) -> None:
+    ada, bob, counter = await shared(server)
+    async with server.socket(listener, bob) as socket:
+        await asked(ada, "POST", f"/v1/counters/{counter}/batch", {"operations": [{"operation": "increment"}] * 500})
+        told = [each["params"]["data"]["value"] for each in await frames(socket, 500)]
+    assert told == list(range(1, 501))
+
+
 async def test_a_change_in_the_words_of_v1(server: LiveServer, listener: str) -> None:
     ada, bob, counter = await shared(server)
     async with server.socket(listener, bob) as socket:
