@@ -110,10 +110,13 @@ def test_goals_and_the_least_value(
     assert outcome(a_number(5, mode), rules(mode, **limits), verb, amount=amount) == expected
 
 
-def test_a_value_that_is_set_heeds_the_least_value_and_no_goal() -> None:
+def test_a_value_that_is_set_heeds_the_least_value_and_the_goal() -> None:
     limited = rules(goal=7, allow_exceed=False, least=3, reset_value=4)
     assert outcome(a_number(5), limited, SET, value=2) == SharingReason.OUT_OF_RANGE
-    assert outcome(a_number(5), limited, SET, value=8) == 8
+    assert outcome(a_number(5), limited, SET, value=7) == 7
+    assert outcome(a_number(5), limited, SET, value=8) == SharingReason.GOAL_EXCEEDED
+    assert outcome(a_number(10), limited, SET, value=9) == 9
+    assert outcome(a_number(5), rules(goal=7), SET, value=8) == 8
     assert outcome(a_number(5), limited, RESET) == 4
     assert outcome(a_number(5), rules(least=3), RESET) == 3
 

@@ -219,6 +219,9 @@ def _replaced(counter: PlainCounter, value: int, *, confirm: bool) -> int | Shar
         return SharingReason.OUT_OF_RANGE
     if counter.least is not None and value < counter.least:
         return SharingReason.OUT_OF_RANGE
+    limited = value if value == counter.value else _limited(counter, value)
+    if isinstance(limited, SharingReason):
+        return limited
     against = value < counter.value if counter.mode == "OnlyUp" else value > counter.value
     if counter.mode != "UpAndDown" and against and not confirm:
         return SharingReason.WRONG_TYPE

@@ -143,11 +143,13 @@ def check_replacement(rules: Rules, present: int, value: int, *, confirm: bool) 
     """Whether a value may take the place of the present one.
 
     Raises:
-        SharingRefused: OUT_OF_RANGE, or WRONG_TYPE against the mode unless confirmed.
+        SharingRefused: OUT_OF_RANGE, GOAL_EXCEEDED, or WRONG_TYPE against the mode unless confirmed.
     """
     _check_size(value, value - present)
     if rules.least is not None and value < rules.least:
         raise SharingRefused(SharingReason.OUT_OF_RANGE, f"the value may not fall below {rules.least}")
+    if value != present:
+        _check_limits(rules, value, rising=value > present)
     against = value < present if rules.mode == "OnlyUp" else value > present and rules.mode == "OnlyDown"
     if against and not confirm:
         raise SharingRefused(

@@ -109,16 +109,21 @@ async def test_without_a_good_token_everything_is_refused_alike(together: Togeth
     assert await scene.state() == before
 
 
-async def test_a_token_that_may_not_read_counters_may_do_nothing_at_all(together: Together) -> None:
+async def test_a_token_that_only_writes_is_a_button(together: Together) -> None:
     scene = await a_scene(together)
     before = await scene.state()
-    token = await together.token(scene.people["admin"], WRITE)
+    admin = scene.people["admin"]
+    token = await together.token(admin, WRITE)
     for route in ROUTES:
-        for counter in (scene.counter, *NO_COUNTERS):
-            answer = await scene.people["admin"].ask(*request(route, scene, counter), token=token)
+        for counter in (scene.counter, *NO_COUNTERS) if not route.writes else ():
+            answer = await admin.ask(*request(route, scene, counter), token=token)
             refused_with(403, answer)
             assert 'error="insufficient_scope", scope="counters-read"' in answer.headers["www-authenticate"]
     assert await scene.state() == before
+    pressed = await admin.ask("POST", f"/v1/counters/{scene.counter}/increment", token=token)
+    assert (pressed.status, pressed.text) == (200, str(SECRET_VALUE + 1))
+    for counter in NO_COUNTERS:
+        refused_with(404, await admin.ask("POST", f"/v1/counters/{counter}/increment", token=token))
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -119,8 +119,10 @@ class Api:
             await _read_body(request, receive)
         caller = await self._permitted(request, holder, receive)
         route, place = self._found(request.scope)
-        caller.require(READ)
-        if route.writes and not caller.may(WRITE):
+        if not route.writes:
+            caller.require(READ)
+        elif not caller.may(WRITE):
+            caller.require(READ)
             # Whether there is such a counter, and whether the caller may, is told before what else is wrong.
             await self._require_role(route, place, caller)
             raise Forbidden(WRITE)

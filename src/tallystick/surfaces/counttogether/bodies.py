@@ -23,6 +23,9 @@ _OF_COUNTING = {
 }
 """What only UpDown counters have, and our names for it."""
 
+_CLEARED = frozenset({"goal", "min_value"})
+"""What null takes away. Of other fields it says nothing: some clients write all the fields that they know."""
+
 _DATE_FIELDS = {"FromDate": "start_date", "ToDate": "end_date"}
 """Which field of a patch is a type's date."""
 
@@ -30,14 +33,14 @@ _DATE_FIELDS = {"FromDate": "start_date", "ToDate": "end_date"}
 class Data(Struct, frozen=True, rename="camel", kw_only=True):
     """A counter's ``data`` in v1, as it is sent; what is computed is passed over."""
 
-    value: int | UnsetType = UNSET
-    mode: str | UnsetType = UNSET
+    value: int | UnsetType | None = UNSET
+    mode: str | UnsetType | None = UNSET
     goal: int | UnsetType | None = UNSET
-    allow_exceed: bool | UnsetType = UNSET
+    allow_exceed: bool | UnsetType | None = UNSET
     min_value: int | UnsetType | None = UNSET
-    reset_value: int | UnsetType = UNSET
-    date: str | UnsetType = UNSET
-    date_only: str | UnsetType = UNSET
+    reset_value: int | UnsetType | None = UNSET
+    date: str | UnsetType | None = UNSET
+    date_only: str | UnsetType | None = UNSET
 
 
 class NewBody(Struct, frozen=True, rename="camel", kw_only=True):
@@ -51,8 +54,8 @@ class NewBody(Struct, frozen=True, rename="camel", kw_only=True):
 class WholeBody(Struct, frozen=True, rename="camel", kw_only=True):
     """``PUT /v1/counters/{id}``: a counter; only its name and its data take effect."""
 
-    display_name: str | UnsetType = UNSET
-    type: str | UnsetType = UNSET
+    display_name: str | UnsetType | None = UNSET
+    type: str | UnsetType | None = UNSET
     data: Data | None = None
     confirm: bool = False
 
@@ -60,15 +63,15 @@ class WholeBody(Struct, frozen=True, rename="camel", kw_only=True):
 class Patch(Struct, frozen=True, rename="camel", kw_only=True, forbid_unknown_fields=True):
     """``PATCH /v2/counters/{id}``."""
 
-    name: str | UnsetType = UNSET
-    value: int | UnsetType = UNSET
-    start_date: str | UnsetType = UNSET
-    end_date: str | UnsetType = UNSET
-    mode: str | UnsetType = UNSET
+    name: str | UnsetType | None = UNSET
+    value: int | UnsetType | None = UNSET
+    start_date: str | UnsetType | None = UNSET
+    end_date: str | UnsetType | None = UNSET
+    mode: str | UnsetType | None = UNSET
     goal: int | UnsetType | None = UNSET
-    allow_exceed: bool | UnsetType = UNSET
+    allow_exceed: bool | UnsetType | None = UNSET
     min_value: int | UnsetType | None = UNSET
-    reset_value: int | UnsetType = UNSET
+    reset_value: int | UnsetType | None = UNSET
     confirm: bool = False
 
 
@@ -89,12 +92,12 @@ def whole_edit(body: WholeBody, counter: SharedCounter) -> Edit:
     Raises:
         SharingRefused: it is of another type, or a date makes no sense.
     """
-    if body.type not in {UNSET, counter.type}:
+    if body.type not in {UNSET, None, counter.type}:
         msg = f"this is a {counter.type} counter, and its type cannot be changed"
         raise SharingRefused(SharingReason.INVALID_DATA, msg)
     data = body.data or Data()
     asked = _dates(data, START[counter.type], counter) if counter.type in START else _counting(data)
-    return Edit(name=body.display_name, confirm=body.confirm, **asked)
+    return Edit(name=_said(body.display_name), confirm=body.confirm, **asked)
 
 
 def patch_edit(body: Patch, counter: SharedCounter) -> Edit:
@@ -106,25 +109,33 @@ def patch_edit(body: Patch, counter: SharedCounter) -> Edit:
     date_field = _DATE_FIELDS.get(counter.type)
     _refuse_fields(body, counter, {date_field} if date_field else set(_OF_COUNTING))
     if date_field is None:
-        return Edit(name=body.name, confirm=body.confirm, **_counting(body))
+        return Edit(name=_said(body.name), confirm=body.confirm, **_counting(body))
     data = Data(date=getattr(body, date_field))
-    return Edit(name=body.name, confirm=body.confirm, **_dates(data, START[counter.type], counter))
+    return Edit(name=_said(body.name), confirm=body.confirm, **_dates(data, START[counter.type], counter))
 
 
 def is_empty(body: Patch) -> bool:
     """Whether a patch asks for nothing."""
-    return all(getattr(body, field) is UNSET for field in body.__struct_fields__ if field != "confirm")
+    return not any(_says(body, field) for field in body.__struct_fields__ if field != "confirm")
 
 
 def _refuse_fields(body: Patch, counter: SharedCounter, fitting: Collection[str]) -> None:
     for field, name in zip(body.__struct_fields__, body.__struct_encode_fields__, strict=True):
-        if field not in {"name", "confirm", *fitting} and getattr(body, field) is not UNSET:
+        if field not in {"name", "confirm", *fitting} and _says(body, field):
             raise SharingRefused(SharingReason.WRONG_TYPE, f"a {counter.type} counter has no {name}")
 
 
 def _counting(source: Data | Patch) -> dict[str, Any]:
-    found = {ours: getattr(source, field) for field, ours in _OF_COUNTING.items()}
-    return {ours: value for ours, value in found.items() if value is not UNSET}
+    return {ours: getattr(source, field) for field, ours in _OF_COUNTING.items() if _says(source, field)}
+
+
+def _says(source: Data | Patch, field: str) -> bool:
+    value = getattr(source, field)
+    return value is not UNSET and (value is not None or field in _CLEARED)
+
+
+def _said(value: str | UnsetType | None) -> str | UnsetType:
+    return UNSET if value is None else value
 
 
 def _dates(data: Data, reason: SharingReason, stored: SharedCounter | None = None) -> dict[str, Any]:
@@ -132,8 +143,8 @@ def _dates(data: Data, reason: SharingReason, stored: SharedCounter | None = Non
 
     What is sent back as it was read says nothing: whoever knows only one of the two changes only that one.
     """
-    date = None if data.date is UNSET else written(data.date, reason)
-    day = None if data.date_only is UNSET else day_of(data.date_only, reason)
+    date = written(data.date, reason) if isinstance(data.date, str) else None
+    day = day_of(data.date_only, reason) if isinstance(data.date_only, str) else None
     if stored is not None:
         day = None if day == stored.day else day
         date = None if date is not None and _is_stored(date, stored) else date
