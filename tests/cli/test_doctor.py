@@ -80,6 +80,8 @@ def test_each_setting_is_told_with_its_source(run: CommandLine) -> None:
         "log_format": ("json", "tallystick.toml"),
         "creation_limit": ("20", "default"),
         "count_prefetch": ("False", "default"),
+        "hide_foreign_counters": ("False", "default"),
+        "live_listen": ("none", "default"),
         "rate_limit": ("none", "default"),
         "geodb": ("none", "default"),
         "spam_referrers": ("none", "default"),
@@ -219,7 +221,7 @@ def test_on_a_terminal_it_is_a_table(tmp_path: Path) -> None:
     code, screen = on_a_terminal("doctor", directory=tmp_path)
     assert code == 0
     assert "│ OK │ data directory │ tallystick-data does not exist yet; the server creates it" in screen
-    assert "│ durability       │ full " in screen
+    assert "│ durability            │ full " in screen
 
 
 def test_hits_are_counted_and_left_as_they_are(run: CommandLine) -> None:

@@ -63,7 +63,7 @@ async def test_me_tells_the_account_and_the_token(analytics: Analytics) -> None:
     }
     assert list(told["user"]["settings"]) == list(UserSettings.__struct_fields__)
     assert told["user"]["settings"]["number_format"] == 8239
-    assert told["token"] == {"name": "test", "permissions": 126, "sites": [-1]}
+    assert told["token"] == {"name": "test", "permissions": 510, "sites": [-1]}
     assert answer.text.startswith('{\n  "user": {\n    "id": 1,\n')
     assert answer.text.endswith("\n  }\n}\n")
 
