@@ -6,7 +6,7 @@ written is written anew.
 
 import asyncio
 import hashlib
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -144,12 +144,13 @@ class Exports:
     async def _write(self, export: Export) -> Written:
         await asyncio.to_thread(self._folder.mkdir, mode=0o700, parents=True, exist_ok=True)
         opening = whole_file(self._place(export), replaces=True, mode=0o600)
-        partial = await asyncio.to_thread(opening.__enter__)
+        # A thread goes on when its task is cancelled, and what it has opened has to be closed.
+        entering = asyncio.create_task(asyncio.to_thread(opening.__enter__))
         try:
+            partial = await asyncio.shield(entering)
             written = await write_export(self._ledger, self._warehouse, export, partial)
         except BaseException as error:
-            # Raises the error again, once the partial file is gone.
-            await asyncio.shield(asyncio.to_thread(opening.__exit__, type(error), error, error.__traceback__))
+            await asyncio.shield(_leave(opening, entering, error))
             raise
         await asyncio.to_thread(opening.__exit__, None, None, None)
         return written
@@ -171,6 +172,13 @@ class Exports:
             except (StoreUnavailable, OSError) as error:
                 log.warning("old exports were not removed", reason=str(error))
             await asyncio.sleep(SWEEP_EVERY_S)
+
+
+async def _leave(opening: AbstractContextManager[Path], entering: "asyncio.Task[Path]", error: BaseException) -> None:
+    """Remove the partial file, if it came to one."""
+    await asyncio.wait({entering})
+    if entering.exception() is None:
+        await asyncio.to_thread(opening.__exit__, type(error), error, error.__traceback__)
 
 
 def export_by_id(session: Session, id_: int) -> Export | None:

@@ -4,7 +4,10 @@ import asyncio
 import gzip
 import hashlib
 import io
+import threading
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from tallystick.model.account import Permission
 from tallystick.model.hit import Bot
 from tallystick.services import export_files, exports
 from tallystick.services.export_files import json_zip
+from tallystick.services.files import whole_file
 
 HEADER = (
     "2Path,Title,Event,UserAgent,Browser,System,Session,Bot,Referrer,Referrer scheme,Screen size,Location,"
@@ -259,6 +263,28 @@ async def test_an_export_that_was_under_way_is_written_after_a_restart(
     assert (await analytics.api("GET", f"/export/{number}")).json()["finished_at"] is None
     analytics.services.exports.start()
     assert (await until_finished(analytics, number))["num_rows"] == 1
+
+
+async def test_an_export_that_is_called_off_while_its_file_is_opened_leaves_none_behind(
+    analytics: Analytics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening, go_on = threading.Event(), threading.Event()
+
+    @contextmanager
+    def slow(file: Path, **options: Any) -> Iterator[Path]:
+        opening.set()
+        go_on.wait(timeout=30)
+        with whole_file(file, **options) as partial:
+            yield partial
+
+    monkeypatch.setattr(exports, "whole_file", slow)
+    assert (await analytics.api("POST", "/export")).status == 202
+    await asyncio.to_thread(opening.wait, 30)
+    closing = asyncio.create_task(analytics.services.exports.close())
+    await asyncio.sleep(0)
+    go_on.set()
+    await closing
+    assert await asyncio.to_thread(lambda: list((analytics.running.data / "exports").glob("*"))) == []
 
 
 @pytest.mark.parametrize(
