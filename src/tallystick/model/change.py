@@ -33,3 +33,16 @@ class Change(Struct, frozen=True, kw_only=True, eq=False):
     delta: int | None = None
     value: int | None = None
     version: int | None = None
+
+
+def as_it_is(state: SharedCounter, number: int, at: int) -> Change:
+    """A counter's whole state, told without anybody having changed it just now."""
+    return Change(
+        number=number,
+        counter=state.uid,
+        kind="details",
+        state=state,
+        at=at,
+        value=state.value,
+        version=state.version,
+    )

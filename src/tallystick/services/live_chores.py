@@ -13,10 +13,9 @@ from tallystick.ledger import Ledger, Session
 from tallystick.live.days import Days
 from tallystick.live.hub import Hub, Subscription
 from tallystick.live.watching import Watcher, Watches
-from tallystick.model.change import Change
-from tallystick.model.counter import Counter
+from tallystick.model.change import as_it_is
+from tallystick.model.counter import Counter, alive
 from tallystick.model.key import Key
-from tallystick.model.shared_counter import SharedCounter
 from tallystick.services.accounts import last_change
 from tallystick.services.change_feed import date_counters_of, valid_tokens
 
@@ -120,7 +119,8 @@ class LiveChores:
             of[subscription.account].append(subscription)
         for people in _pieces(list(of), PEOPLE_AT_ONCE):
             for counter, having in await self._ledger.read(date_counters_of, people):
-                change = _another_day(counter, self._position(), now)
+                # No commit did it, so it has no number of its own.
+                change = as_it_is(counter, self._position(), now)
                 self._hub.tell(change, (each for account in having for each in of[account]))
 
     async def _look_at_public_counters(self) -> None:
@@ -131,20 +131,7 @@ class LiveChores:
             self._watches.found({key: self._living(found.get(key)) for key in keys}, asked)
 
     def _living(self, counter: Counter | None) -> Counter | None:
-        return None if counter is None or counter.expires <= self._ledger.clock() else counter
-
-
-def _another_day(counter: SharedCounter, position: int, now: int) -> Change:
-    """No commit did it, so it has no number of its own."""
-    return Change(
-        number=position,
-        counter=counter.uid,
-        kind="details",
-        state=counter,
-        at=now,
-        value=counter.value,
-        version=counter.version,
-    )
+        return alive(counter, self._ledger.clock())
 
 
 def _find(session: Session, keys: Sequence[Key]) -> dict[Key, Counter]:

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from tallystick.ledger import Session
-from tallystick.model.change import Change
+from tallystick.model.change import Change, as_it_is
 from tallystick.model.shared_counter import SharedCounter
 from tallystick.services.change_feed import (
     Farewell,
@@ -132,23 +132,11 @@ def _newest(
     for each in missed:
         state = states[each.counter]
         if each.counter in quiet:
-            yield each.newest, _as_it_is(state, each.newest, each.at)
+            yield each.newest, as_it_is(state, each.newest, each.at)
         else:
             # Two for one commit: whoever gets only the first goes on from the number before.
-            yield each.newest, _as_it_is(state, each.newest - 1, each.at)
+            yield each.newest, as_it_is(state, each.newest - 1, each.at)
             yield each.newest, Change(number=each.newest, counter=state.uid, kind="members", at=each.at)
-
-
-def _as_it_is(state: SharedCounter, number: int, at: int) -> Change:
-    return Change(
-        number=number,
-        counter=state.uid,
-        kind="details",
-        state=state,
-        at=at,
-        value=state.value,
-        version=state.version,
-    )
 
 
 def _ids(missed: Iterable[Missed]) -> str:
