@@ -29,6 +29,7 @@ from tallystick.warehouse import WAREHOUSE_FILE, Warehouse
 from tallystick.warehouse.store import EXPORTS_DIRECTORY
 from tallystick.web.address import ClientAddresses
 from tallystick.web.asgi import AsgiApp, Receive, Scope, Send
+from tallystick.web.bodies import Bodies, may_have_body
 from tallystick.web.rate_limit import CreationLimit, RateLimits
 from tallystick.web.traffic import Traffic
 
@@ -90,6 +91,7 @@ class Application:
         )
         # CountAPI's clients read JSON whatever path they ask for, so it answers for paths of nobody.
         self._nobody = public
+        self._with_body = Bodies(self._surface, addresses)
         self.services.exports.start()
         self.sharing.following.start()
         self._jobs = Jobs(ledger, warehouse, self._forget_names)
@@ -118,6 +120,11 @@ class Application:
         """The front door: the first path segment names the surface. No coroutine of its own: hot path."""
         if scope["type"] != "http":
             return self._other(scope, receive, send)
+        if may_have_body(scope):
+            return self._with_body(scope, receive, send)
+        return self._surface(scope, receive, send)
+
+    def _surface(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         path = scope["path"]
         segment = path[1:].split("/", 1)[0]
         if not segment and path != "/":  # "//hit/x" and "*" (OPTIONS) name no surface

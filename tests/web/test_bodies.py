@@ -1,10 +1,13 @@
 """A request's body, from the messages in which it comes."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
-from tallystick.web.asgi import BodyCutShort, body_of
+from tallystick.web import bodies
+from tallystick.web.address import ClientAddresses
+from tallystick.web.bodies import Bodies, BodyCutShort, BodyTooSlow, TooManyBodies, body_of, may_have_body
 
 HUNG_UP = {"type": "http.disconnect"}
 
@@ -41,3 +44,116 @@ async def test_a_body_that_is_announced_as_too_large_is_not_read(announced: byte
 @pytest.mark.parametrize("announced", [b"3", b"-1", b"x", b"9" * 5_000])
 async def test_what_a_length_says_is_not_believed_beyond_that(announced: bytes) -> None:
     assert await received(part(b"abc", more=False), announced=announced) == b"abc"
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ([], False),
+        ([(b"host", b"x"), (b"content-length", b"0")], False),
+        ([(b"content-length", b"1")], True),
+        ([(b"content-length", b"x")], True),
+        ([(b"host", b"x"), (b"transfer-encoding", b"chunked")], True),
+    ],
+)
+def test_which_requests_have_a_body(headers: list[tuple[bytes, bytes]], expected: bool) -> None:  # noqa: FBT001
+    assert may_have_body({"headers": headers}) is expected
+
+
+class Uploads:
+    """Requests whose bodies a test sends part by part."""
+
+    def __init__(self, unfinished_at_most: int = 1_000) -> None:
+        self.answer_now = asyncio.Event()
+        self.bodies = Bodies(self._read, ClientAddresses(), unfinished_at_most)
+
+    async def _read(self, scope: Any, receive: Any, _send: Any) -> None:
+        assert await body_of(scope, receive, 2**30) is not None
+        await self.answer_now.wait()
+
+    def start(self, *parts: dict[str, Any], client: str = "192.0.2.1", announced: int = 0) -> "asyncio.Task[None]":
+        left = list(parts)
+
+        async def receive() -> dict[str, Any]:
+            if not left:
+                await asyncio.Event().wait()
+            return left.pop(0)
+
+        async def run() -> None:
+            headers = [(b"content-length", b"%d" % announced)]
+            await self.bodies({"headers": headers, "client": (client, 1)}, receive, None)  # type: ignore[arg-type]
+
+        return asyncio.create_task(run())
+
+    def nothing_is_held(self) -> bool:
+        return self.bodies.held_bytes == 0 and not self.bodies.unfinished
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "SMALL_WITHIN_S", 0.05)
+    monkeypatch.setattr(bodies, "LARGE_WITHIN_S", 0.4)
+
+
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize("parts", [[], [part(b"a")], [part(b"a"), part(b"")]])
+async def test_a_body_that_stalls_is_given_up(parts: list[dict[str, Any]]) -> None:
+    uploads = Uploads()
+    with pytest.raises(BodyTooSlow):
+        await asyncio.wait_for(uploads.start(*parts, announced=3), 5)
+    assert uploads.nothing_is_held()
+
+
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize("announced", [0, bodies.SMALL_BODY + 1])
+async def test_a_large_body_has_more_time(announced: int) -> None:
+    large = b"x" * (bodies.SMALL_BODY + 1)
+    uploads = Uploads()
+    started = asyncio.get_running_loop().time()
+    with pytest.raises(BodyTooSlow):
+        await asyncio.wait_for(uploads.start(part(large), announced=announced), 5)
+    assert asyncio.get_running_loop().time() - started >= 0.35
+    assert uploads.nothing_is_held()
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_a_request_may_take_its_time_once_its_body_is_there() -> None:
+    uploads = Uploads()
+    request = uploads.start(part(b"abc", more=False))
+    await asyncio.sleep(0.1)
+    uploads.answer_now.set()
+    await asyncio.wait_for(request, 5)
+    assert uploads.nothing_is_held()
+
+
+async def test_the_memory_of_bodies_is_limited_until_their_requests_are_answered() -> None:
+    uploads = Uploads()
+    eighth = b"x" * (bodies.LARGE_BODIES_BYTES // 8)
+    requests = [uploads.start(part(eighth, more=False)) for _ in range(8)]
+    await asyncio.sleep(0.01)
+    assert uploads.bodies.held_bytes == bodies.LARGE_BODIES_BYTES
+    with pytest.raises(TooManyBodies):
+        await uploads.start(part(eighth, more=False))
+    small = uploads.start(part(b"x" * bodies.SMALL_BODY, more=False))
+    await asyncio.sleep(0.01)
+    assert not small.done()
+    uploads.answer_now.set()
+    await asyncio.gather(small, *requests)
+    await uploads.start(part(eighth, more=False))
+    assert uploads.nothing_is_held()
+
+
+async def test_one_client_cannot_take_all_places_of_unfinished_bodies() -> None:
+    uploads = Uploads(bodies.UNFINISHED_PER_CLIENT + 1)
+    requests = [uploads.start() for _ in range(bodies.UNFINISHED_PER_CLIENT)]
+    await asyncio.sleep(0.01)
+    with pytest.raises(TooManyBodies):
+        await uploads.start()
+    requests.append(uploads.start(client="192.0.2.2"))
+    await asyncio.sleep(0.01)
+    with pytest.raises(TooManyBodies):
+        await uploads.start(client="192.0.2.3")
+    for request in requests:
+        request.cancel()
+    await asyncio.gather(*requests, return_exceptions=True)
+    assert uploads.nothing_is_held()

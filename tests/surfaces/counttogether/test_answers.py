@@ -10,7 +10,7 @@ import pytest
 from support.counting_together import Person, Together
 from tallystick.errors import SharingReason, StoreBusy, StoreFailed, StoreFull
 from tallystick.surfaces.counttogether.errors import BY_REASON, KINDS, REASONS, answer_to, reason_of
-from tallystick.web.asgi import BodyCutShort
+from tallystick.web.bodies import BodyCutShort, BodyTooSlow, TooManyBodies
 
 PROBLEM = "application/problem+json"
 
@@ -136,6 +136,8 @@ FAILURES = [
     (StoreFull("the disk is full"), 503, -1503, "30"),
     (StoreFailed("/secret/place"), 500, -1000, None),
     (BodyCutShort(), 400, -2000, None),
+    (BodyTooSlow(10), 408, -1408, None),
+    (TooManyBodies(), 503, -1503, "5"),
     (RuntimeError("a secret"), 500, -1000, None),
 ]
 
@@ -168,6 +170,6 @@ def test_codes_and_names_are_told_apart_and_stand_in_the_readme() -> None:
 
 
 def test_every_refusal_has_a_reason_that_the_metrics_know() -> None:
-    errors: list[Exception] = [StoreBusy(""), StoreFailed(""), RuntimeError(), BodyCutShort()]
+    errors: list[Exception] = [StoreBusy(""), StoreFailed(""), RuntimeError(), BodyCutShort(), BodyTooSlow(10)]
     reasons: list[Any] = [reason_of(answer_to(error)) for error in errors]
     assert set(reasons) <= REASONS

@@ -17,8 +17,8 @@ from tallystick.model.account import Permission
 from tallystick.services.accounts import NewAccount, create_account, set_access
 from tallystick.services.tokens import NewToken, create_token
 from tallystick.surfaces.goatcounter import api
-from tallystick.surfaces.goatcounter.errors import RateLimited, answer_to
-from tallystick.web.asgi import BodyCutShort
+from tallystick.surfaces.goatcounter.errors import REASONS, RateLimited, answer_to, reason_of
+from tallystick.web.bodies import BodyCutShort, BodyTooSlow, TooManyBodies
 from tallystick.web.rate_limit import Admission, Rate
 
 JSON = "application/json; charset=utf-8"
@@ -246,6 +246,13 @@ def test_a_body_that_is_announced_as_too_large_is_not_waited_for(analytics_serve
 def test_a_body_that_is_cut_short_is_not_too_large() -> None:
     answer = answer_to(BodyCutShort())
     assert (answer.status, answer.body) == (400, b'{"error":"the body is not complete"}')
+
+
+def test_a_body_that_does_not_arrive_is_answered_with_408_and_too_many_with_503() -> None:
+    slow, many = answer_to(BodyTooSlow(30)), answer_to(TooManyBodies())
+    assert (slow.status, slow.body) == (408, b'{"error":"the body did not arrive within 30 seconds"}')
+    assert (many.status, dict(many.headers)[b"retry-after"]) == (503, b"5")
+    assert {reason_of(slow), reason_of(many)} <= REASONS
 
 
 async def test_every_answer_may_be_read_by_pages_of_any_origin(analytics: Analytics) -> None:

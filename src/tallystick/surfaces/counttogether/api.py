@@ -25,7 +25,8 @@ from tallystick.surfaces.counttogether.errors import (
     no_such_path,
     reason_of,
 )
-from tallystick.web.asgi import Receive, Scope, Send, body_of
+from tallystick.web.asgi import Receive, Scope, Send
+from tallystick.web.bodies import body_of
 from tallystick.web.idempotency import key_in
 from tallystick.web.routing import Found, NoRoute, Table
 from tallystick.web.traffic import Traffic

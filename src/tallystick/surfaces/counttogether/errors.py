@@ -31,7 +31,7 @@ from tallystick.model.account import Permission
 from tallystick.services.kept_answers import KeptAnswer
 from tallystick.surfaces.counttogether import wire
 from tallystick.surfaces.counttogether.answers import Answer, Headers
-from tallystick.web.asgi import BodyCutShort
+from tallystick.web.bodies import RETRY_AFTER_S, BodyCutShort, BodyTooSlow, TooManyBodies
 from tallystick.web.rate_limit import Admission
 
 SURFACE = "counttogether"
@@ -59,6 +59,7 @@ NOT_FOUND = Kind(-1100, "NotFound", 404, "not found")
 UNAUTHORIZED = Kind(-1401, "Unauthorized", 401, "unauthorized")
 FORBIDDEN = Kind(-1403, "Forbidden", 403, "forbidden")
 NOT_ALLOWED = Kind(-1405, "MethodNotAllowed", 405, "method not allowed")
+TOO_SLOW = Kind(-1408, "RequestTimeout", 408, "body too slow")
 IN_FLIGHT = Kind(-1409, "RequestInFlight", 409, "request in flight")
 TOO_LARGE = Kind(-1413, "BodyTooLarge", 413, "body too large")
 KEY_REUSED = Kind(-1422, "IdempotencyKeyReused", 422, "idempotency key reused")
@@ -89,7 +90,18 @@ BY_REASON = {
 }
 """What the rules of sharing refuse. -2041 is inferred from its neighbours; -2043 to -2048 are ours."""
 
-_OTHERS = (UNKNOWN, UNAUTHORIZED, NOT_ALLOWED, IN_FLIGHT, TOO_LARGE, KEY_REUSED, UPGRADE, LIMITED, UNAVAILABLE)
+_OTHERS = (
+    UNKNOWN,
+    UNAUTHORIZED,
+    NOT_ALLOWED,
+    TOO_SLOW,
+    IN_FLIGHT,
+    TOO_LARGE,
+    KEY_REUSED,
+    UPGRADE,
+    LIMITED,
+    UNAVAILABLE,
+)
 KINDS = tuple(dict.fromkeys((*_OTHERS, *BY_REASON.values())))
 _STORE = tuple(error.reason for error in (StoreBusy, StoreFull, StoreFailed, StoreClosed))
 _BY_STATUS = {kind.status: kind.reason for kind in reversed(KINDS)}
@@ -102,6 +114,8 @@ _EXPECTED: dict[type[TallystickError], tuple[Kind, Headers]] = {
     KeyInFlight: (IN_FLIGHT, ((b"retry-after", b"1"),)),
     InputRefused: (INVALID_DATA, ()),
     BodyCutShort: (INVALID_DATA, ()),
+    BodyTooSlow: (TOO_SLOW, ()),
+    TooManyBodies: (UNAVAILABLE, ((b"retry-after", b"%d" % RETRY_AFTER_S),)),
 }
 
 
@@ -182,7 +196,7 @@ def answer_to(error: Exception) -> Answer:
         return _unavailable(error)
     for expected, (kind, headers) in _EXPECTED.items():
         if isinstance(error, expected):
-            return _answer(kind, str(error) or "the body is not complete", headers)
+            return _answer(kind, str(error), headers)
     return _unexpected(error)
 
 

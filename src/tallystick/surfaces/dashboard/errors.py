@@ -10,16 +10,19 @@ from starlette.responses import JSONResponse, Response
 from tallystick.errors import StoreUnavailable
 from tallystick.surfaces.dashboard.asking import Door
 from tallystick.surfaces.dashboard.rendering import Renderer
+from tallystick.web.bodies import BodyRefused
 
 log = structlog.get_logger()
 
 _WORDS = {
+    400: ("The form did not arrive whole", "The connection ended early. Go back and try again."),
     403: (
         "This form was not accepted",
         "It is old, not from this server, or this browser keeps no cookies. Go back, reload the page and try again.",
     ),
     404: ("There is no such page", "The address may be mistyped. Counters live under /hit, /get and their like."),
     405: ("That is not possible here", "This page can only be read."),
+    408: ("The form took too long", "The connection is slow or was interrupted. Go back and try again."),
     413: ("That is too much", "The form is larger than this server reads."),
     415: ("That is not a form", "This address takes what a browser sends from a form."),
     429: ("Too many attempts", "Wait a moment, then go back and try again."),
@@ -45,6 +48,14 @@ class ErrorPages:
         """503 while the stores do not answer; nothing was acknowledged."""
         assert isinstance(error, StoreUnavailable)
         response = await self._answer(request, 503)
+        if error.retry_after:
+            response.headers["retry-after"] = str(error.retry_after)
+        return response
+
+    async def body_refused(self, request: Request, error: Exception) -> Response:
+        """A form that did not arrive whole, or not in time."""
+        assert isinstance(error, BodyRefused)
+        response = await self._answer(request, error.status)
         if error.retry_after:
             response.headers["retry-after"] = str(error.retry_after)
         return response

@@ -8,6 +8,8 @@ from urllib.parse import parse_qs
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from tallystick.web.bodies import body_of
+
 MOST_BYTES = 65_536
 MOST_FIELDS = 2_000
 TOKEN_FIELD = "token"  # noqa: S105  # a field's name
@@ -50,14 +52,13 @@ async def read_form(request: Request) -> Form:
 
     Raises:
         HTTPException: it is no form (415), or too large (413).
+        BodyRefused: it does not arrive whole, or not in time.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
         raise HTTPException(415)
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > MOST_BYTES:
-            raise HTTPException(413)
+    body = await body_of(request.scope, request.receive, MOST_BYTES)
+    if body is None:
+        raise HTTPException(413)
     try:
         text = body.decode("utf-8", "replace")
         return Form(parse_qs(text, keep_blank_values=True, max_num_fields=MOST_FIELDS))

@@ -27,6 +27,7 @@ from tallystick.surfaces.dashboard.second_step import SecondStep
 from tallystick.surfaces.dashboard.site_pages import SitePages
 from tallystick.web.address import ClientAddresses
 from tallystick.web.asgi import Counted
+from tallystick.web.bodies import BodyRefused
 from tallystick.web.rate_limit import RateLimits
 from tallystick.web.traffic import Traffic
 
@@ -75,6 +76,7 @@ def dashboard(  # noqa: PLR0913  # what app shares among surfaces
         exception_handlers={
             HTTPException: errors.refused,
             StoreUnavailable: errors.unavailable,
+            BodyRefused: errors.body_refused,
             Exception: errors.failed,
         },
     )

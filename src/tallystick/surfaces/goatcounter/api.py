@@ -22,7 +22,8 @@ from tallystick.surfaces.goatcounter.errors import (
     reason_of,
 )
 from tallystick.web.address import ClientAddresses, host_of, rate_limit_name
-from tallystick.web.asgi import Receive, Scope, Send, body_of
+from tallystick.web.asgi import Receive, Scope, Send
+from tallystick.web.bodies import body_of
 from tallystick.web.rate_limit import Admission, RateLimits
 from tallystick.web.routing import Found, NoRoute, Table
 from tallystick.web.traffic import Traffic

@@ -27,7 +27,7 @@ from tallystick.errors import (
     TallystickError,
 )
 from tallystick.surfaces.goatcounter.calling import Answer, Headers
-from tallystick.web.asgi import BodyCutShort
+from tallystick.web.bodies import BodyRefused
 from tallystick.web.rate_limit import Admission
 
 SURFACE = "goatcounter"
@@ -43,12 +43,14 @@ _REASONS = {
     403: "forbidden",
     404: "not found",
     405: "method not allowed",
+    408: "body too slow",
     409: "conflict",
     413: "body too large",
     415: "no JSON",
     422: "idempotency key reused",
     429: "rate limited",
     500: "internal error",
+    503: "too many bodies",
     504: "timed out",
 }
 REASONS = frozenset({*_REASONS.values(), *(error.reason for error in (StoreBusy, StoreFull, StoreFailed, StoreClosed))})
@@ -182,10 +184,11 @@ def answer_to(error: Exception) -> Answer:
         error = Invalid(error.errors)
     elif isinstance(error, InputRefused):
         error = ApiRefused(str(error))
-    elif isinstance(error, BodyCutShort):
-        error = ApiRefused("the body is not complete")
     if isinstance(error, ApiRefused):
         return Answer(error.status, error.encoded, error.headers)
+    if isinstance(error, BodyRefused):
+        headers = ((b"retry-after", b"%d" % error.retry_after),) if error.retry_after else ()
+        return Answer(error.status, _encode({"error": str(error)}), headers)
     if isinstance(error, StoreUnavailable):
         return _unavailable(error)
     if isinstance(error, TimeoutError):

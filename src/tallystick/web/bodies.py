@@ -1,0 +1,225 @@
+"""Request bodies: how large, how slow and how many at once.
+
+``Bodies`` stands before all surfaces and wraps ``receive``; ``body_of`` reads a whole body within a surface.
+"""
+
+import asyncio
+import resource
+from collections import Counter
+
+from tallystick.errors import TallystickError
+from tallystick.web.address import ClientAddresses, rate_limit_name
+from tallystick.web.asgi import AsgiApp, Message, Receive, Scope, Send
+
+SMALL_BODY = 64 * 1024
+"""Bytes up to which a body counts as small: every form, and every request about one counter."""
+
+SMALL_WITHIN_S = 10.0
+LARGE_WITHIN_S = 30.0
+"""How long a body may take to arrive, from the moment it is first waited for."""
+
+LARGE_BODIES_BYTES = 64 * 1024 * 1024
+ALL_BODIES_BYTES = 96 * 1024 * 1024
+"""Memory for the bodies of all unanswered requests. The difference is left to small ones."""
+
+UNFINISHED_PER_CLIENT = 128
+"""Bodies of one client that may be incomplete at one time."""
+
+UNFINISHED_OF_DESCRIPTORS = 4
+"""Incomplete bodies may hold one of so many file descriptors; the others are left for requests that are whole."""
+
+RETRY_AFTER_S = 5
+LONGEST_LENGTH = 20
+"""Digits of a Content-Length."""
+
+
+class BodyRefused(TallystickError):
+    """Base of what is wrong with the way a body arrives.
+
+    Attributes:
+        status: HTTP status.
+        retry_after: seconds after which trying again may help, or None.
+    """
+
+    status = 400
+    retry_after: int | None = None
+
+
+class BodyCutShort(BodyRefused):
+    """The client closed the connection within a body, or sent invalid chunks."""
+
+    def __init__(self) -> None:
+        super().__init__("the body is not complete")
+
+
+class BodyTooSlow(BodyRefused):
+    """The body did not arrive in time.
+
+    Args:
+        seconds: how long the server waited.
+    """
+
+    status = 408
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the body did not arrive within {seconds:.0f} seconds")
+
+
+class TooManyBodies(BodyRefused):
+    """Other requests use all the memory or all the connections that the server has for incomplete bodies."""
+
+    status = 503
+    retry_after = RETRY_AFTER_S
+
+    def __init__(self) -> None:
+        super().__init__(f"the server is receiving too many requests at once; try again in {RETRY_AFTER_S} s")
+
+
+class Bodies:
+    """An ASGI application that limits what the bodies of another one's requests may cost.
+
+    A body that breaks a limit raises ``BodyRefused`` from ``receive``, so that each surface answers in its own form.
+
+    Args:
+        unfinished_at_most: incomplete bodies of all clients together; by default a quarter of the file descriptors.
+    """
+
+    def __init__(self, app: AsgiApp, addresses: ClientAddresses, unfinished_at_most: int | None = None) -> None:
+        self._app, self._addresses = app, addresses
+        if unfinished_at_most is None:
+            unfinished_at_most = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // UNFINISHED_OF_DESCRIPTORS
+        self._unfinished_at_most = unfinished_at_most
+        self.held_bytes = 0
+        self.unfinished: Counter[str] = Counter()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on; what its body holds is given back when it is answered."""
+        body = _Arriving(self, receive, rate_limit_name(self._addresses.of(scope)), announced_length(scope))
+        try:
+            await self._app(scope, body.receive, send)
+        finally:
+            body.release()
+
+    def start(self, client: str) -> None:
+        """Count one incomplete body.
+
+        Raises:
+            TooManyBodies: this client, or all together, have too many.
+        """
+        if (
+            self.unfinished[client] >= UNFINISHED_PER_CLIENT
+            or self.unfinished.total() >= self._unfinished_at_most  # few clients at a time, so the sum is cheap
+        ):
+            raise TooManyBodies
+        self.unfinished[client] += 1
+
+    def finish(self, client: str) -> None:
+        """The body is complete, or given up."""
+        self.unfinished[client] -= 1
+        if not self.unfinished[client]:
+            del self.unfinished[client]
+
+    def hold(self, size: int, *, large: bool) -> None:
+        """Take memory for a part of a body.
+
+        Raises:
+            TooManyBodies: there is none left.
+        """
+        if self.held_bytes + size > (LARGE_BODIES_BYTES if large else ALL_BODIES_BYTES):
+            raise TooManyBodies
+        self.held_bytes += size
+
+
+class _Arriving:
+    """One request's body while it arrives."""
+
+    __slots__ = ("_bodies", "_client", "_complete", "_deadline", "_receive", "_size", "_started", "_waiting")
+
+    def __init__(self, bodies: Bodies, receive: Receive, client: str, announced: int) -> None:
+        self._bodies, self._receive, self._client = bodies, receive, client
+        self._size = 0
+        self._started = 0.0
+        self._deadline = LARGE_WITHIN_S if announced > SMALL_BODY else SMALL_WITHIN_S
+        self._waiting = self._complete = False
+
+    async def receive(self) -> Message:
+        """The next part; past the body's end, whatever the server says of the connection.
+
+        Raises:
+            BodyTooSlow
+            TooManyBodies
+        """
+        if self._complete:
+            return await self._receive()
+        if not self._waiting:
+            self._bodies.start(self._client)
+            self._waiting = True
+            self._started = asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout_at(self._started + self._deadline):
+                message = await self._receive()
+        except TimeoutError:
+            raise BodyTooSlow(self._deadline) from None
+        self._take(message)
+        return message
+
+    def _take(self, message: Message) -> None:
+        size = len(message.get("body", b""))
+        large = self._size + size > SMALL_BODY
+        self._bodies.hold(size, large=large)
+        self._size += size
+        if large:
+            self._deadline = LARGE_WITHIN_S
+        if not message.get("more_body", False):
+            self._complete = True
+            self._finish()
+
+    def _finish(self) -> None:
+        if self._waiting:
+            self._waiting = False
+            self._bodies.finish(self._client)
+
+    def release(self) -> None:
+        """The request is answered."""
+        self._finish()
+        self._bodies.held_bytes -= self._size
+        self._size = 0
+
+
+async def body_of(scope: Scope, receive: Receive, most: int) -> bytes | None:
+    """The whole body of a request; None when it is longer than ``most`` bytes.
+
+    Raises:
+        BodyRefused: it does not arrive whole, or not in time.
+    """
+    if announced_length(scope) > most:
+        return None
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise BodyCutShort
+        part = message.get("body", b"")
+        size += len(part)
+        if size > most:
+            return None
+        parts.append(part)
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+def may_have_body(scope: Scope) -> bool:
+    """Whether a request announces a body."""
+    for name, value in scope["headers"]:  # a plain loop: every count runs through it
+        if name == b"content-length":
+            return bool(value != b"0")
+        if name == b"transfer-encoding":
+            return True
+    return False
+
+
+def announced_length(scope: Scope) -> int:
+    """The Content-Length in bytes; 0 where there is none that can be read."""
+    length: bytes = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+    return int(length) if length.isdigit() and len(length) < LONGEST_LENGTH else 0
