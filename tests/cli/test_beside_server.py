@@ -36,7 +36,7 @@ def test_the_server_and_the_commands_see_each_others_counts(any_server: RunningS
     assert hit() == 101
     beside("counter", "import", "-", "--existing", "replace", stdin=b"namespace,key,value\nexample.com,visits,500\n")
     assert hit() == 501
-    beside("counter", "delete", "example.com/visits").succeeded()
+    beside("counter", "delete", "example.com/visits", "--yes").succeeded()
     assert any_server.get("/get/example.com/visits").status_code == 404
     assert hit() == 1
     beside("counter", "create", "example.com/stock", "--value", "7", "--update-upperbound", "3").succeeded()
@@ -82,12 +82,12 @@ def test_people_sites_and_tokens_made_beside_a_server_are_known_within_a_second(
     )
     assert [asked("/api/v0/me", host, for_all) for host in (one, two, "three.example.com")] == [200, 200, 400]
     assert [asked("/api/v0/me", host, for_two) for host in (one, two)] == [403, 200]
-    beside("token", "revoke", "2").succeeded()
+    beside("token", "revoke", "2", "--yes").succeeded()
     beside("site", "change", "2", "--host", "three.example.com").succeeded()
     time.sleep(1)
     assert asked("/api/v0/me", "three.example.com", for_two) == 401
     assert [asked("/api/v0/me", host, for_all) for host in ("three.example.com", two)] == [200, 400]
-    beside("site", "delete", "2").succeeded()
+    beside("site", "delete", "2", "--yes").succeeded()
     time.sleep(1)
     assert [asked(f"/api/v0/sites/{number}", one, for_all) for number in (1, 2)] == [200, 404]
-    assert "last admin" in beside("user", "delete", "1").refused()
+    assert "last admin" in beside("user", "delete", "1", "--yes").refused()

@@ -20,7 +20,7 @@ def test_a_counter_is_created_read_set_and_deleted(run: CommandLine, storage: St
     assert run("counter", "get", "shop/stock", *storage).succeeded() == "5\n"
     assert run("counter", "set", "shop/stock", "-7", *storage).succeeded() == "-7\n"
     assert run("counter", "get", "shop/stock", *storage).succeeded() == "-7\n"
-    assert run("counter", "delete", "shop/stock", *storage).succeeded() == ""
+    assert run("counter", "delete", "shop/stock", "--yes", *storage).succeeded() == ""
     assert run("counter", "get", "shop/stock", *storage).refused() == "there is no counter shop/stock"
 
 
@@ -62,7 +62,7 @@ def test_a_missing_counter_is_named(run: CommandLine, storage: Storage, verb: tu
         ("counter", "list"),
         ("counter", "get", "stock"),
         ("counter", "set", "stock", "1"),
-        ("counter", "delete", "stock"),
+        ("counter", "delete", "stock", "--yes"),
         ("counter", "export", "-"),
         ("backup", "backup.db"),
     ],

@@ -58,7 +58,7 @@ def test_a_path_is_renamed(run: CommandLine) -> None:
 
 
 def test_paths_are_merged_and_a_visit_to_all_of_them_counts_once(run: CommandLine) -> None:
-    run("path", "merge", "1", "3", "--into", "2", *HERE).succeeded()
+    run("path", "merge", "1", "3", "--into", "2", "--yes", *HERE).succeeded()
     assert run("path", "list", *HERE).succeeded() == "2\t/b\t/B\t-\n"
     assert stored("path, first")[:3] == [(2, True), (2, False), (2, False)]
 
@@ -84,14 +84,14 @@ def test_bots_are_listed_by_label(run: CommandLine) -> None:
 
 
 def test_hits_get_another_label(run: CommandLine) -> None:
-    run("bots", "relabel", "short", "person", "--last", "4", *HERE).succeeded()
+    run("bots", "relabel", "short", "person", "--last", "4", "--yes", *HERE).succeeded()
     assert stored("bot")[3:] == [(Bot.KNOWN_NOT,), (Bot.SHORT,), (Bot.KNOWN,)]
     assert "there is no label robot" in run("bots", "relabel", "robot", "person", *HERE).refused()
 
 
 def test_beside_a_server_the_server_does_it(run: CommandLine) -> None:
     with running_server(Path("data").absolute()) as server:
-        ran = run("path", "merge", "1", "--into", "2", *HERE)
+        ran = run("path", "merge", "1", "--into", "2", "--yes", *HERE)
         assert (ran.code, ran.err) == (0, "the running server does the rest within seconds\n")
         assert "GET /api/v0/bots" in run("bots", "list", *HERE).refused()
         deadline = time.monotonic() + 20

@@ -24,8 +24,9 @@ from tallystick.services import copying as services
 
 def test_a_restore_replaces_counters_only_when_told_to(run: CommandLine, place: Place, backup: Path) -> None:
     old, new = fill(place), state(copying.BackupFile(backup))
-    assert run("restore", backup, *place.options).refused() == (
-        f"{place.database.describe()} holds 1,000 counters; --force replaces them all"
+    assert run("restore", backup, *place.options).err.splitlines()[-1] == (
+        f"tallystick: {place.database.describe()} holds 1,000 counters; nothing was restored: there is no answer on"
+        " standard input; add --force to go on without a question"
     )
     assert state(place.database) == old
     run("restore", backup, "--force", *place.options).succeeded()
@@ -221,8 +222,19 @@ def test_a_damaged_ledger_is_replaced_when_told_to_and_kept_aside(
     leave_a_wal(file_place)
     wal = Path(f"{file_place.file}-wal").read_bytes()
     file_place.file.write_bytes(b"damaged" * 1000)
-    assert run("restore", backup, *file_place.options).refused() == (
-        "data/ledger.sqlite3 is damaged; --force restores all the same and keeps the damaged file beside it"
+    refused = run("restore", backup, *file_place.options)
+    assert (refused.code, refused.err.splitlines()) == (
+        1,
+        [
+            (
+                "data/ledger.sqlite3 is damaged. Replace everything by the backup?"
+                " Damaged files are kept beside the new ones. [y/N] "
+            ),
+            (
+                "tallystick: data/ledger.sqlite3 is damaged; nothing was restored: there is no answer on"
+                " standard input; add --force to go on without a question"
+            ),
+        ],
     )
     run("restore", backup, "--force", *file_place.options).succeeded()
     assert state(file_place.database) == state(copying.BackupFile(backup))

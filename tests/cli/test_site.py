@@ -111,8 +111,8 @@ def test_what_is_no_setting_is_refused(run: CommandLine, setting: str) -> None:
 def test_a_site_is_deleted_and_its_host_is_free(run: CommandLine, owned: Place) -> None:
     create(run, owned)
     create(run, owned, host="two.example.com")
-    assert "delete the others before it: 2" in run("site", "delete", "1", *owned.options).refused()
-    assert run("site", "delete", "two.example.com", *owned.options).succeeded() == ""
+    assert "delete the others before it: 2" in run("site", "delete", "1", "--yes", *owned.options).refused()
+    assert run("site", "delete", "two.example.com", "--yes", *owned.options).succeeded() == ""
     assert [site.id for site in stored(owned)] == [1]
     assert create(run, owned, host="two.example.com") == "3\n"
 

@@ -103,9 +103,9 @@ def test_who_has_no_site_may_have_tokens_for_shared_counters(run: CommandLine, s
 
 def test_a_revoked_token_works_no_more(run: CommandLine, settled: Place) -> None:
     secret = create(run, settled)
-    assert run("token", "revoke", "1", *settled.options).succeeded() == ""
+    assert run("token", "revoke", "1", "--yes", *settled.options).succeeded() == ""
     assert holder_of(settled, secret) is None
-    assert run("token", "revoke", "1", *settled.options).refused() == "there is no token 1"
+    assert run("token", "revoke", "1", "--yes", *settled.options).refused() == "there is no token 1"
 
 
 @pytest.mark.parametrize(

@@ -135,9 +135,9 @@ def test_a_user_is_deleted_but_not_a_sites_last_admin(run: CommandLine, place: P
     create(run, place)
     create(run, place, email="ben@example.com")
     run("site", "create", "--host", "stats.example.com", "--email", "ada@example.com", *place.options).succeeded()
-    refusal = run("user", "delete", "ada@example.com", *place.options).refused()
+    refusal = run("user", "delete", "ada@example.com", "--yes", *place.options).refused()
     assert refusal == "ada@example.com is the last admin of site 1"
-    assert run("user", "delete", "2", *place.options).succeeded() == ""
+    assert run("user", "delete", "2", "--yes", *place.options).succeeded() == ""
     assert [row[1] for row in listed(run, place)] == ["ada@example.com"]
 
 

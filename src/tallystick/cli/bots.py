@@ -4,6 +4,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from tallystick.cli.asking import Yes, confirm
 from tallystick.cli.jobs import decide, read_hits
 from tallystick.cli.listing import instant, print_rows
 from tallystick.cli.opening import opened_ledger
@@ -55,9 +56,12 @@ def relabel(  # noqa: PLR0913  # one an option
     site: str | None = None,
     first: Annotated[int, Parameter(show_default=False)] = EVERY_ID[0],
     last: Annotated[int, Parameter(show_default=False)] = EVERY_ID[1],
+    yes: Yes = False,
     settings: StorageSettings = StorageSettings(),
 ) -> None:
     """Give hits another label: "person" brings them into the statistics, any other one takes them out.
+
+    Where other hits have the new label already, the two can be told apart by their ids only.
 
     Args:
         old: The label they have.
@@ -65,8 +69,10 @@ def relabel(  # noqa: PLR0913  # one an option
         site: Id or Host; the only site of a server does not need it.
         first: Only hits with this id or a higher one.
         last: Only hits with this id or a lower one.
+        yes: Do not ask.
     """
     codes = _code(old), _code(new)
+    confirm(f"Relabel hits from {old} to {new}?", "no hit was relabelled", yes=yes)
     decide(
         settings,
         lambda session: ask_for(session, Relabel(site_of(session, site).id, *codes, (first, last)), milliseconds()),

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Never
 
 from cyclopts import App, Parameter, Token
 
-from tallystick.cli.asking import confirm
+from tallystick.cli.asking import Yes, confirm
 from tallystick.cli.opening import opened_ledger
 from tallystick.cli.transfer import export, import_
 from tallystick.errors import InputRefused
@@ -147,7 +147,7 @@ def delete(
     name: Name,
     /,
     *,
-    yes: Annotated[bool, Parameter(name=("--yes", "-y"), negative=())] = False,
+    yes: Yes = False,
     settings: StorageSettings = StorageSettings(),
 ) -> None:
     """Delete a counter. Who counts on it afterwards begins anew.
@@ -156,7 +156,7 @@ def delete(
         name: NAMESPACE/KEY, or KEY in the default namespace.
         yes: Do not ask.
     """
-    confirm(f"Delete {name}?", f"{name} was not deleted", yes=yes)
+    confirm(f"Delete {name}?", f"{name} was not deleted", yes=yes, names=(str(name), name.key))
     _operate(name, Delete(), settings)
 
 

@@ -1,10 +1,8 @@
 """``tallystick path``: names of pages and events, also while a server counts them."""
 
-from typing import Annotated
+from cyclopts import App
 
-from cyclopts import App, Parameter
-
-from tallystick.cli.asking import confirm
+from tallystick.cli.asking import Yes, confirm
 from tallystick.cli.jobs import decide
 from tallystick.cli.listing import print_rows
 from tallystick.cli.opening import opened_ledger
@@ -52,8 +50,14 @@ def rename(path: int, name: str, /, *, site: str | None = None, settings: Storag
 
 
 @app.command(sort_key=3)
-def merge(*paths: int, into: int, site: str | None = None, settings: StorageSettings = StorageSettings()) -> None:
-    """Give the hits of some paths to another one, and forget their names.
+def merge(
+    *paths: int,
+    into: int,
+    site: str | None = None,
+    yes: Yes = False,
+    settings: StorageSettings = StorageSettings(),
+) -> None:
+    """Give the hits of some paths to another one, and forget their names. This cannot be undone.
 
     A session that visited several of them counts once.
 
@@ -61,7 +65,9 @@ def merge(*paths: int, into: int, site: str | None = None, settings: StorageSett
         paths: Ids of the paths that go.
         into: Id of the path that stays.
         site: Id or Host; the only site of a server does not need it.
+        yes: Do not ask.
     """
+    confirm(f"Merge {len(paths):,} paths into path {into}? Their names are lost.", "nothing was merged", yes=yes)
     decide(
         settings,
         lambda session: path_changes.merge_paths(session, site_of(session, site).id, paths, into, milliseconds()),
@@ -72,7 +78,7 @@ def merge(*paths: int, into: int, site: str | None = None, settings: StorageSett
 def delete(
     *paths: int,
     site: str | None = None,
-    yes: Annotated[bool, Parameter(name=("--yes", "-y"), negative=())] = False,
+    yes: Yes = False,
     settings: StorageSettings = StorageSettings(),
 ) -> None:
     """Delete paths with all their hits.

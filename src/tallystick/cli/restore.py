@@ -9,6 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from tallystick.cli.asking import confirm
 from tallystick.cli.data_directory import held_data_directory, ledger_file_kept
 from tallystick.cli.progress import progress
 from tallystick.errors import DatabaseUnreachable, InputRefused
@@ -17,7 +18,7 @@ from tallystick.ledger.copying import BackupFile, Tell
 from tallystick.ledger.sqlite import SqliteDatabase
 from tallystick.services.copying import (
     checked,
-    counters_in,
+    contents,
     others_on,
     restore_into_postgresql,
     restore_into_sqlite,
@@ -31,28 +32,30 @@ def restore(
     file: Path,
     /,
     *,
-    force: Annotated[bool, Parameter(negative=())] = False,
+    force: Annotated[bool, Parameter(name=("--force", "--yes", "-y"), negative=())] = False,
     settings: StorageSettings = StorageSettings(),
 ) -> None:
     """Put a backup in the place of the ledger and of the hits.
 
     Stop the server first. The backup is checked before anything is touched, and the ledger is the old one or the
     new one at every moment. A backup can be restored into either database, so this is also the way from one to
-    the other; hits always lie in the data directory.
+    the other; hits always lie in the data directory. Where there is data already, you are asked whether it is to
+    be replaced.
 
     Args:
         file: What backup wrote.
-        force: Replace a ledger that holds counters, and hits.
+        force: Replace what is there without a question.
     """
     backup = checked(file)
     database = open_database(settings.database, settings.data)
     if isinstance(database, SqliteDatabase) and database.path.exists() and file.samefile(database.path):
         msg = f"{file} is the ledger itself"
         raise InputRefused(msg)
-    with _alone(database, settings.data), progress("Restoring") as tell:
-        warehouse = settings.data / WAREHOUSE_FILE
-        _refuse_to_replace(database, warehouse, force=force)
-        with replaced_warehouse(backup, warehouse):
+    warehouse = settings.data / WAREHOUSE_FILE
+    with _alone(database, settings.data):
+        if not force:
+            _confirm_replacing(database, warehouse)
+        with progress("Restoring") as tell, replaced_warehouse(backup, warehouse):
             counters = _restore_ledger(backup, database, tell)
         hits = hits_in(warehouse)
     also = f", and {hits:,} hits into {settings.data}" if hits else ""
@@ -80,16 +83,28 @@ def _alone(database: Database, data: Path) -> Iterator[None]:
         yield
 
 
-def _refuse_to_replace(database: Database, warehouse: Path, *, force: bool) -> None:
-    if not force:
-        _refuse_if_used(database.describe(), counters_in(database), "counters")
-        _refuse_if_used(str(warehouse), hits_in(warehouse), "hits")
+def _confirm_replacing(database: Database, warehouse: Path) -> None:
+    """Ask before data is replaced.
 
-
-def _refuse_if_used(place: str, number: int | None, kind: str) -> None:
-    if number is None:
-        msg = f"{place} is damaged; --force restores all the same and keeps the damaged file beside it"
-        raise InputRefused(msg)
-    if number:
-        msg = f"{place} holds {number:,} {kind}; --force replaces them all"
-        raise InputRefused(msg)
+    Raises:
+        InputRefused: the answer was not yes.
+    """
+    ledger, hits = contents(database), hits_in(warehouse)
+    damaged = [name for name, held in ((database.describe(), ledger), (str(warehouse), hits)) if held is None]
+    holds = [
+        f"{place} holds {number:,} {kind}"
+        for place, number, kind in (
+            (database.describe(), ledger.counters if ledger else 0, "counters"),
+            (database.describe(), ledger.accounts if ledger else 0, "accounts"),
+            (str(warehouse), hits or 0, "hits"),
+        )
+        if number
+    ]
+    if found := " and ".join([*(f"{name} is damaged" for name in damaged), *holds]):
+        kept = " Damaged files are kept beside the new ones." if damaged else ""
+        confirm(
+            f"{found}. Replace everything by the backup?{kept}",
+            f"{found}; nothing was restored",
+            yes=False,
+            option="--force",
+        )

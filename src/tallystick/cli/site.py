@@ -9,7 +9,7 @@ import msgspec
 from cyclopts import App, Parameter, Token
 from msgspec import UNSET
 
-from tallystick.cli.asking import confirm
+from tallystick.cli.asking import Yes, confirm
 from tallystick.cli.jobs import do_jobs
 from tallystick.cli.listing import instant, print_rows
 from tallystick.cli.opening import opened_ledger
@@ -129,7 +129,7 @@ def change(  # noqa: PLR0913  # one an option
     setting: SettingOptions = (),
     settings: StorageSettings = StorageSettings(),
 ) -> None:
-    """Change a site; what is not named stays.
+    """Change a site; what is not named stays. Hits older than a new data_retention are deleted.
 
     Args:
         which: Id or Host.
@@ -154,7 +154,7 @@ def delete(
     which: str,
     /,
     *,
-    yes: Annotated[bool, Parameter(name=("--yes", "-y"), negative=())] = False,
+    yes: Yes = False,
     settings: StorageSettings = StorageSettings(),
 ) -> None:
     """Delete a site with everything that was counted for it.
@@ -169,7 +169,8 @@ def delete(
         with session.snapshot():
             site = site_of(session, which)
         name = f"site {site.id} ({site.cname or site.code})"
-        confirm(f"Delete {name} with all its hits?", f"{name} was not deleted", yes=yes)
+        names = [name for name in (site.cname, site.code) if name]
+        confirm(f"Delete {name} with all its hits?", f"{name} was not deleted", yes=yes, names=names)
         with session.transaction():
             sites.delete_site(session, site.id, milliseconds())
     do_jobs(settings)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import cyclopts
 from cyclopts import App, Parameter
 
+from tallystick.cli.asking import Yes, confirm
 from tallystick.cli.listing import instant, print_rows
 from tallystick.cli.opening import opened_ledger
 from tallystick.cli.people import account_of, fields_are_options
@@ -95,16 +96,33 @@ def list_(*, email: str | None = None, settings: StorageSettings = StorageSettin
 
 
 @app.command(sort_key=3)
-def revoke(number: Annotated[int, whole_number(1, 2**53)], /, *, settings: StorageSettings = StorageSettings()) -> None:
+def revoke(
+    number: Annotated[int, whole_number(1, 2**53)],
+    /,
+    *,
+    yes: Yes = False,
+    settings: StorageSettings = StorageSettings(),
+) -> None:
     """Revoke an API token; within a second it works no more.
 
     Args:
         number: Its id, as list shows it.
+        yes: Do not ask.
     """
-    with opened_ledger(settings) as (_, session), session.transaction():
-        if not tokens.delete_token(session, number):
-            msg = f"there is no token {number}"
-            raise InputRefused(msg)
+    with opened_ledger(settings) as (_, session):
+        with session.snapshot():
+            token = tokens.token(session, number)
+        if token is not None:
+            confirm(
+                f"Revoke token {number} ({token.name})?",
+                f"token {number} was not revoked",
+                yes=yes,
+                names=(token.name,),
+            )
+        with session.transaction():
+            if not tokens.delete_token(session, number):
+                msg = f"there is no token {number}"
+                raise InputRefused(msg)
 
 
 def _row(owner: str, token: Token) -> tuple[str | int | None, ...]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter, Token
 
-from tallystick.cli.asking import confirm, new_password
+from tallystick.cli.asking import Yes, confirm, new_password
 from tallystick.cli.listing import instant, print_rows
 from tallystick.cli.opening import opened_ledger
 from tallystick.cli.people import account_of, fields_are_options
@@ -151,7 +151,7 @@ def delete(
     who: str,
     /,
     *,
-    yes: Annotated[bool, Parameter(name=("--yes", "-y"), negative=())] = False,
+    yes: Yes = False,
     settings: StorageSettings = StorageSettings(),
 ) -> None:
     """Delete a user with their tokens and login sessions. Sites stay; one's last admin cannot be deleted.
@@ -165,7 +165,7 @@ def delete(
     with opened_ledger(settings) as (_, session):
         with session.snapshot():
             person = account_of(session, who)
-        confirm(f"Delete {person.email}?", f"{person.email} was not deleted", yes=yes)
+        confirm(f"Delete {person.email}?", f"{person.email} was not deleted", yes=yes, names=(person.email,))
         with session.transaction():
             accounts.delete_account(session, person.id, milliseconds())
 

@@ -4,6 +4,7 @@ import os
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 import apsw
 
@@ -20,6 +21,9 @@ from tallystick.ledger.migrations import all_migrations, outstanding
 from tallystick.ledger.postgresql import PostgresqlSession
 from tallystick.ledger.sqlite import SqliteDatabase, SqliteSession
 from tallystick.services.files import followed, whole_file
+
+ACCOUNTS_SINCE = 2
+"""The schema that brought accounts."""
 
 CLOSING_WITHIN_S = 2.0
 SIDE_FILES = ("-wal", "-shm", "-journal")
@@ -72,16 +76,25 @@ def checked(file: Path) -> BackupFile:
     return backup
 
 
-def counters_in(database: Database) -> int | None:
-    """How many counters a database holds, public and shared: 0 when there is no ledger, None when it is damaged."""
+class Contents(NamedTuple):
+    """How much a ledger holds; counters are public and shared ones."""
+
+    counters: int
+    accounts: int
+
+
+def contents(database: Database) -> Contents | None:
+    """What a database holds: nothing when there is no ledger, None when it is damaged."""
     if isinstance(database, SqliteDatabase):
         # Only read: closing an ordinary session would write the WAL into a damaged file.
         database = BackupFile(database.path)
     try:
-        if database.schema() is None:
-            return 0
+        schema = database.schema()
+        if schema is None:
+            return Contents(0, 0)
         with closing(database.session()) as session, session.snapshot():
-            return session.size()
+            accounts = session.common.count_accounts(session.connection) if schema >= ACCOUNTS_SINCE else 0
+            return Contents(session.size(), accounts)
     except (DatabaseUnreachable, StoreUnavailable) as error:
         if isinstance(error.__cause__, (apsw.CorruptError, apsw.NotADBError)):
             return None
@@ -163,7 +176,7 @@ def _fold_wal_of(old: SqliteDatabase) -> None:
     if not old.path.exists():
         _remove_side_files(old.path)
         return
-    if counters_in(old) is None:
+    if contents(old) is None:
         _set_aside(old.path)
         return
     with closing(old.session(writes=True)) as session, session.snapshot():
