@@ -170,6 +170,10 @@ class Analytics:
         """What the warehouse keeps of every hit: site, path, session, first, event, bot."""
         return await self.services.warehouse.read(_hits)
 
+    async def widths(self) -> list[int]:
+        """The width of every hit's screen."""
+        return await self.services.warehouse.read(_widths)
+
     async def change_site(self, **settings: Any) -> None:
         """Change the site's settings, at once."""
         changes = SiteChanges(settings=settings)
@@ -183,6 +187,10 @@ class Analytics:
 
 def _hits(session: WarehouseSession) -> list[tuple[Any, ...]]:
     return session.connection.execute("SELECT site, path, session, first, event, bot FROM hit ORDER BY id").fetchall()
+
+
+def _widths(session: WarehouseSession) -> list[int]:
+    return [width for (width,) in session.connection.execute("SELECT width FROM hit ORDER BY id").fetchall()]
 
 
 def _api_request(token: str | None, json: object) -> tuple[dict[str, str], bytes | None]:

@@ -86,6 +86,39 @@ async def test_every_form_of_a_field_is_understood(analytics: Analytics, fields:
     assert len(await analytics.hits()) == 1
 
 
+SIZES = [
+    # JSON, width
+    (b'"1539,866,1.0399999618530273"', 1539),
+    (b'"1745.4545454545455,982,1"', 1745),
+    (b'"1920,"', 1920),
+    (b'" 1920"', 1920),
+    (b'"1920, 1080, 1, 1"', 1920),
+    (b"[1920, 1080, 1.0399999618530273]", 1920),
+    (b"[ 1920 ]", 1920),
+    (b'["1920", "1080"]', 1920),
+    (b"[1920, null, {}, []]", 1920),
+    (b"1920.5", 1920),
+    (b"1e300", 0),
+    (b"-1", 0),
+    (b'"wide"', 0),
+    (b'"\\ud83d"', 0),
+    (b"[]", 0),
+    (b"[null]", 0),
+    (b'{"width": 1920}', 0),
+    (b"true", 0),
+    (b"null", 0),
+    (b"1" * 400, 0),
+]
+
+
+@pytest.mark.parametrize(("size", "width"), SIZES, ids=str)
+async def test_no_size_costs_a_hit(analytics: Analytics, size: bytes, width: int) -> None:
+    body = b'{"no_sessions": true, "hits": [{"path": "/a", "size": %b}, {"path": "/b"}]}' % size
+    answer = await analytics.api("POST", "/count", json=body)
+    assert (answer.status, answer.body) == OK
+    assert await analytics.widths() == [width, 0]
+
+
 async def test_half_a_character_is_no_reason_to_lose_a_batch(analytics: Analytics) -> None:
     body = rb'{"no_sessions": true, "hits": [{"path": "/a", "title": "cut \ud83d"}, {"path": "/\ud83d\ude00"}]}'
     answer = await analytics.api("POST", "/count", json=body)
@@ -118,9 +151,6 @@ REFUSED = [
     (b'{"hits": [{"path": "/a", "event": null}]}', 400, "invalid JSON: "),
     (b'{"hits": [{"path": "/a", "event": "maybe"}]}', 400, "invalid JSON: hits[0].event: the value cannot be read"),
     (b'{"hits": [{"path": "/a", "event": 2}]}', 400, "invalid JSON: hits[0].event: the value cannot be read"),
-    (b'{"hits": [{"path": "/a", "size": "wide"}]}', 400, "invalid JSON: hits[0].size: the value cannot be read"),
-    (b'{"hits": [{"path": "/a", "size": -1}]}', 400, "invalid JSON: hits[0].size: the value cannot be read"),
-    (b'{"hits": [{"path": "/a", "size": 1e300}]}', 400, "invalid JSON: hits[0].size: the value cannot be read"),
     (b'{"hits": [{"path": "/a", "created_at": "yesterday"}]}', 400, "invalid JSON: "),
     (b'{"hits": [{"path": "/a", "created_at": "2020-06-18"}]}', 400, "invalid JSON: "),
     (

@@ -57,10 +57,6 @@ REFUSED = [
     ("e=true", "not valid: path: must be set, must be longer than 1 characters."),
     ("p=/a&e=maybe", "error decoding parameters: e: 'maybe'"),
     ("p=/a&ns=2", "error decoding parameters: ns: '2'"),
-    ("p=/a&s=wide", "error decoding parameters: s: 'wide'"),
-    ("p=/a&s=-1", "error decoding parameters: s: '-1'"),
-    ("p=/a&s=1,2,3,4", "error decoding parameters: s: '1,2,3,4'"),
-    ("p=/a&s=2147483648", "error decoding parameters: s: '2147483648'"),
     ("p=/a&b=x", "error decoding parameters: b: 'x'"),
     ("p=/a&b=1", "wrong value: b=1"),
     ("p=/a&b=149", "wrong value: b=149"),
@@ -97,6 +93,29 @@ async def test_what_makes_sense_is_counted(analytics: Analytics, query: str) -> 
     answer = await analytics.ask(f"/count?{query}", headers={"user-agent": FIREFOX})
     assert (answer.status, answer.body) == (200, GIF), answer
     assert len(await analytics.hits()) == 1
+
+
+@pytest.mark.parametrize(
+    ("size", "width"),
+    [
+        ("1920,1080,1.100000023841858", 1920),
+        ("1920%2C1080%2C1.100000023841858", 1920),
+        ("1920,", 1920),
+        ("+1920", 1920),
+        ("%201920", 1920),
+        ("1920,1080,1,1", 1920),
+        ("1920,+1080,+1", 1920),
+        ("1920,1080,undefined", 1920),
+        ("NaN,NaN,1", 0),
+        ("-1", 0),
+        ("2147483648", 0),
+        ("wide%00%FF", 0),
+    ],
+)
+async def test_no_size_costs_a_hit(analytics: Analytics, size: str, width: int) -> None:
+    answer = await analytics.ask(f"/count?p=/a&s={size}", headers={"user-agent": FIREFOX})
+    assert (answer.status, answer.body) == (200, GIF)
+    assert await analytics.widths() == [width]
 
 
 async def test_of_a_repeated_parameter_the_first_counts(analytics: Analytics) -> None:

@@ -1,20 +1,22 @@
 """Hits as clients send them to ``/api/v0/count`` (1.4)."""
 
 from datetime import datetime
-from math import isfinite
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from tallystick.model.campaign import MAX_NAME
 from tallystick.model.product import named_version
+from tallystick.model.screen import width_of
 from tallystick.model.text import storable
 from tallystick.services.ingest import Arrival
 from tallystick.surfaces.goatcounter.errors import ApiRefused
-from tallystick.surfaces.goatcounter.pixel_query import PixelRefused, width_of
 
 FIRST_YEAR = 2
 """Programs that leave a time empty send 0001-01-01T00:00:00Z."""
+
+LONGEST_SIZE = 100
+"""Bytes of JSON that are read of a size: the width stands in front."""
 
 _EVENTS: dict[object, bool] = {
     **dict.fromkeys((True, 1, "true", "on", "1"), True),
@@ -26,6 +28,7 @@ class HitBody(Struct, frozen=True, forbid_unknown_fields=True):
     """One hit; what is null or missing is not said.
 
     Attributes:
+        size: any JSON, so that no form of it refuses a batch; see ``_width``.
         first_visit, browser, system, ref_scheme, campaign, no_session: beyond the contract, for imports: what
             another counter has found out already. ``ref_scheme`` says that ``ref`` is clean, ``browser`` and
             ``system`` are as in the CSV export.
@@ -35,7 +38,7 @@ class HitBody(Struct, frozen=True, forbid_unknown_fields=True):
     title: str | None = None
     event: bool | int | str = False
     ref: str | None = None
-    size: str | int | float | list[float] | None = None
+    size: Raw = Raw()
     query: str | None = None
     bot: int | None = None
     user_agent: str | None = None
@@ -83,7 +86,7 @@ def _arrival(index: int, hit: HitBody, received: int, *, filtered: bool, session
         title=hit.title or "",
         event=_event(index, hit.event),
         ref=hit.ref or "",
-        width=_width(index, hit.size),
+        width=_width(hit.size),
         query=hit.query or "",
         bot=hit.bot or 0,
         agent=hit.user_agent or "",
@@ -111,17 +114,10 @@ def _event(index: int, sent: bool | int | str) -> bool:  # noqa: FBT001  # as it
         raise _unreadable(index, "event") from None
 
 
-def _width(index: int, sent: str | float | list[float] | None) -> int:
-    if sent is None:
-        return 0
-    if isinstance(sent, list):
-        sent = sent[0] if sent else ""
-    if not isinstance(sent, str):
-        sent = str(int(sent)) if isfinite(sent) else "nan"
-    try:
-        return width_of(sent)
-    except PixelRefused:
-        raise _unreadable(index, "size") from None
+def _width(sent: Raw) -> int:
+    """The width in ``1920``, ``"1920,1080,2"`` or ``[1920,1080,2]``; 0 for any other JSON."""
+    beginning = bytes(memoryview(sent)[:LONGEST_SIZE]).decode("latin-1")
+    return width_of(beginning.lstrip(' \t\r\n["'))
 
 
 def _created(index: int, sent: datetime | None) -> int | None:

@@ -7,6 +7,7 @@ from urllib.parse import unquote_plus
 from msgspec import Struct
 
 from tallystick.errors import TallystickError
+from tallystick.model.screen import width_of
 
 LONGEST_PATH = 2_048
 """Bytes."""
@@ -18,13 +19,10 @@ MOST_PARAMETERS = 100
 QUERIES_REMEMBERED = VALUES_REMEMBERED = 8_192
 LONGEST_REMEMBERED = 512
 WIDTHS_REMEMBERED = 1_024
-MOST_WIDTH = 2**31 - 1
-MOST_NUMBERS = 3
 
 _KNOWN = frozenset({b"p", b"t", b"r", b"e", b"q", b"s", b"b", b"ns"})
 _BOOLEANS = {"": False, "0": False, "false": False, "off": False, "1": True, "true": True, "on": True}
 _whole = re.compile(r"[+-]?[0-9]{1,18}").fullmatch
-_number = re.compile(r"[0-9]{1,10}(?:\.[0-9]{0,10})?").fullmatch
 
 
 class PixelRefused(TallystickError):
@@ -92,18 +90,6 @@ def _sent(raw: bytes) -> dict[bytes, str]:
 def _decoded(value: bytes) -> str:
     """A value as it was meant: what repeats from page to page is decoded once."""
     return unquote_plus(value.decode("utf-8", "replace"))
-
-
-def width_of(size: str) -> int:
-    """The width in ``w`` or ``w,h,scale``; 0 when it is not told.
-
-    Raises:
-        PixelRefused
-    """
-    numbers = size.split(",") if size else []
-    if len(numbers) > MOST_NUMBERS or any(not _number(number) or float(number) > MOST_WIDTH for number in numbers):
-        raise PixelRefused(_undecodable("s", size))
-    return int(float(numbers[0])) if numbers else 0
 
 
 _width = lru_cache(WIDTHS_REMEMBERED)(width_of)

@@ -1,0 +1,17 @@
+"""Sizes of screens, as scripts, clients and exports write them (GoatCounter contract, 1.4 and 2.1)."""
+
+import re
+
+MOST_WIDTH = 2**31 - 1
+
+_leading_number = re.compile(r"\s*\+?([0-9]{1,10}+)(?:\.[0-9]*+)?+(?![0-9]|[eE][-+0-9])").match
+
+
+def width_of(size: str) -> int:
+    """The width in ``1920`` or ``1920,1080,2``; 0 where the text begins with no width.
+
+    Height and scale are used by nothing, so they are not looked at: no size makes a hit invalid.
+    """
+    found = _leading_number(size)
+    width = int(found[1]) if found else 0
+    return width if width <= MOST_WIDTH else 0
