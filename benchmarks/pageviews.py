@@ -74,9 +74,9 @@ def main(*, rounds: AtLeastOne = 4, seconds: AtLeastOne = 2, json: Path | None =
             for number in track(range(-1, rounds), "Measuring"):
                 flushes.append(flush_microseconds(folder))
                 samples += _round(number, seconds if number >= 0 else 1, scripts, {"echo": echo, "count": server})
-        stored = _stored(folder / "data")
+        counted = stored(folder / "data")
     _print(samples, flushes)
-    exact = _print_stored(samples, stored)
+    exact = _print_stored(samples, counted)
     if json:
         json.write_bytes(msgspec.json.format(msgspec.json.encode({"machine": machine(), "samples": samples})))
     sys.exit(0 if exact else 1)
@@ -150,7 +150,7 @@ def _batch(draw: random.Random, token: str) -> str:
     )
 
 
-def _stored(data: Path) -> int:
+def stored(data: Path) -> int:
     """Hits in the warehouse, read after its server has stopped."""
     with duckdb.connect(str(data / "warehouse.duckdb"), read_only=True) as connection:
         [(count,)] = connection.execute("SELECT count(*) FROM hit").fetchall()

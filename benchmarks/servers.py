@@ -42,6 +42,7 @@ class Process:
     def __init__(self, process: "subprocess.Popen[bytes]", url: str, started_in: float) -> None:
         self.url, self.started_in = url, started_in
         self._process = process
+        self.pid = process.pid
 
     @property
     def cpu_seconds(self) -> float:
