@@ -96,7 +96,7 @@ class Application:
         self.sharing.following.start()
         self._jobs = Jobs(ledger, warehouse, self._forget_names)
         self._jobs.start()
-        self._sweeping = asyncio.create_task(_sweep(counting, ledger))
+        self._sweeping = asyncio.create_task(_sweep(counting, ledger, self.services.sites))
 
     @classmethod
     async def open(cls, settings: Settings) -> Self:
@@ -164,7 +164,7 @@ def analytics(settings: Settings, ledger: Ledger, warehouse: Warehouse, knowledg
     return goatcounter.Services(
         ledger=ledger,
         warehouse=warehouse,
-        sites=Sites(ledger),
+        sites=Sites(ledger, default=settings.default_site),
         tokens=Tokens(ledger),
         names=names,
         ingest=Ingest(ledger, warehouse, names, knowledge),
@@ -211,7 +211,7 @@ async def _refuse(scope: Scope, send: Send) -> None:
         await send({"type": "websocket.close", "code": 1000})
 
 
-async def _sweep(counting: Counting, ledger: Ledger) -> None:
+async def _sweep(counting: Counting, ledger: Ledger, sites: Sites) -> None:
     """Remove what is expired or over, a few at a time, for as long as the server runs."""
     while True:
         await asyncio.sleep(SWEEP_EVERY_S)
@@ -219,6 +219,7 @@ async def _sweep(counting: Counting, ledger: Ledger) -> None:
             if removed := await counting.sweep():
                 log.info("expired counters removed", count=removed)
             await ledger.write(sharing_sweep, ledger.clock())
+            await sites.keep_unknown()
         except StoreUnavailable as error:
             log.warning("the sweep was put off", reason=str(error))
         except Exception:

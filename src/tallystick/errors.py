@@ -17,6 +17,7 @@ TallystickError
 ├── KeyReused                    a key of the sender's that stands for another request
 ├── KeyInFlight                  a key of the sender's whose request is being carried out
 └── InputRefused                 a person's input makes no sense; the message says what would
+    ├── NotPermitted             the person may not do that
     └── InvalidFields            several fields, with messages for each
 """
 
@@ -91,6 +92,10 @@ class StoreClosed(StoreUnavailable):
 
 class InputRefused(TallystickError):
     """A person's input makes no sense; the message says what would."""
+
+
+class NotPermitted(InputRefused):
+    """The person, or the token that acts for them, may not do that."""
 
 
 class InvalidFields(InputRefused):

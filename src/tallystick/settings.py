@@ -193,6 +193,10 @@ class Settings(AnalyticsSettings):
     count_prefetch: Annotated[bool, Parameter(env_var="TALLYSTICK_COUNT_PREFETCH")] = False
     """Also count requests that a browser makes ahead of time (Sec-Purpose: prefetch)."""
 
+    default_site: Annotated[str, Parameter(env_var="TALLYSTICK_DEFAULT_SITE", metavar="SITE", show_default=False)] = ""
+    """The site, by id, code or Host, that counts for Hosts that no site has. Unless it is given, such requests are
+    refused as soon as there has been a second site."""
+
     hide_foreign_counters: Annotated[bool, Parameter(env_var="TALLYSTICK_HIDE_FOREIGN_COUNTERS")] = False
     """Answer 404 in place of 403 to changes of shared counters that the sender does not belong to."""
 

@@ -18,6 +18,7 @@ from tallystick.cli.data_directory import held_data_directory
 from tallystick.ledger import open_database
 from tallystick.ledger.migrations import all_migrations
 from tallystick.ledger.postgresql import PostgresqlSession
+from tallystick.services.site_hosts import note_unknown_hosts
 from tallystick.warehouse import WAREHOUSE_FILE
 
 Storage = tuple[str, ...]
@@ -80,6 +81,7 @@ def test_each_setting_is_told_with_its_source(run: CommandLine) -> None:
         "log_format": ("json", "tallystick.toml"),
         "creation_limit": ("20", "default"),
         "count_prefetch": ("False", "default"),
+        "default_site": ("none", "default"),
         "hide_foreign_counters": ("False", "default"),
         "live_listen": ("none", "default"),
         "rate_limit": ("none", "default"),
@@ -240,3 +242,16 @@ def test_hits_are_counted_and_left_as_they_are(run: CommandLine) -> None:
 async def _store_hits(file: Path) -> None:
     async with opened_warehouse(file) as warehouse:
         await warehouse.append([a_hit()] * 3)
+
+
+def test_hosts_that_no_site_has_are_told(run: CommandLine, storage: Storage, database_url: str | None) -> None:
+    run("user", "create", "--email", "ada@example.com", *storage, stdin=b"correct horse\n").succeeded()
+    assert "hosts" not in checks(run("doctor", *storage))
+    for host in ("one", "two"):
+        run("site", "create", "--host", f"{host}.example.com", "--email", "1", *storage).succeeded()
+    assert checks(run("doctor", *storage))["hosts"][0] == "OK"
+    with closing(open_database(database_url, Path("data")).session(writes=True)) as session, session.transaction():
+        note_unknown_hosts(session, {"blog.example.com": 1_234}, 0)
+    status, found = checks(run("doctor", *storage))["hosts"]
+    assert status == "WARN"
+    assert "no site has: blog.example.com (1,234)" in found

@@ -9,7 +9,10 @@ from support.commands import CommandLine
 from support.places import Place
 from support.terminal import on_a_terminal
 from tallystick.model.site import Site
+from tallystick.services.accounts import account_by_email
+from tallystick.services.site_hosts import remember_host
 from tallystick.services.site_rows import active_sites
+from tallystick.services.sites import NewSite, create_site
 
 
 @pytest.fixture
@@ -133,3 +136,25 @@ def test_on_a_terminal_delete_asks(run: CommandLine, owned: Place, typed: str, *
     assert "Delete site 1 (stats.example.com) with all its hits? [y/N] " in screen
     assert ("site 1 (stats.example.com) was not deleted" in screen) is not deleted
     assert len(stored(owned)) == int(not deleted)
+
+
+def test_hosts_that_an_only_site_has_counted_for_are_listed_and_released(run: CommandLine, owned: Place) -> None:
+    create(run, owned)
+    with closing(owned.database.session(writes=True)) as session, session.transaction():
+        remember_host(session, 1, "old.example.com", 0)
+        remember_host(session, 1, "192.0.2.1", 0)
+    assert run("site", "hosts", "1", *owned.options).succeeded() == "192.0.2.1\nold.example.com\n"
+    assert run("site", "hosts", "1", "--release", "192.0.2.1", *owned.options).succeeded() == "old.example.com\n"
+    refused = run("site", "hosts", "1", "--release", "192.0.2.1", *owned.options).refused()
+    assert refused == "--release: site 1 does not count for 192.0.2.1"
+
+
+def test_a_second_site_waits_for_the_firsts_host(run: CommandLine, owned: Place) -> None:
+    with closing(owned.database.session(writes=True)) as session, session.transaction():
+        ada = account_by_email(session, "ada@example.com")
+        assert ada
+        create_site(session, ada, NewSite(), 0)
+    options = ("site", "create", "--host", "two.example.com", "--email", "ada@example.com", *owned.options)
+    assert "site 1 has no host yet" in run(*options).refused()
+    run("site", "change", "1", "--host", "one.example.com", *owned.options).succeeded()
+    run(*options).succeeded()

@@ -5,10 +5,20 @@ from collections.abc import Callable
 
 import pytest
 
-from support.people import a_person, a_site
+from support.people import a_person, a_site, again
 from tallystick.errors import NoSuchSite
 from tallystick.ledger import Ledger
-from tallystick.services.sites import FRESH_S, Sites, delete_site, note_hits
+from tallystick.services.site_hosts import HOSTS_AT_MOST, hosts_of, release_host, remember_host, unknown_hosts
+from tallystick.services.sites import (
+    FRESH_S,
+    NewSite,
+    SiteChanges,
+    Sites,
+    create_site,
+    delete_site,
+    note_hits,
+    update_site,
+)
 
 
 class Seconds:
@@ -78,7 +88,9 @@ async def test_a_change_by_others_shows_soon(ledger: Ledger, sites: Sites, secon
     assert sites.known("two.example.com") == two
     seconds.now += FRESH_S / 2
     assert sites.known("two.example.com") is None
-    assert await sites.at("two.example.com") == one  # the only one that is left
+    with pytest.raises(NoSuchSite):  # its visitors are not the other site's
+        await sites.at("two.example.com")
+    assert await sites.at("one.example.com") == one
 
 
 async def test_a_change_of_ones_own_shows_at_once(ledger: Ledger, sites: Sites) -> None:
@@ -120,3 +132,122 @@ async def test_who_misses_at_the_same_time_shares_a_reading(
     monkeypatch.setattr(ledger, "read", counted)
     await asyncio.gather(*(sites.at("stats.example.com") for _ in range(50)))
     assert len(readings) == 2  # the first one had begun when the others asked
+
+
+async def test_the_first_site_goes_on_counting_for_its_hosts_beside_a_second(ledger: Ledger, sites: Sites) -> None:
+    ada = await a_person(ledger)
+    one = await a_site(ledger, ada, "one.example.com")
+    for host in ("old.example.com", "192.0.2.1", "[2001:db8::1]"):
+        assert await sites.at(host) == one
+        assert sites.is_new_host(host)
+        await sites.remember(one, host)
+        assert await sites.at(host) == one
+        assert not sites.is_new_host(host)
+    await a_site(ledger, ada, "two.example.com")
+    sites.forget()
+    for host in ("old.example.com", "OLD.example.com.", "192.0.2.1", "[2001:db8::1]", "one.example.com"):
+        assert await sites.at(host) == one
+    with pytest.raises(NoSuchSite):
+        await sites.at("never.example.com")
+
+
+async def test_a_host_that_was_let_go_is_no_sites(ledger: Ledger, sites: Sites) -> None:
+    ada = await a_person(ledger)
+    one = await a_site(ledger, ada, "one.example.com")
+    await ledger.write(remember_host, one.id, "old.example.com", 0)
+    await a_site(ledger, ada, "two.example.com")
+    assert await ledger.write(release_host, one.id, "OLD.example.com")
+    assert not await ledger.write(release_host, one.id, "old.example.com")
+    with pytest.raises(NoSuchSite):
+        await sites.at("old.example.com")
+    assert (await a_site(ledger, ada, "old.example.com")).cname == "old.example.com"
+
+
+@pytest.mark.parametrize("host", ["", "a b", "x" * 300, "é\0\ud800", "-", "a\nb"])
+async def test_what_is_no_host_is_not_remembered(ledger: Ledger, sites: Sites, host: str) -> None:
+    one = await a_site(ledger, await a_person(ledger))
+    assert await sites.at(host) == one
+    await sites.remember(one, host)
+    assert not sites.is_new_host(host)
+    assert await ledger.read(hosts_of, one.id) == []
+
+
+async def test_so_many_hosts_are_remembered_and_no_more(ledger: Ledger, sites: Sites) -> None:
+    one = await a_site(ledger, await a_person(ledger))
+    for number in range(HOSTS_AT_MOST + 5):
+        await ledger.write(remember_host, one.id, f"h{number}.example.com", 0)
+    assert len(await ledger.read(hosts_of, one.id)) == HOSTS_AT_MOST
+    assert await sites.at("new.example.com") == one
+    assert not sites.is_new_host("new.example.com")
+
+
+async def test_a_site_after_a_deleted_one_does_not_get_its_visitors(ledger: Ledger, sites: Sites) -> None:
+    ada = await a_person(ledger)
+    one = await a_site(ledger, ada, "one.example.com")
+    await ledger.write(delete_site, one.id, 0)
+    two = await a_site(ledger, await again(ledger, ada), "two.example.com")
+    with pytest.raises(NoSuchSite):
+        await sites.at("one.example.com")
+    assert await sites.at("two.example.com") == two
+
+
+@pytest.mark.parametrize("default", ["1", "one", "one.example.com", "ONE.example.com."])
+async def test_a_default_site_gets_what_no_site_has(ledger: Ledger, default: str) -> None:
+    ada = await a_person(ledger)
+    one = await a_site(ledger, ada, "one.example.com", code="one")
+    two = await a_site(ledger, ada, "two.example.com")
+    sites = Sites(ledger, default=default)
+    assert [await sites.at(host) for host in ("no.example.com", "", "two.example.com")] == [one, one, two]
+
+
+async def test_a_default_site_that_does_not_exist_changes_nothing(ledger: Ledger) -> None:
+    ada = await a_person(ledger)
+    await a_site(ledger, ada, "one.example.com")
+    await a_site(ledger, ada, "two.example.com")
+    with pytest.raises(NoSuchSite):
+        await Sites(ledger, default="three.example.com").at("three.example.com")
+
+
+async def test_requests_for_hosts_that_no_site_has_are_kept(ledger: Ledger, sites: Sites) -> None:
+    ada = await a_person(ledger)
+    await a_site(ledger, ada, "one.example.com")
+    await a_site(ledger, ada, "two.example.com")
+    for host in ("no.example.com", "NO.example.com", "not a host", "other.example.com"):
+        with pytest.raises(NoSuchSite):
+            await sites.at(host)
+    await sites.keep_unknown()
+    await sites.keep_unknown()
+    assert {known.host: known.requests for known in await ledger.read(unknown_hosts)} == {
+        "no.example.com": 2,
+        "other.example.com": 1,
+    }
+    await a_site(ledger, ada, "no.example.com")
+    assert [known.host for known in await ledger.read(unknown_hosts)] == ["other.example.com"]
+
+
+async def test_hosts_that_attackers_make_up_are_bounded(ledger: Ledger, sites: Sites) -> None:
+    ada = await a_person(ledger)
+    await a_site(ledger, ada, "one.example.com")
+    await a_site(ledger, ada, "two.example.com")
+    for number in range(HOSTS_AT_MOST + 20):
+        with pytest.raises(NoSuchSite):
+            await sites.at(f"h{number}.example.com")
+    await sites.keep_unknown()
+    assert len(await ledger.read(unknown_hosts)) == HOSTS_AT_MOST
+
+
+async def test_a_site_that_loses_its_host_beside_others_keeps_counting(ledger: Ledger, sites: Sites) -> None:
+    ada = await a_person(ledger)
+    one = await a_site(ledger, ada, "one.example.com")
+    await a_site(ledger, ada, "two.example.com")
+    changed = await ledger.write(update_site, one.id, SiteChanges(cname=None), 5)
+    assert changed.cname is None
+    assert (await sites.at("one.example.com")).id == one.id
+    await ledger.write(update_site, one.id, SiteChanges(cname="one.example.com"), 6)
+    assert await ledger.read(hosts_of, one.id) == []
+
+
+async def test_an_only_site_without_a_host_stays_reachable(ledger: Ledger, sites: Sites) -> None:
+    ada = await a_person(ledger)
+    one = await ledger.write(create_site, ada, NewSite(), 0)
+    assert await sites.at("anything.example.com") == one

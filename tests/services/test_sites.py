@@ -6,18 +6,21 @@ import msgspec
 import pytest
 
 from support.people import a_person, a_site, a_token, again
-from tallystick.errors import InputRefused, InvalidFields
+from tallystick.errors import InputRefused, InvalidFields, NotPermitted
 from tallystick.ledger import Ledger
-from tallystick.model.account import UserSettings
+from tallystick.model.account import Access, Token, UserSettings
 from tallystick.model.site import COLLECT, Site, SiteSettings
-from tallystick.services.accounts import all_accounts, delete_account
+from tallystick.services.accounts import all_accounts, delete_account, set_access
 from tallystick.services.jobs import DeleteSite, asked_for
+from tallystick.services.site_hosts import remember_host
 from tallystick.services.site_rows import active_sites, family, site
 from tallystick.services.sites import (
     NewSite,
     SiteChanges,
     create_site,
+    create_site_as,
     delete_site,
+    may_create_sites,
     note_hits,
     update_site,
 )
@@ -78,10 +81,80 @@ async def test_a_host_and_a_code_belong_to_one_site(ledger: Ledger) -> None:
     assert len(await ledger.read(active_sites)) == 1
 
 
-async def test_two_sites_without_a_host_are_fine(ledger: Ledger) -> None:
+@pytest.mark.parametrize("cname", [None, ""])
+async def test_the_first_site_can_do_without_a_host_until_there_is_a_second(ledger: Ledger, cname: str | None) -> None:
     ada = await a_person(ledger)
-    made = [await ledger.write(create_site, ada, NewSite(cname=cname), 0) for cname in (None, "")]
-    assert [(site.cname, site.cname_setup) for site in made] == [(None, None), (None, None)]
+    made = await ledger.write(create_site, ada, NewSite(cname=cname), 0)
+    assert (made.cname, made.cname_setup) == (None, None)
+    with pytest.raises(InputRefused, match="site 1 has no host yet"):
+        await a_site(ledger, ada, "two.example.com")
+    await ledger.write(update_site, made.id, SiteChanges(cname="one.example.com"), 0)
+    assert (await a_site(ledger, ada, "two.example.com")).cname == "two.example.com"
+
+
+async def test_a_host_that_the_only_site_has_counted_for_is_taken(ledger: Ledger) -> None:
+    ada, ben = await a_person(ledger), await a_person(ledger, "ben@example.com")
+    one = await a_site(ledger, ada, "one.example.com")
+    await ledger.write(remember_host, one.id, "old.example.com", 0)
+    with pytest.raises(InvalidFields, match="cname: already exists"):
+        await a_site(ledger, ben, "OLD.example.com")
+    two = await a_site(ledger, ben, "two.example.com")
+    with pytest.raises(InvalidFields, match="cname: already exists"):
+        await ledger.write(update_site, two.id, SiteChanges(cname="old.example.com"), 0)
+    assert (await ledger.write(update_site, one.id, SiteChanges(cname="old.example.com"), 0)).cname == "old.example.com"
+
+
+@pytest.mark.parametrize(
+    ("access", "token_for", "may"),
+    [
+        ({}, None, False),
+        ({"all": "r"}, None, False),
+        ({"all": "s"}, None, False),
+        ({"all": "a"}, None, True),
+        ({"all": "*"}, None, True),
+        ({"1": "a"}, None, False),
+        ({"all": "r", "1": "a"}, None, False),
+        ({"all": "a"}, (-1,), True),
+        ({"all": "a"}, (1,), False),
+        ({"all": "*"}, (1, 2), False),
+        ({"all": "r"}, (-1,), False),
+    ],
+)
+async def test_one_rule_says_who_may_create_sites(
+    ledger: Ledger, access: dict[str, Access], token_for: tuple[int, ...] | None, *, may: bool
+) -> None:
+    ada = await a_person(ledger)
+    one = await a_site(ledger, ada, "one.example.com")
+    await a_site(ledger, ada, "two.example.com")
+    ben = await a_person(ledger, "ben@example.com", site=one.id, access=access)
+    token = None
+    if token_for:
+        token = Token(id=1, account=ben.id, name="", prefix="", permissions=0, sites=token_for, created=0, used=None)
+    assert may_create_sites(ben, token) is may
+    creating = ledger.write(create_site_as, ben, NewSite(cname="three.example.com"), 0, token)
+    if may:
+        assert (await creating).parent == one.id
+    else:
+        with pytest.raises(NotPermitted):
+            await creating
+
+
+async def test_a_first_site_needs_a_grant(ledger: Ledger) -> None:
+    ada, ben = await a_person(ledger), await a_person(ledger, "ben@example.com")
+    await a_site(ledger, ada, "one.example.com")
+    with pytest.raises(NotPermitted, match="the operator of the server can make you one"):
+        await ledger.write(create_site_as, ben, NewSite(cname="ben.example.com"), 0)
+    await ledger.write(set_access, ben.id, {"all": "a"}, 0)
+    assert (await ledger.write(create_site_as, ben, NewSite(cname="ben.example.com"), 0)).parent is None
+
+
+async def test_access_that_was_taken_away_a_moment_ago_creates_nothing(ledger: Ledger) -> None:
+    ada = await a_person(ledger)
+    one = await a_site(ledger, ada, "one.example.com")
+    ben = await a_person(ledger, "ben@example.com", site=one.id, access={"all": "a"})
+    await ledger.write(set_access, ben.id, {"all": "r"}, 0)
+    with pytest.raises(NotPermitted):
+        await ledger.write(create_site_as, ben, NewSite(cname="two.example.com"), 0)
 
 
 async def test_what_is_wrong_with_a_new_site_is_told_by_field(ledger: Ledger) -> None:

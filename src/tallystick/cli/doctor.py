@@ -37,6 +37,8 @@ NO_SPACE = 64 << 20
 SANE_YEARS = range(2025, 2100)
 CLOCK_TOLERANCE_S = 60.0
 
+HOSTS_SHOWN = 10
+
 
 class Check(NamedTuple):
     """What was looked at, and what was found."""
@@ -75,6 +77,7 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield _server(settings.data)
     yield _database(settings)
     yield _hits(settings.data)
+    yield from _hosts(settings)
     if settings.database is not None:
         yield from _database_sync(settings)
 
@@ -87,6 +90,8 @@ def settings_in_force(settings: Settings) -> Iterator[tuple[str, str, str, str]]
             value = "SQLite in the data directory" if value is None else _where(settings)
         elif name == "warehouse_memory":
             value = f"{value}MB"
+        elif value == "":
+            value = "none"
         elif value is None or (isinstance(value, tuple) and not isinstance(value, Listen)):
             value = ", ".join(map(str, value or ())) or "none"
         yield "setting", name, str(value), sources.of(name)
@@ -215,6 +220,34 @@ def _hits(data: Path) -> Check:
         return Check("OK", "hits", f"{file}: {size}, {seen(file):,} hits")
     except TallystickError as error:
         return Check("FAIL", "hits", str(error))
+
+
+def _hosts(settings: Settings) -> Iterator[Check]:
+    """Requests whose hits are lost because no site has their Host; nothing when the ledger cannot be read."""
+    from tallystick.services.site_hosts import unknown_hosts, without_host  # noqa: PLC0415  # not needed by other checks
+    from tallystick.services.site_rows import active_sites  # noqa: PLC0415
+
+    try:
+        database = open_database(settings.database, settings.data)
+        if database.schema() != len(all_migrations(database.name)):
+            return
+        with closing(database.session()) as session, session.snapshot():
+            sites, unknown = active_sites(session), unknown_hosts(session)
+    except TallystickError:
+        return
+    if not sites:
+        return
+    if len(sites) > 1 and (nameless := without_host(sites)):
+        yield Check(
+            "WARN", "hosts", f"site {nameless.id} has no host; tallystick site change {nameless.id} --host HOST"
+        )
+    named = [f"{known.host} ({known.requests:,})" for known in unknown[:HOSTS_SHOWN]]
+    more = f" and {len(unknown) - HOSTS_SHOWN} more" if len(unknown) > HOSTS_SHOWN else ""
+    if named:
+        found = f"requests of the last 30 days named hosts that no site has: {', '.join(named)}{more}"
+        yield Check("WARN", "hosts", f"{found}; their hits are refused unless --default-site names a site")
+    else:
+        yield Check("OK", "hosts", "no request has named a host that no site has")
 
 
 def _database_sync(settings: Settings) -> Iterator[Check]:

@@ -20,6 +20,7 @@ from tallystick.ledger.ledger import milliseconds
 from tallystick.model.site import Site, SiteSettings
 from tallystick.model.site_rules import normal_host
 from tallystick.services import sites
+from tallystick.services.site_hosts import hosts_of, release_host
 from tallystick.services.site_rows import active_sites
 from tallystick.services.sites import NewSite, SiteChanges
 from tallystick.settings import StorageSettings
@@ -77,7 +78,8 @@ def create(
 ) -> None:
     """Create a site and print its id.
 
-    A server with one site counts for it whatever Host is asked for; with several, the Host chooses.
+    A server's first site counts for every Host as long as it is the only one there has been. With several, the Host
+    chooses; the first one keeps the Hosts that it has counted for (see site hosts).
 
     Args:
         host: The Host that requests for this site name, for example stats.example.com.
@@ -150,6 +152,34 @@ def change(  # noqa: PLR0913  # one an option
 
 
 @app.command(sort_key=4)
+def hosts(
+    which: str,
+    /,
+    *,
+    release: Annotated[tuple[str, ...], Parameter(negative=(), metavar="HOST", show_default=False)] = (),
+    settings: StorageSettings = StorageSettings(),
+) -> None:
+    """List the Hosts beside its own that a site counts for, one a line.
+
+    They are the ones that a server's only site has counted for. It keeps them when other sites are added, until they
+    are released.
+
+    Args:
+        which: Id or Host.
+        release: A Host that the site no longer counts for. May be repeated.
+    """
+    with opened_ledger(settings) as (_, session), session.transaction():
+        number = site_of(session, which).id
+        for name in release:
+            if not release_host(session, number, name):
+                msg = f"--release: site {number} does not count for {name}"
+                raise InputRefused(msg)
+        left = hosts_of(session, number)
+    for host in left:
+        print(host)
+
+
+@app.command(sort_key=5)
 def delete(
     which: str,
     /,

@@ -70,6 +70,11 @@ def host_of(scope: Mapping[str, Any]) -> str:
     return ""
 
 
+def bare_host(header: str) -> str:
+    """What ``host_of`` makes of a Host header."""
+    return _bare_host(header.encode("latin-1", "replace")[:LONGEST_HOST])
+
+
 @lru_cache(HOSTS_REMEMBERED)
 def _bare_host(header: bytes) -> str:
     host = header.decode("latin-1").strip().lower()

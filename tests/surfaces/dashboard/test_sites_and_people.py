@@ -8,6 +8,7 @@ from tallystick.ledger import Ledger
 from tallystick.model.site import Collect, Site
 from tallystick.services.accounts import NewAccount, account_by_email, create_account
 from tallystick.services.passwords import Passwords
+from tallystick.services.site_hosts import hosts_of, note_unknown_hosts, remember_host
 from tallystick.services.site_rows import active_sites, site
 from tallystick.services.sites import NewSite, create_site
 
@@ -33,6 +34,66 @@ async def test_sites_are_added_under_the_first(pages: Pages) -> None:
         taken = await ada.fill("/sites", {"cname": "zwei.example.com"})
         assert taken.status_code == 422
         assert "Address of its statistics already exists" in taken.text
+
+
+async def test_the_first_sites_host_is_asked_for_before_a_second_is_made(pages: Pages) -> None:
+    async with pages.visitor() as ada:
+        await ada.fill("/setup", pages.first_person(host=""))
+        first = await first_site(pages)
+        shown = (await ada.get("/sites")).text
+        assert f'href="/sites/{first.id}#settings"' in shown
+        assert 'name="cname"' not in shown
+        refused = await ada.fill("/sites", {"cname": "zwei.example.com"})
+        assert refused.status_code == 422
+        assert "Site 1 has no host yet" in refused.text
+        await ada.fill(f"/sites/{first.id}", SETTINGS)
+        assert (await ada.fill("/sites", {"cname": "zwei.example.com"})).status_code == 303
+
+
+async def test_beside_others_no_site_is_without_a_host(pages: Pages) -> None:
+    async with pages.ada() as ada:
+        assert (await ada.fill("/sites", {"cname": ""})).status_code == 422
+        await ada.fill("/sites", {"cname": "zwei.example.com"})
+        first = await first_site(pages)
+        answer = await ada.fill(f"/sites/{first.id}", SETTINGS | {"cname": ""})
+        assert answer.status_code == 422
+        assert "must be set while there are other sites" in answer.text
+        assert await first_site(pages) == first
+
+
+async def test_the_hosts_of_an_only_site_are_shown_and_let_go(pages: Pages) -> None:
+    async with pages.ada() as ada, pages.ben(ada, access_all="s") as ben:
+        first = await first_site(pages)
+        await pages.ledger.write(remember_host, first.id, "old.example.com", NOW)
+        path = f"/sites/{first.id}"
+        assert "Stop counting for it" in (await ada.get(path)).text
+        assert "Stop counting for it" not in (await ben.get(path)).text
+        fields = {"host": "old.example.com"}
+        assert (await ben.fill(path, fields, action=f"{path}/hosts")).status_code == 404
+        assert await pages.ledger.read(hosts_of, first.id) == ["old.example.com"]
+        answer = await ada.fill(path, fields, action=f"{path}/hosts")
+        assert answer.headers["location"] == f"{path}?done=released"
+        assert await pages.ledger.read(hosts_of, first.id) == []
+
+
+async def test_hosts_that_no_site_has_are_shown_to_who_may_add_one(pages: Pages) -> None:
+    async with pages.ada() as ada, pages.ben(ada, access_all="r") as ben:
+        await pages.ledger.write(note_unknown_hosts, {"blog.example.com": 3}, NOW)
+        assert "blog.example.com" in (await ada.get("/sites")).text
+        assert "3 requests, last" in (await ada.get("/sites")).text
+        assert "blog.example.com" not in (await ben.get("/sites")).text
+        await ada.fill("/sites", {"cname": "blog.example.com"})
+        assert "Hosts without a site" not in (await ada.get("/sites")).text
+
+
+async def test_an_account_without_access_adds_no_site(pages: Pages) -> None:
+    digest = await Passwords().hash(PASSWORD)
+    async with pages.ada(), pages.visitor() as eve:
+        await pages.ledger.write(create_account, NewAccount(email="eve@example.com", password=digest), NOW)
+        await eve.log_in("eve@example.com")
+        assert "tallystick user access eve@example.com admin" in (await eve.get("/sites")).text
+        assert (await eve.fill("/sites", {"cname": "eve.example.com"})).status_code == 404
+    assert len(await pages.ledger.read(active_sites)) == 1
 
 
 async def test_settings_go_there_and_back(pages: Pages) -> None:

@@ -1,13 +1,17 @@
 """``/me`` and ``/sites``: their shapes, what may be written in which form, and whom it reaches."""
 
+from functools import partial
 from typing import Any
 
 import pytest
+from msgspec.json import encode
 
 from support.analytics import EMAIL, HOST, Analytics, prepare
 from support.asking import Answer
-from tallystick.model.account import Permission, UserSettings
+from tallystick.ledger import Session
+from tallystick.model.account import Access, Permission, UserSettings
 from tallystick.model.site import COLLECT, SiteSettings
+from tallystick.services.site_rows import active_sites
 
 STAMP = "2027-01-15T08:00:00Z"
 """``builders.NOW``."""
@@ -302,3 +306,32 @@ async def test_nobody_deletes_a_site_through_the_api(analytics: Analytics) -> No
 
 def test_the_settings_here_are_the_models() -> None:
     assert list(SETTINGS) == list(SiteSettings.__struct_fields__)
+
+
+async def test_who_may_create_sites_is_one_rule_for_tokens_too(analytics: Analytics) -> None:
+    limited = await analytics.new_token(sites=(1,))
+    answer = await analytics.api("PUT", "/sites", json={"cname": "two.example.com"}, token=limited)
+    assert (answer.status, answer.json()["error"]) == (
+        403,
+        "this token is limited to some sites and cannot create others",
+    )
+    owner = analytics.prepared.account.id
+    accesses: list[dict[str, Access]] = [{"1": "a"}, {"all": "r", "1": "a"}]
+    for access in accesses:
+        await analytics.services.ledger.write(partial(_set_access, owner=owner, access=access))
+        analytics.services.tokens.forget()
+        answer = await analytics.api("PUT", "/sites", json={"cname": "two.example.com"})
+        assert answer.status == 403
+        assert answer.json()["error"].startswith("only admins of all sites of an account can create sites")
+    assert len(await analytics.services.ledger.read(active_sites)) == 1
+
+
+def _set_access(session: Session, owner: int, access: dict[str, Access]) -> None:
+    session.common.set_access(session.connection, id=owner, site=1, access=encode(access).decode(), updated=0)
+
+
+async def test_a_second_site_waits_for_the_firsts_host(analytics: Analytics) -> None:
+    await analytics.api("PATCH", "/sites/1", json={"cname": None})
+    answer = await analytics.api("PUT", "/sites", json={"cname": "two.example.com"})
+    assert answer.status == 400
+    assert answer.json()["error"].startswith("site 1 has no host yet")

@@ -7,6 +7,7 @@ import pytest
 from support.analytics import FIREFOX, Analytics, analytics_in_process
 from tallystick.errors import StoreBusy, StoreFailed
 from tallystick.model.hit import Bot
+from tallystick.services.sites import delete_site
 from tallystick.web.rate_limit import Rate
 
 GIF = bytes.fromhex("47494638396101000100800100000000ffffff21f90401000001002c00000000010001000002024c01003b")
@@ -251,3 +252,23 @@ async def test_what_could_not_be_stored_is_no_success(
     monkeypatch.setattr(analytics.services.warehouse, "append", fail)
     answer = await analytics.pixel(p="/a")
     assert (answer.status, answer.headers.get("retry-after"), answer.body) == (status, retry_after, GIF)
+
+
+async def test_the_first_site_goes_on_counting_when_another_is_added(analytics: Analytics) -> None:
+    old = {"host": "old.example.com:8080"}
+    assert (await analytics.pixel(p="/a", headers=old)).status == 200
+    sent = {"hits": [{"path": "/b", "session": "x"}]}
+    answer = await analytics.api("POST", "/count", json=sent, headers={"host": "api.lan"})
+    assert answer.status == 202, answer.text
+    assert (await analytics.pixel(headers={"host": "bad.example.com"})).status == 400  # it has counted nothing
+    assert (await analytics.api("PUT", "/sites", json={"cname": "two.example.com"})).status == 200
+    hosts = ("old.example.com", "OLD.example.com:80", "api.lan", "stats.example.com", "bad.example.com")
+    assert [(await analytics.pixel(p="/a", headers={"host": host})).status for host in hosts] == [200] * 4 + [400]
+
+
+async def test_an_only_site_that_had_a_neighbour_does_not_get_its_hits(analytics: Analytics) -> None:
+    other = (await analytics.api("PUT", "/sites", json={"cname": "two.example.com"})).json()["id"]
+    await analytics.services.ledger.write(delete_site, other, 0)
+    analytics.services.sites.forget()
+    assert (await analytics.pixel(p="/a", headers={"host": "two.example.com"})).status == 400
+    assert (await analytics.pixel(p="/a")).status == 200

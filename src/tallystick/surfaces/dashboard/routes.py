@@ -114,6 +114,7 @@ def _people_routes(door: Door, parts: Parts) -> list[BaseRoute]:
         ("/user/tokens/delete", tokens.page, tokens.delete),
         ("/sites", sites.list_page, sites.create),
         ("/sites/{site}", sites.page, sites.change),
+        ("/sites/{site}/hosts", sites.page, sites.release_host),
         ("/sites/{site}/delete", sites.page, sites.delete),
         ("/people", people.page, people.add),
         ("/people/access", people.page, people.change_access),

@@ -1,16 +1,17 @@
 """Sites and their settings: ``/sites``."""
 
 import re
+from contextlib import suppress
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from tallystick.errors import InputRefused
-from tallystick.model.account import ALL_SITES, Account
+from tallystick.errors import InputRefused, NotPermitted, StoreUnavailable
 from tallystick.model.site import Site
 from tallystick.services.accounts import may_change, may_see
+from tallystick.services.site_hosts import UnknownHost, hosts_of, release_host, unknown_hosts, without_host
 from tallystick.services.site_rows import active_sites, site
-from tallystick.services.sites import NewSite, create_site, delete_site, update_site
+from tallystick.services.sites import NewSite, create_site_as, delete_site, may_create_sites, update_site
 from tallystick.surfaces.dashboard.asking import Asked, see_other
 from tallystick.surfaces.dashboard.parts import Parts
 from tallystick.surfaces.dashboard.problems import NO_PROBLEMS, Problems, problems_of
@@ -33,12 +34,14 @@ class SitePages:
 
     async def create(self, asked: Asked) -> Response:
         """Add a site."""
-        person = asked.login.account
-        if not may_create(person):
-            raise HTTPException(404)
         wanted = NewSite(cname=asked.form.text("cname"), link_domain=asked.form.text("link_domain"))
+        present: list[Site] = await self._ledger.read(active_sites)
+        if present and not wanted.cname and may_create_sites(asked.login.account):
+            return await self._show_list(asked, {"cname": ["must be set"]})
         try:
-            created = await self._ledger.write(create_site, person, wanted, asked.now)
+            created = await self._ledger.write(create_site_as, asked.login.account, wanted, asked.now)
+        except NotPermitted as error:
+            raise HTTPException(404) from error
         except InputRefused as error:
             return await self._show_list(asked, problems_of(error))
         self._parts.sites.forget()
@@ -53,12 +56,23 @@ class SitePages:
         before = await self._site(asked)
         if not may_change(asked.login.account, "s", before):
             raise HTTPException(404)
+        if not asked.form.text("cname") and len(await self._ledger.read(active_sites)) > 1:
+            return await self._show_site(asked, before, {"cname": ["must be set while there are other sites"]})
         try:
             await self._ledger.write(update_site, before.id, changes_of(asked.form), asked.now)
         except InputRefused as error:
             return await self._show_site(asked, before, problems_of(error))
         self._parts.sites.forget()
         return see_other(f"/sites/{before.id}?done=changed")
+
+    async def release_host(self, asked: Asked) -> Response:
+        """Let a site count no longer for a host that it had while it was the only site."""
+        found = await self._site(asked)
+        if not may_change(asked.login.account, "a", found):
+            raise HTTPException(404)
+        await self._ledger.write(release_host, found.id, asked.form.text("host"))
+        self._parts.sites.forget()
+        return see_other(f"/sites/{found.id}?done=released")
 
     async def delete(self, asked: Asked) -> Response:
         """Delete a site with everything it has counted; takes its name, typed."""
@@ -84,14 +98,24 @@ class SitePages:
 
     async def _show_list(self, asked: Asked, problems: Problems = NO_PROBLEMS) -> Response:
         person = asked.login.account
+        everything = await self._ledger.read(active_sites)
+        may_create = may_create_sites(person)
         values = {
-            "sites": [site for site in await self._ledger.read(active_sites) if may_see(person, site)],
-            "may_create": may_create(person),
+            "sites": [site for site in everything if may_see(person, site)],
+            "may_create": may_create,
+            "nameless": without_host(everything) if len(everything) == 1 else None,
+            "unknown": await self._unknown() if may_create else [],
             "typed": {name: asked.form.text(name) for name in ("cname", "link_domain")},
             "name_of": name_of,
             "problems": problems,
         }
         return await self._parts.show(asked, "sites.html", values)
+
+    async def _unknown(self) -> list[UnknownHost]:
+        """Hosts that no site has, with what was counted a moment ago."""
+        with suppress(StoreUnavailable):  # what was stored before can be read all the same
+            await self._parts.sites.keep_unknown()
+        return await self._ledger.read(unknown_hosts)
 
     async def _show_site(self, asked: Asked, shown: Site, problems: Problems = NO_PROBLEMS) -> Response:
         person = asked.login.account
@@ -102,16 +126,13 @@ class SitePages:
             "typed": typed(asked.form) if asked.form.checked("public") else filled_in(shown),
             "collected": COLLECTED,
             "public": PUBLIC,
+            "hosts": await self._ledger.read(hosts_of, shown.id),
+            "several": len(await self._ledger.read(active_sites)) > 1,
             "may_change": may_change(person, "s", shown),
             "may_delete": may_change(person, "a", shown),
             "problems": problems,
         }
         return await self._parts.show(asked, "site.html", values)
-
-
-def may_create(person: Account) -> bool:
-    """Whether someone may add sites: admins of all of the account's, and who has none yet."""
-    return person.site is None or person.access.get(ALL_SITES) in ("a", "*")
 
 
 def name_of(site: Site) -> str:

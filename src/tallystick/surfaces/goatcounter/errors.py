@@ -19,6 +19,7 @@ from tallystick.errors import (
     InputRefused,
     InvalidFields,
     NoSuchSite,
+    NotPermitted,
     StoreBusy,
     StoreClosed,
     StoreFailed,
@@ -182,6 +183,8 @@ def answer_to(error: Exception) -> Answer:
         error = ApiRefused(no_such_site(error.host))
     elif isinstance(error, InvalidFields):
         error = Invalid(error.errors)
+    elif isinstance(error, NotPermitted):
+        error = Forbidden(str(error))
     elif isinstance(error, InputRefused):
         error = ApiRefused(str(error))
     if isinstance(error, ApiRefused):

@@ -38,3 +38,38 @@ WHERE id = :id;
 -- name: mark_deleted(id, code, updated)!
 -- A site is being deleted: its Host and its code are free for others at once.
 UPDATE site SET state = 'd', cname = NULL, code = :code, updated = :updated WHERE id = :id;
+
+-- name: site_hosts()
+-- Every host beside a site's own that the site counts for.
+SELECT host, site FROM site_host ORDER BY host;
+
+-- name: add_site_host(host, site, added)!
+-- A site counts for a host; the site that did so before keeps it.
+INSERT INTO site_host (host, site, added) VALUES (:host, :site, :added) ON CONFLICT (host) DO NOTHING;
+
+-- name: delete_site_host(host, site)$
+-- A site counts for a host no longer; the host, or nothing where it did not.
+DELETE FROM site_host WHERE host = :host AND site = :site RETURNING host;
+
+-- name: delete_site_hosts(site)!
+-- A site that is being deleted counts for no host.
+DELETE FROM site_host WHERE site = :site;
+
+-- name: unknown_hosts()
+-- Hosts that requests named and no site has, the last one first.
+SELECT host, requests, first, last FROM unknown_host ORDER BY last DESC, host;
+
+-- name: add_unknown_host(host, requests, now)!
+-- Add requests for a host that no site has.
+INSERT INTO unknown_host (host, requests, first, last) VALUES (:host, :requests, :now, :now)
+ON CONFLICT (host) DO UPDATE SET requests = unknown_host.requests + excluded.requests, last = excluded.last;
+
+-- name: delete_unknown_host(host)!
+-- A site has the host now.
+DELETE FROM unknown_host WHERE host = :host;
+
+-- name: trim_unknown_hosts(before, kept)!
+-- Forget hosts that were named long ago, and all but the newest.
+DELETE FROM unknown_host WHERE last < :before OR host NOT IN (
+    SELECT host FROM unknown_host ORDER BY last DESC, host LIMIT :kept
+);

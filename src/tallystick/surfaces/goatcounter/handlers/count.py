@@ -12,7 +12,8 @@ from tallystick.surfaces.goatcounter.calling import Answer, Call, Services
 from tallystick.surfaces.goatcounter.decoding import body_as
 from tallystick.surfaces.goatcounter.errors import ApiRefused
 from tallystick.surfaces.goatcounter.hit_bodies import CountBody, arrivals_of
-from tallystick.warehouse import KeptRequest
+from tallystick.warehouse import KeptRequest, Stored
+from tallystick.web.address import bare_host
 
 MOST_HITS = 500
 LONGEST_KEY = 255
@@ -72,7 +73,11 @@ async def _stored(services: Services, call: Call, keep: Keep | None) -> Outcome:
     if unknown := [name for name in body.filter or () if name != "ip"]:
         msg = f"unknown value in Filter: [{' '.join(unknown)}]"
         raise ApiRefused(msg)
-    return _outcome(await services.ingest.record(call.site, arrivals_of(body, call.now // 1000), keep))
+    results = await services.ingest.record(call.site, arrivals_of(body, call.now // 1000), keep)
+    host = bare_host(call.headers.get("host", ""))
+    if services.sites.is_new_host(host) and any(isinstance(result, Stored) for result in results):
+        await services.sites.remember(call.site, host)
+    return _outcome(results)
 
 
 def _outcome(results: Sequence[Result | Refusal | None]) -> Outcome:

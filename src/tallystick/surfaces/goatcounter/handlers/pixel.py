@@ -12,6 +12,7 @@ from tallystick.surfaces.goatcounter.calling import Headers, Services
 from tallystick.surfaces.goatcounter.dressing import limit_headers
 from tallystick.surfaces.goatcounter.errors import SURFACE, RateLimited, answer_to, no_such_site, reason_of
 from tallystick.surfaces.goatcounter.pixel_query import PixelRefused, pixel_query
+from tallystick.warehouse import Stored
 from tallystick.web.address import ADDRESSES_REMEMBERED, ClientAddresses, host_of, rate_limit_name
 from tallystick.web.asgi import Receive, Scope, Send
 from tallystick.web.pixel import PIXEL
@@ -89,6 +90,8 @@ class Pixel:
             host = host_of(scope)
             site = self._sites.known(host) or await self._sites.at(host)
             result = await self._ingest.record_one(site, self._arrival(scope, told, address))
+            if self._sites.is_new_host(host) and isinstance(result, Stored):
+                await self._sites.remember(site, host)
         except Exception as error:  # noqa: BLE001
             status, headers = self._refused(error)
         else:

@@ -7,7 +7,7 @@ from tallystick.ledger import Session
 from tallystick.model.account import Holder, UserSettings
 from tallystick.model.site import Site, SiteSettings
 from tallystick.services.site_rows import family
-from tallystick.services.sites import NewSite, SiteChanges, create_site, update_site
+from tallystick.services.sites import NewSite, SiteChanges, create_site_as, update_site
 from tallystick.surfaces.goatcounter import wire
 from tallystick.surfaces.goatcounter.calling import Answer, Call, Services
 from tallystick.surfaces.goatcounter.decoding import body_as, number_in
@@ -41,7 +41,8 @@ async def create(services: Services, call: Call) -> Answer:
         settings=SiteSettings(**body.said_settings),
         user_defaults=UserSettings() if defaults is UNSET else defaults,
     )
-    created = await services.ledger.write(create_site, call.holder.account, wanted, call.now)
+    holder = call.holder
+    created = await services.ledger.write(create_site_as, holder.account, wanted, call.now, holder.token)
     services.sites.forget()
     return Answer(200, wire.json(wire.site(created)))
 
