@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
-from tallystick.model.text import storable
+from tallystick.model.text import ESCAPES, storable
 
 SOURCES = ("utm_source", "ref", "src", "source")
 NAMES = ("utm_campaign", "campaign")
@@ -29,7 +29,7 @@ def campaign_of(query: str) -> Campaign:
     if "=" not in query:
         return NO_CAMPAIGN
     values: dict[str, str] = {}
-    for name, value in parse_qsl(query.removeprefix("?"), errors="replace"):
+    for name, value in parse_qsl(query.removeprefix("?"), errors=ESCAPES):
         values.setdefault(name, value)
     return Campaign(_first(values, SOURCES), _first(values, NAMES))
 

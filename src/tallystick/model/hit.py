@@ -4,6 +4,9 @@ from enum import IntEnum
 
 from msgspec import Struct
 
+MAX_TITLE = 1_024
+"""Characters of a title."""
+
 HOUR_S = 3_600
 SESSION_S = 8 * HOUR_S
 """A visitor is told apart for this long since the last hit, by the hits' own time."""

@@ -4,9 +4,9 @@ Cleaning accepts any text, and cleaning what is clean changes nothing.
 """
 
 import re
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
-from tallystick.model.text import storable
+from tallystick.model.text import ESCAPES, storable
 
 NO_EVENT_NAME = "(no event name)"
 MAX_PATH = 2_048
@@ -33,6 +33,9 @@ _NOT_PART_OF_THE_PATH = frozenset(
         "_x_tr_tl",
     )
 )
+_UNESCAPED = "!$&'()*+,/:;=@[]^|"
+"""Besides letters, digits and ``-._~``: what browsers leave as it is in the path of a URL."""
+
 _SHARED_WITH_WECHAT = frozenset(("singlemessage", "groupmessage"))
 
 
@@ -50,6 +53,20 @@ def clean_path(path: str) -> str:
     return path
 
 
+def spellings(name: str) -> tuple[str, ...]:
+    """The names under which a page or event may be stored: as it is written, then percent-encoded, then decoded.
+
+    Browsers report ``/de/%C3%BCber`` for what people write and links decode to ``/de/über``.
+    """
+    name = storable(name)
+    before, mark, fragment = name.partition("#")
+    page, asks, query = before.partition("?")
+    rest = _with_kept_query(asks + query) + mark + _with_kept_query(fragment)
+    encoded = quote(unquote(page, errors="surrogateescape"), _UNESCAPED, errors="surrogateescape")
+    decoded = unquote(page, errors=ESCAPES)
+    return tuple(dict.fromkeys((name, encoded + rest, decoded + rest, unquote(name, errors=ESCAPES))))
+
+
 def is_ignored(path: str) -> bool:
     """Whether a clean path is never a page: icons, markup sent by mistake, redirects of a translator."""
     return path == "/favicon.ico" or "<html>" in path or "<HTML>" in path or path.startswith("/servlet/redirect.srv/")
@@ -58,11 +75,15 @@ def is_ignored(path: str) -> bool:
 def _cleaned_once(path: str) -> str:
     path = _with_one_slash(path.strip())
     path = _original(path).rstrip("?&")
-    before, mark, query = path.partition("?")
-    if mark:
-        kept = _kept_query(query)
-        path = f"{before}?{kept}" if kept else before
-    return _with_one_slash(path)
+    page, mark, fragment = path.partition("#")
+    # Where pages are routed by their fragment, it has a query of its own.
+    return _with_one_slash(_with_kept_query(page) + mark + _with_kept_query(fragment))
+
+
+def _with_kept_query(text: str) -> str:
+    before, mark, query = text.partition("?")
+    kept = _kept_query(query) if mark else ""
+    return f"{before}?{kept}" if kept else before
 
 
 def _with_one_slash(path: str) -> str:
@@ -84,13 +105,14 @@ def _path_of_url(url: str) -> str | None:
     except ValueError:
         return None
     path = _with_one_slash(parts.path) or "/"
-    return f"{path}?{parts.query}" if parts.query else path
+    return path + (parts.query and f"?{parts.query}") + (parts.fragment and f"#{parts.fragment}")
 
 
 def _kept_query(query: str) -> str:
-    pairs = parse_qsl(query, keep_blank_values=True, errors="replace")
+    # Bytes that are no UTF-8 (of Latin-1 sites, for example) come out as they went in.
+    pairs = parse_qsl(query, keep_blank_values=True, errors="surrogateescape")
     kept = [(name, value) for name, value in pairs if not _tells_how_one_came(name, value)]
-    return urlencode(sorted(kept, key=lambda pair: pair[0]))
+    return urlencode(sorted(kept, key=lambda pair: pair[0]), errors="surrogateescape")
 
 
 def _tells_how_one_came(name: str, value: str) -> bool:

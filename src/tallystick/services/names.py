@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from tallystick.ledger import Ledger, Session
 from tallystick.model.name import name_digest
+from tallystick.model.path import spellings
 
 CACHED_NAMES = 100_000
 """Spellings remembered of each kind; about 40 MB when both are full. Past it the older half is forgotten."""
@@ -141,20 +142,22 @@ def list_paths(session: Session, site: int, after: int, limit: int) -> list[Path
 
 
 def path_ids(session: Session, site: int, names: Iterable[str]) -> list[int]:
-    """Ids of a site's paths by name, in any case; unknown names have none."""
-    return [id_ for id_, _ in _named(session, site, names)]
+    """Ids of a site's paths by name, in any case and whether percent-encoded or not; unknown names have none."""
+    # Of two spellings with pages of their own the one as it is written, unless only bots asked for that one.
+    found = (max(paths, key=lambda path: path.counted).id for paths in _named(session, site, names) if paths)
+    return list(dict.fromkeys(found))
 
 
 def counted_path_id(session: Session, site: int, name: str) -> int | None:
-    """The id of a path that people have asked for, by its name in any case; None where there is none."""
-    return next((id_ for id_, counted in _named(session, site, [name]) if counted), None)
+    """The id of a path that people have asked for, by its name as in ``path_ids``; None where there is none."""
+    return next((path.id for found in _named(session, site, [name]) for path in found if path.counted), None)
 
 
 def rename_path(session: Session, site: int, id_: int, path: str) -> bool:
     """Give a path another name; False where the site has no such path, or another one of that name."""
-    if any(taken != id_ for taken in path_ids(session, site, [path])):
-        return False
     digest = name_digest(path)
+    if any(taken.id != id_ for taken in _find_paths(session, site, [digest]).values()):
+        return False
     return bool(session.common.rename_path(session.connection, site=site, id=id_, path=path, digest=digest))
 
 
@@ -240,11 +243,11 @@ def _update(session: Session, counted: Iterable[int], titles: Iterable[tuple[int
         session.common.title_path(session.connection, id=id_, title=title)
 
 
-def _named(session: Session, site: int, names: Iterable[str]) -> list[tuple[int, bool]]:
-    """Ids of paths, and whether people have asked for them."""
-    digests = [name_digest(name).hex() for name in names]
-    rows = session.queries.path_ids(session.connection, site=site, digests=_json(digests))
-    return [(int(id_), bool(counted)) for id_, counted in rows]
+def _named(session: Session, site: int, names: Iterable[str]) -> list[list[Found]]:
+    """For each name the paths of its spellings, the one as it is written first."""
+    wanted = [[name_digest(spelling) for spelling in spellings(name)] for name in names]
+    found = _find_paths(session, site, [digest for digests in wanted for digest in digests])
+    return [[found[digest] for digest in digests if digest in found] for digests in wanted]
 
 
 def _path(row: tuple[int, str, str, int]) -> Path:

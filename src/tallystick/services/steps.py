@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 from tallystick.model.campaign import NO_CAMPAIGN, campaign_of
-from tallystick.model.hit import Bot, is_bot
+from tallystick.model.hit import MAX_TITLE, Bot, is_bot
 from tallystick.model.path import MAX_PATH, clean_event, clean_path, is_ignored
 from tallystick.model.referrer import DIRECT, MAX_REFERRER, clean_referrer
 from tallystick.model.text import storable
@@ -13,7 +13,6 @@ from tallystick.services.countries import NOWHERE, location_of
 from tallystick.services.languages import language_of
 from tallystick.services.site_rules import Rules, address_of
 
-MAX_TITLE = 1_024
 MAX_AGENT = 512
 MAX_SHORT = 100
 """Characters of a location, a language or an address."""

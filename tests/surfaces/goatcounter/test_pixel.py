@@ -1,5 +1,6 @@
 """The pixel: its bytes, headers and statuses, and what is counted."""
 
+import threading
 from typing import Any
 
 import pytest
@@ -8,6 +9,8 @@ from support.analytics import FIREFOX, Analytics, analytics_in_process
 from tallystick.errors import StoreBusy, StoreFailed
 from tallystick.model.hit import Bot
 from tallystick.services.sites import delete_site
+from tallystick.surfaces.goatcounter.handlers import pixel
+from tallystick.surfaces.goatcounter.pixel_query import PixelQuery, pixel_query
 from tallystick.web.rate_limit import Rate
 
 GIF = bytes.fromhex("47494638396101000100800100000000ffffff21f90401000001002c00000000010001000002024c01003b")
@@ -117,6 +120,64 @@ async def test_no_size_costs_a_hit(analytics: Analytics, size: str, width: int) 
     answer = await analytics.ask(f"/count?p=/a&s={size}", headers={"user-agent": FIREFOX})
     assert (answer.status, answer.body) == (200, GIF)
     assert await analytics.widths() == [width]
+
+
+@pytest.mark.parametrize(
+    ("query", "path"),
+    [
+        ("p=/?fbclid=abc%23/about", "/#/about"),
+        ("p=%2Fapp%3Flang%3Den%23%2Fusers%2F1", "/app?lang=en#/users/1"),
+        ("p=/search?q=%FC", "/search?q=%FC"),
+        ("p=/search?q=%25FC", "/search?q=%FC"),
+        ("p=%2Fsearch%3Fq%3D%25E4", "/search?q=%E4"),
+        ("p=/caf%E9", "/caf%E9"),
+        ("p=/a+b%2Bc", "/a b+c"),
+        ("x=1&" * 300 + "p=/behind", "/behind"),
+    ],
+)
+async def test_a_page_is_counted_under_its_path(analytics: Analytics, query: str, path: str) -> None:
+    assert (await analytics.ask(f"/count?{query}", headers={"user-agent": FIREFOX})).status == 200
+    assert analytics.services.names.path(analytics.site.id, path) is not None
+
+
+LONG = [
+    # query, status: what the contract allows is counted, however long it is when it is escaped
+    (f"p=/a&t={'%F0%9F%98%80' * 1024}&r=https://example.com/{'%E4%BD%A0' * 1000}&q={'%3Fa%3Db%26' * 1000}", 200),
+    (f"p=/a&q=%3Futm_source%3Dnews%26x%3D{'%' * 50_000}", 200),
+    (f"p=/a&q={'%26' * 20_000}", 200),
+    (f"p=/a&r=https://example.com/x%3F{'%' * 50_000}", 200),
+    (f"{'&' * 60_000}p=/a", 200),
+    (f"p=/a&unknown={'%' * 60_000}", 200),
+    (f"{'%' * 60_000}", 400),
+    (f"p=/{'%' * 60_000}", 400),
+    (f"p=/a&t={'%' * 60_000}", 400),
+    (f"p=/a&b={'%' * 60_000}", 400),
+    (f"p=/a&unknown={'%' * 70_000}", 414),
+]
+
+
+@pytest.mark.parametrize(("query", "status"), LONG, ids=lambda value: str(value)[:20])
+async def test_a_long_query_is_counted_where_the_contract_allows_what_it_says(
+    analytics: Analytics, query: str, status: int
+) -> None:
+    answer = await analytics.ask(f"/count?{query}", headers={"user-agent": FIREFOX})
+    assert (answer.status, answer.body) == (status, GIF), answer
+    assert len(await analytics.hits()) == (status == 200)
+
+
+@pytest.mark.parametrize(("length", "apart"), [(8_000, False), (60_000, True)])
+async def test_long_queries_are_decoded_beside_the_event_loop(
+    analytics: Analytics, monkeypatch: pytest.MonkeyPatch, length: int, *, apart: bool
+) -> None:
+    threads = []
+
+    def decoded(query: bytes) -> PixelQuery:
+        threads.append(threading.current_thread())
+        return pixel_query(query)
+
+    monkeypatch.setattr(pixel, "pixel_query", decoded)
+    await analytics.ask(f"/count?p=/a&q={'%' * length}", headers={"user-agent": FIREFOX})
+    assert [thread is not threading.current_thread() for thread in threads] == [apart]
 
 
 async def test_of_a_repeated_parameter_the_first_counts(analytics: Analytics) -> None:

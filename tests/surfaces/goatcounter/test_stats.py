@@ -386,6 +386,30 @@ async def test_paths_are_listed_by_id(analytics: Analytics) -> None:
     assert [path["id"] for path in first_counts] == [1]
 
 
+@pytest.mark.parametrize("name", ["/de/%C3%BCber", "/de/über", "/DE/%c3%bcber"])
+@pytest.mark.parametrize("counted", ["/de/%C3%BCber", "/de/über"])
+async def test_a_path_is_named_by_each_of_its_spellings(analytics: Analytics, counted: str, name: str) -> None:
+    await tell(analytics, a_visit(counted), a_visit("/b"))
+    assert (await stats(analytics, "total", include_paths=name, path_by_name="true"))["total"] == 1
+    assert (await stats(analytics, "total", path=name))["total"] == 1
+    [other] = (await stats(analytics, "hits", exclude_paths=name, path_by_name="true"))["hits"]
+    assert other["path"] == "/b"
+
+
+async def test_where_both_spellings_are_pages_each_is_its_own(analytics: Analytics) -> None:
+    await tell(analytics, a_visit("/%C3%BC"), a_visit("/ü"), a_visit("/ü"))
+    for name, visits in (("/%C3%BC", 1), ("/ü", 2)):
+        assert (await stats(analytics, "total", path=name))["total"] == visits
+
+
+async def test_a_long_query_is_read_on_a_thread_and_a_longer_one_refused(analytics: Analytics) -> None:
+    await tell(analytics, a_visit("/a"))
+    ids = ",".join(map(str, range(1, 4_000)))
+    assert (await stats(analytics, "total", include_paths=ids))["total"] == 1
+    assert await refusal(analytics, "/stats/total?" + "%" * 60_000) == (400, f'unknown parameter: "{"%" * 60_000}"')
+    assert await refusal(analytics, "/stats/total?" + "%" * 70_000) == (414, "the query is longer than 65536 bytes")
+
+
 @pytest.mark.parametrize("limit", ["0", "-5", "1000"])
 async def test_limits_are_clamped(analytics: Analytics, limit: str) -> None:
     await tell(analytics, *(a_visit(f"/{number}", browser=f"Browser {number}") for number in range(101)))

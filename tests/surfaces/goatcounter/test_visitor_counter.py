@@ -52,6 +52,25 @@ COUNTERS = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("counted", "path"),
+    [
+        ("/de/%C3%BCber", "/de/%C3%BCber"),
+        ("/de/%C3%BCber", "/de/%25C3%25BCber"),
+        ("/de/%C3%BCber", "de/%C3%BCber"),
+        ("/de/über", "/de/%C3%BCber"),
+        ("/de/über", "/de/%25C3%25BCber"),
+        ("/search?q=%FC", "/search%3Fq=%25FC"),
+        ("/app?lang=en#/users/1", "/app%3Flang=en%23/users/1"),
+        ("Anmeldung für alle", "Anmeldung%20f%C3%BCr%20alle"),
+    ],
+)
+async def test_a_path_is_known_by_each_of_its_spellings(site: Analytics, counted: str, path: str) -> None:
+    await site.pixel(p=counted, e="" if counted.startswith("/") else "true")
+    answer = await site.ask(f"/counter/{path}.json")
+    assert (answer.status, said(answer)) == (200, "1")
+
+
 @pytest.mark.parametrize(("path", "number"), COUNTERS)
 async def test_visits_are_told(site: Analytics, path: str, number: str) -> None:
     answer = await site.ask(f"/counter/{path}.json")

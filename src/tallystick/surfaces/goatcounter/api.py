@@ -9,7 +9,7 @@ from tallystick.model.account import Holder, Permission
 from tallystick.model.site import Site
 from tallystick.surfaces.goatcounter import authorization
 from tallystick.surfaces.goatcounter.calling import Answer, Call, Handler, Services
-from tallystick.surfaces.goatcounter.decoding import first_values
+from tallystick.surfaces.goatcounter.decoding import query_values
 from tallystick.surfaces.goatcounter.dressing import PREFLIGHT, send_answer
 from tallystick.surfaces.goatcounter.errors import (
     SURFACE,
@@ -112,7 +112,7 @@ class Api:
             site=site,
             holder=admitted,
             place=place,
-            query=first_values(request.scope["query_string"]),
+            query=await query_values(request.scope["query_string"]),
             body=body,
             headers=request.headers,
             client=request.client,

@@ -1,5 +1,6 @@
 """Parameters and bodies, as this contract spells and refuses them (1.0)."""
 
+import asyncio
 import json
 import re
 from collections.abc import Collection, Mapping
@@ -13,7 +14,10 @@ from tallystick.surfaces.goatcounter.errors import ApiRefused, Invalid
 
 Body = TypeVar("Body")
 
-MOST_PARAMETERS = 100
+LONGEST_QUERY = 65_536
+"""Bytes; a list of thousands of path ids fits in."""
+LONGEST_AT_ONCE = 8_192
+"""Bytes that are decoded on the event loop; longer queries are decoded on a thread."""
 TRUE = frozenset({"true", "on", "1", "checked"})
 
 _whole = re.compile(r"[+-]?[0-9]{1,18}").fullmatch
@@ -21,19 +25,21 @@ _time = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\
 _unknown_field = re.compile(r"Object contains unknown field `(.*?)`(?: - at `[^`]*`)?", re.DOTALL).fullmatch
 
 
-def first_values(raw: bytes) -> dict[str, str]:
+async def query_values(raw: bytes) -> dict[str, str]:
     """A query's parameters, percent-decoded; of a repeated one the first counts.
 
     Raises:
-        ApiRefused: there are too many.
+        ApiRefused: 414, the query is too long.
     """
-    try:
-        pairs = parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_PARAMETERS)
-    except ValueError as error:
-        msg = "too many parameters"
-        raise ApiRefused(msg) from error
+    if len(raw) > LONGEST_QUERY:
+        msg = f"the query is longer than {LONGEST_QUERY} bytes"
+        raise ApiRefused(msg, 414)
+    return _first_values(raw) if len(raw) <= LONGEST_AT_ONCE else await asyncio.to_thread(_first_values, raw)
+
+
+def _first_values(raw: bytes) -> dict[str, str]:
     values: dict[str, str] = {}
-    for name, value in pairs:
+    for name, value in parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True):
         values.setdefault(name, value)
     return values
 

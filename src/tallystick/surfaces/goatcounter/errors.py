@@ -47,6 +47,7 @@ _REASONS = {
     408: "body too slow",
     409: "conflict",
     413: "body too large",
+    414: "query too long",
     415: "no JSON",
     422: "idempotency key reused",
     429: "rate limited",

@@ -2,25 +2,35 @@
 
 import re
 from functools import lru_cache
-from urllib.parse import unquote_plus
+from urllib.parse import unquote_to_bytes
 
 from msgspec import Struct
 
 from tallystick.errors import TallystickError
+from tallystick.model.hit import MAX_TITLE
+from tallystick.model.referrer import MAX_REFERRER
 from tallystick.model.screen import width_of
+from tallystick.model.text import ESCAPES
 
 LONGEST_PATH = 2_048
 """Bytes."""
 
 LEAST_BOT = 150
-MOST_PARAMETERS = 100
-"""What follows is not looked at."""
 
 QUERIES_REMEMBERED = VALUES_REMEMBERED = 8_192
 LONGEST_REMEMBERED = 512
 WIDTHS_REMEMBERED = 1_024
 
-_KNOWN = frozenset({b"p", b"t", b"r", b"e", b"q", b"s", b"b", b"ns"})
+_READ = {
+    b"p": 3 * LONGEST_PATH + 3,
+    b"t": 12 * MAX_TITLE + 12,
+    b"r": 12 * MAX_REFERRER,
+    b"q": 8_192,
+    **dict.fromkeys((b"e", b"s", b"b", b"ns"), 512),
+}
+"""The parameters, and how many bytes of each are read. A path or title that fills them is too long in any case: a byte
+takes at most 3 bytes in a query, a character at most 12."""
+
 _BOOLEANS = {"": False, "0": False, "false": False, "off": False, "1": True, "true": True, "on": True}
 _whole = re.compile(r"[+-]?[0-9]{1,18}").fullmatch
 
@@ -46,7 +56,7 @@ def pixel_query(raw: bytes) -> PixelQuery:
     """Decode a query. Unknown parameters are passed over, and of a repeated one the first counts.
 
     Raises:
-        PixelRefused
+        PixelRefused: a parameter makes no sense.
     """
     # The script ends a query by a random number; up to there visitors of one page send the same.
     said, _, random = raw.partition(b"&rnd=")
@@ -79,17 +89,25 @@ _remembered = lru_cache(QUERIES_REMEMBERED)(_understood)
 def _sent(raw: bytes) -> dict[bytes, str]:
     """The parameters that are known, decoded."""
     sent: dict[bytes, str] = {}
-    for part in raw.split(b"&", MOST_PARAMETERS):
+    for part in raw.split(b"&"):
         name, _, value = part.partition(b"=")
-        if name in _KNOWN and name not in sent:
-            sent[name] = _decoded(value) if len(value) <= LONGEST_REMEMBERED else _decoded.__wrapped__(value)
+        if name in _READ and name not in sent:
+            sent[name] = _decoded(value) if len(value) <= LONGEST_REMEMBERED else _beginning(name, value)
     return sent
+
+
+def _beginning(name: bytes, value: bytes) -> str:
+    """As much of a long value as is read; of a page's query only whole parameters."""
+    most = _READ[name]
+    if len(value) > most:
+        value = value[:most].rpartition(b"%26")[0] if name == b"q" else value[:most]
+    return _decoded.__wrapped__(value)
 
 
 @lru_cache(VALUES_REMEMBERED)
 def _decoded(value: bytes) -> str:
     """A value as it was meant: what repeats from page to page is decoded once."""
-    return unquote_plus(value.decode("utf-8", "replace"))
+    return unquote_to_bytes(value.replace(b"+", b" ")).decode("utf-8", ESCAPES)
 
 
 _width = lru_cache(WIDTHS_REMEMBERED)(width_of)

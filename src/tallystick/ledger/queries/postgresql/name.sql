@@ -19,13 +19,6 @@ ON CONFLICT DO NOTHING;
 SELECT id, path, title, event FROM path
 WHERE site = :site AND id = ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text(:ids::json)));
 
--- name: path_ids(site, digests)
--- Ids of a site's paths by what they are compared by, and whether people have asked for them.
-SELECT id, counted FROM path
-WHERE site = :site
-  AND digest = ANY (ARRAY(SELECT decode(value, 'hex') FROM json_array_elements_text(:digests::json)))
-ORDER BY id;
-
 -- name: campaigns_by_digest(site, digests)
 -- What a batch of hits needs to know of the campaigns it names.
 SELECT digest, id FROM campaign

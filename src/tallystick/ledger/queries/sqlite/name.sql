@@ -15,12 +15,6 @@ ON CONFLICT DO NOTHING;
 SELECT id, path, title, event FROM path
 WHERE site = :site AND id IN (SELECT value FROM json_each(:ids));
 
--- name: path_ids(site, digests)
--- Ids of a site's paths by what they are compared by, and whether people have asked for them.
-SELECT id, counted FROM path
-WHERE site = :site AND digest IN (SELECT unhex(value) FROM json_each(:digests))
-ORDER BY id;
-
 -- name: campaigns_by_digest(site, digests)
 -- What a batch of hits needs to know of the campaigns it names.
 SELECT digest, id FROM campaign

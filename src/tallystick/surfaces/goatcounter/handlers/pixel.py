@@ -3,15 +3,17 @@
 Whatever happens the answer is the same image; its status and ``X-Goatcounter`` tell what did.
 """
 
+import asyncio
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 
 from tallystick.errors import NoSuchSite
 from tallystick.services.ingest import Arrival, Dropped, Invalid, Reason, Result
 from tallystick.surfaces.goatcounter.calling import Headers, Services
+from tallystick.surfaces.goatcounter.decoding import LONGEST_AT_ONCE, LONGEST_QUERY
 from tallystick.surfaces.goatcounter.dressing import limit_headers
-from tallystick.surfaces.goatcounter.errors import SURFACE, RateLimited, answer_to, no_such_site, reason_of
-from tallystick.surfaces.goatcounter.pixel_query import PixelRefused, pixel_query
+from tallystick.surfaces.goatcounter.errors import SURFACE, ApiRefused, RateLimited, answer_to, no_such_site, reason_of
+from tallystick.surfaces.goatcounter.pixel_query import PixelQuery, PixelRefused, pixel_query
 from tallystick.warehouse import Stored
 from tallystick.web.address import ADDRESSES_REMEMBERED, ClientAddresses, host_of, rate_limit_name
 from tallystick.web.asgi import Receive, Scope, Send
@@ -89,7 +91,7 @@ class Pixel:
                 raise RateLimited(admission)  # noqa: TRY301  # every refusal becomes an answer in one place
             host = host_of(scope)
             site = self._sites.known(host) or await self._sites.at(host)
-            result = await self._ingest.record_one(site, self._arrival(scope, told, address))
+            result = await self._ingest.record_one(site, await self._arrival(scope, told, address))
             if self._sites.is_new_host(host) and isinstance(result, Stored):
                 await self._sites.remember(site, host)
         except Exception as error:  # noqa: BLE001
@@ -104,12 +106,15 @@ class Pixel:
         # A hash says as much as the agent itself, and takes no memory.
         return self._limits.admit("count", hash((name, told.get(b"user-agent")))) if name else None
 
-    def _arrival(self, scope: Scope, told: dict[bytes, bytes], address: IPv4Address | IPv6Address | None) -> Arrival:
+    async def _arrival(
+        self, scope: Scope, told: dict[bytes, bytes], address: IPv4Address | IPv6Address | None
+    ) -> Arrival:
         received = self._clock() // 1000
         if not _PREFETCH.isdisjoint(told) and _is_prefetch(told):
             # Its parameters are not even looked at.
             return Arrival(prefetch=True, direct=True, received=received)
-        sent = pixel_query(scope["query_string"])
+        query = scope["query_string"]
+        sent = pixel_query(query) if len(query) <= LONGEST_AT_ONCE else await _decoded_apart(query)
         return Arrival(
             path=sent.path,
             title=sent.title,
@@ -138,6 +143,13 @@ class Pixel:
         self._traffic.refused(SURFACE, reason)
         told = no_such_site(error.host) if isinstance(error, NoSuchSite) else reason
         return answer.status, (*_because(told), *answer.headers)
+
+
+async def _decoded_apart(query: bytes) -> PixelQuery:
+    if len(query) > LONGEST_QUERY:
+        msg = f"the query is longer than {LONGEST_QUERY} bytes"
+        raise ApiRefused(msg, 414)
+    return await asyncio.to_thread(pixel_query, query)
 
 
 @lru_cache(ADDRESSES_REMEMBERED)

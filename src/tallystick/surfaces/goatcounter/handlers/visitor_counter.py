@@ -9,7 +9,7 @@ from tallystick.surfaces.goatcounter import counter_pictures as pictures
 from tallystick.surfaces.goatcounter.calling import Services
 from tallystick.surfaces.goatcounter.counter_style import safe_style
 from tallystick.surfaces.goatcounter.counter_wire import Wanted, counter_json, grouped, wanted_counter
-from tallystick.surfaces.goatcounter.decoding import first_values
+from tallystick.surfaces.goatcounter.decoding import query_values
 from tallystick.surfaces.goatcounter.errors import Forbidden
 from tallystick.web.address import host_of
 
@@ -34,7 +34,7 @@ async def visitor_counter(services: Services, request: Request) -> Response:
     site = services.sites.known(host) or await services.sites.at(host)
     if not site.settings.allow_counter:
         raise Forbidden(NOT_ALLOWED)
-    query = first_values(request.scope["query_string"])
+    query = await query_values(request.scope["query_string"])
     wanted = wanted_counter(request.path_params["name"], query, services.ledger.clock() // 1000)
 
     counter = services.visitor_counter
