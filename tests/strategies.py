@@ -4,15 +4,18 @@ from hypothesis import strategies as st
 
 from builders import NOW
 from tallystick.model.counter import (
+    FOREVER,
     INT64_MAX,
     INT64_MIN,
     LIFETIME_MS,
+    NEVER,
     Add,
     Counter,
     Create,
     Delete,
     Operation,
     Put,
+    Renew,
     Set,
 )
 
@@ -20,6 +23,7 @@ _edges = st.sampled_from([INT64_MIN, INT64_MIN + 1, INT64_MAX - 1, INT64_MAX])
 _beyond = st.sampled_from([INT64_MIN - 1, INT64_MAX + 1, 10**40])
 values = st.integers(-3, 3) | _edges
 any_integers = values | _beyond
+lifetimes = st.sampled_from([1, LIFETIME_MS, NEVER])
 
 
 def times() -> st.SearchStrategy[int]:
@@ -36,7 +40,7 @@ def counters(draw: st.DrawFn) -> Counter:
         upper=draw(st.integers(0, 3) | st.just(INT64_MAX)),
         resettable=draw(st.booleans()),
         created=NOW - 1_000,
-        expires=draw(times() | st.sampled_from([NOW + LIFETIME_MS, NOW + 2 * LIFETIME_MS, INT64_MAX])),
+        expires=draw(times() | st.sampled_from([NOW + LIFETIME_MS, NOW + 2 * LIFETIME_MS, FOREVER, INT64_MAX])),
         version=draw(st.integers(1, 5)),
     )
 
@@ -44,9 +48,12 @@ def counters(draw: st.DrawFn) -> Counter:
 def operations() -> st.SearchStrategy[Operation]:
     """Any operation, also one that makes no sense."""
     return st.one_of(
-        st.builds(Add, any_integers, creates=st.booleans()),
-        st.builds(Set, any_integers, forced=st.booleans()),
-        st.builds(Create, any_integers, lower=any_integers, upper=any_integers, resettable=st.booleans()),
+        st.builds(Add, any_integers, creates=st.booleans(), lifetime=lifetimes),
+        st.builds(Set, any_integers, forced=st.booleans(), lifetime=lifetimes),
+        st.builds(
+            Create, any_integers, lower=any_integers, upper=any_integers, resettable=st.booleans(), lifetime=lifetimes
+        ),
+        st.builds(Renew, lifetime=lifetimes),
         st.builds(Put, counters(), replaces=st.booleans()),
         st.builds(Delete, only_expired=st.booleans()),
     )

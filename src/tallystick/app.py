@@ -1,8 +1,9 @@
 """Introduces everyone to everyone: settings -> stores -> services -> surfaces -> one ASGI application."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Self
 
 import structlog
@@ -50,7 +51,7 @@ class Application:
         self, settings: Settings, ledger: Ledger, warehouse: Warehouse, knowledge: Knowledge | None = None
     ) -> None:
         self.ledger, self.warehouse = ledger, warehouse
-        counting = Counting(ledger)
+        counting = Counting(ledger, settings.counter_lifetime)
         traffic = Traffic()
         addresses = ClientAddresses(settings.trusted_proxy)
         creations = CreationLimit(settings.creation_limit, addresses) if settings.creation_limit else None
@@ -60,8 +61,14 @@ class Application:
         self.services = analytics(settings, ledger, warehouse, knowledge)
         self.sharing = shared_counters(settings, ledger, self.services.tokens, limits, addresses)
         description = native.Description(countapi, goatcounter, counttogether, native)
-        public = countapi.CountApi(counting, traffic, creations, count_prefetch=settings.count_prefetch)
-        live = native.LiveCounters(self.sharing.following, addresses)
+        public = countapi.CountApi(
+            counting,
+            traffic,
+            creations,
+            count_prefetch=settings.count_prefetch,
+            public_counters=settings.public_counters,
+        )
+        live = native.LiveCounters(self.sharing.following, addresses, switched_off=settings.public_counters == "off")
         shared = counttogether.CountTogether(self.sharing, addresses, traffic)
         self.sockets = shared.sockets
         self._surfaces = claimed(
@@ -85,6 +92,7 @@ class Application:
                         sharing=self.sharing.sharing,
                         rates=limits,
                         addresses=addresses,
+                        public_counters=settings.public_counters,
                     ),
                 ),
             }
@@ -213,14 +221,24 @@ async def _refuse(scope: Scope, send: Send) -> None:
 
 async def _sweep(counting: Counting, ledger: Ledger, sites: Sites) -> None:
     """Remove what is expired or over, a few at a time, for as long as the server runs."""
+    await _or_later(counting.renew)
     while True:
         await asyncio.sleep(SWEEP_EVERY_S)
-        try:
-            if removed := await counting.sweep():
-                log.info("expired counters removed", count=removed)
-            await ledger.write(sharing_sweep, ledger.clock())
-            await sites.keep_unknown()
-        except StoreUnavailable as error:
-            log.warning("the sweep was put off", reason=str(error))
-        except Exception:
-            log.exception("the sweep failed; it goes on later")
+        await _or_later(partial(_sweep_once, counting, ledger, sites))
+
+
+async def _sweep_once(counting: Counting, ledger: Ledger, sites: Sites) -> None:
+    await counting.renew()
+    if removed := await counting.sweep():
+        log.info("expired counters removed", count=removed)
+    await ledger.write(sharing_sweep, ledger.clock())
+    await sites.keep_unknown()
+
+
+async def _or_later(step: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await step()
+    except StoreUnavailable as error:
+        log.warning("the sweep was put off", reason=str(error))
+    except Exception:
+        log.exception("the sweep failed; it goes on later")

@@ -9,10 +9,14 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from cyclopts import Parameter, Token
 
+from tallystick.model.counter import LIFETIME_MS, NEVER
 from tallystick.web.address import Network
 from tallystick.web.rate_limit import RATE_NAMES, Rate
 
 LEAST_WAREHOUSE_MEMORY_MB = 64
+DAY_MS = 86_400_000
+LONGEST_LIFETIME_DAYS = 36_500
+MOST_CREATIONS = 1_000_000
 
 
 class Listen(NamedTuple):
@@ -94,6 +98,32 @@ def whole_number(least: int, most: int) -> Parameter:
     return Parameter(converter=convert, n_tokens=1, accepts_keys=False, metavar="N")
 
 
+def _creations(_type: Any, tokens: tuple[Token, ...]) -> int:  # noqa: ANN401
+    text = tokens[0].value
+    if text == "off":
+        return 0
+    if re.fullmatch(r"[0-9]{1,7}", text) is None or int(text) > MOST_CREATIONS:
+        msg = f"it accepts whole numbers from 1 to {MOST_CREATIONS}, or off for no limit, not {text!r}"
+        raise ValueError(msg)
+    return int(text)
+
+
+def _lifetime(_type: Any, tokens: tuple[Token, ...]) -> int:  # noqa: ANN401
+    text = tokens[0].value
+    if text == "never":
+        return NEVER
+    days = float(text) if re.fullmatch(r"[0-9]{1,5}(\.[0-9])?", text) else 0.0
+    if not 1 <= days <= LONGEST_LIFETIME_DAYS:
+        msg = f"it accepts 1 to {LONGEST_LIFETIME_DAYS} days, for example 365, or never, not {text!r}"
+        raise ValueError(msg)
+    return LIFETIME_MS if text == lifetime_text(LIFETIME_MS) else round(days * DAY_MS)
+
+
+def lifetime_text(lifetime: int) -> str:
+    """A lifetime as the option takes it: days, or never."""
+    return "never" if lifetime == NEVER else f"{lifetime / DAY_MS:.1f}".removesuffix(".0")
+
+
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class StorageSettings:
@@ -104,6 +134,25 @@ class StorageSettings:
 
     database: Annotated[str | None, Parameter(env_var="TALLYSTICK_DATABASE", metavar="URL", show_default=False)] = None
     """A postgresql:// URL; without it, SQLite in the data directory."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class CounterSettings(StorageSettings):
+    """What holds for public counters, whoever makes or changes them."""
+
+    counter_lifetime: Annotated[
+        int,
+        Parameter(
+            env_var="TALLYSTICK_COUNTER_LIFETIME",
+            converter=_lifetime,
+            n_tokens=1,
+            accepts_keys=False,
+            metavar="DAYS|never",
+            show_default=lifetime_text,
+        ),
+    ] = LIFETIME_MS
+    """Public counters that nobody changes are removed after so many days. never: none is removed."""
 
 
 @Parameter(name="*")
@@ -136,7 +185,7 @@ class AnalyticsSettings(StorageSettings):
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class Settings(AnalyticsSettings):
+class Settings(AnalyticsSettings, CounterSettings):
     """Everything a server can be told."""
 
     durability: Annotated[Literal["full", "relaxed"], Parameter(env_var="TALLYSTICK_DURABILITY")] = "full"
@@ -187,8 +236,23 @@ class Settings(AnalyticsSettings):
     log_format: Annotated[Literal["text", "json"], Parameter(env_var="TALLYSTICK_LOG_FORMAT")] = "text"
     """How log lines look."""
 
-    creation_limit: Annotated[int, whole_number(0, 1_000_000), Parameter(env_var="TALLYSTICK_CREATION_LIMIT")] = 20
-    """New public counters a second and client address; 0 switches the limit off."""
+    public_counters: Annotated[Literal["open", "existing", "off"], Parameter(env_var="TALLYSTICK_PUBLIC_COUNTERS")] = (
+        "open"
+    )
+    """Who may create counters without an account. open: everyone who reaches the port. existing: nobody; the counters
+    that the command line makes, and those that exist, go on counting. off: there are no public counters."""
+
+    creation_limit: Annotated[
+        int,
+        Parameter(
+            env_var="TALLYSTICK_CREATION_LIMIT",
+            converter=_creations,
+            n_tokens=1,
+            accepts_keys=False,
+            metavar="N|off",
+        ),
+    ] = 20
+    """New public counters a second and client address. off: no limit (0 means the same)."""
 
     count_prefetch: Annotated[bool, Parameter(env_var="TALLYSTICK_COUNT_PREFETCH")] = False
     """Also count requests that a browser makes ahead of time (Sec-Purpose: prefetch)."""

@@ -10,7 +10,7 @@ import pytest
 from support.commands import CommandLine
 from support.terminal import on_a_terminal
 from tallystick.ledger.ledger import milliseconds
-from tallystick.model.counter import INT64_MAX, INT64_MIN, LIFETIME_MS
+from tallystick.model.counter import FOREVER, INT64_MAX, INT64_MIN, LIFETIME_MS
 
 Storage = tuple[str, ...]
 
@@ -168,3 +168,18 @@ def test_a_reader_that_has_seen_enough_is_told_nothing(run: CommandLine, storage
     process.stdout.close()
     _, complaint = process.communicate(timeout=30)
     assert (process.returncode, complaint) == (1, b"")
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "expected"), [("never", FOREVER), ("10", 10 * 86_400_000), ("182.5", LIFETIME_MS), (None, LIFETIME_MS)]
+)
+def test_a_counter_lives_as_long_as_the_setting_says(
+    run: CommandLine, storage: Storage, lifetime: str | None, expected: int
+) -> None:
+    variables = {} if lifetime is None else {"TALLYSTICK_COUNTER_LIFETIME": lifetime}
+    before = milliseconds()
+    for verb in (("create", "stock"), ("set", "stock", "5")):
+        run("counter", *verb, *storage, variables=variables).succeeded()
+        row = json.loads(run("counter", "get", "stock", "--json", *storage).succeeded())
+        least = expected if expected == FOREVER else before + expected
+        assert least <= row["expires"] <= least + 60_000

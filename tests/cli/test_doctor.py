@@ -80,6 +80,8 @@ def test_each_setting_is_told_with_its_source(run: CommandLine) -> None:
         "trusted_proxy": ("none", "default"),
         "log_format": ("json", "tallystick.toml"),
         "creation_limit": ("20", "default"),
+        "public_counters": ("open", "default"),
+        "counter_lifetime": ("182.5 days", "default"),
         "count_prefetch": ("False", "default"),
         "default_site": ("none", "default"),
         "hide_foreign_counters": ("False", "default"),
@@ -89,6 +91,9 @@ def test_each_setting_is_told_with_its_source(run: CommandLine) -> None:
         "spam_referrers": ("none", "default"),
         "warehouse_memory": ("512MB", "default"),
     }
+    said = settings(run("doctor", "--creation-limit", "off", "--counter-lifetime", "never"))
+    assert (said["creation_limit"], said["counter_lifetime"]) == (("off", "flag"), ("never", "flag"))
+    assert settings(run("doctor", "--creation-limit", "0"))["creation_limit"] == ("off", "flag")
     assert settings(run("doctor", "--trusted-proxy", "::1,10.0.0.0/8"))["trusted_proxy"] == (
         "::1/128, 10.0.0.0/8",
         "flag",

@@ -21,7 +21,8 @@ from tallystick.settings import Settings
 
 LISTEN = "it accepts HOST:PORT, for example 127.0.0.1:8080 or [::1]:8080, not"
 NETWORKS = "it accepts addresses and networks such as 127.0.0.1 or 10.0.0.0/8:"
-LIMIT = "it accepts whole numbers from 0 to 1000000, not"
+LIMIT = "it accepts whole numbers from 1 to 1000000, or off for no limit, not"
+LIFETIME = "it accepts 1 to 36500 days, for example 365, or never, not"
 CHOICES = 'choose from: "{}", "{}"'
 
 WRONG = [
@@ -37,6 +38,12 @@ WRONG = [
     ("creation-limit", "2.5", f"{LIMIT} '2.5'"),
     ("creation-limit", "many", f"{LIMIT} 'many'"),
     ("creation-limit", "1000001", f"{LIMIT} '1000001'"),
+    ("public-counters", "closed", 'choose from: "open", "existing", "off"'),
+    ("counter-lifetime", "0", f"{LIFETIME} '0'"),
+    ("counter-lifetime", "off", f"{LIFETIME} 'off'"),
+    ("counter-lifetime", "36501", f"{LIFETIME} '36501'"),
+    ("counter-lifetime", "-5", f"{LIFETIME} '-5'"),
+    ("counter-lifetime", "1e3", f"{LIFETIME} '1e3'"),
 ]
 wrong = pytest.mark.parametrize(("option", "value", "accepts"), WRONG)
 
@@ -94,7 +101,7 @@ def test_a_bad_line_of_the_file_is_named_with_what_it_accepts(
     [
         (
             "listem = 1",
-            "tallystick.toml has unknown settings: listem. It accepts count_prefetch, creation_limit, data,",
+            "tallystick.toml has unknown settings: listem. It accepts count_prefetch, counter_lifetime, ",
         ),
         ("[serve]\nlisten = 1", "tallystick.toml has unknown settings: serve. It accepts "),
         ("[listen]\nport = 1", "tallystick.toml must give listen a value, not a table"),

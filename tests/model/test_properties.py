@@ -5,13 +5,17 @@ from hypothesis import strategies as st
 
 from strategies import counters, operations, times
 from tallystick.model.counter import (
+    FOREVER,
     INT64_MAX,
     INT64_MIN,
-    LIFETIME_MS,
+    NEVER,
+    Add,
     Counter,
     Delete,
     Operation,
     Put,
+    Renew,
+    Set,
     alive,
     apply,
     would_create,
@@ -96,5 +100,7 @@ def test_no_change_brings_the_end_of_a_living_counter_nearer(
 ) -> None:
     after, outcome = apply(before, operation, now)
     living = alive(before, now)
-    if living and after and not outcome.refused and not isinstance(operation, Put):
-        assert after.expires == max(living.expires, now + LIFETIME_MS)
+    if living and after and isinstance(operation, Add | Set | Renew) and not outcome.refused:
+        renewed = FOREVER if operation.lifetime == NEVER else now + operation.lifetime
+        # One that never expired expires again where counters do.
+        assert after.expires == (renewed if living.expires == FOREVER else max(living.expires, renewed))

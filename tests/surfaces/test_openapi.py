@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,6 +11,7 @@ import pytest
 import schemathesis
 from hypothesis import settings
 
+from support.in_process import in_process
 from support.server import RunningServer, running_server
 from tallystick.errors import StoreBusy, StoreClosed, StoreFailed, StoreFull, StoreUnavailable
 from tallystick.surfaces import countapi, counttogether, goatcounter, native
@@ -174,6 +176,21 @@ def test_the_creation_limit_answers_as_described(server_of_one_creation: Running
     assert 429 in {answer.status_code for answer in answers}
     for answer in answers:
         WHOLE["/create"]["GET"].validate_response(answer)
+
+
+@pytest.mark.parametrize("mode", ["existing", "off"])
+async def test_refusals_of_the_operator_answer_as_described(tmp_path: Path, mode: str) -> None:
+    asked = [(f"/hit{TWO}", "/hit/a.b/new"), ("/create", "/create?key=new")]
+    if mode == "off":
+        asked += [("/stats", "/stats"), (f"/get{TWO}", "/get/a.b/new"), (f"/info{TWO}", "/info/a.b/new")]
+        asked += [(f"/update{TWO}", "/update/a.b/new?amount=1"), (f"/set{TWO}", "/set/a.b/new?value=1")]
+        asked += [("/live/{namespace}/{key}", "/live/a.b/new")]
+    async with in_process(tmp_path, public_counters=mode) as site:
+        for path, target in asked:
+            answer = await site.ask(target)
+            headers = [(name.encode(), value.encode()) for name, value in answer.headers.items()]
+            assert answer.status == 403
+            WHOLE[path]["GET"].validate_response(described_response(403, headers, answer.body))
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from tallystick.errors import InputRefused
 from tallystick.ledger.folding import Wanted, operate
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.counter import (
+    FOREVER,
     INT64_MAX,
     INT64_MIN,
     Counter,
@@ -26,7 +27,7 @@ from tallystick.model.counter import (
 )
 from tallystick.model.key import DEFAULT_NAMESPACE, Key, legal_name
 from tallystick.services.interchange import row_of, to_json
-from tallystick.settings import StorageSettings, whole_number
+from tallystick.settings import CounterSettings, StorageSettings, whole_number
 
 LISTED_AT_MOST = 100_000
 
@@ -116,7 +117,7 @@ def create(  # noqa: PLR0913  # one an option
     enable_reset: Annotated[bool, Parameter(negative=())] = False,
     update_lowerbound: Annotated[int, whole_number(INT64_MIN, 0)] = -1,
     update_upperbound: Annotated[int, whole_number(0, INT64_MAX)] = 1,
-    settings: StorageSettings = StorageSettings(),
+    settings: CounterSettings = CounterSettings(),
 ) -> None:
     """Create a counter and print its full name.
 
@@ -127,19 +128,20 @@ def create(  # noqa: PLR0913  # one an option
         update_lowerbound: The least amount one update may carry.
         update_upperbound: The greatest amount one update may carry.
     """
-    _operate(name, Create(value, update_lowerbound, update_upperbound, enable_reset), settings, made=True)
+    operation = Create(value, update_lowerbound, update_upperbound, enable_reset, settings.counter_lifetime)
+    _operate(name, operation, settings, made=True)
     print(name)
 
 
 @app.command(name="set", sort_key=4)
-def set_(name: Name, value: Value, /, *, settings: StorageSettings = StorageSettings()) -> None:
+def set_(name: Name, value: Value, /, *, settings: CounterSettings = CounterSettings()) -> None:
     """Set a counter, whether or not it allows a reset, and print its value.
 
     Args:
         name: NAMESPACE/KEY, or KEY in the default namespace.
         value: A whole number of 64 bits.
     """
-    print(_operate(name, Set(value, forced=True), settings).value)
+    print(_operate(name, Set(value, forced=True, lifetime=settings.counter_lifetime), settings).value)
 
 
 @app.command(sort_key=5)
@@ -208,7 +210,9 @@ def _print_table(found: list[tuple[Key, Counter]], *, more: bool) -> None:
 
 
 def _day(milliseconds: int) -> str:
-    """A UTC date; an imported time may lie beyond what a calendar knows."""
+    """A UTC date, or never; an imported time may lie beyond what a calendar knows."""
+    if milliseconds == FOREVER:
+        return "never"
     try:
         return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d")
     except (ValueError, OverflowError, OSError):

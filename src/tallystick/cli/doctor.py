@@ -21,7 +21,8 @@ from tallystick.errors import TallystickError
 from tallystick.ledger import open_database
 from tallystick.ledger.migrations import all_migrations
 from tallystick.ledger.sqlite import OLDEST_SAFE_SQLITE
-from tallystick.settings import Listen, Settings
+from tallystick.model.counter import NEVER
+from tallystick.settings import Listen, Settings, lifetime_text
 
 Status = Literal["OK", "WARN", "FAIL"]
 
@@ -88,6 +89,10 @@ def settings_in_force(settings: Settings) -> Iterator[tuple[str, str, str, str]]
         value = getattr(settings, name)
         if name == "database":
             value = "SQLite in the data directory" if value is None else _where(settings)
+        elif name == "counter_lifetime":
+            value = lifetime_text(value) if value == NEVER else f"{lifetime_text(value)} days"
+        elif name == "creation_limit":
+            value = value or "off"
         elif name == "warehouse_memory":
             value = f"{value}MB"
         elif value == "":

@@ -177,7 +177,7 @@ def _greet(
     url = f"http://{listen}"
     lines = [
         f"Tallystick {__version__} at {url}",
-        f"  count     curl {url}/hit/example.com/visits",
+        *([f"  count     curl {url}/hit/example.com/visits"] if settings.public_counters == "open" else []),
         f"  data      {application.ledger.database.describe()} (durability: {settings.durability})",
     ]
     if listener is not None:

@@ -16,7 +16,13 @@ LAST_VERSION = 2**53 - 1
 """The greatest version an import may carry: a counter's own changes never lift one out of 64 bits from there."""
 
 LIFETIME_MS = 15_770_000_000
-"""How long a public counter lives after its last change (CountAPI contract, 1.4)."""
+"""How long a public counter lives after its last change unless the operator sets it (CountAPI contract, 1.4)."""
+
+FOREVER = 253_402_300_799_000
+"""The last second of the year 9999: what a counter that never expires has as ``expires``."""
+
+NEVER = FOREVER
+"""As a lifetime: until ``FOREVER``, whenever it begins."""
 
 
 class Counter(Struct, frozen=True, gc=False):
@@ -42,10 +48,15 @@ class Counter(Struct, frozen=True, gc=False):
 
 
 class Add(Struct, frozen=True, gc=False):
-    """Add ``amount``; with ``creates``, make a missing counter first (bounds 0..1, no reset)."""
+    """Add ``amount``; with ``creates``, make a missing counter first (bounds 0..1, no reset).
+
+    Attributes:
+        lifetime: milliseconds that the counter lives from now on, as in every operation that changes one.
+    """
 
     amount: int
     creates: bool = False
+    lifetime: int = LIFETIME_MS
 
 
 class Set(Struct, frozen=True, gc=False):
@@ -53,6 +64,7 @@ class Set(Struct, frozen=True, gc=False):
 
     value: int
     forced: bool = False
+    lifetime: int = LIFETIME_MS
 
 
 class Create(Struct, frozen=True, gc=False):
@@ -62,6 +74,7 @@ class Create(Struct, frozen=True, gc=False):
     lower: int = -1
     upper: int = 1
     resettable: bool = False
+    lifetime: int = LIFETIME_MS
 
 
 class Put(Struct, frozen=True, gc=False):
@@ -71,13 +84,19 @@ class Put(Struct, frozen=True, gc=False):
     replaces: bool = False
 
 
+class Renew(Struct, frozen=True, gc=False):
+    """Let a counter live on as if it had changed now; its value stays."""
+
+    lifetime: int
+
+
 class Delete(Struct, frozen=True, gc=False):
     """Remove a counter; with ``only_expired``, only one whose lifetime is over (the sweep)."""
 
     only_expired: bool = False
 
 
-Operation = Add | Set | Create | Put | Delete
+Operation = Add | Set | Create | Put | Renew | Delete
 
 HIT = Add(1, creates=True)
 
@@ -144,6 +163,8 @@ def apply(counter: Counter | None, operation: Operation, now: int) -> tuple[Coun
     live = alive(counter, now)
     if isinstance(operation, Create):
         return _create(counter, live, operation, now)
+    if isinstance(operation, Renew):
+        return _renew(counter, live, operation, now)
     assert isinstance(operation, Set)
     return _set(counter, live, operation, now)
 
@@ -169,7 +190,7 @@ def _add(counter: Counter | None, operation: Add, now: int) -> tuple[Counter | N
         before.upper,
         before.resettable,
         now if created else before.created,
-        _prolonged(before, now),
+        _prolonged(before, now, operation.lifetime),
         before.version + 1,
     )
     return after, Outcome(value, None if created else old, None, created)
@@ -182,7 +203,8 @@ def _set(counter: Counter | None, live: Counter | None, operation: Set, now: int
         return live, Outcome(live.value, live.value, Reason.NOT_RESETTABLE)
     if not INT64_MIN <= operation.value <= INT64_MAX:
         return live, Outcome(live.value, live.value, Reason.OUT_OF_RANGE)
-    after = replace(live, value=operation.value, expires=_prolonged(live, now), version=live.version + 1)
+    expires = _prolonged(live, now, operation.lifetime)
+    after = replace(live, value=operation.value, expires=expires, version=live.version + 1)
     return after, Outcome(after.value, live.value)
 
 
@@ -193,10 +215,16 @@ def _create(
         return live, Outcome(live.value, live.value, Reason.EXISTS)
     if not _in_range(operation.value, operation.lower, operation.upper):
         return counter, Outcome(None, None, Reason.OUT_OF_RANGE)
-    after = Counter(
-        operation.value, operation.lower, operation.upper, operation.resettable, now, now + LIFETIME_MS, version=1
-    )
+    expires = FOREVER if operation.lifetime == NEVER else now + operation.lifetime
+    after = Counter(operation.value, operation.lower, operation.upper, operation.resettable, now, expires, version=1)
     return after, Outcome(after.value, None, None, created=True)
+
+
+def _renew(counter: Counter | None, live: Counter | None, operation: Renew, now: int) -> tuple[Counter | None, Outcome]:
+    if live is None:
+        return counter, _MISSING
+    expires = _prolonged(live, now, operation.lifetime)
+    return replace(live, expires=expires, version=live.version + 1), Outcome(live.value, live.value)
 
 
 def _put(counter: Counter | None, operation: Put, now: int) -> tuple[Counter | None, Outcome]:
@@ -233,10 +261,11 @@ def _can_be_stored(counter: Counter) -> bool:
     )
 
 
-def _prolonged(counter: Counter, now: int) -> int:
+def _prolonged(counter: Counter, now: int, lifetime: int) -> int:
+    expires = FOREVER if lifetime == NEVER else now + lifetime
     # Never earlier than before: a machine that starts with its clock in the past must not make counters
-    # expire the moment the clock is put right.
-    return max(counter.expires, now + LIFETIME_MS)
+    # expire the moment the clock is put right. Where counters expire again, those of FOREVER get a lifetime.
+    return expires if counter.expires < expires or counter.expires == FOREVER else counter.expires
 
 
 def _in_range(value: int, lower: int, upper: int) -> bool:

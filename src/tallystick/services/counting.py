@@ -3,9 +3,24 @@
 from asyncio import Future
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from tallystick.ledger import Ledger, Session, Totals
 from tallystick.ledger.folding import Admit, Wanted, fold, transactions
-from tallystick.model.counter import Add, Counter, Create, Delete, Outcome, Set, alive
+from tallystick.model.counter import (
+    FOREVER,
+    HIT,
+    LIFETIME_MS,
+    NEVER,
+    Add,
+    Counter,
+    Create,
+    Delete,
+    Outcome,
+    Renew,
+    Set,
+    alive,
+)
 from tallystick.model.key import Key, is_public, lane_of
 from tallystick.services.counting_once import AddOnce, add_once
 from tallystick.services.kept_answers import InFlight, KeptAnswer, KeyedRequest
@@ -15,10 +30,19 @@ SWEPT_AT_ONCE = 2_000
 
 
 class Counting:
-    """The verbs of public counters."""
+    """The verbs of public counters.
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+    Args:
+        lifetime: milliseconds that a counter lives after its last change, or ``NEVER``.
+
+    Attributes:
+        hit: the operation of a hit, made once: hot path.
+    """
+
+    def __init__(self, ledger: Ledger, lifetime: int = LIFETIME_MS) -> None:
+        self._ledger, self.lifetime = ledger, lifetime
+        self.hit = replace(HIT, lifetime=lifetime)
+        self._renewing = lifetime == NEVER
         self._swept: Key | None = None
         self._in_flight = InFlight()
 
@@ -51,7 +75,7 @@ class Counting:
 
     def set(self, key: Key, value: int) -> "Future[Outcome]":
         """Replace the value of a resettable counter."""
-        return self._ledger.count(key, Set(value))
+        return self._ledger.count(key, Set(value, lifetime=self.lifetime))
 
     def create(self, key: Key, operation: Create, admit: Admit | None = None) -> "Future[Outcome]":
         """Make a counter."""
@@ -77,6 +101,21 @@ class Counting:
         self._ledger.note_request()
         await self._ledger.flush()
         return await self._ledger.read(_totals)
+
+    async def renew(self) -> None:
+        """Where counters never expire, let those live on that were stored with a lifetime; once after a start."""
+        while self._renewing:
+            page = await self._ledger.read(_page, self._swept)
+            now = self._ledger.clock()
+            renewed = [
+                Wanted(key, Renew(NEVER))
+                for key, counter in page
+                if is_public(key) and counter.expires < FOREVER and alive(counter, now)
+            ]
+            for lane in transactions(renewed, lanes_alone=True):
+                await self._ledger.write(fold, lane, now)
+            self._swept = page[-1][0] if len(page) == SWEPT_AT_ONCE else None
+            self._renewing = self._swept is not None
 
     async def sweep(self) -> int:
         """Remove expired public counters among the next ones in storage order; answers how many.

@@ -7,6 +7,8 @@ import pytest
 
 from builders import NOW
 from support.in_process import Clock, InProcess, in_process
+from tallystick.ledger import Session
+from tallystick.model.counter import FOREVER, NEVER
 from tallystick.services.counting import Counting
 
 LIFETIME_S = 15_770_000
@@ -148,3 +150,67 @@ async def test_a_living_key_has_time_left_even_if_the_clock_moves_on(
         site.clock.now = NOW + LIFETIME_MS - 2
         assert await ttl(site) == 1
         assert await ttl(site) is None
+
+
+DAY_S = 86_400
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/hit/visits",
+        "/update/visits?amount=1",
+        "/set/visits?value=0",
+    ],
+)
+@pytest.mark.parametrize("days", [1, 400])
+async def test_the_operator_sets_how_long_it_lives(tmp_path: Path, target: str, days: int) -> None:
+    async with in_process(tmp_path, counter_lifetime=days * DAY_S * 1000) as site:
+        await site.ask("/create?key=visits&enable_reset=1")
+        assert await ttl(site) == days * DAY_S * 1000
+        site.clock.advance(seconds=days * DAY_S - 1)
+        assert (await site.ask(target)).status == 200
+        assert await ttl(site) == days * DAY_S * 1000
+        site.clock.advance(seconds=days * DAY_S)
+        assert await ttl(site) is None
+
+
+@pytest.mark.parametrize("making", ["/hit/visits", "/create?key=visits"])
+async def test_where_counters_never_expire_it_is_there_after_a_century(tmp_path: Path, making: str) -> None:
+    async with in_process(tmp_path, counter_lifetime=NEVER) as site:
+        value = (await site.ask(making)).json()["value"]
+        site.clock.advance(seconds=100 * 365 * DAY_S)
+        assert (await site.ask("/get/visits")).json() == {"value": value}
+        assert await ttl(site) == FOREVER - site.clock.now
+        assert (await site.ask("/hit/visits")).json() == {"value": value + 1}
+        assert await Counting(site.application.ledger, NEVER).sweep() == 0
+
+
+async def test_what_was_counted_before_never_expires_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tallystick.services.counting.SWEPT_AT_ONCE", 3)
+    async with in_process(tmp_path) as site:
+        for number in range(10):
+            await site.ask(f"/hit/page{number}")
+    async with in_process(tmp_path, counter_lifetime=NEVER) as site:
+        counting = Counting(site.application.ledger, NEVER)
+        await counting.renew()
+        site.clock.advance(seconds=2 * LIFETIME_S)
+        values = [(await site.ask(f"/get/page{number}")).json() for number in range(10)]
+        assert values == [{"value": 1}] * 10
+        # It is done once: nothing is written the next time.
+        before = await site.application.ledger.read(_versions)
+        await Counting(site.application.ledger, NEVER).renew()
+        assert await site.application.ledger.read(_versions) == before
+
+
+async def test_where_counters_expire_again_a_change_gives_a_lifetime(tmp_path: Path) -> None:
+    async with in_process(tmp_path, counter_lifetime=NEVER) as site:
+        await site.ask("/hit/visits")
+    async with in_process(tmp_path) as site:
+        assert (await ttl(site) or 0) > LIFETIME_MS
+        await site.ask("/hit/visits")
+        assert await ttl(site) == LIFETIME_MS
+
+
+def _versions(session: Session) -> list[int]:
+    return [counter.version for _, counter in session.page(None, 100)]

@@ -17,6 +17,7 @@ from tallystick.surfaces.countapi.wire import Answer, Headers, error_body
 
 MALFORMED_NAME = "Malformed Namespace/Key"
 BAD_REQUEST = "bad request"
+CREATION_LIMITED = Reason.CREATION_LIMITED.value
 INTERNAL_ERROR = "internal error"
 KEY_REUSED = "idempotency key reused"
 KEY_IN_FLIGHT = "request in flight"
@@ -31,6 +32,19 @@ METHOD_NOT_ALLOWED = Answer(
     error_body("Use GET or POST."),
     headers=((b"allow", b"GET, HEAD, POST, OPTIONS"),),
     refused="method not allowed",
+)
+SWITCHED_OFF = Answer(
+    403,
+    error_body("Public counters are switched off on this server (--public-counters off)."),
+    refused="public counters are off",
+)
+NO_CREATION = Answer(
+    403,
+    error_body(
+        "This server makes no new counters on request (--public-counters existing). Its operator makes them with:"
+        " tallystick counter create NAMESPACE/KEY"
+    ),
+    refused="creation is off",
 )
 TOO_LONG = Answer(414, error_body("The query is too long."), refused="query too long")
 
@@ -67,7 +81,7 @@ REASONS = frozenset(
         INTERNAL_ERROR,
         KEY_REUSED,
         KEY_IN_FLIGHT,
-        *(str(answer.refused) for answer in (NOT_FOUND, METHOD_NOT_ALLOWED, TOO_LONG)),
+        *(str(answer.refused) for answer in (NOT_FOUND, METHOD_NOT_ALLOWED, TOO_LONG, SWITCHED_OFF, NO_CREATION)),
         *(error.reason for error in (StoreBusy, StoreFull, StoreFailed, StoreClosed)),
         *(reason.value for reason in Reason),
     }

@@ -10,7 +10,7 @@ from msgspec import Struct
 from tallystick import __version__
 from tallystick.errors import InputRefused, KeyInFlight, KeyReused
 from tallystick.ledger.folding import Admit
-from tallystick.model.counter import HIT, Add, Create, Outcome, Reason
+from tallystick.model.counter import Add, Create, Outcome, Reason
 from tallystick.model.key import DEFAULT_NAMESPACE, Key
 from tallystick.services.counting import Counting
 from tallystick.services.kept_answers import KeptAnswer, KeyedRequest
@@ -68,7 +68,7 @@ async def info(counting: Counting, request: Request) -> Answer:
 
 async def hit(counting: Counting, request: Request) -> Answer:
     """Add 1; a missing counter is made."""
-    return await _add(counting, request, HIT)
+    return await _add(counting, request, counting.hit)
 
 
 async def update(counting: Counting, request: Request) -> Answer:
@@ -77,7 +77,7 @@ async def update(counting: Counting, request: Request) -> Answer:
     if amount is None:
         msg = "amount is missing"
         raise InputRefused(msg)
-    return await _add(counting, request, Add(amount))
+    return await _add(counting, request, Add(amount, lifetime=counting.lifetime))
 
 
 async def _add(counting: Counting, request: Request, operation: Add) -> Answer:
@@ -136,7 +136,7 @@ async def create(counting: Counting, request: Request) -> Answer:
     key = wire.key_of(parameters.get("namespace") or DEFAULT_NAMESPACE, named, request.page)
     if key is None:
         raise InputRefused(MALFORMED_NAME)
-    operation = _creation(parameters)
+    operation = _creation(parameters, counting.lifetime)
     path = str(key).encode()
     if not request.counts:
         reason = Reason.MISSING if await counting.get(key) is None else Reason.EXISTS
@@ -147,7 +147,7 @@ async def create(counting: Counting, request: Request) -> Answer:
     return refused(outcome.refused, wire.create_body(None, None), path)
 
 
-def _creation(parameters: dict[str, str]) -> Create:
+def _creation(parameters: dict[str, str], lifetime: int) -> Create:
     default = Create()
     value = wire.integer_64(parameters, "value")
     lower = wire.integer_64(parameters, "update_lowerbound")
@@ -163,6 +163,7 @@ def _creation(parameters: dict[str, str]) -> Create:
         lower=default.lower if lower is None else lower,
         upper=default.upper if upper is None else upper,
         resettable=wire.flag(parameters, "enable_reset"),
+        lifetime=lifetime,
     )
 
 

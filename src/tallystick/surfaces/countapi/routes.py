@@ -5,11 +5,14 @@ Plain ASGI: this is the hot path. What repeats from request to request (paths) i
 
 from collections.abc import Awaitable, Callable
 from functools import lru_cache, partial
+from typing import Literal
 
 import structlog
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tallystick.errors import InputRefused, StoreUnavailable
+from tallystick.ledger.folding import Admit
 from tallystick.model.key import DEFAULT_NAMESPACE, Key
 from tallystick.services.counting import Counting
 from tallystick.surfaces.countapi import errors, handlers, wire
@@ -19,6 +22,9 @@ from tallystick.web.asgi import Receive, Scope, Send
 from tallystick.web.pixel import PIXEL
 from tallystick.web.rate_limit import CreationLimit
 from tallystick.web.traffic import Traffic
+
+PublicCounters = Literal["open", "existing", "off"]
+"""Whether any request may create counters, none may, or there are no public counters at all."""
 
 Handler = Callable[[Counting, Request], Awaitable[Answer]]
 
@@ -107,10 +113,16 @@ class CountApi:
     """The surface as an ASGI application; also answers paths that nobody claims (JSON 404)."""
 
     def __init__(
-        self, counting: Counting, traffic: Traffic, creations: CreationLimit | None, *, count_prefetch: bool = False
+        self,
+        counting: Counting,
+        traffic: Traffic,
+        creations: CreationLimit | None,
+        *,
+        count_prefetch: bool = False,
+        public_counters: PublicCounters = "open",
     ) -> None:
         self._counting, self._traffic, self._creations = counting, traffic, creations
-        self._count_prefetch = count_prefetch
+        self._count_prefetch, self._public_counters = count_prefetch, public_counters
         traffic.expect(SURFACE, errors.REASONS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  # no body is read
@@ -161,36 +173,49 @@ class CountApi:
         return target_of(path) if len(path) <= LONGEST_PATH else target_of.__wrapped__(path)
 
     async def _answer(self, scope: Scope, target: Target | None, parameters: dict[str, str]) -> Answer:
-        if target is None:
+        if target is None or scope["method"] not in _METHODS:
             self._counting.note_request()
-            return errors.NOT_FOUND
-        if scope["method"] not in _METHODS:
+            return errors.NOT_FOUND if target is None else errors.METHOD_NOT_ALLOWED
+        if self._public_counters == "off":
             self._counting.note_request()
-            return errors.METHOD_NOT_ALLOWED
+            return errors.SWITCHED_OFF
         path = None
         try:
             request = self._request(scope, target, parameters)
             path = request.path or None
-            return await target.handler(self._counting, request)
-        except InputRefused as error:
-            self._counting.note_request()
-            return errors.bad_request(error, path)
-        except StoreUnavailable as error:
-            return errors.unavailable(error, path)
+            answer = await target.handler(self._counting, request)
+        except (InputRefused, StoreUnavailable) as error:
+            return self._refusal(error, path)
         except Exception:
             log.exception("a request failed", surface=SURFACE)
             return errors.internal(path)
+        if answer.refused == errors.CREATION_LIMITED and self._public_counters == "existing":
+            return replace(errors.NO_CREATION, path=answer.path)
+        return answer
+
+    def _refusal(self, error: InputRefused | StoreUnavailable, path: bytes | None) -> Answer:
+        if isinstance(error, StoreUnavailable):
+            return errors.unavailable(error, path)
+        self._counting.note_request()
+        return errors.bad_request(error, path)
 
     def _request(self, scope: Scope, target: Target, parameters: dict[str, str]) -> Request:
         headers = scope["headers"]
         ahead, idempotency_key = _told_by(headers)
         counts = scope["method"] != "HEAD" and (self._count_prefetch or not ahead)
-        admit = None if self._creations is None else partial(self._creations.admit, scope)
+        if self._public_counters != "open":
+            admit: Admit | None = _never
+        else:
+            admit = None if self._creations is None else partial(self._creations.admit, scope)
         key, path = target.key, target.path
         if key is None:
             key = _named_by_page(target, headers, parameters)
             path = str(key).encode()
         return Request(key, path, parameters, counts, admit, headers, idempotency_key)
+
+
+def _never() -> bool:
+    return False
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST"})

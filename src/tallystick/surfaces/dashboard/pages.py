@@ -30,14 +30,22 @@ class ApiDescription(Protocol):
 
 
 class Pages:
-    """The handlers of the pages."""
+    """The handlers of the pages.
 
-    def __init__(self, ledger: Ledger, renderer: Renderer, description: ApiDescription) -> None:
+    Args:
+        public_counters: open, existing or off: which of them the page at / offers.
+    """
+
+    def __init__(
+        self, ledger: Ledger, renderer: Renderer, description: ApiDescription, public_counters: str = "open"
+    ) -> None:
         self._ledger, self._renderer, self._description = ledger, renderer, description
+        self._public_counters = public_counters
 
     async def welcome(self, asked: Asked) -> Response:
         """What this server is, and one counter to try. Reads it; the page's script and its button count."""
-        values = {"sample": SAMPLE, "value": await self._value(SAMPLE)}
+        value = await self._value(SAMPLE) if self._public_counters == "open" else None
+        values = {"sample": SAMPLE, "value": value, "public_counters": self._public_counters}
         return await self._page(asked, "welcome.html", values)
 
     async def docs(self, asked: Asked) -> Response:

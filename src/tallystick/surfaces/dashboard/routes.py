@@ -51,11 +51,13 @@ def dashboard(  # noqa: PLR0913  # what app shares among surfaces
     sharing: Sharing | None = None,
     rates: RateLimits | None = None,
     addresses: ClientAddresses | None = None,
+    public_counters: str = "open",
 ) -> Counted:
     """The surface as an ASGI application.
 
     Args:
         description: of every surface's API, for the page that explains it.
+        public_counters: open, existing or off.
         setup, sites, tokens, sharing, rates, addresses: shared with other surfaces where there are any.
     """
     parts = Parts(
@@ -72,7 +74,10 @@ def dashboard(  # noqa: PLR0913  # what app shares among surfaces
     door = Door(ledger, parts.setup)
     errors = ErrorPages(parts.renderer, door)
     app = Starlette(
-        routes=[*_guest_routes(door, parts, description), *_people_routes(door, parts)],
+        routes=[
+            *_guest_routes(door, parts, Pages(ledger, parts.renderer, description, public_counters)),
+            *_people_routes(door, parts),
+        ],
         exception_handlers={
             HTTPException: errors.refused,
             StoreUnavailable: errors.unavailable,
@@ -84,8 +89,8 @@ def dashboard(  # noqa: PLR0913  # what app shares among surfaces
     return Counted(app, "dashboard", traffic)
 
 
-def _guest_routes(door: Door, parts: Parts, description: ApiDescription) -> list[BaseRoute]:
-    pages, entrance = Pages(parts.ledger, parts.renderer, description), Entrance(parts)
+def _guest_routes(door: Door, parts: Parts, pages: Pages) -> list[BaseRoute]:
+    entrance = Entrance(parts)
     rows: list[Row] = [
         ("/", pages.welcome, None),
         ("/docs", pages.docs, None),

@@ -45,10 +45,14 @@ class _Refused(Exception):
 
 
 class LiveCounters:
-    """``GET /live/NAMESPACE/KEY`` as an ASGI application."""
+    """``GET /live/NAMESPACE/KEY`` as an ASGI application.
 
-    def __init__(self, following: Following, addresses: ClientAddresses) -> None:
-        self._following, self._addresses = following, addresses
+    Args:
+        switched_off: whether this server has no public counters.
+    """
+
+    def __init__(self, following: Following, addresses: ClientAddresses, *, switched_off: bool = False) -> None:
+        self._following, self._addresses, self._switched_off = following, addresses, switched_off
         self.hub = following.hub
         self._places = Places(STREAMS_AT_MOST, STREAMS_OF_ONE_ADDRESS)
 
@@ -56,7 +60,7 @@ class LiveCounters:
         """Answer one request."""
         client = rate_limit_name(self._addresses.of(scope))
         try:
-            key = _key_of(scope)
+            key = self._key_of(scope)
             self._places.take(client)
         except _Refused as refused:
             await _refuse(refused, scope, send)
@@ -68,6 +72,18 @@ class LiveCounters:
             await self._answer(key, scope, receive, send)
         finally:
             self._places.give_back(client)
+
+    def _key_of(self, scope: Scope) -> Key:
+        if scope["method"] not in {"GET", "HEAD"}:
+            raise _Refused(405, "Method Not Allowed", ((b"allow", b"GET, HEAD"),))
+        names = scope["path"].removesuffix("/").split("/")[2:]
+        if len(names) != 2:  # noqa: PLR2004  # namespace and key
+            raise _Refused(404, "Not Found")
+        if self._switched_off:
+            raise _Refused(403, "public counters are switched off on this server (--public-counters off)")
+        if not all(map(legal_name, names)):
+            raise _Refused(400, "a namespace and a key have 3 to 64 letters, digits, dots, dashes and underscores")
+        return Key(*names)
 
     async def _answer(self, key: Key, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -86,17 +102,6 @@ class LiveCounters:
             await _refuse(refused, scope, send)
         finally:
             watcher.close()
-
-
-def _key_of(scope: Scope) -> Key:
-    if scope["method"] not in {"GET", "HEAD"}:
-        raise _Refused(405, "Method Not Allowed", ((b"allow", b"GET, HEAD"),))
-    names = scope["path"].removesuffix("/").split("/")[2:]
-    if len(names) != 2:  # noqa: PLR2004  # namespace and key
-        raise _Refused(404, "Not Found")
-    if not all(map(legal_name, names)):
-        raise _Refused(400, "a namespace and a key have 3 to 64 letters, digits, dots, dashes and underscores")
-    return Key(*names)
 
 
 async def _first(watcher: Watcher) -> Counter | None:
