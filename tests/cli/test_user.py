@@ -74,9 +74,11 @@ def test_a_colleague_joins_and_gets_access_per_site(run: CommandLine, place: Pla
     [
         (b"", "there is no password on standard input"),
         (b"\n", "there is no password on standard input"),
-        (b"1234567\n", "--password: must be longer than 7 bytes"),
-        (b"x" * 51, "--password: must be shorter than 51 bytes"),
-        (b"x" * 5_000, "--password: must be shorter than 51 bytes"),
+        (b"1234567\n", "--password: must have 8 to 128 characters"),
+        (b"xy" * 65, "--password: must have 8 to 128 characters"),
+        (b"x" * 5_000, "--password: must have 8 to 128 characters"),
+        (b"password\n", "--password: is one of the 10,000 most common ones; choose another"),
+        (b"        \n", "--password: must be more than one character repeated"),
         (b"correct\xff horse\n", "the password on standard input is not UTF-8"),
     ],
 )

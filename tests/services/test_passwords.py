@@ -10,13 +10,17 @@ from tallystick.errors import InvalidFields, StoreBusy
 from tallystick.services import passwords
 from tallystick.services.passwords import (
     CHECKED_AT_ONCE,
+    FORMS_WAITING_AT_MOST,
     NOBODYS,
     WAITING_AT_MOST,
     Passwords,
     hash_password,
     outdated,
     password_matches,
+    password_problems,
 )
+
+A_PASSWORD = "correct horse"
 
 
 def test_a_digest_is_argon2id_with_a_salt_of_its_own() -> None:
@@ -36,28 +40,37 @@ def test_nobody_has_no_password(digest: str | None) -> None:
 @pytest.mark.parametrize(
     ("password", "problem"),
     [
-        ("1234567", "must be longer than 7 bytes"),
-        ("", "must be longer than 7 bytes"),
-        ("é" * 26, "must be shorter than 51 bytes"),
-        ("a" * 51, "must be shorter than 51 bytes"),
+        ("7 chars", "must have 8 to 128 characters"),
+        ("", "must have 8 to 128 characters"),
+        ("x1" * 64 + "a", "must have 8 to 128 characters"),
         ("lonely \ud800 half", "must be text"),
+        *((common, "is one of the 10,000 most common ones; choose another") for common in ("password", "12345678")),
+        *((common, "is one of the 10,000 most common ones; choose another") for common in ("PassWord1", " iloveyou ")),
+        *((blank, "must be more than one character repeated") for blank in (" " * 8, " \t" * 8, "a" * 50, "é" * 9)),
     ],
 )
-def test_a_password_has_8_to_50_bytes(password: str, problem: str) -> None:
+def test_what_is_no_password_is_refused_in_one_wording(password: str, problem: str) -> None:
     with pytest.raises(InvalidFields) as refused:
         hash_password(password)
     assert refused.value.errors == {"password": [problem]}
-    assert not password_matches(hash_password("12345678"), password)
+    assert not password_matches(hash_password(A_PASSWORD), password)
 
 
-@pytest.mark.parametrize("password", ["12345678", "é" * 25, "with \0 in it"])
-def test_any_text_of_8_to_50_bytes_is_a_password(password: str) -> None:
+@pytest.mark.parametrize(
+    "password", ["8 chars.", "é1" * 26, "with \0 in it", "x1" * 64, "\U0001f40e " * 64, "a" * 63 + "b"]
+)
+def test_any_other_text_of_8_to_128_characters_is_a_password(password: str) -> None:
+    assert password_problems(password) == []
     assert password_matches(hash_password(password), password)
 
 
+def test_a_password_from_before_the_list_of_common_ones_still_opens() -> None:
+    assert password_matches(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("password"), "password")
+
+
 def test_a_digest_of_other_parameters_is_outdated() -> None:
-    assert outdated(PasswordHasher(time_cost=1, memory_cost=8192).hash("12345678"))
-    assert not outdated(hash_password("12345678"))
+    assert outdated(PasswordHasher(time_cost=1, memory_cost=8192).hash(A_PASSWORD))
+    assert not outdated(hash_password(A_PASSWORD))
 
 
 def test_nobodys_password_takes_as_long_to_check_as_anybodys() -> None:
@@ -85,11 +98,26 @@ async def test_so_many_are_checked_at_once_and_so_many_may_wait(monkeypatch: pyt
 
     monkeypatch.setattr(passwords, "password_matches", slow_check)
     checks = Passwords()
-    waiting = [asyncio.create_task(checks.match(None, "12345678")) for _ in range(WAITING_AT_MOST)]
+    waiting = [asyncio.create_task(checks.match(None, A_PASSWORD)) for _ in range(WAITING_AT_MOST)]
     await asyncio.sleep(0)
     with pytest.raises(StoreBusy):
-        await checks.match(None, "12345678")
+        await checks.match(None, A_PASSWORD)
     go_on.set()
     assert await asyncio.gather(*waiting) == [True] * WAITING_AT_MOST
     assert 1 <= most[0] <= CHECKED_AT_ONCE
-    assert await checks.match(None, "12345678")
+    assert await checks.match(None, A_PASSWORD)
+
+
+async def test_forms_of_the_logged_in_keep_nobody_from_logging_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on = Event()
+    monkeypatch.setattr(passwords, "hash_password", lambda _password: go_on.wait(10) and "digest")
+    checks = Passwords()
+    digest = hash_password(A_PASSWORD)
+    hashing = [asyncio.create_task(checks.hash(A_PASSWORD)) for _ in range(60)]
+    await asyncio.sleep(0)
+    with pytest.raises(StoreBusy):
+        await checks.match(digest, A_PASSWORD, logged_in=True)
+    assert await checks.match(digest, A_PASSWORD)
+    go_on.set()
+    results = await asyncio.gather(*hashing, return_exceptions=True)
+    assert results.count("digest") == FORMS_WAITING_AT_MOST

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import cache
 from typing import TypeVar
 
 from argon2 import PasswordHasher
@@ -9,13 +10,20 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from tallystick.errors import InvalidFields, StoreBusy
 
-SHORTEST, LONGEST = 8, 50
-"""Bytes."""
+SHORTEST, LONGEST = 8, 128
+"""Characters."""
+
+MOST_BYTES = 512
+COMMONEST = 10_000
+RULE = f"{SHORTEST} to {LONGEST} characters. The {COMMONEST:,} most common passwords are not accepted."
+"""What a password must be, for people who choose one."""
 
 CHECKED_AT_ONCE = 2
 """Each takes 64 MiB and some 50 ms of all cores."""
 
 WAITING_AT_MOST = 50
+FORMS_AT_ONCE, FORMS_WAITING_AT_MOST = 1, 10
+"""The same for forms of people who are logged in: they cannot keep others from logging in."""
 
 Result = TypeVar("Result")
 
@@ -25,21 +33,38 @@ NOBODYS = "$argon2id$v=19$m=65536,t=3,p=4$bm9ib2R5IG9mIG5vIG9uZQ$2mLEhuW0GeI3UYz
 
 
 def password_problems(password: str) -> list[str]:
-    """What is wrong with a password that someone chose; empty when nothing is."""
+    """What is wrong with a password that someone chose; empty when nothing is.
+
+    The first call reads the list of common passwords and takes some 30 ms.
+    """
     try:
-        length = len(password.encode())
+        size = len(password.encode())
     except UnicodeEncodeError:
         return ["must be text"]
-    if length < SHORTEST:
-        return [f"must be longer than {SHORTEST - 1} bytes"]
-    return [f"must be shorter than {LONGEST + 1} bytes"] if length > LONGEST else []
+    if not SHORTEST <= len(password) <= LONGEST:
+        return [f"must have {SHORTEST} to {LONGEST} characters"]
+    if size > MOST_BYTES:
+        return [f"must be shorter than {MOST_BYTES + 1} bytes"]
+    if len(set(password)) == 1 or not password.strip():
+        return ["must be more than one character repeated"]
+    if password.strip().casefold() in _common_passwords():
+        return [f"is one of the {COMMONEST:,} most common ones; choose another"]
+    return []
+
+
+@cache
+def _common_passwords() -> frozenset[str]:
+    """The commonest passwords of published leaks, lower case."""
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS  # noqa: PLC0415  # 800 KB of words, for those who choose one
+
+    return frozenset(FREQUENCY_LISTS["passwords"][:COMMONEST])
 
 
 def hash_password(password: str) -> str:
     """The digest to keep, with its own salt and parameters.
 
     Raises:
-        InvalidFields: the password is too short or too long.
+        InvalidFields: the password is too short, too long or too common.
     """
     if problems := password_problems(password):
         raise InvalidFields({"password": problems})
@@ -51,7 +76,10 @@ def password_matches(digest: str | None, password: str) -> bool:
 
     So who tries emails learns nothing from the time an answer takes.
     """
-    if password_problems(password):
+    try:
+        if len(password) > LONGEST or len(password.encode()) > MOST_BYTES:
+            digest, password = None, ""
+    except UnicodeEncodeError:
         digest, password = None, ""
     try:
         return _hasher.verify(NOBODYS if digest is None else digest, password) and digest is not None
@@ -65,36 +93,58 @@ def outdated(digest: str) -> bool:
 
 
 class Passwords:
-    """Checks and hashes away from the event loop, so many at once and no more."""
+    """Checks and hashes away from the event loop, a few at once. Logins wait in a queue of their own."""
 
     def __init__(self) -> None:
-        self._turns = asyncio.Semaphore(CHECKED_AT_ONCE)
-        self._asked = 0
+        self._logins = _Queue(CHECKED_AT_ONCE, WAITING_AT_MOST)
+        self._forms = _Queue(FORMS_AT_ONCE, FORMS_WAITING_AT_MOST)
 
-    async def match(self, digest: str | None, password: str) -> bool:
+    async def match(self, digest: str | None, password: str, *, logged_in: bool = False) -> bool:
         """``password_matches`` on another thread.
+
+        Args:
+            logged_in: whether the request comes from a person who is logged in.
 
         Raises:
             StoreBusy: too many wait.
         """
-        return await self._in_turn(password_matches, digest, password)
+        queue = self._forms if logged_in else self._logins
+        return await queue.run(password_matches, digest, password)
 
     async def hash(self, password: str) -> str:
         """``hash_password`` on another thread.
 
         Raises:
-            InvalidFields: the password is too short or too long.
+            InvalidFields: the password is too short, too long or too common.
             StoreBusy: too many wait.
         """
-        return await self._in_turn(hash_password, password)
+        return await self._forms.run(hash_password, password)
 
-    async def _in_turn(self, work: Callable[..., Result], *arguments: str | None) -> Result:
-        if self._asked >= WAITING_AT_MOST:
-            msg = "too many logins are waiting"
+    async def problems(self, password: str) -> list[str]:
+        """``password_problems`` on another thread."""
+        return await asyncio.to_thread(password_problems, password)
+
+
+class _Queue:
+    """Calls of slow functions, some at once, some waiting, and no more."""
+
+    def __init__(self, at_once: int, waiting_at_most: int) -> None:
+        self._turns = asyncio.Semaphore(at_once)
+        self._waiting_at_most = waiting_at_most
+        self._pending = 0
+
+    async def run(self, work: Callable[..., Result], *arguments: str | None) -> Result:
+        """The function's result, from another thread.
+
+        Raises:
+            StoreBusy: too many wait.
+        """
+        if self._pending >= self._waiting_at_most:
+            msg = "too many passwords are being checked"
             raise StoreBusy(msg)
-        self._asked += 1
+        self._pending += 1
         try:
             async with self._turns:
                 return await asyncio.to_thread(work, *arguments)
         finally:
-            self._asked -= 1
+            self._pending -= 1

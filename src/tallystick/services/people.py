@@ -26,6 +26,24 @@ def may_manage(person: Account) -> bool:
     return person.site is not None and person.access.get(ALL_SITES) in ("a", "*")
 
 
+def refusal_to_invite(session: Session, actor: int, access: Mapping[str, Access]) -> InputRefused | None:
+    """Why someone may not add a person with an access, before anything is made; None when they may."""
+    try:
+        _refuse_beyond(_admin(session, actor), access)
+    except InputRefused as refusal:
+        return refusal
+    return None
+
+
+def refusal_to_decide(session: Session, actor: int, number: int) -> InputRefused | None:
+    """Why someone may not decide about a person; None when they may."""
+    try:
+        _both(session, actor, number)
+    except InputRefused as refusal:
+        return refusal
+    return None
+
+
 def invite(session: Session, actor: int, wanted: NewAccount, now: int) -> Account:
     """Add a person to the account of ``actor``.
 

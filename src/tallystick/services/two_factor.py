@@ -26,6 +26,7 @@ PROOF_MS = 600_000
 
 _TOTP_SECRET = re.compile(r"[A-Z2-7]{32}")
 _TOTP_CODE = re.compile(r"[0-9]{6}")
+_RECOVERY_CODE = re.compile(r"[A-Za-z2-7]{16}")
 _PROOF = re.compile(r"(?P<email>\S{1,254}) (?P<expires>[0-9]{1,15}) (?P<seal>[0-9a-f]{64})")
 _WRONG = {"code": ["is not right, or was used already; wait for the next one"]}
 
@@ -79,6 +80,11 @@ def renew_recovery_codes(session: Session, number: int) -> list[str]:
 def recovery_codes_left(session: Session, number: int) -> int:
     """How many recovery codes were not used yet."""
     return int(session.common.count_recovery_codes(session.connection, account=number))
+
+
+def is_recovery_code(text: str) -> bool:
+    """Whether a text has the form of a recovery code: 80 bits, which nobody guesses."""
+    return _RECOVERY_CODE.fullmatch(_without_spaces(text).replace("-", "")) is not None
 
 
 def accept_code(session: Session, number: int, code: str, now: int) -> bool:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Hashable, Iterable, Mapping
+from ipaddress import IPv4Address, IPv6Address
 from math import ceil
 from threading import Lock
 from typing import Any, NamedTuple
@@ -12,6 +13,9 @@ from tallystick.web.address import ClientAddresses, rate_limit_name
 
 MOST_KEYS = 100_000
 """Windows that one limit remembers; beyond it the oldest is forgotten, and its client starts anew."""
+
+WIDER = 4
+"""How much more an IPv6 network of 48 bits may ask for than one of 64 bits."""
 
 RATE_NAMES = ("count", "api", "api-count", "export", "login", "counttogether", "unknown-token")
 
@@ -135,9 +139,9 @@ class RateLimits:
             for name in [rate.name] if rate.name else RATE_NAMES:
                 in_force[name] = rate
         self.in_force = in_force
-        self._windows = {
-            name: Windows(rate.amount, rate.seconds) for name, rate in in_force.items() if rate.amount is not None
-        }
+        limited = {name: (rate.amount, rate.seconds) for name, rate in in_force.items() if rate.amount is not None}
+        self._windows = {name: Windows(amount, seconds) for name, (amount, seconds) in limited.items()}
+        self._wider = {name: Windows(WIDER * amount, seconds) for name, (amount, seconds) in limited.items()}
 
     def admit(self, name: str, key: Hashable) -> Admission:
         """Whether one more request passes.
@@ -148,6 +152,18 @@ class RateLimits:
         """
         windows = self._windows.get(name)
         return UNLIMITED if windows is None else windows.admit(key)
+
+    def admit_address(self, name: str, address: IPv4Address | IPv6Address | None) -> Admission:
+        """Whether one more request from an address passes.
+
+        One customer may hold an IPv6 network of 48 bits, with 65,536 of 64 bits in it: it admits ``WIDER`` times as
+        much as each of them.
+        """
+        admission = self.admit(name, rate_limit_name(address))
+        if not admission.admitted or not isinstance(address, IPv6Address) or name not in self._wider:
+            return admission
+        wider = self._wider[name].admit(int(address) >> 80)
+        return admission if wider.admitted else wider
 
 
 class CreationLimit:

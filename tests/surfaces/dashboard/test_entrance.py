@@ -10,7 +10,7 @@ import pyotp
 import pytest
 
 from support.ledgers import opened
-from support.pages import PASSWORD, Pages, clock_of, token_in
+from support.pages import PASSWORD, Pages, Visitor, clock_of, token_in
 from tallystick.ledger import Database, Ledger
 from tallystick.services.accounts import account_by_email, all_accounts
 from tallystick.services.logins import DAY_MS, logins_of
@@ -67,7 +67,8 @@ async def test_the_code_may_be_typed_in_any_way(pages: Pages) -> None:
     ("changed", "told"),
     [
         ({"email": "nobody"}, "Email must be a valid email address"),
-        ({"password": "short"}, "Password must be longer than 7 bytes"),
+        ({"password": "short"}, "Password must have 8 to 128 characters"),
+        ({"password": "password"}, "Password is one of the 10,000 most common ones"),
         ({"host": "under_score.example.com"}, "must be a valid hostname"),
         ({"name": "a\x00b"}, "Name cannot contain control characters"),
     ],
@@ -203,6 +204,58 @@ async def test_attempts_are_limited_by_address(ledger: Ledger) -> None:
     assert "Too many attempts" in refused.text
 
 
+async def test_a_network_of_ipv6_is_one_address(ledger: Ledger) -> None:
+    pages = Pages(ledger, [Rate("login", 2, 60)])
+    statuses = []
+    for number in range(12):
+        transport = httpx.ASGITransport(pages.app, client=(f"2001:db8:0:{number:x}::1", 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://stats.example.com") as client:
+            statuses.append((await Visitor(client).log_in(email=f"n{number}@example.com")).status_code)
+    assert statuses == [422] * 8 + [429] * 4
+
+
+async def test_guesses_at_one_account_are_slowed_down_wherever_they_come_from(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    async def guess(number: int, email: str = "ada@example.com") -> int:
+        transport = httpx.ASGITransport(pages.app, client=(f"198.51.100.{number}", 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://stats.example.com") as client:
+            return (await Visitor(client).log_in(email, "wrong horse")).status_code
+
+    async with pages.ada() as ada:
+        monkeypatch.setattr("tallystick.surfaces.dashboard.entrance.asyncio.sleep", sleep)
+        statuses = [await guess(number) for number in range(40)]
+        assert statuses[:10] == [422] * 10
+        assert waited == sorted(waited)
+        assert 0 < len(waited) < 10
+        assert statuses[-1] == 429
+        assert await guess(1, "ben@example.com") == 422
+        # From where the person has logged in before, nothing waits.
+        waits = len(waited)
+        assert (await ada.fill("/user", {}, action="/logout")).status_code == 303
+        assert (await ada.log_in()).status_code == 303
+        assert len(waited) == waits
+
+
+async def test_over_https_a_cookie_that_any_neighbour_can_set_is_not_believed(pages: Pages) -> None:
+    async with pages.ada() as ada, pages.visitor() as http, pages.visitor("https") as https:
+        secret = ada.client.cookies["tallystick-login"]
+        for visitor in (http, https):
+            visitor.client.cookies.set("tallystick-login", secret, domain="stats.example.com")
+        assert (await http.get("/user")).status_code == 200
+        assert (await https.get("/user")).status_code == 303
+        # Behind a proxy that ends TLS and does not say so, forms name their origin.
+        answer = await http.fill("/user", {"name": "Eve"}, action="/user/name", origin="https://stats.example.com")
+        assert answer.headers["location"] == "/login?next=/user/name"
+        https.client.cookies.set("__Host-tallystick-login", secret, domain="stats.example.com")
+        assert (await https.get("/user")).status_code == 200
+
+
 async def test_an_unused_login_ends_and_a_used_one_is_noted_once_an_hour(pages: Pages) -> None:
     clock = clock_of(pages.ledger)
     async with pages.ada() as ada:
@@ -269,6 +322,25 @@ async def test_codes_cannot_be_guessed(pages: Pages) -> None:
                 page = await visitor.log_in()
                 statuses.append((await visitor.send("/login/code", step_fields(page, "000000"))).status_code)
         assert statuses == [422] * 5 + [429]
+
+
+async def test_who_knows_the_password_cannot_lock_the_second_step(pages: Pages) -> None:
+    async with pages.ada():
+        code = (await with_second_step(pages))[0]
+        transport = httpx.ASGITransport(pages.app, client=("198.51.100.7", 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://stats.example.com") as client:
+            eve = Visitor(client)
+            page = await eve.log_in()
+            for _ in range(6):
+                refused = await eve.send("/login/code", step_fields(page, "000000"))
+            assert refused.status_code == 429
+            # A recovery code is not guessed in a lifetime: it has no part in the limit.
+            wrong = await eve.send("/login/code", step_fields(page, "aaaa-bbbb-cccc-dddd"))
+            assert wrong.status_code == 422
+            assert (await eve.send("/login/code", step_fields(page, code))).status_code == 303
+        async with pages.visitor() as ada:  # from where she has logged in before
+            page = await ada.log_in()
+            assert (await ada.send("/login/code", step_fields(page, code_now(pages)))).status_code == 303
 
 
 async def test_without_the_first_step_there_is_no_second(pages: Pages) -> None:

@@ -85,7 +85,7 @@ async def test_pages_for_one_person_are_kept_by_nobody(pages: Pages) -> None:
         for path in PEOPLES_PAGES[2:]:
             answer = await ada.get(path)
             assert answer.status_code == 200
-            assert answer.headers["cache-control"] == "no-store"
+            assert answer.headers["cache-control"] == "private, no-store"
             assert answer.headers["referrer-policy"] == "same-origin"
             nonces.add(answer.headers["content-security-policy"].partition("'nonce-")[2].partition("'")[0])
     assert len(nonces) == len(PEOPLES_PAGES) - 2

@@ -55,8 +55,8 @@ async def test_a_new_password_logs_every_other_browser_out(pages: Pages) -> None
     ("fields", "told"),
     [
         ({"current": "wrong horse", "password": NEW}, "Current password is not right"),
-        ({"current": PASSWORD, "password": "short"}, "New password must be longer than 7 bytes"),
-        ({"current": PASSWORD}, "New password must be longer than 7 bytes"),
+        ({"current": PASSWORD, "password": "short"}, "New password must have 8 to 128 characters"),
+        ({"current": PASSWORD}, "New password must have 8 to 128 characters"),
     ],
 )
 async def test_a_password_is_not_changed_without_the_current_one(

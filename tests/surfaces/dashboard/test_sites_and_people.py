@@ -11,6 +11,7 @@ from tallystick.services.passwords import Passwords
 from tallystick.services.site_hosts import hosts_of, note_unknown_hosts, remember_host
 from tallystick.services.site_rows import active_sites, site
 from tallystick.services.sites import NewSite, create_site
+from tallystick.web.rate_limit import Rate
 
 SETTINGS = {"cname": "stats.example.com", "code": "main", "public": "private", "data_retention": "0", "collect": "2"}
 
@@ -288,3 +289,39 @@ async def test_access_is_changed_passwords_are_renewed_and_people_are_removed(pa
 async def test_a_form_about_nobody_is_refused(pages: Pages, fields: dict[str, str]) -> None:
     async with pages.ada() as ada:
         assert (await ada.fill("/people", fields, action="/people/remove")).status_code == 404
+
+
+async def test_rights_are_asked_before_a_password_is_hashed(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with pages.ada() as ada, pages.ben(ada, access_all="r") as ben:
+        hashed: list[str] = []
+
+        def hash_password(password: str) -> str:
+            hashed.append(password)
+            return "digest"
+
+        monkeypatch.setattr("tallystick.services.passwords.hash_password", hash_password)
+        own = await pages.ledger.read(account_by_email, "ada@example.com")
+        assert own is not None
+        fields = {"id": str(own.id), "email": "eve@example.com", "access-all": "r"}
+        for action in ("/people", "/people/password"):
+            assert (await ben.fill("/people", fields, action=action)).status_code == 422
+        assert hashed == []
+        assert (await ada.fill("/people", {"email": "eve@example.com", "access-all": "r"})).status_code == 200
+        assert len(hashed) == 1
+
+
+async def test_forms_that_hash_are_limited_as_logins(ledger: Ledger) -> None:
+    pages = Pages(ledger, [Rate("login", 5, 60)])
+    async with pages.ada() as ada:
+        forms = [("/people", {"email": f"p{number}@example.com", "access-all": "r"}) for number in range(5)]
+        statuses = [(await ada.fill(page, fields)).status_code for page, fields in forms]
+        assert statuses == [200] * 4 + [429]
+        assert (await ada.fill("/user", {"current": PASSWORD}, action="/user/two-factor/off")).status_code == 429
+
+
+async def test_pages_of_a_person_are_kept_by_no_proxy(pages: Pages) -> None:
+    async with pages.ada() as ada, pages.visitor() as guest:
+        for path in ("/", "/docs", "/sites", "/user", "/nowhere/at/all"):
+            answer = await ada.get(path)
+            assert answer.headers["cache-control"] == "private, no-store", path
+        assert (await guest.get("/")).headers["cache-control"] == "no-cache"

@@ -10,7 +10,7 @@ from msgspec import Struct
 from tallystick.model.account import Account, Holder, Permission, Token
 from tallystick.services.tokens import Tokens
 from tallystick.surfaces.counttogether.errors import INVALID_DATA, ApiRefused, Forbidden, RateLimited, Unauthorized
-from tallystick.web.address import ClientAddresses, rate_limit_name
+from tallystick.web.address import ClientAddresses
 from tallystick.web.asgi import Receive
 from tallystick.web.rate_limit import Admission, RateLimits
 from tallystick.web.sliding_window import SlidingWindows
@@ -99,7 +99,7 @@ class Gate:
 
     def refusal(self, scope: Mapping[str, Any], message: str) -> ApiRefused:
         """What is said to a secret that is not good: 401, and 429 to an address that has tried too many."""
-        admission = self._limits.admit("unknown-token", rate_limit_name(self._addresses.of(scope)))
+        admission = self._limits.admit_address("unknown-token", self._addresses.of(scope))
         return Unauthorized(message, b"invalid_token") if admission.admitted else RateLimited(admission)
 
     async def permit(self, holder: Holder, receive: Receive | None = None) -> Caller:

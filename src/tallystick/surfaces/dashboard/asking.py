@@ -91,7 +91,7 @@ class Door:
 
     async def _asked(self, request: Request) -> Asked:
         now = self._ledger.clock()
-        secret = cookies.secret_of(request.cookies, cookies.LOGIN)
+        secret = cookies.login_secret(request)
         known = await self._known(secret, now) if secret else None
         return Asked(
             request=request,
@@ -121,15 +121,15 @@ def to_login(request: Request) -> Response:
 
 def see_other(address: str) -> Response:
     """Go on to another page, by GET."""
-    return RedirectResponse(address, 303, {"cache-control": "no-store"})
+    return RedirectResponse(address, 303, {"cache-control": "private, no-store"})
 
 
 def with_guest_cookie(asked: Asked, response: Response) -> Response:
     """A page with a form for guests: the browser must hold what the form's token is made from."""
-    if asked.known is None and cookies.secret_of(asked.request.cookies, cookies.GUEST) != asked.secret:
+    if asked.known is None and cookies.guest_secret(asked.request) != asked.secret:
         cookies.keep_guest(asked.request, response, asked.secret)
     return response
 
 
 def _guest_secret(request: Request) -> str:
-    return cookies.secret_of(request.cookies, cookies.GUEST) or new_secret()
+    return cookies.guest_secret(request) or new_secret()

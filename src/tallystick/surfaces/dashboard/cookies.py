@@ -1,11 +1,10 @@
 """The two cookies: one for who is logged in, one for forms of who is not."""
 
-from collections.abc import Mapping
-
 from starlette.requests import Request
 from starlette.responses import Response
 
 from tallystick.services.logins import LONGEST_MS
+from tallystick.web.own_address import own_origin
 
 LOGIN, GUEST = "tallystick-login", "tallystick-guest"
 _HOST_ONLY = "__Host-"
@@ -14,9 +13,24 @@ _HOST_ONLY = "__Host-"
 LONGEST_SECRET = 100
 
 
-def secret_of(cookies: Mapping[str, str], name: str) -> str:
-    """What a cookie holds; empty without one."""
-    secret = cookies.get(_HOST_ONLY + name) or cookies.get(name) or ""
+def login_secret(request: Request) -> str:
+    """The secret of the browser's login session; empty without one.
+
+    Over HTTPS only the prefixed cookie counts. A page of a neighbouring subdomain, or anyone on the way of a plain
+    request, can set the other one, and so log the person in to an account of theirs.
+    """
+    return _secret_of(request, LOGIN, prefixed_only=came_over_tls(request))
+
+
+def guest_secret(request: Request) -> str:
+    """What the tokens of a guest's forms are made from; empty without the cookie."""
+    return _secret_of(request, GUEST)
+
+
+def _secret_of(request: Request, name: str, *, prefixed_only: bool = False) -> str:
+    secret = request.cookies.get(_HOST_ONLY + name) or ""
+    if not secret and not prefixed_only:
+        secret = request.cookies.get(name) or ""
     return secret if len(secret) <= LONGEST_SECRET else ""
 
 
@@ -38,9 +52,9 @@ def forget(response: Response, *names: str) -> None:
 
 
 def came_over_tls(request: Request) -> bool:
-    """Whether the browser speaks HTTPS, also to a proxy that does not tell: its forms name their origin."""
-    origin = request.headers.get("origin", "")
-    return origin.startswith("https://") or request.scope.get("scheme") == "https"
+    """Whether the browser speaks HTTPS, also to a proxy that does not say so: forms of our pages name their origin."""
+    ours = request.headers.get("origin") == f"https://{request.headers.get('host', '')}"
+    return ours or own_origin(request.scope).startswith("https://")
 
 
 def _keep(request: Request, response: Response, name: str, secret: str, seconds: int | None) -> None:

@@ -1,22 +1,26 @@
 """How a person comes in and goes out: ``/setup``, ``/login``, ``/logout``."""
 
+import asyncio
 import re
 from collections.abc import Mapping
+from math import ceil
 
 import structlog
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from tallystick.errors import InputRefused
 from tallystick.ledger import Session
+from tallystick.model.account import Account
 from tallystick.model.site_rules import host_problems
 from tallystick.services.accounts import NewAccount, credentials
 from tallystick.services.logins import Login, begin_login, end_login, new_secret, secret_digest
-from tallystick.services.passwords import password_problems
 from tallystick.services.setup import first_account
 from tallystick.services.sites import NewSite
-from tallystick.services.two_factor import accept_code, password_proof, proven
+from tallystick.services.two_factor import accept_code, is_recovery_code, password_proof, proven
 from tallystick.surfaces.dashboard import cookies
 from tallystick.surfaces.dashboard.asking import Asked, see_other
+from tallystick.surfaces.dashboard.guesses import LONGEST_WAIT_S, Guesses
 from tallystick.surfaces.dashboard.parts import Parts, refuse_many
 from tallystick.surfaces.dashboard.problems import NO_PROBLEMS, Problems, problems_of
 from tallystick.web.address import host_of
@@ -34,12 +38,14 @@ log = structlog.get_logger()
 class Entrance:
     """The handlers of the way in.
 
-    Attempts are limited by address, not by account: nobody can lock another person out.
+    Attempts are limited by address. Many on one account are slowed down, but not from where its person has logged in:
+    nobody can lock another person out.
     """
 
     def __init__(self, parts: Parts) -> None:
         self._parts, self._ledger = parts, parts.ledger
         self._codes = Windows(CODES, CODES_WITHIN_S)
+        self._guesses = Guesses()
 
     async def setup_page(self, asked: Asked) -> Response:
         """The form for the first account, or the news that there is one."""
@@ -50,7 +56,7 @@ class Entrance:
         self._parts.limit_attempts(asked)
         typed = {name: asked.form.text(name) for name in ("code", "email", "name", "host")}
         password = asked.form.exactly("password")
-        if problems := self._setup_problems(typed["code"], password):
+        if problems := await self._setup_problems(typed["code"], password):
             return await self._show_setup(asked, typed, problems)
         digest = await self._parts.passwords.hash(password)
         person = NewAccount(email=typed["email"], name=typed["name"], password=digest)
@@ -60,7 +66,7 @@ class Entrance:
             return await self._show_setup(asked, typed, problems_of(error, cname="host"))
         self._parts.sites.forget()
         log.info("the server was set up", account=created.id)
-        return await self._let_in(asked, created.id, "/sites?done=setup")
+        return await self._let_in(asked, created, "/sites?done=setup")
 
     async def login_page(self, asked: Asked) -> Response:
         """The form for email and password."""
@@ -71,6 +77,7 @@ class Entrance:
         """Take the first step: email and password."""
         self._parts.limit_attempts(asked)
         email, next_page = asked.form.text("email"), _next_page(asked.form.text("next"))
+        await self._slow_down(asked, email)
         found = await self._ledger.read(credentials, email)
         right = await self._parts.passwords.match(found.password if found else None, asked.form.exactly("password"))
         if not found or not right:
@@ -78,7 +85,7 @@ class Entrance:
             return await self._show_login(asked, next_page, email, "The email or the password is not right.")
         if found.account.totp_enabled:
             return await self._show_code(asked, next_page, password_proof(found, asked.now))
-        return await self._let_in(asked, found.account.id, next_page)
+        return await self._let_in(asked, found.account, next_page)
 
     async def take_code(self, asked: Asked) -> Response:
         """Take the second step: a code of the app, or a recovery code."""
@@ -87,11 +94,15 @@ class Entrance:
         person = await self._ledger.read(proven, proof, asked.now)
         if person is None:
             return await self._show_login(asked, next_page, problem="That took too long. Please log in again.")
-        refuse_many(self._codes.admit(person.id))
-        if not await self._ledger.write(accept_code, person.id, asked.form.text("code"), asked.now):
+        code = asked.form.text("code")
+        if not is_recovery_code(code):
+            # Whoever knows the password can use this window up, but not the one of where the person has logged in.
+            trusted = self._guesses.trusts(person.email, self._parts.client_of(asked))
+            refuse_many(self._codes.admit((person.id, trusted)))
+        if not await self._ledger.write(accept_code, person.id, code, asked.now):
             log.info("a second step was refused", account=person.id)
             return await self._show_code(asked, next_page, proof, {"code": ["is not right, or was used already"]})
-        return await self._let_in(asked, person.id, next_page)
+        return await self._let_in(asked, person, next_page)
 
     async def log_out(self, asked: Asked) -> Response:
         """End the login session."""
@@ -101,19 +112,32 @@ class Entrance:
         cookies.forget(response, cookies.LOGIN)
         return response
 
-    def _setup_problems(self, code: str, password: str) -> Problems:
+    async def _setup_problems(self, code: str, password: str) -> Problems:
         found = {
             "code": [] if self._parts.setup.unlocked_by(code) else ["is not the one in the terminal"],
-            "password": password_problems(password),
+            "password": await self._parts.passwords.problems(password),
         }
         return {field: problems for field, problems in found.items() if problems}
 
-    async def _let_in(self, asked: Asked, number: int, next_page: str) -> Response:
+    async def _slow_down(self, asked: Asked, email: str) -> None:
+        """Wait for an attempt's turn on an account that many are made on.
+
+        Raises:
+            HTTPException: too many wait (429).
+        """
+        seconds = self._guesses.wait(email, self._parts.client_of(asked))
+        if seconds is None:
+            raise HTTPException(429, headers={"retry-after": str(ceil(LONGEST_WAIT_S))})
+        if seconds:
+            await asyncio.sleep(seconds)
+
+    async def _let_in(self, asked: Asked, person: Account, next_page: str) -> Response:
         """Begin a login session with a secret of its own: what the browser showed before is worth nothing."""
         secret = new_secret()
         before = asked.known.login if asked.known else None
-        await self._ledger.write(_begin, number, secret_digest(secret), before, asked.now)
-        log.info("someone logged in", account=number)
+        await self._ledger.write(_begin, person.id, secret_digest(secret), before, asked.now)
+        self._guesses.trust(person.email, self._parts.client_of(asked))
+        log.info("someone logged in", account=person.id)
         response = see_other(next_page)
         cookies.forget(response, cookies.GUEST)
         cookies.keep_login(asked.request, response, secret)

@@ -5,7 +5,6 @@ from starlette.responses import Response
 from tallystick.errors import InputRefused
 from tallystick.services.accounts import change_account, set_password
 from tallystick.services.logins import end_login, end_other_logins, logins_of
-from tallystick.services.passwords import password_problems
 from tallystick.surfaces.dashboard.asking import Asked, see_other
 from tallystick.surfaces.dashboard.parts import Parts
 from tallystick.surfaces.dashboard.problems import NO_PROBLEMS, WRONG_PASSWORD, Problems, problems_of
@@ -35,7 +34,7 @@ class OwnAccount:
     async def change_password(self, asked: Asked) -> Response:
         """Change the password; every other login session ends."""
         new, login = asked.form.exactly("password"), asked.login
-        if problems := password_problems(new):
+        if problems := await self._parts.passwords.problems(new):
             return await self._show(asked, {"password": problems})
         if not await self._parts.knows_password(asked):
             return await self._show(asked, WRONG_PASSWORD)

@@ -44,9 +44,23 @@ class Parts(Struct, frozen=True, kw_only=True):
         Raises:
             HTTPException: too many attempts (429).
         """
-        self.limit_attempts(asked)
+        self.limit_form(asked)
         found = await self.ledger.read(credentials, asked.login.account.email)
-        return await self.passwords.match(found.password if found else None, asked.form.exactly("current"))
+        digest = found.password if found else None
+        return await self.passwords.match(digest, asked.form.exactly("current"), logged_in=True)
+
+    def client_of(self, asked: Asked) -> str:
+        """What limits per address count the request by."""
+        return rate_limit_name(self.addresses.of(asked.request.scope))
+
+    def limit_form(self, asked: Asked) -> None:
+        """Limit forms that cost as much as a login: by address, and by the person who sends them.
+
+        Raises:
+            HTTPException: too many (429).
+        """
+        self.limit_attempts(asked)
+        refuse_many(self.rates.admit("login", ("account", asked.login.account.id)))
 
     def limit_attempts(self, asked: Asked) -> None:
         """Let nobody guess for long.
@@ -54,7 +68,7 @@ class Parts(Struct, frozen=True, kw_only=True):
         Raises:
             HTTPException: too many attempts from this address (429).
         """
-        refuse_many(self.rates.admit("login", rate_limit_name(self.addresses.of(asked.request.scope))))
+        refuse_many(self.rates.admit_address("login", self.addresses.of(asked.request.scope)))
 
 
 def refuse_many(admission: Admission) -> None:

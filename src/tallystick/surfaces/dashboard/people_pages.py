@@ -1,7 +1,7 @@
 """The people of an account and what they may do: ``/people``."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -11,7 +11,15 @@ from tallystick.ledger import Session
 from tallystick.model.account import ACCESS_ORDER, ALL_SITES, Access, Account
 from tallystick.model.site import Site
 from tallystick.services.accounts import NewAccount, accounts_of
-from tallystick.services.people import give_access, invite, let_in_again, may_manage, remove
+from tallystick.services.people import (
+    give_access,
+    invite,
+    let_in_again,
+    may_manage,
+    refusal_to_decide,
+    refusal_to_invite,
+    remove,
+)
 from tallystick.services.site_rows import family
 from tallystick.surfaces.dashboard.asking import Asked, see_other
 from tallystick.surfaces.dashboard.forms import Form
@@ -40,9 +48,11 @@ class PeoplePages:
 
     async def add(self, asked: Asked) -> Response:
         """Add a person; their first password is made up and shown once."""
+        form, actor = asked.form, asked.login.account.id
+        if refused := await self._refused(asked, refusal_to_invite, actor, access_in(form)):
+            return refused
         password = new_password()
         digest = await self._parts.passwords.hash(password)
-        form, actor = asked.form, asked.login.account.id
         wanted = NewAccount(
             email=form.text("email"), name=form.text("name"), password=digest, access=access_in(asked.form)
         )
@@ -63,6 +73,8 @@ class PeoplePages:
 
     async def new_password(self, asked: Asked) -> Response:
         """Give a person a new password, for who has lost theirs or the telephone."""
+        if refused := await self._refused(asked, refusal_to_decide, asked.login.account.id, _number(asked)):
+            return refused
         password = new_password()
         digest = await self._parts.passwords.hash(password)
         try:
@@ -79,6 +91,18 @@ class PeoplePages:
             return await self._show(asked, problems_of(error))
         self._parts.tokens.forget()
         return see_other("/people?done=removed")
+
+    async def _refused(
+        self, asked: Asked, check: Callable[..., InputRefused | None], *arguments: object
+    ) -> Response | None:
+        """What is answered before a password is hashed, which takes long: the limit first, then the right.
+
+        Raises:
+            HTTPException: too many attempts (429).
+        """
+        self._parts.limit_form(asked)
+        refusal = await self._ledger.read(check, *arguments)
+        return None if refusal is None else await self._show(asked, problems_of(refusal))
 
     async def _show(self, asked: Asked, problems: Problems = NO_PROBLEMS) -> Response:
         own = asked.login.account

@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from tallystick.services.passwords import RULE
 from tallystick.surfaces.dashboard.asking import Asked, with_guest_cookie
 from tallystick.surfaces.dashboard.forms import form_token
 from tallystick.web.own_address import own_origin
@@ -28,7 +29,8 @@ HEADERS = {
 }
 
 # The origin of a form that was sent is told only under a policy that tells it to ourselves.
-FOR_ONE_PERSON = {"cache-control": "no-store", "referrer-policy": "same-origin"}
+NOT_KEPT = "private, no-store"
+FOR_ONE_PERSON = {"cache-control": NOT_KEPT, "referrer-policy": "same-origin"}
 """What is different in pages for one person."""
 
 STATIC_FOLDER = Path(__file__).parent / "static"
@@ -52,6 +54,7 @@ class Renderer:
         self._environment.filters["moment"] = moment
         self._environment.tests["holding"] = holding
         self._environment.filters["shell"] = quote
+        self._environment.globals["password_rule"] = RULE
         self._environment.globals["static"] = lambda name: f"/static/{name}?v={_VERSIONS[name]}"
 
     def page(self, asked: Asked, template: str, values: Mapping[str, Any], status: int = 200) -> Response:
@@ -66,7 +69,11 @@ class Renderer:
             form_token=form_token(asked.secret),
             said=asked.request.query_params.get("done"),
         )
-        return HTMLResponse(text, status, {**HEADERS, "content-security-policy": policy(nonce)})
+        headers = {**HEADERS, "content-security-policy": policy(nonce)}
+        if asked.person:
+            # The bar names the person.
+            headers["cache-control"] = NOT_KEPT
+        return HTMLResponse(text, status, headers)
 
     async def private_page(self, asked: Asked, template: str, values: Mapping[str, Any], status: int = 200) -> Response:
         """A page with forms, or with something that only one person may see."""

@@ -21,7 +21,7 @@ from tallystick.surfaces.goatcounter.errors import (
     answer_to,
     reason_of,
 )
-from tallystick.web.address import ClientAddresses, host_of, rate_limit_name
+from tallystick.web.address import ClientAddresses, host_of
 from tallystick.web.asgi import Receive, Scope, Send
 from tallystick.web.bodies import body_of
 from tallystick.web.rate_limit import Admission, RateLimits
@@ -139,8 +139,10 @@ class Api:
     def _require_patience(self, request: _Request, holder: Holder | Unauthorized | None) -> None:
         """Limits count by token; by address where there is no good one."""
         name = LIMITS.get(request.path, "api")
-        key = holder.token.id if isinstance(holder, Holder) else rate_limit_name(request.client)
-        request.admission = self._limits.admit(name, key)
+        if isinstance(holder, Holder):
+            request.admission = self._limits.admit(name, holder.token.id)
+        else:
+            request.admission = self._limits.admit_address(name, request.client)
         if not request.admission.admitted:
             raise RateLimited(request.admission)
 
