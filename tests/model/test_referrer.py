@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallystick.model.referrer import clean_referrer
+from tallystick.model.referrer import clean_referrer, tidied
 
 
 @pytest.mark.parametrize(
@@ -13,7 +13,34 @@ from tallystick.model.referrer import clean_referrer
         ("", "", "o"),
         ("   ", "", "o"),
         ("Newsletter of May", "Newsletter of May", "o"),
-        ("example.com/a?b", "example.com/a?b", "o"),
+        ("Newsletter/", "Newsletter", "o"),
+        ("Why us? Part 2", "Why us? Part 2", "o"),
+        ("Spring sale?fbclid=abc", "Spring sale", "o"),
+        ("example.com/a?b", "example.com/a", "o"),
+        ("example.com/a?b#c", "example.com/a#c", "o"),
+        ("Example.com./a/", "Example.com/a", "o"),
+        ("example.com:443", "example.com", "o"),
+        ("example.com:80/", "example.com", "o"),
+        ("example.com:8080/", "example.com:8080", "o"),
+        ("anna:secret@example.com/a?b=c", "example.com/a", "o"),
+        ("e.g.", "e.g.", "o"),
+        ("St. Mary.", "St. Mary.", "o"),
+        ("/?fbclid=abc", "", "o"),
+        ("?fbclid=abc", "", "o"),
+        ("/a?token=1", "/a", "o"),
+        ("/a/?token=1", "/a", "o"),
+        ("a?token=1 2", "a", "o"),
+        ("//host/p?tok=1", "host/p", "h"),
+        ("//example.com:443/a/?b#c", "example.com/a/#c", "h"),
+        ("https://example.com/#/", "example.com", "h"),
+        ("C#", "C#", "o"),
+        ("//m.facebook.com/x?fbclid=1", "www.facebook.com/x", "h"),
+        ("//www.google.com/search?q=x", "Google", "g"),
+        ("//anna:secret@example.com/", "example.com", "h"),
+        ("https:example.com/a?tok=1", "https:example.com/a", "o"),
+        ("http:/example.com/a?tok=1", "http:/example.com/a", "o"),
+        ("\\\\host\\p?tok=1", "\\\\host\\p", "o"),
+        ("https://[broken/a?tok=1", "[broken/a", "o"),
         ("mailto:someone", "mailto:someone", "o"),
         ("https://", "", "o"),
         ("https://?a=b", "", "o"),
@@ -27,8 +54,22 @@ from tallystick.model.referrer import clean_referrer
         ("https://example.com/a?b=c#d", "example.com/a#d", "h"),
         ("https://example.com/a/?b=c", "example.com/a", "h"),
         ("https://example.com/a\N{NO-BREAK SPACE}/?b", "example.com/a", "h"),
-        ("https://example.com:port/", "https://example.com:port/", "o"),
-        ("https://[broken/a", "https://[broken/a", "o"),
+        ("https://example.com:port/", "example.com:port", "o"),
+        ("https://[broken/a", "[broken/a", "o"),
+        ("https://example.com./a", "example.com/a", "h"),
+        ("https://example.com:443/", "example.com", "h"),
+        ("http://example.com:80/", "example.com", "h"),
+        ("http://example.com:443/", "example.com", "h"),
+        ("https://example.com.:443/", "example.com", "h"),
+        ("https://www.google.com./", "Google", "g"),
+        ("https://news.ycombinator.com:443/", "Hacker News", "g"),
+        ("https:///a?b=c", "/a", "h"),
+        ("https:////a", "/a", "h"),
+        ("android-app://com.example.reader/https/example.com", "com.example.reader/https/example.com", "o"),
+        ("ftp://example.com/a?b=c", "example.com/a", "o"),
+        ("file:///home/a.html?b=c", "/home/a.html", "o"),
+        ("chrome-extension://abcdef/page.html?b=c", "abcdef/page.html", "o"),
+        ("moz-extension://0a1b/x?b", "0a1b/x", "o"),
         ("https://en.m.wikipedia.org/wiki/A", "en.wikipedia.org/wiki/A", "h"),
         ("https://m.facebook.com/x", "www.facebook.com/x", "h"),
         ("https://m.habr.com/x", "habr.com/x", "h"),
@@ -88,12 +129,20 @@ def test_a_referrer(sent: str, text: str, scheme: str) -> None:
     [
         ("https://Spam.example:81/x", "spam.example"),
         ("https://www.google.com", "www.google.com"),
+        ("https://spam.example.:443/", "spam.example"),
+        ("//spam.example/", "spam.example"),
         ("spam.example", ""),
     ],
 )
 def test_the_host_is_known_beside_what_is_kept(sent: str, host: str) -> None:
     assert clean_referrer(sent).host == host
 
+
+ADDRESSES = [
+    *("https://a.example", "//a.example", "a.example", "a.example.:443", "localhost", "/a", "", "a", "a b"),
+    *("android-app://com.example", "file:///a", "ftp://a", "https:a", "https://[broken", "mailto:a@b.example", "a:b"),
+    *("anna@a.example", "about:blank", "utm", "chrome-extension://x", "https://a.example:99999", "HTTPS://A.EXAMPLE."),
+]
 
 _pieces = st.sampled_from(
     [
@@ -113,6 +162,9 @@ _pieces = st.sampled_from(
         "/top",
         "t.co/",
         "google.",
+        "a.example",
+        ".",
+        ":443",
     ]
 )
 any_referrer = st.lists(_pieces | st.text(max_size=4), max_size=10).map("".join) | st.text()
@@ -124,6 +176,18 @@ def test_cleaning_takes_any_text_and_is_done_once(sent: str) -> None:
     assert clean_referrer(referrer.text).text == referrer.text
     assert referrer.text == referrer.text.strip()
     referrer.text.encode()
+
+
+@given(any_referrer)
+def test_tidying_takes_any_text_and_is_done_once(sent: str) -> None:
+    assert tidied(tidied(sent)) == tidied(sent)
+
+
+@given(st.from_regex(r"[a-z]{1,5}=[A-Za-z0-9]{1,9}", fullmatch=True), st.sampled_from(ADDRESSES))
+def test_no_query_is_kept(query: str, address: str) -> None:
+    for sent in (f"{address}?{query}", f"{address}/?{query}", f"{address}/a?x=1&{query}#b"):
+        assert query not in clean_referrer(sent).text
+        assert query not in tidied(sent)
 
 
 @given(any_referrer)

@@ -1,9 +1,10 @@
 """Campaigns, as a page's query string names them (GoatCounter contract, 3.5 and 3.6)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
+from tallystick.model.referrer import tidied
 from tallystick.model.text import ESCAPES, storable
 
 SOURCES = ("utm_source", "ref", "src", "source")
@@ -16,7 +17,7 @@ class Campaign(NamedTuple):
     """What a query says of a campaign.
 
     Attributes:
-        source: stands in place of the referrer; empty when the query names none.
+        source: stands in place of the referrer, and is tidied like it; empty when the query names none.
         name: empty when the query names none.
     """
 
@@ -31,12 +32,12 @@ def campaign_of(query: str) -> Campaign:
     values: dict[str, str] = {}
     for name, value in parse_qsl(query.removeprefix("?"), errors=ESCAPES):
         values.setdefault(name, value)
-    return Campaign(_first(values, SOURCES), _first(values, NAMES))
+    return Campaign(_first(values, SOURCES, tidied), _first(values, NAMES))
 
 
 NO_CAMPAIGN = Campaign("", "")
 
 
-def _first(values: Mapping[str, str], names: Iterable[str]) -> str:
-    found = (storable(values[name]).strip()[:MAX_NAME].rstrip() for name in names if name in values)
+def _first(values: Mapping[str, str], names: Iterable[str], clean: Callable[[str], str] = str.strip) -> str:
+    found = (clean(storable(values[name]).strip()[:MAX_NAME]) for name in names if name in values)
     return next(filter(None, found), "")

@@ -26,7 +26,20 @@ class Referrer(NamedTuple):
 
 DIRECT = Referrer("", "o")
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://", re.ASCII)
+_URL = re.compile(r"\A(?:[A-Za-z][A-Za-z0-9+.-]*:)?//", re.ASCII)
+_ADDRESS = re.compile(
+    r"""
+    (?:[^\s/?\#@]*@)?                                # user and password
+    (?P<host>(?:[\w-]+\.)+[^\W\d_][\w-]+\.?)         # two labels or more; the last begins with a letter
+    (?P<port>:[0-9]{0,5})?
+    (?P<rest>(?:[/?\#].*)?)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_BLANK = re.compile(r"\s")
+_USUAL_PORTS = frozenset({"", ":", ":80", ":443"})
+_WEB = frozenset({"http", "https", ""})
+_TWEETED = "twitter.com/search?q=https%3A%2F%2Ft.co%2F"
 
 _ALIASES = {
     "en.m.wikipedia.org": "en.wikipedia.org",
@@ -79,32 +92,77 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     "Baidu": ("baidu.com", "www.baidu.com", "m.baidu.com", "tieba.baidu.com", "c.tieba.baidu.com"),
 }
 _GROUP_OF = {host: group for group, hosts in _GROUPS.items() for host in hosts}
-_REDDIT_LISTINGS = re.compile(r"(?:/(?:top|new|search)|/?\.compact)/?\Z")
+_REDDIT_LISTINGS = ("/top", "/new", "/search", ".compact")
 
 
 def clean_referrer(text: str) -> Referrer:
-    """Clean a URL or free text."""
+    """Clean a URL, with or without its scheme, or free text."""
     text = storable(text).strip()
     if not _URL.match(text):
-        return Referrer(text, "o")
+        return Referrer(tidied(text), "o")
     try:
         url = urlsplit(text)
-        host = url.hostname or ""
+        host = _host(url)
         netloc = _netloc(url, host)
     except ValueError:
-        return Referrer(text, "o")
+        return Referrer(tidied(text), "o")
     host_known_as = _ALIASES.get(netloc, netloc)
     group = _group(host_known_as, url.path)
     if group:
         return Referrer(group, "g", host)
     cleaned = _cut(host_known_as, url)
-    return Referrer(cleaned, "h", host) if cleaned else DIRECT
+    if not cleaned:
+        return DIRECT
+    return Referrer(cleaned, "h" if url.scheme in _WEB else "o", host)
+
+
+def tidied(text: str) -> str:
+    """Text as referrers, sources of campaigns and a site's own address are compared.
+
+    A scheme, user, password, usual port, query, final dot of a host and final slash are left out: they say nothing of
+    where people come from, and queries carry what identifies them. Tidying what is tidy changes nothing.
+    """
+    while (tidier := _tidied_once(text)) != text:
+        text = tidier
+    return text
+
+
+def _tidied_once(text: str) -> str:
+    text = _without_ends(text)
+    if text.startswith(_TWEETED):
+        return text
+    text = _URL.sub("", text, count=1)
+    if address := _ADDRESS.fullmatch(text):
+        port = address["port"] or ""
+        text = _without_dot(address["host"]) + ("" if port in _USUAL_PORTS else port) + address["rest"]
+    before, mark, fragment = text.partition("#")
+    return _without_ends(_without_query(before) + mark + fragment)
+
+
+def _without_query(text: str) -> str:
+    """Free text may ask a question; a query is behind text without blanks, or has values."""
+    before, _, query = text.partition("?")
+    return before if _BLANK.search(before) is None or "=" in query else text
+
+
+def _host(url: SplitResult) -> str:
+    host = url.hostname or ""
+    if _BLANK.search(host):
+        msg = "no host has blanks"
+        raise ValueError(msg)
+    return _without_dot(host)
 
 
 def _netloc(url: SplitResult, host: str) -> str:
     """The host and its port, never the user and password that a URL can carry."""
     host = f"[{host}]" if ":" in host else host
-    return host if url.port is None else f"{host}:{url.port}"
+    port = "" if url.port is None else f":{url.port}"
+    return host if port in _USUAL_PORTS else host + port
+
+
+def _without_dot(host: str) -> str:
+    """A host without the dot that may end a complete name."""
+    return host.rstrip(".") or host
 
 
 def _group(host: str, path: str) -> str | None:
@@ -130,12 +188,19 @@ def _cut(host: str, url: SplitResult) -> str:
         return "getpocket.com"
     if host == "t.co" and path.strip("/"):
         # The search for a shortened link is what shows who posted it.
-        return "twitter.com/search?q=" + quote(f"https://t.co{path.rstrip('/ ')}", safe="")
+        return _TWEETED + quote(path.strip("/ "), safe="")
     if host == "www.reddit.com":
-        while (shorter := _REDDIT_LISTINGS.sub("", path)) != path:
-            path = shorter
-    fragment = f"#{url.fragment}" if url.fragment else ""
-    return _without_ends(f"{host}{path}{fragment}")
+        path = _without_listings(path)
+    fragment = _without_ends(url.fragment)
+    fragment = f"#{fragment}" if fragment else ""
+    # Without a host there must be no second slash in front, which would make one of the path.
+    return _without_ends(f"{host}{path}{fragment}" if host else f"/{path.lstrip('/')}{fragment}")
+
+
+def _without_listings(path: str) -> str:
+    while (shorter := _without_ends(path)).endswith(_REDDIT_LISTINGS):
+        path = next(shorter.removesuffix(listing) for listing in _REDDIT_LISTINGS if shorter.endswith(listing))
+    return shorter
 
 
 def _without_ends(text: str) -> str:

@@ -136,7 +136,7 @@ class Reporting:
         return TopPaths(named, Position(last.visits, last.path) if last else None)
 
     async def referrers(self, question: Question, wanted: Slice, own: str = "") -> Rows:
-        """Referrers, most first; those that begin with ``own`` are left out."""
+        """Referrers, most first; the address ``own`` and everything behind it are left out."""
         selection = await self._selected(question)
         found, figures = await self._warehouse.read(_referrers, selection, _one_more(wanted), own)
         return _rows(found, figures, wanted)

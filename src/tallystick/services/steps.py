@@ -5,7 +5,7 @@ from functools import lru_cache
 from tallystick.model.campaign import NO_CAMPAIGN, campaign_of
 from tallystick.model.hit import MAX_TITLE, Bot, is_bot
 from tallystick.model.path import MAX_PATH, clean_event, clean_path, is_ignored
-from tallystick.model.referrer import DIRECT, MAX_REFERRER, clean_referrer
+from tallystick.model.referrer import DIRECT, MAX_REFERRER, clean_referrer, tidied
 from tallystick.model.text import storable
 from tallystick.services.agents import Agent, understood
 from tallystick.services.arrival import Arrival, Dropped, Invalid, Reason
@@ -34,6 +34,9 @@ _IGNORED_PATH = Dropped(Reason.IGNORED_PATH)
 _SPAM_REFERRER = Dropped(Reason.SPAM_REFERRER)
 _NO_SESSION = Invalid({}, NO_SESSION)
 _UNKNOWN = ("", "")
+
+_ADDRESSES = frozenset({"h", "o"})
+"""Schemes of referrers that are addresses or free text."""
 
 _clean_path = lru_cache(PATHS_CACHED)(clean_path)
 _clean_event = lru_cache(PATHS_CACHED)(clean_event)
@@ -154,7 +157,9 @@ def clean_name(_: Rules, arrival: Arrival) -> None:
 def find_source(_: Rules, arrival: Arrival) -> None:
     """Where the visitor came from: a campaign's source wins over the referrer."""
     if arrival.ref_scheme is not None:
-        arrival.ref = storable(arrival.ref)
+        # Referrers that other counters have cleaned; they may have left queries of addresses without a scheme.
+        ref = storable(arrival.ref)
+        arrival.ref = tidied(ref) if arrival.ref_scheme in _ADDRESSES else ref
     else:
         referrer = _clean_referrer(arrival.ref) if arrival.ref else DIRECT
         arrival.ref, arrival.ref_scheme, arrival.ref_host = referrer
@@ -162,7 +167,9 @@ def find_source(_: Rules, arrival: Arrival) -> None:
     if campaign.source and not arrival.event:
         arrival.ref, arrival.ref_scheme = campaign.source, "c"
     if campaign.name:
-        arrival.campaign, arrival.ref_scheme = campaign.name, "c"
+        arrival.campaign = campaign.name
+        if arrival.ref:
+            arrival.ref_scheme = "c"
 
 
 def check(_: Rules, arrival: Arrival) -> Invalid | None:

@@ -69,7 +69,7 @@ class Counted(Struct, frozen=True):
     Attributes:
         key: which value it is.
         value: as it is shown; empty or None where it is not known.
-        scheme: of a referrer.
+        scheme: of a referrer; the most frequent one.
     """
 
     key: Value
@@ -120,9 +120,9 @@ def referrers(session: WarehouseSession, selection: Selection, own: str, wanted:
     """Visits by referrer, most first, then by referrer.
 
     Args:
-        own: referrers that begin with it are left out; empty leaves out none.
+        own: an address that is left out with everything behind it; empty leaves out none.
     """
-    return _referrers(session, "referrers", selection, wanted, own=own)
+    return _referrers(session, "referrers", selection, wanted, own=own.lower())
 
 
 def referrers_as_seen(session: WarehouseSession, selection: Selection, wanted: Slice) -> list[Counted]:

@@ -73,7 +73,7 @@ _READINGS = {
     Dimension.WIDTH: _Reading("width", "CAST(width AS VARCHAR)"),
     Dimension.CAMPAIGN: _Reading("campaign", "campaign", "campaign IS NOT NULL"),
     Dimension.PATH: _Reading("path", "path"),
-    Dimension.REFERRER: _Reading("ref, ref_scheme", "concat(ref_scheme, lower(ref))"),
+    Dimension.REFERRER: _Reading("ref, ref_scheme", "lower(ref)"),
 }
 
 

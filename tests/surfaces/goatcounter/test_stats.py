@@ -252,6 +252,55 @@ async def test_the_sites_own_referrers_are_left_out_of_the_list_only(analytics: 
     assert len((await stats(analytics, "hits/1"))["refs"]) == 1
 
 
+async def test_only_the_sites_own_address_is_left_out(analytics: Analytics) -> None:
+    own = ["example.co", "Example.co/x", "example.co:8080/x", "example.co?x", "example.co#x"]
+    others = ["example.com/x", "example.co.uk/y", "example.cologne", "www.example.co", "notexample.co", "example.c"]
+    await tell(analytics, *(a_visit(ref=ref, ref_scheme="h") for ref in own + others))
+    for domain in ("https://example.co", "EXAMPLE.co", "https://example.co/", "http://example.co:80"):
+        await link_domain(analytics, domain)
+        found = await stats(analytics, "toprefs")
+        assert {row["name"] for row in found["stats"]} == set(others), domain
+    await link_domain(analytics, "https://example.co/x")
+    assert len((await stats(analytics, "toprefs"))["stats"]) == len(own + others) - 1
+
+
+CHATGPT: list[dict[str, Any]] = [
+    {"r": "https://chatgpt.com/"},
+    {"r": "https://chatgpt.com"},
+    {"r": "https://ChatGPT.com./"},
+    {"r": "https://chatgpt.com:443/?model=x"},
+    {"r": "http://chatgpt.com:80/"},
+    {"r": "//chatgpt.com/"},
+    {"r": "chatgpt.com"},
+    {"r": "chatgpt.com/"},
+    {"r": "chatgpt.com?x=1"},
+    {"q": "?utm_source=chatgpt.com"},
+    {"q": "?utm_source=chatgpt.com/"},
+    {"q": "?ref=https://chatgpt.com/"},
+    {"q": "?utm_source=chatgpt.com&utm_campaign=spring"},
+    {"r": "https://chatgpt.com/", "q": "?utm_campaign=spring"},
+]
+
+
+async def test_one_place_is_one_referrer_however_it_is_named(analytics: Analytics) -> None:
+    for number, sent in enumerate(CHATGPT):
+        await analytics.pixel(p=f"/{number}", **sent)
+    today = {"start": "2027-01-15", "end": "2027-01-15T23:59:59Z"}
+    [row] = (await stats(analytics, "toprefs", **today))["stats"]
+    assert (row["id"], row["count"], row["ref_scheme"]) == ("chatgpt.com", len(CHATGPT), "h")
+    assert len((await stats(analytics, "toprefs/chatgpt.com", **today))["stats"]) == len(CHATGPT)
+    assert (await stats(analytics, "total", ref=row["id"], **today))["total"] == len(CHATGPT)
+    [of_campaign] = (await stats(analytics, "campaigns/1", **today))["stats"]
+    assert of_campaign == {"name": "chatgpt.com", "count": 2}
+
+
+async def test_a_campaign_without_a_source_has_no_referrer_of_its_own(analytics: Analytics) -> None:
+    await analytics.pixel(p="/a", q="?utm_campaign=spring")
+    await analytics.pixel(p="/b")
+    found = await stats(analytics, "toprefs", start="2027-01-15", end="2027-01-15T23:59:59Z")
+    assert found["stats"] == [{"name": "", "count": 2, "ref_scheme": "o"}]
+
+
 @pytest.mark.parametrize(
     ("page", "rows"),
     [

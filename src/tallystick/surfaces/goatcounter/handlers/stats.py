@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from tallystick.model.referrer import tidied
 from tallystick.model.selection import SIZES, Dimension, Filters, Question
 from tallystick.model.series import Group
 from tallystick.services.reporting import Reporting
@@ -159,8 +160,8 @@ def _of_whole_days(question: Question) -> Question:
 
 
 def _own_referrers(call: Call) -> str:
-    """What referrers of the site itself begin with; they are kept without a scheme."""
-    return call.site.link_domain.rpartition("://")[2].rstrip("/")
+    """The site's own address in the form in which referrers are kept."""
+    return tidied(call.site.link_domain)
 
 
 def _group(asked: Asked) -> Group:
