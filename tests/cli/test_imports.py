@@ -11,6 +11,7 @@ import pytest
 from support.analytics import HOST, Prepared, prepare
 from support.commands import CommandLine
 from support.server import RunningServer, running_server
+from tallystick.cli.imports import CUT
 from tallystick.ledger.ledger import milliseconds
 
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -40,6 +41,8 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Prepared:
 
 
 DATA = ("--data", "data")
+LONG_PATH = "path: must be shorter than 2048 characters"
+NO_PATH = "path: must be set, must be longer than 1 characters"
 LOG_IMPORT = ("import", "access.log", "--format", "combined")
 
 
@@ -122,12 +125,58 @@ def test_no_address_and_no_agent_is_left_behind(run: CommandLine, tmp_path: Path
         (("access.log", "--format", "combined", "--data", "elsewhere"), "holds no ledger"),
         (("access.log", "--format", "common", "--site", "http://127.0.0.1:1"), "TALLYSTICK_TOKEN must be set"),
         (("access.log", "--format", "log:$date $time $path", "--date", "x"), "'x' is no layout of a time"),
+        (("access.log", "--format", "combined", "--datetime", "nonsense"), "'nonsense' is no layout of a time"),
+        (("access.log", "--format", "caddy", "--datetime", "nonsense"), "'nonsense' is no layout of a time"),
+        (("access.log", "--format", "common", "--date", "2006-01-02"), "--date is for formats with $date"),
+        (("hits.csv", "--datetime", "rfc3339"), "--datetime is for logs"),
+        (("hits.zip", "--time", "15:04"), "--time is for logs"),
     ],
 )
 @pytest.mark.usefixtures("site")
 def test_what_makes_no_sense_is_refused(run: CommandLine, arguments: tuple[str, ...], reason: str) -> None:
     data = () if "--data" in arguments else DATA
     assert reason in run("import", *arguments, *data).refused()
+
+
+@pytest.mark.parametrize(
+    ("lines", "code", "summary"),
+    [
+        ("nonsense\n", 1, "0 hits, not understood 1 lines"),
+        (line("/a").replace("2026", "2099"), 1, "0 hits, not accepted 1 (1 x created_at: in the future)"),
+        (
+            line("/a") + line("/" + "x" * 2_100) + "# comment\n",
+            0,
+            f"1 hits, not accepted 1 (1 x {LONG_PATH}), passed over 1 lines without a hit",
+        ),
+        (
+            line("/favicon.ico", agent=BOT) + line("/a", agent="curl/8"),
+            0,
+            "1 hits, of which 1 bots, not wanted 1 ignored path",
+        ),
+        (line("/a").replace("example.org/", "example.org/" + "x" * 2_500), 0, "1 hits, of which 1 " + CUT),
+        ("", 0, "0 hits"),
+    ],
+)
+@pytest.mark.usefixtures("site")
+def test_sums_add_up_and_nothing_understood_is_a_failure(run: CommandLine, lines: str, code: int, summary: str) -> None:
+    Path("access.log").write_text(lines)
+    for options, begins in ((("--dry-run",), "nothing was changed; it would be: "), ((), "imported ")):
+        ran = run(*LOG_IMPORT, *DATA, "--exclude=", *options)
+        told = ran.err.splitlines()[-1].removeprefix(begins).replace(" from 2026-03-08 to 2026-03-08", "")
+        assert (ran.code, told) == (code, summary)
+
+
+@pytest.mark.usefixtures("site")
+def test_a_utf_16_file_is_refused(run: CommandLine) -> None:
+    Path("access.log").write_text(LOG, encoding="utf-16")
+    assert run(*LOG_IMPORT, *DATA).refused().startswith("the file is UTF-16 or UTF-32; iconv ")
+
+
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+@pytest.mark.usefixtures("site")
+def test_a_missing_file_comes_before_a_missing_server(run: CommandLine, options: tuple[str, ...]) -> None:
+    for site in (("--site", "http://127.0.0.1:1"), ("--data", "elsewhere")):
+        assert run("import", "nowhere.csv", *site, *options).refused() == "nowhere.csv: No such file or directory"
 
 
 @pytest.mark.usefixtures("site")
@@ -157,8 +206,8 @@ def test_bad_rows_of_a_csv_are_told_and_the_others_stored(run: CommandLine) -> N
         "line 5: Date must be an RFC 3339 time, not 'yesterday'",
         "line 6: Referrer scheme must be h, g, c or o, not 'x'",
         "line 7: Screen size must be a number from 0 to 2147483647, not 'wide'",
-        "line 8: path: must be set, must be longer than 1 characters.",
-        "imported 3 hits from 2026-01-02 to 2026-01-02, not accepted 1, not understood 5 lines",
+        f"line 8: {NO_PATH}.",
+        f"imported 2 hits from 2026-01-02 to 2026-01-02, not accepted 1 (1 x {NO_PATH}), not understood 5 lines",
     ]
 
 
@@ -240,9 +289,23 @@ def test_other_lines_under_the_same_key_are_told(run: CommandLine, served: Runni
     [("wrong", 'answered 401: {"error":"unknown token"}'), ("", "TALLYSTICK_TOKEN must be set to an API token")],
 )
 def test_a_bad_token_is_told(run: CommandLine, served: RunningServer, token: str, reason: str) -> None:
-    refusal = run(*LOG_IMPORT, "--site", served.url, variables={"TALLYSTICK_TOKEN": token}).refused()
-    assert reason in refusal
-    assert refusal.endswith("Nothing was stored")
+    for options in ((), ("--dry-run",)):
+        refusal = run(*LOG_IMPORT, "--site", served.url, *options, variables={"TALLYSTICK_TOKEN": token}).refused()
+        assert reason in refusal
+        assert refusal.endswith("Nothing was stored")
+
+
+def test_through_the_api_the_same_is_told(run: CommandLine, served: RunningServer, site: Prepared) -> None:
+    variables = {"TALLYSTICK_TOKEN": site.token, "XDG_STATE_HOME": str(Path("state").absolute())}
+    Path("access.log").write_text(LOG + line("/favicon.ico", 5) + line("/x", 6).replace("2026", "2099"))
+    arguments = (*LOG_IMPORT, "--exclude=path:.css", "--site", served.url)
+    told = run(*arguments, variables=variables).err.splitlines()[-1]
+    assert told == (
+        "imported 4 hits from 2026-03-08 to 2026-03-08, of which 1 bots, not accepted 1 (1 x created_at: in the "
+        "future), not wanted 1 ignored path, left out 1 path:.css, not understood 1 lines"
+    )
+    dry = run(*arguments, "--anew", "--dry-run", variables=variables).err.splitlines()[-1]
+    assert dry == told.replace("imported", "nothing was changed; it would be:")
 
 
 def test_an_entry_of_the_journal_tells_no_secret(run: CommandLine, served: RunningServer, site: Prepared) -> None:

@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from msgspec import Struct
 
 from tallystick.cli.progress import Tell, progress
-from tallystick.cli.site_access import Target, Waits, is_url, journal_of, opened_target
+from tallystick.cli.site_access import Target, Waits, is_url, journal_of, opened_target, token
 from tallystick.cli.transfer import File
 from tallystick.errors import InputRefused, StoreUnavailable
 from tallystick.services.imports import json_zip, parquet
@@ -23,14 +23,19 @@ from tallystick.services.imports.directly import DrySink
 from tallystick.services.imports.excluding import DEFAULT, rules
 from tallystick.services.imports.journal import Entry, Journal
 from tallystick.services.imports.lines import STANDARD, LineFile
+from tallystick.services.imports.log_lines import TIMES
 from tallystick.services.imports.logs import LOG_FORMATS, Layouts, log_reader
 from tallystick.services.imports.rows import RowFile
-from tallystick.services.imports.running import LOOKED_AT_EVERY_S, Import, Report, Sink
+from tallystick.services.imports.running import BOTS, LOOKED_AT_EVERY_S, Import, Report, Sink
+from tallystick.services.imports.through_api import ApiSink
 from tallystick.services.imports.told import BadLine
+from tallystick.services.ingest import Knowledge
 from tallystick.settings import AnalyticsSettings
 from tallystick.warehouse.warehouse import seconds
 
 BAD_LINES_SHOWN = 20
+REASONS_SHOWN = 5
+CUT = "with a title or referrer that was too long and was cut"
 FILE_FORMATS = ("csv", "json", "parquet")
 SUFFIXES = {".csv": "csv", ".csv.gz": "csv", ".zip": "json", ".parquet": "parquet"}
 
@@ -91,18 +96,18 @@ def import_(  # noqa: PLR0913  # one an option
             rfc822z, rfc850, rfc1123, rfc1123z, rfc3339, rfc3339nano, unix_sec, unix_milli, unix_nano,
             unix_sec_float and unix_milli_float.
         time: How $time looks.
-        datetime: How $datetime looks; as in common logs if not given.
+        datetime: How $datetime looks, or the time in a format that has a name, caddy too; as usual there if not
+            given.
         follow: Wait for more lines, also in a file that takes this one's name.
         dry_run: Read everything, tell what would be imported, and change nothing.
         anew: Import even what was imported already.
     """
-    known = Layouts()
     given = Given(
         file=file,
         form=given_format or _format(file),
         site=site,
         exclude=exclude,
-        layouts=Layouts(date or known.date, time or known.time, datetime or known.datetime),
+        layouts=Layouts(date or None, time or None, datetime or None),
         follow=follow,
         anew=anew,
     )
@@ -117,7 +122,9 @@ def import_(  # noqa: PLR0913  # one an option
         except KeyboardInterrupt:
             msg = f"interrupted. {_stored(report, dry_run=dry_run)}"
             raise KeyboardInterrupt(msg) from None
-    print(_summary(report, dry_run=dry_run), file=sys.stderr)
+    print(_summary(report, given.form, dry_run=dry_run), file=sys.stderr)
+    if report.failed:
+        sys.exit(1)
 
 
 def _format(file: Path) -> str:
@@ -129,7 +136,7 @@ def _format(file: Path) -> str:
 
 
 def _check(given: Given) -> None:
-    """Refuse what does not go together, before anything is opened."""
+    """Refuse what does not go together, and a file that cannot be read, before anything else is opened."""
     if given.form in FILE_FORMATS:
         if tuple(given.exclude) not in (DEFAULT, ("",)):
             msg = f"--exclude is for logs; a file of the format {given.form} is imported as a whole"
@@ -137,11 +144,17 @@ def _check(given: Given) -> None:
         if given.follow:
             msg = f"--follow is for logs; a file of the format {given.form} does not grow"
             raise InputRefused(msg)
+        for name in TIMES:
+            if getattr(given.layouts, name) is not None:
+                msg = f"--{name} is for logs; a file of the format {given.form} has its own way to write times"
+                raise InputRefused(msg)
     else:
         log_reader(given.form, given.layouts, rules(given.exclude), seconds)
     if given.file == STANDARD and (given.follow or given.form in ("json", "parquet")):
         msg = "that is not possible with standard input; name a file"
         raise InputRefused(msg)
+    if given.file != STANDARD and not given.file.is_fifo():
+        given.file.open("rb").close()
 
 
 async def _import(given: Given, settings: AnalyticsSettings, report: Report, tell: Tell) -> None:
@@ -173,11 +186,15 @@ async def _follow(given: Given, source: Source, target: Target, report: Report, 
 
 
 async def _dry_run(given: Given, settings: AnalyticsSettings, report: Report) -> None:
+    if given.site and is_url(given.site):
+        async with ApiSink(given.site, token("count"), waits=_waits(_nothing)):
+            pass  # only the server and the token were to be checked
+    knowledge = await asyncio.to_thread(Knowledge.load, None, settings.spam_referrers)
     known = given.site is not None and (is_url(given.site) or given.site.isdigit())
     journal = journal_of(given.site, settings) if known and given.site else None
     source = await asyncio.to_thread(opened_source, given, journal)
-    report.before = source.start.lines
-    await _work(source, DrySink(), report, journal=None, anew="", tell=_nothing).run()
+    report.before = report.lines = source.start.lines
+    await _work(source, DrySink(knowledge), report, journal=None, anew="", tell=_nothing).run()
     source.close()
 
 
@@ -238,26 +255,31 @@ def _stored(report: Report, *, dry_run: bool) -> str:
     return f"Lines 1 to {report.lines} are stored; the same command goes on behind them"
 
 
-def _summary(report: Report, *, dry_run: bool) -> str:
+def _summary(report: Report, form: str, *, dry_run: bool) -> str:
     """What was done, in one line."""
-    parts = [f"{report.sent:,} hits"]
-    if report.first is not None and report.last is not None:
+    parts = [f"{report.stored:,} hits"]
+    if report.stored and report.first is not None and report.last is not None:
         parts[0] += f" from {_day(report.first)} to {_day(report.last)}"
-    if report.notes:
-        parts.append(f"of which {_listed(report.notes)}")
+    if kinds := _listed(Counter({BOTS: report.notes[BOTS], CUT: report.cut})):
+        parts.append(f"of which {kinds}")
     if report.refused:
-        parts.append(f"not accepted {report.refused:,}")
+        reasons = "; ".join(f"{count:,} x {reason}" for reason, count in report.reasons.most_common(REASONS_SHOWN))
+        parts.append(f"not accepted {report.refused:,} ({reasons})")
+    if report.dropped:
+        parts.append(f"not wanted {_listed(Counter({**report.notes, BOTS: 0}))}")
     if report.excluded:
         parts.append(f"left out {_listed(report.excluded)}")
     if report.bad:
         parts.append(f"not understood {report.bad:,} lines")
+    if report.empty > 0 and form not in FILE_FORMATS:
+        parts.append(f"passed over {report.empty:,} lines without a hit")
     if report.before:
         parts.append(f"imported before {report.before:,} lines")
     return f"{'nothing was changed; it would be: ' if dry_run else 'imported '}{', '.join(parts)}"
 
 
 def _listed(counts: Counter[str]) -> str:
-    return " and ".join(f"{count:,} {name}" for name, count in counts.most_common())
+    return " and ".join(f"{count:,} {name}" for name, count in counts.most_common() if count)
 
 
 def _day(at: int) -> str:

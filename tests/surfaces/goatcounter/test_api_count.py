@@ -70,6 +70,8 @@ FORMS = [
     {"created_at": "2020-06-18T16:42:00.123456789+02:00"},
     {"created_at": "0001-01-01T00:00:00Z"},
     {"created_at": None},
+    {"created_at": "2016-12-31T23:59:60Z"},
+    {"created_at": "2016-12-31T23:59:60.5+00:00"},
     {"title": None, "ref": None, "query": None, "location": None, "session": None},
     {"ref": "https://example.com/x", "query": "?utm_source=news", "title": "Titel"},
     {"location": "US-TX", "language": "en-GB"},
@@ -292,3 +294,34 @@ async def test_a_key_has_limits(analytics: Analytics, key: str) -> None:
         400,
         {"error": "Idempotency-Key must have 1 to 255 printable characters"},
     )
+
+
+@pytest.mark.parametrize(
+    ("sent", "seconds"),
+    [("2016-12-31T23:59:60Z", 1_483_228_800), ("2016-12-31T15:59:60.999-08:00", 1_483_228_800)],
+)
+async def test_a_leap_second_is_the_second_after_it(analytics: Analytics, sent: str, seconds: int) -> None:
+    assert (await count(analytics, {"path": "/a", "created_at": sent})).status == 202
+    found = await analytics.services.warehouse.read(
+        lambda session: session.connection.execute("SELECT created FROM hit").fetchall()
+    )
+    assert found == [(seconds,)]
+
+
+@pytest.mark.parametrize(
+    "sent", ["0001-01-01T00:00:01Z", "0001-01-01T00:00:00+02:00", "0001-06-01T00:00:00Z", "1969-12-31T23:59:59Z"]
+)
+async def test_a_time_before_1970_is_an_error_of_its_hit(analytics: Analytics, sent: str) -> None:
+    answer = await count(analytics, {"path": "/a", "created_at": sent}, {"path": "/b"})
+    assert (answer.status, answer.json()) == (400, {"errors": {"0": "created_at: must be after 1970."}})
+    assert len(await analytics.hits()) == 1
+
+
+async def test_imports_are_told_what_was_dropped_and_what_bots_sent(analytics: Analytics) -> None:
+    hits = [{"path": "/a"}, {"path": "/a", "bot": 5}, {"path": "/favicon.ico"}]
+    body = {"no_sessions": True, "hits": hits}
+    for _ in range(2):
+        headers = {"x-goatcounter-import": "yes", "idempotency-key": "one"}
+        answer = await analytics.api("POST", "/count", json=body, headers=headers)
+        assert answer.headers["x-tallystick-notes"] == '{"ignored path":1,"bots":1}'
+    assert "x-tallystick-notes" not in (await analytics.api("POST", "/count", json=body)).headers

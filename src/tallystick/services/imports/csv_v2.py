@@ -4,12 +4,14 @@ import csv
 import io
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from tallystick.errors import InputRefused
+from tallystick.model.moments import unix_seconds
 from tallystick.model.product import named_version
+from tallystick.services.imports.texts import with_blanks, without_padding
 from tallystick.services.imports.told import BadLine, Item, Told
 from tallystick.services.ingest import Arrival
+from tallystick.services.steps import MAX_SESSION
 
 COLUMNS = (
     "2Path",
@@ -31,6 +33,8 @@ VERSION = "2"
 NO_SESSION = frozenset({"", "0-0"})
 MOST_PIXELS = 2**31 - 1
 
+_OPEN_QUOTE = "a quotation mark is not closed"
+
 _TRUTH = dict.fromkeys(("1", "y", "yes", "t", "true", "on"), True) | dict.fromkeys(
     ("0", "n", "no", "f", "false", "off", ""), False
 )
@@ -44,17 +48,19 @@ def csv_reader(now: Callable[[], int]) -> Callable[[int, bytes], Item | None]:
     """
 
     def item(number: int, raw: bytes) -> Item | None:
+        text = without_padding(raw).decode("utf-8", "replace")
         try:
-            cells = next(csv.reader(io.StringIO(raw.decode("utf-8", "replace"), newline=""), strict=True), [])
+            cells = next(csv.reader(io.StringIO(text, newline=""), strict=True), [])
         except csv.Error as error:
-            return BadLine(number, f"it is no CSV: {error}")
+            open_quote = text.count('"') % 2
+            return BadLine(number, f"it is no CSV: {_OPEN_QUOTE if open_quote else error}", torn=True)
         if number == 1:
             check_header(cells)
             return None
         if not cells:
             return None
         if len(cells) != len(COLUMNS):
-            return BadLine(number, f"wrong number of fields: {len(cells)} (want: {len(COLUMNS)})")
+            return BadLine(number, f"wrong number of fields: {len(cells)} (want: {len(COLUMNS)})", torn=True)
         try:
             return Told(number, _arrival(cells, now()))
         except ValueError as error:
@@ -69,7 +75,7 @@ def check_header(cells: list[str]) -> None:
     Raises:
         InputRefused
     """
-    first = (cells or [""])[0].removeprefix("\ufeff")
+    first = (cells or [""])[0]
     if found := re.fullmatch(r"(\d+)Path", first):
         if found[1] == VERSION:
             return
@@ -85,16 +91,16 @@ def _arrival(cells: list[str], now: int) -> Arrival:
         path=path,
         title=title,
         event=_truth("Event", event),
-        agent=agent,
+        agent=with_blanks(agent),
         browser=named_version(browser) if browser or not agent else None,
         system=named_version(system) if system or not agent else None,
-        session="" if session in NO_SESSION else session,
+        session="" if session in NO_SESSION else session[:MAX_SESSION],
         no_session=session in NO_SESSION,
         sessionless=True,
-        bot=_whole("Bot", bot or "0", 255),
+        bot=_whole("Bot", bot.strip() or "0", 255),
         ref=ref,
         ref_scheme=_scheme(scheme),
-        width=_whole("Screen size", size.partition(",")[0] or "0", MOST_PIXELS),
+        width=_whole("Screen size", size.partition(",")[0].strip() or "0", MOST_PIXELS),
         location=location,
         first=_truth("FirstVisit", first),
         created=_moment(date),
@@ -113,7 +119,7 @@ def _truth(column: str, text: str) -> bool:
 
 def _whole(column: str, text: str, most: int) -> int:
     text = text.strip()
-    number = int(float(text)) if re.fullmatch(r"\d{1,10}(?:\.\d{1,10})?", text, re.ASCII) else most + 1
+    number = int(text.partition(".")[0]) if re.fullmatch(r"\d{1,10}(?:\.\d*)?", text, re.ASCII) else most + 1
     if number > most:
         msg = f"{column} must be a number from 0 to {most}, not {text[:50]!r}"
         raise ValueError(msg)
@@ -129,8 +135,11 @@ def _scheme(text: str) -> str | None:
 
 def _moment(text: str) -> int:
     try:
-        found = datetime.fromisoformat(text)
-        return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
+        seconds = unix_seconds(text.strip())
     except (ValueError, OverflowError) as error:
         msg = f"Date must be an RFC 3339 time, not {text[:50]!r}"
         raise ValueError(msg) from error
+    if seconds < 0:
+        msg = f"Date must not be before 1970, but is {text[:50]!r}"
+        raise ValueError(msg)
+    return seconds

@@ -2,18 +2,34 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import cast
 
 import msgspec
 
+from tallystick.model.account import UserSettings
 from tallystick.model.hit import is_bot
-from tallystick.model.site import Site
-from tallystick.services.agents import understood
-from tallystick.services.imports.running import Taken
-from tallystick.services.ingest import Arrival, Dropped, Ingest, Invalid, Refusal
+from tallystick.model.site import Site, SiteSettings
+from tallystick.services.imports.running import BOTS, Taken
+from tallystick.services.ingest import STEPS, Arrival, Dropped, Ingest, Invalid, Knowledge, Refusal
+from tallystick.services.salts import Salts
+from tallystick.services.site_rules import rules_of
 from tallystick.warehouse import KeptRequest, Warehouse
 
-BOTS = "bots"
-"""Kept with their reason, out of every statistic."""
+_NO_SITE = Site(
+    id=0,
+    parent=None,
+    cname=None,
+    cname_setup=None,
+    code="",
+    link_domain="",
+    settings=SiteSettings(collect=0),
+    user_defaults=UserSettings(),
+    received_data=False,
+    state="a",
+    created=0,
+    updated=None,
+    first_hit=0,
+)
 
 
 class DirectSink:
@@ -39,14 +55,21 @@ class DirectSink:
 
 
 class DrySink:
-    """Tells what would become of hits, as far as one can tell without their site."""
+    """Judges hits as their site would, but for the site's own settings, and stores nothing."""
 
     most = DirectSink.most
 
+    def __init__(self, knowledge: Knowledge) -> None:
+        # Without sessions no salt is needed.
+        self._rules = rules_of(_NO_SITE, knowledge.countries, knowledge.spam, cast("Salts", None))
+
     async def send(self, _key: str, arrivals: Sequence[Arrival]) -> Taken:
         """Store nothing."""
-        bots = sum(is_bot(understood(arrival.agent).bot) for arrival in arrivals if arrival.agent)
-        return Taken({}, {BOTS: bots} if bots else {})
+        return _taken(arrivals, [self._judged(arrival) for arrival in arrivals])
+
+    def _judged(self, arrival: Arrival) -> Refusal | None:
+        arrival.no_session = True
+        return next((refusal for step in STEPS if (refusal := step(self._rules, arrival))), None)
 
 
 def _taken(arrivals: Sequence[Arrival], refused: Sequence[Refusal | None]) -> Taken:

@@ -9,7 +9,6 @@ import re
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -18,6 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from tallystick.errors import InputRefused
+from tallystick.model.moments import unix_seconds
 from tallystick.services.ingest import Arrival
 
 EXPORT_VERSION = "1.0"
@@ -224,10 +224,9 @@ _VALUES: dict[str, Callable[[CountLine, Names], Any]] = {
 
 def _moment(text: str) -> int | None:
     try:
-        found = datetime.fromisoformat(text)
+        seconds = unix_seconds(text)
     except (ValueError, OverflowError):
         return None
-    seconds = int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
     return seconds if seconds >= 0 else None
 
 

@@ -1,9 +1,13 @@
 """Files of lines: logs and CSV, compressed or not, growing or not."""
 
+import bz2
 import gzip
+import lzma
 import os
+import re
 import sys
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
@@ -14,6 +18,7 @@ from typing import Any, BinaryIO, cast
 from tallystick.errors import InputRefused
 from tallystick.services.imports.batches import Batch
 from tallystick.services.imports.marks import DIGEST_BYTES, Mark
+from tallystick.services.imports.texts import LOOKED_AT, is_utf_16, without_padding
 from tallystick.services.imports.told import BadLine, Excluded, Item, Told
 
 LINE_LIMIT = 65_536
@@ -24,7 +29,19 @@ BATCH_LIMIT = 2_097_152
 READ_AT_ONCE = 1_048_576
 
 STANDARD = Path("-")
-GZIP = b"\x1f\x8b"
+
+UNCOMPRESS: dict[bytes, Callable[[BinaryIO], Any]] = {
+    b"\x1f\x8b": lambda stream: gzip.GzipFile(fileobj=stream),
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ\0": lzma.LZMAFile,
+}
+"""By the first bytes of a file, whatever its name is."""
+UNPACKED_BY = {
+    b"\x28\xb5\x2f\xfd": "it is compressed by zstd; zstd -dc FILE | tallystick import - reads it",
+    b"PK\x03\x04": "it is a ZIP; unpack it first, or name it as the JSON export that it is with --format json",
+}
+
+_each_line = re.compile(rb"[^\n]*\n|[^\n]+")
 
 ReadLine = Callable[[int, bytes], Item | None]
 
@@ -52,10 +69,16 @@ class LineFile:
     ) -> None:
         self._path, self._read, self._quoted, self._growing = path, read, quoted, growing
         self._raw = _standard_input() if path == STANDARD else path.open("rb")
-        self._stream = _uncompressed(self._raw)
+        self._stream: BinaryIO = self._raw
         self._total = os.fstat(self._raw.fileno()).st_size if path != STANDARD else 0
         self._waiting = b""
+        self._ahead: deque[bytes] = deque()
+        """Lines to be read again, since they were taken for a part of a row and are none."""
+        self._open_line = False
+        """Whether the next bytes belong to a line that was too long already."""
         try:
+            self._stream = _uncompressed(self._raw)
+            _refuse_other_files(self._stream)
             self.start, self._hasher = _found(self._stream, marks if path != STANDARD else ())
         except InputRefused:
             self.close()
@@ -70,11 +93,14 @@ class LineFile:
         bad: list[BadLine] = []
         excluded: list[Excluded] = []
         while self._goes_on(start.position + size, lines, size, most) and (raw := self._row()):
-            size, lines = size + len(raw), lines + 1
+            if not self._continues(raw):
+                lines += 1
+                item, raw = self._item(start.lines + lines, raw)
+                _sort(item, told, bad, excluded)
+            size += len(raw)
             self._hasher.update(raw)
-            _sort(self._understood(start.lines + lines, raw), told, bad, excluded)
         self._until = None
-        if not lines:
+        if not size:
             return None
         self._mark = Mark(start.position + size, start.lines + lines, self._hasher.copy().hexdigest())
         return Batch(start, self._mark, told, bad, excluded, self._raw.tell() if self._total else 0, self._total)
@@ -102,23 +128,57 @@ class LineFile:
     def _row(self) -> bytes:
         """The next line, or row; empty when there is nothing more."""
         raw = self._line()
-        while self._quoted and raw.count(b'"') % 2 and len(raw) < ROW_LIMIT and (more := self._line()):
-            raw += more
-        if raw and self._growing and not raw.endswith(b"\n"):
+        if self._quoted and raw.count(b'"') % 2:
+            return self._closed(raw)
+        if self._growing and not raw.endswith(b"\n") and raw.strip(b"\0") and len(raw) < READ_AT_ONCE:
             self._waiting = raw
             return b""
         return raw
 
+    def _closed(self, opened: bytes) -> bytes:
+        """A row up to the line that closes its quotation mark; the line alone where none does."""
+        lines, size = [opened], len(opened)
+        while size < ROW_LIMIT and (more := self._line()):
+            lines.append(more)
+            size += len(more)
+            if more.count(b'"') % 2:
+                return b"".join(lines)
+        self._ahead.extendleft(reversed(lines[1:]))
+        return opened
+
     def _line(self) -> bytes:
+        """The next line, at most about ``READ_AT_ONCE`` of it. NULs before one come alone, however many there are."""
+        if self._ahead:
+            return self._ahead.popleft()
         with _damage_told():
             raw = self._stream.readline(READ_AT_ONCE)
         if self._waiting:
             raw, self._waiting = self._waiting + raw, b""
+        if raw[:1] == b"\0" and not raw.endswith(b"\n"):
+            self._waiting = raw.lstrip(b"\0")
+            raw = raw[: len(raw) - len(self._waiting)]
         return raw
+
+    def _continues(self, raw: bytes) -> bool:
+        """Whether bytes are no line of their own: NULs alone, or more of a line that was too long already."""
+        continued = self._open_line
+        unfinished = len(raw) >= READ_AT_ONCE and not raw.endswith(b"\n")
+        padding = not raw.strip(b"\0")
+        self._open_line = (continued or unfinished) and not raw.endswith(b"\n") and not padding
+        return continued or padding
+
+    def _item(self, number: int, raw: bytes) -> tuple[Item | None, bytes]:
+        """What a line or row says, and how much of it: of a row that is torn, its first line."""
+        item = self._understood(number, raw)
+        if isinstance(item, BadLine) and item.torn and (rest := raw.partition(b"\n")[2]):
+            raw = raw[: -len(rest)]
+            self._ahead.extendleft(reversed(_each_line.findall(rest)))
+            item = self._understood(number, raw)
+        return item, raw
 
     def _understood(self, number: int, raw: bytes) -> Item | None:
         most = ROW_LIMIT if self._quoted else LINE_LIMIT
-        if len(raw) > most:
+        if len(raw) > most and len(raw := without_padding(raw)) > most:
             return BadLine(number, f"it is longer than {most} bytes")
         return self._read(number, raw)
 
@@ -138,9 +198,27 @@ def _standard_input() -> BinaryIO:
 
 
 def _uncompressed(stream: BinaryIO) -> BinaryIO:
-    """The stream behind gzip, whatever the file's name is."""
-    peeked = cast("Any", stream).peek(2)[:2]
-    return cast("BinaryIO", gzip.GzipFile(fileobj=stream)) if peeked == GZIP else stream
+    head = cast("Any", stream).peek(LOOKED_AT)
+    for magic, uncompress in UNCOMPRESS.items():
+        if head.startswith(magic):
+            return cast("BinaryIO", uncompress(stream))
+    return stream
+
+
+def _refuse_other_files(stream: BinaryIO) -> None:
+    """Refuse what cannot be read as lines of UTF-8.
+
+    Raises:
+        InputRefused
+    """
+    with _damage_told():
+        head = bytes(cast("Any", stream).peek(LOOKED_AT))
+    if is_utf_16(head):
+        msg = "the file is UTF-16 or UTF-32; iconv -f UTF-16 -t UTF-8 FILE | tallystick import - reads it"
+        raise InputRefused(msg)
+    for magic, reason in UNPACKED_BY.items():
+        if head.startswith(magic):
+            raise InputRefused(reason)
 
 
 def _found(stream: BinaryIO, marks: Sequence[Mark]) -> tuple[Mark, Any]:
@@ -163,6 +241,11 @@ def _found(stream: BinaryIO, marks: Sequence[Mark]) -> tuple[Mark, Any]:
 def _damage_told() -> Iterator[None]:
     try:
         yield
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+    except (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error) as error:
         msg = f"the compressed file is damaged: {error}"
+        raise InputRefused(msg) from error
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        msg = f"the compressed file is damaged: {error}"  # what bz2 raises
         raise InputRefused(msg) from error

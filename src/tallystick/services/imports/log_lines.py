@@ -3,9 +3,10 @@
 import re
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct
 
 from tallystick.errors import InputRefused
 
@@ -19,7 +20,8 @@ NAMES = frozenset(
 )
 TIMES = ("date", "time", "datetime")
 
-_COMMON = '$remote_addr $ignore $ignore [$datetime] "$method $path $http" $status $size'
+# Between address and time stand an ident and a user, whose name may hold blanks.
+_COMMON = '$remote_addr $ignore [$datetime] "$method $path $http" $status $size'
 FORMATS = {
     "common": _COMMON,
     "common-vhost": f"$host {_COMMON}",
@@ -33,6 +35,10 @@ DATETIMES = {"bunny": "unix_milli"}
 """Layouts that are a format's own."""
 
 PATTERNS = dict.fromkeys(("status", "size", "timing_sec", "timing_milli", "timing_micro"), r"[\d.]*|-")
+ADDRESSES = ("remote_addr", "xff")
+_LIST = "(?>[^ ,]*(?: *, *[^ ,]+)*)"
+"""Addresses with commas between them, which blanks may surround."""
+_BLANKS = "(?> +)"
 
 _placed = re.compile(r"\$([a-z_]+)")
 _escaped_bytes = re.compile(r"(?:\\x[0-9A-Fa-f]{2})+")
@@ -42,35 +48,53 @@ _escaped = re.compile(r'\\(["\\])')
 def line_reader(form: str, times: dict[str, str]) -> Read:
     """A reader of the lines of ``log:`` formats.
 
+    A blank of the format stands for one blank; in lines that do not fit so, for one or more, as Jetty writes.
+
     Args:
         times: patterns of ``$date``, ``$time`` and ``$datetime``.
 
     Raises:
         InputRefused: the format makes no sense.
     """
-    fits = re.compile(_pattern(form, times), re.ASCII).fullmatch
+    fits = re.compile(_pattern(form, times, re.escape), re.ASCII).fullmatch
+    fits_with_blanks = re.compile(_pattern(form, times, _with_blanks), re.ASCII).fullmatch
 
     def read(line: str) -> Fields | None:
-        found = fits(line)
+        found = fits(line) or fits_with_blanks(line)
         return {name: _plain(value) for name, value in found.groupdict().items()} if found else None
 
     return read
 
 
-def _pattern(form: str, times: dict[str, str]) -> str:
+def fields_of(form: str) -> frozenset[str]:
+    """The names of a format's fields."""
+    return frozenset(_placed.findall(form))
+
+
+def _with_blanks(literal: str) -> str:
+    return _BLANKS.join(map(re.escape, re.split(" +", literal)))
+
+
+def _pattern(form: str, times: dict[str, str], literal: Callable[[str], str]) -> str:
+    """A regular expression for a format.
+
+    Args:
+        literal: what the text between two fields matches.
+    """
     literals = _placed.split(form)[::2]
     names = _placed.findall(form)
     _check(names, form)
     if "" in literals[1:-1]:
         msg = f"the format {form!r} has two fields with nothing between them"
         raise InputRefused(msg)
-    pattern = re.escape(literals[0])
-    for name, (before, after) in zip(names, pairwise(literals), strict=True):
-        value = times.get(name) or PATTERNS.get(name) or _value(before, after)
+    pattern = literal(literals[0])
+    for name, following, (before, after) in zip(names, [*names[1:], ""], pairwise(literals), strict=True):
+        end = literal(after) + (f"(?:{times[following]})" if following in times else "")
+        value = times.get(name) or PATTERNS.get(name) or _value(name, before, after, end)
         group = "?:" if name == "ignore" else f"?P<{name}>"
-        pattern += f"({group}{value}){re.escape(after)}"
-    # Some servers are told to add more at the end of a line.
-    return pattern + (r"(?: .*)?" if form.endswith('"') else "")
+        pattern += f"({group}{value}){literal(after)}"
+    # Some servers add more at the end of a line.
+    return pattern + (r"(?: .*)?" if form.endswith('"') else " *")
 
 
 def _check(names: list[str], form: str) -> None:
@@ -87,13 +111,22 @@ def _check(names: list[str], form: str) -> None:
         raise InputRefused(msg)
 
 
-def _value(before: str, after: str) -> str:
-    """What a field may hold: never what ends it, so that no line takes long to be found wrong."""
+def _value(name: str, before: str, after: str, end: str) -> str:
+    """What a field may hold: never what ends it, so that a line that does not fit is rejected in linear time.
+
+    Args:
+        end: a pattern of the text ``after`` the field, with the time that follows it.
+    """
     if not after:
         return ".*"
     if before.endswith('"') and after.startswith('"'):
-        return r'(?:[^"\\]|\\.)*'
-    return f"[^{re.escape(after[0])}]*"
+        return r'[^"\\]*(?:\\.[^"\\]*)*'
+    if name in ADDRESSES and after.startswith(" "):
+        return _LIST
+    first = re.escape(after[0])
+    if len(after) == 1:
+        return f"[^{first}]*"
+    return f"[^{first}]*(?:(?!{end}){first}[^{first}]*)*"
 
 
 def _plain(value: str) -> str:
@@ -109,26 +142,26 @@ def _plain(value: str) -> str:
 
 
 class CaddyRequest(Struct):
-    """What Caddy tells of a request."""
+    """A request in Caddy's log. Only the page's address needs its type: filters of Caddy may rewrite the rest."""
 
-    method: str = ""
-    host: str = ""
     uri: str = ""
-    proto: str = ""
-    client_ip: str = ""
-    remote_ip: str = ""
-    remote_addr: str = ""
-    headers: dict[str, list[str]] = field(default_factory=dict)
+    method: Any = ""
+    host: Any = ""
+    proto: Any = ""
+    client_ip: Any = ""
+    remote_ip: Any = ""
+    remote_addr: Any = ""
+    headers: Any = None
 
 
 class CaddyLine(Struct):
     """A line of Caddy's access log."""
 
     request: CaddyRequest
-    ts: float | str
-    status: int = 0
-    size: int = 0
-    resp_headers: dict[str, list[str]] = field(default_factory=dict)
+    ts: int | float | str
+    status: Any = ""
+    size: Any = ""
+    resp_headers: Any = None
 
 
 _decode = msgspec.json.Decoder(CaddyLine).decode
@@ -142,14 +175,14 @@ def caddy_line(line: str) -> Fields | None:
         return None
     request = found.request
     return {
-        "datetime": str(found.ts),
-        "remote_addr": request.client_ip or request.remote_ip or request.remote_addr,
-        "method": request.method,
-        "status": str(found.status),
-        "size": str(found.size),
-        "http": request.proto,
+        "datetime": f"{found.ts:.6f}" if isinstance(found.ts, float) else str(found.ts),
+        "remote_addr": next(filter(None, map(_text, (request.client_ip, request.remote_ip, request.remote_addr))), ""),
+        "method": _text(request.method),
+        "status": _text(found.status),
+        "size": _text(found.size),
+        "http": _text(request.proto),
         "path": request.uri,
-        "host": request.host,
+        "host": _text(request.host),
         "referrer": _header(request.headers, "Referer"),
         "user_agent": _header(request.headers, "User-Agent"),
         "language": _header(request.headers, "Accept-Language"),
@@ -157,5 +190,16 @@ def caddy_line(line: str) -> Fields | None:
     }
 
 
-def _header(headers: dict[str, list[str]], name: str) -> str:
-    return next(iter(headers.get(name) or headers.get(name.lower()) or ()), "")
+def _header(headers: Any, name: str) -> str:  # noqa: ANN401  # as it was logged
+    if not isinstance(headers, dict):
+        return ""
+    return _text(headers.get(name) or headers.get(name.lower()))
+
+
+def _text(value: Any) -> str:  # noqa: ANN401  # as it was logged
+    """A text, a number as one, or the first of a list; empty for anything else."""
+    if isinstance(value, list):
+        value = value[0] if value else ""
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int | float) else ""

@@ -3,20 +3,23 @@
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from ipaddress import ip_address
 
 from msgspec import Struct
 
 from tallystick.errors import InputRefused
 from tallystick.services.imports import log_lines
 from tallystick.services.imports.excluding import Rule, excluded_by, path_of
-from tallystick.services.imports.log_lines import FORMATS, TIMES, Fields, caddy_line, line_reader
-from tallystick.services.imports.times import COMMON_LOG, TimeFormat, moment, time_format
+from tallystick.services.imports.log_lines import FORMATS, TIMES, Fields, caddy_line, fields_of, line_reader
+from tallystick.services.imports.texts import with_blanks, without_padding
+from tallystick.services.imports.times import ACCEPTED, COMMON_LOG, TimeFormat, moment, time_format
 from tallystick.services.imports.told import BadLine, Excluded, Item, Told
 from tallystick.services.ingest import Arrival
+from tallystick.services.site_rules import address_of
 
 LOG_FORMATS = (*FORMATS, "caddy")
 CUSTOM = "log:"
+DIGITS_OF_SECONDS, DIGITS_OF_MILLISECONDS = 11, 14
+"""At most, until the year 5138."""
 REMEMBERED = 4_096
 """Moments remembered: lines of one second stand together."""
 
@@ -24,11 +27,14 @@ _port = re.compile(r"\[(.*)\](?::\d+)?|([^:]*):\d+").fullmatch
 
 
 class Layouts(Struct, frozen=True):
-    """How times are spelled in a ``log:`` format."""
+    """How times are spelled in a log; None is the format's own way."""
 
-    date: str = "2006-01-02"
-    time: str = "15:04:05"
-    datetime: str = COMMON_LOG
+    date: str | None = None
+    time: str | None = None
+    datetime: str | None = None
+
+
+_FORM_OWN = Layouts("2006-01-02", "15:04:05", COMMON_LOG)
 
 
 def log_reader(
@@ -51,7 +57,7 @@ def log_reader(
         return moment(*((times[name], text) for name, text in zip(names, texts, strict=True)))
 
     def item(number: int, raw: bytes) -> Item | None:
-        line = raw.decode("utf-8", "replace").strip("\r\n")
+        line = without_padding(raw).decode("utf-8", "replace").strip("\r\n")
         if not line.strip() or line.startswith("#"):
             return None
         fields = read(line)
@@ -70,35 +76,60 @@ def log_reader(
 def _reader(form: str, times: dict[str, TimeFormat]) -> log_lines.Read:
     if form == "caddy":
         return caddy_line
+    return line_reader(_pattern_of(form), {name: times[name].pattern for name in TIMES})
+
+
+def _pattern_of(form: str) -> str:
     found = form.removeprefix(CUSTOM) if form.startswith(CUSTOM) else FORMATS.get(form)
     if found is None:
         msg = f"unknown format: {form}"
         raise InputRefused(msg)
-    return line_reader(found, {name: times[name].pattern for name in TIMES})
+    return found
 
 
 def _time_formats(form: str, layouts: Layouts) -> dict[str, TimeFormat]:
+    """How a format spells its times: as the person says, else as usual in it."""
+    used = fields_of("$datetime" if form == "caddy" else _pattern_of(form))
+    formats = {}
+    for name in TIMES:
+        given: str | None = getattr(layouts, name)
+        if given is not None and name not in used:
+            msg = f"--{name} is for formats with ${name}; {form} has none"
+            raise InputRefused(msg)
+        formats[name] = _usual_format(form, name) if given is None else _given_format(name, given)
+    return formats
+
+
+def _given_format(name: str, layout: str) -> TimeFormat:
+    form = time_format(layout)
+    if not form.says(name):
+        msg = f"--{name} does not accept {layout!r}: it has no {'time of day' if name == 'time' else 'day'}; {ACCEPTED}"
+        raise InputRefused(msg)
+    return form
+
+
+def _usual_format(form: str, name: str) -> TimeFormat:
     if form == "caddy":
-        return {"datetime": _caddy_time()}
-    own = log_lines.DATETIMES.get(form, COMMON_LOG)
-    return {
-        "date": time_format(layouts.date),
-        "time": time_format(layouts.time),
-        "datetime": time_format(layouts.datetime if form.startswith(CUSTOM) else own),
-    }
+        return _caddy_time()
+    own = getattr(_FORM_OWN, name)
+    return time_format(log_lines.DATETIMES.get(form, own) if name == "datetime" else own)
 
 
 def _caddy_time() -> TimeFormat:
-    """Caddy writes seconds with a fraction, unless told to write something that people read."""
+    """Caddy writes seconds with a fraction, unless it is configured otherwise: then the text shows what it is."""
     forms = [
         time_format(layout) for layout in ("2006/01/02 15:04:05", "rfc3339", "2006-01-02T15:04:05-0700", COMMON_LOG)
     ]
-    seconds = time_format("unix_sec_float")
+    forms += [time_format("unix_sec_float")]
+    milliseconds, nanoseconds = time_format("unix_milli_float"), time_format("unix_nano")
 
     def parts(text: str) -> dict[str, str]:
-        return next((found for form in forms if (found := form.parts(text))), None) or seconds.parts(text)
+        digits = text.partition(".")[0]
+        if digits.isdigit() and len(digits) > DIGITS_OF_SECONDS:
+            return (nanoseconds if len(digits) > DIGITS_OF_MILLISECONDS else milliseconds).parts(text)
+        return next((found for form in forms if (found := form.parts(text))), {})
 
-    return TimeFormat("", parts)
+    return TimeFormat("", parts, frozenset())
 
 
 def _arrival(fields: Fields, created: int, now: int) -> Arrival:
@@ -107,7 +138,7 @@ def _arrival(fields: Fields, created: int, now: int) -> Arrival:
         path=path,
         ref=fields.get("referrer", ""),
         query=fields.get("query") or path.partition("?")[2],
-        agent=fields.get("user_agent", ""),
+        agent=with_blanks(fields.get("user_agent", "")),
         address=_address(fields),
         language=fields.get("language", ""),
         created=created,
@@ -117,22 +148,27 @@ def _arrival(fields: Fields, created: int, now: int) -> Arrival:
 
 
 def _address(fields: Fields) -> str | None:
-    """The visitor's address: the last public one that proxies have passed on, else who was connected."""
-    forwarded = [_bare(part) for part in fields.get("xff", "").split(",")]
-    public = [text for text in forwarded if _is_public(text)]
-    return public[-1] if public else _bare(fields.get("remote_addr", "")) or None
+    """The visitor's address: the last public one that proxies have passed on, else the one that connected."""
+    forwarded, connected = (
+        [_bare(part) for part in fields.get(name, "").split(",")] for name in ("xff", "remote_addr")
+    )
+    for public in ([text for text in among if _is_public(text)] for among in (forwarded, connected)):
+        if public:
+            return public[-1]
+    return next(filter(_is_address, connected), connected[0]) or None
 
 
 def _bare(text: str) -> str:
-    """An address without the port that some servers write behind it."""
-    text = text.strip()
+    """An address without the quotation marks around it and the port that some servers write behind it."""
+    text = text.strip(' "')
     found = _port(text)
     return (found[1] or found[2] or "") if found else text
 
 
-@lru_cache(REMEMBERED)
 def _is_public(text: str) -> bool:
-    try:
-        return ip_address(text).is_global
-    except ValueError:
-        return False
+    address = address_of(text)
+    return not isinstance(address, str) and address.is_global
+
+
+def _is_address(text: str) -> bool:
+    return not isinstance(address_of(text), str)

@@ -22,6 +22,7 @@ COLUMNS = ", ".join(
     ]
 )
 ROWS_AT_ONCE = 5_000
+_NO_TIME = "created must be a time from 1970 on"
 MEMORY_MB = 256
 
 
@@ -46,9 +47,18 @@ def hits(file: Path, now: Callable[[], int]) -> Iterator[Arrival | str]:
         InputRefused: it is no such file.
     """
     with _read(file, COLUMNS) as found:
-        while rows := found.fetchmany(ROWS_AT_ONCE):
+        while rows := _fetched(file, found):
             for row in rows:
-                yield _arrival(row, now())
+                created = row[-1]
+                yield _arrival(row, now()) if created is not None and created >= 0 else _NO_TIME
+
+
+def _fetched(file: Path, found: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
+    try:
+        return found.fetchmany(ROWS_AT_ONCE)
+    except duckdb.Error as error:
+        msg = f"{file} holds what cannot be read: {str(error).splitlines()[0]}"
+        raise InputRefused(msg) from error
 
 
 def _read(file: Path, columns: str) -> duckdb.DuckDBPyConnection:

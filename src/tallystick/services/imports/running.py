@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 from msgspec import Struct, field
 
 from tallystick.services.imports.batches import Batch, Source
+from tallystick.services.imports.cutting import cut
 from tallystick.services.imports.journal import Entry, Journal
 from tallystick.services.imports.marks import Mark, batch_key
 from tallystick.services.imports.told import BadLine
@@ -46,10 +47,16 @@ class Sink(Protocol):
 class Report(Struct):
     """What an import has done so far.
 
+    Every line is one of ``sent``, ``bad``, ``excluded`` and ``empty``; every hit that was sent one of ``stored``,
+    ``refused`` and ``dropped``.
+
     Attributes:
         before: lines that had been imported by then.
         lines: the last one that is worked through.
-        sent: hits that were handed over; ``refused`` and those in ``notes`` are among them.
+        sent: hits that were handed over.
+        refused: of these, hits that cannot be accepted; ``reasons`` says why.
+        notes: of these, hits that were deliberately not stored, by reason; and bots' hits, which were.
+        cut: of these, hits whose title or referrer was too long and was cut.
         first, last: when the earliest and the latest hit happened, Unix seconds.
     """
 
@@ -58,22 +65,52 @@ class Report(Struct):
     sent: int = 0
     refused: int = 0
     bad: int = 0
+    cut: int = 0
     excluded: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
     first: int | None = None
     last: int | None = None
 
-    def add(self, batch: Batch) -> None:
-        """Count what was read."""
+    @property
+    def dropped(self) -> int:
+        """Hits that were deliberately not stored."""
+        return self.notes.total() - self.notes[BOTS]
+
+    @property
+    def stored(self) -> int:
+        """Hits that were stored, bots' among them."""
+        return self.sent - self.refused - self.dropped
+
+    @property
+    def empty(self) -> int:
+        """Lines that say nothing: comments, headers, and those without text."""
+        return self.lines - self.before - self.sent - self.bad - self.excluded.total()
+
+    @property
+    def failed(self) -> bool:
+        """Whether nothing could be used, although there was something."""
+        used = self.stored + self.dropped + self.excluded.total()
+        return not used and self.bad + self.refused > 0
+
+    def add(self, batch: Batch, taken: Taken) -> None:
+        """Count what was read, and what became of it."""
         self.lines = batch.end.lines
         self.sent += len(batch.told)
         self.bad += len(batch.bad)
         self.excluded.update(item.rule for item in batch.excluded)
-        times = [told.arrival.created for told in batch.told if told.arrival.created is not None]
+        self.refused += len(taken.refused)
+        self.reasons.update(" ".join(reason.split()).removesuffix(".") for reason in taken.refused.values())
+        self.notes.update(taken.notes)
+        accepted = [told.arrival for index, told in enumerate(batch.told) if index not in taken.refused]
+        times = [arrival.created for arrival in accepted if arrival.created is not None]
         if times:
             self.first = min(times) if self.first is None else min(self.first, *times)
             self.last = max(times) if self.last is None else max(self.last, *times)
 
+
+BOTS = "bots"
+"""Hits that are kept with the reason why no person sent them, out of every statistic."""
 
 Progress = Callable[[Report, Batch], None]
 TellBad = Callable[[BadLine], None]
@@ -115,6 +152,7 @@ class Import:
             self._entry = await asyncio.to_thread(self._journal.entry_at, self._source.start, run=self._anew)
         async for batch in _read(self._source, self._sink.most):
             await self._note(batch.start, batch.end.position)
+            self._report.cut += sum(cut(told.arrival) for told in batch.told)
             self._tell(batch, await self._send(batch))
             await self._note(batch.end, None)
             self._progress(self._report, batch)
@@ -130,9 +168,7 @@ class Import:
             self._entry = await asyncio.to_thread(self._journal.note, self._entry, mark, until)
 
     def _tell(self, batch: Batch, taken: Taken) -> None:
-        self._report.add(batch)
-        self._report.refused += len(taken.refused)
-        self._report.notes.update(taken.notes)
+        self._report.add(batch, taken)
         refused = [BadLine(batch.told[index].number, reason) for index, reason in taken.refused.items()]
         for bad in sorted((*batch.bad, *refused)):
             self._told_bad(bad)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
@@ -13,9 +14,11 @@ from msgspec import Struct
 from tallystick import __version__
 from tallystick.errors import InputRefused
 from tallystick.model.account import Permission
+from tallystick.model.hit import is_bot
 from tallystick.model.product import with_version
-from tallystick.services.imports.running import Taken
-from tallystick.services.ingest import Arrival
+from tallystick.services.agents import understood
+from tallystick.services.imports.running import BOTS, Taken
+from tallystick.services.ingest import Arrival, Reason
 
 TIMEOUT_S = 60.0
 RETRIES_AFTER_S = (1, 4, 9, 16, 25, 36)
@@ -112,9 +115,8 @@ class ApiSink:
             {} if filtered else {"filter": []}
         )
         answer = await self._ask("POST", "count", content=_encode(body), headers={"Idempotency-Key": key})
-        dropped = len(answer.headers.get("X-Goatcounter-Filter", "").split())
         if answer.status_code in (httpx.codes.OK, httpx.codes.ACCEPTED):
-            return Taken({}, {"ignored address": dropped} if dropped else {})
+            return Taken({}, _notes(answer, arrivals))
         if answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
             msg = "these lines were sent before, with other options or from another file; --anew sends them once more"
             raise InputRefused(msg)
@@ -122,7 +124,7 @@ class ApiSink:
             refused = msgspec.json.decode(answer.content, type=_Refused).errors
         except msgspec.DecodeError:
             raise _unexpected(answer) from None
-        return Taken({index: reason.strip() for index, reason in refused.items()}, {})
+        return Taken({index: reason.strip() for index, reason in refused.items()}, _notes(answer, arrivals))
 
     async def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:  # noqa: ANN401  # httpx's
         """Ask until there is an answer that waiting does not change."""
@@ -148,6 +150,19 @@ class ApiSink:
     async def _pause(self, seconds: float, reason: str) -> None:
         self._waits(seconds, reason)
         await asyncio.sleep(seconds)
+
+
+def _notes(answer: httpx.Response, arrivals: Sequence[Arrival]) -> dict[str, int]:
+    """How many hits the server dropped or keeps as bots'; what a server does not say is judged here."""
+    with suppress(KeyError, msgspec.DecodeError):
+        return msgspec.json.decode(answer.headers["X-Tallystick-Notes"], type=dict[str, int])
+    filtered = {int(index) for index in answer.headers.get("X-Goatcounter-Filter", "").split(", ") if index.isdigit()}
+    bots = sum(
+        is_bot(understood(arrival.agent).bot)
+        for index, arrival in enumerate(arrivals)
+        if arrival.agent and index not in filtered
+    )
+    return {name: count for name, count in ((str(Reason.IGNORED_ADDRESS), len(filtered)), (BOTS, bots)) if count}
 
 
 def _reset(answer: httpx.Response) -> float:

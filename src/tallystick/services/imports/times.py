@@ -1,6 +1,7 @@
 """Times in logs: layouts as Go writes them (the moment 2006-01-02 15:04:05 -0700, spelled as the log spells it)."""
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
@@ -20,31 +21,35 @@ LAYOUTS = {
     "rfc3339": "2006-01-02T15:04:05Z07:00",
     "rfc3339nano": "2006-01-02T15:04:05.999999999Z07:00",
 }
-UNITS = {"unix_sec": 1, "unix_milli": 1_000, "unix_nano": 1_000_000_000}
-FLOAT_UNITS = {"unix_sec_float": 1, "unix_milli_float": 1_000}
+UNITS = {"unix_sec": 1, "unix_milli": 1_000, "unix_nano": 1_000_000_000, "unix_sec_float": 1, "unix_milli_float": 1_000}
+"""Parts of a second; all may have a fraction."""
+
+ACCEPTED = f"write 2006-01-02 15:04:05 as the log would, or one of {', '.join([*LAYOUTS, *UNITS])}"
 
 COMMON_LOG = "02/Jan/2006:15:04:05 -0700"
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 REMEMBERED = 4_096
 YEAR_10000 = 253_402_300_800
+LEAP_SECOND = 60
 CENTURY_TURNS = 69
 """A year of two digits from here on is of the twentieth century."""
 
-_ZONE = r"[+-]\d\d"
+_ZONE = r"Z|UTC|GMT|[+-]\d\d(?::?\d\d)?"
+"""However a layout spells the zone, servers spell it in one of these ways."""
+
+ZONES = {"EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7}
+"""Abbreviations that mean one zone (RFC 822), in hours; what another one means depends on the country."""
+
+_UNIX = r"-?\d{1,19}(?:\.\d{1,20})?"
 _PARTS: dict[str, tuple[str, str]] = {
     "January": ("month_name", "[A-Za-z]{3,9}"),
     "Jan": ("month_name", "[A-Za-z]{3}"),
     "Monday": ("", "[A-Za-z]{6,9}"),
     "Mon": ("", "[A-Za-z]{3}"),
-    "MST": ("", r"[A-Z]{1,5}|[+-]\d\d"),
+    "MST": ("zone", rf"[A-Z]{{1,5}}|{_ZONE}"),
     "2006": ("year", r"\d{4}"),
-    "Z07:00": ("zone", rf"Z|{_ZONE}:\d\d"),
-    "Z0700": ("zone", rf"Z|{_ZONE}\d\d"),
-    "Z07": ("zone", rf"Z|{_ZONE}"),
-    "-07:00": ("zone", rf"{_ZONE}:\d\d"),
-    "-0700": ("zone", rf"{_ZONE}\d\d"),
-    "-07": ("zone", _ZONE),
+    **dict.fromkeys(("Z07:00", "Z0700", "Z07", "-07:00", "-0700", "-07"), ("zone", _ZONE)),
     "01": ("month", r"\d\d"),
     "02": ("day", r"\d\d"),
     "03": ("hour", r"\d\d"),
@@ -71,21 +76,31 @@ class TimeFormat(NamedTuple):
     Attributes:
         pattern: a regular expression without groups that matches its texts.
         parts: from a matching text to named numbers and words.
+        names: of these.
     """
 
     pattern: str
     parts: Callable[[str], dict[str, str]]
+    names: frozenset[str]
+
+    def says(self, what: str) -> bool:
+        """Whether it spells out a ``date``, a ``time``, or a ``datetime``, for which a day is enough."""
+        if self.names & UNITS.keys():
+            return True
+        if what == "time":
+            return "hour" in self.names
+        return "day" in self.names and bool(self.names & {"month", "month_name"})
 
 
 def time_format(layout: str) -> TimeFormat:
     """The format that a layout, or a layout's name, means.
 
     Raises:
-        InputRefused: there is nothing of a time in it.
+        InputRefused: there is nothing of a time in it, or one thing twice.
     """
-    if layout in UNITS or layout in FLOAT_UNITS:
-        pattern = r"-?\d{1,19}" if layout in UNITS else r"-?\d{1,19}(?:\.\d{1,20})?"
-        return TimeFormat(pattern, lambda text: {layout: text})
+    if layout in UNITS:
+        fits = re.compile(_UNIX, re.ASCII).fullmatch
+        return TimeFormat(_UNIX, lambda text: {layout: text} if fits(text) else {}, frozenset({layout}))
     return _compiled(LAYOUTS.get(layout, layout))
 
 
@@ -101,8 +116,8 @@ def _compiled(layout: str) -> TimeFormat:
         pattern += f"{literal}(?:{part})"
         groups += f"{literal}(?P<{group}>{part})"
         end = found.end()
-    if not names:
-        msg = f"{layout!r} is no layout of a time; write 2006-01-02 15:04:05 as the log would"
+    if not names or max(Counter(names.values()).values()) > 1:
+        msg = f"{layout!r} is no layout of a time; {ACCEPTED}"
         raise InputRefused(msg)
     rest = re.escape(layout[end:])
     fits = re.compile(groups + rest, re.ASCII).fullmatch
@@ -111,7 +126,7 @@ def _compiled(layout: str) -> TimeFormat:
         found = fits(text)
         return {name: found[group].strip() for group, name in names.items()} if found else {}
 
-    return TimeFormat(pattern + rest, parts)
+    return TimeFormat(pattern + rest, parts, frozenset(names.values()))
 
 
 def moment(*given: tuple[TimeFormat, str]) -> int | None:
@@ -135,21 +150,21 @@ def moment(*given: tuple[TimeFormat, str]) -> int | None:
 def _seconds(parts: dict[str, str]) -> int:
     for name, per_second in UNITS.items():
         if name in parts:
-            return int(parts[name]) // per_second
-    for name, per_second in FLOAT_UNITS.items():
-        if name in parts:
-            return int(float(parts[name]) // per_second)
-    return int(_datetime(parts).timestamp())
+            return int(parts[name].partition(".")[0]) // per_second
+    second = int(re.split("[.,]", parts.get("second", "0"))[0])
+    # A leap second has no number of its own: it is the second after it.
+    leap = second == LEAP_SECOND
+    return int(_datetime(parts, second - leap).timestamp()) + leap
 
 
-def _datetime(parts: dict[str, str]) -> datetime:
+def _datetime(parts: dict[str, str], second: int) -> datetime:
     return datetime(
         _year(parts),
         _month(parts),
         int(parts.get("day", 1)),
         _hour(parts),
         int(parts.get("minute", 0)),
-        min(int(re.split("[.,]", parts.get("second", "0"))[0]), 59),  # a leap second has no number of its own
+        second,
         tzinfo=_zone(parts.get("zone", "Z")),
     )
 
@@ -176,8 +191,8 @@ def _hour(parts: dict[str, str]) -> int:
 
 @lru_cache(REMEMBERED)
 def _zone(text: str) -> timezone:
-    if text == "Z":
-        return UTC
+    if text[0] not in "+-":
+        return timezone(timedelta(hours=ZONES.get(text, 0)))
     digits = text[1:].replace(":", "").ljust(4, "0")
     offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
     return timezone(-offset if text[0] == "-" else offset)

@@ -6,10 +6,15 @@ from tallystick.services.ingest import Arrival
 
 
 class BadLine(NamedTuple):
-    """A line that is not understood, and why."""
+    """A line that is not understood, and why.
+
+    Attributes:
+        torn: whether it may be several lines that an open quotation mark has put together.
+    """
 
     number: int
     reason: str
+    torn: bool = False
 
 
 class Excluded(NamedTuple):

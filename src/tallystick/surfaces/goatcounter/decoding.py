@@ -4,12 +4,13 @@ import asyncio
 import json
 import re
 from collections.abc import Collection, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
 
+from tallystick.model.moments import without_leap_second
 from tallystick.surfaces.goatcounter.errors import ApiRefused, Invalid
 
 Body = TypeVar("Body")
@@ -108,7 +109,13 @@ def moment_of(text: str) -> datetime:
     if not _time(text):
         msg = "neither a date nor RFC 3339"
         raise ValueError(msg)
-    moment = datetime.fromisoformat(text)
+    plain, leap = without_leap_second(text)
+    moment = datetime.fromisoformat(plain)
+    try:
+        moment += timedelta(seconds=leap)
+    except OverflowError as error:
+        msg = "after the year 9999"
+        raise ValueError(msg) from error
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

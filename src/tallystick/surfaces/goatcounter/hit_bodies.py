@@ -1,11 +1,12 @@
 """Hits as clients send them to ``/api/v0/count`` (1.4)."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, ValidationError, convert
 
 from tallystick.model.campaign import MAX_NAME
+from tallystick.model.moments import without_leap_second
 from tallystick.model.product import named_version
 from tallystick.model.screen import width_of
 from tallystick.model.text import storable
@@ -14,6 +15,7 @@ from tallystick.surfaces.goatcounter.errors import ApiRefused
 
 FIRST_YEAR = 2
 """Programs that leave a time empty send 0001-01-01T00:00:00Z."""
+EMPTY_TIME = datetime(1, 1, 1, tzinfo=UTC)
 
 LONGEST_SIZE = 100
 """Bytes of JSON that are read of a size: the width stands in front."""
@@ -45,7 +47,7 @@ class HitBody(Struct, frozen=True, forbid_unknown_fields=True):
     location: str | None = None
     language: str | None = None
     ip: str | None = None
-    created_at: datetime | None = None
+    created_at: str | None = None
     session: str | None = None
     first_visit: bool | None = None
     browser: str | None = None
@@ -120,12 +122,17 @@ def _width(sent: Raw) -> int:
     return width_of(beginning.lstrip(' \t\r\n["'))
 
 
-def _created(index: int, sent: datetime | None) -> int | None:
-    if sent is None or sent.year < FIRST_YEAR:
+def _created(index: int, sent: str | None) -> int | None:
+    if sent is None:
         return None
-    if sent.tzinfo is None:
+    plain, leap = without_leap_second(sent)
+    try:
+        moment = convert(plain, datetime)
+    except ValidationError:
+        raise _unreadable(index, "created_at") from None
+    if moment.tzinfo is None:
         raise _unreadable(index, "created_at")
-    return int(sent.timestamp())
+    return None if moment == EMPTY_TIME else int(moment.timestamp()) + leap
 
 
 def _unreadable(index: int, field: str) -> ApiRefused:
