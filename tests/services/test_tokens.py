@@ -44,7 +44,9 @@ async def test_a_token_is_what_it_was_made_as(ledger: Ledger) -> None:
 @pytest.mark.parametrize(
     ("access", "made"), [({"all": "s"}, False), ({"all": "r", "2": "a"}, True), ({}, False), ({"1": "a"}, True)]
 )
-async def test_only_an_admin_of_some_site_has_tokens(ledger: Ledger, access: dict[str, Access], *, made: bool) -> None:
+async def test_only_an_admin_of_some_site_has_tokens_that_count(
+    ledger: Ledger, access: dict[str, Access], *, made: bool
+) -> None:
     ada = await a_person(ledger)
     site = await a_site(ledger, ada)
     await a_site(ledger, ada, "two.example.com")

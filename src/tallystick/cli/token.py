@@ -57,8 +57,9 @@ def create(
 ) -> None:
     """Create an API token and print its secret, which is shown this once.
 
-    Tokens for sites are an admin's. For counters that people share, counters-read and counters-write, everyone may
-    have tokens, also without a site.
+    A token does what its owner may do: with access readonly stats, with settings also site-read, as an admin
+    everything. For counters that people share, counters-read and counters-write, everyone may have tokens, also
+    without a site.
 
     Args:
         email: Whom it acts for.

@@ -1,6 +1,8 @@
 """People, what they may do, and the tokens that act for them (GoatCounter contract, 1.1, 1.3 and 6.4)."""
 
+from collections.abc import Mapping
 from enum import IntFlag
+from types import MappingProxyType
 from typing import Any, Literal
 
 from msgspec import Struct, field
@@ -31,6 +33,19 @@ class Permission(IntFlag):
     def label(self) -> str:
         """As errors and the command line name it: ``site-read``."""
         return (self.name or "").lower().replace("_", "-")
+
+
+NEEDED_ACCESS: Mapping[Permission, Access] = MappingProxyType(
+    {
+        Permission.STATS: "r",
+        Permission.SITE_READ: "s",
+        Permission.COUNT: "a",
+        Permission.EXPORT: "a",
+        Permission.SITE_CREATE: "a",
+        Permission.SITE_UPDATE: "a",
+    }
+)
+"""What a person needs on a site so that a token of theirs can use a permission there."""
 
 
 def _widgets() -> list[dict[str, Any]]:

@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from tallystick.errors import InputRefused, InvalidFields, StoreUnavailable
+from tallystick.errors import InputRefused, InvalidFields, NotPermitted, StoreUnavailable
 from tallystick.ledger import Ledger, Session
-from tallystick.model.account import ACCESS_ORDER, EVERY_SITE, Account, Holder, Permission, Token
+from tallystick.model.account import ACCESS_ORDER, EVERY_SITE, NEEDED_ACCESS, Account, Holder, Permission, Token
 from tallystick.model.line import line_problems
 from tallystick.services.accounts import account, existing, hold_accounts
 from tallystick.services.site_rows import family
@@ -56,14 +56,14 @@ def create_token(session: Session, owner: Account, wanted: NewToken, now: int) -
 
     Raises:
         InvalidFields: the name, the permissions or the sites cannot be used.
-        InputRefused: the person is no admin, or has too many tokens.
+        NotPermitted: the token would be able to do more than the person.
+        InputRefused: the person has too many tokens.
     """
     hold_accounts(session)
     owner = existing(session, owner.id)
     about_sites = bool(wanted.permissions & ~OF_COUNTERS)
-    if about_sites and not is_admin_somewhere(owner):
-        msg = f"{owner.email} is not an admin; only admins can create and use API tokens for sites"
-        raise InputRefused(msg)
+    if about_sites and (beyond := _beyond_access(owner, wanted)):
+        raise NotPermitted(beyond)
     if errors := _problems(session, owner, wanted, about_sites=about_sites):
         raise InvalidFields(errors)
     if session.common.count_tokens(session.connection, account=owner.id) >= TOKENS_AT_MOST:
@@ -106,9 +106,22 @@ def secret_digest(secret: str) -> bytes:
     return sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
-def is_admin_somewhere(person: Account) -> bool:
-    """Whether a person is admin of any site."""
-    return any(ACCESS_ORDER.index(letter) >= ACCESS_ORDER.index("a") for letter in person.access.values())
+def permissions_of(person: Account, sites: Sequence[int] = (EVERY_SITE,)) -> Permission:
+    """What a token of a person's may do on some site among these.
+
+    Args:
+        sites: ids; ``EVERY_SITE`` stands for all of the account's.
+    """
+    if EVERY_SITE in sites:
+        held = set(person.access.values())
+    else:
+        held = {letter for site in sites if (letter := person.access_to(site)) is not None}
+    best = max(map(ACCESS_ORDER.index, held), default=-1)
+    usable = Permission(0)
+    for permission, needed in NEEDED_ACCESS.items():
+        if best >= ACCESS_ORDER.index(needed):
+            usable |= permission
+    return usable
 
 
 def token(session: Session, number: int) -> Token | None:
@@ -219,6 +232,19 @@ def _problems(session: Session, owner: Account, wanted: NewToken, *, about_sites
         "sites": _site_problems(session, owner, wanted.sites) if about_sites else _needless(wanted.sites),
     }
     return {field: problems for field, problems in errors.items() if problems}
+
+
+def _beyond_access(owner: Account, wanted: NewToken) -> str:
+    """Why a token would be able to do more than its owner; empty when it would not."""
+    usable = permissions_of(owner, wanted.sites or (EVERY_SITE,))
+    beyond = Permission(wanted.permissions & ~(usable | OF_COUNTERS | Permission.NOTHING) & ALL_PERMISSIONS)
+    if not beyond:
+        return ""
+    msg = f"{owner.email} is not an admin; only admins can create and use API tokens for sites"
+    if usable:
+        labels = (permission.label for permission in NEEDED_ACCESS if permission & usable)
+        msg += f" that do more than {', '.join(labels)}"
+    return msg
 
 
 def _site_problems(session: Session, owner: Account, sites: Sequence[int]) -> list[str]:

@@ -174,12 +174,29 @@ async def test_a_token_that_makes_no_sense_is_not_made(pages: Pages, fields: dic
         assert await pages.ledger.read(tokens_of, (await the_account(pages)).id) == []
 
 
-async def test_only_admins_make_tokens_and_nobody_revokes_others(pages: Pages) -> None:
-    async with pages.ada() as ada, pages.ben(ada, access_all="s") as ben:
+async def test_readers_make_tokens_that_read_and_nobody_revokes_others(pages: Pages) -> None:
+    async with pages.ada() as ada, pages.ben(ada, access_all="r") as ben:
         secret = shown_once(await ada.fill("/user/tokens", {"name": "build", "permission": "2"}))
-        assert "Tokens for sites are made and used by their admins." in (await ben.get("/user/tokens")).text
+        page = (await ben.get("/user/tokens")).text
+        assert "Read statistics" in page
+        assert "Record pageviews" not in page
         assert (await ben.fill("/user/tokens", {"name": "mine", "permission": "2"})).status_code == 422
+        reading = await pages.tokens.holder(
+            shown_once(await ben.fill("/user/tokens", {"name": "mine", "permission": "64"}))
+        )
+        assert reading is not None
+        assert reading.token.permissions == Permission.STATS
         holder = await pages.tokens.holder(secret)
         assert holder is not None
         await ben.fill("/user/tokens", {"id": str(holder.token.id)}, action="/user/tokens/delete")
         assert await pages.tokens.holder(secret) is not None
+
+
+async def test_a_readers_pages_do_not_mislead(pages: Pages) -> None:
+    async with pages.ada() as ada, pages.ben(ada, access_all="r") as ben:
+        shown = (await ben.get("/sites/1")).text
+        assert "You may read this site" in shown
+        assert "/api/v0/stats/total" in shown
+        assert "Count on your pages" not in shown
+        assert "Count on your pages" in (await ada.get("/sites/1")).text
+        assert "Tokens for sites are made and used by their admins" not in (await ben.get("/user/tokens")).text

@@ -12,8 +12,8 @@ import pytest
 from builders import NOW
 from support.analytics import HOST, Analytics, AnalyticsServer, analytics_in_process, prepare
 from support.in_process import in_process
-from tallystick.errors import StoreBusy, StoreFailed
-from tallystick.model.account import Permission
+from tallystick.errors import NotPermitted, StoreBusy, StoreFailed
+from tallystick.model.account import Access, Permission
 from tallystick.services.accounts import NewAccount, create_account, set_access
 from tallystick.services.tokens import NewToken, create_token
 from tallystick.surfaces.goatcounter import api
@@ -126,7 +126,7 @@ async def test_the_token_of_someone_who_is_no_admin_any_more_is_refused(analytic
         create_account, NewAccount(email="b@example.com", password="-", site=1, access={"all": "a"}), analytics.clock()
     )
     _, token = await analytics.services.ledger.write(
-        create_token, person, NewToken(name="b", permissions=Permission.STATS), analytics.clock()
+        create_token, person, NewToken(name="b", permissions=Permission.COUNT), analytics.clock()
     )
     assert (await analytics.api("GET", "/me", token=token)).status == 200
     await analytics.services.ledger.write(set_access, person.id, {"all": "s"}, analytics.clock())
@@ -134,6 +134,52 @@ async def test_the_token_of_someone_who_is_no_admin_any_more_is_refused(analytic
     answer = await analytics.api("GET", "/me", token=token)
     assert (answer.status, answer.json()) == (401, {"error": "only admins can create and use API keys"})
     assert "www-authenticate" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("access", "granted", "refused"),
+    [
+        ({"all": "r"}, ("stats",), ("site-read", "count", "export", "site-create", "site-update")),
+        ({"all": "s"}, ("stats", "site-read"), ("count", "export", "site-create", "site-update")),
+        ({"all": "r", "1": "a"}, ("stats", "site-read", "count", "export", "site-create", "site-update"), ()),
+        ({}, (), ("stats", "site-read", "count")),
+    ],
+)
+async def test_a_token_does_what_its_owner_may_do(
+    analytics: Analytics, access: dict[str, Access], granted: tuple[str, ...], refused: tuple[str, ...]
+) -> None:
+    ledger, now = analytics.services.ledger, analytics.clock()
+    person = await ledger.write(
+        create_account, NewAccount(email="b@example.com", password="-", site=1, access=access), now
+    )
+    bits = {permission.label: permission for permission in Permission}
+    for label in refused:
+        with pytest.raises(NotPermitted, match=r"b@example\.com is not an admin"):
+            await ledger.write(create_token, person, NewToken(name=label, permissions=bits[label]), now)
+    asked = {"stats": ("GET", "/stats/total"), "site-read": ("GET", "/sites"), "site-update": ("PATCH", "/sites/1")}
+    secrets = {}
+    for label in granted:
+        _, secrets[label] = await ledger.write(create_token, person, NewToken(name=label, permissions=bits[label]), now)
+        assert (await analytics.api("GET", "/me", token=secrets[label])).status == 200
+        if label in asked:
+            assert (await analytics.api(*asked[label], token=secrets[label])).status == 200
+    if granted:
+        # Access that is taken away ends what tokens can do.
+        await ledger.write(set_access, person.id, {}, now)
+        analytics.services.tokens.forget()
+        assert (await analytics.api("GET", "/stats/total", token=secrets["stats"])).status == 401
+
+
+async def test_a_reader_changes_no_site_through_a_token_from_better_days(analytics: Analytics) -> None:
+    ledger, now = analytics.services.ledger, analytics.clock()
+    wanted = NewAccount(email="b@example.com", password="-", site=1, access={"all": "a"})
+    person = await ledger.write(create_account, wanted, now)
+    _, token = await ledger.write(create_token, person, NewToken(name="b", permissions=126), now)
+    await ledger.write(set_access, person.id, {"all": "r"}, now)
+    analytics.services.tokens.forget()
+    asked = [("GET", "/stats/total"), ("GET", "/sites"), ("PATCH", "/sites/1"), ("PUT", "/sites"), ("POST", "/count")]
+    statuses = [(await analytics.api(*request, token=token)).status for request in asked]
+    assert statuses == [200, 401, 401, 401, 401]
 
 
 NOT_FOUND = ["", "/", "/nothing", "/me/me", "/ME", "/stats", "/export/1/download/2", "/test", "/sites//", "//me"]

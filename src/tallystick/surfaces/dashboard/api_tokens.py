@@ -5,7 +5,7 @@ from starlette.responses import Response
 from tallystick.errors import InputRefused
 from tallystick.model.account import EVERY_SITE, Permission
 from tallystick.services.site_rows import family
-from tallystick.services.tokens import NewToken, create_token, delete_token, is_admin_somewhere, tokens_of
+from tallystick.services.tokens import NewToken, create_token, delete_token, permissions_of, tokens_of
 from tallystick.surfaces.dashboard.asking import Asked, see_other
 from tallystick.surfaces.dashboard.parts import Parts
 from tallystick.surfaces.dashboard.problems import NO_PROBLEMS, Problems, problems_of
@@ -18,7 +18,7 @@ CHOICES = (
     (Permission.SITE_CREATE, "Create sites"),
     (Permission.SITE_UPDATE, "Change settings of sites"),
 )
-"""For sites: what an admin's token may do."""
+"""For sites, as far as the person has the access that each needs."""
 
 OF_COUNTERS = (
     (Permission.COUNTERS_READ, "Read counters that you share"),
@@ -62,11 +62,13 @@ class ApiTokens:
 
     async def _show(self, asked: Asked, problems: Problems = NO_PROBLEMS) -> Response:
         person, form = asked.login.account, asked.form
+        own = [] if person.site is None else await self._ledger.read(family, person.site)
+        sites = [site for site in own if person.may("r", site.id)]
         values = {
             "tokens": await self._ledger.read(tokens_of, person.id),
-            "sites": [] if person.site is None else await self._ledger.read(family, person.site),
-            "allowed": is_admin_somewhere(person) and person.site is not None,
+            "sites": sites,
             "choices": CHOICES,
+            "offered": [] if person.site is None else [pair for pair in CHOICES if pair[0] & permissions_of(person)],
             "of_counters": OF_COUNTERS,
             "name": form.text("name"),
             "chosen": form.numbers("permission"),

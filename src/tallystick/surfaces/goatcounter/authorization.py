@@ -3,7 +3,7 @@
 import binascii
 from base64 import b64decode
 
-from tallystick.model.account import Holder, Permission
+from tallystick.model.account import NEEDED_ACCESS, Holder, Permission
 from tallystick.model.site import Site
 from tallystick.surfaces.goatcounter.errors import ApiRefused, Forbidden, Unauthorized
 
@@ -48,7 +48,11 @@ def admit(holder: Holder | None, site: Site, needed: Permission | None) -> Holde
     if account.site != site.root or not token.covers(site.id):
         msg = "this token does not have access to this site"
         raise Forbidden(msg)
-    if not account.may("a", site.id):
+    if not any(
+        account.may(access, site.id)
+        for permission, access in NEEDED_ACCESS.items()
+        if (permission is needed if needed else permission & token.permissions)
+    ):
         msg = "only admins can create and use API keys"
         raise ApiRefused(msg, 401)
     if needed is not None and not token.permissions & needed:

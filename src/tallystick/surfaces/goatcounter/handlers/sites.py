@@ -4,7 +4,7 @@ from msgspec import UNSET
 from msgspec.structs import asdict
 
 from tallystick.ledger import Session
-from tallystick.model.account import Holder, UserSettings
+from tallystick.model.account import Access, Holder, UserSettings
 from tallystick.model.site import Site, SiteSettings
 from tallystick.services.site_rows import family
 from tallystick.services.sites import NewSite, SiteChanges, create_site_as, update_site
@@ -81,15 +81,15 @@ async def _changed(services: Services, call: Call, changes: SiteChanges) -> Answ
 
 
 def _update(session: Session, call: Call, number: int, changes: SiteChanges) -> Site:
-    if all(site.id != number for site in _within_reach(session, call.site, call.holder)):
+    if all(site.id != number for site in _within_reach(session, call.site, call.holder, "a")):
         raise NotFound
     return update_site(session, number, changes, call.now)
 
 
-def _within_reach(session: Session, current: Site, holder: Holder) -> list[Site]:
+def _within_reach(session: Session, current: Site, holder: Holder, needed: Access = "s") -> list[Site]:
     """The current site and its children, as far as the token and its owner reach."""
     return [
         site
         for site in family(session, current.root)
-        if current.id in (site.id, site.parent) and holder.token.covers(site.id) and holder.account.may("a", site.id)
+        if current.id in (site.id, site.parent) and holder.token.covers(site.id) and holder.account.may(needed, site.id)
     ]
