@@ -18,11 +18,13 @@ from tallystick.services.jobs import Jobs
 from tallystick.services.kept_answers import InFlight
 from tallystick.services.keyed_requests import KeyedRequests
 from tallystick.services.names import Names
+from tallystick.services.seals import KEY_FILE, VARIABLE, Seals
 from tallystick.services.setup import Setup
 from tallystick.services.sharing.service import Sharing
 from tallystick.services.sharing.sweeping import sweep as sharing_sweep
 from tallystick.services.sites import Sites
 from tallystick.services.tokens import Tokens
+from tallystick.services.two_factor import seal_secrets, unreadable_secrets
 from tallystick.services.visitor_counter import VisitorCounter
 from tallystick.settings import Settings
 from tallystick.surfaces import countapi, counttogether, dashboard, goatcounter, native
@@ -45,10 +47,16 @@ class Application:
     Args:
         warehouse: opened in the same data directory.
         knowledge: what hits are judged by; read here when it is not given.
+        seals: with the key of this data; without them secrets are good until the application closes.
     """
 
     def __init__(
-        self, settings: Settings, ledger: Ledger, warehouse: Warehouse, knowledge: Knowledge | None = None
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        warehouse: Warehouse,
+        knowledge: Knowledge | None = None,
+        seals: Seals | None = None,
     ) -> None:
         self.ledger, self.warehouse = ledger, warehouse
         counting = Counting(ledger, settings.counter_lifetime)
@@ -87,6 +95,7 @@ class Application:
                         traffic,
                         description,
                         setup=self.setup,
+                        seals=seals or Seals.new(),
                         sites=self.services.sites,
                         tokens=self.services.tokens,
                         sharing=self.sharing.sharing,
@@ -114,15 +123,18 @@ class Application:
             StartRefused: a database or a file cannot be used.
         """
         knowledge = await asyncio.to_thread(Knowledge.load, settings.geodb, settings.spam_referrers)
+        seals = await asyncio.to_thread(Seals.found, settings.data)
         ledger = await Ledger.open(open_database(settings.database, settings.data, settings.durability))
         try:
+            if seals:
+                await _seal_secrets(ledger, seals)
             warehouse = await Warehouse.open(
                 settings.data / WAREHOUSE_FILE, settings.durability, settings.warehouse_memory
             )
-        except StartRefused:
+        except (StartRefused, StoreUnavailable):
             await ledger.close()
             raise
-        return cls(settings, ledger, warehouse, knowledge)
+        return cls(settings, ledger, warehouse, knowledge, seals)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """The front door: the first path segment names the surface. No coroutine of its own: hot path."""
@@ -164,6 +176,18 @@ class Application:
                 await self.warehouse.close()
             finally:
                 await self.ledger.close()
+
+
+async def _seal_secrets(ledger: Ledger, seals: Seals) -> None:
+    """Encrypt what an older version has stored as it was, and say which secrets the key does not open."""
+    if sealed := await ledger.write(seal_secrets, seals):
+        log.info("secrets of authenticator apps were encrypted", count=sealed)
+    if unreadable := await ledger.read(unreadable_secrets, seals):
+        log.error(
+            "the key does not open secrets of authenticator apps; people need recovery codes until it is put back",
+            count=unreadable,
+            key=f"{KEY_FILE} in the data directory, or {VARIABLE}",
+        )
 
 
 def analytics(settings: Settings, ledger: Ledger, warehouse: Warehouse, knowledge: Knowledge) -> goatcounter.Services:

@@ -18,6 +18,7 @@ from tallystick.cli.data_directory import held_data_directory
 from tallystick.ledger import open_database
 from tallystick.ledger.migrations import all_migrations
 from tallystick.ledger.postgresql import PostgresqlSession
+from tallystick.services.seals import Seals
 from tallystick.services.site_hosts import note_unknown_hosts
 from tallystick.warehouse import WAREHOUSE_FILE
 
@@ -260,3 +261,14 @@ def test_hosts_that_no_site_has_are_told(run: CommandLine, storage: Storage, dat
     status, found = checks(run("doctor", *storage))["hosts"]
     assert status == "WARN"
     assert "no site has: blog.example.com (1,234)" in found
+
+
+def test_a_lost_key_is_told(run: CommandLine, storage: Storage, database_url: str | None) -> None:
+    run("user", "create", "--email", "ada@example.com", *storage, stdin=b"correct horse\n").succeeded()
+    seals = Seals.new()
+    with closing(open_database(database_url, Path("data")).session(writes=True)) as session, session.transaction():
+        sealed = seals.seal("A" * 32, "second step of account 1")
+        session.common.set_totp(session.connection, id=1, secret=sealed, used=None, updated=0)
+    status, found = checks(run("doctor", *storage))["second steps"]
+    assert status == "WARN"
+    assert "does not open the secrets of 1 authenticator apps" in found

@@ -9,6 +9,7 @@ import httpx
 
 from support.ledgers import Clock
 from tallystick.ledger import Ledger
+from tallystick.services.seals import Seals
 from tallystick.services.setup import Setup
 from tallystick.services.tokens import Tokens
 from tallystick.surfaces import countapi, native
@@ -55,9 +56,16 @@ class Pages:
 
     def __init__(self, ledger: Ledger, rates: Sequence[Rate] = (Rate("login", None, 0),)) -> None:
         self.ledger, self.setup, self.tokens = ledger, Setup(ledger), Tokens(ledger)
+        self.seals = Seals.new()
         description = native.Description(countapi, native)
         self.app: Any = dashboard(
-            ledger, Traffic(), description, setup=self.setup, tokens=self.tokens, rates=RateLimits(rates)
+            ledger,
+            Traffic(),
+            description,
+            setup=self.setup,
+            seals=self.seals,
+            tokens=self.tokens,
+            rates=RateLimits(rates),
         )
 
     @asynccontextmanager

@@ -79,6 +79,7 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield _database(settings)
     yield _hits(settings.data)
     yield from _hosts(settings)
+    yield from _second_steps(settings)
     if settings.database is not None:
         yield from _database_sync(settings)
 
@@ -103,7 +104,7 @@ def settings_in_force(settings: Settings) -> Iterator[tuple[str, str, str, str]]
 
 
 def _variables() -> Check:
-    known = {f"TALLYSTICK_{name.upper()}" for name in SETTINGS}
+    known = {f"TALLYSTICK_{name.upper()}" for name in SETTINGS} | {"TALLYSTICK_SECRET_KEY"}
     given = {name for name in os.environ if name.startswith("TALLYSTICK_")}
     if unknown := sorted(given - known):
         return Check("WARN", "variables", f"{', '.join(unknown)}: no such setting; see tallystick serve --help")
@@ -253,6 +254,26 @@ def _hosts(settings: Settings) -> Iterator[Check]:
         yield Check("WARN", "hosts", f"{found}; their hits are refused unless --default-site names a site")
     else:
         yield Check("OK", "hosts", "no request has named a host that no site has")
+
+
+def _second_steps(settings: Settings) -> Iterator[Check]:
+    """Whether the key opens the secrets of authenticator apps; nothing where there is none."""
+    from tallystick.services.seals import KEY_FILE, VARIABLE, Seals  # noqa: PLC0415  # not needed by other checks
+    from tallystick.services.two_factor import unreadable_secrets  # noqa: PLC0415
+
+    try:
+        database = open_database(settings.database, settings.data)
+        if database.schema() is None:
+            return
+        seals = Seals.found(settings.data, made=False)
+        with closing(database.session()) as session, session.snapshot():
+            unreadable = unreadable_secrets(session, seals)
+    except TallystickError as error:
+        yield Check("FAIL", "second steps", str(error))
+        return
+    if unreadable:
+        found = f"the key does not open the secrets of {unreadable:,} authenticator apps; put the right one into"
+        yield Check("WARN", "second steps", f"{found} {settings.data / KEY_FILE} or {VARIABLE}")
 
 
 def _database_sync(settings: Settings) -> Iterator[Check]:

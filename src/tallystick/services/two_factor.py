@@ -10,11 +10,14 @@ from hashlib import blake2b, sha256
 from hmac import compare_digest
 
 import pyotp
+import structlog
 
 from tallystick.errors import InvalidFields
 from tallystick.ledger import Session
+from tallystick.ledger.sqlite import SqliteSession
 from tallystick.model.account import Account
 from tallystick.services.accounts import Credentials, credentials
+from tallystick.services.seals import Seals, is_sealed
 
 STEP_MS = 30_000
 DRIFT_STEPS = 1
@@ -28,6 +31,8 @@ _TOTP_SECRET = re.compile(r"[A-Z2-7]{32}")
 _TOTP_CODE = re.compile(r"[0-9]{6}")
 _RECOVERY_CODE = re.compile(r"[A-Za-z2-7]{16}")
 _PROOF = re.compile(r"(?P<email>\S{1,254}) (?P<expires>[0-9]{1,15}) (?P<seal>[0-9a-f]{64})")
+log = structlog.get_logger()
+
 _WRONG = {"code": ["is not right, or was used already; wait for the next one"]}
 
 
@@ -46,11 +51,14 @@ def is_totp_secret(text: str) -> bool:
     return _TOTP_SECRET.fullmatch(text) is not None
 
 
-def enable(session: Session, number: int, secret: str, code: str, now: int) -> list[str]:
+def enable(  # noqa: PLR0913, PLR0917  # whose, what and when
+    session: Session, number: int, secret: str, code: str, now: int, seals: Seals
+) -> list[str]:
     """Turn the second step on; the recovery codes, which nobody can read again.
 
     Args:
         code: what the app shows now, as proof that it has the secret.
+        seals: encrypt the secret.
 
     Raises:
         InvalidFields: the code is not right.
@@ -58,7 +66,8 @@ def enable(session: Session, number: int, secret: str, code: str, now: int) -> l
     step = _step_of(secret, _without_spaces(code), now) if is_totp_secret(secret) else None
     if step is None:
         raise InvalidFields(_WRONG)
-    session.common.set_totp(session.connection, id=number, secret=secret, used=step, updated=now)
+    sealed = seals.seal(secret, _purpose(number))
+    session.common.set_totp(session.connection, id=number, secret=sealed, used=step, updated=now)
     return renew_recovery_codes(session, number)
 
 
@@ -87,10 +96,10 @@ def is_recovery_code(text: str) -> bool:
     return _RECOVERY_CODE.fullmatch(_without_spaces(text).replace("-", "")) is not None
 
 
-def accept_code(session: Session, number: int, code: str, now: int) -> bool:
+def accept_code(session: Session, number: int, code: str, now: int, seals: Seals) -> bool:
     """Whether a code of the app or a recovery code is right; it is right only once."""
     code = _without_spaces(code)
-    if _accept_totp(session, number, code, now):
+    if _accept_totp(session, number, code, now, seals):
         return True
     digest = _recovery_digest(code)
     return session.common.use_recovery_code(session.connection, account=number, digest=digest) is not None
@@ -114,9 +123,39 @@ def proven(session: Session, proof: str, now: int) -> Account | None:
     return found.account if found and compare_digest(_seal(found, expires), parts["seal"]) else None
 
 
-def _accept_totp(session: Session, number: int, code: str, now: int) -> bool:
+def seal_secrets(session: Session, seals: Seals) -> int:
+    """Encrypt the secrets of authenticator apps that an older version has stored as they are; how many there were."""
+    plain = [
+        (number, secret) for number, secret in session.common.totp_secrets(session.connection) if is_totp_secret(secret)
+    ]
+    if plain and isinstance(session, SqliteSession):
+        session.connection.pragma("secure_delete", True)  # noqa: FBT003  # no free space of the file may keep them
+    for number, secret in plain:
+        sealed = seals.seal(secret, _purpose(number))
+        session.common.seal_totp(session.connection, id=number, plain=secret, sealed=sealed)
+    return len(plain)
+
+
+def unreadable_secrets(session: Session, seals: Seals | None) -> int:
+    """How many secrets of authenticator apps no key at hand opens."""
+    rows = session.common.totp_secrets(session.connection)
+    sealed = [(number, secret) for number, secret in rows if is_sealed(secret)]
+    return sum(seals is None or seals.open(secret, _purpose(number)) is None for number, secret in sealed)
+
+
+def _purpose(number: int) -> str:
+    """What a secret is sealed for: another account cannot use it."""
+    return f"second step of account {number}"
+
+
+def _accept_totp(session: Session, number: int, code: str, now: int, seals: Seals) -> bool:
     row = session.common.totp_of(session.connection, id=number)
-    step = _step_of(row[0], code, now) if row and row[0] else None
+    if row is None or not row[0]:
+        return False
+    secret = seals.open(row[0], _purpose(number)) if is_sealed(row[0]) else row[0]
+    if secret is None:
+        log.error("the key does not open the secret of an authenticator app", account=number)
+    step = _step_of(secret, code, now) if secret else None
     return step is not None and session.common.use_totp_step(session.connection, id=number, step=step) is not None
 
 

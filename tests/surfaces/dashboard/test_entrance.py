@@ -276,7 +276,7 @@ async def with_second_step(pages: Pages) -> list[str]:
     person = await pages.ledger.read(account_by_email, "ada@example.com")
     assert person is not None
     clock = clock_of(pages.ledger)
-    codes: list[str] = await pages.ledger.write(enable, person.id, SECRET, code_now(pages), clock.now)
+    codes: list[str] = await pages.ledger.write(enable, person.id, SECRET, code_now(pages), clock.now, pages.seals)
     clock.now += STEP_MS
     return codes
 

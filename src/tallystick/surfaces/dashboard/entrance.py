@@ -99,7 +99,7 @@ class Entrance:
             # Whoever knows the password can use this window up, but not the one of where the person has logged in.
             trusted = self._guesses.trusts(person.email, self._parts.client_of(asked))
             refuse_many(self._codes.admit((person.id, trusted)))
-        if not await self._ledger.write(accept_code, person.id, code, asked.now):
+        if not await self._ledger.write(accept_code, person.id, code, asked.now, self._parts.seals):
             log.info("a second step was refused", account=person.id)
             return await self._show_code(asked, next_page, proof, {"code": ["is not right, or was used already"]})
         return await self._let_in(asked, person, next_page)

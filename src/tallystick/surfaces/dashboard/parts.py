@@ -9,6 +9,7 @@ from starlette.responses import Response
 from tallystick.ledger import Ledger
 from tallystick.services.accounts import credentials
 from tallystick.services.passwords import Passwords
+from tallystick.services.seals import Seals
 from tallystick.services.setup import Setup
 from tallystick.services.sharing.service import Sharing
 from tallystick.services.sites import Sites
@@ -27,6 +28,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     renderer: Renderer
     setup: Setup
     passwords: Passwords
+    seals: Seals
     sites: Sites
     tokens: Tokens
     sharing: Sharing

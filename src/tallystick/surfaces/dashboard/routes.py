@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from tallystick.errors import StoreUnavailable
 from tallystick.ledger import Ledger
 from tallystick.services.passwords import Passwords
+from tallystick.services.seals import Seals
 from tallystick.services.setup import Setup
 from tallystick.services.sharing.service import Sharing
 from tallystick.services.sites import Sites
@@ -46,6 +47,7 @@ def dashboard(  # noqa: PLR0913  # what app shares among surfaces
     description: ApiDescription,
     *,
     setup: Setup | None = None,
+    seals: Seals | None = None,
     sites: Sites | None = None,
     tokens: Tokens | None = None,
     sharing: Sharing | None = None,
@@ -58,6 +60,7 @@ def dashboard(  # noqa: PLR0913  # what app shares among surfaces
     Args:
         description: of every surface's API, for the page that explains it.
         public_counters: open, existing or off.
+        seals: with the key of this data; without them codes of an app are good until the server stops.
         setup, sites, tokens, sharing, rates, addresses: shared with other surfaces where there are any.
     """
     parts = Parts(
@@ -65,6 +68,7 @@ def dashboard(  # noqa: PLR0913  # what app shares among surfaces
         renderer=Renderer(),
         setup=setup or Setup(ledger),
         passwords=Passwords(),
+        seals=seals or Seals.new(),
         sites=sites or Sites(ledger),
         tokens=tokens or Tokens(ledger),
         sharing=sharing or Sharing(ledger, lambda: None),

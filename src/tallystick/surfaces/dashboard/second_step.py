@@ -41,7 +41,7 @@ class SecondStep:
             return see_other(PAGE)
         secret, code = asked.form.text("secret"), asked.form.text("code")
         try:
-            codes = await self._ledger.write(enable, person.id, secret, code, asked.now)
+            codes = await self._ledger.write(enable, person.id, secret, code, asked.now, self._parts.seals)
         except InputRefused as error:
             return await self._show(asked, problems_of(error))
         return await self._show_codes(asked, codes)

@@ -37,6 +37,14 @@ DELETE FROM login WHERE account = :account AND digest NOT IN (
 -- The secret of the second step, and the time step of the last code that was accepted.
 SELECT totp_secret, totp_used FROM account WHERE id = :id;
 
+-- name: totp_secrets()
+-- Every account's secret of the second step.
+SELECT id, totp_secret FROM account WHERE totp_secret IS NOT NULL ORDER BY id;
+
+-- name: seal_totp(id, plain, sealed)!
+-- Replace a secret by its encrypted form, unless it has changed.
+UPDATE account SET totp_secret = :sealed WHERE id = :id AND totp_secret = :plain;
+
 -- name: set_totp(id, secret, used, updated)!
 -- Turn the second step on, or off without a secret.
 UPDATE account SET totp_secret = :secret, totp_used = :used, updated = :updated WHERE id = :id;
