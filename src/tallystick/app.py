@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from functools import partial
 from typing import Self
 
@@ -28,6 +27,7 @@ from tallystick.services.two_factor import seal_secrets, unreadable_secrets
 from tallystick.services.visitor_counter import VisitorCounter
 from tallystick.settings import Settings
 from tallystick.surfaces import countapi, counttogether, dashboard, goatcounter, native
+from tallystick.tasks import end_tasks
 from tallystick.warehouse import WAREHOUSE_FILE, Warehouse
 from tallystick.warehouse.store import EXPORTS_DIRECTORY
 from tallystick.web.address import ClientAddresses
@@ -131,10 +131,15 @@ class Application:
             warehouse = await Warehouse.open(
                 settings.data / WAREHOUSE_FILE, settings.durability, settings.warehouse_memory
             )
-        except (StartRefused, StoreUnavailable):
+            try:
+                return cls(settings, ledger, warehouse, knowledge, seals)
+            except BaseException:
+                await warehouse.close()
+                raise
+        except BaseException:
+            # Also a cancellation and errors of our own: the threads behind the stores would go on.
             await ledger.close()
             raise
-        return cls(settings, ledger, warehouse, knowledge, seals)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """The front door: the first path segment names the surface. No coroutine of its own: hot path."""
@@ -164,10 +169,8 @@ class Application:
 
     async def close(self) -> None:
         """Finish what was accepted and close the stores."""
-        self._sweeping.cancel()
         try:
-            with suppress(asyncio.CancelledError):
-                await self._sweeping
+            await end_tasks(self._sweeping)
             await self.sharing.following.close()
             await self.services.exports.close()
             await self._jobs.close()

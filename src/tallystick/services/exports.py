@@ -6,7 +6,7 @@ written is written anew.
 
 import asyncio
 import hashlib
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from tallystick.model.export import SUFFIXES, Export, ExportFormat
 from tallystick.model.site import Site
 from tallystick.services.export_files import Written, write_export
 from tallystick.services.files import whole_file
+from tallystick.tasks import end_tasks
 from tallystick.warehouse import Warehouse
 
 WAITING_AT_MOST = 10
@@ -51,10 +52,7 @@ class Exports:
 
     async def close(self) -> None:
         """Stop; what is half written is written anew after the next start."""
-        for task in self._tasks:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        await end_tasks(*self._tasks)
         self._tasks.clear()
 
     async def create(

@@ -17,6 +17,7 @@ from tallystick.services.change_feed import Batch, Members, name_of_numbering, n
 from tallystick.services.live_chores import LiveChores
 from tallystick.services.resuming import Resumed, missed_changes
 from tallystick.services.sharing.changes import last_change
+from tallystick.tasks import end_tasks
 
 LOOKED_EVERY_S = 1.0
 """How late a change may be told that nobody announced, and the end of a token be noticed."""
@@ -70,11 +71,7 @@ class Following:
     async def close(self) -> None:
         """Stop; what is still open is ended as at a restart."""
         self.end_all()
-        for task in self._tasks:
-            task.cancel()
-        for task in self._tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        await end_tasks(*self._tasks)
         if self._announcer is not None:
             await self._announcer.close()
 

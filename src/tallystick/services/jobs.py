@@ -8,7 +8,6 @@ on their way when a job comes, so it waits until they have arrived.
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 import msgspec
 import structlog
@@ -18,6 +17,7 @@ from tallystick.errors import StoreUnavailable
 from tallystick.ledger import Ledger, Session
 from tallystick.model.hit import Bot
 from tallystick.services.site_rows import active_sites
+from tallystick.tasks import end_tasks
 from tallystick.warehouse import Warehouse, changes
 
 LOOKED_EVERY_S = 1.0
@@ -124,9 +124,7 @@ class Jobs:
     async def close(self) -> None:
         """Stop; what is left is done after the next start."""
         if self._working:
-            self._working.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._working
+            await end_tasks(self._working)
 
     async def _keep_working(self) -> None:
         while True:

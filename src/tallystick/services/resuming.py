@@ -18,11 +18,12 @@ from tallystick.services.change_feed import (
     states_of,
 )
 from tallystick.services.sharing.changes import last_change
+from tallystick.services.sharing.sweeping import FAREWELLS_KEPT_MS
 
 REPLAYED_AT_MOST = 1_000
 """Changes that are told one by one; beyond it the newest state of each changed counter."""
-FAREWELLS_KEPT_MS = 29 * 86_400_000
-"""How far back it is known who lost sight of what; a day less than the sweep leaves them."""
+RESUMABLE_MS = FAREWELLS_KEPT_MS - 86_400_000
+"""How far back a connection can resume: a day less than the sweep keeps farewells, so that none is missing."""
 
 _encode = msgspec.json.Encoder().encode
 _Numbered = tuple[int, Change]
@@ -67,7 +68,7 @@ def missed_changes(session: Session, account: int, offset: int, now: int) -> Res
     position = last_change(session)
     if offset == position:
         return Resumed(recovered=True, position=position)
-    if not 0 <= offset < position or not _is_known_since(session, offset, now - FAREWELLS_KEPT_MS):
+    if not 0 <= offset < position or not _is_known_since(session, offset, now - RESUMABLE_MS):
         return Resumed(recovered=False, position=position)
     farewells = _farewells(session, account, offset)
     if len(farewells) > REPLAYED_AT_MOST:

@@ -1,27 +1,25 @@
 """Several things that go on at once for one connection, until the first of them ends."""
 
 import asyncio
-from asyncio import Task
-from collections.abc import Coroutine, Iterable
-from contextlib import suppress
+from collections.abc import Coroutine
 from typing import Any, TypeVar
+
+from tallystick.tasks import end_tasks
 
 Result = TypeVar("Result")
 
 
 async def first_to_end(*coroutines: Coroutine[Any, Any, Result]) -> Result:
-    """Run them side by side; the result of the one that ends first. The others are cancelled."""
+    """Run them side by side; the result of the one that ends first.
+
+    All others are cancelled and have ended when this returns or raises, also when one of them raises then (which is
+    logged) or this call is cancelled.
+    """
     tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
+    first = None
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        return next(task for task in tasks if task in done).result()
+        first = next(task for task in tasks if task in done)
+        return first.result()
     finally:
-        await _cancelled(tasks)
-
-
-async def _cancelled(tasks: Iterable["Task[Any]"]) -> None:
-    for task in tasks:
-        if not task.done():
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        await end_tasks(*(task for task in tasks if task is not first))
