@@ -170,6 +170,16 @@ def set_password(session: Session, number: int, digest: str, now: int, kept_logi
     session.common.end_logins(session.connection, account=number, kept=kept_login)
 
 
+def renew_password(session: Session, number: int, known: str, digest: str) -> None:
+    """Replace the digest of an unchanged password; login sessions stay.
+
+    Args:
+        known: the digest that is replaced. Where another one stands by now, the password was changed meanwhile and
+            nothing happens.
+    """
+    session.common.renew_password(session.connection, id=number, known=known, password=digest)
+
+
 def note_login(session: Session, number: int, now: int) -> None:
     """Remember when someone last logged in."""
     session.common.note_login(session.connection, id=number, now=now)

@@ -15,6 +15,10 @@ from tallystick.errors import InputRefused
 
 TIMEOUT_S = 60.0
 ASKED_EVERY_S = 1.0
+REFUSED_AT_MOST = 10
+"""Times in a row that a request is sent again because the server asked for patience (429, 503)."""
+LONGEST_WAIT_S = 120
+"""A server that asks for more patience than this is not waited for."""
 SHOWN = 200
 """Characters of an answer that nobody expected."""
 
@@ -38,15 +42,18 @@ class ExportClient:
     Args:
         url: of the server, at the site's host.
         token: needs the permission export.
+        transport: how requests are sent; httpx's own when it is not given.
     """
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
         headers = {
             "Authorization": f"Bearer {token}",
             "Content-Type": "application/json",
             "User-Agent": f"tallystick/{__version__}",
         }
-        self._client = httpx.AsyncClient(base_url=f"{url.rstrip('/')}/api/v0/", headers=headers, timeout=TIMEOUT_S)
+        self._client = httpx.AsyncClient(
+            base_url=f"{url.rstrip('/')}/api/v0/", headers=headers, timeout=TIMEOUT_S, transport=transport
+        )
 
     async def __aenter__(self) -> Self:
         await self._client.__aenter__()
@@ -81,29 +88,59 @@ class ExportClient:
         Raises:
             InputRefused: the server cannot be reached, or refuses.
         """
+        patience = Patience()
+        while not await self._saved(export, file, progress, patience):
+            pass
+
+    async def _saved(self, export: RemoteExport, file: Path, progress: Progress, patience: "Patience") -> bool:
+        """Try one download; False when the server asked for patience, which has passed then."""
         try:
             async with self._client.stream("GET", f"export/{export.id}/download") as answer:
-                if answer.status_code != httpx.codes.OK:
-                    await answer.aread()
-                    raise _unexpected(answer)
-                await _save(answer, file, progress)
+                if answer.status_code == httpx.codes.OK:
+                    await _save(answer, file, progress)
+                    return True
+                await answer.aread()
         except httpx.HTTPError as error:
             raise _unreachable(self._client.base_url, error) from error
+        await patience.wait(answer)
+        return False
 
     async def _told(self, method: str, path: str, **options: Any) -> RemoteExport:  # noqa: ANN401  # httpx's
-        try:
-            answer = await self._client.request(method, path, **options)
-        except httpx.HTTPError as error:
-            raise _unreachable(self._client.base_url, error) from error
-        if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
-            await asyncio.sleep(_wait(answer))
-            return await self._told(method, path, **options)
-        if not answer.is_success:
-            raise _unexpected(answer)
+        patience = Patience()
+        while not (answer := await self._answer(method, path, **options)).is_success:
+            await patience.wait(answer)
         try:
             return msgspec.json.decode(answer.content, type=RemoteExport)
         except msgspec.DecodeError as error:
             raise _unexpected(answer) from error
+
+    async def _answer(self, method: str, path: str, **options: Any) -> httpx.Response:  # noqa: ANN401  # httpx's
+        try:
+            return await self._client.request(method, path, **options)
+        except httpx.HTTPError as error:
+            raise _unreachable(self._client.base_url, error) from error
+
+
+class Patience:
+    """How often and how long one request waits for a server that is busy."""
+
+    def __init__(self) -> None:
+        self._refused = 0
+
+    async def wait(self, answer: httpx.Response) -> None:
+        """Wait as long as the answer asks for.
+
+        Raises:
+            InputRefused: waiting would not help, or was tried ``REFUSED_AT_MOST`` times, or would take too long.
+        """
+        self._refused += 1
+        # A POST that was refused with 429 or with 503 and Retry-After changed nothing, so it may be sent again.
+        busy = answer.status_code == httpx.codes.TOO_MANY_REQUESTS or (
+            answer.status_code == httpx.codes.SERVICE_UNAVAILABLE and "Retry-After" in answer.headers
+        )
+        if not busy or self._refused > REFUSED_AT_MOST or (seconds := _wait(answer)) > LONGEST_WAIT_S:
+            raise _unexpected(answer)
+        await asyncio.sleep(seconds)
 
 
 async def _save(answer: httpx.Response, file: Path, progress: Progress) -> None:

@@ -124,6 +124,19 @@ class Passwords:
         """``password_problems`` on another thread."""
         return await asyncio.to_thread(password_problems, password)
 
+    async def renewed(self, digest: str, password: str) -> str | None:
+        """A digest of today's parameters for a password that was just typed right; None where it is not needed.
+
+        Also None when too many wait: the next login renews it as well.
+        """
+        if not outdated(digest):
+            return None
+        try:
+            # Not hash_password: a password of the past may break the rules of today.
+            return await self._forms.run(_hasher.hash, password)
+        except StoreBusy:
+            return None
+
 
 class _Queue:
     """Calls of slow functions, some at once, some waiting, and no more."""

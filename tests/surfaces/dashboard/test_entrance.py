@@ -8,12 +8,14 @@ from urllib.parse import quote
 import httpx
 import pyotp
 import pytest
+from argon2 import PasswordHasher
 
 from support.ledgers import opened
 from support.pages import PASSWORD, Pages, Visitor, clock_of, token_in
 from tallystick.ledger import Database, Ledger
-from tallystick.services.accounts import account_by_email, all_accounts
+from tallystick.services.accounts import account_by_email, all_accounts, credentials, renew_password
 from tallystick.services.logins import DAY_MS, logins_of
+from tallystick.services.passwords import outdated, password_matches
 from tallystick.services.site_rows import active_sites
 from tallystick.services.two_factor import enable
 from tallystick.web.rate_limit import Rate
@@ -46,6 +48,48 @@ async def test_the_first_person_gets_everything(pages: Pages) -> None:
     (site,) = await pages.ledger.read(active_sites)
     assert person is not None
     assert (person.access, person.site, site.cname) == ({"all": "*"}, site.id, "stats.example.com")
+
+
+@pytest.mark.parametrize("way", ["at the login", "where the password is typed again"])
+async def test_a_digest_made_with_parameters_of_the_past_is_renewed_when_its_password_is_typed(
+    pages: Pages, way: str
+) -> None:
+    async with pages.ada() as ada:
+        old = PasswordHasher(time_cost=2, memory_cost=64, parallelism=1).hash(PASSWORD)
+        person = await pages.ledger.read(credentials, "ada@example.com")
+        assert person is not None
+        await pages.ledger.write(renew_password, person.account.id, person.password, old)
+        if way == "at the login":
+            async with pages.visitor() as browser:
+                assert (await browser.log_in(password="wrong horse")).status_code == 422
+                assert await digest_of_ada(pages) == old
+                assert (await browser.log_in()).status_code == 303
+        else:
+            fields = {"current": PASSWORD}
+            assert (await ada.fill("/user", fields, action="/user/two-factor/off")).status_code == 303
+        renewed = await digest_of_ada(pages)
+        assert not outdated(renewed)
+        assert password_matches(renewed, PASSWORD)
+        # Who is logged in stays so, and what is of today is left alone.
+        assert (await ada.get("/sites")).status_code == 200
+        async with pages.visitor() as browser:
+            assert (await browser.log_in()).status_code == 303
+        assert await digest_of_ada(pages) == renewed
+
+
+async def test_a_password_that_was_changed_meanwhile_is_not_renewed(pages: Pages) -> None:
+    async with pages.ada():
+        before = await digest_of_ada(pages)
+        person = await pages.ledger.read(account_by_email, "ada@example.com")
+        assert person is not None
+        await pages.ledger.write(renew_password, person.id, "the digest of another password", "a new digest")
+        assert await digest_of_ada(pages) == before
+
+
+async def digest_of_ada(pages: Pages) -> str:
+    found = await pages.ledger.read(credentials, "ada@example.com")
+    assert found is not None
+    return found.password
 
 
 @pytest.mark.parametrize("code", ["", "AAAA-AAAA-AAAA-AAAA", "é"])

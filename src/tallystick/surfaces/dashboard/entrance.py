@@ -13,7 +13,7 @@ from tallystick.errors import InputRefused
 from tallystick.ledger import Session
 from tallystick.model.account import Account
 from tallystick.model.site_rules import host_problems
-from tallystick.services.accounts import NewAccount, credentials
+from tallystick.services.accounts import NewAccount
 from tallystick.services.logins import Login, begin_login, end_login, new_secret, secret_digest
 from tallystick.services.setup import first_account
 from tallystick.services.sites import NewSite
@@ -78,9 +78,8 @@ class Entrance:
         self._parts.limit_attempts(asked)
         email, next_page = asked.form.text("email"), _next_page(asked.form.text("next"))
         await self._slow_down(asked, email)
-        found = await self._ledger.read(credentials, email)
-        right = await self._parts.passwords.match(found.password if found else None, asked.form.exactly("password"))
-        if not found or not right:
+        found = await self._parts.proven(email, asked.form.exactly("password"))
+        if found is None:
             log.info("a login was refused")
             return await self._show_login(asked, next_page, email, "The email or the password is not right.")
         if found.account.totp_enabled:

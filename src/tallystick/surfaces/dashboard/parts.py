@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from tallystick.ledger import Ledger
-from tallystick.services.accounts import credentials
+from tallystick.services.accounts import Credentials, credentials, renew_password
 from tallystick.services.passwords import Passwords
 from tallystick.services.seals import Seals
 from tallystick.services.setup import Setup
@@ -47,9 +47,25 @@ class Parts(Struct, frozen=True, kw_only=True):
             HTTPException: too many attempts (429).
         """
         self.limit_form(asked)
-        found = await self.ledger.read(credentials, asked.login.account.email)
-        digest = found.password if found else None
-        return await self.passwords.match(digest, asked.form.exactly("current"), logged_in=True)
+        email, password = asked.login.account.email, asked.form.exactly("current")
+        return await self.proven(email, password, logged_in=True) is not None
+
+    async def proven(self, email: str, password: str, *, logged_in: bool = False) -> Credentials | None:
+        """The account of an email and its password; None when they do not belong together.
+
+        A digest made with parameters of the past is replaced here: only now the password is known.
+
+        Args:
+            logged_in: see ``Passwords.match``.
+        """
+        found = await self.ledger.read(credentials, email)
+        right = await self.passwords.match(found.password if found else None, password, logged_in=logged_in)
+        if not found or not right:
+            return None
+        if digest := await self.passwords.renewed(found.password, password):
+            await self.ledger.write(renew_password, found.account.id, found.password, digest)
+            return Credentials(found.account, digest)
+        return found
 
     def client_of(self, asked: Asked) -> str:
         """What limits per address count the request by."""

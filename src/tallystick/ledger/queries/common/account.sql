@@ -41,6 +41,10 @@ UPDATE account SET name = :name, settings = :settings, updated = :updated WHERE 
 -- Replace the password.
 UPDATE account SET password = :password, updated = :updated WHERE id = :id;
 
+-- name: renew_password(id, known, password)!
+-- Replace the digest of the same password, unless another one has been set meanwhile.
+UPDATE account SET password = :password WHERE id = :id AND password = :known;
+
 -- name: set_access(id, site, access, updated)!
 -- Which sites a person belongs to, and what they may do there.
 UPDATE account SET site = :site, access = :access, updated = :updated WHERE id = :id;
