@@ -6,10 +6,12 @@ TallystickError
 │   ├── AddressUnavailable
 │   ├── DataDirectoryUnusable
 │   ├── DatabaseUnreachable
+│   │   └── DatabaseAway         a database server that does not answer now, and may answer again
 │   └── DatabaseSchemaRefused
 ├── StoreUnavailable             nothing was changed, or it is unknown that it was; never a success
 │   ├── StoreBusy                the queue is full: try again
 │   ├── StoreFull                the disk is full: try again later
+│   ├── StoreAway                the database server does not answer: try again later
 │   ├── StoreFailed              the disk or the database failed
 │   └── StoreClosed              the server is stopping
 ├── NoSuchSite                   no site of ours at the Host of a request
@@ -49,6 +51,10 @@ class DatabaseUnreachable(StartRefused):
     """The database does not answer."""
 
 
+class DatabaseAway(DatabaseUnreachable):
+    """A database server does not answer, or does not let us in; trying again later may help."""
+
+
 class DatabaseSchemaRefused(StartRefused):
     """The database was written by a newer program, or its migrations were altered."""
 
@@ -79,6 +85,20 @@ class StoreFull(StoreUnavailable):
     retry_after = 30
 
 
+class StoreAway(StoreUnavailable):
+    """The database server does not answer, or the connection to it broke.
+
+    The message is for anyone; what the driver says, which may name hosts, is only logged: ``detail``.
+    """
+
+    reason = "away"
+    retry_after = 5
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__("the database cannot be reached")
+        self.detail = detail or str(self)
+
+
 class StoreFailed(StoreUnavailable):
     """The disk or the database failed."""
 
@@ -88,6 +108,10 @@ class StoreClosed(StoreUnavailable):
 
     reason = "closed"
     retry_after = 5
+
+
+STORE_ERRORS = (StoreBusy, StoreFull, StoreAway, StoreFailed, StoreClosed)
+"""Every kind of unavailability; surfaces count their refusals by its reason."""
 
 
 class InputRefused(TallystickError):

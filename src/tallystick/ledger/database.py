@@ -7,11 +7,11 @@ A ``Database`` opens ``Session``s; a session is one connection, used by one thre
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from msgspec import Struct
 
-from tallystick.errors import InvalidSetting
+from tallystick.errors import DatabaseAway, InvalidSetting, StoreAway, StoreFailed, TallystickError
 from tallystick.model.counter import Counter
 from tallystick.model.key import Key
 
@@ -24,6 +24,19 @@ class Totals(Struct, frozen=True):
     keys_created: int = 0
     keys_updated: int = 0
     requests: int = 0
+
+
+class Held(NamedTuple):
+    """A row that someone else has locked.
+
+    Attributes:
+        kind: lane, sequence or counter.
+        transaction: which one holds it.
+    """
+
+    kind: str
+    name: str
+    transaction: str
 
 
 class CreationRaced(Exception):
@@ -75,6 +88,13 @@ class Session(Protocol):
 
     def listing(self, namespace: str | None, now: int, max_rows: int) -> list[tuple[Key, Counter]]:
         """Living counters sorted by name; without a namespace, all public ones."""
+
+    def held(self, refused: Iterable[Key]) -> set[Held]:
+        """The rows that counting needs and others have locked at this moment; never waits for one.
+
+        Args:
+            refused: counters that a batch could not change; besides them every lane and every sequence is looked at.
+        """
 
     def size(self) -> int:
         """How many counters are stored, public and shared."""
@@ -130,6 +150,26 @@ class Database(Protocol):
 
     def describe(self) -> str:
         """Where the data lies, for a person; never with a password."""
+
+
+def opened(database: Database, *, writes: bool = False) -> Session:
+    """A new connection of a running server.
+
+    Raises:
+        StoreAway: the database server does not answer.
+        StoreFailed: there is no connection for another reason.
+    """
+    try:
+        return database.session(writes=writes)
+    except DatabaseAway as error:
+        raise StoreAway(str(error)) from error
+    except TallystickError as error:
+        raise StoreFailed(str(error)) from error
+
+
+def reason_of(error: Exception) -> str:
+    """What the log says of an error."""
+    return error.detail if isinstance(error, StoreAway) else str(error)
 
 
 def open_database(url: str | None, data: Path, durability: Durability = "full") -> Database:

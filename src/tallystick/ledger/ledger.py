@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar
 from tallystick.errors import StoreUnavailable
 from tallystick.ledger.database import Database, Session
 from tallystick.ledger.folding import Admit
+from tallystick.ledger.lanes import Lanes
 from tallystick.ledger.measurements import Measurements
 from tallystick.ledger.reader import Find, Finder, Readers
 from tallystick.ledger.watched import Watched
@@ -43,6 +44,7 @@ class Ledger:
         self._submit = [writer.thread.submit for writer in self._writers]
         self._finder = Finder(database, loop)
         self._readers = Readers(database)
+        self._lanes = Lanes(database, self.measurements)
 
     @classmethod
     async def open(cls, database: Database, clock: Callable[[], int] = milliseconds) -> Self:
@@ -122,8 +124,17 @@ class Ledger:
     async def _save_noted(self, writer: Writer) -> None:
         await self._write(writer, _nothing)
 
+    async def lanes_free(self) -> bool:
+        """Whether no lane is held up by another server's lock; always on a database of one server.
+
+        Raises:
+            StoreUnavailable: the database cannot be reached, or takes no changes.
+        """
+        return await self._lanes.free()
+
     async def close(self) -> None:
         """Finish everything accepted and close; on SQLite the WAL is folded into the database file."""
+        await self._lanes.close()
         await self._finder.thread.close()
         await self._readers.close()
         for writer in self._writers:

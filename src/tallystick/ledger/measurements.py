@@ -3,6 +3,8 @@
 from bisect import bisect_left
 from collections.abc import Sequence
 
+from tallystick.model.key import Key
+
 SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
 
@@ -40,6 +42,8 @@ class Measurements:
         commit: seconds of one whole transaction, its load, fold and save included.
         failures: transactions that failed.
         last_failed: whether the newest transaction failed.
+        refused: lane -> the counters of its newest batch that failed, until one of them is changed or seen free. On
+            databases of lanes: there a lock holds up one lane, while the others go on.
     """
 
     def __init__(self) -> None:
@@ -48,3 +52,4 @@ class Measurements:
         self.commit = Histogram(SECONDS)
         self.failures = 0
         self.last_failed = False
+        self.refused: dict[int, frozenset[Key]] = {}

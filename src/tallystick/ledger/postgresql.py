@@ -13,16 +13,18 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 
 from tallystick.errors import (
+    DatabaseAway,
     DatabaseSchemaRefused,
     DatabaseUnreachable,
     InvalidSetting,
+    StoreAway,
     StoreBusy,
     StoreFailed,
     StoreFull,
     StoreUnavailable,
 )
 from tallystick.ledger.announcing import Announcing
-from tallystick.ledger.database import CreationRaced, Durability
+from tallystick.ledger.database import CreationRaced, Durability, Held
 from tallystick.ledger.migrations import Applied, Migration, all_migrations, migrate
 from tallystick.ledger.queried import QueriedSession, from_row, named_queries
 from tallystick.model.counter import Counter
@@ -42,8 +44,21 @@ CONNECTION: Mapping[str, str | int] = {
 LOCK_TIMEOUT_MS = 5_000
 STATEMENT_TIMEOUT_MS = 15_000
 """How long a statement may take, and wait for a lock; see ``PostgresqlSession.take_time``."""
+IDLE_TIMEOUT_MS = 5_000
+"""How long a transaction of ours may wait for our next statement. A server that is frozen, or cut off, in the middle
+of one holds locks that all servers need: PostgreSQL ends it then. Ours pause for microseconds."""
+SERVER_KEEPALIVES = {
+    "tcp_keepalives_idle": 10,
+    "tcp_keepalives_interval": 5,
+    "tcp_keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+"""The same from PostgreSQL's side: where our machine is gone, its default would keep our locks for two hours."""
 MIGRATION_LOCK = 0x7A11_571C
 """Advisory lock that keeps two starting servers from migrating at once."""
+
+_AWAY = (pg.AdminShutdown, pg.CrashShutdown, pg.CannotConnectNow, pg.IdleInTransactionSessionTimeout)
+"""PostgreSQL ends our connection: it stops, was promoted or restarts, or we did not go on in time."""
 
 _encode = msgspec.json.Encoder().encode
 _queries = named_queries("postgresql", "psycopg")
@@ -79,7 +94,7 @@ class PostgresqlDatabase:
         """Open a connection.
 
         Raises:
-            DatabaseUnreachable: the server does not answer, or does not let us in.
+            DatabaseAway: the server does not answer, or does not let us in.
         """
         defaults = {name: value for name, value in CONNECTION.items() if name not in self._parts}
         try:
@@ -92,7 +107,7 @@ class PostgresqlDatabase:
         except psycopg.Error as error:
             reason = " ".join(str(error).split())
             msg = f"cannot reach {self.describe()}: {reason}"
-            raise DatabaseUnreachable(msg) from error
+            raise DatabaseAway(msg) from error
         return PostgresqlSession(connection)
 
     def _prepare(self, connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
@@ -108,7 +123,13 @@ class PostgresqlDatabase:
                 " WHERE current_setting('synchronous_commit') = 'off'"
             )
         # A read-only default stays in force: hosts set it to save a database whose disk is nearly full.
-        settings = f"SET lock_timeout = {LOCK_TIMEOUT_MS}; SET statement_timeout = {STATEMENT_TIMEOUT_MS}; {durability}"
+        limits = {
+            "lock_timeout": LOCK_TIMEOUT_MS,
+            "statement_timeout": STATEMENT_TIMEOUT_MS,
+            "idle_in_transaction_session_timeout": IDLE_TIMEOUT_MS,
+            **SERVER_KEEPALIVES,
+        }
+        settings = "; ".join([*(f"SET {name} = {value}" for name, value in limits.items()), durability])
         connection.execute(settings.encode())
 
     def announcer(self, heard: Callable[[], None]) -> Announcing:
@@ -156,15 +177,25 @@ class PostgresqlSession(QueriedSession):
                 yield
                 self._refuse_a_lost_transaction()
         except psycopg.Error as error:
-            raise _understood(error) from error
+            raise self._understood(error) from error
 
     def take_time(self) -> None:
         """Lift the limits on waiting until the open transaction ends: for work that grows with the ledger."""
         self.connection.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
 
+    def take_pauses(self) -> None:
+        """Let the open transaction wait for us as long as it takes: for work that goes on elsewhere meanwhile."""
+        self.connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+
+    def _understood(self, error: psycopg.Error) -> StoreUnavailable:
+        return _understood(error, lost=self.connection.closed)
+
     def _refuse_a_lost_transaction(self) -> None:
         # psycopg leaves the block in silence when the connection is gone, and PostgreSQL answers the COMMIT
         # of a failed transaction by undoing it: both would look like a success.
+        if self.connection.closed:
+            msg = "the connection was lost in the middle of a transaction"
+            raise StoreAway(msg)
         if self.connection.info.transaction_status is not TransactionStatus.INTRANS:
             msg = "the database undid the transaction"
             raise StoreFailed(msg)
@@ -177,7 +208,7 @@ class PostgresqlSession(QueriedSession):
                 yield
         except psycopg.OperationalError as error:
             # Not the part's fault: the whole transaction is lost.
-            raise _understood(error) from error
+            raise self._understood(error) from error
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -187,7 +218,7 @@ class PostgresqlSession(QueriedSession):
                 self.connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                 yield
         except psycopg.Error as error:
-            raise _understood(error) from error
+            raise self._understood(error) from error
 
     def load(self, keys: Iterable[Key]) -> dict[Key, Counter]:
         """The counters of one lane's batch, locked until the transaction ends."""
@@ -212,7 +243,20 @@ class PostgresqlSession(QueriedSession):
             return dict(map(from_row, _queries.find(self.connection, keys=_encode(wanted).decode())))
         except psycopg.OperationalError as error:
             # The one statement that may run outside of a transaction.
-            raise _understood(error) from error
+            raise self._understood(error) from error
+
+    def held(self, refused: Iterable[Key]) -> set[Held]:
+        """The rows that counting needs and others have locked at this moment; never waits for one.
+
+        Raises:
+            StoreUnavailable: the database cannot be reached, or takes no changes.
+        """
+        keys = _encode([{"lane": lane_of(key), **key._asdict()} for key in refused]).decode()
+        try:
+            with self.connection.transaction(force_rollback=True):
+                return set(map(Held._make, _queries.held(self.connection, keys=keys)))
+        except psycopg.Error as error:
+            raise self._understood(error) from error
 
     def applied(self) -> list[Applied]:
         """The migrations this database has taken; waits for a server that is migrating."""
@@ -321,14 +365,21 @@ def _to_row(key: Key, counter: Counter, known: bool) -> dict[str, Any]:  # noqa:
     }
 
 
-def _understood(error: psycopg.Error) -> StoreUnavailable:
-    """What a database error means to whoever waits for the change."""
+def _understood(error: psycopg.Error, *, lost: bool) -> StoreUnavailable:
+    """What a database error means for a request.
+
+    Args:
+        lost: whether the connection is gone.
+    """
     if isinstance(error, pg.DiskFull):
         return StoreFull("the database's disk is full")
     if isinstance(error, (pg.SerializationFailure, pg.DeadlockDetected)):
         return ConcurrentChange("the database undid the transaction in favour of another one")
     if isinstance(error, (pg.LockNotAvailable, pg.QueryCanceled)):
         return StoreBusy("the database is slow")
-    if isinstance(error, (pg.TooManyConnections, pg.ReadOnlySqlTransaction, pg.AdminShutdown)):
+    if isinstance(error, (pg.TooManyConnections, pg.ReadOnlySqlTransaction)):
         return StoreBusy("the database is not ready to write")
-    return StoreFailed(f"the database failed: {' '.join(str(error).split())}")
+    reason = " ".join(str(error).split())
+    if lost or isinstance(error, _AWAY):
+        return StoreAway(reason)
+    return StoreFailed(f"the database failed: {reason}")

@@ -1,11 +1,12 @@
 """What a session does alike on every database: a named query with the same parameters and the same rows."""
 
+from collections.abc import Iterable
 from importlib.resources import files
 from typing import Any
 
 import aiosql
 
-from tallystick.ledger.database import Totals
+from tallystick.ledger.database import Held, Totals
 from tallystick.model.counter import Counter
 from tallystick.model.key import Key, lane_of
 
@@ -36,6 +37,10 @@ class QueriedSession:
     def take_numbers(self, sequence: str, amount: int = 1) -> int:
         """Take the next numbers of a sequence; the first of them. A number is never given twice."""
         return int(self.common.take_numbers(self.connection, name=sequence, amount=amount)) - amount + 1
+
+    def held(self, refused: Iterable[Key]) -> set[Held]:  # noqa: ARG002  # for databases of several servers
+        """Nothing: where a database has one writer at a time, no row is locked by itself."""
+        return set()
 
     def take_time(self) -> None:
         """Lift limits on waiting until the open transaction ends; nothing to do where there are none."""

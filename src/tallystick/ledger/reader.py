@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import structlog
 from msgspec import Struct
 
-from tallystick.errors import StoreBusy, StoreClosed, StoreFailed, StoreUnavailable, TallystickError
+from tallystick.errors import StoreAway, StoreBusy, StoreClosed, StoreFailed, StoreUnavailable, TallystickError
 from tallystick.gathering import GatheringThread
-from tallystick.ledger.database import Database, Session
+from tallystick.ledger.database import Database, Session, opened, reason_of
 from tallystick.model.counter import Counter
 from tallystick.model.key import Key
 
@@ -37,7 +37,7 @@ class Finder:
     """Looks counters up: what gathers while one look-up runs is the next one. Always reads what is committed."""
 
     def __init__(self, database: Database, loop: AbstractEventLoop) -> None:
-        self._sessions, self._loop = _OneSession(database), loop
+        self._sessions, self._loop = OneSession(database), loop
         self.thread: GatheringThread[Find] = GatheringThread(
             "ledger-finder",
             work=self._work,
@@ -86,12 +86,12 @@ class Readers:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._own = local()
-        self._all: list[_OneSession] = []
+        self._all: list[OneSession] = []
         self._asked, self._closed = 0, False
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="ledger-reader", initializer=self._start)
 
     def _start(self) -> None:
-        self._own.session = _OneSession(self._database)
+        self._own.session = OneSession(self._database)
         self._all.append(self._own.session)
 
     async def read(self, function: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
@@ -100,6 +100,8 @@ class Readers:
         Raises:
             StoreBusy: too many reads wait.
             StoreClosed: the threads are being stopped.
+            StoreAway, StoreFailed: the database cannot be read.
+            TallystickError: what the function refuses.
         """
         if self._closed:
             msg = "the server is stopping"
@@ -114,7 +116,7 @@ class Readers:
             self._asked -= 1
 
     def _read(self, function: Callable[..., Result], arguments: tuple[Any, ...]) -> Result:
-        sessions: _OneSession = self._own.session
+        sessions: OneSession = self._own.session
 
         def on_one_snapshot(session: Session) -> Result:
             with session.snapshot():
@@ -130,33 +132,58 @@ class Readers:
             session.drop()
 
 
-class _OneSession:
-    """A connection that is opened when first needed and thrown away when it fails."""
+class OneSession:
+    """A connection that is opened when first needed and thrown away when it fails. Used by one thread at a time."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._session: Session | None = None
+        self._failing = False
 
     def use(self, function: Callable[[Session], Result]) -> Result:
+        """``function(session)``, which only reads.
+
+        Where the connection turns out to be lost, it is called once more on a new one: after an outage of the
+        database the first read would fail for nothing.
+
+        Raises:
+            StoreUnavailable: the database cannot be read; the next call opens a new connection.
+            TallystickError: what the function refuses; the connection stays.
+        """
         try:
-            if self._session is None:
-                self._session = self._database.session()
-            return function(self._session)
+            result = self._used(function)
         except StoreUnavailable as error:
-            log.error("a read failed", reason=str(error))  # noqa: TRY400  # the reason says it all
-            self.drop()
+            self._failed(reason_of(error))
             raise
-        except TallystickError as error:
-            log.error("a read failed", reason=str(error))  # noqa: TRY400
-            self.drop()
-            raise StoreFailed(str(error)) from error
+        except TallystickError:
+            raise
         except Exception as error:
-            log.exception("a read failed")
             self.drop()
+            log.exception("a read failed")
             msg = f"a read failed: {error}"
             raise StoreFailed(msg) from error
+        if self._failing:
+            self._failing = False
+            log.info("reads succeed again")
+        return result
+
+    def _used(self, function: Callable[[Session], Result]) -> Result:
+        if self._session is not None:
+            try:
+                return function(self._session)
+            except StoreAway:
+                self.drop()
+        self._session = opened(self._database)
+        return function(self._session)
+
+    def _failed(self, reason: str) -> None:
+        self.drop()
+        if not self._failing:
+            log.error("a read failed", reason=reason)
+        self._failing = True
 
     def drop(self) -> None:
+        """Close the connection."""
         if self._session is not None:
             session, self._session = self._session, None
             try:

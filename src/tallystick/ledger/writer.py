@@ -20,13 +20,14 @@ from typing import Any
 import structlog
 from msgspec import Struct
 
-from tallystick.errors import StoreFailed, StoreUnavailable, TallystickError
+from tallystick.errors import StoreFailed, StoreUnavailable
 from tallystick.gathering import GatheringThread, tell
-from tallystick.ledger.database import CreationRaced, Database, Session, Totals
+from tallystick.ledger.database import CreationRaced, Database, Session, Totals, opened, reason_of
 from tallystick.ledger.folding import Wanted, fold, settle, transactions
 from tallystick.ledger.measurements import Measurements
 from tallystick.ledger.watched import Watched
 from tallystick.model.counter import Outcome
+from tallystick.model.key import Key
 
 QUEUE_LIMIT = 20_000
 BATCH_LIMIT = 1_000
@@ -135,7 +136,7 @@ class Writer:
         try:
             results, saved = settle(lambda: self._commit(counts, calls))
         except Exception as error:  # noqa: BLE001  # the writer lives on whatever happens
-            self._failed(error)
+            self._failed(error, counts)
             self._unsaved_requests += len(counts)
             unavailable = error if isinstance(error, StoreUnavailable) else StoreFailed(f"the writer failed: {error}")
             return [unavailable] * (len(counts) + len(calls))
@@ -164,33 +165,41 @@ class Writer:
 
     def _usable_session(self) -> Session:
         if self._session is None or self._broken:
-            try:
-                fresh = self._database.session(writes=True)
-            except TallystickError as error:
-                raise StoreFailed(str(error)) from error
+            fresh = opened(self._database, writes=True)
             # Closed only now: without any connection SQLite would recover what a failed sync left in the WAL,
             # readable but perhaps not on the disk, and later commits would build on it.
             self._close_session()
             self._session, self._broken = fresh, False
         return self._session
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: Exception, counts: Sequence[Count]) -> None:
+        if counts and self._database.lanes_alone:
+            self.measurements.refused[counts[0].lane] = frozenset(item.key for item in counts)
         first = not self.measurements.last_failed
         self.measurements.failures += 1
         self.measurements.last_failed = True
         # A connection that failed may be in any state.
         self._broken = True
         if first:
-            log.error("a commit failed", reason=str(error), exc_info=not isinstance(error, StoreUnavailable))
+            log.error("a commit failed", reason=reason_of(error), exc_info=not isinstance(error, StoreUnavailable))
 
     def _succeeded(self, started: float, counts: Sequence[Count], *, saved: bool) -> None:
         finished = time.perf_counter()
+        if counts and (refused := self.measurements.refused):
+            self._accepted(counts, refused)
         # A batch of refusals writes nothing, so it does not show that the disk works again.
         if saved and self.measurements.last_failed:
             self.measurements.last_failed = False
             log.info("commits succeed again")
         self.measurements.commit.observe(finished - started)
         self.measurements.acknowledgement.observe_since([item.submitted for item in counts], finished)
+
+    @staticmethod
+    def _accepted(counts: Sequence[Count], refused: dict[int, frozenset[Key]]) -> None:
+        """A lane is not refused any more when the same counters can be changed; others show nothing."""
+        lane = counts[0].lane
+        if lane in refused and not refused[lane].isdisjoint(item.key for item in counts):
+            del refused[lane]
 
     def _save_requests(self) -> None:
         """When idle: keep the requests that no batch has kept."""

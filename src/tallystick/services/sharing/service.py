@@ -54,10 +54,7 @@ class Sharing:
             SharingRefused: of the function.
             StoreUnavailable
         """
-        found: Result | SharingRefused = await self._ledger.read(_or_refused, function, *arguments)
-        if isinstance(found, SharingRefused):
-            raise found
-        return found
+        return await self._ledger.read(function, *arguments)
 
     async def once(  # what is done, and what it is answered with
         self,
@@ -93,14 +90,6 @@ class _Once(Struct, eq=False):
     answer: Callable[[Any], KeptAnswer]
     refuse: Callable[[SharingRefused], KeptAnswer]
     kept: Callable[[Any], KeptAnswer]
-
-
-def _or_refused(session: Session, function: Callable[..., Result], *arguments: Any) -> Result | SharingRefused:  # noqa: ANN401
-    # To a reader of the ledger any exception means that the connection failed.
-    try:
-        return function(session, *arguments)
-    except SharingRefused as refused:
-        return refused
 
 
 def _each_alone(session: Session, writes: Sequence[_Write], now: int) -> list[object]:  # noqa: ARG001  # for join

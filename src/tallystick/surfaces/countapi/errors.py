@@ -3,13 +3,10 @@
 from typing import NamedTuple
 
 from tallystick.errors import (
+    STORE_ERRORS,
     InputRefused,
     KeyInFlight,
     KeyReused,
-    StoreBusy,
-    StoreClosed,
-    StoreFailed,
-    StoreFull,
     StoreUnavailable,
 )
 from tallystick.model.counter import Reason
@@ -82,7 +79,7 @@ REASONS = frozenset(
         KEY_REUSED,
         KEY_IN_FLIGHT,
         *(str(answer.refused) for answer in (NOT_FOUND, METHOD_NOT_ALLOWED, TOO_LONG, SWITCHED_OFF, NO_CREATION)),
-        *(error.reason for error in (StoreBusy, StoreFull, StoreFailed, StoreClosed)),
+        *(error.reason for error in STORE_ERRORS),
         *(reason.value for reason in Reason),
     }
 )

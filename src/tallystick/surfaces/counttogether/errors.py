@@ -15,15 +15,12 @@ from typing import NamedTuple
 import structlog
 
 from tallystick.errors import (
+    STORE_ERRORS,
     InputRefused,
     KeyInFlight,
     KeyReused,
     SharingReason,
     SharingRefused,
-    StoreBusy,
-    StoreClosed,
-    StoreFailed,
-    StoreFull,
     StoreUnavailable,
     TallystickError,
 )
@@ -103,7 +100,7 @@ _OTHERS = (
     UNAVAILABLE,
 )
 KINDS = tuple(dict.fromkeys((*_OTHERS, *BY_REASON.values())))
-_STORE = tuple(error.reason for error in (StoreBusy, StoreFull, StoreFailed, StoreClosed))
+_STORE = tuple(error.reason for error in STORE_ERRORS)
 _BY_STATUS = {kind.status: kind.reason for kind in reversed(KINDS)}
 REASONS = frozenset({*_BY_STATUS.values(), *_STORE})
 """Every reason under which this surface's refusals are counted."""

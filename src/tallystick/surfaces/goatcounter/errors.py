@@ -16,14 +16,11 @@ import msgspec
 import structlog
 
 from tallystick.errors import (
+    STORE_ERRORS,
     InputRefused,
     InvalidFields,
     NoSuchSite,
     NotPermitted,
-    StoreBusy,
-    StoreClosed,
-    StoreFailed,
-    StoreFull,
     StoreUnavailable,
     TallystickError,
 )
@@ -55,7 +52,7 @@ _REASONS = {
     503: "too many bodies",
     504: "timed out",
 }
-REASONS = frozenset({*_REASONS.values(), *(error.reason for error in (StoreBusy, StoreFull, StoreFailed, StoreClosed))})
+REASONS = frozenset({*_REASONS.values(), *(error.reason for error in STORE_ERRORS)})
 """Every reason under which this surface's refusals are counted."""
 
 

@@ -8,7 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from tallystick.errors import StoreUnavailable
+from tallystick.errors import StoreAway, StoreUnavailable
 from tallystick.ledger import Ledger
 from tallystick.live.hub import Hub
 from tallystick.surfaces.native.metrics import metrics_registry
@@ -16,11 +16,12 @@ from tallystick.surfaces.native.openapi import Description
 from tallystick.warehouse import Warehouse
 from tallystick.web.traffic import Traffic
 
-Flush = Callable[[], Coroutine[Any, Any, None]]
+Trial = Callable[[], Coroutine[Any, Any, str | None]]
 
 COMMITTED_WITHIN_S = 3.0
 """How long a question whether counting works waits for a commit."""
 _NO_STORE = {"cache-control": "no-store"}
+_NOT_READY = {**_NO_STORE, "retry-after": "5"}
 _FOR_ANY_PAGE = {"access-control-allow-origin": "*", "cache-control": "no-cache"}
 
 
@@ -37,18 +38,18 @@ class Native:
     ) -> None:
         self._ledger, self._description, self._warehouse = ledger, description, warehouse
         self._registry = metrics_registry(ledger, traffic, warehouse, hub)
-        self._trials: dict[Flush, asyncio.Task[str | None]] = {}
+        self._trials: dict[Trial, asyncio.Task[str | None]] = {}
 
     async def live(self, _request: Request) -> Response:
         """The process answers."""
         return JSONResponse({"status": "live"}, headers=_NO_STORE)
 
     async def ready(self, _request: Request) -> Response:
-        """Counting works: the last commit succeeded, the queue is not full and what waits is committed soon."""
+        """Counting works: in every lane, the last commit succeeded, and what waits is committed soon."""
         reason = await self._why_not_ready()
         if reason is None:
             return JSONResponse({"status": "ready"}, headers=_NO_STORE)
-        return JSONResponse({"status": "unavailable", "reason": reason}, 503, headers=_NO_STORE)
+        return JSONResponse({"status": "unavailable", "reason": reason}, 503, headers=_NOT_READY)
 
     async def _why_not_ready(self) -> str | None:
         """None when ready. Anyone may ask, so what the database says stays in the log."""
@@ -57,18 +58,34 @@ class Native:
         # A server from which a load balancer took all traffic must find out that it has recovered; and where
         # writes wait, only a commit shows that they do not wait for ever.
         if self._ledger.waiting or any(writer.last_failed for writer in self._ledger.measurements):
-            return await self._commit(self._ledger.flush)
+            if reason := await self._tried(self._committed):
+                return reason
+        elif reason := await self._tried(self._lanes_free):
+            return reason
         if self._warehouse is not None and self._warehouse.failing:
-            return await self._commit(self._warehouse.flush)
+            return await self._tried(self._moved)
         return None
 
-    async def _commit(self, flush: Flush) -> str | None:
-        """Why no commit succeeds. Everyone who asks waits for the same one, so that no queue of them grows."""
-        trial = self._trials.get(flush)
-        if trial is None or trial.done():
-            trial = self._trials[flush] = asyncio.create_task(_try(flush))
-        await asyncio.wait({trial}, timeout=COMMITTED_WITHIN_S)
-        return trial.result() if trial.done() else "commits take too long"
+    async def _tried(self, trial: Trial) -> str | None:
+        """Why a trial does not succeed. Everyone who asks waits for the same one, so that no queue of them grows."""
+        task = self._trials.get(trial)
+        if task is None or task.done():
+            task = self._trials[trial] = asyncio.create_task(_reason(trial))
+        await asyncio.wait({task}, timeout=COMMITTED_WITHIN_S)
+        return task.result() if task.done() else "commits take too long"
+
+    async def _committed(self) -> str | None:
+        await self._ledger.flush()
+        return await self._lanes_free()
+
+    async def _lanes_free(self) -> str | None:
+        """Every lane is looked at, also without traffic: a commit of ours touches only some of them."""
+        return None if await self._ledger.lanes_free() else "counters are locked by another program"
+
+    async def _moved(self) -> str | None:
+        assert self._warehouse is not None
+        await self._warehouse.flush()
+        return None
 
     async def metrics(self, _request: Request) -> Response:
         """What Prometheus scrapes."""
@@ -80,9 +97,10 @@ class Native:
         return Response(body, media_type="application/json", headers=_FOR_ANY_PAGE)
 
 
-async def _try(flush: Flush) -> str | None:
+async def _reason(trial: Trial) -> str | None:
     try:
-        await flush()
+        return await trial()
+    except StoreAway as error:
+        return str(error)
     except StoreUnavailable:
         return "the last commit failed"
-    return None

@@ -1,0 +1,74 @@
+"""Whether every lane can be counted in, found out without counting."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from tallystick.ledger.database import Database, Held
+from tallystick.ledger.measurements import Measurements
+from tallystick.ledger.reader import OneSession
+
+STUCK_AFTER_S = 2.0
+"""A row that one and the same transaction holds for so long is held by a server that does not go on."""
+LOOKED_EVERY_S = 0.05
+FRESH_S = 1.0
+
+
+class Lanes:
+    """Looks at the locks of a database that several servers share, on a connection of its own.
+
+    It waits for no lock and keeps the ones it gets for the length of one statement, so that looking delays nobody.
+
+    Args:
+        writers: what each writer observes; lanes that are seen free count as refused no longer.
+    """
+
+    def __init__(self, database: Database, writers: Sequence[Measurements]) -> None:
+        self._shared = database.lanes_alone
+        self._writers = writers
+        self._session = OneSession(database)
+        self._seen_free = float("-inf")
+        self._looking = asyncio.Lock()
+        self._closed = False
+
+    async def free(self) -> bool:
+        """Whether no lane, no sequence and none of the counters that were refused stays locked.
+
+        Raises:
+            StoreUnavailable: the database cannot be reached, or takes no changes.
+        """
+        if not self._shared:
+            return True
+        async with self._looking:
+            if self._closed or (time.monotonic() - self._seen_free < FRESH_S and not self._any_refused()):
+                return True
+            return await asyncio.to_thread(self._look)
+
+    def _look(self) -> bool:
+        deadline = time.monotonic() + STUCK_AFTER_S
+        stuck = self._held_now()
+        while stuck and time.monotonic() < deadline:
+            time.sleep(LOOKED_EVERY_S)
+            stuck &= self._held_now()
+        return not stuck
+
+    def _held_now(self) -> set[Held]:
+        refused = [(writer.refused, *lane) for writer in self._writers for lane in [*writer.refused.items()]]
+        counters = {key for _, _, keys in refused for key in keys}
+        held = self._session.use(lambda session: session.held(counters))
+        if not held:
+            self._seen_free = time.monotonic()
+        if not any(row.kind == "counter" for row in held):
+            for lanes, lane, keys in refused:
+                if lanes.get(lane) is keys:  # else another batch was refused meanwhile
+                    lanes.pop(lane, None)
+        return held
+
+    def _any_refused(self) -> bool:
+        return any(writer.refused for writer in self._writers)
+
+    async def close(self) -> None:
+        """Close the connection."""
+        self._closed = True
+        async with self._looking:
+            await asyncio.to_thread(self._session.drop)
