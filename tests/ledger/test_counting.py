@@ -231,7 +231,7 @@ async def test_a_batch_that_ends_in_an_unforeseen_error_is_told_and_the_next_one
 
     with monkeypatch.context() as broken:
         broken.setattr("tallystick.ledger.writer.transactions", breaks)
-        broken.setattr("tallystick.ledger.reader._OneSession.use", breaks)
+        broken.setattr("tallystick.ledger.reader.OneSession.use", breaks)
         with pytest.raises(StoreFailed, match="unforeseen"):
             await ledger.count(Key("page", "unforeseen"), HIT)
         with pytest.raises(StoreFailed, match="unforeseen"):

@@ -12,7 +12,7 @@ from psycopg import errors as pg
 from builders import NOW, a_counter, a_key
 from support.ledgers import gate_of, opened, until
 from support.postgres import Postgres
-from tallystick.errors import StoreBusy, StoreFailed, StoreUnavailable
+from tallystick.errors import StoreAway, StoreFailed, StoreUnavailable
 from tallystick.ledger import Ledger, Session, Totals
 from tallystick.ledger.folding import Wanted, fold, operate
 from tallystick.ledger.postgresql import PostgresqlDatabase, PostgresqlSession
@@ -144,7 +144,7 @@ async def test_a_write_that_loses_the_connection_fails_its_whole_batch(database:
         gate.open()
         await first
         results = await asyncio.gather(*batch, return_exceptions=True)
-        assert [type(result) for result in results] == [StoreBusy] * 3
+        assert [type(result) for result in results] == [StoreAway] * 3
         assert await ledger.read(lambda session: session.find([ONE, TWO, THREE])) == {TWO: a_counter()}
         assert (await ledger.count(ONE, HIT)).value == 1
 

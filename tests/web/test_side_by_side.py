@@ -1,7 +1,8 @@
 """Tasks are ended whatever they raise, and a cancellation of the one who ends them is never lost."""
 
 import asyncio
-from typing import NoReturn
+from collections.abc import Coroutine
+from typing import Any, NoReturn
 
 import pytest
 
@@ -30,8 +31,8 @@ async def failing_to_end() -> None:
         raise OSError(msg)
 
 
-async def started(*coroutines: object) -> list["asyncio.Task[None]"]:
-    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]  # type: ignore[arg-type]
+async def started(*coroutines: Coroutine[Any, Any, object]) -> list["asyncio.Task[object]"]:
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
     await asyncio.sleep(0)
     return tasks
 
