@@ -25,23 +25,32 @@ def run(
 
 
 @pytest.fixture
-def storage(database_url: str | None) -> tuple[str, ...]:
-    """The options that name an empty place of either kind."""
-    return ("--data", "data") if database_url is None else ("--data", "data", "--database", database_url)
-
-
-@pytest.fixture
-def place(run: CommandLine, database_url: str | None) -> Place:
-    """An empty place of either kind, in the working directory that ``run`` has made."""
+def nowhere(run: CommandLine, database_url: str | None) -> Place:
+    """A place of either kind where there is no ledger, in the working directory that ``run`` has made."""
     del run
     return Place("data", database_url)
 
 
 @pytest.fixture
+def place(nowhere: Place) -> Place:
+    """A place of either kind with an empty ledger."""
+    fill(nowhere, 0)
+    return nowhere
+
+
+@pytest.fixture
+def storage(place: Place) -> tuple[str, ...]:
+    """The options that name a place of either kind with an empty ledger."""
+    return place.options
+
+
+@pytest.fixture
 def file_place(run: CommandLine) -> Place:
-    """An empty place for a ledger in a file."""
+    """A place for a ledger in a file, with an empty one."""
     del run
-    return Place("data", None)
+    empty = Place("data", None)
+    fill(empty, 0)
+    return empty
 
 
 @pytest.fixture

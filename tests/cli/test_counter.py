@@ -56,29 +56,6 @@ def test_a_missing_counter_is_named(run: CommandLine, storage: Storage, verb: tu
     assert run("counter", name, "not-here", *rest, *storage).refused() == "there is no counter default/not-here"
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ("counter", "list"),
-        ("counter", "get", "stock"),
-        ("counter", "set", "stock", "1"),
-        ("counter", "delete", "stock", "--yes"),
-        ("counter", "export", "-"),
-        ("backup", "backup.db"),
-    ],
-    ids=" ".join,
-)
-def test_no_ledger_is_made_by_looking_for_one(run: CommandLine, tmp_path: Path, command: tuple[str, ...]) -> None:
-    refusal = run(*command).refused()
-    assert refusal == "tallystick-data/ledger.sqlite3 holds no ledger; --data or --database names the place of one"
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_no_tables_are_made_by_looking_for_some(run: CommandLine, storage: Storage) -> None:
-    for _ in range(2):
-        assert "holds no ledger" in run("counter", "list", *storage).refused()
-
-
 @pytest.mark.parametrize("name", ["ab", "no space", "a/b/ccc", "/abc", "abc/", "x" * 65, "ümlaut", "abc\n"])
 def test_an_illegal_name_is_refused(run: CommandLine, name: str) -> None:
     refusal = run("counter", "get", name).refused()

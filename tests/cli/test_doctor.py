@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from support.commands import CommandLine, Ran
+from support.places import Place
 from support.postgres import Postgres
 from support.terminal import on_a_terminal
 from support.warehouses import a_hit, opened_warehouse
@@ -37,7 +38,8 @@ def settings(ran: Ran) -> dict[str, tuple[str, str]]:
     return {name: (value, source) for kind, name, value, *rest in rows if kind == "setting" for source in rest}
 
 
-def test_a_fresh_machine_is_fit_and_nothing_is_made_on_it(run: CommandLine, storage: Storage, tmp_path: Path) -> None:
+def test_a_fresh_machine_is_fit_and_nothing_is_made_on_it(run: CommandLine, nowhere: Place, tmp_path: Path) -> None:
+    storage = nowhere.options
     ran = run("doctor", *storage)
     found = checks(ran)
     assert ran.code == 0
@@ -207,7 +209,7 @@ def test_a_clock_that_cannot_be_right_fails(
 
 
 def test_a_clock_behind_the_ledger_is_told(run: CommandLine) -> None:
-    run("counter", "create", "stock").succeeded()
+    run("init").succeeded()
     ahead = time.time() + 10_000
     os.utime("tallystick-data/ledger.sqlite3", (ahead, ahead))
     status, found = checks(run("doctor"))["clock"]

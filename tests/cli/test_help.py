@@ -11,6 +11,7 @@ from tallystick.settings import Settings
 COMMANDS = [
     "",
     "serve",
+    "init",
     "user",
     *(f"user {verb}" for verb in ("create", "list", "password", "access", "delete")),
     "site",

@@ -14,6 +14,7 @@ import pytest
 
 from builders import a_counter, a_key
 from support.commands import CommandLine
+from support.places import Place
 from support.postgres import Postgres
 from support.terminal import on_a_terminal
 from tallystick.errors import StoreFull
@@ -86,6 +87,7 @@ def test_what_is_exported_and_imported_is_the_same(
     keep(database_url, counters)
     run("counter", "export", f"all.{form}", *storage).succeeded()
     other = ("--data", "elsewhere") if other_url is None else ("--database", other_url)
+    run("init", *other).succeeded()
     assert run("counter", "import", f"all.{form}", *other).err == "created 6, replaced 0, kept 0\n"
     del counters[a_key("expired")]
     Path("data").rename("exported")
@@ -110,8 +112,9 @@ def test_an_export_is_stable_and_leaves_out_what_has_expired(
 
 
 @pytest.fixture
-def data(run: CommandLine) -> Storage:
+def data(run: CommandLine, file_place: Place) -> Storage:
     """A ledger in SQLite with one counter, ``default/stock`` at 5."""
+    del file_place
     run("counter", "create", "stock", "--value", "5", "--data", "data").succeeded()
     return ("--data", "data")
 
@@ -390,12 +393,14 @@ def test_an_import_goes_on_when_the_line_is_corrected(
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["ledger", "no ledger"])
-def test_a_dry_run_tells_everything_and_changes_nothing(run: CommandLine, tmp_path: Path, *, known: bool) -> None:
+def test_a_dry_run_tells_everything_and_changes_nothing(
+    run: CommandLine, tmp_path: Path, file_place: Place, *, known: bool
+) -> None:
     if known:
-        run("counter", "create", "stock").succeeded()
+        run("counter", "create", "stock", *file_place.options).succeeded()
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     rows = b"key,value\nstock,1\nsold,1\nab,1\nnew,x\n"
-    ran = run("counter", "import", "-", "--dry-run", stdin=rows)
+    ran = run("counter", "import", "-", "--dry-run", *file_place.options, stdin=rows)
     assert ran.code == 1
     created, existing = (1, 1) if known else (2, 0)
     assert ran.err.splitlines() == [
@@ -404,7 +409,7 @@ def test_a_dry_run_tells_everything_and_changes_nothing(run: CommandLine, tmp_pa
         f"nothing was changed; it would be: created {created}, replaced 0, kept {existing}, not understood 2 lines",
     ]
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
-    assert run("counter", "import", "-", "--dry-run", stdin=b"key,value\nstock,1\n").code == 0
+    assert run("counter", "import", "-", "--dry-run", *file_place.options, stdin=b"key,value\nstock,1\n").code == 0
 
 
 def failing_at_the_second(error: BaseException) -> Callable[..., list[Outcome]]:

@@ -122,7 +122,7 @@ def test_no_address_and_no_agent_is_left_behind(run: CommandLine, tmp_path: Path
         (("access.log", "--format", "json"), "JSON import must be as a .zip file"),
         (("access.log", "--format", "parquet"), "access.log is no Parquet export"),
         (("access.log", "--format", "combined", "--site", "7"), "there is no site 7"),
-        (("access.log", "--format", "combined", "--data", "elsewhere"), "holds no ledger"),
+        (("access.log", "--format", "combined", "--data", "elsewhere"), "No Tallystick data in elsewhere. "),
         (("access.log", "--format", "common", "--site", "http://127.0.0.1:1"), "TALLYSTICK_TOKEN must be set"),
         (("access.log", "--format", "log:$date $time $path", "--date", "x"), "'x' is no layout of a time"),
         (("access.log", "--format", "combined", "--datetime", "nonsense"), "'nonsense' is no layout of a time"),

@@ -50,6 +50,7 @@ def test_a_restored_ledger_belongs_to_whom_the_directory_belongs(
     run: CommandLine, file_place: Place, backup: Path
 ) -> None:
     data = Path(file_place.directory)
+    shutil.rmtree(data)
     data.mkdir()
     if os.geteuid() == 0:
         nobody = pwd.getpwnam("nobody")

@@ -45,4 +45,6 @@ def backup(
         ):
             back_up(database, partial, tell)
             put_into_backup(hits, partial)
-    print(f"{file}: {file.stat().st_size:,} bytes, checked", file=sys.stderr)
+    # A ledger in PostgreSQL is the same from every directory; the hits are not.
+    without = f", without hits: {settings.data} holds none" if hits is None and settings.database else ""
+    print(f"{file}: {file.stat().st_size:,} bytes, checked{without}", file=sys.stderr)

@@ -129,7 +129,7 @@ def create(  # noqa: PLR0913  # one an option
         update_upperbound: The greatest amount one update may carry.
     """
     operation = Create(value, update_lowerbound, update_upperbound, enable_reset, settings.counter_lifetime)
-    _operate(name, operation, settings, made=True)
+    _operate(name, operation, settings)
     print(name)
 
 
@@ -162,8 +162,8 @@ def delete(
     _operate(name, Delete(), settings)
 
 
-def _operate(key: Key, operation: Operation, settings: StorageSettings, *, made: bool = False) -> Outcome:
-    with opened_ledger(settings, made=made) as (database, session):
+def _operate(key: Key, operation: Operation, settings: StorageSettings) -> Outcome:
+    with opened_ledger(settings) as (database, session):
         (outcome,) = operate(database, session, [Wanted(key, operation)], milliseconds())
     if outcome.refused:
         _refuse(key, outcome)

@@ -3,10 +3,11 @@
 import asyncio
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 from tallystick.cli.data_directory import held_data_directory, server_runs
-from tallystick.cli.opening import opened_ledger
+from tallystick.cli.opening import no_data, opened_ledger
 from tallystick.errors import InputRefused
 from tallystick.ledger import Ledger, Session, open_database
 from tallystick.settings import StorageSettings
@@ -27,9 +28,20 @@ def do_jobs(settings: StorageSettings) -> None:
     if server_runs(settings.data):
         print("the running server does the rest within seconds", file=sys.stderr)
         return
+    if settings.database is not None and not holds_hits(settings.data):
+        # The hits lie in another directory: done here, the work would be missed there.
+        print("the server does the rest, at once or when it starts", file=sys.stderr)
+        return
     with held_data_directory(settings.data):
         if asyncio.run(_work(settings)):
             print("not everything could be done; the server tries again when it starts", file=sys.stderr)
+
+
+def holds_hits(data: Path) -> bool:
+    """Whether a directory is the data directory of a server."""
+    from tallystick.warehouse import WAREHOUSE_FILE  # noqa: PLC0415  # DuckDB takes a moment to load
+
+    return (data / WAREHOUSE_FILE).exists()
 
 
 async def _work(settings: StorageSettings) -> int:
@@ -56,6 +68,8 @@ def read_hits(settings: StorageSettings, function: Callable[..., Result], *argum
     """
     from tallystick.warehouse import WAREHOUSE_FILE, Warehouse  # noqa: PLC0415
 
+    if settings.database is not None and not holds_hits(settings.data):
+        raise no_data(settings.data)
     if server_runs(settings.data):
         msg = "the running server has the hits open; ask its API for them (GET /api/v0/bots)"
         raise InputRefused(msg)

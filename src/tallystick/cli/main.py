@@ -26,6 +26,7 @@ TERMINATED = 128 + signal.SIGTERM
 # Named, not imported: only the command that runs is loaded.
 COMMANDS = (
     ("serve", "serve:serve", "Run the server."),
+    ("init", "init:init", "Make an empty data directory, without starting the server."),
     ("user", "user:app", "Look after the people who have accounts, also while a server serves them."),
     ("site", "site:app", "Look after the sites whose hits are counted, also while a server serves them."),
     ("token", "token:app", "Look after API tokens, also while a server serves them."),

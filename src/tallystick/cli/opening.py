@@ -1,10 +1,10 @@
-"""The ledger, opened for a command: beside a running server, and never made by mistake."""
+"""The ledger, opened for a command: beside a running server, and never made by a command that only uses it."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
-from tallystick.cli.data_directory import ledger_file_kept, make_data_directory, server_runs
+from tallystick.cli.data_directory import ledger_file_kept, server_runs
 from tallystick.errors import DatabaseSchemaRefused, DataDirectoryUnusable, InputRefused
 from tallystick.ledger import Database, Session, open_database
 from tallystick.ledger.migrations import all_migrations
@@ -13,11 +13,8 @@ from tallystick.settings import StorageSettings
 
 
 @contextmanager
-def found_database(settings: StorageSettings, *, made: bool = False) -> Iterator[Database]:
+def found_database(settings: StorageSettings) -> Iterator[Database]:
     """The database that the settings name, with its schema as it is.
-
-    Args:
-        made: whether a missing ledger is made.
 
     Raises:
         InputRefused: there is no ledger.
@@ -26,24 +23,36 @@ def found_database(settings: StorageSettings, *, made: bool = False) -> Iterator
     refuse_unfinished_restore(settings.data)
     database = open_database(settings.database, settings.data)
     on_file = database.name == "sqlite"
-    if on_file and made:
-        make_data_directory(settings.data)
     with ledger_file_kept(settings.data) if on_file and settings.data.is_dir() else nullcontext():
-        if not made and database.schema() is None:
-            msg = f"{database.describe()} holds no ledger; --data or --database names the place of one"
-            raise InputRefused(msg)
+        if database.schema() is None:
+            raise no_data(settings.data) if on_file else _no_ledger(database)
         yield database
 
 
+def no_data(data: Path) -> InputRefused:
+    """The refusal where a command finds nothing: a folder too far, most often."""
+    return InputRefused(
+        f"No Tallystick data in {data}. Point --data at the server's data directory."
+        " To make a new one: tallystick serve, or tallystick init"
+    )
+
+
+def _no_ledger(database: Database) -> InputRefused:
+    return InputRefused(
+        f"No Tallystick data in {database.describe()}. Point --database at the server's database."
+        " To make a new one: tallystick serve, or tallystick init"
+    )
+
+
 @contextmanager
-def opened_ledger(settings: StorageSettings, *, made: bool = False) -> Iterator[tuple[Database, Session]]:
+def opened_ledger(settings: StorageSettings) -> Iterator[tuple[Database, Session]]:
     """The database with its schema brought up to date, and a session.
 
     Raises:
         InputRefused: there is no ledger.
         StartRefused: it cannot be used.
     """
-    with found_database(settings, made=made) as database:
+    with found_database(settings) as database:
         bring_up_to_date(database, settings.data)
         with closing(database.session()) as session:
             yield database, session

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from tallystick.cli.data_directory import held_data_directory, server_runs
-from tallystick.cli.opening import bring_up_to_date, found_database
+from tallystick.cli.opening import bring_up_to_date, found_database, no_data
 from tallystick.cli.site import site_among
 from tallystick.errors import InputRefused
 from tallystick.ledger import Ledger
@@ -91,6 +91,8 @@ async def opened_site(site: str | None, settings: AnalyticsSettings) -> AsyncIte
     if server_runs(settings.data):
         msg = f"a server holds {settings.data}: go through it, with --site http://HOST and a token in {VARIABLES[0]}"
         raise InputRefused(msg)
+    if settings.database is not None and not (settings.data / WAREHOUSE_FILE).exists():
+        raise no_data(settings.data)
     with found_database(settings) as database, held_data_directory(settings.data):
         bring_up_to_date(database, settings.data)
         ledger = await Ledger.open(database)

@@ -14,14 +14,12 @@ from tallystick.cli.data_directory import server_runs
 from tallystick.cli.opening import opened_ledger
 from tallystick.cli.progress import progress
 from tallystick.errors import InputRefused, StoreUnavailable
-from tallystick.ledger import open_database
 from tallystick.ledger.folding import Wanted
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.counter import Outcome
 from tallystick.services import exporting
 from tallystick.services.files import whole_file
 from tallystick.services.importing import (
-    ROWS_AT_ONCE,
     Imported,
     Store,
     foretelling,
@@ -30,7 +28,7 @@ from tallystick.services.importing import (
     storing,
 )
 from tallystick.services.interchange import BadLine, Format, from_csv, from_json
-from tallystick.settings import StorageSettings
+from tallystick.settings import CounterSettings, StorageSettings
 
 STANDARD = Path("-")
 FORMATS: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
@@ -87,7 +85,7 @@ def import_(
     given_format: GivenFormat = None,
     existing: Literal["keep", "replace"] = "keep",
     dry_run: Annotated[bool, Parameter(negative=())] = False,
-    settings: StorageSettings = StorageSettings(),
+    settings: CounterSettings = CounterSettings(),
 ) -> None:
     """Create counters from a file.
 
@@ -114,7 +112,7 @@ def import_(
 
     with _source(file) as stream, _store(settings, foretold=dry_run) as (store, at_once), progress("Importing") as tell:
         size = _size(stream)
-        lines = read(stream, now)
+        lines = read(stream, now, settings.counter_lifetime)
         try:
             for done in import_counters(
                 lines, store, now, rows_at_once=at_once, replaces=existing == "replace", told=told
@@ -167,10 +165,7 @@ def _size(stream: BinaryIO) -> int:
 
 @contextmanager
 def _store(settings: StorageSettings, *, foretold: bool) -> Iterator[tuple[Store, int]]:
-    if foretold and open_database(settings.database, settings.data).schema() is None:
-        yield foretelling(None), ROWS_AT_ONCE
-        return
-    with opened_ledger(settings, made=not foretold) as (database, session):
+    with opened_ledger(settings) as (database, session):
         store = foretelling(session) if foretold else storing(database, session)
         yield _considerate(store) if server_runs(settings.data) else store, rows_at_once(database)
 

@@ -83,7 +83,7 @@ def create(  # noqa: PLR0913  # one an option
     with fields_are_options():
         digest = hash_password(new_password())
         wanted = NewAccount(email=email, password=digest, name=name, site=site, access=dict(access) or None)
-        with opened_ledger(settings, made=True) as (_, session), session.transaction():
+        with opened_ledger(settings) as (_, session), session.transaction():
             made = accounts.create_account(session, wanted, milliseconds())
     print(f"{made.email}: {_access(made)}", file=sys.stderr)
     print(made.id)

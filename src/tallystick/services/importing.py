@@ -43,8 +43,8 @@ def storing(database: Database, session: Session) -> Store:
     return partial(operate, database, session)
 
 
-def foretelling(session: Session | None) -> Store:
-    """Tell what would happen, and change nothing; without a session, as in an empty ledger.
+def foretelling(session: Session) -> Store:
+    """Tell what would happen, and change nothing.
 
     A name that comes twice, in different batches, is foretold as created twice: remembering every name of a
     file would take as much memory as the file is long.
@@ -52,9 +52,8 @@ def foretelling(session: Session | None) -> Store:
 
     def store(batch: Sequence[Wanted], now: int) -> Sequence[Outcome]:
         found: dict[Key, Counter | None] = {}
-        if session is not None:
-            with session.snapshot():
-                found.update(session.find({item.key for item in batch}))
+        with session.snapshot():
+            found.update(session.find({item.key for item in batch}))
         outcomes = []
         for item in batch:
             found[item.key], outcome = apply(found.get(item.key), item.operation, now)

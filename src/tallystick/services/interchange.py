@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from tallystick.errors import InputRefused
-from tallystick.model.counter import INT64_MAX, INT64_MIN, LIFETIME_MS, Counter
+from tallystick.model.counter import FOREVER, INT64_MAX, INT64_MIN, LIFETIME_MS, NEVER, Counter
 from tallystick.model.key import DEFAULT_NAMESPACE, Key, legal_name
 
 Format = Literal["csv", "jsonl"]
@@ -104,18 +104,18 @@ def to_csv(rows: Iterable[Row]) -> bytes:
 CSV_HEADER = (",".join(COLUMNS) + "\n").encode()
 
 
-def from_json(stream: BinaryIO, now: int) -> Iterator[Line | BadLine]:
+def from_json(stream: BinaryIO, now: int, lifetime: int = LIFETIME_MS) -> Iterator[Line | BadLine]:
     """Read JSON lines; empty lines are passed over."""
     for number, text in enumerate(_lines(stream), 1):
         if not text.strip():
             continue
         try:
-            yield _line(number, _decode(text), now)
+            yield _line(number, _decode(text), now, lifetime)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             yield BadLine(number, _reason(error))
 
 
-def from_csv(stream: BinaryIO, now: int) -> Iterator[Line | BadLine]:
+def from_csv(stream: BinaryIO, now: int, lifetime: int = LIFETIME_MS) -> Iterator[Line | BadLine]:
     """Read CSV; the first line names the columns, in any order.
 
     Raises:
@@ -130,7 +130,7 @@ def from_csv(stream: BinaryIO, now: int) -> Iterator[Line | BadLine]:
             if cells is None:
                 return
             if cells:
-                yield _line(reader.line_num, msgspec.convert(_cells(header, cells), Row), now)
+                yield _line(reader.line_num, msgspec.convert(_cells(header, cells), Row), now, lifetime)
         except (csv.Error, msgspec.ValidationError) as error:
             yield BadLine(reader.line_num, _reason(error))
 
@@ -174,7 +174,7 @@ def _cell(column: str, cell: str) -> object:
     return int(cell) if _is_whole(cell) else cell
 
 
-def _line(number: int, row: Row, now: int) -> Line | BadLine:
+def _line(number: int, row: Row, now: int, lifetime: int) -> Line | BadLine:
     for column, name in (("namespace", row.namespace), ("key", row.key)):
         if not legal_name(name):
             return BadLine(number, _expected(column))
@@ -184,7 +184,7 @@ def _line(number: int, row: Row, now: int) -> Line | BadLine:
         row.update_upperbound,
         bool(row.enable_reset),
         now if row.created is None else row.created,
-        now + LIFETIME_MS if row.expires is None else row.expires,
+        (FOREVER if lifetime == NEVER else now + lifetime) if row.expires is None else row.expires,
         version=1,
     )
     return Line(number, Key(row.namespace, row.key), counter)

@@ -1,0 +1,32 @@
+"""``tallystick init``."""
+
+import asyncio
+import sys
+
+from tallystick.cli.data_directory import held_data_directory
+from tallystick.cli.opening import refuse_unfinished_restore
+from tallystick.errors import InputRefused
+from tallystick.ledger import open_database
+from tallystick.settings import StorageSettings
+
+
+def init(*, settings: StorageSettings = StorageSettings()) -> None:
+    """Make an empty data directory, so that accounts and counters can be made before the first start.
+
+    serve does the same when there is none. Every other command refuses to make one.
+    """
+    from tallystick.warehouse import WAREHOUSE_FILE, Warehouse  # noqa: PLC0415  # DuckDB takes a moment to load
+
+    refuse_unfinished_restore(settings.data)
+    database = open_database(settings.database, settings.data)
+    if database.schema() is not None:
+        msg = f"there is Tallystick data in {database.describe()} already; nothing was changed"
+        raise InputRefused(msg)
+    with held_data_directory(settings.data):
+        database.migrate()
+
+        async def make_warehouse() -> None:
+            await (await Warehouse.open(settings.data / WAREHOUSE_FILE)).close()
+
+        asyncio.run(make_warehouse())
+    print(f"made {database.describe()}", file=sys.stderr)
