@@ -14,7 +14,7 @@ from support.ledgers import Clock, opened
 from support.warehouses import rows
 from tallystick.errors import StoreBusy
 from tallystick.ledger import Ledger, open_database
-from tallystick.model.hit import Bot
+from tallystick.model.hit import WEB_BEGAN, Bot
 from tallystick.model.site import COLLECT, Collect, Site
 from tallystick.services.accounts import NewAccount, create_account
 from tallystick.services.ingest import AT_ONCE, Dropped, Ingest, Invalid, Knowledge, Reason, Refusal
@@ -202,8 +202,8 @@ async def test_an_older_hit_moves_the_beginning_to_half_a_day_before_it(house: H
     assert (await the_site(house)).first_hit == begins
     await house.record(an_arrival(created=NOW_S - 120_000), site=site)
     assert (await the_site(house)).first_hit == begins
-    await house.record(an_arrival(created=5), site=site)
-    assert (await the_site(house)).first_hit == 0
+    await house.record(an_arrival(created=WEB_BEGAN), site=site)
+    assert (await the_site(house)).first_hit == (WEB_BEGAN - 12 * 3_600) * 1000
 
 
 async def test_what_to_answer_is_kept_with_the_hits(house: House) -> None:

@@ -84,6 +84,41 @@ async def test_a_clock_that_goes_back_makes_no_new_salt(ledger: Ledger) -> None:
     assert await ledger.write(rotate, START) == newest
 
 
+async def test_a_clock_that_goes_back_a_little_keeps_the_salt(ledger: Ledger) -> None:
+    salts = await salts_at(ledger, START + SPAN_MS)
+    before = salts.visitor(1, ADDRESS, "a")
+    assert not salts.due(START)
+    await salts.refresh(START)
+    assert salts.visitor(1, ADDRESS, "a") == before
+
+
+@pytest.mark.parametrize("spans", [2, 3, 180])
+async def test_a_salt_of_a_clock_that_was_ahead_is_replaced_at_once(ledger: Ledger, spans: int) -> None:
+    salts = await salts_at(ledger, START + spans * SPAN_MS)
+    before = salts.visitor(1, ADDRESS, "a")
+    [(_, ahead)] = await ledger.read(stored)
+    assert salts.due(NOW)
+    await salts.refresh(NOW)
+    after = salts.visitor(1, ADDRESS, "a")
+    assert before.current not in (after.current, after.previous)
+    assert not salts.due(NOW)
+    assert salts.due(START + SPAN_MS)
+    [(started, salt)] = await ledger.read(stored)
+    assert (started, salt == ahead) == (START, False)
+
+
+async def test_a_clock_that_goes_ahead_and_back_changes_the_salt_each_span(ledger: Ledger) -> None:
+    salts = await salts_at(ledger, START)
+    await salts.refresh(START + 180 * SPAN_MS)
+    hashes = set()
+    for span in range(4):
+        now = START + span * SPAN_MS + 1
+        assert salts.due(now)
+        await salts.refresh(now)
+        hashes.add(salts.visitor(1, ADDRESS, "a").current)
+    assert len(hashes) == 4
+
+
 async def test_a_destroyed_salt_is_in_no_file(tmp_path: Path) -> None:
     ledger = await Ledger.open(open_database(None, tmp_path))
     [(_, salt)] = await ledger.write(rotate, START)

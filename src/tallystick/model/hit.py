@@ -6,6 +6,10 @@ from msgspec import Struct
 
 MAX_TITLE = 1_024
 """Characters of a title."""
+MAX_AHEAD_S = 5
+"""The clocks of two machines may differ by so much."""
+WEB_BEGAN = 681_436_800
+"""1991-08-06: no page was visited before, so an earlier time is a mistake."""
 
 HOUR_S = 3_600
 SESSION_S = 8 * HOUR_S
@@ -45,6 +49,13 @@ _NO_BOT = int(Bot.NO_MATCH)  # each hit is asked several times, and to name a me
 def is_bot(code: int) -> bool:
     """Whether a result code says that no person sent the hit."""
     return code > _NO_BOT
+
+
+def time_problem(created: int, now: int) -> str:
+    """What is wrong with the time of a hit (Unix seconds); empty where nothing is."""
+    if created > now + MAX_AHEAD_S:
+        return "in the future"
+    return "older than the web: must be after 1991-08-06" if created < WEB_BEGAN else ""
 
 
 class Visitor(Struct, frozen=True, gc=False):

@@ -225,7 +225,7 @@ class Ingest:
             return None
         known = self._begins(site)
         if first < (site.first_hit if known is None else known) // 1000:
-            return max(first - BEFORE_FIRST_HIT_S, 0) * 1000
+            return (first - BEFORE_FIRST_HIT_S) * 1000
         return site.first_hit if known is None else None
 
     async def _note(self, site: int, begins: int) -> None:

@@ -11,6 +11,7 @@ from secrets import token_bytes
 from typing import Any
 
 from tallystick.ledger import Ledger, Session
+from tallystick.model.counter import INT64_MAX
 from tallystick.model.hit import Visitor
 
 SPAN_MS = 8 * 3_600_000
@@ -31,8 +32,11 @@ class Salts:
         self._previous: Any = None
 
     def due(self, now: int) -> bool:
-        """Whether a new salt should be in force; ``now`` is Unix milliseconds."""
-        return now >= self._until
+        """Whether a new salt should be in force; ``now`` is Unix milliseconds.
+
+        Also where the clock was put back, and the salt begins more than its span from now.
+        """
+        return not self._until - 2 * SPAN_MS <= now < self._until
 
     async def refresh(self, now: int) -> None:
         """Take the salts of this time, making and destroying what has to be.
@@ -66,15 +70,20 @@ class Salts:
 
 def rotate(session: Session, now: int) -> list[Salt]:
     """The salts in use, the newest first, after beginning a new span if it is time and destroying old ones."""
+    # The clock was wrong: a salt that begins later than the next one would stay in force until then.
+    _destroy(session, after=now + SPAN_MS)
     found = _newest(session)
     started = now - now % SPAN_MS
     if not found or found[0][0] < started:
         session.common.add_salt(session.connection, started=started, salt=token_bytes(SALT_BYTES))
-        oldest = started - SPAN_MS
-        session.common.blank_salts(session.connection, before=oldest, blank=bytes(SALT_BYTES))
-        session.common.delete_salts(session.connection, before=oldest)
+        _destroy(session, before=started - SPAN_MS)
         found = _newest(session)
     return found
+
+
+def _destroy(session: Session, before: int = 0, after: int = INT64_MAX) -> None:
+    session.common.blank_salts(session.connection, before=before, after=after, blank=bytes(SALT_BYTES))
+    session.common.delete_salts(session.connection, before=before, after=after)
 
 
 def _newest(session: Session) -> list[Salt]:

@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 from tallystick.model.campaign import NO_CAMPAIGN, campaign_of
-from tallystick.model.hit import MAX_TITLE, Bot, is_bot
+from tallystick.model.hit import MAX_AHEAD_S, MAX_TITLE, WEB_BEGAN, Bot, is_bot, time_problem
 from tallystick.model.path import MAX_PATH, clean_event, clean_path, is_ignored
 from tallystick.model.referrer import DIRECT, MAX_REFERRER, clean_referrer, tidied
 from tallystick.model.text import storable
@@ -14,12 +14,11 @@ from tallystick.services.languages import language_of
 from tallystick.services.site_rules import Rules, address_of
 
 MAX_AGENT = 512
+"""Characters of a User-Agent that are read; the rest tells nothing more."""
 MAX_SHORT = 100
 """Characters of a location, a language or an address."""
-MAX_SESSION = 1_024
 MAX_UNREAD = 4_096
 """Characters of a path, referrer or query before cleaning."""
-MAX_AHEAD_S = 5
 MAX_WIDTH = 2**31 - 1
 MAX_BOT = 255
 
@@ -57,20 +56,16 @@ def drop_opted_out(rules: Rules, arrival: Arrival) -> Dropped | None:
 
 
 def check_size(_: Rules, arrival: Arrival) -> Invalid | None:
-    """What is far too long is not even read. Of a long query, also a referrer's, the beginning says enough."""
+    """Of what is far too long only the beginning is read; a path has to be whole."""
+    if len(arrival.agent) > MAX_AGENT:
+        arrival.agent = arrival.agent[:MAX_AGENT]
     if len(arrival.ref) > MAX_UNREAD:
         arrival.ref = arrival.ref[:MAX_UNREAD]
     if len(arrival.query) > MAX_UNREAD:
         arrival.query = arrival.query[:MAX_UNREAD].rpartition("&")[0]
-    if len(arrival.path) <= MAX_UNREAD and len(arrival.agent) <= MAX_AGENT and len(arrival.session) <= MAX_SESSION:
+    if len(arrival.path) <= MAX_UNREAD:
         return None
-    return Invalid(
-        _too_long(
-            ("path", arrival.path, MAX_UNREAD),
-            ("user_agent", arrival.agent, MAX_AGENT),
-            ("session", arrival.session, MAX_SESSION),
-        )
-    )
+    return Invalid(_too_long(("path", arrival.path, MAX_UNREAD)))
 
 
 def _too_long(*limited: tuple[str, str, int]) -> dict[str, tuple[str, ...]]:
@@ -179,7 +174,7 @@ def check(_: Rules, arrival: Arrival) -> Invalid | None:
         0 < len(arrival.path) <= MAX_PATH
         and len(arrival.title) <= MAX_TITLE
         and len(arrival.ref) <= MAX_REFERRER
-        and 0 <= created <= arrival.received + MAX_AHEAD_S
+        and WEB_BEGAN <= created <= arrival.received + MAX_AHEAD_S
     ):
         arrival.created = created
         return None
@@ -192,10 +187,8 @@ def _errors(arrival: Arrival, created: int) -> dict[str, tuple[str, ...]]:
     )
     if not arrival.path:
         errors["path"] = ("must be set", "must be longer than 1 characters")
-    if created > arrival.received + MAX_AHEAD_S:
-        errors["created_at"] = ("in the future",)
-    elif created < 0:
-        errors["created_at"] = ("must be after 1970",)
+    if problem := time_problem(created, arrival.received):
+        errors["created_at"] = (problem,)
     return errors
 
 

@@ -69,6 +69,7 @@ FORMS = [
     {"created_at": "2020-06-18T14:42:00Z"},
     {"created_at": "2020-06-18T16:42:00.123456789+02:00"},
     {"created_at": "0001-01-01T00:00:00Z"},
+    {"created_at": "1991-08-06T00:00:00Z"},
     {"created_at": None},
     {"created_at": "2016-12-31T23:59:60Z"},
     {"created_at": "2016-12-31T23:59:60.5+00:00"},
@@ -77,6 +78,8 @@ FORMS = [
     {"location": "US-TX", "language": "en-GB"},
     {"location": "nowhere", "language": "silly value"},
     {"ip": "no address", "user_agent": ""},
+    {"user_agent": "Mozilla/5.0 (X11; Linux x86_64) " + "x" * 600},
+    {"session": "x" * 5_000},
     {"title": "a\x00b"},
 ]
 
@@ -175,6 +178,14 @@ async def test_a_request_that_makes_no_sense_stores_nothing(
     assert await analytics.hits() == []
 
 
+@pytest.mark.parametrize(
+    "created", ["0001-01-01T00:00:01Z", "0001-12-31T23:59:59Z", "0002-01-01T00:00:00Z", "1991-08-05T23:59:59Z"]
+)
+async def test_a_hit_older_than_the_web_is_wrong(analytics: Analytics, created: str) -> None:
+    answer = await count(analytics, {"path": "/a", "created_at": created})
+    assert answer.json() == {"errors": {"0": "created_at: older than the web: must be after 1991-08-06."}}
+
+
 async def test_hits_that_are_wrong_are_told_by_index_and_the_others_are_stored(analytics: Analytics) -> None:
     answer = await count(
         analytics,
@@ -183,7 +194,7 @@ async def test_hits_that_are_wrong_are_told_by_index_and_the_others_are_stored(a
         {"path": "/b"},
         {"path": "/" + "x" * 2048, "title": "x" * 1025, **VISITOR},
         {"path": "/c", "created_at": "2100-01-01T00:00:00Z", **VISITOR},
-        {"path": "/d", "user_agent": "x" * 513, "ip": "192.0.2.1"},
+        {"path": "/d", "created_at": "0001-06-01T00:00:00Z", **VISITOR},
         {"path": "", "event": True, **VISITOR},
         no_sessions=False,
     )
@@ -194,7 +205,7 @@ async def test_hits_that_are_wrong_are_told_by_index_and_the_others_are_stored(a
         f'    "2": "{NO_SESSION}",\n'
         '    "3": "path: must be shorter than 2048 characters.\\ntitle: must be shorter than 1024 characters.\\n",\n'
         '    "4": "created_at: in the future.",\n'
-        '    "5": "user_agent: must be shorter than 512 characters."\n'
+        '    "5": "created_at: older than the web: must be after 1991-08-06."\n'
         "  }\n}\n"
     )
     assert [event for *_, event, _ in await analytics.hits()] == [False, True]

@@ -11,7 +11,6 @@ from tallystick.model.product import named_version
 from tallystick.services.imports.texts import with_blanks, without_padding
 from tallystick.services.imports.told import BadLine, Item, Told
 from tallystick.services.ingest import Arrival
-from tallystick.services.steps import MAX_SESSION
 
 COLUMNS = (
     "2Path",
@@ -94,7 +93,7 @@ def _arrival(cells: list[str], now: int) -> Arrival:
         agent=with_blanks(agent),
         browser=named_version(browser) if browser or not agent else None,
         system=named_version(system) if system or not agent else None,
-        session="" if session in NO_SESSION else session[:MAX_SESSION],
+        session="" if session in NO_SESSION else session,
         no_session=session in NO_SESSION,
         sessionless=True,
         bot=_whole("Bot", bot.strip() or "0", 255),

@@ -13,9 +13,8 @@ from tallystick.model.text import storable
 from tallystick.services.ingest import Arrival
 from tallystick.surfaces.goatcounter.errors import ApiRefused
 
-FIRST_YEAR = 2
-"""Programs that leave a time empty send 0001-01-01T00:00:00Z."""
 EMPTY_TIME = datetime(1, 1, 1, tzinfo=UTC)
+"""What programs in Go send for a time that they leave empty."""
 
 LONGEST_SIZE = 100
 """Bytes of JSON that are read of a size: the width stands in front."""
