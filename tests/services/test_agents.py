@@ -1,10 +1,18 @@
-"""Browser and system, named and counted together as the contract does."""
+"""Browser and system, named by the closed list."""
+
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.agent_lines import agents_of
+from tallystick.model.hit import is_bot
+from tallystick.model.product import BROWSERS, SYSTEMS, UNKNOWN, known_browser, known_system
 from tallystick.services.agents import understood
+
+PEOPLE = list(agents_of("people.txt"))
+LEAST_PEOPLE = 450
 
 WINDOWS = "Mozilla/5.0 (Windows NT {}) AppleWebKit/537.36 (KHTML, like Gecko) {}"
 IPHONE = (
@@ -24,10 +32,10 @@ FIREFOX = "Mozilla/5.0 ({}; rv:109.0) Gecko/20100101 Firefox/118.0"
         (WINDOWS.format("10.0; Win64; x64", "Chrome/120.0.0.0 Safari/537.36"), ("Chrome", "120"), ("Windows", "10")),
         (WINDOWS.format("10.0", "HeadlessChrome/119.0 Safari/537.36"), ("Chrome", "119"), ("Windows", "10")),
         (WINDOWS.format("6.3", "Chrome/64.0 Safari/537.36 Edge/18.17763"), ("Edge", "18"), ("Windows", "8.1")),
-        (WINDOWS.format("6.1", "Chrome/90.0 Safari/537.36 Edg/90.0"), ("Chrome", "90"), ("Windows", "7")),
-        (WINDOWS.format("5.1", "Chrome/77.0 Safari/537.36 OPR/64.0"), ("Chrome", "77"), ("Windows", "XP")),
-        (WINDOWS.format("6.0", "Chrome/94.0 Safari/537.36 Vivaldi/4.3"), ("Chrome", "94"), ("Windows", "Vista")),
-        (ANDROID.format("13", "SamsungBrowser/20.0 Chrome/106.0.5249"), ("Chrome", "106"), ("Android", "13")),
+        (WINDOWS.format("6.1", "Chrome/90.0 Safari/537.36 Edg/90.0"), ("Edge", "90"), ("Windows", "7")),
+        (WINDOWS.format("5.1", "Chrome/77.0 Safari/537.36 OPR/64.0"), ("Opera", "64.0"), ("Windows", "XP")),
+        (WINDOWS.format("6.0", "Chrome/94.0 Safari/537.36 Vivaldi/4.3"), ("Vivaldi", "4"), ("Windows", "Vista")),
+        (ANDROID.format("13", "SamsungBrowser/20.0 Chrome/106.0.5249"), ("Samsung Internet", "20"), ("Android", "13")),
         (ANDROID.format("8.1.0", "Chrome/80.0"), ("Chrome", "80"), ("Android", "8.1")),
         (ANDROID.format("8.0.0", "Chrome/80.0"), ("Chrome", "80"), ("Android", "8")),
         (FIREFOX.format("X11; Linux x86_64"), ("Firefox", "118"), ("Linux", "")),
@@ -43,7 +51,7 @@ FIREFOX = "Mozilla/5.0 ({}; rv:109.0) Gecko/20100101 Firefox/118.0"
         (IPHONE.format("FxiOS/120.0 Mobile/15E148"), ("Firefox", "120"), ("iOS", "17.2")),
         (SAFARI.format("Macintosh; Intel Mac OS X 10_15_7", "17.2"), ("Safari", "17.2"), ("macOS", "10.15")),
         (SAFARI.format("X11; Linux x86_64", "13.0"), ("", ""), ("Linux", "")),
-        (SAFARI.format("PlayStation; PlayStation 5/2.26", "13.0"), ("", ""), ("PlayStation", "5")),
+        (SAFARI.format("PlayStation; PlayStation 5/2.26", "13.0"), ("PlayStation", ""), ("PlayStation", "5")),
         ("Opera/9.80 (Windows NT 6.1) Presto/2.12.388 Version/12.18", ("Opera", "12.18"), ("Windows", "7")),
         (
             "Mozilla/5.0 (Windows NT 6.2; Trident/7.0; rv:11.0) like Gecko",
@@ -64,7 +72,111 @@ def test_an_agent(agent: str, browser: tuple[str, str], system: tuple[str, str])
     assert (found.browser, found.system) == (browser, system)
 
 
-@given(st.text())
-def test_any_text_is_understood(agent: str) -> None:
+def test_people_are_counted_by_the_right_names() -> None:
+    wrong = []
+    for agent, *names in PEOPLE:
+        found = understood(agent)
+        if is_bot(found.bot) or [*found.browser, *found.system] != names:
+            wrong.append((agent, found, names))
+    assert not wrong
+
+
+def test_the_corpus_of_people_shows_every_system_that_has_browsers_today() -> None:
+    assert len({agent for agent, *_ in PEOPLE}) >= LEAST_PEOPLE
+    shown = {names[2] for _, *names in PEOPLE}
+    assert SYSTEMS - shown <= {
+        *("AIX", "AmigaOS", "Bada", "BeOS", "HP-UX", "IRIX", "MeeGo", "OS/2", "RISC OS", "watchOS"),
+    }
+
+
+def is_closed(named: tuple[str, str], names: frozenset[str]) -> bool:
+    name, version = named
+    words = r"|[A-Z][A-Za-z!_0-9]{1,9}( [A-Z])?|3DS|DSi|Red Hat|Wii U|Series [SX]"
+    return (name in names and re.fullmatch(rf"[0-9]{{0,3}}([.][0-9]{{1,3}})?{words}", version) is not None) or (
+        named == UNKNOWN
+    )
+
+
+PIECES = st.lists(
+    st.one_of(
+        st.sampled_from(
+            [word for agent, *_ in PEOPLE for word in agent.split(" ")]
+            + ["Zq7Privbot/1", "Chrome/", "Zq7Chrome/5", "Android", "Linux/", "; wv)", "Version/99999", "Opera", "("]
+        ),
+        st.text(max_size=20),
+    ),
+    max_size=20,
+).map(" ".join)
+
+
+@given(st.one_of(st.text(), PIECES))
+def test_no_text_of_an_agent_becomes_a_name(agent: str) -> None:
     found = understood(agent)
-    assert all(isinstance(part, str) for part in (*found.browser, *found.system))
+    assert is_closed(found.browser, BROWSERS)
+    assert is_closed(found.system, SYSTEMS)
+
+
+@pytest.mark.parametrize(
+    "agent",
+    [
+        "Zq7Privbot/1",
+        "Zq7Privbot/1 (Zq7System 5)",
+        "Zq7Private/1.0 (X11; Zq7System; rv:3) Zq7Engine/4",
+        "jane.doe@example.com/1.0 (compatible)",
+        "Mozilla/5.0 (Zq7Phone; U; Zq7OS 4) AppleWebKit/537.36 Zq7Browser/4",
+    ],
+)
+def test_an_invented_name_is_none(agent: str) -> None:
+    found = understood(agent)
+    assert (found.browser, found.system) == (UNKNOWN, UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "right"),
+    [
+        ("Chrome", "120", ("Chrome", "120")),
+        ("chrome", "120.0.6099.71", ("Chrome", "120")),
+        ("Safari", "17.2.1", ("Safari", "17.2")),
+        ("Mobile Safari", "17.2", ("Safari", "17.2")),
+        ("Microsoft Edge", "131.0", ("Edge", "131")),
+        ("Samsung Browser", "27", ("Samsung Internet", "27")),
+        ("Chrome", "jane", ("Chrome", "")),
+        ("Chrome", "123456", ("Chrome", "")),
+        ("jane.doe@example.com", "1", UNKNOWN),
+        ("Zq7Privbot", "1", UNKNOWN),
+        ("", "5", UNKNOWN),
+    ],
+)
+def test_a_browser_that_others_named(name: str, version: str, right: tuple[str, str]) -> None:
+    assert known_browser(name, version) == right
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "right"),
+    [
+        ("Windows", "10", ("Windows", "10")),
+        ("Windows", "xp", ("Windows", "XP")),
+        ("Windows", "10.0", ("Windows", "10")),
+        ("Mac OS X", "10.15.7", ("macOS", "10.15")),
+        ("Mac", "14", ("macOS", "14")),
+        ("GNU/Linux", "6.1.0", ("Linux", "")),
+        ("Ubuntu", "22.04", ("Linux", "Ubuntu")),
+        ("Linux", "Ubuntu", ("Linux", "Ubuntu")),
+        ("Linux Ubuntu", "", ("Linux", "Ubuntu")),
+        ("Linux", "jane", ("Linux", "")),
+        ("Android", "8.0", ("Android", "8")),
+        ("ChromeOS", "15000.1", ("Chrome OS", "")),
+        ("PlayStation", "Vita", ("PlayStation", "Vita")),
+        ("iOS", "17_2", ("iOS", "17.2")),
+        ("Zq7OS", "3", UNKNOWN),
+    ],
+)
+def test_a_system_that_others_named(name: str, version: str, right: tuple[str, str]) -> None:
+    assert known_system(name, version) == right
+
+
+@given(st.sampled_from(PEOPLE))
+def test_a_name_of_the_list_stays_as_it_is(person: list[str]) -> None:
+    _, browser, browser_version, system, system_version = person
+    assert known_browser(browser, browser_version) == (browser, browser_version)
+    assert known_system(system, system_version) == (system, system_version)

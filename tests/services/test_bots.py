@@ -1,11 +1,13 @@
 """Who is no person, by the User-Agent."""
 
 import pytest
+from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallystick.model.hit import Bot
-from tallystick.services.bots import judge
+from support.agent_lines import agents_of
+from tallystick.model.hit import Bot, is_bot
+from tallystick.services.bots import OF_PEOPLE, judge
 
 CHROME = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36"
@@ -32,6 +34,17 @@ ANDROID = "Mozilla/5.0 (Linux; Android 10; {}) AppleWebKit/537.36 (KHTML, like G
         ("é" * 5 + "/ ", Bot.NO_MATCH),
         (ANDROID.format("CUBOT_X18"), Bot.KNOWN_NOT),
         (ANDROID.format("CUBOT MAX"), Bot.KNOWN_NOT),
+        # Words inside of words, and words that makers and apps chose for something else.
+        (ANDROID.format("CUBOT"), Bot.NO_MATCH),
+        (ANDROID.format("Cubot X30"), Bot.NO_MATCH),
+        (ANDROID.format("M bot 60"), Bot.NO_MATCH),
+        (ANDROID.format("FOSSiBOT F102"), Bot.NO_MATCH),
+        (ANDROID.format("HTC Butterfly s"), Bot.NO_MATCH),
+        (ANDROID.format("X1 Build/AP3A.240617.008; wv"), Bot.NO_MATCH),
+        (CHROME + " ForwardRuby/1.0", Bot.NO_MATCH),
+        (CHROME + " Rubyist/1.0", Bot.NO_MATCH),
+        (CHROME + " Botim/3.1", Bot.NO_MATCH),
+        (CHROME + " [FBAN/FBIOS;FBDV/Cubot P80;FBSV/1]", Bot.NO_MATCH),
         ("Mozilla/5.0 (iPhone) StudoBrowser/3.1 (https://studo.example)", Bot.KNOWN_NOT),
         ("Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", Bot.LINK),
         ("Some Reader 1/2 (https://reader.example)", Bot.LINK),
@@ -46,12 +59,73 @@ ANDROID = "Mozilla/5.0 (Linux; Android 10; {}) AppleWebKit/537.36 (KHTML, like G
         ("Mozilla/5.0 (compatible; SomeBot/1.0)", Bot.BOTY_WORD),
         ("Mozilla/5.0 (compatible; my crawler)", Bot.BOTY_WORD),
         ("Mozilla/5.0 (compatible; 360Spider)", Bot.BOTY_WORD),
-        (ANDROID.format("M bot 60"), Bot.BOTY_WORD),
+        (ANDROID.format("MyBot/1.0"), Bot.BOTY_WORD),
         ("facebookexternalhit/1.1 (facebook)", Bot.KNOWN),
     ],
 )
 def test_an_agent(agent: str, code: Bot) -> None:
     assert judge(agent) == code
+
+
+def test_programs_are_no_people() -> None:
+    judged = [(agent, judge(agent).name, reason) for agent, reason in agents_of("programs.txt")]
+    assert [line for line in judged if line[1] != line[2]] == []
+
+
+def test_every_example_of_the_list_is_a_program_but_for_those_of_people() -> None:
+    people = {
+        crawler["pattern"]
+        for crawler in CRAWLER_USER_AGENTS_DATA
+        for agent in crawler.get("instances", ())
+        if not is_bot(judge(agent))
+    }
+    assert people == OF_PEOPLE
+
+
+APPS = (
+    *("WhatsApp", "Viber", "Bluesky", "Tumblr", "Notion", "Sonic", "Yeti", "Instapaper", "Overcast", "PocketCasts"),
+    *("PayPal", "Asana", "Goodreads", "Flipboard", "Feedly", "Mastodon", "Blackboard", "Code", "Make", "Operator"),
+    *(
+        "Grammarly",
+        "Snipcart",
+        "Trove",
+        "Fever",
+        "Current",
+        "Disqus",
+        "Hatena",
+        "Daum",
+        "Y!J",
+        "Stripe",
+        "RED",
+        "Nessus",
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        (
+            "Mozilla/5.0 (Linux; Android 15; CPH2557 Build/AP3A.240617.008; wv) AppleWebKit/537.36 (KHTML, like Gecko) "
+            "Version/4.0 Chrome/130.0.0.0 Mobile Safari/537.36 {}/1.2.3"
+        ),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+            "Mobile/15E148 {}/1.2.3"
+        ),
+        (
+            "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) {}/1.2.3 "
+            "Chrome/130.0.0.0 Electron/33.0.0 Safari/537.36"
+        ),
+        "Mozilla/5.0 (Linux; Android 14; {}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Mobile Safari/537.36",
+        (
+            "Mozilla/5.0 (Linux; U; Android 13; en-us; {} Build/TP1A) AppleWebKit/537.36 (KHTML, like Gecko) "
+            "Version/4.0 Chrome/112.0 Mobile Safari/537.36 XiaoMi/MiuiBrowser/14.9.1-gn"
+        ),
+    ],
+)
+def test_the_browser_of_an_app_or_a_device_is_a_persons_whatever_its_name(form: str) -> None:
+    assert [name for name in APPS if is_bot(judge(form.format(name)))] == []
 
 
 @given(st.text())

@@ -1,18 +1,167 @@
-"""Names of browsers and systems with their version in one text, as GoatCounter's CSV writes them."""
+"""Browsers and systems: the closed list of their names, and a name with its version in one text.
+
+Reports name nothing outside of these lists, wherever a name came from: a User-Agent, a request, an import.
+"""
+
+import re
 
 from tallystick.model.text import storable
 
 LONGEST = 200
-"""Characters of a browser or system; the rest is cut off."""
+"""Characters of a browser or system in a request or a file; the rest is cut off."""
 
-_UNDIVIDED = frozenset({"Chrome OS", "Windows Phone"})
-"""Names of two words, which other programs write without a space for the version that is missing."""
+Named = tuple[str, str]
+"""A name of the list and a version; both empty where they are not known."""
+
+UNKNOWN: Named = ("", "")
+
+APPS = (
+    *("Alipay", "Baidu", "Bluesky", "Daum", "DingTalk", "Discord", "Douyin", "Facebook", "Flipboard", "Google app"),
+    *("Instagram", "KakaoTalk", "Kuaishou", "LINE", "Lark", "LinkedIn", "Mastodon", "Messenger", "Microsoft Teams"),
+    *("NAVER", "Outlook", "Pinterest", "QQ", "Quora", "Reddit", "Slack", "Snapchat", "Spotify", "Steam", "Taobao"),
+    *("Telegram", "Threads", "Thunderbird", "TikTok", "Toutiao", "Tumblr", "VK", "Viber", "WeChat", "WeCom", "Weibo"),
+    *("WhatsApp", "X", "Xiaohongshu", "Yahoo", "Zalo", "Zhihu"),
+)
+"""Apps that show pages in a browser of their own, and say so."""
+
+BROWSERS = frozenset(
+    (
+        *APPS,
+        *("360 Browser", "AVG Secure Browser", "Aloha", "Android Browser", "Android WebView", "Arc"),
+        *("Avast Secure Browser", "Basilisk", "BlackBerry Browser", "Brave", "CCleaner Browser", "Camino", "Chrome"),
+        *("Coc Coc", "Comodo Dragon", "Dillo", "Dolphin", "DuckDuckGo", "ELinks", "Ecosia", "Edge", "Epic", "Falkon"),
+        *("Firefox", "Firefox Focus", "Floorp", "GNOME Web", "HeyTap Browser", "Huawei Browser", "IceCat"),
+        *("Internet Explorer", "Iron", "K-Meleon", "Konqueror", "Ladybird", "LibreWolf", "Liebao", "Links", "Lynx"),
+        *("Maxthon", "Mi Browser", "Midori", "NetFront", "NetSurf", "Netscape", "Nintendo", "Nokia Browser"),
+        *(
+            "Norton Browser",
+            "OmniWeb",
+            "Opera",
+            "Opera GX",
+            "Opera Mini",
+            "Opera Touch",
+            "Orion",
+            "Pale Moon",
+            "Phoenix",
+        ),
+        *("PlayStation", "Puffin", "QQ Browser", "Quark", "Safari", "Samsung Internet", "SeaMonkey", "Servo", "Silk"),
+        *("Sleipnir", "Smart TV", "Sogou Browser", "UC Browser", "Vivaldi", "Vivo Browser", "Waterfox", "Whale"),
+        *("Yandex Browser", "Zen", "iCab", "qutebrowser", "w3m"),
+    )
+)
+"""Every name that a browser can have in a report."""
+
+SYSTEMS = frozenset(
+    (
+        *("AIX", "AmigaOS", "Android", "Bada", "BeOS", "BlackBerry", "Chrome OS", "DragonFly BSD", "Firefox OS"),
+        *("FreeBSD", "Fuchsia", "HP-UX", "Haiku", "HarmonyOS", "IRIX", "KaiOS", "Linux", "MeeGo", "NetBSD", "Nintendo"),
+        *("OS/2", "OpenBSD", "PlayStation", "RISC OS", "Roku", "Sailfish OS", "SunOS", "Symbian", "Tizen"),
+        *("Windows", "Windows Phone", "Xbox", "iOS", "iPadOS", "macOS", "tvOS", "watchOS", "webOS"),
+    )
+)
+"""Every name that a system can have in a report. A version of Linux is a distribution."""
+
+EDITIONS = {
+    "Linux": frozenset(
+        (
+            *("AlmaLinux", "Alpine", "Arch", "CentOS", "Debian", "Deepin", "Elementary", "Fedora", "Gentoo", "Mageia"),
+            *("Mandriva", "Manjaro", "Mint", "NixOS", "Oracle", "Pop!_OS", "Raspbian", "Red Hat", "Rocky", "SUSE"),
+            *("Slackware", "Ubuntu", "Zorin"),
+        )
+    ),
+    "Nintendo": frozenset(("3DS", "DSi", "Switch", "Wii", "Wii U")),
+    "PlayStation": frozenset(("Portable", "Vita")),
+    "Windows": frozenset(("2000", "95", "98", "CE", "ME", "NT", "Vista", "XP")),
+    "Xbox": frozenset(("360", "One", "Series S", "Series X")),
+}
+"""Versions that are words, by system; all others are numbers."""
+
+WITH_MINOR = frozenset(("Android Browser", "GNOME Web", "Opera", "Opera Mini", "Safari"))
+"""Browsers whose versions are told apart by their second number."""
+
+_OTHER_BROWSERS = {
+    "android webview": "Android WebView",
+    "brave browser": "Brave",
+    "chrome headless": "Chrome",
+    "chrome ios": "Chrome",
+    "chrome mobile": "Chrome",
+    "chrome mobile ios": "Chrome",
+    "chrome mobile webview": "Android WebView",
+    "chrome webview": "Android WebView",
+    "chromium": "Chrome",
+    "duckduckgo mobile": "DuckDuckGo",
+    "duckduckgo privacy browser": "DuckDuckGo",
+    "edge chromium": "Edge",
+    "edge mobile": "Edge",
+    "edgehtml": "Edge",
+    "epiphany": "GNOME Web",
+    "firefox ios": "Firefox",
+    "firefox klar": "Firefox Focus",
+    "firefox mobile": "Firefox",
+    "ginstagram": "Instagram",
+    "google": "Google app",
+    "google search app": "Google app",
+    "headlesschrome": "Chrome",
+    "ie": "Internet Explorer",
+    "ie mobile": "Internet Explorer",
+    "iemobile": "Internet Explorer",
+    "microsoft edge": "Edge",
+    "miui browser": "Mi Browser",
+    "mobile safari": "Safari",
+    "mobile safari ui/wkwebview": "Safari",
+    "msie": "Internet Explorer",
+    "opera mobile": "Opera",
+    "opera next": "Opera",
+    "oppo browser": "HeyTap Browser",
+    "safari (in-app)": "Safari",
+    "samsung browser": "Samsung Internet",
+    "samsung internet browser": "Samsung Internet",
+    "silk browser": "Silk",
+    "amazon silk": "Silk",
+    "sogou explorer": "Sogou Browser",
+    "sogou mobile": "Sogou Browser",
+    "twitter": "X",
+    "uc": "UC Browser",
+    "ucbrowser": "UC Browser",
+    "webkit": "Safari",
+    "whale browser": "Whale",
+    "yandex": "Yandex Browser",
+}
+_OTHER_SYSTEMS = {
+    "blackberry os": "BlackBerry",
+    "chromeos": "Chrome OS",
+    "chromium os": "Chrome OS",
+    "dragonfly": "DragonFly BSD",
+    "gnu/linux": "Linux",
+    "harmony": "HarmonyOS",
+    "harmony os": "HarmonyOS",
+    "ipad os": "iPadOS",
+    "lg webos": "webOS",
+    "mac": "macOS",
+    "mac os": "macOS",
+    "mac os x": "macOS",
+    "openharmony": "HarmonyOS",
+    "os x": "macOS",
+    "sailfish": "Sailfish OS",
+    "solaris": "SunOS",
+    "symbianos": "Symbian",
+    "windows mobile": "Windows Phone",
+    "windows nt": "Windows",
+}
+
+_BROWSER_NAMES = {name.lower(): name for name in BROWSERS} | _OTHER_BROWSERS
+_SYSTEM_NAMES = {name.lower(): name for name in SYSTEMS} | _OTHER_SYSTEMS
+_DISTRIBUTIONS = {name.lower(): name for name in EDITIONS["Linux"]}
+_UNDIVIDED = frozenset(name.lower() for name in (*_BROWSER_NAMES, *_SYSTEM_NAMES) if " " in name)
+"""Names of several words, which other programs write without a space for the version that is missing."""
+
+_NUMBERS = re.compile(r"([0-9]{1,3})(?:[._]([0-9]{1,3}))?(?![0-9])")
 
 
-def named_version(text: str) -> tuple[str, str]:
+def named_version(text: str) -> Named:
     """A name, and the version behind its last space; a space at the end stands for no version."""
     text = storable(text[:LONGEST])
-    if text.strip() in _UNDIVIDED:
+    if text.strip().lower() in _UNDIVIDED:
         return text.strip(), ""
     name, space, version = text.rpartition(" ")
     return (name.strip(), version) if space else (text, "")
@@ -21,3 +170,31 @@ def named_version(text: str) -> tuple[str, str]:
 def with_version(name: str, version: str) -> str:
     """The text that ``named_version`` divides into these; empty without a name."""
     return f"{name} {version}" if name else ""
+
+
+def known_browser(name: str, version: str) -> Named:
+    """A browser as reports name it, whoever named it first; ``UNKNOWN`` if it is none of the list."""
+    known = _BROWSER_NAMES.get(name.strip().lower())
+    return (known, _numbers(version, 2 if known in WITH_MINOR else 1)) if known else UNKNOWN
+
+
+def known_system(name: str, version: str) -> Named:
+    """A system as reports name it, whoever named it first; ``UNKNOWN`` if it is none of the list."""
+    name = name.strip().lower()
+    if distribution := _DISTRIBUTIONS.get(name.removesuffix(" linux").removeprefix("linux ")):
+        return "Linux", distribution
+    known = _SYSTEM_NAMES.get(name)
+    if not known:
+        return UNKNOWN
+    editions = EDITIONS.get(known, frozenset())
+    if edition := next((edition for edition in editions if edition.lower() == version.strip().lower()), None):
+        return known, edition
+    if known in ("Linux", "Chrome OS"):  # the kernel's, and the number of a build
+        return known, ""
+    numbers = _numbers(version, 2)
+    return known, numbers.removesuffix(".0") if known in ("Android", "Windows") else numbers
+
+
+def _numbers(version: str, most: int) -> str:
+    found = _NUMBERS.match(version.strip())
+    return ".".join(part for part in found.groups()[:most] if part) if found else ""

@@ -5,6 +5,7 @@ from functools import lru_cache
 from tallystick.model.campaign import NO_CAMPAIGN, campaign_of
 from tallystick.model.hit import MAX_AHEAD_S, MAX_TITLE, WEB_BEGAN, Bot, is_bot, time_problem
 from tallystick.model.path import MAX_PATH, clean_event, clean_path, is_ignored
+from tallystick.model.product import UNKNOWN, known_browser, known_system
 from tallystick.model.referrer import DIRECT, MAX_REFERRER, clean_referrer, tidied
 from tallystick.model.text import storable
 from tallystick.services.agents import Agent, understood
@@ -32,7 +33,6 @@ _IGNORED_ADDRESS = Dropped(Reason.IGNORED_ADDRESS)
 _IGNORED_PATH = Dropped(Reason.IGNORED_PATH)
 _SPAM_REFERRER = Dropped(Reason.SPAM_REFERRER)
 _NO_SESSION = Invalid({}, NO_SESSION)
-_UNKNOWN = ("", "")
 
 _ADDRESSES = frozenset({"h", "o"})
 """Schemes of referrers that are addresses or free text."""
@@ -103,16 +103,15 @@ def find_language(rules: Rules, arrival: Arrival) -> None:
 
 
 def find_agent(rules: Rules, arrival: Arrival) -> None:
-    """Browser, system, and whether a program sent it. What a server tells without an agent is no bot."""
+    """Browser and system, by names of the closed list, and whether a program sent it. No agent: no bot."""
     found = understood(arrival.agent) if arrival.agent or arrival.direct else None
     arrival.bot = _bot(found, arrival.bot)
     if not rules.collects_agents:
-        arrival.browser = arrival.system = _UNKNOWN
+        arrival.browser = arrival.system = UNKNOWN
         return
-    if arrival.browser is None:
-        arrival.browser = found.browser if found else _UNKNOWN
-    if arrival.system is None:
-        arrival.system = found.system if found else _UNKNOWN
+    unnamed = (found.browser, found.system) if found else (UNKNOWN, UNKNOWN)
+    arrival.browser = unnamed[0] if arrival.browser is None else known_browser(*arrival.browser)
+    arrival.system = unnamed[1] if arrival.system is None else known_system(*arrival.system)
 
 
 def _bot(found: Agent | None, told: int) -> int:

@@ -50,7 +50,7 @@ def bring_in(session: WarehouseSession, batches: Sequence[Batch]) -> None:
     if missing := [batch for batch in batches if batch.last_id > there]:
         rows.prepare(session.connection)
         with transaction(session.connection):
-            rows.insert(session.connection, [rows.unpacked(batch.content) for batch in missing])
+            rows.insert(session.connection, [rows.recovered(batch.content) for batch in missing])
             session.queries.set_last_id(session.connection, last_id=missing[-1].last_id)
 
 

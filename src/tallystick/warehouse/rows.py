@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import astuple
 
 from tallystick.model.hit import HOUR_S, Bot, Hit, is_bot
+from tallystick.model.product import Named, known_browser, known_system
 from tallystick.model.session import NO_SESSION
 
 
@@ -161,6 +162,20 @@ def packed(
 def unpacked(content: bytes) -> Content:
     """What the journal kept."""
     return _unpack(content)
+
+
+def recovered(content: bytes) -> Content:
+    """What a journal kept that an older program may have written: its names become those of the closed list."""
+    found = unpacked(content)
+    hits = found.hits
+    hits.browser, hits.browser_version = _known(known_browser, hits.browser, hits.browser_version)
+    hits.system, hits.system_version = _known(known_system, hits.system, hits.system_version)
+    return found
+
+
+def _known(known: Callable[[str, str], Named], names: list[str], versions: list[str]) -> tuple[list[str], list[str]]:
+    pairs = [known(name, version) for name, version in zip(names, versions, strict=True)]
+    return [name for name, _ in pairs], [version for _, version in pairs]
 
 
 def prepare(connection: Connection) -> None:

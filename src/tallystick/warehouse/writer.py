@@ -22,7 +22,7 @@ from tallystick.model.hit import Hit
 from tallystick.warehouse.journal import Batch, Journal
 from tallystick.warehouse.mover import Call, Move, Mover
 from tallystick.warehouse.rebuilding import rebuild
-from tallystick.warehouse.rows import Content, KeptRequest, Stored, packed, unpacked
+from tallystick.warehouse.rows import Content, KeptRequest, Stored, packed, recovered
 from tallystick.warehouse.sessions import Sessions
 from tallystick.warehouse.store import Store
 
@@ -155,7 +155,7 @@ class Writer:
         before = self.last_id
         for last_id, encoded in self._journal.batches():
             if last_id > self.last_id:
-                content = unpacked(encoded)
+                content = recovered(encoded)
                 self._mover.take(Move(last_id, len(content.hits.id), content))
                 self.last_id = last_id
         return self.last_id > before
