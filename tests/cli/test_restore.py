@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import shutil
 import signal
 import sqlite3
 import subprocess
