@@ -41,7 +41,7 @@ def test_the_server_and_the_commands_see_each_others_counts(any_server: RunningS
     assert hit() == 1
     beside("counter", "create", "example.com/stock", "--value", "7", "--update-upperbound", "3").succeeded()
     assert any_server.get("/update/example.com/stock?amount=3").json() == {"value": 10}
-    assert beside("counter", "list").succeeded().splitlines()[0].startswith("example.com/stock\t10\t-1\t3\t")
+    assert beside("counter", "list").succeeded().splitlines()[0].startswith("example.com/stock\t10\t0\t3\t")
     exported = beside("counter", "export", "-", "--format", "jsonl").succeeded().splitlines()
     assert sorted((row["key"], row["value"]) for row in map(json.loads, exported)) == [("stock", 10), ("visits", 1)]
 

@@ -86,9 +86,9 @@ def three_counters(run: CommandLine, storage: Storage) -> None:
 def test_lists_are_lines_for_scripts(run: CommandLine, storage: Storage) -> None:
     lines = [line.split("\t") for line in run("counter", "list", *storage).succeeded().splitlines()]
     assert [line[:5] for line in lines] == [
-        ["shop/sold", "3", "-1", "1", "0"],
-        ["shop/stock", "1", "-1", "1", "0"],
-        ["site/visits", "2", "-1", "1", "0"],
+        ["shop/sold", "3", "0", "1", "0"],
+        ["shop/stock", "1", "0", "1", "0"],
+        ["site/visits", "2", "0", "1", "0"],
     ]
     assert all(int(expires) == int(created) + LIFETIME_MS for *_, created, expires in lines)
 

@@ -21,7 +21,7 @@ from tallystick.errors import StoreFull
 from tallystick.ledger import open_database
 from tallystick.ledger.folding import Wanted, operate
 from tallystick.ledger.ledger import milliseconds
-from tallystick.model.counter import INT64_MAX, INT64_MIN, LIFETIME_MS, Counter, Outcome, Put
+from tallystick.model.counter import FOREVER, INT64_MAX, INT64_MIN, LIFETIME_MS, Counter, Outcome, Put
 from tallystick.model.key import Key
 from tallystick.services import files, importing
 
@@ -241,7 +241,7 @@ def test_only_key_and_value_are_needed(run: CommandLine, database_url: str | Non
     created = {key: counter.created for key, counter in found.items()}
     assert all(before <= time <= milliseconds() for time in created.values())
     assert without_versions(found) == {
-        Key("default", key): (value, -1, 1, False, time, time + LIFETIME_MS)
+        Key("default", key): (value, 0, 1, False, time, time + LIFETIME_MS)
         for key, value, time in (
             ("stock", 5, created[Key("default", "stock")]),
             ("sold", -6, created[Key("default", "sold")]),
@@ -337,11 +337,13 @@ def test_a_bad_line_of_json_is_told(run: CommandLine, data: Storage, line: bytes
 
 
 @pytest.mark.parametrize(
-    "header", ["", "key", "value", "key,value,", "key,value,colour", "key,value,key", "stock,5", "key;value", "{}"]
+    "header",
+    ["", "key", "value", "key,value,", "key,value,colour", "key,value,key", "stock,x", "a,b,c", "key;value", "{}"],
 )
 def test_a_csv_header_names_the_columns(run: CommandLine, data: Storage, header: str) -> None:
     refusal = run("counter", "import", "-", *data, stdin=f"{header}\nstock,5\n".encode()).refused()
     assert refusal.startswith(f"line 1 must name the columns, at least key and value, of {HEADER}; it is {header!r}")
+    assert "for example: a line name,value and below it mysite.com/visits,136; or that alone" in refusal
     assert refusal.endswith("Nothing was stored")
 
 
@@ -358,11 +360,74 @@ def test_a_csv_header_that_is_no_csv_is_told(run: CommandLine, data: Storage) ->
         '"key","value"\n"sold","7"\n',
         "value, key\n+7,sold",
         "key,value,namespace,enable_reset\n\nsold,007,,FALSE\n\n",
+        "name,value\nsold,7\n",
+        "Name, Value\ndefault/sold, 7\n",
+        "sold,7\n",
+        "sold, 7",
+        "\ufeffsold,7\r\n",
+        "\0\0sold,7\n",
+        '"default/sold","7"\n',
+        "default/sold,7\n",
+        "default,sold,7\n",
+        "key,value\ndefault/sold,7\n",
+        "value,name\n7,default/sold\n",
     ],
 )
 def test_csv_of_other_programs_is_understood(run: CommandLine, data: Storage, rows: str) -> None:
-    run("counter", "import", "-", *data, stdin=rows.encode()).succeeded()
+    assert run("counter", "import", "-", *data, stdin=rows.encode()).err == "created 1, replaced 0, kept 0\n"
     assert run("counter", "get", "sold", *data).succeeded() == "7\n"
+
+
+def test_names_have_their_namespace_in_every_form(run: CommandLine, data: Storage) -> None:
+    rows = b"mysite.com/visits,136\nexample.com/visits,-2\nplain,3\n"
+    assert run("counter", "import", "-", *data, stdin=rows).err == "created 3, replaced 0, kept 0\n"
+    lines = b'{"key":"mysite.com/visits","value":137}\n{"key":"mysite.com/sold","value":1}'
+    ran = run("counter", "import", "-", "--format", "jsonl", "--existing", "replace", *data, stdin=lines)
+    assert ran.err == "created 1, replaced 1, kept 0\n"
+    listed = [line.split("\t")[:4] for line in run("counter", "list", *data).succeeded().splitlines()]
+    assert listed == [
+        ["default/plain", "3", "0", "1"],
+        ["default/stock", "5", "0", "1"],
+        ["example.com/visits", "-2", "0", "1"],
+        ["mysite.com/sold", "1", "0", "1"],
+        ["mysite.com/visits", "137", "0", "1"],
+    ]
+
+
+@pytest.mark.parametrize("name", ["mysite.com/", "/visits", "a/b/visits", "mysite.com//visits", "ab/visits"])
+def test_a_name_that_is_none_is_told(run: CommandLine, data: Storage, name: str) -> None:
+    refusal = run("counter", "import", "-", *data, stdin=f"good,1\n{name},2\n".encode()).refused()
+    assert refusal.startswith("line 2: ")
+    assert NAME in refusal
+
+
+def test_what_is_brought_back_counts_up_only_unless_asked(run: CommandLine, data: Storage) -> None:
+    run("counter", "create", "both", "--update-lowerbound", "-1", *data).succeeded()
+    rows = b"name,value,update_lowerbound,update_upperbound\nwide,1,-5,9\nnarrow,1,,\n"
+    run("counter", "import", "-", *data, stdin=rows).succeeded()
+    listed = [line.split("\t") for line in run("counter", "list", *data).succeeded().splitlines()]
+    assert {name: (lower, upper) for name, _, lower, upper, *_ in listed} == {
+        "default/both": ("-1", "1"),
+        "default/narrow": ("0", "1"),
+        "default/stock": ("0", "1"),
+        "default/wide": ("-5", "9"),
+    }
+
+
+def test_what_is_brought_back_lives_as_long_as_others(run: CommandLine, data: Storage) -> None:
+    run("counter", "import", "-", "--counter-lifetime", "never", *data, stdin=b"kept,1\n").succeeded()
+    (line,) = (line for line in run("counter", "list", *data).succeeded().splitlines() if "kept" in line)
+    assert line.endswith(f"\t{FOREVER}")
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32"])
+def test_counters_in_another_encoding_are_refused(run: CommandLine, data: Storage, form: str, encoding: str) -> None:
+    rows = ("name,value\nsold,7\n" if form == "csv" else '{"key":"sold","value":7}\n').encode(encoding)
+    refusal = run("counter", "import", "-", "--format", form, *data, stdin=rows).refused()
+    assert refusal.startswith(
+        "the file is UTF-16 or UTF-32; iconv -f UTF-16 -t UTF-8 FILE | tallystick counter import -"
+    )
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])

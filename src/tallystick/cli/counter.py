@@ -115,17 +115,17 @@ def create(  # noqa: PLR0913  # one an option
     *,
     value: Value = 0,
     enable_reset: Annotated[bool, Parameter(negative=())] = False,
-    update_lowerbound: Annotated[int, whole_number(INT64_MIN, 0)] = -1,
+    update_lowerbound: Annotated[int, whole_number(INT64_MIN, 0)] = 0,
     update_upperbound: Annotated[int, whole_number(0, INT64_MAX)] = 1,
     settings: CounterSettings = CounterSettings(),
 ) -> None:
-    """Create a counter and print its full name.
+    """Create a counter and print its full name. It can only be counted up, by one, unless the bounds say otherwise.
 
     Args:
         name: NAMESPACE/KEY, or KEY in the default namespace.
         value: Where it begins.
         enable_reset: Whether anyone may set it.
-        update_lowerbound: The least amount one update may carry.
+        update_lowerbound: The least amount one update may carry; -1 lets everyone count down, too.
         update_upperbound: The greatest amount one update may carry.
     """
     operation = Create(value, update_lowerbound, update_upperbound, enable_reset, settings.counter_lifetime)

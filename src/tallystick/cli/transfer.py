@@ -89,9 +89,12 @@ def import_(
 ) -> None:
     """Create counters from a file.
 
-    The columns are those of export, in any order; CSV names them in its first line. Only key and value must be
-    there. The file is worked through in batches. At the first line that makes no sense the import stops: what
-    comes before that line is stored, and the file can be imported again when the line is corrected.
+    One counter a line: mysite.com/visits,136 is enough. The first line of CSV may name the columns: name,value, or
+    those of export, in any order. Only key (or name) and value must be there. What is brought back so can only be
+    counted up, by one at a time, unless update_lowerbound and update_upperbound say otherwise.
+
+    The file is worked through in batches. At the first line that makes no sense the import stops: what comes before
+    that line is stored, and the file can be imported again when the line is corrected.
 
     Args:
         file: A .csv or .jsonl file. - is standard input.

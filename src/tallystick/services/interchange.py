@@ -1,13 +1,14 @@
-"""How counters look in a file: CSV with a header, or JSON lines; one counter a line, either way the same columns.
+"""How counters look in a file: CSV, or JSON lines; one counter a line, either way the same columns.
 
-The names are those of CountAPI, times are Unix milliseconds. Only ``key`` and ``value`` must be there;
-what is left out or empty is what ``create`` would choose.
+The names are those of CountAPI, times are Unix milliseconds. Only ``key`` and ``value`` must be there, and ``key`` may
+be NAMESPACE/KEY. A counter whose bounds are left out can only be counted up, by one; the rest is what ``create`` would
+choose. CSV may do without a header: then a line is a name and a value, or namespace, key and value.
 """
 
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Annotated, Any, BinaryIO, Literal, NamedTuple
 
 import msgspec
@@ -16,6 +17,7 @@ from msgspec import Meta, Struct
 from tallystick.errors import InputRefused
 from tallystick.model.counter import FOREVER, INT64_MAX, INT64_MIN, LIFETIME_MS, NEVER, Counter
 from tallystick.model.key import DEFAULT_NAMESPACE, Key, legal_name
+from tallystick.services.imports.texts import is_utf_16, without_padding
 
 Format = Literal["csv", "jsonl"]
 
@@ -31,7 +33,7 @@ class Row(Struct, kw_only=True, forbid_unknown_fields=True):
     namespace: str = DEFAULT_NAMESPACE
     key: str
     value: Annotated[int, Meta(ge=INT64_MIN, le=INT64_MAX)]
-    update_lowerbound: Annotated[int, Meta(ge=INT64_MIN, le=0)] = -1
+    update_lowerbound: Annotated[int, Meta(ge=INT64_MIN, le=0)] = 0
     update_upperbound: Annotated[int, Meta(ge=0, le=INT64_MAX)] = 1
     enable_reset: bool | Literal[0, 1] = False
     created: _Time | None = None
@@ -39,6 +41,11 @@ class Row(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 COLUMNS = Row.__struct_fields__
+ALIASES = {"name": "key"}
+"""What a header may say for a column."""
+WITHOUT_HEADER = {2: ("key", "value"), 3: ("namespace", "key", "value")}
+"""The columns of a file without a header, by their number."""
+EXAMPLE = "for example: a line name,value and below it mysite.com/visits,136; or that alone, without a header"
 
 _NAME = "3 to 64 of the characters A-Z a-z 0-9 . _ -"
 _TIME = f"Unix milliseconds, 0 to {INT64_MAX}"
@@ -70,7 +77,7 @@ class BadLine(NamedTuple):
     reason: str
 
 
-Read = Callable[[BinaryIO, int], Iterator[Line | BadLine]]
+Read = Callable[[BinaryIO, int, int], Iterator[Line | BadLine]]
 
 
 def row_of(key: Key, counter: Counter) -> Row:
@@ -105,7 +112,11 @@ CSV_HEADER = (",".join(COLUMNS) + "\n").encode()
 
 
 def from_json(stream: BinaryIO, now: int, lifetime: int = LIFETIME_MS) -> Iterator[Line | BadLine]:
-    """Read JSON lines; empty lines are passed over."""
+    """Read JSON lines; empty lines are passed over.
+
+    Args:
+        lifetime: of counters whose line says nothing of it, in milliseconds; or ``NEVER``.
+    """
     for number, text in enumerate(_lines(stream), 1):
         if not text.strip():
             continue
@@ -116,23 +127,26 @@ def from_json(stream: BinaryIO, now: int, lifetime: int = LIFETIME_MS) -> Iterat
 
 
 def from_csv(stream: BinaryIO, now: int, lifetime: int = LIFETIME_MS) -> Iterator[Line | BadLine]:
-    """Read CSV; the first line names the columns, in any order.
+    """Read CSV; the first line names the columns, in any order, or is a counter already.
+
+    Args:
+        lifetime: of counters whose line says nothing of it, in milliseconds; or ``NEVER``.
 
     Raises:
-        InputRefused: the header is missing, makes no sense or names other columns.
+        InputRefused: the first line is neither.
     """
     # What is no UTF-8 becomes a character that no column accepts.
     reader = csv.reader((text.decode("utf-8", "replace") for text in _lines(stream)), strict=True)
-    header = _header(reader)
-    while True:
+    header, first = _header(reader)
+    cells: list[str] | None = first
+    while cells is not None:
         try:
-            cells = next(reader, None)
-            if cells is None:
-                return
             if cells:
                 yield _line(reader.line_num, msgspec.convert(_cells(header, cells), Row), now, lifetime)
+            cells = next(reader, None)
         except (csv.Error, msgspec.ValidationError) as error:
             yield BadLine(reader.line_num, _reason(error))
+            cells = []
 
 
 def _lines(stream: BinaryIO) -> Iterator[bytes]:
@@ -142,24 +156,31 @@ def _lines(stream: BinaryIO) -> Iterator[bytes]:
         if len(text) > LINE_LIMIT:
             msg = f"line {number} is longer than {LINE_LIMIT} bytes: this is no file of counters"
             raise InputRefused(msg)
-        yield text.removeprefix(b"\xef\xbb\xbf") if number == 1 else text
+        if number == 1 and is_utf_16(text):
+            msg = "the file is UTF-16 or UTF-32; iconv -f UTF-16 -t UTF-8 FILE | tallystick counter import - reads it"
+            raise InputRefused(msg)
+        yield without_padding(text)
 
 
-def _header(reader: Iterator[list[str]]) -> list[str]:
+def _header(reader: Iterator[list[str]]) -> tuple[Sequence[str], list[str]]:
+    """The columns, and the first line where it is a counter and no header."""
     must = f"line 1 must name the columns, at least key and value, of {','.join(COLUMNS)}"
     try:
         cells = next(reader, [])
     except csv.Error as error:
-        msg = f"{must}; it is no CSV: {error}"
+        msg = f"{must}; it is no CSV: {error}; {EXAMPLE}"
         raise InputRefused(msg) from error
-    columns = [cell.strip() for cell in cells]
+    named = [cell.strip().lower() for cell in cells]
+    columns = [ALIASES.get(name, name) for name in named]
     if {"key", "value"} <= set(columns) <= set(COLUMNS) and len(set(columns)) == len(columns):
-        return columns
-    msg = f"{must}; it is {','.join(cells)[:200]!r}"
+        return columns, []
+    if len(cells) in WITHOUT_HEADER and _is_whole(cells[-1].strip()):
+        return WITHOUT_HEADER[len(cells)], cells
+    msg = f"{must}; it is {','.join(cells)[:200]!r}; {EXAMPLE}"
     raise InputRefused(msg)
 
 
-def _cells(header: list[str], cells: list[str]) -> dict[str, Any]:
+def _cells(header: Sequence[str], cells: list[str]) -> dict[str, Any]:
     if len(cells) != len(header):
         msg = f"it has {len(cells)} columns, the header has {len(header)}"
         raise msgspec.ValidationError(msg)
@@ -167,6 +188,7 @@ def _cells(header: list[str], cells: list[str]) -> dict[str, Any]:
 
 
 def _cell(column: str, cell: str) -> object:
+    cell = cell.strip()
     if column in ("namespace", "key"):
         return cell
     if column == "enable_reset":
@@ -175,7 +197,10 @@ def _cell(column: str, cell: str) -> object:
 
 
 def _line(number: int, row: Row, now: int, lifetime: int) -> Line | BadLine:
-    for column, name in (("namespace", row.namespace), ("key", row.key)):
+    namespace, key = row.namespace, row.key
+    if "/" in key and namespace == DEFAULT_NAMESPACE:
+        namespace, _, key = key.rpartition("/")
+    for column, name in (("namespace", namespace), ("key", key)):
         if not legal_name(name):
             return BadLine(number, _expected(column))
     counter = Counter(
@@ -184,10 +209,14 @@ def _line(number: int, row: Row, now: int, lifetime: int) -> Line | BadLine:
         row.update_upperbound,
         bool(row.enable_reset),
         now if row.created is None else row.created,
-        (FOREVER if lifetime == NEVER else now + lifetime) if row.expires is None else row.expires,
+        _expires(now, lifetime) if row.expires is None else row.expires,
         version=1,
     )
-    return Line(number, Key(row.namespace, row.key), counter)
+    return Line(number, Key(namespace, key), counter)
+
+
+def _expires(now: int, lifetime: int) -> int:
+    return FOREVER if lifetime == NEVER else now + lifetime
 
 
 def _reason(error: Exception) -> str:
