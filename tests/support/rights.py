@@ -1,0 +1,157 @@
+"""A server with two accounts, people of every kind and their tokens: who may do what is tried here."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, closing
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import urlencode
+
+import apsw
+from msgspec import Struct
+
+from builders import NOW
+from support.analytics import HOST, Analytics, analytics_in_process
+from support.asking import Answer
+from tallystick.ledger import Session
+from tallystick.model.account import Access, Account, Permission
+from tallystick.model.site import Site
+from tallystick.services.accounts import NewAccount, create_account, existing, set_access
+from tallystick.services.logins import begin_login, new_secret, secret_digest
+from tallystick.services.passwords import hash_password
+from tallystick.services.sites import NewSite, create_site
+from tallystick.services.tokens import NewToken, create_token
+from tallystick.surfaces.dashboard.cookies import LOGIN
+from tallystick.surfaces.dashboard.forms import form_token
+
+PASSWORD = "a password for every person of the matrix"  # of tests
+MISSING = 999_999
+EVERYTHING = Permission(sum(set(Permission) - {Permission.NOTHING}))
+OF_COUNTERS = Permission.COUNTERS_READ | Permission.COUNTERS_WRITE
+
+COLLEAGUES: Mapping[str, dict[str, Access]] = MappingProxyType(
+    {
+        "admin": {"all": "a"},
+        "site admin": {"1": "a"},
+        "settings": {"all": "s"},
+        "reader": {"all": "r"},
+        "no access": {},
+    }
+)
+"""People of the account of the first site, by what they may do there; that site's id is 1."""
+
+STRANGERS = ("foreign admin", "counters only")
+PEOPLE = ("superuser", *COLLEAGUES, *STRANGERS)
+GUEST = "guest"
+
+_VOLATILE = {
+    "salt": "",
+    "path": "",
+    "login": "seen",
+    "token": "used",
+    "account": "login",
+    "unknown_host": "",
+    "sequence": "",
+}
+"""Tables and columns that reading may change: when something was last used, and names that a hit brings."""
+
+
+class Member(Struct, frozen=True):
+    """A person of the matrix.
+
+    Attributes:
+        token: a secret with every permission, on all sites of the account, made while the person was an admin;
+            of someone without a site it has those of counters.
+        cookie: the secret of a browser in which the person is logged in.
+    """
+
+    account: Account
+    token: str
+    cookie: str
+
+
+class World:
+    """The whole application with everybody in it.
+
+    Attributes:
+        sites: ``own`` and ``second`` of the first account, ``foreign`` of another one.
+    """
+
+    def __init__(self, analytics: Analytics, people: dict[str, Member], sites: dict[str, Site]) -> None:
+        self.analytics, self.people, self.sites = analytics, people, sites
+
+    async def page(
+        self, person: str, method: str, path: str, fields: Mapping[str, Any] = MappingProxyType({})
+    ) -> Answer:
+        """Ask for a page, or send one of its forms, as a person or a guest."""
+        headers = {"accept": "text/html"}
+        secret = ""
+        if person != GUEST:
+            secret = self.people[person].cookie
+            headers["cookie"] = f"{LOGIN}={secret}"
+        body = None
+        if method == "POST":
+            headers |= {"content-type": "application/x-www-form-urlencoded", "sec-fetch-site": "same-origin"}
+            body = urlencode({"token": form_token(secret), **fields}, doseq=True).encode()
+        return await self.analytics.ask(path, method=method, headers=headers, body=body)
+
+    def state(self) -> dict[str, list[Any]]:
+        """Every row of the ledger, without what reading may change."""
+        with closing(apsw.Connection(str(self.analytics.running.data / "ledger.sqlite3"))) as connection:
+            tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+            return {name: self._rows(connection, name) for name in tables if _VOLATILE.get(name) != ""}
+
+    @staticmethod
+    def _rows(connection: apsw.Connection, table: str) -> list[Any]:
+        left_out = _VOLATILE.get(table)
+        columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})") if row[1] != left_out]
+        return sorted(connection.execute(f"SELECT {', '.join(columns)} FROM {table}"), key=repr)
+
+
+@asynccontextmanager
+async def world(data: Path) -> AsyncIterator[World]:
+    """Open a new server with everybody in it; two hits are counted on each site."""
+    async with analytics_in_process(data) as analytics:
+        ledger = analytics.services.ledger
+        digest = await asyncio.to_thread(hash_password, PASSWORD)
+        people, sites = await ledger.write(partial(_populate, digest=digest), analytics.prepared)
+        analytics.services.sites.forget()
+        made = World(analytics, people, sites)
+        for name, site in sites.items():
+            for path in ("/a", "/b"):
+                answer = await analytics.pixel(p=f"/{name}{path}", headers={"host": site.cname or HOST})
+                assert answer.status == 200
+        yield made
+
+
+def _populate(session: Session, prepared: Any, digest: str) -> tuple[dict[str, Member], dict[str, Site]]:
+    owner, own = prepared.account, prepared.site
+    second = create_site(session, owner, NewSite(cname="second.example.com"), NOW)
+    accounts = {"superuser": owner}
+    for name in COLLEAGUES:
+        # Everybody begins as an admin, so that there are tokens which can do more than their owners still may.
+        wanted = NewAccount(email=address_of(name), name=name, password=digest, site=own.id, access={"all": "a"})
+        accounts[name] = create_account(session, wanted, NOW)
+    for name in STRANGERS:
+        wanted = NewAccount(email=address_of(name), name=name, password=digest, access={})
+        accounts[name] = create_account(session, wanted, NOW)
+    foreign = create_site(session, accounts["foreign admin"], NewSite(cname="foreign.example.net"), NOW)
+    people = {name: _member(session, person.id) for name, person in accounts.items()}
+    for name, access in COLLEAGUES.items():
+        set_access(session, accounts[name].id, access, NOW)
+    return people, {"own": own, "second": second, "foreign": foreign}
+
+
+def address_of(name: str) -> str:
+    """The e-mail address of a person of the matrix."""
+    return f"{name.replace(' ', '-')}@example.net"
+
+
+def _member(session: Session, number: int) -> Member:
+    person, cookie = existing(session, number), new_secret()
+    begin_login(session, number, secret_digest(cookie), NOW)
+    permissions = OF_COUNTERS if person.site is None else EVERYTHING
+    token = create_token(session, person, NewToken(name="all", permissions=permissions), NOW)[1]
+    return Member(person, token, cookie)
