@@ -66,7 +66,7 @@ class Application:
         limits = RateLimits(settings.rate_limit)
         self.setup = Setup(ledger)
         knowledge = knowledge or Knowledge.load(settings.geodb, settings.spam_referrers)
-        self.services = analytics(settings, ledger, warehouse, knowledge)
+        self.services = analytics(settings, ledger, warehouse, knowledge, limits)
         self.sharing = shared_counters(settings, ledger, self.services.tokens, limits, addresses)
         description = native.Description(countapi, goatcounter, counttogether, native)
         public = countapi.CountApi(
@@ -193,7 +193,9 @@ async def _seal_secrets(ledger: Ledger, seals: Seals) -> None:
         )
 
 
-def analytics(settings: Settings, ledger: Ledger, warehouse: Warehouse, knowledge: Knowledge) -> goatcounter.Services:
+def analytics(
+    settings: Settings, ledger: Ledger, warehouse: Warehouse, knowledge: Knowledge, limits: RateLimits
+) -> goatcounter.Services:
     """Everyone who has to do with sites and their hits."""
     names = Names(ledger)
     return goatcounter.Services(
@@ -202,7 +204,13 @@ def analytics(settings: Settings, ledger: Ledger, warehouse: Warehouse, knowledg
         sites=Sites(ledger, default=settings.default_site),
         tokens=Tokens(ledger),
         names=names,
-        ingest=Ingest(ledger, warehouse, names, knowledge),
+        ingest=Ingest(
+            ledger,
+            warehouse,
+            names,
+            knowledge,
+            lambda site, address: limits.admit_address("new-names", address, site).admitted,
+        ),
         exports=Exports(ledger, warehouse, settings.data / EXPORTS_DIRECTORY),
         keyed_requests=KeyedRequests(warehouse),
         visitor_counter=VisitorCounter(ledger, warehouse),

@@ -19,6 +19,7 @@ from tallystick.services import agents, languages, steps
 from tallystick.services.arrival import Arrival, Dropped, Invalid, Reason, Refusal
 from tallystick.services.countries import Countries
 from tallystick.services.names import KnownPath, Names, NewPath
+from tallystick.services.new_names import Admits, NewNames
 from tallystick.services.salts import Salts
 from tallystick.services.site_rules import Rules, rules_of
 from tallystick.services.sites import note_hits
@@ -80,10 +81,22 @@ class Knowledge(NamedTuple):
 
 
 class Ingest:
-    """Records hits. Used from one event loop."""
+    """Records hits. Used from one event loop.
 
-    def __init__(self, ledger: Ledger, warehouse: Warehouse, names: Names, knowledge: Knowledge | None = None) -> None:
+    Args:
+        admits: whether a site accepts one more new name from a visitor's browser; without it all are accepted.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        warehouse: Warehouse,
+        names: Names,
+        knowledge: Knowledge | None = None,
+        admits: Admits | None = None,
+    ) -> None:
         self._ledger, self._warehouse, self._names = ledger, warehouse, names
+        self._new_names = NewNames(names, admits) if admits else None
         self._countries, self._spam = knowledge or Knowledge(Countries(), SpamReferrers())
         self._salts = Salts(ledger)
         self._rules: dict[int, Rules] = {}
@@ -117,7 +130,7 @@ class Ingest:
         return [refusal or next(found) for refusal in refused]
 
     async def record_one(self, site: Site, arrival: Arrival) -> Result:
-        """What ``record`` does, for a single hit; the pixel's way, and the hot path.
+        """What ``record`` does, for a single hit of a browser; the pixel's way, and the hot path.
 
         Raises:
             StoreUnavailable: it was not acknowledged.
@@ -128,8 +141,16 @@ class Ingest:
         refusal = _judge(rules, arrival)
         if refusal is not None:
             return refusal
+        new_names = self._new_names
+        if new_names and arrival.ref:
+            new_names.bound_referrer(site.id, arrival)
         hit = self._hit_without_news(rules, arrival)
-        (stored,) = await (self._store(rules, [arrival], None) if hit is None else self._warehouse.append((hit,)))
+        if hit is not None:
+            (stored,) = await self._warehouse.append((hit,))
+            return stored
+        if new_names:
+            await new_names.bound_names(site.id, arrival)
+        (stored,) = await self._store(rules, [arrival], None)
         return stored
 
     async def _store(self, rules: Rules, wanted: Sequence[Arrival], request: KeptRequest | None) -> Sequence[Stored]:

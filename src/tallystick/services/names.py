@@ -91,6 +91,18 @@ class Names:
         """A campaign's id if the cache knows this spelling; never waits."""
         return self._campaigns.get((site, name))
 
+    async def missing(self, site: int, path: str, campaign: str) -> tuple[bool, bool]:
+        """Whether a path and a campaign are new to a site; an empty campaign is not.
+
+        Raises:
+            StoreUnavailable: the ledger is busy, failed or closed.
+        """
+        paths = [path] if self.path(site, path) is None else []
+        campaigns = [campaign] if campaign and self.campaign(site, campaign) is None else []
+        if not paths and not campaigns:
+            return False, False
+        return await self._ledger.read(_missing, site, paths, campaigns)
+
     async def learn(self, site: int, paths: Collection[NewPath], campaigns: Collection[str] = ()) -> None:
         """Make the cache know these names, creating those that are new; durable when it returns.
 
@@ -179,6 +191,12 @@ class Found(NamedTuple):
     id: int
     title: str
     counted: bool
+
+
+def _missing(session: Session, site: int, paths: Collection[str], campaigns: Collection[str]) -> tuple[bool, bool]:
+    new_paths = paths and not _find_paths(session, site, map(name_digest, paths))
+    new_campaigns = campaigns and not _find_campaigns(session, site, map(name_digest, campaigns))
+    return bool(new_paths), bool(new_campaigns)
 
 
 def _create(

@@ -17,7 +17,17 @@ MOST_KEYS = 100_000
 WIDER = 4
 """How much more an IPv6 network of 48 bits may ask for than one of 64 bits."""
 
-RATE_NAMES = ("count", "api", "api-count", "export", "login", "counttogether", "unknown-token")
+RATE_NAMES = (
+    "count",
+    "count-address",
+    "new-names",
+    "api",
+    "api-count",
+    "export",
+    "login",
+    "counttogether",
+    "unknown-token",
+)
 
 
 class Rate(NamedTuple):
@@ -41,6 +51,8 @@ class Rate(NamedTuple):
 
 DEFAULT_RATES = (
     Rate("count", 4, 1),
+    Rate("count-address", 40, 1),
+    Rate("new-names", 500, 3_600),
     Rate("api", 60, 120),
     Rate("api-count", 60, 120),
     Rate("export", 60, 120),
@@ -153,16 +165,19 @@ class RateLimits:
         windows = self._windows.get(name)
         return UNLIMITED if windows is None else windows.admit(key)
 
-    def admit_address(self, name: str, address: IPv4Address | IPv6Address | None) -> Admission:
+    def admit_address(self, name: str, address: IPv4Address | IPv6Address | None, site: int | None = None) -> Admission:
         """Whether one more request from an address passes.
 
         One customer may hold an IPv6 network of 48 bits, with 65,536 of 64 bits in it: it admits ``WIDER`` times as
         much as each of them.
+
+        Args:
+            site: each one has a limit of its own; None where all share one.
         """
-        admission = self.admit(name, rate_limit_name(address))
+        admission = self.admit(name, (site, rate_limit_name(address)))
         if not admission.admitted or not isinstance(address, IPv6Address) or name not in self._wider:
             return admission
-        wider = self._wider[name].admit(int(address) >> 80)
+        wider = self._wider[name].admit((site, int(address) >> 80))
         return admission if wider.admitted else wider
 
 

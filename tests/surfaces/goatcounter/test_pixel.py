@@ -282,6 +282,18 @@ async def test_four_a_second_for_each_address_and_browser(tmp_path: Any) -> None
         assert (await analytics.pixel(p="/a", headers={"user-agent": BOT})).status == 200
 
 
+async def test_another_browser_for_each_request_does_not_help(tmp_path: Any) -> None:
+    async with analytics_in_process(tmp_path, rate_limit=(Rate("count-address", 6, 60),)) as analytics:
+        answers = [await analytics.pixel(p="/a", headers={"user-agent": f"{FIREFOX} {n}"}) for n in range(8)]
+        assert [answer.status for answer in answers] == [200] * 6 + [429] * 2
+        assert answers[0].headers["x-rate-limit-limit"] == "4"
+        assert answers[-1].headers["x-rate-limit-limit"] == "6"
+        assert int(answers[-1].headers["retry-after"]) > 50
+        assert (await analytics.pixel(p="/a", client="198.51.100.1")).status == 200
+        sixes = [await analytics.pixel(p="/a", client=f"2001:db8:0:{n}::1") for n in range(30)]
+        assert [answer.status for answer in sixes] == [200] * 24 + [429] * 6
+
+
 @pytest.mark.parametrize("loopback", ["127.0.0.1", "127.1.2.3", "::1"])
 async def test_the_machine_itself_is_not_limited(tmp_path: Any, loopback: str) -> None:
     async with analytics_in_process(tmp_path, rate_limit=(Rate("count", 1, 60),)) as analytics:

@@ -101,10 +101,17 @@ class Pixel:
         return status, headers if admission is None else (*headers, *limit_headers(admission))
 
     def _admission(self, address: IPv4Address | IPv6Address | None, told: dict[bytes, bytes]) -> Admission | None:
-        """What the limit says; None on the machine itself, where proxies and tests ask for everyone."""
+        """What the limits say; None on the machine itself, where proxies and tests ask for everyone."""
         name = _limited_as(address)
+        if not name:
+            return None
         # A hash says as much as the agent itself, and takes no memory.
-        return self._limits.admit("count", hash((name, told.get(b"user-agent")))) if name else None
+        of_browser = self._limits.admit("count", hash((name, told.get(b"user-agent"))))
+        if not of_browser.admitted:
+            return of_browser
+        # An agent is easily invented.
+        of_address = self._limits.admit_address("count-address", address)
+        return of_browser if of_address.admitted else of_address
 
     async def _arrival(
         self, scope: Scope, told: dict[bytes, bytes], address: IPv4Address | IPv6Address | None
