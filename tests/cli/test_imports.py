@@ -232,9 +232,21 @@ def test_an_export_goes_on_behind_the_last_hit(run: CommandLine) -> None:
     assert (ran.err, ran.out) == ("1 hits exported\n", "3\n")
 
 
+@pytest.mark.usefixtures("site")
+def test_an_export_for_spreadsheets_has_no_formulas(run: CommandLine) -> None:
+    header = "2Path,Title,Event,UserAgent,Browser,System,Session,Bot,Referrer,Referrer scheme,Screen size,Location,"
+    row = '=1+1,@a,1,,,,1-2,0,-b,o,"0,0,1",NL,1,2026-01-02T10:00:00Z'
+    Path("hits.csv").write_text(f"{header}FirstVisit,Date\n{row}\n")
+    run("import", "hits.csv", *DATA).succeeded()
+    for options, cell in (((), "=1+1,@a,1,"), (("--spreadsheet",), '"\'=1+1","\'@a","1",')):
+        assert run("export", "out.csv.gz", "--force", *options, *DATA).err == "1 hits exported\n"
+        assert gzip.decompress(Path("out.csv.gz").read_bytes()).decode().splitlines()[1].startswith(cell)
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
+        (("hits.zip", "--spreadsheet"), "--spreadsheet is for csv; json has no formulas"),
         (("hits.txt",), "the name hits.txt does not tell the format; end it in .csv.gz, .zip, .parquet"),
         (("hits.zip", "--after", "3"), "--after is for csv and parquet"),
         (("hits.parquet", "--since", "2026-01-01"), "--since is for json"),

@@ -1,6 +1,7 @@
 """Jobs: what was decided is done in the warehouse, after a crash too, and only once."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path as File
 from typing import Any
 
@@ -69,6 +70,12 @@ async def work(jobs: Jobs, clock: Clock) -> int:
     return await jobs.work()
 
 
+def lay_down(folder: File, files: Iterable[str]) -> None:
+    folder.mkdir()
+    for file in files:
+        (folder / file).write_bytes(b"hits")
+
+
 async def listed(ledger: Ledger) -> dict[int, str]:
     found = await ledger.read(names.list_paths, SITE, 0, 100)
     return {path.id: path.path for path in found}
@@ -92,12 +99,16 @@ async def test_a_site_leaves_nothing(
     await warehouse.append([a_hit(paths[0], site=SITE), a_hit(99, site=2)])
     for site in (SITE, 2):
         await ledger.write(add_export, site)
+    files = [f"{id_}{suffix}" for id_ in (1, 2) for suffix in (".csv.gz", ".spreadsheet.csv.gz", ".csv.gz.partial")]
+    await asyncio.to_thread(lay_down, warehouse.exports, files)
     await decide(ledger, DeleteSite(SITE))
     assert await work(jobs, clock) == 0
     assert await rows(warehouse, "site, path") == [(2, 99)]
     assert await listed(ledger) == {}
     assert [len(await ledger.read(latest_exports, site)) for site in (SITE, 2)] == [0, 1]
     assert await ledger.read(asked_for) == []
+    left = await asyncio.to_thread(lambda: sorted(file.name for file in warehouse.exports.iterdir()))
+    assert left == ["2.csv.gz", "2.csv.gz.partial", "2.spreadsheet.csv.gz"]
 
 
 async def test_deleted_paths_and_their_hits_are_gone(

@@ -16,6 +16,7 @@ from tallystick.errors import InputRefused
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.export import SUFFIXES, Export, ExportFormat
 from tallystick.services.export_files import write_export
+from tallystick.services.export_files.spreadsheet import make_safe
 from tallystick.services.fetching import ExportClient
 from tallystick.services.files import whole_file
 from tallystick.settings import AnalyticsSettings, whole_number
@@ -34,6 +35,7 @@ class Wanted(Struct, frozen=True):
     form: ExportFormat
     start_id: int | None
     start_day: int | None
+    spreadsheet: bool
 
 
 class Exported(Struct, frozen=True):
@@ -51,6 +53,7 @@ def export(  # noqa: PLR0913  # one an option
     given_format: Annotated[ExportFormat | None, Parameter(name="--format", show_default=False)] = None,
     after: Annotated[int | None, whole_number(0, LAST_ID), Parameter(metavar="ID", show_default=False)] = None,
     since: Annotated[str | None, Parameter(metavar="YYYY-MM-DD", show_default=False)] = None,
+    spreadsheet: Annotated[bool, Parameter(negative=())] = False,
     force: Annotated[bool, Parameter(negative=())] = False,
     settings: AnalyticsSettings = AnalyticsSettings(),
 ) -> None:
@@ -67,14 +70,18 @@ def export(  # noqa: PLR0913  # one an option
             (everything that is kept of each hit), where the name of the file does not say.
         after: Only hits with a greater id, of csv and parquet: what an earlier export printed.
         since: Only statistics from this day on, of json.
+        spreadsheet: Write csv for a spreadsheet: an apostrophe stands before paths, titles and referrers that it
+            would run as formulas (= + - @). Such a file is not meant to be imported again.
         force: Replace the file if it exists.
     """
-    wanted = _wanted(given_format or _format(file), after, since)
+    wanted = _wanted(given_format or _format(file), after, since, spreadsheet=spreadsheet)
     with progress("Exporting") as tell, whole_file(file, replaces=force) as partial:
         if site and is_url(site):
             done = asyncio.run(_fetch(site, wanted, partial, tell))
         else:
             done = asyncio.run(_write(site, settings, wanted, partial))
+        if wanted.spreadsheet:
+            make_safe(partial)
     print(f"{done.rows:,} {'statistics' if wanted.form == 'json' else 'hits'} exported", file=sys.stderr)
     if done.last_id is not None:
         print(done.last_id)
@@ -88,14 +95,17 @@ def _format(file: Path) -> ExportFormat:
     raise InputRefused(msg)
 
 
-def _wanted(form: ExportFormat, after: int | None, since: str | None) -> Wanted:
+def _wanted(form: ExportFormat, after: int | None, since: str | None, *, spreadsheet: bool) -> Wanted:
+    if form != "csv" and spreadsheet:
+        msg = f"--spreadsheet is for csv; {form} has no formulas"
+        raise InputRefused(msg)
     if form == "json" and after is not None:
         msg = "--after is for csv and parquet; statistics have --since"
         raise InputRefused(msg)
     if form != "json" and since is not None:
         msg = f"--since is for json; {form} has --after"
         raise InputRefused(msg)
-    return Wanted(form, after, None if since is None else _milliseconds(since))
+    return Wanted(form, after, None if since is None else _milliseconds(since), spreadsheet)
 
 
 def _milliseconds(day: str) -> int:

@@ -10,6 +10,9 @@ KEPT_MS = 24 * 3_600_000
 
 SUFFIXES: dict[ExportFormat, str] = {"csv": ".csv.gz", "json": ".zip", "parquet": ".parquet"}
 
+SPREADSHEET_SUFFIX = ".spreadsheet.csv.gz"
+"""Of the name of an export in CSV that is meant for spreadsheets."""
+
 
 class Export(Struct, frozen=True, kw_only=True):
     """Times are Unix milliseconds.
@@ -38,6 +41,11 @@ class Export(Struct, frozen=True, kw_only=True):
     size: int | None = None
     hash: str | None = None
     error: str | None = None
+
+    @property
+    def spreadsheet(self) -> bool:
+        """Whether cells that a spreadsheet would take for formulas are written in a safe form."""
+        return self.file.endswith(SPREADSHEET_SUFFIX)
 
     def expired(self, now: int) -> bool:
         """Whether the file has been kept long enough."""

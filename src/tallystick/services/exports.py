@@ -15,9 +15,11 @@ from msgspec.structs import replace
 
 from tallystick.errors import InputRefused, StoreBusy, StoreClosed, StoreFull, StoreUnavailable
 from tallystick.ledger import Ledger, Session
-from tallystick.model.export import SUFFIXES, Export, ExportFormat
+from tallystick.model.export import SPREADSHEET_SUFFIX, SUFFIXES, Export, ExportFormat
 from tallystick.model.site import Site
 from tallystick.services.export_files import Written, write_export
+from tallystick.services.export_files.spreadsheet import make_safe, write_safe
+from tallystick.services.export_folder import ExportFolder
 from tallystick.services.files import whole_file
 from tallystick.tasks import end_tasks
 from tallystick.warehouse import Warehouse
@@ -41,7 +43,8 @@ class Exports:
     """
 
     def __init__(self, ledger: Ledger, warehouse: Warehouse, folder: Path) -> None:
-        self._ledger, self._warehouse, self._folder = ledger, warehouse, folder
+        self._ledger, self._warehouse, self._folder = ledger, warehouse, ExportFolder(folder)
+        self._making_safe = asyncio.Lock()
         self._wanted = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -56,13 +59,20 @@ class Exports:
         self._tasks.clear()
 
     async def create(
-        self, site: Site, form: ExportFormat, *, start_id: int | None = None, start_day: int | None = None
+        self,
+        site: Site,
+        form: ExportFormat,
+        *,
+        start_id: int | None = None,
+        start_day: int | None = None,
+        spreadsheet: bool = False,
     ) -> Export:
         """Ask for an export; it is written as soon as those before it are.
 
         Args:
             start_id: only hits with a greater id (csv, parquet).
             start_day: only statistics from this UTC day on, Unix milliseconds (json).
+            spreadsheet: write what a spreadsheet would take for formulas in a safe form (csv).
 
         Raises:
             StoreBusy: the site waits for too many already.
@@ -75,7 +85,7 @@ class Exports:
             format=form,
             start_id=start_id,
             start_day=start_day,
-            file=_file_name(site, form, start_id, now),
+            file=_file_name(site, form, start_id, now, SPREADSHEET_SUFFIX if spreadsheet else SUFFIXES[form]),
             created=now,
         )
         created = await self._ledger.write(_create, wanted)
@@ -96,21 +106,33 @@ class Exports:
 
     async def file(self, export: Export) -> Path | None:
         """The file of a finished export; None when it was deleted."""
-        place = self._place(export)
+        place = self._folder.place(export)
         if export.expired(self._ledger.clock()) or not await asyncio.to_thread(place.is_file):
             return None
+        return place
+
+    async def spreadsheet_file(self, export: Export) -> Path | None:
+        """The safe form of a finished export in CSV; made once, and kept as long as the export's own file.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        file = await self.file(export)
+        if file is None or export.spreadsheet:
+            return file
+        place = self._folder.spreadsheet_place(export)
+        async with self._making_safe:
+            if not await asyncio.to_thread(place.is_file):
+                await asyncio.shield(asyncio.to_thread(_make_safe_copy, file, place))
         return place
 
     async def sweep(self) -> None:
         """Remove files older than a day, and forget exports that nobody asks for any more."""
         now = self._ledger.clock()
-        files = await asyncio.to_thread(_files, self._folder)
-        needless = await self._ledger.read(_needless, list(files), now)
-        await asyncio.to_thread(_remove, [files[id_] for id_ in needless])
+        ids = await asyncio.to_thread(self._folder.ids)
+        needless = await self._ledger.read(_needless, list(ids), now)
+        await asyncio.to_thread(self._folder.remove, needless)
         await self._ledger.write(_forget, now - ROW_KEPT_MS)
-
-    def _place(self, export: Export) -> Path:
-        return self._folder / f"{export.id}{SUFFIXES[export.format]}"
 
     async def _work(self) -> None:
         while True:
@@ -123,30 +145,42 @@ class Exports:
                 log.warning("exports were put off", reason=str(error))
                 await asyncio.sleep(TRY_AGAIN_AFTER_S)
                 self._wanted.set()
+            except Exception:
+                log.exception("exports failed; they go on later")
+                await asyncio.sleep(TRY_AGAIN_AFTER_S)
+                self._wanted.set()
 
     async def _carry_out(self, export: Export) -> None:
         """Write one export, and note how it ended."""
         try:
             written = await self._write(export)
+            size, digest = await asyncio.to_thread(_size_and_digest, self._folder.place(export))
         except (StoreBusy, StoreClosed):
             raise
         except (StoreFull, OSError, InputRefused) as error:
-            await self._finish(export, Written(0, None), error=_reason(error))
+            await self._give_up(export, _reason(error))
         except Exception:
             log.exception("an export failed", export=export.id)
-            await self._finish(export, Written(0, None), error="the export could not be written")
+            await self._give_up(export, "the export could not be written")
         else:
-            size, digest = await asyncio.to_thread(_size_and_digest, self._place(export))
             await self._finish(export, written, size=size, hash=digest)
+            if await self._ledger.read(export_by_id, export.id) is None:  # its site was deleted meanwhile
+                await asyncio.to_thread(self._folder.remove, [export.id])
+
+    async def _give_up(self, export: Export, error: str) -> None:
+        await self._finish(export, Written(0, None), error=error)
+        await asyncio.to_thread(self._folder.remove, [export.id])
 
     async def _write(self, export: Export) -> Written:
-        await asyncio.to_thread(self._folder.mkdir, mode=0o700, parents=True, exist_ok=True)
-        opening = whole_file(self._place(export), replaces=True, mode=0o600)
+        await asyncio.to_thread(self._folder.make)
+        opening = whole_file(self._folder.place(export), replaces=True, mode=0o600)
         # A thread goes on when its task is cancelled, and what it has opened has to be closed.
         entering = asyncio.create_task(asyncio.to_thread(opening.__enter__))
         try:
             partial = await asyncio.shield(entering)
             written = await write_export(self._ledger, self._warehouse, export, partial)
+            if export.spreadsheet:
+                await asyncio.shield(asyncio.to_thread(make_safe, partial))
         except BaseException as error:
             await asyncio.shield(_leave(opening, entering, error))
             raise
@@ -169,6 +203,8 @@ class Exports:
                 await self.sweep()
             except (StoreUnavailable, OSError) as error:
                 log.warning("old exports were not removed", reason=str(error))
+            except Exception:
+                log.exception("old exports were not removed")
             await asyncio.sleep(SWEEP_EVERY_S)
 
 
@@ -233,10 +269,10 @@ def _forget(session: Session, before: int) -> None:
     session.common.forget_exports(session.connection, before=before)
 
 
-def _file_name(site: Site, form: ExportFormat, start_id: int | None, now: int) -> str:
+def _file_name(site: Site, form: ExportFormat, start_id: int | None, now: int, suffix: str) -> str:
     stamp = datetime.fromtimestamp(now // 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
     start = "" if form == "json" else f"-{start_id or 0}"
-    return f"goatcounter-export-{site.code}-{stamp}{start}{SUFFIXES[form]}"
+    return f"goatcounter-export-{site.code}-{stamp}{start}{suffix}"
 
 
 def _size_and_digest(file: Path) -> tuple[int, str]:
@@ -245,21 +281,15 @@ def _size_and_digest(file: Path) -> tuple[int, str]:
         return stream.tell(), f"sha256-{digest}"
 
 
-def _files(folder: Path) -> dict[int, Path]:
-    """The files of exports, by id; also those that a killed server left half written."""
-    found = folder.glob("*") if folder.is_dir() else ()
-    return {int(name): file for file in found if (name := file.name.partition(".")[0]).isdecimal()}
+def _make_safe_copy(file: Path, place: Path) -> None:
+    with whole_file(place, replaces=True, mode=0o600) as partial, partial.open("wb") as target:
+        write_safe(file, target)
 
 
 def _needless(session: Session, ids: list[int], now: int) -> list[int]:
     """Which exports need no file any more."""
     found = {id_: export_by_id(session, id_) for id_ in ids}
     return [id_ for id_, export in found.items() if export is None or export.expired(now)]
-
-
-def _remove(files: list[Path]) -> None:
-    for file in files:
-        file.unlink(missing_ok=True)
 
 
 def _reason(error: Exception) -> str:

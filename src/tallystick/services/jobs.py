@@ -16,6 +16,7 @@ from msgspec import Struct
 from tallystick.errors import StoreUnavailable
 from tallystick.ledger import Ledger, Session
 from tallystick.model.hit import Bot
+from tallystick.services.export_folder import ExportFolder
 from tallystick.services.site_rows import active_sites
 from tallystick.tasks import end_tasks
 from tallystick.warehouse import Warehouse, changes
@@ -27,6 +28,8 @@ ARRIVED_WITHIN_S = 5.0
 
 TRIED_AGAIN_AFTER_S = 60.0
 JOBS_AT_ONCE = 100
+EXPORTS_AT_MOST = 1_000_000
+"""Of one site, in the 90 days that they are remembered."""
 DAY_S = 86_400
 
 log = structlog.get_logger()
@@ -168,6 +171,8 @@ class Jobs:
         match job:
             case DeleteSite(site):
                 await self._warehouse.write(changes.delete_site, site)
+                exports = await self._ledger.read(_exports_of, site)
+                await asyncio.to_thread(ExportFolder(self._warehouse.exports).remove, exports)
                 await self._ledger.write(_remove_site, number, site)
             case DeletePaths(site, paths):
                 await self._warehouse.write(changes.delete_paths, site, paths)
@@ -200,6 +205,11 @@ class Jobs:
 
 def _cross_off(session: Session, number: int) -> None:
     session.common.job_done(session.connection, id=number)
+
+
+def _exports_of(session: Session, site: int) -> list[int]:
+    """Ids of every export of a site."""
+    return [row[0] for row in session.common.latest_exports(session.connection, site=site, max_rows=EXPORTS_AT_MOST)]
 
 
 def _remove_site(session: Session, number: int, site: int) -> None:

@@ -14,7 +14,7 @@ from tallystick.warehouse.journal import JOURNAL_FILE, Journal
 from tallystick.warehouse.mover import Call, Mover
 from tallystick.warehouse.reader import Readers
 from tallystick.warehouse.rows import KeptRequest, Stored
-from tallystick.warehouse.store import Store, WarehouseSession
+from tallystick.warehouse.store import EXPORTS_DIRECTORY, Store, WarehouseSession
 from tallystick.warehouse.writer import Append, Writer
 
 WAITING_HITS = 200_000
@@ -33,6 +33,7 @@ class Warehouse:
 
     Attributes:
         clock: Unix seconds.
+        exports: the folder that DuckDB may write to; exports' files lie there.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Warehouse:
         self.clock = clock
         self._store, self._mover, self._writer, self._loop = store, mover, writer, loop
         self._readers = Readers(store)
+        self.exports = store.file.with_name(EXPORTS_DIRECTORY)
         self._waiting_hits = 0
 
     @classmethod

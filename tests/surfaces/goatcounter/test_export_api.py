@@ -1,6 +1,7 @@
 """``/api/v0/export``: begun, watched, downloaded, and gone after a day."""
 
 import asyncio
+import csv
 import gzip
 import hashlib
 import io
@@ -22,6 +23,7 @@ from tallystick.model.account import Permission
 from tallystick.model.hit import Bot
 from tallystick.services import export_files, exports
 from tallystick.services.export_files import json_zip
+from tallystick.services.exports import Exports
 from tallystick.services.files import whole_file
 
 HEADER = (
@@ -397,3 +399,117 @@ async def test_the_parquet_export_has_everything(analytics: Analytics, tmp_path:
             "SELECT id, path, title, first, campaign, ref_scheme, epoch(created) FROM read_parquet(?)", [str(file)]
         ).fetchall()
     assert rows == [(1, "/a", "A", True, "summer", "o", 1_790_848_800)]
+
+
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "  =1+1", "\uff1d1+1", "=cmd|' /C calc'!A0", 'a;=1+1"']
+
+
+async def formulas(analytics: Analytics) -> None:
+    await counted(analytics, *(a_hit(text, title=text, event=True, ref=text) for text in FORMULAS))
+
+
+def cells(body: bytes) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(gzip.decompress(body).decode(), newline="")))
+
+
+def looks_like_a_formula(cell: str) -> bool:
+    return cell.lstrip()[:1] in {*"=+-@", "\uff1d"}
+
+
+@pytest.mark.parametrize("asked", ["when it is begun", "when it is downloaded", "both times"])
+async def test_a_spreadsheet_gets_no_formulas(analytics: Analytics, asked: str) -> None:
+    await formulas(analytics)
+    begun = await analytics.api("POST", "/export" + ("?spreadsheet=1" if asked != "when it is downloaded" else ""))
+    told = await until_finished(analytics, begun.json()["id"])
+    query = "?spreadsheet=1" if asked != "when it is begun" else ""
+    for _ in range(2):
+        answer = await analytics.api("GET", f"/export/{told['id']}/download{query}")
+        assert answer.headers["content-disposition"].endswith('-0.spreadsheet.csv.gz"')
+        header, *rows = cells(answer.body)
+        assert ",".join(header) + "\n" == HEADER
+        assert len(rows) == len(FORMULAS)
+        assert not any(looks_like_a_formula(cell) for row in rows for cell in row)
+        assert {row[0].removeprefix("'") for row in rows} >= {"=1+1", "+1", "-1", "@SUM(A1)", 'a;=1+1"'}
+    if asked != "when it is downloaded":
+        assert told["hash"] == f"sha256-{hashlib.sha256(answer.body).hexdigest()}"
+
+
+async def test_programs_get_what_was_counted(analytics: Analytics) -> None:
+    await formulas(analytics)
+    told = await finished(analytics)
+    await analytics.api("GET", f"/export/{told['id']}/download?spreadsheet=1")
+    _, *rows = cells((await download(analytics, told["id"])).body)
+    assert {row[0] for row in rows} >= {"=1+1", "+1", "-1", "@SUM(A1)"}
+
+
+@pytest.mark.parametrize("form", ["json", "parquet"])
+async def test_only_csv_is_for_spreadsheets(analytics: Analytics, form: str) -> None:
+    told = await finished(analytics, format=form)
+    for answer in (
+        await analytics.api("POST", "/export?spreadsheet=1", json={"format": form}),
+        await analytics.api("GET", f"/export/{told['id']}/download?spreadsheet=1"),
+    ):
+        assert (answer.status, answer.json()) == (400, {"error": "spreadsheet is only valid for CSV exports"})
+
+
+async def test_both_forms_of_an_export_are_gone_after_a_day(analytics: Analytics) -> None:
+    told = await finished(analytics)
+    await analytics.api("GET", f"/export/{told['id']}/download?spreadsheet=1")
+    folder = analytics.running.data / "exports"
+    assert len(await asyncio.to_thread(lambda: list(folder.glob("*")))) == 2
+    analytics.clock.now += DAY_S * 1000
+    await analytics.services.exports.sweep()
+    assert await asyncio.to_thread(lambda: list(folder.glob("*"))) == []
+
+
+async def test_a_digest_that_cannot_be_read_fails_one_export(
+    analytics: Analytics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: Path) -> tuple[int, str]:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(exports, "_size_and_digest", broken)
+        failed = await finished(analytics)
+    assert failed["error"] == "Input/output error"
+    assert await asyncio.to_thread(lambda: list((analytics.running.data / "exports").glob("*"))) == []
+    assert "error" not in await finished(analytics)
+
+
+async def test_whatever_fails_the_next_export_is_written(analytics: Analytics, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exports, "TRY_AGAIN_AFTER_S", 0.01)
+    finish, failing = Exports._finish, [True]  # noqa: SLF001  # the place where nothing else may fail
+
+    async def failing_once(*arguments: Any, **options: Any) -> None:
+        if failing.pop() if failing else False:
+            msg = "out of the blue"
+            raise RuntimeError(msg)
+        await finish(*arguments, **options)
+
+    monkeypatch.setattr(Exports, "_finish", failing_once)
+    assert "error" not in await finished(analytics)
+
+
+async def test_an_export_whose_site_is_deleted_meanwhile_leaves_no_file(
+    analytics: Analytics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, written = export_files.FORMATS["csv"], asyncio.Event()
+
+    async def deleting(*arguments: Any) -> export_files.Written:
+        await analytics.services.ledger.write(
+            lambda session: session.common.remove_exports_of_site(session.connection, site=analytics.site.id)
+        )
+        written.set()
+        return await write(*arguments)
+
+    monkeypatch.setitem(export_files.FORMATS, "csv", deleting)
+    assert (await analytics.api("POST", "/export")).status == 202
+    await written.wait()
+    folder = analytics.running.data / "exports"
+
+    async def gone() -> bool:
+        return not await asyncio.to_thread(lambda: list(folder.glob("*")))
+
+    await until(gone)
+    await analytics.services.exports.close()
+    assert await gone()

@@ -6,10 +6,10 @@ from typing import Annotated, Any, get_args
 import msgspec
 from msgspec import Meta, Struct
 
-from tallystick.model.export import Export, ExportFormat
+from tallystick.model.export import SPREADSHEET_SUFFIX, SUFFIXES, Export, ExportFormat
 from tallystick.surfaces.goatcounter import wire
 from tallystick.surfaces.goatcounter.calling import Answer, Call, Services
-from tallystick.surfaces.goatcounter.decoding import body_as, moment_of, number_in
+from tallystick.surfaces.goatcounter.decoding import TRUE, body_as, moment_of, number_in
 from tallystick.surfaces.goatcounter.errors import ApiRefused, Invalid, NotFound
 
 MB = 1_000_000
@@ -36,7 +36,11 @@ async def create(services: Services, call: Call) -> Answer:
     wanted = body_as(Wanted, call.body)
     form = _format(wanted)
     export = await services.exports.create(
-        call.site, form, start_id=_start_id(wanted, form), start_day=_start_day(wanted, form)
+        call.site,
+        form,
+        start_id=_start_id(wanted, form),
+        start_day=_start_day(wanted, form),
+        spreadsheet=_for_spreadsheets(call, form),
     )
     return Answer(202, wire.json(_told(export)))
 
@@ -53,11 +57,24 @@ async def download(services: Services, call: Call) -> Answer:
         return Answer(202, wire.compact({"error": "still being generated"}))
     if export.error:
         raise ApiRefused(export.error)
-    file = await services.exports.file(export)
+    spreadsheet = _for_spreadsheets(call, export.format)
+    file = await (services.exports.spreadsheet_file if spreadsheet else services.exports.file)(export)
     if file is None:
         msg = "exports are kept for 24 hours; this export file has been deleted"
         raise ApiRefused(msg)
-    return Answer(200, content_type=CONTENT_TYPES[export.format], file=(str(file), export.file))
+    name = export.file
+    if spreadsheet and not export.spreadsheet:
+        name = name.removesuffix(SUFFIXES["csv"]) + SPREADSHEET_SUFFIX
+    return Answer(200, content_type=CONTENT_TYPES[export.format], file=(str(file), name))
+
+
+def _for_spreadsheets(call: Call, form: ExportFormat) -> bool:
+    """Whether cells that look like formulas are wanted in a safe form."""
+    wanted = call.query.get("spreadsheet", "") in TRUE
+    if wanted and form != "csv":
+        msg = "spreadsheet is only valid for CSV exports"
+        raise ApiRefused(msg)
+    return wanted
 
 
 async def _found(services: Services, call: Call) -> Export:

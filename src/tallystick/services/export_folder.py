@@ -1,0 +1,43 @@
+"""Where exports' files lie, and what they are called there. Everything here blocks."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from tallystick.model.export import SUFFIXES, Export
+
+
+class ExportFolder:
+    """A folder with the files of exports; each name begins with the id."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def make(self) -> None:
+        """Make the folder if it is not there."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def place(self, export: Export) -> Path:
+        """The file of an export."""
+        return self._folder / f"{export.id}{SUFFIXES[export.format]}"
+
+    def spreadsheet_place(self, export: Export) -> Path:
+        """The safe form of an export in CSV, made from its file when it is wanted."""
+        return self._folder / f"{export.id}.spreadsheet{SUFFIXES[export.format]}"
+
+    def ids(self) -> set[int]:
+        """The exports that have files; also what a killed server left half written."""
+        return set(self._files())
+
+    def remove(self, ids: Iterable[int]) -> None:
+        """Remove every file of these exports."""
+        files = self._files()
+        for id_ in ids:
+            for file in files.get(id_, ()):
+                file.unlink(missing_ok=True)
+
+    def _files(self) -> dict[int, list[Path]]:
+        found: dict[int, list[Path]] = {}
+        for file in self._folder.glob("*") if self._folder.is_dir() else ():
+            if (name := file.name.partition(".")[0]).isdecimal():
+                found.setdefault(int(name), []).append(file)
+        return found
