@@ -226,7 +226,8 @@ def opened_source(given: Given, journal: Journal | None) -> Source:
     found = {entry.mark: entry.until for entry in entries}
     marks, until = list(found), list(found.values())
     if given.form == "json":
-        return RowFile(given.file, json_zip.visits(given.file, seconds), marks=marks)
+        total = json_zip.visit_count(given.file)
+        return RowFile(given.file, json_zip.visits(given.file, seconds), total=total, marks=marks)
     if given.form == "parquet":
         total = parquet.row_count(given.file)
         return RowFile(given.file, parquet.hits(given.file, seconds), total=total, marks=marks)

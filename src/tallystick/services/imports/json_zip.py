@@ -3,13 +3,18 @@
 It holds counts, each of one kind: by hour and referrer, by browser, by system and so on. They are made into single
 visits again, without sessions: of each path and day, visits are dealt browsers, systems, places, sizes and languages
 from its counts. So every statistic of one kind is what it was; which browser came from where is not known any more.
+
+A few bytes can claim any number of visits, so a count has to be plausible: in an hour, beside what the other statistics
+know of that path and day, and in sum.
 """
 
 import re
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from itertools import groupby
+from contextlib import contextmanager
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -17,7 +22,9 @@ import msgspec
 from msgspec import Struct
 
 from tallystick.errors import InputRefused
+from tallystick.model.hit import WEB_BEGAN
 from tallystick.model.moments import unix_seconds
+from tallystick.services.imports.texts import without_padding
 from tallystick.services.ingest import Arrival
 
 EXPORT_VERSION = "1.0"
@@ -28,7 +35,20 @@ LINE_LIMIT = 65_536
 DAY_S = 86_400
 LAST_DAY = 10**9
 MOST_COUNTED = 100_000_000
-"""Visits on one line; what claims more is no count of an hour."""
+"""Visits on one line."""
+MOST_AN_HOUR = 1_000_000
+"""Visits of one path from one referrer."""
+MOST_VISITS = 200_000_000
+"""Visits in one file."""
+MOST_LINES_A_DAY = 2_000_000
+"""Of one kind; they are in memory together."""
+MOST_BYTES_OF_NAMES = 536_870_912
+PLAUSIBLE_VISITS, PLAUSIBLE_FACTOR = 1_000, 10
+"""Where a setting was changed in the middle of a day, a path has more visits on it than the other statistics know; but
+not more than this, and than so many times what they know."""
+ANALYTICS_IMPORTED = 315_532_800
+"""1980-01-01, where GoatCounter puts what it has imported from Google Analytics: older than the web. It is moved to
+the beginning of the web."""
 
 Value = TypeVar("Value")
 
@@ -110,10 +130,7 @@ def visits(file: Path, now: Callable[[], int]) -> Iterator[Arrival | str]:
     Raises:
         InputRefused: it is no such export.
     """
-    if not zipfile.is_zipfile(file):
-        msg = f"JSON import must be as a .zip file, and {file} is none"
-        raise InputRefused(msg)
-    with zipfile.ZipFile(file) as archive:
+    with _opened(file) as archive:
         members = _members(archive)
         _check_version(archive, members)
         export = _Export(archive, members)
@@ -123,6 +140,36 @@ def visits(file: Path, now: Callable[[], int]) -> Iterator[Arrival | str]:
             yield from _day(hits, shares, export.names, now())
             yield from export.drained()
         yield from export.drained()
+
+
+def visit_count(file: Path) -> int:
+    """How many visits the export counts.
+
+    Raises:
+        InputRefused: it is no such export, or counts too many.
+    """
+    with _opened(file) as archive:
+        members = _members(archive)
+        _check_version(archive, members)
+        counts = _Export(archive, members).counts("hit_stats")
+        total = sum(count.visits for count in counts)
+    if total > MOST_VISITS:
+        msg = f"{file} counts {total:,} visits; at most {MOST_VISITS:,} are imported from one file"
+        raise InputRefused(msg)
+    return total
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
+    if not zipfile.is_zipfile(file):
+        msg = f"JSON import must be as a .zip file, and {file} is none"
+        raise InputRefused(msg)
+    try:
+        with zipfile.ZipFile(file) as archive:
+            yield archive
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
+        msg = f"the .zip file cannot be read: {error}"
+        raise InputRefused(msg) from error
 
 
 def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
@@ -138,6 +185,10 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     if missing:
         msg = f"files are missing from the export .zip file: [{' '.join(missing)}]"
         raise InputRefused(msg)
+    for name in NAMES:
+        if members[name].file_size > MOST_BYTES_OF_NAMES:
+            msg = f"{name} is larger than {MOST_BYTES_OF_NAMES:,} bytes"
+            raise InputRefused(msg)
     return members
 
 
@@ -177,24 +228,32 @@ class _Export:
             InputRefused: they are not sorted.
         """
         before = 0
-        for day, found in groupby(self._counts(kind), lambda count: count.time // DAY_S):
+        for day, found in groupby(self.counts(kind), lambda count: count.time // DAY_S):
             if day < before:
                 msg = f"{kind} is not sorted by time"
                 raise InputRefused(msg)
             before = day
-            yield day, list(found)
+            counts = list(islice(found, MOST_LINES_A_DAY))
+            if len(counts) == MOST_LINES_A_DAY:
+                msg = f"{kind} has {MOST_LINES_A_DAY:,} lines or more for one day"
+                raise InputRefused(msg)
+            yield day, counts
 
     def drained(self) -> list[str]:
         """The bad lines since the last call."""
         bad, self.bad = self.bad, []
         return bad
 
-    def _counts(self, kind: str) -> Iterator[Count]:
+    def counts(self, kind: str) -> Iterator[Count]:
+        """The counts of one file that make sense."""
         value = _VALUES[kind]
+        most = MOST_AN_HOUR if kind == "hit_stats" else MOST_COUNTED
         for line in self._lines(kind, CountLine):
             moment = _moment(line.hour or line.day)
-            if moment is None or line.path_id not in self.names.paths or not 0 < line.count <= MOST_COUNTED:
+            if moment is None or line.path_id not in self.names.paths or line.count <= 0:
                 self.bad.append(f"{kind}: a count of path {line.path_id} that makes no sense")
+            elif line.count > most:
+                self.bad.append(f"{kind}: {line.count:,} visits of path {line.path_id}, more than {most:,} on one line")
             else:
                 yield Count(moment, line.path_id, value(line, self.names), line.count)
 
@@ -204,8 +263,10 @@ class _Export:
             number = 0
             while raw := stream.readline(LINE_LIMIT):
                 number += 1
+                if not (text := without_padding(raw)).strip():
+                    continue
                 try:
-                    line = decode(raw)
+                    line = decode(text)
                 except (msgspec.DecodeError, UnicodeDecodeError) as error:
                     self.bad.append(f"{name}, line {number}: {error}")
                 else:
@@ -227,6 +288,8 @@ def _moment(text: str) -> int | None:
         seconds = unix_seconds(text)
     except (ValueError, OverflowError):
         return None
+    if seconds == ANALYTICS_IMPORTED:
+        return WEB_BEGAN
     return seconds if seconds >= 0 else None
 
 
@@ -240,27 +303,37 @@ class _Days:
     def __iter__(self) -> Iterator[Day]:
         return self._days
 
-    def on(self, day: int) -> dict[int, Iterator[Any]]:
-        """The values of a day's visits, by path; days before it are passed over."""
+    def on(self, day: int) -> "Shares":
+        """The values of a day's visits; days before it are passed over."""
         while self._next is None or self._next[0] < day:
             self._next = next(self._days, (LAST_DAY, []))
         counts = self._next[1] if self._next[0] == day else []
         shares: dict[int, Counter[Any]] = {}
         for count in counts:
             shares.setdefault(count.path, Counter())[count.value] += count.visits
-        return {path: shared.elements() for path, shared in shares.items()}
+        return shares
 
 
-def _day(hits: list[Count], shares: list[dict[int, Iterator[Any]]], names: Names, now: int) -> Iterator[Arrival]:
-    """The visits of one day."""
+Shares = dict[int, Counter[Any]]
+"""Visits by path, and by value of one kind."""
+
+
+def _day(hits: list[Count], shares: list[Shares], names: Names, now: int) -> Iterator[Arrival | str]:
+    """The visits of one day, and what is told of counts that nothing else in the file bears out."""
     nothing: Iterator[Any] = iter(())
+    dealt = [{path: shared.elements() for path, shared in share.items()} for share in shares]
+    visited: Counter[int] = Counter()
     for count in hits:
         path = names.paths[count.path]
         ref = count.value
+        known = max(share[count.path].total() if count.path in share else 0 for share in shares)
+        visited[count.path] += count.visits
+        if known and visited[count.path] > max(PLAUSIBLE_VISITS, PLAUSIBLE_FACTOR * known):
+            visited[count.path] -= count.visits
+            yield f"hit_stats: {count.visits:,} visits of path {count.path}; other statistics know {known:,} that day"
+            continue
         for _ in range(count.visits):
-            browser, system, location, width, language = (
-                next(share.get(count.path, nothing), None) for share in shares
-            )
+            browser, system, location, width, language = (next(share.get(count.path, nothing), None) for share in dealt)
             yield Arrival(
                 path=path.path,
                 title=path.title,
