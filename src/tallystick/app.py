@@ -17,6 +17,7 @@ from tallystick.services.jobs import Jobs
 from tallystick.services.kept_answers import InFlight
 from tallystick.services.keyed_requests import KeyedRequests
 from tallystick.services.names import Names
+from tallystick.services.ownership import Ownership
 from tallystick.services.seals import KEY_FILE, VARIABLE, Seals
 from tallystick.services.setup import Setup
 from tallystick.services.sharing.service import Sharing
@@ -111,6 +112,7 @@ class Application:
         self._with_body = Bodies(self._surface, addresses)
         self.services.exports.start()
         self.sharing.following.start()
+        self.ownership = Ownership(ledger, warehouse, settings.data)
         self._jobs = Jobs(ledger, warehouse, self._forget_names)
         self._jobs.start()
         self._sweeping = asyncio.create_task(_sweep(counting, ledger, self.services.sites))
@@ -132,7 +134,7 @@ class Application:
                 settings.data / WAREHOUSE_FILE, settings.durability, settings.warehouse_memory
             )
             try:
-                return cls(settings, ledger, warehouse, knowledge, seals)
+                application = cls(settings, ledger, warehouse, knowledge, seals)
             except BaseException:
                 await warehouse.close()
                 raise
@@ -140,6 +142,15 @@ class Application:
             # Also a cancellation and errors of our own: the threads behind the stores would go on.
             await ledger.close()
             raise
+        try:
+            await application.ownership.begin()
+        except BaseException as error:
+            await application.close()
+            if isinstance(error, (StoreUnavailable, OSError)):
+                msg = f"cannot learn which server counts pageviews: {error}"
+                raise StartRefused(msg) from error
+            raise
+        return application
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """The front door: the first path segment names the surface. No coroutine of its own: hot path."""
@@ -174,6 +185,7 @@ class Application:
             await self.sharing.following.close()
             await self.services.exports.close()
             await self._jobs.close()
+            await self.ownership.close()
         finally:
             try:
                 await self.warehouse.close()

@@ -12,6 +12,7 @@ TallystickError
 │   ├── StoreBusy                the queue is full: try again
 │   ├── StoreFull                the disk is full: try again later
 │   ├── StoreAway                the database server does not answer: try again later
+│   ├── AnalyticsElsewhere       another server counts pageviews for this database
 │   ├── StoreFailed              the disk or the database failed
 │   └── StoreClosed              the server is stopping
 ├── NoSuchSite                   no site of ours at the Host of a request
@@ -99,6 +100,16 @@ class StoreAway(StoreUnavailable):
         self.detail = detail or str(self)
 
 
+class AnalyticsElsewhere(StoreUnavailable):
+    """Another server counts the pageviews of this ledger, and holds its hits."""
+
+    reason = "counted elsewhere"
+    retry_after = 15
+
+    def __init__(self) -> None:
+        super().__init__("another server on this database counts pageviews and holds the statistics")
+
+
 class StoreFailed(StoreUnavailable):
     """The disk or the database failed."""
 
@@ -110,7 +121,7 @@ class StoreClosed(StoreUnavailable):
     retry_after = 5
 
 
-STORE_ERRORS = (StoreBusy, StoreFull, StoreAway, StoreFailed, StoreClosed)
+STORE_ERRORS = (StoreBusy, StoreFull, StoreAway, AnalyticsElsewhere, StoreFailed, StoreClosed)
 """Every kind of unavailability; surfaces count their refusals by its reason."""
 
 

@@ -28,4 +28,4 @@ def test_every_query_has_a_sentence(dialect: str) -> None:
 
 def test_both_databases_have_the_same_queries() -> None:
     # On SQLite a look-up needs no statement of its own: it takes no locks that others wait for.
-    assert {*queries("sqlite"), "find", "held"} == set(queries("postgresql"))
+    assert {*queries("sqlite"), "find", "held", "lease", "take_lease"} == set(queries("postgresql"))

@@ -34,7 +34,7 @@ def do_jobs(settings: StorageSettings) -> None:
         return
     with held_data_directory(settings.data):
         if asyncio.run(_work(settings)):
-            print("not everything could be done; the server tries again when it starts", file=sys.stderr)
+            print("not everything could be done; the server that counts pageviews tries again", file=sys.stderr)
 
 
 def holds_hits(data: Path) -> bool:
@@ -47,14 +47,18 @@ def holds_hits(data: Path) -> bool:
 async def _work(settings: StorageSettings) -> int:
     """How many jobs are left."""
     from tallystick.services.jobs import Jobs  # noqa: PLC0415  # beside a server the warehouse is not needed
+    from tallystick.services.ownership import Ownership  # noqa: PLC0415
     from tallystick.warehouse import WAREHOUSE_FILE, Warehouse  # noqa: PLC0415
 
     ledger = await Ledger.open(open_database(settings.database, settings.data))
     try:
         warehouse = await Warehouse.open(settings.data / WAREHOUSE_FILE)
+        ownership = Ownership(ledger, warehouse, settings.data)
         try:
+            await ownership.begin()
             return await Jobs(ledger, warehouse, lambda: None, arrived_within=0).work()
         finally:
+            await ownership.close()
             await warehouse.close()
     finally:
         await ledger.close()

@@ -180,6 +180,10 @@ def _greet(
         *([f"  count     curl {url}/hit/example.com/visits"] if settings.public_counters == "open" else []),
         f"  data      {application.ledger.database.describe()} (durability: {settings.durability})",
     ]
+    if not application.ownership.owned:
+        lines.append(
+            "  analytics are another server's on this database: pageviews and statistics get 503 until it is gone"
+        )
     if listener is not None:
         lines.append(f"  live      WebSockets also at ws://{Listen(*listener.address)}/v1/ws")
     if setup_code:

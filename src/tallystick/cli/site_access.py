@@ -18,6 +18,7 @@ from tallystick.services.imports.running import Sink
 from tallystick.services.imports.through_api import ApiSink
 from tallystick.services.ingest import Ingest, Knowledge
 from tallystick.services.names import Names
+from tallystick.services.ownership import Ownership
 from tallystick.services.site_rows import active_sites
 from tallystick.settings import AnalyticsSettings
 from tallystick.warehouse import WAREHOUSE_FILE, Warehouse
@@ -86,7 +87,7 @@ async def opened_site(site: str | None, settings: AnalyticsSettings) -> AsyncIte
         site: id, code or Host; None for the only site there is.
 
     Raises:
-        InputRefused: a server holds it, or there is no such site.
+        InputRefused: a server holds it, another server on its database owns the analytics, or there is no such site.
     """
     if server_runs(settings.data):
         msg = f"a server holds {settings.data}: go through it, with --site http://HOST and a token in {VARIABLES[0]}"
@@ -99,9 +100,18 @@ async def opened_site(site: str | None, settings: AnalyticsSettings) -> AsyncIte
         try:
             found = site_among(await ledger.read(active_sites), site)
             warehouse = await Warehouse.open(settings.data / WAREHOUSE_FILE, memory_mb=settings.warehouse_memory)
+            ownership = Ownership(ledger, warehouse, settings.data)
             try:
+                await ownership.begin()
+                if not ownership.owned:
+                    msg = (
+                        "another server on this database counts pageviews and holds the statistics:"
+                        f" go through it, with --site http://HOST and a token in {VARIABLES[0]}"
+                    )
+                    raise InputRefused(msg)
                 yield found, ledger, warehouse
             finally:
+                await ownership.close()
                 await warehouse.close()
         finally:
             await ledger.close()

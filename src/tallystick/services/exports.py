@@ -13,7 +13,7 @@ from pathlib import Path
 import structlog
 from msgspec.structs import replace
 
-from tallystick.errors import InputRefused, StoreBusy, StoreClosed, StoreFull, StoreUnavailable
+from tallystick.errors import AnalyticsElsewhere, InputRefused, StoreBusy, StoreClosed, StoreFull, StoreUnavailable
 from tallystick.ledger import Ledger, Session
 from tallystick.model.export import SPREADSHEET_SUFFIX, SUFFIXES, Export, ExportFormat
 from tallystick.model.site import Site
@@ -78,6 +78,7 @@ class Exports:
             StoreBusy: the site waits for too many already.
             StoreUnavailable: it was not noted.
         """
+        self._warehouse.require_answers()
         now = self._ledger.clock()
         wanted = Export(
             id=0,
@@ -105,7 +106,12 @@ class Exports:
         return await self._ledger.read(latest_exports, site)
 
     async def file(self, export: Export) -> Path | None:
-        """The file of a finished export; None when it was deleted."""
+        """The file of a finished export; None when it was deleted.
+
+        Raises:
+            AnalyticsElsewhere: another server has written it.
+        """
+        self._warehouse.require_answers()
         place = self._folder.place(export)
         if export.expired(self._ledger.clock()) or not await asyncio.to_thread(place.is_file):
             return None
@@ -139,8 +145,13 @@ class Exports:
             await self._wanted.wait()
             self._wanted.clear()
             try:
+                self._warehouse.require_answers()
                 while export := await self._ledger.read(_next):
                     await self._carry_out(export)
+            except AnalyticsElsewhere:
+                # The owner writes them; this server does when it becomes the owner.
+                await asyncio.sleep(TRY_AGAIN_AFTER_S)
+                self._wanted.set()
             except StoreUnavailable as error:
                 log.warning("exports were put off", reason=str(error))
                 await asyncio.sleep(TRY_AGAIN_AFTER_S)

@@ -117,6 +117,7 @@ class Ingest:
             StoreUnavailable: nothing was acknowledged.
         """
         assert len(arrivals) <= MOST_AT_ONCE
+        self._warehouse.require_answers()
         if self._are_due(now := self._ledger.clock()):
             await self._refresh(now)
         rules = self._rules_of(site)
@@ -135,6 +136,7 @@ class Ingest:
         Raises:
             StoreUnavailable: it was not acknowledged.
         """
+        self._warehouse.require_answers()
         if self._are_due(now := self._ledger.clock()):
             await self._refresh(now)
         rules = self._rules_of(site)

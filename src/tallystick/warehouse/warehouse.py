@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
-from tallystick.errors import DatabaseUnreachable, StoreBusy, StoreUnavailable
+from tallystick.errors import AnalyticsElsewhere, DatabaseUnreachable, StoreBusy, StoreUnavailable
 from tallystick.gathering import tell
 from tallystick.model.hit import Hit
 from tallystick.warehouse.journal import JOURNAL_FILE, Journal
@@ -34,6 +34,8 @@ class Warehouse:
     Attributes:
         clock: Unix seconds.
         exports: the folder that DuckDB may write to; exports' files lie there.
+        answers_until: on the monotonic clock. Past it hits are neither taken nor read for anyone, because another server
+            does; chores (``write``) go on.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Warehouse:
         self._readers = Readers(store)
         self.exports = store.file.with_name(EXPORTS_DIRECTORY)
         self._waiting_hits = 0
+        self.answers_until = float("inf")
 
     @classmethod
     async def open(
@@ -79,12 +82,27 @@ class Warehouse:
 
         return cls(*await asyncio.to_thread(prepare), loop, clock)
 
+    @property
+    def answers(self) -> bool:
+        """Whether this server takes and reads hits, and no other one."""
+        return time.monotonic() < self.answers_until
+
+    def require_answers(self) -> None:
+        """Refuse what another server answers.
+
+        Raises:
+            AnalyticsElsewhere
+        """
+        if not self.answers:
+            raise AnalyticsElsewhere
+
     async def append(self, hits: Sequence[Hit], request: KeptRequest | None = None) -> list[Stored]:
         """Store hits, and the answer to the request they came with; durable when it returns.
 
         Raises:
             StoreUnavailable: nothing was stored, or it is unknown that it was.
         """
+        self.require_answers()
         if self._waiting_hits >= WAITING_HITS:
             msg = "too many hits are waiting"
             raise StoreBusy(msg)
@@ -98,6 +116,7 @@ class Warehouse:
 
     async def read(self, function: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
         """``function(session, *arguments)`` on a reader thread, on one snapshot that shows everything acknowledged."""
+        self.require_answers()
         if self._mover.moved < self._writer.last_id:
             await self._call(None)
         return await self._readers.read(function, *arguments)

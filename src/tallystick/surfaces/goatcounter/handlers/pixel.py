@@ -7,7 +7,7 @@ import asyncio
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 
-from tallystick.errors import NoSuchSite
+from tallystick.errors import AnalyticsElsewhere, NoSuchSite
 from tallystick.services.ingest import Arrival, Dropped, Invalid, Reason, Result
 from tallystick.surfaces.goatcounter.calling import Headers, Services
 from tallystick.surfaces.goatcounter.decoding import LONGEST_AT_ONCE, LONGEST_QUERY
@@ -148,8 +148,11 @@ class Pixel:
         reason = reason_of(answer)
         assert reason is not None
         self._traffic.refused(SURFACE, reason)
-        told = no_such_site(error.host) if isinstance(error, NoSuchSite) else reason
-        return answer.status, (*_because(told), *answer.headers)
+        if isinstance(error, NoSuchSite):
+            reason = no_such_site(error.host)
+        elif isinstance(error, AnalyticsElsewhere):
+            reason = str(error)
+        return answer.status, (*_because(reason), *answer.headers)
 
 
 async def _decoded_apart(query: bytes) -> PixelQuery:

@@ -1,0 +1,160 @@
+"""Which server counts pageviews: of several servers on one PostgreSQL, one owns the analytics of the ledger.
+
+Hits lie in a server's data directory, where the other servers cannot see them. So the owner holds a lease, a row of
+the ledger, and extends it every few seconds; the others refuse pageviews and statistics with 503 until the owner is
+gone. Times are the database's own, so that the servers' clocks need not agree.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+from msgspec import Struct
+
+from tallystick.errors import StoreUnavailable
+from tallystick.ledger import Ledger, Session
+from tallystick.services.files import whole_file
+from tallystick.tasks import end_tasks
+from tallystick.warehouse import Warehouse
+
+LEASE_S = 15.0
+"""How long the analytics stay an owner's that is not heard of any more: long enough for a restart."""
+EXTENDED_EVERY_S = 3.0
+LEASE = "analytics"
+ID_FILE = "server-id"
+ID_BYTES = 16
+
+log = structlog.get_logger()
+
+
+class Claim(Struct, frozen=True):
+    """One attempt to hold the lease.
+
+    Attributes:
+        holder: the data directory; a server that is restarted on it goes on at once.
+        instance: this process; of two with copies of one data directory the later one holds the lease.
+        starts: whether the process has not held it yet.
+    """
+
+    holder: str
+    instance: str
+    starts: bool
+
+
+class Ownership:
+    """Holds the lease while it can, and lets the warehouse answer only as long as it does.
+
+    On a database that has one server, it does nothing and the warehouse always answers.
+
+    Args:
+        data: the data directory, which has an id of its own.
+        clock: seconds, monotonic; goes on while the process is frozen.
+    """
+
+    def __init__(
+        self, ledger: Ledger, warehouse: Warehouse, data: Path, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._ledger, self._warehouse, self._data, self._clock = ledger, warehouse, data, clock
+        self._shared = ledger.database.lanes_alone
+        self._instance = secrets.token_hex(ID_BYTES)
+        self._holder = ""
+        self._starts = True
+        self._owned: bool | None = None
+        self._extending: asyncio.Task[None] | None = None
+        if self._shared:
+            warehouse.answers_until = float("-inf")
+
+    @property
+    def owned(self) -> bool:
+        """Whether this server owns the analytics at this moment."""
+        return self._clock() < self._warehouse.answers_until
+
+    async def begin(self) -> None:
+        """Try once to get the lease, then hold it, or wait for it, until ``close``.
+
+        Raises:
+            StoreUnavailable: the ledger cannot be written.
+            OSError: the data directory cannot be written.
+        """
+        if not self._shared:
+            return
+        self._holder = await asyncio.to_thread(server_id, self._data)
+        await self.extend()
+        self._extending = asyncio.create_task(self._keep_extending())
+
+    async def extend(self) -> None:
+        """Take the lease or extend it, if it is free or ours.
+
+        Raises:
+            StoreUnavailable: it is unknown whose it is; what was held is held until it ends.
+        """
+        begun = self._clock()
+        claim = Claim(self._holder, self._instance, self._starts)
+        if await self._ledger.write(take_lease, claim, round(LEASE_S * 1000)):
+            # Only who comes back for the first time goes on with the lease of its data directory.
+            self._starts = False
+            self._warehouse.answers_until = begun + LEASE_S
+            self._note(owned=True)
+        else:
+            self._warehouse.answers_until = float("-inf")
+            self._starts = False
+            self._note(owned=False)
+
+    def _note(self, *, owned: bool) -> None:
+        if owned and self._owned is False:
+            log.warning("this server counts pageviews from now on; hits of the former owner lie in its data directory")
+        elif not owned and self._owned is not False:
+            log.warning("another server on this database counts pageviews; this one refuses them and statistics (503)")
+        self._owned = owned
+
+    async def _keep_extending(self) -> None:
+        while True:
+            await asyncio.sleep(EXTENDED_EVERY_S)
+            # The ledger's own log says what is wrong with it.
+            with suppress(StoreUnavailable):
+                await self.extend()
+
+    async def close(self) -> None:
+        """Hold it no longer. The lease stays this data directory's until it ends, for a restart."""
+        if self._extending:
+            await end_tasks(self._extending)
+
+
+def server_id(data: Path) -> str:
+    """The id of a data directory, made when it is first asked for.
+
+    Raises:
+        OSError: the directory cannot be written.
+    """
+    file = data / ID_FILE
+    with suppress(FileNotFoundError):
+        if known := file.read_text("ascii").strip():
+            return known
+    made = secrets.token_hex(ID_BYTES)
+    with whole_file(file, replaces=True, mode=0o600) as partial:
+        partial.write_text(f"{made}\n", "ascii")
+    return made
+
+
+def take_lease(session: Session, claim: Claim, length: int) -> bool:
+    """Whether the lease is the claim's now, for ``length`` ms; a row that is another's is only read."""
+    held = session.queries.lease(session.connection, name=LEASE)
+    if held is not None:
+        holder, instance, valid = held
+        same = instance == claim.instance or (claim.starts and holder == claim.holder)
+        if valid and not same:
+            return False
+    return bool(
+        session.queries.take_lease(
+            session.connection,
+            name=LEASE,
+            holder=claim.holder,
+            instance=claim.instance,
+            starts=claim.starts,
+            length=length,
+        )
+    )
