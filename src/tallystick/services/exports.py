@@ -166,7 +166,7 @@ class Exports:
         try:
             written = await self._write(export)
             size, digest = await asyncio.to_thread(_size_and_digest, self._folder.place(export))
-        except (StoreBusy, StoreClosed):
+        except (AnalyticsElsewhere, StoreBusy, StoreClosed):
             raise
         except (StoreFull, OSError, InputRefused) as error:
             await self._give_up(export, _reason(error))
