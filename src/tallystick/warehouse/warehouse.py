@@ -31,12 +31,12 @@ def seconds() -> int:
 class Warehouse:
     """Hits, durably kept. Used from one event loop; open it with ``Warehouse.open``.
 
-        Attributes:
-            clock: Unix seconds.
-            exports: the folder that DuckDB may write to; exports' files lie there.
-            answers_until: on the monotonic clock. Past it hits are neither taken nor read, because another server does
-                that; chores (``write``) go on.
-        """
+    Attributes:
+        clock: Unix seconds.
+        exports: the folder that DuckDB may write to; exports' files lie there.
+        answers_until: on the monotonic clock. Past it hits are neither taken nor read, because another server does
+            that; chores (``write``) go on.
+    """
 
     def __init__(
         self, store: Store, mover: Mover, writer: Writer, loop: AbstractEventLoop, clock: Callable[[], int]
