@@ -7,7 +7,7 @@ from typing import Self
 
 import structlog
 
-from tallystick.errors import StartRefused, StoreUnavailable
+from tallystick.errors import InvalidSetting, StartRefused, StoreUnavailable
 from tallystick.ledger import Ledger, open_database
 from tallystick.services.counting import Counting
 from tallystick.services.exports import Exports
@@ -31,7 +31,7 @@ from tallystick.surfaces import countapi, counttogether, dashboard, goatcounter,
 from tallystick.tasks import end_tasks
 from tallystick.warehouse import WAREHOUSE_FILE, Warehouse
 from tallystick.warehouse.store import EXPORTS_DIRECTORY
-from tallystick.web.address import ClientAddresses
+from tallystick.web.address import FORWARDED_FOR, ClientAddresses
 from tallystick.web.asgi import AsgiApp, Receive, Scope, Send
 from tallystick.web.bodies import Bodies, may_have_body
 from tallystick.web.rate_limit import CreationLimit, RateLimits
@@ -62,7 +62,7 @@ class Application:
         self.ledger, self.warehouse = ledger, warehouse
         counting = Counting(ledger, settings.counter_lifetime)
         traffic = Traffic()
-        addresses = ClientAddresses(settings.trusted_proxy)
+        addresses = ClientAddresses(settings.trusted_proxy, settings.client_address_header)
         creations = CreationLimit(settings.creation_limit, addresses) if settings.creation_limit else None
         limits = RateLimits(settings.rate_limit)
         self.setup = Setup(ledger)
@@ -122,8 +122,11 @@ class Application:
         """Open the stores and introduce everyone.
 
         Raises:
-            StartRefused: a database or a file cannot be used.
+            StartRefused: a database or a file cannot be used, or two settings do not fit.
         """
+        if settings.client_address_header != FORWARDED_FOR and not settings.trusted_proxy:
+            msg = "--client-address-header is read from trusted proxies only: name them with --trusted-proxy"
+            raise InvalidSetting(msg)
         knowledge = await asyncio.to_thread(Knowledge.load, settings.geodb, settings.spam_referrers)
         seals = await asyncio.to_thread(Seals.found, settings.data)
         ledger = await Ledger.open(open_database(settings.database, settings.data, settings.durability))

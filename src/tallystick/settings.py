@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from cyclopts import Parameter, Token
 
 from tallystick.model.counter import LIFETIME_MS, NEVER
-from tallystick.web.address import Network
+from tallystick.web.address import FORWARDED_FOR, Network
 from tallystick.web.rate_limit import RATE_NAMES, Rate
 
 LEAST_WAREHOUSE_MEMORY_MB = 64
@@ -53,6 +53,14 @@ def _networks(_type: Any, tokens: tuple[Token, ...]) -> tuple[Network, ...]:  # 
             msg = f"it accepts addresses and networks such as 127.0.0.1 or 10.0.0.0/8: {error}."
             raise ValueError(msg) from error
     return tuple(networks)
+
+
+def _header(_type: Any, tokens: tuple[Token, ...]) -> str:  # noqa: ANN401
+    name = tokens[0].value.strip()
+    if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}", name):
+        msg = f"it accepts the name of a header, for example X-Real-IP, not {tokens[0].value!r}."
+        raise ValueError(msg)
+    return name
 
 
 def _rates(_type: Any, tokens: tuple[Token, ...]) -> tuple[Rate, ...]:  # noqa: ANN401
@@ -232,6 +240,18 @@ class Settings(AnalyticsSettings, CounterSettings):
     ] = ()
     """Network of reverse proxies whose X-Forwarded-For is believed, for example 10.0.0.0/8; may be repeated or
     separated by commas."""
+
+    client_address_header: Annotated[
+        str,
+        Parameter(
+            env_var="TALLYSTICK_CLIENT_ADDRESS_HEADER",
+            converter=_header,
+            n_tokens=1,
+            accepts_keys=False,
+            metavar="NAME",
+        ),
+    ] = FORWARDED_FOR
+    """The header in which trusted proxies name the client, for example X-Real-IP or CF-Connecting-IP."""
 
     log_format: Annotated[Literal["text", "json"], Parameter(env_var="TALLYSTICK_LOG_FORMAT")] = "text"
     """How log lines look."""

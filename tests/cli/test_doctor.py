@@ -81,6 +81,7 @@ def test_each_setting_is_told_with_its_source(run: CommandLine) -> None:
         "durability": ("full", "TALLYSTICK_DURABILITY"),
         "listen": ("[::1]:8081", "flag"),
         "trusted_proxy": ("none", "default"),
+        "client_address_header": ("X-Forwarded-For", "default"),
         "log_format": ("json", "tallystick.toml"),
         "creation_limit": ("20", "default"),
         "public_counters": ("open", "default"),

@@ -21,6 +21,7 @@ from tallystick.settings import Settings
 
 LISTEN = "it accepts HOST:PORT, for example 127.0.0.1:8080 or [::1]:8080, not"
 NETWORKS = "it accepts addresses and networks such as 127.0.0.1 or 10.0.0.0/8:"
+HEADER = "it accepts the name of a header, for example X-Real-IP, not"
 LIMIT = "it accepts whole numbers from 1 to 1000000, or off for no limit, not"
 LIFETIME = "it accepts 1 to 36500 days, for example 365, or never, not"
 CHOICES = 'choose from: "{}", "{}"'
@@ -33,6 +34,8 @@ WRONG = [
     ("durability", "most", CHOICES.format("full", "relaxed")),
     ("trusted-proxy", "10.0.0.1/8", f"{NETWORKS} 10.0.0.1/8 has host bits set"),
     ("trusted-proxy", "proxy", f"{NETWORKS} 'proxy' does not appear to be an IPv4 or IPv6 network"),
+    ("client-address-header", "X Real IP", f"{HEADER} 'X Real IP'"),
+    ("client-address-header", "X-Real-IP:", f"{HEADER} 'X-Real-IP:'"),
     ("log-format", "xml", CHOICES.format("text", "json")),
     ("creation-limit", "-1", f"{LIMIT} '-1'"),
     ("creation-limit", "2.5", f"{LIMIT} '2.5'"),
@@ -101,7 +104,7 @@ def test_a_bad_line_of_the_file_is_named_with_what_it_accepts(
     [
         (
             "listem = 1",
-            "tallystick.toml has unknown settings: listem. It accepts count_prefetch, counter_lifetime, ",
+            "tallystick.toml has unknown settings: listem. It accepts client_address_header, count_prefetch, ",
         ),
         ("[serve]\nlisten = 1", "tallystick.toml has unknown settings: serve. It accepts "),
         ("[listen]\nport = 1", "tallystick.toml must give listen a value, not a table"),
@@ -167,6 +170,12 @@ def refusal_of_serve(*options: str | Path) -> str:
     """Run ``tallystick serve`` in a process of its own; answers its one line."""
     ran = tallystick("serve", *options)
     return Ran(ran.returncode, ran.stdout, ran.stderr).refused()
+
+
+def test_a_header_without_a_proxy_to_trust_is_refused(tmp_path: Path) -> None:
+    assert refusal_of_serve("--data", tmp_path, "--client-address-header", "X-Real-IP") == (
+        "--client-address-header is read from trusted proxies only: name them with --trusted-proxy"
+    )
 
 
 def test_serve_tells_a_bad_database_url(tmp_path: Path) -> None:

@@ -58,6 +58,26 @@ def test_without_trusted_proxies_the_header_means_nothing() -> None:
     assert ClientAddresses().of(scope) == ip_address("127.0.0.1")
 
 
+@pytest.mark.parametrize("name", ["X-Real-IP", "x-real-ip", "CF-Connecting-IP"])
+@pytest.mark.parametrize(
+    ("peer", "sent", "client"),
+    [
+        ("10.0.0.1", "198.51.100.1", "198.51.100.1"),
+        ("10.0.0.1", "2001:db8::1", "2001:db8::1"),
+        ("10.0.0.1", " 198.51.100.1 ", "198.51.100.1"),
+        ("10.0.0.1", "192.0.2.9, 198.51.100.1", "198.51.100.1"),
+        ("10.0.0.1", "", "10.0.0.1"),
+        ("10.0.0.1", None, "10.0.0.1"),
+        ("192.0.2.1", "198.51.100.1", "192.0.2.1"),
+    ],
+)
+def test_a_proxy_may_name_the_client_in_another_header(name: str, peer: str, sent: str | None, client: str) -> None:
+    own = [] if sent is None else [(name.lower().encode(), sent.encode())]
+    # A client can write X-Forwarded-For itself, and such a proxy passes it on.
+    scope = {"client": (peer, 1), "headers": [(b"x-forwarded-for", b"203.0.113.7"), *own]}
+    assert ClientAddresses(TRUSTED, name).of(scope) == ip_address(client)
+
+
 @given(header=st.binary(max_size=60))
 def test_no_header_breaks_it(header: bytes) -> None:
     scope = {"client": ("10.0.0.1", 1), "headers": [(b"x-forwarded-for", header)]}

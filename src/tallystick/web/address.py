@@ -11,21 +11,24 @@ LONGEST_HOST = 300
 """Of a Host header so much is read: a legal name has 253 characters, and a port follows."""
 
 LONGEST_ADDRESS = 100
+FORWARDED_FOR = "X-Forwarded-For"
 HOSTS_REMEMBERED = 1_024
 ADDRESSES_REMEMBERED = 16_384
 LONGEST_REMEMBERED = 100
-"""Bytes of an ``X-Forwarded-For`` that is read once for all the requests that bring it."""
+"""Bytes of such a header that are read once for all the requests that bring it."""
 
 
 class ClientAddresses:
     """Finds the client behind trusted proxies.
 
     Args:
-        trusted: networks whose ``X-Forwarded-For`` is believed; from any other peer the header is ignored.
+        trusted: networks whose header is believed; from any other peer it is ignored.
+        header: in which a proxy names the client: one address, or a list that each proxy appends to. No other header
+            is looked at, because a proxy passes on what the client wrote into those.
     """
 
-    def __init__(self, trusted: Iterable[Network] = ()) -> None:
-        self._trusted = tuple(trusted)
+    def __init__(self, trusted: Iterable[Network] = (), header: str = FORWARDED_FOR) -> None:
+        self._trusted, self._header = tuple(trusted), header.lower().encode()
         self._remembered = lru_cache(ADDRESSES_REMEMBERED)(self._behind)
 
     def of(self, scope: Mapping[str, Any]) -> IPv4Address | IPv6Address | None:
@@ -39,7 +42,7 @@ class ClientAddresses:
             return None
         if not self._trusted:
             return _parse(peer[0])
-        told = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+        told = [value for name, value in scope["headers"] if name == self._header]
         forwarded = told[0] if len(told) == 1 else b",".join(told)
         find = self._remembered if len(forwarded) <= LONGEST_REMEMBERED else self._behind
         return find(peer[0], forwarded)

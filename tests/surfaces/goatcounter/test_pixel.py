@@ -1,6 +1,7 @@
 """The pixel: its bytes, headers and statuses, and what is counted."""
 
 import threading
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -265,6 +266,14 @@ async def test_other_methods_never_count(analytics: Analytics, method: str, stat
     assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.headers.get("allow", "GET, HEAD, OPTIONS, POST") == "GET, HEAD, OPTIONS, POST"
     assert await analytics.hits() == []
+
+
+async def test_visitors_behind_a_proxy_with_a_header_of_its_own_are_told_apart(tmp_path: Any) -> None:
+    proxy = {"trusted_proxy": (ip_network("10.0.0.1"),), "client_address_header": "X-Real-IP"}
+    async with analytics_in_process(tmp_path, **proxy) as analytics:
+        for address in ("192.0.2.1", "192.0.2.2", "192.0.2.1"):
+            await analytics.pixel(p="/a", client="10.0.0.1", headers={"x-real-ip": address})
+        assert [first for _, _, _, first, _, _ in await analytics.hits()] == [True, True, False]
 
 
 async def test_four_a_second_for_each_address_and_browser(tmp_path: Any) -> None:
