@@ -32,7 +32,7 @@ from tallystick.tasks import end_tasks
 from tallystick.warehouse import WAREHOUSE_FILE, Warehouse
 from tallystick.warehouse.store import EXPORTS_DIRECTORY
 from tallystick.web.address import FORWARDED_FOR, ClientAddresses
-from tallystick.web.asgi import AsgiApp, Receive, Scope, Send
+from tallystick.web.asgi import AsgiApp, Receive, Scope, Send, wants_page
 from tallystick.web.bodies import Bodies, may_have_body
 from tallystick.web.rate_limit import CreationLimit, RateLimits
 from tallystick.web.traffic import Traffic
@@ -107,8 +107,14 @@ class Application:
                 ),
             }
         )
-        # CountAPI's clients read JSON whatever path they ask for, so it answers for paths of nobody.
-        self._nobody = public
+        # CountAPI's clients read JSON whatever path they ask for, so it answers for paths that nobody claims;
+        # a person who mistyped an address gets a page.
+        pages = self._surfaces[""]
+
+        def unclaimed(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+            return (pages if wants_page(scope) else public)(scope, receive, send)
+
+        self._nobody = unclaimed
         self._with_body = Bodies(self._surface, addresses)
         self.services.exports.start()
         self.sharing.following.start()

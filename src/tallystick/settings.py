@@ -25,6 +25,18 @@ class Listen(NamedTuple):
     host: str
     port: int
 
+    @property
+    def everywhere(self) -> bool:
+        """Whether it stands for every address of the machine."""
+        return self.host in {"0.0.0.0", "::"}  # noqa: S104
+
+    @property
+    def reachable(self) -> "Listen":
+        """An address that a browser on this machine can open."""
+        if not self.everywhere:
+            return self
+        return Listen("::1" if self.host == "::" else "127.0.0.1", self.port)
+
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 

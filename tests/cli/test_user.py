@@ -179,3 +179,12 @@ def test_on_a_terminal_a_list_is_a_table(run: CommandLine, file_place: Place) ->
     assert code == 0
     assert "ada@example" in screen
     assert "[bold]" in screen
+
+
+def test_a_terminal_that_is_too_narrow_cuts_nothing(run: CommandLine, file_place: Place) -> None:
+    email = f"ada.{'long' * 12}@{'sub.' * 9}example.com"
+    create(run, file_place, email=email)
+    _, screen = on_a_terminal("user", "list", *file_place.options, directory=Path())
+    assert email in screen
+    assert "…" not in screen
+    assert [line.split()[0] for line in screen.splitlines() if line][:3] == ["Id", "Email", "Name"]

@@ -62,7 +62,7 @@ def test_refusals(api: Any, key: str) -> None:
         api.create(key)
     with pytest.raises(BadRequest, match="Malformed Namespace/Key"):
         api.hit("ab")
-    with pytest.raises(NotFound, match="No such endpoint"):
+    with pytest.raises(NotFound, match="not found: there are get"):
         api.get("")
 
 

@@ -2,6 +2,7 @@
 
 import os
 import tomllib
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,11 @@ from tallystick.errors import InvalidSetting
 from tallystick.settings import Settings
 
 SETTINGS_FILE = Path("tallystick.toml")
+"""The settings file unless ``--config`` or the variable names another one."""
+
 VARIABLES = "TALLYSTICK_"
+FILE_VARIABLE = "TALLYSTICK_CONFIG"
+FILE_OPTION = "--config"
 SETTINGS = tuple(field.name for field in fields(Settings))
 
 _WORDS: dict[object, str] = {bool: "true or false", int: "a whole number"}
@@ -24,6 +29,7 @@ class Sources:
     """Where the settings of this run came from: the last one to look at what was given."""
 
     def __init__(self) -> None:
+        self.file = SETTINGS_FILE
         self._found: dict[str, str] = {}
 
     def __call__(self, _app: App, _commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
@@ -31,7 +37,7 @@ class Sources:
         self._found.clear()
         for argument in arguments:
             for token in argument.tokens:
-                where = {"cli": "flag", "env": token.keyword or "variable"}.get(token.source, str(SETTINGS_FILE))
+                where = {"cli": "flag", "env": token.keyword or "variable"}.get(token.source, str(self.file))
                 self._found[argument.field_info.name] = where
 
     def of(self, setting: str) -> str:
@@ -48,10 +54,36 @@ def forget_empty_variables() -> None:
         del os.environ[name]
 
 
+def without_settings_file(arguments: Sequence[str]) -> list[str]:
+    """The command line without ``--config FILE``, which may stand anywhere in it and is remembered in ``sources``.
+
+    Raises:
+        InvalidSetting: the file is not there, or not named.
+    """
+    rest, named = list(arguments), os.environ.get(FILE_VARIABLE)
+    for place, word in enumerate(arguments):
+        if word == "--":
+            break
+        if word == FILE_OPTION or word.startswith(f"{FILE_OPTION}="):
+            _, sign, named = word.partition("=")
+            if not sign:
+                named = arguments[place + 1] if place + 1 < len(arguments) else ""
+            del rest[place : place + (1 if sign else 2)]
+            if not named:
+                msg = f"{FILE_OPTION} needs the name of a settings file"
+                raise InvalidSetting(msg)
+            break
+    sources.file = Path(named) if named else SETTINGS_FILE
+    if named and not sources.file.is_file():
+        msg = f"{named} cannot be read: there is no such file"
+        raise InvalidSetting(msg)
+    return rest
+
+
 def settings_file() -> Toml:
     """The file as a source of settings."""
     # Commands know different options; names that none knows are refused by check_settings_file.
-    return Toml(SETTINGS_FILE, use_commands_as_keys=False, allow_unknown=True)
+    return Toml(sources.file, use_commands_as_keys=False, allow_unknown=True)
 
 
 def check_settings_file() -> None:
@@ -61,17 +93,17 @@ def check_settings_file() -> None:
         InvalidSetting
     """
     try:
-        written: dict[str, Any] = tomllib.loads(SETTINGS_FILE.read_text("utf-8"))
+        written: dict[str, Any] = tomllib.loads(sources.file.read_text("utf-8"))
     except FileNotFoundError:
         return
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        msg = f"{SETTINGS_FILE} cannot be read: {error}"
+        msg = f"{sources.file} cannot be read: {error}"
         raise InvalidSetting(msg) from error
     if unknown := sorted(name for name in written if name.replace("-", "_") not in SETTINGS):
-        msg = f"{SETTINGS_FILE} has unknown settings: {', '.join(unknown)}. It accepts {', '.join(sorted(SETTINGS))}"
+        msg = f"{sources.file} has unknown settings: {', '.join(unknown)}. It accepts {', '.join(sorted(SETTINGS))}"
         raise InvalidSetting(msg)
     if tables := sorted(name for name, value in written.items() if isinstance(value, dict)):
-        msg = f"{SETTINGS_FILE} must give {', '.join(tables)} a value, not a table"
+        msg = f"{sources.file} must give {', '.join(tables)} a value, not a table"
         raise InvalidSetting(msg)
 
 
@@ -94,8 +126,8 @@ def _with_name_and_source(text: str, error: CoercionError) -> str:
     # cyclopts leaves the name out where a value has its place, or came from a list.
     if text.startswith("it accepts") and error.argument:
         text = f"invalid value for {error.argument.name}: {text}"
-    if token.source == str(SETTINGS_FILE.absolute()):
-        text = f"{SETTINGS_FILE}: {text.replace(f' from {token.source}', '')}"
+    if token.source == str(sources.file.absolute()):
+        text = f"{sources.file}: {text.replace(f' from {token.source}', '')}"
     return text.replace(" from env:", ":").replace(" from env.", ".")
 
 

@@ -4,12 +4,14 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tallystick.errors import DataDirectoryUnusable
+from tallystick.errors import DataDirectoryUnusable, TallystickError
+from tallystick.services.seals import KEY_FILE
 
 LOCK_FILE = "server.lock"
+MADE_BEFORE_A_START = (LOCK_FILE, KEY_FILE)
 SECOND_TRY_AFTER_S = 0.1
 
 
@@ -23,6 +25,22 @@ def make_data_directory(data: Path) -> None:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise _unusable(data, error) from error
+
+
+@contextmanager
+def nothing_left_behind(data: Path) -> Iterator[None]:
+    """Remove a data directory that did not exist before where the start of its first server is refused."""
+    missing = [path for path in (data, *data.parents) if not path.exists()]
+    try:
+        yield
+    except TallystickError:
+        if data in missing:
+            with suppress(OSError):  # what is not empty stays
+                for name in MADE_BEFORE_A_START:
+                    (data / name).unlink(missing_ok=True)
+                for path in missing:
+                    path.rmdir()
+        raise
 
 
 @contextmanager

@@ -15,16 +15,20 @@ from typing import Literal, NamedTuple
 import apsw
 
 from tallystick import __version__
-from tallystick.cli.configuration import SETTINGS, sources
+from tallystick.cli.configuration import FILE_VARIABLE, SETTINGS, sources
 from tallystick.cli.data_directory import server_runs
 from tallystick.errors import TallystickError
 from tallystick.ledger import open_database
 from tallystick.ledger.migrations import all_migrations
 from tallystick.ledger.sqlite import OLDEST_SAFE_SQLITE
 from tallystick.model.counter import NEVER
+from tallystick.services.seals import VARIABLE as KEY_VARIABLE
 from tallystick.settings import Listen, Settings, lifetime_text
 
 Status = Literal["OK", "WARN", "FAIL"]
+
+OTHER_VARIABLES = {FILE_VARIABLE, KEY_VARIABLE, "TALLYSTICK_TOKEN"}
+"""Variables that are no settings of a server."""
 
 SYNCS = 50
 SYNCING_AT_MOST_S = 1.0
@@ -104,7 +108,7 @@ def settings_in_force(settings: Settings) -> Iterator[tuple[str, str, str, str]]
 
 
 def _variables() -> Check:
-    known = {f"TALLYSTICK_{name.upper()}" for name in SETTINGS} | {"TALLYSTICK_SECRET_KEY"}
+    known = {f"TALLYSTICK_{name.upper()}" for name in SETTINGS} | OTHER_VARIABLES
     given = {name for name in os.environ if name.startswith("TALLYSTICK_")}
     if unknown := sorted(given - known):
         return Check("WARN", "variables", f"{', '.join(unknown)}: no such setting; see tallystick serve --help")
@@ -308,15 +312,17 @@ def _existing(data: Path) -> Path:
 def _print_tables(checks: Sequence[Check], told: Sequence[tuple[str, str, str, str]]) -> None:
     from rich.console import Console  # noqa: PLC0415  # scripts need not wait for it
     from rich.markup import escape  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+    from rich.table import Column, Table  # noqa: PLC0415
 
     console = Console()
-    table = Table("", "Check", "Found", title=f"Tallystick {__version__}", title_justify="left")
+    table = Table(
+        "", "Check", Column("Found", overflow="fold"), title=f"Tallystick {__version__}", title_justify="left"
+    )
     for status, what, found in checks:
         colour = {"OK": "green", "WARN": "yellow", "FAIL": "bold red"}[status]
         table.add_row(f"[{colour}]{status}[/]", what, escape(found))
     console.print(table)
-    table = Table("Setting", "Value", "From", title="Settings in force", title_justify="left")
+    table = Table("Setting", Column("Value", overflow="fold"), "From", title="Settings in force", title_justify="left")
     for _, name, value, source in told:
         table.add_row(name, escape(value), source)
     console.print(table)

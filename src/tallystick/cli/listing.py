@@ -6,6 +6,9 @@ from datetime import UTC, datetime
 
 Cell = str | int | None
 
+WIDEST = 10_000
+"""Columns of the terminal on which a table's own width is measured."""
+
 
 def print_rows(titles: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
     """Print things, one a row. An empty cell is a dash."""
@@ -28,13 +31,28 @@ def _text(cell: Cell) -> str:
     return "-" if cell is None or cell == "" else str(cell)
 
 
-def _print_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def _print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.console import Console  # noqa: PLC0415  # scripts need not wait for it
+    from rich.measure import Measurement  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
+    console = Console()
     table = Table(*titles)
     for row in rows:
         # As text: names may hold what rich would take for markup.
         table.add_row(*map(Text, row))
-    Console().print(table)
+    if Measurement.get(console, console.options.update(max_width=WIDEST), table).maximum <= console.width:
+        console.print(table)
+    else:
+        _print_blocks(titles, rows)
+
+
+def _print_blocks(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """One line a cell, for a terminal that is narrower than the table: nothing is cut, and all can be copied."""
+    wide = max(map(len, titles))
+    for number, row in enumerate(rows):
+        if number:
+            print()
+        for title, cell in zip(titles, row, strict=True):
+            print(f"{title:<{wide}}  {cell}")

@@ -17,6 +17,7 @@ from tallystick.cli.configuration import (
     in_one_line,
     settings_file,
     sources,
+    without_settings_file,
 )
 from tallystick.errors import TallystickError
 
@@ -48,8 +49,8 @@ def command_line(asked: str | None) -> App:
         help="One server that counts anything and never loses a count it acknowledged.",
         help_epilogue=(
             "Every setting can also be given as a TALLYSTICK_* variable (TALLYSTICK_LISTEN for --listen) or in a file"
-            ' tallystick.toml in the working directory (listen = "127.0.0.1:8080"). A flag wins over a variable,'
-            " a variable over the file."
+            ' tallystick.toml in the working directory (listen = "127.0.0.1:8080"), or in the one that --config FILE'
+            " names, with any command. A flag wins over a variable, a variable over the file."
         ),
         version=f"tallystick {__version__}",
         config=[settings_file(), sources],
@@ -69,8 +70,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _terminate)
     forget_empty_variables()
     try:
+        given = without_settings_file(sys.argv[1:])
         check_settings_file()
-        given = sys.argv[1:]
         command_line(asked=given[0] if given else None)(given)
         sys.stdout.flush()
     except CycloptsError as error:

@@ -20,7 +20,7 @@ from granian.server.embed import Server
 
 from tallystick import __version__
 from tallystick.app import Application
-from tallystick.cli.data_directory import held_data_directory
+from tallystick.cli.data_directory import held_data_directory, nothing_left_behind
 from tallystick.cli.listening import bound_socket, free_address, limit_connections, limit_connections_of
 from tallystick.cli.opening import refuse_unfinished_restore
 from tallystick.live.hub import SUBSCRIPTIONS_AT_MOST
@@ -55,7 +55,7 @@ def serve(settings: Settings = Settings()) -> None:
     settings = replace(settings, data=settings.data.absolute())
     configure_logs(settings.log_format)
     _allow_many_connections()
-    with held_data_directory(settings.data):
+    with nothing_left_behind(settings.data), held_data_directory(settings.data):
         refuse_unfinished_restore(settings.data)
         uvloop.run(_serve(settings))
     # Everything is closed. DuckDB's bindings would print what Python has not taken apart by then.
@@ -174,18 +174,26 @@ def _allow_many_connections() -> None:
 def _greet(
     settings: Settings, listen: Listen, listener: Listener | None, application: Application, setup_code: str | None
 ) -> None:
-    url = f"http://{listen}"
-    lines = [
-        f"Tallystick {__version__} at {url}",
-        *([f"  count     curl {url}/hit/example.com/visits"] if settings.public_counters == "open" else []),
-        f"  data      {application.ledger.database.describe()} (durability: {settings.durability})",
-    ]
-    if not application.ownership.owned:
+    url, owned = f"http://{listen.reachable}", application.ownership.owned
+    place = f"{application.ledger.database.describe()} (durability: {settings.durability})"
+    live = f"ws://{Listen(*listener.address).reachable}/v1/ws" if listener else None
+    if settings.log_format == "json":
+        facts = {"url": url, "everywhere": listen.everywhere, "data": place, "live": live, "analytics": owned}
+        setup = {"setup": f"{url}/setup", "setup_code": setup_code} if setup_code else {}
+        event = f"Tallystick {__version__} at {url} is ready"
+        log.info(event, **facts, **setup)
+        return
+    everywhere = " and at every other address of this machine" if listen.everywhere else ""
+    lines = [f"Tallystick {__version__} at {url}{everywhere}"]
+    if settings.public_counters == "open":
+        lines.append(f"  count     curl {url}/hit/example.com/visits")
+    lines.append(f"  data      {place}")
+    if not owned:
         lines.append(
             "  analytics are another server's on this database: pageviews and statistics get 503 until it is gone"
         )
-    if listener is not None:
-        lines.append(f"  live      WebSockets also at ws://{Listen(*listener.address)}/v1/ws")
+    if live:
+        lines.append(f"  live      WebSockets also at {live}")
     if setup_code:
         lines.append(f"  accounts  none yet; the first is made at {url}/setup with the code {setup_code}")
     with suppress(OSError):  # nobody has to read it

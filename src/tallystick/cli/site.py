@@ -198,7 +198,7 @@ def delete(
     with opened_ledger(settings) as (_, session):
         with session.snapshot():
             site = site_of(session, which)
-        name = f"site {site.id} ({site.cname or site.code})"
+        name = f"site {site.id} ({site.name})" if site.name != f"site {site.id}" else site.name
         names = [name for name in (site.cname, site.code) if name]
         confirm(f"Delete {name} with all its hits?", f"{name} was not deleted", yes=yes, names=names)
         with session.transaction():

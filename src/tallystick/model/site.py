@@ -1,5 +1,6 @@
 """An analytics site and its settings (GoatCounter contract, 1.6 and 3.3)."""
 
+import re
 from enum import IntFlag
 from typing import Literal
 
@@ -66,6 +67,10 @@ class SiteSettings(Struct, frozen=True, kw_only=True):
     respect_dnt: bool = False
 
 
+_made_up = re.compile(r"serve-[a-z0-9]{8}").fullmatch
+"""The short names that the server gives, as GoatCounter's does."""
+
+
 class Site(Struct, frozen=True, kw_only=True):
     """A site that hits are counted for. Times are Unix milliseconds.
 
@@ -90,6 +95,11 @@ class Site(Struct, frozen=True, kw_only=True):
     created: int
     updated: int | None
     first_hit: int
+
+    @property
+    def name(self) -> str:
+        """What people call it: its Host, or the short name that somebody gave it."""
+        return self.cname or (f"site {self.id}" if _made_up(self.code) else self.code)
 
     @property
     def root(self) -> int:

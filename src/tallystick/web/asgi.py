@@ -27,3 +27,10 @@ class Counted:
             await send(message)
 
         await self._app(scope, receive, counted)
+
+
+def wants_page(scope: Scope) -> bool:
+    """Whether a browser asks for a page to show: programs, scripts and images do not name HTML."""
+    return scope["method"] in {"GET", "HEAD"} and any(
+        name == b"accept" and b"text/html" in value.lower() for name, value in scope["headers"]
+    )

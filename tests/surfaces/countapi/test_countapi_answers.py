@@ -127,7 +127,7 @@ SCRIPTED = [
     (
         "/nowhere?callback=show",
         404,
-        {"error": "No such endpoint. There are get, set, update, hit, create, info and stats."},
+        {"error": "not found: there are get, set, update, hit, create, info and stats"},
     ),
 ]
 

@@ -169,7 +169,7 @@ def test_stats_has_the_documented_fields_in_their_order(either_server: RunningSe
         assert all(type(answer.json()[name]) is int for name in ("keys_created", "keys_updated", "requests"))
 
 
-NO_ENDPOINT = '{"error":"No such endpoint. There are get, set, update, hit, create, info and stats."}'
+NO_ENDPOINT = '{"error":"not found: there are get, set, update, hit, create, info and stats"}'
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,15 @@ async def test_what_is_wrong_is_told_beside_its_field_and_nothing_is_made(
     assert await pages.ledger.read(active_sites) == []
 
 
+async def test_setup_says_everything_that_is_wrong_at_once(pages: Pages) -> None:
+    async with pages.visitor() as visitor:
+        wrong = {"code": "AAAA", "email": "ada", "name": "x" * 300, "host": "nodots", "password": "short"}
+        page = (await visitor.fill("/setup", pages.first_person(**wrong))).text
+    for problem in ("is not the one in the terminal", "must be a fully qualified domain name"):
+        assert problem in page
+    assert page.count('class="problem') >= 5 or page.count("aria-invalid") >= 5
+
+
 async def test_a_server_is_set_up_once(pages: Pages) -> None:
     async with pages.ada(), pages.visitor() as late:
         page = await late.get("/setup")

@@ -1,11 +1,15 @@
 """The pages over HTTP: headers, escaping, errors, static files."""
 
+import html
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from support.in_process import in_process
 from support.server import RunningServer, running_server
 from tallystick.ledger import Ledger
 from tallystick.surfaces import countapi, native
@@ -196,3 +200,34 @@ def test_one_entry_tells_of_all_addresses_and_methods() -> None:
 
 def test_texts_are_escaped_before_they_are_marked_up() -> None:
     assert paragraphs("a `b<c` & <d>\n\ne") == "<p>a <code>b&lt;c</code> &amp; &lt;d&gt;</p>\n<p>e</p>"
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/doc", "/Login", "/hits/a/b", "//", "/wp-admin/setup.php"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_mistyped_page_is_a_page_for_people(site: RunningServer, path: str, method: str) -> None:
+    page = httpx.request(method, site.url + path, headers=AS_A_PERSON)
+    assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert method == "HEAD" or "There is no such page" in page.text
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/json", "image/avif,image/webp,*/*;q=0.8", None])
+def test_programs_scripts_and_images_get_json_for_unknown_paths(site: RunningServer, accept: str | None) -> None:
+    headers = {} if accept is None else {"accept": accept}
+    answer = httpx.get(f"{site.url}/nowhere", headers=headers)
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (404, "*")
+    assert answer.json()["error"].startswith("not found")
+    assert httpx.post(f"{site.url}/nowhere", headers=AS_A_PERSON).headers["content-type"].startswith("application/json")
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/health/nowhere", "/live/nowhere", "/docs/nowhere"])
+def test_not_found_is_said_in_one_way(site: RunningServer, path: str) -> None:
+    assert site.get(path).json()["error"].split(":")[0] == "not found"
+
+
+async def test_the_description_ends_its_sentences(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as site:
+        text = html.unescape((await site.ask("/docs", headers=[("host", "127.0.0.1:8080")])).text)
+    assert "Also ." not in text
+    assert "Also \n" not in text
+    # What JSON has to escape is hard to read; the examples do without.
+    assert [code for code in re.findall(r"<code[^>]*>(.*?)</code>", text, re.DOTALL) if "\\" in code] == []

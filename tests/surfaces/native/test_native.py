@@ -109,12 +109,12 @@ async def test_a_server_whose_queue_is_full_is_not_ready(ledger: Ledger, monkeyp
 @pytest.mark.parametrize("path", ["/health", "/health/", "/health/ready/", "/metrics/x", "/openapi.json/"])
 def test_unknown_paths_are_answered_in_json_without_a_redirect(shared_server: RunningServer, path: str) -> None:
     answer = shared_server.get(path, headers={"accept": "text/html"})
-    assert (answer.status_code, answer.json()) == (404, {"error": "Not Found"})
+    assert (answer.status_code, answer.json()) == (404, {"error": "not found"})
 
 
 def test_other_methods_are_refused_in_json(shared_server: RunningServer) -> None:
     answer = httpx.post(f"{shared_server.url}/health/ready")
-    assert (answer.status_code, answer.json()) == (405, {"error": "Method Not Allowed"})
+    assert (answer.status_code, answer.json()) == (405, {"error": "method not allowed"})
     assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD"}
 
 

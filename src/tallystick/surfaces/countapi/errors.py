@@ -21,7 +21,7 @@ KEY_IN_FLIGHT = "request in flight"
 
 NOT_FOUND = Answer(
     404,
-    error_body("No such endpoint. There are get, set, update, hit, create, info and stats."),
+    error_body("not found: there are get, set, update, hit, create, info and stats"),
     refused="no such endpoint",
 )
 METHOD_NOT_ALLOWED = Answer(

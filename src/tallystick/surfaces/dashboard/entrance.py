@@ -12,8 +12,10 @@ from starlette.responses import Response
 from tallystick.errors import InputRefused
 from tallystick.ledger import Session
 from tallystick.model.account import Account
-from tallystick.model.site_rules import host_problems
-from tallystick.services.accounts import NewAccount
+from tallystick.model.email import email_problems
+from tallystick.model.line import line_problems
+from tallystick.model.site_rules import host_problems, normal_host
+from tallystick.services.accounts import NAME_AT_MOST, NewAccount, normal_email
 from tallystick.services.logins import Login, begin_login, end_login, new_secret, secret_digest
 from tallystick.services.setup import first_account
 from tallystick.services.sites import NewSite
@@ -56,7 +58,7 @@ class Entrance:
         self._parts.limit_attempts(asked)
         typed = {name: asked.form.text(name) for name in ("code", "email", "name", "host")}
         password = asked.form.exactly("password")
-        if problems := await self._setup_problems(typed["code"], password):
+        if problems := await self._setup_problems(typed, password):
             return await self._show_setup(asked, typed, problems)
         digest = await self._parts.passwords.hash(password)
         person = NewAccount(email=typed["email"], name=typed["name"], password=digest)
@@ -111,9 +113,14 @@ class Entrance:
         cookies.forget(response, cookies.LOGIN)
         return response
 
-    async def _setup_problems(self, code: str, password: str) -> Problems:
+    async def _setup_problems(self, typed: Mapping[str, str], password: str) -> Problems:
+        """Everything that is wrong with the form, so that one more attempt is enough."""
+        host = normal_host(typed["host"])
         found = {
-            "code": [] if self._parts.setup.unlocked_by(code) else ["is not the one in the terminal"],
+            "code": [] if self._parts.setup.unlocked_by(typed["code"]) else ["is not the one in the terminal"],
+            "email": email_problems(normal_email(typed["email"])),
+            "name": line_problems(typed["name"], NAME_AT_MOST),
+            "host": host_problems(host) if host else [],
             "password": await self._parts.passwords.problems(password),
         }
         return {field: problems for field, problems in found.items() if problems}

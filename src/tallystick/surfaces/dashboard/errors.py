@@ -14,13 +14,18 @@ from tallystick.web.bodies import BodyRefused
 
 log = structlog.get_logger()
 
+NOT_FOUND = 404
+
 _WORDS = {
     400: ("The form did not arrive whole", "The connection ended early. Go back and try again."),
     403: (
         "This form was not accepted",
         "It is old, not from this server, or this browser keeps no cookies. Go back, reload the page and try again.",
     ),
-    404: ("There is no such page", "The address may be mistyped. Counters live under /hit, /get and their like."),
+    404: (
+        "There is no such page",
+        "The address may be mistyped. The start page is at /, the description of the API at /docs.",
+    ),
     405: ("That is not possible here", "This page can only be read."),
     408: ("The form took too long", "The connection is slow or was interrupted. Go back and try again."),
     413: ("That is too much", "The form is larger than this server reads."),
@@ -68,7 +73,7 @@ class ErrorPages:
     async def _answer(self, request: Request, status: int) -> Response:
         title, text = _WORDS.get(status, _WORDS[500])
         if "text/html" not in request.headers.get("accept", ""):
-            return JSONResponse({"error": f"{title}."}, status)
+            return JSONResponse({"error": "not found" if status == NOT_FOUND else f"{title}."}, status)
         asked = await self._door.asked(request)
         values = {"title": title, "text": text}
         return await asyncio.to_thread(self._renderer.page, asked, "error.html", values, status)

@@ -1,5 +1,7 @@
 """What people decide about themselves: ``/user``."""
 
+from collections.abc import Sequence
+
 from starlette.responses import Response
 
 from tallystick.errors import InputRefused
@@ -34,10 +36,12 @@ class OwnAccount:
     async def change_password(self, asked: Asked) -> Response:
         """Change the password; every other login session ends."""
         new, login = asked.form.exactly("password"), asked.login
-        if problems := await self._parts.passwords.problems(new):
-            return await self._show(asked, {"password": problems})
+        wrong = await self._parts.passwords.problems(new)
+        problems: dict[str, Sequence[str]] = {"password": wrong} if wrong else {}
         if not await self._parts.knows_password(asked):
-            return await self._show(asked, WRONG_PASSWORD)
+            problems.update(WRONG_PASSWORD)
+        if problems:
+            return await self._show(asked, problems)
         digest = await self._parts.passwords.hash(new)
         await self._ledger.write(set_password, login.account.id, digest, asked.now, login.login.digest)
         return see_other("/user?done=password")

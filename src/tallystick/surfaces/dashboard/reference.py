@@ -233,7 +233,7 @@ def _bodies(node: Node) -> Iterator[str]:
         if "example" in media:
             examples = [media["example"]]
         for example in examples:
-            yield example.strip() if isinstance(example, str) else json.dumps(example)
+            yield example.strip() if isinstance(example, str) else json.dumps(example, ensure_ascii=False)
 
 
 def _followed(document: Node, node: Node) -> Node:

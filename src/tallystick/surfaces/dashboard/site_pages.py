@@ -137,7 +137,7 @@ class SitePages:
 
 def name_of(site: Site) -> str:
     """What people call a site."""
-    return site.cname or site.code
+    return site.name
 
 
 def _origin(asked: Asked, shown: Site) -> str:

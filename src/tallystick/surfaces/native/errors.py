@@ -9,9 +9,9 @@ log = structlog.get_logger()
 
 
 async def refused(_request: Request, error: Exception) -> Response:
-    """404 and 405."""
+    """404 and 405, in the words of the other surfaces."""
     assert isinstance(error, HTTPException)
-    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+    return JSONResponse({"error": error.detail.lower()}, error.status_code, error.headers)
 
 
 async def failed(_request: Request, error: Exception) -> Response:

@@ -75,10 +75,10 @@ class LiveCounters:
 
     def _key_of(self, scope: Scope) -> Key:
         if scope["method"] not in {"GET", "HEAD"}:
-            raise _Refused(405, "Method Not Allowed", ((b"allow", b"GET, HEAD"),))
+            raise _Refused(405, "method not allowed", ((b"allow", b"GET, HEAD"),))
         names = scope["path"].removesuffix("/").split("/")[2:]
         if len(names) != 2:  # noqa: PLR2004  # namespace and key
-            raise _Refused(404, "Not Found")
+            raise _Refused(404, "not found")
         if self._switched_off:
             raise _Refused(403, "public counters are switched off on this server (--public-counters off)")
         if not all(map(legal_name, names)):
