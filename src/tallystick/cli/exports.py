@@ -15,6 +15,7 @@ from tallystick.cli.transfer import File
 from tallystick.errors import InputRefused
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.export import SUFFIXES, Export, ExportFormat
+from tallystick.services.audit import COMMAND_LINE, Kind, done_by, note
 from tallystick.services.export_files import write_export
 from tallystick.services.export_files.spreadsheet import make_safe
 from tallystick.services.fetching import ExportClient
@@ -146,6 +147,9 @@ async def _write(site: str | None, settings: AnalyticsSettings, wanted: Wanted, 
         try:
             written = await write_export(ledger, warehouse, export, made)
             _move(made, file)
+            await ledger.write(
+                done_by, COMMAND_LINE, note, Kind.EXPORTED, export.created, f"site {found.id}", wanted.form
+            )
         finally:
             made.unlink(missing_ok=True)
     return Exported(written.rows, None if wanted.form == "json" else written.last_id or wanted.start_id or 0)

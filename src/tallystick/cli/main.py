@@ -36,6 +36,7 @@ COMMANDS = (
     ("import", "imports:import_", "Import hits from GoatCounter, from exports and from logs."),
     ("export", "exports:export", "Write a site's hits or statistics to a file."),
     ("counter", "counter:app", "Look after public counters, also while a server serves them."),
+    ("audit", "audit:audit", "Show who did what: logins, and changes of accounts, access, tokens and sites."),
     ("backup", "backup:backup", "Write a backup while the server serves."),
     ("restore", "restore:restore", "Put a backup in the place of the ledger."),
     ("doctor", "doctor:doctor", "Check whether this machine is fit to count, and show the settings in force."),

@@ -8,6 +8,7 @@ from tallystick.cli.data_directory import ledger_file_kept, server_runs
 from tallystick.errors import DatabaseSchemaRefused, DataDirectoryUnusable, InputRefused
 from tallystick.ledger import Database, Session, open_database
 from tallystick.ledger.migrations import all_migrations
+from tallystick.services.audit import COMMAND_LINE, acting
 from tallystick.services.files import UNFINISHED_RESTORE
 from tallystick.settings import StorageSettings
 
@@ -54,7 +55,7 @@ def opened_ledger(settings: StorageSettings) -> Iterator[tuple[Database, Session
     """
     with found_database(settings) as database:
         bring_up_to_date(database, settings.data)
-        with closing(database.session()) as session:
+        with closing(database.session()) as session, acting(COMMAND_LINE):
             yield database, session
 
 

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -15,7 +15,9 @@ from tallystick.cli.progress import progress
 from tallystick.errors import DatabaseUnreachable, InputRefused
 from tallystick.ledger import Database, open_database
 from tallystick.ledger.copying import BackupFile, Tell
+from tallystick.ledger.ledger import milliseconds
 from tallystick.ledger.sqlite import SqliteDatabase
+from tallystick.services.audit import COMMAND_LINE, Kind, acting, note
 from tallystick.services.copying import (
     checked,
     contents,
@@ -57,6 +59,8 @@ def restore(
             _confirm_replacing(database, warehouse)
         with progress("Restoring") as tell, replaced_warehouse(backup, warehouse):
             counters = _restore_ledger(backup, database, tell)
+        with closing(database.session(writes=True)) as session, session.transaction(), acting(COMMAND_LINE):
+            note(session, Kind.RESTORED, milliseconds(), detail=" ".join(f"from {file.name}".split()))
         hits = hits_in(warehouse)
     also = f", and {hits:,} hits into {settings.data}" if hits else ""
     print(f"{counters:,} counters restored into {database.describe()}{also}", file=sys.stderr)

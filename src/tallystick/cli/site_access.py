@@ -12,6 +12,7 @@ from tallystick.cli.site import site_among
 from tallystick.errors import InputRefused
 from tallystick.ledger import Ledger
 from tallystick.model.site import Site
+from tallystick.services.audit import COMMAND_LINE, Kind, done_by, note
 from tallystick.services.imports.directly import DirectSink
 from tallystick.services.imports.journal import Journal
 from tallystick.services.imports.running import Sink
@@ -76,6 +77,7 @@ async def opened_target(site: str | None, settings: AnalyticsSettings, waits: Wa
     knowledge = Knowledge.load(settings.geodb, settings.spam_referrers)
     async with opened_site(site, settings) as (found, ledger, warehouse):
         ingest = Ingest(ledger, warehouse, Names(ledger), knowledge)
+        await ledger.write(done_by, COMMAND_LINE, note, Kind.IMPORTED, ledger.clock(), f"site {found.id}")
         yield Target(DirectSink(ingest, warehouse, found), journal_of(str(found.id), settings))
 
 

@@ -15,6 +15,7 @@ from tallystick.model.account import ALL_SITES, Access, Account
 from tallystick.services import accounts
 from tallystick.services.accounts import NewAccount
 from tallystick.services.passwords import hash_password
+from tallystick.services.tokens import tokens_of
 from tallystick.settings import StorageSettings, whole_number
 
 LEVELS: dict[str, Access] = {"readonly": "r", "settings": "s", "admin": "a", "superuser": "*"}
@@ -117,11 +118,19 @@ def list_(*, settings: StorageSettings = StorageSettings()) -> None:
 
 
 @app.command(sort_key=3)
-def password(who: str, /, *, password: FromInput | None = None, settings: StorageSettings = StorageSettings()) -> None:
+def password(
+    who: str,
+    /,
+    *,
+    password: FromInput | None = None,
+    revoke_tokens: Annotated[bool, Parameter(negative=())] = False,
+    settings: StorageSettings = StorageSettings(),
+) -> None:
     """Set a user's password and end their login sessions.
 
     Args:
         who: Email or id.
+        revoke_tokens: Also revoke their API tokens, which whoever had the old password could have made.
         password: Read from the first line of standard input, where no other program sees it.
     """
     del password  # given or not, there is one way
@@ -129,7 +138,10 @@ def password(who: str, /, *, password: FromInput | None = None, settings: Storag
         digest = hash_password(new_password())
     with opened_ledger(settings) as (_, session), session.transaction():
         person = account_of(session, who)
-        accounts.set_password(session, person.id, digest, milliseconds())
+        accounts.set_password(session, person.id, digest, milliseconds(), revoke_tokens=revoke_tokens)
+        left = len(tokens_of(session, person.id))
+    if left:
+        print(f"{left} API tokens of {person.email} still work; --revoke-tokens ends them", file=sys.stderr)
 
 
 @app.command(sort_key=4)

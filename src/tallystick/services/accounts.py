@@ -1,6 +1,7 @@
 """People: who they are, what they may do, and how they come and go. Functions of ``(session, ...)``; times in ms."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, get_args
 from uuid import uuid4
 
@@ -13,12 +14,16 @@ from tallystick.model.account import ALL_SITES, Access, Account, UserSettings
 from tallystick.model.email import email_problems
 from tallystick.model.line import line_problems
 from tallystick.model.site import Site
+from tallystick.services.audit import Kind, note
 from tallystick.services.sharing.changes import hold_changes
 from tallystick.services.sharing.people import forget_person
 from tallystick.services.site_rows import family, site
 
 ACCOUNTS_AT_MOST = 10_000
 NAME_AT_MOST = 200
+ACCESS_WORDS: Mapping[Access, str] = MappingProxyType(
+    {"r": "read", "s": "read and settings", "a": "admin", "*": "superuser"}
+)
 CHANGES = "change of accounts"
 """The sequence that numbers changes of accounts, sites and tokens."""
 
@@ -89,6 +94,7 @@ def create_account(session: Session, wanted: NewAccount, now: int) -> Account:
         settings=_encode(UserSettings()).decode(),
         created=now,
     )
+    note(session, Kind.ACCOUNT_CREATED, now, email, access_text(access))
     return existing(session, number)
 
 
@@ -159,15 +165,31 @@ def change_account(session: Session, number: int, name: str, settings: UserSetti
     return existing(session, number)
 
 
-def set_password(session: Session, number: int, digest: str, now: int, kept_login: bytes = b"") -> None:
+def set_password(  # noqa: PLR0913, PLR0917  # whose, what, when and what else ends
+    session: Session,
+    number: int,
+    digest: str,
+    now: int,
+    kept_login: bytes = b"",
+    revoke_tokens: bool = False,  # noqa: FBT001, FBT002
+) -> None:
     """Replace a password and end the person's login sessions, but for the one where it was done.
 
     Args:
         digest: of the password (``passwords.hash_password``).
         kept_login: digest of the login session that stays.
+        revoke_tokens: whether the person's API tokens stop working, too.
+
+    Raises:
+        InputRefused: there is no such account.
     """
     session.common.set_password(session.connection, id=number, password=digest, updated=now)
     session.common.end_logins(session.connection, account=number, kept=kept_login)
+    person = existing(session, number)
+    if revoke_tokens:
+        hold_accounts(session)
+        session.common.delete_tokens(session.connection, account=number)
+    note(session, Kind.PASSWORD_CHANGED, now, person.email, "all tokens revoked" if revoke_tokens else "")
 
 
 def renew_password(session: Session, number: int, known: str, digest: str) -> None:
@@ -198,6 +220,7 @@ def set_access(session: Session, number: int, access: Mapping[str, Access], now:
         raise InvalidFields({"access": problems})
     _refuse_orphans(session, person, msgspec.structs.replace(person, access=dict(access)))
     _store_access(session, number, person.site, access, now)
+    note(session, Kind.ACCESS_CHANGED, now, person.email, f"{access_text(person.access)} -> {access_text(access)}")
     return existing(session, number)
 
 
@@ -222,6 +245,12 @@ def delete_account(session: Session, number: int, now: int) -> None:
     session.common.end_logins(session.connection, account=number, kept=b"")
     session.common.delete_recovery_codes(session.connection, account=number)
     session.common.delete_account(session.connection, id=number)
+    note(session, Kind.ACCOUNT_DELETED, now, person.email)
+
+
+def access_text(access: Mapping[str, Access]) -> str:
+    """An access as the log has it: ``all: admin, 3: read``."""
+    return ", ".join(f"{place}: {ACCESS_WORDS[letter]}" for place, letter in access.items()) or "none"
 
 
 def access_problems(session: Session, root: int | None, access: Mapping[str, str]) -> list[str]:

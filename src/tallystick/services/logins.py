@@ -10,12 +10,16 @@ from msgspec import Struct
 
 from tallystick.ledger import Session
 from tallystick.model.account import Account
-from tallystick.services.accounts import account, note_login
+from tallystick.services.accounts import account, existing, note_login
+from tallystick.services.audit import Kind, note
 
 DAY_MS = 86_400_000
 IDLE_MS = 30 * DAY_MS
 LONGEST_MS = 180 * DAY_MS
 """When a login session is over: unused for so long, or so long after it began."""
+
+PROVED_FOR_MS = 600_000
+"""How long a password that was given counts for what takes a recent one."""
 
 NOTED_EVERY_MS = 3_600_000
 LOGINS_AT_MOST = 50
@@ -28,12 +32,14 @@ class Login(Struct, frozen=True):
     Attributes:
         digest: of the secret in the browser.
         seen: when it was last used, to the hour.
+        proved: when the password was last given there.
     """
 
     digest: bytes
     account: int
     created: int
     seen: int
+    proved: int
 
     @property
     def name(self) -> str:
@@ -65,6 +71,7 @@ def begin_login(session: Session, number: int, digest: bytes, now: int) -> None:
     common.add_login(connection, digest=digest, account=number, created=now)
     common.forget_oldest_logins(connection, account=number, kept=LOGINS_AT_MOST)
     note_login(session, number, now)
+    note(session, Kind.LOGGED_IN, now, existing(session, number).email)
 
 
 def logged_in(session: Session, digest: bytes, now: int) -> LoggedIn | None:
@@ -80,6 +87,11 @@ def logged_in(session: Session, digest: bytes, now: int) -> LoggedIn | None:
 def note_seen(session: Session, digest: bytes, now: int) -> None:
     """Remember that a login session is in use; worth a write when ``NOTED_EVERY_MS`` have passed."""
     session.common.note_seen(session.connection, digest=digest, now=now)
+
+
+def note_proved(session: Session, digest: bytes, now: int) -> None:
+    """Remember that the person has given the password in a login session once more."""
+    session.common.note_proved(session.connection, digest=digest, now=now)
 
 
 def logins_of(session: Session, number: int, now: int) -> list[Login]:

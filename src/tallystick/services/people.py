@@ -5,18 +5,20 @@ Who is asked is read in the same transaction: access that was taken away a momen
 
 from collections.abc import Mapping
 
-from tallystick.errors import InputRefused
+from tallystick.errors import InputRefused, InvalidFields
 from tallystick.ledger import Session
 from tallystick.model.account import ALL_SITES, Access, Account
 from tallystick.services.accounts import (
     NewAccount,
     account,
+    account_by_email,
     create_account,
     delete_account,
     hold_accounts,
     set_access,
     set_password,
 )
+from tallystick.services.audit import is_superuser
 from tallystick.services.sharing.changes import hold_changes
 from tallystick.services.two_factor import disable
 
@@ -57,7 +59,16 @@ def invite(session: Session, actor: int, wanted: NewAccount, now: int) -> Accoun
     joining = NewAccount(
         email=wanted.email, password=wanted.password, name=wanted.name, site=admin.site, access=wanted.access
     )
-    return create_account(session, joining, now)
+    try:
+        return create_account(session, joining, now)
+    except InvalidFields as error:
+        taken = account_by_email(session, wanted.email)
+        if taken is None or taken.site == admin.site or admin.access.get(ALL_SITES) == "*":
+            raise
+        # Which emails other accounts of the server have is not for an admin of this one to learn.
+        raise InvalidFields(
+            {**error.errors, "email": ["cannot be added here; ask the operator of this server"]}
+        ) from None
 
 
 def give_access(session: Session, actor: int, number: int, access: Mapping[str, Access], now: int) -> Account:
@@ -73,20 +84,45 @@ def give_access(session: Session, actor: int, number: int, access: Mapping[str, 
     return set_access(session, person.id, access, now)
 
 
-def let_in_again(session: Session, actor: int, number: int, password: str, now: int) -> Account:
+def let_in_again(  # noqa: PLR0913, PLR0917  # who decides about whom, and what
+    session: Session,
+    actor: int,
+    number: int,
+    password: str,
+    now: int,
+    revoke_tokens: bool = False,  # noqa: FBT001, FBT002
+) -> Account:
     """Replace the password of a person of the account and turn the second step off; ends their login sessions.
 
     Args:
         password: the digest.
+        revoke_tokens: whether the person's API tokens stop working, too.
 
     Raises:
         InputRefused: the actor may not.
     """
     hold_accounts(session)
     _, person = _both(session, actor, number)
-    set_password(session, person.id, password, now)
+    set_password(session, person.id, password, now, revoke_tokens=revoke_tokens)
     disable(session, person.id, now)
     return person
+
+
+def grant_sites(session: Session, actor: int, number: int, now: int) -> Account:
+    """Let a person who has no site yet add sites: they become the admin of an account of their own.
+
+    Raises:
+        InputRefused: the actor is no superuser, or the person belongs to an account already.
+    """
+    hold_accounts(session)
+    admin, person = account(session, actor), account(session, number)
+    if admin is None or not is_superuser(admin):
+        msg = "only superusers let people add sites"
+        raise InputRefused(msg)
+    if person is None or person.site is not None:
+        msg = "there is no such person without a site"
+        raise InputRefused(msg)
+    return set_access(session, person.id, {ALL_SITES: "a"}, now)
 
 
 def remove(session: Session, actor: int, number: int, now: int) -> None:

@@ -16,6 +16,7 @@ from tallystick.ledger import Ledger, Session
 from tallystick.model.account import ACCESS_ORDER, EVERY_SITE, NEEDED_ACCESS, Account, Holder, Permission, Token
 from tallystick.model.line import line_problems
 from tallystick.services.accounts import account, existing, hold_accounts
+from tallystick.services.audit import Kind, note
 from tallystick.services.site_rows import family
 
 SECRET_LENGTH = 48
@@ -81,6 +82,7 @@ def create_token(session: Session, owner: Account, wanted: NewToken, now: int) -
         used=None,
     )
     _store(session, token, secret_digest(secret))
+    note(session, Kind.TOKEN_CREATED, now, _subject(session, token), _permissions_text(token))
     return token, secret
 
 
@@ -91,13 +93,15 @@ def rotate_token(session: Session, number: int) -> str:
         InputRefused: there is no such token.
     """
     hold_accounts(session)
-    if token(session, number) is None:
+    found = token(session, number)
+    if found is None:
         msg = f"there is no token {number}"
         raise InputRefused(msg)
     secret = _new_secret()
     session.common.set_token_secret(
         session.connection, id=number, prefix=secret[:PREFIX_LENGTH], digest=secret_digest(secret)
     )
+    note(session, Kind.TOKEN_ROTATED, None, _subject(session, found))
     return secret
 
 
@@ -151,6 +155,7 @@ def delete_token(session: Session, number: int, owner: int | None = None) -> boo
     if found is None or owner not in (None, found.account):
         return False
     session.common.delete_token(session.connection, id=number)
+    note(session, Kind.TOKEN_REVOKED, None, _subject(session, found))
     return True
 
 
@@ -218,6 +223,17 @@ class Tokens:
             # Reading works also while nothing can be written.
             with suppress(StoreUnavailable):
                 await self._ledger.write(token_used, token.id, now)
+
+
+def _subject(session: Session, token: Token) -> str:
+    """A token as the log names it."""
+    return f"token {token.id} “{token.name}” of {existing(session, token.account).email}"
+
+
+def _permissions_text(token: Token) -> str:
+    labels = ", ".join(permission.label for permission in Permission if permission & token.permissions)
+    sites = "" if EVERY_SITE in token.sites or not token.sites else f" for sites {', '.join(map(str, token.sites))}"
+    return labels + sites
 
 
 def _new_secret() -> str:

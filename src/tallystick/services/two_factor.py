@@ -16,7 +16,8 @@ from tallystick.errors import InvalidFields
 from tallystick.ledger import Session
 from tallystick.ledger.sqlite import SqliteSession
 from tallystick.model.account import Account
-from tallystick.services.accounts import Credentials, credentials
+from tallystick.services.accounts import Credentials, credentials, existing
+from tallystick.services.audit import Kind, note
 from tallystick.services.seals import Seals, is_sealed
 
 STEP_MS = 30_000
@@ -68,17 +69,26 @@ def enable(  # noqa: PLR0913, PLR0917  # whose, what and when
         raise InvalidFields(_WRONG)
     sealed = seals.seal(secret, _purpose(number))
     session.common.set_totp(session.connection, id=number, secret=sealed, used=step, updated=now)
-    return renew_recovery_codes(session, number)
+    note(session, Kind.SECOND_STEP_ON, now, existing(session, number).email)
+    return _new_codes(session, number)
 
 
 def disable(session: Session, number: int, now: int) -> None:
     """Turn the second step off."""
+    person = existing(session, number)
+    if person.totp_enabled:
+        note(session, Kind.SECOND_STEP_OFF, now, person.email)
     session.common.set_totp(session.connection, id=number, secret=None, used=None, updated=now)
     session.common.delete_recovery_codes(session.connection, account=number)
 
 
 def renew_recovery_codes(session: Session, number: int) -> list[str]:
     """New recovery codes in place of the old ones."""
+    note(session, Kind.RECOVERY_CODES_RENEWED, None, existing(session, number).email)
+    return _new_codes(session, number)
+
+
+def _new_codes(session: Session, number: int) -> list[str]:
     session.common.delete_recovery_codes(session.connection, account=number)
     codes = [_new_recovery_code() for _ in range(RECOVERY_CODES)]
     for code in codes:

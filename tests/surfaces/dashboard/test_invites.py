@@ -212,7 +212,8 @@ async def test_a_removed_persons_counters_go_on_without_them(pages: Pages) -> No
         assert own
         alone, shared = await a_counter(ledger, ben, "Alone"), await a_counter(ledger, ben, "Shared")
         await use(ledger, own, await invited(ledger, ben, shared))
-        removed = await ada.fill("/people", {"id": str(ben.id)}, action="/people/remove")
+        fields = {"id": str(ben.id), "confirm": "ben@example.com"}
+        removed = await ada.fill("/people", fields, action="/people/remove")
         assert removed.headers["location"] == "/people?done=removed"
         assert await ledger.read(role_of, own.id, alone.uid) is None
         assert await role(ledger, own, shared) == "admin"

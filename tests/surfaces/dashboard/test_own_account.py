@@ -1,19 +1,27 @@
 """A person's own account: name, password, login sessions, second step and tokens."""
 
 import re
+from collections.abc import AsyncIterator
 
 import httpx
 import pyotp
 import pytest
 
-from support.pages import PASSWORD, Pages, shown_once, token_in
-from tallystick.ledger import Ledger
+from support.ledgers import opened
+from support.pages import PASSWORD, Pages, clock_of, shown_once, token_in
+from tallystick.ledger import Database, Ledger
 from tallystick.model.account import Account, Permission
 from tallystick.services.accounts import account_by_email
 from tallystick.services.logins import logins_of
 from tallystick.services.tokens import tokens_of
 
 NEW = "a newer horse"
+
+
+@pytest.fixture
+async def ledger(database: Database) -> AsyncIterator[Ledger]:
+    async with opened(database) as ledger:
+        yield ledger
 
 
 @pytest.fixture
@@ -151,7 +159,13 @@ async def test_a_token_is_shown_once_and_works_until_it_is_revoked(pages: Pages)
         listed = (await ada.get("/user/tokens")).text
         assert secret not in listed
         assert secret[:8] in listed
-        answer = await ada.fill("/user/tokens", {"id": str(holder.token.id)}, action="/user/tokens/delete")
+        number = {"id": str(holder.token.id)}
+        for typed in ("", "the"):
+            refused = await ada.fill("/user/tokens", {**number, "confirm": typed}, action="/user/tokens/delete")
+            assert refused.status_code == 422
+            assert "This is not the name that is asked for" in refused.text
+            assert await pages.tokens.holder(secret) is not None
+        answer = await ada.fill("/user/tokens", {**number, "confirm": " the build "}, action="/user/tokens/delete")
         assert answer.status_code == 303
         assert await pages.tokens.holder(secret) is None
 
@@ -200,3 +214,67 @@ async def test_a_readers_pages_do_not_mislead(pages: Pages) -> None:
         assert "Count on your pages" not in shown
         assert "Count on your pages" in (await ada.get("/sites/1")).text
         assert "Tokens for sites are made and used by their admins" not in (await ben.get("/user/tokens")).text
+
+
+RECENT_MS = 600_000
+
+
+async def test_a_recent_password_is_needed_for_what_outlives_a_login(pages: Pages) -> None:
+    clock = clock_of(pages.ledger)
+    async with pages.ada() as ada, pages.visitor() as other:
+        await other.log_in()
+        page = await ada.get("/user/two-factor")
+        assert 'name="current"' not in page.text
+        clock.now += RECENT_MS
+        page = await ada.get("/user/two-factor")
+        secret, token = secret_in(page), token_in(page.text)
+        forms = [
+            ("/user/two-factor", "/user/two-factor/on", {"secret": secret, "code": code_of(pages, secret)}),
+            ("/user/tokens", "/user/tokens", {"name": "build", "permission": "2"}),
+            ("/user", "/user/logins", {"login": "others"}),
+            ("/people", "/people", {"email": "eve@example.com", "access-all": "r"}),
+        ]
+        for shown, action, fields in forms:
+            assert 'name="current"' in (await ada.get(shown)).text
+            for wrong, told in (
+                ({}, "it was last given more than ten minutes ago"),
+                ({"current": "x"}, "is not right"),
+            ):
+                answer = await ada.send(action, {"token": token, **fields, **wrong})
+                assert answer.status_code == 422, action
+                assert told in answer.text
+        assert not (await the_account(pages)).totp_enabled
+        assert (await other.get("/user")).status_code == 200
+        assert await pages.ledger.read(tokens_of, (await the_account(pages)).id) == []
+        # Once given it is good for ten minutes more.
+        for current in ({"current": PASSWORD}, {}):
+            made = await ada.send("/user/tokens", {"token": token, "name": "build", "permission": "2", **current})
+            assert made.status_code == 200
+
+
+async def test_a_new_second_step_logs_every_other_browser_out(pages: Pages) -> None:
+    async with pages.ada() as ada, pages.visitor() as other:
+        await other.log_in()
+        page = await ada.get("/user/two-factor")
+        secret = secret_in(page)
+        fields = {"token": token_in(page.text), "secret": secret, "code": code_of(pages, secret)}
+        assert (await ada.send("/user/two-factor/on", fields)).status_code == 200
+        assert (await ada.get("/user")).status_code == 200
+        assert (await other.get("/user")).status_code == 303
+
+
+@pytest.mark.parametrize("revoke", [True, False])
+async def test_tokens_are_revoked_with_a_password_if_wanted(pages: Pages, *, revoke: bool) -> None:
+    async with pages.ada() as ada, pages.ben(ada, access_all="r") as ben:
+        secrets = {
+            visitor: shown_once(await visitor.fill("/user/tokens", {"name": "build", "permission": "64"}))
+            for visitor in (ada, ben)
+        }
+        person = await the_account(pages, "ben@example.com")
+        chosen = {"revoke": "on"} if revoke else {}
+        assert "Also revoke their API tokens" in (await ada.get("/people")).text
+        await ada.fill("/people", {"id": str(person.id), **chosen}, action="/people/password")
+        own = {"current": PASSWORD, "password": NEW, **chosen}
+        assert (await ada.fill("/user", own, action="/user/password")).status_code == 303
+        for secret in secrets.values():
+            assert (await pages.tokens.holder(secret) is None) is revoke

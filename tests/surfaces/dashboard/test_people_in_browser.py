@@ -17,7 +17,7 @@ from support.server import RunningServer, running_server
 pytestmark = pytest.mark.browser
 
 GUESTS_PAGES = ("/setup", "/login")
-PEOPLES_PAGES = ("/user", "/user/two-factor", "/user/tokens", "/sites", "/sites/1", "/people")
+PEOPLES_PAGES = ("/user", "/user/two-factor", "/user/tokens", "/sites", "/sites/1", "/people", "/server")
 SHARING_PAGES = ("/invites/CODE", "/counters/ID")
 REFUSED = "422"
 """What the browser says of a form that is shown again is no complaint of ours."""
@@ -191,6 +191,7 @@ def test_a_token_works_from_when_it_is_shown_until_it_is_revoked(page: Page, sit
     assert site.get("/api/v0/me", headers=headers).json()["token"]["name"] == "the build"
     page.get_by_role("link", name="I have copied it").click()
     page.get_by_role("listitem").filter(has_text="the build").get_by_text("Revoke…").click()
+    page.get_by_label("To be sure, type").locator("visible=true").fill("the build")
     page.get_by_role("button", name="Revoke the build").click()
     expect(page.get_by_role("status")).to_have_text("The token is revoked.")
     assert site.get("/api/v0/me", headers=headers).status_code == 401

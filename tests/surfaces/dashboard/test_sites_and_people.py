@@ -1,5 +1,7 @@
 """Sites, their settings, and who may do what."""
 
+import re
+
 import pytest
 
 from builders import NOW
@@ -278,7 +280,10 @@ async def test_access_is_changed_passwords_are_renewed_and_people_are_removed(pa
         renewed = await ada.fill("/people", fields, action="/people/password")
         assert (await ben.get("/sites")).status_code == 303
         assert (await ben.log_in("ben@example.com", shown_once(renewed))).status_code == 303
-        await ada.fill("/people", fields, action="/people/remove")
+        refused = await ada.fill("/people", fields, action="/people/remove")
+        assert refused.status_code == 422
+        assert "This is not the name that is asked for" in refused.text
+        await ada.fill("/people", {**fields, "confirm": "ben@example.com"}, action="/people/remove")
         assert (await ben.get("/sites")).status_code == 303
         assert (await ben.log_in("ben@example.com", shown_once(renewed))).status_code == 422
         gone = await ada.fill("/people", fields, action="/people/access")
@@ -325,3 +330,50 @@ async def test_pages_of_a_person_are_kept_by_no_proxy(pages: Pages) -> None:
             answer = await ada.get(path)
             assert answer.headers["cache-control"] == "private, no-store", path
         assert (await guest.get("/")).headers["cache-control"] == "no-cache"
+
+
+async def test_superusers_see_every_account_and_site_and_let_people_add_sites(pages: Pages) -> None:
+    digest = await Passwords().hash(PASSWORD)
+    async with pages.ada() as ada, pages.ben(ada, access_all="a") as ben, pages.visitor() as eve:
+        stranger = await pages.ledger.write(create_account, NewAccount(email="eve@example.com", password=digest), NOW)
+        await eve.log_in("eve@example.com")
+        for visitor in (ben, eve):
+            assert (await visitor.get("/server")).status_code == 404
+            assert 'href="/server"' not in (await visitor.get("/sites")).text
+            granting = await visitor.fill("/sites", {"id": str(stranger.id)}, action="/server/grant")
+            assert granting.status_code == 404
+        assert 'href="/server"' in (await ada.get("/sites")).text
+        shown = (await ada.get("/server")).text
+        assert "eve@example.com" in shown
+        assert "Let them add sites" in shown
+        granted = await ada.fill("/server", {"id": str(stranger.id)}, action="/server/grant")
+        assert granted.headers["location"] == "/server?done=granted"
+        assert (await eve.fill("/sites", {"cname": "eve.example.com"})).status_code == 303
+        shown = (await ada.get("/server")).text
+        assert "eve.example.com" in shown
+        assert "Account of eve@example.com." in shown
+        again = await ada.fill("/server", {"id": str(stranger.id)}, action="/server/grant")
+        assert again.status_code == 422
+
+
+async def test_readers_see_names_only_and_no_two_alike(pages: Pages) -> None:
+    async with pages.ada() as ada, pages.ben(ada, access_all="r") as ben:
+        for email, name in (("kim@example.com", "Kim"), ("kim2@example.com", "KIM"), ("x@example.com", "")):
+            await ada.fill("/people", {"email": email, "name": name, "access-all": "r"})
+        shown = (await ben.get("/people")).text
+        assert "Kim (1)" in shown
+        assert "KIM (2)" in shown
+        assert re.findall(r"[a-z0-9]+@example\.com", shown.partition("<main")[2]) == []
+        assert "kim2@example.com" in (await ada.get("/people")).text
+
+
+async def test_emails_of_other_accounts_cannot_be_guessed(pages: Pages) -> None:
+    digest = await Passwords().hash(PASSWORD)
+    async with pages.ada() as ada, pages.ben(ada, access_all="a") as ben:
+        await pages.ledger.write(create_account, NewAccount(email="eve@example.com", password=digest), NOW)
+        taken = await ben.fill("/people", {"email": "eve@example.com", "access-all": "r"})
+        assert taken.status_code == 422
+        assert "Email cannot be added here; ask the operator of this server" in taken.text
+        assert "already exists" not in taken.text
+        assert "already exists" in (await ben.fill("/people", {"email": "ada@example.com", "access-all": "r"})).text
+        assert "already exists" in (await ada.fill("/people", {"email": "eve@example.com", "access-all": "r"})).text

@@ -5,10 +5,11 @@ from starlette.responses import Response
 from tallystick.errors import InputRefused
 from tallystick.model.account import EVERY_SITE, Permission
 from tallystick.services.site_rows import family
-from tallystick.services.tokens import NewToken, create_token, delete_token, permissions_of, tokens_of
+from tallystick.services.tokens import NewToken, create_token, delete_token, permissions_of, token, tokens_of
 from tallystick.surfaces.dashboard.asking import Asked, see_other
+from tallystick.surfaces.dashboard.confirming import confirmed
 from tallystick.surfaces.dashboard.parts import Parts
-from tallystick.surfaces.dashboard.problems import NO_PROBLEMS, Problems, problems_of
+from tallystick.surfaces.dashboard.problems import NO_PROBLEMS, NOT_CONFIRMED, Problems, problems_of
 
 CHOICES = (
     (Permission.COUNT, "Record pageviews and events"),
@@ -40,23 +41,30 @@ class ApiTokens:
     async def create(self, asked: Asked) -> Response:
         """Make a token and show its secret, this once."""
         form = asked.form
+        if problems := await self._parts.is_recent(asked):
+            return await self._show(asked, problems)
         wanted = NewToken(
             name=form.text("name"),
             permissions=sum(set(form.numbers("permission"))),
             sites=form.numbers("site") or (EVERY_SITE,),
         )
         try:
-            token, secret = await self._ledger.write(create_token, asked.login.account, wanted, asked.now)
+            made, secret = await self._parts.write(asked, create_token, asked.login.account, wanted, asked.now)
         except InputRefused as error:
             return await self._show(asked, problems_of(error))
-        try_at = "/api/v0/me" if token.sites else "/v1/counters"
-        values = {"token": token, "secret": secret, "try_at": try_at, "problems": NO_PROBLEMS}
+        try_at = "/api/v0/me" if made.sites else "/v1/counters"
+        values = {"token": made, "secret": secret, "try_at": try_at, "problems": NO_PROBLEMS}
         return await self._parts.show(asked, "token_created.html", values)
 
     async def delete(self, asked: Asked) -> Response:
         """Revoke a token; it stops working at once."""
         for number in asked.form.numbers("id"):
-            await self._ledger.write(delete_token, number, asked.login.account.id)
+            found = await self._ledger.read(token, number)
+            if found is None or found.account != asked.login.account.id:
+                continue
+            if not confirmed(asked, found.name):
+                return await self._show(asked, NOT_CONFIRMED)
+            await self._parts.write(asked, delete_token, number, asked.login.account.id)
         self._parts.tokens.forget()
         return see_other("/user/tokens?done=revoked")
 
@@ -73,6 +81,7 @@ class ApiTokens:
             "name": form.text("name"),
             "chosen": form.numbers("permission"),
             "chosen_sites": form.numbers("site"),
+            "doomed": form.numbers("id"),
             "problems": problems,
         }
         return await self._parts.show(asked, "tokens.html", values)

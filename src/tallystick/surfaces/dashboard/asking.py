@@ -12,7 +12,15 @@ from starlette.responses import RedirectResponse, Response
 from tallystick.errors import StoreUnavailable
 from tallystick.ledger import Ledger
 from tallystick.model.account import Account
-from tallystick.services.logins import NOTED_EVERY_MS, LoggedIn, logged_in, new_secret, note_seen, secret_digest
+from tallystick.services.logins import (
+    NOTED_EVERY_MS,
+    PROVED_FOR_MS,
+    LoggedIn,
+    logged_in,
+    new_secret,
+    note_seen,
+    secret_digest,
+)
 from tallystick.services.setup import Setup
 from tallystick.surfaces.dashboard import cookies
 from tallystick.surfaces.dashboard.forms import Form, read_form, refuse_foreign
@@ -40,6 +48,11 @@ class Asked(Struct, frozen=True, kw_only=True):
     def person(self) -> Account | None:
         """Who is logged in."""
         return self.known.account if self.known else None
+
+    @property
+    def recent(self) -> bool:
+        """Whether the password was given in this login session not long ago."""
+        return self.known is not None and self.now - self.known.login.proved < PROVED_FOR_MS
 
     @property
     def login(self) -> LoggedIn:

@@ -15,7 +15,8 @@ from tallystick.model.account import Account
 from tallystick.model.email import email_problems
 from tallystick.model.line import line_problems
 from tallystick.model.site_rules import host_problems, normal_host
-from tallystick.services.accounts import NAME_AT_MOST, NewAccount, normal_email
+from tallystick.services.accounts import NAME_AT_MOST, NewAccount, account_by_email, normal_email
+from tallystick.services.audit import Kind, done_by, note_refusal
 from tallystick.services.logins import Login, begin_login, end_login, new_secret, secret_digest
 from tallystick.services.setup import first_account
 from tallystick.services.sites import NewSite
@@ -83,6 +84,7 @@ class Entrance:
         found = await self._parts.proven(email, asked.form.exactly("password"))
         if found is None:
             log.info("a login was refused")
+            await self._ledger.write(_note_refused_login, email, asked.now)
             return await self._show_login(asked, next_page, email, "The email or the password is not right.")
         if found.account.totp_enabled:
             return await self._show_code(asked, next_page, password_proof(found, asked.now))
@@ -102,6 +104,7 @@ class Entrance:
             refuse_many(self._codes.admit((person.id, trusted)))
         if not await self._ledger.write(accept_code, person.id, code, asked.now, self._parts.seals):
             log.info("a second step was refused", account=person.id)
+            await self._ledger.write(note_refusal, Kind.CODE_REFUSED, asked.now, person.email)
             return await self._show_code(asked, next_page, proof, {"code": ["is not right, or was used already"]})
         return await self._let_in(asked, person, next_page)
 
@@ -141,7 +144,7 @@ class Entrance:
         """Begin a login session with a secret of its own: what the browser showed before is worth nothing."""
         secret = new_secret()
         before = asked.known.login if asked.known else None
-        await self._ledger.write(_begin, person.id, secret_digest(secret), before, asked.now)
+        await self._ledger.write(done_by, person, _begin, person.id, secret_digest(secret), before, asked.now)
         self._guesses.trust(person.email, self._parts.client_of(asked))
         log.info("someone logged in", account=person.id)
         response = see_other(next_page)
@@ -159,6 +162,11 @@ class Entrance:
 
     async def _show_code(self, asked: Asked, next_page: str, proof: str, problems: Problems = NO_PROBLEMS) -> Response:
         return await self._parts.show(asked, "code.html", {"proof": proof, "next": next_page, "problems": problems})
+
+
+def _note_refused_login(session: Session, email: str, now: int) -> None:
+    person = account_by_email(session, email)
+    note_refusal(session, Kind.LOGIN_REFUSED, now, person.email if person else "")
 
 
 def _begin(session: Session, number: int, digest: bytes, before: Login | None, now: int) -> None:

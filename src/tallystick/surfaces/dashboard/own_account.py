@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from starlette.responses import Response
 
 from tallystick.errors import InputRefused
-from tallystick.services.accounts import change_account, set_password
-from tallystick.services.logins import end_login, end_other_logins, logins_of
+from tallystick.ledger import Session
+from tallystick.services.accounts import change_account, existing, set_password
+from tallystick.services.audit import Kind, note
+from tallystick.services.logins import end_login, end_other_logins, logins_of, note_proved
 from tallystick.surfaces.dashboard.asking import Asked, see_other
 from tallystick.surfaces.dashboard.parts import Parts
 from tallystick.surfaces.dashboard.problems import NO_PROBLEMS, WRONG_PASSWORD, Problems, problems_of
@@ -43,16 +45,21 @@ class OwnAccount:
         if problems:
             return await self._show(asked, problems)
         digest = await self._parts.passwords.hash(new)
-        await self._ledger.write(set_password, login.account.id, digest, asked.now, login.login.digest)
+        revoke = asked.form.checked("revoke")
+        await self._parts.write(asked, set_password, login.account.id, digest, asked.now, login.login.digest, revoke)
+        await self._ledger.write(note_proved, login.login.digest, asked.now)
+        self._parts.tokens.forget()
         return see_other("/user?done=password")
 
     async def end_login(self, asked: Asked) -> Response:
         """End one login session, or all but this one."""
+        if problems := await self._parts.is_recent(asked):
+            return await self._show(asked, problems)
         number, name = asked.login.account.id, asked.form.text("login")
         if name == ALL_OTHERS:
-            await self._ledger.write(end_other_logins, number, asked.login.login.digest)
+            await self._parts.write(asked, _end_others, number, asked.login.login.digest, asked.now)
         else:
-            await self._ledger.write(end_login, number, _digest(name))
+            await self._parts.write(asked, _end_one, number, _digest(name), asked.now)
         return see_other("/user?done=ended")
 
     async def _show(self, asked: Asked, problems: Problems = NO_PROBLEMS) -> Response:
@@ -60,6 +67,16 @@ class OwnAccount:
         name = asked.form.text("name") if asked.form.checked("name") else asked.login.account.name
         values = {"logins": logins, "this_one": asked.login.login.digest, "name": name, "problems": problems}
         return await self._parts.show(asked, "account.html", values)
+
+
+def _end_others(session: Session, number: int, kept: bytes, now: int) -> None:
+    end_other_logins(session, number, kept)
+    note(session, Kind.LOGINS_ENDED, now, existing(session, number).email, "all others")
+
+
+def _end_one(session: Session, number: int, digest: bytes, now: int) -> None:
+    end_login(session, number, digest)
+    note(session, Kind.LOGINS_ENDED, now, existing(session, number).email, "one")
 
 
 def _digest(name: str) -> bytes:

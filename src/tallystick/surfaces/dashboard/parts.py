@@ -1,6 +1,7 @@
 """What the handlers of this surface work with."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from msgspec import Struct
 from starlette.exceptions import HTTPException
@@ -8,6 +9,8 @@ from starlette.responses import Response
 
 from tallystick.ledger import Ledger
 from tallystick.services.accounts import Credentials, credentials, renew_password
+from tallystick.services.audit import done_by
+from tallystick.services.logins import note_proved
 from tallystick.services.passwords import Passwords
 from tallystick.services.seals import Seals
 from tallystick.services.setup import Setup
@@ -15,10 +18,12 @@ from tallystick.services.sharing.service import Sharing
 from tallystick.services.sites import Sites
 from tallystick.services.tokens import Tokens
 from tallystick.surfaces.dashboard.asking import Asked
-from tallystick.surfaces.dashboard.problems import UNPROCESSABLE
+from tallystick.surfaces.dashboard.problems import NO_PROBLEMS, PASSWORD_NEEDED, UNPROCESSABLE, WRONG_PASSWORD, Problems
 from tallystick.surfaces.dashboard.rendering import Renderer
 from tallystick.web.address import ClientAddresses, rate_limit_name
 from tallystick.web.rate_limit import Admission, RateLimits
+
+Result = TypeVar("Result")
 
 
 class Parts(Struct, frozen=True, kw_only=True):
@@ -39,6 +44,25 @@ class Parts(Struct, frozen=True, kw_only=True):
         """A page with a form; ``values["problems"]`` is what is wrong with what was filled in."""
         status = UNPROCESSABLE if values["problems"] else 200
         return await self.renderer.private_page(asked, template, values, status)
+
+    async def write(self, asked: Asked, function: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
+        """``function(session, *arguments)`` in the ledger, in the name of who is logged in."""
+        return await self.ledger.write(done_by, asked.login.account, function, *arguments)
+
+    async def is_recent(self, asked: Asked) -> Problems:
+        """Whether the password was given in this login session not long ago, or is in the form; problems if not.
+
+        Raises:
+            HTTPException: too many attempts (429).
+        """
+        if asked.recent:
+            return NO_PROBLEMS
+        if not asked.form.exactly("current"):
+            return PASSWORD_NEEDED
+        if not await self.knows_password(asked):
+            return WRONG_PASSWORD
+        await self.ledger.write(note_proved, asked.login.login.digest, asked.now)
+        return NO_PROBLEMS
 
     async def knows_password(self, asked: Asked) -> bool:
         """Whether the form's field ``current`` is the password of who is logged in.

@@ -10,7 +10,7 @@ from tallystick.errors import InputRefused
 from tallystick.ledger import Session
 from tallystick.model.account import ACCESS_ORDER, ALL_SITES, Access, Account
 from tallystick.model.site import Site
-from tallystick.services.accounts import NewAccount, accounts_of
+from tallystick.services.accounts import NewAccount, account, accounts_of
 from tallystick.services.people import (
     give_access,
     invite,
@@ -22,9 +22,10 @@ from tallystick.services.people import (
 )
 from tallystick.services.site_rows import family
 from tallystick.surfaces.dashboard.asking import Asked, see_other
+from tallystick.surfaces.dashboard.confirming import confirmed
 from tallystick.surfaces.dashboard.forms import Form
 from tallystick.surfaces.dashboard.parts import Parts
-from tallystick.surfaces.dashboard.problems import NO_PROBLEMS, Problems, problems_of
+from tallystick.surfaces.dashboard.problems import NO_PROBLEMS, NOT_CONFIRMED, Problems, problems_of
 from tallystick.surfaces.dashboard.site_pages import name_of
 
 LETTERS: Sequence[tuple[Access, str]] = (
@@ -34,6 +35,7 @@ LETTERS: Sequence[tuple[Access, str]] = (
     ("*", "superuser of this server"),
 )
 _WORDS = dict(LETTERS)
+UNNAMED = "a person without a name"
 
 
 class PeoplePages:
@@ -57,7 +59,7 @@ class PeoplePages:
             email=form.text("email"), name=form.text("name"), password=digest, access=access_in(asked.form)
         )
         try:
-            created = await self._ledger.write(invite, actor, wanted, asked.now)
+            created = await self._parts.write(asked, invite, actor, wanted, asked.now)
         except InputRefused as error:
             return await self._show(asked, problems_of(error))
         return await self._show_password(asked, created, password)
@@ -66,7 +68,7 @@ class PeoplePages:
         """Replace what a person may do."""
         actor, access = asked.login.account.id, access_in(asked.form)
         try:
-            await self._ledger.write(give_access, actor, _number(asked), access, asked.now)
+            await self._parts.write(asked, give_access, actor, _number(asked), access, asked.now)
         except InputRefused as error:
             return await self._show(asked, problems_of(error))
         return see_other("/people?done=access")
@@ -78,15 +80,30 @@ class PeoplePages:
         password = new_password()
         digest = await self._parts.passwords.hash(password)
         try:
-            person = await self._ledger.write(let_in_again, asked.login.account.id, _number(asked), digest, asked.now)
+            person = await self._parts.write(
+                asked,
+                let_in_again,
+                asked.login.account.id,
+                _number(asked),
+                digest,
+                asked.now,
+                asked.form.checked("revoke"),
+            )
         except InputRefused as error:
             return await self._show(asked, problems_of(error))
+        self._parts.tokens.forget()
         return await self._show_password(asked, person, password)
 
     async def remove(self, asked: Asked) -> Response:
         """Delete a person's account."""
+        number = _number(asked)
+        if refusal := await self._ledger.read(refusal_to_decide, asked.login.account.id, number):
+            return await self._show(asked, problems_of(refusal))
+        doomed = await self._ledger.read(account, number)
+        if doomed and not confirmed(asked, doomed.email):
+            return await self._show(asked, NOT_CONFIRMED)
         try:
-            await self._ledger.write(remove, asked.login.account.id, _number(asked), self._ledger.clock())
+            await self._parts.write(asked, remove, asked.login.account.id, number, self._ledger.clock())
         except InputRefused as error:
             return await self._show(asked, problems_of(error))
         self._parts.tokens.forget()
@@ -101,8 +118,10 @@ class PeoplePages:
             HTTPException: too many attempts (429).
         """
         self._parts.limit_form(asked)
-        refusal = await self._ledger.read(check, *arguments)
-        return None if refusal is None else await self._show(asked, problems_of(refusal))
+        if refusal := await self._ledger.read(check, *arguments):
+            return await self._show(asked, problems_of(refusal))
+        problems = await self._parts.is_recent(asked)
+        return await self._show(asked, problems) if problems else None
 
     async def _show(self, asked: Asked, problems: Problems = NO_PROBLEMS) -> Response:
         own = asked.login.account
@@ -115,6 +134,8 @@ class PeoplePages:
             "typed": {name: asked.form.text(name) for name in ("email", "name")},
             "name_of": name_of,
             "in_words": access_in_words,
+            "names": names_of(people, with_emails=may_manage(own)),
+            "doomed": asked.form.numbers("id"),
             "problems": problems,
         }
         return await self._parts.show(asked, "people.html", values)
@@ -132,6 +153,22 @@ def access_in(form: Form) -> dict[str, Access]:
         for name in form.names()
         if name.startswith(prefix) and (letter := form.text(name)) in ACCESS_ORDER
     }
+
+
+def names_of(people: Sequence[Account], *, with_emails: bool) -> dict[int, str]:
+    """What each person is called, no two alike.
+
+    Args:
+        with_emails: whether whoever looks may see emails, which stand beside the names then.
+    """
+    chosen = {person.id: person.name or (person.email if with_emails else UNNAMED) for person in people}
+    if with_emails:
+        return chosen
+    names: dict[int, str] = {}
+    for number, name in chosen.items():
+        alike = sorted(other for other, same in chosen.items() if same.casefold() == name.casefold())
+        names[number] = f"{name} ({alike.index(number) + 1})" if len(alike) > 1 else name
+    return names
 
 
 def access_in_words(access: Mapping[str, Access], sites: Sequence[Site]) -> str:

@@ -13,6 +13,10 @@ Problems = Mapping[str, Sequence[str]]
 NO_PROBLEMS: Problems = MappingProxyType({})
 WRONG_PASSWORD: Problems = MappingProxyType({"current": ["is not right"]})
 
+PASSWORD_NEEDED: Problems = MappingProxyType({"current": ["is needed: it was last given more than ten minutes ago"]})
+
+NOT_CONFIRMED: Problems = MappingProxyType({"confirm": ["is not the name that is asked for"]})
+
 
 def problems_of(error: InputRefused, **renamed: str) -> Problems:
     """Messages of a refusal. A site's settings are fields like its others.

@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from tallystick.services.audit import is_superuser
 from tallystick.services.passwords import RULE
 from tallystick.surfaces.dashboard.asking import Asked, with_guest_cookie
 from tallystick.surfaces.dashboard.forms import form_token
@@ -65,6 +66,8 @@ class Renderer:
             origin=own_origin(asked.request.scope),
             nonce=nonce,
             person=asked.person,
+            recent=asked.recent,
+            superuser=asked.person is not None and is_superuser(asked.person),
             needs_setup=asked.needs_setup,
             form_token=form_token(asked.secret),
             said=asked.request.query_params.get("done"),

@@ -25,6 +25,7 @@ from tallystick.surfaces.dashboard.parts import Parts
 from tallystick.surfaces.dashboard.people_pages import PeoplePages
 from tallystick.surfaces.dashboard.rendering import STATIC, Renderer
 from tallystick.surfaces.dashboard.second_step import SecondStep
+from tallystick.surfaces.dashboard.server_pages import ServerPages
 from tallystick.surfaces.dashboard.site_pages import SitePages
 from tallystick.web.address import ClientAddresses
 from tallystick.web.asgi import Counted
@@ -33,7 +34,21 @@ from tallystick.web.rate_limit import RateLimits
 from tallystick.web.traffic import Traffic
 
 SEGMENTS = frozenset(
-    {"", "docs", "static", "favicon.ico", "setup", "login", "logout", "user", "sites", "people", "invites", "counters"}
+    {
+        "",
+        "docs",
+        "static",
+        "favicon.ico",
+        "setup",
+        "login",
+        "logout",
+        "user",
+        "sites",
+        "people",
+        "invites",
+        "counters",
+        "server",
+    }
 )
 
 
@@ -110,6 +125,7 @@ def _guest_routes(door: Door, parts: Parts, pages: Pages) -> list[BaseRoute]:
 def _people_routes(door: Door, parts: Parts) -> list[BaseRoute]:
     own, second, tokens = OwnAccount(parts), SecondStep(parts), ApiTokens(parts)
     sites, people, invites = SitePages(parts), PeoplePages(parts), InvitePages(parts)
+    server = ServerPages(parts)
     rows: list[Row] = [
         ("/user", own.page, None),
         ("/user/name", own.page, own.rename),
@@ -129,6 +145,8 @@ def _people_routes(door: Door, parts: Parts) -> list[BaseRoute]:
         ("/people/access", people.page, people.change_access),
         ("/people/password", people.page, people.new_password),
         ("/people/remove", people.page, people.remove),
+        ("/server", server.page, None),
+        ("/server/grant", server.page, server.grant),
         ("/invites/{code}", invites.page, invites.accept),
         ("/counters/{counter}", invites.counter, None),
     ]

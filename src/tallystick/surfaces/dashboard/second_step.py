@@ -7,6 +7,9 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from tallystick.errors import InputRefused
+from tallystick.ledger import Session
+from tallystick.services.logins import end_other_logins
+from tallystick.services.seals import Seals
 from tallystick.services.two_factor import (
     disable,
     enable,
@@ -39,9 +42,12 @@ class SecondStep:
         person = asked.login.account
         if person.totp_enabled:
             return see_other(PAGE)
+        if problems := await self._parts.is_recent(asked):
+            return await self._show(asked, problems)
         secret, code = asked.form.text("secret"), asked.form.text("code")
+        kept, seals = asked.login.login.digest, self._parts.seals
         try:
-            codes = await self._ledger.write(enable, person.id, secret, code, asked.now, self._parts.seals)
+            codes = await self._parts.write(asked, _turn_on, person.id, secret, code, asked.now, seals, kept)
         except InputRefused as error:
             return await self._show(asked, problems_of(error))
         return await self._show_codes(asked, codes)
@@ -50,7 +56,7 @@ class SecondStep:
         """Turn it off; takes the password."""
         if not await self._parts.knows_password(asked):
             return await self._show(asked, WRONG_PASSWORD)
-        await self._ledger.write(disable, asked.login.account.id, asked.now)
+        await self._parts.write(asked, disable, asked.login.account.id, asked.now)
         return see_other(f"{PAGE}?done=off")
 
     async def renew_codes(self, asked: Asked) -> Response:
@@ -59,7 +65,9 @@ class SecondStep:
             return see_other(PAGE)
         if not await self._parts.knows_password(asked):
             return await self._show(asked, WRONG_PASSWORD)
-        return await self._show_codes(asked, await self._ledger.write(renew_recovery_codes, asked.login.account.id))
+        return await self._show_codes(
+            asked, await self._parts.write(asked, renew_recovery_codes, asked.login.account.id)
+        )
 
     async def _show(self, asked: Asked, problems: Problems = NO_PROBLEMS) -> Response:
         """The secret stays in the page until a code shows that the app has it; only then is it kept."""
@@ -75,6 +83,15 @@ class SecondStep:
 
     async def _show_codes(self, asked: Asked, codes: Sequence[str]) -> Response:
         return await self._parts.show(asked, "recovery_codes.html", {"codes": codes, "problems": NO_PROBLEMS})
+
+
+def _turn_on(  # noqa: PLR0913, PLR0917  # see enable
+    session: Session, number: int, secret: str, code: str, now: int, seals: Seals, kept: bytes
+) -> list[str]:
+    """Turn it on, and end login sessions that did without, but for the one where it is done."""
+    codes = enable(session, number, secret, code, now, seals)
+    end_other_logins(session, number, kept)
+    return codes
 
 
 def qr_code(text: str) -> Markup:

@@ -13,8 +13,9 @@ from tallystick.services.site_hosts import UnknownHost, hosts_of, release_host, 
 from tallystick.services.site_rows import active_sites, site
 from tallystick.services.sites import NewSite, create_site_as, delete_site, may_create_sites, update_site
 from tallystick.surfaces.dashboard.asking import Asked, see_other
+from tallystick.surfaces.dashboard.confirming import confirmed
 from tallystick.surfaces.dashboard.parts import Parts
-from tallystick.surfaces.dashboard.problems import NO_PROBLEMS, Problems, problems_of
+from tallystick.surfaces.dashboard.problems import NO_PROBLEMS, NOT_CONFIRMED, Problems, problems_of
 from tallystick.surfaces.dashboard.site_form import COLLECTED, PUBLIC, changes_of, filled_in, typed
 from tallystick.web.address import host_of
 from tallystick.web.own_address import own_origin
@@ -39,7 +40,7 @@ class SitePages:
         if present and not wanted.cname and may_create_sites(asked.login.account):
             return await self._show_list(asked, {"cname": ["must be set"]})
         try:
-            created = await self._ledger.write(create_site_as, asked.login.account, wanted, asked.now)
+            created = await self._parts.write(asked, create_site_as, asked.login.account, wanted, asked.now)
         except NotPermitted as error:
             raise HTTPException(404) from error
         except InputRefused as error:
@@ -79,10 +80,10 @@ class SitePages:
         doomed = await self._site(asked)
         if not may_change(asked.login.account, "a", doomed):
             raise HTTPException(404)
-        if asked.form.text("confirm") != name_of(doomed):
-            return await self._show_site(asked, doomed, {"confirm": ["is not the site’s name"]})  # noqa: RUF001
+        if not confirmed(asked, name_of(doomed)):
+            return await self._show_site(asked, doomed, NOT_CONFIRMED)
         try:
-            await self._ledger.write(delete_site, doomed.id, asked.now)
+            await self._parts.write(asked, delete_site, doomed.id, asked.now)
         except InputRefused as error:
             return await self._show_site(asked, doomed, problems_of(error))
         self._parts.sites.forget()

@@ -2,22 +2,26 @@
 
 -- name: add_login(digest, account, created)!
 -- Store a new login session.
-INSERT INTO login (digest, account, created, seen) VALUES (:digest, :account, :created, :created);
+INSERT INTO login (digest, account, created, seen, proved) VALUES (:digest, :account, :created, :created, :created);
 
 -- name: login_by_digest(digest, begun_after, seen_after)^
 -- One login session, unless it is over.
-SELECT digest, account, created, seen FROM login
+SELECT digest, account, created, seen, proved FROM login
 WHERE digest = :digest AND created > :begun_after AND seen > :seen_after;
 
 -- name: logins_of(account, begun_after, seen_after)
 -- The login sessions of one account, the last used one first.
-SELECT digest, account, created, seen FROM login
+SELECT digest, account, created, seen, proved FROM login
 WHERE account = :account AND created > :begun_after AND seen > :seen_after
 ORDER BY seen DESC, created DESC;
 
 -- name: note_seen(digest, now)!
 -- Remember that a login session is in use.
 UPDATE login SET seen = :now WHERE digest = :digest AND seen < :now;
+
+-- name: note_proved(digest, now)!
+-- Remember when the password was last given in a login session.
+UPDATE login SET proved = :now WHERE digest = :digest AND proved < :now;
 
 -- name: end_login(account, digest)!
 -- End one login session of an account.

@@ -9,7 +9,8 @@ from msgspec import Meta, Struct
 
 from tallystick.errors import SharingReason, SharingRefused
 from tallystick.ledger import Session
-from tallystick.model.account import Token
+from tallystick.model.account import Holder, Token
+from tallystick.services.audit import done_by
 from tallystick.services.kept_answers import KeptAnswer
 from tallystick.services.tokens import (
     NAME_AT_MOST,
@@ -85,17 +86,23 @@ async def revoke(services: Services, call: Call) -> Answer:
 
 def _create(session: Session, caller: Caller, wanted: NewToken, now: int) -> tuple[Token, str]:
     _require_no_more(caller, wanted.permissions)
-    return create_token(session, caller.account, wanted, now)
+    return done_by(session, _holder(caller), create_token, caller.account, wanted, now)
 
 
 def _rotate(session: Session, caller: Caller, number: int) -> tuple[Token, str]:
     _own(session, caller, number)
-    secret = rotate_token(session, number)
+    secret = done_by(session, _holder(caller), rotate_token, number)
     return _own(session, caller, number), secret
 
 
 def _revoke(session: Session, caller: Caller, number: int) -> None:
-    delete_token(session, _own(session, caller, number).id, caller.account.id)
+    found = _own(session, caller, number)
+    done_by(session, _holder(caller), delete_token, found.id, caller.account.id)
+
+
+def _holder(caller: Caller) -> Holder:
+    """Whom the log of events names."""
+    return Holder(caller.token, caller.account)
 
 
 def _own(session: Session, caller: Caller, number: int) -> Token:

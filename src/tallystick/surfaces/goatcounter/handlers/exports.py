@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from tallystick.model.export import SPREADSHEET_SUFFIX, SUFFIXES, Export, ExportFormat
+from tallystick.services.audit import Kind, done_by, note
 from tallystick.surfaces.goatcounter import wire
 from tallystick.surfaces.goatcounter.calling import Answer, Call, Services
 from tallystick.surfaces.goatcounter.decoding import TRUE, body_as, moment_of, number_in
@@ -42,6 +43,8 @@ async def create(services: Services, call: Call) -> Answer:
         start_day=_start_day(wanted, form),
         spreadsheet=_for_spreadsheets(call, form),
     )
+    subject = f"site {call.site.id} {call.site.cname or call.site.code}"
+    await services.ledger.write(done_by, call.holder, note, Kind.EXPORTED, call.now, subject, form)
     return Answer(202, wire.json(_told(export)))
 
 

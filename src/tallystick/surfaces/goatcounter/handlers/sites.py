@@ -6,6 +6,7 @@ from msgspec.structs import asdict
 from tallystick.ledger import Session
 from tallystick.model.account import Access, Holder, UserSettings
 from tallystick.model.site import Site, SiteSettings
+from tallystick.services.audit import done_by
 from tallystick.services.site_rows import family
 from tallystick.services.sites import NewSite, SiteChanges, create_site_as, update_site
 from tallystick.surfaces.goatcounter import wire
@@ -42,7 +43,9 @@ async def create(services: Services, call: Call) -> Answer:
         user_defaults=UserSettings() if defaults is UNSET else defaults,
     )
     holder = call.holder
-    created = await services.ledger.write(create_site_as, holder.account, wanted, call.now, holder.token)
+    created = await services.ledger.write(
+        done_by, holder, create_site_as, holder.account, wanted, call.now, holder.token
+    )
     services.sites.forget()
     return Answer(200, wire.json(wire.site(created)))
 

@@ -1,0 +1,17 @@
+-- The log of administrative events; alike on both databases. Columns stand in the order of services.audit.Event.
+
+-- name: add_event(id, at, kind, actor, subject, detail)!
+-- Store an event.
+INSERT INTO audit_event (id, at, kind, actor, subject, detail, times) VALUES (:id, :at, :kind, :actor, :subject, :detail, 1);
+
+-- name: repeat_event(kind, subject, since)$
+-- Count an event again that happened since then; its id, or nothing where there is none.
+UPDATE audit_event SET times = times + 1 WHERE kind = :kind AND subject = :subject AND at >= :since RETURNING id;
+
+-- name: events(before, max_rows)
+-- The newest events before one, the newest first.
+SELECT id, at, kind, actor, subject, detail, times FROM audit_event WHERE id < :before ORDER BY id DESC LIMIT :max_rows;
+
+-- name: trim_events(kept_from)!
+-- Forget the oldest events.
+DELETE FROM audit_event WHERE id < :kept_from;

@@ -1,0 +1,129 @@
+"""The log of administrative events: who changed accounts, access, tokens and sites, and logins. Times in ms.
+
+It is kept in the ledger for good, and so is in every backup. It holds emails and names, and no address of a client.
+Functions of ``(session, ...)`` that change something note it themselves; a surface says for whom it calls them.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from msgspec import Struct
+
+from tallystick.ledger import Session
+from tallystick.ledger.ledger import milliseconds
+from tallystick.model.account import ALL_SITES, Account, Holder
+
+COMMAND_LINE = "command line"
+HOUR_MS = 3_600_000
+EVENTS_AT_MOST = 1_000_000
+TRIMMED_EVERY = 1_000
+PAGE = 100
+
+Result = TypeVar("Result")
+
+_acting: ContextVar[str] = ContextVar("acting", default="")
+
+
+class Kind(StrEnum):
+    """What happened."""
+
+    ACCOUNT_CREATED = "account created"
+    ACCOUNT_DELETED = "account deleted"
+    ACCESS_CHANGED = "access changed"
+    PASSWORD_CHANGED = "password changed"  # noqa: S105  # words
+    LOGGED_IN = "logged in"
+    LOGIN_REFUSED = "login refused"
+    CODE_REFUSED = "second step refused"
+    SECOND_STEP_ON = "second step on"
+    SECOND_STEP_OFF = "second step off"
+    RECOVERY_CODES_RENEWED = "recovery codes renewed"
+    LOGINS_ENDED = "logins ended"
+    TOKEN_CREATED = "token created"  # noqa: S105
+    TOKEN_ROTATED = "token rotated"  # noqa: S105
+    TOKEN_REVOKED = "token revoked"  # noqa: S105
+    SITE_CREATED = "site created"
+    SITE_DELETED = "site deleted"
+    IMPORTED = "imported"
+    EXPORTED = "exported"
+    RESTORED = "restored"
+
+
+class Event(Struct, frozen=True):
+    """One line of the log.
+
+    Attributes:
+        actor: an email, with a token where one was used, or ``COMMAND_LINE``; empty where nobody is logged in.
+        subject: what it was done to: an email, a site, a token.
+        times: how often; refused logins of one hour are one event.
+    """
+
+    id: int
+    at: int
+    kind: str
+    actor: str
+    subject: str
+    detail: str
+    times: int
+
+
+def is_superuser(person: Account) -> bool:
+    """Whether a person may see every account and site of the server, and this log."""
+    return person.access.get(ALL_SITES) == "*"
+
+
+def note(session: Session, kind: Kind, now: int | None, subject: str = "", detail: str = "") -> None:
+    """Add an event, done by whoever ``acting`` names.
+
+    Args:
+        now: when; the present unless given.
+    """
+    now = milliseconds() if now is None else now
+    number = session.take_numbers("audit event")
+    session.common.add_event(
+        session.connection, id=number, at=now, kind=kind.value, actor=_acting.get(), subject=subject, detail=detail
+    )
+    if number % TRIMMED_EVERY == 0:
+        session.common.trim_events(session.connection, kept_from=number - EVENTS_AT_MOST)
+
+
+def note_refusal(session: Session, kind: Kind, now: int, subject: str = "") -> None:
+    """Add a refused login, or count the one of this hour again: guesses cannot fill the disk.
+
+    Args:
+        subject: the email of an account; empty for one that does not exist, which may be a mistyped password.
+    """
+    if session.common.repeat_event(session.connection, kind=kind.value, subject=subject, since=now - HOUR_MS) is None:
+        note(session, kind, now, subject)
+
+
+def events(session: Session, before: int = 2**53, most: int = PAGE) -> list[Event]:
+    """The newest events before the one with an id, the newest first."""
+    return [Event(*row) for row in session.common.events(session.connection, before=before, max_rows=most)]
+
+
+@contextmanager
+def acting(actor: str) -> Iterator[None]:
+    """Note what is done in the block as done by an actor."""
+    token = _acting.set(actor)
+    try:
+        yield
+    finally:
+        _acting.reset(token)
+
+
+def done_by(
+    session: Session,
+    actor: Account | Holder | str,
+    function: Callable[..., Result],
+    *arguments: Any,  # noqa: ANN401  # the function's
+) -> Result:
+    """Call ``function(session, *arguments)`` for a person, a token of theirs, or the command line."""
+    if isinstance(actor, Holder):
+        name = f"{actor.account.email}, token {actor.token.id}"
+    else:
+        name = actor.email if isinstance(actor, Account) else actor
+    with acting(name):
+        return function(session, *arguments)
