@@ -7,6 +7,7 @@ TallystickError
 │   ├── DataDirectoryUnusable
 │   ├── DatabaseUnreachable
 │   │   └── DatabaseAway         a database server that does not answer now, and may answer again
+│   ├── DatabaseUnsuitable       what stands between us and the database takes away what promises rest on
 │   └── DatabaseSchemaRefused
 ├── StoreUnavailable             nothing was changed, or it is unknown that it was; never a success
 │   ├── StoreBusy                the queue is full: try again
@@ -54,6 +55,10 @@ class DatabaseUnreachable(StartRefused):
 
 class DatabaseAway(DatabaseUnreachable):
     """A database server does not answer, or does not let us in; trying again later may help."""
+
+
+class DatabaseUnsuitable(StartRefused):
+    """The way to the database takes away what promises rest on."""
 
 
 class DatabaseSchemaRefused(StartRefused):

@@ -1,7 +1,7 @@
 """The ledger in PostgreSQL, through psycopg."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from ipaddress import ip_address
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ from tallystick.errors import (
     DatabaseAway,
     DatabaseSchemaRefused,
     DatabaseUnreachable,
+    DatabaseUnsuitable,
     InvalidSetting,
     StoreAway,
     StoreBusy,
@@ -54,6 +55,10 @@ SERVER_KEEPALIVES = {
     "tcp_user_timeout": 15_000,
 }
 """The same from PostgreSQL's side: where our machine is gone, its default would keep our locks for two hours."""
+CONNECTIONS = 10
+"""A server holds at most so many: for writing 4, for reading 3, for looking at locks 1, for announcements 2."""
+POOLED_LOOKED_AT = 3
+"""A pooler in transaction mode gives out again what is idle before it opens another connection."""
 MIGRATION_LOCK = 0x7A11_571C
 """Advisory lock that keeps two starting servers from migrating at once."""
 
@@ -83,6 +88,8 @@ class PostgresqlDatabase:
         self.url = url
         self.durability = durability
         self._parts = _parts_of(url)
+        self._sessions_are_ours = False
+        """Whether it is known that what is set on a connection stays in force there."""
 
     def describe(self) -> str:
         """Host and database name, without user and password."""
@@ -95,12 +102,13 @@ class PostgresqlDatabase:
 
         Raises:
             DatabaseAway: the server does not answer, or does not let us in.
+            DatabaseUnsuitable: a pooler gives each transaction another connection to PostgreSQL.
         """
-        defaults = {name: value for name, value in CONNECTION.items() if name not in self._parts}
         try:
-            connection = psycopg.connect(self.url, autocommit=True, **defaults)  # type: ignore[arg-type]  # libpq's own
+            connection = self._connect()
             try:
                 self._prepare(connection)
+                self._refuse_shared_sessions(connection)
             except BaseException:
                 connection.close()
                 raise
@@ -109,6 +117,45 @@ class PostgresqlDatabase:
             msg = f"cannot reach {self.describe()}: {reason}"
             raise DatabaseAway(msg) from error
         return PostgresqlSession(connection)
+
+    def _connect(self) -> "psycopg.Connection[tuple[Any, ...]]":
+        defaults = {name: value for name, value in CONNECTION.items() if name not in self._parts}
+        return psycopg.connect(self.url, autocommit=True, **defaults)  # type: ignore[arg-type]  # libpq's own
+
+    def _refuse_shared_sessions(self, connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
+        """Look once whether a pooler in transaction mode is in between, such as PgBouncer's ``pool_mode``.
+
+        There a connection of ours is another one of PostgreSQL's in each transaction: what ``_prepare`` sets goes to
+        one of them, and LISTEN hears nothing.
+
+        Raises:
+            DatabaseUnsuitable
+        """
+        if self._sessions_are_ours:
+            return
+        backend = _backend_of(connection)
+        # A pooler makes up the process that it tells when a client connects.
+        if backend != connection.info.backend_pid and self._is_given_away(connection, backend):
+            msg = (
+                f"{self.describe()} is reached through a connection pooler in transaction mode (PgBouncer: pool_mode),"
+                " which loses the settings that counting exactly rests on: connect to PostgreSQL itself, or to a pool"
+                f" with pool_mode = session and at least {CONNECTIONS} connections"
+            )
+            raise DatabaseUnsuitable(msg)
+        self._sessions_are_ours = True
+
+    def _is_given_away(self, connection: "psycopg.Connection[tuple[Any, ...]]", backend: int) -> bool:
+        """Whether PostgreSQL's end of an idle connection is used for another one."""
+        with ExitStack() as others:
+            for _ in range(POOLED_LOOKED_AT):
+                other = others.enter_context(closing(self._connect()))
+                try:
+                    other.execute("BEGIN")  # keeps what it was given until it is closed
+                except pg.ProtocolViolation:
+                    return True  # PgBouncer in statement mode allows no transactions
+                if _backend_of(other) == backend:
+                    return True
+            return _backend_of(connection) != backend
 
     def _prepare(self, connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
         """Make the promises ours, whatever the server, the database or the role has as its default."""
@@ -307,6 +354,12 @@ class PostgresqlSession(QueriedSession):
 
 class ConcurrentChange(CreationRaced, StoreBusy):
     """PostgreSQL undid the transaction in favour of another one; run again, it may well succeed."""
+
+
+def _backend_of(connection: "psycopg.Connection[tuple[Any, ...]]") -> int:
+    """The process of PostgreSQL that serves a connection now."""
+    [backend] = connection.execute("SELECT pg_backend_pid()").fetchone() or (0,)
+    return int(backend)
 
 
 def _parts_of(url: str) -> Mapping[str, Any]:
