@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -19,10 +19,20 @@ LONGEST_QUERY = 65_536
 """Bytes; a list of thousands of path ids fits in."""
 LONGEST_AT_ONCE = 8_192
 """Bytes that are decoded on the event loop; longer queries are decoded on a thread."""
+LONGEST_BODY_AT_ONCE = 65_536
+"""Bytes of a body that are decoded on the event loop."""
+MOST_VALUES, MOST_OBJECTS = 400_000, 100_000
+"""Commas and opening braces in a longer body, those in texts too: the largest batch has a fraction of them."""
+SLICE = 16_384
+ESCAPE = len(rb"\ud83d")
+
 TRUE = frozenset({"true", "on", "1", "checked"})
 
 _whole = re.compile(r"[+-]?[0-9]{1,18}").fullmatch
 _time = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d))?", re.ASCII).fullmatch
+_HIGH, _LOW = rb"\\u[dD][89abAB][0-9a-fA-F]{2}", rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_pair = re.compile(_HIGH + _LOW).match
+_half_a_pair = re.compile(rb"%b(?!%b)|(?<!%b)%b" % (_HIGH, _LOW, _HIGH, _LOW))
 _unknown_field = re.compile(r"Object contains unknown field `(.*?)`(?: - at `[^`]*`)?", re.DOTALL).fullmatch
 
 
@@ -152,8 +162,8 @@ def number_in(place: Mapping[str, str], name: str) -> int:
     return int(text)
 
 
-def body_as(kind: type[Body], body: bytes) -> Body:
-    """A JSON body; an empty one is ``{}``.
+async def body_as(kind: type[Body], body: bytes) -> Body:
+    """A JSON body; an empty one is ``{}``. Long ones are decoded on a thread.
 
     Args:
         kind: a struct that forbids unknown fields.
@@ -161,27 +171,52 @@ def body_as(kind: type[Body], body: bytes) -> Body:
     Raises:
         ApiRefused: it is no JSON, or not of this shape.
     """
+    if len(body) <= LONGEST_BODY_AT_ONCE:
+        return _body_as(kind, body)
+    if body.count(b",") > MOST_VALUES or body.count(b"{") > MOST_OBJECTS:
+        # Decoding them would hold Python's lock, and with it all other requests, for a second.
+        msg = f"invalid JSON: more than {MOST_VALUES} values or {MOST_OBJECTS} objects"
+        raise ApiRefused(msg)
+    return await asyncio.to_thread(_body_as, kind, body)
+
+
+def _body_as(kind: type[Body], body: bytes) -> Body:
     try:
         return msgspec.json.decode(body or b"{}", type=kind)
     except msgspec.ValidationError as error:
         raise ApiRefused(_misfit(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        if b"\\u" not in body:
+        if b"\\u" not in body or body.count(b"\\\\") > MOST_VALUES:
             raise ApiRefused(_no_json(error)) from error
-    return _with_mended_text(kind, body)
-
-
-def _with_mended_text(kind: type[Body], body: bytes) -> Body:
-    """Scripts cut texts in the middle of a character and send half a surrogate pair, which is no text."""
     try:
-        value = json.loads(body)
-        text: Any = json.dumps(value, ensure_ascii=False)
-        whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-        return msgspec.json.decode(whole, type=kind)
+        return msgspec.json.decode(_with_whole_characters(body), type=kind)
     except msgspec.ValidationError as error:
         raise ApiRefused(_misfit(error)) from error
     except (ValueError, RecursionError) as error:
         raise ApiRefused(_no_json(error)) from error
+
+
+def _with_whole_characters(body: bytes) -> bytes:
+    """Replace escapes of half a surrogate pair by U+FFFD: scripts cut texts in the middle of a character.
+
+    A slice at a time, because a regular expression holds Python's lock.
+    """
+    # Now every backslash begins an escape.
+    body = body.replace(b"\\\\", b"\\u005c")
+    slices, start = [], 0
+    while start < len(body):
+        end = _end_of_slice(body, start + SLICE)
+        slices.append(_half_a_pair.sub(rb"\\ufffd", body[start:end]))
+        start = end
+    return b"".join(slices)
+
+
+def _end_of_slice(body: bytes, wanted: int) -> int:
+    """A place behind ``wanted`` that is within no escape, and not between the halves of a pair."""
+    found = body.find(b"\\", wanted)
+    if found < 0:
+        return len(body)
+    return found + ESCAPE if _pair(body, found - ESCAPE) else found
 
 
 def _misfit(error: msgspec.ValidationError) -> str:

@@ -43,7 +43,7 @@ async def bots(services: Services, call: Call) -> Answer:
 
 async def change(services: Services, call: Call) -> Answer:
     """Give hits another code; 0 makes them people's."""
-    body = body_as(RelabelBody, call.body)
+    body = await body_as(RelabelBody, call.body)
     wanted = Relabel(call.site.id, body.from_, body.into, (body.first_hit_id, body.last_hit_id))
     await services.ledger.write(relabel, wanted, call.now)
     return Answer(202, wire.compact({"status": "ok"}))

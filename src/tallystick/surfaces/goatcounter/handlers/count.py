@@ -66,7 +66,7 @@ def _keeping(key: str, fingerprint: str, arrivals: Sequence[Arrival], now: int) 
 
 
 async def _stored(services: Services, call: Call, keyed: tuple[str, str] | None) -> Outcome:
-    body = body_as(CountBody, call.body)
+    body = await body_as(CountBody, call.body)
     hits = body.hits or ()
     if not hits:
         msg = "no hits"

@@ -34,7 +34,7 @@ class Wanted(Struct, forbid_unknown_fields=True):
 
 async def create(services: Services, call: Call) -> Answer:
     """Begin an export."""
-    wanted = body_as(Wanted, call.body)
+    wanted = await body_as(Wanted, call.body)
     form = _format(wanted)
     export = await services.exports.create(
         call.site,

@@ -33,7 +33,7 @@ async def site(services: Services, call: Call) -> Answer:
 
 async def create(services: Services, call: Call) -> Answer:
     """A new site of the same account."""
-    body = body_as(SiteBody, call.body)
+    body = await body_as(SiteBody, call.body)
     defaults = body.said_defaults
     wanted = NewSite(
         cname=body.cname or None,
@@ -52,7 +52,7 @@ async def create(services: Services, call: Call) -> Answer:
 
 async def replace(services: Services, call: Call) -> Answer:
     """Change a site; what is not sent becomes what a new site has."""
-    body = body_as(SiteBody, call.body)
+    body = await body_as(SiteBody, call.body)
     changes = SiteChanges(
         cname=body.cname or None,
         code=body.code or UNSET,
@@ -65,7 +65,7 @@ async def replace(services: Services, call: Call) -> Answer:
 
 async def change(services: Services, call: Call) -> Answer:
     """Change a site; what is not sent stays."""
-    body = body_as(SiteBody, call.body)
+    body = await body_as(SiteBody, call.body)
     changes = SiteChanges(
         cname=UNSET if body.cname is UNSET else body.cname or None,
         code=body.code or UNSET,
