@@ -68,3 +68,32 @@ def test_a_line_is_accepted(text: str) -> None:
 )
 def test_what_is_wrong_with_a_line(text: str, problems: list[str]) -> None:
     assert line_problems(text, 10) == problems
+
+
+SEEN = ["Ada 💙", "عده", "\u0645\u06cc\u200c\u062e", "👨\u200d👩\u200d👧", "क्\u200dष", "Jürgen ✌️", "名前"]
+UNSEEN = [
+    *(
+        "\u200b",
+        "a\u200bb",
+        "Ada\u200d",
+        "\u200dAda",
+        "a\u200db",
+        "👨\u200d",
+        "\u200c\u200d",
+        "👨\u200d\u200d👩",
+        "\ufeffAda",
+    ),
+    *("\u3164", "\u2800", "\u115f\u1160", "\uffa0", "Ada\u00ad", "a\u034fb", "\u180e", "\U000e0041"),
+    *("\u202eadA", "\u202aAda", "Ada\u202c", "\u2066Ada\u2069", "\u200eAda", "Ada\u200f", "\u061cAda"),
+]
+
+
+@pytest.mark.parametrize("text", SEEN)
+def test_every_script_is_a_name(text: str) -> None:
+    assert line_problems(text, 50) == []
+
+
+@pytest.mark.parametrize("text", UNSEEN)
+def test_what_nobody_sees_is_no_name(text: str) -> None:
+    assert line_problems(text, 50) == ["cannot contain invisible characters, or marks that turn the direction of text"]
+    assert email_problems(f"{text}@example.com")

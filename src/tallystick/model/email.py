@@ -2,6 +2,8 @@
 
 import re
 
+from tallystick.model.line import has_invisible
+
 LONGEST = 254
 
 _LABEL = r"[^\W_](?:(?:[^\W_]|-){0,61}[^\W_])?"
@@ -16,4 +18,6 @@ def email_problems(email: str) -> list[str]:
         return [f"must be shorter than {LONGEST + 1} characters"]
     local, _, _ = email.partition("@")
     dots = local.startswith(".") or local.endswith(".") or ".." in local
-    return [] if _EMAIL.fullmatch(email) and not dots else ["must be a valid email address"]
+    return (
+        [] if _EMAIL.fullmatch(email) and not dots and not has_invisible(email) else ["must be a valid email address"]
+    )

@@ -1,6 +1,10 @@
 """No other site sends forms in a person's name, and no form is too large."""
 
+from collections.abc import MutableMapping
+from typing import Any
+
 import pytest
+import structlog
 
 from support.pages import PASSWORD, Pages
 from tallystick.ledger import Ledger
@@ -119,3 +123,33 @@ async def test_when_nothing_can_be_read_people_are_told_to_come_back(pages: Page
         assert int(answer.headers["retry-after"]) > 0
         assert "Not possible just now" in answer.text
         assert (await ada.get("/")).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/login", "/setup", "/user/name", "/user/tokens", "/people"])
+async def test_a_form_that_is_aborted_is_no_fault_of_the_server(pages: Pages, path: str) -> None:
+    async with pages.ada() as ada:
+        cookie = f"tallystick-login={ada.client.cookies['tallystick-login']}"
+    begun: dict[str, object] = {"type": "http.request", "body": b"name=", "more_body": True}
+    ended: dict[str, object] = {"type": "http.disconnect"}
+    messages = iter([begun, ended])
+    statuses: list[int] = []
+
+    async def receive() -> dict[str, object]:
+        return next(messages)
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        statuses.extend([message["status"]] if "status" in message else [])
+
+    headers = {"host": "stats.example.com", "content-type": "application/x-www-form-urlencoded", "cookie": cookie}
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        "client": ("192.0.2.1", 1),
+    }
+    with structlog.testing.capture_logs() as logs:
+        await pages.app(scope, receive, send)
+    assert statuses == [400]
+    assert [line for line in logs if line["log_level"] not in ("debug", "info")] == []
