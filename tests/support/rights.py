@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import apsw
 from msgspec import Struct
+from starlette.routing import Route
 
 from builders import NOW
 from support.analytics import HOST, Analytics, analytics_in_process
@@ -18,9 +19,14 @@ from support.asking import Answer
 from tallystick.ledger import Session
 from tallystick.model.account import Access, Account, Permission
 from tallystick.model.site import Site
-from tallystick.services.accounts import NewAccount, create_account, existing, set_access
+from tallystick.services.accounts import NewAccount, create_account, existing, set_access, set_password
 from tallystick.services.logins import begin_login, new_secret, secret_digest
 from tallystick.services.passwords import hash_password
+from tallystick.services.sharing.counters import NewCounter
+from tallystick.services.sharing.counters import create as create_counter
+from tallystick.services.sharing.invites import NewInvite
+from tallystick.services.sharing.invites import create as create_invite
+from tallystick.services.site_hosts import remember_host
 from tallystick.services.sites import NewSite, create_site
 from tallystick.services.tokens import NewToken, create_token
 from tallystick.surfaces.dashboard.cookies import LOGIN
@@ -28,6 +34,7 @@ from tallystick.surfaces.dashboard.forms import form_token
 
 PASSWORD = "a password for every person of the matrix"  # of tests
 MISSING = 999_999
+INVITE = "there-is-no-such-code"
 EVERYTHING = Permission(sum(set(Permission) - {Permission.NOTHING}))
 OF_COUNTERS = Permission.COUNTERS_READ | Permission.COUNTERS_WRITE
 
@@ -64,12 +71,19 @@ class Member(Struct, frozen=True):
     Attributes:
         token: a secret with every permission, on all sites of the account, made while the person was an admin;
             of someone without a site it has those of counters.
+        token_id: of that token.
         cookie: the secret of a browser in which the person is logged in.
     """
 
     account: Account
     token: str
+    token_id: int
     cookie: str
+
+    @property
+    def login(self) -> str:
+        """What the person calls that login by."""
+        return secret_digest(self.cookie).hex()
 
 
 class World:
@@ -77,15 +91,22 @@ class World:
 
     Attributes:
         sites: ``own`` and ``second`` of the first account, ``foreign`` of another one.
+        counter: the id of a shared counter of the person who has only counters.
+        invite: a code with which anybody may join that counter.
     """
 
     def __init__(self, analytics: Analytics, people: dict[str, Member], sites: dict[str, Site]) -> None:
         self.analytics, self.people, self.sites = analytics, people, sites
+        self.counter = self.invite = ""
 
     async def page(
-        self, person: str, method: str, path: str, fields: Mapping[str, Any] = MappingProxyType({})
+        self, person: str, method: str, path: str, fields: Mapping[str, Any] = MappingProxyType({}), token: str = ""
     ) -> Answer:
-        """Ask for a page, or send one of its forms, as a person or a guest."""
+        """Ask for a page, or send one of its forms, as a person or a guest.
+
+        Args:
+            token: of the form, in place of the right one.
+        """
         headers = {"accept": "text/html"}
         secret = ""
         if person != GUEST:
@@ -94,7 +115,7 @@ class World:
         body = None
         if method == "POST":
             headers |= {"content-type": "application/x-www-form-urlencoded", "sec-fetch-site": "same-origin"}
-            body = urlencode({"token": form_token(secret), **fields}, doseq=True).encode()
+            body = urlencode({"token": token or form_token(secret), **fields}, doseq=True).encode()
         return await self.analytics.ask(path, method=method, headers=headers, body=body)
 
     def state(self) -> dict[str, list[Any]]:
@@ -123,12 +144,29 @@ async def world(data: Path) -> AsyncIterator[World]:
             for path in ("/a", "/b"):
                 answer = await analytics.pixel(p=f"/{name}{path}", headers={"host": site.cname or HOST})
                 assert answer.status == 200
+        await _share_a_counter(made)
         yield made
+
+
+async def _share_a_counter(made: World) -> None:
+    sharing, owner, now = made.analytics.running.application.sharing.sharing, made.people["counters only"], NOW
+    counter = await sharing.write(create_counter, owner.account.id, NewCounter(name="Shared"), now)
+    made.counter = counter.uid
+    _, made.invite = await sharing.write(create_invite, owner.account.id, counter.uid, NewInvite(max_uses=100), now)
+
+
+def page_routes(made: World) -> tuple[set[str], set[str]]:
+    """The paths of every page and of every form, as the dashboard itself routes them."""
+    app: Any = made.analytics.running.application._surfaces["sites"]  # noqa: SLF001  # the routes are what is tested
+    routes = [route for route in app._app.routes if isinstance(route, Route) and "." not in route.path]  # noqa: SLF001
+    pages = {route.path for route in routes if "GET" in (route.methods or ())}
+    return pages, {route.path for route in routes if "POST" in (route.methods or ())}
 
 
 def _populate(session: Session, prepared: Any, digest: str) -> tuple[dict[str, Member], dict[str, Site]]:
     owner, own = prepared.account, prepared.site
     second = create_site(session, owner, NewSite(cname="second.example.com"), NOW)
+    set_password(session, owner.id, digest, NOW)
     accounts = {"superuser": owner}
     for name in COLLEAGUES:
         # Everybody begins as an admin, so that there are tokens which can do more than their owners still may.
@@ -139,6 +177,7 @@ def _populate(session: Session, prepared: Any, digest: str) -> tuple[dict[str, M
         accounts[name] = create_account(session, wanted, NOW)
     foreign = create_site(session, accounts["foreign admin"], NewSite(cname="foreign.example.net"), NOW)
     people = {name: _member(session, person.id) for name, person in accounts.items()}
+    remember_host(session, own.id, "kept.example.com", NOW)
     for name, access in COLLEAGUES.items():
         set_access(session, accounts[name].id, access, NOW)
     return people, {"own": own, "second": second, "foreign": foreign}
@@ -153,5 +192,5 @@ def _member(session: Session, number: int) -> Member:
     person, cookie = existing(session, number), new_secret()
     begin_login(session, number, secret_digest(cookie), NOW)
     permissions = OF_COUNTERS if person.site is None else EVERYTHING
-    token = create_token(session, person, NewToken(name="all", permissions=permissions), NOW)[1]
-    return Member(person, token, cookie)
+    token, secret = create_token(session, person, NewToken(name="all", permissions=permissions), NOW)
+    return Member(person, secret, token.id, cookie)

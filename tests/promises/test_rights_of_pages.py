@@ -1,0 +1,219 @@
+"""Who may see which page and send which form. The rows are held against the routes themselves."""
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from support.rights import COLLEAGUES, GUEST, INVITE, MISSING, PASSWORD, PEOPLE, World, page_routes, world
+
+LOGGED_IN = frozenset(PEOPLE)
+EVERYONE = frozenset({GUEST, *PEOPLE})
+NOT_FOR_ANYONE: frozenset[str] = frozenset()
+READERS = frozenset({"superuser", "admin", "site admin", "settings", "reader"})
+SETTERS = READERS - {"reader"}
+ADMINS = SETTERS - {"settings"}
+MANAGERS = frozenset({"superuser", "admin"})
+"""Of the first site's account."""
+
+SITE = {"code": "main", "public": "private", "data_retention": "0", "collect": "2", "cname": "stats.example.com"}
+KEPT_HOST = "kept.example.com"
+Fields = Callable[[World], Mapping[str, Any]]
+
+
+class Form(NamedTuple):
+    """One form.
+
+    Attributes:
+        who: may send it about the first account.
+        fields: what is filled in, about something of the first account.
+        foreign: the same about something of another account, and about nothing that exists; nobody may.
+    """
+
+    who: frozenset[str]
+    fields: Fields
+    foreign: tuple[Fields, ...] = ()
+
+
+def about(person: str, **fields: Any) -> Fields:
+    """Fields of a form about a person."""
+    return lambda everybody: {"id": everybody.people[person].account.id, **fields}
+
+
+def others(**fields: Any) -> tuple[Fields, ...]:
+    """The same about people of other accounts, and about nobody."""
+    return about("foreign admin", **fields), about("counters only", **fields), lambda _: {"id": MISSING, **fields}
+
+
+def filled(**fields: Any) -> Fields:
+    """The same fields for everything."""
+    return lambda _: fields
+
+
+PAGES: Mapping[str, frozenset[str]] = {
+    "/": EVERYONE,
+    "/docs": EVERYONE,
+    "/docs/": EVERYONE,
+    "/setup": EVERYONE,
+    "/login": EVERYONE,
+    "/login/code": EVERYONE,
+    "/logout": EVERYONE,
+    "/user": LOGGED_IN,
+    "/user/name": LOGGED_IN,
+    "/user/password": LOGGED_IN,
+    "/user/logins": LOGGED_IN,
+    "/user/two-factor": LOGGED_IN,
+    "/user/two-factor/on": LOGGED_IN,
+    "/user/two-factor/off": LOGGED_IN,
+    "/user/two-factor/codes": LOGGED_IN,
+    "/user/tokens": LOGGED_IN,
+    "/user/tokens/delete": LOGGED_IN,
+    "/sites": LOGGED_IN,
+    "/sites/{site}": READERS,
+    "/sites/{site}/hosts": READERS,
+    "/sites/{site}/delete": READERS - {"site admin"},
+    "/people": LOGGED_IN,
+    "/people/access": LOGGED_IN,
+    "/people/password": LOGGED_IN,
+    "/people/remove": LOGGED_IN,
+    "/invites/{code}": LOGGED_IN,
+    "/counters/{counter}": frozenset({"counters only"}),
+}
+"""Who may see each page; of a page with a place in it, that of the first account."""
+
+FORMS: Mapping[str, Form] = {
+    "/setup": Form(
+        NOT_FOR_ANYONE, filled(code="x", email="eve@example.com", password="correct horse battery", host="x.example")
+    ),
+    "/login": Form(NOT_FOR_ANYONE, filled(email="admin@example.net", password="not the password")),
+    "/login/code": Form(NOT_FOR_ANYONE, filled(code="123456")),
+    "/logout": Form(LOGGED_IN, filled()),
+    "/user/name": Form(LOGGED_IN, filled(name="Another name")),
+    "/user/password": Form(LOGGED_IN, filled(current=PASSWORD, password="correct horse battery")),
+    "/sites": Form(MANAGERS | {"foreign admin"}, filled(cname="third.example.com")),
+    "/sites/{site}": Form(SETTERS, filled(**SITE, link_domain="www.example.com")),
+    "/sites/{site}/hosts": Form(ADMINS, filled(host=KEPT_HOST)),
+    "/sites/{site}/delete": Form(MANAGERS, filled(confirm="second.example.com")),
+    "/people": Form(MANAGERS | {"foreign admin"}, filled(email="new@example.com", name="New", **{"access-all": "r"})),
+    "/people/access": Form(MANAGERS, about("settings", **{"access-all": "r"}), others(**{"access-all": "r"})),
+    "/people/password": Form(MANAGERS, about("settings"), others()),
+    "/people/remove": Form(MANAGERS, about("settings"), others()),
+    "/invites/{code}": Form(LOGGED_IN - {"counters only"}, filled()),
+    "/user/tokens": Form(READERS | {"foreign admin"}, filled(name="another", permission="64")),
+}
+"""Every form but those that are only about the login of who sends them: see ``OWN``."""
+
+OWN = frozenset(
+    {
+        "/user/logins",
+        "/user/two-factor/on",
+        "/user/two-factor/off",
+        "/user/two-factor/codes",
+        "/user/tokens/delete",
+    }
+)
+"""Forms that name something of the sender's; sent with everybody else's names they change nothing."""
+
+
+@pytest.fixture
+async def everybody(tmp_path: Path) -> AsyncIterator[World]:
+    async with world(tmp_path) as made:
+        yield made
+
+
+async def test_every_page_and_every_form_has_a_row(everybody: World) -> None:
+    pages, forms = page_routes(everybody)
+    assert pages == set(PAGES)
+    assert forms == set(FORMS) | OWN
+
+
+def places(everybody: World, path: str) -> Iterator[tuple[str, bool]]:
+    """Paths with everything that can stand in their place, and whether it is the first account's."""
+    if "{site}" in path:
+        # The first site cannot be deleted while there are others.
+        first = "second" if path.endswith("/delete") else "own"
+        for name in (first, "foreign"):
+            yield path.replace("{site}", str(everybody.sites[name].id)), name == first
+        for nothing in (MISSING, "0", "x", "-1", "1%00"):
+            yield path.replace("{site}", str(nothing)), False
+    elif "{counter}" in path:
+        yield path.replace("{counter}", everybody.counter), True
+        yield path.replace("{counter}", "018f5b5c-1f21-7c3a-9b1e-3f1f2a7c9d10"), False
+    elif "{code}" in path:
+        yield path.replace("{code}", everybody.invite), True
+        yield path.replace("{code}", INVITE), False
+    else:
+        yield path, True
+
+
+def may_see(person: str, path: str, *, own: bool) -> bool:
+    if "{" in path and not own:
+        return False
+    return person in PAGES[path]
+
+
+@pytest.mark.parametrize("person", [GUEST, *PEOPLE])
+async def test_pages_are_shown_to_whom_they_are_for(everybody: World, person: str) -> None:
+    before = everybody.state()
+    foreign = everybody.sites["foreign"]
+    for path in PAGES:
+        for place, own in places(everybody, path):
+            answer = await everybody.page(person, "GET", place)
+            theirs = person == "foreign admin" and place.startswith(f"/sites/{foreign.id}")
+            if may_see(person, path, own=own) or theirs:
+                assert answer.status in {200, 303}, (place, answer.status)
+                assert not answer.headers.get("location", "").startswith("/login"), place
+            elif person == GUEST:
+                assert answer.status == 303, (place, answer.status)
+                assert answer.headers["location"].startswith("/login?next="), place
+            else:
+                assert answer.status == 404, (place, answer.status)
+            if person in COLLEAGUES:
+                assert "foreign" not in answer.text, place
+    assert everybody.state() == before
+
+
+@pytest.mark.parametrize("person", [GUEST, *PEOPLE])
+async def test_forms_do_nothing_for_whom_they_are_not(everybody: World, person: str) -> None:
+    before = everybody.state()
+    for path, form in FORMS.items():
+        for place, own in places(everybody, path):
+            fields = list(form.foreign)
+            theirs = person == "foreign admin" and str(everybody.sites["foreign"].id) in place
+            if not theirs and (person not in form.who or not own):
+                fields.append(form.fields)
+            for fill in fields:
+                answer = await everybody.page(person, "POST", place, fill(everybody))
+                assert answer.status < 500, (place, answer.status)
+            if own and person in form.who:
+                answer = await everybody.page(person, "POST", place, form.fields(everybody), token="0" * 32)
+                assert answer.status == 403, (place, answer.status)
+        assert everybody.state() == before, path
+
+
+@pytest.mark.parametrize("path", [path for path, form in FORMS.items() if form.who])
+async def test_forms_work_for_whom_they_are(tmp_path: Path, path: str) -> None:
+    form = FORMS[path]
+    people = [person for person in PEOPLE if person in form.who]
+    for number, person in enumerate(dict.fromkeys((people[0], people[-1]))):
+        async with world(tmp_path / str(number)) as everybody:
+            before = everybody.state()
+            place = next(place for place, own in places(everybody, path) if own)
+            answer = await everybody.page(person, "POST", place, form.fields(everybody))
+            assert answer.status in {200, 303}, (person, answer.status, answer.text)
+            assert everybody.state() != before, (person, answer.status, answer.text)
+
+
+async def test_what_is_named_in_own_forms_must_be_ones_own(everybody: World) -> None:
+    before = everybody.state()
+    for person in PEOPLE:
+        names = [member for name, member in everybody.people.items() if name != person]
+        for member in names:
+            await everybody.page(person, "POST", "/user/logins", {"login": member.login})
+            await everybody.page(person, "POST", "/user/tokens/delete", {"id": member.token_id})
+        assert everybody.state() == before, person
+    for path in OWN:
+        for _ in range(2):
+            await everybody.page(GUEST, "POST", path, {"id": 1, "login": "x", "code": "1", "password": PASSWORD})
+        assert everybody.state() == before, path
