@@ -6,7 +6,19 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from support.rights import COLLEAGUES, GUEST, INVITE, MISSING, PASSWORD, PEOPLE, World, page_routes, world
+from support.rights import (
+    COLLEAGUES,
+    GUEST,
+    INVITE,
+    MISSING,
+    PASSWORD,
+    PEOPLE,
+    STRANGERS,
+    World,
+    address_of,
+    page_routes,
+    world,
+)
 
 LOGGED_IN = frozenset(PEOPLE)
 EVERYONE = frozenset({GUEST, *PEOPLE})
@@ -46,6 +58,12 @@ def others(**fields: Any) -> tuple[Fields, ...]:
     return about("foreign admin", **fields), about("counters only", **fields), lambda _: {"id": MISSING, **fields}
 
 
+def removals_of_others() -> tuple[Fields, ...]:
+    """Forms that remove people of other accounts, with their addresses typed to confirm it."""
+    strangers = tuple(about(name, confirm=address_of(name)) for name in STRANGERS)
+    return (*strangers, filled(id=MISSING, confirm=""))
+
+
 def filled(**fields: Any) -> Fields:
     """The same fields for everything."""
     return lambda _: fields
@@ -77,6 +95,8 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/people/access": LOGGED_IN,
     "/people/password": LOGGED_IN,
     "/people/remove": LOGGED_IN,
+    "/server": frozenset({"superuser"}),
+    "/server/grant": frozenset({"superuser"}),
     "/invites/{code}": LOGGED_IN,
     "/counters/{counter}": frozenset({"counters only"}),
 }
@@ -98,7 +118,8 @@ FORMS: Mapping[str, Form] = {
     "/people": Form(MANAGERS | {"foreign admin"}, filled(email="new@example.com", name="New", **{"access-all": "r"})),
     "/people/access": Form(MANAGERS, about("settings", **{"access-all": "r"}), others(**{"access-all": "r"})),
     "/people/password": Form(MANAGERS, about("settings"), others()),
-    "/people/remove": Form(MANAGERS, about("settings"), others()),
+    "/people/remove": Form(MANAGERS, about("settings", confirm=address_of("settings")), removals_of_others()),
+    "/server/grant": Form(frozenset({"superuser"}), about("counters only"), (filled(id=MISSING),)),
     "/invites/{code}": Form(LOGGED_IN - {"counters only"}, filled()),
     "/user/tokens": Form(READERS | {"foreign admin"}, filled(name="another", permission="64")),
 }
@@ -211,7 +232,7 @@ async def test_what_is_named_in_own_forms_must_be_ones_own(everybody: World) -> 
         names = [member for name, member in everybody.people.items() if name != person]
         for member in names:
             await everybody.page(person, "POST", "/user/logins", {"login": member.login})
-            await everybody.page(person, "POST", "/user/tokens/delete", {"id": member.token_id})
+            await everybody.page(person, "POST", "/user/tokens/delete", {"id": member.token_id, "confirm": "all"})
         assert everybody.state() == before, person
     for path in OWN:
         for _ in range(2):

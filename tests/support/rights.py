@@ -56,13 +56,14 @@ GUEST = "guest"
 _VOLATILE = {
     "salt": "",
     "path": "",
+    "audit_event": "",
     "login": "seen",
     "token": "used",
     "account": "login",
     "unknown_host": "",
     "sequence": "",
 }
-"""Tables and columns that reading may change: when something was last used, and names that a hit brings."""
+"""What requests may change that do nothing else: when something was last used, names of hits, refusals in the log."""
 
 
 class Member(Struct, frozen=True):
