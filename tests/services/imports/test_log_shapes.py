@@ -247,3 +247,10 @@ def test_the_60th_second_is_the_next_one() -> None:
 @pytest.mark.parametrize("written", ["01/Jan/0001:00:00:00 +0000", "31/Dec/1969:23:59:59 +0000"])
 def test_a_time_before_1970_is_none(written: str) -> None:
     assert isinstance(read("combined", f"192.0.2.26 - - [{written}] {REST}"), BadLine)
+
+
+@pytest.mark.parametrize("path", ["/https://example.org/x", "/a://b", "//cdn/x", "/go?to=https://example.org/"])
+def test_a_path_that_holds_an_address_is_a_path(path: str) -> None:
+    assert hit("combined", f"192.0.2.26 - - [{TIME}] {REST}".replace("/a ", f"{path} ")).path == path
+    whole = f"192.0.2.26 - - [{TIME}] {REST}".replace("/a ", f"https://www.example.com{path} ")
+    assert hit("combined", whole).path == path

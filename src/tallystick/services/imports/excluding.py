@@ -52,7 +52,7 @@ def excluded_by(line: Fields, among: Sequence[Rule]) -> str | None:
 def path_of(line: Fields) -> str:
     """The path a line tells of, with its query; of a whole URL that part."""
     path = line.get("path") or line.get("url", "")
-    if "://" in path[:10]:
+    if not path.startswith("/") and "://" in path[:10]:
         _, slash, rest = path.partition("://")[2].partition("/")
         return slash + rest or "/"
     return path
