@@ -104,3 +104,10 @@ def test_beside_a_server_the_server_does_it(run: CommandLine) -> None:
 def test_a_deleted_site_leaves_no_hit(run: CommandLine) -> None:
     run("site", "delete", "1", "--yes", "--data", "data").succeeded()
     assert stored("site") == []
+
+
+def test_where_it_is_not_clear_which_site_they_are_named(run: CommandLine) -> None:
+    owner = ("--email", "ada@example.com", "--data", "data")
+    run("site", "create", "--host", "two.example.com", *owner).succeeded()
+    refusal = run("path", "list", "--data", "data").refused()
+    assert refusal == "--site is needed, an id or Host of one of 2 sites: 1 (stats.example.com), 2 (two.example.com)"

@@ -31,6 +31,8 @@ app = App(
     help_epilogue="A site is named by id or Host.",
 )
 
+SITES_NAMED = 10
+
 _KINDS = get_type_hints(SiteSettings)
 
 
@@ -223,7 +225,9 @@ def site_among(known: Sequence[Site], wanted: str | None) -> Site:
     if len(found) == 1:
         return found[0]
     if wanted is None and known:
-        msg = f"--site is needed, an id or Host of one of {len(known)} sites: tallystick site list shows them"
+        named = ", ".join(f"{site.id} ({site.name})" for site in known[:SITES_NAMED])
+        more = ", ..." if len(known) > SITES_NAMED else ""
+        msg = f"--site is needed, an id or Host of one of {len(known)} sites: {named}{more}"
     else:
         msg = f"there is no site {wanted}" if wanted else "there is no site yet: tallystick site create makes one"
     raise InputRefused(msg)

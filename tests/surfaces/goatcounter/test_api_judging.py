@@ -412,6 +412,35 @@ async def test_without_any_site_that_is_said(tmp_path: Any, host: str) -> None:
         assert (answer.status, answer.json()) == (400, {"error": f'no site at this domain ("{bare}")'})
 
 
+async def test_where_no_site_is_a_token_gets_the_hosts_of_its_sites(analytics: Analytics) -> None:
+    for cname in ("two.example.com", "three.example.com"):
+        await analytics.api("PUT", "/sites", json={"cname": cname})
+    prepare(analytics.running.data, host="stranger.example.org", email="stranger@example.org")
+    elsewhere = {"host": "127.0.0.1:8080"}
+    refused = await analytics.api("GET", "/stats/total", headers=elsewhere)
+    assert (refused.status, refused.json()) == (
+        400,
+        {
+            "error": 'no site at this domain ("127.0.0.1")',
+            "sites": [HOST, "two.example.com", "three.example.com"],
+            "hint": f"send the site's Host, for example {HOST}",
+        },
+    )
+    one = await analytics.new_token(sites=(2,))
+    assert (await analytics.api("GET", "/me", token=one, headers=elsewhere)).json()["sites"] == ["two.example.com"]
+    for token in (None, "unknown", await analytics.new_token(OF_COUNTERS)):
+        bare = await analytics.api("GET", "/me", token=token, headers=elsewhere)
+        assert (bare.status, bare.json()) == (400, {"error": 'no site at this domain ("127.0.0.1")'})
+
+
+async def test_the_hosts_are_named_within_the_tokens_limit(tmp_path: Any) -> None:
+    async with analytics_in_process(tmp_path, rate_limit=(Rate("api", 2, 60),)) as analytics:
+        await analytics.api("PUT", "/sites", json={"cname": "two.example.com"})
+        answers = [await analytics.api("GET", "/me", headers={"host": "a.example.org"}) for _ in range(3)]
+        assert [answer.status for answer in answers] == [400] * 3
+        assert ["sites" in answer.json() for answer in answers] == [True, False, False]
+
+
 async def test_with_one_site_every_host_means_it(analytics: Analytics) -> None:
     assert (await analytics.api("GET", "/me", headers={"host": "127.0.0.1:8080"})).status == 200
 

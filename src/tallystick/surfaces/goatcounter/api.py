@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
+from tallystick.errors import NoSuchSite
 from tallystick.model.account import Holder, Permission
 from tallystick.model.site import Site
 from tallystick.surfaces.goatcounter import authorization
@@ -17,6 +18,7 @@ from tallystick.surfaces.goatcounter.errors import (
     NotAllowed,
     NotFound,
     RateLimited,
+    SiteElsewhere,
     Unauthorized,
     answer_to,
     reason_of,
@@ -30,6 +32,9 @@ from tallystick.web.traffic import Traffic
 
 PREFIX = "/api/v0"
 LARGEST_BODY = 8 * 1024 * 1024
+HOSTS_NAMED = 20
+"""How many of a token's sites a refusal names."""
+
 READS_WITHIN_S = 30.0
 LIMITS = {"/count": "api-count", "/export": "export"}
 """Which limit a path falls under; the others are all ``api``."""
@@ -96,7 +101,10 @@ class Api:
         await send_answer(answer, request.admission, scope, receive, send)
 
     async def _judged(self, request: _Request, receive: Receive) -> Answer:
-        site = await self._services.sites.at(host_of(request.scope))
+        try:
+            site = await self._services.sites.at(host_of(request.scope))
+        except NoSuchSite as error:
+            raise await self._elsewhere(request, error) from error
         _require_json(request)
         holder = await self._holder(request)
         self._require_patience(request, holder)
@@ -121,6 +129,25 @@ class Api:
         within = READS_WITHIN_S if request.method in _OF_READS else None
         async with asyncio.timeout(within):
             return await route.handler(self._services, call)
+
+    async def _elsewhere(self, request: _Request, error: NoSuchSite) -> Exception:
+        """The refusal where a Host chooses no site: who shows a good token gets the Hosts that it works for."""
+        if "authorization" not in request.headers:
+            return error
+        holder = await self._holder(request)
+        try:
+            self._require_patience(request, holder)
+        except RateLimited:
+            return error  # that there is no site comes first
+        if not isinstance(holder, Holder):
+            return error
+        account, token = holder.account, holder.token
+        hosts = [
+            site.cname
+            for site in await self._services.sites.all()
+            if site.cname and site.root == account.site and token.covers(site.id) and account.may("r", site.id)
+        ]
+        return SiteElsewhere(error.host, hosts[:HOSTS_NAMED]) if hosts else error
 
     def _found(self, request: _Request) -> Found[Route]:
         try:

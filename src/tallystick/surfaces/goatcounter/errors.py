@@ -197,6 +197,23 @@ def answer_to(error: Exception) -> Answer:
     return _unexpected(error)
 
 
+class SiteElsewhere(ApiRefused):
+    """400: the request's Host chooses no site, but the token has sites.
+
+    Attributes:
+        hosts: of sites that the token reads.
+    """
+
+    def __init__(self, host: str, hosts: Sequence[str]) -> None:
+        super().__init__(no_such_site(host))
+        self.hosts = hosts
+
+    @property
+    def body(self) -> Mapping[str, object]:
+        """The contract's error, and beside it what to do."""
+        return {"error": str(self), "sites": self.hosts, "hint": f"send the site's Host, for example {self.hosts[0]}"}
+
+
 def no_such_site(host: str) -> str:
     """What is said to a request whose Host chooses no site."""
     return f'no site at this domain ("{host}")'
