@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from support.clients import Script, Step, streamed
 from tallystick.client import AsyncCountTogether, CountApi, CountTogether
-from tallystick.client.errors import NotFound, Unauthorized, UnexpectedAnswer
+from tallystick.client.errors import NotFound, RateLimited, ServerFailed, Unauthorized, UnexpectedAnswer
 from tallystick.client.events import Connected, CounterDeleted, CounterUpdated, Event, MembersChanged
 from tallystick.client.server_sent import Decoder, Message
 
@@ -139,9 +139,27 @@ def test_the_server_says_how_long_to_wait(listen: Listen, pauses: list[float]) -
     assert pauses == [17]
 
 
+@pytest.mark.parametrize("status", [429, 503, 500])
+@pytest.mark.parametrize("hint", ["0", "00", "Sun, 06 Nov 1994 08:49:37 GMT", "soon"])
+def test_a_stream_pauses_longer_each_time_however_short_the_servers_hint_is(
+    listen: Listen, pauses: list[float], status: int, hint: str
+) -> None:
+    busy = httpx.Response(status, headers={"Retry-After": hint})
+    listen(Script(*[busy] * 6, streamed(FIRST)), 1)
+    assert all(most / 2 <= pause <= most for pause, most in zip(pauses, (1, 2, 5, 10, 30, 30), strict=True))
+
+
+def test_a_stream_heeds_a_date(listen: Listen, pauses: list[float]) -> None:
+    dates = {"Date": "Sun, 01 Mar 2026 12:00:00 GMT", "Retry-After": "Sun, 01 Mar 2026 12:00:40 GMT"}
+    listen(Script(httpx.Response(503, headers=dates), streamed(FIRST)), 1)
+    assert pauses == [40]
+
+
 @pytest.mark.parametrize(
     ("step", "error"),
     [
+        (httpx.Response(503, headers={"Retry-After": "61"}), ServerFailed),
+        (httpx.Response(429, headers={"Retry-After": "9" * 400}), RateLimited),
         (httpx.Response(401), Unauthorized),
         (httpx.Response(404), NotFound),
         (httpx.Response(302, headers={"Location": "/"}), UnexpectedAnswer),

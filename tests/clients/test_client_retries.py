@@ -1,7 +1,9 @@
 """What clients try again, what they do not, and what they raise: against a server that answers from a script."""
 
+import datetime as dt
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from email.utils import format_datetime
 from typing import Any, NamedTuple
 
 import httpx
@@ -170,6 +172,55 @@ def test_the_server_says_how_long_to_wait(countapi: Open, pauses: list[float]) -
     with countapi(script) as api:
         HIT(api)
     assert pauses == [7, 2]
+
+
+NOW = dt.datetime(2026, 3, 1, 12, 0, 0, tzinfo=dt.UTC)
+
+
+def at(seconds: int, form: str = "%a, %d %b %Y %H:%M:%S GMT") -> str:
+    """An HTTP date so many seconds after NOW, in one of its three forms."""
+    return (NOW + dt.timedelta(seconds=seconds)).strftime(form)
+
+
+# With these the client's own pauses apply.
+NO_HINTS = ("0", "00", "0000", at(0), at(-5), at(-86_400), "soon", "-1", "1.5", "Sun, 99 Nov 2026 08:00:00 GMT", "")
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("hint", NO_HINTS)
+def test_a_call_pauses_however_short_the_servers_hint_is(
+    countapi: Open, pauses: list[float], status: int, hint: str
+) -> None:
+    script = Script(*[refused(status, retry_after=hint, date=at(0)) for _ in range(4)], value())
+    with countapi(script) as api:
+        HIT(api)
+    assert all(most / 2 <= pause <= most for pause, most in zip(pauses, (0.25, 0.5, 1, 2), strict=True))
+
+
+@pytest.mark.parametrize("form", ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y"])
+def test_the_server_says_until_when_to_wait_by_its_own_clock(countapi: Open, pauses: list[float], form: str) -> None:
+    script = Script(refused(503, retry_after=at(9, form), date=at(0)), value())
+    with countapi(script) as api:
+        HIT(api)
+    assert pauses == [9]
+
+
+def test_a_date_without_the_servers_clock_is_compared_with_our_own(countapi: Open, pauses: list[float]) -> None:
+    later = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=50)
+    script = Script(refused(429, retry_after=format_datetime(later, usegmt=True)), value())
+    with countapi(script) as api:
+        HIT(api)
+    assert 30 < pauses[0] <= 50
+
+
+@pytest.mark.parametrize("hint", ["61", at(61), at(10**8), "9" * 400])
+def test_a_hint_of_more_than_a_minute_is_raised_at_once(countapi: Open, pauses: list[float], hint: str) -> None:
+    script = Script(refused(503, retry_after=hint, date=at(0)))
+    with countapi(script) as api, pytest.raises(errors.ServerFailed) as caught:
+        HIT(api)
+    assert caught.value.retry_after is not None
+    assert caught.value.retry_after > 60
+    assert pauses == []
 
 
 def test_a_request_in_flight_is_waited_for(counttogether: Open, pauses: list[float]) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from typing import TypeVar
-from urllib.parse import quote
 
 import httpx
 from msgspec import Struct
@@ -10,6 +9,7 @@ from msgspec import Struct
 from tallystick.client.blocking import Blocking
 from tallystick.client.calls import Call, Repeat, answered, each, json_as
 from tallystick.client.errors import refusal
+from tallystick.client.paths import path_of_names
 from tallystick.client.server_sent import Message
 from tallystick.client.streams import Stream, read
 from tallystick.client.waiting import Waiting
@@ -186,7 +186,7 @@ class _Watching(Stream[int]):
 
 
 def _path(verb: str, namespace: str | None, key: str) -> str:
-    return "/".join(("", verb, *(quote(part, safe=":") for part in (namespace, key) if part is not None)))
+    return path_of_names(verb, key) if namespace is None else path_of_names(verb, namespace, key)
 
 
 def _or_none(kind: type[T]) -> Callable[[httpx.Response], T | None]:

@@ -5,7 +5,6 @@ Every change carries an Idempotency-Key, so that none is counted twice however o
 
 import datetime as dt
 from collections.abc import Sequence
-from urllib.parse import quote
 
 from msgspec import UNSET, UnsetType
 
@@ -25,6 +24,7 @@ from tallystick.client.counttogether_answers import (
 )
 from tallystick.client.counttogether_calls import change, counter_in, history, look, number, of, said, step
 from tallystick.client.events import Following
+from tallystick.client.paths import path_of_names
 from tallystick.client.waiting import Waiting
 
 Unset = UnsetType
@@ -206,7 +206,7 @@ class CountTogetherCalls:
     @answered
     def accept_invite(self, code: str) -> Call[Counter]:
         """Share a counter; ``Gone`` when the code is spent or expired."""
-        return change("POST", f"/v1/invites/{quote(code, safe='')}/accept", counter_in)
+        return change("POST", path_of_names("v1", "invites", code, "accept"), counter_in)
 
     @answered
     def tokens(self) -> Call[list[Token]]:
@@ -221,12 +221,12 @@ class CountTogetherCalls:
     @answered
     def rotate_token(self, token: int) -> Call[Token]:
         """Give a token another secret; connections that are open stay so."""
-        return change("POST", f"/v1/tokens/{token}/rotate", json_as(Token))
+        return change("POST", path_of_names("v1", "tokens", token, "rotate"), json_as(Token))
 
     @answered
     def revoke_token(self, token: int) -> Call[None]:
         """Make a token worth nothing; its connections are closed."""
-        return change("DELETE", f"/v1/tokens/{token}", nothing)
+        return change("DELETE", path_of_names("v1", "tokens", token), nothing)
 
     @each
     def events(self, *, timezone: str | None = None) -> Following:

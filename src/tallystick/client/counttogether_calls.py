@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from typing import TypeVar
-from urllib.parse import quote
 
 import httpx
 from msgspec import UNSET, UnsetType
@@ -10,6 +9,7 @@ from msgspec.structs import replace
 
 from tallystick.client.calls import Call, Page, Repeat, json_as
 from tallystick.client.counttogether_answers import Counter, Entry
+from tallystick.client.paths import path_of_names
 
 T = TypeVar("T")
 
@@ -24,14 +24,17 @@ number = json_as(int)
 
 
 def of(counter: str, *more: str) -> str:
-    """The path of a counter, or of something of it."""
-    return "/".join(("/v1/counters", *(quote(part, safe="") for part in (counter, *more))))
+    """The path of a counter, or of something of it.
+
+    Raises:
+        InvalidArgument
+    """
+    return path_of_names("v1", "counters", counter, *more)
 
 
 def step(counter: str, verb: str, amount: int) -> str:
     """Only v2 knows amounts."""
-    path = of(counter, verb)
-    return path if amount == 1 else f"{path.replace('/v1/', '/v2/', 1)}/{amount}"
+    return of(counter, verb) if amount == 1 else path_of_names("v2", "counters", counter, verb, amount)
 
 
 def said(**members: object) -> dict[str, object]:

@@ -5,6 +5,7 @@ ClientError
 ├── ConnectionLost       no answer came: what was asked may or may not have been carried out
 ├── UnexpectedAnswer     an answer that is not of this API
 ├── ExportFailed         the server could not write an export
+├── InvalidArgument      an argument that cannot be sent: nothing was sent
 └── Refused              the server said no
     ├── BadRequest       400
     ├── Unauthorized     401: no token, or one that is not good
@@ -18,7 +19,9 @@ ClientError
     └── ServerFailed     500 and above
 """
 
+import datetime as dt
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 
 import httpx
 import msgspec
@@ -48,6 +51,10 @@ class ExportFailed(ClientError):
     """The server could not write an export."""
 
 
+class InvalidArgument(ClientError, ValueError):
+    """An argument that cannot be sent, such as an empty id. Nothing was sent."""
+
+
 class Refused(ClientError):
     """The server said no.
 
@@ -57,7 +64,7 @@ class Refused(ClientError):
         code: the number of the reason; CountTogether's alone, as are the next two.
         name: the name of the reason.
         trace_id: under which the server's log knows the request.
-        retry_after: seconds after which it may be asked again.
+        retry_after: seconds after which it may be asked again, from either form of ``Retry-After``.
         body: the whole answer, decoded; a counter's unchanged value, for example.
     """
 
@@ -67,7 +74,7 @@ class Refused(ClientError):
         said = _Said.of(self.body)
         self.message = said.message or _text_of(self.body) or response.reason_phrase
         self.code, self.name, self.trace_id = said.code, said.name, said.trace_id
-        self.retry_after = _seconds(response.headers.get("Retry-After"))
+        self.retry_after = retry_after(response.headers)
         super().__init__(f"{self.status} {self.message}")
 
     @property
@@ -186,5 +193,24 @@ def _joined(messages: object) -> str:
     return ", ".join(map(str, messages)) if isinstance(messages, list) else str(messages)
 
 
-def _seconds(text: str | None) -> float | None:
-    return float(text) if text is not None and text.isascii() and text.isdigit() else None
+def retry_after(headers: httpx.Headers) -> float | None:
+    """Seconds that ``Retry-After`` asks to wait: a number, or a date compared with the server's own clock.
+
+    None when the header is missing or cannot be read.
+    """
+    text = headers.get("Retry-After", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text)
+    if (moment := _moment(text)) is None:
+        return None
+    now = _moment(headers.get("Date", "")) or dt.datetime.now(dt.UTC)
+    return max((moment - now).total_seconds(), 0.0)
+
+
+def _moment(text: str) -> dt.datetime | None:
+    """An HTTP date in any of its three forms (RFC 9110, 5.6.7), or None."""
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)

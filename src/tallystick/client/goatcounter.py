@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Unpack
-from urllib.parse import quote
 
 from tallystick.client import goatcounter_answers as answers
 from tallystick.client import goatcounter_calls as calls
@@ -12,6 +11,7 @@ from tallystick.client.calls import Call, Flow, Page, Repeat, answered, each, js
 from tallystick.client.downloads import FileSink, Progress
 from tallystick.client.goatcounter_answers import Counted, Export, Format, Hit, Me, PathVisits, Row, Site, Total
 from tallystick.client.goatcounter_calls import API, MOST_HITS, ToldOfExport
+from tallystick.client.paths import path_of, path_of_names
 from tallystick.client.questions import Group, Question, StatsPage, Time, parameters
 from tallystick.client.waiting import Waiting
 
@@ -59,7 +59,7 @@ class GoatCounterCalls:
     @answered
     def site(self, site: int) -> Call[Site]:
         """One of them."""
-        return Call(method="GET", path=f"{API}/sites/{site}", read=json_as(Site), repeat=Repeat.SAFE)
+        return Call(method="GET", path=API + path_of_names("sites", site), read=json_as(Site), repeat=Repeat.SAFE)
 
     @answered
     def create_site(
@@ -87,7 +87,9 @@ class GoatCounterCalls:
         """Change a site; what is left out stays as it is, and a ``cname`` of ``""`` takes it away."""
         said = {"cname": cname, "link_domain": link_domain, "settings": settings}
         body = {name: value for name, value in said.items() if value is not None}
-        return Call(method="PATCH", path=f"{API}/sites/{site}", body=body, read=json_as(Site), repeat=Repeat.SAFE)
+        return Call(
+            method="PATCH", path=API + path_of_names("sites", site), body=body, read=json_as(Site), repeat=Repeat.SAFE
+        )
 
     @each
     def paths(self) -> Call[Page[answers.Path]]:
@@ -112,17 +114,17 @@ class GoatCounterCalls:
     @each
     def referrers(self, path_id: int, **asked: Unpack[Question]) -> Call[Page[Row]]:
         """Where the visitors of a path came from."""
-        return calls.rows_from(f"/hits/{path_id}", parameters(asked), offset=0)
+        return calls.rows_from(path_of_names("hits", path_id), parameters(asked), offset=0)
 
     @each
     def stats(self, page: StatsPage, **asked: Unpack[Question]) -> Call[Page[Row]]:
         """Visits by browser, system, location, language, size, campaign or referrer."""
-        return calls.rows_from(f"/{page}", parameters(asked), offset=0)
+        return calls.rows_from(path_of_names(page), parameters(asked), offset=0)
 
     @each
     def details(self, page: StatsPage, row: str, **asked: Unpack[Question]) -> Call[Page[Row]]:
         """What a row of ``stats`` is made of, by its id: versions, regions, widths, paths, ..."""
-        return calls.rows_from(f"/{page}/{quote(row, safe='')}", parameters(asked), offset=0)
+        return calls.rows_from(path_of_names(page) + path_of(row), parameters(asked), offset=0)
 
     @answered
     def start_export(
@@ -167,7 +169,7 @@ class GoatCounterCalls:
             ExportFailed
         """
         yield from calls.finished(export, None)
-        path = f"{API}/export/{export}/download"
+        path = API + path_of_names("export", export, "download")
         yield Call(method="GET", path=path, read=nothing, repeat=Repeat.SAFE, sink=FileSink(to, progress))
         return to
 

@@ -12,6 +12,7 @@ from tallystick.client import goatcounter_answers as answers
 from tallystick.client.calls import Call, Flow, Page, Pause, Repeat, json_as
 from tallystick.client.errors import ExportFailed, refusal
 from tallystick.client.goatcounter_answers import Counted, Export, Hit, PathVisits, Row, Site
+from tallystick.client.paths import path_of_names
 
 API = "/api/v0"
 MOST_HITS = 500
@@ -132,7 +133,7 @@ def rows_from(path: str, query: Mapping[str, str], offset: int) -> Call[Page[Row
 
 def export_state(number: int) -> Call[Export]:
     """How far an export is."""
-    return Call(method="GET", path=f"{API}/export/{number}", read=json_as(Export), repeat=Repeat.SAFE)
+    return Call(method="GET", path=API + path_of_names("export", number), read=json_as(Export), repeat=Repeat.SAFE)
 
 
 def finished(number: int, told: ToldOfExport | None) -> Flow[Export]:

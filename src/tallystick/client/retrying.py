@@ -17,7 +17,7 @@ from tallystick.client.errors import ClientError, ConnectionFailed, ConnectionLo
 
 PAUSES_S = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 LONGEST_WAIT_S = 60.0
-"""Whoever is told to wait for longer hears that instead of waiting."""
+"""A refusal that asks to wait for longer is raised instead."""
 
 UNAVAILABLE = frozenset({httpx.codes.BAD_GATEWAY, httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.GATEWAY_TIMEOUT})
 
@@ -55,11 +55,10 @@ class Attempts:
     def pause_after(self, error: Exception) -> float:
         """Seconds to wait until the next try; raises the error when there is none."""
         told = translated(error)
-        wait = told.retry_after if isinstance(told, Refused) else None
-        if self._left <= 0 or not self._helps(told) or (wait or 0) > LONGEST_WAIT_S:
+        if self._left <= 0 or not self._helps(told) or wanted_pause(told) > LONGEST_WAIT_S:
             raise told from (error if told is not error else None)
         self._left -= 1
-        return jittered(next(self._pauses, PAUSES_S[-1])) if wait is None else wait
+        return max(wanted_pause(told), jittered(next(self._pauses, PAUSES_S[-1])))
 
     def _helps(self, error: Exception) -> bool:
         if isinstance(error, ConnectionFailed):
@@ -83,6 +82,11 @@ def translated(error: Exception) -> Exception:
     if isinstance(error, (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError)):
         return ConnectionLost(text)
     return error
+
+
+def wanted_pause(error: Exception | None) -> float:
+    """Seconds that the server asked to wait; 0 if it did not. Only ever lengthens the client's own pause."""
+    return (error.retry_after or 0.0) if isinstance(error, Refused) else 0.0
 
 
 def jittered(seconds: float) -> float:

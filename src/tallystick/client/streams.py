@@ -11,7 +11,7 @@ import msgspec
 
 from tallystick.client.calls import Call, Repeat, nothing
 from tallystick.client.errors import ConnectionFailed, ConnectionLost, Refused, UnexpectedAnswer
-from tallystick.client.retrying import backoff, translated
+from tallystick.client.retrying import LONGEST_WAIT_S, backoff, translated, wanted_pause
 from tallystick.client.server_sent import Decoder, Message
 
 T = TypeVar("T")
@@ -67,15 +67,22 @@ class Stream(ABC, Generic[T]):
         return told
 
     def pause_after(self, error: Exception | None) -> float:
-        """Seconds until it is opened again; raises the error if that is of no use."""
+        """Seconds until it is opened again: its own pause, or the server's ``Retry-After`` where that is longer.
+
+        Raises the error if opening it again is of no use, or not for more than a minute.
+        """
         told = None if error is None else translated(error)
-        if isinstance(told, Refused) and told.passes:
-            if told.retry_after is not None:
-                return told.retry_after
-        elif told is not None and not isinstance(told, ConnectionFailed | ConnectionLost):
+        if told is not None and not _passes(told):
             raise told from (error if told is not error else None)
         self._tries += 1
-        return backoff(PAUSES_S, self._tries - 1)
+        return max(wanted_pause(told), backoff(PAUSES_S, self._tries - 1))
+
+
+def _passes(error: Exception) -> bool:
+    """Whether opening the stream again soon may help."""
+    if isinstance(error, Refused):
+        return error.passes and wanted_pause(error) <= LONGEST_WAIT_S
+    return isinstance(error, ConnectionFailed | ConnectionLost)
 
 
 def read(message: Message, kind: type[T]) -> T:
