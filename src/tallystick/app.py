@@ -34,6 +34,7 @@ from tallystick.warehouse.store import EXPORTS_DIRECTORY
 from tallystick.web.address import FORWARDED_FOR, ClientAddresses
 from tallystick.web.asgi import AsgiApp, Receive, Scope, Send, wants_page
 from tallystick.web.bodies import Bodies, may_have_body
+from tallystick.web.own_address import Located, OwnAddress
 from tallystick.web.rate_limit import CreationLimit, RateLimits
 from tallystick.web.traffic import Traffic
 
@@ -77,8 +78,9 @@ class Application:
             count_prefetch=settings.count_prefetch,
             public_counters=settings.public_counters,
         )
+        own = OwnAddress(addresses, settings.public_url)
         live = native.LiveCounters(self.sharing.following, addresses, switched_off=settings.public_counters == "off")
-        shared = counttogether.CountTogether(self.sharing, addresses, traffic)
+        shared = counttogether.CountTogether(self.sharing, addresses, traffic, own)
         self.sockets = shared.sockets
         self._surfaces = claimed(
             {
@@ -91,18 +93,21 @@ class Application:
                 "native": (native.SEGMENTS, native.native(ledger, traffic, description, warehouse, live)),
                 "dashboard": (
                     dashboard.SEGMENTS,
-                    dashboard.dashboard(
-                        ledger,
-                        traffic,
-                        description,
-                        setup=self.setup,
-                        seals=seals or Seals.new(),
-                        sites=self.services.sites,
-                        tokens=self.services.tokens,
-                        sharing=self.sharing.sharing,
-                        rates=limits,
-                        addresses=addresses,
-                        public_counters=settings.public_counters,
+                    Located(
+                        dashboard.dashboard(
+                            ledger,
+                            traffic,
+                            description,
+                            setup=self.setup,
+                            seals=seals or Seals.new(),
+                            sites=self.services.sites,
+                            tokens=self.services.tokens,
+                            sharing=self.sharing.sharing,
+                            rates=limits,
+                            addresses=addresses,
+                            public_counters=settings.public_counters,
+                        ),
+                        own,
                     ),
                 ),
             }

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from cyclopts import Parameter, Token
 
 from tallystick.model.counter import LIFETIME_MS, NEVER
+from tallystick.model.origin import browser_origin
 from tallystick.web.address import FORWARDED_FOR, Network
 from tallystick.web.rate_limit import RATE_NAMES, Rate
 
@@ -54,6 +55,15 @@ def _listen(_type: Any, tokens: tuple[Token, ...]) -> Listen:  # noqa: ANN401  #
         msg = f"the host {host!r} is not known on this machine."
         raise ValueError(msg) from error
     return Listen(str(found[0][4][0]), int(port))
+
+
+def _own_origin(_type: Any, tokens: tuple[Token, ...]) -> str:  # noqa: ANN401
+    text = tokens[0].value
+    try:
+        return browser_origin(text)
+    except ValueError as error:
+        msg = f"it accepts http:// or https:// and a host, for example https://count.example.com, not {text!r}."
+        raise ValueError(msg) from error
 
 
 def _networks(_type: Any, tokens: tuple[Token, ...]) -> tuple[Network, ...]:  # noqa: ANN401
@@ -250,8 +260,22 @@ class Settings(AnalyticsSettings, CounterSettings):
             show_default=False,
         ),
     ] = ()
-    """Network of reverse proxies whose X-Forwarded-For is believed, for example 10.0.0.0/8; may be repeated or
-    separated by commas."""
+    """Network of reverse proxies whose X-Forwarded-For, -Proto, -Host and Forwarded are believed, for example
+    10.0.0.0/8; may be repeated or separated by commas."""
+
+    public_url: Annotated[
+        str | None,
+        Parameter(
+            env_var="TALLYSTICK_PUBLIC_URL",
+            converter=_own_origin,
+            n_tokens=1,
+            accepts_keys=False,
+            metavar="URL",
+            show_default=False,
+        ),
+    ] = None
+    """Where people reach this server, for example https://count.example.com: for links, invites and cookies. Needed
+    behind a proxy that forwards neither the scheme nor the host."""
 
     client_address_header: Annotated[
         str,

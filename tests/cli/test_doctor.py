@@ -82,6 +82,7 @@ def test_each_setting_is_told_with_its_source(run: CommandLine) -> None:
         "listen": ("[::1]:8081", "flag"),
         "trusted_proxy": ("none", "default"),
         "client_address_header": ("X-Forwarded-For", "default"),
+        "public_url": ("none", "default"),
         "log_format": ("json", "tallystick.toml"),
         "creation_limit": ("20", "default"),
         "public_counters": ("open", "default"),

@@ -22,6 +22,7 @@ from tallystick.settings import Settings
 LISTEN = "it accepts HOST:PORT, for example 127.0.0.1:8080 or [::1]:8080, not"
 NETWORKS = "it accepts addresses and networks such as 127.0.0.1 or 10.0.0.0/8:"
 HEADER = "it accepts the name of a header, for example X-Real-IP, not"
+ORIGIN = "it accepts http:// or https:// and a host, for example https://count.example.com, not"
 LIMIT = "it accepts whole numbers from 1 to 1000000, or off for no limit, not"
 LIFETIME = "it accepts 1 to 36500 days, for example 365, or never, not"
 CHOICES = 'choose from: "{}", "{}"'
@@ -36,6 +37,12 @@ WRONG = [
     ("trusted-proxy", "proxy", f"{NETWORKS} 'proxy' does not appear to be an IPv4 or IPv6 network"),
     ("client-address-header", "X Real IP", f"{HEADER} 'X Real IP'"),
     ("client-address-header", "X-Real-IP:", f"{HEADER} 'X-Real-IP:'"),
+    ("public-url", "count.example.com", f"{ORIGIN} 'count.example.com'"),
+    ("public-url", "https://", f"{ORIGIN} 'https://'"),
+    ("public-url", "https://a.example/counts", f"{ORIGIN} 'https://a.example/counts'"),
+    ("public-url", "https://me@a.example", f"{ORIGIN} 'https://me@a.example'"),
+    ("public-url", "https://a.example:x", f"{ORIGIN} 'https://a.example:x'"),
+    ("public-url", "ftp://a.example", f"{ORIGIN} 'ftp://a.example'"),
     ("log-format", "xml", CHOICES.format("text", "json")),
     ("creation-limit", "-1", f"{LIMIT} '-1'"),
     ("creation-limit", "2.5", f"{LIMIT} '2.5'"),

@@ -19,6 +19,7 @@ from tallystick.services.tokens import Tokens
 from tallystick.settings import Settings
 from tallystick.surfaces.counttogether import CountTogether, Services
 from tallystick.web.address import ClientAddresses
+from tallystick.web.own_address import OwnAddress
 from tallystick.web.rate_limit import Rate, RateLimits
 from tallystick.web.traffic import Traffic
 
@@ -76,8 +77,9 @@ class Together:
         data: where the ledger lies.
     """
 
-    def __init__(self, services: Services, clock: Clock, data: Path) -> None:
-        self.surface = CountTogether(services, ClientAddresses(), Traffic())
+    def __init__(self, services: Services, clock: Clock, settings: Settings) -> None:
+        data, addresses = settings.data, ClientAddresses(settings.trusted_proxy)
+        self.surface = CountTogether(services, addresses, Traffic(), OwnAddress(addresses, settings.public_url))
         self.services, self.ledger = services, services.ledger
         self.running, self.clock, self.data = Asgi(self.surface), clock, data
 
@@ -100,7 +102,7 @@ async def counting_together(data: Path, **settings: Any) -> AsyncIterator[Togeth
     services = shared_counters(chosen, ledger, Tokens(ledger), RateLimits(chosen.rate_limit), ClientAddresses())
     services.following.start()
     try:
-        yield Together(services, clock, data)
+        yield Together(services, clock, chosen)
     finally:
         await services.following.close()
         await ledger.close()

@@ -14,6 +14,7 @@ from tallystick.services.setup import Setup
 from tallystick.services.tokens import Tokens
 from tallystick.surfaces import countapi, native
 from tallystick.surfaces.dashboard import dashboard
+from tallystick.web.own_address import Located, OwnAddress
 from tallystick.web.rate_limit import Rate, RateLimits
 from tallystick.web.traffic import Traffic
 
@@ -54,11 +55,13 @@ class Visitor:
 class Pages:
     """The pages' application on a ledger."""
 
-    def __init__(self, ledger: Ledger, rates: Sequence[Rate] = (Rate("login", None, 0),)) -> None:
+    def __init__(
+        self, ledger: Ledger, rates: Sequence[Rate] = (Rate("login", None, 0),), own: OwnAddress | None = None
+    ) -> None:
         self.ledger, self.setup, self.tokens = ledger, Setup(ledger), Tokens(ledger)
         self.seals = Seals.new()
         description = native.Description(countapi, native)
-        self.app: Any = dashboard(
+        app: Any = dashboard(
             ledger,
             Traffic(),
             description,
@@ -67,6 +70,7 @@ class Pages:
             tokens=self.tokens,
             rates=RateLimits(rates),
         )
+        self.app: Any = app if own is None else Located(app, own)
 
     @asynccontextmanager
     async def visitor(self, scheme: str = "http") -> AsyncIterator[Visitor]:

@@ -195,6 +195,8 @@ def _greet(
     if live:
         lines.append(f"  live      WebSockets also at {live}")
     if setup_code:
-        lines.append(f"  accounts  none yet; the first is made at {url}/setup with the code {setup_code}")
+        lines.append(
+            f"  accounts  none yet; the first is made at {settings.public_url or url}/setup with the code {setup_code}"
+        )
     with suppress(OSError):  # nobody has to read it
         print(*lines, sep="\n", flush=True)

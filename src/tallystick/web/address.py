@@ -47,6 +47,11 @@ class ClientAddresses:
         find = self._remembered if len(forwarded) <= LONGEST_REMEMBERED else self._behind
         return find(peer[0], forwarded)
 
+    def is_proxy(self, scope: Mapping[str, Any]) -> bool:
+        """Whether the peer is a trusted proxy, so that its headers about the request are believed."""
+        peer = scope.get("client")
+        return bool(self._trusted) and peer is not None and self._is_trusted(_parse(peer[0]))
+
     def _behind(self, peer: str, forwarded: bytes) -> IPv4Address | IPv6Address | None:
         """The client that a peer speaks for."""
         address = _parse(peer)

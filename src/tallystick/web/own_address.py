@@ -1,18 +1,114 @@
-"""The address under which a person reached this server, for examples and links."""
+"""The address under which people reach this server: for links, examples, cookies and checks of where a form came from.
+
+In this order: ``--public-url``; what a trusted proxy says (``X-Forwarded-Proto`` and ``X-Forwarded-Host``, or
+``Forwarded``, RFC 7239); the connection and the request's own Host. From any other peer the headers are ignored. Of a
+list the first element counts: it is what the proxy nearest to the browser saw.
+"""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Iterator, Mapping, MutableMapping
 from typing import Any
 
+from tallystick.web.address import ClientAddresses
+from tallystick.web.asgi import AsgiApp, Receive, Scope, Send
+
+OWN_ADDRESS = "tallystick.own_address"
+"""Under which a request's scope holds an ``OwnAddress``."""
+
+_SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+_PROTO, _HOST, _FORWARDED = b"x-forwarded-proto", b"x-forwarded-host", b"forwarded"
+
 _legal_host = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?").fullmatch
+_pair = re.compile(r'\s*([A-Za-z]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s",;]*))\s*').fullmatch
+
+
+class OwnAddress:
+    """Finds this server's own origin.
+
+    Args:
+        addresses: which peers are trusted proxies.
+        public_url: an origin that holds for every request.
+    """
+
+    def __init__(self, addresses: ClientAddresses | None = None, public_url: str | None = None) -> None:
+        self._addresses = addresses or ClientAddresses()
+        self._public_url = public_url
+
+    def origin(self, scope: Mapping[str, Any]) -> str:
+        """Scheme and host as a browser writes them: lower case, without the scheme's usual port."""
+        if self._public_url is not None:
+            return self._public_url
+        scheme, host = self._forwarded(scope) if self._addresses.is_proxy(scope) else ("", "")
+        scheme = scheme or ("https" if scope.get("scheme") in {"https", "wss"} else "http")
+        host = host or _legal(_header(scope, b"host")) or "localhost"
+        return f"{scheme}://{host.removesuffix(_DEFAULT_PORTS[scheme])}"
+
+    @staticmethod
+    def _forwarded(scope: Mapping[str, Any]) -> tuple[str, str]:
+        """Scheme and host as a proxy tells them; empty what it does not tell."""
+        standard = dict(_pairs(_header(scope, _FORWARDED)))
+        proto = _first(_header(scope, _PROTO)) or standard.get("proto", "")
+        host = _legal(_first(_header(scope, _HOST))) or _legal(standard.get("host", ""))
+        return _SCHEMES.get(proto.lower(), ""), host
+
+
+class Located:
+    """An ASGI application whose requests know the server's own address.
+
+    Args:
+        own: what ``own_origin`` asks.
+    """
+
+    def __init__(self, app: AsgiApp, own: OwnAddress) -> None:
+        self._app, self._own = app, own
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Pass the request on. No coroutine of its own: hot path."""
+        locate(scope, self._own)
+        return self._app(scope, receive, send)
+
+
+def locate(scope: MutableMapping[str, Any], own: OwnAddress) -> None:
+    """Let a request know the server's own address."""
+    scope[OWN_ADDRESS] = own
 
 
 def own_origin(scope: Mapping[str, Any]) -> str:
-    """Scheme and host as the browser would write them.
+    """The server's own origin, for example ``https://count.example.com``."""
+    own: OwnAddress = scope.get(OWN_ADDRESS) or _UNCONFIGURED
+    return own.origin(scope)
 
-    The host is what the client claims, so it is only shown, and only when it is a host. Behind a proxy
-    that ends TLS the scheme is wrong here; ``origin.js`` puts the one that the browser sees.
+
+def is_own_origin(origin: str, scope: Mapping[str, Any]) -> bool:
+    """Whether an ``Origin`` header names this server, by its own address or by the Host of the request.
+
+    Schemes are not compared with the Host: behind a proxy that does not forward it, the scheme is unknown.
     """
-    claimed = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
-    scheme = "https" if scope.get("scheme") == "https" else "http"
-    return f"{scheme}://{claimed if _legal_host(claimed) else 'localhost'}"
+    host = _header(scope, b"host").lower()
+    shown = origin.lower()
+    return shown == own_origin(scope) or (bool(host) and shown.partition("://")[2] == host)
+
+
+def _header(scope: Mapping[str, Any], name: bytes) -> str:
+    """A header; of a repeated one the first counts, as the first element of a list does."""
+    return next((value.decode("latin-1").strip() for key, value in scope["headers"] if key == name), "")
+
+
+def _first(listed: str) -> str:
+    return listed.partition(",")[0].strip()
+
+
+def _legal(host: str) -> str:
+    return host.lower() if _legal_host(host) else ""
+
+
+def _pairs(forwarded: str) -> Iterator[tuple[str, str]]:
+    """The pairs of the first element of a ``Forwarded`` header; what is malformed is left out."""
+    for part in _first(forwarded).split(";"):
+        if found := _pair(part):
+            name, quoted, bare = found.groups()
+            yield name.lower(), bare if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
+
+
+_UNCONFIGURED = OwnAddress()

@@ -1,6 +1,12 @@
 """Members, invites and tokens."""
 
-from support.counting_together import READ, WRITE, Person, Together
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.counting_together import READ, WRITE, Person, Together, counting_together
 from support.people import a_person, a_site, a_token, again
 from tallystick.model.account import Account, Permission
 
@@ -25,6 +31,30 @@ async def test_an_invite_lets_people_in_until_it_is_used_up(together: Together, 
     assert (gone.status, gone.json()["code"]) == (410, -2046)
     assert (await bob.ask("POST", f"/v1/invites/{invite['code']}/accept")).status == 200
     assert (await ada.ask("GET", path)).json() == []
+
+
+PROXY = {"trusted_proxy": (ip_network("127.0.0.1"),)}
+
+
+@pytest.mark.parametrize(
+    ("settings", "headers", "origin"),
+    [
+        (PROXY, {"x-forwarded-proto": "https"}, "https://count.test"),
+        (PROXY, {"x-forwarded-proto": "https,http"}, "https://count.test"),
+        (PROXY, {"x-forwarded-proto": "https", "x-forwarded-host": "public.test"}, "https://public.test"),
+        (PROXY, {"forwarded": "for=192.0.2.1;proto=https;host=public.test"}, "https://public.test"),
+        ({}, {"x-forwarded-proto": "https", "x-forwarded-host": "evil.test"}, "http://count.test"),
+        ({"public_url": "https://public.test"}, {"x-forwarded-proto": "http"}, "https://public.test"),
+    ],
+)
+async def test_an_invites_link_has_the_address_that_people_use(
+    tmp_path: Path, settings: dict[str, Any], headers: dict[str, str], origin: str
+) -> None:
+    async with counting_together(tmp_path, **settings) as together:
+        ada = await together.person("Ada")
+        path = f"/v1/counters/{await ada.new_counter()}/invites"
+        invite = (await ada.ask("POST", path, headers={"host": "count.test", **headers})).json()
+    assert invite["url"] == f"{origin}/invites/{invite['code']}"
 
 
 async def test_an_invite_is_taken_back_by_its_code_too(ada: Person, bob: Person) -> None:

@@ -100,6 +100,21 @@ async def test_a_ticket_for_the_page_that_asked_for_it(server: LiveServer, liste
     assert "ticket" in told["message"]
 
 
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("https://page.example:443", "https://page.example"),
+        ("http://page.example:80/", "http://page.example"),
+        ("https://B\u00fccher.example", "https://xn--bcher-kva.example"),
+        ("HTTPS://PAGE.EXAMPLE:8443", "https://page.example:8443"),
+    ],
+)
+async def test_a_ticket_for_an_origin_in_another_form(server: LiveServer, written: str, sent: Any) -> None:
+    ada = await a_person(server)
+    ticket = await a_ticket(ada, written)
+    assert await is_told(server, "main", ada, f"/v1/ws?ticket={ticket}", origin=sent)
+
+
 async def test_a_ticket_for_another_page(server: LiveServer, listener: str) -> None:
     ada = await a_person(server)
     ticket = await a_ticket(ada, PAGE)

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from ipaddress import ip_network
 from urllib.parse import quote
 
 import httpx
@@ -18,10 +19,13 @@ from tallystick.services.logins import DAY_MS, logins_of
 from tallystick.services.passwords import outdated, password_matches
 from tallystick.services.site_rows import active_sites
 from tallystick.services.two_factor import enable
+from tallystick.web.address import ClientAddresses
+from tallystick.web.own_address import OwnAddress
 from tallystick.web.rate_limit import Rate
 
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 STEP_MS = 30_000
+PROXIES = ClientAddresses((ip_network("127.0.0.1"),))
 
 
 @pytest.fixture
@@ -186,6 +190,37 @@ async def test_behind_a_proxy_the_browser_tells_that_it_speaks_https(pages: Page
         fields = {"email": "ada@example.com", "password": PASSWORD}
         answer = await visitor.fill("/login", fields, origin="https://stats.example.com")
         assert list(cookies_set(answer)) == ["__Host-tallystick-login"]
+
+
+@pytest.mark.parametrize(
+    ("own", "headers"),
+    [
+        (OwnAddress(PROXIES), {"x-forwarded-proto": "https"}),
+        (OwnAddress(PROXIES), {"x-forwarded-proto": "https, http", "x-forwarded-host": "public.example"}),
+        (OwnAddress(PROXIES), {"forwarded": "proto=https;host=public.example"}),
+        (OwnAddress(public_url="https://public.example"), {}),
+    ],
+)
+async def test_behind_a_proxy_that_speaks_https_cookies_are_secure(
+    ledger: Ledger, own: OwnAddress, headers: dict[str, str]
+) -> None:
+    pages = Pages(ledger)
+    async with pages.ada():
+        pass
+    behind = Pages(ledger, own=own)
+    async with behind.visitor() as visitor:
+        visitor.client.headers.update(headers)
+        page = await visitor.get("/login")
+        guest = cookies_set(page)
+        assert list(guest) == ["__Host-tallystick-guest"]
+        # A browser keeps secure cookies of https alone, so this one is carried by hand.
+        secret = page.headers["set-cookie"].partition("=")[2].partition(";")[0]
+        fields = {"email": "ada@example.com", "password": PASSWORD, "token": token_in(page.text)}
+        sent = {"origin": "https://public.example"} if "x-forwarded-host" in headers else {}
+        answer = await visitor.send("/login", fields, cookie=f"__Host-tallystick-guest={secret}", **sent)
+        ((name, attributes),) = cookies_set(answer).items()
+        assert name == "__Host-tallystick-login"
+        assert "Secure" in attributes
 
 
 async def test_a_wrong_password_and_an_unknown_email_are_told_alike(pages: Pages) -> None:

@@ -20,6 +20,7 @@ from tallystick.surfaces.counttogether.live.asgi import AsgiSockets
 from tallystick.surfaces.counttogether.live.sockets import Sockets
 from tallystick.web.address import ClientAddresses
 from tallystick.web.asgi import Receive, Scope, Send
+from tallystick.web.own_address import OwnAddress, locate
 from tallystick.web.traffic import Traffic
 
 API = (
@@ -73,13 +74,17 @@ class CountTogether:
         sockets: for the listener that has nothing but WebSockets.
     """
 
-    def __init__(self, services: Services, addresses: ClientAddresses, traffic: Traffic) -> None:
+    def __init__(
+        self, services: Services, addresses: ClientAddresses, traffic: Traffic, own: OwnAddress | None = None
+    ) -> None:
         traffic.expect(SURFACE, REASONS)
-        self.sockets = Sockets(services, addresses, traffic)
+        self._own = own or OwnAddress(addresses)
+        self.sockets = Sockets(services, addresses, traffic, self._own)
         self._api, self._websocket = Api(services, API, traffic), AsgiSockets(self.sockets)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Pass a request on. No coroutine of its own: hot path."""
+        locate(scope, self._own)
         if scope["type"] == "websocket":
             return self._websocket(scope, receive, send)
         return self._api(scope, receive, send)

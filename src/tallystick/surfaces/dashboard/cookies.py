@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tallystick.services.logins import LONGEST_MS
-from tallystick.web.own_address import own_origin
+from tallystick.web.own_address import is_own_origin, own_origin
 
 LOGIN, GUEST = "tallystick-login", "tallystick-guest"
 _HOST_ONLY = "__Host-"
@@ -53,8 +53,10 @@ def forget(response: Response, *names: str) -> None:
 
 def came_over_tls(request: Request) -> bool:
     """Whether the browser speaks HTTPS, also to a proxy that does not say so: forms of our pages name their origin."""
-    ours = request.headers.get("origin") == f"https://{request.headers.get('host', '')}"
-    return ours or own_origin(request.scope).startswith("https://")
+    if own_origin(request.scope).startswith("https://"):
+        return True
+    origin = request.headers.get("origin", "")
+    return origin.startswith("https://") and is_own_origin(origin, request.scope)
 
 
 def _keep(request: Request, response: Response, name: str, secret: str, seconds: int | None) -> None:

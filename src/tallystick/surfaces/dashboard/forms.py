@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from tallystick.web.bodies import body_of
+from tallystick.web.own_address import is_own_origin
 
 MOST_BYTES = 65_536
 MOST_FIELDS = 2_000
@@ -88,7 +89,7 @@ def _from_ourselves(request: Request) -> bool:
     if site is not None:
         return site in ("same-origin", "none")
     origin = request.headers.get("origin")
-    return origin is None or origin.partition("://")[2] == request.headers.get("host")
+    return origin is None or is_own_origin(origin, request.scope)
 
 
 def _is_number(text: str) -> bool:

@@ -17,7 +17,7 @@ from tallystick.surfaces.dashboard.confirming import confirmed
 from tallystick.surfaces.dashboard.parts import Parts
 from tallystick.surfaces.dashboard.problems import NO_PROBLEMS, NOT_CONFIRMED, Problems, problems_of
 from tallystick.surfaces.dashboard.site_form import COLLECTED, PUBLIC, changes_of, filled_in, typed
-from tallystick.web.address import host_of
+from tallystick.web.address import bare_host, host_of
 from tallystick.web.own_address import own_origin
 
 _id = re.compile(r"[1-9][0-9]{0,8}")
@@ -144,5 +144,6 @@ def name_of(site: Site) -> str:
 def _origin(asked: Asked, shown: Site) -> str:
     """Where pages send their hits: the site's own host, or this one while there is no other."""
     scope = asked.request.scope
-    elsewhere = shown.cname and shown.cname != host_of(scope)
-    return f"https://{shown.cname}" if elsewhere else own_origin(scope)
+    own = own_origin(scope)
+    elsewhere = shown.cname and shown.cname not in {host_of(scope), bare_host(own.partition("://")[2])}
+    return f"https://{shown.cname}" if elsewhere else own

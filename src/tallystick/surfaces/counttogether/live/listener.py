@@ -27,6 +27,7 @@ from tallystick.surfaces.counttogether.live.channel import (
 )
 from tallystick.surfaces.counttogether.live.sockets import VERSIONS, Socket, Sockets
 from tallystick.web.asgi import Message
+from tallystick.web.own_address import locate
 
 PING_EVERY_S = 20.0
 PONG_WITHIN_S = 20.0
@@ -150,6 +151,7 @@ class Listener:
 
 async def _opened(sockets: Sockets, connection: LiveConnection, asked: Request) -> Response | None:
     scope = _scope(connection, asked)
+    locate(scope, sockets.own)
 
     async def gone() -> Message:
         await connection.wait_closed()

@@ -45,6 +45,7 @@ from tallystick.surfaces.counttogether.live.opening import (
 )
 from tallystick.web.address import ClientAddresses, rate_limit_name
 from tallystick.web.asgi import Receive
+from tallystick.web.own_address import OwnAddress
 from tallystick.web.places import NoPlace, Places
 from tallystick.web.side_by_side import first_to_end
 from tallystick.web.traffic import Traffic
@@ -67,10 +68,17 @@ log = structlog.get_logger()
 
 
 class Sockets:
-    """All WebSockets of this server, on whichever listener they came."""
+    """All WebSockets of this server, on whichever listener they came.
 
-    def __init__(self, services: Services, addresses: ClientAddresses, traffic: Traffic) -> None:
+    Attributes:
+        own: this server's own address.
+    """
+
+    def __init__(
+        self, services: Services, addresses: ClientAddresses, traffic: Traffic, own: OwnAddress | None = None
+    ) -> None:
         self.services = services
+        self.own = own or OwnAddress(addresses)
         self._addresses, self._traffic = addresses, traffic
         self._strangers = Places(STRANGERS_AT_MOST, STRANGERS_OF_ONE_ADDRESS)
         self._stopping = asyncio.Event()

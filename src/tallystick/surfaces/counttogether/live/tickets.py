@@ -6,16 +6,16 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from tallystick.model.origin import browser_origin
 from tallystick.surfaces.counttogether.errors import UNAVAILABLE, ApiRefused, Malformed
+from tallystick.web.own_address import is_own_origin
 
 VALID_S = 60.0
 BYTES = 24
 TICKETS_AT_MOST = 100_000
-LONGEST_ORIGIN = 300
 OWN_HOST = ""
 """In the place of an origin: the server's own, whatever it is called."""
 
@@ -76,14 +76,10 @@ def origin_in(text: str) -> str:
         Malformed
     """
     try:
-        parts = urlsplit(text.strip().lower()[:LONGEST_ORIGIN])
-        known = parts.scheme in {"http", "https"} and parts.hostname and not (parts.path.strip("/") or parts.query)
-    except ValueError:
-        known = False
-    if not known:
+        return browser_origin(text)
+    except ValueError as error:
         msg = "an origin is http:// or https:// and a host, for example https://example.com"
-        raise Malformed(msg)
-    return f"{parts.scheme}://{parts.netloc}"
+        raise Malformed(msg) from error
 
 
 def is_from(origin: str, scope: Mapping[str, Any]) -> bool:
@@ -92,10 +88,13 @@ def is_from(origin: str, scope: Mapping[str, Any]) -> bool:
     Args:
         origin: as a ticket has it; programs, which are no page and show none, may use those of the server's own.
     """
-    headers = dict(scope["headers"])
-    shown: str = headers.get(b"origin", b"").decode("latin-1").lower()
-    host: str = headers.get(b"host", b"-").decode("latin-1").lower()
-    return shown == origin if origin != OWN_HOST else b"origin" not in headers or shown.partition("://")[2] == host
+    shown: bytes | None = dict(scope["headers"]).get(b"origin")
+    if origin == OWN_HOST:
+        return shown is None or is_own_origin(shown.decode("latin-1"), scope)
+    try:
+        return shown is not None and browser_origin(shown.decode("latin-1")) == origin
+    except ValueError:
+        return False
 
 
 def _digest(secret: str) -> bytes:
