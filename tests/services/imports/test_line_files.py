@@ -144,12 +144,19 @@ def test_a_cell_may_hold_ends_of_lines(imported: ImportsFile) -> None:
     assert (found.report.stored, found.bad) == (2, [])
 
 
+@pytest.mark.parametrize("title", ["A\rb", "A\r", "\r", '"A\r\nb\r"'])
+def test_a_cell_may_hold_carriage_returns(imported: ImportsFile, title: str) -> None:
+    for ending in (b"\n", b"\r\n"):
+        found = imported(HEADER + ROW.replace(b'"A, b"', title.encode()).replace(b"Z\n", b"Z" + ending) + ROW, "csv")
+        assert (found.report.stored, found.bad) == (2, [])
+
+
 def test_open_quotation_marks_take_linear_time(imported: ImportsFile) -> None:
-    """A million short lines behind one mark took minutes when each was searched from the beginning."""
-    started = time.perf_counter()
-    found = imported(HEADER + b'"\n' + b"x\n" * 300_000, "csv")
-    assert time.perf_counter() - started < 20
-    assert found.report.bad == 300_001
+    """Short lines behind one mark took minutes when what was gathered was searched again for each."""
+    started = time.process_time()
+    found = imported(HEADER + b'"\n' + b"x\n" * 200_000, "csv")
+    assert time.process_time() - started < 20
+    assert found.report.bad == 200_001
 
 
 def an_arrival(**fields: object) -> Arrival:

@@ -32,6 +32,8 @@ VERSION = "2"
 NO_SESSION = frozenset({"", "0-0"})
 MOST_PIXELS = 2**31 - 1
 
+_RETURN = "\ufdd0"
+"""Stands for a carriage return; no text has this character."""
 _OPEN_QUOTE = "a quotation mark is not closed"
 
 _TRUTH = dict.fromkeys(("1", "y", "yes", "t", "true", "on"), True) | dict.fromkeys(
@@ -49,7 +51,7 @@ def csv_reader(now: Callable[[], int]) -> Callable[[int, bytes], Item | None]:
     def item(number: int, raw: bytes) -> Item | None:
         text = without_padding(raw).decode("utf-8", "replace")
         try:
-            cells = next(csv.reader(io.StringIO(text, newline=""), strict=True), [])
+            cells = _cells(text)
         except csv.Error as error:
             open_quote = text.count('"') % 2
             return BadLine(number, f"it is no CSV: {_OPEN_QUOTE if open_quote else error}", torn=True)
@@ -66,6 +68,18 @@ def csv_reader(now: Callable[[], int]) -> Callable[[int, bytes], Item | None]:
             return BadLine(number, str(error))
 
     return item
+
+
+def _cells(text: str) -> list[str]:
+    """The cells of one row.
+
+    Not every program quotes a carriage return inside a cell, where the parser takes it for the end of the row.
+    """
+    row = text.rstrip("\r\n")
+    if "\r" not in row:
+        return next(csv.reader(io.StringIO(text, newline=""), strict=True), [])
+    cells = next(csv.reader(io.StringIO(row.replace("\r", _RETURN), newline=""), strict=True), [])
+    return [cell.replace(_RETURN, "\r") for cell in cells]
 
 
 def check_header(cells: list[str]) -> None:
