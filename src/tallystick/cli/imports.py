@@ -37,7 +37,7 @@ BAD_LINES_SHOWN = 20
 REASONS_SHOWN = 5
 CUT = "with a title or referrer that was too long and was cut"
 FILE_FORMATS = ("csv", "json", "parquet")
-SUFFIXES = {".csv": "csv", ".csv.gz": "csv", ".zip": "json", ".parquet": "parquet"}
+SUFFIXES = {**dict.fromkeys((".csv", ".csv.gz", ".csv.bz2", ".csv.xz"), "csv"), ".zip": "json", ".parquet": "parquet"}
 
 Flag = Annotated[bool, Parameter(negative=())]
 Word = Annotated[str | None, Parameter(show_default=False)]
@@ -75,13 +75,14 @@ def import_(  # noqa: PLR0913  # one an option
     """Import hits from a file, each line once.
 
     What was imported already is passed over, also when the file has grown or has another name; an import that was
-    cut short goes on where it was.
+    cut short goes on where it was. At the end it says what became of every line; the exit status is 1 where nothing
+    could be used.
 
     Through a server, hits are sent to its API with the token in TALLYSTICK_TOKEN, which needs the permission count.
     Without one they go straight into the data directory.
 
     Args:
-        file: A file, compressed by gzip or not. - is standard input, of which nothing is remembered.
+        file: A file, compressed by gzip, bzip2 or xz, or not. - is standard input, of which nothing is remembered.
         site: Where to: the URL of a running server at the site's host; or, in a data directory that no server
             holds, the site's id or Host, which the only site of a server does not need.
         given_format: csv (GoatCounter's version 2), json (its ZIP), parquet (our own), common, common-vhost,

@@ -159,8 +159,8 @@ def _address(fields: Fields) -> str | None:
 
 
 def _bare(text: str) -> str:
-    """An address without the quotation marks around it and the port that some servers write behind it."""
-    text = text.strip(' "')
+    """An address without what some servers write around it: quotation marks, encoded blanks, a port behind it."""
+    text = text.replace("%2520", "").replace("%20", "").strip(' "+')
     found = _port(text)
     return (found[1] or found[2] or "") if found else text
 
