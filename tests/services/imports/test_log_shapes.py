@@ -1,5 +1,6 @@
 """Lines as servers of many makes write them: each is one hit, whatever stands around what is used."""
 
+import time
 from typing import Any
 
 import msgspec
@@ -257,3 +258,13 @@ def test_a_path_that_holds_an_address_is_a_path(path: str) -> None:
     assert hit("combined", f"192.0.2.26 - - [{TIME}] {REST}".replace("/a ", f"{path} ")).path == path
     whole = f"192.0.2.26 - - [{TIME}] {REST}".replace("/a ", f"https://www.example.com{path} ")
     assert hit("combined", whole).path == path
+
+
+@pytest.mark.parametrize("repeated", [" ", " [", "1, ", ",", f"[{TIME}] ", f'[{TIME}] "', '\\"', "a b "])
+@pytest.mark.parametrize("begins", ["", "192.0.2.1 - - ", "1, ", f'192.0.2.1 - - [{TIME}] "GET '])
+def test_a_line_that_does_not_fit_is_soon_found_out(repeated: str, begins: str) -> None:
+    line = begins + repeated * (65_000 // len(repeated))
+    started = time.process_time()
+    for form in ("combined", "common-vhost", IIS):
+        read(form, line)
+    assert time.process_time() - started < 0.7

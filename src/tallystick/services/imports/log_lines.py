@@ -38,7 +38,8 @@ PATTERNS = dict.fromkeys(("status", "size", "timing_sec", "timing_milli", "timin
 ADDRESSES = ("remote_addr", "xff")
 _LIST = "(?>[^ ,]*(?: *, *[^ ,]+)*)"
 """Addresses with commas between them, which blanks may surround."""
-_BLANKS = "(?> +)"
+_BLANKS = "(?> {1,64})"
+"""Bounded, so that a long run of blanks is not looked through again from each of them."""
 
 _placed = re.compile(r"\$([a-z_]+)")
 _escaped_bytes = re.compile(r"(?:\\x[0-9A-Fa-f]{2})+")
