@@ -1,7 +1,7 @@
 """Introduces everyone to everyone: settings -> stores -> services -> surfaces -> one ASGI application."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
 from typing import Self
 
@@ -23,6 +23,7 @@ from tallystick.services.setup import Setup
 from tallystick.services.sharing.service import Sharing
 from tallystick.services.sharing.sweeping import sweep as sharing_sweep
 from tallystick.services.sites import Sites
+from tallystick.services.stores import opened_warehouse
 from tallystick.services.tokens import Tokens
 from tallystick.services.two_factor import seal_secrets, unreadable_secrets
 from tallystick.services.visitor_counter import VisitorCounter
@@ -129,8 +130,11 @@ class Application:
         self._sweeping = asyncio.create_task(_sweep(counting, ledger, self.services.sites))
 
     @classmethod
-    async def open(cls, settings: Settings) -> Self:
+    async def open(cls, settings: Settings, *, accept_loss: bool = False) -> Self:
         """Open the stores and introduce everyone.
+
+        Args:
+            accept_loss: go on where one store lacks what another one proves.
 
         Raises:
             StartRefused: a database or a file cannot be used, or two settings do not fit.
@@ -144,8 +148,12 @@ class Application:
         try:
             if seals:
                 await _seal_secrets(ledger, seals)
-            warehouse = await Warehouse.open(
-                settings.data / WAREHOUSE_FILE, settings.durability, settings.warehouse_memory
+            warehouse = await opened_warehouse(
+                ledger,
+                settings.data / WAREHOUSE_FILE,
+                settings.durability,
+                settings.warehouse_memory,
+                accept_loss=accept_loss,
             )
             try:
                 application = cls(settings, ledger, warehouse, knowledge, seals)
@@ -187,9 +195,9 @@ class Application:
             return self._surfaces["v1"](scope, receive, send)
         return _refuse(scope, send)
 
-    def _forget_names(self) -> None:
+    def _forget_names(self, deleted: Collection[int]) -> None:
         """Something else has changed what names and Hosts mean."""
-        self.services.names.forget()
+        self.services.names.forget(deleted)
         self.services.sites.forget()
 
     async def close(self) -> None:

@@ -8,7 +8,8 @@ TallystickError
 │   ├── DatabaseUnreachable
 │   │   └── DatabaseAway         a database server that does not answer now, and may answer again
 │   ├── DatabaseUnsuitable       what stands between us and the database takes away what promises rest on
-│   └── DatabaseSchemaRefused
+│   ├── DatabaseSchemaRefused
+│   └── StoresDisagree           one of the stores was lost, cut, or put back from an older copy
 ├── StoreUnavailable             nothing was changed, or it is unknown that it was; never a success
 │   ├── StoreBusy                the queue is full: try again
 │   ├── StoreFull                the disk is full: try again later
@@ -63,6 +64,10 @@ class DatabaseUnsuitable(StartRefused):
 
 class DatabaseSchemaRefused(StartRefused):
     """The database was written by a newer program, or its migrations were altered."""
+
+
+class StoresDisagree(StartRefused):
+    """One of the stores of a data directory was lost, cut, or put back from an older copy."""
 
 
 class StoreUnavailable(TallystickError):

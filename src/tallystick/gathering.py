@@ -79,6 +79,12 @@ class GatheringThread(Generic[Item]):
             self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
 
+    def end(self) -> None:
+        """What ``close`` does, for a thread that no event loop has submitted to yet; blocks."""
+        self._closed = True
+        self._queue.put(None)
+        self._thread.join()
+
     def _run(self) -> None:
         try:
             while (batch := self._gather()) is not None:

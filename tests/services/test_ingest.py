@@ -12,7 +12,7 @@ from support.arrivals import GOOGLEBOT, NOW_S, a_site, a_told_arrival, an_arriva
 from support.in_process import knowledge
 from support.ledgers import Clock, opened
 from support.warehouses import rows
-from tallystick.errors import StoreBusy
+from tallystick.errors import NoSuchSite, StoreBusy
 from tallystick.ledger import Ledger, open_database
 from tallystick.model.hit import WEB_BEGAN, Bot
 from tallystick.model.site import COLLECT, Collect, Site
@@ -257,3 +257,11 @@ async def test_a_name_that_is_forgotten_on_the_way_is_looked_up_again(
     [path] = await house.ledger.read(path_ids, 1, ["/a"])
     assert await rows(house.warehouse, "id, path") == [(stored.id, path)]
     assert len(learned) == 2
+
+
+async def test_a_request_that_was_on_its_way_to_a_deleted_site_leaves_no_hit(house: House) -> None:
+    await house.record(an_arrival("/a"))
+    house.names.forget([1])
+    with pytest.raises(NoSuchSite):
+        await house.record(an_arrival("/a"))
+    assert len(await rows(house.warehouse)) == 1

@@ -1,15 +1,17 @@
 """Jobs: what was decided is done in the warehouse, after a crash too, and only once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path as File
+from threading import Event
 from typing import Any
 
 import pytest
 
 from support.warehouses import HOUR, NOW, a_hit, opened_warehouse, rows
 from tallystick.errors import InputRefused, StoreFailed
-from tallystick.ledger import Ledger, Session
+from tallystick.ledger import Ledger, Session, open_database
 from tallystick.model.account import UserSettings
 from tallystick.model.hit import Bot
 from tallystick.model.site import Site, SiteSettings
@@ -20,6 +22,8 @@ from tallystick.services.jobs import DeleteSite, Job, Jobs, Relabel, ask_for, as
 from tallystick.services.names import Names, NewPath
 from tallystick.services.site_rows import site_columns
 from tallystick.warehouse import KeptRequest, Warehouse
+from tallystick.warehouse.journal import Batch, Journal
+from tallystick.warehouse.marks import JournalMarks
 
 SITE = 1
 DAY = 24 * HOUR
@@ -47,7 +51,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def jobs(ledger: Ledger, warehouse: Warehouse, clock: Clock) -> Jobs:
-    return Jobs(ledger, warehouse, lambda: None, clock=clock)
+    return Jobs(ledger, warehouse, lambda _: None, clock=clock)
 
 
 @pytest.fixture
@@ -66,7 +70,7 @@ async def decide(ledger: Ledger, job: Job) -> int:
 async def work(jobs: Jobs, clock: Clock) -> int:
     """See the jobs, and again when their time has come: how many are left."""
     await jobs.work()
-    clock.now += module.ARRIVED_WITHIN_S
+    clock.now += module.SEEN_BY_ALL_WITHIN_S
     return await jobs.work()
 
 
@@ -144,23 +148,88 @@ async def test_merged_paths_count_a_visit_once(
     assert not stored.first
 
 
-async def test_hits_that_were_on_their_way_are_merged_too(
-    ledger: Ledger, warehouse: Warehouse, jobs: Jobs, clock: Clock, paths: list[int]
+async def test_hits_that_were_handed_over_before_are_merged_however_long_the_journal_takes(
+    ledger: Ledger, warehouse: Warehouse, paths: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, b, _ = paths
-    await ledger.write(path_changes.merge_paths, SITE, [a], b, NOW)
-    assert await jobs.work() == 1
-    clock.now += module.ARRIVED_WITHIN_S - 1
-    assert await jobs.work() == 1
-    await warehouse.append([a_hit(a)])
-    clock.now += 1
+    jobs = Jobs(ledger, warehouse, lambda _: None, seen_within=0)
+    with stalled(monkeypatch) as journal_goes_on:
+        on_their_way = asyncio.ensure_future(warehouse.append([a_hit(a)]))
+        await asyncio.sleep(0.05)
+        on_their_way_too = asyncio.ensure_future(warehouse.append([a_hit(a, site=2)]))
+        await ledger.write(path_changes.merge_paths, SITE, [a], b, NOW)
+        await decide(ledger, DeleteSite(2))
+        working = asyncio.ensure_future(jobs.work())
+        done, _ = await asyncio.wait({working}, timeout=0.3)
+        assert not done
+        journal_goes_on.set()
+        assert await working == 0
+    await asyncio.gather(on_their_way, on_their_way_too)
+    assert await rows(warehouse, "site, path") == [(SITE, b)]
+
+
+@contextmanager
+def stalled(monkeypatch: pytest.MonkeyPatch) -> Iterator[Event]:
+    """The journal's next commits wait for the event."""
+    goes_on, keep, note = Event(), Journal.keep, Journal.note
+
+    def waiting_keep(journal: Journal, batch: Batch, marks: JournalMarks) -> None:
+        goes_on.wait(20)
+        keep(journal, batch, marks)
+
+    def waiting_note(journal: Journal, marks: JournalMarks) -> None:
+        goes_on.wait(20)
+        note(journal, marks)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Journal, "keep", waiting_keep)
+        patched.setattr(Journal, "note", waiting_note)
+        yield goes_on
+        goes_on.set()
+
+
+async def test_a_job_is_put_off_while_it_is_unknown_what_arrived(
+    ledger: Ledger, warehouse: Warehouse, paths: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: object) -> None:
+        raise StoreFailed
+
+    jobs = Jobs(ledger, warehouse, lambda _: None, seen_within=0)
+    await ledger.write(path_changes.merge_paths, SITE, [paths[0]], paths[1], NOW)
+    with monkeypatch.context() as patched:
+        patched.setattr(Journal, "note", fail)
+        with pytest.raises(StoreFailed):
+            await jobs.work()
+    assert len(await ledger.read(asked_for)) == 1
     assert await jobs.work() == 0
-    assert await rows(warehouse, "path") == [(b,)]
+
+
+async def test_jobs_are_done_when_they_are_first_seen_where_no_other_server_counts(
+    warehouse: Warehouse, tmp_path: File
+) -> None:
+    ledger = await Ledger.open(open_database(None, tmp_path))
+    try:
+        await warehouse.append([a_hit(site=2)])
+        await decide(ledger, DeleteSite(2))
+        assert await Jobs(ledger, warehouse, lambda _: None).work() == 0
+        assert await rows(warehouse) == []
+    finally:
+        await ledger.close()
+
+
+async def test_the_sites_that_are_deleted_are_named_to_whoever_caches_names(
+    ledger: Ledger, warehouse: Warehouse
+) -> None:
+    deleted: list[Collection[int]] = []
+    for job in (DeleteSite(7), module.RenamedPath(8)):
+        await decide(ledger, job)
+    await Jobs(ledger, warehouse, deleted.append).work()
+    assert deleted == [{7}]
 
 
 async def test_cached_names_are_forgotten_when_a_job_is_first_seen(ledger: Ledger, warehouse: Warehouse) -> None:
     forgotten: list[int] = []
-    jobs = Jobs(ledger, warehouse, lambda: forgotten.append(1))
+    jobs = Jobs(ledger, warehouse, lambda _: forgotten.append(1))
     await jobs.work()
     assert len(forgotten) == 0
     await decide(ledger, DeleteSite(9))
@@ -186,7 +255,7 @@ async def test_after_a_crash_in_between_a_job_is_done_again(  # noqa: PLR0913  #
     await warehouse.append([a_hit(a, by=5), a_hit(b, by=5), a_hit(7, site=2)])
     await ledger.write(path_changes.merge_paths, SITE, [a], b, NOW)
     await decide(ledger, DeleteSite(2))
-    jobs = Jobs(ledger, warehouse, lambda: None, clock=clock)
+    jobs = Jobs(ledger, warehouse, lambda _: None, clock=clock)
     store: Any = {"ledger": ledger, "warehouse": warehouse}[failing]
 
     async def fail(*_arguments: object) -> None:
@@ -195,7 +264,7 @@ async def test_after_a_crash_in_between_a_job_is_done_again(  # noqa: PLR0913  #
     with monkeypatch.context() as patched:
         patched.setattr(store, "write", fail)
         assert await work(jobs, clock) == 2
-    restarted = Jobs(ledger, warehouse, lambda: None, clock=clock)
+    restarted = Jobs(ledger, warehouse, lambda _: None, clock=clock)
     assert await work(restarted, clock) == 0
     assert await rows(warehouse, "site, path, first") == [(SITE, b, True), (SITE, b, False)]
 
@@ -275,7 +344,7 @@ async def test_kept_answers_and_old_keys_are_forgotten_after_their_time(ledger: 
     async with opened_warehouse(tmp_path / "other.duckdb", now=NOW) as warehouse:
         for age in (0, 23 * HOUR, 25 * HOUR):
             await warehouse.append([], KeptRequest(f"key {age}", "", "", NOW - age))
-        await Jobs(ledger, warehouse, lambda: None).tidy()
+        await Jobs(ledger, warehouse, lambda _: None).tidy()
         kept = [await warehouse.kept_request(f"key {age}") for age in (0, 23 * HOUR, 25 * HOUR)]
     assert [bool(request) for request in kept] == [True, True, False]
 

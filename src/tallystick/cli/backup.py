@@ -10,7 +10,8 @@ from tallystick.cli.opening import bring_up_to_date, found_database
 from tallystick.cli.progress import progress
 from tallystick.services.copying import back_up
 from tallystick.services.files import whole_file
-from tallystick.services.warehouse_copying import copied_warehouse, put_into_backup
+from tallystick.services.stores import marks_of
+from tallystick.services.warehouse_copying import copied_warehouse, put_into_backup, refuse_older_ledger
 from tallystick.settings import StorageSettings
 from tallystick.warehouse import WAREHOUSE_FILE
 
@@ -41,9 +42,10 @@ def backup(
             whole_file(file, replaces=force, mode=0o600) as partial,
             progress("Backing up") as tell,
             # Before the ledger: whatever a hit refers to is in the ledger by now.
-            copied_warehouse(settings.data / WAREHOUSE_FILE, partial) as hits,
+            copied_warehouse(settings.data / WAREHOUSE_FILE, partial, marks_of(database)) as hits,
         ):
             back_up(database, partial, tell)
+            refuse_older_ledger(partial, hits, settings.data)
             put_into_backup(hits, partial)
     # A ledger in PostgreSQL is the same from every directory; the hits are not.
     without = f", without hits: {settings.data} holds none" if hits is None and settings.database else ""

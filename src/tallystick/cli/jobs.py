@@ -48,15 +48,16 @@ async def _work(settings: StorageSettings) -> int:
     """How many jobs are left."""
     from tallystick.services.jobs import Jobs  # noqa: PLC0415  # beside a server the warehouse is not needed
     from tallystick.services.ownership import Ownership  # noqa: PLC0415
-    from tallystick.warehouse import WAREHOUSE_FILE, Warehouse  # noqa: PLC0415
+    from tallystick.services.stores import opened_warehouse  # noqa: PLC0415
+    from tallystick.warehouse import WAREHOUSE_FILE  # noqa: PLC0415
 
     ledger = await Ledger.open(open_database(settings.database, settings.data))
     try:
-        warehouse = await Warehouse.open(settings.data / WAREHOUSE_FILE)
+        warehouse = await opened_warehouse(ledger, settings.data / WAREHOUSE_FILE)
         ownership = Ownership(ledger, warehouse, settings.data)
         try:
             await ownership.begin()
-            return await Jobs(ledger, warehouse, lambda: None, arrived_within=0).work()
+            return await Jobs(ledger, warehouse, lambda _: None, seen_within=0).work()
         finally:
             await ownership.close()
             await warehouse.close()

@@ -11,9 +11,11 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from typing import Annotated
 
 import structlog
 import uvloop
+from cyclopts import Parameter
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
@@ -46,31 +48,35 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 log = structlog.get_logger()
 
 
-def serve(settings: Settings = Settings()) -> None:
+def serve(*, accept_loss: Annotated[bool, Parameter(negative=())] = False, settings: Settings = Settings()) -> None:
     """Run the server.
 
     SIGTERM and SIGINT finish what was accepted and stop; a second one stops at once, and still loses
     nothing that was acknowledged.
+
+    Args:
+        accept_loss: Start although a file of the data directory was lost, cut or put back from an older copy. Ids go
+            on above everything that was ever given. For one start, after one was refused.
     """
     settings = replace(settings, data=settings.data.absolute())
     configure_logs(settings.log_format)
     _allow_many_connections()
     with nothing_left_behind(settings.data), held_data_directory(settings.data):
         refuse_unfinished_restore(settings.data)
-        uvloop.run(_serve(settings))
+        uvloop.run(_serve(settings, accept_loss=accept_loss))
     # Everything is closed. DuckDB's bindings would print what Python has not taken apart by then.
     sys.stdout.flush()
     os._exit(0)
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, *, accept_loss: bool) -> None:
     loop = asyncio.get_running_loop()
     for number in STOP_SIGNALS:
         # Nothing is accepted yet, and each migration is one transaction.
         loop.add_signal_handler(number, os._exit, 0)
     listen = free_address(settings.listen)
     live = bound_socket(settings.live_listen, "--live-listen") if settings.live_listen else None
-    application = await Application.open(settings)
+    application = await Application.open(settings, accept_loss=accept_loss)
     try:
         server = http_server(application, listen)
         listener = await _live_listener(application, live) if live else None

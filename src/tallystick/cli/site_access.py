@@ -21,6 +21,7 @@ from tallystick.services.ingest import Ingest, Knowledge
 from tallystick.services.names import Names
 from tallystick.services.ownership import Ownership
 from tallystick.services.site_rows import active_sites
+from tallystick.services.stores import opened_warehouse
 from tallystick.settings import AnalyticsSettings
 from tallystick.warehouse import WAREHOUSE_FILE, Warehouse
 
@@ -101,7 +102,8 @@ async def opened_site(site: str | None, settings: AnalyticsSettings) -> AsyncIte
         ledger = await Ledger.open(database)
         try:
             found = site_among(await ledger.read(active_sites), site)
-            warehouse = await Warehouse.open(settings.data / WAREHOUSE_FILE, memory_mb=settings.warehouse_memory)
+            file = settings.data / WAREHOUSE_FILE
+            warehouse = await opened_warehouse(ledger, file, memory_mb=settings.warehouse_memory)
             ownership = Ownership(ledger, warehouse, settings.data)
             try:
                 await ownership.begin()

@@ -18,8 +18,9 @@ from tallystick.ledger.sqlite import BUSY_TIMEOUT_MS, SqliteDatabase, SqliteSess
 WAREHOUSE_TABLE = "backup_warehouse"
 """Where a backup holds the warehouse; no ledger has such a table."""
 
-NEVER_COPIED = frozenset({"salt", "change_epoch"})
-"""Tables whose rows never leave the ledger: a secret, and the name of a numbering that a copy does not continue."""
+NEVER_COPIED = frozenset({"salt", "change_epoch", "warehouse_mark"})
+"""Tables whose rows never leave the ledger: a secret, the name of a numbering that a copy does not continue, and how
+far the hits have come, of which a copy holds those of a moment before."""
 
 PAGES_AT_ONCE = 1_000
 ROWS_AT_ONCE = 10_000

@@ -57,6 +57,8 @@ class Session(Protocol):
     """Named queries that each database has in its own words."""
     lanes_alone: bool
     """Whether ``load`` and ``save`` take the counters of one lane at a time."""
+    shared: bool
+    """Whether several servers may use this ledger, each with hits of its own."""
 
     def take_numbers(self, sequence: str, amount: int = 1) -> int:
         """Take the next numbers of a sequence; the first of them. A number is never given twice."""
@@ -102,8 +104,11 @@ class Session(Protocol):
     def totals(self) -> Totals:
         """What has been counted since the beginning."""
 
+    def commits(self) -> int:
+        """How many transactions were written since the beginning; some that commands wrote are left out."""
+
     def add_totals(self, lane: int, added: Totals) -> None:
-        """Add what a batch did."""
+        """Add what a batch did, and the commit itself."""
 
     def close(self) -> None:
         """Close the connection; the last SQLite session folds the WAL into the database file."""

@@ -4,9 +4,10 @@ import asyncio
 import time
 from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import Any, Self, TypeVar
 
-from tallystick.errors import StoreUnavailable
+from tallystick.errors import DatabaseUnreachable, StoreUnavailable
 from tallystick.ledger.database import Database, Session
 from tallystick.ledger.folding import Admit
 from tallystick.ledger.lanes import Lanes
@@ -45,6 +46,7 @@ class Ledger:
         self._finder = Finder(database, loop)
         self._readers = Readers(database)
         self._lanes = Lanes(database, self.measurements)
+        self._commits_before = 0
 
     @classmethod
     async def open(cls, database: Database, clock: Callable[[], int] = milliseconds) -> Self:
@@ -53,8 +55,10 @@ class Ledger:
         Raises:
             StartRefused: see ``Database.migrate``.
         """
-        await asyncio.to_thread(database.migrate)
-        return cls(database, asyncio.get_running_loop(), clock)
+        commits = await asyncio.to_thread(_prepare, database)
+        ledger = cls(database, asyncio.get_running_loop(), clock)
+        ledger._commits_before = commits
+        return ledger
 
     def count(self, key: Key, operation: Operation, admit: Admit | None = None) -> "Future[Outcome]":
         """Carry out one operation on a counter; durable when the future has a result.
@@ -146,6 +150,18 @@ class Ledger:
         return [writer.measurements for writer in self._writers]
 
     @property
+    def commits(self) -> int:
+        """How many transactions have surely been written since the beginning; may be read on any thread.
+
+        Those that other servers have written since the start are not among them.
+        """
+        return self._commits_before + sum(writer.committed for writer in self._writers)
+
+    def has_come_to(self, commits: int) -> None:
+        """Take over a count of commits that another store knows better."""
+        self._commits_before += max(0, commits - self.commits)
+
+    @property
     def waiting(self) -> int:
         """How many writes wait for their batch."""
         return sum(len(writer.thread) for writer in self._writers)
@@ -159,6 +175,17 @@ class Ledger:
         future: Future[Any] = self._loop.create_future()
         writer.thread.submit(Call(function, arguments, future))
         return future
+
+
+def _prepare(database: Database) -> int:
+    """Bring the schema up to date; how many transactions were written so far."""
+    database.migrate()
+    try:
+        with closing(database.session()) as session, session.snapshot():
+            return session.commits()
+    except StoreUnavailable as error:
+        msg = f"cannot read the database {database.describe()}: {error}"
+        raise DatabaseUnreachable(msg) from error
 
 
 def _nothing(_: Session) -> None:

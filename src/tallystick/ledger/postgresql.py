@@ -209,6 +209,7 @@ class PostgresqlSession(QueriedSession):
     """One connection to the server."""
 
     connection: "psycopg.Connection[tuple[Any, ...]]"
+    shared = True
     lanes_alone = True
     queries = _queries
     common = named_queries("common", "psycopg")

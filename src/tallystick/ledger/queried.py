@@ -69,8 +69,12 @@ class QueriedSession:
         """What has been counted since the beginning."""
         return Totals(*self.queries.totals(self.connection))
 
+    def commits(self) -> int:
+        """How many transactions were written since the beginning; some that commands wrote are left out."""
+        return int(self.common.commits(self.connection))
+
     def add_totals(self, lane: int, added: Totals) -> None:
-        """Add what a batch did."""
+        """Add what a batch did, and the commit itself."""
         self.queries.add_totals(
             self.connection,
             lane=lane,

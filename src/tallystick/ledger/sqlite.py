@@ -159,6 +159,7 @@ class SqliteSession(QueriedSession):
     """
 
     connection: apsw.Connection
+    shared = False
     lanes_alone = False
     queries = _queries
     common = named_queries("common", "apsw")

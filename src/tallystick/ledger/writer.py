@@ -88,6 +88,8 @@ class Writer:
         self._broken = False
         """Whether the connection has failed; the next batch opens another one."""
         self.measurements = Measurements()
+        self.committed = 0
+        """Transactions written; raised by this thread only."""
         self.noted = 0
         """Requests that reached no batch; raised by the event loop only."""
         self._noted_saved = 0
@@ -156,6 +158,7 @@ class Writer:
             if saves:
                 requests = unsaved + noted - self._noted_saved
                 session.add_totals(lane, Totals(folded.keys_created, folded.keys_updated, requests))
+        self.committed += saves
         self._watched.tell(folded.changed)
         self._unsaved_requests = 0 if saves else unsaved
         if saves:

@@ -11,7 +11,7 @@ from typing import NamedTuple, Self
 
 import structlog
 
-from tallystick.errors import StoreUnavailable
+from tallystick.errors import NoSuchSite, StoreUnavailable
 from tallystick.ledger import Ledger
 from tallystick.model.hit import Hit, is_bot
 from tallystick.model.site import Site
@@ -115,6 +115,7 @@ class Ingest:
 
         Raises:
             StoreUnavailable: nothing was acknowledged.
+            NoSuchSite: the site was deleted meanwhile.
         """
         assert len(arrivals) <= MOST_AT_ONCE
         self._warehouse.require_answers()
@@ -135,6 +136,7 @@ class Ingest:
 
         Raises:
             StoreUnavailable: it was not acknowledged.
+            NoSuchSite: the site was deleted meanwhile.
         """
         self._warehouse.require_answers()
         if self._are_due(now := self._ledger.clock()):
@@ -213,7 +215,13 @@ class Ingest:
         return (counted, titles) if counted or titles else None
 
     def _hits(self, rules: Rules, wanted: Sequence[Arrival]) -> list[Hit] | None:
-        """What the warehouse keeps; None while a name is new."""
+        """What the warehouse keeps; None while a name is new.
+
+        Raises:
+            NoSuchSite: the site was deleted while the request was on its way.
+        """
+        if rules.site.id in self._names.deleted:
+            raise NoSuchSite(rules.site.cname or "", empty=False)
         path, campaign, site = self._names.path, self._names.campaign, rules.site.id
         hits = []
         for arrival in wanted:

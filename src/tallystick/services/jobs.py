@@ -1,13 +1,17 @@
 """Jobs: what the ledger has decided and the warehouse has still to do.
 
 The decision and its job are one transaction of the ledger. A job is done in the warehouse, then crossed off in the
-ledger; after a crash in between it is done once more, which changes nothing. Hits of the old decision may still be
-on their way when a job comes, so it waits until they have arrived.
+ledger; after a crash in between it is done once more, which changes nothing.
+
+Hits of the old decision may still be on their way when a job comes. So cached names are forgotten first: from then on
+every hit is judged by the new decision. Then everything that was handed over before is waited for. Only then is the
+job done.
 """
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 
 import msgspec
 import structlog
@@ -18,13 +22,17 @@ from tallystick.ledger import Ledger, Session
 from tallystick.model.hit import Bot
 from tallystick.services.export_folder import ExportFolder
 from tallystick.services.site_rows import active_sites
+from tallystick.services.stores import note
 from tallystick.tasks import end_tasks
 from tallystick.warehouse import Warehouse, changes
 
 LOOKED_EVERY_S = 1.0
 TIDIED_EVERY_S = 3_600.0
-ARRIVED_WITHIN_S = 5.0
-"""How long a hit may be on its way from the cached names to the warehouse."""
+SEEN_BY_ALL_WITHIN_S = 5.0
+"""On a ledger that servers share: how long each of them may take to see a job and forget cached names."""
+
+NOTED_EVERY_S = 2.0
+"""How often the ledger is given the newest hit, while there are new ones."""
 
 TRIED_AGAIN_AFTER_S = 60.0
 JOBS_AT_ONCE = 100
@@ -98,21 +106,26 @@ class Jobs:
     """Does what was asked for. One a ledger: the warehouse it works on is the only one.
 
     Args:
-        forget: called when a job is first seen: names and sites that are cached may mean something else now.
-        arrived_within: seconds that hits may be on their way; 0 where nothing is counted.
+        forget: called when a job is first seen, with the sites that are deleted: names and sites that are cached may
+            mean something else now.
         clock: seconds, monotonic.
+        seen_within: seconds that other servers of the ledger may take to see a job; None for what its kind needs.
     """
 
     def __init__(
         self,
         ledger: Ledger,
         warehouse: Warehouse,
-        forget: Callable[[], None],
-        arrived_within: float = ARRIVED_WITHIN_S,
+        forget: Callable[[Collection[int]], None],
         clock: Callable[[], float] = time.monotonic,
+        seen_within: float | None = None,
     ) -> None:
         self._ledger, self._warehouse, self._forget = ledger, warehouse, forget
-        self._arrived_within, self._clock = arrived_within, clock
+        self._clock = clock
+        shared = ledger.database.name == "postgresql"
+        self._seen_within = (SEEN_BY_ALL_WITHIN_S if shared else 0.0) if seen_within is None else seen_within
+        self._noted: Mapping[str, tuple[int, int]] = {}
+        self._noted_at = 0.0
         self._not_before: dict[int, float] = {}
         """When a job that was seen may be done."""
         self._tidied: float | None = None
@@ -128,12 +141,15 @@ class Jobs:
         """Stop; what is left is done after the next start."""
         if self._working:
             await end_tasks(self._working)
+        with suppress(StoreUnavailable):
+            await note(self._ledger, self._warehouse, self._noted)
 
     async def _keep_working(self) -> None:
         while True:
             before = self.done
             try:
                 await self.work()
+                await self.note()
                 await self.tidy()
             except StoreUnavailable as error:
                 log.warning("jobs were put off", reason=str(error))
@@ -149,16 +165,31 @@ class Jobs:
         Where another server owns the analytics the jobs are left to it: the hits lie there.
 
         Raises:
-            StoreUnavailable: the ledger cannot be read.
+            StoreUnavailable: the ledger cannot be read, or what was handed over cannot be kept.
         """
         jobs, now = await self._ledger.read(asked_for), self._clock()
         if any(number not in self._not_before for number, _ in jobs):
-            self._forget()
-        self._not_before = {n: self._not_before.get(n, now + self._arrived_within) for n, _ in jobs}
+            await self._settle([job for _, job in jobs])
+        self._not_before = {n: self._not_before.get(n, now + self._seen_within) for n, _ in jobs}
         if not self._warehouse.answers:
             return len(jobs)
-        done = [await self._try(number, job) for number, job in jobs if self._not_before[number] <= now]
+        due = [(number, job) for number, job in jobs if self._not_before[number] <= now]
+        if due:
+            # Also those of other servers, which had their time to forget.
+            await self._warehouse.arrived()
+        done = [await self._try(number, job) for number, job in due]
         return len(jobs) - sum(done)
+
+    async def _settle(self, jobs: Sequence[Job]) -> None:
+        """Have no hit judged by what was decided before, from now on."""
+        # Names that were read in the ledger before the decision have reached the cache when this write returns.
+        await self._ledger.flush()
+        self._forget({job.site for job in jobs if isinstance(job, DeleteSite)})
+
+    async def note(self) -> None:
+        """Give the ledger the newest hit, so that a later start misses hits that were lost."""
+        if self._clock() - self._noted_at >= NOTED_EVERY_S:
+            self._noted_at, self._noted = self._clock(), await note(self._ledger, self._warehouse, self._noted)
 
     async def _try(self, number: int, job: Job) -> bool:
         """Whether it was done; one that fails is tried again later and keeps no other from being done."""

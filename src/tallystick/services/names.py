@@ -82,6 +82,8 @@ class Names:
         self._ledger = ledger
         self._paths: dict[tuple[int, str], KnownPath] = {}
         self._campaigns: dict[tuple[int, str], int] = {}
+        self.deleted: set[int] = set()
+        """Sites that were deleted since the start; requests that came before may still mean them."""
 
     def path(self, site: int, path: str) -> KnownPath | None:
         """A path if the cache knows this spelling; never waits."""
@@ -129,8 +131,13 @@ class Names:
             path.title = title
             path.others.clear()
 
-    def forget(self) -> None:
-        """Forget what is cached: names were renamed, merged or deleted."""
+    def forget(self, deleted: Iterable[int] = ()) -> None:
+        """Forget what is cached: names were renamed, merged or deleted.
+
+        Args:
+            deleted: sites of which no name may be learned any more.
+        """
+        self.deleted.update(deleted)
         self._paths.clear()
         self._campaigns.clear()
 

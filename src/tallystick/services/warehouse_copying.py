@@ -10,30 +10,50 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tallystick.errors import StoreFailed
+from tallystick.errors import StoreFailed, StoresDisagree
 from tallystick.ledger.copying import WAREHOUSE_TABLE, BackupFile
 from tallystick.ledger.sqlite import SqliteDatabase
 from tallystick.services.files import UNFINISHED_RESTORE, sync
-from tallystick.warehouse.copying import WAL_SUFFIX, checked, copy_files, size_of
+from tallystick.services.stores import marks_of
+from tallystick.warehouse.copying import WAL_SUFFIX, checked, copy_files, refuse_missing, size_of
 from tallystick.warehouse.journal import JOURNAL_FILE
+from tallystick.warehouse.marks import JournalMarks, LedgerMarks, losses, way_out
+from tallystick.warehouse.opening import marks_in
 
 PART_BYTES = 1 << 20
 
 
 @contextmanager
-def copied_warehouse(source: Path, backup: Path) -> Iterator[Path | None]:
+def copied_warehouse(source: Path, backup: Path, ledger: LedgerMarks | None) -> Iterator[Path | None]:
     """A checked copy of a warehouse, beside the backup that it will be put into; None when there is no warehouse.
+
+    Args:
+        ledger: its marks; None where there are none to compare with.
 
     Raises:
         StoreFailed: the warehouse is damaged.
+        StoresDisagree: the journal or the ledger knows of more than it holds.
     """
     if not source.exists():
+        refuse_missing(source, ledger)
         yield None
         return
     with TemporaryDirectory(prefix=f".{backup.name}-", dir=backup.absolute().parent) as directory:
         copy = Path(directory) / source.name
-        copy_files(source, copy)
+        copy_files(source, copy, ledger)
         yield copy
+
+
+def refuse_older_ledger(backup: Path, copy: Path | None, data: Path) -> None:
+    """Compare a ledger's copy with the hits that were copied before it, out of the data directory.
+
+    Raises:
+        StoresDisagree: the ledger has lost what they prove.
+    """
+    ledger = marks_of(BackupFile(backup))
+    found = losses(JournalMarks(), marks_in(copy), ledger) if copy and ledger else []
+    if lost := [loss for loss in found if not loss.of_old]:
+        raise StoresDisagree(way_out(lost, data))
 
 
 def put_into_backup(copy: Path | None, backup: Path) -> None:

@@ -9,16 +9,19 @@ What the journal holds is read first and brought into the copy, unless it has ar
 
 import fcntl
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import duckdb
 
-from tallystick.errors import DatabaseUnreachable, StoreFailed
+from tallystick.errors import DatabaseUnreachable, StoreFailed, StoresDisagree
 from tallystick.warehouse import rows
 from tallystick.warehouse.checkpoints import unchanging
-from tallystick.warehouse.journal import Batch, journal_of
+from tallystick.warehouse.journal import Kept, journal_of
+from tallystick.warehouse.marks import ColumnsMarks, LedgerMarks, lost_from_columns, way_out
+from tallystick.warehouse.mover import set_last_id
+from tallystick.warehouse.opening import columns_marks, seal
 from tallystick.warehouse.rebuilding import highest_id
 from tallystick.warehouse.store import Store, WarehouseSession, transaction
 
@@ -26,32 +29,59 @@ MEMORY_MB = 512
 WAL_SUFFIX = ".wal"
 
 
-def copy_files(source: Path, target: Path) -> None:
+def copy_files(source: Path, target: Path, ledger: LedgerMarks | None = None) -> None:
     """Copy a warehouse that may be in use; ``target`` is one file when this returns, and checked.
+
+    Args:
+        ledger: its marks before the copy began; None where there are none to compare with.
 
     Raises:
         StoreFailed: the copy is damaged, and so the warehouse is.
+        StoresDisagree: the journal or the ledger knows of more than the copy holds.
     """
     wal, wal_copy = (file.with_name(file.name + WAL_SUFFIX) for file in (source, target))
-    acknowledged = journal_of(source)
+    journal = journal_of(source)
     with unchanging(source, fcntl.LOCK_SH):
         # The WAL first: it may name blocks of the file that were written just before it.
         if wal.exists():
             shutil.copyfile(wal, wal_copy)
         shutil.copyfile(source, target)
     with _opened(target) as session:
-        bring_in(session, acknowledged)
+        refuse_lost(source, journal, columns_marks(session), ledger)
+        bring_in(session, journal)
     checked(target)
 
 
-def bring_in(session: WarehouseSession, batches: Sequence[Batch]) -> None:
-    """Add batches of a journal that have not arrived by themselves."""
+def refuse_missing(source: Path, ledger: LedgerMarks | None) -> None:
+    """For a directory without a warehouse: whether there was one.
+
+    Raises:
+        StoresDisagree: the journal or the ledger knows of hits.
+    """
+    refuse_lost(source, journal_of(source), ColumnsMarks(), ledger)
+
+
+def refuse_lost(source: Path, journal: Kept, columns: ColumnsMarks, ledger: LedgerMarks | None) -> None:
+    """Compare a copy with what was known before it was made.
+
+    Raises:
+        StoresDisagree: it holds less.
+    """
+    if lost := lost_from_columns(journal.marks, columns, ledger):
+        raise StoresDisagree(way_out(lost, source.parent))
+
+
+def bring_in(session: WarehouseSession, journal: Kept) -> None:
+    """Add batches of a journal that have not arrived by themselves, and make the file one that needs no journal."""
     there = highest_id(session)
-    if missing := [batch for batch in batches if batch.last_id > there]:
-        rows.prepare(session.connection)
-        with transaction(session.connection):
-            rows.insert(session.connection, [rows.recovered(batch.content) for batch in missing])
-            session.queries.set_last_id(session.connection, last_id=missing[-1].last_id)
+    missing = [batch for batch in journal.batches if batch.last_id > there]
+    rows.prepare(session.connection)
+    with transaction(session.connection):
+        if missing:
+            contents = [rows.recovered(batch.content, batch.format) for batch in missing]
+            rows.insert(session.connection, contents)
+            set_last_id(session, missing[-1].last_id, contents, journal.marks.commits)
+        seal(session)
 
 
 def checked(file: Path) -> int:

@@ -6,14 +6,22 @@ the journal when DuckDB has them; the id of its newest hit tells whether it has 
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import starmap
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import apsw
+from msgspec.structs import astuple
 
 from tallystick.errors import DatabaseUnreachable, StoreFailed, StoreFull, StoreUnavailable
+from tallystick.warehouse.marks import JournalMarks, NewestIds
+from tallystick.warehouse.migrations import known_steps, migrate, recorded, refuse_newer
+from tallystick.warehouse.rows import FORMAT
 
 JOURNAL_FILE = "warehouse-journal.sqlite3"
+FOLDER = "journal"
+"""Of its migrations."""
+
 BUSY_TIMEOUT_MS = 30_000
 CHECKPOINT_PAGES = 1_000
 _PRAGMAS = (
@@ -29,10 +37,12 @@ class Batch(NamedTuple):
     Attributes:
         last_id: of its newest hit.
         content: as its writer encoded it.
+        format: how; see ``rows.FORMAT``.
     """
 
     last_id: int
     content: bytes
+    format: int = FORMAT
 
 
 class Journal:
@@ -45,13 +55,15 @@ class Journal:
 
     Raises:
         DatabaseUnreachable: the file cannot be opened, or is no database.
+        DatabaseSchemaRefused: it was written by a newer program.
     """
 
     def __init__(self, file: Path, durability: Literal["full", "relaxed"] = "full", vfs: str | None = None) -> None:
         self._file, self._durability, self._vfs = file, durability, vfs
         try:
             self._connection = self._connect()
-        except apsw.Error as error:
+            migrate(self._connection, self._transaction, FOLDER, f"the journal {file}")
+        except (apsw.Error, StoreUnavailable) as error:
             msg = f"cannot open the journal {file}: {error}"
             raise DatabaseUnreachable(msg) from error
 
@@ -62,32 +74,56 @@ class Journal:
             connection.execute(f"PRAGMA {pragma}").fetchall()
         connection.wal_autocheckpoint(CHECKPOINT_PAGES)
         connection.execute(f"PRAGMA synchronous = {'full' if self._durability == 'full' else 'normal'}")
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS batch (last_id INTEGER PRIMARY KEY, content BLOB NOT NULL) STRICT"
-        )
         return connection
 
     def batches(self) -> Iterator[Batch]:
-        """What the journal holds, oldest first."""
-        yield from _batches(self._connection)
+        """What the journal holds, oldest first.
 
-    def keep(self, batch: Batch, moved: int) -> None:
-        """Store a batch durably, and let go of those that DuckDB has.
+        Raises:
+            StoreFailed: it is damaged.
+        """
+        try:
+            yield from _batches(self._connection)
+        except apsw.Error as error:
+            raise understood(error) from error
 
-        Args:
-            moved: the newest id that DuckDB holds durably.
+    def marks(self) -> JournalMarks:
+        """How far it has come, and how far it knows the other stores have come.
+
+        Raises:
+            StoreFailed: it is damaged.
+        """
+        try:
+            return _marks(self._connection)
+        except apsw.Error as error:
+            raise understood(error) from error
+
+    def keep(self, batch: Batch, marks: JournalMarks) -> None:
+        """Store a batch and the marks durably, and let go of the batches that DuckDB has.
 
         Raises:
             StoreFull, StoreFailed: nothing was stored, or it is unknown that it was.
         """
         with self._transaction():
-            self._connection.execute("DELETE FROM batch WHERE last_id <= ?", (moved,))
-            self._connection.execute("INSERT INTO batch (last_id, content) VALUES (?, ?)", batch)
+            self._connection.execute("INSERT INTO batch (last_id, content, format) VALUES (?, ?, ?)", batch)
+            self._note(marks)
 
-    def let_go(self, moved: int) -> None:
-        """Remove the batches that DuckDB has."""
+    def note(self, marks: JournalMarks) -> None:
+        """Store the marks durably, and let go of the batches that DuckDB has.
+
+        Raises:
+            StoreFull, StoreFailed: nothing was stored, or it is unknown that it was.
+        """
         with self._transaction():
-            self._connection.execute("DELETE FROM batch WHERE last_id <= ?", (moved,))
+            self._note(marks)
+
+    def _note(self, marks: JournalMarks) -> None:
+        self._connection.execute("DELETE FROM batch WHERE last_id <= ?", (marks.moved,))
+        self._connection.execute(
+            "UPDATE marks SET warehouse = ?, last_id = ?, moved = ?, changes = ?, commits = ?,"
+            " site = ?, path = ?, campaign = ?, written = written + 1",
+            (*astuple(marks)[:-1], *astuple(marks.newest)),
+        )
 
     def reopen(self) -> None:
         """Another connection, after a failure: nobody knows what state the old one is in.
@@ -116,22 +152,31 @@ class Journal:
             raise understood(error) from error
 
 
-def journal_of(warehouse: Path) -> list[Batch]:
+class Kept(NamedTuple):
+    """What a journal holds."""
+
+    batches: list[Batch]
+    marks: JournalMarks
+
+
+def journal_of(warehouse: Path) -> Kept:
     """What the journal beside a warehouse holds, also while a server uses it; creates nothing.
 
     Raises:
         DatabaseUnreachable: it cannot be read.
+        DatabaseSchemaRefused: it was written by a newer program.
     """
     file = warehouse.with_name(JOURNAL_FILE)
     if not file.exists():
-        return []
+        return Kept([], JournalMarks())
     try:
         connection = apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READWRITE)
         try:
             connection.set_busy_timeout(BUSY_TIMEOUT_MS)
-            if not connection.table_exists(None, "batch"):
-                return []
-            return list(_batches(connection))
+            # Read only: the WAL must stay as it is, also where this connection is the last one.
+            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+            connection.execute("BEGIN")
+            return _kept(connection, file)
         finally:
             connection.close()
     except apsw.Error as error:
@@ -139,11 +184,35 @@ def journal_of(warehouse: Path) -> list[Batch]:
         raise DatabaseUnreachable(msg) from error
 
 
+def _kept(connection: apsw.Connection, file: Path) -> Kept:
+    schema = len(recorded(connection))
+    refuse_newer(schema, len(known_steps(FOLDER)), f"the journal {file}")
+    if schema == len(known_steps(FOLDER)):
+        return Kept(list(_batches(connection)), _marks(connection))
+    if not connection.table_exists(None, "batch"):
+        return Kept([], JournalMarks())
+    # Of a program whose journal had no marks.
+    rows = connection.execute("SELECT last_id, content, 1 FROM batch ORDER BY last_id")
+    return Kept(list(starmap(Batch, rows)), JournalMarks())
+
+
 def _batches(connection: apsw.Connection) -> Iterator[Batch]:
-    for last_id, content in connection.execute("SELECT last_id, content FROM batch ORDER BY last_id"):
+    for last_id, content, format_ in connection.execute("SELECT last_id, content, format FROM batch ORDER BY last_id"):
         assert isinstance(last_id, int)
         assert isinstance(content, bytes)
-        yield Batch(last_id, content)
+        assert isinstance(format_, int)
+        yield Batch(last_id, content, format_)
+
+
+def _marks(connection: apsw.Connection) -> JournalMarks:
+    rows: Any = connection.execute(
+        "SELECT warehouse, last_id, moved, changes, commits, site, path, campaign FROM marks"
+    ).fetchall()
+    if len(rows) != 1:
+        msg = "its marks are damaged"
+        raise StoreFailed(msg)
+    name, last_id, moved, changes, commits, *newest = rows[0]
+    return JournalMarks(name, last_id, moved, changes, commits, NewestIds(*newest))
 
 
 def understood(error: apsw.Error) -> StoreUnavailable:

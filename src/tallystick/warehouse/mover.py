@@ -9,7 +9,7 @@ Promises:
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -21,6 +21,8 @@ from tallystick.errors import StoreFailed, StoreUnavailable
 from tallystick.gathering import GatheringThread
 from tallystick.warehouse import rows
 from tallystick.warehouse.checkpoints import Checkpoints
+from tallystick.warehouse.marks import NewestIds
+from tallystick.warehouse.opening import columns_marks
 from tallystick.warehouse.rebuilding import highest_id
 from tallystick.warehouse.rows import Content
 from tallystick.warehouse.store import Store, WarehouseSession, is_broken, transaction, understood
@@ -47,11 +49,16 @@ log = structlog.get_logger()
 
 
 class Move(Struct, eq=False):
-    """A batch that the journal holds."""
+    """A batch that the journal holds.
+
+    Attributes:
+        commits: of the ledger, as far as was known.
+    """
 
     last_id: int
     hits: int
     content: Content
+    commits: int = 0
 
 
 class Call(Struct, eq=False):
@@ -75,6 +82,7 @@ class Mover:
 
     Attributes:
         moved: the newest id that DuckDB holds durably.
+        changes: how often stored hits were changed, durably.
         sessions_outdated: a call has changed which session has seen which path.
     """
 
@@ -89,7 +97,8 @@ class Mover:
         self.failures = 0
         self.last_failed = False
         self.sessions_outdated = False
-        self.moved = highest_id(self._usable_session())
+        marks = columns_marks(self._usable_session())
+        self.moved, self.changes = marks.last_id, marks.changes
         self._taken_hits = self._moved_hits = 0  # each raised by one thread only
         self.thread: GatheringThread[Move | Call] = GatheringThread(
             "warehouse-mover",
@@ -150,14 +159,20 @@ class Mover:
         # A commit may have come through although it was answered by an error.
         there = highest_id(session)
         rows.insert(session.connection, [move.content for move in part if move.last_id > there])
-        session.queries.set_last_id(session.connection, last_id=part[-1].last_id)
+        set_last_id(session, part[-1].last_id, [move.content for move in part], part[-1].commits)
 
     def _answered(self, call: Call) -> object:
-        return self._attempt(partial(self._call, call)) if call.function else None
+        if call.function is None:
+            return None
+        answer = self._attempt(partial(self._call, call))
+        if not isinstance(answer, Exception):
+            self.changes += 1
+        return answer
 
     def _call(self, call: Call, session: WarehouseSession) -> object:
         assert call.function is not None
         result = call.function(session, *call.arguments)
+        session.queries.count_change(session.connection)
         self.sessions_outdated = self.sessions_outdated or session.sessions_outdated
         session.sessions_outdated = False
         return result
@@ -214,6 +229,21 @@ class Mover:
         if not self._broken:
             self._checkpoints.take()
         self._store.close()
+
+
+def set_last_id(session: WarehouseSession, last_id: int, contents: Iterable[Content], commits: int) -> None:
+    """Note, with what is inserted, how far DuckDB has come and which ids of the ledger hits refer to."""
+    newest = NewestIds()
+    for content in contents:
+        newest = newest.and_those_of(rows.newest(content))
+    session.queries.set_last_id(
+        session.connection,
+        last_id=last_id,
+        commits=commits,
+        site=newest.site,
+        path=newest.path,
+        campaign=newest.campaign,
+    )
 
 
 def _first_part(moves: Sequence[Move]) -> list[Move]:

@@ -11,9 +11,11 @@ from duckdb import DuckDBPyConnection as Connection
 from msgspec import Meta, Struct
 from msgspec.structs import astuple
 
+from tallystick.errors import StoreFailed
 from tallystick.model.hit import HOUR_S, Bot, Hit, is_bot
 from tallystick.model.product import Named, known_browser, known_system
 from tallystick.model.session import NO_SESSION
+from tallystick.warehouse.marks import NewestIds
 
 
 class Stored(Struct, frozen=True, gc=False):
@@ -95,6 +97,13 @@ COLUMNS: dict[str, tuple[str, Column]] = {
 """The table's columns in order: their types, and where their values come from."""
 
 
+FORMAT = 1
+"""How a batch is encoded in the journal: MessagePack of ``Content``, hits as lists in the order of ``COLUMNS``.
+
+Whoever changes ``COLUMNS`` or ``Content`` takes the next number and teaches ``unpacked`` the one before: a newer
+program finds batches of an older one in the journal, and must not take one column for another.
+"""
+
 SHAPES = {
     "hit": {name: kind for name, (kind, _) in COLUMNS.items()},
     "renamed_visitor": {"key": "UBIGINT", "session": "UBIGINT", "created": "BIGINT"},
@@ -159,14 +168,38 @@ def packed(
     return content, unpacked(content)
 
 
-def unpacked(content: bytes) -> Content:
-    """What the journal kept."""
-    return _unpack(content)
+def unpacked(content: bytes, format_: int = FORMAT) -> Content:
+    """What the journal kept.
+
+    Raises:
+        StoreFailed: it is damaged, or of a format that this program does not know.
+    """
+    if format_ != FORMAT:
+        msg = (
+            f"the journal holds hits in format {format_}, this program knows format {FORMAT}: start a newer Tallystick"
+        )
+        raise StoreFailed(msg)
+    try:
+        return _unpack(content)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        msg = f"the journal holds a damaged batch: {error}"
+        raise StoreFailed(msg) from error
 
 
-def recovered(content: bytes) -> Content:
-    """What a journal kept that an older program may have written: its names become those of the closed list."""
-    found = unpacked(content)
+def newest(content: Content) -> NewestIds:
+    """The newest ids that hits refer to."""
+    hits = content.hits
+    campaigns = [campaign for campaign in hits.campaign if campaign is not None]
+    return NewestIds(max(hits.site, default=0), max(hits.path, default=0), max(campaigns, default=0))
+
+
+def recovered(content: bytes, format_: int = FORMAT) -> Content:
+    """What a journal kept that an older program may have written: its names become those of the closed list.
+
+    Raises:
+        StoreFailed: it is damaged, or of a format that this program does not know.
+    """
+    found = unpacked(content, format_)
     hits = found.hits
     hits.browser, hits.browser_version = _known(known_browser, hits.browser, hits.browser_version)
     hits.system, hits.system_version = _known(known_system, hits.system, hits.system_version)

@@ -6,8 +6,7 @@ failed checkpoint leaves the whole instance unusable until all its connections a
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import cached_property
-from itertools import zip_longest
+from functools import cached_property, partial
 from pathlib import Path
 from threading import Condition
 from typing import Any
@@ -22,7 +21,7 @@ from tallystick.errors import (
     StoreFull,
     StoreUnavailable,
 )
-from tallystick.warehouse.migrations import known_steps
+from tallystick.warehouse.migrations import migrate
 from tallystick.warehouse.queried import named_queries
 
 WAREHOUSE_FILE = "warehouse.duckdb"
@@ -79,7 +78,7 @@ class Store:
         try:
             self._root = self._connect()
             with self.session() as session:
-                migrate(session.connection)
+                migrate(session.connection, partial(transaction, session.connection))
         except duckdb.Error as error:
             self.close()
             msg = f"cannot open the warehouse {self.file}: {error}"
@@ -186,32 +185,6 @@ class Store:
             return self.file.with_name(f"{self.file.name}.wal").stat().st_size
         except FileNotFoundError:
             return 0
-
-
-def migrate(connection: Connection) -> None:
-    """Take every outstanding step, each in a transaction of its own.
-
-    Raises:
-        DatabaseSchemaRefused: the file is newer than this program, or was migrated by another text.
-    """
-    connection.execute("CREATE TABLE IF NOT EXISTS migration (number INTEGER NOT NULL, checksum VARCHAR NOT NULL)")
-    applied = connection.execute("SELECT number, checksum FROM migration ORDER BY number").fetchall()
-    steps = known_steps()
-    if len(applied) > len(steps):
-        msg = f"the warehouse has schema {len(applied)}, this program knows schema {len(steps)}: start a newer one"
-        raise DatabaseSchemaRefused(msg)
-    for (number, sql, checksum), taken in zip_longest(steps, applied):
-        if taken is None:
-            _take(connection, number, sql, checksum)
-        elif taken != (number, checksum):
-            msg = f"step {number} of the warehouse's schema was taken with another text"
-            raise DatabaseSchemaRefused(msg)
-
-
-def _take(connection: Connection, number: int, sql: str, checksum: str) -> None:
-    with transaction(connection):
-        connection.execute(sql)
-        connection.execute("INSERT INTO migration VALUES (?, ?)", [number, checksum])
 
 
 @contextmanager

@@ -4,14 +4,17 @@ import asyncio
 import time
 from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
-from tallystick.errors import AnalyticsElsewhere, DatabaseUnreachable, StoreBusy, StoreUnavailable
+from tallystick.errors import AnalyticsElsewhere, DatabaseUnreachable, StartRefused, StoreBusy
 from tallystick.gathering import tell
 from tallystick.model.hit import Hit
 from tallystick.warehouse.journal import JOURNAL_FILE, Journal
+from tallystick.warehouse.marks import JournalMarks, LedgerMarks, Loss
 from tallystick.warehouse.mover import Call, Mover
+from tallystick.warehouse.opening import settle
 from tallystick.warehouse.reader import Readers
 from tallystick.warehouse.rows import KeptRequest, Stored
 from tallystick.warehouse.store import EXPORTS_DIRECTORY, Store, WarehouseSession
@@ -36,12 +39,20 @@ class Warehouse:
         exports: the folder that DuckDB may write to; exports' files lie there.
         answers_until: on the monotonic clock. Past it hits are neither taken nor read, because another server does
             that; chores (``write``) go on.
+        losses: what was missing at the start and accepted.
     """
 
-    def __init__(
-        self, store: Store, mover: Mover, writer: Writer, loop: AbstractEventLoop, clock: Callable[[], int]
+    def __init__(  # noqa: PLR0913, PLR0917  # what open has made
+        self,
+        store: Store,
+        mover: Mover,
+        writer: Writer,
+        losses: Sequence[Loss],
+        loop: AbstractEventLoop,
+        clock: Callable[[], int],
     ) -> None:
         self.clock = clock
+        self.losses = losses
         self._store, self._mover, self._writer, self._loop = store, mover, writer, loop
         self._readers = Readers(store)
         self.exports = store.file.with_name(EXPORTS_DIRECTORY)
@@ -49,38 +60,61 @@ class Warehouse:
         self.answers_until = float("inf")
 
     @classmethod
-    async def open(
+    async def open(  # noqa: PLR0913  # one value each, all with a default
         cls,
         file: Path,
         durability: Literal["full", "relaxed"] = "full",
         memory_mb: int = 512,
         clock: Callable[[], int] = seconds,
+        *,
+        ledger: LedgerMarks | None = None,
+        commits: Callable[[], int] = int,
+        accept_loss: bool = False,
     ) -> Self:
-        """Open or make the database file and the journal beside it, and start the threads.
+        """Open or make the database file and the journal beside it, compare the stores and start the threads.
 
         Args:
             file: its directory must exist.
             durability: ``relaxed`` answers before the journal is synced.
             memory_mb: what DuckDB may take, in MB.
             clock: Unix seconds.
+            ledger: how far it has come; None where there is none to compare with.
+            commits: how far it has come meanwhile; called on a thread.
+            accept_loss: go on where something is missing; see ``opening.settle``.
 
         Raises:
-            DatabaseUnreachable, DatabaseSchemaRefused
+            DatabaseUnreachable: a file cannot be opened, or is damaged.
+            DatabaseSchemaRefused: a file was written by a newer program.
+            StoresDisagree: something is missing.
         """
         loop = asyncio.get_running_loop()
 
-        def prepare() -> tuple[Store, Mover, Writer]:
-            journal = Journal(file.with_name(JOURNAL_FILE), durability)
-            store = Store(file, memory_mb)
-            store.open()
-            mover = Mover(store)
+        def prepare() -> tuple[Store, Mover, Writer, list[Loss]]:
+            with ExitStack() as opened:
+                journal = Journal(file.with_name(JOURNAL_FILE), durability)
+                opened.callback(journal.close)
+                store = Store(file, memory_mb)
+                store.open()
+                opened.callback(store.close)
+                relaxed = durability == "relaxed"
+                losses = settle(journal, store, ledger, relaxed=relaxed, accept_loss=accept_loss)
+                mover = Mover(store)
+                opened.callback(mover.thread.end)
+                writer = Writer(journal, mover, store, loop, clock, commits)
+                opened.pop_all()
+                return store, mover, writer, losses
+
+        def prepared() -> tuple[Store, Mover, Writer, list[Loss]]:
             try:
-                return store, mover, Writer(journal, mover, store, loop, clock)
-            except StoreUnavailable as error:
-                msg = f"cannot open the warehouse {file}: {error}"
+                return prepare()
+            except StartRefused:
+                raise
+            except Exception as error:
+                # Damage shows as any kind of error, depending on the byte.
+                msg = f"cannot open the warehouse {file}: {' '.join(str(error).split())}"
                 raise DatabaseUnreachable(msg) from error
 
-        return cls(*await asyncio.to_thread(prepare), loop, clock)
+        return cls(*await asyncio.to_thread(prepared), loop, clock)
 
     @property
     def answers(self) -> bool:
@@ -103,6 +137,9 @@ class Warehouse:
             StoreUnavailable: nothing was stored, or it is unknown that it was.
         """
         self.require_answers()
+        return await self._append(hits, request)
+
+    async def _append(self, hits: Sequence[Hit], request: KeptRequest | None = None) -> list[Stored]:
         if self._waiting_hits >= WAITING_HITS:
             msg = "too many hits are waiting"
             raise StoreBusy(msg)
@@ -127,6 +164,8 @@ class Warehouse:
         An exception of the function undoes everything and is raised here.
         """
         result: Result = await self._call(function, *arguments)
+        # Noted in the journal before anyone relies on it: a start would miss it if DuckDB's file lost it.
+        await self.arrived()
         return result
 
     async def _call(self, function: Callable[..., Any] | None, *arguments: Any) -> Any:  # noqa: ANN401
@@ -150,6 +189,20 @@ class Warehouse:
         """
         await self.append([])
         await self._call(None)
+
+    async def arrived(self) -> None:
+        """Return when everything handed in before is durably kept, or was refused.
+
+        Raises:
+            StoreUnavailable: commits do not succeed.
+        """
+        # Appends are worked through in their order.
+        await self._append([])
+
+    @property
+    def marks(self) -> JournalMarks:
+        """How far the hits have come, and the ledger as far as is known; durable."""
+        return self._writer.marks
 
     @property
     def waiting(self) -> int:

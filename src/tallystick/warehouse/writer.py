@@ -6,23 +6,27 @@ journal; the mover brings them into columns later.
 Promises:
 - A future gets a result only after the commit that holds its hits: acknowledged means kept.
 - A failed commit changes nothing: ids and sessions are as before it.
+- Each commit notes how far all stores have come (``marks``), so that a later start misses what was lost.
 - Ids rise in the order of commits. Whoever has read up to an id has missed none below it.
 """
 
 from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from queue import SimpleQueue
 
 import structlog
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tallystick.errors import StoreBusy, StoreFailed, StoreUnavailable
 from tallystick.gathering import GatheringThread, tell
 from tallystick.model.hit import Hit
 from tallystick.warehouse.journal import Batch, Journal
+from tallystick.warehouse.marks import JournalMarks, NewestIds
 from tallystick.warehouse.mover import Call, Move, Mover
 from tallystick.warehouse.rebuilding import rebuild
-from tallystick.warehouse.rows import Content, KeptRequest, Stored, packed, recovered
+from tallystick.warehouse.rows import Content, KeptRequest, Stored, newest, packed, recovered
 from tallystick.warehouse.sessions import Sessions
 from tallystick.warehouse.store import Store
 
@@ -33,6 +37,8 @@ HITS_AT_ONCE = 10_000
 
 UNMOVED_HITS = 100_000
 """Acknowledged hits that may wait for DuckDB; beyond them appends are refused."""
+
+NO_IDS = NewestIds()
 
 log = structlog.get_logger()
 
@@ -53,23 +59,34 @@ class Writer:
         store: where sessions are read back from.
         loop: where the futures live.
         clock: Unix seconds.
+        commits: how many commits of the ledger are known; called on the writer's thread.
     """
 
-    def __init__(  # whom it works with
-        self, journal: Journal, mover: Mover, store: Store, loop: AbstractEventLoop, clock: Callable[[], int]
+    def __init__(  # noqa: PLR0913, PLR0917  # whom it works with
+        self,
+        journal: Journal,
+        mover: Mover,
+        store: Store,
+        loop: AbstractEventLoop,
+        clock: Callable[[], int],
+        commits: Callable[[], int],
     ) -> None:
         self._journal, self._mover, self._store = journal, mover, store
-        self._loop, self._clock = loop, clock
-        self.last_id = mover.moved
-        """The newest id acknowledged."""
-        self._let_go_of = 0
-        """Up to this id the journal was cleared."""
+        self._loop, self._clock, self._commits = loop, clock, commits
+        self.marks = journal.marks()
+        """As the journal holds them."""
+        self.last_id = self.marks.last_id
+        """The newest id acknowledged, or left out after a loss."""
+        self._taken = mover.moved
+        """The newest id that the mover has or was given."""
         self._sessions = Sessions()
         self._outdated = False
         """Whether the rows know better than the memory."""
         self.last_failed = False
         """Whether nobody knows what the journal's last transaction kept."""
         self.failures = 0
+        self._told = False
+        """Whether the log says that commits fail."""
         self._recover()
         self._rebuild_sessions()
         self.thread: GatheringThread[Append] = GatheringThread(
@@ -123,41 +140,79 @@ class Writer:
 
     def _commit(self, part: Sequence[Append]) -> Sequence[list[Stored]]:
         hits = [hit for item in part for hit in item.hits]
+        requests = [item.request for item in part if item.request]
+        if not hits and not requests:
+            # Nothing to keep: the commit itself is what was wanted.
+            self._note(self._newer_marks())
+            return [[] for _ in part]
         ids = range(self.last_id + 1, self.last_id + len(hits) + 1)
         # A batch that only keeps an answer takes an id, too: it is how the batch is known to have been moved.
         last_id = self.last_id + max(1, len(hits))
         stored = [Stored(id_, *self._sessions.place(hit)) for id_, hit in zip(ids, hits, strict=True)]
-        requests = [item.request for item in part if item.request]
         encoded, content = packed(hits, stored, self._sessions.renamed, requests)
         self._keep(Batch(last_id, encoded), content, len(hits))
         found = iter(stored)
         return [[next(found) for _ in item.hits] for item in part]
 
     def _keep(self, batch: Batch, content: Content, hits: int) -> None:
-        moved = self._mover.moved
+        marks = self._newer_marks(batch.last_id, newest(content))
+        with self._noticed():
+            self._journal.keep(batch, marks)
+        self.marks = marks
+        self._sessions.keep()
+        self.last_id = self._taken = batch.last_id
+        self._mover.take(Move(batch.last_id, hits, content, marks.commits))
+
+    def _note(self, marks: JournalMarks) -> None:
+        with self._noticed():
+            self._journal.note(marks)
+        self.marks = marks
+
+    def _newer_marks(self, last_id: int = 0, newest: NewestIds = NO_IDS) -> JournalMarks:
+        """What the next commit of the journal says of all stores."""
+        before = self.marks
+        return JournalMarks(
+            warehouse=before.warehouse,
+            last_id=max(self.last_id, last_id),
+            # DuckDB holds no more than was acknowledged: a mark may have been left out after a loss.
+            moved=self._mover.moved,
+            changes=self._mover.changes,
+            commits=max(before.commits, self._commits()),
+            newest=before.newest.and_those_of(newest),
+        )
+
+    @contextmanager
+    def _noticed(self) -> Iterator[None]:
+        """Notice that a commit of the journal failed."""
         try:
-            self._journal.keep(batch, moved)
+            yield
         except StoreUnavailable as error:
             self._failed(error)
             raise
-        self._let_go_of = moved
-        self._sessions.keep()
-        self.last_id = batch.last_id
-        self._mover.take(Move(batch.last_id, hits, content))
+        self._succeeded()
 
     def _failed(self, error: StoreUnavailable) -> None:
         self.failures += 1
         self.last_failed = True
-        log.error("a commit of the warehouse's journal failed", reason=str(error))
+        if not self._told:
+            self._told = True
+            log.error("a commit of the warehouse's journal failed", reason=str(error))
+
+    def _succeeded(self) -> None:
+        if self._told:
+            self._told = False
+            log.info("the journal's commits succeed again", failed=self.failures)
 
     def _recover(self) -> bool:
         """Give the mover what the journal holds and it does not know of; whether there was anything."""
         before = self.last_id
-        for last_id, encoded in self._journal.batches():
-            if last_id > self.last_id:
-                content = recovered(encoded)
+        for last_id, encoded, format_ in self._journal.batches():
+            if last_id > self._taken:
+                content = recovered(encoded, format_)
                 self._mover.take(Move(last_id, len(content.hits.id), content))
-                self.last_id = last_id
+                self.marks = replace(self.marks, newest=self.marks.newest.and_those_of(newest(content)))
+                self._taken = last_id
+        self.last_id = max(self.last_id, self._taken)
         return self.last_id > before
 
     def _rebuild_sessions(self) -> None:
@@ -176,14 +231,10 @@ class Writer:
                 raise failed
 
     def _clear(self) -> None:
-        """When idle: the journal need not hold what DuckDB has."""
-        if self._let_go_of < (moved := self._mover.moved) and not self.last_failed:
-            try:
-                self._journal.let_go(moved)
-            except StoreUnavailable as error:
-                self._failed(error)
-            else:
-                self._let_go_of = moved
+        """When idle: the journal need not hold what DuckDB has, and notes how far the other stores have come."""
+        if not self.last_failed and (marks := self._newer_marks()) != self.marks:
+            with suppress(StoreUnavailable):
+                self._note(marks)
 
     def _stop(self) -> None:
         """Nothing: the journal is closed when the mover has finished (``close_journal``)."""

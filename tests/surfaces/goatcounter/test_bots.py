@@ -24,7 +24,7 @@ async def total(analytics: Analytics) -> int:
 
 async def do_jobs(analytics: Analytics) -> None:
     services = analytics.services
-    await Jobs(services.ledger, services.warehouse, services.names.forget, arrived_within=0).work()
+    await Jobs(services.ledger, services.warehouse, services.names.forget, seen_within=0).work()
 
 
 async def test_filtered_hits_are_counted_by_reason_and_listed_latest_first(analytics: Analytics) -> None:

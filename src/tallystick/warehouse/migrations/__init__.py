@@ -1,20 +1,78 @@
-"""Numbered steps of the warehouse's schema: one SQL file each, each taken in one transaction with its record."""
+"""Numbered steps of a schema: one SQL file each, each taken in one transaction with its record.
 
+DuckDB's lie here, the journal's in the folder ``journal``. The text of a step is never edited once it was taken: its
+checksum is recorded and compared.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from hashlib import sha256
 from importlib.resources import files
-from typing import NamedTuple
+from itertools import zip_longest
+from typing import Any, NamedTuple
+
+from tallystick.errors import DatabaseSchemaRefused
 
 
 class Step(NamedTuple):
-    """One step of the schema. Its text is never edited once it was taken: the checksum is recorded and compared."""
+    """One step of the schema."""
 
     number: int
     sql: str
     checksum: str
 
 
-def known_steps() -> list[Step]:
-    """The steps this program knows, in order."""
-    entries = sorted(files(__package__).iterdir(), key=lambda entry: entry.name)
+def known_steps(folder: str = "") -> list[Step]:
+    """The steps this program knows, in order; of the journal in the folder ``journal``."""
+    entries = sorted(files(__package__).joinpath(folder).iterdir(), key=lambda entry: entry.name)
     texts = [entry.read_text("utf-8") for entry in entries if entry.name.endswith(".sql")]
     return [Step(number, text, sha256(text.encode()).hexdigest()) for number, text in enumerate(texts, 1)]
+
+
+def migrate(
+    connection: Any,  # noqa: ANN401  # DuckDB's or apsw's
+    transaction: Callable[[], AbstractContextManager[None]],
+    folder: str = "",
+    what: str = "the warehouse",
+) -> None:
+    """Take every outstanding step, each in a transaction of its own.
+
+    Raises:
+        DatabaseSchemaRefused: the file is newer than this program, or was migrated by another text.
+    """
+    applied, steps = recorded(connection), known_steps(folder)
+    refuse_newer(len(applied), len(steps), what)
+    for (number, sql, checksum), taken in zip_longest(steps, applied):
+        if taken is None:
+            with transaction():
+                # Committed with the first step, so that a kill leaves a file without tables or one with a step.
+                connection.execute(_RECORD).fetchall()
+                connection.execute(sql).fetchall()
+                connection.execute("INSERT INTO migration VALUES (?, ?)", [number, checksum]).fetchall()
+        elif tuple(taken) != (number, checksum):
+            msg = f"step {number} of the schema of {what} was taken with another text"
+            raise DatabaseSchemaRefused(msg)
+
+
+def recorded(connection: Any) -> list[tuple[int, str]]:  # noqa: ANN401
+    """The steps that were taken; creates nothing."""
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'migration'").fetchall():
+        return []
+    found: list[tuple[int, str]] = connection.execute(
+        "SELECT number, checksum FROM migration ORDER BY number"
+    ).fetchall()
+    return found
+
+
+def refuse_newer(schema: int, known: int, what: str) -> None:
+    """Keep away from what a newer program has written.
+
+    Raises:
+        DatabaseSchemaRefused
+    """
+    if schema > known:
+        msg = f"{what} has schema {schema}, this program knows schema {known}: start a newer Tallystick"
+        raise DatabaseSchemaRefused(msg)
+
+
+_RECORD = "CREATE TABLE IF NOT EXISTS migration (number INTEGER NOT NULL, checksum VARCHAR NOT NULL)"

@@ -4,9 +4,25 @@
 -- The highest id ever moved here; the rows that had it may be deleted.
 SELECT max(last_id) FROM mark;
 
--- name: set_last_id(last_id)!
--- Every id up to this one is here.
-UPDATE mark SET last_id = :last_id;
+-- name: set_last_id(last_id, commits, site, path, campaign)!
+-- Every id up to this one is here, and the ledger has come at least so far.
+UPDATE mark SET
+    last_id = :last_id, commits = greatest(commits, :commits), site = greatest(site, :site),
+    path = greatest(path, :path), campaign = greatest(campaign, :campaign);
+
+-- name: count_change()!
+-- Stored hits are changed in this transaction.
+UPDATE mark SET changes = changes + 1;
+
+-- name: marks()^
+-- How far this store has come, and how far it knows the ledger has come.
+SELECT warehouse, complete, relaxed, last_id, changes, commits, site, path, campaign FROM mark;
+
+-- name: set_marks(warehouse, complete, relaxed, last_id, changes, commits, site, path, campaign)!
+-- What a start has settled.
+UPDATE mark SET
+    warehouse = :warehouse, complete = :complete, relaxed = :relaxed, last_id = :last_id, changes = :changes,
+    commits = :commits, site = :site, path = :path, campaign = :campaign;
 
 -- name: living_sessions(since, alive, max_rows)
 -- Sessions with a hit after ``alive``: beginning, end and paths in the order they were seen.

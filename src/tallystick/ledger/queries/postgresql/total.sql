@@ -1,12 +1,13 @@
 -- name: add_totals(lane, keys_created, keys_updated, requests)!
 -- Add what a batch did, in the batch's own transaction and last: who holds this row's lock waits
 -- for no other.
-INSERT INTO counting_total AS total (lane, keys_created, keys_updated, requests)
-VALUES (:lane, :keys_created, :keys_updated, :requests)
+INSERT INTO counting_total AS total (lane, keys_created, keys_updated, requests, commits)
+VALUES (:lane, :keys_created, :keys_updated, :requests, 1)
 ON CONFLICT (lane) DO UPDATE SET
     keys_created = total.keys_created + excluded.keys_created,
     keys_updated = total.keys_updated + excluded.keys_updated,
-    requests = total.requests + excluded.requests;
+    requests = total.requests + excluded.requests,
+    commits = total.commits + 1;
 
 -- name: totals()^
 -- What has been counted since the beginning.

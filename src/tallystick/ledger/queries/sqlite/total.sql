@@ -1,11 +1,12 @@
 -- name: add_totals(lane, keys_created, keys_updated, requests)!
 -- Add what a batch did, in the batch's own transaction.
-INSERT INTO counting_total (lane, keys_created, keys_updated, requests)
-VALUES (:lane, :keys_created, :keys_updated, :requests)
+INSERT INTO counting_total (lane, keys_created, keys_updated, requests, commits)
+VALUES (:lane, :keys_created, :keys_updated, :requests, 1)
 ON CONFLICT (lane) DO UPDATE SET
     keys_created = keys_created + excluded.keys_created,
     keys_updated = keys_updated + excluded.keys_updated,
-    requests = requests + excluded.requests;
+    requests = requests + excluded.requests,
+    commits = commits + 1;
 
 -- name: totals()^
 -- What has been counted since the beginning.

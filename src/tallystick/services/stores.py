@@ -1,0 +1,114 @@
+"""The two stores opened beside each other, and compared: see ``warehouse.marks``."""
+
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Literal
+
+from tallystick.ledger import Database, Ledger, Session
+from tallystick.ledger.migrations import all_migrations
+from tallystick.services.sharing.changes import CHANGES
+from tallystick.warehouse import Warehouse
+from tallystick.warehouse.marks import LedgerMarks, NewestIds
+
+IDS_PASSED_OVER = 1_000
+"""Ids of every kind left out after the ledger has lost some: it may have given more than the hits show."""
+
+HIT_IDS = {"site": "site", "path": "path", "campaign": "campaign"}
+"""The sequences of the ids that hits refer to, by field of ``NewestIds``."""
+
+
+async def opened_warehouse(
+    ledger: Ledger,
+    file: Path,
+    durability: Literal["full", "relaxed"] = "full",
+    memory_mb: int = 512,
+    *,
+    accept_loss: bool = False,
+) -> Warehouse:
+    """Open the warehouse of a ledger, if the two fit together.
+
+    Args:
+        accept_loss: go on where something is missing, with ids above all that any store has seen.
+
+    Raises:
+        StartRefused: a file cannot be used, or something is missing.
+    """
+    known = await ledger.read(ledger_marks)
+    warehouse = await Warehouse.open(
+        file, durability, memory_mb, ledger=known, commits=lambda: ledger.commits, accept_loss=accept_loss
+    )
+    try:
+        if any(loss.of_ledger for loss in warehouse.losses):
+            await ledger.write(go_on_above, warehouse.marks.commits, warehouse.marks.newest)
+            ledger.has_come_to(warehouse.marks.commits)
+        await note(ledger, warehouse, known.warehouses)
+    except BaseException:
+        await warehouse.close()
+        raise
+    return warehouse
+
+
+async def note(
+    ledger: Ledger, warehouse: Warehouse, noted: Mapping[str, tuple[int, int]]
+) -> Mapping[str, tuple[int, int]]:
+    """Keep in the ledger how far the hits have come, unless it was noted; what is noted now.
+
+    Raises:
+        StoreUnavailable
+    """
+    marks = warehouse.marks
+    now = {marks.warehouse: (marks.last_id, marks.changes)}
+    if now[marks.warehouse] != noted.get(marks.warehouse, (0, 0)):
+        await ledger.write(note_warehouse, marks.warehouse, marks.last_id, marks.changes)
+    return now
+
+
+def ledger_marks(session: Session) -> LedgerMarks:
+    """How far the ledger has come, and how far it knows the hits have come."""
+    numbers = {str(name): int(last) for name, last in session.common.numbers(session.connection)}
+    marks = session.common.warehouse_marks(session.connection)
+    return LedgerMarks(
+        commits=session.commits(),
+        newest=NewestIds(**{field: numbers.get(sequence, 0) for field, sequence in HIT_IDS.items()}),
+        warehouses={str(name): (int(last_id), int(changes)) for name, last_id, changes in marks},
+        shared=session.shared,
+    )
+
+
+def marks_of(database: Database) -> LedgerMarks | None:
+    """What ``ledger_marks`` reads; None where there is no ledger, or one of a program without marks.
+
+    Raises:
+        StartRefused, StoreUnavailable
+    """
+    if database.schema() != len(all_migrations(database.name)):
+        return None
+    with closing(database.session()) as session, session.snapshot():
+        return ledger_marks(session)
+
+
+def note_warehouse(session: Session, name: str, last_id: int, changes: int) -> None:
+    """Keep how far a warehouse has come."""
+    session.common.note_warehouse(session.connection, warehouse=name, last_id=last_id, changes=changes)
+    if not session.shared:
+        session.common.forget_other_warehouses(session.connection, warehouse=name)
+
+
+def go_on_above(session: Session, commits: int, newest: NewestIds) -> None:
+    """After the ledger has lost commits: give no number a second time.
+
+    Args:
+        commits: how many there were at least.
+        newest: the newest ids that hits refer to.
+    """
+    numbers = {str(name): int(last) for name, last in session.common.numbers(session.connection)}
+    for field, sequence in HIT_IDS.items():
+        numbers[sequence] = max(numbers.get(sequence, 0), getattr(newest, field))
+    for name, last in numbers.items():
+        # Changes of counters have no gaps: their numbering gets another name instead.
+        if name != CHANGES:
+            session.common.set_number(session.connection, name=name, last=last + IDS_PASSED_OVER)
+    session.common.forget_epoch(session.connection)
+    behind = max(0, commits - session.commits())
+    session.common.raise_commits(session.connection, lane=0, commits=behind)

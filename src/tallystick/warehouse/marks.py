@@ -1,0 +1,187 @@
+"""What the three stores of a data directory know of each other, compared before anything is counted.
+
+The ledger, the journal and DuckDB's file are committed one after the other, so each knows something of how far the
+others have come. A crash at any moment leaves numbers that fit. A store that was lost, cut or put back from an older
+copy leaves numbers that do not, and going on from there would give ids a second time.
+
+Pure functions on values; ``services.stores`` reads the ledger's marks, ``Journal`` and ``Store`` read their own.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+HITS_PASSED_OVER = 1_000_000
+"""Ids left out after a loss: the lost store may have given more than the others know."""
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+class NewestIds(Struct, frozen=True):
+    """The newest ids of the ledger that hits refer to."""
+
+    site: int = 0
+    path: int = 0
+    campaign: int = 0
+
+    def and_those_of(self, other: "NewestIds") -> "NewestIds":
+        """The newer ones of two."""
+        return NewestIds(max(self.site, other.site), max(self.path, other.path), max(self.campaign, other.campaign))
+
+
+class LedgerMarks(Struct, frozen=True):
+    """The ledger's side.
+
+    Attributes:
+        commits: commits of the ledger so far.
+        newest: where the sequences stand that hits refer to.
+        warehouses: of each warehouse that was noted, by name: its newest hit and its changes.
+        shared: whether servers with other data directories, and other hits, use this ledger.
+    """
+
+    commits: int = 0
+    newest: NewestIds = NewestIds()
+    warehouses: dict[str, tuple[int, int]] = {}  # msgspec copies it
+    shared: bool = False
+
+
+class JournalMarks(Struct, frozen=True):
+    """The journal's side; see its migration ``0002_marks.sql``."""
+
+    warehouse: str = ""
+    last_id: int = 0
+    moved: int = 0
+    changes: int = 0
+    commits: int = 0
+    newest: NewestIds = NewestIds()
+
+
+class ColumnsMarks(Struct, frozen=True):
+    """DuckDB's side; see the migration ``0003_marks.sql``."""
+
+    warehouse: str = ""
+    complete: bool = True
+    relaxed: str = ""
+    last_id: int = 0
+    changes: int = 0
+    commits: int = 0
+    newest: NewestIds = NewestIds()
+
+
+class Loss(Struct, frozen=True):
+    """Something that one store had and another one proves.
+
+    Attributes:
+        what: a sentence for a person.
+        of_last_seconds: a power cut under ``--durability relaxed`` can explain it.
+        of_ledger: the ledger has lost it.
+        foreign: the files do not belong together at all; nothing can go on from there.
+        of_old: no program with marks has opened the directory yet, so it is no reason to refuse; ids are raised.
+    """
+
+    what: str
+    of_last_seconds: bool = False
+    of_ledger: bool = False
+    foreign: bool = False
+    of_old: bool = False
+
+
+def losses(journal: JournalMarks, columns: ColumnsMarks, ledger: LedgerMarks | None) -> list[Loss]:
+    """What does not fit; nothing in a directory that is new, or where every store is as it was left.
+
+    Args:
+        ledger: None where there is none to compare with.
+    """
+    return [
+        *_of_columns(journal, columns),
+        *_of_journal(journal, columns),
+        *(_of_ledger(journal, columns, ledger) if ledger else ()),
+        *(_known_by_ledger(journal, columns, ledger) if ledger else ()),
+    ]
+
+
+def lost_from_columns(journal: JournalMarks, columns: ColumnsMarks, ledger: LedgerMarks | None) -> list[Loss]:
+    """What a copy of DuckDB's file lacks that was made after the other marks were read, while a server counted on."""
+    before = replace(journal, last_id=max(journal.last_id, columns.last_id))
+    return [
+        *_of_columns(before, columns),
+        *_of_journal(before, columns),
+        *(_known_by_ledger(before, columns, ledger) if ledger else ()),
+    ]
+
+
+def _of_columns(journal: JournalMarks, columns: ColumnsMarks) -> Iterator[Loss]:
+    if journal.warehouse and columns.warehouse not in {"", journal.warehouse}:
+        yield Loss("warehouse-journal.sqlite3 belongs to another warehouse.duckdb", foreign=True)
+    elif columns.last_id < journal.moved:
+        lost = f"{columns.last_id + 1:,} to {journal.moved:,}"
+        yield Loss(f"warehouse.duckdb or its .wal file is older than its journal, and lacks the hits {lost}")
+    elif columns.changes < journal.changes:
+        lost = f"{journal.changes - columns.changes:,} deletions or merges"
+        yield Loss(f"warehouse.duckdb or its .wal file is older than its journal, and lacks {lost}")
+
+
+def _of_journal(journal: JournalMarks, columns: ColumnsMarks) -> Iterator[Loss]:
+    if not columns.complete and not journal.warehouse:
+        yield Loss("warehouse-journal.sqlite3 is missing or empty, and with it the hits that were in no other file")
+    elif not columns.complete and journal.last_id < columns.last_id:
+        yield Loss(
+            "warehouse-journal.sqlite3 or its -wal file is older than warehouse.duckdb, and lacks the hits that were"
+            " in no other file",
+            of_last_seconds=True,
+        )
+
+
+def _of_ledger(journal: JournalMarks, columns: ColumnsMarks, ledger: LedgerMarks) -> Iterator[Loss]:
+    commits, newest = max(journal.commits, columns.commits), journal.newest.and_those_of(columns.newest)
+    if ledger.commits < commits:
+        lost = f"at least {commits - ledger.commits:,} commits"
+        yield Loss(f"the ledger is older than the hits, and lacks {lost}", of_last_seconds=True, of_ledger=True)
+    elif ledger.newest.and_those_of(newest) != ledger.newest:
+        lost = " and ".join(
+            f"{kind} ids up to {getattr(newest, kind):,} while it has given {getattr(ledger.newest, kind):,}"
+            for kind in NewestIds.__struct_fields__
+            if getattr(newest, kind) > getattr(ledger.newest, kind)
+        )
+        yield Loss(
+            f"the ledger is older than the hits, which have {lost}",
+            of_last_seconds=True,
+            of_ledger=True,
+            of_old=not commits,
+        )
+
+
+def _known_by_ledger(journal: JournalMarks, columns: ColumnsMarks, ledger: LedgerMarks) -> Iterator[Loss]:
+    name = columns.warehouse or journal.warehouse
+    if not name and ledger.shared:
+        # Another server's hits may lie in its own data directory.
+        return
+    last_id, changes = ledger.warehouses.get(name, (0, 0)) if name else max(ledger.warehouses.values(), default=(0, 0))
+    if max(journal.last_id, columns.last_id) < last_id:
+        yield Loss(f"the hits are older than the ledger, which knows of hits up to {last_id:,}", of_last_seconds=True)
+    elif journal.changes <= columns.changes < changes:
+        lost = f"{changes - columns.changes:,} deletions or merges"
+        yield Loss(f"the hits are older than the ledger, and lack {lost}")
+
+
+def way_out(found: Sequence[Loss], data: Path) -> str:
+    """One line: what does not fit, and what a person can do."""
+    what = "; ".join(loss.what for loss in found)
+    if any(loss.foreign for loss in found):
+        out = "Put the right one back, or move the journal away and start once with --accept-loss"
+    else:
+        out = (
+            "Put the missing files back, or restore a backup (tallystick restore FILE --force);"
+            " to go on without what is lost, start once with --accept-loss"
+        )
+    return f"the files in {data} do not fit together: {what}. {out}"
+
+
+def boot() -> str:
+    """Names the time since the machine was started; '' where the system does not say."""
+    try:
+        return BOOT_ID.read_text("ascii").strip()
+    except OSError:
+        return ""
