@@ -1,6 +1,7 @@
 """API tokens come and go, on both databases."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 
@@ -221,3 +222,24 @@ async def test_a_token_works_while_nothing_can_be_written(ledger: Ledger, monkey
     found = await Tokens(ledger).holder(secret)
     assert found is not None
     assert found.token.sites == (EVERY_SITE,)
+
+
+async def test_a_token_that_is_revoked_while_it_is_read_is_not_remembered(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = await a_person(ledger)
+    await a_site(ledger, ada)
+    secret = await a_token(ledger, ada)
+    known, read = Tokens(ledger), ledger.read
+    (made,) = await ledger.read(all_tokens)
+
+    async def overtaken(function: Callable[..., object], *arguments: object) -> object:
+        found = await read(function, *arguments)
+        monkeypatch.setattr(ledger, "read", read)
+        await ledger.write(delete_token, made.id)
+        known.forget()
+        return found
+
+    monkeypatch.setattr(ledger, "read", overtaken)
+    assert await known.holder(secret) is None
+    assert await known.holder(secret) is None

@@ -71,7 +71,8 @@ def create(  # noqa: PLR0913  # one an option
     """Give someone an account, and print its id.
 
     The server's first user is its superuser. Everyone may have counters and share them. With sites everyone else
-    may do nothing until they get one of their own (site create), or join one.
+    may do nothing until you create one for them (site create), they join one (--site), or you let them create their own
+    (--access admin).
 
     Args:
         email: What they log in with.

@@ -333,7 +333,10 @@ class Sites:
         self._change, self._sites = known.change, known.sites
         self._by_host = by_host(known.sites, known.hosts)
         self._only = _only(known)
-        self._otherwise = self._only or _chosen(known.sites, self._default)
+        default = _chosen(known.sites, self._default)
+        if self._default and default is None and known.sites:
+            log.warning("there is no such site as --default-site names", site=self._default)
+        self._otherwise = self._only or default
         self._room = HOSTS_AT_MOST - len(known.hosts)
 
     def _look_up(self, host: str) -> Site | None:

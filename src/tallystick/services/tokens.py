@@ -186,6 +186,7 @@ class Tokens:
     def __init__(self, ledger: Ledger, clock: Callable[[], float] = time.monotonic) -> None:
         self._ledger, self._clock = ledger, clock
         self._known: dict[bytes, tuple[float, Holder]] = {}
+        self._changes = 0  # counted by forget
 
     async def holder(self, secret: str) -> Holder | None:
         """The token and the account behind a secret.
@@ -203,14 +204,18 @@ class Tokens:
 
     def forget(self) -> None:
         """Read again before the next answer: something has changed."""
+        self._changes += 1
         self._known.clear()
 
     async def _read(self, digest: bytes) -> Holder | None:
-        begun = self._clock()
+        begun, changes = self._clock(), self._changes
         found = await self._ledger.read(holder, digest)
         self._known.pop(digest, None)
         if found is None:
             return None
+        if changes != self._changes:
+            # What was read may be older than the change that must not be missed.
+            return await self._read(digest)
         if len(self._known) >= HOLDERS_REMEMBERED:
             self._known.clear()
         self._known[digest] = (begun, found)
