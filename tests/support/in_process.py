@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from builders import NOW
 from support.asking import Answer
@@ -50,7 +50,15 @@ class Asgi:
     ) -> Answer:
         """Send one request; ``client`` is the peer's address, None for a peer without one."""
         path, _, query = target.partition("?")
-        return await self.send(unquote(path), query.encode(), method=method, headers=headers, client=client, body=body)
+        return await self.send(
+            unquote(path),
+            query.encode(),
+            method=method,
+            headers=headers,
+            client=client,
+            body=body,
+            raw_path=path.encode(),
+        )
 
     async def send(  # noqa: PLR0913  # the parts of a request
         self,
@@ -61,6 +69,7 @@ class Asgi:
         headers: Iterable[tuple[str, str]] = (),
         client: str | None = "127.0.0.1",
         body: bytes | None = None,
+        raw_path: bytes | None = None,
     ) -> Answer:
         """Send one request as an ASGI server would hand it in: the path decoded, the query not."""
         if body is not None:
@@ -71,6 +80,7 @@ class Asgi:
             "scheme": "http",
             "method": method,
             "path": path,
+            "raw_path": quote(path, errors="surrogatepass").encode() if raw_path is None else raw_path,
             "root_path": "",
             "query_string": query,
             "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers],

@@ -445,6 +445,13 @@ async def test_a_path_is_named_by_each_of_its_spellings(analytics: Analytics, co
     assert other["path"] == "/b"
 
 
+@pytest.mark.parametrize("name", ["/caf%E9", "/caf%25E9"])
+async def test_a_path_is_named_by_bytes_that_are_no_utf8(analytics: Analytics, name: str) -> None:
+    await tell(analytics, a_visit("/caf%E9"), a_visit("/caf%E8"))
+    found = await analytics.api("GET", f"/stats/total?{urlencode(DAY)}&include_paths={name}&path_by_name=true")
+    assert found.json()["total"] == 1
+
+
 async def test_where_both_spellings_are_pages_each_is_its_own(analytics: Analytics) -> None:
     await tell(analytics, a_visit("/%C3%BC"), a_visit("/ü"), a_visit("/ü"))
     for name, visits in (("/%C3%BC", 1), ("/ü", 2)):

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from tallystick.model.moments import without_leap_second
+from tallystick.model.text import ESCAPES
 from tallystick.surfaces.goatcounter.errors import ApiRefused, Invalid
 
 Body = TypeVar("Body")
@@ -50,7 +51,8 @@ async def query_values(raw: bytes) -> dict[str, str]:
 
 def _first_values(raw: bytes) -> dict[str, str]:
     values: dict[str, str] = {}
-    for name, value in parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True):
+    # Paths may have bytes that are no UTF-8, and are named with them.
+    for name, value in parse_qsl(raw.decode("utf-8", ESCAPES), keep_blank_values=True, errors=ESCAPES):
         values.setdefault(name, value)
     return values
 

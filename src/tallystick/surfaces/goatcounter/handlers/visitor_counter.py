@@ -1,10 +1,12 @@
 """``/counter/PATH.EXT``: how often a page was visited, for everyone to see."""
 
 import asyncio
+from urllib.parse import unquote
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tallystick.model.text import ESCAPES
 from tallystick.surfaces.goatcounter import counter_pictures as pictures
 from tallystick.surfaces.goatcounter.calling import Services
 from tallystick.surfaces.goatcounter.counter_style import safe_style
@@ -35,7 +37,7 @@ async def visitor_counter(services: Services, request: Request) -> Response:
     if not site.settings.allow_counter:
         raise Forbidden(NOT_ALLOWED)
     query = await query_values(request.scope["query_string"])
-    wanted = wanted_counter(request.path_params["name"], query, services.ledger.clock() // 1000)
+    wanted = wanted_counter(_name(request), query, services.ledger.clock() // 1000)
 
     counter = services.visitor_counter
     if wanted.path is None:
@@ -46,6 +48,15 @@ async def visitor_counter(services: Services, request: Request) -> Response:
     response = await _shown(wanted, grouped(visits.amount, site))
     response.status_code = 200 if visits.known else 404
     return response
+
+
+def _name(request: Request) -> str:
+    """What is behind ``/counter/``; bytes that are no UTF-8 stay percent-encoded, as they are in names of pages."""
+    name: str = request.path_params["name"]
+    raw: bytes = request.scope.get("raw_path", b"")
+    if "\N{REPLACEMENT CHARACTER}" not in name or not raw:
+        return name
+    return unquote(raw.decode("utf-8", ESCAPES).partition("/counter/")[2], errors=ESCAPES)
 
 
 async def _shown(wanted: Wanted, number: str) -> Response:
