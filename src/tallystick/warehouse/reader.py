@@ -1,8 +1,10 @@
 """Reads: a few threads, a connection and a snapshot for each read."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Lock
 from typing import Any, TypeVar
 
 import duckdb
@@ -13,6 +15,7 @@ from tallystick.warehouse.store import Store, transaction, understood
 
 THREADS = 2
 READS_AT_ONCE = 500
+INTERRUPTED_AGAIN_AFTER_S = 0.1
 
 Result = TypeVar("Result")
 
@@ -42,16 +45,28 @@ class Readers:
             msg = "too many requests are waiting"
             raise StoreBusy(msg)
         self._asked += 1
+        running = _Running()
+        loop = asyncio.get_running_loop()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, function, arguments)
+            return await loop.run_in_executor(self._pool, self._read, running, function, arguments)
+        except asyncio.CancelledError:
+            # The client hung up, or the read took too long: its thread is needed by others.
+            _interrupt_until_ended(loop, running)
+            raise
         finally:
             self._asked -= 1
 
-    def _read(self, function: Callable[..., Result], arguments: tuple[Any, ...]) -> Result:
+    def _read(self, running: "_Running", function: Callable[..., Result], arguments: tuple[Any, ...]) -> Result:
         try:
-            with self._store.session() as session, transaction(session.connection, "BEGIN TRANSACTION READ ONLY"):
+            with (
+                self._store.session() as session,
+                running.on(session.connection),
+                transaction(session.connection, "BEGIN TRANSACTION READ ONLY"),
+            ):
                 return function(session, *arguments)
         except duckdb.Error as error:
+            if running.given_up:
+                raise understood(error) from error
             log.error("a read of the warehouse failed", reason=str(error))  # noqa: TRY400  # the reason says it all
             raise understood(error) from error
 
@@ -59,3 +74,40 @@ class Readers:
         """Finish what was asked."""
         self._closed = True
         await asyncio.to_thread(self._pool.shutdown)
+
+
+class _Running:
+    """A read on its thread, which can be given up from the event loop.
+
+    Attributes:
+        given_up: whether its result is of no use any more.
+    """
+
+    def __init__(self) -> None:
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._lock = Lock()
+        self.given_up = self.ended = False
+
+    @contextmanager
+    def on(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        """Run on a connection; it can be interrupted until the block ends."""
+        self._connection = connection
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._connection, self.ended = None, True
+
+    def interrupt(self) -> None:
+        """End the statement that runs at this moment."""
+        with self._lock:
+            self.given_up = True
+            if self._connection is not None:
+                self._connection.interrupt()
+
+
+def _interrupt_until_ended(loop: asyncio.AbstractEventLoop, running: _Running, times: int = 50) -> None:
+    """A read may be between two statements: each that it begins is ended as well."""
+    running.interrupt()
+    if not running.ended and times:
+        loop.call_later(INTERRUPTED_AGAIN_AFTER_S, _interrupt_until_ended, loop, running, times - 1)

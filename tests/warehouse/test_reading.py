@@ -1,0 +1,34 @@
+"""Reads that nobody waits for any more give their thread back."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from support.warehouses import a_hit, ids
+from tallystick.warehouse import Warehouse, WarehouseSession
+from tallystick.warehouse.reader import THREADS
+
+FOR_EVER = "SELECT sum(a.range * b.range) FROM range(10_000_000) AS a, range(10_000_000) AS b"
+
+
+def one_statement(session: WarehouseSession) -> None:
+    session.connection.execute(FOR_EVER).fetchall()
+
+
+def many_statements(session: WarehouseSession) -> None:
+    while True:
+        session.connection.execute("SELECT sum(range) FROM range(10_000)").fetchall()
+
+
+@pytest.mark.parametrize("read", [one_statement, many_statements])
+async def test_reads_that_took_too_long_free_their_threads(
+    warehouse: Warehouse, read: Callable[[WarehouseSession], None]
+) -> None:
+    await warehouse.append([a_hit()])
+    for _ in range(2):
+        given_up = [asyncio.wait_for(warehouse.read(read), 0.2) for _ in range(THREADS + 2)]
+        results = await asyncio.gather(*given_up, return_exceptions=True)
+        assert all(isinstance(result, TimeoutError) for result in results)
+    async with asyncio.timeout(20):
+        assert await ids(warehouse) == [1]
