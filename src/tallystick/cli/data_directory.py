@@ -2,12 +2,14 @@
 
 import fcntl
 import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tallystick.errors import DataDirectoryUnusable, TallystickError
+from tallystick.services.privacy import tighten
 from tallystick.services.seals import KEY_FILE
 
 LOCK_FILE = "server.lock"
@@ -56,6 +58,8 @@ def held_data_directory(data: Path) -> Iterator[None]:
     except OSError as error:
         raise _unusable(data, error) from error
     with _locked(lock, fcntl.LOCK_EX, f"the data directory {data} is held by another running server"):
+        for file in tighten(data):
+            print(f"tallystick: others can read {file}, and it is not ours to change: chmod 600", file=sys.stderr)
         yield
 
 

@@ -22,6 +22,7 @@ from tallystick.ledger import open_database
 from tallystick.ledger.migrations import all_migrations
 from tallystick.ledger.sqlite import OLDEST_SAFE_SQLITE
 from tallystick.model.counter import NEVER
+from tallystick.services.privacy import open_to_others
 from tallystick.services.seals import VARIABLE as KEY_VARIABLE
 from tallystick.settings import Listen, Settings, lifetime_text
 
@@ -75,6 +76,7 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield _sqlite_version()
     yield _clock(settings.data)
     yield _data_directory(settings.data)
+    yield _file_modes(settings.data)
     yield _free_space(settings.data)
     if settings.database is None:
         # PostgreSQL syncs on a disk of its own.
@@ -146,6 +148,13 @@ def _data_directory(data: Path) -> Check:
     if data.is_dir():
         return Check("OK", "data directory", f"{data} can be written")
     return Check("OK", "data directory", f"{data} does not exist yet; the server creates it")
+
+
+def _file_modes(data: Path) -> Check:
+    if found := [f"{file} ({file.stat().st_mode & 0o777:04o})" for file in open_to_others(data)]:
+        what = f"others can read {', '.join(found)}; the server closes them to others when it starts, or chmod 600"
+        return Check("WARN", "file modes", what)
+    return Check("OK", "file modes", "no file of Tallystick's can be read by others than its owner")
 
 
 def _free_space(data: Path) -> Check:

@@ -69,6 +69,8 @@ def command_line(asked: str | None) -> App:
 def main() -> None:
     """Run the command line; a refusal is one line on standard error and exit code 1."""
     signal.signal(signal.SIGTERM, _terminate)
+    # Everything that is written is for its owner alone, also what databases make beside their files.
+    os.umask(0o077)
     forget_empty_variables()
     try:
         given = without_settings_file(sys.argv[1:])

@@ -1,0 +1,46 @@
+"""Files of a data directory are for their owner alone, whatever the mode of the directory is."""
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+OURS = (
+    "ledger.sqlite3*",
+    "warehouse*",
+    "secret.key*",
+    "server.lock",
+    "server-id",
+    "setup*",
+    "restore.unfinished",
+    "exports/*",
+    "imports/*",
+    "warehouse.temp/*",
+)
+"""What Tallystick writes into its data directory; other files there are left alone."""
+
+FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def open_to_others(data: Path) -> Iterator[Path]:
+    """Files of ours that others than their owner may read or write."""
+    for pattern in OURS:
+        for file in sorted(data.glob(pattern)):
+            try:
+                mode = file.stat().st_mode
+            except OSError:
+                continue
+            if stat.S_ISREG(mode) and mode & FOR_OTHERS:
+                yield file
+
+
+def tighten(data: Path) -> list[Path]:
+    """Take the files of ours away from others; those that could not be."""
+    return [file for file in open_to_others(data) if not _tightened(file)]
+
+
+def _tightened(file: Path) -> bool:
+    try:
+        file.chmod(file.stat().st_mode & stat.S_IRWXU)
+    except OSError:
+        return False
+    return True
