@@ -93,5 +93,5 @@ def test_the_readme_tells_the_limits_in_force() -> None:
     text = files("tallystick.surfaces.goatcounter").joinpath("README.md").read_text("utf-8")
     rows = re.findall(r"^\| `([a-z-]+)` \| (\d+) in (\d+) s \|", text, re.MULTILINE)
     told = {Rate(name, int(amount), int(seconds)) for name, amount, seconds in rows}
-    assert {rate.name for rate in told} == {"count", "api", "api-count", "export", "login"}
+    assert {rate.name for rate in told} == {"count", "count-address", "api", "api-count", "export", "login"}
     assert told < set(DEFAULT_RATES)

@@ -10,7 +10,7 @@ from tallystick.model.export import SPREADSHEET_SUFFIX, SUFFIXES, Export, Export
 from tallystick.services.audit import Kind, done_by, note
 from tallystick.surfaces.goatcounter import wire
 from tallystick.surfaces.goatcounter.calling import Answer, Call, Services
-from tallystick.surfaces.goatcounter.decoding import TRUE, body_as, moment_of, number_in
+from tallystick.surfaces.goatcounter.decoding import body_as, moment_of, number_in
 from tallystick.surfaces.goatcounter.errors import ApiRefused, Invalid, NotFound
 
 MB = 1_000_000
@@ -73,7 +73,11 @@ async def download(services: Services, call: Call) -> Answer:
 
 def _for_spreadsheets(call: Call, form: ExportFormat) -> bool:
     """Whether cells that look like formulas are wanted in a safe form."""
-    wanted = call.query.get("spreadsheet", "") in TRUE
+    text = call.query.get("spreadsheet", "")
+    if text not in ("1", "0", ""):
+        msg = "spreadsheet: must be 1 or 0"
+        raise ApiRefused(msg)
+    wanted = text == "1"
     if wanted and form != "csv":
         msg = "spreadsheet is only valid for CSV exports"
         raise ApiRefused(msg)
