@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: serve install test lint wheel check bench shape clean
+.PHONY: serve install test lint wheel check torture bench shape clean
 
 serve: .venv/.runtime ## Run the server on 127.0.0.1:8080, data in ./tallystick-data
 	$(BIN)/tallystick serve
@@ -23,6 +23,10 @@ wheel: .venv/.dev ## Build the wheel, install it in a clean environment and run 
 	$(BIN)/python tools/check_wheel.py
 
 check: lint wheel test ## Everything that must hold before a change lands
+
+SEED ?= 1
+torture: .venv/.dev ## Every fault against every endpoint, about 10 minutes, as root; SEED=7 for another run
+	TORTURE_SEED=$(SEED) $(BIN)/python -m pytest tests/torture/all_faults.py
 
 bench: .venv/.bench ## Measure, about 25 minutes; needs wrk (Debian: apt-get install wrk)
 	$(BIN)/python benchmarks/counting.py

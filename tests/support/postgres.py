@@ -39,8 +39,7 @@ class Postgres:
     @contextmanager
     def started(cls, port: int = 0) -> Iterator[Self]:
         """Make a cluster, run it, throw it away."""
-        home = Path(tempfile.mkdtemp(prefix="tallystick-postgres-", dir="/tmp"))
-        home.chmod(0o711)
+        home = _new_home()
         server = cls(home, port)
         try:
             server._initialize()
@@ -86,12 +85,15 @@ class Postgres:
         file = self._cluster / "postmaster.pid"
         return int(file.read_text().split()[0]) if file.exists() else None
 
-    def _initialize(self) -> None:
-        self._cluster.mkdir()
+    def _make_cluster(self) -> None:
+        self._cluster.mkdir(mode=0o700)
         if self._account:
             entry = pwd.getpwnam("nobody")
             for path in (self._home, self._cluster):
                 os.chown(path, entry.pw_uid, entry.pw_gid)
+
+    def _initialize(self) -> None:
+        self._make_cluster()
         options = ("-A", "trust", "-U", "tallystick", "-E", "UTF8", "--no-sync")
         self._run("initdb", "-D", self._cluster, *options, stdout=subprocess.DEVNULL)
 
@@ -117,18 +119,62 @@ class Postgres:
         return f"postgresql://tallystick@{host}:{self.port}/{name}"
 
     @contextmanager
-    def fresh_database(self) -> Iterator[str]:
-        """An empty database; dropped at the end, also when something is still connected."""
+    def fresh_database(self, *, kept: bool = False) -> Iterator[str]:
+        """An empty database; dropped at the end, also when something is still connected.
+
+        Args:
+            kept: whether it stays, on a server that may be gone by then.
+        """
         name = f"test_{next(_numbers)}"
         self._administer(f"CREATE DATABASE {name}")
         try:
             yield self.url(name)
         finally:
-            self._administer(f"DROP DATABASE {name} WITH (FORCE)")
+            if not kept:
+                self._administer(f"DROP DATABASE {name} WITH (FORCE)")
+
+    @contextmanager
+    def standby(self, port: int) -> Iterator[Self]:
+        """A second server that has everything before this one acknowledges it, until this one is gone."""
+        home = _new_home()
+        standby = type(self)(home, port)
+        source = f"host={self._home} port={self.port or 5432} user=tallystick"
+        try:
+            standby.copy(source)
+            standby.start()
+            try:
+                self._administer("ALTER SYSTEM SET synchronous_standby_names = '*'")
+                self._administer("SELECT pg_reload_conf()")
+                yield standby
+            finally:
+                standby.stop()
+        finally:
+            shutil.rmtree(home)
+
+    def copy(self, source: str) -> None:
+        """Fill the empty cluster with another server's, to follow it as a standby."""
+        self._make_cluster()
+        self._run("pg_basebackup", "-D", self._cluster, "-R", "-X", "stream", "-c", "fast", "-d", source)
+
+    def allow(self, address: str) -> None:
+        """Let clients in from another address."""
+        file = self._cluster / "pg_hba.conf"
+        file.write_text(f"{file.read_text()}\nhost all all {address}/32 trust\n")
+        self._administer("SELECT pg_reload_conf()")
+
+    def promote(self) -> None:
+        """Let a standby take changes."""
+        self._control("promote", "-w")
 
     def _administer(self, statement: str) -> None:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(statement.encode())
+
+
+def _new_home() -> Path:
+    home = Path(tempfile.mkdtemp(prefix="tallystick-postgres-", dir="/tmp"))
+    home.chmod(0o711)
+    return home
 
 
 def free_port() -> int:

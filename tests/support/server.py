@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
@@ -108,14 +108,19 @@ def running_server(
     database: str | None = None,
     creation_limit: int = 0,
     listen: str = FREE_PORT,
+    through: Sequence[str] = (),
     **variables: str,
 ) -> Iterator[RunningServer]:
-    """Start a server, on a free port unless one is named; it is stopped at the end if it still runs."""
+    """Start a server, on a free port unless one is named; it is stopped at the end if it still runs.
+
+    Args:
+        through: a command that runs the server, such as ``ip netns exec NAME``.
+    """
     arguments = ["--data", str(data), "--listen", listen, "--creation-limit", str(creation_limit), *options]
     if database:
         arguments += ["--database", database]
     process = subprocess.Popen(
-        [sys.executable, "-m", "tallystick", "serve", *arguments],
+        [*through, sys.executable, "-m", "tallystick", "serve", *arguments],
         env=clean_environment(**variables),
         cwd=tempfile.gettempdir(),
         stdout=subprocess.PIPE,

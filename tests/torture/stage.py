@@ -1,0 +1,199 @@
+"""A server with a site, a shared counter and a public one, under load; and books of what it acknowledged."""
+
+import random
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from threading import Event, Lock, Thread
+from typing import Literal
+
+from support.analytics import HOST, prepare
+from support.asking import Answer
+from support.postgres import Postgres, free_port
+from support.server import RunningServer, running_server
+from tallystick.ledger.ledger import milliseconds
+from tallystick.model.site import SiteSettings
+from torture.endpoints import ENDPOINTS, Endpoint, Names, Request, send
+
+Place = Literal["sqlite", "postgresql"]
+
+SUCCESS = range(200, 300)
+RECOVERS_WITHIN_S = 60.0
+ANSWERED_WITHIN_S = 30.0
+BOOKS = ("public", "shared", "hits")
+COUNTING = [endpoint for endpoint in ENDPOINTS if endpoint.counts]
+
+
+class Books:
+    """What was sent, and what became of it, by what it counts."""
+
+    def __init__(self) -> None:
+        self.sent: Counter[str] = Counter()
+        self.acknowledged: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
+        self.values: list[int] = []
+        """Values of the public counter that were acknowledged."""
+        self._lock = Lock()
+
+    def note(self, endpoint: Endpoint, answer: Answer | None) -> None:
+        """Enter one request that was answered, or whose connection broke."""
+        book = endpoint.counts
+        if book is None:
+            return
+        with self._lock:
+            self.sent[book] += 1
+            if answer is None:
+                return
+            if answer.status not in SUCCESS:
+                self.refused[book] += 1
+                return
+            self.acknowledged[book] += 1
+            if book == "public":
+                self.values.append(answer.json()["value"])
+
+
+class Stage:
+    """Where a fault happens.
+
+    Attributes:
+        server: the one that is asked.
+        postgres: its database, or None.
+    """
+
+    def __init__(self, folder: Path, server: RunningServer, names: Names, chance: random.Random) -> None:
+        self.folder, self.server, self.names, self.chance = folder, server, names, chance
+        self.postgres: Postgres | None = None
+        self.standby: Postgres | None = None
+        self.database = server.database
+        self.books = Books()
+
+    def ask(self, endpoint: Endpoint, within_s: float = ANSWERED_WITHIN_S, url: str = "") -> Answer | None:
+        """Send one request, to this stage's server unless another one is named, and enter it in the books."""
+        answer = send(url or self.server.url, endpoint.request(self.names), within_s)
+        self.books.note(endpoint, answer)
+        return answer
+
+    @contextmanager
+    def load(
+        self,
+        endpoints: Sequence[Endpoint] = COUNTING,
+        url: str = "",
+        *,
+        clients: int = 4,
+        within_s: float = ANSWERED_WITHIN_S,
+    ) -> Iterator[None]:
+        """Count all the while."""
+        ended = Event()
+
+        def client(seed: float) -> None:
+            chance = random.Random(seed)  # a test's
+            while not ended.is_set():
+                self.ask(chance.choice(endpoints), within_s, url)
+                time.sleep(0.002)
+
+        threads = [Thread(target=client, args=(self.chance.random(),), daemon=True) for _ in range(clients)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            for thread in threads:
+                thread.join(ANSWERED_WITHIN_S + 5)
+                assert not thread.is_alive(), "a client was never answered"
+
+    def until_acknowledged(self, more: int) -> None:
+        """Return when so many more requests were acknowledged, of each kind."""
+        wanted = {book: self.books.acknowledged[book] + more for book in BOOKS}
+        deadline = time.monotonic() + RECOVERS_WITHIN_S
+        while any(self.books.acknowledged[book] < number for book, number in wanted.items()):
+            assert time.monotonic() < deadline, f"it did not recover: {self.books.acknowledged}, wanted {wanted}"
+            time.sleep(0.05)
+
+    def until_ready(self) -> None:
+        """Return when the server says that it can count."""
+        ready = Request("GET", "/health/ready")
+        deadline = time.monotonic() + RECOVERS_WITHIN_S
+        while (answer := send(self.server.url, ready, ANSWERED_WITHIN_S)) is None or answer.status not in SUCCESS:
+            assert time.monotonic() < deadline, f"it never became ready: {answer}"
+            time.sleep(0.1)
+
+    def recount(self) -> None:
+        """Everything acknowledged is there, each once, and nothing that was not sent."""
+        counted = self.counted()
+        for book in BOOKS:
+            # A request that was refused, or not answered, while a commit was on its way may have been counted.
+            sent, acknowledged = self.books.sent[book], self.books.acknowledged[book]
+            assert acknowledged <= counted[book] <= sent, f"{book}: {acknowledged} <= {counted[book]} <= {sent}"
+        values = self.books.values
+        assert len(set(values)) == len(values), "a value was acknowledged twice"
+        assert max(values, default=0) <= counted["public"]
+
+    def counted(self) -> dict[str, int]:
+        """What the server says."""
+        named = {endpoint.name: endpoint for endpoint in ENDPOINTS}
+        public, shared, total = (self._read(named[name]) for name in ("get", "counter", "total"))
+        return {
+            "public": public.json()["value"],
+            "shared": int(shared.json()["data"]["value"]),
+            "hits": total.json()["total"],
+        }
+
+    def _read(self, endpoint: Endpoint) -> Answer:
+        answer = send(self.server.url, endpoint.request(self.names), ANSWERED_WITHIN_S)
+        assert answer is not None
+        assert answer.status in SUCCESS, answer
+        return answer
+
+
+@contextmanager
+def a_stage(place: Place, folder: Path, seed: int, *, failing_over: bool = False, disk_mb: int = 0) -> Iterator[Stage]:
+    """Start everything, stop it at the end. Each stage has a database server of its own, to be stopped and frozen.
+
+    Args:
+        failing_over: whether the database has a synchronous standby.
+        disk_mb: how large the disk of the data directory is; 0 for the machine's own.
+    """
+    with ExitStack() as opened:
+        postgres = standby = database = None
+        if place == "postgresql":
+            postgres = opened.enter_context(Postgres.started(free_port()))
+            database = opened.enter_context(postgres.fresh_database(kept=True))
+            if failing_over:
+                standby = opened.enter_context(postgres.standby(free_port()))
+                name = database.partition("?")[0].rpartition("/")[2]
+                hosts = f"127.0.0.1:{postgres.port},127.0.0.1:{standby.port}"
+                database = f"postgresql://tallystick@{hosts}/{name}?target_session_attrs=read-write"
+        data = folder / "data"
+        data.mkdir(parents=True)
+        if disk_mb:
+            opened.enter_context(mounted(data, disk_mb))
+        allowed = SiteSettings(allow_counter=True)
+        site = prepare(data, database=database, settings=allowed, now=milliseconds())
+        server = opened.enter_context(running_server(data, "--rate-limit", "off", database=database))
+        names = Names(site.token, "example.com/visits", _a_counter(server.url, site.token))
+        stage = Stage(folder, server, names, random.Random(seed))  # a test's
+        stage.postgres, stage.standby, stage.database = postgres, standby, database
+        yield stage
+
+
+@contextmanager
+def mounted(place: Path, size_mb: int) -> Iterator[None]:
+    """A disk of its own, in memory; takes root."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size_mb}m", "tmpfs", place], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", place], check=True)
+
+
+def _a_counter(url: str, token: str) -> str:
+    headers = {"authorization": f"Bearer {token}", "content-type": "application/json", "host": HOST}
+    body = {"displayName": "Visits", "type": "UpDown"}
+    answer = send(url, Request("POST", "/v1/counters", body, headers), ANSWERED_WITHIN_S)
+    assert answer is not None
+    assert answer.status == 201, answer
+    return str(answer.json()["id"])
