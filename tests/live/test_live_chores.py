@@ -21,7 +21,7 @@ from tallystick.model.shared_counter import SharedCounter
 from tallystick.services.accounts import delete_account
 from tallystick.services.following import Following
 from tallystick.services.live_chores import LiveChores
-from tallystick.services.tokens import delete_token, rotate_token
+from tallystick.services.tokens import delete_token, rotate_token, token
 
 BERLIN, HONOLULU = ZoneInfo("Europe/Berlin"), ZoneInfo("Pacific/Honolulu")
 HOUR_MS = 3_600_000
@@ -45,9 +45,13 @@ async def test_a_revoked_token_ends_its_connections_and_no_others(
         await listening(following, ledger, ada, token=revoked),
         await listening(following, ledger, ada, token=kept),
     )
-    await ledger.write(rotate_token, kept)
+    rotated = await ledger.read(token, await a_counter_token(ledger, ada))
+    assert rotated is not None
+    old = await following.subscribe(ada.id, rotated.id, BERLIN, rotated.prefix)
+    await ledger.write(rotate_token, rotated.id)
     await ledger.write(delete_token, revoked)
     assert await ended(going) is Ending.REVOKED
+    assert await ended(old) is Ending.REVOKED
     await change(ledger, ada, visits)
     assert [each.value for each in await told(staying)] == [1]
 

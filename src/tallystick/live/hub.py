@@ -73,14 +73,19 @@ class Subscription:
     Attributes:
         account: whose counters.
         token: by which it was opened; its end ends the subscription.
+        prefix: the first characters of the secret that was shown; another secret of the token ends the subscription.
+            Empty where that does not matter.
         zone: where the connection's days begin.
         ending: why nothing more comes; None while it is open.
     """
 
-    __slots__ = ("_after", "_behind_since", "_hub", "_pending", "_waiting", "account", "ending", "token", "zone")
+    __slots__ = (
+        *("_after", "_behind_since", "_hub", "_pending", "_waiting"),
+        *("account", "ending", "prefix", "token", "zone"),
+    )
 
-    def __init__(self, hub: "Hub", account: int, token: int, zone: ZoneInfo) -> None:
-        self.account, self.token, self.zone = account, token, zone
+    def __init__(self, hub: "Hub", account: int, token: int, zone: ZoneInfo, prefix: str = "") -> None:
+        self.account, self.token, self.zone, self.prefix = account, token, zone, prefix
         self.ending: Ending | None = None
         self._hub = hub
         self._pending = Pending()
@@ -174,14 +179,14 @@ class Hub:
         """Whose changes somebody wants to hear of; may be asked from any thread."""
         return self._of
 
-    def subscribe(self, account: int, token: int, zone: ZoneInfo) -> Subscription:
+    def subscribe(self, account: int, token: int, zone: ZoneInfo, prefix: str = "") -> Subscription:
         """Hear of every change that is published from now on; of nothing when everything was ended.
 
         Raises:
             TooManySubscriptions
         """
         if self.ending is not None:
-            late = Subscription(self, account, token, zone)
+            late = Subscription(self, account, token, zone, prefix)
             late.end(self.ending)
             return late
         self.make_room()
@@ -189,7 +194,7 @@ class Hub:
         if len(own) >= SUBSCRIPTIONS_OF_ONE:
             msg = f"one person has {SUBSCRIPTIONS_OF_ONE:,} live connections at most"
             raise TooManySubscriptions(msg, own=True)
-        subscription = Subscription(self, account, token, zone)
+        subscription = Subscription(self, account, token, zone, prefix)
         own[subscription] = None
         self._of[account] = own
         self._open += 1
@@ -242,9 +247,9 @@ class Hub:
         """All that are open."""
         return [subscription for own in self._of.values() for subscription in own]
 
-    def end(self, tokens: Container[int], ending: Ending = Ending.REVOKED) -> None:
-        """End the subscriptions that were opened by some tokens."""
-        self._end([each for each in self.subscriptions() if each.token in tokens], ending)
+    def end(self, subscriptions: Iterable[Subscription], ending: Ending = Ending.REVOKED) -> None:
+        """End some subscriptions."""
+        self._end(list(subscriptions), ending)
 
     def end_one(self, subscription: Subscription, ending: Ending) -> None:
         """End one subscription."""

@@ -245,9 +245,9 @@ def date_counters_of(session: Session, accounts: Sequence[int]) -> list[tuple[Sh
     return [(state, having[counter]) for counter, state in states_of(session, having).items()]
 
 
-def valid_tokens(session: Session, tokens: Iterable[int]) -> set[int]:
-    """Which tokens still exist and may read counters."""
+def valid_tokens(session: Session, tokens: Iterable[int]) -> dict[int, str]:
+    """Which tokens still exist and may read counters, with the first characters of their present secrets."""
     rows = session.queries.valid_tokens(
         session.connection, tokens=_encode(sorted(tokens)).decode(), permission=int(Permission.COUNTERS_READ)
     )
-    return {int(row[0]) for row in rows}
+    return {int(number): str(prefix) for number, prefix in rows}

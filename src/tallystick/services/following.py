@@ -87,14 +87,17 @@ class Following:
         if self._announcer is not None:
             self._announcer.tell()
 
-    async def subscribe(self, account: int, token: int, zone: ZoneInfo) -> Subscription:
+    async def subscribe(self, account: int, token: int, zone: ZoneInfo, prefix: str = "") -> Subscription:
         """Hear of every change that is committed from now on, and of none before.
+
+        Args:
+            prefix: of the secret that was shown; see ``Subscription``.
 
         Raises:
             TooManySubscriptions
             StoreUnavailable
         """
-        subscription = self.hub.subscribe(account, token, zone)
+        subscription = self.hub.subscribe(account, token, zone, prefix)
         self._chores.welcome(subscription)
         try:
             await self._begin()

@@ -2,7 +2,7 @@
 
 from asyncio import Future
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -88,7 +88,7 @@ class LiveChores:
             self._failing.discard(name)
 
     async def _end_revoked(self) -> None:
-        """End the subscriptions whose tokens are gone, or may no longer read counters."""
+        """End the subscriptions whose tokens are gone, have another secret now, or may no longer read counters."""
         subscriptions = self._hub.subscriptions()
         if not subscriptions:
             self._unchecked.clear()
@@ -99,7 +99,7 @@ class LiveChores:
             tokens &= self._unchecked
         if tokens:
             valid = await self._ledger.read(valid_tokens, tokens)
-            self._hub.end(tokens - valid)
+            self._hub.end(each for each in subscriptions if each.token in tokens and not _is_valid(each, valid))
         self._accounts_changed = changed
         self._unchecked -= tokens
 
@@ -132,6 +132,11 @@ class LiveChores:
 
     def _living(self, counter: Counter | None) -> Counter | None:
         return alive(counter, self._ledger.clock())
+
+
+def _is_valid(subscription: Subscription, valid: Mapping[int, str]) -> bool:
+    prefix = valid.get(subscription.token)
+    return prefix is not None and subscription.prefix in {"", prefix}
 
 
 def _find(session: Session, keys: Sequence[Key]) -> dict[Key, Counter]:

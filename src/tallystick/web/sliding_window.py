@@ -58,6 +58,13 @@ class SlidingWindows:
         self._set_timer(key, log, now, waiting.get_loop())
         return waiting
 
+    def refusal(self, key: Hashable) -> Admission:
+        """What is said to a request of a key that may not pass now."""
+        log = self._logs.get(key)
+        if log is None or not log.times:
+            return Admission(admitted=False, limit=self.amount, left=self.amount, reset=0.0)
+        return self._told(log, self._clock(), admitted=False)
+
     def _admitted(self, key: Hashable, log: _Log, now: float) -> Admission:
         log.times.append(now)
         self._logs[key] = self._logs.pop(key, log)

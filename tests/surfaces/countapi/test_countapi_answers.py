@@ -358,7 +358,7 @@ def test_options_answers_the_preflight_and_counts_nothing(shared_server: Running
     assert (answer.status, answer.body) == (204, b"")
     assert_open_and_fresh(answer)
     assert answer.headers["access-control-allow-methods"] == answer.headers["allow"] == "GET, HEAD, POST, OPTIONS"
-    assert answer.headers["access-control-allow-headers"] == "*"
+    assert answer.headers["access-control-allow-headers"] == "*, Authorization"
     assert ask(shared_server.url, f"/get/{key}").status == 404
 
 

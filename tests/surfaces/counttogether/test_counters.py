@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from support.counting_together import Person
 from tallystick.model.counter import INT64_MAX, INT64_MIN
 
@@ -90,7 +92,7 @@ VALUES: list[tuple[str, str, Any, int, Any]] = [
     # method, path behind the counter's, body, status, number or code
     ("POST", "increment", None, 200, 6),
     ("POST", "decrement", b"", 200, 5),
-    ("POST", "increment", b"what is sent is not read", 200, 6),
+    ("POST", "increment", b"what is no JSON is not read", 200, 6),
     ("POST", "set", {"value": -9}, 200, -9),
     ("POST", "set", {}, 400, -2000),
     ("POST", "set", {"value": None}, 400, -2000),
@@ -124,6 +126,23 @@ AMOUNTS = [
     (f"decrement/{INT64_MAX}", 200, 42 - INT64_MAX),
     ("increment/1/1", 404, -1100),
 ]
+
+
+SAID_NOTHING = (b"", b"{}", b" {} ", b"null", b'""', b"[]", b"no JSON")
+SAID_SOMETHING = (b'{"amount":5}', b'{"value": 5}', b"5", b"[5]", b'"5"', b"amount=5", b'{"amount":5')
+
+
+@pytest.mark.parametrize("path", ["v1/{}/increment", "v1/{}/decrement", "v2/{}/increment", "v2/{}/decrement/2"])
+async def test_an_amount_in_a_body_is_refused_instead_of_counted_as_1(ada: Person, path: str) -> None:
+    counter = await ada.new_counter()
+    target = "/" + path.format(f"counters/{counter}")
+    for body in SAID_SOMETHING:
+        refused = await ada.ask("POST", target, body)
+        assert (refused.status, refused.json()["code"]) == (400, -2000), body
+        assert "/v2/counters/ID/" in refused.json()["message"]
+    assert (await ada.ask("GET", f"{V2}/{counter}")).json()["value"] == 0
+    for body in SAID_NOTHING:
+        assert (await ada.ask("POST", target, body)).status == 200, body
 
 
 async def test_values_are_bare_numbers(ada: Person) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from support.asking import Answer
 from support.counting_together import READ, Person, Together, counting_together
+from tallystick.surfaces.counttogether import authorization
 from tallystick.surfaces.counttogether.authorization import secret_in
 from tallystick.surfaces.counttogether.errors import Unauthorized
 from tallystick.web.rate_limit import Rate
@@ -71,6 +72,21 @@ async def test_two_wait_and_are_answered(tmp_path: Path) -> None:
         ada = await together.person("Ada")
         answers = await asyncio.gather(*(ada.ask("GET", "/v2/counters") for _ in range(5)))
         assert sorted(answer.status for answer in answers) == [200, 200, 200, 200, 429]
+
+
+async def test_nobody_waits_longer_than_a_few_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert authorization.PATIENCE_S == 3.0
+    monkeypatch.setattr(authorization, "PATIENCE_S", 0.1)
+    async with counting_together(tmp_path, rate_limit=(Rate("counttogether", 1, 3_600),)) as together:
+        ada = await together.person("Ada")
+        assert (await ada.ask("GET", "/v2/counters")).status == 200
+        async with asyncio.timeout(5):
+            late = await asyncio.gather(*(ada.ask("GET", "/v2/counters") for _ in range(2)))
+        for answer in late:
+            assert (answer.status, answer.json()["name"]) == (429, "RateLimitExceeded")
+            assert 3_500 < int(answer.headers["retry-after"]) <= 3_600
+        # Who gave up holds no place.
+        await _give_up(await _waiting(ada, 1))
 
 
 async def test_who_hangs_up_while_waiting_makes_place_for_another(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from jsonschema_rs import validator_for
 from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import InvalidStatus
 
 from support.live_server import LiveServer, Person, frame
 from tallystick.surfaces import counttogether
@@ -246,22 +247,30 @@ async def test_too_many_messages_close(server: LiveServer, listener: str) -> Non
     assert socket.close_code == 4400
 
 
-async def test_revoking_closes_and_rotating_does_not(server: LiveServer) -> None:
+async def test_revoking_and_rotating_close(server: LiveServer) -> None:
     ada, bob, counter = await shared(server)
     kept = (await asked(bob, "POST", "/v1/tokens", {"name": "kept", "scopes": ["read"]}))["token"]
     gone = await asked(bob, "POST", "/v1/tokens", {"name": "gone", "scopes": ["read"]})
-    number = next(each["id"] for each in await asked(bob, "GET", "/v1/tokens") if each["name"] == "kept")
-    closed, open_ = ({"authorization": f"Bearer {token}"} for token in (gone["token"], kept))
+    rotated = await asked(bob, "POST", "/v1/tokens", {"name": "rotated", "scopes": ["read"]})
+    closed, open_, old = ({"authorization": f"Bearer {token}"} for token in (gone["token"], kept, rotated["token"]))
     async with (
         server.socket("main", headers=closed) as one,
         server.socket("live", headers=closed) as two,
         server.socket("live", headers=open_, path="/v2/ws") as three,
+        server.socket("main", headers=old) as four,
+        server.socket("live", headers=old) as five,
     ):
-        await asked(bob, "POST", f"/v1/tokens/{number}/rotate")
+        with_old = await asyncio.to_thread(bob.ask, "POST", "/v1/ws/tickets", None, headers=old)
+        ticket = with_old.json()["ticket"]
+        await asked(bob, "POST", f"/v1/tokens/{rotated['id']}/rotate")
+        with pytest.raises(InvalidStatus):
+            await server.socket("main", path=f"/v1/ws?ticket={ticket}").__aenter__()
         await asked(bob, "DELETE", f"/v1/tokens/{gone['id']}")
         async with asyncio.timeout(5):
             await one.wait_closed()
             await two.wait_closed()
-        assert (one.close_code, two.close_code) == (4401, 4401)
+            await four.wait_closed()
+            await five.wait_closed()
+        assert [each.close_code for each in (one, two, four, five)] == [4401] * 4
         await asked(ada, "POST", f"/v1/counters/{counter}/increment")
         assert (await frame(three))["params"]["value"] == 1

@@ -112,6 +112,32 @@ def test_unknown_paths_are_answered_in_json_without_a_redirect(shared_server: Ru
     assert (answer.status_code, answer.json()) == (404, {"error": "not found"})
 
 
+PUBLIC = (
+    *("/live/example.com/visits", "/live/x", "/openapi.json", "/health/live", "/health/ready", "/metrics"),
+    *("/docs", "/docs/", "/count.js", "/count.v5.js", "/counter/%2Fpage.json", "/counter/a.svg", "/status"),
+    *("/api.json", "/api.html", "/robots.txt", "/static/style.css"),
+)
+
+
+@pytest.mark.parametrize("path", PUBLIC)
+def test_pages_of_other_origins_may_read_what_is_public(shared_server: RunningServer, path: str) -> None:
+    asked = {"origin": "https://example.com", "access-control-request-method": "GET"}
+    asked["access-control-request-headers"] = "cache-control, last-event-id, x-requested-with"
+    answer = httpx.options(shared_server.url + path, headers=asked)
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["access-control-allow-headers"] == "*, Authorization"
+    assert "GET" in answer.headers["access-control-allow-methods"]
+    assert "access-control-allow-credentials" not in answer.headers
+
+
+@pytest.mark.parametrize("path", ["/login", "/user", "/sites", "/people", "/invites/code", "/counters/1"])
+def test_pages_of_other_origins_may_not_send_to_pages_for_people(shared_server: RunningServer, path: str) -> None:
+    answer = httpx.options(shared_server.url + path, headers={"origin": "https://example.com"})
+    assert answer.status_code == 405
+    assert "access-control-allow-origin" not in answer.headers
+
+
 def test_other_methods_are_refused_in_json(shared_server: RunningServer) -> None:
     answer = httpx.post(f"{shared_server.url}/health/ready")
     assert (answer.status_code, answer.json()) == (405, {"error": "method not allowed"})

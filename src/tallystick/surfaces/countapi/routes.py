@@ -19,6 +19,7 @@ from tallystick.surfaces.countapi import errors, handlers, wire
 from tallystick.surfaces.countapi.handlers import Request
 from tallystick.surfaces.countapi.wire import Answer
 from tallystick.web.asgi import Receive, Scope, Send
+from tallystick.web.cors import ANY_HEADER
 from tallystick.web.pixel import PIXEL
 from tallystick.web.rate_limit import CreationLimit
 from tallystick.web.traffic import Traffic
@@ -66,7 +67,7 @@ _GIF = (*_COMMON, (b"content-type", b"image/gif"), (b"cache-control", b"no-store
 _PREFLIGHT = (
     *_COMMON,
     (b"access-control-allow-methods", b"GET, HEAD, POST, OPTIONS"),
-    (b"access-control-allow-headers", b"*"),
+    (b"access-control-allow-headers", ANY_HEADER),
     (b"access-control-max-age", b"86400"),
     (b"allow", b"GET, HEAD, POST, OPTIONS"),
     (b"cache-control", b"no-store"),

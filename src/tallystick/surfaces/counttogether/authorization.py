@@ -16,6 +16,9 @@ from tallystick.web.rate_limit import Admission, RateLimits
 from tallystick.web.sliding_window import SlidingWindows
 
 LIMIT = "counttogether"
+PATIENCE_S = 3.0
+"""How long a request waits for its turn at most: proxies and people give up after a few seconds."""
+
 MISSING = "no Authorization header; send Authorization: Bearer TOKEN"
 MALFORMED = "the Authorization header must be one, of the form Bearer TOKEN"
 UNKNOWN = "unknown token"
@@ -111,7 +114,11 @@ class Gate:
         admission = None
         if self._windows is not None:
             place = self._windows.enter(holder.account.id)
-            admission = place if type(place) is Admission else await _waited(place, receive)  # type: ignore[arg-type]
+            if type(place) is Admission:
+                admission = place
+            else:
+                waited = await _waited(place, receive)  # type: ignore[arg-type]
+                admission = waited or self._windows.refusal(holder.account.id)
             if not admission.admitted:
                 raise RateLimited(admission)
         return Caller(holder.account, holder.token, admission)
@@ -141,20 +148,24 @@ def _has_token(query: bytes) -> bool:
     return any(name in {"token", "access_token"} for name, _ in parse_qsl(query.decode("latin-1")))
 
 
-async def _waited(place: "asyncio.Future[Admission]", receive: Receive | None) -> Admission:
-    """Wait until the limit lets a request in; a client that hangs up meanwhile gives its place up."""
-    if receive is None:
-        return await place
-    gone = asyncio.create_task(_hung_up(receive))
+async def _waited(place: "asyncio.Future[Admission]", receive: Receive | None) -> Admission | None:
+    """Wait until the limit lets a request in; None when that takes too long.
+
+    A client that hangs up meanwhile gives its place up.
+    """
+    gone = None if receive is None else asyncio.create_task(_hung_up(receive))
     try:
-        both: set[asyncio.Future[Any]] = {place, gone}
-        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        either: set[asyncio.Future[Any]] = {place} if gone is None else {place, gone}
+        await asyncio.wait(either, timeout=PATIENCE_S, return_when=asyncio.FIRST_COMPLETED)
         if place.done():
             return place.result()
-        raise ApiRefused(INVALID_DATA, "the client has hung up")
+        if gone is not None and gone.done():
+            raise ApiRefused(INVALID_DATA, "the client has hung up")
+        return None
     finally:
         place.cancel()
-        gone.cancel()
+        if gone is not None:
+            gone.cancel()
 
 
 async def _hung_up(receive: Receive) -> None:

@@ -97,6 +97,26 @@ def body_as(kind: type[Body], body: bytes) -> Body:
         raise Malformed(msg) from error
 
 
+def require_no_amount(body: bytes, verb: str) -> None:
+    """Increments and decrements take no body: JSON that says something, or any text with an amount, is refused.
+
+    Empty values such as ``{}`` are what programs send in place of no body.
+
+    Raises:
+        Malformed
+    """
+    if not body:
+        return
+    try:
+        said = bool(msgspec.json.decode(body))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        said = b"amount" in body
+    if not said:
+        return
+    msg = f"{verb} takes no body; the amount stands in the path: POST /v2/counters/ID/{verb}/AMOUNT"
+    raise Malformed(msg)
+
+
 def etags_in(header: str) -> frozenset[str]:
     """The opaque texts of a list of entity tags, ``*`` among them; weak ones too."""
     return frozenset(tag.strip().removeprefix("W/").strip('"') for tag in header.split(","))

@@ -8,6 +8,7 @@ from tallystick.surfaces.counttogether import wire
 from tallystick.surfaces.counttogether.answers import Answer, Headers, Stream
 from tallystick.web.asgi import Receive, Scope, Send
 from tallystick.web.compression import WORTH_COMPRESSING, compressed, takes_gzip
+from tallystick.web.cors import ANY_HEADER
 from tallystick.web.rate_limit import Admission
 
 METHODS = b"DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
@@ -15,7 +16,9 @@ EXPOSED = (
     b"ETag, Idempotent-Replayed, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, "
     b"X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset"
 )
-ASKED = b"Accept, Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID"
+ASKED = ANY_HEADER + b", Accept, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID"
+"""Old browsers read the wildcard as the name of a header."""
+
 PROBLEM = b"application/problem+json"
 
 _WITHOUT_LENGTH = frozenset({204, 304})

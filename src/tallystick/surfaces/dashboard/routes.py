@@ -30,6 +30,7 @@ from tallystick.surfaces.dashboard.site_pages import SitePages
 from tallystick.web.address import ClientAddresses
 from tallystick.web.asgi import Counted
 from tallystick.web.bodies import BodyRefused
+from tallystick.web.cors import Preflights
 from tallystick.web.rate_limit import RateLimits
 from tallystick.web.traffic import Traffic
 
@@ -105,7 +106,12 @@ def dashboard(  # noqa: PLR0913  # what app shares among surfaces
         },
     )
     app.router.redirect_slashes = False  # a redirect would have to guess the scheme behind a proxy
-    return Counted(app, "dashboard", traffic)
+    return Counted(Preflights(app, _is_public), "dashboard", traffic)
+
+
+def _is_public(path: str) -> bool:
+    """Whether an address shows the same to everyone. Others have no preflight: they are for our own pages alone."""
+    return path in {"/docs", "/docs/", "/favicon.ico"} or path.startswith("/static/")
 
 
 def _guest_routes(door: Door, parts: Parts, pages: Pages) -> list[BaseRoute]:

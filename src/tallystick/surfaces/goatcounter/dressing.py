@@ -7,6 +7,7 @@ from starlette.responses import FileResponse
 from tallystick.surfaces.goatcounter.calling import Answer, Headers
 from tallystick.web.asgi import Receive, Scope, Send
 from tallystick.web.compression import WORTH_COMPRESSING, compressed, takes_gzip
+from tallystick.web.cors import ANY_HEADER
 from tallystick.web.rate_limit import Admission
 
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
@@ -25,7 +26,7 @@ _COMMON: Headers = (
 )
 PREFLIGHT: Headers = (
     *_COMMON,
-    (b"access-control-allow-headers", b"Authorization, Content-Type, Idempotency-Key"),
+    (b"access-control-allow-headers", ANY_HEADER + b", Content-Type, Idempotency-Key"),
     (b"access-control-allow-methods", ", ".join(METHODS).encode()),
     (b"access-control-max-age", b"86400"),
     (b"allow", ", ".join(METHODS).encode()),

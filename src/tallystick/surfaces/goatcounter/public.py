@@ -13,6 +13,7 @@ from starlette.routing import Route
 from tallystick.surfaces.goatcounter.calling import Services
 from tallystick.surfaces.goatcounter.errors import SURFACE, NotAllowed, NotFound, answer_to, reason_of
 from tallystick.web.asgi import Counted
+from tallystick.web.cors import Preflights
 from tallystick.web.traffic import Traffic
 
 Endpoint = Callable[[Services, Request], Awaitable[Response]]
@@ -44,4 +45,4 @@ def public_pages(services: Services, endpoints: Mapping[str, Endpoint], traffic:
         exception_handlers={HTTPException: refused},
     )
     app.router.redirect_slashes = False  # a redirect would have to guess the scheme behind a proxy
-    return Counted(app, SURFACE, traffic)
+    return Counted(Preflights(app), SURFACE, traffic)

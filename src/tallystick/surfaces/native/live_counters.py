@@ -7,7 +7,7 @@ from contextlib import suppress
 import msgspec
 
 from tallystick.errors import StoreUnavailable
-from tallystick.live.hub import SubscriptionEnded, TooManySubscriptions
+from tallystick.live.hub import SUBSCRIPTIONS_AT_MOST, SubscriptionEnded, TooManySubscriptions
 from tallystick.live.watching import Watcher
 from tallystick.model.counter import Counter
 from tallystick.model.key import Key, legal_name
@@ -18,7 +18,9 @@ from tallystick.web.event_stream import CONTENT_TYPE, RETRY, UNBUFFERED, or_comm
 from tallystick.web.places import NoPlace, Places
 
 SEGMENT = "live"
-STREAMS_AT_MOST = 20_000
+STREAMS_AT_MOST = SUBSCRIPTIONS_AT_MOST * 3 // 4
+"""Without an account. The rest of the server's connections is kept for people who share counters."""
+
 STREAMS_OF_ONE_ADDRESS = 2_000
 """Many people share an address: a company's, or that of a proxy which nobody has named to this server."""
 FOUND_WITHIN_S = 10.0

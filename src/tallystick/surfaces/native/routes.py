@@ -16,6 +16,7 @@ from tallystick.surfaces.native.live_counters import LiveCounters
 from tallystick.surfaces.native.openapi import Description
 from tallystick.warehouse import Warehouse
 from tallystick.web.asgi import Counted, Receive, Scope, Send
+from tallystick.web.cors import Preflights
 from tallystick.web.traffic import Traffic
 
 PATHS: dict[str, Callable[[Native, Request], Awaitable[Response]]] = {
@@ -49,4 +50,4 @@ def native(
             return live(scope, receive, send)
         return app(scope, receive, send)
 
-    return Counted(native_app, "native", traffic)
+    return Counted(Preflights(native_app), "native", traffic)

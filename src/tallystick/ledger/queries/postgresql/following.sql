@@ -72,7 +72,7 @@ WHERE member.account = ANY (ARRAY(SELECT value::bigint FROM json_array_elements_
   AND counter.type <> 'UpDown';
 
 -- name: valid_tokens(tokens, permission)
--- Which tokens still exist and have a permission.
-SELECT id FROM token
+-- Which tokens still exist and have a permission; and the first characters of their present secrets.
+SELECT id, prefix FROM token
 WHERE id = ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text(:tokens::json)))
   AND permissions & :permission <> 0;

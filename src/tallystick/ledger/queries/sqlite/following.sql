@@ -57,5 +57,5 @@ JOIN shared_counter AS counter ON counter.id = member.counter
 WHERE member.account IN (SELECT value FROM json_each(:accounts)) AND counter.type <> 'UpDown';
 
 -- name: valid_tokens(tokens, permission)
--- Which tokens still exist and have a permission.
-SELECT id FROM token WHERE id IN (SELECT value FROM json_each(:tokens)) AND permissions & :permission <> 0;
+-- Which tokens still exist and have a permission; and the first characters of their present secrets.
+SELECT id, prefix FROM token WHERE id IN (SELECT value FROM json_each(:tokens)) AND permissions & :permission <> 0;

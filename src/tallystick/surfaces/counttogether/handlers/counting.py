@@ -9,7 +9,7 @@ from tallystick.services.kept_answers import KeptAnswer
 from tallystick.services.sharing.changing import Done, Step, Verb
 from tallystick.surfaces.counttogether.answers import Answer
 from tallystick.surfaces.counttogether.calling import Call, Services
-from tallystick.surfaces.counttogether.decoding import amount_in, body_as
+from tallystick.surfaces.counttogether.decoding import amount_in, body_as, require_no_amount
 from tallystick.surfaces.counttogether.errors import kept_refusal
 from tallystick.surfaces.counttogether.handlers.carrying import change
 from tallystick.surfaces.counttogether.zones import zone_asked
@@ -36,12 +36,14 @@ class UndoBody(Struct, frozen=True):
 
 async def increment(services: Services, call: Call) -> Answer:
     """Add 1, or the amount in the path."""
+    require_no_amount(call.body, "increment")
     step = Step(counter=call.place["id"], verb=Verb.INCREMENT, amount=amount_in(call.place))
     return await _changed(services, call, step)
 
 
 async def decrement(services: Services, call: Call) -> Answer:
     """Take 1 away, or the amount in the path."""
+    require_no_amount(call.body, "decrement")
     step = Step(counter=call.place["id"], verb=Verb.DECREMENT, amount=amount_in(call.place))
     return await _changed(services, call, step)
 

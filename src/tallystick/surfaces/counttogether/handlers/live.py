@@ -20,7 +20,7 @@ async def ticket(services: Services, call: Call) -> Answer:
     """A ticket that opens one WebSocket from one origin."""
     asked = body_as(TicketBody, call.body).origin or call.header(b"origin")
     origin = OWN_HOST if asked is None else origin_in(asked)
-    secret = services.tickets.issue(call.caller.token.id, origin)
+    secret = services.tickets.issue(call.caller.token.id, call.caller.token.prefix, origin)
     return Answer(201, wire.json({"ticket": secret, "expiresIn": int(VALID_S)}))
 
 

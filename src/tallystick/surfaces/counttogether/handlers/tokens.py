@@ -62,7 +62,7 @@ async def create(services: Services, call: Call) -> Answer:
 
 
 async def rotate(services: Services, call: Call) -> Answer:
-    """Another secret for a token; live connections that were opened by the old one stay."""
+    """Another secret for a token; live connections that were opened by the old one are closed."""
     number = integer_in(call.place, "id")
     answer = await once(
         services,

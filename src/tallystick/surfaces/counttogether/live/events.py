@@ -41,7 +41,8 @@ async def _events(services: Services, call: Call, version: int) -> Answer | Stre
 
 def _resume(call: Call) -> From:
     """From where to go on: what the stream said last, or what the query says."""
-    last = call.header(b"last-event-id")
+    # Programs in place of a browser's EventSource cannot set the header everywhere; they use this parameter.
+    last = call.header(b"last-event-id") or call.query.get("lastEventId")
     if not last:
         return resume_in(call.query) or NEWCOMER
     epoch, _, offset = last.rpartition(":")

@@ -144,7 +144,7 @@ async def subscribed(following: Following, caller: Caller, zone: ZoneInfo) -> Su
         StoreUnavailable
     """
     try:
-        return await following.subscribe(caller.account.id, caller.token.id, zone)
+        return await following.subscribe(caller.account.id, caller.token.id, zone, caller.token.prefix)
     except TooManySubscriptions as error:
         again = ((b"retry-after", b"%d" % TRY_AGAIN_AFTER_S),)
         raise ApiRefused(LIMITED if error.own else UNAVAILABLE, str(error), again) from error
@@ -164,16 +164,16 @@ async def missed(following: Following, subscription: Subscription, resume: From)
 
 async def _ticket_holder(services: Services, secret: str, scope: Mapping[str, Any]) -> Holder:
     found = services.tickets.spend(secret)
-    holder = None if found is None else await services.ledger.read(_holder_of, found[0])
-    if found is None or holder is None:
+    holder = None if found is None else await services.ledger.read(_holder_of, found.token)
+    if found is None or holder is None or holder.token.prefix != found.prefix:
         raise services.gate.refusal(scope, BAD_TICKET)
-    if not is_from(found[1], scope):
+    if not is_from(found.origin, scope):
         raise ApiRefused(FORBIDDEN, OTHER_ORIGIN)
     return holder
 
 
 def _holder_of(session: Session, number: int) -> Holder | None:
-    """The token as it is now: it may have been revoked since the ticket was made."""
+    """The token as it is now: it may have been revoked, or got another secret, since the ticket was made."""
     found = token(session, number)
     owner = None if found is None else account(session, found.account)
     return None if found is None or owner is None else Holder(found, owner)

@@ -20,8 +20,17 @@ OWN_HOST = ""
 """In the place of an origin: the server's own, whatever it is called."""
 
 
-class _Ticket(Struct, frozen=True):
+class Ticket(Struct, frozen=True):
+    """What a ticket stands for.
+
+    Attributes:
+        token, prefix: the token's number, and the first characters of the secret that asked for the ticket.
+        origin: of the page that it is for.
+        ends: seconds, on the clock of the tickets.
+    """
+
     token: int
+    prefix: str
     origin: str
     ends: float
 
@@ -35,16 +44,17 @@ class Tickets:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._tickets: OrderedDict[bytes, _Ticket] = OrderedDict()  # in the order of their ends
+        self._tickets: OrderedDict[bytes, Ticket] = OrderedDict()  # in the order of their ends
 
     def __len__(self) -> int:
         """How many are remembered."""
         return len(self._tickets)
 
-    def issue(self, token: int, origin: str) -> str:
+    def issue(self, token: int, prefix: str, origin: str) -> str:
         """A new ticket for a token.
 
         Args:
+            prefix: the first characters of the token's secret.
             origin: the page that may use it; ``OWN_HOST`` for the server's own pages.
 
         Raises:
@@ -57,16 +67,16 @@ class Tickets:
             msg = "too many tickets are waiting to be used"
             raise ApiRefused(UNAVAILABLE, msg, ((b"retry-after", b"%d" % VALID_S),))
         secret = secrets.token_urlsafe(BYTES)
-        self._tickets[_digest(secret)] = _Ticket(token, origin, now + VALID_S)
+        self._tickets[_digest(secret)] = Ticket(token, prefix, origin, now + VALID_S)
         return secret
 
-    def spend(self, secret: str) -> tuple[int, str] | None:
-        """The token that a ticket stands for, and the origin it is for; None for one that is not good.
+    def spend(self, secret: str) -> Ticket | None:
+        """What a ticket stands for; None for one that is not good.
 
         Whoever tries a ticket has used it, also at the wrong origin.
         """
         found = self._tickets.pop(_digest(secret), None)
-        return None if found is None or found.ends <= self._clock() else (found.token, found.origin)
+        return None if found is None or found.ends <= self._clock() else found
 
 
 def origin_in(text: str) -> str:

@@ -17,6 +17,7 @@ from tallystick.surfaces.goatcounter.pixel_query import PixelQuery, PixelRefused
 from tallystick.warehouse import Stored
 from tallystick.web.address import ADDRESSES_REMEMBERED, ClientAddresses, host_of, rate_limit_name
 from tallystick.web.asgi import Receive, Scope, Send
+from tallystick.web.cors import ANY_HEADER
 from tallystick.web.pixel import PIXEL
 from tallystick.web.rate_limit import Admission, RateLimits
 from tallystick.web.traffic import Traffic
@@ -39,7 +40,7 @@ _PREFLIGHT: Reply = (
     (
         (b"access-control-allow-origin", b"*"),
         (b"access-control-allow-methods", METHODS),
-        (b"access-control-allow-headers", b"*"),
+        (b"access-control-allow-headers", ANY_HEADER),
         (b"access-control-max-age", b"86400"),
         (b"allow", METHODS),
         (b"content-length", b"0"),

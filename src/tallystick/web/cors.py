@@ -1,0 +1,42 @@
+"""Preflights: what browsers ask before they let a page of another origin send a request."""
+
+from collections.abc import Awaitable, Callable
+
+from tallystick.web.asgi import AsgiApp, Receive, Scope, Send
+
+ANY_HEADER = b"*, Authorization"
+"""Every request header. The wildcard does not include ``Authorization`` (Fetch standard, 4.10), so it is named."""
+
+READING = b"GET, HEAD, OPTIONS"
+
+
+class Preflights:
+    """An ASGI application whose OPTIONS requests are answered 204: pages of any origin may read it.
+
+    Args:
+        concerns: whether a path may be read from other origins; every path, unless it is given.
+    """
+
+    def __init__(self, app: AsgiApp, concerns: Callable[[str], bool] = lambda _: True) -> None:
+        self._app, self._concerns = app, concerns
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Answer a preflight, or pass the request on."""
+        if scope["type"] == "http" and scope["method"] == "OPTIONS" and self._concerns(scope["path"]):
+            return _send_preflight(send)
+        return self._app(scope, receive, send)
+
+
+_HEADERS = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-allow-methods", READING),
+    (b"access-control-allow-headers", ANY_HEADER),
+    (b"access-control-max-age", b"86400"),
+    (b"allow", READING),
+    (b"cache-control", b"no-store"),
+)
+
+
+async def _send_preflight(send: Send) -> None:
+    await send({"type": "http.response.start", "status": 204, "headers": _HEADERS})
+    await send({"type": "http.response.body", "body": b""})
