@@ -157,5 +157,6 @@ def test_the_settings_are_those_of_the_script() -> None:
     script = (ROOT / "src/tallystick/surfaces/goatcounter/static/count.js").read_text("utf-8")
     told = re.findall(r"^\| (`[a-z_`, ]+`) \|", GUIDES["count-your-pages.md"], re.MULTILINE)
     names = set(re.findall(r"`([a-z_]+)`", " ".join(told)))
-    read = set(re.findall(r"gc\.(no_\w+|allow_\w+|endpoint)", script)) | {"path", "title", "referrer", "event"}
+    read = set(re.findall(r"(?:gc|goatcounter\))\.(no_\w+|allow_\w+|endpoint)", script))
+    read |= {"path", "title", "referrer", "event"}
     assert names == read

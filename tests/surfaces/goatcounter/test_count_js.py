@@ -147,6 +147,7 @@ def test_a_title_that_ends_in_half_an_emoji_is_counted(page: Page, site: Recordi
     page.add_init_script(NOTHING_COUNTED)
     page.goto(site.url("/"))
     script_is_there(page)
+    page.evaluate("goatcounter.bind_events()")
     page.click("a")
     assert site.only().query["t"] == "a" * 199
 
@@ -183,6 +184,7 @@ def test_a_middle_click_is_an_event(page: Page, site: RecordingSite) -> None:
     site.pages["/"] = a_page(site, body='<b data-goatcounter-click="ext">x</b>', tag=settings('{"no_onload": true}'))
     page.goto(site.url("/"))
     script_is_there(page)
+    page.evaluate("goatcounter.bind_events()")
     page.click("b", button="middle")
     assert site.only().query["p"] == "ext"
 
@@ -219,19 +221,90 @@ def test_a_visitor_opts_out_and_in_by_the_address(page: Page, site: RecordingSit
     site.wait_for(0)
 
 
-def test_back_to_a_page_that_the_browser_kept_is_a_pageview(page: Page, site: RecordingSite) -> None:
+def run_again(page: Page, times: int) -> None:
+    """Let the page run the script again, as frameworks do that replace a page's content."""
+    for _ in range(times):
+        page.evaluate(
+            "() => new Promise((done) => document.head.append(Object.assign(document.createElement('script'),"
+            " {src: '/count.js', onload: done})))"
+        )
+
+
+def test_the_state_is_the_documents_however_often_the_script_runs(page: Page, site: RecordingSite) -> None:
+    told: list[str] = []
+
+    def accept(dialog: Dialog) -> None:
+        told.append(dialog.message)
+        dialog.accept()
+
+    page.on("dialog", accept)
+    site.pages["/"] = a_page(site)
+    page.goto(site.url("/#toggle-goatcounter"))
+    script_is_there(page)
+    run_again(page, 2)
+    assert page.evaluate("localStorage.skipgc") == "t"
+    page.evaluate("location.hash = 'toggled'")
+    page.evaluate("location.hash = 'toggle-goatcounter'")
+    page.wait_for_function("localStorage.skipgc !== 't'")
+    run_again(page, 2)
+    assert told == ["Not counting you", "Counting you"]
+
+
+def test_a_hidden_page_that_runs_it_three_times_is_counted_once_it_is_seen(page: Page, site: RecordingSite) -> None:
+    page.add_init_script(HIDDEN)
+    site.pages["/"] = a_page(site)
+    page.goto(site.url("/"))
+    script_is_there(page)
+    run_again(page, 2)
+    site.wait_for(0)
+    page.evaluate(SHOWN)
+    page.evaluate(SHOWN)
+    site.only()
+
+
+def test_clicks_heed_the_settings_of_the_last_run(page: Page, site: RecordingSite) -> None:
+    site.pages["/"] = a_page(site, body="<b data-goatcounter-click=x>b</b>", tag=settings('{"no_onload": true}'))
+    page.goto(site.url("/"))
+    script_is_there(page)
+    page.evaluate("goatcounter.bind_events()")
+    moved = site.url("/count", "moved.example.test")
+    page.evaluate("() => { window.goatcounter = {no_onload: true, endpoint: '" + moved + "'} }")
+    page.evaluate("document.querySelector('[data-goatcounter]').removeAttribute('data-goatcounter')")
+    run_again(page, 2)
+    page.evaluate("goatcounter.bind_events()")
+    with page.expect_request("**/count?*") as asked:
+        page.click("b")
+    assert asked.value.url.startswith(moved)
+    site.only()
+
+
+@pytest.mark.parametrize("runs", [1, 3])
+def test_back_to_a_page_that_the_browser_kept_is_a_pageview(page: Page, site: RecordingSite, runs: int) -> None:
     kept = "<script>addEventListener('pageshow', (e) => { window.kept = e.persisted })</script>"
     site.pages["/first"] = a_page(site, head=kept)
     site.pages["/second"] = a_page(site)
     page.goto(site.url("/first"))
     site.wait_for(1)
+    run_again(page, runs - 1)
     page.goto(site.url("/second"))
-    site.wait_for(2)
+    site.wait_for(runs + 1)
     page.evaluate("history.back()")
     page.wait_for_url("**/first", wait_until="commit")
-    paths = [sent.query["p"] for sent in site.wait_for(3)]
+    paths = [sent.query["p"] for sent in site.wait_for(runs + 2)]
     assert page.evaluate("window.kept") is True
-    assert paths == ["/first", "/second", "/first"]
+    assert paths == ["/first"] * runs + ["/second", "/first"]
+
+
+def test_back_to_a_kept_page_that_counts_nothing_by_itself_is_none(page: Page, site: RecordingSite) -> None:
+    site.pages["/first"] = a_page(site, tag=settings('{"no_onload": true}'))
+    site.pages["/second"] = a_page(site)
+    page.goto(site.url("/first"))
+    script_is_there(page)
+    page.goto(site.url("/second"))
+    site.wait_for(1)
+    page.evaluate("history.back()")
+    page.wait_for_url("**/first", wait_until="commit")
+    site.wait_for(1)
 
 
 def test_an_application_counts_its_own_navigation(page: Page, site: RecordingSite) -> None:
@@ -264,6 +337,16 @@ def test_a_path_of_null_is_not_counted(page: Page, site: RecordingSite) -> None:
     site.wait_for(0)
 
 
+def test_a_counter_that_is_asked_for_early_waits_for_its_place(page: Page, site: RecordingSite) -> None:
+    site.pages["/x"] = (
+        f"<script>{NOTHING_COUNTED}</script><script data-goatcounter='/count' src='/count.js'></script>"
+        "<script>goatcounter.visit_count({append: '#here'})</script><body><p id=here></p>"
+    )
+    page.goto(site.url("/x"))
+    assert page.locator("#here iframe").get_attribute("src") == "/counter/%2Fx.html"
+    assert page.locator("#here iframe").get_attribute("frameborder") == "0"
+
+
 def test_the_page_may_set_everything_in_the_tag(page: Page, site: RecordingSite) -> None:
     chosen = '{"path": "/p", "title": "t", "referrer": "r", "event": true, "count": "no"}'
     site.pages["/x"] = a_page(site, tag=settings(chosen))
@@ -292,7 +375,7 @@ def test_data_has_what_is_sent(page: Page, site: RecordingSite) -> None:
     page.goto(site.url("/x?name=a+b%26c&empty="))
     script_is_there(page)
     data = page.evaluate("goatcounter.get_data()")
-    assert {"p", "r", "t", "e", "s", "b", "q"} <= data.keys()
+    assert data.keys() - {"ns"} == {"p", "r", "t", "e", "s", "b", "q"}
     assert data["e"] is False
     assert page.evaluate("[goatcounter.get_query('name'), goatcounter.get_query('none')]") == ["a b&c", None]
 

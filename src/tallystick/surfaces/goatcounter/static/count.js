@@ -1,115 +1,104 @@
 // Tallystick, MIT
-(function (w, d, at) {
-var gc = w.goatcounter = w.goatcounter || {}, tag = d.querySelector('script[data-goatcounter]'),
-	set, done, key
+(function(w, d, at) {
+var gc = w.goatcounter = w.goatcounter || {}, doc = d._gc = d._gc || {click: click}, // of all runs
+	enc = encodeURIComponent, set, key
 
-try { set = JSON.parse(data(tag, '-settings')) } catch (bad) {}
+try { set = JSON.parse(tag().goatcounterSettings) } catch(e) {}
 for (key in set) gc[key] = set[key]
-
-function data(el, name) { return el && el.getAttribute('data-goatcounter' + name) }
-function endpoint() { return data(tag, '') || gc.endpoint }
+function tag() { return (d.querySelector('script[data-goatcounter]') || {dataset: 0}).dataset }
 function on(el, type, then) { el.addEventListener(type, then) }
-function bare(url) { return url.hostname.replace(/^www\./, '') }
+function ready(then) { d.readyState == 'loading' ? on(d, 'DOMContentLoaded', then) : then() }
 
-function skipped() { try { return localStorage.skipgc == 't' } catch (blocked) {} }
+function skipped() { try { return localStorage.skipgc == 't' } catch(e) {} }
 function toggle() {
-	if (at.hash != '#toggle-goatcounter') return
-	localStorage.skipgc = skipped() ? 'f' : 't'
+	if (doc.at == (doc.at = at.href) || at.hash != '#toggle-goatcounter') return
+	localStorage.skipgc = skipped() ? '' : 't'
 	alert(skipped() ? 'Not counting you' : 'Counting you')
-}
-
-function bot() {
-	return w.callPhantom || w._phantom || w.phantom ? 150 : w.__nightmare ? 151 :
-		/__(selenium|\w*driver)_/.test(Object.keys(d)) ? 152 : navigator.webdriver ? 153 : 0
 }
 
 function path() {
 	var url = d.createElement('a')
-	url.href = (d.querySelector('link[rel=canonical]') || at).href
-	if (bare(url) != bare(at)) url = at
+	url.href = (d.querySelector('link[rel=canonical][href]') || at).href
+	if (url.hostname.replace(/^www\./, '') != at.hostname.replace(/^www\./, '')) url = at
 	return url.pathname + url.search
 }
-
 function query(all) {
-	var text = '', key
-	for (key in all) if (all[key] || all[key] === 0) text += (text ? '&' : '?') + key + '=' + encodeURIComponent(all[key])
+	var text = ''
+	for (key in all) if (all[key] || all[key] === 0) text += (text ? '&' : '?') + key + '=' + enc(all[key])
 	return text
 }
 
-gc.filter = function () {
-	return d.visibilityState == 'prerender' ? 'visibilityState' :
-		!gc.allow_frame && w != parent ? 'frame' :
-		!gc.allow_local && at.protocol == 'file:' ? 'localfile' :
-		!gc.allow_local && /^(localhost|(0\.0|10|127|192\.168|172\.(1[6-9]|2\d|3[01]))\.[\d.]+)$/.test(at.hostname) ? 'localhost' :
-		skipped() ? 'disabled with #toggle-goatcounter' : false
+gc.filter = function() {
+	return d.visibilityState == 'prerender' ? 'visibilityState' : !gc.allow_frame && w != parent ? 'frame' :
+		!gc.allow_local && (at.protocol == 'file:' ? 'localfile' :
+		/localhost$|^(0\.0|10|127|192\.168|172\.(1[6-9]|2\d|3[01]))\.[\d.]+$/.test(at.hostname) && 'localhost') ||
+		!!skipped() && 'disabled with #toggle-goatcounter'
 }
-
-gc.get_query = function (name) { return new URLSearchParams(at.search).get(name) }
-
-gc.get_data = function (opt) {
-	function pick(key, usual) {
-		var value = opt && key in opt ? opt[key] : gc[key]
-		return value && value.call ? value(usual) : value || usual
+gc.get_query = function(name) { return new URLSearchParams(at.search).get(name) }
+gc.get_data = function(opt) {
+	opt = opt || {}
+	function pick(key, own) {
+		var value = opt[key] === undefined ? gc[key] : opt[key]
+		return value == null ? own : value.call ? value(own) : value
 	}
 	return {
-		p: pick('path', path()), r: pick('referrer', d.referrer), t: pick('title', d.title), e: !!pick('event'),
-		s: screen.width, b: bot(), q: at.search, ns: pick('no_session')
+		p: pick('path', path()), r: pick('referrer', d.referrer), t: pick('title', d.title), e: !!(opt.event || gc.event),
+		s: screen.width, b: w.callPhantom || w._phantom || w.phantom ? 150 : w.__nightmare ? 151 :
+		/__(selenium|\w*driver)_/.test(Object.keys(d)) ? 152 : navigator.webdriver ? 153 : 0,
+		q: at.search, ns: opt.no_session
 	}
 }
-
-gc.url = function (opt) {
-	var all = gc.get_data(opt)
-	if (all.p && endpoint()) return endpoint() + query(all) + '&rnd=' + Math.random()
+gc.url = function(opt) {
+	var all = gc.get_data(opt), to = tag().goatcounter || gc.endpoint
+	if (all.p !== null && to) return to + query(all) + '&rnd=' + Math.random()
 }
-
-gc.count = function (opt) {
-	var why = gc.filter(), url = !why && gc.url(opt), img = new Image
+gc.count = function(opt) {
+	var why = gc.filter(), url = !why && gc.url(opt)
 	if (!url) return console.warn('not counted: ' + (why || 'no path or endpoint'))
-	if (navigator.sendBeacon && navigator.sendBeacon(url)) return
-	img.src = url
-	img.hidden = true
-	img.onload = function () { img.remove() }
-	d.documentElement.appendChild(img)
+	if (!navigator.sendBeacon || !navigator.sendBeacon(url)) new Image().src = url
 }
-
-function clicked() {
-	gc.count({
+function click() {
+	var el = this, set = el.dataset
+	w.goatcounter.count({
 		event: true,
-		path: data(this, '-click') || this.name || this.id,
-		title: data(this, '-title') || this.title || this.innerHTML.slice(0, 200).replace(/[\uD800-\uDBFF]$/, ''), // half an emoji
-		referrer: data(this, '-referrer') || data(this, '-referral'),
-		no_session: /^(1|t|true)$/.test(data(this, '-no-session'))
+		path: set.goatcounterClick || el.name || el.id,
+		title: set.goatcounterTitle || el.title || el.innerHTML.slice(0, 200).replace(/[\uD800-\uDBFF]$/, ''),
+		referrer: set.goatcounterReferrer || set.goatcounterReferral || '',
+		no_session: /^(1|t|true)$/.test(set.goatcounterNoSession)
 	})
 }
-
-gc.bind_events = function () {
-	[].forEach.call(d.querySelectorAll('[data-goatcounter-click]'), function (el) {
-		on(el, 'click', clicked)
-		on(el, 'auxclick', clicked)
+gc.bind_events = function() {
+	d.querySelectorAll('[data-goatcounter-click]').forEach(function(el) {
+		on(el, 'click', doc.click)
+		on(el, 'auxclick', doc.click)
 	})
 }
-
-gc.visit_count = function (opt) {
+gc.visit_count = function(opt) {
 	opt = opt || {}
-	var type = opt.type || 'html', el = d.createElement(type == 'html' ? 'iframe' : 'img'), key
-	el.width = 200
-	el.height = opt.no_branding ? 60 : 80
-	el.src = endpoint() + 'er/' + encodeURIComponent(opt.path || path()) + '.' + type +
-		query({no_branding: opt.no_branding, style: opt.style, start: opt.start, end: opt.end})
-	for (key in opt.attr) el.setAttribute(key, opt.attr[key])
-	d.querySelector(opt.append || 'body').appendChild(el)
+	ready(function() {
+		var type = opt.type || 'html', el = d.createElement(type == 'html' ? 'iframe' : 'img')
+		el.frameBorder = 0
+		el.src = (tag().goatcounter || gc.endpoint) + 'er/' + enc(opt.path || path()) + '.' + type +
+			query({no_branding: opt.no_branding, style: opt.style, start: opt.start, end: opt.end})
+		set = opt.attr || {width: 200, height: opt.no_branding ? 60 : 80}
+		for (key in set) el.setAttribute(key, set[key])
+		d.querySelector(opt.append || 'body').appendChild(el)
+	})
 }
 
-function load() {
-	if (!done && !gc.no_onload && !d.hidden) done = 1, gc.count()
-}
+function load() { if (doc.due && !d.hidden) doc.due = 0, w.goatcounter.count() }
 function start() {
-	toggle()
+	if ((gc = w.goatcounter).no_onload) return
+	doc.due = 1
 	load()
-	on(d, 'visibilitychange', load)
-	if (!gc.no_events) gc.bind_events()
+	gc.no_events || gc.bind_events()
 }
-on(w, 'hashchange', toggle)
-on(w, 'pageshow', function (e) { if (e.persisted) done = 0, load() }) // bfcache
-d.readyState == 'loading' ? on(d, 'DOMContentLoaded', start) : start()
+
+if (!doc.at) {
+	on(w, 'hashchange', toggle)
+	on(d, 'visibilitychange', load)
+	on(w, 'pageshow', function(e) { e.persisted && start() })
+}
+toggle()
+ready(start)
 })(window, document, location)
