@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import os
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -86,6 +88,18 @@ def test_a_dry_run_changes_nothing(run: CommandLine, tmp_path: Path) -> None:
 def test_standard_input_is_read_too(run: CommandLine) -> None:
     err = run("import", "-", "--format", "combined", *DATA, stdin=LOG.encode()).err
     assert err == DONE
+
+
+@pytest.mark.usefixtures("site")
+def test_a_pipe_is_read_to_its_end(run: CommandLine) -> None:
+    run(*LOG_IMPORT, *DATA).succeeded()
+    os.mkfifo("pipe")
+    for _ in range(2):
+        writer = threading.Thread(target=Path("pipe").write_text, args=(LOG,))
+        writer.start()
+        assert run("import", "pipe", "--format", "combined", *DATA, "--anew").err == DONE
+        writer.join()
+    assert len(stored()) == 12
 
 
 @pytest.mark.usefixtures("site")

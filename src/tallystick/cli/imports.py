@@ -22,7 +22,7 @@ from tallystick.services.imports.csv_v2 import csv_reader
 from tallystick.services.imports.directly import DrySink
 from tallystick.services.imports.excluding import DEFAULT, rules
 from tallystick.services.imports.journal import Entry, Journal
-from tallystick.services.imports.lines import STANDARD, LineFile
+from tallystick.services.imports.lines import LineFile, is_stream
 from tallystick.services.imports.log_lines import TIMES
 from tallystick.services.imports.logs import LOG_FORMATS, Layouts, log_reader
 from tallystick.services.imports.rows import RowFile
@@ -82,7 +82,8 @@ def import_(  # noqa: PLR0913  # one an option
     Without one they go straight into the data directory.
 
     Args:
-        file: A file, compressed by gzip, bzip2 or xz, or not. - is standard input, of which nothing is remembered.
+        file: A file, compressed by gzip, bzip2 or xz, or not. - is standard input; of it, and of pipes, nothing is
+            remembered.
         site: Where to: the URL of a running server at the site's host; or, in a data directory that no server
             holds, the site's id or Host, which the only site of a server does not need.
         given_format: csv (GoatCounter's version 2), json (its ZIP), parquet (our own), common, common-vhost,
@@ -151,10 +152,10 @@ def _check(given: Given) -> None:
                 raise InputRefused(msg)
     else:
         log_reader(given.form, given.layouts, rules(given.exclude), seconds)
-    if given.file == STANDARD and (given.follow or given.form in ("json", "parquet")):
-        msg = "that is not possible with standard input; name a file"
+    if is_stream(given.file) and (given.follow or given.form in ("json", "parquet")):
+        msg = "that is not possible with standard input or a pipe; name a file"
         raise InputRefused(msg)
-    if given.file != STANDARD and not given.file.is_fifo():
+    if not is_stream(given.file):
         given.file.open("rb").close()
 
 
@@ -174,7 +175,7 @@ async def _import(given: Given, settings: AnalyticsSettings, report: Report, tel
 async def _follow(given: Given, source: Source, target: Target, report: Report, tell: Tell) -> None:
     """Import a file; when it is to be followed, until another one takes its name."""
     report.before = report.lines = source.start.lines
-    journal = None if given.file == STANDARD else target.journal
+    journal = None if is_stream(given.file) else target.journal
     anew = secrets.token_hex(8) if given.anew else ""
     work = _work(source, target.sink, report, journal=journal, anew=anew, tell=tell)
     await work.run()

@@ -79,7 +79,7 @@ class LineFile:
         try:
             self._stream = _uncompressed(self._raw)
             _refuse_other_files(self._stream)
-            self.start, self._hasher = _found(self._stream, marks if path != STANDARD else ())
+            self.start, self._hasher = _found(self._stream, () if is_stream(path) else marks)
         except InputRefused:
             self.close()
             raise
@@ -181,6 +181,11 @@ class LineFile:
         if len(raw) > most and len(raw := without_padding(raw)) > most:
             return BadLine(number, f"it is longer than {most} bytes")
         return self._read(number, raw)
+
+
+def is_stream(path: Path) -> bool:
+    """Whether what is read can be read once: standard input, or a pipe such as the shell's ``<(...)``."""
+    return path == STANDARD or path.is_fifo()
 
 
 def _sort(item: Item | None, told: list[Told], bad: list[BadLine], excluded: list[Excluded]) -> None:
