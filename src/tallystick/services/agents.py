@@ -107,7 +107,9 @@ _BROWSERS = (
     Mark("Brave", ("brave/", "brave chrome/", "brave")),
     Mark("Vivaldi", ("vivaldi/",)),
     Mark("DuckDuckGo", ("duckduckgo/", "ddg/")),
-    Mark("Yandex Browser", ("yabrowser/", "yowser/", "yandexsearch/", "yasearchbrowser/", "yaapp_")),
+    Mark(
+        "Yandex Browser", ("yabrowser/", "yowser/", "yandexsearch/", "yasearchbrowser/", "yaapp_android/", "yaapp_ios/")
+    ),
     Mark("UC Browser", ("ucbrowser/", "ubrowser/", "uc browser/", "ucweb/", "ucweb")),
     Mark("Whale", ("whale/",)),
     Mark("Silk", ("silk/", "silk-accelerated")),
@@ -140,6 +142,7 @@ _BROWSERS = (
     Mark("Sleipnir", ("sleipnir/",)),
     Mark("Arc", ("arc/", "arcmobile2/")),
     Mark("Orion", ("orion/",)),
+    Mark("GNOME Web", ("epiphany/60",), "version/"),  # the engine's number
     Mark("GNOME Web", ("epiphany/", "gnome-web/")),
     Mark("Falkon", ("falkon/", "qupzilla/")),
     Mark("qutebrowser", ("qutebrowser/",)),
@@ -381,6 +384,7 @@ _SYSTEMS: tuple[tuple[tuple[str, ...], Callable[[str], Named]], ...] = (
     (("windows phone",), _numbered("Windows Phone", "windows phone os ", "windows phone ")),
     (("xbox",), _edition("Xbox", "xbox ")),
     (("playstation",), _edition("PlayStation", "playstation ")),
+    (("nintendo wiiu",), lambda _: ("Nintendo", "Wii U")),
     (("nintendo",), _edition("Nintendo", "nintendo ")),
     (("harmonyos", "openharmony"), _numbered("HarmonyOS", "openharmony ", "harmonyos ", "harmonyos/")),
     (("kaios",), _numbered("KaiOS", "kaios/")),
