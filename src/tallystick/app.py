@@ -9,6 +9,7 @@ import structlog
 
 from tallystick.errors import InvalidSetting, StartRefused, StoreUnavailable
 from tallystick.ledger import Ledger, open_database
+from tallystick.services.clock import ClockWatch
 from tallystick.services.counting import Counting
 from tallystick.services.exports import Exports
 from tallystick.services.following import Following
@@ -68,6 +69,7 @@ class Application:
         creations = CreationLimit(settings.creation_limit, addresses) if settings.creation_limit else None
         limits = RateLimits(settings.rate_limit)
         self.setup = Setup(ledger)
+        self.clock = ClockWatch(ledger, warehouse.clock)
         knowledge = knowledge or Knowledge.load(settings.geodb, settings.spam_referrers)
         self.services = analytics(settings, ledger, warehouse, knowledge, limits)
         self.sharing = shared_counters(settings, ledger, self.services.tokens, limits, addresses)
@@ -91,7 +93,7 @@ class Application:
                     goatcounter.GoatCounter(self.services, limits, addresses, traffic),
                 ),
                 "counttogether": (counttogether.SEGMENTS, shared),
-                "native": (native.SEGMENTS, native.native(ledger, traffic, description, warehouse, live)),
+                "native": (native.SEGMENTS, native.native(ledger, traffic, description, warehouse, live, self.clock)),
                 "dashboard": (
                     dashboard.SEGMENTS,
                     Located(
@@ -125,7 +127,7 @@ class Application:
         self.services.exports.start()
         self.sharing.following.start()
         self.ownership = Ownership(ledger, warehouse, settings.data)
-        self._jobs = Jobs(ledger, warehouse, self._forget_names)
+        self._jobs = Jobs(ledger, warehouse, self._forget_names, watch=self.clock)
         self._jobs.start()
         self._sweeping = asyncio.create_task(_sweep(counting, ledger, self.services.sites))
 

@@ -17,6 +17,7 @@ from tallystick.model.hit import Bot
 from tallystick.model.site import Site, SiteSettings
 from tallystick.services import jobs as module
 from tallystick.services import names, path_changes
+from tallystick.services.clock import SEEN, ClockWatch, confirm, set_clock_mark
 from tallystick.services.exports import latest_exports
 from tallystick.services.jobs import DeleteSite, Job, Jobs, Relabel, ask_for, asked_for
 from tallystick.services.names import Names, NewPath
@@ -358,6 +359,9 @@ async def test_hits_are_removed_when_their_site_keeps_them_no_longer(
         [a_hit(site=site, created=NOW - days * DAY) for site in (1, 2, 3) for days in (0, 30, 32, 101)]
     )
     await jobs.tidy()
+    assert len(await rows(warehouse)) == 12  # a clock that is wrong can still be set
+    clock.now += module.NO_RETENTION_WITHIN_S
+    await jobs.tidy()
     kept = [(site, (NOW - created) // DAY) for site, created in await rows(warehouse, "site, created")]
     assert kept == [(1, 0), (1, 30), (1, 32), (1, 101), (2, 0), (2, 30), (3, 0), (3, 30), (3, 32)]
     await warehouse.append([a_hit(site=2, created=NOW - 32 * DAY)])
@@ -367,6 +371,78 @@ async def test_hits_are_removed_when_their_site_keeps_them_no_longer(
     clock.now += 1
     await jobs.tidy()
     assert len(await rows(warehouse)) == 9
+
+
+@pytest.mark.parametrize("confirmed", [False, True])
+@pytest.mark.parametrize("seen", [NOW, None], ids=["a server ran before", "a program that noted nothing ran before"])
+async def test_a_start_with_a_clock_far_ahead_removes_nothing_until_it_is_confirmed(
+    ledger: Ledger, tmp_path: File, clock: Clock, seen: int | None, *, confirmed: bool
+) -> None:
+    await ledger.write(add_site, a_site(1, 31))
+    ahead = NOW + 60 * DAY
+    async with opened_warehouse(tmp_path / "ahead.duckdb", now=ahead) as warehouse:
+        await warehouse.append([a_hit(created=NOW - days * DAY) for days in range(30)])
+        for restart in range(3):
+            if seen and not restart:
+                await ledger.write(set_clock_mark, SEEN, seen)
+            if confirmed and restart == 2:
+                await ledger.write(confirm, ahead)
+            jobs = Jobs(ledger, warehouse, lambda _: None, clock=clock, watch=ClockWatch(ledger, warehouse.clock))
+            await jobs.watch.look()
+            clock.now += module.NO_RETENTION_WITHIN_S
+            await jobs.tidy()
+            await jobs.close()
+        assert len(await rows(warehouse)) == (0 if confirmed else 30)
+
+
+async def test_a_clock_that_jumps_while_the_server_runs_removes_nothing(
+    ledger: Ledger, tmp_path: File, clock: Clock
+) -> None:
+    await ledger.write(add_site, a_site(1, 31))
+    wall = [NOW]
+    warehouse = await Warehouse.open(tmp_path / "jumping.duckdb", clock=lambda: wall[0])
+    try:
+        await warehouse.append([a_hit(created=NOW - days * DAY) for days in range(33)])
+        jobs = Jobs(ledger, warehouse, lambda _: None, clock=clock)
+        clock.now += module.NO_RETENTION_WITHIN_S
+        await jobs.tidy()
+        assert len(await rows(warehouse)) == 32
+        wall[0] += 60 * DAY
+        clock.now += module.TIDIED_EVERY_S
+        await jobs.tidy()
+        assert len(await rows(warehouse)) == 32
+        wall[0] = NOW + HOUR
+        clock.now += module.TIDIED_EVERY_S
+        await jobs.tidy()
+        assert len(await rows(warehouse)) == 31
+    finally:
+        await warehouse.close()
+
+
+CLOCKS = {
+    "right": (0, 0, ""),
+    "a server that was off overnight": (12 * HOUR, 0, ""),
+    "60 days ahead at the start": (60 * DAY, 0, "60 days ahead"),
+    "2 hours behind at the start": (-2 * HOUR, 0, "2.0 hours behind"),
+    "jumps ahead": (0, 60 * DAY, "60 days ahead"),
+    "jumps back": (0, -HOUR, "1.0 hours behind"),
+    "jumps and is set again": (60 * DAY, -60 * DAY, ""),
+}
+
+
+@pytest.mark.parametrize(("at_start", "jump", "said"), CLOCKS.values(), ids=CLOCKS)
+async def test_a_clock_far_from_the_newest_commit_is_told(
+    ledger: Ledger, clock: Clock, at_start: int, jump: int, said: str
+) -> None:
+    wall = [NOW + at_start]
+    watch = ClockWatch(ledger, lambda: wall[0], clock)
+    await ledger.write(set_clock_mark, SEEN, NOW)
+    await watch.look()
+    wall[0] += jump + 1_000
+    clock.now += 1_000
+    await watch.look()
+    assert said in (watch.problem or "")
+    assert bool(said) == bool(watch.problem)
 
 
 def a_site(number: int, days_kept: int) -> Site:

@@ -22,6 +22,7 @@ from tallystick.ledger import open_database
 from tallystick.ledger.migrations import all_migrations
 from tallystick.ledger.sqlite import OLDEST_SAFE_SQLITE
 from tallystick.model.counter import NEVER
+from tallystick.services.clock import SEEN, clock_marks, offset, problem_of
 from tallystick.services.privacy import open_to_others
 from tallystick.services.seals import VARIABLE as KEY_VARIABLE
 from tallystick.settings import Listen, Settings, lifetime_text
@@ -83,6 +84,7 @@ def examine(settings: Settings) -> Iterator[Check]:
         yield _disk_sync(settings.data)
     yield _server(settings.data)
     yield _database(settings)
+    yield from _clock_of_ledger(settings)
     yield _hits(settings.data)
     yield from _hosts(settings)
     yield from _second_steps(settings)
@@ -137,6 +139,22 @@ def _clock(data: Path) -> Check:
         ahead = newest - now
         return Check("WARN", "clock", f"it is {shown}, but the ledger was last written {ahead:,.0f} seconds after that")
     return Check("OK", "clock", f"it is {shown}, and no file of the ledger is newer")
+
+
+def _clock_of_ledger(settings: Settings) -> Iterator[Check]:
+    """Whether the clock fits the newest commit; nothing where no server has noted one."""
+    try:
+        database = open_database(settings.database, settings.data)
+        if database.schema() != len(all_migrations(database.name)):
+            return
+        with closing(database.session()) as session, session.snapshot():
+            seen = clock_marks(session).get(SEEN)
+    except TallystickError:
+        # Another check says what is wrong with the database.
+        return
+    if seen is not None:
+        problem = problem_of(offset(time.time(), seen))
+        yield Check("WARN" if problem else "OK", "newest commit", problem or "the clock fits the newest commit")
 
 
 def _data_directory(data: Path) -> Check:

@@ -27,6 +27,7 @@ from tallystick.cli.listening import bound_socket, free_address, limit_connectio
 from tallystick.cli.opening import refuse_unfinished_restore
 from tallystick.live.hub import SUBSCRIPTIONS_AT_MOST
 from tallystick.logs import configure_logs
+from tallystick.services.clock import confirm
 from tallystick.settings import Listen, Settings
 from tallystick.surfaces.counttogether.live.listener import Listener
 from tallystick.web.asgi import AsgiApp
@@ -48,7 +49,12 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 log = structlog.get_logger()
 
 
-def serve(*, accept_loss: Annotated[bool, Parameter(negative=())] = False, settings: Settings = Settings()) -> None:
+def serve(
+    *,
+    accept_loss: Annotated[bool, Parameter(negative=())] = False,
+    confirm_clock: Annotated[bool, Parameter(negative=())] = False,
+    settings: Settings = Settings(),
+) -> None:
     """Run the server.
 
     SIGTERM and SIGINT finish what was accepted and stop; a second one stops at once, and still loses
@@ -57,19 +63,21 @@ def serve(*, accept_loss: Annotated[bool, Parameter(negative=())] = False, setti
     Args:
         accept_loss: Start although a file of the data directory was lost, cut or put back from an older copy. Ids go
             on above everything that was ever given. For one start, after one was refused.
+        confirm_clock: Take the clock for right although it is far ahead of the newest commit, and remove old hits
+            by it. For one start, after a warning.
     """
     settings = replace(settings, data=settings.data.absolute())
     configure_logs(settings.log_format)
     _allow_many_connections()
     with nothing_left_behind(settings.data), held_data_directory(settings.data):
         refuse_unfinished_restore(settings.data)
-        uvloop.run(_serve(settings, accept_loss=accept_loss))
+        uvloop.run(_serve(settings, accept_loss=accept_loss, confirm_clock=confirm_clock))
     # Everything is closed. DuckDB's bindings would print what Python has not taken apart by then.
     sys.stdout.flush()
     os._exit(0)
 
 
-async def _serve(settings: Settings, *, accept_loss: bool) -> None:
+async def _serve(settings: Settings, *, accept_loss: bool, confirm_clock: bool) -> None:
     loop = asyncio.get_running_loop()
     for number in STOP_SIGNALS:
         # Nothing is accepted yet, and each migration is one transaction.
@@ -78,6 +86,8 @@ async def _serve(settings: Settings, *, accept_loss: bool) -> None:
     live = bound_socket(settings.live_listen, "--live-listen") if settings.live_listen else None
     application = await Application.open(settings, accept_loss=accept_loss)
     try:
+        if confirm_clock:
+            await application.ledger.write(confirm, application.warehouse.clock())
         server = http_server(application, listen)
         listener = await _live_listener(application, live) if live else None
         stopping = _stop_on_signals()

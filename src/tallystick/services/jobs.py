@@ -20,6 +20,7 @@ from msgspec import Struct
 from tallystick.errors import StoreUnavailable
 from tallystick.ledger import Ledger, Session
 from tallystick.model.hit import Bot
+from tallystick.services.clock import RETENTION, ClockWatch, clock_marks, set_clock_mark
 from tallystick.services.export_folder import ExportFolder
 from tallystick.services.site_rows import active_sites
 from tallystick.services.stores import note
@@ -28,6 +29,13 @@ from tallystick.warehouse import Warehouse, changes
 
 LOOKED_EVERY_S = 1.0
 TIDIED_EVERY_S = 3_600.0
+NO_RETENTION_WITHIN_S = 3_600.0
+"""No hit is removed for its age so soon after a start: a clock that is wrong can be set in time."""
+
+RETENTION_USUAL_S = 3 * 86_400
+"""Further than this the clock does not move from one removal of old hits to the next, unless no server ran or it is
+wrong: then nothing is removed until the operator confirms the clock."""
+
 SEEN_BY_ALL_WITHIN_S = 5.0
 """On a ledger that servers share: how long each of them may take to see a job and forget cached names."""
 
@@ -109,16 +117,18 @@ class Jobs:
         forget: called when a job is first seen, with the sites that are deleted: names and sites that are cached may
             mean something else now.
         clock: seconds, monotonic.
+        watch: compares the wall clock with the newest commit.
         seen_within: seconds that other servers of the ledger may take to see a job; None for what its kind needs.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  # whom it works with, and for tests its times
         self,
         ledger: Ledger,
         warehouse: Warehouse,
         forget: Callable[[Collection[int]], None],
         clock: Callable[[], float] = time.monotonic,
         seen_within: float | None = None,
+        watch: ClockWatch | None = None,
     ) -> None:
         self._ledger, self._warehouse, self._forget = ledger, warehouse, forget
         self._clock = clock
@@ -128,7 +138,9 @@ class Jobs:
         self._noted_at = 0.0
         self._not_before: dict[int, float] = {}
         """When a job that was seen may be done."""
+        self._started = clock()
         self._tidied: float | None = None
+        self.watch = watch or ClockWatch(ledger, warehouse.clock)
         self._working: asyncio.Task[None] | None = None
         self.done = 0
         """How many were done."""
@@ -143,11 +155,13 @@ class Jobs:
             await end_tasks(self._working)
         with suppress(StoreUnavailable):
             await note(self._ledger, self._warehouse, self._noted)
+        await self.watch.close()
 
     async def _keep_working(self) -> None:
         while True:
             before = self.done
             try:
+                await self.watch.look()
                 await self.work()
                 await self.note()
                 await self.tidy()
@@ -227,15 +241,36 @@ class Jobs:
         if self._tidied is not None and now - self._tidied < TIDIED_EVERY_S:
             return
         seconds = self._warehouse.clock()
+        await self._warehouse.write(changes.forget_old, seconds)
+        if now - self._started >= NO_RETENTION_WITHIN_S:
+            await self._retain(seconds)
+        self._tidied = now
+
+    async def _retain(self, now: int) -> None:
+        """Remove hits that are older than their sites keep them, unless the clock may be wrong."""
         limits = [
-            (site.id, seconds - site.settings.data_retention * DAY_S)
+            (site.id, now - site.settings.data_retention * DAY_S)
             for site in await self._ledger.read(active_sites)
             if site.settings.data_retention
         ]
-        await self._warehouse.write(changes.forget_old, seconds)
-        if limits and (expired := await self._warehouse.write(changes.expire, limits)):
+        if not limits:
+            return
+        last = (await self._ledger.read(clock_marks)).get(RETENTION)
+        if last is None:
+            last = await self._warehouse.write(changes.newest_time) if self.watch.seen is None else self.watch.seen
+            # Kept: the next start sees what this one has noted by its own clock.
+            await self._ledger.write(set_clock_mark, RETENTION, last)
+        if now - last > RETENTION_USUAL_S and (count := await self._warehouse.write(changes.count_expired, limits)):
+            log.warning(
+                "old hits were not removed: the clock is further than it should be. If it is right, restart once"
+                " with --confirm-clock",
+                hits=count,
+                days=(now - last) // DAY_S,
+            )
+            return
+        if expired := await self._warehouse.write(changes.expire, limits):
             log.info("hits were removed that are older than their sites keep them", count=expired)
-        self._tidied = now
+        await self._ledger.write(set_clock_mark, RETENTION, now)
 
 
 def _cross_off(session: Session, number: int) -> None:

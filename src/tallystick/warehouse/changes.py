@@ -66,6 +66,18 @@ def expire(session: WarehouseSession, limits: Iterable[tuple[int, int]]) -> int:
     return int(session.queries.expire(session.connection, limits=_json({"site": sites, "before": before})))
 
 
+def count_expired(session: WarehouseSession, limits: Iterable[tuple[int, int]]) -> int:
+    """How many hits ``expire`` would remove."""
+    sites, before = zip(*limits, strict=True)
+    encoded = _json({"site": sites, "before": before})
+    return int(session.queries.count_expired(session.connection, limits=encoded))
+
+
+def newest_time(session: WarehouseSession) -> int:
+    """When the newest hit was, Unix seconds; 0 where there is none."""
+    return int(session.queries.newest_time(session.connection))
+
+
 def forget_old(session: WarehouseSession, now: int) -> None:
     """Remove answers that need not be repeated any more, and keys of sessions that have ended.
 

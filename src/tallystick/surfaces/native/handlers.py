@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from tallystick.errors import StoreAway, StoreUnavailable
 from tallystick.ledger import Ledger
 from tallystick.live.hub import Hub
+from tallystick.services.clock import ClockWatch
 from tallystick.surfaces.native.metrics import metrics_registry
 from tallystick.surfaces.native.openapi import Description
 from tallystick.warehouse import Warehouse
@@ -28,16 +29,18 @@ _FOR_ANY_PAGE = {"access-control-allow-origin": "*", "cache-control": "no-cache"
 class Native:
     """The handlers of our own API."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  # what it shows
         self,
         ledger: Ledger,
         traffic: Traffic,
         description: Description,
         warehouse: Warehouse | None = None,
         hub: Hub | None = None,
+        clock: ClockWatch | None = None,
     ) -> None:
+        self._clock = clock
         self._ledger, self._description, self._warehouse = ledger, description, warehouse
-        self._registry = metrics_registry(ledger, traffic, warehouse, hub)
+        self._registry = metrics_registry(ledger, traffic, warehouse, hub, clock)
         self._trials: dict[Trial, asyncio.Task[str | None]] = {}
 
     async def live(self, _request: Request) -> Response:
@@ -48,7 +51,8 @@ class Native:
         """Counting works: in every lane, the last commit succeeded, and what waits is committed soon."""
         reason = await self._why_not_ready()
         if reason is None:
-            return JSONResponse({"status": "ready"}, headers=_NO_STORE)
+            problem = self._clock.problem if self._clock else None
+            return JSONResponse({"status": "ready", **({"clock": problem} if problem else {})}, headers=_NO_STORE)
         return JSONResponse({"status": "unavailable", "reason": reason}, 503, headers=_NOT_READY)
 
     async def _why_not_ready(self) -> str | None:

@@ -10,6 +10,7 @@ from tallystick import __version__
 from tallystick.ledger import Ledger
 from tallystick.ledger.measurements import Histogram
 from tallystick.live.hub import Hub
+from tallystick.services.clock import ClockWatch
 from tallystick.warehouse import Warehouse
 from tallystick.web.traffic import Traffic
 
@@ -17,7 +18,15 @@ from tallystick.web.traffic import Traffic
 class TallystickCollector(Collector):
     """Turns what the server has counted of itself into metric families, when asked."""
 
-    def __init__(self, ledger: Ledger, traffic: Traffic, warehouse: Warehouse | None, hub: Hub | None) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        traffic: Traffic,
+        warehouse: Warehouse | None,
+        hub: Hub | None,
+        clock: ClockWatch | None,
+    ) -> None:
+        self._clock = clock
         self._ledger, self._traffic, self._warehouse, self._hub = ledger, traffic, warehouse, hub
 
     def collect(self) -> Iterator[Metric]:
@@ -28,6 +37,9 @@ class TallystickCollector(Collector):
             yield from _hits(self._warehouse)
         if self._hub is not None:
             yield from _live(self._hub)
+        if self._clock is not None:
+            text = "Seconds by which the clock is ahead of the newest commit, 0 when it fits; below 0 behind."
+            yield GaugeMetricFamily("tallystick_clock_ahead_seconds", text, self._clock.ahead)
         version = GaugeMetricFamily("tallystick_info", "What runs here.", labels=["version", "database"])
         version.add_metric([__version__, self._ledger.database.name], 1)
         yield version
@@ -102,11 +114,15 @@ def _live(hub: Hub) -> Iterator[Metric]:
 
 
 def metrics_registry(
-    ledger: Ledger, traffic: Traffic, warehouse: Warehouse | None = None, hub: Hub | None = None
+    ledger: Ledger,
+    traffic: Traffic,
+    warehouse: Warehouse | None = None,
+    hub: Hub | None = None,
+    clock: ClockWatch | None = None,
 ) -> CollectorRegistry:
     """A registry of this server alone: process-wide state would mix several servers of one test run."""
     registry = CollectorRegistry()
-    registry.register(TallystickCollector(ledger, traffic, warehouse, hub))
+    registry.register(TallystickCollector(ledger, traffic, warehouse, hub, clock))
     return registry
 
 

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tallystick.ledger import Ledger
+from tallystick.services.clock import ClockWatch
 from tallystick.surfaces.native import errors
 from tallystick.surfaces.native.handlers import Native
 from tallystick.surfaces.native.live_counters import LiveCounters
@@ -30,15 +31,16 @@ LIVE = "/live/{namespace}/{key}"  # GET and HEAD: a stream, see live_counters.py
 SEGMENTS = frozenset(path.split("/")[1] for path in (*PATHS, LIVE))
 
 
-def native(
+def native(  # noqa: PLR0913, PLR0917  # what it shows
     ledger: Ledger,
     traffic: Traffic,
     description: Description,
     warehouse: Warehouse | None = None,
     live: LiveCounters | None = None,
+    clock: ClockWatch | None = None,
 ) -> Counted:
     """The surface as an ASGI application."""
-    handlers = Native(ledger, traffic, description, warehouse, None if live is None else live.hub)
+    handlers = Native(ledger, traffic, description, warehouse, None if live is None else live.hub, clock)
     app = Starlette(
         routes=[Route(path, partial(handler, handlers)) for path, handler in PATHS.items()],
         exception_handlers={HTTPException: errors.refused, Exception: errors.failed},

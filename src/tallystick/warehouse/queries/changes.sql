@@ -40,6 +40,17 @@ DELETE FROM hit USING (
 ) AS kept
 WHERE hit.site = kept.site AND hit.created < kept.before;
 
+-- name: count_expired(limits)$
+-- How many hits are older than their site keeps them; ``limits`` as above.
+SELECT count(*) FROM hit JOIN (
+  SELECT unnest(r.site) AS site, unnest(r.before) AS before
+  FROM (SELECT from_json(:limits, '{"site": ["INTEGER"], "before": ["BIGINT"]}') AS r)
+) AS kept ON hit.site = kept.site AND hit.created < kept.before;
+
+-- name: newest_time()$
+-- When the newest hit was, Unix seconds.
+SELECT coalesce(max(created), 0) FROM hit;
+
 -- name: labels(site)
 -- Each bot code of a site's hits: how many, the first and last id, and the newest's Unix second.
 SELECT bot, count(*), min(id), max(id), max(created) FROM hit WHERE site = :site GROUP BY bot ORDER BY bot;
