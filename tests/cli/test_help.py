@@ -18,6 +18,7 @@ COMMANDS = [
     *(f"site {verb}" for verb in ("create", "list", "change", "delete")),
     "token",
     *(f"token {verb}" for verb in ("create", "list", "revoke")),
+    "stats",
     "counter",
     *(f"counter {verb}" for verb in ("list", "get", "create", "set", "delete", "import", "export")),
     "backup",

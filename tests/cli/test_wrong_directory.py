@@ -40,6 +40,7 @@ COMMANDS = [
     ("path", "rename", "1", "/a"),
     ("path", "merge", "1", "--into", "2", "--yes"),
     ("path", "delete", "1", "--yes"),
+    ("stats",),
     ("bots", "list"),
     ("bots", "relabel", "short", "person", "--yes"),
     ("import", "hits.log", "--format", "common"),

@@ -2,19 +2,26 @@
 
 from typing import Annotated
 
+import httpx
+import msgspec
 from cyclopts import App, Parameter
+from msgspec import Struct
 
 from tallystick.cli.asking import Yes, confirm
 from tallystick.cli.jobs import decide, read_hits
 from tallystick.cli.listing import instant, print_rows
 from tallystick.cli.opening import opened_ledger
 from tallystick.cli.site import site_of
+from tallystick.cli.site_access import is_url, refusals_told, token
 from tallystick.errors import InputRefused
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.hit import Bot, is_bot
 from tallystick.services.jobs import Relabel, ask_for
 from tallystick.settings import StorageSettings
 from tallystick.warehouse.changes import EVERY_ID, labels
+
+FIRST_DAY = "1970-01-02"
+"""Before every hit: the API reports the last week unless it gets a start."""
 
 PERSON = "person"
 LABELS = {PERSON: Bot.KNOWN_NOT} | {label.name.lower().replace("_", "-"): label for label in Bot if is_bot(label)}
@@ -29,22 +36,32 @@ app = App(
 
 
 @app.command(name="list", sort_key=1)
-def list_(*, site: str | None = None, settings: StorageSettings = StorageSettings()) -> None:
+def list_(
+    *,
+    site: Annotated[str | None, Parameter(metavar="URL|ID|HOST", show_default=False)] = None,
+    settings: StorageSettings = StorageSettings(),
+) -> None:
     """List why hits of a site were taken for bots', and how many.
 
     A table on a terminal. Elsewhere one label a line, separated by tabs: label, hits, first id, last id, newest.
-    A running server has the hits open: ask its API instead (GET /api/v0/bots).
+    Through a running server, its API is asked with the token in TALLYSTICK_TOKEN, which needs the permission stats.
+    It says how many hits have each label, and no ids. Without a URL the data directory is read.
 
     Args:
-        site: Id or Host; the only site of a server does not need it.
+        site: The URL of a running server at the site's host; or, in a data directory that no server holds, the
+            site's id or Host, which the only site of a server does not need.
     """
+    titles = ("Label", "Hits", "First id", "Last id", "Newest")
+    if site and is_url(site):
+        print_rows(titles, [(_name(row.bot), row.count, None, None, None) for row in _bots_at(site)])
+        return
     with opened_ledger(settings) as (_, session), session.snapshot():
         number = site_of(session, site).id
     rows = [
         (_name(code), hits, first, last, instant(newest * 1000))
         for code, hits, first, last, newest in read_hits(settings, labels, number)
     ]
-    print_rows(("Label", "Hits", "First id", "Last id", "Newest"), rows)
+    print_rows(titles, rows)
 
 
 @app.command(sort_key=2)
@@ -77,6 +94,31 @@ def relabel(  # noqa: PLR0913  # one an option
         settings,
         lambda session: ask_for(session, Relabel(site_of(session, site).id, *codes, (first, last)), milliseconds()),
     )
+
+
+class _Filtered(Struct):
+    """Bots of one kind, as the API tells them."""
+
+    bot: int
+    count: int
+
+
+class _Bots(Struct):
+    bots: list[_Filtered]
+
+
+def _bots_at(url: str) -> list[_Filtered]:
+    with refusals_told(url):
+        answer = httpx.get(
+            f"{url.rstrip('/')}/api/v0/bots",
+            params={"start": FIRST_DAY, "limit": 1},
+            headers={"authorization": f"Bearer {token('stats')}", "content-type": "application/json"},
+            timeout=60,
+        )
+        if answer.status_code != httpx.codes.OK:
+            msg = f"{url}: the server answers {answer.status_code}: {answer.text[:200]}"
+            raise InputRefused(msg)
+        return msgspec.json.decode(answer.content, type=_Bots).bots
 
 
 def _code(label: str) -> int:

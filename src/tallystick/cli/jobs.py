@@ -76,7 +76,7 @@ def read_hits(settings: StorageSettings, function: Callable[..., Result], *argum
     if settings.database is not None and not holds_hits(settings.data):
         raise no_data(settings.data)
     if server_runs(settings.data):
-        msg = "the running server has the hits open; ask its API for them (GET /api/v0/bots)"
+        msg = f"a server holds {settings.data}: go through it, with --site http://HOST and a token in TALLYSTICK_TOKEN"
         raise InputRefused(msg)
 
     async def read() -> Result:

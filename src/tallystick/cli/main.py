@@ -35,6 +35,7 @@ COMMANDS = (
     ("bots", "bots:app", "Look after hits that were taken for bots'."),
     ("import", "imports:import_", "Import hits from GoatCounter, from exports and from logs."),
     ("export", "exports:export", "Write a site's hits or statistics to a file."),
+    ("stats", "stats:stats", "Show a site's visits as a table."),
     ("counter", "counter:app", "Look after public counters, also while a server serves them."),
     ("audit", "audit:audit", "Show who did what: logins, and changes of accounts, access, tokens and sites."),
     ("backup", "backup:backup", "Write a backup while the server serves."),

@@ -1,14 +1,19 @@
 """Where imports go and exports come from: the API of a running server, or a data directory that none holds."""
 
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import NamedTuple, Protocol
+
+import httpx
+import msgspec
 
 from tallystick.cli.data_directory import held_data_directory, server_runs
 from tallystick.cli.opening import bring_up_to_date, found_database, no_data
 from tallystick.cli.site import site_among
+from tallystick.client import GoatCounter
+from tallystick.client.errors import ClientError
 from tallystick.errors import InputRefused
 from tallystick.ledger import Ledger
 from tallystick.model.site import Site
@@ -127,3 +132,29 @@ def journal_of(site: str, settings: AnalyticsSettings) -> Journal:
         return Journal(settings.data / JOURNAL, f"site {site}")
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Journal(Path(state) / "tallystick" / JOURNAL, site.rstrip("/"))
+
+
+@contextmanager
+def asking(url: str, permission: str) -> Iterator[GoatCounter]:
+    """The API of a running server, with the token in the environment.
+
+    Raises:
+        InputRefused: there is no token, the server cannot be reached, or it refuses.
+    """
+    secret = token(permission)
+    with refusals_told(url), GoatCounter(url.rstrip("/"), secret) as api:
+        yield api
+
+
+@contextmanager
+def refusals_told(url: str) -> Iterator[None]:
+    """Turn what goes wrong on the way to a server into a refusal.
+
+    Raises:
+        InputRefused
+    """
+    try:
+        yield
+    except (ClientError, httpx.HTTPError, msgspec.DecodeError) as error:
+        msg = f"{url}: {error}"
+        raise InputRefused(msg) from error

@@ -1,0 +1,131 @@
+"""``tallystick stats``: a site's statistics as a table."""
+
+import asyncio
+import datetime as dt
+from collections.abc import Callable, Sequence
+from itertools import islice
+from typing import Annotated, Any, Literal, NamedTuple
+
+from cyclopts import Parameter
+
+from tallystick.cli.listing import print_rows
+from tallystick.cli.site_access import asking, is_url, opened_site
+from tallystick.errors import InputRefused
+from tallystick.model.period import period
+from tallystick.model.referrer import tidied
+from tallystick.model.selection import SIZES, UNKNOWN, Dimension, Question
+from tallystick.model.site import Site
+from tallystick.services.display_names import country_name, language_name
+from tallystick.services.reporting import Reporting, Row
+from tallystick.settings import AnalyticsSettings, whole_number
+from tallystick.warehouse.reports import Slice
+
+Report = Literal["days", "paths", "referrers", "browsers", "systems", "locations", "languages", "sizes", "campaigns"]
+DIMENSIONS = {
+    "browsers": Dimension.BROWSER,
+    "systems": Dimension.SYSTEM,
+    "locations": Dimension.COUNTRY,
+    "languages": Dimension.LANGUAGE,
+    "sizes": Dimension.SIZE,
+    "campaigns": Dimension.CAMPAIGN,
+}
+NAMES: dict[str, Callable[[str], str]] = {"locations": country_name, "languages": language_name}
+DAYS_SHOWN = 7
+MOST_ROWS = 100_000
+
+Rows = Sequence[tuple[str, int]]
+
+
+class Asked(NamedTuple):
+    """What a person wants to see; days are whole ones, in UTC."""
+
+    report: Report
+    first: dt.date
+    last: dt.date
+    limit: int
+
+
+def stats(  # noqa: PLR0913  # one an option
+    report: Report = "days",
+    /,
+    *,
+    site: Annotated[str | None, Parameter(metavar="URL|ID|HOST", show_default=False)] = None,
+    start: Annotated[str | None, Parameter(metavar="YYYY-MM-DD", show_default=False)] = None,
+    end: Annotated[str | None, Parameter(metavar="YYYY-MM-DD", show_default=False)] = None,
+    limit: Annotated[int, whole_number(1, MOST_ROWS)] = 20,
+    settings: AnalyticsSettings = AnalyticsSettings(),
+) -> None:
+    """Show visits by day, path, referrer, browser, and so on.
+
+    A table on a terminal. Elsewhere one row a line, separated by tabs: name and visits. Days are those of UTC.
+
+    Through a running server, its API is asked with the token in TALLYSTICK_TOKEN, which needs the permission stats.
+    Without one the data directory is read.
+
+    Args:
+        report: What the rows are.
+        site: The URL of a running server at the site's host; or, in a data directory that no server holds, the
+            site's id or Host, which the only site of a server does not need.
+        start: The first day; seven days before the last one unless given.
+        end: The last day; today unless given.
+        limit: At most this many rows; days are always shown all.
+    """
+    last = _day("--end", end) if end else dt.datetime.now(dt.UTC).date()
+    first = _day("--start", start) if start else last - dt.timedelta(days=DAYS_SHOWN)
+    if first > last:
+        msg = f"--start {first} lies behind --end {last}"
+        raise InputRefused(msg)
+    asked = Asked(report, first, last, limit)
+    rows = _from_server(site, asked) if site and is_url(site) else asyncio.run(_from_data(site, settings, asked))
+    title = {"days": "Day", "sizes": "Screen"}.get(report, report.removesuffix("s").capitalize())
+    total = [("total", sum(count for _, count in rows))] if report == "days" else []
+    print_rows((title, "Visits"), [*rows, *total])
+
+
+def _day(option: str, text: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError as error:
+        msg = f"{option} accepts a day such as 2026-01-31, not {text!r}"
+        raise InputRefused(msg) from error
+
+
+def _from_server(url: str, asked: Asked) -> Rows:
+    after = dt.datetime.combine(asked.last, dt.time(23, 59, 59), dt.UTC)
+    span: dict[str, Any] = {"start": dt.datetime.combine(asked.first, dt.time(), dt.UTC), "end": after}
+    with asking(url, "stats") as api:
+        if asked.report == "days":
+            return [(str(day.day), day.daily) for day in api.total(**span).stats]
+        if asked.report == "paths":
+            return [(path.path, path.count) for path in islice(api.hits(**span), asked.limit)]
+        page = "toprefs" if asked.report == "referrers" else asked.report
+        found = islice(api.stats(page, **span), asked.limit)
+        return [(_known(row.name or row.id), row.count) for row in found if row.count]
+
+
+async def _from_data(site: str | None, settings: AnalyticsSettings, asked: Asked) -> Rows:
+    async with opened_site(site, settings) as (found, ledger, warehouse):
+        return await _reported(Reporting(ledger, warehouse), found, asked)
+
+
+async def _reported(reporting: Reporting, site: Site, asked: Asked) -> Rows:
+    begin, until = (dt.datetime.combine(day, dt.time(), dt.UTC) for day in (asked.first, asked.last))
+    span = period(int(begin.timestamp()), int((until + dt.timedelta(days=1)).timestamp()) - 1, dt.UTC)
+    question, wanted = Question(site=site.id, period=span), Slice(asked.limit)
+    if asked.report == "days":
+        return [(day.day, day.daily) for day in (await reporting.total(question)).days]
+    if asked.report == "paths":
+        return [(path.path, days.visits) for path, days in (await reporting.top_paths(question, asked.limit)).rows]
+    if asked.report == "referrers":
+        rows: Sequence[Row] = (await reporting.referrers(question, wanted, tidied(site.link_domain))).rows
+        return [(_known(row.name), row.visits) for row in rows]
+    rows = (await reporting.by_value(question, DIMENSIONS[asked.report], wanted)).rows
+    if asked.report == "sizes":
+        counts = {row.value: row.visits for row in rows}
+        return [(_known(size), counts[size]) for size in SIZES if counts.get(size)]
+    name = NAMES.get(asked.report, str)
+    return [(_known(name(row.name)), row.visits) for row in rows]
+
+
+def _known(name: str) -> str:
+    return name or UNKNOWN
