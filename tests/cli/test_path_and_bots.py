@@ -93,7 +93,7 @@ def test_beside_a_server_the_server_does_it(run: CommandLine) -> None:
     with running_server(Path("data").absolute()) as server:
         ran = run("path", "merge", "1", "--into", "2", "--yes", *HERE)
         assert (ran.code, ran.err) == (0, "the running server does the rest within seconds\n")
-        assert "GET /api/v0/bots" in run("bots", "list", *HERE).refused()
+        assert "go through it, with --site" in run("bots", "list", *HERE).refused()
         deadline = time.monotonic() + 20
         while "jobs were done" not in server.output and time.monotonic() < deadline:
             time.sleep(0.1)
