@@ -78,6 +78,14 @@ async def test_errors_come_as_the_client_prefers(together: Together) -> None:
             assert set(error) == {"message", "code", "name", "traceId"}
 
 
+@pytest.mark.parametrize("token", ["", "unknown"])
+@pytest.mark.parametrize("query", ["%" * 60_000, "token=" + "%" * 60_000, "limit=1&" + "x" * 8_192])
+async def test_a_long_query_is_refused_before_it_is_decoded(ada: Person, query: str, token: str) -> None:
+    for path in ("/v1/counters", "/v2/counters", "/v1/events"):
+        answer = await ada.ask("GET", f"{path}?{query}", token=token)
+        assert (answer.status, answer.json()["message"]) == (400, "the query is longer than 8192 bytes"), path
+
+
 async def test_what_succeeds_is_no_problem(ada: Person) -> None:
     answer = await ada.ask("GET", "/v1/counters", headers={"accept": PROBLEM})
     assert (answer.status, answer.headers["content-type"]) == (200, "application/json; charset=utf-8")

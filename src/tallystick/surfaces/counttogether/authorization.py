@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from tallystick.model.account import Account, Holder, Permission, Token
 from tallystick.services.tokens import Tokens
+from tallystick.surfaces.counttogether.decoding import require_short
 from tallystick.surfaces.counttogether.errors import INVALID_DATA, ApiRefused, Forbidden, RateLimited, Unauthorized
 from tallystick.web.address import ClientAddresses
 from tallystick.web.asgi import Receive
@@ -82,9 +83,10 @@ class Gate:
         """Who shows a good token in the Authorization header.
 
         Raises:
-            Unauthorized, RateLimited, StoreUnavailable
+            Malformed, Unauthorized, RateLimited, StoreUnavailable
         """
         query = scope["query_string"]
+        require_short(query)
         if b"token=" in query and _has_token(query):
             raise Unauthorized(IN_URL, b"invalid_request")
         return await self.holder(secret_in(scope), scope)

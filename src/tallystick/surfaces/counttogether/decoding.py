@@ -14,6 +14,8 @@ from tallystick.surfaces.counttogether.errors import INVALID_AMOUNT, Malformed
 
 Body = TypeVar("Body")
 
+LONGEST_QUERY = 8_192
+"""Bytes; decoding more would hold up other requests."""
 MOST_PARAMETERS = 100
 LONGEST_ID = 18
 QUERIES_REMEMBERED = 1_024
@@ -29,10 +31,22 @@ def first_values(raw: bytes) -> Mapping[str, str]:
     """A query's parameters, percent-decoded; of a repeated one the first counts.
 
     Raises:
-        Malformed: there are too many.
+        Malformed: there are too many, or the query is too long.
     """
+    require_short(raw)
     # Home Assistant sends the same query with every request. Tokens in queries were refused before.
     return _remembered(raw) if len(raw) <= LONGEST_REMEMBERED else _first_values(raw)
+
+
+def require_short(query: bytes) -> None:
+    """Refuse a query that takes long to decode.
+
+    Raises:
+        Malformed
+    """
+    if len(query) > LONGEST_QUERY:
+        msg = f"the query is longer than {LONGEST_QUERY} bytes"
+        raise Malformed(msg)
 
 
 def _first_values(raw: bytes) -> Mapping[str, str]:
