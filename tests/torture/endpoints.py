@@ -106,6 +106,15 @@ def _browser(target: Callable[[], str]) -> Callable[[Names], Request]:
     return lambda _: Request("GET", target(), headers={"host": HOST, "user-agent": FIREFOX})
 
 
+def _page(target: str, accept: str) -> Callable[[Names], Request]:
+    """A page that asks who is logged in; who is not is sent to the login."""
+    return lambda _: Request("GET", target, headers={"cookie": "tallystick-login=an-old-one", "accept": accept})
+
+
+def _html(answer: Answer) -> bool:
+    return answer.headers["content-type"].startswith("text/html") and b"</html>" in answer.body
+
+
 def _one_hit() -> object:
     return {"no_sessions": True, "hits": [{"path": _new_page()}]}
 
@@ -128,6 +137,8 @@ ENDPOINTS = (
     ),
     Endpoint("counters", "read", _shared("GET", "/v1/counters"), _counttogether),
     Endpoint("counter", "read", _shared("GET", "/v1/counters/{counter}"), _counttogether),
+    Endpoint("page", "read", _page("/sites", "application/json"), _error),
+    Endpoint("page for people", "read", _page("/sites", "text/html"), _html),
     Endpoint("live", "live", _countapi("/health/live"), _json_with("status")),
     Endpoint("metrics", "live", _countapi("/metrics"), _json_with()),
     Endpoint("ready", "ready", _countapi("/health/ready"), _json_with("status", "reason")),

@@ -21,6 +21,8 @@ from torture.network import Network
 from torture.stage import SUCCESS, Place, Stage
 
 STALLED = 20
+REMEMBERED_S = 0.3
+"""Longer than a server remembers sites and tokens."""
 LOOKS_OLD_AFTER_S = 1.2
 """What ``/health/ready`` has seen of locks, it believes for a second."""
 
@@ -87,6 +89,7 @@ def database_away(stage: Stage) -> Iterator[None]:
     """PostgreSQL stops as in a crash, and comes back."""
     assert stage.postgres is not None
     stage.postgres.stop()
+    time.sleep(REMEMBERED_S)
     try:
         yield
     finally:
@@ -98,6 +101,7 @@ def database_frozen(stage: Stage) -> Iterator[None]:
     """PostgreSQL keeps its connections and answers nothing."""
     assert stage.postgres is not None
     with stage.postgres.frozen():
+        time.sleep(REMEMBERED_S)
         yield
 
 

@@ -20,7 +20,7 @@ from torture.endpoints import ENDPOINTS, Endpoint, Names, Request, send
 
 Place = Literal["sqlite", "postgresql"]
 
-SUCCESS = range(200, 300)
+SUCCESS = range(200, 400)
 RECOVERS_WITHIN_S = 60.0
 ANSWERED_WITHIN_S = 30.0
 BOOKS = ("public", "shared", "hits")
