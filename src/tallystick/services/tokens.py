@@ -52,8 +52,13 @@ class NewToken(Struct, frozen=True, kw_only=True):
     sites: tuple[int, ...] = (EVERY_SITE,)
 
 
-def create_token(session: Session, owner: Account, wanted: NewToken, now: int) -> tuple[Token, str]:
+def create_token(
+    session: Session, owner: Account, wanted: NewToken, now: int, made_by: int | None = None
+) -> tuple[Token, str]:
     """Add a token that acts for a person; the token, and its secret, which is told this once.
+
+    Args:
+        made_by: the token that it is made with: when that is revoked, so is this one.
 
     Raises:
         InvalidFields: the name, the permissions or the sites cannot be used.
@@ -81,7 +86,7 @@ def create_token(session: Session, owner: Account, wanted: NewToken, now: int) -
         created=now,
         used=None,
     )
-    _store(session, token, secret_digest(secret))
+    _store(session, token, secret_digest(secret), made_by)
     note(session, Kind.TOKEN_CREATED, now, _subject(session, token), _permissions_text(token))
     return token, secret
 
@@ -145,7 +150,7 @@ def all_tokens(session: Session) -> list[Token]:
 
 
 def delete_token(session: Session, number: int, owner: int | None = None) -> bool:
-    """Revoke a token; whether there was one.
+    """Revoke a token and those that were made with it; whether there was one.
 
     Args:
         owner: the account that it must belong to, if not anyone's.
@@ -154,9 +159,16 @@ def delete_token(session: Session, number: int, owner: int | None = None) -> boo
     found = token(session, number)
     if found is None or owner not in (None, found.account):
         return False
-    session.common.delete_token(session.connection, id=number)
-    note(session, Kind.TOKEN_REVOKED, None, _subject(session, found))
+    for each in (found, *made_with(session, number)):
+        session.common.delete_token(session.connection, id=each.id)
+        note(session, Kind.TOKEN_REVOKED, None, _subject(session, each))
     return True
+
+
+def made_with(session: Session, number: int) -> list[Token]:
+    """The tokens that were made with a token, or with one of those: revoking it revokes them."""
+    rows = session.common.tokens_made_with(session.connection, id=number)
+    return [made for (each,) in list(rows) if (made := token(session, each)) is not None]
 
 
 def holder(session: Session, digest: bytes) -> Holder | None:
@@ -283,7 +295,7 @@ def _needless(sites: Sequence[int]) -> list[str]:
     return [] if set(sites) <= {EVERY_SITE} else ["must be left out: shared counters belong to no site"]
 
 
-def _store(session: Session, token: Token, digest: bytes) -> None:
+def _store(session: Session, token: Token, digest: bytes, made_by: int | None) -> None:
     session.common.add_token(
         session.connection,
         id=token.id,
@@ -294,6 +306,7 @@ def _store(session: Session, token: Token, digest: bytes) -> None:
         permissions=token.permissions,
         sites=_encode(token.sites).decode(),
         created=token.created,
+        made_by=made_by,
     )
 
 

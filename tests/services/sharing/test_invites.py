@@ -143,7 +143,9 @@ async def test_who_is_removed_does_not_come_back_by_an_own_invite(ledger: Ledger
     await sharing.write(set_role, ada.id, counter.uid, cyd.uid, "viewer", 0)
     for code in codes[:2]:
         assert await refused(accepted(ledger, ben, code)) is NOT_FOUND
-    await accepted(ledger, ben, codes[2])
+    assert await refused(accepted(ledger, ben, codes[2])) is SharingReason.FORBIDDEN
+    _, code = await an_invite(ledger, ada, counter)
+    await accepted(ledger, ben, code)
 
 
 async def test_an_invite_to_a_deleted_counter_is_gone(ledger: Ledger) -> None:

@@ -178,7 +178,45 @@ async def test_a_token_for_one_site_is_no_way_to_another(together: Together) -> 
     for method, action in (("POST", "/rotate"), ("DELETE", "")):
         assert (await of_one.ask(method, f"/v1/tokens/{second['id']}{action}")).status == 403
     assert (await of_one.ask("GET", "/v1/counters", token=of_all)).status == 200
-    assert (await of_one.ask("POST", f"/v1/tokens/{first['id']}/rotate", token=of_all)).status == 200
+    # Not even one that may do more manages a token that was not made with it.
+    assert (await of_one.ask("POST", f"/v1/tokens/{first['id']}/rotate", token=of_all)).status == 403
+    assert (await of_one.ask("POST", f"/v1/tokens/{first['id']}/rotate")).status == 200
+
+
+async def test_a_leaked_token_takes_no_other_away_and_leaves_none_behind(together: Together, ada: Person) -> None:
+    leaked = await together.token(ada, READ | WRITE)
+    [own, other] = (await ada.ask("GET", "/v1/tokens")).json()
+    for method, action in (("POST", "/rotate"), ("DELETE", "")):
+        refused = await ada.ask(method, f"/v1/tokens/{own['id']}{action}", token=leaked)
+        assert (refused.status, refused.json()["name"]) == (403, "Forbidden")
+    child = (await ada.ask("POST", "/v1/tokens", {"name": "child"}, token=leaked)).json()
+    grandchild = (await ada.ask("POST", "/v1/tokens", {"name": "grandchild"}, token=child["token"])).json()
+    child = (await ada.ask("POST", f"/v1/tokens/{child['id']}/rotate", token=leaked)).json()
+    for secret in (child["token"], grandchild["token"]):
+        assert (await ada.ask("GET", "/v1/counters", token=secret)).status == 200
+        assert (await ada.ask("DELETE", f"/v1/tokens/{other['id']}", token=secret)).status == 403
+    assert (await ada.ask("DELETE", f"/v1/tokens/{other['id']}", token=leaked)).status == 204
+    for secret in (leaked, child["token"], grandchild["token"]):
+        assert (await ada.ask("GET", "/v1/counters", token=secret)).status == 401
+    assert [token["id"] for token in (await ada.ask("GET", "/v1/tokens")).json()] == [own["id"]]
+
+
+async def test_who_was_removed_or_lowered_cannot_use_an_older_invite(ada: Person, bob: Person) -> None:
+    counter = await ada.new_counter()
+    path = f"/v1/counters/{counter}"
+    old = (await ada.ask("POST", f"{path}/invites", {"role": "member"})).json()["code"]
+    accept = f"/v1/invites/{old}/accept"
+    assert (await bob.ask("POST", accept)).status == 200
+    assert (await bob.ask("DELETE", f"{path}/members/me")).status == 204
+    assert (await bob.ask("POST", accept)).status == 200, "who left may come back"
+    assert (await ada.ask("PATCH", f"{path}/members/{bob.userid}", {"role": "viewer"})).status == 200
+    raised = await bob.ask("POST", accept)
+    assert (raised.status, raised.json()["name"]) == (403, "Forbidden")
+    assert "ask for a new one" in raised.json()["message"]
+    assert (await ada.ask("DELETE", f"{path}/members/{bob.userid}")).status == 204
+    assert (await bob.ask("POST", accept)).status == 403
+    new = (await ada.ask("POST", f"{path}/invites", {"role": "member"})).json()["code"]
+    assert (await bob.ask("POST", f"/v1/invites/{new}/accept")).status == 200
 
 
 async def test_a_token_without_permissions_for_counters_is_not_listed(together: Together) -> None:

@@ -142,6 +142,7 @@ def remove_counter(session: Session, counter: SharedCounter, actor: int | None, 
     common.add_farewells(connection, counter=counter.id, number=number, uid=counter.uid, at=now)
     common.remove_members(connection, counter=counter.id)
     common.remove_invites(connection, counter=counter.id)
+    common.forget_removals(connection, counter=counter.id)
     common.delete_shared_counter(connection, id=counter.id)
     common.note_deleted_counter(connection, counter=counter.id, number=number, at=now)
 

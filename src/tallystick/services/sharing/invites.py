@@ -165,7 +165,7 @@ def accept(session: Session, account: int, code: str, now: int) -> SharedCounter
     """Share a counter by a code. Who shares it already, at least as the invite says, uses nothing up.
 
     Raises:
-        SharingRefused: NOT_FOUND, GONE or TOO_MANY.
+        SharingRefused: NOT_FOUND, GONE, FORBIDDEN or TOO_MANY.
     """
     hold_changes(session)
     invite, uid = _by_code(session, code)
@@ -173,6 +173,7 @@ def accept(session: Session, account: int, code: str, now: int) -> SharedCounter
     if RANKS[role] >= RANKS[invite.role]:
         return counter
     _require_open(invite, now)
+    _require_not_removed(session, counter, account, invite)
     require_person(session, account)
     if role is None:
         require_room(session, account)
@@ -215,6 +216,13 @@ def _counter(session: Session, account: int, uid: str) -> tuple[SharedCounter, R
 def _require_open(invite: Invite, now: int) -> None:
     if not invite.is_open(now):
         raise SharingRefused(SharingReason.GONE, "this invite is used up or over")
+
+
+def _require_not_removed(session: Session, counter: SharedCounter, account: int, invite: Invite) -> None:
+    since = session.common.removed_since(session.connection, counter=counter.id, account=account)
+    if since is not None and invite.uid < since:
+        msg = "an admin has removed you, or changed your role, since this invite was made; ask for a new one"
+        raise SharingRefused(SharingReason.FORBIDDEN, msg)
 
 
 def _require_place(session: Session, counter: SharedCounter) -> None:

@@ -5,9 +5,12 @@ What it costs depends on how many share the counter (1,000 at most), not on how 
 
 from collections.abc import Sequence
 
+from uuid_utils.compat import uuid7
+
 from tallystick.errors import SharingReason, SharingRefused
 from tallystick.ledger import Session
 from tallystick.model.shared_counter import Member, Role, SharedCounter
+from tallystick.model.sharing import RANKS
 from tallystick.services.sharing.access import counters_of, member_from_row, require, seen
 from tallystick.services.sharing.changes import Recorded, hold_changes, record
 from tallystick.services.sharing.counters import remove_counter
@@ -55,6 +58,8 @@ def set_role(  # noqa: PLR0913, PLR0917  # who makes whom what, and where
         return member
     _refuse_without_admin(everyone, member)
     _store_role(session, counter, member.account, role)
+    if RANKS[role] < RANKS[member.role]:
+        _bar_older_invites(session, counter, member.account)
     if member.role == "admin":
         session.common.remove_invites_of(session.connection, counter=counter.id, account=member.account)
     record(session, Recorded(0, counter.id, "members", account, now))
@@ -79,6 +84,8 @@ def remove(  # noqa: PLR0913  # who removes whom, and from where
         remove_counter(session, counter, account, now)
         return
     _refuse_without_admin(everyone, member)
+    if member.account != account:
+        _bar_older_invites(session, counter, member.account)
     _let_go(session, counter, member.account, account, now)
 
 
@@ -89,6 +96,7 @@ def forget_person(session: Session, account: int, now: int) -> None:
     someone who may only look comes last. A few statements a counter.
     """
     hold_changes(session)
+    session.common.forget_removals_of(session.connection, account=account)
     for counter in counters_of(session, account):
         others = [member for member in members_in(session, counter) if member.account != account]
         if not others:
@@ -106,6 +114,11 @@ def _let_go(session: Session, counter: SharedCounter, member: int, actor: int | 
     common.remove_invites_of(connection, counter=counter.id, account=member)
     number = record(session, Recorded(0, counter.id, "members", actor, now))
     common.add_farewell(connection, account=member, number=number, uid=counter.uid, at=now)
+
+
+def _bar_older_invites(session: Session, counter: SharedCounter, account: int) -> None:
+    """An invite that is open to everyone must not bring back who was removed, nor a role that was taken away."""
+    session.common.note_removal(session.connection, counter=counter.id, account=account, since=str(uuid7()))
 
 
 def _store_role(session: Session, counter: SharedCounter, account: int, role: Role) -> None:

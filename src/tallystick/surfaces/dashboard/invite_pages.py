@@ -24,6 +24,11 @@ REFUSED = {
         "This invite is used up or over",
         "Ask whoever sent it to you for a new one. If you have accepted it before, you share the counter already.",
     ),
+    SharingReason.FORBIDDEN: (
+        403,
+        "This invite is not for you any more",
+        "An admin has removed you from the counter, or changed your role, since it was made. Ask for a new one.",
+    ),
     SharingReason.TOO_MANY: (
         409,
         "This invite cannot be accepted",

@@ -49,3 +49,20 @@ DELETE FROM counter_invite WHERE counter = :counter AND account = :account;
 DELETE FROM counter_invite
 WHERE counter = :counter AND (expires <= :now OR uses >= max_uses) AND uid NOT IN (
     SELECT uid FROM counter_invite WHERE counter = :counter ORDER BY uid DESC LIMIT :kept);
+
+-- name: note_removal(counter, account, since)!
+-- Invites from before do not bring a person back.
+INSERT INTO counter_removal (counter, account, since) VALUES (:counter, :account, :since)
+ON CONFLICT (counter, account) DO UPDATE SET since = excluded.since;
+
+-- name: removed_since(counter, account)$
+-- The UUID that invites must be above for a person who was removed or lost a role; null for others.
+SELECT since FROM counter_removal WHERE counter = :counter AND account = :account;
+
+-- name: forget_removals(counter)!
+-- Of a counter that is deleted.
+DELETE FROM counter_removal WHERE counter = :counter;
+
+-- name: forget_removals_of(account)!
+-- Of a person whose account is deleted.
+DELETE FROM counter_removal WHERE account = :account;

@@ -1,9 +1,18 @@
 -- API tokens; alike on both databases. Columns stand in the order of model.account.Token.
 
--- name: add_token(id, account, name, prefix, digest, permissions, sites, created)!
+-- name: add_token(id, account, name, prefix, digest, permissions, sites, created, made_by)!
 -- Store a new token; the secret itself is kept nowhere.
-INSERT INTO token (id, account, name, prefix, digest, permissions, sites, created)
-VALUES (:id, :account, :name, :prefix, :digest, :permissions, :sites, :created);
+INSERT INTO token (id, account, name, prefix, digest, permissions, sites, created, made_by)
+VALUES (:id, :account, :name, :prefix, :digest, :permissions, :sites, :created, :made_by);
+
+-- name: tokens_made_with(id)
+-- Tokens that were made with a token, or with one of those, and so on.
+WITH RECURSIVE made (id) AS (
+    SELECT id FROM token WHERE made_by = :id
+    UNION
+    SELECT token.id FROM token JOIN made ON token.made_by = made.id
+)
+SELECT id FROM made ORDER BY id;
 
 -- name: token_by_digest(digest)^
 -- The token that was shown.

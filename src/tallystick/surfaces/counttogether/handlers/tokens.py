@@ -18,6 +18,7 @@ from tallystick.services.tokens import (
     NewToken,
     create_token,
     delete_token,
+    made_with,
     rotate_token,
     token,
     tokens_of,
@@ -86,7 +87,7 @@ async def revoke(services: Services, call: Call) -> Answer:
 
 def _create(session: Session, caller: Caller, wanted: NewToken, now: int) -> tuple[Token, str]:
     _require_no_more(caller, wanted.permissions)
-    return done_by(session, _holder(caller), create_token, caller.account, wanted, now)
+    return done_by(session, _holder(caller), create_token, caller.account, wanted, now, caller.token.id)
 
 
 def _rotate(session: Session, caller: Caller, number: int) -> tuple[Token, str]:
@@ -106,7 +107,7 @@ def _holder(caller: Caller) -> Holder:
 
 
 def _own(session: Session, caller: Caller, number: int) -> Token:
-    """A token of the caller's that is about counters, and may not do more than the caller's.
+    """The caller's own token, or one that was made with it. Others take the dashboard, and so a login.
 
     Raises:
         SharingRefused: NOT_FOUND or FORBIDDEN.
@@ -114,6 +115,10 @@ def _own(session: Session, caller: Caller, number: int) -> Token:
     found = token(session, number)
     if found is None or found.account != caller.account.id or not found.permissions & OF_COUNTERS:
         raise SharingRefused(SharingReason.NOT_FOUND, "there is no such token")
+    own = {caller.token.id, *(each.id for each in made_with(session, caller.token.id))}
+    if number not in own:
+        msg = "a token manages itself and those that were made with it; log in to the dashboard for others"
+        raise SharingRefused(SharingReason.FORBIDDEN, msg)
     _require_no_more(caller, found.permissions, found.sites)
     return found
 
