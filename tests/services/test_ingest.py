@@ -204,6 +204,8 @@ async def test_an_older_hit_moves_the_beginning_to_half_a_day_before_it(house: H
     assert (await the_site(house)).first_hit == begins
     await house.record(an_arrival(created=WEB_BEGAN), site=site)
     assert (await the_site(house)).first_hit == (WEB_BEGAN - 12 * 3_600) * 1000
+    # What people read is the hit's own time.
+    assert (await the_site(house)).counting_since == WEB_BEGAN * 1000
 
 
 async def test_what_to_answer_is_kept_with_the_hits(house: House) -> None:

@@ -115,7 +115,7 @@ def list_(*, settings: StorageSettings = StorageSettings()) -> None:
                 site.parent,
                 site.link_domain,
                 instant(site.created),
-                instant(site.first_hit) if site.received_data else None,
+                instant(site.counting_since),
             )
             for site in found
         ],

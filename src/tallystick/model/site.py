@@ -67,6 +67,9 @@ class SiteSettings(Struct, frozen=True, kw_only=True):
     respect_dnt: bool = False
 
 
+BEFORE_FIRST_HIT_S = 12 * 3_600
+"""So long before its first hit a site's statistics begin, if the hit is older than the site (3.3)."""
+
 _made_up = re.compile(r"serve-[a-z0-9]{8}").fullmatch
 """The short names that the server gives, as GoatCounter's does."""
 
@@ -100,6 +103,16 @@ class Site(Struct, frozen=True, kw_only=True):
     def name(self) -> str:
         """What people call it: its Host, or the short name that somebody gave it."""
         return self.cname or (f"site {self.id}" if _made_up(self.code) else self.code)
+
+    @property
+    def counting_since(self) -> int | None:
+        """When the first hit was, in Unix milliseconds; the site's creation where all came later. None before one.
+
+        Where a hit is older than the site, statistics begin half a day before it (``first_hit``).
+        """
+        if not self.received_data:
+            return None
+        return self.first_hit if self.first_hit >= self.created else self.first_hit + BEFORE_FIRST_HIT_S * 1000
 
     @property
     def root(self) -> int:

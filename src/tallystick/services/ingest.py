@@ -14,7 +14,7 @@ import structlog
 from tallystick.errors import NoSuchSite, StoreUnavailable
 from tallystick.ledger import Ledger
 from tallystick.model.hit import Hit, is_bot
-from tallystick.model.site import Site
+from tallystick.model.site import BEFORE_FIRST_HIT_S, Site
 from tallystick.services import agents, languages, steps
 from tallystick.services.arrival import Arrival, Dropped, Invalid, Reason, Refusal
 from tallystick.services.countries import Countries
@@ -56,8 +56,6 @@ MOST_AT_ONCE = 10_000
 AT_ONCE = 50
 """Arrivals that are judged before others have their turn on the event loop."""
 SITES_CACHED = 10_000
-BEFORE_FIRST_HIT_S = 12 * 3_600
-"""Statistics begin this long before a hit that is older than all others."""
 
 log = structlog.get_logger()
 
