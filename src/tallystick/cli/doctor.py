@@ -10,15 +10,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import apsw
+from cyclopts import Parameter
 
 from tallystick import __version__
 from tallystick.cli.configuration import FILE_VARIABLE, SETTINGS, sources
 from tallystick.cli.data_directory import server_runs
 from tallystick.errors import TallystickError
 from tallystick.ledger import open_database
+from tallystick.ledger.copying import BackupFile, damage, slight_damage
 from tallystick.ledger.migrations import all_migrations
 from tallystick.ledger.sqlite import OLDEST_SAFE_SQLITE
 from tallystick.model.counter import NEVER
@@ -46,6 +48,10 @@ CLOCK_TOLERANCE_S = 60.0
 
 HOSTS_SHOWN = 10
 
+LEDGER_FILE, JOURNAL_FILE = "ledger.sqlite3", "warehouse-journal.sqlite3"
+QUICK_CHECK_S = 3.0
+"""How long the quick look at a SQLite file may take."""
+
 
 class Check(NamedTuple):
     """What was looked at, and what was found."""
@@ -55,13 +61,16 @@ class Check(NamedTuple):
     found: str
 
 
-def doctor(settings: Settings = Settings()) -> int:
+def doctor(*, thorough: Annotated[bool, Parameter(negative=())] = False, settings: Settings = Settings()) -> int:
     """Check whether this machine is fit to count, and show the settings in force.
 
     Nothing is changed and nothing is left behind. The exit code is 1 when a check fails. Elsewhere than on a
     terminal each line is separated by tabs.
+
+    Args:
+        thorough: Read every value of the ledger, the journal and the hits, which takes as long as reading the files.
     """
-    checks = list(examine(settings))
+    checks = [*examine(settings), *damages(settings, thorough=thorough)]
     told = list(settings_in_force(settings))
     if sys.stdout.isatty():
         _print_tables(checks, told)
@@ -90,6 +99,16 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield from _second_steps(settings)
     if settings.database is not None:
         yield from _database_sync(settings)
+
+
+def damages(settings: Settings, *, thorough: bool) -> Iterator[Check]:
+    """Whether the files are whole, and fit together."""
+    if settings.database is None:
+        yield _sqlite_file("ledger file", settings.data / LEDGER_FILE, thorough=thorough)
+    yield _sqlite_file("journal", settings.data / JOURNAL_FILE, thorough=thorough)
+    if thorough:
+        yield _every_hit(settings.data)
+    yield _stores(settings)
 
 
 def settings_in_force(settings: Settings) -> Iterator[tuple[str, str, str, str]]:
@@ -305,6 +324,57 @@ def _second_steps(settings: Settings) -> Iterator[Check]:
     if unreadable:
         found = f"the key does not open the secrets of {unreadable:,} authenticator apps; put the right one into"
         yield Check("WARN", "second steps", f"{found} {settings.data / KEY_FILE} or {VARIABLE}")
+
+
+def _sqlite_file(what: str, file: Path, *, thorough: bool) -> Check:
+    if not file.exists():
+        return Check("OK", what, f"{file} does not exist yet")
+    try:
+        with closing(BackupFile(file).session()) as session, session.snapshot():
+            wrong = damage(session) if thorough else slight_damage(session, QUICK_CHECK_S)
+    except TallystickError as error:
+        return Check("FAIL", what, str(error))
+    if wrong:
+        return Check("FAIL", what, f"{file} is damaged ({wrong}): restore a backup")
+    return Check(
+        "OK", what, f"{file}: {'every page was checked' if thorough else 'looks whole; --thorough checks all'}"
+    )
+
+
+def _every_hit(data: Path) -> Check:
+    from tallystick.warehouse import WAREHOUSE_FILE  # noqa: PLC0415  # DuckDB takes a moment to load
+    from tallystick.warehouse.copying import copy_files, read_through  # noqa: PLC0415
+
+    file = data / WAREHOUSE_FILE
+    if not file.exists():
+        return Check("OK", "every hit", f"{data} holds none yet")
+    try:
+        if not server_runs(data):
+            return Check("OK", "every hit", f"{read_through(file):,} hits were read")
+        with tempfile.TemporaryDirectory(prefix="tallystick-") as directory:
+            copy = Path(directory) / file.name
+            copy_files(file, copy)
+            return Check("OK", "every hit", f"{read_through(copy):,} hits were read, in a copy of the running server's")
+    except (TallystickError, OSError) as error:
+        return Check("FAIL", "every hit", f"{error}: restore a backup")
+
+
+def _stores(settings: Settings) -> Check:
+    from tallystick.services.stores import marks_of  # noqa: PLC0415  # DuckDB takes a moment to load
+    from tallystick.warehouse import WAREHOUSE_FILE  # noqa: PLC0415
+    from tallystick.warehouse.marks import way_out  # noqa: PLC0415
+    from tallystick.warehouse.opening import disagreements  # noqa: PLC0415
+
+    if server_runs(settings.data):
+        return Check("OK", "stores", "the running server has compared the ledger with the hits")
+    try:
+        ledger = marks_of(open_database(settings.database, settings.data))
+        found = [loss for loss in disagreements(settings.data / WAREHOUSE_FILE, ledger) if not loss.of_old]
+    except TallystickError as error:
+        return Check("FAIL", "stores", f"cannot be compared: {error}")
+    if found:
+        return Check("FAIL", "stores", way_out(found, settings.data))
+    return Check("OK", "stores", "the ledger and the hits fit together")
 
 
 def _database_sync(settings: Settings) -> Iterator[Check]:

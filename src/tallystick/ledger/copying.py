@@ -4,6 +4,7 @@ Tables are found in the schema, not listed here, so that a migration that adds o
 a word. A backup is always one SQLite file in rollback mode: nothing lies beside it.
 """
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,21 @@ def damage(session: SqliteSession) -> str | None:
         found = str(session.connection.execute("PRAGMA integrity_check(1)").get)
     except apsw.Error as error:
         return str(error)
+    return None if found == "ok" else " ".join(found.split())
+
+
+def slight_damage(session: SqliteSession, within: float) -> str | None:
+    """What a quick check finds wrong with the file before so many seconds have passed, or None."""
+    deadline = time.monotonic() + within
+    session.connection.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
+    try:
+        found = str(session.connection.execute("PRAGMA quick_check(1)").get)
+    except apsw.InterruptError:
+        return None
+    except apsw.Error as error:
+        return str(error)
+    finally:
+        session.connection.set_progress_handler(None)
     return None if found == "ok" else " ".join(found.split())
 
 

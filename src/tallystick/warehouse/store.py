@@ -81,7 +81,7 @@ class Store:
                 migrate(session.connection, partial(transaction, session.connection))
         except duckdb.Error as error:
             self.close()
-            msg = f"cannot open the warehouse {self.file}: {error}"
+            msg = f"cannot open the warehouse {self.file}: {' '.join(str(error).split())}"
             raise DatabaseUnreachable(msg) from error
         except DatabaseSchemaRefused:
             self.close()
