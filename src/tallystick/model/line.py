@@ -29,7 +29,14 @@ def line_problems(text: str, most: int) -> list[str]:
         problems.append("cannot contain control characters")
     if has_invisible(read):
         problems.append("cannot contain invisible characters, or marks that turn the direction of text")
+    elif read and not any(_is_seen(character) for character in read):
+        problems.append("must have a character that can be seen")
     return problems
+
+
+def _is_seen(character: str) -> bool:
+    """Letters, numbers, punctuation and symbols; marks alone, such as accents without a letter, are not."""
+    return unicodedata.category(character)[0] in "LNPS" and character not in _BLANK
 
 
 def has_invisible(text: str) -> bool:
