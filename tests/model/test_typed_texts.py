@@ -71,6 +71,10 @@ def test_what_is_wrong_with_a_line(text: str, problems: list[str]) -> None:
 
 
 SEEN = ["Ada 💙", "عده", "\u0645\u06cc\u200c\u062e", "👨\u200d👩\u200d👧", "क्\u200dष", "Jürgen ✌️", "名前"]
+SEEN += [
+    "🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f Pub",
+    *("1\ufe0f\u20e3", "❤\ufe0f\u200d🔥", "葛\U000e0100", "a\u0301"),
+]
 UNSEEN = [
     *(
         "\u200b",
@@ -84,6 +88,9 @@ UNSEEN = [
         "\ufeffAda",
     ),
     *("\u3164", "\u2800", "\u115f\u1160", "\uffa0", "Ada\u00ad", "a\u034fb", "\u180e", "\U000e0041"),
+    *("\ufe0f" * 5, "Ada\ufe0f", "Ada \ufe0f", "✌\ufe0f\ufe0f", "\U000e0100" * 5, "\u180b", "\u180f", "Ada\U000e01ef"),
+    *("\U0001d159", "\U00016fe4", "\u2065", "\ufff0", "\U000e0080", "\U000e0fff", "\u0301" * 5, "Ada \u0301"),
+    *("🏴\U000e0067", "\U000e0067\U000e0062\U000e007f"),
     *("\u202eadA", "\u202aAda", "Ada\u202c", "\u2066Ada\u2069", "\u200eAda", "Ada\u200f", "\u061cAda"),
 ]
 

@@ -30,7 +30,8 @@ def clean_name(text: str) -> str:
     if len(name) < SHORTEST_NAME or line_problems(name, LONGEST_NAME):
         raise SharingRefused(
             SharingReason.NAME_LENGTH,
-            f"a counter's name has {SHORTEST_NAME} to {LONGEST_NAME} characters, control characters not among them",
+            f"a counter's name has {SHORTEST_NAME} to {LONGEST_NAME} characters, and neither control characters nor "
+            "invisible ones",
         )
     return name
 
