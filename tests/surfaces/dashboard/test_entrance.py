@@ -19,6 +19,7 @@ from tallystick.services.logins import DAY_MS, logins_of
 from tallystick.services.passwords import outdated, password_matches
 from tallystick.services.site_rows import active_sites
 from tallystick.services.two_factor import enable
+from tallystick.surfaces.dashboard.forms import form_token
 from tallystick.web.address import ClientAddresses
 from tallystick.web.own_address import OwnAddress
 from tallystick.web.rate_limit import Rate
@@ -342,6 +343,14 @@ async def test_over_https_a_cookie_that_any_neighbour_can_set_is_not_believed(pa
         assert answer.headers["location"] == "/login?next=/user/name"
         https.client.cookies.set("__Host-tallystick-login", secret, domain="stats.example.com")
         assert (await https.get("/user")).status_code == 200
+
+
+@pytest.mark.parametrize(("name", "status"), [("tallystick-guest", 403), ("__Host-tallystick-guest", 303)])
+async def test_over_https_forms_of_guests_rest_on_the_prefixed_cookie(pages: Pages, name: str, status: int) -> None:
+    async with pages.ada(), pages.visitor("https") as visitor:
+        fields = {"email": "ada@example.com", "password": PASSWORD, "token": form_token("chosen by a neighbour")}
+        visitor.client.cookies.set(name, "chosen by a neighbour", domain="stats.example.com")
+        assert (await visitor.send("/login", fields)).status_code == status
 
 
 async def test_an_unused_login_ends_and_a_used_one_is_noted_once_an_hour(pages: Pages) -> None:

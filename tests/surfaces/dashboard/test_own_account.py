@@ -12,6 +12,7 @@ from support.pages import PASSWORD, Pages, clock_of, shown_once, token_in
 from tallystick.ledger import Database, Ledger
 from tallystick.model.account import Account, Permission
 from tallystick.services.accounts import account_by_email
+from tallystick.services.audit import Kind, events
 from tallystick.services.logins import logins_of
 from tallystick.services.tokens import tokens_of
 
@@ -100,6 +101,19 @@ async def test_nobody_logs_out_others(pages: Pages) -> None:
             answer = await ben.fill("/user", {"login": name}, action="/user/logins")
             assert answer.status_code == 303
         assert (await ada.get("/user")).status_code == 200
+
+
+async def test_only_sessions_that_were_ended_are_in_the_log(pages: Pages) -> None:
+    async def ended() -> list[str]:
+        return [event.detail for event in await pages.ledger.read(events) if event.kind == Kind.LOGINS_ENDED]
+
+    async with pages.ada() as ada, pages.visitor() as second:
+        for name in ("00" * 32, "no login", "", "others"):
+            assert (await ada.fill("/user", {"login": name}, action="/user/logins")).status_code == 303
+        assert await ended() == []
+        await second.log_in()
+        await ada.fill("/user", {"login": "others"}, action="/user/logins")
+        assert await ended() == ["all others"]
 
 
 def secret_in(page: httpx.Response) -> str:

@@ -23,11 +23,15 @@ def login_secret(request: Request) -> str:
 
 
 def guest_secret(request: Request) -> str:
-    """What the tokens of a guest's forms are made from; empty without the cookie."""
-    return _secret_of(request, GUEST)
+    """What the tokens of a guest's forms are made from; empty without the cookie.
+
+    Where the server knows that it is reached over HTTPS, only the prefixed cookie counts: whoever sets the other one
+    knows the tokens of the browser's forms. A proxy that says nothing has let it be set without the prefix.
+    """
+    return _secret_of(request, GUEST, prefixed_only=own_origin(request.scope).startswith("https://"))
 
 
-def _secret_of(request: Request, name: str, *, prefixed_only: bool = False) -> str:
+def _secret_of(request: Request, name: str, *, prefixed_only: bool) -> str:
     secret = request.cookies.get(_HOST_ONLY + name) or ""
     if not secret and not prefixed_only:
         secret = request.cookies.get(name) or ""

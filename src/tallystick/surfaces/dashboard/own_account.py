@@ -70,13 +70,15 @@ class OwnAccount:
 
 
 def _end_others(session: Session, number: int, kept: bytes, now: int) -> None:
-    end_other_logins(session, number, kept)
-    note(session, Kind.LOGINS_ENDED, now, existing(session, number).email, "all others")
+    if any(login.digest != kept for login in logins_of(session, number, now)):
+        end_other_logins(session, number, kept)
+        note(session, Kind.LOGINS_ENDED, now, existing(session, number).email, "all others")
 
 
 def _end_one(session: Session, number: int, digest: bytes, now: int) -> None:
-    end_login(session, number, digest)
-    note(session, Kind.LOGINS_ENDED, now, existing(session, number).email, "one")
+    if any(login.digest == digest for login in logins_of(session, number, now)):
+        end_login(session, number, digest)
+        note(session, Kind.LOGINS_ENDED, now, existing(session, number).email, "one")
 
 
 def _digest(name: str) -> bytes:
