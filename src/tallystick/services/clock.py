@@ -25,8 +25,11 @@ log = structlog.get_logger()
 
 
 def steady_seconds() -> float:
-    """Seconds that pass whatever is done to the wall clock, also while the machine sleeps."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+    """Seconds that pass whatever is done to the wall clock; where the system can, also while the machine sleeps."""
+    try:
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    except (AttributeError, OSError):
+        return time.monotonic()
 
 
 class ClockWatch:
