@@ -37,7 +37,7 @@ from tallystick.web.address import FORWARDED_FOR, ClientAddresses
 from tallystick.web.asgi import AsgiApp, Receive, Scope, Send, wants_page
 from tallystick.web.bodies import Bodies, may_have_body
 from tallystick.web.own_address import Located, OwnAddress
-from tallystick.web.rate_limit import CreationLimit, RateLimits
+from tallystick.web.rate_limit import CreationLimit, KeyedLimit, RateLimits
 from tallystick.web.traffic import Traffic
 
 SWEEP_EVERY_S = 30.0
@@ -78,6 +78,7 @@ class Application:
             counting,
             traffic,
             creations,
+            KeyedLimit(limits, addresses),
             count_prefetch=settings.count_prefetch,
             public_counters=settings.public_counters,
         )

@@ -334,5 +334,6 @@ class Settings(AnalyticsSettings, CounterSettings):
     ] = ()
     """So many requests in a window of seconds for what NAME stands for; NAME:off lifts that limit, off lifts all.
     Names and defaults: count 4/1 (the pixel, per address and browser), count-address 40/1, new-names 500/3600 (new
-    paths, campaigns and referrers per address), api, api-count and export 60/120 (per token), login 20/60 (per
-    address), counttogether 120/60 (per person), unknown-token 30/60 (per address). May be repeated."""
+    paths, campaigns and referrers per address), keyed 600/60 (changes of public counters with an Idempotency-Key, per
+    address), api, api-count and export 60/120 (per token), login 20/60 (per address), counttogether 120/60 (per
+    person), unknown-token 30/60 (per address). May be repeated."""

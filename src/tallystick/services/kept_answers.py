@@ -18,7 +18,8 @@ KEPT_MS = 24 * 3_600_000
 LONGEST_KEY = 255
 """Characters of a key (draft-ietf-httpapi-idempotency-key-header)."""
 
-FORGOTTEN_AT_ONCE = 1_000
+FORGOTTEN_AT_ONCE = 2_000
+"""In each sweep. More than can come meanwhile: ``KeyedLimit`` bounds those of senders without an account."""
 
 _encode = msgspec.json.Encoder().encode
 _decode_headers = msgspec.json.Decoder(dict[str, str]).decode

@@ -17,10 +17,14 @@ MOST_KEYS = 100_000
 WIDER = 4
 """How much more an IPv6 network of 48 bits may ask for than one of 64 bits."""
 
+KEYED_AN_HOUR = 100_000
+"""Requests with an ``Idempotency-Key`` and without an account, from all addresses: each leaves a record for a day."""
+
 RATE_NAMES = (
     "count",
     "count-address",
     "new-names",
+    "keyed",
     "api",
     "api-count",
     "export",
@@ -53,6 +57,7 @@ DEFAULT_RATES = (
     Rate("count", 4, 1),
     Rate("count-address", 40, 1),
     Rate("new-names", 500, 3_600),
+    Rate("keyed", 600, 60),
     Rate("api", 60, 120),
     Rate("api-count", 60, 120),
     Rate("export", 60, 120),
@@ -179,6 +184,24 @@ class RateLimits:
             return admission
         wider = self._wider[name].admit((site, int(address) >> 80))
         return admission if wider.admitted else wider
+
+
+class KeyedLimit:
+    """So many requests with an ``Idempotency-Key`` that nobody has to log in for: each leaves a record for a day.
+
+    Args:
+        limits: ``keyed`` counts by address; where it is lifted, there is no limit for all addresses together either.
+        an_hour: what all addresses together may send.
+    """
+
+    def __init__(self, limits: RateLimits, addresses: ClientAddresses, an_hour: int = KEYED_AN_HOUR) -> None:
+        self._limits, self._addresses = limits, addresses
+        self._all = None if limits.in_force["keyed"].amount is None else Windows(an_hour, 3_600)
+
+    def admit(self, scope: Mapping[str, Any]) -> Admission:
+        """Whether one more request from the scope's client passes."""
+        admission = self._limits.admit_address("keyed", self._addresses.of(scope))
+        return self._all.admit(None) if admission.admitted and self._all is not None else admission
 
 
 class CreationLimit:

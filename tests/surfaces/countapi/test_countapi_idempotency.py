@@ -10,6 +10,8 @@ from support.asking import Answer
 from support.in_process import InProcess, in_process
 from tallystick.errors import StoreBusy
 from tallystick.gathering import GatheringThread
+from tallystick.web.address import ClientAddresses
+from tallystick.web.rate_limit import KeyedLimit, Rate, RateLimits
 
 
 async def keyed(site: InProcess, target: str, key: str = "one", *, method: str = "GET", ahead: bool = False) -> Answer:
@@ -145,3 +147,48 @@ async def test_the_key_itself_is_not_kept(tmp_path: Path) -> None:
     kept = await asyncio.to_thread(everything_in, tmp_path)
     assert b"a-counter" in kept
     assert b"a-secret-of-the-sender" not in kept
+
+
+FRESH = [f"fresh-{number}" for number in range(8)]
+
+
+async def statuses(site: InProcess, targets: Sequence[str], keys: Sequence[str], client: str) -> list[int]:
+    answers = [
+        await site.ask(target, headers=[("Idempotency-Key", key)], client=client)
+        for target, key in zip(targets, keys, strict=True)
+    ]
+    return [answer.status for answer in answers]
+
+
+async def test_an_address_sends_so_many_requests_with_a_key(tmp_path: Path) -> None:
+    async with in_process(tmp_path, rate_limit=(Rate("keyed", 3, 60),)) as site:
+        targets = ("/hit/visits", "/update/visits?amount=1", "/update/missing?amount=1", "/hit/visits", "/hit/orders")
+        assert await statuses(site, targets, FRESH[:5], "192.0.2.1") == [200, 200, 404, 429, 429]
+        refused = await keyed(site, "/hit/visits", FRESH[3])
+        assert refused.status == 200  # of another address; and nothing was kept of the refusal
+        answer = await site.ask("/hit/visits", headers=[("Idempotency-Key", "more")], client="192.0.2.1")
+        assert answer.json() == {"error": "Too many requests with an Idempotency-Key. Try again in 60 seconds."}
+        assert (answer.headers["retry-after"], answer.path) == ("60", "default/visits")
+        image = await site.ask("/hit/visits?img", headers=[("Idempotency-Key", "more")], client="192.0.2.1")
+        assert (image.status, image.headers["content-type"]) == (429, "image/gif")
+        # What has no key, or passes it over, is not limited.
+        assert await value(site) == 3
+        assert (await site.ask("/hit/visits", client="192.0.2.1")).status == 200
+        assert await statuses(site, ["/get/visits"], ["more"], "192.0.2.1") == [200]
+
+
+async def test_networks_of_ipv6_do_not_multiply_keyed_requests(tmp_path: Path) -> None:
+    async with in_process(tmp_path, rate_limit=(Rate("keyed", 1, 60),)) as site:
+        clients = [f"2001:db8:1:{number:x}::1" for number in range(6)]
+        answers = [await statuses(site, ["/hit/visits"], [client], client) for client in clients]
+        assert answers == [[200]] * 4 + [[429]] * 2
+        assert await statuses(site, ["/hit/visits"], ["new"], "2001:db8:1:0:ffff::1") == [429]
+
+
+@pytest.mark.parametrize(
+    ("rates", "status"), [((), 429), ((Rate("keyed", None, 0),), 200), ((Rate("", None, 0),), 200)]
+)
+def test_all_addresses_together_are_limited_unless_the_limit_is_lifted(rates: tuple[Rate, ...], status: int) -> None:
+    limit = KeyedLimit(RateLimits(rates), ClientAddresses(), an_hour=3)
+    admissions = [limit.admit({"client": (f"192.0.2.{number}", 1), "headers": []}) for number in range(4)]
+    assert [429 - 229 * admission.admitted for admission in admissions] == [200, 200, 200, status]

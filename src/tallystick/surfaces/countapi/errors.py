@@ -18,6 +18,7 @@ CREATION_LIMITED = Reason.CREATION_LIMITED.value
 INTERNAL_ERROR = "internal error"
 KEY_REUSED = "idempotency key reused"
 KEY_IN_FLIGHT = "request in flight"
+KEYED_LIMITED = "keyed rate limited"
 
 NOT_FOUND = Answer(
     404,
@@ -78,6 +79,7 @@ REASONS = frozenset(
         INTERNAL_ERROR,
         KEY_REUSED,
         KEY_IN_FLIGHT,
+        KEYED_LIMITED,
         *(str(answer.refused) for answer in (NOT_FOUND, METHOD_NOT_ALLOWED, TOO_LONG, SWITCHED_OFF, NO_CREATION)),
         *(error.reason for error in STORE_ERRORS),
         *(reason.value for reason in Reason),
@@ -104,6 +106,12 @@ def not_once(error: KeyReused | KeyInFlight, path: bytes) -> Answer:
         return Answer(422, error_body(text), path, refused=KEY_REUSED)
     text = "The request with this Idempotency-Key is being carried out. Try again in a second."
     return Answer(409, error_body(text), path, ((b"retry-after", b"1"),), KEY_IN_FLIGHT)
+
+
+def too_many_keyed(wait: int, path: bytes) -> Answer:
+    """429: nothing was counted, and nothing is kept for the key."""
+    text = f"Too many requests with an Idempotency-Key. Try again in {wait} seconds."
+    return Answer(429, error_body(text), path, ((b"retry-after", b"%d" % wait),), KEYED_LIMITED)
 
 
 def internal(path: bytes | None) -> Answer:

@@ -3,6 +3,7 @@
 A request that must not count (HEAD, prefetch) is answered with what is there, by the same handlers.
 """
 
+from collections.abc import Callable
 from uuid import uuid4
 
 from msgspec import Struct
@@ -15,9 +16,10 @@ from tallystick.model.key import DEFAULT_NAMESPACE, Key
 from tallystick.services.counting import Counting
 from tallystick.services.kept_answers import KeptAnswer, KeyedRequest
 from tallystick.surfaces.countapi import wire
-from tallystick.surfaces.countapi.errors import MALFORMED_NAME, not_once, refused
+from tallystick.surfaces.countapi.errors import MALFORMED_NAME, not_once, refused, too_many_keyed
 from tallystick.surfaces.countapi.wire import Answer
 from tallystick.web.idempotency import key_in
+from tallystick.web.rate_limit import UNLIMITED, Admission
 
 EVERYONE = "countapi"
 """Who sends keys here: there are no accounts, so a key is known by the counter it was sent to."""
@@ -33,6 +35,7 @@ class Request(Struct):
         admit: asked before the request creates a counter; None admits everyone.
         headers: of the request, as ASGI gives them.
         idempotency_key: what stands in that header; None without one.
+        admit_keyed: asked before a request with such a key is looked up; None admits everyone.
     """
 
     key: Key
@@ -42,6 +45,7 @@ class Request(Struct):
     admit: Admit | None
     headers: list[tuple[bytes, bytes]]
     idempotency_key: bytes | None
+    admit_keyed: Callable[[], Admission] | None = None
 
     @property
     def page(self) -> wire.Page:
@@ -97,6 +101,9 @@ def _added(outcome: Outcome, path: bytes) -> Answer:
 async def _add_once(counting: Counting, request: Request, operation: Add, key: bytes) -> Answer:
     verb, amount = "hit" if operation.creates else "update", b"%d" % operation.amount
     asked = KeyedRequest.of(EVERYONE, verb, str(request.key), key_in(key.decode("latin-1")), rest=amount)
+    admission = request.admit_keyed() if request.admit_keyed else UNLIMITED
+    if not admission.admitted:
+        return too_many_keyed(admission.wait, request.path)
     try:
         told = await counting.add_once(asked, request.key, operation, _to_keep, request.admit)
     except (KeyReused, KeyInFlight) as error:

@@ -21,7 +21,7 @@ from tallystick.surfaces.countapi.wire import Answer
 from tallystick.web.asgi import Receive, Scope, Send
 from tallystick.web.cors import ANY_HEADER
 from tallystick.web.pixel import PIXEL
-from tallystick.web.rate_limit import CreationLimit
+from tallystick.web.rate_limit import CreationLimit, KeyedLimit
 from tallystick.web.traffic import Traffic
 
 PublicCounters = Literal["open", "existing", "off"]
@@ -113,16 +113,17 @@ def target_of(path: str) -> Target | None:
 class CountApi:
     """The surface as an ASGI application; also answers paths that nobody claims (JSON 404)."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # services, and what limits requests
         self,
         counting: Counting,
         traffic: Traffic,
         creations: CreationLimit | None,
+        keyed: KeyedLimit | None = None,
         *,
         count_prefetch: bool = False,
         public_counters: PublicCounters = "open",
     ) -> None:
-        self._counting, self._traffic, self._creations = counting, traffic, creations
+        self._counting, self._traffic, self._creations, self._keyed = counting, traffic, creations, keyed
         self._count_prefetch, self._public_counters = count_prefetch, public_counters
         traffic.expect(SURFACE, errors.REASONS)
 
@@ -212,7 +213,10 @@ class CountApi:
         if key is None:
             key = _named_by_page(target, headers, parameters)
             path = str(key).encode()
-        return Request(key, path, parameters, counts, admit, headers, idempotency_key)
+        admit_keyed = None
+        if idempotency_key is not None and self._keyed is not None:
+            admit_keyed = partial(self._keyed.admit, scope)
+        return Request(key, path, parameters, counts, admit, headers, idempotency_key, admit_keyed)
 
 
 def _never() -> bool:
