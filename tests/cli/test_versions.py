@@ -42,6 +42,9 @@ def next_version(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     return turn
 
 
+ONLY_ON_POSTGRESQL = {"lease"}
+
+
 @either_other
 def test_an_older_backup_is_brought_up_to_date(
     run: CommandLine, backup: Path, other: Place, next_version: Callable[[], None]
@@ -91,7 +94,8 @@ def test_both_databases_have_the_same_tables(run: CommandLine, postgres: Postgre
             ).fetchall()
     with closing(SqliteDatabase(Path("data/ledger.sqlite3")).session()) as session:
         found = {(table, column) for table, columns in copying.tables(session).items() for column in columns}
-    assert found == set(rows)
+    # Only several servers on one database need leases; SQLite has one server, which holds its data directory's lock.
+    assert found == {(table, column) for table, column in rows if table not in ONLY_ON_POSTGRESQL}
 
 
 @pytest.mark.parametrize("command", [("list",), ("get", "full/key0003"), ("export", "-")], ids=" ".join)
