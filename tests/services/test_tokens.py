@@ -1,5 +1,6 @@
 """API tokens come and go, on both databases."""
 
+import asyncio
 import re
 from collections.abc import Callable
 
@@ -13,6 +14,7 @@ from tallystick.model.account import EVERY_SITE, Access, Holder, Permission
 from tallystick.services import tokens
 from tallystick.services.accounts import delete_account, set_access
 from tallystick.services.tokens import (
+    DIGESTS_FRESH_S,
     FRESH_S,
     USED_AGAIN_AFTER_MS,
     NewToken,
@@ -243,3 +245,76 @@ async def test_a_token_that_is_revoked_while_it_is_read_is_not_remembered(
     monkeypatch.setattr(ledger, "read", overtaken)
     assert await known.holder(secret) is None
     assert await known.holder(secret) is None
+
+
+class Reads:
+    """Counts what a ledger's readers do, and how much of it at once."""
+
+    def __init__(self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.done = self.now = self.most = 0
+        self._read = ledger.read
+        monkeypatch.setattr(ledger, "read", self.read)
+
+    async def read(self, function: Callable[..., object], *arguments: object) -> object:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        try:
+            return await self._read(function, *arguments)
+        finally:
+            self.now, self.done = self.now - 1, self.done + 1
+
+
+async def test_unknown_secrets_take_one_reader_at_most(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads = Reads(ledger, monkeypatch)
+    known = Tokens(ledger)
+    assert await asyncio.gather(*(known.holder(f"random {number}") for number in range(20))) == [None] * 20
+    assert reads.most == 1
+
+
+async def test_beyond_a_limit_unknown_secrets_are_refused_without_a_look_up(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = await a_person(ledger)
+    await a_site(ledger, ada)
+    seen, unseen = await a_token(ledger, ada), await a_token(ledger, ada)
+    now, refused = [100.0], PermissionError("too many")
+    known = Tokens(ledger, lambda: now[0])
+    assert await known.holder(seen)
+    reads = Reads(ledger, monkeypatch)
+    for number in range(50):
+        with pytest.raises(PermissionError, match="too many"):
+            await known.holder(f"random {number}", lambda: refused)
+    assert reads.done == 1  # the digests of all tokens
+    for secret in (seen, unseen):
+        assert await known.holder(secret, lambda: refused)
+    now[0] += 10 * FRESH_S
+    known.forget()
+    assert await known.holder(seen, lambda: refused)
+    later = await a_token(ledger, ada)
+    now[0] += DIGESTS_FRESH_S
+    assert await known.holder(later, lambda: refused)
+
+
+async def test_a_revoked_secret_is_an_unknown_one(ledger: Ledger) -> None:
+    ada = await a_person(ledger)
+    await a_site(ledger, ada)
+    secret, refused = await a_token(ledger, ada), PermissionError("too many")
+    now = [100.0]
+    known = Tokens(ledger, lambda: now[0])
+    found = await known.holder(secret)
+    assert found is not None
+    await ledger.write(delete_token, found.token.id)
+    now[0] += FRESH_S
+    assert await known.holder(secret, lambda: refused) is None
+    with pytest.raises(PermissionError, match="too many"):
+        await known.holder(secret, lambda: refused)
+
+
+async def test_so_many_good_secrets_are_remembered(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "GOOD_REMEMBERED", 3)
+    known = Tokens(ledger)
+    ada = await a_person(ledger)
+    await a_site(ledger, ada)
+    for _ in range(5):
+        assert await known.holder(await a_token(ledger, ada))
+        assert len(known._good) <= 3  # noqa: SLF001  # the bound is not to be seen from outside

@@ -1,6 +1,7 @@
 """Windows: when they open and end, whom they admit, and that memory is bounded."""
 
 import time
+from ipaddress import ip_address
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,7 +9,16 @@ import pytest
 
 from tallystick.web import rate_limit
 from tallystick.web.address import ClientAddresses
-from tallystick.web.rate_limit import RATE_NAMES, UNLIMITED, Admission, CreationLimit, Rate, RateLimits, Windows
+from tallystick.web.rate_limit import (
+    RATE_NAMES,
+    UNLIMITED,
+    WIDER,
+    Admission,
+    CreationLimit,
+    Rate,
+    RateLimits,
+    Windows,
+)
 
 
 @pytest.fixture
@@ -117,3 +127,33 @@ def test_a_limit_counts_by_name_and_key(clock: SimpleNamespace) -> None:
 def test_what_is_not_limited_is_always_admitted() -> None:
     limits = RateLimits([Rate("", None, 0)])
     assert all(limits.admit("count", "someone") is UNLIMITED for _ in range(10))
+
+
+@pytest.mark.parametrize(
+    ("address", "others"),
+    [
+        ("192.0.2.1", ["192.0.2.1"]),
+        ("2001:db8::1", ["2001:db8::ffff"]),
+    ],
+)
+def test_the_state_of_an_addresss_limit_is_what_its_next_request_is_told(
+    clock: SimpleNamespace, address: str, others: list[str]
+) -> None:
+    limits, own = RateLimits([Rate("unknown-token", 2, 60)]), ip_address(address)
+    for _ in range(2):
+        assert limits.address_state("unknown-token", own).admitted
+        limits.admit_address("unknown-token", own)
+    for each in (own, *map(ip_address, others)):
+        assert limits.address_state("unknown-token", each) == limits.admit_address("unknown-token", each)
+        assert not limits.address_state("unknown-token", each).admitted
+    clock.now += 60
+    assert limits.address_state("unknown-token", own).admitted
+
+
+def test_the_state_of_an_address_knows_its_wider_network() -> None:
+    limits = RateLimits([Rate("unknown-token", 1, 60)])
+    for number in range(WIDER):
+        limits.admit_address("unknown-token", ip_address(f"2001:db8:0:{number}::1"))
+    assert not limits.address_state("unknown-token", ip_address("2001:db8:0:ffff::1")).admitted
+    assert limits.address_state("unknown-token", ip_address("2001:db8:1::1")).admitted
+    assert RateLimits([Rate("", None, 0)]).address_state("unknown-token", None) is UNLIMITED

@@ -1,7 +1,9 @@
 """API tokens: how they come and go, and whom a secret stands for. Times are Unix milliseconds."""
 
+import asyncio
 import secrets
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from hashlib import sha256
@@ -31,6 +33,10 @@ TOKENS_AT_MOST = 500
 USED_AGAIN_AFTER_MS = 24 * 3_600_000
 FRESH_S = 0.125
 HOLDERS_REMEMBERED = 1_000
+GOOD_REMEMBERED = 10_000
+"""Digests of secrets that were good when they were last looked up."""
+
+DIGESTS_FRESH_S = 1.0
 ALL_PERMISSIONS = 2 * max(Permission) - 1
 OF_COUNTERS = Permission.COUNTERS_READ | Permission.COUNTERS_WRITE
 """What everyone may give to a token: shared counters have roles of their own, and belong to no site."""
@@ -189,7 +195,8 @@ def token_used(session: Session, number: int, now: int) -> None:
 class Tokens:
     """Whom a secret stands for; what it knows is at most an eighth of a second old.
 
-    Unknown secrets are not remembered: a token that was created this moment works.
+    Unknown secrets are not remembered: a token that was created this moment works. Secrets that were not seen before
+    are looked up one at a time, so that unknown ones never hold all readers of the ledger.
 
     Args:
         clock: seconds, monotonic.
@@ -199,9 +206,16 @@ class Tokens:
         self._ledger, self._clock = ledger, clock
         self._known: dict[bytes, tuple[float, Holder]] = {}
         self._changes = 0  # counted by forget
+        self._good: OrderedDict[bytes, None] = OrderedDict()  # the one used last stands last
+        self._first_look = asyncio.Lock()
+        self._digests: tuple[float, frozenset[bytes]] | None = None
 
-    async def holder(self, secret: str) -> Holder | None:
+    async def holder(self, secret: str, refusal: Callable[[], Exception | None] | None = None) -> Holder | None:
         """The token and the account behind a secret.
+
+        Args:
+            refusal: called before a secret is looked up that was not seen before. What it returns is raised in place
+                of looking, unless a token had this secret a second ago: read for all such secrets at once.
 
         Raises:
             StoreUnavailable
@@ -212,17 +226,29 @@ class Tokens:
         read_at, found = self._known.get(digest, (0.0, None))
         if found is not None and self._clock() - read_at < FRESH_S:
             return found
-        return await self._read(digest)
+        if digest in self._good:
+            return await self._read(digest)
+        async with self._first_look:
+            if refusal and (error := refusal()) and digest not in await self._all_digests():
+                raise error
+            return await self._read(digest)
 
     def forget(self) -> None:
         """Read again before the next answer: something has changed."""
         self._changes += 1
         self._known.clear()
 
+    async def _all_digests(self) -> frozenset[bytes]:
+        now = self._clock()
+        if self._digests is None or now - self._digests[0] >= DIGESTS_FRESH_S:
+            self._digests = now, await self._ledger.read(_every_digest)
+        return self._digests[1]
+
     async def _read(self, digest: bytes) -> Holder | None:
         begun, changes = self._clock(), self._changes
         found = await self._ledger.read(holder, digest)
         self._known.pop(digest, None)
+        self._good.pop(digest, None)
         if found is None:
             return None
         if changes != self._changes:
@@ -231,6 +257,9 @@ class Tokens:
         if len(self._known) >= HOLDERS_REMEMBERED:
             self._known.clear()
         self._known[digest] = (begun, found)
+        if len(self._good) >= GOOD_REMEMBERED:
+            self._good.popitem(last=False)
+        self._good[digest] = None
         await self._note_use(found.token)
         return found
 
@@ -240,6 +269,10 @@ class Tokens:
             # Reading works also while nothing can be written.
             with suppress(StoreUnavailable):
                 await self._ledger.write(token_used, token.id, now)
+
+
+def _every_digest(session: Session) -> frozenset[bytes]:
+    return frozenset(bytes(digest) for (digest,) in session.common.token_digests(session.connection))
 
 
 def _subject(session: Session, token: Token) -> str:

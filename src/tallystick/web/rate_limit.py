@@ -128,6 +128,16 @@ class Windows:
             # Where the clock's numbers are rounded differently, the difference may be a little longer than the window.
             return Admission(admitted, self._amount, window.left, min(window.ends - now, self._seconds))
 
+    def state(self, key: Hashable) -> Admission:
+        """What ``admit`` would say, without taking anything. Any thread may ask."""
+        with self._lock:
+            now = time.monotonic()
+            window = self._windows.get(key)
+            if window is None or window.ends <= now:
+                return Admission(admitted=True, limit=self._amount, left=self._amount, reset=self._seconds)
+            reset = min(window.ends - now, self._seconds)
+            return Admission(window.left > 0, self._amount, window.left, reset)
+
     def _opened(self, key: Hashable, now: float) -> _Window:
         """Also the moment to forget: every window that is over stands in front."""
         windows = self._windows
@@ -184,6 +194,17 @@ class RateLimits:
             return admission
         wider = self._wider[name].admit((site, int(address) >> 80))
         return admission if wider.admitted else wider
+
+    def address_state(self, name: str, address: IPv4Address | IPv6Address | None) -> Admission:
+        """What ``admit_address`` would say, without taking anything."""
+        windows = self._windows.get(name)
+        if windows is None:
+            return UNLIMITED
+        state = windows.state((None, rate_limit_name(address)))
+        if not state.admitted or not isinstance(address, IPv6Address):
+            return state
+        wider = self._wider[name].state((None, int(address) >> 80))
+        return state if wider.admitted else wider
 
 
 class KeyedLimit:

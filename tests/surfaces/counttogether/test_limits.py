@@ -144,6 +144,32 @@ async def test_unknown_tokens_are_limited_by_address_and_good_ones_are_not(tmp_p
         assert (await ask(ada.token)).status == 200
 
 
+@pytest.mark.parametrize(
+    ("method", "target"),
+    [("GET", "/v1/counters"), ("POST", "/v2/counters/x/increment"), ("GET", "/v1/events"), ("POST", "/v1/ws/tickets")],
+)
+async def test_beyond_the_limit_unknown_tokens_are_not_looked_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, target: str
+) -> None:
+    async with counting_together(tmp_path, rate_limit=(Rate("unknown-token", 2, 3_600),)) as together:
+        ada, looked_up, read = await together.person("Ada"), [], together.ledger.read
+
+        async def counted(function: Any, *arguments: Any) -> Any:
+            looked_up.append(function)
+            return await read(function, *arguments)
+
+        monkeypatch.setattr(together.ledger, "read", counted)
+
+        async def ask(token: str) -> int:
+            headers = [("authorization", f"Bearer {token}")]
+            return (await together.running.ask(target, method=method, headers=headers)).status
+
+        statuses = await asyncio.gather(*(ask(f"guess-{number}") for number in range(30)))
+        assert sorted(statuses) == [401] * 2 + [429] * 28
+        assert len(looked_up) == 3  # two tokens, and the digests of all
+        assert (await ada.ask("GET", "/v1/counters")).status == 200
+
+
 async def test_without_a_limit_nothing_is_told_of_it(ada: Person) -> None:
     answer = await ada.ask("GET", "/v1/counters")
     assert not [name for name in answer.headers if "ratelimit" in name]

@@ -406,6 +406,31 @@ async def test_whoever_shows_no_good_token_is_limited_by_address(tmp_path: Any) 
         assert (await analytics.api("GET", "/me", client="192.0.2.1")).status == 200
 
 
+@pytest.mark.parametrize(
+    ("name", "method", "path"), [("api", "GET", "/me"), ("api-count", "POST", "/count"), ("export", "POST", "/export")]
+)
+async def test_beyond_the_limit_unknown_tokens_are_not_looked_up(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch, name: str, method: str, path: str
+) -> None:
+    async with analytics_in_process(tmp_path, rate_limit=(Rate(name, 2, 60),)) as analytics:
+        ledger, looked_up = analytics.services.ledger, []
+        read = ledger.read
+
+        async def counted(function: Any, *arguments: Any) -> Any:
+            looked_up.append(function.__name__)
+            return await read(function, *arguments)
+
+        monkeypatch.setattr(ledger, "read", counted)
+        asking = (analytics.api(method, path, token=f"random-{number}", client="192.0.2.1") for number in range(30))
+        answers = await asyncio.gather(*asking)
+        assert sorted(answer.status for answer in answers) == [401] * 2 + [429] * 28
+        assert looked_up.count("holder") == 2
+        refused = next(answer for answer in answers if answer.status == 429)
+        assert (refused.headers["x-rate-limit-limit"], refused.headers["x-rate-limit-remaining"]) == ("2", "0")
+        good = await analytics.api(method, path, token=analytics.token, client="192.0.2.1")
+        assert good.status not in {401, 429}
+
+
 @pytest.mark.parametrize("host", [HOST, "other.example.org:8080", "[::1]:8080", ""])
 async def test_without_any_site_that_is_said(tmp_path: Any, host: str) -> None:
     async with in_process(tmp_path) as running:

@@ -97,7 +97,13 @@ class Gate:
         Raises:
             Unauthorized, RateLimited, StoreUnavailable
         """
-        found = await self._tokens.holder(secret)
+        address = self._addresses.of(scope)
+
+        def refusal() -> RateLimited | None:
+            state = self._limits.address_state("unknown-token", address)
+            return None if state.admitted else RateLimited(state)
+
+        found = await self._tokens.holder(secret, refusal)
         if found is None:
             raise self.refusal(scope, UNKNOWN)
         return found

@@ -134,8 +134,8 @@ class Api:
         """The refusal where a Host chooses no site: who shows a good token gets the Hosts that it works for."""
         if "authorization" not in request.headers:
             return error
-        holder = await self._holder(request)
         try:
+            holder = await self._holder(request)
             self._require_patience(request, holder)
         except RateLimited:
             return error  # that there is no site comes first
@@ -156,16 +156,28 @@ class Api:
             raise (NotAllowed(error.methods) if error.methods else NotFound) from error
 
     async def _holder(self, request: _Request) -> Holder | Unauthorized | None:
-        """Who shows a token; only said to the client once its patience was tried."""
+        """Who shows a token; only said to the client once its patience was tried.
+
+        Raises:
+            RateLimited: its address has used its limit up, and the token is not known to be good.
+        """
         try:
             secret = authorization.secret_in(request.headers.get("authorization", ""))
-        except Unauthorized as refusal:
-            return refusal
-        return await self._services.tokens.holder(secret)
+        except Unauthorized as error:
+            return error
+
+        def refusal() -> RateLimited | None:
+            state = self._limits.address_state(_limit_of(request), request.client)
+            if state.admitted:
+                return None
+            request.admission = state
+            return RateLimited(state)
+
+        return await self._services.tokens.holder(secret, refusal)
 
     def _require_patience(self, request: _Request, holder: Holder | Unauthorized | None) -> None:
         """Limits count by token; by address where there is no good one."""
-        name = LIMITS.get(request.path, "api")
+        name = _limit_of(request)
         if isinstance(holder, Holder):
             request.admission = self._limits.admit(name, holder.token.id)
         else:
@@ -178,6 +190,10 @@ class Api:
         if isinstance(holder, Unauthorized):
             raise holder
         return authorization.admit(holder, site, needed)
+
+
+def _limit_of(request: _Request) -> str:
+    return LIMITS.get(request.path, "api")
 
 
 def _require_json(request: _Request) -> None:

@@ -18,6 +18,10 @@ SELECT id FROM made ORDER BY id;
 -- The token that was shown.
 SELECT id, account, name, prefix, permissions, sites, created, used FROM token WHERE digest = :digest;
 
+-- name: token_digests()
+-- The digests of all tokens.
+SELECT digest FROM token;
+
 -- name: token_by_id(id)^
 -- One token.
 SELECT id, account, name, prefix, permissions, sites, created, used FROM token WHERE id = :id;
