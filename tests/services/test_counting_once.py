@@ -127,3 +127,22 @@ async def test_it_follows_the_counters_rules(ledger: Ledger, operation: Add) -> 
     await ledger.count(a_key(), Put(a_counter(7, upper=0)))
     assert await joined(ledger, a_request(), operation=operation) == Outcome(7, 7, Reason.OUT_OF_BOUNDS)
     assert (await counter(ledger)).version == 1
+
+
+def broken(_: Outcome) -> KeptAnswer:
+    msg = "no answer"
+    raise ValueError(msg)
+
+
+async def test_an_answer_that_cannot_be_made_concerns_its_own_request_only(ledger: Ledger) -> None:
+    bad = AddOnce(key=a_key(), operation=HIT, request=a_request("bad"), answer=broken)
+    told = await asyncio.gather(
+        *(joined(ledger, a_request(f"before {number}")) for number in range(10)),
+        ledger.join(add_once, bad, lane_of(a_key())),
+        *(joined(ledger, a_request(f"after {number}")) for number in range(10)),
+        return_exceptions=True,
+    )
+    assert isinstance(told.pop(10), ValueError)
+    assert sorted(one.value or 0 for one in told if isinstance(one, Outcome)) == list(range(1, 21))
+    assert (await counter(ledger)).value == 20
+    assert await joined(ledger, a_request("bad")) == Outcome(21, 20)

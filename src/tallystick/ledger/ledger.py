@@ -102,7 +102,9 @@ class Ledger:
         """``function(session, [item, ...], now)`` for everything that joins in meanwhile; durable when it returns.
 
         For writes that come by the hundred: what they read and store takes a few statements a batch, not each.
-        Everything of a batch is undone together, so the function refuses by returning an exception, not by raising.
+        The function refuses an item by returning an exception in its place: the others of the batch are kept. Should
+        it raise, everything of the batch is undone and tried again in halves, until only the item that makes it raise
+        has changed nothing and gets the error.
 
         Args:
             function: the same object for everything that may be carried out together.

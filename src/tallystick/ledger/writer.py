@@ -124,10 +124,20 @@ class Writer:
             if type(item) is Joined:
                 groups[item.function, item.lane if self._database.lanes_alone else 0].append(item)
         for (function, _), joined in groups.items():
-            call = Call(_together, (function, [each.item for each in joined], self._clock()), joined[0].future)
-            [results] = self._attempt([], [call])
-            told = results if isinstance(results, list) else [results] * len(joined)
-            self._finish(joined, told)
+            self._work_together(function, joined)
+
+    def _work_together(self, function: JoinedFunction, joined: list[Joined]) -> None:
+        """Carry out joined writes in one transaction. Where one of them raises, halves are tried until it is alone."""
+        call = Call(_together, (function, [each.item for each in joined], self._clock()), joined[0].future)
+        [results] = self._attempt([], [call])
+        if isinstance(results, list):
+            self._finish(joined, results)
+        elif len(joined) == 1 or isinstance(results, StoreUnavailable):
+            self._finish(joined, [results] * len(joined))
+        else:
+            half = len(joined) // 2
+            self._work_together(function, joined[:half])
+            self._work_together(function, joined[half:])
 
     def _give_up(self, batch: list[Count | Call | Joined], error: Exception) -> None:
         self._finish(batch, [StoreFailed(f"the writer failed: {error}")] * len(batch))

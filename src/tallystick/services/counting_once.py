@@ -17,7 +17,8 @@ class AddOnce(Wanted, eq=False, kw_only=True):
     """An addition that is known by a key.
 
     Attributes:
-        answer: what its outcome is answered with. Called on the writer's thread; pure.
+        answer: what its outcome is answered with. Called on the writer's thread; pure. If it raises, nothing is
+            added for this request and it gets the error.
     """
 
     request: KeyedRequest

@@ -1,11 +1,17 @@
 """Requests with an Idempotency-Key are carried out once, whatever they ask for."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from support.counting_together import Person, Together
+from tallystick.errors import SharingRefused
 from tallystick.ledger import Session
-from tallystick.services.kept_answers import KEPT_MS
+from tallystick.services.kept_answers import KEPT_MS, KeptAnswer
+from tallystick.services.sharing.changing import Done
+from tallystick.surfaces.counttogether.handlers import counting
 
 
 def with_key(key: str) -> dict[str, str]:
@@ -137,3 +143,29 @@ async def test_what_is_kept_names_nobody(together: Together, ada: Person) -> Non
 
     [(digest, fingerprint)] = await together.ledger.read(kept)
     assert (len(bytes(digest)), len(bytes(fingerprint))) == (32, 32)
+
+
+@pytest.mark.parametrize("headers", [{}, with_key("one")], ids=["", "keyed"])
+async def test_an_answer_that_cannot_be_made_changes_nothing_and_harms_no_other_request(
+    ada: Person, bob: Person, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str]
+) -> None:
+    counters = [await person.new_counter() for person in (ada, bob)]
+    ordinary = counting._number  # noqa: SLF001  # what may turn out to have a fault
+
+    def faulty(results: Sequence[Done | SharingRefused]) -> KeptAnswer:
+        if ordinary(results).body == b"1000":
+            msg = "no answer"
+            raise ValueError(msg)
+        return ordinary(results)
+
+    monkeypatch.setattr(counting, "_number", faulty)
+    path = "/v2/counters/{}/increment"
+    asked = [(person, path.format(counter)) for person, counter in zip((ada, bob), counters, strict=True)] * 10
+    bad = ada.ask("POST", f"{path.format(counters[0])}/1000", headers=headers)
+    first, *others = await asyncio.gather(bad, *(person.ask("POST", target) for person, target in asked))
+    assert (first.status, first.json()["code"]) == (500, -1000)
+    assert [answer.status for answer in others] == [200] * len(others)
+    assert [await value_of(person, counter) for person, counter in zip((ada, bob), counters, strict=True)] == [10, 10]
+    monkeypatch.setattr(counting, "_number", ordinary)
+    again = await ada.ask("POST", f"{path.format(counters[0])}/1000", headers=headers)
+    assert (again.status, again.text, again.headers.get("idempotent-replayed")) == (200, "1010", None)

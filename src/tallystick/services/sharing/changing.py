@@ -51,7 +51,9 @@ class Wanted(Struct, frozen=True, kw_only=True, eq=False):
     Attributes:
         account: whose request.
         steps: carried out in order; one that is refused keeps no other one from being done.
-        answer: what the results, in the order of the steps, are answered with. Called on the writer's thread; pure.
+        answer: what the results, in the order of the steps, are answered with. Called on the writer's thread,
+            because a keyed request's answer is stored with its changes; pure. If it raises, the request changes
+            nothing and gets the error; others are not concerned.
         keyed: what the request is known by; carried out once.
         hide_foreign: an outsider is told that there is no such counter.
     """
