@@ -46,6 +46,14 @@ def test_nobody_has_no_password(digest: str | None) -> None:
         ("lonely \ud800 half", "must be text"),
         *((common, "is one of the 10,000 most common ones; choose another") for common in ("password", "12345678")),
         *((common, "is one of the 10,000 most common ones; choose another") for common in ("PassWord1", " iloveyou ")),
+        *(
+            (common, "is one of the 10,000 most common ones; choose another")
+            for common in (
+                *("jennifer", "Michelle", "alexander", "administrator", "australia", "chocolate", "butterfly"),
+                *("987654321", "87654321", "123123123", "12341234", "abcdefgh", "abababab", "asdfasdf"),
+                *("ｐａｓｓｗｏｒｄ", "ＪＥＮＮＩＦＥＲ", "\u3000password\u00a0"),  # noqa: RUF001  # typed in full width
+            )
+        ),
         *((blank, "must be more than one character repeated") for blank in (" " * 8, " \t" * 8, "a" * 50, "é" * 9)),
     ],
 )

@@ -1,8 +1,11 @@
 """Passwords: argon2id digests, slow on purpose, checked a few at a time."""
 
 import asyncio
+import re
+import unicodedata
 from collections.abc import Callable
 from functools import cache
+from itertools import pairwise
 from typing import TypeVar
 
 from argon2 import PasswordHasher
@@ -15,7 +18,7 @@ SHORTEST, LONGEST = 8, 128
 
 MOST_BYTES = 512
 COMMONEST = 10_000
-RULE = f"{SHORTEST} to {LONGEST} characters. The {COMMONEST:,} most common passwords are not accepted."
+RULE = f"{SHORTEST} to {LONGEST} characters. The {COMMONEST:,} most common passwords, words and names are not accepted."
 """What a password must be, for people who choose one."""
 
 CHECKED_AT_ONCE = 2
@@ -27,6 +30,10 @@ FORMS_AT_ONCE, FORMS_WAITING_AT_MOST = 1, 10
 
 Result = TypeVar("Result")
 
+LONGEST_COMMON = 20
+"""Characters; longer passwords are in no list of common ones."""
+
+_repeats = re.compile(r"(.{1,6})\1+", re.DOTALL).fullmatch
 _hasher = PasswordHasher()
 # Made once and for all: making it took a good part of the time in which every command and server starts.
 NOBODYS = "$argon2id$v=19$m=65536,t=3,p=4$bm9ib2R5IG9mIG5vIG9uZQ$2mLEhuW0GeI3UYznkHgbyIpOi9ER/sOWHhpDaqlcCAs"
@@ -47,17 +54,32 @@ def password_problems(password: str) -> list[str]:
         return [f"must be shorter than {MOST_BYTES + 1} bytes"]
     if len(set(password)) == 1 or not password.strip():
         return ["must be more than one character repeated"]
-    if password.strip().casefold() in _common_passwords():
+    if _is_common(unicodedata.normalize("NFKC", password).strip().casefold()):
         return [f"is one of the {COMMONEST:,} most common ones; choose another"]
     return []
 
 
+def _is_common(password: str) -> bool:
+    """The package's lists leave out what a rule describes better: pieces that repeat, and characters in a row."""
+    short = len(password) <= LONGEST_COMMON
+    return short and (bool(_repeats(password)) or _is_run(password) or password in _common_passwords())
+
+
 @cache
 def _common_passwords() -> frozenset[str]:
-    """The commonest passwords of published leaks, lower case."""
+    """The commonest passwords of published leaks, lower case, and the commonest words and names.
+
+    The package keeps each text in the one list where it stands highest: a common password that is a name (jennifer)
+    or a word (administrator) is missing from the list of passwords, and stands no lower in the other one.
+    """
     from zxcvbn.frequency_lists import FREQUENCY_LISTS  # noqa: PLC0415  # 800 KB of words, for those who choose one
 
-    return frozenset(FREQUENCY_LISTS["passwords"][:COMMONEST])
+    return frozenset(word for words in FREQUENCY_LISTS.values() for word in words[:COMMONEST])
+
+
+def _is_run(text: str) -> bool:
+    steps = {ord(after) - ord(before) for before, after in pairwise(text)}
+    return steps in ({1}, {-1})
 
 
 def hash_password(password: str) -> str:
