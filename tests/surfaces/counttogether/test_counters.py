@@ -140,6 +140,7 @@ async def test_an_amount_in_a_body_is_refused_instead_of_counted_as_1(ada: Perso
         refused = await ada.ask("POST", target, body)
         assert (refused.status, refused.json()["code"]) == (400, -2000), body
         assert "/v2/counters/ID/" in refused.json()["message"]
+    assert (await ada.ask("POST", f"{target}?amount=5")).status == 400
     assert (await ada.ask("GET", f"{V2}/{counter}")).json()["value"] == 0
     for body in SAID_NOTHING:
         assert (await ada.ask("POST", target, body)).status == 200, body

@@ -111,24 +111,27 @@ def body_as(kind: type[Body], body: bytes) -> Body:
         raise Malformed(msg) from error
 
 
-def require_no_amount(body: bytes, verb: str) -> None:
+def require_no_amount(body: bytes, query: Mapping[str, str], verb: str) -> None:
     """Increments and decrements take no body: JSON that says something, or any text with an amount, is refused.
 
-    Empty values such as ``{}`` are what programs send in place of no body.
+    Empty values such as ``{}`` are what programs send in place of no body. ``?amount=5`` is how CountAPI is used.
 
     Raises:
         Malformed
     """
-    if not body:
+    if "amount" not in query and not _says_something(body):
         return
-    try:
-        said = bool(msgspec.json.decode(body))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        said = b"amount" in body
-    if not said:
-        return
-    msg = f"{verb} takes no body; the amount stands in the path: POST /v2/counters/ID/{verb}/AMOUNT"
+    msg = f"{verb} takes no body and no query; the amount stands in the path: POST /v2/counters/ID/{verb}/AMOUNT"
     raise Malformed(msg)
+
+
+def _says_something(body: bytes) -> bool:
+    if not body:
+        return False
+    try:
+        return bool(msgspec.json.decode(body))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return b"amount" in body
 
 
 def etags_in(header: str) -> frozenset[str]:

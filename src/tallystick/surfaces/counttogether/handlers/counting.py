@@ -36,14 +36,14 @@ class UndoBody(Struct, frozen=True):
 
 async def increment(services: Services, call: Call) -> Answer:
     """Add 1, or the amount in the path."""
-    require_no_amount(call.body, "increment")
+    require_no_amount(call.body, call.query, "increment")
     step = Step(counter=call.place["id"], verb=Verb.INCREMENT, amount=amount_in(call.place))
     return await _changed(services, call, step)
 
 
 async def decrement(services: Services, call: Call) -> Answer:
     """Take 1 away, or the amount in the path."""
-    require_no_amount(call.body, "decrement")
+    require_no_amount(call.body, call.query, "decrement")
     step = Step(counter=call.place["id"], verb=Verb.DECREMENT, amount=amount_in(call.place))
     return await _changed(services, call, step)
 
