@@ -153,3 +153,13 @@ async def test_a_form_that_is_aborted_is_no_fault_of_the_server(pages: Pages, pa
         await pages.app(scope, receive, send)
     assert statuses == [400]
     assert [line for line in logs if line["log_level"] not in ("debug", "info")] == []
+
+
+@pytest.mark.parametrize("path", ["/", "/login", "/docs", "/user", "/sites", "/server"])
+async def test_a_query_that_takes_long_to_decode_is_refused(pages: Pages, path: str) -> None:
+    async with pages.ada() as ada:
+        assert (await ada.get(f"{path}?done=name&more={'x' * 8_000}")).status_code < 400
+        for query in ("%" * 60_000, "done=name&" * 1_000):
+            answer = await ada.get(f"{path}?{query}")
+            assert (answer.status_code, "That address is too long" in answer.text) == (414, True)
+            assert (await ada.get(f"{path}?{query}", accept="*/*")).json() == {"error": "That address is too long."}

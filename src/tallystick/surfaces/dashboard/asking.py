@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from msgspec import Struct, field
 from msgspec.structs import replace
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -61,6 +62,9 @@ class Asked(Struct, frozen=True, kw_only=True):
         return self.known
 
 
+LONGEST_QUERY = 8_192
+"""Bytes; decoding what is longer would keep other requests waiting."""
+
 Handler = Callable[[Asked], Awaitable[Response]]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -75,6 +79,7 @@ class Door:
         """A page for guests too. Who asks is not worth an error: it shows only in the bar."""
 
         async def endpoint(request: Request) -> Response:
+            _refuse_long_query(request)
             asked = await self.asked(request)
             if request.method == "POST":
                 asked = await self._with_form(asked)
@@ -86,6 +91,7 @@ class Door:
         """A page for who is logged in; others are asked to."""
 
         async def endpoint(request: Request) -> Response:
+            _refuse_long_query(request)
             asked = await self._asked(request)
             if asked.known is None:
                 return to_login(request)
@@ -142,6 +148,17 @@ def with_guest_cookie(asked: Asked, response: Response) -> Response:
     if asked.known is None and cookies.guest_secret(asked.request) != asked.secret:
         cookies.keep_guest(asked.request, response, asked.secret)
     return response
+
+
+def _refuse_long_query(request: Request) -> None:
+    """Also takes the query away, which the page that tells of the error would decode.
+
+    Raises:
+        HTTPException: 414.
+    """
+    if len(request.scope["query_string"]) > LONGEST_QUERY:
+        request.scope["query_string"] = b""
+        raise HTTPException(414)
 
 
 def _guest_secret(request: Request) -> str:

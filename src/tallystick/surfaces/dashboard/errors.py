@@ -29,6 +29,7 @@ _WORDS = {
     405: ("That is not possible here", "This page can only be read."),
     408: ("The form took too long", "The connection is slow or was interrupted. Go back and try again."),
     413: ("That is too much", "The form is larger than this server reads."),
+    414: ("That address is too long", "What stands behind the question mark is longer than this server reads."),
     415: ("That is not a form", "This address takes what a browser sends from a form."),
     429: ("Too many attempts", "Wait a moment, then go back and try again."),
     500: ("Something went wrong", "That is our fault. The server's log says more."),

@@ -12,7 +12,6 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
-from starlette.datastructures import QueryParams
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -133,7 +132,7 @@ class _Static(StaticFiles):
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
-        current = QueryParams(scope["query_string"]).get("v") == _VERSIONS.get(path)
+        current = scope["query_string"] == f"v={_VERSIONS.get(path)}".encode()
         response.headers["cache-control"] = "public, max-age=31536000, immutable" if current else "no-cache"
         response.headers["x-content-type-options"] = "nosniff"
         return response
