@@ -25,6 +25,7 @@ from tallystick.services.sharing.service import Sharing
 from tallystick.services.sharing.sweeping import sweep as sharing_sweep
 from tallystick.services.sites import Sites
 from tallystick.services.stores import opened_warehouse
+from tallystick.services.time_passed import TimePassed
 from tallystick.services.tokens import Tokens
 from tallystick.services.two_factor import seal_secrets, unreadable_secrets
 from tallystick.services.visitor_counter import VisitorCounter
@@ -54,13 +55,14 @@ class Application:
         seals: with the key of this data; without them secrets are good until the application closes.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  # what open has made
         self,
         settings: Settings,
         ledger: Ledger,
         warehouse: Warehouse,
         knowledge: Knowledge | None = None,
         seals: Seals | None = None,
+        passed: TimePassed | None = None,
     ) -> None:
         self.ledger, self.warehouse = ledger, warehouse
         counting = Counting(ledger, settings.counter_lifetime)
@@ -128,9 +130,9 @@ class Application:
         self.services.exports.start()
         self.sharing.following.start()
         self.ownership = Ownership(ledger, warehouse, settings.data)
-        self._jobs = Jobs(ledger, warehouse, self._forget_names, watch=self.clock)
+        self._jobs = Jobs(ledger, warehouse, self._forget_names, watch=self.clock, passed=passed)
         self._jobs.start()
-        self._sweeping = asyncio.create_task(_sweep(counting, ledger, self.services.sites))
+        self._sweeping = asyncio.create_task(_sweep(counting, ledger, self.services.sites, self.clock))
 
     @classmethod
     async def open(cls, settings: Settings, *, accept_loss: bool = False) -> Self:
@@ -149,6 +151,9 @@ class Application:
         seals = await asyncio.to_thread(Seals.found, settings.data)
         ledger = await Ledger.open(open_database(settings.database, settings.data, settings.durability))
         try:
+            passed = TimePassed(ledger, ledger.clock)
+            await passed.begin()
+            ledger.passed = passed
             if seals:
                 await _seal_secrets(ledger, seals)
             warehouse = await opened_warehouse(
@@ -159,7 +164,7 @@ class Application:
                 accept_loss=accept_loss,
             )
             try:
-                application = cls(settings, ledger, warehouse, knowledge, seals)
+                application = cls(settings, ledger, warehouse, knowledge, seals, passed)
             except BaseException:
                 await warehouse.close()
                 raise
@@ -291,19 +296,24 @@ async def _refuse(scope: Scope, send: Send) -> None:
         await send({"type": "websocket.close", "code": 1000})
 
 
-async def _sweep(counting: Counting, ledger: Ledger, sites: Sites) -> None:
+async def _sweep(counting: Counting, ledger: Ledger, sites: Sites, clock: ClockWatch) -> None:
     """Remove what is expired or over, a few at a time, for as long as the server runs."""
     await _or_later(counting.renew)
     while True:
         await asyncio.sleep(SWEEP_EVERY_S)
-        await _or_later(partial(_sweep_once, counting, ledger, sites))
+        await _or_later(partial(_sweep_once, counting, ledger, sites, clock))
 
 
-async def _sweep_once(counting: Counting, ledger: Ledger, sites: Sites) -> None:
+async def remove_expired(counting: Counting, clock: ClockWatch) -> int:
+    """Remove some expired counters, unless the clock is ahead: by it, counters look expired that are not."""
+    return await counting.sweep() if clock.ahead <= 0 else 0
+
+
+async def _sweep_once(counting: Counting, ledger: Ledger, sites: Sites, clock: ClockWatch) -> None:
     await counting.renew()
-    if removed := await counting.sweep():
+    if removed := await remove_expired(counting, clock):
         log.info("expired counters removed", count=removed)
-    await ledger.write(sharing_sweep, ledger.clock())
+    await ledger.write(sharing_sweep, ledger.clock(), ledger.passed())
     await sites.keep_unknown()
 
 

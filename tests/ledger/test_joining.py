@@ -30,9 +30,8 @@ async def in_one_batch(ledger: Ledger, function: JoinedFunction, items: Sequence
     return results
 
 
-def store(session: Session, batch: Sequence[str], now: int) -> list[object]:
+def store(session: Session, batch: Sequence[str], *_times: int) -> list[object]:
     """Take a number for each item; ``bad`` ones raise after theirs was taken."""
-    del now
     results: list[object] = []
     for item in batch:
         number = session.take_numbers("token")
@@ -42,8 +41,8 @@ def store(session: Session, batch: Sequence[str], now: int) -> list[object]:
     return results
 
 
-def failing(session: Session, batch: Sequence[str], now: int) -> list[object]:
-    del session, batch, now
+def failing(session: Session, batch: Sequence[str], *_times: int) -> list[object]:
+    del session, batch
     msg = "the disk is gone"
     raise StoreFailed(msg)
 

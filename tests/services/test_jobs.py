@@ -343,11 +343,22 @@ async def test_a_renamed_path_keeps_its_hits_and_its_old_name_is_free(ledger: Le
 
 async def test_kept_answers_and_old_keys_are_forgotten_after_their_time(ledger: Ledger, tmp_path: File) -> None:
     async with opened_warehouse(tmp_path / "other.duckdb", now=NOW) as warehouse:
+        ledger.passed = lambda: NOW * 1000
         for age in (0, 23 * HOUR, 25 * HOUR):
             await warehouse.append([], KeptRequest(f"key {age}", "", "", NOW - age))
         await Jobs(ledger, warehouse, lambda _: None).tidy()
         kept = [await warehouse.kept_request(f"key {age}") for age in (0, 23 * HOUR, 25 * HOUR)]
     assert [bool(request) for request in kept] == [True, True, False]
+
+
+async def test_a_clock_that_jumps_forgets_no_kept_answer(ledger: Ledger, tmp_path: File) -> None:
+    async with opened_warehouse(tmp_path / "other.duckdb", now=NOW + 60 * DAY) as warehouse:
+        ledger.passed = lambda: NOW * 1000
+        for age in (0, 25 * HOUR):
+            await warehouse.append([], KeptRequest(f"key {age}", "", "", NOW - age))
+        await Jobs(ledger, warehouse, lambda _: None).tidy()
+        kept = [await warehouse.kept_request(f"key {age}") for age in (0, 25 * HOUR)]
+    assert [bool(request) for request in kept] == [True, False]
 
 
 async def test_hits_are_removed_when_their_site_keeps_them_no_longer(

@@ -32,15 +32,21 @@ class Ledger:
     Args:
         database: where the numbers lie; its schema must be up to date (``Database.migrate``).
         clock: Unix milliseconds.
+
+    Attributes:
+        passed: milliseconds by which idempotency records grow old. A server sets a clock that ignores jumps of the wall
+            clock (``TimePassed``); without it the wall clock is used. Called on any thread.
     """
 
     def __init__(self, database: Database, loop: AbstractEventLoop, clock: Callable[[], int]) -> None:
         self.database = database
-        self.clock = clock
+        self.clock = self.passed = clock
         self._loop = loop
         self.watched = Watched(loop)
         """Whose changes the writers tell of."""
-        self._writers = [Writer(database, loop, clock, number, self.watched) for number in range(database.writers)]
+        self._writers = [
+            Writer(database, loop, clock, self._time_passed, number, self.watched) for number in range(database.writers)
+        ]
         # Looked up once: these are the hot lane.
         self._submit = [writer.thread.submit for writer in self._writers]
         self._finder = Finder(database, loop)
@@ -99,7 +105,7 @@ class Ledger:
         return result
 
     def join(self, function: JoinedFunction, item: object, lane: int = 0) -> "Future[Any]":
-        """``function(session, [item, ...], now)`` for everything that joins in meanwhile; durable when it returns.
+        """``function(session, [item, ...], now, passed)`` for everything that joins in; durable when it returns.
 
         For writes that come by the hundred: what they read and store takes a few statements a batch, not each.
         The function refuses an item by returning an exception in its place: the others of the batch are kept. Should
@@ -118,6 +124,9 @@ class Ledger:
         writer = self._writers[lane % len(self._writers)]
         writer.thread.submit(Joined(function, item, lane, future))
         return future
+
+    def _time_passed(self) -> int:
+        return self.passed()
 
     def note_request(self) -> None:
         """Count a request that reaches no batch; kept within a second (CountAPI's ``stats``)."""

@@ -34,7 +34,7 @@ BATCH_LIMIT = 1_000
 REQUESTS_KEPT_WITHIN_S = 1.0
 """How long requests that change nothing may wait for a batch that writes (CountAPI's ``stats``)."""
 
-JoinedFunction = Callable[[Session, Sequence[Any], int], Sequence[object]]
+JoinedFunction = Callable[[Session, Sequence[Any], int, int], Sequence[object]]
 """What carries out many writes at once; a result that is an exception is raised to its caller."""
 
 log = structlog.get_logger()
@@ -56,7 +56,9 @@ class Call(Struct, eq=False):
 
 
 class Joined(Struct, eq=False):
-    """A write that is carried out together with its like: ``function(session, items, now)``, one result each.
+    """A write that is carried out together with its like: ``function(session, items, now, passed)``.
+
+    It returns one result for each item; ``now`` is the wall clock, ``passed`` the ledger's (``Ledger.passed``).
 
     Attributes:
         lane: of the counters it touches, or 0: on a database of lanes, what differs in it is committed apart.
@@ -75,14 +77,21 @@ class Writer:
         database: opens the connection.
         loop: where the futures live.
         clock: Unix milliseconds; read once a batch.
+        passed: see ``Ledger.passed``.
         number: which of the database's writers this is; also the lane of totals that belong to no lane.
         watched: hears of what changed.
     """
 
-    def __init__(
-        self, database: Database, loop: AbstractEventLoop, clock: Callable[[], int], number: int, watched: Watched
+    def __init__(  # noqa: PLR0913, PLR0917  # whom it works with
+        self,
+        database: Database,
+        loop: AbstractEventLoop,
+        clock: Callable[[], int],
+        passed: Callable[[], int],
+        number: int,
+        watched: Watched,
     ) -> None:
-        self._database, self._loop, self._clock, self._lane = database, loop, clock, number
+        self._database, self._loop, self._clock, self._passed, self._lane = database, loop, clock, passed, number
         self._watched = watched
         self._session: Session | None = None
         self._broken = False
@@ -128,7 +137,8 @@ class Writer:
 
     def _work_together(self, function: JoinedFunction, joined: list[Joined]) -> None:
         """Carry out joined writes in one transaction. Where one of them raises, halves are tried until it is alone."""
-        call = Call(_together, (function, [each.item for each in joined], self._clock()), joined[0].future)
+        items = [each.item for each in joined]
+        call = Call(_together, (function, items, self._clock(), self._passed()), joined[0].future)
         [results] = self._attempt([], [call])
         if isinstance(results, list):
             self._finish(joined, results)
@@ -235,8 +245,8 @@ class Writer:
         tell(self._loop, [item.future for item in items], results)
 
 
-def _together(session: Session, function: JoinedFunction, items: Sequence[Any], now: int) -> list[object]:
-    results = list(function(session, items, now))
+def _together(session: Session, function: JoinedFunction, items: Sequence[Any], now: int, passed: int) -> list[object]:
+    results = list(function(session, items, now, passed))
     assert len(results) == len(items), "every write that joined in gets a result"
     return results
 

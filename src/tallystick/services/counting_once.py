@@ -25,7 +25,7 @@ class AddOnce(Wanted, eq=False, kw_only=True):
     answer: Callable[[Outcome], KeptAnswer]
 
 
-def add_once(session: Session, batch: Sequence[AddOnce], now: int) -> list[Told]:
+def add_once(session: Session, batch: Sequence[AddOnce], now: int, passed: int) -> list[Told]:
     """Carry out the additions that have not come before, and keep what they are answered with.
 
     For ``Ledger.join``, by the lanes of the counters. A creation that the limit refuses is not kept: later it may
@@ -36,7 +36,7 @@ def add_once(session: Session, batch: Sequence[AddOnce], now: int) -> list[Told]
     """
     # Held before anyone looks for answers: of two servers that were sent one request, one waits here for the other.
     known = session.load([item.key for item in batch])
-    kept = KeptAnswers(session, [item.request for item in batch], now)
+    kept = KeptAnswers(session, [item.request for item in batch], passed)
     told = [_before(kept, item.request) for item in batch]
     new = _first_of_each([item for item, before in zip(batch, told, strict=True) if before is None])
     outcomes = _carried_out(session, known, new, kept, now)

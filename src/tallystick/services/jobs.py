@@ -24,6 +24,7 @@ from tallystick.services.clock import RETENTION, ClockWatch, clock_marks, set_cl
 from tallystick.services.export_folder import ExportFolder
 from tallystick.services.site_rows import active_sites
 from tallystick.services.stores import note
+from tallystick.services.time_passed import TimePassed
 from tallystick.tasks import end_tasks
 from tallystick.warehouse import Warehouse, changes
 
@@ -118,6 +119,7 @@ class Jobs:
             mean something else now.
         clock: seconds, monotonic.
         watch: compares the wall clock with the newest commit.
+        passed: noted in the ledger from time to time.
         seen_within: seconds that other servers of the ledger may take to see a job; None for what its kind needs.
     """
 
@@ -129,6 +131,7 @@ class Jobs:
         clock: Callable[[], float] = time.monotonic,
         seen_within: float | None = None,
         watch: ClockWatch | None = None,
+        passed: TimePassed | None = None,
     ) -> None:
         self._ledger, self._warehouse, self._forget = ledger, warehouse, forget
         self._clock = clock
@@ -141,6 +144,7 @@ class Jobs:
         self._started = clock()
         self._tidied: float | None = None
         self.watch = watch or ClockWatch(ledger, warehouse.clock)
+        self._passed = passed
         self._working: asyncio.Task[None] | None = None
         self.done = 0
         """How many were done."""
@@ -155,6 +159,8 @@ class Jobs:
             await end_tasks(self._working)
         with suppress(StoreUnavailable):
             await note(self._ledger, self._warehouse, self._noted)
+            if self._passed:
+                await self._passed.keep()
         await self.watch.close()
 
     async def _keep_working(self) -> None:
@@ -162,6 +168,8 @@ class Jobs:
             before = self.done
             try:
                 await self.watch.look()
+                if self._passed:
+                    await self._passed.note()
                 await self.work()
                 await self.note()
                 await self.tidy()
@@ -241,7 +249,7 @@ class Jobs:
         if self._tidied is not None and now - self._tidied < TIDIED_EVERY_S:
             return
         seconds = self._warehouse.clock()
-        await self._warehouse.write(changes.forget_old, seconds)
+        await self._warehouse.write(changes.forget_old, seconds, self._ledger.passed() // 1000)
         if now - self._started >= NO_RETENTION_WITHIN_S:
             await self._retain(seconds)
         self._tidied = now

@@ -1,7 +1,7 @@
 """Requests that carry a key of their sender's (``Idempotency-Key``) are carried out once; the answer is kept.
 
 What is kept is stored in the transaction of the change it tells of, so a crash cannot come in between.
-Functions of ``(session, ...)``; times in ms.
+Functions of ``(session, ...)``; times in ms of ``Ledger.passed``, so that a jump of the wall clock forgets no key.
 """
 
 from collections.abc import Iterable, Iterator
@@ -77,13 +77,13 @@ class InFlight:
             self._digests.remove(request.digest)
 
 
-def answered(session: Session, request: KeyedRequest, now: int) -> KeptAnswer | None:
+def answered(session: Session, request: KeyedRequest, passed: int) -> KeptAnswer | None:
     """What was answered to a request when it came first; None when it has not come yet.
 
     Raises:
         KeyReused: its key came with another request.
     """
-    row = session.common.kept_answer(session.connection, digest=request.digest, since=now - KEPT_MS)
+    row = session.common.kept_answer(session.connection, digest=request.digest, since=passed - KEPT_MS)
     if row is None:
         return None
     fingerprint, status, headers, body = row
@@ -92,7 +92,7 @@ def answered(session: Session, request: KeyedRequest, now: int) -> KeptAnswer | 
     return KeptAnswer(status, bytes(body), _decode_headers(headers))
 
 
-def keep(session: Session, request: KeyedRequest, answer: KeptAnswer, now: int) -> None:
+def keep(session: Session, request: KeyedRequest, answer: KeptAnswer, passed: int) -> None:
     """Keep the answer to a request, in the transaction of what it did."""
     session.common.keep_answer(
         session.connection,
@@ -101,7 +101,7 @@ def keep(session: Session, request: KeyedRequest, answer: KeptAnswer, now: int) 
         status=answer.status,
         headers=_encode(answer.headers).decode(),
         body=answer.body,
-        created=now,
+        created=passed,
     )
 
 
@@ -112,12 +112,12 @@ class KeptAnswers:
         requests: everything that may be asked for.
     """
 
-    def __init__(self, session: Session, requests: Iterable[KeyedRequest], now: int) -> None:
-        self._session, self._now = session, now
+    def __init__(self, session: Session, requests: Iterable[KeyedRequest], passed: int) -> None:
+        self._session, self._passed = session, passed
         self._new: list[tuple[str, str, int, str, str, int]] = []
         self._known: dict[bytes, tuple[bytes, KeptAnswer]] = {}
         if digests := {request.digest.hex() for request in requests}:
-            since, encoded = now - KEPT_MS, _encode(list(digests)).decode()
+            since, encoded = passed - KEPT_MS, _encode(list(digests)).decode()
             for row in session.queries.kept_answers(session.connection, digests=encoded, since=since):
                 digest, fingerprint, status, headers, body = row
                 answer = KeptAnswer(status, bytes(body), _decode_headers(headers))
@@ -140,7 +140,7 @@ class KeptAnswers:
         """Answer a request alike from now on, once ``store`` is called."""
         self._known[request.digest] = (request.fingerprint, answer)
         headers = _encode(answer.headers).decode()
-        row = (request.digest.hex(), request.fingerprint.hex(), answer.status, headers, answer.body.hex(), self._now)
+        row = (request.digest.hex(), request.fingerprint.hex(), answer.status, headers, answer.body.hex(), self._passed)
         self._new.append(row)
 
     def store(self) -> None:
@@ -149,9 +149,9 @@ class KeptAnswers:
             self._session.queries.keep_answers(self._session.connection, rows=_encode(self._new).decode())
 
 
-def forget_old(session: Session, now: int) -> None:
+def forget_old(session: Session, passed: int) -> None:
     """Forget some answers that are older than a day; called again and again it forgets all of them."""
-    session.common.forget_answers(session.connection, before=now - KEPT_MS, max_rows=FORGOTTEN_AT_ONCE)
+    session.common.forget_answers(session.connection, before=passed - KEPT_MS, max_rows=FORGOTTEN_AT_ONCE)
 
 
 def _reused() -> KeyReused:

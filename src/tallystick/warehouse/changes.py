@@ -78,13 +78,14 @@ def newest_time(session: WarehouseSession) -> int:
     return int(session.queries.newest_time(session.connection))
 
 
-def forget_old(session: WarehouseSession, now: int) -> None:
+def forget_old(session: WarehouseSession, now: int, passed: int) -> None:
     """Remove answers that need not be repeated any more, and keys of sessions that have ended.
 
     Args:
-        now: Unix seconds.
+        now: the wall clock, Unix seconds.
+        passed: seconds of the clock that requests are stamped with (``Ledger.passed``).
     """
-    session.queries.forget_requests(session.connection, before=now - REQUESTS_KEPT_S)
+    session.queries.forget_requests(session.connection, before=passed - REQUESTS_KEPT_S)
     session.queries.forget_renamed(session.connection, before=now - BUCKETS_LOOKED_AT * SESSION_S)
 
 

@@ -39,7 +39,7 @@ class KeptRequest(Struct, frozen=True):
         key: who asked, and the key they gave.
         fingerprint: of what they sent.
         answer: what they got.
-        created: Unix seconds.
+        created: Unix seconds, of the clock that ``changes.forget_old`` is given as ``passed``.
     """
 
     key: str

@@ -161,7 +161,7 @@ async def test_what_is_over_is_swept_in_pieces(database: Database, monkeypatch: 
             await a_sharing(ledger).write(delete, ada.id, counter.uid, clock.now)
 
         async def swept(times: int) -> Sequence[int]:
-            return [await ledger.write(sweep, clock.now) for _ in range(times)]
+            return [await ledger.write(sweep, clock.now, clock.now) for _ in range(times)]
 
         assert await swept(1) == [0]
         clock.now += HISTORY_KEPT_MS

@@ -78,13 +78,13 @@ class Carried(Struct, frozen=True):
     changed: bool
 
 
-def carry_out(session: Session, batch: Sequence[Wanted], now: int) -> list[Carried | KeyReused]:
+def carry_out(session: Session, batch: Sequence[Wanted], now: int, passed: int) -> list[Carried | KeyReused]:
     """Carry out everything of a batch, in order; for ``Ledger.join``.
 
     Every reply's value and version is its own: nobody else gets the same pair of a counter.
     """
     hold_changes(session)
-    work = _Work(session, batch, now)
+    work = _Work(session, batch, now, passed)
     results = [work.carry_out(wanted) for wanted in batch]
     work.store()
     return results
@@ -102,9 +102,9 @@ class _Place(Struct, frozen=True):
 class _Work:
     """A batch while it is worked on."""
 
-    def __init__(self, session: Session, batch: Sequence[Wanted], now: int) -> None:
+    def __init__(self, session: Session, batch: Sequence[Wanted], now: int, passed: int) -> None:
         self._session, self._now = session, now
-        self._kept = KeptAnswers(session, _requests(batch), now)
+        self._kept = KeptAnswers(session, _requests(batch), passed)
         self._places = _places(session, batch)
         self._numbers = _Numbers(session, {place.uid for place in self._places.values()})
         self._changes: list[Recorded] = []

@@ -75,7 +75,7 @@ class Sharing:
             KeyReused, StoreUnavailable, or what else the function raises: then nothing is kept either.
         """
         once = _Once(function, arguments, keyed, answer, refuse, kept or answer)
-        return await self.write(_carried_once, once, self._ledger.clock())
+        return await self.write(_carried_once, once, self._ledger.passed())
 
 
 class _Write(Struct, eq=False):
@@ -92,7 +92,7 @@ class _Once(Struct, eq=False):
     kept: Callable[[Any], KeptAnswer]
 
 
-def _each_alone(session: Session, writes: Sequence[_Write], now: int) -> list[object]:  # noqa: ARG001  # for join
+def _each_alone(session: Session, writes: Sequence[_Write], *_times: int) -> list[object]:
     """Writes of a batch, each in a savepoint: its own error refuses only itself."""
     hold_changes(session)
     return [_alone(session, write) for write in writes]
@@ -108,13 +108,13 @@ def _alone(session: Session, write: _Write) -> object:
         return error
 
 
-def _carried_once(session: Session, once: _Once, now: int) -> Carried:
+def _carried_once(session: Session, once: _Once, passed: int) -> Carried:
     """What the function does, or what it was answered with before.
 
     Raises:
         KeyReused: its key came with another request.
     """
-    if once.keyed is not None and (before := answered(session, once.keyed, now)):
+    if once.keyed is not None and (before := answered(session, once.keyed, passed)):
         return Carried(before, replayed=True, changed=False)
     try:
         with session.savepoint():
@@ -124,5 +124,5 @@ def _carried_once(session: Session, once: _Once, now: int) -> Carried:
     else:
         told, later = once.answer(result), once.kept(result)
     if once.keyed is not None:
-        keep(session, once.keyed, later, now)
+        keep(session, once.keyed, later, passed)
     return Carried(told, replayed=False, changed=True)

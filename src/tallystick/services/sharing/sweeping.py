@@ -12,12 +12,16 @@ HISTORY_KEPT_MS = 3_600_000
 REMOVED_AT_ONCE = 2_000
 
 
-def sweep(session: Session, now: int) -> int:
+def sweep(session: Session, now: int, passed: int) -> int:
     """Remove a piece of what is over; how many rows of history. Called again and again it removes everything.
 
     Kept answers older than a day, the history of deleted counters, and farewells older than 30 days.
+
+    Args:
+        now: the wall clock, Unix milliseconds.
+        passed: of ``Ledger.passed``.
     """
-    forget_old(session, now)
+    forget_old(session, passed)
     _forget_farewells(session, now)
     return _clear_history(session, now)
 

@@ -58,9 +58,9 @@ async def _once(services: Services, call: Call, key: str) -> Answer:
         return _answer(call, decode(kept.answer, type=Outcome))
 
 
-def _keeping(key: str, fingerprint: str, arrivals: Sequence[Arrival], now: int) -> Keep:
+def _keeping(key: str, fingerprint: str, arrivals: Sequence[Arrival], passed: int) -> Keep:
     def keep(refused: Sequence[Refusal | None]) -> KeptRequest:
-        return KeptRequest(key, fingerprint, wire.compact(_outcome(arrivals, refused)).decode(), now // 1000)
+        return KeptRequest(key, fingerprint, wire.compact(_outcome(arrivals, refused)).decode(), passed // 1000)
 
     return keep
 
@@ -78,7 +78,7 @@ async def _stored(services: Services, call: Call, keyed: tuple[str, str] | None)
         msg = f"unknown value in Filter: [{' '.join(unknown)}]"
         raise ApiRefused(msg)
     arrivals = arrivals_of(body, call.now // 1000)
-    keep = _keeping(*keyed, arrivals, call.now) if keyed else None
+    keep = _keeping(*keyed, arrivals, services.ledger.passed()) if keyed else None
     results = await services.ingest.record(call.site, arrivals, keep)
     host = bare_host(call.headers.get("host", ""))
     if services.sites.is_new_host(host) and any(isinstance(result, Stored) for result in results):
