@@ -129,7 +129,7 @@ class Application:
         self._with_body = Bodies(self._surface, addresses)
         self.services.exports.start()
         self.sharing.following.start()
-        self.ownership = Ownership(ledger, warehouse, settings.data)
+        self.ownership = Ownership(ledger, warehouse, settings.data, partial(self._forget_names, ()))
         self._jobs = Jobs(ledger, warehouse, self._forget_names, watch=self.clock, passed=passed)
         self._jobs.start()
         self._sweeping = asyncio.create_task(_sweep(counting, ledger, self.services.sites, self.clock))

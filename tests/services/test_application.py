@@ -33,7 +33,7 @@ def threads_of_stores() -> list[str]:
 async def test_a_start_that_fails_leaves_no_store_open(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, error: BaseException
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise error
 
     if place == "wiring":

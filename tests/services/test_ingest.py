@@ -12,10 +12,11 @@ from support.arrivals import GOOGLEBOT, NOW_S, a_site, a_told_arrival, an_arriva
 from support.in_process import knowledge
 from support.ledgers import Clock, opened
 from support.warehouses import rows
-from tallystick.errors import NoSuchSite, StoreBusy
+from tallystick.errors import NoSuchSite, StoreBusy, StoreFailed
 from tallystick.ledger import Ledger, open_database
 from tallystick.model.hit import WEB_BEGAN, Bot
 from tallystick.model.site import COLLECT, Collect, Site
+from tallystick.services import ingest
 from tallystick.services.accounts import NewAccount, create_account
 from tallystick.services.ingest import AT_ONCE, Dropped, Ingest, Invalid, Knowledge, Reason, Refusal
 from tallystick.services.names import TITLE_REPLACED_AFTER, Names, campaign_ids, list_paths, path_ids
@@ -193,6 +194,25 @@ async def test_the_first_hit_of_a_person_is_noted_once(house: House) -> None:
     await house.record(an_arrival(), site=site)
     noted = await the_site(house)
     assert (noted.received_data, noted.first_hit) == (True, site.first_hit)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("broken"), StoreFailed("broken"), StoreBusy("full")])
+async def test_a_hit_that_is_stored_is_answered_as_stored_whatever_cannot_be_noted(
+    house: House, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    site = await the_site(house)
+
+    def broken(*_: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ingest, "note_hits", broken)
+        stored = await house.record(an_arrival(), site=site)
+        assert isinstance(stored[0], Stored)
+    assert not (await the_site(house)).received_data
+    await house.record(an_arrival(), site=site)
+    assert (await the_site(house)).received_data
+    assert len(await rows(house.warehouse, "id")) == 2
 
 
 async def test_an_older_hit_moves_the_beginning_to_half_a_day_before_it(house: House) -> None:

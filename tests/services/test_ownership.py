@@ -21,7 +21,9 @@ from tallystick.model.site import SiteSettings
 from tallystick.services import exports, jobs, ownership
 from tallystick.services.ingest import Knowledge
 from tallystick.services.jobs import asked_for
+from tallystick.services.names import paths_of
 from tallystick.services.ownership import server_id
+from tallystick.services.path_changes import merge_paths
 from tallystick.services.sites import delete_site
 from tallystick.settings import Settings
 from tallystick.web.rate_limit import Rate
@@ -36,7 +38,7 @@ async def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ownership, "LEASE_S", LEASE_S)
     monkeypatch.setattr(ownership, "EXTENDED_EVERY_S", 0.05)
     monkeypatch.setattr(exports, "TRY_AGAIN_AFTER_S", 0.05)
-    monkeypatch.setattr(jobs, "ARRIVED_WITHIN_S", 0.0)
+    monkeypatch.setattr(jobs, "SEEN_BY_ALL_WITHIN_S", 0.0)
 
 
 class Server:
@@ -161,6 +163,35 @@ async def test_the_other_one_takes_over_when_the_owner_is_gone(place: Place) -> 
         await first.application.ownership.extend()
         assert not first.owned
         assert await second.total() == 1
+
+
+@pytest.mark.parametrize("noticed", [True, False])
+async def test_an_owner_that_comes_back_knows_what_was_merged_meanwhile(place: Place, *, noticed: bool) -> None:
+    async with place.server("one") as first:
+        assert [(await first.pixel(path)).status for path in ("/a", "/b")] == [200, 200]
+        names, site = first.application.services.names, 1
+        known = names.path(site, "/a")
+        assert known is not None
+        await first.application.ownership.close()  # it is cut off, or frozen
+        async with place.server("other") as second:
+            await until(lambda: second.owned)
+            if noticed:
+                await first.application.ownership.extend()
+            ledger = second.application.ledger
+            await ledger.write(merge_paths, site, [known.id], known.id + 1, ledger.clock())
+        # Names that this server remembers are older than the merge, which it has not seen.
+        names._paths[site, "/a"] = known  # noqa: SLF001  # as if it had not run meanwhile
+
+        async def owned() -> bool:
+            await first.application.ownership.extend()
+            return first.owned
+
+        await until(owned)
+        assert names.path(site, "/a") is None
+        assert (await first.pixel("/a")).status == 200
+        left = await first.application.ledger.read(paths_of, site, [known.id])
+        assert names.path(site, "/a") != known
+        assert known.id not in left
 
 
 async def test_a_server_that_comes_back_at_once_goes_on(place: Place) -> None:

@@ -54,7 +54,7 @@ async def _work(settings: StorageSettings) -> int:
     ledger = await Ledger.open(open_database(settings.database, settings.data))
     try:
         warehouse = await opened_warehouse(ledger, settings.data / WAREHOUSE_FILE)
-        ownership = Ownership(ledger, warehouse, settings.data)
+        ownership = Ownership(ledger, warehouse, settings.data, lambda: None)
         try:
             await ownership.begin()
             return await Jobs(ledger, warehouse, lambda _: None, seen_within=0).work()

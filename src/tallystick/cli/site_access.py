@@ -109,7 +109,7 @@ async def opened_site(site: str | None, settings: AnalyticsSettings) -> AsyncIte
             found = site_among(await ledger.read(active_sites), site)
             file = settings.data / WAREHOUSE_FILE
             warehouse = await opened_warehouse(ledger, file, memory_mb=settings.warehouse_memory)
-            ownership = Ownership(ledger, warehouse, settings.data)
+            ownership = Ownership(ledger, warehouse, settings.data, lambda: None)
             try:
                 await ownership.begin()
                 if not ownership.owned:

@@ -261,8 +261,10 @@ class Ingest:
         try:
             await self._ledger.write(note_hits, site, begins)
         except StoreUnavailable as error:
-            # The hits are stored; the next one tries again.
             log.warning("a site's first hit could not be noted", reason=str(error))
+        except Exception:
+            # The hits are stored, so the answer must be a success whatever fails here; the next hit tries again.
+            log.exception("a site's first hit could not be noted")
         else:
             self._noted[site] = begins
 

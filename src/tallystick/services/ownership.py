@@ -52,13 +52,21 @@ class Ownership:
 
     Args:
         data: the data directory, which has an id of its own.
+        forget: called before this server owns the analytics again: names that it remembers may have been merged or
+            deleted on the server that owned them meanwhile.
         clock: seconds, monotonic; goes on while the process is frozen.
     """
 
     def __init__(
-        self, ledger: Ledger, warehouse: Warehouse, data: Path, clock: Callable[[], float] = time.monotonic
+        self,
+        ledger: Ledger,
+        warehouse: Warehouse,
+        data: Path,
+        forget: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ledger, self._warehouse, self._data, self._clock = ledger, warehouse, data, clock
+        self._forget = forget
         self._shared = ledger.database.lanes_alone
         self._instance = secrets.token_hex(ID_BYTES)
         self._holder = ""
@@ -97,6 +105,9 @@ class Ownership:
         if await self._ledger.write(take_lease, claim, round(LEASE_S * 1000)):
             # Only who comes back for the first time goes on with the lease of its data directory.
             self._starts = False
+            if not self.owned:
+                # Also after a pause that this server has not noticed: another one may have come and gone.
+                self._forget()
             self._warehouse.answers_until = begun + LEASE_S
             self._note(owned=True)
         else:

@@ -5,7 +5,7 @@ the journal when DuckDB has them; the id of its newest hit tells whether it has 
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import starmap
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -62,18 +62,20 @@ class Journal:
         self._file, self._durability, self._vfs = file, durability, vfs
         try:
             self._connection = self._connect()
-            migrate(self._connection, self._transaction, FOLDER, f"the journal {file}")
+            with _closed_on_error(self._connection):
+                migrate(self._connection, self._transaction, FOLDER, f"the journal {file}")
         except (apsw.Error, StoreUnavailable) as error:
             msg = f"cannot open the journal {file}: {error}"
             raise DatabaseUnreachable(msg) from error
 
     def _connect(self) -> apsw.Connection:
         connection = apsw.Connection(str(self._file), vfs=self._vfs)
-        connection.set_busy_timeout(BUSY_TIMEOUT_MS)
-        for pragma in _PRAGMAS:
-            connection.execute(f"PRAGMA {pragma}").fetchall()
-        connection.wal_autocheckpoint(CHECKPOINT_PAGES)
-        connection.execute(f"PRAGMA synchronous = {'full' if self._durability == 'full' else 'normal'}")
+        with _closed_on_error(connection):
+            connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+            for pragma in _PRAGMAS:
+                connection.execute(f"PRAGMA {pragma}").fetchall()
+            connection.wal_autocheckpoint(CHECKPOINT_PAGES)
+            connection.execute(f"PRAGMA synchronous = {'full' if self._durability == 'full' else 'normal'}")
         return connection
 
     def batches(self) -> Iterator[Batch]:
@@ -150,6 +152,14 @@ class Journal:
             self._connection.execute("COMMIT")
         except apsw.Error as error:
             raise understood(error) from error
+
+
+@contextmanager
+def _closed_on_error(connection: apsw.Connection) -> Iterator[None]:
+    with ExitStack() as opened:
+        opened.callback(connection.close)
+        yield
+        opened.pop_all()
 
 
 class Kept(NamedTuple):

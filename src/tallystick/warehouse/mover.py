@@ -97,7 +97,11 @@ class Mover:
         self.failures = 0
         self.last_failed = False
         self.sessions_outdated = False
-        marks = columns_marks(self._usable_session())
+        try:
+            marks = columns_marks(self._usable_session())
+        except BaseException:
+            self._let_go()
+            raise
         self.moved, self.changes = marks.last_id, marks.changes
         self._taken_hits = self._moved_hits = 0  # each raised by one thread only
         self.thread: GatheringThread[Move | Call] = GatheringThread(

@@ -4,7 +4,7 @@ import asyncio
 import time
 from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
@@ -94,8 +94,8 @@ class Warehouse:
                 journal = Journal(file.with_name(JOURNAL_FILE), durability)
                 opened.callback(journal.close)
                 store = Store(file, memory_mb)
-                store.open()
                 opened.callback(store.close)
+                store.open()
                 relaxed = durability == "relaxed"
                 losses = settle(journal, store, ledger, relaxed=relaxed, accept_loss=accept_loss)
                 mover = Mover(store)
@@ -114,7 +114,14 @@ class Warehouse:
                 msg = f"cannot open the warehouse {file}: {' '.join(str(error).split())}"
                 raise DatabaseUnreachable(msg) from error
 
-        return cls(*await asyncio.to_thread(prepared), loop, clock)
+        preparing = asyncio.ensure_future(asyncio.to_thread(prepared))
+        try:
+            return cls(*await asyncio.shield(preparing), loop, clock)
+        except asyncio.CancelledError:
+            # The thread goes on; what it opens has to be closed.
+            with suppress(StartRefused):
+                await cls(*await preparing, loop, clock).close()
+            raise
 
     @property
     def answers(self) -> bool:
