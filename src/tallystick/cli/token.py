@@ -104,7 +104,7 @@ def revoke(
     yes: Yes = False,
     settings: StorageSettings = StorageSettings(),
 ) -> None:
-    """Revoke an API token; within a second it works no more.
+    """Revoke an API token, and those that were made with it; within a second they work no more.
 
     Args:
         number: Its id, as list shows it.
@@ -113,9 +113,11 @@ def revoke(
     with opened_ledger(settings) as (_, session):
         with session.snapshot():
             token = tokens.token(session, number)
+            made = [f"{each.id} ({each.name})" for each in tokens.made_with(session, number)]
         if token is not None:
+            along = f", and with it those that it made: {', '.join(made)}" if made else ""
             confirm(
-                f"Revoke token {number} ({token.name})?",
+                f"Revoke token {number} ({token.name}){along}?",
                 f"token {number} was not revoked",
                 yes=yes,
                 names=(token.name,),

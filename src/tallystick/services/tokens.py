@@ -177,6 +177,11 @@ def made_with(session: Session, number: int) -> list[Token]:
     return [made for (each,) in list(rows) if (made := token(session, each)) is not None]
 
 
+def revoked_along(session: Session, owner: int) -> dict[int, list[Token]]:
+    """For each token of one account, by id, the tokens that are revoked with it."""
+    return {each.id: made_with(session, each.id) for each in tokens_of(session, owner)}
+
+
 def holder(session: Session, digest: bytes) -> Holder | None:
     """Whom a secret stands for, by its digest."""
     row = session.common.token_by_digest(session.connection, digest=digest)

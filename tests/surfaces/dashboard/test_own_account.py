@@ -14,7 +14,7 @@ from tallystick.model.account import Account, Permission
 from tallystick.services.accounts import account_by_email
 from tallystick.services.audit import Kind, events
 from tallystick.services.logins import logins_of
-from tallystick.services.tokens import tokens_of
+from tallystick.services.tokens import NewToken, create_token, tokens_of
 
 NEW = "a newer horse"
 
@@ -160,6 +160,22 @@ async def test_a_second_step_that_is_on_is_not_replaced(pages: Pages) -> None:
         ).status_code == 422
         renewed = await ada.fill("/user/two-factor", {"current": PASSWORD}, action="/user/two-factor/codes")
         assert not set(shown_once(renewed).split()) & set(shown_once(first).split())
+
+
+async def test_what_is_revoked_with_a_token_is_shown_before(pages: Pages) -> None:
+    async with pages.ada() as ada:
+        secret = shown_once(await ada.fill("/user/tokens", {"name": "the build", "permission": ["128", "256"]}))
+        assert "made with it" not in (await ada.get("/user/tokens")).text
+        parent = await pages.tokens.holder(secret)
+        assert parent is not None
+        wanted = NewToken(name="a phone", permissions=Permission.COUNTERS_READ)
+        made, child = await pages.ledger.write(create_token, parent.account, wanted, 1, parent.token.id)
+        page = (await ada.get("/user/tokens")).text
+        assert page.count("Tokens that were made with it are revoked, too: a phone.") == 1
+        fields = {"id": str(parent.token.id), "confirm": "the build"}
+        assert (await ada.fill("/user/tokens", fields, action="/user/tokens/delete")).status_code == 303
+        assert await pages.tokens.holder(child) is None
+        assert made.name not in (await ada.get("/user/tokens")).text
 
 
 async def test_a_token_is_shown_once_and_works_until_it_is_revoked(pages: Pages) -> None:

@@ -5,7 +5,15 @@ from starlette.responses import Response
 from tallystick.errors import InputRefused
 from tallystick.model.account import EVERY_SITE, Permission
 from tallystick.services.site_rows import family
-from tallystick.services.tokens import NewToken, create_token, delete_token, permissions_of, token, tokens_of
+from tallystick.services.tokens import (
+    NewToken,
+    create_token,
+    delete_token,
+    permissions_of,
+    revoked_along,
+    token,
+    tokens_of,
+)
 from tallystick.surfaces.dashboard.asking import Asked, see_other
 from tallystick.surfaces.dashboard.confirming import confirmed
 from tallystick.surfaces.dashboard.parts import Parts
@@ -74,6 +82,7 @@ class ApiTokens:
         sites = [site for site in own if person.may("r", site.id)]
         values = {
             "tokens": await self._ledger.read(tokens_of, person.id),
+            "along": await self._ledger.read(revoked_along, person.id),
             "sites": sites,
             "choices": CHOICES,
             "offered": [] if person.site is None else [pair for pair in CHOICES if pair[0] & permissions_of(person)],
