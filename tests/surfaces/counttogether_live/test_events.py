@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -87,6 +88,29 @@ def test_the_last_event_is_where_a_stream_goes_on(server: LiveServer) -> None:
         assert events.next_data()["recovered"]
         ada.increment(counter)
         assert [events.next_data()["value"] for _ in range(3)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_a_parameter_stands_for_the_last_event_where_programs_cannot_set_the_header(
+    server: LiveServer, version: str
+) -> None:
+    ada, counter = shared(server)
+    with stream(server, f"/{version}/events", **ada.headers) as events:
+        before = events.next()["id"]
+        ada.increment(counter)
+        after = events.next()["id"]
+    ada.increment(counter)
+    for place, missed in ((before, 2), (quote(before), 2), (after, 1)):
+        with stream(server, f"/{version}/events?lastEventId={place}&timezone=UTC", **ada.headers) as events:
+            assert events.next_data()["recovered"]
+            numbers = [int(events.next()["id"].partition(":")[2]) for _ in range(missed)]
+            assert numbers == sorted(numbers)
+    # An EventSource that comes back sends both; the header is newer.
+    with stream(server, f"/{version}/events?lastEventId={before}", **ada.headers, **{"last-event-id": after}) as events:
+        connected = events.next()
+        assert (connected["event"], connected["id"]) == ("connected", after)
+    with stream(server, f"/{version}/events?lastEventId=nonsense", **ada.headers) as events:
+        assert not events.next_data()["recovered"]
 
 
 @pytest.mark.parametrize("last", ["7", "another:7", ":", "x" * 100 + ":1", "another:-1"])
