@@ -8,7 +8,8 @@ import pytest
 from support.commands import CommandLine
 from support.places import Place
 from tallystick.model.account import EVERY_SITE, Holder, Permission
-from tallystick.services.tokens import holder, secret_digest
+from tallystick.services.accounts import account
+from tallystick.services.tokens import NewToken, all_tokens, create_token, holder, secret_digest
 
 ACCEPTED = "it accepts count, export, site-read, site-create, site-update, stats, counters-read, counters-write, sep"
 
@@ -106,6 +107,20 @@ def test_a_revoked_token_works_no_more(run: CommandLine, settled: Place) -> None
     assert run("token", "revoke", "1", "--yes", *settled.options).succeeded() == ""
     assert holder_of(settled, secret) is None
     assert run("token", "revoke", "1", "--yes", *settled.options).refused() == "there is no token 1"
+
+
+def test_the_question_before_a_revocation_names_what_goes_with_the_token(run: CommandLine, settled: Place) -> None:
+    create(run, settled)
+    with closing(settled.database.session(writes=True)) as session, session.transaction():
+        [made] = all_tokens(session)
+        owner = account(session, made.account)
+        assert owner is not None
+        wanted = NewToken(name="the watch", permissions=Permission.COUNTERS_READ)
+        create_token(session, owner, wanted, 1, made_by=made.id)
+    asked = run("token", "revoke", "1", *settled.options, stdin=b"n\n")
+    assert f"Revoke token 1 ({made.name}), and with it those that it made: 2 (the watch)? [y/N]" in asked.err
+    run("token", "revoke", "1", *settled.options, stdin=b"y\n").succeeded()
+    assert run("token", "list", *settled.options).succeeded() == ""
 
 
 @pytest.mark.parametrize(

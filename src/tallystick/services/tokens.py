@@ -178,8 +178,15 @@ def made_with(session: Session, number: int) -> list[Token]:
 
 
 def revoked_along(session: Session, owner: int) -> dict[int, list[Token]]:
-    """For each token of one account, by id, the tokens that are revoked with it."""
-    return {each.id: made_with(session, each.id) for each in tokens_of(session, owner)}
+    """For each token of one account that made others, by id, the tokens that are revoked with it."""
+    makers = dict(session.common.makers_of_tokens(session.connection, account=owner))
+    along: dict[int, list[Token]] = {}
+    for each in tokens_of(session, owner):
+        maker = makers.get(each.id)
+        while maker is not None:  # a token is made after the one that makes it, so this ends
+            along.setdefault(maker, []).append(each)
+            maker = makers.get(maker)
+    return along
 
 
 def holder(session: Session, digest: bytes) -> Holder | None:

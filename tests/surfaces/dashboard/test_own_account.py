@@ -178,6 +178,21 @@ async def test_what_is_revoked_with_a_token_is_shown_before(pages: Pages) -> Non
         assert made.name not in (await ada.get("/user/tokens")).text
 
 
+async def test_of_many_tokens_that_are_revoked_with_one_some_are_named(pages: Pages) -> None:
+    async with pages.ada() as ada:
+        owner, maker = await the_account(pages), None
+        for number in range(24):  # each made with the one before
+            wanted = NewToken(name=f"link {number}", permissions=Permission.COUNTERS_READ)
+            made, _ = await pages.ledger.write(create_token, owner, wanted, 1, maker)
+            maker = made.id
+        page = (await ada.get("/user/tokens")).text
+        rows = [page.split(f"<strong>link {number}</strong>")[1].split("</li>")[0] for number in range(24)]
+        assert "are revoked, too: link 1, link 2, " in rows[0]
+        assert "link 20 and 3 more." in rows[0]
+        assert "are revoked, too: link 22, link 23." in rows[21]
+        assert "revoked, too" not in rows[23]
+
+
 async def test_a_token_is_shown_once_and_works_until_it_is_revoked(pages: Pages) -> None:
     async with pages.ada() as ada:
         fields = {"name": "the build", "permission": ["2", "64"]}

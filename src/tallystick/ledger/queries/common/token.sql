@@ -14,6 +14,10 @@ WITH RECURSIVE made (id) AS (
 )
 SELECT id FROM made ORDER BY id;
 
+-- name: makers_of_tokens(account)
+-- Which tokens of one account were made with which.
+SELECT id, made_by FROM token WHERE account = :account AND made_by IS NOT NULL ORDER BY id;
+
 -- name: token_by_digest(digest)^
 -- The token that was shown.
 SELECT id, account, name, prefix, permissions, sites, created, used FROM token WHERE digest = :digest;
