@@ -61,7 +61,8 @@ def test_the_page_is_rendered_without_counting(site: RunningServer) -> None:
     [
         ("count.example.org", "http://count.example.org/hit/"),
         ("count.example.org:8443", "http://count.example.org:8443/hit/"),
-        ("under_score:80", "http://under_score:80/hit/"),
+        ("under_score:80", "http://under_score/hit/"),
+        ("under_score:81", "http://under_score:81/hit/"),
         ("[::1]:8080", "http://[::1]:8080/hit/"),
         ('"><script>alert(1)</script>', "http://localhost/hit/"),
         ("count.example.org/path", "http://localhost/hit/"),

@@ -32,6 +32,7 @@ FAMILIES = {
     "tallystick_hits_waiting": "gauge",
     "tallystick_hits_unmoved": "gauge",
     "tallystick_sessions": "gauge",
+    "tallystick_clock_ahead_seconds": "gauge",
     "tallystick_live_connections": "gauge",
     "tallystick_live_ended": "counter",
     "tallystick_live_merged": "counter",
