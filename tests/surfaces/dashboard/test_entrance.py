@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from ipaddress import ip_network
 from urllib.parse import quote
 
@@ -15,7 +15,7 @@ from support.ledgers import opened
 from support.pages import PASSWORD, Pages, Visitor, clock_of, token_in
 from tallystick.ledger import Database, Ledger
 from tallystick.services.accounts import account_by_email, all_accounts, credentials, renew_password
-from tallystick.services.logins import DAY_MS, logins_of
+from tallystick.services.logins import DAY_MS, logged_in, logins_of
 from tallystick.services.passwords import outdated, password_matches
 from tallystick.services.site_rows import active_sites
 from tallystick.services.two_factor import enable
@@ -53,6 +53,34 @@ async def test_the_first_person_gets_everything(pages: Pages) -> None:
     (site,) = await pages.ledger.read(active_sites)
     assert person is not None
     assert (person.access, person.site, site.cname) == ({"all": "*"}, site.id, "stats.example.com")
+
+
+async def test_invented_cookies_take_one_reader_at_most(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with pages.ada() as ada:
+        await ada.get("/user")
+        read, now, most = pages.ledger.read, 0, 0
+
+        async def counted(function: Callable[..., object], *arguments: object) -> object:
+            nonlocal now, most
+            if function is not logged_in:
+                return await read(function, *arguments)
+            now += 1
+            most = max(most, now)
+            try:
+                return await read(function, *arguments)
+            finally:
+                now -= 1
+
+        monkeypatch.setattr(pages.ledger, "read", counted)
+
+        async def invented(number: int) -> int:
+            async with pages.visitor() as visitor:
+                visitor.client.cookies.set("tallystick-login", f"invented-{number}")
+                return (await visitor.get("/user")).status_code
+
+        assert await asyncio.gather(*(invented(number) for number in range(20))) == [303] * 20
+        assert most == 1
+        assert (await ada.get("/user")).status_code == 200
 
 
 @pytest.mark.parametrize("way", ["at the login", "where the password is typed again"])

@@ -1,5 +1,7 @@
 """Who asks for a page: nobody we know, or a person who is logged in."""
 
+import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from urllib.parse import quote
@@ -62,6 +64,9 @@ class Asked(Struct, frozen=True, kw_only=True):
         return self.known
 
 
+GOOD_REMEMBERED = 10_000
+"""Digests of login cookies that were good when they were last looked up."""
+
 LONGEST_QUERY = 8_192
 """Bytes; decoding what is longer would keep other requests waiting."""
 
@@ -70,10 +75,16 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class Door:
-    """Finds out who asks, and whether a form is ours, before a handler is called."""
+    """Finds out who asks, and whether a form is ours, before a handler is called.
+
+    Cookies that were not good before are looked up one at a time, so that invented ones never hold all readers of the
+    ledger.
+    """
 
     def __init__(self, ledger: Ledger, setup: Setup) -> None:
         self._ledger, self._setup = ledger, setup
+        self._good: OrderedDict[bytes, None] = OrderedDict()  # digests of cookies; the one used last stands last
+        self._first_look = asyncio.Lock()
 
     def for_anyone(self, handler: Handler) -> Endpoint:
         """A page for guests too. Who asks is not worth an error: it shows only in the bar."""
@@ -121,7 +132,17 @@ class Door:
         )
 
     async def _known(self, secret: str, now: int) -> LoggedIn | None:
-        known = await self._ledger.read(logged_in, secret_digest(secret), now)
+        digest = secret_digest(secret)
+        if digest in self._good:
+            known = await self._ledger.read(logged_in, digest, now)
+        else:
+            async with self._first_look:
+                known = await self._ledger.read(logged_in, digest, now)
+        self._good.pop(digest, None)
+        if known:
+            if len(self._good) >= GOOD_REMEMBERED:
+                self._good.popitem(last=False)
+            self._good[digest] = None
         if known and now - known.login.seen >= NOTED_EVERY_MS:
             with suppress(StoreUnavailable):  # pages can be read while nothing can be written
                 await self._ledger.write(note_seen, known.login.digest, now)
