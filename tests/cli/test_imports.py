@@ -209,7 +209,7 @@ def test_bad_rows_of_a_csv_are_told_and_the_others_stored(run: CommandLine) -> N
         '/a,,maybe,,,,1-2,0,,o,"0,0,1",NL,1,2026-01-02T10:00:00Z',
         '/a,,0,,,,1-2,0,,o,"0,0,1",NL,1,yesterday',
         '/a,,0,,,,1-2,0,,x,"0,0,1",NL,1,2026-01-02T10:00:00Z',
-        "/a,,0,,,,1-2,0,,o,wide,NL,1,2026-01-02T10:00:00Z",
+        '/a,,0,,,,1-2,maybe,,o,"0,0,1",NL,1,2026-01-02T10:00:00Z',
         ',,0,,,,1-2,0,,o,"0,0,1",NL,1,2026-01-02T10:00:00Z',
         'click,,yes,,,,0-0,0,,o,"0,0,1",NL,1,2026-01-02T10:00:00Z',
     ]
@@ -219,7 +219,7 @@ def test_bad_rows_of_a_csv_are_told_and_the_others_stored(run: CommandLine) -> N
         "line 4: Event must be 0 or 1, not 'maybe'",
         "line 5: Date must be an RFC 3339 time, not 'yesterday'",
         "line 6: Referrer scheme must be h, g, c or o, not 'x'",
-        "line 7: Screen size must be a number from 0 to 2147483647, not 'wide'",
+        "line 7: Bot must be a number from 0 to 255, not 'maybe'",
         f"line 8: {NO_PATH}.",
         f"imported 2 hits from 2026-01-02 to 2026-01-02, not accepted 1 (1 x {NO_PATH}), not understood 5 lines",
     ]

@@ -26,11 +26,11 @@ class Campaign(NamedTuple):
 
 
 def campaign_of(query: str) -> Campaign:
-    """Read a query string, with or without its question mark. The first parameter that says something counts."""
+    """Read a query string, whatever stands around it. The first parameter that says something counts."""
     if "=" not in query:
         return NO_CAMPAIGN
     values: dict[str, str] = {}
-    for name, value in parse_qsl(query.removeprefix("?"), errors=ESCAPES):
+    for name, value in parse_qsl(query.lstrip("?").partition("#")[0], errors=ESCAPES):
         values.setdefault(name, value)
     return Campaign(_first(values, SOURCES, tidied), _first(values, NAMES))
 

@@ -75,9 +75,10 @@ def is_ignored(path: str) -> bool:
 def _cleaned_once(path: str) -> str:
     path = _with_one_slash(path.strip())
     path = _original(path).rstrip("?&")
-    page, mark, fragment = path.partition("#")
-    # Where pages are routed by their fragment, it has a query of its own.
-    return _with_one_slash(_with_kept_query(page) + mark + _with_kept_query(fragment))
+    page, _, fragment = path.partition("#")
+    # Where pages are routed by their fragment, it has a query of its own; an empty one is left by links to "#".
+    fragment = _with_kept_query(fragment)
+    return _with_one_slash(_with_kept_query(page) + (f"#{fragment}" if fragment else ""))
 
 
 def _with_kept_query(text: str) -> str:

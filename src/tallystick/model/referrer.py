@@ -5,9 +5,9 @@ Cleaning accepts any text, and cleaning what is clean changes nothing.
 
 import re
 from typing import Literal, NamedTuple
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
-from tallystick.model.text import storable
+from tallystick.model.text import ESCAPES, storable
 
 Scheme = Literal["h", "g", "c", "o"]
 """HTTP URL, generated (the name of a group), campaign, other."""
@@ -36,6 +36,8 @@ _ADDRESS = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_ENCODED = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,30}(?::|%(?:25){0,3}3A)(?:/|%(?:25){0,3}2F){2}", re.IGNORECASE)
+_PARAMETER = re.compile(r"[\w.~-]+=")
 _BLANK = re.compile(r"\s")
 _USUAL_PORTS = frozenset({"", ":", ":80", ":443"})
 _WEB = frozenset({"http", "https", ""})
@@ -97,7 +99,7 @@ _REDDIT_LISTINGS = ("/top", "/new", "/search", ".compact")
 
 def clean_referrer(text: str) -> Referrer:
     """Clean a URL, with or without its scheme, or free text."""
-    text = storable(text).strip()
+    text = storable(_decoded(text)).strip()
     if not _URL.match(text):
         return Referrer(tidied(text), "o")
     try:
@@ -122,8 +124,16 @@ def tidied(text: str) -> str:
     A scheme, user, password, usual port, query, final dot of a host and final slash are left out: they say nothing of
     where people come from, and queries carry what identifies them. Tidying what is tidy changes nothing.
     """
+    text = storable(_decoded(text))
     while (tidier := _tidied_once(text)) != text:
-        text = tidier
+        text = storable(_decoded(tidier))
+    return text
+
+
+def _decoded(text: str) -> str:
+    """A URL that was percent-encoded as a whole, once or more often, as it was before."""
+    while (found := _ENCODED.match(text)) and "%" in found[0]:
+        text = unquote(text, errors=ESCAPES)
     return text
 
 
@@ -134,15 +144,26 @@ def _tidied_once(text: str) -> str:
     text = _URL.sub("", text, count=1)
     if address := _ADDRESS.fullmatch(text):
         port = address["port"] or ""
-        text = _without_dot(address["host"]) + ("" if port in _USUAL_PORTS else port) + address["rest"]
+        path, _, fragment = address["rest"].partition("#")
+        host = _without_dot(address["host"]) + ("" if port in _USUAL_PORTS else port)
+        return _without_ends(host + path.partition("?")[0] + _kept_fragment(fragment))
     before, mark, fragment = text.partition("#")
-    return _without_ends(_without_query(before) + mark + fragment)
+    return _without_ends(_without_query(before) + (_kept_fragment(fragment) if fragment else mark))
 
 
 def _without_query(text: str) -> str:
     """Free text may ask a question; a query is behind text without blanks, or has values."""
     before, _, query = text.partition("?")
     return before if _BLANK.search(before) is None or "=" in query else text
+
+
+def _kept_fragment(fragment: str) -> str:
+    """A fragment with its mark, without the query that it has where pages are routed by it.
+
+    A fragment that is nothing but parameters, such as a login's token, is left out.
+    """
+    kept = "" if _PARAMETER.match(fragment) else _without_ends(fragment.partition("?")[0])
+    return f"#{kept}" if kept else ""
 
 
 def _host(url: SplitResult) -> str:
@@ -191,8 +212,7 @@ def _cut(host: str, url: SplitResult) -> str:
         return _TWEETED + quote(path.strip("/ "), safe="")
     if host == "www.reddit.com":
         path = _without_listings(path)
-    fragment = _without_ends(url.fragment)
-    fragment = f"#{fragment}" if fragment else ""
+    fragment = _kept_fragment(url.fragment)
     # Without a host there must be no second slash in front, which would make one of the path.
     return _without_ends(f"{host}{path}{fragment}" if host else f"/{path.lstrip('/')}{fragment}")
 

@@ -34,9 +34,6 @@ _IGNORED_PATH = Dropped(Reason.IGNORED_PATH)
 _SPAM_REFERRER = Dropped(Reason.SPAM_REFERRER)
 _NO_SESSION = Invalid({}, NO_SESSION)
 
-_ADDRESSES = frozenset({"h", "o"})
-"""Schemes of referrers that are addresses or free text."""
-
 _clean_path = lru_cache(PATHS_CACHED)(clean_path)
 _clean_event = lru_cache(PATHS_CACHED)(clean_event)
 _clean_referrer = lru_cache(REFERRERS_CACHED)(clean_referrer)
@@ -151,9 +148,11 @@ def clean_name(_: Rules, arrival: Arrival) -> None:
 def find_source(_: Rules, arrival: Arrival) -> None:
     """Where the visitor came from: a campaign's source wins over the referrer."""
     if arrival.ref_scheme is not None:
-        # Referrers that other counters have cleaned; they may have left queries of addresses without a scheme.
+        # Referrers that other counters have cleaned; they may have left queries of addresses without a scheme, and
+        # sources of campaigns as they came.
         ref = storable(arrival.ref)
-        arrival.ref = tidied(ref) if arrival.ref_scheme in _ADDRESSES else ref
+        arrival.ref = ref if arrival.ref_scheme == "g" else tidied(ref)
+        arrival.ref_scheme = arrival.ref_scheme if arrival.ref else "o"
     else:
         referrer = _clean_referrer(arrival.ref) if arrival.ref else DIRECT
         arrival.ref, arrival.ref_scheme, arrival.ref_host = referrer

@@ -84,6 +84,8 @@ def test_a_user_cannot_pretend_to_be_the_rest_of_the_line() -> None:
         ("10.0.0.1,%25208.8.8.8", "8.8.8.8"),
         ("8.8.8.8,+10.0.0.1", "8.8.8.8"),
         ("192.0.2.7, 10.0.0.1", "192.0.2.7"),
+        ("8.8.8.8, unknown", "8.8.8.8"),
+        ("8.8.8.8, _hidden", "8.8.8.8"),
     ],
 )
 def test_of_a_list_of_addresses_the_last_public_one_counts(addresses: str, expected: str) -> None:
@@ -136,7 +138,7 @@ def test_an_agent_with_blanks_is_left_as_it_is(agent: str) -> None:
 
 @pytest.mark.parametrize(
     "padding",
-    [b"\0" * 9, b"\xef\xbb\xbf", b"\0\0\xef\xbb\xbf", b"\xef\xbb\xbf\0", b"\xef\xbb\xbf\xef\xbb\xbf"],
+    [b" ", b"\0" * 9, b"\0 ", b"\xef\xbb\xbf", b"\0\0\xef\xbb\xbf", b"\xef\xbb\xbf\0", b"\xef\xbb\xbf\xef\xbb\xbf"],
     ids=repr,
 )
 def test_bytes_before_the_first_field_are_no_part_of_it(padding: bytes) -> None:
@@ -145,6 +147,23 @@ def test_bytes_before_the_first_field_are_no_part_of_it(padding: bytes) -> None:
         assert hit("combined", padding + line + ending).address == "192.0.2.26"
     assert read("combined", padding + b"\n") is None
     assert hit("caddy", padding + caddy().encode()).address == "192.0.2.26"
+
+
+@pytest.mark.parametrize(
+    ("written", "path"),
+    [
+        (rb"/search?q=\xFC", "/search?q=%FC"),
+        (rb"/search?q=\xe4", "/search?q=%E4"),
+        (rb"/\xC3\xBCber", "/über"),
+        (b"/search?q=\xfc", "/search?q=%FC"),
+        ("/über".encode(), "/über"),
+        ("/über".encode("latin-1"), "/%FCber"),
+    ],
+)
+def test_a_path_keeps_bytes_that_are_no_utf_8_apart(written: bytes, path: str) -> None:
+    line = f"192.0.2.26 - - [{TIME}] {REST}".encode().replace(b"/a", written)
+    assert hit("combined", line).path == path
+    assert hit('log:$datetime "$method $url $http"', f'{TIME} "GET '.encode() + written + b' HTTP/1.1"').path == path
 
 
 def caddy(**fields: Any) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from tallystick.errors import InputRefused
 from tallystick.model.moments import unix_seconds
 from tallystick.model.product import named_version
+from tallystick.model.screen import width_of
+from tallystick.model.text import ESCAPES
 from tallystick.services.imports.texts import with_blanks, without_padding
 from tallystick.services.imports.told import BadLine, Item, Told
 from tallystick.services.ingest import Arrival
@@ -30,7 +32,6 @@ COLUMNS = (
 )
 VERSION = "2"
 NO_SESSION = frozenset({"", "0-0"})
-MOST_PIXELS = 2**31 - 1
 
 _RETURN = "\ufdd0"
 """Stands for a carriage return; no text has this character."""
@@ -49,7 +50,7 @@ def csv_reader(now: Callable[[], int]) -> Callable[[int, bytes], Item | None]:
     """
 
     def item(number: int, raw: bytes) -> Item | None:
-        text = without_padding(raw).decode("utf-8", "replace")
+        text = without_padding(raw).decode("utf-8", ESCAPES)
         try:
             cells = _cells(text)
         except csv.Error as error:
@@ -113,7 +114,7 @@ def _arrival(cells: list[str], now: int) -> Arrival:
         bot=_whole("Bot", bot.strip() or "0", 255),
         ref=ref,
         ref_scheme=_scheme(scheme),
-        width=_whole("Screen size", size.partition(",")[0].strip() or "0", MOST_PIXELS),
+        width=width_of(size),
         location=location,
         first=_truth("FirstVisit", first),
         created=_moment(date),

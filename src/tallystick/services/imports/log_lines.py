@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from tallystick.errors import InputRefused
+from tallystick.model.text import ESCAPES
 
 Fields = dict[str, str]
 Read = Callable[[str], Fields | None]
@@ -135,9 +136,7 @@ def _plain(value: str) -> str:
     if value == "-":
         return ""
     if "\\" in value:
-        value = _escaped_bytes.sub(
-            lambda run: bytes.fromhex(run[0].replace("\\x", "")).decode("utf-8", "replace"), value
-        )
+        value = _escaped_bytes.sub(lambda run: bytes.fromhex(run[0].replace("\\x", "")).decode("utf-8", ESCAPES), value)
         value = _escaped.sub(r"\1", value)
     return value
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 from msgspec import Struct
 
 from tallystick.errors import InputRefused
+from tallystick.model.text import ESCAPES
 from tallystick.services.imports import log_lines
 from tallystick.services.imports.excluding import Rule, excluded_by, path_of
 from tallystick.services.imports.log_lines import FORMATS, TIMES, Fields, caddy_line, fields_of, line_reader
@@ -57,7 +58,8 @@ def log_reader(
         return moment(*((times[name], text) for name, text in zip(names, texts, strict=True)))
 
     def item(number: int, raw: bytes) -> Item | None:
-        line = without_padding(raw).decode("utf-8", "replace").strip("\r\n")
+        # Bytes that are no UTF-8 stay apart, as in the pixel: pages of Latin-1 sites are named with them.
+        line = without_padding(raw).decode("utf-8", ESCAPES).strip("\r\n").lstrip(" ")
         if not line.strip() or line.startswith("#"):
             return None
         fields = read(line)
