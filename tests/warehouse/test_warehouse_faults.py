@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import astuple
+from structlog.testing import capture_logs
 
 from support.disks import full_disk
 from support.warehouses import NOW, a_hit, ids, opened_warehouse, rows
@@ -83,6 +84,23 @@ async def test_a_server_that_ends_before_the_move_finds_it_in_the_journal(file: 
         assert await rows(warehouse, "id, session, first") == [astuple(hit) for hit in stored]
         assert await warehouse.kept_request("key") == KeptRequest("key", "fingerprint", "answer", NOW)
         assert (await warehouse.append([a_hit(by=5)]))[0] == Stored(4, stored[0].session, first=False)
+
+
+async def test_failures_of_the_journal_are_logged_once_and_when_they_end(file: Path) -> None:
+    with capture_logs() as logs:
+        async with opened_warehouse(file) as warehouse:
+            for _ in range(2):
+                await warehouse.append([a_hit()])
+                with full_disk(journal_bytes(file)):
+                    for _ in range(3):
+                        with pytest.raises(StoreUnavailable):
+                            await warehouse.append([a_hit(ref=LONG)] * 5_000)
+                await warehouse.append([a_hit()])
+    told = [(log["log_level"], log["event"]) for log in logs if "journal" in log["event"]]
+    assert told == 2 * [
+        ("error", "a commit of the warehouse's journal failed"),
+        ("info", "the journal's commits succeed again"),
+    ]
 
 
 async def test_a_refused_request_is_not_kept(file: Path) -> None:
