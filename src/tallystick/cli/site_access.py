@@ -27,6 +27,7 @@ from tallystick.services.names import Names
 from tallystick.services.ownership import Ownership
 from tallystick.services.site_rows import active_sites
 from tallystick.services.stores import opened_warehouse
+from tallystick.services.time_passed import TimePassed
 from tallystick.settings import AnalyticsSettings
 from tallystick.warehouse import WAREHOUSE_FILE, Warehouse
 
@@ -84,7 +85,7 @@ async def opened_target(site: str | None, settings: AnalyticsSettings, waits: Wa
     async with opened_site(site, settings) as (found, ledger, warehouse):
         ingest = Ingest(ledger, warehouse, Names(ledger), knowledge)
         await ledger.write(done_by, COMMAND_LINE, note, Kind.IMPORTED, ledger.clock(), f"site {found.id}")
-        yield Target(DirectSink(ingest, warehouse, found), journal_of(str(found.id), settings))
+        yield Target(DirectSink(ingest, warehouse, found, ledger.passed), journal_of(str(found.id), settings))
 
 
 @asynccontextmanager
@@ -105,7 +106,9 @@ async def opened_site(site: str | None, settings: AnalyticsSettings) -> AsyncIte
     with found_database(settings) as database, held_data_directory(settings.data):
         bring_up_to_date(database, settings.data)
         ledger = await Ledger.open(database)
+        ledger.passed = passed = TimePassed(ledger, ledger.clock)
         try:
+            await passed.begin()
             found = site_among(await ledger.read(active_sites), site)
             file = settings.data / WAREHOUSE_FILE
             warehouse = await opened_warehouse(ledger, file, memory_mb=settings.warehouse_memory)

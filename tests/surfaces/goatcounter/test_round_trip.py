@@ -109,7 +109,7 @@ async def imported(analytics: Analytics, form: str, file: Path) -> Report:
     source = await asyncio.to_thread(opened, form, file)
     site = await analytics.services.sites.by_id(analytics.site.id)
     assert site is not None
-    sink = DirectSink(analytics.services.ingest, analytics.services.warehouse, site)
+    sink = DirectSink(analytics.services.ingest, analytics.services.warehouse, site, analytics.services.ledger.passed)
     report, bad = Report(), list[object]()
     work = Import(
         source, sink, report, journal=None, progress=lambda _report, _batch: None, told_bad=bad.append

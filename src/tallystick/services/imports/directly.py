@@ -1,7 +1,7 @@
 """Imports straight into the data directory, where no server runs."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import msgspec
@@ -33,12 +33,16 @@ _NO_SITE = Site(
 
 
 class DirectSink:
-    """Hands hits to the ingest itself."""
+    """Hands hits to the ingest itself.
+
+    Args:
+        passed: ``Ledger.passed``, which answers are kept by.
+    """
 
     most = 5_000
 
-    def __init__(self, ingest: Ingest, warehouse: Warehouse, site: Site) -> None:
-        self._ingest, self._warehouse, self._site = ingest, warehouse, site
+    def __init__(self, ingest: Ingest, warehouse: Warehouse, site: Site, passed: Callable[[], int]) -> None:
+        self._ingest, self._warehouse, self._site, self._passed = ingest, warehouse, site, passed
 
     async def send(self, key: str, arrivals: Sequence[Arrival]) -> Taken:
         """Store hits; a key that was sent before stores nothing."""
@@ -48,7 +52,7 @@ class DirectSink:
 
         def keep(refused: Sequence[Refusal | None]) -> KeptRequest:
             answer = msgspec.json.encode(_taken(arrivals, refused)).decode()
-            return KeptRequest(key, key, answer, self._warehouse.clock())
+            return KeptRequest(key, key, answer, self._passed() // 1000)
 
         results = await self._ingest.record(self._site, arrivals, keep)
         return _taken(arrivals, [result if isinstance(result, Dropped | Invalid) else None for result in results])
