@@ -143,3 +143,11 @@ ENDPOINTS = (
     Endpoint("metrics", "live", _countapi("/metrics"), _json_with()),
     Endpoint("ready", "ready", _countapi("/health/ready"), _json_with("status", "reason")),
 )
+
+TOTAL_OF_ALL_TIMES = Endpoint(
+    "total of all times",
+    "statistic",
+    _api("GET", "/stats/total?start=2000-01-01T00:00:00Z&end=2099-01-01T00:00:00Z"),
+    _error,
+)
+"""Also what was counted while the clock was off."""

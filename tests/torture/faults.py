@@ -11,14 +11,15 @@ from enum import Enum
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+import apsw
 import psycopg
 
 from support.analytics import HOST
 from support.asking import Answer
-from support.server import running_server
+from support.server import running_server, tallystick
 from torture.endpoints import ENDPOINTS, Endpoint
 from torture.network import Network
-from torture.stage import SUCCESS, Place, Stage
+from torture.stage import FILES, SUCCESS, Place, Stage, Store
 
 STALLED = 20
 REMEMBERED_S = 0.3
@@ -48,7 +49,7 @@ class Fault(NamedTuple):
         patience_s: how long a request waits for its answer meanwhile.
         goes_on: whether everything is counted again while the fault lasts.
         quick: whether it is a part of ``make test``.
-        failing_over, disk_mb: see ``a_stage``.
+        failing_over, disk_mb, disk_of, own_clock: see ``a_stage``.
     """
 
     name: str
@@ -60,6 +61,8 @@ class Fault(NamedTuple):
     quick: bool = True
     failing_over: bool = False
     disk_mb: int = 0
+    disk_of: Store | None = None
+    own_clock: bool = False
 
     def right(self, endpoint: Endpoint) -> frozenset[Expected]:
         """The right answers of an endpoint."""
@@ -143,7 +146,7 @@ def disk_refuses(stage: Stage) -> Iterator[None]:
 @contextmanager
 def disk_full(stage: Stage) -> Iterator[None]:
     """Something else has filled the disk of the data directory."""
-    filling = stage.folder / "data" / "something else"
+    filling = stage.disk / "something else"
     with filling.open("wb", buffering=0) as file:
         part = bytes(1 << 16)
         while part:
@@ -156,6 +159,60 @@ def disk_full(stage: Stage) -> Iterator[None]:
         yield
     finally:
         filling.unlink()
+
+
+@contextmanager
+def journal_locked(stage: Stage) -> Iterator[None]:
+    """Another program holds the warehouse's journal."""
+    with closing(apsw.Connection(str(stage.server.data / FILES["journal"]))) as other:
+        other.set_busy_timeout(5_000)
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+def clock_off(*offsets: str) -> Callable[[Stage], AbstractContextManager[None]]:
+    """The wall clock jumps by each of these in turn, and is right again in the end."""
+
+    @contextmanager
+    def off(stage: Stage) -> Iterator[None]:
+        try:
+            for offset in offsets:
+                stage.clock.write_text(offset)
+                stage.until_acknowledged(2)
+                ready = stage.ask(_named("ready"))
+                assert ready is not None
+                assert "clock" in ready.json(), "the server's clock is not off: is libfaketime installed?"
+            yield
+        finally:
+            stage.clock.write_text("+0")
+
+    return off
+
+
+def damaged(store: Store) -> Callable[[Stage], AbstractContextManager[None]]:
+    """The server is killed, and a file of it is damaged; it refuses to start until the file is put back."""
+
+    @contextmanager
+    def killed_and_damaged(stage: Stage) -> Iterator[None]:
+        stage.server.kill()
+        data = stage.server.data
+        saved = {path: path.read_bytes() for path in data.glob(f"{FILES[store]}*")}
+        for path, content in saved.items():
+            garbage = stage.chance.randbytes(min(len(content), 1 << 14))
+            path.write_bytes(garbage + content[len(garbage) :])
+        refused = tallystick("serve", "--listen", "127.0.0.1:0", "--data", data)
+        for path in data.glob(f"{FILES[store]}*"):
+            path.unlink()
+        for path, content in saved.items():
+            path.write_bytes(content)
+        assert refused.returncode == 1, refused
+        assert [line for line in refused.stderr.splitlines() if line.startswith("tallystick: ")], refused
+        assert "Traceback" not in refused.stderr, refused
+        stage.restart()
+        yield
+
+    return killed_and_damaged
 
 
 @contextmanager
@@ -230,6 +287,11 @@ def _shown_again(expected: Expected) -> dict[str, Collection[Expected]]:
     return {"visitor counter": [expected, DONE]}
 
 
+def _hits(*expected: Expected) -> dict[str, Collection[Expected]]:
+    """What the endpoints answer that need the warehouse; CountAPI's ``hit`` is none of them."""
+    return dict.fromkeys(("pixel", "api count"), expected)
+
+
 ALL_WELL = _while([DONE], [DONE], [DONE])
 SOON_WELL = _while([DONE, REFUSED], [DONE], [DONE, REFUSED], stats=[DONE, REFUSED])
 """What waited for a lock for as long as the other server's transaction was left alone may be refused, once."""
@@ -279,4 +341,47 @@ FAULTS = (
         quick=False,
         disk_mb=96,
     ),
+    Fault(
+        "the ledger's disk is full",
+        "sqlite",
+        disk_full,
+        _while([DONE, REFUSED], [DONE], [DONE, REFUSED], stats=[DONE, REFUSED]),
+        quick=False,
+        disk_mb=48,
+        disk_of="ledger",
+    ),
+    Fault(
+        "the journal's disk is full",
+        "sqlite",
+        disk_full,
+        _while([DONE], [DONE], [DONE, REFUSED], statistic=[DONE, REFUSED], **_hits(DONE, REFUSED)),
+        quick=False,
+        disk_mb=48,
+        disk_of="journal",
+    ),
+    Fault(
+        "the columns' disk is full",
+        "sqlite",
+        disk_full,
+        _while([DONE], [DONE], [DONE, REFUSED], statistic=[DONE, REFUSED], **_hits(DONE, REFUSED)),
+        quick=False,
+        disk_mb=48,
+        disk_of="columns",
+    ),
+    Fault(
+        "the journal is locked",
+        "sqlite",
+        journal_locked,
+        # Hits wait for the lock; statistics wait for nothing but what was acknowledged.
+        _while([DONE], [DONE], [DONE], **_hits(NOTHING, REFUSED)),
+        patience_s=5,
+        quick=False,
+    ),
+    Fault("the clock goes back", "sqlite", clock_off("-2d"), ALL_WELL, goes_on=True, own_clock=True, quick=False),
+    Fault(
+        "the clock goes forward and back", "sqlite", clock_off("+60d", "-2d"), ALL_WELL, goes_on=True, own_clock=True
+    ),
+    Fault("the ledger is damaged", "sqlite", damaged("ledger"), ALL_WELL, quick=False),
+    Fault("the journal is damaged", "sqlite", damaged("journal"), ALL_WELL, quick=False),
+    Fault("the columns are damaged", "sqlite", damaged("columns"), ALL_WELL, quick=False),
 )

@@ -17,7 +17,15 @@ def run(fault: Fault, folder: Path, seed: int, rounds: int = 1) -> None:
         AssertionError: an answer was wrong, the server did not recover, or something was lost or counted twice.
     """
     with (
-        a_stage(fault.place, folder, seed, failing_over=fault.failing_over, disk_mb=fault.disk_mb) as stage,
+        a_stage(
+            fault.place,
+            folder,
+            seed,
+            failing_over=fault.failing_over,
+            disk_mb=fault.disk_mb,
+            disk_of=fault.disk_of,
+            own_clock=fault.own_clock,
+        ) as stage,
         ThreadPoolExecutor(len(ENDPOINTS)) as clients,
     ):
         for _ in range(1 if fault.failing_over else rounds):

@@ -16,9 +16,18 @@ from support.postgres import Postgres, free_port
 from support.server import RunningServer, running_server
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.site import SiteSettings
-from torture.endpoints import ENDPOINTS, Endpoint, Names, Request, send
+from torture.endpoints import ENDPOINTS, TOTAL_OF_ALL_TIMES, Endpoint, Names, Request, send
 
 Place = Literal["sqlite", "postgresql"]
+
+Store = Literal["ledger", "journal", "columns"]
+FILES: dict[Store, str] = {
+    "ledger": "ledger.sqlite3",
+    "journal": "warehouse-journal.sqlite3",
+    "columns": "warehouse.duckdb",
+}
+OPTIONS = ("--rate-limit", "off")
+FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 
 SUCCESS = range(200, 400)
 RECOVERS_WITHIN_S = 60.0
@@ -68,6 +77,11 @@ class Stage:
         self.postgres: Postgres | None = None
         self.standby: Postgres | None = None
         self.database = server.database
+        self.disk = server.data
+        """The folder whose disk may be filled."""
+        self.clock = folder / "clock"
+        """How far the server's clock is off, in faketime's words, where it has a clock of its own."""
+        self._restarted = ExitStack()
         self.books = Books()
 
     def ask(self, endpoint: Endpoint, within_s: float = ANSWERED_WITHIN_S, url: str = "") -> Answer | None:
@@ -75,6 +89,14 @@ class Stage:
         answer = send(url or self.server.url, endpoint.request(self.names), within_s)
         self.books.note(endpoint, answer)
         return answer
+
+    def restart(self) -> None:
+        """Start the server again, after it was killed."""
+        self.server = self._restarted.enter_context(running_server(self.server.data, *OPTIONS, database=self.database))
+
+    def close(self) -> None:
+        """Stop servers that were started again."""
+        self._restarted.close()
 
     @contextmanager
     def load(
@@ -134,8 +156,8 @@ class Stage:
 
     def counted(self) -> dict[str, int]:
         """What the server says."""
-        named = {endpoint.name: endpoint for endpoint in ENDPOINTS}
-        public, shared, total = (self._read(named[name]) for name in ("get", "counter", "total"))
+        named = {endpoint.name: endpoint for endpoint in (*ENDPOINTS, TOTAL_OF_ALL_TIMES)}
+        public, shared, total = (self._read(named[name]) for name in ("get", "counter", "total of all times"))
         return {
             "public": public.json()["value"],
             "shared": int(shared.json()["data"]["value"]),
@@ -150,12 +172,23 @@ class Stage:
 
 
 @contextmanager
-def a_stage(place: Place, folder: Path, seed: int, *, failing_over: bool = False, disk_mb: int = 0) -> Iterator[Stage]:
+def a_stage(  # noqa: PLR0913  # what a row does not name is ordinary
+    place: Place,
+    folder: Path,
+    seed: int,
+    *,
+    failing_over: bool = False,
+    disk_mb: int = 0,
+    disk_of: Store | None = None,
+    own_clock: bool = False,
+) -> Iterator[Stage]:
     """Start everything, stop it at the end. Each stage has a database server of its own, to be stopped and frozen.
 
     Args:
         failing_over: whether the database has a synchronous standby.
         disk_mb: how large the disk of the data directory is; 0 for the machine's own.
+        disk_of: which store alone lies on that disk; None for all of them.
+        own_clock: whether the server has a clock that can be put back and forward.
     """
     with ExitStack() as opened:
         postgres = standby = database = None
@@ -169,15 +202,42 @@ def a_stage(place: Place, folder: Path, seed: int, *, failing_over: bool = False
                 database = f"postgresql://tallystick@{hosts}/{name}?target_session_attrs=read-write"
         data = folder / "data"
         data.mkdir(parents=True)
-        if disk_mb:
-            opened.enter_context(mounted(data, disk_mb))
+        disk = _a_disk(opened, folder, data, disk_mb, disk_of) if disk_mb else data
         allowed = SiteSettings(allow_counter=True)
         site = prepare(data, database=database, settings=allowed, now=milliseconds())
-        server = opened.enter_context(running_server(data, "--rate-limit", "off", database=database))
+        server = opened.enter_context(
+            running_server(data, *OPTIONS, database=database, through=_a_clock(folder / "clock") if own_clock else ())
+        )
         names = Names(site.token, "example.com/visits", _a_counter(server.url, site.token))
         stage = Stage(folder, server, names, random.Random(seed))  # a test's
-        stage.postgres, stage.standby, stage.database = postgres, standby, database
+        stage.postgres, stage.standby, stage.database, stage.disk = postgres, standby, database, disk
+        opened.callback(stage.close)
         yield stage
+
+
+def _a_disk(opened: ExitStack, folder: Path, data: Path, size_mb: int, store: Store | None) -> Path:
+    """A small disk, on which the whole data directory lies or one store alone."""
+    elsewhere = folder / "elsewhere"
+    elsewhere.mkdir()
+    # DuckDB's WAL lies beside the link, SQLite's beside the file: so DuckDB stays, and the others go.
+    moved: Sequence[Store] = () if store is None else ("ledger", "journal") if store == "columns" else (store,)
+    disk = data if store in {None, "columns"} else elsewhere
+    opened.enter_context(mounted(disk, size_mb))
+    for name in moved:
+        (data / FILES[name]).symlink_to(elsewhere / FILES[name])
+    return disk
+
+
+def _a_clock(file: Path) -> Sequence[str]:
+    """A command that gives a server a clock, off by what stands in a file."""
+    file.write_text("+0")
+    return (
+        "env",
+        f"LD_PRELOAD={FAKETIME}",
+        f"FAKETIME_TIMESTAMP_FILE={file}",
+        "FAKETIME_NO_CACHE=1",
+        "FAKETIME_DONT_FAKE_MONOTONIC=1",
+    )
 
 
 @contextmanager
