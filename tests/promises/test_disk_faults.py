@@ -14,6 +14,8 @@ from support.ledgers import opened
 from tallystick.app import Application
 from tallystick.ledger import Ledger
 from tallystick.ledger.sqlite import SqliteDatabase
+from tallystick.services.exports import Exports
+from tallystick.services.jobs import Jobs
 from tallystick.settings import Settings
 from tallystick.warehouse import WAREHOUSE_FILE, Warehouse
 
@@ -32,7 +34,11 @@ async def a_client(data: Path, disk: FaultyDisk) -> AsyncIterator[httpx.AsyncCli
     """Of the whole application, in this process, on a disk that can fail."""
     ledger = await Ledger.open(SqliteDatabase(data / "ledger.sqlite3", vfs=disk.name))
     warehouse = await Warehouse.open(data / WAREHOUSE_FILE)
-    application = Application(Settings(data=data, creation_limit=0), ledger, warehouse, await knowledge())
+    with pytest.MonkeyPatch.context() as patched:
+        # They write to the ledger when they like: the fault would be theirs in place of a hit's.
+        patched.setattr(Jobs, "start", lambda _: None)
+        patched.setattr(Exports, "start", lambda _: None)
+        application = Application(Settings(data=data, creation_limit=0), ledger, warehouse, await knowledge())
     transport = httpx.ASGITransport(application)
     # What it writes when it starts is no hit: it is done when this returns.
     await application.sharing.following.resume(0, "", 0)

@@ -239,7 +239,7 @@ async def test_a_directory_of_a_program_without_marks_whose_ledger_is_older_give
 
 
 def without_marks(data: Path) -> None:
-    """Take back what the migrations to marks have done."""
+    """Take back what the migrations from marks on have done."""
     with duckdb.connect(str(data / WAREHOUSE_FILE)) as connection:
         for column in ("warehouse", "complete", "relaxed", "changes", "commits", "site", "path", "campaign"):
             connection.execute(f"ALTER TABLE mark DROP COLUMN {column}")
@@ -249,8 +249,9 @@ def without_marks(data: Path) -> None:
     journal.close()
     ledger = apsw.Connection(str(data / LEDGER_FILE))
     ledger.execute(
-        "DROP TABLE warehouse_mark; ALTER TABLE counting_total DROP COLUMN commits;"
-        " DELETE FROM migration WHERE name LIKE '%marks'"
+        "DROP TABLE warehouse_mark; ALTER TABLE counting_total DROP COLUMN commits; DROP TABLE clock_mark;"
+        " DROP TABLE counter_removal; DROP INDEX token_by_maker; ALTER TABLE token DROP COLUMN made_by;"
+        " DELETE FROM migration WHERE number >= 7"
     ).fetchall()
     ledger.close()
 

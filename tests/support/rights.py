@@ -57,6 +57,7 @@ _VOLATILE = {
     "salt": "",
     "path": "",
     "audit_event": "",
+    "counting_total": "",
     "login": "seen",
     "token": "used",
     "account": "login",

@@ -327,11 +327,13 @@ def _second_steps(settings: Settings) -> Iterator[Check]:
 
 
 def _sqlite_file(what: str, file: Path, *, thorough: bool) -> Check:
-    if not file.exists():
-        return Check("OK", what, f"{file} does not exist yet")
     try:
+        if not file.exists():
+            return Check("OK", what, f"{file} does not exist yet")
         with closing(BackupFile(file).session()) as session, session.snapshot():
             wrong = damage(session) if thorough else slight_damage(session, QUICK_CHECK_S)
+    except OSError as error:
+        return Check("FAIL", what, f"cannot open {file}: {error.strerror}")
     except TallystickError as error:
         return Check("FAIL", what, str(error))
     if wrong:
