@@ -155,7 +155,7 @@ async def test_beyond_the_limit_unknown_tokens_are_not_looked_up(
         ada, looked_up, read = await together.person("Ada"), [], together.ledger.read
 
         async def counted(function: Any, *arguments: Any) -> Any:
-            looked_up.append(function)
+            looked_up.append(function.__name__)
             return await read(function, *arguments)
 
         monkeypatch.setattr(together.ledger, "read", counted)
@@ -166,7 +166,8 @@ async def test_beyond_the_limit_unknown_tokens_are_not_looked_up(
 
         statuses = await asyncio.gather(*(ask(f"guess-{number}") for number in range(30)))
         assert sorted(statuses) == [401] * 2 + [429] * 28
-        assert len(looked_up) == 3  # two tokens, and the digests of all
+        assert looked_up.count("holder") == 2  # live connections read changes meanwhile
+        assert looked_up.count("_every_digest") <= 2  # once a second
         assert (await ada.ask("GET", "/v1/counters")).status == 200
 
 
