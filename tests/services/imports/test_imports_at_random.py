@@ -176,7 +176,8 @@ def iis_lines(draw: st.DrawFn) -> Line:
         "443",
         "-",
         draw(addresses),
-        "".join(agent.split()) or "-",
+        # Beside the address and without quotes, a comma would go on with a list of addresses.
+        "".join(agent.split()).lstrip(",") or "-",
         draw(plain) or "-",
         "200",
         draw(numbers),
