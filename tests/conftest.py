@@ -1,5 +1,6 @@
 """Servers and stores that tests share. Nothing here is skipped: what is missing fails."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import nullcontext
 from inspect import iscoroutinefunction
@@ -36,6 +37,15 @@ def _blocking_calls_refused(request: pytest.FixtureRequest) -> Iterator[None]:
     """In tests that run on an event loop, a blocking call of our code is a failure."""
     with blocking_calls_refused() if iscoroutinefunction(request.function) else nullcontext():
         yield
+
+
+@pytest.fixture(autouse=True)
+def _umask_restored() -> Iterator[None]:
+    """The command line, when a test runs it in this process, hides what it writes from others."""
+    before = os.umask(0o022)
+    os.umask(before)
+    yield
+    os.umask(before)
 
 
 @pytest.fixture

@@ -63,6 +63,7 @@ def test_a_signal_stops_the_server_and_folds_the_wal_in(server: RunningServer, n
     assert server.process.wait(timeout=WITHIN_S) == 0
     assert {path.name for path in server.data.iterdir()} == {
         "ledger.sqlite3",
+        "secret.key",
         "server.lock",
         "warehouse.duckdb",
         "warehouse.duckdb.lock",

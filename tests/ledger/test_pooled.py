@@ -48,6 +48,7 @@ def _pgbouncer(url: str, mode: str, folder: Path) -> Iterator[str]:
         f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
         f"auth_type = any\npool_mode = {mode}\ndefault_pool_size = 20\nlogfile = {folder / 'log'}\n"
     )
+    configuration.chmod(0o644)  # PgBouncer reads it as another user
     process = subprocess.Popen(
         [program, configuration], **_account(folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

@@ -106,7 +106,7 @@ async def test_who_comes_back_after_farewells_were_forgotten_has_to_read_anew(sc
     scene.clock.now += 29 * DAY_MS
     assert (await scene.missed_by(ben, 1)).recovered
     scene.clock.now += DAY_MS + 1
-    await scene.ledger.write(sweep, scene.clock.now)
+    await scene.ledger.write(sweep, scene.clock.now, scene.clock.now)
     assert not (await scene.missed_by(ben, 1)).recovered
     # Nothing was missed since: however long ago that is.
     assert (await scene.missed_by(ben, 3)).recovered
