@@ -17,7 +17,11 @@ LONG = "x" * 500
 
 
 def wal_bytes(file: Path) -> int:
-    return file.with_name(f"{file.name}.wal").stat().st_size
+    """The size of the columns' WAL; 0 where a checkpoint has just removed it."""
+    try:
+        return file.with_name(f"{file.name}.wal").stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def journal_bytes(file: Path) -> int:
@@ -141,6 +145,6 @@ async def test_checkpoints_empty_the_wal(file: Path, monkeypatch: pytest.MonkeyP
         for _ in range(20):
             await warehouse.append([a_hit(ref=LONG)] * 50)
             await ids(warehouse)
-            sizes.append(wal_bytes(file) if file.with_name(f"{file.name}.wal").exists() else 0)
+            sizes.append(wal_bytes(file))
         assert max(sizes) < 200_000
         assert await ids(warehouse) == list(range(1, 1001))

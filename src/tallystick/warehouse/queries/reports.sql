@@ -37,8 +37,9 @@ ORDER BY visits DESC, value LIMIT :max_rows OFFSET :skipped;
 
 -- name: referrers(own, skipped, max_rows)
 -- Visits by referrer, most first. Referrers compare without regard to case and to how they came (as an address, as a
--- campaign's source), and are shown in their most frequent spelling. ``own`` is left out, and what is behind it.
-SELECT value, arg_max(ref, visits), arg_max(ref_scheme, 8 * visits + instr('ocgh', ref_scheme)), sum(visits) AS visits
+-- campaign's source), and are shown in their most frequent spelling; of equally frequent ones in lower case. ``own`` is
+-- left out, and what is behind it.
+SELECT value, arg_max(ref, (visits, ref)), arg_max(ref_scheme, 8 * visits + instr('ocgh', ref_scheme)), sum(visits) AS visits
 FROM counted
 WHERE :own = '' OR value <> :own AND NOT (
     starts_with(value, :own) AND substr(value, length(:own) + 1, 1) IN ('/', ':', '?', '#')
@@ -49,7 +50,7 @@ ORDER BY visits DESC, min(ref) <> '', value LIMIT :max_rows OFFSET :skipped;
 -- name: referrers_as_seen(skipped, max_rows)
 -- The same of all referrers; equal visits come in the order in which they were first seen. To know it costs half as
 -- much again, so it is asked of few hits only.
-SELECT value, arg_max(ref, visits), arg_max(ref_scheme, 8 * visits + instr('ocgh', ref_scheme)), sum(visits) AS visits
+SELECT value, arg_max(ref, (visits, ref)), arg_max(ref_scheme, 8 * visits + instr('ocgh', ref_scheme)), sum(visits) AS visits
 FROM counted GROUP BY value
 ORDER BY visits DESC, min(ref) <> '', min(seen), value LIMIT :max_rows OFFSET :skipped;
 
