@@ -1,6 +1,7 @@
 """A request's body, from the messages in which it comes."""
 
 import asyncio
+import resource
 from typing import Any
 
 import pytest
@@ -63,7 +64,7 @@ def test_which_requests_have_a_body(headers: list[tuple[bytes, bytes]], expected
 class Uploads:
     """Requests whose bodies a test sends part by part."""
 
-    def __init__(self, unfinished_at_most: int = 1_000) -> None:
+    def __init__(self, unfinished_at_most: int | None = 1_000) -> None:
         self.answer_now = asyncio.Event()
         self.bodies = Bodies(self._read, ClientAddresses(), unfinished_at_most)
 
@@ -157,3 +158,16 @@ async def test_one_client_cannot_take_all_places_of_unfinished_bodies() -> None:
         request.cancel()
     await asyncio.gather(*requests, return_exceptions=True)
     assert uploads.nothing_is_held()
+
+
+@pytest.mark.parametrize("descriptors", [1_024, resource.RLIM_INFINITY])
+async def test_a_quarter_of_the_file_descriptors_is_for_unfinished_bodies(
+    descriptors: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (descriptors, descriptors))
+    uploads = Uploads(None)
+    request = uploads.start(part(b"abc", more=False))
+    await asyncio.sleep(0.01)
+    assert not request.done()
+    uploads.answer_now.set()
+    await asyncio.wait_for(request, 5)

@@ -28,6 +28,9 @@ UNFINISHED_PER_CLIENT = 128
 UNFINISHED_OF_DESCRIPTORS = 4
 """Incomplete bodies may hold one of so many file descriptors; the others are left for requests that are whole."""
 
+DESCRIPTORS_WITHOUT_LIMIT = 65_536
+"""File descriptors that are reckoned with where the system sets no limit."""
+
 RETRY_AFTER_S = 5
 LONGEST_LENGTH = 20
 """Digits of a Content-Length."""
@@ -87,7 +90,10 @@ class Bodies:
     def __init__(self, app: AsgiApp, addresses: ClientAddresses, unfinished_at_most: int | None = None) -> None:
         self._app, self._addresses = app, addresses
         if unfinished_at_most is None:
-            unfinished_at_most = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // UNFINISHED_OF_DESCRIPTORS
+            descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+            # RLIM_INFINITY is -1: a quarter of it would refuse every body.
+            unfinished_at_most = DESCRIPTORS_WITHOUT_LIMIT if descriptors == resource.RLIM_INFINITY else descriptors
+            unfinished_at_most //= UNFINISHED_OF_DESCRIPTORS
         self._unfinished_at_most = unfinished_at_most
         self.held_bytes = 0
         self.unfinished: Counter[str] = Counter()
