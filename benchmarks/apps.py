@@ -11,8 +11,8 @@ from typing import Any
 
 import uvloop
 
-from tallystick.cli.listening import free_address
 from tallystick.cli.serve import calm_garbage_collector, http_server
+from tallystick.cli.support.listening import free_address
 from tallystick.settings import Listen
 from tallystick.web.asgi import AsgiApp, Receive, Scope, Send
 

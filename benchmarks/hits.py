@@ -12,10 +12,10 @@ from rich.console import Console
 
 from tallystick.ledger import Ledger, Session, open_database
 from tallystick.model.account import EVERY_SITE, Permission
-from tallystick.services.accounts import NewAccount, account, create_account
-from tallystick.services.names import Names, NewPath
-from tallystick.services.sites import NewSite, create_site
-from tallystick.services.tokens import NewToken, create_token
+from tallystick.services.accounts.accounts import NewAccount, account, create_account
+from tallystick.services.accounts.sites import NewSite, create_site
+from tallystick.services.accounts.tokens import NewToken, create_token
+from tallystick.services.analytics.names import Names, NewPath
 from tallystick.warehouse import WAREHOUSE_FILE, Warehouse, WarehouseSession
 
 HITS, PATHS, REFERRERS, CAMPAIGNS, SITES = 10_000_000, 1_000, 200, 10, 1

@@ -10,11 +10,11 @@ from msgspec import Struct
 from tallystick.ledger import Session, open_database
 from tallystick.model.account import Account, Permission
 from tallystick.model.shared_counter import SharedCounter
-from tallystick.services.accounts import NewAccount, create_account
+from tallystick.services.accounts.accounts import NewAccount, create_account
+from tallystick.services.accounts.tokens import NewToken, create_token
 from tallystick.services.sharing.access import counters_of
 from tallystick.services.sharing.changes import CHANGES
 from tallystick.services.sharing.counters import NewCounter, create
-from tallystick.services.tokens import NewToken, create_token
 
 PEOPLE, MANY = 20, 1_000
 FIRST_VALUE = 1_000_000

@@ -29,9 +29,9 @@ from rich.table import Table
 
 from tallystick.ledger import open_database
 from tallystick.model.account import EVERY_SITE, Permission
-from tallystick.services.accounts import NewAccount, account, create_account
-from tallystick.services.sites import NewSite, create_site
-from tallystick.services.tokens import NewToken, create_token
+from tallystick.services.accounts.accounts import NewAccount, account, create_account
+from tallystick.services.accounts.sites import NewSite, create_site
+from tallystick.services.accounts.tokens import NewToken, create_token
 
 CONNECTIONS, LISTENERS = 64, 200
 KEYS, KEYS_READ, PATHS, VISITORS = 1_000, 100, 200, 20_000

@@ -16,7 +16,7 @@ from support.postgres import Postgres
 from support.server import RunningServer, running_server
 from support.whole import Whole, name_of_its_own
 from tallystick.ledger import Database, Ledger, open_database
-from tallystick.services import passwords
+from tallystick.services.accounts import passwords
 
 # A busy machine is no failure.
 settings.register_profile("without-deadline", deadline=None)

@@ -9,31 +9,31 @@ import structlog
 
 from tallystick.errors import InvalidSetting, StartRefused, StoreUnavailable
 from tallystick.ledger import Ledger, open_database
+from tallystick.services.accounts.seals import KEY_FILE, VARIABLE, Seals
+from tallystick.services.accounts.setup import Setup
+from tallystick.services.accounts.sites import Sites
+from tallystick.services.accounts.tokens import Tokens
+from tallystick.services.accounts.two_factor import seal_secrets, unreadable_secrets
+from tallystick.services.analytics.names import Names
+from tallystick.services.analytics.visitor_counter import VisitorCounter
 from tallystick.services.clock import ClockWatch
-from tallystick.services.counting import Counting
-from tallystick.services.exports import Exports
-from tallystick.services.following import Following
-from tallystick.services.ingest import Ingest, Knowledge
+from tallystick.services.counting.counting import Counting
+from tallystick.services.exports.exports import Exports
+from tallystick.services.feed.following import Following
+from tallystick.services.ingest.ingest import Ingest, Knowledge
 from tallystick.services.jobs import Jobs
 from tallystick.services.kept_answers import InFlight
 from tallystick.services.keyed_requests import KeyedRequests
-from tallystick.services.names import Names
 from tallystick.services.ownership import Ownership
-from tallystick.services.seals import KEY_FILE, VARIABLE, Seals
-from tallystick.services.setup import Setup
 from tallystick.services.sharing.service import Sharing
 from tallystick.services.sharing.sweeping import sweep as sharing_sweep
-from tallystick.services.sites import Sites
 from tallystick.services.stores import opened_warehouse
 from tallystick.services.time_passed import TimePassed
-from tallystick.services.tokens import Tokens
-from tallystick.services.two_factor import seal_secrets, unreadable_secrets
-from tallystick.services.visitor_counter import VisitorCounter
 from tallystick.settings import Settings
 from tallystick.surfaces import countapi, counttogether, dashboard, goatcounter, native
 from tallystick.tasks import end_tasks
 from tallystick.warehouse import WAREHOUSE_FILE, Warehouse
-from tallystick.warehouse.store import EXPORTS_DIRECTORY
+from tallystick.warehouse.duckdb.store import EXPORTS_DIRECTORY
 from tallystick.web.address import FORWARDED_FOR, ClientAddresses
 from tallystick.web.asgi import AsgiApp, Receive, Scope, Send, wants_page
 from tallystick.web.bodies import Bodies, may_have_body

@@ -19,8 +19,8 @@ from support.warehouses import a_hit, opened_warehouse, rows
 from tallystick.ledger import Ledger, open_database
 from tallystick.model.counter import Create
 from tallystick.model.key import Key
-from tallystick.services.copying import back_up
-from tallystick.services.names import Names, NewPath
+from tallystick.services.analytics.names import Names, NewPath
+from tallystick.services.backup.ledger_copy import back_up
 from tallystick.warehouse import WAREHOUSE_FILE
 
 DATA = ("--data", "data")

@@ -12,7 +12,7 @@ from support.places import FULL, Place, damage, fill, key, state
 from tallystick.ledger import copying
 from tallystick.ledger.folding import Wanted, operate
 from tallystick.model.counter import Set
-from tallystick.services import copying as services
+from tallystick.services.backup import ledger_copy as services
 
 
 @pytest.mark.parametrize("other", ["sqlite", "postgresql"], indirect=True)

@@ -15,12 +15,12 @@ from support.postgres import Postgres
 from support.terminal import on_a_terminal
 from support.warehouses import a_hit, opened_warehouse
 from tallystick.cli import doctor
-from tallystick.cli.data_directory import held_data_directory
+from tallystick.cli.support.data_directory import held_data_directory
 from tallystick.ledger import open_database
 from tallystick.ledger.migrations import all_migrations
 from tallystick.ledger.postgresql import PostgresqlSession
-from tallystick.services.seals import Seals
-from tallystick.services.site_hosts import note_unknown_hosts
+from tallystick.services.accounts.seals import Seals
+from tallystick.services.accounts.site_hosts import note_unknown_hosts
 from tallystick.warehouse import WAREHOUSE_FILE
 
 Storage = tuple[str, ...]

@@ -23,7 +23,8 @@ from tallystick.ledger.folding import Wanted, operate
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.counter import FOREVER, INT64_MAX, INT64_MIN, LIFETIME_MS, Counter, Outcome, Put
 from tallystick.model.key import Key
-from tallystick.services import files, importing
+from tallystick.services import files
+from tallystick.services.counting import counter_import
 
 Storage = tuple[str, ...]
 
@@ -223,7 +224,7 @@ def no_hard_links(*_: object) -> None:
 def test_an_interrupted_export_leaves_nothing(
     run: CommandLine, data: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tallystick.services.exporting.to_csv", interrupt)
+    monkeypatch.setattr("tallystick.services.counting.counter_export.to_csv", interrupt)
     assert run("counter", "export", "file.csv", *data).refused(130) == "interrupted"
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
@@ -445,7 +446,7 @@ def test_a_quote_that_is_never_closed_is_not_read_into_memory(run: CommandLine, 
 def test_an_import_goes_on_when_the_line_is_corrected(
     run: CommandLine, data: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(counter_import, "ROWS_AT_ONCE", 2)
     rows = [f"key{number},{number}" for number in range(5)]
     wrong = "\n".join(["key,value", *rows, "wrong,", "last,9"]).encode()
     assert (
@@ -499,8 +500,8 @@ def test_an_import_that_is_cut_short_says_how_far_it_came(
     run: CommandLine, data: Storage, monkeypatch: pytest.MonkeyPatch, error: BaseException, refusal: tuple[int, str]
 ) -> None:
     code, told = refusal
-    monkeypatch.setattr(importing, "ROWS_AT_ONCE", 2)
-    monkeypatch.setattr(importing, "operate", failing_at_the_second(error))
+    monkeypatch.setattr(counter_import, "ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(counter_import, "operate", failing_at_the_second(error))
     rows = b"key,value\nkey0,1\nkey1,1\nkey2,1\nkey3,1\n"
     reason = run("counter", "import", "-", *data, stdin=rows).refused(code)
     assert reason == f"{told}. Lines 1 to 3 are stored; the whole file can be imported again"

@@ -12,7 +12,7 @@ from support.server import running_server
 from support.warehouses import NOW, a_hit, opened_warehouse, rows
 from tallystick.ledger import Ledger, open_database
 from tallystick.model.hit import Bot, Hit
-from tallystick.services.names import Names, NewPath
+from tallystick.services.analytics.names import Names, NewPath
 from tallystick.warehouse import WAREHOUSE_FILE
 
 HERE = ("--site", "stats.example.com", "--data", "data")

@@ -13,7 +13,7 @@ import pytest
 
 from support.commands import CommandLine, Ran
 from support.server import clean_environment, tallystick
-from tallystick.cli.data_directory import held_data_directory
+from tallystick.cli.support.data_directory import held_data_directory
 from tallystick.ledger import open_database
 from tallystick.ledger.postgresql import PostgresqlSession
 from tallystick.ledger.sqlite import SqliteSession

@@ -17,10 +17,10 @@ from support.commands import CommandLine
 from support.places import Place, damage, fill, leave_a_wal, state
 from support.postgres import Postgres
 from support.server import clean_environment
-from tallystick.cli.data_directory import held_data_directory, ledger_file_kept
+from tallystick.cli.support.data_directory import held_data_directory, ledger_file_kept
 from tallystick.ledger import copying
 from tallystick.ledger.migrations import all_migrations
-from tallystick.services import copying as services
+from tallystick.services.backup import ledger_copy as services
 
 
 def test_a_restore_replaces_counters_only_when_told_to(run: CommandLine, place: Place, backup: Path) -> None:
@@ -274,9 +274,9 @@ def killed_at(target: str, when: str, *arguments: str | Path) -> None:
 @pytest.mark.parametrize(
     ("target", "when", "replaced"),
     [
-        ("tallystick.services.copying:copy_pages", "after", False),
-        ("tallystick.services.copying:_fold_wal_of", "before", False),
-        ("tallystick.services.copying:_fold_wal_of", "after", False),
+        ("tallystick.services.backup.ledger_copy:copy_pages", "after", False),
+        ("tallystick.services.backup.ledger_copy:_fold_wal_of", "before", False),
+        ("tallystick.services.backup.ledger_copy:_fold_wal_of", "after", False),
         ("pathlib:Path.replace", "after", True),
     ],
 )

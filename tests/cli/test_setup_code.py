@@ -7,8 +7,8 @@ from pathlib import Path
 from support.commands import CommandLine
 from support.server import running_server
 from tallystick.ledger import open_database
-from tallystick.services.seals import Seals
-from tallystick.services.two_factor import unreadable_secrets
+from tallystick.services.accounts.seals import Seals
+from tallystick.services.accounts.two_factor import unreadable_secrets
 
 TOLD = re.compile(r"/setup with the code ((?:[A-Z2-9]{4}-){3}[A-Z2-9]{4})$", re.MULTILINE)
 

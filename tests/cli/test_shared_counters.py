@@ -12,7 +12,7 @@ from support.sharing import a_counter, change, history_of, joined, now_as, someo
 from tallystick.model.counter import HIT
 from tallystick.model.key import Key
 from tallystick.model.shared_counter import NAMESPACE, Member, SharedCounter
-from tallystick.services.accounts import account_by_email
+from tallystick.services.accounts.accounts import account_by_email
 from tallystick.services.sharing.access import counters_of, members_of
 from tallystick.services.sharing.history import Entry
 

@@ -9,10 +9,10 @@ from support.commands import CommandLine
 from support.places import Place
 from support.terminal import on_a_terminal
 from tallystick.model.site import Site
-from tallystick.services.accounts import account_by_email
-from tallystick.services.site_hosts import remember_host
-from tallystick.services.site_rows import active_sites
-from tallystick.services.sites import NewSite, create_site
+from tallystick.services.accounts.accounts import account_by_email
+from tallystick.services.accounts.site_hosts import remember_host
+from tallystick.services.accounts.site_rows import active_sites
+from tallystick.services.accounts.sites import NewSite, create_site
 
 
 @pytest.fixture

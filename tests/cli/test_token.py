@@ -8,8 +8,8 @@ import pytest
 from support.commands import CommandLine
 from support.places import Place
 from tallystick.model.account import EVERY_SITE, Holder, Permission
-from tallystick.services.accounts import account
-from tallystick.services.tokens import NewToken, all_tokens, create_token, holder, secret_digest
+from tallystick.services.accounts.accounts import account
+from tallystick.services.accounts.tokens import NewToken, all_tokens, create_token, holder, secret_digest
 
 ACCEPTED = "it accepts count, export, site-read, site-create, site-update, stats, counters-read, counters-write, sep"
 

@@ -8,8 +8,8 @@ import pytest
 from support.commands import CommandLine
 from support.places import Place
 from support.terminal import on_a_terminal
-from tallystick.services.accounts import credentials
-from tallystick.services.passwords import password_matches
+from tallystick.services.accounts.accounts import credentials
+from tallystick.services.accounts.passwords import password_matches
 
 PASSWORD = b"correct horse\n"
 

@@ -10,13 +10,13 @@ import pytest
 from support.commands import CommandLine
 from support.places import Place, fill, state
 from support.postgres import Postgres
-from tallystick.cli import opening
-from tallystick.cli.data_directory import held_data_directory
+from tallystick.cli.support import opening
+from tallystick.cli.support.data_directory import held_data_directory
 from tallystick.ledger import Database, copying, postgresql, sqlite
 from tallystick.ledger.migrations import Migration, all_migrations
 from tallystick.ledger.postgresql import PostgresqlSession
 from tallystick.ledger.sqlite import SqliteDatabase, SqliteSession
-from tallystick.services import copying as services
+from tallystick.services.backup import ledger_copy as services
 
 either_other = pytest.mark.parametrize("other", ["sqlite", "postgresql"], indirect=True)
 

@@ -22,8 +22,8 @@ from websockets.sync.client import connect
 from support.analytics import prepare
 from support.clients import people_of_counters
 from support.server import RunningServer, clean_environment, running_server
-from tallystick.cli.configuration import SETTINGS
 from tallystick.cli.main import command_line
+from tallystick.cli.support.configuration import SETTINGS
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "operating.md").read_text("utf-8")
 BENCHMARKS = (Path(__file__).parents[2] / "benchmarks" / "README.md").read_text("utf-8")

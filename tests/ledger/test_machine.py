@@ -16,7 +16,7 @@ from tallystick.ledger import Database, Ledger, Session, Totals
 from tallystick.ledger.folding import Wanted, operate
 from tallystick.model.counter import LIFETIME_MS, Add, Counter, Operation, Outcome, Set, apply
 from tallystick.model.key import Key, lane_of
-from tallystick.services.counting import Counting
+from tallystick.services.counting.counting import Counting
 
 KEYS = [a_key(name) for name in ("one", "two", "three", "four", "five")]
 assert len({lane_of(key) for key in KEYS}) > 1

@@ -10,7 +10,7 @@ from tallystick.ledger import Database, Ledger, Session
 from tallystick.model.counter import HIT, Counter, Outcome, Put
 from tallystick.model.key import Key, lane_of
 from tallystick.model.shared_counter import number_key
-from tallystick.services.counting import Counting
+from tallystick.services.counting.counting import Counting
 
 KEYS = [a_key(f"page-{number}") for number in range(60)]
 # Lane 0 belongs to the writer that sweeps: its hits and the sweep's removals happen in the order given.
@@ -48,7 +48,7 @@ async def test_the_sweep_leaves_the_numbers_of_shared_counters_alone(ledger: Led
 async def test_the_sweep_walks_through_everything_and_starts_over(
     ledger: Ledger, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tallystick.services.counting.SWEPT_AT_ONCE", 7)
+    monkeypatch.setattr("tallystick.services.counting.counting.SWEPT_AT_ONCE", 7)
     await asyncio.gather(*(ledger.count(key, HIT) for key in KEYS))
     counting = Counting(ledger)
     assert [await counting.sweep() for _ in range(4)] == [0] * 4

@@ -14,7 +14,7 @@ from support.ledgers import opened
 from tallystick.app import Application
 from tallystick.ledger import Ledger
 from tallystick.ledger.sqlite import SqliteDatabase
-from tallystick.services.exports import Exports
+from tallystick.services.exports.exports import Exports
 from tallystick.services.jobs import Jobs
 from tallystick.settings import Settings
 from tallystick.warehouse import WAREHOUSE_FILE, Warehouse

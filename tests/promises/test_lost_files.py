@@ -17,8 +17,8 @@ import pytest
 
 from support.server import RunningServer, clean_environment, running_server, tallystick
 from tallystick.ledger import open_database
-from tallystick.services.accounts import NewAccount, create_account
-from tallystick.services.sites import NewSite, create_site
+from tallystick.services.accounts.accounts import NewAccount, create_account
+from tallystick.services.accounts.sites import NewSite, create_site
 
 HOST = {"host": "stats.example.com", "user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:120.0) Firefox/120.0"}
 LOST = {

@@ -8,7 +8,7 @@ from support.people import A_DIGEST, a_person, a_site, a_token, again
 from tallystick.errors import InputRefused, InvalidFields
 from tallystick.ledger import Ledger
 from tallystick.model.account import Access, Account, UserSettings
-from tallystick.services.accounts import (
+from tallystick.services.accounts.accounts import (
     NewAccount,
     account,
     account_by_email,
@@ -26,9 +26,9 @@ from tallystick.services.accounts import (
     set_access,
     set_password,
 )
-from tallystick.services.logins import begin_login, logins_of, secret_digest
-from tallystick.services.sites import SiteChanges, update_site
-from tallystick.services.tokens import tokens_of
+from tallystick.services.accounts.logins import begin_login, logins_of, secret_digest
+from tallystick.services.accounts.sites import SiteChanges, update_site
+from tallystick.services.accounts.tokens import tokens_of
 
 Levels = dict[str, Access]
 

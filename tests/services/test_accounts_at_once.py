@@ -10,7 +10,7 @@ from support.people import A_DIGEST
 from tallystick.errors import InputRefused, InvalidFields
 from tallystick.ledger import Database, Session
 from tallystick.model.account import Account
-from tallystick.services.accounts import (
+from tallystick.services.accounts.accounts import (
     NewAccount,
     accounts_of,
     all_accounts,
@@ -18,8 +18,8 @@ from tallystick.services.accounts import (
     delete_account,
     existing,
 )
-from tallystick.services.site_rows import active_sites
-from tallystick.services.sites import NewSite, create_site
+from tallystick.services.accounts.site_rows import active_sites
+from tallystick.services.accounts.sites import NewSite, create_site
 
 WRITERS = 8
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support.agent_lines import agents_of
 from tallystick.model.hit import is_bot
 from tallystick.model.product import BROWSERS, SYSTEMS, UNKNOWN, known_browser, known_system
-from tallystick.services.agents import understood
+from tallystick.services.ingest.agents import understood
 
 PEOPLE = list(agents_of("people.txt"))
 LEAST_PEOPLE = 450

@@ -11,7 +11,7 @@ from tallystick import app
 from tallystick.app import Application
 from tallystick.errors import StartRefused
 from tallystick.ledger import Ledger
-from tallystick.services.ingest import Knowledge
+from tallystick.services.ingest.ingest import Knowledge
 from tallystick.settings import Settings
 from tallystick.warehouse import Warehouse
 

@@ -3,11 +3,11 @@
 from builders import NOW
 from support.people import a_person, a_site, a_token
 from tallystick.ledger import Ledger
-from tallystick.services import audit
-from tallystick.services.accounts import delete_account, set_access, set_password
-from tallystick.services.audit import HOUR_MS, Kind, acting, done_by, events, note, note_refusal
-from tallystick.services.sites import delete_site
-from tallystick.services.tokens import all_tokens, delete_token, rotate_token
+from tallystick.services.accounts import audit
+from tallystick.services.accounts.accounts import delete_account, set_access, set_password
+from tallystick.services.accounts.audit import HOUR_MS, Kind, acting, done_by, events, note, note_refusal
+from tallystick.services.accounts.sites import delete_site
+from tallystick.services.accounts.tokens import all_tokens, delete_token, rotate_token
 
 
 async def log_of(ledger: Ledger) -> list[tuple[str, str, str, str]]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from support.agent_lines import agents_of
 from tallystick.model.hit import Bot, is_bot
-from tallystick.services.bots import OF_PEOPLE, judge
+from tallystick.services.ingest.bot_rules import OF_PEOPLE, judge
 
 CHROME = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36"

@@ -10,8 +10,8 @@ from tallystick.errors import KeyInFlight, KeyReused
 from tallystick.ledger import Database, Ledger, Totals
 from tallystick.model.counter import HIT, LIMITED, Add, Counter, Outcome, Put, Reason
 from tallystick.model.key import Key, lane_of
-from tallystick.services.counting import Counting
-from tallystick.services.counting_once import AddOnce, add_once
+from tallystick.services.counting.add_once import AddOnce, add_once
+from tallystick.services.counting.counting import Counting
 from tallystick.services.kept_answers import KEPT_MS, KeptAnswer, KeyedRequest
 
 

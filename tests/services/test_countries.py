@@ -8,7 +8,7 @@ import pytest
 
 from support.mmdb import write_mmdb
 from tallystick.errors import InvalidSetting
-from tallystick.services.countries import Countries, Location, location_of
+from tallystick.services.ingest.countries import Countries, Location, location_of
 
 TEXAS = {"country": {"iso_code": "US"}, "subdivisions": [{"iso_code": "TX"}]}
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tallystick.errors import InputRefused
-from tallystick.services.fetching import REFUSED_AT_MOST, ExportClient, RemoteExport
+from tallystick.services.exports.fetching import REFUSED_AT_MOST, ExportClient, RemoteExport
 
 DONE = httpx.Response(200, json={"id": 7, "finished_at": "2026-11-28T00:00:00Z", "num_rows": 3})
 FILE = b"a file"

@@ -16,12 +16,12 @@ from tallystick.errors import NoSuchSite, StoreBusy, StoreFailed
 from tallystick.ledger import Ledger, open_database
 from tallystick.model.hit import WEB_BEGAN, Bot
 from tallystick.model.site import COLLECT, Collect, Site
-from tallystick.services import ingest
-from tallystick.services.accounts import NewAccount, create_account
-from tallystick.services.ingest import AT_ONCE, Dropped, Ingest, Invalid, Knowledge, Reason, Refusal
-from tallystick.services.names import TITLE_REPLACED_AFTER, Names, campaign_ids, list_paths, path_ids
-from tallystick.services.site_rows import active_sites
-from tallystick.services.sites import NewSite, create_site
+from tallystick.services.accounts.accounts import NewAccount, create_account
+from tallystick.services.accounts.site_rows import active_sites
+from tallystick.services.accounts.sites import NewSite, create_site
+from tallystick.services.analytics.names import TITLE_REPLACED_AFTER, Names, campaign_ids, list_paths, path_ids
+from tallystick.services.ingest import ingest
+from tallystick.services.ingest.ingest import AT_ONCE, Dropped, Ingest, Invalid, Knowledge, Reason, Refusal
 from tallystick.warehouse import WAREHOUSE_FILE, KeptRequest, Stored, Warehouse
 
 HOUR_MS = 3_600_000

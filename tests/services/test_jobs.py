@@ -16,15 +16,15 @@ from tallystick.model.account import UserSettings
 from tallystick.model.hit import Bot
 from tallystick.model.site import Site, SiteSettings
 from tallystick.services import jobs as module
-from tallystick.services import names, path_changes
+from tallystick.services.accounts.site_rows import site_columns
+from tallystick.services.analytics import names, path_changes
+from tallystick.services.analytics.names import Names, NewPath
 from tallystick.services.clock import SEEN, ClockWatch, confirm, set_clock_mark
-from tallystick.services.exports import latest_exports
+from tallystick.services.exports.exports import latest_exports
 from tallystick.services.jobs import DeleteSite, Job, Jobs, Relabel, ask_for, asked_for
-from tallystick.services.names import Names, NewPath
-from tallystick.services.site_rows import site_columns
 from tallystick.warehouse import KeptRequest, Warehouse
-from tallystick.warehouse.journal import Batch, Journal
-from tallystick.warehouse.marks import JournalMarks
+from tallystick.warehouse.duckdb.journal import Batch, Journal
+from tallystick.warehouse.duckdb.marks import JournalMarks
 
 SITE = 1
 DAY = 24 * HOUR

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallystick.services.languages import language_of
+from tallystick.services.ingest.languages import language_of
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import pytest
 
 from builders import NOW
 from tallystick.ledger import Ledger
-from tallystick.services.accounts import NewAccount, account, create_account, delete_account
-from tallystick.services.logins import (
+from tallystick.services.accounts.accounts import NewAccount, account, create_account, delete_account
+from tallystick.services.accounts.logins import (
     DAY_MS,
     LOGINS_AT_MOST,
     begin_login,

@@ -3,7 +3,7 @@
 import pytest
 
 from tallystick.ledger import Ledger
-from tallystick.services.names import (
+from tallystick.services.analytics.names import (
     TITLE_REPLACED_AFTER,
     Names,
     NewPath,
@@ -86,7 +86,7 @@ async def test_a_bot_and_a_person_may_bring_a_path_at_once(ledger: Ledger, names
 
 
 async def test_the_oldest_names_leave_a_full_cache(names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tallystick.services.names.CACHED_NAMES", 4)
+    monkeypatch.setattr("tallystick.services.analytics.names.CACHED_NAMES", 4)
     for path in ("/a", "/b", "/c", "/d", "/e"):
         await the_path(names, a_path(path))
     assert [path for path in ("/a", "/b", "/c", "/d", "/e") if names.path(SITE, path)] == ["/c", "/d", "/e"]

@@ -8,7 +8,7 @@ import pytest
 
 from support.analytics import Analytics, analytics_in_process
 from tallystick.model.account import Permission
-from tallystick.services import new_names
+from tallystick.services.ingest import new_names
 from tallystick.web.rate_limit import Rate
 
 UNLIMITED = Rate("count", None, 0), Rate("count-address", None, 0)

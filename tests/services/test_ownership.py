@@ -18,13 +18,14 @@ from support.postgres import Postgres
 from tallystick.app import Application
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.site import SiteSettings
-from tallystick.services import exports, jobs, ownership
-from tallystick.services.ingest import Knowledge
+from tallystick.services import jobs, ownership
+from tallystick.services.accounts.sites import delete_site
+from tallystick.services.analytics.names import paths_of
+from tallystick.services.analytics.path_changes import merge_paths
+from tallystick.services.exports import exports
+from tallystick.services.ingest.ingest import Knowledge
 from tallystick.services.jobs import asked_for
-from tallystick.services.names import paths_of
 from tallystick.services.ownership import server_id
-from tallystick.services.path_changes import merge_paths
-from tallystick.services.sites import delete_site
 from tallystick.settings import Settings
 from tallystick.web.rate_limit import Rate
 

@@ -7,8 +7,8 @@ import pytest
 from argon2 import PasswordHasher
 
 from tallystick.errors import InvalidFields, StoreBusy
-from tallystick.services import passwords
-from tallystick.services.passwords import (
+from tallystick.services.accounts import passwords
+from tallystick.services.accounts.passwords import (
     CHECKED_AT_ONCE,
     FORMS_WAITING_AT_MOST,
     NOBODYS,

@@ -7,7 +7,7 @@ import pytest
 
 from builders import NOW
 from tallystick.ledger import Ledger, Session, open_database
-from tallystick.services.salts import SALT_BYTES, SPAN_MS, Salts, rotate
+from tallystick.services.ingest.salts import SALT_BYTES, SPAN_MS, Salts, rotate
 
 ADDRESS, OTHER_ADDRESS, SIX = map(ip_address, ("192.0.2.1", "192.0.2.2", "2001:db8::1"))
 START = NOW - NOW % SPAN_MS

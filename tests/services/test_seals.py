@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tallystick.errors import DataDirectoryUnusable, InvalidSetting
-from tallystick.services.seals import KEY_FILE, VARIABLE, Seals
+from tallystick.services.accounts.seals import KEY_FILE, VARIABLE, Seals
 
 
 def test_a_key_is_made_once_for_its_owner_only(tmp_path: Path) -> None:

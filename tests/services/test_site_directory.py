@@ -8,8 +8,8 @@ import pytest
 from support.people import a_person, a_site, again
 from tallystick.errors import NoSuchSite
 from tallystick.ledger import Ledger
-from tallystick.services.site_hosts import HOSTS_AT_MOST, hosts_of, release_host, remember_host, unknown_hosts
-from tallystick.services.sites import (
+from tallystick.services.accounts.site_hosts import HOSTS_AT_MOST, hosts_of, release_host, remember_host, unknown_hosts
+from tallystick.services.accounts.sites import (
     FRESH_S,
     NewSite,
     SiteChanges,
@@ -110,7 +110,7 @@ async def test_sites_are_read_again_only_after_a_change(
     made = await a_site(ledger, ada)
     await sites.all()
     with monkeypatch.context() as patch:
-        patch.delattr("tallystick.services.sites.active_sites")
+        patch.delattr("tallystick.services.accounts.sites.active_sites")
         for _ in range(3):
             seconds.now += FRESH_S
             assert await sites.at("stats.example.com") == made

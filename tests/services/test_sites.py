@@ -10,11 +10,10 @@ from tallystick.errors import InputRefused, InvalidFields, NotPermitted
 from tallystick.ledger import Ledger
 from tallystick.model.account import Access, Token, UserSettings
 from tallystick.model.site import COLLECT, Site, SiteSettings
-from tallystick.services.accounts import all_accounts, delete_account, set_access
-from tallystick.services.jobs import DeleteSite, asked_for
-from tallystick.services.site_hosts import remember_host
-from tallystick.services.site_rows import active_sites, family, site
-from tallystick.services.sites import (
+from tallystick.services.accounts.accounts import all_accounts, delete_account, set_access
+from tallystick.services.accounts.site_hosts import remember_host
+from tallystick.services.accounts.site_rows import active_sites, family, site
+from tallystick.services.accounts.sites import (
     NewSite,
     SiteChanges,
     create_site,
@@ -24,7 +23,8 @@ from tallystick.services.sites import (
     note_hits,
     update_site,
 )
-from tallystick.services.tokens import secret_digest
+from tallystick.services.accounts.tokens import secret_digest
+from tallystick.services.jobs import DeleteSite, asked_for
 
 
 async def test_the_first_site_is_its_owners_account_and_later_ones_join_it(ledger: Ledger) -> None:

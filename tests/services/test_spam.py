@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tallystick.errors import InvalidSetting
-from tallystick.services.spam import SpamReferrers
+from tallystick.services.ingest.spam import SpamReferrers
 
 
 @pytest.fixture

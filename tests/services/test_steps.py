@@ -10,12 +10,12 @@ from builders import NOW
 from support.arrivals import FIREFOX, GOOGLEBOT, NOW_S, a_site, a_told_arrival, an_arrival
 from tallystick.model.hit import WEB_BEGAN, Bot
 from tallystick.model.site import COLLECT, Collect
-from tallystick.services.arrival import Arrival, Dropped, Invalid, Reason, Refusal
-from tallystick.services.countries import Countries
-from tallystick.services.ingest import STEPS
-from tallystick.services.salts import Salts
-from tallystick.services.site_rules import Rules, rules_of
-from tallystick.services.spam import SpamReferrers
+from tallystick.services.ingest.arrival import Arrival, Dropped, Invalid, Reason, Refusal
+from tallystick.services.ingest.collection_rules import Rules, rules_of
+from tallystick.services.ingest.countries import Countries
+from tallystick.services.ingest.ingest import STEPS
+from tallystick.services.ingest.salts import Salts
+from tallystick.services.ingest.spam import SpamReferrers
 
 NO_SESSION = "session or browser/IP not set; use no_sessions if you don't want to track unique visits"
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36"

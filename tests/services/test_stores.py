@@ -13,11 +13,12 @@ from support.warehouses import a_hit, ids
 from tallystick.errors import StoresDisagree
 from tallystick.ledger import Ledger, Session, open_database
 from tallystick.services import jobs
+from tallystick.services.analytics.names import Names, NewPath
 from tallystick.services.jobs import Jobs
-from tallystick.services.names import Names, NewPath
 from tallystick.services.stores import note, opened_warehouse
-from tallystick.warehouse import WAREHOUSE_FILE, Warehouse, changes, marks
-from tallystick.warehouse.journal import JOURNAL_FILE
+from tallystick.warehouse import WAREHOUSE_FILE, Warehouse
+from tallystick.warehouse.duckdb import changes, marks
+from tallystick.warehouse.duckdb.journal import JOURNAL_FILE
 
 Stores = tuple[Ledger, Warehouse]
 LEDGER_FILE = "ledger.sqlite3"

@@ -14,8 +14,8 @@ from tallystick.ledger.sqlite import SqliteDatabase
 from tallystick.model.counter import HIT, LIFETIME_MS, Outcome
 from tallystick.services import clock as clocks
 from tallystick.services.clock import SEEN, ClockWatch, set_clock_mark
-from tallystick.services.counting import Counting
-from tallystick.services.ingest import Knowledge
+from tallystick.services.counting.counting import Counting
+from tallystick.services.ingest.ingest import Knowledge
 from tallystick.services.kept_answers import KeptAnswer, KeyedRequest
 from tallystick.services.sharing.sweeping import sweep
 from tallystick.services.time_passed import TimePassed

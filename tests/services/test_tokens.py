@@ -11,9 +11,9 @@ from support.people import a_person, a_site, a_token, again
 from tallystick.errors import InputRefused, InvalidFields, StoreFull
 from tallystick.ledger import Database, Ledger
 from tallystick.model.account import EVERY_SITE, Access, Holder, Permission
-from tallystick.services import tokens
-from tallystick.services.accounts import delete_account, set_access
-from tallystick.services.tokens import (
+from tallystick.services.accounts import tokens
+from tallystick.services.accounts.accounts import delete_account, set_access
+from tallystick.services.accounts.tokens import (
     DIGESTS_FRESH_S,
     FRESH_S,
     USED_AGAIN_AFTER_MS,

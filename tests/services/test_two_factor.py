@@ -8,9 +8,9 @@ import pytest
 from builders import NOW
 from tallystick.errors import InvalidFields
 from tallystick.ledger import Ledger, Session
-from tallystick.services.accounts import NewAccount, account, create_account, credentials, set_password
-from tallystick.services.seals import Seals, is_sealed
-from tallystick.services.two_factor import (
+from tallystick.services.accounts.accounts import NewAccount, account, create_account, credentials, set_password
+from tallystick.services.accounts.seals import Seals, is_sealed
+from tallystick.services.accounts.two_factor import (
     PROOF_MS,
     STEP_MS,
     accept_code,

@@ -23,10 +23,10 @@ from tallystick.ledger import Session, open_database
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.account import EVERY_SITE, Account, Permission
 from tallystick.model.site import Site, SiteSettings
-from tallystick.services.accounts import NewAccount, account, create_account
-from tallystick.services.passwords import hash_password
-from tallystick.services.sites import NewSite, SiteChanges, create_site, update_site
-from tallystick.services.tokens import NewToken, create_token
+from tallystick.services.accounts.accounts import NewAccount, account, create_account
+from tallystick.services.accounts.passwords import hash_password
+from tallystick.services.accounts.sites import NewSite, SiteChanges, create_site, update_site
+from tallystick.services.accounts.tokens import NewToken, create_token
 from tallystick.warehouse import WarehouseSession
 from tallystick.web.rate_limit import Rate
 

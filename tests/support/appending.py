@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 from support.warehouses import a_hit
-from tallystick.warehouse import Warehouse, checkpoints
+from tallystick.warehouse import Warehouse
+from tallystick.warehouse.duckdb import checkpoints
 
 CLIENTS = 8
 

@@ -6,7 +6,7 @@ from typing import Any
 from builders import NOW
 from tallystick.model.account import UserSettings
 from tallystick.model.site import Site, SiteSettings
-from tallystick.services.arrival import Arrival
+from tallystick.services.ingest.arrival import Arrival
 
 NOW_S = NOW // 1000
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"

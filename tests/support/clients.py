@@ -13,8 +13,8 @@ import httpx
 from tallystick.ledger import Session, open_database
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.account import Permission
-from tallystick.services.accounts import NewAccount, create_account
-from tallystick.services.tokens import NewToken, create_token
+from tallystick.services.accounts.accounts import NewAccount, create_account
+from tallystick.services.accounts.tokens import NewToken, create_token
 
 COUNTERS = Permission.COUNTERS_READ | Permission.COUNTERS_WRITE
 

@@ -15,7 +15,7 @@ from support.sharing import someone
 from tallystick.app import shared_counters
 from tallystick.ledger import Ledger, open_database
 from tallystick.model.account import Account, Permission
-from tallystick.services.tokens import Tokens
+from tallystick.services.accounts.tokens import Tokens
 from tallystick.settings import Settings
 from tallystick.surfaces.counttogether import CountTogether, Services
 from tallystick.web.address import ClientAddresses

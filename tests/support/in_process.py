@@ -12,7 +12,7 @@ from builders import NOW
 from support.asking import Answer
 from tallystick.app import Application
 from tallystick.ledger import Ledger, open_database
-from tallystick.services.ingest import Knowledge
+from tallystick.services.ingest.ingest import Knowledge
 from tallystick.settings import Settings
 from tallystick.warehouse import WAREHOUSE_FILE, Warehouse
 from tallystick.web.asgi import AsgiApp

@@ -9,17 +9,17 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from support.ledgers import WITHIN_S, Clock, until
+from tallystick.hub.hub import Subscription
 from tallystick.ledger import Ledger
-from tallystick.live.hub import Subscription
 from tallystick.model.account import Account, Permission
 from tallystick.model.change import Change
 from tallystick.model.shared_counter import SharedCounter
-from tallystick.services.following import Following
-from tallystick.services.resuming import Resumed
+from tallystick.services.accounts.tokens import NewToken, create_token
+from tallystick.services.feed.following import Following
+from tallystick.services.feed.resuming import Resumed
 from tallystick.services.sharing import invites
 from tallystick.services.sharing.changes import last_change
 from tallystick.services.sharing.service import Sharing
-from tallystick.services.tokens import NewToken, create_token
 
 UTC = ZoneInfo("UTC")
 

@@ -16,8 +16,8 @@ from support.server import FREE_PORT, RunningServer, running_server
 from tallystick.ledger import open_database
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.account import Account, Permission
-from tallystick.services.accounts import NewAccount, create_account
-from tallystick.services.tokens import NewToken, create_token
+from tallystick.services.accounts.accounts import NewAccount, create_account
+from tallystick.services.accounts.tokens import NewToken, create_token
 
 TOLD_WITHIN_S = 10.0
 BOTH = Permission.COUNTERS_READ | Permission.COUNTERS_WRITE

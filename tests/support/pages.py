@@ -9,9 +9,9 @@ import httpx
 
 from support.ledgers import Clock
 from tallystick.ledger import Ledger
-from tallystick.services.seals import Seals
-from tallystick.services.setup import Setup
-from tallystick.services.tokens import Tokens
+from tallystick.services.accounts.seals import Seals
+from tallystick.services.accounts.setup import Setup
+from tallystick.services.accounts.tokens import Tokens
 from tallystick.surfaces import countapi, native
 from tallystick.surfaces.dashboard import dashboard
 from tallystick.web.own_address import Located, OwnAddress

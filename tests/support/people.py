@@ -3,9 +3,9 @@
 from tallystick.ledger import Ledger
 from tallystick.model.account import Access, Account, Permission
 from tallystick.model.site import Site
-from tallystick.services.accounts import NewAccount, create_account, existing
-from tallystick.services.sites import NewSite, create_site
-from tallystick.services.tokens import NewToken, create_token
+from tallystick.services.accounts.accounts import NewAccount, create_account, existing
+from tallystick.services.accounts.sites import NewSite, create_site
+from tallystick.services.accounts.tokens import NewToken, create_token
 
 A_DIGEST = "no password has this digest"
 

@@ -19,16 +19,16 @@ from support.asking import Answer
 from tallystick.ledger import Session
 from tallystick.model.account import Access, Account, Permission
 from tallystick.model.site import Site
-from tallystick.services.accounts import NewAccount, create_account, existing, set_access, set_password
-from tallystick.services.logins import begin_login, new_secret, secret_digest
-from tallystick.services.passwords import hash_password
+from tallystick.services.accounts.accounts import NewAccount, create_account, existing, set_access, set_password
+from tallystick.services.accounts.logins import begin_login, new_secret, secret_digest
+from tallystick.services.accounts.passwords import hash_password
+from tallystick.services.accounts.site_hosts import remember_host
+from tallystick.services.accounts.sites import NewSite, create_site
+from tallystick.services.accounts.tokens import NewToken, create_token
 from tallystick.services.sharing.counters import NewCounter
 from tallystick.services.sharing.counters import create as create_counter
 from tallystick.services.sharing.invites import NewInvite
 from tallystick.services.sharing.invites import create as create_invite
-from tallystick.services.site_hosts import remember_host
-from tallystick.services.sites import NewSite, create_site
-from tallystick.services.tokens import NewToken, create_token
 from tallystick.surfaces.dashboard.cookies import LOGIN
 from tallystick.surfaces.dashboard.forms import form_token
 

@@ -9,7 +9,7 @@ from tallystick.errors import SharingReason, SharingRefused
 from tallystick.ledger import Ledger, Session
 from tallystick.model.account import Account
 from tallystick.model.shared_counter import Role, SharedCounter
-from tallystick.services.accounts import NewAccount, create_account
+from tallystick.services.accounts.accounts import NewAccount, create_account
 from tallystick.services.kept_answers import KeptAnswer, KeyedRequest
 from tallystick.services.sharing.access import role_of
 from tallystick.services.sharing.changing import Carried, Done, Step, Verb, Wanted

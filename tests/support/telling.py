@@ -5,7 +5,7 @@ from typing import Any
 
 from support.analytics import Analytics
 from tallystick.model.hit import Hit, Visitor
-from tallystick.services.names import NewPath
+from tallystick.services.analytics.names import NewPath
 
 
 def at(text: str) -> int:

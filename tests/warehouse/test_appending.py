@@ -9,7 +9,7 @@ from support.warehouses import NOW, a_hit, ids, opened_warehouse, rows
 from tallystick.errors import DatabaseSchemaRefused, DatabaseUnreachable, StoreBusy, StoreClosed
 from tallystick.model.hit import Bot, Hit
 from tallystick.warehouse import KeptRequest, Stored, Warehouse, WarehouseSession
-from tallystick.warehouse import warehouse as doors
+from tallystick.warehouse.duckdb import warehouse as doors
 
 EVERYTHING = Hit(
     site=7,

@@ -9,9 +9,10 @@ import pytest
 
 from support.warehouses import a_hit, ids, opened_warehouse
 from tallystick.errors import DatabaseSchemaRefused, StartRefused
-from tallystick.warehouse import Warehouse, rows
-from tallystick.warehouse.copying import copy_files
-from tallystick.warehouse.journal import JOURNAL_FILE, journal_of
+from tallystick.warehouse import Warehouse
+from tallystick.warehouse.duckdb import rows
+from tallystick.warehouse.duckdb.copying import copy_files
+from tallystick.warehouse.duckdb.journal import JOURNAL_FILE, journal_of
 
 FORMATS = {1: "e01adfd2c8af"}
 """Each format, and a digest of what it holds. Add a row for a new format; never change one."""

@@ -10,7 +10,8 @@ import pytest
 
 from support.warehouses import a_hit, ids, opened_warehouse
 from tallystick.errors import DatabaseUnreachable
-from tallystick.warehouse import Warehouse, journal, mover, opening, store, warehouse, writer
+from tallystick.warehouse import Warehouse
+from tallystick.warehouse.duckdb import journal, mover, opening, store, warehouse, writer
 
 STEPS = [
     (journal, "migrate"),

@@ -7,7 +7,7 @@ import pytest
 
 from support.warehouses import a_hit, ids
 from tallystick.warehouse import Warehouse, WarehouseSession
-from tallystick.warehouse.reader import THREADS
+from tallystick.warehouse.duckdb.reader import THREADS
 
 FOR_EVER = "SELECT sum(a.range * b.range) FROM range(10_000_000) AS a, range(10_000_000) AS b"
 

@@ -15,10 +15,11 @@ from msgspec.structs import replace
 
 from tallystick.model.period import DAY_S, period
 from tallystick.model.selection import SIZES, Dimension, Metric, Selection
-from tallystick.warehouse import WarehouseSession, reports
-from tallystick.warehouse.migrations import known_steps
-from tallystick.warehouse.queried import named_queries
-from tallystick.warehouse.reports import Position, Slice
+from tallystick.warehouse import WarehouseSession
+from tallystick.warehouse.duckdb import reports
+from tallystick.warehouse.duckdb.migrations import known_steps
+from tallystick.warehouse.duckdb.queried import named_queries
+from tallystick.warehouse.duckdb.reports import Position, Slice
 
 Row = dict[str, Any]
 

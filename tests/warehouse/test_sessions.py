@@ -8,7 +8,7 @@ import pytest
 from support.warehouses import HOUR, NOW, a_hit, opened_warehouse, rows
 from tallystick.model.hit import Bot, Visitor
 from tallystick.warehouse import Stored, Warehouse, WarehouseSession
-from tallystick.warehouse import sessions as memory
+from tallystick.warehouse.duckdb import sessions as memory
 
 
 async def one(warehouse: Warehouse, path: int = 1, **fields: Any) -> tuple[int, bool]:

@@ -8,7 +8,7 @@ import pytest
 from support.warehouses import NOW, a_hit, ids, opened_warehouse
 from tallystick.errors import StoreFailed
 from tallystick.warehouse import KeptRequest
-from tallystick.warehouse.copying import copy_files, size_of
+from tallystick.warehouse.duckdb.copying import copy_files, size_of
 
 
 async def test_a_copy_holds_what_is_acknowledged_wherever_it_lies(file: Path, tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ from structlog.testing import capture_logs
 from support.disks import full_disk
 from support.warehouses import NOW, a_hit, ids, opened_warehouse, rows
 from tallystick.errors import StoreUnavailable
-from tallystick.warehouse import KeptRequest, Stored, Warehouse, checkpoints, journal, mover
-from tallystick.warehouse.journal import JOURNAL_FILE
+from tallystick.warehouse import KeptRequest, Stored, Warehouse
+from tallystick.warehouse.duckdb import checkpoints, journal, mover
+from tallystick.warehouse.duckdb.journal import JOURNAL_FILE
 
 LONG = "x" * 500
 

@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from tallystick.cli.listing import instant, print_rows
-from tallystick.cli.opening import opened_ledger
-from tallystick.services.audit import events
+from tallystick.cli.support.listing import instant, print_rows
+from tallystick.cli.support.opening import opened_ledger
+from tallystick.services.accounts.audit import events
 from tallystick.settings import StorageSettings, whole_number
 
 

@@ -6,12 +6,12 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tallystick.cli.opening import bring_up_to_date, found_database
-from tallystick.cli.progress import progress
-from tallystick.services.copying import back_up
+from tallystick.cli.support.opening import bring_up_to_date, found_database
+from tallystick.cli.support.progress import progress
+from tallystick.services.backup.ledger_copy import back_up
+from tallystick.services.backup.warehouse_copy import copied_warehouse, put_into_backup, refuse_older_ledger
 from tallystick.services.files import whole_file
 from tallystick.services.stores import marks_of
-from tallystick.services.warehouse_copying import copied_warehouse, put_into_backup, refuse_older_ledger
 from tallystick.settings import StorageSettings
 from tallystick.warehouse import WAREHOUSE_FILE
 

@@ -7,18 +7,18 @@ import msgspec
 from cyclopts import App, Parameter
 from msgspec import Struct
 
-from tallystick.cli.asking import Yes, confirm
-from tallystick.cli.jobs import decide, read_hits
-from tallystick.cli.listing import instant, print_rows
-from tallystick.cli.opening import opened_ledger
 from tallystick.cli.site import site_of
-from tallystick.cli.site_access import is_url, refusals_told, token
+from tallystick.cli.support.asking import Yes, confirm
+from tallystick.cli.support.jobs import decide, read_hits
+from tallystick.cli.support.listing import instant, print_rows
+from tallystick.cli.support.opening import opened_ledger
+from tallystick.cli.support.site_access import is_url, refusals_told, token
 from tallystick.errors import InputRefused
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.hit import Bot, is_bot
 from tallystick.services.jobs import Relabel, ask_for
 from tallystick.settings import StorageSettings
-from tallystick.warehouse.changes import EVERY_ID, labels
+from tallystick.warehouse.duckdb.changes import EVERY_ID, labels
 
 FIRST_DAY = "1970-01-02"
 """Before every hit: the API reports the last week unless it gets a start."""

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Never
 
 from cyclopts import App, Parameter, Token
 
-from tallystick.cli.asking import Yes, confirm
-from tallystick.cli.opening import opened_ledger
+from tallystick.cli.support.asking import Yes, confirm
+from tallystick.cli.support.opening import opened_ledger
 from tallystick.cli.transfer import export, import_
 from tallystick.errors import InputRefused
 from tallystick.ledger.folding import Wanted, operate
@@ -26,7 +26,7 @@ from tallystick.model.counter import (
     alive,
 )
 from tallystick.model.key import DEFAULT_NAMESPACE, Key, legal_name
-from tallystick.services.interchange import row_of, to_json
+from tallystick.services.counting.counter_files import row_of, to_json
 from tallystick.settings import CounterSettings, StorageSettings, whole_number
 
 LISTED_AT_MOST = 100_000

@@ -16,17 +16,17 @@ import apsw
 from cyclopts import Parameter
 
 from tallystick import __version__
-from tallystick.cli.configuration import FILE_VARIABLE, SETTINGS, sources
-from tallystick.cli.data_directory import server_runs
+from tallystick.cli.support.configuration import FILE_VARIABLE, SETTINGS, sources
+from tallystick.cli.support.data_directory import server_runs
 from tallystick.errors import TallystickError
 from tallystick.ledger import open_database
 from tallystick.ledger.copying import BackupFile, damage, slight_damage
 from tallystick.ledger.migrations import all_migrations
 from tallystick.ledger.sqlite import OLDEST_SAFE_SQLITE
 from tallystick.model.counter import NEVER
+from tallystick.services.accounts.seals import VARIABLE as KEY_VARIABLE
 from tallystick.services.clock import SEEN, clock_marks, offset, problem_of
 from tallystick.services.privacy import open_to_others
-from tallystick.services.seals import VARIABLE as KEY_VARIABLE
 from tallystick.settings import Listen, Settings, lifetime_text
 
 Status = Literal["OK", "WARN", "FAIL"]
@@ -261,7 +261,7 @@ def _database(settings: Settings) -> Check:
 
 def _hits(data: Path) -> Check:
     from tallystick.warehouse import WAREHOUSE_FILE  # noqa: PLC0415  # DuckDB takes a moment to load
-    from tallystick.warehouse.copying import seen  # noqa: PLC0415
+    from tallystick.warehouse.duckdb.copying import seen  # noqa: PLC0415
 
     file = data / WAREHOUSE_FILE
     try:
@@ -280,8 +280,8 @@ def _hits(data: Path) -> Check:
 
 def _hosts(settings: Settings) -> Iterator[Check]:
     """Requests whose hits are lost because no site has their Host; nothing when the ledger cannot be read."""
-    from tallystick.services.site_hosts import unknown_hosts, without_host  # noqa: PLC0415  # not needed by other checks
-    from tallystick.services.site_rows import active_sites  # noqa: PLC0415
+    from tallystick.services.accounts.site_hosts import unknown_hosts, without_host  # noqa: PLC0415  # not needed by other checks
+    from tallystick.services.accounts.site_rows import active_sites  # noqa: PLC0415
 
     try:
         database = open_database(settings.database, settings.data)
@@ -308,8 +308,8 @@ def _hosts(settings: Settings) -> Iterator[Check]:
 
 def _second_steps(settings: Settings) -> Iterator[Check]:
     """Whether the key opens the secrets of authenticator apps; nothing where there is none."""
-    from tallystick.services.seals import KEY_FILE, VARIABLE, Seals  # noqa: PLC0415  # not needed by other checks
-    from tallystick.services.two_factor import unreadable_secrets  # noqa: PLC0415
+    from tallystick.services.accounts.seals import KEY_FILE, VARIABLE, Seals  # noqa: PLC0415  # not needed by other checks
+    from tallystick.services.accounts.two_factor import unreadable_secrets  # noqa: PLC0415
 
     try:
         database = open_database(settings.database, settings.data)
@@ -345,7 +345,7 @@ def _sqlite_file(what: str, file: Path, *, thorough: bool) -> Check:
 
 def _every_hit(data: Path) -> Check:
     from tallystick.warehouse import WAREHOUSE_FILE  # noqa: PLC0415  # DuckDB takes a moment to load
-    from tallystick.warehouse.copying import copy_files, read_through  # noqa: PLC0415
+    from tallystick.warehouse.duckdb.copying import copy_files, read_through  # noqa: PLC0415
 
     file = data / WAREHOUSE_FILE
     if not file.exists():
@@ -364,8 +364,8 @@ def _every_hit(data: Path) -> Check:
 def _stores(settings: Settings) -> Check:
     from tallystick.services.stores import marks_of  # noqa: PLC0415  # DuckDB takes a moment to load
     from tallystick.warehouse import WAREHOUSE_FILE  # noqa: PLC0415
-    from tallystick.warehouse.marks import way_out  # noqa: PLC0415
-    from tallystick.warehouse.opening import disagreements  # noqa: PLC0415
+    from tallystick.warehouse.duckdb.marks import way_out  # noqa: PLC0415
+    from tallystick.warehouse.duckdb.opening import disagreements  # noqa: PLC0415
 
     if server_runs(settings.data):
         return Check("OK", "stores", "the running server has compared the ledger with the hits")

@@ -9,19 +9,19 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from msgspec import Struct
 
-from tallystick.cli.progress import Tell, progress
-from tallystick.cli.site_access import is_url, opened_site, token
+from tallystick.cli.support.progress import Tell, progress
+from tallystick.cli.support.site_access import is_url, opened_site, token
 from tallystick.cli.transfer import File
 from tallystick.errors import InputRefused
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.export import SUFFIXES, Export, ExportFormat
-from tallystick.services.audit import COMMAND_LINE, Kind, done_by, note
-from tallystick.services.export_files import write_export
-from tallystick.services.export_files.spreadsheet import make_safe
-from tallystick.services.fetching import ExportClient
+from tallystick.services.accounts.audit import COMMAND_LINE, Kind, done_by, note
+from tallystick.services.exports.fetching import ExportClient
+from tallystick.services.exports.spreadsheet import make_safe
+from tallystick.services.exports.writing import write_export
 from tallystick.services.files import whole_file
 from tallystick.settings import AnalyticsSettings, whole_number
-from tallystick.warehouse.store import EXPORTS_DIRECTORY
+from tallystick.warehouse.duckdb.store import EXPORTS_DIRECTORY
 
 LAST_ID = 2**53 - 1
 

@@ -12,8 +12,8 @@ from typing import Annotated
 from cyclopts import Parameter
 from msgspec import Struct
 
-from tallystick.cli.progress import Tell, progress
-from tallystick.cli.site_access import Target, Waits, is_url, journal_of, opened_target, token
+from tallystick.cli.support.progress import Tell, progress
+from tallystick.cli.support.site_access import Target, Waits, is_url, journal_of, opened_target, token
 from tallystick.cli.transfer import File
 from tallystick.errors import InputRefused, StoreUnavailable
 from tallystick.services.imports import json_zip, parquet
@@ -29,9 +29,9 @@ from tallystick.services.imports.rows import RowFile
 from tallystick.services.imports.running import BOTS, LOOKED_AT_EVERY_S, Import, Report, Sink
 from tallystick.services.imports.through_api import ApiSink
 from tallystick.services.imports.told import BadLine
-from tallystick.services.ingest import Knowledge
+from tallystick.services.ingest.ingest import Knowledge
 from tallystick.settings import AnalyticsSettings
-from tallystick.warehouse.warehouse import seconds
+from tallystick.warehouse.duckdb.warehouse import seconds
 
 BAD_LINES_SHOWN = 20
 REASONS_SHOWN = 5

@@ -3,8 +3,8 @@
 import asyncio
 import sys
 
-from tallystick.cli.data_directory import held_data_directory
-from tallystick.cli.opening import refuse_unfinished_restore
+from tallystick.cli.support.data_directory import held_data_directory
+from tallystick.cli.support.opening import refuse_unfinished_restore
 from tallystick.errors import InputRefused
 from tallystick.ledger import open_database
 from tallystick.settings import StorageSettings

@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 from cyclopts.exceptions import CycloptsError
 
 from tallystick import __version__
-from tallystick.cli.configuration import (
+from tallystick.cli.support.configuration import (
     check_settings_file,
     default_worth_showing,
     forget_empty_variables,

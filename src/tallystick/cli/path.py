@@ -2,13 +2,13 @@
 
 from cyclopts import App
 
-from tallystick.cli.asking import Yes, confirm
-from tallystick.cli.jobs import decide
-from tallystick.cli.listing import print_rows
-from tallystick.cli.opening import opened_ledger
 from tallystick.cli.site import site_of
+from tallystick.cli.support.asking import Yes, confirm
+from tallystick.cli.support.jobs import decide
+from tallystick.cli.support.listing import print_rows
+from tallystick.cli.support.opening import opened_ledger
 from tallystick.ledger.ledger import milliseconds
-from tallystick.services import names, path_changes
+from tallystick.services.analytics import names, path_changes
 from tallystick.settings import StorageSettings
 
 PAGE = 1_000

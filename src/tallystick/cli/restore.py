@@ -9,23 +9,23 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tallystick.cli.asking import confirm
-from tallystick.cli.data_directory import held_data_directory, ledger_file_kept
-from tallystick.cli.progress import progress
+from tallystick.cli.support.asking import confirm
+from tallystick.cli.support.data_directory import held_data_directory, ledger_file_kept
+from tallystick.cli.support.progress import progress
 from tallystick.errors import DatabaseUnreachable, InputRefused
 from tallystick.ledger import Database, open_database
 from tallystick.ledger.copying import BackupFile, Tell
 from tallystick.ledger.ledger import milliseconds
 from tallystick.ledger.sqlite import SqliteDatabase
-from tallystick.services.audit import COMMAND_LINE, Kind, acting, note
-from tallystick.services.copying import (
+from tallystick.services.accounts.audit import COMMAND_LINE, Kind, acting, note
+from tallystick.services.backup.ledger_copy import (
     checked,
     contents,
     others_on,
     restore_into_postgresql,
     restore_into_sqlite,
 )
-from tallystick.services.warehouse_copying import hits_in, replaced_warehouse
+from tallystick.services.backup.warehouse_copy import hits_in, replaced_warehouse
 from tallystick.settings import StorageSettings
 from tallystick.warehouse import WAREHOUSE_FILE
 

@@ -22,10 +22,10 @@ from granian.server.embed import Server
 
 from tallystick import __version__
 from tallystick.app import Application
-from tallystick.cli.data_directory import held_data_directory, nothing_left_behind
-from tallystick.cli.listening import bound_socket, free_address, limit_connections, limit_connections_of
-from tallystick.cli.opening import refuse_unfinished_restore
-from tallystick.live.hub import SUBSCRIPTIONS_AT_MOST
+from tallystick.cli.support.data_directory import held_data_directory, nothing_left_behind
+from tallystick.cli.support.listening import bound_socket, free_address, limit_connections, limit_connections_of
+from tallystick.cli.support.opening import refuse_unfinished_restore
+from tallystick.hub.hub import SUBSCRIPTIONS_AT_MOST
 from tallystick.logs import configure_logs
 from tallystick.services.clock import confirm
 from tallystick.settings import Listen, Settings

@@ -9,20 +9,20 @@ import msgspec
 from cyclopts import App, Parameter, Token
 from msgspec import UNSET
 
-from tallystick.cli.asking import Yes, confirm
-from tallystick.cli.jobs import do_jobs
-from tallystick.cli.listing import instant, print_rows
-from tallystick.cli.opening import opened_ledger
-from tallystick.cli.people import account_of, fields_are_options
+from tallystick.cli.support.asking import Yes, confirm
+from tallystick.cli.support.jobs import do_jobs
+from tallystick.cli.support.listing import instant, print_rows
+from tallystick.cli.support.opening import opened_ledger
+from tallystick.cli.support.people import account_of, fields_are_options
 from tallystick.errors import InputRefused
 from tallystick.ledger import Session
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.site import Site, SiteSettings
 from tallystick.model.site_rules import normal_host
-from tallystick.services import sites
-from tallystick.services.site_hosts import hosts_of, release_host
-from tallystick.services.site_rows import active_sites
-from tallystick.services.sites import NewSite, SiteChanges
+from tallystick.services.accounts import sites
+from tallystick.services.accounts.site_hosts import hosts_of, release_host
+from tallystick.services.accounts.site_rows import active_sites
+from tallystick.services.accounts.sites import NewSite, SiteChanges
 from tallystick.settings import StorageSettings
 
 app = App(

@@ -8,17 +8,17 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from cyclopts import Parameter
 
-from tallystick.cli.listing import print_rows
-from tallystick.cli.site_access import asking, is_url, opened_site
+from tallystick.cli.support.listing import print_rows
+from tallystick.cli.support.site_access import asking, is_url, opened_site
 from tallystick.errors import InputRefused
 from tallystick.model.period import period
 from tallystick.model.referrer import tidied
 from tallystick.model.selection import SIZES, UNKNOWN, Dimension, Question
 from tallystick.model.site import Site
-from tallystick.services.display_names import country_name, language_name
-from tallystick.services.reporting import Reporting, Row
+from tallystick.services.analytics.display_names import country_name, language_name
+from tallystick.services.analytics.reporting import Reporting, Row
 from tallystick.settings import AnalyticsSettings, whole_number
-from tallystick.warehouse.reports import Slice
+from tallystick.warehouse.duckdb.reports import Slice
 
 Report = Literal["days", "paths", "referrers", "browsers", "systems", "locations", "languages", "sizes", "campaigns"]
 DIMENSIONS = {

@@ -7,15 +7,15 @@ from typing import Annotated, Any
 import cyclopts
 from cyclopts import App, Parameter
 
-from tallystick.cli.asking import Yes, confirm
-from tallystick.cli.listing import instant, print_rows
-from tallystick.cli.opening import opened_ledger
-from tallystick.cli.people import account_of, fields_are_options
+from tallystick.cli.support.asking import Yes, confirm
+from tallystick.cli.support.listing import instant, print_rows
+from tallystick.cli.support.opening import opened_ledger
+from tallystick.cli.support.people import account_of, fields_are_options
 from tallystick.errors import InputRefused
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.account import EVERY_SITE, Permission, Token
-from tallystick.services import accounts, tokens
-from tallystick.services.tokens import NewToken
+from tallystick.services.accounts import accounts, tokens
+from tallystick.services.accounts.tokens import NewToken
 from tallystick.settings import StorageSettings, whole_number
 
 PERMISSIONS = {permission.label: permission for permission in Permission if permission is not Permission.NOTHING}

@@ -10,16 +10,16 @@ from typing import Annotated, Any, BinaryIO, Literal
 
 from cyclopts import Parameter
 
-from tallystick.cli.data_directory import server_runs
-from tallystick.cli.opening import opened_ledger
-from tallystick.cli.progress import progress
+from tallystick.cli.support.data_directory import server_runs
+from tallystick.cli.support.opening import opened_ledger
+from tallystick.cli.support.progress import progress
 from tallystick.errors import InputRefused, StoreUnavailable
 from tallystick.ledger.folding import Wanted
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.counter import Outcome
-from tallystick.services import exporting
-from tallystick.services.files import whole_file
-from tallystick.services.importing import (
+from tallystick.services.counting import counter_export
+from tallystick.services.counting.counter_files import BadLine, Format, from_csv, from_json
+from tallystick.services.counting.counter_import import (
     Imported,
     Store,
     foretelling,
@@ -27,7 +27,7 @@ from tallystick.services.importing import (
     rows_at_once,
     storing,
 )
-from tallystick.services.interchange import BadLine, Format, from_csv, from_json
+from tallystick.services.files import whole_file
 from tallystick.settings import CounterSettings, StorageSettings
 
 STANDARD = Path("-")
@@ -70,7 +70,7 @@ def export(
         session.snapshot(),
     ):
         total = session.size()
-        for page in exporting.export(session, form, now):
+        for page in counter_export.export(session, form, now):
             stream.write(page.lines)
             written += page.living
             through += page.stored

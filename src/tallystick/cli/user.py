@@ -6,16 +6,16 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter, Token
 
-from tallystick.cli.asking import Yes, confirm, new_password
-from tallystick.cli.listing import instant, print_rows
-from tallystick.cli.opening import opened_ledger
-from tallystick.cli.people import account_of, fields_are_options
+from tallystick.cli.support.asking import Yes, confirm, new_password
+from tallystick.cli.support.listing import instant, print_rows
+from tallystick.cli.support.opening import opened_ledger
+from tallystick.cli.support.people import account_of, fields_are_options
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.account import ALL_SITES, Access, Account
-from tallystick.services import accounts
-from tallystick.services.accounts import NewAccount
-from tallystick.services.passwords import hash_password
-from tallystick.services.tokens import tokens_of
+from tallystick.services.accounts import accounts
+from tallystick.services.accounts.accounts import NewAccount
+from tallystick.services.accounts.passwords import hash_password
+from tallystick.services.accounts.tokens import tokens_of
 from tallystick.settings import StorageSettings, whole_number
 
 LEVELS: dict[str, Access] = {"readonly": "r", "settings": "s", "admin": "a", "superuser": "*"}

@@ -20,13 +20,14 @@ from msgspec import Struct
 from tallystick.errors import StoreUnavailable
 from tallystick.ledger import Ledger, Session
 from tallystick.model.hit import Bot
+from tallystick.services.accounts.site_rows import active_sites
 from tallystick.services.clock import RETENTION, ClockWatch, clock_marks, set_clock_mark
-from tallystick.services.export_folder import ExportFolder
-from tallystick.services.site_rows import active_sites
+from tallystick.services.exports.folder import ExportFolder
 from tallystick.services.stores import note
 from tallystick.services.time_passed import TimePassed
 from tallystick.tasks import end_tasks
-from tallystick.warehouse import Warehouse, changes
+from tallystick.warehouse import Warehouse
+from tallystick.warehouse.duckdb import changes
 
 LOOKED_EVERY_S = 1.0
 TIDIED_EVERY_S = 3_600.0

@@ -9,7 +9,7 @@ from tallystick.ledger import Database, Ledger, Session
 from tallystick.ledger.migrations import all_migrations
 from tallystick.services.sharing.changes import CHANGES
 from tallystick.warehouse import Warehouse
-from tallystick.warehouse.marks import LedgerMarks, NewestIds
+from tallystick.warehouse.duckdb.marks import LedgerMarks, NewestIds
 
 IDS_PASSED_OVER = 1_000
 """Ids of every kind left out after the ledger has lost some: it may have given more than the hits show."""

@@ -17,7 +17,7 @@ from tallystick.services.imports.marks import Mark
 from tallystick.services.imports.rows import RowFile
 from tallystick.services.imports.running import Import, Report, Taken
 from tallystick.services.imports.told import BadLine, Item, Told
-from tallystick.services.ingest import Arrival
+from tallystick.services.ingest.ingest import Arrival
 
 NOW = 1_800_000_000
 

@@ -25,7 +25,7 @@ from tallystick.services.imports.logs import Layouts, log_reader
 from tallystick.services.imports.rows import RowFile
 from tallystick.services.imports.running import Import, Report
 from tallystick.services.imports.told import Item, Told
-from tallystick.services.ingest import Knowledge
+from tallystick.services.ingest.ingest import Knowledge
 
 NOW = 1_800_000_000
 AGENTS = (

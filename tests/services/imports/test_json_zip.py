@@ -11,7 +11,7 @@ import pytest
 from tallystick.errors import InputRefused
 from tallystick.services.imports import json_zip
 from tallystick.services.imports.json_zip import KINDS, NAMES
-from tallystick.services.ingest import Arrival
+from tallystick.services.ingest.ingest import Arrival
 
 NOW = 1_800_000_000
 DAY = "2026-03-08"

@@ -20,8 +20,8 @@ from tallystick.services.imports.directly import DrySink
 from tallystick.services.imports.lines import LineFile
 from tallystick.services.imports.logs import Layouts, log_reader
 from tallystick.services.imports.running import BOTS, Import, Report
-from tallystick.services.ingest import Arrival, Knowledge
-from tallystick.services.steps import MAX_AGENT
+from tallystick.services.ingest.ingest import Arrival, Knowledge
+from tallystick.services.ingest.steps import MAX_AGENT
 
 NOW = 1_800_000_000
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"

@@ -11,7 +11,7 @@ from tallystick.errors import InputRefused
 from tallystick.services.imports.excluding import DEFAULT, rules
 from tallystick.services.imports.logs import LOG_FORMATS, Layouts, log_reader
 from tallystick.services.imports.told import BadLine, Excluded, Item, Told
-from tallystick.services.ingest import Arrival
+from tallystick.services.ingest.ingest import Arrival
 
 AT = 1_772_978_707  # 2026-03-08T14:05:07Z
 NOW = 1_800_000_000

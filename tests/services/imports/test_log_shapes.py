@@ -8,10 +8,10 @@ import pytest
 
 from tallystick.errors import InputRefused
 from tallystick.model.hit import is_bot
-from tallystick.services.agents import understood
 from tallystick.services.imports.logs import Layouts, log_reader
 from tallystick.services.imports.told import BadLine, Item, Told
-from tallystick.services.ingest import Arrival
+from tallystick.services.ingest.agents import understood
+from tallystick.services.ingest.ingest import Arrival
 
 AT = 1_740_162_257  # 2025-02-21T18:24:17Z
 NOW = 1_800_000_000

@@ -13,7 +13,7 @@ from tallystick.errors import SharingReason, SharingRefused
 from tallystick.ledger import Ledger, Session
 from tallystick.model.account import Account
 from tallystick.model.shared_counter import Role, SharedCounter, number_key
-from tallystick.services.accounts import delete_account
+from tallystick.services.accounts.accounts import delete_account
 from tallystick.services.sharing import counters
 from tallystick.services.sharing.access import counters_of, require, role_of, seen
 from tallystick.services.sharing.changes import last_change

@@ -6,7 +6,7 @@ from tallystick.errors import SharingReason
 from tallystick.ledger import Ledger, Session
 from tallystick.model.account import Account
 from tallystick.model.shared_counter import Role, SharedCounter, number_key
-from tallystick.services.accounts import delete_account
+from tallystick.services.accounts.accounts import delete_account
 from tallystick.services.sharing.access import counters_of, members_of
 from tallystick.services.sharing.changes import last_change
 from tallystick.services.sharing.people import members, remove, set_role

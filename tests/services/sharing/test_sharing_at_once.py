@@ -11,7 +11,7 @@ from tallystick.errors import SharingReason, SharingRefused
 from tallystick.ledger import Database, Ledger, Session
 from tallystick.model.account import Account
 from tallystick.model.shared_counter import SharedCounter
-from tallystick.services.accounts import delete_account
+from tallystick.services.accounts.accounts import delete_account
 from tallystick.services.sharing.access import counters_of, members_of
 from tallystick.services.sharing.changes import last_change
 from tallystick.services.sharing.changing import Done, Step, Verb

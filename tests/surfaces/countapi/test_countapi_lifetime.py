@@ -9,7 +9,7 @@ from builders import NOW
 from support.in_process import Clock, InProcess, in_process
 from tallystick.ledger import Session
 from tallystick.model.counter import FOREVER, NEVER
-from tallystick.services.counting import Counting
+from tallystick.services.counting.counting import Counting
 
 LIFETIME_S = 15_770_000
 LIFETIME_MS = 15_770_000_000
@@ -187,7 +187,7 @@ async def test_where_counters_never_expire_it_is_there_after_a_century(tmp_path:
 
 
 async def test_what_was_counted_before_never_expires_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tallystick.services.counting.SWEPT_AT_ONCE", 3)
+    monkeypatch.setattr("tallystick.services.counting.counting.SWEPT_AT_ONCE", 3)
     async with in_process(tmp_path) as site:
         for number in range(10):
             await site.ask(f"/hit/page{number}")

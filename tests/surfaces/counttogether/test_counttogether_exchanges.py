@@ -15,8 +15,8 @@ from support.asking import exchange
 from support.server import RunningServer, running_server
 from tallystick.ledger import open_database
 from tallystick.ledger.ledger import milliseconds
-from tallystick.services.accounts import NewAccount, create_account
-from tallystick.services.tokens import OF_COUNTERS, NewToken, create_token
+from tallystick.services.accounts.accounts import NewAccount, create_account
+from tallystick.services.accounts.tokens import OF_COUNTERS, NewToken, create_token
 
 RECORDED = Path(__file__).with_name("exchanges.txt")
 COMMON = """access-control-allow-origin: *

@@ -20,9 +20,9 @@ from schemathesis.specs.openapi.checks import (
 from support.server import RunningServer, running_server
 from tallystick.ledger import open_database
 from tallystick.ledger.ledger import milliseconds
-from tallystick.services.accounts import NewAccount, create_account
+from tallystick.services.accounts.accounts import NewAccount, create_account
+from tallystick.services.accounts.tokens import OF_COUNTERS, NewToken, create_token
 from tallystick.services.sharing.counters import NewCounter, create
-from tallystick.services.tokens import OF_COUNTERS, NewToken, create_token
 from tallystick.surfaces import counttogether, native
 from tallystick.surfaces.counttogether.routes import API
 

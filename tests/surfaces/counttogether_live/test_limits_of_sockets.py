@@ -14,9 +14,9 @@ from websockets.exceptions import InvalidStatus
 
 from support.counting_together import Person, Together, counting_together
 from support.ledgers import until
-from tallystick.cli.listening import limit_connections
-from tallystick.live import hub
-from tallystick.live.pending import PLAIN_AT_MOST
+from tallystick.cli.support.listening import limit_connections
+from tallystick.hub import hub
+from tallystick.hub.pending import PLAIN_AT_MOST
 from tallystick.surfaces.counttogether.live import channel, listener, sockets
 from tallystick.surfaces.counttogether.live.listener import Listener, ListenerChannel
 from tallystick.web.rate_limit import Rate

@@ -14,11 +14,11 @@ from argon2 import PasswordHasher
 from support.ledgers import opened
 from support.pages import PASSWORD, Pages, Visitor, clock_of, token_in
 from tallystick.ledger import Database, Ledger
-from tallystick.services.accounts import account_by_email, all_accounts, credentials, renew_password
-from tallystick.services.logins import DAY_MS, logged_in, logins_of
-from tallystick.services.passwords import outdated, password_matches
-from tallystick.services.site_rows import active_sites
-from tallystick.services.two_factor import enable
+from tallystick.services.accounts.accounts import account_by_email, all_accounts, credentials, renew_password
+from tallystick.services.accounts.logins import DAY_MS, logged_in, logins_of
+from tallystick.services.accounts.passwords import outdated, password_matches
+from tallystick.services.accounts.site_rows import active_sites
+from tallystick.services.accounts.two_factor import enable
 from tallystick.surfaces.dashboard.forms import form_token
 from tallystick.web.address import ClientAddresses
 from tallystick.web.own_address import OwnAddress

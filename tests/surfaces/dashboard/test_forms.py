@@ -8,7 +8,7 @@ import structlog
 
 from support.pages import PASSWORD, Pages
 from tallystick.ledger import Ledger
-from tallystick.services.accounts import account_by_email
+from tallystick.services.accounts.accounts import account_by_email
 
 PEOPLES_PAGES = ("/setup", "/login", "/user", "/user/two-factor", "/user/tokens", "/sites", "/sites/1", "/people")
 

@@ -13,12 +13,12 @@ from support.sharing import a_counter, a_sharing, now_as, someone
 from tallystick.ledger import Ledger
 from tallystick.model.account import Account, Permission
 from tallystick.model.shared_counter import Role, SharedCounter
-from tallystick.services.accounts import NewAccount, account_by_email, create_account, delete_account
-from tallystick.services.passwords import Passwords
+from tallystick.services.accounts.accounts import NewAccount, account_by_email, create_account, delete_account
+from tallystick.services.accounts.passwords import Passwords
+from tallystick.services.accounts.tokens import all_tokens, holder, secret_digest
 from tallystick.services.sharing import invites
 from tallystick.services.sharing.access import role_of
 from tallystick.services.sharing.invites import NewInvite
-from tallystick.services.tokens import all_tokens, holder, secret_digest
 
 
 @pytest.fixture

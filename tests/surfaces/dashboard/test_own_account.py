@@ -11,10 +11,10 @@ from support.ledgers import opened
 from support.pages import PASSWORD, Pages, clock_of, shown_once, token_in
 from tallystick.ledger import Database, Ledger
 from tallystick.model.account import Account, Permission
-from tallystick.services.accounts import account_by_email
-from tallystick.services.audit import Kind, events
-from tallystick.services.logins import logins_of
-from tallystick.services.tokens import NewToken, create_token, tokens_of
+from tallystick.services.accounts.accounts import account_by_email
+from tallystick.services.accounts.audit import Kind, events
+from tallystick.services.accounts.logins import logins_of
+from tallystick.services.accounts.tokens import NewToken, create_token, tokens_of
 
 NEW = "a newer horse"
 

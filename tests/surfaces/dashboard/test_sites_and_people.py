@@ -8,11 +8,11 @@ from builders import NOW
 from support.pages import PASSWORD, Pages, shown_once
 from tallystick.ledger import Ledger
 from tallystick.model.site import Collect, Site
-from tallystick.services.accounts import NewAccount, account_by_email, create_account
-from tallystick.services.passwords import Passwords
-from tallystick.services.site_hosts import hosts_of, note_unknown_hosts, remember_host
-from tallystick.services.site_rows import active_sites, site
-from tallystick.services.sites import NewSite, create_site
+from tallystick.services.accounts.accounts import NewAccount, account_by_email, create_account
+from tallystick.services.accounts.passwords import Passwords
+from tallystick.services.accounts.site_hosts import hosts_of, note_unknown_hosts, remember_host
+from tallystick.services.accounts.site_rows import active_sites, site
+from tallystick.services.accounts.sites import NewSite, create_site
 from tallystick.web.rate_limit import Rate
 
 SETTINGS = {"cname": "stats.example.com", "code": "main", "public": "private", "data_retention": "0", "collect": "2"}
@@ -304,7 +304,7 @@ async def test_rights_are_asked_before_a_password_is_hashed(pages: Pages, monkey
             hashed.append(password)
             return "digest"
 
-        monkeypatch.setattr("tallystick.services.passwords.hash_password", hash_password)
+        monkeypatch.setattr("tallystick.services.accounts.passwords.hash_password", hash_password)
         own = await pages.ledger.read(account_by_email, "ada@example.com")
         assert own is not None
         fields = {"id": str(own.id), "email": "eve@example.com", "access-all": "r"}

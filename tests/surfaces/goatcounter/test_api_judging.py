@@ -14,8 +14,8 @@ from support.analytics import HOST, Analytics, AnalyticsServer, analytics_in_pro
 from support.in_process import in_process
 from tallystick.errors import NotPermitted, StoreBusy, StoreFailed
 from tallystick.model.account import Access, Permission
-from tallystick.services.accounts import NewAccount, create_account, set_access
-from tallystick.services.tokens import NewToken, create_token
+from tallystick.services.accounts.accounts import NewAccount, create_account, set_access
+from tallystick.services.accounts.tokens import NewToken, create_token
 from tallystick.surfaces.goatcounter import api
 from tallystick.surfaces.goatcounter.errors import REASONS, RateLimited, answer_to, reason_of
 from tallystick.web.bodies import BodyCutShort, BodyTooSlow, TooManyBodies

@@ -11,7 +11,7 @@ from support.asking import Answer
 from tallystick.ledger import Session
 from tallystick.model.account import Access, Permission, UserSettings
 from tallystick.model.site import COLLECT, SiteSettings
-from tallystick.services.site_rows import active_sites
+from tallystick.services.accounts.site_rows import active_sites
 
 STAMP = "2027-01-15T08:00:00Z"
 """``builders.NOW``."""

@@ -21,9 +21,8 @@ from support.ledgers import until
 from tallystick.errors import StoreFull
 from tallystick.model.account import Permission
 from tallystick.model.hit import Bot
-from tallystick.services import export_files, exports
-from tallystick.services.export_files import json_zip
-from tallystick.services.exports import Exports
+from tallystick.services.exports import exports, json_zip, writing
+from tallystick.services.exports.exports import Exports
 from tallystick.services.files import whole_file
 
 HEADER = (
@@ -149,7 +148,7 @@ async def test_an_empty_export_is_the_header(analytics: Analytics) -> None:
 
 
 async def test_a_long_export_is_written_in_parts(analytics: Analytics, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tallystick.services.export_files.csv_v2.ROWS_AT_ONCE", 3)
+    monkeypatch.setattr("tallystick.services.exports.csv_v2.ROWS_AT_ONCE", 3)
     await counted(analytics, *(a_hit(f"/{number}") for number in range(10)))
     text = await lines(analytics)
     assert [line.partition(",")[0] for line in text.splitlines()[1:]] == [f"/{number}" for number in range(10)]
@@ -230,13 +229,13 @@ async def test_a_file_that_was_removed_by_hand_is_told(analytics: Analytics) -> 
 
 async def test_an_export_waits_for_those_before_it(analytics: Analytics, monkeypatch: pytest.MonkeyPatch) -> None:
     gate = asyncio.Event()
-    write = export_files.FORMATS["csv"]
+    write = writing.FORMATS["csv"]
 
-    async def waiting(*arguments: Any) -> export_files.Written:
+    async def waiting(*arguments: Any) -> writing.Written:
         await gate.wait()
         return await write(*arguments)
 
-    monkeypatch.setitem(export_files.FORMATS, "csv", waiting)
+    monkeypatch.setitem(writing.FORMATS, "csv", waiting)
     numbers = [(await analytics.api("POST", "/export")).json()["id"] for _ in range(exports.WAITING_AT_MOST)]
     busy = await analytics.api("POST", "/export")
     assert (busy.status, busy.headers["retry-after"]) == (503, "1")
@@ -253,12 +252,12 @@ async def test_an_export_that_was_under_way_is_written_after_a_restart(
 ) -> None:
     await counted(analytics, a_hit())
 
-    async def stuck(_ledger: object, _warehouse: object, _export: object, file: Path) -> export_files.Written:
+    async def stuck(_ledger: object, _warehouse: object, _export: object, file: Path) -> writing.Written:
         await asyncio.to_thread(file.write_bytes, b"half of it")
         return await asyncio.Event().wait()  # type: ignore[return-value]  # it never ends
 
     with monkeypatch.context() as patch:
-        patch.setitem(export_files.FORMATS, "csv", stuck)
+        patch.setitem(writing.FORMATS, "csv", stuck)
         number = (await analytics.api("POST", "/export")).json()["id"]
         await asyncio.sleep(0.1)
         await analytics.services.exports.close()
@@ -300,10 +299,10 @@ async def test_an_export_that_is_called_off_while_its_file_is_opened_leaves_none
 async def test_an_export_that_fails_says_why(
     analytics: Analytics, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
 ) -> None:
-    async def failing(*_: object) -> export_files.Written:
+    async def failing(*_: object) -> writing.Written:
         raise error
 
-    monkeypatch.setitem(export_files.FORMATS, "csv", failing)
+    monkeypatch.setitem(writing.FORMATS, "csv", failing)
     failed = await finished(analytics)
     assert failed["error"] == told
     assert (await download(analytics, failed["id"])).json() == {"error": told}
@@ -493,16 +492,16 @@ async def test_whatever_fails_the_next_export_is_written(analytics: Analytics, m
 async def test_an_export_whose_site_is_deleted_meanwhile_leaves_no_file(
     analytics: Analytics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write, written = export_files.FORMATS["csv"], asyncio.Event()
+    write, written = writing.FORMATS["csv"], asyncio.Event()
 
-    async def deleting(*arguments: Any) -> export_files.Written:
+    async def deleting(*arguments: Any) -> writing.Written:
         await analytics.services.ledger.write(
             lambda session: session.common.remove_exports_of_site(session.connection, site=analytics.site.id)
         )
         written.set()
         return await write(*arguments)
 
-    monkeypatch.setitem(export_files.FORMATS, "csv", deleting)
+    monkeypatch.setitem(writing.FORMATS, "csv", deleting)
     assert (await analytics.api("POST", "/export")).status == 202
     await written.wait()
     folder = analytics.running.data / "exports"

@@ -9,7 +9,7 @@ import pytest
 from support.analytics import FIREFOX, Analytics, analytics_in_process
 from tallystick.errors import StoreBusy, StoreFailed
 from tallystick.model.hit import Bot
-from tallystick.services.sites import delete_site
+from tallystick.services.accounts.sites import delete_site
 from tallystick.surfaces.goatcounter.handlers import pixel
 from tallystick.surfaces.goatcounter.pixel_query import PixelQuery, pixel_query
 from tallystick.web.rate_limit import Rate

@@ -10,7 +10,7 @@ import pytest
 from support.analytics import Analytics
 from support.telling import a_visit, at, tell
 from tallystick.model.account import Permission
-from tallystick.services.sites import SiteChanges, update_site
+from tallystick.services.accounts.sites import SiteChanges, update_site
 
 DAY = {"start": "2020-06-18", "end": "2020-06-18T23:59:59Z"}
 SIZES = ["phone", "tablet", "desktop", "desktophd", "unknown"]

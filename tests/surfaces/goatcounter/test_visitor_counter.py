@@ -16,8 +16,8 @@ from PIL import Image
 from support.analytics import Analytics
 from support.asking import Answer
 from tallystick.model.account import UserSettings
-from tallystick.services import visitor_counter
-from tallystick.services.sites import SiteChanges, update_site
+from tallystick.services.accounts.sites import SiteChanges, update_site
+from tallystick.services.analytics import visitor_counter
 from tallystick.surfaces.goatcounter.counter_pictures import Shown, png
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -12,7 +12,7 @@ import pytest
 
 from support.counting_together import counting_together
 from support.ledgers import until
-from tallystick.live import hub
+from tallystick.hub import hub
 from tallystick.model.counter import Create
 from tallystick.model.key import Key
 from tallystick.surfaces.native import live_counters

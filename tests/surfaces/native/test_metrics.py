@@ -11,8 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from builders import NOW
 from support.ledgers import opened
 from support.server import RunningServer, running_server
+from tallystick.hub.hub import Ending, Hub
 from tallystick.ledger import open_database
-from tallystick.live.hub import Ending, Hub
 from tallystick.model.change import Change
 from tallystick.surfaces.countapi.errors import REASONS
 from tallystick.surfaces.native.metrics import metrics_registry

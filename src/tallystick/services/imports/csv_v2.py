@@ -12,7 +12,7 @@ from tallystick.model.screen import width_of
 from tallystick.model.text import ESCAPES
 from tallystick.services.imports.texts import with_blanks, without_padding
 from tallystick.services.imports.told import BadLine, Item, Told
-from tallystick.services.ingest import Arrival
+from tallystick.services.ingest.ingest import Arrival
 
 COLUMNS = (
     "2Path",

@@ -4,8 +4,8 @@ import re
 
 from tallystick.model.hit import MAX_TITLE
 from tallystick.model.referrer import MAX_REFERRER
-from tallystick.services.ingest import Arrival
-from tallystick.services.steps import MAX_AGENT
+from tallystick.services.ingest.ingest import Arrival
+from tallystick.services.ingest.steps import MAX_AGENT
 
 _address = re.compile("[^?#]*").match
 

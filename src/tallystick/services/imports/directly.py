@@ -10,9 +10,9 @@ from tallystick.model.account import UserSettings
 from tallystick.model.hit import is_bot
 from tallystick.model.site import Site, SiteSettings
 from tallystick.services.imports.running import BOTS, Taken
-from tallystick.services.ingest import STEPS, Arrival, Dropped, Ingest, Invalid, Knowledge, Refusal
-from tallystick.services.salts import Salts
-from tallystick.services.site_rules import rules_of
+from tallystick.services.ingest.collection_rules import rules_of
+from tallystick.services.ingest.ingest import STEPS, Arrival, Dropped, Ingest, Invalid, Knowledge, Refusal
+from tallystick.services.ingest.salts import Salts
 from tallystick.warehouse import KeptRequest, Warehouse
 
 _NO_SITE = Site(

@@ -25,7 +25,7 @@ from tallystick.errors import InputRefused
 from tallystick.model.hit import WEB_BEGAN
 from tallystick.model.moments import unix_seconds
 from tallystick.services.imports.texts import without_padding
-from tallystick.services.ingest import Arrival
+from tallystick.services.ingest.ingest import Arrival
 
 EXPORT_VERSION = "1.0"
 NAMES = ("paths", "refs", "browsers", "systems", "locations", "languages")

@@ -14,8 +14,8 @@ from tallystick.services.imports.log_lines import FORMATS, TIMES, Fields, caddy_
 from tallystick.services.imports.texts import with_blanks, without_padding
 from tallystick.services.imports.times import ACCEPTED, COMMON_LOG, TimeFormat, moment, time_format
 from tallystick.services.imports.told import BadLine, Excluded, Item, Told
-from tallystick.services.ingest import Arrival
-from tallystick.services.site_rules import address_of
+from tallystick.services.ingest.collection_rules import address_of
+from tallystick.services.ingest.ingest import Arrival
 
 LOG_FORMATS = (*FORMATS, "caddy")
 CUSTOM = "log:"

@@ -7,8 +7,8 @@ from typing import Any
 import duckdb
 
 from tallystick.errors import InputRefused
-from tallystick.services.export_files.statistics import joined
-from tallystick.services.ingest import Arrival
+from tallystick.services.exports.statistics import joined
+from tallystick.services.ingest.ingest import Arrival
 
 _TEXTS = (
     *("path", "title", "ref", "ref_scheme", "campaign", "browser", "browser_version", "system", "system_version"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from tallystick.services.imports.batches import Batch
 from tallystick.services.imports.marks import Mark
 from tallystick.services.imports.told import BadLine, Told
-from tallystick.services.ingest import Arrival
+from tallystick.services.ingest.ingest import Arrival
 
 
 class RowFile:

@@ -13,7 +13,7 @@ from tallystick.services.imports.cutting import cut
 from tallystick.services.imports.journal import Entry, Journal
 from tallystick.services.imports.marks import Mark, batch_key
 from tallystick.services.imports.told import BadLine
-from tallystick.services.ingest import Arrival
+from tallystick.services.ingest.ingest import Arrival
 
 LOOKED_AT_EVERY_S = 5.0
 """A followed file, for more lines."""

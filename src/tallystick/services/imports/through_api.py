@@ -16,9 +16,9 @@ from tallystick.errors import InputRefused
 from tallystick.model.account import Permission
 from tallystick.model.hit import is_bot
 from tallystick.model.product import with_version
-from tallystick.services.agents import understood
 from tallystick.services.imports.running import BOTS, Taken
-from tallystick.services.ingest import Arrival, Reason
+from tallystick.services.ingest.agents import understood
+from tallystick.services.ingest.ingest import Arrival, Reason
 
 TIMEOUT_S = 60.0
 RETRIES_AFTER_S = (1, 4, 9, 16, 25, 36)

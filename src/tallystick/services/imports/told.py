@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from tallystick.services.ingest import Arrival
+from tallystick.services.ingest.ingest import Arrival
 
 
 class BadLine(NamedTuple):

@@ -13,7 +13,7 @@ from tallystick.errors import InputRefused, KeyInFlight, KeyReused
 from tallystick.ledger.folding import Admit
 from tallystick.model.counter import Add, Create, Outcome, Reason
 from tallystick.model.key import DEFAULT_NAMESPACE, Key
-from tallystick.services.counting import Counting
+from tallystick.services.counting.counting import Counting
 from tallystick.services.kept_answers import KeptAnswer, KeyedRequest
 from tallystick.surfaces.countapi import wire
 from tallystick.surfaces.countapi.errors import MALFORMED_NAME, not_once, refused, too_many_keyed

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from tallystick.errors import InputRefused, StoreUnavailable
 from tallystick.ledger.folding import Admit
 from tallystick.model.key import DEFAULT_NAMESPACE, Key
-from tallystick.services.counting import Counting
+from tallystick.services.counting.counting import Counting
 from tallystick.surfaces.countapi import errors, handlers, wire
 from tallystick.surfaces.countapi.handlers import Request
 from tallystick.surfaces.countapi.wire import Answer

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 from msgspec import Struct
 
 from tallystick.model.account import Account, Holder, Permission, Token
-from tallystick.services.tokens import Tokens
+from tallystick.services.accounts.tokens import Tokens
 from tallystick.surfaces.counttogether.decoding import require_short
 from tallystick.surfaces.counttogether.errors import INVALID_DATA, ApiRefused, Forbidden, RateLimited, Unauthorized
 from tallystick.web.address import ClientAddresses

@@ -6,10 +6,10 @@ from msgspec import Struct, field
 
 from tallystick.ledger import Ledger
 from tallystick.model.account import Account
-from tallystick.services.following import Following
+from tallystick.services.accounts.tokens import Tokens
+from tallystick.services.feed.following import Following
 from tallystick.services.kept_answers import InFlight, KeyedRequest
 from tallystick.services.sharing.service import Sharing
-from tallystick.services.tokens import Tokens
 from tallystick.surfaces.counttogether.answers import Answer, Stream
 from tallystick.surfaces.counttogether.authorization import Caller, Gate
 from tallystick.surfaces.counttogether.live.tickets import Tickets

@@ -4,8 +4,8 @@ from starlette.responses import Response
 
 from tallystick.errors import InputRefused
 from tallystick.model.account import EVERY_SITE, Permission
-from tallystick.services.site_rows import family
-from tallystick.services.tokens import (
+from tallystick.services.accounts.site_rows import family
+from tallystick.services.accounts.tokens import (
     NewToken,
     create_token,
     delete_token,

@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from tallystick.errors import StoreUnavailable
 from tallystick.ledger import Ledger
 from tallystick.model.account import Account
-from tallystick.services.logins import (
+from tallystick.services.accounts.logins import (
     NOTED_EVERY_MS,
     PROVED_FOR_MS,
     LoggedIn,
@@ -24,7 +24,7 @@ from tallystick.services.logins import (
     note_seen,
     secret_digest,
 )
-from tallystick.services.setup import Setup
+from tallystick.services.accounts.setup import Setup
 from tallystick.surfaces.dashboard import cookies
 from tallystick.surfaces.dashboard.forms import Form, read_form, refuse_foreign
 

@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tallystick.services.logins import LONGEST_MS
+from tallystick.services.accounts.logins import LONGEST_MS
 from tallystick.web.own_address import is_own_origin, own_origin
 
 LOGIN, GUEST = "tallystick-login", "tallystick-guest"

@@ -15,12 +15,12 @@ from tallystick.model.account import Account
 from tallystick.model.email import email_problems
 from tallystick.model.line import line_problems
 from tallystick.model.site_rules import host_problems, normal_host
-from tallystick.services.accounts import NAME_AT_MOST, NewAccount, account_by_email, normal_email
-from tallystick.services.audit import Kind, done_by, note_refusal
-from tallystick.services.logins import Login, begin_login, end_login, new_secret, secret_digest
-from tallystick.services.setup import first_account
-from tallystick.services.sites import NewSite
-from tallystick.services.two_factor import accept_code, is_recovery_code, password_proof, proven
+from tallystick.services.accounts.accounts import NAME_AT_MOST, NewAccount, account_by_email, normal_email
+from tallystick.services.accounts.audit import Kind, done_by, note_refusal
+from tallystick.services.accounts.logins import Login, begin_login, end_login, new_secret, secret_digest
+from tallystick.services.accounts.setup import first_account
+from tallystick.services.accounts.sites import NewSite
+from tallystick.services.accounts.two_factor import accept_code, is_recovery_code, password_proof, proven
 from tallystick.surfaces.dashboard import cookies
 from tallystick.surfaces.dashboard.asking import Asked, see_other
 from tallystick.surfaces.dashboard.guesses import LONGEST_WAIT_S, Guesses

@@ -6,9 +6,9 @@ from starlette.responses import Response
 
 from tallystick.errors import InputRefused
 from tallystick.ledger import Session
-from tallystick.services.accounts import change_account, existing, set_password
-from tallystick.services.audit import Kind, note
-from tallystick.services.logins import end_login, end_other_logins, logins_of, note_proved
+from tallystick.services.accounts.accounts import change_account, existing, set_password
+from tallystick.services.accounts.audit import Kind, note
+from tallystick.services.accounts.logins import end_login, end_other_logins, logins_of, note_proved
 from tallystick.surfaces.dashboard.asking import Asked, see_other
 from tallystick.surfaces.dashboard.parts import Parts
 from tallystick.surfaces.dashboard.problems import NO_PROBLEMS, WRONG_PASSWORD, Problems, problems_of

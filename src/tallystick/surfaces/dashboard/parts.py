@@ -8,15 +8,15 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from tallystick.ledger import Ledger
-from tallystick.services.accounts import Credentials, credentials, renew_password
-from tallystick.services.audit import done_by
-from tallystick.services.logins import note_proved
-from tallystick.services.passwords import Passwords
-from tallystick.services.seals import Seals
-from tallystick.services.setup import Setup
+from tallystick.services.accounts.accounts import Credentials, credentials, renew_password
+from tallystick.services.accounts.audit import done_by
+from tallystick.services.accounts.logins import note_proved
+from tallystick.services.accounts.passwords import Passwords
+from tallystick.services.accounts.seals import Seals
+from tallystick.services.accounts.setup import Setup
+from tallystick.services.accounts.sites import Sites
+from tallystick.services.accounts.tokens import Tokens
 from tallystick.services.sharing.service import Sharing
-from tallystick.services.sites import Sites
-from tallystick.services.tokens import Tokens
 from tallystick.surfaces.dashboard.asking import Asked
 from tallystick.surfaces.dashboard.problems import NO_PROBLEMS, PASSWORD_NEEDED, UNPROCESSABLE, WRONG_PASSWORD, Problems
 from tallystick.surfaces.dashboard.rendering import Renderer

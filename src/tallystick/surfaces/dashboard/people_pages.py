@@ -10,8 +10,8 @@ from tallystick.errors import InputRefused
 from tallystick.ledger import Session
 from tallystick.model.account import ACCESS_ORDER, ALL_SITES, Access, Account
 from tallystick.model.site import Site
-from tallystick.services.accounts import NewAccount, account, accounts_of
-from tallystick.services.people import (
+from tallystick.services.accounts.accounts import NewAccount, account, accounts_of
+from tallystick.services.accounts.people import (
     give_access,
     invite,
     let_in_again,
@@ -20,7 +20,7 @@ from tallystick.services.people import (
     refusal_to_invite,
     remove,
 )
-from tallystick.services.site_rows import family
+from tallystick.services.accounts.site_rows import family
 from tallystick.surfaces.dashboard.asking import Asked, see_other
 from tallystick.surfaces.dashboard.confirming import confirmed
 from tallystick.surfaces.dashboard.forms import Form

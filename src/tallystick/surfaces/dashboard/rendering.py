@@ -16,8 +16,8 @@ from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from tallystick.services.audit import is_superuser
-from tallystick.services.passwords import RULE
+from tallystick.services.accounts.audit import is_superuser
+from tallystick.services.accounts.passwords import RULE
 from tallystick.surfaces.dashboard.asking import Asked, with_guest_cookie
 from tallystick.surfaces.dashboard.forms import form_token
 from tallystick.web.own_address import own_origin

@@ -8,12 +8,12 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from tallystick.errors import StoreUnavailable
 from tallystick.ledger import Ledger
-from tallystick.services.passwords import Passwords
-from tallystick.services.seals import Seals
-from tallystick.services.setup import Setup
+from tallystick.services.accounts.passwords import Passwords
+from tallystick.services.accounts.seals import Seals
+from tallystick.services.accounts.setup import Setup
+from tallystick.services.accounts.sites import Sites
+from tallystick.services.accounts.tokens import Tokens
 from tallystick.services.sharing.service import Sharing
-from tallystick.services.sites import Sites
-from tallystick.services.tokens import Tokens
 from tallystick.surfaces.dashboard.api_tokens import ApiTokens
 from tallystick.surfaces.dashboard.asking import Door, Endpoint, Handler
 from tallystick.surfaces.dashboard.entrance import Entrance

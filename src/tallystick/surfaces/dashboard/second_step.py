@@ -8,9 +8,9 @@ from starlette.responses import Response
 
 from tallystick.errors import InputRefused
 from tallystick.ledger import Session
-from tallystick.services.logins import end_other_logins
-from tallystick.services.seals import Seals
-from tallystick.services.two_factor import (
+from tallystick.services.accounts.logins import end_other_logins
+from tallystick.services.accounts.seals import Seals
+from tallystick.services.accounts.two_factor import (
     disable,
     enable,
     is_totp_secret,

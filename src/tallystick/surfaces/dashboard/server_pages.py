@@ -11,11 +11,11 @@ from tallystick.errors import InputRefused
 from tallystick.ledger import Session
 from tallystick.model.account import Account
 from tallystick.model.site import Site
-from tallystick.services.accounts import access_text, all_accounts
-from tallystick.services.audit import PAGE, Event, events, is_superuser
-from tallystick.services.people import grant_sites
-from tallystick.services.site_rows import active_sites
-from tallystick.services.sites import may_create_sites
+from tallystick.services.accounts.accounts import access_text, all_accounts
+from tallystick.services.accounts.audit import PAGE, Event, events, is_superuser
+from tallystick.services.accounts.people import grant_sites
+from tallystick.services.accounts.site_rows import active_sites
+from tallystick.services.accounts.sites import may_create_sites
 from tallystick.surfaces.dashboard.asking import Asked, see_other
 from tallystick.surfaces.dashboard.parts import Parts
 from tallystick.surfaces.dashboard.problems import NO_PROBLEMS, Problems, problems_of

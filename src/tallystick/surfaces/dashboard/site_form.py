@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tallystick.model.site import Collect, Site
-from tallystick.services.sites import SiteChanges
+from tallystick.services.accounts.sites import SiteChanges
 from tallystick.surfaces.dashboard.forms import Form
 
 COLLECTED = (

@@ -8,10 +8,10 @@ from starlette.responses import Response
 
 from tallystick.errors import InputRefused, NotPermitted, StoreUnavailable
 from tallystick.model.site import Site
-from tallystick.services.accounts import may_change, may_see
-from tallystick.services.site_hosts import UnknownHost, hosts_of, release_host, unknown_hosts, without_host
-from tallystick.services.site_rows import active_sites, site
-from tallystick.services.sites import NewSite, create_site_as, delete_site, may_create_sites, update_site
+from tallystick.services.accounts.accounts import may_change, may_see
+from tallystick.services.accounts.site_hosts import UnknownHost, hosts_of, release_host, unknown_hosts, without_host
+from tallystick.services.accounts.site_rows import active_sites, site
+from tallystick.services.accounts.sites import NewSite, create_site_as, delete_site, may_create_sites, update_site
 from tallystick.surfaces.dashboard.asking import Asked, see_other
 from tallystick.surfaces.dashboard.confirming import confirmed
 from tallystick.surfaces.dashboard.parts import Parts

@@ -8,13 +8,13 @@ from msgspec import Struct
 from tallystick.ledger import Ledger
 from tallystick.model.account import Holder
 from tallystick.model.site import Site
-from tallystick.services.exports import Exports
-from tallystick.services.ingest import Ingest
+from tallystick.services.accounts.sites import Sites
+from tallystick.services.accounts.tokens import Tokens
+from tallystick.services.analytics.names import Names
+from tallystick.services.analytics.visitor_counter import VisitorCounter
+from tallystick.services.exports.exports import Exports
+from tallystick.services.ingest.ingest import Ingest
 from tallystick.services.keyed_requests import KeyedRequests
-from tallystick.services.names import Names
-from tallystick.services.sites import Sites
-from tallystick.services.tokens import Tokens
-from tallystick.services.visitor_counter import VisitorCounter
 from tallystick.warehouse import Warehouse
 
 Headers = tuple[tuple[bytes, bytes], ...]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from tallystick.model.site import Site
-from tallystick.services.visitor_counter import Span
+from tallystick.services.analytics.visitor_counter import Span
 from tallystick.surfaces.goatcounter.counter_style import LONGEST
 from tallystick.surfaces.goatcounter.errors import ApiRefused
 

@@ -10,7 +10,7 @@ from tallystick.model.moments import without_leap_second
 from tallystick.model.product import named_version
 from tallystick.model.screen import width_of
 from tallystick.model.text import storable
-from tallystick.services.ingest import Arrival
+from tallystick.services.ingest.ingest import Arrival
 from tallystick.surfaces.goatcounter.errors import ApiRefused
 
 EMPTY_TIME = datetime(1, 1, 1, tzinfo=UTC)

@@ -11,7 +11,7 @@ from tallystick.services.zones import zone_named
 from tallystick.surfaces.goatcounter.calling import Call
 from tallystick.surfaces.goatcounter.decoding import Parameters
 from tallystick.surfaces.goatcounter.errors import ApiRefused
-from tallystick.warehouse.reports import Slice
+from tallystick.warehouse.duckdb.reports import Slice
 
 USUAL_LIMIT = 20
 LARGEST_LIMIT = 100

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tallystick.model.selection import SIZES, UNKNOWN, Dimension
-from tallystick.services.display_names import country_name, language_name
-from tallystick.services.names import Path
-from tallystick.services.reporting import PathDays, Row, Rows, TopPaths, Total
-from tallystick.warehouse.reports import Position
+from tallystick.services.analytics.display_names import country_name, language_name
+from tallystick.services.analytics.names import Path
+from tallystick.services.analytics.reporting import PathDays, Row, Rows, TopPaths, Total
+from tallystick.warehouse.duckdb.reports import Position
 
 
 def path(path: Path) -> dict[str, Any]:

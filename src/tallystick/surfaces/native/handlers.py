@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from tallystick.errors import StoreAway, StoreUnavailable
+from tallystick.hub.hub import Hub
 from tallystick.ledger import Ledger
-from tallystick.live.hub import Hub
 from tallystick.services.clock import ClockWatch
 from tallystick.surfaces.native.metrics import metrics_registry
 from tallystick.surfaces.native.openapi import Description

@@ -7,11 +7,11 @@ from contextlib import suppress
 import msgspec
 
 from tallystick.errors import StoreUnavailable
-from tallystick.live.hub import SUBSCRIPTIONS_AT_MOST, SubscriptionEnded, TooManySubscriptions
-from tallystick.live.watching import Watcher
+from tallystick.hub.hub import SUBSCRIPTIONS_AT_MOST, SubscriptionEnded, TooManySubscriptions
+from tallystick.hub.watching import Watcher
 from tallystick.model.counter import Counter
 from tallystick.model.key import Key, legal_name
-from tallystick.services.following import Following
+from tallystick.services.feed.following import Following
 from tallystick.web.address import ClientAddresses, rate_limit_name
 from tallystick.web.asgi import Receive, Scope, Send
 from tallystick.web.event_stream import CONTENT_TYPE, RETRY, UNBUFFERED, or_comment, send_events

@@ -7,9 +7,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from tallystick import __version__
+from tallystick.hub.hub import Hub
 from tallystick.ledger import Ledger
 from tallystick.ledger.measurements import Histogram
-from tallystick.live.hub import Hub
 from tallystick.services.clock import ClockWatch
 from tallystick.warehouse import Warehouse
 from tallystick.web.traffic import Traffic

@@ -10,9 +10,8 @@ from msgspec import Meta, Struct
 from tallystick.errors import SharingReason, SharingRefused
 from tallystick.ledger import Session
 from tallystick.model.account import Holder, Token
-from tallystick.services.audit import done_by
-from tallystick.services.kept_answers import KeptAnswer
-from tallystick.services.tokens import (
+from tallystick.services.accounts.audit import done_by
+from tallystick.services.accounts.tokens import (
     NAME_AT_MOST,
     OF_COUNTERS,
     NewToken,
@@ -23,6 +22,7 @@ from tallystick.services.tokens import (
     token,
     tokens_of,
 )
+from tallystick.services.kept_answers import KeptAnswer
 from tallystick.surfaces.counttogether import wire
 from tallystick.surfaces.counttogether.answers import Answer
 from tallystick.surfaces.counttogether.authorization import Caller

@@ -6,7 +6,7 @@ from contextlib import suppress
 from msgspec import Struct
 
 from tallystick.errors import StoreUnavailable
-from tallystick.live.hub import Subscription, SubscriptionEnded
+from tallystick.hub.hub import Subscription, SubscriptionEnded
 from tallystick.surfaces.counttogether.answers import Answer, Stream
 from tallystick.surfaces.counttogether.calling import Call, Services
 from tallystick.surfaces.counttogether.errors import Malformed

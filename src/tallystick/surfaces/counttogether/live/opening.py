@@ -6,12 +6,12 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
+from tallystick.hub.hub import Subscription, TooManySubscriptions
 from tallystick.ledger import Session
-from tallystick.live.hub import Subscription, TooManySubscriptions
 from tallystick.model.account import Account, Holder, Permission
-from tallystick.services.accounts import account
-from tallystick.services.following import Following
-from tallystick.services.tokens import token
+from tallystick.services.accounts.accounts import account
+from tallystick.services.accounts.tokens import token
+from tallystick.services.feed.following import Following
 from tallystick.surfaces.counttogether.authorization import IN_URL, MISSING, Caller
 from tallystick.surfaces.counttogether.calling import Services
 from tallystick.surfaces.counttogether.decoding import first_values, integer

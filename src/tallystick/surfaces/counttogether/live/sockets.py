@@ -12,7 +12,7 @@ import structlog
 from msgspec import UNSET
 
 from tallystick.errors import StoreUnavailable
-from tallystick.live.hub import Ending, Subscription, SubscriptionEnded
+from tallystick.hub.hub import Ending, Subscription, SubscriptionEnded
 from tallystick.surfaces.counttogether.answers import Answer
 from tallystick.surfaces.counttogether.authorization import Caller
 from tallystick.surfaces.counttogether.calling import Services

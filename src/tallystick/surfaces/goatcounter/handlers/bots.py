@@ -3,14 +3,14 @@
 from msgspec import Struct
 
 from tallystick.model.hit import Bot
-from tallystick.services.filtered import FROM_THE_LATEST, BotHit, Wanted, bot_hits, reason, relabel
+from tallystick.services.analytics.bot_hits import FROM_THE_LATEST, BotHit, Wanted, bot_hits, reason, relabel
 from tallystick.services.jobs import Relabel
 from tallystick.surfaces.goatcounter import wire
 from tallystick.surfaces.goatcounter.calling import Answer, Call, Services
 from tallystick.surfaces.goatcounter.decoding import body_as
 from tallystick.surfaces.goatcounter.errors import ApiRefused
 from tallystick.surfaces.goatcounter.questions import Asked
-from tallystick.warehouse.changes import EVERY_ID
+from tallystick.warehouse.duckdb.changes import EVERY_ID
 
 
 class RelabelBody(Struct, forbid_unknown_fields=True, rename={"from_": "from", "into": "to"}):

@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.json import decode
 
 from tallystick.model.hit import is_bot
-from tallystick.services.ingest import Arrival, Dropped, Invalid, Keep, Reason, Refusal, Result
+from tallystick.services.ingest.ingest import Arrival, Dropped, Invalid, Keep, Reason, Refusal, Result
 from tallystick.surfaces.goatcounter import wire
 from tallystick.surfaces.goatcounter.calling import Answer, Call, Headers, Services
 from tallystick.surfaces.goatcounter.decoding import body_as

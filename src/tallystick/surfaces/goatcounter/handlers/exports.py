@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from tallystick.model.export import SPREADSHEET_SUFFIX, SUFFIXES, Export, ExportFormat
-from tallystick.services.audit import Kind, done_by, note
+from tallystick.services.accounts.audit import Kind, done_by, note
 from tallystick.surfaces.goatcounter import wire
 from tallystick.surfaces.goatcounter.calling import Answer, Call, Services
 from tallystick.surfaces.goatcounter.decoding import body_as, moment_of, number_in

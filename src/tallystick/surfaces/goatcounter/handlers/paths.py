@@ -1,6 +1,6 @@
 """``/paths``: the pages and events of a site."""
 
-from tallystick.services.names import list_paths
+from tallystick.services.analytics.names import list_paths
 from tallystick.surfaces.goatcounter import stats_wire, wire
 from tallystick.surfaces.goatcounter.calling import Answer, Call, Services
 from tallystick.surfaces.goatcounter.decoding import Parameters

@@ -8,7 +8,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 
 from tallystick.errors import AnalyticsElsewhere, NoSuchSite
-from tallystick.services.ingest import Arrival, Dropped, Invalid, Reason, Result
+from tallystick.services.ingest.ingest import Arrival, Dropped, Invalid, Reason, Result
 from tallystick.surfaces.goatcounter.calling import Headers, Services
 from tallystick.surfaces.goatcounter.decoding import LONGEST_AT_ONCE, LONGEST_QUERY
 from tallystick.surfaces.goatcounter.dressing import limit_headers

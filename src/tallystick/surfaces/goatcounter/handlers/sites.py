@@ -6,9 +6,9 @@ from msgspec.structs import asdict
 from tallystick.ledger import Session
 from tallystick.model.account import Access, Holder, UserSettings
 from tallystick.model.site import Site, SiteSettings
-from tallystick.services.audit import done_by
-from tallystick.services.site_rows import family
-from tallystick.services.sites import NewSite, SiteChanges, create_site_as, update_site
+from tallystick.services.accounts.audit import done_by
+from tallystick.services.accounts.site_rows import family
+from tallystick.services.accounts.sites import NewSite, SiteChanges, create_site_as, update_site
 from tallystick.surfaces.goatcounter import wire
 from tallystick.surfaces.goatcounter.calling import Answer, Call, Services
 from tallystick.surfaces.goatcounter.decoding import body_as, number_in

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from tallystick.model.referrer import tidied
 from tallystick.model.selection import SIZES, Dimension, Filters, Question
 from tallystick.model.series import Group
-from tallystick.services.reporting import Reporting
+from tallystick.services.analytics.reporting import Reporting
 from tallystick.surfaces.goatcounter import stats_wire, wire
 from tallystick.surfaces.goatcounter.calling import Answer, Call, Services
 from tallystick.surfaces.goatcounter.decoding import number_in
@@ -22,7 +22,7 @@ from tallystick.surfaces.goatcounter.questions import (
     country_code,
     excluded_paths,
 )
-from tallystick.warehouse.reports import Position, Slice
+from tallystick.warehouse.duckdb.reports import Position, Slice
 
 REFERRERS = "toprefs"
 PAGES: Mapping[str, Dimension] = {

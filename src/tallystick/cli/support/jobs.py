@@ -1,0 +1,90 @@
+"""Jobs that a command leaves: the running server does them within seconds; where none runs, the command does."""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from tallystick.cli.support.data_directory import held_data_directory, server_runs
+from tallystick.cli.support.opening import no_data, opened_ledger
+from tallystick.errors import InputRefused
+from tallystick.ledger import Ledger, Session, open_database
+from tallystick.settings import StorageSettings
+
+Result = TypeVar("Result")
+
+
+def decide(settings: StorageSettings, function: Callable[[Session], Result]) -> Result:
+    """``function(session)`` in a transaction of the ledger, then the jobs that it left."""
+    with opened_ledger(settings) as (_, session), session.transaction():
+        result = function(session)
+    do_jobs(settings)
+    return result
+
+
+def do_jobs(settings: StorageSettings) -> None:
+    """Do what was left for the warehouse, unless a server does."""
+    if server_runs(settings.data):
+        print("the running server does the rest within seconds", file=sys.stderr)
+        return
+    if settings.database is not None and not holds_hits(settings.data):
+        # The hits lie in another directory: done here, the work would be missed there.
+        print("the server does the rest, at once or when it starts", file=sys.stderr)
+        return
+    with held_data_directory(settings.data):
+        if asyncio.run(_work(settings)):
+            print("not everything could be done; the server that counts pageviews tries again", file=sys.stderr)
+
+
+def holds_hits(data: Path) -> bool:
+    """Whether a directory is the data directory of a server."""
+    from tallystick.warehouse import WAREHOUSE_FILE  # noqa: PLC0415  # DuckDB takes a moment to load
+
+    return (data / WAREHOUSE_FILE).exists()
+
+
+async def _work(settings: StorageSettings) -> int:
+    """How many jobs are left."""
+    from tallystick.services.jobs import Jobs  # noqa: PLC0415  # beside a server the warehouse is not needed
+    from tallystick.services.ownership import Ownership  # noqa: PLC0415
+    from tallystick.services.stores import opened_warehouse  # noqa: PLC0415
+    from tallystick.warehouse import WAREHOUSE_FILE  # noqa: PLC0415
+
+    ledger = await Ledger.open(open_database(settings.database, settings.data))
+    try:
+        warehouse = await opened_warehouse(ledger, settings.data / WAREHOUSE_FILE)
+        ownership = Ownership(ledger, warehouse, settings.data, lambda: None)
+        try:
+            await ownership.begin()
+            return await Jobs(ledger, warehouse, lambda _: None, seen_within=0).work()
+        finally:
+            await ownership.close()
+            await warehouse.close()
+    finally:
+        await ledger.close()
+
+
+def read_hits(settings: StorageSettings, function: Callable[..., Result], *arguments: object) -> Result:
+    """``function(session, *arguments)`` on the warehouse, where no server has it open.
+
+    Raises:
+        InputRefused: a server runs.
+    """
+    from tallystick.warehouse import WAREHOUSE_FILE, Warehouse  # noqa: PLC0415
+
+    if settings.database is not None and not holds_hits(settings.data):
+        raise no_data(settings.data)
+    if server_runs(settings.data):
+        msg = f"a server holds {settings.data}: go through it, with --site http://HOST and a token in TALLYSTICK_TOKEN"
+        raise InputRefused(msg)
+
+    async def read() -> Result:
+        warehouse = await Warehouse.open(settings.data / WAREHOUSE_FILE)
+        try:
+            return await warehouse.read(function, *arguments)
+        finally:
+            await warehouse.close()
+
+    with held_data_directory(settings.data):
+        return asyncio.run(read())

@@ -1,0 +1,136 @@
+"""Who watches a public counter: only its newest state matters. Used from one event loop."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from tallystick.hub.hub import Ending, Hub, SubscriptionEnded
+from tallystick.hub.waiting import Waiting
+from tallystick.model.counter import Counter
+from tallystick.model.key import Key
+
+_Unknown = Literal["unknown"]
+State = Counter | None
+"""A counter; None where there is none."""
+
+
+class Watcher:
+    """One live connection's interest in a public counter. Made by ``Watches.watch``."""
+
+    __slots__ = ("_state", "_untold", "_waiting", "_watches", "ending", "key")
+
+    def __init__(self, watches: "Watches", key: Key, state: State | _Unknown) -> None:
+        self.key = key
+        self.ending: Ending | None = None
+        self._watches = watches
+        self._state: State | _Unknown = state
+        self._untold = True
+        self._waiting = Waiting()
+
+    async def next(self) -> State:
+        """The newest state that was not told yet; the first time the present one.
+
+        Raises:
+            SubscriptionEnded
+        """
+        while True:
+            if self.ending is not None:
+                raise SubscriptionEnded(self.ending)
+            state = self._state
+            if state != "unknown" and self._untold:
+                self._untold = False
+                return state
+            await self._waiting.wait()
+
+    def close(self) -> None:
+        """Nobody watches any more."""
+        self._watches.leave(self)
+
+    def tell(self, state: State) -> None:
+        """What the counter is now. For ``Watches``."""
+        self._state, self._untold = state, True
+        self._waiting.wake()
+
+    def end(self, ending: Ending) -> None:
+        """Nothing more comes. For ``Watches``."""
+        self.ending = ending
+        self._waiting.wake()
+
+
+class Watches:
+    """All watchers.
+
+    Attributes:
+        keys: what is watched; the ledger's writers look at it too.
+    """
+
+    def __init__(self, hub: Hub) -> None:
+        self.keys: set[Key] = set()
+        self._hub = hub
+        self._of: dict[Key, dict[Watcher, None]] = {}
+        self._states: dict[Key, State] = {}
+        self._told_at: dict[Key, int] = {}
+        self._moment = 0
+
+    def watch(self, key: Key) -> Watcher:
+        """Hear of every new state of a counter from now on; of none when everything was ended.
+
+        Raises:
+            TooManySubscriptions
+        """
+        watcher = Watcher(self, key, self._states.get(key, "unknown"))
+        if self._hub.ending is not None:
+            watcher.end(self._hub.ending)
+            return watcher
+        self._hub.make_room()
+        self._of.setdefault(key, {})[watcher] = None
+        self.keys.add(key)
+        self._hub.watchers += 1
+        return watcher
+
+    def leave(self, watcher: Watcher) -> None:
+        """Forget a watcher; more than once does no harm."""
+        own = self._of.get(watcher.key, {})
+        if watcher not in own:
+            return
+        del own[watcher]
+        self._hub.watchers -= 1
+        if not own:
+            del self._of[watcher.key]
+            self.keys.discard(watcher.key)
+            self._states.pop(watcher.key, None)
+            self._told_at.pop(watcher.key, None)
+
+    def moment(self) -> int:
+        """When this is: asked before a read whose result is handed to ``found``."""
+        self._moment += 1
+        return self._moment
+
+    def changed(self, states: Mapping[Key, State]) -> None:
+        """Commits have changed counters; called in the order of the commits of each."""
+        for key in states.keys() & self._of.keys():
+            self._told_at[key] = self._moment
+            self._tell(key, states[key])
+
+    def found(self, states: Mapping[Key, State], asked: int) -> None:
+        """Counters were read. What a commit has told since the read began is newer than what it found.
+
+        Args:
+            asked: the moment before the read.
+        """
+        for key in states.keys() & self._of.keys():
+            if self._told_at.get(key, -1) < asked:
+                self._tell(key, states[key])
+
+    def end_all(self, ending: Ending) -> None:
+        """End every watcher."""
+        watchers = [watcher for own in self._of.values() for watcher in own]
+        for watcher in watchers:
+            self.leave(watcher)
+            watcher.end(ending)
+        self._hub.measurements.ended[ending] += len(watchers)
+
+    def _tell(self, key: Key, state: State) -> None:
+        if self._states.get(key, "unknown") != state:
+            self._states[key] = state
+            for watcher in self._of[key]:
+                watcher.tell(state)

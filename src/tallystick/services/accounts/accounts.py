@@ -1,0 +1,339 @@
+"""People: who they are, what they may do, and how they come and go. Functions of ``(session, ...)``; times in ms."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, get_args
+from uuid import uuid4
+
+import msgspec
+from msgspec import Struct
+
+from tallystick.errors import InputRefused, InvalidFields
+from tallystick.ledger import Session
+from tallystick.model.account import ALL_SITES, Access, Account, UserSettings
+from tallystick.model.email import email_problems
+from tallystick.model.line import line_problems
+from tallystick.model.site import Site
+from tallystick.services.accounts.audit import Kind, note
+from tallystick.services.accounts.site_rows import family, site
+from tallystick.services.sharing.changes import hold_changes
+from tallystick.services.sharing.people import forget_person
+
+ACCOUNTS_AT_MOST = 10_000
+NAME_AT_MOST = 200
+ACCESS_WORDS: Mapping[Access, str] = MappingProxyType(
+    {"r": "read", "s": "read and settings", "a": "admin", "*": "superuser"}
+)
+CHANGES = "change of accounts"
+"""The sequence that numbers changes of accounts, sites and tokens."""
+
+_encode = msgspec.json.Encoder().encode
+_decode_access = msgspec.json.Decoder(dict[str, Access]).decode
+_decode_settings = msgspec.json.Decoder(UserSettings).decode
+
+
+class NewAccount(Struct, frozen=True, kw_only=True):
+    """What is known of a person who gets an account.
+
+    Attributes:
+        password: the digest (``passwords.hash_password``).
+        site: a site of the account to join; None for a person with sites of their own.
+        access: site id or ``all`` -> letter; without it the server's first person may do everything, who joins
+            may read, and everyone else nothing yet.
+    """
+
+    email: str
+    password: str
+    name: str = ""
+    site: int | None = None
+    access: Mapping[str, Access] | None = None
+
+
+class Credentials(Struct, frozen=True):
+    """An account, and the digest of its password."""
+
+    account: Account
+    password: str
+
+
+def hold_accounts(session: Session) -> None:
+    """Let nobody else change accounts, sites or tokens until the transaction ends.
+
+    The rules about them look at several rows; on PostgreSQL other servers and commands write at the same time.
+    """
+    session.take_numbers(CHANGES)
+
+
+def last_change(session: Session) -> int:
+    """The number of the last change of accounts, sites or tokens."""
+    return int(session.common.last_number(session.connection, name=CHANGES))
+
+
+def create_account(session: Session, wanted: NewAccount, now: int) -> Account:
+    """Add a person.
+
+    Raises:
+        InvalidFields: the email, the name or a site cannot be used.
+        InputRefused: there are too many accounts.
+    """
+    hold_accounts(session)
+    email = normal_email(wanted.email)
+    root = None if wanted.site is None else _root(session, wanted.site)
+    access = _first_access(session, root) if wanted.access is None else dict(wanted.access)
+    _check(session, email, wanted.name, root, access)
+    number = session.take_numbers("account")
+    session.common.add_account(
+        session.connection,
+        id=number,
+        uid=str(uuid4()),
+        email=email,
+        name=wanted.name.strip(),
+        site=root,
+        password=wanted.password,
+        access=_encode(access).decode(),
+        settings=_encode(UserSettings()).decode(),
+        created=now,
+    )
+    note(session, Kind.ACCOUNT_CREATED, now, email, access_text(access))
+    return existing(session, number)
+
+
+def normal_email(email: str) -> str:
+    """An email as it is stored and compared."""
+    return email.strip().lower()
+
+
+def account(session: Session, number: int) -> Account | None:
+    """One person by id."""
+    row = session.common.account_by_id(session.connection, id=number)
+    return None if row is None else _from_row(row)
+
+
+def credentials(session: Session, email: str) -> Credentials | None:
+    """One person and the digest of the password, by email."""
+    if email_problems(email := normal_email(email)):
+        return None
+    row = session.common.account_by_email(session.connection, email=email)
+    return None if row is None else Credentials(_from_row(row[:-1]), row[-1])
+
+
+def account_by_email(session: Session, email: str) -> Account | None:
+    """One person by email, in any case."""
+    found = credentials(session, email)
+    return None if found is None else found.account
+
+
+def all_accounts(session: Session) -> list[Account]:
+    """Everyone on this server, by email."""
+    return [_from_row(row) for row in session.common.all_accounts(session.connection)]
+
+
+def accounts_of(session: Session, root: int) -> list[Account]:
+    """The people who share the account whose first site is ``root``, by email."""
+    return [_from_row(row) for row in session.common.accounts_of_site(session.connection, site=root)]
+
+
+def count_accounts(session: Session) -> int:
+    """How many people there are; 0 on a server that is not set up."""
+    return int(session.common.count_accounts(session.connection))
+
+
+def may_see(person: Account, site: Site) -> bool:
+    """Whether a person may look at a site's numbers: one's own, or as a superuser where the site allows it."""
+    if person.site == site.root:
+        return person.may("r", site.id)
+    return site.settings.allow_bosmang and person.may("*", site.id)
+
+
+def may_change(person: Account, wanted: Access, site: Site) -> bool:
+    """Whether a person has at least this access to a site of their account."""
+    return person.site == site.root and person.may(wanted, site.id)
+
+
+def change_account(session: Session, number: int, name: str, settings: UserSettings, now: int) -> Account:
+    """Change what a person decides about themselves.
+
+    Raises:
+        InvalidFields: the name cannot be used.
+        InputRefused: there is no such account.
+    """
+    if problems := line_problems(name, NAME_AT_MOST):
+        raise InvalidFields({"name": problems})
+    existing(session, number)
+    encoded = _encode(settings).decode()
+    session.common.change_account(session.connection, id=number, name=name.strip(), settings=encoded, updated=now)
+    return existing(session, number)
+
+
+def set_password(  # noqa: PLR0913, PLR0917  # whose, what, when and what else ends
+    session: Session,
+    number: int,
+    digest: str,
+    now: int,
+    kept_login: bytes = b"",
+    revoke_tokens: bool = False,  # noqa: FBT001, FBT002
+) -> None:
+    """Replace a password and end the person's login sessions, but for the one where it was done.
+
+    Args:
+        digest: of the password (``passwords.hash_password``).
+        kept_login: digest of the login session that stays.
+        revoke_tokens: whether the person's API tokens stop working, too.
+
+    Raises:
+        InputRefused: there is no such account.
+    """
+    session.common.set_password(session.connection, id=number, password=digest, updated=now)
+    session.common.end_logins(session.connection, account=number, kept=kept_login)
+    person = existing(session, number)
+    if revoke_tokens:
+        hold_accounts(session)
+        session.common.delete_tokens(session.connection, account=number)
+    note(session, Kind.PASSWORD_CHANGED, now, person.email, "all tokens revoked" if revoke_tokens else "")
+
+
+def renew_password(session: Session, number: int, known: str, digest: str) -> None:
+    """Replace the digest of an unchanged password; login sessions stay.
+
+    Args:
+        known: the digest that is replaced. Where another one stands by now, the password was changed meanwhile and
+            nothing happens.
+    """
+    session.common.renew_password(session.connection, id=number, known=known, password=digest)
+
+
+def note_login(session: Session, number: int, now: int) -> None:
+    """Remember when someone last logged in."""
+    session.common.note_login(session.connection, id=number, now=now)
+
+
+def set_access(session: Session, number: int, access: Mapping[str, Access], now: int) -> Account:
+    """Replace what a person may do.
+
+    Raises:
+        InvalidFields: a site or a letter is not known.
+        InputRefused: a site would be left without an admin, or there is no such account.
+    """
+    hold_accounts(session)
+    person = existing(session, number)
+    if problems := access_problems(session, person.site, access):
+        raise InvalidFields({"access": problems})
+    _refuse_orphans(session, person, msgspec.structs.replace(person, access=dict(access)))
+    _store_access(session, number, person.site, access, now)
+    note(session, Kind.ACCESS_CHANGED, now, person.email, f"{access_text(person.access)} -> {access_text(access)}")
+    return existing(session, number)
+
+
+def own_site(session: Session, person: Account, root: int, now: int) -> None:
+    """Make a site the first one of a person's account."""
+    letter: Access = "*" if person.access.get(ALL_SITES) == "*" else "a"
+    _store_access(session, person.id, root, {ALL_SITES: letter}, now)
+
+
+def delete_account(session: Session, number: int, now: int) -> None:
+    """Remove a person with their tokens and login sessions; sites stay, and counters that others share.
+
+    Raises:
+        InputRefused: a site would be left without an admin, or there is no such account.
+    """
+    hold_changes(session)  # before accounts are held: everyone who needs both takes them in this order
+    hold_accounts(session)
+    person = existing(session, number)
+    _refuse_orphans(session, person, None)
+    forget_person(session, number, now)
+    session.common.delete_tokens(session.connection, account=number)
+    session.common.end_logins(session.connection, account=number, kept=b"")
+    session.common.delete_recovery_codes(session.connection, account=number)
+    session.common.delete_account(session.connection, id=number)
+    note(session, Kind.ACCOUNT_DELETED, now, person.email)
+
+
+def access_text(access: Mapping[str, Access]) -> str:
+    """An access as the log has it: ``all: admin, 3: read``."""
+    return ", ".join(f"{place}: {ACCESS_WORDS[letter]}" for place, letter in access.items()) or "none"
+
+
+def access_problems(session: Session, root: int | None, access: Mapping[str, str]) -> list[str]:
+    """What is wrong with a site id or ``all`` -> letter, for people of the account with that first site."""
+    own = [] if root is None else family(session, root)
+    places = {ALL_SITES, *(str(site.id) for site in own)}
+    problems = [f"the account has no site {place}" for place in access if place not in places]
+    letters = get_args(Access)
+    return problems + [f"must be one of {', '.join(letters)}" for letter in access.values() if letter not in letters]
+
+
+def _check(session: Session, email: str, name: str, root: int | None, access: Mapping[str, Access]) -> None:
+    errors = {
+        "email": email_problems(email),
+        "name": line_problems(name, NAME_AT_MOST),
+        "access": access_problems(session, root, access),
+    }
+    if not errors["email"] and account_by_email(session, email):
+        errors["email"] = ["already exists"]
+    if wrong := {field: problems for field, problems in errors.items() if problems}:
+        raise InvalidFields(wrong)
+    if count_accounts(session) >= ACCOUNTS_AT_MOST:
+        msg = f"there are {ACCOUNTS_AT_MOST:,} accounts already, which is as many as a server takes"
+        raise InputRefused(msg)
+
+
+def _first_access(session: Session, root: int | None) -> dict[str, Access]:
+    if root is not None:
+        return {ALL_SITES: "r"}
+    return {} if count_accounts(session) else {ALL_SITES: "*"}
+
+
+def _root(session: Session, number: int) -> int:
+    found = site(session, number)
+    if found is None:
+        raise InvalidFields({"site": [f"there is no site {number}"]})
+    return found.root
+
+
+def existing(session: Session, number: int) -> Account:
+    """One person as the transaction sees them.
+
+    Raises:
+        InputRefused: there is no such account.
+    """
+    found = account(session, number)
+    if found is None:
+        msg = f"there is no account {number}"
+        raise InputRefused(msg)
+    return found
+
+
+def _store_access(session: Session, number: int, root: int | None, access: Mapping[str, Access], now: int) -> None:
+    encoded = _encode(access).decode()
+    session.common.set_access(session.connection, id=number, site=root, access=encoded, updated=now)
+
+
+def _refuse_orphans(session: Session, before: Account, after: Account | None) -> None:
+    """Every site that had an admin keeps one."""
+    if before.site is None:
+        return
+    others = [person for person in accounts_of(session, before.site) if person.id != before.id]
+    remaining = others if after is None else [*others, after]
+    for own in family(session, before.site):
+        if before.may("a", own.id) and not any(person.may("a", own.id) for person in remaining):
+            msg = f"{before.email} is the last admin of site {own.id}"
+            raise InputRefused(msg)
+
+
+def _from_row(row: Sequence[Any]) -> Account:
+    number, uid, email, verified, name, site, totp, access, settings, login, opened, created, updated = row
+    return Account(
+        id=number,
+        uid=uid,
+        email=email,
+        email_verified=bool(verified),
+        name=name,
+        site=site,
+        totp_enabled=bool(totp),
+        access=_decode_access(access),
+        settings=_decode_settings(settings),
+        login=login,
+        opened=opened,
+        created=created,
+        updated=updated,
+    )

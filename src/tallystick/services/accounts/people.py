@@ -1,0 +1,164 @@
+"""What admins do with the people of their account. Functions of ``(session, ...)``; times in ms.
+
+Who is asked is read in the same transaction: access that was taken away a moment ago is gone.
+"""
+
+from collections.abc import Mapping
+
+from tallystick.errors import InputRefused, InvalidFields
+from tallystick.ledger import Session
+from tallystick.model.account import ALL_SITES, Access, Account
+from tallystick.services.accounts.accounts import (
+    NewAccount,
+    account,
+    account_by_email,
+    create_account,
+    delete_account,
+    hold_accounts,
+    set_access,
+    set_password,
+)
+from tallystick.services.accounts.audit import is_superuser
+from tallystick.services.accounts.two_factor import disable
+from tallystick.services.sharing.changes import hold_changes
+
+
+def may_manage(person: Account) -> bool:
+    """Whether someone may add people to their account and decide about them."""
+    return person.site is not None and person.access.get(ALL_SITES) in ("a", "*")
+
+
+def refusal_to_invite(session: Session, actor: int, access: Mapping[str, Access]) -> InputRefused | None:
+    """Why someone may not add a person with an access, before anything is made; None when they may."""
+    try:
+        _refuse_beyond(_admin(session, actor), access)
+    except InputRefused as refusal:
+        return refusal
+    return None
+
+
+def refusal_to_decide(session: Session, actor: int, number: int) -> InputRefused | None:
+    """Why someone may not decide about a person; None when they may."""
+    try:
+        _both(session, actor, number)
+    except InputRefused as refusal:
+        return refusal
+    return None
+
+
+def invite(session: Session, actor: int, wanted: NewAccount, now: int) -> Account:
+    """Add a person to the account of ``actor``.
+
+    Raises:
+        InvalidFields: the email, the name or the access cannot be used.
+        InputRefused: the actor may not.
+    """
+    hold_accounts(session)
+    admin = _admin(session, actor)
+    _refuse_beyond(admin, wanted.access or {})
+    joining = NewAccount(
+        email=wanted.email, password=wanted.password, name=wanted.name, site=admin.site, access=wanted.access
+    )
+    try:
+        return create_account(session, joining, now)
+    except InvalidFields as error:
+        taken = account_by_email(session, wanted.email)
+        if taken is None or taken.site == admin.site or admin.access.get(ALL_SITES) == "*":
+            raise
+        # Which emails other accounts of the server have is not for an admin of this one to learn.
+        raise InvalidFields(
+            {**error.errors, "email": ["cannot be added here; ask the operator of this server"]}
+        ) from None
+
+
+def give_access(session: Session, actor: int, number: int, access: Mapping[str, Access], now: int) -> Account:
+    """Replace what a person of the account may do.
+
+    Raises:
+        InvalidFields: the access cannot be used.
+        InputRefused: the actor may not, or a site would be left without an admin.
+    """
+    hold_accounts(session)
+    admin, person = _both(session, actor, number)
+    _refuse_beyond(admin, access)
+    return set_access(session, person.id, access, now)
+
+
+def let_in_again(  # noqa: PLR0913, PLR0917  # who decides about whom, and what
+    session: Session,
+    actor: int,
+    number: int,
+    password: str,
+    now: int,
+    revoke_tokens: bool = False,  # noqa: FBT001, FBT002
+) -> Account:
+    """Replace the password of a person of the account and turn the second step off; ends their login sessions.
+
+    Args:
+        password: the digest.
+        revoke_tokens: whether the person's API tokens stop working, too.
+
+    Raises:
+        InputRefused: the actor may not.
+    """
+    hold_accounts(session)
+    _, person = _both(session, actor, number)
+    set_password(session, person.id, password, now, revoke_tokens=revoke_tokens)
+    disable(session, person.id, now)
+    return person
+
+
+def grant_sites(session: Session, actor: int, number: int, now: int) -> Account:
+    """Let a person who has no site yet add sites: they become the admin of an account of their own.
+
+    Raises:
+        InputRefused: the actor is no superuser, or the person belongs to an account already.
+    """
+    hold_accounts(session)
+    admin, person = account(session, actor), account(session, number)
+    if admin is None or not is_superuser(admin):
+        msg = "only superusers let people add sites"
+        raise InputRefused(msg)
+    if person is None or person.site is not None:
+        msg = "there is no such person without a site"
+        raise InputRefused(msg)
+    return set_access(session, person.id, {ALL_SITES: "a"}, now)
+
+
+def remove(session: Session, actor: int, number: int, now: int) -> None:
+    """Delete a person of the account, with their tokens.
+
+    Raises:
+        InputRefused: the actor may not, or a site would be left without an admin.
+    """
+    hold_changes(session)  # see delete_account
+    hold_accounts(session)
+    _, person = _both(session, actor, number)
+    delete_account(session, person.id, now)
+
+
+def _admin(session: Session, actor: int) -> Account:
+    admin = account(session, actor)
+    if admin is None or not may_manage(admin):
+        msg = "only admins of all sites decide about people"
+        raise InputRefused(msg)
+    return admin
+
+
+def _both(session: Session, actor: int, number: int) -> tuple[Account, Account]:
+    admin, person = _admin(session, actor), account(session, number)
+    if person is None or person.site != admin.site:
+        msg = "there is no such person"
+        raise InputRefused(msg)
+    if person.id == admin.id:
+        msg = "nobody decides about themselves"
+        raise InputRefused(msg)
+    _refuse_beyond(admin, person.access)
+    return admin, person
+
+
+def _refuse_beyond(admin: Account, access: Mapping[str, Access]) -> None:
+    """Nobody gives, or decides about, more than they have."""
+    if "*" in access.values() and admin.access.get(ALL_SITES) != "*":
+        msg = "only superusers decide about superusers"
+        raise InputRefused(msg)

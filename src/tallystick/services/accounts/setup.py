@@ -1,0 +1,60 @@
+"""The first account of a server, for whoever can read its terminal."""
+
+import secrets
+from hmac import compare_digest
+
+from tallystick.errors import InputRefused
+from tallystick.ledger import Ledger, Session
+from tallystick.model.account import Account
+from tallystick.services.accounts.accounts import NewAccount, account, count_accounts, create_account, hold_accounts
+from tallystick.services.accounts.sites import NewSite, create_site
+
+CODE_SIGNS = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
+"""Without the ones that are taken for others."""
+CODE_GROUPS, GROUP_LENGTH = 4, 4
+
+
+class Setup:
+    """Lets the first person in, by a code that is told in the terminal and kept in memory only.
+
+    Attributes:
+        code: what to type.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._done = False
+        groups = ("".join(secrets.choice(CODE_SIGNS) for _ in range(GROUP_LENGTH)) for _ in range(CODE_GROUPS))
+        self.code = "-".join(groups)
+
+    async def needed(self) -> bool:
+        """Whether there is no account yet. Once there is one, that is not asked again."""
+        if not self._done:
+            self._done = await self._ledger.read(count_accounts) > 0
+        return not self._done
+
+    def unlocked_by(self, code: str) -> bool:
+        """Whether this is the code, however it is typed. It takes as long for any text."""
+        return compare_digest(_bare(code), _bare(self.code))
+
+
+def first_account(session: Session, person: NewAccount, site: NewSite, now: int) -> Account:
+    """Create the server's first account and site.
+
+    Raises:
+        InputRefused: somebody was faster.
+        InvalidFields: what is wanted cannot be used.
+    """
+    hold_accounts(session)
+    if count_accounts(session):
+        msg = "this server has an account already"
+        raise InputRefused(msg)
+    created = create_account(session, person, now)
+    create_site(session, created, site, now)
+    settled = account(session, created.id)
+    assert settled is not None
+    return settled
+
+
+def _bare(code: str) -> bytes:
+    return "".join(code.split()).replace("-", "").upper().encode("utf-8", "replace")

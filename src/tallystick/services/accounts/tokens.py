@@ -1,0 +1,369 @@
+"""API tokens: how they come and go, and whom a secret stands for. Times are Unix milliseconds."""
+
+import asyncio
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from hashlib import sha256
+from string import ascii_lowercase, digits
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from tallystick.errors import InputRefused, InvalidFields, NotPermitted, StoreUnavailable
+from tallystick.ledger import Ledger, Session
+from tallystick.model.account import ACCESS_ORDER, EVERY_SITE, NEEDED_ACCESS, Account, Holder, Permission, Token
+from tallystick.model.line import line_problems
+from tallystick.services.accounts.accounts import account, existing, hold_accounts
+from tallystick.services.accounts.audit import Kind, note
+from tallystick.services.accounts.site_rows import family
+
+SECRET_LENGTH = 48
+PREFIX_LENGTH = 8
+SECRET_AT_MOST = 256
+"""Characters of a secret that are looked at; ours are shorter."""
+
+NAME_AT_MOST = 200
+TOKENS_AT_MOST = 500
+"""Tokens of one account."""
+
+USED_AGAIN_AFTER_MS = 24 * 3_600_000
+FRESH_S = 0.125
+HOLDERS_REMEMBERED = 1_000
+GOOD_REMEMBERED = 10_000
+"""Digests of secrets that were good when they were last looked up."""
+
+DIGESTS_FRESH_S = 1.0
+ALL_PERMISSIONS = 2 * max(Permission) - 1
+OF_COUNTERS = Permission.COUNTERS_READ | Permission.COUNTERS_WRITE
+"""What everyone may give to a token: shared counters have roles of their own, and belong to no site."""
+
+_encode = msgspec.json.Encoder().encode
+_decode_sites = msgspec.json.Decoder(tuple[int, ...]).decode
+
+
+class NewToken(Struct, frozen=True, kw_only=True):
+    """What a token is to be.
+
+    Attributes:
+        permissions: ``Permission`` bits.
+        sites: ids it works for; ``(-1,)`` is all of the account's. A token that is for shared counters only gets none.
+    """
+
+    name: str
+    permissions: int
+    sites: tuple[int, ...] = (EVERY_SITE,)
+
+
+def create_token(
+    session: Session, owner: Account, wanted: NewToken, now: int, made_by: int | None = None
+) -> tuple[Token, str]:
+    """Add a token that acts for a person; the token, and its secret, which is told this once.
+
+    Args:
+        made_by: the token that it is made with: when that is revoked, so is this one.
+
+    Raises:
+        InvalidFields: the name, the permissions or the sites cannot be used.
+        NotPermitted: the token would be able to do more than the person.
+        InputRefused: the person has too many tokens.
+    """
+    hold_accounts(session)
+    owner = existing(session, owner.id)
+    about_sites = bool(wanted.permissions & ~OF_COUNTERS)
+    if about_sites and (beyond := _beyond_access(owner, wanted)):
+        raise NotPermitted(beyond)
+    if errors := _problems(session, owner, wanted, about_sites=about_sites):
+        raise InvalidFields(errors)
+    if session.common.count_tokens(session.connection, account=owner.id) >= TOKENS_AT_MOST:
+        msg = f"{owner.email} has {TOKENS_AT_MOST} tokens already, which is as many as one account takes"
+        raise InputRefused(msg)
+    secret = _new_secret()
+    token = Token(
+        id=session.take_numbers("token"),
+        account=owner.id,
+        name=wanted.name.strip(),
+        prefix=secret[:PREFIX_LENGTH],
+        permissions=int(wanted.permissions),
+        sites=tuple(dict.fromkeys(wanted.sites)) if about_sites else (),
+        created=now,
+        used=None,
+    )
+    _store(session, token, secret_digest(secret), made_by)
+    note(session, Kind.TOKEN_CREATED, now, _subject(session, token), _permissions_text(token))
+    return token, secret
+
+
+def rotate_token(session: Session, number: int) -> str:
+    """Give a token another secret, which is told this once; the old one works no more.
+
+    Raises:
+        InputRefused: there is no such token.
+    """
+    hold_accounts(session)
+    found = token(session, number)
+    if found is None:
+        msg = f"there is no token {number}"
+        raise InputRefused(msg)
+    secret = _new_secret()
+    session.common.set_token_secret(
+        session.connection, id=number, prefix=secret[:PREFIX_LENGTH], digest=secret_digest(secret)
+    )
+    note(session, Kind.TOKEN_ROTATED, None, _subject(session, found))
+    return secret
+
+
+def secret_digest(secret: str) -> bytes:
+    """What is kept of a token's secret, and what it is looked up by."""
+    return sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+def permissions_of(person: Account, sites: Sequence[int] = (EVERY_SITE,)) -> Permission:
+    """What a token of a person's may do on some site among these.
+
+    Args:
+        sites: ids; ``EVERY_SITE`` stands for all of the account's.
+    """
+    if EVERY_SITE in sites:
+        held = set(person.access.values())
+    else:
+        held = {letter for site in sites if (letter := person.access_to(site)) is not None}
+    best = max(map(ACCESS_ORDER.index, held), default=-1)
+    usable = Permission(0)
+    for permission, needed in NEEDED_ACCESS.items():
+        if best >= ACCESS_ORDER.index(needed):
+            usable |= permission
+    return usable
+
+
+def token(session: Session, number: int) -> Token | None:
+    """One token by id."""
+    row = session.common.token_by_id(session.connection, id=number)
+    return None if row is None else _from_row(row)
+
+
+def tokens_of(session: Session, owner: int) -> list[Token]:
+    """The tokens of one account, oldest first."""
+    return [_from_row(row) for row in session.common.tokens_of(session.connection, account=owner)]
+
+
+def all_tokens(session: Session) -> list[Token]:
+    """Everyone's tokens."""
+    return [_from_row(row) for row in session.common.all_tokens(session.connection)]
+
+
+def delete_token(session: Session, number: int, owner: int | None = None) -> bool:
+    """Revoke a token and those that were made with it; whether there was one.
+
+    Args:
+        owner: the account that it must belong to, if not anyone's.
+    """
+    hold_accounts(session)
+    found = token(session, number)
+    if found is None or owner not in (None, found.account):
+        return False
+    for each in (found, *made_with(session, number)):
+        session.common.delete_token(session.connection, id=each.id)
+        note(session, Kind.TOKEN_REVOKED, None, _subject(session, each))
+    return True
+
+
+def made_with(session: Session, number: int) -> list[Token]:
+    """The tokens that were made with a token, or with one of those: revoking it revokes them."""
+    rows = session.common.tokens_made_with(session.connection, id=number)
+    return [made for (each,) in list(rows) if (made := token(session, each)) is not None]
+
+
+def revoked_along(session: Session, owner: int) -> dict[int, list[Token]]:
+    """For each token of one account that made others, by id, the tokens that are revoked with it."""
+    makers = dict(session.common.makers_of_tokens(session.connection, account=owner))
+    along: dict[int, list[Token]] = {}
+    for each in tokens_of(session, owner):
+        maker = makers.get(each.id)
+        while maker is not None:  # a token is made after the one that makes it, so this ends
+            along.setdefault(maker, []).append(each)
+            maker = makers.get(maker)
+    return along
+
+
+def holder(session: Session, digest: bytes) -> Holder | None:
+    """Whom a secret stands for, by its digest."""
+    row = session.common.token_by_digest(session.connection, digest=digest)
+    if row is None:
+        return None
+    found = _from_row(row)
+    owner = account(session, found.account)
+    return None if owner is None else Holder(found, owner)
+
+
+def token_used(session: Session, number: int, now: int) -> None:
+    """Remember that a token was used; written at most once in 24 hours."""
+    session.common.note_use(session.connection, id=number, now=now, before=now - USED_AGAIN_AFTER_MS)
+
+
+class Tokens:
+    """Whom a secret stands for; what it knows is at most an eighth of a second old.
+
+    Unknown secrets are not remembered: a token that was created this moment works. Secrets that were not seen before
+    are looked up one at a time, so that unknown ones never hold all readers of the ledger.
+
+    Args:
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, ledger: Ledger, clock: Callable[[], float] = time.monotonic) -> None:
+        self._ledger, self._clock = ledger, clock
+        self._known: dict[bytes, tuple[float, Holder]] = {}
+        self._changes = 0  # counted by forget
+        self._good: OrderedDict[bytes, None] = OrderedDict()  # the one used last stands last
+        self._first_look = asyncio.Lock()
+        self._digests: tuple[float, frozenset[bytes]] | None = None
+
+    async def holder(self, secret: str, refusal: Callable[[], Exception | None] | None = None) -> Holder | None:
+        """The token and the account behind a secret.
+
+        Args:
+            refusal: called before a secret is looked up that was not seen before. What it returns is raised in place
+                of looking, unless a token had this secret a second ago: read for all such secrets at once.
+
+        Raises:
+            StoreUnavailable
+        """
+        if not secret or len(secret) > SECRET_AT_MOST:
+            return None
+        digest = secret_digest(secret)
+        read_at, found = self._known.get(digest, (0.0, None))
+        if found is not None and self._clock() - read_at < FRESH_S:
+            return found
+        if digest in self._good:
+            return await self._read(digest)
+        async with self._first_look:
+            if refusal and (error := refusal()) and digest not in await self._all_digests():
+                raise error
+            return await self._read(digest)
+
+    def forget(self) -> None:
+        """Read again before the next answer: something has changed."""
+        self._changes += 1
+        self._known.clear()
+
+    async def _all_digests(self) -> frozenset[bytes]:
+        now = self._clock()
+        if self._digests is None or now - self._digests[0] >= DIGESTS_FRESH_S:
+            self._digests = now, await self._ledger.read(_every_digest)
+        return self._digests[1]
+
+    async def _read(self, digest: bytes) -> Holder | None:
+        begun, changes = self._clock(), self._changes
+        found = await self._ledger.read(holder, digest)
+        self._known.pop(digest, None)
+        self._good.pop(digest, None)
+        if found is None:
+            return None
+        if changes != self._changes:
+            # What was read may be older than the change that must not be missed.
+            return await self._read(digest)
+        if len(self._known) >= HOLDERS_REMEMBERED:
+            self._known.clear()
+        self._known[digest] = (begun, found)
+        if len(self._good) >= GOOD_REMEMBERED:
+            self._good.popitem(last=False)
+        self._good[digest] = None
+        await self._note_use(found.token)
+        return found
+
+    async def _note_use(self, token: Token) -> None:
+        now = self._ledger.clock()
+        if token.used is None or token.used <= now - USED_AGAIN_AFTER_MS:
+            # Reading works also while nothing can be written.
+            with suppress(StoreUnavailable):
+                await self._ledger.write(token_used, token.id, now)
+
+
+def _every_digest(session: Session) -> frozenset[bytes]:
+    return frozenset(bytes(digest) for (digest,) in session.common.token_digests(session.connection))
+
+
+def _subject(session: Session, token: Token) -> str:
+    """A token as the log names it."""
+    return f"token {token.id} “{token.name}” of {existing(session, token.account).email}"
+
+
+def _permissions_text(token: Token) -> str:
+    labels = ", ".join(permission.label for permission in Permission if permission & token.permissions)
+    sites = "" if EVERY_SITE in token.sites or not token.sites else f" for sites {', '.join(map(str, token.sites))}"
+    return labels + sites
+
+
+def _new_secret() -> str:
+    return "".join(secrets.choice(ascii_lowercase + digits) for _ in range(SECRET_LENGTH))
+
+
+def _problems(session: Session, owner: Account, wanted: NewToken, *, about_sites: bool) -> dict[str, list[str]]:
+    name = wanted.name.strip()
+    errors = {
+        "name": line_problems(name, NAME_AT_MOST) if name else ["must be set"],
+        "permissions": [] if 0 < wanted.permissions <= ALL_PERMISSIONS else ["must be set"],
+        "sites": _site_problems(session, owner, wanted.sites) if about_sites else _needless(wanted.sites),
+    }
+    return {field: problems for field, problems in errors.items() if problems}
+
+
+def _beyond_access(owner: Account, wanted: NewToken) -> str:
+    """Why a token would be able to do more than its owner; empty when it would not."""
+    usable = permissions_of(owner, wanted.sites or (EVERY_SITE,))
+    beyond = Permission(wanted.permissions & ~(usable | OF_COUNTERS | Permission.NOTHING) & ALL_PERMISSIONS)
+    if not beyond:
+        return ""
+    msg = f"{owner.email} is not an admin; only admins can create and use API tokens for sites"
+    if usable:
+        labels = (permission.label for permission in NEEDED_ACCESS if permission & usable)
+        msg += f" that do more than {', '.join(labels)}"
+    return msg
+
+
+def _site_problems(session: Session, owner: Account, sites: Sequence[int]) -> list[str]:
+    if not sites:
+        return ["must be set"]
+    if owner.site is None:
+        return [f"{owner.email} has no site yet"]
+    own = {site.id for site in family(session, owner.site)}
+    strangers = [number for number in sites if number != EVERY_SITE and number not in own]
+    return [f"the account of {owner.email} has no site {number}" for number in strangers[:1]]
+
+
+def _needless(sites: Sequence[int]) -> list[str]:
+    """Someone who names sites for a token that reaches none would expect it to reach them."""
+    return [] if set(sites) <= {EVERY_SITE} else ["must be left out: shared counters belong to no site"]
+
+
+def _store(session: Session, token: Token, digest: bytes, made_by: int | None) -> None:
+    session.common.add_token(
+        session.connection,
+        id=token.id,
+        account=token.account,
+        name=token.name,
+        prefix=token.prefix,
+        digest=digest,
+        permissions=token.permissions,
+        sites=_encode(token.sites).decode(),
+        created=token.created,
+        made_by=made_by,
+    )
+
+
+def _from_row(row: Sequence[Any]) -> Token:
+    number, owner, name, prefix, permissions, sites, created, used = row
+    return Token(
+        id=number,
+        account=owner,
+        name=name,
+        prefix=prefix,
+        permissions=permissions,
+        sites=_decode_sites(sites),
+        created=created,
+        used=used,
+    )

@@ -1,0 +1,1 @@
+"""What the hits of a site say, and the names they refer to."""

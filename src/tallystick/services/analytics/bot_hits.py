@@ -1,0 +1,114 @@
+"""Hits that no people sent: why, how many, the latest of them, and giving them another label."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from tallystick.errors import InputRefused
+from tallystick.ledger import Ledger, Session
+from tallystick.model.hit import Bot
+from tallystick.model.period import Period
+from tallystick.services.analytics.names import Path, paths_of
+from tallystick.services.jobs import Relabel, ask_for
+from tallystick.warehouse import Warehouse, WarehouseSession
+from tallystick.warehouse.duckdb.changes import EVERY_ID
+
+FROM_THE_LATEST = EVERY_ID[1]
+
+
+class BotHit(Struct, frozen=True):
+    """One hit.
+
+    Attributes:
+        path: None while its path is being deleted.
+        created: Unix seconds.
+    """
+
+    id: int
+    path: Path | None
+    bot: Bot
+    ref: str
+    ref_scheme: str
+    browser: str
+    system: str
+    country: str
+    created: int
+
+
+class BotHits(Struct, frozen=True):
+    """What was filtered in a period.
+
+    Attributes:
+        by_reason: how many, most first; of all codes.
+        latest: of the codes asked for.
+    """
+
+    by_reason: Mapping[Bot, int]
+    latest: Sequence[BotHit]
+    more: bool
+
+
+class Wanted(Struct, frozen=True):
+    """Which hits are listed.
+
+    Attributes:
+        bot: of one code only; None for all.
+        before: with smaller ids than this one.
+    """
+
+    site: int
+    period: Period
+    limit: int
+    bot: Bot | None = None
+    before: int = FROM_THE_LATEST
+
+
+def reason(bot: Bot) -> str:
+    """A code in words: ``boty-word``."""
+    return bot.name.lower().replace("_", "-")
+
+
+async def bot_hits(ledger: Ledger, warehouse: Warehouse, wanted: Wanted) -> BotHits:
+    """How many hits were filtered and why, and the latest."""
+    by_code, rows = await warehouse.read(_bot_hits, wanted)
+    paths = await ledger.read(paths_of, wanted.site, {row[1] for row in rows})
+    latest = [BotHit(id_, paths.get(path), Bot(bot), *rest) for id_, path, bot, *rest in rows[: wanted.limit]]
+    return BotHits({Bot(bot): hits for bot, hits in by_code}, latest, more=len(rows) > wanted.limit)
+
+
+def _bot_hits(session: WarehouseSession, wanted: Wanted) -> tuple[list[tuple[int, int]], list[tuple[Any, ...]]]:
+    site, since, until = wanted.site, wanted.period.first, wanted.period.after
+    codes = [bot for bot in Bot if bot] if wanted.bot is None else [wanted.bot]
+    by_code = session.queries.bots_by_code(session.connection, site=site, since=since, until=until)
+    latest = session.queries.latest_bots(
+        session.connection,
+        site=site,
+        since=since,
+        until=until,
+        codes=[int(code) for code in codes],
+        before=wanted.before,
+        max_rows=wanted.limit + 1,
+    )
+    return by_code, latest
+
+
+def relabel(session: Session, change: Relabel, now: int) -> int:
+    """Ask for another label for hits; the job's id. The server does it within seconds.
+
+    Hits that become people's are visits without a session: who sent them was not kept.
+
+    Args:
+        now: Unix milliseconds.
+
+    Raises:
+        InputRefused: a code is none, or both are the same.
+    """
+    codes = {bot.value for bot in Bot} - {Bot.NO_MATCH}
+    if not {change.bot, change.into} <= codes:
+        msg = f"a code must be one of {', '.join(map(str, sorted(codes)))}"
+        raise InputRefused(msg)
+    if change.bot == change.into:
+        msg = "the codes must differ"
+        raise InputRefused(msg)
+    return ask_for(session, change, now)

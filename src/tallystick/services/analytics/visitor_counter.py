@@ -1,0 +1,99 @@
+"""The visitor counter: how often a page or a site was visited, for everyone to see."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from tallystick.ledger import Ledger
+from tallystick.services.analytics.names import counted_path_id
+from tallystick.warehouse import Warehouse, WarehouseSession
+
+FRESH_S = 2.0
+REMEMBERED = 10_000
+
+
+class Span(NamedTuple):
+    """From a second until before another, Unix time."""
+
+    begin: int
+    end: int
+
+
+class Visits(NamedTuple):
+    """An answer.
+
+    Attributes:
+        known: whether people have ever asked for such a path.
+    """
+
+    amount: int
+    known: bool
+
+
+Key = tuple[int, str | None, Span]
+
+
+class VisitorCounter:
+    """Counts visits; what it says is at most two seconds old.
+
+    Everyone who asks the same within that time shares one reading.
+
+    Args:
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, ledger: Ledger, warehouse: Warehouse, clock: Callable[[], float] = time.monotonic) -> None:
+        self._ledger, self._warehouse, self._clock = ledger, warehouse, clock
+        self._readings: dict[Key, tuple[float, asyncio.Task[Visits]]] = {}  # oldest first
+
+    async def of_site(self, site: int, span: Span) -> Visits:
+        """Visits of all paths.
+
+        Raises:
+            StoreUnavailable
+        """
+        return await self._shared((site, None, span))
+
+    async def of_path(self, site: int, path: str, span: Span) -> Visits:
+        """Visits of the path of exactly this text, in any case, or else of the page of that name.
+
+        Raises:
+            StoreUnavailable
+        """
+        return await self._shared((site, path, span))
+
+    async def _shared(self, key: Key) -> Visits:
+        self._warehouse.require_answers()
+        now = self._clock()
+        begun, reading = self._readings.get(key, (0.0, None))
+        if reading is None or now - begun >= FRESH_S or _failed(reading):
+            reading = asyncio.create_task(self._read(*key))
+            self._readings.pop(key, None)
+            self._readings[key] = (now, reading)
+            self._forget()
+        # One who stops waiting must not end the reading of the others.
+        return await asyncio.shield(reading)
+
+    def _forget(self) -> None:
+        if len(self._readings) > REMEMBERED:
+            del self._readings[next(iter(self._readings))]
+
+    async def _read(self, site: int, path: str | None, span: Span) -> Visits:
+        if path is None:
+            return Visits(await self._visits(site, None, span), known=True)
+        for name in (path, "/" + path.strip("/")):
+            if found := await self._ledger.read(counted_path_id, site, name):
+                return Visits(await self._visits(site, found, span), known=True)
+        return Visits(0, known=False)
+
+    async def _visits(self, site: int, path: int | None, span: Span) -> int:
+        return await self._warehouse.read(_visits, site, path, span)
+
+
+def _failed(reading: "asyncio.Task[Visits]") -> bool:
+    return reading.done() and (reading.cancelled() or reading.exception() is not None)
+
+
+def _visits(session: WarehouseSession, site: int, path: int | None, span: Span) -> int:
+    return int(session.queries.visits_shown(session.connection, site=site, path=path, begin=span.begin, end=span.end))

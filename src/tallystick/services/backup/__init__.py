@@ -1,0 +1,1 @@
+"""Backups of ledger and warehouse, and their restoration."""

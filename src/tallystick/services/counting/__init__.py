@@ -1,0 +1,1 @@
+"""Public counters: count, list, export, import."""

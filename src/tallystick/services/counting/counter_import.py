@@ -1,0 +1,115 @@
+"""Importing counters."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+
+from msgspec import Struct
+
+from tallystick.ledger import Database, Session
+from tallystick.ledger.folding import Wanted, operate
+from tallystick.model.counter import Counter, Outcome, Put, alive, apply
+from tallystick.model.key import LANES, Key
+from tallystick.services.counting.counter_files import BadLine, Line
+
+ROWS_AT_ONCE = 1_000
+"""Counters in one transaction."""
+
+Store = Callable[[Sequence[Wanted], int], Sequence[Outcome]]
+
+
+class Imported(Struct):
+    """What an import has done so far.
+
+    Attributes:
+        through: the last line that is worked through.
+        expired: lines whose counter's lifetime is over; they are left out.
+    """
+
+    through: int = 0
+    created: int = 0
+    replaced: int = 0
+    kept: int = 0
+    expired: int = 0
+    bad: int = 0
+
+
+def rows_at_once(database: Database) -> int:
+    """How many counters to gather: a transaction's worth, where each lane is one, of every lane."""
+    return ROWS_AT_ONCE * (LANES if database.lanes_alone else 1)
+
+
+def storing(database: Database, session: Session) -> Store:
+    """Store by the rules that hold for everyone who counts."""
+    return partial(operate, database, session)
+
+
+def foretelling(session: Session) -> Store:
+    """Tell what would happen, and change nothing.
+
+    A name that comes twice, in different batches, is foretold as created twice: remembering every name of a
+    file would take as much memory as the file is long.
+    """
+
+    def store(batch: Sequence[Wanted], now: int) -> Sequence[Outcome]:
+        found: dict[Key, Counter | None] = {}
+        with session.snapshot():
+            found.update(session.find({item.key for item in batch}))
+        outcomes = []
+        for item in batch:
+            found[item.key], outcome = apply(found.get(item.key), item.operation, now)
+            outcomes.append(outcome)
+        return outcomes
+
+    return store
+
+
+def import_counters(  # noqa: PLR0913  # one value each, named by its caller
+    lines: Iterable[Line | BadLine],
+    store: Store,
+    now: int,
+    *,
+    rows_at_once: int = ROWS_AT_ONCE,
+    replaces: bool = False,
+    told: Callable[[BadLine], None],
+) -> Iterator[Imported]:
+    """Put counters into the ledger, a few transactions at a time; yields what has been done so far after each.
+
+    Args:
+        replaces: whether a counter that exists is replaced. It is kept otherwise, which makes it harmless to
+            import a file again.
+        told: hears of each bad line when everything before it is stored; it may raise to stop there.
+    """
+    done = Imported()
+    batch: list[Line] = []
+
+    def flush() -> Imported:
+        _tally(done, batch, _store(batch, store, now, replaces=replaces))
+        batch.clear()
+        return done
+
+    for line in lines:
+        if isinstance(line, Line):
+            batch.append(line)
+            if len(batch) >= rows_at_once:
+                yield flush()
+        else:
+            yield flush()
+            done.bad += 1
+            told(line)
+    yield flush()
+
+
+def _store(batch: Sequence[Line], store: Store, now: int, *, replaces: bool) -> Sequence[Outcome]:
+    """Store what has not expired."""
+    return store([Wanted(line.key, Put(line.counter, replaces)) for line in batch if alive(line.counter, now)], now)
+
+
+def _tally(done: Imported, batch: Sequence[Line], outcomes: Sequence[Outcome]) -> None:
+    kept = sum(outcome.refused is not None for outcome in outcomes)
+    created = sum(outcome.created for outcome in outcomes)
+    done.created += created
+    done.kept += kept
+    done.replaced += len(outcomes) - created - kept
+    done.expired += len(batch) - len(outcomes)
+    if batch:
+        done.through = batch[-1].number

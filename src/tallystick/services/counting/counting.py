@@ -1,0 +1,146 @@
+"""Counting: what can be done with public counters."""
+
+from asyncio import Future
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from tallystick.ledger import Ledger, Session, Totals
+from tallystick.ledger.folding import Admit, Wanted, fold, transactions
+from tallystick.model.counter import (
+    FOREVER,
+    HIT,
+    LIFETIME_MS,
+    NEVER,
+    Add,
+    Counter,
+    Create,
+    Delete,
+    Outcome,
+    Renew,
+    Set,
+    alive,
+)
+from tallystick.model.key import Key, is_public, lane_of
+from tallystick.services.counting.add_once import AddOnce, add_once
+from tallystick.services.kept_answers import InFlight, KeptAnswer, KeyedRequest
+
+SWEPT_AT_ONCE = 2_000
+"""Counters that one step of the sweep looks at: a range of the primary key, a few milliseconds."""
+
+
+class Counting:
+    """The verbs of public counters.
+
+    Args:
+        lifetime: milliseconds that a counter lives after its last change, or ``NEVER``.
+
+    Attributes:
+        hit: the operation of a hit, made once: hot path.
+    """
+
+    def __init__(self, ledger: Ledger, lifetime: int = LIFETIME_MS) -> None:
+        self._ledger, self.lifetime = ledger, lifetime
+        self.hit = replace(HIT, lifetime=lifetime)
+        self._renewing = lifetime == NEVER
+        self._swept: Key | None = None
+        self._in_flight = InFlight()
+
+    def add(self, key: Key, operation: Add, admit: Admit | None = None) -> "Future[Outcome]":
+        """Add an amount; ``admit`` is asked before a counter is created."""
+        return self._ledger.count(key, operation, admit)
+
+    async def add_once(
+        self,
+        request: KeyedRequest,
+        key: Key,
+        operation: Add,
+        answer: Callable[[Outcome], KeptAnswer],
+        admit: Admit | None = None,
+    ) -> Outcome | KeptAnswer:
+        """Add an amount if the request has not come before; else what was answered then.
+
+        Args:
+            answer: what an outcome is answered with, to be kept; pure.
+
+        Raises:
+            KeyReused: the request's key came with another request.
+            KeyInFlight: the request is being carried out at this moment.
+        """
+        self._ledger.note_request()
+        item = AddOnce(key=key, operation=operation, admit=admit, request=request, answer=answer)
+        with self._in_flight.alone(request):
+            told: Outcome | KeptAnswer = await self._ledger.join(add_once, item, lane_of(key))
+        return told
+
+    def set(self, key: Key, value: int) -> "Future[Outcome]":
+        """Replace the value of a resettable counter."""
+        return self._ledger.count(key, Set(value, lifetime=self.lifetime))
+
+    def create(self, key: Key, operation: Create, admit: Admit | None = None) -> "Future[Outcome]":
+        """Make a counter."""
+        return self._ledger.count(key, operation, admit)
+
+    async def get(self, key: Key) -> Counter | None:
+        """The counter as it was last committed, or None."""
+        self._ledger.note_request()
+        return alive(await self._ledger.find(key), self._ledger.clock())
+
+    async def get_at(self, key: Key) -> tuple[Counter | None, int]:
+        """The counter like ``get``, and the time at which it was alive, in Unix milliseconds."""
+        self._ledger.note_request()
+        counter, now = await self._ledger.find(key), self._ledger.clock()
+        return alive(counter, now), now
+
+    def note_request(self) -> None:
+        """Count a request that neither changes nor reads a counter."""
+        self._ledger.note_request()
+
+    async def totals(self) -> Totals:
+        """What has been counted since the beginning, this request included."""
+        self._ledger.note_request()
+        await self._ledger.flush()
+        return await self._ledger.read(_totals)
+
+    async def renew(self) -> None:
+        """Where counters never expire, let those live on that were stored with a lifetime; once after a start."""
+        while self._renewing:
+            page = await self._ledger.read(_page, self._swept)
+            now = self._ledger.clock()
+            renewed = [
+                Wanted(key, Renew(NEVER))
+                for key, counter in page
+                if is_public(key) and counter.expires < FOREVER and alive(counter, now)
+            ]
+            for lane in transactions(renewed, lanes_alone=True):
+                await self._ledger.write(fold, lane, now)
+            self._swept = page[-1][0] if len(page) == SWEPT_AT_ONCE else None
+            self._renewing = self._swept is not None
+
+    async def sweep(self) -> int:
+        """Remove expired public counters among the next ones in storage order; answers how many.
+
+        Called again and again it walks through all counters and starts over. Its cost does not depend
+        on how many there are.
+        """
+        page = await self._ledger.read(_page, self._swept)
+        self._swept = page[-1][0] if len(page) == SWEPT_AT_ONCE else None
+        now = self._ledger.clock()
+        expired = [
+            Wanted(key, Delete(only_expired=True))
+            for key, counter in page
+            if is_public(key) and not alive(counter, now)
+        ]
+        removed = 0
+        for lane in transactions(expired, lanes_alone=True):
+            folded = await self._ledger.write(fold, lane, now)
+            removed += sum(outcome.refused is None for outcome in folded.outcomes)
+        return removed
+
+
+def _totals(session: Session) -> Totals:
+    return session.totals()
+
+
+def _page(session: Session, after: Key | None) -> list[tuple[Key, Counter]]:
+    return session.page(after, SWEPT_AT_ONCE)

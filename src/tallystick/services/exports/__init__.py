@@ -1,0 +1,1 @@
+"""Exports of a site's hits."""

@@ -1,0 +1,307 @@
+"""Exports of a site's hits: asked for, written one at a time, kept for a day.
+
+What is wanted stands in the ledger; a worker takes the oldest from there. So a restart loses none: what was half
+written is written anew.
+"""
+
+import asyncio
+import hashlib
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+from msgspec.structs import replace
+
+from tallystick.errors import AnalyticsElsewhere, InputRefused, StoreBusy, StoreClosed, StoreFull, StoreUnavailable
+from tallystick.ledger import Ledger, Session
+from tallystick.model.export import SPREADSHEET_SUFFIX, SUFFIXES, Export, ExportFormat
+from tallystick.model.site import Site
+from tallystick.services.exports.folder import ExportFolder
+from tallystick.services.exports.spreadsheet import make_safe, write_safe
+from tallystick.services.exports.writing import Written, write_export
+from tallystick.services.files import whole_file
+from tallystick.tasks import end_tasks
+from tallystick.warehouse import Warehouse
+
+WAITING_AT_MOST = 10
+"""Exports of one site that are asked for and not yet written."""
+LISTED_AT_MOST = 10
+ROW_KEPT_MS = 90 * 24 * 3_600_000
+"""An export is remembered for this long, so that who asks for its file is told that it was deleted."""
+SWEEP_EVERY_S = 3_600.0
+TRY_AGAIN_AFTER_S = 10.0
+
+log = structlog.get_logger()
+
+
+class Exports:
+    """The exports of every site. Used from one event loop.
+
+    Args:
+        folder: where the files lie; DuckDB must be allowed to write there.
+    """
+
+    def __init__(self, ledger: Ledger, warehouse: Warehouse, folder: Path) -> None:
+        self._ledger, self._warehouse, self._folder = ledger, warehouse, ExportFolder(folder)
+        self._making_safe = asyncio.Lock()
+        self._wanted = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Write what is wanted, and remove what is old, until ``close``."""
+        self._wanted.set()
+        self._tasks = [asyncio.create_task(self._work()), asyncio.create_task(self._sweep_for_ever())]
+
+    async def close(self) -> None:
+        """Stop; what is half written is written anew after the next start."""
+        await end_tasks(*self._tasks)
+        self._tasks.clear()
+
+    async def create(
+        self,
+        site: Site,
+        form: ExportFormat,
+        *,
+        start_id: int | None = None,
+        start_day: int | None = None,
+        spreadsheet: bool = False,
+    ) -> Export:
+        """Ask for an export; it is written as soon as those before it are.
+
+        Args:
+            start_id: only hits with a greater id (csv, parquet).
+            start_day: only statistics from this UTC day on, Unix milliseconds (json).
+            spreadsheet: write what a spreadsheet would take for formulas in a safe form (csv).
+
+        Raises:
+            StoreBusy: the site waits for too many already.
+            StoreUnavailable: it was not noted.
+        """
+        self._warehouse.require_answers()
+        now = self._ledger.clock()
+        wanted = Export(
+            id=0,
+            site=site.id,
+            format=form,
+            start_id=start_id,
+            start_day=start_day,
+            file=_file_name(site, form, start_id, now, SPREADSHEET_SUFFIX if spreadsheet else SUFFIXES[form]),
+            created=now,
+        )
+        created = await self._ledger.write(_create, wanted)
+        if created is None:
+            msg = f"{WAITING_AT_MOST} exports of this site are waiting to be written"
+            raise StoreBusy(msg)
+        self._wanted.set()
+        return created
+
+    async def get(self, site: int, id_: int) -> Export | None:
+        """One of a site's exports."""
+        found = await self._ledger.read(export_by_id, id_)
+        return found if found and found.site == site else None
+
+    async def latest(self, site: int) -> list[Export]:
+        """A site's newest exports."""
+        return await self._ledger.read(latest_exports, site)
+
+    async def file(self, export: Export) -> Path | None:
+        """The file of a finished export; None when it was deleted.
+
+        Raises:
+            AnalyticsElsewhere: another server has written it.
+        """
+        self._warehouse.require_answers()
+        place = self._folder.place(export)
+        if export.expired(self._ledger.clock()) or not await asyncio.to_thread(place.is_file):
+            return None
+        return place
+
+    async def spreadsheet_file(self, export: Export) -> Path | None:
+        """The safe form of a finished export in CSV; made once, and kept as long as the export's own file.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        file = await self.file(export)
+        if file is None or export.spreadsheet:
+            return file
+        place = self._folder.spreadsheet_place(export)
+        async with self._making_safe:
+            if not await asyncio.to_thread(place.is_file):
+                await asyncio.shield(asyncio.to_thread(_make_safe_copy, file, place))
+        return place
+
+    async def sweep(self) -> None:
+        """Remove files older than a day, and forget exports that nobody asks for any more."""
+        now = self._ledger.clock()
+        ids = await asyncio.to_thread(self._folder.ids)
+        needless = await self._ledger.read(_needless, list(ids), now)
+        await asyncio.to_thread(self._folder.remove, needless)
+        await self._ledger.write(_forget, now - ROW_KEPT_MS)
+
+    async def _work(self) -> None:
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            try:
+                self._warehouse.require_answers()
+                while export := await self._ledger.read(_next):
+                    await self._carry_out(export)
+            except AnalyticsElsewhere:
+                # The owner writes them; this server does when it becomes the owner.
+                await asyncio.sleep(TRY_AGAIN_AFTER_S)
+                self._wanted.set()
+            except StoreUnavailable as error:
+                log.warning("exports were put off", reason=str(error))
+                await asyncio.sleep(TRY_AGAIN_AFTER_S)
+                self._wanted.set()
+            except Exception:
+                log.exception("exports failed; they go on later")
+                await asyncio.sleep(TRY_AGAIN_AFTER_S)
+                self._wanted.set()
+
+    async def _carry_out(self, export: Export) -> None:
+        """Write one export, and note how it ended."""
+        try:
+            written = await self._write(export)
+            size, digest = await asyncio.to_thread(_size_and_digest, self._folder.place(export))
+        except (AnalyticsElsewhere, StoreBusy, StoreClosed):
+            raise
+        except (StoreFull, OSError, InputRefused) as error:
+            await self._give_up(export, _reason(error))
+        except Exception:
+            log.exception("an export failed", export=export.id)
+            await self._give_up(export, "the export could not be written")
+        else:
+            await self._finish(export, written, size=size, hash=digest)
+            if await self._ledger.read(export_by_id, export.id) is None:  # its site was deleted meanwhile
+                await asyncio.to_thread(self._folder.remove, [export.id])
+
+    async def _give_up(self, export: Export, error: str) -> None:
+        await self._finish(export, Written(0, None), error=error)
+        await asyncio.to_thread(self._folder.remove, [export.id])
+
+    async def _write(self, export: Export) -> Written:
+        await asyncio.to_thread(self._folder.make)
+        opening = whole_file(self._folder.place(export), replaces=True, mode=0o600)
+        # A thread goes on when its task is cancelled, and what it has opened has to be closed.
+        entering = asyncio.create_task(asyncio.to_thread(opening.__enter__))
+        try:
+            partial = await asyncio.shield(entering)
+            written = await write_export(self._ledger, self._warehouse, export, partial)
+            if export.spreadsheet:
+                await asyncio.shield(asyncio.to_thread(make_safe, partial))
+        except BaseException as error:
+            await asyncio.shield(_leave(opening, entering, error))
+            raise
+        await asyncio.to_thread(opening.__exit__, None, None, None)
+        return written
+
+    async def _finish(self, export: Export, written: Written, **told: int | str) -> None:
+        ended = replace(
+            export,
+            last_hit=written.last_id or export.start_id or 0,
+            finished=self._ledger.clock(),
+            num_rows=written.rows,
+            **told,
+        )
+        await self._ledger.write(_finish, ended)
+
+    async def _sweep_for_ever(self) -> None:
+        while True:
+            try:
+                await self.sweep()
+            except (StoreUnavailable, OSError) as error:
+                log.warning("old exports were not removed", reason=str(error))
+            except Exception:
+                log.exception("old exports were not removed")
+            await asyncio.sleep(SWEEP_EVERY_S)
+
+
+async def _leave(opening: AbstractContextManager[Path], entering: "asyncio.Task[Path]", error: BaseException) -> None:
+    """Remove the partial file, if it came to one."""
+    await asyncio.wait({entering})
+    if entering.exception() is None:
+        await asyncio.to_thread(opening.__exit__, type(error), error, error.__traceback__)
+
+
+def export_by_id(session: Session, id_: int) -> Export | None:
+    """One export, whoever's it is."""
+    row = session.common.export_by_id(session.connection, id=id_)
+    return Export(**dict(zip(Export.__struct_fields__, row, strict=True))) if row else None
+
+
+def latest_exports(session: Session, site: int) -> list[Export]:
+    """A site's newest exports."""
+    rows = session.common.latest_exports(session.connection, site=site, max_rows=LISTED_AT_MOST)
+    return [Export(**dict(zip(Export.__struct_fields__, row, strict=True))) for row in rows]
+
+
+def _create(session: Session, wanted: Export) -> Export | None:
+    """None when too many wait. An error of the storage would fail everyone's changes in the same batch."""
+    if session.common.waiting_exports(session.connection, site=wanted.site) >= WAITING_AT_MOST:
+        return None
+    number = session.take_numbers("export")
+    session.common.add_export(
+        session.connection,
+        id=number,
+        site=wanted.site,
+        format=wanted.format,
+        start_id=wanted.start_id,
+        start_day=wanted.start_day,
+        file=wanted.file,
+        created=wanted.created,
+    )
+    created = export_by_id(session, number)
+    assert created is not None
+    return created
+
+
+def _next(session: Session) -> Export | None:
+    row = session.common.next_export(session.connection)
+    return Export(**dict(zip(Export.__struct_fields__, row, strict=True))) if row else None
+
+
+def _finish(session: Session, ended: Export) -> None:
+    session.common.finish_export(
+        session.connection,
+        id=ended.id,
+        last_hit=ended.last_hit,
+        finished=ended.finished,
+        num_rows=ended.num_rows,
+        size=ended.size,
+        hash=ended.hash,
+        error=ended.error,
+    )
+
+
+def _forget(session: Session, before: int) -> None:
+    session.common.forget_exports(session.connection, before=before)
+
+
+def _file_name(site: Site, form: ExportFormat, start_id: int | None, now: int, suffix: str) -> str:
+    stamp = datetime.fromtimestamp(now // 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
+    start = "" if form == "json" else f"-{start_id or 0}"
+    return f"goatcounter-export-{site.code}-{stamp}{start}{suffix}"
+
+
+def _size_and_digest(file: Path) -> tuple[int, str]:
+    with file.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        return stream.tell(), f"sha256-{digest}"
+
+
+def _make_safe_copy(file: Path, place: Path) -> None:
+    with whole_file(place, replaces=True, mode=0o600) as partial, partial.open("wb") as target:
+        write_safe(file, target)
+
+
+def _needless(session: Session, ids: list[int], now: int) -> list[int]:
+    """Which exports need no file any more."""
+    found = {id_: export_by_id(session, id_) for id_ in ids}
+    return [id_ for id_, export in found.items() if export is None or export.expired(now)]
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror or "the file could not be written") if isinstance(error, OSError) else str(error)

@@ -1,0 +1,1 @@
+"""Changes of shared counters, read on for live connections."""

@@ -1,0 +1,1 @@
+"""From what a sender says of a hit to what the warehouse keeps. See DESIGN.md."""

@@ -1,0 +1,423 @@
+"""Browser and system of a User-Agent, named by the closed list of ``model/product.py``, and its ``Bot`` code.
+
+A browser's own words are looked for, in the order of the tables below; nothing of the text itself is kept but the
+digits of a version.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+from tallystick.model.product import EDITIONS, UNKNOWN, Named, known_browser, known_system
+from tallystick.services.ingest import bot_rules
+
+AGENTS_CACHED = 20_000
+"""User-Agents remembered; at most about 20 MB."""
+
+
+class Agent(NamedTuple):
+    """What is kept of a User-Agent: a ``Bot`` code, and two names with their versions, empty where not known."""
+
+    bot: int
+    browser: Named
+    system: Named
+
+
+class Mark(NamedTuple):
+    """How a browser shows itself.
+
+    Attributes:
+        name: as in ``BROWSERS``.
+        words: any of them says so, in lower case; a version may follow. No letter or digit stands before them.
+        version: stands behind this word, where it is another one.
+        numbered: whether a version is given at all.
+    """
+
+    name: str
+    words: tuple[str, ...]
+    version: str = ""
+    numbered: bool = True
+
+
+_APPS = (
+    Mark("WeCom", ("wxwork/",)),
+    Mark("WeChat", ("micromessenger/",)),
+    Mark("Alipay", ("alipayclient/",)),
+    Mark("DingTalk", ("dingtalk/", "aliapp(dingtalk/")),
+    Mark("Taobao", ("aliapp(tb/", "aliapp(")),
+    Mark("Douyin", ("aweme/", "aweme_")),
+    Mark("Toutiao", ("newsarticle/", "toutiao/")),
+    Mark("Kuaishou", ("kwai/", "ksnebula/")),
+    Mark("Xiaohongshu", ("xhsdiscover/", "xiaohongshu")),
+    Mark("Weibo", ("weibo/", "__weibo__", "weibo (")),
+    Mark("Zhihu", ("zhihuhybrid", "zhihu/")),
+    Mark("Lark", ("lark/", "feishu/")),
+    Mark("QQ", ("qq/",)),
+    Mark("Baidu", ("baiduboxapp/", "baidubrowser/", "bidubrowser/")),
+    Mark("Instagram", ("instagram ", "instagram/")),
+    Mark("Threads", ("barcelona ", "barcelona/")),
+    Mark("Messenger", ("fban/messenger", "fb_iab/messenger", "fb_iab/orca", "fban/orca"), "fbav/"),
+    Mark("Facebook", ("fbav/", "fban/", "fb_iab/", "metaiab facebook")),
+    Mark("TikTok", ("musical_ly_", "musical_ly/", "trill_", "tiktok/", "tiktok ", "bytedancewebview/")),
+    Mark("LINE", ("line/",)),
+    Mark("Snapchat", ("snapchat/", "snapchat ")),
+    Mark("Pinterest", ("[pinterest/", "pinterest/", "pinterest for ")),
+    Mark("LinkedIn", ("linkedinapp]/", "linkedinapp/", "linkedinapp", "linkedin/")),
+    Mark("Google app", ("gsa/",)),
+    Mark("X", ("twitter for iphone/", "twitter for ipad/", "twitter for ", "twitterandroid", "twitter/")),
+    Mark("WhatsApp", ("whatsapp/", "whatsapp")),
+    Mark("Telegram", ("telegram-android/", "telegram/", "telegram ")),
+    Mark("Viber", ("viber/", "viber")),
+    Mark("Bluesky", ("bluesky/", "bluesky", "xyz.blueskyweb.app")),
+    Mark("Tumblr", ("tumblr/", "tumblr")),
+    Mark("Mastodon", ("mastodonandroid/", "mastodon/")),
+    Mark("Discord", ("discord/", "discord-android/", "com.discord")),
+    Mark("Slack", ("slack/", "slack_ssb/", "com.tinyspeck.chatlyio/")),
+    Mark("Microsoft Teams", ("teams/", "teamsmobile-", "microsoftteams")),
+    Mark("Reddit", ("reddit/", "redditandroid", "com.reddit")),
+    Mark("KakaoTalk", ("kakaotalk ", "kakaotalk/")),
+    Mark("NAVER", ("naver(inapp", "naver(higgs", "naver/")),
+    Mark("Daum", ("daumapps/", "daumdevice")),
+    Mark("Yahoo", ("yjapp-", "yahoomobile", "yahooapp")),
+    Mark("Zalo", ("zalo/", "zalo ")),
+    Mark("VK", ("vkandroidapp/", "vkclient/", "vk/")),
+    Mark("Flipboard", ("flipboard/", "flipboard-briefing/")),
+    Mark("Quora", ("quora ", "quora/")),
+    Mark("Spotify", ("spotify/",)),
+    Mark("Steam", ("valve steam", "steam/")),
+    Mark("Outlook", ("outlook-ios", "outlook-android", "microsoft outlook ", "outlookmobile"), numbered=False),
+    Mark("Thunderbird", ("thunderbird/",)),
+)
+
+_BROWSERS = (
+    # Opera's own engine, also on consoles, televisions and as Internet Explorer.
+    Mark("Opera GX", ("opx/", "oprgx/", "opera gx/")),
+    Mark("Opera GX", ("(edition gx", "(edition std-gx", "opera gx"), "opr/"),
+    Mark("Opera Touch", ("opt/",)),
+    Mark("Opera Mini", ("opera mini/", "opios/")),
+    Mark("Opera", ("opr/", "opera mobi/", "opera tablet/")),
+    Mark("Opera", ("opera/9.80",), "version/"),
+    Mark("Opera", ("opera/", "opera ")),
+    Mark("PlayStation", ("playstation ", "playstation;", "psp ("), numbered=False),
+    Mark("Nintendo", ("nintendobrowser/",)),
+    Mark("Nintendo", ("nintendo ",), numbered=False),
+    Mark("Samsung Internet", ("samsungbrowser/",)),
+    Mark("Edge", ("edg/", "edga/", "edgios/", "edgw/", "edge/")),
+    Mark("Brave", ("brave/", "brave chrome/", "brave")),
+    Mark("Vivaldi", ("vivaldi/",)),
+    Mark("DuckDuckGo", ("duckduckgo/", "ddg/")),
+    Mark(
+        "Yandex Browser", ("yabrowser/", "yowser/", "yandexsearch/", "yasearchbrowser/", "yaapp_android/", "yaapp_ios/")
+    ),
+    Mark("UC Browser", ("ucbrowser/", "ubrowser/", "uc browser/", "ucweb/", "ucweb")),
+    Mark("Whale", ("whale/",)),
+    Mark("Silk", ("silk/", "silk-accelerated")),
+    Mark("Firefox Focus", ("focus/", "klar/", "firefox focus/")),
+    Mark("Huawei Browser", ("huaweibrowser/",)),
+    Mark("Mi Browser", ("miuibrowser/", "mintbrowser/", "mint browser/")),
+    Mark("Vivo Browser", ("vivobrowser/",)),
+    Mark("HeyTap Browser", ("heytapbrowser/", "oppobrowser/")),
+    Mark("Sogou Browser", ("sogoumobilebrowser/", "sogoumse", "sogousearch", "metasr ", "sogou")),
+    Mark("QQ Browser", ("mqqbrowser/", "qqbrowser/", "qqbrowserlite/", "tencenttraveler ")),
+    Mark(
+        "360 Browser", ("360se", "360ee", "qihoobrowser/", "qhbrowser/", "360browser", "360 aphone browser", "360spdbr")
+    ),
+    Mark("Quark", ("quark/",)),
+    Mark("Liebao", ("lbbrowser", "liebaofast/")),
+    Mark("Maxthon", ("maxthon/", "mxbrowser/", "mxios/", "maxthon ", "maxthon")),
+    Mark("Coc Coc", ("coc_coc_browser/", "coccocbrowser/")),
+    Mark("Ecosia", ("ecosia ios@", "ecosia android@", "ecosia/")),
+    Mark("Aloha", ("alohabrowser/",)),
+    Mark("Puffin", ("puffin/",)),
+    Mark("Avast Secure Browser", ("avast/",)),
+    Mark("AVG Secure Browser", ("avg/",)),
+    Mark("CCleaner Browser", ("ccleaner/",)),
+    Mark("Norton Browser", ("norton/",)),
+    Mark("Comodo Dragon", ("comodo_dragon/", "icedragon/", "dragon/")),
+    Mark("Dolphin", ("dolphin/", "dolphin http client/")),
+    Mark("Phoenix", ("phx/",)),
+    Mark("Epic", ("epic/",)),
+    Mark("Iron", ("iron/",)),
+    Mark("Sleipnir", ("sleipnir/",)),
+    Mark("Arc", ("arc/", "arcmobile2/")),
+    Mark("Orion", ("orion/",)),
+    Mark("GNOME Web", ("epiphany/60",), "version/"),  # the engine's number
+    Mark("GNOME Web", ("epiphany/", "gnome-web/")),
+    Mark("Falkon", ("falkon/", "qupzilla/")),
+    Mark("qutebrowser", ("qutebrowser/",)),
+    Mark("Konqueror", ("konqueror/", "konqueror")),
+    Mark("Midori", ("midori/",)),
+    Mark("Pale Moon", ("palemoon/",)),
+    Mark("SeaMonkey", ("seamonkey/", "iceape/")),
+    Mark("LibreWolf", ("librewolf/",)),
+    Mark("Waterfox", ("waterfox/",)),
+    Mark("Floorp", ("floorp/",)),
+    Mark("Zen", ("zen/",)),
+    Mark("IceCat", ("icecat/",)),
+    Mark("Basilisk", ("basilisk/",)),
+    Mark("K-Meleon", ("k-meleon/",)),
+    Mark("Camino", ("camino/",)),
+    Mark("Netscape", ("netscape/", "netscape6/", "navigator/")),
+    Mark("NetFront", ("netfront/",)),
+    Mark("NetSurf", ("netsurf/",)),
+    Mark("Dillo", ("dillo/",)),
+    Mark("ELinks", ("elinks/", "elinks (")),
+    Mark("Links", ("links (", "links/")),
+    Mark("Lynx", ("lynx/",)),
+    Mark("w3m", ("w3m/",)),
+    Mark("Ladybird", ("ladybird/",)),
+    Mark("Servo", ("servo/",)),
+    Mark("OmniWeb", ("omniweb/",)),
+    Mark("iCab", ("icab/", "icab ")),
+    Mark("Nokia Browser", ("nokiabrowser/", "s40ovibrowser/", "browserng/")),
+    Mark("BlackBerry Browser", ("bb10;", "rim tablet os", "playbook;", "blackberry;"), "version/"),
+    Mark("BlackBerry Browser", ("blackberry",), numbered=False),
+    Mark("Internet Explorer", ("msie ", "iemobile/")),
+    Mark("Internet Explorer", ("trident/",), "rv:"),
+)
+
+_MARKS = (*_APPS, *_BROWSERS)
+_ENGINES = (
+    Mark("Firefox", ("fxios/", "firefox/", "fennec/", "iceweasel/")),
+    Mark("Chrome", ("crios/", "chrome/", "chromium/", "headlesschrome/")),
+)
+
+_TELEVISIONS = (
+    *("smart-tv", "smarttv", "smart_tv", "hbbtv", "web0s", "webos.tv", "netcast", "appletv", "apple tv", "roku"),
+    *("bravia", "viera", "netrange", "nettv", "crkey", "googletv", "google tv", "tizen"),
+)
+
+_VERSION = re.compile(r"[/ ]?v?([0-9]{1,3}(?:\.[0-9]{1,3})?)(?![0-9])")
+_APPLE_VERSION = re.compile(r"os ([0-9]{1,2})[_.]([0-9]{1,2})")
+_ANDROID_VERSION = re.compile(r"(?:android|adr)(?:[ /-]| \([0-9]{1,2}/)([0-9]{1,2}(?:\.[0-9]{1,2})?)(?![0-9])")
+_FIREFOX_OS = re.compile(r"^mozilla/5\.0 \((?:mobile|tablet|tv);(?: [^;)]{1,40};)? rv:")
+_OF_APPLE = frozenset(("macOS", "iOS", "iPadOS", "tvOS", "watchOS"))
+_IPAD_OS_SINCE = 13
+
+
+@lru_cache(AGENTS_CACHED)
+def understood(agent: str) -> Agent:
+    """Everything that is read from a User-Agent."""
+    text = agent.lower()
+    system = _system(text)
+    return Agent(bot_rules.judge(agent), _browser(text, system[0]), system)
+
+
+def load() -> None:
+    """Load the patterns now, so that no hit waits for them."""
+    bot_rules.load()
+
+
+def _browser(text: str, system: str) -> Named:
+    name, version = next(_shown(text, _MARKS), UNKNOWN)
+    if name:
+        return known_browser(name, version)
+    name, version = next(_shown(text, _ENGINES), UNKNOWN)
+    if name == "Chrome" and "android" in text and ("; wv)" in text or " version/4.0 chrome/" in text):
+        return known_browser("Android WebView", version)
+    if name:
+        return known_browser(name, version)
+    return known_browser(*_of_webkit(text, system))
+
+
+def _of_webkit(text: str, system: str) -> Named:
+    """A browser that shows nothing but its engine; on systems of Apple an app's web view is Safari, too."""
+    if system in _OF_APPLE and "applewebkit/" in text:
+        return "Safari", _behind(text, "version/")
+    if system == "Android" and "applewebkit/" in text:
+        return "Android Browser", _behind(text, "version/")
+    return ("Smart TV", "") if any(word in text for word in _TELEVISIONS) else UNKNOWN
+
+
+def _shown(text: str, marks: tuple[Mark, ...]) -> Iterator[Named]:
+    for mark in marks:
+        for word in mark.words:
+            if (end := _end_of(text, word)) >= 0:
+                yield mark.name, _version_of(mark, text, end)
+                break
+
+
+def _version_of(mark: Mark, text: str, end: int) -> str:
+    if not mark.numbered:
+        return ""
+    return _behind(text, mark.version) if mark.version else _number_at(text, end)
+
+
+def _end_of(text: str, word: str) -> int:
+    """Where the word ends that no letter or digit stands before; -1 without it."""
+    start = text.find(word)
+    while start > 0 and text[start - 1].isalnum() and word[0].isalnum():
+        start = text.find(word, start + 1)
+    return start + len(word) if start >= 0 else -1
+
+
+def _behind(text: str, word: str) -> str:
+    end = _end_of(text, word)
+    return _number_at(text, end) if end >= 0 else ""
+
+
+def _number_at(text: str, at: int) -> str:
+    found = _VERSION.match(text, at)
+    return found[1] if found else ""
+
+
+def _system(text: str) -> Named:
+    for words, named in _SYSTEMS:
+        if any(word in text for word in words):
+            return known_system(*named(text))
+    return known_system("Firefox OS", "") if _FIREFOX_OS.match(text) else UNKNOWN
+
+
+def _plain(name: str) -> Callable[[str], Named]:
+    return lambda _: (name, "")
+
+
+def _numbered(name: str, *words: str) -> Callable[[str], Named]:
+    return lambda text: (name, next((found for word in words if (found := _behind(text, word))), ""))
+
+
+def _edition(name: str, word: str) -> Callable[[str], Named]:
+    """The edition that stands behind the word; of two with one beginning, the longer."""
+    editions = sorted(EDITIONS[name], key=len, reverse=True)
+
+    def read(text: str) -> Named:
+        edition = next((edition for edition in editions if f"{word}{edition.lower()}" in text), "")
+        return name, edition or _behind(text, word)
+
+    return read
+
+
+def _ipad(text: str) -> Named:
+    found = _APPLE_VERSION.search(text)
+    if found is None:
+        return "iPadOS", ""
+    return "iPadOS" if int(found[1]) >= _IPAD_OS_SINCE else "iOS", f"{found[1]}.{found[2]}"
+
+
+def _iphone(text: str) -> Named:
+    found = _APPLE_VERSION.search(text)
+    return "iOS", f"{found[1]}.{found[2]}" if found else ""
+
+
+def _mac(text: str) -> Named:
+    # A tablet that asks for the pages of a desktop: no Mac has these words.
+    if any(word in text for word in ("crios/", "fxios/", "edgios/", " mobile/")):
+        return "iPadOS", ""
+    found = re.search(r"mac os x ([0-9]{1,2})[_.]([0-9]{1,2})", text)
+    return "macOS", f"{found[1]}.{found[2]}" if found else _behind(text, "mac os x ")
+
+
+def _android(text: str) -> Named:
+    found = _ANDROID_VERSION.search(text)
+    return "Android", found[1] if found else ""
+
+
+_WINDOWS = {
+    "nt 10": "10",
+    "nt 6.4": "10",
+    "nt 6.3": "8.1",
+    "nt 6.2": "8",
+    "nt 6.1": "7",
+    "nt 6.0": "Vista",
+    "nt 5.2": "XP",
+    "nt 5.1": "XP",
+    "nt 5.0": "2000",
+    "nt 4": "NT",
+    "windows xp": "XP",
+    "windows 2000": "2000",
+    "win 9x 4.90": "ME",
+    "windows me": "ME",
+    "windows 98": "98",
+    "win98": "98",
+    "windows 95": "95",
+    "win95": "95",
+    "windows ce": "CE",
+    "windows 11": "10",  # some apps tell the truth; browsers cannot
+    "windows 10": "10",
+    "windows 8.1": "8.1",
+    "windows 8": "8",
+    "windows 7": "7",
+}
+
+
+def _windows(text: str) -> Named:
+    return "Windows", next((version for word, version in _WINDOWS.items() if word in text), "")
+
+
+_DISTRIBUTIONS = {
+    "ubuntu": "Ubuntu",
+    "fedora": "Fedora",
+    "debian": "Debian",
+    "mint/": "Mint",
+    "linux mint": "Mint",
+    "arch linux": "Arch",
+    "archlinux": "Arch",
+    "manjaro": "Manjaro",
+    "suse": "SUSE",
+    "red hat": "Red Hat",
+    "redhat": "Red Hat",
+    "centos": "CentOS",
+    "gentoo": "Gentoo",
+    "mandriva": "Mandriva",
+    "mageia": "Mageia",
+    "slackware": "Slackware",
+    "raspbian": "Raspbian",
+    "nixos": "NixOS",
+    "alpine": "Alpine",
+    "almalinux": "AlmaLinux",
+    "rocky": "Rocky",
+    "zorin": "Zorin",
+    "elementary os": "Elementary",
+    "pop!_os": "Pop!_OS",
+    "deepin": "Deepin",
+    "oracle linux": "Oracle",
+}
+
+
+def _linux(text: str) -> Named:
+    return "Linux", next((name for word, name in _DISTRIBUTIONS.items() if word in text), "")
+
+
+_SYSTEMS: tuple[tuple[tuple[str, ...], Callable[[str], Named]], ...] = (
+    # What claims to be another system comes before that one.
+    (("windows phone",), _numbered("Windows Phone", "windows phone os ", "windows phone ")),
+    (("xbox",), _edition("Xbox", "xbox ")),
+    (("playstation",), _edition("PlayStation", "playstation ")),
+    (("nintendo wiiu",), lambda _: ("Nintendo", "Wii U")),
+    (("nintendo",), _edition("Nintendo", "nintendo ")),
+    (("harmonyos", "openharmony"), _numbered("HarmonyOS", "openharmony ", "harmonyos ", "harmonyos/")),
+    (("kaios",), _numbered("KaiOS", "kaios/")),
+    (("tizen",), _numbered("Tizen", "tizen ", "tizen/")),
+    (("web0s", "webos", "hpwos", "netcast"), _numbered("webOS", "webos.tv-", "webos tv ", "webos/", "hpwos/")),
+    (("appletv", "apple tv", "tvos"), _numbered("tvOS", "tvos ", "tvos/")),
+    (("watchos", "apple watch"), _numbered("watchOS", "watchos ", "watchos/")),
+    (("ipad",), _ipad),
+    (("iphone", "ipod", "outlook-ios"), _iphone),
+    (("cros ",), _plain("Chrome OS")),
+    (("sailfish",), _numbered("Sailfish OS", "sailfish os ", "sailfish/")),
+    (("bb10", "blackberry", "rim tablet"), _plain("BlackBerry")),
+    (("bada",), _numbered("Bada", "bada/")),
+    (("symbian", "symbos", "series60", "series 60"), _numbered("Symbian", "symbianos/", "symbian/")),
+    (("meego",), _plain("MeeGo")),
+    (("roku",), _numbered("Roku", "roku/dvp-")),
+    (("fuchsia",), _plain("Fuchsia")),
+    (("like android",), _linux),
+    (("android", "; adr "), _android),
+    (("windows", "win98", "win95", "win 9x"), _windows),
+    (("mac os x", "macintosh", "mac_powerpc", "macos"), _mac),
+    (("freebsd",), _plain("FreeBSD")),
+    (("openbsd",), _plain("OpenBSD")),
+    (("netbsd",), _plain("NetBSD")),
+    (("dragonfly",), _plain("DragonFly BSD")),
+    (("sunos",), _plain("SunOS")),
+    (("haiku",), _plain("Haiku")),
+    (("beos",), _plain("BeOS")),
+    (("os/2",), _plain("OS/2")),
+    (("irix",), _plain("IRIX")),
+    (("hp-ux",), _plain("HP-UX")),
+    ((" aix ", "(aix"), _plain("AIX")),
+    (("amigaos", "morphos"), _plain("AmigaOS")),
+    (("risc os",), _plain("RISC OS")),
+    (("linux", "x11; ubuntu", "cygwin"), _linux),
+)

@@ -1,0 +1,104 @@
+"""What a site's settings say about hits, in the form in which each hit asks for it."""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+from msgspec import Struct
+
+from tallystick.model.site import Collect, Site
+from tallystick.services.ingest.countries import Countries
+from tallystick.services.ingest.salts import Salts
+from tallystick.services.ingest.spam import SpamReferrers
+
+ADDRESSES_CACHED = 20_000
+
+Address = IPv4Address | IPv6Address
+
+
+class Ignored(Struct, frozen=True):
+    """Addresses whose hits are dropped: one by one, as networks, and texts that are neither."""
+
+    texts: frozenset[Address | str]
+    networks: tuple[IPv4Network | IPv6Network, ...]
+
+    def has(self, address: Address | str) -> bool:
+        """Whether an address is ignored."""
+        if address in self.texts:
+            return True
+        return not isinstance(address, str) and any(address in network for network in self.networks)
+
+
+class Rules(Struct, frozen=True):
+    """A site's settings, and who knows what its hits are judged by.
+
+    Attributes:
+        ignored: None where no address is.
+        regions: countries whose regions are kept; empty keeps all, None keeps none.
+    """
+
+    site: Site
+    collects_referrers: bool
+    collects_agents: bool
+    collects_widths: bool
+    collects_locations: bool
+    collects_languages: bool
+    collects_sessions: bool
+    collects_hits: bool
+    regions: frozenset[str] | None
+    ignored: Ignored | None
+    countries: Countries
+    spam: SpamReferrers
+    salts: Salts
+
+
+def rules_of(site: Site, countries: Countries, spam: SpamReferrers, salts: Salts) -> Rules:
+    """Understand a site's settings once."""
+    collected = Collect(site.settings.collect)
+    keeps_regions = Collect.REGION in collected
+    return Rules(
+        site=site,
+        collects_referrers=Collect.REFERRER in collected,
+        collects_agents=Collect.USER_AGENT in collected,
+        collects_widths=Collect.SCREEN_SIZE in collected,
+        collects_locations=keeps_regions or Collect.LOCATION in collected,
+        collects_languages=Collect.LANGUAGE in collected,
+        collects_sessions=Collect.SESSION in collected,
+        collects_hits=Collect.HITS in collected,
+        regions=frozenset(map(str.upper, site.settings.collect_regions)) if keeps_regions else None,
+        ignored=_ignored(site.settings.ignore_ips),
+        countries=countries,
+        spam=spam,
+        salts=salts,
+    )
+
+
+@lru_cache(ADDRESSES_CACHED)
+def address_of(text: str) -> Address | str:
+    """The address that a text means; the text itself where it means none."""
+    try:
+        address = ip_address(text.strip().removeprefix("[").removesuffix("]").partition("%")[0])
+    except ValueError:
+        return text
+    return (isinstance(address, IPv6Address) and address.ipv4_mapped) or address
+
+
+def _ignored(written: Iterable[str]) -> Ignored | None:
+    texts: set[Address | str] = set()
+    networks = []
+    for text in written:
+        network = _network(text)
+        if network is None:
+            texts.add(address_of(text))
+        else:
+            networks.append(network)
+    return Ignored(frozenset(texts), tuple(networks)) if texts or networks else None
+
+
+def _network(text: str) -> IPv4Network | IPv6Network | None:
+    if "/" not in text:
+        return None
+    try:
+        return ip_network(text.strip(), strict=False)
+    except ValueError:
+        return None

@@ -1,0 +1,1 @@
+"""The warehouse on DuckDB, behind a journal in SQLite."""

@@ -1,0 +1,153 @@
+"""A copy of the warehouse, taken by another process while the server writes.
+
+Between two checkpoints the database file does not change where it is in use, and the WAL only grows. So with
+checkpoints kept away, the WAL as it is now and then the file are what a crash at that moment would leave; and what
+a crash leaves, DuckDB opens. The copy is opened, which plays the WAL back, and every value of it is read.
+
+What the journal holds is read first and brought into the copy, unless it has arrived there by itself.
+"""
+
+import fcntl
+import shutil
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import duckdb
+
+from tallystick.errors import DatabaseUnreachable, StoreFailed, StoresDisagree
+from tallystick.warehouse.duckdb import rows
+from tallystick.warehouse.duckdb.checkpoints import unchanging
+from tallystick.warehouse.duckdb.journal import Kept, journal_of
+from tallystick.warehouse.duckdb.marks import ColumnsMarks, LedgerMarks, lost_from_columns, way_out
+from tallystick.warehouse.duckdb.mover import set_last_id
+from tallystick.warehouse.duckdb.opening import columns_marks, seal
+from tallystick.warehouse.duckdb.queried import named_queries
+from tallystick.warehouse.duckdb.rebuilding import highest_id
+from tallystick.warehouse.duckdb.store import Store, WarehouseSession, transaction
+
+MEMORY_MB = 512
+WAL_SUFFIX = ".wal"
+
+
+def copy_files(source: Path, target: Path, ledger: LedgerMarks | None = None) -> None:
+    """Copy a warehouse that may be in use; ``target`` is one file when this returns, and checked.
+
+    Args:
+        ledger: its marks before the copy began; None where there are none to compare with.
+
+    Raises:
+        StoreFailed: the copy is damaged, and so the warehouse is.
+        StoresDisagree: the journal or the ledger knows of more than the copy holds.
+    """
+    wal, wal_copy = (file.with_name(file.name + WAL_SUFFIX) for file in (source, target))
+    journal = journal_of(source)
+    with unchanging(source, fcntl.LOCK_SH):
+        # The WAL first: it may name blocks of the file that were written just before it.
+        if wal.exists():
+            shutil.copyfile(wal, wal_copy)
+        shutil.copyfile(source, target)
+    with _opened(target) as session:
+        refuse_lost(source, journal, columns_marks(session), ledger)
+        bring_in(session, journal)
+    checked(target)
+
+
+def refuse_missing(source: Path, ledger: LedgerMarks | None) -> None:
+    """For a directory without a warehouse: whether there was one.
+
+    Raises:
+        StoresDisagree: the journal or the ledger knows of hits.
+    """
+    refuse_lost(source, journal_of(source), ColumnsMarks(), ledger)
+
+
+def refuse_lost(source: Path, journal: Kept, columns: ColumnsMarks, ledger: LedgerMarks | None) -> None:
+    """Compare a copy with what was known before it was made.
+
+    Raises:
+        StoresDisagree: it holds less.
+    """
+    if lost := lost_from_columns(journal.marks, columns, ledger):
+        raise StoresDisagree(way_out(lost, source.parent))
+
+
+def bring_in(session: WarehouseSession, journal: Kept) -> None:
+    """Add batches of a journal that have not arrived by themselves, and make the file one that needs no journal."""
+    there = highest_id(session)
+    missing = [batch for batch in journal.batches if batch.last_id > there]
+    rows.prepare(session.connection)
+    with transaction(session.connection):
+        if missing:
+            contents = [rows.recovered(batch.content, batch.format) for batch in missing]
+            rows.insert(session.connection, contents)
+            set_last_id(session, missing[-1].last_id, contents, journal.marks.commits)
+        seal(session)
+
+
+def checked(file: Path) -> int:
+    """How many hits a warehouse holds that nobody has open; every value of it was read, and the WAL is folded in.
+
+    Raises:
+        StoreFailed: it is damaged, or no warehouse.
+        DatabaseSchemaRefused: it was written by a newer program.
+    """
+    with _opened(file) as session:
+        hits, _ = session.queries.read_everything(session.connection)
+        session.connection.execute("CHECKPOINT")
+    return int(hits)
+
+
+def size_of(file: Path) -> int:
+    """How many hits a warehouse holds in columns that nobody has open.
+
+    Raises:
+        StoreFailed: it is damaged, or no warehouse.
+        DatabaseSchemaRefused: it was written by a newer program.
+    """
+    with _opened(file) as session:
+        return int(session.queries.size(session.connection))
+
+
+def read_through(file: Path) -> int:
+    """How many hits a warehouse holds that no process has open; reads every value, and changes no byte.
+
+    Raises:
+        StoreFailed: it is damaged, or no warehouse.
+    """
+    try:
+        with closing(duckdb.connect(str(file), read_only=True)) as connection:
+            hits, _ = named_queries().read_everything(connection)
+    except duckdb.Error as error:
+        msg = f"{file} is no warehouse, or damaged: {' '.join(str(error).split())}"
+        raise StoreFailed(msg) from error
+    return int(hits)
+
+
+def seen(file: Path) -> int:
+    """How many hits a warehouse holds in columns that nobody has open; looks only, and changes no byte.
+
+    Raises:
+        StoreFailed: it is damaged, or no warehouse.
+    """
+    try:
+        with closing(duckdb.connect(str(file), read_only=True)) as connection:
+            [(hits,)] = connection.execute("SELECT count(*) FROM hit").fetchall()
+    except duckdb.Error as error:
+        msg = f"{file} is no warehouse, or damaged: {error}"
+        raise StoreFailed(msg) from error
+    return int(hits)
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[WarehouseSession]:
+    store = Store(file, MEMORY_MB)
+    try:
+        store.open()
+        with store.session() as session:
+            yield session
+    except (duckdb.Error, DatabaseUnreachable) as error:
+        msg = f"{file} is no warehouse, or damaged: {error}"
+        raise StoreFailed(msg) from error
+    finally:
+        store.close()

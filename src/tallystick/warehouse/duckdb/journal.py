@@ -1,0 +1,232 @@
+"""The journal: what is acknowledged before it lies in columns.
+
+A batch of hits is one row and one sync here, whatever its size; DuckDB takes ten times as long for it. Rows leave
+the journal when DuckDB has them; the id of its newest hit tells whether it has a batch.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import starmap
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import apsw
+from msgspec.structs import astuple
+
+from tallystick.errors import DatabaseUnreachable, StoreFailed, StoreFull, StoreUnavailable
+from tallystick.warehouse.duckdb.marks import JournalMarks, NewestIds
+from tallystick.warehouse.duckdb.migrations import known_steps, migrate, recorded, refuse_newer
+from tallystick.warehouse.duckdb.rows import FORMAT
+
+JOURNAL_FILE = "warehouse-journal.sqlite3"
+FOLDER = "journal"
+"""Of its migrations."""
+
+BUSY_TIMEOUT_MS = 30_000
+CHECKPOINT_PAGES = 1_000
+_PRAGMAS = (
+    "journal_mode = wal",
+    "temp_store = memory",
+    "trusted_schema = off",
+)
+
+
+class Batch(NamedTuple):
+    """What one commit of the journal holds.
+
+    Attributes:
+        last_id: of its newest hit.
+        content: as its writer encoded it.
+        format: how; see ``rows.FORMAT``.
+    """
+
+    last_id: int
+    content: bytes
+    format: int = FORMAT
+
+
+class Journal:
+    """One SQLite file, used by one thread at a time.
+
+    Args:
+        file: its directory must exist.
+        durability: ``relaxed`` leaves the sync to SQLite's checkpoints.
+        vfs: name of a registered apsw VFS, for fault tests; None is the system's.
+
+    Raises:
+        DatabaseUnreachable: the file cannot be opened, or is no database.
+        DatabaseSchemaRefused: it was written by a newer program.
+    """
+
+    def __init__(self, file: Path, durability: Literal["full", "relaxed"] = "full", vfs: str | None = None) -> None:
+        self._file, self._durability, self._vfs = file, durability, vfs
+        try:
+            self._connection = self._connect()
+            with _closed_on_error(self._connection):
+                migrate(self._connection, self._transaction, FOLDER, f"the journal {file}")
+        except (apsw.Error, StoreUnavailable) as error:
+            msg = f"cannot open the journal {file}: {error}"
+            raise DatabaseUnreachable(msg) from error
+
+    def _connect(self) -> apsw.Connection:
+        connection = apsw.Connection(str(self._file), vfs=self._vfs)
+        with _closed_on_error(connection):
+            connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+            for pragma in _PRAGMAS:
+                connection.execute(f"PRAGMA {pragma}").fetchall()
+            connection.wal_autocheckpoint(CHECKPOINT_PAGES)
+            connection.execute(f"PRAGMA synchronous = {'full' if self._durability == 'full' else 'normal'}")
+        return connection
+
+    def batches(self) -> Iterator[Batch]:
+        """What the journal holds, oldest first.
+
+        Raises:
+            StoreFailed: it is damaged.
+        """
+        try:
+            yield from _batches(self._connection)
+        except apsw.Error as error:
+            raise understood(error) from error
+
+    def marks(self) -> JournalMarks:
+        """How far it has come, and how far it knows the other stores have come.
+
+        Raises:
+            StoreFailed: it is damaged.
+        """
+        try:
+            return _marks(self._connection)
+        except apsw.Error as error:
+            raise understood(error) from error
+
+    def keep(self, batch: Batch, marks: JournalMarks) -> None:
+        """Store a batch and the marks durably, and let go of the batches that DuckDB has.
+
+        Raises:
+            StoreFull, StoreFailed: nothing was stored, or it is unknown that it was.
+        """
+        with self._transaction():
+            self._connection.execute("INSERT INTO batch (last_id, content, format) VALUES (?, ?, ?)", batch)
+            self._note(marks)
+
+    def note(self, marks: JournalMarks) -> None:
+        """Store the marks durably, and let go of the batches that DuckDB has.
+
+        Raises:
+            StoreFull, StoreFailed: nothing was stored, or it is unknown that it was.
+        """
+        with self._transaction():
+            self._note(marks)
+
+    def _note(self, marks: JournalMarks) -> None:
+        self._connection.execute("DELETE FROM batch WHERE last_id <= ?", (marks.moved,))
+        self._connection.execute(
+            "UPDATE marks SET warehouse = ?, last_id = ?, moved = ?, changes = ?, commits = ?,"
+            " site = ?, path = ?, campaign = ?, written = written + 1",
+            (*astuple(marks)[:-1], *astuple(marks.newest)),
+        )
+
+    def reopen(self) -> None:
+        """Another connection, after a failure: nobody knows what state the old one is in.
+
+        Raises:
+            StoreFull, StoreFailed
+        """
+        # Opened before the old one is closed: with no connection left SQLite would recover what a failed sync left.
+        try:
+            old, self._connection = self._connection, self._connect()
+            old.close()
+        except apsw.Error as error:
+            raise understood(error) from error
+
+    def close(self) -> None:
+        """Close; the WAL is folded into the file."""
+        self._connection.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            yield
+            self._connection.execute("COMMIT")
+        except apsw.Error as error:
+            raise understood(error) from error
+
+
+@contextmanager
+def _closed_on_error(connection: apsw.Connection) -> Iterator[None]:
+    with ExitStack() as opened:
+        opened.callback(connection.close)
+        yield
+        opened.pop_all()
+
+
+class Kept(NamedTuple):
+    """What a journal holds."""
+
+    batches: list[Batch]
+    marks: JournalMarks
+
+
+def journal_of(warehouse: Path) -> Kept:
+    """What the journal beside a warehouse holds, also while a server uses it; creates nothing.
+
+    Raises:
+        DatabaseUnreachable: it cannot be read.
+        DatabaseSchemaRefused: it was written by a newer program.
+    """
+    file = warehouse.with_name(JOURNAL_FILE)
+    if not file.exists():
+        return Kept([], JournalMarks())
+    try:
+        connection = apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READWRITE)
+        try:
+            connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+            # Read only: the WAL must stay as it is, also where this connection is the last one.
+            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+            connection.execute("BEGIN")
+            return _kept(connection, file)
+        finally:
+            connection.close()
+    except apsw.Error as error:
+        msg = f"cannot read the journal {file}: {error}"
+        raise DatabaseUnreachable(msg) from error
+
+
+def _kept(connection: apsw.Connection, file: Path) -> Kept:
+    schema = len(recorded(connection))
+    refuse_newer(schema, len(known_steps(FOLDER)), f"the journal {file}")
+    if schema == len(known_steps(FOLDER)):
+        return Kept(list(_batches(connection)), _marks(connection))
+    if not connection.table_exists(None, "batch"):
+        return Kept([], JournalMarks())
+    # Of a program whose journal had no marks.
+    rows = connection.execute("SELECT last_id, content, 1 FROM batch ORDER BY last_id")
+    return Kept(list(starmap(Batch, rows)), JournalMarks())
+
+
+def _batches(connection: apsw.Connection) -> Iterator[Batch]:
+    for last_id, content, format_ in connection.execute("SELECT last_id, content, format FROM batch ORDER BY last_id"):
+        assert isinstance(last_id, int)
+        assert isinstance(content, bytes)
+        assert isinstance(format_, int)
+        yield Batch(last_id, content, format_)
+
+
+def _marks(connection: apsw.Connection) -> JournalMarks:
+    rows: Any = connection.execute(
+        "SELECT warehouse, last_id, moved, changes, commits, site, path, campaign FROM marks"
+    ).fetchall()
+    if len(rows) != 1:
+        msg = "its marks are damaged"
+        raise StoreFailed(msg)
+    name, last_id, moved, changes, commits, *newest = rows[0]
+    return JournalMarks(name, last_id, moved, changes, commits, NewestIds(*newest))
+
+
+def understood(error: apsw.Error) -> StoreUnavailable:
+    """What a database error means to whoever waits."""
+    if isinstance(error, apsw.FullError):
+        return StoreFull("the disk is full")
+    return StoreFailed(f"the warehouse's journal failed: {error}")

@@ -1,0 +1,1 @@
+"""Numbered steps of the journal's schema; see ``tallystick.warehouse.duckdb.migrations``."""

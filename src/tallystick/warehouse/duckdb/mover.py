@@ -1,0 +1,260 @@
+"""The one who moves what is acknowledged from the journal into DuckDB, and makes every other change there.
+
+Moving waits until it is worth it: a statement costs milliseconds whether it brings one row or a thousand. Whoever
+reads asks for it first, so that a read shows everything acknowledged.
+
+Promises:
+- Batches are moved whole and in order, each once: the newest id in DuckDB tells which ones are there.
+- A batch that could not be moved stays, in memory and in the journal, and is tried again.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+import duckdb
+import structlog
+from msgspec import Struct
+
+from tallystick.errors import StoreFailed, StoreUnavailable
+from tallystick.gathering import GatheringThread
+from tallystick.warehouse.duckdb import rows
+from tallystick.warehouse.duckdb.checkpoints import Checkpoints
+from tallystick.warehouse.duckdb.marks import NewestIds
+from tallystick.warehouse.duckdb.opening import columns_marks
+from tallystick.warehouse.duckdb.rebuilding import highest_id
+from tallystick.warehouse.duckdb.rows import Content
+from tallystick.warehouse.duckdb.store import Store, WarehouseSession, is_broken, transaction, understood
+
+QUEUE_LIMIT = 100_000
+BATCH_LIMIT = 1_000
+WORTH_MOVING = 2_000
+"""Hits; so many are moved at once."""
+
+HITS_AT_ONCE = 10_000
+"""Hits in one transaction, unless a single batch brings more."""
+
+WAITS_S = 0.5
+"""How long a few hits wait for more."""
+
+TRIED_AGAIN_AFTER_S = 1.0
+
+REFUSED_STATEMENTS = (duckdb.DataError, duckdb.IntegrityError, duckdb.ProgrammingError)
+"""What DuckDB raises when it is the statement's or the row's own fault."""
+
+Result = TypeVar("Result")
+
+log = structlog.get_logger()
+
+
+class Move(Struct, eq=False):
+    """A batch that the journal holds.
+
+    Attributes:
+        commits: of the ledger, as far as was known.
+    """
+
+    last_id: int
+    hits: int
+    content: Content
+    commits: int = 0
+
+
+class Call(Struct, eq=False):
+    """Something to be done once everything is moved: ``function(session, *arguments)`` in a transaction of its own.
+
+    Attributes:
+        function: None when it is enough that everything is moved.
+        finish: called on the mover's thread with the result, or with the error.
+    """
+
+    function: Callable[..., Any] | None
+    arguments: tuple[Any, ...]
+    finish: Callable[[object], object]
+
+
+class Mover:
+    """One thread that owns DuckDB's one writing connection.
+
+    Args:
+        store: opened, its schema up to date.
+
+    Attributes:
+        moved: the newest id that DuckDB holds durably.
+        changes: how often stored hits were changed, durably.
+        sessions_outdated: a call has changed which session has seen which path.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._session: WarehouseSession | None = None
+        self._broken = False
+        """Whether the instance has failed; the next transaction opens it again."""
+        self._moves: list[Move] = []
+        self._oldest = self._not_before = 0.0
+        self._checkpoints = Checkpoints(store)
+        self.failures = 0
+        self.last_failed = False
+        self.sessions_outdated = False
+        try:
+            marks = columns_marks(self._usable_session())
+        except BaseException:
+            self._let_go()
+            raise
+        self.moved, self.changes = marks.last_id, marks.changes
+        self._taken_hits = self._moved_hits = 0  # each raised by one thread only
+        self.thread: GatheringThread[Move | Call] = GatheringThread(
+            "warehouse-mover",
+            work=self._work,
+            give_up=self._give_up,
+            stop=self._stop,
+            idle=self._idle,
+            idle_after=WAITS_S,
+            queue_limit=QUEUE_LIMIT,
+            batch_limit=BATCH_LIMIT,
+        )
+
+    def take(self, move: Move) -> None:
+        """Accept a batch that was acknowledged; batches come in the order of their ids, from one thread."""
+        self._taken_hits += move.hits
+        self.thread.submit(move)
+
+    @property
+    def waiting(self) -> int:
+        """Hits that are acknowledged and not in DuckDB yet."""
+        return self._taken_hits - self._moved_hits
+
+    def _work(self, batch: list[Move | Call]) -> None:
+        calls = [item for item in batch if type(item) is Call]
+        if moves := [item for item in batch if type(item) is Move]:
+            self._oldest = self._oldest if self._moves else time.monotonic()
+            self._moves += moves
+        failed = self._move() if calls or self._is_due() else None
+        for call in calls:
+            call.finish(failed or self._answered(call))
+        if self._checkpoints.due and not self._checkpoints.take():
+            self._broken = True
+
+    def _idle(self) -> None:
+        if self._moves and time.monotonic() >= self._not_before:
+            self._move()
+
+    def _is_due(self) -> bool:
+        now = time.monotonic()
+        enough = sum(move.hits for move in self._moves) >= WORTH_MOVING or now - self._oldest > WAITS_S
+        return enough and now >= self._not_before
+
+    def _move(self) -> Exception | None:
+        """Move everything that waits; why it could not be."""
+        while self._moves:
+            part = _first_part(self._moves)
+            failed = self._attempt(partial(self._insert, part))
+            if failed is not None:
+                self._not_before = time.monotonic() + TRIED_AGAIN_AFTER_S
+                return failed
+            self.moved = part[-1].last_id
+            self._moved_hits += sum(move.hits for move in part)
+            del self._moves[: len(part)]
+        return None
+
+    @staticmethod
+    def _insert(part: Sequence[Move], session: WarehouseSession) -> None:
+        # A commit may have come through although it was answered by an error.
+        there = highest_id(session)
+        rows.insert(session.connection, [move.content for move in part if move.last_id > there])
+        set_last_id(session, part[-1].last_id, [move.content for move in part], part[-1].commits)
+
+    def _answered(self, call: Call) -> object:
+        if call.function is None:
+            return None
+        answer = self._attempt(partial(self._call, call))
+        if not isinstance(answer, Exception):
+            self.changes += 1
+        return answer
+
+    def _call(self, call: Call, session: WarehouseSession) -> object:
+        assert call.function is not None
+        result = call.function(session, *call.arguments)
+        session.queries.count_change(session.connection)
+        self.sessions_outdated = self.sessions_outdated or session.sessions_outdated
+        session.sessions_outdated = False
+        return result
+
+    def _attempt(self, work: Callable[[WarehouseSession], Result]) -> Result | Exception:
+        """One transaction: its result, or its error."""
+        try:
+            session = self._usable_session()
+            with transaction(session.connection):
+                result = work(session)
+        except Exception as error:  # noqa: BLE001  # the mover lives on whatever happens
+            return self._failed(error)
+        if self.last_failed:
+            self.last_failed = False
+            log.info("the warehouse's commits succeed again")
+        return result
+
+    def _failed(self, error: Exception) -> Exception:
+        """The error as whoever waits is told."""
+        if is_broken(error):
+            self._broken = True
+        if isinstance(error, duckdb.Error) and not isinstance(error, REFUSED_STATEMENTS):
+            error = understood(error)
+        if isinstance(error, StoreUnavailable):
+            if not self.last_failed:
+                log.error("a commit of the warehouse failed", reason=str(error))
+            self.failures += 1
+            self.last_failed = True
+        return error
+
+    def _usable_session(self) -> WarehouseSession:
+        if self._broken:
+            self._let_go()
+            self._store.reopen()
+            self._broken = False
+        if self._session is None:
+            self._session = self._store.borrow()
+            rows.prepare(self._session.connection)
+        return self._session
+
+    def _let_go(self) -> None:
+        if self._session is not None:
+            session, self._session = self._session, None
+            self._store.give_back(session)
+
+    def _give_up(self, batch: list[Move | Call], error: Exception) -> None:
+        for item in batch:
+            if type(item) is Call:
+                item.finish(StoreFailed(f"the warehouse failed: {error}"))
+
+    def _stop(self) -> None:
+        self._move()
+        self._let_go()
+        if not self._broken:
+            self._checkpoints.take()
+        self._store.close()
+
+
+def set_last_id(session: WarehouseSession, last_id: int, contents: Iterable[Content], commits: int) -> None:
+    """Note, with what is inserted, how far DuckDB has come and which ids of the ledger hits refer to."""
+    newest = NewestIds()
+    for content in contents:
+        newest = newest.and_those_of(rows.newest(content))
+    session.queries.set_last_id(
+        session.connection,
+        last_id=last_id,
+        commits=commits,
+        site=newest.site,
+        path=newest.path,
+        campaign=newest.campaign,
+    )
+
+
+def _first_part(moves: Sequence[Move]) -> list[Move]:
+    """As many batches as are one transaction."""
+    size = 0
+    for number, move in enumerate(moves):
+        size += move.hits
+        if number and size > HITS_AT_ONCE:
+            return list(moves[:number])
+    return list(moves)

@@ -1,0 +1,150 @@
+"""What happens before a warehouse is used: its two files are compared with each other and with the ledger."""
+
+import secrets
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import duckdb
+import structlog
+from msgspec.structs import astuple, replace
+
+from tallystick.errors import DatabaseUnreachable, StoresDisagree
+from tallystick.warehouse.duckdb.journal import Journal, journal_of
+from tallystick.warehouse.duckdb.marks import (
+    HITS_PASSED_OVER,
+    ColumnsMarks,
+    JournalMarks,
+    LedgerMarks,
+    Loss,
+    NewestIds,
+    boot,
+    losses,
+    way_out,
+)
+from tallystick.warehouse.duckdb.migrations import known_steps, recorded, refuse_newer
+from tallystick.warehouse.duckdb.queried import named_queries
+from tallystick.warehouse.duckdb.store import Store, WarehouseSession, transaction
+
+NAME_BYTES = 8
+
+log = structlog.get_logger()
+
+
+def settle(
+    journal: Journal, store: Store, ledger: LedgerMarks | None, *, relaxed: bool, accept_loss: bool
+) -> list[Loss]:
+    """Compare the stores, and give both files of the warehouse the marks that they go on from.
+
+    Args:
+        ledger: None where there is none to compare with.
+        relaxed: whether commits of the journal are answered before they are synced.
+        accept_loss: whether to go on where something is missing.
+
+    Returns:
+        What is missing and was accepted: the ledger has to be raised above the marks of the warehouse.
+
+    Raises:
+        StoresDisagree: something is missing, and that was not accepted.
+    """
+    with store.session() as session:
+        known, columns = journal.marks(), columns_marks(session)
+        found = losses(known, columns, ledger)
+        if found and not _accepted(found, columns, accept_loss=accept_loss):
+            raise StoresDisagree(way_out(found, store.file.parent))
+        for loss in found:
+            log.warning("going on without what is lost", lost=loss.what)
+        settled = _settled(known, columns, ledger, found)
+        of_columns = ColumnsMarks(
+            warehouse=settled.warehouse,
+            complete=False,
+            relaxed=boot() if relaxed else "",
+            last_id=columns.last_id,
+            changes=settled.changes,
+            commits=settled.commits,
+            newest=settled.newest,
+        )
+        # The journal first: killed in between, DuckDB's file is still one that needs no journal, or a lossy one.
+        if settled != known:
+            journal.note(settled)
+        if of_columns != columns:
+            with transaction(session.connection):
+                session.queries.set_marks(session.connection, **_by_name(of_columns))
+    return found
+
+
+def _accepted(found: Sequence[Loss], columns: ColumnsMarks, *, accept_loss: bool) -> bool:
+    found = [loss for loss in found if not loss.of_old]
+    if any(loss.foreign for loss in found):
+        return False
+    # The machine was started anew since the server last ran: a power cut may have taken what was not synced.
+    promised_less = bool(columns.relaxed) and columns.relaxed != boot()
+    return accept_loss or all(promised_less and loss.of_last_seconds for loss in found)
+
+
+def _settled(
+    journal: JournalMarks, columns: ColumnsMarks, ledger: LedgerMarks | None, found: Sequence[Loss]
+) -> JournalMarks:
+    name = columns.warehouse or journal.warehouse or secrets.token_hex(NAME_BYTES)
+    last_id, changes = max(journal.last_id, columns.last_id), max(journal.changes, columns.changes)
+    if any(not loss.of_old for loss in found):
+        noted = [*ledger.warehouses.values(), (0, 0)] if ledger else [(0, 0)]
+        last_id = max(last_id, *(hit for hit, _ in noted)) + HITS_PASSED_OVER
+        changes = max(changes, *(change for _, change in noted))
+    return JournalMarks(
+        warehouse=name,
+        last_id=last_id,
+        moved=min(journal.moved, columns.last_id),
+        changes=changes,
+        commits=max(journal.commits, columns.commits),
+        newest=journal.newest.and_those_of(columns.newest),
+    )
+
+
+def columns_marks(session: WarehouseSession) -> ColumnsMarks:
+    """The marks of DuckDB's file."""
+    name, complete, relaxed, last_id, changes, commits, *newest = session.queries.marks(session.connection)
+    return ColumnsMarks(name, complete, relaxed, last_id, changes, commits, NewestIds(*newest))
+
+
+def seal(session: WarehouseSession) -> None:
+    """Make a file, whose journal was brought in, one that needs none: for a copy; in an open transaction."""
+    marks = replace(columns_marks(session), warehouse="", complete=True, relaxed="")
+    session.queries.set_marks(session.connection, **_by_name(marks))
+
+
+def disagreements(file: Path, ledger: LedgerMarks | None) -> list[Loss]:
+    """What does not fit in a directory that no server uses; changes no byte.
+
+    Raises:
+        DatabaseUnreachable, DatabaseSchemaRefused: a file cannot be read.
+    """
+    return losses(journal_of(file).marks, marks_in(file), ledger)
+
+
+def marks_in(file: Path) -> ColumnsMarks:
+    """The marks of DuckDB's file, which no process has open; changes no byte.
+
+    Raises:
+        DatabaseUnreachable, DatabaseSchemaRefused: it cannot be read.
+    """
+    if not file.exists():
+        return ColumnsMarks()
+    try:
+        with closing(duckdb.connect(str(file), read_only=True)) as connection:
+            schema = len(recorded(connection))
+            refuse_newer(schema, len(known_steps()), f"the warehouse {file}")
+            if schema < len(known_steps()):
+                # Of a program without marks: what it knows is read when it is brought up to date.
+                return ColumnsMarks()
+            return columns_marks(WarehouseSession(connection, named_queries()))
+    except duckdb.Error as error:
+        msg = f"cannot open the warehouse {file}: {' '.join(str(error).split())}"
+        raise DatabaseUnreachable(msg) from error
+
+
+def _by_name(marks: ColumnsMarks) -> dict[str, object]:
+    *flat, newest = astuple(marks)
+    return dict(zip(ColumnsMarks.__struct_fields__, flat, strict=False)) | dict(
+        zip(NewestIds.__struct_fields__, astuple(newest), strict=True)
+    )

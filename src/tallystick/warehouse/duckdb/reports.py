@@ -1,0 +1,171 @@
+"""Statistics, as numbers and ids: blocking functions of ``(session, selection, ...)``."""
+
+from collections.abc import Iterable, Sequence
+from itertools import repeat
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tallystick.model.selection import Dimension, Metric, Selection
+from tallystick.warehouse.duckdb.selecting import counted, marked, picked, run
+from tallystick.warehouse.duckdb.store import WarehouseSession
+
+Value = str | int | None
+Figures = dict[str, int | float | None]
+"""Metrics that were asked for, by name; None where there was nothing to divide by."""
+
+_HOUR_UNIT = 2**40
+"""An hour in a number that holds an hour and its visits."""
+_BY_SESSION = frozenset({Metric.BOUNCE_RATE, Metric.VISIT_DURATION})
+
+
+class Position(Struct, frozen=True):
+    """A row of the most visited paths, behind which a report goes on."""
+
+    visits: int = 2**62
+    path: int = 0
+
+
+class Slice(Struct, frozen=True):
+    """Which rows of a list are wanted."""
+
+    limit: int
+    offset: int = 0
+
+
+class Hours(Struct, frozen=True):
+    """Visits by hour.
+
+    Attributes:
+        hours: pairs of an hour, counted from midnight of the period's first date, and its visits; to be read once.
+    """
+
+    visits: int
+    hours: Iterable[tuple[int, int]]
+
+
+class PathHours(Hours, frozen=True):
+    """Visits of a path by hour."""
+
+    path: int
+
+
+class TotalHours(Hours, frozen=True):
+    """All visits by hour.
+
+    Attributes:
+        events: among the visits.
+        day_visits: of the whole days that the period touches.
+    """
+
+    events: int
+    day_visits: int
+
+
+class Counted(Struct, frozen=True):
+    """Visits with one value of a dimension.
+
+    Attributes:
+        key: which value it is.
+        value: as it is shown; empty or None where it is not known.
+        scheme: of a referrer; the most frequent one.
+    """
+
+    key: Value
+    value: Value
+    visits: int
+    scheme: str | None = None
+
+
+def total(session: WarehouseSession, selection: Selection) -> TotalHours:
+    """All visits of the selection."""
+    rows = run(session, "hours", picked(selection))
+    visits, events = sum(row[1] for row in rows), sum(row[2] for row in rows)
+    return TotalHours(visits, [row[:2] for row in rows], events, _day_visits(session, selection, visits))
+
+
+def _day_visits(session: WarehouseSession, selection: Selection, visits: int) -> int:
+    period, whole = selection.period, selection.period.whole_days
+    if (period.first, period.after) == (whole.first, whole.after):
+        return visits
+    return int(run(session, "visits", picked(replace(selection, period=whole)))[0][0])
+
+
+def top_paths(
+    session: WarehouseSession, selection: Selection, limit: int, after: Position, without: Iterable[int]
+) -> list[PathHours]:
+    """The most visited paths behind a position; of equal visits the greater id first."""
+    hits = picked(selection)
+    found = run(session, "top_paths", hits, without=list(without), visits=after.visits, path=after.path, max_rows=limit)
+    listed = [path for path, _ in found]
+    hours = dict(run(session, "path_hours", hits, listed=listed, hour_unit=_HOUR_UNIT))
+    return [PathHours(visits, map(divmod, hours[path], repeat(_HOUR_UNIT)), path) for path, visits in found]
+
+
+def by_value(session: WarehouseSession, selection: Selection, dimension: Dimension, wanted: Slice) -> list[Counted]:
+    """Visits by value, most first, then by value."""
+    found = run(
+        session,
+        "values",
+        picked(selection),
+        counted(dimension),
+        skipped=wanted.offset,
+        max_rows=wanted.limit,
+    )
+    return [Counted(value, value, int(visits)) for value, visits in found]
+
+
+def referrers(session: WarehouseSession, selection: Selection, own: str, wanted: Slice) -> list[Counted]:
+    """Visits by referrer, most first, then by referrer.
+
+    Args:
+        own: an address that is left out with everything behind it; empty leaves out none.
+    """
+    return _referrers(session, "referrers", selection, wanted, own=own.lower())
+
+
+def referrers_as_seen(session: WarehouseSession, selection: Selection, wanted: Slice) -> list[Counted]:
+    """Visits by referrer, most first, then in the order in which they were first seen."""
+    return _referrers(session, "referrers_as_seen", selection, wanted)
+
+
+def _referrers(
+    session: WarehouseSession, query: str, selection: Selection, wanted: Slice, **parameters: str
+) -> list[Counted]:
+    ctes = picked(selection), counted(Dimension.REFERRER)
+    found = run(session, query, *ctes, skipped=wanted.offset, max_rows=wanted.limit, **parameters)
+    return [Counted(key, ref, int(visits), scheme) for key, ref, scheme, visits in found]
+
+
+def figures(session: WarehouseSession, selection: Selection) -> Figures:
+    """The selection's metrics, of all its hits together."""
+    metrics = selection.metrics
+    found: Figures = {}
+    if Metric.PAGEVIEWS in metrics:
+        found["pageviews"] = run(session, "pageviews", picked(selection))[0][0]
+    if metrics & _BY_SESSION:
+        sessions, bounced, seconds = run(session, "sessions", marked(selection))[0]
+        found["visitors"] = sessions
+        found["bounce_rate"] = round(100 * bounced / sessions, 1) if sessions else None
+        found["visit_duration"] = round(seconds / sessions) if sessions else None
+    elif Metric.VISITORS in metrics:
+        found["visitors"] = run(session, "visitors", picked(selection))[0][0]
+    return _asked(found, metrics)
+
+
+def figures_by_value(
+    session: WarehouseSession, selection: Selection, dimension: Dimension, keys: Sequence[Value]
+) -> dict[Value, Figures]:
+    """Visitors and pageviews of some values."""
+    if not keys or not selection.metrics:
+        return {}
+    rows: list[tuple[Any, int, int]] = run(session, "value_figures", picked(selection, dimension), listed=keys)
+    return {
+        key: _asked({"visitors": visitors, "pageviews": pageviews}, selection.metrics)
+        for key, visitors, pageviews in rows
+    }
+
+
+def _asked(found: Figures, metrics: frozenset[Metric]) -> Figures:
+    return {metric.value: found[metric.value] for metric in Metric if metric in metrics and metric.value in found}

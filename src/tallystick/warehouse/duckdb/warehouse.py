@@ -1,0 +1,249 @@
+"""The warehouse's doors: where the async world meets blocking storage."""
+
+import asyncio
+import time
+from asyncio import AbstractEventLoop, Future
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+
+from tallystick.errors import AnalyticsElsewhere, DatabaseUnreachable, StartRefused, StoreBusy
+from tallystick.gathering import tell
+from tallystick.model.hit import Hit
+from tallystick.warehouse.duckdb.journal import JOURNAL_FILE, Journal
+from tallystick.warehouse.duckdb.marks import JournalMarks, LedgerMarks, Loss
+from tallystick.warehouse.duckdb.mover import Call, Mover
+from tallystick.warehouse.duckdb.opening import settle
+from tallystick.warehouse.duckdb.reader import Readers
+from tallystick.warehouse.duckdb.rows import KeptRequest, Stored
+from tallystick.warehouse.duckdb.store import EXPORTS_DIRECTORY, Store, WarehouseSession
+from tallystick.warehouse.duckdb.writer import Append, Writer
+
+WAITING_HITS = 200_000
+"""Hits that may wait for their commit."""
+
+Result = TypeVar("Result")
+
+
+def seconds() -> int:
+    """The wall clock, Unix seconds."""
+    return int(time.time())
+
+
+class Warehouse:
+    """Hits, durably kept. Used from one event loop; open it with ``Warehouse.open``.
+
+    Attributes:
+        clock: Unix seconds.
+        exports: the folder that DuckDB may write to; exports' files lie there.
+        answers_until: on the monotonic clock. Past it hits are neither taken nor read, because another server does
+            that; chores (``write``) go on.
+        losses: what was missing at the start and accepted.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917  # what open has made
+        self,
+        store: Store,
+        mover: Mover,
+        writer: Writer,
+        losses: Sequence[Loss],
+        loop: AbstractEventLoop,
+        clock: Callable[[], int],
+    ) -> None:
+        self.clock = clock
+        self.losses = losses
+        self._store, self._mover, self._writer, self._loop = store, mover, writer, loop
+        self._readers = Readers(store)
+        self.exports = store.file.with_name(EXPORTS_DIRECTORY)
+        self._waiting_hits = 0
+        self.answers_until = float("inf")
+
+    @classmethod
+    async def open(  # noqa: PLR0913  # one value each, all with a default
+        cls,
+        file: Path,
+        durability: Literal["full", "relaxed"] = "full",
+        memory_mb: int = 512,
+        clock: Callable[[], int] = seconds,
+        *,
+        ledger: LedgerMarks | None = None,
+        commits: Callable[[], int] = int,
+        accept_loss: bool = False,
+    ) -> Self:
+        """Open or make the database file and the journal beside it, compare the stores and start the threads.
+
+        Args:
+            file: its directory must exist.
+            durability: ``relaxed`` answers before the journal is synced.
+            memory_mb: what DuckDB may take, in MB.
+            clock: Unix seconds.
+            ledger: how far it has come; None where there is none to compare with.
+            commits: how far it has come meanwhile; called on a thread.
+            accept_loss: go on where something is missing; see ``opening.settle``.
+
+        Raises:
+            DatabaseUnreachable: a file cannot be opened, or is damaged.
+            DatabaseSchemaRefused: a file was written by a newer program.
+            StoresDisagree: something is missing.
+        """
+        loop = asyncio.get_running_loop()
+
+        def prepare() -> tuple[Store, Mover, Writer, list[Loss]]:
+            with ExitStack() as opened:
+                journal = Journal(file.with_name(JOURNAL_FILE), durability)
+                opened.callback(journal.close)
+                store = Store(file, memory_mb)
+                opened.callback(store.close)
+                store.open()
+                relaxed = durability == "relaxed"
+                losses = settle(journal, store, ledger, relaxed=relaxed, accept_loss=accept_loss)
+                mover = Mover(store)
+                opened.callback(mover.thread.end)
+                writer = Writer(journal, mover, store, loop, clock, commits)
+                opened.pop_all()
+                return store, mover, writer, losses
+
+        def prepared() -> tuple[Store, Mover, Writer, list[Loss]]:
+            try:
+                return prepare()
+            except StartRefused:
+                raise
+            except Exception as error:
+                # Damage shows as any kind of error, depending on the byte.
+                msg = f"cannot open the warehouse {file}: {' '.join(str(error).split())}"
+                raise DatabaseUnreachable(msg) from error
+
+        preparing = asyncio.ensure_future(asyncio.to_thread(prepared))
+        try:
+            return cls(*await asyncio.shield(preparing), loop, clock)
+        except asyncio.CancelledError:
+            # The thread goes on; what it opens has to be closed.
+            with suppress(StartRefused):
+                await cls(*await preparing, loop, clock).close()
+            raise
+
+    @property
+    def answers(self) -> bool:
+        """Whether this server takes and reads hits, and no other one."""
+        return time.monotonic() < self.answers_until
+
+    def require_answers(self) -> None:
+        """Refuse what another server answers.
+
+        Raises:
+            AnalyticsElsewhere
+        """
+        if not self.answers:
+            raise AnalyticsElsewhere
+
+    async def append(self, hits: Sequence[Hit], request: KeptRequest | None = None) -> list[Stored]:
+        """Store hits, and the answer to the request they came with; durable when it returns.
+
+        Raises:
+            StoreUnavailable: nothing was stored, or it is unknown that it was.
+        """
+        self.require_answers()
+        return await self._append(hits, request)
+
+    async def _append(self, hits: Sequence[Hit], request: KeptRequest | None = None) -> list[Stored]:
+        if self._waiting_hits >= WAITING_HITS:
+            msg = "too many hits are waiting"
+            raise StoreBusy(msg)
+        future: Future[list[Stored]] = self._loop.create_future()
+        self._writer.thread.submit(Append(hits, request, future))
+        self._waiting_hits += len(hits)
+        try:
+            return await future
+        finally:
+            self._waiting_hits -= len(hits)
+
+    async def read(self, function: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
+        """``function(session, *arguments)`` on a reader thread, on one snapshot that shows everything acknowledged."""
+        self.require_answers()
+        if self._mover.moved < self._writer.last_id:
+            await self._call(None)
+        return await self._readers.read(function, *arguments)
+
+    async def write(self, function: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
+        """``function(session, *arguments)`` in a transaction of its own; durable when it returns.
+
+        An exception of the function undoes everything and is raised here.
+        """
+        result: Result = await self._call(function, *arguments)
+        # Noted in the journal before anyone relies on it: a start would miss it if DuckDB's file lost it.
+        await self.arrived()
+        return result
+
+    async def _call(self, function: Callable[..., Any] | None, *arguments: Any) -> Any:  # noqa: ANN401
+        future: Future[Any] = self._loop.create_future()
+
+        def finish(result: object) -> None:
+            tell(self._loop, [future], [result])
+
+        self._mover.thread.submit(Call(function, arguments, finish))
+        return await future
+
+    async def kept_request(self, key: str) -> KeptRequest | None:
+        """The request that was answered under a key."""
+        return await self.read(_kept_request, key)
+
+    async def flush(self) -> None:
+        """Return when commits succeed and everything acknowledged lies in columns.
+
+        Raises:
+            StoreUnavailable: they do not.
+        """
+        await self.append([])
+        await self._call(None)
+
+    async def arrived(self) -> None:
+        """Return when everything handed in before is durably kept, or was refused.
+
+        Raises:
+            StoreUnavailable: commits do not succeed.
+        """
+        # Appends are worked through in their order.
+        await self._append([])
+
+    @property
+    def marks(self) -> JournalMarks:
+        """How far the hits have come, and the ledger as far as is known; durable."""
+        return self._writer.marks
+
+    @property
+    def waiting(self) -> int:
+        """Hits that wait for their commit."""
+        return self._waiting_hits
+
+    @property
+    def unmoved(self) -> int:
+        """Hits that are acknowledged and wait to be brought into columns."""
+        return self._mover.waiting
+
+    @property
+    def sessions(self) -> int:
+        """Sessions that live in memory."""
+        return self._writer.sessions
+
+    @property
+    def failures(self) -> int:
+        """Transactions that failed."""
+        return self._writer.failures + self._mover.failures
+
+    @property
+    def failing(self) -> bool:
+        """Whether the newest transaction of either thread failed."""
+        return self._writer.last_failed or self._mover.last_failed
+
+    async def close(self) -> None:
+        """Finish everything accepted and close; the WAL is folded into the database file."""
+        await self._readers.close()
+        await self._writer.thread.close()
+        await self._mover.thread.close()
+        await asyncio.to_thread(self._writer.close_journal)
+
+
+def _kept_request(session: WarehouseSession, key: str) -> KeptRequest | None:
+    row = session.queries.kept_request(session.connection, key=key)
+    return KeptRequest(*row) if row else None

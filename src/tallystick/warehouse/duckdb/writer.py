@@ -1,0 +1,262 @@
+"""The one who acknowledges: a thread that owns the journal, the ids and the living sessions.
+
+While a commit runs, the next batch gathers by itself. All appends of a batch are one row and one sync of the
+journal; the mover brings them into columns later.
+
+Promises:
+- A future gets a result only after the commit that holds its hits: acknowledged means kept.
+- A failed commit changes nothing: ids and sessions are as before it.
+- Each commit notes how far all stores have come (``marks``), so that a later start misses what was lost.
+- Ids rise in the order of commits. Whoever has read up to an id has missed none below it.
+"""
+
+from asyncio import AbstractEventLoop, Future
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from queue import SimpleQueue
+
+import structlog
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tallystick.errors import StoreBusy, StoreFailed, StoreUnavailable
+from tallystick.gathering import GatheringThread, tell
+from tallystick.model.hit import Hit
+from tallystick.warehouse.duckdb.journal import Batch, Journal
+from tallystick.warehouse.duckdb.marks import JournalMarks, NewestIds
+from tallystick.warehouse.duckdb.mover import Call, Move, Mover
+from tallystick.warehouse.duckdb.rebuilding import rebuild
+from tallystick.warehouse.duckdb.rows import Content, KeptRequest, Stored, newest, packed, recovered
+from tallystick.warehouse.duckdb.sessions import Sessions
+from tallystick.warehouse.duckdb.store import Store
+
+QUEUE_LIMIT = 20_000
+BATCH_LIMIT = 1_000
+HITS_AT_ONCE = 10_000
+"""Hits in one commit, unless a single append brings more."""
+
+UNMOVED_HITS = 100_000
+"""Acknowledged hits that may wait for DuckDB; beyond them appends are refused."""
+
+NO_IDS = NewestIds()
+
+log = structlog.get_logger()
+
+
+class Append(Struct, eq=False):
+    """Hits, and the request they came with, waiting for their batch."""
+
+    hits: Sequence[Hit]
+    request: KeptRequest | None
+    future: "Future[list[Stored]]"
+
+
+class Writer:
+    """One writing thread.
+
+    Args:
+        journal: opened; what it holds goes to the mover first.
+        store: where sessions are read back from.
+        loop: where the futures live.
+        clock: Unix seconds.
+        commits: how many commits of the ledger are known; called on the writer's thread.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917  # whom it works with
+        self,
+        journal: Journal,
+        mover: Mover,
+        store: Store,
+        loop: AbstractEventLoop,
+        clock: Callable[[], int],
+        commits: Callable[[], int],
+    ) -> None:
+        self._journal, self._mover, self._store = journal, mover, store
+        self._loop, self._clock, self._commits = loop, clock, commits
+        self.marks = journal.marks()
+        """As the journal holds them."""
+        self.last_id = self.marks.last_id
+        """The newest id acknowledged, or left out after a loss."""
+        self._taken = mover.moved
+        """The newest id that the mover has or was given."""
+        self._sessions = Sessions()
+        self._outdated = False
+        """Whether the rows know better than the memory."""
+        self.last_failed = False
+        """Whether nobody knows what the journal's last transaction kept."""
+        self.failures = 0
+        self._told = False
+        """Whether the log says that commits fail."""
+        self._recover()
+        self._rebuild_sessions()
+        self.thread: GatheringThread[Append] = GatheringThread(
+            "warehouse-writer",
+            work=self._work,
+            give_up=self._give_up,
+            stop=self._stop,
+            idle=self._clear,
+            queue_limit=QUEUE_LIMIT,
+            batch_limit=BATCH_LIMIT,
+        )
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions live in memory."""
+        return len(self._sessions)
+
+    def _work(self, batch: list[Append]) -> None:
+        for part in _commits(batch):
+            self._finish(part, self._append(part))
+
+    def _give_up(self, batch: list[Append], error: Exception) -> None:
+        self._finish(batch, [StoreFailed(f"the warehouse's writer failed: {error}")] * len(batch))
+
+    def _append(self, part: Sequence[Append]) -> Sequence[object]:
+        """Acknowledge in one commit; a result for each."""
+        try:
+            self._be_ready()
+            return self._commit(part)
+        except StoreUnavailable as error:
+            self._sessions.undo()
+            return [error] * len(part)
+        except Exception as error:  # noqa: BLE001  # the writer lives on whatever happens
+            self._sessions.undo()
+            if len(part) == 1:
+                return [error]
+        # One of them cannot be stored: alone it refuses only itself.
+        return [result for item in part for result in self._append([item])]
+
+    def _be_ready(self) -> None:
+        if self._mover.waiting > UNMOVED_HITS:
+            msg = "too many hits wait to be brought into columns"
+            raise StoreBusy(msg)
+        if self.last_failed:
+            self._journal.reopen()
+            # Its last commit may have come through although it was answered by an error.
+            self._outdated = self._recover() or self._outdated
+            self.last_failed = False
+        if self._outdated or self._mover.sessions_outdated:
+            self._rebuild_sessions()
+
+    def _commit(self, part: Sequence[Append]) -> Sequence[list[Stored]]:
+        hits = [hit for item in part for hit in item.hits]
+        requests = [item.request for item in part if item.request]
+        if not hits and not requests:
+            # Nothing to keep: the commit itself is what was wanted.
+            self._note(self._newer_marks())
+            return [[] for _ in part]
+        ids = range(self.last_id + 1, self.last_id + len(hits) + 1)
+        # A batch that only keeps an answer takes an id, too: it is how the batch is known to have been moved.
+        last_id = self.last_id + max(1, len(hits))
+        stored = [Stored(id_, *self._sessions.place(hit)) for id_, hit in zip(ids, hits, strict=True)]
+        encoded, content = packed(hits, stored, self._sessions.renamed, requests)
+        self._keep(Batch(last_id, encoded), content, len(hits))
+        found = iter(stored)
+        return [[next(found) for _ in item.hits] for item in part]
+
+    def _keep(self, batch: Batch, content: Content, hits: int) -> None:
+        marks = self._newer_marks(batch.last_id, newest(content))
+        with self._noticed():
+            self._journal.keep(batch, marks)
+        self.marks = marks
+        self._sessions.keep()
+        self.last_id = self._taken = batch.last_id
+        self._mover.take(Move(batch.last_id, hits, content, marks.commits))
+
+    def _note(self, marks: JournalMarks) -> None:
+        with self._noticed():
+            self._journal.note(marks)
+        self.marks = marks
+
+    def _newer_marks(self, last_id: int = 0, newest: NewestIds = NO_IDS) -> JournalMarks:
+        """What the next commit of the journal says of all stores."""
+        before = self.marks
+        return JournalMarks(
+            warehouse=before.warehouse,
+            last_id=max(self.last_id, last_id),
+            # DuckDB holds no more than was acknowledged: a mark may have been left out after a loss.
+            moved=self._mover.moved,
+            changes=self._mover.changes,
+            commits=max(before.commits, self._commits()),
+            newest=before.newest.and_those_of(newest),
+        )
+
+    @contextmanager
+    def _noticed(self) -> Iterator[None]:
+        """Notice that a commit of the journal failed."""
+        try:
+            yield
+        except StoreUnavailable as error:
+            self._failed(error)
+            raise
+        self._succeeded()
+
+    def _failed(self, error: StoreUnavailable) -> None:
+        self.failures += 1
+        self.last_failed = True
+        if not self._told:
+            self._told = True
+            log.error("a commit of the warehouse's journal failed", reason=str(error))
+
+    def _succeeded(self) -> None:
+        if self._told:
+            self._told = False
+            log.info("the journal's commits succeed again", failed=self.failures)
+
+    def _recover(self) -> bool:
+        """Give the mover what the journal holds and it does not know of; whether there was anything."""
+        before = self.last_id
+        for last_id, encoded, format_ in self._journal.batches():
+            if last_id > self._taken:
+                content = recovered(encoded, format_)
+                self._mover.take(Move(last_id, len(content.hits.id), content))
+                self.marks = replace(self.marks, newest=self.marks.newest.and_those_of(newest(content)))
+                self._taken = last_id
+        self.last_id = max(self.last_id, self._taken)
+        return self.last_id > before
+
+    def _rebuild_sessions(self) -> None:
+        """Read back from the rows what the memory does not know, or knows wrongly."""
+        self._wait_until_moved()
+        self._mover.sessions_outdated = False
+        with self._store.session() as session:
+            self._sessions.rebuild(*rebuild(session, self._clock()))
+        self._outdated = False
+
+    def _wait_until_moved(self) -> None:
+        if self._mover.moved < self.last_id:
+            answer: SimpleQueue[object] = SimpleQueue()
+            self._mover.thread.submit(Call(None, (), answer.put))
+            if isinstance(failed := answer.get(), Exception):
+                raise failed
+
+    def _clear(self) -> None:
+        """When idle: the journal need not hold what DuckDB has, and notes how far the other stores have come."""
+        if not self.last_failed and (marks := self._newer_marks()) != self.marks:
+            with suppress(StoreUnavailable):
+                self._note(marks)
+
+    def _stop(self) -> None:
+        """Nothing: the journal is closed when the mover has finished (``close_journal``)."""
+
+    def close_journal(self) -> None:
+        """Clear and close the journal; for when both threads have ended."""
+        self._clear()
+        self._journal.close()
+
+    def _finish(self, items: Sequence[Append], results: Sequence[object]) -> None:
+        tell(self._loop, [item.future for item in items], results)
+
+
+def _commits(appends: Sequence[Append]) -> Iterator[list[Append]]:
+    """Parts of a batch that are one commit each."""
+    part: list[Append] = []
+    size = 0
+    for item in appends:
+        if part and size + len(item.hits) > HITS_AT_ONCE:
+            yield part
+            part, size = [], 0
+        part.append(item)
+        size += len(item.hits)
+    if part:
+        yield part

@@ -1,1 +1,0 @@
-"""Numbered steps of the journal's schema; see ``tallystick.warehouse.migrations``."""
