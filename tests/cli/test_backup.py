@@ -10,7 +10,7 @@ import pytest
 from support.commands import CommandLine
 from support.places import FULL, Place, damage, fill, key, state
 from tallystick.ledger import copying
-from tallystick.ledger.folding import Wanted, operate
+from tallystick.ledger.folding import CounterWrite, operate
 from tallystick.model.counter import Set
 from tallystick.services.backup import ledger_copy as services
 
@@ -47,7 +47,7 @@ def test_a_backup_shows_one_instant_however_busy_the_writer_is(place: Place, mon
         def change_everything(done: int, total: int) -> None:
             assert not steps or done > steps[-1][0], "the copy began anew"
             steps.append((done, total))
-            wanted = [Wanted(key(number), Set(len(steps), forced=True)) for number in range(FULL)]
+            wanted = [CounterWrite(key(number), Set(len(steps), forced=True)) for number in range(FULL)]
             operate(database, writer, wanted, 10_000_000_000_001)
 
         services.back_up(database, Path("backup.db"), change_everything)

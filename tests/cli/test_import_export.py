@@ -19,7 +19,7 @@ from support.postgres import Postgres
 from support.terminal import on_a_terminal
 from tallystick.errors import StoreFull
 from tallystick.ledger import open_database
-from tallystick.ledger.folding import Wanted, operate
+from tallystick.ledger.folding import CounterWrite, operate
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.counter import FOREVER, INT64_MAX, INT64_MIN, LIFETIME_MS, Counter, Outcome, Put
 from tallystick.model.key import Key
@@ -37,7 +37,7 @@ def keep(url: str | None, counters: Mapping[Key, Counter]) -> None:
     database = open_database(url, Path("data"))
     database.migrate()
     with closing(database.session()) as session:
-        operate(database, session, [Wanted(key, Put(counter)) for key, counter in counters.items()], 0)
+        operate(database, session, [CounterWrite(key, Put(counter)) for key, counter in counters.items()], 0)
 
 
 def kept(url: str | None) -> dict[Key, Counter]:

@@ -14,9 +14,9 @@ from tallystick.model.key import Key
 from tallystick.model.shared_counter import NAMESPACE, Member, SharedCounter
 from tallystick.services.accounts.accounts import account_by_email
 from tallystick.services.sharing.access import counters_of, members_of
-from tallystick.services.sharing.history import Entry
+from tallystick.services.sharing.history import HistoryEntry
 
-Seen = tuple[SharedCounter, list[Member], list[Entry]]
+Seen = tuple[SharedCounter, list[Member], list[HistoryEntry]]
 
 
 def shared(place: Place) -> SharedCounter:

@@ -7,7 +7,7 @@ import pytest
 
 from support.commands import CommandLine
 from support.places import Place
-from tallystick.model.account import EVERY_SITE, Holder, Permission
+from tallystick.model.account import EVERY_SITE, Permission, Principal
 from tallystick.services.accounts.accounts import account
 from tallystick.services.accounts.tokens import NewToken, all_tokens, create_token, holder, secret_digest
 
@@ -28,7 +28,7 @@ def create(run: CommandLine, place: Place, *options: str, permissions: str = "co
     return run("token", "create", *wanted, *options, *place.options).succeeded().removesuffix("\n")
 
 
-def holder_of(place: Place, secret: str) -> Holder | None:
+def holder_of(place: Place, secret: str) -> Principal | None:
     with closing(place.database.session()) as session, session.snapshot():
         return holder(session, secret_digest(secret))
 

@@ -14,7 +14,7 @@ from support.sharing import a_counter, change
 from tallystick.hub.hub import Ending, Hub, Subscription, SubscriptionEnded
 from tallystick.hub.watching import Watches
 from tallystick.ledger import Database, Ledger
-from tallystick.ledger.folding import Wanted, operate
+from tallystick.ledger.folding import CounterWrite, operate
 from tallystick.model.account import Account, Permission
 from tallystick.model.counter import HIT, LIFETIME_MS, Counter
 from tallystick.model.shared_counter import SharedCounter
@@ -135,7 +135,7 @@ async def test_what_others_do_to_a_public_counter_is_seen_within_a_look(
 
     def elsewhere() -> None:
         with closing(database.session()) as session:
-            operate(database, session, [Wanted(a_key(), HIT)], clock.now)
+            operate(database, session, [CounterWrite(a_key(), HIT)], clock.now)
 
     await asyncio.to_thread(elsewhere)
     async with asyncio.timeout(10):

@@ -22,7 +22,7 @@ from tallystick.model.counter import (
     Operation,
     Outcome,
     Put,
-    Reason,
+    RefusalReason,
     Set,
 )
 from tallystick.model.key import LANES, Key, lane_of
@@ -60,7 +60,7 @@ async def test_operations_on_one_counter_happen_in_the_order_given(ledger: Ledge
         Outcome(40, 50),
         Outcome(None, 40),
         Outcome(1, None, created=True),
-        Outcome(1, 1, Reason.EXISTS),
+        Outcome(1, 1, RefusalReason.EXISTS),
     ]
     assert await ledger.find(a_key()) == Counter(
         1, 0, 1, resettable=False, created=NOW, expires=NOW + LIFETIME_MS, version=1
@@ -74,9 +74,9 @@ async def test_what_a_refused_operation_leaves_behind_is_one_request(ledger: Led
         ledger.count(a_key(), Add(2)), ledger.count(a_key(), Set(9)), ledger.count(a_key("other"), Add(1))
     )
     assert [outcome.refused for outcome in outcomes] == [
-        Reason.OUT_OF_BOUNDS,
-        Reason.NOT_RESETTABLE,
-        Reason.MISSING,
+        RefusalReason.OUT_OF_BOUNDS,
+        RefusalReason.NOT_RESETTABLE,
+        RefusalReason.MISSING,
     ]
     assert await ledger.find(a_key()) == before
     assert await ledger.find(a_key("other")) is None
@@ -120,7 +120,7 @@ async def test_keys_that_look_alike_are_two_counters(ledger: Ledger, one: Key, a
 async def test_a_counter_that_is_not_changed_expires(ledger: Ledger, clock: Clock) -> None:
     await ledger.count(a_key(), HIT)
     clock.pass_a_lifetime()
-    assert (await ledger.count(a_key(), Add(1))).refused is Reason.MISSING
+    assert (await ledger.count(a_key(), Add(1))).refused is RefusalReason.MISSING
     assert await ledger.count(a_key(), HIT) == Outcome(1, None, created=True)
     assert await totals(ledger) == Totals(keys_created=2, keys_updated=2, requests=3)
 
@@ -164,7 +164,7 @@ async def test_a_refusal_does_not_show_that_commits_succeed_again(database: Data
         with pytest.raises(StoreFull):
             await ledger.count(a_key(), Add(-1))
         gate.failing = None
-        assert (await ledger.count(a_key(), HIT)).refused is Reason.OUT_OF_BOUNDS
+        assert (await ledger.count(a_key(), HIT)).refused is RefusalReason.OUT_OF_BOUNDS
         assert any(writer.last_failed for writer in ledger.measurements)
         assert (await ledger.count(a_key(), Add(-1))).value == -1
         assert not any(writer.last_failed for writer in ledger.measurements)

@@ -6,12 +6,12 @@ from typing import Any
 
 from builders import a_key
 from tallystick.ledger import Database, Ledger
-from tallystick.ledger.folding import Wanted, transactions
+from tallystick.ledger.folding import CounterWrite, transactions
 from tallystick.model.counter import HIT
 from tallystick.model.key import LANES, Key, lane_of
 
 KEYS = [a_key(f"page-{number}") for number in range(100)]
-WANTED = [Wanted(key, HIT) for key in KEYS * 2]
+WANTED = [CounterWrite(key, HIT) for key in KEYS * 2]
 
 
 def test_a_transaction_of_a_database_of_lanes_is_one_lane_in_order() -> None:

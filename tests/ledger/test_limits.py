@@ -9,7 +9,7 @@ from builders import NOW, a_key
 from support.ledgers import Gate, opened
 from tallystick.errors import StoreBusy
 from tallystick.ledger import Database, Ledger, Session
-from tallystick.ledger.folding import Wanted, fold
+from tallystick.ledger.folding import CounterWrite, fold
 from tallystick.ledger.sqlite import SqliteDatabase
 from tallystick.ledger.writer import BATCH_LIMIT, QUEUE_LIMIT
 from tallystick.model.counter import HIT
@@ -63,7 +63,7 @@ def test_the_row_cache_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     kept = []
     for start in range(0, 1_000, 30):
         with session.transaction():
-            fold(session, [Wanted(a_key(f"page-{start + number}"), HIT) for number in range(30)], NOW)
+            fold(session, [CounterWrite(a_key(f"page-{start + number}"), HIT) for number in range(30)], NOW)
         kept.append(len(session._rows))  # noqa: SLF001  # memory cannot be seen from outside
     session.close()
     assert max(kept) <= 100 + 30
@@ -77,7 +77,7 @@ def test_the_row_cache_forgets_what_was_undone(tmp_path: Path) -> None:
 
     def count(*, undo: bool = False) -> int | None:
         with session.transaction():
-            [outcome] = fold(session, [Wanted(a_key(), HIT)], NOW).outcomes
+            [outcome] = fold(session, [CounterWrite(a_key(), HIT)], NOW).outcomes
             if undo:
                 raise StoreBusy
             return outcome.value

@@ -13,7 +13,7 @@ from strategies import operations
 from support.ledgers import Clock, gate_of, totals
 from tallystick.errors import StoreFull
 from tallystick.ledger import Database, Ledger, Session, Totals
-from tallystick.ledger.folding import Wanted, operate
+from tallystick.ledger.folding import CounterWrite, operate
 from tallystick.model.counter import LIFETIME_MS, Add, Counter, Operation, Outcome, Set, apply
 from tallystick.model.key import Key, lane_of
 from tallystick.services.counting.counting import Counting
@@ -81,7 +81,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(batch=batches)
     def count_elsewhere(self, batch: Batch) -> None:
         session = self.database.session()
-        outcomes = operate(self.database, session, [Wanted(*wanted) for wanted in batch], self.clock())
+        outcomes = operate(self.database, session, [CounterWrite(*wanted) for wanted in batch], self.clock())
         session.close()
         assert outcomes == self.expected(batch, requests=0)
 

@@ -14,7 +14,7 @@ from support.ledgers import gate_of, opened, until
 from support.postgres import Postgres
 from tallystick.errors import StoreAway, StoreFailed, StoreUnavailable
 from tallystick.ledger import Ledger, Session, Totals
-from tallystick.ledger.folding import Wanted, fold, operate
+from tallystick.ledger.folding import CounterWrite, fold, operate
 from tallystick.ledger.postgresql import PostgresqlDatabase, PostgresqlSession
 from tallystick.model.counter import HIT, Counter, Create, Delete, Outcome
 from tallystick.model.key import Key, lane_of
@@ -50,7 +50,7 @@ def after_the_first_load(session: PostgresqlSession, happening: Callable[[], obj
     session.load = loading  # type: ignore[method-assign]
 
 
-def elsewhere(database: PostgresqlDatabase, *wanted: Wanted) -> list[Outcome]:
+def elsewhere(database: PostgresqlDatabase, *wanted: CounterWrite) -> list[Outcome]:
     session = database.session()
     try:
         return operate(database, session, wanted, NOW)
@@ -59,8 +59,8 @@ def elsewhere(database: PostgresqlDatabase, *wanted: Wanted) -> list[Outcome]:
 
 
 def test_a_creation_that_loses_the_race_is_run_again(database: PostgresqlDatabase, session: PostgresqlSession) -> None:
-    after_the_first_load(session, lambda: elsewhere(database, Wanted(TWO, HIT)))
-    outcomes = operate(database, session, [Wanted(key, HIT) for key in (ONE, TWO, THREE, TWO)], NOW)
+    after_the_first_load(session, lambda: elsewhere(database, CounterWrite(TWO, HIT)))
+    outcomes = operate(database, session, [CounterWrite(key, HIT) for key in (ONE, TWO, THREE, TWO)], NOW)
     assert [outcome.value for outcome in outcomes] == [1, 2, 1, 3]
     assert session.totals() == Totals(keys_created=3, keys_updated=5)
 
@@ -73,8 +73,8 @@ def test_admission_is_not_asked_for_again_when_a_batch_is_run_again(
     def admit(key: Key) -> Callable[[], bool]:
         return lambda: asked.append(key) or key != THREE  # type: ignore[func-returns-value]
 
-    after_the_first_load(session, lambda: elsewhere(database, Wanted(TWO, HIT)))
-    wanted = [Wanted(key, HIT, admit(key)) for key in (ONE, TWO, THREE)]
+    after_the_first_load(session, lambda: elsewhere(database, CounterWrite(TWO, HIT)))
+    wanted = [CounterWrite(key, HIT, admit(key)) for key in (ONE, TWO, THREE)]
     outcomes = operate(database, session, wanted, NOW)
     assert [outcome.value for outcome in outcomes] == [1, 2, None]
     assert asked == [ONE, TWO, THREE]
@@ -83,16 +83,16 @@ def test_admission_is_not_asked_for_again_when_a_batch_is_run_again(
 def test_a_counter_made_and_deleted_in_one_batch_leaves_another_servers_alone(
     database: PostgresqlDatabase, session: PostgresqlSession
 ) -> None:
-    after_the_first_load(session, lambda: elsewhere(database, Wanted(ONE, Create(5))))
-    operate(database, session, [Wanted(ONE, Create()), Wanted(ONE, Delete())], NOW)
+    after_the_first_load(session, lambda: elsewhere(database, CounterWrite(ONE, Create(5))))
+    operate(database, session, [CounterWrite(ONE, Create()), CounterWrite(ONE, Delete())], NOW)
     assert session.find([ONE])[ONE].value == 5
 
 
 def test_a_batch_that_always_loses_the_race_gives_up(database: PostgresqlDatabase, session: PostgresqlSession) -> None:
     session.load = lambda keys: {}  # type: ignore[method-assign]  # noqa: ARG005  # never sees what is there
-    elsewhere(database, Wanted(ONE, HIT))
+    elsewhere(database, CounterWrite(ONE, HIT))
     with pytest.raises(StoreFailed):
-        operate(database, session, [Wanted(ONE, HIT)], NOW)
+        operate(database, session, [CounterWrite(ONE, HIT)], NOW)
     assert session.find([ONE])[ONE].value == 1
 
 
@@ -103,8 +103,8 @@ async def test_a_write_that_loses_the_race_is_run_again(database: PostgresqlData
         runs.append(session)
         if len(runs) == 1:
             assert isinstance(session, PostgresqlSession)
-            after_the_first_load(session, lambda: elsewhere(database, Wanted(ONE, HIT)))
-        return [outcome.value for outcome in fold(session, [Wanted(ONE, HIT)], NOW).outcomes]
+            after_the_first_load(session, lambda: elsewhere(database, CounterWrite(ONE, HIT)))
+        return [outcome.value for outcome in fold(session, [CounterWrite(ONE, HIT)], NOW).outcomes]
 
     async with opened(database) as ledger:
         assert await ledger.write(racing) == [2]
@@ -167,7 +167,7 @@ async def test_servers_take_counters_in_one_order_whatever_order_they_are_asked_
             await count(one, LANE_0)
         with suppress(Rollback), holding.transaction():
             # Both servers come as far as this counter and wait, holding whatever they took before it.
-            fold(holding, [Wanted(in_the_middle, HIT)], NOW)
+            fold(holding, [CounterWrite(in_the_middle, HIT)], NOW)
             counting = [asyncio.create_task(count(one, LANE_0)), asyncio.create_task(count(another, LANE_0[::-1]))]
             await until(lambda: _waiting_for_locks(database) == 2)
             raise Rollback

@@ -19,7 +19,7 @@ from support.postgres import Postgres, free_port
 from tallystick.errors import DatabaseUnreachable, InvalidSetting, StoreAway, StoreBusy
 from tallystick.ledger import Ledger, lanes, postgresql
 from tallystick.ledger.database import Durability
-from tallystick.ledger.folding import Wanted, operate
+from tallystick.ledger.folding import CounterWrite, operate
 from tallystick.ledger.postgresql import MIGRATION_LOCK, PostgresqlDatabase, PostgresqlSession
 from tallystick.model.counter import HIT
 from tallystick.model.key import Key, lane_of
@@ -54,7 +54,7 @@ def setting_of(session: PostgresqlSession, name: str) -> str:
 
 
 def hit(database: PostgresqlDatabase, session: PostgresqlSession, *keys: Key) -> list[int | None]:
-    return [outcome.value for outcome in operate(database, session, [Wanted(key, HIT) for key in keys], NOW)]
+    return [outcome.value for outcome in operate(database, session, [CounterWrite(key, HIT) for key in keys], NOW)]
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import pytest
 from builders import NOW, a_counter, a_key
 from support.ledgers import opened, totals
 from tallystick.ledger import Database, Ledger, Totals
-from tallystick.ledger.folding import Wanted, operate
-from tallystick.model.counter import HIT, Add, Create, Delete, Operation, Outcome, Put, Reason, Set
+from tallystick.ledger.folding import CounterWrite, operate
+from tallystick.model.counter import HIT, Add, Create, Delete, Operation, Outcome, Put, RefusalReason, Set
 from tallystick.model.key import Key
 
 
@@ -21,7 +21,7 @@ async def elsewhere(database: Database, key: Key, *operations: Operation) -> lis
     def work() -> list[Outcome]:
         session = database.session()
         try:
-            return operate(database, session, [Wanted(key, operation) for operation in operations], NOW)
+            return operate(database, session, [CounterWrite(key, operation) for operation in operations], NOW)
         finally:
             session.close()
 
@@ -43,7 +43,7 @@ async def test_a_server_notices_what_another_session_wrote(
 
 
 async def test_a_server_notices_a_counter_that_another_session_made(ledger: Ledger, database: Database) -> None:
-    assert (await ledger.count(a_key(), Add(1))).refused is Reason.MISSING
+    assert (await ledger.count(a_key(), Add(1))).refused is RefusalReason.MISSING
     await elsewhere(database, a_key(), Create(5))
     assert (await ledger.count(a_key(), HIT)).value == 6
 
@@ -103,7 +103,7 @@ async def test_only_one_of_several_servers_creates_a_counter(database: Database)
         for number, key in enumerate(keys):
             tried = outcomes[number :: len(keys)]
             [made] = [outcome for outcome in tried if outcome.created]
-            assert [outcome.refused for outcome in tried if not outcome.created] == [Reason.EXISTS] * 2
+            assert [outcome.refused for outcome in tried if not outcome.created] == [RefusalReason.EXISTS] * 2
             counter = await one.find(key)
             assert counter is not None
             assert counter.value == made.value

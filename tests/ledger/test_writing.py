@@ -9,7 +9,7 @@ from builders import a_counter, a_key
 from support.ledgers import Gate, opened, totals, until
 from tallystick.errors import StoreFailed, StoreFull
 from tallystick.ledger import Database, Ledger, Session, Totals
-from tallystick.model.counter import HIT, Add, Reason
+from tallystick.model.counter import HIT, Add, RefusalReason
 from tallystick.model.key import Key, lane_of
 
 LANE_MATES = [key for key in (a_key(f"page-{number}") for number in range(200)) if lane_of(key) == 0]
@@ -137,7 +137,7 @@ async def test_noted_requests_are_kept_without_a_flush_when_nothing_happens(ledg
 async def test_requests_that_change_nothing_are_kept_also_when_it_is_never_quiet(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert (await ledger.count(a_key(), Add(1))).refused is Reason.MISSING
+    assert (await ledger.count(a_key(), Add(1))).refused is RefusalReason.MISSING
     monkeypatch.setattr("tallystick.ledger.writer.REQUESTS_KEPT_WITHIN_S", 0)
     await ledger.count(a_key(), Add(1))
     assert await ledger.read(_totals) == Totals(requests=2)

@@ -18,7 +18,7 @@ from tallystick.model.counter import (
     Operation,
     Outcome,
     Put,
-    Reason,
+    RefusalReason,
     Set,
     alive,
     apply,
@@ -51,67 +51,73 @@ def fresh(value: int, *, lower: int = -1, upper: int = 1, resettable: bool = Fal
     return Counter(value, lower, upper, resettable, NOW, RENEWED, version=1)
 
 
-def refused(reason: Reason, value: int | None) -> Outcome:
+def refused(reason: RefusalReason, value: int | None) -> Outcome:
     return Outcome(value, value, reason)
 
 
 REFUSED = [
-    Row("add to nothing", None, Add(1), refused(Reason.MISSING, None)),
-    Row("add to an expired one", an_expired_counter(), Add(1), refused(Reason.MISSING, None)),
-    Row("set nothing", None, Set(5), refused(Reason.MISSING, None)),
-    Row("set nothing by force", None, Set(5, forced=True), refused(Reason.MISSING, None)),
-    Row("set an expired one", an_expired_counter(), Set(5, forced=True), refused(Reason.MISSING, None)),
-    Row("delete nothing", None, Delete(), refused(Reason.MISSING, None)),
-    Row("delete an expired one", an_expired_counter(), Delete(), refused(Reason.MISSING, None)),
-    Row("sweep nothing", None, Delete(only_expired=True), refused(Reason.MISSING, None)),
-    Row("sweep a living one", a_counter(4), Delete(only_expired=True), refused(Reason.EXISTS, 4)),
-    Row("add more than upper", a_counter(4), Add(2), refused(Reason.OUT_OF_BOUNDS, 4)),
-    Row("add less than lower", a_counter(4), Add(-2), refused(Reason.OUT_OF_BOUNDS, 4)),
-    Row("hit where upper is 0", a_counter(4, upper=0), HIT, refused(Reason.OUT_OF_BOUNDS, 4)),
-    Row("subtract where lower is 0", a_counter(4, lower=0), Add(-1), refused(Reason.OUT_OF_BOUNDS, 4)),
-    Row("create by an amount beyond 0..1", None, Add(2, creates=True), refused(Reason.OUT_OF_BOUNDS, None)),
+    Row("add to nothing", None, Add(1), refused(RefusalReason.MISSING, None)),
+    Row("add to an expired one", an_expired_counter(), Add(1), refused(RefusalReason.MISSING, None)),
+    Row("set nothing", None, Set(5), refused(RefusalReason.MISSING, None)),
+    Row("set nothing by force", None, Set(5, forced=True), refused(RefusalReason.MISSING, None)),
+    Row("set an expired one", an_expired_counter(), Set(5, forced=True), refused(RefusalReason.MISSING, None)),
+    Row("delete nothing", None, Delete(), refused(RefusalReason.MISSING, None)),
+    Row("delete an expired one", an_expired_counter(), Delete(), refused(RefusalReason.MISSING, None)),
+    Row("sweep nothing", None, Delete(only_expired=True), refused(RefusalReason.MISSING, None)),
+    Row("sweep a living one", a_counter(4), Delete(only_expired=True), refused(RefusalReason.EXISTS, 4)),
+    Row("add more than upper", a_counter(4), Add(2), refused(RefusalReason.OUT_OF_BOUNDS, 4)),
+    Row("add less than lower", a_counter(4), Add(-2), refused(RefusalReason.OUT_OF_BOUNDS, 4)),
+    Row("hit where upper is 0", a_counter(4, upper=0), HIT, refused(RefusalReason.OUT_OF_BOUNDS, 4)),
+    Row("subtract where lower is 0", a_counter(4, lower=0), Add(-1), refused(RefusalReason.OUT_OF_BOUNDS, 4)),
+    Row("create by an amount beyond 0..1", None, Add(2, creates=True), refused(RefusalReason.OUT_OF_BOUNDS, None)),
     Row(
         "revive by an amount beyond 0..1",
         an_expired_counter(),
         Add(-1, creates=True),
-        refused(Reason.OUT_OF_BOUNDS, None),
+        refused(RefusalReason.OUT_OF_BOUNDS, None),
     ),
-    Row("add past the top", a_counter(INT64_MAX), Add(1), refused(Reason.OUT_OF_RANGE, INT64_MAX)),
-    Row("subtract past the bottom", a_counter(INT64_MIN), Add(-1), refused(Reason.OUT_OF_RANGE, INT64_MIN)),
+    Row("add past the top", a_counter(INT64_MAX), Add(1), refused(RefusalReason.OUT_OF_RANGE, INT64_MAX)),
+    Row("subtract past the bottom", a_counter(INT64_MIN), Add(-1), refused(RefusalReason.OUT_OF_RANGE, INT64_MIN)),
     Row(
         "add the whole range to a positive value",
         a_counter(1, upper=INT64_MAX),
         Add(INT64_MAX),
-        refused(Reason.OUT_OF_RANGE, 1),
+        refused(RefusalReason.OUT_OF_RANGE, 1),
     ),
-    Row("set one that may not be reset", a_counter(4), Set(9), refused(Reason.NOT_RESETTABLE, 4)),
-    Row("set past the top", a_counter(4, resettable=True), Set(2**63), refused(Reason.OUT_OF_RANGE, 4)),
-    Row("set past the bottom", a_counter(4), Set(-(2**63) - 1, forced=True), refused(Reason.OUT_OF_RANGE, 4)),
-    Row("create one that exists", a_counter(4), Create(9), refused(Reason.EXISTS, 4)),
-    Row("create past the top", None, Create(2**63), refused(Reason.OUT_OF_RANGE, None)),
-    Row("create with lower above 0", None, Create(lower=1), refused(Reason.OUT_OF_RANGE, None)),
-    Row("create with upper below 0", None, Create(upper=-1), refused(Reason.OUT_OF_RANGE, None)),
-    Row("create with lower past the bottom", None, Create(lower=-(2**63) - 1), refused(Reason.OUT_OF_RANGE, None)),
-    Row("create with upper past the top", None, Create(upper=2**63), refused(Reason.OUT_OF_RANGE, None)),
-    Row("import over one that exists", a_counter(4), Put(a_counter(9)), refused(Reason.EXISTS, 4)),
-    Row("import a value past the top", None, Put(a_counter(2**63)), refused(Reason.OUT_OF_RANGE, None)),
+    Row("set one that may not be reset", a_counter(4), Set(9), refused(RefusalReason.NOT_RESETTABLE, 4)),
+    Row("set past the top", a_counter(4, resettable=True), Set(2**63), refused(RefusalReason.OUT_OF_RANGE, 4)),
+    Row("set past the bottom", a_counter(4), Set(-(2**63) - 1, forced=True), refused(RefusalReason.OUT_OF_RANGE, 4)),
+    Row("create one that exists", a_counter(4), Create(9), refused(RefusalReason.EXISTS, 4)),
+    Row("create past the top", None, Create(2**63), refused(RefusalReason.OUT_OF_RANGE, None)),
+    Row("create with lower above 0", None, Create(lower=1), refused(RefusalReason.OUT_OF_RANGE, None)),
+    Row("create with upper below 0", None, Create(upper=-1), refused(RefusalReason.OUT_OF_RANGE, None)),
+    Row(
+        "create with lower past the bottom", None, Create(lower=-(2**63) - 1), refused(RefusalReason.OUT_OF_RANGE, None)
+    ),
+    Row("create with upper past the top", None, Create(upper=2**63), refused(RefusalReason.OUT_OF_RANGE, None)),
+    Row("import over one that exists", a_counter(4), Put(a_counter(9)), refused(RefusalReason.EXISTS, 4)),
+    Row("import a value past the top", None, Put(a_counter(2**63)), refused(RefusalReason.OUT_OF_RANGE, None)),
     Row(
         "import a value past the top over one that exists",
         a_counter(4),
         Put(a_counter(2**63), replaces=True),
-        refused(Reason.OUT_OF_RANGE, 4),
+        refused(RefusalReason.OUT_OF_RANGE, 4),
     ),
-    Row("import bounds that exclude 0", None, Put(a_counter(lower=1)), refused(Reason.OUT_OF_RANGE, None)),
-    Row("import version 0", None, Put(a_counter(version=0)), refused(Reason.OUT_OF_RANGE, None)),
+    Row("import bounds that exclude 0", None, Put(a_counter(lower=1)), refused(RefusalReason.OUT_OF_RANGE, None)),
+    Row("import version 0", None, Put(a_counter(version=0)), refused(RefusalReason.OUT_OF_RANGE, None)),
     Row(
         "import the version after the last",
         None,
         Put(a_counter(version=LAST_VERSION + 1)),
-        refused(Reason.OUT_OF_RANGE, None),
+        refused(RefusalReason.OUT_OF_RANGE, None),
     ),
-    Row("import a creation past the top", None, Put(a_counter(created=2**63)), refused(Reason.OUT_OF_RANGE, None)),
-    Row("import an expiry past the top", None, Put(a_counter(expires=2**63)), refused(Reason.OUT_OF_RANGE, None)),
-    Row("import an expiry before 1970", None, Put(a_counter(expires=-1)), refused(Reason.OUT_OF_RANGE, None)),
+    Row(
+        "import a creation past the top", None, Put(a_counter(created=2**63)), refused(RefusalReason.OUT_OF_RANGE, None)
+    ),
+    Row(
+        "import an expiry past the top", None, Put(a_counter(expires=2**63)), refused(RefusalReason.OUT_OF_RANGE, None)
+    ),
+    Row("import an expiry before 1970", None, Put(a_counter(expires=-1)), refused(RefusalReason.OUT_OF_RANGE, None)),
 ]
 
 CHANGED = [

@@ -12,8 +12,8 @@ from tallystick.errors import SharingReason, SharingRefused
 from tallystick.model.counter import INT64_MAX, INT64_MIN, Counter
 from tallystick.model.shared_counter import CounterType, Mode, Role, SharedCounter
 from tallystick.model.sharing import (
-    Rules,
-    Step,
+    ValueChange,
+    ValueRules,
     Verb,
     carried_out,
     check_replacement,
@@ -34,13 +34,13 @@ def a_number(value: int = 0, mode: Mode | None = "UpAndDown") -> Counter:
     return new_number(mode, value, NOW)
 
 
-def rules(mode: Mode | None = "UpAndDown", kind: CounterType = "UpDown", **limits: Any) -> Rules:
-    return Rules(kind, mode, **limits)
+def rules(mode: Mode | None = "UpAndDown", kind: CounterType = "UpDown", **limits: Any) -> ValueRules:
+    return ValueRules(kind, mode, **limits)
 
 
-def outcome(number: Counter, rules: Rules, verb: Verb, **step: Any) -> Expected:
+def outcome(number: Counter, rules: ValueRules, verb: Verb, **step: Any) -> Expected:
     try:
-        after = carried_out(rules, number, Step(counter="", verb=verb, **step), NOW)
+        after = carried_out(rules, number, ValueChange(counter="", verb=verb, **step), NOW)
     except SharingRefused as refused:
         return refused.reason
     assert after.version == number.version + 1

@@ -5,7 +5,7 @@ from support.people import a_person, a_site, a_token
 from tallystick.ledger import Ledger
 from tallystick.services.accounts import audit
 from tallystick.services.accounts.accounts import delete_account, set_access, set_password
-from tallystick.services.accounts.audit import HOUR_MS, Kind, acting, done_by, events, note, note_refusal
+from tallystick.services.accounts.audit import HOUR_MS, EventKind, acting, done_by, events, note, note_refusal
 from tallystick.services.accounts.sites import delete_site
 from tallystick.services.accounts.tokens import all_tokens, delete_token, rotate_token
 
@@ -50,7 +50,7 @@ async def test_what_is_refused_is_not_noted(ledger: Ledger) -> None:
 async def test_refused_logins_of_an_hour_are_one_line(ledger: Ledger) -> None:
     for minutes in range(90):
         for email in ("", "ada@example.com"):
-            await ledger.write(note_refusal, Kind.LOGIN_REFUSED, NOW + minutes * 60_000, email)
+            await ledger.write(note_refusal, EventKind.LOGIN_REFUSED, NOW + minutes * 60_000, email)
     found = [(event.subject, event.at, event.times) for event in await ledger.read(events)]
     assert sorted(found) == [
         ("", NOW, 61),
@@ -62,7 +62,7 @@ async def test_refused_logins_of_an_hour_are_one_line(ledger: Ledger) -> None:
 
 async def test_the_log_has_pages(ledger: Ledger) -> None:
     for number in range(5):
-        await ledger.write(note, Kind.RESTORED, NOW, str(number))
+        await ledger.write(note, EventKind.RESTORED, NOW, str(number))
     newest = await ledger.read(events, 2**53, 2)
     assert [event.subject for event in newest] == ["4", "3"]
     assert [event.subject for event in await ledger.read(events, newest[-1].id, 9)] == ["2", "1", "0"]

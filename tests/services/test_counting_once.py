@@ -8,7 +8,7 @@ from builders import NOW, a_counter, a_key
 from support.ledgers import opened, totals
 from tallystick.errors import KeyInFlight, KeyReused
 from tallystick.ledger import Database, Ledger, Totals
-from tallystick.model.counter import HIT, LIMITED, Add, Counter, Outcome, Put, Reason
+from tallystick.model.counter import HIT, LIMITED, Add, Counter, Outcome, Put, RefusalReason
 from tallystick.model.key import Key, lane_of
 from tallystick.services.counting.add_once import AddOnce, add_once
 from tallystick.services.counting.counting import Counting
@@ -67,7 +67,7 @@ async def test_a_key_stands_for_one_request(ledger: Ledger) -> None:
 
 
 async def test_a_refusal_is_kept(ledger: Ledger) -> None:
-    assert await joined(ledger, a_request(), operation=Add(1)) == Outcome(None, None, Reason.MISSING)
+    assert await joined(ledger, a_request(), operation=Add(1)) == Outcome(None, None, RefusalReason.MISSING)
     await ledger.count(a_key(), HIT)
     assert await joined(ledger, a_request(), operation=Add(1)) == KeptAnswer(404, b"0")
     assert await joined(ledger, a_request("new"), operation=Add(1)) == Outcome(2, 1)
@@ -125,7 +125,7 @@ async def test_after_a_day_a_key_is_new(database: Database) -> None:
 @pytest.mark.parametrize("operation", [HIT, Add(1)])
 async def test_it_follows_the_counters_rules(ledger: Ledger, operation: Add) -> None:
     await ledger.count(a_key(), Put(a_counter(7, upper=0)))
-    assert await joined(ledger, a_request(), operation=operation) == Outcome(7, 7, Reason.OUT_OF_BOUNDS)
+    assert await joined(ledger, a_request(), operation=operation) == Outcome(7, 7, RefusalReason.OUT_OF_BOUNDS)
     assert (await counter(ledger)).version == 1
 
 

@@ -21,7 +21,7 @@ from tallystick.services.accounts.site_rows import active_sites
 from tallystick.services.accounts.sites import NewSite, create_site
 from tallystick.services.analytics.names import TITLE_REPLACED_AFTER, Names, campaign_ids, list_paths, path_ids
 from tallystick.services.ingest import ingest
-from tallystick.services.ingest.ingest import AT_ONCE, Dropped, Ingest, Invalid, Knowledge, Reason, Refusal
+from tallystick.services.ingest.ingest import AT_ONCE, Dropped, DropReason, Ingest, InvalidHit, Knowledge, Refusal
 from tallystick.warehouse import WAREHOUSE_FILE, KeptRequest, Stored, Warehouse
 
 HOUR_MS = 3_600_000
@@ -91,8 +91,8 @@ async def test_results_come_in_the_order_of_the_arrivals(house: House) -> None:
     )
     first, invalid, ignored, second, prefetch = results
     assert isinstance(first, Stored)
-    assert isinstance(invalid, Invalid)
-    assert (ignored, prefetch) == (Dropped(Reason.IGNORED_PATH), Dropped(Reason.PREFETCH))
+    assert isinstance(invalid, InvalidHit)
+    assert (ignored, prefetch) == (Dropped(DropReason.IGNORED_PATH), Dropped(DropReason.PREFETCH))
     assert second.id == first.id + 1
     assert len(await rows(house.warehouse)) == 2
 
@@ -236,7 +236,7 @@ async def test_what_to_answer_is_kept_with_the_hits(house: House) -> None:
         return KeptRequest("key", "fingerprint", "answer", NOW_S)
 
     await house.ingest.record(a_site(), [an_arrival(), an_arrival("/favicon.ico")], keep)
-    assert asked == [[None, Dropped(Reason.IGNORED_PATH)]]
+    assert asked == [[None, Dropped(DropReason.IGNORED_PATH)]]
     assert await house.warehouse.kept_request("key") == KeptRequest("key", "fingerprint", "answer", NOW_S)
 
 

@@ -23,7 +23,7 @@ from tallystick.services.clock import SEEN, ClockWatch, confirm, set_clock_mark
 from tallystick.services.exports.exports import latest_exports
 from tallystick.services.jobs import DeleteSite, Job, Jobs, Relabel, ask_for, asked_for
 from tallystick.warehouse import KeptRequest, Warehouse
-from tallystick.warehouse.duckdb.journal import Batch, Journal
+from tallystick.warehouse.duckdb.journal import Journal, JournalBatch
 from tallystick.warehouse.duckdb.marks import JournalMarks
 
 SITE = 1
@@ -174,7 +174,7 @@ def stalled(monkeypatch: pytest.MonkeyPatch) -> Iterator[Event]:
     """The journal's next commits wait for the event."""
     goes_on, keep, note = Event(), Journal.keep, Journal.note
 
-    def waiting_keep(journal: Journal, batch: Batch, marks: JournalMarks) -> None:
+    def waiting_keep(journal: Journal, batch: JournalBatch, marks: JournalMarks) -> None:
         goes_on.wait(20)
         keep(journal, batch, marks)
 

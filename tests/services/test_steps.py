@@ -10,8 +10,8 @@ from builders import NOW
 from support.arrivals import FIREFOX, GOOGLEBOT, NOW_S, a_site, a_told_arrival, an_arrival
 from tallystick.model.hit import WEB_BEGAN, Bot
 from tallystick.model.site import COLLECT, Collect
-from tallystick.services.ingest.arrival import Arrival, Dropped, Invalid, Reason, Refusal
-from tallystick.services.ingest.collection_rules import Rules, rules_of
+from tallystick.services.ingest.arrival import Arrival, Dropped, DropReason, InvalidHit, Refusal
+from tallystick.services.ingest.collection_rules import CollectionRules, rules_of
 from tallystick.services.ingest.countries import Countries
 from tallystick.services.ingest.ingest import STEPS
 from tallystick.services.ingest.salts import Salts
@@ -28,7 +28,7 @@ class FixedSalts(Salts):
         self.take([(NOW, b"a" * 32), (NOW - 1, b"b" * 32)])
 
 
-def rules(**settings: Any) -> Rules:
+def rules(**settings: Any) -> CollectionRules:
     return rules_of(a_site(**settings), Countries(), SpamReferrers(), FixedSalts())
 
 
@@ -45,22 +45,22 @@ def kept(arrival: Arrival, **settings: Any) -> Arrival:
 @pytest.mark.parametrize(
     ("fields", "settings", "reason"),
     [
-        ({"prefetch": True}, {}, Reason.PREFETCH),
-        ({"gpc": True}, {"respect_gpc": True}, Reason.OPTED_OUT),
+        ({"prefetch": True}, {}, DropReason.PREFETCH),
+        ({"gpc": True}, {"respect_gpc": True}, DropReason.OPTED_OUT),
         ({"gpc": True}, {"respect_dnt": True}, None),
         ({"gpc": True}, {}, None),
-        ({"dnt": True}, {"respect_dnt": True}, Reason.OPTED_OUT),
+        ({"dnt": True}, {"respect_dnt": True}, DropReason.OPTED_OUT),
         ({"dnt": True}, {}, None),
-        ({"path": "/favicon.ico"}, {}, Reason.IGNORED_PATH),
-        ({"path": "/favicon.ico?utm_source=x"}, {}, Reason.IGNORED_PATH),
+        ({"path": "/favicon.ico"}, {}, DropReason.IGNORED_PATH),
+        ({"path": "/favicon.ico?utm_source=x"}, {}, DropReason.IGNORED_PATH),
         ({"path": "favicon.ico", "event": True}, {}, None),
-        ({"ref": "http://localhost:8000/x"}, {}, Reason.SPAM_REFERRER),
-        ({"ref": "http://localhost/", "query": "?utm_source=x"}, {}, Reason.SPAM_REFERRER),
-        ({"ref": "http://localhost/"}, {"collect": int(Collect.NOTHING)}, Reason.SPAM_REFERRER),
+        ({"ref": "http://localhost:8000/x"}, {}, DropReason.SPAM_REFERRER),
+        ({"ref": "http://localhost/", "query": "?utm_source=x"}, {}, DropReason.SPAM_REFERRER),
+        ({"ref": "http://localhost/"}, {"collect": int(Collect.NOTHING)}, DropReason.SPAM_REFERRER),
         ({"ref": "localhost"}, {}, None),
     ],
 )
-def test_dropped(fields: dict[str, Any], settings: dict[str, Any], reason: Reason | None) -> None:
+def test_dropped(fields: dict[str, Any], settings: dict[str, Any], reason: DropReason | None) -> None:
     assert judged(an_arrival(**fields), **settings) == (reason and Dropped(reason))
 
 
@@ -87,7 +87,7 @@ def test_dropped(fields: dict[str, Any], settings: dict[str, Any], reason: Reaso
 )
 def test_ignored_addresses(ignored: list[str], address: str, *, dropped: bool) -> None:
     settings = {"ignore_ips": tuple(ignored)}
-    expected = Dropped(Reason.IGNORED_ADDRESS) if dropped else None
+    expected = Dropped(DropReason.IGNORED_ADDRESS) if dropped else None
     assert judged(an_arrival(address=address), **settings) == expected
     assert judged(an_arrival(address=address, filtered=False), **settings) is None
 
@@ -115,7 +115,7 @@ def test_ignored_addresses(ignored: list[str], address: str, *, dropped: bool) -
 )
 def test_invalid(fields: dict[str, Any], text: str) -> None:
     refusal = judged(an_arrival(**fields))
-    assert isinstance(refusal, Invalid)
+    assert isinstance(refusal, InvalidHit)
     assert str(refusal) == text
 
 

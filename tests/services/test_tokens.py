@@ -10,7 +10,7 @@ from support.ledgers import Clock, opened
 from support.people import a_person, a_site, a_token, again
 from tallystick.errors import InputRefused, InvalidFields, StoreFull
 from tallystick.ledger import Database, Ledger
-from tallystick.model.account import EVERY_SITE, Access, Holder, Permission
+from tallystick.model.account import EVERY_SITE, Access, Permission, Principal
 from tallystick.services.accounts import tokens
 from tallystick.services.accounts.accounts import delete_account, set_access
 from tallystick.services.accounts.tokens import (
@@ -41,7 +41,7 @@ async def test_a_token_is_what_it_was_made_as(ledger: Ledger) -> None:
     assert (made.permissions, made.sites, made.created, made.used) == (BOTH, (site.id,), 7, None)
     assert await ledger.read(token, made.id) == made
     assert await ledger.read(tokens_of, ada.id) == await ledger.read(all_tokens) == [made]
-    assert await ledger.read(holder, secret_digest(secret)) == Holder(made, await again(ledger, ada))
+    assert await ledger.read(holder, secret_digest(secret)) == Principal(made, await again(ledger, ada))
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ async def test_everyone_has_tokens_for_shared_counters(ledger: Ledger, access: d
     for permissions in (128, 256, 384):
         made, secret = await ledger.write(create_token, ben, NewToken(name="x", permissions=permissions), 7)
         assert (made.permissions, made.sites) == (permissions, ())
-        assert await ledger.read(holder, secret_digest(secret)) == Holder(made, await again(ledger, ben))
+        assert await ledger.read(holder, secret_digest(secret)) == Principal(made, await again(ledger, ben))
         assert not made.covers(site.id)
     with pytest.raises(InputRefused, match="tokens for sites"):
         await ledger.write(create_token, ben, NewToken(name="x", permissions=384 | 2), 7)

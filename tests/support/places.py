@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tallystick.ledger import Database, Totals, open_database
-from tallystick.ledger.folding import Wanted, operate
+from tallystick.ledger.folding import CounterWrite, operate
 from tallystick.model.counter import INT64_MAX, INT64_MIN, Counter, Create, Set
 from tallystick.model.key import Key
 
@@ -43,7 +43,7 @@ def fill(place: Place, counters: int = FULL) -> State:
     """Make a ledger with counters of every size."""
     Path(place.directory).mkdir(exist_ok=True)
     place.database.migrate()
-    wanted = [Wanted(key(n), Create(VALUES[n % 5], -n, n, n % 2 == 0)) for n in range(counters)]
+    wanted = [CounterWrite(key(n), Create(VALUES[n % 5], -n, n, n % 2 == 0)) for n in range(counters)]
     with closing(place.database.session(writes=True)) as session:
         operate(place.database, session, wanted, 10_000_000_000_000)
     return state(place.database)
@@ -70,7 +70,7 @@ def leave_a_wal(place: Place) -> State:
     """Make a ledger as a killed server leaves it: its last changes are in the WAL only."""
     fill(place)
     with closing(place.database.session(writes=True)) as session:
-        wanted = [Wanted(key(number), Set(42, forced=True)) for number in range(FULL)]
+        wanted = [CounterWrite(key(number), Set(42, forced=True)) for number in range(FULL)]
         operate(place.database, session, wanted, 10_000_000_000_002)
         for suffix in ("", "-wal"):
             shutil.copy(f"{place.file}{suffix}", f"{place.file}{suffix}.left")

@@ -12,9 +12,9 @@ from tallystick.model.shared_counter import Role, SharedCounter
 from tallystick.services.accounts.accounts import NewAccount, create_account
 from tallystick.services.kept_answers import KeptAnswer, KeyedRequest
 from tallystick.services.sharing.access import role_of
-from tallystick.services.sharing.changing import Carried, Done, Step, Verb, Wanted
+from tallystick.services.sharing.changing import Carried, ChangeRequest, Done, ValueChange, Verb
 from tallystick.services.sharing.counters import NewCounter, create
-from tallystick.services.sharing.history import Entry, history
+from tallystick.services.sharing.history import HistoryEntry, history
 from tallystick.services.sharing.service import Sharing
 
 Result = int | SharingReason
@@ -50,10 +50,10 @@ def a_sharing(ledger: Ledger) -> Sharing:
 
 
 async def carried(
-    ledger: Ledger, person: Account, *steps: Step, keyed: KeyedRequest | None = None, hide_foreign: bool = False
+    ledger: Ledger, person: Account, *steps: ValueChange, keyed: KeyedRequest | None = None, hide_foreign: bool = False
 ) -> Carried:
     """Have a person's request carried out; its answer lists the results."""
-    wanted = Wanted(account=person.id, steps=steps, answer=told, keyed=keyed, hide_foreign=hide_foreign)
+    wanted = ChangeRequest(account=person.id, steps=steps, answer=told, keyed=keyed, hide_foreign=hide_foreign)
     return await a_sharing(ledger).change(wanted)
 
 
@@ -91,12 +91,12 @@ async def change(  # the fields of a step
     **further: Any,
 ) -> Result:
     """One step; the value afterwards, or why it was refused."""
-    step = Step(counter=counter.uid, verb=verb, amount=amount, **further)
+    step = ValueChange(counter=counter.uid, verb=verb, amount=amount, **further)
     (result,) = results_of(await carried(ledger, person, step))
     return result.value if isinstance(result, Done) else result
 
 
-async def history_of(ledger: Ledger, person: Account, counter: SharedCounter) -> list[Entry]:
+async def history_of(ledger: Ledger, person: Account, counter: SharedCounter) -> list[HistoryEntry]:
     """The whole history, oldest first."""
     return await a_sharing(ledger).read(history, person.id, counter.uid, 0, 1_000, False)  # noqa: FBT003
 

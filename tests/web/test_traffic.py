@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tallystick.web.asgi import Counted, Message, Receive, Scope, Send
+from tallystick.web.asgi import CountedApp, Message, Receive, Scope, Send
 from tallystick.web.traffic import Traffic
 
 
@@ -21,7 +21,7 @@ async def test_answers_are_counted_by_surface_and_status_and_passed_on() -> None
     async def send(message: Message) -> None:
         sent.append(message)
 
-    app = Counted(teapot, "kitchen", traffic)
+    app = CountedApp(teapot, "kitchen", traffic)
     for _ in range(2):
         await app({}, nothing, send)
     assert traffic.answers == {("kitchen", 418): 2}

@@ -10,7 +10,7 @@ from tallystick.cli.support.asking import Yes, confirm
 from tallystick.cli.support.opening import opened_ledger
 from tallystick.cli.transfer import export, import_
 from tallystick.errors import InputRefused
-from tallystick.ledger.folding import Wanted, operate
+from tallystick.ledger.folding import CounterWrite, operate
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.counter import (
     FOREVER,
@@ -21,7 +21,7 @@ from tallystick.model.counter import (
     Delete,
     Operation,
     Outcome,
-    Reason,
+    RefusalReason,
     Set,
     alive,
 )
@@ -104,7 +104,7 @@ def get(name: Name, /, *, json: Json = False, settings: StorageSettings = Storag
     with opened_ledger(settings) as (_, session), session.snapshot():
         counter = alive(session.find([name]).get(name), milliseconds())
     if counter is None:
-        _refuse(name, Outcome(None, None, Reason.MISSING))
+        _refuse(name, Outcome(None, None, RefusalReason.MISSING))
     print(to_json([row_of(name, counter)]).decode().rstrip() if json else counter.value)
 
 
@@ -164,16 +164,16 @@ def delete(
 
 def _operate(key: Key, operation: Operation, settings: StorageSettings) -> Outcome:
     with opened_ledger(settings) as (database, session):
-        (outcome,) = operate(database, session, [Wanted(key, operation)], milliseconds())
+        (outcome,) = operate(database, session, [CounterWrite(key, operation)], milliseconds())
     if outcome.refused:
         _refuse(key, outcome)
     return outcome
 
 
 def _refuse(key: Key, outcome: Outcome) -> Never:
-    if outcome.refused is Reason.MISSING:
+    if outcome.refused is RefusalReason.MISSING:
         msg = f"there is no counter {key}"
-    elif outcome.refused is Reason.EXISTS:
+    elif outcome.refused is RefusalReason.EXISTS:
         msg = f"the counter {key} exists already, its value is {outcome.value}"
     else:
         msg = f"{key}: refused, {outcome.refused.value if outcome.refused else 'without a reason'}"

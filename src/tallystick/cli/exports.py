@@ -15,7 +15,7 @@ from tallystick.cli.transfer import File
 from tallystick.errors import InputRefused
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.export import SUFFIXES, Export, ExportFormat
-from tallystick.services.accounts.audit import COMMAND_LINE, Kind, done_by, note
+from tallystick.services.accounts.audit import COMMAND_LINE, EventKind, done_by, note
 from tallystick.services.exports.fetching import ExportClient
 from tallystick.services.exports.spreadsheet import make_safe
 from tallystick.services.exports.writing import write_export
@@ -26,7 +26,7 @@ from tallystick.warehouse.duckdb.store import EXPORTS_DIRECTORY
 LAST_ID = 2**53 - 1
 
 
-class Wanted(Struct, frozen=True):
+class ExportOptions(Struct, frozen=True):
     """What a person has asked for.
 
     Attributes:
@@ -96,7 +96,7 @@ def _format(file: Path) -> ExportFormat:
     raise InputRefused(msg)
 
 
-def _wanted(form: ExportFormat, after: int | None, since: str | None, *, spreadsheet: bool) -> Wanted:
+def _wanted(form: ExportFormat, after: int | None, since: str | None, *, spreadsheet: bool) -> ExportOptions:
     if form != "csv" and spreadsheet:
         msg = f"--spreadsheet is for csv; {form} has no formulas"
         raise InputRefused(msg)
@@ -106,7 +106,7 @@ def _wanted(form: ExportFormat, after: int | None, since: str | None, *, spreads
     if form != "json" and since is not None:
         msg = f"--since is for json; {form} has --after"
         raise InputRefused(msg)
-    return Wanted(form, after, None if since is None else _milliseconds(since), spreadsheet)
+    return ExportOptions(form, after, None if since is None else _milliseconds(since), spreadsheet)
 
 
 def _milliseconds(day: str) -> int:
@@ -117,7 +117,7 @@ def _milliseconds(day: str) -> int:
         raise InputRefused(msg) from error
 
 
-async def _fetch(url: str, wanted: Wanted, file: Path, tell: Tell) -> Exported:
+async def _fetch(url: str, wanted: ExportOptions, file: Path, tell: Tell) -> Exported:
     body: dict[str, Any] = {"format": wanted.form}
     if wanted.start_id is not None:
         body["start_from_hit_id"] = wanted.start_id
@@ -129,7 +129,7 @@ async def _fetch(url: str, wanted: Wanted, file: Path, tell: Tell) -> Exported:
     return Exported(export.num_rows or 0, None if wanted.form == "json" else export.last_hit_id)
 
 
-async def _write(site: str | None, settings: AnalyticsSettings, wanted: Wanted, file: Path) -> Exported:
+async def _write(site: str | None, settings: AnalyticsSettings, wanted: ExportOptions, file: Path) -> Exported:
     async with opened_site(site, settings) as (found, ledger, warehouse):
         export = Export(
             id=0,
@@ -148,7 +148,7 @@ async def _write(site: str | None, settings: AnalyticsSettings, wanted: Wanted, 
             written = await write_export(ledger, warehouse, export, made)
             _move(made, file)
             await ledger.write(
-                done_by, COMMAND_LINE, note, Kind.EXPORTED, export.created, f"site {found.id}", wanted.form
+                done_by, COMMAND_LINE, note, EventKind.EXPORTED, export.created, f"site {found.id}", wanted.form
             )
         finally:
             made.unlink(missing_ok=True)

@@ -13,15 +13,15 @@ from cyclopts import Parameter
 from msgspec import Struct
 
 from tallystick.cli.support.progress import Tell, progress
-from tallystick.cli.support.site_access import Target, Waits, is_url, journal_of, opened_target, token
+from tallystick.cli.support.site_access import SiteTarget, Waits, is_url, journal_of, opened_target, token
 from tallystick.cli.transfer import File
 from tallystick.errors import InputRefused, StoreUnavailable
 from tallystick.services.imports import json_zip, parquet
-from tallystick.services.imports.batches import Batch, Source
+from tallystick.services.imports.batches import ImportBatch, ImportSource
 from tallystick.services.imports.csv_v2 import csv_reader
 from tallystick.services.imports.directly import DrySink
 from tallystick.services.imports.excluding import DEFAULT, rules
-from tallystick.services.imports.journal import Entry, Journal
+from tallystick.services.imports.journal import ImportJournal, ImportRecord
 from tallystick.services.imports.lines import LineFile, is_stream
 from tallystick.services.imports.log_lines import TIMES
 from tallystick.services.imports.logs import LOG_FORMATS, Layouts, log_reader
@@ -172,7 +172,7 @@ async def _import(given: Given, settings: AnalyticsSettings, report: Report, tel
                 return
 
 
-async def _follow(given: Given, source: Source, target: Target, report: Report, tell: Tell) -> None:
+async def _follow(given: Given, source: ImportSource, target: SiteTarget, report: Report, tell: Tell) -> None:
     """Import a file; when it is to be followed, until another one takes its name."""
     report.before = report.lines = source.start.lines
     journal = None if is_stream(given.file) else target.journal
@@ -201,7 +201,7 @@ async def _dry_run(given: Given, settings: AnalyticsSettings, report: Report) ->
 
 
 def _work(  # noqa: PLR0913  # who does what
-    source: Source, sink: Sink, report: Report, *, journal: Journal | None, anew: str, tell: Tell
+    source: ImportSource, sink: Sink, report: Report, *, journal: ImportJournal | None, anew: str, tell: Tell
 ) -> Import:
     shown = iter(range(BAD_LINES_SHOWN + 1))
 
@@ -212,19 +212,19 @@ def _work(  # noqa: PLR0913  # who does what
         elif number is not None:
             print(f"line {bad.number}: {bad.reason}", file=sys.stderr)
 
-    def told(report: Report, batch: Batch) -> None:
+    def told(report: Report, batch: ImportBatch) -> None:
         tell(batch.done, batch.total, f"{report.lines:,} lines")
 
     return Import(source, sink, report, journal=journal, anew=anew, progress=told, told_bad=told_bad)
 
 
-def opened_source(given: Given, journal: Journal | None) -> Source:
+def opened_source(given: Given, journal: ImportJournal | None) -> ImportSource:
     """The file, from where it has not been imported yet.
 
     Raises:
         InputRefused: it is not of its format.
     """
-    entries: Iterable[Entry] = () if journal is None or given.anew else journal.entries()
+    entries: Iterable[ImportRecord] = () if journal is None or given.anew else journal.entries()
     found = {entry.mark: entry.until for entry in entries}
     marks, until = list(found), list(found.values())
     if given.form == "json":

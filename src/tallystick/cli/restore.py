@@ -17,7 +17,7 @@ from tallystick.ledger import Database, open_database
 from tallystick.ledger.copying import BackupFile, Tell
 from tallystick.ledger.ledger import milliseconds
 from tallystick.ledger.sqlite import SqliteDatabase
-from tallystick.services.accounts.audit import COMMAND_LINE, Kind, acting, note
+from tallystick.services.accounts.audit import COMMAND_LINE, EventKind, acting, note
 from tallystick.services.backup.ledger_copy import (
     checked,
     contents,
@@ -60,7 +60,7 @@ def restore(
         with progress("Restoring") as tell, replaced_warehouse(backup, warehouse):
             counters = _restore_ledger(backup, database, tell)
         with closing(database.session(writes=True)) as session, session.transaction(), acting(COMMAND_LINE):
-            note(session, Kind.RESTORED, milliseconds(), detail=" ".join(f"from {file.name}".split()))
+            note(session, EventKind.RESTORED, milliseconds(), detail=" ".join(f"from {file.name}".split()))
         hits = hits_in(warehouse)
     also = f", and {hits:,} hits into {settings.data}" if hits else ""
     print(f"{counters:,} counters restored into {database.describe()}{also}", file=sys.stderr)

@@ -16,7 +16,7 @@ from tallystick.model.referrer import tidied
 from tallystick.model.selection import SIZES, UNKNOWN, Dimension, Question
 from tallystick.model.site import Site
 from tallystick.services.analytics.display_names import country_name, language_name
-from tallystick.services.analytics.reporting import Reporting, Row
+from tallystick.services.analytics.reporting import Reporting, ReportRow
 from tallystick.settings import AnalyticsSettings, whole_number
 from tallystick.warehouse.duckdb.reports import Slice
 
@@ -36,7 +36,7 @@ MOST_ROWS = 100_000
 Rows = Sequence[tuple[str, int]]
 
 
-class Asked(NamedTuple):
+class StatsQuery(NamedTuple):
     """What a person wants to see; days are whole ones, in UTC."""
 
     report: Report
@@ -75,7 +75,7 @@ def stats(  # noqa: PLR0913  # one an option
     if first > last:
         msg = f"--start {first} lies behind --end {last}"
         raise InputRefused(msg)
-    asked = Asked(report, first, last, limit)
+    asked = StatsQuery(report, first, last, limit)
     rows = _from_server(site, asked) if site and is_url(site) else asyncio.run(_from_data(site, settings, asked))
     title = {"days": "Day", "sizes": "Screen"}.get(report, report.removesuffix("s").capitalize())
     total = [("total", sum(count for _, count in rows))] if report == "days" else []
@@ -90,7 +90,7 @@ def _day(option: str, text: str) -> dt.date:
         raise InputRefused(msg) from error
 
 
-def _from_server(url: str, asked: Asked) -> Rows:
+def _from_server(url: str, asked: StatsQuery) -> Rows:
     after = dt.datetime.combine(asked.last, dt.time(23, 59, 59), dt.UTC)
     span: dict[str, Any] = {"start": dt.datetime.combine(asked.first, dt.time(), dt.UTC), "end": after}
     with asking(url, "stats") as api:
@@ -103,12 +103,12 @@ def _from_server(url: str, asked: Asked) -> Rows:
         return [(_known(row.name or row.id), row.count) for row in found if row.count]
 
 
-async def _from_data(site: str | None, settings: AnalyticsSettings, asked: Asked) -> Rows:
+async def _from_data(site: str | None, settings: AnalyticsSettings, asked: StatsQuery) -> Rows:
     async with opened_site(site, settings) as (found, ledger, warehouse):
         return await _reported(Reporting(ledger, warehouse), found, asked)
 
 
-async def _reported(reporting: Reporting, site: Site, asked: Asked) -> Rows:
+async def _reported(reporting: Reporting, site: Site, asked: StatsQuery) -> Rows:
     begin, until = (dt.datetime.combine(day, dt.time(), dt.UTC) for day in (asked.first, asked.last))
     span = period(int(begin.timestamp()), int((until + dt.timedelta(days=1)).timestamp()) - 1, dt.UTC)
     question, wanted = Question(site=site.id, period=span), Slice(asked.limit)
@@ -117,7 +117,7 @@ async def _reported(reporting: Reporting, site: Site, asked: Asked) -> Rows:
     if asked.report == "paths":
         return [(path.path, days.visits) for path, days in (await reporting.top_paths(question, asked.limit)).rows]
     if asked.report == "referrers":
-        rows: Sequence[Row] = (await reporting.referrers(question, wanted, tidied(site.link_domain))).rows
+        rows: Sequence[ReportRow] = (await reporting.referrers(question, wanted, tidied(site.link_domain))).rows
         return [(_known(row.name), row.visits) for row in rows]
     rows = (await reporting.by_value(question, DIMENSIONS[asked.report], wanted)).rows
     if asked.report == "sizes":

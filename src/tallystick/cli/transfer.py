@@ -14,11 +14,11 @@ from tallystick.cli.support.data_directory import server_runs
 from tallystick.cli.support.opening import opened_ledger
 from tallystick.cli.support.progress import progress
 from tallystick.errors import InputRefused, StoreUnavailable
-from tallystick.ledger.folding import Wanted
+from tallystick.ledger.folding import CounterWrite
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.counter import Outcome
 from tallystick.services.counting import counter_export
-from tallystick.services.counting.counter_files import BadLine, Format, from_csv, from_json
+from tallystick.services.counting.counter_files import BadCounterLine, Format, from_csv, from_json
 from tallystick.services.counting.counter_import import (
     Imported,
     Store,
@@ -107,7 +107,7 @@ def import_(
     read = from_csv if form == "csv" else from_json
     done = Imported()
 
-    def told(bad: BadLine) -> None:
+    def told(bad: BadCounterLine) -> None:
         if not dry_run:
             msg = f"line {bad.number}: {bad.reason}"
             raise InputRefused(msg)
@@ -176,7 +176,7 @@ def _store(settings: StorageSettings, *, foretold: bool) -> Iterator[tuple[Store
 def _considerate(store: Store) -> Store:
     """Leave as much time to a running server as is taken from it; SQLite lets one write at a time."""
 
-    def stored(batch: Sequence[Wanted], now: int) -> Sequence[Outcome]:
+    def stored(batch: Sequence[CounterWrite], now: int) -> Sequence[Outcome]:
         started = time.monotonic()
         outcomes = store(batch, now)
         time.sleep(time.monotonic() - started)

@@ -52,7 +52,7 @@ class TooManySubscriptions(TallystickError):
         self.own = own
 
 
-class Measurements:
+class HubMeasurements:
     """What the hub observes of itself.
 
     Attributes:
@@ -162,7 +162,7 @@ class Hub:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
-        self.measurements = Measurements()
+        self.measurements = HubMeasurements()
         self.watchers = 0
         """Connections that watch a public counter: they take places too."""
         self.ending: Ending | None = None

@@ -19,7 +19,7 @@ Admit = Callable[[], bool]
 """Asked before an operation creates a counter; False refuses the creation."""
 
 
-class Wanted(Struct, eq=False):
+class CounterWrite(Struct, eq=False):
     """An operation on a counter.
 
     Attributes:
@@ -51,7 +51,7 @@ class Folded(Struct):
     keys_updated: int = 0
 
 
-Item = TypeVar("Item", bound=Wanted)
+Item = TypeVar("Item", bound=CounterWrite)
 Result = TypeVar("Result")
 
 
@@ -80,7 +80,7 @@ def settle(attempt: Callable[[], Result]) -> Result:
     raise StoreFailed(msg)
 
 
-def fold(session: Session, batch: Sequence[Wanted], now: int) -> Folded:
+def fold(session: Session, batch: Sequence[CounterWrite], now: int) -> Folded:
     """Carry out one transaction's operations, inside it.
 
     Raises:
@@ -91,7 +91,7 @@ def fold(session: Session, batch: Sequence[Wanted], now: int) -> Folded:
     return fold_over(session, session.load([item.key for item in batch]), batch, now)
 
 
-def fold_over(session: Session, known: Mapping[Key, Counter], batch: Sequence[Wanted], now: int) -> Folded:
+def fold_over(session: Session, known: Mapping[Key, Counter], batch: Sequence[CounterWrite], now: int) -> Folded:
     """Like ``fold``, over counters that ``session.load`` has given in the same transaction.
 
     Nothing may be loaded once more in between: a counter that another server made meanwhile would not be noticed.
@@ -120,7 +120,7 @@ def fold_over(session: Session, known: Mapping[Key, Counter], batch: Sequence[Wa
 _UPDATES = frozenset({Add, Set})
 
 
-def _admitted(item: Wanted, before: Counter | None, now: int) -> bool:
+def _admitted(item: CounterWrite, before: Counter | None, now: int) -> bool:
     if not would_create(before, item.operation, now):
         return True
     assert item.admit is not None
@@ -138,7 +138,7 @@ def _no() -> bool:
     return False
 
 
-def operate(database: Database, session: Session, batch: Sequence[Wanted], now: int) -> list[Outcome]:
+def operate(database: Database, session: Session, batch: Sequence[CounterWrite], now: int) -> list[Outcome]:
     """Carry out operations without a server: the command line's way through the same rules.
 
     Returns:
@@ -146,7 +146,7 @@ def operate(database: Database, session: Session, batch: Sequence[Wanted], now: 
     """
     outcomes: dict[int, Outcome] = {}
 
-    def attempt(part: Sequence[Wanted]) -> Folded:
+    def attempt(part: Sequence[CounterWrite]) -> Folded:
         with session.transaction():
             folded = fold(session, part, now)
             if folded.changed:

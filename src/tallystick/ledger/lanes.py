@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 
 from tallystick.ledger.database import Database, Held
-from tallystick.ledger.measurements import Measurements
+from tallystick.ledger.measurements import LedgerMeasurements
 from tallystick.ledger.reader import OneSession
 
 STUCK_AFTER_S = 2.0
@@ -23,7 +23,7 @@ class Lanes:
         writers: what each writer observes; lanes that are seen free count as refused no longer.
     """
 
-    def __init__(self, database: Database, writers: Sequence[Measurements]) -> None:
+    def __init__(self, database: Database, writers: Sequence[LedgerMeasurements]) -> None:
         self._shared = database.lanes_alone
         self._writers = writers
         self._session = OneSession(database)

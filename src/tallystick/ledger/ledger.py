@@ -11,10 +11,10 @@ from tallystick.errors import DatabaseUnreachable, StoreUnavailable
 from tallystick.ledger.database import Database, Session
 from tallystick.ledger.folding import Admit
 from tallystick.ledger.lanes import Lanes
-from tallystick.ledger.measurements import Measurements
-from tallystick.ledger.reader import Find, Finder, Readers
+from tallystick.ledger.measurements import LedgerMeasurements
+from tallystick.ledger.reader import Find, Finder, LedgerReaders
 from tallystick.ledger.watched import Watched
-from tallystick.ledger.writer import Call, Count, Joined, JoinedFunction, Writer
+from tallystick.ledger.writer import Joined, JoinedFunction, LedgerWriter, PendingCall, PendingCount
 from tallystick.model.counter import Counter, Operation, Outcome
 from tallystick.model.key import Key, lane_of
 
@@ -45,12 +45,13 @@ class Ledger:
         self.watched = Watched(loop)
         """Whose changes the writers tell of."""
         self._writers = [
-            Writer(database, loop, clock, self._time_passed, number, self.watched) for number in range(database.writers)
+            LedgerWriter(database, loop, clock, self._time_passed, number, self.watched)
+            for number in range(database.writers)
         ]
         # Looked up once: these are the hot lane.
         self._submit = [writer.thread.submit for writer in self._writers]
         self._finder = Finder(database, loop)
-        self._readers = Readers(database)
+        self._readers = LedgerReaders(database)
         self._lanes = Lanes(database, self.measurements)
         self._commits_before = 0
 
@@ -78,7 +79,7 @@ class Ledger:
         future = self._loop.create_future()
         submit = self._submit
         number = 0 if len(submit) == 1 else lane_of(key) % len(submit)
-        item = Count(key=key, operation=operation, admit=admit, future=future, submitted=time.perf_counter())
+        item = PendingCount(key=key, operation=operation, admit=admit, future=future, submitted=time.perf_counter())
         try:
             submit[number](item)
         except StoreUnavailable:
@@ -136,7 +137,7 @@ class Ledger:
         """Return when everything noted is kept and commits succeed."""
         await asyncio.gather(*(self._save_noted(writer) for writer in self._writers))
 
-    async def _save_noted(self, writer: Writer) -> None:
+    async def _save_noted(self, writer: LedgerWriter) -> None:
         await self._write(writer, _nothing)
 
     async def lanes_free(self) -> bool:
@@ -156,7 +157,7 @@ class Ledger:
             await writer.thread.close()
 
     @property
-    def measurements(self) -> Sequence[Measurements]:
+    def measurements(self) -> Sequence[LedgerMeasurements]:
         """What each writer observes of itself."""
         return [writer.measurements for writer in self._writers]
 
@@ -182,9 +183,9 @@ class Ledger:
         """Whether a writer refuses more."""
         return any(len(writer.thread) >= writer.thread.queue_limit for writer in self._writers)
 
-    def _write(self, writer: Writer, function: Callable[..., Any], *arguments: Any) -> "Future[Any]":  # noqa: ANN401
+    def _write(self, writer: LedgerWriter, function: Callable[..., Any], *arguments: Any) -> "Future[Any]":  # noqa: ANN401
         future: Future[Any] = self._loop.create_future()
-        writer.thread.submit(Call(function, arguments, future))
+        writer.thread.submit(PendingCall(function, arguments, future))
         return future
 
 

@@ -33,7 +33,7 @@ class Histogram:
         self.sum += now * len(starts) - sum(starts)
 
 
-class Measurements:
+class LedgerMeasurements:
     """One writer's observations.
 
     Attributes:

@@ -80,7 +80,7 @@ def _resolve(batch: Sequence[Find], found: dict[Key, Counter] | StoreUnavailable
             item.future.set_result(found.get(item.key))
 
 
-class Readers:
+class LedgerReaders:
     """A few threads with a connection each, for reads that may take a while."""
 
     def __init__(self, database: Database) -> None:

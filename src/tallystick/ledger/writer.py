@@ -23,8 +23,8 @@ from msgspec import Struct
 from tallystick.errors import StoreFailed, StoreUnavailable
 from tallystick.gathering import GatheringThread, tell
 from tallystick.ledger.database import CreationRaced, Database, Session, Totals, opened, reason_of
-from tallystick.ledger.folding import Wanted, fold, settle, transactions
-from tallystick.ledger.measurements import Measurements
+from tallystick.ledger.folding import CounterWrite, fold, settle, transactions
+from tallystick.ledger.measurements import LedgerMeasurements
 from tallystick.ledger.watched import Watched
 from tallystick.model.counter import Outcome
 from tallystick.model.key import Key
@@ -40,14 +40,14 @@ JoinedFunction = Callable[[Session, Sequence[Any], int, int], Sequence[object]]
 log = structlog.get_logger()
 
 
-class Count(Wanted, eq=False, kw_only=True):
+class PendingCount(CounterWrite, eq=False, kw_only=True):
     """An operation on a counter, waiting for its batch."""
 
     future: "Future[Outcome]"
     submitted: float
 
 
-class Call(Struct, eq=False):
+class PendingCall(Struct, eq=False):
     """Any other write, waiting for its batch: ``function(session, *arguments)``."""
 
     function: Callable[..., Any]
@@ -70,7 +70,7 @@ class Joined(Struct, eq=False):
     future: "Future[Any]"
 
 
-class Writer:
+class LedgerWriter:
     """One writing connection and its thread.
 
     Args:
@@ -96,7 +96,7 @@ class Writer:
         self._session: Session | None = None
         self._broken = False
         """Whether the connection has failed; the next batch opens another one."""
-        self.measurements = Measurements()
+        self.measurements = LedgerMeasurements()
         self.committed = 0
         """Transactions written; raised by this thread only."""
         self.noted = 0
@@ -105,7 +105,7 @@ class Writer:
         self._unsaved_requests = 0
         """Requests whose batch changed nothing, or failed."""
         self._saved_at = time.perf_counter()
-        self.thread: GatheringThread[Count | Call | Joined] = GatheringThread(
+        self.thread: GatheringThread[PendingCount | PendingCall | Joined] = GatheringThread(
             f"ledger-writer-{number}",
             work=self._work,
             give_up=self._give_up,
@@ -116,16 +116,16 @@ class Writer:
             batch_limit=BATCH_LIMIT,
         )
 
-    def _work(self, batch: list[Count | Call | Joined]) -> None:
+    def _work(self, batch: list[PendingCount | PendingCall | Joined]) -> None:
         self.measurements.batch_size.observe(len(batch))
-        counts = [item for item in batch if type(item) is Count]
+        counts = [item for item in batch if type(item) is PendingCount]
         for part in transactions(counts, lanes_alone=self._database.lanes_alone):
             self._finish(part, self._attempt(part, []))
         if len(counts) < len(batch):
             self._work_others(batch)
 
-    def _work_others(self, batch: list[Count | Call | Joined]) -> None:
-        calls = [item for item in batch if type(item) is Call]
+    def _work_others(self, batch: list[PendingCount | PendingCall | Joined]) -> None:
+        calls = [item for item in batch if type(item) is PendingCall]
         if calls:
             self._finish(calls, self._attempt([], calls))
         groups: dict[tuple[JoinedFunction, int], list[Joined]] = defaultdict(list)
@@ -138,7 +138,7 @@ class Writer:
     def _work_together(self, function: JoinedFunction, joined: list[Joined]) -> None:
         """Carry out joined writes in one transaction. Where one of them raises, halves are tried until it is alone."""
         items = [each.item for each in joined]
-        call = Call(_together, (function, items, self._clock(), self._passed()), joined[0].future)
+        call = PendingCall(_together, (function, items, self._clock(), self._passed()), joined[0].future)
         [results] = self._attempt([], [call])
         if isinstance(results, list):
             self._finish(joined, results)
@@ -149,10 +149,10 @@ class Writer:
             self._work_together(function, joined[:half])
             self._work_together(function, joined[half:])
 
-    def _give_up(self, batch: list[Count | Call | Joined], error: Exception) -> None:
+    def _give_up(self, batch: list[PendingCount | PendingCall | Joined], error: Exception) -> None:
         self._finish(batch, [StoreFailed(f"the writer failed: {error}")] * len(batch))
 
-    def _attempt(self, counts: Sequence[Count], calls: Sequence[Call]) -> Sequence[object]:
+    def _attempt(self, counts: Sequence[PendingCount], calls: Sequence[PendingCall]) -> Sequence[object]:
         """One transaction; its results, or its error once for each item."""
         started = time.perf_counter()
         try:
@@ -165,7 +165,7 @@ class Writer:
         self._succeeded(started, counts, saved=saved)
         return results
 
-    def _commit(self, counts: Sequence[Count], calls: Sequence[Call]) -> tuple[Sequence[object], bool]:
+    def _commit(self, counts: Sequence[PendingCount], calls: Sequence[PendingCall]) -> tuple[Sequence[object], bool]:
         """The results, and whether anything was written."""
         session, noted = self._usable_session(), self.noted
         lane = counts[0].lane if counts and self._database.lanes_alone else self._lane
@@ -195,7 +195,7 @@ class Writer:
             self._session, self._broken = fresh, False
         return self._session
 
-    def _failed(self, error: Exception, counts: Sequence[Count]) -> None:
+    def _failed(self, error: Exception, counts: Sequence[PendingCount]) -> None:
         if counts and self._database.lanes_alone:
             self.measurements.refused[counts[0].lane] = frozenset(item.key for item in counts)
         first = not self.measurements.last_failed
@@ -206,7 +206,7 @@ class Writer:
         if first:
             log.error("a commit failed", reason=reason_of(error), exc_info=not isinstance(error, StoreUnavailable))
 
-    def _succeeded(self, started: float, counts: Sequence[Count], *, saved: bool) -> None:
+    def _succeeded(self, started: float, counts: Sequence[PendingCount], *, saved: bool) -> None:
         finished = time.perf_counter()
         if counts and (refused := self.measurements.refused):
             self._accepted(counts, refused)
@@ -218,7 +218,7 @@ class Writer:
         self.measurements.acknowledgement.observe_since([item.submitted for item in counts], finished)
 
     @staticmethod
-    def _accepted(counts: Sequence[Count], refused: dict[int, frozenset[Key]]) -> None:
+    def _accepted(counts: Sequence[PendingCount], refused: dict[int, frozenset[Key]]) -> None:
         """A lane is not refused any more when the same counters can be changed; others show nothing."""
         lane = counts[0].lane
         if lane in refused and not refused[lane].isdisjoint(item.key for item in counts):
@@ -241,7 +241,7 @@ class Writer:
             except Exception as error:  # noqa: BLE001  # it is not used any more
                 log.warning("a connection could not be closed", reason=str(error))
 
-    def _finish(self, items: Sequence[Count | Call | Joined], results: Sequence[object]) -> None:
+    def _finish(self, items: Sequence[PendingCount | PendingCall | Joined], results: Sequence[object]) -> None:
         tell(self._loop, [item.future for item in items], results)
 
 
@@ -251,7 +251,7 @@ def _together(session: Session, function: JoinedFunction, items: Sequence[Any], 
     return results
 
 
-def _call(session: Session, call: Call) -> object:
+def _call(session: Session, call: PendingCall) -> object:
     """Run one write in its savepoint; its own error refuses only itself."""
     try:
         with session.savepoint():

@@ -148,7 +148,7 @@ class Token(Struct, frozen=True, kw_only=True):
         return EVERY_SITE in self.sites or site in self.sites
 
 
-class Holder(Struct, frozen=True):
+class Principal(Struct, frozen=True):
     """A token that was shown, and the person it acts for."""
 
     token: Token

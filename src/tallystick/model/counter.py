@@ -101,7 +101,7 @@ Operation = Add | Set | Create | Put | Renew | Delete
 HIT = Add(1, creates=True)
 
 
-class Reason(Enum):
+class RefusalReason(Enum):
     """Why an operation was not carried out."""
 
     MISSING = "missing"
@@ -124,13 +124,13 @@ class Outcome(Struct, frozen=True, gc=False):
 
     value: int | None
     old_value: int | None
-    refused: Reason | None = None
+    refused: RefusalReason | None = None
     created: bool = False
 
 
-LIMITED = Outcome(None, None, Reason.CREATION_LIMITED)
-_MISSING = Outcome(None, None, Reason.MISSING)
-_REFUSED_CREATION = Outcome(None, None, Reason.OUT_OF_BOUNDS)
+LIMITED = Outcome(None, None, RefusalReason.CREATION_LIMITED)
+_MISSING = Outcome(None, None, RefusalReason.MISSING)
+_REFUSED_CREATION = Outcome(None, None, RefusalReason.OUT_OF_BOUNDS)
 _FRESH_HIT = Counter(0, 0, 1, resettable=False, created=0, expires=0, version=0)
 
 
@@ -180,10 +180,10 @@ def _add(counter: Counter | None, operation: Add, now: int) -> tuple[Counter | N
         created = True
     old = before.value
     if not before.lower <= amount <= before.upper:
-        return counter, _REFUSED_CREATION if created else Outcome(old, old, Reason.OUT_OF_BOUNDS)
+        return counter, _REFUSED_CREATION if created else Outcome(old, old, RefusalReason.OUT_OF_BOUNDS)
     value = old + amount
     if not INT64_MIN <= value <= INT64_MAX:
-        return counter, Outcome(old, old, Reason.OUT_OF_RANGE)
+        return counter, Outcome(old, old, RefusalReason.OUT_OF_RANGE)
     after = Counter(
         value,
         before.lower,
@@ -200,9 +200,9 @@ def _set(counter: Counter | None, live: Counter | None, operation: Set, now: int
     if live is None:
         return counter, _MISSING
     if not (live.resettable or operation.forced):
-        return live, Outcome(live.value, live.value, Reason.NOT_RESETTABLE)
+        return live, Outcome(live.value, live.value, RefusalReason.NOT_RESETTABLE)
     if not INT64_MIN <= operation.value <= INT64_MAX:
-        return live, Outcome(live.value, live.value, Reason.OUT_OF_RANGE)
+        return live, Outcome(live.value, live.value, RefusalReason.OUT_OF_RANGE)
     expires = _prolonged(live, now, operation.lifetime)
     after = replace(live, value=operation.value, expires=expires, version=live.version + 1)
     return after, Outcome(after.value, live.value)
@@ -212,9 +212,9 @@ def _create(
     counter: Counter | None, live: Counter | None, operation: Create, now: int
 ) -> tuple[Counter | None, Outcome]:
     if live is not None:
-        return live, Outcome(live.value, live.value, Reason.EXISTS)
+        return live, Outcome(live.value, live.value, RefusalReason.EXISTS)
     if not _in_range(operation.value, operation.lower, operation.upper):
-        return counter, Outcome(None, None, Reason.OUT_OF_RANGE)
+        return counter, Outcome(None, None, RefusalReason.OUT_OF_RANGE)
     expires = FOREVER if operation.lifetime == NEVER else now + operation.lifetime
     after = Counter(operation.value, operation.lower, operation.upper, operation.resettable, now, expires, version=1)
     return after, Outcome(after.value, None, None, created=True)
@@ -230,11 +230,11 @@ def _renew(counter: Counter | None, live: Counter | None, operation: Renew, now:
 def _put(counter: Counter | None, operation: Put, now: int) -> tuple[Counter | None, Outcome]:
     live = alive(counter, now)
     if live is not None and not operation.replaces:
-        return live, Outcome(live.value, live.value, Reason.EXISTS)
+        return live, Outcome(live.value, live.value, RefusalReason.EXISTS)
     imported = operation.counter
     if not _can_be_stored(imported):
         present = live.value if live else None
-        return counter, Outcome(present, present, Reason.OUT_OF_RANGE)
+        return counter, Outcome(present, present, RefusalReason.OUT_OF_RANGE)
     # Versions only rise, so that whoever has seen one never takes an older state for newer.
     version = imported.version if live is None else max(imported.version, live.version + 1)
     after = replace(imported, version=version)
@@ -245,7 +245,7 @@ def _delete(counter: Counter | None, operation: Delete, now: int) -> tuple[Count
     live = alive(counter, now)
     if operation.only_expired:
         if live is not None:
-            return live, Outcome(live.value, live.value, Reason.EXISTS)
+            return live, Outcome(live.value, live.value, RefusalReason.EXISTS)
         live = counter
     if live is None:
         return counter, _MISSING

@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tallystick.errors import SharingReason, SharingRefused
-from tallystick.model.counter import INT64_MAX, INT64_MIN, Add, Counter, Operation, Put, Reason, Set, apply
+from tallystick.model.counter import INT64_MAX, INT64_MIN, Add, Counter, Operation, Put, RefusalReason, Set, apply
 from tallystick.model.shared_counter import CounterType, Mode, Role, SharedCounter
 
 RANKS: dict[Role | None, int] = {None: 0, "viewer": 1, "member": 2, "admin": 3}
@@ -34,7 +34,7 @@ LEAST_ROLE: dict[Verb, Role] = {
 }
 
 
-class Step(Struct, frozen=True, kw_only=True):
+class ValueChange(Struct, frozen=True, kw_only=True):
     """One thing to do with the value of one counter.
 
     Attributes:
@@ -68,7 +68,7 @@ class Done(Struct, frozen=True):
     replayed: bool = False
 
 
-class Rules(Struct, frozen=True):
+class ValueRules(Struct, frozen=True):
     """What decides about a value; see ``SharedCounter``."""
 
     type: CounterType
@@ -79,7 +79,7 @@ class Rules(Struct, frozen=True):
     reset_value: int = 0
 
     @classmethod
-    def of(cls, counter: SharedCounter) -> "Rules":
+    def of(cls, counter: SharedCounter) -> "ValueRules":
         """The rules of a counter."""
         return cls(counter.type, counter.mode, counter.goal, counter.allow_exceed, counter.least, counter.reset_value)
 
@@ -99,7 +99,7 @@ def edited_number(number: Counter, mode: Mode | None, value: int, now: int) -> C
     return _applied(number, Put(replace(_with_bounds(number, mode), value=value), replaces=True), now)
 
 
-def carried_out(rules: Rules, number: Counter, step: Step, now: int) -> Counter:
+def carried_out(rules: ValueRules, number: Counter, step: ValueChange, now: int) -> Counter:
     """The number after a step that is no UNDO.
 
     Raises:
@@ -117,7 +117,7 @@ def carried_out(rules: Rules, number: Counter, step: Step, now: int) -> Counter:
     return _applied(number, Set(value), now)
 
 
-def taken_back(rules: Rules, number: Counter, delta: int, now: int) -> Counter:
+def taken_back(rules: ValueRules, number: Counter, delta: int, now: int) -> Counter:
     """The number after a change by ``delta`` was taken back: what others did since stays. Goes against any mode.
 
     Raises:
@@ -129,7 +129,7 @@ def taken_back(rules: Rules, number: Counter, delta: int, now: int) -> Counter:
     return _applied(number, Set(value), now)
 
 
-def require_counting(rules: Rules) -> None:
+def require_counting(rules: ValueRules) -> None:
     """Counters of days cannot be counted with.
 
     Raises:
@@ -139,7 +139,7 @@ def require_counting(rules: Rules) -> None:
         raise SharingRefused(SharingReason.WRONG_TYPE, f"a {rules.type} counter counts days by itself")
 
 
-def check_replacement(rules: Rules, present: int, value: int, *, confirm: bool) -> None:
+def check_replacement(rules: ValueRules, present: int, value: int, *, confirm: bool) -> None:
     """Whether a value may take the place of the present one.
 
     Raises:
@@ -162,11 +162,11 @@ def in_range(value: int) -> bool:
     return INT64_MIN <= value <= INT64_MAX
 
 
-def _value_of_reset(rules: Rules) -> int:
+def _value_of_reset(rules: ValueRules) -> int:
     return rules.reset_value if rules.least is None else max(rules.reset_value, rules.least)
 
 
-def _moved(rules: Rules, number: Counter, amount: int, sign: int, now: int) -> Counter:
+def _moved(rules: ValueRules, number: Counter, amount: int, sign: int, now: int) -> Counter:
     if not 1 <= amount <= INT64_MAX:
         raise SharingRefused(SharingReason.INVALID_AMOUNT, f"an amount is a whole number from 1 to {INT64_MAX}")
     after = _applied(number, Add(sign * amount), now)
@@ -179,7 +179,7 @@ def _check_size(value: int, delta: int) -> None:
         raise SharingRefused(SharingReason.OUT_OF_RANGE, "values, and what they change by at once, have 64 bits")
 
 
-def _check_limits(rules: Rules, value: int, *, rising: bool) -> None:
+def _check_limits(rules: ValueRules, value: int, *, rising: bool) -> None:
     if not rising and rules.least is not None and value < rules.least:
         raise SharingRefused(SharingReason.OUT_OF_RANGE, f"the value may not fall below {rules.least}")
     if rules.goal is None or rules.allow_exceed or rising is (rules.mode == "OnlyDown"):
@@ -194,9 +194,9 @@ def _with_bounds(number: Counter, mode: Mode | None) -> Counter:
 
 
 _REFUSED = {
-    Reason.OUT_OF_BOUNDS: (SharingReason.WRONG_TYPE, "this counter counts in the other direction only"),
-    Reason.OUT_OF_RANGE: (SharingReason.OUT_OF_RANGE, "the value would not fit 64 bits"),
-    Reason.MISSING: (SharingReason.NOT_FOUND, "there is no such counter"),
+    RefusalReason.OUT_OF_BOUNDS: (SharingReason.WRONG_TYPE, "this counter counts in the other direction only"),
+    RefusalReason.OUT_OF_RANGE: (SharingReason.OUT_OF_RANGE, "the value would not fit 64 bits"),
+    RefusalReason.MISSING: (SharingReason.NOT_FOUND, "there is no such counter"),
 }
 
 

@@ -12,7 +12,7 @@ Send = Callable[[Message], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-class Counted:
+class CountedApp:
     """An ASGI application whose answers are counted under a surface's name."""
 
     def __init__(self, app: AsgiApp, surface: str, traffic: Traffic) -> None:

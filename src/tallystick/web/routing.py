@@ -21,7 +21,7 @@ class Routed(Protocol):
 Route = TypeVar("Route", bound=Routed)
 
 
-class Found(NamedTuple, Generic[Route]):
+class RouteMatch(NamedTuple, Generic[Route]):
     """A route and what the placeholders of its path stand for."""
 
     route: Route
@@ -81,7 +81,7 @@ class Table(Generic[Route]):
             names = tuple(segment.strip("{*}") for segment in segments if segment.startswith("{"))
             node.leaves[route.method] = _Leaf(route, names)
 
-    def find(self, method: str, path: str) -> Found[Route]:
+    def find(self, method: str, path: str) -> RouteMatch[Route]:
         """The route of a request.
 
         Raises:
@@ -99,7 +99,7 @@ class Table(Generic[Route]):
 
 def _search(  # noqa: PLR0913, PLR0917  # where the search is, and what it has met
     node: _Node[Route], segments: list[str], index: int, values: tuple[str, ...], method: str, methods: set[str]
-) -> Found[Route] | None:
+) -> RouteMatch[Route] | None:
     """The first route that fits from this segment on; the methods of paths that fit are noted."""
     if index == len(segments):
         return _at(node, values, method, methods)
@@ -113,9 +113,9 @@ def _search(  # noqa: PLR0913, PLR0917  # where the search is, and what it has m
     return found
 
 
-def _at(node: _Node[Route], values: tuple[str, ...], method: str, methods: set[str]) -> Found[Route] | None:
+def _at(node: _Node[Route], values: tuple[str, ...], method: str, methods: set[str]) -> RouteMatch[Route] | None:
     leaf = node.leaves.get(method)
     if leaf is None:
         methods.update(node.leaves)
         return None
-    return Found(leaf.route, dict(zip(leaf.names, values, strict=True)))
+    return RouteMatch(leaf.route, dict(zip(leaf.names, values, strict=True)))

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tallystick.errors import InputRefused, StoreFull
-from tallystick.services.imports.batches import Source
-from tallystick.services.imports.journal import ENTRIES_KEPT, Journal
+from tallystick.services.imports.batches import ImportSource
+from tallystick.services.imports.journal import ENTRIES_KEPT, ImportJournal
 from tallystick.services.imports.lines import LineFile
-from tallystick.services.imports.marks import Mark
+from tallystick.services.imports.marks import FileMark
 from tallystick.services.imports.rows import RowFile
 from tallystick.services.imports.running import Import, Report, Taken
 from tallystick.services.imports.told import BadLine, Item, Told
@@ -66,10 +66,10 @@ class Here:
 
     def __init__(self, folder: Path) -> None:
         self.file, self.server = folder / "access.log", Server()
-        self.journal = Journal(folder / "journal", "site 1")
+        self.journal = ImportJournal(folder / "journal", "site 1")
         self.bad: list[int] = []
 
-    def opened(self, *, growing: bool = False, remembers: bool = True) -> Source:
+    def opened(self, *, growing: bool = False, remembers: bool = True) -> ImportSource:
         entries = self.journal.entries() if remembers else []
         return LineFile(
             self.file,
@@ -79,7 +79,7 @@ class Here:
             growing=growing,
         )
 
-    def work(self, source: Source, *, anew: str = "", remembers: bool = True) -> tuple[Import, Report]:
+    def work(self, source: ImportSource, *, anew: str = "", remembers: bool = True) -> tuple[Import, Report]:
         report = Report()
         journal = self.journal if remembers else None
         work = Import(
@@ -180,7 +180,7 @@ def test_two_sites_know_nothing_of_one_another(here: Here) -> None:
     here.file.write_text(lines(1))
     here.imported()
     other = Here(here.file.parent)
-    other.journal = Journal(here.file.parent / "journal", "site 2")
+    other.journal = ImportJournal(here.file.parent / "journal", "site 2")
     assert other.imported().sent == 1
 
 
@@ -281,8 +281,8 @@ def test_rows_are_imported_once(here: Here) -> None:
 
 
 def test_the_journal_forgets_what_is_old(tmp_path: Path) -> None:
-    journal = Journal(tmp_path, "site 1")
-    mark = Mark(0, 0, "")
+    journal = ImportJournal(tmp_path, "site 1")
+    mark = FileMark(0, 0, "")
     for number in range(ENTRIES_KEPT + 3):
         journal.note(journal.entry_at(mark), mark, number)
     (tmp_path / "broken.json").write_text("{")

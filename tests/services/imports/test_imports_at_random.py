@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tallystick.services.imports import parquet
-from tallystick.services.imports.batches import Source
+from tallystick.services.imports.batches import ImportSource
 from tallystick.services.imports.csv_v2 import COLUMNS, csv_reader
 from tallystick.services.imports.directly import DrySink
 from tallystick.services.imports.excluding import DEFAULT, rules
@@ -237,7 +237,7 @@ def knowledge() -> Knowledge:
     return Knowledge.load()
 
 
-def imported(source: Source, knowledge: Knowledge) -> Report:
+def imported(source: ImportSource, knowledge: Knowledge) -> Report:
     report = Report()
     work = Import(
         source, DrySink(knowledge), report, journal=None, progress=lambda _report, _batch: None,

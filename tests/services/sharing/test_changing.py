@@ -13,19 +13,19 @@ from tallystick.model.shared_counter import Role, SharedCounter
 from tallystick.services.kept_answers import KEPT_MS, KeyedRequest
 from tallystick.services.sharing.access import counters_of
 from tallystick.services.sharing.changes import last_change
-from tallystick.services.sharing.changing import Done, Step, Verb
+from tallystick.services.sharing.changing import Done, ValueChange, Verb
 from tallystick.services.sharing.counters import delete
 
 FORBIDDEN, NOT_FOUND = SharingReason.FORBIDDEN, SharingReason.NOT_FOUND
 NOTHING = SharingReason.NOTHING_TO_UNDO
 
 
-def increment(counter: SharedCounter, amount: int = 1, **further: Any) -> Step:
-    return Step(counter=counter.uid, verb=Verb.INCREMENT, amount=amount, **further)
+def increment(counter: SharedCounter, amount: int = 1, **further: Any) -> ValueChange:
+    return ValueChange(counter=counter.uid, verb=Verb.INCREMENT, amount=amount, **further)
 
 
-def undo(counter: SharedCounter, offset: int | None = None) -> Step:
-    return Step(counter=counter.uid, verb=Verb.UNDO, offset=offset)
+def undo(counter: SharedCounter, offset: int | None = None) -> ValueChange:
+    return ValueChange(counter=counter.uid, verb=Verb.UNDO, offset=offset)
 
 
 def a_request(key: str = "k1", rest: bytes = b"") -> KeyedRequest:
@@ -63,7 +63,7 @@ async def test_what_each_role_may(ledger: Ledger) -> None:
     for role, allowed in MAY.items():
         counter = await a_counter(ledger, ada)
         await joined(ledger, counter, ben, role=role)
-        steps = [Step(counter=counter.uid, verb=verb, value=3) for verb in Verb]
+        steps = [ValueChange(counter=counter.uid, verb=verb, value=3) for verb in Verb]
         results = results_of(await carried(ledger, ben, *steps))
         assert {verb for verb, result in zip(Verb, results, strict=True) if result is not FORBIDDEN} == allowed
 
@@ -73,7 +73,7 @@ async def test_outsiders_change_nothing(ledger: Ledger, *, hide_foreign: bool, r
     ada, eve = await someone(ledger), await someone(ledger, "Eve")
     counter = await a_counter(ledger, ada)
     before = await ledger.read(last_change)
-    steps = [Step(counter=counter.uid, verb=verb, value=3, id=f"e{verb.value}") for verb in Verb]
+    steps = [ValueChange(counter=counter.uid, verb=verb, value=3, id=f"e{verb.value}") for verb in Verb]
     answer = await carried(ledger, eve, *steps, hide_foreign=hide_foreign)
     assert set(results_of(answer)) == {reason}
     assert not answer.changed
@@ -84,7 +84,7 @@ async def test_outsiders_change_nothing(ledger: Ledger, *, hide_foreign: bool, r
 async def test_what_is_no_id_of_ours_is_not_found(ledger: Ledger) -> None:
     ada = await someone(ledger)
     uids = ["", "visitors", "0" * 36, "\0", "\ud800", "01900000-0000-7000-8000-000000000000"]
-    steps = [Step(counter=uid, verb=Verb.INCREMENT) for uid in uids]
+    steps = [ValueChange(counter=uid, verb=Verb.INCREMENT) for uid in uids]
     assert results_of(await carried(ledger, ada, *steps)) == [NOT_FOUND] * len(uids)
 
 
@@ -99,7 +99,7 @@ async def test_an_id_may_be_written_in_capitals(ledger: Ledger) -> None:
     ada = await someone(ledger)
     counter = await a_counter(ledger, ada)
     results = results_of(
-        await carried(ledger, ada, increment(counter), Step(counter=counter.uid.upper(), verb=Verb.INCREMENT))
+        await carried(ledger, ada, increment(counter), ValueChange(counter=counter.uid.upper(), verb=Verb.INCREMENT))
     )
     assert results == [Done(1, 2), Done(2, 3)]
 
@@ -107,7 +107,12 @@ async def test_an_id_may_be_written_in_capitals(ledger: Ledger) -> None:
 async def test_steps_are_carried_out_in_order_and_a_refused_one_keeps_none_from_being_done(ledger: Ledger) -> None:
     ada = await someone(ledger)
     first, second = await a_counter(ledger, ada), await a_counter(ledger, ada, mode="OnlyUp")
-    steps = [increment(first, 5), Step(counter=second.uid, verb=Verb.DECREMENT), increment(second), increment(first, 2)]
+    steps = [
+        increment(first, 5),
+        ValueChange(counter=second.uid, verb=Verb.DECREMENT),
+        increment(second),
+        increment(first, 2),
+    ]
     results = results_of(await carried(ledger, ada, *steps))
     assert results == [Done(5, 2), SharingReason.WRONG_TYPE, Done(1, 2), Done(7, 3)]
     assert [counter.value for counter in await ledger.read(counters_of, ada.id)] == [7, 1]

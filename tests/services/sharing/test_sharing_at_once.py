@@ -14,7 +14,7 @@ from tallystick.model.shared_counter import SharedCounter
 from tallystick.services.accounts.accounts import delete_account
 from tallystick.services.sharing.access import counters_of, members_of
 from tallystick.services.sharing.changes import last_change
-from tallystick.services.sharing.changing import Done, Step, Verb
+from tallystick.services.sharing.changing import Done, ValueChange, Verb
 from tallystick.services.sharing.counters import Edit, delete, edit
 from tallystick.services.sharing.people import remove
 
@@ -24,7 +24,7 @@ Reply = tuple[str, Done]
 """What was told of a counter."""
 
 
-async def count(ledger: Ledger, person: Account, steps: Sequence[Step], at_once: int = 10) -> list[Reply]:
+async def count(ledger: Ledger, person: Account, steps: Sequence[ValueChange], at_once: int = 10) -> list[Reply]:
     """Carry out steps, some of them at once as a device does that was offline; all of them succeed."""
     replies: list[Reply] = []
     for start in range(0, len(steps), at_once):
@@ -37,16 +37,16 @@ async def count(ledger: Ledger, person: Account, steps: Sequence[Step], at_once:
     return replies
 
 
-def mixed(counters: Sequence[SharedCounter], seed: int, amount: int) -> list[Step]:
+def mixed(counters: Sequence[SharedCounter], seed: int, amount: int) -> list[ValueChange]:
     chance = random.Random(seed)
     verbs = (Verb.INCREMENT, Verb.INCREMENT, Verb.DECREMENT)
     return [
-        Step(counter=chance.choice(counters).uid, verb=chance.choice(verbs), amount=chance.randint(1, 9))
+        ValueChange(counter=chance.choice(counters).uid, verb=chance.choice(verbs), amount=chance.randint(1, 9))
         for _ in range(amount)
     ]
 
 
-def sums(steps: Sequence[Step]) -> Tally[str]:
+def sums(steps: Sequence[ValueChange]) -> Tally[str]:
     expected: Tally[str] = Tally()
     for step in steps:
         expected[step.counter] += step.amount if step.verb is Verb.INCREMENT else -step.amount
@@ -59,7 +59,7 @@ def _record(session: Session) -> list[tuple[int, int, int | None, int | None, in
 
 
 async def check_exact(
-    ledger: Ledger, counters: Sequence[SharedCounter], steps: Sequence[Step], replies: Sequence[Reply]
+    ledger: Ledger, counters: Sequence[SharedCounter], steps: Sequence[ValueChange], replies: Sequence[Reply]
 ) -> None:
     """Sums, versions, replies and the record tell one story, without a gap and without a double."""
     expected, applied = sums(steps), Tally(step.counter for step in steps)
@@ -119,7 +119,7 @@ async def test_two_servers_that_count_edit_and_delete(database: Database) -> Non
 
         async def attempt(server: Ledger, person: Account, counter: SharedCounter, number: int) -> None:
             sharing, name = a_sharing(server), f"{person.name} renames {number}"
-            await carried(server, person, Step(counter=counter.uid, verb=Verb.INCREMENT))
+            await carried(server, person, ValueChange(counter=counter.uid, verb=Verb.INCREMENT))
             try:
                 await sharing.write(edit, person.id, counter.uid, Edit(name=name), 0)
                 if number == 9:
@@ -173,7 +173,7 @@ async def test_a_request_that_reaches_two_servers_is_carried_out_once(database: 
     async with opened(database) as one, opened(database) as another:
         ada = await someone(one)
         counter = await a_counter(one, ada)
-        steps = [Step(counter=counter.uid, verb=Verb.INCREMENT, id=f"s{number}") for number in range(40)]
+        steps = [ValueChange(counter=counter.uid, verb=Verb.INCREMENT, id=f"s{number}") for number in range(40)]
         pieces = [(server, steps[start : start + 10]) for start in range(0, 40, 10) for server in (one, another)]
         answers = await asyncio.gather(*(carried(server, ada, *piece) for server, piece in pieces))
         results = [result for answer in answers for result in results_of(answer)]

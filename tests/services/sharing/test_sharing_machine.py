@@ -22,7 +22,7 @@ from tallystick.model.shared_counter import Mode, Role, SharedCounter
 from tallystick.services.sharing import counters, invites, people
 from tallystick.services.sharing.access import counters_of, members_of
 from tallystick.services.sharing.changes import last_change
-from tallystick.services.sharing.changing import Done, Step, Verb
+from tallystick.services.sharing.changing import Done, ValueChange, Verb
 from tallystick.services.sharing.counters import Edit
 
 Result = TypeVar("Result")
@@ -100,9 +100,11 @@ class SharingMachine(RuleBasedStateMachine):
             counter = a_counter(self.ledger, self.people[person], allow_exceed=made.exceed, **details)
             self.counters.append(self.run(counter))
 
-    def step(self, asked: Asked) -> Step:
+    def step(self, asked: Asked) -> ValueChange:
         counter = self.counters[asked.number].uid
-        return Step(counter=counter, verb=asked.verb, amount=asked.amount, value=asked.value, confirm=asked.confirm)
+        return ValueChange(
+            counter=counter, verb=asked.verb, amount=asked.amount, value=asked.value, confirm=asked.confirm
+        )
 
     @rule(person=persons, wanted=st.lists(steps, min_size=1, max_size=6))
     def change(self, person: int, wanted: list[Asked]) -> None:

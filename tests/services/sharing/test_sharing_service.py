@@ -14,7 +14,7 @@ from tallystick.services.kept_answers import KeptAnswer, KeyedRequest
 from tallystick.services.sharing import sweeping
 from tallystick.services.sharing.access import counters_of, require, seen
 from tallystick.services.sharing.changes import last_change
-from tallystick.services.sharing.changing import Carried, Step, Verb, Wanted
+from tallystick.services.sharing.changing import Carried, ChangeRequest, ValueChange, Verb
 from tallystick.services.sharing.counters import NewCounter, create, delete
 from tallystick.services.sharing.history import history
 from tallystick.services.sharing.service import Sharing
@@ -50,8 +50,8 @@ async def test_who_tells_is_woken_after_commits_that_change_something(ledger: Le
     assert len(woken) == 1
     for verb, times in ((Verb.DECREMENT, 1), (Verb.INCREMENT, 2)):
         await sharing.read(seen, ada.id, counter.uid)
-        step = Step(counter=counter.uid, verb=verb)
-        await sharing.change(Wanted(account=ada.id, steps=(step,), answer=told))
+        step = ValueChange(counter=counter.uid, verb=verb)
+        await sharing.change(ChangeRequest(account=ada.id, steps=(step,), answer=told))
         assert len(woken) == times
 
 
@@ -155,7 +155,9 @@ async def test_what_is_over_is_swept_in_pieces(database: Database, monkeypatch: 
         ada = await someone(ledger)
         first, second, living = [await a_counter(ledger, ada) for _ in range(3)]
         for counter in (first, first, second, living):
-            await carried(ledger, ada, Step(counter=counter.uid, verb=Verb.INCREMENT), keyed=a_request(counter.uid))
+            await carried(
+                ledger, ada, ValueChange(counter=counter.uid, verb=Verb.INCREMENT), keyed=a_request(counter.uid)
+            )
             await change(ledger, ada, counter)
         for counter in (first, second):
             await a_sharing(ledger).write(delete, ada.id, counter.uid, clock.now)

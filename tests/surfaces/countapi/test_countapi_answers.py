@@ -13,7 +13,7 @@ from support.asking import Answer, ask, exchange, new_name
 from support.in_process import in_process
 from support.server import RunningServer, running_server
 from tallystick.errors import StoreBusy, StoreClosed, StoreFailed, StoreFull
-from tallystick.model.counter import Reason
+from tallystick.model.counter import RefusalReason
 from tallystick.surfaces.countapi.errors import REFUSALS
 
 JSON = "application/json; charset=utf-8"
@@ -408,4 +408,4 @@ async def test_a_refusal_of_what_must_not_count_has_its_reason_in_the_metrics(
 
 
 def test_every_refusal_of_an_operation_has_an_answer() -> None:
-    assert set(REFUSALS) == set(Reason)
+    assert set(REFUSALS) == set(RefusalReason)

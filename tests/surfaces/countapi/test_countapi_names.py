@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support.asking import Answer, ask, new_name
 from support.server import RunningServer
 from tallystick.model.key import legal_name
-from tallystick.surfaces.countapi.wire import HOST, PATHNAME, Page
+from tallystick.surfaces.countapi.wire import HOST, PATHNAME, CallingPage
 
 LEGAL = ["abc", "ABC", "a" * 64, "123", "...", "---", "___", "a.b-c_D", ".env", "null", "undefined", "create"]
 ILLEGAL = [
@@ -179,6 +179,6 @@ addresses = st.one_of(
 def test_a_reserved_word_always_becomes_a_legal_name(referer: str, origin: str, page: str | None) -> None:
     headers = [(b"referer", referer.encode("latin-1", "replace")), (b"origin", origin.encode("latin-1", "replace"))]
     for word in (HOST, PATHNAME):
-        name = Page(headers, page).replaced(word)
+        name = CallingPage(headers, page).replaced(word)
         assert name is not None
         assert legal_name(name)

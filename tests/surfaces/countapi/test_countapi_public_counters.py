@@ -7,7 +7,7 @@ import pytest
 
 from support.asking import Answer
 from support.in_process import InProcess, in_process
-from tallystick.ledger.folding import Wanted, fold
+from tallystick.ledger.folding import CounterWrite, fold
 from tallystick.model.counter import Create
 from tallystick.model.key import Key
 
@@ -28,7 +28,7 @@ KNOWN = Key("mysite.com", "known")
 
 async def with_a_counter(site: InProcess) -> InProcess:
     """The operator made one."""
-    wanted = [Wanted(KNOWN, Create(5, -9, 9, resettable=True))]
+    wanted = [CounterWrite(KNOWN, Create(5, -9, 9, resettable=True))]
     await site.application.ledger.write(fold, wanted, site.clock.now)
     return site
 
@@ -94,7 +94,9 @@ async def test_existing_counters_go_on(existing: InProcess, target: str, status:
 async def test_a_counter_that_the_operator_makes_counts_with_the_same_key(existing: InProcess) -> None:
     keyed = [("idempotency-key", "one")]
     assert (await existing.ask("/hit/mysite.com/late", headers=keyed)).status == 403
-    await existing.application.ledger.write(fold, [Wanted(Key("mysite.com", "late"), Create())], existing.clock.now)
+    await existing.application.ledger.write(
+        fold, [CounterWrite(Key("mysite.com", "late"), Create())], existing.clock.now
+    )
     assert (await existing.ask("/hit/mysite.com/late", headers=keyed)).json() == {"value": 1}
 
 

@@ -12,7 +12,7 @@ from support.pages import PASSWORD, Pages, clock_of, shown_once, token_in
 from tallystick.ledger import Database, Ledger
 from tallystick.model.account import Account, Permission
 from tallystick.services.accounts.accounts import account_by_email
-from tallystick.services.accounts.audit import Kind, events
+from tallystick.services.accounts.audit import EventKind, events
 from tallystick.services.accounts.logins import logins_of
 from tallystick.services.accounts.tokens import NewToken, create_token, tokens_of
 
@@ -105,7 +105,7 @@ async def test_nobody_logs_out_others(pages: Pages) -> None:
 
 async def test_only_sessions_that_were_ended_are_in_the_log(pages: Pages) -> None:
     async def ended() -> list[str]:
-        return [event.detail for event in await pages.ledger.read(events) if event.kind == Kind.LOGINS_ENDED]
+        return [event.detail for event in await pages.ledger.read(events) if event.kind == EventKind.LOGINS_ENDED]
 
     async with pages.ada() as ada, pages.visitor() as second:
         for name in ("00" * 32, "no login", "", "others"):

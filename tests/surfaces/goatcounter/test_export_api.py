@@ -231,7 +231,7 @@ async def test_an_export_waits_for_those_before_it(analytics: Analytics, monkeyp
     gate = asyncio.Event()
     write = writing.FORMATS["csv"]
 
-    async def waiting(*arguments: Any) -> writing.Written:
+    async def waiting(*arguments: Any) -> writing.WrittenExport:
         await gate.wait()
         return await write(*arguments)
 
@@ -252,7 +252,7 @@ async def test_an_export_that_was_under_way_is_written_after_a_restart(
 ) -> None:
     await counted(analytics, a_hit())
 
-    async def stuck(_ledger: object, _warehouse: object, _export: object, file: Path) -> writing.Written:
+    async def stuck(_ledger: object, _warehouse: object, _export: object, file: Path) -> writing.WrittenExport:
         await asyncio.to_thread(file.write_bytes, b"half of it")
         return await asyncio.Event().wait()  # type: ignore[return-value]  # it never ends
 
@@ -299,7 +299,7 @@ async def test_an_export_that_is_called_off_while_its_file_is_opened_leaves_none
 async def test_an_export_that_fails_says_why(
     analytics: Analytics, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
 ) -> None:
-    async def failing(*_: object) -> writing.Written:
+    async def failing(*_: object) -> writing.WrittenExport:
         raise error
 
     monkeypatch.setitem(writing.FORMATS, "csv", failing)
@@ -494,7 +494,7 @@ async def test_an_export_whose_site_is_deleted_meanwhile_leaves_no_file(
 ) -> None:
     write, written = writing.FORMATS["csv"], asyncio.Event()
 
-    async def deleting(*arguments: Any) -> writing.Written:
+    async def deleting(*arguments: Any) -> writing.WrittenExport:
         await analytics.services.ledger.write(
             lambda session: session.common.remove_exports_of_site(session.connection, site=analytics.site.id)
         )

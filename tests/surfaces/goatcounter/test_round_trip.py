@@ -15,7 +15,7 @@ from support.analytics import Analytics, analytics_in_process
 from support.ledgers import until
 from tallystick.model.site import Collect
 from tallystick.services.imports import json_zip, parquet
-from tallystick.services.imports.batches import Source
+from tallystick.services.imports.batches import ImportSource
 from tallystick.services.imports.csv_v2 import csv_reader
 from tallystick.services.imports.directly import DirectSink
 from tallystick.services.imports.lines import LineFile
@@ -96,7 +96,7 @@ async def exported(analytics: Analytics, form: str, folder: Path) -> Path:
     return file
 
 
-def opened(form: str, file: Path) -> Source:
+def opened(form: str, file: Path) -> ImportSource:
     if form == "json":
         return RowFile(file, json_zip.visits(file, lambda: NOW))
     if form == "parquet":

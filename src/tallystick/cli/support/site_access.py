@@ -17,11 +17,11 @@ from tallystick.client.errors import ClientError
 from tallystick.errors import InputRefused
 from tallystick.ledger import Ledger
 from tallystick.model.site import Site
-from tallystick.services.accounts.audit import COMMAND_LINE, Kind, done_by, note
+from tallystick.services.accounts.audit import COMMAND_LINE, EventKind, done_by, note
 from tallystick.services.accounts.site_rows import active_sites
 from tallystick.services.analytics.names import Names
 from tallystick.services.imports.directly import DirectSink
-from tallystick.services.imports.journal import Journal
+from tallystick.services.imports.journal import ImportJournal
 from tallystick.services.imports.running import Sink
 from tallystick.services.imports.through_api import ApiSink
 from tallystick.services.ingest.ingest import Ingest, Knowledge
@@ -42,11 +42,11 @@ class Waits(Protocol):
         """Tell the person who watches."""
 
 
-class Target(NamedTuple):
+class SiteTarget(NamedTuple):
     """A site, and what has been imported there."""
 
     sink: Sink
-    journal: Journal
+    journal: ImportJournal
 
 
 def is_url(site: str) -> bool:
@@ -68,7 +68,7 @@ def token(permission: str) -> str:
 
 
 @asynccontextmanager
-async def opened_target(site: str | None, settings: AnalyticsSettings, waits: Waits) -> AsyncIterator[Target]:
+async def opened_target(site: str | None, settings: AnalyticsSettings, waits: Waits) -> AsyncIterator[SiteTarget]:
     """The place that a person means, until the block ends.
 
     Args:
@@ -79,13 +79,13 @@ async def opened_target(site: str | None, settings: AnalyticsSettings, waits: Wa
     """
     if site and is_url(site):
         async with ApiSink(site, token("count"), waits=waits) as sink:
-            yield Target(sink, journal_of(site, settings))
+            yield SiteTarget(sink, journal_of(site, settings))
         return
     knowledge = Knowledge.load(settings.geodb, settings.spam_referrers)
     async with opened_site(site, settings) as (found, ledger, warehouse):
         ingest = Ingest(ledger, warehouse, Names(ledger), knowledge)
-        await ledger.write(done_by, COMMAND_LINE, note, Kind.IMPORTED, ledger.clock(), f"site {found.id}")
-        yield Target(DirectSink(ingest, warehouse, found, ledger.passed), journal_of(str(found.id), settings))
+        await ledger.write(done_by, COMMAND_LINE, note, EventKind.IMPORTED, ledger.clock(), f"site {found.id}")
+        yield SiteTarget(DirectSink(ingest, warehouse, found, ledger.passed), journal_of(str(found.id), settings))
 
 
 @asynccontextmanager
@@ -129,12 +129,12 @@ async def opened_site(site: str | None, settings: AnalyticsSettings) -> AsyncIte
             await ledger.close()
 
 
-def journal_of(site: str, settings: AnalyticsSettings) -> Journal:
+def journal_of(site: str, settings: AnalyticsSettings) -> ImportJournal:
     """What has been imported into a site: remembered in the data directory, or in the person's own files."""
     if not is_url(site):
-        return Journal(settings.data / JOURNAL, f"site {site}")
+        return ImportJournal(settings.data / JOURNAL, f"site {site}")
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Journal(Path(state) / "tallystick" / JOURNAL, site.rstrip("/"))
+    return ImportJournal(Path(state) / "tallystick" / JOURNAL, site.rstrip("/"))
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from tallystick.model.account import ALL_SITES, Access, Account, UserSettings
 from tallystick.model.email import email_problems
 from tallystick.model.line import line_problems
 from tallystick.model.site import Site
-from tallystick.services.accounts.audit import Kind, note
+from tallystick.services.accounts.audit import EventKind, note
 from tallystick.services.accounts.site_rows import family, site
 from tallystick.services.sharing.changes import hold_changes
 from tallystick.services.sharing.people import forget_person
@@ -49,7 +49,7 @@ class NewAccount(Struct, frozen=True, kw_only=True):
     access: Mapping[str, Access] | None = None
 
 
-class Credentials(Struct, frozen=True):
+class PasswordRecord(Struct, frozen=True):
     """An account, and the digest of its password."""
 
     account: Account
@@ -94,7 +94,7 @@ def create_account(session: Session, wanted: NewAccount, now: int) -> Account:
         settings=_encode(UserSettings()).decode(),
         created=now,
     )
-    note(session, Kind.ACCOUNT_CREATED, now, email, access_text(access))
+    note(session, EventKind.ACCOUNT_CREATED, now, email, access_text(access))
     return existing(session, number)
 
 
@@ -109,12 +109,12 @@ def account(session: Session, number: int) -> Account | None:
     return None if row is None else _from_row(row)
 
 
-def credentials(session: Session, email: str) -> Credentials | None:
+def credentials(session: Session, email: str) -> PasswordRecord | None:
     """One person and the digest of the password, by email."""
     if email_problems(email := normal_email(email)):
         return None
     row = session.common.account_by_email(session.connection, email=email)
-    return None if row is None else Credentials(_from_row(row[:-1]), row[-1])
+    return None if row is None else PasswordRecord(_from_row(row[:-1]), row[-1])
 
 
 def account_by_email(session: Session, email: str) -> Account | None:
@@ -189,7 +189,7 @@ def set_password(  # noqa: PLR0913, PLR0917  # whose, what, when and what else e
     if revoke_tokens:
         hold_accounts(session)
         session.common.delete_tokens(session.connection, account=number)
-    note(session, Kind.PASSWORD_CHANGED, now, person.email, "all tokens revoked" if revoke_tokens else "")
+    note(session, EventKind.PASSWORD_CHANGED, now, person.email, "all tokens revoked" if revoke_tokens else "")
 
 
 def renew_password(session: Session, number: int, known: str, digest: str) -> None:
@@ -220,7 +220,7 @@ def set_access(session: Session, number: int, access: Mapping[str, Access], now:
         raise InvalidFields({"access": problems})
     _refuse_orphans(session, person, msgspec.structs.replace(person, access=dict(access)))
     _store_access(session, number, person.site, access, now)
-    note(session, Kind.ACCESS_CHANGED, now, person.email, f"{access_text(person.access)} -> {access_text(access)}")
+    note(session, EventKind.ACCESS_CHANGED, now, person.email, f"{access_text(person.access)} -> {access_text(access)}")
     return existing(session, number)
 
 
@@ -245,7 +245,7 @@ def delete_account(session: Session, number: int, now: int) -> None:
     session.common.end_logins(session.connection, account=number, kept=b"")
     session.common.delete_recovery_codes(session.connection, account=number)
     session.common.delete_account(session.connection, id=number)
-    note(session, Kind.ACCOUNT_DELETED, now, person.email)
+    note(session, EventKind.ACCOUNT_DELETED, now, person.email)
 
 
 def access_text(access: Mapping[str, Access]) -> str:

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from tallystick.ledger import Session
 from tallystick.ledger.ledger import milliseconds
-from tallystick.model.account import ALL_SITES, Account, Holder
+from tallystick.model.account import ALL_SITES, Account, Principal
 
 COMMAND_LINE = "command line"
 HOUR_MS = 3_600_000
@@ -27,7 +27,7 @@ Result = TypeVar("Result")
 _acting: ContextVar[str] = ContextVar("acting", default="")
 
 
-class Kind(StrEnum):
+class EventKind(StrEnum):
     """What happened."""
 
     ACCOUNT_CREATED = "account created"
@@ -74,7 +74,7 @@ def is_superuser(person: Account) -> bool:
     return person.access.get(ALL_SITES) == "*"
 
 
-def note(session: Session, kind: Kind, now: int | None, subject: str = "", detail: str = "") -> None:
+def note(session: Session, kind: EventKind, now: int | None, subject: str = "", detail: str = "") -> None:
     """Add an event, done by whoever ``acting`` names.
 
     Args:
@@ -89,7 +89,7 @@ def note(session: Session, kind: Kind, now: int | None, subject: str = "", detai
         session.common.trim_events(session.connection, kept_from=number - EVENTS_AT_MOST)
 
 
-def note_refusal(session: Session, kind: Kind, now: int, subject: str = "") -> None:
+def note_refusal(session: Session, kind: EventKind, now: int, subject: str = "") -> None:
     """Add a refused login, or count the one of this hour again: guesses cannot fill the disk.
 
     Args:
@@ -116,12 +116,12 @@ def acting(actor: str) -> Iterator[None]:
 
 def done_by(
     session: Session,
-    actor: Account | Holder | str,
+    actor: Account | Principal | str,
     function: Callable[..., Result],
     *arguments: Any,  # noqa: ANN401  # the function's
 ) -> Result:
     """Call ``function(session, *arguments)`` for a person, a token of theirs, or the command line."""
-    if isinstance(actor, Holder):
+    if isinstance(actor, Principal):
         name = f"{actor.account.email}, token {actor.token.id}"
     else:
         name = actor.email if isinstance(actor, Account) else actor

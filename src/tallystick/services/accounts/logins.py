@@ -11,7 +11,7 @@ from msgspec import Struct
 from tallystick.ledger import Session
 from tallystick.model.account import Account
 from tallystick.services.accounts.accounts import account, existing, note_login
-from tallystick.services.accounts.audit import Kind, note
+from tallystick.services.accounts.audit import EventKind, note
 
 DAY_MS = 86_400_000
 IDLE_MS = 30 * DAY_MS
@@ -71,7 +71,7 @@ def begin_login(session: Session, number: int, digest: bytes, now: int) -> None:
     common.add_login(connection, digest=digest, account=number, created=now)
     common.forget_oldest_logins(connection, account=number, kept=LOGINS_AT_MOST)
     note_login(session, number, now)
-    note(session, Kind.LOGGED_IN, now, existing(session, number).email)
+    note(session, EventKind.LOGGED_IN, now, existing(session, number).email)
 
 
 def logged_in(session: Session, digest: bytes, now: int) -> LoggedIn | None:

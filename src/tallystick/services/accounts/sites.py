@@ -19,7 +19,7 @@ from tallystick.model.account import ALL_SITES, EVERY_SITE, Account, Token, User
 from tallystick.model.site import Site, SiteSettings
 from tallystick.model.site_rules import defaults_problems, normal_host, normal_settings, site_problems
 from tallystick.services.accounts.accounts import existing, hold_accounts, last_change, own_site
-from tallystick.services.accounts.audit import Kind, note
+from tallystick.services.accounts.audit import EventKind, note
 from tallystick.services.accounts.site_hosts import (
     HOSTS_AT_MOST,
     by_host,
@@ -146,7 +146,7 @@ def create_site(session: Session, owner: Account, wanted: NewSite, now: int) -> 
     session.common.add_site(session.connection, parent=site.parent, created=now, **site_columns(site))
     if owner.site is None:
         own_site(session, owner, site.id, now)
-    note(session, Kind.SITE_CREATED, now, _subject(site), f"of {owner.email}")
+    note(session, EventKind.SITE_CREATED, now, _subject(site), f"of {owner.email}")
     return site
 
 
@@ -191,7 +191,7 @@ def delete_site(session: Session, number: int, now: int) -> int:
     session.common.mark_deleted(session.connection, id=number, code=f"deleted-{number}", updated=now)
     session.common.leave_site(session.connection, site=number)
     session.common.delete_site_hosts(session.connection, site=number)
-    note(session, Kind.SITE_DELETED, now, _subject(site))
+    note(session, EventKind.SITE_DELETED, now, _subject(site))
     return ask_for(session, DeleteSite(number), now)
 
 

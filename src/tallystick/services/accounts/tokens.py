@@ -15,10 +15,10 @@ from msgspec import Struct
 
 from tallystick.errors import InputRefused, InvalidFields, NotPermitted, StoreUnavailable
 from tallystick.ledger import Ledger, Session
-from tallystick.model.account import ACCESS_ORDER, EVERY_SITE, NEEDED_ACCESS, Account, Holder, Permission, Token
+from tallystick.model.account import ACCESS_ORDER, EVERY_SITE, NEEDED_ACCESS, Account, Permission, Principal, Token
 from tallystick.model.line import line_problems
 from tallystick.services.accounts.accounts import account, existing, hold_accounts
-from tallystick.services.accounts.audit import Kind, note
+from tallystick.services.accounts.audit import EventKind, note
 from tallystick.services.accounts.site_rows import family
 
 SECRET_LENGTH = 48
@@ -93,7 +93,7 @@ def create_token(
         used=None,
     )
     _store(session, token, secret_digest(secret), made_by)
-    note(session, Kind.TOKEN_CREATED, now, _subject(session, token), _permissions_text(token))
+    note(session, EventKind.TOKEN_CREATED, now, _subject(session, token), _permissions_text(token))
     return token, secret
 
 
@@ -112,7 +112,7 @@ def rotate_token(session: Session, number: int) -> str:
     session.common.set_token_secret(
         session.connection, id=number, prefix=secret[:PREFIX_LENGTH], digest=secret_digest(secret)
     )
-    note(session, Kind.TOKEN_ROTATED, None, _subject(session, found))
+    note(session, EventKind.TOKEN_ROTATED, None, _subject(session, found))
     return secret
 
 
@@ -167,7 +167,7 @@ def delete_token(session: Session, number: int, owner: int | None = None) -> boo
         return False
     for each in (found, *made_with(session, number)):
         session.common.delete_token(session.connection, id=each.id)
-        note(session, Kind.TOKEN_REVOKED, None, _subject(session, each))
+        note(session, EventKind.TOKEN_REVOKED, None, _subject(session, each))
     return True
 
 
@@ -189,14 +189,14 @@ def revoked_along(session: Session, owner: int) -> dict[int, list[Token]]:
     return along
 
 
-def holder(session: Session, digest: bytes) -> Holder | None:
+def holder(session: Session, digest: bytes) -> Principal | None:
     """Whom a secret stands for, by its digest."""
     row = session.common.token_by_digest(session.connection, digest=digest)
     if row is None:
         return None
     found = _from_row(row)
     owner = account(session, found.account)
-    return None if owner is None else Holder(found, owner)
+    return None if owner is None else Principal(found, owner)
 
 
 def token_used(session: Session, number: int, now: int) -> None:
@@ -216,13 +216,13 @@ class Tokens:
 
     def __init__(self, ledger: Ledger, clock: Callable[[], float] = time.monotonic) -> None:
         self._ledger, self._clock = ledger, clock
-        self._known: dict[bytes, tuple[float, Holder]] = {}
+        self._known: dict[bytes, tuple[float, Principal]] = {}
         self._changes = 0  # counted by forget
         self._good: OrderedDict[bytes, None] = OrderedDict()  # the one used last stands last
         self._first_look = asyncio.Lock()
         self._digests: tuple[float, frozenset[bytes]] | None = None
 
-    async def holder(self, secret: str, refusal: Callable[[], Exception | None] | None = None) -> Holder | None:
+    async def holder(self, secret: str, refusal: Callable[[], Exception | None] | None = None) -> Principal | None:
         """The token and the account behind a secret.
 
         Args:
@@ -256,7 +256,7 @@ class Tokens:
             self._digests = now, await self._ledger.read(_every_digest)
         return self._digests[1]
 
-    async def _read(self, digest: bytes) -> Holder | None:
+    async def _read(self, digest: bytes) -> Principal | None:
         begun, changes = self._clock(), self._changes
         found = await self._ledger.read(holder, digest)
         self._known.pop(digest, None)

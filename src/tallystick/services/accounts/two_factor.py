@@ -16,8 +16,8 @@ from tallystick.errors import InvalidFields
 from tallystick.ledger import Session
 from tallystick.ledger.sqlite import SqliteSession
 from tallystick.model.account import Account
-from tallystick.services.accounts.accounts import Credentials, credentials, existing
-from tallystick.services.accounts.audit import Kind, note
+from tallystick.services.accounts.accounts import PasswordRecord, credentials, existing
+from tallystick.services.accounts.audit import EventKind, note
 from tallystick.services.accounts.seals import Seals, is_sealed
 
 STEP_MS = 30_000
@@ -69,7 +69,7 @@ def enable(  # noqa: PLR0913, PLR0917  # whose, what and when
         raise InvalidFields(_WRONG)
     sealed = seals.seal(secret, _purpose(number))
     session.common.set_totp(session.connection, id=number, secret=sealed, used=step, updated=now)
-    note(session, Kind.SECOND_STEP_ON, now, existing(session, number).email)
+    note(session, EventKind.SECOND_STEP_ON, now, existing(session, number).email)
     return _new_codes(session, number)
 
 
@@ -77,14 +77,14 @@ def disable(session: Session, number: int, now: int) -> None:
     """Turn the second step off."""
     person = existing(session, number)
     if person.totp_enabled:
-        note(session, Kind.SECOND_STEP_OFF, now, person.email)
+        note(session, EventKind.SECOND_STEP_OFF, now, person.email)
     session.common.set_totp(session.connection, id=number, secret=None, used=None, updated=now)
     session.common.delete_recovery_codes(session.connection, account=number)
 
 
 def renew_recovery_codes(session: Session, number: int) -> list[str]:
     """New recovery codes in place of the old ones."""
-    note(session, Kind.RECOVERY_CODES_RENEWED, None, existing(session, number).email)
+    note(session, EventKind.RECOVERY_CODES_RENEWED, None, existing(session, number).email)
     return _new_codes(session, number)
 
 
@@ -115,7 +115,7 @@ def accept_code(session: Session, number: int, code: str, now: int, seals: Seals
     return session.common.use_recovery_code(session.connection, account=number, digest=digest) is not None
 
 
-def password_proof(found: Credentials, now: int) -> str:
+def password_proof(found: PasswordRecord, now: int) -> str:
     """Shows, at the second step, that the first one was taken: sealed, and good for ``PROOF_MS``.
 
     No server has to remember it, and a new password makes it worthless.
@@ -193,6 +193,6 @@ def _without_spaces(code: str) -> str:
     return "".join(code.split())
 
 
-def _seal(found: Credentials, expires: int) -> str:
+def _seal(found: PasswordRecord, expires: int) -> str:
     key = sha256(found.password.encode()).digest()
     return blake2b(f"{found.account.id} {expires}".encode(), key=key, digest_size=32, person=b"second step").hexdigest()

@@ -49,7 +49,7 @@ class BotHits(Struct, frozen=True):
     more: bool
 
 
-class Wanted(Struct, frozen=True):
+class BotHitsQuery(Struct, frozen=True):
     """Which hits are listed.
 
     Attributes:
@@ -69,7 +69,7 @@ def reason(bot: Bot) -> str:
     return bot.name.lower().replace("_", "-")
 
 
-async def bot_hits(ledger: Ledger, warehouse: Warehouse, wanted: Wanted) -> BotHits:
+async def bot_hits(ledger: Ledger, warehouse: Warehouse, wanted: BotHitsQuery) -> BotHits:
     """How many hits were filtered and why, and the latest."""
     by_code, rows = await warehouse.read(_bot_hits, wanted)
     paths = await ledger.read(paths_of, wanted.site, {row[1] for row in rows})
@@ -77,7 +77,7 @@ async def bot_hits(ledger: Ledger, warehouse: Warehouse, wanted: Wanted) -> BotH
     return BotHits({Bot(bot): hits for bot, hits in by_code}, latest, more=len(rows) > wanted.limit)
 
 
-def _bot_hits(session: WarehouseSession, wanted: Wanted) -> tuple[list[tuple[int, int]], list[tuple[Any, ...]]]:
+def _bot_hits(session: WarehouseSession, wanted: BotHitsQuery) -> tuple[list[tuple[int, int]], list[tuple[Any, ...]]]:
     site, since, until = wanted.site, wanted.period.first, wanted.period.after
     codes = [bot for bot in Bot if bot] if wanted.bot is None else [wanted.bot]
     by_code = session.queries.bots_by_code(session.connection, site=site, since=since, until=until)

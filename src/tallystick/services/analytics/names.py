@@ -192,7 +192,7 @@ def campaign_ids(session: Session, site: int, names: Iterable[str]) -> list[int]
     return [int(row[0]) for row in session.queries.campaign_ids(session.connection, site=site, digests=_json(digests))]
 
 
-class Found(NamedTuple):
+class ResolvedPath(NamedTuple):
     """What a hit needs to know of a path."""
 
     id: int
@@ -208,11 +208,11 @@ def _missing(session: Session, site: int, paths: Collection[str], campaigns: Col
 
 def _create(
     session: Session, site: int, paths: Collection[NewPath], campaigns: Collection[str]
-) -> tuple[list[Found], list[int]]:
+) -> tuple[list[ResolvedPath], list[int]]:
     return _create_paths(session, site, paths), _create_campaigns(session, site, campaigns)
 
 
-def _create_paths(session: Session, site: int, paths: Collection[NewPath]) -> list[Found]:
+def _create_paths(session: Session, site: int, paths: Collection[NewPath]) -> list[ResolvedPath]:
     wanted = [(name_digest(new.path), new) for new in paths]
     found = _find_paths(session, site, [digest for digest, _ in wanted])
     missing = {digest: new for digest, new in reversed(wanted) if digest not in found}
@@ -226,19 +226,19 @@ def _create_paths(session: Session, site: int, paths: Collection[NewPath]) -> li
         # Another server may have been first.
         found |= _find_paths(session, site, missing)
     _count(session, {found[digest] for digest, new in wanted if new.counted})
-    return [Found(*found[digest][:2], found[digest].counted or new.counted) for digest, new in wanted]
+    return [ResolvedPath(*found[digest][:2], found[digest].counted or new.counted) for digest, new in wanted]
 
 
-def _count(session: Session, asked_for: Iterable[Found]) -> None:
+def _count(session: Session, asked_for: Iterable[ResolvedPath]) -> None:
     for path in asked_for:
         if not path.counted:
             session.common.count_path(session.connection, id=path.id)
 
 
-def _find_paths(session: Session, site: int, digests: Iterable[bytes]) -> dict[bytes, Found]:
+def _find_paths(session: Session, site: int, digests: Iterable[bytes]) -> dict[bytes, ResolvedPath]:
     listed = _json([digest.hex() for digest in digests])
     rows = session.queries.paths_by_digest(session.connection, site=site, digests=listed)
-    return {bytes(digest): Found(int(id_), str(title), bool(counted)) for digest, id_, title, counted in rows}
+    return {bytes(digest): ResolvedPath(int(id_), str(title), bool(counted)) for digest, id_, title, counted in rows}
 
 
 def _create_campaigns(session: Session, site: int, names: Collection[str]) -> list[int]:
@@ -268,7 +268,7 @@ def _update(session: Session, counted: Iterable[int], titles: Iterable[tuple[int
         session.common.title_path(session.connection, id=id_, title=title)
 
 
-def _named(session: Session, site: int, names: Iterable[str]) -> list[list[Found]]:
+def _named(session: Session, site: int, names: Iterable[str]) -> list[list[ResolvedPath]]:
     """For each name the paths of its spellings, the one as it is written first."""
     wanted = [[name_digest(spelling) for spelling in spellings(name)] for name in names]
     found = _find_paths(session, site, [digest for digests in wanted for digest in digests])

@@ -20,7 +20,7 @@ from tallystick.model.series import Calendar, Day, Group, peak
 from tallystick.services.analytics.names import Path, campaign_ids, campaigns_of, path_ids, paths_of
 from tallystick.warehouse import Warehouse, WarehouseSession
 from tallystick.warehouse.duckdb import reports
-from tallystick.warehouse.duckdb.reports import Counted, Figures, PathHours, Position, Slice, Value
+from tallystick.warehouse.duckdb.reports import DimensionCount, Figures, PathHours, Position, Slice, Value
 
 DAYS_IN_ANSWER = 50_000
 """Rows of days in one answer, all paths together: beyond it come fewer paths."""
@@ -80,7 +80,7 @@ class TopPaths(Struct, frozen=True):
     next: Position | None
 
 
-class Row(Struct, frozen=True):
+class ReportRow(Struct, frozen=True):
     """Visits with one value of a dimension.
 
     Attributes:
@@ -98,7 +98,7 @@ class Row(Struct, frozen=True):
 class Rows(Struct, frozen=True):
     """Some rows of a list; ``more`` tells whether it goes on."""
 
-    rows: Sequence[Row]
+    rows: Sequence[ReportRow]
     more: bool = False
 
 
@@ -155,7 +155,9 @@ class Reporting:
         names = await self._names(question.site, dimension, found)
         return _rows(found, figures, wanted, names)
 
-    async def _names(self, site: int, dimension: Dimension, found: Sequence[Counted]) -> Mapping[Value, str] | None:
+    async def _names(
+        self, site: int, dimension: Dimension, found: Sequence[DimensionCount]
+    ) -> Mapping[Value, str] | None:
         """Names of values that are ids; None for those that speak for themselves."""
         ids = [row.value for row in found if row.value is not None]
         if dimension is Dimension.PATH:
@@ -239,7 +241,7 @@ def _path_days(row: PathHours, days: Sequence[Day], group: Group, figures: Mappi
 
 def _referrers(
     session: WarehouseSession, selection: Selection, wanted: Slice, own: str | None = None
-) -> tuple[list[Counted], dict[Value, Figures]]:
+) -> tuple[list[DimensionCount], dict[Value, Figures]]:
     if own is None:
         found = reports.referrers_as_seen(session, selection, wanted)
     else:
@@ -250,7 +252,7 @@ def _referrers(
 
 def _by_value(
     session: WarehouseSession, selection: Selection, dimension: Dimension, wanted: Slice
-) -> tuple[list[Counted], dict[Value, Figures]]:
+) -> tuple[list[DimensionCount], dict[Value, Figures]]:
     found = reports.by_value(session, selection, dimension, wanted)
     listed = [row.key for row in found]
     return found, reports.figures_by_value(session, selection, dimension, listed)
@@ -262,12 +264,15 @@ def _one_more(wanted: Slice) -> Slice:
 
 
 def _rows(
-    found: Sequence[Counted], figures: Mapping[Value, Figures], wanted: Slice, names: Mapping[Value, str] | None = None
+    found: Sequence[DimensionCount],
+    figures: Mapping[Value, Figures],
+    wanted: Slice,
+    names: Mapping[Value, str] | None = None,
 ) -> Rows:
     """The first rows; those of the values in ``names``, where there are names."""
     listed = [row for row in found[: wanted.limit] if names is None or row.value in names]
     rows = [
-        Row(
+        ReportRow(
             row.value,
             str(row.value) if names is None else names[row.value],
             row.visits,

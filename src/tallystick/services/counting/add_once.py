@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from tallystick.errors import KeyReused
 from tallystick.ledger import Session, Totals
-from tallystick.ledger.folding import Wanted, fold_over
+from tallystick.ledger.folding import CounterWrite, fold_over
 from tallystick.model.counter import LIMITED, Counter, Outcome
 from tallystick.model.key import Key
 from tallystick.services.kept_answers import KeptAnswer, KeptAnswers, KeyedRequest
@@ -13,7 +13,7 @@ Told = Outcome | KeptAnswer | KeyReused
 """What the addition did; what was answered when it came before; or that its key stands for another one."""
 
 
-class AddOnce(Wanted, eq=False, kw_only=True):
+class AddOnce(CounterWrite, eq=False, kw_only=True):
     """An addition that is known by a key.
 
     Attributes:

@@ -6,12 +6,12 @@ from typing import NamedTuple
 from tallystick.ledger import Session
 from tallystick.model.counter import alive
 from tallystick.model.key import is_public
-from tallystick.services.counting.counter_files import CSV_HEADER, Format, Row, row_of, to_csv, to_json
+from tallystick.services.counting.counter_files import CSV_HEADER, CounterRow, Format, row_of, to_csv, to_json
 
 ROWS_AT_ONCE = 5_000
 
 
-class Page(NamedTuple):
+class CounterPage(NamedTuple):
     """Some counters.
 
     Attributes:
@@ -24,13 +24,13 @@ class Page(NamedTuple):
     lines: bytes
 
 
-def export(session: Session, form: Format, now: int) -> Iterator[Page]:
+def export(session: Session, form: Format, now: int) -> Iterator[CounterPage]:
     """The living public counters of an open snapshot, in storage order. Held in memory at once is one page."""
-    encode: Callable[[list[Row]], bytes] = to_csv if form == "csv" else to_json
+    encode: Callable[[list[CounterRow]], bytes] = to_csv if form == "csv" else to_json
     if form == "csv":
-        yield Page(0, 0, CSV_HEADER)
+        yield CounterPage(0, 0, CSV_HEADER)
     page = session.page(None, ROWS_AT_ONCE)
     while page:
         rows = [row_of(key, counter) for key, counter in page if is_public(key) and alive(counter, now)]
-        yield Page(len(page), len(rows), encode(rows))
+        yield CounterPage(len(page), len(rows), encode(rows))
         page = session.page(page[-1][0], ROWS_AT_ONCE)

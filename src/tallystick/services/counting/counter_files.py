@@ -27,7 +27,7 @@ LINE_LIMIT = 65_536
 _Time = Annotated[int, Meta(ge=0, le=INT64_MAX)]
 
 
-class Row(Struct, kw_only=True, forbid_unknown_fields=True):
+class CounterRow(Struct, kw_only=True, forbid_unknown_fields=True):
     """One line."""
 
     namespace: str = DEFAULT_NAMESPACE
@@ -40,7 +40,7 @@ class Row(Struct, kw_only=True, forbid_unknown_fields=True):
     expires: _Time | None = None
 
 
-COLUMNS = Row.__struct_fields__
+COLUMNS = CounterRow.__struct_fields__
 ALIASES = {"name": "key"}
 """What a header may say for a column."""
 WITHOUT_HEADER = {2: ("key", "value"), 3: ("namespace", "key", "value")}
@@ -70,19 +70,19 @@ class Line(NamedTuple):
     counter: Counter
 
 
-class BadLine(NamedTuple):
+class BadCounterLine(NamedTuple):
     """A line that is not, and why."""
 
     number: int
     reason: str
 
 
-Read = Callable[[BinaryIO, int, int], Iterator[Line | BadLine]]
+Read = Callable[[BinaryIO, int, int], Iterator[Line | BadCounterLine]]
 
 
-def row_of(key: Key, counter: Counter) -> Row:
+def row_of(key: Key, counter: Counter) -> CounterRow:
     """A counter as a line shows it."""
-    return Row(
+    return CounterRow(
         namespace=key.namespace,
         key=key.key,
         value=counter.value,
@@ -94,12 +94,12 @@ def row_of(key: Key, counter: Counter) -> Row:
     )
 
 
-def to_json(rows: Iterable[Row]) -> bytes:
+def to_json(rows: Iterable[CounterRow]) -> bytes:
     """Rows as JSON lines."""
     return _encode_lines(list(rows))
 
 
-def to_csv(rows: Iterable[Row]) -> bytes:
+def to_csv(rows: Iterable[CounterRow]) -> bytes:
     """Rows as CSV, without the header."""
     text = io.StringIO()
     write = csv.writer(text, lineterminator="\n").writerow
@@ -111,7 +111,7 @@ def to_csv(rows: Iterable[Row]) -> bytes:
 CSV_HEADER = (",".join(COLUMNS) + "\n").encode()
 
 
-def from_json(stream: BinaryIO, now: int, lifetime: int = LIFETIME_MS) -> Iterator[Line | BadLine]:
+def from_json(stream: BinaryIO, now: int, lifetime: int = LIFETIME_MS) -> Iterator[Line | BadCounterLine]:
     """Read JSON lines; empty lines are passed over.
 
     Args:
@@ -123,10 +123,10 @@ def from_json(stream: BinaryIO, now: int, lifetime: int = LIFETIME_MS) -> Iterat
         try:
             yield _line(number, _decode(text), now, lifetime)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            yield BadLine(number, _reason(error))
+            yield BadCounterLine(number, _reason(error))
 
 
-def from_csv(stream: BinaryIO, now: int, lifetime: int = LIFETIME_MS) -> Iterator[Line | BadLine]:
+def from_csv(stream: BinaryIO, now: int, lifetime: int = LIFETIME_MS) -> Iterator[Line | BadCounterLine]:
     """Read CSV; the first line names the columns, in any order, or is a counter already.
 
     Args:
@@ -142,10 +142,10 @@ def from_csv(stream: BinaryIO, now: int, lifetime: int = LIFETIME_MS) -> Iterato
     while cells is not None:
         try:
             if cells:
-                yield _line(reader.line_num, msgspec.convert(_cells(header, cells), Row), now, lifetime)
+                yield _line(reader.line_num, msgspec.convert(_cells(header, cells), CounterRow), now, lifetime)
             cells = next(reader, None)
         except (csv.Error, msgspec.ValidationError) as error:
-            yield BadLine(reader.line_num, _reason(error))
+            yield BadCounterLine(reader.line_num, _reason(error))
             cells = []
 
 
@@ -196,13 +196,13 @@ def _cell(column: str, cell: str) -> object:
     return int(cell) if _is_whole(cell) else cell
 
 
-def _line(number: int, row: Row, now: int, lifetime: int) -> Line | BadLine:
+def _line(number: int, row: CounterRow, now: int, lifetime: int) -> Line | BadCounterLine:
     namespace, key = row.namespace, row.key
     if "/" in key and namespace == DEFAULT_NAMESPACE:
         namespace, _, key = key.rpartition("/")
     for column, name in (("namespace", namespace), ("key", key)):
         if not legal_name(name):
-            return BadLine(number, _expected(column))
+            return BadCounterLine(number, _expected(column))
     counter = Counter(
         row.value,
         row.update_lowerbound,
@@ -234,4 +234,4 @@ def _expected(column: str) -> str:
 
 _is_whole = re.compile(r"[+-]?[0-9]{1,20}").fullmatch
 _encode_lines = msgspec.json.Encoder().encode_lines
-_decode = msgspec.json.Decoder(Row).decode
+_decode = msgspec.json.Decoder(CounterRow).decode

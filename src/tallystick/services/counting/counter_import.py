@@ -6,15 +6,15 @@ from functools import partial
 from msgspec import Struct
 
 from tallystick.ledger import Database, Session
-from tallystick.ledger.folding import Wanted, operate
+from tallystick.ledger.folding import CounterWrite, operate
 from tallystick.model.counter import Counter, Outcome, Put, alive, apply
 from tallystick.model.key import LANES, Key
-from tallystick.services.counting.counter_files import BadLine, Line
+from tallystick.services.counting.counter_files import BadCounterLine, Line
 
 ROWS_AT_ONCE = 1_000
 """Counters in one transaction."""
 
-Store = Callable[[Sequence[Wanted], int], Sequence[Outcome]]
+Store = Callable[[Sequence[CounterWrite], int], Sequence[Outcome]]
 
 
 class Imported(Struct):
@@ -50,7 +50,7 @@ def foretelling(session: Session) -> Store:
     file would take as much memory as the file is long.
     """
 
-    def store(batch: Sequence[Wanted], now: int) -> Sequence[Outcome]:
+    def store(batch: Sequence[CounterWrite], now: int) -> Sequence[Outcome]:
         found: dict[Key, Counter | None] = {}
         with session.snapshot():
             found.update(session.find({item.key for item in batch}))
@@ -64,13 +64,13 @@ def foretelling(session: Session) -> Store:
 
 
 def import_counters(  # noqa: PLR0913  # one value each, named by its caller
-    lines: Iterable[Line | BadLine],
+    lines: Iterable[Line | BadCounterLine],
     store: Store,
     now: int,
     *,
     rows_at_once: int = ROWS_AT_ONCE,
     replaces: bool = False,
-    told: Callable[[BadLine], None],
+    told: Callable[[BadCounterLine], None],
 ) -> Iterator[Imported]:
     """Put counters into the ledger, a few transactions at a time; yields what has been done so far after each.
 
@@ -101,7 +101,9 @@ def import_counters(  # noqa: PLR0913  # one value each, named by its caller
 
 def _store(batch: Sequence[Line], store: Store, now: int, *, replaces: bool) -> Sequence[Outcome]:
     """Store what has not expired."""
-    return store([Wanted(line.key, Put(line.counter, replaces)) for line in batch if alive(line.counter, now)], now)
+    return store(
+        [CounterWrite(line.key, Put(line.counter, replaces)) for line in batch if alive(line.counter, now)], now
+    )
 
 
 def _tally(done: Imported, batch: Sequence[Line], outcomes: Sequence[Outcome]) -> None:

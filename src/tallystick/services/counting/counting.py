@@ -6,7 +6,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from tallystick.ledger import Ledger, Session, Totals
-from tallystick.ledger.folding import Admit, Wanted, fold, transactions
+from tallystick.ledger.folding import Admit, CounterWrite, fold, transactions
 from tallystick.model.counter import (
     FOREVER,
     HIT,
@@ -108,7 +108,7 @@ class Counting:
             page = await self._ledger.read(_page, self._swept)
             now = self._ledger.clock()
             renewed = [
-                Wanted(key, Renew(NEVER))
+                CounterWrite(key, Renew(NEVER))
                 for key, counter in page
                 if is_public(key) and counter.expires < FOREVER and alive(counter, now)
             ]
@@ -127,7 +127,7 @@ class Counting:
         self._swept = page[-1][0] if len(page) == SWEPT_AT_ONCE else None
         now = self._ledger.clock()
         expired = [
-            Wanted(key, Delete(only_expired=True))
+            CounterWrite(key, Delete(only_expired=True))
             for key, counter in page
             if is_public(key) and not alive(counter, now)
         ]

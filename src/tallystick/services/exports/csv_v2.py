@@ -16,7 +16,7 @@ import msgspec
 from tallystick.ledger import Ledger
 from tallystick.model.export import Export
 from tallystick.services.analytics.names import paths_of
-from tallystick.services.exports.written import Written
+from tallystick.services.exports.written import WrittenExport
 from tallystick.warehouse import Warehouse, WarehouseSession
 
 HEADER = (
@@ -42,7 +42,7 @@ class Chunk(NamedTuple):
     paths: list[int]
 
 
-async def write(ledger: Ledger, warehouse: Warehouse, export: Export, file: Path) -> Written:
+async def write(ledger: Ledger, warehouse: Warehouse, export: Export, file: Path) -> WrittenExport:
     """Write all people's hits behind ``export.start_id`` that exist now, by id."""
     last, rows = export.start_id or 0, 0
     through = await warehouse.read(newest_hit, export.site)
@@ -53,7 +53,7 @@ async def write(ledger: Ledger, warehouse: Warehouse, export: Export, file: Path
             names = [(path.id, path.path, path.title) for path in found.values()]
             await output.put(await warehouse.read(chunk_lines, export.site, last, chunk.last_id, names))
             last, rows = chunk.last_id, rows + chunk.rows
-    return Written(rows, last if rows else None)
+    return WrittenExport(rows, last if rows else None)
 
 
 def newest_hit(session: WarehouseSession, site: int) -> int:

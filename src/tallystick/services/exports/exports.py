@@ -19,7 +19,7 @@ from tallystick.model.export import SPREADSHEET_SUFFIX, SUFFIXES, Export, Export
 from tallystick.model.site import Site
 from tallystick.services.exports.folder import ExportFolder
 from tallystick.services.exports.spreadsheet import make_safe, write_safe
-from tallystick.services.exports.writing import Written, write_export
+from tallystick.services.exports.writing import WrittenExport, write_export
 from tallystick.services.files import whole_file
 from tallystick.tasks import end_tasks
 from tallystick.warehouse import Warehouse
@@ -179,10 +179,10 @@ class Exports:
                 await asyncio.to_thread(self._folder.remove, [export.id])
 
     async def _give_up(self, export: Export, error: str) -> None:
-        await self._finish(export, Written(0, None), error=error)
+        await self._finish(export, WrittenExport(0, None), error=error)
         await asyncio.to_thread(self._folder.remove, [export.id])
 
-    async def _write(self, export: Export) -> Written:
+    async def _write(self, export: Export) -> WrittenExport:
         await asyncio.to_thread(self._folder.make)
         opening = whole_file(self._folder.place(export), replaces=True, mode=0o600)
         # A thread goes on when its task is cancelled, and what it has opened has to be closed.
@@ -198,7 +198,7 @@ class Exports:
         await asyncio.to_thread(opening.__exit__, None, None, None)
         return written
 
-    async def _finish(self, export: Export, written: Written, **told: int | str) -> None:
+    async def _finish(self, export: Export, written: WrittenExport, **told: int | str) -> None:
         ended = replace(
             export,
             last_hit=written.last_id or export.start_id or 0,

@@ -19,7 +19,7 @@ from tallystick.model.export import Export
 from tallystick.services.accounts.site_rows import site as site_by_id
 from tallystick.services.analytics import names
 from tallystick.services.exports.statistics import STATISTICS, Line, Named, Row, Statistic
-from tallystick.services.exports.written import Written
+from tallystick.services.exports.written import WrittenExport
 from tallystick.warehouse import Warehouse, WarehouseSession
 
 EXPORT_VERSION = "1.0"
@@ -31,7 +31,7 @@ NAMES_AT_ONCE = 5_000
 _encode_lines = msgspec.json.Encoder().encode_lines
 
 
-class Source(NamedTuple):
+class SummarySource(NamedTuple):
     """What is summed up.
 
     Attributes:
@@ -43,9 +43,9 @@ class Source(NamedTuple):
     windows: list[range]
 
 
-async def write(ledger: Ledger, warehouse: Warehouse, export: Export, file: Path) -> Written:
+async def write(ledger: Ledger, warehouse: Warehouse, export: Export, file: Path) -> WrittenExport:
     """Write the statistics of all visits, or of those from ``export.start_day`` on."""
-    source, named, rows = Source(warehouse, export.site, await _windows(warehouse, export)), Named(), 0
+    source, named, rows = SummarySource(warehouse, export.site, await _windows(warehouse, export)), Named(), 0
     async with _zipped(file, Path(export.file).stem) as output:
         await output.put("info.json", msgspec.json.encode(await _info(ledger, export)))
         for statistic in STATISTICS:
@@ -53,7 +53,7 @@ async def write(ledger: Ledger, warehouse: Warehouse, export: Export, file: Path
         for name, lines in named.lists().items():
             await output.put(f"{name}.jsonl", _encode_lines(lines))
         await _fill_paths(output, ledger, export.site, sorted(named.paths))
-    return Written(rows, None)
+    return WrittenExport(rows, None)
 
 
 async def _windows(warehouse: Warehouse, export: Export) -> list[range]:
@@ -63,7 +63,7 @@ async def _windows(warehouse: Warehouse, export: Export) -> list[range]:
     return [range(max(window * WINDOW_S, since), (window + 1) * WINDOW_S) for window in found]
 
 
-async def _fill(output: "_Zip", source: Source, statistic: Statistic, named: Named) -> int:
+async def _fill(output: "_Zip", source: SummarySource, statistic: Statistic, named: Named) -> int:
     """Write one file of counts; answers its number of lines."""
     total = 0
     async with output.open(f"{statistic.name}.jsonl"):

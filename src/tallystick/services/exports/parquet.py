@@ -9,7 +9,7 @@ from tallystick.ledger import Ledger
 from tallystick.model.export import Export
 from tallystick.services.analytics.names import campaigns_of, paths_of
 from tallystick.services.exports.csv_v2 import newest_hit
-from tallystick.services.exports.written import Written
+from tallystick.services.exports.written import WrittenExport
 from tallystick.warehouse import Warehouse, WarehouseSession
 
 _encode = msgspec.json.Encoder().encode
@@ -29,7 +29,7 @@ class Used(NamedTuple):
     campaigns: list[int]
 
 
-async def write(ledger: Ledger, warehouse: Warehouse, export: Export, file: Path) -> Written:
+async def write(ledger: Ledger, warehouse: Warehouse, export: Export, file: Path) -> WrittenExport:
     """Write all people's hits behind ``export.start_id`` that exist now, by id."""
     after = export.start_id or 0
     through = await warehouse.read(newest_hit, export.site)
@@ -46,7 +46,7 @@ async def write(ledger: Ledger, warehouse: Warehouse, export: Export, file: Path
     }
     names = {name: _encode(columns).decode() for name, columns in given.items()}
     await warehouse.read(copy, {"site": export.site, "after": after, "through": through, "file": str(file), **names})
-    return Written(used.rows, used.last_id)
+    return WrittenExport(used.rows, used.last_id)
 
 
 def used_names(session: WarehouseSession, site: int, after: int, through: int) -> Used:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 
-class Written(NamedTuple):
+class WrittenExport(NamedTuple):
     """How much a file holds.
 
     Attributes:

@@ -64,7 +64,7 @@ class Telling(Struct, frozen=True, gc=False):
     accounts: Sequence[int]
 
 
-class Batch(Struct, frozen=True):
+class ChangeBatch(Struct, frozen=True):
     """The next changes.
 
     Attributes:
@@ -119,14 +119,14 @@ def name_of_numbering(session: Session) -> str:
     return str(found)
 
 
-def next_changes(session: Session, after: int, members: Members, listening: Container[int]) -> Batch:
+def next_changes(session: Session, after: int, members: Members, listening: Container[int]) -> ChangeBatch:
     """The changes after a number, with everyone who listens and is to be told of them.
 
     Costs a statement for the changes and, where there are some, up to three for all of them together.
     """
     rows = change_rows(session.common.changes_after(session.connection, number=after, max_rows=CHANGES_AT_ONCE))
     if not rows:
-        return Batch(None, full=False, tellings=())
+        return ChangeBatch(None, full=False, tellings=())
     for row in rows:
         if row.kind in {"created", "members", "deleted"}:
             members.forget(row.counter)
@@ -144,7 +144,7 @@ def next_changes(session: Session, after: int, members: Members, listening: Cont
         if state := states.get(row.counter):
             told += _tellings(row, state, hearing[row.counter])
         told += [Telling(row.number, deletion(each), (each.account,)) for each in gone if each.account in listening]
-    return Batch(last, full=len(rows) == CHANGES_AT_ONCE, tellings=told)
+    return ChangeBatch(last, full=len(rows) == CHANGES_AT_ONCE, tellings=told)
 
 
 class _Hearing:

@@ -13,7 +13,7 @@ from tallystick.hub.watching import Watcher, Watches
 from tallystick.ledger import Ledger
 from tallystick.ledger.database import Announcer
 from tallystick.model.key import Key
-from tallystick.services.feed.change_feed import Batch, Members, name_of_numbering, next_changes
+from tallystick.services.feed.change_feed import ChangeBatch, Members, name_of_numbering, next_changes
 from tallystick.services.feed.housekeeping import LiveChores
 from tallystick.services.feed.resuming import Resumed, missed_changes
 from tallystick.services.sharing.changes import last_change
@@ -188,7 +188,7 @@ class Following:
         await self._tell(batch)
         return batch.full
 
-    async def _tell(self, batch: Batch) -> None:
+    async def _tell(self, batch: ChangeBatch) -> None:
         told = 0
         for telling in batch.tellings:
             told += self.hub.publish(telling.change, telling.accounts, telling.number)

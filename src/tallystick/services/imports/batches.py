@@ -3,19 +3,19 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from tallystick.services.imports.marks import Mark
+from tallystick.services.imports.marks import FileMark
 from tallystick.services.imports.told import BadLine, Excluded, Told
 
 
-class Batch(NamedTuple):
+class ImportBatch(NamedTuple):
     """A part of a file.
 
     Attributes:
         done: how much of the file is read; of ``total`` in the same unit, 0 when nobody knows.
     """
 
-    start: Mark
-    end: Mark
+    start: FileMark
+    end: FileMark
     told: Sequence[Told]
     bad: Sequence[BadLine]
     excluded: Sequence[Excluded]
@@ -23,13 +23,13 @@ class Batch(NamedTuple):
     total: int = 0
 
 
-class Source(Protocol):
+class ImportSource(Protocol):
     """A file that is read once, from a place on."""
 
-    start: Mark
+    start: FileMark
     """Where it begins; what stands before is imported already."""
 
-    def next(self, most: int) -> Batch | None:
+    def next(self, most: int) -> ImportBatch | None:
         """The next lines or rows, at most so many; None when there is nothing more. Blocks."""
 
     def renewed(self) -> bool:

@@ -11,7 +11,7 @@ from tallystick.model.hit import is_bot
 from tallystick.model.site import Site, SiteSettings
 from tallystick.services.imports.running import BOTS, Taken
 from tallystick.services.ingest.collection_rules import rules_of
-from tallystick.services.ingest.ingest import STEPS, Arrival, Dropped, Ingest, Invalid, Knowledge, Refusal
+from tallystick.services.ingest.ingest import STEPS, Arrival, Dropped, Ingest, InvalidHit, Knowledge, Refusal
 from tallystick.services.ingest.salts import Salts
 from tallystick.warehouse import KeptRequest, Warehouse
 
@@ -55,7 +55,7 @@ class DirectSink:
             return KeptRequest(key, key, answer, self._passed() // 1000)
 
         results = await self._ingest.record(self._site, arrivals, keep)
-        return _taken(arrivals, [result if isinstance(result, Dropped | Invalid) else None for result in results])
+        return _taken(arrivals, [result if isinstance(result, Dropped | InvalidHit) else None for result in results])
 
 
 class DrySink:
@@ -81,6 +81,6 @@ def _taken(arrivals: Sequence[Arrival], refused: Sequence[Refusal | None]) -> Ta
     notes = Counter(str(refusal.reason) for refusal in refused if isinstance(refusal, Dropped))
     bots = sum(refusal is None and is_bot(arrival.bot) for arrival, refusal in zip(arrivals, refused, strict=True))
     return Taken(
-        {index: str(refusal).strip() for index, refusal in enumerate(refused) if isinstance(refusal, Invalid)},
+        {index: str(refusal).strip() for index, refusal in enumerate(refused) if isinstance(refusal, InvalidHit)},
         notes + Counter({BOTS: bots}),
     )

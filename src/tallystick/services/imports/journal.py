@@ -9,12 +9,12 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from tallystick.services.imports.marks import Mark
+from tallystick.services.imports.marks import FileMark
 
 ENTRIES_KEPT = 1_000
 
 
-class Entry(Struct, frozen=True, kw_only=True):
+class ImportRecord(Struct, frozen=True, kw_only=True):
     """One file.
 
     Attributes:
@@ -27,13 +27,13 @@ class Entry(Struct, frozen=True, kw_only=True):
 
     name: str
     target: str
-    mark: Mark
+    mark: FileMark
     until: int | None = None
     run: str = ""
     changed: int = 0
 
 
-class Journal:
+class ImportJournal:
     """A folder with one small file for each import.
 
     Args:
@@ -43,17 +43,17 @@ class Journal:
     def __init__(self, folder: Path, target: str) -> None:
         self._folder, self._target = folder, target
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[ImportRecord]:
         """What went to this target."""
         return [entry for entry in self._all() if entry.target == self._target]
 
-    def entry_at(self, mark: Mark, *, run: str = "") -> Entry:
+    def entry_at(self, mark: FileMark, *, run: str = "") -> ImportRecord:
         """The entry that an import from this place on continues; a new one at the beginning of a file."""
         known = self.entries() if mark.position else []
         found = next((entry for entry in known if entry.mark == mark), None)
-        return found or Entry(name=secrets.token_hex(8), target=self._target, mark=mark, run=run)
+        return found or ImportRecord(name=secrets.token_hex(8), target=self._target, mark=mark, run=run)
 
-    def note(self, entry: Entry, mark: Mark, until: int | None) -> Entry:
+    def note(self, entry: ImportRecord, mark: FileMark, until: int | None) -> ImportRecord:
         """Keep how far an import is, and where the batch ends that is sent next."""
         noted = msgspec.structs.replace(entry, mark=mark, until=until, changed=int(time.time()))
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -68,10 +68,10 @@ class Journal:
         for entry in sorted(self._all(), key=lambda entry: entry.changed)[:-ENTRIES_KEPT]:
             (self._folder / f"{entry.name}.json").unlink(missing_ok=True)
 
-    def _all(self) -> Sequence[Entry]:
+    def _all(self) -> Sequence[ImportRecord]:
         found = []
         for file in self._folder.glob("*.json"):
             # What makes no sense was written by a machine that failed; the server still knows the newest batches.
             with suppress(msgspec.DecodeError, OSError):
-                found.append(msgspec.json.decode(file.read_bytes(), type=Entry))
+                found.append(msgspec.json.decode(file.read_bytes(), type=ImportRecord))
         return found

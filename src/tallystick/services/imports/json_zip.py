@@ -99,7 +99,7 @@ class CountLine(Struct):
     language: str = ""
 
 
-class Names(NamedTuple):
+class ImportedNames(NamedTuple):
     """What counts refer to, by number."""
 
     paths: dict[int, PathLine]
@@ -108,7 +108,7 @@ class Names(NamedTuple):
     systems: dict[int, tuple[str, str]]
 
 
-class Count(NamedTuple):
+class ImportedCount(NamedTuple):
     """Visits of one path with one value, in the hour or day that begins at ``time`` (Unix seconds)."""
 
     time: int
@@ -117,7 +117,7 @@ class Count(NamedTuple):
     visits: int
 
 
-Day = tuple[int, list[Count]]
+Day = tuple[int, list[ImportedCount]]
 """The number of a UTC day, and what was counted in it."""
 
 
@@ -214,7 +214,7 @@ class _Export:
     def __init__(self, archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo]) -> None:
         self._archive, self._members = archive, members
         self.bad: list[str] = []
-        self.names = Names(
+        self.names = ImportedNames(
             paths={line.id: line for line in self._lines("paths", PathLine)},
             refs={line.id: line for line in self._lines("refs", RefLine)},
             browsers={line.id: (line.name, line.version) for line in self._lines("browsers", ProductLine)},
@@ -244,7 +244,7 @@ class _Export:
         bad, self.bad = self.bad, []
         return bad
 
-    def counts(self, kind: str) -> Iterator[Count]:
+    def counts(self, kind: str) -> Iterator[ImportedCount]:
         """The counts of one file that make sense."""
         value = _VALUES[kind]
         most = MOST_AN_HOUR if kind == "hit_stats" else MOST_COUNTED
@@ -255,7 +255,7 @@ class _Export:
             elif line.count > most:
                 self.bad.append(f"{kind}: {line.count:,} visits of path {line.path_id}, more than {most:,} on one line")
             else:
-                yield Count(moment, line.path_id, value(line, self.names), line.count)
+                yield ImportedCount(moment, line.path_id, value(line, self.names), line.count)
 
     def _lines(self, name: str, kind: type[Value]) -> Iterator[Value]:
         decode = msgspec.json.Decoder(kind).decode
@@ -273,7 +273,7 @@ class _Export:
                     yield line
 
 
-_VALUES: dict[str, Callable[[CountLine, Names], Any]] = {
+_VALUES: dict[str, Callable[[CountLine, ImportedNames], Any]] = {
     "hit_stats": lambda line, names: names.refs.get(line.ref_id),
     "browser_stats": lambda line, names: names.browsers.get(line.browser_id, ("", "")),
     "system_stats": lambda line, names: names.systems.get(line.system_id, ("", "")),
@@ -318,7 +318,7 @@ Shares = dict[int, Counter[Any]]
 """Visits by path, and by value of one kind."""
 
 
-def _day(hits: list[Count], shares: list[Shares], names: Names, now: int) -> Iterator[Arrival | str]:
+def _day(hits: list[ImportedCount], shares: list[Shares], names: ImportedNames, now: int) -> Iterator[Arrival | str]:
     """The visits of one day, and what is told of counts that nothing else in the file bears out."""
     nothing: Iterator[Any] = iter(())
     dealt = [{path: shared.elements() for path, shared in share.items()} for share in shares]

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from tallystick.errors import InputRefused
-from tallystick.services.imports.batches import Batch
-from tallystick.services.imports.marks import DIGEST_BYTES, Mark
+from tallystick.services.imports.batches import ImportBatch
+from tallystick.services.imports.marks import DIGEST_BYTES, FileMark
 from tallystick.services.imports.texts import LOOKED_AT, is_utf_16, without_padding
 from tallystick.services.imports.told import BadLine, Excluded, Item, Told
 
@@ -63,7 +63,7 @@ class LineFile:
         read: ReadLine,
         *,
         quoted: bool = False,
-        marks: Sequence[Mark] = (),
+        marks: Sequence[FileMark] = (),
         until: Sequence[int | None] = (),
         growing: bool = False,
     ) -> None:
@@ -86,7 +86,7 @@ class LineFile:
         self._mark = self.start
         self._until = dict(zip(marks, until, strict=False)).get(self.start)
 
-    def next(self, most: int) -> Batch | None:
+    def next(self, most: int) -> ImportBatch | None:
         """The next lines; None when there is nothing more, or not yet."""
         start, size, lines = self._mark, 0, 0
         told: list[Told] = []
@@ -102,8 +102,8 @@ class LineFile:
         self._until = None
         if not size:
             return None
-        self._mark = Mark(start.position + size, start.lines + lines, self._hasher.copy().hexdigest())
-        return Batch(start, self._mark, told, bad, excluded, self._raw.tell() if self._total else 0, self._total)
+        self._mark = FileMark(start.position + size, start.lines + lines, self._hasher.copy().hexdigest())
+        return ImportBatch(start, self._mark, told, bad, excluded, self._raw.tell() if self._total else 0, self._total)
 
     def renewed(self) -> bool:
         """Whether another file has the name now, or this one was emptied."""
@@ -226,10 +226,10 @@ def _refuse_other_files(stream: BinaryIO) -> None:
             raise InputRefused(reason)
 
 
-def _found(stream: BinaryIO, marks: Sequence[Mark]) -> tuple[Mark, Any]:
+def _found(stream: BinaryIO, marks: Sequence[FileMark]) -> tuple[FileMark, Any]:
     """The farthest mark that the file agrees with; the stream stands behind it, and so does the hasher."""
     hasher = blake2b(digest_size=DIGEST_BYTES)
-    position, best, best_hasher = 0, Mark(0, 0, hasher.hexdigest()), hasher.copy()
+    position, best, best_hasher = 0, FileMark(0, 0, hasher.hexdigest()), hasher.copy()
     with _damage_told():
         for mark in sorted(marks, key=lambda mark: mark.position):
             while position < mark.position and (read := stream.read(min(READ_AT_ONCE, mark.position - position))):

@@ -7,7 +7,7 @@ from msgspec import Struct
 DIGEST_BYTES = 16
 
 
-class Mark(Struct, frozen=True):
+class FileMark(Struct, frozen=True):
     """A place in a file, recognised by what stands before it: so a renamed or grown file goes on where it was left.
 
     Attributes:
@@ -21,7 +21,7 @@ class Mark(Struct, frozen=True):
     digest: str
 
 
-def batch_key(run: str, start: Mark, end: Mark) -> str:
+def batch_key(run: str, start: FileMark, end: FileMark) -> str:
     """What a server recognises a repeated batch by: the same for the same part of a file with the same beginning.
 
     Args:

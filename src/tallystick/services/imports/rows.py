@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from tallystick.services.imports.batches import Batch
-from tallystick.services.imports.marks import Mark
+from tallystick.services.imports.batches import ImportBatch
+from tallystick.services.imports.marks import FileMark
 from tallystick.services.imports.told import BadLine, Told
 from tallystick.services.ingest.ingest import Arrival
 
@@ -21,17 +21,17 @@ class RowFile:
     """
 
     def __init__(
-        self, path: Path, rows: Iterator[Arrival | str], *, total: int = 0, marks: Sequence[Mark] = ()
+        self, path: Path, rows: Iterator[Arrival | str], *, total: int = 0, marks: Sequence[FileMark] = ()
     ) -> None:
         with path.open("rb") as stream:
             self._digest = hashlib.file_digest(stream, "sha256").hexdigest()
         self._rows, self._total = rows, total
         known = [mark for mark in marks if mark.digest == self._digest]
-        self.start = max(known, key=lambda mark: mark.position, default=Mark(0, 0, self._digest))
+        self.start = max(known, key=lambda mark: mark.position, default=FileMark(0, 0, self._digest))
         self._mark = self.start
         self._skip = self.start.position
 
-    def next(self, most: int) -> Batch | None:
+    def next(self, most: int) -> ImportBatch | None:
         """The next rows; None when there are no more."""
         for _ in islice(self._rows, self._skip):
             pass
@@ -47,8 +47,8 @@ class RowFile:
                 told.append(Told(number, row))
         if number == start.position:
             return None
-        self._mark = Mark(number, number, self._digest)
-        return Batch(start, self._mark, told, bad, (), number, self._total)
+        self._mark = FileMark(number, number, self._digest)
+        return ImportBatch(start, self._mark, told, bad, (), number, self._total)
 
     def renewed(self) -> bool:
         """Such a file is whole from the beginning."""

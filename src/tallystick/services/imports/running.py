@@ -8,10 +8,10 @@ from typing import NamedTuple, Protocol
 
 from msgspec import Struct, field
 
-from tallystick.services.imports.batches import Batch, Source
+from tallystick.services.imports.batches import ImportBatch, ImportSource
 from tallystick.services.imports.cutting import cut
-from tallystick.services.imports.journal import Entry, Journal
-from tallystick.services.imports.marks import Mark, batch_key
+from tallystick.services.imports.journal import ImportJournal, ImportRecord
+from tallystick.services.imports.marks import FileMark, batch_key
 from tallystick.services.imports.told import BadLine
 from tallystick.services.ingest.ingest import Arrival
 
@@ -93,7 +93,7 @@ class Report(Struct):
         used = self.stored + self.dropped + self.excluded.total()
         return not used and self.bad + self.refused > 0
 
-    def add(self, batch: Batch, taken: Taken) -> None:
+    def add(self, batch: ImportBatch, taken: Taken) -> None:
         """Count what was read, and what became of it."""
         self.lines = batch.end.lines
         self.sent += len(batch.told)
@@ -112,7 +112,7 @@ class Report(Struct):
 BOTS = "bots"
 """Hits that are kept with the reason why no person sent them, out of every statistic."""
 
-Progress = Callable[[Report, Batch], None]
+Progress = Callable[[Report, ImportBatch], None]
 TellBad = Callable[[BadLine], None]
 
 
@@ -128,11 +128,11 @@ class Import:
 
     def __init__(  # noqa: PLR0913  # who does what
         self,
-        source: Source,
+        source: ImportSource,
         sink: Sink,
         report: Report,
         *,
-        journal: Journal | None,
+        journal: ImportJournal | None,
         anew: str = "",
         progress: Progress,
         told_bad: TellBad,
@@ -140,7 +140,7 @@ class Import:
         self._source, self._sink, self._report = source, sink, report
         self._journal, self._anew = journal, anew
         self._progress, self._told_bad = progress, told_bad
-        self._entry: Entry | None = None
+        self._entry: ImportRecord | None = None
 
     async def run(self) -> None:
         """Import what the file holds now; may be repeated when it has grown.
@@ -157,24 +157,24 @@ class Import:
             await self._note(batch.end, None)
             self._progress(self._report, batch)
 
-    async def _send(self, batch: Batch) -> Taken:
+    async def _send(self, batch: ImportBatch) -> Taken:
         if not batch.told:
             return Taken({}, {})
         key = batch_key(self._entry.run if self._entry else self._anew, batch.start, batch.end)
         return await self._sink.send(key, [told.arrival for told in batch.told])
 
-    async def _note(self, mark: Mark, until: int | None) -> None:
+    async def _note(self, mark: FileMark, until: int | None) -> None:
         if self._journal and self._entry:
             self._entry = await asyncio.to_thread(self._journal.note, self._entry, mark, until)
 
-    def _tell(self, batch: Batch, taken: Taken) -> None:
+    def _tell(self, batch: ImportBatch, taken: Taken) -> None:
         self._report.add(batch, taken)
         refused = [BadLine(batch.told[index].number, reason) for index, reason in taken.refused.items()]
         for bad in sorted((*batch.bad, *refused)):
             self._told_bad(bad)
 
 
-async def _read(source: Source, most: int) -> AsyncIterator[Batch]:
+async def _read(source: ImportSource, most: int) -> AsyncIterator[ImportBatch]:
     """The batches of a file; the next one is read while one is being sent."""
     coming = asyncio.create_task(asyncio.to_thread(source.next, most))
     try:

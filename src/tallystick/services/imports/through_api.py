@@ -18,7 +18,7 @@ from tallystick.model.hit import is_bot
 from tallystick.model.product import with_version
 from tallystick.services.imports.running import BOTS, Taken
 from tallystick.services.ingest.agents import understood
-from tallystick.services.ingest.ingest import Arrival, Reason
+from tallystick.services.ingest.ingest import Arrival, DropReason
 
 TIMEOUT_S = 60.0
 RETRIES_AFTER_S = (1, 4, 9, 16, 25, 36)
@@ -38,7 +38,7 @@ class _Me(Struct):
     token: _Token
 
 
-class _Refused(Struct):
+class _ImportRefused(Struct):
     errors: dict[int, str]
 
 
@@ -121,7 +121,7 @@ class ApiSink:
             msg = "these lines were sent before, with other options or from another file; --anew sends them once more"
             raise InputRefused(msg)
         try:
-            refused = msgspec.json.decode(answer.content, type=_Refused).errors
+            refused = msgspec.json.decode(answer.content, type=_ImportRefused).errors
         except msgspec.DecodeError:
             raise _unexpected(answer) from None
         return Taken({index: reason.strip() for index, reason in refused.items()}, _notes(answer, arrivals))
@@ -162,7 +162,7 @@ def _notes(answer: httpx.Response, arrivals: Sequence[Arrival]) -> dict[str, int
         for index, arrival in enumerate(arrivals)
         if arrival.agent and index not in filtered
     )
-    return {name: count for name, count in ((str(Reason.IGNORED_ADDRESS), len(filtered)), (BOTS, bots)) if count}
+    return {name: count for name, count in ((str(DropReason.IGNORED_ADDRESS), len(filtered)), (BOTS, bots)) if count}
 
 
 def _reset(answer: httpx.Response) -> float:

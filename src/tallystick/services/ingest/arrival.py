@@ -9,7 +9,7 @@ from msgspec import Struct
 from tallystick.model.hit import Visitor
 
 
-class Reason(StrEnum):
+class DropReason(StrEnum):
     """Why a hit was deliberately not recorded."""
 
     PREFETCH = "prefetch"
@@ -22,10 +22,10 @@ class Reason(StrEnum):
 class Dropped(Struct, frozen=True):
     """Deliberately not recorded."""
 
-    reason: Reason
+    reason: DropReason
 
 
-class Invalid(Struct, frozen=True):
+class InvalidHit(Struct, frozen=True):
     """Not recorded: it makes no sense.
 
     Attributes:
@@ -44,7 +44,7 @@ class Invalid(Struct, frozen=True):
         return lines[0] if len(lines) == 1 else "".join(f"{line}\n" for line in lines)
 
 
-Refusal = Dropped | Invalid
+Refusal = Dropped | InvalidHit
 
 
 class Arrival(Struct, kw_only=True, gc=False):

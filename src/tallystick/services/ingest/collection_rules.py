@@ -29,7 +29,7 @@ class Ignored(Struct, frozen=True):
         return not isinstance(address, str) and any(address in network for network in self.networks)
 
 
-class Rules(Struct, frozen=True):
+class CollectionRules(Struct, frozen=True):
     """A site's settings, and who knows what its hits are judged by.
 
     Attributes:
@@ -52,11 +52,11 @@ class Rules(Struct, frozen=True):
     salts: Salts
 
 
-def rules_of(site: Site, countries: Countries, spam: SpamReferrers, salts: Salts) -> Rules:
+def rules_of(site: Site, countries: Countries, spam: SpamReferrers, salts: Salts) -> CollectionRules:
     """Understand a site's settings once."""
     collected = Collect(site.settings.collect)
     keeps_regions = Collect.REGION in collected
-    return Rules(
+    return CollectionRules(
         site=site,
         collects_referrers=Collect.REFERRER in collected,
         collects_agents=Collect.USER_AGENT in collected,

@@ -1,7 +1,7 @@
 """Ingest: from what a sender says of a hit to what the warehouse keeps of it.
 
 ``STEPS`` is the whole way, in order. Each step reads an ``Arrival`` and what it has become so far, and may end its
-way: ``Dropped`` with a reason, or ``Invalid`` with what is wrong.
+way: ``Dropped`` with a reason, or ``InvalidHit`` with what is wrong.
 """
 
 import asyncio
@@ -18,21 +18,32 @@ from tallystick.model.site import BEFORE_FIRST_HIT_S, Site
 from tallystick.services.accounts.sites import note_hits
 from tallystick.services.analytics.names import KnownPath, Names, NewPath
 from tallystick.services.ingest import agents, languages, steps
-from tallystick.services.ingest.arrival import Arrival, Dropped, Invalid, Reason, Refusal
-from tallystick.services.ingest.collection_rules import Rules, rules_of
+from tallystick.services.ingest.arrival import Arrival, Dropped, DropReason, InvalidHit, Refusal
+from tallystick.services.ingest.collection_rules import CollectionRules, rules_of
 from tallystick.services.ingest.countries import Countries
 from tallystick.services.ingest.new_names import Admits, NewNames
 from tallystick.services.ingest.salts import Salts
 from tallystick.services.ingest.spam import SpamReferrers
 from tallystick.warehouse import KeptRequest, Stored, Warehouse
 
-__all__ = ["STEPS", "Arrival", "Dropped", "Ingest", "Invalid", "Keep", "Knowledge", "Reason", "Refusal", "Result"]
+__all__ = [
+    "STEPS",
+    "Arrival",
+    "DropReason",
+    "Dropped",
+    "Ingest",
+    "InvalidHit",
+    "Keep",
+    "Knowledge",
+    "Refusal",
+    "Result",
+]
 
-Result = Stored | Dropped | Invalid
+Result = Stored | Dropped | InvalidHit
 Keep = Callable[[Sequence[Refusal | None]], KeptRequest]
 """Makes the kept answer of a request from what was refused of it; None stands for what is being stored."""
 
-Step = Callable[[Rules, Arrival], Refusal | None]
+Step = Callable[[CollectionRules, Arrival], Refusal | None]
 
 STEPS: tuple[Step, ...] = (
     steps.drop_prefetch,
@@ -97,7 +108,7 @@ class Ingest:
         self._new_names = NewNames(names, admits) if admits else None
         self._countries, self._spam = knowledge or Knowledge(Countries(), SpamReferrers())
         self._salts = Salts(ledger)
-        self._rules: dict[int, Rules] = {}
+        self._rules: dict[int, CollectionRules] = {}
         self._noted: dict[int, int] = {}
         """Site -> since when it is known to have hits, Unix milliseconds."""
 
@@ -155,7 +166,9 @@ class Ingest:
         (stored,) = await self._store(rules, [arrival], None)
         return stored
 
-    async def _store(self, rules: Rules, wanted: Sequence[Arrival], request: KeptRequest | None) -> Sequence[Stored]:
+    async def _store(
+        self, rules: CollectionRules, wanted: Sequence[Arrival], request: KeptRequest | None
+    ) -> Sequence[Stored]:
         site = rules.site
         if news := self._news_of_names(site.id, wanted):
             await self._names.update(*news)
@@ -177,7 +190,7 @@ class Ingest:
         if self._spam.due(now // 1000):
             await self._spam.refresh(now // 1000)
 
-    def _rules_of(self, site: Site) -> Rules:
+    def _rules_of(self, site: Site) -> CollectionRules:
         rules = self._rules.get(site.id)
         if rules is None or rules.site is not site:
             if len(self._rules) >= SITES_CACHED:
@@ -186,7 +199,7 @@ class Ingest:
             rules = self._rules[site.id] = rules_of(site, self._countries, self._spam, self._salts)
         return rules
 
-    def _hit_without_news(self, rules: Rules, arrival: Arrival) -> Hit | None:
+    def _hit_without_news(self, rules: CollectionRules, arrival: Arrival) -> Hit | None:
         """What the warehouse keeps of a hit that tells nobody else anything new, as nearly all do."""
         site, created = rules.site, arrival.created
         known = self._names.path(site.id, arrival.path)
@@ -212,7 +225,7 @@ class Ingest:
                 titles.append((known, arrival.title))
         return (counted, titles) if counted or titles else None
 
-    def _hits(self, rules: Rules, wanted: Sequence[Arrival]) -> list[Hit] | None:
+    def _hits(self, rules: CollectionRules, wanted: Sequence[Arrival]) -> list[Hit] | None:
         """What the warehouse keeps; None while a name is new.
 
         Raises:
@@ -269,7 +282,7 @@ class Ingest:
             self._noted[site] = begins
 
 
-async def _judge_in_turns(rules: Rules, arrivals: Sequence[Arrival]) -> list[Refusal | None]:
+async def _judge_in_turns(rules: CollectionRules, arrivals: Sequence[Arrival]) -> list[Refusal | None]:
     refused = []
     for start in range(0, len(arrivals), AT_ONCE):
         refused += [_judge(rules, arrival) for arrival in arrivals[start : start + AT_ONCE]]
@@ -277,7 +290,7 @@ async def _judge_in_turns(rules: Rules, arrivals: Sequence[Arrival]) -> list[Ref
     return refused
 
 
-def _judge(rules: Rules, arrival: Arrival) -> Refusal | None:
+def _judge(rules: CollectionRules, arrival: Arrival) -> Refusal | None:
     for step in STEPS:
         refusal = step(rules, arrival)
         if refusal is not None:
@@ -285,7 +298,7 @@ def _judge(rules: Rules, arrival: Arrival) -> Refusal | None:
     return None
 
 
-def _hit(rules: Rules, arrival: Arrival, path: int, campaign: int | None) -> Hit:
+def _hit(rules: CollectionRules, arrival: Arrival, path: int, campaign: int | None) -> Hit:
     assert arrival.browser
     assert arrival.system
     assert arrival.created is not None

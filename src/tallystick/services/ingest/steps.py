@@ -9,8 +9,8 @@ from tallystick.model.product import UNKNOWN, known_browser, known_system
 from tallystick.model.referrer import DIRECT, MAX_REFERRER, clean_referrer, tidied
 from tallystick.model.text import storable
 from tallystick.services.ingest.agents import Agent, understood
-from tallystick.services.ingest.arrival import Arrival, Dropped, Invalid, Reason
-from tallystick.services.ingest.collection_rules import Rules, address_of
+from tallystick.services.ingest.arrival import Arrival, Dropped, DropReason, InvalidHit
+from tallystick.services.ingest.collection_rules import CollectionRules, address_of
 from tallystick.services.ingest.countries import NOWHERE, location_of
 from tallystick.services.ingest.languages import language_of
 
@@ -27,12 +27,12 @@ NO_SESSION = "session or browser/IP not set; use no_sessions if you don't want t
 
 PATHS_CACHED = REFERRERS_CACHED = QUERIES_CACHED = 10_000
 
-_PREFETCH = Dropped(Reason.PREFETCH)
-_OPTED_OUT = Dropped(Reason.OPTED_OUT)
-_IGNORED_ADDRESS = Dropped(Reason.IGNORED_ADDRESS)
-_IGNORED_PATH = Dropped(Reason.IGNORED_PATH)
-_SPAM_REFERRER = Dropped(Reason.SPAM_REFERRER)
-_NO_SESSION = Invalid({}, NO_SESSION)
+_PREFETCH = Dropped(DropReason.PREFETCH)
+_OPTED_OUT = Dropped(DropReason.OPTED_OUT)
+_IGNORED_ADDRESS = Dropped(DropReason.IGNORED_ADDRESS)
+_IGNORED_PATH = Dropped(DropReason.IGNORED_PATH)
+_SPAM_REFERRER = Dropped(DropReason.SPAM_REFERRER)
+_NO_SESSION = InvalidHit({}, NO_SESSION)
 
 _clean_path = lru_cache(PATHS_CACHED)(clean_path)
 _clean_event = lru_cache(PATHS_CACHED)(clean_event)
@@ -40,19 +40,19 @@ _clean_referrer = lru_cache(REFERRERS_CACHED)(clean_referrer)
 _campaign_of = lru_cache(QUERIES_CACHED)(campaign_of)
 
 
-def drop_prefetch(_: Rules, arrival: Arrival) -> Dropped | None:
+def drop_prefetch(_: CollectionRules, arrival: Arrival) -> Dropped | None:
     """A browser asked ahead of time; perhaps nobody will ever see the page."""
     return _PREFETCH if arrival.prefetch else None
 
 
-def drop_opted_out(rules: Rules, arrival: Arrival) -> Dropped | None:
+def drop_opted_out(rules: CollectionRules, arrival: Arrival) -> Dropped | None:
     """A browser asks not to be counted, and the site heeds it."""
     settings = rules.site.settings
     refused = (arrival.gpc and settings.respect_gpc) or (arrival.dnt and settings.respect_dnt)
     return _OPTED_OUT if refused else None
 
 
-def check_size(_: Rules, arrival: Arrival) -> Invalid | None:
+def check_size(_: CollectionRules, arrival: Arrival) -> InvalidHit | None:
     """Of what is far too long only the beginning is read; a path has to be whole."""
     if len(arrival.agent) > MAX_AGENT:
         arrival.agent = arrival.agent[:MAX_AGENT]
@@ -62,14 +62,14 @@ def check_size(_: Rules, arrival: Arrival) -> Invalid | None:
         arrival.query = arrival.query[:MAX_UNREAD].rpartition("&")[0]
     if len(arrival.path) <= MAX_UNREAD:
         return None
-    return Invalid(_too_long(("path", arrival.path, MAX_UNREAD)))
+    return InvalidHit(_too_long(("path", arrival.path, MAX_UNREAD)))
 
 
 def _too_long(*limited: tuple[str, str, int]) -> dict[str, tuple[str, ...]]:
     return {field: (f"must be shorter than {most} characters",) for field, text, most in limited if len(text) > most}
 
 
-def drop_ignored_address(rules: Rules, arrival: Arrival) -> Dropped | None:
+def drop_ignored_address(rules: CollectionRules, arrival: Arrival) -> Dropped | None:
     """Read the address; the site may not want hits from it."""
     address = arrival.address
     if isinstance(address, str):
@@ -79,7 +79,7 @@ def drop_ignored_address(rules: Rules, arrival: Arrival) -> Dropped | None:
     return _IGNORED_ADDRESS if rules.ignored.has(address) else None
 
 
-def find_location(rules: Rules, arrival: Arrival) -> None:
+def find_location(rules: CollectionRules, arrival: Arrival) -> None:
     """Country and region: as told, else of the address."""
     if not rules.collects_locations:
         return
@@ -94,12 +94,12 @@ def find_location(rules: Rules, arrival: Arrival) -> None:
         arrival.region = location.region
 
 
-def find_language(rules: Rules, arrival: Arrival) -> None:
+def find_language(rules: CollectionRules, arrival: Arrival) -> None:
     """ISO 639-3 code of the language."""
     arrival.language = language_of(arrival.language[:MAX_SHORT]) if rules.collects_languages else ""
 
 
-def find_agent(rules: Rules, arrival: Arrival) -> None:
+def find_agent(rules: CollectionRules, arrival: Arrival) -> None:
     """Browser and system, by names of the closed list, and whether a program sent it. No agent: no bot."""
     found = understood(arrival.agent) if arrival.agent or arrival.direct else None
     arrival.bot = _bot(found, arrival.bot)
@@ -120,7 +120,7 @@ def _bot(found: Agent | None, told: int) -> int:
     return Bot.KNOWN if told == Bot.NO_MATCH else min(told, MAX_BOT)
 
 
-def find_visitor(rules: Rules, arrival: Arrival) -> Invalid | None:
+def find_visitor(rules: CollectionRules, arrival: Arrival) -> InvalidHit | None:
     """Who is told apart: by the sender's own session, else by address and agent."""
     told = arrival.direct or bool(arrival.agent and arrival.address is not None)
     if not (arrival.session or told or arrival.sessionless or arrival.no_session):
@@ -134,7 +134,7 @@ def find_visitor(rules: Rules, arrival: Arrival) -> Invalid | None:
     return None
 
 
-def clean_name(_: Rules, arrival: Arrival) -> None:
+def clean_name(_: CollectionRules, arrival: Arrival) -> None:
     """The path or event's name, and the title, as they are kept."""
     # A browser that sends an event must name it; servers may leave that to us.
     if not arrival.event:
@@ -145,7 +145,7 @@ def clean_name(_: Rules, arrival: Arrival) -> None:
         arrival.title = storable(arrival.title)
 
 
-def find_source(_: Rules, arrival: Arrival) -> None:
+def find_source(_: CollectionRules, arrival: Arrival) -> None:
     """Where the visitor came from: a campaign's source wins over the referrer."""
     if arrival.ref_scheme is not None:
         # Referrers that other counters have cleaned; they may have left queries of addresses without a scheme, and
@@ -165,7 +165,7 @@ def find_source(_: Rules, arrival: Arrival) -> None:
             arrival.ref_scheme = "c"
 
 
-def check(_: Rules, arrival: Arrival) -> Invalid | None:
+def check(_: CollectionRules, arrival: Arrival) -> InvalidHit | None:
     """Whether it can be recorded at all."""
     created = arrival.received if arrival.created is None else arrival.created
     if (
@@ -176,7 +176,7 @@ def check(_: Rules, arrival: Arrival) -> Invalid | None:
     ):
         arrival.created = created
         return None
-    return Invalid(_errors(arrival, created))
+    return InvalidHit(_errors(arrival, created))
 
 
 def _errors(arrival: Arrival, created: int) -> dict[str, tuple[str, ...]]:
@@ -190,17 +190,17 @@ def _errors(arrival: Arrival, created: int) -> dict[str, tuple[str, ...]]:
     return errors
 
 
-def drop_ignored_path(_: Rules, arrival: Arrival) -> Dropped | None:
+def drop_ignored_path(_: CollectionRules, arrival: Arrival) -> Dropped | None:
     """Icons and the like are no pages."""
     return _IGNORED_PATH if not arrival.event and is_ignored(arrival.path) else None
 
 
-def drop_spam_referrer(rules: Rules, arrival: Arrival) -> Dropped | None:
+def drop_spam_referrer(rules: CollectionRules, arrival: Arrival) -> Dropped | None:
     """A referrer that only wants to be seen in statistics."""
     return _SPAM_REFERRER if arrival.ref_host and rules.spam.knows(arrival.ref_host) else None
 
 
-def keep_what_is_collected(rules: Rules, arrival: Arrival) -> None:
+def keep_what_is_collected(rules: CollectionRules, arrival: Arrival) -> None:
     """Forget what the site does not want to know and no step has left out already."""
     arrival.width = min(max(arrival.width, 0), MAX_WIDTH) if rules.collects_widths else 0
     if not rules.collects_referrers:

@@ -21,8 +21,8 @@ from tallystick.model.shared_counter import CounterType, Mode, Role, number_key
 from tallystick.model.sharing import (
     LEAST_ROLE,
     Done,
-    Rules,
-    Step,
+    ValueChange,
+    ValueRules,
     Verb,
     carried_out,
     require_counting,
@@ -33,7 +33,7 @@ from tallystick.services.sharing.access import normal_uid, not_found, require_ro
 from tallystick.services.sharing.changes import Recorded, hold_changes, record_all
 from tallystick.services.sharing.undoing import change_to_undo
 
-__all__ = ["Carried", "Done", "Step", "Verb", "Wanted", "carry_out"]
+__all__ = ["Carried", "ChangeRequest", "Done", "ValueChange", "Verb", "carry_out"]
 
 STEPS_AT_MOST = 500
 """Steps of one request."""
@@ -45,7 +45,7 @@ _decode_places = msgspec.json.Decoder(
 ).decode
 
 
-class Wanted(Struct, frozen=True, kw_only=True, eq=False):
+class ChangeRequest(Struct, frozen=True, kw_only=True, eq=False):
     """What one person wants to be done with values, in one request.
 
     Attributes:
@@ -59,7 +59,7 @@ class Wanted(Struct, frozen=True, kw_only=True, eq=False):
     """
 
     account: int
-    steps: tuple[Step, ...]
+    steps: tuple[ValueChange, ...]
     answer: Callable[[Sequence[Done | SharingRefused]], KeptAnswer]
     keyed: KeyedRequest | None = None
     hide_foreign: bool = False
@@ -78,7 +78,7 @@ class Carried(Struct, frozen=True):
     changed: bool
 
 
-def carry_out(session: Session, batch: Sequence[Wanted], now: int, passed: int) -> list[Carried | KeyReused]:
+def carry_out(session: Session, batch: Sequence[ChangeRequest], now: int, passed: int) -> list[Carried | KeyReused]:
     """Carry out everything of a batch, in order; for ``Ledger.join``.
 
     Every reply's value and version is its own: nobody else gets the same pair of a counter.
@@ -95,21 +95,21 @@ class _Place(Struct, frozen=True):
 
     uid: str
     counter: int
-    rules: Rules
+    rules: ValueRules
     role: Role | None
 
 
 class _Work:
     """A batch while it is worked on."""
 
-    def __init__(self, session: Session, batch: Sequence[Wanted], now: int, passed: int) -> None:
+    def __init__(self, session: Session, batch: Sequence[ChangeRequest], now: int, passed: int) -> None:
         self._session, self._now = session, now
         self._kept = KeptAnswers(session, _requests(batch), passed)
         self._places = _places(session, batch)
         self._numbers = _Numbers(session, {place.uid for place in self._places.values()})
         self._changes: list[Recorded] = []
 
-    def carry_out(self, wanted: Wanted) -> Carried | KeyReused:
+    def carry_out(self, wanted: ChangeRequest) -> Carried | KeyReused:
         keyed = wanted.keyed
         if keyed is not None:
             try:
@@ -125,7 +125,7 @@ class _Work:
         changed = any(type(result) is Done and not result.replayed for result in results)
         return Carried(answer, replayed=False, changed=changed)
 
-    def _result(self, wanted: Wanted, step: Step) -> Done | SharingRefused:
+    def _result(self, wanted: ChangeRequest, step: ValueChange) -> Done | SharingRefused:
         try:
             place = self._places.get((wanted.account, step.counter))
             if place is None:
@@ -137,7 +137,7 @@ class _Work:
         except SharingRefused as refused:
             return refused
 
-    def _once(self, account: int, place: _Place, step: Step, name: str) -> Done:
+    def _once(self, account: int, place: _Place, step: ValueChange, name: str) -> Done:
         request = _request_of(account, step, name)
         try:
             before = self._kept.answered(request)
@@ -149,7 +149,7 @@ class _Work:
         self._kept.keep(request, KeptAnswer(0, _encode((done.value, done.version))))
         return done
 
-    def _change(self, account: int, place: _Place, step: Step) -> Done:
+    def _change(self, account: int, place: _Place, step: ValueChange) -> Done:
         before, undoes = self._numbers.of(place.uid), None
         if step.verb is Verb.UNDO:
             require_counting(place.rules)
@@ -208,7 +208,7 @@ def _by_lanes(session: Session, keys: Iterable[Key]) -> Iterator[list[Key]]:
         yield own
 
 
-def _places(session: Session, batch: Sequence[Wanted]) -> dict[tuple[int, str], _Place]:
+def _places(session: Session, batch: Sequence[ChangeRequest]) -> dict[tuple[int, str], _Place]:
     """What every person of the batch may do where, by account and the UUID as it was written; one statement."""
     asked = {(wanted.account, step.counter) for wanted in batch for step in wanted.steps}
     normal = {(account, text): uid for account, text in asked if (uid := normal_uid(text)) is not None}
@@ -216,12 +216,12 @@ def _places(session: Session, batch: Sequence[Wanted]) -> dict[tuple[int, str], 
     found: dict[tuple[int, str], _Place] = {}
     for row in _decode_places(session.queries.places(session.connection, pairs=pairs)):
         account, uid, counter, kind, mode, goal, allow_exceed, least, reset_value, role = row
-        rules = Rules(kind, mode, goal, bool(allow_exceed), least, reset_value)
+        rules = ValueRules(kind, mode, goal, bool(allow_exceed), least, reset_value)
         found[account, uid] = _Place(uid, counter, rules, role)
     return {(account, text): found[account, uid] for (account, text), uid in normal.items() if (account, uid) in found}
 
 
-def _requests(batch: Sequence[Wanted]) -> Iterator[KeyedRequest]:
+def _requests(batch: Sequence[ChangeRequest]) -> Iterator[KeyedRequest]:
     for wanted in batch:
         if wanted.keyed is not None:
             yield wanted.keyed
@@ -230,7 +230,7 @@ def _requests(batch: Sequence[Wanted]) -> Iterator[KeyedRequest]:
                 yield _request_of(wanted.account, step, step.id)
 
 
-def _request_of(account: int, step: Step, name: str) -> KeyedRequest:
+def _request_of(account: int, step: ValueChange, name: str) -> KeyedRequest:
     """What a step is known by that the client gave a name."""
     wanted = (step.counter.lower(), step.verb.value, step.amount, step.value, step.confirm, step.offset)
     return KeyedRequest.of(str(account), "step", "", name, rest=_encode(wanted))

@@ -15,7 +15,7 @@ from tallystick.ledger import Session
 from tallystick.model.counter import Counter
 from tallystick.model.key import lane_of
 from tallystick.model.shared_counter import SharedCounter, number_key
-from tallystick.model.sharing import Rules, check_replacement, edited_number, new_number
+from tallystick.model.sharing import ValueRules, check_replacement, edited_number, new_number
 from tallystick.model.sharing_details import checked
 from tallystick.services.sharing.access import not_found, require, require_role, role_of
 from tallystick.services.sharing.changes import Recorded, hold_changes, record
@@ -115,7 +115,7 @@ def edit(  # noqa: PLR0913  # who changes what, when, and on which conditions
     if after == before:
         return before
     require_role(role, "admin")
-    check_replacement(Rules.of(after), before.value, after.value, confirm=wanted.confirm)
+    check_replacement(ValueRules.of(after), before.value, after.value, confirm=wanted.confirm)
     return _store_edit(session, account, before, after, now)
 
 

@@ -22,7 +22,7 @@ class Actor(Struct, frozen=True):
     name: str
 
 
-class Entry(Struct, frozen=True, kw_only=True):
+class HistoryEntry(Struct, frozen=True, kw_only=True):
     """One change.
 
     Attributes:
@@ -51,7 +51,7 @@ def history(  # noqa: PLR0913, PLR0917  # whose, and which piece of it
     after: int,
     limit: int,
     newest_first: bool,  # noqa: FBT001
-) -> list[Entry]:
+) -> list[HistoryEntry]:
     """A piece of a counter's history. It costs what it returns, however much was done to this counter and others.
 
     Args:
@@ -72,9 +72,9 @@ def history(  # noqa: PLR0913, PLR0917  # whose, and which piece of it
     return [_from_row(row) for row in found]
 
 
-def _from_row(row: Sequence[Any]) -> Entry:
+def _from_row(row: Sequence[Any]) -> HistoryEntry:
     number, at, uid, name, kind, delta, value, version, undoes = row
-    return Entry(
+    return HistoryEntry(
         number=number,
         at=at,
         actor=None if uid is None else Actor(uid, name or UNNAMED),

@@ -10,7 +10,7 @@ from tallystick.ledger import Ledger, Session
 from tallystick.ledger.database import CreationRaced
 from tallystick.services.kept_answers import KeptAnswer, KeyedRequest, answered, keep
 from tallystick.services.sharing.changes import hold_changes
-from tallystick.services.sharing.changing import Carried, Wanted, carry_out
+from tallystick.services.sharing.changing import Carried, ChangeRequest, carry_out
 
 Result = TypeVar("Result")
 
@@ -25,7 +25,7 @@ class Sharing:
     def __init__(self, ledger: Ledger, wake: Callable[[], None]) -> None:
         self._ledger, self._wake = ledger, wake
 
-    async def change(self, wanted: Wanted) -> Carried:
+    async def change(self, wanted: ChangeRequest) -> Carried:
         """Change values, together with everyone who wants to meanwhile; see ``changing.carry_out``.
 
         Raises:

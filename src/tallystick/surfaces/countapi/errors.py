@@ -9,34 +9,34 @@ from tallystick.errors import (
     KeyReused,
     StoreUnavailable,
 )
-from tallystick.model.counter import Reason
-from tallystick.surfaces.countapi.wire import Answer, Headers, error_body
+from tallystick.model.counter import RefusalReason
+from tallystick.surfaces.countapi.wire import Headers, Payload, error_body
 
 MALFORMED_NAME = "Malformed Namespace/Key"
 BAD_REQUEST = "bad request"
-CREATION_LIMITED = Reason.CREATION_LIMITED.value
+CREATION_LIMITED = RefusalReason.CREATION_LIMITED.value
 INTERNAL_ERROR = "internal error"
 KEY_REUSED = "idempotency key reused"
 KEY_IN_FLIGHT = "request in flight"
 KEYED_LIMITED = "keyed rate limited"
 
-NOT_FOUND = Answer(
+NOT_FOUND = Payload(
     404,
     error_body("not found: there are get, set, update, hit, create, info and stats"),
     refused="no such endpoint",
 )
-METHOD_NOT_ALLOWED = Answer(
+METHOD_NOT_ALLOWED = Payload(
     405,
     error_body("Use GET or POST."),
     headers=((b"allow", b"GET, HEAD, POST, OPTIONS"),),
     refused="method not allowed",
 )
-SWITCHED_OFF = Answer(
+SWITCHED_OFF = Payload(
     403,
     error_body("Public counters are switched off on this server (--public-counters off)."),
     refused="public counters are off",
 )
-NO_CREATION = Answer(
+NO_CREATION = Payload(
     403,
     error_body(
         "This server makes no new counters on request (--public-counters existing). Its operator makes them with:"
@@ -44,7 +44,7 @@ NO_CREATION = Answer(
     ),
     refused="creation is off",
 )
-TOO_LONG = Answer(414, error_body("The query is too long."), refused="query too long")
+TOO_LONG = Payload(414, error_body("The query is too long."), refused="query too long")
 
 
 class Refusal(NamedTuple):
@@ -60,13 +60,15 @@ class Refusal(NamedTuple):
 
 
 REFUSALS = {
-    Reason.MISSING: Refusal(404),
-    Reason.EXISTS: Refusal(409),
-    Reason.OUT_OF_BOUNDS: Refusal(403),
-    Reason.NOT_RESETTABLE: Refusal(403),
+    RefusalReason.MISSING: Refusal(404),
+    RefusalReason.EXISTS: Refusal(409),
+    RefusalReason.OUT_OF_BOUNDS: Refusal(403),
+    RefusalReason.NOT_RESETTABLE: Refusal(403),
     # The original never documented these two.
-    Reason.OUT_OF_RANGE: Refusal(400, error_body("The value would leave the signed 64-bit range. It is unchanged.")),
-    Reason.CREATION_LIMITED: Refusal(
+    RefusalReason.OUT_OF_RANGE: Refusal(
+        400, error_body("The value would leave the signed 64-bit range. It is unchanged.")
+    ),
+    RefusalReason.CREATION_LIMITED: Refusal(
         429,
         error_body("Too many new keys from your address. Try again in a second."),
         ((b"retry-after", b"1"),),
@@ -82,46 +84,46 @@ REASONS = frozenset(
         KEYED_LIMITED,
         *(str(answer.refused) for answer in (NOT_FOUND, METHOD_NOT_ALLOWED, TOO_LONG, SWITCHED_OFF, NO_CREATION)),
         *(error.reason for error in STORE_ERRORS),
-        *(reason.value for reason in Reason),
+        *(reason.value for reason in RefusalReason),
     }
 )
 """Every reason under which this surface's refusals are counted."""
 
 
-def refused(reason: Reason, body: bytes, path: bytes) -> Answer:
+def refused(reason: RefusalReason, body: bytes, path: bytes) -> Payload:
     """An operation was not carried out; ``body`` is what the endpoint shows then."""
     status, own_body, headers = REFUSALS[reason]
-    return Answer(status, own_body or body, path, headers, reason.value)
+    return Payload(status, own_body or body, path, headers, reason.value)
 
 
-def bad_request(error: InputRefused, path: bytes | None = None) -> Answer:
+def bad_request(error: InputRefused, path: bytes | None = None) -> Payload:
     """400 with the message."""
-    return Answer(400, error_body(str(error)), path, refused=BAD_REQUEST)
+    return Payload(400, error_body(str(error)), path, refused=BAD_REQUEST)
 
 
-def not_once(error: KeyReused | KeyInFlight, path: bytes) -> Answer:
+def not_once(error: KeyReused | KeyInFlight, path: bytes) -> Payload:
     """422 where the request's key stands for another request, 409 while its like is being carried out."""
     if isinstance(error, KeyReused):
         text = "This Idempotency-Key was sent with another request. A new request needs a new key."
-        return Answer(422, error_body(text), path, refused=KEY_REUSED)
+        return Payload(422, error_body(text), path, refused=KEY_REUSED)
     text = "The request with this Idempotency-Key is being carried out. Try again in a second."
-    return Answer(409, error_body(text), path, ((b"retry-after", b"1"),), KEY_IN_FLIGHT)
+    return Payload(409, error_body(text), path, ((b"retry-after", b"1"),), KEY_IN_FLIGHT)
 
 
-def too_many_keyed(wait: int, path: bytes) -> Answer:
+def too_many_keyed(wait: int, path: bytes) -> Payload:
     """429: nothing was counted, and nothing is kept for the key."""
     text = f"Too many requests with an Idempotency-Key. Try again in {wait} seconds."
-    return Answer(429, error_body(text), path, ((b"retry-after", b"%d" % wait),), KEYED_LIMITED)
+    return Payload(429, error_body(text), path, ((b"retry-after", b"%d" % wait),), KEYED_LIMITED)
 
 
-def internal(path: bytes | None) -> Answer:
+def internal(path: bytes | None) -> Payload:
     """500 for what nobody expected; only the log tells what."""
-    return Answer(500, error_body("Internal error."), path, refused=INTERNAL_ERROR)
+    return Payload(500, error_body("Internal error."), path, refused=INTERNAL_ERROR)
 
 
-def unavailable(error: StoreUnavailable, path: bytes | None) -> Answer:
+def unavailable(error: StoreUnavailable, path: bytes | None) -> Payload:
     """503 when trying again may help, else 500. Never a success."""
     if error.retry_after is None:
-        return Answer(500, error_body("Not acknowledged: the storage failed."), path, refused=error.reason)
+        return Payload(500, error_body("Not acknowledged: the storage failed."), path, refused=error.reason)
     headers = ((b"retry-after", b"%d" % error.retry_after),)
-    return Answer(503, error_body(f"Not acknowledged: {error}."), path, headers, error.reason)
+    return Payload(503, error_body(f"Not acknowledged: {error}."), path, headers, error.reason)

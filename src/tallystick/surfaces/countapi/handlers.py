@@ -11,13 +11,13 @@ from msgspec import Struct
 from tallystick import __version__
 from tallystick.errors import InputRefused, KeyInFlight, KeyReused
 from tallystick.ledger.folding import Admit
-from tallystick.model.counter import Add, Create, Outcome, Reason
+from tallystick.model.counter import Add, Create, Outcome, RefusalReason
 from tallystick.model.key import DEFAULT_NAMESPACE, Key
 from tallystick.services.counting.counting import Counting
 from tallystick.services.kept_answers import KeptAnswer, KeyedRequest
 from tallystick.surfaces.countapi import wire
 from tallystick.surfaces.countapi.errors import MALFORMED_NAME, not_once, refused, too_many_keyed
-from tallystick.surfaces.countapi.wire import Answer
+from tallystick.surfaces.countapi.wire import Payload
 from tallystick.web.idempotency import key_in
 from tallystick.web.rate_limit import UNLIMITED, Admission
 
@@ -48,34 +48,34 @@ class Request(Struct):
     admit_keyed: Callable[[], Admission] | None = None
 
     @property
-    def page(self) -> wire.Page:
+    def page(self) -> wire.CallingPage:
         """The calling page, for the reserved words."""
-        return wire.Page(self.headers, self.parameters.get("page"))
+        return wire.CallingPage(self.headers, self.parameters.get("page"))
 
 
-async def get(counting: Counting, request: Request) -> Answer:
+async def get(counting: Counting, request: Request) -> Payload:
     """The value."""
     counter = await counting.get(request.key)
     if counter is None:
-        return refused(Reason.MISSING, wire.value_body(None), request.path)
-    return Answer(200, wire.value_body(counter.value), request.path)
+        return refused(RefusalReason.MISSING, wire.value_body(None), request.path)
+    return Payload(200, wire.value_body(counter.value), request.path)
 
 
-async def info(counting: Counting, request: Request) -> Answer:
+async def info(counting: Counting, request: Request) -> Payload:
     """Everything about a counter."""
     counter, now = await counting.get_at(request.key)
     body = wire.info_body(request.key, counter, now)
     if counter is None:
-        return refused(Reason.MISSING, body, request.path)
-    return Answer(200, body, request.path)
+        return refused(RefusalReason.MISSING, body, request.path)
+    return Payload(200, body, request.path)
 
 
-async def hit(counting: Counting, request: Request) -> Answer:
+async def hit(counting: Counting, request: Request) -> Payload:
     """Add 1; a missing counter is made."""
     return await _add(counting, request, counting.hit)
 
 
-async def update(counting: Counting, request: Request) -> Answer:
+async def update(counting: Counting, request: Request) -> Payload:
     """Add an amount within the counter's bounds; never makes a counter."""
     amount = wire.integer(request.parameters, "amount")
     if amount is None:
@@ -84,7 +84,7 @@ async def update(counting: Counting, request: Request) -> Answer:
     return await _add(counting, request, Add(amount, lifetime=counting.lifetime))
 
 
-async def _add(counting: Counting, request: Request, operation: Add) -> Answer:
+async def _add(counting: Counting, request: Request, operation: Add) -> Payload:
     if not request.counts:
         return await get(counting, request)
     if request.idempotency_key is not None:
@@ -92,13 +92,13 @@ async def _add(counting: Counting, request: Request, operation: Add) -> Answer:
     return _added(await counting.add(request.key, operation, request.admit), request.path)
 
 
-def _added(outcome: Outcome, path: bytes) -> Answer:
+def _added(outcome: Outcome, path: bytes) -> Payload:
     if outcome.refused is None:
-        return Answer(200, wire.value_body(outcome.value), path)
+        return Payload(200, wire.value_body(outcome.value), path)
     return refused(outcome.refused, wire.value_body(outcome.value), path)
 
 
-async def _add_once(counting: Counting, request: Request, operation: Add, key: bytes) -> Answer:
+async def _add_once(counting: Counting, request: Request, operation: Add, key: bytes) -> Payload:
     verb, amount = "hit" if operation.creates else "update", b"%d" % operation.amount
     asked = KeyedRequest.of(EVERYONE, verb, str(request.key), key_in(key.decode("latin-1")), rest=amount)
     admission = request.admit_keyed() if request.admit_keyed else UNLIMITED
@@ -109,7 +109,7 @@ async def _add_once(counting: Counting, request: Request, operation: Add, key: b
     except (KeyReused, KeyInFlight) as error:
         return not_once(error, request.path)
     if isinstance(told, KeptAnswer):
-        return Answer(told.status, told.body, request.path, wire.REPLAYED)
+        return Payload(told.status, told.body, request.path, wire.REPLAYED)
     return _added(told, request.path)
 
 
@@ -118,7 +118,7 @@ def _to_keep(outcome: Outcome) -> KeptAnswer:
     return KeptAnswer(answer.status, answer.body)
 
 
-async def set_(counting: Counting, request: Request) -> Answer:
+async def set_(counting: Counting, request: Request) -> Payload:
     """Replace the value, where ``enable_reset`` allows it."""
     value = wire.integer_64(request.parameters, "value")
     if value is None:
@@ -127,16 +127,16 @@ async def set_(counting: Counting, request: Request) -> Answer:
     if not request.counts:
         counter = await counting.get(request.key)
         if counter is None:
-            return refused(Reason.MISSING, wire.set_body(None, None), request.path)
-        return Answer(200, wire.set_body(counter.value, counter.value), request.path)
+            return refused(RefusalReason.MISSING, wire.set_body(None, None), request.path)
+        return Payload(200, wire.set_body(counter.value, counter.value), request.path)
     outcome = await counting.set(request.key, value)
     body = wire.set_body(outcome.old_value, outcome.value)
     if outcome.refused is None:
-        return Answer(200, body, request.path)
+        return Payload(200, body, request.path)
     return refused(outcome.refused, body, request.path)
 
 
-async def create(counting: Counting, request: Request) -> Answer:
+async def create(counting: Counting, request: Request) -> Payload:
     """Make a counter with bounds of its own; a missing ``key`` is a new UUID."""
     parameters = request.parameters
     named = parameters.get("key") or str(uuid4())
@@ -146,11 +146,11 @@ async def create(counting: Counting, request: Request) -> Answer:
     operation = _creation(parameters, counting.lifetime)
     path = str(key).encode()
     if not request.counts:
-        reason = Reason.MISSING if await counting.get(key) is None else Reason.EXISTS
+        reason = RefusalReason.MISSING if await counting.get(key) is None else RefusalReason.EXISTS
         return refused(reason, wire.create_body(None, None), path)
     outcome = await counting.create(key, operation, request.admit)
     if outcome.refused is None:
-        return Answer(200, wire.create_body(key, outcome.value), path)
+        return Payload(200, wire.create_body(key, outcome.value), path)
     return refused(outcome.refused, wire.create_body(None, None), path)
 
 
@@ -174,7 +174,7 @@ def _creation(parameters: dict[str, str], lifetime: int) -> Create:
     )
 
 
-async def stats(counting: Counting, request: Request) -> Answer:  # noqa: ARG001  # every handler is called alike
+async def stats(counting: Counting, request: Request) -> Payload:  # noqa: ARG001  # every handler is called alike
     """What this surface has counted since the beginning."""
     totals = await counting.totals()
-    return Answer(200, wire.stats_body(totals.keys_created, totals.keys_updated, totals.requests, __version__))
+    return Payload(200, wire.stats_body(totals.keys_created, totals.keys_updated, totals.requests, __version__))

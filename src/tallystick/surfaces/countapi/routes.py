@@ -17,7 +17,7 @@ from tallystick.model.key import DEFAULT_NAMESPACE, Key
 from tallystick.services.counting.counting import Counting
 from tallystick.surfaces.countapi import errors, handlers, wire
 from tallystick.surfaces.countapi.handlers import Request
-from tallystick.surfaces.countapi.wire import Answer
+from tallystick.surfaces.countapi.wire import Payload
 from tallystick.web.asgi import Receive, Scope, Send
 from tallystick.web.cors import ANY_HEADER
 from tallystick.web.pixel import PIXEL
@@ -27,7 +27,7 @@ from tallystick.web.traffic import Traffic
 PublicCounters = Literal["open", "existing", "off"]
 """Whether any request may create counters, none may, or there are no public counters at all."""
 
-Handler = Callable[[Counting, Request], Awaitable[Answer]]
+Handler = Callable[[Counting, Request], Awaitable[Payload]]
 
 KEYED: dict[str, Handler] = {
     # GET /{verb}/{key}  and  GET /{verb}/{namespace}/{key}, each with or without a slash at the end
@@ -77,7 +77,7 @@ _LOOKED_AT = frozenset({b"sec-purpose", b"purpose", b"x-purpose", b"x-moz", _KEY
 """What tells that a browser asks ahead of time, and the sender's key."""
 
 
-class Target(Struct, frozen=True):
+class RouteTarget(Struct, frozen=True):
     """What a path means.
 
     Attributes:
@@ -95,19 +95,19 @@ class Target(Struct, frozen=True):
 
 
 @lru_cache(PATHS_REMEMBERED)
-def target_of(path: str) -> Target | None:
+def target_of(path: str) -> RouteTarget | None:
     """What a path means; None when it is no endpoint."""
     verb, *parts = path.removeprefix("/").split("/")
     if parts and parts[-1] == "":
         parts.pop()
     if verb in PLAIN and not parts:
-        return Target(PLAIN[verb])
+        return RouteTarget(PLAIN[verb])
     if verb not in KEYED or len(parts) not in {1, 2}:
         return None
     names = (parts[0] if len(parts) > 1 else None, parts[-1])
     key = wire.key_of(*names)
     told = str(key).encode() if key else b""
-    return Target(KEYED[verb], key, told, (*_JSON, (b"x-path", told)), names)
+    return RouteTarget(KEYED[verb], key, told, (*_JSON, (b"x-path", told)), names)
 
 
 class CountApi:
@@ -147,7 +147,7 @@ class CountApi:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    async def _dressed(self, scope: Scope, raw_query: bytes) -> tuple[Answer, int, wire.Headers, bytes]:
+    async def _dressed(self, scope: Scope, raw_query: bytes) -> tuple[Payload, int, wire.Headers, bytes]:
         """The answer as JSON, as JSONP (``?callback=``: never fails at HTTP level) or as an image (``?img``)."""
         if scope["method"] == "OPTIONS":
             self._counting.note_request()
@@ -169,12 +169,12 @@ class CountApi:
         return _as_json(answer)
 
     @staticmethod
-    def _target(scope: Scope) -> Target | None:
+    def _target(scope: Scope) -> RouteTarget | None:
         path = scope["path"]
         # Remembering paths is only bounded if each of them is.
         return target_of(path) if len(path) <= LONGEST_PATH else target_of.__wrapped__(path)
 
-    async def _answer(self, scope: Scope, target: Target | None, parameters: dict[str, str]) -> Answer:
+    async def _answer(self, scope: Scope, target: RouteTarget | None, parameters: dict[str, str]) -> Payload:
         if target is None or scope["method"] not in _METHODS:
             self._counting.note_request()
             return errors.NOT_FOUND if target is None else errors.METHOD_NOT_ALLOWED
@@ -195,13 +195,13 @@ class CountApi:
             return replace(errors.NO_CREATION, path=answer.path)
         return answer
 
-    def _refusal(self, error: InputRefused | StoreUnavailable, path: bytes | None) -> Answer:
+    def _refusal(self, error: InputRefused | StoreUnavailable, path: bytes | None) -> Payload:
         if isinstance(error, StoreUnavailable):
             return errors.unavailable(error, path)
         self._counting.note_request()
         return errors.bad_request(error, path)
 
-    def _request(self, scope: Scope, target: Target, parameters: dict[str, str]) -> Request:
+    def _request(self, scope: Scope, target: RouteTarget, parameters: dict[str, str]) -> Request:
         headers = scope["headers"]
         ahead, idempotency_key = _told_by(headers)
         counts = scope["method"] != "HEAD" and (self._count_prefetch or not ahead)
@@ -224,14 +224,14 @@ def _never() -> bool:
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST"})
-_ALLOWED = Answer(204, b"")
+_ALLOWED = Payload(204, b"")
 
 
-def _as_json(answer: Answer) -> tuple[Answer, int, wire.Headers, bytes]:
+def _as_json(answer: Payload) -> tuple[Payload, int, wire.Headers, bytes]:
     return answer, answer.status, _headers(_JSON, answer), answer.body
 
 
-def _headers(dress: wire.Headers, answer: Answer) -> wire.Headers:
+def _headers(dress: wire.Headers, answer: Payload) -> wire.Headers:
     if answer.path is not None:
         dress = (*dress, (b"x-path", answer.path))
     return (*dress, *answer.headers) if answer.headers else dress
@@ -249,10 +249,10 @@ def _told_by(headers: list[tuple[bytes, bytes]]) -> tuple[bool, bytes | None]:
     return ahead, key
 
 
-def _named_by_page(target: Target, headers: list[tuple[bytes, bytes]], parameters: dict[str, str]) -> Key:
+def _named_by_page(target: RouteTarget, headers: list[tuple[bytes, bytes]], parameters: dict[str, str]) -> Key:
     names = target.names
     assert names is not None
-    key = wire.key_of(*names, wire.Page(headers, parameters.get("page")))
+    key = wire.key_of(*names, wire.CallingPage(headers, parameters.get("page")))
     if key is None:
         raise InputRefused(errors.MALFORMED_NAME)
     return key

@@ -35,7 +35,7 @@ ABSENT = frozenset({"", "null", "undefined"})
 """Texts that clients send for a number they do not have."""
 
 
-class Answer(Struct, frozen=True):
+class Payload(Struct, frozen=True):
     """What goes back, before its dress (JSON, JSONP or image).
 
     Attributes:
@@ -108,7 +108,7 @@ def stats_body(keys_created: int, keys_updated: int, requests: int, version: str
     )
 
 
-def jsonp_body(callback: str, answer: Answer) -> bytes:
+def jsonp_body(callback: str, answer: Payload) -> bytes:
     """``callback({...});`` with the status inside, under both names that clients look for."""
     inside = {**msgspec.json.decode(answer.body), "status": answer.status, "code": answer.status}
     # The comment keeps the bytes from being taken for another file format that a callback name could spell.
@@ -171,7 +171,7 @@ def flag(parameters: dict[str, str], name: str) -> bool:
     raise InputRefused(msg)
 
 
-def key_of(namespace: str | None, name: str, page: "Page | None" = None) -> Key | None:
+def key_of(namespace: str | None, name: str, page: "CallingPage | None" = None) -> Key | None:
     """The key that a request names, None when a name is illegal.
 
     Args:
@@ -184,7 +184,7 @@ def key_of(namespace: str | None, name: str, page: "Page | None" = None) -> Key 
     return Key(namespace, name) if legal_name(namespace) and legal_name(name) else None
 
 
-class Page:
+class CallingPage:
     """The calling page, from which the server fills in the reserved words.
 
     ``Referer`` tells host and path; ``Origin`` stands in for the host. Without either the names are

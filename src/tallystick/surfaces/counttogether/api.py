@@ -5,7 +5,7 @@ from functools import partial
 from typing import NamedTuple
 
 from tallystick.errors import InputRefused
-from tallystick.model.account import Holder, Permission
+from tallystick.model.account import Permission, Principal
 from tallystick.model.shared_counter import Role
 from tallystick.services.kept_answers import KeyedRequest
 from tallystick.services.sharing.access import require, seen
@@ -28,7 +28,7 @@ from tallystick.surfaces.counttogether.errors import (
 from tallystick.web.asgi import Receive, Scope, Send
 from tallystick.web.bodies import body_of
 from tallystick.web.idempotency import key_in
-from tallystick.web.routing import Found, NoRoute, Table
+from tallystick.web.routing import NoRoute, RouteMatch, Table
 from tallystick.web.traffic import Traffic
 
 LARGEST_BODY = 256 * 1024
@@ -133,7 +133,7 @@ class Api:
             await self._require_role(route, place, caller)
             raise
 
-    async def _permitted(self, request: _Request, holder: Holder, receive: Receive) -> Caller:
+    async def _permitted(self, request: _Request, holder: Principal, receive: Receive) -> Caller:
         gate = self._services.gate
         try:
             caller = await gate.permit(holder, receive)
@@ -144,7 +144,7 @@ class Api:
             request.limit = limit_headers(caller.admission, gate.policy)
         return caller
 
-    def _found(self, scope: Scope) -> Found[Route]:
+    def _found(self, scope: Scope) -> RouteMatch[Route]:
         path: str = scope["path"]
         try:
             return self._table.find(scope["method"], path.removesuffix("/"))

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from msgspec import Struct
 
-from tallystick.model.account import Account, Holder, Permission, Token
+from tallystick.model.account import Account, Permission, Principal, Token
 from tallystick.services.accounts.tokens import Tokens
 from tallystick.surfaces.counttogether.decoding import require_short
 from tallystick.surfaces.counttogether.errors import INVALID_DATA, ApiRefused, Forbidden, RateLimited, Unauthorized
@@ -79,7 +79,7 @@ class Gate:
         """
         return await self.permit(await self.identify(scope), receive)
 
-    async def identify(self, scope: Mapping[str, Any]) -> Holder:
+    async def identify(self, scope: Mapping[str, Any]) -> Principal:
         """Who shows a good token in the Authorization header.
 
         Raises:
@@ -91,7 +91,7 @@ class Gate:
             raise Unauthorized(IN_URL, b"invalid_request")
         return await self.holder(secret_in(scope), scope)
 
-    async def holder(self, secret: str, scope: Mapping[str, Any]) -> Holder:
+    async def holder(self, secret: str, scope: Mapping[str, Any]) -> Principal:
         """Whom a secret stands for, wherever it was sent.
 
         Raises:
@@ -113,7 +113,7 @@ class Gate:
         admission = self._limits.admit_address("unknown-token", self._addresses.of(scope))
         return Unauthorized(message, b"invalid_token") if admission.admitted else RateLimited(admission)
 
-    async def permit(self, holder: Holder, receive: Receive | None = None) -> Caller:
+    async def permit(self, holder: Principal, receive: Receive | None = None) -> Caller:
         """Take one of the person's requests a minute, waiting for it where there is a place in the queue.
 
         Raises:

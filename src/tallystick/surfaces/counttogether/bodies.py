@@ -8,7 +8,7 @@ from msgspec import UNSET, Struct, UnsetType
 from tallystick.errors import SharingReason, SharingRefused
 from tallystick.model.shared_counter import SharedCounter
 from tallystick.services.sharing.counters import Edit, NewCounter
-from tallystick.surfaces.counttogether.dates import Written, day_of, written
+from tallystick.surfaces.counttogether.dates import WrittenDate, day_of, written
 
 START = {"FromDate": SharingReason.INVALID_START_DATE, "ToDate": SharingReason.INVALID_END_DATE}
 """What is wrong with a date, by type."""
@@ -153,5 +153,5 @@ def _dates(data: Data, reason: SharingReason, stored: SharedCounter | None = Non
     return {"day": day or date.day} | ({} if date.instant is None else {"date": date.instant})
 
 
-def _is_stored(date: Written, stored: SharedCounter) -> bool:
+def _is_stored(date: WrittenDate, stored: SharedCounter) -> bool:
     return date.day == stored.day if date.instant is None else date.instant == stored.date

@@ -15,7 +15,7 @@ _moment = re.compile(
 ).fullmatch
 
 
-class Written(NamedTuple):
+class WrittenDate(NamedTuple):
     """A date as somebody wrote it.
 
     Attributes:
@@ -27,7 +27,7 @@ class Written(NamedTuple):
     day: dt.date
 
 
-def written(text: str, reason: SharingReason) -> Written:
+def written(text: str, reason: SharingReason) -> WrittenDate:
     """``YYYY-MM-DD``, or ISO 8601 with a time; a time without an offset is in UTC.
 
     Raises:
@@ -35,12 +35,12 @@ def written(text: str, reason: SharingReason) -> Written:
     """
     try:
         if _day(text):
-            return Written(None, dt.date.fromisoformat(text))
+            return WrittenDate(None, dt.date.fromisoformat(text))
         if _moment(text):
             moment = datetime.fromisoformat(text.upper())
             # In UTC, too, a year has four digits: else the instant could be kept, and not be told.
             utc = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-            return Written((utc - _EPOCH) // timedelta(milliseconds=1), moment.date())
+            return WrittenDate((utc - _EPOCH) // timedelta(milliseconds=1), moment.date())
     except (ValueError, OverflowError):
         pass
     msg = f"{text[:50]!r} is no date: write YYYY-MM-DD, or YYYY-MM-DDTHH:MM:SSZ"

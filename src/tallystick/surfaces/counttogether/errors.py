@@ -37,7 +37,7 @@ REALM = b'Bearer realm="counttogether"'
 log = structlog.get_logger()
 
 
-class Kind(NamedTuple):
+class ErrorKind(NamedTuple):
     """One kind of error.
 
     Attributes:
@@ -51,39 +51,39 @@ class Kind(NamedTuple):
     reason: str
 
 
-UNKNOWN = Kind(-1000, "Unknown", 500, "internal error")
-NOT_FOUND = Kind(-1100, "NotFound", 404, "not found")
-UNAUTHORIZED = Kind(-1401, "Unauthorized", 401, "unauthorized")
-FORBIDDEN = Kind(-1403, "Forbidden", 403, "forbidden")
-NOT_ALLOWED = Kind(-1405, "MethodNotAllowed", 405, "method not allowed")
-TOO_SLOW = Kind(-1408, "RequestTimeout", 408, "body too slow")
-IN_FLIGHT = Kind(-1409, "RequestInFlight", 409, "request in flight")
-TOO_LARGE = Kind(-1413, "BodyTooLarge", 413, "body too large")
-KEY_REUSED = Kind(-1422, "IdempotencyKeyReused", 422, "idempotency key reused")
-UPGRADE = Kind(-1426, "UpgradeRequired", 426, "upgrade required")
-LIMITED = Kind(-1429, "RateLimitExceeded", 429, "rate limited")
-UNAVAILABLE = Kind(-1503, "Unavailable", 503, "unavailable")
-INVALID_DATA = Kind(-2000, "InvalidData", 400, "invalid data")
-INVALID_AMOUNT = Kind(-2042, "InvalidAmount", 400, "invalid amount")
+UNKNOWN = ErrorKind(-1000, "Unknown", 500, "internal error")
+NOT_FOUND = ErrorKind(-1100, "NotFound", 404, "not found")
+UNAUTHORIZED = ErrorKind(-1401, "Unauthorized", 401, "unauthorized")
+FORBIDDEN = ErrorKind(-1403, "Forbidden", 403, "forbidden")
+NOT_ALLOWED = ErrorKind(-1405, "MethodNotAllowed", 405, "method not allowed")
+TOO_SLOW = ErrorKind(-1408, "RequestTimeout", 408, "body too slow")
+IN_FLIGHT = ErrorKind(-1409, "RequestInFlight", 409, "request in flight")
+TOO_LARGE = ErrorKind(-1413, "BodyTooLarge", 413, "body too large")
+KEY_REUSED = ErrorKind(-1422, "IdempotencyKeyReused", 422, "idempotency key reused")
+UPGRADE = ErrorKind(-1426, "UpgradeRequired", 426, "upgrade required")
+LIMITED = ErrorKind(-1429, "RateLimitExceeded", 429, "rate limited")
+UNAVAILABLE = ErrorKind(-1503, "Unavailable", 503, "unavailable")
+INVALID_DATA = ErrorKind(-2000, "InvalidData", 400, "invalid data")
+INVALID_AMOUNT = ErrorKind(-2042, "InvalidAmount", 400, "invalid amount")
 
 BY_REASON = {
     SharingReason.NOT_FOUND: NOT_FOUND,
     SharingReason.FORBIDDEN: FORBIDDEN,
     SharingReason.INVALID_DATA: INVALID_DATA,
-    SharingReason.UNKNOWN_TYPE: Kind(-2010, "UnknownCounterType", 400, "unknown counter type"),
-    SharingReason.INVALID_MODE: Kind(-2011, "InvalidMode", 400, "invalid mode"),
-    SharingReason.INVALID_START_DATE: Kind(-2020, "InvalidStartDate", 400, "invalid date"),
-    SharingReason.INVALID_END_DATE: Kind(-2021, "InvalidEndDate", 400, "invalid date"),
-    SharingReason.NAME_LENGTH: Kind(-2030, "DisplayNameInvalidLength", 400, "name length"),
-    SharingReason.WRONG_TYPE: Kind(-2040, "InvalidOperationForCounterType", 400, "not for this type"),
-    SharingReason.GOAL_EXCEEDED: Kind(-2041, "GoalExceedingNotAllowed", 400, "goal exceeded"),
+    SharingReason.UNKNOWN_TYPE: ErrorKind(-2010, "UnknownCounterType", 400, "unknown counter type"),
+    SharingReason.INVALID_MODE: ErrorKind(-2011, "InvalidMode", 400, "invalid mode"),
+    SharingReason.INVALID_START_DATE: ErrorKind(-2020, "InvalidStartDate", 400, "invalid date"),
+    SharingReason.INVALID_END_DATE: ErrorKind(-2021, "InvalidEndDate", 400, "invalid date"),
+    SharingReason.NAME_LENGTH: ErrorKind(-2030, "DisplayNameInvalidLength", 400, "name length"),
+    SharingReason.WRONG_TYPE: ErrorKind(-2040, "InvalidOperationForCounterType", 400, "not for this type"),
+    SharingReason.GOAL_EXCEEDED: ErrorKind(-2041, "GoalExceedingNotAllowed", 400, "goal exceeded"),
     SharingReason.INVALID_AMOUNT: INVALID_AMOUNT,
-    SharingReason.OUT_OF_RANGE: Kind(-2043, "ValueOutOfRange", 400, "out of range"),
-    SharingReason.NOTHING_TO_UNDO: Kind(-2044, "NothingToUndo", 409, "nothing to undo"),
-    SharingReason.LAST_ADMIN: Kind(-2045, "LastAdmin", 409, "last admin"),
-    SharingReason.GONE: Kind(-2046, "Gone", 410, "gone"),
-    SharingReason.TOO_MANY: Kind(-2047, "LimitReached", 409, "limit reached"),
-    SharingReason.CHANGED_MEANWHILE: Kind(-2048, "ChangedMeanwhile", 412, "changed meanwhile"),
+    SharingReason.OUT_OF_RANGE: ErrorKind(-2043, "ValueOutOfRange", 400, "out of range"),
+    SharingReason.NOTHING_TO_UNDO: ErrorKind(-2044, "NothingToUndo", 409, "nothing to undo"),
+    SharingReason.LAST_ADMIN: ErrorKind(-2045, "LastAdmin", 409, "last admin"),
+    SharingReason.GONE: ErrorKind(-2046, "Gone", 410, "gone"),
+    SharingReason.TOO_MANY: ErrorKind(-2047, "LimitReached", 409, "limit reached"),
+    SharingReason.CHANGED_MEANWHILE: ErrorKind(-2048, "ChangedMeanwhile", 412, "changed meanwhile"),
 }
 """What the rules of sharing refuse. -2041 is inferred from its neighbours; -2043 to -2048 are ours."""
 
@@ -106,7 +106,7 @@ REASONS = frozenset({*_BY_STATUS.values(), *_STORE})
 """Every reason under which this surface's refusals are counted."""
 
 
-_EXPECTED: dict[type[TallystickError], tuple[Kind, Headers]] = {
+_EXPECTED: dict[type[TallystickError], tuple[ErrorKind, Headers]] = {
     KeyReused: (KEY_REUSED, ()),
     KeyInFlight: (IN_FLIGHT, ((b"retry-after", b"1"),)),
     InputRefused: (INVALID_DATA, ()),
@@ -124,7 +124,7 @@ class ApiRefused(TallystickError):
         headers: what the answer says in its headers.
     """
 
-    def __init__(self, kind: Kind, message: str, headers: Headers = ()) -> None:
+    def __init__(self, kind: ErrorKind, message: str, headers: Headers = ()) -> None:
         super().__init__(message)
         self.kind, self.headers = kind, headers
 
@@ -132,7 +132,7 @@ class ApiRefused(TallystickError):
 class Malformed(ApiRefused):
     """What was sent makes no sense."""
 
-    def __init__(self, message: str, kind: Kind = INVALID_DATA) -> None:
+    def __init__(self, message: str, kind: ErrorKind = INVALID_DATA) -> None:
         super().__init__(kind, message)
 
 
@@ -209,7 +209,7 @@ def error_of(error: SharingRefused) -> dict[str, object]:
     return {"status": kind.status, "error": {"message": str(error), "code": kind.code, "name": kind.name}}
 
 
-def error_body(kind: Kind, message: str, trace: str = "") -> dict[str, object]:
+def error_body(kind: ErrorKind, message: str, trace: str = "") -> dict[str, object]:
     """The body of an error.
 
     Args:
@@ -223,7 +223,7 @@ def reason_of(answer: Answer) -> str | None:
     return None if answer.status < 400 else answer.refused or _BY_STATUS.get(answer.status, INVALID_DATA.reason)  # noqa: PLR2004
 
 
-def _answer(kind: Kind, message: str, headers: Headers = ()) -> Answer:
+def _answer(kind: ErrorKind, message: str, headers: Headers = ()) -> Answer:
     return Answer(kind.status, wire.json(error_body(kind, message)), headers, refused=kind.reason)
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from tallystick.model.account import Permission, Token
 from tallystick.model.shared_counter import Member, Milestone, SharedCounter, days_beyond, days_of, milestones
-from tallystick.services.sharing.history import Entry
+from tallystick.services.sharing.history import HistoryEntry
 from tallystick.services.sharing.invites import Invite
 
 SCOPES = {"read": Permission.COUNTERS_READ, "write": Permission.COUNTERS_WRITE}
@@ -97,7 +97,7 @@ def member_with_role(member: Member) -> dict[str, Any]:
     return member_of(member) | {"role": member.role, "joinedAt": time(member.joined)}
 
 
-def entry_of(entry: Entry) -> dict[str, Any]:
+def entry_of(entry: HistoryEntry) -> dict[str, Any]:
     """An entry of a counter's history."""
     actor = entry.actor
     told = {

@@ -14,7 +14,7 @@ from tallystick.services.accounts.tokens import (
     token,
     tokens_of,
 )
-from tallystick.surfaces.dashboard.asking import Asked, see_other
+from tallystick.surfaces.dashboard.asking import PageRequest, see_other
 from tallystick.surfaces.dashboard.confirming import confirmed
 from tallystick.surfaces.dashboard.parts import Parts
 from tallystick.surfaces.dashboard.problems import NO_PROBLEMS, NOT_CONFIRMED, Problems, problems_of
@@ -42,11 +42,11 @@ class ApiTokens:
     def __init__(self, parts: Parts) -> None:
         self._parts, self._ledger = parts, parts.ledger
 
-    async def page(self, asked: Asked) -> Response:
+    async def page(self, asked: PageRequest) -> Response:
         """The tokens, and the form for a new one."""
         return await self._show(asked)
 
-    async def create(self, asked: Asked) -> Response:
+    async def create(self, asked: PageRequest) -> Response:
         """Make a token and show its secret, this once."""
         form = asked.form
         if problems := await self._parts.is_recent(asked):
@@ -64,7 +64,7 @@ class ApiTokens:
         values = {"token": made, "secret": secret, "try_at": try_at, "problems": NO_PROBLEMS}
         return await self._parts.show(asked, "token_created.html", values)
 
-    async def delete(self, asked: Asked) -> Response:
+    async def delete(self, asked: PageRequest) -> Response:
         """Revoke a token; it stops working at once."""
         for number in asked.form.numbers("id"):
             found = await self._ledger.read(token, number)
@@ -76,7 +76,7 @@ class ApiTokens:
         self._parts.tokens.forget()
         return see_other("/user/tokens?done=revoked")
 
-    async def _show(self, asked: Asked, problems: Problems = NO_PROBLEMS) -> Response:
+    async def _show(self, asked: PageRequest, problems: Problems = NO_PROBLEMS) -> Response:
         person, form = asked.login.account, asked.form
         own = [] if person.site is None else await self._ledger.read(family, person.site)
         sites = [site for site in own if person.may("r", site.id)]

@@ -29,7 +29,7 @@ from tallystick.surfaces.dashboard import cookies
 from tallystick.surfaces.dashboard.forms import Form, read_form, refuse_foreign
 
 
-class Asked(Struct, frozen=True, kw_only=True):
+class PageRequest(Struct, frozen=True, kw_only=True):
     """One request for a page.
 
     Attributes:
@@ -70,7 +70,7 @@ GOOD_REMEMBERED = 10_000
 LONGEST_QUERY = 8_192
 """Bytes; decoding what is longer would keep other requests waiting."""
 
-Handler = Callable[[Asked], Awaitable[Response]]
+Handler = Callable[[PageRequest], Awaitable[Response]]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -112,18 +112,18 @@ class Door:
 
         return endpoint
 
-    async def asked(self, request: Request) -> Asked:
+    async def asked(self, request: Request) -> PageRequest:
         """Who asks; a guest when the ledger cannot tell."""
         try:
             return await self._asked(request)
         except StoreUnavailable:
-            return Asked(request=request, now=self._ledger.clock(), known=None, secret=_guest_secret(request))
+            return PageRequest(request=request, now=self._ledger.clock(), known=None, secret=_guest_secret(request))
 
-    async def _asked(self, request: Request) -> Asked:
+    async def _asked(self, request: Request) -> PageRequest:
         now = self._ledger.clock()
         secret = cookies.login_secret(request)
         known = await self._known(secret, now) if secret else None
-        return Asked(
+        return PageRequest(
             request=request,
             now=now,
             known=known,
@@ -148,7 +148,7 @@ class Door:
                 await self._ledger.write(note_seen, known.login.digest, now)
         return known
 
-    async def _with_form(self, asked: Asked) -> Asked:
+    async def _with_form(self, asked: PageRequest) -> PageRequest:
         form = await read_form(asked.request)
         refuse_foreign(asked.request, form, asked.secret)
         return replace(asked, form=form)
@@ -164,7 +164,7 @@ def see_other(address: str) -> Response:
     return RedirectResponse(address, 303, {"cache-control": "private, no-store"})
 
 
-def with_guest_cookie(asked: Asked, response: Response) -> Response:
+def with_guest_cookie(asked: PageRequest, response: Response) -> Response:
     """A page with a form for guests: the browser must hold what the form's token is made from."""
     if asked.known is None and cookies.guest_secret(asked.request) != asked.secret:
         cookies.keep_guest(asked.request, response, asked.secret)

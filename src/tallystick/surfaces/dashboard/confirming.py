@@ -3,9 +3,9 @@
 The macro ``sure`` of ``fields.html`` shows it.
 """
 
-from tallystick.surfaces.dashboard.asking import Asked
+from tallystick.surfaces.dashboard.asking import PageRequest
 
 
-def confirmed(asked: Asked, name: str) -> bool:
+def confirmed(asked: PageRequest, name: str) -> bool:
     """Whether the form's field ``confirm`` has the name of what goes; spaces around it make no difference."""
     return asked.form.text("confirm") == name.strip()

@@ -16,13 +16,13 @@ from tallystick.model.email import email_problems
 from tallystick.model.line import line_problems
 from tallystick.model.site_rules import host_problems, normal_host
 from tallystick.services.accounts.accounts import NAME_AT_MOST, NewAccount, account_by_email, normal_email
-from tallystick.services.accounts.audit import Kind, done_by, note_refusal
+from tallystick.services.accounts.audit import EventKind, done_by, note_refusal
 from tallystick.services.accounts.logins import Login, begin_login, end_login, new_secret, secret_digest
 from tallystick.services.accounts.setup import first_account
 from tallystick.services.accounts.sites import NewSite
 from tallystick.services.accounts.two_factor import accept_code, is_recovery_code, password_proof, proven
 from tallystick.surfaces.dashboard import cookies
-from tallystick.surfaces.dashboard.asking import Asked, see_other
+from tallystick.surfaces.dashboard.asking import PageRequest, see_other
 from tallystick.surfaces.dashboard.guesses import LONGEST_WAIT_S, Guesses
 from tallystick.surfaces.dashboard.parts import Parts, refuse_many
 from tallystick.surfaces.dashboard.problems import NO_PROBLEMS, Problems, problems_of
@@ -50,11 +50,11 @@ class Entrance:
         self._codes = Windows(CODES, CODES_WITHIN_S)
         self._guesses = Guesses()
 
-    async def setup_page(self, asked: Asked) -> Response:
+    async def setup_page(self, asked: PageRequest) -> Response:
         """The form for the first account, or the news that there is one."""
         return await self._show_setup(asked, {"host": _site_host(asked)})
 
-    async def set_up(self, asked: Asked) -> Response:
+    async def set_up(self, asked: PageRequest) -> Response:
         """Create the first account and site, and log the person in."""
         self._parts.limit_attempts(asked)
         typed = {name: asked.form.text(name) for name in ("code", "email", "name", "host")}
@@ -71,12 +71,12 @@ class Entrance:
         log.info("the server was set up", account=created.id)
         return await self._let_in(asked, created, "/sites?done=setup")
 
-    async def login_page(self, asked: Asked) -> Response:
+    async def login_page(self, asked: PageRequest) -> Response:
         """The form for email and password."""
         next_page = _next_page(asked.request.query_params.get("next", ""))
         return see_other(next_page) if asked.known else await self._show_login(asked, next_page)
 
-    async def log_in(self, asked: Asked) -> Response:
+    async def log_in(self, asked: PageRequest) -> Response:
         """Take the first step: email and password."""
         self._parts.limit_attempts(asked)
         email, next_page = asked.form.text("email"), _next_page(asked.form.text("next"))
@@ -90,7 +90,7 @@ class Entrance:
             return await self._show_code(asked, next_page, password_proof(found, asked.now))
         return await self._let_in(asked, found.account, next_page)
 
-    async def take_code(self, asked: Asked) -> Response:
+    async def take_code(self, asked: PageRequest) -> Response:
         """Take the second step: a code of the app, or a recovery code."""
         self._parts.limit_attempts(asked)
         proof, next_page = asked.form.text("proof"), _next_page(asked.form.text("next"))
@@ -104,11 +104,11 @@ class Entrance:
             refuse_many(self._codes.admit((person.id, trusted)))
         if not await self._ledger.write(accept_code, person.id, code, asked.now, self._parts.seals):
             log.info("a second step was refused", account=person.id)
-            await self._ledger.write(note_refusal, Kind.CODE_REFUSED, asked.now, person.email)
+            await self._ledger.write(note_refusal, EventKind.CODE_REFUSED, asked.now, person.email)
             return await self._show_code(asked, next_page, proof, {"code": ["is not right, or was used already"]})
         return await self._let_in(asked, person, next_page)
 
-    async def log_out(self, asked: Asked) -> Response:
+    async def log_out(self, asked: PageRequest) -> Response:
         """End the login session."""
         if asked.known:
             await self._ledger.write(end_login, asked.known.account.id, asked.known.login.digest)
@@ -128,7 +128,7 @@ class Entrance:
         }
         return {field: problems for field, problems in found.items() if problems}
 
-    async def _slow_down(self, asked: Asked, email: str) -> None:
+    async def _slow_down(self, asked: PageRequest, email: str) -> None:
         """Wait for an attempt's turn on an account that many are made on.
 
         Raises:
@@ -140,7 +140,7 @@ class Entrance:
         if seconds:
             await asyncio.sleep(seconds)
 
-    async def _let_in(self, asked: Asked, person: Account, next_page: str) -> Response:
+    async def _let_in(self, asked: PageRequest, person: Account, next_page: str) -> Response:
         """Begin a login session with a secret of its own: what the browser showed before is worth nothing."""
         secret = new_secret()
         before = asked.known.login if asked.known else None
@@ -152,21 +152,25 @@ class Entrance:
         cookies.keep_login(asked.request, response, secret)
         return response
 
-    async def _show_setup(self, asked: Asked, typed: Mapping[str, str], problems: Problems = NO_PROBLEMS) -> Response:
+    async def _show_setup(
+        self, asked: PageRequest, typed: Mapping[str, str], problems: Problems = NO_PROBLEMS
+    ) -> Response:
         values = {"typed": {"code": "", "email": "", "name": "", **typed}, "problems": problems}
         return await self._parts.show(asked, "setup.html", values)
 
-    async def _show_login(self, asked: Asked, next_page: str, email: str = "", problem: str = "") -> Response:
+    async def _show_login(self, asked: PageRequest, next_page: str, email: str = "", problem: str = "") -> Response:
         values = {"email": email, "next": next_page, "problems": {"": [problem]} if problem else {}}
         return await self._parts.show(asked, "login.html", values)
 
-    async def _show_code(self, asked: Asked, next_page: str, proof: str, problems: Problems = NO_PROBLEMS) -> Response:
+    async def _show_code(
+        self, asked: PageRequest, next_page: str, proof: str, problems: Problems = NO_PROBLEMS
+    ) -> Response:
         return await self._parts.show(asked, "code.html", {"proof": proof, "next": next_page, "problems": problems})
 
 
 def _note_refused_login(session: Session, email: str, now: int) -> None:
     person = account_by_email(session, email)
-    note_refusal(session, Kind.LOGIN_REFUSED, now, person.email if person else "")
+    note_refusal(session, EventKind.LOGIN_REFUSED, now, person.email if person else "")
 
 
 def _begin(session: Session, number: int, digest: bytes, before: Login | None, now: int) -> None:
@@ -175,7 +179,7 @@ def _begin(session: Session, number: int, digest: bytes, before: Login | None, n
     begin_login(session, number, digest, now)
 
 
-def _site_host(asked: Asked) -> str:
+def _site_host(asked: PageRequest) -> str:
     """A proposal: the name under which the server was reached, if it is one that a site can have."""
     host = host_of(asked.request.scope)
     return "" if host_problems(host) or host.rpartition(".")[2].isdigit() else host

@@ -9,7 +9,7 @@ from tallystick.ledger import Session
 from tallystick.model.shared_counter import Role, SharedCounter
 from tallystick.services.sharing.access import role_of
 from tallystick.services.sharing.invites import accept, preview
-from tallystick.surfaces.dashboard.asking import Asked, see_other
+from tallystick.surfaces.dashboard.asking import PageRequest, see_other
 from tallystick.surfaces.dashboard.parts import Parts
 from tallystick.surfaces.dashboard.problems import NO_PROBLEMS
 
@@ -50,7 +50,7 @@ class InvitePages:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    async def page(self, asked: Asked) -> Response:
+    async def page(self, asked: PageRequest) -> Response:
         """What the invite is to, and a button that accepts it."""
         try:
             found = await self._parts.sharing.read(preview, _code(asked), asked.now)
@@ -58,7 +58,7 @@ class InvitePages:
             return await self._refused(asked, refused)
         return await self._parts.show(asked, "invite.html", {"invite": found, "problems": NO_PROBLEMS})
 
-    async def accept(self, asked: Asked) -> Response:
+    async def accept(self, asked: PageRequest) -> Response:
         """Share the counter."""
         person = asked.login.account.id
         try:
@@ -67,20 +67,20 @@ class InvitePages:
             return await self._refused(asked, refused)
         return see_other(f"/counters/{counter.uid}?done=joined")
 
-    async def counter(self, asked: Asked) -> Response:
+    async def counter(self, asked: PageRequest) -> Response:
         """A counter that the person shares, and how to use it."""
         shared = await self._parts.ledger.read(_shared, asked.login.account.id, asked.request.path_params["counter"])
         if shared is None:
             raise HTTPException(404)
         return await self._parts.show(asked, "counter.html", {"shared": shared, "problems": NO_PROBLEMS})
 
-    async def _refused(self, asked: Asked, refused: SharingRefused) -> Response:
+    async def _refused(self, asked: PageRequest, refused: SharingRefused) -> Response:
         status, title, text = REFUSED[refused.reason]
         values = {"title": title, "text": text}
         return await self._parts.renderer.private_page(asked, "error.html", values, status)
 
 
-def _code(asked: Asked) -> str:
+def _code(asked: PageRequest) -> str:
     code: str = asked.request.path_params["code"]
     return code
 

@@ -7,9 +7,9 @@ from starlette.responses import Response
 from tallystick.errors import InputRefused
 from tallystick.ledger import Session
 from tallystick.services.accounts.accounts import change_account, existing, set_password
-from tallystick.services.accounts.audit import Kind, note
+from tallystick.services.accounts.audit import EventKind, note
 from tallystick.services.accounts.logins import end_login, end_other_logins, logins_of, note_proved
-from tallystick.surfaces.dashboard.asking import Asked, see_other
+from tallystick.surfaces.dashboard.asking import PageRequest, see_other
 from tallystick.surfaces.dashboard.parts import Parts
 from tallystick.surfaces.dashboard.problems import NO_PROBLEMS, WRONG_PASSWORD, Problems, problems_of
 
@@ -22,11 +22,11 @@ class OwnAccount:
     def __init__(self, parts: Parts) -> None:
         self._parts, self._ledger = parts, parts.ledger
 
-    async def page(self, asked: Asked) -> Response:
+    async def page(self, asked: PageRequest) -> Response:
         """Everything about oneself."""
         return await self._show(asked)
 
-    async def rename(self, asked: Asked) -> Response:
+    async def rename(self, asked: PageRequest) -> Response:
         """Change the name."""
         person = asked.login.account
         try:
@@ -35,7 +35,7 @@ class OwnAccount:
             return await self._show(asked, problems_of(error))
         return see_other("/user?done=name")
 
-    async def change_password(self, asked: Asked) -> Response:
+    async def change_password(self, asked: PageRequest) -> Response:
         """Change the password; every other login session ends."""
         new, login = asked.form.exactly("password"), asked.login
         wrong = await self._parts.passwords.problems(new)
@@ -51,7 +51,7 @@ class OwnAccount:
         self._parts.tokens.forget()
         return see_other("/user?done=password")
 
-    async def end_login(self, asked: Asked) -> Response:
+    async def end_login(self, asked: PageRequest) -> Response:
         """End one login session, or all but this one."""
         if problems := await self._parts.is_recent(asked):
             return await self._show(asked, problems)
@@ -62,7 +62,7 @@ class OwnAccount:
             await self._parts.write(asked, _end_one, number, _digest(name), asked.now)
         return see_other("/user?done=ended")
 
-    async def _show(self, asked: Asked, problems: Problems = NO_PROBLEMS) -> Response:
+    async def _show(self, asked: PageRequest, problems: Problems = NO_PROBLEMS) -> Response:
         logins = await self._ledger.read(logins_of, asked.login.account.id, asked.now)
         name = asked.form.text("name") if asked.form.checked("name") else asked.login.account.name
         values = {"logins": logins, "this_one": asked.login.login.digest, "name": name, "problems": problems}
@@ -72,13 +72,13 @@ class OwnAccount:
 def _end_others(session: Session, number: int, kept: bytes, now: int) -> None:
     if any(login.digest != kept for login in logins_of(session, number, now)):
         end_other_logins(session, number, kept)
-        note(session, Kind.LOGINS_ENDED, now, existing(session, number).email, "all others")
+        note(session, EventKind.LOGINS_ENDED, now, existing(session, number).email, "all others")
 
 
 def _end_one(session: Session, number: int, digest: bytes, now: int) -> None:
     if any(login.digest == digest for login in logins_of(session, number, now)):
         end_login(session, number, digest)
-        note(session, Kind.LOGINS_ENDED, now, existing(session, number).email, "one")
+        note(session, EventKind.LOGINS_ENDED, now, existing(session, number).email, "one")
 
 
 def _digest(name: str) -> bytes:

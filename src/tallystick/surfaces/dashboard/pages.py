@@ -13,7 +13,7 @@ from tallystick.errors import StoreUnavailable
 from tallystick.ledger import Ledger
 from tallystick.model.counter import alive
 from tallystick.model.key import Key
-from tallystick.surfaces.dashboard.asking import Asked
+from tallystick.surfaces.dashboard.asking import PageRequest
 from tallystick.surfaces.dashboard.reference import Section, sections
 from tallystick.surfaces.dashboard.rendering import HEADERS, STATIC_FOLDER, Renderer
 
@@ -42,13 +42,13 @@ class Pages:
         self._ledger, self._renderer, self._description = ledger, renderer, description
         self._public_counters = public_counters
 
-    async def welcome(self, asked: Asked) -> Response:
+    async def welcome(self, asked: PageRequest) -> Response:
         """What this server is, and one counter to try. Reads it; the page's script and its button count."""
         value = await self._value(SAMPLE) if self._public_counters == "open" else None
         values = {"sample": SAMPLE, "value": value, "public_counters": self._public_counters}
         return await self._page(asked, "welcome.html", values)
 
-    async def docs(self, asked: Asked) -> Response:
+    async def docs(self, asked: PageRequest) -> Response:
         """The API, for reading."""
         reference = await asyncio.to_thread(lambda: self._reference)
         return await self._page(asked, "docs.html", {"sections": reference, "version": __version__})
@@ -57,7 +57,7 @@ class Pages:
         """For browsers that ask without having read a page: those that show an answer of the API."""
         return FileResponse(STATIC_FOLDER / "icon.svg", headers=HEADERS | {"cache-control": "public, max-age=86400"})
 
-    async def _page(self, asked: Asked, template: str, values: Mapping[str, Any]) -> Response:
+    async def _page(self, asked: PageRequest, template: str, values: Mapping[str, Any]) -> Response:
         return await asyncio.to_thread(self._renderer.page, asked, template, values)
 
     async def _value(self, key: Key) -> int | None:

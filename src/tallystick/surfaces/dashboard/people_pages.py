@@ -21,7 +21,7 @@ from tallystick.services.accounts.people import (
     remove,
 )
 from tallystick.services.accounts.site_rows import family
-from tallystick.surfaces.dashboard.asking import Asked, see_other
+from tallystick.surfaces.dashboard.asking import PageRequest, see_other
 from tallystick.surfaces.dashboard.confirming import confirmed
 from tallystick.surfaces.dashboard.forms import Form
 from tallystick.surfaces.dashboard.parts import Parts
@@ -44,11 +44,11 @@ class PeoplePages:
     def __init__(self, parts: Parts) -> None:
         self._parts, self._ledger = parts, parts.ledger
 
-    async def page(self, asked: Asked) -> Response:
+    async def page(self, asked: PageRequest) -> Response:
         """Everyone, and for admins the forms about them."""
         return await self._show(asked)
 
-    async def add(self, asked: Asked) -> Response:
+    async def add(self, asked: PageRequest) -> Response:
         """Add a person; their first password is made up and shown once."""
         form, actor = asked.form, asked.login.account.id
         if refused := await self._refused(asked, refusal_to_invite, actor, access_in(form)):
@@ -64,7 +64,7 @@ class PeoplePages:
             return await self._show(asked, problems_of(error))
         return await self._show_password(asked, created, password)
 
-    async def change_access(self, asked: Asked) -> Response:
+    async def change_access(self, asked: PageRequest) -> Response:
         """Replace what a person may do."""
         actor, access = asked.login.account.id, access_in(asked.form)
         try:
@@ -73,7 +73,7 @@ class PeoplePages:
             return await self._show(asked, problems_of(error))
         return see_other("/people?done=access")
 
-    async def new_password(self, asked: Asked) -> Response:
+    async def new_password(self, asked: PageRequest) -> Response:
         """Give a person a new password, for who has lost theirs or the telephone."""
         if refused := await self._refused(asked, refusal_to_decide, asked.login.account.id, _number(asked)):
             return refused
@@ -94,7 +94,7 @@ class PeoplePages:
         self._parts.tokens.forget()
         return await self._show_password(asked, person, password)
 
-    async def remove(self, asked: Asked) -> Response:
+    async def remove(self, asked: PageRequest) -> Response:
         """Delete a person's account."""
         number = _number(asked)
         if refusal := await self._ledger.read(refusal_to_decide, asked.login.account.id, number):
@@ -110,7 +110,7 @@ class PeoplePages:
         return see_other("/people?done=removed")
 
     async def _refused(
-        self, asked: Asked, check: Callable[..., InputRefused | None], *arguments: object
+        self, asked: PageRequest, check: Callable[..., InputRefused | None], *arguments: object
     ) -> Response | None:
         """What is answered before a password is hashed, which takes long: the limit first, then the right.
 
@@ -123,7 +123,7 @@ class PeoplePages:
         problems = await self._parts.is_recent(asked)
         return await self._show(asked, problems) if problems else None
 
-    async def _show(self, asked: Asked, problems: Problems = NO_PROBLEMS) -> Response:
+    async def _show(self, asked: PageRequest, problems: Problems = NO_PROBLEMS) -> Response:
         own = asked.login.account
         people, sites = await self._ledger.read(_account_of, own)
         values = {
@@ -140,7 +140,7 @@ class PeoplePages:
         }
         return await self._parts.show(asked, "people.html", values)
 
-    async def _show_password(self, asked: Asked, owner: Account, password: str) -> Response:
+    async def _show_password(self, asked: PageRequest, owner: Account, password: str) -> Response:
         values = {"owner": owner, "password": password, "problems": NO_PROBLEMS}
         return await self._parts.show(asked, "password.html", values)
 
@@ -190,7 +190,7 @@ def _account_of(session: Session, own: Account) -> tuple[list[Account], list[Sit
     return accounts_of(session, own.site), family(session, own.site)
 
 
-def _number(asked: Asked) -> int:
+def _number(asked: PageRequest) -> int:
     numbers = asked.form.numbers("id")
     if not numbers:
         raise HTTPException(404)

@@ -40,7 +40,7 @@ class Parameter(Struct, frozen=True):
     text: str
 
 
-class Answer(Struct, frozen=True):
+class DocumentedResponse(Struct, frozen=True):
     """One status that comes back.
 
     Attributes:
@@ -73,7 +73,7 @@ class Endpoint(Struct, frozen=True):
     path: str
     options: tuple[str, ...]
     parameters: tuple[Parameter, ...]
-    answers: tuple[Answer, ...]
+    answers: tuple[DocumentedResponse, ...]
     common_parameters: tuple[str, ...]
     common_statuses: tuple[str, ...]
 
@@ -86,7 +86,7 @@ class Section(Struct, frozen=True):
     text: str
     endpoints: tuple[Endpoint, ...]
     parameters: tuple[Parameter, ...]
-    answers: tuple[Answer, ...]
+    answers: tuple[DocumentedResponse, ...]
 
 
 class _Operation(Struct):
@@ -101,7 +101,7 @@ class _Operation(Struct):
     address: str
     methods: tuple[str, ...]
     parameters: list[tuple[Parameter, bool]]
-    answers: list[tuple[Answer, bool]]
+    answers: list[tuple[DocumentedResponse, bool]]
 
 
 def sections(document: Node) -> list[Section]:
@@ -148,12 +148,12 @@ def _section(tag: Node, operations: Sequence[_Operation]) -> Section:
     )
 
 
-def _common_answers(operations: Sequence[_Operation]) -> list[Answer]:
+def _common_answers(operations: Sequence[_Operation]) -> list[DocumentedResponse]:
     first, *others = [[part for part, shared in operation.answers if shared] for operation in operations]
     return [answer for answer in first if all(answer in other for other in others)]
 
 
-def _endpoint(operations: Sequence[_Operation], common: Sequence[Answer]) -> Endpoint:
+def _endpoint(operations: Sequence[_Operation], common: Sequence[DocumentedResponse]) -> Endpoint:
     first = operations[0]
     own = [part for part, shared in first.parameters if not shared]
     return Endpoint(
@@ -221,9 +221,9 @@ def _kind(schema: Node) -> str:
     return {"integer": "whole number", "string": "text"}.get(schema.get("type", ""), "anything")
 
 
-def _answer(document: Node, status: str, node: Node) -> Answer:
+def _answer(document: Node, status: str, node: Node) -> DocumentedResponse:
     node = _followed(document, node)
-    return Answer(status, node["description"], tuple(node.get("headers", ())), tuple(_bodies(node)))
+    return DocumentedResponse(status, node["description"], tuple(node.get("headers", ())), tuple(_bodies(node)))
 
 
 def _bodies(node: Node) -> Iterator[str]:

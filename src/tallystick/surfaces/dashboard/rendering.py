@@ -18,7 +18,7 @@ from starlette.types import Scope
 
 from tallystick.services.accounts.audit import is_superuser
 from tallystick.services.accounts.passwords import RULE
-from tallystick.surfaces.dashboard.asking import Asked, with_guest_cookie
+from tallystick.surfaces.dashboard.asking import PageRequest, with_guest_cookie
 from tallystick.surfaces.dashboard.forms import form_token
 from tallystick.web.own_address import own_origin
 
@@ -57,7 +57,7 @@ class Renderer:
         self._environment.globals["password_rule"] = RULE
         self._environment.globals["static"] = lambda name: f"/static/{name}?v={_VERSIONS[name]}"
 
-    def page(self, asked: Asked, template: str, values: Mapping[str, Any], status: int = 200) -> Response:
+    def page(self, asked: PageRequest, template: str, values: Mapping[str, Any], status: int = 200) -> Response:
         """A page. Blocks while a template is read for the first time, so call it on a thread."""
         nonce = secrets.token_urlsafe(16)
         text = self._environment.get_template(template).render(
@@ -77,7 +77,9 @@ class Renderer:
             headers["cache-control"] = NOT_KEPT
         return HTMLResponse(text, status, headers)
 
-    async def private_page(self, asked: Asked, template: str, values: Mapping[str, Any], status: int = 200) -> Response:
+    async def private_page(
+        self, asked: PageRequest, template: str, values: Mapping[str, Any], status: int = 200
+    ) -> Response:
         """A page with forms, or with something that only one person may see."""
         response = await asyncio.to_thread(self.page, asked, template, values, status)
         response.headers.update(FOR_ONE_PERSON)

@@ -28,7 +28,7 @@ from tallystick.surfaces.dashboard.second_step import SecondStep
 from tallystick.surfaces.dashboard.server_pages import ServerPages
 from tallystick.surfaces.dashboard.site_pages import SitePages
 from tallystick.web.address import ClientAddresses
-from tallystick.web.asgi import Counted
+from tallystick.web.asgi import CountedApp
 from tallystick.web.bodies import BodyRefused
 from tallystick.web.cors import Preflights
 from tallystick.web.rate_limit import RateLimits
@@ -70,7 +70,7 @@ def dashboard(  # noqa: PLR0913  # what app shares among surfaces
     rates: RateLimits | None = None,
     addresses: ClientAddresses | None = None,
     public_counters: str = "open",
-) -> Counted:
+) -> CountedApp:
     """The surface as an ASGI application.
 
     Args:
@@ -106,7 +106,7 @@ def dashboard(  # noqa: PLR0913  # what app shares among surfaces
         },
     )
     app.router.redirect_slashes = False  # a redirect would have to guess the scheme behind a proxy
-    return Counted(Preflights(app, _is_public), "dashboard", traffic)
+    return CountedApp(Preflights(app, _is_public), "dashboard", traffic)
 
 
 def _is_public(path: str) -> bool:

@@ -19,7 +19,7 @@ from tallystick.services.accounts.two_factor import (
     recovery_codes_left,
     renew_recovery_codes,
 )
-from tallystick.surfaces.dashboard.asking import Asked, see_other
+from tallystick.surfaces.dashboard.asking import PageRequest, see_other
 from tallystick.surfaces.dashboard.parts import Parts
 from tallystick.surfaces.dashboard.problems import NO_PROBLEMS, WRONG_PASSWORD, Problems, problems_of
 from tallystick.web.address import host_of
@@ -33,11 +33,11 @@ class SecondStep:
     def __init__(self, parts: Parts) -> None:
         self._parts, self._ledger = parts, parts.ledger
 
-    async def page(self, asked: Asked) -> Response:
+    async def page(self, asked: PageRequest) -> Response:
         """How to turn it on, or off."""
         return await self._show(asked)
 
-    async def turn_on(self, asked: Asked) -> Response:
+    async def turn_on(self, asked: PageRequest) -> Response:
         """Turn it on, and show the recovery codes."""
         person = asked.login.account
         if person.totp_enabled:
@@ -52,14 +52,14 @@ class SecondStep:
             return await self._show(asked, problems_of(error))
         return await self._show_codes(asked, codes)
 
-    async def turn_off(self, asked: Asked) -> Response:
+    async def turn_off(self, asked: PageRequest) -> Response:
         """Turn it off; takes the password."""
         if not await self._parts.knows_password(asked):
             return await self._show(asked, WRONG_PASSWORD)
         await self._parts.write(asked, disable, asked.login.account.id, asked.now)
         return see_other(f"{PAGE}?done=off")
 
-    async def renew_codes(self, asked: Asked) -> Response:
+    async def renew_codes(self, asked: PageRequest) -> Response:
         """Replace the recovery codes; takes the password."""
         if not asked.login.account.totp_enabled:
             return see_other(PAGE)
@@ -69,7 +69,7 @@ class SecondStep:
             asked, await self._parts.write(asked, renew_recovery_codes, asked.login.account.id)
         )
 
-    async def _show(self, asked: Asked, problems: Problems = NO_PROBLEMS) -> Response:
+    async def _show(self, asked: PageRequest, problems: Problems = NO_PROBLEMS) -> Response:
         """The secret stays in the page until a code shows that the app has it; only then is it kept."""
         person, typed = asked.login.account, asked.form.text("secret")
         secret = typed if is_totp_secret(typed) else new_totp_secret()
@@ -81,7 +81,7 @@ class SecondStep:
         }
         return await self._parts.show(asked, "two_factor.html", values)
 
-    async def _show_codes(self, asked: Asked, codes: Sequence[str]) -> Response:
+    async def _show_codes(self, asked: PageRequest, codes: Sequence[str]) -> Response:
         return await self._parts.show(asked, "recovery_codes.html", {"codes": codes, "problems": NO_PROBLEMS})
 
 
@@ -100,6 +100,6 @@ def qr_code(text: str) -> Markup:
     return Markup(picture)  # noqa: S704  # rectangles and paths only; the text is in their shape
 
 
-def _issuer(asked: Asked) -> str:
+def _issuer(asked: PageRequest) -> str:
     """What the app lists the code under."""
     return f"Tallystick {host_of(asked.request.scope)}".strip()

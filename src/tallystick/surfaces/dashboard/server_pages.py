@@ -16,7 +16,7 @@ from tallystick.services.accounts.audit import PAGE, Event, events, is_superuser
 from tallystick.services.accounts.people import grant_sites
 from tallystick.services.accounts.site_rows import active_sites
 from tallystick.services.accounts.sites import may_create_sites
-from tallystick.surfaces.dashboard.asking import Asked, see_other
+from tallystick.surfaces.dashboard.asking import PageRequest, see_other
 from tallystick.surfaces.dashboard.parts import Parts
 from tallystick.surfaces.dashboard.problems import NO_PROBLEMS, Problems, problems_of
 from tallystick.surfaces.dashboard.site_pages import name_of
@@ -38,11 +38,11 @@ class ServerPages:
     def __init__(self, parts: Parts) -> None:
         self._parts, self._ledger = parts, parts.ledger
 
-    async def page(self, asked: Asked) -> Response:
+    async def page(self, asked: PageRequest) -> Response:
         """All of it; the log from the newest event, or from the one that the address names."""
         return await self._show(asked)
 
-    async def grant(self, asked: Asked) -> Response:
+    async def grant(self, asked: PageRequest) -> Response:
         """Let a person without a site add sites."""
         if not is_superuser(asked.login.account):
             raise HTTPException(404)
@@ -53,7 +53,7 @@ class ServerPages:
                 return await self._show(asked, problems_of(error))
         return see_other("/server?done=granted")
 
-    async def _show(self, asked: Asked, problems: Problems = NO_PROBLEMS) -> Response:
+    async def _show(self, asked: PageRequest, problems: Problems = NO_PROBLEMS) -> Response:
         if not is_superuser(asked.login.account):
             raise HTTPException(404)
         wanted = asked.request.query_params.get("before", "")

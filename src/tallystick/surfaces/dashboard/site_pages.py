@@ -12,7 +12,7 @@ from tallystick.services.accounts.accounts import may_change, may_see
 from tallystick.services.accounts.site_hosts import UnknownHost, hosts_of, release_host, unknown_hosts, without_host
 from tallystick.services.accounts.site_rows import active_sites, site
 from tallystick.services.accounts.sites import NewSite, create_site_as, delete_site, may_create_sites, update_site
-from tallystick.surfaces.dashboard.asking import Asked, see_other
+from tallystick.surfaces.dashboard.asking import PageRequest, see_other
 from tallystick.surfaces.dashboard.confirming import confirmed
 from tallystick.surfaces.dashboard.parts import Parts
 from tallystick.surfaces.dashboard.problems import NO_PROBLEMS, NOT_CONFIRMED, Problems, problems_of
@@ -29,11 +29,11 @@ class SitePages:
     def __init__(self, parts: Parts) -> None:
         self._parts, self._ledger = parts, parts.ledger
 
-    async def list_page(self, asked: Asked) -> Response:
+    async def list_page(self, asked: PageRequest) -> Response:
         """The sites that the person may look at, and the form for a new one."""
         return await self._show_list(asked)
 
-    async def create(self, asked: Asked) -> Response:
+    async def create(self, asked: PageRequest) -> Response:
         """Add a site."""
         wanted = NewSite(cname=asked.form.text("cname"), link_domain=asked.form.text("link_domain"))
         present: list[Site] = await self._ledger.read(active_sites)
@@ -48,11 +48,11 @@ class SitePages:
         self._parts.sites.forget()
         return see_other(f"/sites/{created.id}?done=created")
 
-    async def page(self, asked: Asked) -> Response:
+    async def page(self, asked: PageRequest) -> Response:
         """A site: how to count on it, and its settings for who may change them."""
         return await self._show_site(asked, await self._site(asked))
 
-    async def change(self, asked: Asked) -> Response:
+    async def change(self, asked: PageRequest) -> Response:
         """Change a site's settings."""
         before = await self._site(asked)
         if not may_change(asked.login.account, "s", before):
@@ -66,7 +66,7 @@ class SitePages:
         self._parts.sites.forget()
         return see_other(f"/sites/{before.id}?done=changed")
 
-    async def release_host(self, asked: Asked) -> Response:
+    async def release_host(self, asked: PageRequest) -> Response:
         """Let a site count no longer for a host that it had while it was the only site."""
         found = await self._site(asked)
         if not may_change(asked.login.account, "a", found):
@@ -75,7 +75,7 @@ class SitePages:
         self._parts.sites.forget()
         return see_other(f"/sites/{found.id}?done=released")
 
-    async def delete(self, asked: Asked) -> Response:
+    async def delete(self, asked: PageRequest) -> Response:
         """Delete a site with everything it has counted; takes its name, typed."""
         doomed = await self._site(asked)
         if not may_change(asked.login.account, "a", doomed):
@@ -89,7 +89,7 @@ class SitePages:
         self._parts.sites.forget()
         return see_other("/sites?done=deleted")
 
-    async def _site(self, asked: Asked) -> Site:
+    async def _site(self, asked: PageRequest) -> Site:
         """The site of the address; of another account's nobody learns that it exists."""
         number = asked.request.path_params["site"]
         found = await self._ledger.read(site, int(number)) if _id.fullmatch(number) else None
@@ -97,7 +97,7 @@ class SitePages:
             raise HTTPException(404)
         return found
 
-    async def _show_list(self, asked: Asked, problems: Problems = NO_PROBLEMS) -> Response:
+    async def _show_list(self, asked: PageRequest, problems: Problems = NO_PROBLEMS) -> Response:
         person = asked.login.account
         everything = await self._ledger.read(active_sites)
         may_create = may_create_sites(person)
@@ -118,7 +118,7 @@ class SitePages:
             await self._parts.sites.keep_unknown()
         return await self._ledger.read(unknown_hosts)
 
-    async def _show_site(self, asked: Asked, shown: Site, problems: Problems = NO_PROBLEMS) -> Response:
+    async def _show_site(self, asked: PageRequest, shown: Site, problems: Problems = NO_PROBLEMS) -> Response:
         person = asked.login.account
         values = {
             "site": shown,
@@ -141,7 +141,7 @@ def name_of(site: Site) -> str:
     return site.name
 
 
-def _origin(asked: Asked, shown: Site) -> str:
+def _origin(asked: PageRequest, shown: Site) -> str:
     """Where pages send their hits: the site's own host, or this one while there is no other."""
     scope = asked.request.scope
     own = own_origin(scope)

@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
 from tallystick.errors import NoSuchSite
-from tallystick.model.account import Holder, Permission
+from tallystick.model.account import Permission, Principal
 from tallystick.model.site import Site
 from tallystick.surfaces.goatcounter import authorization
 from tallystick.surfaces.goatcounter.calling import Answer, Call, Handler, Services
@@ -27,7 +27,7 @@ from tallystick.web.address import ClientAddresses, host_of
 from tallystick.web.asgi import Receive, Scope, Send
 from tallystick.web.bodies import body_of
 from tallystick.web.rate_limit import Admission, RateLimits
-from tallystick.web.routing import Found, NoRoute, Table
+from tallystick.web.routing import NoRoute, RouteMatch, Table
 from tallystick.web.traffic import Traffic
 
 PREFIX = "/api/v0"
@@ -139,7 +139,7 @@ class Api:
             self._require_patience(request, holder)
         except RateLimited:
             return error  # that there is no site comes first
-        if not isinstance(holder, Holder):
+        if not isinstance(holder, Principal):
             return error
         account, token = holder.account, holder.token
         hosts = [
@@ -149,13 +149,13 @@ class Api:
         ]
         return SiteElsewhere(error.host, hosts[:HOSTS_NAMED]) if hosts else error
 
-    def _found(self, request: _Request) -> Found[Route]:
+    def _found(self, request: _Request) -> RouteMatch[Route]:
         try:
             return self._table.find(request.method, request.path)
         except NoRoute as error:
             raise (NotAllowed(error.methods) if error.methods else NotFound) from error
 
-    async def _holder(self, request: _Request) -> Holder | Unauthorized | None:
+    async def _holder(self, request: _Request) -> Principal | Unauthorized | None:
         """Who shows a token; only said to the client once its patience was tried.
 
         Raises:
@@ -175,10 +175,10 @@ class Api:
 
         return await self._services.tokens.holder(secret, refusal)
 
-    def _require_patience(self, request: _Request, holder: Holder | Unauthorized | None) -> None:
+    def _require_patience(self, request: _Request, holder: Principal | Unauthorized | None) -> None:
         """Limits count by token; by address where there is no good one."""
         name = _limit_of(request)
-        if isinstance(holder, Holder):
+        if isinstance(holder, Principal):
             request.admission = self._limits.admit(name, holder.token.id)
         else:
             request.admission = self._limits.admit_address(name, request.client)
@@ -186,7 +186,7 @@ class Api:
             raise RateLimited(request.admission)
 
     @staticmethod
-    def _admitted(holder: Holder | Unauthorized | None, site: Site, needed: Permission | None) -> Holder:
+    def _admitted(holder: Principal | Unauthorized | None, site: Site, needed: Permission | None) -> Principal:
         if isinstance(holder, Unauthorized):
             raise holder
         return authorization.admit(holder, site, needed)

@@ -3,7 +3,7 @@
 import binascii
 from base64 import b64decode
 
-from tallystick.model.account import NEEDED_ACCESS, Holder, Permission
+from tallystick.model.account import NEEDED_ACCESS, Permission, Principal
 from tallystick.model.site import Site
 from tallystick.surfaces.goatcounter.errors import ApiRefused, Forbidden, Unauthorized
 
@@ -36,7 +36,7 @@ def _password(credentials: str) -> str:
         return ""
 
 
-def admit(holder: Holder | None, site: Site, needed: Permission | None) -> Holder:
+def admit(holder: Principal | None, site: Site, needed: Permission | None) -> Principal:
     """The holder, when the token is good for the site and for what is asked.
 
     Raises:

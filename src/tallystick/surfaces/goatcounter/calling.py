@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv6Address
 from msgspec import Struct
 
 from tallystick.ledger import Ledger
-from tallystick.model.account import Holder
+from tallystick.model.account import Principal
 from tallystick.model.site import Site
 from tallystick.services.accounts.sites import Sites
 from tallystick.services.accounts.tokens import Tokens
@@ -47,7 +47,7 @@ class Call(Struct, frozen=True):
     """
 
     site: Site
-    holder: Holder
+    holder: Principal
     place: Mapping[str, str]
     query: Mapping[str, str]
     body: bytes

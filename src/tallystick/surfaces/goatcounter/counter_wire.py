@@ -27,7 +27,7 @@ _date = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _encode = msgspec.json.Encoder().encode
 
 
-class Wanted(NamedTuple):
+class VisitorCounterQuery(NamedTuple):
     """One counter.
 
     Attributes:
@@ -42,7 +42,7 @@ class Wanted(NamedTuple):
     style: str
 
 
-def wanted_counter(name: str, query: Mapping[str, str], now: int) -> Wanted:
+def wanted_counter(name: str, query: Mapping[str, str], now: int) -> VisitorCounterQuery:
     """What is behind ``/counter/``, decoded.
 
     Args:
@@ -59,7 +59,7 @@ def wanted_counter(name: str, query: Mapping[str, str], now: int) -> Wanted:
     if len(style) > LONGEST:
         msg = f"style is longer than {LONGEST} characters"
         raise ApiRefused(msg)
-    return Wanted(
+    return VisitorCounterQuery(
         path=None if path == TOTAL else path,
         extension=extension,
         span=Span(_begin(query.get("start", ""), now), _end(query.get("end", ""))),

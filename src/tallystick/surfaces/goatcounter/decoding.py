@@ -12,7 +12,7 @@ import msgspec
 
 from tallystick.model.moments import without_leap_second
 from tallystick.model.text import ESCAPES
-from tallystick.surfaces.goatcounter.errors import ApiRefused, Invalid
+from tallystick.surfaces.goatcounter.errors import ApiRefused, InvalidValues
 
 Body = TypeVar("Body")
 
@@ -160,7 +160,7 @@ def number_in(place: Mapping[str, str], name: str) -> int:
     """
     text = place[name]
     if not _whole(text):
-        raise Invalid({name: ["must be a whole number"]})
+        raise InvalidValues({name: ["must be a whole number"]})
     return int(text)
 
 

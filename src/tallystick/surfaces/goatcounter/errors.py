@@ -158,7 +158,7 @@ class RateLimited(ApiRefused):
         return ((b"retry-after", b"%d" % self.admission.wait),)
 
 
-class Invalid(ApiRefused):
+class InvalidValues(ApiRefused):
     """Fields that are wrong.
 
     Attributes:
@@ -180,7 +180,7 @@ def answer_to(error: Exception) -> Answer:
     if isinstance(error, NoSuchSite):
         error = ApiRefused(no_such_site(error.host))
     elif isinstance(error, InvalidFields):
-        error = Invalid(error.errors)
+        error = InvalidValues(error.errors)
     elif isinstance(error, NotPermitted):
         error = Forbidden(str(error))
     elif isinstance(error, InputRefused):

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from tallystick.surfaces.goatcounter.calling import Services
 from tallystick.surfaces.goatcounter.errors import SURFACE, NotAllowed, NotFound, answer_to, reason_of
-from tallystick.web.asgi import Counted
+from tallystick.web.asgi import CountedApp
 from tallystick.web.cors import Preflights
 from tallystick.web.traffic import Traffic
 
@@ -21,7 +21,7 @@ Endpoint = Callable[[Services, Request], Awaitable[Response]]
 _HEADERS = {"access-control-allow-origin": "*", "cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 
-def public_pages(services: Services, endpoints: Mapping[str, Endpoint], traffic: Traffic) -> Counted:
+def public_pages(services: Services, endpoints: Mapping[str, Endpoint], traffic: Traffic) -> CountedApp:
     """Endpoints by path, as an ASGI application that answers GET and HEAD."""
 
     async def refused(_request: Request, error: Exception) -> Response:
@@ -45,4 +45,4 @@ def public_pages(services: Services, endpoints: Mapping[str, Endpoint], traffic:
         exception_handlers={HTTPException: refused},
     )
     app.router.redirect_slashes = False  # a redirect would have to guess the scheme behind a proxy
-    return Counted(Preflights(app), SURFACE, traffic)
+    return CountedApp(Preflights(app), SURFACE, traffic)

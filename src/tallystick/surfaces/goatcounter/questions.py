@@ -28,7 +28,7 @@ ALL_METRICS = frozenset(Metric)
 _DATE = len("2006-01-02")
 
 
-class Asked(Parameters):
+class ReportQuery(Parameters):
     """The parameters of one statistics endpoint.
 
     Args:
@@ -134,7 +134,7 @@ class Asked(Parameters):
         return frozenset(names[word] for word in words)
 
 
-def excluded_paths(asked: Asked) -> Sequence[int | str]:
+def excluded_paths(asked: ReportQuery) -> Sequence[int | str]:
     """Ids of paths; where paths are named, names too: clients go on with the ids of the rows they have."""
     name, by_name = "exclude_paths", asked.flag("path_by_name")
     return [word if by_name and not _is_id(word) else _number(name, word) for word in asked.words(name)]

@@ -6,7 +6,7 @@ from typing import Any
 from tallystick.model.selection import SIZES, UNKNOWN, Dimension
 from tallystick.services.analytics.display_names import country_name, language_name
 from tallystick.services.analytics.names import Path
-from tallystick.services.analytics.reporting import PathDays, Row, Rows, TopPaths, Total
+from tallystick.services.analytics.reporting import PathDays, ReportRow, Rows, TopPaths, Total
 from tallystick.warehouse.duckdb.reports import Position
 
 
@@ -87,7 +87,7 @@ def details(dimension: Dimension, found: Rows) -> dict[str, Any]:
     return {"stats": rows, "more": found.more}
 
 
-def _row(id_: str, name: str, row: Row) -> dict[str, Any]:
+def _row(id_: str, name: str, row: ReportRow) -> dict[str, Any]:
     """A row of a page; an empty id is left out, and so is the scheme of what is no referrer."""
     body: dict[str, Any] = {"id": id_} if id_ else {}
     body |= {"name": name, "count": row.visits}
@@ -99,15 +99,15 @@ def _row(id_: str, name: str, row: Row) -> dict[str, Any]:
 def _sizes(found: Rows) -> list[dict[str, Any]]:
     """Always all of them, in their own order."""
     known = {row.value: row for row in found.rows}
-    rows = [(size, known.get(size) or Row(size, "", 0, None, {})) for size in SIZES]
+    rows = [(size, known.get(size) or ReportRow(size, "", 0, None, {})) for size in SIZES]
     return [_row(size, "", row) for size, row in rows]
 
 
-def _own_name(row: Row) -> str:
+def _own_name(row: ReportRow) -> str:
     return row.name
 
 
-_PAGE_NAMES: Mapping[Dimension, Callable[[Row], tuple[str, str]]] = {
+_PAGE_NAMES: Mapping[Dimension, Callable[[ReportRow], tuple[str, str]]] = {
     Dimension.BROWSER: lambda row: (row.name, row.name),
     Dimension.SYSTEM: lambda row: (row.name, row.name),
     Dimension.COUNTRY: lambda row: (row.name or UNKNOWN, country_name(row.name) or UNKNOWN),
@@ -116,7 +116,7 @@ _PAGE_NAMES: Mapping[Dimension, Callable[[Row], tuple[str, str]]] = {
 }
 """Id and name of a row of each page."""
 
-_DETAIL_NAMES: Mapping[Dimension, Callable[[Row], str]] = {
+_DETAIL_NAMES: Mapping[Dimension, Callable[[ReportRow], str]] = {
     Dimension.REGION: lambda row: row.name or UNKNOWN,
     Dimension.WIDTH: lambda row: f"↔\N{VARIATION SELECTOR-15} {row.name}px",
 }

@@ -40,7 +40,7 @@ _AGAIN = ((b"retry-after", b"%d" % TRY_AGAIN_AFTER_S),)
 _encode = msgspec.json.Encoder().encode
 
 
-class _Refused(Exception):
+class _WatchRefused(Exception):
     def __init__(self, status: int, message: str, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
         super().__init__(message)
         self.status, self.headers = status, headers
@@ -64,11 +64,11 @@ class LiveCounters:
         try:
             key = self._key_of(scope)
             self._places.take(client)
-        except _Refused as refused:
+        except _WatchRefused as refused:
             await _refuse(refused, scope, send)
             return
         except NoPlace as error:
-            await _refuse(_Refused(429 if error.own else 503, str(error), _AGAIN), scope, send)
+            await _refuse(_WatchRefused(429 if error.own else 503, str(error), _AGAIN), scope, send)
             return
         try:
             await self._answer(key, scope, receive, send)
@@ -77,21 +77,21 @@ class LiveCounters:
 
     def _key_of(self, scope: Scope) -> Key:
         if scope["method"] not in {"GET", "HEAD"}:
-            raise _Refused(405, "method not allowed", ((b"allow", b"GET, HEAD"),))
+            raise _WatchRefused(405, "method not allowed", ((b"allow", b"GET, HEAD"),))
         names = scope["path"].removesuffix("/").split("/")[2:]
         if len(names) != 2:  # noqa: PLR2004  # namespace and key
-            raise _Refused(404, "not found")
+            raise _WatchRefused(404, "not found")
         if self._switched_off:
-            raise _Refused(403, "public counters are switched off on this server (--public-counters off)")
+            raise _WatchRefused(403, "public counters are switched off on this server (--public-counters off)")
         if not all(map(legal_name, names)):
-            raise _Refused(400, "a namespace and a key have 3 to 64 letters, digits, dots, dashes and underscores")
+            raise _WatchRefused(400, "a namespace and a key have 3 to 64 letters, digits, dots, dashes and underscores")
         return Key(*names)
 
     async def _answer(self, key: Key, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             watcher = self._following.watch(key)
         except (TooManySubscriptions, StoreUnavailable) as error:
-            await _refuse(_Refused(503, str(error), _AGAIN), scope, send)
+            await _refuse(_WatchRefused(503, str(error), _AGAIN), scope, send)
             return
         try:
             first = await _first(watcher)
@@ -100,7 +100,7 @@ class LiveCounters:
                 await send({"type": "http.response.body", "body": b""})
             else:
                 await send_events(_events(watcher, first), receive, send)
-        except _Refused as refused:
+        except _WatchRefused as refused:
             await _refuse(refused, scope, send)
         finally:
             watcher.close()
@@ -114,9 +114,9 @@ async def _first(watcher: Watcher) -> Counter | None:
     except SubscriptionEnded:
         return None
     except TimeoutError as error:
-        raise _Refused(503, "the counter cannot be read now", _AGAIN) from error
+        raise _WatchRefused(503, "the counter cannot be read now", _AGAIN) from error
     if found is None:
-        raise _Refused(404, "there is no such counter")
+        raise _WatchRefused(404, "there is no such counter")
     return found
 
 
@@ -136,7 +136,7 @@ def _event(counter: Counter) -> bytes:
     return b"id: %d\ndata: %b\n\n" % (counter.version, _encode({"value": counter.value, "version": counter.version}))
 
 
-async def _refuse(refused: _Refused, scope: Scope, send: Send) -> None:
+async def _refuse(refused: _WatchRefused, scope: Scope, send: Send) -> None:
     body = _encode({"error": str(refused)})
     headers = (
         *_FOR_ANY_PAGE,

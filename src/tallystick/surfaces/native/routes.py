@@ -16,7 +16,7 @@ from tallystick.surfaces.native.handlers import Native
 from tallystick.surfaces.native.live_counters import LiveCounters
 from tallystick.surfaces.native.openapi import Description
 from tallystick.warehouse import Warehouse
-from tallystick.web.asgi import Counted, Receive, Scope, Send
+from tallystick.web.asgi import CountedApp, Receive, Scope, Send
 from tallystick.web.cors import Preflights
 from tallystick.web.traffic import Traffic
 
@@ -38,7 +38,7 @@ def native(  # noqa: PLR0913, PLR0917  # what it shows
     warehouse: Warehouse | None = None,
     live: LiveCounters | None = None,
     clock: ClockWatch | None = None,
-) -> Counted:
+) -> CountedApp:
     """The surface as an ASGI application."""
     handlers = Native(ledger, traffic, description, warehouse, None if live is None else live.hub, clock)
     app = Starlette(
@@ -52,4 +52,4 @@ def native(  # noqa: PLR0913, PLR0917  # what it shows
             return live(scope, receive, send)
         return app(scope, receive, send)
 
-    return Counted(Preflights(native_app), "native", traffic)
+    return CountedApp(Preflights(native_app), "native", traffic)

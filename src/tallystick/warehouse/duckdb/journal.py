@@ -31,7 +31,7 @@ _PRAGMAS = (
 )
 
 
-class Batch(NamedTuple):
+class JournalBatch(NamedTuple):
     """What one commit of the journal holds.
 
     Attributes:
@@ -78,7 +78,7 @@ class Journal:
             connection.execute(f"PRAGMA synchronous = {'full' if self._durability == 'full' else 'normal'}")
         return connection
 
-    def batches(self) -> Iterator[Batch]:
+    def batches(self) -> Iterator[JournalBatch]:
         """What the journal holds, oldest first.
 
         Raises:
@@ -100,7 +100,7 @@ class Journal:
         except apsw.Error as error:
             raise understood(error) from error
 
-    def keep(self, batch: Batch, marks: JournalMarks) -> None:
+    def keep(self, batch: JournalBatch, marks: JournalMarks) -> None:
         """Store a batch and the marks durably, and let go of the batches that DuckDB has.
 
         Raises:
@@ -165,7 +165,7 @@ def _closed_on_error(connection: apsw.Connection) -> Iterator[None]:
 class Kept(NamedTuple):
     """What a journal holds."""
 
-    batches: list[Batch]
+    batches: list[JournalBatch]
     marks: JournalMarks
 
 
@@ -203,15 +203,15 @@ def _kept(connection: apsw.Connection, file: Path) -> Kept:
         return Kept([], JournalMarks())
     # Of a program whose journal had no marks.
     rows = connection.execute("SELECT last_id, content, 1 FROM batch ORDER BY last_id")
-    return Kept(list(starmap(Batch, rows)), JournalMarks())
+    return Kept(list(starmap(JournalBatch, rows)), JournalMarks())
 
 
-def _batches(connection: apsw.Connection) -> Iterator[Batch]:
+def _batches(connection: apsw.Connection) -> Iterator[JournalBatch]:
     for last_id, content, format_ in connection.execute("SELECT last_id, content, format FROM batch ORDER BY last_id"):
         assert isinstance(last_id, int)
         assert isinstance(content, bytes)
         assert isinstance(format_, int)
-        yield Batch(last_id, content, format_)
+        yield JournalBatch(last_id, content, format_)
 
 
 def _marks(connection: apsw.Connection) -> JournalMarks:

@@ -61,7 +61,7 @@ class Move(Struct, eq=False):
     commits: int = 0
 
 
-class Call(Struct, eq=False):
+class DeferredCall(Struct, eq=False):
     """Something to be done once everything is moved: ``function(session, *arguments)`` in a transaction of its own.
 
     Attributes:
@@ -104,7 +104,7 @@ class Mover:
             raise
         self.moved, self.changes = marks.last_id, marks.changes
         self._taken_hits = self._moved_hits = 0  # each raised by one thread only
-        self.thread: GatheringThread[Move | Call] = GatheringThread(
+        self.thread: GatheringThread[Move | DeferredCall] = GatheringThread(
             "warehouse-mover",
             work=self._work,
             give_up=self._give_up,
@@ -125,8 +125,8 @@ class Mover:
         """Hits that are acknowledged and not in DuckDB yet."""
         return self._taken_hits - self._moved_hits
 
-    def _work(self, batch: list[Move | Call]) -> None:
-        calls = [item for item in batch if type(item) is Call]
+    def _work(self, batch: list[Move | DeferredCall]) -> None:
+        calls = [item for item in batch if type(item) is DeferredCall]
         if moves := [item for item in batch if type(item) is Move]:
             self._oldest = self._oldest if self._moves else time.monotonic()
             self._moves += moves
@@ -165,7 +165,7 @@ class Mover:
         rows.insert(session.connection, [move.content for move in part if move.last_id > there])
         set_last_id(session, part[-1].last_id, [move.content for move in part], part[-1].commits)
 
-    def _answered(self, call: Call) -> object:
+    def _answered(self, call: DeferredCall) -> object:
         if call.function is None:
             return None
         answer = self._attempt(partial(self._call, call))
@@ -173,7 +173,7 @@ class Mover:
             self.changes += 1
         return answer
 
-    def _call(self, call: Call, session: WarehouseSession) -> object:
+    def _call(self, call: DeferredCall, session: WarehouseSession) -> object:
         assert call.function is not None
         result = call.function(session, *call.arguments)
         session.queries.count_change(session.connection)
@@ -222,9 +222,9 @@ class Mover:
             session, self._session = self._session, None
             self._store.give_back(session)
 
-    def _give_up(self, batch: list[Move | Call], error: Exception) -> None:
+    def _give_up(self, batch: list[Move | DeferredCall], error: Exception) -> None:
         for item in batch:
-            if type(item) is Call:
+            if type(item) is DeferredCall:
                 item.finish(StoreFailed(f"the warehouse failed: {error}"))
 
     def _stop(self) -> None:

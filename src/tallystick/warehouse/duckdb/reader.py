@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 log = structlog.get_logger()
 
 
-class Readers:
+class WarehouseReaders:
     """Threads that read."""
 
     def __init__(self, store: Store) -> None:

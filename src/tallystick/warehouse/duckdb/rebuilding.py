@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from tallystick.model.hit import SESSION_S
 from tallystick.model.session import BUCKETS_LOOKED_AT
-from tallystick.warehouse.duckdb.sessions import SESSIONS_KEPT, Session
+from tallystick.warehouse.duckdb.sessions import SESSIONS_KEPT, VisitorSession
 from tallystick.warehouse.duckdb.store import WarehouseSession
 
 
@@ -13,7 +13,7 @@ def highest_id(session: WarehouseSession) -> int:
     return int(session.queries.highest_id(session.connection))
 
 
-def rebuild(session: WarehouseSession, now: int) -> tuple[Iterable[Session], Iterable[tuple[int, int]]]:
+def rebuild(session: WarehouseSession, now: int) -> tuple[Iterable[VisitorSession], Iterable[tuple[int, int]]]:
     """The sessions that live at a time, longest without a hit first, and (key, session id) of renamed visitors.
 
     Args:
@@ -22,4 +22,4 @@ def rebuild(session: WarehouseSession, now: int) -> tuple[Iterable[Session], Ite
     alive, since = now - SESSION_S, now - BUCKETS_LOOKED_AT * SESSION_S
     rows = session.queries.living_sessions(session.connection, since=since, alive=alive, max_rows=SESSIONS_KEPT)
     renamed = session.queries.renamed_visitors(session.connection, since=since)
-    return [Session(*row) for row in rows], list(renamed)
+    return [VisitorSession(*row) for row in rows], list(renamed)

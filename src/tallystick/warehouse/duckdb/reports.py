@@ -63,7 +63,7 @@ class TotalHours(Hours, frozen=True):
     day_visits: int
 
 
-class Counted(Struct, frozen=True):
+class DimensionCount(Struct, frozen=True):
     """Visits with one value of a dimension.
 
     Attributes:
@@ -103,7 +103,9 @@ def top_paths(
     return [PathHours(visits, map(divmod, hours[path], repeat(_HOUR_UNIT)), path) for path, visits in found]
 
 
-def by_value(session: WarehouseSession, selection: Selection, dimension: Dimension, wanted: Slice) -> list[Counted]:
+def by_value(
+    session: WarehouseSession, selection: Selection, dimension: Dimension, wanted: Slice
+) -> list[DimensionCount]:
     """Visits by value, most first, then by value."""
     found = run(
         session,
@@ -113,10 +115,10 @@ def by_value(session: WarehouseSession, selection: Selection, dimension: Dimensi
         skipped=wanted.offset,
         max_rows=wanted.limit,
     )
-    return [Counted(value, value, int(visits)) for value, visits in found]
+    return [DimensionCount(value, value, int(visits)) for value, visits in found]
 
 
-def referrers(session: WarehouseSession, selection: Selection, own: str, wanted: Slice) -> list[Counted]:
+def referrers(session: WarehouseSession, selection: Selection, own: str, wanted: Slice) -> list[DimensionCount]:
     """Visits by referrer, most first, then by referrer.
 
     Args:
@@ -125,17 +127,17 @@ def referrers(session: WarehouseSession, selection: Selection, own: str, wanted:
     return _referrers(session, "referrers", selection, wanted, own=own.lower())
 
 
-def referrers_as_seen(session: WarehouseSession, selection: Selection, wanted: Slice) -> list[Counted]:
+def referrers_as_seen(session: WarehouseSession, selection: Selection, wanted: Slice) -> list[DimensionCount]:
     """Visits by referrer, most first, then in the order in which they were first seen."""
     return _referrers(session, "referrers_as_seen", selection, wanted)
 
 
 def _referrers(
     session: WarehouseSession, query: str, selection: Selection, wanted: Slice, **parameters: str
-) -> list[Counted]:
+) -> list[DimensionCount]:
     ctes = picked(selection), counted(Dimension.REFERRER)
     found = run(session, query, *ctes, skipped=wanted.offset, max_rows=wanted.limit, **parameters)
-    return [Counted(key, ref, int(visits), scheme) for key, ref, scheme, visits in found]
+    return [DimensionCount(key, ref, int(visits), scheme) for key, ref, scheme, visits in found]
 
 
 def figures(session: WarehouseSession, selection: Selection) -> Figures:

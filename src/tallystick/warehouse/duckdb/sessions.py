@@ -16,7 +16,7 @@ PATHS_KEPT = 5_000
 """Paths that one session remembers; beyond it the oldest is forgotten and would be a first visit again."""
 
 
-class Session:
+class VisitorSession:
     """A visitor's living session.
 
     Attributes:
@@ -39,12 +39,12 @@ class Sessions:
     """All living sessions, and how to take back what a failed transaction did to them."""
 
     def __init__(self) -> None:
-        self._of_visitor: dict[int, Session] = {}
+        self._of_visitor: dict[int, VisitorSession] = {}
         """By the visitor's key; the one with the newest hit is last."""
-        self._rebuilt: dict[int, Session] = {}
+        self._rebuilt: dict[int, VisitorSession] = {}
         """By session id: read back from the warehouse, their visitors not seen since."""
         self._undo: list[Callable[[], object]] = []
-        self._before: list[tuple[Session, int, int, int | None]] = []
+        self._before: list[tuple[VisitorSession, int, int, int | None]] = []
         """Of each hit: its session, how that began and ended, and the path that was new to it."""
         self.renamed: list[tuple[int, int, int]] = []
         """Visitor's new key, session, Unix seconds: what the open transaction has to keep."""
@@ -60,18 +60,18 @@ class Sessions:
         first = self._see(session, hit)
         return session.id, first if hit.first is None else hit.first
 
-    def _session_of(self, visitor: Visitor, created: int) -> Session:
+    def _session_of(self, visitor: Visitor, created: int) -> VisitorSession:
         known = self._of_visitor.get(visitor.current)
         if known is not None and known.goes_on_with(created):
             self._move(visitor.current, known)
             return known
         session = self._previous(visitor, created) or self._read_back(visitor, created)
         if session is None:
-            session = Session(session_id(visitor.current, created), created, created)
+            session = VisitorSession(session_id(visitor.current, created), created, created)
         self._enter(visitor.current, session)
         return session
 
-    def _previous(self, visitor: Visitor, created: int) -> Session | None:
+    def _previous(self, visitor: Visitor, created: int) -> VisitorSession | None:
         """The session that began under the salt before this one; from now on found under the new key."""
         known = self._of_visitor.get(visitor.previous)
         if known is None or not known.goes_on_with(created):
@@ -81,7 +81,7 @@ class Sessions:
         self.renamed.append((visitor.current, known.id, created))
         return known
 
-    def _read_back(self, visitor: Visitor, created: int) -> Session | None:
+    def _read_back(self, visitor: Visitor, created: int) -> VisitorSession | None:
         """A session that began before the server was started."""
         if not self._rebuilt:
             return None
@@ -92,7 +92,7 @@ class Sessions:
             self._undo.append(lambda: self._rebuilt.__setitem__(known.id, known))
         return known
 
-    def _see(self, session: Session, hit: Hit) -> bool:
+    def _see(self, session: VisitorSession, hit: Hit) -> bool:
         """Every hit passes here: no more is done than must be."""
         created, seen = hit.created, session.seen
         new = hit.path not in seen
@@ -107,17 +107,17 @@ class Sessions:
                 del seen[next(iter(seen))]
         return new
 
-    def _enter(self, key: int, session: Session) -> None:
+    def _enter(self, key: int, session: VisitorSession) -> None:
         before = self._of_visitor.pop(key, None)
         self._of_visitor[key] = session
         self._undo.append(lambda: self._reset(key, before))
 
-    def _reset(self, key: int, before: Session | None) -> None:
+    def _reset(self, key: int, before: VisitorSession | None) -> None:
         self._of_visitor.pop(key, None)
         if before is not None:
             self._of_visitor[key] = before
 
-    def _move(self, key: int, session: Session) -> None:
+    def _move(self, key: int, session: VisitorSession) -> None:
         del self._of_visitor[key]
         self._of_visitor[key] = session
 
@@ -141,7 +141,7 @@ class Sessions:
             self._undo.pop()()
         self.renamed.clear()
 
-    def rebuild(self, sessions: Iterable[Session], renamed: Iterable[tuple[int, int]]) -> None:
+    def rebuild(self, sessions: Iterable[VisitorSession], renamed: Iterable[tuple[int, int]]) -> None:
         """Replace everything by what the warehouse holds: sessions, and (key, session id) of renamed visitors."""
         self._of_visitor.clear()
         self._undo.clear()

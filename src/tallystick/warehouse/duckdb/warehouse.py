@@ -13,12 +13,12 @@ from tallystick.gathering import tell
 from tallystick.model.hit import Hit
 from tallystick.warehouse.duckdb.journal import JOURNAL_FILE, Journal
 from tallystick.warehouse.duckdb.marks import JournalMarks, LedgerMarks, Loss
-from tallystick.warehouse.duckdb.mover import Call, Mover
+from tallystick.warehouse.duckdb.mover import DeferredCall, Mover
 from tallystick.warehouse.duckdb.opening import settle
-from tallystick.warehouse.duckdb.reader import Readers
+from tallystick.warehouse.duckdb.reader import WarehouseReaders
 from tallystick.warehouse.duckdb.rows import KeptRequest, Stored
 from tallystick.warehouse.duckdb.store import EXPORTS_DIRECTORY, Store, WarehouseSession
-from tallystick.warehouse.duckdb.writer import Append, Writer
+from tallystick.warehouse.duckdb.writer import Append, WarehouseWriter
 
 WAITING_HITS = 200_000
 """Hits that may wait for their commit."""
@@ -46,7 +46,7 @@ class Warehouse:
         self,
         store: Store,
         mover: Mover,
-        writer: Writer,
+        writer: WarehouseWriter,
         losses: Sequence[Loss],
         loop: AbstractEventLoop,
         clock: Callable[[], int],
@@ -54,7 +54,7 @@ class Warehouse:
         self.clock = clock
         self.losses = losses
         self._store, self._mover, self._writer, self._loop = store, mover, writer, loop
-        self._readers = Readers(store)
+        self._readers = WarehouseReaders(store)
         self.exports = store.file.with_name(EXPORTS_DIRECTORY)
         self._waiting_hits = 0
         self.answers_until = float("inf")
@@ -89,7 +89,7 @@ class Warehouse:
         """
         loop = asyncio.get_running_loop()
 
-        def prepare() -> tuple[Store, Mover, Writer, list[Loss]]:
+        def prepare() -> tuple[Store, Mover, WarehouseWriter, list[Loss]]:
             with ExitStack() as opened:
                 journal = Journal(file.with_name(JOURNAL_FILE), durability)
                 opened.callback(journal.close)
@@ -100,11 +100,11 @@ class Warehouse:
                 losses = settle(journal, store, ledger, relaxed=relaxed, accept_loss=accept_loss)
                 mover = Mover(store)
                 opened.callback(mover.thread.end)
-                writer = Writer(journal, mover, store, loop, clock, commits)
+                writer = WarehouseWriter(journal, mover, store, loop, clock, commits)
                 opened.pop_all()
                 return store, mover, writer, losses
 
-        def prepared() -> tuple[Store, Mover, Writer, list[Loss]]:
+        def prepared() -> tuple[Store, Mover, WarehouseWriter, list[Loss]]:
             try:
                 return prepare()
             except StartRefused:
@@ -181,7 +181,7 @@ class Warehouse:
         def finish(result: object) -> None:
             tell(self._loop, [future], [result])
 
-        self._mover.thread.submit(Call(function, arguments, finish))
+        self._mover.thread.submit(DeferredCall(function, arguments, finish))
         return await future
 
     async def kept_request(self, key: str) -> KeptRequest | None:

@@ -22,9 +22,9 @@ from msgspec.structs import replace
 from tallystick.errors import StoreBusy, StoreFailed, StoreUnavailable
 from tallystick.gathering import GatheringThread, tell
 from tallystick.model.hit import Hit
-from tallystick.warehouse.duckdb.journal import Batch, Journal
+from tallystick.warehouse.duckdb.journal import Journal, JournalBatch
 from tallystick.warehouse.duckdb.marks import JournalMarks, NewestIds
-from tallystick.warehouse.duckdb.mover import Call, Move, Mover
+from tallystick.warehouse.duckdb.mover import DeferredCall, Move, Mover
 from tallystick.warehouse.duckdb.rebuilding import rebuild
 from tallystick.warehouse.duckdb.rows import Content, KeptRequest, Stored, newest, packed, recovered
 from tallystick.warehouse.duckdb.sessions import Sessions
@@ -51,7 +51,7 @@ class Append(Struct, eq=False):
     future: "Future[list[Stored]]"
 
 
-class Writer:
+class WarehouseWriter:
     """One writing thread.
 
     Args:
@@ -150,11 +150,11 @@ class Writer:
         last_id = self.last_id + max(1, len(hits))
         stored = [Stored(id_, *self._sessions.place(hit)) for id_, hit in zip(ids, hits, strict=True)]
         encoded, content = packed(hits, stored, self._sessions.renamed, requests)
-        self._keep(Batch(last_id, encoded), content, len(hits))
+        self._keep(JournalBatch(last_id, encoded), content, len(hits))
         found = iter(stored)
         return [[next(found) for _ in item.hits] for item in part]
 
-    def _keep(self, batch: Batch, content: Content, hits: int) -> None:
+    def _keep(self, batch: JournalBatch, content: Content, hits: int) -> None:
         marks = self._newer_marks(batch.last_id, newest(content))
         with self._noticed():
             self._journal.keep(batch, marks)
@@ -226,7 +226,7 @@ class Writer:
     def _wait_until_moved(self) -> None:
         if self._mover.moved < self.last_id:
             answer: SimpleQueue[object] = SimpleQueue()
-            self._mover.thread.submit(Call(None, (), answer.put))
+            self._mover.thread.submit(DeferredCall(None, (), answer.put))
             if isinstance(failed := answer.get(), Exception):
                 raise failed
 

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from tallystick.errors import SharingRefused
 from tallystick.services.kept_answers import LONGEST_KEY, KeptAnswer
 from tallystick.services.sharing.access import require
-from tallystick.services.sharing.changing import STEPS_AT_MOST, Done, Step, Verb
+from tallystick.services.sharing.changing import STEPS_AT_MOST, Done, ValueChange, Verb
 from tallystick.surfaces.counttogether.answers import Answer
 from tallystick.surfaces.counttogether.calling import Call, Services
 from tallystick.surfaces.counttogether.decoding import body_as
@@ -62,8 +62,8 @@ async def _changed(services: Services, call: Call, body: BatchBody, counters: Se
     return await change(services, call, steps, partial(_results, [operation.id for operation in body.operations]))
 
 
-def _step(operation: Operation, counter: str) -> Step:
-    return Step(
+def _step(operation: Operation, counter: str) -> ValueChange:
+    return ValueChange(
         counter=counter,
         verb=Verb(operation.operation),
         amount=operation.amount,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from tallystick.services.kept_answers import KeptAnswer
-from tallystick.services.sharing.changing import Carried, Step, Wanted
+from tallystick.services.sharing.changing import Carried, ChangeRequest, ValueChange
 from tallystick.surfaces.counttogether import wire
 from tallystick.surfaces.counttogether.answers import Answer
 from tallystick.surfaces.counttogether.calling import Call, Services
@@ -16,13 +16,13 @@ Tell = Callable[[Any], KeptAnswer]
 _REPLAYED = ((b"idempotent-replayed", b"true"),)
 
 
-async def change(services: Services, call: Call, steps: tuple[Step, ...], tell: Tell) -> Answer:
+async def change(services: Services, call: Call, steps: tuple[ValueChange, ...], tell: Tell) -> Answer:
     """Change values.
 
     Args:
         tell: what the results are answered with.
     """
-    wanted = Wanted(
+    wanted = ChangeRequest(
         account=call.account.id, steps=steps, answer=tell, keyed=call.keyed, hide_foreign=services.hide_foreign
     )
     if call.keyed is None:

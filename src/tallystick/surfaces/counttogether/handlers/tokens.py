@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from tallystick.errors import SharingReason, SharingRefused
 from tallystick.ledger import Session
-from tallystick.model.account import Holder, Token
+from tallystick.model.account import Principal, Token
 from tallystick.services.accounts.audit import done_by
 from tallystick.services.accounts.tokens import (
     NAME_AT_MOST,
@@ -101,9 +101,9 @@ def _revoke(session: Session, caller: Caller, number: int) -> None:
     done_by(session, _holder(caller), delete_token, found.id, caller.account.id)
 
 
-def _holder(caller: Caller) -> Holder:
+def _holder(caller: Caller) -> Principal:
     """Whom the log of events names."""
-    return Holder(caller.token, caller.account)
+    return Principal(caller.token, caller.account)
 
 
 def _own(session: Session, caller: Caller, number: int) -> Token:

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from tallystick.hub.hub import Subscription, TooManySubscriptions
 from tallystick.ledger import Session
-from tallystick.model.account import Account, Holder, Permission
+from tallystick.model.account import Account, Permission, Principal
 from tallystick.services.accounts.accounts import account
 from tallystick.services.accounts.tokens import token
 from tallystick.services.feed.following import Following
@@ -122,7 +122,7 @@ async def admitted(services: Services, scope: Mapping[str, Any], gone: Receive |
     return await permitted(services, holder, gone)
 
 
-async def permitted(services: Services, holder: Holder, gone: Receive | None = None) -> Caller:
+async def permitted(services: Services, holder: Principal, gone: Receive | None = None) -> Caller:
     """The caller, once the person's limit lets it in.
 
     Raises:
@@ -162,7 +162,7 @@ async def missed(following: Following, subscription: Subscription, resume: From)
     return Place(following.epoch, offset, found.recovered), found.changes
 
 
-async def _ticket_holder(services: Services, secret: str, scope: Mapping[str, Any]) -> Holder:
+async def _ticket_holder(services: Services, secret: str, scope: Mapping[str, Any]) -> Principal:
     found = services.tickets.spend(secret)
     holder = None if found is None else await services.ledger.read(_holder_of, found.token)
     if found is None or holder is None or holder.token.prefix != found.prefix:
@@ -172,8 +172,8 @@ async def _ticket_holder(services: Services, secret: str, scope: Mapping[str, An
     return holder
 
 
-def _holder_of(session: Session, number: int) -> Holder | None:
+def _holder_of(session: Session, number: int) -> Principal | None:
     """The token as it is now: it may have been revoked, or got another secret, since the ticket was made."""
     found = token(session, number)
     owner = None if found is None else account(session, found.account)
-    return None if found is None or owner is None else Holder(found, owner)
+    return None if found is None or owner is None else Principal(found, owner)

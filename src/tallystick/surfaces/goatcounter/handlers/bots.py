@@ -3,13 +3,13 @@
 from msgspec import Struct
 
 from tallystick.model.hit import Bot
-from tallystick.services.analytics.bot_hits import FROM_THE_LATEST, BotHit, Wanted, bot_hits, reason, relabel
+from tallystick.services.analytics.bot_hits import FROM_THE_LATEST, BotHit, BotHitsQuery, bot_hits, reason, relabel
 from tallystick.services.jobs import Relabel
 from tallystick.surfaces.goatcounter import wire
 from tallystick.surfaces.goatcounter.calling import Answer, Call, Services
 from tallystick.surfaces.goatcounter.decoding import body_as
 from tallystick.surfaces.goatcounter.errors import ApiRefused
-from tallystick.surfaces.goatcounter.questions import Asked
+from tallystick.surfaces.goatcounter.questions import ReportQuery
 from tallystick.warehouse.duckdb.changes import EVERY_ID
 
 
@@ -24,8 +24,8 @@ class RelabelBody(Struct, forbid_unknown_fields=True, rename={"from_": "from", "
 
 async def bots(services: Services, call: Call) -> Answer:
     """How many hits were filtered and why, and the latest."""
-    asked = Asked(call, ("bot", "before", "limit"), filters=False)
-    wanted = Wanted(
+    asked = ReportQuery(call, ("bot", "before", "limit"), filters=False)
+    wanted = BotHitsQuery(
         site=call.site.id,
         period=await asked.period(),
         limit=asked.limit(),
@@ -49,7 +49,7 @@ async def change(services: Services, call: Call) -> Answer:
     return Answer(202, wire.compact({"status": "ok"}))
 
 
-def _bot(asked: Asked) -> Bot | None:
+def _bot(asked: ReportQuery) -> Bot | None:
     code = asked.integer("bot", -1)
     if code == -1:
         return None

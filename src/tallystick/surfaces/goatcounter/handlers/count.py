@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.json import decode
 
 from tallystick.model.hit import is_bot
-from tallystick.services.ingest.ingest import Arrival, Dropped, Invalid, Keep, Reason, Refusal, Result
+from tallystick.services.ingest.ingest import Arrival, Dropped, DropReason, InvalidHit, Keep, Refusal, Result
 from tallystick.surfaces.goatcounter import wire
 from tallystick.surfaces.goatcounter.calling import Answer, Call, Headers, Services
 from tallystick.surfaces.goatcounter.decoding import body_as
@@ -22,7 +22,7 @@ LONGEST_KEY = 255
 OK = b'{"status":"ok"}'
 
 
-class Outcome(Struct, frozen=True):
+class BatchOutcome(Struct, frozen=True):
     """What became of a request, in a form that can be kept.
 
     Attributes:
@@ -55,7 +55,7 @@ async def _once(services: Services, call: Call, key: str) -> Answer:
         if kept.fingerprint != fingerprint:
             msg = "this Idempotency-Key was used for another request"
             raise ApiRefused(msg, 422)
-        return _answer(call, decode(kept.answer, type=Outcome))
+        return _answer(call, decode(kept.answer, type=BatchOutcome))
 
 
 def _keeping(key: str, fingerprint: str, arrivals: Sequence[Arrival], passed: int) -> Keep:
@@ -65,7 +65,7 @@ def _keeping(key: str, fingerprint: str, arrivals: Sequence[Arrival], passed: in
     return keep
 
 
-async def _stored(services: Services, call: Call, keyed: tuple[str, str] | None) -> Outcome:
+async def _stored(services: Services, call: Call, keyed: tuple[str, str] | None) -> BatchOutcome:
     body = await body_as(CountBody, call.body)
     hits = body.hits or ()
     if not hits:
@@ -86,22 +86,22 @@ async def _stored(services: Services, call: Call, keyed: tuple[str, str] | None)
     return _outcome(arrivals, results)
 
 
-def _outcome(arrivals: Sequence[Arrival], results: Sequence[Result | Refusal | None]) -> Outcome:
+def _outcome(arrivals: Sequence[Arrival], results: Sequence[Result | Refusal | None]) -> BatchOutcome:
     notes = Counter(str(result.reason) for result in results if isinstance(result, Dropped))
     judged = zip(arrivals, results, strict=True)
-    bots = sum(is_bot(arrival.bot) for arrival, result in judged if not isinstance(result, Dropped | Invalid))
-    return Outcome(
-        errors={str(index): str(result) for index, result in enumerate(results) if isinstance(result, Invalid)},
+    bots = sum(is_bot(arrival.bot) for arrival, result in judged if not isinstance(result, Dropped | InvalidHit))
+    return BatchOutcome(
+        errors={str(index): str(result) for index, result in enumerate(results) if isinstance(result, InvalidHit)},
         filtered=[
             index
             for index, result in enumerate(results)
-            if isinstance(result, Dropped) and result.reason is Reason.IGNORED_ADDRESS
+            if isinstance(result, Dropped) and result.reason is DropReason.IGNORED_ADDRESS
         ],
         notes={**notes, "bots": bots} if bots else dict(notes),
     )
 
 
-def _answer(call: Call, outcome: Outcome) -> Answer:
+def _answer(call: Call, outcome: BatchOutcome) -> Answer:
     indexes = ", ".join(map(str, outcome.filtered)).encode()
     headers: Headers = ((b"x-goatcounter-filter", indexes),) if indexes else ()
     if "x-goatcounter-import" in call.headers:

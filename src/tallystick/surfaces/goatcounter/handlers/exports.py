@@ -7,11 +7,11 @@ import msgspec
 from msgspec import Meta, Struct
 
 from tallystick.model.export import SPREADSHEET_SUFFIX, SUFFIXES, Export, ExportFormat
-from tallystick.services.accounts.audit import Kind, done_by, note
+from tallystick.services.accounts.audit import EventKind, done_by, note
 from tallystick.surfaces.goatcounter import wire
 from tallystick.surfaces.goatcounter.calling import Answer, Call, Services
 from tallystick.surfaces.goatcounter.decoding import body_as, moment_of, number_in
-from tallystick.surfaces.goatcounter.errors import ApiRefused, Invalid, NotFound
+from tallystick.surfaces.goatcounter.errors import ApiRefused, InvalidValues, NotFound
 
 MB = 1_000_000
 INT64_MAX = 2**63 - 1
@@ -24,7 +24,7 @@ CONTENT_TYPES: dict[ExportFormat, bytes] = {
 }
 
 
-class Wanted(Struct, forbid_unknown_fields=True):
+class ExportRequest(Struct, forbid_unknown_fields=True):
     """The body of a request for an export."""
 
     format: str | None = None
@@ -34,7 +34,7 @@ class Wanted(Struct, forbid_unknown_fields=True):
 
 async def create(services: Services, call: Call) -> Answer:
     """Begin an export."""
-    wanted = await body_as(Wanted, call.body)
+    wanted = await body_as(ExportRequest, call.body)
     form = _format(wanted)
     export = await services.exports.create(
         call.site,
@@ -44,7 +44,7 @@ async def create(services: Services, call: Call) -> Answer:
         spreadsheet=_for_spreadsheets(call, form),
     )
     subject = f"site {call.site.id} {call.site.cname or call.site.code}"
-    await services.ledger.write(done_by, call.holder, note, Kind.EXPORTED, call.now, subject, form)
+    await services.ledger.write(done_by, call.holder, note, EventKind.EXPORTED, call.now, subject, form)
     return Answer(202, wire.json(_told(export)))
 
 
@@ -91,7 +91,7 @@ async def _found(services: Services, call: Call) -> Export:
     return found
 
 
-def _format(wanted: Wanted) -> ExportFormat:
+def _format(wanted: ExportRequest) -> ExportFormat:
     for known in get_args(ExportFormat):
         if (wanted.format or "csv") == known:
             form: ExportFormat = known
@@ -100,20 +100,20 @@ def _format(wanted: Wanted) -> ExportFormat:
     raise ApiRefused(msg)
 
 
-def _start_id(wanted: Wanted, form: ExportFormat) -> int | None:
+def _start_id(wanted: ExportRequest, form: ExportFormat) -> int | None:
     if form == "json" and wanted.start_from_hit_id:
         msg = "start_from_hit_id is only valid for CSV exports"
         raise ApiRefused(msg)
     return None if wanted.start_from_hit_id is None else max(0, wanted.start_from_hit_id)
 
 
-def _start_day(wanted: Wanted, form: ExportFormat) -> int | None:
+def _start_day(wanted: ExportRequest, form: ExportFormat) -> int | None:
     if not wanted.start_from_day:
         return None
     try:
         day = moment_of(wanted.start_from_day).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise Invalid({"start_from_day": ["must be a date or an RFC 3339 time"]}) from error
+        raise InvalidValues({"start_from_day": ["must be a date or an RFC 3339 time"]}) from error
     if day.year < FIRST_YEAR:
         return None
     if form != "json":

@@ -8,7 +8,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 
 from tallystick.errors import AnalyticsElsewhere, NoSuchSite
-from tallystick.services.ingest.ingest import Arrival, Dropped, Invalid, Reason, Result
+from tallystick.services.ingest.ingest import Arrival, Dropped, DropReason, InvalidHit, Result
 from tallystick.surfaces.goatcounter.calling import Headers, Services
 from tallystick.surfaces.goatcounter.decoding import LONGEST_AT_ONCE, LONGEST_QUERY
 from tallystick.surfaces.goatcounter.dressing import limit_headers
@@ -57,9 +57,9 @@ _OF_INTEREST = frozenset(
 _PREFETCH = frozenset({b"sec-purpose", b"purpose", b"x-purpose", b"x-moz"})
 
 _REASONS = {
-    Reason.OPTED_OUT: "ignored because the browser asks not to be tracked",
-    Reason.SPAM_REFERRER: "ignored because the referrer is known for spam",
-    Reason.IGNORED_PATH: "ignored because the path is not one of a page",
+    DropReason.OPTED_OUT: "ignored because the browser asks not to be tracked",
+    DropReason.SPAM_REFERRER: "ignored because the referrer is known for spam",
+    DropReason.IGNORED_PATH: "ignored because the path is not one of a page",
 }
 
 
@@ -169,11 +169,11 @@ def _limited_as(address: IPv4Address | IPv6Address | None) -> str | None:
 
 
 def _reply(result: Result, address: IPv4Address | IPv6Address | None) -> Reply:
-    if isinstance(result, Invalid):
+    if isinstance(result, InvalidHit):
         return 400, _because(f"not valid: {result}")
-    if not isinstance(result, Dropped) or result.reason is Reason.PREFETCH:
+    if not isinstance(result, Dropped) or result.reason is DropReason.PREFETCH:
         return _COUNTED
-    if result.reason is Reason.IGNORED_ADDRESS:
+    if result.reason is DropReason.IGNORED_ADDRESS:
         return 202, _because(f'ignored because "{address}" is in the IP ignore list')
     return 202, _because(_REASONS[result.reason])
 

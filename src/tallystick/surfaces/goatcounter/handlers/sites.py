@@ -4,7 +4,7 @@ from msgspec import UNSET
 from msgspec.structs import asdict
 
 from tallystick.ledger import Session
-from tallystick.model.account import Access, Holder, UserSettings
+from tallystick.model.account import Access, Principal, UserSettings
 from tallystick.model.site import Site, SiteSettings
 from tallystick.services.accounts.audit import done_by
 from tallystick.services.accounts.site_rows import family
@@ -89,7 +89,7 @@ def _update(session: Session, call: Call, number: int, changes: SiteChanges) -> 
     return update_site(session, number, changes, call.now)
 
 
-def _within_reach(session: Session, current: Site, holder: Holder, needed: Access = "s") -> list[Site]:
+def _within_reach(session: Session, current: Site, holder: Principal, needed: Access = "s") -> list[Site]:
     """The current site and its children, as far as the token and its owner reach."""
     return [
         site

@@ -13,12 +13,12 @@ from tallystick.services.analytics.reporting import Reporting
 from tallystick.surfaces.goatcounter import stats_wire, wire
 from tallystick.surfaces.goatcounter.calling import Answer, Call, Services
 from tallystick.surfaces.goatcounter.decoding import number_in
-from tallystick.surfaces.goatcounter.errors import ApiRefused, Invalid
+from tallystick.surfaces.goatcounter.errors import ApiRefused, InvalidValues
 from tallystick.surfaces.goatcounter.questions import (
     ALL_METRICS,
     SLICE,
     SOME_PATHS,
-    Asked,
+    ReportQuery,
     country_code,
     excluded_paths,
 )
@@ -58,14 +58,14 @@ GROUPS: Mapping[str, Group] = {
 
 async def total(services: Services, call: Call) -> Answer:
     """All visits."""
-    question = await Asked(call, SOME_PATHS).question(ALL_METRICS)
+    question = await ReportQuery(call, SOME_PATHS).question(ALL_METRICS)
     found = await _reporting(services).total(question)
     return await _answer(stats_wire.total, found)
 
 
 async def hits(services: Services, call: Call) -> Answer:
     """The most visited paths."""
-    asked = Asked(call, (*SOME_PATHS, "exclude_paths", "limit", "group", "daily", "cursor"))
+    asked = ReportQuery(call, (*SOME_PATHS, "exclude_paths", "limit", "group", "daily", "cursor"))
     found = await _reporting(services).top_paths(
         await asked.question(),
         asked.limit(),
@@ -79,7 +79,7 @@ async def hits(services: Services, call: Call) -> Answer:
 async def path_referrers(services: Services, call: Call) -> Answer:
     """The referrers of a path."""
     path = number_in(call.place, "path_id")
-    asked = Asked(call, SLICE)
+    asked = ReportQuery(call, SLICE)
     found = await _reporting(services).referrers_of_path(await asked.question(), path, asked.slice())
     return await _answer(stats_wire.referrers_of_path, found)
 
@@ -88,7 +88,7 @@ async def page(services: Services, call: Call) -> Answer:
     """Visits by browser, system, location, language, size, campaign or referrer."""
     name = call.place["page"]
     require_page(call.place)
-    asked = Asked(call, (*SOME_PATHS, *SLICE))
+    asked = ReportQuery(call, (*SOME_PATHS, *SLICE))
     question, wanted = await asked.question(), asked.slice()
     if name == REFERRERS:
         found = await _reporting(services).referrers(question, wanted, _own_referrers(call))
@@ -104,7 +104,7 @@ async def page_details(services: Services, call: Call) -> Answer:
     """What one row of a page is made of."""
     name = call.place["page"]
     require_details(call.place)
-    asked = Asked(call, (*SOME_PATHS, *SLICE))
+    asked = ReportQuery(call, (*SOME_PATHS, *SLICE))
     question, wanted = await asked.question(), asked.slice()
     question = replace(question, filters=_narrowed(question.filters, name, call.place))
     dimension = DETAILS[name]
@@ -137,7 +137,7 @@ def require_details(place: Mapping[str, str]) -> None:
 
 def _require_one_of(known: Mapping[str, object], name: str, place: Mapping[str, str]) -> None:
     if place[name] not in known:
-        raise Invalid({name: [f"must be one of ‘{', '.join(known)}’"]})  # noqa: RUF001  # the contract's quotes
+        raise InvalidValues({name: [f"must be one of ‘{', '.join(known)}’"]})  # noqa: RUF001  # the contract's quotes
 
 
 def _narrowed(filters: Filters, page: str, place: Mapping[str, str]) -> Filters:
@@ -164,7 +164,7 @@ def _own_referrers(call: Call) -> str:
     return tidied(call.site.link_domain)
 
 
-def _group(asked: Asked) -> Group:
+def _group(asked: ReportQuery) -> Group:
     name = asked.text("group") or ("day" if asked.flag("daily") else "hour")
     if name not in GROUPS:
         msg = "invalid query parameters: field=group: must be one of hour, day, week, month"
@@ -172,7 +172,7 @@ def _group(asked: Asked) -> Group:
     return GROUPS[name]
 
 
-def _position(asked: Asked) -> Position | None:
+def _position(asked: ReportQuery) -> Position | None:
     text = asked.text("cursor")
     position = stats_wire.position(text) if text else None
     if text and position is None:

@@ -10,7 +10,7 @@ from tallystick.model.text import ESCAPES
 from tallystick.surfaces.goatcounter import counter_pictures as pictures
 from tallystick.surfaces.goatcounter.calling import Services
 from tallystick.surfaces.goatcounter.counter_style import safe_style
-from tallystick.surfaces.goatcounter.counter_wire import Wanted, counter_json, grouped, wanted_counter
+from tallystick.surfaces.goatcounter.counter_wire import VisitorCounterQuery, counter_json, grouped, wanted_counter
 from tallystick.surfaces.goatcounter.decoding import query_values
 from tallystick.surfaces.goatcounter.errors import Forbidden
 from tallystick.web.address import host_of
@@ -59,7 +59,7 @@ def _name(request: Request) -> str:
     return unquote(raw.decode("utf-8", ESCAPES).partition("/counter/")[2], errors=ESCAPES)
 
 
-async def _shown(wanted: Wanted, number: str) -> Response:
+async def _shown(wanted: VisitorCounterQuery, number: str) -> Response:
     if wanted.extension == "json":
         return Response(counter_json(number), headers=HEADERS, media_type="application/json; charset=utf-8")
     label = "Views for this site:" if wanted.path is None else "Views for this page:"

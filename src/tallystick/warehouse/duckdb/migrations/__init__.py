@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from tallystick.errors import DatabaseSchemaRefused
 
 
-class Step(NamedTuple):
+class MigrationStep(NamedTuple):
     """One step of the schema."""
 
     number: int
@@ -22,11 +22,11 @@ class Step(NamedTuple):
     checksum: str
 
 
-def known_steps(folder: str = "") -> list[Step]:
+def known_steps(folder: str = "") -> list[MigrationStep]:
     """The steps this program knows, in order; of the journal in the folder ``journal``."""
     entries = sorted(files(__package__).joinpath(folder).iterdir(), key=lambda entry: entry.name)
     texts = [entry.read_text("utf-8") for entry in entries if entry.name.endswith(".sql")]
-    return [Step(number, text, sha256(text.encode()).hexdigest()) for number, text in enumerate(texts, 1)]
+    return [MigrationStep(number, text, sha256(text.encode()).hexdigest()) for number, text in enumerate(texts, 1)]
 
 
 def migrate(
