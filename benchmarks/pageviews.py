@@ -84,6 +84,7 @@ def main(*, rounds: AtLeastOne = 4, seconds: AtLeastOne = 2, json: Path | None =
 
 def _prepared(data: Path) -> str:
     """A site and a token on a new data directory."""
+    _command(data, "init")
     _command(data, "user", "create", "--email", EMAIL, "--password", "-", given="only-for-the-benchmark")
     _command(data, "site", "create", "--host", HOST, "--email", EMAIL)
     return _command(data, "token", "create", "--email", EMAIL, "--name", "bench", "--permissions", "count")

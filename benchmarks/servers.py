@@ -70,9 +70,9 @@ class Process:
 
 
 @contextmanager
-def tallystick(folder: Path, *options: str) -> Iterator[Process]:
-    """``tallystick serve``, its data in ``folder``."""
-    command = [sys.executable, "-m", "tallystick", "serve", "--listen", "127.0.0.1:0", "--creation-limit", "0"]
+def tallystick(folder: Path, *options: str, python: str = sys.executable) -> Iterator[Process]:
+    """``tallystick serve``, its data in ``folder``; ``python`` may be that of another checkout."""
+    command = [python, "-m", "tallystick", "serve", "--listen", "127.0.0.1:0", "--creation-limit", "0"]
     with _serving([*command, "--data", str(folder), *options], folder) as process:
         yield process
 
