@@ -22,7 +22,7 @@ STORES: tuple[tuple[type, str], ...] = (
 ALLOWED = (
     # Before anyone is served, files may be read.
     ("tallystick/app.py", "__init__"),
-    ("tallystick/surfaces/dashboard/rendering.py", "__init__"),
+    ("tallystick/surfaces/dashboard/support/rendering.py", "__init__"),
     # Logging the traceback of a fault of our own; it shows the source.
     ("rich/traceback.py", "_render_stack"),
 )

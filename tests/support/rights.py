@@ -29,8 +29,8 @@ from tallystick.services.sharing.counters import NewCounter
 from tallystick.services.sharing.counters import create as create_counter
 from tallystick.services.sharing.invites import NewInvite
 from tallystick.services.sharing.invites import create as create_invite
-from tallystick.surfaces.dashboard.cookies import LOGIN
-from tallystick.surfaces.dashboard.forms import form_token
+from tallystick.surfaces.dashboard.support.cookies import LOGIN
+from tallystick.surfaces.dashboard.support.forms import form_token
 
 PASSWORD = "a password for every person of the matrix"  # of tests
 MISSING = 999_999

@@ -19,7 +19,7 @@ from tallystick.services.accounts.logins import DAY_MS, logged_in, logins_of
 from tallystick.services.accounts.passwords import outdated, password_matches
 from tallystick.services.accounts.site_rows import active_sites
 from tallystick.services.accounts.two_factor import enable
-from tallystick.surfaces.dashboard.forms import form_token
+from tallystick.surfaces.dashboard.support.forms import form_token
 from tallystick.web.address import ClientAddresses
 from tallystick.web.own_address import OwnAddress
 from tallystick.web.rate_limit import Rate
@@ -345,7 +345,7 @@ async def test_guesses_at_one_account_are_slowed_down_wherever_they_come_from(
             return (await Visitor(client).log_in(email, "wrong horse")).status_code
 
     async with pages.ada() as ada:
-        monkeypatch.setattr("tallystick.surfaces.dashboard.entrance.asyncio.sleep", sleep)
+        monkeypatch.setattr("tallystick.surfaces.dashboard.entry.login.asyncio.sleep", sleep)
         statuses = [await guess(number) for number in range(40)]
         assert statuses[:10] == [422] * 10
         assert waited == sorted(waited)

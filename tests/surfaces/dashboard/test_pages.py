@@ -14,8 +14,8 @@ from support.server import RunningServer, running_server
 from tallystick.ledger import Ledger
 from tallystick.surfaces import countapi, native
 from tallystick.surfaces.dashboard import dashboard
-from tallystick.surfaces.dashboard.reference import sections
-from tallystick.surfaces.dashboard.rendering import paragraphs
+from tallystick.surfaces.dashboard.reference.document import sections
+from tallystick.surfaces.dashboard.support.rendering import paragraphs
 from tallystick.web.traffic import Traffic
 
 DESCRIBED = native.Description(countapi, native).document

@@ -14,19 +14,19 @@ from tallystick.services.accounts.setup import Setup
 from tallystick.services.accounts.sites import Sites
 from tallystick.services.accounts.tokens import Tokens
 from tallystick.services.sharing.service import Sharing
-from tallystick.surfaces.dashboard.api_tokens import ApiTokens
-from tallystick.surfaces.dashboard.asking import Door, Endpoint, Handler
-from tallystick.surfaces.dashboard.entrance import Entrance
-from tallystick.surfaces.dashboard.errors import ErrorPages
-from tallystick.surfaces.dashboard.invite_pages import InvitePages
-from tallystick.surfaces.dashboard.own_account import OwnAccount
-from tallystick.surfaces.dashboard.pages import ApiDescription, Pages
-from tallystick.surfaces.dashboard.parts import Parts
-from tallystick.surfaces.dashboard.people_pages import PeoplePages
-from tallystick.surfaces.dashboard.rendering import STATIC, Renderer
-from tallystick.surfaces.dashboard.second_step import SecondStep
-from tallystick.surfaces.dashboard.server_pages import ServerPages
-from tallystick.surfaces.dashboard.site_pages import SitePages
+from tallystick.surfaces.dashboard.account.profile import OwnAccount
+from tallystick.surfaces.dashboard.account.two_factor import SecondStep
+from tallystick.surfaces.dashboard.entry.login import Entrance
+from tallystick.surfaces.dashboard.invites.pages import InvitePages
+from tallystick.surfaces.dashboard.people.pages import PeoplePages
+from tallystick.surfaces.dashboard.server.pages import ServerPages
+from tallystick.surfaces.dashboard.sites.pages import SitePages
+from tallystick.surfaces.dashboard.support.error_pages import ErrorPages
+from tallystick.surfaces.dashboard.support.page_request import Door, Endpoint, Handler
+from tallystick.surfaces.dashboard.support.rendering import STATIC, Renderer
+from tallystick.surfaces.dashboard.support.services import Parts
+from tallystick.surfaces.dashboard.tokens.pages import ApiTokens
+from tallystick.surfaces.dashboard.welcome.pages import ApiDescription, Pages
 from tallystick.web.address import ClientAddresses
 from tallystick.web.asgi import CountedApp
 from tallystick.web.bodies import BodyRefused

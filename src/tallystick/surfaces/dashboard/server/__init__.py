@@ -1,0 +1,1 @@
+"""Accounts, sites and events of the whole server."""

@@ -1,0 +1,86 @@
+"""A site's settings as a form shows them and brings them back."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from tallystick.model.site import Collect, Site
+from tallystick.services.accounts.sites import SiteChanges
+from tallystick.surfaces.dashboard.support.forms import Form
+
+COLLECTED = (
+    (Collect.REFERRER, "Referrer and campaign"),
+    (Collect.USER_AGENT, "Browser and system"),
+    (Collect.SCREEN_SIZE, "Width of the screen"),
+    (Collect.LOCATION, "Country"),
+    (Collect.REGION, "Region"),
+    (Collect.LANGUAGE, "Language"),
+    (Collect.SESSION, "Sessions, which tell visits from pageviews"),
+    (Collect.HITS, "Single hits to the second, which exports need"),
+)
+
+PUBLIC = (
+    ("private", "people of this account"),
+    ("secret", "also who has the secret link"),
+    ("public", "everyone"),
+)
+
+TEXTS = ("cname", "code", "link_domain", "public", "secret", "data_retention")
+LISTS = ("ignore_ips", "collect_regions", "allow_embed")
+SWITCHES = ("allow_counter", "allow_bosmang", "respect_gpc", "respect_dnt")
+
+_between = re.compile(r"[\s,;]+")
+_days = re.compile(r"[0-9]{1,6}")
+
+
+def filled_in(site: Site) -> dict[str, Any]:
+    """The form of a site as it is."""
+    settings = site.settings
+    return {
+        "cname": site.cname or "",
+        "code": site.code,
+        "link_domain": site.link_domain,
+        "public": settings.public,
+        "secret": settings.secret,
+        "data_retention": str(settings.data_retention),
+        "collect": settings.collect,
+        **{name: "\n".join(getattr(settings, name)) for name in LISTS},
+        **{name: getattr(settings, name) for name in SWITCHES},
+    }
+
+
+def typed(form: Form) -> dict[str, Any]:
+    """The form as it was sent, to show it again."""
+    return {
+        "collect": _bits(form),
+        **{name: form.text(name) for name in TEXTS + LISTS},
+        **{name: form.checked(name) for name in SWITCHES},
+    }
+
+
+def changes_of(form: Form) -> SiteChanges:
+    """What a form that was sent asks for."""
+    days = form.text("data_retention")
+    settings = {
+        "public": form.text("public"),
+        "secret": form.text("secret"),
+        # What is no number of days is refused with the ones that are too few.
+        "data_retention": int(days) if _days.fullmatch(days) else -1,
+        "collect": _bits(form) or int(Collect.NOTHING),
+        **{name: tuple(_entries(form.text(name))) for name in LISTS},
+        **{name: form.checked(name) for name in SWITCHES},
+    }
+    return SiteChanges(
+        cname=form.text("cname") or None,
+        code=form.text("code"),
+        link_domain=form.text("link_domain"),
+        settings=settings,
+    )
+
+
+def _bits(form: Form) -> int:
+    return sum(set(form.numbers("collect")))
+
+
+def _entries(text: str) -> Sequence[str]:
+    return [entry for entry in _between.split(text) if entry]

@@ -1,0 +1,1 @@
+"""What all pages use: requests, forms, cookies, templates and errors."""
