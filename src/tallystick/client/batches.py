@@ -1,4 +1,4 @@
-"""Many changes of values in one request."""
+"""Several changes of values in one request."""
 
 from typing import Literal
 
@@ -14,12 +14,12 @@ class Operation(Struct, frozen=True, omit_defaults=True, rename={"verb": "operat
     """One change: ``Operation("increment", counter, amount=3)``.
 
     Attributes:
-        counter: its id.
+        counter: the counter's id.
         amount: of an increment or decrement.
         value: of a set.
-        confirm: a set or a reset may go against the counter's mode.
-        offset: of the change that an undo takes back.
-        id: a name of your own: carried out once a day under it, in whatever batch it is sent again.
+        confirm: allow a set or a reset against the counter's mode.
+        offset: number of the change to undo; the default is your last one.
+        id: an id of your own: the operation is carried out once a day for it, also when it is sent in another batch.
     """
 
     verb: Verb
@@ -40,13 +40,13 @@ class Problem(Struct, frozen=True):
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """What became of an operation.
+    """The result of one operation.
 
     Attributes:
-        status: 200, or that of the refusal.
-        value, version: right after it; None when it was refused.
-        replayed: an operation of this id had been carried out before.
-        error: None when it was carried out.
+        status: 200, or the status of the refusal.
+        value, version: of the counter after the operation; None when it was refused.
+        replayed: whether this is the stored result of an earlier operation with the same id.
+        error: None when the operation was carried out.
     """
 
     status: int
@@ -65,5 +65,5 @@ _results = json_as(_Results)
 
 
 def outcomes_in(response: httpx.Response) -> list[Outcome]:
-    """The results of a batch, in the order of its operations."""
+    """Decode the results of a batch, in the order of its operations."""
     return _results(response).results

@@ -1,4 +1,4 @@
-"""The client that blocks. ``waiting`` is the same with ``await``; what could be shared is in ``sending``."""
+"""The blocking client. ``waiting`` is its async twin; ``sending`` holds what both share."""
 
 import time
 from collections.abc import Generator, Mapping
@@ -8,7 +8,7 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
-from tallystick.client.calls import Asked, Call, Follower, Many, Page, Sink
+from tallystick.client.calls import Call, Follower, Many, Page, Plan, Sink
 from tallystick.client.errors import refusal
 from tallystick.client.retrying import Attempts, Policy
 from tallystick.client.sending import (
@@ -26,17 +26,17 @@ T = TypeVar("T")
 
 
 class Blocking:
-    """A client whose calls return when they are answered. A context manager; may be shared by threads.
+    """A blocking client. Use it as a context manager; threads may share it.
 
     Args:
-        url: of the server, without a path unless it lies behind one.
+        url: of the server; with a path only if a proxy serves it under one.
         token: sent as ``Authorization: Bearer``.
-        timeout: seconds that connecting, sending or waiting for an answer may take.
-        retries: tries beyond the first one; 0 for none. See ``retrying``.
-        idempotent: whether the server keeps what it answered to an ``Idempotency-Key``; False for a server that is
-            not Tallystick, whose changes are then repeated only if they cannot have arrived.
+        timeout: seconds that connecting, sending or waiting for a response may take.
+        retries: tries after the first one; 0 for none. See ``retrying``.
+        idempotent: whether the server supports ``Idempotency-Key``; set it to False for a server other than
+            Tallystick: then a change is retried only if it cannot have arrived.
         headers: sent with every request.
-        transport: in place of the network.
+        transport: used instead of the network, for tests.
     """
 
     def __init__(  # noqa: PLR0913  # everything but the address has a usual value
@@ -65,31 +65,31 @@ class Blocking:
         self._http.__exit__(kind, error, trace)
 
     def close(self) -> None:
-        """Close its connections."""
+        """Close all connections."""
         self._http.close()
 
-    def ask(self, asked: Asked[T]) -> T:
-        """Send a call, or the calls of a flow, and give the result.
+    def ask(self, plan: Plan[T]) -> T:
+        """Send a call, or the calls of a flow, and return the result.
 
         Raises:
             ClientError
         """
-        if isinstance(asked, Call):
-            return self._send(asked)
-        answer: object = None
+        if isinstance(plan, Call):
+            return self._send(plan)
+        result_of_step: object = None
         while True:
             try:
-                step = asked.send(answer)
+                step = plan.send(result_of_step)
             except StopIteration as done:
                 result: T = done.value
                 return result
             if isinstance(step, Call):
-                answer = self._send(step)
+                result_of_step = self._send(step)
             else:
                 time.sleep(step.seconds)
 
     def all(self, many: Many[T]) -> Generator[T, None, None]:
-        """Give every item of every page, or of a stream, one after the other."""
+        """Yield every item of every page, or of a stream, in order."""
         return self._pages(many) if isinstance(many, Call) else self._follow(many)
 
     def _send(self, call: Call[T]) -> T:

@@ -1,7 +1,7 @@
-"""A call of an API is described once, as a value; the blocking and the async client both send it.
+"""Descriptions of API calls as values, which the blocking and the async client both send.
 
 An API is a class whose methods build ``Call``s and carry ``@answered`` or ``@each``. On a ``Blocking`` client such a
-method answers ``T`` or a generator of ``T``; on a ``Waiting`` one an awaitable of ``T`` or an async generator. Type
+method returns ``T`` or a generator of ``T``; on a ``Waiting`` one an awaitable of ``T`` or an async generator. Type
 checkers see both.
 """
 
@@ -34,30 +34,30 @@ class Repeat(Enum):
 
 
 class Sink(Protocol):
-    """Where the body of a success goes instead of into memory. Its methods block."""
+    """Receives the body of a successful response in pieces, instead of memory. Its methods block."""
 
     def begin(self, length: int | None) -> None:
-        """A body begins, for the first time or anew."""
+        """Start receiving a body of ``length`` bytes; called again when the download is retried."""
 
     def write(self, piece: bytes) -> None:
-        """The next piece of it."""
+        """Receive the next piece."""
 
     def end(self, *, complete: bool) -> None:
-        """It was complete, or was cut short."""
+        """Finish: the body was received whole, or the connection broke."""
 
 
 class Call(Struct, Generic[T], frozen=True, kw_only=True):
-    """One request, and what its answer means.
+    """One request, and how to read the response.
 
     Attributes:
-        path: behind the server's address; segments are quoted.
-        read: what an answer that is no refusal says.
-        query: what is None is not sent.
+        path: appended to the server's URL; segments are quoted.
+        read: decodes a response that is not a refusal.
+        query: parameters; those that are None are not sent.
         body: sent as JSON.
         accepts: statuses beyond 2xx that ``read`` understands.
-        key: an Idempotency-Key of the caller's own.
-        made_key: the one that is sent otherwise, if need be; every repetition of the call carries the same.
-        patience: seconds of silence that are borne; None for the client's timeout.
+        key: the caller's Idempotency-Key.
+        made_key: sent when the call needs a key and the caller gave none; every retry sends the same one.
+        patience: read timeout in seconds; None for the client's timeout.
     """
 
     method: str
@@ -74,10 +74,10 @@ class Call(Struct, Generic[T], frozen=True, kw_only=True):
     patience: float | None = None
 
     def result(self, response: httpx.Response) -> T:
-        """What the answer says.
+        """Decode a response.
 
         Raises:
-            ClientError: it is a refusal, or not of this API.
+            ClientError: it is a refusal, or it is not a response of this API.
         """
         if not response.is_success and response.status_code not in self.accepts:
             raise refusal(response)
@@ -88,45 +88,45 @@ class Call(Struct, Generic[T], frozen=True, kw_only=True):
 
 
 class Pause(Struct, frozen=True):
-    """A step between calls."""
+    """A wait between two calls of a flow."""
 
     seconds: float
 
 
 class Page(Struct, Generic[T], frozen=True):
-    """Some of many things, and the call for the next ones; None at the end."""
+    """One page of items, and the call that gets the next page; None on the last one."""
 
     items: list[T]
     next: "Call[Page[T]] | None" = None
 
 
 class Follower(Protocol[T]):
-    """A stream that is opened again whenever it ends (see ``streams``)."""
+    """A stream that is reopened whenever it ends (see ``streams``)."""
 
     def opening(self) -> Call[None]:
-        """The request that opens it."""
+        """Build the request that opens the stream."""
 
     def opened(self) -> None:
-        """It is open."""
+        """Note that the stream is open."""
 
     def feed(self, piece: bytes) -> list[T]:
-        """A piece of it has come: what that tells."""
+        """Process received bytes. Returns the items that they complete."""
 
     def pause_after(self, error: Exception | None) -> float:
-        """Seconds until it is opened again; raises the error if that is of no use."""
+        """Seconds to wait before reopening; raises the error if reopening cannot help."""
 
 
 Flow: TypeAlias = Generator[Call[Any] | Pause, Any, T]
-"""Several calls with one result: yields each step and is sent what it answers."""
+"""Several calls with one result: a generator that yields each step and is sent its result."""
 
-Asked: TypeAlias = Call[T] | Flow[T]
+Plan: TypeAlias = Call[T] | Flow[T]
 Many: TypeAlias = Call[Page[T]] | Follower[T]
 
 
 class answered(Generic[P, T]):  # noqa: N801  # a decorator
-    """A method whose call has one result."""
+    """Decorator of a method that returns one result."""
 
-    def __init__(self, plan: Callable[Concatenate[Any, P], Asked[T]]) -> None:
+    def __init__(self, plan: Callable[Concatenate[Any, P], Plan[T]]) -> None:
         self._plan = plan
         update_wrapper(self, plan)  # type: ignore[arg-type]  # help() shows the method's own text
 
@@ -142,7 +142,7 @@ class answered(Generic[P, T]):  # noqa: N801  # a decorator
 
 
 class each(Generic[P, T]):  # noqa: N801  # a decorator
-    """A method whose call has many results, fetched as they are looked at."""
+    """Decorator of a method that returns many results, fetched page by page during iteration."""
 
     def __init__(self, plan: Callable[Concatenate[Any, P], Many[T]]) -> None:
         self._plan = plan
@@ -167,10 +167,10 @@ def _bound(client: object, plan: Callable[..., Any], send: Callable[[Any], Any])
 
 
 def json_as(kind: type[T]) -> Callable[[httpx.Response], T]:
-    """Reads a JSON body; members that are not known are ignored."""
+    """Make a function that decodes a JSON body; unknown members are ignored."""
     decoder = msgspec.json.Decoder(kind)
     return lambda response: decoder.decode(response.content)
 
 
 def nothing(_: httpx.Response) -> None:
-    """Reads an answer that says no more than its status."""
+    """Read a response whose status is all that matters."""

@@ -1,4 +1,4 @@
-"""Public counters: every call of CountAPI. Counters are known by a key and, if they have one, a namespace."""
+"""Public counters: every call of CountAPI. A counter is identified by a key and optionally a namespace."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -24,7 +24,7 @@ class _Value(Struct, frozen=True):
 
 
 class Created(Struct, frozen=True):
-    """A counter that was made."""
+    """A created counter."""
 
     namespace: str
     key: str
@@ -32,17 +32,17 @@ class Created(Struct, frozen=True):
 
 
 class WasSet(Struct, frozen=True):
-    """What a set did."""
+    """The values before and after a set."""
 
     old_value: int
     value: int
 
 
 class Info(Struct, frozen=True):
-    """Everything about a counter.
+    """A counter with its settings.
 
     Attributes:
-        ttl: milliseconds that it lives unless it is counted.
+        ttl: milliseconds until it expires unless it is counted again.
         created: Unix milliseconds.
     """
 
@@ -57,7 +57,7 @@ class Info(Struct, frozen=True):
 
 
 class Stats(Struct, frozen=True):
-    """What a server has done."""
+    """Totals of a server."""
 
     keys_created: int
     keys_updated: int
@@ -71,21 +71,21 @@ class _State(Struct, frozen=True):
 
 
 class CountApiCalls:
-    """``None`` stands for a counter that is not there."""
+    """The calls of CountAPI. ``None`` as a result means that there is no such counter."""
 
     @answered
     def get(self, key: str, namespace: str | None = None) -> Call[int | None]:
-        """The value of a counter."""
+        """Get the value of a counter."""
         return Call(
             method="GET", path=_path("get", namespace, key), read=_number_or_none, accepts=MISSING, repeat=Repeat.SAFE
         )
 
     @answered
     def hit(self, key: str, namespace: str | None = None, *, idempotency_key: str | None = None) -> Call[int]:
-        """Count one; makes the counter if there is none. Gives the new value.
+        """Add 1, creating the counter if necessary. Returns the new value.
 
         Args:
-            idempotency_key: one of your own, to repeat a hit after a restart; made for each call if left out.
+            idempotency_key: a key of your own, to repeat a hit after a restart; generated for each call otherwise.
         """
         return Call(
             method="GET", path=_path("hit", namespace, key), read=_number, repeat=Repeat.KEYED, key=idempotency_key
@@ -95,7 +95,7 @@ class CountApiCalls:
     def update(
         self, amount: int, key: str, namespace: str | None = None, *, idempotency_key: str | None = None
     ) -> Call[int | None]:
-        """Add an amount, which may be negative; gives the new value. ``Forbidden`` beyond the counter's bounds."""
+        """Add an amount, which may be negative. Returns the new value; ``Forbidden`` beyond the counter's bounds."""
         return Call(
             method="GET",
             path=_path("update", namespace, key),
@@ -108,7 +108,7 @@ class CountApiCalls:
 
     @answered
     def set(self, value: int, key: str, namespace: str | None = None) -> Call[WasSet | None]:
-        """Set the value of a counter that was made with ``enable_reset``; else ``Forbidden``."""
+        """Set the value of a counter created with ``enable_reset``; ``Forbidden`` for any other."""
         query = {"value": value}
         return Call(
             method="GET", path=_path("set", namespace, key), query=query, read=_or_none(WasSet), accepts=MISSING
@@ -116,7 +116,7 @@ class CountApiCalls:
 
     @answered
     def info(self, key: str, namespace: str | None = None) -> Call[Info | None]:
-        """Everything about a counter."""
+        """Get a counter with its settings."""
         return Call(
             method="GET", path=_path("info", namespace, key), read=_or_none(Info), accepts=MISSING, repeat=Repeat.SAFE
         )
@@ -132,11 +132,11 @@ class CountApiCalls:
         update_lowerbound: int | None = None,
         update_upperbound: int | None = None,
     ) -> Call[Created]:
-        """Make a counter; without a key it gets one. ``Conflict`` if it is there already.
+        """Create a counter; without a key the server makes one up. ``Conflict`` if it exists already.
 
         Args:
-            update_lowerbound: the least amount of an update, 0 or below; -1 unless it is said.
-            update_upperbound: the greatest one, 0 or above; 1 unless it is said.
+            update_lowerbound: the smallest amount of an update, at most 0; the server's default is -1.
+            update_upperbound: the largest amount of an update, at least 0; the server's default is 1.
         """
         query = {
             "key": key,
@@ -150,14 +150,15 @@ class CountApiCalls:
 
     @answered
     def stats(self) -> Call[Stats]:
-        """What the server has done."""
+        """Get the totals of the server."""
         return Call(method="GET", path="/stats", read=json_as(Stats), repeat=Repeat.SAFE)
 
     @each
     def watch(self, key: str, namespace: str = "default") -> Stream[int]:
-        """The value of a counter now, and whenever it has changed, for as long as you look. Tallystick's own.
+        """Yield the value of a counter now and after each change, without end. An extension of Tallystick.
 
-        What comes fast may be left out but for the newest. ``NotFound`` when the counter is not there, or no more.
+        Of values in quick succession only the last is certain to come. ``NotFound`` if the counter does not exist, or
+        when it is deleted.
         """
         return _Watching(_path("live", namespace, key), {})
 
@@ -171,17 +172,17 @@ class AsyncCountApi(Waiting, CountApiCalls):
 
 
 class _Watching(Stream[int]):
-    """The states of a counter; after a break the server begins with the present one, which may be known."""
+    """The values of a counter. A reopened stream begins with the present state, which may be the last one again."""
 
-    _known: _State | None = None
+    _last: _State | None = None
 
-    def told_by(self, message: Message) -> int | None:
+    def item_of(self, message: Message) -> int | None:
         if message.event != "message":
             return None
         state = read(message, _State)
-        if state == self._known:
+        if state == self._last:
             return None
-        self._known = state
+        self._last = state
         return state.value
 
 
@@ -190,7 +191,7 @@ def _path(verb: str, namespace: str | None, key: str) -> str:
 
 
 def _or_none(kind: type[T]) -> Callable[[httpx.Response], T | None]:
-    """Reads a thing; a 404 that is about the counter, not about the address, is None."""
+    """Make a decoder that returns None for a 404 about the counter, and raises for one about the URL."""
     read = json_as(kind)
 
     def thing(response: httpx.Response) -> T | None:
@@ -213,5 +214,5 @@ def _number(response: httpx.Response) -> int:
 
 
 def _number_or_none(response: httpx.Response) -> int | None:
-    found = _value_or_none(response)
-    return None if found is None else found.value
+    body = _value_or_none(response)
+    return None if body is None else body.value

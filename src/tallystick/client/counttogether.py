@@ -1,6 +1,6 @@
-"""Counters that people share: every call of CountTogether's API. What it answers is in ``counttogether_answers``.
+"""Shared counters: every call of CountTogether's API. The types of results are in ``counttogether_answers``.
 
-Every change carries an Idempotency-Key, so that none is counted twice however often it has to be sent.
+Every change carries an Idempotency-Key, so that a retry never counts twice.
 """
 
 import datetime as dt
@@ -31,16 +31,16 @@ Unset = UnsetType
 
 
 class CountTogetherCalls:
-    """A counter is named by its id. Days are counted in ``timezone``, an IANA name; else in that of your account."""
+    """The calls of CountTogether. ``counter`` is an id; ``timezone`` an IANA name, by default the account's zone."""
 
     @answered
     def counters(self, *, timezone: str | None = None) -> Call[list[Counter]]:
-        """Every counter that you share."""
+        """List your counters."""
         return look("/v1/counters", json_as(list[Counter]), timezone=timezone)
 
     @answered
     def counter(self, counter: str, *, timezone: str | None = None) -> Call[Counter]:
-        """One of them."""
+        """Get one of your counters."""
         return look(of(counter), counter_in, timezone=timezone)
 
     @answered
@@ -58,11 +58,11 @@ class CountTogetherCalls:
         reset_value: int | Unset = UNSET,
         idempotency_key: str | None = None,
     ) -> Call[Counter]:
-        """Make a counter; you are its admin.
+        """Create a counter; you become its admin.
 
         Args:
             name: 5 to 40 characters.
-            day: that FromDate counts from, or ToDate to; the other arguments are for UpDown.
+            day: the date that FromDate counts from, or ToDate to; the other arguments are for UpDown.
         """
         data = said(
             value=value,
@@ -92,11 +92,11 @@ class CountTogetherCalls:
         confirm: bool = False,
         etag: str | None = None,
     ) -> Call[Counter]:
-        """Change a counter; what is left out stays. For admins.
+        """Change a counter; settings that are left out stay. For admins.
 
         Args:
-            confirm: the value may go against the mode.
-            etag: of the counter that you have seen; ``ChangedMeanwhile`` if it is another one by now.
+            confirm: allow a value against the counter's mode.
+            etag: the ETag of the state you have read; ``ChangedMeanwhile`` if the counter has changed since.
         """
         data = said(
             value=value,
@@ -112,71 +112,71 @@ class CountTogetherCalls:
 
     @answered
     def delete(self, counter: str) -> Call[None]:
-        """Remove a counter for everyone. For admins."""
+        """Delete a counter for all members. For admins."""
         return change("DELETE", of(counter), nothing)
 
     @answered
     def increment(self, counter: str, amount: int = 1, *, idempotency_key: str | None = None) -> Call[int]:
-        """Count up; gives the new value.
+        """Add an amount. Returns the new value.
 
         Args:
-            idempotency_key: one of your own, to repeat it after a restart; made for each call if left out.
+            idempotency_key: a key of your own, to repeat the call after a restart; generated for each call otherwise.
         """
         return change("POST", step(counter, "increment", amount), number, key=idempotency_key)
 
     @answered
     def decrement(self, counter: str, amount: int = 1, *, idempotency_key: str | None = None) -> Call[int]:
-        """Count down; gives the new value."""
+        """Subtract an amount. Returns the new value."""
         return change("POST", step(counter, "decrement", amount), number, key=idempotency_key)
 
     @answered
     def set(self, counter: str, value: int, *, confirm: bool = False) -> Call[int]:
-        """Set the value; against the counter's mode only with ``confirm``. For admins."""
+        """Set the value. Against the counter's mode this needs ``confirm``. For admins."""
         return change("POST", of(counter, "set"), number, body={"value": value, "confirm": confirm})
 
     @answered
     def reset(self, counter: str, *, confirm: bool = False) -> Call[int]:
-        """Set its ``reset_value``, 0 unless it was given. For admins."""
+        """Set the value to the counter's ``reset_value``, by default 0. For admins."""
         return change("POST", of(counter, "reset"), number, body={"confirm": confirm})
 
     @answered
     def undo(self, counter: str, offset: int | None = None) -> Call[int]:
-        """Take your last change of the value back; others' stay. Gives the new value. ``Conflict`` if there is none.
+        """Undo your last change of the value. Returns the new value; ``Conflict`` if there is nothing to undo.
 
         Args:
-            offset: of one certain change, as ``history`` tells it; an admin may take back anyone's.
+            offset: undo this change instead (see ``history``); admins may undo changes of any member.
         """
         return change("POST", of(counter, "undo"), number, body={} if offset is None else {"offset": offset})
 
     @answered
     def batch(self, operations: Sequence[Operation], *, idempotency_key: str | None = None) -> Call[list[Outcome]]:
-        """Carry out up to 500 operations in order, in one step; one that is refused keeps no other from being done."""
+        """Carry out up to 500 operations in order, in one step. A refused operation does not stop the others."""
         body = {"operations": operations}
         return change("POST", "/v1/batch", outcomes_in, body=body, key=idempotency_key)
 
     @each
     def history(self, counter: str, *, newest_first: bool = False) -> Call[Page[Entry]]:
-        """Who changed a counter, when and by how much."""
+        """Yield the changes of a counter: by which member, when and by how much."""
         return history(counter, "newest" if newest_first else None, after=None)
 
     @answered
     def members(self, counter: str) -> Call[list[Member]]:
-        """Who shares a counter."""
+        """List the members of a counter."""
         return look(of(counter, "members"), json_as(list[Member]))
 
     @answered
     def set_role(self, counter: str, user: str, role: Role) -> Call[Member]:
-        """Let a member be admin, member or viewer. For admins."""
+        """Make a member an admin, member or viewer. For admins."""
         return change("PATCH", of(counter, "members", user), json_as(Member), body={"role": role})
 
     @answered
     def remove(self, counter: str, user: str) -> Call[None]:
-        """Take a member out; for admins. Whoever removes themselves leaves."""
+        """Remove a member. For admins; removing yourself is leaving."""
         return change("DELETE", of(counter, "members", user), nothing)
 
     @answered
     def leave(self, counter: str) -> Call[None]:
-        """Share a counter no longer; when the last one leaves, it goes too."""
+        """Leave a counter. It is deleted when its last member leaves."""
         return change("DELETE", of(counter, "members", "me"), nothing)
 
     @answered
@@ -188,49 +188,49 @@ class CountTogetherCalls:
         lifetime: dt.timedelta | None = None,
         max_uses: int | None = None,
     ) -> Call[Invite]:
-        """Make a code by which others may share the counter, for a week unless it is said. For admins."""
+        """Create an invite code, valid for a week unless ``lifetime`` says otherwise. For admins."""
         expires_in = UNSET if lifetime is None else int(lifetime.total_seconds())
         body = said(role=role, expiresIn=expires_in, maxUses=max_uses)
         return change("POST", of(counter, "invites"), json_as(Invite), body=body)
 
     @answered
     def invites(self, counter: str) -> Call[list[Invite]]:
-        """The invites that still let people in. For admins."""
+        """List the invites that are still valid. For admins."""
         return look(of(counter, "invites"), json_as(list[Invite]))
 
     @answered
     def withdraw_invite(self, counter: str, invite: str) -> Call[None]:
-        """Let nobody else in by an invite, by its id. For admins."""
+        """Withdraw an invite by its id. For admins."""
         return change("DELETE", of(counter, "invites", invite), nothing)
 
     @answered
     def accept_invite(self, code: str) -> Call[Counter]:
-        """Share a counter; ``Gone`` when the code is spent or expired."""
+        """Join a counter by an invite code; ``Gone`` when the code is used up or expired."""
         return change("POST", path_of_names("v1", "invites", code, "accept"), counter_in)
 
     @answered
     def tokens(self) -> Call[list[Token]]:
-        """Your tokens for counters, without their secrets."""
+        """List your tokens for counters, without their secrets."""
         return look("/v1/tokens", json_as(list[Token]))
 
     @answered
     def create_token(self, name: str, scopes: Sequence[Scope] = ("read", "write")) -> Call[Token]:
-        """Make a token that may do no more than the one that you use."""
+        """Create a token with at most the permissions of the one in use."""
         return change("POST", "/v1/tokens", json_as(Token), body={"name": name, "scopes": scopes})
 
     @answered
     def rotate_token(self, token: int) -> Call[Token]:
-        """Give a token another secret; connections that are open stay so."""
+        """Replace a token's secret; open connections stay open."""
         return change("POST", path_of_names("v1", "tokens", token, "rotate"), json_as(Token))
 
     @answered
     def revoke_token(self, token: int) -> Call[None]:
-        """Make a token worth nothing; its connections are closed."""
+        """Revoke a token; its open connections are closed."""
         return change("DELETE", path_of_names("v1", "tokens", token), nothing)
 
     @each
     def events(self, *, timezone: str | None = None) -> Following:
-        """What happens to your counters, for as long as you listen; see ``events``."""
+        """Yield live events of your counters, without end; see the module ``events``."""
         return Following({"timezone": timezone})
 
 

@@ -1,4 +1,4 @@
-"""What CountTogether's API says. Members that are not named here are ignored."""
+"""Results of CountTogether's API. Members that are not listed here are ignored."""
 
 import datetime as dt
 from typing import Literal
@@ -15,7 +15,7 @@ _PERSON = {"user": "userId", "name": "displayName", "is_admin": "isAdmin", "join
 
 
 class Milestone(Struct, frozen=True, rename="camel"):
-    """A number of days after the start that is worth a word.
+    """A round number of days since the start.
 
     Attributes:
         remaining_days: None once it is reached.
@@ -28,16 +28,17 @@ class Milestone(Struct, frozen=True, rename="camel"):
 
 
 class Data(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What a counter shows. UpDown has ``value`` and ``mode``; the others have dates and days.
+    """The data of a counter. UpDown has ``value`` and ``mode``; the other types have dates and days.
 
     Attributes:
         date: the instant that FromDate counts from, or ToDate to.
         date_only: its calendar day.
-        past_days, remaining_days: by the calendar of the time zone that was asked for; never below 0.
-        starts_in_days, overdue_days: how far a counter of days is on the other side of its date; else 0.
-        goal: that increments go to; beyond it only where ``allow_exceed`` says so.
-        min_value: below which the value never falls.
-        reset_value: what a reset sets.
+        past_days, remaining_days: by the calendar of the requested time zone; never below 0.
+        starts_in_days: days until the start of a FromDate counter in the future; otherwise 0.
+        overdue_days: days since the date of a ToDate counter in the past; otherwise 0.
+        goal: increments stop at it unless ``allow_exceed`` is set.
+        min_value: the lowest value.
+        reset_value: the value that a reset sets.
     """
 
     value: int | None = None
@@ -64,10 +65,10 @@ class Data(Struct, frozen=True, kw_only=True, rename="camel"):
 class Member(
     Struct, frozen=True, kw_only=True, rename={"user": "userId", "name": "displayName", "is_admin": "isAdmin"}
 ):
-    """A person who shares a counter.
+    """A member of a counter.
 
     Attributes:
-        role, joined_at: told by ``members`` and ``set_role`` alone.
+        role, joined_at: only in the results of ``members`` and ``set_role``.
     """
 
     user: str
@@ -78,12 +79,12 @@ class Member(
 
 
 class Counter(Struct, frozen=True, kw_only=True, rename={"name": "displayName"}):
-    """A counter and its people.
+    """A counter with its members.
 
     Attributes:
-        type: ``UpDown``, ``FromDate`` or ``ToDate``; others may come.
-        data: None for a type that the server cannot tell of.
-        etag: of this state, for ``edit``; only ``counter`` and ``edit`` tell it.
+        type: ``UpDown``, ``FromDate`` or ``ToDate``; more may be added.
+        data: None for a type that this client does not know.
+        etag: of this state, for ``edit``; only in the results of ``counter`` and ``edit``.
     """
 
     id: str
@@ -100,7 +101,7 @@ class Counter(Struct, frozen=True, kw_only=True, rename={"name": "displayName"})
 
 
 class Actor(Struct, frozen=True, rename=_PERSON):
-    """Who did something, and what they are called now."""
+    """The account that made a change, with its present name."""
 
     user: str
     name: str | None = None
@@ -110,12 +111,12 @@ class Entry(Struct, frozen=True, kw_only=True):
     """One change of a counter.
 
     Attributes:
-        offset: its place among all changes; ``undo`` takes it.
+        offset: number of the change, as ``undo`` takes it.
         kind: ``created``, ``value`` or ``details``.
-        actor: None when they are gone.
-        delta: by how much the value changed; None when it was not about the value.
-        value, version: right after it.
-        undoes: offset of the change that it took back.
+        actor: None if the account was deleted.
+        delta: by how much the value changed; None if something else changed.
+        value, version: of the counter after the change.
+        undoes: offset of the change that this one undid.
     """
 
     offset: int
@@ -129,13 +130,13 @@ class Entry(Struct, frozen=True, kw_only=True):
 
 
 class Invite(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A way in.
+    """An invite to a counter.
 
     Attributes:
-        code, url: told once, when it is made.
+        code, url: only in the result of ``invite``.
         prefix: the code's first characters, to recognise it by.
-        max_uses: None for as many as come.
-        created_by: None when they are gone.
+        max_uses: None for no limit.
+        created_by: None if the account was deleted.
     """
 
     id: str
@@ -153,7 +154,7 @@ class Token(Struct, frozen=True, kw_only=True, rename="camel"):
     """A token for counters.
 
     Attributes:
-        token: the secret; told once, when it is made or rotated.
+        token: the secret; only in the results of ``create_token`` and ``rotate_token``.
         prefix: its first characters, to recognise it by.
     """
 

@@ -1,4 +1,4 @@
-"""How CountTogether's calls are put together."""
+"""Builds CountTogether's calls."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -14,17 +14,17 @@ from tallystick.client.paths import path_of_names
 T = TypeVar("T")
 
 ENTRIES = 500
-"""Of history, in one request."""
+"""Entries of a history in one request."""
 
 
 _counter = json_as(Counter)
 _entries = json_as(list[Entry])
 number = json_as(int)
-"""Reads a bare number."""
+"""Decodes a bare number."""
 
 
 def of(counter: str, *more: str) -> str:
-    """The path of a counter, or of something of it.
+    """The path of a counter, or of a resource below it.
 
     Raises:
         InvalidArgument
@@ -33,17 +33,17 @@ def of(counter: str, *more: str) -> str:
 
 
 def step(counter: str, verb: str, amount: int) -> str:
-    """Only v2 knows amounts."""
+    """The path of an increment or decrement; amounts other than 1 exist only in v2."""
     return of(counter, verb) if amount == 1 else path_of_names("v2", "counters", counter, verb, amount)
 
 
 def said(**members: object) -> dict[str, object]:
-    """A body without what is not said."""
+    """A JSON object without the members that are ``UNSET``."""
     return {name: value for name, value in members.items() if value is not UNSET}
 
 
 def look(path: str, read: Callable[[httpx.Response], T], **query: str | int | None) -> Call[T]:
-    """A call that changes nothing."""
+    """A read."""
     return Call(method="GET", path=path, query=query, read=read, repeat=Repeat.SAFE)
 
 
@@ -56,18 +56,18 @@ def change(  # noqa: PLR0913  # a request
     key: str | None = None,
     etag: str | None = None,
 ) -> Call[T]:
-    """A call that the server carries out once, under its key."""
+    """A change, which the server carries out once for its Idempotency-Key."""
     headers = {} if etag is None else {"If-Match": etag}
     return Call(method=method, path=path, read=read, body=body, headers=headers, repeat=Repeat.KEYED, key=key)
 
 
 def counter_in(response: httpx.Response) -> Counter:
-    """A counter, and the tag of this state of it."""
+    """Decode a counter together with its ETag."""
     return replace(_counter(response), etag=response.headers.get("ETag"))
 
 
 def history(counter: str, order: str | None, after: int | None) -> Call[Page[Entry]]:
-    """Entries behind an offset."""
+    """Get the entries after an offset."""
 
     def read(response: httpx.Response) -> Page[Entry]:
         entries = _entries(response)

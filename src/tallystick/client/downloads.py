@@ -1,15 +1,15 @@
-"""A body that becomes a file."""
+"""Saves a response body as a file."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 Progress: TypeAlias = Callable[[int, int | None], None]
-"""Hears how many bytes have come, of how many; the latter is None where the server does not say."""
+"""Called with the bytes received and the total, which is None where the server does not say."""
 
 
 class FileSink:
-    """Writes beside the file and takes its name at the end: a download that is cut short leaves nothing under it.
+    """Writes to ``NAME.part`` and renames it at the end, so that an interrupted download leaves no file.
 
     Args:
         progress: called after each piece; on an async client, from another thread.
@@ -23,19 +23,19 @@ class FileSink:
         self._length: int | None = None
 
     def begin(self, length: int | None) -> None:
-        """A body begins, for the first time or anew."""
+        """Start a file, also when the download is retried."""
         self._file = self._part.open("wb")
         self._written, self._length = 0, length
 
     def write(self, piece: bytes) -> None:
-        """The next piece of it."""
+        """Append bytes."""
         self._file.write(piece)
         self._written += len(piece)
         if self._progress is not None:
             self._progress(self._written, self._length)
 
     def end(self, *, complete: bool) -> None:
-        """It was complete, or was cut short."""
+        """Rename the file if it is complete, else remove it."""
         self._file.close()
         if complete:
             self._part.replace(self._path)

@@ -1,20 +1,20 @@
-"""What can go wrong between a client and its server.
+"""The errors that the clients raise.
 
 ClientError
-├── ConnectionFailed     no connection came about: nothing was sent
-├── ConnectionLost       no answer came: what was asked may or may not have been carried out
-├── UnexpectedAnswer     an answer that is not of this API
+├── ConnectionFailed     no connection could be made: nothing was sent
+├── ConnectionLost       the connection broke: the request may or may not have been carried out
+├── UnexpectedAnswer     a response that is not of this API
 ├── ExportFailed         the server could not write an export
 ├── InvalidArgument      an argument that cannot be sent: nothing was sent
-└── Refused              the server said no
+└── Refused              the server refused the request
     ├── BadRequest       400
-    ├── Unauthorized     401: no token, or one that is not good
+    ├── Unauthorized     401: no token, or an invalid one
     ├── Forbidden        403
     ├── NotFound         404
     ├── Conflict         409
     ├── Gone             410: an invite that is spent or expired
-    ├── ChangedMeanwhile 412: no longer the version that was expected
-    ├── KeyReused        422: this key was sent with another request
+    ├── ChangedMeanwhile 412: the counter has another version than expected
+    ├── KeyReused        422: the key was used for another request
     ├── RateLimited      429
     └── ServerFailed     500 and above
 """
@@ -28,7 +28,7 @@ import msgspec
 from msgspec import Struct
 
 SHOWN = 200
-"""Characters of an answer that nobody expected."""
+"""Characters of an unexpected response that the message shows."""
 
 
 class ClientError(Exception):
@@ -36,15 +36,15 @@ class ClientError(Exception):
 
 
 class ConnectionFailed(ClientError):
-    """No connection came about: nothing was sent."""
+    """No connection could be made: nothing was sent."""
 
 
 class ConnectionLost(ClientError):
-    """No answer came: what was asked may or may not have been carried out."""
+    """The connection broke: the request may or may not have been carried out."""
 
 
 class UnexpectedAnswer(ClientError):
-    """An answer that is not of this API."""
+    """A response that is not of this API."""
 
 
 class ExportFailed(ClientError):
@@ -56,45 +56,45 @@ class InvalidArgument(ClientError, ValueError):
 
 
 class Refused(ClientError):
-    """The server said no.
+    """The server refused the request.
 
     Attributes:
         status: HTTP status.
-        message: why, in the server's words.
-        code: the number of the reason; CountTogether's alone, as are the next two.
-        name: the name of the reason.
-        trace_id: under which the server's log knows the request.
-        retry_after: seconds after which it may be asked again, from either form of ``Retry-After``.
-        body: the whole answer, decoded; a counter's unchanged value, for example.
+        message: the server's explanation.
+        code: number of the error; CountTogether only, like the next two.
+        name: name of the error.
+        trace_id: id of the request in the server's log.
+        retry_after: seconds to wait before a retry, from either form of ``Retry-After``; None without it.
+        body: the whole decoded response, for example with a counter's unchanged value.
     """
 
     def __init__(self, response: httpx.Response) -> None:
         self.status = response.status_code
         self.body = _object_in(response)
-        said = _Said.of(self.body)
-        self.message = said.message or _text_of(self.body) or response.reason_phrase
-        self.code, self.name, self.trace_id = said.code, said.name, said.trace_id
+        error = _ErrorBody.of(self.body)
+        self.message = error.message or _text_of(self.body) or response.reason_phrase
+        self.code, self.name, self.trace_id = error.code, error.name, error.trace_id
         self.retry_after = retry_after(response.headers)
         super().__init__(f"{self.status} {self.message}")
 
     @property
     def passes(self) -> bool:
-        """Whether the server may say something else when it is asked again: it is busy, or has a problem."""
+        """Whether a retry may succeed: the server is busy, or has a problem of its own."""
         return self.status == httpx.codes.TOO_MANY_REQUESTS or self.status >= httpx.codes.INTERNAL_SERVER_ERROR
 
     @property
     def in_flight(self) -> bool:
-        """Whether the same request is still being carried out: the one 409 that passes by itself."""
-        told = self.name == "RequestInFlight" or self.retry_after is not None
-        return self.status == httpx.codes.CONFLICT and told
+        """Whether the same request is still being carried out: the only 409 that a retry resolves."""
+        marked = self.name == "RequestInFlight" or self.retry_after is not None
+        return self.status == httpx.codes.CONFLICT and marked
 
 
 class BadRequest(Refused):
-    """400: what was sent makes no sense to the server, or may not be done to such a thing."""
+    """400: the request is malformed, or does not apply to this kind of counter."""
 
 
 class Unauthorized(Refused):
-    """401: no token, or one that is not good."""
+    """401: no token, or an invalid one."""
 
 
 class Forbidden(Refused):
@@ -102,11 +102,11 @@ class Forbidden(Refused):
 
 
 class NotFound(Refused):
-    """404: not there, or not visible."""
+    """404: missing, or not visible to this token."""
 
 
 class Conflict(Refused):
-    """409: it is there already, nothing can be undone, the last admin cannot leave, ..."""
+    """409: it exists already, nothing can be undone, the last admin cannot leave, ..."""
 
 
 class Gone(Refused):
@@ -114,15 +114,15 @@ class Gone(Refused):
 
 
 class ChangedMeanwhile(Refused):
-    """412: no longer the version that was expected."""
+    """412: the counter has another version than expected."""
 
 
 class KeyReused(Refused):
-    """422: this Idempotency-Key was sent with another request."""
+    """422: the Idempotency-Key was used for another request."""
 
 
 class RateLimited(Refused):
-    """429: too many requests; ``retry_after`` tells for how long."""
+    """429: too many requests; ``retry_after`` has the seconds to wait."""
 
 
 class ServerFailed(Refused):
@@ -143,7 +143,7 @@ _CLASSES: Mapping[int, type[Refused]] = {
 
 
 def refusal(response: httpx.Response) -> ClientError:
-    """What an answer that is no success stands for. Its body has been read."""
+    """Make the error for a response that is not a success. Its body must have been read."""
     if response.status_code in _CLASSES:
         return _CLASSES[response.status_code](response)
     if response.is_server_error:
@@ -152,13 +152,13 @@ def refusal(response: httpx.Response) -> ClientError:
 
 
 def unexpected(response: httpx.Response) -> UnexpectedAnswer:
-    """An answer that is not of this API; a wrong address is the usual reason."""
+    """Make the error for a response that is not of this API, usually because the URL is wrong."""
     shown = " ".join(response.text.split())[:SHOWN]
     return UnexpectedAnswer(f"{response.url.copy_with(query=None)} answered {response.status_code}: {shown}")
 
 
-class _Said(Struct, rename="camel"):
-    """What is common to refusals, as CountTogether says it."""
+class _ErrorBody(Struct, rename="camel"):
+    """The members of CountTogether's errors; a body of another API leaves them empty."""
 
     message: str = ""
     code: int | None = None
@@ -166,7 +166,7 @@ class _Said(Struct, rename="camel"):
     trace_id: str | None = None
 
     @classmethod
-    def of(cls, body: Mapping[str, object]) -> "_Said":
+    def of(cls, body: Mapping[str, object]) -> "_ErrorBody":
         try:
             return msgspec.convert(body, cls)
         except msgspec.ValidationError:
@@ -181,7 +181,7 @@ def _object_in(response: httpx.Response) -> Mapping[str, object]:
 
 
 def _text_of(body: Mapping[str, object]) -> str:
-    """CountAPI and GoatCounter: ``error``, or ``errors`` by field."""
+    """The message of CountAPI's and GoatCounter's errors: ``error``, or ``errors`` by field."""
     if isinstance(error := body.get("error"), str):
         return error
     if isinstance(errors := body.get("errors"), dict):
@@ -194,7 +194,7 @@ def _joined(messages: object) -> str:
 
 
 def retry_after(headers: httpx.Headers) -> float | None:
-    """Seconds that ``Retry-After`` asks to wait: a number, or a date compared with the server's own clock.
+    """Seconds in ``Retry-After``: a number, or a date compared with the server's own clock.
 
     None when the header is missing or cannot be read.
     """
@@ -208,7 +208,7 @@ def retry_after(headers: httpx.Headers) -> float | None:
 
 
 def _moment(text: str) -> dt.datetime | None:
-    """An HTTP date in any of its three forms (RFC 9110, 5.6.7), or None."""
+    """Parse an HTTP date in any of its three forms (RFC 9110, 5.6.7); None if it is malformed."""
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, OverflowError):

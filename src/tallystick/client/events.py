@@ -1,4 +1,4 @@
-"""What happens to a person's counters, as it happens (see ``streams``). What is old or doubled is left out."""
+"""Live events of a person's counters (see ``streams``). Old and repeated events are dropped."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -12,23 +12,23 @@ from tallystick.client.streams import Stream, read
 
 
 class Connected(Struct, frozen=True):
-    """The stream is open: whatever is committed from now on will be told.
+    """The stream is open: every change committed from now on is sent.
 
     Attributes:
-        recovered: everything that was missed meanwhile follows. If not, ask for the counters: the first time there
-            is nothing to go on from, later it may lie too far back.
+        recovered: whether all changes missed since the last event follow. If not, read the counters anew: the first
+            connection has nothing to resume from, and later the last event may be too old.
     """
 
     recovered: bool
 
 
 class Told(Struct, frozen=True, kw_only=True, rename={"counter": "counterId"}):
-    """What every notification says.
+    """What all notifications have in common.
 
     Attributes:
-        counter: its id.
-        offset: its place among all changes.
-        epoch: in which places mean anything; another one after a backup was restored.
+        counter: the counter's id.
+        offset: the number of the change.
+        epoch: offsets are comparable within one epoch; restoring a backup begins another one.
     """
 
     counter: str
@@ -39,12 +39,12 @@ class Told(Struct, frozen=True, kw_only=True, rename={"counter": "counterId"}):
 
 
 class CounterUpdated(Told, frozen=True, kw_only=True, rename={"counter": "counterId", "name": "displayName"}):
-    """A counter changed, or is new to you, or a day has begun.
+    """A counter changed, is newly shared with you, or a new day has begun.
 
     Attributes:
-        data: all of it; None where the server cannot tell.
-        delta: by how much the value changed; None where it was not about the value.
-        actor: who did it; None when nobody did, or somebody gone.
+        data: the counter's whole data; None for a type that the server does not know.
+        delta: by how much the value changed; None if something else changed.
+        actor: the account that made the change; None for a new day, or if the account was deleted.
     """
 
     name: str | None = None
@@ -54,11 +54,11 @@ class CounterUpdated(Told, frozen=True, kw_only=True, rename={"counter": "counte
 
 
 class CounterDeleted(Told, frozen=True, kw_only=True, rename={"counter": "counterId"}):
-    """A counter is gone, or you no longer share it."""
+    """A counter was deleted, or is no longer shared with you."""
 
 
 class MembersChanged(Told, frozen=True, kw_only=True, rename={"counter": "counterId"}):
-    """Somebody joined a counter, left it, or has another role."""
+    """A member joined a counter, left it, or has another role."""
 
 
 Event: TypeAlias = Connected | CounterUpdated | CounterDeleted | MembersChanged
@@ -74,15 +74,15 @@ class Following(Stream[Event]):
     """One person's events, over as many connections as it takes.
 
     Args:
-        query: of every connection.
+        query: parameters sent with every connection.
     """
 
     def __init__(self, query: Mapping[str, str | int | None]) -> None:
         super().__init__("/v1/events", query)
         self._latest: dict[tuple[str, type[Told]], Told] = {}
 
-    def told_by(self, message: Message) -> Event | None:
-        """The event that a message is; None for one that is old or of an unknown kind."""
+    def item_of(self, message: Message) -> Event | None:
+        """Decode an event; None for one that is old or of an unknown kind."""
         if message.event == "connected":
             return self._connected(message)
         if message.event not in _KINDS:
@@ -100,7 +100,7 @@ class Following(Stream[Event]):
         return connected
 
     def _is_old(self, event: Told) -> bool:
-        """A day that begins has the offset of the change before it, but shows another number."""
+        """Whether a newer or equal event was seen. A new day repeats the last change's offset with another number."""
         latest = self._latest.get((event.counter, type(event)))
         if latest is None or latest.epoch != event.epoch or latest.offset is None or event.offset is None:
             return False

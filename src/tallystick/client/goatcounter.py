@@ -1,4 +1,4 @@
-"""Web analytics: every call of GoatCounter's API. What it answers is in ``goatcounter_answers``."""
+"""Web analytics: every call of GoatCounter's API. The types of results are in ``goatcounter_answers``."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -10,18 +10,18 @@ from tallystick.client.blocking import Blocking
 from tallystick.client.calls import Call, Flow, Page, Repeat, answered, each, json_as, nothing
 from tallystick.client.downloads import FileSink, Progress
 from tallystick.client.goatcounter_answers import Counted, Export, Format, Hit, Me, PathVisits, Row, Site, Total
-from tallystick.client.goatcounter_calls import API, MOST_HITS, ToldOfExport
+from tallystick.client.goatcounter_calls import API, MOST_HITS, OnExportState
 from tallystick.client.paths import path_of, path_of_names
 from tallystick.client.questions import Group, Question, StatsPage, Time, parameters
 from tallystick.client.waiting import Waiting
 
 
 class GoatCounterCalls:
-    """A server with several sites chooses one by the host that it is asked at."""
+    """The calls of GoatCounter. A server with several sites chooses the site by the host in the client's URL."""
 
     @answered
     def me(self) -> Call[Me]:
-        """Whose token this is, and what it may do."""
+        """Get the token's account and permissions."""
         return Call(method="GET", path=f"{API}/me", read=json_as(Me), repeat=Repeat.SAFE)
 
     @answered
@@ -33,12 +33,12 @@ class GoatCounterCalls:
         filter_addresses: bool = True,
         idempotency_key: str | None = None,
     ) -> Flow[Counted]:
-        """Store hits, 500 at a time; those that are wrong are told, all others are stored.
+        """Store hits, in batches of 500. Invalid hits are reported in the result, all others are stored.
 
         Args:
-            no_sessions: accept hits that say nothing of their session: each is a visit.
-            filter_addresses: leave out hits from addresses that the site ignores.
-            idempotency_key: one of your own: the same hits sent again under it are not counted again.
+            no_sessions: accept hits without ``session``, ``ip`` and ``user_agent``: each counts as a visit.
+            filter_addresses: drop hits from addresses that the site ignores.
+            idempotency_key: a key of your own: the same hits sent again with it are not counted again.
         """
         errors: dict[int, str] = {}
         filtered: list[int] = []
@@ -53,12 +53,12 @@ class GoatCounterCalls:
 
     @answered
     def sites(self) -> Call[list[Site]]:
-        """The site that the host chooses, and its children."""
+        """List the site that the host chooses, and its children."""
         return Call(method="GET", path=f"{API}/sites", read=calls.sites_in, repeat=Repeat.SAFE)
 
     @answered
     def site(self, site: int) -> Call[Site]:
-        """One of them."""
+        """Get one of these sites."""
         return Call(method="GET", path=API + path_of_names("sites", site), read=json_as(Site), repeat=Repeat.SAFE)
 
     @answered
@@ -70,9 +70,9 @@ class GoatCounterCalls:
         link_domain: str | None = None,
         settings: Mapping[str, object] | None = None,
     ) -> Call[Site]:
-        """Make a site of the same account."""
-        said = {"cname": cname, "code": code, "link_domain": link_domain, "setttings": settings}
-        body = {name: value for name, value in said.items() if value is not None}
+        """Create a site of the same account."""
+        members = {"cname": cname, "code": code, "link_domain": link_domain, "setttings": settings}
+        body = {name: value for name, value in members.items() if value is not None}
         return Call(method="PUT", path=f"{API}/sites", body=body, read=json_as(Site))
 
     @answered
@@ -84,86 +84,86 @@ class GoatCounterCalls:
         link_domain: str | None = None,
         settings: Mapping[str, object] | None = None,
     ) -> Call[Site]:
-        """Change a site; what is left out stays as it is, and a ``cname`` of ``""`` takes it away."""
-        said = {"cname": cname, "link_domain": link_domain, "settings": settings}
-        body = {name: value for name, value in said.items() if value is not None}
+        """Change a site; settings that are left out stay, and a ``cname`` of ``""`` removes the host."""
+        members = {"cname": cname, "link_domain": link_domain, "settings": settings}
+        body = {name: value for name, value in members.items() if value is not None}
         return Call(
             method="PATCH", path=API + path_of_names("sites", site), body=body, read=json_as(Site), repeat=Repeat.SAFE
         )
 
     @each
     def paths(self) -> Call[Page[answers.Path]]:
-        """Every page and event of the site, by id."""
+        """Yield every page and event of the site, by id."""
         return calls.paths_after(after=0)
 
     @answered
     def total(self, **asked: Unpack[Question]) -> Call[Total]:
-        """All visits, by day and hour."""
+        """Get all visits, by day and hour."""
         query = parameters(asked)
         return Call(method="GET", path=f"{API}/stats/total", query=query, read=json_as(Total), repeat=Repeat.SAFE)
 
     @each
     def hits(self, *, group: Group | None = None, **asked: Unpack[Question]) -> Call[Page[PathVisits]]:
-        """Every path that was visited, the most visited ones first.
+        """Yield every visited path, most visited first.
 
         Args:
-            group: what ``max`` is the highest of.
+            group: the span whose highest number of visits is ``max``.
         """
         return calls.hits_beyond({**parameters(asked), **({"group": group} if group else {})}, seen=())
 
     @each
     def referrers(self, path_id: int, **asked: Unpack[Question]) -> Call[Page[Row]]:
-        """Where the visitors of a path came from."""
+        """Yield the referrers of a path."""
         return calls.rows_from(path_of_names("hits", path_id), parameters(asked), offset=0)
 
     @each
     def stats(self, page: StatsPage, **asked: Unpack[Question]) -> Call[Page[Row]]:
-        """Visits by browser, system, location, language, size, campaign or referrer."""
+        """Yield visits by browser, system, location, language, size, campaign or referrer."""
         return calls.rows_from(path_of_names(page), parameters(asked), offset=0)
 
     @each
     def details(self, page: StatsPage, row: str, **asked: Unpack[Question]) -> Call[Page[Row]]:
-        """What a row of ``stats`` is made of, by its id: versions, regions, widths, paths, ..."""
+        """Yield the parts of a row of ``stats``, by its id: versions, regions, widths, paths, ..."""
         return calls.rows_from(path_of_names(page) + path_of(row), parameters(asked), offset=0)
 
     @answered
     def start_export(
         self, form: Format = "csv", *, start_from_hit_id: int | None = None, start_from_day: Time | None = None
     ) -> Call[Export]:
-        """Begin to write the site's hits into a file.
+        """Start an export of the site's hits.
 
         Args:
             form: ``csv``, ``json`` (statistics, as a ZIP) or ``parquet``.
-            start_from_hit_id: where an earlier CSV ended (its ``last_hit_id``).
-            start_from_day: of statistics.
+            start_from_hit_id: only hits after this one: the ``last_hit_id`` of an earlier CSV.
+            start_from_day: only statistics from this day on.
         """
-        said = {"format": form, "start_from_hit_id": start_from_hit_id, "start_from_day": start_from_day}
-        body = {name: value for name, value in said.items() if value is not None}
+        members = {"format": form, "start_from_hit_id": start_from_hit_id, "start_from_day": start_from_day}
+        body = {name: value for name, value in members.items() if value is not None}
         return Call(method="POST", path=f"{API}/export", body=body, read=json_as(Export))
 
     @answered
     def export(self, export: int) -> Call[Export]:
-        """How far an export is."""
+        """Get the state of an export."""
         return calls.export_state(export)
 
     @answered
-    def wait_for_export(self, export: int, told: ToldOfExport | None = None) -> Flow[Export]:
+    def wait_for_export(self, export: int, on_state: OnExportState | None = None) -> Flow[Export]:
         """Wait until an export is written.
 
         Args:
-            told: hears of it each time the server was asked.
+            on_state: called with the export after each poll.
 
         Raises:
             ExportFailed
         """
-        return calls.finished(export, told)
+        return calls.finished(export, on_state)
 
     @answered
     def download_export(self, export: int, to: Path, progress: Progress | None = None) -> Flow[Path]:
         """Wait until an export is written, then save it as a file.
 
         Args:
-            progress: hears of bytes that have come; on the async client, from another thread.
+            progress: called with the bytes received so far; on the async client, from another thread.
 
         Raises:
             ExportFailed

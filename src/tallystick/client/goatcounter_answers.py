@@ -1,4 +1,4 @@
-"""What GoatCounter's API says, and the hits that it takes. Members that are not named here are ignored."""
+"""Results of GoatCounter's API, and the hits that it takes. Members that are not listed here are ignored."""
 
 import datetime as dt
 from typing import Literal
@@ -16,8 +16,8 @@ class Hit(Struct, frozen=True, kw_only=True, omit_defaults=True):
         ref: the referrer.
         size: the screen's width in pixels, as text.
         query: of the page's address, for campaigns.
-        created_at: when it was, if not now; a time with a zone.
-        session: tells visits apart; without it ``user_agent`` and ``ip`` do, and neither is stored.
+        created_at: time of the hit, with a zone; now unless given.
+        session: id of the visitor session; without it ``user_agent`` and ``ip`` make one, and neither is stored.
     """
 
     path: str
@@ -36,11 +36,11 @@ class Hit(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Counted(Struct, frozen=True):
-    """What became of hits; all that are not named here are stored, or are bots.
+    """The result of ``count``. Hits that are not listed here are stored, or are bots.
 
     Attributes:
-        errors: place of a hit -> what is wrong with it.
-        filtered: places of hits whose address the site ignores.
+        errors: index of a hit -> why it is invalid.
+        filtered: indexes of hits from addresses that the site ignores.
     """
 
     errors: dict[int, str]
@@ -48,7 +48,7 @@ class Counted(Struct, frozen=True):
 
 
 class User(Struct, frozen=True, kw_only=True):
-    """Whose token it is."""
+    """The account of a token."""
 
     id: int
     site: int | None = None
@@ -65,8 +65,8 @@ class Token(Struct, frozen=True, kw_only=True):
     """A token, without its secret.
 
     Attributes:
-        permissions: bits.
-        sites: -1 stands for every site of the account.
+        permissions: bits, as GoatCounter numbers them.
+        sites: ids; -1 means every site of the account.
     """
 
     name: str
@@ -75,14 +75,14 @@ class Token(Struct, frozen=True, kw_only=True):
 
 
 class Me(Struct, frozen=True):
-    """Who asks."""
+    """The token in use and its account."""
 
     user: User
     token: Token
 
 
 class SiteSettings(Struct, frozen=True, kw_only=True):
-    """What a site's owner decided. Lists are texts with commas."""
+    """The settings of a site. Lists are texts with commas."""
 
     public: str | bool = "private"
     secret: str = ""
@@ -96,7 +96,7 @@ class SiteSettings(Struct, frozen=True, kw_only=True):
 
 
 class Site(Struct, frozen=True, kw_only=True):
-    """A site that hits are counted for."""
+    """A website."""
 
     id: int
     parent: int | None = None
@@ -124,9 +124,9 @@ class Day(Struct, frozen=True):
     """Visits of a day.
 
     Attributes:
-        hourly: of each hour that the clock shows.
-        weekly: of this day and the six after it, on each seventh row; else 0.
-        monthly: until the next month, on the first row and the first of a month; else 0.
+        hourly: visits in each hour of the local clock.
+        weekly: visits of this day and the next six, on every seventh row; otherwise 0.
+        monthly: visits until the next month, on the first row and on the first of a month; otherwise 0.
     """
 
     day: dt.date
@@ -137,7 +137,7 @@ class Day(Struct, frozen=True):
 
 
 class Figures(Struct, frozen=True, kw_only=True):
-    """What is told only when ``metrics`` asks for it; else None."""
+    """Metrics; None unless ``metrics`` names them."""
 
     visitors: int | None = None
     pageviews: int | None = None
@@ -149,7 +149,7 @@ class Total(Figures, frozen=True, kw_only=True):
     """All visits of a period.
 
     Attributes:
-        total: with events.
+        total: visits, events included.
     """
 
     total: int
@@ -162,7 +162,7 @@ class PathVisits(Figures, frozen=True, kw_only=True):
     """Visits of a path.
 
     Attributes:
-        max: of its highest hour, day, week or month.
+        max: visits in the highest hour, day, week or month.
     """
 
     count: int
@@ -178,8 +178,8 @@ class Row(Figures, frozen=True, kw_only=True):
     """Visits with one browser, from one country, by one referrer, ...
 
     Attributes:
-        id: what ``details`` takes.
-        ref_scheme: of a referrer: ``h`` an address, ``g`` a group of them, ``c`` a campaign, ``o`` none of these.
+        id: argument of ``details``.
+        ref_scheme: kind of a referrer: ``h`` a URL, ``g`` a group of sites, ``c`` a campaign, ``o`` another.
     """
 
     count: int
@@ -189,14 +189,14 @@ class Row(Figures, frozen=True, kw_only=True):
 
 
 class Export(Struct, frozen=True, kw_only=True):
-    """A site's data as a file, in the making or made.
+    """An export of a site's data.
 
     Attributes:
-        last_hit_id: where the next CSV goes on.
-        size: in MB.
+        last_hit_id: ``start_from_hit_id`` of the next CSV.
+        size: of the file, in MB.
         hash: of the file.
-        finished_at: None while it is written.
-        error: why it could not be written.
+        finished_at: None while the file is being written.
+        error: why the file could not be written.
     """
 
     id: int

@@ -1,4 +1,4 @@
-"""How GoatCounter's calls are put together: batches, pages of rows, exports that take their time."""
+"""Builds GoatCounter's calls: batches of hits, pages of rows, and polling of exports."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, islice, repeat
@@ -16,14 +16,14 @@ from tallystick.client.paths import path_of_names
 
 API = "/api/v0"
 MOST_HITS = 500
-"""In one request."""
+"""Hits in one request."""
 
 ROWS = 100
 PATHS = 200
 POLLS_S = (0.25, 0.5, 1.0, 2.0, 4.0)
 INVALID = frozenset({int(httpx.codes.BAD_REQUEST)})
 
-ToldOfExport: TypeAlias = Callable[[Export], None]
+OnExportState: TypeAlias = Callable[[Export], None]
 
 
 class _Sites(Struct):
@@ -59,12 +59,12 @@ _errors_in = json_as(_Errors)
 
 
 def sites_in(response: httpx.Response) -> list[Site]:
-    """The sites that an answer lists."""
+    """Decode a list of sites."""
     return _sites(response).sites
 
 
 def batches(hits: Iterable[Hit]) -> Iterator[list[Hit]]:
-    """Hits, as many at a time as one request takes."""
+    """Split hits into batches of the size that one request takes."""
     left = iter(hits)
     while batch := list(islice(left, MOST_HITS)):
         yield batch
@@ -84,7 +84,7 @@ def count_of(body: object, key: str | None) -> Call[Counted]:
 
 
 def _counted(response: httpx.Response) -> Counted:
-    """A 400 is a success with exceptions if it names hits, and a refusal of all of them if it does not."""
+    """Decode the result of a batch: a 400 that names hits refuses only those, any other 400 refuses all."""
     filtered = [int(place) for place in response.headers.get("X-Goatcounter-Filter", "").split(",") if place]
     if response.is_success:
         return Counted({}, filtered)
@@ -95,24 +95,24 @@ def _counted(response: httpx.Response) -> Counted:
 
 
 def paths_after(after: int) -> Call[Page[answers.Path]]:
-    """Paths behind an id."""
+    """Get the paths with ids above ``after``."""
 
     def read(response: httpx.Response) -> Page[answers.Path]:
-        found = _paths_in(response)
-        return Page(found.paths, paths_after(found.paths[-1].id) if found.more and found.paths else None)
+        body = _paths_in(response)
+        return Page(body.paths, paths_after(body.paths[-1].id) if body.more and body.paths else None)
 
     query = {"limit": PATHS, "after": after}
     return Call(method="GET", path=f"{API}/paths", query=query, read=read, repeat=Repeat.SAFE)
 
 
 def hits_beyond(query: Mapping[str, str], seen: tuple[int, ...], cursor: str | None = None) -> Call[Page[PathVisits]]:
-    """Tallystick goes on with a cursor, GoatCounter without the paths that were seen."""
+    """Get the next page of paths: after a cursor on Tallystick, by excluding the paths so far on GoatCounter."""
 
     def read(response: httpx.Response) -> Page[PathVisits]:
-        found = _hits_in(response)
-        if not found.more or not found.hits:
-            return Page(found.hits)
-        return Page(found.hits, hits_beyond(query, (*seen, *(hit.path_id for hit in found.hits)), found.next))
+        body = _hits_in(response)
+        if not body.more or not body.hits:
+            return Page(body.hits)
+        return Page(body.hits, hits_beyond(query, (*seen, *(hit.path_id for hit in body.hits)), body.next))
 
     where = {"cursor": cursor} if cursor else {"exclude_paths": ",".join(map(str, seen)) or None}
     sent: dict[str, str | int | None] = {**query, **where, "limit": ROWS}
@@ -120,28 +120,28 @@ def hits_beyond(query: Mapping[str, str], seen: tuple[int, ...], cursor: str | N
 
 
 def rows_from(path: str, query: Mapping[str, str], offset: int) -> Call[Page[Row]]:
-    """Rows of a statistic from a place on."""
+    """Get the rows of a statistic from ``offset`` on."""
 
     def read(response: httpx.Response) -> Page[Row]:
-        found = _rows_in(response)
-        rows = found.stats or found.refs
-        return Page(rows, rows_from(path, query, offset + len(rows)) if found.more and rows else None)
+        body = _rows_in(response)
+        rows = body.stats or body.refs
+        return Page(rows, rows_from(path, query, offset + len(rows)) if body.more and rows else None)
 
     sent: dict[str, str | int | None] = {**query, "limit": ROWS, "offset": offset}
     return Call(method="GET", path=f"{API}/stats{path}", query=sent, read=read, repeat=Repeat.SAFE)
 
 
 def export_state(number: int) -> Call[Export]:
-    """How far an export is."""
+    """Get the state of an export."""
     return Call(method="GET", path=API + path_of_names("export", number), read=json_as(Export), repeat=Repeat.SAFE)
 
 
-def finished(number: int, told: ToldOfExport | None) -> Flow[Export]:
-    """Ask until an export is written."""
+def finished(number: int, on_state: OnExportState | None) -> Flow[Export]:
+    """Poll an export until it is written."""
     for pause in chain(POLLS_S, repeat(POLLS_S[-1])):
         state: Export = yield export_state(number)
-        if told is not None:
-            told(state)
+        if on_state is not None:
+            on_state(state)
         if state.error is not None:
             raise ExportFailed(state.error)
         if state.finished_at is not None:

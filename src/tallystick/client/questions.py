@@ -1,4 +1,4 @@
-"""What statistics are asked about, as query parameters."""
+"""Query parameters of statistics."""
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,11 +11,11 @@ StatsPage = Literal["browsers", "systems", "locations", "languages", "sizes", "c
 
 
 class Question(TypedDict, total=False):
-    """A period, which hits of it, and what to tell. What is left out does not narrow anything.
+    """A period, filters and metrics of a statistic. Filters that are left out restrict nothing.
 
-    ``start`` and ``end`` are dates or times; a date as ``end`` means its first hour. Without them it is the last
-    week. ``include_paths`` are ids, or names with ``path_by_name``. The filters and ``timezone`` and ``metrics`` are
-    Tallystick's.
+    ``start`` and ``end`` are dates or times; a date as ``end`` means its first hour. The default is the last week.
+    ``include_paths`` are ids, or names with ``path_by_name``. The filters, ``timezone`` and ``metrics`` are extensions
+    of Tallystick.
     """
 
     start: Time
@@ -36,7 +36,7 @@ class Question(TypedDict, total=False):
 
 
 def parameters(question: Question) -> dict[str, str]:
-    """A question as it is sent."""
+    """Encode a question as query parameters."""
     return {name: _text(value) for name, value in cast("Mapping[str, object]", question).items()}
 
 

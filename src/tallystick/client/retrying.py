@@ -1,4 +1,4 @@
-"""When a call is sent once more, and after which pause.
+"""When a call is retried, and after which pause.
 
 Nothing is counted twice. A call that never reached the server, and one that its rate limit refused, is sent again
 in any case. One that may have arrived is sent again only if that does no harm: it reads, or it carries an
@@ -23,18 +23,18 @@ UNAVAILABLE = frozenset({httpx.codes.BAD_GATEWAY, httpx.codes.SERVICE_UNAVAILABL
 
 
 class Policy(Struct, frozen=True):
-    """How often a client tries.
+    """How often a client retries.
 
     Attributes:
-        retries: beyond the first try.
-        idempotent: whether the server keeps what it answered to an Idempotency-Key. Tallystick does.
+        retries: tries after the first one.
+        idempotent: whether the server supports Idempotency-Key. Tallystick does.
     """
 
     retries: int = 5
     idempotent: bool = True
 
     def key_of(self, call: Call[Any]) -> str | None:
-        """The key that a call carries: its caller's own, or one that makes it repeatable."""
+        """The Idempotency-Key to send: the caller's, or a generated one that makes the call repeatable."""
         if call.key is not None or call.repeat is not Repeat.KEYED:
             return call.key
         return call.made_key if self.idempotent and self.retries > 0 else None
@@ -53,12 +53,12 @@ class Attempts:
         self._may_repeat = policy.may_repeat(call)
 
     def pause_after(self, error: Exception) -> float:
-        """Seconds to wait until the next try; raises the error when there is none."""
-        told = translated(error)
-        if self._left <= 0 or not self._helps(told) or wanted_pause(told) > LONGEST_WAIT_S:
-            raise told from (error if told is not error else None)
+        """Seconds to wait before the next try; raises the error when there is no next try."""
+        failure = translated(error)
+        if self._left <= 0 or not self._helps(failure) or requested_pause(failure) > LONGEST_WAIT_S:
+            raise failure from (error if failure is not error else None)
         self._left -= 1
-        return max(wanted_pause(told), jittered(next(self._pauses, PAUSES_S[-1])))
+        return max(requested_pause(failure), jittered(next(self._pauses, PAUSES_S[-1])))
 
     def _helps(self, error: Exception) -> bool:
         if isinstance(error, ConnectionFailed):
@@ -73,7 +73,7 @@ class Attempts:
 
 
 def translated(error: Exception) -> Exception:
-    """What httpx raised, as one of our own errors; whatever else it is stays as it is."""
+    """Turn an error of httpx into a ``ClientError``; return any other error unchanged."""
     if isinstance(error, ClientError):
         return error
     text = f"{type(error).__name__}: {error}"
@@ -84,16 +84,16 @@ def translated(error: Exception) -> Exception:
     return error
 
 
-def wanted_pause(error: Exception | None) -> float:
-    """Seconds that the server asked to wait; 0 if it did not. Only ever lengthens the client's own pause."""
+def requested_pause(error: Exception | None) -> float:
+    """Seconds from ``Retry-After``; 0 without one. It may lengthen the client's own pause, never shorten it."""
     return (error.retry_after or 0.0) if isinstance(error, Refused) else 0.0
 
 
 def jittered(seconds: float) -> float:
-    """Between half of it and all of it, so that many clients do not come back at once."""
+    """A random time between half of it and all of it, so that many clients do not return at once."""
     return seconds * random.uniform(0.5, 1.0)  # noqa: S311  # no secret
 
 
 def backoff(pauses: Sequence[float], tries: int) -> float:
-    """The pause after so many failures in a row, jittered; the last one repeats."""
+    """The pause after ``tries`` failures in a row, jittered; the last pause repeats."""
     return jittered(pauses[min(tries, len(pauses) - 1)])

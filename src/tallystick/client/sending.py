@@ -1,4 +1,4 @@
-"""What the blocking and the async client share of sending: how a call becomes a request of httpx's."""
+"""Turns a call into a request of httpx; shared by the blocking and the async client."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -17,17 +17,21 @@ TIMEOUT_S = 30.0
 RETRIES = Policy().retries
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 FAILURES = (httpx.TransportError, ClientError)
-"""What a call may be sent again after."""
+"""Errors after which a call may be retried."""
 
 
 def length_of(response: httpx.Response) -> int | None:
-    """Bytes of a body, where the server says so."""
+    """The length of a body in bytes; None where the server does not say."""
     text = response.headers.get("Content-Length", "")
     return int(text) if text.isascii() and text.isdigit() else None
 
 
 def checked(url: str) -> str:
-    """A server's address, if it is one."""
+    """Return a server's URL without a slash at the end.
+
+    Raises:
+        ValueError: it does not begin with http:// or https://.
+    """
     if not url.startswith(("http://", "https://")):
         msg = f"the server's address must begin with http:// or https://, not {url!r}"
         raise ValueError(msg)
@@ -35,14 +39,14 @@ def checked(url: str) -> str:
 
 
 def headers_of(token: str | None, more: Mapping[str, str]) -> dict[str, str]:
-    """What every request of a client carries."""
-    known = {"Accept": "application/json", "User-Agent": f"tallystick-client/{__version__}"}
+    """The headers of every request."""
+    common = {"Accept": "application/json", "User-Agent": f"tallystick-client/{__version__}"}
     authorization = {} if token is None else {"Authorization": f"Bearer {token}"}
-    return known | authorization | dict(more)
+    return common | authorization | dict(more)
 
 
 def request_of(call: Call[Any], policy: Policy, timeout: httpx.Timeout) -> dict[str, Any]:
-    """A call as httpx takes it."""
+    """The arguments of httpx's ``stream`` for a call."""
     headers = dict(call.headers)
     if (key := policy.key_of(call)) is not None:
         headers["Idempotency-Key"] = key

@@ -1,4 +1,4 @@
-"""Server-sent events (the HTML standard, 9.2.6), without any input or output of its own."""
+"""Decodes server-sent events (HTML standard, 9.2.6). Nothing here does input or output."""
 
 import re
 
@@ -22,7 +22,7 @@ class Message(Struct, frozen=True):
 
 
 class Decoder:
-    """Bytes in, messages out. Comments keep a connection alive and say nothing."""
+    """Bytes in, messages out. Comments, which only keep a connection alive, are dropped."""
 
     def __init__(self) -> None:
         self._bytes = b""
@@ -32,7 +32,7 @@ class Decoder:
         self._began = False
 
     def feed(self, piece: bytes) -> list[Message]:
-        """The messages that a piece completes."""
+        """Process received bytes. Returns the messages that they complete."""
         self._bytes += piece
         if not self._began and len(self._bytes) >= len(MARK):
             self._began, self._bytes = True, self._bytes.removeprefix(MARK)

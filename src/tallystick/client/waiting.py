@@ -1,4 +1,4 @@
-"""The client that is awaited, on asyncio. ``blocking`` is the same without ``await``."""
+"""The async client, on asyncio. ``blocking`` is its twin without ``await``."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
@@ -8,7 +8,7 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
-from tallystick.client.calls import Asked, Call, Follower, Many, Page, Sink
+from tallystick.client.calls import Call, Follower, Many, Page, Plan, Sink
 from tallystick.client.errors import refusal
 from tallystick.client.retrying import Attempts, Policy
 from tallystick.client.sending import (
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class Waiting:
-    """A client whose calls are awaited, on asyncio. An async context manager.
+    """An async client. Use it as an async context manager.
 
     Args:
         url, token, timeout, retries, idempotent, headers, transport: as for ``Blocking``.
@@ -58,31 +58,31 @@ class Waiting:
         await self._http.__aexit__(kind, error, trace)
 
     async def aclose(self) -> None:
-        """Close its connections."""
+        """Close all connections."""
         await self._http.aclose()
 
-    async def ask(self, asked: Asked[T]) -> T:
-        """Send a call, or the calls of a flow, and give the result.
+    async def ask(self, plan: Plan[T]) -> T:
+        """Send a call, or the calls of a flow, and return the result.
 
         Raises:
             ClientError
         """
-        if isinstance(asked, Call):
-            return await self._send(asked)
-        answer: object = None
+        if isinstance(plan, Call):
+            return await self._send(plan)
+        result_of_step: object = None
         while True:
             try:
-                step = asked.send(answer)
+                step = plan.send(result_of_step)
             except StopIteration as done:
                 result: T = done.value
                 return result
             if isinstance(step, Call):
-                answer = await self._send(step)
+                result_of_step = await self._send(step)
             else:
                 await asyncio.sleep(step.seconds)
 
     def all(self, many: Many[T]) -> AsyncGenerator[T, None]:
-        """Give every item of every page, or of a stream, one after the other."""
+        """Yield every item of every page, or of a stream, in order."""
         return self._pages(many) if isinstance(many, Call) else self._follow(many)
 
     async def _send(self, call: Call[T]) -> T:
