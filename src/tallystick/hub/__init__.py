@@ -1,1 +1,1 @@
-"""Who is told after a commit: subscriptions of live connections, all in memory."""
+"""In-memory subscriptions of live connections. See DESIGN.md."""

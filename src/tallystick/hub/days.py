@@ -1,4 +1,4 @@
-"""Where a day begins: counters of days show another number then, though nobody changed them."""
+"""Detects the start of a new day in each time zone, when counters of days show another number."""
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
@@ -6,35 +6,35 @@ from zoneinfo import ZoneInfo
 
 
 class Days:
-    """Which day it was in each time zone when it was last looked at.
+    """The last known date in each time zone.
 
-    No timer waits for a midnight: dates are compared, each second. So a clock that is put forward or back, a machine
-    that slept and a midnight that a zone skips need no rule of their own.
+    No timer waits for midnight; dates are compared every second. So clock changes, a machine that slept and a
+    midnight that a zone skips need no rule of their own.
     """
 
     def __init__(self) -> None:
-        self._known: dict[ZoneInfo, dt.date] = {}
+        self._last: dict[ZoneInfo, dt.date] = {}
 
     def note(self, zone: ZoneInfo, now: int) -> None:
-        """Begin to look at a zone, if that is not done yet.
+        """Start to observe a zone, if it is not observed yet.
 
         Args:
             now: Unix milliseconds.
         """
-        self._known.setdefault(zone, _today(zone, now))
+        self._last.setdefault(zone, _today(zone, now))
 
     def begun(self, zones: Iterable[ZoneInfo], now: int) -> Mapping[ZoneInfo, dt.date]:
-        """The zones in which it is another day than it was, with that day; all other zones are forgotten.
+        """Return the zones whose date has changed, with the new date. Zones that are not given are forgotten.
 
-        It says so again until it is told (``over``).
+        A zone is returned again until ``over`` confirms its new date.
         """
-        self._known = {zone: self._known.get(zone) or _today(zone, now) for zone in set(zones)}
-        return {zone: today for zone, known in self._known.items() if (today := _today(zone, now)) != known}
+        self._last = {zone: self._last.get(zone) or _today(zone, now) for zone in set(zones)}
+        return {zone: today for zone, last in self._last.items() if (today := _today(zone, now)) != last}
 
     def over(self, zone: ZoneInfo, today: dt.date) -> None:
-        """Everyone in a zone knows which day it is."""
-        if zone in self._known:
-            self._known[zone] = today
+        """Confirm that a zone's new date was published."""
+        if zone in self._last:
+            self._last[zone] = today
 
 
 def _today(zone: ZoneInfo, now: int) -> dt.date:

@@ -1,4 +1,4 @@
-"""Who is told of a change: one subscription a live connection. Used from one event loop; it stores nothing."""
+"""Publishes changes to live connections, each of which has one subscription. Use it from one event loop."""
 
 import time
 from collections import Counter as Tally
@@ -17,11 +17,11 @@ SUBSCRIPTIONS_AT_MOST = 20_000
 """Live connections of a server, watched public counters among them."""
 SUBSCRIPTIONS_OF_ONE = 10_000
 READ_WITHIN_S = 20.0
-"""How long a reader may take nothing of what it is told."""
+"""How long a reader may leave its pending changes alone."""
 
 
 class Ending(Enum):
-    """Why a subscription was ended."""
+    """Reasons for ending a subscription."""
 
     REVOKED = "the token was revoked"
     SLOW = "the reader is too slow"
@@ -29,10 +29,10 @@ class Ending(Enum):
 
 
 class SubscriptionEnded(TallystickError):
-    """Nothing more comes.
+    """The subscription was ended by the server.
 
     Attributes:
-        ending: why.
+        ending: the reason.
     """
 
     def __init__(self, ending: Ending) -> None:
@@ -41,10 +41,10 @@ class SubscriptionEnded(TallystickError):
 
 
 class TooManySubscriptions(TallystickError):
-    """The person, or the server, has as many live connections as it takes.
+    """The account, or the server, has reached its limit of live connections.
 
     Attributes:
-        own: whether it is the person.
+        own: whether it is the account's limit.
     """
 
     def __init__(self, message: str, *, own: bool = False) -> None:
@@ -53,12 +53,12 @@ class TooManySubscriptions(TallystickError):
 
 
 class HubMeasurements:
-    """What the hub observes of itself.
+    """Counts for the metrics.
 
     Attributes:
-        told: changes handed to subscriptions, each counted once a subscription.
-        merged: of these, the ones in whose place a newer change was told.
-        ended: subscriptions that were ended, by reason.
+        told: changes handed to subscriptions, counted once for each subscription.
+        merged: those of them that a newer change replaced before they were read.
+        ended: subscriptions ended by the server, by reason.
     """
 
     def __init__(self) -> None:
@@ -68,15 +68,15 @@ class HubMeasurements:
 
 
 class Subscription:
-    """One live connection's interest in the counters of a person. Made by ``Hub.subscribe``.
+    """One live connection's subscription to the counters of an account. Made by ``Hub.subscribe``.
 
     Attributes:
-        account: whose counters.
-        token: by which it was opened; its end ends the subscription.
-        prefix: the first characters of the secret that was shown; another secret of the token ends the subscription.
-            Empty where that does not matter.
-        zone: where the connection's days begin.
-        ending: why nothing more comes; None while it is open.
+        account: id of the account.
+        token: id of the token it was opened with; revoking it ends the subscription.
+        prefix: first characters of the token's secret; rotating the secret ends the subscription. Empty if a rotation
+            must not.
+        zone: time zone whose days the connection shows.
+        ending: why it was ended; None while it is open.
     """
 
     __slots__ = (
@@ -94,7 +94,7 @@ class Subscription:
         self._behind_since = 0.0
 
     async def next(self) -> Change:
-        """The next change, in the order of the commits; of a counter that changes faster than is read, the newest.
+        """Wait for the next change, in the order of the commits. A slow reader gets a counter's newest state only.
 
         Raises:
             SubscriptionEnded
@@ -111,20 +111,20 @@ class Subscription:
                 await self._waiting.wait()
 
     def skip(self, number: int) -> None:
-        """Tell no change up to this one, neither of what is pending nor of what is yet to come.
+        """Skip all changes up to this number, pending and future ones.
 
-        For a connection that has heard of them in another way (``Following.resume``). What no commit did, such as
-        a day that began, is told all the same.
+        For a connection that has read them already (``Following.resume``). Changes without a commit, such as the
+        start of a day, are not skipped.
         """
         self._after = number
         self._pending.drop(number)
 
     def close(self) -> None:
-        """Nobody listens any more."""
+        """Unsubscribe."""
         self._hub.leave(self)
 
     def tell(self, entry: Entry, now: float) -> None:
-        """Hand in a change. For the hub.
+        """Append a change. Called by the hub.
 
         Args:
             now: seconds, monotonic.
@@ -138,16 +138,16 @@ class Subscription:
         self._waiting.wake()
 
     def numbered(self, change: Change) -> Change:
-        """A change of no commit, under a number that is not below what the connection has heard otherwise."""
+        """Number a change without a commit so that the connection's numbers never fall."""
         return change if change.number >= self._after else replace(change, number=self._after)
 
     def is_slow(self, now: float) -> bool:
-        """Whether the reader has left alone for too long, or too much of, what it is told."""
+        """Whether the reader has left changes pending for too long, or too many of them."""
         pending = self._pending
         return pending.overflowed or (bool(pending) and now - self._behind_since > READ_WITHIN_S)
 
     def end(self, ending: Ending) -> None:
-        """Nothing more comes. For the hub."""
+        """End the subscription and drop its pending changes. Called by the hub."""
         self.ending = ending
         self._pending = Pending()
         self._waiting.wake()
@@ -164,23 +164,23 @@ class Hub:
         self.clock = clock
         self.measurements = HubMeasurements()
         self.watchers = 0
-        """Connections that watch a public counter: they take places too."""
+        """Connections that watch a public counter; the server's limit includes them."""
         self.ending: Ending | None = None
-        """Why everything was ended, and what comes later is ended at once; None while the server goes on."""
+        """Why all subscriptions were ended, and new ones end at once; None while the server runs."""
         self._of: dict[int, dict[Subscription, None]] = {}
         self._open = 0
 
     def __len__(self) -> int:
-        """How many subscriptions are open."""
+        """Number of open subscriptions."""
         return self._open
 
     @property
     def listening(self) -> Container[int]:
-        """Whose changes somebody wants to hear of; may be asked from any thread."""
+        """Ids of the accounts with subscriptions; may be read from any thread."""
         return self._of
 
     def subscribe(self, account: int, token: int, zone: ZoneInfo, prefix: str = "") -> Subscription:
-        """Hear of every change that is published from now on; of nothing when everything was ended.
+        """Subscribe to all changes published from now on. After ``end_all`` the subscription is ended already.
 
         Raises:
             TooManySubscriptions
@@ -192,7 +192,7 @@ class Hub:
         self.make_room()
         own = self._of.get(account, {})
         if len(own) >= SUBSCRIPTIONS_OF_ONE:
-            msg = f"one person has {SUBSCRIPTIONS_OF_ONE:,} live connections at most"
+            msg = f"one account may have at most {SUBSCRIPTIONS_OF_ONE:,} live connections"
             raise TooManySubscriptions(msg, own=True)
         subscription = Subscription(self, account, token, zone, prefix)
         own[subscription] = None
@@ -201,17 +201,17 @@ class Hub:
         return subscription
 
     def make_room(self) -> None:
-        """See that one more connection may come.
+        """Check that the server may accept one more connection.
 
         Raises:
             TooManySubscriptions
         """
         if self._open + self.watchers >= SUBSCRIPTIONS_AT_MOST:
-            msg = f"this server has {SUBSCRIPTIONS_AT_MOST:,} live connections at most"
+            msg = f"this server accepts at most {SUBSCRIPTIONS_AT_MOST:,} live connections"
             raise TooManySubscriptions(msg)
 
     def leave(self, subscription: Subscription) -> None:
-        """Forget a subscription; more than once does no harm."""
+        """Remove a subscription; removing it again has no effect."""
         own = self._of.get(subscription.account, {})
         if subscription not in own:
             return
@@ -221,22 +221,22 @@ class Hub:
         self._open -= 1
 
     def publish(self, change: Change, accounts: Collection[int], number: int | None = None) -> int:
-        """Tell the live connections of some people; how many were told.
+        """Publish a change to the live connections of some accounts. Returns the number of connections.
 
         Args:
-            number: of the commit, where the change itself tells an older one.
+            number: of the commit, if the change itself carries an older one.
         """
         entry = change, change.number if number is None else number
-        now, told = self.clock(), 0
+        now, connections = self.clock(), 0
         for account in accounts:
             for subscription in self._of.get(account, ()):
                 subscription.tell(entry, now)
-                told += 1
-        self.measurements.told += told
-        return told
+                connections += 1
+        self.measurements.told += connections
+        return connections
 
     def tell(self, change: Change, subscriptions: Iterable[Subscription]) -> None:
-        """Tell some connections what no commit did."""
+        """Publish a change that no commit made, such as a new day, to some connections."""
         now = self.clock()
         for subscription in subscriptions:
             if subscription.ending is None:
@@ -244,7 +244,7 @@ class Hub:
                 self.measurements.told += 1
 
     def subscriptions(self) -> list[Subscription]:
-        """All that are open."""
+        """All open subscriptions."""
         return [subscription for own in self._of.values() for subscription in own]
 
     def end(self, subscriptions: Iterable[Subscription], ending: Ending = Ending.REVOKED) -> None:
@@ -256,12 +256,12 @@ class Hub:
         self._end([subscription], ending)
 
     def end_slow(self) -> None:
-        """End the subscriptions whose readers do not read."""
+        """End the subscriptions whose readers are too slow."""
         now = self.clock()
         self._end([each for each in self.subscriptions() if each.is_slow(now)], Ending.SLOW)
 
     def end_all(self, ending: Ending = Ending.RESTARTING) -> None:
-        """End every subscription, and those that are yet to come."""
+        """End all subscriptions, also those opened later."""
         self.ending = ending
         self._end(self.subscriptions(), ending)
 

@@ -1,24 +1,24 @@
-"""What one connection has still to be told: every change, and past a limit only the newest of each counter."""
+"""The pending changes of one connection: all of them, or past a limit only the newest of each counter."""
 
 from collections import OrderedDict, deque
 
 from tallystick.model.change import Change
 
 PLAIN_AT_MOST = 1_024
-"""Changes that are kept one by one; past it they are merged until all are taken. More than are read at once, so that
-who reads is told each change of a batch."""
+"""Changes kept one by one; beyond it they are merged until all are taken. It is above the number of changes read from
+the ledger at once, so that a reader that keeps up sees every change of a batch."""
 MERGED_AT_MOST = 4_000
-"""More than the counters that a person can have, thrice."""
+"""More than three times the counters that an account can have."""
 
 Entry = tuple[Change, int | None]
-"""A change, and the number of the commit that did it; None when none did. Shared by all connections that wait."""
+"""A change and the number of its commit; None if no commit made it. All connections share the same object."""
 
 
 class Pending:
-    """The changes of one connection, in the order of the commits.
+    """The pending changes of one connection, in the order of the commits.
 
     Attributes:
-        overflowed: whether even merged they became too many: some are lost, and the connection must end.
+        overflowed: whether there were too many even after merging. Some are lost, so the connection must end.
     """
 
     __slots__ = ("_newest", "_plain", "overflowed")
@@ -32,7 +32,7 @@ class Pending:
         return len(self._plain) if self._newest is None else len(self._newest)
 
     def add(self, entry: Entry) -> int:
-        """Put a change behind the others; in the place of how many older ones it and others are told."""
+        """Append a change. Returns how many pending changes were replaced by newer ones."""
         if self._newest is None and len(self._plain) < PLAIN_AT_MOST:
             self._plain.append(entry)
             return 0
@@ -45,7 +45,7 @@ class Pending:
         return before - len(self._newest)
 
     def take(self) -> Change:
-        """The first of them."""
+        """Remove and return the first change."""
         if self._newest is None:
             return self._plain.popleft()[0]
         _, (change, _) = self._newest.popitem(last=False)
@@ -54,7 +54,7 @@ class Pending:
         return change
 
     def drop(self, number: int) -> None:
-        """Forget what commits up to this one did."""
+        """Drop the changes of commits up to a number."""
         self._plain = deque(entry for entry in self._plain if _is_after(entry, number))
         if self._newest is not None:
             kept = OrderedDict((key, entry) for key, entry in self._newest.items() if _is_after(entry, number))
@@ -63,7 +63,7 @@ class Pending:
     def _merge(self, entry: Entry, newest: OrderedDict[tuple[str, str], Entry]) -> None:
         change = entry[0]
         if change.kind == "deleted":
-            # What came before a farewell concerns nobody any more.
+            # After a deletion the earlier changes of the counter do not matter.
             newest.pop((change.counter, "state"), None)
             newest.pop((change.counter, "members"), None)
         key = (change.counter, _about(change))

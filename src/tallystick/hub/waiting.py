@@ -1,11 +1,11 @@
-"""One reader that waits for something to read."""
+"""Lets one reader wait until there is something to read."""
 
 import asyncio
 from asyncio import Future
 
 
 class Waiting:
-    """Where one reader sleeps. Costs a future while it does, and nothing else."""
+    """A wait of one reader. It costs a future while the reader waits, and nothing else."""
 
     __slots__ = ("_future",)
 
@@ -13,7 +13,7 @@ class Waiting:
         self._future: Future[None] | None = None
 
     async def wait(self) -> None:
-        """Sleep until the next ``wake``."""
+        """Wait until the next ``wake``."""
         self._future = asyncio.get_running_loop().create_future()
         try:
             await self._future
@@ -21,7 +21,7 @@ class Waiting:
             self._future = None
 
     def wake(self) -> None:
-        """Let the reader look again, if one sleeps."""
+        """Wake the reader, if it waits."""
         future = self._future
         if future is not None and not future.done():
             future.set_result(None)

@@ -1,4 +1,4 @@
-"""Who watches a public counter: only its newest state matters. Used from one event loop."""
+"""Connections that watch public counters, of which only the newest state matters. Use it from one event loop."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -10,24 +10,24 @@ from tallystick.model.key import Key
 
 _Unknown = Literal["unknown"]
 State = Counter | None
-"""A counter; None where there is none."""
+"""A counter; None if it does not exist."""
 
 
 class Watcher:
-    """One live connection's interest in a public counter. Made by ``Watches.watch``."""
+    """One live connection that watches a public counter. Made by ``Watches.watch``."""
 
-    __slots__ = ("_state", "_untold", "_waiting", "_watches", "ending", "key")
+    __slots__ = ("_state", "_unread", "_waiting", "_watches", "ending", "key")
 
     def __init__(self, watches: "Watches", key: Key, state: State | _Unknown) -> None:
         self.key = key
         self.ending: Ending | None = None
         self._watches = watches
         self._state: State | _Unknown = state
-        self._untold = True
+        self._unread = True
         self._waiting = Waiting()
 
     async def next(self) -> State:
-        """The newest state that was not told yet; the first time the present one.
+        """Wait for a new state and return it; the first call returns the present one.
 
         Raises:
             SubscriptionEnded
@@ -36,22 +36,22 @@ class Watcher:
             if self.ending is not None:
                 raise SubscriptionEnded(self.ending)
             state = self._state
-            if state != "unknown" and self._untold:
-                self._untold = False
+            if state != "unknown" and self._unread:
+                self._unread = False
                 return state
             await self._waiting.wait()
 
     def close(self) -> None:
-        """Nobody watches any more."""
+        """Stop watching."""
         self._watches.leave(self)
 
     def tell(self, state: State) -> None:
-        """What the counter is now. For ``Watches``."""
-        self._state, self._untold = state, True
+        """Set the newest state. Called by ``Watches``."""
+        self._state, self._unread = state, True
         self._waiting.wake()
 
     def end(self, ending: Ending) -> None:
-        """Nothing more comes. For ``Watches``."""
+        """End the connection. Called by ``Watches``."""
         self.ending = ending
         self._waiting.wake()
 
@@ -60,7 +60,7 @@ class Watches:
     """All watchers.
 
     Attributes:
-        keys: what is watched; the ledger's writers look at it too.
+        keys: of the watched counters; the ledger's writers read it too.
     """
 
     def __init__(self, hub: Hub) -> None:
@@ -72,7 +72,7 @@ class Watches:
         self._moment = 0
 
     def watch(self, key: Key) -> Watcher:
-        """Hear of every new state of a counter from now on; of none when everything was ended.
+        """Watch a counter. After ``Hub.end_all`` the watcher is ended already.
 
         Raises:
             TooManySubscriptions
@@ -88,7 +88,7 @@ class Watches:
         return watcher
 
     def leave(self, watcher: Watcher) -> None:
-        """Forget a watcher; more than once does no harm."""
+        """Remove a watcher; removing it again has no effect."""
         own = self._of.get(watcher.key, {})
         if watcher not in own:
             return
@@ -101,21 +101,21 @@ class Watches:
             self._told_at.pop(watcher.key, None)
 
     def moment(self) -> int:
-        """When this is: asked before a read whose result is handed to ``found``."""
+        """A logical time, to be taken before a read whose result is handed to ``found``."""
         self._moment += 1
         return self._moment
 
     def changed(self, states: Mapping[Key, State]) -> None:
-        """Commits have changed counters; called in the order of the commits of each."""
+        """Note states after a commit. Must be called in the order of the commits of each counter."""
         for key in states.keys() & self._of.keys():
             self._told_at[key] = self._moment
             self._tell(key, states[key])
 
     def found(self, states: Mapping[Key, State], asked: int) -> None:
-        """Counters were read. What a commit has told since the read began is newer than what it found.
+        """Note states that were read, except where a commit has brought a newer one since the read began.
 
         Args:
-            asked: the moment before the read.
+            asked: ``moment()`` before the read.
         """
         for key in states.keys() & self._of.keys():
             if self._told_at.get(key, -1) < asked:
