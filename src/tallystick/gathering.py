@@ -25,7 +25,7 @@ class GatheringThread(Generic[Item]):
     Args:
         name: the thread's name.
         work: handles one batch.
-        give_up: tells a batch that ``work`` raised.
+        give_up: fails a batch whose ``work`` raised.
         stop: called on the thread at its end.
         idle: called when nothing gathered for ``idle_after`` seconds.
         queue_limit: ``submit`` refuses beyond this many waiting items.
@@ -93,8 +93,8 @@ class GatheringThread(Generic[Item]):
                         self._work(batch)
                     elif self._idle:
                         self._idle()
-                except Exception as error:
-                    self._give_up(batch, error)
+                except BaseException as error:  # a dead thread would leave every later item waiting for ever
+                    self._give_up(batch, raisable(error))
                     log.exception("a batch was given up")
         finally:
             self._stop()
@@ -118,6 +118,15 @@ class GatheringThread(Generic[Item]):
         return batch
 
 
+def raisable(error: BaseException) -> Exception:
+    """The error itself, or a RuntimeError around one that a future cannot hold or that would end an event loop."""
+    if isinstance(error, Exception) and not isinstance(error, StopIteration):
+        return error
+    wrapped = RuntimeError(f"{type(error).__name__}: {error}")
+    wrapped.__cause__ = error
+    return wrapped
+
+
 def tell(loop: AbstractEventLoop, futures: Sequence["Future[Any]"], results: Sequence[object]) -> None:
     """From a thread: give each future its result, or its error, in one hop to the event loop."""
     try:
@@ -132,6 +141,6 @@ def _resolve(futures: Sequence["Future[Any]"], results: Sequence[object]) -> Non
         if future.done():
             continue  # the client hung up
         if isinstance(result, BaseException):
-            future.set_exception(result)
+            future.set_exception(raisable(result))
         else:
             future.set_result(result)

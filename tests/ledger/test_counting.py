@@ -211,15 +211,24 @@ async def test_reviving_an_expired_counter_is_a_creation(ledger: Ledger, clock: 
     assert await ledger.find(a_key()) == before
 
 
-async def test_an_admission_that_breaks_acknowledges_nobody(ledger: Ledger) -> None:
+async def test_an_admission_that_breaks_fails_its_own_hit_alone(database: Database, gate: Gate) -> None:
     def broken() -> bool:
         msg = "no idea"
         raise ValueError(msg)
 
-    with pytest.raises(StoreFailed):
-        await ledger.count(a_key(), HIT, broken)
-    assert await ledger.find(a_key()) is None
-    assert (await ledger.count(a_key(), HIT)).value == 1
+    keys = [a_key(f"page-{number}") for number in range(20)]
+    async with opened(database) as ledger:
+        gate.close()
+        first = ledger.count(a_key("first"), HIT)
+        await gate.until_held()
+        hits = [ledger.count(key, HIT, broken if number == 7 else None) for number, key in enumerate(keys)]
+        gate.open()
+        results = await asyncio.gather(*hits, return_exceptions=True)
+        assert isinstance(results.pop(7), ValueError)
+        assert results == [Outcome(1, None, created=True)] * 19
+        assert await ledger.find(keys[7]) is None
+        assert not any(writer.failures for writer in ledger.measurements)
+        assert (await first, (await totals(ledger)).requests) == (Outcome(1, None, created=True), 21)
 
 
 async def test_a_batch_that_ends_in_an_unforeseen_error_is_told_and_the_next_one_counts(

@@ -1,12 +1,13 @@
 """Writes that are carried out together: one that raises does not concern the others of its batch."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import Event
 
+import msgspec
 import pytest
 
-from tallystick.errors import StoreFailed
+from tallystick.errors import StoreFailed, StoreUnavailable
 from tallystick.ledger import Ledger, Session
 from tallystick.ledger.writer import JoinedFunction
 
@@ -39,6 +40,60 @@ def store(session: Session, batch: Sequence[str], *_times: int) -> list[object]:
             raise ValueError(item)
         results.append(number)
     return results
+
+
+def fail_unexpectedly(session: Session, batch: Sequence[str], *_times: int) -> list[object]:
+    """Take a number for each item; some fail in the ways that encoding, decoding and plain mistakes do."""
+    results: list[object] = []
+    for item in batch:
+        number = session.take_numbers("token")
+        if item in UNEXPECTED:
+            UNEXPECTED[item]()
+        results.append(number)
+    return results
+
+
+def _raise(error: BaseException) -> None:
+    raise error
+
+
+UNEXPECTED: dict[str, Callable[[], object]] = {
+    "encoding": lambda: msgspec.json.encode(object()),
+    "surrogate": lambda: msgspec.json.encode("\ud800"),
+    "decoding": lambda: msgspec.json.decode(b"{", type=int),
+    "key": lambda: _raise(KeyError("x")),
+    "stop": lambda: next(iter(())),
+    "exit": lambda: _raise(SystemExit()),
+    "cancelled": lambda: _raise(asyncio.CancelledError()),
+}
+
+
+async def test_what_fails_unexpectedly_fails_alone(ledger: Ledger) -> None:
+    items = ["good", *UNEXPECTED, "good"]
+    results = await asyncio.wait_for(in_one_batch(ledger, fail_unexpectedly, items), 20)
+    assert [isinstance(result, Exception) for result in results] == [item in UNEXPECTED for item in items]
+    assert not any(isinstance(result, StoreUnavailable) for result in results)
+    assert not any(writer.failures for writer in ledger.measurements)
+    assert await ledger.join(fail_unexpectedly, "good") == 3
+
+
+async def test_a_result_that_no_future_takes_fails_alone(ledger: Ledger) -> None:
+    def stop_some(_session: Session, batch: Sequence[str], *_times: int) -> list[object]:
+        return [StopIteration() if item == "bad" else item for item in batch]
+
+    results = await asyncio.wait_for(in_one_batch(ledger, stop_some, ["good", "bad", "fine"]), 20)
+    assert [str(result) for result in results] == ["good", "StopIteration: ", "fine"]
+
+
+async def test_a_statement_of_one_that_makes_no_sense_fails_alone(ledger: Ledger) -> None:
+    def run(session: Session, batch: Sequence[str], *_times: int) -> list[object]:
+        return [session.connection.execute(item).fetchall()[0][0] for item in batch]
+
+    results = await in_one_batch(ledger, run, ["SELECT 1", "SELECT nothing FROM nowhere", "SELECT 2"])
+    assert [results[0], results[2]] == [1, 2]
+    assert isinstance(results[1], Exception)
+    assert not isinstance(results[1], StoreUnavailable)
+    assert not any(writer.failures for writer in ledger.measurements)
 
 
 def failing(session: Session, batch: Sequence[str], *_times: int) -> list[object]:

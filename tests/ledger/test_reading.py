@@ -3,7 +3,10 @@
 import asyncio
 from threading import Event
 
+import apsw
 import pytest
+from psycopg.errors import UndefinedTable
+from structlog.testing import capture_logs
 
 from builders import a_counter, a_key, an_expired_counter
 from support.ledgers import WITHIN_S, Clock, Gate, opened
@@ -79,24 +82,57 @@ async def test_a_read_keeps_nothing_that_it_wrote(ledger: Ledger) -> None:
     assert await ledger.find(a_key()) is None
 
 
-async def test_a_read_that_fails_is_a_failure_of_its_own(ledger: Ledger) -> None:
-    with pytest.raises(StoreFailed):
-        await ledger.read(lambda session: session.find([a_key()])[a_key()])
+@pytest.mark.parametrize(
+    "error", [InputRefused("no such thing"), KeyError("x"), UnicodeError(), RecursionError()], ids=repr
+)
+async def test_what_a_read_raises_is_raised_as_it_is_and_its_connection_stays(ledger: Ledger, error: Exception) -> None:
+    used: list[int] = []
+
+    def fail(session: Session) -> None:
+        used.append(id(session))
+        raise error
+
+    with capture_logs() as logs:
+        for _ in range(6):
+            with pytest.raises(type(error)) as raised:
+                await ledger.read(fail)
+            assert raised.value is error
+    assert len(set(used)) <= 2  # one for each thread
+    assert logs == []
     assert await ledger.read(lambda session: session.size()) == 0
 
 
-async def test_a_refusal_of_a_read_is_raised_as_it_is_and_its_connection_stays(ledger: Ledger) -> None:
+async def test_a_read_that_raises_what_no_future_takes_is_answered(ledger: Ledger) -> None:
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        await asyncio.wait_for(ledger.read(lambda _: next(iter(()))), WITHIN_S)
+
+
+async def test_a_statement_that_makes_no_sense_costs_no_connection(ledger: Ledger) -> None:
     used: list[int] = []
 
-    def refuse(session: Session) -> None:
+    def nonsense(session: Session) -> None:
         used.append(id(session))
-        msg = "no such thing"
-        raise InputRefused(msg)
+        session.connection.execute("SELECT nothing FROM nowhere")
 
     for _ in range(6):
-        with pytest.raises(InputRefused, match="no such thing"):
-            await ledger.read(refuse)
-    assert len(set(used)) <= 2  # one for each thread
+        with pytest.raises((apsw.SQLError, UndefinedTable)):
+            await ledger.read(nonsense)
+    assert len(set(used)) <= 2
+    assert await ledger.read(lambda session: session.size()) == 0
+
+
+async def test_a_read_that_loses_the_storage_opens_another_connection(ledger: Ledger) -> None:
+    used: list[Session] = []
+
+    def fail(session: Session) -> None:
+        used.append(session)
+        msg = "the disk is gone"
+        raise StoreFailed(msg)
+
+    for _ in range(6):
+        with pytest.raises(StoreFailed, match="the disk is gone"):
+            await ledger.read(fail)
+    assert len({id(session) for session in used}) == len(used)
     assert await ledger.read(lambda session: session.size()) == 0
 
 

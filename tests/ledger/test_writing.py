@@ -7,7 +7,7 @@ import pytest
 
 from builders import a_counter, a_key
 from support.ledgers import Gate, opened, totals, until
-from tallystick.errors import StoreFailed, StoreFull
+from tallystick.errors import InputRefused, StoreFailed, StoreFull
 from tallystick.ledger import Database, Ledger, Session, Totals
 from tallystick.model.counter import HIT, Add, RefusalReason
 from tallystick.model.key import Key, lane_of
@@ -40,6 +40,20 @@ def lose_the_disk(session: Session, key: Key) -> None:
     raise StoreFull(msg)
 
 
+async def test_what_a_write_raises_is_raised_as_it_is_and_its_connection_stays(ledger: Ledger) -> None:
+    error, used = InputRefused("no such thing"), set()
+
+    def fail(session: Session) -> None:
+        used.add(session)
+        raise error
+
+    for _ in range(4):
+        with pytest.raises(InputRefused) as raised:
+            await ledger.write(fail)
+        assert raised.value is error
+    assert len(used) == 1
+
+
 def value_of(session: Session, key: Key) -> int:
     return session.find([key])[key].value
 
@@ -63,7 +77,24 @@ async def test_a_write_sees_the_writes_before_it_in_the_batch(database: Database
         assert batch == [4, 4]
 
 
-@pytest.mark.parametrize("failing", [(save_and_fail, 5), (break_a_rule_of_the_database,)], ids=["own", "database's"])
+def save_and_raise(session: Session, key: Key, error: BaseException) -> None:
+    save(session, key, 5)
+    raise error
+
+
+@pytest.mark.parametrize(
+    "failing",
+    [
+        (save_and_fail, 5),
+        (break_a_rule_of_the_database,),
+        (save_and_raise, InputRefused("refused")),
+        (save_and_raise, KeyError("x")),
+        (save_and_raise, StopIteration()),
+        (save_and_raise, SystemExit()),
+        (save_and_raise, asyncio.CancelledError()),
+    ],
+    ids=lambda failing: "-".join(getattr(part, "__name__", repr(part)) for part in failing),
+)
 async def test_a_failing_write_refuses_only_itself(database: Database, gate: Gate, failing: tuple[Any, ...]) -> None:
     one, two, three = LANE_MATES[:3]
     function, *arguments = failing
@@ -73,7 +104,7 @@ async def test_a_failing_write_refuses_only_itself(database: Database, gate: Gat
         assert isinstance(results[1], Exception)
         assert results[2] == 3
         assert await found(ledger, one, two, three) == [1, None, 3]
-        assert not any(writer.last_failed for writer in ledger.measurements)
+        assert not any(writer.failures for writer in ledger.measurements)
 
 
 async def test_a_failing_write_leaves_the_hits_of_its_batch_alone(database: Database, gate: Gate) -> None:

@@ -94,13 +94,20 @@ class Ledger:
         return future
 
     async def read(self, function: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
-        """``function(session, *arguments)`` on a reader thread, on one snapshot."""
+        """``function(session, *arguments)`` on a reader thread, on one snapshot.
+
+        Raises:
+            StoreUnavailable: the storage failed.
+            Exception: what the function raises, as it is.
+        """
         return await self._readers.read(function, *arguments)
 
     async def write(self, function: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
         """``function(session, *arguments)`` in the next batch; durable when it returns.
 
-        An exception of the function undoes its own changes only and is raised here.
+        Raises:
+            StoreUnavailable: the storage failed, and with it everything of the batch.
+            Exception: what the function raises, as it is. Its own changes are undone, and no others.
         """
         result: Result = await self._write(self._writers[0], function, *arguments)
         return result
@@ -119,7 +126,8 @@ class Ledger:
             lane: see ``Joined``.
 
         Raises:
-            StoreBusy, StoreClosed: at once; StoreUnavailable: from the future.
+            StoreBusy, StoreClosed: at once.
+            StoreUnavailable, or what the function raises for this item: from the future.
         """
         future: Future[Any] = self._loop.create_future()
         writer = self._writers[lane % len(self._writers)]

@@ -65,6 +65,15 @@ MIGRATION_LOCK = 0x7A11_571C
 _AWAY = (pg.AdminShutdown, pg.CrashShutdown, pg.CannotConnectNow, pg.IdleInTransactionSessionTimeout)
 """PostgreSQL ends our connection: it stops, was promoted or restarts, or we did not go on in time."""
 
+_OWN = (
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    psycopg.NotSupportedError,
+    psycopg.ProgrammingError,
+    pg.InFailedSqlTransaction,
+)
+"""Errors of a statement alone, as is class 54 (it exceeds a limit of PostgreSQL's): the database is in order."""
+
 _encode = msgspec.json.Encoder().encode
 _queries = named_queries("postgresql", "psycopg")
 
@@ -254,19 +263,27 @@ class PostgresqlSession(QueriedSession):
         try:
             with self.connection.transaction():
                 yield
-        except psycopg.OperationalError as error:
+        except psycopg.Error as error:
+            if self._is_own(error):
+                raise
             # Not the part's fault: the whole transaction is lost.
             raise self._understood(error) from error
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """A reading transaction that sees one state of the database."""
+        """A reading transaction that sees one state of the database. A statement's own error passes as it is."""
         try:
             with self.connection.transaction():
                 self.connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                 yield
         except psycopg.Error as error:
+            if self._is_own(error):
+                raise
             raise self._understood(error) from error
+
+    def _is_own(self, error: psycopg.Error) -> bool:
+        """Whether a statement made no sense; otherwise the storage failed."""
+        return not self.connection.closed and (isinstance(error, _OWN) or (error.sqlstate or "").startswith("54"))
 
     def load(self, keys: Iterable[Key]) -> dict[Key, Counter]:
         """The counters of one lane's batch, locked until the transaction ends."""

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import structlog
 from msgspec import Struct
 
-from tallystick.errors import StoreAway, StoreBusy, StoreClosed, StoreFailed, StoreUnavailable, TallystickError
-from tallystick.gathering import GatheringThread
+from tallystick.errors import StoreAway, StoreBusy, StoreClosed, StoreFailed, StoreUnavailable
+from tallystick.gathering import GatheringThread, raisable
 from tallystick.ledger.database import Database, Session, opened, reason_of
 from tallystick.model.counter import Counter
 from tallystick.model.key import Key
@@ -101,7 +101,7 @@ class LedgerReaders:
             StoreBusy: too many reads wait.
             StoreClosed: the threads are being stopped.
             StoreAway, StoreFailed: the database cannot be read.
-            TallystickError: what the function refuses.
+            Exception: what the function raises, as it is.
         """
         if self._closed:
             msg = "the server is stopping"
@@ -122,7 +122,10 @@ class LedgerReaders:
             with session.snapshot():
                 return function(session, *arguments)
 
-        return sessions.use(on_one_snapshot)
+        try:
+            return sessions.use(on_one_snapshot)
+        except StopIteration as error:
+            raise raisable(error) from error  # no future takes it: the caller would wait for ever
 
     async def close(self) -> None:
         """Finish what was asked, then close the connections."""
@@ -148,20 +151,13 @@ class OneSession:
 
         Raises:
             StoreUnavailable: the database cannot be read; the next call opens a new connection.
-            TallystickError: what the function refuses; the connection stays.
+            Exception: what the function raises, as it is; the connection stays.
         """
         try:
             result = self._used(function)
         except StoreUnavailable as error:
             self._failed(reason_of(error))
             raise
-        except TallystickError:
-            raise
-        except Exception as error:
-            self.drop()
-            log.exception("a read failed")
-            msg = f"a read failed: {error}"
-            raise StoreFailed(msg) from error
         if self._failing:
             self._failing = False
             log.info("reads succeed again")

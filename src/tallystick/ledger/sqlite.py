@@ -180,7 +180,8 @@ class SqliteSession(QueriedSession):
             yield
             self._execute("COMMIT")
         except apsw.Error as error:
-            self._undo()
+            with suppress(StoreUnavailable):
+                self._undo()
             raise _understood(error) from error
         except BaseException:
             self._undo()
@@ -197,9 +198,8 @@ class SqliteSession(QueriedSession):
         try:
             if self.connection.in_transaction:
                 self._execute("ROLLBACK")
-        except apsw.Error:
-            # The connection is broken; the writer opens another one after any failure.
-            return
+        except apsw.Error as error:
+            raise _understood(error) from error  # the connection is broken: the writer opens another one
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -229,13 +229,20 @@ class SqliteSession(QueriedSession):
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """A reading transaction that sees one state of the database."""
+        """A reading transaction that sees one state of the database. A statement's own error passes as it is."""
+        self._in_order("BEGIN")
         try:
-            self._execute("BEGIN")
-            try:
-                yield
-            finally:
-                self._execute("ROLLBACK")
+            yield
+        except _STORAGE_ERRORS as error:
+            raise _understood(error) from error
+        finally:
+            if self.connection.in_transaction:  # SQLite ends it by itself after some errors
+                self._in_order("ROLLBACK")
+
+    def _in_order(self, sql: str) -> None:
+        """Run a statement that only a broken connection refuses."""
+        try:
+            self._execute(sql)
         except apsw.Error as error:
             raise _understood(error) from error
 

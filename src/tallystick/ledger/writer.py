@@ -8,6 +8,8 @@ each kind of writes that are carried out together.
 Promises:
 - A future gets a result only after the commit that holds its change: acknowledged means kept.
 - A failed transaction changes nothing, and every future in it gets the error.
+- Only a failure of the storage fails a whole batch, counts as a failure and costs the connection. An error of one
+  request, of whatever type, is raised to that request alone, as it is.
 - What was accepted is worked through when the writer is closed.
 """
 
@@ -21,7 +23,7 @@ import structlog
 from msgspec import Struct
 
 from tallystick.errors import StoreFailed, StoreUnavailable
-from tallystick.gathering import GatheringThread, tell
+from tallystick.gathering import GatheringThread, raisable, tell
 from tallystick.ledger.database import CreationRaced, Database, Session, Totals, opened, reason_of
 from tallystick.ledger.folding import CounterWrite, fold, settle, transactions
 from tallystick.ledger.measurements import LedgerMeasurements
@@ -120,14 +122,15 @@ class LedgerWriter:
         self.measurements.batch_size.observe(len(batch))
         counts = [item for item in batch if type(item) is PendingCount]
         for part in transactions(counts, lanes_alone=self._database.lanes_alone):
-            self._finish(part, self._attempt(part, []))
+            self._count_together(part)
         if len(counts) < len(batch):
             self._work_others(batch)
 
     def _work_others(self, batch: list[PendingCount | PendingCall | Joined]) -> None:
         calls = [item for item in batch if type(item) is PendingCall]
         if calls:
-            self._finish(calls, self._attempt([], calls))
+            outcome = self._attempt([], calls)
+            self._finish(calls, [outcome] * len(calls) if isinstance(outcome, Exception) else outcome)
         groups: dict[tuple[JoinedFunction, int], list[Joined]] = defaultdict(list)
         for item in batch:
             if type(item) is Joined:
@@ -135,11 +138,24 @@ class LedgerWriter:
         for (function, _), joined in groups.items():
             self._work_together(function, joined)
 
+    def _count_together(self, part: Sequence[PendingCount]) -> None:
+        """Carry out operations in one transaction. Where one of them raises, halves are tried until it is alone."""
+        outcome = self._attempt(part, [])
+        if not isinstance(outcome, Exception):
+            self._finish(part, outcome)
+        elif len(part) == 1 or isinstance(outcome, StoreUnavailable):
+            self._finish(part, [outcome] * len(part))
+        else:
+            half = len(part) // 2
+            self._count_together(part[:half])
+            self._count_together(part[half:])
+
     def _work_together(self, function: JoinedFunction, joined: list[Joined]) -> None:
         """Carry out joined writes in one transaction. Where one of them raises, halves are tried until it is alone."""
         items = [each.item for each in joined]
         call = PendingCall(_together, (function, items, self._clock(), self._passed()), joined[0].future)
-        [results] = self._attempt([], [call])
+        outcome = self._attempt([], [call])
+        results = outcome if isinstance(outcome, Exception) else outcome[0]
         if isinstance(results, list):
             self._finish(joined, results)
         elif len(joined) == 1 or isinstance(results, StoreUnavailable):
@@ -152,16 +168,19 @@ class LedgerWriter:
     def _give_up(self, batch: list[PendingCount | PendingCall | Joined], error: Exception) -> None:
         self._finish(batch, [StoreFailed(f"the writer failed: {error}")] * len(batch))
 
-    def _attempt(self, counts: Sequence[PendingCount], calls: Sequence[PendingCall]) -> Sequence[object]:
-        """One transaction; its results, or its error once for each item."""
+    def _attempt(self, counts: Sequence[PendingCount], calls: Sequence[PendingCall]) -> Sequence[object] | Exception:
+        """Run one transaction. Returns a result for each item, or the error of the whole transaction."""
         started = time.perf_counter()
         try:
             results, saved = settle(lambda: self._commit(counts, calls))
-        except Exception as error:  # noqa: BLE001  # the writer lives on whatever happens
+        except StoreUnavailable as error:
             self._failed(error, counts)
             self._unsaved_requests += len(counts)
-            unavailable = error if isinstance(error, StoreUnavailable) else StoreFailed(f"the writer failed: {error}")
-            return [unavailable] * (len(counts) + len(calls))
+            return error
+        except Exception as error:  # noqa: BLE001  # of one of the operations; the storage is in order
+            if len(counts) <= 1:
+                self._unsaved_requests += len(counts)  # others are tried again, and counted then
+            return error
         self._succeeded(started, counts, saved=saved)
         return results
 
@@ -195,7 +214,7 @@ class LedgerWriter:
             self._session, self._broken = fresh, False
         return self._session
 
-    def _failed(self, error: Exception, counts: Sequence[PendingCount]) -> None:
+    def _failed(self, error: StoreUnavailable, counts: Sequence[PendingCount]) -> None:
         if counts and self._database.lanes_alone:
             self.measurements.refused[counts[0].lane] = frozenset(item.key for item in counts)
         first = not self.measurements.last_failed
@@ -204,7 +223,7 @@ class LedgerWriter:
         # A connection that failed may be in any state.
         self._broken = True
         if first:
-            log.error("a commit failed", reason=reason_of(error), exc_info=not isinstance(error, StoreUnavailable))
+            log.error("a commit failed", reason=reason_of(error))
 
     def _succeeded(self, started: float, counts: Sequence[PendingCount], *, saved: bool) -> None:
         finished = time.perf_counter()
@@ -252,14 +271,11 @@ def _together(session: Session, function: JoinedFunction, items: Sequence[Any], 
 
 
 def _call(session: Session, call: PendingCall) -> object:
-    """Run one write in its savepoint; its own error refuses only itself."""
+    """Run one write in its savepoint. Returns its result, or its own error, which refuses only itself."""
     try:
         with session.savepoint():
             return call.function(session, *call.arguments)
     except (StoreUnavailable, CreationRaced):
         raise
-    except StopIteration as error:
-        # A future does not take this one.
-        return RuntimeError(f"{call.function.__name__} raised StopIteration: {error}")
-    except Exception as error:  # noqa: BLE001  # handed to whoever asked
-        return error
+    except BaseException as error:  # noqa: BLE001  # raised to the caller
+        return raisable(error)

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from msgspec import Struct
 
 from tallystick.errors import SharingRefused, StoreUnavailable
+from tallystick.gathering import raisable
 from tallystick.ledger import Ledger, Session
 from tallystick.ledger.database import CreationRaced
 from tallystick.services.kept_answers import KeptAnswer, KeyedRequest, answered, keep
@@ -104,8 +105,8 @@ def _alone(session: Session, write: _Write) -> object:
             return write.function(session, *write.arguments)
     except (StoreUnavailable, CreationRaced):
         raise
-    except Exception as error:  # noqa: BLE001  # handed to whoever asked
-        return error
+    except BaseException as error:  # noqa: BLE001  # raised to the caller
+        return raisable(error)
 
 
 def _carried_once(session: Session, once: _Once, passed: int) -> Carried:
