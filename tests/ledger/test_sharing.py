@@ -52,13 +52,13 @@ COUNT_ONCE = """
 import sys
 from pathlib import Path
 from tallystick.ledger import open_database
-from tallystick.ledger.folding import Wanted, operate
+from tallystick.ledger.folding import CounterWrite, operate
 from tallystick.model.counter import HIT
 from tallystick.model.key import Key
 database = open_database(sys.argv[1] or None, Path(sys.argv[2]))
 session = database.session()
 for _ in range(3):
-    operate(database, session, [Wanted(Key("example.com", "visits"), HIT)], int(sys.argv[3]))
+    operate(database, session, [CounterWrite(Key("example.com", "visits"), HIT)], int(sys.argv[3]))
 session.close()
 """
 
