@@ -21,7 +21,7 @@ from tallystick.services.counting.counting import Counting
 from tallystick.services.exports.exports import Exports
 from tallystick.services.feed.following import Following
 from tallystick.services.ingest.ingest import Ingest, Knowledge
-from tallystick.services.jobs import Jobs
+from tallystick.services.job_worker import JobWorker
 from tallystick.services.kept_answers import InFlight
 from tallystick.services.keyed_requests import KeyedRequests
 from tallystick.services.ownership import Ownership
@@ -130,7 +130,7 @@ class Application:
         self.services.exports.start()
         self.sharing.following.start()
         self.ownership = Ownership(ledger, warehouse, settings.data, partial(self._forget_names, ()))
-        self._jobs = Jobs(ledger, warehouse, self._forget_names, watch=self.clock, passed=passed)
+        self._jobs = JobWorker(ledger, warehouse, self._forget_names, watch=self.clock, passed=passed)
         self._jobs.start()
         self._sweeping = asyncio.create_task(_sweep(counting, ledger, self.services.sites, self.clock))
 

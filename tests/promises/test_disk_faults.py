@@ -15,7 +15,7 @@ from tallystick.app import Application
 from tallystick.ledger import Ledger
 from tallystick.ledger.sqlite import SqliteDatabase
 from tallystick.services.exports.exports import Exports
-from tallystick.services.jobs import Jobs
+from tallystick.services.job_worker import JobWorker
 from tallystick.settings import Settings
 from tallystick.warehouse import WAREHOUSE_FILE, Warehouse
 
@@ -36,7 +36,7 @@ async def a_client(data: Path, disk: FaultyDisk) -> AsyncIterator[httpx.AsyncCli
     warehouse = await Warehouse.open(data / WAREHOUSE_FILE)
     with pytest.MonkeyPatch.context() as patched:
         # They write to the ledger when they like: the fault would be theirs in place of a hit's.
-        patched.setattr(Jobs, "start", lambda _: None)
+        patched.setattr(JobWorker, "start", lambda _: None)
         patched.setattr(Exports, "start", lambda _: None)
         application = Application(Settings(data=data, creation_limit=0), ledger, warehouse, await knowledge())
     transport = httpx.ASGITransport(application)

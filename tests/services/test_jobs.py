@@ -15,13 +15,23 @@ from tallystick.ledger import Ledger, Session, open_database
 from tallystick.model.account import UserSettings
 from tallystick.model.hit import Bot
 from tallystick.model.site import Site, SiteSettings
-from tallystick.services import jobs as module
+from tallystick.services import job_worker as module
 from tallystick.services.accounts.site_rows import site_columns
 from tallystick.services.analytics import names, path_changes
 from tallystick.services.analytics.names import Names, NewPath
 from tallystick.services.clock import SEEN, ClockWatch, confirm, set_clock_mark
 from tallystick.services.exports.exports import latest_exports
-from tallystick.services.jobs import DeleteSite, Job, Jobs, Relabel, ask_for, asked_for
+from tallystick.services.job_worker import JobWorker
+from tallystick.services.jobs import (
+    DeletePaths,
+    DeleteSite,
+    Job,
+    MergePaths,
+    Relabel,
+    RenamedPath,
+    enqueue,
+    pending_jobs,
+)
 from tallystick.warehouse import KeptRequest, Warehouse
 from tallystick.warehouse.duckdb.journal import Journal, JournalBatch
 from tallystick.warehouse.duckdb.marks import JournalMarks
@@ -51,8 +61,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def jobs(ledger: Ledger, warehouse: Warehouse, clock: Clock) -> Jobs:
-    return Jobs(ledger, warehouse, lambda _: None, clock=clock)
+def jobs(ledger: Ledger, warehouse: Warehouse, clock: Clock) -> JobWorker:
+    return JobWorker(ledger, warehouse, lambda _: None, clock=clock)
 
 
 @pytest.fixture
@@ -65,10 +75,10 @@ async def paths(ledger: Ledger) -> list[int]:
 
 
 async def decide(ledger: Ledger, job: Job) -> int:
-    return await ledger.write(ask_for, job, NOW * 1000)
+    return await ledger.write(enqueue, job, NOW * 1000)
 
 
-async def work(jobs: Jobs, clock: Clock) -> int:
+async def work(jobs: JobWorker, clock: Clock) -> int:
     """See the jobs, and again when their time has come: how many are left."""
     await jobs.work()
     clock.now += module.SEEN_BY_ALL_WITHIN_S
@@ -89,17 +99,17 @@ async def listed(ledger: Ledger) -> dict[int, str]:
 async def test_a_job_is_kept_as_it_was_asked_for(ledger: Ledger) -> None:
     wanted: list[Job] = [
         DeleteSite(3),
-        module.DeletePaths(1, (4, 5)),
-        module.MergePaths(1, (4, 5), 6),
-        module.RenamedPath(1),
+        DeletePaths(1, (4, 5)),
+        MergePaths(1, (4, 5), 6),
+        RenamedPath(1),
         Relabel(1, 5, 0, (7, 8)),
     ]
     numbers = [await decide(ledger, job) for job in wanted]
-    assert await ledger.read(asked_for) == list(zip(numbers, wanted, strict=True))
+    assert await ledger.read(pending_jobs) == list(zip(numbers, wanted, strict=True))
 
 
 async def test_a_site_leaves_nothing(
-    ledger: Ledger, warehouse: Warehouse, jobs: Jobs, clock: Clock, paths: list[int]
+    ledger: Ledger, warehouse: Warehouse, jobs: JobWorker, clock: Clock, paths: list[int]
 ) -> None:
     await warehouse.append([a_hit(paths[0], site=SITE), a_hit(99, site=2)])
     for site in (SITE, 2):
@@ -111,13 +121,13 @@ async def test_a_site_leaves_nothing(
     assert await rows(warehouse, "site, path") == [(2, 99)]
     assert await listed(ledger) == {}
     assert [len(await ledger.read(latest_exports, site)) for site in (SITE, 2)] == [0, 1]
-    assert await ledger.read(asked_for) == []
+    assert await ledger.read(pending_jobs) == []
     left = await asyncio.to_thread(lambda: sorted(file.name for file in warehouse.exports.iterdir()))
     assert left == ["2.csv.gz", "2.csv.gz.partial", "2.spreadsheet.csv.gz"]
 
 
 async def test_deleted_paths_and_their_hits_are_gone(
-    ledger: Ledger, warehouse: Warehouse, jobs: Jobs, clock: Clock, paths: list[int]
+    ledger: Ledger, warehouse: Warehouse, jobs: JobWorker, clock: Clock, paths: list[int]
 ) -> None:
     a, b, _ = paths
     await warehouse.append([a_hit(a), a_hit(b), a_hit(a, site=2)])
@@ -128,7 +138,7 @@ async def test_deleted_paths_and_their_hits_are_gone(
 
 
 async def test_merged_paths_count_a_visit_once(
-    ledger: Ledger, warehouse: Warehouse, jobs: Jobs, clock: Clock, paths: list[int]
+    ledger: Ledger, warehouse: Warehouse, jobs: JobWorker, clock: Clock, paths: list[int]
 ) -> None:
     a, b, c = paths
     await warehouse.append(
@@ -153,7 +163,7 @@ async def test_hits_that_were_handed_over_before_are_merged_however_long_the_jou
     ledger: Ledger, warehouse: Warehouse, paths: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, b, _ = paths
-    jobs = Jobs(ledger, warehouse, lambda _: None, seen_within=0)
+    jobs = JobWorker(ledger, warehouse, lambda _: None, seen_within=0)
     with stalled(monkeypatch) as journal_goes_on:
         on_their_way = asyncio.ensure_future(warehouse.append([a_hit(a)]))
         await asyncio.sleep(0.05)
@@ -195,13 +205,13 @@ async def test_a_job_is_put_off_while_it_is_unknown_what_arrived(
     def fail(*_arguments: object) -> None:
         raise StoreFailed
 
-    jobs = Jobs(ledger, warehouse, lambda _: None, seen_within=0)
+    jobs = JobWorker(ledger, warehouse, lambda _: None, seen_within=0)
     await ledger.write(path_changes.merge_paths, SITE, [paths[0]], paths[1], NOW)
     with monkeypatch.context() as patched:
         patched.setattr(Journal, "note", fail)
         with pytest.raises(StoreFailed):
             await jobs.work()
-    assert len(await ledger.read(asked_for)) == 1
+    assert len(await ledger.read(pending_jobs)) == 1
     assert await jobs.work() == 0
 
 
@@ -212,7 +222,7 @@ async def test_jobs_are_done_when_they_are_first_seen_where_no_other_server_coun
     try:
         await warehouse.append([a_hit(site=2)])
         await decide(ledger, DeleteSite(2))
-        assert await Jobs(ledger, warehouse, lambda _: None).work() == 0
+        assert await JobWorker(ledger, warehouse, lambda _: None).work() == 0
         assert await rows(warehouse) == []
     finally:
         await ledger.close()
@@ -222,15 +232,15 @@ async def test_the_sites_that_are_deleted_are_named_to_whoever_caches_names(
     ledger: Ledger, warehouse: Warehouse
 ) -> None:
     deleted: list[Collection[int]] = []
-    for job in (DeleteSite(7), module.RenamedPath(8)):
+    for job in (DeleteSite(7), RenamedPath(8)):
         await decide(ledger, job)
-    await Jobs(ledger, warehouse, deleted.append).work()
+    await JobWorker(ledger, warehouse, deleted.append).work()
     assert deleted == [{7}]
 
 
 async def test_cached_names_are_forgotten_when_a_job_is_first_seen(ledger: Ledger, warehouse: Warehouse) -> None:
     forgotten: list[int] = []
-    jobs = Jobs(ledger, warehouse, lambda _: forgotten.append(1))
+    jobs = JobWorker(ledger, warehouse, lambda _: forgotten.append(1))
     await jobs.work()
     assert len(forgotten) == 0
     await decide(ledger, DeleteSite(9))
@@ -256,7 +266,7 @@ async def test_after_a_crash_in_between_a_job_is_done_again(  # noqa: PLR0913  #
     await warehouse.append([a_hit(a, by=5), a_hit(b, by=5), a_hit(7, site=2)])
     await ledger.write(path_changes.merge_paths, SITE, [a], b, NOW)
     await decide(ledger, DeleteSite(2))
-    jobs = Jobs(ledger, warehouse, lambda _: None, clock=clock)
+    jobs = JobWorker(ledger, warehouse, lambda _: None, clock=clock)
     store: Any = {"ledger": ledger, "warehouse": warehouse}[failing]
 
     async def fail(*_arguments: object) -> None:
@@ -265,13 +275,13 @@ async def test_after_a_crash_in_between_a_job_is_done_again(  # noqa: PLR0913  #
     with monkeypatch.context() as patched:
         patched.setattr(store, "write", fail)
         assert await work(jobs, clock) == 2
-    restarted = Jobs(ledger, warehouse, lambda _: None, clock=clock)
+    restarted = JobWorker(ledger, warehouse, lambda _: None, clock=clock)
     assert await work(restarted, clock) == 0
     assert await rows(warehouse, "site, path, first") == [(SITE, b, True), (SITE, b, False)]
 
 
 async def test_a_job_that_fails_keeps_no_other_from_being_done(
-    ledger: Ledger, warehouse: Warehouse, jobs: Jobs, clock: Clock
+    ledger: Ledger, warehouse: Warehouse, jobs: JobWorker, clock: Clock
 ) -> None:
     await warehouse.append([a_hit(site=SITE), a_hit(site=2)])
     await decide(ledger, Relabel(SITE, 0, 999))
@@ -281,7 +291,7 @@ async def test_a_job_that_fails_keeps_no_other_from_being_done(
 
 
 async def test_hits_taken_for_bots_become_peoples_and_their_path_is_listed(
-    ledger: Ledger, warehouse: Warehouse, jobs: Jobs, clock: Clock, paths: list[int]
+    ledger: Ledger, warehouse: Warehouse, jobs: JobWorker, clock: Clock, paths: list[int]
 ) -> None:
     *_, c = paths
     await warehouse.append([a_hit(c, bot=Bot.SHORT), a_hit(c, bot=Bot.KNOWN), a_hit(c, bot=Bot.SHORT)])
@@ -329,7 +339,7 @@ async def test_what_makes_no_sense_is_refused_and_changes_nothing(
     with pytest.raises(InputRefused, match=told):
         await ledger.write(change, paths[0])
     assert await listed(ledger) == before
-    assert await ledger.read(asked_for) == []
+    assert await ledger.read(pending_jobs) == []
 
 
 async def test_a_renamed_path_keeps_its_hits_and_its_old_name_is_free(ledger: Ledger, paths: list[int]) -> None:
@@ -346,7 +356,7 @@ async def test_kept_answers_and_old_keys_are_forgotten_after_their_time(ledger: 
         ledger.passed = lambda: NOW * 1000
         for age in (0, 23 * HOUR, 25 * HOUR):
             await warehouse.append([], KeptRequest(f"key {age}", "", "", NOW - age))
-        await Jobs(ledger, warehouse, lambda _: None).tidy()
+        await JobWorker(ledger, warehouse, lambda _: None).tidy()
         kept = [await warehouse.kept_request(f"key {age}") for age in (0, 23 * HOUR, 25 * HOUR)]
     assert [bool(request) for request in kept] == [True, True, False]
 
@@ -356,13 +366,13 @@ async def test_a_clock_that_jumps_forgets_no_kept_answer(ledger: Ledger, tmp_pat
         ledger.passed = lambda: NOW * 1000
         for age in (0, 25 * HOUR):
             await warehouse.append([], KeptRequest(f"key {age}", "", "", NOW - age))
-        await Jobs(ledger, warehouse, lambda _: None).tidy()
+        await JobWorker(ledger, warehouse, lambda _: None).tidy()
         kept = [await warehouse.kept_request(f"key {age}") for age in (0, 25 * HOUR)]
     assert [bool(request) for request in kept] == [True, False]
 
 
 async def test_hits_are_removed_when_their_site_keeps_them_no_longer(
-    ledger: Ledger, warehouse: Warehouse, jobs: Jobs, clock: Clock
+    ledger: Ledger, warehouse: Warehouse, jobs: JobWorker, clock: Clock
 ) -> None:
     for site, days in ((1, 0), (2, 31), (3, 100)):
         await ledger.write(add_site, a_site(site, days))
@@ -398,7 +408,7 @@ async def test_a_start_with_a_clock_far_ahead_removes_nothing_until_it_is_confir
                 await ledger.write(set_clock_mark, SEEN, seen)
             if confirmed and restart == 2:
                 await ledger.write(confirm, ahead)
-            jobs = Jobs(ledger, warehouse, lambda _: None, clock=clock, watch=ClockWatch(ledger, warehouse.clock))
+            jobs = JobWorker(ledger, warehouse, lambda _: None, clock=clock, watch=ClockWatch(ledger, warehouse.clock))
             await jobs.watch.look()
             clock.now += module.NO_RETENTION_WITHIN_S
             await jobs.tidy()
@@ -414,7 +424,7 @@ async def test_a_clock_that_jumps_while_the_server_runs_removes_nothing(
     warehouse = await Warehouse.open(tmp_path / "jumping.duckdb", clock=lambda: wall[0])
     try:
         await warehouse.append([a_hit(created=NOW - days * DAY) for days in range(33)])
-        jobs = Jobs(ledger, warehouse, lambda _: None, clock=clock)
+        jobs = JobWorker(ledger, warehouse, lambda _: None, clock=clock)
         clock.now += module.NO_RETENTION_WITHIN_S
         await jobs.tidy()
         assert len(await rows(warehouse)) == 32

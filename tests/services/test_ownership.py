@@ -18,13 +18,13 @@ from support.postgres import Postgres
 from tallystick.app import Application
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.site import SiteSettings
-from tallystick.services import jobs, ownership
+from tallystick.services import job_worker, ownership
 from tallystick.services.accounts.sites import delete_site
 from tallystick.services.analytics.names import paths_of
 from tallystick.services.analytics.path_changes import merge_paths
 from tallystick.services.exports import exports
 from tallystick.services.ingest.ingest import Knowledge
-from tallystick.services.jobs import asked_for
+from tallystick.services.jobs import pending_jobs
 from tallystick.services.ownership import server_id
 from tallystick.settings import Settings
 from tallystick.web.rate_limit import Rate
@@ -39,7 +39,7 @@ async def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ownership, "LEASE_S", LEASE_S)
     monkeypatch.setattr(ownership, "EXTENDED_EVERY_S", 0.05)
     monkeypatch.setattr(exports, "TRY_AGAIN_AFTER_S", 0.05)
-    monkeypatch.setattr(jobs, "SEEN_BY_ALL_WITHIN_S", 0.0)
+    monkeypatch.setattr(job_worker, "SEEN_BY_ALL_WITHIN_S", 0.0)
 
 
 class Server:
@@ -144,7 +144,7 @@ async def test_what_was_decided_anywhere_is_done_where_the_hits_are(place: Place
         await ledger.write(delete_site, 1, ledger.clock())
 
         async def done() -> bool:
-            return not await ledger.read(asked_for)
+            return not await ledger.read(pending_jobs)
 
         await until(done)
         count = "SELECT count(*) FROM hit"

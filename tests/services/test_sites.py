@@ -24,7 +24,7 @@ from tallystick.services.accounts.sites import (
     update_site,
 )
 from tallystick.services.accounts.tokens import secret_digest
-from tallystick.services.jobs import DeleteSite, asked_for
+from tallystick.services.jobs import DeleteSite, pending_jobs
 
 
 async def test_the_first_site_is_its_owners_account_and_later_ones_join_it(ledger: Ledger) -> None:
@@ -251,7 +251,7 @@ async def test_a_deleted_site_is_gone_at_once_and_its_hits_are_a_job(ledger: Led
     await ledger.write(delete_site, made.id, 0)
     assert await ledger.read(site, made.id) is None
     assert await ledger.read(active_sites) == []
-    assert await ledger.read(asked_for) == [(1, DeleteSite(made.id))]
+    assert await ledger.read(pending_jobs) == [(1, DeleteSite(made.id))]
     anew = await a_site(ledger, await again(ledger, ada), code="blog")
     assert anew.id > made.id
     assert anew.parent is None
@@ -262,7 +262,7 @@ async def test_the_first_site_of_an_account_goes_last(ledger: Ledger) -> None:
     first, second = await a_site(ledger, ada), await a_site(ledger, ada, "two.example.com")
     with pytest.raises(InputRefused, match=f"delete the others before it: {second.id}"):
         await ledger.write(delete_site, first.id, 0)
-    assert await ledger.read(asked_for) == []
+    assert await ledger.read(pending_jobs) == []
     await ledger.write(delete_site, second.id, 0)
     await ledger.write(delete_site, first.id, 0)
     assert (await again(ledger, ada)).site is None

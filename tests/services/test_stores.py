@@ -14,7 +14,7 @@ from tallystick.errors import StoresDisagree
 from tallystick.ledger import Ledger, Session, open_database
 from tallystick.services import jobs
 from tallystick.services.analytics.names import Names, NewPath
-from tallystick.services.jobs import Jobs
+from tallystick.services.job_worker import JobWorker
 from tallystick.services.stores import note, opened_warehouse
 from tallystick.warehouse import WAREHOUSE_FILE, Warehouse
 from tallystick.warehouse.duckdb import changes, marks
@@ -174,8 +174,8 @@ async def test_a_lost_merge_is_noticed(tmp_path: Path) -> None:
         await visit((ledger, warehouse), "/a")
         await ids(warehouse)
     async with opened(data) as (ledger, warehouse):
-        await ledger.write(jobs.ask_for, jobs.MergePaths(1, (1,), 2), 0)
-        assert await Jobs(ledger, warehouse, lambda _: None).work() == 0
+        await ledger.write(jobs.enqueue, jobs.MergePaths(1, (1,), 2), 0)
+        assert await JobWorker(ledger, warehouse, lambda _: None).work() == 0
         crash = copied(data, tmp_path / "crashed")
     (crash / f"{WAREHOUSE_FILE}.wal").unlink()
     with pytest.raises(StoresDisagree, match="lacks 1 deletions or merges"):

@@ -16,7 +16,7 @@ from tallystick.cli.support.site_access import is_url, refusals_told, token
 from tallystick.errors import InputRefused
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.hit import Bot, is_bot
-from tallystick.services.jobs import Relabel, ask_for
+from tallystick.services.jobs import Relabel, enqueue
 from tallystick.settings import StorageSettings
 from tallystick.warehouse.duckdb.changes import EVERY_ID, labels
 
@@ -92,7 +92,7 @@ def relabel(  # noqa: PLR0913  # one an option
     confirm(f"Relabel hits from {old} to {new}?", "no hit was relabelled", yes=yes)
     decide(
         settings,
-        lambda session: ask_for(session, Relabel(site_of(session, site).id, *codes, (first, last)), milliseconds()),
+        lambda session: enqueue(session, Relabel(site_of(session, site).id, *codes, (first, last)), milliseconds()),
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from support.analytics import Analytics
 from support.telling import a_visit, tell
 from tallystick.model.account import Permission
-from tallystick.services.jobs import Jobs
+from tallystick.services.job_worker import JobWorker
 
 SPAN = "start=2020-06-18&end=2020-06-18T23:59:59Z"
 
@@ -24,7 +24,7 @@ async def total(analytics: Analytics) -> int:
 
 async def do_jobs(analytics: Analytics) -> None:
     services = analytics.services
-    await Jobs(services.ledger, services.warehouse, services.names.forget, seen_within=0).work()
+    await JobWorker(services.ledger, services.warehouse, services.names.forget, seen_within=0).work()
 
 
 async def test_filtered_hits_are_counted_by_reason_and_listed_latest_first(analytics: Analytics) -> None:

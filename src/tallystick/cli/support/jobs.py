@@ -46,7 +46,7 @@ def holds_hits(data: Path) -> bool:
 
 async def _work(settings: StorageSettings) -> int:
     """How many jobs are left."""
-    from tallystick.services.jobs import Jobs  # noqa: PLC0415  # beside a server the warehouse is not needed
+    from tallystick.services.job_worker import JobWorker  # noqa: PLC0415  # beside a server the warehouse is not needed
     from tallystick.services.ownership import Ownership  # noqa: PLC0415
     from tallystick.services.stores import opened_warehouse  # noqa: PLC0415
     from tallystick.warehouse import WAREHOUSE_FILE  # noqa: PLC0415
@@ -57,7 +57,7 @@ async def _work(settings: StorageSettings) -> int:
         ownership = Ownership(ledger, warehouse, settings.data, lambda: None)
         try:
             await ownership.begin()
-            return await Jobs(ledger, warehouse, lambda _: None, seen_within=0).work()
+            return await JobWorker(ledger, warehouse, lambda _: None, seen_within=0).work()
         finally:
             await ownership.close()
             await warehouse.close()

@@ -30,7 +30,7 @@ from tallystick.services.accounts.site_hosts import (
     site_hosts,
 )
 from tallystick.services.accounts.site_rows import active_sites, family, site, site_columns
-from tallystick.services.jobs import DeleteSite, ask_for
+from tallystick.services.jobs import DeleteSite, enqueue
 
 SITES_AT_MOST = 10_000
 DEFAULTS_AT_MOST = 32_768
@@ -192,7 +192,7 @@ def delete_site(session: Session, number: int, now: int) -> int:
     session.common.leave_site(session.connection, site=number)
     session.common.delete_site_hosts(session.connection, site=number)
     note(session, EventKind.SITE_DELETED, now, _subject(site))
-    return ask_for(session, DeleteSite(number), now)
+    return enqueue(session, DeleteSite(number), now)
 
 
 def note_hits(session: Session, number: int, first_hit: int) -> None:

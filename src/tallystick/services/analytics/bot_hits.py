@@ -10,7 +10,7 @@ from tallystick.ledger import Ledger, Session
 from tallystick.model.hit import Bot
 from tallystick.model.period import Period
 from tallystick.services.analytics.names import Path, paths_of
-from tallystick.services.jobs import Relabel, ask_for
+from tallystick.services.jobs import Relabel, enqueue
 from tallystick.warehouse import Warehouse, WarehouseSession
 from tallystick.warehouse.duckdb.changes import EVERY_ID
 
@@ -111,4 +111,4 @@ def relabel(session: Session, change: Relabel, now: int) -> int:
     if change.bot == change.into:
         msg = "the codes must differ"
         raise InputRefused(msg)
-    return ask_for(session, change, now)
+    return enqueue(session, change, now)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from tallystick.errors import InputRefused
 from tallystick.ledger import Session
 from tallystick.services.analytics import names
-from tallystick.services.jobs import DeletePaths, MergePaths, RenamedPath, ask_for
+from tallystick.services.jobs import DeletePaths, MergePaths, RenamedPath, enqueue
 
 PATHS_AT_ONCE = 1_000
 
@@ -23,7 +23,7 @@ def rename_path(session: Session, site: int, path: int, name: str, now: int) -> 
     if not names.rename_path(session, site, path, name):
         msg = f"site {site} has a path {name!r} already; merge them instead"
         raise InputRefused(msg)
-    ask_for(session, RenamedPath(site), now)
+    enqueue(session, RenamedPath(site), now)
 
 
 def merge_paths(session: Session, site: int, paths: Sequence[int], into: int, now: int) -> int:
@@ -38,7 +38,7 @@ def merge_paths(session: Session, site: int, paths: Sequence[int], into: int, no
     _known(session, site, [*paths, into])
     _remove(session, site, paths)
     session.common.count_path(session.connection, id=into)
-    return ask_for(session, MergePaths(site, tuple(paths), into), now)
+    return enqueue(session, MergePaths(site, tuple(paths), into), now)
 
 
 def delete_paths(session: Session, site: int, paths: Sequence[int], now: int) -> int:
@@ -49,7 +49,7 @@ def delete_paths(session: Session, site: int, paths: Sequence[int], now: int) ->
     """
     _known(session, site, paths)
     _remove(session, site, paths)
-    return ask_for(session, DeletePaths(site, tuple(paths)), now)
+    return enqueue(session, DeletePaths(site, tuple(paths)), now)
 
 
 def _known(session: Session, site: int, paths: Sequence[int]) -> None:

@@ -1,7 +1,7 @@
 -- What was decided here and has still to be done in the warehouse; alike on both databases.
 
--- name: ask_for(id, kind, arguments, created)!
--- Leave a job for the warehouse.
+-- name: enqueue(id, kind, arguments, created)!
+-- Add a job to the queue.
 INSERT INTO job (id, kind, arguments, created) VALUES (:id, :kind, :arguments, :created);
 
 -- name: jobs(max_rows)

@@ -1,0 +1,250 @@
+"""Carries out the jobs of the queue (``jobs``), and removes old hits.
+
+A job is done in the warehouse, then removed from the queue; after a crash in between it is done once more, which
+changes nothing.
+
+Hits of the old decision may still be on their way when a job comes. So cached names are forgotten first: from then on
+every hit is judged by the new decision. Then everything that was handed over before is waited for. Only then is the
+job done.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+
+import structlog
+
+from tallystick.errors import StoreUnavailable
+from tallystick.ledger import Ledger, Session
+from tallystick.model.hit import Bot
+from tallystick.services.accounts.site_rows import active_sites
+from tallystick.services.clock import RETENTION, ClockWatch, clock_marks, set_clock_mark
+from tallystick.services.exports.folder import ExportFolder
+from tallystick.services.jobs import (
+    DeletePaths,
+    DeleteSite,
+    Job,
+    MergePaths,
+    Relabel,
+    RenamedPath,
+    pending_jobs,
+    remove_job,
+)
+from tallystick.services.stores import note
+from tallystick.services.time_passed import TimePassed
+from tallystick.tasks import end_tasks
+from tallystick.warehouse import Warehouse
+from tallystick.warehouse.duckdb import changes
+
+LOOKED_EVERY_S = 1.0
+TIDIED_EVERY_S = 3_600.0
+NO_RETENTION_WITHIN_S = 3_600.0
+"""No hit is removed for its age so soon after a start: a clock that is wrong can be set in time."""
+
+RETENTION_USUAL_S = 3 * 86_400
+"""Further than this the clock does not move from one removal of old hits to the next, unless no server ran or it is
+wrong: then nothing is removed until the operator confirms the clock."""
+
+SEEN_BY_ALL_WITHIN_S = 5.0
+"""On a ledger that servers share: how long each of them may take to see a job and forget cached names."""
+
+NOTED_EVERY_S = 2.0
+"""How often the ledger is given the newest hit, while there are new ones."""
+
+TRIED_AGAIN_AFTER_S = 60.0
+EXPORTS_AT_MOST = 1_000_000
+"""Of one site, in the 90 days that they are remembered."""
+DAY_S = 86_400
+
+log = structlog.get_logger()
+
+
+class JobWorker:
+    """Carries out jobs. One a ledger: the warehouse it works on is the only one.
+
+    Args:
+        forget: called when a job is first seen, with the sites that are deleted: names and sites that are cached may
+            mean something else now.
+        clock: seconds, monotonic.
+        watch: compares the wall clock with the newest commit.
+        passed: noted in the ledger from time to time.
+        seen_within: seconds that other servers of the ledger may take to see a job; None for what its kind needs.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917  # whom it works with, and for tests its times
+        self,
+        ledger: Ledger,
+        warehouse: Warehouse,
+        forget: Callable[[Collection[int]], None],
+        clock: Callable[[], float] = time.monotonic,
+        seen_within: float | None = None,
+        watch: ClockWatch | None = None,
+        passed: TimePassed | None = None,
+    ) -> None:
+        self._ledger, self._warehouse, self._forget = ledger, warehouse, forget
+        self._clock = clock
+        shared = ledger.database.name == "postgresql"
+        self._seen_within = (SEEN_BY_ALL_WITHIN_S if shared else 0.0) if seen_within is None else seen_within
+        self._noted: Mapping[str, tuple[int, int]] = {}
+        self._noted_at = 0.0
+        self._not_before: dict[int, float] = {}
+        """When a job that was seen may be done."""
+        self._started = clock()
+        self._tidied: float | None = None
+        self.watch = watch or ClockWatch(ledger, warehouse.clock)
+        self._passed = passed
+        self._working: asyncio.Task[None] | None = None
+        self.done = 0
+        """How many were done."""
+
+    def start(self) -> None:
+        """Do what is asked for from now on, until ``close``."""
+        self._working = asyncio.create_task(self._keep_working())
+
+    async def close(self) -> None:
+        """Stop; what is left is done after the next start."""
+        if self._working:
+            await end_tasks(self._working)
+        with suppress(StoreUnavailable):
+            await note(self._ledger, self._warehouse, self._noted)
+            if self._passed:
+                await self._passed.keep()
+        await self.watch.close()
+
+    async def _keep_working(self) -> None:
+        while True:
+            before = self.done
+            try:
+                await self.watch.look()
+                if self._passed:
+                    await self._passed.note()
+                await self.work()
+                await self.note()
+                await self.tidy()
+            except StoreUnavailable as error:
+                log.warning("jobs were put off", reason=str(error))
+            except Exception:
+                log.exception("looking for jobs failed; it goes on later")
+            if self.done > before:
+                log.info("jobs were done", count=self.done - before)
+            await asyncio.sleep(LOOKED_EVERY_S)
+
+    async def work(self) -> int:
+        """Do every job whose time has come; how many are left.
+
+        Where another server owns the analytics the jobs are left to it: the hits lie there.
+
+        Raises:
+            StoreUnavailable: the ledger cannot be read, or what was handed over cannot be kept.
+        """
+        jobs, now = await self._ledger.read(pending_jobs), self._clock()
+        if any(number not in self._not_before for number, _ in jobs):
+            await self._settle([job for _, job in jobs])
+        self._not_before = {n: self._not_before.get(n, now + self._seen_within) for n, _ in jobs}
+        if not self._warehouse.answers:
+            return len(jobs)
+        due = [(number, job) for number, job in jobs if self._not_before[number] <= now]
+        if due:
+            # Also those of other servers, which had their time to forget.
+            await self._warehouse.arrived()
+        done = [await self._try(number, job) for number, job in due]
+        return len(jobs) - sum(done)
+
+    async def _settle(self, jobs: Sequence[Job]) -> None:
+        """Have no hit judged by what was decided before, from now on."""
+        # Names that were read in the ledger before the decision have reached the cache when this write returns.
+        await self._ledger.flush()
+        self._forget({job.site for job in jobs if isinstance(job, DeleteSite)})
+
+    async def note(self) -> None:
+        """Give the ledger the newest hit, so that a later start misses hits that were lost."""
+        if self._clock() - self._noted_at >= NOTED_EVERY_S:
+            self._noted_at, self._noted = self._clock(), await note(self._ledger, self._warehouse, self._noted)
+
+    async def _try(self, number: int, job: Job) -> bool:
+        """Whether it was done; one that fails is tried again later and keeps no other from being done."""
+        try:
+            await self._do(number, job)
+        except Exception:
+            self._not_before[number] = self._clock() + TRIED_AGAIN_AFTER_S
+            log.exception("a job failed and is tried again later", job=number)
+            return False
+        self.done += 1
+        return True
+
+    async def _do(self, number: int, job: Job) -> None:
+        match job:
+            case DeleteSite(site):
+                await self._warehouse.write(changes.delete_site, site)
+                exports = await self._ledger.read(_exports_of, site)
+                await asyncio.to_thread(ExportFolder(self._warehouse.exports).remove, exports)
+                await self._ledger.write(_remove_site, number, site)
+            case DeletePaths(site, paths):
+                await self._warehouse.write(changes.delete_paths, site, paths)
+                await self._ledger.write(remove_job, number)
+            case MergePaths(site, paths, into):
+                await self._warehouse.write(changes.merge_paths, site, paths, into)
+                await self._ledger.write(remove_job, number)
+            case Relabel(site, bot, into, span):
+                listed = await self._warehouse.write(changes.relabel, site, bot, into, span)
+                await self._ledger.write(_count_paths, number, listed if into == Bot.KNOWN_NOT else [])
+            case RenamedPath():
+                await self._ledger.write(remove_job, number)
+
+    async def tidy(self) -> None:
+        """Once an hour: remove what has been kept long enough."""
+        now = self._clock()
+        if self._tidied is not None and now - self._tidied < TIDIED_EVERY_S:
+            return
+        seconds = self._warehouse.clock()
+        await self._warehouse.write(changes.forget_old, seconds, self._ledger.passed() // 1000)
+        if now - self._started >= NO_RETENTION_WITHIN_S:
+            await self._retain(seconds)
+        self._tidied = now
+
+    async def _retain(self, now: int) -> None:
+        """Remove hits that are older than their sites keep them, unless the clock may be wrong."""
+        limits = [
+            (site.id, now - site.settings.data_retention * DAY_S)
+            for site in await self._ledger.read(active_sites)
+            if site.settings.data_retention
+        ]
+        if not limits:
+            return
+        last = (await self._ledger.read(clock_marks)).get(RETENTION)
+        if last is None:
+            last = await self._warehouse.write(changes.newest_time) if self.watch.seen is None else self.watch.seen
+            # Kept: the next start sees what this one has noted by its own clock.
+            await self._ledger.write(set_clock_mark, RETENTION, last)
+        if now - last > RETENTION_USUAL_S and (count := await self._warehouse.write(changes.count_expired, limits)):
+            log.warning(
+                "old hits were not removed: the clock is further than it should be. If it is right, restart once"
+                " with --confirm-clock",
+                hits=count,
+                days=(now - last) // DAY_S,
+            )
+            return
+        if expired := await self._warehouse.write(changes.expire, limits):
+            log.info("hits were removed that are older than their sites keep them", count=expired)
+        await self._ledger.write(set_clock_mark, RETENTION, now)
+
+
+def _exports_of(session: Session, site: int) -> list[int]:
+    """Ids of every export of a site."""
+    return [row[0] for row in session.common.latest_exports(session.connection, site=site, max_rows=EXPORTS_AT_MOST)]
+
+
+def _remove_site(session: Session, number: int, site: int) -> None:
+    session.common.remove_paths_of_site(session.connection, site=site)
+    session.common.remove_campaigns_of_site(session.connection, site=site)
+    session.common.remove_exports_of_site(session.connection, site=site)
+    session.common.remove_site(session.connection, site=site)
+    remove_job(session, number)
+
+
+def _count_paths(session: Session, number: int, paths: list[int]) -> None:
+    """Remove a job, and list paths that people have visited now."""
+    for path in paths:
+        session.common.count_path(session.connection, id=path)
+    remove_job(session, number)
