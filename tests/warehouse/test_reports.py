@@ -13,8 +13,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from tallystick.model.dimensions import (
+    BROWSER,
+    BROWSER_VERSION,
+    CAMPAIGN,
+    COUNTRY,
+    DIMENSIONS,
+    EVENT,
+    LANGUAGE,
+    PATH,
+    REFERRER,
+    REGION,
+    SIZE,
+    SIZES,
+    SYSTEM,
+    SYSTEM_VERSION,
+    WIDTH,
+    Dimension,
+)
 from tallystick.model.period import DAY_S, period
-from tallystick.model.selection import SIZES, Dimension, Metric, Selection
+from tallystick.model.selection import Condition, Metric, Selection
 from tallystick.warehouse import WarehouseSession
 from tallystick.warehouse.duckdb import reports
 from tallystick.warehouse.duckdb.migrations import known_steps
@@ -91,52 +109,84 @@ periods = st.builds(
     st.integers(-DAY_S, 3 * DAY_S),
     st.one_of(st.just(6 * DAY_S), st.integers(0, 4 * DAY_S)),
 )
+
+CONDITIONS: list[tuple[Dimension, list[Any]]] = [
+    (PATH, [(1, 2, 3), (), (99,)]),
+    (PATH, [(1,), (2, 5)]),
+    (CAMPAIGN, [(1,), (0,), (1, 2), ()]),
+    (REFERRER, [("",), ("a.EXAMPLE",), ("ÜNÏ",), ("none",), ("A.example", "b.example/X"), ()]),
+    (COUNTRY, [("",), ("NL",), ("NL", "US")]),
+    (BROWSER, [("",), ("firefox",), ("FIREFOX", "chrome")]),
+    (SYSTEM, [("LINUX",)]),
+    (LANGUAGE, [("nld",)]),
+    (SIZE, [*((size.name,) for size in SIZES), ("phone", "unknown"), ()]),
+    (EVENT, [(True,), (False,), (True, False)]),
+]
+CONDITIONS_OF_DETAILS: list[tuple[Dimension, list[Any]]] = [
+    (BROWSER_VERSION, [("Firefox 1",), ("1", "")]),
+    (SYSTEM_VERSION, [("Linux 6",)]),
+    (REGION, [("US-TX",), ("", "-TX")]),
+    (WIDTH, [("600",), ("0", "4294967295")]),
+]
+
+
+def conditions(possible: list[tuple[Dimension, list[Any]]]) -> st.SearchStrategy[tuple[Condition, ...]]:
+    """Some of the possible conditions, each with some of its values."""
+    each = [optional(*(Condition(dimension, values) for values in some_values)) for dimension, some_values in possible]
+    return st.tuples(*each).map(lambda drawn: tuple(condition for condition in drawn if condition is not None))
+
+
 selections = st.builds(
     Selection,
     site=st.just(SITE),
     period=periods,
-    paths=optional((1, 2, 3), (), (99,)),
-    also_paths=optional((1,), (2, 5)),
-    campaigns=optional((1,), (0,), (1, 2), ()),
-    ref=optional("", "a.EXAMPLE", "ÜNÏ", "none"),
-    country=optional("", "NL"),
-    browser=optional("", "firefox"),
-    system=optional("LINUX"),
-    language=optional("nld"),
-    widths=optional(*SIZES.values()),
-    event=st.sampled_from([None, True, False]),
+    conditions=st.one_of(conditions(CONDITIONS), conditions(CONDITIONS_OF_DETAILS)),
     metrics=st.just(EVERY_METRIC),
 )
 
 
-def in_period(row: Row, wanted: Selection) -> bool:
-    within: bool = wanted.period.first <= row["created"] < wanted.period.after
-    return within and (row["site"], row["bot"]) == (wanted.site, 0)
+def _size_of(width: int) -> str:
+    return next(size.name for size in SIZES if size.lowest <= width <= size.highest)
 
 
-def asked_for(row: Row, wanted: Selection) -> bool:
-    conditions: list[Callable[[], bool]] = [
-        lambda: wanted.paths is None or row["path"] in wanted.paths,
-        lambda: wanted.also_paths is None or row["path"] in wanted.also_paths,
-        lambda: wanted.campaigns is None or (row["campaign"] or 0) in wanted.campaigns,
-        lambda: wanted.country is None or row["country"] == wanted.country,
-        lambda: wanted.language is None or row["language"] == wanted.language,
-        lambda: wanted.widths is None or wanted.widths.narrowest <= row["width"] <= wanted.widths.widest,
-        lambda: wanted.event is None or row["event"] == wanted.event,
-        *(
-            lambda name=name: (asked := getattr(wanted, name)) is None or row[name].lower() == asked.lower()
-            for name in ("ref", "browser", "system")
-        ),
+VALUES: dict[str, Callable[[Row], Any]] = {
+    "path": lambda row: row["path"],
+    "event": lambda row: row["event"],
+    "browser": lambda row: row["browser"],
+    "browser_version": lambda row: f"{row['browser']} {row['browser_version']}".strip(),
+    "system": lambda row: row["system"],
+    "system_version": lambda row: f"{row['system']} {row['system_version']}".strip(),
+    "country": lambda row: row["country"],
+    "region": lambda row: row["region"] and f"{row['country']}-{row['region']}",
+    "language": lambda row: row["language"],
+    "size": lambda row: _size_of(row["width"]),
+    "width": lambda row: str(row["width"]),
+    "campaign": lambda row: row["campaign"],
+    "referrer": lambda row: row["ref"].lower(),
+}
+"""The value of each dimension."""
+
+
+def in_period(row: Row, selection: Selection) -> bool:
+    within: bool = selection.period.first <= row["created"] < selection.period.after
+    return within and (row["site"], row["bot"]) == (selection.site, 0)
+
+
+def passes(row: Row, condition: Condition) -> bool:
+    value = VALUES[condition.dimension.name](row)
+    if condition.dimension in (BROWSER, SYSTEM, REFERRER):
+        return value.lower() in [str(each).lower() for each in condition.values]
+    return (0 if value is None else value) in condition.values
+
+
+def hits_of(selection: Selection) -> list[Row]:
+    return [
+        row for row in ROWS if in_period(row, selection) and all(passes(row, each) for each in selection.conditions)
     ]
-    return all(condition() for condition in conditions)
 
 
-def hits_of(wanted: Selection) -> list[Row]:
-    return [row for row in ROWS if in_period(row, wanted) and asked_for(row, wanted)]
-
-
-def visits_of(wanted: Selection) -> list[Row]:
-    return [row for row in hits_of(wanted) if row["first"]]
+def visits_of(selection: Selection) -> list[Row]:
+    return [row for row in hits_of(selection) if row["first"]]
 
 
 def hour_of(row: Row, zone: tzinfo, midnight: int) -> int:
@@ -144,82 +194,65 @@ def hour_of(row: Row, zone: tzinfo, midnight: int) -> int:
     return (int(shown.timestamp()) - midnight * DAY_S) // 3_600
 
 
-@given(wanted=selections)
-def test_totals(session: WarehouseSession, wanted: Selection) -> None:
-    found = reports.total(session, wanted)
-    visits = visits_of(wanted)
-    assert (found.visits, found.events) == (len(visits), sum(row["event"] for row in visits))
-    assert sum(count for _, count in found.hours) == found.visits
-    whole = replace(wanted, period=wanted.period.whole_days)
-    assert found.day_visits == len(visits_of(whole))
+@given(selection=selections)
+def test_totals(session: WarehouseSession, selection: Selection) -> None:
+    total = reports.total(session, selection)
+    visits = visits_of(selection)
+    assert (total.visits, total.events) == (len(visits), sum(row["event"] for row in visits))
+    assert sum(count for _, count in total.hours) == total.visits
+    whole = replace(selection, period=selection.period.whole_days)
+    assert total.day_visits == len(visits_of(whole))
 
 
-@given(wanted=selections, zone=st.sampled_from(ZONES), begin=st.sampled_from(BEGINNINGS))
-def test_hours_are_what_clocks_showed(session: WarehouseSession, wanted: Selection, zone: tzinfo, begin: int) -> None:
-    wanted = replace(wanted, period=period(begin, begin + 4 * DAY_S, zone))
-    found = reports.total(session, wanted)
-    midnight = wanted.period.days[0]
-    assert dict(found.hours) == Counter(hour_of(row, zone, midnight) for row in visits_of(wanted))
+@given(selection=selections, zone=st.sampled_from(ZONES), begin=st.sampled_from(BEGINNINGS))
+def test_hours_are_what_clocks_showed(
+    session: WarehouseSession, selection: Selection, zone: tzinfo, begin: int
+) -> None:
+    selection = replace(selection, period=period(begin, begin + 4 * DAY_S, zone))
+    total = reports.total(session, selection)
+    midnight = selection.period.days[0]
+    assert dict(total.hours) == Counter(hour_of(row, zone, midnight) for row in visits_of(selection))
 
 
-@given(wanted=selections, without=st.sets(st.integers(1, 9)), limit=st.integers(1, 9))
-def test_top_paths(session: WarehouseSession, wanted: Selection, without: set[int], limit: int) -> None:
-    counts = Counter(row["path"] for row in visits_of(wanted) if row["path"] not in without)
+@given(selection=selections, without=st.sets(st.integers(1, 9)), limit=st.integers(1, 9))
+def test_top_paths(session: WarehouseSession, selection: Selection, without: set[int], limit: int) -> None:
+    counts = Counter(row["path"] for row in visits_of(selection) if row["path"] not in without)
     expected = sorted(((visits, path) for path, visits in counts.items()), reverse=True)
-    found = reports.top_paths(session, wanted, limit, Position(), without)
-    assert [(row.visits, row.path) for row in found] == expected[:limit]
-    assert all(row.visits == sum(visits for _, visits in row.hours) for row in found)
-    if found:
-        behind = Position(found[-1].visits, found[-1].path)
-        following = reports.top_paths(session, wanted, 9, behind, without)
+    rows = reports.top_paths(session, selection, limit, Position(), without)
+    assert [(row.visits, row.path) for row in rows] == expected[:limit]
+    assert all(row.visits == sum(visits for _, visits in row.hours) for row in rows)
+    if rows:
+        behind = Position(rows[-1].visits, rows[-1].path)
+        following = reports.top_paths(session, selection, 9, behind, without)
         assert [(row.visits, row.path) for row in following] == expected[limit:]
 
 
-def _size_of(width: int) -> str:
-    return next(size for size, widths in SIZES.items() if widths.narrowest <= width <= widths.widest)
-
-
-VALUES: dict[Dimension, Callable[[Row], Any]] = {
-    Dimension.BROWSER: lambda row: row["browser"],
-    Dimension.BROWSER_VERSION: lambda row: f"{row['browser']} {row['browser_version']}".strip(),
-    Dimension.SYSTEM: lambda row: row["system"],
-    Dimension.SYSTEM_VERSION: lambda row: f"{row['system']} {row['system_version']}".strip(),
-    Dimension.COUNTRY: lambda row: row["country"],
-    Dimension.REGION: lambda row: row["region"] and f"{row['country']}-{row['region']}",
-    Dimension.LANGUAGE: lambda row: row["language"],
-    Dimension.SIZE: lambda row: _size_of(row["width"]),
-    Dimension.WIDTH: lambda row: str(row["width"]),
-    Dimension.CAMPAIGN: lambda row: row["campaign"],
-    Dimension.PATH: lambda row: row["path"],
-}
-
-
-@given(wanted=selections, dimension=st.sampled_from(list(VALUES)), skipped=st.integers(0, 3))
+@given(selection=selections, dimension=st.sampled_from(DIMENSIONS), skipped=st.integers(0, 3))
 @settings(max_examples=200)
-def test_values(session: WarehouseSession, dimension: Dimension, wanted: Selection, skipped: int) -> None:
-    value = VALUES[dimension]
-    counts = Counter(value(row) for row in visits_of(wanted) if value(row) is not None)
+def test_values(session: WarehouseSession, dimension: Dimension, selection: Selection, skipped: int) -> None:
+    value = VALUES[dimension.name]
+    counts = Counter(value(row) for row in visits_of(selection) if value(row) is not None)
     expected = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    found = reports.by_value(session, wanted, dimension, Slice(2, skipped))
-    assert [(row.value, row.visits) for row in found] == expected[skipped : skipped + 2]
-    figures = reports.figures_by_value(session, wanted, dimension, [row.key for row in found])
-    hits = hits_of(wanted)
+    rows = reports.by_value(session, selection, dimension, Slice(2, skipped))
+    assert [(row.value, row.visits) for row in rows] == expected[skipped : skipped + 2]
+    figures = reports.figures_by_value(session, selection, dimension, [row.key for row in rows])
+    hits = hits_of(selection)
     assert figures == {
         row.key: {
             "visitors": len({hit["session"] for hit in hits if value(hit) == row.value} - {0}),
             "pageviews": sum(value(hit) == row.value and not hit["event"] for hit in hits),
         }
-        for row in found
+        for row in rows
     }
 
 
-@given(wanted=selections, own=st.sampled_from(["", "A.", "A.example", "b.example", "b.exam"]))
-def test_referrers(session: WarehouseSession, wanted: Selection, own: str) -> None:
-    visits = [row for row in visits_of(wanted) if not _is_own(row["ref"].lower(), own.lower())]
-    found = reports.referrers(session, wanted, own, ALL)
-    assert {row.key: row.visits for row in found} == Counter(row["ref"].lower() for row in visits)
-    assert [row.scheme for row in found] == [_scheme(visits, row.key) for row in found]
-    order = [(-row.visits, row.value != "", row.key) for row in found]
+@given(selection=selections, own=st.sampled_from(["", "A.", "A.example", "b.example", "b.exam"]))
+def test_referrers(session: WarehouseSession, selection: Selection, own: str) -> None:
+    visits = [row for row in visits_of(selection) if not _is_own(row["ref"].lower(), own.lower())]
+    rows = reports.referrers(session, selection, own, ALL)
+    assert {row.key: row.visits for row in rows} == Counter(row["ref"].lower() for row in visits)
+    assert [row.scheme for row in rows] == [_scheme(visits, row.key) for row in rows]
+    order = [(-row.visits, row.value != "", row.key) for row in rows]
     assert order == sorted(order)
 
 
@@ -233,12 +266,12 @@ def _scheme(visits: list[Row], ref: Any) -> str:
     return str(max(counts, key=lambda spelled: (counts[spelled], spelled[1] == "h"))[1])
 
 
-@given(wanted=selections)
-def test_referrers_as_seen(session: WarehouseSession, wanted: Selection) -> None:
-    visits = visits_of(wanted)
-    found = reports.referrers_as_seen(session, wanted, ALL)
-    assert {row.key: row.visits for row in found} == Counter(row["ref"].lower() for row in visits)
-    order = [(-row.visits, row.value != "", _seen(visits, row.key)) for row in found]
+@given(selection=selections)
+def test_referrers_as_seen(session: WarehouseSession, selection: Selection) -> None:
+    visits = visits_of(selection)
+    rows = reports.referrers_as_seen(session, selection, ALL)
+    assert {row.key: row.visits for row in rows} == Counter(row["ref"].lower() for row in visits)
+    order = [(-row.visits, row.value != "", _seen(visits, row.key)) for row in rows]
     assert order == sorted(order)
 
 
@@ -247,31 +280,31 @@ def _seen(visits: list[Row], ref: Any) -> int:
     return min(times)
 
 
-@given(wanted=selections)
-def test_metrics(session: WarehouseSession, wanted: Selection) -> None:
-    hits = hits_of(wanted)
+@given(selection=selections)
+def test_metrics(session: WarehouseSession, selection: Selection) -> None:
+    hits = hits_of(selection)
     sessions = {row["session"] for row in hits} - {0}
     times = {
-        session: [row["created"] for row in ROWS if in_period(row, wanted) and row["session"] == session]
+        session: [row["created"] for row in ROWS if in_period(row, selection) and row["session"] == session]
         for session in sessions
     }
     seconds = sum(max(each) - min(each) for each in times.values())
     bounced = sum(len(each) == 1 for each in times.values())
-    assert reports.figures(session, wanted) == {
+    assert reports.figures(session, selection) == {
         "visitors": len(sessions),
         "pageviews": sum(not row["event"] for row in hits),
         "bounce_rate": round(100 * bounced / len(sessions), 1) if sessions else None,
         "visit_duration": round(seconds / len(sessions)) if sessions else None,
     }
-    assert reports.figures(session, replace(wanted, metrics=frozenset({Metric.VISITORS}))) == {
+    assert reports.figures(session, replace(selection, metrics=frozenset({Metric.VISITORS}))) == {
         "visitors": len(sessions)
     }
 
 
-@given(wanted=selections, share=st.floats(0, 1))
-def test_any_split_of_a_period_sums_to_the_whole(session: WarehouseSession, wanted: Selection, share: float) -> None:
-    zone, (start, end) = UTC, (wanted.period.start, wanted.period.end)
-    whole = replace(wanted, period=period(start, end, zone))
+@given(selection=selections, share=st.floats(0, 1))
+def test_any_split_of_a_period_sums_to_the_whole(session: WarehouseSession, selection: Selection, share: float) -> None:
+    zone, (start, end) = UTC, (selection.period.start, selection.period.end)
+    whole = replace(selection, period=period(start, end, zone))
     split = start + int(share * (end - start))
-    parts = [replace(wanted, period=period(*span, zone)) for span in ((start, split), (split + 1, end))]
+    parts = [replace(selection, period=period(*span, zone)) for span in ((start, split), (split + 1, end))]
     assert sum(reports.total(session, part).visits for part in parts) == reports.total(session, whole).visits

@@ -1,35 +1,27 @@
-"""``tallystick stats``: a site's statistics as a table."""
+"""``tallystick stats``: the statistics of a site as a table."""
 
 import asyncio
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import islice
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 from cyclopts import Parameter
 
 from tallystick.cli.support.listing import print_rows
 from tallystick.cli.support.site_access import asking, is_url, opened_site
 from tallystick.errors import InputRefused
+from tallystick.model.dimensions import REFERRER, UNKNOWN, pages
 from tallystick.model.period import period
 from tallystick.model.referrer import tidied
-from tallystick.model.selection import SIZES, UNKNOWN, Dimension, Question
+from tallystick.model.selection import Question
 from tallystick.model.site import Site
-from tallystick.services.analytics.display_names import country_name, language_name
-from tallystick.services.analytics.reporting import Reporting, ReportRow
+from tallystick.services.analytics.display_names import display_name
+from tallystick.services.analytics.reporting import Reporting, ReportRow, Slice
 from tallystick.settings import AnalyticsSettings, whole_number
-from tallystick.warehouse.duckdb.reports import Slice
 
-Report = Literal["days", "paths", "referrers", "browsers", "systems", "locations", "languages", "sizes", "campaigns"]
-DIMENSIONS = {
-    "browsers": Dimension.BROWSER,
-    "systems": Dimension.SYSTEM,
-    "locations": Dimension.COUNTRY,
-    "languages": Dimension.LANGUAGE,
-    "sizes": Dimension.SIZE,
-    "campaigns": Dimension.CAMPAIGN,
-}
-NAMES: dict[str, Callable[[str], str]] = {"locations": country_name, "languages": language_name}
+REPORTS = ("days", "paths", "referrers", *(page for page in pages() if page != REFERRER.page))
+Report: TypeAlias = Literal[REPORTS]  # type: ignore[valid-type]  # the names are known when the program runs
 DAYS_SHOWN = 7
 MOST_ROWS = 100_000
 
@@ -37,7 +29,7 @@ Rows = Sequence[tuple[str, int]]
 
 
 class StatsQuery(NamedTuple):
-    """What a person wants to see; days are whole ones, in UTC."""
+    """Parameters of a report; days are whole ones, in UTC."""
 
     report: Report
     first: dt.date
@@ -75,8 +67,8 @@ def stats(  # noqa: PLR0913  # one an option
     if first > last:
         msg = f"--start {first} lies behind --end {last}"
         raise InputRefused(msg)
-    asked = StatsQuery(report, first, last, limit)
-    rows = _from_server(site, asked) if site and is_url(site) else asyncio.run(_from_data(site, settings, asked))
+    query = StatsQuery(report, first, last, limit)
+    rows = _from_server(site, query) if site and is_url(site) else asyncio.run(_from_data(site, settings, query))
     title = {"days": "Day", "sizes": "Screen"}.get(report, report.removesuffix("s").capitalize())
     total = [("total", sum(count for _, count in rows))] if report == "days" else []
     print_rows((title, "Visits"), [*rows, *total])
@@ -90,41 +82,41 @@ def _day(option: str, text: str) -> dt.date:
         raise InputRefused(msg) from error
 
 
-def _from_server(url: str, asked: StatsQuery) -> Rows:
-    after = dt.datetime.combine(asked.last, dt.time(23, 59, 59), dt.UTC)
-    span: dict[str, Any] = {"start": dt.datetime.combine(asked.first, dt.time(), dt.UTC), "end": after}
+def _from_server(url: str, query: StatsQuery) -> Rows:
+    after = dt.datetime.combine(query.last, dt.time(23, 59, 59), dt.UTC)
+    span: dict[str, Any] = {"start": dt.datetime.combine(query.first, dt.time(), dt.UTC), "end": after}
     with asking(url, "stats") as api:
-        if asked.report == "days":
+        if query.report == "days":
             return [(str(day.day), day.daily) for day in api.total(**span).stats]
-        if asked.report == "paths":
-            return [(path.path, path.count) for path in islice(api.hits(**span), asked.limit)]
-        page = "toprefs" if asked.report == "referrers" else asked.report
-        found = islice(api.stats(page, **span), asked.limit)
-        return [(_known(row.name or row.id), row.count) for row in found if row.count]
+        if query.report == "paths":
+            return [(path.path, path.count) for path in islice(api.hits(**span), query.limit)]
+        page: Any = REFERRER.page if query.report == "referrers" else query.report
+        rows = islice(api.stats(page, **span), query.limit)
+        return [(_known(row.name or row.id), row.count) for row in rows if row.count]
 
 
-async def _from_data(site: str | None, settings: AnalyticsSettings, asked: StatsQuery) -> Rows:
-    async with opened_site(site, settings) as (found, ledger, warehouse):
-        return await _reported(Reporting(ledger, warehouse), found, asked)
+async def _from_data(site: str | None, settings: AnalyticsSettings, query: StatsQuery) -> Rows:
+    async with opened_site(site, settings) as (opened, ledger, warehouse):
+        return await _reported(Reporting(ledger, warehouse), opened, query)
 
 
-async def _reported(reporting: Reporting, site: Site, asked: StatsQuery) -> Rows:
-    begin, until = (dt.datetime.combine(day, dt.time(), dt.UTC) for day in (asked.first, asked.last))
+async def _reported(reporting: Reporting, site: Site, query: StatsQuery) -> Rows:
+    begin, until = (dt.datetime.combine(day, dt.time(), dt.UTC) for day in (query.first, query.last))
     span = period(int(begin.timestamp()), int((until + dt.timedelta(days=1)).timestamp()) - 1, dt.UTC)
-    question, wanted = Question(site=site.id, period=span), Slice(asked.limit)
-    if asked.report == "days":
+    question, slice_ = Question(site=site.id, period=span), Slice(query.limit)
+    if query.report == "days":
         return [(day.day, day.daily) for day in (await reporting.total(question)).days]
-    if asked.report == "paths":
-        return [(path.path, days.visits) for path, days in (await reporting.top_paths(question, asked.limit)).rows]
-    if asked.report == "referrers":
-        rows: Sequence[ReportRow] = (await reporting.referrers(question, wanted, tidied(site.link_domain))).rows
+    if query.report == "paths":
+        return [(path.path, days.visits) for path, days in (await reporting.top_paths(question, query.limit)).rows]
+    if query.report == "referrers":
+        rows: Sequence[ReportRow] = (await reporting.referrers(question, slice_, tidied(site.link_domain))).rows
         return [(_known(row.name), row.visits) for row in rows]
-    rows = (await reporting.by_value(question, DIMENSIONS[asked.report], wanted)).rows
-    if asked.report == "sizes":
+    dimension = pages()[query.report]
+    rows = (await reporting.by_value(question, dimension, slice_)).rows
+    if dimension.ranges:
         counts = {row.value: row.visits for row in rows}
-        return [(_known(size), counts[size]) for size in SIZES if counts.get(size)]
-    name = NAMES.get(asked.report, str)
-    return [(_known(name(row.name)), row.visits) for row in rows]
+        return [(_known(range_.name), counts[range_.name]) for range_ in dimension.ranges if counts.get(range_.name)]
+    return [(_known(display_name(dimension, row.name)), row.visits) for row in rows]
 
 
 def _known(name: str) -> str:

@@ -1,53 +1,15 @@
-"""Which hits a report is about, and how rows of a report are told apart."""
+"""Which hits a report is about, and which figures it has."""
 
 from enum import Enum
-from typing import NamedTuple
 
 from msgspec import Struct
 
+from tallystick.model.dimensions import Dimension
 from tallystick.model.period import Period
-
-UNKNOWN = "(unknown)"
-"""What a filter says for hits of which a thing is not known: no referrer, no campaign, no country."""
-WIDEST = 2**32 - 1
-
-
-class Widths(NamedTuple):
-    """Widths of screens in CSS pixels, both ends included."""
-
-    narrowest: int
-    widest: int
-
-
-SIZES = {
-    "phone": Widths(1, 600),
-    "tablet": Widths(601, 1_000),
-    "desktop": Widths(1_001, 1_920),
-    "desktophd": Widths(1_921, WIDEST),
-    "unknown": Widths(0, 0),
-}
-"""Kinds of screens, in the order in which they are listed."""
-
-
-class Dimension(Enum):
-    """What hits are grouped by."""
-
-    BROWSER = "browser"
-    BROWSER_VERSION = "browser_version"
-    SYSTEM = "system"
-    SYSTEM_VERSION = "system_version"
-    COUNTRY = "country"
-    REGION = "region"
-    LANGUAGE = "language"
-    SIZE = "size"
-    WIDTH = "width"
-    CAMPAIGN = "campaign"
-    PATH = "path"
-    REFERRER = "referrer"
 
 
 class Metric(Enum):
-    """What can be told besides visits; costs more than they do, so only when it is asked for.
+    """Figures that a report can have besides visits; computed only when requested, because they cost more.
 
     Sessions are those of the period: hits before and after it are not looked at. Hits without a session are in none.
     """
@@ -62,61 +24,53 @@ class Metric(Enum):
     """Seconds from a session's first hit to its last, on average."""
 
 
-class Filters(Struct, frozen=True, kw_only=True):
-    """What was asked of hits, in names; all of it has to hold. None asks nothing.
+class Filter(Struct, frozen=True):
+    """A filter as people write it: only hits with one of some values.
 
     Attributes:
-        path: the name of a page or event, in any case.
-        ref: a referrer as reports name it, in any case; browser and system likewise.
-        country: ISO 3166-1 alpha-2; language: ISO 639-3.
-        size: a name in ``SIZES``.
-        campaign: its name, in any case, or its id, also as text.
+        values: text; of an ID also ids, of a FLAG booleans. ``dimensions.UNKNOWN`` is for hits without a value.
+            Without values no hit passes.
     """
 
-    path: str | None = None
-    ref: str | None = None
-    country: str | None = None
-    browser: str | None = None
-    system: str | None = None
-    language: str | None = None
-    size: str | None = None
-    campaign: str | int | None = None
-    event: bool | None = None
+    dimension: Dimension
+    values: tuple[str | int, ...]
 
 
 class Question(Struct, frozen=True, kw_only=True):
-    """What is asked of a site. None asks nothing.
+    """What a report is about, in names.
 
     Attributes:
-        paths: ids or names of paths, one of which it has to be.
-        metrics: what is told besides visits.
+        filters: all of them have to hold.
+        metrics: figures besides visits.
     """
 
     site: int
     period: Period
-    filters: Filters = Filters()
-    paths: tuple[int | str, ...] | None = None
+    filters: tuple[Filter, ...] = ()
     metrics: frozenset[Metric] = frozenset()
 
 
-class Selection(Struct, frozen=True, kw_only=True):
-    """The hits of people that a report is about: names have become ids. None asks nothing.
+class Condition(Struct, frozen=True):
+    """A filter as the warehouse compares it: only hits with one of some values.
 
     Attributes:
-        paths: ids; none of them selects nothing. ``also_paths`` has to hold besides.
-        campaigns: ids; 0 is for hits without one.
+        values: as columns hold them: names have become ids, a hit without a value has ``""`` or 0. Of a RANGE they
+            are the ranges' names.
+    """
+
+    dimension: Dimension
+    values: tuple[str | int, ...]
+
+
+class Selection(Struct, frozen=True, kw_only=True):
+    """The hits that a report is about, in ids; only people's hits are counted.
+
+    Attributes:
+        conditions: all of them have to hold.
+        metrics: figures besides visits.
     """
 
     site: int
     period: Period
-    paths: tuple[int, ...] | None = None
-    also_paths: tuple[int, ...] | None = None
-    campaigns: tuple[int, ...] | None = None
-    ref: str | None = None
-    country: str | None = None
-    browser: str | None = None
-    system: str | None = None
-    language: str | None = None
-    widths: Widths | None = None
-    event: bool | None = None
+    conditions: tuple[Condition, ...] = ()
     metrics: frozenset[Metric] = frozenset()

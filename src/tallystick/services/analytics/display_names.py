@@ -1,9 +1,12 @@
-"""What countries and languages are called in English. Reads its data from disk when it is first asked."""
+"""English names of dimensions' values, of countries and languages. Read from disk when first needed."""
 
+from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 
 from babel import Locale
 from babel.core import get_global
+
+from tallystick.model.dimensions import COUNTRY, LANGUAGE, Dimension
 
 NAMES_KEPT = 2_000
 
@@ -25,3 +28,11 @@ def language_name(code: str) -> str:
 @cache
 def _english() -> Locale:
     return Locale("en")
+
+
+_DISPLAY_NAMES: Mapping[str, Callable[[str], str]] = {COUNTRY.name: country_name, LANGUAGE.name: language_name}
+
+
+def display_name(dimension: Dimension, value: str) -> str:
+    """The name of a dimension's value in English; of most dimensions it is the value."""
+    return _DISPLAY_NAMES.get(dimension.name, str)(value)

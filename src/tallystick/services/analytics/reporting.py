@@ -1,31 +1,42 @@
-"""Reporting: what the hits of a site say. Every figure is exact, and counted when it is asked for.
+"""Reports on the hits of a site. Every figure is exact, and counted when it is requested.
 
 There are no rollups to keep in step: a report is one pass over a few columns of the period's hits, so any filter goes
 with any report, and what was stored, deleted or imported just now is in it. Names of paths and campaigns live in the
-ledger: names in a question become ids before the pass, and the few rows of the answer get their names after it.
+ledger: names in filters become ids before the pass, and the few rows of the result get their names after it.
 
 DuckDB skips the rows of other times (hits lie in the order in which they came), so a report costs what the hits of
 its period cost, however many there are before. benchmarks/README.md has the figures.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tallystick.ledger import Ledger, Session
-from tallystick.model.selection import SIZES, UNKNOWN, Dimension, Question, Selection
+from tallystick.ledger import Ledger
+from tallystick.model.dimensions import PATH, REFERRER, Dimension, ValueKind
+from tallystick.model.selection import Filter, Question, Selection
 from tallystick.model.series import Calendar, Day, Group, peak
-from tallystick.services.analytics.names import Path, campaign_ids, campaigns_of, path_ids, paths_of
+from tallystick.services.analytics.dimensions import conditions, ids_of, names_of, needs_ledger, resolved
+from tallystick.services.analytics.names import Path, paths_of
 from tallystick.warehouse import Warehouse, WarehouseSession
 from tallystick.warehouse.duckdb import reports
 from tallystick.warehouse.duckdb.reports import DimensionCount, Figures, PathHours, Position, Slice, Value
 
+__all__ = [
+    "PathDays",
+    "Position",
+    "ReportRow",
+    "Reporting",
+    "Rows",
+    "Slice",
+    "TopPaths",
+    "Total",
+]
+
 DAYS_IN_ANSWER = 50_000
 """Rows of days in one answer, all paths together: beyond it come fewer paths."""
-NO_CAMPAIGN = 0
-LONGEST_ID = 18
 
 
 class Total(Struct, frozen=True):
@@ -60,8 +71,14 @@ class PathDays(Struct, frozen=True):
     figures: Figures
 
 
-class _Wanted(NamedTuple):
-    """Which of the most visited paths."""
+class _Ranking(NamedTuple):
+    """Some of the most visited paths.
+
+    Attributes:
+        after: a path behind which the list goes on.
+        without: ids of paths that are left out.
+        group: of what ``PathDays.peak`` is the highest.
+    """
 
     limit: int
     after: Position
@@ -96,7 +113,7 @@ class ReportRow(Struct, frozen=True):
 
 
 class Rows(Struct, frozen=True):
-    """Some rows of a list; ``more`` tells whether it goes on."""
+    """Some rows of a list; ``more`` is whether it goes on behind them."""
 
     rows: Sequence[ReportRow]
     more: bool = False
@@ -110,7 +127,7 @@ class Reporting:
 
     async def total(self, question: Question) -> Total:
         """All visits, by day and hour."""
-        return await self._warehouse.read(_total, await self._selected(question))
+        return await self._warehouse.read(_total, await self._selection(question))
 
     async def top_paths(
         self,
@@ -125,114 +142,59 @@ class Reporting:
 
         Long periods get fewer rows: see ``DAYS_IN_ANSWER``.
         """
-        selection = await self._selected(question)
-        excluded = await self._ledger.read(_path_ids, question.site, without) if without else []
+        selection = await self._selection(question)
+        excluded = await self._ledger.read(ids_of, question.site, PATH, without) if without else []
         limit = min(limit, max(1, DAYS_IN_ANSWER // selection.period.most_days))
-        wanted = _Wanted(limit + 1, after or Position(), excluded, group)
-        found = await self._warehouse.read(_top_paths, selection, wanted)
-        rows, last = found[:limit], found[limit - 1] if len(found) > limit else None
+        ranking = _Ranking(limit + 1, after or Position(), excluded, group)
+        ranked = await self._warehouse.read(_top_paths, selection, ranking)
+        rows, last = ranked[:limit], ranked[limit - 1] if len(ranked) > limit else None
         paths = await self._ledger.read(paths_of, question.site, [row.path for row in rows])
         # A path without a name is being deleted.
         named = [(paths[row.path], row) for row in rows if row.path in paths]
         return TopPaths(named, Position(last.visits, last.path) if last else None)
 
-    async def referrers(self, question: Question, wanted: Slice, own: str = "") -> Rows:
+    async def referrers(self, question: Question, slice_: Slice, own: str = "") -> Rows:
         """Referrers, most first; the address ``own`` and everything behind it are left out."""
-        selection = await self._selected(question)
-        found, figures = await self._warehouse.read(_referrers, selection, _one_more(wanted), own)
-        return _rows(found, figures, wanted)
+        selection = await self._selection(question)
+        counts, figures = await self._warehouse.read(_referrers, selection, _one_more(slice_), own)
+        return _rows(counts, figures, slice_)
 
-    async def referrers_of_path(self, question: Question, path: int, wanted: Slice) -> Rows:
+    async def referrers_of_path(self, question: Question, path: int, slice_: Slice) -> Rows:
         """Referrers of a path, most first, then in the order in which they were first seen."""
-        selection = await self._selected(replace(question, paths=(path,)))
-        found, figures = await self._warehouse.read(_referrers, selection, _one_more(wanted))
-        return _rows(found, figures, wanted)
+        selection = await self._selection(replace(question, filters=(*question.filters, Filter(PATH, (path,)))))
+        counts, figures = await self._warehouse.read(_referrers, selection, _one_more(slice_))
+        return _rows(counts, figures, slice_)
 
-    async def by_value(self, question: Question, dimension: Dimension, wanted: Slice) -> Rows:
+    async def by_value(self, question: Question, dimension: Dimension, slice_: Slice) -> Rows:
         """Visits by the values of a dimension, most first."""
-        selection = await self._selected(question)
-        found, figures = await self._warehouse.read(_by_value, selection, dimension, _one_more(wanted))
-        names = await self._names(question.site, dimension, found)
-        return _rows(found, figures, wanted, names)
+        selection = await self._selection(question)
+        counts, figures = await self._warehouse.read(_by_value, selection, dimension, _one_more(slice_))
+        if dimension.kind is not ValueKind.ID:
+            return _rows(counts, figures, slice_)
+        ids = [row.value for row in counts if isinstance(row.value, int)]
+        return _rows(counts, figures, slice_, await self._ledger.read(names_of, question.site, dimension, ids))
 
-    async def _names(
-        self, site: int, dimension: Dimension, found: Sequence[DimensionCount]
-    ) -> Mapping[Value, str] | None:
-        """Names of values that are ids; None for those that speak for themselves."""
-        ids = [row.value for row in found if row.value is not None]
-        if dimension is Dimension.PATH:
-            paths = await self._ledger.read(paths_of, site, ids)
-            return {id_: path.path for id_, path in paths.items()}
-        if dimension is Dimension.CAMPAIGN:
-            campaigns = await self._ledger.read(campaigns_of, site, ids)
-            return dict(campaigns.items())
-        return None
-
-    async def _selected(self, question: Question) -> Selection:
+    async def _selection(self, question: Question) -> Selection:
         """The question with ids in place of names."""
-        filters = question.filters
-        selection = Selection(
-            site=question.site,
-            metrics=question.metrics,
-            period=question.period,
-            ref=_unless_unknown(filters.ref),
-            country=_unless_unknown(filters.country),
-            browser=_unless_unknown(filters.browser),
-            system=_unless_unknown(filters.system),
-            language=_unless_unknown(filters.language),
-            widths=SIZES[filters.size] if filters.size is not None else None,
-            event=filters.event,
-        )
-        if question.paths is None and filters.path is None and filters.campaign is None:
-            return selection
-        return await self._ledger.read(_with_ids, selection, question)
-
-
-def _with_ids(session: Session, selection: Selection, question: Question) -> Selection:
-    site, path, campaign = question.site, question.filters.path, question.filters.campaign
-    return replace(
-        selection,
-        paths=None if question.paths is None else tuple(_path_ids(session, site, question.paths)),
-        also_paths=None if path is None else tuple(path_ids(session, site, [path])),
-        campaigns=None if campaign is None else tuple(_campaign_ids(session, site, campaign)),
-    )
-
-
-def _path_ids(session: Session, site: int, paths: Iterable[int | str]) -> list[int]:
-    listed = list(paths)
-    names = [path for path in listed if isinstance(path, str)]
-    found = path_ids(session, site, names) if names else []
-    return [*(path for path in listed if isinstance(path, int)), *found]
-
-
-def _campaign_ids(session: Session, site: int, campaign: int | str) -> list[int]:
-    if isinstance(campaign, int):
-        return [campaign]
-    if campaign == UNKNOWN:
-        return [NO_CAMPAIGN]
-    found = campaign_ids(session, site, [campaign])
-    return found or [int(campaign)] if _is_id(campaign) else found
-
-
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= LONGEST_ID
-
-
-def _unless_unknown(value: str | None) -> str | None:
-    return "" if value == UNKNOWN else value
+        site, filters = question.site, question.filters
+        if needs_ledger(filters):
+            comparable = await self._ledger.read(resolved, site, filters)
+        else:
+            comparable = conditions(filters)
+        return Selection(site=site, period=question.period, conditions=comparable, metrics=question.metrics)
 
 
 def _total(session: WarehouseSession, selection: Selection) -> Total:
-    found = reports.total(session, selection)
-    days = Calendar(selection.period.days).series(found.hours)
-    return Total(found.visits, found.events, found.day_visits, days, reports.figures(session, selection))
+    total = reports.total(session, selection)
+    days = Calendar(selection.period.days).series(total.hours)
+    return Total(total.visits, total.events, total.day_visits, days, reports.figures(session, selection))
 
 
-def _top_paths(session: WarehouseSession, selection: Selection, wanted: _Wanted) -> list[PathDays]:
-    found = reports.top_paths(session, selection, wanted.limit, wanted.after, wanted.without)
-    figures = reports.figures_by_value(session, selection, Dimension.PATH, [row.path for row in found])
+def _top_paths(session: WarehouseSession, selection: Selection, ranking: _Ranking) -> list[PathDays]:
+    rows = reports.top_paths(session, selection, ranking.limit, ranking.after, ranking.without)
+    figures = reports.figures_by_value(session, selection, PATH, [row.path for row in rows])
     calendar = Calendar(selection.period.days)
-    return [_path_days(row, calendar.series(row.hours), wanted.group, figures) for row in found]
+    return [_path_days(row, calendar.series(row.hours), ranking.group, figures) for row in rows]
 
 
 def _path_days(row: PathHours, days: Sequence[Day], group: Group, figures: Mapping[Value, Figures]) -> PathDays:
@@ -240,37 +202,35 @@ def _path_days(row: PathHours, days: Sequence[Day], group: Group, figures: Mappi
 
 
 def _referrers(
-    session: WarehouseSession, selection: Selection, wanted: Slice, own: str | None = None
+    session: WarehouseSession, selection: Selection, slice_: Slice, own: str | None = None
 ) -> tuple[list[DimensionCount], dict[Value, Figures]]:
     if own is None:
-        found = reports.referrers_as_seen(session, selection, wanted)
+        counts = reports.referrers_as_seen(session, selection, slice_)
     else:
-        found = reports.referrers(session, selection, own, wanted)
-    listed = [row.key for row in found]
-    return found, reports.figures_by_value(session, selection, Dimension.REFERRER, listed)
+        counts = reports.referrers(session, selection, own, slice_)
+    return counts, reports.figures_by_value(session, selection, REFERRER, [row.key for row in counts])
 
 
 def _by_value(
-    session: WarehouseSession, selection: Selection, dimension: Dimension, wanted: Slice
+    session: WarehouseSession, selection: Selection, dimension: Dimension, slice_: Slice
 ) -> tuple[list[DimensionCount], dict[Value, Figures]]:
-    found = reports.by_value(session, selection, dimension, wanted)
-    listed = [row.key for row in found]
-    return found, reports.figures_by_value(session, selection, dimension, listed)
+    counts = reports.by_value(session, selection, dimension, slice_)
+    return counts, reports.figures_by_value(session, selection, dimension, [row.key for row in counts])
 
 
-def _one_more(wanted: Slice) -> Slice:
+def _one_more(slice_: Slice) -> Slice:
     """To see whether there is more."""
-    return replace(wanted, limit=wanted.limit + 1)
+    return replace(slice_, limit=slice_.limit + 1)
 
 
 def _rows(
-    found: Sequence[DimensionCount],
+    counts: Sequence[DimensionCount],
     figures: Mapping[Value, Figures],
-    wanted: Slice,
+    slice_: Slice,
     names: Mapping[Value, str] | None = None,
 ) -> Rows:
-    """The first rows; those of the values in ``names``, where there are names."""
-    listed = [row for row in found[: wanted.limit] if names is None or row.value in names]
+    """The first rows; with ``names``, those of the ids in it."""
+    listed = [row for row in counts[: slice_.limit] if names is None or row.value in names]
     rows = [
         ReportRow(
             row.value,
@@ -281,4 +241,4 @@ def _rows(
         )
         for row in listed
     ]
-    return Rows(rows, more=len(found) > wanted.limit)
+    return Rows(rows, more=len(counts) > slice_.limit)

@@ -1,24 +1,24 @@
-"""Statistics' query parameters as questions: the contract's (1.8 to 1.12), and the filters beyond it."""
+"""Query parameters of the statistics: the contract's (1.8 to 1.12), and the filters beyond it."""
 
 import asyncio
 from collections.abc import Collection, Sequence
 from datetime import UTC, tzinfo
 
 from tallystick.errors import InputRefused
+from tallystick.model.dimensions import PATH, Dimension, ValueKind, filters
 from tallystick.model.period import DAY_S, LONGEST_DAYS, Period, midnight, period, usual_end, usual_start
-from tallystick.model.selection import SIZES, UNKNOWN, Filters, Metric, Question
+from tallystick.model.selection import Filter, Metric, Question
+from tallystick.services.analytics.reporting import Slice
 from tallystick.services.zones import zone_named
 from tallystick.surfaces.goatcounter.calling import Call
 from tallystick.surfaces.goatcounter.decoding import Parameters
 from tallystick.surfaces.goatcounter.errors import ApiRefused
-from tallystick.warehouse.duckdb.reports import Slice
 
 USUAL_LIMIT = 20
 LARGEST_LIMIT = 100
 FARTHEST_OFFSET = 1_000_000_000
 LONGEST_ID = 18
 
-FILTERS = ("path", "ref", "country", "browser", "system", "language", "size", "campaign", "event")
 PERIOD = ("start", "end", "timezone")
 SOME_PATHS = ("include_paths", "path_by_name")
 SLICE = ("limit", "offset")
@@ -32,37 +32,38 @@ class ReportQuery(Parameters):
     """The parameters of one statistics endpoint.
 
     Args:
-        names: of parameters that not every endpoint knows.
-        filters: whether it knows the filters and metrics.
+        names: of parameters that not every endpoint has.
+        filtered: whether it has the filters and metrics.
     """
 
-    def __init__(self, call: Call, names: Collection[str], *, filters: bool = True) -> None:
-        super().__init__(call.query, [*PERIOD, *names, *(("metrics", *FILTERS) if filters else ())])
+    def __init__(self, call: Call, names: Collection[str], *, filtered: bool = True) -> None:
+        self._filters = filters() if filtered else {}
+        super().__init__(call.query, [*PERIOD, *names, *(("metrics", *self._filters) if filtered else ())])
         self._call = call
 
     async def question(self, metrics: Collection[Metric] = ROW_METRICS) -> Question:
-        """What is asked.
+        """The site, period, filters and metrics of the report.
 
         Args:
-            metrics: that can be asked for here.
+            metrics: that this endpoint has.
 
         Raises:
-            ApiRefused: a value makes no sense.
+            ApiRefused: a value is not valid.
         """
+        paths = self.paths("include_paths", by_name=self.flag("path_by_name"))
         return Question(
             site=self._call.site.id,
             period=await self.period(),
-            filters=self._filters(),
-            paths=self.paths("include_paths", by_name=self.flag("path_by_name")),
+            filters=(*(() if paths is None else [Filter(PATH, paths)]), *self._given_filters()),
             metrics=self._metrics(metrics),
         )
 
     def slice(self) -> Slice:
-        """Which rows."""
+        """The rows to return."""
         return Slice(self.limit(), min(max(self.integer("offset", 0), 0), FARTHEST_OFFSET))
 
     def limit(self, largest: int = LARGEST_LIMIT) -> int:
-        """How many rows at most."""
+        """The greatest number of rows to return."""
         return min(max(self.integer("limit", USUAL_LIMIT), 1), largest)
 
     def paths(self, name: str, *, by_name: bool) -> tuple[int | str, ...] | None:
@@ -77,10 +78,10 @@ class ReportQuery(Parameters):
         return tuple(words) if by_name else tuple(_number(name, word) for word in words)
 
     async def period(self) -> Period:
-        """The time asked for.
+        """The period of the report.
 
         Raises:
-            ApiRefused: there is no such zone, or it is too long.
+            ApiRefused: there is no such zone, or the period is too long.
         """
         start, end = self.time("start"), self.time("end")
         if not self.text("timezone"):
@@ -105,25 +106,25 @@ class ReportQuery(Parameters):
             raise ApiRefused(msg) from error
 
     def _moment(self, name: str, moment: int, zone: tzinfo) -> int:
-        """Dates are midnights of the zone; times say themselves which zone they mean."""
+        """Unix seconds; a date is its midnight in the zone, a time carries its own offset."""
         return midnight(moment // DAY_S, zone) if len(self.text(name).strip()) == _DATE else moment
 
-    def _filters(self) -> Filters:
-        size = self.text("size") or None
-        if size is not None and size not in SIZES:
-            msg = f"invalid query parameters: field=size: must be one of {', '.join(SIZES)}"
+    def _given_filters(self) -> list[Filter]:
+        return [
+            Filter(dimension, (self._value(name, dimension),))
+            for name, dimension in self._filters.items()
+            if self.text(name)
+        ]
+
+    def _value(self, name: str, dimension: Dimension) -> str | bool:
+        if dimension.kind is ValueKind.FLAG:
+            return self.flag(name)
+        value = self.text(name)
+        ranges = [range_.name for range_ in dimension.ranges]
+        if ranges and value not in ranges:
+            msg = f"invalid query parameters: field={name}: must be one of {', '.join(ranges)}"
             raise ApiRefused(msg)
-        return Filters(
-            path=self.text("path") or None,
-            ref=self.text("ref") or None,
-            country=country_code(self.text("country")) or None,
-            browser=self.text("browser") or None,
-            system=self.text("system") or None,
-            language=self.text("language").lower() or None,
-            size=size,
-            campaign=self.text("campaign") or None,
-            event=self.flag("event") if self.text("event") else None,
-        )
+        return value
 
     def _metrics(self, possible: Collection[Metric]) -> frozenset[Metric]:
         names = {metric.value: metric for metric in Metric if metric in possible}
@@ -134,15 +135,10 @@ class ReportQuery(Parameters):
         return frozenset(names[word] for word in words)
 
 
-def excluded_paths(asked: ReportQuery) -> Sequence[int | str]:
+def excluded_paths(query: ReportQuery) -> Sequence[int | str]:
     """Ids of paths; where paths are named, names too: clients go on with the ids of the rows they have."""
-    name, by_name = "exclude_paths", asked.flag("path_by_name")
-    return [word if by_name and not _is_id(word) else _number(name, word) for word in asked.words(name)]
-
-
-def country_code(text: str) -> str:
-    """A country as hits keep it; what stands for unknown ones stays as it is."""
-    return text if text == UNKNOWN else text.upper()
+    name, by_name = "exclude_paths", query.flag("path_by_name")
+    return [word if by_name and not _is_id(word) else _number(name, word) for word in query.words(name)]
 
 
 def _number(name: str, word: str) -> int:

@@ -1,13 +1,14 @@
-"""Statistics in GoatCounter's shapes (1.7 to 1.12). Keys beyond the contract come last, and only when asked for."""
+"""Statistics in GoatCounter's shapes (1.7 to 1.12). Keys beyond the contract come last, and only when requested."""
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
-from tallystick.model.selection import SIZES, UNKNOWN, Dimension
-from tallystick.services.analytics.display_names import country_name, language_name
+from tallystick.model.dimensions import CAMPAIGN, COUNTRY, LANGUAGE, PATH, REGION, UNKNOWN, WIDTH, Dimension
+from tallystick.services.analytics.display_names import display_name
 from tallystick.services.analytics.names import Path
-from tallystick.services.analytics.reporting import PathDays, ReportRow, Rows, TopPaths, Total
-from tallystick.warehouse.duckdb.reports import Position
+from tallystick.services.analytics.reporting import PathDays, Position, ReportRow, Rows, TopPaths, Total
+
+_UNKNOWN_NAMED = frozenset({COUNTRY.name, LANGUAGE.name, REGION.name})
+"""Dimensions whose unknown value has a name in the contract; that of the others is empty."""
 
 
 def path(path: Path) -> dict[str, Any]:
@@ -26,11 +27,11 @@ def total(total: Total) -> dict[str, Any]:
     }
 
 
-def top_paths(found: TopPaths) -> dict[str, Any]:
+def top_paths(top: TopPaths) -> dict[str, Any]:
     """The answer of ``/stats/hits``."""
-    hits = [_hit(path, days) for path, days in found.rows]
-    body = {"hits": hits, "total": sum(hit["count"] for hit in hits), "more": found.next is not None}
-    return body | ({"next": cursor(found.next)} if found.next else {})
+    hits = [_hit(path, days) for path, days in top.rows]
+    body = {"hits": hits, "total": sum(hit["count"] for hit in hits), "more": top.next is not None}
+    return body | ({"next": cursor(top.next)} if top.next else {})
 
 
 def _hit(path: Path, days: PathDays) -> dict[str, Any]:
@@ -52,39 +53,33 @@ def cursor(position: Position) -> str:
 
 
 def position(cursor: str) -> Position | None:
-    """What a cursor stands for; None when it is none."""
+    """The position that a cursor stands for; None when it is no cursor."""
     visits, _, path = cursor.partition("-")
     if not all(part.isascii() and part.isdigit() and len(part) <= len(str(2**62)) for part in (visits, path)):
         return None
     return Position(int(visits), int(path))
 
 
-def referrers_of_path(found: Rows) -> dict[str, Any]:
+def referrers_of_path(rows: Rows) -> dict[str, Any]:
     """The answer of ``/stats/hits/{path_id}``."""
-    refs = [{"name": row.name, "count": row.visits, "ref_scheme": row.scheme, **row.figures} for row in found.rows]
-    return {"refs": refs, "more": found.more}
+    refs = [{"name": row.name, "count": row.visits, "ref_scheme": row.scheme, **row.figures} for row in rows.rows]
+    return {"refs": refs, "more": rows.more}
 
 
-def referrers(found: Rows) -> dict[str, Any]:
-    """The answer of ``/stats/toprefs``."""
-    return {"stats": [_row(row.name, row.name, row) for row in found.rows], "more": found.more}
-
-
-def page(dimension: Dimension, found: Rows) -> dict[str, Any]:
+def page(dimension: Dimension, rows: Rows) -> dict[str, Any]:
     """The answer of ``/stats/{page}``."""
-    if dimension is Dimension.SIZE:
-        return {"stats": _sizes(found), "more": False}
-    return {"stats": [_row(*_PAGE_NAMES[dimension](row), row) for row in found.rows], "more": found.more}
+    if dimension.ranges:
+        return {"stats": _every_range(dimension, rows), "more": False}
+    return {"stats": [_row(_id(dimension, row), _name(dimension, row), row) for row in rows.rows], "more": rows.more}
 
 
-def details(dimension: Dimension, found: Rows) -> dict[str, Any]:
-    """The answer of ``/stats/{page}/{id}``."""
-    name = _DETAIL_NAMES.get(dimension, _own_name)
-    rows = [{"name": name(row), "count": row.visits, **row.figures} for row in found.rows]
-    if dimension is Dimension.PATH:
+def details(dimension: Dimension, rows: Rows) -> dict[str, Any]:
+    """The answer of ``/stats/{page}/{id}``, whose rows are by ``dimension``."""
+    body = [{"name": _detail_name(dimension, row), "count": row.visits, **row.figures} for row in rows.rows]
+    if dimension is PATH:
         # Equal counts come by id from the warehouse, which knows no names.
-        rows.sort(key=lambda row: (-int(row["count"] or 0), str(row["name"])))
-    return {"stats": rows, "more": found.more}
+        body.sort(key=lambda row: (-int(row["count"] or 0), str(row["name"])))
+    return {"stats": body, "more": rows.more}
 
 
 def _row(id_: str, name: str, row: ReportRow) -> dict[str, Any]:
@@ -96,27 +91,23 @@ def _row(id_: str, name: str, row: ReportRow) -> dict[str, Any]:
     return body | row.figures
 
 
-def _sizes(found: Rows) -> list[dict[str, Any]]:
-    """Always all of them, in their own order."""
-    known = {row.value: row for row in found.rows}
-    rows = [(size, known.get(size) or ReportRow(size, "", 0, None, {})) for size in SIZES]
-    return [_row(size, "", row) for size, row in rows]
+def _every_range(dimension: Dimension, rows: Rows) -> list[dict[str, Any]]:
+    """Always all ranges, in their own order."""
+    by_name = {row.value: row for row in rows.rows}
+    names = [range_.name for range_ in dimension.ranges]
+    return [_row(name, "", by_name.get(name) or ReportRow(name, "", 0, None, {})) for name in names]
 
 
-def _own_name(row: ReportRow) -> str:
-    return row.name
+def _id(dimension: Dimension, row: ReportRow) -> str:
+    if dimension is CAMPAIGN:
+        return str(row.value)
+    return row.name or (UNKNOWN if dimension is COUNTRY else "")
 
 
-_PAGE_NAMES: Mapping[Dimension, Callable[[ReportRow], tuple[str, str]]] = {
-    Dimension.BROWSER: lambda row: (row.name, row.name),
-    Dimension.SYSTEM: lambda row: (row.name, row.name),
-    Dimension.COUNTRY: lambda row: (row.name or UNKNOWN, country_name(row.name) or UNKNOWN),
-    Dimension.LANGUAGE: lambda row: (row.name, language_name(row.name) or UNKNOWN),
-    Dimension.CAMPAIGN: lambda row: (str(row.value), row.name),
-}
-"""Id and name of a row of each page."""
+def _name(dimension: Dimension, row: ReportRow) -> str:
+    unknown = UNKNOWN if dimension.name in _UNKNOWN_NAMED else ""
+    return display_name(dimension, row.name) or unknown
 
-_DETAIL_NAMES: Mapping[Dimension, Callable[[ReportRow], str]] = {
-    Dimension.REGION: lambda row: row.name or UNKNOWN,
-    Dimension.WIDTH: lambda row: f"↔\N{VARIATION SELECTOR-15} {row.name}px",
-}
+
+def _detail_name(dimension: Dimension, row: ReportRow) -> str:
+    return f"↔\N{VARIATION SELECTOR-15} {row.name}px" if dimension is WIDTH else _name(dimension, row)

@@ -7,13 +7,14 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tallystick.model.selection import Dimension, Metric, Selection
+from tallystick.model.dimensions import REFERRER, Dimension
+from tallystick.model.selection import Metric, Selection
 from tallystick.warehouse.duckdb.selecting import counted, marked, picked, run
 from tallystick.warehouse.duckdb.store import WarehouseSession
 
 Value = str | int | None
 Figures = dict[str, int | float | None]
-"""Metrics that were asked for, by name; None where there was nothing to divide by."""
+"""Metrics of the selection, by name; None where there was nothing to divide by."""
 
 _HOUR_UNIT = 2**40
 """An hour in a number that holds an hour and its visits."""
@@ -28,7 +29,7 @@ class Position(Struct, frozen=True):
 
 
 class Slice(Struct, frozen=True):
-    """Which rows of a list are wanted."""
+    """Some rows of a list."""
 
     limit: int
     offset: int = 0
@@ -97,63 +98,57 @@ def top_paths(
 ) -> list[PathHours]:
     """The most visited paths behind a position; of equal visits the greater id first."""
     hits = picked(selection)
-    found = run(session, "top_paths", hits, without=list(without), visits=after.visits, path=after.path, max_rows=limit)
-    listed = [path for path, _ in found]
+    rows = run(session, "top_paths", hits, without=list(without), visits=after.visits, path=after.path, max_rows=limit)
+    listed = [path for path, _ in rows]
     hours = dict(run(session, "path_hours", hits, listed=listed, hour_unit=_HOUR_UNIT))
-    return [PathHours(visits, map(divmod, hours[path], repeat(_HOUR_UNIT)), path) for path, visits in found]
+    return [PathHours(visits, map(divmod, hours[path], repeat(_HOUR_UNIT)), path) for path, visits in rows]
 
 
 def by_value(
-    session: WarehouseSession, selection: Selection, dimension: Dimension, wanted: Slice
+    session: WarehouseSession, selection: Selection, dimension: Dimension, slice_: Slice
 ) -> list[DimensionCount]:
     """Visits by value, most first, then by value."""
-    found = run(
-        session,
-        "values",
-        picked(selection),
-        counted(dimension),
-        skipped=wanted.offset,
-        max_rows=wanted.limit,
-    )
-    return [DimensionCount(value, value, int(visits)) for value, visits in found]
+    ctes = picked(selection), counted(dimension)
+    rows = run(session, "values", *ctes, skipped=slice_.offset, max_rows=slice_.limit)
+    return [DimensionCount(value, value, int(visits)) for value, visits in rows]
 
 
-def referrers(session: WarehouseSession, selection: Selection, own: str, wanted: Slice) -> list[DimensionCount]:
+def referrers(session: WarehouseSession, selection: Selection, own: str, slice_: Slice) -> list[DimensionCount]:
     """Visits by referrer, most first, then by referrer.
 
     Args:
         own: an address that is left out with everything behind it; empty leaves out none.
     """
-    return _referrers(session, "referrers", selection, wanted, own=own.lower())
+    return _referrers(session, "referrers", selection, slice_, own=own.lower())
 
 
-def referrers_as_seen(session: WarehouseSession, selection: Selection, wanted: Slice) -> list[DimensionCount]:
+def referrers_as_seen(session: WarehouseSession, selection: Selection, slice_: Slice) -> list[DimensionCount]:
     """Visits by referrer, most first, then in the order in which they were first seen."""
-    return _referrers(session, "referrers_as_seen", selection, wanted)
+    return _referrers(session, "referrers_as_seen", selection, slice_)
 
 
 def _referrers(
-    session: WarehouseSession, query: str, selection: Selection, wanted: Slice, **parameters: str
+    session: WarehouseSession, query: str, selection: Selection, slice_: Slice, **parameters: str
 ) -> list[DimensionCount]:
-    ctes = picked(selection), counted(Dimension.REFERRER)
-    found = run(session, query, *ctes, skipped=wanted.offset, max_rows=wanted.limit, **parameters)
-    return [DimensionCount(key, ref, int(visits), scheme) for key, ref, scheme, visits in found]
+    ctes = picked(selection), counted(REFERRER)
+    rows = run(session, query, *ctes, skipped=slice_.offset, max_rows=slice_.limit, **parameters)
+    return [DimensionCount(key, ref, int(visits), scheme) for key, ref, scheme, visits in rows]
 
 
 def figures(session: WarehouseSession, selection: Selection) -> Figures:
     """The selection's metrics, of all its hits together."""
     metrics = selection.metrics
-    found: Figures = {}
+    computed: Figures = {}
     if Metric.PAGEVIEWS in metrics:
-        found["pageviews"] = run(session, "pageviews", picked(selection))[0][0]
+        computed["pageviews"] = run(session, "pageviews", picked(selection))[0][0]
     if metrics & _BY_SESSION:
         sessions, bounced, seconds = run(session, "sessions", marked(selection))[0]
-        found["visitors"] = sessions
-        found["bounce_rate"] = round(100 * bounced / sessions, 1) if sessions else None
-        found["visit_duration"] = round(seconds / sessions) if sessions else None
+        computed["visitors"] = sessions
+        computed["bounce_rate"] = round(100 * bounced / sessions, 1) if sessions else None
+        computed["visit_duration"] = round(seconds / sessions) if sessions else None
     elif Metric.VISITORS in metrics:
-        found["visitors"] = run(session, "visitors", picked(selection))[0][0]
-    return _asked(found, metrics)
+        computed["visitors"] = run(session, "visitors", picked(selection))[0][0]
+    return _requested(computed, metrics)
 
 
 def figures_by_value(
@@ -164,10 +159,10 @@ def figures_by_value(
         return {}
     rows: list[tuple[Any, int, int]] = run(session, "value_figures", picked(selection, dimension), listed=keys)
     return {
-        key: _asked({"visitors": visitors, "pageviews": pageviews}, selection.metrics)
+        key: _requested({"visitors": visitors, "pageviews": pageviews}, selection.metrics)
         for key, visitors, pageviews in rows
     }
 
 
-def _asked(found: Figures, metrics: frozenset[Metric]) -> Figures:
-    return {metric.value: found[metric.value] for metric in Metric if metric in metrics and metric.value in found}
+def _requested(computed: Figures, metrics: frozenset[Metric]) -> Figures:
+    return {metric.value: computed[metric.value] for metric in Metric if metric in metrics and metric.value in computed}

@@ -1,33 +1,21 @@
 """Selections and dimensions as SQL: what the named queries of ``queries/reports.sql`` read from.
 
-The text is made of constants and numbers; what people sent travels as parameters. A filter that nobody asked for is
-not in the text: DuckDB does not see through ``$x IS NULL OR ...`` and would read the column for nothing.
+The text is made of constants and numbers; values of a request travel as parameters. Only the conditions of a
+selection are in the text: DuckDB does not see through ``$x IS NULL OR ...`` and would read the column for nothing.
 """
 
 # ruff: noqa: S608  # see above: no text of a request is in the SQL
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from tallystick.model.dimensions import PATH, Dimension, ValueKind
 from tallystick.model.period import DAY_S, HOUR_S, Period
-from tallystick.model.selection import SIZES, Dimension, Selection
+from tallystick.model.selection import Condition, Selection
 from tallystick.warehouse.duckdb.store import WarehouseSession
 
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
-
-_CONDITIONS = {
-    "paths": "path IN (SELECT unnest(CAST($paths AS BIGINT[])))",
-    "also_paths": "path IN (SELECT unnest(CAST($also_paths AS BIGINT[])))",
-    "campaigns": "coalesce(campaign, 0) IN (SELECT unnest(CAST($campaigns AS BIGINT[])))",
-    "ref": "lower(ref) = lower($ref)",
-    "country": "country = $country",
-    "browser": "lower(browser) = lower($browser)",
-    "system": "lower(system) = lower($system)",
-    "language": "language = $language",
-    "event": "event = $event",
-}
-"""What a field of a ``Selection`` asks of a hit; its value is the parameter of the same name."""
+_NO_PARAMETERS: Mapping[str, Any] = MappingProxyType({})
 
 
 class Cte(NamedTuple):
@@ -38,43 +26,46 @@ class Cte(NamedTuple):
 
     name: str
     select: str
-    parameters: Mapping[str, Any] = _NOTHING
+    parameters: Mapping[str, Any] = _NO_PARAMETERS
 
     def __str__(self) -> str:
         return f"{self.name} AS NOT MATERIALIZED ({self.select})"
 
 
-class _Reading(NamedTuple):
-    """How a dimension is read off hits.
-
-    Attributes:
-        columns: by which visits are counted first: they have few different values.
-        value: made from them, once for each.
-        listed: which of them there is anything to say about.
-    """
-
-    columns: str
-    value: str
-    listed: str = "true"
+def _column(dimension: Dimension) -> str:
+    return dimension.columns[0]
 
 
-_SIZE = " ".join(
-    f"WHEN width <= {widths.widest} THEN '{size}'" for size, widths in sorted(SIZES.items(), key=lambda size: size[1])
-)
-_READINGS = {
-    Dimension.BROWSER: _Reading("browser", "browser"),
-    Dimension.BROWSER_VERSION: _Reading("browser, browser_version", "trim(concat(browser, ' ', browser_version))"),
-    Dimension.SYSTEM: _Reading("system", "system"),
-    Dimension.SYSTEM_VERSION: _Reading("system, system_version", "trim(concat(system, ' ', system_version))"),
-    Dimension.COUNTRY: _Reading("country", "country"),
-    Dimension.REGION: _Reading("country, region", "if(region = '', '', concat(country, '-', region))"),
-    Dimension.LANGUAGE: _Reading("language", "language"),
-    Dimension.SIZE: _Reading("width", f"CASE {_SIZE} END"),
-    Dimension.WIDTH: _Reading("width", "CAST(width AS VARCHAR)"),
-    Dimension.CAMPAIGN: _Reading("campaign", "campaign", "campaign IS NOT NULL"),
-    Dimension.PATH: _Reading("path", "path"),
-    Dimension.REFERRER: _Reading("ref, ref_scheme", "lower(ref)"),
+def _range_of(dimension: Dimension) -> str:
+    column, ranges = _column(dimension), sorted(dimension.ranges, key=lambda range_: range_.highest)
+    cases = " ".join(f"WHEN {column} <= {range_.highest} THEN '{range_.name}'" for range_ in ranges)
+    return f"CASE {cases} END"
+
+
+def _name_and_version(dimension: Dimension) -> str:
+    name, version = dimension.columns
+    return f"trim(concat({name}, ' ', {version}))"
+
+
+def _code_and_part(dimension: Dimension) -> str:
+    code, part = dimension.columns
+    return f"if({part} = '', '', concat({code}, '-', {part}))"
+
+
+_VALUES: Mapping[ValueKind, Callable[[Dimension], str]] = {
+    ValueKind.TEXT: _column,
+    ValueKind.FOLDED: lambda dimension: f"lower({_column(dimension)})",
+    ValueKind.CODE: _column,
+    ValueKind.FLAG: _column,
+    ValueKind.ID: _column,
+    ValueKind.NUMBER: lambda dimension: f"CAST({_column(dimension)} AS VARCHAR)",
+    ValueKind.RANGE: _range_of,
+    ValueKind.VERSION: _name_and_version,
+    ValueKind.PART: _code_and_part,
 }
+"""The value of a hit, made from its columns."""
+
+_CASELESS = frozenset({ValueKind.TEXT, ValueKind.FOLDED})
 
 
 def run(session: WarehouseSession, query: str, *ctes: Cte, **parameters: Any) -> list[Any]:  # noqa: ANN401
@@ -85,32 +76,35 @@ def run(session: WarehouseSession, query: str, *ctes: Cte, **parameters: Any) ->
     return session.connection.execute(text, parameters).fetchall()
 
 
-def picked(selection: Selection, dimension: Dimension = Dimension.PATH) -> Cte:
+def picked(selection: Selection, dimension: Dimension = PATH) -> Cte:
     """The hits of a selection, with their ``hour`` and the ``value`` of a dimension."""
     bounds, parameters = _bounds(selection)
-    conditions, more = _conditions(selection)
-    columns = f"*, {_hour(selection.period)} AS hour, {_READINGS[dimension].value} AS value"
-    return Cte(
-        "picked", f"SELECT {columns} FROM hit WHERE {' AND '.join([bounds, *conditions])}", {**parameters, **more}
-    )
+    conditions, values = _conditions(selection)
+    columns = f"*, {_hour(selection.period)} AS hour, {_VALUES[dimension.kind](dimension)} AS value"
+    select = f"SELECT {columns} FROM hit WHERE {' AND '.join([bounds, *conditions])}"
+    return Cte("picked", select, parameters | values)
 
 
 def marked(selection: Selection) -> Cte:
-    """All hits of a selection's site and period; those of the selection are ``wanted``."""
+    """All hits of a selection's site and period; those of the selection are ``selected``."""
     bounds, parameters = _bounds(selection)
-    conditions, more = _conditions(selection)
-    wanted = " AND ".join(conditions) or "true"
-    return Cte("picked", f"SELECT *, {wanted} AS wanted FROM hit WHERE {bounds}", {**parameters, **more})
+    conditions, values = _conditions(selection)
+    selected = " AND ".join(conditions) or "true"
+    return Cte("picked", f"SELECT *, {selected} AS selected FROM hit WHERE {bounds}", parameters | values)
 
 
 def counted(dimension: Dimension) -> Cte:
-    """Visits among ``picked``, by the ``value`` of a dimension."""
-    columns, value, listed = _READINGS[dimension]
+    """Visits among ``picked``, by the ``value`` of a dimension.
+
+    They are counted by its columns first, which have few different values, and the value is made once for each.
+    """
+    columns = ", ".join(dimension.columns)
+    listed = f"{_column(dimension)} IS NOT NULL" if dimension.optional else "true"
     groups = (
         f"SELECT {columns}, count(*) AS visits, min(created) AS seen FROM picked"
         f" WHERE first AND {listed} GROUP BY {columns}"
     )
-    return Cte("counted", f"SELECT *, {value} AS value FROM ({groups})")
+    return Cte("counted", f"SELECT *, {_VALUES[dimension.kind](dimension)} AS value FROM ({groups})")
 
 
 def _bounds(selection: Selection) -> tuple[str, dict[str, Any]]:
@@ -120,11 +114,39 @@ def _bounds(selection: Selection) -> tuple[str, dict[str, Any]]:
 
 
 def _conditions(selection: Selection) -> tuple[list[str], dict[str, Any]]:
-    asked = {field: value for field in _CONDITIONS if (value := getattr(selection, field)) is not None}
-    conditions = [_CONDITIONS[field] for field in asked]
-    if selection.widths is not None:
-        conditions.append(f"width BETWEEN {selection.widths.narrowest} AND {selection.widths.widest}")
-    return conditions, asked
+    """The text of a selection's conditions, and their parameters."""
+    texts: list[str] = []
+    parameters: dict[str, Any] = {}
+    for number, condition in enumerate(selection.conditions):
+        text, values = _condition(condition, f"{condition.dimension.name}_{number}")
+        texts.append(text)
+        parameters |= values
+    return texts, parameters
+
+
+def _condition(condition: Condition, name: str) -> tuple[str, dict[str, Any]]:
+    """The text of a condition, and its parameters, whose names begin with ``name``."""
+    dimension, values = condition.dimension, condition.values
+    if dimension.kind is ValueKind.ID:
+        column = f"coalesce({_column(dimension)}, 0)" if dimension.optional else _column(dimension)
+        return f"{column} IN (SELECT unnest(CAST(${name} AS BIGINT[])))", {name: list(values)}
+    if dimension.kind is ValueKind.RANGE:
+        ranges = [range_ for range_ in dimension.ranges if range_.name in values]
+        column = _column(dimension)
+        return _any(f"{column} BETWEEN {range_.lowest} AND {range_.highest}" for range_ in ranges), {}
+    value, parameters = (
+        _VALUES[dimension.kind](dimension),
+        {f"{name}_{index}": each for index, each in enumerate(values)},
+    )
+    if dimension.kind in _CASELESS:
+        return _any(f"lower({_column(dimension)}) = lower(${parameter})" for parameter in parameters), parameters
+    return _any(f"{value} = ${parameter}" for parameter in parameters), parameters
+
+
+def _any(conditions: Iterable[str]) -> str:
+    """One of the conditions holds."""
+    listed = list(conditions)
+    return listed[0] if len(listed) == 1 else f"({' OR '.join(listed) or 'false'})"
 
 
 def _hour(period: Period) -> str:

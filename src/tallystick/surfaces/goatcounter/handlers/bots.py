@@ -24,7 +24,7 @@ class RelabelBody(Struct, forbid_unknown_fields=True, rename={"from_": "from", "
 
 async def bots(services: Services, call: Call) -> Answer:
     """How many hits were filtered and why, and the latest."""
-    asked = ReportQuery(call, ("bot", "before", "limit"), filters=False)
+    asked = ReportQuery(call, ("bot", "before", "limit"), filtered=False)
     wanted = BotHitsQuery(
         site=call.site.id,
         period=await asked.period(),

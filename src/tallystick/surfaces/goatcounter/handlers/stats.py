@@ -1,15 +1,16 @@
-"""``/stats``: what the hits of a site say (1.8 to 1.12)."""
+"""``/stats``: reports on the hits of a site (1.8 to 1.12)."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from msgspec.structs import replace
 
+from tallystick.model.dimensions import REFERRER, Dimension, ValueKind, pages
 from tallystick.model.referrer import tidied
-from tallystick.model.selection import SIZES, Dimension, Filters, Question
+from tallystick.model.selection import Filter, Question
 from tallystick.model.series import Group
-from tallystick.services.analytics.reporting import Reporting
+from tallystick.services.analytics.reporting import Position, Reporting, Slice
 from tallystick.surfaces.goatcounter import stats_wire, wire
 from tallystick.surfaces.goatcounter.calling import Answer, Call, Services
 from tallystick.surfaces.goatcounter.decoding import number_in
@@ -19,30 +20,8 @@ from tallystick.surfaces.goatcounter.questions import (
     SLICE,
     SOME_PATHS,
     ReportQuery,
-    country_code,
     excluded_paths,
 )
-from tallystick.warehouse.duckdb.reports import Position, Slice
-
-REFERRERS = "toprefs"
-PAGES: Mapping[str, Dimension] = {
-    "browsers": Dimension.BROWSER,
-    "systems": Dimension.SYSTEM,
-    "locations": Dimension.COUNTRY,
-    "languages": Dimension.LANGUAGE,
-    "sizes": Dimension.SIZE,
-    "campaigns": Dimension.CAMPAIGN,
-    REFERRERS: Dimension.REFERRER,
-}
-DETAILS: Mapping[str, Dimension] = {
-    "browsers": Dimension.BROWSER_VERSION,
-    "systems": Dimension.SYSTEM_VERSION,
-    "locations": Dimension.REGION,
-    "sizes": Dimension.WIDTH,
-    "campaigns": Dimension.REFERRER,
-    REFERRERS: Dimension.PATH,
-}
-"""What a row of each page is made of."""
 
 GROUPS: Mapping[str, Group] = {
     "0": "hour",
@@ -59,99 +38,102 @@ GROUPS: Mapping[str, Group] = {
 async def total(services: Services, call: Call) -> Answer:
     """All visits."""
     question = await ReportQuery(call, SOME_PATHS).question(ALL_METRICS)
-    found = await _reporting(services).total(question)
-    return await _answer(stats_wire.total, found)
+    return await _answer(stats_wire.total, await _reporting(services).total(question))
 
 
 async def hits(services: Services, call: Call) -> Answer:
     """The most visited paths."""
-    asked = ReportQuery(call, (*SOME_PATHS, "exclude_paths", "limit", "group", "daily", "cursor"))
-    found = await _reporting(services).top_paths(
-        await asked.question(),
-        asked.limit(),
-        after=_position(asked),
-        without=excluded_paths(asked),
-        group=_group(asked),
+    query = ReportQuery(call, (*SOME_PATHS, "exclude_paths", "limit", "group", "daily", "cursor"))
+    top = await _reporting(services).top_paths(
+        await query.question(),
+        query.limit(),
+        after=_position(query),
+        without=excluded_paths(query),
+        group=_group(query),
     )
-    return await _answer(stats_wire.top_paths, found)
+    return await _answer(stats_wire.top_paths, top)
 
 
 async def path_referrers(services: Services, call: Call) -> Answer:
     """The referrers of a path."""
     path = number_in(call.place, "path_id")
-    asked = ReportQuery(call, SLICE)
-    found = await _reporting(services).referrers_of_path(await asked.question(), path, asked.slice())
-    return await _answer(stats_wire.referrers_of_path, found)
+    query = ReportQuery(call, SLICE)
+    rows = await _reporting(services).referrers_of_path(await query.question(), path, query.slice())
+    return await _answer(stats_wire.referrers_of_path, rows)
 
 
 async def page(services: Services, call: Call) -> Answer:
-    """Visits by browser, system, location, language, size, campaign or referrer."""
-    name = call.place["page"]
+    """Visits by the values of a dimension."""
     require_page(call.place)
-    asked = ReportQuery(call, (*SOME_PATHS, *SLICE))
-    question, wanted = await asked.question(), asked.slice()
-    if name == REFERRERS:
-        found = await _reporting(services).referrers(question, wanted, _own_referrers(call))
-        return await _answer(stats_wire.referrers, found)
-    dimension = PAGES[name]
-    if dimension is Dimension.SIZE:
-        wanted = Slice(len(SIZES))
-    found = await _reporting(services).by_value(_of_whole_days(question), dimension, wanted)
-    return await _answer(stats_wire.page, dimension, found)
+    dimension = pages()[call.place["page"]]
+    query = ReportQuery(call, (*SOME_PATHS, *SLICE))
+    question, slice_ = await query.question(), query.slice()
+    if dimension is REFERRER:
+        rows = await _reporting(services).referrers(question, slice_, _own_referrers(call))
+    else:
+        every_range = Slice(len(dimension.ranges)) if dimension.ranges else None
+        rows = await _reporting(services).by_value(_of_whole_days(question), dimension, every_range or slice_)
+    return await _answer(stats_wire.page, dimension, rows)
 
 
 async def page_details(services: Services, call: Call) -> Answer:
-    """What one row of a page is made of."""
-    name = call.place["page"]
+    """Visits of one row of a page, by the values of another dimension."""
     require_details(call.place)
-    asked = ReportQuery(call, (*SOME_PATHS, *SLICE))
-    question, wanted = await asked.question(), asked.slice()
-    question = replace(question, filters=_narrowed(question.filters, name, call.place))
-    dimension = DETAILS[name]
-    if name != REFERRERS:
+    dimension, details = _with_details()[call.place["page"]]
+    query = ReportQuery(call, (*SOME_PATHS, *SLICE))
+    question, slice_ = await query.question(), query.slice()
+    question = _narrowed(question, dimension, call.place)
+    if dimension is not REFERRER:
         question = _of_whole_days(question)
-    if dimension is Dimension.REFERRER:
-        found = await _reporting(services).referrers(question, wanted)
+    if details is REFERRER:
+        rows = await _reporting(services).referrers(question, slice_)
     else:
-        found = await _reporting(services).by_value(question, dimension, wanted)
-    return await _answer(stats_wire.details, dimension, found)
+        rows = await _reporting(services).by_value(question, details, slice_)
+    return await _answer(stats_wire.details, details, rows)
 
 
 def require_page(place: Mapping[str, str]) -> None:
-    """Refuse a page that there is not; said before the token is looked at.
+    """Refuse a page that does not exist; before the token is checked.
 
     Raises:
-        Invalid: with the ones there are.
+        InvalidValues: with the ones that do.
     """
-    _require_one_of(PAGES, "page", place)
+    _require_one_of(pages(), "page", place)
 
 
 def require_details(place: Mapping[str, str]) -> None:
-    """Refuse a page without details.
+    """Refuse a page without details; before the token is checked.
 
     Raises:
-        Invalid: with the ones there are.
+        InvalidValues: with the ones that have some.
     """
-    _require_one_of(DETAILS, "page", place)
+    _require_one_of(_with_details(), "page", place)
 
 
-def _require_one_of(known: Mapping[str, object], name: str, place: Mapping[str, str]) -> None:
-    if place[name] not in known:
-        raise InvalidValues({name: [f"must be one of ‘{', '.join(known)}’"]})  # noqa: RUF001  # the contract's quotes
+def _with_details() -> dict[str, tuple[Dimension, Dimension]]:
+    """The pages whose rows have details: the page's dimension and that of the details."""
+    return {
+        page: (dimension, dimension.details) for page, dimension in pages().items() if dimension.details is not None
+    }
 
 
-def _narrowed(filters: Filters, page: str, place: Mapping[str, str]) -> Filters:
-    """The filters with the row's value in the place of what was asked of it."""
-    id_ = place["id"]
-    if page == "sizes":
-        _require_one_of(SIZES, "id", place)
-        return replace(filters, size=id_)
-    if page == "campaigns":
-        return replace(filters, campaign=number_in(place, "id"))
-    if page == "locations":
-        return replace(filters, country=country_code(id_))
-    field = {"browsers": "browser", "systems": "system", REFERRERS: "ref"}[page]
-    return replace(filters, **{field: id_})
+def _require_one_of(names: Collection[str], name: str, place: Mapping[str, str]) -> None:
+    if place[name] not in names:
+        raise InvalidValues({name: [f"must be one of ‘{', '.join(names)}’"]})  # noqa: RUF001  # the contract's quotes
+
+
+def _narrowed(question: Question, dimension: Dimension, place: Mapping[str, str]) -> Question:
+    """The question about one row of a page; it takes the place of a filter by the same dimension."""
+    others = [filter_ for filter_ in question.filters if filter_.dimension is not dimension]
+    return replace(question, filters=(*others, Filter(dimension, (_row_id(dimension, place),))))
+
+
+def _row_id(dimension: Dimension, place: Mapping[str, str]) -> str | int:
+    if dimension.kind is ValueKind.ID:
+        return number_in(place, "id")
+    if dimension.ranges:
+        _require_one_of([range_.name for range_ in dimension.ranges], "id", place)
+    return place["id"]
 
 
 def _of_whole_days(question: Question) -> Question:
@@ -164,16 +146,16 @@ def _own_referrers(call: Call) -> str:
     return tidied(call.site.link_domain)
 
 
-def _group(asked: ReportQuery) -> Group:
-    name = asked.text("group") or ("day" if asked.flag("daily") else "hour")
+def _group(query: ReportQuery) -> Group:
+    name = query.text("group") or ("day" if query.flag("daily") else "hour")
     if name not in GROUPS:
         msg = "invalid query parameters: field=group: must be one of hour, day, week, month"
         raise ApiRefused(msg)
     return GROUPS[name]
 
 
-def _position(asked: ReportQuery) -> Position | None:
-    text = asked.text("cursor")
+def _position(query: ReportQuery) -> Position | None:
+    text = query.text("cursor")
     position = stats_wire.position(text) if text else None
     if text and position is None:
         msg = "invalid query parameters: field=cursor: is no cursor of this endpoint"
@@ -185,10 +167,10 @@ def _reporting(services: Services) -> Reporting:
     return Reporting(services.ledger, services.warehouse)
 
 
-async def _answer(shape: Callable[..., dict[str, Any]], *found: object) -> Answer:
-    """The answer in a shape; made on a thread, as it may be megabytes long and names are read from disk."""
-    return Answer(200, await asyncio.to_thread(_encoded, shape, found))
+async def _answer(shape: Callable[..., dict[str, Any]], *report: object) -> Answer:
+    """A report in a shape; encoded on a thread, as it may be megabytes long and names are read from disk."""
+    return Answer(200, await asyncio.to_thread(_encoded, shape, report))
 
 
-def _encoded(shape: Callable[..., dict[str, Any]], found: tuple[object, ...]) -> bytes:
-    return wire.json(shape(*found))
+def _encoded(shape: Callable[..., dict[str, Any]], report: tuple[object, ...]) -> bytes:
+    return wire.json(shape(*report))

@@ -49,7 +49,7 @@ ORDER BY visits DESC, min(ref) <> '', value LIMIT :max_rows OFFSET :skipped;
 
 -- name: referrers_as_seen(skipped, max_rows)
 -- The same of all referrers; equal visits come in the order in which they were first seen. To know it costs half as
--- much again, so it is asked of few hits only.
+-- much again, so it is used for few hits only.
 SELECT value, arg_max(ref, (visits, ref)), arg_max(ref_scheme, 8 * visits + instr('ocgh', ref_scheme)), sum(visits) AS visits
 FROM counted GROUP BY value
 ORDER BY visits DESC, min(ref) <> '', min(seen), value LIMIT :max_rows OFFSET :skipped;
@@ -62,7 +62,7 @@ SELECT count(DISTINCT session) FROM picked WHERE session <> 0;
 -- Of the sessions with a picked hit, by all their hits: how many, how many of one hit, and their seconds together.
 SELECT count(*), count(*) FILTER (hits = 1), coalesce(sum(seconds), 0) FROM (
     SELECT count(*) AS hits, max(created) - min(created) AS seconds
-    FROM picked WHERE session <> 0 GROUP BY session HAVING bool_or(wanted)
+    FROM picked WHERE session <> 0 GROUP BY session HAVING bool_or(selected)
 );
 
 -- name: value_figures(listed)

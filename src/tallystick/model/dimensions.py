@@ -1,0 +1,170 @@
+"""The table of dimensions: what hits are filtered and grouped by.
+
+Filters, the SQL of conditions and values, reports, pages of the statistics API and their details follow from its
+rows. A new dimension is a field of ``model.hit.Hit`` with its column, a row here, and its names in the contract's
+``openapi.yaml``.
+"""
+
+from collections.abc import Callable
+from enum import Enum
+from typing import NamedTuple
+
+from msgspec import Struct
+
+UNKNOWN = "(unknown)"
+"""The value of a filter for hits without one: no referrer, no campaign, no country."""
+WIDEST = 2**32 - 1
+
+
+class ValueKind(Enum):
+    """How the value of a dimension is made of a hit's columns, and how a filter compares it.
+
+    A dimension whose filter ignores case is TEXT or FOLDED, one that is compared exactly any other kind.
+    """
+
+    TEXT = "text"
+    """The column."""
+    FOLDED = "folded"
+    """The column in lower case; reports show its most frequent spelling."""
+    CODE = "code"
+    """The column, which has one spelling: the dimension's."""
+    FLAG = "flag"
+    """The column, true or false."""
+    ID = "id"
+    """The column: an id of something that the ledger names."""
+    NUMBER = "number"
+    """The column in digits."""
+    RANGE = "range"
+    """The name of the range that the column lies in."""
+    VERSION = "version"
+    """Two columns, a name and its version, with a space between them."""
+    PART = "part"
+    """Two columns, a code and a part of it, with a dash between them; empty without the part."""
+
+
+class Range(NamedTuple):
+    """A named range of numbers, both ends included."""
+
+    name: str
+    lowest: int
+    highest: int
+
+
+class Dimension(Struct, frozen=True, kw_only=True):
+    """A row of the table.
+
+    Attributes:
+        name: unique.
+        columns: of ``hit``, by which visits are counted before the value is made; the value is made of the first
+            ones.
+        kind: how.
+        optional: whether a hit may have NULL there; such a hit is in no row of a report.
+        spelling: makes the spelling in which a CODE is kept.
+        ranges: of a RANGE, in the order in which they are listed.
+        filter: name of its filter; empty when hits cannot be filtered by it.
+        page: name of its page in the statistics API; empty when it has none.
+        details: by what the page divides one of its rows; None when it has no details.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    kind: ValueKind = ValueKind.TEXT
+    optional: bool = False
+    spelling: Callable[[str], str] = str
+    ranges: tuple[Range, ...] = ()
+    filter: str = ""
+    page: str = ""
+    details: "Dimension | None" = None
+
+    def spelled(self, text: str) -> str:
+        """A value in the spelling in which it is kept."""
+        return text if text == UNKNOWN else self.spelling(text)
+
+
+SIZES = (
+    Range("phone", 1, 600),
+    Range("tablet", 601, 1_000),
+    Range("desktop", 1_001, 1_920),
+    Range("desktophd", 1_921, WIDEST),
+    Range("unknown", 0, 0),
+)
+"""Kinds of screens by their width in CSS pixels."""
+
+PATH = Dimension(name="path", columns=("path",), kind=ValueKind.ID, filter="path")
+EVENT = Dimension(name="event", columns=("event",), kind=ValueKind.FLAG, filter="event")
+REFERRER = Dimension(
+    name="referrer",
+    columns=("ref", "ref_scheme"),
+    kind=ValueKind.FOLDED,
+    filter="ref",
+    page="toprefs",
+    details=PATH,
+)
+CAMPAIGN = Dimension(
+    name="campaign",
+    columns=("campaign",),
+    kind=ValueKind.ID,
+    optional=True,
+    filter="campaign",
+    page="campaigns",
+    details=REFERRER,
+)
+BROWSER_VERSION = Dimension(name="browser_version", columns=("browser", "browser_version"), kind=ValueKind.VERSION)
+BROWSER = Dimension(name="browser", columns=("browser",), filter="browser", page="browsers", details=BROWSER_VERSION)
+SYSTEM_VERSION = Dimension(name="system_version", columns=("system", "system_version"), kind=ValueKind.VERSION)
+SYSTEM = Dimension(name="system", columns=("system",), filter="system", page="systems", details=SYSTEM_VERSION)
+REGION = Dimension(name="region", columns=("country", "region"), kind=ValueKind.PART)
+COUNTRY = Dimension(
+    name="country",
+    columns=("country",),
+    kind=ValueKind.CODE,
+    spelling=str.upper,
+    filter="country",
+    page="locations",
+    details=REGION,
+)
+LANGUAGE = Dimension(
+    name="language",
+    columns=("language",),
+    kind=ValueKind.CODE,
+    spelling=str.lower,
+    filter="language",
+    page="languages",
+)
+WIDTH = Dimension(name="width", columns=("width",), kind=ValueKind.NUMBER)
+SIZE = Dimension(
+    name="size",
+    columns=("width",),
+    kind=ValueKind.RANGE,
+    ranges=SIZES,
+    filter="size",
+    page="sizes",
+    details=WIDTH,
+)
+
+DIMENSIONS: tuple[Dimension, ...] = (
+    PATH,
+    EVENT,
+    BROWSER,
+    BROWSER_VERSION,
+    SYSTEM,
+    SYSTEM_VERSION,
+    COUNTRY,
+    REGION,
+    LANGUAGE,
+    SIZE,
+    WIDTH,
+    CAMPAIGN,
+    REFERRER,
+)
+"""Every dimension; pages are listed in this order."""
+
+
+def filters() -> dict[str, Dimension]:
+    """The dimensions that hits can be filtered by, by the filter's name."""
+    return {dimension.filter: dimension for dimension in DIMENSIONS if dimension.filter}
+
+
+def pages() -> dict[str, Dimension]:
+    """The dimensions that have a page in the statistics API, by the page's name."""
+    return {dimension.page: dimension for dimension in DIMENSIONS if dimension.page}
