@@ -10,6 +10,7 @@ from hypothesis import settings
 from schemathesis.specs.openapi.checks import allow_header_conformance, ignored_auth, positive_data_acceptance
 
 from support.analytics import HOST, AnalyticsServer, analytics_server
+from tallystick.model.dimensions import SIZES, filters, pages
 from tallystick.surfaces import goatcounter, native
 from tallystick.surfaces.goatcounter.api import PREFIX
 from tallystick.surfaces.goatcounter.routes import API, PAGES
@@ -76,6 +77,30 @@ def test_every_url_is_described_and_nothing_else() -> None:
         (path, method.upper()) for path, item in DESCRIBED["paths"].items() for method in item if method != "parameters"
     }
     assert described == expected
+
+
+def parameters_of(path: str) -> dict[str, Any]:
+    """The schemas of a path's parameters."""
+    item = DESCRIBED["paths"][f"{PREFIX}{path}"]
+    parameters = [*item.get("parameters", ()), *item["get"]["parameters"]]
+    resolved = [
+        DESCRIBED["components"]["parameters"][each["$ref"].rpartition("/")[2]] if "$ref" in each else each
+        for each in parameters
+    ]
+    return {parameter["name"]: parameter["schema"] for parameter in resolved}
+
+
+def test_every_dimension_is_described() -> None:
+    reports = [path.removeprefix(PREFIX) for path in DESCRIBED["paths"] if path.startswith(f"{PREFIX}/stats/")]
+    usual = {"start", "end", "timezone", "include_paths", "path_by_name", "metrics", "limit", "offset"}
+    usual |= {"exclude_paths", "group", "daily", "cursor", "path_id", "page", "id"}
+    assert len(reports) == 5
+    for path in reports:
+        assert parameters_of(path).keys() - usual == filters().keys(), path
+    assert parameters_of("/stats/{page}")["page"]["enum"] == list(pages())
+    with_details = [page for page, dimension in pages().items() if dimension.details]
+    assert parameters_of("/stats/{page}/{id}")["page"]["enum"] == with_details
+    assert parameters_of("/stats/total")["size"]["enum"] == [*(size.name for size in SIZES), ""]
 
 
 def test_the_server_serves_this_description(asked_server: AnalyticsServer) -> None:
