@@ -1,4 +1,4 @@
-"""Names that hits refer to: paths and campaigns of a site, as ids. The ledger keeps them, a cache knows them."""
+"""Names that hits refer to by id: paths and campaigns of a site. Kept in the ledger, with a cache in front of it."""
 
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
@@ -38,7 +38,7 @@ class NewPath(Struct, frozen=True):
     """A path that a hit brings; see ``Path``.
 
     Attributes:
-        counted: whether a person's hit brings it; paths that only bots asked for are in no listing.
+        counted: whether a person's hit brings it; paths that only bots requested are in no listing.
     """
 
     path: str
@@ -48,7 +48,7 @@ class NewPath(Struct, frozen=True):
 
 
 class KnownPath:
-    """What the cache knows of a path, whichever way it was spelled.
+    """A cached path; one object for each of its spellings that was seen.
 
     Attributes:
         others: hits by title since the title last changed.
@@ -61,7 +61,7 @@ class KnownPath:
         self.others: dict[str, int] = {}
 
     def wants_title(self, title: str) -> bool:
-        """Count a hit with another title; whether there were now enough to take it over."""
+        """Count a hit with another title. Returns whether the path takes that title over, after enough of them."""
         if not self.title:
             return True
         hits = self.others.get(title, 0) + 1
@@ -86,11 +86,11 @@ class Names:
         """Sites that were deleted since the start; requests that came before may still mean them."""
 
     def path(self, site: int, path: str) -> KnownPath | None:
-        """A path if the cache knows this spelling; never waits."""
+        """The path of this spelling if it is cached; never waits."""
         return self._paths.get((site, path))
 
     def campaign(self, site: int, name: str) -> int | None:
-        """A campaign's id if the cache knows this spelling; never waits."""
+        """The id of the campaign of this spelling if it is cached; never waits."""
         return self._campaigns.get((site, name))
 
     async def missing(self, site: int, path: str, campaign: str) -> tuple[bool, bool]:
@@ -106,14 +106,14 @@ class Names:
         return await self._ledger.read(_missing, site, paths, campaigns)
 
     async def learn(self, site: int, paths: Collection[NewPath], campaigns: Collection[str] = ()) -> None:
-        """Make the cache know these names, creating those that are new; durable when it returns.
+        """Cache these names and create those that are new; durable when it returns.
 
         Raises:
             StoreUnavailable: the ledger is busy, full, failed or closed.
         """
-        known, ids = await self._ledger.write(_create, site, paths, campaigns)
+        resolved, ids = await self._ledger.write(_create, site, paths, campaigns)
         self._shrink()
-        for new, path in zip(paths, known, strict=True):
+        for new, path in zip(paths, resolved, strict=True):
             self._paths[site, new.path] = KnownPath(path.id, path.title, counted=path.counted)
         for name, id_ in zip(campaigns, ids, strict=True):
             self._campaigns[site, name] = id_
@@ -132,7 +132,7 @@ class Names:
             path.others.clear()
 
     def forget(self, deleted: Iterable[int] = ()) -> None:
-        """Forget what is cached: names were renamed, merged or deleted.
+        """Empty the cache, after names were renamed, merged or deleted.
 
         Args:
             deleted: sites of which no name may be learned any more.
@@ -161,15 +161,15 @@ def list_paths(session: Session, site: int, after: int, limit: int) -> list[Path
 
 
 def path_ids(session: Session, site: int, names: Iterable[str]) -> list[int]:
-    """Ids of a site's paths by name, in any case and whether percent-encoded or not; unknown names have none."""
-    # Of two spellings with pages of their own the one as it is written, unless only bots asked for that one.
-    found = (max(paths, key=lambda path: path.counted).id for paths in _named(session, site, names) if paths)
-    return list(dict.fromkeys(found))
+    """Ids of a site's paths by name, in any case and percent-encoded or not; a name that no path has is left out."""
+    # Of two spellings with pages of their own the one as it is written, unless only bots requested that one.
+    ids = (max(paths, key=lambda path: path.counted).id for paths in _named(session, site, names) if paths)
+    return list(dict.fromkeys(ids))
 
 
 def counted_path_id(session: Session, site: int, name: str) -> int | None:
-    """The id of a path that people have asked for, by its name as in ``path_ids``; None where there is none."""
-    return next((path.id for found in _named(session, site, [name]) for path in found if path.counted), None)
+    """The id of a path that people have visited, by its name as in ``path_ids``; None where there is none."""
+    return next((path.id for paths in _named(session, site, [name]) for path in paths if path.counted), None)
 
 
 def rename_path(session: Session, site: int, id_: int, path: str) -> bool:
@@ -187,13 +187,13 @@ def campaigns_of(session: Session, site: int, ids: Iterable[int]) -> dict[int, s
 
 
 def campaign_ids(session: Session, site: int, names: Iterable[str]) -> list[int]:
-    """Ids of a site's campaigns by name, in any case; unknown names have none."""
+    """Ids of a site's campaigns by name, in any case; a name that no campaign has is left out."""
     digests = [name_digest(name).hex() for name in names]
     return [int(row[0]) for row in session.queries.campaign_ids(session.connection, site=site, digests=_json(digests))]
 
 
 class ResolvedPath(NamedTuple):
-    """What a hit needs to know of a path."""
+    """A path as the ledger has it."""
 
     id: int
     title: str
@@ -213,9 +213,9 @@ def _create(
 
 
 def _create_paths(session: Session, site: int, paths: Collection[NewPath]) -> list[ResolvedPath]:
-    wanted = [(name_digest(new.path), new) for new in paths]
-    found = _find_paths(session, site, [digest for digest, _ in wanted])
-    missing = {digest: new for digest, new in reversed(wanted) if digest not in found}
+    digests = [(name_digest(new.path), new) for new in paths]
+    stored = _find_paths(session, site, [digest for digest, _ in digests])
+    missing = {digest: new for digest, new in reversed(digests) if digest not in stored}
     if missing:
         first = session.take_numbers("path", len(missing))
         rows = [
@@ -224,13 +224,13 @@ def _create_paths(session: Session, site: int, paths: Collection[NewPath]) -> li
         ]
         session.queries.create_paths(session.connection, rows=_json(rows))
         # Another server may have been first.
-        found |= _find_paths(session, site, missing)
-    _count(session, {found[digest] for digest, new in wanted if new.counted})
-    return [ResolvedPath(*found[digest][:2], found[digest].counted or new.counted) for digest, new in wanted]
+        stored |= _find_paths(session, site, missing)
+    _count(session, {stored[digest] for digest, new in digests if new.counted})
+    return [ResolvedPath(*stored[digest][:2], stored[digest].counted or new.counted) for digest, new in digests]
 
 
-def _count(session: Session, asked_for: Iterable[ResolvedPath]) -> None:
-    for path in asked_for:
+def _count(session: Session, paths: Iterable[ResolvedPath]) -> None:
+    for path in paths:
         if not path.counted:
             session.common.count_path(session.connection, id=path.id)
 
@@ -244,15 +244,15 @@ def _find_paths(session: Session, site: int, digests: Iterable[bytes]) -> dict[b
 def _create_campaigns(session: Session, site: int, names: Collection[str]) -> list[int]:
     if not names:
         return []
-    wanted = [(name_digest(name), name) for name in names]
-    found = _find_campaigns(session, site, [digest for digest, _ in wanted])
-    missing = {digest: name for digest, name in reversed(wanted) if digest not in found}
+    digests = [(name_digest(name), name) for name in names]
+    ids = _find_campaigns(session, site, [digest for digest, _ in digests])
+    missing = {digest: name for digest, name in reversed(digests) if digest not in ids}
     if missing:
         first = session.take_numbers("campaign", len(missing))
         rows = [(id_, site, name, digest.hex()) for id_, (digest, name) in enumerate(reversed(missing.items()), first)]
         session.queries.create_campaigns(session.connection, rows=_json(rows))
-        found |= _find_campaigns(session, site, missing)
-    return [found[digest] for digest, _ in wanted]
+        ids |= _find_campaigns(session, site, missing)
+    return [ids[digest] for digest, _ in digests]
 
 
 def _find_campaigns(session: Session, site: int, digests: Iterable[bytes]) -> dict[bytes, int]:
@@ -270,9 +270,9 @@ def _update(session: Session, counted: Iterable[int], titles: Iterable[tuple[int
 
 def _named(session: Session, site: int, names: Iterable[str]) -> list[list[ResolvedPath]]:
     """For each name the paths of its spellings, the one as it is written first."""
-    wanted = [[name_digest(spelling) for spelling in spellings(name)] for name in names]
-    found = _find_paths(session, site, [digest for digests in wanted for digest in digests])
-    return [[found[digest] for digest in digests if digest in found] for digests in wanted]
+    digests_of_names = [[name_digest(spelling) for spelling in spellings(name)] for name in names]
+    stored = _find_paths(session, site, [digest for digests in digests_of_names for digest in digests])
+    return [[stored[digest] for digest in digests if digest in stored] for digests in digests_of_names]
 
 
 def _path(row: tuple[int, str, str, int]) -> Path:

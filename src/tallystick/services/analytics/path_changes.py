@@ -1,4 +1,4 @@
-"""Renaming, merging and deleting paths: what the ledger decides at once, and the job it leaves for the warehouse.
+"""Renaming, merging and deleting paths: changes the ledger, and leaves a job for the warehouse.
 
 Functions of ``(session, ...)``; times in ms.
 """
@@ -19,7 +19,7 @@ def rename_path(session: Session, site: int, path: int, name: str, now: int) -> 
     Raises:
         InputRefused: the site has no such path, or another one of that name.
     """
-    _known(session, site, [path])
+    _require_paths(session, site, [path])
     if not names.rename_path(session, site, path, name):
         msg = f"site {site} has a path {name!r} already; merge them instead"
         raise InputRefused(msg)
@@ -27,7 +27,7 @@ def rename_path(session: Session, site: int, path: int, name: str, now: int) -> 
 
 
 def merge_paths(session: Session, site: int, paths: Sequence[int], into: int, now: int) -> int:
-    """Give the hits of some paths to another one and forget their names; the job's id.
+    """Give the hits of some paths to another one and remove their names. Returns the id of the job.
 
     Raises:
         InputRefused: the site has not all of these paths, or one is to be merged into itself.
@@ -35,24 +35,24 @@ def merge_paths(session: Session, site: int, paths: Sequence[int], into: int, no
     if into in paths:
         msg = "a path cannot be merged into itself"
         raise InputRefused(msg)
-    _known(session, site, [*paths, into])
+    _require_paths(session, site, [*paths, into])
     _remove(session, site, paths)
     session.common.count_path(session.connection, id=into)
     return enqueue(session, MergePaths(site, tuple(paths), into), now)
 
 
 def delete_paths(session: Session, site: int, paths: Sequence[int], now: int) -> int:
-    """Forget some paths and have their hits removed; the job's id.
+    """Remove some paths, and their hits by a job. Returns the id of the job.
 
     Raises:
         InputRefused: the site has not all of these paths.
     """
-    _known(session, site, paths)
+    _require_paths(session, site, paths)
     _remove(session, site, paths)
     return enqueue(session, DeletePaths(site, tuple(paths)), now)
 
 
-def _known(session: Session, site: int, paths: Sequence[int]) -> None:
+def _require_paths(session: Session, site: int, paths: Sequence[int]) -> None:
     if not 0 < len(paths) <= PATHS_AT_ONCE:
         msg = f"between 1 and {PATHS_AT_ONCE:,} paths are changed at once, not {len(paths):,}"
         raise InputRefused(msg)
