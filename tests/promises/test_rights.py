@@ -17,7 +17,7 @@ from support.asking import Answer
 from support.ledgers import until
 from support.rights import EVERYTHING, MISSING, PEOPLE, STRANGERS, World, world
 from tallystick.model.account import NEEDED_ACCESS, Permission
-from tallystick.surfaces.goatcounter.api import Route
+from tallystick.surfaces.goatcounter.api.judging import Route
 from tallystick.surfaces.goatcounter.routes import API
 
 UNKNOWN_TOKEN = "an unknown token"  # nobody's

@@ -29,7 +29,7 @@ from tallystick.hub.hub import SUBSCRIPTIONS_AT_MOST
 from tallystick.logs import configure_logs
 from tallystick.services.clock import confirm
 from tallystick.settings import Listen, Settings
-from tallystick.surfaces.counttogether.live.listener import Listener
+from tallystick.surfaces.counttogether.realtime.listener import Listener
 from tallystick.web.asgi import AsgiApp
 
 BACKLOG = 4_096

@@ -8,7 +8,7 @@ import pytest
 from support.asking import Answer
 from support.counting_together import READ, WRITE, Person, Together, counting_together
 from tallystick.model.sharing import RANKS
-from tallystick.surfaces.counttogether.api import Route
+from tallystick.surfaces.counttogether.api.judging import Route
 from tallystick.surfaces.counttogether.routes import API
 
 SECRET_NAME, SECRET_VALUE = "Forbidden fruit", 987_654_321

@@ -11,7 +11,7 @@ from tallystick.errors import SharingRefused
 from tallystick.ledger import Session
 from tallystick.services.kept_answers import KEPT_MS, KeptAnswer
 from tallystick.services.sharing.changing import Done
-from tallystick.surfaces.counttogether.handlers import counting
+from tallystick.surfaces.counttogether.api.handlers import counting
 
 
 def with_key(key: str) -> dict[str, str]:

@@ -17,8 +17,8 @@ from support.ledgers import until
 from tallystick.cli.support.listening import limit_connections
 from tallystick.hub import hub
 from tallystick.hub.pending import PLAIN_AT_MOST
-from tallystick.surfaces.counttogether.live import channel, listener, sockets
-from tallystick.surfaces.counttogether.live.listener import Listener, ListenerChannel
+from tallystick.surfaces.counttogether.realtime import channel, listener, sockets
+from tallystick.surfaces.counttogether.realtime.listener import Listener, ListenerChannel
 from tallystick.web.rate_limit import Rate
 
 PAGE: Any = "https://page.example"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from support.analytics import FIREFOX, Analytics
 from support.asking import Answer
 from tallystick.errors import StoreFailed
-from tallystick.surfaces.goatcounter import decoding
+from tallystick.surfaces.goatcounter.wire import decoding
 
 OK = (202, b'{"status":"ok"}')
 NO_SESSION = "session or browser/IP not set; use no_sessions if you don't want to track unique visits"

@@ -16,7 +16,7 @@ from tallystick.errors import NotPermitted, StoreBusy, StoreFailed
 from tallystick.model.account import Access, Permission
 from tallystick.services.accounts.accounts import NewAccount, create_account, set_access
 from tallystick.services.accounts.tokens import NewToken, create_token
-from tallystick.surfaces.goatcounter import api
+from tallystick.surfaces.goatcounter.api import judging
 from tallystick.surfaces.goatcounter.errors import REASONS, RateLimited, answer_to, reason_of
 from tallystick.web.bodies import BodyCutShort, BodyTooSlow, TooManyBodies
 from tallystick.web.rate_limit import Admission, Rate
@@ -271,7 +271,7 @@ async def test_a_body_without_a_length_is_a_body(analytics: Analytics) -> None:
 
 
 async def test_a_body_has_a_largest_size(analytics: Analytics, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "LARGEST_BODY", 1024 * 1024)
+    monkeypatch.setattr(judging, "LARGEST_BODY", 1024 * 1024)
     fits = b" " * (1024 * 1024 - 2) + b"{}"
     assert (await analytics.api("PATCH", "/sites/1", json=fits)).status == 200
     answer = await analytics.api("PATCH", "/sites/1", json=b" " + fits)
@@ -548,7 +548,7 @@ async def test_a_statistic_that_takes_too_long_is_given_up(
     async def never(*_: object) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(api, "READS_WITHIN_S", 0.01)
+    monkeypatch.setattr(judging, "READS_WITHIN_S", 0.01)
     monkeypatch.setattr(analytics.services.warehouse, "read", never)
     answer = await analytics.api("GET", "/stats/total")
     assert (answer.status, answer.json()) == (504, {"error": "server timed out loading data"})

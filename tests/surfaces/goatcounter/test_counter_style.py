@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallystick.surfaces.goatcounter.counter_style import LONGEST, safe_style
+from tallystick.surfaces.goatcounter.visitor_counter.style import LONGEST, safe_style
 
 KEPT = [
     ("#gcvc-by { display: none }", "#gcvc-by { display: none; }"),

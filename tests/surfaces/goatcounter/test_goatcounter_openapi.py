@@ -12,7 +12,7 @@ from schemathesis.specs.openapi.checks import allow_header_conformance, ignored_
 from support.analytics import HOST, AnalyticsServer, analytics_server
 from tallystick.model.dimensions import SIZES, filters, pages
 from tallystick.surfaces import goatcounter, native
-from tallystick.surfaces.goatcounter.api import PREFIX
+from tallystick.surfaces.goatcounter.api.judging import PREFIX
 from tallystick.surfaces.goatcounter.routes import API, PAGES
 
 DESCRIBED = native.Description(goatcounter).document

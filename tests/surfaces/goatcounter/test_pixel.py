@@ -10,8 +10,8 @@ from support.analytics import FIREFOX, Analytics, analytics_in_process
 from tallystick.errors import StoreBusy, StoreFailed
 from tallystick.model.hit import Bot
 from tallystick.services.accounts.sites import delete_site
-from tallystick.surfaces.goatcounter.handlers import pixel
-from tallystick.surfaces.goatcounter.pixel_query import PixelQuery, pixel_query
+from tallystick.surfaces.goatcounter.pixel import handler as pixel
+from tallystick.surfaces.goatcounter.pixel.query import PixelQuery, pixel_query
 from tallystick.web.rate_limit import Rate
 
 GIF = bytes.fromhex("47494638396101000100800100000000ffffff21f90401000001002c00000000010001000002024c01003b")

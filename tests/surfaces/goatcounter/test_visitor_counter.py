@@ -18,7 +18,7 @@ from support.asking import Answer
 from tallystick.model.account import UserSettings
 from tallystick.services.accounts.sites import SiteChanges, update_site
 from tallystick.services.analytics import visitor_counter
-from tallystick.surfaces.goatcounter.counter_pictures import Shown, png
+from tallystick.surfaces.goatcounter.visitor_counter.pictures import Shown, png
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -2,10 +2,8 @@
 
 from collections.abc import Awaitable
 
-from tallystick.surfaces.counttogether.api import Api, Route
-from tallystick.surfaces.counttogether.calling import Services
-from tallystick.surfaces.counttogether.errors import REASONS, SURFACE
-from tallystick.surfaces.counttogether.handlers import (
+from tallystick.surfaces.counttogether.api.calling import Services
+from tallystick.surfaces.counttogether.api.handlers import (
     batch,
     counters,
     counting,
@@ -15,9 +13,11 @@ from tallystick.surfaces.counttogether.handlers import (
     members,
     tokens,
 )
-from tallystick.surfaces.counttogether.live import events
-from tallystick.surfaces.counttogether.live.asgi import AsgiSockets
-from tallystick.surfaces.counttogether.live.sockets import Sockets
+from tallystick.surfaces.counttogether.api.judging import Api, Route
+from tallystick.surfaces.counttogether.errors import REASONS, SURFACE
+from tallystick.surfaces.counttogether.realtime import events
+from tallystick.surfaces.counttogether.realtime.asgi import AsgiSockets
+from tallystick.surfaces.counttogether.realtime.sockets import Sockets
 from tallystick.web.address import ClientAddresses
 from tallystick.web.asgi import Receive, Scope, Send
 from tallystick.web.own_address import OwnAddress, locate

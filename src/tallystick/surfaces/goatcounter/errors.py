@@ -24,7 +24,7 @@ from tallystick.errors import (
     StoreUnavailable,
     TallystickError,
 )
-from tallystick.surfaces.goatcounter.calling import Answer, Headers
+from tallystick.surfaces.goatcounter.api.calling import Answer, Headers
 from tallystick.web.bodies import BodyRefused
 from tallystick.web.rate_limit import Admission
 

@@ -3,23 +3,23 @@
 from collections.abc import Awaitable, Mapping
 
 from tallystick.model.account import Permission
-from tallystick.surfaces.goatcounter.api import Api, Route
-from tallystick.surfaces.goatcounter.calling import Services
-from tallystick.surfaces.goatcounter.errors import REASONS, SURFACE
-from tallystick.surfaces.goatcounter.handlers import (
+from tallystick.surfaces.goatcounter import pages
+from tallystick.surfaces.goatcounter.api.calling import Services
+from tallystick.surfaces.goatcounter.api.handlers import (
     bots,
     count,
     exports,
     me,
-    pages,
     paths,
-    script,
     sites,
     stats,
-    visitor_counter,
 )
-from tallystick.surfaces.goatcounter.handlers.pixel import Pixel
+from tallystick.surfaces.goatcounter.api.judging import Api, Route
+from tallystick.surfaces.goatcounter.errors import REASONS, SURFACE
+from tallystick.surfaces.goatcounter.pixel import script
+from tallystick.surfaces.goatcounter.pixel.handler import Pixel
 from tallystick.surfaces.goatcounter.public import Endpoint, public_pages
+from tallystick.surfaces.goatcounter.visitor_counter.handler import visitor_counter
 from tallystick.web.address import ClientAddresses
 from tallystick.web.asgi import Receive, Scope, Send
 from tallystick.web.rate_limit import RateLimits
@@ -54,7 +54,7 @@ PAGES: Mapping[str, Endpoint] = {
     # GET and HEAD, for everyone
     "/count.js": script.count_js,
     **{f"/count.v{number}.js": script.count_js for number in range(1, 6)},
-    "/counter/{name:path}": visitor_counter.visitor_counter,
+    "/counter/{name:path}": visitor_counter,
     "/status": pages.status,
     "/api.json": pages.api_json,
     "/api.html": pages.api_html,

@@ -1,0 +1,1 @@
+"""CountTogether over HTTP: judging a request, and one handler a URL."""

@@ -1,0 +1,157 @@
+"""The bodies of counters, and what they ask for. What depends on the counter's type is judged with the counter."""
+
+from collections.abc import Collection
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType
+
+from tallystick.errors import SharingReason, SharingRefused
+from tallystick.model.shared_counter import SharedCounter
+from tallystick.services.sharing.counters import Edit, NewCounter
+from tallystick.surfaces.counttogether.api.dates import WrittenDate, day_of, written
+
+START = {"FromDate": SharingReason.INVALID_START_DATE, "ToDate": SharingReason.INVALID_END_DATE}
+"""What is wrong with a date, by type."""
+
+_OF_COUNTING = {
+    "value": "value",
+    "mode": "mode",
+    "goal": "goal",
+    "allow_exceed": "allow_exceed",
+    "min_value": "least",
+    "reset_value": "reset_value",
+}
+"""What only UpDown counters have, and our names for it."""
+
+_CLEARED = frozenset({"goal", "min_value"})
+"""What null takes away. Of other fields it says nothing: some clients write all the fields that they know."""
+
+_DATE_FIELDS = {"FromDate": "start_date", "ToDate": "end_date"}
+"""Which field of a patch is a type's date."""
+
+
+class Data(Struct, frozen=True, rename="camel", kw_only=True):
+    """A counter's ``data`` in v1, as it is sent; what is computed is passed over."""
+
+    value: int | UnsetType | None = UNSET
+    mode: str | UnsetType | None = UNSET
+    goal: int | UnsetType | None = UNSET
+    allow_exceed: bool | UnsetType | None = UNSET
+    min_value: int | UnsetType | None = UNSET
+    reset_value: int | UnsetType | None = UNSET
+    date: str | UnsetType | None = UNSET
+    date_only: str | UnsetType | None = UNSET
+
+
+class NewBody(Struct, frozen=True, rename="camel", kw_only=True):
+    """``POST /v1/counters``."""
+
+    display_name: str
+    type: str
+    data: Data | None = None
+
+
+class WholeBody(Struct, frozen=True, rename="camel", kw_only=True):
+    """``PUT /v1/counters/{id}``: a counter; only its name and its data take effect."""
+
+    display_name: str | UnsetType | None = UNSET
+    type: str | UnsetType | None = UNSET
+    data: Data | None = None
+    confirm: bool = False
+
+
+class Patch(Struct, frozen=True, rename="camel", kw_only=True, forbid_unknown_fields=True):
+    """``PATCH /v2/counters/{id}``."""
+
+    name: str | UnsetType | None = UNSET
+    value: int | UnsetType | None = UNSET
+    start_date: str | UnsetType | None = UNSET
+    end_date: str | UnsetType | None = UNSET
+    mode: str | UnsetType | None = UNSET
+    goal: int | UnsetType | None = UNSET
+    allow_exceed: bool | UnsetType | None = UNSET
+    min_value: int | UnsetType | None = UNSET
+    reset_value: int | UnsetType | None = UNSET
+    confirm: bool = False
+
+
+def new_counter(body: NewBody) -> NewCounter:
+    """What a creation asks for.
+
+    Raises:
+        SharingRefused: a date makes no sense.
+    """
+    data = body.data or Data()
+    asked = _dates(data, START[body.type]) if body.type in START else _counting(data)
+    return NewCounter(name=body.display_name, type=body.type, **asked)
+
+
+def whole_edit(body: WholeBody, counter: SharedCounter) -> Edit:
+    """What a whole counter changes about the stored one.
+
+    Raises:
+        SharingRefused: it is of another type, or a date makes no sense.
+    """
+    if body.type not in {UNSET, None, counter.type}:
+        msg = f"this is a {counter.type} counter, and its type cannot be changed"
+        raise SharingRefused(SharingReason.INVALID_DATA, msg)
+    data = body.data or Data()
+    asked = _dates(data, START[counter.type], counter) if counter.type in START else _counting(data)
+    return Edit(name=_said(body.display_name), confirm=body.confirm, **asked)
+
+
+def patch_edit(body: Patch, counter: SharedCounter) -> Edit:
+    """What a patch changes about a counter.
+
+    Raises:
+        SharingRefused: a field is not for this type of counter, or a date makes no sense.
+    """
+    date_field = _DATE_FIELDS.get(counter.type)
+    _refuse_fields(body, counter, {date_field} if date_field else set(_OF_COUNTING))
+    if date_field is None:
+        return Edit(name=_said(body.name), confirm=body.confirm, **_counting(body))
+    data = Data(date=getattr(body, date_field))
+    return Edit(name=_said(body.name), confirm=body.confirm, **_dates(data, START[counter.type], counter))
+
+
+def is_empty(body: Patch) -> bool:
+    """Whether a patch asks for nothing."""
+    return not any(_says(body, field) for field in body.__struct_fields__ if field != "confirm")
+
+
+def _refuse_fields(body: Patch, counter: SharedCounter, fitting: Collection[str]) -> None:
+    for field, name in zip(body.__struct_fields__, body.__struct_encode_fields__, strict=True):
+        if field not in {"name", "confirm", *fitting} and _says(body, field):
+            raise SharingRefused(SharingReason.WRONG_TYPE, f"a {counter.type} counter has no {name}")
+
+
+def _counting(source: Data | Patch) -> dict[str, Any]:
+    return {ours: getattr(source, field) for field, ours in _OF_COUNTING.items() if _says(source, field)}
+
+
+def _says(source: Data | Patch, field: str) -> bool:
+    value = getattr(source, field)
+    return value is not UNSET and (value is not None or field in _CLEARED)
+
+
+def _said(value: str | UnsetType | None) -> str | UnsetType:
+    return UNSET if value is None else value
+
+
+def _dates(data: Data, reason: SharingReason, stored: SharedCounter | None = None) -> dict[str, Any]:
+    """The instant and the day that are asked for; a day that is given alone stands for its instant, too.
+
+    What is sent back as it was read says nothing: whoever knows only one of the two changes only that one.
+    """
+    date = written(data.date, reason) if isinstance(data.date, str) else None
+    day = day_of(data.date_only, reason) if isinstance(data.date_only, str) else None
+    if stored is not None:
+        day = None if day == stored.day else day
+        date = None if date is not None and _is_stored(date, stored) else date
+    if date is None:
+        return {} if day is None else {"day": day}
+    return {"day": day or date.day} | ({} if date.instant is None else {"date": date.instant})
+
+
+def _is_stored(date: WrittenDate, stored: SharedCounter) -> bool:
+    return date.day == stored.day if date.instant is None else date.instant == stored.date

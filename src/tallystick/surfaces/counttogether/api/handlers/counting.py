@@ -1,0 +1,79 @@
+"""Values: increment, decrement, set, reset, undo. Each answers a bare number."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from tallystick.errors import SharingRefused
+from tallystick.services.kept_answers import KeptAnswer
+from tallystick.services.sharing.changing import Done, ValueChange, Verb
+from tallystick.surfaces.counttogether.answers import Answer
+from tallystick.surfaces.counttogether.api.calling import Call, Services
+from tallystick.surfaces.counttogether.api.handlers.carrying import change
+from tallystick.surfaces.counttogether.decoding import amount_in, body_as, require_no_amount
+from tallystick.surfaces.counttogether.errors import kept_refusal
+from tallystick.surfaces.counttogether.zones import zone_asked
+
+
+class SetBody(Struct, frozen=True):
+    """``confirm``: also against the counter's mode."""
+
+    value: int
+    confirm: bool = False
+
+
+class ResetBody(Struct, frozen=True):
+    """``confirm``: also against the counter's mode."""
+
+    confirm: bool = False
+
+
+class UndoBody(Struct, frozen=True):
+    """``offset``: of the change in the counter's history; without one the newest own change."""
+
+    offset: int | None = None
+
+
+async def increment(services: Services, call: Call) -> Answer:
+    """Add 1, or the amount in the path."""
+    require_no_amount(call.body, call.query, "increment")
+    step = ValueChange(counter=call.place["id"], verb=Verb.INCREMENT, amount=amount_in(call.place))
+    return await _changed(services, call, step)
+
+
+async def decrement(services: Services, call: Call) -> Answer:
+    """Take 1 away, or the amount in the path."""
+    require_no_amount(call.body, call.query, "decrement")
+    step = ValueChange(counter=call.place["id"], verb=Verb.DECREMENT, amount=amount_in(call.place))
+    return await _changed(services, call, step)
+
+
+async def set_(services: Services, call: Call) -> Answer:
+    """Replace the value."""
+    body = body_as(SetBody, call.body)
+    step = ValueChange(counter=call.place["id"], verb=Verb.SET, value=body.value, confirm=body.confirm)
+    return await _changed(services, call, step)
+
+
+async def reset(services: Services, call: Call) -> Answer:
+    """Replace the value with the counter's reset value."""
+    body = body_as(ResetBody, call.body)
+    return await _changed(services, call, ValueChange(counter=call.place["id"], verb=Verb.RESET, confirm=body.confirm))
+
+
+async def undo(services: Services, call: Call) -> Answer:
+    """Take a change back."""
+    body = body_as(UndoBody, call.body)
+    return await _changed(services, call, ValueChange(counter=call.place["id"], verb=Verb.UNDO, offset=body.offset))
+
+
+async def _changed(services: Services, call: Call, step: ValueChange) -> Answer:
+    await zone_asked(call.query)
+    return await change(services, call, (step,), _number)
+
+
+def _number(results: Sequence[Done | SharingRefused]) -> KeptAnswer:
+    [result] = results
+    if isinstance(result, SharingRefused):
+        return kept_refusal(result)
+    return KeptAnswer(200, b"%d" % result.value)

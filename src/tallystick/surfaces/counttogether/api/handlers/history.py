@@ -1,0 +1,25 @@
+"""What was done to a counter."""
+
+from tallystick.model.counter import INT64_MAX
+from tallystick.services.sharing.history import ENTRIES_AT_MOST, history
+from tallystick.surfaces.counttogether import wire
+from tallystick.surfaces.counttogether.answers import Answer
+from tallystick.surfaces.counttogether.api.calling import Call, Services
+from tallystick.surfaces.counttogether.decoding import integer
+from tallystick.surfaces.counttogether.errors import Malformed
+
+USUAL_LIMIT = 100
+ORDERS = ("oldest", "newest")
+
+
+async def list_(services: Services, call: Call) -> Answer:
+    """A piece of it; the last entry's offset is where the next piece begins."""
+    after = integer(call.query, "after", 0, least=0, most=INT64_MAX)
+    limit = integer(call.query, "limit", USUAL_LIMIT, least=1, most=ENTRIES_AT_MOST)
+    order = call.query.get("order", ORDERS[0])
+    if order not in ORDERS:
+        msg = f"order must be {' or '.join(ORDERS)}"
+        raise Malformed(msg)
+    newest_first = order == "newest"
+    found = await services.sharing.read(history, call.account.id, call.place["id"], after, limit, newest_first)
+    return Answer(200, wire.json([wire.entry_of(entry) for entry in found]))

@@ -1,0 +1,30 @@
+"""What browsers need to open a WebSocket, and where one is asked for in the wrong way."""
+
+from msgspec import Struct
+
+from tallystick.surfaces.counttogether import wire
+from tallystick.surfaces.counttogether.answers import Answer
+from tallystick.surfaces.counttogether.api.calling import Call, Services
+from tallystick.surfaces.counttogether.decoding import body_as
+from tallystick.surfaces.counttogether.errors import UPGRADE, ApiRefused
+from tallystick.surfaces.counttogether.tickets import OWN_HOST, VALID_S, origin_in
+
+
+class TicketBody(Struct, frozen=True):
+    """Which page is to use the ticket; by default the one that asks for it."""
+
+    origin: str | None = None
+
+
+async def ticket(services: Services, call: Call) -> Answer:
+    """A ticket that opens one WebSocket from one origin."""
+    asked = body_as(TicketBody, call.body).origin or call.header(b"origin")
+    origin = OWN_HOST if asked is None else origin_in(asked)
+    secret = services.tickets.issue(call.caller.token.id, call.caller.token.prefix, origin)
+    return Answer(201, wire.json({"ticket": secret, "expiresIn": int(VALID_S)}))
+
+
+async def without_upgrade(_services: Services, _call: Call) -> Answer:
+    """A WebSocket's address, asked without wanting one."""
+    msg = "this is a WebSocket; ask for it with Upgrade: websocket, or read /v1/events"
+    raise ApiRefused(UPGRADE, msg, ((b"upgrade", b"websocket"), (b"connection", b"upgrade")))

@@ -1,0 +1,105 @@
+"""What clients may say over a WebSocket: very little."""
+
+import time
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from tallystick.errors import TallystickError
+from tallystick.surfaces.counttogether.realtime.frames import METHOD_NOT_FOUND, PING, PONG, error_frame, result_frame
+
+LONGEST_MESSAGE = 4_096
+MESSAGES_A_SECOND = 10
+
+
+class BadMessage(TallystickError):
+    """A message that makes no sense, or one too many."""
+
+
+class _Credentials(Struct, frozen=True):
+    token: str
+
+
+class _Asked(Struct, frozen=True):
+    method: str
+    id: str | int | float | UnsetType | None = UNSET
+    params: Any = None
+
+
+_decode = msgspec.json.Decoder(_Asked).decode
+
+
+class Pace:
+    """So many messages in each second."""
+
+    __slots__ = ("_amount", "_second")
+
+    def __init__(self) -> None:
+        self._second, self._amount = 0, 0
+
+    def step(self) -> None:
+        """One more message has come.
+
+        Raises:
+            BadMessage: too many came.
+        """
+        second = int(time.monotonic())
+        self._amount = self._amount + 1 if second == self._second else 1
+        self._second = second
+        if self._amount > MESSAGES_A_SECOND:
+            msg = "too many messages"
+            raise BadMessage(msg)
+
+
+class Credentials(Struct, frozen=True):
+    """What a first message brings.
+
+    Attributes:
+        number: of the request, under which it is answered; UNSET when it wants no answer.
+    """
+
+    token: str
+    number: object
+
+
+def credentials_in(message: str | bytes) -> Credentials:
+    """The token in a first message.
+
+    Raises:
+        BadMessage: it is no JSON-RPC ``authenticate``.
+    """
+    asked = _read(message)
+    if asked.method != "authenticate":
+        msg = "the first message must be authenticate"
+        raise BadMessage(msg)
+    try:
+        return Credentials(msgspec.convert(asked.params, _Credentials).token, asked.id)
+    except msgspec.ValidationError as error:
+        raise BadMessage(str(error)) from error
+
+
+def answer_to_message(message: str | bytes) -> str | None:
+    """What is said to a later message; None for one that wants no answer.
+
+    Raises:
+        BadMessage
+    """
+    if message == PING:
+        return PONG
+    asked = _read(message)
+    if asked.id is UNSET:
+        return None
+    if asked.method == PING:
+        return result_frame(asked.id, PONG)
+    return error_frame(asked.id, METHOD_NOT_FOUND, f"there is no method {asked.method[:100]}")
+
+
+def _read(message: str | bytes) -> _Asked:
+    if not isinstance(message, str) or len(message) > LONGEST_MESSAGE:
+        msg = f"messages are text of at most {LONGEST_MESSAGE} bytes"
+        raise BadMessage(msg)
+    try:
+        return _decode(message)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise BadMessage(str(error)) from error

@@ -1,0 +1,79 @@
+"""Server-sent events: what WebSockets are told, for whoever would rather read a stream."""
+
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+from msgspec import Struct
+
+from tallystick.errors import StoreUnavailable
+from tallystick.hub.hub import Subscription, SubscriptionEnded
+from tallystick.surfaces.counttogether.answers import Answer, Stream
+from tallystick.surfaces.counttogether.api.calling import Call, Services
+from tallystick.surfaces.counttogether.errors import Malformed
+from tallystick.surfaces.counttogether.realtime.frames import Teller, connected_event
+from tallystick.surfaces.counttogether.realtime.opening import NOWHERE, From, missed, resume_in, subscribed
+from tallystick.surfaces.counttogether.zones import zone_of
+from tallystick.web.asgi import Receive, Send
+from tallystick.web.event_stream import CONTENT_TYPE, RETRY, UNBUFFERED, or_comment, send_events
+
+NEWCOMER = From("", NOWHERE)
+
+
+async def events_v1(services: Services, call: Call) -> Answer | Stream:
+    """The caller's counters as they change, as v1 tells them."""
+    return await _events(services, call, version=1)
+
+
+async def events_v2(services: Services, call: Call) -> Answer | Stream:
+    """The caller's counters as they change, as v2 tells them."""
+    return await _events(services, call, version=2)
+
+
+async def _events(services: Services, call: Call, version: int) -> Answer | Stream:
+    zone, resume = await zone_of(call.query, call.account), _resume(call)
+    if call.scope["method"] == "HEAD":
+        return Answer(200, headers=((b"content-type", CONTENT_TYPE), UNBUFFERED))
+    subscription = await subscribed(services.following, call.caller, zone)
+    teller = Teller(version, zone, services.following.epoch, services.ledger.clock)
+    telling = _Telling(services, subscription, teller, resume)
+    return Stream(CONTENT_TYPE, telling.run, (UNBUFFERED,), subscription.close)
+
+
+def _resume(call: Call) -> From:
+    """From where to go on: what the stream said last, or what the query says."""
+    # Programs in place of a browser's EventSource cannot set the header everywhere; they use this parameter.
+    last = call.header(b"last-event-id") or call.query.get("lastEventId")
+    if not last:
+        return resume_in(call.query) or NEWCOMER
+    epoch, _, offset = last.rpartition(":")
+    try:
+        return resume_in({"epoch": epoch, "offset": offset}) or NEWCOMER
+    except Malformed:
+        # Browsers send what they were told last, by whomever. It is no reason to refuse them for ever.
+        return NEWCOMER
+
+
+class _Telling(Struct, frozen=True):
+    """One stream."""
+
+    services: Services
+    subscription: Subscription
+    teller: Teller
+    resume: From
+
+    async def run(self, receive: Receive, send: Send) -> None:
+        """Send events until either side ends it."""
+        await send_events(self._events(), receive, send)
+
+    async def _events(self) -> AsyncIterator[bytes]:
+        # A client that is cut off comes again, and says where it was.
+        with suppress(SubscriptionEnded, StoreUnavailable):
+            place, changes = await missed(self.services.following, self.subscription, self.resume)
+            yield RETRY + connected_event(place)
+            for change in changes:
+                yield self.teller.event(change)
+            while True:
+                yield await or_comment(self._next)
+
+    async def _next(self) -> bytes:
+        return self.teller.event(await self.subscription.next())

@@ -1,0 +1,179 @@
+"""How a live connection is opened: whose it is, whether it may come now, and from where it goes on."""
+
+from collections.abc import Mapping
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+from tallystick.hub.hub import Subscription, TooManySubscriptions
+from tallystick.ledger import Session
+from tallystick.model.account import Account, Permission, Principal
+from tallystick.services.accounts.accounts import account
+from tallystick.services.accounts.tokens import token
+from tallystick.services.feed.following import Following
+from tallystick.surfaces.counttogether.api.calling import Services
+from tallystick.surfaces.counttogether.authorization import IN_URL, MISSING, Caller
+from tallystick.surfaces.counttogether.decoding import first_values, integer
+from tallystick.surfaces.counttogether.dressing import limit_headers
+from tallystick.surfaces.counttogether.errors import (
+    FORBIDDEN,
+    LIMITED,
+    UNAVAILABLE,
+    ApiRefused,
+    Malformed,
+    RateLimited,
+    Unauthorized,
+)
+from tallystick.surfaces.counttogether.realtime.frames import Place
+from tallystick.surfaces.counttogether.tickets import is_from
+from tallystick.surfaces.counttogether.zones import zone_asked, zone_of
+from tallystick.web.asgi import Receive
+
+LARGEST_OFFSET = 2**53
+LONGEST_EPOCH = 64
+NOWHERE = -1
+"""An offset that no change ever had: nothing can be recovered from there."""
+
+TRY_AGAIN_AFTER_S = 30
+OTHER_ORIGIN = "this ticket is for pages of another origin"
+BAD_TICKET = "this ticket is spent, over or unknown"
+
+
+class OverLimit(ApiRefused):
+    """The person has asked for too much; trying again later helps."""
+
+    def __init__(self, refusal: RateLimited, policy: bytes) -> None:
+        limit = limit_headers(refusal.admission, policy)
+        super().__init__(refusal.kind, str(refusal), (*refusal.headers, *limit))
+
+
+class From(Struct, frozen=True):
+    """From where a client wants to go on."""
+
+    epoch: str
+    offset: int
+
+
+class Opening(Struct, frozen=True):
+    """What an upgrade asks for.
+
+    Attributes:
+        version: of the API: 1 or 2.
+        resume: None for a client that only wants what comes.
+    """
+
+    version: int
+    query: Mapping[str, str]
+    resume: From | None
+
+    async def zone(self, person: Account) -> ZoneInfo:
+        """Where the connection's days begin."""
+        return await zone_of(self.query, person)
+
+
+async def opening_of(scope: Mapping[str, Any], version: int) -> Opening:
+    """What a request for a WebSocket asks for.
+
+    Raises:
+        Malformed
+    """
+    query = first_values(scope["query_string"])
+    await zone_asked(query)
+    return Opening(version, query, resume_in(query))
+
+
+def resume_in(query: Mapping[str, str]) -> From | None:
+    """From where a client wants to go on.
+
+    Raises:
+        Malformed: the offset is no number, or the epoch none that we could have given.
+    """
+    if "epoch" not in query and "offset" not in query:
+        return None
+    epoch = query.get("epoch", "")
+    if len(epoch) > LONGEST_EPOCH:
+        msg = "no epoch is as long as that"
+        raise Malformed(msg)
+    return From(epoch, integer(query, "offset", NOWHERE, least=0, most=LARGEST_OFFSET))
+
+
+async def admitted(services: Services, scope: Mapping[str, Any], gone: Receive | None = None) -> Caller | None:
+    """Whose an upgrade is; None for a browser's that shows nothing yet, and may say it in its first message.
+
+    Args:
+        gone: gives ``.disconnect`` when the client has hung up.
+
+    Raises:
+        ApiRefused, StoreUnavailable
+    """
+    query = first_values(scope["query_string"])
+    if "token" in query or "access_token" in query:
+        raise Unauthorized(IN_URL, b"invalid_request")
+    headers = {name for name, _ in scope["headers"]}
+    if b"authorization" in headers:
+        holder = await services.gate.identify(scope)
+    elif "ticket" in query:
+        holder = await _ticket_holder(services, query["ticket"], scope)
+    elif b"origin" in headers:
+        return None
+    else:
+        raise Unauthorized(MISSING)
+    return await permitted(services, holder, gone)
+
+
+async def permitted(services: Services, holder: Principal, gone: Receive | None = None) -> Caller:
+    """The caller, once the person's limit lets it in.
+
+    Raises:
+        ApiRefused
+    """
+    try:
+        caller = await services.gate.permit(holder, gone)
+    except RateLimited as refusal:
+        raise OverLimit(refusal, services.gate.policy) from refusal
+    caller.require(Permission.COUNTERS_READ)
+    return caller
+
+
+async def subscribed(following: Following, caller: Caller, zone: ZoneInfo) -> Subscription:
+    """A subscription for the caller.
+
+    Raises:
+        ApiRefused: there are too many.
+        StoreUnavailable
+    """
+    try:
+        return await following.subscribe(caller.account.id, caller.token.id, zone, caller.token.prefix)
+    except TooManySubscriptions as error:
+        again = ((b"retry-after", b"%d" % TRY_AGAIN_AFTER_S),)
+        raise ApiRefused(LIMITED if error.own else UNAVAILABLE, str(error), again) from error
+
+
+async def missed(following: Following, subscription: Subscription, resume: From) -> tuple[Place, Any]:
+    """From where the connection goes on, and the changes that were missed until the subscription takes over.
+
+    Raises:
+        StoreUnavailable
+    """
+    found = await following.resume(subscription.account, resume.epoch, resume.offset)
+    subscription.skip(found.position)
+    offset = resume.offset if found.recovered else found.position
+    return Place(following.epoch, offset, found.recovered), found.changes
+
+
+async def _ticket_holder(services: Services, secret: str, scope: Mapping[str, Any]) -> Principal:
+    found = services.tickets.spend(secret)
+    holder = None if found is None else await services.ledger.read(_holder_of, found.token)
+    if found is None or holder is None or holder.token.prefix != found.prefix:
+        raise services.gate.refusal(scope, BAD_TICKET)
+    if not is_from(found.origin, scope):
+        raise ApiRefused(FORBIDDEN, OTHER_ORIGIN)
+    return holder
+
+
+def _holder_of(session: Session, number: int) -> Principal | None:
+    """The token as it is now: it may have been revoked, or got another secret, since the ticket was made."""
+    found = token(session, number)
+    owner = None if found is None else account(session, found.account)
+    return None if found is None or owner is None else Principal(found, owner)

@@ -1,0 +1,287 @@
+"""WebSockets: authenticate, subscribe, accept, resume, and then tell what is committed until somebody closes.
+
+Subscribed is before accepted: the client may know of its 101 before we do, and hears of everything after it.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import structlog
+from msgspec import UNSET
+
+from tallystick.errors import StoreUnavailable
+from tallystick.hub.hub import Ending, Subscription, SubscriptionEnded
+from tallystick.surfaces.counttogether.answers import Answer
+from tallystick.surfaces.counttogether.api.calling import Services
+from tallystick.surfaces.counttogether.authorization import Caller
+from tallystick.surfaces.counttogether.errors import (
+    LIMITED,
+    SURFACE,
+    UNAVAILABLE,
+    ApiRefused,
+    answer_to,
+    no_such_path,
+    reason_of,
+)
+from tallystick.surfaces.counttogether.realtime.asking import (
+    BadMessage,
+    Credentials,
+    Pace,
+    answer_to_message,
+    credentials_in,
+)
+from tallystick.surfaces.counttogether.realtime.channel import Channel, Closing, PeerTooSlow
+from tallystick.surfaces.counttogether.realtime.frames import Teller, connected_frame, error_frame, result_frame
+from tallystick.surfaces.counttogether.realtime.opening import (
+    Opening,
+    OverLimit,
+    admitted,
+    missed,
+    opening_of,
+    permitted,
+    subscribed,
+)
+from tallystick.web.address import ClientAddresses, rate_limit_name
+from tallystick.web.asgi import Receive
+from tallystick.web.own_address import OwnAddress
+from tallystick.web.places import NoPlace, Places
+from tallystick.web.side_by_side import first_to_end
+from tallystick.web.traffic import Traffic
+
+VERSIONS = {"/v1/ws": 1, "/v2/ws": 2}
+FIRST_MESSAGE_WITHIN_S = 5.0
+STRANGERS_AT_MOST = 1_000
+"""Sockets that have not said yet whose they are."""
+STRANGERS_OF_ONE_ADDRESS = 100
+REFUSED = -32000
+"""JSON-RPC leaves this number to servers."""
+
+ENDINGS = {
+    Ending.REVOKED: Closing.UNAUTHORIZED,
+    Ending.SLOW: Closing.TOO_SLOW,
+    Ending.RESTARTING: Closing.RESTART,
+}
+
+log = structlog.get_logger()
+
+
+class Sockets:
+    """All WebSockets of this server, on whichever listener they came.
+
+    Attributes:
+        own: this server's own address.
+    """
+
+    def __init__(
+        self, services: Services, addresses: ClientAddresses, traffic: Traffic, own: OwnAddress | None = None
+    ) -> None:
+        self.services = services
+        self.own = own or OwnAddress(addresses)
+        self._addresses, self._traffic = addresses, traffic
+        self._strangers = Places(STRANGERS_AT_MOST, STRANGERS_OF_ONE_ADDRESS)
+        self._stopping = asyncio.Event()
+        self._open: set[Socket] = set()
+        self._all_closed = asyncio.Event()
+
+    async def open(self, scope: Mapping[str, Any], gone: Receive | None = None) -> "Socket":
+        """What a request for a WebSocket becomes, unless it is refused; ``end`` it in any case.
+
+        Args:
+            gone: gives ``.disconnect`` when the client has hung up.
+
+        Raises:
+            ApiRefused, StoreUnavailable: see ``denial``.
+        """
+        version = VERSIONS.get(scope["path"].removesuffix("/"))
+        if version is None:
+            raise no_such_path()
+        caller = await admitted(self.services, scope, gone)
+        socket = Socket(self.services, await opening_of(scope, version), scope)
+        if caller is not None:
+            await socket.subscribe(caller)
+        if self._stopping.is_set():
+            socket.close()
+            msg = "the server restarts"
+            raise ApiRefused(UNAVAILABLE, msg, ((b"retry-after", b"1"),))
+        self._open.add(socket)
+        return socket
+
+    def denial(self, error: Exception) -> Answer:
+        """What is answered in the place of 101."""
+        answer = answer_to(error)
+        self._traffic.answered(SURFACE, answer.status)
+        if reason := reason_of(answer):
+            self._traffic.refused(SURFACE, reason)
+        return answer
+
+    async def run(self, socket: "Socket", channel: Channel) -> None:
+        """Serve a WebSocket that was accepted, until it is closed."""
+        self._traffic.answered(SURFACE, 101)
+        try:
+            code = await self._run(socket, channel)
+        except Exception:
+            log.exception("a live connection failed")
+            code = Closing.TRY_LATER
+        if code is not None:
+            await channel.close(code)
+
+    async def _run(self, socket: "Socket", channel: Channel) -> Closing | None:
+        if socket.subscription is None:
+            place = rate_limit_name(self._addresses.of(socket.scope))
+            try:
+                self._strangers.take(place)
+            except NoPlace:
+                return Closing.TRY_LATER
+            try:
+                code = await first_to_end(socket.introduce(channel), self._stop())
+            finally:
+                self._strangers.give_back(place)
+            if socket.subscription is None:
+                return code
+        return await socket.serve(channel)
+
+    def end(self, socket: "Socket") -> None:
+        """Nobody is there any more, or never came."""
+        socket.close()
+        self._open.discard(socket)
+        if not self._open:
+            self._all_closed.set()
+
+    async def _stop(self) -> Closing:
+        await self._stopping.wait()
+        return Closing.RESTART
+
+    async def close_all(self, within: float) -> None:
+        """Close everything with 1012, open nothing more, and return when all are closed.
+
+        Args:
+            within: seconds after which those that do not take leave are left behind.
+        """
+        self._stopping.set()
+        self.services.following.end_all()
+        self._all_closed.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within if self._open else 0):
+                await self._all_closed.wait()
+
+
+class Socket:
+    """One WebSocket.
+
+    Attributes:
+        scope: of the request that asked for it.
+        subscription: None as long as it is not known whose it is.
+    """
+
+    __slots__ = ("_opening", "_services", "scope", "subscription")
+
+    def __init__(self, services: Services, opening: Opening, scope: Mapping[str, Any]) -> None:
+        self._services, self._opening, self.scope = services, opening, scope
+        self.subscription: Subscription | None = None
+
+    async def subscribe(self, caller: Caller) -> None:
+        """Hear of what concerns the caller.
+
+        Raises:
+            ApiRefused, StoreUnavailable
+        """
+        zone = await self._opening.zone(caller.account)
+        self.subscription = await subscribed(self._services.following, caller, zone)
+
+    def close(self) -> None:
+        """Hear of nothing any more."""
+        if self.subscription is not None:
+            self.subscription.close()
+
+    async def introduce(self, channel: Channel) -> Closing | None:
+        """Let the client say whose connection this is; without a subscription the connection has to be closed."""
+        try:
+            async with asyncio.timeout(FIRST_MESSAGE_WITHIN_S):
+                message = await channel.receive()
+        except TimeoutError:
+            return Closing.UNAUTHORIZED
+        if message is None:
+            return None
+        try:
+            credentials = credentials_in(message)
+        except BadMessage:
+            return Closing.BAD_MESSAGE
+        return await self._authenticate(credentials, channel)
+
+    async def _authenticate(self, credentials: Credentials, channel: Channel) -> Closing | None:
+        refusal: ApiRefused | StoreUnavailable | None = None
+        try:
+            holder = await self._services.gate.holder(credentials.token, self.scope)
+            await self.subscribe(await permitted(self._services, holder))
+        except (ApiRefused, StoreUnavailable) as error:
+            refusal = error
+        with suppress(PeerTooSlow):
+            await _answer(channel, credentials.number, refusal)
+        return None if refusal is None else _closing(refusal)
+
+    async def serve(self, channel: Channel) -> Closing | None:
+        """Tell and hear until somebody ends it; why we close, None when the client did."""
+        assert self.subscription is not None
+        working = [self._tell(channel, self.subscription), _hear(channel)]
+        if channel.ping_every is not None:
+            working.append(_keep_alive(channel, channel.ping_every))
+        return await first_to_end(*working)
+
+    async def _tell(self, channel: Channel, subscription: Subscription) -> Closing | None:
+        following = self._services.following
+        teller = Teller(self._opening.version, subscription.zone, following.epoch, self._services.ledger.clock)
+        try:
+            if self._opening.resume is not None:
+                place, changes = await missed(following, subscription, self._opening.resume)
+                await channel.send(connected_frame(place))
+                for change in changes:
+                    await channel.send(teller.frame(change))
+            while True:
+                await channel.send(teller.frame(await subscription.next()))
+        except SubscriptionEnded as ended:
+            return ENDINGS[ended.ending]
+        except PeerTooSlow:
+            return Closing.TOO_SLOW
+        except StoreUnavailable:
+            return Closing.TRY_LATER
+
+
+async def _answer(channel: Channel, number: object, refusal: Exception | None) -> None:
+    """Tell a client that wants to know whether its first message was good."""
+    if number is UNSET:
+        return
+    if refusal is None:
+        await channel.send(result_frame(number, result=True))
+    else:
+        await channel.send(error_frame(number, REFUSED, str(refusal)))
+
+
+async def _hear(channel: Channel) -> Closing | None:
+    pace = Pace()
+    try:
+        while (message := await channel.receive()) is not None:
+            pace.step()
+            answer = answer_to_message(message)
+            if answer is not None:
+                await channel.send(answer)
+    except BadMessage:
+        return Closing.BAD_MESSAGE
+    except PeerTooSlow:
+        return Closing.TOO_SLOW
+    return None
+
+
+async def _keep_alive(channel: Channel, every: float) -> Closing | None:
+    while True:
+        await asyncio.sleep(every)
+        if not await channel.is_alive():
+            return Closing.NO_PONG
+
+
+def _closing(error: Exception) -> Closing:
+    """Why a connection is closed whose first message was refused."""
+    if not isinstance(error, ApiRefused) or error.kind is UNAVAILABLE or isinstance(error, OverLimit):
+        return Closing.TRY_LATER
+    return Closing.TOO_MANY if error.kind is LIMITED else Closing.UNAUTHORIZED

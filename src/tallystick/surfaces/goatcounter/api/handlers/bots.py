@@ -1,0 +1,76 @@
+"""``/bots``, beyond the contract: what was filtered, and undoing it."""
+
+from msgspec import Struct
+
+from tallystick.model.hit import Bot
+from tallystick.services.analytics.bot_hits import FROM_THE_LATEST, BotHit, BotHitsQuery, bot_hits, reason, relabel
+from tallystick.services.jobs import Relabel
+from tallystick.surfaces.goatcounter import wire
+from tallystick.surfaces.goatcounter.api.calling import Answer, Call, Services
+from tallystick.surfaces.goatcounter.api.questions import ReportQuery
+from tallystick.surfaces.goatcounter.errors import ApiRefused
+from tallystick.surfaces.goatcounter.wire.decoding import body_as
+from tallystick.warehouse.duckdb.changes import EVERY_ID
+
+
+class RelabelBody(Struct, forbid_unknown_fields=True, rename={"from_": "from", "into": "to"}):
+    """What ``POST /bots`` says: hits of one code, between two ids, get another one."""
+
+    from_: int
+    into: int
+    first_hit_id: int = EVERY_ID[0]
+    last_hit_id: int = EVERY_ID[1]
+
+
+async def bots(services: Services, call: Call) -> Answer:
+    """How many hits were filtered and why, and the latest."""
+    asked = ReportQuery(call, ("bot", "before", "limit"), filtered=False)
+    wanted = BotHitsQuery(
+        site=call.site.id,
+        period=await asked.period(),
+        limit=asked.limit(),
+        bot=_bot(asked),
+        before=asked.integer("before", FROM_THE_LATEST),
+    )
+    found = await bot_hits(services.ledger, services.warehouse, wanted)
+    body = {
+        "bots": [{"bot": bot, "reason": reason(bot), "count": hits} for bot, hits in found.by_reason.items()],
+        "hits": [_hit(hit) for hit in found.latest],
+        "more": found.more,
+    }
+    return Answer(200, wire.json(body))
+
+
+async def change(services: Services, call: Call) -> Answer:
+    """Give hits another code; 0 makes them people's."""
+    body = await body_as(RelabelBody, call.body)
+    wanted = Relabel(call.site.id, body.from_, body.into, (body.first_hit_id, body.last_hit_id))
+    await services.ledger.write(relabel, wanted, call.now)
+    return Answer(202, wire.compact({"status": "ok"}))
+
+
+def _bot(asked: ReportQuery) -> Bot | None:
+    code = asked.integer("bot", -1)
+    if code == -1:
+        return None
+    if code not in set(Bot):
+        msg = "invalid query parameters: field=bot: there is no such code"
+        raise ApiRefused(msg)
+    return Bot(code)
+
+
+def _hit(hit: BotHit) -> dict[str, object]:
+    return {
+        "id": hit.id,
+        "path_id": hit.path.id if hit.path else None,
+        "path": hit.path.path if hit.path else "",
+        "event": bool(hit.path and hit.path.event),
+        "bot": hit.bot,
+        "reason": reason(hit.bot),
+        "ref": hit.ref,
+        "ref_scheme": hit.ref_scheme,
+        "browser": hit.browser,
+        "system": hit.system,
+        "location": hit.country,
+        "created_at": wire.time(hit.created * 1000),
+    }

@@ -1,0 +1,144 @@
+"""``/export``: a site's hits or statistics as a file, written in the background and kept for a day."""
+
+from datetime import UTC
+from typing import Annotated, Any, get_args
+
+import msgspec
+from msgspec import Meta, Struct
+
+from tallystick.model.export import SPREADSHEET_SUFFIX, SUFFIXES, Export, ExportFormat
+from tallystick.services.accounts.audit import EventKind, done_by, note
+from tallystick.surfaces.goatcounter import wire
+from tallystick.surfaces.goatcounter.api.calling import Answer, Call, Services
+from tallystick.surfaces.goatcounter.errors import ApiRefused, InvalidValues, NotFound
+from tallystick.surfaces.goatcounter.wire.decoding import body_as, moment_of, number_in
+
+MB = 1_000_000
+INT64_MAX = 2**63 - 1
+FIRST_YEAR = 2
+"""Programs that leave a time empty send one of the year 1."""
+CONTENT_TYPES: dict[ExportFormat, bytes] = {
+    "csv": b"application/gzip",
+    "json": b"application/gzip",  # a ZIP; the contract says so all the same
+    "parquet": b"application/vnd.apache.parquet",
+}
+
+
+class ExportRequest(Struct, forbid_unknown_fields=True):
+    """The body of a request for an export."""
+
+    format: str | None = None
+    start_from_hit_id: Annotated[int, Meta(le=INT64_MAX)] | None = None
+    start_from_day: str | None = None
+
+
+async def create(services: Services, call: Call) -> Answer:
+    """Begin an export."""
+    wanted = await body_as(ExportRequest, call.body)
+    form = _format(wanted)
+    export = await services.exports.create(
+        call.site,
+        form,
+        start_id=_start_id(wanted, form),
+        start_day=_start_day(wanted, form),
+        spreadsheet=_for_spreadsheets(call, form),
+    )
+    subject = f"site {call.site.id} {call.site.cname or call.site.code}"
+    await services.ledger.write(done_by, call.holder, note, EventKind.EXPORTED, call.now, subject, form)
+    return Answer(202, wire.json(_told(export)))
+
+
+async def export(services: Services, call: Call) -> Answer:
+    """How far an export is."""
+    return Answer(200, wire.json(_told(await _found(services, call))))
+
+
+async def download(services: Services, call: Call) -> Answer:
+    """The file."""
+    export = await _found(services, call)
+    if export.finished is None:
+        return Answer(202, wire.compact({"error": "still being generated"}))
+    if export.error:
+        raise ApiRefused(export.error)
+    spreadsheet = _for_spreadsheets(call, export.format)
+    file = await (services.exports.spreadsheet_file if spreadsheet else services.exports.file)(export)
+    if file is None:
+        msg = "exports are kept for 24 hours; this export file has been deleted"
+        raise ApiRefused(msg)
+    name = export.file
+    if spreadsheet and not export.spreadsheet:
+        name = name.removesuffix(SUFFIXES["csv"]) + SPREADSHEET_SUFFIX
+    return Answer(200, content_type=CONTENT_TYPES[export.format], file=(str(file), name))
+
+
+def _for_spreadsheets(call: Call, form: ExportFormat) -> bool:
+    """Whether cells that look like formulas are wanted in a safe form."""
+    text = call.query.get("spreadsheet", "")
+    if text not in ("1", "0", ""):
+        msg = "spreadsheet: must be 1 or 0"
+        raise ApiRefused(msg)
+    wanted = text == "1"
+    if wanted and form != "csv":
+        msg = "spreadsheet is only valid for CSV exports"
+        raise ApiRefused(msg)
+    return wanted
+
+
+async def _found(services: Services, call: Call) -> Export:
+    found = await services.exports.get(call.site.id, number_in(call.place, "id"))
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _format(wanted: ExportRequest) -> ExportFormat:
+    for known in get_args(ExportFormat):
+        if (wanted.format or "csv") == known:
+            form: ExportFormat = known
+            return form
+    msg = f"unknown format: {msgspec.json.encode(wanted.format).decode()}"
+    raise ApiRefused(msg)
+
+
+def _start_id(wanted: ExportRequest, form: ExportFormat) -> int | None:
+    if form == "json" and wanted.start_from_hit_id:
+        msg = "start_from_hit_id is only valid for CSV exports"
+        raise ApiRefused(msg)
+    return None if wanted.start_from_hit_id is None else max(0, wanted.start_from_hit_id)
+
+
+def _start_day(wanted: ExportRequest, form: ExportFormat) -> int | None:
+    if not wanted.start_from_day:
+        return None
+    try:
+        day = moment_of(wanted.start_from_day).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise InvalidValues({"start_from_day": ["must be a date or an RFC 3339 time"]}) from error
+    if day.year < FIRST_YEAR:
+        return None
+    if form != "json":
+        msg = "start_from_day is only valid for JSON exports"
+        raise ApiRefused(msg)
+    return 1_000 * int(day.timestamp())
+
+
+def _told(export: Export) -> dict[str, Any]:
+    """An export, in the contract's words. Only a failed one has ``error``: clients take its presence for failure."""
+    told = {
+        "id": export.id,
+        "site_id": export.site,
+        "format": export.format,
+        "start_from_hit_id": export.start_id or 0,
+        "last_hit_id": export.last_hit,
+        "path": "",
+        "created_at": wire.time(export.created),
+        "finished_at": wire.time(export.finished),
+        "num_rows": export.num_rows,
+        "size": None if export.size is None else f"{max(export.size / MB, 0.1):.1f}",
+        "hash": export.hash,
+    }
+    if export.start_day is not None:
+        told["start_from_day"] = wire.time(export.start_day)
+    if export.error:
+        told["error"] = export.error
+    return told

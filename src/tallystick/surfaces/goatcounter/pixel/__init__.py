@@ -1,0 +1,1 @@
+"""``/count`` and the script that calls it."""

@@ -1,0 +1,1 @@
+"""``/counter/PATH.EXT``: the public counter of a page."""

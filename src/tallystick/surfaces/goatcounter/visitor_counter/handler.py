@@ -1,0 +1,83 @@
+"""``/counter/PATH.EXT``: how often a page was visited, for everyone to see."""
+
+import asyncio
+from urllib.parse import unquote
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tallystick.model.text import ESCAPES
+from tallystick.surfaces.goatcounter.api.calling import Services
+from tallystick.surfaces.goatcounter.errors import Forbidden
+from tallystick.surfaces.goatcounter.visitor_counter import pictures
+from tallystick.surfaces.goatcounter.visitor_counter.query import (
+    VisitorCounterQuery,
+    counter_json,
+    grouped,
+    wanted_counter,
+)
+from tallystick.surfaces.goatcounter.visitor_counter.style import safe_style
+from tallystick.surfaces.goatcounter.wire.decoding import query_values
+from tallystick.web.address import host_of
+
+NOT_ALLOWED = "Need to enable the ‘allow using the visitor counter’ setting"  # noqa: RUF001  # the contract's quotes
+
+HEADERS = {
+    "access-control-allow-origin": "*",
+    "cache-control": "public, max-age=5",
+    "cross-origin-resource-policy": "cross-origin",
+    "x-content-type-options": "nosniff",
+}
+
+
+async def visitor_counter(services: Services, request: Request) -> Response:
+    """The counter of a page, an event or, as ``TOTAL``, the whole site.
+
+    Raises:
+        ApiRefused: the site does not show its counter, or nobody can know what is wanted.
+        NoSuchSite, StoreUnavailable
+    """
+    host = host_of(request.scope)
+    site = services.sites.known(host) or await services.sites.at(host)
+    if not site.settings.allow_counter:
+        raise Forbidden(NOT_ALLOWED)
+    query = await query_values(request.scope["query_string"])
+    wanted = wanted_counter(_name(request), query, services.ledger.clock() // 1000)
+
+    counter = services.visitor_counter
+    if wanted.path is None:
+        visits = await counter.of_site(site.id, wanted.span)
+    else:
+        visits = await counter.of_path(site.id, wanted.path, wanted.span)
+
+    response = await _shown(wanted, grouped(visits.amount, site))
+    response.status_code = 200 if visits.known else 404
+    return response
+
+
+def _name(request: Request) -> str:
+    """What is behind ``/counter/``; bytes that are no UTF-8 stay percent-encoded, as they are in names of pages."""
+    name: str = request.path_params["name"]
+    raw: bytes = request.scope.get("raw_path", b"")
+    if "\N{REPLACEMENT CHARACTER}" not in name or not raw:
+        return name
+    return unquote(raw.decode("utf-8", ESCAPES).partition("/counter/")[2], errors=ESCAPES)
+
+
+async def _shown(wanted: VisitorCounterQuery, number: str) -> Response:
+    if wanted.extension == "json":
+        return Response(counter_json(number), headers=HEADERS, media_type="application/json; charset=utf-8")
+    label = "Views for this site:" if wanted.path is None else "Views for this page:"
+    shown = pictures.Shown(label, number, wanted.branding)
+    if wanted.extension == "png":
+        return Response(await asyncio.to_thread(pictures.png, shown), headers=HEADERS, media_type="image/png")
+    style = safe_style(wanted.style) if wanted.style else ""
+    if wanted.extension == "svg":
+        return _document(pictures.svg(shown, style), style, "image/svg+xml")
+    style = pictures.html_style(style)
+    return _document(pictures.html(shown, style), style, "text/html")
+
+
+def _document(text: str, style: str, kind: str) -> Response:
+    headers = HEADERS | {"content-security-policy": pictures.policy(style)}
+    return Response(text, headers=headers, media_type=f"{kind}; charset=utf-8")
