@@ -206,7 +206,7 @@ class Application:
     def _forget_names(self, deleted: Collection[int]) -> None:
         """Something else has changed what names and Hosts mean."""
         self.services.names.forget(deleted)
-        self.services.sites.forget()
+        self.services.sites.invalidate()
 
     async def close(self) -> None:
         """Finish what was accepted and close the stores."""

@@ -178,7 +178,6 @@ class Analytics:
         """Change the site's settings, at once."""
         changes = SiteChanges(settings=settings)
         await self.services.ledger.write(update_site, self.site.id, changes, self.clock())
-        self.services.sites.forget()
 
     async def new_token(self, *permissions: Permission, **options: Any) -> str:
         """Another token; see ``a_token``."""

@@ -1,5 +1,10 @@
 """People, sites and tokens for tests: what a test does not name is ordinary."""
 
+import asyncio
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any, TypeVar
+
 from tallystick.ledger import Ledger
 from tallystick.model.account import Access, Account, Permission
 from tallystick.model.site import Site
@@ -7,7 +12,19 @@ from tallystick.services.accounts.accounts import NewAccount, create_account, ex
 from tallystick.services.accounts.sites import NewSite, create_site
 from tallystick.services.accounts.tokens import NewToken, create_token
 
+Result = TypeVar("Result")
+
 A_DIGEST = "no password has this digest"
+
+
+async def elsewhere(ledger: Ledger, function: Callable[..., Result], *arguments: Any) -> Result:
+    """Do what another server or the command line does: ``function(session, *arguments)`` on a connection of its own."""
+
+    def run() -> Result:
+        with closing(ledger.database.session()) as session, session.transaction():
+            return function(session, *arguments)
+
+    return await asyncio.to_thread(run)
 
 
 async def a_person(

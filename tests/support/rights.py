@@ -140,7 +140,6 @@ async def world(data: Path) -> AsyncIterator[World]:
         ledger = analytics.services.ledger
         digest = await asyncio.to_thread(hash_password, PASSWORD)
         people, sites = await ledger.write(partial(_populate, digest=digest), analytics.prepared)
-        analytics.services.sites.forget()
         made = World(analytics, people, sites)
         for name, site in sites.items():
             for path in ("/a", "/b"):

@@ -57,6 +57,8 @@ class Session(Protocol):
     """Named queries that each database has in its own words."""
     lanes_alone: bool
     """Whether ``load`` and ``save`` take the counters of one lane at a time."""
+    changed: set[str]
+    """Subjects that the open transaction changes and that are cached in memory; see ``Ledger.subscribe``."""
     shared: bool
     """Whether several servers may use this ledger, each with hits of its own."""
 

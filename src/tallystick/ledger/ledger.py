@@ -134,6 +134,14 @@ class Ledger:
         writer.thread.submit(Joined(function, item, lane, future))
         return future
 
+    def subscribe(self, subject: str, callback: Callable[[], None]) -> None:
+        """Call a function on the event loop after each write of this server that changed a subject: for caches.
+
+        It is called before the write's caller gets the result. Functions of ``(session, ...)`` that change a subject
+        add it to ``Session.changed``. Other servers and the command line are not noticed.
+        """
+        self.watched.subscribe(subject, callback)
+
     def _time_passed(self) -> int:
         return self.passed()
 

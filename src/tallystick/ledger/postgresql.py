@@ -225,6 +225,7 @@ class PostgresqlSession(QueriedSession):
 
     def __init__(self, connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
         self.connection = connection
+        self.changed: set[str] = set()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

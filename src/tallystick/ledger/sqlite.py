@@ -166,6 +166,7 @@ class SqliteSession(QueriedSession):
 
     def __init__(self, connection: apsw.Connection, *, keeps_rows: bool = False) -> None:
         self.connection = connection
+        self.changed: set[str] = set()
         self._keeps_rows = keeps_rows
         self._rows: dict[Key, Counter | None] = {}
         self._data_version = -1

@@ -1,7 +1,8 @@
-"""Counters whose changes somebody waits for: the writers tell of them after the commit."""
+"""Changes that the event loop wants to hear of; the writers publish them after the commit."""
 
 from asyncio import AbstractEventLoop
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 
 from tallystick.model.counter import Counter
 from tallystick.model.key import Key
@@ -11,20 +12,33 @@ Told = Callable[[Mapping[Key, Counter | None]], None]
 
 
 class Watched:
-    """What the event loop wants to hear of, and the writers' way to tell it.
+    """Which changes are published to the event loop.
 
     Attributes:
-        keys: changed by the event loop only; the writers test whether it holds what they changed.
-        told: hears of it.
+        keys: counters. Changed by the event loop only; the writers test whether it holds what they changed.
+        told: called with the new states of those counters.
     """
 
     def __init__(self, loop: AbstractEventLoop) -> None:
         self._loop = loop
         self.keys: set[Key] = set()
         self.told: Told | None = None
+        self._subscribers: dict[str, list[Callable[[], None]]] = defaultdict(list)
+
+    def subscribe(self, subject: str, callback: Callable[[], None]) -> None:
+        """Call a function on the event loop after each transaction that changed a subject."""
+        self._subscribers[subject].append(callback)
+
+    def publish(self, subjects: Iterable[str]) -> None:
+        """From a writer's thread, after a transaction and before its callers get their results."""
+        for callback in [callback for subject in subjects for callback in self._subscribers.get(subject, ())]:
+            try:
+                self._loop.call_soon_threadsafe(callback)
+            except RuntimeError:
+                return  # the loop is closed, and the caches with it
 
     def tell(self, changed: Mapping[Key, Counter | None]) -> None:
-        """From a writer's thread, after a commit. Costs one look where nothing is watched."""
+        """Publish counters, from a writer's thread, after a commit. Costs one look where nothing is watched."""
         keys = self.keys
         if not keys or keys.isdisjoint(changed) or self.told is None:
             return

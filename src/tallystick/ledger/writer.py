@@ -188,15 +188,22 @@ class LedgerWriter:
         """The results, and whether anything was written."""
         session, noted = self._usable_session(), self.noted
         lane = counts[0].lane if counts and self._database.lanes_alone else self._lane
-        with session.transaction():
-            folded = fold(session, counts, self._clock())
-            results = [*folded.outcomes, *(_call(session, call) for call in calls)]
-            # A batch that changed nothing needs no sync: its requests are kept with a later one.
-            unsaved = self._unsaved_requests + len(counts)
-            saves = bool(folded.changed) or not counts or time.perf_counter() - self._saved_at > REQUESTS_KEPT_WITHIN_S
-            if saves:
-                requests = unsaved + noted - self._noted_saved
-                session.add_totals(lane, Totals(folded.keys_created, folded.keys_updated, requests))
+        session.changed.clear()
+        try:
+            with session.transaction():
+                folded = fold(session, counts, self._clock())
+                results = [*folded.outcomes, *(_call(session, call) for call in calls)]
+                # A batch that changed nothing needs no sync: its requests are kept with a later one.
+                unsaved = self._unsaved_requests + len(counts)
+                late = time.perf_counter() - self._saved_at > REQUESTS_KEPT_WITHIN_S
+                saves = bool(folded.changed) or not counts or late
+                if saves:
+                    requests = unsaved + noted - self._noted_saved
+                    session.add_totals(lane, Totals(folded.keys_created, folded.keys_updated, requests))
+        finally:
+            # Also where it failed: a COMMIT whose answer was lost may have happened.
+            if session.changed:
+                self._watched.publish(session.changed)
         self.committed += saves
         self._watched.tell(folded.changed)
         self._unsaved_requests = 0 if saves else unsaved

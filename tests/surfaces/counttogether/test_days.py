@@ -187,7 +187,6 @@ async def test_the_zone_is_the_one_asked_for_or_the_accounts_or_utc(together: To
     assert await days("?timezone=Pacific%2FPago_Pago") == [13] * 4
     settings = UserSettings(timezone="KI.Pacific/Kiritimati")
     await together.ledger.write(change_account, ada.account.id, "Ada", settings, together.clock())
-    together.services.tokens.forget()
     assert await days() == [15] * 4
     assert await days("?timezone=UTC") == [14] * 4
     strangers = ("", "Nowhere", "KI.Pacific/Kiritimati", "../UTC", "utc", "posixrules", "right/UTC", "W. Europe Time")

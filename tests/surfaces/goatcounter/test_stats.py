@@ -27,7 +27,6 @@ async def stats(analytics: Analytics, path: str, /, **query: Any) -> Any:
 async def link_domain(analytics: Analytics, domain: str) -> None:
     changes = SiteChanges(link_domain=domain)
     await analytics.services.ledger.write(update_site, analytics.site.id, changes, analytics.clock())
-    analytics.services.sites.forget()
 
 
 async def refusal(analytics: Analytics, path: str) -> tuple[int, Any]:

@@ -177,7 +177,6 @@ async def test_thousands_are_separated_as_the_site_wants_it(
 ) -> None:
     changes = SiteChanges(user_defaults=UserSettings(number_format=number_format))
     await site.services.ledger.write(update_site, site.site.id, changes, site.clock())
-    site.services.sites.forget()
 
     async def many(*_: object) -> int:
         return 1234

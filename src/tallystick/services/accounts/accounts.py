@@ -25,7 +25,7 @@ ACCESS_WORDS: Mapping[Access, str] = MappingProxyType(
     {"r": "read", "s": "read and settings", "a": "admin", "*": "superuser"}
 )
 CHANGES = "change of accounts"
-"""The sequence that numbers changes of accounts, sites and tokens."""
+"""The sequence that numbers changes of accounts, sites and tokens; and what caches of them subscribe to."""
 
 _encode = msgspec.json.Encoder().encode
 _decode_access = msgspec.json.Decoder(dict[str, Access]).decode
@@ -57,11 +57,13 @@ class PasswordRecord(Struct, frozen=True):
 
 
 def hold_accounts(session: Session) -> None:
-    """Let nobody else change accounts, sites or tokens until the transaction ends.
+    """Take the lock on accounts, sites and tokens until the transaction ends; caches are invalidated after it.
 
-    The rules about them look at several rows; on PostgreSQL other servers and commands write at the same time.
+    Every function that changes one of them calls this first: the rules look at several rows, and on PostgreSQL other
+    servers and commands write at the same time.
     """
     session.take_numbers(CHANGES)
+    session.changed.add(CHANGES)
 
 
 def last_change(session: Session) -> int:
@@ -159,6 +161,7 @@ def change_account(session: Session, number: int, name: str, settings: UserSetti
     """
     if problems := line_problems(name, NAME_AT_MOST):
         raise InvalidFields({"name": problems})
+    hold_accounts(session)
     existing(session, number)
     encoded = _encode(settings).decode()
     session.common.change_account(session.connection, id=number, name=name.strip(), settings=encoded, updated=now)

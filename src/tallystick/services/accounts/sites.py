@@ -18,7 +18,7 @@ from tallystick.ledger import Ledger, Session
 from tallystick.model.account import ALL_SITES, EVERY_SITE, Account, Token, UserSettings
 from tallystick.model.site import Site, SiteSettings
 from tallystick.model.site_rules import defaults_problems, normal_host, normal_settings, site_problems
-from tallystick.services.accounts.accounts import existing, hold_accounts, last_change, own_site
+from tallystick.services.accounts.accounts import CHANGES, existing, hold_accounts, last_change, own_site
 from tallystick.services.accounts.audit import EventKind, note
 from tallystick.services.accounts.site_hosts import (
     HOSTS_AT_MOST,
@@ -204,9 +204,10 @@ def note_hits(session: Session, number: int, first_hit: int) -> None:
 
 
 class Sites:
-    """Which site a Host means; what it knows is at most an eighth of a second old.
+    """A cache of the sites, and which site a Host means.
 
-    Changes come from this server, from others on the same database and from the command line beside it.
+    A change by this server shows at once: ``hold_accounts`` invalidates the cache. Changes by other servers on the same
+    database and by the command line show after an eighth of a second at most.
 
     Args:
         clock: seconds, monotonic.
@@ -229,6 +230,7 @@ class Sites:
         self._begun = self._done = 0  # readings, by number
         self._believed_from = 1  # the first reading that has seen every change of our own
         self._reading = asyncio.Lock()
+        ledger.subscribe(CHANGES, self.invalidate)
 
     def known(self, host: str) -> Site | None:
         """The site at a Host if that is known right now; no answer means nothing. For the hot path."""
@@ -263,8 +265,8 @@ class Sites:
         """One active site by id."""
         return next((site for site in await self.all() if site.id == number), None)
 
-    def forget(self) -> None:
-        """Read again before the next answer: something has changed."""
+    def invalidate(self) -> None:
+        """Read again before the next answer. A reading that has begun already does not count."""
         self._believed_from = self._begun + 1
 
     def is_new_host(self, host: str) -> bool:
@@ -284,8 +286,6 @@ class Sites:
             await self._ledger.write(remember_host, site.id, name, self._ledger.clock())
         except StoreUnavailable as error:
             log.warning("a host could not be remembered", reason=str(error))
-        else:
-            self.forget()
 
     async def keep_unknown(self) -> None:
         """Store how often hosts that no site has were named.

@@ -17,7 +17,7 @@ from tallystick.errors import InputRefused, InvalidFields, NotPermitted, StoreUn
 from tallystick.ledger import Ledger, Session
 from tallystick.model.account import ACCESS_ORDER, EVERY_SITE, NEEDED_ACCESS, Account, Permission, Principal, Token
 from tallystick.model.line import line_problems
-from tallystick.services.accounts.accounts import account, existing, hold_accounts
+from tallystick.services.accounts.accounts import CHANGES, account, existing, hold_accounts
 from tallystick.services.accounts.audit import EventKind, note
 from tallystick.services.accounts.site_rows import family
 
@@ -205,10 +205,12 @@ def token_used(session: Session, number: int, now: int) -> None:
 
 
 class Tokens:
-    """Whom a secret stands for; what it knows is at most an eighth of a second old.
+    """A cache of good secrets: the token and the account behind each.
 
-    Unknown secrets are not remembered: a token that was created this moment works. Secrets that were not seen before
-    are looked up one at a time, so that unknown ones never hold all readers of the ledger.
+    A change by this server shows at once: ``hold_accounts`` invalidates the cache. Changes by other servers and the
+    command line show after an eighth of a second at most. Unknown secrets are not cached: a token that was created this
+    moment works. Secrets that were not seen before are looked up one at a time, so that unknown ones never hold all
+    readers of the ledger.
 
     Args:
         clock: seconds, monotonic.
@@ -217,10 +219,11 @@ class Tokens:
     def __init__(self, ledger: Ledger, clock: Callable[[], float] = time.monotonic) -> None:
         self._ledger, self._clock = ledger, clock
         self._known: dict[bytes, tuple[float, Principal]] = {}
-        self._changes = 0  # counted by forget
+        self._changes = 0  # counted by invalidate
         self._good: OrderedDict[bytes, None] = OrderedDict()  # the one used last stands last
         self._first_look = asyncio.Lock()
         self._digests: tuple[float, frozenset[bytes]] | None = None
+        ledger.subscribe(CHANGES, self.invalidate)
 
     async def holder(self, secret: str, refusal: Callable[[], Exception | None] | None = None) -> Principal | None:
         """The token and the account behind a secret.
@@ -245,27 +248,31 @@ class Tokens:
                 raise error
             return await self._read(digest)
 
-    def forget(self) -> None:
-        """Read again before the next answer: something has changed."""
+    def invalidate(self) -> None:
+        """Read again before the next answer. A reading that has begun already does not count."""
         self._changes += 1
         self._known.clear()
+        self._digests = None
 
     async def _all_digests(self) -> frozenset[bytes]:
-        now = self._clock()
-        if self._digests is None or now - self._digests[0] >= DIGESTS_FRESH_S:
-            self._digests = now, await self._ledger.read(_every_digest)
-        return self._digests[1]
+        begun, changes = self._clock(), self._changes
+        if self._digests is not None and begun - self._digests[0] < DIGESTS_FRESH_S:
+            return self._digests[1]
+        digests = await self._ledger.read(_every_digest)
+        if changes == self._changes:
+            self._digests = begun, digests
+        return digests
 
     async def _read(self, digest: bytes) -> Principal | None:
         begun, changes = self._clock(), self._changes
         found = await self._ledger.read(holder, digest)
+        while changes != self._changes:  # what was read may be older than the change
+            begun, changes = self._clock(), self._changes
+            found = await self._ledger.read(holder, digest)
         self._known.pop(digest, None)
         self._good.pop(digest, None)
         if found is None:
             return None
-        if changes != self._changes:
-            # What was read may be older than the change that must not be missed.
-            return await self._read(digest)
         if len(self._known) >= HOLDERS_REMEMBERED:
             self._known.clear()
         self._known[digest] = (begun, found)

@@ -48,7 +48,6 @@ class OwnAccount:
         revoke = asked.form.checked("revoke")
         await self._parts.write(asked, set_password, login.account.id, digest, asked.now, login.login.digest, revoke)
         await self._ledger.write(note_proved, login.login.digest, asked.now)
-        self._parts.tokens.forget()
         return see_other("/user?done=password")
 
     async def end_login(self, asked: PageRequest) -> Response:

@@ -67,7 +67,6 @@ class Entrance:
             created = await self._ledger.write(first_account, person, NewSite(cname=typed["host"] or None), asked.now)
         except InputRefused as error:
             return await self._show_setup(asked, typed, problems_of(error, cname="host"))
-        self._parts.sites.forget()
         log.info("the server was set up", account=created.id)
         return await self._let_in(asked, created, "/sites?done=setup")
 

@@ -91,7 +91,6 @@ class PeoplePages:
             )
         except InputRefused as error:
             return await self._show(asked, problems_of(error))
-        self._parts.tokens.forget()
         return await self._show_password(asked, person, password)
 
     async def remove(self, asked: PageRequest) -> Response:
@@ -106,7 +105,6 @@ class PeoplePages:
             await self._parts.write(asked, remove, asked.login.account.id, number, self._ledger.clock())
         except InputRefused as error:
             return await self._show(asked, problems_of(error))
-        self._parts.tokens.forget()
         return see_other("/people?done=removed")
 
     async def _refused(

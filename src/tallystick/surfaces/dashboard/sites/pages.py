@@ -45,7 +45,6 @@ class SitePages:
             raise HTTPException(404) from error
         except InputRefused as error:
             return await self._show_list(asked, problems_of(error))
-        self._parts.sites.forget()
         return see_other(f"/sites/{created.id}?done=created")
 
     async def page(self, asked: PageRequest) -> Response:
@@ -63,7 +62,6 @@ class SitePages:
             await self._ledger.write(update_site, before.id, changes_of(asked.form), asked.now)
         except InputRefused as error:
             return await self._show_site(asked, before, problems_of(error))
-        self._parts.sites.forget()
         return see_other(f"/sites/{before.id}?done=changed")
 
     async def release_host(self, asked: PageRequest) -> Response:
@@ -72,7 +70,6 @@ class SitePages:
         if not may_change(asked.login.account, "a", found):
             raise HTTPException(404)
         await self._ledger.write(release_host, found.id, asked.form.text("host"))
-        self._parts.sites.forget()
         return see_other(f"/sites/{found.id}?done=released")
 
     async def delete(self, asked: PageRequest) -> Response:
@@ -86,7 +83,6 @@ class SitePages:
             await self._parts.write(asked, delete_site, doomed.id, asked.now)
         except InputRefused as error:
             return await self._show_site(asked, doomed, problems_of(error))
-        self._parts.sites.forget()
         return see_other("/sites?done=deleted")
 
     async def _site(self, asked: PageRequest) -> Site:

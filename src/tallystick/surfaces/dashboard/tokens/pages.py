@@ -73,7 +73,6 @@ class ApiTokens:
             if not confirmed(asked, found.name):
                 return await self._show(asked, NOT_CONFIRMED)
             await self._parts.write(asked, delete_token, number, asked.login.account.id)
-        self._parts.tokens.forget()
         return see_other("/user/tokens?done=revoked")
 
     async def _show(self, asked: PageRequest, problems: Problems = NO_PROBLEMS) -> Response:

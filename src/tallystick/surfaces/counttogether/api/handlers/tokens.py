@@ -65,7 +65,7 @@ async def create(services: Services, call: Call) -> Answer:
 async def rotate(services: Services, call: Call) -> Answer:
     """Another secret for a token; live connections that were opened by the old one are closed."""
     number = integer_in(call.place, "id")
-    answer = await once(
+    return await once(
         services,
         call,
         _rotate,
@@ -74,15 +74,11 @@ async def rotate(services: Services, call: Call) -> Answer:
         tell=partial(_told_secret, 200),
         kept=partial(_told_without, 200),
     )
-    services.tokens.forget()
-    return answer
 
 
 async def revoke(services: Services, call: Call) -> Answer:
     """Remove a token; live connections that were opened by it are closed."""
-    answer = await once(services, call, _revoke, call.caller, integer_in(call.place, "id"), tell=nothing)
-    services.tokens.forget()
-    return answer
+    return await once(services, call, _revoke, call.caller, integer_in(call.place, "id"), tell=nothing)
 
 
 def _create(session: Session, caller: Caller, wanted: NewToken, now: int) -> tuple[Token, str]:

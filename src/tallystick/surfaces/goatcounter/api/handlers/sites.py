@@ -46,7 +46,6 @@ async def create(services: Services, call: Call) -> Answer:
     created = await services.ledger.write(
         done_by, holder, create_site_as, holder.account, wanted, call.now, holder.token
     )
-    services.sites.forget()
     return Answer(200, wire.json(wire.site(created)))
 
 
@@ -79,7 +78,6 @@ async def change(services: Services, call: Call) -> Answer:
 async def _changed(services: Services, call: Call, changes: SiteChanges) -> Answer:
     number = number_in(call.place, "id")
     changed = await services.ledger.write(_update, call, number, changes)
-    services.sites.forget()
     return Answer(200, wire.json(wire.site(changed)))
 
 
