@@ -16,7 +16,9 @@ from tallystick.services.accounts.accounts import NewAccount, account, create_ac
 from tallystick.services.accounts.sites import NewSite, create_site
 from tallystick.services.accounts.tokens import NewToken, create_token
 from tallystick.services.analytics.names import Names, NewPath
-from tallystick.warehouse import WAREHOUSE_FILE, Warehouse, WarehouseSession
+from tallystick.warehouse.duckdb.session import DuckDbSession
+from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
+from tallystick.warehouse.duckdb.warehouse import DuckDbWarehouse
 
 HITS, PATHS, REFERRERS, CAMPAIGNS, SITES = 10_000_000, 1_000, 200, 10, 1
 EVENTS = 50
@@ -97,7 +99,7 @@ def main(folder: Path, *, hits: AtLeastOne = HITS) -> None:
 async def make(folder: Path, hits: int) -> None:
     """Fill a data directory."""
     ledger = await Ledger.open(open_database(None, folder))
-    warehouse = await Warehouse.open(folder / WAREHOUSE_FILE, memory_mb=MEMORY_MB)
+    warehouse = await DuckDbWarehouse.open(folder / WAREHOUSE_FILE, memory_mb=MEMORY_MB)
     try:
         site, secret = await ledger.write(_site, ledger.clock())
         (folder / TOKEN_FILE).write_text(secret, "ascii")
@@ -120,7 +122,7 @@ def _site(session: Session, now: int) -> tuple[int, str]:
     return site.id, create_token(session, owner, wanted, now)[1]
 
 
-def _fill(session: WarehouseSession, site: int, hits: int) -> None:
+def _fill(session: DuckDbSession, site: int, hits: int) -> None:
     # A few more than needed: the last hours of the year are cut off.
     visits = int(1.002 * hits / HITS_IN_VISIT) + 10
     session.connection.execute(_VISITS.format(begins=BEGINS, year=YEAR_S, more=MORE_HITS, visits=visits))

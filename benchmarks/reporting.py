@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from tallystick.warehouse import WAREHOUSE_FILE
+from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
 
 ENDPOINTS = (
     "paths",

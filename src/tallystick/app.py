@@ -32,8 +32,7 @@ from tallystick.services.time_passed import TimePassed
 from tallystick.settings import Settings
 from tallystick.surfaces import countapi, counttogether, dashboard, goatcounter, native
 from tallystick.tasks import end_tasks
-from tallystick.warehouse import WAREHOUSE_FILE, Warehouse
-from tallystick.warehouse.duckdb.store import EXPORTS_DIRECTORY
+from tallystick.warehouse import Warehouse
 from tallystick.web.address import FORWARDED_FOR, ClientAddresses
 from tallystick.web.asgi import AsgiApp, Receive, Scope, Send, wants_page
 from tallystick.web.bodies import Bodies, may_have_body
@@ -158,7 +157,7 @@ class Application:
                 await _seal_secrets(ledger, seals)
             warehouse = await opened_warehouse(
                 ledger,
-                settings.data / WAREHOUSE_FILE,
+                settings.data,
                 settings.durability,
                 settings.warehouse_memory,
                 accept_loss=accept_loss,
@@ -253,7 +252,7 @@ def analytics(
             knowledge,
             lambda site, address: limits.admit_address("new-names", address, site).admitted,
         ),
-        exports=Exports(ledger, warehouse, settings.data / EXPORTS_DIRECTORY),
+        exports=Exports(ledger, warehouse, warehouse.exports),
         keyed_requests=KeyedRequests(warehouse),
         visitor_counter=VisitorCounter(ledger, warehouse),
     )

@@ -21,7 +21,7 @@ from tallystick.model.counter import Create
 from tallystick.model.key import Key
 from tallystick.services.analytics.names import Names, NewPath
 from tallystick.services.backup.ledger_copy import back_up
-from tallystick.warehouse import WAREHOUSE_FILE
+from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
 
 DATA = ("--data", "data")
 RESTORE = ("restore", "backup.db")

@@ -21,7 +21,7 @@ from tallystick.ledger.migrations import all_migrations
 from tallystick.ledger.postgresql import PostgresqlSession
 from tallystick.services.accounts.seals import Seals
 from tallystick.services.accounts.site_hosts import note_unknown_hosts
-from tallystick.warehouse import WAREHOUSE_FILE
+from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
 
 Storage = tuple[str, ...]
 

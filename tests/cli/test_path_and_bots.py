@@ -13,7 +13,7 @@ from support.warehouses import NOW, a_hit, opened_warehouse, rows
 from tallystick.ledger import Ledger, open_database
 from tallystick.model.hit import Bot, Hit
 from tallystick.services.analytics.names import Names, NewPath
-from tallystick.warehouse import WAREHOUSE_FILE
+from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
 
 HERE = ("--site", "stats.example.com", "--data", "data")
 PATHS = ("/a", "/b", "/c")

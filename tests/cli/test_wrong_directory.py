@@ -12,7 +12,7 @@ from support.server import running_server
 from support.warehouses import a_hit, opened_warehouse
 from tallystick.ledger import Ledger
 from tallystick.services.analytics.names import Names, NewPath
-from tallystick.warehouse import WAREHOUSE_FILE
+from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
 
 WAY_OUT = " To make a new one: tallystick serve, or tallystick init"
 COMMANDS = [

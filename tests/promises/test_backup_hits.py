@@ -15,7 +15,7 @@ from support.server import RunningServer, running_server, tallystick
 from support.warehouses import NOW, a_hit, opened_warehouse, rows
 from tallystick.ledger import open_database
 from tallystick.services.files import UNFINISHED_RESTORE
-from tallystick.warehouse import WAREHOUSE_FILE
+from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
 
 EMAIL = "owner@example.com"
 

@@ -17,7 +17,8 @@ from tallystick.ledger.sqlite import SqliteDatabase
 from tallystick.services.exports.exports import Exports
 from tallystick.services.job_worker import JobWorker
 from tallystick.settings import Settings
-from tallystick.warehouse import WAREHOUSE_FILE, Warehouse
+from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
+from tallystick.warehouse.duckdb.warehouse import DuckDbWarehouse
 
 HIT = "/hit/example.com/visits"
 GET = "/get/example.com/visits"
@@ -33,7 +34,7 @@ def disk() -> Iterator[FaultyDisk]:
 async def a_client(data: Path, disk: FaultyDisk) -> AsyncIterator[httpx.AsyncClient]:
     """Of the whole application, in this process, on a disk that can fail."""
     ledger = await Ledger.open(SqliteDatabase(data / "ledger.sqlite3", vfs=disk.name))
-    warehouse = await Warehouse.open(data / WAREHOUSE_FILE)
+    warehouse = await DuckDbWarehouse.open(data / WAREHOUSE_FILE)
     with pytest.MonkeyPatch.context() as patched:
         # They write to the ledger when they like: the fault would be theirs in place of a hit's.
         patched.setattr(JobWorker, "start", lambda _: None)

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from support.analytics import CHROME, FIREFOX, Analytics, analytics_in_process
+from support.warehouses import ids
 from tallystick.model.path import clean_path, is_ignored
 from tallystick.model.referrer import MAX_REFERRER, clean_referrer
-from tallystick.warehouse import WarehouseSession
 
 once = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=150)
 
@@ -36,12 +36,8 @@ def site(runner: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory) -> It
     runner.run(context.__aexit__(None, None, None))
 
 
-def _count(session: WarehouseSession) -> int:
-    return int(session.connection.execute("SELECT count(*) FROM hit").fetchall()[0][0])
-
-
 def stored(runner: asyncio.Runner, site: Analytics) -> int:
-    return runner.run(site.services.warehouse.read(_count))
+    return len(runner.run(ids(site.services.warehouse)))
 
 
 # What a page says of itself. Browsers escape paths and queries; people may set any text.

@@ -13,7 +13,7 @@ from support.analytics import FIREFOX, prepare
 from support.server import RunningServer, running_server
 from support.warehouses import opened_warehouse, rows
 from tallystick.ledger import open_database
-from tallystick.warehouse import WAREHOUSE_FILE
+from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
 
 CLIENTS = 8
 

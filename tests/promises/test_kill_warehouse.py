@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from support.warehouses import NOW, opened_warehouse, rows
-from tallystick.warehouse import WAREHOUSE_FILE
+from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
 
 TESTS = Path(__file__).parents[1]
 

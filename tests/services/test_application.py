@@ -13,7 +13,7 @@ from tallystick.errors import StartRefused
 from tallystick.ledger import Ledger
 from tallystick.services.ingest.ingest import Knowledge
 from tallystick.settings import Settings
-from tallystick.warehouse import Warehouse
+from tallystick.warehouse.duckdb.warehouse import DuckDbWarehouse
 
 OURS = ("ledger-", "warehouse-", "announcing-")
 
@@ -39,7 +39,7 @@ async def test_a_start_that_fails_leaves_no_store_open(
     if place == "wiring":
         monkeypatch.setattr(app, "claimed", fail)
     else:
-        monkeypatch.setattr(Warehouse, "open", fail)
+        monkeypatch.setattr(DuckDbWarehouse, "open", fail)
     before = threads_of_stores()
     with pytest.raises(type(error)):
         await Application.open(Settings(data=tmp_path))

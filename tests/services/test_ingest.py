@@ -22,7 +22,9 @@ from tallystick.services.accounts.sites import NewSite, create_site
 from tallystick.services.analytics.names import TITLE_REPLACED_AFTER, Names, campaign_ids, list_paths, path_ids
 from tallystick.services.ingest import ingest
 from tallystick.services.ingest.ingest import AT_ONCE, Dropped, DropReason, Ingest, InvalidHit, Knowledge, Refusal
-from tallystick.warehouse import WAREHOUSE_FILE, KeptRequest, Stored, Warehouse
+from tallystick.warehouse import KeptRequest, Stored
+from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
+from tallystick.warehouse.duckdb.warehouse import DuckDbWarehouse
 
 HOUR_MS = 3_600_000
 
@@ -31,7 +33,7 @@ class House:
     """An ingest and its stores."""
 
     def __init__(
-        self, ledger: Ledger, warehouse: Warehouse, clock: Clock, known: Knowledge, *, one_by_one: bool
+        self, ledger: Ledger, warehouse: DuckDbWarehouse, clock: Clock, known: Knowledge, *, one_by_one: bool
     ) -> None:
         self.ledger, self.warehouse, self.clock, self.one_by_one = ledger, warehouse, clock, one_by_one
         self.names = Names(ledger)
@@ -52,7 +54,7 @@ class House:
 async def house(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[House]:
     clock = Clock()
     async with opened(open_database(None, tmp_path), clock) as ledger:
-        warehouse = await Warehouse.open(tmp_path / WAREHOUSE_FILE, clock=lambda: clock() // 1000)
+        warehouse = await DuckDbWarehouse.open(tmp_path / WAREHOUSE_FILE, clock=lambda: clock() // 1000)
         yield House(ledger, warehouse, clock, await knowledge(), one_by_one=request.param)
         await warehouse.close()
 

@@ -32,9 +32,10 @@ from tallystick.services.jobs import (
     enqueue,
     pending_jobs,
 )
-from tallystick.warehouse import KeptRequest, Warehouse
+from tallystick.warehouse import KeptRequest
 from tallystick.warehouse.duckdb.journal import Journal, JournalBatch
 from tallystick.warehouse.duckdb.marks import JournalMarks
+from tallystick.warehouse.duckdb.warehouse import DuckDbWarehouse
 
 SITE = 1
 DAY = 24 * HOUR
@@ -50,7 +51,7 @@ class Clock:
 
 
 @pytest.fixture
-async def warehouse(tmp_path: File) -> AsyncIterator[Warehouse]:
+async def warehouse(tmp_path: File) -> AsyncIterator[DuckDbWarehouse]:
     async with opened_warehouse(tmp_path / "warehouse.duckdb") as opened:
         yield opened
 
@@ -61,7 +62,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def jobs(ledger: Ledger, warehouse: Warehouse, clock: Clock) -> JobWorker:
+def jobs(ledger: Ledger, warehouse: DuckDbWarehouse, clock: Clock) -> JobWorker:
     return JobWorker(ledger, warehouse, lambda _: None, clock=clock)
 
 
@@ -109,7 +110,7 @@ async def test_a_job_is_kept_as_it_was_asked_for(ledger: Ledger) -> None:
 
 
 async def test_a_site_leaves_nothing(
-    ledger: Ledger, warehouse: Warehouse, jobs: JobWorker, clock: Clock, paths: list[int]
+    ledger: Ledger, warehouse: DuckDbWarehouse, jobs: JobWorker, clock: Clock, paths: list[int]
 ) -> None:
     await warehouse.append([a_hit(paths[0], site=SITE), a_hit(99, site=2)])
     for site in (SITE, 2):
@@ -127,7 +128,7 @@ async def test_a_site_leaves_nothing(
 
 
 async def test_deleted_paths_and_their_hits_are_gone(
-    ledger: Ledger, warehouse: Warehouse, jobs: JobWorker, clock: Clock, paths: list[int]
+    ledger: Ledger, warehouse: DuckDbWarehouse, jobs: JobWorker, clock: Clock, paths: list[int]
 ) -> None:
     a, b, _ = paths
     await warehouse.append([a_hit(a), a_hit(b), a_hit(a, site=2)])
@@ -138,7 +139,7 @@ async def test_deleted_paths_and_their_hits_are_gone(
 
 
 async def test_merged_paths_count_a_visit_once(
-    ledger: Ledger, warehouse: Warehouse, jobs: JobWorker, clock: Clock, paths: list[int]
+    ledger: Ledger, warehouse: DuckDbWarehouse, jobs: JobWorker, clock: Clock, paths: list[int]
 ) -> None:
     a, b, c = paths
     await warehouse.append(
@@ -160,7 +161,7 @@ async def test_merged_paths_count_a_visit_once(
 
 
 async def test_hits_that_were_handed_over_before_are_merged_however_long_the_journal_takes(
-    ledger: Ledger, warehouse: Warehouse, paths: list[int], monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger, warehouse: DuckDbWarehouse, paths: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, b, _ = paths
     jobs = JobWorker(ledger, warehouse, lambda _: None, seen_within=0)
@@ -200,7 +201,7 @@ def stalled(monkeypatch: pytest.MonkeyPatch) -> Iterator[Event]:
 
 
 async def test_a_job_is_put_off_while_it_is_unknown_what_arrived(
-    ledger: Ledger, warehouse: Warehouse, paths: list[int], monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger, warehouse: DuckDbWarehouse, paths: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_arguments: object) -> None:
         raise StoreFailed
@@ -216,7 +217,7 @@ async def test_a_job_is_put_off_while_it_is_unknown_what_arrived(
 
 
 async def test_jobs_are_done_when_they_are_first_seen_where_no_other_server_counts(
-    warehouse: Warehouse, tmp_path: File
+    warehouse: DuckDbWarehouse, tmp_path: File
 ) -> None:
     ledger = await Ledger.open(open_database(None, tmp_path))
     try:
@@ -229,7 +230,7 @@ async def test_jobs_are_done_when_they_are_first_seen_where_no_other_server_coun
 
 
 async def test_the_sites_that_are_deleted_are_named_to_whoever_caches_names(
-    ledger: Ledger, warehouse: Warehouse
+    ledger: Ledger, warehouse: DuckDbWarehouse
 ) -> None:
     deleted: list[Collection[int]] = []
     for job in (DeleteSite(7), RenamedPath(8)):
@@ -238,7 +239,7 @@ async def test_the_sites_that_are_deleted_are_named_to_whoever_caches_names(
     assert deleted == [{7}]
 
 
-async def test_cached_names_are_forgotten_when_a_job_is_first_seen(ledger: Ledger, warehouse: Warehouse) -> None:
+async def test_cached_names_are_forgotten_when_a_job_is_first_seen(ledger: Ledger, warehouse: DuckDbWarehouse) -> None:
     forgotten: list[int] = []
     jobs = JobWorker(ledger, warehouse, lambda _: forgotten.append(1))
     await jobs.work()
@@ -256,7 +257,7 @@ async def test_cached_names_are_forgotten_when_a_job_is_first_seen(ledger: Ledge
 async def test_after_a_crash_in_between_a_job_is_done_again(  # noqa: PLR0913  # fixtures
     *,
     ledger: Ledger,
-    warehouse: Warehouse,
+    warehouse: DuckDbWarehouse,
     clock: Clock,
     paths: list[int],
     monkeypatch: pytest.MonkeyPatch,
@@ -281,7 +282,7 @@ async def test_after_a_crash_in_between_a_job_is_done_again(  # noqa: PLR0913  #
 
 
 async def test_a_job_that_fails_keeps_no_other_from_being_done(
-    ledger: Ledger, warehouse: Warehouse, jobs: JobWorker, clock: Clock
+    ledger: Ledger, warehouse: DuckDbWarehouse, jobs: JobWorker, clock: Clock
 ) -> None:
     await warehouse.append([a_hit(site=SITE), a_hit(site=2)])
     await decide(ledger, Relabel(SITE, 0, 999))
@@ -291,7 +292,7 @@ async def test_a_job_that_fails_keeps_no_other_from_being_done(
 
 
 async def test_hits_taken_for_bots_become_peoples_and_their_path_is_listed(
-    ledger: Ledger, warehouse: Warehouse, jobs: JobWorker, clock: Clock, paths: list[int]
+    ledger: Ledger, warehouse: DuckDbWarehouse, jobs: JobWorker, clock: Clock, paths: list[int]
 ) -> None:
     *_, c = paths
     await warehouse.append([a_hit(c, bot=Bot.SHORT), a_hit(c, bot=Bot.KNOWN), a_hit(c, bot=Bot.SHORT)])
@@ -372,7 +373,7 @@ async def test_a_clock_that_jumps_forgets_no_kept_answer(ledger: Ledger, tmp_pat
 
 
 async def test_hits_are_removed_when_their_site_keeps_them_no_longer(
-    ledger: Ledger, warehouse: Warehouse, jobs: JobWorker, clock: Clock
+    ledger: Ledger, warehouse: DuckDbWarehouse, jobs: JobWorker, clock: Clock
 ) -> None:
     for site, days in ((1, 0), (2, 31), (3, 100)):
         await ledger.write(add_site, a_site(site, days))
@@ -421,7 +422,7 @@ async def test_a_clock_that_jumps_while_the_server_runs_removes_nothing(
 ) -> None:
     await ledger.write(add_site, a_site(1, 31))
     wall = [NOW]
-    warehouse = await Warehouse.open(tmp_path / "jumping.duckdb", clock=lambda: wall[0])
+    warehouse = await DuckDbWarehouse.open(tmp_path / "jumping.duckdb", clock=lambda: wall[0])
     try:
         await warehouse.append([a_hit(created=NOW - days * DAY) for days in range(33)])
         jobs = JobWorker(ledger, warehouse, lambda _: None, clock=clock)

@@ -15,6 +15,7 @@ from support.asking import Answer
 from support.in_process import Asgi, knowledge
 from support.ledgers import until
 from support.postgres import Postgres
+from support.warehouses import rows
 from tallystick.app import Application
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.site import SiteSettings
@@ -147,9 +148,7 @@ async def test_what_was_decided_anywhere_is_done_where_the_hits_are(place: Place
             return not await ledger.read(pending_jobs)
 
         await until(done)
-        count = "SELECT count(*) FROM hit"
-        left = await owner.application.warehouse.read(lambda session: session.connection.execute(count).fetchone())
-        assert left == (0,)
+        assert await rows(owner.application.warehouse) == []
 
 
 async def test_the_other_one_takes_over_when_the_owner_is_gone(place: Place) -> None:

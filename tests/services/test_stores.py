@@ -16,9 +16,10 @@ from tallystick.services import jobs
 from tallystick.services.analytics.names import Names, NewPath
 from tallystick.services.job_worker import JobWorker
 from tallystick.services.stores import note, opened_warehouse
-from tallystick.warehouse import WAREHOUSE_FILE, Warehouse
-from tallystick.warehouse.duckdb import changes, marks
+from tallystick.warehouse import Warehouse
+from tallystick.warehouse.duckdb import marks
 from tallystick.warehouse.duckdb.journal import JOURNAL_FILE
+from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
 
 Stores = tuple[Ledger, Warehouse]
 LEDGER_FILE = "ledger.sqlite3"
@@ -29,7 +30,7 @@ async def opened(data: Path, *, accept_loss: bool = False) -> AsyncIterator[Stor
     """Both stores of a directory."""
     ledger = await Ledger.open(open_database(None, data))
     try:
-        warehouse = await opened_warehouse(ledger, data / WAREHOUSE_FILE, accept_loss=accept_loss)
+        warehouse = await opened_warehouse(ledger, data, accept_loss=accept_loss)
         try:
             yield ledger, warehouse
         finally:
@@ -268,5 +269,5 @@ async def test_each_commit_of_the_ledger_is_known_to_the_journal_within_seconds(
 async def test_deletions_are_counted(tmp_path: Path) -> None:
     async with opened(tmp_path) as (_, warehouse):
         before = warehouse.marks.changes
-        await warehouse.write(changes.delete_site, 7)
+        await warehouse.write(lambda session: session.delete_site(7))
         assert warehouse.marks.changes == before + 1

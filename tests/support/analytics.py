@@ -19,6 +19,7 @@ from builders import NOW
 from support.asking import Answer, ask
 from support.in_process import InProcess, in_process
 from support.server import RunningServer, running_server
+from support.warehouses import rows
 from tallystick.ledger import Session, open_database
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.account import EVERY_SITE, Account, Permission
@@ -27,7 +28,6 @@ from tallystick.services.accounts.accounts import NewAccount, account, create_ac
 from tallystick.services.accounts.passwords import hash_password
 from tallystick.services.accounts.sites import NewSite, SiteChanges, create_site, update_site
 from tallystick.services.accounts.tokens import NewToken, create_token
-from tallystick.warehouse import WarehouseSession
 from tallystick.web.rate_limit import Rate
 
 HOST = "stats.example.com"
@@ -168,11 +168,11 @@ class Analytics:
 
     async def hits(self) -> list[tuple[Any, ...]]:
         """What the warehouse keeps of every hit: site, path, session, first, event, bot."""
-        return await self.services.warehouse.read(_hits)
+        return await rows(self.services.warehouse, "site, path, session, first, event, bot")
 
     async def widths(self) -> list[int]:
         """The width of every hit's screen."""
-        return await self.services.warehouse.read(_widths)
+        return [width for (width,) in await rows(self.services.warehouse, "width")]
 
     async def change_site(self, **settings: Any) -> None:
         """Change the site's settings, at once."""
@@ -182,14 +182,6 @@ class Analytics:
     async def new_token(self, *permissions: Permission, **options: Any) -> str:
         """Another token; see ``a_token``."""
         return await self.services.ledger.write(partial(a_token, **options), self.prepared.account, *permissions)
-
-
-def _hits(session: WarehouseSession) -> list[tuple[Any, ...]]:
-    return session.connection.execute("SELECT site, path, session, first, event, bot FROM hit ORDER BY id").fetchall()
-
-
-def _widths(session: WarehouseSession) -> list[int]:
-    return [width for (width,) in session.connection.execute("SELECT width FROM hit ORDER BY id").fetchall()]
 
 
 def _api_request(token: str | None, json: object) -> tuple[dict[str, str], bytes | None]:

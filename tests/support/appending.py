@@ -6,14 +6,14 @@ import sys
 from pathlib import Path
 
 from support.warehouses import a_hit
-from tallystick.warehouse import Warehouse
 from tallystick.warehouse.duckdb import checkpoints
+from tallystick.warehouse.duckdb.warehouse import DuckDbWarehouse
 
 CLIENTS = 8
 
 
 async def append_for_ever(file: Path) -> None:
-    warehouse = await Warehouse.open(file)
+    warehouse = await DuckDbWarehouse.open(file)
 
     async def client(number: int) -> None:
         path = 0

@@ -14,7 +14,8 @@ from tallystick.app import Application
 from tallystick.ledger import Ledger, open_database
 from tallystick.services.ingest.ingest import Knowledge
 from tallystick.settings import Settings
-from tallystick.warehouse import WAREHOUSE_FILE, Warehouse
+from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
+from tallystick.warehouse.duckdb.warehouse import DuckDbWarehouse
 from tallystick.web.asgi import AsgiApp
 
 
@@ -125,7 +126,7 @@ async def in_process(data: Path, **settings: Any) -> AsyncIterator[InProcess]:
     """Open the application on SQLite; the creation limit is off unless it is asked for."""
     clock = Clock()
     ledger = await Ledger.open(open_database(None, data), clock)
-    warehouse = await Warehouse.open(data / WAREHOUSE_FILE, clock=lambda: clock.now // 1000)
+    warehouse = await DuckDbWarehouse.open(data / WAREHOUSE_FILE, clock=lambda: clock.now // 1000)
     settings.setdefault("creation_limit", 0)
     application = Application(Settings(data=data, **settings), ledger, warehouse, await knowledge())
     try:

@@ -7,6 +7,8 @@ from typing import Any
 
 from tallystick.model.hit import Hit, Visitor
 from tallystick.warehouse import Warehouse, WarehouseSession
+from tallystick.warehouse.duckdb.session import DuckDbSession
+from tallystick.warehouse.duckdb.warehouse import DuckDbWarehouse
 
 HOUR = 3_600
 NOW = 1_800_000_000
@@ -20,9 +22,9 @@ def a_hit(path: int = 1, *, site: int = 1, by: int | None = None, created: int =
 
 
 @asynccontextmanager
-async def opened_warehouse(file: Path, now: int = NOW) -> AsyncIterator[Warehouse]:
+async def opened_warehouse(file: Path, now: int = NOW) -> AsyncIterator[DuckDbWarehouse]:
     """Open until the end, at a time that stands still."""
-    warehouse = await Warehouse.open(file, clock=lambda: now)
+    warehouse = await DuckDbWarehouse.open(file, clock=lambda: now)
     try:
         yield warehouse
     finally:
@@ -33,6 +35,7 @@ async def rows(warehouse: Warehouse, columns: str = "*") -> list[tuple[Any, ...]
     """Every row of ``hit``, by id."""
 
     def read(session: WarehouseSession) -> list[tuple[Any, ...]]:
+        assert isinstance(session, DuckDbSession)
         return session.connection.execute(f"SELECT {columns} FROM hit ORDER BY id").fetchall()
 
     return await warehouse.read(read)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tallystick.warehouse import WAREHOUSE_FILE, Warehouse
+from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
+from tallystick.warehouse.duckdb.warehouse import DuckDbWarehouse
 
 
 @pytest.fixture
@@ -14,7 +15,7 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def warehouse(file: Path) -> AsyncIterator[Warehouse]:
-    opened = await Warehouse.open(file)
+async def warehouse(file: Path) -> AsyncIterator[DuckDbWarehouse]:
+    opened = await DuckDbWarehouse.open(file)
     yield opened
     await opened.close()

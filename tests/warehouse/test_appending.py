@@ -8,8 +8,10 @@ import pytest
 from support.warehouses import NOW, a_hit, ids, opened_warehouse, rows
 from tallystick.errors import DatabaseSchemaRefused, DatabaseUnreachable, StoreBusy, StoreClosed
 from tallystick.model.hit import Bot, Hit
-from tallystick.warehouse import KeptRequest, Stored, Warehouse, WarehouseSession
+from tallystick.warehouse import KeptRequest, Stored
 from tallystick.warehouse.duckdb import warehouse as doors
+from tallystick.warehouse.duckdb.session import DuckDbSession
+from tallystick.warehouse.duckdb.warehouse import DuckDbWarehouse
 
 EVERYTHING = Hit(
     site=7,
@@ -32,7 +34,7 @@ EVERYTHING = Hit(
 )
 
 
-async def test_every_field_is_stored_as_it_came(warehouse: Warehouse) -> None:
+async def test_every_field_is_stored_as_it_came(warehouse: DuckDbWarehouse) -> None:
     [stored] = await warehouse.append([EVERYTHING])
     assert await rows(warehouse) == [
         (
@@ -43,19 +45,19 @@ async def test_every_field_is_stored_as_it_came(warehouse: Warehouse) -> None:
     assert stored == Stored(id=1, session=0, first=True)
 
 
-async def test_nothing_given_is_empty_not_null(warehouse: Warehouse) -> None:
+async def test_nothing_given_is_empty_not_null(warehouse: DuckDbWarehouse) -> None:
     await warehouse.append([a_hit()])
     assert await rows(warehouse) == [
         (1, 1, 1, 0, True, False, 0, "", "o", None, "", "", "", "", "", "", "", 0, NOW),
     ]
 
 
-async def test_a_result_code_that_means_a_person_is_stored_as_one(warehouse: Warehouse) -> None:
+async def test_a_result_code_that_means_a_person_is_stored_as_one(warehouse: DuckDbWarehouse) -> None:
     await warehouse.append([a_hit(bot=bot) for bot in (Bot.KNOWN_NOT, Bot.NO_MATCH, Bot.PREFETCH, Bot.WEBDRIVER)])
     assert await rows(warehouse, "bot") == [(0,), (0,), (2,), (153,)]
 
 
-async def test_without_single_hits_a_row_has_no_session_and_only_its_hour(warehouse: Warehouse) -> None:
+async def test_without_single_hits_a_row_has_no_session_and_only_its_hour(warehouse: DuckDbWarehouse) -> None:
     created = NOW - NOW % 3_600 + 1_234
     stored = await warehouse.append([a_hit(by=5, created=created, single=False) for _ in range(2)])
     assert await rows(warehouse, "session, first, created") == [
@@ -65,25 +67,25 @@ async def test_without_single_hits_a_row_has_no_session_and_only_its_hour(wareho
     assert stored[0].session == stored[1].session != 0
 
 
-async def test_ids_are_consecutive_over_concurrent_appends(warehouse: Warehouse) -> None:
+async def test_ids_are_consecutive_over_concurrent_appends(warehouse: DuckDbWarehouse) -> None:
     answers = await asyncio.gather(*(warehouse.append([a_hit(path=n)] * (n % 5)) for n in range(200)))
     given = [stored.id for answer in answers for stored in answer]
     assert [len(answer) for answer in answers] == [n % 5 for n in range(200)]
     assert given == list(range(1, 401)) == await ids(warehouse)
 
 
-async def test_a_read_sees_what_was_acknowledged_before_it(warehouse: Warehouse) -> None:
+async def test_a_read_sees_what_was_acknowledged_before_it(warehouse: DuckDbWarehouse) -> None:
     for number in range(1, 30):
         await warehouse.append([a_hit()])
         assert await ids(warehouse) == list(range(1, number + 1))
 
 
-async def test_an_append_larger_than_a_transaction(warehouse: Warehouse) -> None:
+async def test_an_append_larger_than_a_transaction(warehouse: DuckDbWarehouse) -> None:
     small, large = await asyncio.gather(warehouse.append([a_hit()]), warehouse.append([a_hit()] * 25_000))
     assert [stored.id for stored in (*small, *large)] == list(range(1, 25_002))
 
 
-async def test_what_cannot_be_stored_is_refused_alone(warehouse: Warehouse) -> None:
+async def test_what_cannot_be_stored_is_refused_alone(warehouse: DuckDbWarehouse) -> None:
     impossible = [a_hit(site=1 << 40), a_hit(ref="\ud800"), a_hit(width=-1), a_hit(bot=300)]
     answers = await asyncio.gather(
         *(warehouse.append([a_hit(path=path), hit]) for path, hit in enumerate(impossible)),
@@ -106,14 +108,14 @@ async def test_ids_go_on_after_the_newest_rows_were_deleted_and_the_server_resta
         assert [stored.id for stored in await warehouse.append([a_hit()])] == [8]
 
 
-def delete(session: WarehouseSession, condition: str) -> None:
+def delete(session: DuckDbSession, condition: str) -> None:
     session.connection.execute(f"DELETE FROM hit WHERE {condition}")
 
 
-async def test_a_write_that_raises_changes_nothing(warehouse: Warehouse) -> None:
+async def test_a_write_that_raises_changes_nothing(warehouse: DuckDbWarehouse) -> None:
     await warehouse.append([a_hit()])
 
-    def fail(session: WarehouseSession) -> None:
+    def fail(session: DuckDbSession) -> None:
         delete(session, "true")
         raise KeyError
 
@@ -123,7 +125,7 @@ async def test_a_write_that_raises_changes_nothing(warehouse: Warehouse) -> None
     assert [stored.id for stored in await warehouse.append([a_hit()])] == [2]
 
 
-async def test_a_read_cannot_write(warehouse: Warehouse) -> None:
+async def test_a_read_cannot_write(warehouse: DuckDbWarehouse) -> None:
     await warehouse.append([a_hit()])
     with pytest.raises(Exception, match="read-only"):
         await warehouse.read(delete, "true")
@@ -140,13 +142,13 @@ async def test_an_answer_is_kept_with_the_hits_it_is_about(file: Path) -> None:
         assert await warehouse.kept_request("another") is None
 
 
-async def test_an_answer_without_hits_is_kept(warehouse: Warehouse) -> None:
+async def test_an_answer_without_hits_is_kept(warehouse: DuckDbWarehouse) -> None:
     kept = KeptRequest("key", "fingerprint", "{}", NOW)
     assert await warehouse.append([], kept) == []
     assert await warehouse.kept_request("key") == kept
 
 
-async def test_too_many_waiting_hits_are_refused(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_too_many_waiting_hits_are_refused(warehouse: DuckDbWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doors, "WAITING_HITS", 10)
     answers = await asyncio.gather(*(warehouse.append([a_hit()] * 5) for _ in range(3)), return_exceptions=True)
     assert isinstance(answers[2], StoreBusy)
@@ -170,28 +172,28 @@ async def test_a_file_of_a_newer_program_is_refused_and_left_alone(file: Path) -
         await warehouse.append([a_hit()])
         await warehouse.write(lambda session: session.connection.execute("INSERT INTO migration VALUES (1000, 'x')"))
     with pytest.raises(DatabaseSchemaRefused, match="newer"):
-        await Warehouse.open(file)
+        await DuckDbWarehouse.open(file)
 
 
 async def test_a_file_whose_schema_was_made_by_another_text_is_refused(file: Path) -> None:
     async with opened_warehouse(file) as warehouse:
         await warehouse.write(lambda session: session.connection.execute("UPDATE migration SET checksum = 'x'"))
     with pytest.raises(DatabaseSchemaRefused, match="another text"):
-        await Warehouse.open(file)
+        await DuckDbWarehouse.open(file)
 
 
 @pytest.mark.parametrize("content", [b"no database", b"\0" * 20_000])
 def test_a_file_that_is_no_warehouse_is_refused_and_left_alone(file: Path, content: bytes) -> None:
     file.write_bytes(content)
     with pytest.raises(DatabaseUnreachable):
-        asyncio.run(Warehouse.open(file))
+        asyncio.run(DuckDbWarehouse.open(file))
     assert file.read_bytes() == content
 
 
-async def test_queries_reach_no_file_but_the_exports(warehouse: Warehouse, tmp_path: Path) -> None:
+async def test_queries_reach_no_file_but_the_exports(warehouse: DuckDbWarehouse, tmp_path: Path) -> None:
     (tmp_path / "exports").mkdir()
 
-    def write_to(session: WarehouseSession, file: Path) -> None:
+    def write_to(session: DuckDbSession, file: Path) -> None:
         session.connection.execute(f"COPY (SELECT 1) TO '{file}'")
 
     await warehouse.read(write_to, tmp_path / "exports" / "a.csv")

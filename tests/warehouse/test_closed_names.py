@@ -9,9 +9,9 @@ import pytest
 
 from support.warehouses import a_hit, opened_warehouse, rows
 from tallystick.model.product import BROWSERS, SYSTEMS, known_browser, known_system
-from tallystick.warehouse import WAREHOUSE_FILE
 from tallystick.warehouse.duckdb.journal import JOURNAL_FILE
 from tallystick.warehouse.duckdb.migrations import known_steps
+from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
 
 STORED = [
     ("Chrome", "120", "Windows", "10"),

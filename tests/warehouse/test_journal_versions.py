@@ -9,10 +9,11 @@ import pytest
 
 from support.warehouses import a_hit, ids, opened_warehouse
 from tallystick.errors import DatabaseSchemaRefused, StartRefused
-from tallystick.warehouse import Warehouse
+from tallystick.warehouse import KeptRequest
 from tallystick.warehouse.duckdb import rows
 from tallystick.warehouse.duckdb.copying import copy_files
 from tallystick.warehouse.duckdb.journal import JOURNAL_FILE, journal_of
+from tallystick.warehouse.duckdb.warehouse import DuckDbWarehouse
 
 FORMATS = {1: "e01adfd2c8af"}
 """Each format, and a digest of what it holds. Add a row for a new format; never change one."""
@@ -20,7 +21,7 @@ FORMATS = {1: "e01adfd2c8af"}
 
 def test_what_a_batch_holds_has_a_format_of_its_own() -> None:
     shape = repr([(name, kind) for name, (kind, _) in rows.COLUMNS.items()])
-    shape += repr([rows.Content.__struct_fields__, rows.KeptRequest.__struct_fields__])
+    shape += repr([rows.Content.__struct_fields__, KeptRequest.__struct_fields__])
     assert sha256(shape.encode()).hexdigest()[:12] == FORMATS[rows.FORMAT]
     assert max(FORMATS) == rows.FORMAT
 
@@ -64,7 +65,7 @@ async def test_a_newer_journal_is_refused_and_left_alone(file: Path, tmp_path: P
     change(left, sql)
     before = left.with_name(JOURNAL_FILE).read_bytes()
     with pytest.raises(StartRefused, match=said):
-        await Warehouse.open(left)
+        await DuckDbWarehouse.open(left)
     assert left.with_name(JOURNAL_FILE).read_bytes() == before
 
 
@@ -80,4 +81,4 @@ async def test_a_step_that_was_taken_with_another_text_is_refused(file: Path, tm
     left = await left_in_journal(file, tmp_path)
     change(left, "UPDATE migration SET checksum = 'x' WHERE number = 2")
     with pytest.raises(DatabaseSchemaRefused, match="another text"):
-        await Warehouse.open(left)
+        await DuckDbWarehouse.open(left)

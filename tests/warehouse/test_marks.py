@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tallystick.warehouse.duckdb.marks import ColumnsMarks, JournalMarks, LedgerMarks, NewestIds, losses, way_out
+from tallystick.warehouse.duckdb.marks import ColumnsMarks, JournalMarks, losses, way_out
+from tallystick.warehouse.types import LedgerMarks, NewestIds
 
 IDS = NewestIds(site=2, path=50, campaign=3)
 JOURNAL = JournalMarks(warehouse="w", last_id=120, moved=100, changes=4, commits=30, newest=IDS)

@@ -10,8 +10,8 @@ import pytest
 
 from support.warehouses import a_hit, ids, opened_warehouse
 from tallystick.errors import DatabaseUnreachable
-from tallystick.warehouse import Warehouse
 from tallystick.warehouse.duckdb import journal, mover, opening, store, warehouse, writer
+from tallystick.warehouse.duckdb.warehouse import DuckDbWarehouse
 
 STEPS = [
     (journal, "migrate"),
@@ -58,7 +58,7 @@ async def test_a_step_that_fails(file: Path, monkeypatch: pytest.MonkeyPatch, mo
     with monkeypatch.context() as patched:
         patched.setattr(module, name, broken)
         with pytest.raises(DatabaseUnreachable, match="broken"):
-            await Warehouse.open(file)
+            await DuckDbWarehouse.open(file)
     assert not threads()
     assert not await asyncio.to_thread(open_files, file.parent)
     async with opened_warehouse(file) as opened:
@@ -74,7 +74,7 @@ async def test_a_start_that_is_given_up(file: Path, monkeypatch: pytest.MonkeyPa
         return opening.settle(*arguments, **named)
 
     monkeypatch.setattr(warehouse, "settle", slow)
-    starting = asyncio.create_task(Warehouse.open(file))
+    starting = asyncio.create_task(DuckDbWarehouse.open(file))
     await asyncio.to_thread(begun.wait, 30)
     starting.cancel()
     await asyncio.sleep(0)

@@ -6,24 +6,25 @@ from collections.abc import Callable
 import pytest
 
 from support.warehouses import a_hit, ids
-from tallystick.warehouse import Warehouse, WarehouseSession
 from tallystick.warehouse.duckdb.reader import THREADS
+from tallystick.warehouse.duckdb.session import DuckDbSession
+from tallystick.warehouse.duckdb.warehouse import DuckDbWarehouse
 
 FOR_EVER = "SELECT sum(a.range * b.range) FROM range(10_000_000) AS a, range(10_000_000) AS b"
 
 
-def one_statement(session: WarehouseSession) -> None:
+def one_statement(session: DuckDbSession) -> None:
     session.connection.execute(FOR_EVER).fetchall()
 
 
-def many_statements(session: WarehouseSession) -> None:
+def many_statements(session: DuckDbSession) -> None:
     while True:
         session.connection.execute("SELECT sum(range) FROM range(10_000)").fetchall()
 
 
 @pytest.mark.parametrize("read", [one_statement, many_statements])
 async def test_reads_that_took_too_long_free_their_threads(
-    warehouse: Warehouse, read: Callable[[WarehouseSession], None]
+    warehouse: DuckDbWarehouse, read: Callable[[DuckDbSession], None]
 ) -> None:
     await warehouse.append([a_hit()])
     for _ in range(2):

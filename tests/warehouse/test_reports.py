@@ -33,11 +33,11 @@ from tallystick.model.dimensions import (
 )
 from tallystick.model.period import DAY_S, period
 from tallystick.model.selection import Condition, Metric, Selection
-from tallystick.warehouse import WarehouseSession
 from tallystick.warehouse.duckdb import reports
 from tallystick.warehouse.duckdb.migrations import known_steps
 from tallystick.warehouse.duckdb.queried import named_queries
-from tallystick.warehouse.duckdb.reports import Position, Slice
+from tallystick.warehouse.duckdb.session import DuckDbSession
+from tallystick.warehouse.types import Position, Slice
 
 Row = dict[str, Any]
 
@@ -86,7 +86,7 @@ ROWS = _rows()
 
 
 @pytest.fixture(scope="module")
-def session() -> Iterator[WarehouseSession]:
+def session() -> Iterator[DuckDbSession]:
     with duckdb.connect(":memory:") as connection:
         for step in known_steps():
             connection.execute(step.sql)
@@ -95,7 +95,7 @@ def session() -> Iterator[WarehouseSession]:
         connection.executemany(
             f"INSERT INTO hit ({', '.join(names)}) VALUES ({marks})", [list(row.values()) for row in ROWS]
         )
-        yield WarehouseSession(connection, named_queries())
+        yield DuckDbSession(connection, named_queries())
 
 
 def optional(*values: Any) -> st.SearchStrategy[Any]:
@@ -195,7 +195,7 @@ def hour_of(row: Row, zone: tzinfo, midnight: int) -> int:
 
 
 @given(selection=selections)
-def test_totals(session: WarehouseSession, selection: Selection) -> None:
+def test_totals(session: DuckDbSession, selection: Selection) -> None:
     total = reports.total(session, selection)
     visits = visits_of(selection)
     assert (total.visits, total.events) == (len(visits), sum(row["event"] for row in visits))
@@ -205,9 +205,7 @@ def test_totals(session: WarehouseSession, selection: Selection) -> None:
 
 
 @given(selection=selections, zone=st.sampled_from(ZONES), begin=st.sampled_from(BEGINNINGS))
-def test_hours_are_what_clocks_showed(
-    session: WarehouseSession, selection: Selection, zone: tzinfo, begin: int
-) -> None:
+def test_hours_are_what_clocks_showed(session: DuckDbSession, selection: Selection, zone: tzinfo, begin: int) -> None:
     selection = replace(selection, period=period(begin, begin + 4 * DAY_S, zone))
     total = reports.total(session, selection)
     midnight = selection.period.days[0]
@@ -215,7 +213,7 @@ def test_hours_are_what_clocks_showed(
 
 
 @given(selection=selections, without=st.sets(st.integers(1, 9)), limit=st.integers(1, 9))
-def test_top_paths(session: WarehouseSession, selection: Selection, without: set[int], limit: int) -> None:
+def test_top_paths(session: DuckDbSession, selection: Selection, without: set[int], limit: int) -> None:
     counts = Counter(row["path"] for row in visits_of(selection) if row["path"] not in without)
     expected = sorted(((visits, path) for path, visits in counts.items()), reverse=True)
     rows = reports.top_paths(session, selection, limit, Position(), without)
@@ -229,7 +227,7 @@ def test_top_paths(session: WarehouseSession, selection: Selection, without: set
 
 @given(selection=selections, dimension=st.sampled_from(DIMENSIONS), skipped=st.integers(0, 3))
 @settings(max_examples=200)
-def test_values(session: WarehouseSession, dimension: Dimension, selection: Selection, skipped: int) -> None:
+def test_values(session: DuckDbSession, dimension: Dimension, selection: Selection, skipped: int) -> None:
     value = VALUES[dimension.name]
     counts = Counter(value(row) for row in visits_of(selection) if value(row) is not None)
     expected = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
@@ -247,7 +245,7 @@ def test_values(session: WarehouseSession, dimension: Dimension, selection: Sele
 
 
 @given(selection=selections, own=st.sampled_from(["", "A.", "A.example", "b.example", "b.exam"]))
-def test_referrers(session: WarehouseSession, selection: Selection, own: str) -> None:
+def test_referrers(session: DuckDbSession, selection: Selection, own: str) -> None:
     visits = [row for row in visits_of(selection) if not _is_own(row["ref"].lower(), own.lower())]
     rows = reports.referrers(session, selection, own, ALL)
     assert {row.key: row.visits for row in rows} == Counter(row["ref"].lower() for row in visits)
@@ -267,7 +265,7 @@ def _scheme(visits: list[Row], ref: Any) -> str:
 
 
 @given(selection=selections)
-def test_referrers_as_seen(session: WarehouseSession, selection: Selection) -> None:
+def test_referrers_as_seen(session: DuckDbSession, selection: Selection) -> None:
     visits = visits_of(selection)
     rows = reports.referrers_as_seen(session, selection, ALL)
     assert {row.key: row.visits for row in rows} == Counter(row["ref"].lower() for row in visits)
@@ -281,7 +279,7 @@ def _seen(visits: list[Row], ref: Any) -> int:
 
 
 @given(selection=selections)
-def test_metrics(session: WarehouseSession, selection: Selection) -> None:
+def test_metrics(session: DuckDbSession, selection: Selection) -> None:
     hits = hits_of(selection)
     sessions = {row["session"] for row in hits} - {0}
     times = {
@@ -302,7 +300,7 @@ def test_metrics(session: WarehouseSession, selection: Selection) -> None:
 
 
 @given(selection=selections, share=st.floats(0, 1))
-def test_any_split_of_a_period_sums_to_the_whole(session: WarehouseSession, selection: Selection, share: float) -> None:
+def test_any_split_of_a_period_sums_to_the_whole(session: DuckDbSession, selection: Selection, share: float) -> None:
     zone, (start, end) = UTC, (selection.period.start, selection.period.end)
     whole = replace(selection, period=period(start, end, zone))
     split = start + int(share * (end - start))

@@ -7,41 +7,45 @@ import pytest
 
 from support.warehouses import HOUR, NOW, a_hit, opened_warehouse, rows
 from tallystick.model.hit import Bot, Visitor
-from tallystick.warehouse import Stored, Warehouse, WarehouseSession
+from tallystick.warehouse import Stored
 from tallystick.warehouse.duckdb import sessions as memory
+from tallystick.warehouse.duckdb.session import DuckDbSession
+from tallystick.warehouse.duckdb.warehouse import DuckDbWarehouse
 
 
-async def one(warehouse: Warehouse, path: int = 1, **fields: Any) -> tuple[int, bool]:
+async def one(warehouse: DuckDbWarehouse, path: int = 1, **fields: Any) -> tuple[int, bool]:
     """Append a hit: its session, and whether it was a first visit."""
     [stored] = await warehouse.append([a_hit(path, **fields)])
     return stored.session, stored.first
 
 
-async def test_a_visitor_sees_each_path_for_the_first_time_once(warehouse: Warehouse) -> None:
+async def test_a_visitor_sees_each_path_for_the_first_time_once(warehouse: DuckDbWarehouse) -> None:
     stored = await warehouse.append([a_hit(path, by=5) for path in (1, 2, 1, 2, 3)])
     assert [hit.first for hit in stored] == [True, True, False, False, True]
     assert len({hit.session for hit in stored}) == 1
     assert await one(warehouse, 3, by=5) == (stored[0].session, False)
 
 
-async def test_another_visitor_has_another_session(warehouse: Warehouse) -> None:
+async def test_another_visitor_has_another_session(warehouse: DuckDbWarehouse) -> None:
     first, second = await one(warehouse, by=5), await one(warehouse, by=6)
     assert first[0] != second[0]
     assert second[1]
 
 
 @pytest.mark.parametrize("fields", [{"by": None}, {"by": 5, "bot": Bot.KNOWN}])
-async def test_without_a_visitor_or_for_a_bot_there_is_no_session(warehouse: Warehouse, fields: dict[str, int]) -> None:
+async def test_without_a_visitor_or_for_a_bot_there_is_no_session(
+    warehouse: DuckDbWarehouse, fields: dict[str, int]
+) -> None:
     assert [await one(warehouse, **fields) for _ in range(2)] == [(0, True), (0, True)]
 
 
-async def test_a_bot_sees_nothing_for_the_person_behind_it(warehouse: Warehouse) -> None:
+async def test_a_bot_sees_nothing_for_the_person_behind_it(warehouse: DuckDbWarehouse) -> None:
     await one(warehouse, by=5, bot=Bot.KNOWN)
     assert (await one(warehouse, by=5))[1]
 
 
 @pytest.mark.parametrize("first", [True, False])
-async def test_what_an_import_knows_about_first_visits_wins(warehouse: Warehouse, first: bool) -> None:  # noqa: FBT001
+async def test_what_an_import_knows_about_first_visits_wins(warehouse: DuckDbWarehouse, first: bool) -> None:  # noqa: FBT001
     assert (await one(warehouse, by=5, first=first))[1] is first
     assert (await one(warehouse, by=5, first=first))[1] is first
     assert not (await one(warehouse, by=5))[1]
@@ -60,21 +64,21 @@ async def test_what_an_import_knows_about_first_visits_wins(warehouse: Warehouse
     ],
 )
 async def test_a_session_ends_eight_hours_after_its_last_hit_by_the_hits_own_time(
-    warehouse: Warehouse, times: list[int], sessions: int
+    warehouse: DuckDbWarehouse, times: list[int], sessions: int
 ) -> None:
     stored = await warehouse.append([a_hit(by=5, created=NOW - 400 * HOUR + time) for time in times])
     assert len({hit.session for hit in stored}) == sessions
     assert sum(hit.first for hit in stored) == sessions
 
 
-async def test_a_session_outlives_changes_of_the_salt(warehouse: Warehouse) -> None:
+async def test_a_session_outlives_changes_of_the_salt(warehouse: DuckDbWarehouse) -> None:
     salts = [Visitor(10, 10), Visitor(11, 10), Visitor(12, 11), Visitor(13, 12)]
     stored = [await one(warehouse, visitor=visitor) for visitor in salts]
     assert len({session for session, _ in stored}) == 1
     assert [first for _, first in stored] == [True, False, False, False]
 
 
-async def test_both_salts_at_the_same_time_are_one_visitor(warehouse: Warehouse) -> None:
+async def test_both_salts_at_the_same_time_are_one_visitor(warehouse: DuckDbWarehouse) -> None:
     # Two servers, of which one has not read the new salt yet.
     stored = [await one(warehouse, visitor=visitor) for visitor in (Visitor(11, 10), Visitor(11, 10))]
     assert stored[0][0] == stored[1][0]
@@ -121,7 +125,7 @@ async def test_a_restart_brings_no_ended_session_back(file: Path) -> None:
 
 async def test_a_write_that_says_so_has_the_sessions_read_back(file: Path) -> None:
 
-    def merge(session: WarehouseSession) -> None:
+    def merge(session: DuckDbSession) -> None:
         session.connection.execute("UPDATE hit SET path = 9 WHERE path = 1")
         session.sessions_outdated = True
 
@@ -133,7 +137,7 @@ async def test_a_write_that_says_so_has_the_sessions_read_back(file: Path) -> No
 
 
 async def test_more_sessions_than_are_kept_forget_the_one_longest_without_a_hit(
-    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+    warehouse: DuckDbWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory, "SESSIONS_KEPT", 3)
     for visitor in (1, 2, 3, 1, 4):
@@ -143,13 +147,13 @@ async def test_more_sessions_than_are_kept_forget_the_one_longest_without_a_hit(
 
 
 async def test_more_paths_than_are_kept_forget_the_oldest(
-    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+    warehouse: DuckDbWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory, "PATHS_KEPT", 2)
     stored = await warehouse.append([a_hit(path, by=5) for path in (1, 2, 3, 3, 2, 1)])
     assert [hit.first for hit in stored] == [True, True, True, False, False, True]
 
 
-async def test_what_the_rows_say_is_what_was_answered(warehouse: Warehouse) -> None:
+async def test_what_the_rows_say_is_what_was_answered(warehouse: DuckDbWarehouse) -> None:
     stored = await warehouse.append([a_hit(path % 3, by=path % 2 + 1) for path in range(10)])
     assert [Stored(*row) for row in await rows(warehouse, "id, session, first")] == stored

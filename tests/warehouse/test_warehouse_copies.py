@@ -8,7 +8,7 @@ import pytest
 from support.warehouses import NOW, a_hit, ids, opened_warehouse
 from tallystick.errors import StoreFailed
 from tallystick.warehouse import KeptRequest
-from tallystick.warehouse.duckdb.copying import copy_files, size_of
+from tallystick.warehouse.duckdb.copying import copy_files, count_hits
 
 
 async def test_a_copy_holds_what_is_acknowledged_wherever_it_lies(file: Path, tmp_path: Path) -> None:
@@ -34,4 +34,4 @@ async def test_a_damaged_copy_is_told(file: Path, tmp_path: Path) -> None:
     damaged = tmp_path / "damaged.duckdb"
     await asyncio.to_thread(damaged.write_bytes, content)
     with pytest.raises(StoreFailed, match="damaged"):
-        await asyncio.to_thread(size_of, damaged)
+        await asyncio.to_thread(count_hits, damaged)

@@ -10,9 +10,10 @@ from structlog.testing import capture_logs
 from support.disks import full_disk
 from support.warehouses import NOW, a_hit, ids, opened_warehouse, rows
 from tallystick.errors import StoreUnavailable
-from tallystick.warehouse import KeptRequest, Stored, Warehouse
+from tallystick.warehouse import KeptRequest, Stored
 from tallystick.warehouse.duckdb import checkpoints, journal, mover
 from tallystick.warehouse.duckdb.journal import JOURNAL_FILE
+from tallystick.warehouse.duckdb.warehouse import DuckDbWarehouse
 
 LONG = "x" * 500
 
@@ -29,7 +30,7 @@ def journal_bytes(file: Path) -> int:
     return file.with_name(f"{JOURNAL_FILE}-wal").stat().st_size
 
 
-async def until_refused(warehouse: Warehouse) -> list[int]:
+async def until_refused(warehouse: DuckDbWarehouse) -> list[int]:
     """Append until it is refused: what was acknowledged."""
     acknowledged: list[int] = []
     while True:

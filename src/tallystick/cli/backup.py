@@ -13,7 +13,7 @@ from tallystick.services.backup.warehouse_copy import copied_warehouse, put_into
 from tallystick.services.files import whole_file
 from tallystick.services.stores import marks_of
 from tallystick.settings import StorageSettings
-from tallystick.warehouse import WAREHOUSE_FILE
+from tallystick.warehouse import warehouse_storage
 
 
 def backup(
@@ -33,6 +33,7 @@ def backup(
         file: Where to write it.
         force: Replace the file if it exists.
     """
+    storage = warehouse_storage(settings.data)
     with found_database(settings) as database:
         if database.name != "sqlite":
             # A file is copied as it is, but these tables are copied into tables of this version.
@@ -42,10 +43,10 @@ def backup(
             whole_file(file, replaces=force, mode=0o600) as partial,
             progress("Backing up") as tell,
             # Before the ledger: whatever a hit refers to is in the ledger by now.
-            copied_warehouse(settings.data / WAREHOUSE_FILE, partial, marks_of(database)) as hits,
+            copied_warehouse(storage, partial, marks_of(database)) as hits,
         ):
             back_up(database, partial, tell)
-            refuse_older_ledger(partial, hits, settings.data)
+            refuse_older_ledger(storage, partial, hits)
             put_into_backup(hits, partial)
     # A ledger in PostgreSQL is the same from every directory; the hits are not.
     without = f", without hits: {settings.data} holds none" if hits is None and settings.database else ""

@@ -18,7 +18,7 @@ from tallystick.ledger.ledger import milliseconds
 from tallystick.model.hit import Bot, is_bot
 from tallystick.services.jobs import Relabel, enqueue
 from tallystick.settings import StorageSettings
-from tallystick.warehouse.duckdb.changes import EVERY_ID, labels
+from tallystick.warehouse.types import EVERY_ID
 
 FIRST_DAY = "1970-01-02"
 """Before every hit: the API reports the last week unless it gets a start."""
@@ -59,7 +59,7 @@ def list_(
         number = site_of(session, site).id
     rows = [
         (_name(code), hits, first, last, instant(newest * 1000))
-        for code, hits, first, last, newest in read_hits(settings, labels, number)
+        for code, hits, first, last, newest in read_hits(settings, lambda session: session.labels(number))
     ]
     print_rows(titles, rows)
 

@@ -28,6 +28,7 @@ from tallystick.services.accounts.seals import VARIABLE as KEY_VARIABLE
 from tallystick.services.clock import SEEN, clock_marks, offset, problem_of
 from tallystick.services.privacy import open_to_others
 from tallystick.settings import Listen, Settings, lifetime_text
+from tallystick.warehouse import warehouse_storage
 
 Status = Literal["OK", "WARN", "FAIL"]
 
@@ -48,7 +49,7 @@ CLOCK_TOLERANCE_S = 60.0
 
 HOSTS_SHOWN = 10
 
-LEDGER_FILE, JOURNAL_FILE = "ledger.sqlite3", "warehouse-journal.sqlite3"
+LEDGER_FILE = "ledger.sqlite3"
 QUICK_CHECK_S = 3.0
 """How long the quick look at a SQLite file may take."""
 
@@ -105,7 +106,8 @@ def damages(settings: Settings, *, thorough: bool) -> Iterator[Check]:
     """Whether the files are whole, and fit together."""
     if settings.database is None:
         yield _sqlite_file("ledger file", settings.data / LEDGER_FILE, thorough=thorough)
-    yield _sqlite_file("journal", settings.data / JOURNAL_FILE, thorough=thorough)
+    for what, file in warehouse_storage(settings.data).sqlite_files().items():
+        yield _sqlite_file(what, file, thorough=thorough)
     if thorough:
         yield _every_hit(settings.data)
     yield _stores(settings)
@@ -260,20 +262,17 @@ def _database(settings: Settings) -> Check:
 
 
 def _hits(data: Path) -> Check:
-    from tallystick.warehouse import WAREHOUSE_FILE  # noqa: PLC0415  # DuckDB takes a moment to load
-    from tallystick.warehouse.duckdb.copying import seen  # noqa: PLC0415
-
-    file = data / WAREHOUSE_FILE
+    storage = warehouse_storage(data)
     try:
-        size = f"{file.stat().st_size / (1 << 20):,.1f} MB"
+        size = f"{storage.size_bytes() / (1 << 20):,.1f} MB"
     except (FileNotFoundError, NotADirectoryError):
         return Check("OK", "hits", f"{data} holds none yet; the server makes the place for them")
     except OSError as error:
-        return Check("FAIL", "hits", f"cannot open {file}: {error.strerror}")
+        return Check("FAIL", "hits", f"cannot open {storage.describe()}: {error.strerror}")
     if server_runs(data):
-        return Check("OK", "hits", f"{file}: {size}, open in the running server")
+        return Check("OK", "hits", f"{storage.describe()}: {size}, open in the running server")
     try:
-        return Check("OK", "hits", f"{file}: {size}, {seen(file):,} hits")
+        return Check("OK", "hits", f"{storage.describe()}: {size}, {storage.count():,} hits")
     except TallystickError as error:
         return Check("FAIL", "hits", str(error))
 
@@ -344,38 +343,28 @@ def _sqlite_file(what: str, file: Path, *, thorough: bool) -> Check:
 
 
 def _every_hit(data: Path) -> Check:
-    from tallystick.warehouse import WAREHOUSE_FILE  # noqa: PLC0415  # DuckDB takes a moment to load
-    from tallystick.warehouse.duckdb.copying import copy_files, read_through  # noqa: PLC0415
-
-    file = data / WAREHOUSE_FILE
-    if not file.exists():
+    storage, in_use = warehouse_storage(data), server_runs(data)
+    if not storage.exists():
         return Check("OK", "every hit", f"{data} holds none yet")
+    where = ", in a copy of the running server's" if in_use else ""
     try:
-        if not server_runs(data):
-            return Check("OK", "every hit", f"{read_through(file):,} hits were read")
-        with tempfile.TemporaryDirectory(prefix="tallystick-") as directory:
-            copy = Path(directory) / file.name
-            copy_files(file, copy)
-            return Check("OK", "every hit", f"{read_through(copy):,} hits were read, in a copy of the running server's")
+        return Check("OK", "every hit", f"{storage.read_everything(in_use=in_use):,} hits were read{where}")
     except (TallystickError, OSError) as error:
         return Check("FAIL", "every hit", f"{error}: restore a backup")
 
 
 def _stores(settings: Settings) -> Check:
-    from tallystick.services.stores import marks_of  # noqa: PLC0415  # DuckDB takes a moment to load
-    from tallystick.warehouse import WAREHOUSE_FILE  # noqa: PLC0415
-    from tallystick.warehouse.duckdb.marks import way_out  # noqa: PLC0415
-    from tallystick.warehouse.duckdb.opening import disagreements  # noqa: PLC0415
+    from tallystick.services.stores import marks_of  # noqa: PLC0415  # not needed by other checks
 
     if server_runs(settings.data):
         return Check("OK", "stores", "the running server has compared the ledger with the hits")
     try:
         ledger = marks_of(open_database(settings.database, settings.data))
-        found = [loss for loss in disagreements(settings.data / WAREHOUSE_FILE, ledger) if not loss.of_old]
+        disagreement = warehouse_storage(settings.data).disagreement(ledger)
     except TallystickError as error:
         return Check("FAIL", "stores", f"cannot be compared: {error}")
-    if found:
-        return Check("FAIL", "stores", way_out(found, settings.data))
+    if disagreement:
+        return Check("FAIL", "stores", disagreement)
     return Check("OK", "stores", "the ledger and the hits fit together")
 
 

@@ -21,7 +21,6 @@ from tallystick.services.exports.spreadsheet import make_safe
 from tallystick.services.exports.writing import write_export
 from tallystick.services.files import whole_file
 from tallystick.settings import AnalyticsSettings, whole_number
-from tallystick.warehouse.duckdb.store import EXPORTS_DIRECTORY
 
 LAST_ID = 2**53 - 1
 
@@ -140,8 +139,7 @@ async def _write(site: str | None, settings: AnalyticsSettings, wanted: ExportOp
             file=file.name,
             created=milliseconds(),
         )
-        # DuckDB writes nowhere but there; see Store.
-        folder = settings.data / EXPORTS_DIRECTORY
+        folder = warehouse.exports
         folder.mkdir(mode=0o700, exist_ok=True)
         made = folder / f"command{SUFFIXES[wanted.form]}"
         try:

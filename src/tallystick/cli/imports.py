@@ -31,7 +31,7 @@ from tallystick.services.imports.through_api import ApiSink
 from tallystick.services.imports.told import BadLine
 from tallystick.services.ingest.ingest import Knowledge
 from tallystick.settings import AnalyticsSettings
-from tallystick.warehouse.duckdb.warehouse import seconds
+from tallystick.warehouse import seconds
 
 BAD_LINES_SHOWN = 20
 REASONS_SHOWN = 5

@@ -8,6 +8,7 @@ from tallystick.cli.support.opening import refuse_unfinished_restore
 from tallystick.errors import InputRefused
 from tallystick.ledger import open_database
 from tallystick.settings import StorageSettings
+from tallystick.warehouse import open_warehouse
 
 
 def init(*, settings: StorageSettings = StorageSettings()) -> None:
@@ -15,8 +16,6 @@ def init(*, settings: StorageSettings = StorageSettings()) -> None:
 
     serve does the same when there is none. Every other command refuses to make one.
     """
-    from tallystick.warehouse import WAREHOUSE_FILE, Warehouse  # noqa: PLC0415  # DuckDB takes a moment to load
-
     refuse_unfinished_restore(settings.data)
     database = open_database(settings.database, settings.data)
     if database.schema() is not None:
@@ -26,7 +25,7 @@ def init(*, settings: StorageSettings = StorageSettings()) -> None:
         database.migrate()
 
         async def make_warehouse() -> None:
-            await (await Warehouse.open(settings.data / WAREHOUSE_FILE)).close()
+            await (await open_warehouse(settings.data)).close()
 
         asyncio.run(make_warehouse())
     print(f"made {database.describe()}", file=sys.stderr)

@@ -27,7 +27,7 @@ from tallystick.services.backup.ledger_copy import (
 )
 from tallystick.services.backup.warehouse_copy import hits_in, replaced_warehouse
 from tallystick.settings import StorageSettings
-from tallystick.warehouse import WAREHOUSE_FILE
+from tallystick.warehouse import WarehouseStorage, warehouse_storage
 
 
 def restore(
@@ -53,15 +53,15 @@ def restore(
     if isinstance(database, SqliteDatabase) and database.path.exists() and file.samefile(database.path):
         msg = f"{file} is the ledger itself"
         raise InputRefused(msg)
-    warehouse = settings.data / WAREHOUSE_FILE
+    storage = warehouse_storage(settings.data)
     with _alone(database, settings.data):
         if not force:
-            _confirm_replacing(database, warehouse)
-        with progress("Restoring") as tell, replaced_warehouse(backup, warehouse):
+            _confirm_replacing(database, storage)
+        with progress("Restoring") as tell, replaced_warehouse(backup, storage, settings.data):
             counters = _restore_ledger(backup, database, tell)
         with closing(database.session(writes=True)) as session, session.transaction(), acting(COMMAND_LINE):
             note(session, EventKind.RESTORED, milliseconds(), detail=" ".join(f"from {file.name}".split()))
-        hits = hits_in(warehouse)
+        hits = hits_in(storage)
     also = f", and {hits:,} hits into {settings.data}" if hits else ""
     print(f"{counters:,} counters restored into {database.describe()}{also}", file=sys.stderr)
 
@@ -87,20 +87,20 @@ def _alone(database: Database, data: Path) -> Iterator[None]:
         yield
 
 
-def _confirm_replacing(database: Database, warehouse: Path) -> None:
+def _confirm_replacing(database: Database, storage: WarehouseStorage) -> None:
     """Ask before data is replaced.
 
     Raises:
         InputRefused: the answer was not yes.
     """
-    ledger, hits = contents(database), hits_in(warehouse)
-    damaged = [name for name, held in ((database.describe(), ledger), (str(warehouse), hits)) if held is None]
+    ledger, hits = contents(database), hits_in(storage)
+    damaged = [name for name, held in ((database.describe(), ledger), (storage.describe(), hits)) if held is None]
     holds = [
         f"{place} holds {number:,} {kind}"
         for place, number, kind in (
             (database.describe(), ledger.counters if ledger else 0, "counters"),
             (database.describe(), ledger.accounts if ledger else 0, "accounts"),
-            (str(warehouse), hits or 0, "hits"),
+            (storage.describe(), hits or 0, "hits"),
         )
         if number
     ]

@@ -34,8 +34,7 @@ from tallystick.services.jobs import (
 from tallystick.services.stores import note
 from tallystick.services.time_passed import TimePassed
 from tallystick.tasks import end_tasks
-from tallystick.warehouse import Warehouse
-from tallystick.warehouse.duckdb import changes
+from tallystick.warehouse import Warehouse, WarehouseWriteSession
 
 LOOKED_EVERY_S = 1.0
 TIDIED_EVERY_S = 3_600.0
@@ -176,18 +175,18 @@ class JobWorker:
     async def _do(self, number: int, job: Job) -> None:
         match job:
             case DeleteSite(site):
-                await self._warehouse.write(changes.delete_site, site)
+                await self._warehouse.write(lambda session: session.delete_site(site))
                 exports = await self._ledger.read(_exports_of, site)
                 await asyncio.to_thread(ExportFolder(self._warehouse.exports).remove, exports)
                 await self._ledger.write(_remove_site, number, site)
             case DeletePaths(site, paths):
-                await self._warehouse.write(changes.delete_paths, site, paths)
+                await self._warehouse.write(lambda session: session.delete_paths(site, paths))
                 await self._ledger.write(remove_job, number)
             case MergePaths(site, paths, into):
-                await self._warehouse.write(changes.merge_paths, site, paths, into)
+                await self._warehouse.write(lambda session: session.merge_paths(site, paths, into))
                 await self._ledger.write(remove_job, number)
             case Relabel(site, bot, into, span):
-                listed = await self._warehouse.write(changes.relabel, site, bot, into, span)
+                listed = await self._warehouse.write(lambda session: session.relabel(site, bot, into, span))
                 await self._ledger.write(_count_paths, number, listed if into == Bot.KNOWN_NOT else [])
             case RenamedPath():
                 await self._ledger.write(remove_job, number)
@@ -198,7 +197,8 @@ class JobWorker:
         if self._tidied is not None and now - self._tidied < TIDIED_EVERY_S:
             return
         seconds = self._warehouse.clock()
-        await self._warehouse.write(changes.forget_old, seconds, self._ledger.passed() // 1000)
+        passed = self._ledger.passed() // 1000
+        await self._warehouse.write(lambda session: session.forget_old(seconds, passed))
         if now - self._started >= NO_RETENTION_WITHIN_S:
             await self._retain(seconds)
         self._tidied = now
@@ -214,10 +214,16 @@ class JobWorker:
             return
         last = (await self._ledger.read(clock_marks)).get(RETENTION)
         if last is None:
-            last = await self._warehouse.write(changes.newest_time) if self.watch.seen is None else self.watch.seen
+            last = (
+                await self._warehouse.write(lambda session: session.newest_time())
+                if self.watch.seen is None
+                else self.watch.seen
+            )
             # Kept: the next start sees what this one has noted by its own clock.
             await self._ledger.write(set_clock_mark, RETENTION, last)
-        if now - last > RETENTION_USUAL_S and (count := await self._warehouse.write(changes.count_expired, limits)):
+        if now - last > RETENTION_USUAL_S and (
+            count := await self._warehouse.write(lambda session: session.count_expired(limits))
+        ):
             log.warning(
                 "old hits were not removed: the clock is further than it should be. If it is right, restart once"
                 " with --confirm-clock",
@@ -225,9 +231,13 @@ class JobWorker:
                 days=(now - last) // DAY_S,
             )
             return
-        if expired := await self._warehouse.write(changes.expire, limits):
+        if expired := await self._warehouse.write(lambda session: session.expire(limits)):
             log.info("hits were removed that are older than their sites keep them", count=expired)
         await self._ledger.write(set_clock_mark, RETENTION, now)
+
+
+def _count_expired(session: WarehouseWriteSession, limits: Sequence[tuple[int, int]]) -> int:
+    return session.count_expired(limits)
 
 
 def _exports_of(session: Session, site: int) -> list[int]:

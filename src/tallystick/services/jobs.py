@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from tallystick.ledger import Session
-from tallystick.warehouse.duckdb import changes
+from tallystick.warehouse.types import EVERY_ID
 
 JOBS_AT_ONCE = 100
 
@@ -41,12 +41,12 @@ class RenamedPath(Struct, frozen=True, tag_field="kind", tag="renamed_path"):
 
 
 class Relabel(Struct, frozen=True, tag_field="kind", tag="relabel"):
-    """Give hits another bot code; see ``warehouse.changes.relabel``."""
+    """Give hits another bot code; see ``WarehouseWriteSession.relabel``."""
 
     site: int
     bot: int
     into: int
-    span: tuple[int, int] = changes.EVERY_ID
+    span: tuple[int, int] = EVERY_ID
 
 
 Job = DeleteSite | DeletePaths | MergePaths | RenamedPath | Relabel

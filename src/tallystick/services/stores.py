@@ -1,4 +1,4 @@
-"""The two stores opened beside each other, and compared: see ``warehouse.marks``."""
+"""The two stores opened beside each other, and compared: see ``warehouse/DESIGN.md``."""
 
 from collections.abc import Mapping
 from contextlib import closing
@@ -8,8 +8,8 @@ from typing import Literal
 from tallystick.ledger import Database, Ledger, Session
 from tallystick.ledger.migrations import all_migrations
 from tallystick.services.sharing.changes import CHANGES
-from tallystick.warehouse import Warehouse
-from tallystick.warehouse.duckdb.marks import LedgerMarks, NewestIds
+from tallystick.warehouse import Warehouse, open_warehouse
+from tallystick.warehouse.types import LedgerMarks, NewestIds
 
 IDS_PASSED_OVER = 1_000
 """Ids of every kind left out after the ledger has lost some: it may have given more than the hits show."""
@@ -20,7 +20,7 @@ HIT_IDS = {"site": "site", "path": "path", "campaign": "campaign"}
 
 async def opened_warehouse(
     ledger: Ledger,
-    file: Path,
+    data: Path,
     durability: Literal["full", "relaxed"] = "full",
     memory_mb: int = 512,
     *,
@@ -29,14 +29,15 @@ async def opened_warehouse(
     """Open the warehouse of a ledger, if the two fit together.
 
     Args:
+        data: the data directory.
         accept_loss: go on where something is missing, with ids above all that any store has seen.
 
     Raises:
         StartRefused: a file cannot be used, or something is missing.
     """
     known = await ledger.read(ledger_marks)
-    warehouse = await Warehouse.open(
-        file, durability, memory_mb, ledger=known, commits=lambda: ledger.commits, accept_loss=accept_loss
+    warehouse = await open_warehouse(
+        data, durability, memory_mb, ledger=known, commits=lambda: ledger.commits, accept_loss=accept_loss
     )
     try:
         if any(loss.of_ledger for loss in warehouse.losses):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from support.analytics import FIREFOX, Analytics
 from support.asking import Answer
+from support.warehouses import rows
 from tallystick.errors import StoreFailed
 from tallystick.surfaces.goatcounter.wire import decoding
 
@@ -372,10 +373,7 @@ async def test_a_key_has_limits(analytics: Analytics, key: str) -> None:
 )
 async def test_a_leap_second_is_the_second_after_it(analytics: Analytics, sent: str, seconds: int) -> None:
     assert (await count(analytics, {"path": "/a", "created_at": sent})).status == 202
-    found = await analytics.services.warehouse.read(
-        lambda session: session.connection.execute("SELECT created FROM hit").fetchall()
-    )
-    assert found == [(seconds,)]
+    assert await rows(analytics.services.warehouse, "created") == [(seconds,)]
 
 
 @pytest.mark.parametrize(

@@ -378,7 +378,9 @@ async def test_the_day_may_be_any_time_but_the_one_that_go_calls_empty(
 
 async def test_one_old_hit_makes_no_long_json_export(analytics: Analytics) -> None:
     await counted(analytics, a_hit(), a_hit("/old", at="1991-08-06T00:00:00Z"), a_hit("/b", at="2026-10-20T00:00:00Z"))
-    windows = await analytics.services.warehouse.read(json_zip.visit_windows, analytics.site.id, 0)
+    windows = await analytics.services.warehouse.read(
+        lambda session: session.visit_windows(analytics.site.id, 0, json_zip.WINDOW_S)
+    )
     assert [window * json_zip.WINDOW_S // DAY_S for window in windows] == [7_882, 20_727, 20_741]
     told = await finished(analytics, format="json")
     with zipfile.ZipFile(io.BytesIO((await download(analytics, told["id"])).body)) as archive:

@@ -19,7 +19,7 @@ from tallystick.ledger import Ledger, Session
 from tallystick.surfaces import countapi, native
 from tallystick.surfaces.native import handlers
 from tallystick.surfaces.native.openapi import Description
-from tallystick.warehouse import WAREHOUSE_FILE
+from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
 from tallystick.web.traffic import Traffic
 
 

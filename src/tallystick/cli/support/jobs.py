@@ -11,6 +11,7 @@ from tallystick.cli.support.opening import no_data, opened_ledger
 from tallystick.errors import InputRefused
 from tallystick.ledger import Ledger, Session, open_database
 from tallystick.settings import StorageSettings
+from tallystick.warehouse import WarehouseSession, open_warehouse, warehouse_storage
 
 Result = TypeVar("Result")
 
@@ -39,9 +40,7 @@ def do_jobs(settings: StorageSettings) -> None:
 
 def holds_hits(data: Path) -> bool:
     """Whether a directory is the data directory of a server."""
-    from tallystick.warehouse import WAREHOUSE_FILE  # noqa: PLC0415  # DuckDB takes a moment to load
-
-    return (data / WAREHOUSE_FILE).exists()
+    return warehouse_storage(data).exists()
 
 
 async def _work(settings: StorageSettings) -> int:
@@ -49,11 +48,10 @@ async def _work(settings: StorageSettings) -> int:
     from tallystick.services.job_worker import JobWorker  # noqa: PLC0415  # beside a server the warehouse is not needed
     from tallystick.services.ownership import Ownership  # noqa: PLC0415
     from tallystick.services.stores import opened_warehouse  # noqa: PLC0415
-    from tallystick.warehouse import WAREHOUSE_FILE  # noqa: PLC0415
 
     ledger = await Ledger.open(open_database(settings.database, settings.data))
     try:
-        warehouse = await opened_warehouse(ledger, settings.data / WAREHOUSE_FILE)
+        warehouse = await opened_warehouse(ledger, settings.data)
         ownership = Ownership(ledger, warehouse, settings.data, lambda: None)
         try:
             await ownership.begin()
@@ -65,14 +63,12 @@ async def _work(settings: StorageSettings) -> int:
         await ledger.close()
 
 
-def read_hits(settings: StorageSettings, function: Callable[..., Result], *arguments: object) -> Result:
-    """``function(session, *arguments)`` on the warehouse, where no server has it open.
+def read_hits(settings: StorageSettings, function: Callable[[WarehouseSession], Result]) -> Result:
+    """``function(session)`` on the warehouse, where no server has it open.
 
     Raises:
         InputRefused: a server runs.
     """
-    from tallystick.warehouse import WAREHOUSE_FILE, Warehouse  # noqa: PLC0415
-
     if settings.database is not None and not holds_hits(settings.data):
         raise no_data(settings.data)
     if server_runs(settings.data):
@@ -80,9 +76,9 @@ def read_hits(settings: StorageSettings, function: Callable[..., Result], *argum
         raise InputRefused(msg)
 
     async def read() -> Result:
-        warehouse = await Warehouse.open(settings.data / WAREHOUSE_FILE)
+        warehouse = await open_warehouse(settings.data)
         try:
-            return await warehouse.read(function, *arguments)
+            return await warehouse.read(function)
         finally:
             await warehouse.close()
 

@@ -29,7 +29,7 @@ from tallystick.services.ownership import Ownership
 from tallystick.services.stores import opened_warehouse
 from tallystick.services.time_passed import TimePassed
 from tallystick.settings import AnalyticsSettings
-from tallystick.warehouse import WAREHOUSE_FILE, Warehouse
+from tallystick.warehouse import Warehouse, warehouse_storage
 
 VARIABLES = ("TALLYSTICK_TOKEN", "GOATCOUNTER_API_KEY")
 JOURNAL = "imports"
@@ -101,7 +101,7 @@ async def opened_site(site: str | None, settings: AnalyticsSettings) -> AsyncIte
     if server_runs(settings.data):
         msg = f"a server holds {settings.data}: go through it, with --site http://HOST and a token in {VARIABLES[0]}"
         raise InputRefused(msg)
-    if settings.database is not None and not (settings.data / WAREHOUSE_FILE).exists():
+    if settings.database is not None and not warehouse_storage(settings.data).exists():
         raise no_data(settings.data)
     with found_database(settings) as database, held_data_directory(settings.data):
         bring_up_to_date(database, settings.data)
@@ -110,8 +110,7 @@ async def opened_site(site: str | None, settings: AnalyticsSettings) -> AsyncIte
         try:
             await passed.begin()
             found = site_among(await ledger.read(active_sites), site)
-            file = settings.data / WAREHOUSE_FILE
-            warehouse = await opened_warehouse(ledger, file, memory_mb=settings.warehouse_memory)
+            warehouse = await opened_warehouse(ledger, settings.data, memory_mb=settings.warehouse_memory)
             ownership = Ownership(ledger, warehouse, settings.data, lambda: None)
             try:
                 await ownership.begin()

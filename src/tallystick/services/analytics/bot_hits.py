@@ -1,7 +1,6 @@
 """Hits that no people sent: why, how many, the latest of them, and giving them another label."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from msgspec import Struct
 
@@ -12,7 +11,7 @@ from tallystick.model.period import Period
 from tallystick.services.analytics.names import Path, paths_of
 from tallystick.services.jobs import Relabel, enqueue
 from tallystick.warehouse import Warehouse, WarehouseSession
-from tallystick.warehouse.duckdb.changes import EVERY_ID
+from tallystick.warehouse.types import EVERY_ID, BotRow
 
 FROM_THE_LATEST = EVERY_ID[1]
 
@@ -72,25 +71,30 @@ def reason(bot: Bot) -> str:
 async def bot_hits(ledger: Ledger, warehouse: Warehouse, wanted: BotHitsQuery) -> BotHits:
     """How many hits were filtered and why, and the latest."""
     by_code, rows = await warehouse.read(_bot_hits, wanted)
-    paths = await ledger.read(paths_of, wanted.site, {row[1] for row in rows})
-    latest = [BotHit(id_, paths.get(path), Bot(bot), *rest) for id_, path, bot, *rest in rows[: wanted.limit]]
+    paths = await ledger.read(paths_of, wanted.site, {row.path for row in rows})
+    latest = [_bot_hit(row, paths.get(row.path)) for row in rows[: wanted.limit]]
     return BotHits({Bot(bot): hits for bot, hits in by_code}, latest, more=len(rows) > wanted.limit)
 
 
-def _bot_hits(session: WarehouseSession, wanted: BotHitsQuery) -> tuple[list[tuple[int, int]], list[tuple[Any, ...]]]:
-    site, since, until = wanted.site, wanted.period.first, wanted.period.after
+def _bot_hits(session: WarehouseSession, wanted: BotHitsQuery) -> tuple[list[tuple[int, int]], list[BotRow]]:
     codes = [bot for bot in Bot if bot] if wanted.bot is None else [wanted.bot]
-    by_code = session.queries.bots_by_code(session.connection, site=site, since=since, until=until)
-    latest = session.queries.latest_bots(
-        session.connection,
-        site=site,
-        since=since,
-        until=until,
-        codes=[int(code) for code in codes],
-        before=wanted.before,
-        max_rows=wanted.limit + 1,
-    )
+    by_code = session.bots_by_code(wanted.site, wanted.period)
+    latest = session.latest_bots(wanted.site, wanted.period, codes, wanted.before, wanted.limit + 1)
     return by_code, latest
+
+
+def _bot_hit(row: BotRow, path: Path | None) -> BotHit:
+    return BotHit(
+        id=row.id,
+        path=path,
+        bot=Bot(row.bot),
+        ref=row.ref,
+        ref_scheme=row.ref_scheme,
+        browser=row.browser,
+        system=row.system,
+        country=row.country,
+        created=row.created,
+    )
 
 
 def relabel(session: Session, change: Relabel, now: int) -> int:

@@ -10,7 +10,7 @@ from tallystick.ledger import Session
 from tallystick.model.dimensions import CAMPAIGN, PATH, UNKNOWN, Dimension, ValueKind
 from tallystick.model.selection import Condition, Filter
 from tallystick.services.analytics.names import campaign_ids, campaigns_of, path_ids, paths_of
-from tallystick.warehouse.duckdb.reports import Value
+from tallystick.warehouse.types import Value
 
 NO_CAMPAIGN = 0
 LONGEST_ID = 18

@@ -21,8 +21,7 @@ from tallystick.model.series import Calendar, Day, Group, peak
 from tallystick.services.analytics.dimensions import conditions, ids_of, names_of, needs_ledger, resolved
 from tallystick.services.analytics.names import Path, paths_of
 from tallystick.warehouse import Warehouse, WarehouseSession
-from tallystick.warehouse.duckdb import reports
-from tallystick.warehouse.duckdb.reports import DimensionCount, Figures, PathHours, Position, Slice, Value
+from tallystick.warehouse.types import DimensionCount, Figures, PathHours, Position, Slice, Value
 
 __all__ = [
     "PathDays",
@@ -185,14 +184,14 @@ class Reporting:
 
 
 def _total(session: WarehouseSession, selection: Selection) -> Total:
-    total = reports.total(session, selection)
+    total = session.total(selection)
     days = Calendar(selection.period.days).series(total.hours)
-    return Total(total.visits, total.events, total.day_visits, days, reports.figures(session, selection))
+    return Total(total.visits, total.events, total.day_visits, days, session.figures(selection))
 
 
 def _top_paths(session: WarehouseSession, selection: Selection, ranking: _Ranking) -> list[PathDays]:
-    rows = reports.top_paths(session, selection, ranking.limit, ranking.after, ranking.without)
-    figures = reports.figures_by_value(session, selection, PATH, [row.path for row in rows])
+    rows = session.top_paths(selection, ranking.limit, ranking.after, ranking.without)
+    figures = session.figures_by_value(selection, PATH, [row.path for row in rows])
     calendar = Calendar(selection.period.days)
     return [_path_days(row, calendar.series(row.hours), ranking.group, figures) for row in rows]
 
@@ -204,18 +203,15 @@ def _path_days(row: PathHours, days: Sequence[Day], group: Group, figures: Mappi
 def _referrers(
     session: WarehouseSession, selection: Selection, slice_: Slice, own: str | None = None
 ) -> tuple[list[DimensionCount], dict[Value, Figures]]:
-    if own is None:
-        counts = reports.referrers_as_seen(session, selection, slice_)
-    else:
-        counts = reports.referrers(session, selection, own, slice_)
-    return counts, reports.figures_by_value(session, selection, REFERRER, [row.key for row in counts])
+    counts = session.referrers_as_seen(selection, slice_) if own is None else session.referrers(selection, own, slice_)
+    return counts, session.figures_by_value(selection, REFERRER, [row.key for row in counts])
 
 
 def _by_value(
     session: WarehouseSession, selection: Selection, dimension: Dimension, slice_: Slice
 ) -> tuple[list[DimensionCount], dict[Value, Figures]]:
-    counts = reports.by_value(session, selection, dimension, slice_)
-    return counts, reports.figures_by_value(session, selection, dimension, [row.key for row in counts])
+    counts = session.by_value(selection, dimension, slice_)
+    return counts, session.figures_by_value(selection, dimension, [row.key for row in counts])
 
 
 def _one_more(slice_: Slice) -> Slice:

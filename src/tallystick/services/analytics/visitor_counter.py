@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tallystick.ledger import Ledger
 from tallystick.services.analytics.names import counted_path_id
-from tallystick.warehouse import Warehouse, WarehouseSession
+from tallystick.warehouse import Warehouse
 
 FRESH_S = 2.0
 REMEMBERED = 10_000
@@ -88,12 +88,8 @@ class VisitorCounter:
         return Visits(0, known=False)
 
     async def _visits(self, site: int, path: int | None, span: Span) -> int:
-        return await self._warehouse.read(_visits, site, path, span)
+        return await self._warehouse.read(lambda session: session.visits(site, path, *span))
 
 
 def _failed(reading: "asyncio.Task[Visits]") -> bool:
     return reading.done() and (reading.cancelled() or reading.exception() is not None)
-
-
-def _visits(session: WarehouseSession, site: int, path: int | None, span: Span) -> int:
-    return int(session.queries.visits_shown(session.connection, site=site, path=path, begin=span.begin, end=span.end))

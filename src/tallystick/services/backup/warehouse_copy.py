@@ -1,63 +1,60 @@
 """The warehouse in a backup: one file inside the other, in parts, so that a backup stays one file.
 
-A backup is a SQLite file that holds the ledger; the table ``backup_warehouse`` in it holds the DuckDB file.
+A backup is a SQLite file that holds the ledger; the table ``backup_warehouse`` in it holds a copy of the hits.
 """
 
 import os
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tallystick.errors import StoreFailed, StoresDisagree
+from tallystick.errors import StoreFailed
 from tallystick.ledger.copying import WAREHOUSE_TABLE, BackupFile
 from tallystick.ledger.sqlite import SqliteDatabase
 from tallystick.services.files import UNFINISHED_RESTORE, sync
 from tallystick.services.stores import marks_of
-from tallystick.warehouse.duckdb.copying import WAL_SUFFIX, checked, copy_files, refuse_missing, size_of
-from tallystick.warehouse.duckdb.journal import JOURNAL_FILE
-from tallystick.warehouse.duckdb.marks import JournalMarks, LedgerMarks, losses, way_out
-from tallystick.warehouse.duckdb.opening import marks_in
+from tallystick.warehouse import WarehouseStorage
+from tallystick.warehouse.types import LedgerMarks
 
 PART_BYTES = 1 << 20
+COPY = "hits"
 
 
 @contextmanager
-def copied_warehouse(source: Path, backup: Path, ledger: LedgerMarks | None) -> Iterator[Path | None]:
-    """A checked copy of a warehouse, beside the backup that it will be put into; None when there is no warehouse.
+def copied_warehouse(storage: WarehouseStorage, backup: Path, ledger: LedgerMarks | None) -> Iterator[Path | None]:
+    """A checked copy of the hits, beside the backup that it will be put into; None when there is no warehouse.
 
     Args:
         ledger: its marks; None where there are none to compare with.
 
     Raises:
-        StoreFailed: the warehouse is damaged.
-        StoresDisagree: the journal or the ledger knows of more than it holds.
+        StoreFailed: the hits are damaged.
+        StoresDisagree: there are fewer than the ledger, or another part of the warehouse, knows of.
     """
-    if not source.exists():
-        refuse_missing(source, ledger)
+    if not storage.exists():
+        storage.refuse_missing(ledger)
         yield None
         return
     with TemporaryDirectory(prefix=f".{backup.name}-", dir=backup.absolute().parent) as directory:
-        copy = Path(directory) / source.name
-        copy_files(source, copy, ledger)
+        copy = Path(directory) / COPY
+        storage.copy_to(copy, ledger)
         yield copy
 
 
-def refuse_older_ledger(backup: Path, copy: Path | None, data: Path) -> None:
-    """Compare a ledger's copy with the hits that were copied before it, out of the data directory.
+def refuse_older_ledger(storage: WarehouseStorage, backup: Path, copy: Path | None) -> None:
+    """Compare a ledger's copy with the hits that were copied before it.
 
     Raises:
         StoresDisagree: the ledger has lost what they prove.
     """
     ledger = marks_of(BackupFile(backup))
-    found = losses(JournalMarks(), marks_in(copy), ledger) if copy and ledger else []
-    if lost := [loss for loss in found if not loss.of_old]:
-        raise StoresDisagree(way_out(lost, data))
+    if copy and ledger:
+        storage.refuse_older_ledger(copy, ledger)
 
 
 def put_into_backup(copy: Path | None, backup: Path) -> None:
-    """Put a copy of a warehouse into a backup of the ledger; nothing when there is none."""
+    """Put a copy of the hits into a backup of the ledger; nothing when there is none."""
     if copy is None:
         return
     with closing(SqliteDatabase(backup, "relaxed").session()) as session:
@@ -70,53 +67,55 @@ def put_into_backup(copy: Path | None, backup: Path) -> None:
 
 
 @contextmanager
-def replaced_warehouse(backup: BackupFile, target: Path) -> Iterator[None]:
-    """Put a backup's warehouse in the place of one that nobody has open, after the block has replaced the ledger.
+def replaced_warehouse(backup: BackupFile, storage: WarehouseStorage, data: Path) -> Iterator[None]:
+    """Put a backup's hits in the place of those that no process has open, after the block has replaced the ledger.
 
     Hits mean nothing without the ledger they came with: a backup without hits removes those that are there.
     Killed in between, this leaves the file ``UNFINISHED_RESTORE``, with which no server starts.
 
+    Args:
+        data: the data directory.
+
     Raises:
-        StoreFailed: the warehouse in the backup is damaged.
-        DatabaseSchemaRefused: it was written by a newer program.
+        StoreFailed: the hits in the backup are damaged.
+        DatabaseSchemaRefused: they were written by a newer program.
     """
-    holds = _holds_warehouse(backup)
-    if not holds and not target.exists():
+    has_hits = _has_hits(backup)
+    if not has_hits and not storage.exists():
         yield
         return
-    unfinished = target.with_name(UNFINISHED_RESTORE)
-    with TemporaryDirectory(prefix=".restore-", dir=target.parent) as directory:
-        new = Path(directory) / target.name
-        if holds:
-            _take_out(backup, new)
-            _give_to_owner_of(target.parent, new)
-            sync(new)
+    unfinished = data / UNFINISHED_RESTORE
+    with TemporaryDirectory(prefix=".restore-", dir=data) as directory:
+        copy = Path(directory) / COPY
+        if has_hits:
+            _take_out(backup, copy)
+            storage.check_copy(copy)
+            _give_to_owner_of(data, copy)
+            sync(copy)
         unfinished.touch(mode=0o600)
-        sync(target.parent)
+        sync(data)
         try:
             yield
         except BaseException:
-            # The old ledger is still there, and so is the old warehouse.
+            # The old ledger is still there, and so are the old hits.
             unfinished.unlink()
             raise
-        _set_aside(target)
-        if holds:
-            new.replace(target)
-        sync(target.parent)
+        storage.replace(copy if has_hits else None)
+        sync(data)
         unfinished.unlink()
 
 
-def hits_in(file: Path) -> int | None:
-    """How many hits a warehouse holds that nobody has open: 0 when there is none, None when it is damaged."""
-    if not file.exists():
+def hits_in(storage: WarehouseStorage) -> int | None:
+    """How many hits there are, while no server has them open: 0 without a warehouse, None when it is damaged."""
+    if not storage.exists():
         return 0
     try:
-        return size_of(file)
+        return storage.count()
     except StoreFailed:
         return None
 
 
-def _holds_warehouse(backup: BackupFile) -> bool:
+def _has_hits(backup: BackupFile) -> bool:
     with closing(backup.session()) as session:
         return bool(session.connection.table_exists(None, WAREHOUSE_TABLE))
 
@@ -126,20 +125,6 @@ def _take_out(backup: BackupFile, file: Path) -> None:
         for (part,) in session.connection.execute(f"SELECT bytes FROM {WAREHOUSE_TABLE} ORDER BY part"):  # noqa: S608
             assert isinstance(part, bytes)
             target.write(part)
-    checked(file)
-
-
-def _set_aside(old: Path) -> None:
-    """Remove a warehouse, or keep a damaged one under another name.
-
-    What would be played back goes first: the journal and the WAL.
-    """
-    suffix = f".damaged-{time.strftime('%Y%m%dT%H%M%S')}" if hits_in(old) is None else None
-    beside = (JOURNAL_FILE, f"{JOURNAL_FILE}-wal", f"{JOURNAL_FILE}-shm", f"{old.name}{WAL_SUFFIX}")
-    for file in (*map(old.with_name, beside), old):
-        if suffix and file.exists():
-            file.rename(file.with_name(file.name + suffix))
-        file.unlink(missing_ok=True)
 
 
 def _give_to_owner_of(directory: Path, file: Path) -> None:

@@ -18,9 +18,10 @@ from tallystick.ledger import Ledger
 from tallystick.model.export import Export
 from tallystick.services.accounts.site_rows import site as site_by_id
 from tallystick.services.analytics import names
-from tallystick.services.exports.statistics import STATISTICS, Line, Named, Row, Statistic
+from tallystick.services.exports.statistics import STATISTICS, Line, Named, Statistic
 from tallystick.services.exports.written import WrittenExport
 from tallystick.warehouse import Warehouse, WarehouseSession
+from tallystick.warehouse.types import StatisticRow, VisitStatistic
 
 EXPORT_VERSION = "1.0"
 DAY_S = 86_400
@@ -59,7 +60,7 @@ async def write(ledger: Ledger, warehouse: Warehouse, export: Export, file: Path
 async def _windows(warehouse: Warehouse, export: Export) -> list[range]:
     """Only those with visits: one that is told with a date of 1970 does not make an export longer."""
     since = 0 if export.start_day is None else export.start_day // 1000 // DAY_S * DAY_S
-    found = await warehouse.read(visit_windows, export.site, since)
+    found = await warehouse.read(_windows_of, export.site, since)
     return [range(max(window * WINDOW_S, since), (window + 1) * WINDOW_S) for window in found]
 
 
@@ -68,13 +69,13 @@ async def _fill(output: "_Zip", source: SummarySource, statistic: Statistic, nam
     total = 0
     async with output.open(f"{statistic.name}.jsonl"):
         for window in source.windows:
-            rows = await source.warehouse.read(statistic_rows, statistic.name, source.site, window)
+            rows = await source.warehouse.read(_rows, statistic.name, source.site, window)
             await output.write(await asyncio.to_thread(_lines, statistic, named, rows))
             total += len(rows)
     return total
 
 
-def _lines(statistic: Statistic, named: Named, rows: list[Row]) -> bytes:
+def _lines(statistic: Statistic, named: Named, rows: list[StatisticRow]) -> bytes:
     named.paths.update(row[1] for row in rows)
     return _encode_lines([statistic.line(named, row) for row in rows])
 
@@ -103,17 +104,12 @@ async def _info(ledger: Ledger, export: Export) -> Line:
     }
 
 
-def visit_windows(session: WarehouseSession, site: int, since: int) -> list[int]:
-    """The windows from 1970 on in which a site was visited, by number."""
-    return [
-        row[0] for row in session.queries.visit_windows(session.connection, site=site, since=since, window_s=WINDOW_S)
-    ]
+def _windows_of(session: WarehouseSession, site: int, since: int) -> list[int]:
+    return session.visit_windows(site, since, WINDOW_S)
 
 
-def statistic_rows(session: WarehouseSession, name: str, site: int, window: range) -> list[Row]:
-    """Counts of a part of the time, sorted by time."""
-    query = getattr(session.queries, name)
-    return list(query(session.connection, site=site, since=window.start, until=window.stop))
+def _rows(session: WarehouseSession, statistic: VisitStatistic, site: int, window: range) -> list[StatisticRow]:
+    return session.visit_counts(statistic, site, window)
 
 
 class _Zip:

@@ -6,10 +6,10 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from tallystick.services.analytics.display_names import country_name, language_name
+from tallystick.warehouse.types import StatisticRow, VisitStatistic
 
 MOMENTS_KEPT = 1_000
 
-Row = tuple[Any, ...]
 Line = dict[str, Any]
 
 
@@ -59,12 +59,12 @@ class Statistic(NamedTuple):
     """One file of counts.
 
     Attributes:
-        name: of the file, and of the query whose rows fill it.
+        name: of the file, and of what its visits are counted by.
         line: from a row that starts with a Unix second and a path.
     """
 
-    name: str
-    line: Callable[[Named, Row], Line]
+    name: VisitStatistic
+    line: Callable[[Named, StatisticRow], Line]
 
 
 @lru_cache(MOMENTS_KEPT)
@@ -77,30 +77,30 @@ def _day(at: int) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")
 
 
-def _hit(named: Named, row: Row) -> Line:
+def _hit(named: Named, row: StatisticRow) -> Line:
     hour, path, ref, scheme, count = row
     return {"hour": _hour(hour), "path_id": path, "ref_id": named.refs.of(ref, scheme), "count": count}
 
 
-def _browser(named: Named, row: Row) -> Line:
+def _browser(named: Named, row: StatisticRow) -> Line:
     return _daily(row, "browser_id", named.browsers.of(row[2], row[3]))
 
 
-def _system(named: Named, row: Row) -> Line:
+def _system(named: Named, row: StatisticRow) -> Line:
     return _daily(row, "system_id", named.systems.of(row[2], row[3]))
 
 
-def _at(named: Named, row: Row) -> Line:
+def _at(named: Named, row: StatisticRow) -> Line:
     country, region = row[2:4]
     named.locations.of(country, region)
     return _daily(row, "location", joined(country, region))
 
 
-def _size(_: Named, row: Row) -> Line:
+def _size(_: Named, row: StatisticRow) -> Line:
     return _daily(row, "width", row[2])
 
 
-def _language(named: Named, row: Row) -> Line:
+def _language(named: Named, row: StatisticRow) -> Line:
     named.languages.of(row[2])
     return _daily(row, "language", row[2])
 
@@ -115,7 +115,7 @@ STATISTICS = (
 )
 
 
-def _daily(row: Row, name: str, value: object) -> Line:
+def _daily(row: StatisticRow, name: str, value: object) -> Line:
     return {"day": _day(row[0]), "path_id": row[1], name: value, "count": row[-1]}
 
 

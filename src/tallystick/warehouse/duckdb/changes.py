@@ -1,6 +1,6 @@
 """What changes about hits that are stored: functions of ``(session, ...)`` for ``Warehouse.write``.
 
-Each may be made twice and then changes nothing the second time: whoever asks for one repeats it after a crash.
+Each may be made twice and then changes nothing the second time: a job is repeated after a crash.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,35 +9,34 @@ import msgspec
 
 from tallystick.model.hit import SESSION_S
 from tallystick.model.session import BUCKETS_LOOKED_AT
-from tallystick.warehouse.duckdb.store import WarehouseSession
+from tallystick.warehouse.duckdb.queried import QuerySession
 
 REQUESTS_KEPT_S = 24 * 3_600
-EVERY_ID = (0, (1 << 53) - 1)
 
 _encode = msgspec.json.Encoder().encode
 
 
-def delete_site(session: WarehouseSession, site: int) -> int:
-    """Remove every hit of a site; how many there were."""
+def delete_site(session: QuerySession, site: int) -> int:
+    """Remove every hit of a site; returns how many there were."""
     return int(session.queries.delete_site(session.connection, site=site))
 
 
-def delete_paths(session: WarehouseSession, site: int, paths: Sequence[int]) -> int:
-    """Remove every hit of some paths; how many there were."""
+def delete_paths(session: QuerySession, site: int, paths: Sequence[int]) -> int:
+    """Remove every hit of some paths; returns how many there were."""
     session.sessions_outdated = True
     return int(session.queries.delete_paths(session.connection, site=site, paths=_json(paths)))
 
 
-def merge_paths(session: WarehouseSession, site: int, paths: Sequence[int], into: int) -> int:
-    """Give the hits of some paths to another one, where a session's first visit counts once; how many."""
+def merge_paths(session: QuerySession, site: int, paths: Sequence[int], into: int) -> int:
+    """Give the hits of some paths to another one, where a session's first visit counts once; returns how many."""
     session.sessions_outdated = True
     moved = int(session.queries.move_paths(session.connection, site=site, paths=_json(paths), into=into))
     session.queries.first_once(session.connection, site=site, path=into)
     return moved
 
 
-def relabel(session: WarehouseSession, site: int, bot: int, into: int, span: tuple[int, int]) -> list[int]:
-    """Give hits of one bot code another; the paths of all hits of the new code, also if they had it before.
+def relabel(session: QuerySession, site: int, bot: int, into: int, span: tuple[int, int]) -> list[int]:
+    """Give hits of one bot code another; returns the paths of all hits of the new code, also if they had it before.
 
     Args:
         bot, into: ``Bot`` codes, 0 for people.
@@ -50,14 +49,8 @@ def relabel(session: WarehouseSession, site: int, bot: int, into: int, span: tup
     return [int(path) for (path,) in rows]
 
 
-def labels(session: WarehouseSession, site: int) -> list[tuple[int, int, int, int, int]]:
-    """Each bot code of a site's hits: how many, first and last id, and the newest's Unix second. Changes nothing."""
-    found: list[tuple[int, int, int, int, int]] = session.queries.labels(session.connection, site=site)
-    return found
-
-
-def expire(session: WarehouseSession, limits: Iterable[tuple[int, int]]) -> int:
-    """Remove hits that are older than their site keeps them; how many.
+def expire(session: QuerySession, limits: Iterable[tuple[int, int]]) -> int:
+    """Remove hits that are older than their site keeps them; returns how many.
 
     Args:
         limits: site, and the Unix second before which nothing is kept.
@@ -66,19 +59,19 @@ def expire(session: WarehouseSession, limits: Iterable[tuple[int, int]]) -> int:
     return int(session.queries.expire(session.connection, limits=_json({"site": sites, "before": before})))
 
 
-def count_expired(session: WarehouseSession, limits: Iterable[tuple[int, int]]) -> int:
+def count_expired(session: QuerySession, limits: Iterable[tuple[int, int]]) -> int:
     """How many hits ``expire`` would remove."""
     sites, before = zip(*limits, strict=True)
     encoded = _json({"site": sites, "before": before})
     return int(session.queries.count_expired(session.connection, limits=encoded))
 
 
-def newest_time(session: WarehouseSession) -> int:
+def newest_time(session: QuerySession) -> int:
     """When the newest hit was, Unix seconds; 0 where there is none."""
     return int(session.queries.newest_time(session.connection))
 
 
-def forget_old(session: WarehouseSession, now: int, passed: int) -> None:
+def forget_old(session: QuerySession, now: int, passed: int) -> None:
     """Remove answers that need not be repeated any more, and keys of sessions that have ended.
 
     Args:

@@ -19,12 +19,14 @@ from tallystick.errors import DatabaseUnreachable, StoreFailed, StoresDisagree
 from tallystick.warehouse.duckdb import rows
 from tallystick.warehouse.duckdb.checkpoints import unchanging
 from tallystick.warehouse.duckdb.journal import Kept, journal_of
-from tallystick.warehouse.duckdb.marks import ColumnsMarks, LedgerMarks, lost_from_columns, way_out
+from tallystick.warehouse.duckdb.marks import ColumnsMarks, lost_from_columns, way_out
 from tallystick.warehouse.duckdb.mover import set_last_id
 from tallystick.warehouse.duckdb.opening import columns_marks, seal
 from tallystick.warehouse.duckdb.queried import named_queries
 from tallystick.warehouse.duckdb.rebuilding import highest_id
-from tallystick.warehouse.duckdb.store import Store, WarehouseSession, transaction
+from tallystick.warehouse.duckdb.session import DuckDbSession
+from tallystick.warehouse.duckdb.store import Store, transaction
+from tallystick.warehouse.types import LedgerMarks
 
 MEMORY_MB = 512
 WAL_SUFFIX = ".wal"
@@ -72,7 +74,7 @@ def refuse_lost(source: Path, journal: Kept, columns: ColumnsMarks, ledger: Ledg
         raise StoresDisagree(way_out(lost, source.parent))
 
 
-def bring_in(session: WarehouseSession, journal: Kept) -> None:
+def bring_in(session: DuckDbSession, journal: Kept) -> None:
     """Add batches of a journal that have not arrived by themselves, and make the file one that needs no journal."""
     there = highest_id(session)
     missing = [batch for batch in journal.batches if batch.last_id > there]
@@ -98,17 +100,6 @@ def checked(file: Path) -> int:
     return int(hits)
 
 
-def size_of(file: Path) -> int:
-    """How many hits a warehouse holds in columns that nobody has open.
-
-    Raises:
-        StoreFailed: it is damaged, or no warehouse.
-        DatabaseSchemaRefused: it was written by a newer program.
-    """
-    with _opened(file) as session:
-        return int(session.queries.size(session.connection))
-
-
 def read_through(file: Path) -> int:
     """How many hits a warehouse holds that no process has open; reads every value, and changes no byte.
 
@@ -124,8 +115,8 @@ def read_through(file: Path) -> int:
     return int(hits)
 
 
-def seen(file: Path) -> int:
-    """How many hits a warehouse holds in columns that nobody has open; looks only, and changes no byte.
+def count_hits(file: Path) -> int:
+    """How many hits a warehouse holds in columns that nobody has open; changes no byte.
 
     Raises:
         StoreFailed: it is damaged, or no warehouse.
@@ -140,7 +131,7 @@ def seen(file: Path) -> int:
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[WarehouseSession]:
+def _opened(file: Path) -> Iterator[DuckDbSession]:
     store = Store(file, MEMORY_MB)
     try:
         store.open()

@@ -14,9 +14,10 @@ import apsw
 from msgspec.structs import astuple
 
 from tallystick.errors import DatabaseUnreachable, StoreFailed, StoreFull, StoreUnavailable
-from tallystick.warehouse.duckdb.marks import JournalMarks, NewestIds
+from tallystick.warehouse.duckdb.marks import JournalMarks
 from tallystick.warehouse.duckdb.migrations import known_steps, migrate, recorded, refuse_newer
 from tallystick.warehouse.duckdb.rows import FORMAT
+from tallystick.warehouse.types import NewestIds
 
 JOURNAL_FILE = "warehouse-journal.sqlite3"
 FOLDER = "journal"

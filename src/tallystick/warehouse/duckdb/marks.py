@@ -13,38 +13,12 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tallystick.warehouse.types import LedgerMarks, Loss, NewestIds
+
 HITS_PASSED_OVER = 1_000_000
 """Ids left out after a loss: the lost store may have given more than the others know."""
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-
-
-class NewestIds(Struct, frozen=True):
-    """The newest ids of the ledger that hits refer to."""
-
-    site: int = 0
-    path: int = 0
-    campaign: int = 0
-
-    def and_those_of(self, other: "NewestIds") -> "NewestIds":
-        """The newer ones of two."""
-        return NewestIds(max(self.site, other.site), max(self.path, other.path), max(self.campaign, other.campaign))
-
-
-class LedgerMarks(Struct, frozen=True):
-    """The ledger's side.
-
-    Attributes:
-        commits: commits of the ledger so far.
-        newest: where the sequences stand that hits refer to.
-        warehouses: of each warehouse that was noted, by name: its newest hit and its changes.
-        shared: whether servers with other data directories, and other hits, use this ledger.
-    """
-
-    commits: int = 0
-    newest: NewestIds = NewestIds()
-    warehouses: dict[str, tuple[int, int]] = {}  # msgspec copies it
-    shared: bool = False
 
 
 class JournalMarks(Struct, frozen=True):
@@ -68,24 +42,6 @@ class ColumnsMarks(Struct, frozen=True):
     changes: int = 0
     commits: int = 0
     newest: NewestIds = NewestIds()
-
-
-class Loss(Struct, frozen=True):
-    """Something that one store had and another one proves.
-
-    Attributes:
-        what: a sentence for a person.
-        of_last_seconds: a power cut under ``--durability relaxed`` can explain it.
-        of_ledger: the ledger has lost it.
-        foreign: the files do not belong together at all; nothing can go on from there.
-        of_old: no program with marks has opened the directory yet, so it is no reason to refuse; ids are raised.
-    """
-
-    what: str
-    of_last_seconds: bool = False
-    of_ledger: bool = False
-    foreign: bool = False
-    of_old: bool = False
 
 
 def losses(journal: JournalMarks, columns: ColumnsMarks, ledger: LedgerMarks | None) -> list[Loss]:

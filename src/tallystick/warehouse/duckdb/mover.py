@@ -21,11 +21,12 @@ from tallystick.errors import StoreFailed, StoreUnavailable
 from tallystick.gathering import GatheringThread
 from tallystick.warehouse.duckdb import rows
 from tallystick.warehouse.duckdb.checkpoints import Checkpoints
-from tallystick.warehouse.duckdb.marks import NewestIds
 from tallystick.warehouse.duckdb.opening import columns_marks
 from tallystick.warehouse.duckdb.rebuilding import highest_id
 from tallystick.warehouse.duckdb.rows import Content
-from tallystick.warehouse.duckdb.store import Store, WarehouseSession, is_broken, transaction, understood
+from tallystick.warehouse.duckdb.session import DuckDbSession
+from tallystick.warehouse.duckdb.store import Store, is_broken, transaction, understood
+from tallystick.warehouse.types import NewestIds
 
 QUEUE_LIMIT = 100_000
 BATCH_LIMIT = 1_000
@@ -88,7 +89,7 @@ class Mover:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._session: WarehouseSession | None = None
+        self._session: DuckDbSession | None = None
         self._broken = False
         """Whether the instance has failed; the next transaction opens it again."""
         self._moves: list[Move] = []
@@ -159,7 +160,7 @@ class Mover:
         return None
 
     @staticmethod
-    def _insert(part: Sequence[Move], session: WarehouseSession) -> None:
+    def _insert(part: Sequence[Move], session: DuckDbSession) -> None:
         # A commit may have come through although it was answered by an error.
         there = highest_id(session)
         rows.insert(session.connection, [move.content for move in part if move.last_id > there])
@@ -173,7 +174,7 @@ class Mover:
             self.changes += 1
         return answer
 
-    def _call(self, call: DeferredCall, session: WarehouseSession) -> object:
+    def _call(self, call: DeferredCall, session: DuckDbSession) -> object:
         assert call.function is not None
         result = call.function(session, *call.arguments)
         session.queries.count_change(session.connection)
@@ -181,7 +182,7 @@ class Mover:
         session.sessions_outdated = False
         return result
 
-    def _attempt(self, work: Callable[[WarehouseSession], Result]) -> Result | Exception:
+    def _attempt(self, work: Callable[[DuckDbSession], Result]) -> Result | Exception:
         """One transaction: its result, or its error."""
         try:
             session = self._usable_session()
@@ -207,7 +208,7 @@ class Mover:
             self.last_failed = True
         return error
 
-    def _usable_session(self) -> WarehouseSession:
+    def _usable_session(self) -> DuckDbSession:
         if self._broken:
             self._let_go()
             self._store.reopen()
@@ -235,7 +236,7 @@ class Mover:
         self._store.close()
 
 
-def set_last_id(session: WarehouseSession, last_id: int, contents: Iterable[Content], commits: int) -> None:
+def set_last_id(session: DuckDbSession, last_id: int, contents: Iterable[Content], commits: int) -> None:
     """Note, with what is inserted, how far DuckDB has come and which ids of the ledger hits refer to."""
     newest = NewestIds()
     for content in contents:

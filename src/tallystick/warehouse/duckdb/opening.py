@@ -15,16 +15,14 @@ from tallystick.warehouse.duckdb.marks import (
     HITS_PASSED_OVER,
     ColumnsMarks,
     JournalMarks,
-    LedgerMarks,
-    Loss,
-    NewestIds,
     boot,
     losses,
     way_out,
 )
 from tallystick.warehouse.duckdb.migrations import known_steps, recorded, refuse_newer
-from tallystick.warehouse.duckdb.queried import named_queries
-from tallystick.warehouse.duckdb.store import Store, WarehouseSession, transaction
+from tallystick.warehouse.duckdb.queried import QuerySession, named_queries
+from tallystick.warehouse.duckdb.store import Store, transaction
+from tallystick.warehouse.types import LedgerMarks, Loss, NewestIds
 
 NAME_BYTES = 8
 
@@ -101,13 +99,13 @@ def _settled(
     )
 
 
-def columns_marks(session: WarehouseSession) -> ColumnsMarks:
+def columns_marks(session: QuerySession) -> ColumnsMarks:
     """The marks of DuckDB's file."""
     name, complete, relaxed, last_id, changes, commits, *newest = session.queries.marks(session.connection)
     return ColumnsMarks(name, complete, relaxed, last_id, changes, commits, NewestIds(*newest))
 
 
-def seal(session: WarehouseSession) -> None:
+def seal(session: QuerySession) -> None:
     """Make a file, whose journal was brought in, one that needs none: for a copy; in an open transaction."""
     marks = replace(columns_marks(session), warehouse="", complete=True, relaxed="")
     session.queries.set_marks(session.connection, **_by_name(marks))
@@ -137,7 +135,7 @@ def marks_in(file: Path) -> ColumnsMarks:
             if schema < len(known_steps()):
                 # Of a program without marks: what it knows is read when it is brought up to date.
                 return ColumnsMarks()
-            return columns_marks(WarehouseSession(connection, named_queries()))
+            return columns_marks(QuerySession(connection, named_queries()))
     except duckdb.Error as error:
         msg = f"cannot open the warehouse {file}: {' '.join(str(error).split())}"
         raise DatabaseUnreachable(msg) from error

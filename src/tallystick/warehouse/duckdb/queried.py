@@ -5,7 +5,23 @@ from importlib.resources import files
 from typing import Any
 
 import aiosql
+import duckdb
 from aiosql.adapters.duckdb import DuckDBAdapter
+
+Connection = duckdb.DuckDBPyConnection
+
+
+class QuerySession:
+    """One connection in one transaction: what the blocking functions of this package work with.
+
+    Attributes:
+        queries: the named queries; called as ``session.queries.NAME(session.connection, ...)``.
+        sessions_outdated: set by a write that changed which visitor session has seen which path.
+    """
+
+    def __init__(self, connection: Connection, queries: Any) -> None:  # noqa: ANN401
+        self.connection, self.queries = connection, queries
+        self.sessions_outdated = False
 
 
 class InTransaction(DuckDBAdapter):

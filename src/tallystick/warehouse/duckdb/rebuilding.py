@@ -4,16 +4,16 @@ from collections.abc import Iterable
 
 from tallystick.model.hit import SESSION_S
 from tallystick.model.session import BUCKETS_LOOKED_AT
+from tallystick.warehouse.duckdb.queried import QuerySession
 from tallystick.warehouse.duckdb.sessions import SESSIONS_KEPT, VisitorSession
-from tallystick.warehouse.duckdb.store import WarehouseSession
 
 
-def highest_id(session: WarehouseSession) -> int:
+def highest_id(session: QuerySession) -> int:
     """The highest id ever given; 0 when none was."""
     return int(session.queries.highest_id(session.connection))
 
 
-def rebuild(session: WarehouseSession, now: int) -> tuple[Iterable[VisitorSession], Iterable[tuple[int, int]]]:
+def rebuild(session: QuerySession, now: int) -> tuple[Iterable[VisitorSession], Iterable[tuple[int, int]]]:
     """The sessions that live at a time, longest without a hit first, and (key, session id) of renamed visitors.
 
     Args:

@@ -4,89 +4,27 @@ from collections.abc import Iterable, Sequence
 from itertools import repeat
 from typing import Any
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from tallystick.model.dimensions import REFERRER, Dimension
 from tallystick.model.selection import Metric, Selection
+from tallystick.warehouse.duckdb.queried import QuerySession
 from tallystick.warehouse.duckdb.selecting import counted, marked, picked, run
-from tallystick.warehouse.duckdb.store import WarehouseSession
-
-Value = str | int | None
-Figures = dict[str, int | float | None]
-"""Metrics of the selection, by name; None where there was nothing to divide by."""
+from tallystick.warehouse.types import DimensionCount, Figures, PathHours, Position, Slice, TotalHours, Value
 
 _HOUR_UNIT = 2**40
 """An hour in a number that holds an hour and its visits."""
 _BY_SESSION = frozenset({Metric.BOUNCE_RATE, Metric.VISIT_DURATION})
 
 
-class Position(Struct, frozen=True):
-    """A row of the most visited paths, behind which a report goes on."""
-
-    visits: int = 2**62
-    path: int = 0
-
-
-class Slice(Struct, frozen=True):
-    """Some rows of a list."""
-
-    limit: int
-    offset: int = 0
-
-
-class Hours(Struct, frozen=True):
-    """Visits by hour.
-
-    Attributes:
-        hours: pairs of an hour, counted from midnight of the period's first date, and its visits; to be read once.
-    """
-
-    visits: int
-    hours: Iterable[tuple[int, int]]
-
-
-class PathHours(Hours, frozen=True):
-    """Visits of a path by hour."""
-
-    path: int
-
-
-class TotalHours(Hours, frozen=True):
-    """All visits by hour.
-
-    Attributes:
-        events: among the visits.
-        day_visits: of the whole days that the period touches.
-    """
-
-    events: int
-    day_visits: int
-
-
-class DimensionCount(Struct, frozen=True):
-    """Visits with one value of a dimension.
-
-    Attributes:
-        key: which value it is.
-        value: as it is shown; empty or None where it is not known.
-        scheme: of a referrer; the most frequent one.
-    """
-
-    key: Value
-    value: Value
-    visits: int
-    scheme: str | None = None
-
-
-def total(session: WarehouseSession, selection: Selection) -> TotalHours:
+def total(session: QuerySession, selection: Selection) -> TotalHours:
     """All visits of the selection."""
     rows = run(session, "hours", picked(selection))
     visits, events = sum(row[1] for row in rows), sum(row[2] for row in rows)
     return TotalHours(visits, [row[:2] for row in rows], events, _day_visits(session, selection, visits))
 
 
-def _day_visits(session: WarehouseSession, selection: Selection, visits: int) -> int:
+def _day_visits(session: QuerySession, selection: Selection, visits: int) -> int:
     period, whole = selection.period, selection.period.whole_days
     if (period.first, period.after) == (whole.first, whole.after):
         return visits
@@ -94,7 +32,7 @@ def _day_visits(session: WarehouseSession, selection: Selection, visits: int) ->
 
 
 def top_paths(
-    session: WarehouseSession, selection: Selection, limit: int, after: Position, without: Iterable[int]
+    session: QuerySession, selection: Selection, limit: int, after: Position, without: Iterable[int]
 ) -> list[PathHours]:
     """The most visited paths behind a position; of equal visits the greater id first."""
     hits = picked(selection)
@@ -104,16 +42,14 @@ def top_paths(
     return [PathHours(visits, map(divmod, hours[path], repeat(_HOUR_UNIT)), path) for path, visits in rows]
 
 
-def by_value(
-    session: WarehouseSession, selection: Selection, dimension: Dimension, slice_: Slice
-) -> list[DimensionCount]:
+def by_value(session: QuerySession, selection: Selection, dimension: Dimension, slice_: Slice) -> list[DimensionCount]:
     """Visits by value, most first, then by value."""
     ctes = picked(selection), counted(dimension)
     rows = run(session, "values", *ctes, skipped=slice_.offset, max_rows=slice_.limit)
     return [DimensionCount(value, value, int(visits)) for value, visits in rows]
 
 
-def referrers(session: WarehouseSession, selection: Selection, own: str, slice_: Slice) -> list[DimensionCount]:
+def referrers(session: QuerySession, selection: Selection, own: str, slice_: Slice) -> list[DimensionCount]:
     """Visits by referrer, most first, then by referrer.
 
     Args:
@@ -122,20 +58,20 @@ def referrers(session: WarehouseSession, selection: Selection, own: str, slice_:
     return _referrers(session, "referrers", selection, slice_, own=own.lower())
 
 
-def referrers_as_seen(session: WarehouseSession, selection: Selection, slice_: Slice) -> list[DimensionCount]:
+def referrers_as_seen(session: QuerySession, selection: Selection, slice_: Slice) -> list[DimensionCount]:
     """Visits by referrer, most first, then in the order in which they were first seen."""
     return _referrers(session, "referrers_as_seen", selection, slice_)
 
 
 def _referrers(
-    session: WarehouseSession, query: str, selection: Selection, slice_: Slice, **parameters: str
+    session: QuerySession, query: str, selection: Selection, slice_: Slice, **parameters: str
 ) -> list[DimensionCount]:
     ctes = picked(selection), counted(REFERRER)
     rows = run(session, query, *ctes, skipped=slice_.offset, max_rows=slice_.limit, **parameters)
     return [DimensionCount(key, ref, int(visits), scheme) for key, ref, scheme, visits in rows]
 
 
-def figures(session: WarehouseSession, selection: Selection) -> Figures:
+def figures(session: QuerySession, selection: Selection) -> Figures:
     """The selection's metrics, of all its hits together."""
     metrics = selection.metrics
     computed: Figures = {}
@@ -152,7 +88,7 @@ def figures(session: WarehouseSession, selection: Selection) -> Figures:
 
 
 def figures_by_value(
-    session: WarehouseSession, selection: Selection, dimension: Dimension, keys: Sequence[Value]
+    session: QuerySession, selection: Selection, dimension: Dimension, keys: Sequence[Value]
 ) -> dict[Value, Figures]:
     """Visitors and pageviews of some values."""
     if not keys or not selection.metrics:

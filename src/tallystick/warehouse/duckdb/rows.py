@@ -15,38 +15,7 @@ from tallystick.errors import StoreFailed
 from tallystick.model.hit import HOUR_S, Bot, Hit, is_bot
 from tallystick.model.product import Named, known_browser, known_system
 from tallystick.model.session import NO_SESSION
-from tallystick.warehouse.duckdb.marks import NewestIds
-
-
-class Stored(Struct, frozen=True, gc=False):
-    """What the warehouse gave a hit.
-
-    Attributes:
-        id: consecutive in the order of commits; never given twice.
-        session: 0 when the hit has none.
-        first: whether it is its session's first hit on the path.
-    """
-
-    id: int
-    session: int
-    first: bool
-
-
-class KeptRequest(Struct, frozen=True):
-    """An answered request, so that its repetition is answered alike and stores nothing.
-
-    Attributes:
-        key: who asked, and the key they gave.
-        fingerprint: of what they sent.
-        answer: what they got.
-        created: Unix seconds, of the clock that ``changes.forget_old`` is given as ``passed``.
-    """
-
-    key: str
-    fingerprint: str
-    answer: str
-    created: int
-
+from tallystick.warehouse.types import KeptRequest, NewestIds, Stored
 
 Column = Callable[[Sequence[Hit], Sequence[Stored]], list[Any]]
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from tallystick.model.dimensions import PATH, Dimension, ValueKind
 from tallystick.model.period import DAY_S, HOUR_S, Period
 from tallystick.model.selection import Condition, Selection
-from tallystick.warehouse.duckdb.store import WarehouseSession
+from tallystick.warehouse.duckdb.queried import QuerySession
 
 _NO_PARAMETERS: Mapping[str, Any] = MappingProxyType({})
 
@@ -68,7 +68,7 @@ _VALUES: Mapping[ValueKind, Callable[[Dimension], str]] = {
 _CASELESS = frozenset({ValueKind.TEXT, ValueKind.FOLDED})
 
 
-def run(session: WarehouseSession, query: str, *ctes: Cte, **parameters: Any) -> list[Any]:  # noqa: ANN401
+def run(session: QuerySession, query: str, *ctes: Cte, **parameters: Any) -> list[Any]:  # noqa: ANN401
     """All rows of a named query behind its CTEs."""
     text = f"WITH {', '.join(map(str, ctes))} {getattr(session.queries, query).sql}"
     for cte in ctes:

@@ -22,7 +22,8 @@ from tallystick.errors import (
     StoreUnavailable,
 )
 from tallystick.warehouse.duckdb.migrations import migrate
-from tallystick.warehouse.duckdb.queried import named_queries
+from tallystick.warehouse.duckdb.queried import Connection, named_queries
+from tallystick.warehouse.duckdb.session import DuckDbSession
 
 WAREHOUSE_FILE = "warehouse.duckdb"
 EXPORTS_DIRECTORY = "exports"
@@ -30,21 +31,6 @@ EXPORTS_DIRECTORY = "exports"
 
 THREADS = 2
 NEVER = "1TB"
-Connection = duckdb.DuckDBPyConnection
-
-
-class WarehouseSession:
-    """What blocking functions of ``(session, ...)`` receive: one connection in one transaction.
-
-    Attributes:
-        connection: DuckDB's.
-        queries: the named queries; called as ``session.queries.NAME(session.connection, ...)``.
-        sessions_outdated: set by a write that changed which session has seen which path.
-    """
-
-    def __init__(self, connection: Connection, queries: Any) -> None:  # noqa: ANN401
-        self.connection, self.queries = connection, queries
-        self.sessions_outdated = False
 
 
 class Store:
@@ -112,7 +98,7 @@ class Store:
         return root
 
     @contextmanager
-    def session(self) -> Iterator[WarehouseSession]:
+    def session(self) -> Iterator[DuckDbSession]:
         """A connection of its own, as long as the block lasts.
 
         Raises:
@@ -124,7 +110,7 @@ class Store:
         finally:
             self.give_back(session)
 
-    def borrow(self) -> WarehouseSession:
+    def borrow(self) -> DuckDbSession:
         """A connection of its own, until it is given back; waits while the database is opened again.
 
         Raises:
@@ -137,9 +123,9 @@ class Store:
                 raise StoreFailed(msg)
             connection = self._root.cursor()
             self._in_use.add(connection)
-        return WarehouseSession(connection, self.queries)
+        return DuckDbSession(connection, self.queries)
 
-    def give_back(self, session: WarehouseSession) -> None:
+    def give_back(self, session: DuckDbSession) -> None:
         """Close a borrowed connection."""
         with suppress(duckdb.Error):
             session.connection.close()

@@ -1,45 +1,39 @@
-"""The warehouse's doors: where the async world meets blocking storage."""
+"""The doors: where the event loop meets the journal and DuckDB, each behind a thread of its own."""
 
 import asyncio
 import time
 from asyncio import AbstractEventLoop, Future
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar
 
 from tallystick.errors import AnalyticsElsewhere, DatabaseUnreachable, StartRefused, StoreBusy
 from tallystick.gathering import tell
 from tallystick.model.hit import Hit
 from tallystick.warehouse.duckdb.journal import JOURNAL_FILE, Journal
-from tallystick.warehouse.duckdb.marks import JournalMarks, LedgerMarks, Loss
 from tallystick.warehouse.duckdb.mover import DeferredCall, Mover
 from tallystick.warehouse.duckdb.opening import settle
 from tallystick.warehouse.duckdb.reader import WarehouseReaders
-from tallystick.warehouse.duckdb.rows import KeptRequest, Stored
-from tallystick.warehouse.duckdb.store import EXPORTS_DIRECTORY, Store, WarehouseSession
+from tallystick.warehouse.duckdb.session import DuckDbSession
+from tallystick.warehouse.duckdb.store import EXPORTS_DIRECTORY, Store
 from tallystick.warehouse.duckdb.writer import Append, WarehouseWriter
+from tallystick.warehouse.types import KeptRequest, LedgerMarks, Loss, Stored, WarehouseMarks
+from tallystick.warehouse.warehouse import seconds
 
 WAITING_HITS = 200_000
 """Hits that may wait for their commit."""
 
 Result = TypeVar("Result")
+Arguments = ParamSpec("Arguments")
 
 
-def seconds() -> int:
-    """The wall clock, Unix seconds."""
-    return int(time.time())
-
-
-class Warehouse:
-    """Hits, durably kept. Used from one event loop; open it with ``Warehouse.open``.
+class DuckDbWarehouse:
+    """A ``Warehouse``; what each door promises stands there. ``DuckDbWarehouse.open`` opens one.
 
     Attributes:
-        clock: Unix seconds.
-        exports: the folder that DuckDB may write to; exports' files lie there.
-        answers_until: on the monotonic clock. Past it hits are neither taken nor read, because another server does
-            that; chores (``write``) go on.
-        losses: what was missing at the start and accepted.
+        exports: the one folder outside of its files that DuckDB may write to.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917  # what open has made
@@ -158,19 +152,29 @@ class Warehouse:
         finally:
             self._waiting_hits -= len(hits)
 
-    async def read(self, function: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
+    async def read(
+        self,
+        function: Callable[Concatenate[DuckDbSession, Arguments], Result],
+        *arguments: Arguments.args,
+        **named: Arguments.kwargs,
+    ) -> Result:
         """``function(session, *arguments)`` on a reader thread, on one snapshot that shows everything acknowledged."""
         self.require_answers()
         if self._mover.moved < self._writer.last_id:
             await self._call(None)
-        return await self._readers.read(function, *arguments)
+        return await self._readers.read(_with_names(function, named), *arguments)
 
-    async def write(self, function: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
+    async def write(
+        self,
+        function: Callable[Concatenate[DuckDbSession, Arguments], Result],
+        *arguments: Arguments.args,
+        **named: Arguments.kwargs,
+    ) -> Result:
         """``function(session, *arguments)`` in a transaction of its own; durable when it returns.
 
         An exception of the function undoes everything and is raised here.
         """
-        result: Result = await self._call(function, *arguments)
+        result: Result = await self._call(_with_names(function, named), *arguments)
         # Noted in the journal before anyone relies on it: a start would miss it if DuckDB's file lost it.
         await self.arrived()
         return result
@@ -186,7 +190,7 @@ class Warehouse:
 
     async def kept_request(self, key: str) -> KeptRequest | None:
         """The request that was answered under a key."""
-        return await self.read(_kept_request, key)
+        return await self.read(DuckDbSession.kept_request, key)
 
     async def flush(self) -> None:
         """Return when commits succeed and everything acknowledged lies in columns.
@@ -207,9 +211,10 @@ class Warehouse:
         await self._append([])
 
     @property
-    def marks(self) -> JournalMarks:
+    def marks(self) -> WarehouseMarks:
         """How far the hits have come, and the ledger as far as is known; durable."""
-        return self._writer.marks
+        marks = self._writer.marks
+        return WarehouseMarks(marks.warehouse, marks.last_id, marks.changes, marks.commits, marks.newest)
 
     @property
     def waiting(self) -> int:
@@ -244,6 +249,5 @@ class Warehouse:
         await asyncio.to_thread(self._writer.close_journal)
 
 
-def _kept_request(session: WarehouseSession, key: str) -> KeptRequest | None:
-    row = session.queries.kept_request(session.connection, key=key)
-    return KeptRequest(*row) if row else None
+def _with_names(function: Callable[..., Result], named: Mapping[str, Any]) -> Callable[..., Result]:
+    return partial(function, **named) if named else function

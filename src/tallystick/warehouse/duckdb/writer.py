@@ -23,12 +23,13 @@ from tallystick.errors import StoreBusy, StoreFailed, StoreUnavailable
 from tallystick.gathering import GatheringThread, tell
 from tallystick.model.hit import Hit
 from tallystick.warehouse.duckdb.journal import Journal, JournalBatch
-from tallystick.warehouse.duckdb.marks import JournalMarks, NewestIds
+from tallystick.warehouse.duckdb.marks import JournalMarks
 from tallystick.warehouse.duckdb.mover import DeferredCall, Move, Mover
 from tallystick.warehouse.duckdb.rebuilding import rebuild
-from tallystick.warehouse.duckdb.rows import Content, KeptRequest, Stored, newest, packed, recovered
+from tallystick.warehouse.duckdb.rows import Content, newest, packed, recovered
 from tallystick.warehouse.duckdb.sessions import Sessions
 from tallystick.warehouse.duckdb.store import Store
+from tallystick.warehouse.types import KeptRequest, NewestIds, Stored
 
 QUEUE_LIMIT = 20_000
 BATCH_LIMIT = 1_000

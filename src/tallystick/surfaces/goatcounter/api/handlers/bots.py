@@ -10,7 +10,7 @@ from tallystick.surfaces.goatcounter.api.calling import Answer, Call, Services
 from tallystick.surfaces.goatcounter.api.questions import ReportQuery
 from tallystick.surfaces.goatcounter.errors import ApiRefused
 from tallystick.surfaces.goatcounter.wire.decoding import body_as
-from tallystick.warehouse.duckdb.changes import EVERY_ID
+from tallystick.warehouse.types import EVERY_ID
 
 
 class RelabelBody(Struct, forbid_unknown_fields=True, rename={"from_": "from", "into": "to"}):

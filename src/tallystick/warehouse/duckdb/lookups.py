@@ -1,0 +1,47 @@
+"""Questions that one query answers: functions of ``(session, ...)``."""
+
+from collections.abc import Sequence
+
+from tallystick.model.period import Period
+from tallystick.warehouse.duckdb.queried import QuerySession
+from tallystick.warehouse.types import BotRow, KeptRequest, LabelCount
+
+
+def visits(session: QuerySession, site: int, path: int | None, begin: int, end: int) -> int:
+    """Visits of a site, or of one of its paths, from a Unix second until before another."""
+    return int(session.queries.visits_shown(session.connection, site=site, path=path, begin=begin, end=end))
+
+
+def bots_by_code(session: QuerySession, site: int, period: Period) -> list[tuple[int, int]]:
+    """Bot codes and how many hits have each, most first."""
+    rows: list[tuple[int, int]] = session.queries.bots_by_code(
+        session.connection, site=site, since=period.first, until=period.after
+    )
+    return rows
+
+
+def latest_bots(  # noqa: PLR0913, PLR0917  # the session, and which hits
+    session: QuerySession, site: int, period: Period, codes: Sequence[int], before: int, limit: int
+) -> list[BotRow]:
+    """The latest hits of some bot codes with ids below ``before``, newest first."""
+    rows = session.queries.latest_bots(
+        session.connection,
+        site=site,
+        since=period.first,
+        until=period.after,
+        codes=list(codes),
+        before=before,
+        max_rows=limit,
+    )
+    return [BotRow(*row) for row in rows]
+
+
+def labels(session: QuerySession, site: int) -> list[LabelCount]:
+    """Each bot code of a site's hits, people's too."""
+    return [LabelCount(*row) for row in session.queries.labels(session.connection, site=site)]
+
+
+def kept_request(session: QuerySession, key: str) -> KeptRequest | None:
+    """The request that was answered under a key."""
+    row = session.queries.kept_request(session.connection, key=key)
+    return KeptRequest(*row) if row else None

@@ -1,0 +1,39 @@
+"""What functions given to the doors receive: one connection in one transaction, with every verb of the protocols."""
+
+from tallystick.warehouse.duckdb import changes, exports, lookups, reports
+from tallystick.warehouse.duckdb.queried import QuerySession
+
+
+class DuckDbSession(QuerySession):
+    """A ``WarehouseSession`` and ``WarehouseWriteSession``; what each verb does stands there."""
+
+    total = reports.total
+    top_paths = reports.top_paths
+    by_value = reports.by_value
+    referrers = reports.referrers
+    referrers_as_seen = reports.referrers_as_seen
+    figures = reports.figures
+    figures_by_value = reports.figures_by_value
+
+    visits = lookups.visits
+    bots_by_code = lookups.bots_by_code
+    latest_bots = lookups.latest_bots
+    labels = lookups.labels
+    kept_request = lookups.kept_request
+
+    newest_hit = exports.newest_hit
+    next_page = exports.next_page
+    csv_lines = exports.csv_lines
+    used_names = exports.used_names
+    write_parquet = exports.write_parquet
+    visit_windows = exports.visit_windows
+    visit_counts = exports.visit_counts
+
+    delete_site = changes.delete_site
+    delete_paths = changes.delete_paths
+    merge_paths = changes.merge_paths
+    relabel = changes.relabel
+    expire = changes.expire
+    count_expired = changes.count_expired
+    newest_time = changes.newest_time
+    forget_old = changes.forget_old
