@@ -1,7 +1,7 @@
 """Introduces everyone to everyone: settings -> stores -> services -> surfaces -> one ASGI application."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Collection, Mapping
 from functools import partial
 from typing import Self
 
@@ -31,7 +31,7 @@ from tallystick.services.stores import opened_warehouse
 from tallystick.services.time_passed import TimePassed
 from tallystick.settings import Settings
 from tallystick.surfaces import countapi, counttogether, dashboard, goatcounter, native
-from tallystick.tasks import end_tasks
+from tallystick.tasks import BackgroundTask, BackgroundTasks
 from tallystick.warehouse import Warehouse
 from tallystick.web.address import FORWARDED_FOR, ClientAddresses
 from tallystick.web.asgi import AsgiApp, Receive, Scope, Send, wants_page
@@ -41,6 +41,8 @@ from tallystick.web.rate_limit import CreationLimit, KeyedLimit, RateLimits
 from tallystick.web.traffic import Traffic
 
 SWEEP_EVERY_S = 30.0
+RENEWED_WITHIN_S = 3_600.0
+"""Where counters never expire any more, each has to be read once."""
 
 log = structlog.get_logger()
 
@@ -126,12 +128,18 @@ class Application:
 
         self._nobody = unclaimed
         self._with_body = Bodies(self._surface, addresses)
-        self.services.exports.start()
         self.sharing.following.start()
         self.ownership = Ownership(ledger, warehouse, settings.data, partial(self._forget_names, ()))
         self._jobs = JobWorker(ledger, warehouse, self._forget_names, watch=self.clock, passed=passed)
-        self._jobs.start()
-        self._sweeping = asyncio.create_task(_sweep(counting, ledger, self.services.sites, self.clock))
+        self.tasks = BackgroundTasks(
+            [
+                *sweeps(counting, ledger, self.services.sites, self.clock),
+                *self._jobs.tasks(),
+                *self.services.exports.tasks(),
+                *self.sharing.following.tasks(),
+                *self.ownership.tasks(),
+            ]
+        )
 
     @classmethod
     async def open(cls, settings: Settings, *, accept_loss: bool = False) -> Self:
@@ -179,6 +187,7 @@ class Application:
                 msg = f"cannot learn which server counts pageviews: {error}"
                 raise StartRefused(msg) from error
             raise
+        application.tasks.start()
         return application
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -210,11 +219,10 @@ class Application:
     async def close(self) -> None:
         """Finish what was accepted and close the stores."""
         try:
-            await end_tasks(self._sweeping)
+            self.sharing.following.end_all()
+            await self.tasks.close()
             await self.sharing.following.close()
-            await self.services.exports.close()
             await self._jobs.close()
-            await self.ownership.close()
         finally:
             try:
                 await self.warehouse.close()
@@ -295,31 +303,26 @@ async def _refuse(scope: Scope, send: Send) -> None:
         await send({"type": "websocket.close", "code": 1000})
 
 
-async def _sweep(counting: Counting, ledger: Ledger, sites: Sites, clock: ClockWatch) -> None:
-    """Remove what is expired or over, a few at a time, for as long as the server runs."""
-    await _or_later(counting.renew)
-    while True:
-        await asyncio.sleep(SWEEP_EVERY_S)
-        await _or_later(partial(_sweep_once, counting, ledger, sites, clock))
+def sweeps(counting: Counting, ledger: Ledger, sites: Sites, clock: ClockWatch) -> list[BackgroundTask]:
+    """Remove what is expired or over, a few at a time."""
+
+    async def expired_counters() -> None:
+        if removed := await remove_expired(counting, clock):
+            log.info("expired counters removed", count=removed)
+
+    async def shared_counters() -> None:
+        await ledger.write(sharing_sweep, ledger.clock(), ledger.passed())
+
+    # Only later: the clock has to be compared with the newest commit first.
+    later = partial(BackgroundTask, period=SWEEP_EVERY_S, begins_after=SWEEP_EVERY_S)
+    return [
+        BackgroundTask("renewal", counting.renew, SWEEP_EVERY_S, overdue_after=RENEWED_WITHIN_S),
+        later("expired-counters", expired_counters),
+        later("shared-counters", shared_counters),
+        later("unknown-hosts", sites.keep_unknown),
+    ]
 
 
 async def remove_expired(counting: Counting, clock: ClockWatch) -> int:
     """Remove some expired counters, unless the clock is ahead: by it, counters look expired that are not."""
     return await counting.sweep() if clock.ahead <= 0 else 0
-
-
-async def _sweep_once(counting: Counting, ledger: Ledger, sites: Sites, clock: ClockWatch) -> None:
-    await counting.renew()
-    if removed := await remove_expired(counting, clock):
-        log.info("expired counters removed", count=removed)
-    await ledger.write(sharing_sweep, ledger.clock(), ledger.passed())
-    await sites.keep_unknown()
-
-
-async def _or_later(step: Callable[[], Awaitable[None]]) -> None:
-    try:
-        await step()
-    except StoreUnavailable as error:
-        log.warning("the sweep was put off", reason=str(error))
-    except Exception:
-        log.exception("the sweep failed; it goes on later")

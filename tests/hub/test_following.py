@@ -160,7 +160,7 @@ async def test_a_long_absence_is_told_in_pieces_and_in_order(
 ) -> None:
     monkeypatch.setattr(change_feed, "CHANGES_AT_ONCE", 7)
     monkeypatch.setattr(change_feed, "MEMBERSHIPS_KEPT", 0)
-    monkeypatch.setattr(followings, "TOLD_AT_ONCE", 3)
+    monkeypatch.setattr(followings, "PUBLISHED_AT_ONCE", 3)
     monkeypatch.setattr(followings, "LOOKED_EVERY_S", 60.0)
     async with followed(ledger) as following:
         subscription = await listening(following, ledger, ada)
@@ -190,7 +190,7 @@ async def test_while_the_ledger_cannot_be_read_nothing_is_lost_and_it_is_said_on
     monkeypatch.setattr(scene.ledger, "read", read)
     await change(scene.ledger, scene.ada, scene.visits)
     assert [each.value for each in await told(subscription, 2)] == [1, 2]
-    assert capsys.readouterr().out.count("live connections are told nothing new") == 1
+    assert capsys.readouterr().out.count("a background task was put off") == 1
 
 
 async def test_who_came_while_nobody_listened_is_told_as_well(scene: Scene, ben: Account) -> None:

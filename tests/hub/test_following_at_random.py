@@ -201,7 +201,7 @@ async def test_what_was_told_ends_in_what_the_ledger_holds(
 ) -> None:
     monkeypatch.setattr(followings, "LOOKED_EVERY_S", 0.005)
     monkeypatch.setattr(change_feed, "CHANGES_AT_ONCE", 5)
-    monkeypatch.setattr(followings, "TOLD_AT_ONCE", 2)
+    monkeypatch.setattr(followings, "PUBLISHED_AT_ONCE", 2)
     if tight:
         monkeypatch.setattr(resuming, "REPLAYED_AT_MOST", 3)
         monkeypatch.setattr(pending, "PLAIN_AT_MOST", 2)

@@ -228,7 +228,7 @@ async def test_a_person_and_a_server_have_only_so_many(hub: Hub, monkeypatch: py
     monkeypatch.setattr(hubs, "SUBSCRIPTIONS_AT_MOST", 3)
     first = subscribed(hub)
     subscribed(hub)
-    with pytest.raises(TooManySubscriptions, match="one person"):
+    with pytest.raises(TooManySubscriptions, match="one account"):
         subscribed(hub)
     subscribed(hub, BEN)
     with pytest.raises(TooManySubscriptions, match="this server"):

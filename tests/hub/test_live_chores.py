@@ -104,10 +104,10 @@ async def test_a_day_that_begins_right_after_someone_came_is_told(scene: Scene) 
     await a_counter(scene.ledger, scene.ada, "Smoke-free", type="FromDate", day=dt.date(2027, 1, 1))
     clock.now += 15 * HOUR_MS - 1  # a millisecond before midnight in Berlin
     subscription = hub.subscribe(scene.ada.id, await a_counter_token(scene.ledger, scene.ada), BERLIN)
-    chores.welcome(subscription)
+    chores.add(subscription)
     subscription.skip(9)
     clock.now += 1
-    await chores.do()
+    await chores.publish_days()
     assert [each.number for each in await rest_of(subscription)] == [9], "never below what it has heard of"
 
 

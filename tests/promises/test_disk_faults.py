@@ -14,8 +14,6 @@ from support.ledgers import opened
 from tallystick.app import Application
 from tallystick.ledger import Ledger
 from tallystick.ledger.sqlite import SqliteDatabase
-from tallystick.services.exports.exports import Exports
-from tallystick.services.job_worker import JobWorker
 from tallystick.settings import Settings
 from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
 from tallystick.warehouse.duckdb.warehouse import DuckDbWarehouse
@@ -35,11 +33,8 @@ async def a_client(data: Path, disk: FaultyDisk) -> AsyncIterator[httpx.AsyncCli
     """Of the whole application, in this process, on a disk that can fail."""
     ledger = await Ledger.open(SqliteDatabase(data / "ledger.sqlite3", vfs=disk.name))
     warehouse = await DuckDbWarehouse.open(data / WAREHOUSE_FILE)
-    with pytest.MonkeyPatch.context() as patched:
-        # They write to the ledger when they like: the fault would be theirs in place of a hit's.
-        patched.setattr(JobWorker, "start", lambda _: None)
-        patched.setattr(Exports, "start", lambda _: None)
-        application = Application(Settings(data=data, creation_limit=0), ledger, warehouse, await knowledge())
+    # Without its tasks: they write to the ledger when they like, and the fault would be theirs in place of a hit's.
+    application = Application(Settings(data=data, creation_limit=0), ledger, warehouse, await knowledge())
     transport = httpx.ASGITransport(application)
     # What it writes when it starts is no hit: it is done when this returns.
     await application.sharing.following.resume(0, "", 0)

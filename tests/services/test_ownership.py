@@ -154,7 +154,7 @@ async def test_what_was_decided_anywhere_is_done_where_the_hits_are(place: Place
 async def test_the_other_one_takes_over_when_the_owner_is_gone(place: Place) -> None:
     async with place.server("other") as first, place.server("one") as second:
         assert (first.owned, second.owned) == (True, False)
-        await first.application.ownership.close()  # it is cut off, or frozen
+        await first.application.tasks.close()  # it is cut off, or frozen
         await until(lambda: second.owned)
         # One that goes on after that knows by its own clock that it is the owner no longer.
         assert not first.owned
@@ -172,7 +172,7 @@ async def test_an_owner_that_comes_back_knows_what_was_merged_meanwhile(place: P
         names, site = first.application.services.names, 1
         known = names.path(site, "/a")
         assert known is not None
-        await first.application.ownership.close()  # it is cut off, or frozen
+        await first.application.tasks.close()  # it is cut off, or frozen
         async with place.server("other") as second:
             await until(lambda: second.owned)
             if noticed:

@@ -18,6 +18,7 @@ from tallystick.model.account import Account, Permission
 from tallystick.services.accounts.tokens import Tokens
 from tallystick.settings import Settings
 from tallystick.surfaces.counttogether import CountTogether, Services
+from tallystick.tasks import BackgroundTasks
 from tallystick.web.address import ClientAddresses
 from tallystick.web.own_address import OwnAddress
 from tallystick.web.rate_limit import Rate, RateLimits
@@ -102,7 +103,8 @@ async def counting_together(data: Path, **settings: Any) -> AsyncIterator[Togeth
     services = shared_counters(chosen, ledger, Tokens(ledger), RateLimits(chosen.rate_limit), ClientAddresses())
     services.following.start()
     try:
-        yield Together(services, clock, chosen)
+        async with BackgroundTasks(services.following.tasks()):
+            yield Together(services, clock, chosen)
     finally:
         await services.following.close()
         await ledger.close()

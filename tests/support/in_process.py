@@ -129,6 +129,7 @@ async def in_process(data: Path, **settings: Any) -> AsyncIterator[InProcess]:
     warehouse = await DuckDbWarehouse.open(data / WAREHOUSE_FILE, clock=lambda: clock.now // 1000)
     settings.setdefault("creation_limit", 0)
     application = Application(Settings(data=data, **settings), ledger, warehouse, await knowledge())
+    application.tasks.start()
     try:
         yield InProcess(application, clock, data)
     finally:

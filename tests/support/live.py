@@ -20,6 +20,7 @@ from tallystick.services.feed.resuming import Resumed
 from tallystick.services.sharing import invites
 from tallystick.services.sharing.changes import last_change
 from tallystick.services.sharing.service import Sharing
+from tallystick.tasks import BackgroundTasks
 
 UTC = ZoneInfo("UTC")
 
@@ -30,7 +31,8 @@ async def followed(ledger: Ledger) -> AsyncIterator[Following]:
     following = Following(ledger)
     following.start()
     try:
-        yield following
+        async with BackgroundTasks(following.tasks()):
+            yield following
     finally:
         await following.close()
 

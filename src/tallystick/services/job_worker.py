@@ -33,7 +33,7 @@ from tallystick.services.jobs import (
 )
 from tallystick.services.stores import note
 from tallystick.services.time_passed import TimePassed
-from tallystick.tasks import end_tasks
+from tallystick.tasks import BackgroundTask
 from tallystick.warehouse import Warehouse, WarehouseWriteSession
 
 LOOKED_EVERY_S = 1.0
@@ -50,6 +50,12 @@ SEEN_BY_ALL_WITHIN_S = 5.0
 
 NOTED_EVERY_S = 2.0
 """How often the ledger is given the newest hit, while there are new ones."""
+
+LOOKED_AT_OLD_EVERY_S = 60.0
+"""How often it is looked whether old hits have to be removed; after a failure, how soon it is tried again."""
+
+DONE_WITHIN_S = 600.0
+"""A job, or the removal of old hits, that takes longer is shown by health."""
 
 TRIED_AGAIN_AFTER_S = 60.0
 EXPORTS_AT_MOST = 1_000_000
@@ -86,51 +92,40 @@ class JobWorker:
         shared = ledger.database.name == "postgresql"
         self._seen_within = (SEEN_BY_ALL_WITHIN_S if shared else 0.0) if seen_within is None else seen_within
         self._noted: Mapping[str, tuple[int, int]] = {}
-        self._noted_at = 0.0
         self._not_before: dict[int, float] = {}
         """When a job that was seen may be done."""
         self._started = clock()
         self._tidied: float | None = None
         self.watch = watch or ClockWatch(ledger, warehouse.clock)
         self._passed = passed
-        self._working: asyncio.Task[None] | None = None
-        self.done = 0
-        """How many were done."""
 
-    def start(self) -> None:
-        """Do what is asked for from now on, until ``close``."""
-        self._working = asyncio.create_task(self._keep_working())
+    def tasks(self) -> list[BackgroundTask]:
+        """Do jobs, watch the clock, note how far the hits have come, and remove old hits."""
+        return [
+            BackgroundTask("clock", self._look_at_clock, LOOKED_EVERY_S),
+            BackgroundTask("jobs", self._do_jobs, LOOKED_EVERY_S, overdue_after=DONE_WITHIN_S),
+            BackgroundTask("hit-marks", self.note, NOTED_EVERY_S),
+            BackgroundTask("old-hits", self.tidy, LOOKED_AT_OLD_EVERY_S, overdue_after=DONE_WITHIN_S),
+        ]
 
     async def close(self) -> None:
-        """Stop; what is left is done after the next start."""
-        if self._working:
-            await end_tasks(self._working)
+        """Note how far the hits and the time have come. Jobs that are left are done after the next start."""
         with suppress(StoreUnavailable):
             await note(self._ledger, self._warehouse, self._noted)
             if self._passed:
                 await self._passed.keep()
         await self.watch.close()
 
-    async def _keep_working(self) -> None:
-        while True:
-            before = self.done
-            try:
-                await self.watch.look()
-                if self._passed:
-                    await self._passed.note()
-                await self.work()
-                await self.note()
-                await self.tidy()
-            except StoreUnavailable as error:
-                log.warning("jobs were put off", reason=str(error))
-            except Exception:
-                log.exception("looking for jobs failed; it goes on later")
-            if self.done > before:
-                log.info("jobs were done", count=self.done - before)
-            await asyncio.sleep(LOOKED_EVERY_S)
+    async def _look_at_clock(self) -> None:
+        await self.watch.look()
+        if self._passed:
+            await self._passed.note()
+
+    async def _do_jobs(self) -> None:
+        await self.work()
 
     async def work(self) -> int:
-        """Do every job whose time has come; how many are left.
+        """Do every job whose time has come. Returns how many are left.
 
         Where another server owns the analytics the jobs are left to it: the hits lie there.
 
@@ -147,8 +142,10 @@ class JobWorker:
         if due:
             # Also those of other servers, which had their time to forget.
             await self._warehouse.arrived()
-        done = [await self._try(number, job) for number, job in due]
-        return len(jobs) - sum(done)
+        done = sum([await self._try(number, job) for number, job in due])
+        if done:
+            log.info("jobs were done", count=done)
+        return len(jobs) - done
 
     async def _settle(self, jobs: Sequence[Job]) -> None:
         """Have no hit judged by what was decided before, from now on."""
@@ -158,8 +155,7 @@ class JobWorker:
 
     async def note(self) -> None:
         """Give the ledger the newest hit, so that a later start misses hits that were lost."""
-        if self._clock() - self._noted_at >= NOTED_EVERY_S:
-            self._noted_at, self._noted = self._clock(), await note(self._ledger, self._warehouse, self._noted)
+        self._noted = await note(self._ledger, self._warehouse, self._noted)
 
     async def _try(self, number: int, job: Job) -> bool:
         """Whether it was done; one that fails is tried again later and keeps no other from being done."""
@@ -169,7 +165,6 @@ class JobWorker:
             self._not_before[number] = self._clock() + TRIED_AGAIN_AFTER_S
             log.exception("a job failed and is tried again later", job=number)
             return False
-        self.done += 1
         return True
 
     async def _do(self, number: int, job: Job) -> None:

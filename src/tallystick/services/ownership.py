@@ -15,10 +15,9 @@ from pathlib import Path
 import structlog
 from msgspec import Struct
 
-from tallystick.errors import StoreUnavailable
 from tallystick.ledger import Ledger, Session
 from tallystick.services.files import whole_file
-from tallystick.tasks import end_tasks
+from tallystick.tasks import BackgroundTask
 from tallystick.warehouse import Warehouse
 
 LEASE_S = 15.0
@@ -72,7 +71,6 @@ class Ownership:
         self._holder = ""
         self._starts = True
         self._owned: bool | None = None
-        self._extending: asyncio.Task[None] | None = None
         if self._shared:
             warehouse.answers_until = float("-inf")
 
@@ -82,7 +80,7 @@ class Ownership:
         return self._clock() < self._warehouse.answers_until
 
     async def begin(self) -> None:
-        """Try once to get the lease, then hold it, or wait for it, until ``close``.
+        """Try once to get the lease; ``tasks`` hold it from then on, or wait for it.
 
         Raises:
             StoreUnavailable: the ledger cannot be written.
@@ -92,7 +90,14 @@ class Ownership:
             return
         self._holder = await asyncio.to_thread(server_id, self._data)
         await self.extend()
-        self._extending = asyncio.create_task(self._keep_extending())
+
+    def tasks(self) -> list[BackgroundTask]:
+        """Extend the lease. Without them it stays this data directory's until it ends, for a restart."""
+        if not self._shared:
+            return []
+        # No back-off: a lease that is not extended ends.
+        every = EXTENDED_EVERY_S
+        return [BackgroundTask("lease", self.extend, every, begins_after=every, longest_delay=every)]
 
     async def extend(self) -> None:
         """Take the lease or extend it, if it is free or ours.
@@ -121,18 +126,6 @@ class Ownership:
         elif not owned and self._owned is not False:
             log.warning("another server on this database counts pageviews; this one refuses them and statistics (503)")
         self._owned = owned
-
-    async def _keep_extending(self) -> None:
-        while True:
-            await asyncio.sleep(EXTENDED_EVERY_S)
-            # The ledger's own log says what is wrong with it.
-            with suppress(StoreUnavailable):
-                await self.extend()
-
-    async def close(self) -> None:
-        """Hold it no longer. The lease stays this data directory's until it ends, for a restart."""
-        if self._extending:
-            await end_tasks(self._extending)
 
 
 def server_id(data: Path) -> str:

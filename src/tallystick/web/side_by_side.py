@@ -15,7 +15,7 @@ async def first_to_end(*coroutines: Coroutine[Any, Any, Result]) -> Result:
     All others are cancelled and have ended when this returns or raises, also when one of them raises then (which is
     logged) or this call is cancelled.
     """
-    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
+    tasks = [asyncio.create_task(coroutine, name=getattr(coroutine, "__qualname__", None)) for coroutine in coroutines]
     first = None
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

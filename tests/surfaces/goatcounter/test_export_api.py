@@ -260,9 +260,9 @@ async def test_an_export_that_was_under_way_is_written_after_a_restart(
         patch.setitem(writing.FORMATS, "csv", stuck)
         number = (await analytics.api("POST", "/export")).json()["id"]
         await asyncio.sleep(0.1)
-        await analytics.services.exports.close()
+        await analytics.running.application.tasks.close()
     assert (await analytics.api("GET", f"/export/{number}")).json()["finished_at"] is None
-    analytics.services.exports.start()
+    analytics.running.application.tasks.start()
     assert (await until_finished(analytics, number))["num_rows"] == 1
 
 
@@ -281,7 +281,7 @@ async def test_an_export_that_is_called_off_while_its_file_is_opened_leaves_none
     monkeypatch.setattr(exports, "whole_file", slow)
     assert (await analytics.api("POST", "/export")).status == 202
     await asyncio.to_thread(opening.wait, 30)
-    closing = asyncio.create_task(analytics.services.exports.close())
+    closing = asyncio.create_task(analytics.running.application.tasks.close())
     await asyncio.sleep(0)
     go_on.set()
     await closing
@@ -512,5 +512,5 @@ async def test_an_export_whose_site_is_deleted_meanwhile_leaves_no_file(
         return not await asyncio.to_thread(lambda: list(folder.glob("*")))
 
     await until(gone)
-    await analytics.services.exports.close()
+    await analytics.running.application.tasks.close()
     assert await gone()

@@ -11,6 +11,7 @@ from tallystick.cli.support.opening import no_data, opened_ledger
 from tallystick.errors import InputRefused
 from tallystick.ledger import Ledger, Session, open_database
 from tallystick.settings import StorageSettings
+from tallystick.tasks import BackgroundTasks
 from tallystick.warehouse import WarehouseSession, open_warehouse, warehouse_storage
 
 Result = TypeVar("Result")
@@ -55,9 +56,9 @@ async def _work(settings: StorageSettings) -> int:
         ownership = Ownership(ledger, warehouse, settings.data, lambda: None)
         try:
             await ownership.begin()
-            return await JobWorker(ledger, warehouse, lambda _: None, seen_within=0).work()
+            async with BackgroundTasks(ownership.tasks()):
+                return await JobWorker(ledger, warehouse, lambda _: None, seen_within=0).work()
         finally:
-            await ownership.close()
             await warehouse.close()
     finally:
         await ledger.close()

@@ -29,6 +29,7 @@ from tallystick.services.ownership import Ownership
 from tallystick.services.stores import opened_warehouse
 from tallystick.services.time_passed import TimePassed
 from tallystick.settings import AnalyticsSettings
+from tallystick.tasks import BackgroundTasks
 from tallystick.warehouse import Warehouse, warehouse_storage
 
 VARIABLES = ("TALLYSTICK_TOKEN", "GOATCOUNTER_API_KEY")
@@ -120,9 +121,9 @@ async def opened_site(site: str | None, settings: AnalyticsSettings) -> AsyncIte
                         f" go through it, with --site http://HOST and a token in {VARIABLES[0]}"
                     )
                     raise InputRefused(msg)
-                yield found, ledger, warehouse
+                async with BackgroundTasks(ownership.tasks()):
+                    yield found, ledger, warehouse
             finally:
-                await ownership.close()
                 await warehouse.close()
         finally:
             await ledger.close()

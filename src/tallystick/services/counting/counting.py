@@ -121,8 +121,10 @@ class Counting:
         """Remove expired public counters among the next ones in storage order; answers how many.
 
         Called again and again it walks through all counters and starts over. Its cost does not depend
-        on how many there are.
+        on how many there are. Removes nothing before ``renew`` is done.
         """
+        if self._renewing:
+            return 0
         page = await self._ledger.read(_page, self._swept)
         self._swept = page[-1][0] if len(page) == SWEPT_AT_ONCE else None
         now = self._ledger.clock()

@@ -13,7 +13,7 @@ from pathlib import Path
 import structlog
 from msgspec.structs import replace
 
-from tallystick.errors import AnalyticsElsewhere, InputRefused, StoreBusy, StoreClosed, StoreFull, StoreUnavailable
+from tallystick.errors import AnalyticsElsewhere, InputRefused, StoreBusy, StoreClosed, StoreFull
 from tallystick.ledger import Ledger, Session
 from tallystick.model.export import SPREADSHEET_SUFFIX, SUFFIXES, Export, ExportFormat
 from tallystick.model.site import Site
@@ -21,7 +21,7 @@ from tallystick.services.exports.folder import ExportFolder
 from tallystick.services.exports.spreadsheet import make_safe, write_safe
 from tallystick.services.exports.writing import WrittenExport, write_export
 from tallystick.services.files import whole_file
-from tallystick.tasks import end_tasks
+from tallystick.tasks import BackgroundTask
 from tallystick.warehouse import Warehouse
 
 WAITING_AT_MOST = 10
@@ -31,6 +31,8 @@ ROW_KEPT_MS = 90 * 24 * 3_600_000
 """An export is remembered for this long, so that who asks for its file is told that it was deleted."""
 SWEEP_EVERY_S = 3_600.0
 TRY_AGAIN_AFTER_S = 10.0
+WRITTEN_WITHIN_S = 3_600.0
+"""An export that takes longer is shown by health: it may hang."""
 
 log = structlog.get_logger()
 
@@ -45,18 +47,16 @@ class Exports:
     def __init__(self, ledger: Ledger, warehouse: Warehouse, folder: Path) -> None:
         self._ledger, self._warehouse, self._folder = ledger, warehouse, ExportFolder(folder)
         self._making_safe = asyncio.Lock()
-        self._wanted = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._pending = asyncio.Event()
 
-    def start(self) -> None:
-        """Write what is wanted, and remove what is old, until ``close``."""
-        self._wanted.set()
-        self._tasks = [asyncio.create_task(self._work()), asyncio.create_task(self._sweep_for_ever())]
-
-    async def close(self) -> None:
-        """Stop; what is half written is written anew after the next start."""
-        await end_tasks(*self._tasks)
-        self._tasks.clear()
+    def tasks(self) -> list[BackgroundTask]:
+        """Write pending exports, and remove old ones. What is half written at the end is written anew."""
+        return [
+            BackgroundTask(
+                "exports", self.write_next, TRY_AGAIN_AFTER_S, trigger=self._pending, overdue_after=WRITTEN_WITHIN_S
+            ),
+            BackgroundTask("old-exports", self.sweep, SWEEP_EVERY_S),
+        ]
 
     async def create(
         self,
@@ -93,7 +93,7 @@ class Exports:
         if created is None:
             msg = f"{WAITING_AT_MOST} exports of this site are waiting to be written"
             raise StoreBusy(msg)
-        self._wanted.set()
+        self._pending.set()
         return created
 
     async def get(self, site: int, id_: int) -> Export | None:
@@ -140,26 +140,24 @@ class Exports:
         await asyncio.to_thread(self._folder.remove, needless)
         await self._ledger.write(_forget, now - ROW_KEPT_MS)
 
-    async def _work(self) -> None:
-        while True:
-            await self._wanted.wait()
-            self._wanted.clear()
-            try:
-                self._warehouse.require_answers()
-                while export := await self._ledger.read(_next):
-                    await self._carry_out(export)
-            except AnalyticsElsewhere:
-                # The owner writes them; this server does when it becomes the owner.
-                await asyncio.sleep(TRY_AGAIN_AFTER_S)
-                self._wanted.set()
-            except StoreUnavailable as error:
-                log.warning("exports were put off", reason=str(error))
-                await asyncio.sleep(TRY_AGAIN_AFTER_S)
-                self._wanted.set()
-            except Exception:
-                log.exception("exports failed; they go on later")
-                await asyncio.sleep(TRY_AGAIN_AFTER_S)
-                self._wanted.set()
+    async def write_next(self) -> bool:
+        """Write the oldest pending export. Returns whether there was one.
+
+        Where another server owns the analytics it writes them; this one does once it becomes the owner.
+
+        Raises:
+            StoreUnavailable: it is written later.
+        """
+        if not self._warehouse.answers:
+            return False
+        export = await self._ledger.read(_next)
+        if export is None:
+            return False
+        try:
+            await self._carry_out(export)
+        except AnalyticsElsewhere:
+            return False
+        return True
 
     async def _carry_out(self, export: Export) -> None:
         """Write one export, and note how it ended."""
@@ -207,16 +205,6 @@ class Exports:
             **told,
         )
         await self._ledger.write(_finish, ended)
-
-    async def _sweep_for_ever(self) -> None:
-        while True:
-            try:
-                await self.sweep()
-            except (StoreUnavailable, OSError) as error:
-                log.warning("old exports were not removed", reason=str(error))
-            except Exception:
-                log.exception("old exports were not removed")
-            await asyncio.sleep(SWEEP_EVERY_S)
 
 
 async def _leave(opening: AbstractContextManager[Path], entering: "asyncio.Task[Path]", error: BaseException) -> None:

@@ -1,6 +1,6 @@
-"""What was done to shared counters, read for those who listen. Functions of ``(session, ...)``; times in ms.
+"""Reads changes of shared counters, and the accounts that receive them. Functions of ``(session, ...)``; times in ms.
 
-Changes have numbers without gaps in the order of their commits, so whoever knows one number knows where to go on.
+Changes have numbers without gaps in the order of their commits, so a number is a position to go on from.
 """
 
 import secrets
@@ -29,7 +29,7 @@ class ChangeRow(Struct, frozen=True, gc=False):
     """A row of the changes, as the queries select it.
 
     Attributes:
-        by: the account of who did it.
+        by: the account that made the change.
     """
 
     number: int
@@ -44,7 +44,7 @@ class ChangeRow(Struct, frozen=True, gc=False):
 
 
 class Farewell(Struct, frozen=True, gc=False):
-    """Somebody lost sight of a counter with a change."""
+    """An account lost access to a counter with a change."""
 
     number: int
     account: int
@@ -52,11 +52,11 @@ class Farewell(Struct, frozen=True, gc=False):
     at: int
 
 
-class Telling(Struct, frozen=True, gc=False):
-    """Whom to tell of a change.
+class Delivery(Struct, frozen=True, gc=False):
+    """A change and the accounts that receive it.
 
     Attributes:
-        number: of the commit; the change itself tells an older one where it is the first of several.
+        number: of the commit; the change itself carries an older one where it is the first of several.
     """
 
     number: int
@@ -74,81 +74,83 @@ class ChangeBatch(Struct, frozen=True):
 
     last: int | None
     full: bool
-    tellings: Sequence[Telling]
+    deliveries: Sequence[Delivery]
 
 
 class Members:
-    """Who belongs to the counters that change. Bounded; used by one thread at a time.
+    """A cache of the members of counters. Bounded; used by one thread at a time.
 
-    What it knows is from the state of some batch or a later one, and a change of membership makes it forget.
+    An entry is as old as some batch or younger, and a change of membership removes it.
     """
 
     def __init__(self) -> None:
-        self._known: OrderedDict[int, Mapping[int, int]] = OrderedDict()
+        self._cached: OrderedDict[int, Mapping[int, int]] = OrderedDict()
         self._size = 0
 
     def forget(self, counter: int) -> None:
-        """Read again who belongs to a counter."""
-        self._size -= len(self._known.pop(counter, ()))
+        """Read the members of a counter again."""
+        self._size -= len(self._cached.pop(counter, ()))
 
     def clear(self) -> None:
         """Read everything again."""
-        self._known.clear()
+        self._cached.clear()
         self._size = 0
 
     def of(self, session: Session, counters: Iterable[int]) -> Mapping[int, Mapping[int, int]]:
         """For each counter: account -> since which change."""
-        wanted = set(counters)
-        known = {counter: self._known[counter] for counter in wanted & self._known.keys()}
-        for counter, people in people_of(session, wanted - known.keys()).items():
-            known[counter] = self._known[counter] = people
+        ids = set(counters)
+        members = {counter: self._cached[counter] for counter in ids & self._cached.keys()}
+        for counter, people in people_of(session, ids - members.keys()).items():
+            members[counter] = self._cached[counter] = people
             self._size += len(people)
         while self._size > MEMBERSHIPS_KEPT:
-            self._size -= len(self._known.popitem(last=False)[1])
-        return known
+            self._size -= len(self._cached.popitem(last=False)[1])
+        return members
 
 
-def name_of_numbering(session: Session) -> str:
+def named_epoch(session: Session) -> str:
     """The name of this ledger's numbering of changes (its epoch), given the first time; a copy gets another one."""
     # Of two servers that start on a new database one waits here for the other.
     hold_changes(session)
-    found = session.common.epoch(session.connection)
-    if found is None:
-        found = secrets.token_hex(8)
-        session.common.name_epoch(session.connection, epoch=found)
-    return str(found)
+    epoch = session.common.epoch(session.connection)
+    if epoch is None:
+        epoch = secrets.token_hex(8)
+        session.common.name_epoch(session.connection, epoch=epoch)
+    return str(epoch)
 
 
 def next_changes(session: Session, after: int, members: Members, listening: Container[int]) -> ChangeBatch:
-    """The changes after a number, with everyone who listens and is to be told of them.
+    """The changes after a number, with the listening accounts that receive them.
 
     Costs a statement for the changes and, where there are some, up to three for all of them together.
     """
     rows = change_rows(session.common.changes_after(session.connection, number=after, max_rows=CHANGES_AT_ONCE))
     if not rows:
-        return ChangeBatch(None, full=False, tellings=())
+        return ChangeBatch(None, full=False, deliveries=())
     for row in rows:
         if row.kind in {"created", "members", "deleted"}:
             members.forget(row.counter)
     last = rows[-1].number
     people = members.of(session, {row.counter for row in rows})
-    hearing = {counter: _Hearing(own, listening) for counter, own in people.items()}
-    states = states_of(session, [counter for counter, own in hearing.items() if own.everyone])
+    audiences = {counter: _Audience(members, listening) for counter, members in people.items()}
+    states = states_of(session, [counter for counter, audience in audiences.items() if audience.everyone])
     farewells: dict[int, list[Farewell]] = defaultdict(list)
     if any(row.kind in {"members", "deleted"} for row in rows):
         for farewell in farewells_between(session, after, last):
             farewells[farewell.number].append(farewell)
-    told: list[Telling] = []
+    deliveries: list[Delivery] = []
     for row in rows:
         gone = farewells.get(row.number, ())
         if state := states.get(row.counter):
-            told += _tellings(row, state, hearing[row.counter])
-        told += [Telling(row.number, deletion(each), (each.account,)) for each in gone if each.account in listening]
-    return ChangeBatch(last, full=len(rows) == CHANGES_AT_ONCE, tellings=told)
+            deliveries += _deliveries(row, state, audiences[row.counter])
+        deliveries += [
+            Delivery(row.number, deletion(each), (each.account,)) for each in gone if each.account in listening
+        ]
+    return ChangeBatch(last, full=len(rows) == CHANGES_AT_ONCE, deliveries=deliveries)
 
 
-class _Hearing:
-    """Who of a counter's people listens."""
+class _Audience:
+    """The listening members of a counter."""
 
     def __init__(self, people: Mapping[int, int], listening: Container[int]) -> None:
         self._since = {account: since for account, since in people.items() if account in listening}
@@ -156,24 +158,24 @@ class _Hearing:
         self.everyone = list(self._since)
 
     def at(self, number: int) -> Sequence[int]:
-        """Those who were there; whoever left is not among the people any more."""
+        """Accounts that were members at a change; former members are in none of them."""
         if self._latest <= number:
             return self.everyone
         return [account for account, since in self._since.items() if since <= number]
 
     def came_with(self, number: int) -> Sequence[int]:
-        """Those who came with a change."""
+        """Accounts that became members with a change."""
         return [account for account, since in self._since.items() if since == number]
 
 
-def _tellings(row: ChangeRow, state: SharedCounter, hearing: _Hearing) -> Iterable[Telling]:
-    if row.kind == "members" and (came := hearing.came_with(row.number)):
-        yield Telling(row.number, arrival(row, state), came)
-    yield Telling(row.number, change_of(row, state), hearing.at(row.number))
+def _deliveries(row: ChangeRow, state: SharedCounter, audience: _Audience) -> Iterable[Delivery]:
+    if row.kind == "members" and (came := audience.came_with(row.number)):
+        yield Delivery(row.number, arrival(row, state), came)
+    yield Delivery(row.number, change_of(row, state), audience.at(row.number))
 
 
 def arrival(row: ChangeRow, state: SharedCounter) -> Change:
-    """What a new member is told of the counter; carries the number before, because the members come with its own."""
+    """The counter as a new member receives it, under the number before: the members come with its own."""
     return Change(
         number=row.number - 1,
         counter=state.uid,
@@ -187,7 +189,7 @@ def arrival(row: ChangeRow, state: SharedCounter) -> Change:
 
 
 def change_of(row: ChangeRow, state: SharedCounter) -> Change:
-    """A row as it is told."""
+    """The change of a row."""
     return Change(
         number=row.number,
         counter=state.uid,
@@ -202,7 +204,7 @@ def change_of(row: ChangeRow, state: SharedCounter) -> Change:
 
 
 def deletion(farewell: Farewell) -> Change:
-    """A farewell as it is told."""
+    """The change of a farewell."""
     return Change(number=farewell.number, counter=farewell.counter, kind="deleted", at=farewell.at)
 
 
@@ -212,31 +214,31 @@ def change_rows(rows: Iterable[Sequence[Any]]) -> list[ChangeRow]:
 
 
 def farewells_between(session: Session, after: int, last: int) -> list[Farewell]:
-    """Who lost sight of which counter with a run of changes."""
+    """Farewells of a run of changes."""
     rows = session.common.farewells_between(session.connection, after=after, last=last)
     return [Farewell(*row) for row in rows]
 
 
 def people_of(session: Session, counters: Iterable[int]) -> Mapping[int, Mapping[int, int]]:
-    """For each counter: account -> since which change; counters of nobody are left out."""
-    found: dict[int, dict[int, int]] = defaultdict(dict)
-    if wanted := list(counters):
-        rows = session.queries.people_of(session.connection, counters=_encode(wanted).decode())
+    """For each counter: account -> since which change; counters without members are left out."""
+    people: dict[int, dict[int, int]] = defaultdict(dict)
+    if ids := list(counters):
+        rows = session.queries.people_of(session.connection, counters=_encode(ids).decode())
         for counter, account, since in rows:
-            found[counter][account] = since
-    return found
+            people[counter][account] = since
+    return people
 
 
 def states_of(session: Session, counters: Iterable[int]) -> dict[int, SharedCounter]:
     """Counters as they are now; those that are gone are left out."""
-    if not (wanted := list(counters)):
+    if not (ids := list(counters)):
         return {}
-    rows = session.queries.states_of(session.connection, counters=_encode(wanted).decode(), namespace=NAMESPACE)
+    rows = session.queries.states_of(session.connection, counters=_encode(ids).decode(), namespace=NAMESPACE)
     return {row[0]: from_row(row) for row in rows}
 
 
 def date_counters_of(session: Session, accounts: Sequence[int]) -> list[tuple[SharedCounter, set[int]]]:
-    """The counters of days of some people, and which of these people have each."""
+    """The counters of days of some accounts, each with those of the accounts that have it."""
     having: dict[int, set[int]] = defaultdict(set)
     for account, counter in session.queries.date_counters_of(
         session.connection, accounts=_encode(list(accounts)).decode()

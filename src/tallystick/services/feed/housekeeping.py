@@ -1,12 +1,10 @@
-"""What is looked after each second while there are live connections: slow readers, tokens, days, public counters."""
+"""Chores of each second while there are live connections: slow readers, tokens, days, public counters."""
 
 from asyncio import Future
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 from zoneinfo import ZoneInfo
-
-import structlog
 
 from tallystick.errors import StoreUnavailable
 from tallystick.hub.days import Days
@@ -24,14 +22,12 @@ KEYS_AT_ONCE = 5_000
 
 Item = TypeVar("Item")
 
-log = structlog.get_logger()
-
 
 class LiveChores:
-    """The chores, each of which is done again a second later when the ledger cannot be read.
+    """The chores. Each is a background task of its own (``Following.tasks``).
 
     Args:
-        position: the number of the last change that was told.
+        position: the number of the last change that was published.
     """
 
     def __init__(self, ledger: Ledger, hub: Hub, watches: Watches, position: Callable[[], int]) -> None:
@@ -40,10 +36,9 @@ class LiveChores:
         self._unchecked: set[int] = set()
         """Tokens of new subscriptions: what they were opened with may have been revoked a moment before."""
         self._accounts_changed = -1
-        self._failing: set[str] = set()
 
-    def welcome(self, subscription: Subscription) -> None:
-        """Look after a new subscription as well."""
+    def add(self, subscription: Subscription) -> None:
+        """Include a new subscription in the chores."""
         self._unchecked.add(subscription.token)
         self._days.note(subscription.zone, self._ledger.clock())
 
@@ -55,40 +50,22 @@ class LiveChores:
         """
         watcher = self._watches.watch(key)
         try:
-            asked, future = self._watches.moment(), self._ledger.find(key)
+            begun, future = self._watches.moment(), self._ledger.find(key)
         except StoreUnavailable:
             watcher.close()
             raise
 
-        def found(future: "Future[Counter | None]") -> None:
-            # One that failed is found by the look each second.
+        def pass_on(future: "Future[Counter | None]") -> None:
+            # After a failure the counter is read within a second.
             if not future.cancelled() and future.exception() is None:
-                self._watches.found({key: self._living(future.result())}, asked)
+                self._watches.found({key: self._living(future.result())}, begun)
 
-        future.add_done_callback(found)
+        future.add_done_callback(pass_on)
         return watcher
 
-    async def do(self) -> None:
-        """Do all of them once."""
+    async def end_refused(self) -> None:
+        """End subscriptions of slow readers, and those whose tokens are gone, rotated or may not read counters."""
         self._hub.end_slow()
-        await self._attempt(self._end_revoked)
-        await self._attempt(self._tell_of_days)
-        await self._attempt(self._look_at_public_counters)
-
-    async def _attempt(self, chore: Callable[[], Awaitable[None]]) -> None:
-        name = chore.__name__.strip("_")
-        try:
-            await chore()
-        except Exception as error:  # the others are done all the same
-            if name not in self._failing:
-                unexpected = not isinstance(error, StoreUnavailable)
-                log.exception("live: put off", chore=name, reason=str(error), exc_info=unexpected)
-            self._failing.add(name)
-        else:
-            self._failing.discard(name)
-
-    async def _end_revoked(self) -> None:
-        """End the subscriptions whose tokens are gone, have another secret now, or may no longer read counters."""
         subscriptions = self._hub.subscriptions()
         if not subscriptions:
             self._unchecked.clear()
@@ -103,32 +80,32 @@ class LiveChores:
         self._accounts_changed = changed
         self._unchecked -= tokens
 
-    async def _tell_of_days(self) -> None:
-        """In each zone where a day has begun, tell what the counters of days show now."""
+    async def publish_days(self) -> None:
+        """Publish counters of days to subscriptions in each zone where a day has begun."""
         now = self._ledger.clock()
         zones: dict[ZoneInfo, list[Subscription]] = defaultdict(list)
         for subscription in self._hub.subscriptions():
             zones[subscription.zone].append(subscription)
         for zone, today in self._days.begun(zones, now).items():
-            await self._tell_of_day(zones[zone], now)
+            await self._publish_day(zones[zone], now)
             self._days.over(zone, today)
 
-    async def _tell_of_day(self, subscriptions: Sequence[Subscription], now: int) -> None:
-        of: dict[int, list[Subscription]] = defaultdict(list)
+    async def _publish_day(self, subscriptions: Sequence[Subscription], now: int) -> None:
+        by_account: dict[int, list[Subscription]] = defaultdict(list)
         for subscription in subscriptions:
-            of[subscription.account].append(subscription)
-        for people in _pieces(list(of), PEOPLE_AT_ONCE):
-            for counter, having in await self._ledger.read(date_counters_of, people):
-                # No commit did it, so it has no number of its own.
+            by_account[subscription.account].append(subscription)
+        for people in _pieces(list(by_account), PEOPLE_AT_ONCE):
+            for counter, owners in await self._ledger.read(date_counters_of, people):
+                # No commit changed it, so it has no number of its own.
                 change = as_it_is(counter, self._position(), now)
-                self._hub.tell(change, (each for account in having for each in of[account]))
+                self._hub.tell(change, (each for account in owners for each in by_account[account]))
 
-    async def _look_at_public_counters(self) -> None:
-        """Find what other servers and commands have made of watched counters, and which ones have expired."""
+    async def refresh_public_counters(self) -> None:
+        """Read watched counters: other servers and commands may have changed them, or they have expired."""
         for keys in _pieces(list(self._watches.keys), KEYS_AT_ONCE):
-            asked = self._watches.moment()
-            found = await self._ledger.read(_find, keys)
-            self._watches.found({key: self._living(found.get(key)) for key in keys}, asked)
+            begun = self._watches.moment()
+            counters = await self._ledger.read(_find, keys)
+            self._watches.found({key: self._living(counters.get(key)) for key in keys}, begun)
 
     def _living(self, counter: Counter | None) -> Counter | None:
         return alive(counter, self._ledger.clock())

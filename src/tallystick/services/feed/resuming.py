@@ -1,4 +1,4 @@
-"""What somebody missed between two live connections. Functions of ``(session, ...)``; times in ms."""
+"""The changes that a client missed between two live connections. Functions of ``(session, ...)``; times in ms."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -21,7 +21,7 @@ from tallystick.services.sharing.changes import last_change
 from tallystick.services.sharing.sweeping import FAREWELLS_KEPT_MS
 
 REPLAYED_AT_MOST = 1_000
-"""Changes that are told one by one; beyond it the newest state of each changed counter."""
+"""Changes that are sent one by one; beyond it the newest state of each changed counter."""
 RESUMABLE_MS = FAREWELLS_KEPT_MS - 86_400_000
 """How far back a connection can resume: a day less than the sweep keeps farewells, so that none is missing."""
 
@@ -30,7 +30,7 @@ _Numbered = tuple[int, Change]
 
 
 class Resumed(Struct, frozen=True):
-    """What was missed.
+    """The changes that were missed.
 
     Attributes:
         recovered: whether that is everything; if not, the client has to read its counters anew.
@@ -47,7 +47,7 @@ class Missed(Struct, frozen=True, gc=False):
     """A counter of the person.
 
     Attributes:
-        since: the number of the change with which the person came.
+        since: the number of the change with which the person became a member.
         newest, at: the number of its last change, and when it was.
         amount: how many changes were missed, counted up to ``REPLAYED_AT_MOST`` + 1.
     """
@@ -60,9 +60,9 @@ class Missed(Struct, frozen=True, gc=False):
 
 
 def missed_changes(session: Session, account: int, offset: int, now: int) -> Resumed:
-    """What happened after a change to the counters that a person has now, and which ones the person has lost.
+    """Changes after an offset to the counters that a person has now, and to those that the person has lost.
 
-    Costs two look-ups in an index for each counter of the person, and the rows that are told; of a counter that
+    Costs two look-ups in an index for each counter of the person, and the rows that are sent; of a counter that
     changed a million times meanwhile a thousand index entries are read, and no row.
     """
     position = last_change(session)
@@ -76,8 +76,8 @@ def missed_changes(session: Session, account: int, offset: int, now: int) -> Res
     missed = _missed(session, account, offset)
     states = states_of(session, [each.counter for each in missed])
     few = sum(each.amount for each in missed) + len(farewells) <= REPLAYED_AT_MOST
-    told = (_one_by_one if few else _newest)(session, offset, missed, states)
-    everything = sorted([*told, *((each.number, deletion(each)) for each in farewells)], key=_number)
+    changes = (_one_by_one if few else _newest)(session, offset, missed, states)
+    everything = sorted([*changes, *((each.number, deletion(each)) for each in farewells)], key=_number)
     return Resumed(recovered=True, position=position, changes=[change for _, change in everything])
 
 
@@ -135,7 +135,7 @@ def _newest(
         if each.counter in quiet:
             yield each.newest, as_it_is(state, each.newest, each.at)
         else:
-            # Two for one commit: whoever gets only the first goes on from the number before.
+            # Two for one commit: a client that receives only the first goes on from the number before.
             yield each.newest, as_it_is(state, each.newest - 1, each.at)
             yield each.newest, Change(number=each.newest, counter=state.uid, kind="members", at=each.at)
 
