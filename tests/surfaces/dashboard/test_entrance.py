@@ -15,7 +15,7 @@ from support.ledgers import opened
 from support.pages import PASSWORD, Pages, Visitor, clock_of, token_in
 from tallystick.ledger import Database, Ledger
 from tallystick.services.accounts.accounts import account_by_email, all_accounts, credentials, renew_password
-from tallystick.services.accounts.logins import DAY_MS, logged_in, logins_of
+from tallystick.services.accounts.logins import DAY_MS, find_login_session, logins_of
 from tallystick.services.accounts.passwords import outdated, password_matches
 from tallystick.services.accounts.site_rows import active_sites
 from tallystick.services.accounts.two_factor import enable
@@ -62,7 +62,7 @@ async def test_invented_cookies_take_one_reader_at_most(pages: Pages, monkeypatc
 
         async def counted(function: Callable[..., object], *arguments: object) -> object:
             nonlocal now, most
-            if function is not logged_in:
+            if function is not find_login_session:
                 return await read(function, *arguments)
             now += 1
             most = max(most, now)

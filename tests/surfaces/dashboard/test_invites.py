@@ -113,8 +113,8 @@ async def test_a_code_that_lets_nobody_in_is_told_so(pages: Pages, owner: Accoun
     await use(pages.ledger, await someone(pages.ledger, "Eve"), spent)
     async with logged_in(pages) as visitor:
         for address, status, title in (
-            (spent, 410, "This invite is used up or over"),
-            (over, 410, "This invite is used up or over"),
+            (spent, 410, "This invite was used or has expired"),
+            (over, 410, "This invite was used or has expired"),
             ("/invites/unknown", 404, "There is no such invite"),
             (f"{over}x", 404, "There is no such invite"),
         ):

@@ -208,7 +208,7 @@ async def test_a_token_is_shown_once_and_works_until_it_is_revoked(pages: Pages)
         for typed in ("", "the"):
             refused = await ada.fill("/user/tokens", {**number, "confirm": typed}, action="/user/tokens/delete")
             assert refused.status_code == 422
-            assert "This is not the name that is asked for" in refused.text
+            assert "This is not the name that has to be typed" in refused.text
             assert await pages.tokens.holder(secret) is not None
         answer = await ada.fill("/user/tokens", {**number, "confirm": " the build "}, action="/user/tokens/delete")
         assert answer.status_code == 303

@@ -124,7 +124,7 @@ async def test_the_page_is_shown_although_the_ledger_cannot_be_read(ledger: Ledg
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://tallystick.test") as client:
         answer = await client.get("/")
     assert answer.status_code == 200
-    assert "The counter cannot be read just now." in answer.text
+    assert "The counter cannot be read right now." in answer.text
 
 
 def test_static_files_are_kept_by_the_browser_and_renamed_by_their_content(site: RunningServer) -> None:

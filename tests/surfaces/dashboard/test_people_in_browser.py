@@ -52,7 +52,7 @@ def logged_in(browser: Browser, site: RunningServer) -> Iterator[BrowserContext]
         page.get_by_label("Name", exact=True).fill("Ada Lovelace, Countess of Counting and of Much Else")
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Set up").click()
-        expect(page.get_by_role("status")).to_have_text("Welcome. This server is yours now.")
+        expect(page.get_by_role("status")).to_have_text("Welcome. The server is set up.")
         yield context
 
 
@@ -64,7 +64,7 @@ def shared(site: RunningServer, logged_in: BrowserContext) -> dict[str, str]:
     page.get_by_label("Name").fill("counting")
     page.get_by_label("Read counters").check()
     page.get_by_label("Change them").check()
-    page.get_by_role("button", name="Make the token").click()
+    page.get_by_role("button", name="Create the token").click()
     headers = {"authorization": f"Bearer {page.get_by_role('region', name='The token').inner_text().strip()}"}
     body = {"displayName": "W" * 40, "type": "UpDown"}
     made = httpx.post(f"{site.url}/v1/counters", headers=headers, json=body, timeout=30).raise_for_status().json()
@@ -156,7 +156,7 @@ def test_what_is_wrong_is_tied_to_its_field(page: Page) -> None:
     expect(field).to_have_value("5")
     expect(field).to_have_attribute("aria-invalid", "true")
     expect(field).to_have_accessible_description(
-        "0 keeps them for good; else 31 to 1825. Days that hits are kept must be 0, or 31 to 1825."
+        "0 keeps them for good; otherwise 31 to 1825. Days that hits are kept must be 0, or 31 to 1825."
     )
     expect(page.get_by_role("alert")).to_contain_text("Nothing was changed.")
 
@@ -165,7 +165,7 @@ def test_the_second_step_and_the_way_back_without_a_telephone(page: Page) -> Non
     page.goto("/user/two-factor")
     secret = page.locator("code.secret").inner_text().replace(" ", "")
     page.get_by_label("Code", exact=True).fill(pyotp.TOTP(secret).now())
-    page.get_by_role("button", name="Turn it on").click()
+    page.get_by_role("button", name="Turn the second step on").click()
     codes = page.get_by_role("region", name="Recovery codes").inner_text().split()
     try:
         page.context.clear_cookies()
@@ -185,7 +185,7 @@ def test_a_token_works_from_when_it_is_shown_until_it_is_revoked(page: Page, sit
     page.goto("/user/tokens")
     page.get_by_label("Name").fill("the build")
     page.get_by_label("Read statistics").check()
-    page.get_by_role("button", name="Make the token").click()
+    page.get_by_role("button", name="Create the token").click()
     token = page.get_by_role("region", name="The token").inner_text().strip()
     headers = {"authorization": f"Bearer {token}"}
     assert site.get("/api/v0/me", headers=headers).json()["token"]["name"] == "the build"

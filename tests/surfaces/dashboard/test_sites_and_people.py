@@ -282,7 +282,7 @@ async def test_access_is_changed_passwords_are_renewed_and_people_are_removed(pa
         assert (await ben.log_in("ben@example.com", shown_once(renewed))).status_code == 303
         refused = await ada.fill("/people", fields, action="/people/remove")
         assert refused.status_code == 422
-        assert "This is not the name that is asked for" in refused.text
+        assert "This is not the name that has to be typed" in refused.text
         await ada.fill("/people", {**fields, "confirm": "ben@example.com"}, action="/people/remove")
         assert (await ben.get("/sites")).status_code == 303
         assert (await ben.log_in("ben@example.com", shown_once(renewed))).status_code == 422
@@ -345,7 +345,7 @@ async def test_superusers_see_every_account_and_site_and_let_people_add_sites(pa
         assert 'href="/server"' in (await ada.get("/sites")).text
         shown = (await ada.get("/server")).text
         assert "eve@example.com" in shown
-        assert "Let them add sites" in shown
+        assert "Allow to add sites" in shown
         granted = await ada.fill("/server", {"id": str(stranger.id)}, action="/server/grant")
         assert granted.headers["location"] == "/server?done=granted"
         assert (await eve.fill("/sites", {"cname": "eve.example.com"})).status_code == 303

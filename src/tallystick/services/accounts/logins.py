@@ -47,7 +47,7 @@ class Login(Struct, frozen=True):
         return self.digest.hex()
 
 
-class LoggedIn(Struct, frozen=True):
+class LoginSession(Struct, frozen=True):
     """A login session and its person."""
 
     login: Login
@@ -74,14 +74,14 @@ def begin_login(session: Session, number: int, digest: bytes, now: int) -> None:
     note(session, EventKind.LOGGED_IN, now, existing(session, number).email)
 
 
-def logged_in(session: Session, digest: bytes, now: int) -> LoggedIn | None:
+def find_login_session(session: Session, digest: bytes, now: int) -> LoginSession | None:
     """Who is logged in in the browser that has the digest's secret; None for nobody, or no longer."""
     row = session.common.login_by_digest(
         session.connection, digest=digest, begun_after=now - LONGEST_MS, seen_after=now - IDLE_MS
     )
     if row is None or (person := account(session, row[1])) is None:
         return None
-    return LoggedIn(Login(*row), person)
+    return LoginSession(Login(*row), person)
 
 
 def note_seen(session: Session, digest: bytes, now: int) -> None:

@@ -1,4 +1,4 @@
-"""Every page."""
+"""All URLs of the dashboard, and the application that serves them."""
 
 from collections.abc import Callable, Iterable
 
@@ -14,19 +14,21 @@ from tallystick.services.accounts.setup import Setup
 from tallystick.services.accounts.sites import Sites
 from tallystick.services.accounts.tokens import Tokens
 from tallystick.services.sharing.service import Sharing
-from tallystick.surfaces.dashboard.account.profile import OwnAccount
-from tallystick.surfaces.dashboard.account.two_factor import SecondStep
-from tallystick.surfaces.dashboard.entry.login import Entrance
+from tallystick.surfaces.dashboard.account.profile import ProfilePages
+from tallystick.surfaces.dashboard.account.two_factor import TwoFactorPages
+from tallystick.surfaces.dashboard.entry.login import LoginPages
+from tallystick.surfaces.dashboard.entry.setup import SetupPages
 from tallystick.surfaces.dashboard.invites.pages import InvitePages
 from tallystick.surfaces.dashboard.people.pages import PeoplePages
+from tallystick.surfaces.dashboard.reference.pages import ApiDescription, ReferencePages
 from tallystick.surfaces.dashboard.server.pages import ServerPages
 from tallystick.surfaces.dashboard.sites.pages import SitePages
 from tallystick.surfaces.dashboard.support.error_pages import ErrorPages
-from tallystick.surfaces.dashboard.support.page_request import Door, Endpoint, Handler
+from tallystick.surfaces.dashboard.support.page_request import Endpoint, Handler, PageGuard
 from tallystick.surfaces.dashboard.support.rendering import STATIC, Renderer
-from tallystick.surfaces.dashboard.support.services import Parts
-from tallystick.surfaces.dashboard.tokens.pages import ApiTokens
-from tallystick.surfaces.dashboard.welcome.pages import ApiDescription, Pages
+from tallystick.surfaces.dashboard.support.services import PageServices
+from tallystick.surfaces.dashboard.tokens.pages import TokenPages
+from tallystick.surfaces.dashboard.welcome.pages import WelcomePages
 from tallystick.web.address import ClientAddresses
 from tallystick.web.asgi import CountedApp
 from tallystick.web.bodies import BodyRefused
@@ -54,7 +56,7 @@ SEGMENTS = frozenset(
 
 
 Row = tuple[str, Handler, Handler | None]
-"""An address, what shows it, and what takes its form."""
+"""A path, its handler for GET, and its handler for POST."""
 
 
 def dashboard(  # noqa: PLR0913  # what app shares among surfaces
@@ -79,7 +81,7 @@ def dashboard(  # noqa: PLR0913  # what app shares among surfaces
         seals: with the key of this data; without them codes of an app are good until the server stops.
         setup, sites, tokens, sharing, rates, addresses: shared with other surfaces where there are any.
     """
-    parts = Parts(
+    services = PageServices(
         ledger=ledger,
         renderer=Renderer(),
         setup=setup or Setup(ledger),
@@ -91,12 +93,12 @@ def dashboard(  # noqa: PLR0913  # what app shares among surfaces
         rates=rates or RateLimits(),
         addresses=addresses or ClientAddresses(),
     )
-    door = Door(ledger, parts.setup)
-    errors = ErrorPages(parts.renderer, door)
+    guard = PageGuard(ledger, services.setup)
+    errors = ErrorPages(services.renderer, guard)
     app = Starlette(
         routes=[
-            *_guest_routes(door, parts, Pages(ledger, parts.renderer, description, public_counters)),
-            *_people_routes(door, parts),
+            *_public_routes(guard, services, description, public_counters),
+            *_account_routes(guard, services),
         ],
         exception_handlers={
             HTTPException: errors.refused,
@@ -110,37 +112,42 @@ def dashboard(  # noqa: PLR0913  # what app shares among surfaces
 
 
 def _is_public(path: str) -> bool:
-    """Whether an address shows the same to everyone. Others have no preflight: they are for our own pages alone."""
+    """Whether a path shows the same to everyone. CORS preflights of other paths are not answered."""
     return path in {"/docs", "/docs/", "/favicon.ico"} or path.startswith("/static/")
 
 
-def _guest_routes(door: Door, parts: Parts, pages: Pages) -> list[BaseRoute]:
-    entrance = Entrance(parts)
+def _public_routes(
+    guard: PageGuard, services: PageServices, description: ApiDescription, public_counters: str
+) -> list[BaseRoute]:
+    welcome = WelcomePages(services.ledger, services.renderer, public_counters)
+    reference = ReferencePages(services.renderer, description)
+    login = LoginPages(services)
+    setup = SetupPages(services, login)
     rows: list[Row] = [
-        ("/", pages.welcome, None),
-        ("/docs", pages.docs, None),
-        ("/docs/", pages.docs, None),
-        ("/setup", entrance.setup_page, entrance.set_up),
-        ("/login", entrance.login_page, entrance.log_in),
-        ("/login/code", entrance.login_page, entrance.take_code),
-        ("/logout", entrance.login_page, entrance.log_out),
+        ("/", welcome.page, None),
+        ("/docs", reference.page, None),
+        ("/docs/", reference.page, None),
+        ("/setup", setup.page, setup.set_up),
+        ("/login", login.page, login.log_in),
+        ("/login/code", login.page, login.take_code),
+        ("/logout", login.page, login.log_out),
     ]
-    return [Route("/favicon.ico", pages.icon), Mount("/static", STATIC), *_routes(rows, door.for_anyone)]
+    return [Route("/favicon.ico", welcome.icon), Mount("/static", STATIC), *_routes(rows, guard.public)]
 
 
-def _people_routes(door: Door, parts: Parts) -> list[BaseRoute]:
-    own, second, tokens = OwnAccount(parts), SecondStep(parts), ApiTokens(parts)
-    sites, people, invites = SitePages(parts), PeoplePages(parts), InvitePages(parts)
-    server = ServerPages(parts)
+def _account_routes(guard: PageGuard, services: PageServices) -> list[BaseRoute]:
+    profile, two_factor, tokens = ProfilePages(services), TwoFactorPages(services), TokenPages(services)
+    sites, people, invites = SitePages(services), PeoplePages(services), InvitePages(services)
+    server = ServerPages(services)
     rows: list[Row] = [
-        ("/user", own.page, None),
-        ("/user/name", own.page, own.rename),
-        ("/user/password", own.page, own.change_password),
-        ("/user/logins", own.page, own.end_login),
-        ("/user/two-factor", second.page, None),
-        ("/user/two-factor/on", second.page, second.turn_on),
-        ("/user/two-factor/off", second.page, second.turn_off),
-        ("/user/two-factor/codes", second.page, second.renew_codes),
+        ("/user", profile.page, None),
+        ("/user/name", profile.page, profile.rename),
+        ("/user/password", profile.page, profile.change_password),
+        ("/user/logins", profile.page, profile.end_login),
+        ("/user/two-factor", two_factor.page, None),
+        ("/user/two-factor/on", two_factor.page, two_factor.turn_on),
+        ("/user/two-factor/off", two_factor.page, two_factor.turn_off),
+        ("/user/two-factor/codes", two_factor.page, two_factor.renew_codes),
         ("/user/tokens", tokens.page, tokens.create),
         ("/user/tokens/delete", tokens.page, tokens.delete),
         ("/sites", sites.list_page, sites.create),
@@ -156,14 +163,14 @@ def _people_routes(door: Door, parts: Parts) -> list[BaseRoute]:
         ("/invites/{code}", invites.page, invites.accept),
         ("/counters/{counter}", invites.counter, None),
     ]
-    return _routes(rows, door.for_people)
+    return _routes(rows, guard.login_required)
 
 
 def _routes(rows: Iterable[Row], guarded: Callable[[Handler], Endpoint]) -> list[BaseRoute]:
-    """Where a form was refused, its page can be read again: a reload asks by GET for the same address."""
+    """The routes of a table. A path with a form also answers GET, for a reload after a refused form."""
     routes: list[BaseRoute] = []
-    for path, shown, sent in rows:
-        routes.append(Route(path, guarded(shown)))
-        if sent:
-            routes.append(Route(path, guarded(sent), methods=["POST"]))
+    for path, get, post in rows:
+        routes.append(Route(path, guarded(get)))
+        if post:
+            routes.append(Route(path, guarded(post), methods=["POST"]))
     return routes

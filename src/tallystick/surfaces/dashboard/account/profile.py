@@ -1,4 +1,4 @@
-"""What people decide about themselves: ``/user``."""
+"""A person's name, password and login sessions: ``/user``."""
 
 from collections.abc import Sequence
 
@@ -11,61 +11,62 @@ from tallystick.services.accounts.audit import EventKind, note
 from tallystick.services.accounts.logins import end_login, end_other_logins, logins_of, note_proved
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, WRONG_PASSWORD, Problems, problems_of
-from tallystick.surfaces.dashboard.support.services import Parts
+from tallystick.surfaces.dashboard.support.services import PageServices
 
 ALL_OTHERS = "others"
 
 
-class OwnAccount:
-    """Name, password, and where the person is logged in."""
+class ProfilePages:
+    """Changes a person's own name and password, and ends their login sessions."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts, self._ledger = parts, parts.ledger
+    def __init__(self, services: PageServices) -> None:
+        self._services, self._ledger = services, services.ledger
 
-    async def page(self, asked: PageRequest) -> Response:
-        """Everything about oneself."""
-        return await self._show(asked)
+    async def page(self, request: PageRequest) -> Response:
+        """The person's name, email, and login sessions, with forms to change them."""
+        return await self._show(request)
 
-    async def rename(self, asked: PageRequest) -> Response:
+    async def rename(self, request: PageRequest) -> Response:
         """Change the name."""
-        person = asked.login.account
+        person = request.account
         try:
-            await self._ledger.write(change_account, person.id, asked.form.text("name"), person.settings, asked.now)
+            await self._ledger.write(change_account, person.id, request.form.text("name"), person.settings, request.now)
         except InputRefused as error:
-            return await self._show(asked, problems_of(error))
+            return await self._show(request, problems_of(error))
         return see_other("/user?done=name")
 
-    async def change_password(self, asked: PageRequest) -> Response:
-        """Change the password; every other login session ends."""
-        new, login = asked.form.exactly("password"), asked.login
-        wrong = await self._parts.passwords.problems(new)
-        problems: dict[str, Sequence[str]] = {"password": wrong} if wrong else {}
-        if not await self._parts.knows_password(asked):
+    async def change_password(self, request: PageRequest) -> Response:
+        """Change the password, and end every other login session."""
+        new_password = request.form.exactly("password")
+        messages = await self._services.passwords.problems(new_password)
+        problems: dict[str, Sequence[str]] = {"password": messages} if messages else {}
+        if not await self._services.knows_password(request):
             problems.update(WRONG_PASSWORD)
         if problems:
-            return await self._show(asked, problems)
-        digest = await self._parts.passwords.hash(new)
-        revoke = asked.form.checked("revoke")
-        await self._parts.write(asked, set_password, login.account.id, digest, asked.now, login.login.digest, revoke)
-        await self._ledger.write(note_proved, login.login.digest, asked.now)
+            return await self._show(request, problems)
+        digest = await self._services.passwords.hash(new_password)
+        revoke = request.form.checked("revoke")
+        current = request.login.digest
+        await self._services.write(request, set_password, request.account.id, digest, request.now, current, revoke)
+        await self._ledger.write(note_proved, current, request.now)
         return see_other("/user?done=password")
 
-    async def end_login(self, asked: PageRequest) -> Response:
+    async def end_login(self, request: PageRequest) -> Response:
         """End one login session, or all but this one."""
-        if problems := await self._parts.is_recent(asked):
-            return await self._show(asked, problems)
-        number, name = asked.login.account.id, asked.form.text("login")
+        if problems := await self._services.recent_password_problems(request):
+            return await self._show(request, problems)
+        number, name = request.account.id, request.form.text("login")
         if name == ALL_OTHERS:
-            await self._parts.write(asked, _end_others, number, asked.login.login.digest, asked.now)
+            await self._services.write(request, _end_others, number, request.login.digest, request.now)
         else:
-            await self._parts.write(asked, _end_one, number, _digest(name), asked.now)
+            await self._services.write(request, _end_one, number, _digest(name), request.now)
         return see_other("/user?done=ended")
 
-    async def _show(self, asked: PageRequest, problems: Problems = NO_PROBLEMS) -> Response:
-        logins = await self._ledger.read(logins_of, asked.login.account.id, asked.now)
-        name = asked.form.text("name") if asked.form.checked("name") else asked.login.account.name
-        values = {"logins": logins, "this_one": asked.login.login.digest, "name": name, "problems": problems}
-        return await self._parts.show(asked, "account/account.html", values)
+    async def _show(self, request: PageRequest, problems: Problems = NO_PROBLEMS) -> Response:
+        logins = await self._ledger.read(logins_of, request.account.id, request.now)
+        name = request.form.text("name") if request.form.checked("name") else request.account.name
+        values = {"logins": logins, "this_one": request.login.digest, "name": name, "problems": problems}
+        return await self._services.show(request, "account/account.html", values)
 
 
 def _end_others(session: Session, number: int, kept: bytes, now: int) -> None:

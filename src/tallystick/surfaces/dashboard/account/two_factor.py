@@ -1,4 +1,4 @@
-"""The second step of logging in, from the side of who turns it on: ``/user/two-factor``."""
+"""Turning the second step of logging in on and off: ``/user/two-factor``."""
 
 from collections.abc import Sequence
 
@@ -21,85 +21,87 @@ from tallystick.services.accounts.two_factor import (
 )
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, WRONG_PASSWORD, Problems, problems_of
-from tallystick.surfaces.dashboard.support.services import Parts
+from tallystick.surfaces.dashboard.support.services import PageServices
 from tallystick.web.address import host_of
 
 PAGE = "/user/two-factor"
 
 
-class SecondStep:
-    """The authenticator app and the recovery codes."""
+class TwoFactorPages:
+    """Sets up an authenticator app and recovery codes."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts, self._ledger = parts, parts.ledger
+    def __init__(self, services: PageServices) -> None:
+        self._services, self._ledger = services, services.ledger
 
-    async def page(self, asked: PageRequest) -> Response:
-        """How to turn it on, or off."""
-        return await self._show(asked)
+    async def page(self, request: PageRequest) -> Response:
+        """The form that turns the second step on, or off."""
+        return await self._show(request)
 
-    async def turn_on(self, asked: PageRequest) -> Response:
-        """Turn it on, and show the recovery codes."""
-        person = asked.login.account
+    async def turn_on(self, request: PageRequest) -> Response:
+        """Turn the second step on and show the recovery codes."""
+        person = request.account
         if person.totp_enabled:
             return see_other(PAGE)
-        if problems := await self._parts.is_recent(asked):
-            return await self._show(asked, problems)
-        secret, code = asked.form.text("secret"), asked.form.text("code")
-        kept, seals = asked.login.login.digest, self._parts.seals
+        if problems := await self._services.recent_password_problems(request):
+            return await self._show(request, problems)
+        secret, code = request.form.text("secret"), request.form.text("code")
+        kept, seals = request.login.digest, self._services.seals
         try:
-            codes = await self._parts.write(asked, _turn_on, person.id, secret, code, asked.now, seals, kept)
+            codes = await self._services.write(request, _turn_on, person.id, secret, code, request.now, seals, kept)
         except InputRefused as error:
-            return await self._show(asked, problems_of(error))
-        return await self._show_codes(asked, codes)
+            return await self._show(request, problems_of(error))
+        return await self._show_codes(request, codes)
 
-    async def turn_off(self, asked: PageRequest) -> Response:
-        """Turn it off; takes the password."""
-        if not await self._parts.knows_password(asked):
-            return await self._show(asked, WRONG_PASSWORD)
-        await self._parts.write(asked, disable, asked.login.account.id, asked.now)
+    async def turn_off(self, request: PageRequest) -> Response:
+        """Turn the second step off. Needs the password."""
+        if not await self._services.knows_password(request):
+            return await self._show(request, WRONG_PASSWORD)
+        await self._services.write(request, disable, request.account.id, request.now)
         return see_other(f"{PAGE}?done=off")
 
-    async def renew_codes(self, asked: PageRequest) -> Response:
-        """Replace the recovery codes; takes the password."""
-        if not asked.login.account.totp_enabled:
+    async def renew_codes(self, request: PageRequest) -> Response:
+        """Replace the recovery codes. Needs the password."""
+        if not request.account.totp_enabled:
             return see_other(PAGE)
-        if not await self._parts.knows_password(asked):
-            return await self._show(asked, WRONG_PASSWORD)
+        if not await self._services.knows_password(request):
+            return await self._show(request, WRONG_PASSWORD)
         return await self._show_codes(
-            asked, await self._parts.write(asked, renew_recovery_codes, asked.login.account.id)
+            request, await self._services.write(request, renew_recovery_codes, request.account.id)
         )
 
-    async def _show(self, asked: PageRequest, problems: Problems = NO_PROBLEMS) -> Response:
-        """The secret stays in the page until a code shows that the app has it; only then is it kept."""
-        person, typed = asked.login.account, asked.form.text("secret")
+    async def _show(self, request: PageRequest, problems: Problems = NO_PROBLEMS) -> Response:
+        """Render the page. Until a code proves that the app has a new secret, the secret is in the form only."""
+        person, typed = request.account, request.form.text("secret")
         secret = typed if is_totp_secret(typed) else new_totp_secret()
         values = {
             "secret": secret,
-            "picture": qr_code(provisioning_uri(secret, person.email, _issuer(asked))),
+            "picture": qr_code(provisioning_uri(secret, person.email, _issuer(request))),
             "left": await self._ledger.read(recovery_codes_left, person.id),
             "problems": problems,
         }
-        return await self._parts.show(asked, "account/two_factor.html", values)
+        return await self._services.show(request, "account/two_factor.html", values)
 
-    async def _show_codes(self, asked: PageRequest, codes: Sequence[str]) -> Response:
-        return await self._parts.show(asked, "account/recovery_codes.html", {"codes": codes, "problems": NO_PROBLEMS})
+    async def _show_codes(self, request: PageRequest, codes: Sequence[str]) -> Response:
+        return await self._services.show(
+            request, "account/recovery_codes.html", {"codes": codes, "problems": NO_PROBLEMS}
+        )
 
 
 def _turn_on(  # noqa: PLR0913, PLR0917  # see enable
     session: Session, number: int, secret: str, code: str, now: int, seals: Seals, kept: bytes
 ) -> list[str]:
-    """Turn it on, and end login sessions that did without, but for the one where it is done."""
+    """Turn the second step on, and end all login sessions but the current one (``kept``)."""
     codes = enable(session, number, secret, code, now, seals)
     end_other_logins(session, number, kept)
     return codes
 
 
 def qr_code(text: str) -> Markup:
-    """A text as an SVG picture: dark on light, whatever the page's colours are, for cameras want it so."""
+    """A QR code as SVG, always dark on light: cameras need it so, whatever the page's colours are."""
     picture = segno.make(text, error="m").svg_inline(scale=1, border=4, dark="#000", light="#fff", omitsize=True)
     return Markup(picture)  # noqa: S704  # rectangles and paths only; the text is in their shape
 
 
-def _issuer(asked: PageRequest) -> str:
-    """What the app lists the code under."""
-    return f"Tallystick {host_of(asked.request.scope)}".strip()
+def _issuer(request: PageRequest) -> str:
+    """The name under which the authenticator app lists the code."""
+    return f"Tallystick {host_of(request.http.scope)}".strip()

@@ -1,4 +1,4 @@
-"""Invites to shared counters, and what became of them: ``/invites/CODE``, ``/counters/ID``."""
+"""Invites to shared counters (``/invites/CODE``), and a shared counter (``/counters/ID``)."""
 
 from msgspec import Struct
 from starlette.exceptions import HTTPException
@@ -11,9 +11,9 @@ from tallystick.services.sharing.access import role_of
 from tallystick.services.sharing.invites import accept, preview
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS
-from tallystick.surfaces.dashboard.support.services import Parts
+from tallystick.surfaces.dashboard.support.services import PageServices
 
-REFUSED = {
+ERRORS = {
     SharingReason.NOT_FOUND: (
         404,
         "There is no such invite",
@@ -21,7 +21,7 @@ REFUSED = {
     ),
     SharingReason.GONE: (
         410,
-        "This invite is used up or over",
+        "This invite was used or has expired",
         "Ask whoever sent it to you for a new one. If you have accepted it before, you share the counter already.",
     ),
     SharingReason.FORBIDDEN: (
@@ -38,54 +38,53 @@ REFUSED = {
 
 
 class Shared(Struct, frozen=True):
-    """A counter, and what someone is there."""
+    """A counter and the person's role in it."""
 
     counter: SharedCounter
     role: Role
 
 
 class InvitePages:
-    """How a person comes to share a counter."""
+    """The handlers for invites and shared counters."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, services: PageServices) -> None:
+        self._services = services
 
-    async def page(self, asked: PageRequest) -> Response:
-        """What the invite is to, and a button that accepts it."""
+    async def page(self, request: PageRequest) -> Response:
+        """The counter and role that the invite offers, and a button to accept it."""
         try:
-            found = await self._parts.sharing.read(preview, _code(asked), asked.now)
-        except SharingRefused as refused:
-            return await self._refused(asked, refused)
-        return await self._parts.show(asked, "invites/invite.html", {"invite": found, "problems": NO_PROBLEMS})
+            invite = await self._services.sharing.read(preview, _code(request), request.now)
+        except SharingRefused as error:
+            return await self._error_page(request, error)
+        return await self._services.show(request, "invites/invite.html", {"invite": invite, "problems": NO_PROBLEMS})
 
-    async def accept(self, asked: PageRequest) -> Response:
-        """Share the counter."""
-        person = asked.login.account.id
+    async def accept(self, request: PageRequest) -> Response:
+        """Make the person a member of the counter."""
         try:
-            counter = await self._parts.sharing.write(accept, person, _code(asked), asked.now)
-        except SharingRefused as refused:
-            return await self._refused(asked, refused)
+            counter = await self._services.sharing.write(accept, request.account.id, _code(request), request.now)
+        except SharingRefused as error:
+            return await self._error_page(request, error)
         return see_other(f"/counters/{counter.uid}?done=joined")
 
-    async def counter(self, asked: PageRequest) -> Response:
+    async def counter(self, request: PageRequest) -> Response:
         """A counter that the person shares, and how to use it."""
-        shared = await self._parts.ledger.read(_shared, asked.login.account.id, asked.request.path_params["counter"])
+        shared = await self._services.ledger.read(_shared, request.account.id, request.http.path_params["counter"])
         if shared is None:
             raise HTTPException(404)
-        return await self._parts.show(asked, "invites/counter.html", {"shared": shared, "problems": NO_PROBLEMS})
+        return await self._services.show(request, "invites/counter.html", {"shared": shared, "problems": NO_PROBLEMS})
 
-    async def _refused(self, asked: PageRequest, refused: SharingRefused) -> Response:
-        status, title, text = REFUSED[refused.reason]
+    async def _error_page(self, request: PageRequest, error: SharingRefused) -> Response:
+        status, title, text = ERRORS[error.reason]
         values = {"title": title, "text": text}
-        return await self._parts.renderer.private_page(asked, "support/error.html", values, status)
+        return await self._services.renderer.private_page(request, "support/error.html", values, status)
 
 
-def _code(asked: PageRequest) -> str:
-    code: str = asked.request.path_params["code"]
+def _code(request: PageRequest) -> str:
+    code: str = request.http.path_params["code"]
     return code
 
 
 def _shared(session: Session, account: int, uid: str) -> Shared | None:
-    """The counter, for who shares it; nobody else learns that it exists."""
+    """The counter and the account's role; None for an account that does not share it, as if it did not exist."""
     counter, role = role_of(session, account, uid) or (None, None)
     return None if counter is None or role is None else Shared(counter, role)

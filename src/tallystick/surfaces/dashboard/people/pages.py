@@ -26,7 +26,7 @@ from tallystick.surfaces.dashboard.support.confirmation import confirmed
 from tallystick.surfaces.dashboard.support.forms import Form
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, NOT_CONFIRMED, Problems, problems_of
-from tallystick.surfaces.dashboard.support.services import Parts
+from tallystick.surfaces.dashboard.support.services import PageServices
 
 LETTERS: Sequence[tuple[Access, str]] = (
     ("r", "read"),
@@ -34,117 +34,120 @@ LETTERS: Sequence[tuple[Access, str]] = (
     ("a", "admin"),
     ("*", "superuser of this server"),
 )
-_WORDS = dict(LETTERS)
+_ACCESS_TEXTS = dict(LETTERS)
 UNNAMED = "a person without a name"
 
 
 class PeoplePages:
-    """Who shares an account."""
+    """Lists, adds, changes and removes the people who share an account."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts, self._ledger = parts, parts.ledger
+    def __init__(self, services: PageServices) -> None:
+        self._services, self._ledger = services, services.ledger
 
-    async def page(self, asked: PageRequest) -> Response:
-        """Everyone, and for admins the forms about them."""
-        return await self._show(asked)
+    async def page(self, request: PageRequest) -> Response:
+        """The people of the account and, for admins, forms to change them."""
+        return await self._show(request)
 
-    async def add(self, asked: PageRequest) -> Response:
-        """Add a person; their first password is made up and shown once."""
-        form, actor = asked.form, asked.login.account.id
-        if refused := await self._refused(asked, refusal_to_invite, actor, access_in(form)):
-            return refused
+    async def add(self, request: PageRequest) -> Response:
+        """Add a person with a random first password, which is shown once."""
+        form, actor = request.form, request.account.id
+        if refusal := await self._refusal(request, refusal_to_invite, actor, access_in(form)):
+            return refusal
         password = new_password()
-        digest = await self._parts.passwords.hash(password)
-        wanted = NewAccount(
-            email=form.text("email"), name=form.text("name"), password=digest, access=access_in(asked.form)
+        digest = await self._services.passwords.hash(password)
+        new_account = NewAccount(
+            email=form.text("email"), name=form.text("name"), password=digest, access=access_in(request.form)
         )
         try:
-            created = await self._parts.write(asked, invite, actor, wanted, asked.now)
+            created = await self._services.write(request, invite, actor, new_account, request.now)
         except InputRefused as error:
-            return await self._show(asked, problems_of(error))
-        return await self._show_password(asked, created, password)
+            return await self._show(request, problems_of(error))
+        return await self._show_password(request, created, password)
 
-    async def change_access(self, asked: PageRequest) -> Response:
+    async def change_access(self, request: PageRequest) -> Response:
         """Replace what a person may do."""
-        actor, access = asked.login.account.id, access_in(asked.form)
+        actor, access = request.account.id, access_in(request.form)
         try:
-            await self._parts.write(asked, give_access, actor, _number(asked), access, asked.now)
+            await self._services.write(request, give_access, actor, _number(request), access, request.now)
         except InputRefused as error:
-            return await self._show(asked, problems_of(error))
+            return await self._show(request, problems_of(error))
         return see_other("/people?done=access")
 
-    async def new_password(self, asked: PageRequest) -> Response:
-        """Give a person a new password, for who has lost theirs or the telephone."""
-        if refused := await self._refused(asked, refusal_to_decide, asked.login.account.id, _number(asked)):
-            return refused
+    async def new_password(self, request: PageRequest) -> Response:
+        """Give a new random password to a person who has lost theirs, or the phone of their second step."""
+        if refusal := await self._refusal(request, refusal_to_decide, request.account.id, _number(request)):
+            return refusal
         password = new_password()
-        digest = await self._parts.passwords.hash(password)
+        digest = await self._services.passwords.hash(password)
         try:
-            person = await self._parts.write(
-                asked,
+            person = await self._services.write(
+                request,
                 let_in_again,
-                asked.login.account.id,
-                _number(asked),
+                request.account.id,
+                _number(request),
                 digest,
-                asked.now,
-                asked.form.checked("revoke"),
+                request.now,
+                request.form.checked("revoke"),
             )
         except InputRefused as error:
-            return await self._show(asked, problems_of(error))
-        return await self._show_password(asked, person, password)
+            return await self._show(request, problems_of(error))
+        return await self._show_password(request, person, password)
 
-    async def remove(self, asked: PageRequest) -> Response:
+    async def remove(self, request: PageRequest) -> Response:
         """Delete a person's account."""
-        number = _number(asked)
-        if refusal := await self._ledger.read(refusal_to_decide, asked.login.account.id, number):
-            return await self._show(asked, problems_of(refusal))
-        doomed = await self._ledger.read(account, number)
-        if doomed and not confirmed(asked, doomed.email):
-            return await self._show(asked, NOT_CONFIRMED)
+        number = _number(request)
+        if refusal := await self._ledger.read(refusal_to_decide, request.account.id, number):
+            return await self._show(request, problems_of(refusal))
+        removed = await self._ledger.read(account, number)
+        if removed and not confirmed(request, removed.email):
+            return await self._show(request, NOT_CONFIRMED)
         try:
-            await self._parts.write(asked, remove, asked.login.account.id, number, self._ledger.clock())
+            await self._services.write(request, remove, request.account.id, number, self._ledger.clock())
         except InputRefused as error:
-            return await self._show(asked, problems_of(error))
+            return await self._show(request, problems_of(error))
         return see_other("/people?done=removed")
 
-    async def _refused(
-        self, asked: PageRequest, check: Callable[..., InputRefused | None], *arguments: object
+    async def _refusal(
+        self, request: PageRequest, check: Callable[..., InputRefused | None], *arguments: object
     ) -> Response | None:
-        """What is answered before a password is hashed, which takes long: the limit first, then the right.
+        """Check the limit, the person's rights and a recent password before a new password is hashed, which is slow.
+
+        Returns:
+            The page with the problems; None when the request may go on.
 
         Raises:
             HTTPException: too many attempts (429).
         """
-        self._parts.limit_form(asked)
+        self._services.limit_form(request)
         if refusal := await self._ledger.read(check, *arguments):
-            return await self._show(asked, problems_of(refusal))
-        problems = await self._parts.is_recent(asked)
-        return await self._show(asked, problems) if problems else None
+            return await self._show(request, problems_of(refusal))
+        problems = await self._services.recent_password_problems(request)
+        return await self._show(request, problems) if problems else None
 
-    async def _show(self, asked: PageRequest, problems: Problems = NO_PROBLEMS) -> Response:
-        own = asked.login.account
+    async def _show(self, request: PageRequest, problems: Problems = NO_PROBLEMS) -> Response:
+        own = request.account
         people, sites = await self._ledger.read(_account_of, own)
         values = {
             "people": people,
             "sites": sites,
             "letters": [pair for pair in LETTERS if pair[0] != "*" or own.access.get(ALL_SITES) == "*"],
             "may_manage": may_manage(own),
-            "typed": {name: asked.form.text(name) for name in ("email", "name")},
+            "typed": {name: request.form.text(name) for name in ("email", "name")},
             "name_of": name_of,
             "in_words": access_in_words,
             "names": names_of(people, with_emails=may_manage(own)),
-            "doomed": asked.form.numbers("id"),
+            "submitted_ids": request.form.numbers("id"),
             "problems": problems,
         }
-        return await self._parts.show(asked, "people/people.html", values)
+        return await self._services.show(request, "people/people.html", values)
 
-    async def _show_password(self, asked: PageRequest, owner: Account, password: str) -> Response:
+    async def _show_password(self, request: PageRequest, owner: Account, password: str) -> Response:
         values = {"owner": owner, "password": password, "problems": NO_PROBLEMS}
-        return await self._parts.show(asked, "people/password.html", values)
+        return await self._services.show(request, "people/password.html", values)
 
 
 def access_in(form: Form) -> dict[str, Access]:
-    """The fields ``access-all`` and ``access-ID`` of a form: a letter each, or nothing."""
+    """The access chosen in a form's fields ``access-all`` and ``access-ID``; empty ones are left out."""
     prefix = "access-"
     return {
         name.removeprefix(prefix): letter
@@ -154,10 +157,10 @@ def access_in(form: Form) -> dict[str, Access]:
 
 
 def names_of(people: Sequence[Account], *, with_emails: bool) -> dict[int, str]:
-    """What each person is called, no two alike.
+    """The name shown for each person, by account id.
 
     Args:
-        with_emails: whether whoever looks may see emails, which stand beside the names then.
+        with_emails: whether the viewer sees emails beside the names. Without them, equal names get a number.
     """
     chosen = {person.id: person.name or (person.email if with_emails else UNNAMED) for person in people}
     if with_emails:
@@ -170,15 +173,15 @@ def names_of(people: Sequence[Account], *, with_emails: bool) -> dict[int, str]:
 
 
 def access_in_words(access: Mapping[str, Access], sites: Sequence[Site]) -> str:
-    """What a person may do, for a person."""
+    """A person's access as a sentence."""
     names = {str(site.id): name_of(site) for site in sites}
-    parts = [f"{_WORDS[access[ALL_SITES]]} on all sites"] if ALL_SITES in access else []
-    parts += [f"{_WORDS[letter]} on {names[site]}" for site, letter in access.items() if site in names]
+    parts = [f"{_ACCESS_TEXTS[access[ALL_SITES]]} on all sites"] if ALL_SITES in access else []
+    parts += [f"{_ACCESS_TEXTS[letter]} on {names[site]}" for site, letter in access.items() if site in names]
     return ", ".join(parts) or "nothing"
 
 
 def new_password() -> str:
-    """For who will choose their own: 96 random bits."""
+    """A first password of 96 random bits; the person is asked to choose another."""
     return secrets.token_urlsafe(12)
 
 
@@ -188,8 +191,8 @@ def _account_of(session: Session, own: Account) -> tuple[list[Account], list[Sit
     return accounts_of(session, own.site), family(session, own.site)
 
 
-def _number(asked: PageRequest) -> int:
-    numbers = asked.form.numbers("id")
+def _number(request: PageRequest) -> int:
+    numbers = request.form.numbers("id")
     if not numbers:
         raise HTTPException(404)
     return numbers[0]

@@ -1,7 +1,7 @@
-"""An OpenAPI document as a person reads it.
+"""Turns an OpenAPI document into the sections of the API reference.
 
-One entry for each operation, whatever addresses and methods it has. What operations share is told once a
-section: parameters that are components, and answers that every operation of the section can give.
+Each operation has one entry, whatever addresses and methods it has. What operations share is described once a section:
+parameters that are components, and responses that all operations of the section can give.
 """
 
 import json
@@ -18,17 +18,17 @@ Node = Mapping[str, Any]
 
 _METHODS = ("get", "post", "put", "patch", "delete")
 _ASIDES = ("head", "options")
-"""Methods that every address has alike: named, not described."""
+"""Methods that are the same at every address: listed, not described."""
 
 
 class Parameter(Struct, frozen=True):
     """One parameter.
 
     Attributes:
-        kind: what it accepts, in words.
+        kind: the accepted values, in words.
         place: path, query or header.
-        default: what counts when it is left out; None without one.
-        example: None without one.
+        default: the value when the parameter is left out; None if there is none.
+        example: None if there is none.
     """
 
     name: str
@@ -41,11 +41,11 @@ class Parameter(Struct, frozen=True):
 
 
 class DocumentedResponse(Struct, frozen=True):
-    """One status that comes back.
+    """One status of an operation's responses.
 
     Attributes:
-        headers: names of those that matter.
-        bodies: examples.
+        headers: names of the documented headers.
+        bodies: example bodies.
     """
 
     status: str
@@ -58,10 +58,10 @@ class Endpoint(Struct, frozen=True):
     """One operation.
 
     Attributes:
-        name: the part of the address that is always the same.
-        path: an example, with the parameters that it needs.
-        options: what curl needs besides the address.
-        common_parameters, common_statuses: described with the section.
+        name: the constant start of the address.
+        path: an example path with the required parameters.
+        options: curl's options besides the address.
+        common_parameters, common_statuses: names and statuses that are described once for the section.
     """
 
     anchor: str
@@ -90,11 +90,11 @@ class Section(Struct, frozen=True):
 
 
 class _Operation(Struct):
-    """An operation at one address, with its references followed.
+    """An operation at one address, with its references resolved.
 
     Attributes:
-        methods: the first one, then those that do the same.
-        parameters, answers: each with whether it is a component.
+        methods: the documented one, then those that do the same.
+        parameters, answers: each with whether it is a shared component.
     """
 
     node: Node
@@ -105,7 +105,7 @@ class _Operation(Struct):
 
 
 def sections(document: Node) -> list[Section]:
-    """The document, a section for each of its tags."""
+    """The sections of a document, one for each tag."""
     operations = list(_operations(document))
     return [
         _section(tag, [operation for operation in operations if tag["name"] in operation.node["tags"]])
@@ -198,8 +198,8 @@ def _example_path(operation: _Operation) -> str:
 
 
 def _parameter(document: Node, node: Node) -> Parameter:
-    node = _followed(document, node)
-    schema = {**_followed(document, node["schema"]), **node["schema"]}
+    node = _resolved(document, node)
+    schema = {**_resolved(document, node["schema"]), **node["schema"]}
     default, example = schema.get("default"), node.get("example")
     return Parameter(
         name=node["name"],
@@ -222,12 +222,12 @@ def _kind(schema: Node) -> str:
 
 
 def _answer(document: Node, status: str, node: Node) -> DocumentedResponse:
-    node = _followed(document, node)
+    node = _resolved(document, node)
     return DocumentedResponse(status, node["description"], tuple(node.get("headers", ())), tuple(_bodies(node)))
 
 
 def _bodies(node: Node) -> Iterator[str]:
-    """Examples of the first media type, which is what comes without asking for another."""
+    """Examples of the first media type, which is the default."""
     for media in list(node.get("content", {}).values())[:1]:
         examples = [example["value"] for example in media.get("examples", {}).values()]
         if "example" in media:
@@ -236,11 +236,11 @@ def _bodies(node: Node) -> Iterator[str]:
             yield example.strip() if isinstance(example, str) else json.dumps(example, ensure_ascii=False)
 
 
-def _followed(document: Node, node: Node) -> Node:
-    """The node that a reference inside the document means."""
+def _resolved(document: Node, node: Node) -> Node:
+    """The node that a ``$ref`` points to; other nodes unchanged."""
     while "$ref" in node:
-        found: Node = document
+        target: Node = document
         for name in node["$ref"].removeprefix("#/").split("/"):
-            found = found[name]
-        node = found
+            target = target[name]
+        node = target
     return node

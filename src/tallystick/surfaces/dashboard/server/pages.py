@@ -1,4 +1,4 @@
-"""Everything on this server, for its superusers: ``/server``."""
+"""All accounts, sites and administrative events of the server, for superusers: ``/server``."""
 
 import re
 from collections import defaultdict
@@ -19,13 +19,13 @@ from tallystick.services.accounts.sites import may_create_sites
 from tallystick.surfaces.dashboard.sites.pages import name_of
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, Problems, problems_of
-from tallystick.surfaces.dashboard.support.services import Parts
+from tallystick.surfaces.dashboard.support.services import PageServices
 
 _number = re.compile(r"[1-9][0-9]{0,14}")
 
 
-class Everything(Struct, frozen=True):
-    """What a superuser sees."""
+class ServerOverview(Struct, frozen=True):
+    """What the page lists."""
 
     accounts: list[Account]
     sites: list[Site]
@@ -33,49 +33,49 @@ class Everything(Struct, frozen=True):
 
 
 class ServerPages:
-    """Accounts, sites and the log of events. Everyone else gets 404."""
+    """The handlers of the page. Answers 404 to anyone but superusers."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts, self._ledger = parts, parts.ledger
+    def __init__(self, services: PageServices) -> None:
+        self._services, self._ledger = services, services.ledger
 
-    async def page(self, asked: PageRequest) -> Response:
-        """All of it; the log from the newest event, or from the one that the address names."""
-        return await self._show(asked)
+    async def page(self, request: PageRequest) -> Response:
+        """Accounts, sites and one page of events: the newest, or those before ``?before=ID``."""
+        return await self._show(request)
 
-    async def grant(self, asked: PageRequest) -> Response:
-        """Let a person without a site add sites."""
-        if not is_superuser(asked.login.account):
+    async def grant(self, request: PageRequest) -> Response:
+        """Allow a person without a site to add sites."""
+        if not is_superuser(request.account):
             raise HTTPException(404)
-        for number in asked.form.numbers("id"):
+        for number in request.form.numbers("id"):
             try:
-                await self._parts.write(asked, grant_sites, asked.login.account.id, number, asked.now)
+                await self._services.write(request, grant_sites, request.account.id, number, request.now)
             except InputRefused as error:
-                return await self._show(asked, problems_of(error))
+                return await self._show(request, problems_of(error))
         return see_other("/server?done=granted")
 
-    async def _show(self, asked: PageRequest, problems: Problems = NO_PROBLEMS) -> Response:
-        if not is_superuser(asked.login.account):
+    async def _show(self, request: PageRequest, problems: Problems = NO_PROBLEMS) -> Response:
+        if not is_superuser(request.account):
             raise HTTPException(404)
-        wanted = asked.request.query_params.get("before", "")
-        everything = await self._ledger.read(_everything, int(wanted) if _number.fullmatch(wanted) else 2**53)
+        before = request.http.query_params.get("before", "")
+        overview = await self._ledger.read(_overview, int(before) if _number.fullmatch(before) else 2**53)
         owners: dict[int, list[str]] = defaultdict(list)
-        for account in everything.accounts:
+        for account in overview.accounts:
             if account.site is not None:
                 owners[account.site].append(account.email)
-        shown = everything.events
+        page = overview.events
         values = {
-            "accounts": everything.accounts,
-            "sites": everything.sites,
+            "accounts": overview.accounts,
+            "sites": overview.sites,
             "owners": owners,
-            "events": shown,
-            "older": shown[-1].id if len(shown) == PAGE else None,
+            "events": page,
+            "older": page[-1].id if len(page) == PAGE else None,
             "name_of": name_of,
             "access_text": access_text,
             "may_create": may_create_sites,
             "problems": problems,
         }
-        return await self._parts.show(asked, "server/server.html", values)
+        return await self._services.show(request, "server/server.html", values)
 
 
-def _everything(session: Session, before: int) -> Everything:
-    return Everything(all_accounts(session), active_sites(session), events(session, before))
+def _overview(session: Session, before: int) -> ServerOverview:
+    return ServerOverview(all_accounts(session), active_sites(session), events(session, before))

@@ -1,4 +1,4 @@
-"""A site's settings as a form shows them and brings them back."""
+"""Converts between a site's settings and the fields of its form."""
 
 import re
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ COLLECTED = (
     (Collect.REGION, "Region"),
     (Collect.LANGUAGE, "Language"),
     (Collect.SESSION, "Sessions, which tell visits from pageviews"),
-    (Collect.HITS, "Single hits to the second, which exports need"),
+    (Collect.HITS, "Single hits to the second, needed for exports"),
 )
 
 PUBLIC = (
     ("private", "people of this account"),
-    ("secret", "also who has the secret link"),
+    ("secret", "also everyone who has the secret link"),
     ("public", "everyone"),
 )
 
@@ -34,7 +34,7 @@ _days = re.compile(r"[0-9]{1,6}")
 
 
 def filled_in(site: Site) -> dict[str, Any]:
-    """The form of a site as it is."""
+    """The form's values for a site's stored settings."""
     settings = site.settings
     return {
         "cname": site.cname or "",
@@ -50,7 +50,7 @@ def filled_in(site: Site) -> dict[str, Any]:
 
 
 def typed(form: Form) -> dict[str, Any]:
-    """The form as it was sent, to show it again."""
+    """The form's values as submitted, to show the form again."""
     return {
         "collect": _bits(form),
         **{name: form.text(name) for name in TEXTS + LISTS},
@@ -59,12 +59,12 @@ def typed(form: Form) -> dict[str, Any]:
 
 
 def changes_of(form: Form) -> SiteChanges:
-    """What a form that was sent asks for."""
+    """The changes that a submitted form asks for."""
     days = form.text("data_retention")
     settings = {
         "public": form.text("public"),
         "secret": form.text("secret"),
-        # What is no number of days is refused with the ones that are too few.
+        # A text that is not a number is refused like a number of days that is too small.
         "data_retention": int(days) if _days.fullmatch(days) else -1,
         "collect": _bits(form) or int(Collect.NOTHING),
         **{name: tuple(_entries(form.text(name))) for name in LISTS},

@@ -1,11 +1,11 @@
-"""The one way to confirm what cannot be taken back: type the name of what goes.
+"""Confirmation of deletions: the person types the name of what is deleted.
 
-The macro ``sure`` of ``fields.html`` shows it.
+The macro ``confirm_deletion`` of ``fields.html`` shows the form.
 """
 
 from tallystick.surfaces.dashboard.support.page_request import PageRequest
 
 
-def confirmed(asked: PageRequest, name: str) -> bool:
-    """Whether the form's field ``confirm`` has the name of what goes; spaces around it make no difference."""
-    return asked.form.text("confirm") == name.strip()
+def confirmed(request: PageRequest, name: str) -> bool:
+    """Whether the form's field ``confirm`` is ``name``, ignoring surrounding spaces."""
+    return request.form.text("confirm") == name.strip()

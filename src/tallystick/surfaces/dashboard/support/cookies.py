@@ -1,4 +1,4 @@
-"""The two cookies: one for who is logged in, one for forms of who is not."""
+"""The two cookies: the login session's, and one that ties the forms of guests to their browser."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -8,25 +8,26 @@ from tallystick.web.own_address import is_own_origin, own_origin
 
 LOGIN, GUEST = "tallystick-login", "tallystick-guest"
 _HOST_ONLY = "__Host-"
-"""Browsers accept a cookie of this name only over HTTPS and from no other host, a subdomain's neighbour included."""
+"""Browsers accept a cookie with this prefix only over HTTPS and only from this very host, not from a subdomain."""
 
 LONGEST_SECRET = 100
 
 
 def login_secret(request: Request) -> str:
-    """The secret of the browser's login session; empty without one.
+    """The secret in the login cookie; empty without one.
 
-    Over HTTPS only the prefixed cookie counts. A page of a neighbouring subdomain, or anyone on the way of a plain
-    request, can set the other one, and so log the person in to an account of theirs.
+    Over HTTPS only the prefixed cookie is accepted. The other one can be set by a page of a neighbouring subdomain or
+    by an attacker on an unencrypted connection, to log the person in to the attacker's account.
     """
     return _secret_of(request, LOGIN, prefixed_only=came_over_tls(request))
 
 
 def guest_secret(request: Request) -> str:
-    """What the tokens of a guest's forms are made from; empty without the cookie.
+    """The secret in the guest cookie, from which form tokens are derived; empty without one.
 
-    Where the server knows that it is reached over HTTPS, only the prefixed cookie counts: whoever sets the other one
-    knows the tokens of the browser's forms. A proxy that says nothing has let it be set without the prefix.
+    Where the server knows that it is reached over HTTPS, only the prefixed cookie is accepted: an attacker who can
+    set the other one knows the tokens of the browser's forms. Behind a proxy that does not forward the scheme the
+    cookie was set without the prefix.
     """
     return _secret_of(request, GUEST, prefixed_only=own_origin(request.scope).startswith("https://"))
 
@@ -39,24 +40,27 @@ def _secret_of(request: Request, name: str, *, prefixed_only: bool) -> str:
 
 
 def keep_login(request: Request, response: Response, secret: str) -> None:
-    """Give the browser the secret of its login session. How long it is good for, the ledger decides."""
+    """Set the login cookie. How long the login session is valid is decided in the ledger."""
     _keep(request, response, LOGIN, secret, LONGEST_MS // 1000)
 
 
 def keep_guest(request: Request, response: Response, secret: str) -> None:
-    """Give the browser what its forms' tokens are made from, until it is closed."""
+    """Set the guest cookie, which lasts until the browser is closed."""
     _keep(request, response, GUEST, secret, None)
 
 
 def forget(response: Response, *names: str) -> None:
-    """Take cookies away."""
+    """Delete cookies, with and without the prefix."""
     for name in names:
         response.delete_cookie(name, httponly=True, samesite="lax")
         response.delete_cookie(_HOST_ONLY + name, secure=True, httponly=True, samesite="lax")
 
 
 def came_over_tls(request: Request) -> bool:
-    """Whether the browser speaks HTTPS, also to a proxy that does not say so: forms of our pages name their origin."""
+    """Whether the browser uses HTTPS.
+
+    Behind a proxy that does not forward the scheme, the ``Origin`` of our own forms tells it.
+    """
     if own_origin(request.scope).startswith("https://"):
         return True
     origin = request.headers.get("origin", "")

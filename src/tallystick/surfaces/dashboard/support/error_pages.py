@@ -1,4 +1,4 @@
-"""How errors become answers on this surface: a small page for people, JSON for programs."""
+"""Turns errors into responses: a small page for browsers, JSON for programs."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from tallystick.errors import StoreUnavailable
-from tallystick.surfaces.dashboard.support.page_request import Door
+from tallystick.surfaces.dashboard.support.page_request import PageGuard
 from tallystick.surfaces.dashboard.support.rendering import Renderer
 from tallystick.web.bodies import BodyRefused
 
@@ -16,7 +16,7 @@ log = structlog.get_logger()
 
 NOT_FOUND = 404
 
-_WORDS = {
+_TEXTS = {
     400: ("The form did not arrive whole", "The connection ended early. Go back and try again."),
     403: (
         "This form was not accepted",
@@ -28,53 +28,56 @@ _WORDS = {
     ),
     405: ("That is not possible here", "This page can only be read."),
     408: ("The form took too long", "The connection is slow or was interrupted. Go back and try again."),
-    413: ("That is too much", "The form is larger than this server reads."),
-    414: ("That address is too long", "What stands behind the question mark is longer than this server reads."),
-    415: ("That is not a form", "This address takes what a browser sends from a form."),
+    413: ("That is too much", "The form is larger than this server accepts."),
+    414: ("That address is too long", "The part after the question mark is longer than this server accepts."),
+    415: ("That is not a form", "This address accepts forms only, as browsers send them."),
     429: ("Too many attempts", "Wait a moment, then go back and try again."),
-    500: ("Something went wrong", "That is our fault. The server's log says more."),
+    500: (
+        "Something went wrong",
+        "This is an error of the server. Its operator finds the details in the server's log.",
+    ),
     503: ("Not possible just now", "The server cannot read or store anything at the moment. Try again soon."),
 }
 
 
 class ErrorPages:
-    """Answers for what cannot be shown."""
+    """The exception handlers of this surface."""
 
-    def __init__(self, renderer: Renderer, door: Door) -> None:
-        self._renderer, self._door = renderer, door
+    def __init__(self, renderer: Renderer, guard: PageGuard) -> None:
+        self._renderer, self._guard = renderer, guard
 
     async def refused(self, request: Request, error: Exception) -> Response:
-        """What is wrong with the request."""
+        """The page for an HTTP error that a handler raised."""
         assert isinstance(error, HTTPException)
-        response = await self._answer(request, error.status_code)
+        response = await self._response(request, error.status_code)
         response.headers.update(error.headers or {})
         return response
 
     async def unavailable(self, request: Request, error: Exception) -> Response:
-        """503 while the stores do not answer; nothing was acknowledged."""
+        """503 while the stores are unavailable; nothing was acknowledged."""
         assert isinstance(error, StoreUnavailable)
-        response = await self._answer(request, 503)
+        response = await self._response(request, 503)
         if error.retry_after:
             response.headers["retry-after"] = str(error.retry_after)
         return response
 
     async def body_refused(self, request: Request, error: Exception) -> Response:
-        """A form that did not arrive whole, or not in time."""
+        """The page for a form that arrived incomplete or too slowly."""
         assert isinstance(error, BodyRefused)
-        response = await self._answer(request, error.status)
+        response = await self._response(request, error.status)
         if error.retry_after:
             response.headers["retry-after"] = str(error.retry_after)
         return response
 
     async def failed(self, request: Request, error: Exception) -> Response:
-        """500 for what nobody expected; only the log tells what."""
+        """500 for an unexpected error; the details go to the log only."""
         log.error("a request failed", surface="dashboard", exc_info=error)
-        return await self._answer(request, 500)
+        return await self._response(request, 500)
 
-    async def _answer(self, request: Request, status: int) -> Response:
-        title, text = _WORDS.get(status, _WORDS[500])
+    async def _response(self, request: Request, status: int) -> Response:
+        title, text = _TEXTS.get(status, _TEXTS[500])
         if "text/html" not in request.headers.get("accept", ""):
             return JSONResponse({"error": "not found" if status == NOT_FOUND else f"{title}."}, status)
-        asked = await self._door.asked(request)
+        page_request = await self._guard.page_request(request)
         values = {"title": title, "text": text}
-        return await asyncio.to_thread(self._renderer.page, asked, "support/error.html", values, status)
+        return await asyncio.to_thread(self._renderer.page, page_request, "support/error.html", values, status)

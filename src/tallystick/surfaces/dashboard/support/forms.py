@@ -1,4 +1,4 @@
-"""Forms that people send: read within limits, and only from our own pages."""
+"""Reads submitted forms within limits, and refuses forms of other sites."""
 
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
@@ -18,42 +18,42 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 class Form:
-    """What a person filled in."""
+    """The fields of a submitted form."""
 
     def __init__(self, fields: Mapping[str, Sequence[str]] | None = None) -> None:
         self._fields = fields or {}
 
     def text(self, name: str) -> str:
-        """A field without the spaces around it; empty when it is missing."""
+        """A field's value without surrounding spaces; empty when the field is missing."""
         return self.exactly(name).strip()
 
     def exactly(self, name: str) -> str:
-        """A field as it was typed: a password."""
+        """A field's value exactly as typed, for passwords; empty when the field is missing."""
         return self.all(name)[0] if name in self._fields else ""
 
     def all(self, name: str) -> Sequence[str]:
-        """Every value of a field: of checkboxes with one name."""
+        """All values of a field, for checkboxes that share a name."""
         return self._fields.get(name, ())
 
     def names(self) -> Sequence[str]:
-        """Every field that was sent."""
+        """The names of all submitted fields."""
         return list(self._fields)
 
     def checked(self, name: str) -> bool:
-        """Whether a checkbox is set."""
+        """Whether a checkbox is ticked."""
         return name in self._fields
 
     def numbers(self, name: str) -> tuple[int, ...]:
-        """Every value of a field that is a whole number."""
+        """The values of a field that are whole numbers; others are left out."""
         return tuple(int(text) for text in self.all(name) if _is_number(text))
 
 
 async def read_form(request: Request) -> Form:
-    """The body of a request.
+    """Read a request's body as a form.
 
     Raises:
-        HTTPException: it is no form (415), or too large (413).
-        BodyRefused: it does not arrive whole, or not in time.
+        HTTPException: the body is not a form (415), or too large (413).
+        BodyRefused: the body is incomplete, or too slow.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
         raise HTTPException(415)
@@ -68,15 +68,15 @@ async def read_form(request: Request) -> Form:
 
 
 def form_token(secret: str) -> str:
-    """What a form must carry to show that it is on a page we made for the holder of a cookie."""
+    """The token for forms of the browser that holds the cookie with this secret (CSRF protection)."""
     return blake2b(secret.encode("utf-8", "replace")[:64], person=b"form token").hexdigest()
 
 
 def refuse_foreign(request: Request, form: Form, secret: str) -> None:
-    """Let no other site send forms in a person's name.
+    """Refuse forms that another site sends in a person's name (CSRF).
 
     Raises:
-        HTTPException: 403.
+        HTTPException: the form is not from one of our pages, or its token is wrong (403).
     """
     token = form.text(TOKEN_FIELD).encode("utf-8", "replace")
     if not _from_ourselves(request) or not compare_digest(token, form_token(secret).encode()):
@@ -84,7 +84,7 @@ def refuse_foreign(request: Request, form: Form, secret: str) -> None:
 
 
 def _from_ourselves(request: Request) -> bool:
-    """What the browser says of the page that holds the form; old ones and programs say nothing."""
+    """Whether the browser says that the form is on one of our pages. Old browsers and programs send no such header."""
     site = request.headers.get("sec-fetch-site")
     if site is not None:
         return site in ("same-origin", "none")

@@ -1,4 +1,4 @@
-"""Who asks for a page: nobody we know, or a person who is logged in."""
+"""The request of a page: reads the login session and checks the form before a handler is called."""
 
 import asyncio
 from collections import OrderedDict
@@ -18,8 +18,9 @@ from tallystick.model.account import Account
 from tallystick.services.accounts.logins import (
     NOTED_EVERY_MS,
     PROVED_FOR_MS,
-    LoggedIn,
-    logged_in,
+    Login,
+    LoginSession,
+    find_login_session,
     new_secret,
     note_seen,
     secret_digest,
@@ -33,154 +34,156 @@ class PageRequest(Struct, frozen=True, kw_only=True):
     """One request for a page.
 
     Attributes:
+        http: the request as Starlette hands it over.
         now: Unix milliseconds, read once.
-        known: who is logged in, and where; None for a guest.
-        secret: what the tokens of this browser's forms are made from.
+        principal: the login session that the cookie belongs to; None for a guest.
+        secret: the cookie's value, from which the tokens of this browser's forms are derived.
         needs_setup: whether the server has no account yet.
-        form: what was filled in; empty unless the request is a POST.
+        form: the form's fields; empty unless the request is a POST.
     """
 
-    request: Request
+    http: Request
     now: int
-    known: LoggedIn | None
+    principal: LoginSession | None
     secret: str
     needs_setup: bool = False
     form: Form = field(default_factory=Form)
 
     @property
-    def person(self) -> Account | None:
-        """Who is logged in."""
-        return self.known.account if self.known else None
+    def account(self) -> Account:
+        """The logged-in account. Only for handlers that require a login."""
+        assert self.principal is not None
+        return self.principal.account
+
+    @property
+    def login(self) -> Login:
+        """The login session in this browser. Only for handlers that require a login."""
+        assert self.principal is not None
+        return self.principal.login
 
     @property
     def recent(self) -> bool:
-        """Whether the password was given in this login session not long ago."""
-        return self.known is not None and self.now - self.known.login.proved < PROVED_FOR_MS
-
-    @property
-    def login(self) -> LoggedIn:
-        """Who is logged in, on pages that only people see."""
-        assert self.known is not None
-        return self.known
+        """Whether the password was given in this login session within the last ten minutes."""
+        return self.principal is not None and self.now - self.principal.login.proved < PROVED_FOR_MS
 
 
-GOOD_REMEMBERED = 10_000
-"""Digests of login cookies that were good when they were last looked up."""
+VALID_REMEMBERED = 10_000
+"""Digests of login cookies that were valid at their last look-up."""
 
 LONGEST_QUERY = 8_192
-"""Bytes; decoding what is longer would keep other requests waiting."""
+"""Bytes; decoding a longer one would keep other requests waiting."""
 
 Handler = Callable[[PageRequest], Awaitable[Response]]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-class Door:
-    """Finds out who asks, and whether a form is ours, before a handler is called.
+class PageGuard:
+    """Builds the ``PageRequest`` for a handler: login session, form and form token.
 
-    Cookies that were not good before are looked up one at a time, so that invented ones never hold all readers of the
-    ledger.
+    Cookies that were not valid before are looked up one at a time, so that invented ones never occupy all readers of
+    the ledger.
     """
 
     def __init__(self, ledger: Ledger, setup: Setup) -> None:
         self._ledger, self._setup = ledger, setup
-        self._good: OrderedDict[bytes, None] = OrderedDict()  # digests of cookies; the one used last stands last
-        self._first_look = asyncio.Lock()
+        self._valid: OrderedDict[bytes, None] = OrderedDict()  # digests of cookies, the most recently used last
+        self._first_lookup = asyncio.Lock()
 
-    def for_anyone(self, handler: Handler) -> Endpoint:
-        """A page for guests too. Who asks is not worth an error: it shows only in the bar."""
+    def public(self, handler: Handler) -> Endpoint:
+        """An endpoint for guests and logged-in people."""
 
-        async def endpoint(request: Request) -> Response:
-            _refuse_long_query(request)
-            asked = await self.asked(request)
-            if request.method == "POST":
-                asked = await self._with_form(asked)
-            return await handler(asked)
-
-        return endpoint
-
-    def for_people(self, handler: Handler) -> Endpoint:
-        """A page for who is logged in; others are asked to."""
-
-        async def endpoint(request: Request) -> Response:
-            _refuse_long_query(request)
-            asked = await self._asked(request)
-            if asked.known is None:
-                return to_login(request)
-            if request.method == "POST":
-                asked = await self._with_form(asked)
-            return await handler(asked)
+        async def endpoint(http: Request) -> Response:
+            _refuse_long_query(http)
+            request = await self.page_request(http)
+            if http.method == "POST":
+                request = await self._with_form(request)
+            return await handler(request)
 
         return endpoint
 
-    async def asked(self, request: Request) -> PageRequest:
-        """Who asks; a guest when the ledger cannot tell."""
+    def login_required(self, handler: Handler) -> Endpoint:
+        """An endpoint for logged-in people; redirects guests to ``/login``."""
+
+        async def endpoint(http: Request) -> Response:
+            _refuse_long_query(http)
+            request = await self._page_request(http)
+            if request.principal is None:
+                return to_login(http)
+            if http.method == "POST":
+                request = await self._with_form(request)
+            return await handler(request)
+
+        return endpoint
+
+    async def page_request(self, http: Request) -> PageRequest:
+        """The request without its form; that of a guest while the ledger is unavailable."""
         try:
-            return await self._asked(request)
+            return await self._page_request(http)
         except StoreUnavailable:
-            return PageRequest(request=request, now=self._ledger.clock(), known=None, secret=_guest_secret(request))
+            return PageRequest(http=http, now=self._ledger.clock(), principal=None, secret=_guest_secret(http))
 
-    async def _asked(self, request: Request) -> PageRequest:
+    async def _page_request(self, http: Request) -> PageRequest:
         now = self._ledger.clock()
-        secret = cookies.login_secret(request)
-        known = await self._known(secret, now) if secret else None
+        secret = cookies.login_secret(http)
+        principal = await self._login_session(secret, now) if secret else None
         return PageRequest(
-            request=request,
+            http=http,
             now=now,
-            known=known,
-            secret=secret if known else _guest_secret(request),
+            principal=principal,
+            secret=secret if principal else _guest_secret(http),
             needs_setup=await self._setup.needed(),
         )
 
-    async def _known(self, secret: str, now: int) -> LoggedIn | None:
+    async def _login_session(self, secret: str, now: int) -> LoginSession | None:
         digest = secret_digest(secret)
-        if digest in self._good:
-            known = await self._ledger.read(logged_in, digest, now)
+        if digest in self._valid:
+            principal = await self._ledger.read(find_login_session, digest, now)
         else:
-            async with self._first_look:
-                known = await self._ledger.read(logged_in, digest, now)
-        self._good.pop(digest, None)
-        if known:
-            if len(self._good) >= GOOD_REMEMBERED:
-                self._good.popitem(last=False)
-            self._good[digest] = None
-        if known and now - known.login.seen >= NOTED_EVERY_MS:
-            with suppress(StoreUnavailable):  # pages can be read while nothing can be written
-                await self._ledger.write(note_seen, known.login.digest, now)
-        return known
+            async with self._first_lookup:
+                principal = await self._ledger.read(find_login_session, digest, now)
+        self._valid.pop(digest, None)
+        if principal:
+            if len(self._valid) >= VALID_REMEMBERED:
+                self._valid.popitem(last=False)
+            self._valid[digest] = None
+        if principal and now - principal.login.seen >= NOTED_EVERY_MS:
+            with suppress(StoreUnavailable):  # pages stay readable while the ledger cannot be written
+                await self._ledger.write(note_seen, principal.login.digest, now)
+        return principal
 
-    async def _with_form(self, asked: PageRequest) -> PageRequest:
-        form = await read_form(asked.request)
-        refuse_foreign(asked.request, form, asked.secret)
-        return replace(asked, form=form)
+    async def _with_form(self, request: PageRequest) -> PageRequest:
+        form = await read_form(request.http)
+        refuse_foreign(request.http, form, request.secret)
+        return replace(request, form=form)
 
 
-def to_login(request: Request) -> Response:
-    """Ask a guest to log in, and come back here."""
-    return see_other(f"/login?next={quote(request.url.path)}")
+def to_login(http: Request) -> Response:
+    """Redirect to ``/login``, which leads back to this page."""
+    return see_other(f"/login?next={quote(http.url.path)}")
 
 
 def see_other(address: str) -> Response:
-    """Go on to another page, by GET."""
+    """Redirect to another page, by GET (303)."""
     return RedirectResponse(address, 303, {"cache-control": "private, no-store"})
 
 
-def with_guest_cookie(asked: PageRequest, response: Response) -> Response:
-    """A page with a form for guests: the browser must hold what the form's token is made from."""
-    if asked.known is None and cookies.guest_secret(asked.request) != asked.secret:
-        cookies.keep_guest(asked.request, response, asked.secret)
+def with_guest_cookie(request: PageRequest, response: Response) -> Response:
+    """Set the guest cookie that the tokens of this page's forms are derived from, unless the browser has it."""
+    if request.principal is None and cookies.guest_secret(request.http) != request.secret:
+        cookies.keep_guest(request.http, response, request.secret)
     return response
 
 
-def _refuse_long_query(request: Request) -> None:
-    """Also takes the query away, which the page that tells of the error would decode.
+def _refuse_long_query(http: Request) -> None:
+    """Limit the query string. Also removes it: the error page would decode it otherwise.
 
     Raises:
-        HTTPException: 414.
+        HTTPException: the query is too long (414).
     """
-    if len(request.scope["query_string"]) > LONGEST_QUERY:
-        request.scope["query_string"] = b""
+    if len(http.scope["query_string"]) > LONGEST_QUERY:
+        http.scope["query_string"] = b""
         raise HTTPException(414)
 
 
-def _guest_secret(request: Request) -> str:
-    return cookies.guest_secret(request) or new_secret()
+def _guest_secret(http: Request) -> str:
+    return cookies.guest_secret(http) or new_secret()

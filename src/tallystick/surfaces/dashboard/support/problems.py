@@ -1,4 +1,4 @@
-"""What is wrong with a form, told beside its fields."""
+"""Messages about a form's fields, shown beside them."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -15,14 +15,14 @@ WRONG_PASSWORD: Problems = MappingProxyType({"current": ["is not right"]})
 
 PASSWORD_NEEDED: Problems = MappingProxyType({"current": ["is needed: it was last given more than ten minutes ago"]})
 
-NOT_CONFIRMED: Problems = MappingProxyType({"confirm": ["is not the name that is asked for"]})
+NOT_CONFIRMED: Problems = MappingProxyType({"confirm": ["is not the name that has to be typed"]})
 
 
 def problems_of(error: InputRefused, **renamed: str) -> Problems:
-    """Messages of a refusal. A site's settings are fields like its others.
+    """The messages of refused input, by form field. ``settings.NAME`` becomes ``NAME``.
 
     Args:
-        renamed: what a field of the refusal is called in the form.
+        renamed: the form's field for a field of the error, where they differ.
     """
     if isinstance(error, InvalidFields):
         return {

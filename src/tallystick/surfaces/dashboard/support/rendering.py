@@ -1,4 +1,4 @@
-"""Templates and static files, from the package itself, and the headers that every page carries."""
+"""Renders templates, serves static files from the package, and sets the headers of every page."""
 
 import asyncio
 import re
@@ -28,20 +28,20 @@ HEADERS = {
     "cache-control": "no-cache",
 }
 
-# The origin of a form that was sent is told only under a policy that tells it to ourselves.
-NOT_KEPT = "private, no-store"
-FOR_ONE_PERSON = {"cache-control": NOT_KEPT, "referrer-policy": "same-origin"}
-"""What is different in pages for one person."""
+NOT_STORED = "private, no-store"
+# Under no-referrer browsers send "Origin: null" with forms, which the check of forms would refuse.
+PRIVATE_HEADERS = {"cache-control": NOT_STORED, "referrer-policy": "same-origin"}
+"""Headers that differ on pages with forms or for one person."""
 
 FOLDER = Path(__file__).parent.parent
-"""Templates lie beside the handlers that show them and are named by their path from here."""
+"""Templates lie beside the handlers that render them; a template's name is its path from here."""
 
 STATIC_FOLDER = FOLDER / "static"
 _code = re.compile(r"`([^`]+)`")
 
 
 class Renderer:
-    """Turns a template and its values into an answer."""
+    """Renders a template with its values as a response."""
 
     def __init__(self) -> None:
         self._environment = Environment(
@@ -60,39 +60,40 @@ class Renderer:
         self._environment.globals["password_rule"] = RULE
         self._environment.globals["static"] = lambda name: f"/static/{name}?v={_VERSIONS[name]}"
 
-    def page(self, asked: PageRequest, template: str, values: Mapping[str, Any], status: int = 200) -> Response:
-        """A page. Blocks while a template is read for the first time, so call it on a thread."""
+    def page(self, request: PageRequest, template: str, values: Mapping[str, Any], status: int = 200) -> Response:
+        """Render a page. Reads the template's file the first time, so call it on a thread."""
         nonce = secrets.token_urlsafe(16)
+        person = request.principal.account if request.principal else None
         text = self._environment.get_template(template).render(
             values,
-            origin=own_origin(asked.request.scope),
+            origin=own_origin(request.http.scope),
             nonce=nonce,
-            person=asked.person,
-            recent=asked.recent,
-            superuser=asked.person is not None and is_superuser(asked.person),
-            needs_setup=asked.needs_setup,
-            form_token=form_token(asked.secret),
-            said=asked.request.query_params.get("done"),
+            person=person,
+            recent=request.recent,
+            superuser=person is not None and is_superuser(person),
+            needs_setup=request.needs_setup,
+            form_token=form_token(request.secret),
+            done=request.http.query_params.get("done"),
         )
         headers = {**HEADERS, "content-security-policy": policy(nonce)}
-        if asked.person:
-            # The bar names the person.
-            headers["cache-control"] = NOT_KEPT
+        if person:
+            # The page's header shows the person's name.
+            headers["cache-control"] = NOT_STORED
         return HTMLResponse(text, status, headers)
 
     async def private_page(
-        self, asked: PageRequest, template: str, values: Mapping[str, Any], status: int = 200
+        self, request: PageRequest, template: str, values: Mapping[str, Any], status: int = 200
     ) -> Response:
-        """A page with forms, or with something that only one person may see."""
-        response = await asyncio.to_thread(self.page, asked, template, values, status)
-        response.headers.update(FOR_ONE_PERSON)
-        return with_guest_cookie(asked, response)
+        """Render a page with forms, or with content for one person only."""
+        response = await asyncio.to_thread(self.page, request, template, values, status)
+        response.headers.update(PRIVATE_HEADERS)
+        return with_guest_cookie(request, response)
 
 
 def policy(nonce: str) -> str:
-    """What a page may load.
+    """The Content-Security-Policy of a page.
 
-    Scripts carry a nonce: answers of the API in a function call of the client's choice come from this host too.
+    Scripts need a nonce, not ``'self'``: this host also serves JSONP, a function call of the client's choice.
     """
     return (
         f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -111,17 +112,17 @@ def moment(milliseconds: int | None) -> Markup:
 
 
 def holding(bits: int, bit: int) -> bool:
-    """Whether a number has a bit."""
+    """Whether ``bits`` contains ``bit``."""
     return bool(bits & bit)
 
 
 def phrase(text: str) -> Markup:
-    """A description's text: what stands in backticks is code."""
+    """Escape a text and turn backticks into ``<code>``."""
     return Markup(_code.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704  # escaped before the tags come
 
 
 def paragraphs(text: str) -> Markup:
-    """A description's text of several paragraphs, divided by empty lines."""
+    """Turn a text with empty lines between paragraphs into ``<p>`` elements."""
     return Markup("\n").join(Markup("<p>{}</p>").format(phrase(part.strip())) for part in text.split("\n\n"))
 
 
@@ -133,7 +134,7 @@ _VERSIONS = {file.name: _version(file) for file in STATIC_FOLDER.iterdir()}
 
 
 class _Static(StaticFiles):
-    """Files that browsers keep: for good when the address names the content, else until they have asked."""
+    """Static files: immutable when the address has the hash of the content, else revalidated each time."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)

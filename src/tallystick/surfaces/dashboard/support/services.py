@@ -1,4 +1,4 @@
-"""What the handlers of this surface work with."""
+"""The services that page handlers call, and checks that several handlers share."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -32,8 +32,8 @@ from tallystick.web.rate_limit import Admission, RateLimits
 Result = TypeVar("Result")
 
 
-class Parts(Struct, frozen=True, kw_only=True):
-    """Everything that handlers call."""
+class PageServices(Struct, frozen=True, kw_only=True):
+    """Services shared by all page handlers."""
 
     ledger: Ledger
     renderer: Renderer
@@ -46,84 +46,87 @@ class Parts(Struct, frozen=True, kw_only=True):
     rates: RateLimits
     addresses: ClientAddresses
 
-    async def show(self, asked: PageRequest, template: str, values: Mapping[str, object]) -> Response:
-        """A page with a form; ``values["problems"]`` is what is wrong with what was filled in."""
+    async def show(self, request: PageRequest, template: str, values: Mapping[str, object]) -> Response:
+        """Render a page with a form: 422 if ``values["problems"]`` has messages, else 200."""
         status = UNPROCESSABLE if values["problems"] else 200
-        return await self.renderer.private_page(asked, template, values, status)
+        return await self.renderer.private_page(request, template, values, status)
 
-    async def write(self, asked: PageRequest, function: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
-        """``function(session, *arguments)`` in the ledger, in the name of who is logged in."""
-        return await self.ledger.write(done_by, asked.login.account, function, *arguments)
+    async def write(self, request: PageRequest, function: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
+        """Run ``function(session, *arguments)`` in a ledger transaction; the audit log names the logged-in account."""
+        return await self.ledger.write(done_by, request.account, function, *arguments)
 
-    async def is_recent(self, asked: PageRequest) -> Problems:
-        """Whether the password was given in this login session not long ago, or is in the form; problems if not.
+    async def recent_password_problems(self, request: PageRequest) -> Problems:
+        """Check that the password was given within the last ten minutes or is in the form's field ``current``.
+
+        Returns:
+            Messages for the form; none when the check passes.
 
         Raises:
             HTTPException: too many attempts (429).
         """
-        if asked.recent:
+        if request.recent:
             return NO_PROBLEMS
-        if not asked.form.exactly("current"):
+        if not request.form.exactly("current"):
             return PASSWORD_NEEDED
-        if not await self.knows_password(asked):
+        if not await self.knows_password(request):
             return WRONG_PASSWORD
-        await self.ledger.write(note_proved, asked.login.login.digest, asked.now)
+        await self.ledger.write(note_proved, request.login.digest, request.now)
         return NO_PROBLEMS
 
-    async def knows_password(self, asked: PageRequest) -> bool:
-        """Whether the form's field ``current`` is the password of who is logged in.
+    async def knows_password(self, request: PageRequest) -> bool:
+        """Whether the form's field ``current`` is the password of the logged-in account.
 
         Raises:
             HTTPException: too many attempts (429).
         """
-        self.limit_form(asked)
-        email, password = asked.login.account.email, asked.form.exactly("current")
-        return await self.proven(email, password, logged_in=True) is not None
+        self.limit_form(request)
+        email, password = request.account.email, request.form.exactly("current")
+        return await self.check_password(email, password, logged_in=True) is not None
 
-    async def proven(self, email: str, password: str, *, logged_in: bool = False) -> PasswordRecord | None:
-        """The account of an email and its password; None when they do not belong together.
+    async def check_password(self, email: str, password: str, *, logged_in: bool = False) -> PasswordRecord | None:
+        """The account with this email if the password is right, else None.
 
-        A digest made with parameters of the past is replaced here: only now the password is known.
+        Replaces a digest that was made with outdated parameters: only here the password is at hand.
 
         Args:
             logged_in: see ``Passwords.match``.
         """
-        found = await self.ledger.read(credentials, email)
-        right = await self.passwords.match(found.password if found else None, password, logged_in=logged_in)
-        if not found or not right:
+        record = await self.ledger.read(credentials, email)
+        matches = await self.passwords.match(record.password if record else None, password, logged_in=logged_in)
+        if not record or not matches:
             return None
-        if digest := await self.passwords.renewed(found.password, password):
-            await self.ledger.write(renew_password, found.account.id, found.password, digest)
-            return PasswordRecord(found.account, digest)
-        return found
+        if digest := await self.passwords.renewed(record.password, password):
+            await self.ledger.write(renew_password, record.account.id, record.password, digest)
+            return PasswordRecord(record.account, digest)
+        return record
 
-    def client_of(self, asked: PageRequest) -> str:
-        """What limits per address count the request by."""
-        return rate_limit_name(self.addresses.of(asked.request.scope))
+    def client_of(self, request: PageRequest) -> str:
+        """The key under which rate limits count this request's address."""
+        return rate_limit_name(self.addresses.of(request.http.scope))
 
-    def limit_form(self, asked: PageRequest) -> None:
-        """Limit forms that cost as much as a login: by address, and by the person who sends them.
+    def limit_form(self, request: PageRequest) -> None:
+        """Limit forms that cost as much as a login, by address and by account.
 
         Raises:
             HTTPException: too many (429).
         """
-        self.limit_attempts(asked)
-        refuse_many(self.rates.admit("login", ("account", asked.login.account.id)))
+        self.limit_attempts(request)
+        refuse_over_limit(self.rates.admit("login", ("account", request.account.id)))
 
-    def limit_attempts(self, asked: PageRequest) -> None:
-        """Let nobody guess for long.
+    def limit_attempts(self, request: PageRequest) -> None:
+        """Limit guesses at passwords and codes by address.
 
         Raises:
             HTTPException: too many attempts from this address (429).
         """
-        refuse_many(self.rates.admit_address("login", self.addresses.of(asked.request.scope)))
+        refuse_over_limit(self.rates.admit_address("login", self.addresses.of(request.http.scope)))
 
 
-def refuse_many(admission: Admission) -> None:
-    """Pass on what a limit says.
+def refuse_over_limit(admission: Admission) -> None:
+    """Turn a rate limit's refusal into an error.
 
     Raises:
-        HTTPException: it says no (429).
+        HTTPException: the limit is reached (429).
     """
     if not admission.admitted:
         raise HTTPException(429, headers={"retry-after": str(admission.wait)})

@@ -1,4 +1,4 @@
-"""Tokens for programs that act for a person: ``/user/tokens``."""
+"""API tokens, with which programs act for a person: ``/user/tokens``."""
 
 from starlette.responses import Response
 
@@ -17,9 +17,9 @@ from tallystick.services.accounts.tokens import (
 from tallystick.surfaces.dashboard.support.confirmation import confirmed
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, NOT_CONFIRMED, Problems, problems_of
-from tallystick.surfaces.dashboard.support.services import Parts
+from tallystick.surfaces.dashboard.support.services import PageServices
 
-CHOICES = (
+SITE_PERMISSIONS = (
     (Permission.COUNT, "Record pageviews and events"),
     (Permission.STATS, "Read statistics"),
     (Permission.EXPORT, "Export"),
@@ -27,69 +27,69 @@ CHOICES = (
     (Permission.SITE_CREATE, "Create sites"),
     (Permission.SITE_UPDATE, "Change settings of sites"),
 )
-"""For sites, as far as the person has the access that each needs."""
+"""Permissions on sites; each is offered to people who have the access that it needs."""
 
-OF_COUNTERS = (
+COUNTER_PERMISSIONS = (
     (Permission.COUNTERS_READ, "Read counters that you share"),
     (Permission.COUNTERS_WRITE, "Change them, as far as you may"),
 )
-"""Everyone's token may."""
+"""Permissions on shared counters, offered to everyone."""
 
 
-class ApiTokens:
-    """A person's tokens: made, shown once, listed, revoked."""
+class TokenPages:
+    """Lists, creates and revokes a person's tokens. A new token's secret is shown once."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts, self._ledger = parts, parts.ledger
+    def __init__(self, services: PageServices) -> None:
+        self._services, self._ledger = services, services.ledger
 
-    async def page(self, asked: PageRequest) -> Response:
-        """The tokens, and the form for a new one."""
-        return await self._show(asked)
+    async def page(self, request: PageRequest) -> Response:
+        """The person's tokens, and the form for a new one."""
+        return await self._show(request)
 
-    async def create(self, asked: PageRequest) -> Response:
-        """Make a token and show its secret, this once."""
-        form = asked.form
-        if problems := await self._parts.is_recent(asked):
-            return await self._show(asked, problems)
-        wanted = NewToken(
+    async def create(self, request: PageRequest) -> Response:
+        """Create a token and show its secret."""
+        form = request.form
+        if problems := await self._services.recent_password_problems(request):
+            return await self._show(request, problems)
+        new_token = NewToken(
             name=form.text("name"),
             permissions=sum(set(form.numbers("permission"))),
             sites=form.numbers("site") or (EVERY_SITE,),
         )
         try:
-            made, secret = await self._parts.write(asked, create_token, asked.login.account, wanted, asked.now)
+            created, secret = await self._services.write(request, create_token, request.account, new_token, request.now)
         except InputRefused as error:
-            return await self._show(asked, problems_of(error))
-        try_at = "/api/v0/me" if made.sites else "/v1/counters"
-        values = {"token": made, "secret": secret, "try_at": try_at, "problems": NO_PROBLEMS}
-        return await self._parts.show(asked, "tokens/token_created.html", values)
+            return await self._show(request, problems_of(error))
+        example_path = "/api/v0/me" if created.sites else "/v1/counters"
+        values = {"token": created, "secret": secret, "example_path": example_path, "problems": NO_PROBLEMS}
+        return await self._services.show(request, "tokens/token_created.html", values)
 
-    async def delete(self, asked: PageRequest) -> Response:
+    async def delete(self, request: PageRequest) -> Response:
         """Revoke a token; it stops working at once."""
-        for number in asked.form.numbers("id"):
-            found = await self._ledger.read(token, number)
-            if found is None or found.account != asked.login.account.id:
+        for number in request.form.numbers("id"):
+            revoked = await self._ledger.read(token, number)
+            if revoked is None or revoked.account != request.account.id:
                 continue
-            if not confirmed(asked, found.name):
-                return await self._show(asked, NOT_CONFIRMED)
-            await self._parts.write(asked, delete_token, number, asked.login.account.id)
+            if not confirmed(request, revoked.name):
+                return await self._show(request, NOT_CONFIRMED)
+            await self._services.write(request, delete_token, number, request.account.id)
         return see_other("/user/tokens?done=revoked")
 
-    async def _show(self, asked: PageRequest, problems: Problems = NO_PROBLEMS) -> Response:
-        person, form = asked.login.account, asked.form
-        own = [] if person.site is None else await self._ledger.read(family, person.site)
-        sites = [site for site in own if person.may("r", site.id)]
+    async def _show(self, request: PageRequest, problems: Problems = NO_PROBLEMS) -> Response:
+        person, form = request.account, request.form
+        account_sites = [] if person.site is None else await self._ledger.read(family, person.site)
+        held = 0 if person.site is None else permissions_of(person)
         values = {
             "tokens": await self._ledger.read(tokens_of, person.id),
-            "along": await self._ledger.read(revoked_along, person.id),
-            "sites": sites,
-            "choices": CHOICES,
-            "offered": [] if person.site is None else [pair for pair in CHOICES if pair[0] & permissions_of(person)],
-            "of_counters": OF_COUNTERS,
+            "revoked_along": await self._ledger.read(revoked_along, person.id),
+            "sites": [site for site in account_sites if person.may("r", site.id)],
+            "site_permissions": SITE_PERMISSIONS,
+            "offered": [pair for pair in SITE_PERMISSIONS if pair[0] & held],
+            "counter_permissions": COUNTER_PERMISSIONS,
             "name": form.text("name"),
             "chosen": form.numbers("permission"),
             "chosen_sites": form.numbers("site"),
-            "doomed": form.numbers("id"),
+            "to_revoke": form.numbers("id"),
             "problems": problems,
         }
-        return await self._parts.show(asked, "tokens/tokens.html", values)
+        return await self._services.show(request, "tokens/tokens.html", values)
