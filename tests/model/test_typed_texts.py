@@ -106,5 +106,7 @@ def test_every_script_is_a_name(text: str) -> None:
 
 @pytest.mark.parametrize("text", UNSEEN)
 def test_what_nobody_sees_is_no_name(text: str) -> None:
-    assert line_problems(text, 50) == ["cannot contain invisible characters, or marks that turn the direction of text"]
+    assert line_problems(text, 50) == [
+        "cannot contain invisible characters, or marks that change the direction of text"
+    ]
     assert email_problems(f"{text}@example.com")

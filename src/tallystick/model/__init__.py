@@ -1,1 +1,1 @@
-"""Nouns: frozen values and pure rules. No await, no SQL, no HTTP, no clock."""
+"""Frozen values and pure rules. No await, no SQL, no HTTP, no clock."""

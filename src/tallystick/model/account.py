@@ -13,11 +13,11 @@ Access = Literal["r", "s", "a", "*"]
 ACCESS_ORDER: tuple[Access, ...] = ("r", "s", "a", "*")
 ALL_SITES = "all"
 EVERY_SITE = -1
-"""In a token's list of sites: all of the account's."""
+"""In a token's list of sites: all sites of the account, including later ones."""
 
 
 class Permission(IntFlag):
-    """What a token may do; up to 64 the numbers are the contract's, the ones beyond are ours."""
+    """What a token may do. Bits up to 64 are GoatCounter's, higher ones are Tallystick's own."""
 
     NOTHING = 1
     COUNT = 2
@@ -31,7 +31,7 @@ class Permission(IntFlag):
 
     @property
     def label(self) -> str:
-        """As errors and the command line name it: ``site-read``."""
+        """The name in errors and on the command line, for example ``site-read``."""
         return (self.name or "").lower().replace("_", "-")
 
 
@@ -45,7 +45,7 @@ NEEDED_ACCESS: Mapping[Permission, Access] = MappingProxyType(
         Permission.SITE_UPDATE: "a",
     }
 )
-"""What a person needs on a site so that a token of theirs can use a permission there."""
+"""The access to a site that a person needs before a token of theirs can use a permission there."""
 
 
 def _widgets() -> list[dict[str, Any]]:
@@ -67,7 +67,7 @@ def _views() -> list[dict[str, Any]]:
 
 
 class UserSettings(Struct, frozen=True, kw_only=True):
-    """How a person wants to see things; names and defaults are the contract's (1.3).
+    """A person's display settings; names and defaults are the contract's (1.3).
 
     Attributes:
         number_format: code point of the thousands separator; 1 is none.
@@ -94,11 +94,11 @@ class Account(Struct, frozen=True, kw_only=True):
     """A person. Times are Unix milliseconds.
 
     Attributes:
-        uid: UUID v4: what people who share a counter with this one see in the place of the id.
+        uid: UUID v4; shown to members of shared counters in place of the id.
         email: lower case; unique on this server.
-        name: what others see of the person.
-        site: the first site of the sites that belong to this person's account; None while there is none.
-        access: site id or ``all`` -> letter.
+        name: shown to other people.
+        site: the first site of this person's account; None while there is none.
+        access: a letter of ``Access`` by site id or ``all``.
     """
 
     id: int
@@ -116,22 +116,22 @@ class Account(Struct, frozen=True, kw_only=True):
     updated: int | None
 
     def access_to(self, site: int) -> Access | None:
-        """What the person may do on a site of the account; the site's own entry wins over ``all``."""
+        """The person's access to a site of the account. An entry for the site takes precedence over ``all``."""
         return self.access.get(str(site), self.access.get(ALL_SITES))
 
-    def may(self, wanted: Access, site: int) -> bool:
-        """Whether the person's access to a site is at least ``wanted``."""
+    def may(self, needed: Access, site: int) -> bool:
+        """Whether the person's access to a site is at least ``needed``."""
         held = self.access_to(site)
-        return held is not None and ACCESS_ORDER.index(held) >= ACCESS_ORDER.index(wanted)
+        return held is not None and ACCESS_ORDER.index(held) >= ACCESS_ORDER.index(needed)
 
 
 class Token(Struct, frozen=True, kw_only=True):
     """An API token, without the secret itself. Times are Unix milliseconds.
 
     Attributes:
-        prefix: the token's first characters, to recognise it by.
+        prefix: the token's first characters, to recognise it.
         permissions: ``Permission`` bits.
-        sites: ids it works for; ``(-1,)`` is all of the account's; none for a token of shared counters only.
+        sites: ids of the covered sites; ``(-1,)`` for all of the account; empty for a token of shared counters only.
     """
 
     id: int
@@ -144,7 +144,7 @@ class Token(Struct, frozen=True, kw_only=True):
     used: int | None
 
     def covers(self, site: int) -> bool:
-        """Whether the token works for a site of the account."""
+        """Whether the token covers a site of the account."""
         return EVERY_SITE in self.sites or site in self.sites
 
 

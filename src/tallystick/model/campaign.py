@@ -1,4 +1,4 @@
-"""Campaigns, as a page's query string names them (GoatCounter contract, 3.5 and 3.6)."""
+"""Reads campaigns from a page's query string (GoatCounter contract, 3.5 and 3.6)."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
@@ -14,11 +14,11 @@ MAX_NAME = 2_048
 
 
 class Campaign(NamedTuple):
-    """What a query says of a campaign.
+    """The campaign in a query string.
 
     Attributes:
-        source: stands in place of the referrer, and is tidied like it; empty when the query names none.
-        name: empty when the query names none.
+        source: replaces the referrer and is tidied like one; empty when the query has none.
+        name: empty when the query has none.
     """
 
     source: str
@@ -26,7 +26,7 @@ class Campaign(NamedTuple):
 
 
 def campaign_of(query: str) -> Campaign:
-    """Read a query string, whatever stands around it. The first parameter that says something counts."""
+    """Read the campaign from a query string, with or without ``?`` and fragment. The first non-empty value counts."""
     if "=" not in query:
         return NO_CAMPAIGN
     values: dict[str, str] = {}
@@ -39,5 +39,5 @@ NO_CAMPAIGN = Campaign("", "")
 
 
 def _first(values: Mapping[str, str], names: Iterable[str], clean: Callable[[str], str] = str.strip) -> str:
-    found = (clean(storable(values[name]).strip()[:MAX_NAME]) for name in names if name in values)
-    return next(filter(None, found), "")
+    cleaned = (clean(storable(values[name]).strip()[:MAX_NAME]) for name in names if name in values)
+    return next(filter(None, cleaned), "")

@@ -1,4 +1,4 @@
-"""What a commit did to a shared counter: an entry of its history, and what live connections are told."""
+"""A change of a shared counter: an entry of its history, and the event sent to live connections."""
 
 from typing import Literal
 
@@ -10,17 +10,17 @@ ChangeKind = Literal["created", "value", "details", "members", "deleted"]
 
 
 class Change(Struct, frozen=True, kw_only=True, eq=False):
-    """One change, as it is told.
+    """One change, as it is published.
 
     Attributes:
-        number: its place among the changes of all counters; rises by one, in the order of the commits. For what no
-            commit did (a day that began) the number of the last change before it.
+        number: position in the sequence of all counters' changes; rises by one, in commit order. A change without a
+            commit (the start of a new day) has the number of the last change before it.
         counter: UUID of the counter.
-        kind: deleted also stands for: no longer visible to you.
-        state: the counter when this was read; None for members and deleted.
-        actor: UUID of who did it; None when nobody or somebody gone did.
+        kind: ``deleted`` also means that the counter is no longer visible to the receiver.
+        state: the counter when the change was read; None for members and deleted.
+        actor: UUID of the person who made the change; None without one, or when the account is deleted.
         at: Unix milliseconds.
-        delta: by how much the value changed; None when it was not about the value.
+        delta: the difference of the value; None when the change was not about the value.
         value, version: right after the change; None for members and deleted.
     """
 
@@ -36,7 +36,7 @@ class Change(Struct, frozen=True, kw_only=True, eq=False):
 
 
 def as_it_is(state: SharedCounter, number: int, at: int) -> Change:
-    """A counter's whole state, told without anybody having changed it just now."""
+    """An event with a counter's current state, for a receiver that needs all of it; nothing was changed."""
     return Change(
         number=number,
         counter=state.uid,

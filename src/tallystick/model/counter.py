@@ -1,7 +1,7 @@
-"""What a counter is, and every rule by which it changes.
+"""Counters, and all rules by which they change.
 
 ``apply`` is a pure function: the ledger folds a batch of operations with it, the command line uses it,
-and the tests use it as the oracle. Times are Unix milliseconds and are handed in.
+and the tests use it as the oracle. Times are Unix milliseconds and are passed in.
 """
 
 from enum import Enum
@@ -13,16 +13,16 @@ INT64_MIN = -(2**63)
 INT64_MAX = 2**63 - 1
 
 LAST_VERSION = 2**53 - 1
-"""The greatest version an import may carry: a counter's own changes never lift one out of 64 bits from there."""
+"""The greatest version that an import accepts: further changes cannot overflow 64 bits from there."""
 
 LIFETIME_MS = 15_770_000_000
-"""How long a public counter lives after its last change unless the operator sets it (CountAPI contract, 1.4)."""
+"""Default lifetime of a public counter after its last change (CountAPI contract, 1.4)."""
 
 FOREVER = 253_402_300_799_000
-"""The last second of the year 9999: what a counter that never expires has as ``expires``."""
+"""The last second of the year 9999: ``expires`` of a counter that never expires."""
 
 NEVER = FOREVER
-"""As a lifetime: until ``FOREVER``, whenever it begins."""
+"""A lifetime that ends at ``FOREVER``, whenever it begins."""
 
 
 class Counter(Struct, frozen=True, gc=False):
@@ -48,10 +48,10 @@ class Counter(Struct, frozen=True, gc=False):
 
 
 class Add(Struct, frozen=True, gc=False):
-    """Add ``amount``; with ``creates``, make a missing counter first (bounds 0..1, no reset).
+    """Add ``amount``; with ``creates``, create a missing counter first (bounds 0..1, not resettable).
 
     Attributes:
-        lifetime: milliseconds that the counter lives from now on, as in every operation that changes one.
+        lifetime: milliseconds from now until the counter expires, as in every operation that changes one.
     """
 
     amount: int
@@ -60,7 +60,7 @@ class Add(Struct, frozen=True, gc=False):
 
 
 class Set(Struct, frozen=True, gc=False):
-    """Replace the value. ``forced`` is the operator's right to do so on any counter."""
+    """Replace the value. ``forced`` allows it on counters that are not resettable, for the operator."""
 
     value: int
     forced: bool = False
@@ -68,7 +68,7 @@ class Set(Struct, frozen=True, gc=False):
 
 
 class Create(Struct, frozen=True, gc=False):
-    """Make a counter that does not exist yet."""
+    """Create a counter; refused if it exists."""
 
     value: int = 0
     lower: int = -1
@@ -78,20 +78,20 @@ class Create(Struct, frozen=True, gc=False):
 
 
 class Put(Struct, frozen=True, gc=False):
-    """Store a counter as it was exported; ``replaces`` decides about one that exists."""
+    """Store a counter as it was exported; ``replaces`` overwrites an existing one."""
 
     counter: Counter
     replaces: bool = False
 
 
 class Renew(Struct, frozen=True, gc=False):
-    """Let a counter live on as if it had changed now; its value stays."""
+    """Prolong a counter's lifetime as a change would; its value stays."""
 
     lifetime: int
 
 
 class Delete(Struct, frozen=True, gc=False):
-    """Remove a counter; with ``only_expired``, only one whose lifetime is over (the sweep)."""
+    """Delete a counter; with ``only_expired``, only if it has expired (for the sweep)."""
 
     only_expired: bool = False
 
@@ -102,7 +102,7 @@ HIT = Add(1, creates=True)
 
 
 class RefusalReason(Enum):
-    """Why an operation was not carried out."""
+    """Why an operation was refused."""
 
     MISSING = "missing"
     EXISTS = "exists"
@@ -113,13 +113,13 @@ class RefusalReason(Enum):
 
 
 class Outcome(Struct, frozen=True, gc=False):
-    """What one operation did.
+    """The result of one operation.
 
     Attributes:
         value: the value afterwards; None when there is no counter.
         old_value: the value before; None when there was no counter.
         refused: None on success.
-        created: whether the operation made the counter.
+        created: whether the operation created the counter.
     """
 
     value: int | None
@@ -135,23 +135,23 @@ _FRESH_HIT = Counter(0, 0, 1, resettable=False, created=0, expires=0, version=0)
 
 
 def alive(counter: Counter | None, now: int) -> Counter | None:
-    """The counter, or None when its lifetime is over."""
+    """The counter, or None if it has expired."""
     return None if counter is None or counter.expires <= now else counter
 
 
 def would_create(counter: Counter | None, operation: Operation, now: int) -> bool:
-    """Whether the operation would make a counter here and now."""
+    """Whether the operation would create a counter."""
     if counter is not None and counter.expires > now:
         return False
     return type(operation) is Create or (type(operation) is Add and operation.creates)
 
 
 def apply(counter: Counter | None, operation: Operation, now: int) -> tuple[Counter | None, Outcome]:
-    """Carry out one operation.
+    """Apply one operation.
 
     Returns:
-        The counter afterwards (the same object when nothing changed) and what happened.
-        None afterwards means: no such counter.
+        The counter afterwards and the outcome. The counter is the same object when nothing changed, and None when
+        there is no counter afterwards.
     """
     kind = type(operation)
     if kind is Add:
@@ -235,7 +235,7 @@ def _put(counter: Counter | None, operation: Put, now: int) -> tuple[Counter | N
     if not _can_be_stored(imported):
         present = live.value if live else None
         return counter, Outcome(present, present, RefusalReason.OUT_OF_RANGE)
-    # Versions only rise, so that whoever has seen one never takes an older state for newer.
+    # Versions only rise: a reader that has seen one must never take an older state for newer.
     version = imported.version if live is None else max(imported.version, live.version + 1)
     after = replace(imported, version=version)
     return after, Outcome(after.value, live.value if live else None, None, created=live is None)

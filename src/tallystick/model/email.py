@@ -1,4 +1,4 @@
-"""Which emails are accepted. Whether one exists, only a message sent there can tell."""
+"""Checks the form of email addresses. Whether an address exists is not checked."""
 
 import re
 
@@ -11,7 +11,7 @@ _EMAIL = re.compile(rf"[\w.!#$%&'*+/=?^`{{|}}~-]{{1,64}}@{_LABEL}(?:\.{_LABEL})*
 
 
 def email_problems(email: str) -> list[str]:
-    """What is wrong with an email; empty when nothing is."""
+    """Messages about an invalid email address; empty for a valid one."""
     if not email:
         return ["must be set"]
     if len(email) > LONGEST:

@@ -1,4 +1,4 @@
-"""An export: a site's hits, or its statistics, in a file that is kept for a day (GoatCounter contract, 1.5)."""
+"""Exports: a site's hits or statistics in a file that is kept for a day (GoatCounter contract, 1.5)."""
 
 from typing import Literal
 
@@ -11,21 +11,21 @@ KEPT_MS = 24 * 3_600_000
 SUFFIXES: dict[ExportFormat, str] = {"csv": ".csv.gz", "json": ".zip", "parquet": ".parquet"}
 
 SPREADSHEET_SUFFIX = ".spreadsheet.csv.gz"
-"""Of the name of an export in CSV that is meant for spreadsheets."""
+"""Ends the file name of a CSV export for spreadsheets."""
 
 
 class Export(Struct, frozen=True, kw_only=True):
-    """Times are Unix milliseconds.
+    """One export. Times are Unix milliseconds.
 
     Attributes:
-        start_id: only hits with a greater id (csv, parquet).
-        start_day: only statistics from this UTC day on (json).
-        last_hit: the greatest id in the file, the next export's ``start_id``; the old one when no rows came out.
-        file: the name it is downloaded as.
-        finished: None until the file is whole, or given up.
+        start_id: the export has only hits with a greater id (csv, parquet).
+        start_day: the export has only statistics from this UTC day on (json).
+        last_hit: the greatest id in the file, for the next export's ``start_id``; ``start_id`` when there are no rows.
+        file: the file name for the download.
+        finished: when the export succeeded or failed; None while it runs.
         size: bytes.
         hash: ``sha256-`` and the file's digest in hex.
-        error: why it was given up, for a person.
+        error: the message of a failed export.
     """
 
     id: int
@@ -44,9 +44,9 @@ class Export(Struct, frozen=True, kw_only=True):
 
     @property
     def spreadsheet(self) -> bool:
-        """Whether cells that a spreadsheet would take for formulas are written in a safe form."""
+        """Whether cells that a spreadsheet would read as formulas are escaped."""
         return self.file.endswith(SPREADSHEET_SUFFIX)
 
     def expired(self, now: int) -> bool:
-        """Whether the file has been kept long enough."""
+        """Whether the file's time is over and it may be deleted."""
         return self.finished is not None and self.finished + KEPT_MS <= now

@@ -1,4 +1,4 @@
-"""One recorded request to a site, as the warehouse keeps it."""
+"""Hits: recorded requests to a site, as the warehouse stores them."""
 
 from enum import IntEnum
 
@@ -7,17 +7,17 @@ from msgspec import Struct
 MAX_TITLE = 1_024
 """Characters of a title."""
 MAX_AHEAD_S = 5
-"""The clocks of two machines may differ by so much."""
+"""Tolerated difference between the clocks of two machines."""
 WEB_BEGAN = 681_436_800
-"""1991-08-06: no page was visited before, so an earlier time is a mistake."""
+"""1991-08-06, when the Web began; an earlier time is a mistake."""
 
 HOUR_S = 3_600
 SESSION_S = 8 * HOUR_S
-"""A visitor is told apart for this long since the last hit, by the hits' own time."""
+"""A visitor session lasts this long after its last hit, by the hits' own times."""
 
 
 class Bot(IntEnum):
-    """Why a hit is no person's (GoatCounter contract, 2.2). 0 and 1 are people."""
+    """Why a hit is considered a bot's (GoatCounter contract, 2.2). 0 and 1 are people."""
 
     KNOWN_NOT = 0
     NO_MATCH = 1
@@ -43,27 +43,27 @@ class Bot(IntEnum):
     WEBDRIVER = 153
 
 
-_NO_BOT = int(Bot.NO_MATCH)  # each hit is asked several times, and to name a member of an enum takes long
+_NO_BOT = int(Bot.NO_MATCH)  # checked several times a hit, and looking up an enum's member is slow
 
 
 def is_bot(code: int) -> bool:
-    """Whether a result code says that no person sent the hit."""
+    """Whether a ``Bot`` code means that a bot sent the hit."""
     return code > _NO_BOT
 
 
 def time_problem(created: int, now: int) -> str:
-    """What is wrong with the time of a hit (Unix seconds); empty where nothing is."""
+    """A message about an implausible time of a hit (Unix seconds); empty for a plausible one."""
     if created > now + MAX_AHEAD_S:
         return "in the future"
     return "older than the web: must be after 1991-08-06" if created < WEB_BEGAN else ""
 
 
 class Visitor(Struct, frozen=True, gc=False):
-    """Who sent a hit, as keyed hashes (64 bits) of site, address and agent: nothing else is kept of a person.
+    """The sender of a hit as keyed hashes (64 bits) of site, address and User-Agent. Nothing else of a person is kept.
 
     Attributes:
-        current: under the salt in force.
-        previous: under the salt before it; the same as ``current`` while there is none.
+        current: with the current salt.
+        previous: with the previous salt; the same as ``current`` if there is none.
     """
 
     current: int
@@ -71,19 +71,20 @@ class Visitor(Struct, frozen=True, gc=False):
 
 
 class Hit(Struct, kw_only=True, gc=False):
-    """What the pipeline hands to the warehouse, which gives it an id, a session and ``first``.
+    """A hit as the pipeline passes it to the warehouse, which adds an id, a session and ``first``.
 
     Attributes:
         path: id of a path of the site.
-        visitor: None for a hit without session: then it is always a first visit.
-        first: overrides what the warehouse finds, for imports that know; None lets it find out.
+        visitor: None for a hit without session, which is always a first visit.
+        first: whether this is a first visit, for imports that know it; None to let the warehouse decide.
         bot: a ``Bot`` code; 0 for a person's hit.
         ref_scheme: ``h`` HTTP URL, ``g`` generated, ``c`` campaign, ``o`` other.
         campaign: id of a campaign of the site.
-        country: ISO 3166-1 alpha-2; region: the part of ISO 3166-2 behind the dash.
+        country: ISO 3166-1 alpha-2.
+        region: the part of ISO 3166-2 after the dash.
         language: ISO 639-3.
-        width: of the screen in CSS pixels, 0 when unknown.
-        single: False where the site keeps no single hits: the row then has no session and only its hour.
+        width: of the screen in CSS pixels; 0 when unknown.
+        single: False if the site keeps no single hits; the row then has only the hour and no session.
         created: Unix seconds.
     """
 

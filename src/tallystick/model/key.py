@@ -12,7 +12,7 @@ legal_name = re.compile(r"[A-Za-z0-9_\-.]{3,64}").fullmatch
 
 
 class Key(NamedTuple):
-    """Where a counter lives. Case-sensitive."""
+    """A counter's namespace and key. Case-sensitive."""
 
     namespace: str
     key: str
@@ -22,10 +22,10 @@ class Key(NamedTuple):
 
 
 def is_public(key: Key) -> bool:
-    """Whether everyone can name the counter. Namespaces of our own begin with a colon, which no name has."""
+    """Whether the counter is public. Internal namespaces begin with a colon, which is illegal in public names."""
     return not key.namespace.startswith(":")
 
 
 def lane_of(key: Key) -> int:
-    """The lane of a counter: a batch of one lane is one transaction on one shard."""
+    """The lane of a counter. Each batch of a lane is one transaction."""
     return crc32(f"{key.namespace}/{key.key}".encode()) % LANES

@@ -1,60 +1,60 @@
-"""Lines of text that people type: names, not documents. Everyone who sees a name sees all of it."""
+"""Checks names that people type: one line of text, without characters that cannot be seen."""
 
 import re
 import unicodedata
 from collections.abc import Iterable
 
 _REFUSED = ("Cc", "Cs", "Zl", "Zp")
-"""Categories of characters that no line of text has: control characters, lone surrogates, ends of lines."""
+"""Refused categories of characters: control characters, lone surrogates, line ends."""
 
 _FORMAT = "Cf"
-"""Zero width, and marks that turn the direction of text: none of it is seen."""
+"""Invisible: zero width characters and marks that change the direction of text."""
 
 _MARKS = ("Mn", "Mc", "Me")
 """Drawn over the character before them."""
 
 _JOINERS = "\u200c\u200d"
-"""Zero width, but part of how some scripts and emoji are written: between two characters of theirs."""
+"""Zero width, but allowed between two characters of scripts and emoji that are written with them."""
 
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2065\u2800\u3164\uffa0\U00016fe4\U0001d159")
-"""Letters, marks and signs that have no picture."""
+"""Letters, marks and signs without a visible glyph."""
 
 _IGNORED = (range(0xFFF0, 0xFFF9), range(0xE0000, 0xE1000))
-"""Code points that Unicode keeps for characters without a picture (``Default_Ignorable_Code_Point``)."""
+"""Code points reserved for characters without a glyph (``Default_Ignorable_Code_Point``)."""
 
 _VARIANTS = (range(0x180B, 0x1810), range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
-"""Choose among the pictures of the character before them: of emoji and of some scripts, but of no Latin letter."""
+"""Variation selectors: they choose the glyph of the emoji or letter before them, but never of a Latin letter."""
 
 _LAST_LATIN = 0x2FF
 
 _flag = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f")
-"""The flag of a country's part, such as Scotland's: an emoji that is spelled with tags."""
+"""The flag of a country's part, such as Scotland: an emoji spelled with tag characters."""
 
 
 def line_problems(text: str, most: int) -> list[str]:
-    """What is wrong with one line of text; empty when nothing is.
+    """Messages about an invalid line of text; empty for a valid one.
 
     Args:
-        most: characters.
+        most: the greatest number of characters.
     """
     problems = [f"must be shorter than {most + 1} characters"] if len(text) > most else []
-    read = text[: most + 1]
-    if any(unicodedata.category(character) in _REFUSED for character in read):
+    checked = text[: most + 1]
+    if any(unicodedata.category(character) in _REFUSED for character in checked):
         problems.append("cannot contain control characters")
-    if has_invisible(read):
-        problems.append("cannot contain invisible characters, or marks that turn the direction of text")
-    elif read and not any(_is_seen(character) for character in read):
-        problems.append("must have a character that can be seen")
+    if has_invisible(checked):
+        problems.append("cannot contain invisible characters, or marks that change the direction of text")
+    elif checked and not any(_is_visible(character) for character in checked):
+        problems.append("must have a visible character")
     return problems
 
 
-def _is_seen(character: str) -> bool:
-    """Letters, numbers, punctuation and symbols; marks alone, such as accents without a letter, are not."""
+def _is_visible(character: str) -> bool:
+    """Whether a character is visible on its own: letters, numbers, punctuation and symbols, but not marks."""
     return unicodedata.category(character)[0] in "LNPS" and character not in _BLANK
 
 
 def has_invisible(text: str) -> bool:
-    """Whether a text holds characters that nobody sees, but that make it another text."""
+    """Whether a text has invisible characters, which make two texts differ that look the same."""
     if text.isascii():
         return False
     plain = _flag.sub("\U0001f3f4", text)
@@ -70,7 +70,7 @@ def _is_invisible(text: str, place: int) -> bool:
         return not before or before.isspace() or _is_latin_letter(before) or _is_among(before, _VARIANTS)
     category = unicodedata.category(character)
     if category in _MARKS and (not before or before.isspace()):
-        return True  # without a character of its own it is drawn over what stands before the name, or over nothing
+        return True  # without a base character it is drawn over the text before the name, or over nothing
     return character in _BLANK or category == _FORMAT or _is_among(character, _IGNORED)
 
 

@@ -1,8 +1,8 @@
-"""The span a report is asked for, in a time zone with its whole history.
+"""Periods of reports, in a time zone with its changes of offset.
 
-Times are Unix seconds. The smallest part of a report is a *piece*: what a clock of the zone shows as one hour, as
-far as the zone's offset stays the same. A hit belongs to a period when its piece begins within it, so periods that
-meet (one ends a second before the next begins) never share a hit and never lose one, in any zone.
+Times are Unix seconds. The smallest part of a report is a *piece*: an hour of the zone's clock, or the part of one
+between two changes of the zone's offset. A hit belongs to a period if its piece begins within it, so that adjacent
+periods (one ends a second before the next begins) never share or lose a hit, in any zone.
 """
 
 from bisect import bisect_right
@@ -17,17 +17,17 @@ from msgspec import Struct
 HOUR_S = 3_600
 DAY_S = 86_400
 LONGEST_DAYS = 50_000
-"""A century and more. Callers refuse longer periods before they make one: its segments are looked for day by day."""
+"""More than a century. Callers refuse longer periods before creating one: its segments are searched day by day."""
 DAYS_BEFORE_TODAY = 7
-"""Where a period begins when nobody says: with today it has eight days."""
+"""Where the default period begins; with today it has eight days."""
 
 EARLIEST = -62_135_596_800 + 2 * DAY_S
-"""The third day of the year 1: what a zone adds or takes stays within ``datetime``."""
+"""The third day of the year 1, so that a zone's offset stays within the range of ``datetime``."""
 LATEST = 253_402_300_800 - 2 * DAY_S
 
 _EPOCH = date(1970, 1, 1).toordinal()
 _ZERO = timedelta()
-# Changes of offset are looked for a day at a time: in the whole time zone database no two lie nearer than 167 hours.
+# Changes of offset are searched a day at a time: in the time zone database any two are at least 167 hours apart.
 _STEP_S = DAY_S
 _CHUNK_S = 512 * DAY_S
 _CHUNKS_REMEMBERED = 8_192
@@ -45,23 +45,23 @@ class Segment(NamedTuple):
         return (moment + self.offset) // DAY_S
 
     def piece_of(self, moment: int) -> int:
-        """When the piece begins that a moment of this segment lies in."""
+        """The beginning of the piece that contains a moment of this segment."""
         hour = (moment + self.offset) // HOUR_S * HOUR_S
         return max(self.begin, hour - self.offset)
 
     def piece_after(self, moment: int) -> int:
-        """When the next piece begins."""
+        """The beginning of the next piece."""
         hour = (moment + self.offset) // HOUR_S * HOUR_S
         return min(self.end, hour + HOUR_S - self.offset)
 
 
 class Period(Struct, frozen=True):
-    """All pieces that begin from ``start`` to ``end``, both included; made by ``period``.
+    """All pieces that begin from ``start`` to ``end``, both included; created by ``period``.
 
     Attributes:
-        first: the earliest second of a hit that belongs to the period.
-        after: the second from which on hits do not.
-        segments: of the zone, from before ``start`` until behind ``after``.
+        first: the first second of hits that belong to the period.
+        after: the first second of hits after the period.
+        segments: the zone's segments from before ``start`` until after ``after``.
     """
 
     start: int
@@ -72,17 +72,17 @@ class Period(Struct, frozen=True):
 
     @property
     def days(self) -> tuple[int, ...]:
-        """The local dates of the period, in days since 1970; one that a zone left out is not there."""
+        """The local dates of the period, in days since 1970, without dates that the zone skipped."""
         return tuple(_days(self.segments, self.start, self.after))
 
     @property
     def most_days(self) -> int:
-        """How many days there are at most, without making them."""
+        """An upper bound of the number of days, without computing them."""
         return max(0, self.after - self.start) // DAY_S + 2
 
     @property
     def whole_days(self) -> "Period":
-        """From the first second of the first date to the last of the last."""
+        """The period extended to whole dates: from the first second of the first date to the last of the last."""
         if self.after <= self.start:
             return self
         first = _midnight(self.segments, _date_reached(self.segments, self.start))
@@ -91,18 +91,18 @@ class Period(Struct, frozen=True):
 
     @property
     def offsets(self) -> tuple[Segment, ...]:
-        """The segments that hits of the period lie in; at least one."""
-        needed = tuple(each for each in self.segments if each.begin < self.after and each.end > self.first)
-        return needed or self.segments[:1]
+        """The segments that contain hits of the period; at least one."""
+        overlapping = tuple(each for each in self.segments if each.begin < self.after and each.end > self.first)
+        return overlapping or self.segments[:1]
 
 
 def period(start: int, end: int, zone: tzinfo) -> Period:
-    """The period from ``start`` to ``end``; empty when it ends before it begins.
+    """The period from ``start`` to ``end``; empty if ``end`` is before ``start``.
 
-    Times beyond what calendars reach (years 1 to 9999) are taken to their ends.
+    Times outside the years 1 to 9999 are moved to their ends.
     """
     start, end = _within(start), _within(end)
-    # Days in front and behind: so that no cut end of a segment is taken for a change of the zone's offset.
+    # Days before and after, so that the cut end of a segment is not taken for a change of the zone's offset.
     cut = segments(zone, start - 3 * DAY_S, max(start, end) + 3 * DAY_S)
     if end < start:
         return Period(start, start - 1, start, start, cut)
@@ -112,23 +112,23 @@ def period(start: int, end: int, zone: tzinfo) -> Period:
 
 
 def usual_start(now: int, zone: tzinfo) -> int:
-    """Midnight seven days ago."""
+    """The default start: midnight seven days ago."""
     return midnight(day_of(now, zone) - DAYS_BEFORE_TODAY, zone)
 
 
 def usual_end(now: int, zone: tzinfo) -> int:
-    """The last second of today."""
+    """The default end: the last second of today."""
     return midnight(day_of(now, zone) + 1, zone) - 1
 
 
 def day_of(moment: int, zone: tzinfo) -> int:
-    """The date a clock shows, in days since 1970."""
+    """The local date, in days since 1970."""
     moment = _within(moment)
     return (moment + _offset(zone, moment)) // DAY_S
 
 
 def midnight(day: int, zone: tzinfo) -> int:
-    """The first second that a clock shows a date, or a later one where the zone left it out."""
+    """The first second of a local date; of the next date if the zone skipped it."""
     around = _within(day * DAY_S)
     return _midnight(segments(zone, around - 3 * DAY_S, around + 3 * DAY_S), day)
 
@@ -155,7 +155,7 @@ def _changes_between(zone: tzinfo, begin: int, end: int) -> Iterator[int]:
 
 @lru_cache(_CHUNKS_REMEMBERED)
 def _changes(zone: tzinfo, chunk: int) -> tuple[int, ...]:
-    """When the offset changes in a chunk of time; the first second of the new one."""
+    """The changes of offset in a chunk of time, each as the first second of the new offset."""
     begin = max(chunk * _CHUNK_S, EARLIEST)
     end = min((chunk + 1) * _CHUNK_S, LATEST)
     edges = [*range(begin, end, _STEP_S), end]
@@ -178,12 +178,12 @@ def _change(zone: tzinfo, before: int, after: int, old: int) -> int:
 
 
 def _offset(zone: tzinfo, moment: int) -> int:
-    """Seconds that the zone's clocks are ahead of UTC."""
+    """Seconds by which the zone's clocks are ahead of UTC."""
     return int((datetime.fromtimestamp(moment, UTC).astimezone(zone).utcoffset() or _ZERO).total_seconds())
 
 
 def _at(cut: tuple[Segment, ...], moment: int) -> Segment:
-    """The segment that a moment lies in."""
+    """The segment that contains a moment."""
     return cut[max(0, bisect_right(cut, moment, key=_begin) - 1)]
 
 
@@ -192,27 +192,27 @@ def _begin(segment: Segment) -> int:
 
 
 def _midnight(cut: Iterable[Segment], day: int) -> int:
-    """Clocks that go back over midnight show a date twice; it is the first time that counts."""
-    found = 0
+    """The first second of a date. If clocks go back over midnight, they show a date twice; the first time counts."""
+    first = 0
     for begin, end, offset in cut:
-        found = max(begin, day * DAY_S - offset)
-        if found < end:
+        first = max(begin, day * DAY_S - offset)
+        if first < end:
             break
-    return found
+    return first
 
 
 def _date_reached(cut: Iterable[Segment], moment: int) -> int:
-    """The latest date that clocks have shown until a moment; unlike the date they show, it never goes back."""
+    """The latest date that clocks have shown until a moment; unlike the current date it never goes back."""
     return max(each.day_of(min(moment, each.end - 1)) for each in cut if each.begin <= moment)
 
 
 def _days(cut: Iterable[Segment], begin: int, end: int) -> list[int]:
-    found: set[int] = set()
+    days: set[int] = set()
     for segment in cut:
         from_, to = max(segment.begin, begin), min(segment.end, end)
         if from_ < to:
-            found.update(range(segment.day_of(from_), segment.day_of(to - 1) + 1))
-    return sorted(found)
+            days.update(range(segment.day_of(from_), segment.day_of(to - 1) + 1))
+    return sorted(days)
 
 
 def _within(moment: int) -> int:

@@ -1,6 +1,6 @@
-"""Browsers and systems: the closed list of their names, and a name with its version in one text.
+"""Names of browsers and systems: a closed list, and the text form of a name with its version.
 
-Reports name nothing outside of these lists, wherever a name came from: a User-Agent, a request, an import.
+Reports use names of these lists only, whether a name comes from a User-Agent, a request or an import.
 """
 
 import re
@@ -11,7 +11,7 @@ LONGEST = 200
 """Characters of a browser or system in a request or a file; the rest is cut off."""
 
 Named = tuple[str, str]
-"""A name of the list and a version; both empty where they are not known."""
+"""A name of the list and a version; both empty if unknown."""
 
 UNKNOWN: Named = ("", "")
 
@@ -22,7 +22,7 @@ APPS = (
     *("Telegram", "Threads", "Thunderbird", "TikTok", "Toutiao", "Tumblr", "VK", "Viber", "WeChat", "WeCom", "Weibo"),
     *("WhatsApp", "X", "Xiaohongshu", "Yahoo", "Zalo", "Zhihu"),
 )
-"""Apps that show pages in a browser of their own, and say so."""
+"""Apps that show pages in a built-in browser and identify themselves."""
 
 BROWSERS = frozenset(
     (
@@ -49,7 +49,7 @@ BROWSERS = frozenset(
         *("Yandex Browser", "Zen", "iCab", "qutebrowser", "w3m"),
     )
 )
-"""Every name that a browser can have in a report."""
+"""All names of browsers in reports."""
 
 SYSTEMS = frozenset(
     (
@@ -59,7 +59,7 @@ SYSTEMS = frozenset(
         *("Windows", "Windows Phone", "Xbox", "iOS", "iPadOS", "macOS", "tvOS", "watchOS", "webOS"),
     )
 )
-"""Every name that a system can have in a report. A version of Linux is a distribution."""
+"""All names of systems in reports. The version of Linux is its distribution."""
 
 EDITIONS = {
     "Linux": frozenset(
@@ -74,10 +74,10 @@ EDITIONS = {
     "Windows": frozenset(("2000", "95", "98", "CE", "ME", "NT", "Vista", "XP")),
     "Xbox": frozenset(("360", "One", "Series S", "Series X")),
 }
-"""Versions that are words, by system; all others are numbers."""
+"""Versions that are words, by system; all other versions are numbers."""
 
 WITH_MINOR = frozenset(("Android Browser", "GNOME Web", "Opera", "Opera Mini", "Safari"))
-"""Browsers whose versions are told apart by their second number."""
+"""Browsers whose version includes the second number."""
 
 _OTHER_BROWSERS = {
     "android webview": "Android WebView",
@@ -153,13 +153,13 @@ _BROWSER_NAMES = {name.lower(): name for name in BROWSERS} | _OTHER_BROWSERS
 _SYSTEM_NAMES = {name.lower(): name for name in SYSTEMS} | _OTHER_SYSTEMS
 _DISTRIBUTIONS = {name.lower(): name for name in EDITIONS["Linux"]}
 _UNDIVIDED = frozenset(name.lower() for name in (*_BROWSER_NAMES, *_SYSTEM_NAMES) if " " in name)
-"""Names of several words, which other programs write without a space for the version that is missing."""
+"""Names of several words; other programs write them without the trailing space that stands for a missing version."""
 
 _NUMBERS = re.compile(r"([0-9]{1,3})(?:[._]([0-9]{1,3}))?(?![0-9])")
 
 
 def named_version(text: str) -> Named:
-    """A name, and the version behind its last space; a space at the end stands for no version."""
+    """Split a text at its last space into name and version; a trailing space stands for no version."""
     text = storable(text[:LONGEST])
     if text.strip().lower() in _UNDIVIDED:
         return text.strip(), ""
@@ -168,18 +168,18 @@ def named_version(text: str) -> Named:
 
 
 def with_version(name: str, version: str) -> str:
-    """The text that ``named_version`` divides into these; empty without a name."""
+    """Join name and version to the text that ``named_version`` splits; empty without a name."""
     return f"{name} {version}" if name else ""
 
 
 def known_browser(name: str, version: str) -> Named:
-    """A browser as reports name it, whoever named it first; ``UNKNOWN`` if it is none of the list."""
+    """A browser's name and version as reports show them; ``UNKNOWN`` if the name is not in the list."""
     known = _BROWSER_NAMES.get(name.strip().lower())
     return (known, _numbers(version, 2 if known in WITH_MINOR else 1)) if known else UNKNOWN
 
 
 def known_system(name: str, version: str) -> Named:
-    """A system as reports name it, whoever named it first; ``UNKNOWN`` if it is none of the list."""
+    """A system's name and version as reports show them; ``UNKNOWN`` if the name is not in the list."""
     name = name.strip().lower()
     if distribution := _DISTRIBUTIONS.get(name.removesuffix(" linux").removeprefix("linux ")):
         return "Linux", distribution
@@ -189,12 +189,12 @@ def known_system(name: str, version: str) -> Named:
     editions = EDITIONS.get(known, frozenset())
     if edition := next((edition for edition in editions if edition.lower() == version.strip().lower()), None):
         return known, edition
-    if known in ("Linux", "Chrome OS"):  # the kernel's, and the number of a build
+    if known in ("Linux", "Chrome OS"):  # their versions are a kernel's and a build number
         return known, ""
     numbers = _numbers(version, 2)
     return known, numbers.removesuffix(".0") if known in ("Android", "Windows") else numbers
 
 
 def _numbers(version: str, most: int) -> str:
-    found = _NUMBERS.match(version.strip())
-    return ".".join(part for part in found.groups()[:most] if part) if found else ""
+    match = _NUMBERS.match(version.strip())
+    return ".".join(part for part in match.groups()[:most] if part) if match else ""

@@ -1,6 +1,6 @@
-"""Where a visitor came from, told in one way however it was sent (GoatCounter contract, 3.5).
+"""Cleans referrers, so that each source of visitors has one name (GoatCounter contract, 3.5).
 
-Cleaning accepts any text, and cleaning what is clean changes nothing.
+Cleaning accepts any text and is idempotent.
 """
 
 import re
@@ -17,7 +17,7 @@ MAX_REFERRER = 2_048
 
 
 class Referrer(NamedTuple):
-    """A clean referrer, and the host it was read from: lower case, empty when it is no URL."""
+    """A clean referrer and the host of its URL, in lower case; the host is empty if it was not a URL."""
 
     text: str
     scheme: Scheme
@@ -108,21 +108,21 @@ def clean_referrer(text: str) -> Referrer:
         netloc = _netloc(url, host)
     except ValueError:
         return Referrer(tidied(text), "o")
-    host_known_as = _ALIASES.get(netloc, netloc)
-    group = _group(host_known_as, url.path)
+    canonical_host = _ALIASES.get(netloc, netloc)
+    group = _group(canonical_host, url.path)
     if group:
         return Referrer(group, "g", host)
-    cleaned = _cut(host_known_as, url)
+    cleaned = _cut(canonical_host, url)
     if not cleaned:
         return DIRECT
     return Referrer(cleaned, "h" if url.scheme in _WEB else "o", host)
 
 
 def tidied(text: str) -> str:
-    """Text as referrers, sources of campaigns and a site's own address are compared.
+    """The form in which referrers, sources of campaigns and a site's own address are compared.
 
-    A scheme, user, password, usual port, query, final dot of a host and final slash are left out: they say nothing of
-    where people come from, and queries carry what identifies them. Tidying what is tidy changes nothing.
+    Leaves out scheme, user, password, default port, query, a host's final dot and the final slash: they say nothing
+    about the source, and queries can identify people. Idempotent.
     """
     text = storable(_decoded(text))
     while (tidier := _tidied_once(text)) != text:
@@ -131,8 +131,8 @@ def tidied(text: str) -> str:
 
 
 def _decoded(text: str) -> str:
-    """A URL that was percent-encoded as a whole, once or more often, as it was before."""
-    while (found := _ENCODED.match(text)) and "%" in found[0]:
+    """Undo the percent-encoding of a URL that was encoded as a whole, once or more often."""
+    while (match := _ENCODED.match(text)) and "%" in match[0]:
         text = unquote(text, errors=ESCAPES)
     return text
 
@@ -152,15 +152,15 @@ def _tidied_once(text: str) -> str:
 
 
 def _without_query(text: str) -> str:
-    """Free text may ask a question; a query is behind text without blanks, or has values."""
+    """Remove a query. A question mark in free text stays: a query follows text without blanks, or has values."""
     before, _, query = text.partition("?")
     return before if _BLANK.search(before) is None or "=" in query else text
 
 
 def _kept_fragment(fragment: str) -> str:
-    """A fragment with its mark, without the query that it has where pages are routed by it.
+    """A fragment with its ``#``, without the query that it has where pages are routed by fragments.
 
-    A fragment that is nothing but parameters, such as a login's token, is left out.
+    A fragment of parameters only, such as a login's token, is left out.
     """
     kept = "" if _PARAMETER.match(fragment) else _without_ends(fragment.partition("?")[0])
     return f"#{kept}" if kept else ""
@@ -169,20 +169,20 @@ def _kept_fragment(fragment: str) -> str:
 def _host(url: SplitResult) -> str:
     host = url.hostname or ""
     if _BLANK.search(host):
-        msg = "no host has blanks"
+        msg = "a host cannot have blanks"
         raise ValueError(msg)
     return _without_dot(host)
 
 
 def _netloc(url: SplitResult, host: str) -> str:
-    """The host and its port, never the user and password that a URL can carry."""
+    """The host and its port, without user and password."""
     host = f"[{host}]" if ":" in host else host
     port = "" if url.port is None else f":{url.port}"
     return host if port in _USUAL_PORTS else host + port
 
 
 def _without_dot(host: str) -> str:
-    """A host without the dot that may end a complete name."""
+    """A host without the final dot of a fully qualified name."""
     return host.rstrip(".") or host
 
 
@@ -199,7 +199,7 @@ def _group(host: str, path: str) -> str | None:
 
 
 def _cut(host: str, url: SplitResult) -> str:
-    """Host, path and fragment: without a query, and without what tells nothing."""
+    """Host, path and fragment, without the query and without parts that are the same for every visitor."""
     path = url.path
     if host == "link.oreilly.com":
         return host
@@ -208,12 +208,12 @@ def _cut(host: str, url: SplitResult) -> str:
     if host in {"getpocket.com", "app.getpocket.com"}:
         return "getpocket.com"
     if host == "t.co" and path.strip("/"):
-        # The search for a shortened link is what shows who posted it.
+        # A search for the shortened link shows who posted it.
         return _TWEETED + quote(path.strip("/ "), safe="")
     if host == "www.reddit.com":
         path = _without_listings(path)
     fragment = _kept_fragment(url.fragment)
-    # Without a host there must be no second slash in front, which would make one of the path.
+    # Without a host there must be no second slash in front, or the path would read as a host.
     return _without_ends(f"{host}{path}{fragment}" if host else f"/{path.lstrip('/')}{fragment}")
 
 

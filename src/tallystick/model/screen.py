@@ -1,4 +1,4 @@
-"""Sizes of screens, as scripts, clients and exports write them (GoatCounter contract, 1.4 and 2.1)."""
+"""Reads screen sizes as scripts, clients and exports write them (GoatCounter contract, 1.4 and 2.1)."""
 
 import re
 
@@ -8,10 +8,10 @@ _leading_number = re.compile(r"\s*\+?([0-9]{1,10}+)(?:\.[0-9]*+)?+(?![0-9]|[eE][
 
 
 def width_of(size: str) -> int:
-    """The width in ``1920`` or ``1920,1080,2``; 0 where the text begins with no width.
+    """The width in ``1920`` or ``1920,1080,2``; 0 if the text does not begin with a width.
 
-    Height and scale are used by nothing, so they are not looked at: no size makes a hit invalid.
+    Height and scale are not used and not checked: no size makes a hit invalid.
     """
-    found = _leading_number(size)
-    width = int(found[1]) if found else 0
+    match = _leading_number(size)
+    width = int(match[1]) if match else 0
     return width if width <= MOST_WIDTH else 0

@@ -1,4 +1,4 @@
-"""Visits by hour, as the days, weeks and months of a report."""
+"""Sums visits by hour to the days, weeks and months of a report."""
 
 from collections.abc import Iterable, Sequence
 from typing import Literal
@@ -14,13 +14,13 @@ WEEK = 7
 
 
 class Day(Struct, frozen=True, omit_defaults=True):
-    """One date of a report. Weeks and months without visits are left out where it is written down.
+    """One date of a report. In JSON, weeks and months without visits are left out.
 
     Attributes:
         day: ``YYYY-MM-DD``.
-        hourly: visits in each hour that the clock shows.
-        weekly: on the first row and each seventh after it: this row and the six behind it; else 0.
-        monthly: on the first row and on the first of a month: all rows until the next one; else 0.
+        hourly: visits in each hour of the clock.
+        weekly: on the first row and each seventh after it, the sum of this row and the next six; else 0.
+        monthly: on the first row and on the first of a month, the sum of all rows until the next such row; else 0.
     """
 
     day: str
@@ -31,10 +31,10 @@ class Day(Struct, frozen=True, omit_defaults=True):
 
 
 class Calendar:
-    """The dates of a report, from which every series of the report is made.
+    """The dates of a report; creates all series of the report.
 
     Args:
-        days: the dates in order, in days since 1970. One that a zone left out may be missing.
+        days: the dates in order, in days since 1970. A date that the zone skipped may be missing.
     """
 
     def __init__(self, days: Sequence[int]) -> None:
@@ -45,7 +45,7 @@ class Calendar:
         self._months = [row for row, date in enumerate(dates) if row == 0 or date.day == 1]
 
     def series(self, hours: Iterable[tuple[int, int]]) -> list[Day]:
-        """A row for each date, also for those without visits.
+        """One row for each date, including dates without visits.
 
         Args:
             hours: pairs of an hour, counted from midnight of the first date, and its visits.

@@ -1,7 +1,7 @@
-"""Sessions: what a visitor does until eight hours pass without a hit, by the hits' own time.
+"""Ids of visitor sessions. A session ends eight hours after its last hit, by the hits' own times.
 
-A session's id follows from who the visitor is and when the session began, and from nothing else: so a
-server that was restarted finds it again, and so does a second import of the same log.
+The id is computed from the visitor and the session's beginning alone, so that a restarted server and a second import
+of the same log get the same id.
 """
 
 from collections.abc import Iterator
@@ -11,25 +11,25 @@ from tallystick.model.hit import SESSION_S, Visitor
 
 NO_SESSION = 0
 ID_BYTES = 6
-"""Each hit's row holds one: of 3 million sessions no two are the same in 98 of 100 cases."""
+"""Each hit's row has one. With 3 million sessions the probability of a collision is 2 %."""
 
 BUCKETS_LOOKED_AT = 4
-"""A session that began up to so many spans of 8 hours ago is found again under the visitor's keys."""
+"""A session is continued if it began in the current span of 8 hours or one of the three before it."""
 
 
 def session_id(key: int, created: int) -> int:
-    """The id of the session that a visitor begins with a hit: 48 bits, never ``NO_SESSION``.
+    """The id of the session that begins with a hit: 48 bits, never ``NO_SESSION``.
 
     Args:
-        key: the visitor under one salt.
-        created: Unix seconds. Within one span of 8 hours a visitor can begin one session only.
+        key: one of the visitor's hashes.
+        created: Unix seconds. A visitor can begin only one session within a span of 8 hours.
     """
     seed = (created // SESSION_S).to_bytes(8, "big", signed=True)
     return int.from_bytes(blake2b(seed, key=key.to_bytes(8, "big"), digest_size=ID_BYTES).digest(), "big") or 1
 
 
 def possible_session_ids(visitor: Visitor, created: int) -> Iterator[int]:
-    """Ids of the sessions that a hit may go on with, likelier ones first."""
+    """Ids of the sessions that a hit may continue, the likeliest first."""
     for bucket in range(BUCKETS_LOOKED_AT):
         for key in dict.fromkeys((visitor.current, visitor.previous)):
             yield session_id(key, created - bucket * SESSION_S)

@@ -1,6 +1,6 @@
-"""Counters that people share: what they are, and the rules about days (CountTogether contract, 1.5 and 1.11).
+"""Shared counters, their members, and the rules of date counters (CountTogether contract, 1.5 and 1.11).
 
-Their numbers follow ``model.counter``; what is decided on top of that (roles, modes, goals) is in ``model.sharing``.
+Their values follow ``model.counter``; roles, modes and goals are in ``model.sharing``.
 """
 
 import datetime as dt
@@ -14,13 +14,13 @@ from tallystick.model.key import Key
 CounterType = Literal["UpDown", "FromDate", "ToDate"]
 Mode = Literal["OnlyUp", "OnlyDown", "UpAndDown"]
 Role = Literal["admin", "member", "viewer"]
-"""A viewer sees, a member counts too, an admin decides about the counter and its people."""
+"""A viewer reads, a member also counts, an admin also manages the counter and its members."""
 
 NAMESPACE = ":shared"
-"""Of their numbers in the ledger; no public address can spell it."""
+"""The namespace of their values in the ledger; it is illegal in public addresses."""
 
 MILESTONES = (7, 10, 14, 21, 30, 50, 100)
-"""Days after the start that are worth a word."""
+"""Days after the start that are milestones."""
 
 LAST_DAY = dt.date.max
 
@@ -29,16 +29,16 @@ class SharedCounter(Struct, frozen=True, kw_only=True):
     """A counter as it was last committed. Times are Unix milliseconds.
 
     Attributes:
-        id: ours; clients never see it.
+        id: internal; clients never see it.
         uid: UUID v7 in lower case.
-        mode: None for counters of days.
-        date: the instant of a counter of days; None for UpDown.
-        day: its calendar day, from which days are counted in every time zone.
-        goal: None for none.
+        mode: None for date counters.
+        date: the instant of a date counter; None for UpDown.
+        day: the calendar day of a date counter, from which days are counted in every time zone.
+        goal: None without one.
         allow_exceed: whether an increment may pass the goal.
-        least: the value never falls below; None for no such limit.
-        reset_value: what a reset sets, where ``least`` allows it; else a reset sets that.
-        value: signed 64-bit; 0 for counters of days.
+        least: the lowest allowed value; None without a limit.
+        reset_value: the value after a reset, unless ``least`` is greater.
+        value: signed 64-bit; 0 for date counters.
         version: rises by one with every change of the counter.
     """
 
@@ -59,12 +59,12 @@ class SharedCounter(Struct, frozen=True, kw_only=True):
 
 
 class Member(Struct, frozen=True, kw_only=True):
-    """A person's tie to a counter.
+    """A person's membership of a counter.
 
     Attributes:
-        account: ours; clients never see it.
+        account: internal id; clients never see it.
         uid: UUID v4 of the person.
-        name: what the person is called now; never empty.
+        name: the person's current name; never empty.
         joined: Unix milliseconds.
     """
 
@@ -76,11 +76,11 @@ class Member(Struct, frozen=True, kw_only=True):
 
 
 class Milestone(Struct, frozen=True):
-    """A number of days after the start.
+    """A number of days after the start of a date counter.
 
     Attributes:
-        left: days until then; None once it is reached.
-        day: when it is; None beyond the last day that there is.
+        left: days until the milestone; None once it is reached.
+        day: the milestone's date; None beyond the year 9999.
     """
 
     days: int
@@ -90,21 +90,21 @@ class Milestone(Struct, frozen=True):
 
 
 def number_key(uid: str) -> Key:
-    """Where the number of a shared counter lies in the ledger."""
+    """The key of a shared counter's value in the ledger."""
     return Key(NAMESPACE, uid)
 
 
 def days_of(counter: SharedCounter, today: dt.date) -> int:
-    """What a counter of days shows: elapsed or remaining calendar days, never below 0.
+    """The value of a date counter: elapsed or remaining calendar days, never below 0. The start day is day 0.
 
     Args:
-        today: in the time zone of whoever looks. The start day is day 0.
+        today: the date in the reader's time zone.
     """
     return max(0, _days(counter, today))
 
 
 def days_beyond(counter: SharedCounter, today: dt.date) -> int:
-    """How long a ToDate counter is over, or how long a FromDate counter has still not begun; else 0."""
+    """Days since the end of a ToDate counter, or until the start of a FromDate counter; else 0."""
     return max(0, -_days(counter, today))
 
 

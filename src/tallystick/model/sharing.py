@@ -1,6 +1,6 @@
-"""Who may do what with a shared counter, and how its value may change.
+"""Roles and value changes of shared counters.
 
-Pure rules on top of ``model.counter``: what is refused is raised as ``SharingRefused``. Times are Unix milliseconds.
+Pure rules on top of ``model.counter``. Refusals are raised as ``SharingRefused``. Times are Unix milliseconds.
 """
 
 from enum import Enum
@@ -16,7 +16,7 @@ RANKS: dict[Role | None, int] = {None: 0, "viewer": 1, "member": 2, "admin": 3}
 
 
 class Verb(Enum):
-    """What can be done with a value."""
+    """The operations on a value."""
 
     INCREMENT = "increment"
     DECREMENT = "decrement"
@@ -35,15 +35,15 @@ LEAST_ROLE: dict[Verb, Role] = {
 
 
 class ValueChange(Struct, frozen=True, kw_only=True):
-    """One thing to do with the value of one counter.
+    """One operation on the value of one counter.
 
     Attributes:
-        counter: UUID, in any case; what is none is no counter's.
-        amount: of INCREMENT and DECREMENT, from 1.
-        value: of SET.
-        confirm: SET and RESET may go against the counter's mode.
-        offset: which change UNDO takes back; None for the newest own one.
-        id: the client's own name for this step; within a day it is carried out once for each person.
+        counter: UUID in lower or upper case; any other text is treated as an unknown counter.
+        amount: for INCREMENT and DECREMENT, from 1.
+        value: for SET.
+        confirm: allows SET and RESET against the counter's mode.
+        offset: the number of the change that UNDO takes back; None for the person's newest one.
+        id: the client's id of this step; within a day it is applied only once for each person.
     """
 
     counter: str
@@ -56,11 +56,11 @@ class ValueChange(Struct, frozen=True, kw_only=True):
 
 
 class Done(Struct, frozen=True):
-    """What a step came to.
+    """The result of a step.
 
     Attributes:
-        value, version: right after it.
-        replayed: it had been carried out before; nothing happened now.
+        value, version: of the counter right after the step.
+        replayed: whether the step had been applied before, so that nothing changed now.
     """
 
     value: int
@@ -69,7 +69,7 @@ class Done(Struct, frozen=True):
 
 
 class ValueRules(Struct, frozen=True):
-    """What decides about a value; see ``SharedCounter``."""
+    """The rules for a counter's value; see ``SharedCounter`` for the fields."""
 
     type: CounterType
     mode: Mode | None = None
@@ -85,22 +85,22 @@ class ValueRules(Struct, frozen=True):
 
 
 def may(role: Role | None, least: Role) -> bool:
-    """Whether a role, or none, is at least that one."""
+    """Whether a role is at least ``least``; None stands for no role."""
     return RANKS[role] >= RANKS[least]
 
 
 def new_number(mode: Mode | None, value: int, now: int) -> Counter:
-    """The number of a counter that is being made; without a mode one that is never added to."""
+    """The number of a new counter; without a mode it accepts no additions."""
     return _applied(None, Put(_with_bounds(Counter(value, 0, 0, True, now, INT64_MAX, 1), mode)), now)  # noqa: FBT003
 
 
 def edited_number(number: Counter, mode: Mode | None, value: int, now: int) -> Counter:
-    """The number of a counter whose details change, its value perhaps among them."""
+    """The number after an edit of the counter's mode and value."""
     return _applied(number, Put(replace(_with_bounds(number, mode), value=value), replaces=True), now)
 
 
 def carried_out(rules: ValueRules, number: Counter, step: ValueChange, now: int) -> Counter:
-    """The number after a step that is no UNDO.
+    """The number after a step other than UNDO.
 
     Raises:
         SharingRefused: WRONG_TYPE, INVALID_AMOUNT, INVALID_DATA, OUT_OF_RANGE or GOAL_EXCEEDED.
@@ -118,7 +118,7 @@ def carried_out(rules: ValueRules, number: Counter, step: ValueChange, now: int)
 
 
 def taken_back(rules: ValueRules, number: Counter, delta: int, now: int) -> Counter:
-    """The number after a change by ``delta`` was taken back: what others did since stays. Goes against any mode.
+    """The number after undoing a change by ``delta``. Later changes stay. Allowed against the counter's mode.
 
     Raises:
         SharingRefused: OUT_OF_RANGE or GOAL_EXCEEDED.
@@ -130,7 +130,7 @@ def taken_back(rules: ValueRules, number: Counter, delta: int, now: int) -> Coun
 
 
 def require_counting(rules: ValueRules) -> None:
-    """Counters of days cannot be counted with.
+    """Refuse value changes of date counters.
 
     Raises:
         SharingRefused: WRONG_TYPE.
@@ -140,7 +140,7 @@ def require_counting(rules: ValueRules) -> None:
 
 
 def check_replacement(rules: ValueRules, present: int, value: int, *, confirm: bool) -> None:
-    """Whether a value may take the place of the present one.
+    """Check that a value may replace the present one.
 
     Raises:
         SharingRefused: OUT_OF_RANGE, GOAL_EXCEEDED, or WRONG_TYPE against the mode unless confirmed.
@@ -150,15 +150,15 @@ def check_replacement(rules: ValueRules, present: int, value: int, *, confirm: b
         raise SharingRefused(SharingReason.OUT_OF_RANGE, f"the value may not fall below {rules.least}")
     if value != present:
         _check_limits(rules, value, rising=value > present)
-    against = value < present if rules.mode == "OnlyUp" else value > present and rules.mode == "OnlyDown"
-    if against and not confirm:
+    against_mode = value < present if rules.mode == "OnlyUp" else value > present and rules.mode == "OnlyDown"
+    if against_mode and not confirm:
         raise SharingRefused(
             SharingReason.WRONG_TYPE, f"this counter is {rules.mode}: {value} has to be confirmed, it is {present} now"
         )
 
 
 def in_range(value: int) -> bool:
-    """Whether a value fits 64 bits."""
+    """Whether a value fits into 64 bits."""
     return INT64_MIN <= value <= INT64_MAX
 
 
@@ -176,7 +176,7 @@ def _moved(rules: ValueRules, number: Counter, amount: int, sign: int, now: int)
 
 def _check_size(value: int, delta: int) -> None:
     if not (in_range(value) and in_range(delta)):
-        raise SharingRefused(SharingReason.OUT_OF_RANGE, "values, and what they change by at once, have 64 bits")
+        raise SharingRefused(SharingReason.OUT_OF_RANGE, "a value and its change must fit into 64 bits")
 
 
 def _check_limits(rules: ValueRules, value: int, *, rising: bool) -> None:
@@ -195,7 +195,7 @@ def _with_bounds(number: Counter, mode: Mode | None) -> Counter:
 
 _REFUSED = {
     RefusalReason.OUT_OF_BOUNDS: (SharingReason.WRONG_TYPE, "this counter counts in the other direction only"),
-    RefusalReason.OUT_OF_RANGE: (SharingReason.OUT_OF_RANGE, "the value would not fit 64 bits"),
+    RefusalReason.OUT_OF_RANGE: (SharingReason.OUT_OF_RANGE, "the value would not fit into 64 bits"),
     RefusalReason.MISSING: (SharingReason.NOT_FOUND, "there is no such counter"),
 }
 

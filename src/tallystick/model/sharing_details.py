@@ -1,4 +1,4 @@
-"""What a person may decide about a shared counter: its name, its dates, its mode and its limits. Pure rules."""
+"""Checks the details of a shared counter: name, dates, mode and limits. Pure rules."""
 
 import datetime as dt
 import unicodedata
@@ -20,13 +20,13 @@ _MS = timedelta(milliseconds=1)
 
 
 def clean_name(text: str) -> str:
-    """A counter's name as it is kept: without space around it, in normal form C.
+    """A counter's name as it is stored: without surrounding spaces, in normal form C.
 
     Raises:
         SharingRefused: NAME_LENGTH.
     """
     name = unicodedata.normalize("NFC", text.strip())
-    # Emoji are made of characters that a stricter rule would refuse: joiners between people, for example.
+    # The rule is that of lines, not a stricter one: emoji need joiners, for example.
     if len(name) < SHORTEST_NAME or line_problems(name, LONGEST_NAME):
         raise SharingRefused(
             SharingReason.NAME_LENGTH,
@@ -37,10 +37,10 @@ def clean_name(text: str) -> str:
 
 
 def checked(counter: SharedCounter) -> SharedCounter:
-    """The counter as it is kept: of a date and its day either one is worked out from the other.
+    """Check a counter's details and complete them: of ``date`` and ``day`` each is derived from the other.
 
     Raises:
-        SharingRefused: something about it cannot be.
+        SharingRefused: a detail is invalid; the reason says which.
     """
     named = replace(counter, name=clean_name(counter.name))
     if named.type not in get_args(CounterType):
@@ -53,7 +53,7 @@ def checked(counter: SharedCounter) -> SharedCounter:
 
 
 def instant_of(kind: CounterType, day: dt.date) -> int:
-    """The instant of a date counter of which only the day is known, in UTC: where it starts, or where it ends."""
+    """The instant for a day, in UTC: its first second for a FromDate counter, its last for a ToDate counter."""
     start = dt.datetime.combine(day, dt.time(), UTC) - _EPOCH
     return start // _MS + (0 if kind == "FromDate" else 86_399_000)
 
@@ -65,7 +65,7 @@ def _check_counting(counter: SharedCounter) -> None:
         raise SharingRefused(SharingReason.INVALID_DATA, "an UpDown counter has no date")
     values = [counter.value, counter.reset_value, counter.goal, counter.least]
     if not all(value is None or in_range(value) for value in values):
-        raise SharingRefused(SharingReason.OUT_OF_RANGE, "values have 64 bits")
+        raise SharingRefused(SharingReason.OUT_OF_RANGE, "values must fit into 64 bits")
     if counter.least is not None and counter.value < counter.least:
         raise SharingRefused(SharingReason.OUT_OF_RANGE, f"the value may not fall below {counter.least}")
 
@@ -90,4 +90,4 @@ def _dated(counter: SharedCounter) -> SharedCounter:
     try:
         return replace(counter, day=(_EPOCH + counter.date * _MS).date())
     except OverflowError as error:
-        raise SharingRefused(reason, "years have four digits") from error
+        raise SharingRefused(reason, "the date must be before the year 10000") from error

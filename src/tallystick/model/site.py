@@ -12,7 +12,7 @@ Public = Literal["private", "secret", "public"]
 
 
 class Collect(IntFlag):
-    """What a site keeps of a hit."""
+    """What a site stores of a hit."""
 
     NOTHING = 1
     REFERRER = 2
@@ -23,7 +23,7 @@ class Collect(IntFlag):
     LANGUAGE = 64
     SESSION = 128
     HITS = 256
-    """Single hits, with session and second; without it a hit keeps no session and only its hour."""
+    """Single hits, with session and second; without this bit only the hour is stored and no session."""
 
 
 COLLECT = int(
@@ -35,20 +35,20 @@ COLLECT = int(
     | Collect.SESSION
     | Collect.HITS
 )
-"""Collected unless the site says otherwise: 446."""
+"""The default of a new site: 446."""
 
 
 class SiteSettings(Struct, frozen=True, kw_only=True):
-    """What a site's owner decides.
+    """The settings of a site.
 
     Attributes:
-        secret: what a link must carry when ``public`` is ``secret``.
+        secret: the text that a link must have when ``public`` is ``secret``.
         allow_counter: whether anyone may read the visitor counter.
-        allow_bosmang: whether the server's operator may look at the numbers.
+        allow_bosmang: whether the server's operator may see the statistics.
         data_retention: days that hits are kept; 0 keeps them for good.
         ignore_ips: addresses, and networks in CIDR notation, whose hits are dropped.
         collect: ``Collect`` bits.
-        collect_regions: countries whose regions are kept; empty keeps all.
+        collect_regions: countries whose regions are stored; empty for all countries.
         allow_embed: origins that may show the pages in a frame.
         respect_gpc: drop hits of browsers that send ``Sec-GPC: 1``.
         respect_dnt: drop hits of browsers that send ``DNT: 1``.
@@ -68,18 +68,18 @@ class SiteSettings(Struct, frozen=True, kw_only=True):
 
 
 BEFORE_FIRST_HIT_S = 12 * 3_600
-"""So long before its first hit a site's statistics begin, if the hit is older than the site (3.3)."""
+"""If the first hit is older than the site, statistics begin this long before the hit (3.3)."""
 
-_made_up = re.compile(r"serve-[a-z0-9]{8}").fullmatch
-"""The short names that the server gives, as GoatCounter's does."""
+_is_generated = re.compile(r"serve-[a-z0-9]{8}").fullmatch
+"""Matches the short names that the server generates, as GoatCounter does."""
 
 
 class Site(Struct, frozen=True, kw_only=True):
-    """A site that hits are counted for. Times are Unix milliseconds.
+    """A site whose hits are counted. Times are Unix milliseconds.
 
     Attributes:
-        parent: the account's first site; None for that one.
-        cname: the Host that chooses the site, lower case.
+        parent: the account's first site; None for that site itself.
+        cname: the host by which requests choose the site, in lower case.
         code: a short name; unique on this server.
         state: ``a`` active, ``d`` being deleted.
         first_hit: when its statistics begin.
@@ -101,14 +101,14 @@ class Site(Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """What people call it: its Host, or the short name that somebody gave it."""
-        return self.cname or (f"site {self.id}" if _made_up(self.code) else self.code)
+        """The name shown to people: the site's host, else its short name unless that was generated."""
+        return self.cname or (f"site {self.id}" if _is_generated(self.code) else self.code)
 
     @property
     def counting_since(self) -> int | None:
-        """When the first hit was, in Unix milliseconds; the site's creation where all came later. None before one.
+        """When counting began, in Unix milliseconds: the site's creation, or its first hit if that is older.
 
-        Where a hit is older than the site, statistics begin half a day before it (``first_hit``).
+        None without hits. Statistics of a hit older than the site begin half a day before it (``first_hit``).
         """
         if not self.received_data:
             return None
@@ -116,5 +116,5 @@ class Site(Struct, frozen=True, kw_only=True):
 
     @property
     def root(self) -> int:
-        """The account's first site, by which accounts, tokens and sites belong together."""
+        """The id of the account's first site, which identifies the account."""
         return self.parent if self.parent is not None else self.id

@@ -1,4 +1,4 @@
-"""What may be decided about a site, and what is wrong with it in the contract's words (GoatCounter contract, 1.6)."""
+"""Checks a site's fields and settings; messages are the contract's (GoatCounter contract, 1.6)."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -50,7 +50,7 @@ RESERVED = frozenset(
         "stats",
     }
 )
-"""Codes that would be mistaken for something else where codes are subdomains."""
+"""Codes that have another meaning as subdomains."""
 
 _ORIGIN = re.compile(r"(?:https?://)?(?:\*\.)?[A-Za-z0-9.-]+(?::[0-9]{1,5})?", re.ASCII)
 _LINK = re.compile(r"[!#-;=?-\[\]_a-z~]+")  # the characters of a URL (RFC 3986)
@@ -58,7 +58,7 @@ _REGION = re.compile(r"[A-Z]{2}")
 
 
 def normal_host(host: str) -> str:
-    """A host as it is stored and compared: lower case, ASCII, without the last dot."""
+    """A host as it is stored and compared: lower case, ASCII, without the final dot."""
     host = host.strip().lower().removesuffix(".")
     if host.isascii() or len(host) > HOST_LENGTH[1]:
         return host
@@ -69,7 +69,7 @@ def normal_host(host: str) -> str:
 
 
 def normal_settings(settings: SiteSettings) -> SiteSettings:
-    """Settings as they are stored: no bit means the default, and a region needs its country."""
+    """Settings as they are stored: no ``collect`` bit stands for the default, and regions include countries."""
     collect = settings.collect or COLLECT
     if collect > 0 and collect & Collect.REGION:
         collect |= Collect.LOCATION
@@ -82,18 +82,18 @@ def normal_settings(settings: SiteSettings) -> SiteSettings:
 
 
 def site_problems(code: str, cname: str | None, link_domain: str, settings: SiteSettings) -> dict[str, list[str]]:
-    """Messages by field; empty when nothing is wrong. Expects normal values."""
-    found = {
+    """Messages about invalid values, by field. Expects normalised values."""
+    problems = {
         "code": code_problems(code),
         "cname": [] if cname is None else host_problems(cname),
         "link_domain": link_problems(link_domain),
-        **{f"settings.{field}": problems for field, problems in settings_problems(settings).items()},
+        **{f"settings.{field}": messages for field, messages in settings_problems(settings).items()},
     }
-    return {field: problems for field, problems in found.items() if problems}
+    return {field: messages for field, messages in problems.items() if messages}
 
 
 def code_problems(code: str) -> list[str]:
-    """What is wrong with a code: one label of a host name, not a reserved one."""
+    """Messages about an invalid code. A code is one label of a host name that is not reserved."""
     problems = _length_problems(code, CODE_LENGTH)
     problems += [f"cannot contain '{sign}'" for sign in "._" if sign in code]
     problems += _label_problems(code.replace(".", "").replace("_", ""))
@@ -103,7 +103,7 @@ def code_problems(code: str) -> list[str]:
 
 
 def host_problems(host: str) -> list[str]:
-    """What is wrong with a site's Host: a name of two labels or more."""
+    """Messages about an invalid host. A host has two labels or more."""
     problems = _length_problems(host, HOST_LENGTH)
     labels = host.split(".")
     if len(labels) < 2:  # noqa: PLR2004
@@ -116,14 +116,14 @@ def host_problems(host: str) -> list[str]:
 
 
 def link_problems(link: str) -> list[str]:
-    """What is wrong with the address that links to pages begin with; it may be left empty."""
+    """Messages about an invalid start of links to pages; it may be empty."""
     if len(link) > LINK_AT_MOST:
         return [f"must be shorter than {LINK_AT_MOST} characters"]
     return [] if not link or _is_link(link) else ["must be a valid url"]
 
 
 def settings_problems(settings: SiteSettings) -> dict[str, list[str]]:
-    """Messages by field of the settings."""
+    """Messages about invalid settings, by field."""
     least, most = RETENTION_DAYS
     days, known = settings.data_retention, get_args(Public)
     secretless = not settings.secret and settings.public != "secret"
@@ -140,7 +140,7 @@ def settings_problems(settings: SiteSettings) -> dict[str, list[str]]:
 
 
 def defaults_problems(defaults: UserSettings) -> dict[str, list[str]]:
-    """Messages by field of how newcomers are to see things."""
+    """Messages about invalid default settings of new people, by field."""
     return {
         field: [f"must be {least} to {most}"]
         for field, (least, most) in DEFAULTS_WITHIN.items()

@@ -1,4 +1,4 @@
-"""What clients write may hold anything; what is stored may not."""
+"""Replaces characters in clients' texts that cannot be stored."""
 
 import codecs
 
@@ -6,7 +6,7 @@ _UNSTORABLE = {0: "�", **dict.fromkeys(range(0xD800, 0xE000), "�")}
 
 
 def storable(text: str) -> str:
-    """The text without what a database or JSON cannot hold: NUL and lone surrogates become U+FFFD."""
+    """Replace characters that databases or JSON cannot store, NUL and lone surrogates, by U+FFFD."""
     if text.isascii() and "\0" not in text:
         return text
     return text.translate(_UNSTORABLE)
@@ -18,6 +18,6 @@ def _as_escapes(error: UnicodeError) -> tuple[str, int]:
 
 
 ESCAPES = "tallystick.escapes"
-"""For ``errors=`` of decoding: bytes that are no UTF-8 become percent escapes, so different bytes stay different."""
+"""For ``errors=`` of decoding: bytes that are not UTF-8 become percent escapes, so that different bytes differ."""
 
 codecs.register_error(ESCAPES, _as_escapes)
