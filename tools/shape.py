@@ -1,4 +1,4 @@
-"""Sizes of files and functions in src/tallystick, to see what grows. Never a gate."""
+"""Sizes of files and functions in src/tallystick, and the arrows between the rooms of services. Never a gate."""
 
 import ast
 from collections.abc import Iterator, Sequence
@@ -31,6 +31,24 @@ def functions(file: Path) -> Iterator[Function]:
             yield Function(node.end_lineno - node.lineno + 1, name)
 
 
+def room_arrows(package: Path) -> tuple[set[str], set[tuple[str, str]]]:
+    """The rooms of a package (its modules and subpackages), and which of them imports which."""
+    name = ".".join(("tallystick", *package.relative_to(SOURCE).parts))
+    rooms = {path.stem for path in package.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    rooms.discard("__init__")
+    arrows: set[tuple[str, str]] = set()
+    for file in package.rglob("*.py"):
+        room = file.relative_to(package).parts[0].removesuffix(".py")
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if not isinstance(node, ast.ImportFrom) or node.module is None:
+                continue
+            for alias in node.names:
+                imported = f"{node.module}.{alias.name}"
+                if imported.startswith(f"{name}.") and (other := imported[len(name) + 1 :].partition(".")[0]) != room:
+                    arrows.add((room, other))
+    return rooms, arrows
+
+
 def _table(title: str, rows: Sequence[tuple[int, str]]) -> Table:
     table = Table("lines", "where", title=title, title_justify="left")
     for lines, where in rows:
@@ -55,6 +73,8 @@ def main() -> None:
         f" {LONG_FILE} lines.\n{len(found)} functions, {median(sizes):g} lines in the middle;"
         f" {short_functions:.1%} are under {LONG_FUNCTION}."
     )
+    rooms, arrows = room_arrows(SOURCE / "services")
+    console.print(f"services: {len(rooms)} rooms, {len(arrows)} arrows between them.")
 
 
 if __name__ == "__main__":
