@@ -7,11 +7,13 @@ from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
+import httpx
 import pytest
 
 from support.commands import CommandLine, Ran
 from support.places import Place
 from support.postgres import Postgres
+from support.server import running_server
 from support.terminal import on_a_terminal
 from support.warehouses import a_hit, opened_warehouse
 from tallystick.cli import doctor
@@ -62,9 +64,47 @@ def test_a_ledger_is_measured_and_left_as_it_is(run: CommandLine, storage: Stora
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
-def test_a_running_server_is_seen(run: CommandLine) -> None:
+def test_a_running_server_is_seen_and_asked_how_it_is(run: CommandLine) -> None:
+    with running_server(Path("data").absolute()) as server:
+        address = server.url.removeprefix("http://")
+        found = checks(run("doctor", "--data", "data", "--listen", address))
+    assert found["server"] == ("OK", "one is running on data")
+    assert found["readiness"] == ("OK", f"{server.url}/health/ready: it counts, and its background tasks succeed")
+
+
+READINESS = {
+    "ready": ({"status": "ready"}, "OK", "its background tasks succeed"),
+    "a task fails": (
+        {"status": "ready", "tasks": ["exports has not succeeded for 99 seconds"]},
+        "WARN",
+        "exports has not succeeded for 99 seconds; the server's log says why",
+    ),
+    "no commits": (
+        {"status": "unavailable", "reason": "the last commit failed"},
+        "FAIL",
+        "counts cannot be stored: the last commit failed; the server's log says more",
+    ),
+    "another program": (["ready"], "WARN", "if it listens elsewhere, say so with --listen"),
+}
+
+
+@pytest.mark.parametrize(("body", "status", "said"), READINESS.values(), ids=READINESS)
+def test_what_a_running_server_says_of_itself_is_passed_on(
+    run: CommandLine, monkeypatch: pytest.MonkeyPatch, body: object, status: str, said: str
+) -> None:
+    monkeypatch.setattr(httpx, "get", lambda *_, **__: httpx.Response(200, json=body))
     with held_data_directory(Path("data")):
-        assert checks(run("doctor", "--data", "data"))["server"] == ("OK", "one is running on data")
+        ran = run("doctor", "--data", "data")
+    assert checks(ran)["readiness"][0] == status
+    assert said in checks(ran)["readiness"][1]
+    assert ran.code == int(status == "FAIL")
+
+
+def test_a_server_that_does_not_answer_where_it_should_is_a_warning(run: CommandLine) -> None:
+    with held_data_directory(Path("data")):
+        status, found = checks(run("doctor", "--data", "data", "--listen", "127.0.0.1:1"))["readiness"]
+    assert status == "WARN"
+    assert found.startswith("the server does not answer at http://127.0.0.1:1/health/ready")
 
 
 def test_each_setting_is_told_with_its_source(run: CommandLine) -> None:

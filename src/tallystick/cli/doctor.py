@@ -49,6 +49,9 @@ CLOCK_TOLERANCE_S = 60.0
 
 HOSTS_SHOWN = 10
 
+READY_WITHIN_S = 5.0
+"""How long a running server may take to say whether it is ready."""
+
 LEDGER_FILE = "ledger.sqlite3"
 QUICK_CHECK_S = 3.0
 """How long the quick look at a SQLite file may take."""
@@ -92,7 +95,7 @@ def examine(settings: Settings) -> Iterator[Check]:
     if settings.database is None:
         # PostgreSQL syncs on a disk of its own.
         yield _disk_sync(settings.data)
-    yield _server(settings.data)
+    yield from _server(settings)
     yield _database(settings)
     yield from _clock_of_ledger(settings)
     yield _hits(settings.data)
@@ -235,10 +238,31 @@ def measured_syncs(directory: Path) -> list[float]:
     return took
 
 
-def _server(data: Path) -> Check:
-    if server_runs(data):
-        return Check("OK", "server", f"one is running on {data}")
-    return Check("OK", "server", f"none is running on {data}")
+def _server(settings: Settings) -> Iterator[Check]:
+    if not server_runs(settings.data):
+        yield Check("OK", "server", f"none is running on {settings.data}")
+        return
+    yield Check("OK", "server", f"one is running on {settings.data}")
+    yield _readiness(settings.listen)
+
+
+def _readiness(listen: Listen) -> Check:
+    """What a running server says of itself: whether it counts, and which background tasks do not succeed."""
+    import httpx  # noqa: PLC0415  # only beside a running server
+
+    url = f"http://{listen.reachable}/health/ready"
+    try:
+        response = httpx.get(url, timeout=READY_WITHIN_S, trust_env=False)
+        body = response.json()
+        status, reason, problems = body["status"], body.get("reason"), [*body.get("tasks", ())]
+    except (httpx.HTTPError, ValueError, TypeError, LookupError, AttributeError):
+        hint = "if it listens elsewhere, say so with --listen; otherwise look at its log"
+        return Check("WARN", "readiness", f"the server does not answer at {url}: {hint}")
+    if status != "ready":
+        return Check("FAIL", "readiness", f"{url}: counts cannot be stored: {reason}; the server's log says more")
+    if problems:
+        return Check("WARN", "readiness", f"{url}: {'; '.join(problems)}; the server's log says why")
+    return Check("OK", "readiness", f"{url}: it counts, and its background tasks succeed")
 
 
 def _database(settings: Settings) -> Check:
