@@ -146,14 +146,23 @@ class RunningTask:
 class BackgroundTasks:
     """The table of background tasks, started and stopped together. Used from one event loop.
 
+    Attributes:
+        states: every row and how it fares, in the order of the table.
+
     Args:
         clock: seconds, monotonic.
     """
 
-    def __init__(self, rows: Iterable[BackgroundTask], clock: Callable[[], float] = time.monotonic) -> None:
-        self.states = [RunningTask(row, clock) for row in rows]
+    def __init__(self, rows: Iterable[BackgroundTask] = (), clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self.states: list[RunningTask] = []
+        self.add(*rows)
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = False
+
+    def add(self, *rows: BackgroundTask) -> None:
+        """Append rows; before ``start``."""
+        self.states += [RunningTask(row, self._clock) for row in rows]
 
     def start(self) -> None:
         """Run every task until ``close``."""

@@ -74,10 +74,10 @@ class JobWorker:
         clock: seconds, monotonic.
         watch: compares the wall clock with the newest commit.
         passed: noted in the ledger from time to time.
-        seen_within: seconds that other servers of the ledger may take to see a job; None for what its kind needs.
+        seen_within: seconds that other servers of the ledger may take to see a job; None for the default of its kind.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917  # whom it works with, and for tests its times
+    def __init__(  # noqa: PLR0913, PLR0917  # services, and times for tests
         self,
         ledger: Ledger,
         warehouse: Warehouse,
@@ -148,24 +148,27 @@ class JobWorker:
         return len(jobs) - done
 
     async def _settle(self, jobs: Sequence[Job]) -> None:
-        """Have no hit judged by what was decided before, from now on."""
-        # Names that were read in the ledger before the decision have reached the cache when this write returns.
+        """Invalidate cached names, so that every hit is judged by the new decisions from now on."""
+        # Names that were read in the ledger before a decision have reached the cache when this write returns.
         await self._ledger.flush()
         self._forget({job.site for job in jobs if isinstance(job, DeleteSite)})
 
     async def note(self) -> None:
-        """Give the ledger the newest hit, so that a later start misses hits that were lost."""
+        """Note the newest hit in the ledger, so that a later start notices hits that were lost."""
         self._noted = await note(self._ledger, self._warehouse, self._noted)
 
     async def _try(self, number: int, job: Job) -> bool:
-        """Whether it was done; one that fails is tried again later and keeps no other from being done."""
+        """Do a job. Returns whether it is done; after a failure it is tried again later, and the others go on."""
         try:
             await self._do(number, job)
+        except StoreUnavailable as error:
+            log.warning("a job was put off", job=number, reason=str(error))
         except Exception:
-            self._not_before[number] = self._clock() + TRIED_AGAIN_AFTER_S
             log.exception("a job failed and is tried again later", job=number)
-            return False
-        return True
+        else:
+            return True
+        self._not_before[number] = self._clock() + TRIED_AGAIN_AFTER_S
+        return False
 
     async def _do(self, number: int, job: Job) -> None:
         match job:

@@ -1,4 +1,4 @@
-"""Which server counts pageviews: of several servers on one PostgreSQL, one owns the analytics of the ledger.
+"""The lease of the analytics: of several servers on one PostgreSQL, the holder counts pageviews.
 
 Hits lie in a server's data directory, where the other servers cannot see them. So the owner holds a lease, a row of
 the ledger, and extends it every few seconds; the others refuse pageviews and statistics with 503 until the owner is
@@ -21,7 +21,7 @@ from tallystick.tasks import BackgroundTask
 from tallystick.warehouse import Warehouse
 
 LEASE_S = 15.0
-"""How long the analytics stay an owner's that is not heard of any more: long enough for a restart."""
+"""How long the lease stays with an owner that does not extend it: long enough for a restart."""
 EXTENDED_EVERY_S = 3.0
 LEASE = "analytics"
 ID_FILE = "server-id"
@@ -36,7 +36,7 @@ class Claim(Struct, frozen=True):
     Attributes:
         holder: the data directory; a server that is restarted on it goes on at once.
         instance: this process; of two with copies of one data directory the later one holds the lease.
-        starts: whether the process has not held it yet.
+        starts: whether the process has not tried to hold it yet.
     """
 
     holder: str
@@ -51,8 +51,8 @@ class Ownership:
 
     Args:
         data: the data directory, which has an id of its own.
-        forget: called before this server owns the analytics again: names that it remembers may have been merged or
-            deleted on the server that owned them meanwhile.
+        forget: invalidates cached names; called before this server owns the analytics again, because another owner
+            may have merged or deleted them meanwhile.
         clock: seconds, monotonic; goes on while the process is frozen.
     """
 
@@ -103,15 +103,15 @@ class Ownership:
         """Take the lease or extend it, if it is free or ours.
 
         Raises:
-            StoreUnavailable: it is unknown whose it is; what was held is held until it ends.
+            StoreUnavailable: the holder is unknown; a lease of ours stays valid until it ends.
         """
         begun = self._clock()
         claim = Claim(self._holder, self._instance, self._starts)
         if await self._ledger.write(take_lease, claim, round(LEASE_S * 1000)):
-            # Only who comes back for the first time goes on with the lease of its data directory.
+            # Only the first claim of a process continues the lease of its data directory.
             self._starts = False
             if not self.owned:
-                # Also after a pause that this server has not noticed: another one may have come and gone.
+                # Also after a pause that this server has not noticed: another owner may have come and gone.
                 self._forget()
             self._warehouse.answers_until = begun + LEASE_S
             self._note(owned=True)
@@ -129,23 +129,23 @@ class Ownership:
 
 
 def server_id(data: Path) -> str:
-    """The id of a data directory, made when it is first asked for.
+    """The id of a data directory, made with the first call.
 
     Raises:
         OSError: the directory cannot be written.
     """
     file = data / ID_FILE
     with suppress(FileNotFoundError):
-        if known := file.read_text("ascii").strip():
-            return known
-    made = secrets.token_hex(ID_BYTES)
+        if stored := file.read_text("ascii").strip():
+            return stored
+    new = secrets.token_hex(ID_BYTES)
     with whole_file(file, replaces=True, mode=0o600) as partial:
-        partial.write_text(f"{made}\n", "ascii")
-    return made
+        partial.write_text(f"{new}\n", "ascii")
+    return new
 
 
 def take_lease(session: Session, claim: Claim, length: int) -> bool:
-    """Whether the lease is the claim's now, for ``length`` ms; a row that is another's is only read."""
+    """Take or extend the lease for ``length`` ms. Returns whether the claim holds it; another's row is only read."""
     held = session.queries.lease(session.connection, name=LEASE)
     if held is not None:
         holder, instance, valid = held
