@@ -31,7 +31,7 @@ from tallystick.services.imports.through_api import ApiSink
 from tallystick.services.imports.told import BadLine
 from tallystick.services.ingest.ingest import Knowledge
 from tallystick.settings import AnalyticsSettings
-from tallystick.warehouse import seconds
+from tallystick.warehouse import parquet_row_count, seconds
 
 BAD_LINES_SHOWN = 20
 REASONS_SHOWN = 5
@@ -231,7 +231,7 @@ def opened_source(given: Given, journal: ImportJournal | None) -> ImportSource:
         total = json_zip.visit_count(given.file)
         return RowFile(given.file, json_zip.visits(given.file, seconds), total=total, marks=marks)
     if given.form == "parquet":
-        total = parquet.row_count(given.file)
+        total = parquet_row_count(given.file)
         return RowFile(given.file, parquet.hits(given.file, seconds), total=total, marks=marks)
     if given.form == "csv":
         return LineFile(given.file, csv_reader(seconds), quoted=True, marks=marks, until=until)

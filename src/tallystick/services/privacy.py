@@ -4,17 +4,17 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from tallystick.warehouse import OWN_FILES
+
 OURS = (
     "ledger.sqlite3*",
-    "warehouse*",
     "secret.key*",
     "server.lock",
     "server-id",
     "setup*",
     "restore.unfinished",
-    "exports/*",
     "imports/*",
-    "warehouse.temp/*",
+    *OWN_FILES,
 )
 """What Tallystick writes into its data directory; other files there are left alone."""
 

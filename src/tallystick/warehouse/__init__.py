@@ -1,13 +1,17 @@
 """The warehouse: hits in columns, durably kept and quickly counted. See DESIGN.md."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
-from tallystick.warehouse.types import KeptRequest, LedgerMarks, Stored
+from tallystick.warehouse.types import KeptRequest, LedgerMarks, ParquetHit, Stored
 from tallystick.warehouse.warehouse import Warehouse, WarehouseSession, WarehouseStorage, WarehouseWriteSession, seconds
 
+OWN_FILES = ("warehouse*", "warehouse.temp/*", "exports/*")
+"""Patterns of what a warehouse writes into a data directory."""
+
 __all__ = [
+    "OWN_FILES",
     "KeptRequest",
     "Stored",
     "Warehouse",
@@ -15,6 +19,8 @@ __all__ = [
     "WarehouseStorage",
     "WarehouseWriteSession",
     "open_warehouse",
+    "parquet_row_count",
+    "parquet_rows",
     "seconds",
     "warehouse_storage",
 ]
@@ -60,3 +66,25 @@ def warehouse_storage(data: Path) -> WarehouseStorage:
     from tallystick.warehouse.duckdb.storage import DuckDbStorage  # noqa: PLC0415  # see above
 
     return DuckDbStorage(data)
+
+
+def parquet_row_count(file: Path) -> int:
+    """How many hits a Parquet export holds.
+
+    Raises:
+        InputRefused: it is no such file.
+    """
+    from tallystick.warehouse.duckdb.parquet import row_count  # noqa: PLC0415  # see above
+
+    return row_count(file)
+
+
+def parquet_rows(file: Path) -> Iterator[ParquetHit]:
+    """Every hit of a Parquet export, in its order.
+
+    Raises:
+        InputRefused: it is no such file, or damaged.
+    """
+    from tallystick.warehouse.duckdb.parquet import read_rows  # noqa: PLC0415  # see above
+
+    return read_rows(file)

@@ -165,6 +165,34 @@ class PathName(NamedTuple):
     title: str
 
 
+class ParquetHit(NamedTuple):
+    """A hit in a Parquet export, read back.
+
+    Attributes:
+        first: None where the file does not say.
+        session: 0 for none.
+        created: Unix seconds; None where the file holds no time.
+    """
+
+    path: str
+    title: str
+    ref: str
+    ref_scheme: str
+    campaign: str
+    browser: str
+    browser_version: str
+    system: str
+    system_version: str
+    country: str
+    region: str
+    language: str
+    event: bool
+    first: bool | None
+    session: int
+    width: int
+    created: int | None
+
+
 StatisticRow = tuple[Any, ...]
 """Unix second and path, then the values of a ``VisitStatistic``, then visits."""
 

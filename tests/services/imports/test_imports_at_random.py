@@ -26,6 +26,7 @@ from tallystick.services.imports.rows import RowFile
 from tallystick.services.imports.running import Import, Report
 from tallystick.services.imports.told import Item, Told
 from tallystick.services.ingest.ingest import Knowledge
+from tallystick.warehouse import parquet_row_count
 
 NOW = 1_800_000_000
 AGENTS = (
@@ -344,5 +345,5 @@ def test_every_row_of_a_parquet_file_is_one_hit(
             "'' AS browser_version, '' AS system, '' AS system_version, '' AS country, '' AS region, '' AS language, "
             "0 AS width FROM hits) TO '" + str(file) + "' (FORMAT parquet)"
         )
-    report = imported(RowFile(file, parquet.hits(file, lambda: NOW), total=parquet.row_count(file)), knowledge)
+    report = imported(RowFile(file, parquet.hits(file, lambda: NOW), total=parquet_row_count(file)), knowledge)
     assert (report.sent, report.bad, report.refused) == (len(rows), 0, 0)

@@ -21,6 +21,7 @@ from tallystick.services.imports.directly import DirectSink
 from tallystick.services.imports.lines import LineFile
 from tallystick.services.imports.rows import RowFile
 from tallystick.services.imports.running import Import, Report
+from tallystick.warehouse import parquet_row_count
 
 EVERYTHING = int(sum(Collect))
 START = int(datetime(2026, 9, 28, tzinfo=UTC).timestamp())
@@ -100,7 +101,7 @@ def opened(form: str, file: Path) -> ImportSource:
     if form == "json":
         return RowFile(file, json_zip.visits(file, lambda: NOW))
     if form == "parquet":
-        return RowFile(file, parquet.hits(file, lambda: NOW), total=parquet.row_count(file))
+        return RowFile(file, parquet.hits(file, lambda: NOW), total=parquet_row_count(file))
     return LineFile(file, csv_reader(lambda: NOW), quoted=True)
 
 

@@ -4,8 +4,8 @@ There are no rollups to keep in step: a report is one pass over a few columns of
 with any report, and what was stored, deleted or imported just now is in it. Names of paths and campaigns live in the
 ledger: names in filters become ids before the pass, and the few rows of the result get their names after it.
 
-DuckDB skips the rows of other times (hits lie in the order in which they came), so a report costs what the hits of
-its period cost, however many there are before. benchmarks/README.md has the figures.
+The warehouse skips the rows of other times (hits lie in the order in which they came), so a report costs what the hits
+of its period cost, however many there are before. benchmarks/README.md has the figures.
 """
 
 from collections.abc import Mapping, Sequence

@@ -41,7 +41,7 @@ class Exports:
     """The exports of every site. Used from one event loop.
 
     Args:
-        folder: where the files lie; DuckDB must be allowed to write there.
+        folder: where the files lie: ``Warehouse.exports``.
     """
 
     def __init__(self, ledger: Ledger, warehouse: Warehouse, folder: Path) -> None:

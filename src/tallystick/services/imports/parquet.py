@@ -2,39 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import duckdb
-
-from tallystick.errors import InputRefused
 from tallystick.services.exports.statistics import joined
 from tallystick.services.ingest.ingest import Arrival
+from tallystick.warehouse import parquet_rows
+from tallystick.warehouse.types import ParquetHit
 
-_TEXTS = (
-    *("path", "title", "ref", "ref_scheme", "campaign", "browser", "browser_version", "system", "system_version"),
-    *("country", "region", "language"),
-)
-COLUMNS = ", ".join(
-    [
-        *(f"coalesce({name}::VARCHAR, '')" for name in _TEXTS),
-        "coalesce(event::BOOLEAN, false), first::BOOLEAN, coalesce(session::UBIGINT, 0), coalesce(width::INTEGER, 0)",
-        "epoch(created)::BIGINT",
-    ]
-)
-ROWS_AT_ONCE = 5_000
 _NO_TIME = "created must be a time from 1970 on"
-MEMORY_MB = 256
-
-
-def row_count(file: Path) -> int:
-    """How many hits the file holds.
-
-    Raises:
-        InputRefused: it is no such file.
-    """
-    with _read(file, "count(*)") as found:
-        row = found.fetchone()
-        return int(row[0]) if row else 0
 
 
 def hits(file: Path, now: Callable[[], int]) -> Iterator[Arrival | str]:
@@ -46,52 +20,26 @@ def hits(file: Path, now: Callable[[], int]) -> Iterator[Arrival | str]:
     Raises:
         InputRefused: it is no such file.
     """
-    with _read(file, COLUMNS) as found:
-        while rows := _fetched(file, found):
-            for row in rows:
-                created = row[-1]
-                yield _arrival(row, now()) if created is not None and created >= 0 else _NO_TIME
+    for row in parquet_rows(file):
+        yield _arrival(row, row.created, now()) if row.created is not None and row.created >= 0 else _NO_TIME
 
 
-def _fetched(file: Path, found: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
-    try:
-        return found.fetchmany(ROWS_AT_ONCE)
-    except duckdb.Error as error:
-        msg = f"{file} holds what cannot be read: {str(error).splitlines()[0]}"
-        raise InputRefused(msg) from error
-
-
-def _read(file: Path, columns: str) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(config={"threads": 1, "memory_limit": f"{MEMORY_MB}MB"})
-    try:
-        # Only names of ours are put into the text.
-        connection.execute(f"SELECT {columns} FROM read_parquet(?)", [str(file)])  # noqa: S608
-    except duckdb.Error as error:
-        connection.close()
-        msg = f"{file} is no Parquet export of Tallystick: {str(error).splitlines()[0]}"
-        raise InputRefused(msg) from error
-    return connection
-
-
-def _arrival(row: tuple[Any, ...], now: int) -> Arrival:
-    path, title, ref, scheme, campaign, *products, country, region, language = row[: len(_TEXTS)]
-    browser, browser_version, system, system_version = products
-    event, first, session, width, created = row[len(_TEXTS) :]
+def _arrival(row: ParquetHit, created: int, now: int) -> Arrival:
     return Arrival(
-        path=path,
-        title=title,
-        event=event,
-        session=f"{session:x}" if session else "",
-        no_session=not session,
-        first=first,
-        ref=ref,
-        ref_scheme=scheme or None,
-        campaign=campaign,
-        browser=(browser, browser_version),
-        system=(system, system_version),
-        location=joined(country, region),
-        language=language,
-        width=width,
+        path=row.path,
+        title=row.title,
+        event=row.event,
+        session=f"{row.session:x}" if row.session else "",
+        no_session=not row.session,
+        first=row.first,
+        ref=row.ref,
+        ref_scheme=row.ref_scheme or None,
+        campaign=row.campaign,
+        browser=(row.browser, row.browser_version),
+        system=(row.system, row.system_version),
+        location=joined(row.country, row.region),
+        language=row.language,
+        width=row.width,
         created=created,
         filtered=False,
         received=now,

@@ -1,0 +1,65 @@
+"""Reading the Parquet files that ``exports.write_parquet`` makes, in a database of its own in memory."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from tallystick.errors import InputRefused
+from tallystick.warehouse.types import ParquetHit
+
+MEMORY_MB = 256
+ROWS_AT_ONCE = 5_000
+_TYPED = {
+    "event": "coalesce(event::BOOLEAN, false)",
+    "first": "first::BOOLEAN",
+    "session": "coalesce(session::UBIGINT, 0)",
+    "width": "coalesce(width::INTEGER, 0)",
+    "created": "epoch(created)::BIGINT",
+}
+"""Columns that hold no text."""
+
+_COLUMNS = ", ".join(_TYPED.get(name, f"coalesce({name}::VARCHAR, '')") for name in ParquetHit._fields)
+
+
+def row_count(file: Path) -> int:
+    """How many hits a file holds.
+
+    Raises:
+        InputRefused: it is no such file.
+    """
+    with _opened(file, "count(*)") as result:
+        row = result.fetchone()
+        return int(row[0]) if row else 0
+
+
+def read_rows(file: Path) -> Iterator[ParquetHit]:
+    """Every hit, in the order of the file.
+
+    Raises:
+        InputRefused: it is no such file, or damaged.
+    """
+    with _opened(file, _COLUMNS) as result:
+        while rows := _fetched(file, result):
+            yield from map(ParquetHit._make, rows)
+
+
+def _fetched(file: Path, result: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
+    try:
+        return result.fetchmany(ROWS_AT_ONCE)
+    except duckdb.Error as error:
+        msg = f"{file} holds what cannot be read: {str(error).splitlines()[0]}"
+        raise InputRefused(msg) from error
+
+
+def _opened(file: Path, columns: str) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(config={"threads": 1, "memory_limit": f"{MEMORY_MB}MB"})
+    try:
+        # Only names of ours are put into the text.
+        connection.execute(f"SELECT {columns} FROM read_parquet(?)", [str(file)])  # noqa: S608
+    except duckdb.Error as error:
+        connection.close()
+        msg = f"{file} is no Parquet export of Tallystick: {str(error).splitlines()[0]}"
+        raise InputRefused(msg) from error
+    return connection
