@@ -153,6 +153,10 @@ class Journal:
             self._connection.execute("COMMIT")
         except apsw.Error as error:
             raise understood(error) from error
+        except BaseException:
+            # The storage has not failed, so this connection is used again.
+            self._connection.execute("ROLLBACK")
+            raise
 
 
 @contextmanager

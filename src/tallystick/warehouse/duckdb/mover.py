@@ -169,7 +169,7 @@ class Mover:
     def _answered(self, call: DeferredCall) -> object:
         if call.function is None:
             return None
-        answer = self._attempt(partial(self._call, call))
+        answer = self._attempt(partial(self._call, call), REFUSED_STATEMENTS)
         if not isinstance(answer, Exception):
             self.changes += 1
         return answer
@@ -182,31 +182,41 @@ class Mover:
         session.sessions_outdated = False
         return result
 
-    def _attempt(self, work: Callable[[DuckDbSession], Result]) -> Result | Exception:
-        """One transaction: its result, or its error."""
+    def _attempt(
+        self, work: Callable[[DuckDbSession], Result], refusals: tuple[type[Exception], ...] = ()
+    ) -> Result | Exception:
+        """One transaction: its result, or the error for its caller; the thread lives on whatever happens.
+
+        Args:
+            refusals: errors of DuckDB that are no failures of the storage.
+        """
         try:
             session = self._usable_session()
+        except (duckdb.Error, StoreUnavailable) as error:
+            return self._failed(error)
+        try:
             with transaction(session.connection):
                 result = work(session)
-        except Exception as error:  # noqa: BLE001  # the mover lives on whatever happens
+        except refusals as error:
+            return error
+        except duckdb.Error as error:
             return self._failed(error)
+        except Exception as error:  # noqa: BLE001  # what a function raises is its caller's, even a StoreUnavailable
+            return error
         if self.last_failed:
             self.last_failed = False
             log.info("the warehouse's commits succeed again")
         return result
 
-    def _failed(self, error: Exception) -> Exception:
-        """The error as whoever waits is told."""
-        if is_broken(error):
-            self._broken = True
-        if isinstance(error, duckdb.Error) and not isinstance(error, REFUSED_STATEMENTS):
-            error = understood(error)
-        if isinstance(error, StoreUnavailable):
-            if not self.last_failed:
-                log.error("a commit of the warehouse failed", reason=str(error))
-            self.failures += 1
-            self.last_failed = True
-        return error
+    def _failed(self, error: duckdb.Error | StoreUnavailable) -> StoreUnavailable:
+        """Note a failure of the storage; returns what its callers are to raise."""
+        self._broken = self._broken or is_broken(error)
+        failure = understood(error) if isinstance(error, duckdb.Error) else error
+        if not self.last_failed:
+            log.error("a commit of the warehouse failed", reason=str(failure))
+        self.failures += 1
+        self.last_failed = True
+        return failure
 
     def _usable_session(self) -> DuckDbSession:
         if self._broken:

@@ -11,6 +11,7 @@ import duckdb
 import structlog
 
 from tallystick.errors import StoreBusy, StoreClosed
+from tallystick.gathering import raisable
 from tallystick.warehouse.duckdb.store import Store, transaction, understood
 
 THREADS = 2
@@ -37,6 +38,7 @@ class WarehouseReaders:
             StoreBusy: too many reads wait, or this one needs more memory than there is.
             StoreClosed: the threads are being stopped.
             StoreFailed: the database failed.
+            Exception: what the function raises, as it is.
         """
         if self._closed:
             msg = "the server is stopping"
@@ -64,6 +66,8 @@ class WarehouseReaders:
                 transaction(session.connection, "BEGIN TRANSACTION READ ONLY"),
             ):
                 return function(session, *arguments)
+        except StopIteration as error:
+            raise raisable(error) from error  # no future takes it: the caller would wait for ever
         except duckdb.Error as error:
             if running.given_up:
                 raise understood(error) from error
