@@ -1,7 +1,7 @@
-"""Introduces everyone to everyone: settings -> stores -> services -> surfaces -> one ASGI application."""
+"""Composition root: builds stores, services and surfaces from settings, as one ASGI application."""
 
 import asyncio
-from collections.abc import Awaitable, Collection, Mapping
+from collections.abc import Awaitable, Sequence
 from functools import partial
 from typing import Self
 
@@ -10,22 +10,14 @@ import structlog
 from tallystick.errors import InvalidSetting, StartRefused, StoreUnavailable
 from tallystick.ledger import Ledger, open_database
 from tallystick.services.accounts.seals import KEY_FILE, VARIABLE, Seals
-from tallystick.services.accounts.setup import Setup
 from tallystick.services.accounts.sites import Sites
-from tallystick.services.accounts.tokens import Tokens
 from tallystick.services.accounts.two_factor import seal_secrets, unreadable_secrets
-from tallystick.services.analytics.names import Names
-from tallystick.services.analytics.visitor_counter import VisitorCounter
 from tallystick.services.clock import ClockWatch
 from tallystick.services.counting.counting import Counting
-from tallystick.services.exports.exports import Exports
-from tallystick.services.feed.following import Following
-from tallystick.services.ingest.ingest import Ingest, Knowledge
+from tallystick.services.ingest.ingest import Knowledge
 from tallystick.services.job_worker import JobWorker
-from tallystick.services.kept_answers import InFlight
-from tallystick.services.keyed_requests import KeyedRequests
 from tallystick.services.ownership import Ownership
-from tallystick.services.sharing.service import Sharing
+from tallystick.services.services import build_services
 from tallystick.services.sharing.sweeping import sweep as sharing_sweep
 from tallystick.services.stores import opened_warehouse
 from tallystick.services.time_passed import TimePassed
@@ -36,8 +28,11 @@ from tallystick.warehouse import Warehouse
 from tallystick.web.address import FORWARDED_FOR, ClientAddresses
 from tallystick.web.asgi import AsgiApp, Receive, Scope, Send, wants_page
 from tallystick.web.bodies import Bodies, may_have_body
-from tallystick.web.own_address import Located, OwnAddress
-from tallystick.web.rate_limit import CreationLimit, KeyedLimit, RateLimits
+from tallystick.web.front_door import claims, front_door, refuse
+from tallystick.web.openapi import Description
+from tallystick.web.own_address import OwnAddress
+from tallystick.web.rate_limit import RateLimits
+from tallystick.web.surface import Kit, Surface, default_rates, openapi_files
 from tallystick.web.traffic import Traffic
 
 SWEEP_EVERY_S = 30.0
@@ -47,13 +42,19 @@ RENEWED_WITHIN_S = 3_600.0
 log = structlog.get_logger()
 
 
+SURFACES = (countapi.SURFACE, goatcounter.SURFACE, counttogether.SURFACE, native.SURFACE, dashboard.SURFACE)
+"""Every published contract; the order is that of their descriptions."""
+
+
 class Application:
     """The whole server as one ASGI application, with its stores open until ``close``.
 
     Args:
         warehouse: opened in the same data directory.
-        knowledge: what hits are judged by; read here when it is not given.
-        seals: with the key of this data; without them secrets are good until the application closes.
+        knowledge: countries and spam referrers; read here unless they are given.
+        seals: with the key of this data; without them the secrets of authenticator apps are valid until the
+            application closes.
+        surfaces: what it answers.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917  # what open has made
@@ -64,85 +65,41 @@ class Application:
         knowledge: Knowledge | None = None,
         seals: Seals | None = None,
         passed: TimePassed | None = None,
+        surfaces: Sequence[Surface] = SURFACES,
     ) -> None:
         self.ledger, self.warehouse = ledger, warehouse
-        counting = Counting(ledger, settings.counter_lifetime)
-        traffic = Traffic()
-        addresses = ClientAddresses(settings.trusted_proxy, settings.client_address_header)
-        creations = CreationLimit(settings.creation_limit, addresses) if settings.creation_limit else None
-        limits = RateLimits(settings.rate_limit)
-        self.setup = Setup(ledger)
-        self.clock = ClockWatch(ledger, warehouse.clock)
-        knowledge = knowledge or Knowledge.load(settings.geodb, settings.spam_referrers)
-        self.services = analytics(settings, ledger, warehouse, knowledge, limits)
-        self.sharing = shared_counters(settings, ledger, self.services.tokens, limits, addresses)
-        description = native.Description(countapi, goatcounter, counttogether, native)
-        public = countapi.CountApi(
-            counting,
-            traffic,
-            creations,
-            KeyedLimit(limits, addresses),
-            count_prefetch=settings.count_prefetch,
-            public_counters=settings.public_counters,
+        kit = kit_of(settings, surfaces)
+        self.services = services = build_services(
+            ledger,
+            warehouse,
+            knowledge=knowledge or Knowledge.load(settings.geodb, settings.spam_referrers),
+            seals=seals,
+            admits_new_name=lambda site, address: kit.limits.admit_address("new-names", address, site).admitted,
+            counter_lifetime=settings.counter_lifetime,
+            default_site=settings.default_site,
+            hide_foreign=settings.hide_foreign_counters,
         )
-        own = OwnAddress(addresses, settings.public_url)
-        live = native.LiveCounters(self.sharing.following, addresses, switched_off=settings.public_counters == "off")
-        shared = counttogether.CountTogether(self.sharing, addresses, traffic, own)
-        self.sockets = shared.sockets
-        self._surfaces = claimed(
-            {
-                "countapi": (countapi.SEGMENTS, public),
-                "goatcounter": (
-                    goatcounter.SEGMENTS,
-                    goatcounter.GoatCounter(self.services, limits, addresses, traffic),
-                ),
-                "counttogether": (counttogether.SEGMENTS, shared),
-                "native": (native.SEGMENTS, native.native(ledger, traffic, description, warehouse, live, self.clock)),
-                "dashboard": (
-                    dashboard.SEGMENTS,
-                    Located(
-                        dashboard.dashboard(
-                            ledger,
-                            traffic,
-                            description,
-                            setup=self.setup,
-                            seals=seals or Seals.new(),
-                            sites=self.services.sites,
-                            tokens=self.services.tokens,
-                            sharing=self.sharing.sharing,
-                            rates=limits,
-                            addresses=addresses,
-                            public_counters=settings.public_counters,
-                        ),
-                        own,
-                    ),
-                ),
-            }
-        )
-        # CountAPI's clients read JSON whatever path they ask for, so it answers for paths that nobody claims;
-        # a person who mistyped an address gets a page.
-        pages = self._surfaces[""]
-
-        def unclaimed(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-            return (pages if wants_page(scope) else public)(scope, receive, send)
-
-        self._nobody = unclaimed
-        self._with_body = Bodies(self._surface, addresses)
-        self.sharing.following.start()
-        self.ownership = Ownership(ledger, warehouse, settings.data, partial(self._forget_names, ()))
-        self._jobs = JobWorker(ledger, warehouse, self._forget_names, watch=self.clock, passed=passed)
+        self.apps = {surface.name: surface.build(services, kit) for surface in surfaces}
+        self.sockets = [apps.sockets for apps in self.apps.values() if apps.sockets is not None]
+        self._http, self._websocket = self._doors(surfaces)
+        self._with_body = Bodies(self._http, kit.addresses)
+        self.services.following.start()
+        self.ownership = Ownership(ledger, warehouse, settings.data, services.forget_names)
+        self._jobs = JobWorker(ledger, warehouse, services.forget_names, watch=services.clock, passed=passed)
         self.tasks = BackgroundTasks(
             [
-                *sweeps(counting, ledger, self.services.sites, self.clock),
+                *sweeps(services.counting, ledger, services.sites, services.clock),
                 *self._jobs.tasks(),
-                *self.services.exports.tasks(),
-                *self.sharing.following.tasks(),
+                *services.exports.tasks(),
+                *services.following.tasks(),
                 *self.ownership.tasks(),
             ]
         )
 
     @classmethod
-    async def open(cls, settings: Settings, *, accept_loss: bool = False) -> Self:
+    async def open(
+        cls, settings: Settings, *, accept_loss: bool = False, surfaces: Sequence[Surface] = SURFACES
+    ) -> Self:
         """Open the stores and introduce everyone.
 
         Args:
@@ -151,9 +108,7 @@ class Application:
         Raises:
             StartRefused: a database or a file cannot be used, or two settings do not fit.
         """
-        if settings.client_address_header != FORWARDED_FOR and not settings.trusted_proxy:
-            msg = "--client-address-header is read from trusted proxies only: name them with --trusted-proxy"
-            raise InvalidSetting(msg)
+        kit_of(settings, surfaces)  # before any store is opened
         knowledge = await asyncio.to_thread(Knowledge.load, settings.geodb, settings.spam_referrers)
         seals = await asyncio.to_thread(Seals.found, settings.data)
         ledger = await Ledger.open(open_database(settings.database, settings.data, settings.durability))
@@ -171,7 +126,7 @@ class Application:
                 accept_loss=accept_loss,
             )
             try:
-                application = cls(settings, ledger, warehouse, knowledge, seals, passed)
+                application = cls(settings, ledger, warehouse, knowledge, seals, passed, surfaces)
             except BaseException:
                 await warehouse.close()
                 raise
@@ -191,37 +146,33 @@ class Application:
         return application
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """The front door: the first path segment names the surface. No coroutine of its own: hot path."""
+        """Pass a request on to its surface. No coroutine of its own: hot path."""
         if scope["type"] != "http":
-            return self._other(scope, receive, send)
+            return self._websocket(scope, receive, send)
         if may_have_body(scope):
             return self._with_body(scope, receive, send)
-        return self._surface(scope, receive, send)
+        return self._http(scope, receive, send)
 
-    def _surface(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        path = scope["path"]
-        segment = path[1:].split("/", 1)[0]
-        if not segment and path != "/":  # "//hit/x" and "*" (OPTIONS) name no surface
-            return self._nobody(scope, receive, send)
-        return self._surfaces.get(segment, self._nobody)(scope, receive, send)
+    def _doors(self, surfaces: Sequence[Surface]) -> tuple[AsgiApp, AsgiApp]:
+        """What passes HTTP requests and WebSockets on by their path."""
+        owners = claims(surfaces)
+        # CountAPI's clients read JSON whatever path they ask for, so it answers for paths that no surface claims;
+        # a person who mistyped an address gets a page.
+        public, pages = self.apps[countapi.SURFACE.name].http, self.apps[dashboard.SURFACE.name].http
 
-    def _other(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """WebSockets go to whom they belong; nobody else knows them."""
-        if scope["type"] == "websocket" and scope["path"][1:].split("/", 1)[0] in counttogether.SEGMENTS:
-            return self._surfaces["v1"](scope, receive, send)
-        return _refuse(scope, send)
+        def unclaimed(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+            return (pages if wants_page(scope) else public)(scope, receive, send)
 
-    def _forget_names(self, deleted: Collection[int]) -> None:
-        """Something else has changed what names and Hosts mean."""
-        self.services.names.forget(deleted)
-        self.services.sites.invalidate()
+        http = {prefix: self.apps[surface.name].http for prefix, surface in owners.items()}
+        websockets = {prefix: self.apps[surface.name].websocket or refuse for prefix, surface in owners.items()}
+        return front_door(http, unclaimed), front_door(websockets, refuse)
 
     async def close(self) -> None:
         """Finish what was accepted and close the stores."""
         try:
-            self.sharing.following.end_all()
+            self.services.following.end_all()
             await self.tasks.close()
-            await self.sharing.following.close()
+            await self.services.following.close()
             await self._jobs.close()
         finally:
             try:
@@ -242,65 +193,29 @@ async def _seal_secrets(ledger: Ledger, seals: Seals) -> None:
         )
 
 
-def analytics(
-    settings: Settings, ledger: Ledger, warehouse: Warehouse, knowledge: Knowledge, limits: RateLimits
-) -> goatcounter.Services:
-    """Everyone who has to do with sites and their hits."""
-    names = Names(ledger)
-    return goatcounter.Services(
-        ledger=ledger,
-        warehouse=warehouse,
-        sites=Sites(ledger, default=settings.default_site),
-        tokens=Tokens(ledger),
-        names=names,
-        ingest=Ingest(
-            ledger,
-            warehouse,
-            names,
-            knowledge,
-            lambda site, address: limits.admit_address("new-names", address, site).admitted,
-        ),
-        exports=Exports(ledger, warehouse, warehouse.exports),
-        keyed_requests=KeyedRequests(warehouse),
-        visitor_counter=VisitorCounter(ledger, warehouse),
-    )
-
-
-def shared_counters(
-    settings: Settings, ledger: Ledger, tokens: Tokens, limits: RateLimits, addresses: ClientAddresses
-) -> counttogether.Services:
-    """Everyone who has to do with counters that people share."""
-    following = Following(ledger)
-    return counttogether.Services(
-        ledger=ledger,
-        sharing=Sharing(ledger, following.wake),
-        following=following,
-        tokens=tokens,
-        gate=counttogether.Gate(tokens, limits, addresses),
-        in_flight=InFlight(),
-        hide_foreign=settings.hide_foreign_counters,
-    )
-
-
-def claimed(surfaces: Mapping[str, tuple[frozenset[str], AsgiApp]]) -> dict[str, AsgiApp]:
-    """Which surface answers each first path segment.
+def kit_of(settings: Settings, surfaces: Sequence[Surface] = SURFACES) -> Kit:
+    """What surfaces share besides services.
 
     Raises:
-        StartRefused: two surfaces claim one segment.
+        StartRefused: two settings, or two surfaces, do not fit.
     """
-    owners: dict[str, str] = {}
-    for name, (segments, _) in surfaces.items():
-        for segment in segments:
-            if segment in owners:
-                msg = f"the surfaces {owners[segment]} and {name} both claim /{segment}"
-                raise StartRefused(msg)
-            owners[segment] = name
-    return {segment: surfaces[name][1] for segment, name in owners.items()}
-
-
-async def _refuse(scope: Scope, send: Send) -> None:
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1000})
+    if settings.client_address_header != FORWARDED_FOR and not settings.trusted_proxy:
+        msg = "--client-address-header is read from trusted proxies only: name them with --trusted-proxy"
+        raise InvalidSetting(msg)
+    claims(surfaces)
+    traffic, addresses = Traffic(), ClientAddresses(settings.trusted_proxy, settings.client_address_header)
+    for surface in surfaces:
+        traffic.expect(surface.name, surface.reasons)
+    return Kit(
+        addresses=addresses,
+        own=OwnAddress(addresses, settings.public_url),
+        limits=RateLimits(default_rates(surfaces), settings.rate_limit),
+        traffic=traffic,
+        description=Description(openapi_files(surfaces)),
+        public_counters=settings.public_counters,
+        creation_limit=settings.creation_limit,
+        count_prefetch=settings.count_prefetch,
+    )
 
 
 def sweeps(counting: Counting, ledger: Ledger, sites: Sites, clock: ClockWatch) -> list[BackgroundTask]:

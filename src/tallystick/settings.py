@@ -12,7 +12,7 @@ from cyclopts import Parameter, Token
 from tallystick.model.counter import LIFETIME_MS, NEVER
 from tallystick.model.origin import browser_origin
 from tallystick.web.address import FORWARDED_FOR, Network
-from tallystick.web.rate_limit import RATE_NAMES, Rate
+from tallystick.web.rate_limit import Rate
 
 LEAST_WAREHOUSE_MEMORY_MB = 64
 DAY_MS = 86_400_000
@@ -94,14 +94,11 @@ def _rate(text: str) -> Rate:
         return Rate("", None, 0)
     name, _, rate = text.partition(":")
     found = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,6})", rate)
-    if name in RATE_NAMES and rate in {"none", "off"}:
+    if name and rate in {"none", "off"}:
         return Rate(name, None, 0)
-    if name in RATE_NAMES and found and int(found[1]) and int(found[2]):
+    if name and found and int(found[1]) and int(found[2]):
         return Rate(name, int(found[1]), int(found[2]))
-    msg = (
-        f"it accepts NAME:N/SECONDS, for example api:60/120, NAME:off, or off, not {text!r}; "
-        f"names are {', '.join(RATE_NAMES)}."
-    )
+    msg = f"it accepts NAME:N/SECONDS, for example api:60/120, NAME:off, or off, not {text!r}."
     raise ValueError(msg)
 
 
@@ -332,8 +329,5 @@ class Settings(AnalyticsSettings, CounterSettings):
             show_default=False,
         ),
     ] = ()
-    """So many requests in a window of seconds for what NAME stands for; NAME:off lifts that limit, off lifts all.
-    Names and defaults: count 4/1 (the pixel, per address and browser), count-address 40/1, new-names 500/3600 (new
-    paths, campaigns and referrers per address), keyed 600/60 (changes of public counters with an Idempotency-Key, per
-    address), api, api-count and export 60/120 (per token), login 20/60 (per address), counttogether 120/60 (per
-    person), unknown-token 30/60 (per address). May be repeated."""
+    """So many requests in a window of seconds for what NAME stands for; NAME:off lifts that limit, off lifts all. May
+    be repeated. Names and defaults stand at the end of tallystick serve --help."""

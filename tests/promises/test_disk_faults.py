@@ -37,7 +37,7 @@ async def a_client(data: Path, disk: FaultyDisk) -> AsyncIterator[httpx.AsyncCli
     application = Application(Settings(data=data, creation_limit=0), ledger, warehouse, await knowledge())
     transport = httpx.ASGITransport(application)
     # What it writes when it starts is no hit: it is done when this returns.
-    await application.sharing.following.resume(0, "", 0)
+    await application.services.following.resume(0, "", 0)
     try:
         async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
             yield client

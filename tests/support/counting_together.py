@@ -11,18 +11,16 @@ import msgspec
 from support.asking import Answer
 from support.in_process import Asgi, Clock
 from support.people import a_token
+from support.services import services_over
 from support.sharing import someone
-from tallystick.app import shared_counters
+from tallystick.app import kit_of
 from tallystick.ledger import Ledger, open_database
 from tallystick.model.account import Account, Permission
-from tallystick.services.accounts.tokens import Tokens
+from tallystick.services.services import Services
 from tallystick.settings import Settings
-from tallystick.surfaces.counttogether import CountTogether, Services
+from tallystick.surfaces.counttogether.routes import CountTogether
 from tallystick.tasks import BackgroundTasks
-from tallystick.web.address import ClientAddresses
-from tallystick.web.own_address import OwnAddress
-from tallystick.web.rate_limit import Rate, RateLimits
-from tallystick.web.traffic import Traffic
+from tallystick.web.rate_limit import Rate
 
 READ, WRITE = Permission.COUNTERS_READ, Permission.COUNTERS_WRITE
 UNLIMITED = (Rate("", None, 0),)
@@ -79,10 +77,9 @@ class Together:
     """
 
     def __init__(self, services: Services, clock: Clock, settings: Settings) -> None:
-        data, addresses = settings.data, ClientAddresses(settings.trusted_proxy)
-        self.surface = CountTogether(services, addresses, Traffic(), OwnAddress(addresses, settings.public_url))
+        self.surface = CountTogether(services, kit_of(settings))
         self.services, self.ledger = services, services.ledger
-        self.running, self.clock, self.data = Asgi(self.surface), clock, data
+        self.running, self.clock, self.data = Asgi(self.surface.http), clock, settings.data
 
     async def person(self, name: str = "Ada", permissions: Permission = READ | WRITE) -> Person:
         """Somebody new."""
@@ -100,7 +97,7 @@ async def counting_together(data: Path, **settings: Any) -> AsyncIterator[Togeth
     settings.setdefault("rate_limit", UNLIMITED)
     chosen, clock = Settings(data=data, **settings), Clock()
     ledger = await Ledger.open(open_database(None, data), clock)
-    services = shared_counters(chosen, ledger, Tokens(ledger), RateLimits(chosen.rate_limit), ClientAddresses())
+    services = services_over(ledger, hide_foreign=chosen.hide_foreign_counters)
     services.following.start()
     try:
         async with BackgroundTasks(services.following.tasks()):

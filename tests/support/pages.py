@@ -6,17 +6,14 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+from msgspec.structs import replace
 
 from support.ledgers import Clock
+from support.services import a_kit, services_over
 from tallystick.ledger import Ledger
-from tallystick.services.accounts.seals import Seals
-from tallystick.services.accounts.setup import Setup
-from tallystick.services.accounts.tokens import Tokens
-from tallystick.surfaces import countapi, native
-from tallystick.surfaces.dashboard import dashboard
-from tallystick.web.own_address import Located, OwnAddress
-from tallystick.web.rate_limit import Rate, RateLimits
-from tallystick.web.traffic import Traffic
+from tallystick.surfaces.dashboard.routes import dashboard
+from tallystick.web.own_address import OwnAddress
+from tallystick.web.rate_limit import Rate
 
 PASSWORD = "correct horse"
 HOST = "stats.example.com"
@@ -58,19 +55,9 @@ class Pages:
     def __init__(
         self, ledger: Ledger, rates: Sequence[Rate] = (Rate("login", None, 0),), own: OwnAddress | None = None
     ) -> None:
-        self.ledger, self.setup, self.tokens = ledger, Setup(ledger), Tokens(ledger)
-        self.seals = Seals.new()
-        description = native.Description(countapi, native)
-        app: Any = dashboard(
-            ledger,
-            Traffic(),
-            description,
-            setup=self.setup,
-            seals=self.seals,
-            tokens=self.tokens,
-            rates=RateLimits(rates),
-        )
-        self.app: Any = app if own is None else Located(app, own)
+        services, kit = services_over(ledger), a_kit(rate_limit=tuple(rates))
+        self.ledger, self.setup, self.tokens, self.seals = ledger, services.setup, services.tokens, services.seals
+        self.app: Any = dashboard(services, kit if own is None else replace(kit, own=own))
 
     @asynccontextmanager
     async def visitor(self, scheme: str = "http") -> AsyncIterator[Visitor]:

@@ -150,7 +150,7 @@ async def world(data: Path) -> AsyncIterator[World]:
 
 
 async def _share_a_counter(made: World) -> None:
-    sharing, owner, now = made.analytics.running.application.sharing.sharing, made.people["counters only"], NOW
+    sharing, owner, now = made.analytics.services.sharing, made.people["counters only"], NOW
     counter = await sharing.write(create_counter, owner.account.id, NewCounter(name="Shared"), now)
     made.counter = counter.uid
     _, made.invite = await sharing.write(create_invite, owner.account.id, counter.uid, NewInvite(max_uses=100), now)
@@ -158,7 +158,7 @@ async def _share_a_counter(made: World) -> None:
 
 def page_routes(made: World) -> tuple[set[str], set[str]]:
     """The paths of every page and of every form, as the dashboard itself routes them."""
-    app: Any = made.analytics.running.application._surfaces["sites"]  # noqa: SLF001  # the routes are what is tested
+    app: Any = made.analytics.running.application.apps["dashboard"].http
     while not hasattr(app, "routes"):  # what counts its answers and knows its address stands around it
         app = app._app  # noqa: SLF001
     routes = [route for route in app.routes if isinstance(route, Route) and "." not in route.path]

@@ -13,13 +13,16 @@ from hypothesis import settings
 
 from support.in_process import in_process
 from support.server import RunningServer, running_server
+from tallystick.app import SURFACES
 from tallystick.errors import StoreBusy, StoreClosed, StoreFailed, StoreFull, StoreUnavailable
-from tallystick.surfaces import countapi, counttogether, goatcounter, native
+from tallystick.surfaces import countapi, native
 from tallystick.surfaces.countapi import errors
 from tallystick.surfaces.countapi.routes import KEYED, PLAIN
 from tallystick.surfaces.native.routes import LIVE, PATHS
+from tallystick.web.openapi import Description
+from tallystick.web.surface import openapi_files
 
-DESCRIBED = native.Description(countapi, native).document
+DESCRIBED = Description(openapi_files([countapi.SURFACE, native.SURFACE])).document
 WHOLE = schemathesis.openapi.from_dict(DESCRIBED)
 
 
@@ -91,7 +94,7 @@ def test_every_url_is_described_and_nothing_else() -> None:
 
 def test_the_server_serves_this_description(shared_server: RunningServer) -> None:
     served = shared_server.get("/openapi.json")
-    whole = native.Description(countapi, goatcounter, counttogether, native).document
+    whole = Description(openapi_files(SURFACES)).document
     assert served.json() == json.loads(json.dumps(whole))
     assert served.headers["content-type"] == "application/json"
     assert served.headers["access-control-allow-origin"] == "*"

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
+from support.services import limits
+from tallystick.errors import InvalidSetting, StartRefused
 from tallystick.web import rate_limit
 from tallystick.web.address import ClientAddresses
 from tallystick.web.rate_limit import (
-    RATE_NAMES,
     UNLIMITED,
     WIDER,
     Admission,
     CreationLimit,
     Rate,
-    RateLimits,
     Windows,
 )
 
@@ -113,20 +113,21 @@ def test_beyond_so_many_windows_the_oldest_is_forgotten(monkeypatch: pytest.Monk
     ],
 )
 def test_the_last_word_on_a_limit_counts(rates: tuple[Rate, ...], name: str, limit: int) -> None:
-    assert RateLimits(rates).admit(name, "someone").limit == limit
+    assert limits(*rates).admit(name, "someone").limit == limit
 
 
 def test_a_limit_counts_by_name_and_key(clock: SimpleNamespace) -> None:
-    limits = RateLimits([Rate(name, 1, 60) for name in RATE_NAMES])
-    assert all(limits.admit(name, key).admitted for name in RATE_NAMES for key in ("a", "b"))
-    assert not any(limits.admit(name, key).admitted for name in RATE_NAMES for key in ("a", "b"))
+    names = tuple(limits().in_force)
+    low = limits(*(Rate(name, 1, 60) for name in names))
+    assert all(low.admit(name, key).admitted for name in names for key in ("a", "b"))
+    assert not any(low.admit(name, key).admitted for name in names for key in ("a", "b"))
     clock.now += 60
-    assert limits.admit("api", "a").admitted
+    assert low.admit("api", "a").admitted
 
 
 def test_what_is_not_limited_is_always_admitted() -> None:
-    limits = RateLimits([Rate("", None, 0)])
-    assert all(limits.admit("count", "someone") is UNLIMITED for _ in range(10))
+    none = limits(Rate("", None, 0))
+    assert all(none.admit("count", "someone") is UNLIMITED for _ in range(10))
 
 
 @pytest.mark.parametrize(
@@ -139,21 +140,31 @@ def test_what_is_not_limited_is_always_admitted() -> None:
 def test_the_state_of_an_addresss_limit_is_what_its_next_request_is_told(
     clock: SimpleNamespace, address: str, others: list[str]
 ) -> None:
-    limits, own = RateLimits([Rate("unknown-token", 2, 60)]), ip_address(address)
+    low, own = limits(Rate("unknown-token", 2, 60)), ip_address(address)
     for _ in range(2):
-        assert limits.address_state("unknown-token", own).admitted
-        limits.admit_address("unknown-token", own)
+        assert low.address_state("unknown-token", own).admitted
+        low.admit_address("unknown-token", own)
     for each in (own, *map(ip_address, others)):
-        assert limits.address_state("unknown-token", each) == limits.admit_address("unknown-token", each)
-        assert not limits.address_state("unknown-token", each).admitted
+        assert low.address_state("unknown-token", each) == low.admit_address("unknown-token", each)
+        assert not low.address_state("unknown-token", each).admitted
     clock.now += 60
-    assert limits.address_state("unknown-token", own).admitted
+    assert low.address_state("unknown-token", own).admitted
 
 
 def test_the_state_of_an_address_knows_its_wider_network() -> None:
-    limits = RateLimits([Rate("unknown-token", 1, 60)])
+    low = limits(Rate("unknown-token", 1, 60))
     for number in range(WIDER):
-        limits.admit_address("unknown-token", ip_address(f"2001:db8:0:{number}::1"))
-    assert not limits.address_state("unknown-token", ip_address("2001:db8:0:ffff::1")).admitted
-    assert limits.address_state("unknown-token", ip_address("2001:db8:1::1")).admitted
-    assert RateLimits([Rate("", None, 0)]).address_state("unknown-token", None) is UNLIMITED
+        low.admit_address("unknown-token", ip_address(f"2001:db8:0:{number}::1"))
+    assert not low.address_state("unknown-token", ip_address("2001:db8:0:ffff::1")).admitted
+    assert low.address_state("unknown-token", ip_address("2001:db8:1::1")).admitted
+    assert limits(Rate("", None, 0)).address_state("unknown-token", None) is UNLIMITED
+
+
+def test_a_limit_that_no_surface_declares_cannot_be_set() -> None:
+    with pytest.raises(InvalidSetting, match=r"there is no limit called 'pixel'; names are keyed, count, "):
+        limits(Rate("pixel", 1, 1))
+
+
+def test_two_surfaces_cannot_declare_one_limit() -> None:
+    with pytest.raises(StartRefused, match="two surfaces declare the rate limit api"):
+        rate_limit.RateLimits([Rate("api", 1, 1), Rate("api", 2, 1)])

@@ -16,6 +16,7 @@ import apsw
 from cyclopts import Parameter
 
 from tallystick import __version__
+from tallystick.app import SURFACES
 from tallystick.cli.support.configuration import FILE_VARIABLE, SETTINGS, sources
 from tallystick.cli.support.data_directory import server_runs
 from tallystick.errors import TallystickError
@@ -29,6 +30,8 @@ from tallystick.services.clock import SEEN, clock_marks, offset, problem_of
 from tallystick.services.privacy import open_to_others
 from tallystick.settings import Listen, Settings, lifetime_text
 from tallystick.warehouse import warehouse_storage
+from tallystick.web.rate_limit import RateLimits
+from tallystick.web.surface import default_rates
 
 Status = Literal["OK", "WARN", "FAIL"]
 
@@ -74,6 +77,7 @@ def doctor(*, thorough: Annotated[bool, Parameter(negative=())] = False, setting
     Args:
         thorough: Read every value of the ledger, the journal and the hits, which takes as long as reading the files.
     """
+    RateLimits(default_rates(SURFACES), settings.rate_limit)  # refuses names that there are not
     checks = [*examine(settings), *damages(settings, thorough=thorough)]
     told = list(settings_in_force(settings))
     if sys.stdout.isatty():

@@ -11,6 +11,7 @@ from cyclopts.exceptions import CycloptsError
 
 from tallystick import __version__
 from tallystick.cli.support.configuration import (
+    WHERE_SETTINGS_STAND,
     check_settings_file,
     default_worth_showing,
     forget_empty_variables,
@@ -26,7 +27,7 @@ TERMINATED = 128 + signal.SIGTERM
 
 # Named, not imported: only the command that runs is loaded.
 COMMANDS = (
-    ("serve", "serve:serve", "Run the server."),
+    ("serve", "serve:app", "Run the server."),
     ("init", "init:init", "Make an empty data directory, without starting the server."),
     ("user", "user:app", "Look after the people who have accounts, also while a server serves them."),
     ("site", "site:app", "Look after the sites whose hits are counted, also while a server serves them."),
@@ -49,11 +50,7 @@ def command_line(asked: str | None) -> App:
     app = App(
         name="tallystick",
         help="One server that counts anything and never loses a count it acknowledged.",
-        help_epilogue=(
-            "Every setting can also be given as a TALLYSTICK_* variable (TALLYSTICK_LISTEN for --listen) or in a file"
-            ' tallystick.toml in the working directory (listen = "127.0.0.1:8080"), or in the one that --config FILE'
-            " names, with any command. A flag wins over a variable, a variable over the file."
-        ),
+        help_epilogue=WHERE_SETTINGS_STAND,
         version=f"tallystick {__version__}",
         config=[settings_file(), sources],
         exit_on_error=False,

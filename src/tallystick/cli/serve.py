@@ -15,13 +15,14 @@ from typing import Annotated
 
 import structlog
 import uvloop
-from cyclopts import Parameter
+from cyclopts import App, Parameter
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
 from tallystick import __version__
-from tallystick.app import Application
+from tallystick.app import SURFACES, Application, kit_of
+from tallystick.cli.support.configuration import WHERE_SETTINGS_STAND
 from tallystick.cli.support.data_directory import held_data_directory, nothing_left_behind
 from tallystick.cli.support.listening import bound_socket, free_address, limit_connections, limit_connections_of
 from tallystick.cli.support.opening import refuse_unfinished_restore
@@ -30,7 +31,9 @@ from tallystick.logs import configure_logs
 from tallystick.services.clock import confirm
 from tallystick.settings import Listen, Settings
 from tallystick.surfaces.counttogether.realtime.listener import Listener
+from tallystick.surfaces.counttogether.realtime.sockets import Sockets
 from tallystick.web.asgi import AsgiApp
+from tallystick.web.surface import default_rates
 
 BACKLOG = 4_096
 REQUESTS_AT_ONCE = 16_384 + SUBSCRIPTIONS_AT_MOST
@@ -49,6 +52,16 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 log = structlog.get_logger()
 
 
+def _limits() -> str:
+    """The names of ``--rate-limit``."""
+    rates = ", ".join(f"{rate.name} {rate.amount}/{rate.seconds} ({rate.counts})" for rate in default_rates(SURFACES))
+    return f"Names and defaults of --rate-limit: {rates}."
+
+
+app = App(name="serve", help_epilogue=f"{_limits()}\n\n{WHERE_SETTINGS_STAND}")
+
+
+@app.default
 def serve(
     *,
     accept_loss: Annotated[bool, Parameter(negative=())] = False,
@@ -68,6 +81,7 @@ def serve(
     """
     settings = replace(settings, data=settings.data.absolute())
     configure_logs(settings.log_format)
+    kit_of(settings)  # settings that do not fit leave no data directory behind
     _allow_many_connections()
     with nothing_left_behind(settings.data), held_data_directory(settings.data):
         refuse_unfinished_restore(settings.data)
@@ -92,7 +106,8 @@ async def _serve(settings: Settings, *, accept_loss: bool, confirm_clock: bool) 
         listener = await _live_listener(application, live) if live else None
         stopping = _stop_on_signals()
         calm_garbage_collector()
-        setup_code = application.setup.code if await application.setup.needed() else None
+        setup = application.services.setup
+        setup_code = setup.code if await setup.needed() else None
         server.on_startup(partial(_greet, settings, listen, listener, application, setup_code))
         await _serve_until(stopping, server, listen, partial(_take_leave, application, listener))
     finally:
@@ -102,12 +117,13 @@ async def _serve(settings: Settings, *, accept_loss: bool, confirm_clock: bool) 
 
 async def _live_listener(application: Application, bound: socket.socket) -> Listener:
     limit_connections(bound)
-    return await Listener.open(application.sockets, bound)
+    (sockets,) = (sockets for sockets in application.sockets if isinstance(sockets, Sockets))
+    return await Listener.open(sockets, bound)
 
 
 async def _take_leave(application: Application, listener: Listener | None) -> None:
     """Close the live connections; then nothing keeps the server but requests."""
-    await application.sockets.close_all(TAKES_LEAVE_WITHIN_S)
+    await asyncio.gather(*(sockets.close_all(TAKES_LEAVE_WITHIN_S) for sockets in application.sockets))
     if listener is not None:
         await listener.close()
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
+from tallystick.errors import InvalidSetting, StartRefused
 from tallystick.web.address import ClientAddresses, rate_limit_name
 
 MOST_KEYS = 100_000
@@ -20,51 +21,26 @@ WIDER = 4
 KEYED_AN_HOUR = 100_000
 """Requests with an ``Idempotency-Key`` and without an account, from all addresses: each leaves a record for a day."""
 
-RATE_NAMES = (
-    "count",
-    "count-address",
-    "new-names",
-    "keyed",
-    "api",
-    "api-count",
-    "export",
-    "login",
-    "counttogether",
-    "unknown-token",
-)
-
 
 class Rate(NamedTuple):
-    """A limit that the operator set.
+    """A limit: the default that a surface declares, or what the operator set in its place.
 
     Attributes:
-        name: one of ``RATE_NAMES``; empty for all of them.
+        name: what the operator calls it; empty for all limits.
         amount: requests that a window admits; None for no limit.
         seconds: how long a window is.
+        counts: what is counted, in words; of defaults only.
     """
 
     name: str
     amount: int | None
     seconds: int
+    counts: str = ""
 
     def __str__(self) -> str:
         if not self.name:
             return "off"
         return f"{self.name}:{'none' if self.amount is None else f'{self.amount}/{self.seconds}'}"
-
-
-DEFAULT_RATES = (
-    Rate("count", 4, 1),
-    Rate("count-address", 40, 1),
-    Rate("new-names", 500, 3_600),
-    Rate("keyed", 600, 60),
-    Rate("api", 60, 120),
-    Rate("api-count", 60, 120),
-    Rate("export", 60, 120),
-    Rate("login", 20, 60),
-    Rate("counttogether", 120, 60),
-    Rate("unknown-token", 30, 60),
-)
 
 
 class Admission(Struct, frozen=True, gc=False):
@@ -154,18 +130,24 @@ class RateLimits:
     """The limits by name.
 
     Args:
+        defaults: every limit that surfaces declare.
         rates: what the operator set; names that are missing keep their default.
 
     Attributes:
         in_force: every limit there is, by name.
+
+    Raises:
+        StartRefused: two surfaces declare one limit.
+        InvalidSetting: the operator set a limit that no surface declares.
     """
 
-    def __init__(self, rates: Iterable[Rate] = ()) -> None:
-        in_force = {rate.name: rate for rate in DEFAULT_RATES}
+    def __init__(self, defaults: Iterable[Rate], rates: Iterable[Rate] = ()) -> None:
+        self.in_force = in_force = _by_name(defaults)
         for rate in rates:
-            for name in [rate.name] if rate.name else RATE_NAMES:
-                in_force[name] = rate
-        self.in_force = in_force
+            if rate.name and rate.name not in in_force:
+                msg = f"--rate-limit: there is no limit called {rate.name!r}; names are {', '.join(in_force)}"
+                raise InvalidSetting(msg)
+            in_force |= dict.fromkeys([rate.name] if rate.name else in_force, rate)
         limited = {name: (rate.amount, rate.seconds) for name, rate in in_force.items() if rate.amount is not None}
         self._windows = {name: Windows(amount, seconds) for name, (amount, seconds) in limited.items()}
         self._wider = {name: Windows(WIDER * amount, seconds) for name, (amount, seconds) in limited.items()}
@@ -174,7 +156,7 @@ class RateLimits:
         """Whether one more request passes.
 
         Args:
-            name: one of ``RATE_NAMES``.
+            name: of a limit that a surface declares.
             key: who asks.
         """
         windows = self._windows.get(name)
@@ -205,6 +187,16 @@ class RateLimits:
             return state
         wider = self._wider[name].state((None, int(address) >> 80))
         return state if wider.admitted else wider
+
+
+def _by_name(rates: Iterable[Rate]) -> dict[str, Rate]:
+    by_name: dict[str, Rate] = {}
+    for rate in rates:
+        if rate.name in by_name:
+            msg = f"two surfaces declare the rate limit {rate.name}"
+            raise StartRefused(msg)
+        by_name[rate.name] = rate
+    return by_name
 
 
 class KeyedLimit:

@@ -8,10 +8,11 @@ import pytest
 
 from support.asking import Answer
 from support.in_process import InProcess, in_process
+from support.services import limits
 from tallystick.errors import StoreBusy
 from tallystick.gathering import GatheringThread
 from tallystick.web.address import ClientAddresses
-from tallystick.web.rate_limit import KeyedLimit, Rate, RateLimits
+from tallystick.web.rate_limit import KeyedLimit, Rate
 
 
 async def keyed(site: InProcess, target: str, key: str = "one", *, method: str = "GET", ahead: bool = False) -> Answer:
@@ -189,6 +190,6 @@ async def test_networks_of_ipv6_do_not_multiply_keyed_requests(tmp_path: Path) -
     ("rates", "status"), [((), 429), ((Rate("keyed", None, 0),), 200), ((Rate("", None, 0),), 200)]
 )
 def test_all_addresses_together_are_limited_unless_the_limit_is_lifted(rates: tuple[Rate, ...], status: int) -> None:
-    limit = KeyedLimit(RateLimits(rates), ClientAddresses(), an_hour=3)
+    limit = KeyedLimit(limits(*rates), ClientAddresses(), an_hour=3)
     admissions = [limit.admit({"client": (f"192.0.2.{number}", 1), "headers": []}) for number in range(4)]
     assert [429 - 229 * admission.admitted for admission in admissions] == [200, 200, 200, status]

@@ -23,10 +23,12 @@ from tallystick.ledger.ledger import milliseconds
 from tallystick.services.accounts.accounts import NewAccount, create_account
 from tallystick.services.accounts.tokens import OF_COUNTERS, NewToken, create_token
 from tallystick.services.sharing.counters import NewCounter, create
-from tallystick.surfaces import counttogether, native
+from tallystick.surfaces import counttogether
 from tallystick.surfaces.counttogether.routes import API
+from tallystick.web.openapi import Description
+from tallystick.web.surface import openapi_files
 
-DESCRIBED = native.Description(counttogether).document
+DESCRIBED = Description(openapi_files([counttogether.SURFACE])).document
 STREAMS = frozenset({"/v1/events", "/v2/events"})
 SOCKETS = frozenset({"/v1/ws", "/v2/ws"})
 WHOLE = schemathesis.openapi.from_dict(DESCRIBED)

@@ -94,7 +94,7 @@ async def test_who_hangs_up_while_waiting_makes_place_for_another(tmp_path: Path
         ada = await together.person("Ada")
         await ada.ask("GET", "/v2/counters")
         hangs_up = [asyncio.Event() for _ in range(2)]
-        waiting = [asyncio.create_task(_raw(together.surface, ada.token, event)) for event in hangs_up]
+        waiting = [asyncio.create_task(_raw(together.surface.http, ada.token, event)) for event in hangs_up]
         await asyncio.sleep(0.05)
         assert (await ada.ask("GET", "/v2/counters")).status == 429
         for event in hangs_up:

@@ -176,7 +176,7 @@ async def test_opening_takes_one_of_the_requests_and_who_hangs_up_gives_its_plac
 
 
 def in_queue(there: Listening) -> int:
-    windows = there.together.services.gate._windows  # noqa: SLF001  # nobody else needs to know who waits
+    windows = there.sockets._gate._windows  # noqa: SLF001  # nobody else needs to know who waits
     assert windows is not None
     return sum(len(log.waiting) for log in windows._logs.values())  # noqa: SLF001
 
@@ -206,5 +206,5 @@ async def test_a_server_that_cannot_refuse_an_upgrade_closes_it(tmp_path: Path) 
             sent.append(message)
 
         scope = {"type": "websocket", "path": "/v1/ws", "query_string": b"", "headers": [], "client": ("127.0.0.1", 1)}
-        await together.surface(scope, receive, send)
+        await together.surface.websocket(scope, receive, send)
         assert sent == [{"type": "websocket.close", "code": 1000}]

@@ -8,17 +8,20 @@ from typing import Any
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from support.in_process import in_process
 from support.server import RunningServer, running_server
+from support.services import a_kit, services_over
 from tallystick.ledger import Ledger
 from tallystick.surfaces import countapi, native
-from tallystick.surfaces.dashboard import dashboard
 from tallystick.surfaces.dashboard.reference.document import sections
+from tallystick.surfaces.dashboard.routes import dashboard
 from tallystick.surfaces.dashboard.support.rendering import paragraphs
-from tallystick.web.traffic import Traffic
+from tallystick.web.openapi import Description
+from tallystick.web.surface import openapi_files
 
-DESCRIBED = native.Description(countapi, native).document
+DESCRIBED = Description(openapi_files([countapi.SURFACE, native.SURFACE])).document
 AS_A_PERSON = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 
@@ -109,7 +112,8 @@ async def test_a_fault_of_the_program_is_a_500_that_tells_nothing(ledger: Ledger
             msg = "a secret"
             raise RuntimeError(msg)
 
-    transport = httpx.ASGITransport(dashboard(ledger, Traffic(), Broken()), raise_app_exceptions=False)
+    app = dashboard(services_over(ledger), replace(a_kit(), description=Broken()))
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://tallystick.test") as client:
         answer = await client.get("/docs", headers={"accept": accept})
     assert answer.status_code == 500
@@ -120,7 +124,7 @@ async def test_a_fault_of_the_program_is_a_500_that_tells_nothing(ledger: Ledger
 
 async def test_the_page_is_shown_although_the_ledger_cannot_be_read(ledger: Ledger) -> None:
     await ledger.close()
-    app = dashboard(ledger, Traffic(), native.Description(countapi, native))
+    app = dashboard(services_over(ledger), a_kit())
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://tallystick.test") as client:
         answer = await client.get("/")
     assert answer.status_code == 200

@@ -11,11 +11,13 @@ from schemathesis.specs.openapi.checks import allow_header_conformance, ignored_
 
 from support.analytics import HOST, AnalyticsServer, analytics_server
 from tallystick.model.dimensions import SIZES, filters, pages
-from tallystick.surfaces import goatcounter, native
+from tallystick.surfaces import goatcounter
 from tallystick.surfaces.goatcounter.api.judging import PREFIX
 from tallystick.surfaces.goatcounter.routes import API, PAGES
+from tallystick.web.openapi import Description
+from tallystick.web.surface import openapi_files
 
-DESCRIBED = native.Description(goatcounter).document
+DESCRIBED = Description(openapi_files([goatcounter.SURFACE])).document
 WHOLE = schemathesis.openapi.from_dict(DESCRIBED)
 
 

@@ -64,7 +64,7 @@ async def test_members_have_connections_when_visitors_have_taken_all_of_theirs(
 
         assert [await visit(number) for number in range(5)] == [(200, None)] * 3 + [(503, "30")] * 2
         for version in ("v1", "v2"):
-            events = stream(together.surface, f"/{version}/events", "192.0.2.9", ada.token)
+            events = stream(together.surface.http, f"/{version}/events", "192.0.2.9", ada.token)
             assert (await opened.enter_async_context(events))[0] == 200
         assert (following.hub.watchers, len(following.hub)) == (3, 2)
         await opened.aclose()

@@ -6,14 +6,17 @@ from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 import httpx
+from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
 from builders import NOW
 from support.ledgers import opened
 from support.server import RunningServer, running_server
+from support.services import services_over
 from tallystick.hub.hub import Ending, Hub
 from tallystick.ledger import open_database
 from tallystick.model.change import Change
+from tallystick.services.feed.following import Following
 from tallystick.surfaces.countapi.errors import REASONS
 from tallystick.surfaces.native.metrics import metrics_registry
 from tallystick.web.traffic import Traffic
@@ -148,7 +151,8 @@ async def test_live_connections_and_what_they_are_told_are_counted(tmp_path: Pat
     await reading.next()
     hub.end_one(ending, Ending.SLOW)
     async with opened(open_database(None, tmp_path)) as ledger:
-        value = metrics_registry(ledger, Traffic(), None, hub).get_sample_value
+        services = replace(services_over(ledger), following=Following(ledger, hub))
+        value = metrics_registry(services, Traffic()).get_sample_value
         assert value("tallystick_live_connections") == 1
         assert value("tallystick_live_watchers") == 0
         assert value("tallystick_live_told_total") == 2_000

@@ -3,24 +3,28 @@
 import asyncio
 import re
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from threading import Event
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from support.disks import full_disk
 from support.ledgers import until
 from support.server import RunningServer, running_server
+from support.services import a_kit, services_over
 from support.warehouses import a_hit, opened_warehouse
 from tallystick import web
 from tallystick.errors import StoreUnavailable
 from tallystick.ledger import Ledger, Session
-from tallystick.surfaces import countapi, native
+from tallystick.surfaces import native
 from tallystick.surfaces.native import handlers
-from tallystick.surfaces.native.openapi import Description
+from tallystick.surfaces.native.routes import native as native_app
 from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
-from tallystick.web.traffic import Traffic
+from tallystick.web.openapi import Description
+from tallystick.web.surface import openapi_files
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +35,8 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningS
 
 def client(ledger: Ledger, description: Description | None = None) -> httpx.AsyncClient:
     """Asks the surface without a server in between."""
-    app = native.native(ledger, Traffic(), description or Description(countapi, native))
+    kit = a_kit()
+    app = native_app(services_over(ledger), kit if description is None else replace(kit, description=description))
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://tallystick.test")
 
@@ -145,7 +150,7 @@ def test_other_methods_are_refused_in_json(shared_server: RunningServer) -> None
 
 
 async def test_a_fault_of_the_program_is_a_500_that_tells_nothing(ledger: Ledger) -> None:
-    undescribed = Description(web)  # holds no openapi.yaml
+    undescribed = Description([files(web) / "openapi.yaml"])  # there is none
     async with client(ledger, undescribed) as ask:
         answer = await ask.get("/openapi.json")
     assert (answer.status_code, answer.json()) == (500, {"error": "Internal Server Error"})
@@ -156,12 +161,12 @@ def test_one_url_cannot_be_described_twice() -> None:
         ValueError,
         match=re.escape("two surfaces describe /health/live, /health/ready, /live/{namespace}/{key}, /metrics"),
     ):
-        _ = Description(native, native).document
+        _ = Description(openapi_files([native.SURFACE] * 2)).document
 
 
 async def test_a_server_that_cannot_store_hits_is_not_ready_until_it_can(ledger: Ledger, tmp_path: Path) -> None:
     async with opened_warehouse(tmp_path / WAREHOUSE_FILE) as warehouse:
-        app = native.native(ledger, Traffic(), Description(countapi, native), warehouse)
+        app = native_app(services_over(ledger, warehouse), a_kit())
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://tallystick.test") as ask:
             await warehouse.append([a_hit()])

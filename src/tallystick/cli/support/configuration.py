@@ -22,6 +22,12 @@ FILE_VARIABLE = "TALLYSTICK_CONFIG"
 FILE_OPTION = "--config"
 SETTINGS = tuple(field.name for field in fields(Settings))
 
+WHERE_SETTINGS_STAND = (
+    "Every setting can also be given as a TALLYSTICK_* variable (TALLYSTICK_LISTEN for --listen) or in a file"
+    ' tallystick.toml in the working directory (listen = "127.0.0.1:8080"), or in the one that --config FILE'
+    " names, with any command. A flag wins over a variable, a variable over the file."
+)
+
 _WORDS: dict[object, str] = {bool: "true or false", int: "a whole number"}
 
 

@@ -21,10 +21,11 @@ class Sharing:
 
     Args:
         wake: called after each commit that may have changed something (``Following.wake``).
+        hide_foreign: whether changes of counters that a person is no member of are refused as if there were none.
     """
 
-    def __init__(self, ledger: Ledger, wake: Callable[[], None]) -> None:
-        self._ledger, self._wake = ledger, wake
+    def __init__(self, ledger: Ledger, wake: Callable[[], None], *, hide_foreign: bool = False) -> None:
+        self._ledger, self._wake, self.hide_foreign = ledger, wake, hide_foreign
 
     async def change(self, wanted: ChangeRequest) -> Carried:
         """Change values, together with everyone who wants to meanwhile; see ``changing.carry_out``.

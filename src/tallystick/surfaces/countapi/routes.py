@@ -5,7 +5,6 @@ Plain ASGI: this is the hot path. What repeats from request to request (paths) i
 
 from collections.abc import Awaitable, Callable
 from functools import lru_cache, partial
-from typing import Literal
 
 import structlog
 from msgspec import Struct
@@ -22,10 +21,8 @@ from tallystick.web.asgi import Receive, Scope, Send
 from tallystick.web.cors import ANY_HEADER
 from tallystick.web.pixel import PIXEL
 from tallystick.web.rate_limit import CreationLimit, KeyedLimit
+from tallystick.web.surface import PublicCounters
 from tallystick.web.traffic import Traffic
-
-PublicCounters = Literal["open", "existing", "off"]
-"""Whether any request may create counters, none may, or there are no public counters at all."""
 
 Handler = Callable[[Counting, Request], Awaitable[Payload]]
 
@@ -42,7 +39,7 @@ PLAIN: dict[str, Handler] = {
     "create": handlers.create,
     "stats": handlers.stats,
 }
-SEGMENTS = frozenset({*KEYED, *PLAIN})
+PREFIXES = tuple(f"/{verb}" for verb in (*KEYED, *PLAIN))
 
 SURFACE = "countapi"
 PATHS_REMEMBERED = 16_384
@@ -125,7 +122,6 @@ class CountApi:
     ) -> None:
         self._counting, self._traffic, self._creations, self._keyed = counting, traffic, creations, keyed
         self._count_prefetch, self._public_counters = count_prefetch, public_counters
-        traffic.expect(SURFACE, errors.REASONS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  # no body is read
         """Answer one request."""

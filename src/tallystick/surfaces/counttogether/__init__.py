@@ -1,7 +1,29 @@
 """CountTogether: counters that people share and change together, live. See README.md."""
 
-from tallystick.surfaces.counttogether.api.calling import Services
-from tallystick.surfaces.counttogether.authorization import Gate
-from tallystick.surfaces.counttogether.routes import SEGMENTS, CountTogether
+from importlib.resources import files
 
-__all__ = ["SEGMENTS", "CountTogether", "Gate", "Services"]
+from tallystick.services.services import Services
+from tallystick.surfaces.counttogether.errors import REASONS
+from tallystick.surfaces.counttogether.errors import SURFACE as NAME
+from tallystick.surfaces.counttogether.routes import PREFIXES, CountTogether
+from tallystick.web.rate_limit import Rate
+from tallystick.web.surface import Kit, Surface, SurfaceApps
+
+
+def build(services: Services, kit: Kit) -> SurfaceApps:
+    """The surface's ASGI applications."""
+    app = CountTogether(services, kit)
+    return SurfaceApps(app.http, app.websocket, app.sockets)
+
+
+SURFACE = Surface(
+    name=NAME,
+    prefixes=PREFIXES,
+    build=build,
+    rates=(
+        Rate("counttogether", 120, 60, "shared counters, per person"),
+        Rate("unknown-token", 30, 60, "tokens that are not valid, per address"),
+    ),
+    reasons=REASONS,
+    openapi=files(__name__) / "openapi.yaml",
+)

@@ -25,6 +25,7 @@ from tallystick.errors import (
     TallystickError,
 )
 from tallystick.model.account import Permission
+from tallystick.services.accounts.tickets import VALID_S, TooManyTickets
 from tallystick.services.kept_answers import KeptAnswer
 from tallystick.surfaces.counttogether import wire
 from tallystick.surfaces.counttogether.answers import Answer, Headers
@@ -113,6 +114,7 @@ _EXPECTED: dict[type[TallystickError], tuple[ErrorKind, Headers]] = {
     BodyCutShort: (INVALID_DATA, ()),
     BodyTooSlow: (TOO_SLOW, ()),
     TooManyBodies: (UNAVAILABLE, ((b"retry-after", b"%d" % RETRY_AFTER_S),)),
+    TooManyTickets: (UNAVAILABLE, ((b"retry-after", b"%d" % VALID_S),)),
 }
 
 

@@ -1,8 +1,6 @@
 """Every URL of this surface."""
 
-from collections.abc import Awaitable
-
-from tallystick.surfaces.counttogether.api.calling import Services
+from tallystick.services.services import Services
 from tallystick.surfaces.counttogether.api.handlers import (
     batch,
     counters,
@@ -14,14 +12,12 @@ from tallystick.surfaces.counttogether.api.handlers import (
     tokens,
 )
 from tallystick.surfaces.counttogether.api.judging import Api, Route
-from tallystick.surfaces.counttogether.errors import REASONS, SURFACE
+from tallystick.surfaces.counttogether.authorization import Gate
 from tallystick.surfaces.counttogether.realtime import events
 from tallystick.surfaces.counttogether.realtime.asgi import AsgiSockets
 from tallystick.surfaces.counttogether.realtime.sockets import Sockets
-from tallystick.web.address import ClientAddresses
-from tallystick.web.asgi import Receive, Scope, Send
-from tallystick.web.own_address import OwnAddress, locate
-from tallystick.web.traffic import Traffic
+from tallystick.web.own_address import Located
+from tallystick.web.surface import Kit
 
 API = (
     # each with or without a slash at the end
@@ -64,27 +60,18 @@ API = (
     Route("GET", "/v2/ws", live.without_upgrade),
 )
 
-SEGMENTS = frozenset(route.path.split("/")[1] for route in API)
+PREFIXES = tuple(dict.fromkeys(f"/{route.path.split('/')[1]}" for route in API))
 
 
 class CountTogether:
-    """The surface as an ASGI application.
+    """The surface as ASGI applications.
 
     Attributes:
         sockets: for the listener that has nothing but WebSockets.
     """
 
-    def __init__(
-        self, services: Services, addresses: ClientAddresses, traffic: Traffic, own: OwnAddress | None = None
-    ) -> None:
-        traffic.expect(SURFACE, REASONS)
-        self._own = own or OwnAddress(addresses)
-        self.sockets = Sockets(services, addresses, traffic, self._own)
-        self._api, self._websocket = Api(services, API, traffic), AsgiSockets(self.sockets)
-
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Pass a request on. No coroutine of its own: hot path."""
-        locate(scope, self._own)
-        if scope["type"] == "websocket":
-            return self._websocket(scope, receive, send)
-        return self._api(scope, receive, send)
+    def __init__(self, services: Services, kit: Kit) -> None:
+        gate = Gate(services.tokens, kit.limits, kit.addresses)
+        self.sockets = Sockets(services, gate, kit.addresses, kit.traffic, kit.own)
+        self.http = Located(Api(services, gate, API, kit.traffic), kit.own)
+        self.websocket = Located(AsgiSockets(self.sockets), kit.own)

@@ -1,5 +1,19 @@
 """Pages for people. See README.md."""
 
-from tallystick.surfaces.dashboard.routes import SEGMENTS, dashboard
+from tallystick.services.services import Services
+from tallystick.surfaces.dashboard.routes import NAME, PREFIXES, dashboard
+from tallystick.web.rate_limit import Rate
+from tallystick.web.surface import Kit, Surface, SurfaceApps
 
-__all__ = ["SEGMENTS", "dashboard"]
+
+def build(services: Services, kit: Kit) -> SurfaceApps:
+    """The surface's ASGI application."""
+    return SurfaceApps(dashboard(services, kit))
+
+
+SURFACE = Surface(
+    name=NAME,
+    prefixes=PREFIXES,
+    build=build,
+    rates=(Rate("login", 20, 60, "logins and forms that cost as much, per address"),),
+)

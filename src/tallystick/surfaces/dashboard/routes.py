@@ -7,13 +7,8 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Mount, Route
 
 from tallystick.errors import StoreUnavailable
-from tallystick.ledger import Ledger
 from tallystick.services.accounts.passwords import Passwords
-from tallystick.services.accounts.seals import Seals
-from tallystick.services.accounts.setup import Setup
-from tallystick.services.accounts.sites import Sites
-from tallystick.services.accounts.tokens import Tokens
-from tallystick.services.sharing.service import Sharing
+from tallystick.services.services import Services
 from tallystick.surfaces.dashboard.account.profile import ProfilePages
 from tallystick.surfaces.dashboard.account.two_factor import TwoFactorPages
 from tallystick.surfaces.dashboard.entry.login import LoginPages
@@ -29,76 +24,53 @@ from tallystick.surfaces.dashboard.support.rendering import STATIC, Renderer
 from tallystick.surfaces.dashboard.support.services import PageServices
 from tallystick.surfaces.dashboard.tokens.pages import TokenPages
 from tallystick.surfaces.dashboard.welcome.pages import WelcomePages
-from tallystick.web.address import ClientAddresses
-from tallystick.web.asgi import CountedApp
+from tallystick.web.asgi import AsgiApp, CountedApp
 from tallystick.web.bodies import BodyRefused
 from tallystick.web.cors import Preflights
-from tallystick.web.rate_limit import RateLimits
-from tallystick.web.traffic import Traffic
+from tallystick.web.own_address import Located
+from tallystick.web.surface import Kit
 
-SEGMENTS = frozenset(
-    {
-        "",
-        "docs",
-        "static",
-        "favicon.ico",
-        "setup",
-        "login",
-        "logout",
-        "user",
-        "sites",
-        "people",
-        "invites",
-        "counters",
-        "server",
-    }
+NAME = "dashboard"
+PREFIXES = (
+    "/",
+    "/docs",
+    "/static",
+    "/favicon.ico",
+    "/setup",
+    "/login",
+    "/logout",
+    "/user",
+    "/sites",
+    "/people",
+    "/invites",
+    "/counters",
+    "/server",
 )
-
 
 Row = tuple[str, Handler, Handler | None]
 """A path, its handler for GET, and its handler for POST."""
 
 
-def dashboard(  # noqa: PLR0913  # what app shares among surfaces
-    ledger: Ledger,
-    traffic: Traffic,
-    description: ApiDescription,
-    *,
-    setup: Setup | None = None,
-    seals: Seals | None = None,
-    sites: Sites | None = None,
-    tokens: Tokens | None = None,
-    sharing: Sharing | None = None,
-    rates: RateLimits | None = None,
-    addresses: ClientAddresses | None = None,
-    public_counters: str = "open",
-) -> CountedApp:
-    """The surface as an ASGI application.
-
-    Args:
-        description: of every surface's API, for the page that explains it.
-        public_counters: open, existing or off.
-        seals: with the key of this data; without them codes of an app are good until the server stops.
-        setup, sites, tokens, sharing, rates, addresses: shared with other surfaces where there are any.
-    """
-    services = PageServices(
-        ledger=ledger,
+def dashboard(services: Services, kit: Kit) -> AsgiApp:
+    """The surface as an ASGI application."""
+    page_services = PageServices(
+        ledger=services.ledger,
         renderer=Renderer(),
-        setup=setup or Setup(ledger),
+        setup=services.setup,
         passwords=Passwords(),
-        seals=seals or Seals.new(),
-        sites=sites or Sites(ledger),
-        tokens=tokens or Tokens(ledger),
-        sharing=sharing or Sharing(ledger, lambda: None),
-        rates=rates or RateLimits(),
-        addresses=addresses or ClientAddresses(),
+        seals=services.seals,
+        sites=services.sites,
+        tokens=services.tokens,
+        sharing=services.sharing,
+        rates=kit.limits,
+        addresses=kit.addresses,
     )
-    guard = PageGuard(ledger, services.setup)
-    errors = ErrorPages(services.renderer, guard)
+    guard = PageGuard(services.ledger, services.setup)
+    errors = ErrorPages(page_services.renderer, guard)
     app = Starlette(
         routes=[
-            *_public_routes(guard, services, description, public_counters),
-            *_account_routes(guard, services),
+            *_public_routes(guard, page_services, kit.description, kit.public_counters),
+            *_account_routes(guard, page_services),
         ],
         exception_handlers={
             HTTPException: errors.refused,
@@ -108,7 +80,7 @@ def dashboard(  # noqa: PLR0913  # what app shares among surfaces
         },
     )
     app.router.redirect_slashes = False  # a redirect would have to guess the scheme behind a proxy
-    return CountedApp(Preflights(app, _is_public), "dashboard", traffic)
+    return Located(CountedApp(Preflights(app, _is_public), NAME, kit.traffic), kit.own)
 
 
 def _is_public(path: str) -> bool:

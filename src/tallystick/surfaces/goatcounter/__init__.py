@@ -1,6 +1,32 @@
 """GoatCounter: the pixel, the API, the script and the visitor counter. See README.md."""
 
-from tallystick.surfaces.goatcounter.api.calling import Services
-from tallystick.surfaces.goatcounter.routes import SEGMENTS, GoatCounter
+from importlib.resources import files
 
-__all__ = ["SEGMENTS", "GoatCounter", "Services"]
+from tallystick.services.services import Services
+from tallystick.surfaces.goatcounter.errors import REASONS
+from tallystick.surfaces.goatcounter.errors import SURFACE as NAME
+from tallystick.surfaces.goatcounter.routes import PREFIXES, GoatCounter
+from tallystick.web.rate_limit import Rate
+from tallystick.web.surface import Kit, Surface, SurfaceApps
+
+
+def build(services: Services, kit: Kit) -> SurfaceApps:
+    """The surface's ASGI application."""
+    return SurfaceApps(GoatCounter(services, kit))
+
+
+SURFACE = Surface(
+    name=NAME,
+    prefixes=PREFIXES,
+    build=build,
+    rates=(
+        Rate("count", 4, 1, "the pixel, per address and browser"),
+        Rate("count-address", 40, 1, "the pixel, per address"),
+        Rate("new-names", 500, 3_600, "new paths, campaigns and referrers, per site and address"),
+        Rate("api", 60, 120, "per token"),
+        Rate("api-count", 60, 120, "/api/v0/count, per token"),
+        Rate("export", 60, 120, "/api/v0/export, per token"),
+    ),
+    reasons=REASONS,
+    openapi=files(__name__) / "openapi.yaml",
+)

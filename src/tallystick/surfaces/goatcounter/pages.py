@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
 from tallystick import __version__
-from tallystick.surfaces.goatcounter.api.calling import Services
+from tallystick.services.services import Services
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _FOR_ANY_PAGE = {"access-control-allow-origin": "*", "cache-control": "no-cache"}

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tallystick.surfaces.goatcounter.api.calling import Services
+from tallystick.services.services import Services
 from tallystick.surfaces.goatcounter.errors import SURFACE, NotAllowed, NotFound, answer_to, reason_of
 from tallystick.web.asgi import CountedApp
 from tallystick.web.cors import Preflights

@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Mapping
 
 from tallystick.model.account import Permission
+from tallystick.services.services import Services
 from tallystick.surfaces.goatcounter import pages
-from tallystick.surfaces.goatcounter.api.calling import Services
 from tallystick.surfaces.goatcounter.api.handlers import (
     bots,
     count,
@@ -15,15 +15,12 @@ from tallystick.surfaces.goatcounter.api.handlers import (
     stats,
 )
 from tallystick.surfaces.goatcounter.api.judging import Api, Route
-from tallystick.surfaces.goatcounter.errors import REASONS, SURFACE
 from tallystick.surfaces.goatcounter.pixel import script
 from tallystick.surfaces.goatcounter.pixel.handler import Pixel
 from tallystick.surfaces.goatcounter.public import Endpoint, public_pages
 from tallystick.surfaces.goatcounter.visitor_counter.handler import visitor_counter
-from tallystick.web.address import ClientAddresses
 from tallystick.web.asgi import Receive, Scope, Send
-from tallystick.web.rate_limit import RateLimits
-from tallystick.web.traffic import Traffic
+from tallystick.web.surface import Kit
 
 COUNT, EXPORT, STATS = Permission.COUNT, Permission.EXPORT, Permission.STATS
 SITE_READ, SITE_CREATE, SITE_UPDATE = Permission.SITE_READ, Permission.SITE_CREATE, Permission.SITE_UPDATE
@@ -61,17 +58,16 @@ PAGES: Mapping[str, Endpoint] = {
     "/robots.txt": pages.robots,
 }
 
-SEGMENTS = frozenset({"count", "api", *(path.split("/")[1] for path in PAGES)})
+PREFIXES = tuple(dict.fromkeys(["/count", "/api", *(f"/{path.split('/')[1]}" for path in PAGES)]))
 
 
 class GoatCounter:
     """The surface as an ASGI application."""
 
-    def __init__(self, services: Services, limits: RateLimits, addresses: ClientAddresses, traffic: Traffic) -> None:
-        traffic.expect(SURFACE, REASONS)
-        self._pixel = Pixel(services, limits, addresses, traffic)
-        self._api = Api(services, API, limits, addresses, traffic)
-        self._pages = public_pages(services, PAGES, traffic)
+    def __init__(self, services: Services, kit: Kit) -> None:
+        self._pixel = Pixel(services, kit.limits, kit.addresses, kit.traffic)
+        self._api = Api(services, API, kit.limits, kit.addresses, kit.traffic)
+        self._pages = public_pages(services, PAGES, kit.traffic)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Pass a request on. No coroutine of its own: hot path."""

@@ -1,7 +1,15 @@
 """Our own API: health, metrics, the description of every surface. See README.md."""
 
-from tallystick.surfaces.native.live_counters import LiveCounters
-from tallystick.surfaces.native.openapi import Description
-from tallystick.surfaces.native.routes import SEGMENTS, native
+from importlib.resources import files
 
-__all__ = ["SEGMENTS", "Description", "LiveCounters", "native"]
+from tallystick.services.services import Services
+from tallystick.surfaces.native.routes import NAME, PREFIXES, native
+from tallystick.web.surface import Kit, Surface, SurfaceApps
+
+
+def build(services: Services, kit: Kit) -> SurfaceApps:
+    """The surface's ASGI application."""
+    return SurfaceApps(native(services, kit))
+
+
+SURFACE = Surface(name=NAME, prefixes=PREFIXES, build=build, openapi=files(__name__) / "openapi.yaml")

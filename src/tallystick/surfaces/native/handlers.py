@@ -9,13 +9,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from tallystick.errors import StoreAway, StoreUnavailable
-from tallystick.hub.hub import Hub
-from tallystick.ledger import Ledger
-from tallystick.services.clock import ClockWatch
+from tallystick.services.services import Services
 from tallystick.surfaces.native.metrics import metrics_registry
-from tallystick.surfaces.native.openapi import Description
-from tallystick.warehouse import Warehouse
-from tallystick.web.traffic import Traffic
+from tallystick.web.surface import Kit
 
 Trial = Callable[[], Coroutine[Any, Any, str | None]]
 
@@ -29,18 +25,9 @@ _FOR_ANY_PAGE = {"access-control-allow-origin": "*", "cache-control": "no-cache"
 class Native:
     """The handlers of our own API."""
 
-    def __init__(  # noqa: PLR0913, PLR0917  # what it shows
-        self,
-        ledger: Ledger,
-        traffic: Traffic,
-        description: Description,
-        warehouse: Warehouse | None = None,
-        hub: Hub | None = None,
-        clock: ClockWatch | None = None,
-    ) -> None:
-        self._clock = clock
-        self._ledger, self._description, self._warehouse = ledger, description, warehouse
-        self._registry = metrics_registry(ledger, traffic, warehouse, hub, clock)
+    def __init__(self, services: Services, kit: Kit) -> None:
+        self._ledger, self._warehouse, self._clock = services.ledger, services.warehouse, services.clock
+        self._description, self._registry = kit.description, metrics_registry(services, kit.traffic)
         self._trials: dict[Trial, asyncio.Task[str | None]] = {}
 
     async def live(self, _request: Request) -> Response:
@@ -51,7 +38,7 @@ class Native:
         """Counting works: in every lane, the last commit succeeded, and what waits is committed soon."""
         reason = await self._why_not_ready()
         if reason is None:
-            problem = self._clock.problem if self._clock else None
+            problem = self._clock.problem
             return JSONResponse({"status": "ready", **({"clock": problem} if problem else {})}, headers=_NO_STORE)
         return JSONResponse({"status": "unavailable", "reason": reason}, 503, headers=_NOT_READY)
 
@@ -66,7 +53,7 @@ class Native:
                 return reason
         elif reason := await self._tried(self._lanes_free):
             return reason
-        if self._warehouse is not None and self._warehouse.failing:
+        if self._warehouse.failing:
             return await self._tried(self._moved)
         return None
 
@@ -87,7 +74,6 @@ class Native:
         return None if await self._ledger.lanes_free() else "counters are locked by another program"
 
     async def _moved(self) -> str | None:
-        assert self._warehouse is not None
         await self._warehouse.flush()
         return None
 

@@ -8,9 +8,8 @@ from prometheus_client.registry import Collector
 
 from tallystick import __version__
 from tallystick.hub.hub import Hub
-from tallystick.ledger import Ledger
 from tallystick.ledger.measurements import Histogram
-from tallystick.services.clock import ClockWatch
+from tallystick.services.services import Services
 from tallystick.warehouse import Warehouse
 from tallystick.web.traffic import Traffic
 
@@ -18,30 +17,19 @@ from tallystick.web.traffic import Traffic
 class TallystickCollector(Collector):
     """Turns what the server has counted of itself into metric families, when asked."""
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        traffic: Traffic,
-        warehouse: Warehouse | None,
-        hub: Hub | None,
-        clock: ClockWatch | None,
-    ) -> None:
-        self._clock = clock
-        self._ledger, self._traffic, self._warehouse, self._hub = ledger, traffic, warehouse, hub
+    def __init__(self, services: Services, traffic: Traffic) -> None:
+        self._services, self._traffic = services, traffic
 
     def collect(self) -> Iterator[Metric]:
         """Every family."""
         yield from self._requests()
         yield from self._writing()
-        if self._warehouse is not None:
-            yield from _hits(self._warehouse)
-        if self._hub is not None:
-            yield from _live(self._hub)
-        if self._clock is not None:
-            text = "Seconds by which the clock is ahead of the newest commit, 0 when it fits; below 0 behind."
-            yield GaugeMetricFamily("tallystick_clock_ahead_seconds", text, self._clock.ahead)
+        yield from _hits(self._services.warehouse)
+        yield from _live(self._services.following.hub)
+        text = "Seconds by which the clock is ahead of the newest commit, 0 when it fits; below 0 behind."
+        yield GaugeMetricFamily("tallystick_clock_ahead_seconds", text, self._services.clock.ahead)
         version = GaugeMetricFamily("tallystick_info", "What runs here.", labels=["version", "database"])
-        version.add_metric([__version__, self._ledger.database.name], 1)
+        version.add_metric([__version__, self._services.ledger.database.name], 1)
         yield version
 
     def _requests(self) -> Iterator[Metric]:
@@ -59,7 +47,7 @@ class TallystickCollector(Collector):
         yield refusals
 
     def _writing(self) -> Iterator[Metric]:
-        writers = self._ledger.measurements
+        writers = self._services.ledger.measurements
         yield _histogram(
             "tallystick_acknowledgement_seconds",
             "From handing a count in to its durable commit.",
@@ -77,7 +65,7 @@ class TallystickCollector(Collector):
         failures.add_metric([], sum(writer.failures for writer in writers))
         yield failures
         queue = GaugeMetricFamily("tallystick_queue_length", "Writes that wait for their batch.")
-        queue.add_metric([], self._ledger.waiting)
+        queue.add_metric([], self._services.ledger.waiting)
         yield queue
 
 
@@ -113,16 +101,10 @@ def _live(hub: Hub) -> Iterator[Metric]:
     yield ended
 
 
-def metrics_registry(
-    ledger: Ledger,
-    traffic: Traffic,
-    warehouse: Warehouse | None = None,
-    hub: Hub | None = None,
-    clock: ClockWatch | None = None,
-) -> CollectorRegistry:
+def metrics_registry(services: Services, traffic: Traffic) -> CollectorRegistry:
     """A registry of this server alone: process-wide state would mix several servers of one test run."""
     registry = CollectorRegistry()
-    registry.register(TallystickCollector(ledger, traffic, warehouse, hub, clock))
+    registry.register(TallystickCollector(services, traffic))
     return registry
 
 

@@ -9,16 +9,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tallystick.ledger import Ledger
-from tallystick.services.clock import ClockWatch
+from tallystick.services.services import Services
 from tallystick.surfaces.native import errors
 from tallystick.surfaces.native.handlers import Native
 from tallystick.surfaces.native.live_counters import LiveCounters
-from tallystick.surfaces.native.openapi import Description
-from tallystick.warehouse import Warehouse
-from tallystick.web.asgi import CountedApp, Receive, Scope, Send
+from tallystick.web.asgi import AsgiApp, CountedApp, Receive, Scope, Send
 from tallystick.web.cors import Preflights
-from tallystick.web.traffic import Traffic
+from tallystick.web.surface import Kit
+
+NAME = "native"
 
 PATHS: dict[str, Callable[[Native, Request], Awaitable[Response]]] = {
     # GET and HEAD
@@ -28,19 +27,13 @@ PATHS: dict[str, Callable[[Native, Request], Awaitable[Response]]] = {
     "/openapi.json": Native.openapi,
 }
 LIVE = "/live/{namespace}/{key}"  # GET and HEAD: a stream, see live_counters.py
-SEGMENTS = frozenset(path.split("/")[1] for path in (*PATHS, LIVE))
+PREFIXES = tuple(dict.fromkeys(f"/{path.split('/')[1]}" for path in (*PATHS, LIVE)))
 
 
-def native(  # noqa: PLR0913, PLR0917  # what it shows
-    ledger: Ledger,
-    traffic: Traffic,
-    description: Description,
-    warehouse: Warehouse | None = None,
-    live: LiveCounters | None = None,
-    clock: ClockWatch | None = None,
-) -> CountedApp:
+def native(services: Services, kit: Kit) -> AsgiApp:
     """The surface as an ASGI application."""
-    handlers = Native(ledger, traffic, description, warehouse, None if live is None else live.hub, clock)
+    handlers = Native(services, kit)
+    live = LiveCounters(services.following, kit.addresses, switched_off=kit.public_counters == "off")
     app = Starlette(
         routes=[Route(path, partial(handler, handlers)) for path, handler in PATHS.items()],
         exception_handlers={HTTPException: errors.refused, Exception: errors.failed},
@@ -48,8 +41,8 @@ def native(  # noqa: PLR0913, PLR0917  # what it shows
     app.router.redirect_slashes = False  # a redirect would have to guess the scheme behind a proxy
 
     def native_app(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        if live is not None and scope["path"].startswith("/live/"):
+        if scope["path"].startswith("/live/"):
             return live(scope, receive, send)
         return app(scope, receive, send)
 
-    return CountedApp(Preflights(native_app), "native", traffic)
+    return CountedApp(Preflights(native_app), NAME, kit.traffic)

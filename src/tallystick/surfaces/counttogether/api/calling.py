@@ -2,35 +2,14 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from msgspec import Struct, field
+from msgspec import Struct
 
-from tallystick.ledger import Ledger
 from tallystick.model.account import Account
-from tallystick.services.accounts.tokens import Tokens
-from tallystick.services.feed.following import Following
-from tallystick.services.kept_answers import InFlight, KeyedRequest
-from tallystick.services.sharing.service import Sharing
+from tallystick.services.kept_answers import KeyedRequest
+from tallystick.services.services import Services
 from tallystick.surfaces.counttogether.answers import Answer, Stream
-from tallystick.surfaces.counttogether.authorization import Caller, Gate
-from tallystick.surfaces.counttogether.tickets import Tickets
+from tallystick.surfaces.counttogether.authorization import Caller
 from tallystick.web.asgi import Scope
-
-
-class Services(Struct, frozen=True):
-    """Everything that handlers of this surface call.
-
-    Attributes:
-        hide_foreign: whether changes of foreign counters are refused with 404 in place of 403.
-    """
-
-    ledger: Ledger
-    sharing: Sharing
-    following: Following
-    tokens: Tokens
-    gate: Gate
-    in_flight: InFlight
-    tickets: Tickets = field(default_factory=Tickets)
-    hide_foreign: bool = False
 
 
 class Call(Struct, frozen=True):

@@ -8,10 +8,11 @@ from tallystick.errors import InputRefused
 from tallystick.model.account import Permission, Principal
 from tallystick.model.shared_counter import Role
 from tallystick.services.kept_answers import KeyedRequest
+from tallystick.services.services import Services
 from tallystick.services.sharing.access import require, seen
 from tallystick.surfaces.counttogether.answers import Answer, Headers, Stream
-from tallystick.surfaces.counttogether.api.calling import Call, Handler, Services
-from tallystick.surfaces.counttogether.authorization import Caller
+from tallystick.surfaces.counttogether.api.calling import Call, Handler
+from tallystick.surfaces.counttogether.authorization import Caller, Gate
 from tallystick.surfaces.counttogether.decoding import first_values
 from tallystick.surfaces.counttogether.dressing import PREFLIGHT, limit_headers, send_answer, send_stream
 from tallystick.surfaces.counttogether.errors import (
@@ -89,8 +90,8 @@ class _Request:
 class Api:
     """The surface's HTTP requests as an ASGI application."""
 
-    def __init__(self, services: Services, routes: Sequence[Route], traffic: Traffic) -> None:
-        self._services, self._table, self._traffic = services, Table(routes), traffic
+    def __init__(self, services: Services, gate: Gate, routes: Sequence[Route], traffic: Traffic) -> None:
+        self._services, self._gate, self._table, self._traffic = services, gate, Table(routes), traffic
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -115,7 +116,7 @@ class Api:
         await send_answer(answer, request.limit, scope, request.headers.get(b"accept", b""), send)
 
     async def _judged(self, request: _Request, receive: Receive) -> Answer | Stream:
-        holder = await self._services.gate.identify(request.scope)
+        holder = await self._gate.identify(request.scope)
         if request.has_body:
             await _read_body(request, receive)
         caller = await self._permitted(request, holder, receive)
@@ -134,7 +135,7 @@ class Api:
             raise
 
     async def _permitted(self, request: _Request, holder: Principal, receive: Receive) -> Caller:
-        gate = self._services.gate
+        gate = self._gate
         try:
             caller = await gate.permit(holder, receive)
         except RateLimited as refusal:
@@ -178,7 +179,7 @@ class Api:
             return
         account, uid = caller.account.id, place["id"]
         if route.writes:
-            judge = partial(require, hide_foreign=self._services.hide_foreign)
+            judge = partial(require, hide_foreign=self._services.sharing.hide_foreign)
             await self._services.sharing.read(judge, account, uid, route.least)
         else:
             await self._services.sharing.read(seen, account, uid)

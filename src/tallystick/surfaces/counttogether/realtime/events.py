@@ -7,8 +7,9 @@ from msgspec import Struct
 
 from tallystick.errors import StoreUnavailable
 from tallystick.hub.hub import Subscription, SubscriptionEnded
+from tallystick.services.services import Services
 from tallystick.surfaces.counttogether.answers import Answer, Stream
-from tallystick.surfaces.counttogether.api.calling import Call, Services
+from tallystick.surfaces.counttogether.api.calling import Call
 from tallystick.surfaces.counttogether.errors import Malformed
 from tallystick.surfaces.counttogether.realtime.frames import Teller, connected_event
 from tallystick.surfaces.counttogether.realtime.opening import NOWHERE, From, missed, resume_in, subscribed

@@ -12,8 +12,8 @@ from tallystick.model.account import Account, Permission, Principal
 from tallystick.services.accounts.accounts import account
 from tallystick.services.accounts.tokens import token
 from tallystick.services.feed.following import Following
-from tallystick.surfaces.counttogether.api.calling import Services
-from tallystick.surfaces.counttogether.authorization import IN_URL, MISSING, Caller
+from tallystick.services.services import Services
+from tallystick.surfaces.counttogether.authorization import IN_URL, MISSING, Caller, Gate
 from tallystick.surfaces.counttogether.decoding import first_values, integer
 from tallystick.surfaces.counttogether.dressing import limit_headers
 from tallystick.surfaces.counttogether.errors import (
@@ -98,7 +98,9 @@ def resume_in(query: Mapping[str, str]) -> From | None:
     return From(epoch, integer(query, "offset", NOWHERE, least=0, most=LARGEST_OFFSET))
 
 
-async def admitted(services: Services, scope: Mapping[str, Any], gone: Receive | None = None) -> Caller | None:
+async def admitted(
+    services: Services, gate: Gate, scope: Mapping[str, Any], gone: Receive | None = None
+) -> Caller | None:
     """Whose an upgrade is; None for a browser's that shows nothing yet, and may say it in its first message.
 
     Args:
@@ -112,26 +114,26 @@ async def admitted(services: Services, scope: Mapping[str, Any], gone: Receive |
         raise Unauthorized(IN_URL, b"invalid_request")
     headers = {name for name, _ in scope["headers"]}
     if b"authorization" in headers:
-        holder = await services.gate.identify(scope)
+        holder = await gate.identify(scope)
     elif "ticket" in query:
-        holder = await _ticket_holder(services, query["ticket"], scope)
+        holder = await _ticket_holder(services, gate, query["ticket"], scope)
     elif b"origin" in headers:
         return None
     else:
         raise Unauthorized(MISSING)
-    return await permitted(services, holder, gone)
+    return await permitted(gate, holder, gone)
 
 
-async def permitted(services: Services, holder: Principal, gone: Receive | None = None) -> Caller:
+async def permitted(gate: Gate, holder: Principal, gone: Receive | None = None) -> Caller:
     """The caller, once the person's limit lets it in.
 
     Raises:
         ApiRefused
     """
     try:
-        caller = await services.gate.permit(holder, gone)
+        caller = await gate.permit(holder, gone)
     except RateLimited as refusal:
-        raise OverLimit(refusal, services.gate.policy) from refusal
+        raise OverLimit(refusal, gate.policy) from refusal
     caller.require(Permission.COUNTERS_READ)
     return caller
 
@@ -162,11 +164,11 @@ async def missed(following: Following, subscription: Subscription, resume: From)
     return Place(following.epoch, offset, found.recovered), found.changes
 
 
-async def _ticket_holder(services: Services, secret: str, scope: Mapping[str, Any]) -> Principal:
+async def _ticket_holder(services: Services, gate: Gate, secret: str, scope: Mapping[str, Any]) -> Principal:
     found = services.tickets.spend(secret)
     holder = None if found is None else await services.ledger.read(_holder_of, found.token)
     if found is None or holder is None or holder.token.prefix != found.prefix:
-        raise services.gate.refusal(scope, BAD_TICKET)
+        raise gate.refusal(scope, BAD_TICKET)
     if not is_from(found.origin, scope):
         raise ApiRefused(FORBIDDEN, OTHER_ORIGIN)
     return holder

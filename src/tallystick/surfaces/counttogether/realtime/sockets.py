@@ -13,9 +13,9 @@ from msgspec import UNSET
 
 from tallystick.errors import StoreUnavailable
 from tallystick.hub.hub import Ending, Subscription, SubscriptionEnded
+from tallystick.services.services import Services
 from tallystick.surfaces.counttogether.answers import Answer
-from tallystick.surfaces.counttogether.api.calling import Services
-from tallystick.surfaces.counttogether.authorization import Caller
+from tallystick.surfaces.counttogether.authorization import Caller, Gate
 from tallystick.surfaces.counttogether.errors import (
     LIMITED,
     SURFACE,
@@ -75,10 +75,9 @@ class Sockets:
     """
 
     def __init__(
-        self, services: Services, addresses: ClientAddresses, traffic: Traffic, own: OwnAddress | None = None
+        self, services: Services, gate: Gate, addresses: ClientAddresses, traffic: Traffic, own: OwnAddress
     ) -> None:
-        self.services = services
-        self.own = own or OwnAddress(addresses)
+        self.services, self._gate, self.own = services, gate, own
         self._addresses, self._traffic = addresses, traffic
         self._strangers = Places(STRANGERS_AT_MOST, STRANGERS_OF_ONE_ADDRESS)
         self._stopping = asyncio.Event()
@@ -97,8 +96,8 @@ class Sockets:
         version = VERSIONS.get(scope["path"].removesuffix("/"))
         if version is None:
             raise no_such_path()
-        caller = await admitted(self.services, scope, gone)
-        socket = Socket(self.services, await opening_of(scope, version), scope)
+        caller = await admitted(self.services, self._gate, scope, gone)
+        socket = Socket(self.services, self._gate, await opening_of(scope, version), scope)
         if caller is not None:
             await socket.subscribe(caller)
         if self._stopping.is_set():
@@ -175,10 +174,10 @@ class Socket:
         subscription: None as long as it is not known whose it is.
     """
 
-    __slots__ = ("_opening", "_services", "scope", "subscription")
+    __slots__ = ("_gate", "_opening", "_services", "scope", "subscription")
 
-    def __init__(self, services: Services, opening: Opening, scope: Mapping[str, Any]) -> None:
-        self._services, self._opening, self.scope = services, opening, scope
+    def __init__(self, services: Services, gate: Gate, opening: Opening, scope: Mapping[str, Any]) -> None:
+        self._services, self._gate, self._opening, self.scope = services, gate, opening, scope
         self.subscription: Subscription | None = None
 
     async def subscribe(self, caller: Caller) -> None:
@@ -213,8 +212,8 @@ class Socket:
     async def _authenticate(self, credentials: Credentials, channel: Channel) -> Closing | None:
         refusal: ApiRefused | StoreUnavailable | None = None
         try:
-            holder = await self._services.gate.holder(credentials.token, self.scope)
-            await self.subscribe(await permitted(self._services, holder))
+            holder = await self._gate.holder(credentials.token, self.scope)
+            await self.subscribe(await permitted(self._gate, holder))
         except (ApiRefused, StoreUnavailable) as error:
             refusal = error
         with suppress(PeerTooSlow):

@@ -5,35 +5,13 @@ from ipaddress import IPv4Address, IPv6Address
 
 from msgspec import Struct
 
-from tallystick.ledger import Ledger
 from tallystick.model.account import Principal
 from tallystick.model.site import Site
-from tallystick.services.accounts.sites import Sites
-from tallystick.services.accounts.tokens import Tokens
-from tallystick.services.analytics.names import Names
-from tallystick.services.analytics.visitor_counter import VisitorCounter
-from tallystick.services.exports.exports import Exports
-from tallystick.services.ingest.ingest import Ingest
-from tallystick.services.keyed_requests import KeyedRequests
-from tallystick.warehouse import Warehouse
+from tallystick.services.services import Services
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
 JSON = b"application/json; charset=utf-8"
-
-
-class Services(Struct, frozen=True):
-    """Everything that handlers of this surface call."""
-
-    ledger: Ledger
-    warehouse: Warehouse
-    sites: Sites
-    tokens: Tokens
-    names: Names
-    ingest: Ingest
-    exports: Exports
-    keyed_requests: KeyedRequests
-    visitor_counter: VisitorCounter
 
 
 class Call(Struct, frozen=True):

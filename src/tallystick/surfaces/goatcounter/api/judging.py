@@ -8,8 +8,9 @@ from typing import NamedTuple
 from tallystick.errors import NoSuchSite
 from tallystick.model.account import Permission, Principal
 from tallystick.model.site import Site
+from tallystick.services.services import Services
 from tallystick.surfaces.goatcounter.api import authorization
-from tallystick.surfaces.goatcounter.api.calling import Answer, Call, Handler, Services
+from tallystick.surfaces.goatcounter.api.calling import Answer, Call, Handler
 from tallystick.surfaces.goatcounter.api.dressing import PREFLIGHT, send_answer
 from tallystick.surfaces.goatcounter.errors import (
     SURFACE,

@@ -9,7 +9,8 @@ from ipaddress import IPv4Address, IPv6Address
 
 from tallystick.errors import AnalyticsElsewhere, NoSuchSite
 from tallystick.services.ingest.ingest import Arrival, Dropped, DropReason, InvalidHit, Result
-from tallystick.surfaces.goatcounter.api.calling import Headers, Services
+from tallystick.services.services import Services
+from tallystick.surfaces.goatcounter.api.calling import Headers
 from tallystick.surfaces.goatcounter.api.dressing import limit_headers
 from tallystick.surfaces.goatcounter.errors import SURFACE, ApiRefused, RateLimited, answer_to, no_such_site, reason_of
 from tallystick.surfaces.goatcounter.pixel.query import PixelQuery, PixelRefused, pixel_query

@@ -7,7 +7,7 @@ from importlib.resources import files
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tallystick.surfaces.goatcounter.api.calling import Services
+from tallystick.services.services import Services
 from tallystick.web.compression import takes_gzip
 
 SCRIPT = files("tallystick.surfaces.goatcounter").joinpath("static/count.js").read_bytes()

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tallystick.model.text import ESCAPES
-from tallystick.surfaces.goatcounter.api.calling import Services
+from tallystick.services.services import Services
 from tallystick.surfaces.goatcounter.errors import Forbidden
 from tallystick.surfaces.goatcounter.visitor_counter import pictures
 from tallystick.surfaces.goatcounter.visitor_counter.query import (

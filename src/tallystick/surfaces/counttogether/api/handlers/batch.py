@@ -8,10 +8,11 @@ from msgspec import Meta, Struct
 
 from tallystick.errors import SharingRefused
 from tallystick.services.kept_answers import LONGEST_KEY, KeptAnswer
+from tallystick.services.services import Services
 from tallystick.services.sharing.access import require
 from tallystick.services.sharing.changing import STEPS_AT_MOST, Done, ValueChange, Verb
 from tallystick.surfaces.counttogether.answers import Answer
-from tallystick.surfaces.counttogether.api.calling import Call, Services
+from tallystick.surfaces.counttogether.api.calling import Call
 from tallystick.surfaces.counttogether.api.handlers.carrying import change, told
 from tallystick.surfaces.counttogether.decoding import body_as
 from tallystick.surfaces.counttogether.errors import Malformed, error_of
@@ -51,7 +52,7 @@ async def of_counter(services: Services, call: Call) -> Answer:
     if any(operation.counter_id is not None for operation in body.operations):
         msg = "the address names the counter; an operation of this batch has no counterId"
         raise Malformed(msg)
-    judge = partial(require, hide_foreign=services.hide_foreign)
+    judge = partial(require, hide_foreign=services.sharing.hide_foreign)
     await services.sharing.read(judge, call.account.id, call.place["id"], "member")
     return await _changed(services, call, body, [call.place["id"]] * len(body.operations))
 

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from tallystick.services.kept_answers import KeptAnswer
+from tallystick.services.services import Services
 from tallystick.services.sharing.changing import Carried, ChangeRequest, ValueChange
 from tallystick.surfaces.counttogether import wire
 from tallystick.surfaces.counttogether.answers import Answer
-from tallystick.surfaces.counttogether.api.calling import Call, Services
+from tallystick.surfaces.counttogether.api.calling import Call
 from tallystick.surfaces.counttogether.errors import kept_refusal
 
 Result = TypeVar("Result")
@@ -23,7 +24,7 @@ async def change(services: Services, call: Call, steps: tuple[ValueChange, ...],
         tell: what the results are answered with.
     """
     wanted = ChangeRequest(
-        account=call.account.id, steps=steps, answer=tell, keyed=call.keyed, hide_foreign=services.hide_foreign
+        account=call.account.id, steps=steps, answer=tell, keyed=call.keyed, hide_foreign=services.sharing.hide_foreign
     )
     if call.keyed is None:
         return _answer(await services.sharing.change(wanted))

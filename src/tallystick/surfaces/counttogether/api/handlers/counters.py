@@ -10,6 +10,7 @@ from tallystick.errors import SharingReason, SharingRefused
 from tallystick.ledger import Session
 from tallystick.model.shared_counter import Member, SharedCounter
 from tallystick.services.kept_answers import KeptAnswer
+from tallystick.services.services import Services
 from tallystick.services.sharing import counters
 from tallystick.services.sharing.access import counters_of, members_of, not_found, require_role, role_of, seen
 from tallystick.services.sharing.counters import Edit
@@ -24,7 +25,7 @@ from tallystick.surfaces.counttogether.api.bodies import (
     patch_edit,
     whole_edit,
 )
-from tallystick.surfaces.counttogether.api.calling import Call, Services
+from tallystick.surfaces.counttogether.api.calling import Call
 from tallystick.surfaces.counttogether.api.handlers.carrying import nothing, once
 from tallystick.surfaces.counttogether.decoding import body_as, etags_in, version_in
 from tallystick.surfaces.counttogether.errors import Malformed
@@ -87,7 +88,7 @@ async def patch(services: Services, call: Call) -> Answer:
 async def delete(services: Services, call: Call) -> Answer:
     """Remove a counter for everyone."""
     function = partial(
-        counters.delete, version=version_in(call.header(b"if-match")), hide_foreign=services.hide_foreign
+        counters.delete, version=version_in(call.header(b"if-match")), hide_foreign=services.sharing.hide_foreign
     )
     await _today(call)
     return await once(services, call, function, call.account.id, call.place["id"], call.now, tell=nothing)
@@ -102,7 +103,7 @@ async def _edited(
 ) -> Answer:
     today = await _today(call)
     version = version_in(call.header(b"if-match"))
-    edit = partial(_edit, edit_of=edit_of, shown=shown, version=version, hide_foreign=services.hide_foreign)
+    edit = partial(_edit, edit_of=edit_of, shown=shown, version=version, hide_foreign=services.sharing.hide_foreign)
     return await once(services, call, edit, call.account.id, call.place["id"], call.now, tell=partial(tell, today))
 
 

@@ -6,9 +6,10 @@ from msgspec import Struct
 
 from tallystick.errors import SharingRefused
 from tallystick.services.kept_answers import KeptAnswer
+from tallystick.services.services import Services
 from tallystick.services.sharing.changing import Done, ValueChange, Verb
 from tallystick.surfaces.counttogether.answers import Answer
-from tallystick.surfaces.counttogether.api.calling import Call, Services
+from tallystick.surfaces.counttogether.api.calling import Call
 from tallystick.surfaces.counttogether.api.handlers.carrying import change
 from tallystick.surfaces.counttogether.decoding import amount_in, body_as, require_no_amount
 from tallystick.surfaces.counttogether.errors import kept_refusal

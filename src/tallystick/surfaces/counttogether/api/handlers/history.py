@@ -1,10 +1,11 @@
 """What was done to a counter."""
 
 from tallystick.model.counter import INT64_MAX
+from tallystick.services.services import Services
 from tallystick.services.sharing.history import ENTRIES_AT_MOST, history
 from tallystick.surfaces.counttogether import wire
 from tallystick.surfaces.counttogether.answers import Answer
-from tallystick.surfaces.counttogether.api.calling import Call, Services
+from tallystick.surfaces.counttogether.api.calling import Call
 from tallystick.surfaces.counttogether.decoding import integer
 from tallystick.surfaces.counttogether.errors import Malformed
 

@@ -7,12 +7,13 @@ from msgspec import Struct
 
 from tallystick.ledger import Session
 from tallystick.services.kept_answers import KeptAnswer
+from tallystick.services.services import Services
 from tallystick.services.sharing import invites
 from tallystick.services.sharing.access import members_of
 from tallystick.services.sharing.invites import LIFETIME_MS, Invite, NewInvite
 from tallystick.surfaces.counttogether import wire
 from tallystick.surfaces.counttogether.answers import Answer
-from tallystick.surfaces.counttogether.api.calling import Call, Services
+from tallystick.surfaces.counttogether.api.calling import Call
 from tallystick.surfaces.counttogether.api.handlers.carrying import nothing, once, told
 from tallystick.surfaces.counttogether.api.handlers.counters import Shared, told_v1
 from tallystick.surfaces.counttogether.decoding import body_as
@@ -39,7 +40,7 @@ async def create(services: Services, call: Call) -> Answer:
     """A new invite; its code is told this once."""
     body = body_as(InviteBody, call.body)
     wanted = NewInvite(role=body.role, lifetime=body.expires_in * 1000, max_uses=body.max_uses)
-    function = partial(invites.create, hide_foreign=services.hide_foreign)
+    function = partial(invites.create, hide_foreign=services.sharing.hide_foreign)
     return await once(
         services,
         call,
@@ -55,7 +56,7 @@ async def create(services: Services, call: Call) -> Answer:
 
 async def take_back(services: Services, call: Call) -> Answer:
     """Remove an invite."""
-    function = partial(invites.take_back, hide_foreign=services.hide_foreign)
+    function = partial(invites.take_back, hide_foreign=services.sharing.hide_foreign)
     return await once(services, call, function, call.account.id, call.place["id"], call.place["inviteId"], tell=nothing)
 
 

@@ -2,12 +2,14 @@
 
 from msgspec import Struct
 
+from tallystick.services.accounts.tickets import VALID_S
+from tallystick.services.services import Services
 from tallystick.surfaces.counttogether import wire
 from tallystick.surfaces.counttogether.answers import Answer
-from tallystick.surfaces.counttogether.api.calling import Call, Services
+from tallystick.surfaces.counttogether.api.calling import Call
 from tallystick.surfaces.counttogether.decoding import body_as
 from tallystick.surfaces.counttogether.errors import UPGRADE, ApiRefused
-from tallystick.surfaces.counttogether.tickets import OWN_HOST, VALID_S, origin_in
+from tallystick.surfaces.counttogether.tickets import OWN_HOST, origin_in
 
 
 class TicketBody(Struct, frozen=True):

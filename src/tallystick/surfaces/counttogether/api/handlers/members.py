@@ -8,11 +8,12 @@ from msgspec import Struct
 from tallystick.ledger import Session
 from tallystick.model.shared_counter import Member, Role
 from tallystick.services.kept_answers import KeptAnswer
+from tallystick.services.services import Services
 from tallystick.services.sharing import people
 from tallystick.services.sharing.access import require
 from tallystick.surfaces.counttogether import wire
 from tallystick.surfaces.counttogether.answers import Answer
-from tallystick.surfaces.counttogether.api.calling import Call, Services
+from tallystick.surfaces.counttogether.api.calling import Call
 from tallystick.surfaces.counttogether.api.handlers.carrying import nothing, once, told
 from tallystick.surfaces.counttogether.decoding import body_as
 from tallystick.surfaces.counttogether.errors import Malformed
@@ -46,7 +47,7 @@ async def change(services: Services, call: Call) -> Answer:
     if (body.is_admin is None) == (body.role is None):
         msg = "send either isAdmin or role"
         raise Malformed(msg)
-    function = partial(_set_role, hide_foreign=services.hide_foreign)
+    function = partial(_set_role, hide_foreign=services.sharing.hide_foreign)
     return await once(
         services, call, function, call.account.id, call.place["id"], _user_in(call), body, call.now, tell=_told
     )
@@ -54,7 +55,7 @@ async def change(services: Services, call: Call) -> Answer:
 
 async def remove(services: Services, call: Call) -> Answer:
     """Remove a member; everyone may remove themselves."""
-    function = partial(people.remove, hide_foreign=services.hide_foreign)
+    function = partial(people.remove, hide_foreign=services.sharing.hide_foreign)
     return await once(
         services, call, function, call.account.id, call.place["id"], _user_in(call), call.now, tell=nothing
     )

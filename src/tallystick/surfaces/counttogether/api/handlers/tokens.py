@@ -23,9 +23,10 @@ from tallystick.services.accounts.tokens import (
     tokens_of,
 )
 from tallystick.services.kept_answers import KeptAnswer
+from tallystick.services.services import Services
 from tallystick.surfaces.counttogether import wire
 from tallystick.surfaces.counttogether.answers import Answer
-from tallystick.surfaces.counttogether.api.calling import Call, Services
+from tallystick.surfaces.counttogether.api.calling import Call
 from tallystick.surfaces.counttogether.api.handlers.carrying import nothing, once, told
 from tallystick.surfaces.counttogether.authorization import Caller
 from tallystick.surfaces.counttogether.decoding import body_as, integer_in

@@ -5,8 +5,9 @@ from msgspec import Struct
 from tallystick.model.hit import Bot
 from tallystick.services.analytics.bot_hits import FROM_THE_LATEST, BotHit, BotHitsQuery, bot_hits, reason, relabel
 from tallystick.services.jobs import Relabel
+from tallystick.services.services import Services
 from tallystick.surfaces.goatcounter import wire
-from tallystick.surfaces.goatcounter.api.calling import Answer, Call, Services
+from tallystick.surfaces.goatcounter.api.calling import Answer, Call
 from tallystick.surfaces.goatcounter.api.questions import ReportQuery
 from tallystick.surfaces.goatcounter.errors import ApiRefused
 from tallystick.surfaces.goatcounter.wire.decoding import body_as

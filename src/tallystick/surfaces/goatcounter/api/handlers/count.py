@@ -9,8 +9,9 @@ from msgspec.json import decode
 
 from tallystick.model.hit import is_bot
 from tallystick.services.ingest.ingest import Arrival, Dropped, DropReason, InvalidHit, Keep, Refusal, Result
+from tallystick.services.services import Services
 from tallystick.surfaces.goatcounter import wire
-from tallystick.surfaces.goatcounter.api.calling import Answer, Call, Headers, Services
+from tallystick.surfaces.goatcounter.api.calling import Answer, Call, Headers
 from tallystick.surfaces.goatcounter.errors import ApiRefused
 from tallystick.surfaces.goatcounter.wire.decoding import body_as
 from tallystick.surfaces.goatcounter.wire.hit_bodies import CountBody, arrivals_of

@@ -8,8 +8,9 @@ from msgspec import Meta, Struct
 
 from tallystick.model.export import SPREADSHEET_SUFFIX, SUFFIXES, Export, ExportFormat
 from tallystick.services.accounts.audit import EventKind, done_by, note
+from tallystick.services.services import Services
 from tallystick.surfaces.goatcounter import wire
-from tallystick.surfaces.goatcounter.api.calling import Answer, Call, Services
+from tallystick.surfaces.goatcounter.api.calling import Answer, Call
 from tallystick.surfaces.goatcounter.errors import ApiRefused, InvalidValues, NotFound
 from tallystick.surfaces.goatcounter.wire.decoding import body_as, moment_of, number_in
 

@@ -1,7 +1,8 @@
 """``/me``: whose token it is."""
 
+from tallystick.services.services import Services
 from tallystick.surfaces.goatcounter import wire
-from tallystick.surfaces.goatcounter.api.calling import Answer, Call, Services
+from tallystick.surfaces.goatcounter.api.calling import Answer, Call
 
 
 async def me(_services: Services, call: Call) -> Answer:

@@ -1,8 +1,9 @@
 """``/paths``: the pages and events of a site."""
 
 from tallystick.services.analytics.names import list_paths
+from tallystick.services.services import Services
 from tallystick.surfaces.goatcounter import wire
-from tallystick.surfaces.goatcounter.api.calling import Answer, Call, Services
+from tallystick.surfaces.goatcounter.api.calling import Answer, Call
 from tallystick.surfaces.goatcounter.wire import stats as stats_wire
 from tallystick.surfaces.goatcounter.wire.decoding import Parameters
 

@@ -9,8 +9,9 @@ from tallystick.model.site import Site, SiteSettings
 from tallystick.services.accounts.audit import done_by
 from tallystick.services.accounts.site_rows import family
 from tallystick.services.accounts.sites import NewSite, SiteChanges, create_site_as, update_site
+from tallystick.services.services import Services
 from tallystick.surfaces.goatcounter import wire
-from tallystick.surfaces.goatcounter.api.calling import Answer, Call, Services
+from tallystick.surfaces.goatcounter.api.calling import Answer, Call
 from tallystick.surfaces.goatcounter.errors import NotFound
 from tallystick.surfaces.goatcounter.wire.decoding import body_as, number_in
 from tallystick.surfaces.goatcounter.wire.site_bodies import SiteBody

@@ -11,8 +11,9 @@ from tallystick.model.referrer import tidied
 from tallystick.model.selection import Filter, Question
 from tallystick.model.series import Group
 from tallystick.services.analytics.reporting import Position, Reporting, Slice
+from tallystick.services.services import Services
 from tallystick.surfaces.goatcounter import wire
-from tallystick.surfaces.goatcounter.api.calling import Answer, Call, Services
+from tallystick.surfaces.goatcounter.api.calling import Answer, Call
 from tallystick.surfaces.goatcounter.api.questions import (
     ALL_METRICS,
     SLICE,

@@ -1,8 +1,8 @@
 """The surfaces' hand-written API descriptions, as one OpenAPI document."""
 
+from collections.abc import Iterable
 from functools import cached_property
-from importlib.resources import files
-from types import ModuleType
+from importlib.resources.abc import Traversable
 from typing import Any
 
 import msgspec
@@ -26,11 +26,11 @@ class Description:
     """What this server answers, as an OpenAPI document.
 
     Args:
-        surfaces: packages that hold an ``openapi.yaml``; their order is the reader's order.
+        files: a description each; their order is the reader's order.
     """
 
-    def __init__(self, *surfaces: ModuleType) -> None:
-        self._files = [files(surface) / "openapi.yaml" for surface in surfaces]
+    def __init__(self, files: Iterable[Traversable]) -> None:
+        self._files = tuple(files)
 
     @cached_property
     def document(self) -> dict[str, Any]:

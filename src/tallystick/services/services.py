@@ -1,0 +1,100 @@
+"""Every service of a server, built once and shared by all surfaces."""
+
+from collections.abc import Collection
+
+from msgspec import Struct
+
+from tallystick.ledger import Ledger
+from tallystick.model.counter import LIFETIME_MS
+from tallystick.services.accounts.seals import Seals
+from tallystick.services.accounts.setup import Setup
+from tallystick.services.accounts.sites import Sites
+from tallystick.services.accounts.tickets import Tickets
+from tallystick.services.accounts.tokens import Tokens
+from tallystick.services.analytics.names import Names
+from tallystick.services.analytics.visitor_counter import VisitorCounter
+from tallystick.services.clock import ClockWatch
+from tallystick.services.counting.counting import Counting
+from tallystick.services.exports.exports import Exports
+from tallystick.services.feed.following import Following
+from tallystick.services.ingest.ingest import Ingest, Knowledge
+from tallystick.services.ingest.new_names import Admits
+from tallystick.services.kept_answers import InFlight
+from tallystick.services.keyed_requests import KeyedRequests
+from tallystick.services.sharing.service import Sharing
+from tallystick.warehouse import Warehouse
+
+
+class Services(Struct, frozen=True, kw_only=True):
+    """What surfaces call. There is one of each: ``sharing`` wakes ``following``, caches are invalidated together."""
+
+    ledger: Ledger
+    warehouse: Warehouse
+    clock: ClockWatch
+    counting: Counting
+    setup: Setup
+    seals: Seals
+    sites: Sites
+    tokens: Tokens
+    tickets: Tickets
+    names: Names
+    ingest: Ingest
+    exports: Exports
+    keyed_requests: KeyedRequests
+    visitor_counter: VisitorCounter
+    following: Following
+    sharing: Sharing
+    in_flight: InFlight
+
+    def forget_names(self, deleted: Collection[int] = ()) -> None:
+        """Invalidate cached names and sites: another process, or a job, has changed what they mean.
+
+        Args:
+            deleted: sites that are gone.
+        """
+        self.names.forget(deleted)
+        self.sites.invalidate()
+
+
+def build_services(  # noqa: PLR0913  # settings of single services
+    ledger: Ledger,
+    warehouse: Warehouse,
+    *,
+    knowledge: Knowledge | None = None,
+    seals: Seals | None = None,
+    admits_new_name: Admits | None = None,
+    counter_lifetime: int = LIFETIME_MS,
+    default_site: str = "",
+    hide_foreign: bool = False,
+) -> Services:
+    """Build every service over two open stores. Nothing is started.
+
+    Args:
+        knowledge: countries and spam referrers that hits are compared with; only what is built in, unless it is given.
+        seals: with the key of this data; without them the secrets of authenticator apps are valid until the server
+            stops.
+        admits_new_name: the limit of new names per site and address; None for no limit.
+        counter_lifetime: of public counters, in ms since their last change.
+        default_site: the site that counts for Hosts without a site.
+        hide_foreign: refuse changes of foreign shared counters with "not found" in place of "forbidden".
+    """
+    names, following = Names(ledger), Following(ledger)
+    return Services(
+        ledger=ledger,
+        warehouse=warehouse,
+        clock=ClockWatch(ledger, warehouse.clock),
+        counting=Counting(ledger, counter_lifetime),
+        setup=Setup(ledger),
+        seals=seals or Seals.new(),
+        sites=Sites(ledger, default=default_site),
+        tokens=Tokens(ledger),
+        tickets=Tickets(),
+        names=names,
+        ingest=Ingest(ledger, warehouse, names, knowledge, admits_new_name),
+        exports=Exports(ledger, warehouse, warehouse.exports),
+        keyed_requests=KeyedRequests(warehouse),
+        visitor_counter=VisitorCounter(ledger, warehouse),
+        following=following,
+        sharing=Sharing(ledger, following.wake, hide_foreign=hide_foreign),
+        in_flight=InFlight(),
+    )

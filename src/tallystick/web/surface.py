@@ -1,0 +1,93 @@
+"""What a surface is: one published contract, with everything it declares about itself and the way it is built."""
+
+from collections.abc import Callable, Iterable
+from importlib.resources.abc import Traversable
+from typing import Literal, NamedTuple, Protocol
+
+from msgspec import Struct
+
+from tallystick.services.services import Services
+from tallystick.web.address import ClientAddresses
+from tallystick.web.asgi import AsgiApp
+from tallystick.web.openapi import Description
+from tallystick.web.own_address import OwnAddress
+from tallystick.web.rate_limit import Rate, RateLimits
+from tallystick.web.traffic import Traffic
+
+PublicCounters = Literal["open", "existing", "off"]
+"""Whether any request may create public counters, none may, or there are no public counters at all."""
+
+
+class Kit(Struct, frozen=True, kw_only=True):
+    """What surfaces share besides services: one of each a server.
+
+    Attributes:
+        limits: every surface's limits, as the operator has set them.
+        description: the API of every surface.
+        creation_limit: new public counters a second and client address; 0 for no limit.
+        count_prefetch: whether requests that a browser makes ahead of time count.
+    """
+
+    addresses: ClientAddresses
+    own: OwnAddress
+    limits: RateLimits
+    traffic: Traffic
+    description: Description
+    public_counters: PublicCounters = "open"
+    creation_limit: int = 0
+    count_prefetch: bool = False
+
+
+class OpenSockets(Protocol):
+    """WebSockets that have to be closed before the server stops."""
+
+    async def close_all(self, within: float) -> None:
+        """Close them, and accept no more.
+
+        Args:
+            within: seconds after which connections that do not finish are left.
+        """
+
+
+class SurfaceApps(NamedTuple):
+    """What a surface's requests are passed to.
+
+    Attributes:
+        websocket: None where the surface has no WebSockets.
+        sockets: the open ones; None where none needs to be closed by the surface.
+    """
+
+    http: AsgiApp
+    websocket: AsgiApp | None = None
+    sockets: OpenSockets | None = None
+
+
+class Surface(Struct, frozen=True, kw_only=True):
+    """One published contract.
+
+    Attributes:
+        name: what metrics and logs call it.
+        prefixes: paths that belong to it with everything below them, for example ``/v1``; the longest prefix of a path
+            decides. ``/`` is the root page alone.
+        build: makes its ASGI applications. Called once, while an event loop runs.
+        rates: its rate limits, with their defaults.
+        reasons: why it refuses requests, as the metrics count it.
+        openapi: its API description; None where there is nothing to describe.
+    """
+
+    name: str
+    prefixes: tuple[str, ...]
+    build: Callable[[Services, Kit], SurfaceApps]
+    rates: tuple[Rate, ...] = ()
+    reasons: frozenset[str] = frozenset()
+    openapi: Traversable | None = None
+
+
+def default_rates(surfaces: Iterable[Surface]) -> tuple[Rate, ...]:
+    """Every surface's limits."""
+    return tuple(rate for surface in surfaces for rate in surface.rates)
+
+
+def openapi_files(surfaces: Iterable[Surface]) -> tuple[Traversable, ...]:
+    """The API descriptions that there are."""
+    return tuple(surface.openapi for surface in surfaces if surface.openapi is not None)
