@@ -23,7 +23,7 @@ from tallystick.services.stores import opened_warehouse
 from tallystick.services.time_passed import TimePassed
 from tallystick.settings import Settings
 from tallystick.surfaces import countapi, counttogether, dashboard, goatcounter, native
-from tallystick.tasks import BackgroundTask, BackgroundTasks
+from tallystick.tasks import BackgroundTask
 from tallystick.warehouse import Warehouse
 from tallystick.web.address import FORWARDED_FOR, ClientAddresses
 from tallystick.web.asgi import AsgiApp, Receive, Scope, Send, wants_page
@@ -86,14 +86,13 @@ class Application:
         self.services.following.start()
         self.ownership = Ownership(ledger, warehouse, settings.data, services.forget_names)
         self._jobs = JobWorker(ledger, warehouse, services.forget_names, watch=services.clock, passed=passed)
-        self.tasks = BackgroundTasks(
-            [
-                *sweeps(services.counting, ledger, services.sites, services.clock),
-                *self._jobs.tasks(),
-                *services.exports.tasks(),
-                *services.following.tasks(),
-                *self.ownership.tasks(),
-            ]
+        self.tasks = services.tasks
+        self.tasks.add(
+            *sweeps(services.counting, ledger, services.sites, services.clock),
+            *self._jobs.tasks(),
+            *services.exports.tasks(),
+            *services.following.tasks(),
+            *self.ownership.tasks(),
         )
 
     @classmethod

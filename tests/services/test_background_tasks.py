@@ -1,14 +1,17 @@
 """The table of background tasks: errors, back-off, what health tells of them, and how they end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from support.in_process import InProcess, in_process
 from support.ledgers import until
 from tallystick.errors import StoreFailed
+from tallystick.services.exports import exports
 from tallystick.tasks import BackgroundTask, BackgroundTasks, RunningTask
 
 Pass = Callable[[], Awaitable[bool | None]]
@@ -38,12 +41,6 @@ class Passes:
 
 def table(run: Pass, clock: Clock | None = None, **options: float) -> BackgroundTasks:
     return BackgroundTasks([BackgroundTask("sums", run, PERIOD_S, **options)], clock or Clock())  # type: ignore[arg-type]  # no option is an event
-
-
-@pytest.fixture
-async def running(tmp_path: Path) -> AsyncIterator[InProcess]:
-    async with in_process(tmp_path) as running:
-        yield running
 
 
 # Errors
@@ -235,6 +232,45 @@ NAMES = {
 
 def state_of(running: InProcess, name: str) -> RunningTask:
     return next(state for state in running.application.tasks.states if state.row.name == name)
+
+
+def exports_cannot_be_read(running: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the next pass on."""
+    ledger = running.application.ledger
+    read = ledger.read
+
+    async def fails(function: Any, *arguments: Any) -> Any:
+        if function is exports._next:  # noqa: SLF001  # the one read of the task
+            msg = "the disk is gone"
+            raise StoreFailed(msg)
+        return await read(function, *arguments)
+
+    monkeypatch.setattr(ledger, "read", fails)
+
+
+async def test_a_task_that_fails_for_long_is_named_beside_200_and_in_the_metrics(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exports, "TRY_AGAIN_AFTER_S", 0.01)
+    monkeypatch.setattr(exports, "WRITTEN_WITHIN_S", 0.05)
+    async with in_process(tmp_path) as running:
+        failing = state_of(running, "exports")
+        await until(lambda: failing.last_success)
+        assert (await running.ask("/health/ready")).json() == {"status": "ready"}
+        with monkeypatch.context() as patched:
+            exports_cannot_be_read(running, patched)
+            await until(lambda: failing.overdue and failing.failures >= 2)
+            ready = await running.ask("/health/ready")
+            assert (ready.status, ready.json()["status"]) == (200, "ready")
+            [problem] = ready.json()["tasks"]
+            assert problem.startswith("exports has not succeeded for ")
+            metrics = (await running.ask("/metrics")).body.decode()
+            assert 'tallystick_task_overdue{task="exports"} 1.0' in metrics
+            assert 'tallystick_task_overdue{task="jobs"} 0.0' in metrics
+            assert re.search(r'^tallystick_task_failures_total{task="exports"} ([2-9]|\d\d)', metrics, re.MULTILINE)
+            assert 'tallystick_task_last_success_timestamp_seconds{task="exports"} 1' in metrics
+        await until(lambda: not failing.overdue)
+        assert (await running.ask("/health/ready")).json() == {"status": "ready"}
 
 
 async def test_the_server_runs_every_task_and_ends_them(tmp_path: Path) -> None:

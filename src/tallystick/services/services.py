@@ -22,6 +22,7 @@ from tallystick.services.ingest.new_names import Admits
 from tallystick.services.kept_answers import InFlight
 from tallystick.services.keyed_requests import KeyedRequests
 from tallystick.services.sharing.service import Sharing
+from tallystick.tasks import BackgroundTasks
 from tallystick.warehouse import Warehouse
 
 
@@ -45,6 +46,7 @@ class Services(Struct, frozen=True, kw_only=True):
     following: Following
     sharing: Sharing
     in_flight: InFlight
+    tasks: BackgroundTasks
 
     def forget_names(self, deleted: Collection[int] = ()) -> None:
         """Invalidate cached names and sites: another process, or a job, has changed what they mean.
@@ -97,4 +99,5 @@ def build_services(  # noqa: PLR0913  # settings of single services
         following=following,
         sharing=Sharing(ledger, following.wake, hide_foreign=hide_foreign),
         in_flight=InFlight(),
+        tasks=BackgroundTasks(),
     )

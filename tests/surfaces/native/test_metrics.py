@@ -41,9 +41,12 @@ FAMILIES = {
     "tallystick_live_merged": "counter",
     "tallystick_live_told": "counter",
     "tallystick_live_watchers": "gauge",
+    "tallystick_task_failures": "counter",
+    "tallystick_task_last_success_timestamp_seconds": "gauge",
+    "tallystick_task_overdue": "gauge",
     "tallystick_info": "gauge",
 }
-LABELS = {"surface", "status", "reason", "le", "version", "database"}
+LABELS = {"surface", "status", "reason", "le", "version", "database", "task"}
 
 
 def samples(server: RunningServer) -> dict[tuple[str, Labels], float]:

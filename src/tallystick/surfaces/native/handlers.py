@@ -27,6 +27,7 @@ class Native:
 
     def __init__(self, services: Services, kit: Kit) -> None:
         self._ledger, self._warehouse, self._clock = services.ledger, services.warehouse, services.clock
+        self._tasks = services.tasks
         self._description, self._registry = kit.description, metrics_registry(services, kit.traffic)
         self._trials: dict[Trial, asyncio.Task[str | None]] = {}
 
@@ -38,8 +39,9 @@ class Native:
         """Counting works: in every lane, the last commit succeeded, and what waits is committed soon."""
         reason = await self._why_not_ready()
         if reason is None:
-            problem = self._clock.problem
-            return JSONResponse({"status": "ready", **({"clock": problem} if problem else {})}, headers=_NO_STORE)
+            problems = {"clock": self._clock.problem, "tasks": self._tasks.problems}
+            body = {"status": "ready"} | {name: problem for name, problem in problems.items() if problem}
+            return JSONResponse(body, headers=_NO_STORE)
         return JSONResponse({"status": "unavailable", "reason": reason}, 503, headers=_NOT_READY)
 
     async def _why_not_ready(self) -> str | None:

@@ -1,4 +1,4 @@
-"""What Prometheus reads. Labels are fixed sets (surface, status, reason), never a key or an address."""
+"""What Prometheus reads. Labels are fixed sets (surface, status, reason, task), never a key or an address."""
 
 from collections.abc import Iterator
 
@@ -10,6 +10,7 @@ from tallystick import __version__
 from tallystick.hub.hub import Hub
 from tallystick.ledger.measurements import Histogram
 from tallystick.services.services import Services
+from tallystick.tasks import BackgroundTasks
 from tallystick.warehouse import Warehouse
 from tallystick.web.traffic import Traffic
 
@@ -28,6 +29,7 @@ class TallystickCollector(Collector):
         yield from _live(self._services.following.hub)
         text = "Seconds by which the clock is ahead of the newest commit, 0 when it fits; below 0 behind."
         yield GaugeMetricFamily("tallystick_clock_ahead_seconds", text, self._services.clock.ahead)
+        yield from _tasks(self._services.tasks)
         version = GaugeMetricFamily("tallystick_info", "What runs here.", labels=["version", "database"])
         version.add_metric([__version__, self._services.ledger.database.name], 1)
         yield version
@@ -99,6 +101,25 @@ def _live(hub: Hub) -> Iterator[Metric]:
     for ending, count in measurements.ended.items():
         ended.add_metric([ending.name.lower()], count)
     yield ended
+
+
+def _tasks(tasks: BackgroundTasks) -> Iterator[Metric]:
+    failures = CounterMetricFamily("tallystick_task_failures", "Failures of background tasks.", labels=["task"])
+    success = GaugeMetricFamily(
+        "tallystick_task_last_success_timestamp_seconds",
+        "When a background task last succeeded; absent before it first did.",
+        labels=["task"],
+    )
+    overdue = GaugeMetricFamily(
+        "tallystick_task_overdue", "1 where a background task has not succeeded for long.", labels=["task"]
+    )
+    for state in tasks.states:
+        name = [state.row.name]
+        failures.add_metric(name, state.failures)
+        if state.last_success is not None:
+            success.add_metric(name, state.last_success)
+        overdue.add_metric(name, state.overdue)
+    yield from (failures, success, overdue)
 
 
 def metrics_registry(services: Services, traffic: Traffic) -> CollectorRegistry:
