@@ -1,4 +1,4 @@
-"""``python -m tallystick`` and the ``tallystick`` command."""
+"""Entry point of ``python -m tallystick`` and of the ``tallystick`` command."""
 
 from tallystick.cli.main import main
 

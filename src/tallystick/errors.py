@@ -1,4 +1,4 @@
-"""Everything that can be refused or go wrong, as one tree.
+"""All errors that this program raises on purpose, as one tree.
 
 TallystickError
 ├── StartRefused                 the program cannot start; one clear line, exit 1
@@ -6,24 +6,24 @@ TallystickError
 │   ├── AddressUnavailable
 │   ├── DataDirectoryUnusable
 │   ├── DatabaseUnreachable
-│   │   └── DatabaseAway         a database server that does not answer now, and may answer again
-│   ├── DatabaseUnsuitable       what stands between us and the database takes away what promises rest on
+│   │   └── DatabaseAway         the database server does not answer now, but may answer later
+│   ├── DatabaseUnsuitable       a proxy in front of the database removes guarantees that the server needs
 │   ├── DatabaseSchemaRefused
-│   └── StoresDisagree           one of the stores was lost, cut, or put back from an older copy
-├── StoreUnavailable             nothing was changed, or it is unknown that it was; never a success
+│   └── StoresDisagree           one of the stores was lost, truncated, or restored from an older copy
+├── StoreUnavailable             nothing was changed, or the change's outcome is unknown; never a success
 │   ├── StoreBusy                the queue is full: try again
 │   ├── StoreFull                the disk is full: try again later
 │   ├── StoreAway                the database server does not answer: try again later
 │   ├── AnalyticsElsewhere       another server counts pageviews for this database
 │   ├── StoreFailed              the disk or the database failed
 │   └── StoreClosed              the server is stopping
-├── NoSuchSite                   no site of ours at the Host of a request
-├── SharingRefused               something that cannot be done with a shared counter; the reason says which
-├── KeyReused                    a key of the sender's that stands for another request
-├── KeyInFlight                  a key of the sender's whose request is being carried out
-└── InputRefused                 a person's input makes no sense; the message says what would
-    ├── NotPermitted             the person may not do that
-    └── InvalidFields            several fields, with messages for each
+├── NoSuchSite                   no site has the host of a request
+├── SharingRefused               an operation on a shared counter was refused; the reason says why
+├── KeyReused                    an idempotency key was used for another request
+├── KeyInFlight                  the request with this idempotency key is being processed
+└── InputRefused                 a person's input is invalid; the message says what is valid
+    ├── NotPermitted             the person is not permitted to do that
+    └── InvalidFields            invalid fields, with messages for each
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,11 +31,11 @@ from enum import Enum
 
 
 class TallystickError(Exception):
-    """Base of all errors this program raises on purpose."""
+    """Base class of all errors that this program raises on purpose."""
 
 
 class StartRefused(TallystickError):
-    """The program cannot start; the message is the one line that is printed."""
+    """The program cannot start; the message is printed as one line."""
 
 
 class InvalidSetting(StartRefused):
@@ -43,7 +43,7 @@ class InvalidSetting(StartRefused):
 
 
 class AddressUnavailable(StartRefused):
-    """The listen address is taken or not ours."""
+    """The listen address is in use, or not an address of this machine."""
 
 
 class DataDirectoryUnusable(StartRefused):
@@ -55,11 +55,11 @@ class DatabaseUnreachable(StartRefused):
 
 
 class DatabaseAway(DatabaseUnreachable):
-    """A database server does not answer, or does not let us in; trying again later may help."""
+    """A database server does not answer or refuses the connection; trying again later may help."""
 
 
 class DatabaseUnsuitable(StartRefused):
-    """The way to the database takes away what promises rest on."""
+    """The connection to the database lacks guarantees that the server needs, for example behind a pooling proxy."""
 
 
 class DatabaseSchemaRefused(StartRefused):
@@ -67,14 +67,14 @@ class DatabaseSchemaRefused(StartRefused):
 
 
 class StoresDisagree(StartRefused):
-    """One of the stores of a data directory was lost, cut, or put back from an older copy."""
+    """One of the stores of a data directory was lost, truncated, or restored from an older copy."""
 
 
 class StoreUnavailable(TallystickError):
     """A change was not acknowledged.
 
     Attributes:
-        reason: a word for it, as the metrics tell it.
+        reason: the label of this kind in the metrics.
         retry_after: seconds after which trying again may help, or None.
     """
 
@@ -99,7 +99,7 @@ class StoreFull(StoreUnavailable):
 class StoreAway(StoreUnavailable):
     """The database server does not answer, or the connection to it broke.
 
-    The message is for anyone; what the driver says, which may name hosts, is only logged: ``detail``.
+    The message may be shown to anyone; ``detail``, the driver's message, may name hosts and is only logged.
     """
 
     reason = "away"
@@ -111,7 +111,7 @@ class StoreAway(StoreUnavailable):
 
 
 class AnalyticsElsewhere(StoreUnavailable):
-    """Another server counts the pageviews of this ledger, and holds its hits."""
+    """Another server on this ledger owns the analytics and its hits."""
 
     reason = "counted elsewhere"
     retry_after = 15
@@ -132,22 +132,22 @@ class StoreClosed(StoreUnavailable):
 
 
 STORE_ERRORS = (StoreBusy, StoreFull, StoreAway, AnalyticsElsewhere, StoreFailed, StoreClosed)
-"""Every kind of unavailability; surfaces count their refusals by its reason."""
+"""All kinds of unavailability; surfaces count refusals by their reason."""
 
 
 class InputRefused(TallystickError):
-    """A person's input makes no sense; the message says what would."""
+    """A person's input is invalid; the message says what is valid."""
 
 
 class NotPermitted(InputRefused):
-    """The person, or the token that acts for them, may not do that."""
+    """The person, or the token that acts for them, is not permitted to do that."""
 
 
 class InvalidFields(InputRefused):
-    """Fields that are wrong.
+    """Some fields are invalid.
 
     Attributes:
-        errors: field -> messages.
+        errors: messages by field.
     """
 
     def __init__(self, errors: Mapping[str, Sequence[str]]) -> None:
@@ -156,10 +156,10 @@ class InvalidFields(InputRefused):
 
 
 class NoSuchSite(TallystickError):
-    """No site at the Host of a request.
+    """No site has the host of a request.
 
     Attributes:
-        host: as it was asked for.
+        host: as requested.
         empty: whether the server has no site at all.
     """
 
@@ -169,10 +169,10 @@ class NoSuchSite(TallystickError):
 
 
 class SharingReason(Enum):
-    """Why something was not done with a shared counter; surfaces have a name and a number for each."""
+    """Why an operation on a shared counter was refused; surfaces have a name and a number for each."""
 
     NOT_FOUND = "not found"
-    """Also: not visible, for reads."""
+    """Also for reads of a counter that the person may not see."""
     FORBIDDEN = "forbidden"
     INVALID_DATA = "invalid data"
     UNKNOWN_TYPE = "unknown counter type"
@@ -187,16 +187,16 @@ class SharingReason(Enum):
     NOTHING_TO_UNDO = "nothing to undo"
     LAST_ADMIN = "last admin"
     GONE = "gone"
-    """An invite that is spent or over."""
+    """An invite that was used or has expired."""
     CHANGED_MEANWHILE = "changed meanwhile"
     TOO_MANY = "too many"
 
 
 class SharingRefused(TallystickError):
-    """Something cannot be done with a shared counter; the message is for a person.
+    """An operation on a shared counter was refused; the message is for a person.
 
     Attributes:
-        reason: which of the fixed reasons it is.
+        reason: one of the fixed reasons.
     """
 
     def __init__(self, reason: SharingReason, message: str) -> None:
@@ -205,8 +205,8 @@ class SharingRefused(TallystickError):
 
 
 class KeyReused(TallystickError):
-    """A key of the sender's stands for another request already."""
+    """An idempotency key was used for another request before."""
 
 
 class KeyInFlight(TallystickError):
-    """The request that a key of the sender's stands for is being carried out at this moment."""
+    """The request with this idempotency key is being processed at this moment."""

@@ -1,4 +1,4 @@
-"""Structured logs on standard error. No address, no User-Agent and no query string is ever logged."""
+"""Structured logs on standard error. Addresses, User-Agents and query strings are never logged."""
 
 import logging
 import sys
@@ -9,25 +9,25 @@ import structlog
 
 
 class LossyStream:
-    """A text stream that drops what it cannot write: a full disk or a closed pipe must not stop the counting."""
+    """A text stream that drops what it cannot write: a full disk or a closed pipe must not stop the server."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Write, or drop."""
+        """Write the text; drop it on an error."""
         with suppress(OSError, ValueError):
             self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
-        """Flush, or drop."""
+        """Flush; ignore errors."""
         with suppress(OSError, ValueError):
             self._stream.flush()
 
 
 def configure_logs(log_format: Literal["text", "json"]) -> None:
-    """Send every log line, the libraries' too, to standard error in one shape."""
+    """Send all log lines, including those of libraries, to standard error in one format."""
     stream = LossyStream(sys.stderr)
     renderer: structlog.types.Processor = (
         structlog.processors.JSONRenderer()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support.agent_lines import agents_of
 from tallystick.model.hit import is_bot
 from tallystick.model.product import BROWSERS, SYSTEMS, UNKNOWN, known_browser, known_system
-from tallystick.services.ingest.agents import understood
+from tallystick.services.ingest.agents import parse_agent
 
 PEOPLE = list(agents_of("people.txt"))
 LEAST_PEOPLE = 450
@@ -68,14 +68,14 @@ FIREFOX = "Mozilla/5.0 ({}; rv:109.0) Gecko/20100101 Firefox/118.0"
     ],
 )
 def test_an_agent(agent: str, browser: tuple[str, str], system: tuple[str, str]) -> None:
-    found = understood(agent)
+    found = parse_agent(agent)
     assert (found.browser, found.system) == (browser, system)
 
 
 def test_people_are_counted_by_the_right_names() -> None:
     wrong = []
     for agent, *names in PEOPLE:
-        found = understood(agent)
+        found = parse_agent(agent)
         if is_bot(found.bot) or [*found.browser, *found.system] != names:
             wrong.append((agent, found, names))
     assert not wrong
@@ -111,7 +111,7 @@ PIECES = st.lists(
 
 @given(st.one_of(st.text(), PIECES))
 def test_no_text_of_an_agent_becomes_a_name(agent: str) -> None:
-    found = understood(agent)
+    found = parse_agent(agent)
     assert is_closed(found.browser, BROWSERS)
     assert is_closed(found.system, SYSTEMS)
 
@@ -127,7 +127,7 @@ def test_no_text_of_an_agent_becomes_a_name(agent: str) -> None:
     ],
 )
 def test_an_invented_name_is_none(agent: str) -> None:
-    found = understood(agent)
+    found = parse_agent(agent)
     assert (found.browser, found.system) == (UNKNOWN, UNKNOWN)
 
 

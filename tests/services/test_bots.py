@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from support.agent_lines import agents_of
 from tallystick.model.hit import Bot, is_bot
-from tallystick.services.ingest.bot_rules import OF_PEOPLE, judge
+from tallystick.services.ingest.bot_rules import PEOPLE_PATTERNS, judge
 
 CHROME = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36"
@@ -79,7 +79,7 @@ def test_every_example_of_the_list_is_a_program_but_for_those_of_people() -> Non
         for agent in crawler.get("instances", ())
         if not is_bot(judge(agent))
     }
-    assert people == OF_PEOPLE
+    assert people == PEOPLE_PATTERNS
 
 
 APPS = (

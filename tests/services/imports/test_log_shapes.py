@@ -10,7 +10,7 @@ from tallystick.errors import InputRefused
 from tallystick.model.hit import is_bot
 from tallystick.services.imports.logs import Layouts, log_reader
 from tallystick.services.imports.told import BadLine, Item, Told
-from tallystick.services.ingest.agents import understood
+from tallystick.services.ingest.agents import parse_agent
 from tallystick.services.ingest.ingest import Arrival
 
 AT = 1_740_162_257  # 2025-02-21T18:24:17Z
@@ -125,7 +125,7 @@ def test_an_agent_whose_blanks_were_encoded_is_a_persons(agent: str) -> None:
         hit("caddy", caddy(headers={"User-Agent": [agent]})),
     ):
         assert (found.agent, found.path) == (AGENT, "/a")
-        assert not is_bot(understood(found.agent).bot)
+        assert not is_bot(parse_agent(found.agent).bot)
         assert found.created == AT
 
 

@@ -17,7 +17,7 @@ from tallystick.model.account import Permission
 from tallystick.model.hit import is_bot
 from tallystick.model.product import with_version
 from tallystick.services.imports.running import BOTS, Taken
-from tallystick.services.ingest.agents import understood
+from tallystick.services.ingest.agents import parse_agent
 from tallystick.services.ingest.ingest import Arrival, DropReason
 
 TIMEOUT_S = 60.0
@@ -158,7 +158,7 @@ def _notes(answer: httpx.Response, arrivals: Sequence[Arrival]) -> dict[str, int
         return msgspec.json.decode(answer.headers["X-Tallystick-Notes"], type=dict[str, int])
     filtered = {int(index) for index in answer.headers.get("X-Goatcounter-Filter", "").split(", ") if index.isdigit()}
     bots = sum(
-        is_bot(understood(arrival.agent).bot)
+        is_bot(parse_agent(arrival.agent).bot)
         for index, arrival in enumerate(arrivals)
         if arrival.agent and index not in filtered
     )

@@ -1,1 +1,1 @@
-"""From what a sender says of a hit to what the warehouse keeps. See DESIGN.md."""
+"""Turns hits as they are sent into hits as the warehouse stores them. See DESIGN.md."""

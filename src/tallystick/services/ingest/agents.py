@@ -1,7 +1,6 @@
-"""Browser and system of a User-Agent, named by the closed list of ``model/product.py``, and its ``Bot`` code.
+"""Reads browser, system and ``Bot`` code from a User-Agent. Names are those of ``model/product.py``.
 
-A browser's own words are looked for, in the order of the tables below; nothing of the text itself is kept but the
-digits of a version.
+Products are searched in the order of the tables below. Of the text itself only the digits of a version are kept.
 """
 
 import re
@@ -13,11 +12,11 @@ from tallystick.model.product import EDITIONS, UNKNOWN, Named, known_browser, kn
 from tallystick.services.ingest import bot_rules
 
 AGENTS_CACHED = 20_000
-"""User-Agents remembered; at most about 20 MB."""
+"""Cached User-Agents; at most about 20 MB."""
 
 
 class Agent(NamedTuple):
-    """What is kept of a User-Agent: a ``Bot`` code, and two names with their versions, empty where not known."""
+    """What is kept of a User-Agent: a ``Bot`` code, and browser and system with their versions, empty if unknown."""
 
     bot: int
     browser: Named
@@ -25,13 +24,13 @@ class Agent(NamedTuple):
 
 
 class ProductPattern(NamedTuple):
-    """How a browser shows itself.
+    """How a browser is recognised.
 
     Attributes:
         name: as in ``BROWSERS``.
-        words: any of them says so, in lower case; a version may follow. No letter or digit stands before them.
-        version: stands behind this word, where it is another one.
-        numbered: whether a version is given at all.
+        words: any of them, in lower case and not preceded by a letter or digit; a version may follow.
+        version: the word before the version, if it is another one.
+        numbered: whether the browser sends a version.
     """
 
     name: str
@@ -179,7 +178,7 @@ _BROWSERS = (
     ProductPattern("Internet Explorer", ("trident/",), "rv:"),
 )
 
-_MARKS = (*_APPS, *_BROWSERS)
+_PRODUCTS = (*_APPS, *_BROWSERS)
 _ENGINES = (
     ProductPattern("Firefox", ("fxios/", "firefox/", "fennec/", "iceweasel/")),
     ProductPattern("Chrome", ("crios/", "chrome/", "chromium/", "headlesschrome/")),
@@ -199,23 +198,23 @@ _IPAD_OS_SINCE = 13
 
 
 @lru_cache(AGENTS_CACHED)
-def understood(agent: str) -> Agent:
-    """Everything that is read from a User-Agent."""
+def parse_agent(agent: str) -> Agent:
+    """Read a User-Agent."""
     text = agent.lower()
     system = _system(text)
     return Agent(bot_rules.judge(agent), _browser(text, system[0]), system)
 
 
 def load() -> None:
-    """Load the patterns now, so that no hit waits for them."""
+    """Load the patterns before the first hit needs them."""
     bot_rules.load()
 
 
 def _browser(text: str, system: str) -> Named:
-    name, version = next(_shown(text, _MARKS), UNKNOWN)
+    name, version = next(_matches(text, _PRODUCTS), UNKNOWN)
     if name:
         return known_browser(name, version)
-    name, version = next(_shown(text, _ENGINES), UNKNOWN)
+    name, version = next(_matches(text, _ENGINES), UNKNOWN)
     if name == "Chrome" and "android" in text and ("; wv)" in text or " version/4.0 chrome/" in text):
         return known_browser("Android WebView", version)
     if name:
@@ -224,7 +223,7 @@ def _browser(text: str, system: str) -> Named:
 
 
 def _of_webkit(text: str, system: str) -> Named:
-    """A browser that shows nothing but its engine; on systems of Apple an app's web view is Safari, too."""
+    """The browser of a User-Agent that has only its engine; on Apple's systems an app's web view is also Safari."""
     if system in _OF_APPLE and "applewebkit/" in text:
         return "Safari", _behind(text, "version/")
     if system == "Android" and "applewebkit/" in text:
@@ -232,22 +231,22 @@ def _of_webkit(text: str, system: str) -> Named:
     return ("Smart TV", "") if any(word in text for word in _TELEVISIONS) else UNKNOWN
 
 
-def _shown(text: str, marks: tuple[ProductPattern, ...]) -> Iterator[Named]:
-    for mark in marks:
-        for word in mark.words:
+def _matches(text: str, patterns: tuple[ProductPattern, ...]) -> Iterator[Named]:
+    for pattern in patterns:
+        for word in pattern.words:
             if (end := _end_of(text, word)) >= 0:
-                yield mark.name, _version_of(mark, text, end)
+                yield pattern.name, _version_of(pattern, text, end)
                 break
 
 
-def _version_of(mark: ProductPattern, text: str, end: int) -> str:
-    if not mark.numbered:
+def _version_of(pattern: ProductPattern, text: str, end: int) -> str:
+    if not pattern.numbered:
         return ""
-    return _behind(text, mark.version) if mark.version else _number_at(text, end)
+    return _behind(text, pattern.version) if pattern.version else _number_at(text, end)
 
 
 def _end_of(text: str, word: str) -> int:
-    """Where the word ends that no letter or digit stands before; -1 without it."""
+    """The end of the first ``word`` that is not preceded by a letter or digit; -1 without one."""
     start = text.find(word)
     while start > 0 and text[start - 1].isalnum() and word[0].isalnum():
         start = text.find(word, start + 1)
@@ -260,8 +259,8 @@ def _behind(text: str, word: str) -> str:
 
 
 def _number_at(text: str, at: int) -> str:
-    found = _VERSION.match(text, at)
-    return found[1] if found else ""
+    match = _VERSION.match(text, at)
+    return match[1] if match else ""
 
 
 def _system(text: str) -> Named:
@@ -276,11 +275,11 @@ def _plain(name: str) -> Callable[[str], Named]:
 
 
 def _numbered(name: str, *words: str) -> Callable[[str], Named]:
-    return lambda text: (name, next((found for word in words if (found := _behind(text, word))), ""))
+    return lambda text: (name, next((version for word in words if (version := _behind(text, word))), ""))
 
 
 def _edition(name: str, word: str) -> Callable[[str], Named]:
-    """The edition that stands behind the word; of two with one beginning, the longer."""
+    """Reads the edition after the word; of two with the same beginning, the longer."""
     editions = sorted(EDITIONS[name], key=len, reverse=True)
 
     def read(text: str) -> Named:
@@ -291,28 +290,28 @@ def _edition(name: str, word: str) -> Callable[[str], Named]:
 
 
 def _ipad(text: str) -> Named:
-    found = _APPLE_VERSION.search(text)
-    if found is None:
+    match = _APPLE_VERSION.search(text)
+    if match is None:
         return "iPadOS", ""
-    return "iPadOS" if int(found[1]) >= _IPAD_OS_SINCE else "iOS", f"{found[1]}.{found[2]}"
+    return "iPadOS" if int(match[1]) >= _IPAD_OS_SINCE else "iOS", f"{match[1]}.{match[2]}"
 
 
 def _iphone(text: str) -> Named:
-    found = _APPLE_VERSION.search(text)
-    return "iOS", f"{found[1]}.{found[2]}" if found else ""
+    match = _APPLE_VERSION.search(text)
+    return "iOS", f"{match[1]}.{match[2]}" if match else ""
 
 
 def _mac(text: str) -> Named:
-    # A tablet that asks for the pages of a desktop: no Mac has these words.
+    # A tablet that requests desktop pages: no Mac sends these words.
     if any(word in text for word in ("crios/", "fxios/", "edgios/", " mobile/")):
         return "iPadOS", ""
-    found = re.search(r"mac os x ([0-9]{1,2})[_.]([0-9]{1,2})", text)
-    return "macOS", f"{found[1]}.{found[2]}" if found else _behind(text, "mac os x ")
+    match = re.search(r"mac os x ([0-9]{1,2})[_.]([0-9]{1,2})", text)
+    return "macOS", f"{match[1]}.{match[2]}" if match else _behind(text, "mac os x ")
 
 
 def _android(text: str) -> Named:
-    found = _ANDROID_VERSION.search(text)
-    return "Android", found[1] if found else ""
+    match = _ANDROID_VERSION.search(text)
+    return "Android", match[1] if match else ""
 
 
 _WINDOWS = {
@@ -335,7 +334,7 @@ _WINDOWS = {
     "windows 95": "95",
     "win95": "95",
     "windows ce": "CE",
-    "windows 11": "10",  # some apps tell the truth; browsers cannot
+    "windows 11": "10",  # some apps send it; browsers always send 10
     "windows 10": "10",
     "windows 8.1": "8.1",
     "windows 8": "8",
@@ -382,7 +381,7 @@ def _linux(text: str) -> Named:
 
 
 _SYSTEMS: tuple[tuple[tuple[str, ...], Callable[[str], Named]], ...] = (
-    # What claims to be another system comes before that one.
+    # Systems that claim to be another one come before that one.
     (("windows phone",), _numbered("Windows Phone", "windows phone os ", "windows phone ")),
     (("xbox",), _edition("Xbox", "xbox ")),
     (("playstation",), _edition("PlayStation", "playstation ")),

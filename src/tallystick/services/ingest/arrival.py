@@ -1,4 +1,4 @@
-"""A hit on its way in, and how its way can end before it is recorded."""
+"""A hit as it arrives, and the reasons why it may not be recorded."""
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -20,24 +20,24 @@ class DropReason(StrEnum):
 
 
 class Dropped(Struct, frozen=True):
-    """Deliberately not recorded."""
+    """The result for a hit that is deliberately not recorded."""
 
     reason: DropReason
 
 
 class InvalidHit(Struct, frozen=True):
-    """Not recorded: it makes no sense.
+    """The result for a hit that is not recorded because it is invalid.
 
     Attributes:
-        errors: field -> what is wrong, in the contract's words.
-        message: in place of fields, where the contract has a sentence of its own.
+        errors: the contract's messages by field.
+        message: replaces ``errors`` where the contract has one message for the whole hit.
     """
 
     errors: Mapping[str, Sequence[str]]
     message: str = ""
 
     def __str__(self) -> str:
-        """As the contract writes it, for example ``path: must be set, must be longer than 1 characters.``."""
+        """The contract's text, for example ``path: must be set, must be longer than 1 characters.``."""
         if self.message:
             return self.message
         lines = [f"{field}: {', '.join(messages)}." for field, messages in sorted(self.errors.items())]
@@ -48,29 +48,29 @@ Refusal = Dropped | InvalidHit
 
 
 class Arrival(Struct, kw_only=True, gc=False):
-    """A hit as its sender put it; the steps replace what was sent by what it means, and find the rest.
+    """A hit as it was sent. The steps replace raw values by clean ones and fill in the fields that are derived.
 
     Attributes:
-        direct: sent by the visitor's own browser (the pixel), not told by a server or a log.
+        direct: whether the visitor's own browser sent it (the pixel), not a server or a log.
         path: page path, or the event's name.
         ref: a URL or free text.
-        ref_scheme: given where ``ref`` is clean already (imports).
+        ref_scheme: set if ``ref`` is clean already (imports).
         query: the page's query string, for campaigns.
         width: of the screen in CSS pixels; 0 when unknown.
-        bot: the sender's own finding, a ``Bot`` code; what is found here wins.
+        bot: a ``Bot`` code from the sender; a bot detected here takes precedence.
         agent: User-Agent; never stored.
-        address: of the visitor, as text where nobody has parsed it yet; never stored.
-        location: ISO 3166-1 or 3166-2; wins over what the address says.
-        language: BCP 47, or a whole Accept-Language; then ISO 639-3.
-        created: Unix seconds; None is ``received``.
+        address: of the visitor, as text until it is parsed; never stored.
+        location: ISO 3166-1 or 3166-2; takes precedence over the address.
+        language: BCP 47 or a whole Accept-Language header; the steps replace it by ISO 639-3.
+        created: Unix seconds; None stands for ``received``.
         session: the sender's own grouping key, used in place of address and agent; never stored.
         no_session: count it without a session, so that it is always a first visit.
-        sessionless: accept it also if there is nothing to make a session of (the API's ``no_sessions``).
-        filtered: whether the site's ignored addresses are heeded.
-        prefetch, gpc, dnt: what the browser said of itself.
-        first, browser, system: known already (imports); browser and system as name and version.
-        received: Unix seconds, when the request came.
-        visitor, campaign, country, region, ref_host: found by the steps.
+        sessionless: accept it even without the data for a session (the API's ``no_sessions``).
+        filtered: whether the site's ignored addresses apply.
+        prefetch, gpc, dnt: from the browser's headers.
+        first, browser, system: set if they are known (imports); browser and system as name and version.
+        received: Unix seconds, the time of the request.
+        visitor, campaign, country, region, ref_host: set by the steps.
     """
 
     path: str = ""

@@ -1,12 +1,11 @@
-"""Whether a program sent a hit, by its User-Agent (GoatCounter contract, 2.2).
+"""Detects bots by their User-Agent (GoatCounter contract, 2.2).
 
-The rules are judged in order; the first that has something to say decides. Address ranges of cloud hosts (codes 8
-to 17) are not judged: no package carries a maintained list of them.
+The first rule that matches decides. Address ranges of cloud hosts (codes 8 to 17) are not checked: no package has a
+maintained list of them.
 
-Words and patterns are not looked for in the model and the build of a device. Of the patterns of
-``crawler-user-agents``, browsers are held only against those that can mean no app or device: a pattern that matches
-people costs their visits, and nothing shows it. ``tests/services/people.txt`` and ``programs.txt`` hold this against
-every update of the list.
+Words and patterns are not searched in the model and build of a device. Browsers are matched only against those
+patterns of ``crawler-user-agents`` that cannot mean an app or device: a pattern that matches people loses their visits
+unnoticed. ``tests/services/people.txt`` and ``programs.txt`` check every update of the list.
 """
 
 import re
@@ -17,10 +16,10 @@ from typing import Any
 from tallystick.model.hit import Bot
 
 SHORTEST_AGENT = 10
-"""Bytes; no browser says less."""
+"""Bytes; every browser's User-Agent is longer."""
 
 CHUNK = 25
-"""Patterns compiled together: Python matches few long alternations slower than some shorter ones."""
+"""Patterns compiled into one: Python matches several shorter alternations faster than a few long ones."""
 
 Rule = Callable[[str], bool]
 
@@ -76,8 +75,8 @@ _DEVICE = re.compile(
     r"""
     (?<=;)\ (?:Build/)?[^;()/]{1,80}(?=;\ rv:)                # a model of KaiOS or Firefox OS
     | \b(?<=Build/)[^;()\ ]{1,80}
-    | (?<=\ Android)\ \([0-9]{1,2}/[^()]{1,200}\)             # what Instagram says of a device
-    | (?<=\[FB)[^\]]{1,400}                                 # and Facebook
+    | (?<=\ Android)\ \([0-9]{1,2}/[^()]{1,200}\)             # Instagram's description of a device
+    | (?<=\[FB)[^\]]{1,400}                                 # Facebook's
     | \b(?:cubot|fossibot|botech|botim)\b
     """,
     re.VERBOSE | re.IGNORECASE,
@@ -86,20 +85,20 @@ _MODEL = re.compile(
     r"\bAndroid(?: [0-9.]{1,8})?;(?: [a-z]{2}[-_][a-z]{2};)?(?: HarmonyOS;)?( [^;()/]{1,60}?)(?= Build/|[;)])",
     re.IGNORECASE,
 )
-"""Where the makers of devices write words of their own. A name with a slash is a program's."""
+"""A device's model, whose words are the maker's. A name with a slash is a program's."""
 
 _BROWSER = re.compile(
     r"(?:Mozilla|Opera)/[0-9.]{1,5} \((?!compatible;(?! MSIE))(?!.*; ?compatible;)"
     r".*(?:AppleWebKit/|Gecko/|Trident/|MSIE [0-9]|Presto/)",
 )
-"""What browsers look like, and programs that run one."""
+"""Matches browsers, and programs that drive one."""
 
 _SAYS_PROGRAM = re.compile(
     r"bot|crawl|spider|scan|archiv|monitor|fetch|preview|checker|valid|phantom|puppet|playwright|selenium|headless"
     r"|synthetic|screenshot|lighthouse|uptime|audit|proxy|http|scrap|wget|curl|python|seo|speed|analy[sz]e",
     re.IGNORECASE,
 )
-OF_PEOPLE = frozenset(
+PEOPLE_PATTERNS = frozenset(
     (
         r"AP3A\.240617\.008",  # a build of Android
         r"Code\/1\.",
@@ -108,17 +107,17 @@ OF_PEOPLE = frozenset(
         r"Trae\/",
     )
 )
-"""Patterns of the list whose examples are people's browsers."""
+"""Patterns of the list that match people's browsers."""
 
 
 def judge(agent: str) -> Bot:
-    """What a User-Agent says of its sender; ``NO_MATCH`` and ``KNOWN_NOT`` are people. Not cached."""
+    """The bot code of a User-Agent; ``NO_MATCH`` and ``KNOWN_NOT`` are people. Not cached."""
     text = without_device(agent)
-    return next((code for code, holds, read in RULES if holds(agent if read is ALL else text)), Bot.NO_MATCH)
+    return next((code for code, matches, part in RULES if matches(agent if part is ALL else text)), Bot.NO_MATCH)
 
 
 def load() -> None:
-    """Load the patterns now, so that no hit waits for them."""
+    """Load the patterns before the first hit needs them."""
     _patterns()
 
 
@@ -135,12 +134,12 @@ def _is_library(text: str) -> bool:
 
 
 def without_device(agent: str) -> str:
-    """A User-Agent without the words that the makers of devices choose."""
+    """A User-Agent without model and build of the device."""
     return _DEVICE.sub("", _MODEL.sub("Android;", agent))
 
 
 def is_browser(agent: str) -> bool:
-    """Whether it looks like a browser, whoever drives it."""
+    """Whether a User-Agent looks like a browser's, driven by a person or a program."""
     return _BROWSER.match(agent) is not None
 
 
@@ -157,24 +156,24 @@ def _is_crawler(text: str) -> bool:
 
 @cache
 def _patterns() -> tuple[list[re.Pattern[str]], list[re.Pattern[str]]]:
-    """The list's patterns: those that browsers are held against, and all others."""
+    """The list's patterns: those for browsers, and all others."""
     from crawleruseragents import CRAWLER_USER_AGENTS_DATA  # noqa: PLC0415  # reads half a megabyte
 
     browsers = [crawler["pattern"] for crawler in CRAWLER_USER_AGENTS_DATA if _means_programs(crawler)]
-    every = {crawler["pattern"] for crawler in CRAWLER_USER_AGENTS_DATA if not _is_judged_before(crawler["pattern"])}
-    return _compiled(browsers), _compiled(sorted(every.difference(browsers)))
+    patterns = {crawler["pattern"] for crawler in CRAWLER_USER_AGENTS_DATA if not _is_redundant(crawler["pattern"])}
+    return _compiled(browsers), _compiled(sorted(patterns.difference(browsers)))
 
 
 def _means_programs(crawler: dict[str, Any]) -> bool:
-    """Whether a browser that matches is driven by a program: the pattern says so, or the list has such an example."""
+    """Whether a browser that matches is driven by a program, by the pattern's words or the list's examples."""
     pattern = crawler["pattern"]
-    if pattern in OF_PEOPLE or _is_judged_before(pattern):
+    if pattern in PEOPLE_PATTERNS or _is_redundant(pattern):
         return False
     return bool(_SAYS_PROGRAM.search(pattern)) or any(map(is_browser, crawler.get("instances", ())))
 
 
-def _is_judged_before(pattern: str) -> bool:
-    """Whether all that it matches has one of the words that are looked for before the list."""
+def _is_redundant(pattern: str) -> bool:
+    """Whether everything that the pattern matches contains one of ``_BOTY_WORDS``, which are checked first."""
     return not re.search(r"[|?*\[]", pattern) and any(word in pattern.lower() for word in _BOTY_WORDS)
 
 
@@ -182,7 +181,7 @@ def _compiled(patterns: list[str]) -> list[re.Pattern[str]]:
     return [re.compile("|".join(patterns[start : start + CHUNK])) for start in range(0, len(patterns), CHUNK)]
 
 
-ALL, PROGRAM = "all of the User-Agent", "what is no device's"
+ALL, PROGRAM = "the whole User-Agent", "the User-Agent without the device"
 
 RULES: tuple[tuple[Bot, Rule, str], ...] = (
     (Bot.SHORT, _is_short_or_odd, ALL),
@@ -193,4 +192,4 @@ RULES: tuple[tuple[Bot, Rule, str], ...] = (
     (Bot.BOTY_WORD, _has_in_any_case(*_BOTY_WORDS), PROGRAM),
     (Bot.KNOWN, _is_crawler, PROGRAM),
 )
-"""In order: the code, whether it holds, and what is looked at."""
+"""In order of precedence: the code, the condition, and the part of the User-Agent that it applies to."""

@@ -1,4 +1,4 @@
-"""What a site's settings say about hits, in the form in which each hit asks for it."""
+"""A site's settings prepared for the pipeline, so that they are not evaluated again for each hit."""
 
 from collections.abc import Iterable
 from functools import lru_cache
@@ -17,7 +17,7 @@ Address = IPv4Address | IPv6Address
 
 
 class Ignored(Struct, frozen=True):
-    """Addresses whose hits are dropped: one by one, as networks, and texts that are neither."""
+    """Addresses whose hits are dropped: single ones, networks, and texts that are neither."""
 
     texts: frozenset[Address | str]
     networks: tuple[IPv4Network | IPv6Network, ...]
@@ -30,11 +30,11 @@ class Ignored(Struct, frozen=True):
 
 
 class CollectionRules(Struct, frozen=True):
-    """A site's settings, and who knows what its hits are judged by.
+    """A site's settings, and the data that its hits are checked against.
 
     Attributes:
-        ignored: None where no address is.
-        regions: countries whose regions are kept; empty keeps all, None keeps none.
+        ignored: None if no address is ignored.
+        regions: countries whose regions are stored; empty for all countries, None for no regions.
     """
 
     site: Site
@@ -53,7 +53,7 @@ class CollectionRules(Struct, frozen=True):
 
 
 def rules_of(site: Site, countries: Countries, spam: SpamReferrers, salts: Salts) -> CollectionRules:
-    """Understand a site's settings once."""
+    """Prepare a site's settings."""
     collected = Collect(site.settings.collect)
     keeps_regions = Collect.REGION in collected
     return CollectionRules(
@@ -75,7 +75,7 @@ def rules_of(site: Site, countries: Countries, spam: SpamReferrers, salts: Salts
 
 @lru_cache(ADDRESSES_CACHED)
 def address_of(text: str) -> Address | str:
-    """The address that a text means; the text itself where it means none."""
+    """Parse an address; the text itself if it is none."""
     try:
         address = ip_address(text.strip().removeprefix("[").removesuffix("]").partition("%")[0])
     except ValueError:
@@ -83,10 +83,10 @@ def address_of(text: str) -> Address | str:
     return (isinstance(address, IPv6Address) and address.ipv4_mapped) or address
 
 
-def _ignored(written: Iterable[str]) -> Ignored | None:
+def _ignored(entries: Iterable[str]) -> Ignored | None:
     texts: set[Address | str] = set()
     networks = []
-    for text in written:
+    for text in entries:
         network = _network(text)
         if network is None:
             texts.add(address_of(text))

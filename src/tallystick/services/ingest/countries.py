@@ -1,4 +1,4 @@
-"""Country and region of an address: from built-in data, or from a MaxMind database that the operator names."""
+"""Country and region of an address, from built-in data or from the operator's MaxMind database."""
 
 import re
 from collections.abc import Callable
@@ -15,7 +15,7 @@ Address = IPv4Address | IPv6Address
 
 
 class Location(NamedTuple):
-    """Country: ISO 3166-1 alpha-2; region: the part of ISO 3166-2 behind the dash. Empty where not known."""
+    """Country (ISO 3166-1 alpha-2) and region (the part of ISO 3166-2 after the dash); empty if unknown."""
 
     country: str
     region: str
@@ -28,7 +28,7 @@ _REGION = re.compile(r"[A-Za-z0-9]{1,3}")
 
 @lru_cache(LOCATIONS_CACHED)
 def location_of(code: str) -> Location:
-    """Read ``US-TX`` or ``NL``; what is no such code is nowhere."""
+    """The location for a code such as ``US-TX`` or ``NL``; ``NOWHERE`` for other texts."""
     country, _, region = code.strip().partition("-")
     if not _COUNTRY.fullmatch(country):
         return NOWHERE
@@ -36,10 +36,10 @@ def location_of(code: str) -> Location:
 
 
 class Countries:
-    """Where addresses are. Opening blocks; looking up does not.
+    """Locates addresses. The constructor blocks; look-ups do not.
 
     Args:
-        geodb: a MaxMind database of cities; without it there are countries only.
+        geodb: a MaxMind database of cities; without it only countries are known.
 
     Raises:
         InvalidSetting: the database cannot be read.
@@ -48,24 +48,24 @@ class Countries:
     def __init__(self, geodb: Path | None = None) -> None:
         self._get = _opened(geodb) if geodb else None
         _country_code()
-        # By its bytes: those are made and compared faster than an address.
+        # Cached by the packed bytes, which are faster to create and compare than address objects.
         self._located = lru_cache(LOCATIONS_CACHED)(self._look_up)
 
     def locate(self, address: Address) -> Location:
-        """Where an address is; what the operator's database does not know, the built-in data may."""
+        """The location of an address: from the operator's database, else the country from the built-in data."""
         return self._located(address.packed)
 
     def _look_up(self, packed: bytes) -> Location:
         text = str(ip_address(packed))
-        found = _read(self._get(text)) if self._get else NOWHERE
-        return found if found.country else Location(_country_code()(text) or "", "")
+        location = _read(self._get(text)) if self._get else NOWHERE
+        return location if location.country else Location(_country_code()(text) or "", "")
 
 
 def _opened(geodb: Path) -> Callable[[str], Any]:
     import maxminddb  # noqa: PLC0415  # only where there is a database
 
     try:
-        # In memory: a look-up happens on the event loop and may not wait for a disk.
+        # In memory: look-ups run on the event loop and must not wait for a disk.
         reader = maxminddb.open_database(geodb, maxminddb.MODE_MEMORY)
     except (OSError, ValueError, maxminddb.InvalidDatabaseError) as error:
         msg = f"--geodb {geodb} cannot be read as a MaxMind database: {error}"
@@ -75,7 +75,7 @@ def _opened(geodb: Path) -> Callable[[str], Any]:
         try:
             return reader.get(text)
         except (ValueError, maxminddb.InvalidDatabaseError):
-            # An IPv6 address in a database of IPv4, or a damaged record.
+            # An IPv6 address with a database of IPv4, or a damaged record.
             return None
 
     return get

@@ -1,7 +1,7 @@
-"""Ingest: from what a sender says of a hit to what the warehouse keeps of it.
+"""Ingest: turns hits as they are sent into hits as the warehouse stores them.
 
-``STEPS`` is the whole way, in order. Each step reads an ``Arrival`` and what it has become so far, and may end its
-way: ``Dropped`` with a reason, or ``InvalidHit`` with what is wrong.
+``STEPS`` is the whole pipeline, in order. Each step changes the ``Arrival`` that earlier steps have left, and may
+refuse it: ``Dropped`` with a reason, or ``InvalidHit`` with messages.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ __all__ = [
 
 Result = Stored | Dropped | InvalidHit
 Keep = Callable[[Sequence[Refusal | None]], KeptRequest]
-"""Makes the kept answer of a request from what was refused of it; None stands for what is being stored."""
+"""Builds the idempotency record from the refusals; None stands for a hit that is being stored."""
 
 Step = Callable[[CollectionRules, Arrival], Refusal | None]
 
@@ -59,27 +59,27 @@ STEPS: tuple[Step, ...] = (
     steps.check,
     steps.drop_ignored_path,
     steps.drop_spam_referrer,
-    steps.keep_what_is_collected,
+    steps.remove_uncollected,
 )
 
 MOST_AT_ONCE = 10_000
-"""Arrivals of one call: their names have to fit into the cache together."""
+"""Arrivals of one call: all their names have to fit into the cache."""
 AT_ONCE = 50
-"""Arrivals that are judged before others have their turn on the event loop."""
+"""Arrivals that are processed before the event loop runs other tasks."""
 SITES_CACHED = 10_000
 
 log = structlog.get_logger()
 
 
 class Knowledge(NamedTuple):
-    """What hits are judged by beside their site's settings."""
+    """Data that hits are checked against besides their site's settings."""
 
     countries: Countries
     spam: SpamReferrers
 
     @classmethod
     def load(cls, geodb: Path | None = None, spam_referrers: Sequence[Path] = ()) -> Self:
-        """Read everything, so that no hit waits for it. Blocks for half a second; call it before serving.
+        """Load everything before the first hit needs it. Blocks for half a second; call it before serving.
 
         Raises:
             InvalidSetting: a file cannot be read.
@@ -93,7 +93,7 @@ class Ingest:
     """Records hits. Used from one event loop.
 
     Args:
-        admits: whether a site accepts one more new name from a visitor's browser; without it all are accepted.
+        admits: decides whether a site accepts one more new name from a browser; without it all are accepted.
     """
 
     def __init__(
@@ -110,14 +110,14 @@ class Ingest:
         self._salts = Salts(ledger)
         self._rules: dict[int, CollectionRules] = {}
         self._noted: dict[int, int] = {}
-        """Site -> since when it is known to have hits, Unix milliseconds."""
+        """When statistics begin, as far as it is known to be stored (Unix milliseconds), by site."""
 
     async def record(self, site: Site, arrivals: Sequence[Arrival], keep: Keep | None = None) -> list[Result]:
         """Record hits of one site; what was stored is durable when it returns.
 
         Args:
             arrivals: at most ``MOST_AT_ONCE``.
-            keep: asked, before anything is stored, for the answer to keep in the same transaction.
+            keep: called before anything is stored; its record is stored in the same transaction.
 
         Returns:
             One result for each arrival, in order.
@@ -132,32 +132,32 @@ class Ingest:
             await self._refresh(now)
         rules = self._rules_of(site)
         if len(arrivals) <= AT_ONCE:
-            refused = [_judge(rules, arrival) for arrival in arrivals]
+            refusals = [_apply_steps(rules, arrival) for arrival in arrivals]
         else:
-            refused = await _judge_in_turns(rules, arrivals)
-        wanted = [arrival for arrival, refusal in zip(arrivals, refused, strict=True) if refusal is None]
-        request = keep(refused) if keep else None
-        found = iter(await self._store(rules, wanted, request))
-        return [refusal or next(found) for refusal in refused]
+            refusals = await _apply_steps_in_batches(rules, arrivals)
+        accepted = [arrival for arrival, refusal in zip(arrivals, refusals, strict=True) if refusal is None]
+        request = keep(refusals) if keep else None
+        stored = iter(await self._store(rules, accepted, request))
+        return [refusal or next(stored) for refusal in refusals]
 
     async def record_one(self, site: Site, arrival: Arrival) -> Result:
-        """What ``record`` does, for a single hit of a browser; the pixel's way, and the hot path.
+        """Record a single hit of a browser (the pixel). Hot path.
 
         Raises:
-            StoreUnavailable: it was not acknowledged.
+            StoreUnavailable: the hit was not acknowledged.
             NoSuchSite: the site was deleted meanwhile.
         """
         self._warehouse.require_answers()
         if self._are_due(now := self._ledger.clock()):
             await self._refresh(now)
         rules = self._rules_of(site)
-        refusal = _judge(rules, arrival)
+        refusal = _apply_steps(rules, arrival)
         if refusal is not None:
             return refusal
         new_names = self._new_names
         if new_names and arrival.ref:
             new_names.bound_referrer(site.id, arrival)
-        hit = self._hit_without_news(rules, arrival)
+        hit = self._hit_of_known_names(rules, arrival)
         if hit is not None:
             (stored,) = await self._warehouse.append((hit,))
             return stored
@@ -167,17 +167,17 @@ class Ingest:
         return stored
 
     async def _store(
-        self, rules: CollectionRules, wanted: Sequence[Arrival], request: KeptRequest | None
+        self, rules: CollectionRules, arrivals: Sequence[Arrival], request: KeptRequest | None
     ) -> Sequence[Stored]:
         site = rules.site
-        if news := self._news_of_names(site.id, wanted):
-            await self._names.update(*news)
-        # Ids are looked up in the very moment of handing the hits over: whoever merges or deletes paths makes
-        # the names forget, and then no hit with an old id comes after.
-        while (hits := self._hits(rules, wanted)) is None:
-            await self._learn(site.id, wanted)
+        if updates := self._name_updates(site.id, arrivals):
+            await self._names.update(*updates)
+        # Ids are looked up without an await before the hits are appended: merging or deleting paths clears the
+        # names first, so that no hit with an old id comes afterwards.
+        while (hits := self._hits(rules, arrivals)) is None:
+            await self._learn(site.id, arrivals)
         stored = await self._warehouse.append(hits, request) if hits or request else []
-        if (begins := self._news_of_site(site, hits)) is not None:
+        if (begins := self._new_beginning(site, hits)) is not None:
             await self._note(site.id, begins)
         return stored
 
@@ -199,8 +199,8 @@ class Ingest:
             rules = self._rules[site.id] = rules_of(site, self._countries, self._spam, self._salts)
         return rules
 
-    def _hit_without_news(self, rules: CollectionRules, arrival: Arrival) -> Hit | None:
-        """What the warehouse keeps of a hit that tells nobody else anything new, as nearly all do."""
+    def _hit_of_known_names(self, rules: CollectionRules, arrival: Arrival) -> Hit | None:
+        """The hit, if it brings no new name, title or first hit of the site, as nearly all; else None."""
         site, created = rules.site, arrival.created
         known = self._names.path(site.id, arrival.path)
         if known is None or not known.counted or known.title != arrival.title or arrival.campaign:
@@ -209,13 +209,13 @@ class Ingest:
         assert created is not None
         return None if begins is None or created < begins // 1000 else _hit(rules, arrival, known.id, None)
 
-    def _news_of_names(
-        self, site: int, wanted: Sequence[Arrival]
+    def _name_updates(
+        self, site: int, arrivals: Sequence[Arrival]
     ) -> tuple[list[KnownPath], list[tuple[KnownPath, str]]] | None:
-        """Paths that people ask for for the first time, and titles to take over; mostly None."""
+        """Paths with their first hit by a person, and titles to replace; mostly None."""
         counted: list[KnownPath] = []
         titles: list[tuple[KnownPath, str]] = []
-        for arrival in wanted:
+        for arrival in arrivals:
             known = self._names.path(site, arrival.path)
             if known is None or is_bot(arrival.bot):
                 continue
@@ -225,17 +225,17 @@ class Ingest:
                 titles.append((known, arrival.title))
         return (counted, titles) if counted or titles else None
 
-    def _hits(self, rules: CollectionRules, wanted: Sequence[Arrival]) -> list[Hit] | None:
-        """What the warehouse keeps; None while a name is new.
+    def _hits(self, rules: CollectionRules, arrivals: Sequence[Arrival]) -> list[Hit] | None:
+        """The hits to store; None while a name has no id yet.
 
         Raises:
-            NoSuchSite: the site was deleted while the request was on its way.
+            NoSuchSite: the site was deleted during the request.
         """
         if rules.site.id in self._names.deleted:
             raise NoSuchSite(rules.site.cname or "", empty=False)
         path, campaign, site = self._names.path, self._names.campaign, rules.site.id
         hits = []
-        for arrival in wanted:
+        for arrival in arrivals:
             known = path(site, arrival.path)
             number = campaign(site, arrival.campaign) if arrival.campaign else None
             if known is None or (number is None and arrival.campaign):
@@ -243,11 +243,11 @@ class Ingest:
             hits.append(_hit(rules, arrival, known.id, number))
         return hits
 
-    async def _learn(self, site: int, wanted: Sequence[Arrival]) -> None:
-        """Make the names known that are new; a path that a person asks for is counted at once."""
+    async def _learn(self, site: int, arrivals: Sequence[Arrival]) -> None:
+        """Store new names. A path with a hit by a person is marked as counted."""
         paths: dict[str, NewPath] = {}
         campaigns: dict[str, None] = {}
-        for arrival in wanted:
+        for arrival in arrivals:
             if self._names.path(site, arrival.path) is None:
                 counted = not is_bot(arrival.bot)
                 if arrival.path not in paths or (counted and not paths[arrival.path].counted):
@@ -257,11 +257,11 @@ class Ingest:
         await self._names.learn(site, paths.values(), campaigns)
 
     def _begins(self, site: Site) -> int | None:
-        """Since when a site is known to have hits, Unix milliseconds; None before the first."""
+        """When the site's statistics begin, Unix milliseconds; None before the first hit."""
         return self._noted.get(site.id, site.first_hit if site.received_data else None)
 
-    def _news_of_site(self, site: Site, hits: Sequence[Hit]) -> int | None:
-        """Since when the site has hits (Unix milliseconds), if that is news."""
+    def _new_beginning(self, site: Site, hits: Sequence[Hit]) -> int | None:
+        """The new beginning of the site's statistics (Unix milliseconds), if these hits change it; else None."""
         first = min((hit.created for hit in hits if not is_bot(hit.bot)), default=None)
         if first is None:
             return None
@@ -276,21 +276,21 @@ class Ingest:
         except StoreUnavailable as error:
             log.warning("a site's first hit could not be noted", reason=str(error))
         except Exception:
-            # The hits are stored, so the answer must be a success whatever fails here; the next hit tries again.
+            # The hits are stored, so the response must be a success whatever fails here; the next hit tries again.
             log.exception("a site's first hit could not be noted")
         else:
             self._noted[site] = begins
 
 
-async def _judge_in_turns(rules: CollectionRules, arrivals: Sequence[Arrival]) -> list[Refusal | None]:
-    refused = []
+async def _apply_steps_in_batches(rules: CollectionRules, arrivals: Sequence[Arrival]) -> list[Refusal | None]:
+    refusals: list[Refusal | None] = []
     for start in range(0, len(arrivals), AT_ONCE):
-        refused += [_judge(rules, arrival) for arrival in arrivals[start : start + AT_ONCE]]
+        refusals += [_apply_steps(rules, arrival) for arrival in arrivals[start : start + AT_ONCE]]
         await asyncio.sleep(0)
-    return refused
+    return refusals
 
 
-def _judge(rules: CollectionRules, arrival: Arrival) -> Refusal | None:
+def _apply_steps(rules: CollectionRules, arrival: Arrival) -> Refusal | None:
     for step in STEPS:
         refusal = step(rules, arrival)
         if refusal is not None:

@@ -1,4 +1,4 @@
-"""Languages of browsers as ISO 639-3 codes."""
+"""Converts browsers' languages to ISO 639-3 codes."""
 
 from collections.abc import Mapping
 from functools import cache, lru_cache
@@ -10,8 +10,8 @@ LANGUAGES_CACHED = 5_000
 LONGEST_TAG = 100
 _TWO, _THREE = 2, 3
 
-# Where several three-letter codes stand for one two-letter code (bibliographic codes, single members of a
-# macrolanguage), this is ISO 639-3's own.
+# ISO 639-3's code for two-letter codes to which Babel maps several three-letter codes (bibliographic codes, single
+# members of a macrolanguage).
 _OF_SEVERAL = {
     "ak": "aka", "ar": "ara", "ay": "aym", "az": "aze", "bo": "bod", "cr": "cre", "cs": "ces", "cy": "cym",
     "de": "deu", "dz": "dzo", "el": "ell", "et": "est", "eu": "eus", "fa": "fas", "ff": "ful", "fr": "fra",
@@ -25,7 +25,7 @@ _OF_SEVERAL = {
 
 @lru_cache(LANGUAGES_CACHED)
 def language_of(tag: str) -> str:
-    """ISO 639-3 code of a BCP 47 tag, or of the first language of an Accept-Language; empty for what is none."""
+    """The ISO 639-3 code of a BCP 47 tag or of the first language of an Accept-Language header; empty if unknown."""
     if len(tag) > LONGEST_TAG:
         return ""
     first = storable(tag).split(",", 1)[0].split(";", 1)[0].strip()
@@ -38,7 +38,7 @@ def language_of(tag: str) -> str:
 
 
 def load() -> None:
-    """Load the codes now, so that no hit waits for them."""
+    """Load the codes before the first hit needs them."""
     _three_letter_codes()
     _known()
 
@@ -65,7 +65,7 @@ def _aliases() -> Mapping[str, str]:
 def _known() -> frozenset[str]:
     from babel import Locale  # noqa: PLC0415
 
-    # Babel types a locale's data by what any of it may be.
+    # Babel's types do not tell the parts of a locale's data apart.
     languages = cast("Mapping[str, str]", Locale("en").languages)
     return frozenset(code for code in languages if len(code) == _THREE)
 
@@ -75,5 +75,5 @@ def _canonical(three: str) -> str:
     codes = _three_letter_codes()
     if three in codes.values():
         return three
-    known_as = _aliases().get(three, three)
-    return codes.get(known_as) or (three if three in _known() else "")
+    canonical = _aliases().get(three, three)
+    return codes.get(canonical) or (three if three in _known() else "")

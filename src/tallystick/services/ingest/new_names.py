@@ -1,7 +1,7 @@
-"""New names: how many paths, campaigns and referrers an address may bring to a site in a while.
+"""Limits how many new paths, campaigns and referrers an address may add to a site in a while.
 
-Names are kept for good, so nobody may make as many as they like. Beyond the limit hits are still counted, under names
-that say why. Servers and imports, which show a token, are not limited.
+Names are kept for good, so their number has to be limited. Beyond the limit hits are still counted, under names that
+say why. Servers and imports, which have a token, are not limited.
 """
 
 from collections.abc import Callable
@@ -16,10 +16,10 @@ TOO_MANY_CAMPAIGNS = "(too many new campaigns)"
 TOO_MANY_REFERRERS = "(too many new referrers)"
 
 REFERRERS_REMEMBERED = 100_000
-"""Referrers that are not new any more, as hashes: about 10 MB. Past it the older half is forgotten."""
+"""Hashes of known referrers, about 10 MB. Beyond it the older half is forgotten."""
 
 Admits = Callable[[int, IPv4Address | IPv6Address | None], bool]
-"""Takes one of the new names that a site still accepts from an address; False when there is none left."""
+"""Uses up one of the new names that a site accepts from an address; False if none is left."""
 
 
 class NewNames:
@@ -30,7 +30,7 @@ class NewNames:
         self._referrers: dict[int, None] = {}
 
     def bound_referrer(self, site: int, arrival: Arrival) -> None:
-        """Replace a referrer that is one too many. Which ones there are is known since the start of the server."""
+        """Replace a new referrer beyond the limit. Referrers are new if they were not seen since the server's start."""
         referrer = hash((site, arrival.ref))
         if referrer in self._referrers or arrival.ref_scheme == "g":
             return
@@ -43,10 +43,10 @@ class NewNames:
         self._referrers[referrer] = None
 
     async def bound_names(self, site: int, arrival: Arrival) -> None:
-        """Replace a path, event or campaign that is one too many.
+        """Replace a new path, event or campaign beyond the limit.
 
         Raises:
-            StoreUnavailable: the ledger cannot say which ones there are.
+            StoreUnavailable: existing names cannot be read from the ledger.
         """
         new_path, new_campaign = await self._names.missing(site, arrival.path, arrival.campaign)
         if new_path and not self._admitted(site, arrival):

@@ -1,4 +1,4 @@
-"""Referrer spam: hosts whose referrals are not counted, from files that the operator names."""
+"""Referrer spam: hosts whose referrals are not counted, from files given by the operator."""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ log = structlog.get_logger()
 
 
 class SpamReferrers:
-    """The hosts of all files, and ``localhost``. Used from one event loop; opening it blocks.
+    """The hosts of all files, and ``localhost``. Used from one event loop; the constructor blocks.
 
-    A file has one host a line; ``#`` begins a comment. A host stands for its subdomains too.
+    A file has one host per line; ``#`` begins a comment. A host includes its subdomains.
 
     Raises:
         InvalidSetting: a file cannot be read.
@@ -37,7 +37,7 @@ class SpamReferrers:
             raise InvalidSetting(msg) from error
 
     def knows(self, host: str) -> bool:
-        """Whether a host, in lower case, or a domain above it is in a file."""
+        """Whether a host (in lower case) or one of its parent domains is listed."""
         hosts = self._hosts
         while host:
             if host in hosts:
@@ -46,11 +46,11 @@ class SpamReferrers:
         return False
 
     def due(self, now: int) -> bool:
-        """Whether the files should be looked at again; ``now`` is Unix seconds."""
+        """Whether the files should be checked for changes; ``now`` is Unix seconds."""
         return bool(self._files) and abs(now - self._checked) >= CHECKED_EVERY_S
 
     async def refresh(self, now: int) -> None:
-        """Read the files again if one has changed; while one cannot be read, what was read before stays."""
+        """Read the files again if one has changed. If one cannot be read, the previous hosts stay in use."""
         self._checked = now
         await asyncio.to_thread(self._refresh)
 
@@ -59,9 +59,9 @@ class SpamReferrers:
             stamps = self._stamps_now()
             if stamps != self._stamps:
                 self._hosts, self._stamps = self._read(), stamps
-                log.info("spam referrers were read again", hosts=len(self._hosts))
+                log.info("spam referrers were reloaded", hosts=len(self._hosts))
         except (OSError, ValueError) as error:
-            log.warning("spam referrers could not be read again", reason=str(error))
+            log.warning("spam referrers could not be reloaded; the previous ones stay in use", reason=str(error))
 
     def _stamps_now(self) -> list[Stamp]:
         stats = [file.stat() for file in self._files]

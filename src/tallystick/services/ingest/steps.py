@@ -1,4 +1,4 @@
-"""The steps of a hit's way in. Each may end it; ``services.ingest.ingest.STEPS`` has their order."""
+"""The steps of the pipeline. Each may refuse a hit; ``services.ingest.ingest.STEPS`` has their order."""
 
 from functools import lru_cache
 
@@ -8,14 +8,14 @@ from tallystick.model.path import MAX_PATH, clean_event, clean_path, is_ignored
 from tallystick.model.product import UNKNOWN, known_browser, known_system
 from tallystick.model.referrer import DIRECT, MAX_REFERRER, clean_referrer, tidied
 from tallystick.model.text import storable
-from tallystick.services.ingest.agents import Agent, understood
+from tallystick.services.ingest.agents import Agent, parse_agent
 from tallystick.services.ingest.arrival import Arrival, Dropped, DropReason, InvalidHit
 from tallystick.services.ingest.collection_rules import CollectionRules, address_of
 from tallystick.services.ingest.countries import NOWHERE, location_of
 from tallystick.services.ingest.languages import language_of
 
 MAX_AGENT = 512
-"""Characters of a User-Agent that are read; the rest tells nothing more."""
+"""Characters of a User-Agent that are read; the rest holds no more information."""
 MAX_SHORT = 100
 """Characters of a location, a language or an address."""
 MAX_UNREAD = 4_096
@@ -41,19 +41,19 @@ _campaign_of = lru_cache(QUERIES_CACHED)(campaign_of)
 
 
 def drop_prefetch(_: CollectionRules, arrival: Arrival) -> Dropped | None:
-    """A browser asked ahead of time; perhaps nobody will ever see the page."""
+    """Drop a prefetch: the page may never be shown."""
     return _PREFETCH if arrival.prefetch else None
 
 
 def drop_opted_out(rules: CollectionRules, arrival: Arrival) -> Dropped | None:
-    """A browser asks not to be counted, and the site heeds it."""
+    """Drop a hit whose browser asks not to be tracked, if the site respects that."""
     settings = rules.site.settings
-    refused = (arrival.gpc and settings.respect_gpc) or (arrival.dnt and settings.respect_dnt)
-    return _OPTED_OUT if refused else None
+    opted_out = (arrival.gpc and settings.respect_gpc) or (arrival.dnt and settings.respect_dnt)
+    return _OPTED_OUT if opted_out else None
 
 
 def check_size(_: CollectionRules, arrival: Arrival) -> InvalidHit | None:
-    """Of what is far too long only the beginning is read; a path has to be whole."""
+    """Cut texts that are far too long; refuse a path that is."""
     if len(arrival.agent) > MAX_AGENT:
         arrival.agent = arrival.agent[:MAX_AGENT]
     if len(arrival.ref) > MAX_UNREAD:
@@ -70,7 +70,7 @@ def _too_long(*limited: tuple[str, str, int]) -> dict[str, tuple[str, ...]]:
 
 
 def drop_ignored_address(rules: CollectionRules, arrival: Arrival) -> Dropped | None:
-    """Read the address; the site may not want hits from it."""
+    """Parse the address, and drop the hit if the site ignores it."""
     address = arrival.address
     if isinstance(address, str):
         address = arrival.address = address_of(address[:MAX_SHORT])
@@ -80,7 +80,7 @@ def drop_ignored_address(rules: CollectionRules, arrival: Arrival) -> Dropped | 
 
 
 def find_location(rules: CollectionRules, arrival: Arrival) -> None:
-    """Country and region: as told, else of the address."""
+    """Set country and region, from ``location`` if given, else from the address."""
     if not rules.collects_locations:
         return
     if arrival.location:
@@ -95,48 +95,49 @@ def find_location(rules: CollectionRules, arrival: Arrival) -> None:
 
 
 def find_language(rules: CollectionRules, arrival: Arrival) -> None:
-    """ISO 639-3 code of the language."""
+    """Set the language to its ISO 639-3 code."""
     arrival.language = language_of(arrival.language[:MAX_SHORT]) if rules.collects_languages else ""
 
 
 def find_agent(rules: CollectionRules, arrival: Arrival) -> None:
-    """Browser and system, by names of the closed list, and whether a program sent it. No agent: no bot."""
-    found = understood(arrival.agent) if arrival.agent or arrival.direct else None
-    arrival.bot = _bot(found, arrival.bot)
+    """Set browser, system and bot code from the User-Agent. A server's hit without a User-Agent is no bot's."""
+    agent = parse_agent(arrival.agent) if arrival.agent or arrival.direct else None
+    arrival.bot = _bot(agent, arrival.bot)
     if not rules.collects_agents:
         arrival.browser = arrival.system = UNKNOWN
         return
-    unnamed = (found.browser, found.system) if found else (UNKNOWN, UNKNOWN)
-    arrival.browser = unnamed[0] if arrival.browser is None else known_browser(*arrival.browser)
-    arrival.system = unnamed[1] if arrival.system is None else known_system(*arrival.system)
+    browser, system = (agent.browser, agent.system) if agent else (UNKNOWN, UNKNOWN)
+    arrival.browser = browser if arrival.browser is None else known_browser(*arrival.browser)
+    arrival.system = system if arrival.system is None else known_system(*arrival.system)
 
 
-def _bot(found: Agent | None, told: int) -> int:
-    if found is not None and is_bot(found.bot):
-        return found.bot
-    if told <= Bot.KNOWN_NOT:
+def _bot(agent: Agent | None, sent: int) -> int:
+    """The bot code: that of the User-Agent, else the one the sender gave."""
+    if agent is not None and is_bot(agent.bot):
+        return agent.bot
+    if sent <= Bot.KNOWN_NOT:
         return Bot.KNOWN_NOT
-    # Whatever is told above 0 is a bot's; 1 says nothing of which.
-    return Bot.KNOWN if told == Bot.NO_MATCH else min(told, MAX_BOT)
+    # A sender's code above 0 means a bot, but 1 does not say which.
+    return Bot.KNOWN if sent == Bot.NO_MATCH else min(sent, MAX_BOT)
 
 
 def find_visitor(rules: CollectionRules, arrival: Arrival) -> InvalidHit | None:
-    """Who is told apart: by the sender's own session, else by address and agent."""
-    told = arrival.direct or bool(arrival.agent and arrival.address is not None)
-    if not (arrival.session or told or arrival.sessionless or arrival.no_session):
+    """Set the visitor's hash, from the sender's session key if given, else from address and User-Agent."""
+    identified = arrival.direct or bool(arrival.agent and arrival.address is not None)
+    if not (arrival.session or identified or arrival.sessionless or arrival.no_session):
         return _NO_SESSION
     if arrival.no_session or not rules.collects_sessions or is_bot(arrival.bot):
         return None
     if arrival.session:
         arrival.visitor = rules.salts.visitor_of_session(rules.site.id, arrival.session)
-    elif told:
+    elif identified:
         arrival.visitor = rules.salts.visitor(rules.site.id, arrival.address or "", arrival.agent)
     return None
 
 
 def clean_name(_: CollectionRules, arrival: Arrival) -> None:
-    """The path or event's name, and the title, as they are kept."""
-    # A browser that sends an event must name it; servers may leave that to us.
+    """Clean the path or event name, and the title."""
+    # A browser's event needs a name; a server's event without one gets a default name.
     if not arrival.event:
         arrival.path = _clean_path(arrival.path)
     elif arrival.path or not arrival.direct:
@@ -146,10 +147,10 @@ def clean_name(_: CollectionRules, arrival: Arrival) -> None:
 
 
 def find_source(_: CollectionRules, arrival: Arrival) -> None:
-    """Where the visitor came from: a campaign's source wins over the referrer."""
+    """Clean the referrer and read the campaign, whose source takes precedence over the referrer."""
     if arrival.ref_scheme is not None:
-        # Referrers that other counters have cleaned; they may have left queries of addresses without a scheme, and
-        # sources of campaigns as they came.
+        # Referrers cleaned by other programs, which may keep the query of a URL without scheme, and sources of
+        # campaigns as they were sent.
         ref = storable(arrival.ref)
         arrival.ref = ref if arrival.ref_scheme == "g" else tidied(ref)
         arrival.ref_scheme = arrival.ref_scheme if arrival.ref else "o"
@@ -166,7 +167,7 @@ def find_source(_: CollectionRules, arrival: Arrival) -> None:
 
 
 def check(_: CollectionRules, arrival: Arrival) -> InvalidHit | None:
-    """Whether it can be recorded at all."""
+    """Refuse a hit with an invalid length or time, or without a path."""
     created = arrival.received if arrival.created is None else arrival.created
     if (
         0 < len(arrival.path) <= MAX_PATH
@@ -191,17 +192,17 @@ def _errors(arrival: Arrival, created: int) -> dict[str, tuple[str, ...]]:
 
 
 def drop_ignored_path(_: CollectionRules, arrival: Arrival) -> Dropped | None:
-    """Icons and the like are no pages."""
+    """Drop requests for icons and other paths that are no pages."""
     return _IGNORED_PATH if not arrival.event and is_ignored(arrival.path) else None
 
 
 def drop_spam_referrer(rules: CollectionRules, arrival: Arrival) -> Dropped | None:
-    """A referrer that only wants to be seen in statistics."""
+    """Drop hits with a spam referrer."""
     return _SPAM_REFERRER if arrival.ref_host and rules.spam.knows(arrival.ref_host) else None
 
 
-def keep_what_is_collected(rules: CollectionRules, arrival: Arrival) -> None:
-    """Forget what the site does not want to know and no step has left out already."""
+def remove_uncollected(rules: CollectionRules, arrival: Arrival) -> None:
+    """Remove values that the site does not collect, as far as no earlier step has."""
     arrival.width = min(max(arrival.width, 0), MAX_WIDTH) if rules.collects_widths else 0
     if not rules.collects_referrers:
         arrival.ref, arrival.ref_scheme, arrival.campaign = "", "o", ""
