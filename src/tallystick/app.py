@@ -2,29 +2,17 @@
 
 import asyncio
 from collections.abc import Awaitable, Sequence
-from functools import partial
 from typing import Self
 
-import structlog
-
 from tallystick.errors import InvalidSetting, StartRefused, StoreUnavailable
-from tallystick.ledger import Ledger, open_database
-from tallystick.services.accounts.seals import KEY_FILE, VARIABLE, Seals
-from tallystick.services.accounts.sites import Sites
-from tallystick.services.accounts.two_factor import seal_secrets, unreadable_secrets
-from tallystick.services.clock import ClockWatch
-from tallystick.services.counting.counting import Counting
 from tallystick.services.ingest.ingest import Knowledge
 from tallystick.services.job_worker import JobWorker
+from tallystick.services.opening import Stores, open_stores
 from tallystick.services.ownership import Ownership
 from tallystick.services.services import build_services
-from tallystick.services.sharing.sweeping import sweep as sharing_sweep
-from tallystick.services.stores import opened_warehouse
-from tallystick.services.time_passed import TimePassed
+from tallystick.services.sweeping import sweeps
 from tallystick.settings import Settings
 from tallystick.surfaces import countapi, counttogether, dashboard, goatcounter, native
-from tallystick.tasks import BackgroundTask
-from tallystick.warehouse import Warehouse
 from tallystick.web.address import FORWARDED_FOR, ClientAddresses
 from tallystick.web.asgi import AsgiApp, Receive, Scope, Send, wants_page
 from tallystick.web.bodies import Bodies, may_have_body
@@ -35,13 +23,6 @@ from tallystick.web.rate_limit import RateLimits
 from tallystick.web.surface import Kit, Surface, default_rates, openapi_files
 from tallystick.web.traffic import Traffic
 
-SWEEP_EVERY_S = 30.0
-RENEWED_WITHIN_S = 3_600.0
-"""Where counters never expire any more, each has to be read once."""
-
-log = structlog.get_logger()
-
-
 SURFACES = (countapi.SURFACE, goatcounter.SURFACE, counttogether.SURFACE, native.SURFACE, dashboard.SURFACE)
 """Every published contract; the order is that of their descriptions."""
 
@@ -50,30 +31,28 @@ class Application:
     """The whole server as one ASGI application, with its stores open until ``close``.
 
     Args:
-        warehouse: opened in the same data directory.
         knowledge: countries and spam referrers; read here unless they are given.
-        seals: with the key of this data; without them the secrets of authenticator apps are valid until the
-            application closes.
-        surfaces: what it answers.
+        surfaces: what it answers; CountAPI and the dashboard, which take unclaimed paths, are among them.
+
+    Attributes:
+        apps: of each surface, by its name.
+        sockets: WebSockets that have to be closed before the server stops.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917  # what open has made
+    def __init__(
         self,
         settings: Settings,
-        ledger: Ledger,
-        warehouse: Warehouse,
+        stores: Stores,
         knowledge: Knowledge | None = None,
-        seals: Seals | None = None,
-        passed: TimePassed | None = None,
         surfaces: Sequence[Surface] = SURFACES,
     ) -> None:
-        self.ledger, self.warehouse = ledger, warehouse
+        self._stores, self.ledger, self.warehouse = stores, stores.ledger, stores.warehouse
         kit = kit_of(settings, surfaces)
         self.services = services = build_services(
-            ledger,
-            warehouse,
+            stores.ledger,
+            stores.warehouse,
             knowledge=knowledge or Knowledge.load(settings.geodb, settings.spam_referrers),
-            seals=seals,
+            seals=stores.seals,
             admits_new_name=lambda site, address: kit.limits.admit_address("new-names", address, site).admitted,
             counter_lifetime=settings.counter_lifetime,
             default_site=settings.default_site,
@@ -84,11 +63,12 @@ class Application:
         self._http, self._websocket = self._doors(surfaces)
         self._with_body = Bodies(self._http, kit.addresses)
         self.services.following.start()
-        self.ownership = Ownership(ledger, warehouse, settings.data, services.forget_names)
-        self._jobs = JobWorker(ledger, warehouse, services.forget_names, watch=services.clock, passed=passed)
+        ledger, warehouse, forget = stores.ledger, stores.warehouse, services.forget_names
+        self.ownership = Ownership(ledger, warehouse, settings.data, forget)
+        self._jobs = JobWorker(ledger, warehouse, forget, watch=services.clock, passed=stores.passed)
         self.tasks = services.tasks
         self.tasks.add(
-            *sweeps(services.counting, ledger, services.sites, services.clock),
+            *sweeps(services),
             *self._jobs.tasks(),
             *services.exports.tasks(),
             *services.following.tasks(),
@@ -99,7 +79,7 @@ class Application:
     async def open(
         cls, settings: Settings, *, accept_loss: bool = False, surfaces: Sequence[Surface] = SURFACES
     ) -> Self:
-        """Open the stores and introduce everyone.
+        """Open the stores, build the application and start its background tasks.
 
         Args:
             accept_loss: go on where one store lacks what another one proves.
@@ -109,29 +89,17 @@ class Application:
         """
         kit_of(settings, surfaces)  # before any store is opened
         knowledge = await asyncio.to_thread(Knowledge.load, settings.geodb, settings.spam_referrers)
-        seals = await asyncio.to_thread(Seals.found, settings.data)
-        ledger = await Ledger.open(open_database(settings.database, settings.data, settings.durability))
+        stores = await open_stores(
+            settings.data,
+            settings.database,
+            settings.durability,
+            settings.warehouse_memory,
+            accept_loss=accept_loss,
+        )
         try:
-            passed = TimePassed(ledger, ledger.clock)
-            await passed.begin()
-            ledger.passed = passed
-            if seals:
-                await _seal_secrets(ledger, seals)
-            warehouse = await opened_warehouse(
-                ledger,
-                settings.data,
-                settings.durability,
-                settings.warehouse_memory,
-                accept_loss=accept_loss,
-            )
-            try:
-                application = cls(settings, ledger, warehouse, knowledge, seals, passed, surfaces)
-            except BaseException:
-                await warehouse.close()
-                raise
+            application = cls(settings, stores, knowledge, surfaces)
         except BaseException:
-            # Also a cancellation and errors of our own: the threads behind the stores would go on.
-            await ledger.close()
+            await stores.close()
             raise
         try:
             await application.ownership.begin()
@@ -174,22 +142,7 @@ class Application:
             await self.services.following.close()
             await self._jobs.close()
         finally:
-            try:
-                await self.warehouse.close()
-            finally:
-                await self.ledger.close()
-
-
-async def _seal_secrets(ledger: Ledger, seals: Seals) -> None:
-    """Encrypt what an older version has stored as it was, and say which secrets the key does not open."""
-    if sealed := await ledger.write(seal_secrets, seals):
-        log.info("secrets of authenticator apps were encrypted", count=sealed)
-    if unreadable := await ledger.read(unreadable_secrets, seals):
-        log.error(
-            "the key does not open secrets of authenticator apps; people need recovery codes until it is put back",
-            count=unreadable,
-            key=f"{KEY_FILE} in the data directory, or {VARIABLE}",
-        )
+            await self._stores.close()
 
 
 def kit_of(settings: Settings, surfaces: Sequence[Surface] = SURFACES) -> Kit:
@@ -215,28 +168,3 @@ def kit_of(settings: Settings, surfaces: Sequence[Surface] = SURFACES) -> Kit:
         creation_limit=settings.creation_limit,
         count_prefetch=settings.count_prefetch,
     )
-
-
-def sweeps(counting: Counting, ledger: Ledger, sites: Sites, clock: ClockWatch) -> list[BackgroundTask]:
-    """Remove what is expired or over, a few at a time."""
-
-    async def expired_counters() -> None:
-        if removed := await remove_expired(counting, clock):
-            log.info("expired counters removed", count=removed)
-
-    async def shared_counters() -> None:
-        await ledger.write(sharing_sweep, ledger.clock(), ledger.passed())
-
-    # Only later: the clock has to be compared with the newest commit first.
-    later = partial(BackgroundTask, period=SWEEP_EVERY_S, begins_after=SWEEP_EVERY_S)
-    return [
-        BackgroundTask("renewal", counting.renew, SWEEP_EVERY_S, overdue_after=RENEWED_WITHIN_S),
-        later("expired-counters", expired_counters),
-        later("shared-counters", shared_counters),
-        later("unknown-hosts", sites.keep_unknown),
-    ]
-
-
-async def remove_expired(counting: Counting, clock: ClockWatch) -> int:
-    """Remove some expired counters, unless the clock is ahead: by it, counters look expired that are not."""
-    return await counting.sweep() if clock.ahead <= 0 else 0

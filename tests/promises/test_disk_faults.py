@@ -14,6 +14,7 @@ from support.ledgers import opened
 from tallystick.app import Application
 from tallystick.ledger import Ledger
 from tallystick.ledger.sqlite import SqliteDatabase
+from tallystick.services.opening import Stores
 from tallystick.settings import Settings
 from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
 from tallystick.warehouse.duckdb.warehouse import DuckDbWarehouse
@@ -34,7 +35,7 @@ async def a_client(data: Path, disk: FaultyDisk) -> AsyncIterator[httpx.AsyncCli
     ledger = await Ledger.open(SqliteDatabase(data / "ledger.sqlite3", vfs=disk.name))
     warehouse = await DuckDbWarehouse.open(data / WAREHOUSE_FILE)
     # Without its tasks: they write to the ledger when they like, and the fault would be theirs in place of a hit's.
-    application = Application(Settings(data=data, creation_limit=0), ledger, warehouse, await knowledge())
+    application = Application(Settings(data=data, creation_limit=0), Stores(ledger, warehouse), await knowledge())
     transport = httpx.ASGITransport(application)
     # What it writes when it starts is no hit: it is done when this returns.
     await application.services.following.resume(0, "", 0)

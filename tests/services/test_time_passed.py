@@ -8,7 +8,7 @@ import pytest
 
 from builders import NOW, a_key
 from support.in_process import knowledge
-from tallystick.app import Application, remove_expired
+from tallystick.app import Application
 from tallystick.ledger import Database, Ledger
 from tallystick.ledger.sqlite import SqliteDatabase
 from tallystick.model.counter import HIT, LIFETIME_MS, Outcome
@@ -18,6 +18,7 @@ from tallystick.services.counting.counting import Counting
 from tallystick.services.ingest.ingest import Knowledge
 from tallystick.services.kept_answers import KeptAnswer, KeyedRequest
 from tallystick.services.sharing.sweeping import sweep
+from tallystick.services.sweeping import remove_expired
 from tallystick.services.time_passed import TimePassed
 from tallystick.settings import Settings
 

@@ -1,7 +1,7 @@
 """The whole application without a process: its clock and its clients' addresses are the test's."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -10,13 +10,15 @@ from urllib.parse import quote, unquote
 
 from builders import NOW
 from support.asking import Answer
-from tallystick.app import Application
+from tallystick.app import SURFACES, Application
 from tallystick.ledger import Ledger, open_database
 from tallystick.services.ingest.ingest import Knowledge
+from tallystick.services.opening import Stores
 from tallystick.settings import Settings
 from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
 from tallystick.warehouse.duckdb.warehouse import DuckDbWarehouse
 from tallystick.web.asgi import AsgiApp
+from tallystick.web.surface import Surface
 
 
 class Clock:
@@ -122,13 +124,13 @@ async def knowledge() -> Knowledge:
 
 
 @asynccontextmanager
-async def in_process(data: Path, **settings: Any) -> AsyncIterator[InProcess]:
+async def in_process(data: Path, surfaces: Sequence[Surface] = SURFACES, **settings: Any) -> AsyncIterator[InProcess]:
     """Open the application on SQLite; the creation limit is off unless it is asked for."""
     clock = Clock()
     ledger = await Ledger.open(open_database(None, data), clock)
     warehouse = await DuckDbWarehouse.open(data / WAREHOUSE_FILE, clock=lambda: clock.now // 1000)
     settings.setdefault("creation_limit", 0)
-    application = Application(Settings(data=data, **settings), ledger, warehouse, await knowledge())
+    application = Application(Settings(data=data, **settings), Stores(ledger, warehouse), await knowledge(), surfaces)
     application.tasks.start()
     try:
         yield InProcess(application, clock, data)

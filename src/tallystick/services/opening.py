@@ -1,0 +1,83 @@
+"""Opening the stores of a server, in the order in which they depend on each other."""
+
+import asyncio
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import structlog
+
+from tallystick.ledger import Ledger, open_database
+from tallystick.services.accounts.seals import KEY_FILE, VARIABLE, Seals
+from tallystick.services.accounts.two_factor import seal_secrets, unreadable_secrets
+from tallystick.services.stores import opened_warehouse
+from tallystick.services.time_passed import TimePassed
+from tallystick.warehouse import Warehouse
+
+log = structlog.get_logger()
+
+
+class Stores(NamedTuple):
+    """The open stores.
+
+    Attributes:
+        passed: the clock by which keys of requests age; None where the test's clock does.
+        seals: with the key of this data; None where it has none.
+    """
+
+    ledger: Ledger
+    warehouse: Warehouse
+    passed: TimePassed | None = None
+    seals: Seals | None = None
+
+    async def close(self) -> None:
+        """Finish what was accepted, and close both."""
+        try:
+            await self.warehouse.close()
+        finally:
+            await self.ledger.close()
+
+
+async def open_stores(
+    data: Path,
+    database: str | None,
+    durability: Literal["full", "relaxed"],
+    warehouse_memory: int,
+    *,
+    accept_loss: bool = False,
+) -> Stores:
+    """Open the ledger and the warehouse, and compare them.
+
+    Args:
+        database: a URL; None for SQLite in the data directory.
+        warehouse_memory: megabytes.
+        accept_loss: go on where one store lacks what another one proves.
+
+    Raises:
+        StartRefused: a database or a file cannot be used.
+    """
+    seals = await asyncio.to_thread(Seals.found, data)
+    ledger = await Ledger.open(open_database(database, data, durability))
+    try:
+        passed = TimePassed(ledger, ledger.clock)
+        await passed.begin()
+        ledger.passed = passed
+        if seals:
+            await _seal_secrets(ledger, seals)
+        warehouse = await opened_warehouse(ledger, data, durability, warehouse_memory, accept_loss=accept_loss)
+    except BaseException:
+        # Also after a cancellation or an error of our own: the threads behind the ledger would go on.
+        await ledger.close()
+        raise
+    return Stores(ledger, warehouse, passed, seals)
+
+
+async def _seal_secrets(ledger: Ledger, seals: Seals) -> None:
+    """Encrypt secrets that an older version stored in plain text, and log how many the key does not open."""
+    if sealed := await ledger.write(seal_secrets, seals):
+        log.info("secrets of authenticator apps were encrypted", count=sealed)
+    if unreadable := await ledger.read(unreadable_secrets, seals):
+        log.error(
+            "the key does not open secrets of authenticator apps; people need recovery codes until it is put back",
+            count=unreadable,
+            key=f"{KEY_FILE} in the data directory, or {VARIABLE}",
+        )

@@ -1,0 +1,43 @@
+"""Removing what is expired or over, a few rows at a time."""
+
+from functools import partial
+
+import structlog
+
+from tallystick.services.clock import ClockWatch
+from tallystick.services.counting.counting import Counting
+from tallystick.services.services import Services
+from tallystick.services.sharing.sweeping import sweep
+from tallystick.tasks import BackgroundTask
+
+SWEEP_EVERY_S = 30.0
+RENEWED_WITHIN_S = 3_600.0
+"""Where counters never expire any more, each has to be read once."""
+
+log = structlog.get_logger()
+
+
+def sweeps(services: Services) -> list[BackgroundTask]:
+    """The background tasks."""
+
+    async def expired_counters() -> None:
+        if removed := await remove_expired(services.counting, services.clock):
+            log.info("expired counters removed", count=removed)
+
+    async def shared_counters() -> None:
+        ledger = services.ledger
+        await ledger.write(sweep, ledger.clock(), ledger.passed())
+
+    # Only later: the clock has to be compared with the newest commit first.
+    later = partial(BackgroundTask, period=SWEEP_EVERY_S, begins_after=SWEEP_EVERY_S)
+    return [
+        BackgroundTask("renewal", services.counting.renew, SWEEP_EVERY_S, overdue_after=RENEWED_WITHIN_S),
+        later("expired-counters", expired_counters),
+        later("shared-counters", shared_counters),
+        later("unknown-hosts", services.sites.keep_unknown),
+    ]
+
+
+async def remove_expired(counting: Counting, clock: ClockWatch) -> int:
+    """Remove some expired counters, unless the clock is ahead: by it, counters look expired that are not."""
+    return await counting.sweep() if clock.ahead <= 0 else 0
