@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -281,3 +282,52 @@ async def test_the_server_runs_every_task_and_ends_them(tmp_path: Path) -> None:
         await until(lambda: all(state.last_success for state in soon))
         assert [state.row.name for state in states if state.failures] == []
     assert not NAMES & {task.get_name() for task in asyncio.all_tasks()}
+
+
+@asynccontextmanager
+async def with_deaf_exports(data: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[InProcess]:
+    """A server whose exports do not end when they are cancelled, until the block is left."""
+    reading, let_go = asyncio.Event(), asyncio.Event()
+    async with in_process(data) as running:
+        ledger = running.application.ledger
+        read = ledger.read
+
+        async def deaf(function: Any, *arguments: Any) -> Any:
+            if function is not exports._next:  # noqa: SLF001  # the one read of the task
+                return await read(function, *arguments)
+            reading.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await let_go.wait()
+
+        monkeypatch.setattr(ledger, "read", deaf)
+        await reading.wait()
+        [left] = [task for task in asyncio.all_tasks() if task.get_name() == "exports"]
+        yield running
+        let_go.set()
+        await asyncio.wait({left})
+
+
+async def test_the_server_names_a_task_that_does_not_end_and_closes_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(exports, "TRY_AGAIN_AFTER_S", 0.01)
+    async with with_deaf_exports(tmp_path, monkeypatch) as running:
+        await running.application.tasks.close(within=0.5)
+        assert {task.get_name() for task in asyncio.all_tasks()} & NAMES == {"exports"}
+        async with asyncio.timeout(20):
+            await running.application.close()
+    output = capsys.readouterr().out
+    assert output.count("does not end and is left") == 1
+    assert re.search(r"does not end and is left.*exports", output)
+
+
+async def test_a_cancellation_while_the_server_ends_its_tasks_is_raised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exports, "TRY_AGAIN_AFTER_S", 0.01)
+    async with with_deaf_exports(tmp_path, monkeypatch) as running:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await running.application.close()
