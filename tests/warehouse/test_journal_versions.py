@@ -1,29 +1,114 @@
 """The journal has a version: older ones are brought up to date with their hits, newer ones are refused."""
 
 import asyncio
+import re
+import shutil
 from hashlib import sha256
 from pathlib import Path
 
 import apsw
 import pytest
 
-from support.warehouses import a_hit, ids, opened_warehouse
+from support.warehouses import NOW, a_hit, ids, opened_warehouse
+from support.warehouses import rows as all_rows
 from tallystick.errors import DatabaseSchemaRefused, StartRefused
 from tallystick.warehouse import KeptRequest
-from tallystick.warehouse.duckdb import rows
-from tallystick.warehouse.duckdb.copying import copy_files
+from tallystick.warehouse.duckdb import migrations, rows
+from tallystick.warehouse.duckdb.copying import bring_in, copy_files
 from tallystick.warehouse.duckdb.journal import JOURNAL_FILE, journal_of
+from tallystick.warehouse.duckdb.migrations import MigrationStep
+from tallystick.warehouse.duckdb.store import Store
 from tallystick.warehouse.duckdb.warehouse import DuckDbWarehouse
 
+JOURNALS = Path(__file__).with_name("journals")
+"""A journal of each format, as the program of its time left it: two batches, which no DuckDB file has yet."""
+
 FORMATS = {1: "e01adfd2c8af"}
-"""Each format, and a digest of what it holds. Add a row for a new format; never change one."""
+"""Each format, and a digest of what it holds. Add a row, and a journal, for a new format; never change one."""
+
+KEPT = KeptRequest("token 1: key", "fingerprint", '{"status":"ok"}', 1_790_000_060)
+NO_TEXTS = ("", "o", None, "", "", "", "", "", "", "", 0)
+HITS = [
+    (
+        *(1, 7, 8, 0, True, True, 3, "example.com/a'b\"c\\d\né😀", "h", 9, "Firefox", "120", "Linux", "Debian"),
+        *("US", "TX", "eng", 1_920, 1_790_000_000),
+    ),
+    (2, 1, 2, 93_291_710_288_143, True, False, 0, *NO_TEXTS, 1_790_000_000),
+    (3, 1, 3, 93_291_710_288_143, True, False, 0, *NO_TEXTS, 1_790_000_050),
+]
 
 
 def test_what_a_batch_holds_has_a_format_of_its_own() -> None:
-    shape = repr([(name, kind) for name, (kind, _) in rows.COLUMNS.items()])
-    shape += repr([rows.Content.__struct_fields__, KeptRequest.__struct_fields__])
-    assert sha256(shape.encode()).hexdigest()[:12] == FORMATS[rows.FORMAT]
-    assert max(FORMATS) == rows.FORMAT
+    shape = repr([(name, column.kind) for name, column in rows.COLUMNS.items()])
+    shape += repr([rows.Batch.__struct_fields__, KeptRequest.__struct_fields__])
+    assert sha256(shape.encode()).hexdigest()[:12] == FORMATS[rows.FORM.format]
+    assert max(FORMATS) == rows.FORM.format
+    assert {file.name for file in JOURNALS.iterdir()} == {f"format-{format_}.sqlite3" for format_ in FORMATS}
+
+
+def an_old_journal(file: Path, format_: int) -> Path:
+    """A directory that holds nothing but a journal of this format."""
+    shutil.copyfile(JOURNALS / f"format-{format_}.sqlite3", file.with_name(JOURNAL_FILE))
+    return file
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+async def test_an_old_journal_is_read(file: Path, format_: int) -> None:
+    async with opened_warehouse(an_old_journal(file, format_)) as warehouse:
+        assert await all_rows(warehouse, ", ".join(list(rows.COLUMNS)[: len(HITS[0])])) == HITS
+        assert await warehouse.kept_request(KEPT.key) == KEPT
+        assert [hit.id for hit in await warehouse.append([a_hit()])] == [4]
+
+
+@pytest.fixture
+def _next_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program whose hits have two columns more, which older ones do not have."""
+    hue = rows.Column("VARCHAR", lambda hits, _: ["red"] * len(hits), since=2, default="unknown")
+    depth = rows.Column("UINTEGER", lambda hits, _: [7] * len(hits), since=3, default=0)
+    sql = "ALTER TABLE hit ADD COLUMN hue VARCHAR; ALTER TABLE hit ADD COLUMN depth UINTEGER"
+    step = MigrationStep(len(migrations.known_steps()) + 1, sql, "made up")
+    before = migrations.known_steps
+    monkeypatch.setattr(migrations, "known_steps", lambda folder="": [*before(folder), *([] if folder else [step])])
+    monkeypatch.setattr(rows, "FORM", rows.BatchForm({**rows.COLUMNS, "hue": hue, "depth": depth}))
+
+
+@pytest.mark.usefixtures("_next_version")
+@pytest.mark.parametrize("format_", FORMATS)
+async def test_hits_of_an_old_journal_get_the_defaults_of_columns_that_were_added(file: Path, format_: int) -> None:
+    old = an_old_journal(file, format_)
+    async with opened_warehouse(old) as warehouse:
+        await warehouse.append([a_hit()])
+        [*_, newest] = (await asyncio.to_thread(journal_of, old)).batches
+        assert newest.format == 3
+        assert await all_rows(warehouse, "id, created, hue, depth") == [
+            *((hit[0], hit[-1], "unknown", 0) for hit in HITS),
+            (4, NOW, "red", 7),
+        ]
+
+
+@pytest.mark.usefixtures("_next_version")
+async def test_a_backup_brings_in_an_old_journal(file: Path, tmp_path: Path) -> None:
+    async with opened_warehouse(file):
+        pass
+    (tmp_path / "old").mkdir()
+    journal = await asyncio.to_thread(journal_of, an_old_journal(tmp_path / "old" / file.name, 1))
+    store = Store(file, 512)
+    await asyncio.to_thread(store.open)
+    with store.session() as session:
+        bring_in(session, journal)
+        assert session.connection.execute("SELECT hue FROM hit").fetchall() == [("unknown",)] * 3
+    store.close()
+
+
+async def test_a_program_without_a_column_refuses_hits_that_have_it(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(rows.FORM, "format", 2)
+        left = await left_in_journal(file, tmp_path)
+    refusal = f"the journal {left.with_name(JOURNAL_FILE)} holds hits in format 2, this program knows formats up to 1"
+    with pytest.raises(DatabaseSchemaRefused, match=f"^{re.escape(refusal)}: start the Tallystick that wrote them, or"):
+        await DuckDbWarehouse.open(left)
 
 
 async def left_in_journal(file: Path, tmp_path: Path) -> Path:
@@ -55,7 +140,7 @@ async def test_a_journal_without_a_version_keeps_its_hits(file: Path, tmp_path: 
 
 NEWER = {
     "a newer schema": ("INSERT INTO migration VALUES (1000, 'x')", "schema 3, this program knows schema 2"),
-    "a newer format": ("UPDATE batch SET format = 1000", "format 1000, this program knows format 1"),
+    "a newer format": ("UPDATE batch SET format = 1000", "format 1000, this program knows formats up to 1"),
 }
 
 

@@ -13,10 +13,10 @@ from typing import Any, Literal, NamedTuple
 import apsw
 from msgspec.structs import astuple
 
-from tallystick.errors import DatabaseUnreachable, StoreFailed, StoreFull, StoreUnavailable
+from tallystick.errors import DatabaseSchemaRefused, DatabaseUnreachable, StoreFailed, StoreFull, StoreUnavailable
+from tallystick.warehouse.duckdb import rows
 from tallystick.warehouse.duckdb.marks import JournalMarks
 from tallystick.warehouse.duckdb.migrations import known_steps, migrate, recorded, refuse_newer
-from tallystick.warehouse.duckdb.rows import FORMAT
 from tallystick.warehouse.types import NewestIds
 
 JOURNAL_FILE = "warehouse-journal.sqlite3"
@@ -38,12 +38,12 @@ class JournalBatch(NamedTuple):
     Attributes:
         last_id: of its newest hit.
         content: as its writer encoded it.
-        format: how; see ``rows.FORMAT``.
+        format: how; see ``rows.BatchForm``.
     """
 
     last_id: int
     content: bytes
-    format: int = FORMAT
+    format: int
 
 
 class Journal:
@@ -84,9 +84,10 @@ class Journal:
 
         Raises:
             StoreFailed: it is damaged.
+            DatabaseSchemaRefused: a newer program wrote some of it.
         """
         try:
-            yield from _batches(self._connection)
+            yield from _batches(self._connection, self._file)
         except apsw.Error as error:
             raise understood(error) from error
 
@@ -203,30 +204,36 @@ def _kept(connection: apsw.Connection, file: Path) -> Kept:
     schema = len(recorded(connection))
     refuse_newer(schema, len(known_steps(FOLDER)), f"the journal {file}")
     if schema == len(known_steps(FOLDER)):
-        return Kept(list(_batches(connection)), _marks(connection))
+        return Kept(list(_batches(connection, file)), _marks(connection))
     if not connection.table_exists(None, "batch"):
         return Kept([], JournalMarks())
     # Of a program whose journal had no marks.
-    rows = connection.execute("SELECT last_id, content, 1 FROM batch ORDER BY last_id")
-    return Kept(list(starmap(JournalBatch, rows)), JournalMarks())
+    batches = connection.execute("SELECT last_id, content, 1 FROM batch ORDER BY last_id")
+    return Kept(list(starmap(JournalBatch, batches)), JournalMarks())
 
 
-def _batches(connection: apsw.Connection) -> Iterator[JournalBatch]:
+def _batches(connection: apsw.Connection, file: Path) -> Iterator[JournalBatch]:
     for last_id, content, format_ in connection.execute("SELECT last_id, content, format FROM batch ORDER BY last_id"):
         assert isinstance(last_id, int)
         assert isinstance(content, bytes)
         assert isinstance(format_, int)
+        if format_ > rows.FORM.format:
+            msg = (
+                f"the journal {file} holds hits in format {format_}, this program knows formats up to"
+                f" {rows.FORM.format}: start the Tallystick that wrote them, or a newer one"
+            )
+            raise DatabaseSchemaRefused(msg)
         yield JournalBatch(last_id, content, format_)
 
 
 def _marks(connection: apsw.Connection) -> JournalMarks:
-    rows: Any = connection.execute(
+    marks: Any = connection.execute(
         "SELECT warehouse, last_id, moved, changes, commits, site, path, campaign FROM marks"
     ).fetchall()
-    if len(rows) != 1:
+    if len(marks) != 1:
         msg = "its marks are damaged"
         raise StoreFailed(msg)
-    name, last_id, moved, changes, commits, *newest = rows[0]
+    name, last_id, moved, changes, commits, *newest = marks[0]
     return JournalMarks(name, last_id, moved, changes, commits, NewestIds(*newest))
 
 

@@ -1,10 +1,10 @@
 """How hits become rows: columns in the journal, and one JSON document of columns to DuckDB, which it takes fastest."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from operator import attrgetter
 from types import GenericAlias
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 from duckdb import DuckDBPyConnection as Connection
@@ -17,15 +17,31 @@ from tallystick.model.product import Named, known_browser, known_system
 from tallystick.model.session import NO_SESSION
 from tallystick.warehouse.types import KeptRequest, NewestIds, Stored
 
-Column = Callable[[Sequence[Hit], Sequence[Stored]], list[Any]]
+Values = Callable[[Sequence[Hit], Sequence[Stored]], list[Any]]
 
 
-def _of_hit(name: str) -> Column:
+class Column(NamedTuple):
+    """A column of the table of hits.
+
+    Attributes:
+        kind: DuckDB's type.
+        values: makes its values from hits and what they were given.
+        since: the first format that has it; see ``BatchForm``.
+        default: its value in hits of older formats.
+    """
+
+    kind: str
+    values: Values
+    since: int = 1
+    default: str | int | bool | None = None
+
+
+def _of_hit(name: str) -> Values:
     read = attrgetter(name)
     return lambda hits, _: list(map(read, hits))
 
 
-def _of_stored(name: str) -> Column:
+def _of_stored(name: str) -> Values:
     read = attrgetter(name)
     return lambda _, stored: list(map(read, stored))
 
@@ -42,42 +58,28 @@ def _times(hits: Sequence[Hit], _: Sequence[Stored]) -> list[int]:
     return [hit.created if hit.single else hit.created - hit.created % HOUR_S for hit in hits]
 
 
-COLUMNS: dict[str, tuple[str, Column]] = {
-    "id": ("BIGINT", _of_stored("id")),
-    "site": ("INTEGER", _of_hit("site")),
-    "path": ("INTEGER", _of_hit("path")),
-    "session": ("UBIGINT", _sessions),
-    "first": ("BOOLEAN", _of_stored("first")),
-    "event": ("BOOLEAN", _of_hit("event")),
-    "bot": ("UTINYINT", _bots),
-    "ref": ("VARCHAR", _of_hit("ref")),
-    "ref_scheme": ("VARCHAR", _of_hit("ref_scheme")),
-    "campaign": ("INTEGER", _of_hit("campaign")),
-    "browser": ("VARCHAR", _of_hit("browser")),
-    "browser_version": ("VARCHAR", _of_hit("browser_version")),
-    "system": ("VARCHAR", _of_hit("system")),
-    "system_version": ("VARCHAR", _of_hit("system_version")),
-    "country": ("VARCHAR", _of_hit("country")),
-    "region": ("VARCHAR", _of_hit("region")),
-    "language": ("VARCHAR", _of_hit("language")),
-    "width": ("UINTEGER", _of_hit("width")),
-    "created": ("BIGINT", _times),
+COLUMNS = {
+    "id": Column("BIGINT", _of_stored("id")),
+    "site": Column("INTEGER", _of_hit("site")),
+    "path": Column("INTEGER", _of_hit("path")),
+    "session": Column("UBIGINT", _sessions),
+    "first": Column("BOOLEAN", _of_stored("first")),
+    "event": Column("BOOLEAN", _of_hit("event")),
+    "bot": Column("UTINYINT", _bots),
+    "ref": Column("VARCHAR", _of_hit("ref")),
+    "ref_scheme": Column("VARCHAR", _of_hit("ref_scheme")),
+    "campaign": Column("INTEGER", _of_hit("campaign")),
+    "browser": Column("VARCHAR", _of_hit("browser")),
+    "browser_version": Column("VARCHAR", _of_hit("browser_version")),
+    "system": Column("VARCHAR", _of_hit("system")),
+    "system_version": Column("VARCHAR", _of_hit("system_version")),
+    "country": Column("VARCHAR", _of_hit("country")),
+    "region": Column("VARCHAR", _of_hit("region")),
+    "language": Column("VARCHAR", _of_hit("language")),
+    "width": Column("UINTEGER", _of_hit("width")),
+    "created": Column("BIGINT", _times),
 }
-"""The table's columns in order: their types, and where their values come from."""
-
-
-FORMAT = 1
-"""How a batch is encoded in the journal: MessagePack of ``Content``, hits as lists in the order of ``COLUMNS``.
-
-Whoever changes ``COLUMNS`` or ``Content`` takes the next number and teaches ``unpacked`` the one before: a newer
-program finds batches of an older one in the journal, and must not take one column for another.
-"""
-
-SHAPES = {
-    "hit": {name: kind for name, (kind, _) in COLUMNS.items()},
-    "renamed_visitor": {"key": "UBIGINT", "session": "UBIGINT", "created": "BIGINT"},
-    "request": dict.fromkeys(KeptRequest.__struct_fields__, "VARCHAR") | {"created": "BIGINT"},
-}
+"""The table's columns. Append only: their order is that of the journal's batches."""
 
 _ACCEPTED: dict[str, Any] = {
     "BIGINT": Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)],
@@ -92,67 +94,94 @@ _ACCEPTED: dict[str, Any] = {
 
 _MAY_BE_NULL = frozenset({"campaign"})
 
-
-def _accepted(name: str, kind: str) -> tuple[str, Any]:
-    accepted = _ACCEPTED[kind] | None if name in _MAY_BE_NULL else _ACCEPTED[kind]
-    return name, GenericAlias(list, accepted)
+_ColumnsOfHits = TypeVar("_ColumnsOfHits")
 
 
-Columns: Any = msgspec.defstruct(
-    "Columns", [_accepted(name, kind) for name, (kind, _) in COLUMNS.items()], array_like=True
-)
-
-
-class Content(Struct, array_like=True):
+class Batch(Struct, Generic[_ColumnsOfHits], array_like=True):
     """What one commit of the journal holds.
 
     Attributes:
-        hits: by column, as in ``COLUMNS``.
+        hits: a list for each column.
         renamed: visitor's new key, session, Unix seconds.
     """
 
-    hits: Columns
+    hits: _ColumnsOfHits
     renamed: list[tuple[int, int, int]] = []
     requests: list[KeptRequest] = []
 
 
-_encode = msgspec.json.Encoder().encode
+Content: TypeAlias = Batch[Any]
+
 _pack = msgspec.msgpack.Encoder().encode
-_unpack = msgspec.msgpack.Decoder(Content).decode
 
 
-def packed(
-    hits: Sequence[Hit],
-    stored: Sequence[Stored],
-    renamed: Sequence[tuple[int, int, int]],
-    requests: Sequence[KeptRequest],
-) -> tuple[bytes, Content]:
-    """A batch as the journal keeps it, and as it is read back from there.
+class BatchForm:
+    """How batches are encoded in the journal: MessagePack of a ``Batch``, columns as lists in their order.
 
-    Raises:
-        ValueError: DuckDB would refuse one of the values.
+    The journal says of each batch in which format it was written, because a newer program finds those of an older one.
+    A column that is added to ``COLUMNS`` is the last, and takes the next format as ``since``; hits of older formats
+    get its default. Any other change of the form needs a decoder of its own for what was written before.
+
+    Attributes:
+        columns: by name.
+        format: that this program writes.
     """
-    columns = [column(hits, stored) for _, column in COLUMNS.values()]
-    content = _pack((columns, renamed, requests))
-    return content, unpacked(content)
+
+    def __init__(self, columns: Mapping[str, Column]) -> None:
+        self.columns = columns
+        self.format = max(column.since for column in columns.values())
+        self._values = [column.values for column in columns.values()]
+        self._added = {name: column for name, column in columns.items() if column.since > 1}
+        fields = [_field(name, column) for name, column in columns.items()]
+        hits: Any = msgspec.defstruct("Columns", fields, array_like=True)
+        self._decode = msgspec.msgpack.Decoder(Batch[hits]).decode
+
+    def pack(
+        self,
+        hits: Sequence[Hit],
+        stored: Sequence[Stored],
+        renamed: Sequence[tuple[int, int, int]],
+        requests: Sequence[KeptRequest],
+    ) -> tuple[bytes, Content]:
+        """A batch as the journal keeps it, and as it is read back from there.
+
+        Raises:
+            ValueError: DuckDB would refuse one of the values.
+        """
+        columns = [values(hits, stored) for values in self._values]
+        content = _pack((columns, renamed, requests))
+        return content, self.unpack(content, self.format)
+
+    def unpack(self, content: bytes, format_: int) -> Content:
+        """A batch of this program's format, or of an older one.
+
+        Raises:
+            StoreFailed: it is damaged.
+        """
+        try:
+            batch = self._decode(content)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            msg = f"the journal holds a damaged batch: {error}"
+            raise StoreFailed(msg) from error
+        for name, column in self._added.items():
+            if column.since > format_:
+                setattr(batch.hits, name, [column.default] * len(batch.hits.id))
+        return batch
 
 
-def unpacked(content: bytes, format_: int = FORMAT) -> Content:
-    """What the journal kept.
+def _field(name: str, column: Column) -> tuple[str, Any] | tuple[str, Any, Any]:
+    accepted = _ACCEPTED[column.kind] | None if name in _MAY_BE_NULL else _ACCEPTED[column.kind]
+    values = GenericAlias(list, accepted)
+    # Batches of older formats end before it.
+    return (name, values) if column.since == 1 else (name, values, None)
 
-    Raises:
-        StoreFailed: it is damaged, or of a format that this program does not know.
-    """
-    if format_ != FORMAT:
-        msg = (
-            f"the journal holds hits in format {format_}, this program knows format {FORMAT}: start a newer Tallystick"
-        )
-        raise StoreFailed(msg)
-    try:
-        return _unpack(content)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        msg = f"the journal holds a damaged batch: {error}"
-        raise StoreFailed(msg) from error
+
+FORM = BatchForm(COLUMNS)
+
+REQUEST = dict.fromkeys(KeptRequest.__struct_fields__, "VARCHAR") | {"created": "BIGINT"}
+RENAMED_VISITOR = {"key": "UBIGINT", "session": "UBIGINT", "created": "BIGINT"}
+
+_encode = msgspec.json.Encoder().encode
 
 
 def newest(content: Content) -> NewestIds:
@@ -162,17 +191,17 @@ def newest(content: Content) -> NewestIds:
     return NewestIds(max(hits.site, default=0), max(hits.path, default=0), max(campaigns, default=0))
 
 
-def recovered(content: bytes, format_: int = FORMAT) -> Content:
+def recovered(content: bytes, format_: int) -> Content:
     """What a journal kept that an older program may have written: its names become those of the closed list.
 
     Raises:
-        StoreFailed: it is damaged, or of a format that this program does not know.
+        StoreFailed: it is damaged.
     """
-    found = unpacked(content, format_)
-    hits = found.hits
+    batch = FORM.unpack(content, format_)
+    hits = batch.hits
     hits.browser, hits.browser_version = _known(known_browser, hits.browser, hits.browser_version)
     hits.system, hits.system_version = _known(known_system, hits.system, hits.system_version)
-    return found
+    return batch
 
 
 def _known(known: Callable[[str, str], Named], names: list[str], versions: list[str]) -> tuple[list[str], list[str]]:
@@ -182,32 +211,37 @@ def _known(known: Callable[[str, str], Named], names: list[str], versions: list[
 
 def prepare(connection: Connection) -> None:
     """Have the statements ready on a writing connection: planning one costs twice what carrying it out does."""
-    for table, shape in SHAPES.items():
+    for table, shape in _shapes().items():
         json = ", ".join(f'"{name}": ["{kind}"]' for name, kind in shape.items())
         columns = ", ".join(f"unnest(r.{name})" for name in shape)
         rows = f"SELECT {columns} FROM (SELECT from_json($1::VARCHAR, '{{{json}}}') r)"  # noqa: S608  # all ours
-        connection.execute(f"PREPARE insert_{table} AS INSERT INTO {table} {rows}")
+        connection.execute(f"PREPARE insert_{table} AS INSERT INTO {table} ({', '.join(shape)}) {rows}")
 
 
 def insert(connection: Connection, contents: Sequence[Content]) -> None:
     """Add what some batches hold, in one statement a table."""
-    for table, rows in (
-        ("hit", {name: _joined(getattr(content.hits, name) for content in contents) for name in COLUMNS}),
-        ("renamed_visitor", _by_column("renamed_visitor", _joined(content.renamed for content in contents))),
-        ("request", _by_column("request", map(astuple, _joined(content.requests for content in contents)))),
-    ):
+    hits = {name: _joined(getattr(content.hits, name) for content in contents) for name in FORM.columns}
+    renamed = _by_column(RENAMED_VISITOR, _joined(content.renamed for content in contents))
+    requests = _by_column(REQUEST, map(astuple, _joined(content.requests for content in contents)))
+    for table, rows in (("hit", hits), ("renamed_visitor", renamed), ("request", requests)):
         if next(iter(rows.values())):
             # EXECUTE takes no bound parameters, only literals; what JSON leaves to escape in one is the quote.
             literal = _encode(rows).decode().replace("'", "''")
             connection.execute(f"EXECUTE insert_{table}('{literal}')")
 
 
+def _shapes() -> dict[str, dict[str, str]]:
+    """Columns and types of each table that batches fill."""
+    hit = {name: column.kind for name, column in FORM.columns.items()}
+    return {"hit": hit, "renamed_visitor": RENAMED_VISITOR, "request": REQUEST}
+
+
 def _joined(parts: Iterable[Iterable[Any]]) -> list[Any]:
     return list(chain.from_iterable(parts))
 
 
-def _by_column(table: str, rows: Iterable[Sequence[Any]]) -> dict[str, list[Any]]:
-    columns: dict[str, list[Any]] = {name: [] for name in SHAPES[table]}
+def _by_column(shape: Mapping[str, str], rows: Iterable[Sequence[Any]]) -> dict[str, list[Any]]:
+    columns: dict[str, list[Any]] = {name: [] for name in shape}
     for row in rows:
         for values, value in zip(columns.values(), row, strict=True):
             values.append(value)

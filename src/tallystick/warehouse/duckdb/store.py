@@ -64,7 +64,7 @@ class Store:
         try:
             self._root = self._connect()
             with self.session() as session:
-                migrate(session.connection, partial(transaction, session.connection))
+                migrate(session.connection, partial(transaction, session.connection), what=f"the warehouse {self.file}")
         except duckdb.Error as error:
             self.close()
             msg = f"cannot open the warehouse {self.file}: {' '.join(str(error).split())}"

@@ -22,11 +22,12 @@ from msgspec.structs import replace
 from tallystick.errors import StoreBusy, StoreFailed, StoreUnavailable
 from tallystick.gathering import GatheringThread, tell
 from tallystick.model.hit import Hit
+from tallystick.warehouse.duckdb import rows
 from tallystick.warehouse.duckdb.journal import Journal, JournalBatch
 from tallystick.warehouse.duckdb.marks import JournalMarks
 from tallystick.warehouse.duckdb.mover import DeferredCall, Move, Mover
 from tallystick.warehouse.duckdb.rebuilding import rebuild
-from tallystick.warehouse.duckdb.rows import Content, newest, packed, recovered
+from tallystick.warehouse.duckdb.rows import Content, newest, recovered
 from tallystick.warehouse.duckdb.sessions import Sessions
 from tallystick.warehouse.duckdb.store import Store
 from tallystick.warehouse.types import KeptRequest, NewestIds, Stored
@@ -150,8 +151,8 @@ class WarehouseWriter:
         # A batch that only keeps an answer takes an id, too: it is how the batch is known to have been moved.
         last_id = self.last_id + max(1, len(hits))
         stored = [Stored(id_, *self._sessions.place(hit)) for id_, hit in zip(ids, hits, strict=True)]
-        encoded, content = packed(hits, stored, self._sessions.renamed, requests)
-        self._keep(JournalBatch(last_id, encoded), content, len(hits))
+        encoded, content = rows.FORM.pack(hits, stored, self._sessions.renamed, requests)
+        self._keep(JournalBatch(last_id, encoded, rows.FORM.format), content, len(hits))
         found = iter(stored)
         return [[next(found) for _ in item.hits] for item in part]
 
