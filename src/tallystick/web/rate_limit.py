@@ -1,25 +1,22 @@
 """Limits: so many requests, or new counters, in a window of time."""
 
 import time
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable
 from ipaddress import IPv4Address, IPv6Address
 from math import ceil
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from msgspec import Struct
 
 from tallystick.errors import InvalidSetting, StartRefused
-from tallystick.web.address import ClientAddresses, rate_limit_name
+from tallystick.web.address import rate_limit_name
 
 MOST_KEYS = 100_000
 """Windows that one limit remembers; beyond it the oldest is forgotten, and its client starts anew."""
 
 WIDER = 4
 """How much more an IPv6 network of 48 bits may ask for than one of 64 bits."""
-
-KEYED_AN_HOUR = 100_000
-"""Requests with an ``Idempotency-Key`` and without an account, from all addresses: each leaves a record for a day."""
 
 
 class Rate(NamedTuple):
@@ -197,37 +194,3 @@ def _by_name(rates: Iterable[Rate]) -> dict[str, Rate]:
             raise StartRefused(msg)
         by_name[rate.name] = rate
     return by_name
-
-
-class KeyedLimit:
-    """So many requests with an ``Idempotency-Key`` that nobody has to log in for: each leaves a record for a day.
-
-    Args:
-        limits: ``keyed`` counts by address; where it is lifted, there is no limit for all addresses together either.
-        an_hour: what all addresses together may send.
-    """
-
-    def __init__(self, limits: RateLimits, addresses: ClientAddresses, an_hour: int = KEYED_AN_HOUR) -> None:
-        self._limits, self._addresses = limits, addresses
-        self._all = None if limits.in_force["keyed"].amount is None else Windows(an_hour, 3_600)
-
-    def admit(self, scope: Mapping[str, Any]) -> Admission:
-        """Whether one more request from the scope's client passes."""
-        admission = self._limits.admit_address("keyed", self._addresses.of(scope))
-        return self._all.admit(None) if admission.admitted and self._all is not None else admission
-
-
-class CreationLimit:
-    """So many new counters a second and client address (CountAPI contract, 1.4).
-
-    Args:
-        per_second: creations that one window admits, at least 1.
-    """
-
-    def __init__(self, per_second: int, addresses: ClientAddresses) -> None:
-        self._addresses = addresses
-        self._windows = Windows(per_second, 1.0)
-
-    def admit(self, scope: Mapping[str, Any]) -> bool:
-        """Whether the request's client may create one more counter now. Any thread may ask."""
-        return self._windows.admit(rate_limit_name(self._addresses.of(scope))).admitted

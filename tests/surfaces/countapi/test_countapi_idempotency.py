@@ -11,8 +11,9 @@ from support.in_process import InProcess, in_process
 from support.services import limits
 from tallystick.errors import StoreBusy
 from tallystick.gathering import GatheringThread
+from tallystick.surfaces.countapi.limits import KeyedLimit
 from tallystick.web.address import ClientAddresses
-from tallystick.web.rate_limit import KeyedLimit, Rate
+from tallystick.web.rate_limit import Rate
 
 
 async def keyed(site: InProcess, target: str, key: str = "one", *, method: str = "GET", ahead: bool = False) -> Answer:

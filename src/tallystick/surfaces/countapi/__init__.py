@@ -3,31 +3,23 @@
 from importlib.resources import files
 
 from tallystick.services.services import Services
+from tallystick.surfaces.countapi.app import NAME, CountApi
 from tallystick.surfaces.countapi.errors import REASONS
-from tallystick.surfaces.countapi.routes import PREFIXES, CountApi
-from tallystick.surfaces.countapi.routes import SURFACE as NAME
-from tallystick.web.rate_limit import CreationLimit, KeyedLimit, Rate
+from tallystick.surfaces.countapi.limits import KEYED
+from tallystick.surfaces.countapi.routes import PREFIXES
 from tallystick.web.surface import Kit, Surface, SurfaceApps
 
 
 def build(services: Services, kit: Kit) -> SurfaceApps:
     """The surface's ASGI application."""
-    app = CountApi(
-        services.counting,
-        kit.traffic,
-        CreationLimit(kit.creation_limit, kit.addresses) if kit.creation_limit else None,
-        KeyedLimit(kit.limits, kit.addresses),
-        count_prefetch=kit.count_prefetch,
-        public_counters=kit.public_counters,
-    )
-    return SurfaceApps(app)
+    return SurfaceApps(CountApi(services, kit))
 
 
 SURFACE = Surface(
     name=NAME,
     prefixes=PREFIXES,
     build=build,
-    rates=(Rate("keyed", 600, 60, "changes of public counters with an Idempotency-Key, per address"),),
+    rates=(KEYED,),
     reasons=REASONS,
     openapi=files(__name__) / "openapi.yaml",
 )

@@ -12,6 +12,7 @@ from msgspec import Struct
 from tallystick.errors import InputRefused
 from tallystick.model.counter import INT64_MAX, INT64_MIN, Counter
 from tallystick.model.key import DEFAULT_NAMESPACE, Key, legal_name
+from tallystick.web.cors import ANY_HEADER
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -27,6 +28,27 @@ _encode = msgspec.json.Encoder().encode
 _integer = re.compile(r"[+-]?[0-9]+").fullmatch
 _illegal = re.compile(r"[^A-Za-z0-9_\-.]")
 _callback = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*(?:\.[A-Za-z_$][A-Za-z0-9_$]*)*").fullmatch
+
+COMMON: Headers = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", b"X-Path, Retry-After, Idempotent-Replayed"),
+)
+JSON: Headers = (*COMMON, (b"content-type", b"application/json; charset=utf-8"), (b"cache-control", b"no-store"))
+SCRIPT: Headers = (
+    *COMMON,
+    (b"content-type", b"text/javascript; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+)
+GIF: Headers = (*COMMON, (b"content-type", b"image/gif"), (b"cache-control", b"no-store, no-cache, max-age=0"))
+PREFLIGHT: Headers = (
+    *COMMON,
+    (b"access-control-allow-methods", b"GET, HEAD, POST, OPTIONS"),
+    (b"access-control-allow-headers", ANY_HEADER),
+    (b"access-control-max-age", b"86400"),
+    (b"allow", b"GET, HEAD, POST, OPTIONS"),
+    (b"cache-control", b"no-store"),
+)
 
 REPLAYED: Headers = ((b"idempotent-replayed", b"true"),)
 """Marks an answer that is given once more."""

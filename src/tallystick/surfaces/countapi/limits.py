@@ -1,0 +1,45 @@
+"""Limits of what requests without an account may leave behind."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tallystick.web.address import ClientAddresses, rate_limit_name
+from tallystick.web.rate_limit import Admission, Rate, RateLimits, Windows
+
+KEYED = Rate("keyed", 600, 60, "changes of public counters with an Idempotency-Key, per address")
+KEYED_AN_HOUR = 100_000
+"""Requests with an ``Idempotency-Key``, from all addresses: each leaves a record for a day."""
+
+
+class KeyedLimit:
+    """Limits requests with an ``Idempotency-Key``, each of which leaves a record for a day.
+
+    Args:
+        limits: ``keyed`` counts by address; where it is lifted, there is no limit for all addresses together either.
+        an_hour: what all addresses together may send.
+    """
+
+    def __init__(self, limits: RateLimits, addresses: ClientAddresses, an_hour: int = KEYED_AN_HOUR) -> None:
+        self._limits, self._addresses = limits, addresses
+        self._all = None if limits.in_force[KEYED.name].amount is None else Windows(an_hour, 3_600)
+
+    def admit(self, scope: Mapping[str, Any]) -> Admission:
+        """Whether one more request from the scope's client passes."""
+        admission = self._limits.admit_address(KEYED.name, self._addresses.of(scope))
+        return self._all.admit(None) if admission.admitted and self._all is not None else admission
+
+
+class CreationLimit:
+    """Limits new counters a second and client address (CountAPI contract, 1.4).
+
+    Args:
+        per_second: creations that one window admits, at least 1.
+    """
+
+    def __init__(self, per_second: int, addresses: ClientAddresses) -> None:
+        self._addresses = addresses
+        self._windows = Windows(per_second, 1.0)
+
+    def admit(self, scope: Mapping[str, Any]) -> bool:
+        """Whether the request's client may create one more counter now. Any thread may ask."""
+        return self._windows.admit(rate_limit_name(self._addresses.of(scope))).admitted
