@@ -95,27 +95,32 @@ class RunningTask:
         while not own.cancelling():
             if self.row.trigger is not None:
                 self.row.trigger.clear()
-            try:
-                more = await self.row.run()
-            except (KeyboardInterrupt, SystemExit):
+            more = await self._pass(own)
+            await self._wait(0.0 if more else self.row.delay(self._failed_in_a_row))
+
+    async def _pass(self, own: "asyncio.Task[None]") -> bool:
+        """Run one pass. Returns whether it succeeded and has more to do."""
+        try:
+            more = await self.row.run()
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            # A CancelledError without a cancellation of this task comes from something that the pass awaited.
+            if own.cancelling():
                 raise
-            except BaseException as error:
-                # A CancelledError without a cancellation of this task comes from something that the pass awaited.
-                if own.cancelling():
-                    raise
-                self._failed(error)
-                await asyncio.sleep(self.row.delay(self._failed_in_a_row))
-            else:
-                self._succeeded()
-                await self._wait(0.0 if more else self.row.period)
+            self._failed(error)
+            return False
+        self._succeeded()
+        return bool(more)
 
     async def _wait(self, seconds: float) -> None:
-        if self.row.trigger is None or not seconds:
+        trigger = None if self._failed_in_a_row else self.row.trigger
+        if trigger is None or not seconds:
             await asyncio.sleep(seconds)
             return
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self.row.trigger.wait()
+                await trigger.wait()
 
     def _succeeded(self) -> None:
         if self._failed_in_a_row:
