@@ -1,4 +1,4 @@
-"""The two stores opened beside each other, and compared: see ``warehouse/DESIGN.md``."""
+"""Open the two stores beside each other, and compare them: see ``warehouse/DESIGN.md``."""
 
 from collections.abc import Mapping
 from contextlib import closing
@@ -35,15 +35,15 @@ async def opened_warehouse(
     Raises:
         StartRefused: a file cannot be used, or something is missing.
     """
-    known = await ledger.read(ledger_marks)
+    marks = await ledger.read(ledger_marks)
     warehouse = await open_warehouse(
-        data, durability, memory_mb, ledger=known, commits=lambda: ledger.commits, accept_loss=accept_loss
+        data, durability, memory_mb, ledger=marks, commits=lambda: ledger.commits, accept_loss=accept_loss
     )
     try:
         if any(loss.of_ledger for loss in warehouse.losses):
             await ledger.write(go_on_above, warehouse.marks.commits, warehouse.marks.newest)
             ledger.has_come_to(warehouse.marks.commits)
-        await note(ledger, warehouse, known.warehouses)
+        await note(ledger, warehouse, marks.warehouses)
     except BaseException:
         await warehouse.close()
         raise
@@ -53,7 +53,7 @@ async def opened_warehouse(
 async def note(
     ledger: Ledger, warehouse: Warehouse, noted: Mapping[str, tuple[int, int]]
 ) -> Mapping[str, tuple[int, int]]:
-    """Keep in the ledger how far the hits have come, unless it was noted; what is noted now.
+    """Note in the ledger how far the hits have come, unless it is noted; returns what is noted now.
 
     Raises:
         StoreUnavailable
@@ -66,7 +66,7 @@ async def note(
 
 
 def ledger_marks(session: Session) -> LedgerMarks:
-    """How far the ledger has come, and how far it knows the hits have come."""
+    """Read the ledger's marks."""
     numbers = {str(name): int(last) for name, last in session.common.numbers(session.connection)}
     marks = session.common.warehouse_marks(session.connection)
     return LedgerMarks(
@@ -90,7 +90,7 @@ def marks_of(database: Database) -> LedgerMarks | None:
 
 
 def note_warehouse(session: Session, name: str, last_id: int, changes: int) -> None:
-    """Keep how far a warehouse has come."""
+    """Note how far a warehouse has come."""
     session.common.note_warehouse(session.connection, warehouse=name, last_id=last_id, changes=changes)
     if not session.shared:
         session.common.forget_other_warehouses(session.connection, warehouse=name)

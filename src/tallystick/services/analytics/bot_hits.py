@@ -1,4 +1,4 @@
-"""Hits that no people sent: why, how many, the latest of them, and giving them another label."""
+"""Hits that no people sent: by reason, the latest of them, and giving them another label."""
 
 from collections.abc import Mapping, Sequence
 
@@ -40,7 +40,7 @@ class BotHits(Struct, frozen=True):
 
     Attributes:
         by_reason: how many, most first; of all codes.
-        latest: of the codes asked for.
+        latest: of the codes in the query.
     """
 
     by_reason: Mapping[Bot, int]
@@ -68,18 +68,18 @@ def reason(bot: Bot) -> str:
     return bot.name.lower().replace("_", "-")
 
 
-async def bot_hits(ledger: Ledger, warehouse: Warehouse, wanted: BotHitsQuery) -> BotHits:
+async def bot_hits(ledger: Ledger, warehouse: Warehouse, query: BotHitsQuery) -> BotHits:
     """How many hits were filtered and why, and the latest."""
-    by_code, rows = await warehouse.read(_bot_hits, wanted)
-    paths = await ledger.read(paths_of, wanted.site, {row.path for row in rows})
-    latest = [_bot_hit(row, paths.get(row.path)) for row in rows[: wanted.limit]]
-    return BotHits({Bot(bot): hits for bot, hits in by_code}, latest, more=len(rows) > wanted.limit)
+    by_code, rows = await warehouse.read(_bot_hits, query)
+    paths = await ledger.read(paths_of, query.site, {row.path for row in rows})
+    latest = [_bot_hit(row, paths.get(row.path)) for row in rows[: query.limit]]
+    return BotHits({Bot(bot): hits for bot, hits in by_code}, latest, more=len(rows) > query.limit)
 
 
-def _bot_hits(session: WarehouseSession, wanted: BotHitsQuery) -> tuple[list[tuple[int, int]], list[BotRow]]:
-    codes = [bot for bot in Bot if bot] if wanted.bot is None else [wanted.bot]
-    by_code = session.bots_by_code(wanted.site, wanted.period)
-    latest = session.latest_bots(wanted.site, wanted.period, codes, wanted.before, wanted.limit + 1)
+def _bot_hits(session: WarehouseSession, query: BotHitsQuery) -> tuple[list[tuple[int, int]], list[BotRow]]:
+    codes = [bot for bot in Bot if bot] if query.bot is None else [query.bot]
+    by_code = session.bots_by_code(query.site, query.period)
+    latest = session.latest_bots(query.site, query.period, codes, query.before, query.limit + 1)
     return by_code, latest
 
 
@@ -98,9 +98,9 @@ def _bot_hit(row: BotRow, path: Path | None) -> BotHit:
 
 
 def relabel(session: Session, change: Relabel, now: int) -> int:
-    """Ask for another label for hits; the job's id. The server does it within seconds.
+    """Queue a job that gives hits another label; returns its id. The server does it within seconds.
 
-    Hits that become people's are visits without a session: who sent them was not kept.
+    Hits that become people's are visits without a session: their visitors were not kept.
 
     Args:
         now: Unix milliseconds.

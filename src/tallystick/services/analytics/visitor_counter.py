@@ -1,4 +1,4 @@
-"""The visitor counter: how often a page or a site was visited, for everyone to see."""
+"""The visitor counter: how often a page or a site was visited, as a public number."""
 
 import asyncio
 import time
@@ -24,7 +24,7 @@ class Visits(NamedTuple):
     """An answer.
 
     Attributes:
-        known: whether people have ever asked for such a path.
+        known: whether the path was ever visited.
     """
 
     amount: int
@@ -35,9 +35,9 @@ Key = tuple[int, str | None, Span]
 
 
 class VisitorCounter:
-    """Counts visits; what it says is at most two seconds old.
+    """Counts visits; a count is at most two seconds old.
 
-    Everyone who asks the same within that time shares one reading.
+    Equal requests within that time share one reading.
 
     Args:
         clock: seconds, monotonic.
@@ -72,7 +72,7 @@ class VisitorCounter:
             self._readings.pop(key, None)
             self._readings[key] = (now, reading)
             self._forget()
-        # One who stops waiting must not end the reading of the others.
+        # A request that is cancelled must not end the reading that others wait for.
         return await asyncio.shield(reading)
 
     def _forget(self) -> None:
@@ -83,8 +83,8 @@ class VisitorCounter:
         if path is None:
             return Visits(await self._visits(site, None, span), known=True)
         for name in (path, "/" + path.strip("/")):
-            if found := await self._ledger.read(counted_path_id, site, name):
-                return Visits(await self._visits(site, found, span), known=True)
+            if id_ := await self._ledger.read(counted_path_id, site, name):
+                return Visits(await self._visits(site, id_, span), known=True)
         return Visits(0, known=False)
 
     async def _visits(self, site: int, path: int | None, span: Span) -> int:

@@ -1,7 +1,6 @@
-"""Exports of a site's hits: asked for, written one at a time, kept for a day.
+"""Exports of a site's hits: queued in the ledger, written one at a time, kept for a day.
 
-What is wanted stands in the ledger; a worker takes the oldest from there. So a restart loses none: what was half
-written is written anew.
+A restart loses none: one that was half written is written anew.
 """
 
 import asyncio
@@ -25,10 +24,10 @@ from tallystick.tasks import BackgroundTask
 from tallystick.warehouse import Warehouse
 
 WAITING_AT_MOST = 10
-"""Exports of one site that are asked for and not yet written."""
+"""Pending exports of one site."""
 LISTED_AT_MOST = 10
 ROW_KEPT_MS = 90 * 24 * 3_600_000
-"""An export is remembered for this long, so that who asks for its file is told that it was deleted."""
+"""An export's row outlives its file, so that a request for it can say that the file was deleted."""
 SWEEP_EVERY_S = 3_600.0
 TRY_AGAIN_AFTER_S = 10.0
 WRITTEN_WITHIN_S = 3_600.0
@@ -67,7 +66,7 @@ class Exports:
         start_day: int | None = None,
         spreadsheet: bool = False,
     ) -> Export:
-        """Ask for an export; it is written as soon as those before it are.
+        """Queue an export; it is written as soon as those before it are.
 
         Args:
             start_id: only hits with a greater id (csv, parquet).
@@ -80,7 +79,7 @@ class Exports:
         """
         self._warehouse.require_answers()
         now = self._ledger.clock()
-        wanted = Export(
+        export = Export(
             id=0,
             site=site.id,
             format=form,
@@ -89,7 +88,7 @@ class Exports:
             file=_file_name(site, form, start_id, now, SPREADSHEET_SUFFIX if spreadsheet else SUFFIXES[form]),
             created=now,
         )
-        created = await self._ledger.write(_create, wanted)
+        created = await self._ledger.write(_create, export)
         if created is None:
             msg = f"{WAITING_AT_MOST} exports of this site are waiting to be written"
             raise StoreBusy(msg)
@@ -98,8 +97,8 @@ class Exports:
 
     async def get(self, site: int, id_: int) -> Export | None:
         """One of a site's exports."""
-        found = await self._ledger.read(export_by_id, id_)
-        return found if found and found.site == site else None
+        export = await self._ledger.read(export_by_id, id_)
+        return export if export and export.site == site else None
 
     async def latest(self, site: int) -> list[Export]:
         """A site's newest exports."""
@@ -133,7 +132,7 @@ class Exports:
         return place
 
     async def sweep(self) -> None:
-        """Remove files older than a day, and forget exports that nobody asks for any more."""
+        """Remove files older than a day, and the rows of exports older than 90 days."""
         now = self._ledger.clock()
         ids = await asyncio.to_thread(self._folder.ids)
         needless = await self._ledger.read(_needless, list(ids), now)
@@ -196,13 +195,13 @@ class Exports:
         await asyncio.to_thread(opening.__exit__, None, None, None)
         return written
 
-    async def _finish(self, export: Export, written: WrittenExport, **told: int | str) -> None:
+    async def _finish(self, export: Export, written: WrittenExport, **fields: int | str) -> None:
         ended = replace(
             export,
             last_hit=written.last_id or export.start_id or 0,
             finished=self._ledger.clock(),
             num_rows=written.rows,
-            **told,
+            **fields,
         )
         await self._ledger.write(_finish, ended)
 
@@ -215,7 +214,7 @@ async def _leave(opening: AbstractContextManager[Path], entering: "asyncio.Task[
 
 
 def export_by_id(session: Session, id_: int) -> Export | None:
-    """One export, whoever's it is."""
+    """One export, of any site."""
     row = session.common.export_by_id(session.connection, id=id_)
     return Export(**dict(zip(Export.__struct_fields__, row, strict=True))) if row else None
 
@@ -226,20 +225,20 @@ def latest_exports(session: Session, site: int) -> list[Export]:
     return [Export(**dict(zip(Export.__struct_fields__, row, strict=True))) for row in rows]
 
 
-def _create(session: Session, wanted: Export) -> Export | None:
-    """None when too many wait. An error of the storage would fail everyone's changes in the same batch."""
-    if session.common.waiting_exports(session.connection, site=wanted.site) >= WAITING_AT_MOST:
+def _create(session: Session, export: Export) -> Export | None:
+    """Add an export to the queue; None when too many wait."""
+    if session.common.waiting_exports(session.connection, site=export.site) >= WAITING_AT_MOST:
         return None
     number = session.take_numbers("export")
     session.common.add_export(
         session.connection,
         id=number,
-        site=wanted.site,
-        format=wanted.format,
-        start_id=wanted.start_id,
-        start_day=wanted.start_day,
-        file=wanted.file,
-        created=wanted.created,
+        site=export.site,
+        format=export.format,
+        start_id=export.start_id,
+        start_day=export.start_day,
+        file=export.file,
+        created=export.created,
     )
     created = export_by_id(session, number)
     assert created is not None
@@ -287,8 +286,8 @@ def _make_safe_copy(file: Path, place: Path) -> None:
 
 def _needless(session: Session, ids: list[int], now: int) -> list[int]:
     """Which exports need no file any more."""
-    found = {id_: export_by_id(session, id_) for id_ in ids}
-    return [id_ for id_, export in found.items() if export is None or export.expired(now)]
+    exports = {id_: export_by_id(session, id_) for id_ in ids}
+    return [id_ for id_, export in exports.items() if export is None or export.expired(now)]
 
 
 def _reason(error: Exception) -> str:

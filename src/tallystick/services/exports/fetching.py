@@ -16,18 +16,18 @@ from tallystick.errors import InputRefused
 TIMEOUT_S = 60.0
 ASKED_EVERY_S = 1.0
 REFUSED_AT_MOST = 10
-"""Times in a row that a request is sent again because the server asked for patience (429, 503)."""
+"""Times in a row that a request is sent again after 429 or 503 with Retry-After."""
 LONGEST_WAIT_S = 120
-"""A server that asks for more patience than this is not waited for."""
+"""The longest Retry-After that is waited for."""
 SHOWN = 200
-"""Characters of an answer that nobody expected."""
+"""Characters of an unexpected response in a message."""
 
 Progress = Callable[[int, int], None]
 """Hears of bytes: so many, of so many."""
 
 
 class RemoteExport(Struct):
-    """An export as the API tells it."""
+    """An export in the API's form."""
 
     id: int
     finished_at: str | None = None
@@ -37,7 +37,7 @@ class RemoteExport(Struct):
 
 
 class ExportClient:
-    """Asks a server for exports.
+    """A client of a server's exports.
 
     Args:
         url: of the server, at the site's host.
@@ -64,19 +64,19 @@ class ExportClient:
     ) -> None:
         await self._client.__aexit__(kind, error, trace)
 
-    async def written(self, wanted: dict[str, Any]) -> RemoteExport:
-        """Ask for an export, and wait until the server has written it.
+    async def written(self, request: dict[str, Any]) -> RemoteExport:
+        """Request an export, and wait until the server has written it.
 
         Args:
-            wanted: the body, in the API's words.
+            request: the body, in the API's words.
 
         Raises:
             InputRefused: the server cannot be reached, refuses, or has failed.
         """
-        export = await self._told("POST", "export", json=wanted)
+        export = await self._export("POST", "export", json=request)
         while export.finished_at is None:
             await asyncio.sleep(ASKED_EVERY_S)
-            export = await self._told("GET", f"export/{export.id}")
+            export = await self._export("GET", f"export/{export.id}")
         if export.error:
             msg = f"the server could not write the export: {export.error}"
             raise InputRefused(msg)
@@ -93,7 +93,7 @@ class ExportClient:
             pass
 
     async def _saved(self, export: RemoteExport, file: Path, progress: Progress, patience: "Patience") -> bool:
-        """Try one download; False when the server asked for patience, which has passed then."""
+        """Try one download; returns False after waiting as a busy server asked."""
         try:
             async with self._client.stream("GET", f"export/{export.id}/download") as answer:
                 if answer.status_code == httpx.codes.OK:
@@ -105,7 +105,7 @@ class ExportClient:
         await patience.wait(answer)
         return False
 
-    async def _told(self, method: str, path: str, **options: Any) -> RemoteExport:  # noqa: ANN401  # httpx's
+    async def _export(self, method: str, path: str, **options: Any) -> RemoteExport:  # noqa: ANN401  # httpx's
         patience = Patience()
         while not (answer := await self._answer(method, path, **options)).is_success:
             await patience.wait(answer)

@@ -1,4 +1,4 @@
-"""Where exports' files lie, and what they are called there. Everything here blocks."""
+"""The folder of exports' files. Everything here blocks."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,7 +21,7 @@ class ExportFolder:
         return self._folder / f"{export.id}{SUFFIXES[export.format]}"
 
     def spreadsheet_place(self, export: Export) -> Path:
-        """The safe form of an export in CSV, made from its file when it is wanted."""
+        """The safe form of an export in CSV, made from its file on the first request."""
         return self._folder / f"{export.id}.spreadsheet{SUFFIXES[export.format]}"
 
     def ids(self) -> set[int]:
@@ -36,8 +36,8 @@ class ExportFolder:
                 file.unlink(missing_ok=True)
 
     def _files(self) -> dict[int, list[Path]]:
-        found: dict[int, list[Path]] = {}
+        files: dict[int, list[Path]] = {}
         for file in self._folder.glob("*") if self._folder.is_dir() else ():
             if (name := file.name.partition(".")[0]).isdecimal():
-                found.setdefault(int(name), []).append(file)
-        return found
+                files.setdefault(int(name), []).append(file)
+        return files

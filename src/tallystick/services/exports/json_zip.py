@@ -58,14 +58,14 @@ async def write(ledger: Ledger, warehouse: Warehouse, export: Export, file: Path
 
 
 async def _windows(warehouse: Warehouse, export: Export) -> list[range]:
-    """Only those with visits: one that is told with a date of 1970 does not make an export longer."""
+    """Windows with visits only: one hit that claims a date of 1970 does not make an export longer."""
     since = 0 if export.start_day is None else export.start_day // 1000 // DAY_S * DAY_S
-    found = await warehouse.read(_windows_of, export.site, since)
-    return [range(max(window * WINDOW_S, since), (window + 1) * WINDOW_S) for window in found]
+    windows = await warehouse.read(_windows_of, export.site, since)
+    return [range(max(window * WINDOW_S, since), (window + 1) * WINDOW_S) for window in windows]
 
 
 async def _fill(output: "_Zip", source: SummarySource, statistic: Statistic, named: Named) -> int:
-    """Write one file of counts; answers its number of lines."""
+    """Write one file of counts; returns its number of lines."""
     total = 0
     async with output.open(f"{statistic.name}.jsonl"):
         for window in source.windows:
@@ -83,9 +83,9 @@ def _lines(statistic: Statistic, named: Named, rows: list[StatisticRow]) -> byte
 async def _fill_paths(output: "_Zip", ledger: Ledger, site: int, ids: list[int]) -> None:
     async with output.open("paths.jsonl"):
         for start in range(0, len(ids), NAMES_AT_ONCE):
-            found = await ledger.read(names.paths_of, site, ids[start : start + NAMES_AT_ONCE])
+            paths = await ledger.read(names.paths_of, site, ids[start : start + NAMES_AT_ONCE])
             await output.write(
-                _encode_lines([_path(path.id, path.path, path.title, path.event) for path in found.values()])
+                _encode_lines([_path(path.id, path.path, path.title, path.event) for path in paths.values()])
             )
 
 

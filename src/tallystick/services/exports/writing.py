@@ -1,4 +1,4 @@
-"""What an export's file holds: one module a format."""
+"""Writes an export's file in its format: one module each."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path

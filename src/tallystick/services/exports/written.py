@@ -1,4 +1,4 @@
-"""What came of writing a file."""
+"""The result of writing an export."""
 
 from typing import NamedTuple
 

@@ -56,7 +56,7 @@ def copy_files(source: Path, target: Path, ledger: LedgerMarks | None = None) ->
 
 
 def refuse_missing(source: Path, ledger: LedgerMarks | None) -> None:
-    """For a directory without a warehouse: whether there was one.
+    """For a directory without a warehouse: refuse one that had some hits.
 
     Raises:
         StoresDisagree: the journal or the ledger knows of hits.
@@ -76,8 +76,8 @@ def refuse_lost(source: Path, journal: Kept, columns: ColumnsMarks, ledger: Ledg
 
 def bring_in(session: DuckDbSession, journal: Kept) -> None:
     """Add batches of a journal that have not arrived by themselves, and make the file one that needs no journal."""
-    there = highest_id(session)
-    missing = [batch for batch in journal.batches if batch.last_id > there]
+    moved = highest_id(session)
+    missing = [batch for batch in journal.batches if batch.last_id > moved]
     rows.prepare(session.connection)
     with transaction(session.connection):
         if missing:
@@ -88,7 +88,7 @@ def bring_in(session: DuckDbSession, journal: Kept) -> None:
 
 
 def checked(file: Path) -> int:
-    """How many hits a warehouse holds that nobody has open; every value of it was read, and the WAL is folded in.
+    """Read every value of a warehouse that no process has open, and fold its WAL in; returns how many hits it holds.
 
     Raises:
         StoreFailed: it is damaged, or no warehouse.
@@ -101,7 +101,7 @@ def checked(file: Path) -> int:
 
 
 def read_through(file: Path) -> int:
-    """How many hits a warehouse holds that no process has open; reads every value, and changes no byte.
+    """Read every value of a warehouse that no process has open, changing no byte; returns how many hits it holds.
 
     Raises:
         StoreFailed: it is damaged, or no warehouse.
@@ -116,7 +116,7 @@ def read_through(file: Path) -> int:
 
 
 def count_hits(file: Path) -> int:
-    """How many hits a warehouse holds in columns that nobody has open; changes no byte.
+    """How many hits the columns of a warehouse hold that no process has open; changes no byte.
 
     Raises:
         StoreFailed: it is damaged, or no warehouse.

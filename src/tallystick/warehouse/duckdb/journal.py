@@ -1,4 +1,4 @@
-"""The journal: what is acknowledged before it lies in columns.
+"""The journal: hits that are acknowledged and not in columns yet.
 
 A batch of hits is one row and one sync here, whatever its size; DuckDB takes ten times as long for it. Rows leave
 the journal when DuckDB has them; the id of its newest hit tells whether it has a batch.
@@ -80,7 +80,7 @@ class Journal:
         return connection
 
     def batches(self) -> Iterator[JournalBatch]:
-        """What the journal holds, oldest first.
+        """Every batch, oldest first.
 
         Raises:
             StoreFailed: it is damaged.
@@ -92,7 +92,7 @@ class Journal:
             raise understood(error) from error
 
     def marks(self) -> JournalMarks:
-        """How far it has come, and how far it knows the other stores have come.
+        """The marks of the last commit.
 
         Raises:
             StoreFailed: it is damaged.
@@ -103,7 +103,7 @@ class Journal:
             raise understood(error) from error
 
     def keep(self, batch: JournalBatch, marks: JournalMarks) -> None:
-        """Store a batch and the marks durably, and let go of the batches that DuckDB has.
+        """Store a batch and the marks durably, and remove the batches that DuckDB has.
 
         Raises:
             StoreFull, StoreFailed: nothing was stored, or it is unknown that it was.
@@ -113,7 +113,7 @@ class Journal:
             self._note(marks)
 
     def note(self, marks: JournalMarks) -> None:
-        """Store the marks durably, and let go of the batches that DuckDB has.
+        """Store the marks durably, and remove the batches that DuckDB has.
 
         Raises:
             StoreFull, StoreFailed: nothing was stored, or it is unknown that it was.
@@ -130,7 +130,7 @@ class Journal:
         )
 
     def reopen(self) -> None:
-        """Another connection, after a failure: nobody knows what state the old one is in.
+        """Open another connection, after a failure that left the old one in an unknown state.
 
         Raises:
             StoreFull, StoreFailed
@@ -176,7 +176,7 @@ class Kept(NamedTuple):
 
 
 def journal_of(warehouse: Path) -> Kept:
-    """What the journal beside a warehouse holds, also while a server uses it; creates nothing.
+    """Read the journal beside a warehouse, also while a server uses it; creates nothing.
 
     Raises:
         DatabaseUnreachable: it cannot be read.
@@ -207,7 +207,7 @@ def _kept(connection: apsw.Connection, file: Path) -> Kept:
         return Kept(list(_batches(connection, file)), _marks(connection))
     if not connection.table_exists(None, "batch"):
         return Kept([], JournalMarks())
-    # Of a program whose journal had no marks.
+    # Written by a program whose journal had no marks.
     batches = connection.execute("SELECT last_id, content, 1 FROM batch ORDER BY last_id")
     return Kept(list(starmap(JournalBatch, batches)), JournalMarks())
 
@@ -238,7 +238,7 @@ def _marks(connection: apsw.Connection) -> JournalMarks:
 
 
 def understood(error: apsw.Error) -> StoreUnavailable:
-    """What a database error means to whoever waits."""
+    """The error of ours that stands for one of SQLite's."""
     if isinstance(error, apsw.FullError):
         return StoreFull("the disk is full")
     return StoreFailed(f"the warehouse's journal failed: {error}")

@@ -1,6 +1,6 @@
-"""What the three stores of a data directory know of each other, compared before anything is counted.
+"""Compare what the three stores of a data directory have noted of each other, before anything is counted.
 
-The ledger, the journal and DuckDB's file are committed one after the other, so each knows something of how far the
+The ledger, the journal and DuckDB's file are committed one after the other, so each notes how far the
 others have come. A crash at any moment leaves numbers that fit. A store that was lost, cut or put back from an older
 copy leaves numbers that do not, and going on from there would give ids a second time.
 
@@ -122,10 +122,10 @@ def _known_by_ledger(journal: JournalMarks, columns: ColumnsMarks, ledger: Ledge
         yield Loss(f"the hits are older than the ledger, and lack {lost}")
 
 
-def way_out(found: Sequence[Loss], data: Path) -> str:
-    """One line: what does not fit, and what a person can do."""
-    what = "; ".join(loss.what for loss in found)
-    if any(loss.foreign for loss in found):
+def way_out(lost: Sequence[Loss], data: Path) -> str:
+    """The message of a refusal: what does not fit, and what to do."""
+    what = "; ".join(loss.what for loss in lost)
+    if any(loss.foreign for loss in lost):
         out = "Put the right one back, or move the journal away and start once with --accept-loss"
     else:
         out = (
@@ -136,7 +136,7 @@ def way_out(found: Sequence[Loss], data: Path) -> str:
 
 
 def boot() -> str:
-    """Names the time since the machine was started; '' where the system does not say."""
+    """The machine's boot id; '' where the system has none."""
     try:
         return BOOT_ID.read_text("ascii").strip()
     except OSError:

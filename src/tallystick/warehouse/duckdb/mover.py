@@ -1,7 +1,7 @@
-"""The one who moves what is acknowledged from the journal into DuckDB, and makes every other change there.
+"""The thread that moves acknowledged hits from the journal into DuckDB, and makes every other change there.
 
-Moving waits until it is worth it: a statement costs milliseconds whether it brings one row or a thousand. Whoever
-reads asks for it first, so that a read shows everything acknowledged.
+Moving waits until it is worth it: a statement costs milliseconds whether it brings one row or a thousand. A read has
+everything moved first, so that it shows everything acknowledged.
 
 Promises:
 - Batches are moved whole and in order, each once: the newest id in DuckDB tells which ones are there.
@@ -63,10 +63,10 @@ class Move(Struct, eq=False):
 
 
 class DeferredCall(Struct, eq=False):
-    """Something to be done once everything is moved: ``function(session, *arguments)`` in a transaction of its own.
+    """A call made once everything is moved: ``function(session, *arguments)`` in a transaction of its own.
 
     Attributes:
-        function: None when it is enough that everything is moved.
+        function: None to only have everything moved.
         finish: called on the mover's thread with the result, or with the error.
     """
 
@@ -131,9 +131,9 @@ class Mover:
         if moves := [item for item in batch if type(item) is Move]:
             self._oldest = self._oldest if self._moves else time.monotonic()
             self._moves += moves
-        failed = self._move() if calls or self._is_due() else None
+        error = self._move() if calls or self._is_due() else None
         for call in calls:
-            call.finish(failed or self._answered(call))
+            call.finish(error or self._carry_out(call))
         if self._checkpoints.due and not self._checkpoints.take():
             self._broken = True
 
@@ -147,13 +147,13 @@ class Mover:
         return enough and now >= self._not_before
 
     def _move(self) -> Exception | None:
-        """Move everything that waits; why it could not be."""
+        """Move every pending batch; returns the error when one could not be moved."""
         while self._moves:
             part = _first_part(self._moves)
-            failed = self._attempt(partial(self._insert, part))
-            if failed is not None:
+            error = self._attempt(partial(self._insert, part))
+            if error is not None:
                 self._not_before = time.monotonic() + TRIED_AGAIN_AFTER_S
-                return failed
+                return error
             self.moved = part[-1].last_id
             self._moved_hits += sum(move.hits for move in part)
             del self._moves[: len(part)]
@@ -162,17 +162,17 @@ class Mover:
     @staticmethod
     def _insert(part: Sequence[Move], session: DuckDbSession) -> None:
         # A commit may have come through although it was answered by an error.
-        there = highest_id(session)
-        rows.insert(session.connection, [move.content for move in part if move.last_id > there])
+        moved = highest_id(session)
+        rows.insert(session.connection, [move.content for move in part if move.last_id > moved])
         set_last_id(session, part[-1].last_id, [move.content for move in part], part[-1].commits)
 
-    def _answered(self, call: DeferredCall) -> object:
+    def _carry_out(self, call: DeferredCall) -> object:
         if call.function is None:
             return None
-        answer = self._attempt(partial(self._call, call), REFUSED_STATEMENTS)
-        if not isinstance(answer, Exception):
+        result = self._attempt(partial(self._call, call), REFUSED_STATEMENTS)
+        if not isinstance(result, Exception):
             self.changes += 1
-        return answer
+        return result
 
     def _call(self, call: DeferredCall, session: DuckDbSession) -> object:
         assert call.function is not None

@@ -1,4 +1,4 @@
-"""What happens before a warehouse is used: its two files are compared with each other and with the ledger."""
+"""Before a warehouse is used: compare its two files with each other and with the ledger."""
 
 import secrets
 from collections.abc import Sequence
@@ -47,12 +47,12 @@ def settle(
     """
     with store.session() as session:
         known, columns = journal.marks(), columns_marks(session)
-        found = losses(known, columns, ledger)
-        if found and not _accepted(found, columns, accept_loss=accept_loss):
-            raise StoresDisagree(way_out(found, store.file.parent))
-        for loss in found:
+        lost = losses(known, columns, ledger)
+        if lost and not _accepted(lost, columns, accept_loss=accept_loss):
+            raise StoresDisagree(way_out(lost, store.file.parent))
+        for loss in lost:
             log.warning("going on without what is lost", lost=loss.what)
-        settled = _settled(known, columns, ledger, found)
+        settled = _settled(known, columns, ledger, lost)
         of_columns = ColumnsMarks(
             warehouse=settled.warehouse,
             complete=False,
@@ -68,24 +68,24 @@ def settle(
         if of_columns != columns:
             with transaction(session.connection):
                 session.queries.set_marks(session.connection, **_by_name(of_columns))
-    return found
+    return lost
 
 
-def _accepted(found: Sequence[Loss], columns: ColumnsMarks, *, accept_loss: bool) -> bool:
-    found = [loss for loss in found if not loss.of_old]
-    if any(loss.foreign for loss in found):
+def _accepted(lost: Sequence[Loss], columns: ColumnsMarks, *, accept_loss: bool) -> bool:
+    lost = [loss for loss in lost if not loss.of_old]
+    if any(loss.foreign for loss in lost):
         return False
     # The machine was started anew since the server last ran: a power cut may have taken what was not synced.
     promised_less = bool(columns.relaxed) and columns.relaxed != boot()
-    return accept_loss or all(promised_less and loss.of_last_seconds for loss in found)
+    return accept_loss or all(promised_less and loss.of_last_seconds for loss in lost)
 
 
 def _settled(
-    journal: JournalMarks, columns: ColumnsMarks, ledger: LedgerMarks | None, found: Sequence[Loss]
+    journal: JournalMarks, columns: ColumnsMarks, ledger: LedgerMarks | None, lost: Sequence[Loss]
 ) -> JournalMarks:
     name = columns.warehouse or journal.warehouse or secrets.token_hex(NAME_BYTES)
     last_id, changes = max(journal.last_id, columns.last_id), max(journal.changes, columns.changes)
-    if any(not loss.of_old for loss in found):
+    if any(not loss.of_old for loss in lost):
         noted = [*ledger.warehouses.values(), (0, 0)] if ledger else [(0, 0)]
         last_id = max(last_id, *(hit for hit, _ in noted)) + HITS_PASSED_OVER
         changes = max(changes, *(change for _, change in noted))
@@ -106,7 +106,7 @@ def columns_marks(session: QuerySession) -> ColumnsMarks:
 
 
 def seal(session: QuerySession) -> None:
-    """Make a file, whose journal was brought in, one that needs none: for a copy; in an open transaction."""
+    """Mark a copy, into which its journal was brought, as one that needs no journal; in an open transaction."""
     marks = replace(columns_marks(session), warehouse="", complete=True, relaxed="")
     session.queries.set_marks(session.connection, **_by_name(marks))
 

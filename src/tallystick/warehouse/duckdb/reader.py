@@ -28,7 +28,7 @@ class WarehouseReaders:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._asked, self._closed = 0, False
+        self._reads, self._closed = 0, False
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="warehouse-reader")
 
     async def read(self, function: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
@@ -43,20 +43,20 @@ class WarehouseReaders:
         if self._closed:
             msg = "the server is stopping"
             raise StoreClosed(msg)
-        if self._asked >= READS_AT_ONCE:
+        if self._reads >= READS_AT_ONCE:
             msg = "too many requests are waiting"
             raise StoreBusy(msg)
-        self._asked += 1
+        self._reads += 1
         running = _Running()
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._pool, self._read, running, function, arguments)
         except asyncio.CancelledError:
-            # The client hung up, or the read took too long: its thread is needed by others.
+            # The client hung up, or the read took too long: other reads need its thread.
             _interrupt_until_ended(loop, running)
             raise
         finally:
-            self._asked -= 1
+            self._reads -= 1
 
     def _read(self, running: "_Running", function: Callable[..., Result], arguments: tuple[Any, ...]) -> Result:
         try:
@@ -75,7 +75,7 @@ class WarehouseReaders:
             raise understood(error) from error
 
     async def close(self) -> None:
-        """Finish what was asked."""
+        """Finish the reads that have begun or wait."""
         self._closed = True
         await asyncio.to_thread(self._pool.shutdown)
 

@@ -72,7 +72,7 @@ class Sessions:
         return session
 
     def _previous(self, visitor: Visitor, created: int) -> VisitorSession | None:
-        """The session that began under the salt before this one; from now on found under the new key."""
+        """The session that began under the salt before this one; from now on it has the new key."""
         known = self._of_visitor.get(visitor.previous)
         if known is None or not known.goes_on_with(created):
             return None

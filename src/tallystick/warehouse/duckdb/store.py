@@ -1,6 +1,6 @@
 """The DuckDB file: opened once a process, shared by every thread through a connection of its own.
 
-Traps: a process that closes any other descriptor of the database file gives DuckDB's lock on it away; and a
+Traps: a process that closes any other descriptor of the database file releases DuckDB's lock on it; and a
 failed checkpoint leaves the whole instance unusable until all its connections are closed (``reopen``).
 """
 
@@ -99,7 +99,7 @@ class Store:
 
     @contextmanager
     def session(self) -> Iterator[DuckDbSession]:
-        """A connection of its own, as long as the block lasts.
+        """A connection that is closed when the block ends.
 
         Raises:
             StoreFailed: the database could not be opened again.
@@ -111,7 +111,7 @@ class Store:
             self.give_back(session)
 
     def borrow(self) -> DuckDbSession:
-        """A connection of its own, until it is given back; waits while the database is opened again.
+        """A connection, to be closed with ``give_back``; waits while the database is opened again.
 
         Raises:
             StoreFailed: the database could not be opened again.
@@ -188,7 +188,7 @@ def transaction(connection: Connection, kind: str = "BEGIN") -> Iterator[None]:
 
 
 def understood(error: duckdb.Error) -> StoreUnavailable:
-    """What a database error means to whoever waits."""
+    """The error of ours that stands for one of DuckDB's."""
     text = str(error)
     if any(sign in text for sign in ("No space left on device", "File too large", "Disk quota exceeded")):
         return StoreFull("the disk is full")
@@ -198,7 +198,7 @@ def understood(error: duckdb.Error) -> StoreUnavailable:
 
 
 def is_broken(error: BaseException) -> bool:
-    """Whether the instance answers nothing any more and has to be opened again."""
+    """Whether the instance is unusable and has to be opened again."""
     return isinstance(error, (duckdb.FatalException, duckdb.InternalException, duckdb.ConnectionException))
 
 

@@ -1,4 +1,4 @@
-"""The one who acknowledges: a thread that owns the journal, the ids and the living sessions.
+"""The thread that acknowledges hits; it owns the journal, the ids and the living visitor sessions.
 
 While a commit runs, the next batch gathers by itself. All appends of a batch are one row and one sync of the
 journal; the mover brings them into columns later.
@@ -6,8 +6,8 @@ journal; the mover brings them into columns later.
 Promises:
 - A future gets a result only after the commit that holds its hits: acknowledged means kept.
 - A failed commit changes nothing: ids and sessions are as before it.
-- Each commit notes how far all stores have come (``marks``), so that a later start misses what was lost.
-- Ids rise in the order of commits. Whoever has read up to an id has missed none below it.
+- Each commit notes how far all stores have come (``marks``), so that a later start notices what was lost.
+- Ids rise in the order of commits: after a read up to an id no hit below it can appear.
 """
 
 from asyncio import AbstractEventLoop, Future
@@ -64,7 +64,7 @@ class WarehouseWriter:
         commits: how many commits of the ledger are known; called on the writer's thread.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917  # whom it works with
+    def __init__(  # noqa: PLR0913, PLR0917  # its collaborators
         self,
         journal: Journal,
         mover: Mover,
@@ -83,11 +83,11 @@ class WarehouseWriter:
         """The newest id that the mover has or was given."""
         self._sessions = Sessions()
         self._outdated = False
-        """Whether the rows know better than the memory."""
+        """Whether sessions in memory are behind the rows."""
         self.last_failed = False
-        """Whether nobody knows what the journal's last transaction kept."""
+        """Whether it is unknown what the journal's last transaction kept."""
         self.failures = 0
-        self._told = False
+        self._logged = False
         """Whether the log says that commits fail."""
         self._recover()
         self._rebuild_sessions()
@@ -144,7 +144,7 @@ class WarehouseWriter:
         hits = [hit for item in part for hit in item.hits]
         requests = [item.request for item in part if item.request]
         if not hits and not requests:
-            # Nothing to keep: the commit itself is what was wanted.
+            # Nothing to keep: the caller waits for the commit itself.
             self._note(self._newer_marks())
             return [[] for _ in part]
         ids = range(self.last_id + 1, self.last_id + len(hits) + 1)
@@ -153,8 +153,8 @@ class WarehouseWriter:
         stored = [Stored(id_, *self._sessions.place(hit)) for id_, hit in zip(ids, hits, strict=True)]
         encoded, content = rows.FORM.pack(hits, stored, self._sessions.renamed, requests)
         self._keep(JournalBatch(last_id, encoded, rows.FORM.format), content, len(hits))
-        found = iter(stored)
-        return [[next(found) for _ in item.hits] for item in part]
+        next_stored = iter(stored)
+        return [[next(next_stored) for _ in item.hits] for item in part]
 
     def _keep(self, batch: JournalBatch, content: Content, hits: int) -> None:
         marks = self._newer_marks(batch.last_id, newest(content))
@@ -171,7 +171,7 @@ class WarehouseWriter:
         self.marks = marks
 
     def _newer_marks(self, last_id: int = 0, newest: NewestIds = NO_IDS) -> JournalMarks:
-        """What the next commit of the journal says of all stores."""
+        """Marks of all stores for the next commit of the journal."""
         before = self.marks
         return JournalMarks(
             warehouse=before.warehouse,
@@ -196,17 +196,17 @@ class WarehouseWriter:
     def _failed(self, error: StoreUnavailable) -> None:
         self.failures += 1
         self.last_failed = True
-        if not self._told:
-            self._told = True
+        if not self._logged:
+            self._logged = True
             log.error("a commit of the warehouse's journal failed", reason=str(error))
 
     def _succeeded(self) -> None:
-        if self._told:
-            self._told = False
+        if self._logged:
+            self._logged = False
             log.info("the journal's commits succeed again", failed=self.failures)
 
     def _recover(self) -> bool:
-        """Give the mover what the journal holds and it does not know of; whether there was anything."""
+        """Give the mover the batches that only the journal holds; returns whether there were any."""
         before = self.last_id
         for last_id, encoded, format_ in self._journal.batches():
             if last_id > self._taken:
@@ -218,7 +218,7 @@ class WarehouseWriter:
         return self.last_id > before
 
     def _rebuild_sessions(self) -> None:
-        """Read back from the rows what the memory does not know, or knows wrongly."""
+        """Read the living sessions back from the rows."""
         self._wait_until_moved()
         self._mover.sessions_outdated = False
         with self._store.session() as session:
@@ -227,13 +227,13 @@ class WarehouseWriter:
 
     def _wait_until_moved(self) -> None:
         if self._mover.moved < self.last_id:
-            answer: SimpleQueue[object] = SimpleQueue()
-            self._mover.thread.submit(DeferredCall(None, (), answer.put))
-            if isinstance(failed := answer.get(), Exception):
-                raise failed
+            results: SimpleQueue[object] = SimpleQueue()
+            self._mover.thread.submit(DeferredCall(None, (), results.put))
+            if isinstance(result := results.get(), Exception):
+                raise result
 
     def _clear(self) -> None:
-        """When idle: the journal need not hold what DuckDB has, and notes how far the other stores have come."""
+        """When idle: remove batches that DuckDB has, and note how far the other stores have come."""
         if not self.last_failed and (marks := self._newer_marks()) != self.marks:
             with suppress(StoreUnavailable):
                 self._note(marks)

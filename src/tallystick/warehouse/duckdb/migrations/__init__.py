@@ -58,14 +58,14 @@ def recorded(connection: Any) -> list[tuple[int, str]]:  # noqa: ANN401
     """The steps that were taken; creates nothing."""
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'migration'").fetchall():
         return []
-    found: list[tuple[int, str]] = connection.execute(
+    steps: list[tuple[int, str]] = connection.execute(
         "SELECT number, checksum FROM migration ORDER BY number"
     ).fetchall()
-    return found
+    return steps
 
 
 def refuse_newer(schema: int, known: int, what: str) -> None:
-    """Keep away from what a newer program has written.
+    """Refuse a file of a newer program.
 
     Raises:
         DatabaseSchemaRefused
