@@ -17,7 +17,7 @@ from support.asking import Answer
 from support.ledgers import until
 from support.rights import EVERYTHING, MISSING, PEOPLE, STRANGERS, World, world
 from tallystick.model.account import NEEDED_ACCESS, Permission
-from tallystick.surfaces.goatcounter.api.judging import Route
+from tallystick.surfaces.goatcounter.api.judging import SiteRoute
 from tallystick.surfaces.goatcounter.routes import API
 
 UNKNOWN_TOKEN = "an unknown token"  # nobody's
@@ -40,7 +40,7 @@ async def everybody(tmp_path: Path) -> AsyncIterator[World]:
         yield made
 
 
-def named(route: Route) -> str:
+def named(route: SiteRoute) -> str:
     return f"{route.method} {route.path}"
 
 
@@ -72,19 +72,21 @@ async def _finished(everybody: World, export: str, token: str, headers: Mapping[
     return answer.json()["finished_at"] is not None
 
 
-def target(route: Route, ids: Ids) -> str:
+def target(route: SiteRoute, ids: Ids) -> str:
     path = route.path.replace("{path_id}", str(ids.path)).replace("{page}", "browsers").replace("{id*}", "Firefox")
     return path.replace("{id}", str(ids.export if "export" in path else ids.site))
 
 
-async def send(everybody: World, route: Route, ids: Ids, token: str | None, host: str = HOST) -> Answer:
+async def send(everybody: World, route: SiteRoute, ids: Ids, token: str | None, host: str = HOST) -> Answer:
     headers = {"host": host}
     return await everybody.analytics.api(
         route.method, target(route, ids), json=BODIES.get(named(route)), token=token, headers=headers
     )
 
 
-def expected_refusal(person: str, route: Route, access: str | None, permissions: Permission = EVERYTHING) -> int | None:
+def expected_refusal(
+    person: str, route: SiteRoute, access: str | None, permissions: Permission = EVERYTHING
+) -> int | None:
     """The status that the README's table of checks says for a person's token; None where it is let in.
 
     Args:
@@ -114,7 +116,7 @@ async def test_the_statistics_api_lets_in_whom_it_should(everybody: World, perso
     member = everybody.people.get(person)
     token = member.token if member else (None if person == NO_TOKEN else "x" * 48)
     before, hits = everybody.state(), await everybody.analytics.hits()
-    allowed: list[Route] = []
+    allowed: list[SiteRoute] = []
     for route in API:
         refusal = 401 if member is None else expected_refusal(person, route, ACCESS.get(person))
         if refusal is None:
@@ -182,7 +184,7 @@ async def test_ids_of_another_account_are_as_good_as_missing(everybody: World, p
     assert everybody.state() == before
 
 
-async def _alike(everybody: World, route: Route, token: str, host: str, places: Sequence[Ids]) -> bool:
+async def _alike(everybody: World, route: SiteRoute, token: str, host: str, places: Sequence[Ids]) -> bool:
     """Whether two ids are answered with the same words, and neither with success about a site or an export."""
     answers = [await send(everybody, route, ids, token, host) for ids in places]
     if "{id}" in route.path:

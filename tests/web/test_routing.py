@@ -1,26 +1,18 @@
 """Tables of routes."""
 
-from typing import NamedTuple
-
 import pytest
 
-from tallystick.web.routing import NoRoute, Table
-
-
-class Row(NamedTuple):
-    method: str
-    path: str
-
+from tallystick.web.routing import NoRoute, Route, Table
 
 TABLE = Table(
     [
-        Row("GET", "/things"),
-        Row("POST", "/things"),
-        Row("GET", "/things/all"),
-        Row("GET", "/things/{id}"),
-        Row("PUT", "/things/{id}"),
-        Row("POST", "/things/{id}/go/{where}"),
-        Row("GET", "/things/{kind}/{rest*}"),
+        Route("GET", "/things"),
+        Route("POST", "/things"),
+        Route("GET", "/things/all"),
+        Route("GET", "/things/{id}"),
+        Route("PUT", "/things/{id}"),
+        Route("POST", "/things/{id}/go/{where}"),
+        Route("GET", "/things/{kind}/{rest*}"),
     ]
 )
 
@@ -40,7 +32,7 @@ FOUND = [
 @pytest.mark.parametrize(("method", "path", "route", "place"), FOUND)
 def test_a_request_finds_its_route(method: str, path: str, route: str, place: dict[str, str]) -> None:
     found = TABLE.find(method, path)
-    assert (" ".join(found.route), found.place) == (route, place)
+    assert (f"{found.route.method} {found.route.path}", found.place) == (route, place)
 
 
 MISSED = [

@@ -149,7 +149,11 @@ class Token(Struct, frozen=True, kw_only=True):
 
 
 class Principal(Struct, frozen=True):
-    """A token that was shown, and the person it acts for."""
+    """The one who asks: the token of a request, and the account that it acts for."""
 
     token: Token
     account: Account
+
+    def permits(self, needed: Permission) -> bool:
+        """Whether the token has a permission."""
+        return bool(self.token.permissions & needed.value)  # of a flag itself Python would make a new flag: hot path

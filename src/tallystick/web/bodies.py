@@ -7,9 +7,9 @@ import asyncio
 import resource
 from collections import Counter
 
-from tallystick.errors import TallystickError
 from tallystick.web.address import ClientAddresses, rate_limit_name
 from tallystick.web.asgi import AsgiApp, Message, Receive, Scope, Send
+from tallystick.web.refusals import ApiRefused
 
 SMALL_BODY = 64 * 1024
 """Bytes up to which a body counts as small: every form, and every request about one counter."""
@@ -36,15 +36,13 @@ LONGEST_LENGTH = 20
 """Digits of a Content-Length."""
 
 
-class BodyRefused(TallystickError):
+class BodyRefused(ApiRefused):
     """Base of what is wrong with the way a body arrives.
 
     Attributes:
-        status: HTTP status.
         retry_after: seconds after which trying again may help, or None.
     """
 
-    status = 400
     retry_after: int | None = None
 
 
@@ -73,6 +71,7 @@ class TooManyBodies(BodyRefused):
 
     status = 503
     retry_after = RETRY_AFTER_S
+    headers = ((b"retry-after", b"%d" % RETRY_AFTER_S),)
 
     def __init__(self) -> None:
         super().__init__(f"the server is receiving too many requests at once; try again in {RETRY_AFTER_S} s")

@@ -1,64 +1,69 @@
 """Tables of routes: which one a method and a path mean."""
 
 from collections.abc import Iterable, Sequence
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
-from tallystick.errors import TallystickError
+from msgspec import Struct
 
-
-class Routed(Protocol):
-    """What stands in a table."""
-
-    @property
-    def method(self) -> str:
-        """In capitals; HEAD asks what GET answers."""
-
-    @property
-    def path(self) -> str:
-        """With ``{name}`` for one segment, and as the last one ``{name*}`` for all that are left."""
+from tallystick.web.refusals import ApiRefused
 
 
-Route = TypeVar("Route", bound=Routed)
+class Route(Struct, frozen=True):
+    """One URL; surfaces add a handler, and what a request needs.
+
+    Attributes:
+        method: in capitals; HEAD is answered as GET.
+        path: with ``{name}`` for one segment, and as the last one ``{name*}`` for all that are left.
+    """
+
+    method: str
+    path: str
 
 
-class RouteMatch(NamedTuple, Generic[Route]):
+AnyRoute = TypeVar("AnyRoute", bound=Route)
+
+
+class RouteMatch(NamedTuple, Generic[AnyRoute]):
     """A route and what the placeholders of its path stand for."""
 
-    route: Route
+    route: AnyRoute
     place: dict[str, str]
 
 
-class NoRoute(TallystickError):
-    """Nothing is there for this method and path.
+class NoRoute(ApiRefused):
+    """No route has this path: 404; or none has it for this method: 405.
 
     Attributes:
-        methods: for which the path is there, in the order of the alphabet; none when it is not.
+        methods: those that the path has routes for, sorted; none when there is no such path.
     """
 
-    def __init__(self, methods: Sequence[str]) -> None:
-        super().__init__("method not allowed" if methods else "not found")
+    def __init__(self, methods: Sequence[str] = ()) -> None:
+        if methods:
+            super().__init__("method not allowed", 405, ((b"allow", ", ".join(methods).encode()),))
+        else:
+            super().__init__("not found", 404)
         self.methods = methods
 
 
-class _Leaf(NamedTuple, Generic[Route]):
+class _Leaf(NamedTuple, Generic[AnyRoute]):
     """A route and the names of its placeholders."""
 
-    route: Route
+    route: AnyRoute
     names: tuple[str, ...]
 
 
-class _Node(Generic[Route]):
+class _Node(Generic[AnyRoute]):
     """What can follow a beginning of a path."""
 
     __slots__ = ("any", "leaves", "named", "rest")
 
     def __init__(self) -> None:
-        self.named: dict[str, _Node[Route]] = {}
-        self.any: _Node[Route] | None = None
-        self.rest: _Node[Route] | None = None
-        self.leaves: dict[str, _Leaf[Route]] = {}
+        self.named: dict[str, _Node[AnyRoute]] = {}
+        self.any: _Node[AnyRoute] | None = None
+        self.rest: _Node[AnyRoute] | None = None
+        self.leaves: dict[str, _Leaf[AnyRoute]] = {}
 
-    def child(self, segment: str) -> "_Node[Route]":
+    def child(self, segment: str) -> "_Node[AnyRoute]":
         """The node behind a segment of a pattern, made if need be."""
         if segment.endswith("*}"):
             self.rest = self.rest or _Node()
@@ -69,11 +74,11 @@ class _Node(Generic[Route]):
         return self.named.setdefault(segment, _Node())
 
 
-class Table(Generic[Route]):
+class Table(Generic[AnyRoute]):
     """Every route, found by method and path; where a segment is named, that goes before a placeholder."""
 
-    def __init__(self, routes: Iterable[Route]) -> None:
-        self._root: _Node[Route] = _Node()
+    def __init__(self, routes: Iterable[AnyRoute]) -> None:
+        self._root: _Node[AnyRoute] = _Node()
         for route in routes:
             node, segments = self._root, route.path.split("/")[1:]
             for segment in segments:
@@ -81,7 +86,7 @@ class Table(Generic[Route]):
             names = tuple(segment.strip("{*}") for segment in segments if segment.startswith("{"))
             node.leaves[route.method] = _Leaf(route, names)
 
-    def find(self, method: str, path: str) -> RouteMatch[Route]:
+    def find(self, method: str, path: str) -> RouteMatch[AnyRoute]:
         """The route of a request.
 
         Raises:
@@ -98,8 +103,8 @@ class Table(Generic[Route]):
 
 
 def _search(  # noqa: PLR0913, PLR0917  # where the search is, and what it has met
-    node: _Node[Route], segments: list[str], index: int, values: tuple[str, ...], method: str, methods: set[str]
-) -> RouteMatch[Route] | None:
+    node: _Node[AnyRoute], segments: list[str], index: int, values: tuple[str, ...], method: str, methods: set[str]
+) -> RouteMatch[AnyRoute] | None:
     """The first route that fits from this segment on; the methods of paths that fit are noted."""
     if index == len(segments):
         return _at(node, values, method, methods)
@@ -113,7 +118,7 @@ def _search(  # noqa: PLR0913, PLR0917  # where the search is, and what it has m
     return found
 
 
-def _at(node: _Node[Route], values: tuple[str, ...], method: str, methods: set[str]) -> RouteMatch[Route] | None:
+def _at(node: _Node[AnyRoute], values: tuple[str, ...], method: str, methods: set[str]) -> RouteMatch[AnyRoute] | None:
     leaf = node.leaves.get(method)
     if leaf is None:
         methods.update(node.leaves)

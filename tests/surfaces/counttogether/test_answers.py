@@ -9,7 +9,8 @@ import pytest
 
 from support.counting_together import Person, Together
 from tallystick.errors import SharingReason, StoreBusy, StoreFailed, StoreFull
-from tallystick.surfaces.counttogether.errors import BY_REASON, KINDS, REASONS, answer_to, reason_of
+from tallystick.surfaces.counttogether.errors import BY_REASON, KINDS, REASON_BY_STATUS, REASONS, response_to
+from tallystick.web.api import refusal_reason
 from tallystick.web.bodies import BodyCutShort, BodyTooSlow, TooManyBodies
 
 PROBLEM = "application/problem+json"
@@ -162,7 +163,7 @@ async def test_what_fails_is_told_without_details(
 
 
 def test_a_fault_of_the_program_stands_in_the_log_under_the_trace(capsys: pytest.CaptureFixture[str]) -> None:
-    answer = answer_to(RuntimeError("a secret"))
+    answer = response_to(RuntimeError("a secret"))
     trace = answer.body.decode().partition('"traceId":"')[2][:16]
     logged = capsys.readouterr().out
     assert trace in logged
@@ -180,5 +181,5 @@ def test_codes_and_names_are_told_apart_and_stand_in_the_readme() -> None:
 
 def test_every_refusal_has_a_reason_that_the_metrics_know() -> None:
     errors: list[Exception] = [StoreBusy(""), StoreFailed(""), RuntimeError(), BodyCutShort(), BodyTooSlow(10)]
-    reasons: list[Any] = [reason_of(answer_to(error)) for error in errors]
+    reasons: list[Any] = [refusal_reason(response_to(error), REASON_BY_STATUS) for error in errors]
     assert set(reasons) <= REASONS

@@ -8,7 +8,7 @@ import pytest
 from support.asking import Answer
 from support.counting_together import READ, WRITE, Person, Together, counting_together
 from tallystick.model.sharing import RANKS
-from tallystick.surfaces.counttogether.api.judging import Route
+from tallystick.surfaces.counttogether.api.judging import CounterRoute
 from tallystick.surfaces.counttogether.routes import API
 
 SECRET_NAME, SECRET_VALUE = "Forbidden fruit", 987_654_321
@@ -62,11 +62,11 @@ async def with_a_counter(people: dict[str, Person]) -> Scene:
     return Scene(counter, people)
 
 
-def named(route: Route) -> str:
+def named(route: CounterRoute) -> str:
     return f"{route.method} {route.path}"
 
 
-def request(route: Route, scene: Scene, counter: str) -> tuple[str, str, Any]:
+def request(route: CounterRoute, scene: Scene, counter: str) -> tuple[str, str, Any]:
     """A request that makes sense; whom it removes or changes is not who asks."""
     target = route.path.replace("{amount}", "2").replace("{userId}", scene.people["victim"].userid)
     target = target.replace("{inviteId}", UNKNOWN).replace("{code}", "no-such-code")
@@ -81,7 +81,7 @@ def has(role: str, least: str | None) -> bool:
     return least is None or (role != "outsider" and RANKS[role] >= RANKS[least])  # type: ignore[index]
 
 
-def is_enough(role: str, route: Route) -> bool:
+def is_enough(role: str, route: CounterRoute) -> bool:
     return has(role, LEAST.get(named(route), route.least))
 
 

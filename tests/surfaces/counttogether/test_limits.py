@@ -10,8 +10,9 @@ from support.asking import Answer
 from support.counting_together import READ, Person, Together, counting_together
 from tallystick.surfaces.counttogether import authorization
 from tallystick.surfaces.counttogether.authorization import secret_in
-from tallystick.surfaces.counttogether.errors import Unauthorized
+from tallystick.surfaces.counttogether.errors import response_to
 from tallystick.web.rate_limit import Rate
+from tallystick.web.refusals import Unauthorized
 
 HEADERS = ("ratelimit-policy", "ratelimit", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
 
@@ -204,7 +205,7 @@ def test_a_token_is_shown_as_bearer_in_any_case(header: bytes) -> None:
 def test_a_header_that_shows_no_token_is_no_error_of_a_token(headers: tuple[bytes, ...]) -> None:
     with pytest.raises(Unauthorized) as refused:
         secret_in(scope_with(*headers))
-    assert refused.value.headers == ((b"www-authenticate", b'Bearer realm="counttogether"'),)
+    assert response_to(refused.value).headers == ((b"www-authenticate", b'Bearer realm="counttogether"'),)
 
 
 async def test_a_token_in_the_url_is_refused_even_a_good_one(together: Together, ada: Person) -> None:

@@ -17,9 +17,11 @@ from tallystick.model.account import Access, Permission
 from tallystick.services.accounts.accounts import NewAccount, create_account, set_access
 from tallystick.services.accounts.tokens import NewToken, create_token
 from tallystick.surfaces.goatcounter.api import judging
-from tallystick.surfaces.goatcounter.errors import REASONS, RateLimited, answer_to, reason_of
+from tallystick.surfaces.goatcounter.errors import REASON_BY_STATUS, REASONS, response_to
+from tallystick.web.api import refusal_reason
 from tallystick.web.bodies import BodyCutShort, BodyTooSlow, TooManyBodies
 from tallystick.web.rate_limit import Admission, Rate
+from tallystick.web.refusals import RateLimited
 
 JSON = "application/json; charset=utf-8"
 
@@ -287,15 +289,15 @@ def test_a_body_that_is_announced_as_too_large_is_not_waited_for(analytics_serve
 
 
 def test_a_body_that_is_cut_short_is_not_too_large() -> None:
-    answer = answer_to(BodyCutShort())
+    answer = response_to(BodyCutShort())
     assert (answer.status, answer.body) == (400, b'{"error":"the body is not complete"}')
 
 
 def test_a_body_that_does_not_arrive_is_answered_with_408_and_too_many_with_503() -> None:
-    slow, many = answer_to(BodyTooSlow(30)), answer_to(TooManyBodies())
+    slow, many = response_to(BodyTooSlow(30)), response_to(TooManyBodies())
     assert (slow.status, slow.body) == (408, b'{"error":"the body did not arrive within 30 seconds"}')
     assert (many.status, dict(many.headers)[b"retry-after"]) == (503, b"5")
-    assert {reason_of(slow), reason_of(many)} <= REASONS
+    assert {refusal_reason(slow, REASON_BY_STATUS), refusal_reason(many, REASON_BY_STATUS)} <= REASONS
 
 
 async def test_every_answer_may_be_read_by_pages_of_any_origin(analytics: Analytics) -> None:
@@ -377,7 +379,7 @@ async def test_limits_count_by_token_and_by_name(tmp_path: Any) -> None:
 @pytest.mark.parametrize(("reset", "text"), [(0.8123, b"812.3ms"), (1.0, b"1.0s"), (119.94, b"119.9s")])
 def test_how_long_to_wait(reset: float, text: bytes) -> None:
     refusal = RateLimited(Admission(admitted=False, limit=4, left=0, reset=reset))
-    assert answer_to(refusal).body == b'{"error": "rate limited exceeded; try again in %b"}' % text
+    assert response_to(refusal).body == b'{"error": "rate limited exceeded; try again in %b"}' % text
 
 
 async def test_an_admitted_request_tells_what_is_left(tmp_path: Any) -> None:

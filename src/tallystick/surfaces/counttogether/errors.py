@@ -1,15 +1,11 @@
-"""How errors become answers on this surface: ``{"message", "code", "name", "traceId"}``.
+"""How errors become responses on this surface: ``{"message", "code", "name", "traceId"}``.
 
-ApiRefused           says what kind of error it is, and a sentence
-├── Malformed        what was sent makes no sense; told only to those who may do what they ask for
-├── Unauthorized     401, with WWW-Authenticate
-├── Forbidden        403 for a token that may not do this
-├── NotAllowed       405, with Allow
-└── RateLimited      429, with Retry-After
+ApiRefused           see ``web.refusals``; its status chooses the code
+└── CodedRefusal     one of the contract's errors
+    └── Malformed    what was sent makes no sense; raised only to a principal that may do what it asks for
 """
 
 import secrets
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import structlog
@@ -24,13 +20,19 @@ from tallystick.errors import (
     StoreUnavailable,
     TallystickError,
 )
-from tallystick.model.account import Permission
 from tallystick.services.accounts.tickets import VALID_S, TooManyTickets
 from tallystick.services.kept_answers import KeptAnswer
 from tallystick.surfaces.counttogether import wire
-from tallystick.surfaces.counttogether.answers import Answer, Headers
-from tallystick.web.bodies import RETRY_AFTER_S, BodyCutShort, BodyTooSlow, TooManyBodies
-from tallystick.web.rate_limit import Admission
+from tallystick.web.answers import ApiResponse
+from tallystick.web.refusals import (
+    ApiRefused,
+    Headers,
+    PermissionMissing,
+    RateLimited,
+    Unauthorized,
+    retry_after,
+    store_refusal,
+)
 
 SURFACE = "counttogether"
 REALM = b'Bearer realm="counttogether"'
@@ -101,102 +103,67 @@ _OTHERS = (
     UNAVAILABLE,
 )
 KINDS = tuple(dict.fromkeys((*_OTHERS, *BY_REASON.values())))
-_STORE = tuple(error.reason for error in STORE_ERRORS)
-_BY_STATUS = {kind.status: kind.reason for kind in reversed(KINDS)}
-REASONS = frozenset({*_BY_STATUS.values(), *_STORE})
+KIND_BY_STATUS = {kind.status: kind for kind in reversed(KINDS)}
+"""The first of each status; the one of refusals that any surface makes."""
+REASON_BY_STATUS = {status: kind.reason for status, kind in KIND_BY_STATUS.items()}
+REASONS = frozenset({*REASON_BY_STATUS.values(), *(error.reason for error in STORE_ERRORS)})
 """Every reason under which this surface's refusals are counted."""
 
 
 _EXPECTED: dict[type[TallystickError], tuple[ErrorKind, Headers]] = {
     KeyReused: (KEY_REUSED, ()),
-    KeyInFlight: (IN_FLIGHT, ((b"retry-after", b"1"),)),
+    KeyInFlight: (IN_FLIGHT, retry_after(1)),
     InputRefused: (INVALID_DATA, ()),
-    BodyCutShort: (INVALID_DATA, ()),
-    BodyTooSlow: (TOO_SLOW, ()),
-    TooManyBodies: (UNAVAILABLE, ((b"retry-after", b"%d" % RETRY_AFTER_S),)),
-    TooManyTickets: (UNAVAILABLE, ((b"retry-after", b"%d" % VALID_S),)),
+    TooManyTickets: (UNAVAILABLE, retry_after(int(VALID_S))),
 }
 
 
-class ApiRefused(TallystickError):
-    """A request that is refused.
+class CodedRefusal(ApiRefused):
+    """A request is refused with an error of the contract.
 
     Attributes:
-        kind: what kind of error it is.
-        headers: what the answer says in its headers.
+        kind: which one.
     """
 
     def __init__(self, kind: ErrorKind, message: str, headers: Headers = ()) -> None:
-        super().__init__(message)
-        self.kind, self.headers = kind, headers
+        super().__init__(message, kind.status, headers, reason=kind.reason)
+        self.kind = kind
 
 
-class Malformed(ApiRefused):
+class Malformed(CodedRefusal):
     """What was sent makes no sense."""
 
     def __init__(self, message: str, kind: ErrorKind = INVALID_DATA) -> None:
         super().__init__(kind, message)
 
 
-class Unauthorized(ApiRefused):
-    """No token, or one that is not good.
-
-    Args:
-        error: of RFC 6750; for who has sent a token.
-    """
-
-    def __init__(self, message: str, error: bytes = b"") -> None:
-        challenge = REALM + (b', error="%b"' % error if error else b"")
-        super().__init__(UNAUTHORIZED, message, ((b"www-authenticate", challenge),))
-
-
-class Forbidden(ApiRefused):
-    """A good token that may not do this."""
-
-    def __init__(self, needed: Permission) -> None:
-        challenge = b'%b, error="insufficient_scope", scope="%b"' % (REALM, needed.label.encode())
-        super().__init__(
-            FORBIDDEN, f"this takes a token with the permission {needed.label}", ((b"www-authenticate", challenge),)
-        )
-
-
-class NotAllowed(ApiRefused):
-    """The path is there for other methods."""
-
-    def __init__(self, methods: Sequence[str]) -> None:
-        super().__init__(NOT_ALLOWED, "method not allowed", ((b"allow", ", ".join(methods).encode()),))
-
-
-class RateLimited(ApiRefused):
-    """Too many requests.
-
-    Attributes:
-        admission: what the limit said.
-    """
-
-    def __init__(self, admission: Admission) -> None:
-        wait = max(admission.wait, 1)
-        super().__init__(LIMITED, f"too many requests; try again in {wait} s", ((b"retry-after", b"%d" % wait),))
-        self.admission = admission
-
-
-def no_such_path() -> ApiRefused:
-    """404 for what is no endpoint."""
-    return ApiRefused(NOT_FOUND, "not found")
-
-
-def answer_to(error: Exception) -> Answer:
-    """What an error says to the client; one that nobody expected also goes to the log."""
-    if isinstance(error, ApiRefused):
-        return _answer(error.kind, str(error), error.headers)
-    if isinstance(error, SharingRefused):
-        return _answer(BY_REASON[error.reason], str(error))
+def response_to(error: Exception) -> ApiResponse:
+    """An error in the contract's words; an unexpected one is also logged."""
     if isinstance(error, StoreUnavailable):
-        return _unavailable(error)
+        error = store_refusal(error)
+    if isinstance(error, ApiRefused):
+        kind = error.kind if isinstance(error, CodedRefusal) else KIND_BY_STATUS[error.status]
+        return _response(kind, str(error), _headers(error), error.reason)
+    if isinstance(error, SharingRefused):
+        return _response(BY_REASON[error.reason], str(error))
     for expected, (kind, headers) in _EXPECTED.items():
         if isinstance(error, expected):
-            return _answer(kind, str(error), headers)
+            return _response(kind, str(error), headers)
     return _unexpected(error)
+
+
+def _headers(error: ApiRefused) -> Headers:
+    if isinstance(error, RateLimited):
+        return (*retry_after(max(error.admission.wait, 1)), *error.headers)
+    if isinstance(error, Unauthorized):
+        return (_challenge(b'error="%b"' % error.error if error.error else b""),)
+    if isinstance(error, PermissionMissing):
+        return (_challenge(b'error="insufficient_scope", scope="%b"' % error.permission.label.encode()),)
+    return error.headers
+
+
+def _challenge(problem: bytes) -> tuple[bytes, bytes]:
+    return b"www-authenticate", REALM + (b", " + problem if problem else b"")
 
 
 def kept_refusal(error: SharingRefused) -> KeptAnswer:
@@ -220,25 +187,11 @@ def error_body(kind: ErrorKind, message: str, trace: str = "") -> dict[str, obje
     return {"message": message, "code": kind.code, "name": kind.name, "traceId": trace or secrets.token_hex(8)}
 
 
-def reason_of(answer: Answer) -> str | None:
-    """Under which reason an answer is counted as a refusal; None for a success."""
-    return None if answer.status < 400 else answer.refused or _BY_STATUS.get(answer.status, INVALID_DATA.reason)  # noqa: PLR2004
+def _response(kind: ErrorKind, message: str, headers: Headers = (), reason: str | None = None) -> ApiResponse:
+    return ApiResponse(kind.status, wire.json(error_body(kind, message)), headers, reason=reason or kind.reason)
 
 
-def _answer(kind: ErrorKind, message: str, headers: Headers = ()) -> Answer:
-    return Answer(kind.status, wire.json(error_body(kind, message)), headers, refused=kind.reason)
-
-
-def _unavailable(error: StoreUnavailable) -> Answer:
-    """503 when trying again may help, else 500. Never a success."""
-    if error.retry_after is None:
-        body = error_body(UNKNOWN, "not acknowledged: the storage failed")
-        return Answer(500, wire.json(body), refused=error.reason)
-    body = error_body(UNAVAILABLE, f"not acknowledged: {error}")
-    return Answer(503, wire.json(body), ((b"retry-after", b"%d" % error.retry_after),), refused=error.reason)
-
-
-def _unexpected(error: Exception) -> Answer:
+def _unexpected(error: Exception) -> ApiResponse:
     body = error_body(UNKNOWN, "unexpected error; the server's log tells more under the traceId")
     log.error("a request failed", surface=SURFACE, trace=body["traceId"], exc_info=error)
-    return Answer(500, wire.json(body), refused=UNKNOWN.reason)
+    return ApiResponse(500, wire.json(body), reason=UNKNOWN.reason)

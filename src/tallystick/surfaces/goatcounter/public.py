@@ -1,4 +1,4 @@
-"""What anyone may ask without a token, apart from the pixel: the script, the visitor counter and a few pages."""
+"""Pages that take no token, apart from the pixel: the script, the visitor counter and a few others."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
@@ -11,9 +11,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tallystick.services.services import Services
-from tallystick.surfaces.goatcounter.errors import SURFACE, NotAllowed, NotFound, answer_to, reason_of
+from tallystick.surfaces.goatcounter.errors import REASON_BY_STATUS, SURFACE, response_to
+from tallystick.web.api import refusal_reason
 from tallystick.web.asgi import CountedApp
 from tallystick.web.cors import Preflights
+from tallystick.web.routing import NoRoute
 from tallystick.web.traffic import Traffic
 
 Endpoint = Callable[[Services, Request], Awaitable[Response]]
@@ -26,18 +28,18 @@ def public_pages(services: Services, endpoints: Mapping[str, Endpoint], traffic:
 
     async def refused(_request: Request, error: Exception) -> Response:
         if isinstance(error, HTTPException):
-            error = NotAllowed(("GET", "HEAD")) if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else NotFound()
-        answer = answer_to(error)
-        if reason := reason_of(answer):
+            error = NoRoute(("GET", "HEAD")) if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else NoRoute()
+        response = response_to(error)
+        if reason := refusal_reason(response, REASON_BY_STATUS):
             traffic.refused(SURFACE, reason)
-        response = Response(answer.body, answer.status, _HEADERS, answer.content_type.decode())
-        response.raw_headers.extend(answer.headers)
-        return response
+        page = Response(response.body, response.status, _HEADERS, response.content_type.decode())
+        page.raw_headers.extend(response.headers)
+        return page
 
     async def answered(endpoint: Endpoint, request: Request) -> Response:
         try:
             return await endpoint(services, request)
-        except Exception as error:  # noqa: BLE001  # every error becomes an answer in one place
+        except Exception as error:  # noqa: BLE001  # errors become responses in one place
             return await refused(request, error)
 
     app = Starlette(

@@ -5,16 +5,8 @@ from collections.abc import Awaitable, Mapping
 from tallystick.model.account import Permission
 from tallystick.services.services import Services
 from tallystick.surfaces.goatcounter import pages
-from tallystick.surfaces.goatcounter.api.handlers import (
-    bots,
-    count,
-    exports,
-    me,
-    paths,
-    sites,
-    stats,
-)
-from tallystick.surfaces.goatcounter.api.judging import Api, Route
+from tallystick.surfaces.goatcounter.api.handlers import bots, count, exports, me, paths, sites, stats
+from tallystick.surfaces.goatcounter.api.judging import GoatCounterApi, SiteRoute
 from tallystick.surfaces.goatcounter.pixel import script
 from tallystick.surfaces.goatcounter.pixel.handler import Pixel
 from tallystick.surfaces.goatcounter.public import Endpoint, public_pages
@@ -27,24 +19,24 @@ SITE_READ, SITE_CREATE, SITE_UPDATE = Permission.SITE_READ, Permission.SITE_CREA
 
 API = (
     # behind /api/v0, each with or without a slash at the end
-    Route("GET", "/me", None, me.me),
-    Route("POST", "/count", COUNT, count.count),
-    Route("POST", "/export", EXPORT, exports.create),
-    Route("GET", "/export/{id}", EXPORT, exports.export),
-    Route("GET", "/export/{id}/download", EXPORT, exports.download),
-    Route("GET", "/sites", SITE_READ, sites.sites),
-    Route("PUT", "/sites", SITE_CREATE, sites.create),
-    Route("GET", "/sites/{id}", SITE_READ, sites.site),
-    Route("POST", "/sites/{id}", SITE_UPDATE, sites.replace),
-    Route("PATCH", "/sites/{id}", SITE_UPDATE, sites.change),
-    Route("GET", "/paths", STATS, paths.paths),
-    Route("GET", "/stats/total", STATS, stats.total),
-    Route("GET", "/stats/hits", STATS, stats.hits),
-    Route("GET", "/stats/hits/{path_id}", STATS, stats.path_referrers),
-    Route("GET", "/stats/{page}", STATS, stats.page, stats.require_page),
-    Route("GET", "/stats/{page}/{id*}", STATS, stats.page_details, stats.require_details),
-    Route("GET", "/bots", STATS, bots.bots),
-    Route("POST", "/bots", SITE_UPDATE, bots.change),
+    SiteRoute("GET", "/me", None, me.me),
+    SiteRoute("POST", "/count", COUNT, count.count),
+    SiteRoute("POST", "/export", EXPORT, exports.create),
+    SiteRoute("GET", "/export/{id}", EXPORT, exports.export),
+    SiteRoute("GET", "/export/{id}/download", EXPORT, exports.download),
+    SiteRoute("GET", "/sites", SITE_READ, sites.sites),
+    SiteRoute("PUT", "/sites", SITE_CREATE, sites.create),
+    SiteRoute("GET", "/sites/{id}", SITE_READ, sites.site),
+    SiteRoute("POST", "/sites/{id}", SITE_UPDATE, sites.replace),
+    SiteRoute("PATCH", "/sites/{id}", SITE_UPDATE, sites.change),
+    SiteRoute("GET", "/paths", STATS, paths.paths),
+    SiteRoute("GET", "/stats/total", STATS, stats.total),
+    SiteRoute("GET", "/stats/hits", STATS, stats.hits),
+    SiteRoute("GET", "/stats/hits/{path_id}", STATS, stats.path_referrers),
+    SiteRoute("GET", "/stats/{page}", STATS, stats.page, stats.require_page),
+    SiteRoute("GET", "/stats/{page}/{id*}", STATS, stats.page_details, stats.require_details),
+    SiteRoute("GET", "/bots", STATS, bots.bots),
+    SiteRoute("POST", "/bots", SITE_UPDATE, bots.change),
 )
 
 PAGES: Mapping[str, Endpoint] = {
@@ -66,7 +58,7 @@ class GoatCounter:
 
     def __init__(self, services: Services, kit: Kit) -> None:
         self._pixel = Pixel(services, kit.limits, kit.addresses, kit.traffic)
-        self._api = Api(services, API, kit.limits, kit.addresses, kit.traffic)
+        self._api = GoatCounterApi(services, API, kit.limits, kit.addresses, kit.traffic)
         self._pages = public_pages(services, PAGES, kit.traffic)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:

@@ -1,9 +1,9 @@
 """WebSockets of the main port."""
 
-from tallystick.surfaces.counttogether.answers import Answer
-from tallystick.surfaces.counttogether.dressing import send_answer
 from tallystick.surfaces.counttogether.realtime.channel import AsgiChannel
 from tallystick.surfaces.counttogether.realtime.sockets import Sockets
+from tallystick.surfaces.counttogether.responses import send_dressed
+from tallystick.web.answers import ApiResponse
 from tallystick.web.asgi import Message, Receive, Scope, Send
 
 DENIAL = "websocket.http.response"
@@ -22,7 +22,7 @@ class AsgiSockets:
         try:
             # That the client hangs up before it is accepted goes unnoticed: granian does not tell.
             socket = await self._sockets.open(scope)
-        except Exception as error:  # noqa: BLE001  # errors become answers in one place
+        except Exception as error:  # noqa: BLE001  # errors become responses in one place
             await _deny(self._sockets.denial(error), scope, send)
             return
         try:
@@ -32,7 +32,7 @@ class AsgiSockets:
             self._sockets.end(socket)
 
 
-async def _deny(answer: Answer, scope: Scope, send: Send) -> None:
+async def _deny(response: ApiResponse, scope: Scope, send: Send) -> None:
     if DENIAL not in scope.get("extensions", {}):
         await send({"type": "websocket.close", "code": 1000})
         return
@@ -40,4 +40,4 @@ async def _deny(answer: Answer, scope: Scope, send: Send) -> None:
     async def deny(message: Message) -> None:
         await send({**message, "type": message["type"].replace("http.response", DENIAL)})
 
-    await send_answer(answer, (), {**scope, "method": "GET"}, b"", deny)
+    await send_dressed(response, (), b"", {**scope, "method": "GET"}, deny)

@@ -8,39 +8,39 @@ from msgspec import Struct
 from tallystick.errors import StoreUnavailable
 from tallystick.hub.hub import Subscription, SubscriptionEnded
 from tallystick.services.services import Services
-from tallystick.surfaces.counttogether.answers import Answer, Stream
-from tallystick.surfaces.counttogether.api.calling import Call
+from tallystick.surfaces.counttogether.api.calling import CounterCall
 from tallystick.surfaces.counttogether.errors import Malformed
 from tallystick.surfaces.counttogether.realtime.frames import Teller, connected_event
 from tallystick.surfaces.counttogether.realtime.opening import NOWHERE, From, missed, resume_in, subscribed
 from tallystick.surfaces.counttogether.zones import zone_of
+from tallystick.web.answers import ApiResponse, Stream
 from tallystick.web.asgi import Receive, Send
 from tallystick.web.event_stream import CONTENT_TYPE, RETRY, UNBUFFERED, or_comment, send_events
 
 NEWCOMER = From("", NOWHERE)
 
 
-async def events_v1(services: Services, call: Call) -> Answer | Stream:
-    """The caller's counters as they change, as v1 tells them."""
+async def events_v1(services: Services, call: CounterCall) -> ApiResponse | Stream:
+    """The person's counters as they change, as v1 tells them."""
     return await _events(services, call, version=1)
 
 
-async def events_v2(services: Services, call: Call) -> Answer | Stream:
-    """The caller's counters as they change, as v2 tells them."""
+async def events_v2(services: Services, call: CounterCall) -> ApiResponse | Stream:
+    """The person's counters as they change, as v2 tells them."""
     return await _events(services, call, version=2)
 
 
-async def _events(services: Services, call: Call, version: int) -> Answer | Stream:
+async def _events(services: Services, call: CounterCall, version: int) -> ApiResponse | Stream:
     zone, resume = await zone_of(call.query, call.account), _resume(call)
     if call.scope["method"] == "HEAD":
-        return Answer(200, headers=((b"content-type", CONTENT_TYPE), UNBUFFERED))
-    subscription = await subscribed(services.following, call.caller, zone)
+        return ApiResponse(200, headers=((b"content-type", CONTENT_TYPE), UNBUFFERED))
+    subscription = await subscribed(services.following, call.principal, zone)
     teller = Teller(version, zone, services.following.epoch, services.ledger.clock)
     telling = _Telling(services, subscription, teller, resume)
     return Stream(CONTENT_TYPE, telling.run, (UNBUFFERED,), subscription.close)
 
 
-def _resume(call: Call) -> From:
+def _resume(call: CounterCall) -> From:
     """From where to go on: what the stream said last, or what the query says."""
     # Programs in place of a browser's EventSource cannot set the header everywhere; they use this parameter.
     last = call.header(b"last-event-id") or call.query.get("lastEventId")

@@ -15,9 +15,7 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from tallystick.surfaces.counttogether.answers import Answer
-from tallystick.surfaces.counttogether.dressing import send_answer
-from tallystick.surfaces.counttogether.errors import UPGRADE, ApiRefused, no_such_path
+from tallystick.surfaces.counttogether.errors import UPGRADE, CodedRefusal
 from tallystick.surfaces.counttogether.realtime.channel import (
     CLOSED_WITHIN_S,
     REASONS,
@@ -26,8 +24,11 @@ from tallystick.surfaces.counttogether.realtime.channel import (
     PeerTooSlow,
 )
 from tallystick.surfaces.counttogether.realtime.sockets import VERSIONS, Socket, Sockets
+from tallystick.surfaces.counttogether.responses import send_dressed
+from tallystick.web.answers import ApiResponse
 from tallystick.web.asgi import Message
 from tallystick.web.own_address import locate
+from tallystick.web.routing import NoRoute
 
 PING_EVERY_S = 20.0
 PONG_WITHIN_S = 20.0
@@ -160,7 +161,7 @@ async def _opened(sockets: Sockets, connection: LiveConnection, asked: Request) 
     try:
         _require_upgrade(scope, asked)
         socket = await sockets.open(scope, gone)
-    except Exception as error:  # noqa: BLE001  # errors become answers in one place
+    except Exception as error:  # noqa: BLE001  # errors become responses in one place
         return await _response(sockets.denial(error), scope)
     connection.socket, connection.sockets = socket, sockets
     if connection.transport.is_closing():
@@ -172,9 +173,9 @@ def _require_upgrade(scope: Mapping[str, Any], asked: Request) -> None:
     if "websocket" in asked.headers.get("Upgrade", "").lower():
         return
     if scope["path"].removesuffix("/") not in VERSIONS:
-        raise no_such_path()
+        raise NoRoute
     msg = "there are only WebSockets here; everything else is on the main address"
-    raise ApiRefused(UPGRADE, msg, ((b"upgrade", b"websocket"), (b"connection", b"upgrade")))
+    raise CodedRefusal(UPGRADE, msg, ((b"upgrade", b"websocket"), (b"connection", b"upgrade")))
 
 
 def _scope(connection: ServerConnection, asked: Request) -> dict[str, Any]:
@@ -193,17 +194,17 @@ def _scope(connection: ServerConnection, asked: Request) -> dict[str, Any]:
     }
 
 
-async def _response(answer: Answer, scope: dict[str, Any]) -> Response:
+async def _response(response: ApiResponse, scope: dict[str, Any]) -> Response:
     sent: list[Message] = []
 
     async def collect(message: Message) -> None:
         sent.append(message)
 
-    await send_answer(answer, (), scope, b"", collect)
+    await send_dressed(response, (), b"", scope, collect)
     start, body = sent
     headers = Headers((name.decode("latin-1"), value.decode("latin-1")) for name, value in start["headers"])
     headers["Connection"] = "close"
-    return Response(answer.status, HTTPStatus(answer.status).phrase, headers, body["body"])
+    return Response(response.status, HTTPStatus(response.status).phrase, headers, body["body"])
 
 
 def _quiet_logger() -> logging.Logger:

@@ -13,22 +13,16 @@ from tallystick.services.accounts.accounts import account
 from tallystick.services.accounts.tokens import token
 from tallystick.services.feed.following import Following
 from tallystick.services.services import Services
-from tallystick.surfaces.counttogether.authorization import IN_URL, MISSING, Caller, Gate
+from tallystick.surfaces.counttogether.authorization import IN_URL, MISSING, Gate
 from tallystick.surfaces.counttogether.decoding import first_values, integer
-from tallystick.surfaces.counttogether.dressing import limit_headers
-from tallystick.surfaces.counttogether.errors import (
-    FORBIDDEN,
-    LIMITED,
-    UNAVAILABLE,
-    ApiRefused,
-    Malformed,
-    RateLimited,
-    Unauthorized,
-)
+from tallystick.surfaces.counttogether.errors import FORBIDDEN, LIMITED, UNAVAILABLE, CodedRefusal, Malformed
 from tallystick.surfaces.counttogether.realtime.frames import Place
+from tallystick.surfaces.counttogether.responses import limit_headers
 from tallystick.surfaces.counttogether.tickets import is_from
 from tallystick.surfaces.counttogether.zones import zone_asked, zone_of
 from tallystick.web.asgi import Receive
+from tallystick.web.bearer import require_permission
+from tallystick.web.refusals import RateLimited, Unauthorized, retry_after
 
 LARGEST_OFFSET = 2**53
 LONGEST_EPOCH = 64
@@ -40,12 +34,12 @@ OTHER_ORIGIN = "this ticket is for pages of another origin"
 BAD_TICKET = "this ticket is spent, over or unknown"
 
 
-class OverLimit(ApiRefused):
-    """The person has asked for too much; trying again later helps."""
+class OverLimit(RateLimited):
+    """The person has used up the limit; trying again later helps."""
 
     def __init__(self, refusal: RateLimited, policy: bytes) -> None:
-        limit = limit_headers(refusal.admission, policy)
-        super().__init__(refusal.kind, str(refusal), (*refusal.headers, *limit))
+        super().__init__(refusal.admission)
+        self.headers = limit_headers(refusal.admission, policy)
 
 
 class From(Struct, frozen=True):
@@ -100,56 +94,57 @@ def resume_in(query: Mapping[str, str]) -> From | None:
 
 async def admitted(
     services: Services, gate: Gate, scope: Mapping[str, Any], gone: Receive | None = None
-) -> Caller | None:
-    """Whose an upgrade is; None for a browser's that shows nothing yet, and may say it in its first message.
+) -> Principal | None:
+    """The principal of an upgrade; None for a browser that may send credentials in its first message.
 
     Args:
         gone: gives ``.disconnect`` when the client has hung up.
 
     Raises:
-        ApiRefused, StoreUnavailable
+        CodedRefusal, StoreUnavailable
     """
     query = first_values(scope["query_string"])
     if "token" in query or "access_token" in query:
         raise Unauthorized(IN_URL, b"invalid_request")
     headers = {name for name, _ in scope["headers"]}
     if b"authorization" in headers:
-        holder = await gate.identify(scope)
+        principal = await gate.identify(scope)
     elif "ticket" in query:
-        holder = await _ticket_holder(services, gate, query["ticket"], scope)
+        principal = await _ticket_principal(services, gate, query["ticket"], scope)
     elif b"origin" in headers:
         return None
     else:
         raise Unauthorized(MISSING)
-    return await permitted(gate, holder, gone)
+    await permit(gate, principal, gone)
+    return principal
 
 
-async def permitted(gate: Gate, holder: Principal, gone: Receive | None = None) -> Caller:
-    """The caller, once the person's limit lets it in.
+async def permit(gate: Gate, principal: Principal, gone: Receive | None = None) -> None:
+    """Take an opening from the person's limit, and refuse a token that may not read.
 
     Raises:
         ApiRefused
     """
     try:
-        caller = await gate.permit(holder, gone)
+        await gate.permit(principal, gone)
     except RateLimited as refusal:
         raise OverLimit(refusal, gate.policy) from refusal
-    caller.require(Permission.COUNTERS_READ)
-    return caller
+    require_permission(principal, Permission.COUNTERS_READ)
 
 
-async def subscribed(following: Following, caller: Caller, zone: ZoneInfo) -> Subscription:
-    """A subscription for the caller.
+async def subscribed(following: Following, principal: Principal, zone: ZoneInfo) -> Subscription:
+    """A subscription to what the person shares.
 
     Raises:
         ApiRefused: there are too many.
         StoreUnavailable
     """
+    account, token = principal.account, principal.token
     try:
-        return await following.subscribe(caller.account.id, caller.token.id, zone, caller.token.prefix)
+        return await following.subscribe(account.id, token.id, zone, token.prefix)
     except TooManySubscriptions as error:
-        again = ((b"retry-after", b"%d" % TRY_AGAIN_AFTER_S),)
-        raise ApiRefused(LIMITED if error.own else UNAVAILABLE, str(error), again) from error
+        again = retry_after(TRY_AGAIN_AFTER_S)
+        raise CodedRefusal(LIMITED if error.own else UNAVAILABLE, str(error), again) from error
 
 
 async def missed(following: Following, subscription: Subscription, resume: From) -> tuple[Place, Any]:
@@ -164,18 +159,18 @@ async def missed(following: Following, subscription: Subscription, resume: From)
     return Place(following.epoch, offset, found.recovered), found.changes
 
 
-async def _ticket_holder(services: Services, gate: Gate, secret: str, scope: Mapping[str, Any]) -> Principal:
-    found = services.tickets.spend(secret)
-    holder = None if found is None else await services.ledger.read(_holder_of, found.token)
-    if found is None or holder is None or holder.token.prefix != found.prefix:
+async def _ticket_principal(services: Services, gate: Gate, secret: str, scope: Mapping[str, Any]) -> Principal:
+    ticket = services.tickets.spend(secret)
+    principal = None if ticket is None else await services.ledger.read(_principal_of, ticket.token)
+    if ticket is None or principal is None or principal.token.prefix != ticket.prefix:
         raise gate.refusal(scope, BAD_TICKET)
-    if not is_from(found.origin, scope):
-        raise ApiRefused(FORBIDDEN, OTHER_ORIGIN)
-    return holder
+    if not is_from(ticket.origin, scope):
+        raise CodedRefusal(FORBIDDEN, OTHER_ORIGIN)
+    return principal
 
 
-def _holder_of(session: Session, number: int) -> Principal | None:
+def _principal_of(session: Session, number: int) -> Principal | None:
     """The token as it is now: it may have been revoked, or got another secret, since the ticket was made."""
-    found = token(session, number)
-    owner = None if found is None else account(session, found.account)
-    return None if found is None or owner is None else Principal(found, owner)
+    own = token(session, number)
+    owner = None if own is None else account(session, own.account)
+    return None if own is None or owner is None else Principal(own, owner)

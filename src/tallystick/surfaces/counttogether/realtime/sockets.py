@@ -13,17 +13,16 @@ from msgspec import UNSET
 
 from tallystick.errors import StoreUnavailable
 from tallystick.hub.hub import Ending, Subscription, SubscriptionEnded
+from tallystick.model.account import Principal
 from tallystick.services.services import Services
-from tallystick.surfaces.counttogether.answers import Answer
-from tallystick.surfaces.counttogether.authorization import Caller, Gate
+from tallystick.surfaces.counttogether.authorization import Gate
 from tallystick.surfaces.counttogether.errors import (
     LIMITED,
+    REASON_BY_STATUS,
     SURFACE,
     UNAVAILABLE,
-    ApiRefused,
-    answer_to,
-    no_such_path,
-    reason_of,
+    CodedRefusal,
+    response_to,
 )
 from tallystick.surfaces.counttogether.realtime.asking import (
     BadMessage,
@@ -40,13 +39,17 @@ from tallystick.surfaces.counttogether.realtime.opening import (
     admitted,
     missed,
     opening_of,
-    permitted,
+    permit,
     subscribed,
 )
 from tallystick.web.address import ClientAddresses, rate_limit_name
+from tallystick.web.answers import ApiResponse
+from tallystick.web.api import count_response
 from tallystick.web.asgi import Receive
 from tallystick.web.own_address import OwnAddress
 from tallystick.web.places import NoPlace, Places
+from tallystick.web.refusals import ApiRefused
+from tallystick.web.routing import NoRoute
 from tallystick.web.side_by_side import first_to_end
 from tallystick.web.traffic import Traffic
 
@@ -95,25 +98,23 @@ class Sockets:
         """
         version = VERSIONS.get(scope["path"].removesuffix("/"))
         if version is None:
-            raise no_such_path()
-        caller = await admitted(self.services, self._gate, scope, gone)
+            raise NoRoute
+        principal = await admitted(self.services, self._gate, scope, gone)
         socket = Socket(self.services, self._gate, await opening_of(scope, version), scope)
-        if caller is not None:
-            await socket.subscribe(caller)
+        if principal is not None:
+            await socket.subscribe(principal)
         if self._stopping.is_set():
             socket.close()
             msg = "the server restarts"
-            raise ApiRefused(UNAVAILABLE, msg, ((b"retry-after", b"1"),))
+            raise CodedRefusal(UNAVAILABLE, msg, ((b"retry-after", b"1"),))
         self._open.add(socket)
         return socket
 
-    def denial(self, error: Exception) -> Answer:
-        """What is answered in the place of 101."""
-        answer = answer_to(error)
-        self._traffic.answered(SURFACE, answer.status)
-        if reason := reason_of(answer):
-            self._traffic.refused(SURFACE, reason)
-        return answer
+    def denial(self, error: Exception) -> ApiResponse:
+        """The response in the place of 101."""
+        response = response_to(error)
+        count_response(self._traffic, SURFACE, response, REASON_BY_STATUS)
+        return response
 
     async def run(self, socket: "Socket", channel: Channel) -> None:
         """Serve a WebSocket that was accepted, until it is closed."""
@@ -180,14 +181,14 @@ class Socket:
         self._services, self._gate, self._opening, self.scope = services, gate, opening, scope
         self.subscription: Subscription | None = None
 
-    async def subscribe(self, caller: Caller) -> None:
-        """Hear of what concerns the caller.
+    async def subscribe(self, principal: Principal) -> None:
+        """Receive the changes of what the person shares.
 
         Raises:
             ApiRefused, StoreUnavailable
         """
-        zone = await self._opening.zone(caller.account)
-        self.subscription = await subscribed(self._services.following, caller, zone)
+        zone = await self._opening.zone(principal.account)
+        self.subscription = await subscribed(self._services.following, principal, zone)
 
     def close(self) -> None:
         """Hear of nothing any more."""
@@ -212,8 +213,9 @@ class Socket:
     async def _authenticate(self, credentials: Credentials, channel: Channel) -> Closing | None:
         refusal: ApiRefused | StoreUnavailable | None = None
         try:
-            holder = await self._gate.holder(credentials.token, self.scope)
-            await self.subscribe(await permitted(self._gate, holder))
+            principal = await self._gate.principal(credentials.token, self.scope)
+            await permit(self._gate, principal)
+            await self.subscribe(principal)
         except (ApiRefused, StoreUnavailable) as error:
             refusal = error
         with suppress(PeerTooSlow):
@@ -280,7 +282,7 @@ async def _keep_alive(channel: Channel, every: float) -> Closing | None:
 
 
 def _closing(error: Exception) -> Closing:
-    """Why a connection is closed whose first message was refused."""
-    if not isinstance(error, ApiRefused) or error.kind is UNAVAILABLE or isinstance(error, OverLimit):
+    """The close code of a connection whose first message was refused."""
+    if not isinstance(error, ApiRefused) or error.status == UNAVAILABLE.status or isinstance(error, OverLimit):
         return Closing.TRY_LATER
-    return Closing.TOO_MANY if error.kind is LIMITED else Closing.UNAUTHORIZED
+    return Closing.TOO_MANY if error.status == LIMITED.status else Closing.UNAUTHORIZED

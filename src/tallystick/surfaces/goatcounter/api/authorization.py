@@ -1,11 +1,9 @@
-"""Whose request it is, and whether the token may do what is asked (1.1)."""
-
-import binascii
-from base64 import b64decode
+"""What a token may do on a site (1.1)."""
 
 from tallystick.model.account import NEEDED_ACCESS, Permission, Principal
 from tallystick.model.site import Site
-from tallystick.surfaces.goatcounter.errors import ApiRefused, Forbidden, Unauthorized
+from tallystick.web.bearer import require_permission, secret_of
+from tallystick.web.refusals import ApiRefused, Unauthorized
 
 MISSING = "no Authorization header"
 MALFORMED = "wrong format for Authorization header"
@@ -16,38 +14,29 @@ def secret_in(header: str) -> str:
     """The token in an Authorization header: ``Bearer TOKEN``, or ``Basic`` with the token as the password.
 
     Raises:
-        Unauthorized: there is no header, or none that can be read.
+        Unauthorized: there is no header, or it has another form.
     """
     if not header:
         raise Unauthorized(MISSING)
-    scheme, *words = header.split()
-    if len(words) == 1 and scheme.lower() == "bearer":
-        return words[0]
-    if len(words) == 1 and scheme.lower() == "basic" and (password := _password(words[0])):
-        return password
-    raise Unauthorized(MALFORMED)
+    secret = secret_of(header.split(), basic=True)
+    if secret is None:
+        raise Unauthorized(MALFORMED)
+    return secret
 
 
-def _password(credentials: str) -> str:
-    """Empty when there is none."""
-    try:
-        return b64decode(credentials, validate=True).decode().partition(":")[2]
-    except (binascii.Error, UnicodeDecodeError, ValueError):
-        return ""
+def require_access(principal: Principal, site: Site, needed: Permission | None) -> None:
+    """Refuse a token that is not for the site, or may not do there what is needed.
 
-
-def admit(holder: Principal | None, site: Site, needed: Permission | None) -> Principal:
-    """The holder, when the token is good for the site and for what is asked.
+    Args:
+        needed: None when any permission will do.
 
     Raises:
-        Unauthorized, Forbidden, ApiRefused: see the contract.
+        ApiRefused: see the contract.
     """
-    if holder is None:
-        raise Unauthorized(UNKNOWN)
-    account, token = holder.account, holder.token
+    account, token = principal.account, principal.token
     if account.site != site.root or not token.covers(site.id):
         msg = "this token does not have access to this site"
-        raise Forbidden(msg)
+        raise ApiRefused(msg, 403)
     if not any(
         account.may(access, site.id)
         for permission, access in NEEDED_ACCESS.items()
@@ -55,7 +44,5 @@ def admit(holder: Principal | None, site: Site, needed: Permission | None) -> Pr
     ):
         msg = "only admins can create and use API keys"
         raise ApiRefused(msg, 401)
-    if needed is not None and not token.permissions & needed:
-        msg = f"requires '{needed.label}' permissions"
-        raise Forbidden(msg)
-    return holder
+    if needed is not None:
+        require_permission(principal, needed)

@@ -1,34 +1,26 @@
 """The order in which a request to ``/api/v0`` is judged: README.md has it as a table."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
-from typing import NamedTuple
 
 from tallystick.errors import NoSuchSite
 from tallystick.model.account import Permission, Principal
-from tallystick.model.site import Site
 from tallystick.services.services import Services
-from tallystick.surfaces.goatcounter.api import authorization
-from tallystick.surfaces.goatcounter.api.calling import Answer, Call, Handler
-from tallystick.surfaces.goatcounter.api.dressing import PREFLIGHT, send_answer
-from tallystick.surfaces.goatcounter.errors import (
-    SURFACE,
-    ApiRefused,
-    NotAllowed,
-    NotFound,
-    RateLimited,
-    SiteElsewhere,
-    Unauthorized,
-    answer_to,
-    reason_of,
-)
+from tallystick.surfaces.goatcounter.api.authorization import UNKNOWN, require_access, secret_in
+from tallystick.surfaces.goatcounter.api.calling import Handler, SiteCall
+from tallystick.surfaces.goatcounter.api.headers import COMMON, PREFLIGHT, limit_headers
+from tallystick.surfaces.goatcounter.errors import REASON_BY_STATUS, SURFACE, SiteElsewhere, response_to
 from tallystick.surfaces.goatcounter.wire.decoding import query_values
 from tallystick.web.address import ClientAddresses, host_of
-from tallystick.web.asgi import Receive, Scope, Send
+from tallystick.web.answers import AnyResponse, ApiResponse, FileDownload, send_file, send_response
+from tallystick.web.api import Api, ApiRequest
+from tallystick.web.asgi import Receive, Send
+from tallystick.web.bearer import principal_of
 from tallystick.web.bodies import body_of
-from tallystick.web.rate_limit import Admission, RateLimits
-from tallystick.web.routing import NoRoute, RouteMatch, Table
+from tallystick.web.rate_limit import RateLimits
+from tallystick.web.refusals import ApiRefused, RateLimited, Unauthorized
+from tallystick.web.routing import Route, Table
 from tallystick.web.traffic import Traffic
 
 PREFIX = "/api/v0"
@@ -43,106 +35,96 @@ LIMITS = {"/count": "api-count", "/export": "export"}
 _OF_READS = frozenset({"GET", "HEAD"})
 
 
-class Route(NamedTuple):
-    """One URL.
+class SiteRoute(Route, frozen=True):
+    """One URL behind ``PREFIX``.
 
     Attributes:
-        path: behind the prefix; ``{name}`` stands for one segment, ``{name*}`` for all that are left.
-        needed: what the token must be allowed; None asks for any good token.
-        refuse: looks at the placeholders before anyone looks at the token.
+        needed: permission of the token; None when any will do.
+        refuse: checks the placeholders of the path before the token is judged.
     """
 
-    method: str
-    path: str
     needed: Permission | None
     handler: Handler
     refuse: Callable[[Mapping[str, str]], None] | None = None
 
 
-class _Request:
-    """What is known of a request while it is judged."""
-
-    def __init__(self, scope: Scope, client: IPv4Address | IPv6Address | None) -> None:
-        self.scope, self.client = scope, client
-        self.method: str = scope["method"]
-        self.path: str = scope["path"].removeprefix(PREFIX).removesuffix("/")
-        self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])}
-        self.admission: Admission | None = None
-
-
-class Api:
+class GoatCounterApi(Api):
     """``/api/v0`` as an ASGI application."""
+
+    surface = SURFACE
+    reasons = REASON_BY_STATUS
+    preflight = PREFLIGHT
+    headers_read = frozenset(
+        {
+            b"authorization",
+            b"content-length",
+            b"content-type",
+            b"host",
+            b"idempotency-key",
+            b"transfer-encoding",
+            b"x-goatcounter-import",
+        }
+    )
 
     def __init__(
         self,
         services: Services,
-        routes: Sequence[Route],
+        routes: Sequence[SiteRoute],
         limits: RateLimits,
         addresses: ClientAddresses,
         traffic: Traffic,
     ) -> None:
-        self._services, self._table, self._limits = services, Table(routes), limits
-        self._addresses, self._traffic = addresses, traffic
+        super().__init__(traffic)
+        self._services, self._table = services, Table(routes)
+        self._limits, self._addresses = limits, addresses
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        if scope["method"] == "OPTIONS":
-            self._traffic.answered(SURFACE, 200)
-            await send({"type": "http.response.start", "status": 200, "headers": PREFLIGHT})
-            await send({"type": "http.response.body", "body": b""})
-            return
-        request = _Request(scope, self._addresses.of(scope))
+    async def judge(self, request: ApiRequest, receive: Receive) -> AnyResponse:
+        """Site, content type, token, limit, route, permission, body; then the handler."""
+        scope, client = request.scope, self._addresses.of(request.scope)
         try:
-            answer = await self._judged(request, receive)
-        except Exception as error:  # noqa: BLE001  # errors become answers in one place
-            answer = answer_to(error)
-        self._traffic.answered(SURFACE, answer.status)
-        if reason := reason_of(answer):
-            self._traffic.refused(SURFACE, reason)
-        await send_answer(answer, request.admission, scope, receive, send)
-
-    async def _judged(self, request: _Request, receive: Receive) -> Answer:
-        try:
-            site = await self._services.sites.at(host_of(request.scope))
+            site = await self._services.sites.at(host_of(scope))
         except NoSuchSite as error:
-            raise await self._elsewhere(request, error) from error
+            raise await self._elsewhere(request, client, error) from error
         _require_json(request)
-        holder = await self._holder(request)
-        self._require_patience(request, holder)
-        route, place = self._found(request)
+        principal = await self._identify(request, client)
+        self._try_limit(request, client, principal)
+        route, place = self._table.find(scope["method"], _path_of(request))
         if route.refuse:
             route.refuse(place)
-        admitted = self._admitted(holder, site, route.needed)
-        body = await body_of(request.scope, receive, LARGEST_BODY)
+        if isinstance(principal, Unauthorized):
+            raise principal
+        require_access(principal, site, route.needed)
+        body = await body_of(scope, receive, LARGEST_BODY)
         if body is None:
             msg = f"the body is larger than {LARGEST_BODY // 1024 // 1024} MiB"
             raise ApiRefused(msg, 413)
-        call = Call(
-            site=site,
-            holder=admitted,
+        call = SiteCall(
+            principal=principal,
             place=place,
-            query=await query_values(request.scope["query_string"]),
-            body=body,
+            query=await query_values(scope["query_string"]),
             headers=request.headers,
-            client=request.client,
+            body=body,
             now=self._services.ledger.clock(),
+            site=site,
+            client=client,
         )
-        within = READS_WITHIN_S if request.method in _OF_READS else None
-        async with asyncio.timeout(within):
+        async with asyncio.timeout(READS_WITHIN_S if scope["method"] in _OF_READS else None):
             return await route.handler(self._services, call)
 
-    async def _elsewhere(self, request: _Request, error: NoSuchSite) -> Exception:
-        """The refusal where a Host chooses no site: who shows a good token gets the Hosts that it works for."""
-        if "authorization" not in request.headers:
+    async def _elsewhere(
+        self, request: ApiRequest, client: IPv4Address | IPv6Address | None, error: NoSuchSite
+    ) -> Exception:
+        """The refusal where the Host chooses no site; a valid token is told the Hosts of its sites."""
+        if b"authorization" not in request.headers:
             return error
         try:
-            holder = await self._holder(request)
-            self._require_patience(request, holder)
+            principal = await self._identify(request, client)
+            self._try_limit(request, client, principal)
         except RateLimited:
             return error  # that there is no site comes first
-        if not isinstance(holder, Principal):
+        if isinstance(principal, Unauthorized):
             return error
-        account, token = holder.account, holder.token
+        account, token = principal.account, principal.token
         hosts = [
             site.cname
             for site in await self._services.sites.all()
@@ -150,64 +132,78 @@ class Api:
         ]
         return SiteElsewhere(error.host, hosts[:HOSTS_NAMED]) if hosts else error
 
-    def _found(self, request: _Request) -> RouteMatch[Route]:
-        try:
-            return self._table.find(request.method, request.path)
-        except NoRoute as error:
-            raise (NotAllowed(error.methods) if error.methods else NotFound) from error
-
-    async def _holder(self, request: _Request) -> Principal | Unauthorized | None:
-        """Who shows a token; only said to the client once its patience was tried.
+    async def _identify(
+        self, request: ApiRequest, client: IPv4Address | IPv6Address | None
+    ) -> Principal | Unauthorized:
+        """The principal; a refusal, raised once the limit was tried, where the credentials are not valid.
 
         Raises:
-            RateLimited: its address has used its limit up, and the token is not known to be good.
+            RateLimited: the address has used its limit up, and the token is not known to be valid.
         """
+        name = _limit_of(request)
         try:
-            secret = authorization.secret_in(request.headers.get("authorization", ""))
+            secret = secret_in(request.headers.get(b"authorization", b"").decode("latin-1"))
+            principal = await principal_of(secret, self._services.tokens, self._limits, name, client)
         except Unauthorized as error:
             return error
+        except RateLimited as refusal:
+            request.limit_headers = limit_headers(refusal.admission)
+            raise
+        return Unauthorized(UNKNOWN) if principal is None else principal
 
-        def refusal() -> RateLimited | None:
-            state = self._limits.address_state(_limit_of(request), request.client)
-            if state.admitted:
-                return None
-            request.admission = state
-            return RateLimited(state)
+    def _try_limit(
+        self,
+        request: ApiRequest,
+        client: IPv4Address | IPv6Address | None,
+        principal: Principal | Unauthorized,
+    ) -> None:
+        """Take one request from the token's limit; from the address's where there is no valid token.
 
-        return await self._services.tokens.holder(secret, refusal)
-
-    def _require_patience(self, request: _Request, holder: Principal | Unauthorized | None) -> None:
-        """Limits count by token; by address where there is no good one."""
+        Raises:
+            RateLimited
+        """
         name = _limit_of(request)
-        if isinstance(holder, Principal):
-            request.admission = self._limits.admit(name, holder.token.id)
+        if isinstance(principal, Principal):
+            admission = self._limits.admit(name, principal.token.id)
         else:
-            request.admission = self._limits.admit_address(name, request.client)
-        if not request.admission.admitted:
-            raise RateLimited(request.admission)
+            admission = self._limits.admit_address(name, client)
+        request.limit_headers = limit_headers(admission)
+        if not admission.admitted:
+            raise RateLimited(admission)
 
-    @staticmethod
-    def _admitted(holder: Principal | Unauthorized | None, site: Site, needed: Permission | None) -> Principal:
-        if isinstance(holder, Unauthorized):
-            raise holder
-        return authorization.admit(holder, site, needed)
+    def response_to(self, error: Exception) -> ApiResponse:
+        """An error in the contract's words."""
+        return response_to(error)
+
+    def send(self, response: AnyResponse, request: ApiRequest, receive: Receive, send: Send) -> Awaitable[None]:
+        """Send a response with CORS and the limit's numbers."""
+        headers = (*COMMON, *request.limit_headers)
+        if isinstance(response, FileDownload):
+            return send_file(response, headers, request.scope, receive, send)
+        assert isinstance(response, ApiResponse)  # this surface has no streams
+        return send_response(response, headers, request.scope, send)
 
 
-def _limit_of(request: _Request) -> str:
-    return LIMITS.get(request.path, "api")
+def _path_of(request: ApiRequest) -> str:
+    path: str = request.scope["path"]
+    return path.removeprefix(PREFIX).removesuffix("/")
 
 
-def _require_json(request: _Request) -> None:
-    """A body must be JSON; without a body, what a change is said to be must be JSON or nothing.
+def _limit_of(request: ApiRequest) -> str:
+    return LIMITS.get(_path_of(request), "api")
+
+
+def _require_json(request: ApiRequest) -> None:
+    """A body must be JSON; without a body, the content type of a change must be JSON or missing.
 
     Raises:
         ApiRefused: 415.
     """
-    kind = request.headers.get("content-type", "")
+    kind = request.headers.get(b"content-type", b"").decode("latin-1")
     media_type = kind.partition(";")[0].strip().lower()
-    length = request.headers.get("content-length", "0")
-    has_body = length != "0" or "transfer-encoding" in request.headers
-    if media_type == "application/json" or (not has_body and (not kind or request.method in _OF_READS)):
+    if media_type == "application/json":
+        return
+    if not request.has_body and (not kind or request.scope["method"] in _OF_READS):
         return
     msg = f'unable to handle Content-Type "{kind}"'
     raise ApiRefused(msg, 415)

@@ -10,9 +10,9 @@ from tallystick.model.period import DAY_S, LONGEST_DAYS, Period, midnight, perio
 from tallystick.model.selection import Filter, Metric, Question
 from tallystick.services.analytics.reporting import Slice
 from tallystick.services.zones import zone_named
-from tallystick.surfaces.goatcounter.api.calling import Call
-from tallystick.surfaces.goatcounter.errors import ApiRefused
+from tallystick.surfaces.goatcounter.api.calling import SiteCall
 from tallystick.surfaces.goatcounter.wire.decoding import Parameters
+from tallystick.web.refusals import ApiRefused
 
 USUAL_LIMIT = 20
 LARGEST_LIMIT = 100
@@ -36,7 +36,7 @@ class ReportQuery(Parameters):
         filtered: whether it has the filters and metrics.
     """
 
-    def __init__(self, call: Call, names: Collection[str], *, filtered: bool = True) -> None:
+    def __init__(self, call: SiteCall, names: Collection[str], *, filtered: bool = True) -> None:
         self._filters = filters() if filtered else {}
         super().__init__(call.query, [*PERIOD, *names, *(("metrics", *self._filters) if filtered else ())])
         self._call = call

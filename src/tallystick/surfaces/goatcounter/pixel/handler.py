@@ -10,17 +10,18 @@ from ipaddress import IPv4Address, IPv6Address
 from tallystick.errors import AnalyticsElsewhere, NoSuchSite
 from tallystick.services.ingest.ingest import Arrival, Dropped, DropReason, InvalidHit, Result
 from tallystick.services.services import Services
-from tallystick.surfaces.goatcounter.api.calling import Headers
-from tallystick.surfaces.goatcounter.api.dressing import limit_headers
-from tallystick.surfaces.goatcounter.errors import SURFACE, ApiRefused, RateLimited, answer_to, no_such_site, reason_of
+from tallystick.surfaces.goatcounter.api.headers import limit_headers
+from tallystick.surfaces.goatcounter.errors import REASON_BY_STATUS, SURFACE, no_such_site, response_to
 from tallystick.surfaces.goatcounter.pixel.query import PixelQuery, PixelRefused, pixel_query
 from tallystick.surfaces.goatcounter.wire.decoding import LONGEST_AT_ONCE, LONGEST_QUERY
 from tallystick.warehouse import Stored
 from tallystick.web.address import ADDRESSES_REMEMBERED, ClientAddresses, host_of, rate_limit_name
+from tallystick.web.api import refusal_reason
 from tallystick.web.asgi import Receive, Scope, Send
 from tallystick.web.cors import ANY_HEADER
 from tallystick.web.pixel import PIXEL
 from tallystick.web.rate_limit import Admission, RateLimits
+from tallystick.web.refusals import ApiRefused, Headers, RateLimited
 from tallystick.web.traffic import Traffic
 
 LONGEST_REASON = 500
@@ -90,7 +91,7 @@ class Pixel:
         admission = self._admission(address, told)
         try:
             if admission is not None and not admission.admitted:
-                raise RateLimited(admission)  # noqa: TRY301  # every refusal becomes an answer in one place
+                raise RateLimited(admission)  # noqa: TRY301  # refusals become responses in one place
             host = host_of(scope)
             site = self._sites.known(host) or await self._sites.at(host)
             result = await self._ingest.record_one(site, await self._arrival(scope, told, address))
@@ -146,15 +147,15 @@ class Pixel:
         if isinstance(error, PixelRefused):
             self._traffic.refused(SURFACE, "bad request")
             return 400, _because(str(error))
-        answer = answer_to(error)
-        reason = reason_of(answer)
+        response = response_to(error)
+        reason = refusal_reason(response, REASON_BY_STATUS)
         assert reason is not None
         self._traffic.refused(SURFACE, reason)
         if isinstance(error, NoSuchSite):
             reason = no_such_site(error.host)
         elif isinstance(error, AnalyticsElsewhere):
             reason = str(error)
-        return answer.status, (*_because(reason), *answer.headers)
+        return response.status, (*_because(reason), *response.headers)
 
 
 async def _decoded_apart(query: bytes) -> PixelQuery:

@@ -8,7 +8,6 @@ from starlette.responses import Response
 
 from tallystick.model.text import ESCAPES
 from tallystick.services.services import Services
-from tallystick.surfaces.goatcounter.errors import Forbidden
 from tallystick.surfaces.goatcounter.visitor_counter import pictures
 from tallystick.surfaces.goatcounter.visitor_counter.query import (
     VisitorCounterQuery,
@@ -19,6 +18,7 @@ from tallystick.surfaces.goatcounter.visitor_counter.query import (
 from tallystick.surfaces.goatcounter.visitor_counter.style import safe_style
 from tallystick.surfaces.goatcounter.wire.decoding import query_values
 from tallystick.web.address import host_of
+from tallystick.web.refusals import ApiRefused
 
 NOT_ALLOWED = "Need to enable the ‘allow using the visitor counter’ setting"  # noqa: RUF001  # the contract's quotes
 
@@ -40,7 +40,7 @@ async def visitor_counter(services: Services, request: Request) -> Response:
     host = host_of(request.scope)
     site = services.sites.known(host) or await services.sites.at(host)
     if not site.settings.allow_counter:
-        raise Forbidden(NOT_ALLOWED)
+        raise ApiRefused(NOT_ALLOWED, 403)
     query = await query_values(request.scope["query_string"])
     wanted = wanted_counter(_name(request), query, services.ledger.clock() // 1000)
 

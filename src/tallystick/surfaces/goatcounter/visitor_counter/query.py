@@ -9,8 +9,8 @@ import msgspec
 
 from tallystick.model.site import Site
 from tallystick.services.analytics.visitor_counter import Span
-from tallystick.surfaces.goatcounter.errors import ApiRefused
 from tallystick.surfaces.goatcounter.visitor_counter.style import LONGEST
+from tallystick.web.refusals import ApiRefused
 
 TOTAL = "TOTAL"
 EXTENSIONS = ("html", "json", "png", "svg")

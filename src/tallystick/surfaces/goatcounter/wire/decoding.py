@@ -12,7 +12,8 @@ import msgspec
 
 from tallystick.model.moments import without_leap_second
 from tallystick.model.text import ESCAPES
-from tallystick.surfaces.goatcounter.errors import ApiRefused, InvalidValues
+from tallystick.surfaces.goatcounter.errors import InvalidValues
+from tallystick.web.refusals import ApiRefused
 
 Body = TypeVar("Body")
 

@@ -11,7 +11,7 @@ from tallystick.model.product import named_version
 from tallystick.model.screen import width_of
 from tallystick.model.text import storable
 from tallystick.services.ingest.ingest import Arrival
-from tallystick.surfaces.goatcounter.errors import ApiRefused
+from tallystick.web.refusals import ApiRefused
 
 EMPTY_TIME = datetime(1, 1, 1, tzinfo=UTC)
 """What programs in Go send for a time that they leave empty."""

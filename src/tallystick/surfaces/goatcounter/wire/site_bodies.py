@@ -7,7 +7,7 @@ from msgspec import UNSET, Struct, UnsetType, ValidationError, convert
 from msgspec.structs import asdict
 
 from tallystick.model.account import UserSettings
-from tallystick.surfaces.goatcounter.errors import ApiRefused
+from tallystick.web.refusals import ApiRefused
 
 DIGITS_AT_MOST = 7
 """Of a code point."""

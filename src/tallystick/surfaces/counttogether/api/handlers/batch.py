@@ -11,12 +11,12 @@ from tallystick.services.kept_answers import LONGEST_KEY, KeptAnswer
 from tallystick.services.services import Services
 from tallystick.services.sharing.access import require
 from tallystick.services.sharing.changing import STEPS_AT_MOST, Done, ValueChange, Verb
-from tallystick.surfaces.counttogether.answers import Answer
-from tallystick.surfaces.counttogether.api.calling import Call
+from tallystick.surfaces.counttogether.api.calling import CounterCall
 from tallystick.surfaces.counttogether.api.handlers.carrying import change, told
 from tallystick.surfaces.counttogether.decoding import body_as
 from tallystick.surfaces.counttogether.errors import Malformed, error_of
 from tallystick.surfaces.counttogether.zones import zone_asked
+from tallystick.web.answers import ApiResponse
 
 
 class Operation(Struct, frozen=True, rename="camel"):
@@ -37,7 +37,7 @@ class BatchBody(Struct, frozen=True):
     operations: Annotated[list[Operation], Meta(min_length=1, max_length=STEPS_AT_MOST)]
 
 
-async def anywhere(services: Services, call: Call) -> Answer:
+async def anywhere(services: Services, call: CounterCall) -> ApiResponse:
     """Change any counters."""
     body = body_as(BatchBody, call.body)
     if not all(operation.counter_id for operation in body.operations):
@@ -46,7 +46,7 @@ async def anywhere(services: Services, call: Call) -> Answer:
     return await _changed(services, call, body, [str(operation.counter_id) for operation in body.operations])
 
 
-async def of_counter(services: Services, call: Call) -> Answer:
+async def of_counter(services: Services, call: CounterCall) -> ApiResponse:
     """Change one counter."""
     body = body_as(BatchBody, call.body)
     if any(operation.counter_id is not None for operation in body.operations):
@@ -57,7 +57,7 @@ async def of_counter(services: Services, call: Call) -> Answer:
     return await _changed(services, call, body, [call.place["id"]] * len(body.operations))
 
 
-async def _changed(services: Services, call: Call, body: BatchBody, counters: Sequence[str]) -> Answer:
+async def _changed(services: Services, call: CounterCall, body: BatchBody, counters: Sequence[str]) -> ApiResponse:
     await zone_asked(call.query)
     steps = tuple(_step(operation, counter) for operation, counter in zip(body.operations, counters, strict=True))
     return await change(services, call, steps, partial(_results, [operation.id for operation in body.operations]))

@@ -7,9 +7,9 @@ from tallystick.services.kept_answers import KeptAnswer
 from tallystick.services.services import Services
 from tallystick.services.sharing.changing import Carried, ChangeRequest, ValueChange
 from tallystick.surfaces.counttogether import wire
-from tallystick.surfaces.counttogether.answers import Answer
-from tallystick.surfaces.counttogether.api.calling import Call
+from tallystick.surfaces.counttogether.api.calling import CounterCall
 from tallystick.surfaces.counttogether.errors import kept_refusal
+from tallystick.web.answers import ApiResponse
 
 Result = TypeVar("Result")
 Tell = Callable[[Any], KeptAnswer]
@@ -17,7 +17,7 @@ Tell = Callable[[Any], KeptAnswer]
 _REPLAYED = ((b"idempotent-replayed", b"true"),)
 
 
-async def change(services: Services, call: Call, steps: tuple[ValueChange, ...], tell: Tell) -> Answer:
+async def change(services: Services, call: CounterCall, steps: tuple[ValueChange, ...], tell: Tell) -> ApiResponse:
     """Change values.
 
     Args:
@@ -34,12 +34,12 @@ async def change(services: Services, call: Call, steps: tuple[ValueChange, ...],
 
 async def once(  # what is done, and what it is answered with
     services: Services,
-    call: Call,
+    call: CounterCall,
     function: Callable[..., Result],
     *arguments: Any,  # noqa: ANN401  # the function's
     tell: Callable[[Result], KeptAnswer],
     kept: Callable[[Result], KeptAnswer] | None = None,
-) -> Answer:
+) -> ApiResponse:
     """Carry out ``function(session, *arguments)``.
 
     Args:
@@ -68,7 +68,7 @@ def nothing(_: object) -> KeptAnswer:
     return KeptAnswer(204)
 
 
-def _answer(carried: Carried) -> Answer:
+def _answer(carried: Carried) -> ApiResponse:
     kept = carried.answer
     headers = tuple((name.encode(), value.encode()) for name, value in kept.headers.items())
-    return Answer(kept.status, kept.body, headers + _REPLAYED if carried.replayed else headers)
+    return ApiResponse(kept.status, kept.body, headers + _REPLAYED if carried.replayed else headers)

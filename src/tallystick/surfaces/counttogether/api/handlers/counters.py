@@ -15,7 +15,6 @@ from tallystick.services.sharing import counters
 from tallystick.services.sharing.access import counters_of, members_of, not_found, require_role, role_of, seen
 from tallystick.services.sharing.counters import Edit
 from tallystick.surfaces.counttogether import wire
-from tallystick.surfaces.counttogether.answers import Answer
 from tallystick.surfaces.counttogether.api.bodies import (
     NewBody,
     Patch,
@@ -25,58 +24,59 @@ from tallystick.surfaces.counttogether.api.bodies import (
     patch_edit,
     whole_edit,
 )
-from tallystick.surfaces.counttogether.api.calling import Call
+from tallystick.surfaces.counttogether.api.calling import CounterCall
 from tallystick.surfaces.counttogether.api.handlers.carrying import nothing, once
 from tallystick.surfaces.counttogether.decoding import body_as, etags_in, version_in
 from tallystick.surfaces.counttogether.errors import Malformed
 from tallystick.surfaces.counttogether.zones import today_in, zone_of
+from tallystick.web.answers import ApiResponse
 
 Shared = tuple[SharedCounter, Sequence[Member]]
 """A counter and everyone who shares it."""
 
 
-async def list_v1(services: Services, call: Call) -> Answer:
-    """Everything that the caller shares, with the people who share it."""
+async def list_v1(services: Services, call: CounterCall) -> ApiResponse:
+    """Everything that the person shares, with the people who share it."""
     today = await _today(call)
     found = await services.sharing.read(_all_shared, call.account.id)
     return _list_answer(call, [wire.v1_counter(*shared, today) for shared in found])
 
 
-async def list_v2(services: Services, call: Call) -> Answer:
-    """Everything that the caller shares, as numbers."""
+async def list_v2(services: Services, call: CounterCall) -> ApiResponse:
+    """Everything that the person shares, as numbers."""
     today = await _today(call)
     found = await services.sharing.read(counters_of, call.account.id)
     return _list_answer(call, [wire.flat(counter, today) for counter in found])
 
 
-async def one_v1(services: Services, call: Call) -> Answer:
+async def one_v1(services: Services, call: CounterCall) -> ApiResponse:
     """One counter."""
     today = await _today(call)
     found = await services.sharing.read(_shared, call.account.id, call.place["id"])
     return _one_answer(call, told_v1(today, found))
 
 
-async def one_v2(services: Services, call: Call) -> Answer:
+async def one_v2(services: Services, call: CounterCall) -> ApiResponse:
     """One counter, as a number."""
     today = await _today(call)
     found = await services.sharing.read(seen, call.account.id, call.place["id"])
     return _one_answer(call, _told_v2(today, found))
 
 
-async def create(services: Services, call: Call) -> Answer:
-    """A new counter, of which the caller is the admin."""
+async def create(services: Services, call: CounterCall) -> ApiResponse:
+    """A new counter, of which the person is the admin."""
     today = await _today(call)
     body = body_as(NewBody, call.body)
     return await once(services, call, _create, call.account.id, body, call.now, tell=partial(_told_new, today))
 
 
-async def put(services: Services, call: Call) -> Answer:
+async def put(services: Services, call: CounterCall) -> ApiResponse:
     """Change a counter to what is sent."""
     body = body_as(WholeBody, call.body)
     return await _edited(services, call, partial(whole_edit, body), _with_members, told_v1)
 
 
-async def patch(services: Services, call: Call) -> Answer:
+async def patch(services: Services, call: CounterCall) -> ApiResponse:
     """Change some fields of a counter."""
     body = body_as(Patch, call.body)
     if is_empty(body):
@@ -85,7 +85,7 @@ async def patch(services: Services, call: Call) -> Answer:
     return await _edited(services, call, partial(patch_edit, body), _alone, _told_v2)
 
 
-async def delete(services: Services, call: Call) -> Answer:
+async def delete(services: Services, call: CounterCall) -> ApiResponse:
     """Remove a counter for everyone."""
     function = partial(
         counters.delete, version=version_in(call.header(b"if-match")), hide_foreign=services.sharing.hide_foreign
@@ -96,11 +96,11 @@ async def delete(services: Services, call: Call) -> Answer:
 
 async def _edited(
     services: Services,
-    call: Call,
+    call: CounterCall,
     edit_of: Callable[[SharedCounter], Edit],
     shown: Callable[[Session, SharedCounter], Any],
     tell: Callable[[dt.date, Any], KeptAnswer],
-) -> Answer:
+) -> ApiResponse:
     today = await _today(call)
     version = version_in(call.header(b"if-match"))
     edit = partial(_edit, edit_of=edit_of, shown=shown, version=version, hide_foreign=services.sharing.hide_foreign)
@@ -173,26 +173,26 @@ def _told_one(counter: SharedCounter, body: bytes) -> KeptAnswer:
     return KeptAnswer(200, body, {"etag": f'"{counter.version}-{_digest(body)[:8]}"'})
 
 
-def _one_answer(call: Call, known: KeptAnswer) -> Answer:
+def _one_answer(call: CounterCall, known: KeptAnswer) -> ApiResponse:
     return _unless_known(call, known.body, known.headers["etag"])
 
 
-def _list_answer(call: Call, listed: object) -> Answer:
+def _list_answer(call: CounterCall, listed: object) -> ApiResponse:
     body = wire.json(listed)
     return _unless_known(call, body, f'W/"{_digest(body)[:16]}"')
 
 
-def _unless_known(call: Call, body: bytes, etag: str) -> Answer:
+def _unless_known(call: CounterCall, body: bytes, etag: str) -> ApiResponse:
     headers = ((b"etag", etag.encode()),)
     known = etags_in(call.header(b"if-none-match") or "")
     if known & {"*", *etags_in(etag)}:
-        return Answer(304, b"", headers)
-    return Answer(200, body, headers)
+        return ApiResponse(304, b"", headers)
+    return ApiResponse(200, body, headers)
 
 
 def _digest(body: bytes) -> str:
     return sha256(body).hexdigest()
 
 
-async def _today(call: Call) -> dt.date:
+async def _today(call: CounterCall) -> dt.date:
     return today_in(await zone_of(call.query, call.account), call.now)

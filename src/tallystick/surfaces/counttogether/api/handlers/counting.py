@@ -8,12 +8,12 @@ from tallystick.errors import SharingRefused
 from tallystick.services.kept_answers import KeptAnswer
 from tallystick.services.services import Services
 from tallystick.services.sharing.changing import Done, ValueChange, Verb
-from tallystick.surfaces.counttogether.answers import Answer
-from tallystick.surfaces.counttogether.api.calling import Call
+from tallystick.surfaces.counttogether.api.calling import CounterCall
 from tallystick.surfaces.counttogether.api.handlers.carrying import change
 from tallystick.surfaces.counttogether.decoding import amount_in, body_as, require_no_amount
 from tallystick.surfaces.counttogether.errors import kept_refusal
 from tallystick.surfaces.counttogether.zones import zone_asked
+from tallystick.web.answers import ApiResponse
 
 
 class SetBody(Struct, frozen=True):
@@ -35,40 +35,40 @@ class UndoBody(Struct, frozen=True):
     offset: int | None = None
 
 
-async def increment(services: Services, call: Call) -> Answer:
+async def increment(services: Services, call: CounterCall) -> ApiResponse:
     """Add 1, or the amount in the path."""
     require_no_amount(call.body, call.query, "increment")
     step = ValueChange(counter=call.place["id"], verb=Verb.INCREMENT, amount=amount_in(call.place))
     return await _changed(services, call, step)
 
 
-async def decrement(services: Services, call: Call) -> Answer:
+async def decrement(services: Services, call: CounterCall) -> ApiResponse:
     """Take 1 away, or the amount in the path."""
     require_no_amount(call.body, call.query, "decrement")
     step = ValueChange(counter=call.place["id"], verb=Verb.DECREMENT, amount=amount_in(call.place))
     return await _changed(services, call, step)
 
 
-async def set_(services: Services, call: Call) -> Answer:
+async def set_(services: Services, call: CounterCall) -> ApiResponse:
     """Replace the value."""
     body = body_as(SetBody, call.body)
     step = ValueChange(counter=call.place["id"], verb=Verb.SET, value=body.value, confirm=body.confirm)
     return await _changed(services, call, step)
 
 
-async def reset(services: Services, call: Call) -> Answer:
+async def reset(services: Services, call: CounterCall) -> ApiResponse:
     """Replace the value with the counter's reset value."""
     body = body_as(ResetBody, call.body)
     return await _changed(services, call, ValueChange(counter=call.place["id"], verb=Verb.RESET, confirm=body.confirm))
 
 
-async def undo(services: Services, call: Call) -> Answer:
+async def undo(services: Services, call: CounterCall) -> ApiResponse:
     """Take a change back."""
     body = body_as(UndoBody, call.body)
     return await _changed(services, call, ValueChange(counter=call.place["id"], verb=Verb.UNDO, offset=body.offset))
 
 
-async def _changed(services: Services, call: Call, step: ValueChange) -> Answer:
+async def _changed(services: Services, call: CounterCall, step: ValueChange) -> ApiResponse:
     await zone_asked(call.query)
     return await change(services, call, (step,), _number)
 

@@ -4,16 +4,16 @@ from tallystick.model.counter import INT64_MAX
 from tallystick.services.services import Services
 from tallystick.services.sharing.history import ENTRIES_AT_MOST, history
 from tallystick.surfaces.counttogether import wire
-from tallystick.surfaces.counttogether.answers import Answer
-from tallystick.surfaces.counttogether.api.calling import Call
+from tallystick.surfaces.counttogether.api.calling import CounterCall
 from tallystick.surfaces.counttogether.decoding import integer
 from tallystick.surfaces.counttogether.errors import Malformed
+from tallystick.web.answers import ApiResponse
 
 USUAL_LIMIT = 100
 ORDERS = ("oldest", "newest")
 
 
-async def list_(services: Services, call: Call) -> Answer:
+async def list_(services: Services, call: CounterCall) -> ApiResponse:
     """A piece of it; the last entry's offset is where the next piece begins."""
     after = integer(call.query, "after", 0, least=0, most=INT64_MAX)
     limit = integer(call.query, "limit", USUAL_LIMIT, least=1, most=ENTRIES_AT_MOST)
@@ -23,4 +23,4 @@ async def list_(services: Services, call: Call) -> Answer:
         raise Malformed(msg)
     newest_first = order == "newest"
     found = await services.sharing.read(history, call.account.id, call.place["id"], after, limit, newest_first)
-    return Answer(200, wire.json([wire.entry_of(entry) for entry in found]))
+    return ApiResponse(200, wire.json([wire.entry_of(entry) for entry in found]))

@@ -12,12 +12,12 @@ from tallystick.services.sharing import invites
 from tallystick.services.sharing.access import members_of
 from tallystick.services.sharing.invites import LIFETIME_MS, Invite, NewInvite
 from tallystick.surfaces.counttogether import wire
-from tallystick.surfaces.counttogether.answers import Answer
-from tallystick.surfaces.counttogether.api.calling import Call
+from tallystick.surfaces.counttogether.api.calling import CounterCall
 from tallystick.surfaces.counttogether.api.handlers.carrying import nothing, once, told
 from tallystick.surfaces.counttogether.api.handlers.counters import Shared, told_v1
 from tallystick.surfaces.counttogether.decoding import body_as
 from tallystick.surfaces.counttogether.zones import today_in, zone_of
+from tallystick.web.answers import ApiResponse
 from tallystick.web.own_address import own_origin
 
 
@@ -29,14 +29,14 @@ class InviteBody(Struct, frozen=True, rename="camel"):
     max_uses: int | None = None
 
 
-async def list_(services: Services, call: Call) -> Answer:
+async def list_(services: Services, call: CounterCall) -> ApiResponse:
     """The invites that still let people in, without their codes."""
     function = partial(invites.open_invites, hide_foreign=True)
     found = await services.sharing.read(function, call.account.id, call.place["id"], call.now)
-    return Answer(200, wire.json([wire.invite_of(invite) for invite in found]))
+    return ApiResponse(200, wire.json([wire.invite_of(invite) for invite in found]))
 
 
-async def create(services: Services, call: Call) -> Answer:
+async def create(services: Services, call: CounterCall) -> ApiResponse:
     """A new invite; its code is told this once."""
     body = body_as(InviteBody, call.body)
     wanted = NewInvite(role=body.role, lifetime=body.expires_in * 1000, max_uses=body.max_uses)
@@ -54,13 +54,13 @@ async def create(services: Services, call: Call) -> Answer:
     )
 
 
-async def take_back(services: Services, call: Call) -> Answer:
+async def take_back(services: Services, call: CounterCall) -> ApiResponse:
     """Remove an invite."""
     function = partial(invites.take_back, hide_foreign=services.sharing.hide_foreign)
     return await once(services, call, function, call.account.id, call.place["id"], call.place["inviteId"], tell=nothing)
 
 
-async def accept(services: Services, call: Call) -> Answer:
+async def accept(services: Services, call: CounterCall) -> ApiResponse:
     """Come to share a counter."""
     today = today_in(await zone_of(call.query, call.account), call.now)
     return await once(

@@ -5,11 +5,11 @@ from msgspec import Struct
 from tallystick.services.accounts.tickets import VALID_S
 from tallystick.services.services import Services
 from tallystick.surfaces.counttogether import wire
-from tallystick.surfaces.counttogether.answers import Answer
-from tallystick.surfaces.counttogether.api.calling import Call
+from tallystick.surfaces.counttogether.api.calling import CounterCall
 from tallystick.surfaces.counttogether.decoding import body_as
-from tallystick.surfaces.counttogether.errors import UPGRADE, ApiRefused
+from tallystick.surfaces.counttogether.errors import UPGRADE, CodedRefusal
 from tallystick.surfaces.counttogether.tickets import OWN_HOST, origin_in
+from tallystick.web.answers import ApiResponse
 
 
 class TicketBody(Struct, frozen=True):
@@ -18,15 +18,15 @@ class TicketBody(Struct, frozen=True):
     origin: str | None = None
 
 
-async def ticket(services: Services, call: Call) -> Answer:
+async def ticket(services: Services, call: CounterCall) -> ApiResponse:
     """A ticket that opens one WebSocket from one origin."""
     asked = body_as(TicketBody, call.body).origin or call.header(b"origin")
     origin = OWN_HOST if asked is None else origin_in(asked)
-    secret = services.tickets.issue(call.caller.token.id, call.caller.token.prefix, origin)
-    return Answer(201, wire.json({"ticket": secret, "expiresIn": int(VALID_S)}))
+    secret = services.tickets.issue(call.principal.token.id, call.principal.token.prefix, origin)
+    return ApiResponse(201, wire.json({"ticket": secret, "expiresIn": int(VALID_S)}))
 
 
-async def without_upgrade(_services: Services, _call: Call) -> Answer:
+async def without_upgrade(_services: Services, _call: CounterCall) -> ApiResponse:
     """A WebSocket's address, asked without wanting one."""
     msg = "this is a WebSocket; ask for it with Upgrade: websocket, or read /v1/events"
-    raise ApiRefused(UPGRADE, msg, ((b"upgrade", b"websocket"), (b"connection", b"upgrade")))
+    raise CodedRefusal(UPGRADE, msg, ((b"upgrade", b"websocket"), (b"connection", b"upgrade")))

@@ -12,11 +12,11 @@ from tallystick.services.services import Services
 from tallystick.services.sharing import people
 from tallystick.services.sharing.access import require
 from tallystick.surfaces.counttogether import wire
-from tallystick.surfaces.counttogether.answers import Answer
-from tallystick.surfaces.counttogether.api.calling import Call
+from tallystick.surfaces.counttogether.api.calling import CounterCall
 from tallystick.surfaces.counttogether.api.handlers.carrying import nothing, once, told
 from tallystick.surfaces.counttogether.decoding import body_as
 from tallystick.surfaces.counttogether.errors import Malformed
+from tallystick.web.answers import ApiResponse
 
 ONESELF = "me"
 """In the place of one's own id, which no answer marks as such."""
@@ -29,19 +29,19 @@ class RoleBody(Struct, frozen=True, rename="camel"):
     role: Literal["admin", "member", "viewer"] | None = None
 
 
-async def list_(services: Services, call: Call) -> Answer:
+async def list_(services: Services, call: CounterCall) -> ApiResponse:
     """Everyone, who came first first."""
     found = await services.sharing.read(people.members, call.account.id, call.place["id"])
-    return Answer(200, wire.json([wire.member_with_role(member) for member in found]))
+    return ApiResponse(200, wire.json([wire.member_with_role(member) for member in found]))
 
 
-async def one(services: Services, call: Call) -> Answer:
+async def one(services: Services, call: CounterCall) -> ApiResponse:
     """Somebody of them."""
     found = await services.sharing.read(people.member, call.account.id, call.place["id"], _user_in(call))
-    return Answer(200, wire.json(wire.member_with_role(found)))
+    return ApiResponse(200, wire.json(wire.member_with_role(found)))
 
 
-async def change(services: Services, call: Call) -> Answer:
+async def change(services: Services, call: CounterCall) -> ApiResponse:
     """Give a member another role."""
     body = body_as(RoleBody, call.body)
     if (body.is_admin is None) == (body.role is None):
@@ -53,7 +53,7 @@ async def change(services: Services, call: Call) -> Answer:
     )
 
 
-async def remove(services: Services, call: Call) -> Answer:
+async def remove(services: Services, call: CounterCall) -> ApiResponse:
     """Remove a member; everyone may remove themselves."""
     function = partial(people.remove, hide_foreign=services.sharing.hide_foreign)
     return await once(
@@ -61,7 +61,7 @@ async def remove(services: Services, call: Call) -> Answer:
     )
 
 
-def _user_in(call: Call) -> str:
+def _user_in(call: CounterCall) -> str:
     user = call.place["userId"]
     return call.account.uid if user == ONESELF else user
 

@@ -1,4 +1,4 @@
-"""The tokens of the caller's account, as far as they are about counters and may not do more than the caller's own."""
+"""Tokens of the principal's account, as far as they are about counters and may not do more than its own."""
 
 from collections.abc import Iterable
 from functools import partial, reduce
@@ -25,11 +25,10 @@ from tallystick.services.accounts.tokens import (
 from tallystick.services.kept_answers import KeptAnswer
 from tallystick.services.services import Services
 from tallystick.surfaces.counttogether import wire
-from tallystick.surfaces.counttogether.answers import Answer
-from tallystick.surfaces.counttogether.api.calling import Call
+from tallystick.surfaces.counttogether.api.calling import CounterCall
 from tallystick.surfaces.counttogether.api.handlers.carrying import nothing, once, told
-from tallystick.surfaces.counttogether.authorization import Caller
 from tallystick.surfaces.counttogether.decoding import body_as, integer_in
+from tallystick.web.answers import ApiResponse
 
 Scope = Literal["read", "write"]
 
@@ -41,13 +40,13 @@ class TokenBody(Struct, frozen=True):
     scopes: Annotated[tuple[Scope, ...], Meta(min_length=1)] = ("read", "write")
 
 
-async def list_(services: Services, call: Call) -> Answer:
+async def list_(services: Services, call: CounterCall) -> ApiResponse:
     """Those that may do something with counters, older ones first."""
     found = await services.ledger.read(tokens_of, call.account.id)
-    return Answer(200, wire.json([wire.token_of(each) for each in found if each.permissions & OF_COUNTERS]))
+    return ApiResponse(200, wire.json([wire.token_of(each) for each in found if each.permissions & OF_COUNTERS]))
 
 
-async def create(services: Services, call: Call) -> Answer:
+async def create(services: Services, call: CounterCall) -> ApiResponse:
     """A new token; it is told this once."""
     body = body_as(TokenBody, call.body)
     wanted = NewToken(name=body.name, permissions=reduce(or_, (wire.SCOPES[scope] for scope in body.scopes)))
@@ -55,7 +54,7 @@ async def create(services: Services, call: Call) -> Answer:
         services,
         call,
         _create,
-        call.caller,
+        call.principal,
         wanted,
         call.now,
         tell=partial(_told_secret, 201),
@@ -63,70 +62,65 @@ async def create(services: Services, call: Call) -> Answer:
     )
 
 
-async def rotate(services: Services, call: Call) -> Answer:
+async def rotate(services: Services, call: CounterCall) -> ApiResponse:
     """Another secret for a token; live connections that were opened by the old one are closed."""
     number = integer_in(call.place, "id")
     return await once(
         services,
         call,
         _rotate,
-        call.caller,
+        call.principal,
         number,
         tell=partial(_told_secret, 200),
         kept=partial(_told_without, 200),
     )
 
 
-async def revoke(services: Services, call: Call) -> Answer:
+async def revoke(services: Services, call: CounterCall) -> ApiResponse:
     """Remove a token; live connections that were opened by it are closed."""
-    return await once(services, call, _revoke, call.caller, integer_in(call.place, "id"), tell=nothing)
+    return await once(services, call, _revoke, call.principal, integer_in(call.place, "id"), tell=nothing)
 
 
-def _create(session: Session, caller: Caller, wanted: NewToken, now: int) -> tuple[Token, str]:
-    _require_no_more(caller, wanted.permissions)
-    return done_by(session, _holder(caller), create_token, caller.account, wanted, now, caller.token.id)
+def _create(session: Session, principal: Principal, wanted: NewToken, now: int) -> tuple[Token, str]:
+    _require_no_more(principal, wanted.permissions)
+    return done_by(session, principal, create_token, principal.account, wanted, now, principal.token.id)
 
 
-def _rotate(session: Session, caller: Caller, number: int) -> tuple[Token, str]:
-    _own(session, caller, number)
-    secret = done_by(session, _holder(caller), rotate_token, number)
-    return _own(session, caller, number), secret
+def _rotate(session: Session, principal: Principal, number: int) -> tuple[Token, str]:
+    _own(session, principal, number)
+    secret = done_by(session, principal, rotate_token, number)
+    return _own(session, principal, number), secret
 
 
-def _revoke(session: Session, caller: Caller, number: int) -> None:
-    found = _own(session, caller, number)
-    done_by(session, _holder(caller), delete_token, found.id, caller.account.id)
+def _revoke(session: Session, principal: Principal, number: int) -> None:
+    own = _own(session, principal, number)
+    done_by(session, principal, delete_token, own.id, principal.account.id)
 
 
-def _holder(caller: Caller) -> Principal:
-    """Whom the log of events names."""
-    return Principal(caller.token, caller.account)
-
-
-def _own(session: Session, caller: Caller, number: int) -> Token:
-    """The caller's own token, or one that was made with it. Others take the dashboard, and so a login.
+def _own(session: Session, principal: Principal, number: int) -> Token:
+    """The principal's own token, or one that was made with it. Others take the dashboard, and so a login.
 
     Raises:
         SharingRefused: NOT_FOUND or FORBIDDEN.
     """
     found = token(session, number)
-    if found is None or found.account != caller.account.id or not found.permissions & OF_COUNTERS:
+    if found is None or found.account != principal.account.id or not found.permissions & OF_COUNTERS:
         raise SharingRefused(SharingReason.NOT_FOUND, "there is no such token")
-    own = {caller.token.id, *(each.id for each in made_with(session, caller.token.id))}
+    own = {principal.token.id, *(each.id for each in made_with(session, principal.token.id))}
     if number not in own:
         msg = "a token manages itself and those that were made with it; log in to the dashboard for others"
         raise SharingRefused(SharingReason.FORBIDDEN, msg)
-    _require_no_more(caller, found.permissions, found.sites)
+    _require_no_more(principal, found.permissions, found.sites)
     return found
 
 
-def _require_no_more(caller: Caller, permissions: int, sites: Iterable[int] = ()) -> None:
-    """Whether a token may do, and reaches, nothing that the caller's does not.
+def _require_no_more(principal: Principal, permissions: int, sites: Iterable[int] = ()) -> None:
+    """Refuse a token that may do, or reaches, more than the principal's own.
 
     Raises:
         SharingRefused: FORBIDDEN.
     """
-    if permissions & ~caller.token.permissions or not all(map(caller.token.covers, sites)):
+    if permissions & ~principal.token.permissions or not all(map(principal.token.covers, sites)):
         msg = "your token may do less than that one; use another one, or the dashboard"
         raise SharingRefused(SharingReason.FORBIDDEN, msg)
 

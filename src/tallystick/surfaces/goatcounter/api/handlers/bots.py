@@ -7,11 +7,12 @@ from tallystick.services.analytics.bot_hits import FROM_THE_LATEST, BotHit, BotH
 from tallystick.services.jobs import Relabel
 from tallystick.services.services import Services
 from tallystick.surfaces.goatcounter import wire
-from tallystick.surfaces.goatcounter.api.calling import Answer, Call
+from tallystick.surfaces.goatcounter.api.calling import SiteCall
 from tallystick.surfaces.goatcounter.api.questions import ReportQuery
-from tallystick.surfaces.goatcounter.errors import ApiRefused
 from tallystick.surfaces.goatcounter.wire.decoding import body_as
 from tallystick.warehouse.types import EVERY_ID
+from tallystick.web.answers import ApiResponse
+from tallystick.web.refusals import ApiRefused
 
 
 class RelabelBody(Struct, forbid_unknown_fields=True, rename={"from_": "from", "into": "to"}):
@@ -23,7 +24,7 @@ class RelabelBody(Struct, forbid_unknown_fields=True, rename={"from_": "from", "
     last_hit_id: int = EVERY_ID[1]
 
 
-async def bots(services: Services, call: Call) -> Answer:
+async def bots(services: Services, call: SiteCall) -> ApiResponse:
     """How many hits were filtered and why, and the latest."""
     asked = ReportQuery(call, ("bot", "before", "limit"), filtered=False)
     wanted = BotHitsQuery(
@@ -39,15 +40,15 @@ async def bots(services: Services, call: Call) -> Answer:
         "hits": [_hit(hit) for hit in found.latest],
         "more": found.more,
     }
-    return Answer(200, wire.json(body))
+    return ApiResponse(200, wire.json(body))
 
 
-async def change(services: Services, call: Call) -> Answer:
+async def change(services: Services, call: SiteCall) -> ApiResponse:
     """Give hits another code; 0 makes them people's."""
     body = await body_as(RelabelBody, call.body)
     wanted = Relabel(call.site.id, body.from_, body.into, (body.first_hit_id, body.last_hit_id))
     await services.ledger.write(relabel, wanted, call.now)
-    return Answer(202, wire.compact({"status": "ok"}))
+    return ApiResponse(202, wire.compact({"status": "ok"}))
 
 
 def _bot(asked: ReportQuery) -> Bot | None:

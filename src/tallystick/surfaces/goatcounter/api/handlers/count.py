@@ -11,12 +11,13 @@ from tallystick.model.hit import is_bot
 from tallystick.services.ingest.ingest import Arrival, Dropped, DropReason, InvalidHit, Keep, Refusal, Result
 from tallystick.services.services import Services
 from tallystick.surfaces.goatcounter import wire
-from tallystick.surfaces.goatcounter.api.calling import Answer, Call, Headers
-from tallystick.surfaces.goatcounter.errors import ApiRefused
+from tallystick.surfaces.goatcounter.api.calling import SiteCall
 from tallystick.surfaces.goatcounter.wire.decoding import body_as
 from tallystick.surfaces.goatcounter.wire.hit_bodies import CountBody, arrivals_of
 from tallystick.warehouse import KeptRequest, Stored
 from tallystick.web.address import bare_host
+from tallystick.web.answers import ApiResponse
+from tallystick.web.refusals import ApiRefused, Headers
 
 MOST_HITS = 500
 LONGEST_KEY = 255
@@ -37,18 +38,18 @@ class BatchOutcome(Struct, frozen=True):
     notes: dict[str, int] = {}
 
 
-async def count(services: Services, call: Call) -> Answer:
+async def count(services: Services, call: SiteCall) -> ApiResponse:
     """Store up to 500 hits. Those that are wrong are told; all others are stored."""
-    key = call.headers.get("idempotency-key")
+    key = call.header(b"idempotency-key")
     if key is None:
         return _answer(call, await _stored(services, call, None))
     if not 0 < len(key) <= LONGEST_KEY or not key.isprintable():
         msg = f"Idempotency-Key must have 1 to {LONGEST_KEY} printable characters"
         raise ApiRefused(msg)
-    return await _once(services, call, f"{call.holder.token.id}/{call.site.id}/{key}")
+    return await _once(services, call, f"{call.principal.token.id}/{call.site.id}/{key}")
 
 
-async def _once(services: Services, call: Call, key: str) -> Answer:
+async def _once(services: Services, call: SiteCall, key: str) -> ApiResponse:
     fingerprint = blake2b(call.body, digest_size=16).hexdigest()
     async with services.keyed_requests.turn(key) as kept:
         if kept is None:
@@ -66,7 +67,7 @@ def _keeping(key: str, fingerprint: str, arrivals: Sequence[Arrival], passed: in
     return keep
 
 
-async def _stored(services: Services, call: Call, keyed: tuple[str, str] | None) -> BatchOutcome:
+async def _stored(services: Services, call: SiteCall, keyed: tuple[str, str] | None) -> BatchOutcome:
     body = await body_as(CountBody, call.body)
     hits = body.hits or ()
     if not hits:
@@ -81,7 +82,7 @@ async def _stored(services: Services, call: Call, keyed: tuple[str, str] | None)
     arrivals = arrivals_of(body, call.now // 1000)
     keep = _keeping(*keyed, arrivals, services.ledger.passed()) if keyed else None
     results = await services.ingest.record(call.site, arrivals, keep)
-    host = bare_host(call.headers.get("host", ""))
+    host = bare_host(call.header(b"host") or "")
     if services.sites.is_new_host(host) and any(isinstance(result, Stored) for result in results):
         await services.sites.remember(call.site, host)
     return _outcome(arrivals, results)
@@ -102,11 +103,11 @@ def _outcome(arrivals: Sequence[Arrival], results: Sequence[Result | Refusal | N
     )
 
 
-def _answer(call: Call, outcome: BatchOutcome) -> Answer:
+def _answer(call: SiteCall, outcome: BatchOutcome) -> ApiResponse:
     indexes = ", ".join(map(str, outcome.filtered)).encode()
     headers: Headers = ((b"x-goatcounter-filter", indexes),) if indexes else ()
-    if "x-goatcounter-import" in call.headers:
+    if b"x-goatcounter-import" in call.headers:
         headers = (*headers, (b"x-tallystick-notes", wire.compact(outcome.notes)))
     if outcome.errors:
-        return Answer(400, wire.json({"errors": outcome.errors}), headers)
-    return Answer(202, OK, headers)
+        return ApiResponse(400, wire.json({"errors": outcome.errors}), headers)
+    return ApiResponse(202, OK, headers)

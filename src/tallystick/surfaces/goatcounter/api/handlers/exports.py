@@ -10,9 +10,11 @@ from tallystick.model.export import SPREADSHEET_SUFFIX, SUFFIXES, Export, Export
 from tallystick.services.accounts.audit import EventKind, done_by, note
 from tallystick.services.services import Services
 from tallystick.surfaces.goatcounter import wire
-from tallystick.surfaces.goatcounter.api.calling import Answer, Call
-from tallystick.surfaces.goatcounter.errors import ApiRefused, InvalidValues, NotFound
+from tallystick.surfaces.goatcounter.api.calling import SiteCall
+from tallystick.surfaces.goatcounter.errors import InvalidValues, NotFound
 from tallystick.surfaces.goatcounter.wire.decoding import body_as, moment_of, number_in
+from tallystick.web.answers import ApiResponse, FileDownload
+from tallystick.web.refusals import ApiRefused
 
 MB = 1_000_000
 INT64_MAX = 2**63 - 1
@@ -33,7 +35,7 @@ class ExportRequest(Struct, forbid_unknown_fields=True):
     start_from_day: str | None = None
 
 
-async def create(services: Services, call: Call) -> Answer:
+async def create(services: Services, call: SiteCall) -> ApiResponse:
     """Begin an export."""
     wanted = await body_as(ExportRequest, call.body)
     form = _format(wanted)
@@ -45,20 +47,20 @@ async def create(services: Services, call: Call) -> Answer:
         spreadsheet=_for_spreadsheets(call, form),
     )
     subject = f"site {call.site.id} {call.site.cname or call.site.code}"
-    await services.ledger.write(done_by, call.holder, note, EventKind.EXPORTED, call.now, subject, form)
-    return Answer(202, wire.json(_told(export)))
+    await services.ledger.write(done_by, call.principal, note, EventKind.EXPORTED, call.now, subject, form)
+    return ApiResponse(202, wire.json(_told(export)))
 
 
-async def export(services: Services, call: Call) -> Answer:
+async def export(services: Services, call: SiteCall) -> ApiResponse:
     """How far an export is."""
-    return Answer(200, wire.json(_told(await _found(services, call))))
+    return ApiResponse(200, wire.json(_told(await _found(services, call))))
 
 
-async def download(services: Services, call: Call) -> Answer:
+async def download(services: Services, call: SiteCall) -> ApiResponse | FileDownload:
     """The file."""
     export = await _found(services, call)
     if export.finished is None:
-        return Answer(202, wire.compact({"error": "still being generated"}))
+        return ApiResponse(202, wire.compact({"error": "still being generated"}))
     if export.error:
         raise ApiRefused(export.error)
     spreadsheet = _for_spreadsheets(call, export.format)
@@ -69,10 +71,10 @@ async def download(services: Services, call: Call) -> Answer:
     name = export.file
     if spreadsheet and not export.spreadsheet:
         name = name.removesuffix(SUFFIXES["csv"]) + SPREADSHEET_SUFFIX
-    return Answer(200, content_type=CONTENT_TYPES[export.format], file=(str(file), name))
+    return FileDownload(str(file), name, CONTENT_TYPES[export.format])
 
 
-def _for_spreadsheets(call: Call, form: ExportFormat) -> bool:
+def _for_spreadsheets(call: SiteCall, form: ExportFormat) -> bool:
     """Whether cells that look like formulas are wanted in a safe form."""
     text = call.query.get("spreadsheet", "")
     if text not in ("1", "0", ""):
@@ -85,7 +87,7 @@ def _for_spreadsheets(call: Call, form: ExportFormat) -> bool:
     return wanted
 
 
-async def _found(services: Services, call: Call) -> Export:
+async def _found(services: Services, call: SiteCall) -> Export:
     found = await services.exports.get(call.site.id, number_in(call.place, "id"))
     if found is None:
         raise NotFound

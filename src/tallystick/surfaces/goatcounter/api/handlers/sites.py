@@ -11,28 +11,29 @@ from tallystick.services.accounts.site_rows import family
 from tallystick.services.accounts.sites import NewSite, SiteChanges, create_site_as, update_site
 from tallystick.services.services import Services
 from tallystick.surfaces.goatcounter import wire
-from tallystick.surfaces.goatcounter.api.calling import Answer, Call
+from tallystick.surfaces.goatcounter.api.calling import SiteCall
 from tallystick.surfaces.goatcounter.errors import NotFound
 from tallystick.surfaces.goatcounter.wire.decoding import body_as, number_in
 from tallystick.surfaces.goatcounter.wire.site_bodies import SiteBody
+from tallystick.web.answers import ApiResponse
 
 
-async def sites(services: Services, call: Call) -> Answer:
+async def sites(services: Services, call: SiteCall) -> ApiResponse:
     """The current site, then its children by code."""
-    found = await services.ledger.read(_within_reach, call.site, call.holder)
-    return Answer(200, wire.json({"sites": [wire.site(site) for site in found]}))
+    found = await services.ledger.read(_within_reach, call.site, call.principal)
+    return ApiResponse(200, wire.json({"sites": [wire.site(site) for site in found]}))
 
 
-async def site(services: Services, call: Call) -> Answer:
+async def site(services: Services, call: SiteCall) -> ApiResponse:
     """One of them."""
     number = number_in(call.place, "id")
-    for found in await services.ledger.read(_within_reach, call.site, call.holder):
+    for found in await services.ledger.read(_within_reach, call.site, call.principal):
         if found.id == number:
-            return Answer(200, wire.json(wire.site(found)))
+            return ApiResponse(200, wire.json(wire.site(found)))
     raise NotFound
 
 
-async def create(services: Services, call: Call) -> Answer:
+async def create(services: Services, call: SiteCall) -> ApiResponse:
     """A new site of the same account."""
     body = await body_as(SiteBody, call.body)
     defaults = body.said_defaults
@@ -43,14 +44,14 @@ async def create(services: Services, call: Call) -> Answer:
         settings=SiteSettings(**body.said_settings),
         user_defaults=UserSettings() if defaults is UNSET else defaults,
     )
-    holder = call.holder
+    principal = call.principal
     created = await services.ledger.write(
-        done_by, holder, create_site_as, holder.account, wanted, call.now, holder.token
+        done_by, principal, create_site_as, principal.account, wanted, call.now, principal.token
     )
-    return Answer(200, wire.json(wire.site(created)))
+    return ApiResponse(200, wire.json(wire.site(created)))
 
 
-async def replace(services: Services, call: Call) -> Answer:
+async def replace(services: Services, call: SiteCall) -> ApiResponse:
     """Change a site; what is not sent becomes what a new site has."""
     body = await body_as(SiteBody, call.body)
     changes = SiteChanges(
@@ -63,7 +64,7 @@ async def replace(services: Services, call: Call) -> Answer:
     return await _changed(services, call, changes)
 
 
-async def change(services: Services, call: Call) -> Answer:
+async def change(services: Services, call: SiteCall) -> ApiResponse:
     """Change a site; what is not sent stays."""
     body = await body_as(SiteBody, call.body)
     changes = SiteChanges(
@@ -76,22 +77,24 @@ async def change(services: Services, call: Call) -> Answer:
     return await _changed(services, call, changes)
 
 
-async def _changed(services: Services, call: Call, changes: SiteChanges) -> Answer:
+async def _changed(services: Services, call: SiteCall, changes: SiteChanges) -> ApiResponse:
     number = number_in(call.place, "id")
     changed = await services.ledger.write(_update, call, number, changes)
-    return Answer(200, wire.json(wire.site(changed)))
+    return ApiResponse(200, wire.json(wire.site(changed)))
 
 
-def _update(session: Session, call: Call, number: int, changes: SiteChanges) -> Site:
-    if all(site.id != number for site in _within_reach(session, call.site, call.holder, "a")):
+def _update(session: Session, call: SiteCall, number: int, changes: SiteChanges) -> Site:
+    if all(site.id != number for site in _within_reach(session, call.site, call.principal, "a")):
         raise NotFound
     return update_site(session, number, changes, call.now)
 
 
-def _within_reach(session: Session, current: Site, holder: Principal, needed: Access = "s") -> list[Site]:
+def _within_reach(session: Session, current: Site, principal: Principal, needed: Access = "s") -> list[Site]:
     """The current site and its children, as far as the token and its owner reach."""
     return [
         site
         for site in family(session, current.root)
-        if current.id in (site.id, site.parent) and holder.token.covers(site.id) and holder.account.may(needed, site.id)
+        if current.id in (site.id, site.parent)
+        and principal.token.covers(site.id)
+        and principal.account.may(needed, site.id)
     ]

@@ -13,17 +13,13 @@ from tallystick.model.series import Group
 from tallystick.services.analytics.reporting import Position, Reporting, Slice
 from tallystick.services.services import Services
 from tallystick.surfaces.goatcounter import wire
-from tallystick.surfaces.goatcounter.api.calling import Answer, Call
-from tallystick.surfaces.goatcounter.api.questions import (
-    ALL_METRICS,
-    SLICE,
-    SOME_PATHS,
-    ReportQuery,
-    excluded_paths,
-)
-from tallystick.surfaces.goatcounter.errors import ApiRefused, InvalidValues
+from tallystick.surfaces.goatcounter.api.calling import SiteCall
+from tallystick.surfaces.goatcounter.api.questions import ALL_METRICS, SLICE, SOME_PATHS, ReportQuery, excluded_paths
+from tallystick.surfaces.goatcounter.errors import InvalidValues
 from tallystick.surfaces.goatcounter.wire import stats as stats_wire
 from tallystick.surfaces.goatcounter.wire.decoding import number_in
+from tallystick.web.answers import ApiResponse
+from tallystick.web.refusals import ApiRefused
 
 GROUPS: Mapping[str, Group] = {
     "0": "hour",
@@ -37,13 +33,13 @@ GROUPS: Mapping[str, Group] = {
 }
 
 
-async def total(services: Services, call: Call) -> Answer:
+async def total(services: Services, call: SiteCall) -> ApiResponse:
     """All visits."""
     question = await ReportQuery(call, SOME_PATHS).question(ALL_METRICS)
     return await _answer(stats_wire.total, await _reporting(services).total(question))
 
 
-async def hits(services: Services, call: Call) -> Answer:
+async def hits(services: Services, call: SiteCall) -> ApiResponse:
     """The most visited paths."""
     query = ReportQuery(call, (*SOME_PATHS, "exclude_paths", "limit", "group", "daily", "cursor"))
     top = await _reporting(services).top_paths(
@@ -56,7 +52,7 @@ async def hits(services: Services, call: Call) -> Answer:
     return await _answer(stats_wire.top_paths, top)
 
 
-async def path_referrers(services: Services, call: Call) -> Answer:
+async def path_referrers(services: Services, call: SiteCall) -> ApiResponse:
     """The referrers of a path."""
     path = number_in(call.place, "path_id")
     query = ReportQuery(call, SLICE)
@@ -64,7 +60,7 @@ async def path_referrers(services: Services, call: Call) -> Answer:
     return await _answer(stats_wire.referrers_of_path, rows)
 
 
-async def page(services: Services, call: Call) -> Answer:
+async def page(services: Services, call: SiteCall) -> ApiResponse:
     """Visits by the values of a dimension."""
     require_page(call.place)
     dimension = pages()[call.place["page"]]
@@ -78,7 +74,7 @@ async def page(services: Services, call: Call) -> Answer:
     return await _answer(stats_wire.page, dimension, rows)
 
 
-async def page_details(services: Services, call: Call) -> Answer:
+async def page_details(services: Services, call: SiteCall) -> ApiResponse:
     """Visits of one row of a page, by the values of another dimension."""
     require_details(call.place)
     dimension, details = _with_details()[call.place["page"]]
@@ -143,7 +139,7 @@ def _of_whole_days(question: Question) -> Question:
     return replace(question, period=question.period.whole_days)
 
 
-def _own_referrers(call: Call) -> str:
+def _own_referrers(call: SiteCall) -> str:
     """The site's own address in the form in which referrers are kept."""
     return tidied(call.site.link_domain)
 
@@ -169,9 +165,9 @@ def _reporting(services: Services) -> Reporting:
     return Reporting(services.ledger, services.warehouse)
 
 
-async def _answer(shape: Callable[..., dict[str, Any]], *report: object) -> Answer:
+async def _answer(shape: Callable[..., dict[str, Any]], *report: object) -> ApiResponse:
     """A report in a shape; encoded on a thread, as it may be megabytes long and names are read from disk."""
-    return Answer(200, await asyncio.to_thread(_encoded, shape, report))
+    return ApiResponse(200, await asyncio.to_thread(_encoded, shape, report))
 
 
 def _encoded(shape: Callable[..., dict[str, Any]], report: tuple[object, ...]) -> bytes:
