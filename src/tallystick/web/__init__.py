@@ -1,1 +1,1 @@
-"""The kit that surfaces share: client addresses, rate limits, CORS, traffic counts."""
+"""The kit that surfaces share: addresses, credentials, rate limits, judging, responses, CORS, traffic counts."""
