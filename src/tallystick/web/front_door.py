@@ -33,7 +33,7 @@ def front_door(apps: Mapping[str, AsgiApp], unclaimed: AsgiApp) -> AsgiApp:
         apps: by prefix.
         unclaimed: takes paths that no prefix fits.
     """
-    by_segment = _by_first_segment(apps, unclaimed)
+    by_segment = _by_segment({tuple(prefix[1:].split("/")): app for prefix, app in apps.items()}, 1, unclaimed)
 
     def pass_on(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """No coroutine of its own: hot path."""
@@ -46,30 +46,30 @@ def front_door(apps: Mapping[str, AsgiApp], unclaimed: AsgiApp) -> AsgiApp:
     return pass_on
 
 
-def _by_first_segment(apps: Mapping[str, AsgiApp], unclaimed: AsgiApp) -> dict[str, AsgiApp]:
-    """The application of each first segment; where prefixes share a first segment, one that tells them apart."""
-    shared: dict[str, dict[tuple[str, ...], AsgiApp]] = {}
-    for prefix, app in apps.items():
-        segments = tuple(prefix[1:].split("/"))
-        shared.setdefault(segments[0], {})[segments] = app
-    return {
-        segment: prefixes[segment,] if len(prefixes) == 1 and (segment,) in prefixes else _longest(prefixes, unclaimed)
-        for segment, prefixes in shared.items()
-    }
+def _by_segment(apps: Mapping[tuple[str, ...], AsgiApp], number: int, otherwise: AsgiApp) -> dict[str, AsgiApp]:
+    """Applications by a path's segment of that number.
+
+    Args:
+        apps: by the rest of their prefix, from that segment on.
+        number: the first segment is 1.
+        otherwise: takes paths that only a shorter prefix fits.
+    """
+    grouped: dict[str, dict[tuple[str, ...], AsgiApp]] = {}
+    for (segment, *rest), app in apps.items():
+        grouped.setdefault(segment, {})[tuple(rest)] = app
+    return {segment: _below(rests, number + 1, otherwise) for segment, rests in grouped.items()}
 
 
-def _longest(apps: Mapping[tuple[str, ...], AsgiApp], unclaimed: AsgiApp) -> AsgiApp:
-    """Pass requests on by the longest of several prefixes."""
-    lengths = sorted({len(segments) for segments in apps}, reverse=True)
-    most = lengths[0]
+def _below(apps: dict[tuple[str, ...], AsgiApp], number: int, otherwise: AsgiApp) -> AsgiApp:
+    """The application of paths that share their first segments; where several claim them, one that passes on."""
+    own = apps.pop((), otherwise)
+    if not apps:
+        return own
+    by_segment = _by_segment(apps, number, own)
 
     def pass_on(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        segments = tuple(scope["path"][1:].split("/", most)[:most])
-        app = unclaimed
-        for length in lengths:
-            if (claimed := apps.get(segments[:length])) is not None:
-                app = claimed
-                break
+        segments = scope["path"].split("/", number + 1)
+        app = by_segment.get(segments[number], own) if len(segments) > number else own
         return app(scope, receive, send)
 
     return pass_on
