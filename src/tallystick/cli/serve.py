@@ -30,10 +30,8 @@ from tallystick.hub.hub import SUBSCRIPTIONS_AT_MOST
 from tallystick.logs import configure_logs
 from tallystick.services.clock import confirm
 from tallystick.settings import Listen, Settings
-from tallystick.surfaces.counttogether.realtime.listener import Listener
-from tallystick.surfaces.counttogether.realtime.sockets import Sockets
 from tallystick.web.asgi import AsgiApp
-from tallystick.web.surface import default_rates
+from tallystick.web.surface import LiveListener, default_rates
 
 BACKLOG = 4_096
 REQUESTS_AT_ONCE = 16_384 + SUBSCRIPTIONS_AT_MOST
@@ -115,13 +113,12 @@ async def _serve(settings: Settings, *, accept_loss: bool, confirm_clock: bool) 
     log.info("stopped")
 
 
-async def _live_listener(application: Application, bound: socket.socket) -> Listener:
+async def _live_listener(application: Application, bound: socket.socket) -> LiveListener:
     limit_connections(bound)
-    (sockets,) = (sockets for sockets in application.sockets if isinstance(sockets, Sockets))
-    return await Listener.open(sockets, bound)
+    return await application.listen_live(bound)
 
 
-async def _take_leave(application: Application, listener: Listener | None) -> None:
+async def _take_leave(application: Application, listener: LiveListener | None) -> None:
     """Close the live connections; then nothing keeps the server but requests."""
     await asyncio.gather(*(sockets.close_all(TAKES_LEAVE_WITHIN_S) for sockets in application.sockets))
     if listener is not None:
@@ -204,7 +201,7 @@ def _allow_many_connections() -> None:
 
 
 def _greet(
-    settings: Settings, listen: Listen, listener: Listener | None, application: Application, setup_code: str | None
+    settings: Settings, listen: Listen, listener: LiveListener | None, application: Application, setup_code: str | None
 ) -> None:
     url, owned = f"http://{listen.reachable}", application.ownership.owned
     place = f"{application.ledger.database.describe()} (durability: {settings.durability})"

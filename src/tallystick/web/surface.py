@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from importlib.resources.abc import Traversable
+from socket import socket
 from typing import Literal, NamedTuple, Protocol
 
 from msgspec import Struct
@@ -38,8 +39,22 @@ class Kit(Struct, frozen=True, kw_only=True):
     count_prefetch: bool = False
 
 
-class OpenSockets(Protocol):
-    """WebSockets that have to be closed before the server stops."""
+class LiveListener(Protocol):
+    """A listener for WebSockets alone (``--live-listen``), open until ``close``."""
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it listens."""
+
+    async def close(self) -> None:
+        """Stop listening; connections that are still open are dropped."""
+
+
+class LiveSockets(Protocol):
+    """WebSockets that a surface serves on both listeners, and that have to be closed before the server stops."""
+
+    async def listen(self, bound: socket) -> LiveListener:
+        """Serve them on a socket that is bound."""
 
     async def close_all(self, within: float) -> None:
         """Close them, and accept no more.
@@ -54,12 +69,12 @@ class SurfaceApps(NamedTuple):
 
     Attributes:
         websocket: None where the surface has no WebSockets.
-        sockets: the open ones; None where none needs to be closed by the surface.
+        sockets: None where the main port alone has them, and the server may cut them off when it stops.
     """
 
     http: AsgiApp
     websocket: AsgiApp | None = None
-    sockets: OpenSockets | None = None
+    sockets: LiveSockets | None = None
 
 
 class Surface(Struct, frozen=True, kw_only=True):

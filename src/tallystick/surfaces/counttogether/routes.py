@@ -1,5 +1,7 @@
 """Every URL of this surface."""
 
+from socket import socket
+
 from tallystick.services.services import Services
 from tallystick.surfaces.counttogether.api.handlers import (
     batch,
@@ -15,6 +17,7 @@ from tallystick.surfaces.counttogether.api.judging import CounterRoute, CountTog
 from tallystick.surfaces.counttogether.authorization import Gate
 from tallystick.surfaces.counttogether.realtime import events
 from tallystick.surfaces.counttogether.realtime.asgi import AsgiSockets
+from tallystick.surfaces.counttogether.realtime.listener import Listener
 from tallystick.surfaces.counttogether.realtime.sockets import Sockets
 from tallystick.web.own_address import Located
 from tallystick.web.surface import Kit
@@ -67,7 +70,7 @@ class CountTogether:
     """The surface as ASGI applications.
 
     Attributes:
-        sockets: for the listener that has nothing but WebSockets.
+        sockets: every WebSocket, on whichever listener it came.
     """
 
     def __init__(self, services: Services, kit: Kit) -> None:
@@ -75,3 +78,11 @@ class CountTogether:
         self.sockets = Sockets(services, gate, kit.addresses, kit.traffic, kit.own)
         self.http = Located(CountTogetherApi(services, gate, API, kit.traffic), kit.own)
         self.websocket = Located(AsgiSockets(self.sockets), kit.own)
+
+    async def listen(self, bound: socket) -> Listener:
+        """See ``LiveSockets``."""
+        return await Listener.open(self.sockets, bound)
+
+    async def close_all(self, within: float) -> None:
+        """See ``LiveSockets``."""
+        await self.sockets.close_all(within)
