@@ -17,6 +17,7 @@ TallystickError
 │   ├── AnalyticsElsewhere       another server counts pageviews for this database
 │   ├── StoreFailed              the disk or the database failed
 │   └── StoreClosed              the server is stopping
+├── JobsFailed                   jobs failed; each is in the log, and tried again later
 ├── NoSuchSite                   no site has the host of a request
 ├── SharingRefused               an operation on a shared counter was refused; the reason says why
 ├── KeyReused                    an idempotency key was used for another request
@@ -153,6 +154,10 @@ class InvalidFields(InputRefused):
     def __init__(self, errors: Mapping[str, Sequence[str]]) -> None:
         super().__init__("; ".join(f"{field}: {', '.join(messages)}" for field, messages in errors.items()))
         self.errors = errors
+
+
+class JobsFailed(TallystickError):
+    """Jobs failed; each is in the log, and tried again later."""
 
 
 class NoSuchSite(TallystickError):

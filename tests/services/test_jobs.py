@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from support.warehouses import HOUR, NOW, a_hit, opened_warehouse, rows
-from tallystick.errors import InputRefused, StoreFailed
+from tallystick.errors import InputRefused, JobsFailed, StoreFailed
 from tallystick.ledger import Ledger, Session, open_database
 from tallystick.model.account import UserSettings
 from tallystick.model.hit import Bot
@@ -289,6 +289,23 @@ async def test_a_job_that_fails_keeps_no_other_from_being_done(
     await decide(ledger, DeleteSite(2))
     assert await work(jobs, clock) == 1
     assert await rows(warehouse, "site, bot") == [(SITE, 0)]
+
+
+async def test_the_task_fails_until_a_job_that_failed_is_done(
+    ledger: Ledger, warehouse: DuckDbWarehouse, jobs: JobWorker, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_arguments: object) -> None:
+        raise StoreFailed
+
+    await decide(ledger, DeleteSite(2))
+    with monkeypatch.context() as patched:
+        patched.setattr(warehouse, "write", fail)
+        assert await work(jobs, clock) == 1
+    with pytest.raises(JobsFailed, match="1 jobs fail"):
+        await jobs.work_all()  # its time has not come again
+    clock.now += module.TRIED_AGAIN_AFTER_S
+    await jobs.work_all()
+    assert await ledger.read(pending_jobs) == []
 
 
 async def test_hits_taken_for_bots_become_peoples_and_their_path_is_listed(

@@ -15,7 +15,7 @@ from contextlib import suppress
 
 import structlog
 
-from tallystick.errors import StoreUnavailable
+from tallystick.errors import JobsFailed, StoreUnavailable
 from tallystick.ledger import Ledger, Session
 from tallystick.model.hit import Bot
 from tallystick.services.accounts.site_rows import active_sites
@@ -94,6 +94,7 @@ class JobWorker:
         self._noted: Mapping[str, tuple[int, int]] = {}
         self._not_before: dict[int, float] = {}
         """When a job that was seen may be done."""
+        self._failing: set[int] = set()
         self._started = clock()
         self._tidied: float | None = None
         self.watch = watch or ClockWatch(ledger, warehouse.clock)
@@ -103,7 +104,10 @@ class JobWorker:
         """Do jobs, watch the clock, note how far the hits have come, and remove old hits."""
         return [
             BackgroundTask("clock", self._look_at_clock, LOOKED_EVERY_S),
-            BackgroundTask("jobs", self._do_jobs, LOOKED_EVERY_S, overdue_after=DONE_WITHIN_S),
+            # No back-off: a job that fails delays no other.
+            BackgroundTask(
+                "jobs", self.work_all, LOOKED_EVERY_S, longest_delay=LOOKED_EVERY_S, overdue_after=DONE_WITHIN_S
+            ),
             BackgroundTask("hit-marks", self.note, NOTED_EVERY_S),
             BackgroundTask("old-hits", self.tidy, LOOKED_AT_OLD_EVERY_S, overdue_after=DONE_WITHIN_S),
         ]
@@ -121,8 +125,17 @@ class JobWorker:
         if self._passed:
             await self._passed.note()
 
-    async def _do_jobs(self) -> None:
+    async def work_all(self) -> None:
+        """Do every job whose time has come.
+
+        Raises:
+            JobsFailed: some failed and are not done yet, so that health shows what fails for long.
+            StoreUnavailable: see ``work``.
+        """
         await self.work()
+        if self._failing:
+            msg = f"{len(self._failing)} jobs fail"
+            raise JobsFailed(msg)
 
     async def work(self) -> int:
         """Do every job whose time has come. Returns how many are left.
@@ -136,7 +149,9 @@ class JobWorker:
         if any(number not in self._not_before for number, _ in jobs):
             await self._settle([job for _, job in jobs])
         self._not_before = {n: self._not_before.get(n, now + self._seen_within) for n, _ in jobs}
+        self._failing &= self._not_before.keys()
         if not self._warehouse.answers:
+            self._failing.clear()
             return len(jobs)
         due = [(number, job) for number, job in jobs if self._not_before[number] <= now]
         if due:
@@ -166,7 +181,9 @@ class JobWorker:
         except Exception:
             log.exception("a job failed and is tried again later", job=number)
         else:
+            self._failing.discard(number)
             return True
+        self._failing.add(number)
         self._not_before[number] = self._clock() + TRIED_AGAIN_AFTER_S
         return False
 
