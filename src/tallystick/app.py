@@ -15,9 +15,9 @@ from tallystick.services.sweeping import sweeps
 from tallystick.settings import Settings
 from tallystick.surfaces import countapi, counttogether, dashboard, goatcounter, native
 from tallystick.web.address import FORWARDED_FOR, ClientAddresses
-from tallystick.web.asgi import AsgiApp, Receive, Scope, Send, wants_page
+from tallystick.web.asgi import Receive, Scope, Send, wants_page
 from tallystick.web.bodies import Bodies, may_have_body
-from tallystick.web.front_door import claims, front_door, refuse
+from tallystick.web.front_door import claims, doors
 from tallystick.web.openapi import Description
 from tallystick.web.own_address import OwnAddress
 from tallystick.web.rate_limit import RateLimits
@@ -54,14 +54,16 @@ class Application:
             stores.warehouse,
             knowledge=knowledge or Knowledge.load(settings.geodb, settings.spam_referrers),
             seals=stores.seals,
-            admits_new_name=lambda site, address: kit.limits.admit_address("new-names", address, site).admitted,
+            admits_new_name=lambda site, address: (
+                kit.limits.admit_address(goatcounter.NEW_NAMES.name, address, site).admitted
+            ),
             counter_lifetime=settings.counter_lifetime,
             default_site=settings.default_site,
             hide_foreign=settings.hide_foreign_counters,
         )
         self.apps = {surface.name: surface.build(services, kit) for surface in surfaces}
         self.sockets = [apps.sockets for apps in self.apps.values() if apps.sockets is not None]
-        self._http, self._websocket = self._doors(surfaces)
+        self._http, self._websocket = doors(surfaces, self.apps, self._unclaimed)
         self._with_body = Bodies(self._http, kit.addresses)
         self.services.following.start()
         ledger, warehouse, forget = stores.ledger, stores.warehouse, services.forget_names
@@ -121,19 +123,10 @@ class Application:
             return self._with_body(scope, receive, send)
         return self._http(scope, receive, send)
 
-    def _doors(self, surfaces: Sequence[Surface]) -> tuple[AsgiApp, AsgiApp]:
-        """What passes HTTP requests and WebSockets on by their path."""
-        owners = claims(surfaces)
-        # CountAPI's clients read JSON whatever path they ask for, so it answers for paths that no surface claims;
-        # a person who mistyped an address gets a page.
-        public, pages = self.apps[countapi.SURFACE.name].http, self.apps[dashboard.SURFACE.name].http
-
-        def unclaimed(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-            return (pages if wants_page(scope) else public)(scope, receive, send)
-
-        http = {prefix: self.apps[surface.name].http for prefix, surface in owners.items()}
-        websockets = {prefix: self.apps[surface.name].websocket or refuse for prefix, surface in owners.items()}
-        return front_door(http, unclaimed), front_door(websockets, refuse)
+    def _unclaimed(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """CountAPI's clients read JSON whatever path they ask for; a person who mistyped an address gets a page."""
+        surface = dashboard.SURFACE if wants_page(scope) else countapi.SURFACE
+        return self.apps[surface.name].http(scope, receive, send)
 
     async def listen_live(self, bound: socket) -> LiveListener:
         """Serve WebSockets on a second listener, which belongs to one surface.

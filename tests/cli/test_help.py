@@ -2,11 +2,14 @@
 
 import re
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
 from support.commands import CommandLine
+from tallystick.app import SURFACES
 from tallystick.settings import Settings
+from tallystick.web.surface import default_rates
 
 COMMANDS = [
     "",
@@ -41,6 +44,19 @@ def test_every_setting_is_a_flag_and_a_variable(run: CommandLine, setting: str) 
     told = " ".join(run("serve", "--help", variables={"COLUMNS": "600"}).succeeded().replace("│", " ").split())
     assert f"--{setting.replace('_', '-')} " in told
     assert f"[env var: TALLYSTICK_{setting.upper()}]" in told
+
+
+def test_every_rate_limit_is_named_with_its_default(run: CommandLine) -> None:
+    told = " ".join(run("serve", "--help", variables={"COLUMNS": "600"}).succeeded().split())
+    for rate in default_rates(SURFACES):
+        assert f"{rate.name} {rate.amount}/{rate.seconds} (" in told
+
+
+@pytest.mark.parametrize("command", ["serve", "doctor"])
+def test_a_rate_limit_that_there_is_not_is_refused(run: CommandLine, command: str) -> None:
+    told = run(command, "--data", "never-made", "--rate-limit", "pixel:1/1").refused()
+    assert told.startswith("--rate-limit: there is no limit called 'pixel'; names are keyed, count, ")
+    assert not Path("never-made").exists()
 
 
 def test_the_version_is_told(run: CommandLine) -> None:

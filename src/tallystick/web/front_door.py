@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Iterable, Mapping
 
 from tallystick.errors import StartRefused
 from tallystick.web.asgi import AsgiApp, Receive, Scope, Send
-from tallystick.web.surface import Surface
+from tallystick.web.surface import Surface, SurfaceApps
 
 
 def claims(surfaces: Iterable[Surface]) -> dict[str, Surface]:
@@ -24,6 +24,18 @@ def claims(surfaces: Iterable[Surface]) -> dict[str, Surface]:
                 raise StartRefused(msg)
             owners[prefix] = surface
     return owners
+
+
+def doors(surfaces: Iterable[Surface], apps: Mapping[str, SurfaceApps], unclaimed: AsgiApp) -> tuple[AsgiApp, AsgiApp]:
+    """What HTTP requests and WebSockets are passed on by.
+
+    Args:
+        apps: by the surface's name.
+        unclaimed: takes HTTP requests to paths that no surface claims; such WebSockets are refused.
+    """
+    owned = {prefix: apps[surface.name] for prefix, surface in claims(surfaces).items()}
+    http = front_door({prefix: each.http for prefix, each in owned.items()}, unclaimed)
+    return http, front_door({prefix: each.websocket or refuse for prefix, each in owned.items()}, refuse)
 
 
 def front_door(apps: Mapping[str, AsgiApp], unclaimed: AsgiApp) -> AsgiApp:

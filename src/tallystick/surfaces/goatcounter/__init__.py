@@ -9,6 +9,8 @@ from tallystick.surfaces.goatcounter.routes import PREFIXES, GoatCounter
 from tallystick.web.rate_limit import Rate
 from tallystick.web.surface import Kit, Surface, SurfaceApps
 
+NEW_NAMES = Rate("new-names", 500, 3_600, "new paths, campaigns and referrers, per site and address")
+
 
 def build(services: Services, kit: Kit) -> SurfaceApps:
     """The surface's ASGI application."""
@@ -22,7 +24,7 @@ SURFACE = Surface(
     rates=(
         Rate("count", 4, 1, "the pixel, per address and browser"),
         Rate("count-address", 40, 1, "the pixel, per address"),
-        Rate("new-names", 500, 3_600, "new paths, campaigns and referrers, per site and address"),
+        NEW_NAMES,
         Rate("api", 60, 120, "per token"),
         Rate("api-count", 60, 120, "/api/v0/count, per token"),
         Rate("export", 60, 120, "/api/v0/export, per token"),
