@@ -150,7 +150,7 @@ class JobWorker:
             await self._settle([job for _, job in jobs])
         self._not_before = {n: self._not_before.get(n, now + self._seen_within) for n, _ in jobs}
         self._failing &= self._not_before.keys()
-        if not self._warehouse.answers:
+        if not self._warehouse.owned:
             self._failing.clear()
             return len(jobs)
         due = [(number, job) for number, job in jobs if self._not_before[number] <= now]

@@ -72,12 +72,12 @@ class Ownership:
         self._starts = True
         self._owned: bool | None = None
         if self._shared:
-            warehouse.answers_until = float("-inf")
+            warehouse.owned_until = float("-inf")
 
     @property
     def owned(self) -> bool:
         """Whether this server owns the analytics at this moment."""
-        return self._clock() < self._warehouse.answers_until
+        return self._clock() < self._warehouse.owned_until
 
     async def begin(self) -> None:
         """Try once to get the lease; ``tasks`` hold it from then on, or wait for it.
@@ -113,10 +113,10 @@ class Ownership:
             if not self.owned:
                 # Also after a pause that this server has not noticed: another owner may have come and gone.
                 self._forget()
-            self._warehouse.answers_until = begun + LEASE_S
+            self._warehouse.owned_until = begun + LEASE_S
             self._note(owned=True)
         else:
-            self._warehouse.answers_until = float("-inf")
+            self._warehouse.owned_until = float("-inf")
             self._starts = False
             self._note(owned=False)
 

@@ -208,23 +208,23 @@ class Warehouse(Protocol):
     Attributes:
         clock: Unix seconds.
         exports: the folder that exports are written to.
-        answers_until: on the monotonic clock. Past it hits are neither taken nor read, because another server does
+        owned_until: on the monotonic clock. Past it hits are neither taken nor read, because another server does
             that; chores (``write``) go on.
         losses: what was missing at the start and accepted.
     """
 
     clock: Callable[[], int]
     exports: Path
-    answers_until: float
+    owned_until: float
     losses: Sequence[Loss]
 
     @property
-    def answers(self) -> bool:
-        """Whether this server takes and reads hits, and no other one."""
+    def owned(self) -> bool:
+        """Whether this server owns the analytics: takes and reads hits, as no other one does."""
         ...
 
-    def require_answers(self) -> None:
-        """Refuse what another server answers.
+    def require_owned(self) -> None:
+        """Refuse what only the owner of the analytics does.
 
         Raises:
             AnalyticsElsewhere

@@ -64,7 +64,7 @@ class VisitorCounter:
         return await self._shared((site, path, span))
 
     async def _shared(self, key: Key) -> Visits:
-        self._warehouse.require_answers()
+        self._warehouse.require_owned()
         now = self._clock()
         begun, reading = self._readings.get(key, (0.0, None))
         if reading is None or now - begun >= FRESH_S or _failed(reading):

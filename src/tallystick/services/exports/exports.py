@@ -77,7 +77,7 @@ class Exports:
             StoreBusy: the site waits for too many already.
             StoreUnavailable: it was not noted.
         """
-        self._warehouse.require_answers()
+        self._warehouse.require_owned()
         now = self._ledger.clock()
         export = Export(
             id=0,
@@ -110,7 +110,7 @@ class Exports:
         Raises:
             AnalyticsElsewhere: another server has written it.
         """
-        self._warehouse.require_answers()
+        self._warehouse.require_owned()
         place = self._folder.place(export)
         if export.expired(self._ledger.clock()) or not await asyncio.to_thread(place.is_file):
             return None
@@ -147,7 +147,7 @@ class Exports:
         Raises:
             StoreUnavailable: it is written later.
         """
-        if not self._warehouse.answers:
+        if not self._warehouse.owned:
             return False
         export = await self._ledger.read(_next)
         if export is None:

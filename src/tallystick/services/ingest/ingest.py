@@ -127,7 +127,7 @@ class Ingest:
             NoSuchSite: the site was deleted meanwhile.
         """
         assert len(arrivals) <= MOST_AT_ONCE
-        self._warehouse.require_answers()
+        self._warehouse.require_owned()
         if self._are_due(now := self._ledger.clock()):
             await self._refresh(now)
         rules = self._rules_of(site)
@@ -147,7 +147,7 @@ class Ingest:
             StoreUnavailable: the hit was not acknowledged.
             NoSuchSite: the site was deleted meanwhile.
         """
-        self._warehouse.require_answers()
+        self._warehouse.require_owned()
         if self._are_due(now := self._ledger.clock()):
             await self._refresh(now)
         rules = self._rules_of(site)

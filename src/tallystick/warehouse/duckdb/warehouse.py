@@ -51,7 +51,7 @@ class DuckDbWarehouse:
         self._readers = WarehouseReaders(store)
         self.exports = store.file.with_name(EXPORTS_DIRECTORY)
         self._waiting_hits = 0
-        self.answers_until = float("inf")
+        self.owned_until = float("inf")
 
     @classmethod
     async def open(  # noqa: PLR0913  # one value each, all with a default
@@ -118,17 +118,17 @@ class DuckDbWarehouse:
             raise
 
     @property
-    def answers(self) -> bool:
-        """Whether this server takes and reads hits, and no other one."""
-        return time.monotonic() < self.answers_until
+    def owned(self) -> bool:
+        """Whether this server owns the analytics: takes and reads hits, as no other one does."""
+        return time.monotonic() < self.owned_until
 
-    def require_answers(self) -> None:
-        """Refuse what another server answers.
+    def require_owned(self) -> None:
+        """Refuse what only the owner of the analytics does.
 
         Raises:
             AnalyticsElsewhere
         """
-        if not self.answers:
+        if not self.owned:
             raise AnalyticsElsewhere
 
     async def append(self, hits: Sequence[Hit], request: KeptRequest | None = None) -> list[Stored]:
@@ -137,7 +137,7 @@ class DuckDbWarehouse:
         Raises:
             StoreUnavailable: nothing was stored, or it is unknown that it was.
         """
-        self.require_answers()
+        self.require_owned()
         return await self._append(hits, request)
 
     async def _append(self, hits: Sequence[Hit], request: KeptRequest | None = None) -> list[Stored]:
@@ -159,7 +159,7 @@ class DuckDbWarehouse:
         **named: Arguments.kwargs,
     ) -> Result:
         """``function(session, *arguments)`` on a reader thread, on one snapshot that shows everything acknowledged."""
-        self.require_answers()
+        self.require_owned()
         if self._mover.moved < self._writer.last_id:
             await self._call(None)
         return await self._readers.read(_with_names(function, named), *arguments)
