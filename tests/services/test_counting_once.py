@@ -7,29 +7,25 @@ import pytest
 from builders import NOW, a_counter, a_key
 from support.ledgers import opened, totals
 from tallystick.errors import KeyInFlight, KeyReused
-from tallystick.ledger import Database, Ledger, Totals
+from tallystick.ledger import Database, Ledger, Session, Totals
 from tallystick.model.counter import HIT, LIMITED, Add, Counter, Outcome, Put, RefusalReason
 from tallystick.model.key import Key, lane_of
-from tallystick.services.counting.add_once import AddOnce, add_once
+from tallystick.services.counting.add_once import AddOnce, ReplayedAddition, add_once
 from tallystick.services.counting.counting import Counting
-from tallystick.services.kept_answers import KEPT_MS, KeptAnswer, KeyedRequest
+from tallystick.services.idempotency import KEPT_MS, KeyedRequest, StoredResponse
 
 
 def a_request(key: str = "one", *, amount: int = 1) -> KeyedRequest:
     return KeyedRequest.of("somebody", "hit", "visits", key, rest=b"%d" % amount)
 
 
-def kept(outcome: Outcome) -> KeptAnswer:
-    return KeptAnswer(404 if outcome.value is None else 200, b"%d" % (outcome.value or 0))
-
-
 async def joined(
     ledger: Ledger, request: KeyedRequest, key: Key | None = None, operation: Add = HIT
-) -> Outcome | KeptAnswer:
+) -> Outcome | ReplayedAddition:
     """As ``Counting`` does it, but for what it knows of requests in flight."""
     key = key or a_key()
-    told: Outcome | KeptAnswer = await ledger.join(
-        add_once, AddOnce(key=key, operation=operation, request=request, answer=kept), lane_of(key)
+    told: Outcome | ReplayedAddition = await ledger.join(
+        add_once, AddOnce(key=key, operation=operation, request=request), lane_of(key)
     )
     return told
 
@@ -42,9 +38,9 @@ async def counter(ledger: Ledger, key: Key | None = None) -> Counter:
 
 async def test_it_is_counted_once_and_answered_alike(ledger: Ledger) -> None:
     assert await joined(ledger, a_request()) == Outcome(1, None, created=True)
-    assert await joined(ledger, a_request()) == KeptAnswer(200, b"1")
+    assert await joined(ledger, a_request()) == ReplayedAddition(Outcome(1, None, created=True))
     assert await joined(ledger, a_request("another")) == Outcome(2, 1)
-    assert await joined(ledger, a_request()) == KeptAnswer(200, b"1")
+    assert await joined(ledger, a_request()) == ReplayedAddition(Outcome(1, None, created=True))
     assert (await counter(ledger)).version == 2
     assert await totals(ledger) == Totals(keys_created=1, keys_updated=2)
 
@@ -62,14 +58,16 @@ async def test_a_key_stands_for_one_request(ledger: Ledger) -> None:
     results = await asyncio.gather(
         *(joined(ledger, a_request(amount=amount)) for amount in (1, 2, 1)), return_exceptions=True
     )
-    assert [type(one) for one in results] == [Outcome, KeyReused, KeptAnswer]
+    assert [type(one) for one in results] == [Outcome, KeyReused, ReplayedAddition]
     assert (await counter(ledger)).value == 1
 
 
 async def test_a_refusal_is_kept(ledger: Ledger) -> None:
     assert await joined(ledger, a_request(), operation=Add(1)) == Outcome(None, None, RefusalReason.MISSING)
     await ledger.count(a_key(), HIT)
-    assert await joined(ledger, a_request(), operation=Add(1)) == KeptAnswer(404, b"0")
+    assert await joined(ledger, a_request(), operation=Add(1)) == ReplayedAddition(
+        Outcome(None, None, RefusalReason.MISSING)
+    )
     assert await joined(ledger, a_request("new"), operation=Add(1)) == Outcome(2, 1)
 
 
@@ -81,18 +79,18 @@ async def test_what_the_creation_limit_refuses_may_be_tried_again(ledger: Ledger
         return len(asked) > 1
 
     counting = Counting(ledger)
-    tries = [await counting.add_once(a_request(), a_key(), HIT, kept, admit) for _ in range(3)]
-    assert tries == [LIMITED, Outcome(1, None, created=True), KeptAnswer(200, b"1")]
+    tries = [await counting.add_once(a_request(), a_key(), HIT, admit) for _ in range(3)]
+    assert tries == [LIMITED, Outcome(1, None, created=True), ReplayedAddition(Outcome(1, None, created=True))]
 
 
 async def test_while_it_is_carried_out_it_is_refused(ledger: Ledger) -> None:
     counting = Counting(ledger)
     first, second = await asyncio.gather(
-        *(counting.add_once(a_request(), a_key(), HIT, kept) for _ in range(2)), return_exceptions=True
+        *(counting.add_once(a_request(), a_key(), HIT) for _ in range(2)), return_exceptions=True
     )
     assert first == Outcome(1, None, created=True)
     assert isinstance(second, KeyInFlight)
-    assert await counting.add_once(a_request(), a_key(), HIT, kept) == KeptAnswer(200, b"1")
+    assert await counting.add_once(a_request(), a_key(), HIT) == ReplayedAddition(Outcome(1, None, created=True))
     assert (await totals(ledger)).requests == 3
 
 
@@ -115,7 +113,7 @@ async def test_after_a_day_a_key_is_new(database: Database) -> None:
     try:
         await joined(ledger, a_request())
         now += KEPT_MS - 1
-        assert isinstance(await joined(ledger, a_request()), KeptAnswer)
+        assert isinstance(await joined(ledger, a_request()), ReplayedAddition)
         now += 1
         assert await joined(ledger, a_request(amount=2)) == Outcome(2, 1)
     finally:
@@ -129,20 +127,42 @@ async def test_it_follows_the_counters_rules(ledger: Ledger, operation: Add) -> 
     assert (await counter(ledger)).version == 1
 
 
-def broken(_: Outcome) -> KeptAnswer:
-    msg = "no answer"
+def broken() -> bool:
+    msg = "no idea"
     raise ValueError(msg)
 
 
-async def test_an_answer_that_cannot_be_made_concerns_its_own_request_only(ledger: Ledger) -> None:
-    bad = AddOnce(key=a_key(), operation=HIT, request=a_request("bad"), answer=broken)
-    told = await asyncio.gather(
+async def test_an_addition_that_fails_concerns_its_own_request_only(ledger: Ledger) -> None:
+    bad = AddOnce(key=a_key("new"), operation=HIT, request=a_request("bad"), admit=broken)
+    results = await asyncio.gather(
         *(joined(ledger, a_request(f"before {number}")) for number in range(10)),
-        ledger.join(add_once, bad, lane_of(a_key())),
+        ledger.join(add_once, bad, lane_of(a_key("new"))),
         *(joined(ledger, a_request(f"after {number}")) for number in range(10)),
         return_exceptions=True,
     )
-    assert isinstance(told.pop(10), ValueError)
-    assert sorted(one.value or 0 for one in told if isinstance(one, Outcome)) == list(range(1, 21))
+    assert isinstance(results.pop(10), ValueError)
+    assert sorted(one.value or 0 for one in results if isinstance(one, Outcome)) == list(range(1, 21))
     assert (await counter(ledger)).value == 20
-    assert await joined(ledger, a_request("bad")) == Outcome(21, 20)
+    assert await joined(ledger, a_request("bad"), a_key("new")) == Outcome(1, None, created=True)
+
+
+async def test_a_response_that_an_older_version_stored_is_replayed(ledger: Ledger) -> None:
+    request = a_request()
+
+    def store(session: Session) -> None:
+        session.common.keep_answer(
+            session.connection,
+            digest=request.digest,
+            fingerprint=request.fingerprint,
+            status=200,
+            headers="{}",
+            body=b'{"value":7}',
+            created=NOW,
+        )
+
+    await ledger.write(store)
+    result = await joined(ledger, request)
+    assert result == ReplayedAddition(StoredResponse(200, b'{"value":7}'))
+    assert await ledger.find(a_key()) is None
+    with pytest.raises(KeyReused):
+        await joined(ledger, a_request(amount=2))

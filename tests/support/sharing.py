@@ -1,18 +1,16 @@
 """Shared counters for tests: what a test does not name is ordinary."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from typing import Any
-
-import msgspec
 
 from tallystick.errors import SharingReason, SharingRefused
 from tallystick.ledger import Ledger, Session
 from tallystick.model.account import Account
 from tallystick.model.shared_counter import Role, SharedCounter
 from tallystick.services.accounts.accounts import NewAccount, create_account
-from tallystick.services.kept_answers import KeptAnswer, KeyedRequest
+from tallystick.services.idempotency import KeyedRequest, StoredResponse
 from tallystick.services.sharing.access import role_of
-from tallystick.services.sharing.changing import Carried, ChangeRequest, Done, ValueChange, Verb
+from tallystick.services.sharing.changing import Changed, ChangeRequest, Done, ValueChange, Verb
 from tallystick.services.sharing.counters import NewCounter, create
 from tallystick.services.sharing.history import HistoryEntry, history
 from tallystick.services.sharing.service import Sharing
@@ -51,25 +49,16 @@ def a_sharing(ledger: Ledger) -> Sharing:
 
 async def carried(
     ledger: Ledger, person: Account, *steps: ValueChange, keyed: KeyedRequest | None = None, hide_foreign: bool = False
-) -> Carried:
-    """Have a person's request carried out; its answer lists the results."""
-    wanted = ChangeRequest(account=person.id, steps=steps, answer=told, keyed=keyed, hide_foreign=hide_foreign)
-    return await a_sharing(ledger).change(wanted)
+) -> Changed:
+    """Have a person's request carried out."""
+    request = ChangeRequest(account=person.id, steps=steps, keyed=keyed, hide_foreign=hide_foreign)
+    return await a_sharing(ledger).change(request)
 
 
-def told(results: Sequence[Done | SharingRefused]) -> KeptAnswer:
-    """Results as a body that ``results_of`` reads."""
-    listed = [
-        [result.value, result.version, result.replayed] if isinstance(result, Done) else result.reason.value
-        for result in results
-    ]
-    return KeptAnswer(200, msgspec.json.encode(listed))
-
-
-def results_of(answer: Carried) -> list[Done | SharingReason]:
+def results_of(changed: Changed) -> list[Done | SharingReason]:
     """What the steps of a request came to."""
-    listed = msgspec.json.decode(answer.answer.body)
-    return [Done(*result) if isinstance(result, list) else SharingReason(result) for result in listed]
+    assert not isinstance(changed.results, StoredResponse)
+    return [result if isinstance(result, Done) else result.reason for result in changed.results]
 
 
 async def refused(attempt: Awaitable[object]) -> SharingReason:

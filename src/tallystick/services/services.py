@@ -17,10 +17,9 @@ from tallystick.services.clock import ClockWatch
 from tallystick.services.counting.counting import Counting
 from tallystick.services.exports.exports import Exports
 from tallystick.services.feed.following import Following
+from tallystick.services.idempotency import InFlight
 from tallystick.services.ingest.ingest import Ingest, Knowledge
 from tallystick.services.ingest.new_names import Admits
-from tallystick.services.kept_answers import InFlight
-from tallystick.services.keyed_requests import KeyedRequests
 from tallystick.services.sharing.service import Sharing
 from tallystick.tasks import BackgroundTasks
 from tallystick.warehouse import Warehouse
@@ -41,7 +40,6 @@ class Services(Struct, frozen=True, kw_only=True):
     names: Names
     ingest: Ingest
     exports: Exports
-    keyed_requests: KeyedRequests
     visitor_counter: VisitorCounter
     following: Following
     sharing: Sharing
@@ -94,7 +92,6 @@ def build_services(  # noqa: PLR0913  # settings of single services
         names=names,
         ingest=Ingest(ledger, warehouse, names, knowledge, admits_new_name),
         exports=Exports(ledger, warehouse, warehouse.exports),
-        keyed_requests=KeyedRequests(warehouse),
         visitor_counter=VisitorCounter(ledger, warehouse),
         following=following,
         sharing=Sharing(ledger, following.wake, hide_foreign=hide_foreign),

@@ -3,7 +3,7 @@
 import re
 
 from tallystick.errors import InputRefused
-from tallystick.services.kept_answers import LONGEST_KEY
+from tallystick.services.idempotency import LONGEST_KEY
 
 _bare = re.compile(r"[!#-~][!-~]*").fullmatch
 _quoted = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"').fullmatch

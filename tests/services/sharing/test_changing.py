@@ -10,7 +10,7 @@ from tallystick.errors import KeyReused, SharingReason
 from tallystick.ledger import Database, Ledger
 from tallystick.model.counter import INT64_MAX, INT64_MIN
 from tallystick.model.shared_counter import Role, SharedCounter
-from tallystick.services.kept_answers import KEPT_MS, KeyedRequest
+from tallystick.services.idempotency import KEPT_MS, KeyedRequest
 from tallystick.services.sharing.access import counters_of
 from tallystick.services.sharing.changes import last_change
 from tallystick.services.sharing.changing import Done, ValueChange, Verb
@@ -76,7 +76,7 @@ async def test_outsiders_change_nothing(ledger: Ledger, *, hide_foreign: bool, r
     steps = [ValueChange(counter=counter.uid, verb=verb, value=3, id=f"e{verb.value}") for verb in Verb]
     answer = await carried(ledger, eve, *steps, hide_foreign=hide_foreign)
     assert set(results_of(answer)) == {reason}
-    assert not answer.changed
+    assert not answer.anything
     assert (await now_as(ledger, counter)) == counter
     assert await ledger.read(last_change) == before
 
@@ -123,7 +123,7 @@ async def test_a_request_with_a_key_is_carried_out_once(ledger: Ledger) -> None:
     counter = await a_counter(ledger, ada)
     first = await carried(ledger, ada, increment(counter), keyed=a_request())
     again = await carried(ledger, ada, increment(counter), keyed=a_request())
-    assert (again.answer, again.replayed, again.changed) == (first.answer, True, False)
+    assert (again.results, again.replayed, again.anything) == (first.results, True, False)
     with pytest.raises(KeyReused):
         await carried(ledger, ada, increment(counter), keyed=a_request(rest=b"another"))
     await carried(ledger, ada, increment(counter), keyed=a_request("k2"))
@@ -159,7 +159,7 @@ async def test_a_step_with_an_id_is_carried_out_once_whichever_request_it_comes_
     assert results_of(await carried(ledger, ada, *steps)) == [Done(1, 2), Done(2, 3), Done(1, 2, replayed=True)]
     again = await carried(ledger, ada, increment(counter, id="s2"))
     assert results_of(again) == [Done(2, 3, replayed=True)]
-    assert not again.changed
+    assert not again.anything
     other = results_of(await carried(ledger, ada, increment(counter, 7, id="s1")))
     assert other == [SharingReason.INVALID_DATA]
     assert results_of(await carried(ledger, ben, increment(counter, id="s1"))) == [Done(3, 4)]

@@ -4,20 +4,21 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
+from msgspec.structs import replace
 
 from support.ledgers import Clock, opened
-from support.sharing import a_counter, a_sharing, carried, change, history_of, joined, refused, someone, told
+from support.sharing import a_counter, a_sharing, carried, change, history_of, joined, refused, someone
 from tallystick.errors import KeyReused, SharingReason, SharingRefused
 from tallystick.ledger import Database, Ledger, Session
 from tallystick.model.shared_counter import SharedCounter
-from tallystick.services.kept_answers import KeptAnswer, KeyedRequest
+from tallystick.services.idempotency import KeyedRequest, StoredResponse
 from tallystick.services.sharing import sweeping
 from tallystick.services.sharing.access import counters_of, require, seen
 from tallystick.services.sharing.changes import last_change
-from tallystick.services.sharing.changing import Carried, ChangeRequest, ValueChange, Verb
+from tallystick.services.sharing.changing import ChangeRequest, ValueChange, Verb
 from tallystick.services.sharing.counters import NewCounter, create, delete
 from tallystick.services.sharing.history import history
-from tallystick.services.sharing.service import Sharing
+from tallystick.services.sharing.service import DoneOnce, Sharing
 from tallystick.services.sharing.sweeping import FAREWELLS_KEPT_MS, HISTORY_KEPT_MS, sweep
 
 
@@ -25,21 +26,14 @@ def a_request(key: str = "k1", rest: bytes = b"") -> KeyedRequest:
     return KeyedRequest.of("1", "POST", "/v1/counters", key, rest=rest)
 
 
-def answer(counter: SharedCounter) -> KeptAnswer:
-    return KeptAnswer(201, counter.uid.encode(), {"location": counter.uid})
-
-
-def kept(_: SharedCounter) -> KeptAnswer:
-    return KeptAnswer(201, b"null")
-
-
-def refuse(refused: SharingRefused) -> KeptAnswer:
-    return KeptAnswer(400, refused.reason.value.encode())
-
-
-async def once(ledger: Ledger, person: int, name: str, keyed: KeyedRequest | None) -> Carried:
+async def once(ledger: Ledger, person: int, name: str, keyed: KeyedRequest | None) -> DoneOnce[SharedCounter]:
     wanted, now = NewCounter(name=name), ledger.clock()
-    return await a_sharing(ledger).once(keyed, create, person, wanted, now, answer=answer, refuse=refuse)
+    return await a_sharing(ledger).once(keyed, SharedCounter, create, person, wanted, now)
+
+
+def reason(done: DoneOnce[SharedCounter]) -> tuple[SharingReason, str]:
+    assert isinstance(done.result, SharingRefused)
+    return done.result.reason, str(done.result)
 
 
 async def test_who_tells_is_woken_after_commits_that_change_something(ledger: Ledger) -> None:
@@ -51,7 +45,7 @@ async def test_who_tells_is_woken_after_commits_that_change_something(ledger: Le
     for verb, times in ((Verb.DECREMENT, 1), (Verb.INCREMENT, 2)):
         await sharing.read(seen, ada.id, counter.uid)
         step = ValueChange(counter=counter.uid, verb=verb)
-        await sharing.change(ChangeRequest(account=ada.id, steps=(step,), answer=told))
+        await sharing.change(ChangeRequest(account=ada.id, steps=(step,)))
         assert len(woken) == times
 
 
@@ -73,8 +67,8 @@ async def test_a_write_with_a_key_is_carried_out_once_also_at_once(ledger: Ledge
     answers = await asyncio.gather(*(once(ledger, ada.id, "Visitors", a_request()) for _ in range(5)))
     assert sorted(one.replayed for one in answers) == [False, True, True, True, True]
     (counter,) = await ledger.read(counters_of, ada.id)
-    assert {one.answer.body for one in answers} == {counter.uid.encode()}
-    assert {one.answer.headers["location"] for one in answers} == {counter.uid}
+    assert [one.result for one in answers] == [counter] * 5
+    assert {one.at for one in answers} == {ledger.clock()}
     with pytest.raises(KeyReused):
         await once(ledger, ada.id, "Visitors", a_request(rest=b"another"))
     await once(ledger, ada.id, "Visitors", None)
@@ -85,7 +79,8 @@ async def test_a_refused_write_is_answered_and_kept_and_leaves_nothing(ledger: L
     ada = await someone(ledger)
     first = await once(ledger, ada.id, "four", a_request())
     again = await once(ledger, ada.id, "four", a_request())
-    assert (first.answer, again.answer) == (KeptAnswer(400, b"name length"),) * 2
+    assert reason(first) == reason(again)
+    assert reason(first)[0] is SharingReason.NAME_LENGTH
     assert (first.replayed, again.replayed) == (False, True)
 
 
@@ -97,8 +92,8 @@ async def test_a_write_that_is_refused_half_way_leaves_nothing(ledger: Ledger) -
         require(session, ada.id, "nonsense", "admin")
         return made
 
-    done = await a_sharing(ledger).once(a_request(), half, answer=answer, refuse=refuse)
-    assert (done.answer.status, done.answer.body) == (400, b"not found")
+    done = await a_sharing(ledger).once(a_request(), SharedCounter, half)
+    assert reason(done)[0] is SharingReason.NOT_FOUND
     assert await ledger.read(counters_of, ada.id) == []
     assert await ledger.read(last_change) == 0
     made = await a_counter(ledger, ada)
@@ -108,14 +103,45 @@ async def test_a_write_that_is_refused_half_way_leaves_nothing(ledger: Ledger) -
 async def test_what_is_secret_is_told_once_and_not_kept(ledger: Ledger) -> None:
     ada = await someone(ledger)
 
-    async def attempt() -> Carried:
-        wanted = NewCounter(name="Visitors")
-        sharing = a_sharing(ledger)
-        return await sharing.once(a_request(), create, ada.id, wanted, 0, answer=answer, refuse=refuse, kept=kept)
+    def without_uid(counter: SharedCounter) -> SharedCounter:
+        return replace(counter, uid="")
+
+    async def attempt() -> DoneOnce[SharedCounter]:
+        wanted, sharing = NewCounter(name="Visitors"), a_sharing(ledger)
+        return await sharing.once(a_request(), SharedCounter, create, ada.id, wanted, 0, recorded=without_uid)
 
     first, again = await attempt(), await attempt()
-    assert len(first.answer.body) == 36
-    assert (again.answer, again.replayed) == (KeptAnswer(201, b"null"), True)
+    assert isinstance(first.result, SharedCounter)
+    assert len(first.result.uid) == 36
+    assert (again.result, again.replayed) == (without_uid(first.result), True)
+
+
+async def test_a_response_that_an_older_version_stored_is_replayed(ledger: Ledger) -> None:
+    ada = await someone(ledger)
+    counter = await a_counter(ledger, ada)
+    stored = StoredResponse(201, b"{}", {"location": "/v1/counters/x"})
+
+    def store(session: Session) -> None:
+        for request in (a_request("write"), a_request("change")):
+            session.common.keep_answer(
+                session.connection,
+                digest=request.digest,
+                fingerprint=request.fingerprint,
+                status=stored.status,
+                headers='{"location":"/v1/counters/x"}',
+                body=stored.body,
+                created=ledger.clock(),
+            )
+
+    await ledger.write(store)
+    done = await once(ledger, ada.id, "Visitors", a_request("write"))
+    assert (done.result, done.replayed) == (stored, True)
+    step = ValueChange(counter=counter.uid, verb=Verb.INCREMENT)
+    changed = await carried(ledger, ada, step, keyed=a_request("change"))
+    assert (changed.results, changed.replayed, changed.anything) == (stored, True, False)
+    with pytest.raises(KeyReused):
+        await once(ledger, ada.id, "Visitors", a_request("write", b"another"))
+    assert await ledger.read(counters_of, ada.id) == [counter]
 
 
 async def test_history_goes_both_ways_piece_by_piece(ledger: Ledger) -> None:

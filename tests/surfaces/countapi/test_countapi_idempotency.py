@@ -11,6 +11,8 @@ from support.in_process import InProcess, in_process
 from support.services import limits
 from tallystick.errors import StoreBusy
 from tallystick.gathering import GatheringThread
+from tallystick.ledger import Session
+from tallystick.services.idempotency import KeyedRequest
 from tallystick.surfaces.countapi.limits import KeyedLimit
 from tallystick.web.address import ClientAddresses
 from tallystick.web.rate_limit import Rate
@@ -37,6 +39,43 @@ async def test_an_answer_is_dressed_as_the_request_wants_it(tmp_path: Path) -> N
         for replayed in (script, image, full):
             assert (replayed.headers["idempotent-replayed"], replayed.path) == ("true", "default/visits")
             assert "Idempotent-Replayed" in replayed.headers["access-control-expose-headers"]
+
+
+async def test_a_request_is_known_by_its_meaning_however_it_is_spelled(tmp_path: Path) -> None:
+    spelled = (
+        "/update/mysite/visits?amount=1&x=1",
+        "/update/mysite/visits/?x=1&amount=1",
+        "/update/my%73ite/visits?amount=%2B1",
+        "/update/mysite/visits?amount=01&amount=9",
+    )
+    async with in_process(tmp_path) as site:
+        await site.ask("/hit/mysite/visits")
+        answers = [await keyed(site, target) for target in spelled]
+        assert [answer.text for answer in answers] == ['{"value":2}'] * 4
+        assert [answer.headers.get("idempotent-replayed") for answer in answers] == [None, *["true"] * 3]
+        assert (await keyed(site, "/update/mysite/visits?amount=0")).status == 422
+        assert (await site.ask("/get/mysite/visits")).json() == {"value": 2}
+
+
+async def test_a_response_that_an_older_version_stored_is_replayed(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as site:
+        request = KeyedRequest.of("countapi", "hit", "default/visits", "old", rest=b"1")
+
+        def store(session: Session) -> None:
+            session.common.keep_answer(
+                session.connection,
+                digest=request.digest,
+                fingerprint=request.fingerprint,
+                status=200,
+                headers="{}",
+                body=b'{"value":41}',
+                created=site.application.ledger.passed(),
+            )
+
+        await site.application.ledger.write(store)
+        again = await keyed(site, "/hit/visits", "old")
+        assert (again.status, again.text, again.headers["idempotent-replayed"]) == (200, '{"value":41}', "true")
+        assert await value(site) is None
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from tallystick.surfaces.counttogether.answers import Answer
 
 from support.counting_together import Person, Together
 from tallystick.errors import SharingRefused
 from tallystick.ledger import Session
-from tallystick.services.kept_answers import KEPT_MS, KeptAnswer
+from tallystick.services.idempotency import KEPT_MS, KeyedRequest
 from tallystick.services.sharing.changing import Done
 from tallystick.surfaces.counttogether.api.handlers import counting
 
@@ -146,17 +147,17 @@ async def test_what_is_kept_names_nobody(together: Together, ada: Person) -> Non
 
 
 @pytest.mark.parametrize("headers", [{}, with_key("one")], ids=["", "keyed"])
-async def test_an_answer_that_cannot_be_made_changes_nothing_and_harms_no_other_request(
+async def test_a_response_that_cannot_be_built_harms_no_other_request_and_is_built_again(
     ada: Person, bob: Person, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str]
 ) -> None:
     counters = [await person.new_counter() for person in (ada, bob)]
     ordinary = counting._number  # noqa: SLF001  # what may turn out to have a fault
 
-    def faulty(results: Sequence[Done | SharingRefused]) -> KeptAnswer:
-        if ordinary(results).body == b"1000":
+    def faulty(results: Sequence[Done | SharingRefused], trace: str) -> Answer:
+        if ordinary(results, trace).body == b"1000":
             msg = "no answer"
             raise ValueError(msg)
-        return ordinary(results)
+        return ordinary(results, trace)
 
     monkeypatch.setattr(counting, "_number", faulty)
     path = "/v2/counters/{}/increment"
@@ -165,7 +166,64 @@ async def test_an_answer_that_cannot_be_made_changes_nothing_and_harms_no_other_
     first, *others = await asyncio.gather(bad, *(person.ask("POST", target) for person, target in asked))
     assert (first.status, first.json()["code"]) == (500, -1000)
     assert [answer.status for answer in others] == [200] * len(others)
-    assert [await value_of(person, counter) for person, counter in zip((ada, bob), counters, strict=True)] == [10, 10]
+    assert [await value_of(person, counter) for person, counter in zip((ada, bob), counters, strict=True)] == [
+        1010,
+        10,
+    ]
     monkeypatch.setattr(counting, "_number", ordinary)
     again = await ada.ask("POST", f"{path.format(counters[0])}/1000", headers=headers)
-    assert (again.status, again.text, again.headers.get("idempotent-replayed")) == (200, "1010", None)
+    expected = (200, "1000", "true") if headers else (200, "2010", None)
+    assert (again.status, again.text, again.headers.get("idempotent-replayed")) == expected
+
+
+async def test_a_request_is_known_by_its_meaning_however_it_is_spelled(ada: Person) -> None:
+    counter = await ada.new_counter()
+    path = f"/v1/counters/{counter}"
+    spelled: list[tuple[str, bytes | None]] = [
+        (f"{path}/set?timezone=UTC&x=1", b'{"value": 5, "confirm": true}'),
+        (f"{path}/set/?timezone=UTC&x=1", b'{"value": 5, "confirm": true}'),
+        (f"/v1/counters/{counter.upper()}/set?timezone=UTC&x=1", b'{"confirm":true,"value":5}'),
+        (f"{path}/%73et?x=1&timezone=UTC", b'{"value":5,\n"confirm":true}'),
+        (f"{path}/set?x=%31&timezone=%55TC&x=2", b'{"value":5,"confirm":true}'),
+    ]
+    answers = [await ada.ask("POST", target, body, headers=with_key("set")) for target, body in spelled]
+    assert [(answer.status, answer.text) for answer in answers] == [(200, "5")] * 5
+    assert [answer.headers.get("idempotent-replayed") for answer in answers] == [None, *["true"] * 4]
+    adding = [("/v2/counters/{}/increment/3", None), ("/v2/counters/{}/increment/03/", b"{}")]
+    added = [await ada.ask("POST", path.format(counter), body, headers=with_key("add")) for path, body in adding]
+    assert [answer.text for answer in added] == ["8", "8"]
+    for target in (f"{path}/set?timezone=UTC&x=2", f"{path}/set?timezone=UTC"):
+        refused = await ada.ask("POST", target, spelled[0][1], headers=with_key("set"))
+        assert refused.status == 422
+
+
+@pytest.mark.parametrize("suffix", ["", "/"])
+async def test_responses_that_an_older_version_stored_are_replayed(
+    together: Together, ada: Person, suffix: str
+) -> None:
+    """Such a version knew a request by the spelling of its path, query and body."""
+    counter = await ada.new_counter()
+    target, body = f"/v1/counters/{counter}/set{suffix}", b'{"value": 3}'
+    older = KeyedRequest.of(f"counttogether/{ada.account.id}", "POST", target, "old", rest=b"x=1\0" + body)
+
+    def store(session: Session) -> None:
+        session.common.keep_answer(
+            session.connection,
+            digest=older.digest,
+            fingerprint=older.fingerprint,
+            status=200,
+            headers='{"etag":"tag"}',
+            body=b"3",
+            created=together.ledger.passed(),
+        )
+
+    await together.ledger.write(store)
+    again = await ada.ask("POST", f"{target}?x=1", body, headers=with_key("old"))
+    assert (again.status, again.text, again.headers["etag"], again.headers["idempotent-replayed"]) == (
+        200,
+        "3",
+        "tag",
+        "true",
+    )
+    assert await value_of(ada, counter) == 0
+    assert (await ada.ask("POST", f"{target}?x=1", {"value": 4}, headers=with_key("old"))).status == 422

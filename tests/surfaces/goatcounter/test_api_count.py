@@ -1,6 +1,7 @@
 """Hits told through the API: every form of a field, what is refused, and requests that are sent twice."""
 
 import asyncio
+import hashlib
 import json
 import threading
 from typing import Any
@@ -14,7 +15,9 @@ from support.analytics import FIREFOX, Analytics
 from support.asking import Answer
 from support.warehouses import rows
 from tallystick.errors import StoreFailed
+from tallystick.services.accounts.tokens import all_tokens
 from tallystick.surfaces.goatcounter.wire import decoding
+from tallystick.warehouse import KeptRequest
 
 OK = (202, b'{"status":"ok"}')
 NO_SESSION = "session or browser/IP not set; use no_sessions if you don't want to track unique visits"
@@ -331,11 +334,56 @@ async def test_a_key_belongs_to_its_token(analytics: Analytics) -> None:
     assert len(await analytics.hits()) == 2
 
 
-async def test_a_request_that_is_sent_again_while_it_is_answered_waits_for_its_answer(analytics: Analytics) -> None:
+async def test_a_request_that_is_sent_again_while_it_is_answered_is_refused(analytics: Analytics) -> None:
     answers = await asyncio.gather(*(count(analytics, {"path": "/a"}, key="k") for _ in range(10)))
-    assert {(answer.status, answer.body) for answer in answers} == {OK}
+    assert sorted(answer.status for answer in answers) == [202, *[409] * 9]
+    refused = next(answer for answer in answers if answer.status == 409)
+    assert refused.headers["retry-after"] == "1"
+    assert refused.json() == {
+        "error": "the request with this Idempotency-Key is being carried out; try again in a second"
+    }
     assert len(await analytics.hits()) == 1
-    assert vars(analytics.services.keyed_requests)["_turns"] == {}
+    assert len(analytics.services.in_flight) == 0
+    again = await count(analytics, {"path": "/a"}, key="k")
+    assert (again.status, again.body, again.headers["idempotent-replayed"]) == (*OK, "true")
+
+
+async def test_a_request_is_known_by_its_meaning_however_it_is_spelled(analytics: Analytics) -> None:
+    long = "x" * 70_000  # decoded on a thread
+    bodies = [
+        b'{"no_sessions": true, "hits": [{"path": "/a", "title": "%b"}]}' % long[:9].encode(),
+        b'{"hits":[{"title":"%b","path":"\\u002fa"}],"no_sessions":true}' % long[:9].encode(),
+        b'{"x": "%b", "no_sessions": true, "hits": [{"path": "/a"}]}' % long.encode(),
+        b'{"hits": [{"path": "/a"}], "no_sessions": true, "x": "%b"}' % long.encode(),
+    ]
+    sent = [(bodies[0], '"short"', "/count"), (bodies[1], "short", "/count/"), (bodies[2], "long", "/count"),
+            (bodies[3], "long", "/count?a=1")]  # fmt: skip
+    answers = [
+        await analytics.api("POST", path, json=body, headers={"idempotency-key": key}) for body, key, path in sent
+    ]
+    assert [answer.headers.get("idempotent-replayed") for answer in answers] == [None, "true", None, "true"]
+    assert {answer.status for answer in answers} == {202}
+    assert len(await analytics.hits()) == 2
+
+
+async def test_what_an_older_version_recorded_is_replayed(analytics: Analytics) -> None:
+    """Such a version knew a request by its token, site and key as they were sent, and by the bytes of its body."""
+    [token] = await analytics.services.ledger.read(all_tokens)
+    body = b'{"no_sessions": true, "hits": [{"path": "/a"}]}'
+    fingerprint = hashlib.blake2b(body, digest_size=16).hexdigest()
+    answer = '{"errors":{"0":"wrong"},"filtered":[],"notes":{}}'
+    passed = analytics.services.ledger.passed() // 1000
+    record = KeptRequest(f'{token.id}/{analytics.site.id}/"old"', fingerprint, answer, passed)
+    await analytics.services.warehouse.append([], record)
+    headers = {"idempotency-key": '"old"'}
+    again = await analytics.api("POST", "/count", json=body, headers=headers)
+    assert (again.status, again.json(), again.headers["idempotent-replayed"]) == (
+        400,
+        {"errors": {"0": "wrong"}},
+        "true",
+    )
+    assert await analytics.hits() == []
+    assert (await analytics.api("POST", "/count", json=body + b" ", headers=headers)).status == 422
 
 
 async def test_a_request_of_which_nothing_is_stored_is_remembered_too(analytics: Analytics) -> None:
@@ -358,12 +406,12 @@ async def test_what_failed_may_be_tried_again_under_its_key(
     assert (await count(analytics, {"path": "/a"}, key="n")).status == 202
 
 
-@pytest.mark.parametrize("key", ["", "x" * 256, "a\x7fb"])
+@pytest.mark.parametrize("key", ["", "x" * 256, "a\x7fb", "a b", '""', "é"])
 async def test_a_key_has_limits(analytics: Analytics, key: str) -> None:
     answer = await count(analytics, {"path": "/a"}, key=key)
     assert (answer.status, answer.json()) == (
         400,
-        {"error": "Idempotency-Key must have 1 to 255 printable characters"},
+        {"error": "Idempotency-Key must have 1 to 255 visible ASCII characters"},
     )
 
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from tallystick.errors import InputRefused, InvalidFields, NoSuchSite, NotPermitted, StoreUnavailable
 from tallystick.ledger import Ledger, Session
-from tallystick.model.account import ALL_SITES, EVERY_SITE, Account, Token, UserSettings
+from tallystick.model.account import ALL_SITES, EVERY_SITE, Access, Account, Principal, Token, UserSettings
 from tallystick.model.site import Site, SiteSettings
 from tallystick.model.site_rules import defaults_problems, normal_host, normal_settings, site_problems
 from tallystick.services.accounts.accounts import CHANGES, existing, hold_accounts, last_change, own_site
@@ -177,6 +177,29 @@ def update_site(session: Session, number: int, changes: SiteChanges, now: int) -
         # It would be at no host from now on, and pages that name this one would lose their hits.
         remember_host(session, number, before.cname, now)
     return after
+
+
+def sites_within_reach(session: Session, current: Site, principal: Principal, needed: Access = "s") -> list[Site]:
+    """A site and its children, as far as a token and its owner reach."""
+    token, account = principal.token, principal.account
+    return [
+        site
+        for site in family(session, current.root)
+        if current.id in (site.id, site.parent) and token.covers(site.id) and account.may(needed, site.id)
+    ]
+
+
+def update_site_within_reach(  # noqa: PLR0913, PLR0917  # who changes what, from where and when
+    session: Session, current: Site, principal: Principal, number: int, changes: SiteChanges, now: int
+) -> Site | None:
+    """Change a site or one of its children; None for one that the principal may not change.
+
+    Raises:
+        InvalidFields, InputRefused: see ``update_site``.
+    """
+    if all(site.id != number for site in sites_within_reach(session, current, principal, "a")):
+        return None
+    return update_site(session, number, changes, now)
 
 
 def delete_site(session: Session, number: int, now: int) -> int:

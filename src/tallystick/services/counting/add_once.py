@@ -1,75 +1,87 @@
 """Additions that carry a key of their sender's: counted once, however often they are sent."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from msgspec import Struct
 
 from tallystick.errors import KeyReused
 from tallystick.ledger import Session, Totals
 from tallystick.ledger.folding import CounterWrite, fold_over
 from tallystick.model.counter import LIMITED, Counter, Outcome
 from tallystick.model.key import Key
-from tallystick.services.kept_answers import KeptAnswer, KeptAnswers, KeyedRequest
+from tallystick.services.idempotency import KeyedRequest, Records, StoredResponse
 
-Told = Outcome | KeptAnswer | KeyReused
-"""What the addition did; what was answered when it came before; or that its key stands for another one."""
+_encode = msgspec.json.Encoder().encode
+_decode_outcome = msgspec.json.Decoder(Outcome).decode
+
+
+class ReplayedAddition(Struct, frozen=True):
+    """An addition that was carried out before; nothing happened now.
+
+    Attributes:
+        outcome: what it did then, or the response that an older version stored.
+    """
+
+    outcome: Outcome | StoredResponse
 
 
 class AddOnce(CounterWrite, eq=False, kw_only=True):
-    """An addition that is known by a key.
-
-    Attributes:
-        answer: what its outcome is answered with. Called on the writer's thread; pure. If it raises, nothing is
-            added for this request and it gets the error.
-    """
+    """An addition that is known by a key."""
 
     request: KeyedRequest
-    answer: Callable[[Outcome], KeptAnswer]
 
 
-def add_once(session: Session, batch: Sequence[AddOnce], now: int, passed: int) -> list[Told]:
-    """Carry out the additions that have not come before, and keep what they are answered with.
+def add_once(
+    session: Session, batch: Sequence[AddOnce], now: int, passed: int
+) -> list[Outcome | ReplayedAddition | KeyReused]:
+    """Carry out the additions that have not come before, and record their outcomes.
 
-    For ``Ledger.join``, by the lanes of the counters. A creation that the limit refuses is not kept: later it may
+    For ``Ledger.join``, by the lanes of the counters. A creation that the limit refuses is not recorded: later it may
     well succeed.
 
     Raises:
         CreationRaced: see ``folding.settle``.
     """
-    # Held before anyone looks for answers: of two servers that were sent one request, one waits here for the other.
-    known = session.load([item.key for item in batch])
-    kept = KeptAnswers(session, [item.request for item in batch], passed)
-    told = [_before(kept, item.request) for item in batch]
-    new = _first_of_each([item for item, before in zip(batch, told, strict=True) if before is None])
-    outcomes = _carried_out(session, known, new, kept, now)
+    # Locked before records are read: of two servers that were sent one request, one waits here for the other.
+    counters = session.load([item.key for item in batch])
+    records = Records(session, [item.request for item in batch], passed)
+    before = [_before(records, item.request) for item in batch]
+    new = _first_of_each([item for item, result in zip(batch, before, strict=True) if result is None])
+    outcomes = _carried_out(session, counters, new, records, now)
     return [
-        before or outcomes.get(id(item)) or _before(kept, item.request) or LIMITED
-        for item, before in zip(batch, told, strict=True)
+        result or outcomes.get(id(item)) or _before(records, item.request) or LIMITED
+        for item, result in zip(batch, before, strict=True)
     ]
 
 
 def _carried_out(
-    session: Session, known: Mapping[Key, Counter], new: Sequence[AddOnce], kept: KeptAnswers, now: int
+    session: Session, counters: Mapping[Key, Counter], new: Sequence[AddOnce], records: Records, now: int
 ) -> dict[int, Outcome]:
     """Outcomes by item."""
-    folded = fold_over(session, known, new, now)
+    folded = fold_over(session, counters, new, now)
     for item, outcome in zip(new, folded.outcomes, strict=True):
         if outcome is not LIMITED:
-            kept.keep(item.request, item.answer(outcome))
-    kept.store()
+            records.add(item.request, _encode(outcome))
+    records.store()
     if folded.changed:
         # Of one lane on a database of lanes; last, because who holds a total's row lock waits for no other row.
         session.add_totals(new[0].lane, Totals(folded.keys_created, folded.keys_updated))
     return dict(zip(map(id, new), folded.outcomes, strict=True))
 
 
-def _before(kept: KeptAnswers, request: KeyedRequest) -> KeptAnswer | KeyReused | None:
+def _before(records: Records, request: KeyedRequest) -> ReplayedAddition | KeyReused | None:
     try:
-        return kept.answered(request)
+        recorded = records.find(request)
     except KeyReused as error:
         return error
+    if recorded is None:
+        return None
+    return ReplayedAddition(recorded if isinstance(recorded, StoredResponse) else _decode_outcome(recorded))
 
 
 def _first_of_each(batch: Sequence[AddOnce]) -> list[AddOnce]:
-    """One item for each key; the others find its answer."""
+    """One item for each key; the others get its outcome."""
     first: dict[bytes, AddOnce] = {}
     for item in batch:
         first.setdefault(item.request.digest, item)

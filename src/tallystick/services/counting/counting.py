@@ -1,7 +1,6 @@
 """Counting: what can be done with public counters."""
 
 from asyncio import Future
-from collections.abc import Callable
 
 from msgspec.structs import replace
 
@@ -22,8 +21,8 @@ from tallystick.model.counter import (
     alive,
 )
 from tallystick.model.key import Key, is_public, lane_of
-from tallystick.services.counting.add_once import AddOnce, add_once
-from tallystick.services.kept_answers import InFlight, KeptAnswer, KeyedRequest
+from tallystick.services.counting.add_once import AddOnce, ReplayedAddition, add_once
+from tallystick.services.idempotency import InFlight, KeyedRequest
 
 SWEPT_AT_ONCE = 2_000
 """Counters that one step of the sweep looks at: a range of the primary key, a few milliseconds."""
@@ -51,27 +50,19 @@ class Counting:
         return self._ledger.count(key, operation, admit)
 
     async def add_once(
-        self,
-        request: KeyedRequest,
-        key: Key,
-        operation: Add,
-        answer: Callable[[Outcome], KeptAnswer],
-        admit: Admit | None = None,
-    ) -> Outcome | KeptAnswer:
-        """Add an amount if the request has not come before; else what was answered then.
-
-        Args:
-            answer: what an outcome is answered with, to be kept; pure.
+        self, request: KeyedRequest, key: Key, operation: Add, admit: Admit | None = None
+    ) -> Outcome | ReplayedAddition:
+        """Add an amount if the request has not come before, and return its outcome of then otherwise.
 
         Raises:
             KeyReused: the request's key came with another request.
             KeyInFlight: the request is being carried out at this moment.
         """
         self._ledger.note_request()
-        item = AddOnce(key=key, operation=operation, admit=admit, request=request, answer=answer)
+        item = AddOnce(key=key, operation=operation, admit=admit, request=request)
         with self._in_flight.alone(request):
-            told: Outcome | KeptAnswer = await self._ledger.join(add_once, item, lane_of(key))
-        return told
+            result: Outcome | ReplayedAddition = await self._ledger.join(add_once, item, lane_of(key))
+        return result
 
     def set(self, key: Key, value: int) -> "Future[Outcome]":
         """Replace the value of a resettable counter."""

@@ -127,7 +127,7 @@ class ApiSink:
         return Taken({index: reason.strip() for index, reason in refused.items()}, _notes(answer, arrivals))
 
     async def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:  # noqa: ANN401  # httpx's
-        """Ask until there is an answer that waiting does not change."""
+        """Send a request until there is a response that waiting does not change."""
         pauses = iter(RETRIES_AFTER_S)
         while True:
             try:
@@ -138,7 +138,9 @@ class ApiSink:
                 if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
                     await self._pause(_reset(answer), "the server's rate limit")
                     continue
-                if answer.status_code < httpx.codes.INTERNAL_SERVER_ERROR:
+                # Of a batch that was sent before its connection broke, and is still being stored.
+                in_flight = answer.status_code == httpx.codes.CONFLICT
+                if answer.status_code < httpx.codes.INTERNAL_SERVER_ERROR and not in_flight:
                     return answer
                 problem = str(_unexpected(answer))
             pause = next(pauses, None)

@@ -16,6 +16,9 @@ from tallystick.ledger import Session
 from tallystick.model.shared_counter import Member, Role, SharedCounter
 from tallystick.model.sharing import may
 
+Shared = tuple[SharedCounter, list[Member]]
+"""A counter and everyone who shares it."""
+
 UNNAMED = "Unnamed"
 """What a person without a name is called."""
 
@@ -93,6 +96,27 @@ def members_of(session: Session, counter_ids: Collection[int]) -> dict[int, list
     for counter, *row in session.queries.members_of_counters(session.connection, counters=ids):
         found[counter].append(member_from_row(row))
     return {number: found[number] for number in counter_ids}
+
+
+def with_members(session: Session, counter: SharedCounter) -> Shared:
+    """A counter with everyone who shares it."""
+    return counter, members_of(session, [counter.id])[counter.id]
+
+
+def seen_with_members(session: Session, account: int, uid: str) -> Shared:
+    """A counter with everyone who shares it, for someone who may look at it.
+
+    Raises:
+        SharingRefused: NOT_FOUND, also for outsiders.
+    """
+    return with_members(session, seen(session, account, uid))
+
+
+def counters_with_members_of(session: Session, account: int) -> list[Shared]:
+    """The counters that a person shares, each with everyone who shares it. Two statements."""
+    counters = counters_of(session, account)
+    members = members_of(session, [counter.id for counter in counters])
+    return [(counter, members[counter.id]) for counter in counters]
 
 
 def from_row(row: Sequence[Any]) -> SharedCounter:

@@ -8,7 +8,7 @@ changes: 0.6 ms for a single increment, 10 ms for a hundred of scattered counter
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -28,12 +28,12 @@ from tallystick.model.sharing import (
     require_counting,
     taken_back,
 )
-from tallystick.services.kept_answers import KeptAnswer, KeptAnswers, KeyedRequest
+from tallystick.services.idempotency import KeyedRequest, Records, StoredResponse
 from tallystick.services.sharing.access import normal_uid, not_found, require_role
 from tallystick.services.sharing.changes import Recorded, hold_changes, record_all
 from tallystick.services.sharing.undoing import change_to_undo
 
-__all__ = ["Carried", "ChangeRequest", "Done", "ValueChange", "Verb", "carry_out"]
+__all__ = ["ChangeRequest", "Changed", "Done", "ValueChange", "Verb", "carry_out"]
 
 STEPS_AT_MOST = 500
 """Steps of one request."""
@@ -51,41 +51,57 @@ class ChangeRequest(Struct, frozen=True, kw_only=True, eq=False):
     Attributes:
         account: whose request.
         steps: carried out in order; one that is refused keeps no other one from being done.
-        answer: what the results, in the order of the steps, are answered with. Called on the writer's thread,
-            because a keyed request's answer is stored with its changes; pure. If it raises, the request changes
-            nothing and gets the error; others are not concerned.
-        keyed: what the request is known by; carried out once.
+        keyed: its identity where it carries a key; carried out once.
         hide_foreign: an outsider is told that there is no such counter.
     """
 
     account: int
     steps: tuple[ValueChange, ...]
-    answer: Callable[[Sequence[Done | SharingRefused]], KeptAnswer]
     keyed: KeyedRequest | None = None
     hide_foreign: bool = False
 
 
-class Carried(Struct, frozen=True):
-    """What a request came to.
+StepResult = Done | SharingRefused
+
+
+class Changed(Struct, frozen=True):
+    """The outcome of a request.
 
     Attributes:
-        replayed: it had been answered before; nothing happened now.
-        changed: whether anything may have changed.
+        results: in the order of the steps; or the response that an older version stored.
+        replayed: it had been carried out before; nothing happened now.
     """
 
-    answer: KeptAnswer
-    replayed: bool
-    changed: bool
+    results: tuple[StepResult, ...] | StoredResponse
+    replayed: bool = False
+
+    @property
+    def anything(self) -> bool:
+        """Whether anything may have changed."""
+        return not self.replayed and any(type(result) is Done and not result.replayed for result in self.results)  # type: ignore[union-attr]  # what is not replayed has results
 
 
-def carry_out(session: Session, batch: Sequence[ChangeRequest], now: int, passed: int) -> list[Carried | KeyReused]:
+class _StoredResult(Struct, frozen=True, array_like=True):
+    """A step's result as a record holds it."""
+
+    value: int | None = None
+    version: int | None = None
+    replayed: bool = False
+    reason: SharingReason | None = None
+    message: str = ""
+
+
+_decode_results = msgspec.json.Decoder(list[_StoredResult]).decode
+
+
+def carry_out(session: Session, batch: Sequence[ChangeRequest], now: int, passed: int) -> list[Changed | KeyReused]:
     """Carry out everything of a batch, in order; for ``Ledger.join``.
 
     Every reply's value and version is its own: nobody else gets the same pair of a counter.
     """
     hold_changes(session)
     work = _Work(session, batch, now, passed)
-    results = [work.carry_out(wanted) for wanted in batch]
+    results = [work.carry_out(request) for request in batch]
     work.store()
     return results
 
@@ -104,49 +120,48 @@ class _Work:
 
     def __init__(self, session: Session, batch: Sequence[ChangeRequest], now: int, passed: int) -> None:
         self._session, self._now = session, now
-        self._kept = KeptAnswers(session, _requests(batch), passed)
+        self._records = Records(session, _keyed(batch), passed)
         self._places = _places(session, batch)
         self._numbers = _Numbers(session, {place.uid for place in self._places.values()})
         self._changes: list[Recorded] = []
 
-    def carry_out(self, wanted: ChangeRequest) -> Carried | KeyReused:
-        keyed = wanted.keyed
+    def carry_out(self, request: ChangeRequest) -> Changed | KeyReused:
+        keyed = request.keyed
         if keyed is not None:
             try:
-                before = self._kept.answered(keyed)
+                recorded = self._records.find(keyed)
             except KeyReused as error:
                 return error
-            if before is not None:
-                return Carried(before, replayed=True, changed=False)
-        results = [self._result(wanted, step) for step in wanted.steps]
-        answer = wanted.answer(results)
+            if recorded is not None:
+                return Changed(_from_record(recorded), replayed=True)
+        results = tuple([self._result(request, step) for step in request.steps])
         if keyed is not None:
-            self._kept.keep(keyed, answer)
-        changed = any(type(result) is Done and not result.replayed for result in results)
-        return Carried(answer, replayed=False, changed=changed)
+            self._records.add(keyed, _encode([_stored(result) for result in results]))
+        return Changed(results)
 
-    def _result(self, wanted: ChangeRequest, step: ValueChange) -> Done | SharingRefused:
+    def _result(self, request: ChangeRequest, step: ValueChange) -> StepResult:
         try:
-            place = self._places.get((wanted.account, step.counter))
+            place = self._places.get((request.account, step.counter))
             if place is None:
                 raise not_found()
-            require_role(place.role, LEAST_ROLE[step.verb], hide_foreign=wanted.hide_foreign)
+            require_role(place.role, LEAST_ROLE[step.verb], hide_foreign=request.hide_foreign)
             if step.id is not None:
-                return self._once(wanted.account, place, step, step.id)
-            return self._change(wanted.account, place, step)
+                return self._once(request.account, place, step, step.id)
+            return self._change(request.account, place, step)
         except SharingRefused as refused:
             return refused
 
     def _once(self, account: int, place: _Place, step: ValueChange, name: str) -> Done:
         request = _request_of(account, step, name)
         try:
-            before = self._kept.answered(request)
+            recorded = self._records.find(request)
         except KeyReused as error:
             raise SharingRefused(SharingReason.INVALID_DATA, "this id was sent with another operation") from error
-        if before is not None:
-            return Done(*_decode_done(before.body), replayed=True)
+        if recorded is not None:
+            assert isinstance(recorded, bytes), "no version stored responses of steps"
+            return Done(*_decode_done(recorded), replayed=True)
         done = self._change(account, place, step)
-        self._kept.keep(request, KeptAnswer(0, _encode((done.value, done.version))))
+        self._records.add(request, _encode((done.value, done.version)))
         return done
 
     def _change(self, account: int, place: _Place, step: ValueChange) -> Done:
@@ -173,7 +188,7 @@ class _Work:
     def store(self) -> None:
         self._record()
         self._numbers.store()
-        self._kept.store()
+        self._records.store()
 
 
 class _Numbers:
@@ -210,27 +225,47 @@ def _by_lanes(session: Session, keys: Iterable[Key]) -> Iterator[list[Key]]:
 
 def _places(session: Session, batch: Sequence[ChangeRequest]) -> dict[tuple[int, str], _Place]:
     """What every person of the batch may do where, by account and the UUID as it was written; one statement."""
-    asked = {(wanted.account, step.counter) for wanted in batch for step in wanted.steps}
-    normal = {(account, text): uid for account, text in asked if (uid := normal_uid(text)) is not None}
+    named = {(request.account, step.counter) for request in batch for step in request.steps}
+    normal = {(account, text): uid for account, text in named if (uid := normal_uid(text)) is not None}
     pairs = _encode(list({(account, uid) for (account, _), uid in normal.items()})).decode()
-    found: dict[tuple[int, str], _Place] = {}
+    places: dict[tuple[int, str], _Place] = {}
     for row in _decode_places(session.queries.places(session.connection, pairs=pairs)):
         account, uid, counter, kind, mode, goal, allow_exceed, least, reset_value, role = row
         rules = ValueRules(kind, mode, goal, bool(allow_exceed), least, reset_value)
-        found[account, uid] = _Place(uid, counter, rules, role)
-    return {(account, text): found[account, uid] for (account, text), uid in normal.items() if (account, uid) in found}
+        places[account, uid] = _Place(uid, counter, rules, role)
+    return {key: places[key[0], uid] for key, uid in normal.items() if (key[0], uid) in places}
 
 
-def _requests(batch: Sequence[ChangeRequest]) -> Iterator[KeyedRequest]:
-    for wanted in batch:
-        if wanted.keyed is not None:
-            yield wanted.keyed
-        for step in wanted.steps:
+def _keyed(batch: Sequence[ChangeRequest]) -> Iterator[KeyedRequest]:
+    for request in batch:
+        if request.keyed is not None:
+            yield request.keyed
+        for step in request.steps:
             if step.id is not None:
-                yield _request_of(wanted.account, step, step.id)
+                yield _request_of(request.account, step, step.id)
 
 
 def _request_of(account: int, step: ValueChange, name: str) -> KeyedRequest:
-    """What a step is known by that the client gave a name."""
-    wanted = (step.counter.lower(), step.verb.value, step.amount, step.value, step.confirm, step.offset)
-    return KeyedRequest.of(str(account), "step", "", name, rest=_encode(wanted))
+    """The identity of a step that the client gave a name."""
+    content = (step.counter.lower(), step.verb.value, step.amount, step.value, step.confirm, step.offset)
+    return KeyedRequest.of(str(account), "step", "", name, rest=_encode(content))
+
+
+def _stored(result: StepResult) -> _StoredResult:
+    if isinstance(result, SharingRefused):
+        return _StoredResult(reason=result.reason, message=str(result))
+    return _StoredResult(result.value, result.version, result.replayed)
+
+
+def _from_record(recorded: bytes | StoredResponse) -> tuple[StepResult, ...] | StoredResponse:
+    if isinstance(recorded, StoredResponse):
+        return recorded
+    return tuple(map(_from_stored, _decode_results(recorded)))
+
+
+def _from_stored(stored: _StoredResult) -> StepResult:
+    if stored.reason is not None:
+        return SharingRefused(stored.reason, stored.message)
+    assert stored.value is not None
+    assert stored.version is not None
+    return Done(stored.value, stored.version, stored.replayed)

@@ -17,7 +17,7 @@ from tallystick.model.key import lane_of
 from tallystick.model.shared_counter import SharedCounter, number_key
 from tallystick.model.sharing import ValueRules, check_replacement, edited_number, new_number
 from tallystick.model.sharing_details import checked
-from tallystick.services.sharing.access import not_found, require, require_role, role_of
+from tallystick.services.sharing.access import Shared, not_found, require, require_role, role_of, with_members
 from tallystick.services.sharing.changes import Recorded, hold_changes, record
 
 COUNTERS_AT_MOST = 1_000
@@ -84,6 +84,55 @@ def create(session: Session, account: int, wanted: NewCounter, now: int) -> Shar
         session.connection, account=account, counter=counter.id, role="admin", joined=now, since=number
     )
     return counter
+
+
+def create_shared(session: Session, account: int, wanted: NewCounter | SharingRefused, now: int) -> Shared:
+    """Make a counter like ``create``; returns it with its members.
+
+    Args:
+        wanted: or the refusal of what was written, raised here so that it is recorded as any other.
+    """
+    if isinstance(wanted, SharingRefused):
+        raise wanted
+    return with_members(session, create(session, account, wanted, now))
+
+
+def edit_read(  # noqa: PLR0913  # who changes what, when, and on which conditions
+    session: Session,
+    account: int,
+    uid: str,
+    wanted: Edit | SharingRefused | None,
+    now: int,
+    *,
+    version: int | None = None,
+    hide_foreign: bool = False,
+) -> SharedCounter:
+    """Change a counter by an edit that was made from the counter as it was read a moment ago.
+
+    Args:
+        wanted: None where there was no such counter; a refusal where the edit does not fit a counter of its type.
+
+    Raises:
+        SharingRefused: what the person may not do comes before what cannot be done.
+    """
+    access = role_of(session, account, uid)
+    if access is None or wanted is None:
+        raise not_found()
+    _, role = access
+    require_role(role, "member", hide_foreign=hide_foreign)
+    try:
+        if isinstance(wanted, SharingRefused):
+            raise wanted
+        return edit(session, account, uid, wanted, now, version=version, hide_foreign=hide_foreign)
+    except SharingRefused as refused:
+        if refused.reason is not SharingReason.CHANGED_MEANWHILE:
+            require_role(role, "admin")
+        raise
+
+
+def edit_read_shared(session: Session, account: int, uid: str, *arguments: Any, **conditions: Any) -> Shared:  # noqa: ANN401
+    """Change a counter like ``edit_read``; returns it with its members."""
+    return with_members(session, edit_read(session, account, uid, *arguments, **conditions))
 
 
 def edit(  # noqa: PLR0913  # who changes what, when, and on which conditions

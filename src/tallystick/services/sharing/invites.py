@@ -15,7 +15,7 @@ from tallystick.errors import SharingReason, SharingRefused
 from tallystick.ledger import Session
 from tallystick.model.shared_counter import Role, SharedCounter
 from tallystick.model.sharing import RANKS
-from tallystick.services.sharing.access import UNNAMED, normal_uid, not_found, require, role_of
+from tallystick.services.sharing.access import UNNAMED, Shared, normal_uid, not_found, require, role_of, with_members
 from tallystick.services.sharing.changes import Recorded, hold_changes, record
 from tallystick.services.sharing.counters import require_person, require_room
 
@@ -76,6 +76,10 @@ class Invite(Struct, frozen=True, kw_only=True):
         return self.expires > now and (self.max_uses is None or self.uses < self.max_uses)
 
 
+MadeInvite = tuple[Invite, str | None]
+"""A new invite and its code; None where it is shown again."""
+
+
 class Preview(Struct, frozen=True):
     """What someone sees who has a code, before they use it.
 
@@ -92,7 +96,7 @@ class Preview(Struct, frozen=True):
 def create(  # noqa: PLR0913  # who invites how, and where
     session: Session, account: int, uid: str, wanted: NewInvite, now: int, *, hide_foreign: bool = False
 ) -> tuple[Invite, str]:
-    """Make an invite; its code is told this once.
+    """Make an invite; its code is shown this once.
 
     Raises:
         SharingRefused: NOT_FOUND, FORBIDDEN, INVALID_DATA or TOO_MANY.
@@ -119,6 +123,11 @@ def create(  # noqa: PLR0913  # who invites how, and where
     )
     made, _ = _by_code(session, code)
     return made, code
+
+
+def without_code(made: MadeInvite) -> MadeInvite:
+    """A new invite as it is recorded: its code is shown once and stored nowhere."""
+    return made[0], None
 
 
 def open_invites(session: Session, account: int, uid: str, now: int, *, hide_foreign: bool = False) -> list[Invite]:
@@ -183,6 +192,11 @@ def accept(session: Session, account: int, code: str, now: int) -> SharedCounter
     common.add_member(connection, account=account, counter=counter.id, role=invite.role, joined=now, since=number)
     common.count_invite_use(connection, uid=invite.uid)
     return counter
+
+
+def accept_shared(session: Session, account: int, code: str, now: int) -> Shared:
+    """Share a counter by a code like ``accept``; returns it with its members."""
+    return with_members(session, accept(session, account, code, now))
 
 
 def _check(wanted: NewInvite) -> None:

@@ -66,6 +66,29 @@ def set_role(  # noqa: PLR0913, PLR0917  # who makes whom what, and where
     return _member(members_in(session, counter), member_uid)
 
 
+def set_admin(  # noqa: PLR0913, PLR0917  # who makes whom what, and where
+    session: Session,
+    account: int,
+    uid: str,
+    member_uid: str,
+    is_admin: bool,  # noqa: FBT001
+    now: int,
+    *,
+    hide_foreign: bool = False,
+) -> Member:
+    """Make a member an admin, or an admin a member; a viewer who is to be no admin stays one.
+
+    Raises:
+        SharingRefused: NOT_FOUND, FORBIDDEN or LAST_ADMIN.
+    """
+    counter = require(session, account, uid, "admin", hide_foreign=hide_foreign)
+    role: Role = "admin"
+    if not is_admin:
+        roles = {member.uid: member.role for member in members_in(session, counter)}
+        role = "viewer" if roles.get(member_uid.lower()) == "viewer" else "member"
+    return set_role(session, account, uid, member_uid, role, now, hide_foreign=hide_foreign)
+
+
 def remove(  # noqa: PLR0913  # who removes whom, and from where
     session: Session, account: int, uid: str, member_uid: str, now: int, *, hide_foreign: bool = False
 ) -> None:

@@ -1,19 +1,36 @@
-"""Sharing, as the event loop asks for it: what is written is durable, and then told, when it returns."""
+"""Shared counters, as the event loop calls them: what is written is durable, and published, when it returns."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
-from msgspec import Struct
+import msgspec
+from msgspec import Raw, Struct
 
-from tallystick.errors import SharingRefused, StoreUnavailable
+from tallystick.errors import SharingReason, SharingRefused, StoreUnavailable
 from tallystick.gathering import raisable
 from tallystick.ledger import Ledger, Session
 from tallystick.ledger.database import CreationRaced
-from tallystick.services.kept_answers import KeptAnswer, KeyedRequest, answered, keep
+from tallystick.services.idempotency import KeyedRequest, StoredResponse, find_record, store_record
 from tallystick.services.sharing.changes import hold_changes
-from tallystick.services.sharing.changing import Carried, ChangeRequest, carry_out
+from tallystick.services.sharing.changing import Changed, ChangeRequest, carry_out
 
 Result = TypeVar("Result")
+
+_encode = msgspec.json.Encoder().encode
+
+
+class DoneOnce(Struct, Generic[Result], frozen=True):
+    """The outcome of a write that is carried out once.
+
+    Attributes:
+        result: what the function returned, or its refusal; or the response that an older version stored.
+        at: when it was carried out, Unix milliseconds; 0 where an older version did.
+        replayed: it had been carried out before; nothing happened now.
+    """
+
+    result: Result | SharingRefused | StoredResponse
+    at: int
+    replayed: bool = False
 
 
 class Sharing:
@@ -27,16 +44,16 @@ class Sharing:
     def __init__(self, ledger: Ledger, wake: Callable[[], None], *, hide_foreign: bool = False) -> None:
         self._ledger, self._wake, self.hide_foreign = ledger, wake, hide_foreign
 
-    async def change(self, wanted: ChangeRequest) -> Carried:
-        """Change values, together with everyone who wants to meanwhile; see ``changing.carry_out``.
+    async def change(self, request: ChangeRequest) -> Changed:
+        """Change values, in one batch with all requests that came meanwhile; see ``changing.carry_out``.
 
         Raises:
             KeyReused, StoreUnavailable
         """
-        carried: Carried = await self._ledger.join(carry_out, wanted)
-        if carried.changed:
+        changed: Changed = await self._ledger.join(carry_out, request)
+        if changed.anything:
             self._wake()
-        return carried
+        return changed
 
     async def write(self, function: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
         """``function(session, *arguments)``, for everything but values.
@@ -58,26 +75,26 @@ class Sharing:
         """
         return await self._ledger.read(function, *arguments)
 
-    async def once(  # what is done, and what it is answered with
+    async def once(  # the function, and how its result is recorded
         self,
         keyed: KeyedRequest | None,
+        kind: type[Result],
         function: Callable[..., Result],
         *arguments: Any,  # noqa: ANN401
-        answer: Callable[[Result], KeptAnswer],
-        refuse: Callable[[SharingRefused], KeptAnswer],
-        kept: Callable[[Result], KeptAnswer] | None = None,
-    ) -> Carried:
-        """Like ``write``; with a key it is carried out once, and answered alike when it is asked for again.
+        recorded: Callable[[Result], Result] | None = None,
+    ) -> DoneOnce[Result]:
+        """Like ``write``; with a key it is carried out once, and its outcome is recorded with what it did.
 
         Args:
-            answer, refuse: what a result or a refusal is answered with. Called on the writer's thread; pure.
-            kept: what is kept in the place of ``answer``, for results that hold a secret.
+            kind: the type of the result, by which a record is decoded.
+            recorded: what is recorded in the place of the result, for results that hold a secret.
 
         Raises:
-            KeyReused, StoreUnavailable, or what else the function raises: then nothing is kept either.
+            KeyReused, StoreUnavailable, or what else the function raises: then nothing is recorded either.
         """
-        once = _Once(function, arguments, keyed, answer, refuse, kept or answer)
-        return await self.write(_carried_once, once, self._ledger.passed())
+        once = _Once(function, arguments, keyed, kind, recorded, self._ledger.clock())
+        done: DoneOnce[Result] = await self.write(_done_once, once, self._ledger.passed())
+        return done
 
 
 class _Write(Struct, eq=False):
@@ -89,13 +106,25 @@ class _Once(Struct, eq=False):
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
     keyed: KeyedRequest | None
-    answer: Callable[[Any], KeptAnswer]
-    refuse: Callable[[SharingRefused], KeptAnswer]
-    kept: Callable[[Any], KeptAnswer]
+    kind: Any
+    recorded: Callable[[Any], Any] | None
+    now: int
+
+
+class _StoredOutcome(Struct, frozen=True):
+    """The outcome of a write as a record holds it: a result, or the reason and message of a refusal."""
+
+    at: int
+    result: Raw = Raw(b"null")
+    reason: SharingReason | None = None
+    message: str = ""
+
+
+_decode_outcome = msgspec.json.Decoder(_StoredOutcome).decode
 
 
 def _each_alone(session: Session, writes: Sequence[_Write], *_times: int) -> list[object]:
-    """Writes of a batch, each in a savepoint: its own error refuses only itself."""
+    """Run the writes of a batch, each in a savepoint: its own error refuses only itself."""
     hold_changes(session)
     return [_alone(session, write) for write in writes]
 
@@ -110,21 +139,36 @@ def _alone(session: Session, write: _Write) -> object:
         return raisable(error)
 
 
-def _carried_once(session: Session, once: _Once, passed: int) -> Carried:
-    """What the function does, or what it was answered with before.
+def _done_once(session: Session, once: _Once, passed: int) -> DoneOnce[Any]:
+    """Run the function, or return the recorded outcome.
 
     Raises:
         KeyReused: its key came with another request.
     """
-    if once.keyed is not None and (before := answered(session, once.keyed, passed)):
-        return Carried(before, replayed=True, changed=False)
+    keyed = once.keyed
+    if keyed is not None and (record := find_record(session, keyed, passed)) is not None:
+        return _replayed(record, once.kind)
+    outcome: Any
     try:
         with session.savepoint():
-            result = once.function(session, *once.arguments)
+            outcome = once.function(session, *once.arguments)
     except SharingRefused as refused:
-        told = later = once.refuse(refused)
-    else:
-        told, later = once.answer(result), once.kept(result)
-    if once.keyed is not None:
-        keep(session, once.keyed, later, passed)
-    return Carried(told, replayed=False, changed=True)
+        outcome = refused
+    if keyed is not None:
+        store_record(session, keyed, _encode(_stored(outcome, once)), passed)
+    return DoneOnce(outcome, once.now)
+
+
+def _stored(outcome: Any, once: _Once) -> _StoredOutcome:  # noqa: ANN401  # the function's
+    if isinstance(outcome, SharingRefused):
+        return _StoredOutcome(once.now, reason=outcome.reason, message=str(outcome))
+    return _StoredOutcome(once.now, Raw(_encode(outcome if once.recorded is None else once.recorded(outcome))))
+
+
+def _replayed(record: bytes | StoredResponse, kind: Any) -> DoneOnce[Any]:  # noqa: ANN401  # a type
+    if isinstance(record, StoredResponse):
+        return DoneOnce(record, 0, replayed=True)
+    stored = _decode_outcome(record)
+    if stored.reason is not None:
+        return DoneOnce(SharingRefused(stored.reason, stored.message), stored.at, replayed=True)
+    return DoneOnce(msgspec.json.decode(stored.result, type=kind), stored.at, replayed=True)

@@ -1,7 +1,7 @@
 """What is over is removed, a piece at a time: each piece takes a few milliseconds, however much there is."""
 
 from tallystick.ledger import Session
-from tallystick.services.kept_answers import forget_old
+from tallystick.services.idempotency import forget_old
 
 FAREWELLS_KEPT_MS = 30 * 86_400_000
 """How long it is known who lost sight of a counter: who comes back within that time is told."""
@@ -15,7 +15,7 @@ REMOVED_AT_ONCE = 2_000
 def sweep(session: Session, now: int, passed: int) -> int:
     """Remove a piece of what is over; how many rows of history. Called again and again it removes everything.
 
-    Kept answers older than a day, the history of deleted counters, and farewells older than 30 days.
+    Idempotency records older than a day, the history of deleted counters, and farewells older than 30 days.
 
     Args:
         now: the wall clock, Unix milliseconds.

@@ -14,7 +14,7 @@ from tallystick.ledger.folding import Admit
 from tallystick.model.counter import Add, Create, Outcome, RefusalReason
 from tallystick.model.key import DEFAULT_NAMESPACE, Key
 from tallystick.services.counting.counting import Counting
-from tallystick.services.kept_answers import KeptAnswer, KeyedRequest
+from tallystick.services.idempotency import KeyedRequest, StoredResponse
 from tallystick.surfaces.countapi import wire
 from tallystick.surfaces.countapi.errors import MALFORMED_NAME, not_once, refused, too_many_keyed
 from tallystick.surfaces.countapi.wire import Payload
@@ -100,22 +100,24 @@ def _added(outcome: Outcome, path: bytes) -> Payload:
 
 async def _add_once(counting: Counting, request: Request, operation: Add, key: bytes) -> Payload:
     verb, amount = "hit" if operation.creates else "update", b"%d" % operation.amount
-    asked = KeyedRequest.of(EVERYONE, verb, str(request.key), key_in(key.decode("latin-1")), rest=amount)
+    keyed = KeyedRequest.of(EVERYONE, verb, str(request.key), key_in(key.decode("latin-1")), rest=amount)
     admission = request.admit_keyed() if request.admit_keyed else UNLIMITED
     if not admission.admitted:
         return too_many_keyed(admission.wait, request.path)
     try:
-        told = await counting.add_once(asked, request.key, operation, _to_keep, request.admit)
+        result = await counting.add_once(keyed, request.key, operation, request.admit)
     except (KeyReused, KeyInFlight) as error:
         return not_once(error, request.path)
-    if isinstance(told, KeptAnswer):
-        return Payload(told.status, told.body, request.path, wire.REPLAYED)
-    return _added(told, request.path)
+    if isinstance(result, Outcome):
+        return _added(result, request.path)
+    return _replayed(result.outcome, request.path)
 
 
-def _to_keep(outcome: Outcome) -> KeptAnswer:
-    answer = _added(outcome, b"")
-    return KeptAnswer(answer.status, answer.body)
+def _replayed(outcome: Outcome | StoredResponse, path: bytes) -> Payload:
+    if isinstance(outcome, StoredResponse):
+        return Payload(outcome.status, outcome.body, path, wire.REPLAYED)
+    payload = _added(outcome, path)
+    return Payload(payload.status, payload.body, path, wire.REPLAYED)
 
 
 async def set_(counting: Counting, request: Request) -> Payload:

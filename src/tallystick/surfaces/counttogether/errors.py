@@ -21,7 +21,6 @@ from tallystick.errors import (
     TallystickError,
 )
 from tallystick.services.accounts.tickets import VALID_S, TooManyTickets
-from tallystick.services.kept_answers import KeptAnswer
 from tallystick.surfaces.counttogether import wire
 from tallystick.web.answers import ApiResponse
 from tallystick.web.refusals import (
@@ -166,10 +165,14 @@ def _challenge(problem: bytes) -> tuple[bytes, bytes]:
     return b"www-authenticate", REALM + (b", " + problem if problem else b"")
 
 
-def kept_refusal(error: SharingRefused) -> KeptAnswer:
-    """A refusal that is kept with its request's key."""
+def refusal_of(error: SharingRefused, trace: str = "") -> ApiResponse:
+    """The response to a refusal.
+
+    Args:
+        trace: its traceId; a new one where there is none.
+    """
     kind = BY_REASON[error.reason]
-    return KeptAnswer(kind.status, wire.json(error_body(kind, str(error))))
+    return ApiResponse(kind.status, wire.json(error_body(kind, str(error), trace)))
 
 
 def error_of(error: SharingRefused) -> dict[str, object]:

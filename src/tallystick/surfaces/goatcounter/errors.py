@@ -16,6 +16,8 @@ from tallystick.errors import (
     STORE_ERRORS,
     InputRefused,
     InvalidFields,
+    KeyInFlight,
+    KeyReused,
     NoSuchSite,
     NotPermitted,
     StoreUnavailable,
@@ -32,6 +34,7 @@ from tallystick.web.refusals import (
 )
 
 SURFACE = "goatcounter"
+IN_FLIGHT = "the request with this Idempotency-Key is being carried out; try again in a second"
 TIMED_OUT = "server timed out loading data"
 
 _CHALLENGE: Headers = ((b"www-authenticate", b"Basic realm=GoatCounter"),)
@@ -57,7 +60,7 @@ REASON_BY_STATUS = {
     503: "too many bodies",
     504: "timed out",
 }
-REASONS = frozenset({*REASON_BY_STATUS.values(), *(error.reason for error in STORE_ERRORS)})
+REASONS = frozenset({*REASON_BY_STATUS.values(), "request in flight", *(error.reason for error in STORE_ERRORS)})
 """Every reason under which this surface's refusals are counted."""
 
 
@@ -103,6 +106,8 @@ def response_to(error: Exception) -> ApiResponse:
     """An error in the contract's words; an unexpected one is also logged."""
     if isinstance(error, StoreUnavailable):
         error = store_refusal(error)
+    elif isinstance(error, KeyReused | KeyInFlight):
+        error = _key_refusal(error)
     if isinstance(error, ApiRefused):
         return ApiResponse(error.status, _body(error), _headers(error), reason=error.reason)
     if isinstance(error, NoSuchSite):
@@ -114,6 +119,13 @@ def response_to(error: Exception) -> ApiResponse:
     if isinstance(error, TimeoutError):
         return _response(504, TIMED_OUT)
     return _unexpected(error)
+
+
+def _key_refusal(error: KeyReused | KeyInFlight) -> ApiRefused:
+    """422 where the request's key stands for another request, 409 while the same one is being carried out."""
+    if isinstance(error, KeyReused):
+        return ApiRefused("this Idempotency-Key was used for another request", 422)
+    return ApiRefused(IN_FLIGHT, 409, retry_after(1), reason="request in flight")
 
 
 def _body(error: ApiRefused) -> bytes:

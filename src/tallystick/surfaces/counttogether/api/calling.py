@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from tallystick.services.kept_answers import KeyedRequest
+from tallystick.services.idempotency import KeyedRequest
 from tallystick.services.services import Services
 from tallystick.web.answers import AnyResponse
 from tallystick.web.api import ApiCall

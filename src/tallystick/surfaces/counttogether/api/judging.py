@@ -6,9 +6,9 @@ from functools import partial
 from tallystick.errors import InputRefused
 from tallystick.model.account import Permission, Principal
 from tallystick.model.shared_counter import Role
-from tallystick.services.kept_answers import KeyedRequest
+from tallystick.services.idempotency import KeyedRequest, meaning
 from tallystick.services.services import Services
-from tallystick.services.sharing.access import require, seen
+from tallystick.services.sharing.access import normal_uid, require, seen
 from tallystick.surfaces.counttogether.api.calling import CounterCall, Handler
 from tallystick.surfaces.counttogether.authorization import Gate
 from tallystick.surfaces.counttogether.decoding import first_values
@@ -81,7 +81,7 @@ class CountTogetherApi(Api):
             await self._require_role(route, place, principal)
             raise PermissionMissing(WRITE)
         try:
-            return await route.handler(self._services, self._call(request, principal, place, body))
+            return await route.handler(self._services, self._call(request, principal, route, place, body))
         except Malformed:
             await self._require_role(route, place, principal)
             raise
@@ -96,7 +96,12 @@ class CountTogetherApi(Api):
             request.limit_headers = limit_headers(admission, self._gate.policy)
 
     def _call(
-        self, request: ApiRequest, principal: Principal, place: Mapping[str, str], body: bytes | None
+        self,
+        request: ApiRequest,
+        principal: Principal,
+        route: CounterRoute,
+        place: Mapping[str, str],
+        body: bytes | None,
     ) -> CounterCall:
         """The request as handlers see it.
 
@@ -110,16 +115,19 @@ class CountTogetherApi(Api):
             msg = f"the body is larger than {LARGEST_BODY // 1024} KiB"
             raise Malformed(msg, TOO_LARGE)
         scope = request.scope
-        query: bytes = scope["query_string"]
+        raw_query: bytes = scope["query_string"]
+        query = first_values(raw_query) if raw_query else {}
         return CounterCall(
             principal=principal,
             place=place,
-            query=first_values(query) if query else {},
+            query=query,
             headers=request.headers,
             body=body,
             now=self._services.ledger.clock(),
             scope=scope,
-            keyed=_keyed(request, principal, body) if b"idempotency-key" in request.headers else None,
+            keyed=_keyed(request, principal, _resolved(route, place), query, body)
+            if b"idempotency-key" in request.headers
+            else None,
         )
 
     async def _require_role(self, route: CounterRoute, place: Mapping[str, str], principal: Principal) -> None:
@@ -145,8 +153,13 @@ class CountTogetherApi(Api):
         return send_dressed(response, request.limit_headers, accept, request.scope, send)
 
 
-def _keyed(request: ApiRequest, principal: Principal, body: bytes) -> KeyedRequest | None:
+def _keyed(
+    request: ApiRequest, principal: Principal, path: str, query: Mapping[str, str], body: bytes
+) -> KeyedRequest | None:
     """The identity of a request with a key; None where the method changes nothing.
+
+    Args:
+        path: with decoded parameters, in one spelling.
 
     Raises:
         Malformed: the key is not valid.
@@ -158,5 +171,18 @@ def _keyed(request: ApiRequest, principal: Principal, body: bytes) -> KeyedReque
         key = key_in(request.headers[b"idempotency-key"].decode("latin-1"))
     except InputRefused as error:
         raise Malformed(str(error)) from error
-    rest = scope["query_string"] + b"\0" + body
-    return KeyedRequest.of(f"counttogether/{principal.account.id}", scope["method"], scope["path"], key, rest=rest)
+    sender, method = f"counttogether/{principal.account.id}", scope["method"]
+    older = KeyedRequest.of(sender, method, scope["path"], key, rest=scope["query_string"] + b"\0" + body)
+    return KeyedRequest.of(sender, method, path, key, rest=meaning(query.items(), body), older=older)
+
+
+def _resolved(route: CounterRoute, place: Mapping[str, str]) -> str:
+    """The path of a route with its decoded parameters, in one spelling."""
+    segments = (_one_spelling(place[part[1:-1]]) if part.startswith("{") else part for part in route.path.split("/"))
+    return "/".join(segments)
+
+
+def _one_spelling(parameter: str) -> str:
+    if parameter.isascii() and parameter.isdigit():
+        return parameter.lstrip("0") or "0"
+    return normal_uid(parameter) or parameter

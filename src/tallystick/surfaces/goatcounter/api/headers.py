@@ -6,8 +6,8 @@ from tallystick.web.refusals import Headers
 
 METHODS = b"DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
 EXPOSED = (
-    b"X-Rate-Limit-Limit, X-Rate-Limit-Remaining, X-Rate-Limit-Reset, X-Goatcounter-Filter, Retry-After, "
-    b"Content-Disposition"
+    b"X-Rate-Limit-Limit, X-Rate-Limit-Remaining, X-Rate-Limit-Reset, X-Goatcounter-Filter, Idempotent-Replayed, "
+    b"Retry-After, Content-Disposition"
 )
 
 COMMON: Headers = (

@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from tallystick.errors import SharingRefused
-from tallystick.services.kept_answers import LONGEST_KEY, KeptAnswer
+from tallystick.services.idempotency import LONGEST_KEY
 from tallystick.services.services import Services
 from tallystick.services.sharing.access import require
 from tallystick.services.sharing.changing import STEPS_AT_MOST, Done, ValueChange, Verb
 from tallystick.surfaces.counttogether.api.calling import CounterCall
-from tallystick.surfaces.counttogether.api.handlers.carrying import change, told
+from tallystick.surfaces.counttogether.api.handlers.carrying import change, json_response
 from tallystick.surfaces.counttogether.decoding import body_as
 from tallystick.surfaces.counttogether.errors import Malformed, error_of
 from tallystick.surfaces.counttogether.zones import zone_asked
@@ -75,9 +75,9 @@ def _step(operation: Operation, counter: str) -> ValueChange:
     )
 
 
-def _results(ids: Sequence[str | None], results: Sequence[Done | SharingRefused]) -> KeptAnswer:
+def _results(ids: Sequence[str | None], results: Sequence[Done | SharingRefused], _trace: str) -> ApiResponse:
     shown = [({} if name is None else {"id": name}) | _shown(each) for name, each in zip(ids, results, strict=True)]
-    return told(200, {"results": shown})
+    return json_response(200, {"results": shown})
 
 
 def _shown(result: Done | SharingRefused) -> dict[str, Any]:

@@ -1,74 +1,99 @@
-"""What changes something, is done once, and is told as it was kept."""
+"""Changes, carried out once where the request has a key; the response is built from the outcome, also on replay."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any, TypeVar
 
-from tallystick.services.kept_answers import KeptAnswer
+from tallystick.errors import SharingRefused
+from tallystick.services.idempotency import StoredResponse
 from tallystick.services.services import Services
-from tallystick.services.sharing.changing import Carried, ChangeRequest, ValueChange
+from tallystick.services.sharing.changing import ChangeRequest, Done, ValueChange
 from tallystick.surfaces.counttogether import wire
 from tallystick.surfaces.counttogether.api.calling import CounterCall
-from tallystick.surfaces.counttogether.errors import kept_refusal
+from tallystick.surfaces.counttogether.errors import refusal_of
 from tallystick.web.answers import ApiResponse
+from tallystick.web.refusals import Headers
 
 Result = TypeVar("Result")
-Tell = Callable[[Any], KeptAnswer]
+TRACE_BYTES = 8
 
-_REPLAYED = ((b"idempotent-replayed", b"true"),)
+_REPLAYED: Headers = ((b"idempotent-replayed", b"true"),)
 
 
-async def change(services: Services, call: CounterCall, steps: tuple[ValueChange, ...], tell: Tell) -> ApiResponse:
+async def change(
+    services: Services,
+    call: CounterCall,
+    steps: tuple[ValueChange, ...],
+    encode: Callable[[Sequence[Done | SharingRefused], str], ApiResponse],
+) -> ApiResponse:
     """Change values.
 
     Args:
-        tell: what the results are answered with.
+        encode: builds the response from the results and the traceId of refusals.
     """
-    wanted = ChangeRequest(
-        account=call.account.id, steps=steps, answer=tell, keyed=call.keyed, hide_foreign=services.sharing.hide_foreign
+    keyed = call.keyed
+    request = ChangeRequest(
+        account=call.account.id, steps=steps, keyed=keyed, hide_foreign=services.sharing.hide_foreign
     )
-    if call.keyed is None:
-        return _answer(await services.sharing.change(wanted))
-    with services.in_flight.alone(call.keyed):
-        return _answer(await services.sharing.change(wanted))
+    if keyed is None:
+        changed = await services.sharing.change(request)
+    else:
+        with services.in_flight.alone(keyed):
+            changed = await services.sharing.change(request)
+    results = changed.results
+    if isinstance(results, StoredResponse):
+        return _of_older_version(results)
+    response = encode(results, _trace(call))
+    return _marked(response) if changed.replayed else response
 
 
-async def once(  # what is done, and what it is answered with
+async def once(  # noqa: PLR0913  # what is done, and how it is answered
     services: Services,
     call: CounterCall,
+    kind: type[Result],
     function: Callable[..., Result],
     *arguments: Any,  # noqa: ANN401  # the function's
-    tell: Callable[[Result], KeptAnswer],
-    kept: Callable[[Result], KeptAnswer] | None = None,
+    encode: Callable[[Result, int], ApiResponse],
+    recorded: Callable[[Result], Result] | None = None,
 ) -> ApiResponse:
     """Carry out ``function(session, *arguments)``.
 
     Args:
-        tell: what the result is answered with.
-        kept: what is kept in its place, where it holds a secret.
+        kind: the type of its result.
+        encode: builds the response from the result and the time at which it came to be.
+        recorded: what is recorded in the place of the result, where it holds a secret.
     """
-
-    async def carried() -> Carried:
-        return await services.sharing.once(
-            call.keyed, function, *arguments, answer=tell, refuse=kept_refusal, kept=kept
-        )
-
-    if call.keyed is None:
-        return _answer(await carried())
-    with services.in_flight.alone(call.keyed):
-        return _answer(await carried())
+    keyed = call.keyed
+    with nullcontext() if keyed is None else services.in_flight.alone(keyed):
+        done = await services.sharing.once(keyed, kind, function, *arguments, recorded=recorded)
+    result = done.result
+    if isinstance(result, StoredResponse):
+        return _of_older_version(result)
+    response = refusal_of(result, _trace(call)) if isinstance(result, SharingRefused) else encode(result, done.at)
+    return _marked(response) if done.replayed else response
 
 
-def told(status: int, value: object, **headers: str) -> KeptAnswer:
-    """A JSON answer that can be kept; headers by their names in lower case."""
-    return KeptAnswer(status, wire.json(value), headers)
+def json_response(status: int, value: object, headers: Headers = ()) -> ApiResponse:
+    """A response with a JSON body."""
+    return ApiResponse(status, wire.json(value), headers)
 
 
-def nothing(_: object) -> KeptAnswer:
+def no_content(_result: object, _at: int) -> ApiResponse:
     """204."""
-    return KeptAnswer(204)
+    return ApiResponse(204)
 
 
-def _answer(carried: Carried) -> ApiResponse:
-    kept = carried.answer
-    headers = tuple((name.encode(), value.encode()) for name, value in kept.headers.items())
-    return ApiResponse(kept.status, kept.body, headers + _REPLAYED if carried.replayed else headers)
+def _trace(call: CounterCall) -> str:
+    """The traceId of refusals: the same again when the request is replayed; empty for a new one."""
+    return "" if call.keyed is None else call.keyed.digest[:TRACE_BYTES].hex()
+
+
+def _of_older_version(stored: StoredResponse) -> ApiResponse:
+    headers = tuple((name.encode(), value.encode()) for name, value in stored.headers.items())
+    return ApiResponse(stored.status, stored.body, headers + _REPLAYED)
+
+
+def _marked(response: ApiResponse) -> ApiResponse:
+    return ApiResponse(
+        response.status, response.body, response.headers + _REPLAYED, response.content_type, response.reason
+    )

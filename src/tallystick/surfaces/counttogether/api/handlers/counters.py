@@ -1,19 +1,25 @@
 """Counters in v1 and v2: list, look, make, change, delete."""
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from hashlib import sha256
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from tallystick.errors import SharingReason, SharingRefused
-from tallystick.ledger import Session
-from tallystick.model.shared_counter import Member, SharedCounter
-from tallystick.services.kept_answers import KeptAnswer
+from tallystick.errors import SharingRefused
+from tallystick.model.shared_counter import SharedCounter
 from tallystick.services.services import Services
 from tallystick.services.sharing import counters
-from tallystick.services.sharing.access import counters_of, members_of, not_found, require_role, role_of, seen
-from tallystick.services.sharing.counters import Edit
+from tallystick.services.sharing.access import (
+    Shared,
+    counters_of,
+    counters_with_members_of,
+    role_of,
+    seen,
+    seen_with_members,
+)
+from tallystick.services.sharing.counters import Edit, NewCounter
 from tallystick.surfaces.counttogether import wire
 from tallystick.surfaces.counttogether.api.bodies import (
     NewBody,
@@ -25,55 +31,57 @@ from tallystick.surfaces.counttogether.api.bodies import (
     whole_edit,
 )
 from tallystick.surfaces.counttogether.api.calling import CounterCall
-from tallystick.surfaces.counttogether.api.handlers.carrying import nothing, once
+from tallystick.surfaces.counttogether.api.handlers.carrying import no_content, once
 from tallystick.surfaces.counttogether.decoding import body_as, etags_in, version_in
 from tallystick.surfaces.counttogether.errors import Malformed
 from tallystick.surfaces.counttogether.zones import today_in, zone_of
 from tallystick.web.answers import ApiResponse
 
-Shared = tuple[SharedCounter, Sequence[Member]]
-"""A counter and everyone who shares it."""
-
 
 async def list_v1(services: Services, call: CounterCall) -> ApiResponse:
     """Everything that the person shares, with the people who share it."""
     today = await _today(call)
-    found = await services.sharing.read(_all_shared, call.account.id)
-    return _list_answer(call, [wire.v1_counter(*shared, today) for shared in found])
+    shared = await services.sharing.read(counters_with_members_of, call.account.id)
+    return _list_answer(call, [wire.v1_counter(*each, today) for each in shared])
 
 
 async def list_v2(services: Services, call: CounterCall) -> ApiResponse:
     """Everything that the person shares, as numbers."""
     today = await _today(call)
-    found = await services.sharing.read(counters_of, call.account.id)
-    return _list_answer(call, [wire.flat(counter, today) for counter in found])
+    shared = await services.sharing.read(counters_of, call.account.id)
+    return _list_answer(call, [wire.flat(counter, today) for counter in shared])
 
 
 async def one_v1(services: Services, call: CounterCall) -> ApiResponse:
     """One counter."""
     today = await _today(call)
-    found = await services.sharing.read(_shared, call.account.id, call.place["id"])
-    return _one_answer(call, told_v1(today, found))
+    shared = await services.sharing.read(seen_with_members, call.account.id, call.place["id"])
+    return _one_answer(call, wire.json(wire.v1_counter(*shared, today)), shared[0].version)
 
 
 async def one_v2(services: Services, call: CounterCall) -> ApiResponse:
     """One counter, as a number."""
     today = await _today(call)
-    found = await services.sharing.read(seen, call.account.id, call.place["id"])
-    return _one_answer(call, _told_v2(today, found))
+    counter = await services.sharing.read(seen, call.account.id, call.place["id"])
+    return _one_answer(call, wire.json(wire.flat(counter, today)), counter.version)
 
 
 async def create(services: Services, call: CounterCall) -> ApiResponse:
-    """A new counter, of which the person is the admin."""
-    today = await _today(call)
-    body = body_as(NewBody, call.body)
-    return await once(services, call, _create, call.account.id, body, call.now, tell=partial(_told_new, today))
+    """A new counter, of which the caller is the admin."""
+    zone = await zone_of(call.query, call.account)
+    wanted: NewCounter | SharingRefused
+    try:
+        wanted = new_counter(body_as(NewBody, call.body))
+    except SharingRefused as refused:
+        wanted = refused
+    arguments = call.account.id, wanted, call.now
+    return await once(services, call, Shared, counters.create_shared, *arguments, encode=partial(_created, zone))  # type: ignore[arg-type]  # a tuple
 
 
 async def put(services: Services, call: CounterCall) -> ApiResponse:
     """Change a counter to what is sent."""
     body = body_as(WholeBody, call.body)
-    return await _edited(services, call, partial(whole_edit, body), _with_members, told_v1)
+    return await _edited(services, call, partial(whole_edit, body), Shared, counters.edit_read_shared, v1_at)
 
 
 async def patch(services: Services, call: CounterCall) -> ApiResponse:
@@ -82,7 +90,7 @@ async def patch(services: Services, call: CounterCall) -> ApiResponse:
     if is_empty(body):
         msg = "send at least one field that is to be changed"
         raise Malformed(msg)
-    return await _edited(services, call, partial(patch_edit, body), _alone, _told_v2)
+    return await _edited(services, call, partial(patch_edit, body), SharedCounter, counters.edit_read, _v2_at)
 
 
 async def delete(services: Services, call: CounterCall) -> ApiResponse:
@@ -91,90 +99,68 @@ async def delete(services: Services, call: CounterCall) -> ApiResponse:
         counters.delete, version=version_in(call.header(b"if-match")), hide_foreign=services.sharing.hide_foreign
     )
     await _today(call)
-    return await once(services, call, function, call.account.id, call.place["id"], call.now, tell=nothing)
+    arguments = call.account.id, call.place["id"], call.now
+    return await once(services, call, type(None), function, *arguments, encode=no_content)
 
 
-async def _edited(
+async def _edited(  # noqa: PLR0913, PLR0917  # the edit, and how its result is answered
     services: Services,
     call: CounterCall,
     edit_of: Callable[[SharedCounter], Edit],
-    shown: Callable[[Session, SharedCounter], Any],
-    tell: Callable[[dt.date, Any], KeptAnswer],
+    kind: Any,  # noqa: ANN401  # a type
+    function: Callable[..., Any],
+    at: Callable[[ZoneInfo], Callable[[Any, int], ApiResponse]],
 ) -> ApiResponse:
-    today = await _today(call)
-    version = version_in(call.header(b"if-match"))
-    edit = partial(_edit, edit_of=edit_of, shown=shown, version=version, hide_foreign=services.sharing.hide_foreign)
-    return await once(services, call, edit, call.account.id, call.place["id"], call.now, tell=partial(tell, today))
+    zone = await zone_of(call.query, call.account)
+    conditions = {"version": version_in(call.header(b"if-match")), "hide_foreign": services.sharing.hide_foreign}
+    arguments = call.account.id, call.place["id"], await _edit(services, call, edit_of), call.now
+    return await once(services, call, kind, partial(function, **conditions), *arguments, encode=at(zone))
 
 
-def _edit(  # noqa: PLR0913  # who changes what, when, and on which conditions
-    session: Session,
-    account: int,
-    uid: str,
-    now: int,
-    *,
-    edit_of: Callable[[SharedCounter], Edit],
-    shown: Callable[[Session, SharedCounter], Any],
-    version: int | None,
-    hide_foreign: bool,
-) -> Any:  # noqa: ANN401  # what is shown
-    found = role_of(session, account, uid)
-    if found is None:
-        raise not_found()
-    before, role = found
-    require_role(role, "member", hide_foreign=hide_foreign)
+async def _edit(
+    services: Services, call: CounterCall, edit_of: Callable[[SharedCounter], Edit]
+) -> Edit | SharingRefused | None:
+    """What a body changes about the counter; the type, on which that depends, never changes."""
+    access = await services.sharing.read(role_of, call.account.id, call.place["id"])
     try:
-        after = counters.edit(session, account, uid, edit_of(before), now, version=version, hide_foreign=hide_foreign)
+        return None if access is None else edit_of(access[0])
     except SharingRefused as refused:
-        if refused.reason is not SharingReason.CHANGED_MEANWHILE:
-            require_role(role, "admin")  # whoever may not change anything is told that first
-        raise
-    return shown(session, after)
+        return refused
 
 
-def _create(session: Session, account: int, body: NewBody, now: int) -> Shared:
-    return _with_members(session, counters.create(session, account, new_counter(body), now))
+def v1_at(zone: ZoneInfo) -> Callable[[Shared, int], ApiResponse]:
+    """How a counter is answered in v1, with the days of a time zone."""
+    return partial(_v1, zone)
 
 
-def _shared(session: Session, account: int, uid: str) -> Shared:
-    return _with_members(session, seen(session, account, uid))
+def _v2_at(zone: ZoneInfo) -> Callable[[SharedCounter, int], ApiResponse]:
+    return partial(_v2, zone)
 
 
-def _all_shared(session: Session, account: int) -> list[Shared]:
-    found = counters_of(session, account)
-    members = members_of(session, [counter.id for counter in found])
-    return [(counter, members[counter.id]) for counter in found]
+def _v1(zone: ZoneInfo, shared: Shared, at: int) -> ApiResponse:
+    return _counter_answer(wire.json(wire.v1_counter(*shared, today_in(zone, at))), shared[0].version)
 
 
-def _with_members(session: Session, counter: SharedCounter) -> Shared:
-    return counter, members_of(session, [counter.id])[counter.id]
+def _v2(zone: ZoneInfo, counter: SharedCounter, at: int) -> ApiResponse:
+    return _counter_answer(wire.json(wire.flat(counter, today_in(zone, at))), counter.version)
 
 
-def _alone(_session: Session, counter: SharedCounter) -> SharedCounter:
-    return counter
+def _created(zone: ZoneInfo, shared: Shared, at: int) -> ApiResponse:
+    response = _v1(zone, shared, at)
+    location = (b"location", f"/v1/counters/{shared[0].uid}".encode())
+    return ApiResponse(201, response.body, (*response.headers, location))
 
 
-def told_v1(today: dt.date, shared: Shared) -> KeptAnswer:
-    """A counter, as v1 answers it."""
-    counter, members = shared
-    return _told_one(counter, wire.json(wire.v1_counter(counter, members, today)))
+def _counter_answer(body: bytes, version: int) -> ApiResponse:
+    return ApiResponse(200, body, ((b"etag", _etag(body, version).encode()),))
 
 
-def _told_v2(today: dt.date, counter: SharedCounter) -> KeptAnswer:
-    return _told_one(counter, wire.json(wire.flat(counter, today)))
+def _one_answer(call: CounterCall, body: bytes, version: int) -> ApiResponse:
+    return _unless_known(call, body, _etag(body, version))
 
 
-def _told_new(today: dt.date, shared: Shared) -> KeptAnswer:
-    known = told_v1(today, shared)
-    return KeptAnswer(201, known.body, known.headers | {"location": f"/v1/counters/{shared[0].uid}"})
-
-
-def _told_one(counter: SharedCounter, body: bytes) -> KeptAnswer:
-    return KeptAnswer(200, body, {"etag": f'"{counter.version}-{_digest(body)[:8]}"'})
-
-
-def _one_answer(call: CounterCall, known: KeptAnswer) -> ApiResponse:
-    return _unless_known(call, known.body, known.headers["etag"])
+def _etag(body: bytes, version: int) -> str:
+    return f'"{version}-{_digest(body)[:8]}"'
 
 
 def _list_answer(call: CounterCall, listed: object) -> ApiResponse:

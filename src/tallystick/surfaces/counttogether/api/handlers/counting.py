@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from tallystick.errors import SharingRefused
-from tallystick.services.kept_answers import KeptAnswer
 from tallystick.services.services import Services
 from tallystick.services.sharing.changing import Done, ValueChange, Verb
 from tallystick.surfaces.counttogether.api.calling import CounterCall
 from tallystick.surfaces.counttogether.api.handlers.carrying import change
 from tallystick.surfaces.counttogether.decoding import amount_in, body_as, require_no_amount
-from tallystick.surfaces.counttogether.errors import kept_refusal
+from tallystick.surfaces.counttogether.errors import refusal_of
 from tallystick.surfaces.counttogether.zones import zone_asked
 from tallystick.web.answers import ApiResponse
 
@@ -73,8 +72,8 @@ async def _changed(services: Services, call: CounterCall, step: ValueChange) -> 
     return await change(services, call, (step,), _number)
 
 
-def _number(results: Sequence[Done | SharingRefused]) -> KeptAnswer:
+def _number(results: Sequence[Done | SharingRefused], trace: str) -> ApiResponse:
     [result] = results
     if isinstance(result, SharingRefused):
-        return kept_refusal(result)
-    return KeptAnswer(200, b"%d" % result.value)
+        return refusal_of(result, trace)
+    return ApiResponse(200, b"%d" % result.value)

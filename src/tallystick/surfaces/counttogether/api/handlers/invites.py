@@ -1,22 +1,19 @@
 """Invites: codes by which people come to share a counter."""
 
 from functools import partial
-from typing import Any
 
 from msgspec import Struct
 
-from tallystick.ledger import Session
-from tallystick.services.kept_answers import KeptAnswer
 from tallystick.services.services import Services
 from tallystick.services.sharing import invites
-from tallystick.services.sharing.access import members_of
-from tallystick.services.sharing.invites import LIFETIME_MS, Invite, NewInvite
+from tallystick.services.sharing.access import Shared
+from tallystick.services.sharing.invites import LIFETIME_MS, MadeInvite, NewInvite
 from tallystick.surfaces.counttogether import wire
 from tallystick.surfaces.counttogether.api.calling import CounterCall
-from tallystick.surfaces.counttogether.api.handlers.carrying import nothing, once, told
-from tallystick.surfaces.counttogether.api.handlers.counters import Shared, told_v1
+from tallystick.surfaces.counttogether.api.handlers.carrying import json_response, no_content, once
+from tallystick.surfaces.counttogether.api.handlers.counters import v1_at
 from tallystick.surfaces.counttogether.decoding import body_as
-from tallystick.surfaces.counttogether.zones import today_in, zone_of
+from tallystick.surfaces.counttogether.zones import zone_of
 from tallystick.web.answers import ApiResponse
 from tallystick.web.own_address import own_origin
 
@@ -44,39 +41,33 @@ async def create(services: Services, call: CounterCall) -> ApiResponse:
     return await once(
         services,
         call,
+        MadeInvite,  # type: ignore[arg-type]  # a tuple
         function,
         call.account.id,
         call.place["id"],
         wanted,
         call.now,
-        tell=partial(_told_new, own_origin(call.scope)),
-        kept=partial(_told_new, None),
+        encode=partial(_new_invite, own_origin(call.scope)),
+        recorded=invites.without_code,
     )
 
 
 async def take_back(services: Services, call: CounterCall) -> ApiResponse:
     """Remove an invite."""
     function = partial(invites.take_back, hide_foreign=services.sharing.hide_foreign)
-    return await once(services, call, function, call.account.id, call.place["id"], call.place["inviteId"], tell=nothing)
+    arguments = call.account.id, call.place["id"], call.place["inviteId"]
+    return await once(services, call, type(None), function, *arguments, encode=no_content)
 
 
 async def accept(services: Services, call: CounterCall) -> ApiResponse:
     """Come to share a counter."""
-    today = today_in(await zone_of(call.query, call.account), call.now)
-    return await once(
-        services, call, _accept, call.account.id, call.place["code"], call.now, tell=partial(told_v1, today)
-    )
+    zone = await zone_of(call.query, call.account)
+    arguments = call.account.id, call.place["code"], call.now
+    return await once(services, call, Shared, invites.accept_shared, *arguments, encode=v1_at(zone))  # type: ignore[arg-type]  # a tuple
 
 
-def _accept(session: Session, account: int, code: str, now: int) -> Shared:
-    counter = invites.accept(session, account, code, now)
-    return counter, members_of(session, [counter.id])[counter.id]
-
-
-def _told_new(origin: str | None, made: tuple[Invite, str]) -> KeptAnswer:
-    """What is kept knows no code, and so has no origin to make a link with."""
+def _new_invite(origin: str, made: MadeInvite, _at: int) -> ApiResponse:
+    """Without the code, when it is replayed, there is no link either."""
     invite, code = made
-    secret: dict[str, Any] = {"code": None, "url": None}
-    if origin is not None:
-        secret = {"code": code, "url": f"{origin}/invites/{code}"}
-    return told(201, secret | wire.invite_of(invite))
+    secret = {"code": code, "url": None if code is None else f"{origin}/invites/{code}"}
+    return json_response(201, secret | wire.invite_of(invite))

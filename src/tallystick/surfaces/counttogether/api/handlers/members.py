@@ -1,19 +1,17 @@
 """The people of a counter."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Literal
 
 from msgspec import Struct
 
-from tallystick.ledger import Session
-from tallystick.model.shared_counter import Member, Role
-from tallystick.services.kept_answers import KeptAnswer
+from tallystick.model.shared_counter import Member
 from tallystick.services.services import Services
 from tallystick.services.sharing import people
-from tallystick.services.sharing.access import require
 from tallystick.surfaces.counttogether import wire
 from tallystick.surfaces.counttogether.api.calling import CounterCall
-from tallystick.surfaces.counttogether.api.handlers.carrying import nothing, once, told
+from tallystick.surfaces.counttogether.api.handlers.carrying import json_response, no_content, once
 from tallystick.surfaces.counttogether.decoding import body_as
 from tallystick.surfaces.counttogether.errors import Malformed
 from tallystick.web.answers import ApiResponse
@@ -47,17 +45,26 @@ async def change(services: Services, call: CounterCall) -> ApiResponse:
     if (body.is_admin is None) == (body.role is None):
         msg = "send either isAdmin or role"
         raise Malformed(msg)
-    function = partial(_set_role, hide_foreign=services.sharing.hide_foreign)
-    return await once(
-        services, call, function, call.account.id, call.place["id"], _user_in(call), body, call.now, tell=_told
-    )
+    function: Callable[..., Member] = people.set_admin if body.role is None else people.set_role
+    value = body.is_admin if body.role is None else body.role
+    arguments = call.account.id, call.place["id"], _user_in(call), value, call.now
+    function = partial(function, hide_foreign=services.sharing.hide_foreign)
+    return await once(services, call, Member, function, *arguments, encode=_member)
 
 
 async def remove(services: Services, call: CounterCall) -> ApiResponse:
     """Remove a member; everyone may remove themselves."""
     function = partial(people.remove, hide_foreign=services.sharing.hide_foreign)
     return await once(
-        services, call, function, call.account.id, call.place["id"], _user_in(call), call.now, tell=nothing
+        services,
+        call,
+        type(None),
+        function,
+        call.account.id,
+        call.place["id"],
+        _user_in(call),
+        call.now,
+        encode=no_content,
     )
 
 
@@ -66,21 +73,5 @@ def _user_in(call: CounterCall) -> str:
     return call.account.uid if user == ONESELF else user
 
 
-def _set_role(  # noqa: PLR0913, PLR0917  # who makes whom what, and where
-    session: Session, account: int, uid: str, member_uid: str, body: RoleBody, now: int, *, hide_foreign: bool
-) -> Member:
-    counter = require(session, account, uid, "admin", hide_foreign=hide_foreign)
-    role = body.role or _role_by_flag(people.members_in(session, counter), member_uid, is_admin=bool(body.is_admin))
-    return people.set_role(session, account, uid, member_uid, role, now, hide_foreign=hide_foreign)
-
-
-def _role_by_flag(everyone: list[Member], member_uid: str, *, is_admin: bool) -> Role:
-    """Who is no admin stays what they are."""
-    if is_admin:
-        return "admin"
-    roles = {member.uid: member.role for member in everyone}
-    return "viewer" if roles.get(member_uid.lower()) == "viewer" else "member"
-
-
-def _told(member: Member) -> KeptAnswer:
-    return told(200, wire.member_with_role(member))
+def _member(member: Member, _at: int) -> ApiResponse:
+    return json_response(200, wire.member_with_role(member))

@@ -1,31 +1,35 @@
 """``/count``: hits that a server, a program or a log tells of."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from hashlib import blake2b
 
 from msgspec import Struct
 from msgspec.json import decode
+from msgspec.structs import replace
 
 from tallystick.model.hit import is_bot
+from tallystick.services.idempotency import KeyedRequest, find_hits_record, hits_record, meaning
 from tallystick.services.ingest.ingest import Arrival, Dropped, DropReason, InvalidHit, Keep, Refusal, Result
 from tallystick.services.services import Services
 from tallystick.surfaces.goatcounter import wire
 from tallystick.surfaces.goatcounter.api.calling import SiteCall
-from tallystick.surfaces.goatcounter.wire.decoding import body_as
+from tallystick.surfaces.goatcounter.wire.decoding import LONGEST_BODY_AT_ONCE, body_as
 from tallystick.surfaces.goatcounter.wire.hit_bodies import CountBody, arrivals_of
 from tallystick.warehouse import KeptRequest, Stored
 from tallystick.web.address import bare_host
 from tallystick.web.answers import ApiResponse
+from tallystick.web.idempotency import key_in
 from tallystick.web.refusals import ApiRefused, Headers
 
 MOST_HITS = 500
-LONGEST_KEY = 255
+REPLAYED: Headers = ((b"idempotent-replayed", b"true"),)
 OK = b'{"status":"ok"}'
 
 
 class BatchOutcome(Struct, frozen=True):
-    """What became of a request, in a form that can be kept.
+    """The outcome of a request, in a form that can be recorded.
 
     Attributes:
         errors: index of a hit -> what is wrong with it.
@@ -39,35 +43,44 @@ class BatchOutcome(Struct, frozen=True):
 
 
 async def count(services: Services, call: SiteCall) -> ApiResponse:
-    """Store up to 500 hits. Those that are wrong are told; all others are stored."""
-    key = call.header(b"idempotency-key")
-    if key is None:
+    """Store up to 500 hits. Those that are wrong are named; all others are stored."""
+    header = call.header(b"idempotency-key")
+    if header is None:
         return _answer(call, await _stored(services, call, None))
-    if not 0 < len(key) <= LONGEST_KEY or not key.isprintable():
-        msg = f"Idempotency-Key must have 1 to {LONGEST_KEY} printable characters"
-        raise ApiRefused(msg)
-    return await _once(services, call, f"{call.principal.token.id}/{call.site.id}/{key}")
+    key_in(header)  # before a large body is read for nothing
+    if len(call.body) <= LONGEST_BODY_AT_ONCE:
+        keyed = _keyed(call, header)
+    else:
+        keyed = await asyncio.to_thread(_keyed, call, header)
+    with services.in_flight.alone(keyed):
+        recorded = await find_hits_record(services.warehouse, keyed)
+        if recorded is None:
+            return _answer(call, await _stored(services, call, keyed))
+    replayed = _answer(call, decode(recorded, type=BatchOutcome))
+    return replace(replayed, headers=replayed.headers + REPLAYED)
 
 
-async def _once(services: Services, call: SiteCall, key: str) -> ApiResponse:
-    fingerprint = blake2b(call.body, digest_size=16).hexdigest()
-    async with services.keyed_requests.turn(key) as kept:
-        if kept is None:
-            return _answer(call, await _stored(services, call, (key, fingerprint)))
-        if kept.fingerprint != fingerprint:
-            msg = "this Idempotency-Key was used for another request"
-            raise ApiRefused(msg, 422)
-        return _answer(call, decode(kept.answer, type=BatchOutcome))
+def _keyed(call: SiteCall, header: str) -> KeyedRequest:
+    """The identity of a request: a token's, on a site, with a body of this meaning.
+
+    Raises:
+        InputRefused: its key is none.
+    """
+    token, site = call.principal.token.id, call.site.id
+    older = KeyedRequest(f"{token}/{site}/{header}".encode(), blake2b(call.body, digest_size=16).hexdigest().encode())
+    return KeyedRequest.of(
+        f"goatcounter/{token}", "POST", f"/{site}/count", key_in(header), rest=meaning((), call.body), older=older
+    )
 
 
-def _keeping(key: str, fingerprint: str, arrivals: Sequence[Arrival], passed: int) -> Keep:
-    def keep(refused: Sequence[Refusal | None]) -> KeptRequest:
-        return KeptRequest(key, fingerprint, wire.compact(_outcome(arrivals, refused)).decode(), passed // 1000)
+def _recording(keyed: KeyedRequest, arrivals: Sequence[Arrival], passed: int) -> Keep:
+    def record(refused: Sequence[Refusal | None]) -> KeptRequest:
+        return hits_record(keyed, wire.compact(_outcome(arrivals, refused)).decode(), passed)
 
-    return keep
+    return record
 
 
-async def _stored(services: Services, call: SiteCall, keyed: tuple[str, str] | None) -> BatchOutcome:
+async def _stored(services: Services, call: SiteCall, keyed: KeyedRequest | None) -> BatchOutcome:
     body = await body_as(CountBody, call.body)
     hits = body.hits or ()
     if not hits:
@@ -80,7 +93,7 @@ async def _stored(services: Services, call: SiteCall, keyed: tuple[str, str] | N
         msg = f"unknown value in Filter: [{' '.join(unknown)}]"
         raise ApiRefused(msg)
     arrivals = arrivals_of(body, call.now // 1000)
-    keep = _keeping(*keyed, arrivals, services.ledger.passed()) if keyed else None
+    keep = _recording(keyed, arrivals, services.ledger.passed()) if keyed else None
     results = await services.ingest.record(call.site, arrivals, keep)
     host = bare_host(call.header(b"host") or "")
     if services.sites.is_new_host(host) and any(isinstance(result, Stored) for result in results):

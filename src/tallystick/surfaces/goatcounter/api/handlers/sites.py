@@ -3,12 +3,16 @@
 from msgspec import UNSET
 from msgspec.structs import asdict
 
-from tallystick.ledger import Session
-from tallystick.model.account import Access, Principal, UserSettings
-from tallystick.model.site import Site, SiteSettings
+from tallystick.model.account import UserSettings
+from tallystick.model.site import SiteSettings
 from tallystick.services.accounts.audit import done_by
-from tallystick.services.accounts.site_rows import family
-from tallystick.services.accounts.sites import NewSite, SiteChanges, create_site_as, update_site
+from tallystick.services.accounts.sites import (
+    NewSite,
+    SiteChanges,
+    create_site_as,
+    sites_within_reach,
+    update_site_within_reach,
+)
 from tallystick.services.services import Services
 from tallystick.surfaces.goatcounter import wire
 from tallystick.surfaces.goatcounter.api.calling import SiteCall
@@ -20,16 +24,16 @@ from tallystick.web.answers import ApiResponse
 
 async def sites(services: Services, call: SiteCall) -> ApiResponse:
     """The current site, then its children by code."""
-    found = await services.ledger.read(_within_reach, call.site, call.principal)
-    return ApiResponse(200, wire.json({"sites": [wire.site(site) for site in found]}))
+    reached = await services.ledger.read(sites_within_reach, call.site, call.principal)
+    return ApiResponse(200, wire.json({"sites": [wire.site(site) for site in reached]}))
 
 
 async def site(services: Services, call: SiteCall) -> ApiResponse:
     """One of them."""
     number = number_in(call.place, "id")
-    for found in await services.ledger.read(_within_reach, call.site, call.principal):
-        if found.id == number:
-            return ApiResponse(200, wire.json(wire.site(found)))
+    for reached in await services.ledger.read(sites_within_reach, call.site, call.principal):
+        if reached.id == number:
+            return ApiResponse(200, wire.json(wire.site(reached)))
     raise NotFound
 
 
@@ -79,22 +83,9 @@ async def change(services: Services, call: SiteCall) -> ApiResponse:
 
 async def _changed(services: Services, call: SiteCall, changes: SiteChanges) -> ApiResponse:
     number = number_in(call.place, "id")
-    changed = await services.ledger.write(_update, call, number, changes)
-    return ApiResponse(200, wire.json(wire.site(changed)))
-
-
-def _update(session: Session, call: SiteCall, number: int, changes: SiteChanges) -> Site:
-    if all(site.id != number for site in _within_reach(session, call.site, call.principal, "a")):
+    changed = await services.ledger.write(
+        update_site_within_reach, call.site, call.principal, number, changes, call.now
+    )
+    if changed is None:
         raise NotFound
-    return update_site(session, number, changes, call.now)
-
-
-def _within_reach(session: Session, current: Site, principal: Principal, needed: Access = "s") -> list[Site]:
-    """The current site and its children, as far as the token and its owner reach."""
-    return [
-        site
-        for site in family(session, current.root)
-        if current.id in (site.id, site.parent)
-        and principal.token.covers(site.id)
-        and principal.account.may(needed, site.id)
-    ]
+    return ApiResponse(200, wire.json(wire.site(changed)))
