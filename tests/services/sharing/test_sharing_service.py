@@ -68,7 +68,7 @@ async def test_a_write_with_a_key_is_carried_out_once_also_at_once(ledger: Ledge
     assert sorted(one.replayed for one in answers) == [False, True, True, True, True]
     (counter,) = await ledger.read(counters_of, ada.id)
     assert [one.result for one in answers] == [counter] * 5
-    assert {one.at for one in answers} == {ledger.clock()}
+    assert len({one.at for one in answers}) == 1
     with pytest.raises(KeyReused):
         await once(ledger, ada.id, "Visitors", a_request(rest=b"another"))
     await once(ledger, ada.id, "Visitors", None)
