@@ -24,7 +24,7 @@ RECORDED = Path(__file__).with_name("exchanges.txt")
 COMMON = """access-control-allow-origin: *
 access-control-allow-credentials: true
 access-control-expose-headers: X-Rate-Limit-Limit, X-Rate-Limit-Remaining, X-Rate-Limit-Reset, \
-X-Goatcounter-Filter, Retry-After, Content-Disposition
+X-Goatcounter-Filter, Idempotent-Replayed, Retry-After, Content-Disposition
 cache-control: no-store
 content-security-policy: default-src 'none'; frame-ancestors 'none'
 x-content-type-options: nosniff"""
