@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from tallystick.surfaces.counttogether.answers import Answer
 
 from support.counting_together import Person, Together
 from tallystick.errors import SharingRefused
@@ -13,6 +12,7 @@ from tallystick.ledger import Session
 from tallystick.services.idempotency import KEPT_MS, KeyedRequest
 from tallystick.services.sharing.changing import Done
 from tallystick.surfaces.counttogether.api.handlers import counting
+from tallystick.web.answers import ApiResponse
 
 
 def with_key(key: str) -> dict[str, str]:
@@ -153,7 +153,7 @@ async def test_a_response_that_cannot_be_built_harms_no_other_request_and_is_bui
     counters = [await person.new_counter() for person in (ada, bob)]
     ordinary = counting._number  # noqa: SLF001  # what may turn out to have a fault
 
-    def faulty(results: Sequence[Done | SharingRefused], trace: str) -> Answer:
+    def faulty(results: Sequence[Done | SharingRefused], trace: str) -> ApiResponse:
         if ordinary(results, trace).body == b"1000":
             msg = "no answer"
             raise ValueError(msg)

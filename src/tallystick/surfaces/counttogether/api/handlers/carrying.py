@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any, TypeVar
 
+from msgspec.structs import replace
+
 from tallystick.errors import SharingRefused
 from tallystick.services.idempotency import StoredResponse
 from tallystick.services.services import Services
@@ -94,6 +96,4 @@ def _of_older_version(stored: StoredResponse) -> ApiResponse:
 
 
 def _marked(response: ApiResponse) -> ApiResponse:
-    return ApiResponse(
-        response.status, response.body, response.headers + _REPLAYED, response.content_type, response.reason
-    )
+    return replace(response, headers=response.headers + _REPLAYED)

@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from tallystick.model.account import Principal
 from tallystick.services.accounts import counter_tokens
 from tallystick.services.accounts.counter_tokens import MadeToken
 from tallystick.services.accounts.tokens import NAME_AT_MOST, OF_COUNTERS, NewToken, tokens_of
@@ -42,7 +41,7 @@ async def create(services: Services, call: CounterCall) -> ApiResponse:
         call,
         MadeToken,  # type: ignore[arg-type]  # a tuple
         counter_tokens.create,
-        _principal(call),
+        call.principal,
         wanted,
         call.now,
         encode=partial(_with_secret, 201),
@@ -57,7 +56,7 @@ async def rotate(services: Services, call: CounterCall) -> ApiResponse:
         call,
         MadeToken,  # type: ignore[arg-type]  # a tuple
         counter_tokens.rotate,
-        _principal(call),
+        call.principal,
         integer_in(call.place, "id"),
         encode=partial(_with_secret, 200),
         recorded=counter_tokens.without_secret,
@@ -66,12 +65,8 @@ async def rotate(services: Services, call: CounterCall) -> ApiResponse:
 
 async def revoke(services: Services, call: CounterCall) -> ApiResponse:
     """Remove a token; live connections that were opened by it are closed."""
-    arguments = _principal(call), integer_in(call.place, "id")
+    arguments = call.principal, integer_in(call.place, "id")
     return await once(services, call, type(None), counter_tokens.revoke, *arguments, encode=no_content)
-
-
-def _principal(call: CounterCall) -> Principal:
-    return Principal(call.caller.token, call.account)
 
 
 def _with_secret(status: int, made: MadeToken, _at: int) -> ApiResponse:
