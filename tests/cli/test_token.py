@@ -9,7 +9,7 @@ from support.commands import CommandLine
 from support.places import Place
 from tallystick.model.account import EVERY_SITE, Permission, Principal
 from tallystick.services.accounts.accounts import account
-from tallystick.services.accounts.tokens import NewToken, all_tokens, create_token, holder, secret_digest
+from tallystick.services.accounts.tokens import NewToken, all_tokens, create_token, secret_digest, stored_principal
 
 ACCEPTED = "it accepts count, export, site-read, site-create, site-update, stats, counters-read, counters-write, sep"
 
@@ -30,7 +30,7 @@ def create(run: CommandLine, place: Place, *options: str, permissions: str = "co
 
 def holder_of(place: Place, secret: str) -> Principal | None:
     with closing(place.database.session()) as session, session.snapshot():
-        return holder(session, secret_digest(secret))
+        return stored_principal(session, secret_digest(secret))
 
 
 def test_a_token_is_printed_bare_and_works(run: CommandLine, settled: Place) -> None:

@@ -29,7 +29,14 @@ from tallystick.services.accounts.sites import (
     note_hits,
     update_site,
 )
-from tallystick.services.accounts.tokens import Tokens, all_tokens, delete_token, holder, rotate_token, secret_digest
+from tallystick.services.accounts.tokens import (
+    Tokens,
+    all_tokens,
+    delete_token,
+    rotate_token,
+    secret_digest,
+    stored_principal,
+)
 
 
 def standing_still() -> float:
@@ -105,10 +112,10 @@ async def test_whatever_changes_a_token_or_its_account_invalidates_their_cache(
 ) -> None:
     secret = await _a_token_of_ben(ledger)
     tokens = Tokens(ledger, standing_still)
-    before = await tokens.holder(secret)
+    before = await tokens.principal(secret)
     assert before is not None
     await ledger.write(function, *arguments)
-    assert await tokens.holder(secret) == await ledger.read(holder, secret_digest(secret)) != before
+    assert await tokens.principal(secret) == await ledger.read(stored_principal, secret_digest(secret)) != before
 
 
 async def test_a_change_that_is_refused_or_fails_changes_no_cache(ledger: Ledger) -> None:
@@ -148,8 +155,8 @@ async def test_a_slow_reading_of_a_token_does_not_bring_the_old_one_back(
     secret = await _a_token_of_ben(ledger)
     tokens = Tokens(ledger, standing_still)
     await overtake(ledger, monkeypatch, function, *arguments)
-    await tokens.holder(secret)
-    cached, stored = await tokens.holder(secret), await ledger.read(holder, secret_digest(secret))
+    await tokens.principal(secret)
+    cached, stored = await tokens.principal(secret), await ledger.read(stored_principal, secret_digest(secret))
     assert (cached and cached.account) == (stored and stored.account)  # when the token was used is no change
 
 
@@ -159,9 +166,9 @@ async def test_a_slow_reading_of_all_digests_does_not_bring_a_revoked_one_back(
     secret = await _a_token_of_ben(ledger)
     tokens, limited = Tokens(ledger, standing_still), PermissionError("too many")
     await overtake(ledger, monkeypatch, delete_token, 1)
-    assert await tokens.holder(secret, lambda: limited) is None
+    assert await tokens.principal(secret, lambda: limited) is None
     with pytest.raises(PermissionError):
-        await tokens.holder(secret, lambda: limited)
+        await tokens.principal(secret, lambda: limited)
 
 
 async def _a_token_of_ben(ledger: Ledger) -> str:

@@ -22,8 +22,8 @@ from tallystick.services.accounts.tokens import (
     all_tokens,
     create_token,
     delete_token,
-    holder,
     secret_digest,
+    stored_principal,
     token,
     tokens_of,
 )
@@ -41,7 +41,7 @@ async def test_a_token_is_what_it_was_made_as(ledger: Ledger) -> None:
     assert (made.permissions, made.sites, made.created, made.used) == (BOTH, (site.id,), 7, None)
     assert await ledger.read(token, made.id) == made
     assert await ledger.read(tokens_of, ada.id) == await ledger.read(all_tokens) == [made]
-    assert await ledger.read(holder, secret_digest(secret)) == Principal(made, await again(ledger, ada))
+    assert await ledger.read(stored_principal, secret_digest(secret)) == Principal(made, await again(ledger, ada))
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ async def test_everyone_has_tokens_for_shared_counters(ledger: Ledger, access: d
     for permissions in (128, 256, 384):
         made, secret = await ledger.write(create_token, ben, NewToken(name="x", permissions=permissions), 7)
         assert (made.permissions, made.sites) == (permissions, ())
-        assert await ledger.read(holder, secret_digest(secret)) == Principal(made, await again(ledger, ben))
+        assert await ledger.read(stored_principal, secret_digest(secret)) == Principal(made, await again(ledger, ben))
         assert not made.covers(site.id)
     with pytest.raises(InputRefused, match="tokens for sites"):
         await ledger.write(create_token, ben, NewToken(name="x", permissions=384 | 2), 7)
@@ -138,7 +138,7 @@ async def test_a_revoked_token_is_nobodys(ledger: Ledger) -> None:
     assert await ledger.read(token, made.id) == made
     assert await ledger.write(delete_token, made.id, ada.id)
     assert not await ledger.write(delete_token, made.id)
-    assert await ledger.read(holder, secret_digest(secret)) is None
+    assert await ledger.read(stored_principal, secret_digest(secret)) is None
 
 
 async def test_the_tokens_of_someone_who_left_are_nobodys(ledger: Ledger) -> None:
@@ -147,7 +147,7 @@ async def test_the_tokens_of_someone_who_left_are_nobodys(ledger: Ledger) -> Non
     ben = await a_person(ledger, "ben@example.com", site.id, {"all": "a"})
     secret = await a_token(ledger, ben)
     await ledger.write(delete_account, ben.id, ledger.clock())
-    assert await Tokens(ledger).holder(secret) is None
+    assert await Tokens(ledger).principal(secret) is None
 
 
 @pytest.mark.parametrize("secret", ["", "x", "é" * 48, "\0", "\ud800", "a" * 257, "' OR 1=1 --"])
@@ -155,7 +155,7 @@ async def test_any_other_secret_is_nobodys(ledger: Ledger, secret: str) -> None:
     ada = await a_person(ledger)
     await a_site(ledger, ada)
     await a_token(ledger, ada)
-    assert await Tokens(ledger).holder(secret) is None
+    assert await Tokens(ledger).principal(secret) is None
 
 
 async def test_what_is_known_of_a_secret_is_a_second_old_at_most(ledger: Ledger) -> None:
@@ -163,15 +163,15 @@ async def test_what_is_known_of_a_secret_is_a_second_old_at_most(ledger: Ledger)
     known = Tokens(ledger, lambda: now[0])
     ada = await a_person(ledger)
     await a_site(ledger, ada)
-    assert await known.holder("not yet a token") is None
+    assert await known.principal("not yet a token") is None
     secret = await a_token(ledger, ada)
-    found = await known.holder(secret)
+    found = await known.principal(secret)
     assert found is not None
     assert found.account.email == "ada@example.com"
     await elsewhere(ledger, delete_token, found.token.id)
-    assert await known.holder(secret) == found
+    assert await known.principal(secret) == found
     now[0] += FRESH_S
-    assert await known.holder(secret) is None
+    assert await known.principal(secret) is None
 
 
 async def test_a_revocation_of_ones_own_shows_at_once(ledger: Ledger) -> None:
@@ -179,19 +179,19 @@ async def test_a_revocation_of_ones_own_shows_at_once(ledger: Ledger) -> None:
     ada = await a_person(ledger)
     await a_site(ledger, ada)
     secret = await a_token(ledger, ada)
-    found = await known.holder(secret)
+    found = await known.principal(secret)
     assert found is not None
     await ledger.write(delete_token, found.token.id)
-    assert await known.holder(secret) is None
+    assert await known.principal(secret) is None
 
 
 async def test_so_many_holders_are_remembered(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokens, "HOLDERS_REMEMBERED", 3)
+    monkeypatch.setattr(tokens, "PRINCIPALS_REMEMBERED", 3)
     known = Tokens(ledger)
     ada = await a_person(ledger)
     await a_site(ledger, ada)
     for _ in range(5):
-        assert await known.holder(await a_token(ledger, ada))
+        assert await known.principal(await a_token(ledger, ada))
         assert len(known._known) <= 3  # noqa: SLF001  # the bound is not to be seen from outside
 
 
@@ -205,7 +205,7 @@ async def test_the_use_of_a_token_is_written_once_a_day(database: Database) -> N
         used = []
         for later in (0, 1, USED_AGAIN_AFTER_MS - 1, USED_AGAIN_AFTER_MS, 2 * USED_AGAIN_AFTER_MS - 1):
             clock.now = begun + later
-            await Tokens(ledger).holder(secret)
+            await Tokens(ledger).principal(secret)
             (made,) = await ledger.read(tokens_of, ada.id)
             used.append(made.used)
     assert used == [begun, begun, begun, begun + USED_AGAIN_AFTER_MS, begun + USED_AGAIN_AFTER_MS]
@@ -220,7 +220,7 @@ async def test_a_token_works_while_nothing_can_be_written(ledger: Ledger, monkey
         raise StoreFull
 
     monkeypatch.setattr(ledger, "write", full)
-    found = await Tokens(ledger).holder(secret)
+    found = await Tokens(ledger).principal(secret)
     assert found is not None
     assert found.token.sites == (EVERY_SITE,)
 
@@ -241,8 +241,8 @@ async def test_a_token_that_is_revoked_while_it_is_read_is_not_remembered(
         return found
 
     monkeypatch.setattr(ledger, "read", overtaken)
-    assert await known.holder(secret) is None
-    assert await known.holder(secret) is None
+    assert await known.principal(secret) is None
+    assert await known.principal(secret) is None
 
 
 class Reads:
@@ -265,7 +265,7 @@ class Reads:
 async def test_unknown_secrets_take_one_reader_at_most(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     reads = Reads(ledger, monkeypatch)
     known = Tokens(ledger)
-    assert await asyncio.gather(*(known.holder(f"random {number}") for number in range(20))) == [None] * 20
+    assert await asyncio.gather(*(known.principal(f"random {number}") for number in range(20))) == [None] * 20
     assert reads.most == 1
 
 
@@ -277,20 +277,20 @@ async def test_beyond_a_limit_unknown_secrets_are_refused_without_a_look_up(
     seen, unseen = await a_token(ledger, ada), await a_token(ledger, ada)
     now, refused = [100.0], PermissionError("too many")
     known = Tokens(ledger, lambda: now[0])
-    assert await known.holder(seen)
+    assert await known.principal(seen)
     reads = Reads(ledger, monkeypatch)
     for number in range(50):
         with pytest.raises(PermissionError, match="too many"):
-            await known.holder(f"random {number}", lambda: refused)
+            await known.principal(f"random {number}", lambda: refused)
     assert reads.done == 1  # the digests of all tokens
     for secret in (seen, unseen):
-        assert await known.holder(secret, lambda: refused)
+        assert await known.principal(secret, lambda: refused)
     now[0] += 10 * FRESH_S
     known.invalidate()
-    assert await known.holder(seen, lambda: refused)
+    assert await known.principal(seen, lambda: refused)
     later = await a_token(ledger, ada)
     now[0] += DIGESTS_FRESH_S
-    assert await known.holder(later, lambda: refused)
+    assert await known.principal(later, lambda: refused)
 
 
 async def test_a_revoked_secret_is_an_unknown_one(ledger: Ledger) -> None:
@@ -299,13 +299,13 @@ async def test_a_revoked_secret_is_an_unknown_one(ledger: Ledger) -> None:
     secret, refused = await a_token(ledger, ada), PermissionError("too many")
     now = [100.0]
     known = Tokens(ledger, lambda: now[0])
-    found = await known.holder(secret)
+    found = await known.principal(secret)
     assert found is not None
     await ledger.write(delete_token, found.token.id)
     now[0] += FRESH_S
-    assert await known.holder(secret, lambda: refused) is None
+    assert await known.principal(secret, lambda: refused) is None
     with pytest.raises(PermissionError, match="too many"):
-        await known.holder(secret, lambda: refused)
+        await known.principal(secret, lambda: refused)
 
 
 async def test_so_many_good_secrets_are_remembered(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -314,5 +314,5 @@ async def test_so_many_good_secrets_are_remembered(ledger: Ledger, monkeypatch: 
     ada = await a_person(ledger)
     await a_site(ledger, ada)
     for _ in range(5):
-        assert await known.holder(await a_token(ledger, ada))
+        assert await known.principal(await a_token(ledger, ada))
         assert len(known._good) <= 3  # noqa: SLF001  # the bound is not to be seen from outside

@@ -45,7 +45,7 @@ def principal_of(
         state = limits.address_state(limit, client)
         return None if state.admitted else RateLimited(state)
 
-    return tokens.holder(secret, refusal)
+    return tokens.principal(secret, refusal)
 
 
 def require_permission(principal: Principal, permission: Permission) -> None:

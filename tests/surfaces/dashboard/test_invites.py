@@ -15,7 +15,7 @@ from tallystick.model.account import Account, Permission
 from tallystick.model.shared_counter import Role, SharedCounter
 from tallystick.services.accounts.accounts import NewAccount, account_by_email, create_account, delete_account
 from tallystick.services.accounts.passwords import Passwords
-from tallystick.services.accounts.tokens import all_tokens, holder, secret_digest
+from tallystick.services.accounts.tokens import all_tokens, secret_digest, stored_principal
 from tallystick.services.sharing import invites
 from tallystick.services.sharing.access import role_of
 from tallystick.services.sharing.invites import NewInvite
@@ -178,7 +178,7 @@ async def test_a_person_without_a_site_makes_tokens_for_counters(pages: Pages) -
         made = await visitor.fill("/user/tokens", fields)
         assert "/v1/counters" in made.text
         assert "/api/v0/me" not in made.text
-        found = await pages.ledger.read(holder, secret_digest(shown_once(made)))
+        found = await pages.ledger.read(stored_principal, secret_digest(shown_once(made)))
         assert found is not None
         assert (found.account.email, found.token.permissions, found.token.sites) == ("ben@example.com", 384, ())
         listed = (await visitor.get("/user/tokens")).text

@@ -166,7 +166,7 @@ async def test_what_is_revoked_with_a_token_is_shown_before(pages: Pages) -> Non
     async with pages.ada() as ada:
         secret = shown_once(await ada.fill("/user/tokens", {"name": "the build", "permission": ["128", "256"]}))
         assert "made with it" not in (await ada.get("/user/tokens")).text
-        parent = await pages.tokens.holder(secret)
+        parent = await pages.tokens.principal(secret)
         assert parent is not None
         wanted = NewToken(name="a phone", permissions=Permission.COUNTERS_READ)
         made, child = await pages.ledger.write(create_token, parent.account, wanted, 1, parent.token.id)
@@ -174,7 +174,7 @@ async def test_what_is_revoked_with_a_token_is_shown_before(pages: Pages) -> Non
         assert page.count("Tokens that were made with it are revoked, too: a phone.") == 1
         fields = {"id": str(parent.token.id), "confirm": "the build"}
         assert (await ada.fill("/user/tokens", fields, action="/user/tokens/delete")).status_code == 303
-        assert await pages.tokens.holder(child) is None
+        assert await pages.tokens.principal(child) is None
         assert made.name not in (await ada.get("/user/tokens")).text
 
 
@@ -197,22 +197,22 @@ async def test_a_token_is_shown_once_and_works_until_it_is_revoked(pages: Pages)
     async with pages.ada() as ada:
         fields = {"name": "the build", "permission": ["2", "64"]}
         secret = shown_once(await ada.fill("/user/tokens", fields))
-        holder = await pages.tokens.holder(secret)
-        assert holder is not None
-        assert holder.token.permissions == Permission.COUNT | Permission.STATS
-        assert holder.token.sites == (-1,)
+        principal = await pages.tokens.principal(secret)
+        assert principal is not None
+        assert principal.token.permissions == Permission.COUNT | Permission.STATS
+        assert principal.token.sites == (-1,)
         listed = (await ada.get("/user/tokens")).text
         assert secret not in listed
         assert secret[:8] in listed
-        number = {"id": str(holder.token.id)}
+        number = {"id": str(principal.token.id)}
         for typed in ("", "the"):
             refused = await ada.fill("/user/tokens", {**number, "confirm": typed}, action="/user/tokens/delete")
             assert refused.status_code == 422
             assert "This is not the name that has to be typed" in refused.text
-            assert await pages.tokens.holder(secret) is not None
+            assert await pages.tokens.principal(secret) is not None
         answer = await ada.fill("/user/tokens", {**number, "confirm": " the build "}, action="/user/tokens/delete")
         assert answer.status_code == 303
-        assert await pages.tokens.holder(secret) is None
+        assert await pages.tokens.principal(secret) is None
 
 
 @pytest.mark.parametrize(
@@ -240,15 +240,15 @@ async def test_readers_make_tokens_that_read_and_nobody_revokes_others(pages: Pa
         assert "Read statistics" in page
         assert "Record pageviews" not in page
         assert (await ben.fill("/user/tokens", {"name": "mine", "permission": "2"})).status_code == 422
-        reading = await pages.tokens.holder(
+        reading = await pages.tokens.principal(
             shown_once(await ben.fill("/user/tokens", {"name": "mine", "permission": "64"}))
         )
         assert reading is not None
         assert reading.token.permissions == Permission.STATS
-        holder = await pages.tokens.holder(secret)
-        assert holder is not None
-        await ben.fill("/user/tokens", {"id": str(holder.token.id)}, action="/user/tokens/delete")
-        assert await pages.tokens.holder(secret) is not None
+        principal = await pages.tokens.principal(secret)
+        assert principal is not None
+        await ben.fill("/user/tokens", {"id": str(principal.token.id)}, action="/user/tokens/delete")
+        assert await pages.tokens.principal(secret) is not None
 
 
 async def test_a_readers_pages_do_not_mislead(pages: Pages) -> None:
@@ -322,4 +322,4 @@ async def test_tokens_are_revoked_with_a_password_if_wanted(pages: Pages, *, rev
         own = {"current": PASSWORD, "password": NEW, **chosen}
         assert (await ada.fill("/user", own, action="/user/password")).status_code == 303
         for secret in secrets.values():
-            assert (await pages.tokens.holder(secret) is None) is revoke
+            assert (await pages.tokens.principal(secret) is None) is revoke

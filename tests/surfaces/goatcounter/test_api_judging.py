@@ -423,7 +423,7 @@ async def test_beyond_the_limit_unknown_tokens_are_not_looked_up(
         asking = (analytics.api(method, path, token=f"random-{number}", client="192.0.2.1") for number in range(30))
         answers = await asyncio.gather(*asking)
         assert sorted(answer.status for answer in answers) == [401] * 2 + [429] * 28
-        assert looked_up.count("holder") == 2
+        assert looked_up.count("stored_principal") == 2
         refused = next(answer for answer in answers if answer.status == 429)
         assert (refused.headers["x-rate-limit-limit"], refused.headers["x-rate-limit-remaining"]) == ("2", "0")
         good = await analytics.api(method, path, token=analytics.token, client="192.0.2.1")

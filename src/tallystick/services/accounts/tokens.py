@@ -32,7 +32,7 @@ TOKENS_AT_MOST = 500
 
 USED_AGAIN_AFTER_MS = 24 * 3_600_000
 FRESH_S = 0.125
-HOLDERS_REMEMBERED = 1_000
+PRINCIPALS_REMEMBERED = 1_000
 GOOD_REMEMBERED = 10_000
 """Digests of secrets that were good when they were last looked up."""
 
@@ -189,14 +189,21 @@ def revoked_along(session: Session, owner: int) -> dict[int, list[Token]]:
     return along
 
 
-def holder(session: Session, digest: bytes) -> Principal | None:
-    """Whom a secret stands for, by its digest."""
+def stored_principal(session: Session, digest: bytes) -> Principal | None:
+    """The principal behind a secret, by its digest."""
     row = session.common.token_by_digest(session.connection, digest=digest)
-    if row is None:
-        return None
-    found = _from_row(row)
-    owner = account(session, found.account)
-    return None if owner is None else Principal(found, owner)
+    return None if row is None else _principal(session, _from_row(row))
+
+
+def principal_by_token(session: Session, number: int) -> Principal | None:
+    """The principal of a token, by the token's id."""
+    found = token(session, number)
+    return None if found is None else _principal(session, found)
+
+
+def _principal(session: Session, token: Token) -> Principal | None:
+    owner = account(session, token.account)
+    return None if owner is None else Principal(token, owner)
 
 
 def token_used(session: Session, number: int, now: int) -> None:
@@ -225,7 +232,7 @@ class Tokens:
         self._digests: tuple[float, frozenset[bytes]] | None = None
         ledger.subscribe(CHANGES, self.invalidate)
 
-    async def holder(self, secret: str, refusal: Callable[[], Exception | None] | None = None) -> Principal | None:
+    async def principal(self, secret: str, refusal: Callable[[], Exception | None] | None = None) -> Principal | None:
         """The token and the account behind a secret.
 
         Args:
@@ -265,15 +272,15 @@ class Tokens:
 
     async def _read(self, digest: bytes) -> Principal | None:
         begun, changes = self._clock(), self._changes
-        found = await self._ledger.read(holder, digest)
+        found = await self._ledger.read(stored_principal, digest)
         while changes != self._changes:  # what was read may be older than the change
             begun, changes = self._clock(), self._changes
-            found = await self._ledger.read(holder, digest)
+            found = await self._ledger.read(stored_principal, digest)
         self._known.pop(digest, None)
         self._good.pop(digest, None)
         if found is None:
             return None
-        if len(self._known) >= HOLDERS_REMEMBERED:
+        if len(self._known) >= PRINCIPALS_REMEMBERED:
             self._known.clear()
         self._known[digest] = (begun, found)
         if len(self._good) >= GOOD_REMEMBERED:

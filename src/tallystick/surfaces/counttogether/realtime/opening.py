@@ -7,10 +7,8 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from tallystick.hub.hub import Subscription, TooManySubscriptions
-from tallystick.ledger import Session
 from tallystick.model.account import Account, Permission, Principal
-from tallystick.services.accounts.accounts import account
-from tallystick.services.accounts.tokens import token
+from tallystick.services.accounts.tokens import principal_by_token
 from tallystick.services.feed.following import Following
 from tallystick.services.services import Services
 from tallystick.surfaces.counttogether.authorization import IN_URL, MISSING, Gate
@@ -161,16 +159,10 @@ async def missed(following: Following, subscription: Subscription, resume: From)
 
 async def _ticket_principal(services: Services, gate: Gate, secret: str, scope: Mapping[str, Any]) -> Principal:
     ticket = services.tickets.spend(secret)
-    principal = None if ticket is None else await services.ledger.read(_principal_of, ticket.token)
+    # As it is now: the token may have been revoked, or got another secret, since the ticket was issued.
+    principal = None if ticket is None else await services.ledger.read(principal_by_token, ticket.token)
     if ticket is None or principal is None or principal.token.prefix != ticket.prefix:
         raise gate.refusal(scope, BAD_TICKET)
     if not is_from(ticket.origin, scope):
         raise CodedRefusal(FORBIDDEN, OTHER_ORIGIN)
     return principal
-
-
-def _principal_of(session: Session, number: int) -> Principal | None:
-    """The token as it is now: it may have been revoked, or got another secret, since the ticket was made."""
-    own = token(session, number)
-    owner = None if own is None else account(session, own.account)
-    return None if own is None or owner is None else Principal(own, owner)
