@@ -1,6 +1,8 @@
 """Only ``tallystick.warehouse.duckdb`` knows how hits are kept: what import-linter cannot see."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,3 +31,10 @@ def test_stands_nowhere_else(pattern: str) -> None:
     assert len(QUERIES) > 30
     lines = [(file, line) for file in ELSEWHERE for line in file.read_text().splitlines()]
     assert [(file, line) for file, line in lines if re.search(pattern, line)] == []
+
+
+def test_commands_that_need_no_hits_do_not_wait_for_duckdb() -> None:
+    modules = [f"tallystick.cli.{file.stem}" for file in (SOURCES / "cli").glob("*.py") if file.stem != "__init__"]
+    program = f"import sys, tallystick.app, {', '.join(modules)}; print('duckdb' in sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert ended.stdout == "False\n"
