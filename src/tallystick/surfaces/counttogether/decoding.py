@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TypeVar
-from urllib.parse import parse_qsl
 
 import msgspec
 
 from tallystick.model.counter import INT64_MAX
 from tallystick.surfaces.counttogether.errors import INVALID_AMOUNT, Malformed
+from tallystick.web.query import first_values
 
 Body = TypeVar("Body")
 
@@ -27,7 +27,7 @@ _versions = re.compile(r'(?<!W/)"([0-9]{1,19})-[0-9a-f]{8}"', re.ASCII).findall
 """Of the counters' entity tags; a weak one is none of ours."""
 
 
-def first_values(raw: bytes) -> Mapping[str, str]:
+def query_values(raw: bytes) -> Mapping[str, str]:
     """A query's parameters, percent-decoded; of a repeated one the first counts.
 
     Raises:
@@ -35,7 +35,7 @@ def first_values(raw: bytes) -> Mapping[str, str]:
     """
     require_short(raw)
     # Home Assistant sends the same query with every request. Tokens in queries were refused before.
-    return _remembered(raw) if len(raw) <= LONGEST_REMEMBERED else _first_values(raw)
+    return _remembered(raw) if len(raw) <= LONGEST_REMEMBERED else _decoded(raw)
 
 
 def require_short(query: bytes) -> None:
@@ -49,19 +49,15 @@ def require_short(query: bytes) -> None:
         raise Malformed(msg)
 
 
-def _first_values(raw: bytes) -> Mapping[str, str]:
+def _decoded(raw: bytes) -> Mapping[str, str]:
     try:
-        pairs = parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_PARAMETERS)
+        return MappingProxyType(first_values(raw, "replace", MOST_PARAMETERS))
     except ValueError as error:
         msg = "too many parameters"
         raise Malformed(msg) from error
-    values: dict[str, str] = {}
-    for name, value in pairs:
-        values.setdefault(name, value)
-    return MappingProxyType(values)
 
 
-_remembered = lru_cache(QUERIES_REMEMBERED)(_first_values)
+_remembered = lru_cache(QUERIES_REMEMBERED)(_decoded)
 
 
 def integer(query: Mapping[str, str], name: str, default: int, *, least: int, most: int) -> int:

@@ -13,9 +13,12 @@ from tallystick.model.counter import Counter
 from tallystick.model.key import Key, legal_name
 from tallystick.services.feed.following import Following
 from tallystick.web.address import ClientAddresses, rate_limit_name
+from tallystick.web.answers import ApiResponse, send_response
 from tallystick.web.asgi import Receive, Scope, Send
 from tallystick.web.event_stream import CONTENT_TYPE, RETRY, UNBUFFERED, or_comment, send_events
 from tallystick.web.places import NoPlace, Places
+from tallystick.web.refusals import ApiRefused, retry_after
+from tallystick.web.routing import NoRoute
 
 SEGMENT = "live"
 STREAMS_AT_MOST = SUBSCRIPTIONS_AT_MOST * 3 // 4
@@ -35,15 +38,9 @@ _STREAM = (
     UNBUFFERED,
     (b"x-content-type-options", b"nosniff"),
 )
-_AGAIN = ((b"retry-after", b"%d" % TRY_AGAIN_AFTER_S),)
+_AGAIN = retry_after(TRY_AGAIN_AFTER_S)
 
 _encode = msgspec.json.Encoder().encode
-
-
-class _WatchRefused(Exception):
-    def __init__(self, status: int, message: str, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
-        super().__init__(message)
-        self.status, self.headers = status, headers
 
 
 class LiveCounters:
@@ -64,11 +61,11 @@ class LiveCounters:
         try:
             key = self._key_of(scope)
             self._places.take(client)
-        except _WatchRefused as refused:
+        except ApiRefused as refused:
             await _refuse(refused, scope, send)
             return
         except NoPlace as error:
-            await _refuse(_WatchRefused(429 if error.own else 503, str(error), _AGAIN), scope, send)
+            await _refuse(ApiRefused(str(error), 429 if error.own else 503, _AGAIN), scope, send)
             return
         try:
             await self._answer(key, scope, receive, send)
@@ -77,21 +74,23 @@ class LiveCounters:
 
     def _key_of(self, scope: Scope) -> Key:
         if scope["method"] not in {"GET", "HEAD"}:
-            raise _WatchRefused(405, "method not allowed", ((b"allow", b"GET, HEAD"),))
+            raise NoRoute(("GET", "HEAD"))
         names = scope["path"].removesuffix("/").split("/")[2:]
         if len(names) != 2:  # noqa: PLR2004  # namespace and key
-            raise _WatchRefused(404, "not found")
+            raise NoRoute
         if self._switched_off:
-            raise _WatchRefused(403, "public counters are switched off on this server (--public-counters off)")
+            msg = "public counters are switched off on this server (--public-counters off)"
+            raise ApiRefused(msg, 403)
         if not all(map(legal_name, names)):
-            raise _WatchRefused(400, "a namespace and a key have 3 to 64 letters, digits, dots, dashes and underscores")
+            msg = "a namespace and a key have 3 to 64 letters, digits, dots, dashes and underscores"
+            raise ApiRefused(msg, 400)
         return Key(*names)
 
     async def _answer(self, key: Key, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             watcher = self._following.watch(key)
         except (TooManySubscriptions, StoreUnavailable) as error:
-            await _refuse(_WatchRefused(503, str(error), _AGAIN), scope, send)
+            await _refuse(ApiRefused(str(error), 503, _AGAIN), scope, send)
             return
         try:
             first = await _first(watcher)
@@ -100,7 +99,7 @@ class LiveCounters:
                 await send({"type": "http.response.body", "body": b""})
             else:
                 await send_events(_events(watcher, first), receive, send)
-        except _WatchRefused as refused:
+        except ApiRefused as refused:
             await _refuse(refused, scope, send)
         finally:
             watcher.close()
@@ -114,9 +113,11 @@ async def _first(watcher: Watcher) -> Counter | None:
     except SubscriptionEnded:
         return None
     except TimeoutError as error:
-        raise _WatchRefused(503, "the counter cannot be read now", _AGAIN) from error
+        msg = "the counter cannot be read now"
+        raise ApiRefused(msg, 503, _AGAIN) from error
     if found is None:
-        raise _WatchRefused(404, "there is no such counter")
+        msg = "there is no such counter"
+        raise ApiRefused(msg, 404)
     return found
 
 
@@ -136,13 +137,7 @@ def _event(counter: Counter) -> bytes:
     return b"id: %d\ndata: %b\n\n" % (counter.version, _encode({"value": counter.value, "version": counter.version}))
 
 
-async def _refuse(refused: _WatchRefused, scope: Scope, send: Send) -> None:
+async def _refuse(refused: ApiRefused, scope: Scope, send: Send) -> None:
     body = _encode({"error": str(refused)})
-    headers = (
-        *_FOR_ANY_PAGE,
-        (b"content-type", b"application/json"),
-        (b"content-length", b"%d" % len(body)),
-        *refused.headers,
-    )
-    await send({"type": "http.response.start", "status": refused.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+    response = ApiResponse(refused.status, body, refused.headers, content_type=b"application/json")
+    await send_response(response, _FOR_ANY_PAGE, scope, send)

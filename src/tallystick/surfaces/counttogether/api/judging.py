@@ -11,7 +11,7 @@ from tallystick.services.services import Services
 from tallystick.services.sharing.access import normal_uid, require, seen
 from tallystick.surfaces.counttogether.api.calling import CounterCall, Handler
 from tallystick.surfaces.counttogether.authorization import Gate
-from tallystick.surfaces.counttogether.decoding import first_values
+from tallystick.surfaces.counttogether.decoding import query_values
 from tallystick.surfaces.counttogether.errors import REASON_BY_STATUS, SURFACE, TOO_LARGE, Malformed, response_to
 from tallystick.surfaces.counttogether.responses import PREFLIGHT, UNCACHED, limit_headers, send_dressed
 from tallystick.web.answers import AnyResponse, ApiResponse, Stream, send_stream
@@ -116,7 +116,7 @@ class CountTogetherApi(Api):
             raise Malformed(msg, TOO_LARGE)
         scope = request.scope
         raw_query: bytes = scope["query_string"]
-        query = first_values(raw_query) if raw_query else {}
+        query = query_values(raw_query) if raw_query else {}
         return CounterCall(
             principal=principal,
             place=place,

@@ -12,7 +12,7 @@ from tallystick.services.accounts.tokens import principal_by_token
 from tallystick.services.feed.following import Following
 from tallystick.services.services import Services
 from tallystick.surfaces.counttogether.authorization import IN_URL, MISSING, Gate
-from tallystick.surfaces.counttogether.decoding import first_values, integer
+from tallystick.surfaces.counttogether.decoding import integer, query_values
 from tallystick.surfaces.counttogether.errors import FORBIDDEN, LIMITED, UNAVAILABLE, CodedRefusal, Malformed
 from tallystick.surfaces.counttogether.realtime.frames import Place
 from tallystick.surfaces.counttogether.responses import limit_headers
@@ -70,7 +70,7 @@ async def opening_of(scope: Mapping[str, Any], version: int) -> Opening:
     Raises:
         Malformed
     """
-    query = first_values(scope["query_string"])
+    query = query_values(scope["query_string"])
     await zone_asked(query)
     return Opening(version, query, resume_in(query))
 
@@ -101,7 +101,7 @@ async def admitted(
     Raises:
         CodedRefusal, StoreUnavailable
     """
-    query = first_values(scope["query_string"])
+    query = query_values(scope["query_string"])
     if "token" in query or "access_token" in query:
         raise Unauthorized(IN_URL, b"invalid_request")
     headers = {name for name, _ in scope["headers"]}

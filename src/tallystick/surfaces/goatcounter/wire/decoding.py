@@ -1,18 +1,18 @@
 """Parameters and bodies, as this contract spells and refuses them (1.0)."""
 
-import asyncio
 import json
 import re
+from asyncio import to_thread
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
-from urllib.parse import parse_qsl
 
 import msgspec
 
 from tallystick.model.moments import without_leap_second
 from tallystick.model.text import ESCAPES
 from tallystick.surfaces.goatcounter.errors import InvalidValues
+from tallystick.web.query import first_values
 from tallystick.web.refusals import ApiRefused
 
 Body = TypeVar("Body")
@@ -47,15 +47,8 @@ async def query_values(raw: bytes) -> dict[str, str]:
     if len(raw) > LONGEST_QUERY:
         msg = f"the query is longer than {LONGEST_QUERY} bytes"
         raise ApiRefused(msg, 414)
-    return _first_values(raw) if len(raw) <= LONGEST_AT_ONCE else await asyncio.to_thread(_first_values, raw)
-
-
-def _first_values(raw: bytes) -> dict[str, str]:
-    values: dict[str, str] = {}
     # Paths may have bytes that are no UTF-8, and are named with them.
-    for name, value in parse_qsl(raw.decode("utf-8", ESCAPES), keep_blank_values=True, errors=ESCAPES):
-        values.setdefault(name, value)
-    return values
+    return first_values(raw, ESCAPES) if len(raw) <= LONGEST_AT_ONCE else await to_thread(first_values, raw, ESCAPES)
 
 
 class Parameters:
@@ -180,7 +173,7 @@ async def body_as(kind: type[Body], body: bytes) -> Body:
         # Decoding them would hold Python's lock, and with it all other requests, for a second.
         msg = f"invalid JSON: more than {MOST_VALUES} values or {MOST_OBJECTS} objects"
         raise ApiRefused(msg)
-    return await asyncio.to_thread(_body_as, kind, body)
+    return await to_thread(_body_as, kind, body)
 
 
 def _body_as(kind: type[Body], body: bytes) -> Body:
