@@ -115,5 +115,5 @@ def test_two_surfaces_that_claim_one_prefix_stop_the_start(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("prefix", ["", "things", "/v1//things", "/v1/", "//"])
 def test_a_prefix_is_a_path_of_whole_segments(prefix: str) -> None:
-    with pytest.raises(StartRefused, match=re.escape(f"the surface things claims {prefix!r}, which is no path")):
+    with pytest.raises(StartRefused, match=re.escape(f"the surface things claims {prefix!r}, which is not a path")):
         claims([replace(SURFACE, prefixes=(prefix,))])
