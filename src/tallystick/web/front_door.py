@@ -17,7 +17,7 @@ def claims(surfaces: Iterable[Surface]) -> dict[str, Surface]:
     for surface in surfaces:
         for prefix in surface.prefixes:
             if not prefix.startswith("/") or (prefix != "/" and "" in prefix[1:].split("/")):
-                msg = f"the surface {surface.name} claims {prefix!r}, which is no path"
+                msg = f"the surface {surface.name} claims {prefix!r}, which is not a path"
                 raise StartRefused(msg)
             if prefix in owners:
                 msg = f"the surfaces {owners[prefix].name} and {surface.name} both claim {prefix}"
