@@ -3,7 +3,6 @@
 import time
 from ipaddress import ip_address
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -11,7 +10,6 @@ from support.services import limits
 from tallystick.errors import InvalidSetting, StartRefused
 from tallystick.surfaces.countapi.limits import CreationLimit
 from tallystick.web import rate_limit
-from tallystick.web.address import ClientAddresses
 from tallystick.web.rate_limit import (
     UNLIMITED,
     WIDER,
@@ -29,12 +27,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     return clock
 
 
-def request_from(address: str) -> dict[str, Any]:
-    return {"client": (address, 1), "headers": []}
-
-
 def test_a_window_opens_with_the_first_creation_and_lasts_a_second(clock: SimpleNamespace) -> None:
-    limit, client = CreationLimit(3, ClientAddresses()), request_from("192.0.2.1")
+    limit, client = CreationLimit(3), ip_address("192.0.2.1")
     admitted = []
     for moment in (1_000.7, 1_001.2, 1_001.6, 1_001.69, 1_001.7, 1_001.8, 1_001.9, 1_002.0):
         clock.now = moment
@@ -48,8 +42,8 @@ def test_nobody_is_told_to_wait_longer_than_the_window(clock: SimpleNamespace) -
 
 
 def test_each_client_has_a_window_of_its_own() -> None:
-    limit = CreationLimit(1, ClientAddresses())
-    assert all(limit.admit(request_from(f"192.0.2.{last}")) for last in range(1, 100))
+    limit = CreationLimit(1)
+    assert all(limit.admit(ip_address(f"192.0.2.{last}")) for last in range(1, 100))
 
 
 def addresses_in_memory(limit: CreationLimit) -> int:
@@ -58,15 +52,15 @@ def addresses_in_memory(limit: CreationLimit) -> int:
 
 def test_addresses_are_forgotten() -> None:
     """They are in memory for a second or until the next creation after it, so that memory is bounded."""
-    limit = CreationLimit(1, ClientAddresses())
+    limit = CreationLimit(1)
     for last in range(200):
-        limit.admit(request_from(f"192.0.2.{last}"))
+        limit.admit(ip_address(f"192.0.2.{last}"))
     deadline = time.monotonic() + 20
     assert addresses_in_memory(limit) > 1
     while addresses_in_memory(limit) > 1:
         assert time.monotonic() < deadline
         time.sleep(0.05)
-        limit.admit(request_from("198.51.100.1"))
+        limit.admit(ip_address("198.51.100.1"))
 
 
 def test_an_admission_tells_what_is_left_and_when_the_window_ends(clock: SimpleNamespace) -> None:

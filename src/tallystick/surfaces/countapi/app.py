@@ -36,7 +36,8 @@ class CountApi:
 
     def __init__(self, services: Services, kit: Kit) -> None:
         self._counting, self._traffic = services.counting, kit.traffic
-        self._creations = CreationLimit(kit.creation_limit, kit.addresses) if kit.creation_limit else None
+        self._creations = CreationLimit(kit.creation_limit) if kit.creation_limit else None
+        self._addresses = kit.addresses
         self._keyed = KeyedLimit(kit.limits, kit.addresses)
         self._count_prefetch, self._public_counters = kit.count_prefetch, kit.public_counters
 
@@ -115,7 +116,9 @@ class CountApi:
         if self._public_counters != "open":
             admit: Admit | None = _never
         else:
-            admit = None if self._creations is None else partial(self._creations.admit, scope)
+            creations = self._creations
+            # Called on the writer's thread, which gets an address and no request.
+            admit = None if creations is None else partial(creations.admit, self._addresses.of(scope))
         key, path = target.key, target.path
         if key is None:
             key = _named_by_page(target, headers, parameters)

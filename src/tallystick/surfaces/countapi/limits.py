@@ -1,6 +1,7 @@
 """Limits of what requests without an account may leave behind."""
 
 from collections.abc import Mapping
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from tallystick.web.address import ClientAddresses, rate_limit_name
@@ -36,10 +37,9 @@ class CreationLimit:
         per_second: creations that one window admits, at least 1.
     """
 
-    def __init__(self, per_second: int, addresses: ClientAddresses) -> None:
-        self._addresses = addresses
+    def __init__(self, per_second: int) -> None:
         self._windows = Windows(per_second, 1.0)
 
-    def admit(self, scope: Mapping[str, Any]) -> bool:
-        """Whether the request's client may create one more counter now. Any thread may ask."""
-        return self._windows.admit(rate_limit_name(self._addresses.of(scope))).admitted
+    def admit(self, address: IPv4Address | IPv6Address | None) -> bool:
+        """Whether a client may create one more counter now. Called on any thread."""
+        return self._windows.admit(rate_limit_name(address)).admitted
