@@ -1,4 +1,4 @@
-"""A thread that works in batches: while one is being worked on, the next gathers by itself. No timer."""
+"""A thread that works in batches: while one is being worked on, the next one gathers. No timer."""
 
 import asyncio
 from asyncio import AbstractEventLoop, Future
@@ -57,7 +57,7 @@ class GatheringThread(Generic[Item]):
         return self._queue.qsize()
 
     def submit(self, item: Item) -> None:
-        """Hand in an item.
+        """Put an item into the queue.
 
         Raises:
             StoreBusy: the queue is full.
@@ -80,7 +80,7 @@ class GatheringThread(Generic[Item]):
         await asyncio.to_thread(self._thread.join)
 
     def end(self) -> None:
-        """What ``close`` does, for a thread that no event loop has submitted to yet; blocks."""
+        """Like ``close``, for a thread that no event loop has submitted to yet; blocks."""
         self._closed = True
         self._queue.put(None)
         self._thread.join()
@@ -128,11 +128,11 @@ def raisable(error: BaseException) -> Exception:
 
 
 def tell(loop: AbstractEventLoop, futures: Sequence["Future[Any]"], results: Sequence[object]) -> None:
-    """From a thread: give each future its result, or its error, in one hop to the event loop."""
+    """Resolve futures from a thread, each with its result or its error, in one hop to the event loop."""
     try:
         loop.call_soon_threadsafe(_resolve, futures, results)
     except RuntimeError:
-        # The loop is closed: the server was told to stop at once, and nobody is waiting any more.
+        # The loop is closed: the server stops at once.
         return
 
 

@@ -1,4 +1,4 @@
-"""Keeping numbers: SQLite or PostgreSQL behind one writer. See DESIGN.md."""
+"""Counters and accounts, stored in SQLite or PostgreSQL behind one writer. See DESIGN.md."""
 
 from tallystick.ledger.database import Database, Session, Totals, open_database
 from tallystick.ledger.ledger import Ledger

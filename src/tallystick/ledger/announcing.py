@@ -1,7 +1,7 @@
-"""Servers on one PostgreSQL tell each other that shared counters changed.
+"""NOTIFY and LISTEN: servers on one PostgreSQL notify each other that shared counters changed.
 
-That is a shortcut, not a promise: whoever listens also looks each second. So what fails here is logged once and tried
-again, and what was announced meanwhile is lost.
+A notification may be lost: every server also polls each second. So a failure is logged once and retried, and
+notifications are dropped meanwhile.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from tallystick.gathering import GatheringThread
 
 CHANNEL = "tallystick_changes"
 LOOKED_EVERY_S = 1.0
-"""How long the listener waits before it looks whether it should stop."""
+"""How often the listener checks whether it should stop."""
 TRIED_AGAIN_AFTER_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 ANNOUNCEMENTS_AT_ONCE = 1_000
 
@@ -29,11 +29,11 @@ Connect = Callable[[], "psycopg.Connection[tuple[Any, ...]]"]
 
 
 class Announcing:
-    """Two threads with a connection each: one tells, one hears. Neither has to do with counting transactions.
+    """Two threads with a connection each: one sends, one receives. Neither takes part in counting transactions.
 
     Args:
         connect: opens a connection; raises TallystickError.
-        heard: called on a thread of this class when another server has told of something.
+        heard: called on a thread of this class when another server has sent a notification.
     """
 
     def __init__(self, connect: Connect, heard: Callable[[], None]) -> None:
@@ -54,14 +54,14 @@ class Announcing:
         self._listener.start()
 
     def tell(self) -> None:
-        """Let the other servers look. What is asked for while one word is on its way is said with the next."""
+        """Send NOTIFY. Calls made while one is in flight are coalesced."""
         with suppress(StoreBusy, StoreClosed):
             self._teller.submit("something changed")
 
     async def close(self) -> None:
         """Stop both threads."""
         self._stopping.set()
-        # The last word is for our own listener, which then need not wait until it looks by itself.
+        # The last notification wakes our own listener, so that it stops at once.
         self.tell()
         await self._teller.close()
         await asyncio.to_thread(self._listener.join)
@@ -72,14 +72,14 @@ class Announcing:
         try:
             if self._telling is None:
                 self._telling = self._connect()
-                # Nothing is stored, so nobody needs to wait for the disk.
+                # Nothing is stored, so there is no need to wait for the disk.
                 self._telling.execute("SET synchronous_commit = off")
             self._telling.execute(f"NOTIFY {CHANNEL}".encode())
             self._failures = 0
         except (psycopg.Error, TallystickError) as error:
             self._hang_up()
             if not self._failures:
-                log.warning("other servers cannot be told of changes; they look each second", reason=str(error))
+                log.warning("other servers cannot be notified of changes; they poll each second", reason=str(error))
             self._not_before = time.monotonic() + _patience(self._failures)
             self._failures += 1
 
@@ -96,12 +96,14 @@ class Announcing:
                 with closing(self._connect()) as connection:
                     connection.execute(f"LISTEN {CHANNEL}".encode())
                     failures = 0
-                    # What was said while nobody listened is lost.
+                    # Notifications sent before LISTEN are lost.
                     self._heard()
                     self._hear(connection)
             except (psycopg.Error, TallystickError) as error:
                 if not failures:
-                    log.warning("other servers are not heard; this one looks each second", reason=str(error))
+                    log.warning(
+                        "notifications of other servers are not received; this one polls each second", reason=str(error)
+                    )
                 self._stopping.wait(_patience(failures))
                 failures += 1
 

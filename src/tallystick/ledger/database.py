@@ -1,7 +1,7 @@
-"""What the ledger asks of a database, and which database a URL means.
+"""The interface of a database, and which database a URL means.
 
-A ``Database`` opens ``Session``s; a session is one connection, used by one thread at a time, and is the
-``tx`` that blocking functions of ``(tx, ...)`` receive.
+A ``Database`` opens ``Session``s; a session is one connection, used by one thread at a time, and the first argument
+of blocking functions of ``(session, ...)``.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -27,7 +27,7 @@ class Totals(Struct, frozen=True):
 
 
 class Held(NamedTuple):
-    """A row that someone else has locked.
+    """A row that another transaction has locked.
 
     Attributes:
         kind: lane, sequence or counter.
@@ -117,13 +117,13 @@ class Session(Protocol):
 
 
 class Announcer(Protocol):
-    """The way to the other servers of a ledger: what is told may get lost, so they look by themselves as well."""
+    """Notifies the other servers of a ledger; a notification may be lost, so they poll as well."""
 
     def tell(self) -> None:
-        """Let the other servers look at what has changed; never waits."""
+        """Notify the other servers that something changed; never waits."""
 
     async def close(self) -> None:
-        """Tell and hear no more."""
+        """Stop sending and receiving."""
 
 
 class Database(Protocol):
@@ -149,10 +149,10 @@ class Database(Protocol):
         """Open a connection."""
 
     def announcer(self, heard: Callable[[], None]) -> Announcer | None:
-        """Tell other servers of changes, and hear of theirs; None where a ledger has one server only.
+        """Exchange notifications with other servers; None where a ledger has one server only.
 
         Args:
-            heard: called on some thread when another server has told of changes.
+            heard: called on some thread when another server has sent one.
         """
 
     def describe(self) -> str:
@@ -175,7 +175,7 @@ def opened(database: Database, *, writes: bool = False) -> Session:
 
 
 def reason_of(error: Exception) -> str:
-    """What the log says of an error."""
+    """The text of an error for the log."""
     return error.detail if isinstance(error, StoreAway) else str(error)
 
 

@@ -16,14 +16,14 @@ RACES = 20
 """How often a batch is run again because other servers created its counters first."""
 
 Admit = Callable[[], bool]
-"""Asked before an operation creates a counter; False refuses the creation."""
+"""Called before an operation creates a counter; False refuses the creation."""
 
 
 class CounterWrite(Struct, eq=False):
     """An operation on a counter.
 
     Attributes:
-        admit: asked once, and only when the operation is about to create its counter.
+        admit: called once, and only when the operation is about to create its counter.
     """
 
     key: Key
@@ -125,7 +125,7 @@ def _admitted(item: CounterWrite, before: Counter | None, now: int) -> bool:
         return True
     assert item.admit is not None
     admitted = item.admit()
-    # The answer stands when the batch is run again, so that one creation is asked for once.
+    # The answer stands when the batch is run again: one creation takes one permit.
     item.admit = _yes if admitted else _no
     return admitted
 

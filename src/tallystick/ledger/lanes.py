@@ -1,4 +1,4 @@
-"""Whether every lane can be counted in, found out without counting."""
+"""Checks that every lane can be counted in, without counting."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""The ledger's doors: where the async world meets blocking storage."""
+"""The ledger's async methods, in front of blocking storage."""
 
 import asyncio
 import time
@@ -27,10 +27,10 @@ def milliseconds() -> int:
 
 
 class Ledger:
-    """Numbers, durably kept. Used from one event loop; open it with ``Ledger.open``.
+    """Counters, accounts and what belongs to them, stored durably. Used from one event loop; see ``Ledger.open``.
 
     Args:
-        database: where the numbers lie; its schema must be up to date (``Database.migrate``).
+        database: where they are stored; its schema must be up to date (``Database.migrate``).
         clock: Unix milliseconds.
 
     Attributes:
@@ -43,7 +43,7 @@ class Ledger:
         self.clock = self.passed = clock
         self._loop = loop
         self.watched = Watched(loop)
-        """Whose changes the writers tell of."""
+        """What the writers publish."""
         self._writers = [
             LedgerWriter(database, loop, clock, self._time_passed, number, self.watched)
             for number in range(database.writers)
@@ -71,7 +71,7 @@ class Ledger:
         """Carry out one operation on a counter; durable when the future has a result.
 
         Args:
-            admit: asked, on the writer's thread, before the operation creates its counter.
+            admit: called on the writer's thread before the operation creates its counter; False refuses that.
 
         Raises:
             StoreBusy, StoreClosed: at once; StoreUnavailable: from the future.
@@ -122,7 +122,7 @@ class Ledger:
 
         Args:
             function: the same object for everything that may be carried out together.
-            item: what this caller wants; its result stands in the same place of what the function returns.
+            item: of this call; its result stands in the same place of what the function returns.
             lane: see ``Joined``.
 
         Raises:
@@ -217,4 +217,4 @@ def _prepare(database: Database) -> int:
 
 
 def _nothing(_: Session) -> None:
-    """The empty write: what a batch commits besides is the point."""
+    """Write nothing: what its batch commits besides is the point."""

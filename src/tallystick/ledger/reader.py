@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 
 class Find(Struct, eq=False):
-    """A counter that someone wants to see."""
+    """A pending look-up of a counter."""
 
     key: Key
     future: "Future[Counter | None]"
@@ -66,7 +66,7 @@ class Finder:
         try:
             self._loop.call_soon_threadsafe(_resolve, batch, found)
         except RuntimeError:
-            # The loop is closed: the server was told to stop at once, and nobody is waiting any more.
+            # The loop is closed: the server stops at once.
             return
 
 
@@ -87,7 +87,7 @@ class LedgerReaders:
         self._database = database
         self._own = local()
         self._all: list[OneSession] = []
-        self._asked, self._closed = 0, False
+        self._running, self._closed = 0, False
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="ledger-reader", initializer=self._start)
 
     def _start(self) -> None:
@@ -106,14 +106,14 @@ class LedgerReaders:
         if self._closed:
             msg = "the server is stopping"
             raise StoreClosed(msg)
-        if self._asked >= READS_AT_ONCE:
+        if self._running >= READS_AT_ONCE:
             msg = "too many requests are waiting"
             raise StoreBusy(msg)
-        self._asked += 1
+        self._running += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, function, arguments)
         finally:
-            self._asked -= 1
+            self._running -= 1
 
     def _read(self, function: Callable[..., Result], arguments: tuple[Any, ...]) -> Result:
         sessions: OneSession = self._own.session
@@ -128,7 +128,7 @@ class LedgerReaders:
             raise raisable(error) from error  # no future takes it: the caller would wait for ever
 
     async def close(self) -> None:
-        """Finish what was asked, then close the connections."""
+        """Finish the reads in progress, then close the connections."""
         self._closed = True
         await asyncio.to_thread(self._pool.shutdown)
         for session in self._all:

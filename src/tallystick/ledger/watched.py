@@ -1,4 +1,4 @@
-"""Changes that the event loop wants to hear of; the writers publish them after the commit."""
+"""Publishes committed changes from the writers' threads to the event loop."""
 
 from asyncio import AbstractEventLoop
 from collections import defaultdict
@@ -8,7 +8,7 @@ from tallystick.model.counter import Counter
 from tallystick.model.key import Key
 
 Told = Callable[[Mapping[Key, Counter | None]], None]
-"""Called on the event loop with new states, in the order of the commits of each counter; None is gone."""
+"""Called on the event loop with new states, in the order of the commits of each counter; None for a deleted one."""
 
 
 class Watched:
@@ -47,5 +47,5 @@ class Watched:
         try:
             self._loop.call_soon_threadsafe(self.told, watched)
         except RuntimeError:
-            # The loop is closed: nobody is watching any more.
+            # The loop is closed.
             return

@@ -1,4 +1,4 @@
-"""The one who writes.
+"""The writer: batches, transactions and their results.
 
 A writer is a thread that owns one writing connection. While a commit runs, the next batch gathers by
 itself. Each batch is a few transactions at most: the operations on counters (on PostgreSQL a transaction a
@@ -37,20 +37,20 @@ REQUESTS_KEPT_WITHIN_S = 1.0
 """How long requests that change nothing may wait for a batch that writes (CountAPI's ``stats``)."""
 
 JoinedFunction = Callable[[Session, Sequence[Any], int, int], Sequence[object]]
-"""What carries out many writes at once; a result that is an exception is raised to its caller."""
+"""Carries out many writes at once; a result that is an exception is raised to that write's caller."""
 
 log = structlog.get_logger()
 
 
 class PendingCount(CounterWrite, eq=False, kw_only=True):
-    """An operation on a counter, waiting for its batch."""
+    """A pending operation on a counter."""
 
     future: "Future[Outcome]"
     submitted: float
 
 
 class PendingCall(Struct, eq=False):
-    """Any other write, waiting for its batch: ``function(session, *arguments)``."""
+    """Any other pending write: ``function(session, *arguments)``."""
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
@@ -81,10 +81,10 @@ class LedgerWriter:
         clock: Unix milliseconds; read once a batch.
         passed: see ``Ledger.passed``.
         number: which of the database's writers this is; also the lane of totals that belong to no lane.
-        watched: hears of what changed.
+        watched: publishes what changed.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917  # whom it works with
+    def __init__(  # noqa: PLR0913, PLR0917  # its collaborators
         self,
         database: Database,
         loop: AbstractEventLoop,
