@@ -142,7 +142,7 @@ async def test_other_paths_are_as_ever(off: InProcess) -> None:
     ("mode", "says", "hides"),
     [
         ("open", "Add one", "switched"),
-        ("existing", "operator only", "Add one"),
+        ("existing", "Only the server's operator", "Add one"),
         ("off", "switched\n        off here", "/hit/"),
     ],
 )
