@@ -143,8 +143,8 @@ def version_in(header: str | None) -> int | None:
     """
     if header is None or header.strip() == "*":
         return None
-    found = {int(version) for version in _versions(header)}
-    if len(found) > 1:
+    versions = {int(version) for version in _versions(header)}
+    if len(versions) > 1:
         msg = "If-Match takes one ETag of a counter, or *"
         raise Malformed(msg)
-    return found.pop() if found else 0
+    return versions.pop() if versions else 0

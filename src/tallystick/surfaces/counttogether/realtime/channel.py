@@ -71,7 +71,7 @@ class Channel(Protocol):
 
 
 class AsgiChannel:
-    """A WebSocket of the main port. Its server answers pings and sends none: the kernel finds out who is dead."""
+    """A WebSocket of the main port. Its server answers pings and sends none: the kernel detects dead peers."""
 
     ping_every: float | None = None
 

@@ -1,4 +1,4 @@
-"""Server-sent events: what WebSockets are told, for whoever would rather read a stream."""
+"""Server-sent events: the changes that WebSockets get, as a stream."""
 
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -21,12 +21,12 @@ NEWCOMER = From("", NOWHERE)
 
 
 async def events_v1(services: Services, call: CounterCall) -> ApiResponse | Stream:
-    """The person's counters as they change, as v1 tells them."""
+    """The person's counters as they change, in v1's form."""
     return await _events(services, call, version=1)
 
 
 async def events_v2(services: Services, call: CounterCall) -> ApiResponse | Stream:
-    """The person's counters as they change, as v2 tells them."""
+    """The person's counters as they change, in v2's form."""
     return await _events(services, call, version=2)
 
 

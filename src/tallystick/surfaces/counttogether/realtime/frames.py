@@ -1,4 +1,4 @@
-"""What live connections are told: JSON-RPC notifications and server-sent events. Foreign names stop here."""
+"""What live connections are sent: JSON-RPC notifications and server-sent events. Foreign names stop here."""
 
 import datetime as dt
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ METHOD_NOT_FOUND = -32601
 """JSON-RPC's own number."""
 
 FRAMES_REMEMBERED = 4_096
-"""A change is told to many connections: what it looks like is worked out once."""
+"""A change is sent to many connections, and encoded once."""
 
 _ANY_DAY = dt.date.min
 """Of a counter that has no days."""
@@ -41,7 +41,7 @@ class Place(Struct, frozen=True):
 
 
 class Teller(Struct, frozen=True):
-    """How one connection is told.
+    """Encodes changes for one connection.
 
     Attributes:
         version: of the API: 1 or 2.
@@ -71,7 +71,7 @@ class Teller(Struct, frozen=True):
 
 
 def connected_frame(place: Place) -> str:
-    """What a client that resumes is told first."""
+    """The first frame of a connection that resumes."""
     return _notification("connected", _place(place))
 
 

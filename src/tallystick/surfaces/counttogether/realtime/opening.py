@@ -1,4 +1,4 @@
-"""How a live connection is opened: whose it is, whether it may come now, and from where it goes on."""
+"""How a live connection is opened: its principal, the limit, and the change that it resumes from."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -151,10 +151,10 @@ async def missed(following: Following, subscription: Subscription, resume: From)
     Raises:
         StoreUnavailable
     """
-    found = await following.resume(subscription.account, resume.epoch, resume.offset)
-    subscription.skip(found.position)
-    offset = resume.offset if found.recovered else found.position
-    return Place(following.epoch, offset, found.recovered), found.changes
+    resumed = await following.resume(subscription.account, resume.epoch, resume.offset)
+    subscription.skip(resumed.position)
+    offset = resume.offset if resumed.recovered else resumed.position
+    return Place(following.epoch, offset, resumed.recovered), resumed.changes
 
 
 async def _ticket_principal(services: Services, gate: Gate, secret: str, scope: Mapping[str, Any]) -> Principal:

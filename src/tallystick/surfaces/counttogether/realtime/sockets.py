@@ -1,6 +1,6 @@
-"""WebSockets: authenticate, subscribe, accept, resume, and then tell what is committed until somebody closes.
+"""WebSockets: authenticate, subscribe, accept, resume, then publish changes until either side closes.
 
-Subscribed is before accepted: the client may know of its 101 before we do, and hears of everything after it.
+Subscribe before accepting: the client may see its 101 before we do, and must get every change after it.
 """
 
 import asyncio
@@ -56,7 +56,7 @@ from tallystick.web.traffic import Traffic
 VERSIONS = {"/v1/ws": 1, "/v2/ws": 2}
 FIRST_MESSAGE_WITHIN_S = 5.0
 STRANGERS_AT_MOST = 1_000
-"""Sockets that have not said yet whose they are."""
+"""Sockets without a principal yet."""
 STRANGERS_OF_ONE_ADDRESS = 100
 REFUSED = -32000
 """JSON-RPC leaves this number to servers."""
@@ -143,7 +143,7 @@ class Sockets:
         return await socket.serve(channel)
 
     def end(self, socket: "Socket") -> None:
-        """Nobody is there any more, or never came."""
+        """Forget a socket whose connection is over, or was never opened."""
         socket.close()
         self._open.discard(socket)
         if not self._open:
@@ -191,12 +191,12 @@ class Socket:
         self.subscription = await subscribed(self._services.following, principal, zone)
 
     def close(self) -> None:
-        """Hear of nothing any more."""
+        """End the subscription."""
         if self.subscription is not None:
             self.subscription.close()
 
     async def introduce(self, channel: Channel) -> Closing | None:
-        """Let the client say whose connection this is; without a subscription the connection has to be closed."""
+        """Take credentials from the first message. Returns the close code where they are missing or not valid."""
         try:
             async with asyncio.timeout(FIRST_MESSAGE_WITHIN_S):
                 message = await channel.receive()
@@ -223,7 +223,7 @@ class Socket:
         return None if refusal is None else _closing(refusal)
 
     async def serve(self, channel: Channel) -> Closing | None:
-        """Tell and hear until somebody ends it; why we close, None when the client did."""
+        """Send and receive until either side ends it. Returns our close code; None when the client closed."""
         assert self.subscription is not None
         working = [self._tell(channel, self.subscription), _hear(channel)]
         if channel.ping_every is not None:
@@ -250,7 +250,7 @@ class Socket:
 
 
 async def _answer(channel: Channel, number: object, refusal: Exception | None) -> None:
-    """Tell a client that wants to know whether its first message was good."""
+    """Answer the first message, where it has an id."""
     if number is UNSET:
         return
     if refusal is None:

@@ -114,7 +114,7 @@ class GoatCounterApi(Api):
     async def _elsewhere(
         self, request: ApiRequest, client: IPv4Address | IPv6Address | None, error: NoSuchSite
     ) -> Exception:
-        """The refusal where the Host chooses no site; a valid token is told the Hosts of its sites."""
+        """The refusal where the Host chooses no site; to a valid token it names the Hosts of its sites."""
         if b"authorization" not in request.headers:
             return error
         try:

@@ -86,15 +86,15 @@ class Pixel:
         await send(_NOTHING if method in {"HEAD", "OPTIONS"} else _IMAGE)
 
     async def _count(self, scope: Scope) -> Reply:
-        told = {name: value for name, value in scope["headers"] if name in _OF_INTEREST}
+        headers_read = {name: value for name, value in scope["headers"] if name in _OF_INTEREST}
         address = self._addresses.of(scope)
-        admission = self._admission(address, told)
+        admission = self._admission(address, headers_read)
         try:
             if admission is not None and not admission.admitted:
                 raise RateLimited(admission)  # noqa: TRY301  # refusals become responses in one place
             host = host_of(scope)
             site = self._sites.known(host) or await self._sites.at(host)
-            result = await self._ingest.record_one(site, await self._arrival(scope, told, address))
+            result = await self._ingest.record_one(site, await self._arrival(scope, headers_read, address))
             if self._sites.is_new_host(host) and isinstance(result, Stored):
                 await self._sites.remember(site, host)
         except Exception as error:  # noqa: BLE001
@@ -103,13 +103,15 @@ class Pixel:
             status, headers = _reply(result, address)
         return status, headers if admission is None else (*headers, *limit_headers(admission))
 
-    def _admission(self, address: IPv4Address | IPv6Address | None, told: dict[bytes, bytes]) -> Admission | None:
-        """What the limits say; None on the machine itself, where proxies and tests ask for everyone."""
+    def _admission(
+        self, address: IPv4Address | IPv6Address | None, headers_read: dict[bytes, bytes]
+    ) -> Admission | None:
+        """What the limits say; None for the machine itself, where proxies and tests send requests of many clients."""
         name = _limited_as(address)
         if not name:
             return None
         # A hash says as much as the agent itself, and takes no memory.
-        of_browser = self._limits.admit("count", hash((name, told.get(b"user-agent"))))
+        of_browser = self._limits.admit("count", hash((name, headers_read.get(b"user-agent"))))
         if not of_browser.admitted:
             return of_browser
         # An agent is easily invented.
@@ -117,10 +119,10 @@ class Pixel:
         return of_browser if of_address.admitted else of_address
 
     async def _arrival(
-        self, scope: Scope, told: dict[bytes, bytes], address: IPv4Address | IPv6Address | None
+        self, scope: Scope, headers_read: dict[bytes, bytes], address: IPv4Address | IPv6Address | None
     ) -> Arrival:
         received = self._clock() // 1000
-        if not _PREFETCH.isdisjoint(told) and _is_prefetch(told):
+        if not _PREFETCH.isdisjoint(headers_read) and _is_prefetch(headers_read):
             # Its parameters are not even looked at.
             return Arrival(prefetch=True, direct=True, received=received)
         query = scope["query_string"]
@@ -133,13 +135,13 @@ class Pixel:
             query=sent.query,
             width=sent.width,
             bot=sent.bot,
-            agent=told.get(b"user-agent", b"").decode("latin-1"),
+            agent=headers_read.get(b"user-agent", b"").decode("latin-1"),
             address=address,
-            language=told.get(b"accept-language", b"").decode("latin-1"),
+            language=headers_read.get(b"accept-language", b"").decode("latin-1"),
             no_session=sent.no_session,
             direct=True,
-            gpc=told.get(b"sec-gpc") == b"1",
-            dnt=told.get(b"dnt") == b"1",
+            gpc=headers_read.get(b"sec-gpc") == b"1",
+            dnt=headers_read.get(b"dnt") == b"1",
             received=received,
         )
 
@@ -187,5 +189,5 @@ def _because(reason: str) -> Headers:
     return (*_HEADERS, (b"x-goatcounter", text.encode("latin-1", "replace")))
 
 
-def _is_prefetch(told: dict[bytes, bytes]) -> bool:
-    return any(told.get(name, b"").lower().startswith((b"prefetch", b"preview")) for name in _PREFETCH)
+def _is_prefetch(headers_read: dict[bytes, bytes]) -> bool:
+    return any(headers_read.get(name, b"").lower().startswith((b"prefetch", b"preview")) for name in _PREFETCH)

@@ -22,5 +22,5 @@ async def list_(services: Services, call: CounterCall) -> ApiResponse:
         msg = f"order must be {' or '.join(ORDERS)}"
         raise Malformed(msg)
     newest_first = order == "newest"
-    found = await services.sharing.read(history, call.account.id, call.place["id"], after, limit, newest_first)
-    return ApiResponse(200, wire.json([wire.entry_of(entry) for entry in found]))
+    entries = await services.sharing.read(history, call.account.id, call.place["id"], after, limit, newest_first)
+    return ApiResponse(200, wire.json([wire.entry_of(entry) for entry in entries]))

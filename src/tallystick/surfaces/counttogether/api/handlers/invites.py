@@ -29,8 +29,8 @@ class InviteBody(Struct, frozen=True, rename="camel"):
 async def list_(services: Services, call: CounterCall) -> ApiResponse:
     """The invites that still let people in, without their codes."""
     function = partial(invites.open_invites, hide_foreign=True)
-    found = await services.sharing.read(function, call.account.id, call.place["id"], call.now)
-    return ApiResponse(200, wire.json([wire.invite_of(invite) for invite in found]))
+    open_invites = await services.sharing.read(function, call.account.id, call.place["id"], call.now)
+    return ApiResponse(200, wire.json([wire.invite_of(invite) for invite in open_invites]))
 
 
 async def create(services: Services, call: CounterCall) -> ApiResponse:

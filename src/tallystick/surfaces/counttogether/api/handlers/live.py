@@ -1,4 +1,4 @@
-"""What browsers need to open a WebSocket, and where one is asked for in the wrong way."""
+"""Tickets, with which browsers open a WebSocket; and requests for one without the upgrade."""
 
 from msgspec import Struct
 
@@ -27,6 +27,6 @@ async def ticket(services: Services, call: CounterCall) -> ApiResponse:
 
 
 async def without_upgrade(_services: Services, _call: CounterCall) -> ApiResponse:
-    """A WebSocket's address, asked without wanting one."""
+    """A request for a WebSocket's address without an upgrade."""
     msg = "this is a WebSocket; ask for it with Upgrade: websocket, or read /v1/events"
     raise CodedRefusal(UPGRADE, msg, ((b"upgrade", b"websocket"), (b"connection", b"upgrade")))

@@ -28,15 +28,15 @@ class RoleBody(Struct, frozen=True, rename="camel"):
 
 
 async def list_(services: Services, call: CounterCall) -> ApiResponse:
-    """Everyone, who came first first."""
-    found = await services.sharing.read(people.members, call.account.id, call.place["id"])
-    return ApiResponse(200, wire.json([wire.member_with_role(member) for member in found]))
+    """All members, in the order in which they joined."""
+    members = await services.sharing.read(people.members, call.account.id, call.place["id"])
+    return ApiResponse(200, wire.json([wire.member_with_role(member) for member in members]))
 
 
 async def one(services: Services, call: CounterCall) -> ApiResponse:
-    """Somebody of them."""
-    found = await services.sharing.read(people.member, call.account.id, call.place["id"], _user_in(call))
-    return ApiResponse(200, wire.json(wire.member_with_role(found)))
+    """One member."""
+    member = await services.sharing.read(people.member, call.account.id, call.place["id"], _user_in(call))
+    return ApiResponse(200, wire.json(wire.member_with_role(member)))
 
 
 async def change(services: Services, call: CounterCall) -> ApiResponse:

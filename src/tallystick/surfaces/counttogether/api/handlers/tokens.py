@@ -28,8 +28,8 @@ class TokenBody(Struct, frozen=True):
 
 async def list_(services: Services, call: CounterCall) -> ApiResponse:
     """Those that may do something with counters, older ones first."""
-    found = await services.ledger.read(tokens_of, call.account.id)
-    return ApiResponse(200, wire.json([wire.token_of(each) for each in found if each.permissions & OF_COUNTERS]))
+    tokens = await services.ledger.read(tokens_of, call.account.id)
+    return ApiResponse(200, wire.json([wire.token_of(each) for each in tokens if each.permissions & OF_COUNTERS]))
 
 
 async def create(services: Services, call: CounterCall) -> ApiResponse:

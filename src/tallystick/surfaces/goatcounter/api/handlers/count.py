@@ -1,4 +1,4 @@
-"""``/count``: hits that a server, a program or a log tells of."""
+"""``/count``: hits that servers, programs and logs send."""
 
 import asyncio
 from collections import Counter

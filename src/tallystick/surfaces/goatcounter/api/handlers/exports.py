@@ -37,28 +37,28 @@ class ExportRequest(Struct, forbid_unknown_fields=True):
 
 async def create(services: Services, call: SiteCall) -> ApiResponse:
     """Begin an export."""
-    wanted = await body_as(ExportRequest, call.body)
-    form = _format(wanted)
+    body = await body_as(ExportRequest, call.body)
+    form = _format(body)
     export = await services.exports.create(
         call.site,
         form,
-        start_id=_start_id(wanted, form),
-        start_day=_start_day(wanted, form),
+        start_id=_start_id(body, form),
+        start_day=_start_day(body, form),
         spreadsheet=_for_spreadsheets(call, form),
     )
     subject = f"site {call.site.id} {call.site.cname or call.site.code}"
     await services.ledger.write(done_by, call.principal, note, EventKind.EXPORTED, call.now, subject, form)
-    return ApiResponse(202, wire.json(_told(export)))
+    return ApiResponse(202, wire.json(_written(export)))
 
 
 async def export(services: Services, call: SiteCall) -> ApiResponse:
     """How far an export is."""
-    return ApiResponse(200, wire.json(_told(await _found(services, call))))
+    return ApiResponse(200, wire.json(_written(await _export_of(services, call))))
 
 
 async def download(services: Services, call: SiteCall) -> ApiResponse | FileDownload:
     """The file."""
-    export = await _found(services, call)
+    export = await _export_of(services, call)
     if export.finished is None:
         return ApiResponse(202, wire.compact({"error": "still being generated"}))
     if export.error:
@@ -80,41 +80,41 @@ def _for_spreadsheets(call: SiteCall, form: ExportFormat) -> bool:
     if text not in ("1", "0", ""):
         msg = "spreadsheet: must be 1 or 0"
         raise ApiRefused(msg)
-    wanted = text == "1"
-    if wanted and form != "csv":
+    safe = text == "1"
+    if safe and form != "csv":
         msg = "spreadsheet is only valid for CSV exports"
         raise ApiRefused(msg)
-    return wanted
+    return safe
 
 
-async def _found(services: Services, call: SiteCall) -> Export:
-    found = await services.exports.get(call.site.id, number_in(call.place, "id"))
-    if found is None:
+async def _export_of(services: Services, call: SiteCall) -> Export:
+    export = await services.exports.get(call.site.id, number_in(call.place, "id"))
+    if export is None:
         raise NotFound
-    return found
+    return export
 
 
-def _format(wanted: ExportRequest) -> ExportFormat:
+def _format(body: ExportRequest) -> ExportFormat:
     for known in get_args(ExportFormat):
-        if (wanted.format or "csv") == known:
+        if (body.format or "csv") == known:
             form: ExportFormat = known
             return form
-    msg = f"unknown format: {msgspec.json.encode(wanted.format).decode()}"
+    msg = f"unknown format: {msgspec.json.encode(body.format).decode()}"
     raise ApiRefused(msg)
 
 
-def _start_id(wanted: ExportRequest, form: ExportFormat) -> int | None:
-    if form == "json" and wanted.start_from_hit_id:
+def _start_id(body: ExportRequest, form: ExportFormat) -> int | None:
+    if form == "json" and body.start_from_hit_id:
         msg = "start_from_hit_id is only valid for CSV exports"
         raise ApiRefused(msg)
-    return None if wanted.start_from_hit_id is None else max(0, wanted.start_from_hit_id)
+    return None if body.start_from_hit_id is None else max(0, body.start_from_hit_id)
 
 
-def _start_day(wanted: ExportRequest, form: ExportFormat) -> int | None:
-    if not wanted.start_from_day:
+def _start_day(body: ExportRequest, form: ExportFormat) -> int | None:
+    if not body.start_from_day:
         return None
     try:
-        day = moment_of(wanted.start_from_day).astimezone(UTC)
+        day = moment_of(body.start_from_day).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise InvalidValues({"start_from_day": ["must be a date or an RFC 3339 time"]}) from error
     if day.year < FIRST_YEAR:
@@ -125,9 +125,9 @@ def _start_day(wanted: ExportRequest, form: ExportFormat) -> int | None:
     return 1_000 * int(day.timestamp())
 
 
-def _told(export: Export) -> dict[str, Any]:
+def _written(export: Export) -> dict[str, Any]:
     """An export, in the contract's words. Only a failed one has ``error``: clients take its presence for failure."""
-    told = {
+    written = {
         "id": export.id,
         "site_id": export.site,
         "format": export.format,
@@ -141,7 +141,7 @@ def _told(export: Export) -> dict[str, Any]:
         "hash": export.hash,
     }
     if export.start_day is not None:
-        told["start_from_day"] = wire.time(export.start_day)
+        written["start_from_day"] = wire.time(export.start_day)
     if export.error:
-        told["error"] = export.error
-    return told
+        written["error"] = export.error
+    return written

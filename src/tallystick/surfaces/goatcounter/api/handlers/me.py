@@ -1,4 +1,4 @@
-"""``/me``: whose token it is."""
+"""``/me``: the account and the token of a request."""
 
 from tallystick.services.services import Services
 from tallystick.surfaces.goatcounter import wire
@@ -7,6 +7,6 @@ from tallystick.web.answers import ApiResponse
 
 
 async def me(_services: Services, call: SiteCall) -> ApiResponse:
-    """The account behind the token, and the token."""
+    """The principal."""
     account, token = call.principal.account, call.principal.token
     return ApiResponse(200, wire.json({"user": wire.user(account), "token": wire.token(token)}))

@@ -14,8 +14,8 @@ LARGEST_LIMIT = 200
 
 async def paths(services: Services, call: SiteCall) -> ApiResponse:
     """The next ones, by id."""
-    asked = Parameters(call.query, ("limit", "after"))
-    limit = min(max(asked.integer("limit", USUAL_LIMIT), 1), LARGEST_LIMIT)
-    found = await services.ledger.read(list_paths, call.site.id, asked.integer("after", 0), limit + 1)
-    listed = [stats_wire.path(path) for path in found[:limit]]
-    return ApiResponse(200, wire.json({"paths": listed, "more": len(found) > limit}))
+    parameters = Parameters(call.query, ("limit", "after"))
+    limit = min(max(parameters.integer("limit", USUAL_LIMIT), 1), LARGEST_LIMIT)
+    rows = await services.ledger.read(list_paths, call.site.id, parameters.integer("after", 0), limit + 1)
+    listed = [stats_wire.path(path) for path in rows[:limit]]
+    return ApiResponse(200, wire.json({"paths": listed, "more": len(rows) > limit}))

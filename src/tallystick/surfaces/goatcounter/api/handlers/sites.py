@@ -41,7 +41,7 @@ async def create(services: Services, call: SiteCall) -> ApiResponse:
     """A new site of the same account."""
     body = await body_as(SiteBody, call.body)
     defaults = body.said_defaults
-    wanted = NewSite(
+    new_site = NewSite(
         cname=body.cname or None,
         code=body.code or None,
         link_domain=body.link_domain or "",
@@ -50,7 +50,7 @@ async def create(services: Services, call: SiteCall) -> ApiResponse:
     )
     principal = call.principal
     created = await services.ledger.write(
-        done_by, principal, create_site_as, principal.account, wanted, call.now, principal.token
+        done_by, principal, create_site_as, principal.account, new_site, call.now, principal.token
     )
     return ApiResponse(200, wire.json(wire.site(created)))
 
