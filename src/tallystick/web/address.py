@@ -1,4 +1,4 @@
-"""Who sent a request, and to whom. Addresses stay in memory; none is ever stored or logged."""
+"""The client address and the Host of a request. Addresses stay in memory; none is ever stored or logged."""
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -8,23 +8,23 @@ from typing import Any
 Network = IPv4Network | IPv6Network
 
 LONGEST_HOST = 300
-"""Of a Host header so much is read: a legal name has 253 characters, and a port follows."""
+"""Bytes of a Host header that are read: a legal name has 253 characters, and a port follows."""
 
 LONGEST_ADDRESS = 100
 FORWARDED_FOR = "X-Forwarded-For"
 HOSTS_REMEMBERED = 1_024
 ADDRESSES_REMEMBERED = 16_384
 LONGEST_REMEMBERED = 100
-"""Bytes of such a header that are read once for all the requests that bring it."""
+"""Bytes of a forwarding header up to which its result is cached."""
 
 
 class ClientAddresses:
     """Finds the client behind trusted proxies.
 
     Args:
-        trusted: networks whose header is believed; from any other peer it is ignored.
-        header: in which a proxy names the client: one address, or a list that each proxy appends to. No other header
-            is looked at, because a proxy passes on what the client wrote into those.
+        trusted: networks of proxies; the header of any other peer is ignored.
+        header: with the client's address: one address, or a list that each proxy appends to. No other header is
+            read, because a proxy passes on what the client wrote into it.
     """
 
     def __init__(self, trusted: Iterable[Network] = (), header: str = FORWARDED_FOR) -> None:
@@ -42,8 +42,8 @@ class ClientAddresses:
             return None
         if not self._trusted:
             return _parse(peer[0])
-        told = [value for name, value in scope["headers"] if name == self._header]
-        forwarded = told[0] if len(told) == 1 else b",".join(told)
+        values = [value for name, value in scope["headers"] if name == self._header]
+        forwarded = values[0] if len(values) == 1 else b",".join(values)
         find = self._remembered if len(forwarded) <= LONGEST_REMEMBERED else self._behind
         return find(peer[0], forwarded)
 
@@ -53,7 +53,7 @@ class ClientAddresses:
         return bool(self._trusted) and peer is not None and self._is_trusted(_parse(peer[0]))
 
     def _behind(self, peer: str, forwarded: bytes) -> IPv4Address | IPv6Address | None:
-        """The client that a peer speaks for."""
+        """The address of the client behind a peer."""
         address = _parse(peer)
         if not self._is_trusted(address):
             return address
@@ -71,7 +71,7 @@ class ClientAddresses:
 
 
 def host_of(scope: Mapping[str, Any]) -> str:
-    """The host that a request asks for: lower case, without port and last dot; empty when it names none."""
+    """The Host of a request: lower case, without port and last dot; empty without a Host header."""
     for name, value in scope["headers"]:
         if name == b"host":
             return _bare_host(value[:LONGEST_HOST])
@@ -79,7 +79,7 @@ def host_of(scope: Mapping[str, Any]) -> str:
 
 
 def bare_host(header: str) -> str:
-    """What ``host_of`` makes of a Host header."""
+    """Normalize a Host header as ``host_of`` does."""
     return _bare_host(header.encode("latin-1", "replace")[:LONGEST_HOST])
 
 
@@ -93,7 +93,7 @@ def _bare_host(header: bytes) -> str:
 
 @lru_cache(ADDRESSES_REMEMBERED)
 def rate_limit_name(address: IPv4Address | IPv6Address | None) -> str:
-    """What a limit per address counts by: an IPv4 address, or an IPv6 network of 64 bits (one customer)."""
+    """The key of limits per address: an IPv4 address, or an IPv6 network of 64 bits (one customer)."""
     if address is None:
         return "unknown"
     if isinstance(address, IPv6Address):
@@ -107,7 +107,7 @@ def _hops(forwarded: str) -> list[str]:
 
 @lru_cache(ADDRESSES_REMEMBERED)
 def _parse(text: str) -> IPv4Address | IPv6Address | None:
-    """An address as proxies write it: bare, with a port, in brackets, IPv4 inside IPv6."""
+    """Parse an address as proxies write it: bare, with a port, in brackets, IPv4 inside IPv6; None if malformed."""
     if text.startswith("["):
         text = text[1:].split("]", 1)[0]
     elif text.count(":") == 1:

@@ -1,4 +1,4 @@
-"""ASGI types, and the wrapper that counts a surface's answers for the metrics."""
+"""ASGI types, and the wrapper that counts a surface's responses for the metrics."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -13,13 +13,13 @@ AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class CountedApp:
-    """An ASGI application whose answers are counted under a surface's name."""
+    """An ASGI application whose responses are counted under a surface's name."""
 
     def __init__(self, app: AsgiApp, surface: str, traffic: Traffic) -> None:
         self._app, self._surface, self._traffic = app, surface, traffic
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on and note the status of its answer."""
+        """Pass the request on and count the status of its response."""
 
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -30,7 +30,7 @@ class CountedApp:
 
 
 def wants_page(scope: Scope) -> bool:
-    """Whether a browser asks for a page to show: programs, scripts and images do not name HTML."""
+    """Whether a request is a browser's navigation: programs, scripts and images do not accept HTML."""
     return scope["method"] in {"GET", "HEAD"} and any(
         name == b"accept" and b"text/html" in value.lower() for name, value in scope["headers"]
     )

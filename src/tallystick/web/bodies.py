@@ -98,7 +98,7 @@ class Bodies:
         self.unfinished: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on; what its body holds is given back when it is answered."""
+        """Pass a request on, and release its body's memory when it is answered."""
         body = _Arriving(self, receive, rate_limit_name(self._addresses.of(scope)), announced_length(scope))
         try:
             await self._app(scope, body.receive, send)
@@ -125,10 +125,10 @@ class Bodies:
             del self.unfinished[client]
 
     def hold(self, size: int, *, large: bool) -> None:
-        """Take memory for a part of a body.
+        """Reserve memory for a part of a body.
 
         Raises:
-            TooManyBodies: there is none left.
+            TooManyBodies: no memory is left.
         """
         if self.held_bytes + size > (LARGE_BODIES_BYTES if large else ALL_BODIES_BYTES):
             raise TooManyBodies
@@ -148,7 +148,7 @@ class _Arriving:
         self._waiting = self._complete = False
 
     async def receive(self) -> Message:
-        """The next part; past the body's end, whatever the server says of the connection.
+        """Receive the next part; after the body's end, the server's messages about the connection.
 
         Raises:
             BodyTooSlow
@@ -185,7 +185,7 @@ class _Arriving:
             self._bodies.finish(self._client)
 
     def release(self) -> None:
-        """The request is answered."""
+        """Release everything that the body holds, after the response."""
         self._finish()
         self._bodies.held_bytes -= self._size
         self._size = 0
@@ -225,6 +225,6 @@ def may_have_body(scope: Scope) -> bool:
 
 
 def announced_length(scope: Scope) -> int:
-    """The Content-Length in bytes; 0 where there is none that can be read."""
+    """The Content-Length in bytes; 0 if it is missing or malformed."""
     length: bytes = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
     return int(length) if length.isdigit() and len(length) < LONGEST_LENGTH else 0

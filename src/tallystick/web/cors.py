@@ -1,4 +1,4 @@
-"""Preflights: what browsers ask before they let a page of another origin send a request."""
+"""CORS preflights: the OPTIONS requests that browsers send before some requests to another origin."""
 
 from collections.abc import Awaitable, Callable
 
@@ -11,10 +11,10 @@ READING = b"GET, HEAD, OPTIONS"
 
 
 class Preflights:
-    """An ASGI application whose OPTIONS requests are answered 204: pages of any origin may read it.
+    """An ASGI application that answers OPTIONS requests with 204, so that pages of any origin may read it.
 
     Args:
-        concerns: whether a path may be read from other origins; every path, unless it is given.
+        concerns: whether a path may be read from other origins; by default every path.
     """
 
     def __init__(self, app: AsgiApp, concerns: Callable[[str], bool] = lambda _: True) -> None:

@@ -1,4 +1,4 @@
-"""Server-sent events, as any surface streams them (WHATWG HTML, 9.2)."""
+"""Sends server-sent events (WHATWG HTML, 9.2)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -8,26 +8,26 @@ from tallystick.web.side_by_side import first_to_end
 
 CONTENT_TYPE = b"text/event-stream; charset=utf-8"
 UNBUFFERED = (b"x-accel-buffering", b"no")
-"""Else a proxy would keep events until it has many."""
+"""Keeps proxies from buffering events."""
 
 COMMENT_EVERY_S = 15.0
-"""So that neither end takes the other for dead."""
+"""Keeps idle connections alive."""
 SENT_WITHIN_S = 20.0
 """How long a client may take to receive what was sent."""
 
 COMMENT = b":\n\n"
 RETRY = b"retry: 2000\n\n"
-"""After how many milliseconds a client comes again that was cut off."""
+"""Milliseconds after which a browser reconnects."""
 
 
 async def send_events(events: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
-    """Send the body of a stream whose head is sent, until there are no more events or the client is gone."""
+    """Send the body of a stream until the events end or the client disconnects. The head must have been sent."""
     if await first_to_end(_gone(receive), _send_all(events, send)):
         await _send(send, b"", more=False)
 
 
 async def or_comment(event: Callable[[], Awaitable[bytes]]) -> bytes:
-    """The next event; a comment when none comes in time."""
+    """Wait for the next event; return a comment when none comes in time."""
     try:
         async with asyncio.timeout(COMMENT_EVERY_S):
             return await event()
@@ -36,7 +36,7 @@ async def or_comment(event: Callable[[], Awaitable[bytes]]) -> bytes:
 
 
 async def _send_all(events: AsyncIterator[bytes], send: Send) -> bool:
-    """Whether the client has read them all."""
+    """Send all events. Returns False if the client stopped reading."""
     try:
         async for event in events:
             await _send(send, event)
@@ -46,7 +46,7 @@ async def _send_all(events: AsyncIterator[bytes], send: Send) -> bool:
 
 
 async def _gone(receive: Receive) -> bool:
-    """Wait until the client hangs up."""
+    """Wait until the client disconnects. Returns False."""
     while (await receive())["type"] != "http.disconnect":
         pass
     return False

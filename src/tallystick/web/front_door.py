@@ -1,4 +1,4 @@
-"""Which surface a path belongs to: the one with the longest prefix, in whole segments."""
+"""Routes requests to surfaces by the longest prefix of their path, in whole segments."""
 
 from collections.abc import Awaitable, Iterable, Mapping
 
@@ -8,10 +8,10 @@ from tallystick.web.surface import Surface, SurfaceApps
 
 
 def claims(surfaces: Iterable[Surface]) -> dict[str, Surface]:
-    """Every prefix and the surface that claims it.
+    """Map every prefix to the surface that claims it.
 
     Raises:
-        StartRefused: two surfaces claim one prefix, or a prefix is none.
+        StartRefused: two surfaces claim the same prefix, or a prefix is not a path.
     """
     owners: dict[str, Surface] = {}
     for surface in surfaces:
@@ -27,11 +27,11 @@ def claims(surfaces: Iterable[Surface]) -> dict[str, Surface]:
 
 
 def doors(surfaces: Iterable[Surface], apps: Mapping[str, SurfaceApps], unclaimed: AsgiApp) -> tuple[AsgiApp, AsgiApp]:
-    """What HTTP requests and WebSockets are passed on by.
+    """Make the front doors for HTTP and for WebSockets.
 
     Args:
         apps: by the surface's name.
-        unclaimed: takes HTTP requests to paths that no surface claims; such WebSockets are refused.
+        unclaimed: takes HTTP requests to paths that no surface claims; WebSockets to such paths are refused.
     """
     owned = {prefix: apps[surface.name] for prefix, surface in claims(surfaces).items()}
     http = front_door({prefix: each.http for prefix, each in owned.items()}, unclaimed)
@@ -39,11 +39,11 @@ def doors(surfaces: Iterable[Surface], apps: Mapping[str, SurfaceApps], unclaime
 
 
 def front_door(apps: Mapping[str, AsgiApp], unclaimed: AsgiApp) -> AsgiApp:
-    """Pass requests on by the longest prefix of their path.
+    """Make an ASGI application that passes requests on by the longest prefix of their path.
 
     Args:
         apps: by prefix.
-        unclaimed: takes paths that no prefix fits.
+        unclaimed: takes paths without a matching prefix.
     """
     by_segment = _by_segment({tuple(prefix[1:].split("/")): app for prefix, app in apps.items()}, 1, unclaimed)
 
@@ -59,12 +59,12 @@ def front_door(apps: Mapping[str, AsgiApp], unclaimed: AsgiApp) -> AsgiApp:
 
 
 def _by_segment(apps: Mapping[tuple[str, ...], AsgiApp], number: int, otherwise: AsgiApp) -> dict[str, AsgiApp]:
-    """Applications by a path's segment of that number.
+    """Group applications by one segment of their prefix.
 
     Args:
         apps: by the rest of their prefix, from that segment on.
-        number: the first segment is 1.
-        otherwise: takes paths that only a shorter prefix fits.
+        number: of the segment; the first one is 1.
+        otherwise: takes paths that match only a shorter prefix.
     """
     grouped: dict[str, dict[tuple[str, ...], AsgiApp]] = {}
     for (segment, *rest), app in apps.items():
@@ -73,7 +73,7 @@ def _by_segment(apps: Mapping[tuple[str, ...], AsgiApp], number: int, otherwise:
 
 
 def _below(apps: dict[tuple[str, ...], AsgiApp], number: int, otherwise: AsgiApp) -> AsgiApp:
-    """The application of paths that share their first segments; where several claim them, one that passes on."""
+    """The application for paths with the same first segments; it passes on if several prefixes begin with them."""
     own = apps.pop((), otherwise)
     if not apps:
         return own
@@ -88,6 +88,6 @@ def _below(apps: dict[tuple[str, ...], AsgiApp], number: int, otherwise: AsgiApp
 
 
 async def refuse(scope: Scope, _receive: Receive, send: Send) -> None:
-    """Close a WebSocket that no surface takes."""
+    """Close a WebSocket that no surface accepts."""
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1000})

@@ -1,8 +1,8 @@
-"""The address under which people reach this server: for links, examples, cookies and checks of where a form came from.
+"""The server's own origin as browsers see it: for links, examples, cookies and checks of a form's origin.
 
-In this order: ``--public-url``; what a trusted proxy says (``X-Forwarded-Proto`` and ``X-Forwarded-Host``, or
+In this order: ``--public-url``; the headers of a trusted proxy (``X-Forwarded-Proto`` and ``X-Forwarded-Host``, or
 ``Forwarded``, RFC 7239); the connection and the request's own Host. From any other peer the headers are ignored. Of a
-list the first element counts: it is what the proxy nearest to the browser saw.
+list the first element counts: it comes from the proxy nearest to the browser.
 """
 
 import re
@@ -13,7 +13,7 @@ from tallystick.web.address import ClientAddresses
 from tallystick.web.asgi import AsgiApp, Receive, Scope, Send
 
 OWN_ADDRESS = "tallystick.own_address"
-"""Under which a request's scope holds an ``OwnAddress``."""
+"""Key of the ``OwnAddress`` in a request's scope."""
 
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
@@ -28,7 +28,7 @@ class OwnAddress:
 
     Args:
         addresses: which peers are trusted proxies.
-        public_url: an origin that holds for every request.
+        public_url: a fixed origin for every request.
     """
 
     def __init__(self, addresses: ClientAddresses | None = None, public_url: str | None = None) -> None:
@@ -36,7 +36,7 @@ class OwnAddress:
         self._public_url = public_url
 
     def origin(self, scope: Mapping[str, Any]) -> str:
-        """Scheme and host as a browser writes them: lower case, without the scheme's usual port."""
+        """The origin as a browser writes it: lower case, without the scheme's default port."""
         if self._public_url is not None:
             return self._public_url
         scheme, host = self._forwarded(scope) if self._addresses.is_proxy(scope) else ("", "")
@@ -46,7 +46,7 @@ class OwnAddress:
 
     @staticmethod
     def _forwarded(scope: Mapping[str, Any]) -> tuple[str, str]:
-        """Scheme and host as a proxy tells them; empty what it does not tell."""
+        """Scheme and host from a proxy's headers; each empty if it is missing."""
         standard = dict(_pairs(_header(scope, _FORWARDED)))
         proto = _first(_header(scope, _PROTO)) or standard.get("proto", "")
         host = _legal(_first(_header(scope, _HOST))) or _legal(standard.get("host", ""))
@@ -54,11 +54,7 @@ class OwnAddress:
 
 
 class Located:
-    """An ASGI application whose requests know the server's own address.
-
-    Args:
-        own: what ``own_origin`` asks.
-    """
+    """An ASGI application that puts the ``OwnAddress`` into the scope of its requests, for ``own_origin``."""
 
     def __init__(self, app: AsgiApp, own: OwnAddress) -> None:
         self._app, self._own = app, own
@@ -70,18 +66,18 @@ class Located:
 
 
 def locate(scope: MutableMapping[str, Any], own: OwnAddress) -> None:
-    """Let a request know the server's own address."""
+    """Put the ``OwnAddress`` into a scope."""
     scope[OWN_ADDRESS] = own
 
 
 def own_origin(scope: Mapping[str, Any]) -> str:
-    """The server's own origin, for example ``https://count.example.com``."""
+    """The server's origin for a request, for example ``https://count.example.com``."""
     own: OwnAddress = scope.get(OWN_ADDRESS) or _UNCONFIGURED
     return own.origin(scope)
 
 
 def is_own_origin(origin: str, scope: Mapping[str, Any]) -> bool:
-    """Whether an ``Origin`` header names this server, by its own address or by the Host of the request.
+    """Whether an ``Origin`` header names this server, by its own origin or by the Host of the request.
 
     Schemes are not compared with the Host: behind a proxy that does not forward it, the scheme is unknown.
     """
@@ -91,7 +87,7 @@ def is_own_origin(origin: str, scope: Mapping[str, Any]) -> bool:
 
 
 def _header(scope: Mapping[str, Any], name: bytes) -> str:
-    """A header; of a repeated one the first counts, as the first element of a list does."""
+    """The value of a header, of a repeated one the first; empty if it is missing."""
     return next((value.decode("latin-1").strip() for key, value in scope["headers"] if key == name), "")
 
 
@@ -104,7 +100,7 @@ def _legal(host: str) -> str:
 
 
 def _pairs(forwarded: str) -> Iterator[tuple[str, str]]:
-    """The pairs of the first element of a ``Forwarded`` header; what is malformed is left out."""
+    """The pairs of the first element of a ``Forwarded`` header; malformed ones are dropped."""
     for part in _first(forwarded).split(";"):
         if found := _pair(part):
             name, quoted, bare = found.groups()

@@ -1,4 +1,4 @@
-"""So many at once: in all, and for each client."""
+"""Limits how many connections are open at once, in total and per client."""
 
 from collections import Counter
 from collections.abc import Hashable
@@ -7,10 +7,10 @@ from tallystick.errors import TallystickError
 
 
 class NoPlace(TallystickError):
-    """All places are taken.
+    """The limit is reached.
 
     Attributes:
-        own: whether the client itself has taken all that it may.
+        own: whether it is the client's limit, not the total.
     """
 
     def __init__(self, *, own: bool) -> None:
@@ -19,11 +19,11 @@ class NoPlace(TallystickError):
 
 
 class Places:
-    """Places that are taken and given back. Used from one event loop.
+    """A pool of places, limited in total and per key. Use it from one event loop.
 
     Args:
-        most: for everyone together.
-        most_of_one: for one key.
+        most: places in total.
+        most_of_one: places of one key.
     """
 
     def __init__(self, most: int, most_of_one: int) -> None:
@@ -32,11 +32,11 @@ class Places:
         self._all = 0
 
     def __len__(self) -> int:
-        """How many are taken."""
+        """Number of taken places."""
         return self._all
 
     def take(self, key: Hashable) -> None:
-        """Take one; it must be given back.
+        """Take a place, which must be given back.
 
         Raises:
             NoPlace
@@ -49,7 +49,7 @@ class Places:
         self._all += 1
 
     def give_back(self, key: Hashable) -> None:
-        """Give back what was taken."""
+        """Give a place back."""
         self._all -= 1
         self._taken[key] -= 1
         if not self._taken[key]:

@@ -86,11 +86,11 @@ class Windows:
         self._lock = Lock()
 
     def __len__(self) -> int:
-        """How many windows are remembered."""
+        """Number of open windows."""
         return len(self._windows)
 
     def admit(self, key: Hashable) -> Admission:
-        """Take one of what the key's window still admits. Any thread may ask."""
+        """Count a request if the key's window admits it. May be called from any thread."""
         with self._lock:
             now = time.monotonic()
             window = self._windows.get(key)
@@ -102,7 +102,7 @@ class Windows:
             return Admission(admitted, self._amount, window.left, min(window.ends - now, self._seconds))
 
     def state(self, key: Hashable) -> Admission:
-        """What ``admit`` would say, without taking anything. Any thread may ask."""
+        """The result that ``admit`` would have, without counting. May be called from any thread."""
         with self._lock:
             now = time.monotonic()
             window = self._windows.get(key)
@@ -112,7 +112,7 @@ class Windows:
             return Admission(window.left > 0, self._amount, window.left, reset)
 
     def _opened(self, key: Hashable, now: float) -> _Window:
-        """Also the moment to forget: every window that is over stands in front."""
+        """Open a key's window, and drop the windows that are over: they are in front."""
         windows = self._windows
         while windows:
             oldest = next(iter(windows))
@@ -127,11 +127,11 @@ class RateLimits:
     """The limits by name.
 
     Args:
-        defaults: every limit that surfaces declare.
-        rates: what the operator set; names that are missing keep their default.
+        defaults: the limits that surfaces declare.
+        rates: the operator's settings; other names keep their default.
 
     Attributes:
-        in_force: every limit there is, by name.
+        in_force: the limits that apply, by name.
 
     Raises:
         StartRefused: two surfaces declare one limit.
@@ -150,23 +150,23 @@ class RateLimits:
         self._wider = {name: Windows(WIDER * amount, seconds) for name, (amount, seconds) in limited.items()}
 
     def admit(self, name: str, key: Hashable) -> Admission:
-        """Whether one more request passes.
+        """Count a request if its limit admits it.
 
         Args:
             name: of a limit that a surface declares.
-            key: who asks.
+            key: of the client, for example a token's id.
         """
         windows = self._windows.get(name)
         return UNLIMITED if windows is None else windows.admit(key)
 
     def admit_address(self, name: str, address: IPv4Address | IPv6Address | None, site: int | None = None) -> Admission:
-        """Whether one more request from an address passes.
+        """Count a request from an address if its limit admits it.
 
-        One customer may hold an IPv6 network of 48 bits, with 65,536 of 64 bits in it: it admits ``WIDER`` times as
-        much as each of them.
+        One customer may hold an IPv6 network of 48 bits, with 65,536 networks of 64 bits: together they get ``WIDER``
+        times the limit of one.
 
         Args:
-            site: each one has a limit of its own; None where all share one.
+            site: for limits that count each site apart; None for one count.
         """
         admission = self.admit(name, (site, rate_limit_name(address)))
         if not admission.admitted or not isinstance(address, IPv6Address) or name not in self._wider:
@@ -175,7 +175,7 @@ class RateLimits:
         return admission if wider.admitted else wider
 
     def address_state(self, name: str, address: IPv4Address | IPv6Address | None) -> Admission:
-        """What ``admit_address`` would say, without taking anything."""
+        """The result that ``admit_address`` would have, without counting."""
         windows = self._windows.get(name)
         if windows is None:
             return UNLIMITED

@@ -75,7 +75,7 @@ class _Node(Generic[AnyRoute]):
 
 
 class Table(Generic[AnyRoute]):
-    """Every route, found by method and path; where a segment is named, that goes before a placeholder."""
+    """Finds routes by method and path; a literal segment wins over a placeholder."""
 
     def __init__(self, routes: Iterable[AnyRoute]) -> None:
         self._root: _Node[AnyRoute] = _Node()
@@ -87,35 +87,35 @@ class Table(Generic[AnyRoute]):
             node.leaves[route.method] = _Leaf(route, names)
 
     def find(self, method: str, path: str) -> RouteMatch[AnyRoute]:
-        """The route of a request.
+        """Find the route of a request; HEAD takes the route of GET.
 
         Raises:
             NoRoute
         """
         methods: set[str] = set()
         segments = path.split("/")
-        found = _search(self._root, segments, 1, (), "GET" if method == "HEAD" else method, methods)
-        if found is None:
+        match = _search(self._root, segments, 1, (), "GET" if method == "HEAD" else method, methods)
+        if match is None:
             raise NoRoute(
                 sorted(methods | ({"HEAD"} if "GET" in methods else set()) | ({"OPTIONS"} if methods else set()))
             )
-        return found
+        return match
 
 
 def _search(  # noqa: PLR0913, PLR0917  # where the search is, and what it has met
     node: _Node[AnyRoute], segments: list[str], index: int, values: tuple[str, ...], method: str, methods: set[str]
 ) -> RouteMatch[AnyRoute] | None:
-    """The first route that fits from this segment on; the methods of paths that fit are noted."""
+    """Search the first route that matches from this segment on; adds the methods of matching paths to ``methods``."""
     if index == len(segments):
         return _at(node, values, method, methods)
-    segment, found = segments[index], None
+    segment, match = segments[index], None
     if (named := node.named.get(segment)) is not None:
-        found = _search(named, segments, index + 1, values, method, methods)
-    if found is None and segment and node.any is not None:
-        found = _search(node.any, segments, index + 1, (*values, segment), method, methods)
-    if found is None and node.rest is not None and (rest := "/".join(segments[index:])):
-        found = _at(node.rest, (*values, rest), method, methods)
-    return found
+        match = _search(named, segments, index + 1, values, method, methods)
+    if match is None and segment and node.any is not None:
+        match = _search(node.any, segments, index + 1, (*values, segment), method, methods)
+    if match is None and node.rest is not None and (rest := "/".join(segments[index:])):
+        match = _at(node.rest, (*values, rest), method, methods)
+    return match
 
 
 def _at(node: _Node[AnyRoute], values: tuple[str, ...], method: str, methods: set[str]) -> RouteMatch[AnyRoute] | None:

@@ -1,4 +1,4 @@
-"""Several things that go on at once for one connection, until the first of them ends."""
+"""Runs coroutines concurrently until the first one ends."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -10,10 +10,10 @@ Result = TypeVar("Result")
 
 
 async def first_to_end(*coroutines: Coroutine[Any, Any, Result]) -> Result:
-    """Run them side by side; the result of the one that ends first.
+    """Run coroutines concurrently and return the result of the one that ends first.
 
-    All others are cancelled and have ended when this returns or raises, also when one of them raises then (which is
-    logged) or this call is cancelled.
+    The others are cancelled and have ended when this returns or raises, also if one of them raises while it ends (which
+    is logged) or if this call is cancelled.
     """
     tasks = [asyncio.create_task(coroutine, name=getattr(coroutine, "__qualname__", None)) for coroutine in coroutines]
     first = None

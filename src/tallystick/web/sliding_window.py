@@ -1,4 +1,4 @@
-"""Sliding windows: so many requests in any span of so many seconds, and a short queue before the refusal."""
+"""Sliding-window rate limits with a short queue before the refusal."""
 
 import time
 from asyncio import AbstractEventLoop, Future, TimerHandle, get_running_loop
@@ -12,7 +12,7 @@ QUEUE = 2
 
 
 class _Log:
-    """When one key's requests were admitted, and who waits."""
+    """The times of one key's admitted requests, and its queue."""
 
     __slots__ = ("timer", "times", "waiting")
 
@@ -23,12 +23,12 @@ class _Log:
 
 
 class SlidingWindows:
-    """Exact sliding windows by key: every admission is remembered until the span has passed. One event loop's.
+    """Exact sliding windows by key, which keep the time of every admission. Use it from one event loop.
 
     Args:
-        amount: requests that any span admits, at least 1.
-        seconds: how long the span is.
-        queue: how many of a key's requests may wait.
+        amount: requests admitted in any span, at least 1.
+        seconds: length of the span.
+        queue: how many requests of one key may wait.
         clock: seconds, monotonic.
     """
 
@@ -40,18 +40,18 @@ class SlidingWindows:
         self._logs: dict[Hashable, _Log] = {}  # in the order of their newest times
 
     def __len__(self) -> int:
-        """How many keys are remembered."""
+        """Number of keys in memory."""
         return len(self._logs)
 
     def enter(self, key: Hashable) -> "Admission | Future[Admission]":
-        """Take a place; a future where the request has to wait for one. To give its place up, cancel it."""
+        """Admit, queue or refuse a request. Returns a future if it is queued; cancel that to leave the queue."""
         now = self._clock()
         log = self._logs.get(key) or self._opened(key, now)
         self._pass_time(log, now)
         if len(log.times) < self.amount:  # nobody waits then
             return self._admitted(key, log, now)
         if len(log.waiting) >= self._queue:
-            return self._told(log, now, admitted=False)
+            return self._admission(log, now, admitted=False)
         waiting: Future[Admission] = get_running_loop().create_future()
         log.waiting.append(waiting)
         waiting.add_done_callback(lambda future: self._left(log, future))
@@ -59,25 +59,25 @@ class SlidingWindows:
         return waiting
 
     def refusal(self, key: Hashable) -> Admission:
-        """What is said to a request of a key that may not pass now."""
+        """The refusal of a request that may not pass now."""
         log = self._logs.get(key)
         if log is None or not log.times:
             return Admission(admitted=False, limit=self.amount, left=self.amount, reset=0.0)
-        return self._told(log, self._clock(), admitted=False)
+        return self._admission(log, self._clock(), admitted=False)
 
     def _admitted(self, key: Hashable, log: _Log, now: float) -> Admission:
         log.times.append(now)
         self._logs[key] = self._logs.pop(key, log)
-        return self._told(log, now, admitted=True)
+        return self._admission(log, now, admitted=True)
 
-    def _told(self, log: _Log, now: float, *, admitted: bool) -> Admission:
-        """``reset`` tells when the next place is free for somebody who comes then: after all who wait already."""
+    def _admission(self, log: _Log, now: float, *, admitted: bool) -> Admission:
+        """Describe the window; ``reset`` is when the next place is free after those of the queued requests."""
         freed = min(len(log.waiting), len(log.times) - 1)
         reset = self.seconds - (now - log.times[freed])  # in this order rounding makes it no longer than the span
         return Admission(admitted, self.amount, self.amount - len(log.times), reset)
 
     def _pass_time(self, log: _Log, now: float) -> None:
-        """Forget the times that have fallen out of the span, and let in who waits for that: first come, first."""
+        """Drop the times before the span, and admit queued requests in their order."""
         times, waiting = log.times, log.waiting
         while times and times[0] + self.seconds <= now:
             times.popleft()
@@ -85,7 +85,7 @@ class SlidingWindows:
             first = waiting.popleft()
             if not first.done():  # else it has just given its place up
                 times.append(now)
-                first.set_result(self._told(log, now, admitted=True))
+                first.set_result(self._admission(log, now, admitted=True))
 
     def _set_timer(self, key: Hashable, log: _Log, now: float, loop: AbstractEventLoop) -> None:
         if log.timer is None:
@@ -104,7 +104,7 @@ class SlidingWindows:
             log.waiting.remove(future)
 
     def _opened(self, key: Hashable, now: float) -> _Log:
-        """Also the moment to forget: whoever has been idle longest stands in front."""
+        """Open a key's log, and drop logs that are not needed any more: the longest idle ones are in front."""
         logs = self._logs
         while logs:
             oldest = next(iter(logs))

@@ -1,25 +1,25 @@
-"""How much was answered, by surface and status."""
+"""Counts of responses and refusals, by surface."""
 
 from collections import Counter
 from collections.abc import Iterable
 
 
 class Traffic:
-    """Counts answers; raised on the event loop, read by the metrics page."""
+    """Counts responses; written on the event loop, read by the metrics page."""
 
     def __init__(self) -> None:
         self.answers: Counter[tuple[str, int]] = Counter()
         self.refusals: Counter[tuple[str, str]] = Counter()
 
     def answered(self, surface: str, status: int) -> None:
-        """Count one answer."""
+        """Count one response."""
         self.answers[surface, status] += 1
 
     def expect(self, surface: str, reasons: Iterable[str]) -> None:
-        """Name the reasons of a surface, so that each is told from the start, as 0."""
+        """Register the reasons of a surface, so that each is reported from the start, as 0."""
         for reason in reasons:
             self.refusals[surface, reason] += 0
 
     def refused(self, surface: str, reason: str) -> None:
-        """Count one refusal; reasons are a fixed set of names, never a key or an address."""
+        """Count one refusal. Reasons are a fixed set of names, never a key or an address."""
         self.refusals[surface, reason] += 1
