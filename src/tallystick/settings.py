@@ -1,4 +1,4 @@
-"""Every setting, as one value. Flags, ``TALLYSTICK_*`` variables and ``tallystick.toml`` all fill it."""
+"""All settings as one value, filled from flags, ``TALLYSTICK_*`` variables and the settings file."""
 
 import re
 import socket
@@ -28,7 +28,7 @@ class Listen(NamedTuple):
 
     @property
     def everywhere(self) -> bool:
-        """Whether it stands for every address of the machine."""
+        """Whether it stands for all addresses of the machine."""
         return self.host in {"0.0.0.0", "::"}  # noqa: S104
 
     @property
@@ -42,19 +42,19 @@ class Listen(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def _listen(_type: Any, tokens: tuple[Token, ...]) -> Listen:  # noqa: ANN401  # cyclopts hands the type in
+def _listen(_type: Any, tokens: tuple[Token, ...]) -> Listen:  # noqa: ANN401  # cyclopts passes the type
     text = tokens[0].value
     host, colon, port = text.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]") or "0.0.0.0"  # noqa: S104  # ":8080" asks for every address
+    host = host.removeprefix("[").removesuffix("]") or "0.0.0.0"  # noqa: S104  # ":8080" means all addresses
     if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:  # noqa: PLR2004
         msg = f"it accepts HOST:PORT, for example 127.0.0.1:8080 or [::1]:8080, not {text!r}."
         raise ValueError(msg)
     try:
-        found = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        addresses = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
         msg = f"the host {host!r} is not known on this machine."
         raise ValueError(msg) from error
-    return Listen(str(found[0][4][0]), int(port))
+    return Listen(str(addresses[0][4][0]), int(port))
 
 
 def _own_origin(_type: Any, tokens: tuple[Token, ...]) -> str:  # noqa: ANN401
@@ -103,8 +103,8 @@ def _rate(text: str) -> Rate:
 
 
 def _size(_type: Any, tokens: tuple[Token, ...]) -> int:  # noqa: ANN401
-    found = re.fullmatch(r"([0-9]{1,6})(MB|GB)", tokens[0].value.strip().upper())
-    size = int(found[1]) * (1000 if found[2] == "GB" else 1) if found else 0
+    match = re.fullmatch(r"([0-9]{1,6})(MB|GB)", tokens[0].value.strip().upper())
+    size = int(match[1]) * (1000 if match[2] == "GB" else 1) if match else 0
     if size < LEAST_WAREHOUSE_MEMORY_MB:
         msg = f"it accepts {LEAST_WAREHOUSE_MEMORY_MB}MB and more, for example 512MB or 2GB, not {tokens[0].value!r}."
         raise ValueError(msg)
@@ -112,11 +112,11 @@ def _size(_type: Any, tokens: tuple[Token, ...]) -> int:  # noqa: ANN401
 
 
 def whole_number(least: int, most: int) -> Parameter:
-    """An option that takes whole numbers only; Python would also read 1.5 as 2 and 0x10 as 16."""
+    """An option that accepts whole numbers only; cyclopts would also read 1.5 as 2 and 0x10 as 16."""
 
     def convert(_type: Any, tokens: tuple[Token, ...]) -> int:  # noqa: ANN401
         text = tokens[0].value
-        # More digits than a 64-bit number has are not even converted.
+        # A text with more digits than a 64-bit number is not even converted.
         if re.fullmatch(r"[+-]?[0-9]{1,20}", text) is None or not least <= int(text) <= most:
             msg = f"it accepts whole numbers from {least} to {most}, not {text!r}."
             raise ValueError(msg)
@@ -147,14 +147,14 @@ def _lifetime(_type: Any, tokens: tuple[Token, ...]) -> int:  # noqa: ANN401
 
 
 def lifetime_text(lifetime: int) -> str:
-    """A lifetime as the option takes it: days, or never."""
+    """A lifetime in the option's format: days, or never."""
     return "never" if lifetime == NEVER else f"{lifetime / DAY_MS:.1f}".removesuffix(".0")
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class StorageSettings:
-    """Where the numbers lie."""
+    """Where the data is stored."""
 
     data: Annotated[Path, Parameter(env_var="TALLYSTICK_DATA")] = Path("tallystick-data")
     """The data directory; serve creates it."""
@@ -166,7 +166,7 @@ class StorageSettings:
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class CounterSettings(StorageSettings):
-    """What holds for public counters, whoever makes or changes them."""
+    """Settings of public counters, for the server and the command line."""
 
     counter_lifetime: Annotated[
         int,
@@ -179,22 +179,22 @@ class CounterSettings(StorageSettings):
             show_default=lifetime_text,
         ),
     ] = LIFETIME_MS
-    """Public counters that nobody changes are removed after so many days. never: none is removed."""
+    """Days after its last change when a public counter is removed; never: counters are not removed."""
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class AnalyticsSettings(StorageSettings):
-    """What hits are judged by, and what they may take."""
+    """Settings of analytics, for the server and the command line."""
 
     geodb: Annotated[Path | None, Parameter(env_var="TALLYSTICK_GEODB", metavar="FILE.mmdb", show_default=False)] = None
-    """A MaxMind database with cities, for regions; countries are known without it."""
+    """A MaxMind database with cities, for regions. Countries are known without it."""
 
     spam_referrers: Annotated[
         tuple[Path, ...],
         Parameter(env_var="TALLYSTICK_SPAM_REFERRERS", n_tokens=1, negative=(), metavar="FILE", show_default=False),
     ] = ()
-    """A file of hosts, one a line, whose referrals are not counted; read again when it changes. May be repeated."""
+    """A file of hosts, one a line, whose referrals are not counted. Read again when it changes. May be repeated."""
 
     warehouse_memory: Annotated[
         int,
@@ -207,17 +207,17 @@ class AnalyticsSettings(StorageSettings):
             show_default=lambda megabytes: f"{megabytes}MB",
         ),
     ] = 512
-    """How much memory analytics may take, for example 512MB or 2GB."""
+    """How much memory analytics may use, for example 512MB or 2GB."""
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class Settings(AnalyticsSettings, CounterSettings):
-    """Everything a server can be told."""
+    """All settings of a server."""
 
     durability: Annotated[Literal["full", "relaxed"], Parameter(env_var="TALLYSTICK_DURABILITY")] = "full"
-    """When a count is answered. full: once it is synced to disk. relaxed: before; a crash of the program loses
-    nothing, a power cut or a crash of the machine can lose the last seconds."""
+    """When a count is acknowledged. full: once it is synced to disk. relaxed: earlier; a crash of the program loses
+    nothing, but a power cut or a crash of the machine can lose the last seconds."""
 
     listen: Annotated[
         Listen,
@@ -230,7 +230,7 @@ class Settings(AnalyticsSettings, CounterSettings):
             show_default=str,
         ),
     ] = Listen("127.0.0.1", 8080)
-    """Address and port. Port 0 takes a free one."""
+    """Address and port. Port 0 chooses a free one."""
 
     live_listen: Annotated[
         Listen | None,
@@ -243,7 +243,7 @@ class Settings(AnalyticsSettings, CounterSettings):
             show_default=False,
         ),
     ] = None
-    """A second address, for WebSockets alone: there each takes a tenth of the memory, and is pinged."""
+    """A second address for WebSockets only. There each one takes a tenth of the memory, and is pinged."""
 
     trusted_proxy: Annotated[
         tuple[Network, ...],
@@ -257,8 +257,8 @@ class Settings(AnalyticsSettings, CounterSettings):
             show_default=False,
         ),
     ] = ()
-    """Network of reverse proxies whose X-Forwarded-For, -Proto, -Host and Forwarded are believed, for example
-    10.0.0.0/8; may be repeated or separated by commas."""
+    """Network of reverse proxies whose X-Forwarded-For, -Proto, -Host and Forwarded headers are trusted, for example
+    10.0.0.0/8. May be repeated or separated by commas."""
 
     public_url: Annotated[
         str | None,
@@ -271,8 +271,8 @@ class Settings(AnalyticsSettings, CounterSettings):
             show_default=False,
         ),
     ] = None
-    """Where people reach this server, for example https://count.example.com: for links, invites and cookies. Needed
-    behind a proxy that forwards neither the scheme nor the host."""
+    """The URL under which people reach this server, for example https://count.example.com; used for links, invites and
+    cookies. Needed behind a proxy that forwards neither the scheme nor the host."""
 
     client_address_header: Annotated[
         str,
@@ -284,16 +284,16 @@ class Settings(AnalyticsSettings, CounterSettings):
             metavar="NAME",
         ),
     ] = FORWARDED_FOR
-    """The header in which trusted proxies name the client, for example X-Real-IP or CF-Connecting-IP."""
+    """The header with the client's address from trusted proxies, for example X-Real-IP or CF-Connecting-IP."""
 
     log_format: Annotated[Literal["text", "json"], Parameter(env_var="TALLYSTICK_LOG_FORMAT")] = "text"
-    """How log lines look."""
+    """The format of log lines."""
 
     public_counters: Annotated[Literal["open", "existing", "off"], Parameter(env_var="TALLYSTICK_PUBLIC_COUNTERS")] = (
         "open"
     )
-    """Who may create counters without an account. open: everyone who reaches the port. existing: nobody; the counters
-    that the command line makes, and those that exist, go on counting. off: there are no public counters."""
+    """Who may create counters without an account. open: everyone who reaches the port. existing: nobody; existing
+    counters and those created on the command line count. off: there are no public counters."""
 
     creation_limit: Annotated[
         int,
@@ -305,17 +305,17 @@ class Settings(AnalyticsSettings, CounterSettings):
             metavar="N|off",
         ),
     ] = 20
-    """New public counters a second and client address. off: no limit (0 means the same)."""
+    """New public counters per second and client address. off: no limit (0 means the same)."""
 
     count_prefetch: Annotated[bool, Parameter(env_var="TALLYSTICK_COUNT_PREFETCH")] = False
-    """Also count requests that a browser makes ahead of time (Sec-Purpose: prefetch)."""
+    """Also count prefetch requests of browsers (Sec-Purpose: prefetch)."""
 
     default_site: Annotated[str, Parameter(env_var="TALLYSTICK_DEFAULT_SITE", metavar="SITE", show_default=False)] = ""
-    """The site, by id, code or Host, that counts for Hosts that no site has. Unless it is given, such requests are
-    refused as soon as there has been a second site."""
+    """The site (id, code or host) that counts requests for hosts that no site has. Without it such requests are
+    refused once a second site was created."""
 
     hide_foreign_counters: Annotated[bool, Parameter(env_var="TALLYSTICK_HIDE_FOREIGN_COUNTERS")] = False
-    """Answer 404 in place of 403 to changes of shared counters that the sender does not belong to."""
+    """Answer 404 instead of 403 to changes of shared counters of which the sender is not a member."""
 
     rate_limit: Annotated[
         tuple[Rate, ...],
@@ -329,5 +329,5 @@ class Settings(AnalyticsSettings, CounterSettings):
             show_default=False,
         ),
     ] = ()
-    """So many requests in a window of seconds for what NAME stands for; NAME:off lifts that limit, off lifts all. May
-    be repeated. Names and defaults stand at the end of tallystick serve --help."""
+    """A limit of N requests in a window of SECONDS for what NAME stands for. NAME:off lifts that limit, off lifts all.
+    May be repeated. Names and defaults are at the end of tallystick serve --help."""

@@ -113,7 +113,7 @@ def test_without_an_answer_the_refusal_names_the_option(run: CommandLine, comman
     ran = run(*command, *DATA)
     assert (ran.code, ran.out) == (1, "")
     option = "--force" if command[0] == "restore" else "--yes"
-    assert ran.err.endswith(f": there is no answer on standard input; add {option} to go on without a question\n")
+    assert ran.err.endswith(f": there is no answer on standard input; add {option} to skip the question\n")
     assert held() == before
 
 
@@ -156,7 +156,7 @@ def test_accounts_without_any_counter_are_not_replaced_unasked(run: CommandLine)
     (Path("data") / WAREHOUSE_FILE).unlink()
     ran = run("restore", "backup.db", *DATA)
     assert ran.code == 1
-    assert ran.err.startswith("data/ledger.sqlite3 holds 2 accounts. Replace everything by the backup? [y/N]")
+    assert ran.err.startswith("data/ledger.sqlite3 has 2 accounts. Replace everything by the backup? [y/N]")
 
 
 @pytest.mark.usefixtures("filled")

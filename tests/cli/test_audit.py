@@ -42,4 +42,4 @@ def test_tokens_that_outlive_a_password_are_told(run: CommandLine, place: Place)
     run(*command).succeeded()
     ran = run("user", "password", "1", *place.options, stdin=b"battery staple\n")
     assert ran.code == 0
-    assert "1 API tokens of a@example.com still work; --revoke-tokens ends them" in ran.err
+    assert "1 API tokens of a@example.com still work; --revoke-tokens revokes them" in ran.err

@@ -60,7 +60,7 @@ def test_a_missing_counter_is_named(run: CommandLine, storage: Storage, verb: tu
 def test_an_illegal_name_is_refused(run: CommandLine, name: str) -> None:
     refusal = run("counter", "get", name).refused()
     assert refusal.endswith(
-        "names no counter: write NAMESPACE/KEY or KEY, each 3 to 64 of the characters A-Z a-z 0-9 . _ -"
+        "is not a counter's name: write NAMESPACE/KEY or KEY, each 3 to 64 of the characters A-Z a-z 0-9 . _ -"
     )
 
 

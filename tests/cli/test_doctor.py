@@ -47,7 +47,7 @@ def test_a_fresh_machine_is_fit_and_nothing_is_made_on_it(run: CommandLine, nowh
     assert ran.code == 0
     assert {status for status, _ in found.values()} <= {"OK", "WARN"}
     assert found["data directory"] == ("OK", "data does not exist yet; the server creates it")
-    assert found["database"][1].endswith("holds no ledger yet; the server makes it")
+    assert found["database"][1].endswith("has no ledger yet; the server creates it")
     assert list(tmp_path.iterdir()) == []
     # Not even tables: a second look finds none either.
     assert checks(run("doctor", *storage))["database"] == found["database"]
@@ -315,4 +315,4 @@ def test_a_lost_key_is_told(run: CommandLine, storage: Storage, database_url: st
         session.common.set_totp(session.connection, id=1, secret=sealed, used=None, updated=0)
     status, found = checks(run("doctor", *storage))["second steps"]
     assert status == "WARN"
-    assert "does not open the secrets of 1 authenticator apps" in found
+    assert "does not decrypt the secrets of 1 authenticator apps" in found

@@ -265,7 +265,7 @@ def test_what_exists_is_kept_or_replaced(run: CommandLine, database_url: str | N
 def test_a_line_whose_lifetime_is_over_is_left_out(run: CommandLine, data: Storage) -> None:
     rows = f"key,value,expires\nstock,1,{milliseconds() - 1}\nsold,2,0\nnew,3,\n".encode()
     ran = run("counter", "import", "-", "--existing", "replace", *data, stdin=rows)
-    assert ran.err == "created 1, replaced 0, kept 0, left out 2 whose lifetime is over\n"
+    assert ran.err == "created 1, replaced 0, kept 0, left out 2 expired\n"
     assert run("counter", "get", "stock", *data).succeeded() == "5\n"
 
 
@@ -472,7 +472,7 @@ def test_a_dry_run_tells_everything_and_changes_nothing(
     assert ran.err.splitlines() == [
         f"line 4: key {NAME}",
         f"line 5: value {WHOLE}",
-        f"nothing was changed; it would be: created {created}, replaced 0, kept {existing}, not understood 2 lines",
+        f"nothing was changed; it would be: created {created}, replaced 0, kept {existing}, could not read 2 lines",
     ]
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
     assert run("counter", "import", "-", "--dry-run", *file_place.options, stdin=b"key,value\nstock,1\n").code == 0
@@ -520,7 +520,7 @@ def test_the_name_tells_the_format(run: CommandLine, data: Storage, name: str, b
 
 def test_a_name_that_tells_no_format_needs_one(run: CommandLine, data: Storage) -> None:
     assert run("counter", "export", "counters.txt", *data).refused() == (
-        "the name counters.txt does not tell the format; give --format csv or --format jsonl"
+        "the name counters.txt has no suffix of a format; give --format csv or --format jsonl"
     )
     run("counter", "export", "counters.txt", "--format", "csv", *data).succeeded()
     assert Path("counters.txt").read_text().startswith(HEADER)

@@ -28,7 +28,7 @@ def line(path: str, minute: int = 0, *, status: int = 200, agent: str = AGENT, a
 LOG = line("/a") + line("/b", 1) + line("/a", 2) + line("/x.css", 3) + line("/a", 4, agent=BOT) + "nonsense\n"
 DONE = (
     "line 6: it is not of the format combined\n"
-    "imported 4 hits from 2026-03-08 to 2026-03-08, of which 1 bots, left out 1 static, not understood 1 lines\n"
+    "imported 4 hits from 2026-03-08 to 2026-03-08, of which 1 bots, left out 1 static, could not read 1 lines\n"
 )
 
 
@@ -124,7 +124,7 @@ def test_no_address_and_no_agent_is_left_behind(run: CommandLine, tmp_path: Path
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("access.log",), "access.log does not tell its format; give --format csv, json, parquet, common"),
+        (("access.log",), "the name access.log has no suffix of a format; give --format csv, json, parquet, common"),
         (("access.log", "--format", "iis"), "unknown format: iis"),
         (("access.log", "--format", "log:$path"), r"the format '$path' needs $path or $url, and $datetime"),
         (("access.log", "--format", "combined", "--exclude", "x"), "--exclude accepts static, html, redirect, error"),
@@ -132,15 +132,15 @@ def test_no_address_and_no_agent_is_left_behind(run: CommandLine, tmp_path: Path
         (("hits.csv", "--follow"), "--follow is for logs"),
         (("-", "--format", "json"), "that is not possible with standard input"),
         (("nowhere.log", "--format", "common"), "nowhere.log: No such file or directory"),
-        (("access.log", "--format", "csv"), "the first line is no header of GoatCounter's CSV"),
-        (("access.log", "--format", "json"), "JSON import must be as a .zip file"),
+        (("access.log", "--format", "csv"), "the first line is not the header of GoatCounter's CSV"),
+        (("access.log", "--format", "json"), "a JSON import must be a .zip file"),
         (("access.log", "--format", "parquet"), "access.log is no Parquet export"),
         (("access.log", "--format", "combined", "--site", "7"), "there is no site 7"),
         (("access.log", "--format", "combined", "--data", "elsewhere"), "No Tallystick data in elsewhere. "),
         (("access.log", "--format", "common", "--site", "http://127.0.0.1:1"), "TALLYSTICK_TOKEN must be set"),
-        (("access.log", "--format", "log:$date $time $path", "--date", "x"), "'x' is no layout of a time"),
-        (("access.log", "--format", "combined", "--datetime", "nonsense"), "'nonsense' is no layout of a time"),
-        (("access.log", "--format", "caddy", "--datetime", "nonsense"), "'nonsense' is no layout of a time"),
+        (("access.log", "--format", "log:$date $time $path", "--date", "x"), "'x' is not a layout of a time"),
+        (("access.log", "--format", "combined", "--datetime", "nonsense"), "'nonsense' is not a layout of a time"),
+        (("access.log", "--format", "caddy", "--datetime", "nonsense"), "'nonsense' is not a layout of a time"),
         (("access.log", "--format", "common", "--date", "2006-01-02"), "--date is for formats with $date"),
         (("hits.csv", "--datetime", "rfc3339"), "--datetime is for logs"),
         (("hits.zip", "--time", "15:04"), "--time is for logs"),
@@ -155,17 +155,17 @@ def test_what_makes_no_sense_is_refused(run: CommandLine, arguments: tuple[str, 
 @pytest.mark.parametrize(
     ("lines", "code", "summary"),
     [
-        ("nonsense\n", 1, "0 hits, not understood 1 lines"),
+        ("nonsense\n", 1, "0 hits, could not read 1 lines"),
         (line("/a").replace("2026", "2099"), 1, "0 hits, not accepted 1 (1 x created_at: in the future)"),
         (
             line("/a") + line("/" + "x" * 2_100) + "# comment\n",
             0,
-            f"1 hits, not accepted 1 (1 x {LONG_PATH}), passed over 1 lines without a hit",
+            f"1 hits, not accepted 1 (1 x {LONG_PATH}), skipped 1 lines without a hit",
         ),
         (
             line("/favicon.ico", agent=BOT) + line("/a", agent="curl/8"),
             0,
-            "1 hits, of which 1 bots, not wanted 1 ignored path",
+            "1 hits, of which 1 bots, dropped 1 ignored path",
         ),
         (line("/a").replace("example.org/", "example.org/" + "x" * 2_500), 0, "1 hits, of which 1 " + CUT),
         ("", 0, "0 hits"),
@@ -183,7 +183,7 @@ def test_sums_add_up_and_nothing_understood_is_a_failure(run: CommandLine, lines
 @pytest.mark.usefixtures("site")
 def test_a_utf_16_file_is_refused(run: CommandLine) -> None:
     Path("access.log").write_text(LOG, encoding="utf-16")
-    assert run(*LOG_IMPORT, *DATA).refused().startswith("the file is UTF-16 or UTF-32; iconv ")
+    assert run(*LOG_IMPORT, *DATA).refused().startswith("the file is UTF-16 or UTF-32; import it with: iconv ")
 
 
 @pytest.mark.parametrize("options", [(), ("--dry-run",)])
@@ -221,7 +221,7 @@ def test_bad_rows_of_a_csv_are_told_and_the_others_stored(run: CommandLine) -> N
         "line 6: Referrer scheme must be h, g, c or o, not 'x'",
         "line 7: Bot must be a number from 0 to 255, not 'maybe'",
         f"line 8: {NO_PATH}.",
-        f"imported 2 hits from 2026-01-02 to 2026-01-02, not accepted 1 (1 x {NO_PATH}), not understood 5 lines",
+        f"imported 2 hits from 2026-01-02 to 2026-01-02, not accepted 1 (1 x {NO_PATH}), could not read 5 lines",
     ]
 
 
@@ -261,7 +261,7 @@ def test_an_export_for_spreadsheets_has_no_formulas(run: CommandLine) -> None:
     ("arguments", "reason"),
     [
         (("hits.zip", "--spreadsheet"), "--spreadsheet is for csv; json has no formulas"),
-        (("hits.txt",), "the name hits.txt does not tell the format; end it in .csv.gz, .zip, .parquet"),
+        (("hits.txt",), "the name hits.txt has no suffix of a format; end it in .csv.gz, .zip, .parquet"),
         (("hits.zip", "--after", "3"), "--after is for csv and parquet"),
         (("hits.parquet", "--since", "2026-01-01"), "--since is for json"),
         (("hits.zip", "--since", "soon"), "--since accepts a day such as 2026-01-31, not 'soon'"),
@@ -284,8 +284,8 @@ def served(site: Prepared) -> object:
 
 def test_beside_a_server_the_data_directory_is_its_own(run: CommandLine, served: RunningServer) -> None:
     assert served.url
-    assert "a server holds data: go through it, with --site http://HOST" in run(*LOG_IMPORT, *DATA).refused()
-    assert "a server holds data" in run("export", "hits.csv.gz", *DATA).refused()
+    assert "a server uses data: go through it, with --site http://HOST" in run(*LOG_IMPORT, *DATA).refused()
+    assert "a server uses data" in run("export", "hits.csv.gz", *DATA).refused()
 
 
 def test_through_the_api_every_line_is_stored_once(run: CommandLine, served: RunningServer, site: Prepared) -> None:
@@ -307,7 +307,7 @@ def test_other_lines_under_the_same_key_are_told(run: CommandLine, served: Runni
     run(*LOG_IMPORT, "--site", served.url, variables={**token, "XDG_STATE_HOME": str(Path("a").absolute())}).succeeded()
     elsewhere = {**token, "XDG_STATE_HOME": str(Path("b").absolute())}
     refusal = run(*LOG_IMPORT, "--exclude", "path:/b", "--site", served.url, variables=elsewhere).refused()
-    assert refusal.startswith("these lines were sent before, with other options or from another file; --anew sends")
+    assert refusal.startswith("these lines were sent before with other options or from another file; give --anew")
 
 
 @pytest.mark.parametrize(
@@ -328,7 +328,7 @@ def test_through_the_api_the_same_is_told(run: CommandLine, served: RunningServe
     told = run(*arguments, variables=variables).err.splitlines()[-1]
     assert told == (
         "imported 4 hits from 2026-03-08 to 2026-03-08, of which 1 bots, not accepted 1 (1 x created_at: in the "
-        "future), not wanted 1 ignored path, left out 1 path:.css, not understood 1 lines"
+        "future), dropped 1 ignored path, left out 1 path:.css, could not read 1 lines"
     )
     dry = run(*arguments, "--anew", "--dry-run", variables=variables).err.splitlines()[-1]
     assert dry == told.replace("imported", "nothing was changed; it would be:")

@@ -110,4 +110,4 @@ def test_where_it_is_not_clear_which_site_they_are_named(run: CommandLine) -> No
     owner = ("--email", "ada@example.com", "--data", "data")
     run("site", "create", "--host", "two.example.com", *owner).succeeded()
     refusal = run("path", "list", "--data", "data").refused()
-    assert refusal == "--site is needed, an id or Host of one of 2 sites: 1 (stats.example.com), 2 (two.example.com)"
+    assert refusal == "--site is needed, an id or host of one of 2 sites: 1 (stats.example.com), 2 (two.example.com)"

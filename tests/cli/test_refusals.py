@@ -140,7 +140,7 @@ def test_a_settings_file_that_cannot_be_read_is_told(run: CommandLine) -> None:
     [
         (("serve", "--port", "1"), "unknown option: --port"),
         (("serve", "--durabilty", "full"), "unknown option: --durabilty. Did you mean --durability?"),
-        (("serve", "now"), "not understood: now"),
+        (("serve", "now"), "unknown arguments: now"),
         (("serv",), 'unknown command "serv". Did you mean "serve"?'),
         (("counter", "increment"), 'unknown command "increment". '),
         (("counter", "get"), 'command "counter get" parameter NAME requires an argument'),

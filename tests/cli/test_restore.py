@@ -26,8 +26,8 @@ from tallystick.services.backup import ledger_copy as services
 def test_a_restore_replaces_counters_only_when_told_to(run: CommandLine, place: Place, backup: Path) -> None:
     old, new = fill(place), state(copying.BackupFile(backup))
     assert run("restore", backup, *place.options).err.splitlines()[-1] == (
-        f"tallystick: {place.database.describe()} holds 1,000 counters; nothing was restored: there is no answer on"
-        " standard input; add --force to go on without a question"
+        f"tallystick: {place.database.describe()} has 1,000 counters; nothing was restored: there is no answer on"
+        " standard input; add --force to skip the question"
     )
     assert state(place.database) == old
     run("restore", backup, "--force", *place.options).succeeded()
@@ -234,7 +234,7 @@ def test_a_damaged_ledger_is_replaced_when_told_to_and_kept_aside(
             ),
             (
                 "tallystick: data/ledger.sqlite3 is damaged; nothing was restored: there is no answer on"
-                " standard input; add --force to go on without a question"
+                " standard input; add --force to skip the question"
             ),
         ],
     )

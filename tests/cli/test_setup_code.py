@@ -44,4 +44,4 @@ def test_a_start_encrypts_secrets_that_an_older_version_stored(run: CommandLine,
     assert [file.name for file, content in kept.items() if secret.encode() in content] == []
     assert (data / "secret.key").stat().st_mode & 0o777 == 0o600
     with closing(open_database(None, data).session()) as session, session.snapshot():
-        assert unreadable_secrets(session, Seals.found(data, made=False)) == 0
+        assert unreadable_secrets(session, Seals.load(data, create=False)) == 0

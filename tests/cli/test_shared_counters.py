@@ -66,7 +66,7 @@ def test_they_cannot_be_named(run: CommandLine, file_place: Place, verb: tuple[s
     counter = shared(file_place)
     name, *rest = verb
     refusal = run("counter", name, f"{NAMESPACE}/{counter.uid}", *rest, *file_place.options).refused()
-    assert "names no counter" in refusal
+    assert "is not a counter's name" in refusal
     assert everything_of(file_place, counter.uid)[0] == counter
 
 

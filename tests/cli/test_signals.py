@@ -78,7 +78,7 @@ def test_what_was_accepted_is_finished(server: RunningServer) -> None:
         with commits_held_up(server):
             hits = accepted_hits(server, clients)
             server.process.send_signal(signal.SIGTERM)
-            wait_for("finishing what was accepted", server)
+            wait_for("stopping; accepted requests are finished", server)
         assert sorted(hit.result().json()["value"] for hit in hits) == list(range(1, len(hits) + 1))
     assert server.process.wait(timeout=WITHIN_S) == 0
     assert value_in(server) == len(hits)
@@ -101,7 +101,7 @@ def test_a_second_signal_stops_at_once_and_loses_nothing_acknowledged(
     with ThreadPoolExecutor() as clients, commits_held_up(server):
         hits = accepted_hits(server, clients)
         server.process.send_signal(signal.SIGTERM)
-        wait_for("finishing what was accepted", server)
+        wait_for("stopping; accepted requests are finished", server)
         server.process.send_signal(number)
         assert server.process.wait(timeout=WITHIN_S) == 128 + number
         assert all(hit.exception() is not None for hit in hits)

@@ -56,7 +56,7 @@ def test_the_tables_are_the_same_from_a_server_and_from_its_data(run: CommandLin
     ("options", "reason"),
     [
         (("--start", "yesterday"), "--start accepts a day such as 2026-01-31, not 'yesterday'"),
-        (("--start", "2026-02-01", "--end", "2026-01-31"), "--start 2026-02-01 lies behind --end 2026-01-31"),
+        (("--start", "2026-02-01", "--end", "2026-01-31"), "--start 2026-02-01 is after --end 2026-01-31"),
         (("--site", "http://127.0.0.1:1"), "TALLYSTICK_TOKEN must be set to an API token with the permission stats"),
         (("visitors",), 'invalid value "visitors" for REPORT. '),
     ],

@@ -118,7 +118,7 @@ def test_the_question_before_a_revocation_names_what_goes_with_the_token(run: Co
         wanted = NewToken(name="the watch", permissions=Permission.COUNTERS_READ)
         create_token(session, owner, wanted, 1, made_by=made.id)
     asked = run("token", "revoke", "1", *settled.options, stdin=b"n\n")
-    assert f"Revoke token 1 ({made.name}), and with it those that it made: 2 (the watch)? [y/N]" in asked.err
+    assert f"Revoke token 1 ({made.name}), and those created with it: 2 (the watch)? [y/N]" in asked.err
     run("token", "revoke", "1", *settled.options, stdin=b"y\n").succeeded()
     assert run("token", "list", *settled.options).succeeded() == ""
 

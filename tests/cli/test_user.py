@@ -166,7 +166,7 @@ def test_on_a_terminal_a_password_is_typed_twice(
     run: CommandLine, file_place: Place, again: str, *, made: bool
 ) -> None:
     create(run, file_place)
-    answers = {"Password: ": "correct horse\n", "The same again: ": again}
+    answers = {"Password: ": "correct horse\n", "Repeat the password: ": again}
     code, screen = on_a_terminal("user", "password", "1", *file_place.options, directory=Path(), answers=answers)
     assert "correct" not in screen
     assert code == int(not made)

@@ -14,7 +14,7 @@ from tallystick.ledger import Ledger
 from tallystick.services.analytics.names import Names, NewPath
 from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
 
-WAY_OUT = " To make a new one: tallystick serve, or tallystick init"
+WAY_OUT = " To create a new one: tallystick serve, or tallystick init"
 COMMANDS = [
     ("counter", "list"),
     ("counter", "get", "stock"),
@@ -73,7 +73,7 @@ def test_another_database_gets_no_tables(run: CommandLine, nowhere: Place, tmp_p
 
 
 def test_init_makes_an_empty_one_once(run: CommandLine, nowhere: Place) -> None:
-    assert run("init", *nowhere.options).err == f"made {nowhere.database.describe()}\n"
+    assert run("init", *nowhere.options).err == f"created {nowhere.database.describe()}\n"
     assert run("counter", "list", *nowhere.options).succeeded() == ""
     assert (Path("data") / WAREHOUSE_FILE).exists()
     assert Path("data").stat().st_mode & 0o777 == 0o700
@@ -99,7 +99,7 @@ def test_hits_of_another_directory_are_left_to_its_server(run: CommandLine, plac
         Path("hits.log").write_text("")
         refusal = run(*command, *elsewhere).refused()
         assert refusal.startswith("No Tallystick data in elsewhere. Point --data at the server's data directory.")
-    assert "without hits: elsewhere holds none" in run("backup", "backup.db", *elsewhere).err
+    assert "without hits: elsewhere has none" in run("backup", "backup.db", *elsewhere).err
     assert not Path("elsewhere").exists()
     # The work is still to be done where the hits are.
     run("path", "delete", "2", "--yes", *place.options).succeeded()

@@ -243,7 +243,7 @@ def test_every_command_is_understood() -> None:
                 place = arguments.index("--config")
                 del arguments[place : place + 2]
             if arguments:
-                command_line(asked=arguments[0]).parse_args(arguments)
+                command_line(arguments[0]).parse_args(arguments)
                 commands += 1
     assert commands >= 8
 

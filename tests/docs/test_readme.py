@@ -78,7 +78,7 @@ def commands() -> list[str]:
 def test_every_command_is_understood(line: str) -> None:
     _, name, *arguments = words(line)
     # It raises what a person would be told: an unknown command or option, a value that is not accepted.
-    command_line(asked=name).parse_args([name, *arguments])
+    command_line(name).parse_args([name, *arguments])
 
 
 def test_every_command_is_shown() -> None:

@@ -121,7 +121,7 @@ def test_hits_are_replaced_only_when_told_to(tmp_path: Path) -> None:
     make_backup(tmp_path / "one", tmp_path / "one.db", 3)
     make_backup(tmp_path / "two", tmp_path / "two.db", 5)
     refused = tallystick("restore", tmp_path / "two.db", "--data", tmp_path / "one")
-    assert (refused.returncode, "holds 3 hits" in refused.stderr) == (1, True)
+    assert (refused.returncode, "has 3 hits" in refused.stderr) == (1, True)
     assert len(asyncio.run(paths(tmp_path / "one"))) == 3
     command("restore", tmp_path / "two.db", "--force", data=tmp_path / "one")
     assert len(asyncio.run(paths(tmp_path / "one"))) == 5

@@ -1,4 +1,4 @@
-"""``tallystick bots``: hits that were taken for no person's."""
+"""``tallystick bots``: lists and relabels hits that were classified as bots'."""
 
 from typing import Annotated
 
@@ -9,10 +9,10 @@ from msgspec import Struct
 
 from tallystick.cli.site import site_of
 from tallystick.cli.support.asking import Yes, confirm
-from tallystick.cli.support.jobs import decide, read_hits
+from tallystick.cli.support.jobs import read_hits, write_and_do_jobs
 from tallystick.cli.support.listing import instant, print_rows
 from tallystick.cli.support.opening import opened_ledger
-from tallystick.cli.support.site_access import is_url, refusals_told, token
+from tallystick.cli.support.site_access import api_errors_refused, is_url, token
 from tallystick.errors import InputRefused
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.hit import Bot, is_bot
@@ -21,7 +21,7 @@ from tallystick.settings import StorageSettings
 from tallystick.warehouse.types import EVERY_ID
 
 FIRST_DAY = "1970-01-02"
-"""Before every hit: the API reports the last week unless it gets a start."""
+"""Earlier than any hit: without a start the API reports the last week only."""
 
 PERSON = "person"
 LABELS = {PERSON: Bot.KNOWN_NOT} | {label.name.lower().replace("_", "-"): label for label in Bot if is_bot(label)}
@@ -30,7 +30,7 @@ Label = Annotated[str, Parameter(metavar="LABEL")]
 
 app = App(
     name="bots",
-    help="Look after hits that were taken for bots': they are kept, and in no statistic.",
+    help="List and relabel hits that were classified as bots'. They are stored, but in no statistic.",
     help_epilogue=f"Labels: {', '.join(LABELS)}.",
 )
 
@@ -41,15 +41,15 @@ def list_(
     site: Annotated[str | None, Parameter(metavar="URL|ID|HOST", show_default=False)] = None,
     settings: StorageSettings = StorageSettings(),
 ) -> None:
-    """List why hits of a site were taken for bots', and how many.
+    """List why hits of a site were classified as bots', and how many.
 
-    A table on a terminal. Elsewhere one label a line, separated by tabs: label, hits, first id, last id, newest.
-    Through a running server, its API is asked with the token in TALLYSTICK_TOKEN, which needs the permission stats.
-    It says how many hits have each label, and no ids. Without a URL the data directory is read.
+    On a terminal a table, otherwise one label a line, separated by tabs: label, hits, first id, last id, newest.
+    With a URL the API of the running server is used, with the token in TALLYSTICK_TOKEN, which needs the permission
+    stats. It has the number of hits for each label, without ids. Without a URL the data directory is read.
 
     Args:
-        site: The URL of a running server at the site's host; or, in a data directory that no server holds, the
-            site's id or Host, which the only site of a server does not need.
+        site: The URL of a running server at the site's host; or, in a data directory that no server uses, the
+            site's id or host, not needed if there is only one site.
     """
     titles = ("Label", "Hits", "First id", "Last id", "Newest")
     if site and is_url(site):
@@ -76,28 +76,28 @@ def relabel(  # noqa: PLR0913  # one an option
     yes: Yes = False,
     settings: StorageSettings = StorageSettings(),
 ) -> None:
-    """Give hits another label: "person" brings them into the statistics, any other one takes them out.
+    """Change the label of hits: "person" adds them to the statistics, any other label removes them.
 
-    Where other hits have the new label already, the two can be told apart by their ids only.
+    If other hits have the new label already, the two groups can be told apart by their ids only.
 
     Args:
-        old: The label they have.
-        new: The label they get.
-        site: Id or Host; the only site of a server does not need it.
+        old: The present label.
+        new: The new label.
+        site: Id or host; not needed if there is only one site.
         first: Only hits with this id or a higher one.
         last: Only hits with this id or a lower one.
         yes: Do not ask.
     """
     codes = _code(old), _code(new)
     confirm(f"Relabel hits from {old} to {new}?", "no hit was relabelled", yes=yes)
-    decide(
+    write_and_do_jobs(
         settings,
         lambda session: enqueue(session, Relabel(site_of(session, site).id, *codes, (first, last)), milliseconds()),
     )
 
 
 class _Filtered(Struct):
-    """Bots of one kind, as the API tells them."""
+    """Hits with one label, from the API."""
 
     bot: int
     count: int
@@ -108,7 +108,7 @@ class _Bots(Struct):
 
 
 def _bots_at(url: str) -> list[_Filtered]:
-    with refusals_told(url):
+    with api_errors_refused(url):
         answer = httpx.get(
             f"{url.rstrip('/')}/api/v0/bots",
             params={"start": FIRST_DAY, "limit": 1},
@@ -116,7 +116,7 @@ def _bots_at(url: str) -> list[_Filtered]:
             timeout=60,
         )
         if answer.status_code != httpx.codes.OK:
-            msg = f"{url}: the server answers {answer.status_code}: {answer.text[:200]}"
+            msg = f"{url}: the server answered {answer.status_code}: {answer.text[:200]}"
             raise InputRefused(msg)
         return msgspec.json.decode(answer.content, type=_Bots).bots
 

@@ -1,4 +1,4 @@
-"""``tallystick counter``: look after public counters, also while a server serves them."""
+"""``tallystick counter``: manages public counters, also while a server runs."""
 
 import sys
 from datetime import UTC, datetime
@@ -33,8 +33,8 @@ LISTED_AT_MOST = 100_000
 
 app = App(
     name="counter",
-    help="Look after public counters, also while a server serves them.",
-    help_epilogue="A counter is named NAMESPACE/KEY, or KEY alone in the default namespace.",
+    help="Manage public counters; also while a server runs.",
+    help_epilogue="NAME of a counter is NAMESPACE/KEY, or KEY alone in the default namespace.",
 )
 app.command(import_, name="import", sort_key=6)
 app.command(export, sort_key=7)
@@ -42,14 +42,14 @@ app.command(export, sort_key=7)
 
 def _name(_type: Any, tokens: tuple[Token, ...]) -> Key:  # noqa: ANN401  # cyclopts hands the type in
     namespace, slash, key = tokens[0].value.rpartition("/")
-    found = Key(namespace if slash else DEFAULT_NAMESPACE, key)
-    if not all(map(legal_name, found)):
+    name = Key(namespace if slash else DEFAULT_NAMESPACE, key)
+    if not all(map(legal_name, name)):
         msg = (
-            f"{tokens[0].value!r} names no counter: write NAMESPACE/KEY or KEY, "
+            f"{tokens[0].value!r} is not a counter's name: write NAMESPACE/KEY or KEY, "
             "each 3 to 64 of the characters A-Z a-z 0-9 . _ -"
         )
         raise ValueError(msg)
-    return found
+    return name
 
 
 def _legal_namespace(_type: Any, text: str | None) -> None:  # noqa: ANN401
@@ -73,21 +73,21 @@ def list_(
 ) -> None:
     """List counters by name.
 
-    A table on a terminal. Elsewhere one counter a line, separated by tabs: name, value, lower and upper bound
+    On a terminal a table, otherwise one counter a line, separated by tabs: name, value, lower and upper bound
     of one update, whether it can be reset, created and expires in Unix milliseconds.
 
     Args:
         namespace: Only the counters of this namespace.
-        limit: At most this many; for all of them there is export.
-        json: JSON lines, as export writes them.
+        limit: At most this many; export writes all of them.
+        json: Print JSON lines, as export writes them.
     """
     with opened_ledger(settings) as (_, session), session.snapshot():
-        found = session.listing(namespace, milliseconds(), limit + 1)
-    shown = found[:limit]
+        counters = session.listing(namespace, milliseconds(), limit + 1)
+    shown = counters[:limit]
     if json:
         sys.stdout.write(to_json(row_of(*item) for item in shown).decode())
     elif sys.stdout.isatty():
-        _print_table(shown, more=len(found) > limit)
+        _print_table(shown, more=len(counters) > limit)
     else:
         for key, counter in shown:
             print(key, *_cells(counter), sep="\t")
@@ -99,7 +99,7 @@ def get(name: Name, /, *, json: Json = False, settings: StorageSettings = Storag
 
     Args:
         name: NAMESPACE/KEY, or KEY in the default namespace.
-        json: Everything about it, as JSON.
+        json: Print all its fields as JSON.
     """
     with opened_ledger(settings) as (_, session), session.snapshot():
         counter = alive(session.find([name]).get(name), milliseconds())
@@ -119,14 +119,14 @@ def create(  # noqa: PLR0913  # one an option
     update_upperbound: Annotated[int, whole_number(0, INT64_MAX)] = 1,
     settings: CounterSettings = CounterSettings(),
 ) -> None:
-    """Create a counter and print its full name. It can only be counted up, by one, unless the bounds say otherwise.
+    """Create a counter and print its full name. By default it can only be incremented by one.
 
     Args:
         name: NAMESPACE/KEY, or KEY in the default namespace.
-        value: Where it begins.
-        enable_reset: Whether anyone may set it.
-        update_lowerbound: The least amount one update may carry; -1 lets everyone count down, too.
-        update_upperbound: The greatest amount one update may carry.
+        value: Its first value.
+        enable_reset: Allow everyone to set it.
+        update_lowerbound: The least amount of one update; -1 allows everyone to count down, too.
+        update_upperbound: The greatest amount of one update.
     """
     operation = Create(value, update_lowerbound, update_upperbound, enable_reset, settings.counter_lifetime)
     _operate(name, operation, settings)
@@ -135,7 +135,7 @@ def create(  # noqa: PLR0913  # one an option
 
 @app.command(name="set", sort_key=4)
 def set_(name: Name, value: Value, /, *, settings: CounterSettings = CounterSettings()) -> None:
-    """Set a counter, whether or not it allows a reset, and print its value.
+    """Set a counter, even if it is not resettable, and print its value.
 
     Args:
         name: NAMESPACE/KEY, or KEY in the default namespace.
@@ -152,7 +152,7 @@ def delete(
     yes: Yes = False,
     settings: StorageSettings = StorageSettings(),
 ) -> None:
-    """Delete a counter. Who counts on it afterwards begins anew.
+    """Delete a counter. A later hit creates it anew.
 
     Args:
         name: NAMESPACE/KEY, or KEY in the default namespace.
@@ -191,18 +191,18 @@ def _cells(counter: Counter) -> tuple[int, ...]:
     )
 
 
-def _print_table(found: list[tuple[Key, Counter]], *, more: bool) -> None:
+def _print_table(counters: list[tuple[Key, Counter]], *, more: bool) -> None:
     from rich.console import Console  # noqa: PLC0415  # scripts need not wait for it
     from rich.table import Table  # noqa: PLC0415
 
-    table = Table(caption=f"The first {len(found):,}; --limit shows more" if more else None)
-    # On a narrow terminal names are folded; a number is never cut.
+    table = Table(caption=f"The first {len(counters):,}; --limit shows more" if more else None)
+    # On a narrow terminal names are wrapped; numbers are never cut.
     table.add_column("Counter", overflow="fold")
     for title in ("Value", "One update"):
         table.add_column(title, justify="right", no_wrap=True)
     for title in ("Reset", "Expires"):
         table.add_column(title, no_wrap=True)
-    for key, counter in found:
+    for key, counter in counters:
         value, lower, upper, resettable, _, expires = _cells(counter)
         bounds = f"{lower} to {upper}"
         table.add_row(str(key), str(value), bounds, "yes" if resettable else "no", _day(expires))
@@ -210,7 +210,7 @@ def _print_table(found: list[tuple[Key, Counter]], *, more: bool) -> None:
 
 
 def _day(milliseconds: int) -> str:
-    """A UTC date, or never; an imported time may lie beyond what a calendar knows."""
+    """A UTC date, or never; the milliseconds of an imported time that is beyond the calendar."""
     if milliseconds == FOREVER:
         return "never"
     try:

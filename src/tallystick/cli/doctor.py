@@ -1,4 +1,4 @@
-"""``tallystick doctor``: is this machine fit to count?"""
+"""``tallystick doctor``: checks this machine and the stored data, and shows the settings in force."""
 
 import os
 import shutil
@@ -36,7 +36,7 @@ from tallystick.web.surface import default_rates
 Status = Literal["OK", "WARN", "FAIL"]
 
 OTHER_VARIABLES = {FILE_VARIABLE, KEY_VARIABLE, "TALLYSTICK_TOKEN"}
-"""Variables that are no settings of a server."""
+"""Variables that are not settings of a server."""
 
 SYNCS = 50
 SYNCING_AT_MOST_S = 1.0
@@ -53,43 +53,43 @@ CLOCK_TOLERANCE_S = 60.0
 HOSTS_SHOWN = 10
 
 READY_WITHIN_S = 5.0
-"""How long a running server may take to say whether it is ready."""
+"""Timeout for the readiness of a running server."""
 
 LEDGER_FILE = "ledger.sqlite3"
 QUICK_CHECK_S = 3.0
-"""How long the quick look at a SQLite file may take."""
+"""Time limit of the quick check of a SQLite file."""
 
 
 class Check(NamedTuple):
-    """What was looked at, and what was found."""
+    """One check and its result."""
 
     status: Status
     what: str
-    found: str
+    result: str
 
 
 def doctor(*, thorough: Annotated[bool, Parameter(negative=())] = False, settings: Settings = Settings()) -> int:
-    """Check whether this machine is fit to count, and show the settings in force.
+    """Check this machine and the stored data, and show the settings in force.
 
-    Nothing is changed and nothing is left behind. The exit code is 1 when a check fails. Elsewhere than on a
-    terminal each line is separated by tabs.
+    Nothing is changed. The exit code is 1 if a check fails. The output is a table on a terminal, otherwise lines
+    separated by tabs.
 
     Args:
         thorough: Read every value of the ledger, the journal and the hits, which takes as long as reading the files.
     """
-    RateLimits(default_rates(SURFACES), settings.rate_limit)  # refuses names that there are not
+    RateLimits(default_rates(SURFACES), settings.rate_limit)  # refuses unknown names
     checks = [*examine(settings), *damages(settings, thorough=thorough)]
-    told = list(settings_in_force(settings))
+    setting_rows = list(settings_in_force(settings))
     if sys.stdout.isatty():
-        _print_tables(checks, told)
+        _print_tables(checks, setting_rows)
     else:
-        for row in (*checks, *told):
+        for row in (*checks, *setting_rows):
             print(*row, sep="\t")
     return int(any(check.status == "FAIL" for check in checks))
 
 
 def examine(settings: Settings) -> Iterator[Check]:
-    """Every check, in the order in which a start would meet them."""
+    """All checks of the machine and the stores, in the order of a server's start."""
     yield _variables()
     yield _sqlite_version()
     yield _clock(settings.data)
@@ -97,7 +97,7 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield _file_modes(settings.data)
     yield _free_space(settings.data)
     if settings.database is None:
-        # PostgreSQL syncs on a disk of its own.
+        # PostgreSQL syncs on its own disk.
         yield _disk_sync(settings.data)
     yield from _server(settings)
     yield _database(settings)
@@ -110,7 +110,7 @@ def examine(settings: Settings) -> Iterator[Check]:
 
 
 def damages(settings: Settings, *, thorough: bool) -> Iterator[Check]:
-    """Whether the files are whole, and fit together."""
+    """Checks whether the files are undamaged and fit together."""
     if settings.database is None:
         yield _sqlite_file("ledger file", settings.data / LEDGER_FILE, thorough=thorough)
     for what, file in warehouse_storage(settings.data).sqlite_files().items():
@@ -121,7 +121,7 @@ def damages(settings: Settings, *, thorough: bool) -> Iterator[Check]:
 
 
 def settings_in_force(settings: Settings) -> Iterator[tuple[str, str, str, str]]:
-    """Each setting's name, value and source; no password among them."""
+    """Each setting's name, value and source, without passwords."""
     for name in SETTINGS:
         value = getattr(settings, name)
         if name == "database":
@@ -140,19 +140,19 @@ def settings_in_force(settings: Settings) -> Iterator[tuple[str, str, str, str]]
 
 
 def _variables() -> Check:
-    known = {f"TALLYSTICK_{name.upper()}" for name in SETTINGS} | OTHER_VARIABLES
-    given = {name for name in os.environ if name.startswith("TALLYSTICK_")}
-    if unknown := sorted(given - known):
+    accepted = {f"TALLYSTICK_{name.upper()}" for name in SETTINGS} | OTHER_VARIABLES
+    set_ = {name for name in os.environ if name.startswith("TALLYSTICK_")}
+    if unknown := sorted(set_ - accepted):
         return Check("WARN", "variables", f"{', '.join(unknown)}: no such setting; see tallystick serve --help")
-    return Check("OK", "variables", ", ".join(sorted(given)) or "no TALLYSTICK_ variable is set")
+    return Check("OK", "variables", ", ".join(sorted(set_)) or "no TALLYSTICK_ variable is set")
 
 
 def _sqlite_version() -> Check:
     version = apsw.sqlite_lib_version()
-    wanted = ".".join(map(str, OLDEST_SAFE_SQLITE))
+    needed = ".".join(map(str, OLDEST_SAFE_SQLITE))
     if tuple(map(int, version.split("."))) < OLDEST_SAFE_SQLITE:
-        return Check("FAIL", "SQLite", f"{version} can corrupt a ledger; install an apsw that brings {wanted} or newer")
-    return Check("OK", "SQLite", f"{version}; {wanted} or newer is needed")
+        return Check("FAIL", "SQLite", f"{version} can corrupt a ledger; install an apsw that brings {needed} or newer")
+    return Check("OK", "SQLite", f"{version}; {needed} or newer is needed")
 
 
 def _clock(data: Path) -> Check:
@@ -170,7 +170,7 @@ def _clock(data: Path) -> Check:
 
 
 def _clock_of_ledger(settings: Settings) -> Iterator[Check]:
-    """Whether the clock fits the newest commit; nothing where no server has noted one."""
+    """Whether the clock fits the newest commit; no check if no server has recorded one."""
     try:
         database = open_database(settings.database, settings.data)
         if database.schema() != len(all_migrations(database.name)):
@@ -178,7 +178,7 @@ def _clock_of_ledger(settings: Settings) -> Iterator[Check]:
         with closing(database.session()) as session, session.snapshot():
             seen = clock_marks(session).get(SEEN)
     except TallystickError:
-        # Another check says what is wrong with the database.
+        # Reported by the check of the database.
         return
     if seen is not None:
         problem = problem_of(offset(time.time(), seen))
@@ -197,20 +197,20 @@ def _data_directory(data: Path) -> Check:
 
 
 def _file_modes(data: Path) -> Check:
-    if found := [f"{file} ({file.stat().st_mode & 0o777:04o})" for file in open_to_others(data)]:
-        what = f"others can read {', '.join(found)}; the server closes them to others when it starts, or chmod 600"
-        return Check("WARN", "file modes", what)
-    return Check("OK", "file modes", "no file of Tallystick's can be read by others than its owner")
+    if files := [f"{file} ({file.stat().st_mode & 0o777:04o})" for file in open_to_others(data)]:
+        result = f"other users can read {', '.join(files)}; the server corrects this when it starts, or chmod 600"
+        return Check("WARN", "file modes", result)
+    return Check("OK", "file modes", "only their owner can read Tallystick's files")
 
 
 def _free_space(data: Path) -> Check:
     free = shutil.disk_usage(_existing(data)).free
-    found = f"{free / (1 << 30):,.1f} GB are free"
+    result = f"{free / (1 << 30):,.1f} GB are free"
     if free < NO_SPACE:
         return Check("FAIL", "free space", f"only {free >> 20} MB are free; counts are refused when the disk is full")
     if free < LITTLE_SPACE:
-        return Check("WARN", "free space", f"{found}; counts are refused when the disk is full")
-    return Check("OK", "free space", found)
+        return Check("WARN", "free space", f"{result}; counts are refused when the disk is full")
+    return Check("OK", "free space", result)
 
 
 def _disk_sync(data: Path) -> Check:
@@ -219,19 +219,19 @@ def _disk_sync(data: Path) -> Check:
     except OSError as error:
         return Check("FAIL", "disk sync", f"cannot be measured: {error.strerror}")
     median = statistics.median(took)
-    found = (
+    result = (
         f"4 KB are on disk after {median * 1000:.2f} ms (median of {len(took)}): at most {1 / median:,.0f} counts a"
         " second on one connection; many connections share a sync"
     )
     if median > SLOW_SYNC_S:
-        return Check("WARN", "disk sync", f"{found}. That is slow")
+        return Check("WARN", "disk sync", f"{result}. That is slow")
     if median < UNBELIEVABLE_SYNC_S:
-        return Check("WARN", "disk sync", f"{found}. No disk is that fast: a power cut could lose counts here")
-    return Check("OK", "disk sync", found)
+        return Check("WARN", "disk sync", f"{result}. No disk is that fast: a power cut could lose counts here")
+    return Check("OK", "disk sync", result)
 
 
 def measured_syncs(directory: Path) -> list[float]:
-    """How long some writes of one page took, each synced as the ledger's WAL is."""
+    """The times of some writes of one page, each synced like the ledger's WAL."""
     took: list[float] = []
     with tempfile.TemporaryFile(dir=directory, buffering=0) as file:
         while len(took) < SYNCS and sum(took) < SYNCING_AT_MOST_S:
@@ -251,7 +251,7 @@ def _server(settings: Settings) -> Iterator[Check]:
 
 
 def _readiness(listen: Listen) -> Check:
-    """What a running server says of itself: whether it counts, and which background tasks do not succeed."""
+    """The readiness of a running server: whether it can store counts, and which background tasks fail."""
     import httpx  # noqa: PLC0415  # only beside a running server
 
     url = f"http://{listen.reachable}/health/ready"
@@ -274,19 +274,19 @@ def _database(settings: Settings) -> Check:
         database = open_database(settings.database, settings.data, settings.durability)
         schema = database.schema()
         if schema is None:
-            return Check("OK", "database", f"{database.describe()} holds no ledger yet; the server makes it")
-        known = len(all_migrations(database.name))
-        if schema > known:
-            found = f"it has schema {schema}, this program knows schema {known}: a newer Tallystick wrote it"
-            return Check("FAIL", "database", f"{database.describe()}: {found}")
+            return Check("OK", "database", f"{database.describe()} has no ledger yet; the server creates it")
+        newest = len(all_migrations(database.name))
+        if schema > newest:
+            result = f"it has schema {schema}, this program knows schema {newest}: a newer Tallystick wrote it"
+            return Check("FAIL", "database", f"{database.describe()}: {result}")
         with closing(database.session()) as session, session.snapshot():
             counters = session.size()
     except TallystickError as error:
         return Check("FAIL", "database", str(error))
-    found = f"{database.describe()}: schema {schema}, {counters:,} counters"
-    if schema < known:
-        return Check("WARN", "database", f"{found}; the server brings it to schema {known} when it starts")
-    return Check("OK", "database", found)
+    result = f"{database.describe()}: schema {schema}, {counters:,} counters"
+    if schema < newest:
+        return Check("WARN", "database", f"{result}; the server migrates it to schema {newest} when it starts")
+    return Check("OK", "database", result)
 
 
 def _hits(data: Path) -> Check:
@@ -294,7 +294,7 @@ def _hits(data: Path) -> Check:
     try:
         size = f"{storage.size_bytes() / (1 << 20):,.1f} MB"
     except (FileNotFoundError, NotADirectoryError):
-        return Check("OK", "hits", f"{data} holds none yet; the server makes the place for them")
+        return Check("OK", "hits", f"{data} has no hits yet; the server creates the files for them")
     except OSError as error:
         return Check("FAIL", "hits", f"cannot open {storage.describe()}: {error.strerror}")
     if server_runs(data):
@@ -306,7 +306,7 @@ def _hits(data: Path) -> Check:
 
 
 def _hosts(settings: Settings) -> Iterator[Check]:
-    """Requests whose hits are lost because no site has their Host; nothing when the ledger cannot be read."""
+    """Whether hits are lost because no site has their host; no check if the ledger cannot be read."""
     from tallystick.services.accounts.site_hosts import unknown_hosts, without_host  # noqa: PLC0415  # not needed by other checks
     from tallystick.services.accounts.site_rows import active_sites  # noqa: PLC0415
 
@@ -320,21 +320,21 @@ def _hosts(settings: Settings) -> Iterator[Check]:
         return
     if not sites:
         return
-    if len(sites) > 1 and (nameless := without_host(sites)):
+    if len(sites) > 1 and (hostless := without_host(sites)):
         yield Check(
-            "WARN", "hosts", f"site {nameless.id} has no host; tallystick site change {nameless.id} --host HOST"
+            "WARN", "hosts", f"site {hostless.id} has no host; tallystick site change {hostless.id} --host HOST"
         )
-    named = [f"{known.host} ({known.requests:,})" for known in unknown[:HOSTS_SHOWN]]
+    hosts = [f"{each.host} ({each.requests:,})" for each in unknown[:HOSTS_SHOWN]]
     more = f" and {len(unknown) - HOSTS_SHOWN} more" if len(unknown) > HOSTS_SHOWN else ""
-    if named:
-        found = f"requests of the last 30 days named hosts that no site has: {', '.join(named)}{more}"
-        yield Check("WARN", "hosts", f"{found}; their hits are refused unless --default-site names a site")
+    if hosts:
+        result = f"in the last 30 days there were requests for hosts that no site has: {', '.join(hosts)}{more}"
+        yield Check("WARN", "hosts", f"{result}; their hits are refused unless --default-site gives a site for them")
     else:
-        yield Check("OK", "hosts", "no request has named a host that no site has")
+        yield Check("OK", "hosts", "all requests were for hosts of sites")
 
 
 def _second_steps(settings: Settings) -> Iterator[Check]:
-    """Whether the key opens the secrets of authenticator apps; nothing where there is none."""
+    """Whether the key decrypts the secrets of authenticator apps; no check if there are none."""
     from tallystick.services.accounts.seals import KEY_FILE, VARIABLE, Seals  # noqa: PLC0415  # not needed by other checks
     from tallystick.services.accounts.two_factor import unreadable_secrets  # noqa: PLC0415
 
@@ -342,15 +342,15 @@ def _second_steps(settings: Settings) -> Iterator[Check]:
         database = open_database(settings.database, settings.data)
         if database.schema() is None:
             return
-        seals = Seals.found(settings.data, made=False)
+        seals = Seals.load(settings.data, create=False)
         with closing(database.session()) as session, session.snapshot():
             unreadable = unreadable_secrets(session, seals)
     except TallystickError as error:
         yield Check("FAIL", "second steps", str(error))
         return
     if unreadable:
-        found = f"the key does not open the secrets of {unreadable:,} authenticator apps; put the right one into"
-        yield Check("WARN", "second steps", f"{found} {settings.data / KEY_FILE} or {VARIABLE}")
+        result = f"the key does not decrypt the secrets of {unreadable:,} authenticator apps; put the right one into"
+        yield Check("WARN", "second steps", f"{result} {settings.data / KEY_FILE} or {VARIABLE}")
 
 
 def _sqlite_file(what: str, file: Path, *, thorough: bool) -> Check:
@@ -373,8 +373,8 @@ def _sqlite_file(what: str, file: Path, *, thorough: bool) -> Check:
 def _every_hit(data: Path) -> Check:
     storage, in_use = warehouse_storage(data), server_runs(data)
     if not storage.exists():
-        return Check("OK", "every hit", f"{data} holds none yet")
-    where = ", in a copy of the running server's" if in_use else ""
+        return Check("OK", "every hit", f"{data} has no hits yet")
+    where = ", in a copy of the running server's hits" if in_use else ""
     try:
         return Check("OK", "every hit", f"{storage.read_everything(in_use=in_use):,} hits were read{where}")
     except (TallystickError, OSError) as error:
@@ -397,7 +397,7 @@ def _stores(settings: Settings) -> Check:
 
 
 def _database_sync(settings: Settings) -> Iterator[Check]:
-    """Whether PostgreSQL syncs; nothing when it cannot be asked, which another check tells."""
+    """Whether PostgreSQL syncs; no check if it cannot be reached, which another check reports."""
     from tallystick.ledger.postgresql import PostgresqlSession  # noqa: PLC0415  # only where it is used
 
     try:
@@ -417,7 +417,7 @@ def _where(settings: Settings) -> str:
     try:
         return open_database(settings.database, settings.data).describe()
     except TallystickError:
-        return "not understood"
+        return "an invalid URL"
 
 
 def _existing(data: Path) -> Path:
@@ -425,20 +425,20 @@ def _existing(data: Path) -> Path:
     return next(path for path in (data, *data.absolute().parents) if path.is_dir())
 
 
-def _print_tables(checks: Sequence[Check], told: Sequence[tuple[str, str, str, str]]) -> None:
+def _print_tables(checks: Sequence[Check], setting_rows: Sequence[tuple[str, str, str, str]]) -> None:
     from rich.console import Console  # noqa: PLC0415  # scripts need not wait for it
     from rich.markup import escape  # noqa: PLC0415
     from rich.table import Column, Table  # noqa: PLC0415
 
     console = Console()
     table = Table(
-        "", "Check", Column("Found", overflow="fold"), title=f"Tallystick {__version__}", title_justify="left"
+        "", "Check", Column("Result", overflow="fold"), title=f"Tallystick {__version__}", title_justify="left"
     )
-    for status, what, found in checks:
+    for status, what, result in checks:
         colour = {"OK": "green", "WARN": "yellow", "FAIL": "bold red"}[status]
-        table.add_row(f"[{colour}]{status}[/]", what, escape(found))
+        table.add_row(f"[{colour}]{status}[/]", what, escape(result))
     console.print(table)
     table = Table("Setting", Column("Value", overflow="fold"), "From", title="Settings in force", title_justify="left")
-    for _, name, value, source in told:
+    for _, name, value, source in setting_rows:
         table.add_row(name, escape(value), source)
     console.print(table)

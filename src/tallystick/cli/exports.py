@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from msgspec import Struct
 
-from tallystick.cli.support.progress import Tell, progress
+from tallystick.cli.support.progress import ShowProgress, progress
 from tallystick.cli.support.site_access import is_url, opened_site, token
 from tallystick.cli.transfer import File
 from tallystick.errors import InputRefused
@@ -57,32 +57,32 @@ def export(  # noqa: PLR0913  # one an option
     force: Annotated[bool, Parameter(negative=())] = False,
     settings: AnalyticsSettings = AnalyticsSettings(),
 ) -> None:
-    """Write a site's hits or statistics to a file, and the id of the last hit to standard output.
+    """Write a site's hits or statistics to a file, and print the id of the last hit.
 
-    Through a server, its API is asked with the token in TALLYSTICK_TOKEN, which needs the permission export.
-    Without one the data directory is read.
+    With a URL the API of the running server is used, with the token in TALLYSTICK_TOKEN, which needs the permission
+    export. Without a URL the data directory is read.
 
     Args:
-        file: The file; it appears when it is whole.
-        site: The URL of a running server at the site's host; or, in a data directory that no server holds, the
-            site's id or Host, which the only site of a server does not need.
+        file: The file; it appears when it is complete.
+        site: The URL of a running server at the site's host; or, in a data directory that no server uses, the
+            site's id or host, not needed if there is only one site.
         given_format: csv (GoatCounter's version 2, compressed by gzip), json (its ZIP of statistics) or parquet
-            (everything that is kept of each hit), where the name of the file does not say.
-        after: Only hits with a greater id, of csv and parquet: what an earlier export printed.
-        since: Only statistics from this day on, of json.
-        spreadsheet: Write csv for a spreadsheet: an apostrophe stands before paths, titles and referrers that it
-            would run as formulas (= + - @). Such a file is not meant to be imported again.
+            (all stored fields of each hit); needed if the file's name does not end in the format's suffix.
+        after: For csv and parquet, only hits with a greater id, as printed by an earlier export.
+        since: For json, only statistics from this day on.
+        spreadsheet: Write csv for a spreadsheet: paths, titles and referrers that it would run as formulas (= + - @)
+            get an apostrophe in front. Such a file should not be imported again.
         force: Replace the file if it exists.
     """
-    wanted = _wanted(given_format or _format(file), after, since, spreadsheet=spreadsheet)
-    with progress("Exporting") as tell, whole_file(file, replaces=force) as partial:
+    options = _options(given_format or _format(file), after, since, spreadsheet=spreadsheet)
+    with progress("Exporting") as show_progress, whole_file(file, replaces=force) as partial:
         if site and is_url(site):
-            done = asyncio.run(_fetch(site, wanted, partial, tell))
+            done = asyncio.run(_fetch(site, options, partial, show_progress))
         else:
-            done = asyncio.run(_write(site, settings, wanted, partial))
-        if wanted.spreadsheet:
+            done = asyncio.run(_write(site, settings, options, partial))
+        if options.spreadsheet:
             make_safe(partial)
-    print(f"{done.rows:,} {'statistics' if wanted.form == 'json' else 'hits'} exported", file=sys.stderr)
+    print(f"{done.rows:,} {'statistics' if options.form == 'json' else 'hits'} exported", file=sys.stderr)
     if done.last_id is not None:
         print(done.last_id)
 
@@ -91,11 +91,11 @@ def _format(file: Path) -> ExportFormat:
     for form, suffix in SUFFIXES.items():
         if file.name.lower().endswith(suffix):
             return form
-    msg = f"the name {file} does not tell the format; end it in {', '.join(SUFFIXES.values())}, or give --format"
+    msg = f"the name {file} has no suffix of a format; end it in {', '.join(SUFFIXES.values())}, or give --format"
     raise InputRefused(msg)
 
 
-def _wanted(form: ExportFormat, after: int | None, since: str | None, *, spreadsheet: bool) -> ExportOptions:
+def _options(form: ExportFormat, after: int | None, since: str | None, *, spreadsheet: bool) -> ExportOptions:
     if form != "csv" and spreadsheet:
         msg = f"--spreadsheet is for csv; {form} has no formulas"
         raise InputRefused(msg)
@@ -116,45 +116,45 @@ def _milliseconds(day: str) -> int:
         raise InputRefused(msg) from error
 
 
-async def _fetch(url: str, wanted: ExportOptions, file: Path, tell: Tell) -> Exported:
-    body: dict[str, Any] = {"format": wanted.form}
-    if wanted.start_id is not None:
-        body["start_from_hit_id"] = wanted.start_id
-    if wanted.start_day is not None:
-        body["start_from_day"] = datetime.fromtimestamp(wanted.start_day // 1000, UTC).strftime("%Y-%m-%d")
+async def _fetch(url: str, options: ExportOptions, file: Path, show_progress: ShowProgress) -> Exported:
+    body: dict[str, Any] = {"format": options.form}
+    if options.start_id is not None:
+        body["start_from_hit_id"] = options.start_id
+    if options.start_day is not None:
+        body["start_from_day"] = datetime.fromtimestamp(options.start_day // 1000, UTC).strftime("%Y-%m-%d")
     async with ExportClient(url, token("export")) as client:
         export = await client.written(body)
-        await client.save(export, file, tell)
-    return Exported(export.num_rows or 0, None if wanted.form == "json" else export.last_hit_id)
+        await client.save(export, file, show_progress)
+    return Exported(export.num_rows or 0, None if options.form == "json" else export.last_hit_id)
 
 
-async def _write(site: str | None, settings: AnalyticsSettings, wanted: ExportOptions, file: Path) -> Exported:
-    async with opened_site(site, settings) as (found, ledger, warehouse):
+async def _write(site: str | None, settings: AnalyticsSettings, options: ExportOptions, file: Path) -> Exported:
+    async with opened_site(site, settings) as (opened, ledger, warehouse):
         export = Export(
             id=0,
-            site=found.id,
-            format=wanted.form,
-            start_id=wanted.start_id,
-            start_day=wanted.start_day,
+            site=opened.id,
+            format=options.form,
+            start_id=options.start_id,
+            start_day=options.start_day,
             file=file.name,
             created=milliseconds(),
         )
         folder = warehouse.exports
         folder.mkdir(mode=0o700, exist_ok=True)
-        made = folder / f"command{SUFFIXES[wanted.form]}"
+        made = folder / f"command{SUFFIXES[options.form]}"
         try:
             written = await write_export(ledger, warehouse, export, made)
             _move(made, file)
             await ledger.write(
-                done_by, COMMAND_LINE, note, EventKind.EXPORTED, export.created, f"site {found.id}", wanted.form
+                done_by, COMMAND_LINE, note, EventKind.EXPORTED, export.created, f"site {opened.id}", options.form
             )
         finally:
             made.unlink(missing_ok=True)
-    return Exported(written.rows, None if wanted.form == "json" else written.last_id or wanted.start_id or 0)
+    return Exported(written.rows, None if options.form == "json" else written.last_id or options.start_id or 0)
 
 
 def _move(made: Path, file: Path) -> None:
-    """Copy, since the file may lie on another disk and is held open by who asked for it."""
+    """Copy the content: the target may be on another disk, and its file is open in the caller."""
     with made.open("rb") as source, file.open("wb") as target:
         while part := source.read(1_048_576):
             target.write(part)

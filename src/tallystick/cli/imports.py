@@ -1,4 +1,4 @@
-"""``tallystick import``: hits from GoatCounter, from our own exports and from logs."""
+"""``tallystick import``: imports hits from GoatCounter, from Tallystick's exports and from logs."""
 
 import asyncio
 import secrets
@@ -12,23 +12,23 @@ from typing import Annotated
 from cyclopts import Parameter
 from msgspec import Struct
 
-from tallystick.cli.support.progress import Tell, progress
+from tallystick.cli.support.progress import ShowProgress, progress
 from tallystick.cli.support.site_access import SiteTarget, Waits, is_url, journal_of, opened_target, token
 from tallystick.cli.transfer import File
 from tallystick.errors import InputRefused, StoreUnavailable
 from tallystick.services.imports import json_zip, parquet
+from tallystick.services.imports.api_sink import ApiSink
 from tallystick.services.imports.batches import ImportBatch, ImportSource
 from tallystick.services.imports.csv_v2 import csv_reader
-from tallystick.services.imports.directly import DrySink
-from tallystick.services.imports.excluding import DEFAULT, rules
+from tallystick.services.imports.direct_sink import DrySink
+from tallystick.services.imports.exclude_rules import DEFAULT, rules
 from tallystick.services.imports.journal import ImportJournal, ImportRecord
 from tallystick.services.imports.lines import LineFile, is_stream
 from tallystick.services.imports.log_lines import TIMES
 from tallystick.services.imports.logs import LOG_FORMATS, Layouts, log_reader
+from tallystick.services.imports.parsed import BadLine
 from tallystick.services.imports.rows import RowFile
 from tallystick.services.imports.running import BOTS, LOOKED_AT_EVERY_S, Import, Report, Sink
-from tallystick.services.imports.through_api import ApiSink
-from tallystick.services.imports.told import BadLine
 from tallystick.services.ingest.ingest import Knowledge
 from tallystick.settings import AnalyticsSettings
 from tallystick.warehouse import parquet_row_count, seconds
@@ -43,8 +43,8 @@ Flag = Annotated[bool, Parameter(negative=())]
 Word = Annotated[str | None, Parameter(show_default=False)]
 
 
-class Given(Struct, frozen=True, kw_only=True):
-    """What a person has asked for."""
+class ImportOptions(Struct, frozen=True, kw_only=True):
+    """The options of the command."""
 
     file: Path
     form: str
@@ -74,37 +74,37 @@ def import_(  # noqa: PLR0913  # one an option
 ) -> None:
     """Import hits from a file, each line once.
 
-    What was imported already is passed over, also when the file has grown or has another name; an import that was
-    cut short goes on where it was. At the end it says what became of every line; the exit status is 1 where nothing
-    could be used.
+    Lines that were imported before are skipped, also when the file has grown or was renamed; an interrupted import
+    continues where it stopped. At the end a summary of all lines is printed. The exit status is 1 if no line could be
+    used.
 
-    Through a server, hits are sent to its API with the token in TALLYSTICK_TOKEN, which needs the permission count.
-    Without one they go straight into the data directory.
+    With a URL, hits are sent to the API of the running server with the token in TALLYSTICK_TOKEN, which needs the
+    permission count. Without a URL they are written directly into the data directory.
 
     Args:
-        file: A file, compressed by gzip, bzip2 or xz, or not. - is standard input; of it, and of pipes, nothing is
-            remembered.
-        site: Where to: the URL of a running server at the site's host; or, in a data directory that no server
-            holds, the site's id or Host, which the only site of a server does not need.
-        given_format: csv (GoatCounter's version 2), json (its ZIP), parquet (our own), common, common-vhost,
+        file: A file, uncompressed or compressed by gzip, bzip2 or xz. - is standard input; imports of standard input
+            and pipes are not remembered.
+        site: The URL of a running server at the site's host; or, in a data directory that no server uses, the
+            site's id or host, not needed if there is only one site.
+        given_format: csv (GoatCounter's version 2), json (its ZIP), parquet (Tallystick's own), common, common-vhost,
             combined, combined-vhost, bunny, caddy, or log: and a format made of $remote_addr $xff $datetime $date
             $time $method $status $http $path $url $query $referrer $user_agent $host $content_type $size
-            $timing_sec $timing_milli $timing_micro $ignore. Needed where the name of the file does not say.
+            $timing_sec $timing_milli $timing_micro $ignore. Needed if the file's name has no suffix of a format.
         exclude: Lines of a log to leave out, may be repeated: [!]FIELD:[glob:|re:]PATTERN with the names above;
-            without glob: or re: it is a part of the text. static stands for scripts, styles, images and the like,
-            redirect and error for their statuses, html for what is not HTML by its $content_type. An empty one
-            leaves out nothing. HEAD and OPTIONS never count.
-        date: How $date looks, as the moment 2006-01-02 15:04:05 -0700 would look. Also ansic, unix, rfc822,
-            rfc822z, rfc850, rfc1123, rfc1123z, rfc3339, rfc3339nano, unix_sec, unix_milli, unix_nano,
+            without glob: or re: the field must contain the text. static excludes scripts, styles, images and the
+            like, redirect and error their statuses, html what is not HTML by its $content_type. An empty rule
+            excludes nothing. HEAD and OPTIONS never count.
+        date: The layout of $date: the moment 2006-01-02 15:04:05 -0700 as the log would write it. Also ansic, unix,
+            rfc822, rfc822z, rfc850, rfc1123, rfc1123z, rfc3339, rfc3339nano, unix_sec, unix_milli, unix_nano,
             unix_sec_float and unix_milli_float.
-        time: How $time looks.
-        datetime: How $datetime looks, or the time in a format that has a name, caddy too; as usual there if not
-            given.
-        follow: Wait for more lines, also in a file that takes this one's name.
-        dry_run: Read everything, tell what would be imported, and change nothing.
-        anew: Import even what was imported already.
+        time: The layout of $time.
+        datetime: The layout of $datetime, or of the time in a named format, also caddy, if it differs from the usual
+            one.
+        follow: Wait for more lines, also in a new file of the same name.
+        dry_run: Read everything, print what would be imported, and change nothing.
+        anew: Import all lines, even those that were imported before.
     """
-    given = Given(
+    options = ImportOptions(
         file=file,
         form=given_format or _format(file),
         site=site,
@@ -113,73 +113,80 @@ def import_(  # noqa: PLR0913  # one an option
         follow=follow,
         anew=anew,
     )
-    _check(given)
+    _check(options)
     report = Report()
-    with progress("Importing") as tell:
+    with progress("Importing") as show_progress:
         try:
-            asyncio.run(_dry_run(given, settings, report) if dry_run else _import(given, settings, report, tell))
+            asyncio.run(
+                _dry_run(options, settings, report) if dry_run else _import(options, settings, report, show_progress)
+            )
         except (InputRefused, StoreUnavailable) as error:
             msg = f"{error}. {_stored(report, dry_run=dry_run)}"
             raise type(error)(msg) from error
         except KeyboardInterrupt:
             msg = f"interrupted. {_stored(report, dry_run=dry_run)}"
             raise KeyboardInterrupt(msg) from None
-    print(_summary(report, given.form, dry_run=dry_run), file=sys.stderr)
+    print(_summary(report, options.form, dry_run=dry_run), file=sys.stderr)
     if report.failed:
         sys.exit(1)
 
 
 def _format(file: Path) -> str:
     name = file.name.lower()
-    if found := next((form for suffix, form in SUFFIXES.items() if name.endswith(suffix)), None):
-        return found
-    msg = f"{file} does not tell its format; give --format csv, json, parquet, {', '.join(LOG_FORMATS)} or log:FORMAT"
+    if form := next((form for suffix, form in SUFFIXES.items() if name.endswith(suffix)), None):
+        return form
+    formats = ", ".join(LOG_FORMATS)
+    msg = f"the name {file} has no suffix of a format; give --format csv, json, parquet, {formats} or log:FORMAT"
     raise InputRefused(msg)
 
 
-def _check(given: Given) -> None:
-    """Refuse what does not go together, and a file that cannot be read, before anything else is opened."""
-    if given.form in FILE_FORMATS:
-        if tuple(given.exclude) not in (DEFAULT, ("",)):
-            msg = f"--exclude is for logs; a file of the format {given.form} is imported as a whole"
+def _check(options: ImportOptions) -> None:
+    """Check that the options fit together and the file can be read, before anything else is opened."""
+    if options.form in FILE_FORMATS:
+        if tuple(options.exclude) not in (DEFAULT, ("",)):
+            msg = f"--exclude is for logs; a file of the format {options.form} is imported as a whole"
             raise InputRefused(msg)
-        if given.follow:
-            msg = f"--follow is for logs; a file of the format {given.form} does not grow"
+        if options.follow:
+            msg = f"--follow is for logs; a file of the format {options.form} does not grow"
             raise InputRefused(msg)
         for name in TIMES:
-            if getattr(given.layouts, name) is not None:
-                msg = f"--{name} is for logs; a file of the format {given.form} has its own way to write times"
+            if getattr(options.layouts, name) is not None:
+                msg = f"--{name} is for logs; a file of the format {options.form} has its own way to write times"
                 raise InputRefused(msg)
     else:
-        log_reader(given.form, given.layouts, rules(given.exclude), seconds)
-    if is_stream(given.file) and (given.follow or given.form in ("json", "parquet")):
+        log_reader(options.form, options.layouts, rules(options.exclude), seconds)
+    if is_stream(options.file) and (options.follow or options.form in ("json", "parquet")):
         msg = "that is not possible with standard input or a pipe; name a file"
         raise InputRefused(msg)
-    if not is_stream(given.file):
-        given.file.open("rb").close()
+    if not is_stream(options.file):
+        options.file.open("rb").close()
 
 
-async def _import(given: Given, settings: AnalyticsSettings, report: Report, tell: Tell) -> None:
-    async with opened_target(given.site, settings, _waits(tell)) as target:
+async def _import(
+    options: ImportOptions, settings: AnalyticsSettings, report: Report, show_progress: ShowProgress
+) -> None:
+    async with opened_target(options.site, settings, _waits(show_progress)) as target:
         await asyncio.to_thread(target.journal.tidy)
         while True:
-            source = await asyncio.to_thread(opened_source, given, target.journal)
+            source = await asyncio.to_thread(opened_source, options, target.journal)
             try:
-                await _follow(given, source, target, report, tell)
+                await _follow(options, source, target, report, show_progress)
             finally:
                 source.close()
-            if not given.follow:
+            if not options.follow:
                 return
 
 
-async def _follow(given: Given, source: ImportSource, target: SiteTarget, report: Report, tell: Tell) -> None:
-    """Import a file; when it is to be followed, until another one takes its name."""
+async def _follow(
+    options: ImportOptions, source: ImportSource, target: SiteTarget, report: Report, show_progress: ShowProgress
+) -> None:
+    """Import a file; with ``follow``, until another file has its name."""
     report.before = report.lines = source.start.lines
-    journal = None if is_stream(given.file) else target.journal
-    anew = secrets.token_hex(8) if given.anew else ""
-    work = _work(source, target.sink, report, journal=journal, anew=anew, tell=tell)
+    journal = None if is_stream(options.file) else target.journal
+    anew = secrets.token_hex(8) if options.anew else ""
+    work = _work(source, target.sink, report, journal=journal, anew=anew, show_progress=show_progress)
     await work.run()
-    while given.follow:
+    while options.follow:
         await asyncio.sleep(LOOKED_AT_EVERY_S)
         renewed = await asyncio.to_thread(source.renewed)
         await work.run()
@@ -187,61 +194,67 @@ async def _follow(given: Given, source: ImportSource, target: SiteTarget, report
             return
 
 
-async def _dry_run(given: Given, settings: AnalyticsSettings, report: Report) -> None:
-    if given.site and is_url(given.site):
-        async with ApiSink(given.site, token("count"), waits=_waits(_nothing)):
-            pass  # only the server and the token were to be checked
+async def _dry_run(options: ImportOptions, settings: AnalyticsSettings, report: Report) -> None:
+    if options.site and is_url(options.site):
+        async with ApiSink(options.site, token("count"), waits=_waits(_nothing)):
+            pass  # only checks the server and the token
     knowledge = await asyncio.to_thread(Knowledge.load, None, settings.spam_referrers)
-    known = given.site is not None and (is_url(given.site) or given.site.isdigit())
-    journal = journal_of(given.site, settings) if known and given.site else None
-    source = await asyncio.to_thread(opened_source, given, journal)
+    has_journal = options.site is not None and (is_url(options.site) or options.site.isdigit())
+    journal = journal_of(options.site, settings) if has_journal and options.site else None
+    source = await asyncio.to_thread(opened_source, options, journal)
     report.before = report.lines = source.start.lines
-    await _work(source, DrySink(knowledge), report, journal=None, anew="", tell=_nothing).run()
+    await _work(source, DrySink(knowledge), report, journal=None, anew="", show_progress=_nothing).run()
     source.close()
 
 
 def _work(  # noqa: PLR0913  # who does what
-    source: ImportSource, sink: Sink, report: Report, *, journal: ImportJournal | None, anew: str, tell: Tell
+    source: ImportSource,
+    sink: Sink,
+    report: Report,
+    *,
+    journal: ImportJournal | None,
+    anew: str,
+    show_progress: ShowProgress,
 ) -> Import:
     shown = iter(range(BAD_LINES_SHOWN + 1))
 
-    def told_bad(bad: BadLine) -> None:
+    def on_bad_line(bad: BadLine) -> None:
         number = next(shown, None)
         if number == BAD_LINES_SHOWN:
-            print("more lines like these are only counted", file=sys.stderr)
+            print("further bad lines are not shown, only counted", file=sys.stderr)
         elif number is not None:
             print(f"line {bad.number}: {bad.reason}", file=sys.stderr)
 
-    def told(report: Report, batch: ImportBatch) -> None:
-        tell(batch.done, batch.total, f"{report.lines:,} lines")
+    def on_batch(report: Report, batch: ImportBatch) -> None:
+        show_progress(batch.done, batch.total, f"{report.lines:,} lines")
 
-    return Import(source, sink, report, journal=journal, anew=anew, progress=told, told_bad=told_bad)
+    return Import(source, sink, report, journal=journal, anew=anew, progress=on_batch, on_bad_line=on_bad_line)
 
 
-def opened_source(given: Given, journal: ImportJournal | None) -> ImportSource:
-    """The file, from where it has not been imported yet.
+def opened_source(options: ImportOptions, journal: ImportJournal | None) -> ImportSource:
+    """Open the file at the first line that has not been imported yet.
 
     Raises:
-        InputRefused: it is not of its format.
+        InputRefused: the file is not of its format.
     """
-    entries: Iterable[ImportRecord] = () if journal is None or given.anew else journal.entries()
-    found = {entry.mark: entry.until for entry in entries}
-    marks, until = list(found), list(found.values())
-    if given.form == "json":
-        total = json_zip.visit_count(given.file)
-        return RowFile(given.file, json_zip.visits(given.file, seconds), total=total, marks=marks)
-    if given.form == "parquet":
-        total = parquet_row_count(given.file)
-        return RowFile(given.file, parquet.hits(given.file, seconds), total=total, marks=marks)
-    if given.form == "csv":
-        return LineFile(given.file, csv_reader(seconds), quoted=True, marks=marks, until=until)
-    read = log_reader(given.form, given.layouts, rules(given.exclude), seconds)
-    return LineFile(given.file, read, marks=marks, until=until, growing=given.follow)
+    entries: Iterable[ImportRecord] = () if journal is None or options.anew else journal.entries()
+    until_by_mark = {entry.mark: entry.until for entry in entries}
+    marks, until = list(until_by_mark), list(until_by_mark.values())
+    if options.form == "json":
+        total = json_zip.visit_count(options.file)
+        return RowFile(options.file, json_zip.visits(options.file, seconds), total=total, marks=marks)
+    if options.form == "parquet":
+        total = parquet_row_count(options.file)
+        return RowFile(options.file, parquet.hits(options.file, seconds), total=total, marks=marks)
+    if options.form == "csv":
+        return LineFile(options.file, csv_reader(seconds), quoted=True, marks=marks, until=until)
+    read = log_reader(options.form, options.layouts, rules(options.exclude), seconds)
+    return LineFile(options.file, read, marks=marks, until=until, growing=options.follow)
 
 
-def _waits(tell: Tell) -> Waits:
+def _waits(show_progress: ShowProgress) -> Waits:
     def waits(pause: float, reason: str, /) -> None:
-        tell(0, 0, f"waiting {pause:.0f} s: {reason}")
+        show_progress(0, 0, f"waiting {pause:.0f} s: {reason}")
         if pause > LOOKED_AT_EVERY_S:
             print(f"waiting {pause:.0f} s: {reason}", file=sys.stderr)
 
@@ -249,17 +262,17 @@ def _waits(tell: Tell) -> Waits:
 
 
 def _nothing(_done: int, _total: int, _note: str = "", /) -> None:
-    """Nobody watches."""
+    """Show no progress."""
 
 
 def _stored(report: Report, *, dry_run: bool) -> str:
     if dry_run or not report.lines:
         return "Nothing was stored"
-    return f"Lines 1 to {report.lines} are stored; the same command goes on behind them"
+    return f"Lines 1 to {report.lines} are stored; the same command continues after them"
 
 
 def _summary(report: Report, form: str, *, dry_run: bool) -> str:
-    """What was done, in one line."""
+    """The summary of an import in one line."""
     parts = [f"{report.stored:,} hits"]
     if report.stored and report.first is not None and report.last is not None:
         parts[0] += f" from {_day(report.first)} to {_day(report.last)}"
@@ -269,13 +282,13 @@ def _summary(report: Report, form: str, *, dry_run: bool) -> str:
         reasons = "; ".join(f"{count:,} x {reason}" for reason, count in report.reasons.most_common(REASONS_SHOWN))
         parts.append(f"not accepted {report.refused:,} ({reasons})")
     if report.dropped:
-        parts.append(f"not wanted {_listed(Counter({**report.notes, BOTS: 0}))}")
+        parts.append(f"dropped {_listed(Counter({**report.notes, BOTS: 0}))}")
     if report.excluded:
         parts.append(f"left out {_listed(report.excluded)}")
     if report.bad:
-        parts.append(f"not understood {report.bad:,} lines")
+        parts.append(f"could not read {report.bad:,} lines")
     if report.empty > 0 and form not in FILE_FORMATS:
-        parts.append(f"passed over {report.empty:,} lines without a hit")
+        parts.append(f"skipped {report.empty:,} lines without a hit")
     if report.before:
         parts.append(f"imported before {report.before:,} lines")
     return f"{'nothing was changed; it would be: ' if dry_run else 'imported '}{', '.join(parts)}"

@@ -1,4 +1,4 @@
-"""``tallystick init``."""
+"""``tallystick init``: creates an empty data directory."""
 
 import asyncio
 import sys
@@ -12,9 +12,9 @@ from tallystick.warehouse import open_warehouse
 
 
 def init(*, settings: StorageSettings = StorageSettings()) -> None:
-    """Make an empty data directory, so that accounts and counters can be made before the first start.
+    """Create an empty data directory, so that accounts and counters can be created before the first start.
 
-    serve does the same when there is none. Every other command refuses to make one.
+    serve also creates one if it is missing. No other command does.
     """
     refuse_unfinished_restore(settings.data)
     database = open_database(settings.database, settings.data)
@@ -28,4 +28,4 @@ def init(*, settings: StorageSettings = StorageSettings()) -> None:
             await (await open_warehouse(settings.data)).close()
 
         asyncio.run(make_warehouse())
-    print(f"made {database.describe()}", file=sys.stderr)
+    print(f"created {database.describe()}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The ``tallystick`` command and what its commands share."""
+"""The ``tallystick`` command: its subcommands, and how errors end it."""
 
 import os
 import signal
@@ -25,28 +25,32 @@ from tallystick.errors import TallystickError
 INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
 
-# Named, not imported: only the command that runs is loaded.
+# Given by name, so that only the module of the command that runs is imported.
 COMMANDS = (
     ("serve", "serve:app", "Run the server."),
-    ("init", "init:init", "Make an empty data directory, without starting the server."),
-    ("user", "user:app", "Look after the people who have accounts, also while a server serves them."),
-    ("site", "site:app", "Look after the sites whose hits are counted, also while a server serves them."),
-    ("token", "token:app", "Look after API tokens, also while a server serves them."),
-    ("path", "path:app", "Rename, merge and delete paths of a site, also while a server counts for them."),
-    ("bots", "bots:app", "Look after hits that were taken for bots'."),
+    ("init", "init:init", "Create an empty data directory without starting the server."),
+    ("user", "user:app", "Manage the people who have accounts; also while a server runs."),
+    ("site", "site:app", "Manage the sites whose hits are counted; also while a server runs."),
+    ("token", "token:app", "Manage API tokens; also while a server runs."),
+    ("path", "path:app", "Rename, merge and delete paths of a site; also while a server runs."),
+    ("bots", "bots:app", "List and relabel hits that were classified as bots'."),
     ("import", "imports:import_", "Import hits from GoatCounter, from exports and from logs."),
     ("export", "exports:export", "Write a site's hits or statistics to a file."),
     ("stats", "stats:stats", "Show a site's visits as a table."),
-    ("counter", "counter:app", "Look after public counters, also while a server serves them."),
-    ("audit", "audit:audit", "Show who did what: logins, and changes of accounts, access, tokens and sites."),
-    ("backup", "backup:backup", "Write a backup while the server serves."),
-    ("restore", "restore:restore", "Put a backup in the place of the ledger."),
-    ("doctor", "doctor:doctor", "Check whether this machine is fit to count, and show the settings in force."),
+    ("counter", "counter:app", "Manage public counters; also while a server runs."),
+    ("audit", "audit:audit", "Show the log of logins and of changes of accounts, access, tokens and sites."),
+    ("backup", "backup:backup", "Write a backup; also while a server runs."),
+    ("restore", "restore:restore", "Replace the ledger and the hits by a backup."),
+    ("doctor", "doctor:doctor", "Check this machine and the stored data, and show the settings in force."),
 )
 
 
-def command_line(asked: str | None) -> App:
-    """All commands; the one that is asked for tells its whole help, the others a sentence each."""
+def command_line(command: str | None) -> App:
+    """The application with all commands.
+
+    Args:
+        command: the one that will run; its full help is loaded, the others have one sentence.
+    """
     app = App(
         name="tallystick",
         help="One server that counts anything and never loses a count it acknowledged.",
@@ -59,28 +63,28 @@ def command_line(asked: str | None) -> App:
         default_parameter=Parameter(show_default=default_worth_showing),
     )
     for number, (name, function, sentence) in enumerate(COMMANDS):
-        told = None if name == asked else sentence
-        app.command(f"tallystick.cli.{function}", name=name, help=told, sort_key=number)
+        summary = None if name == command else sentence
+        app.command(f"tallystick.cli.{function}", name=name, help=summary, sort_key=number)
     return app
 
 
 def main() -> None:
-    """Run the command line; a refusal is one line on standard error and exit code 1."""
+    """Run the command line. An error is one line on standard error and exit code 1."""
     signal.signal(signal.SIGTERM, _terminate)
-    # Everything that is written is for its owner alone, also what databases make beside their files.
+    # All files are readable by their owner only, including those that databases create beside theirs.
     os.umask(0o077)
     forget_empty_variables()
     try:
-        given = without_settings_file(sys.argv[1:])
+        arguments = without_settings_file(sys.argv[1:])
         check_settings_file()
-        command_line(asked=given[0] if given else None)(given)
+        command_line(arguments[0] if arguments else None)(arguments)
         sys.stdout.flush()
     except CycloptsError as error:
         _refuse(in_one_line(error))
     except TallystickError as error:
         _refuse(str(error))
     except BrokenPipeError:
-        # Whoever read our output has seen enough. Python would complain once more when it closes stdout.
+        # The reader of the output has closed it. Python would raise once more when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
@@ -95,5 +99,5 @@ def _refuse(line: str, code: int = 1) -> NoReturn:
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
-    """Leave by way of every cleanup; the server replaces this by its own handler."""
+    """Exit with all cleanups; the server replaces this by its own handler."""
     sys.exit(TERMINATED)

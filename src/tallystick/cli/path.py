@@ -1,10 +1,10 @@
-"""``tallystick path``: names of pages and events, also while a server counts them."""
+"""``tallystick path``: lists, renames, merges and deletes paths, also while a server runs."""
 
 from cyclopts import App
 
 from tallystick.cli.site import site_of
 from tallystick.cli.support.asking import Yes, confirm
-from tallystick.cli.support.jobs import decide
+from tallystick.cli.support.jobs import write_and_do_jobs
 from tallystick.cli.support.listing import print_rows
 from tallystick.cli.support.opening import opened_ledger
 from tallystick.ledger.ledger import milliseconds
@@ -13,37 +13,37 @@ from tallystick.settings import StorageSettings
 
 PAGE = 1_000
 
-app = App(name="path", help="Look after the paths of a site, also while a server counts for them.")
+app = App(name="path", help="Rename, merge and delete paths of a site; also while a server runs.")
 
 
 @app.command(name="list", sort_key=1)
 def list_(*, site: str | None = None, settings: StorageSettings = StorageSettings()) -> None:
     """List the paths of a site, by id.
 
-    A table on a terminal. Elsewhere one path a line, separated by tabs: id, path, title, and "event" for an event.
+    On a terminal a table, otherwise one path a line, separated by tabs: id, path, title, and "event" for an event.
 
     Args:
-        site: Id or Host; the only site of a server does not need it.
+        site: Id or host; not needed if there is only one site.
     """
-    found: list[names.Path] = []
+    paths: list[names.Path] = []
     with opened_ledger(settings) as (_, session), session.snapshot():
         number = site_of(session, site).id
-        while page := names.list_paths(session, number, found[-1].id if found else 0, PAGE):
-            found += page
-    rows = [(path.id, path.path, path.title, "event" if path.event else None) for path in found]
+        while page := names.list_paths(session, number, paths[-1].id if paths else 0, PAGE):
+            paths += page
+    rows = [(path.id, path.path, path.title, "event" if path.event else None) for path in paths]
     print_rows(("Id", "Path", "Title", "Kind"), rows)
 
 
 @app.command(sort_key=2)
 def rename(path: int, name: str, /, *, site: str | None = None, settings: StorageSettings = StorageSettings()) -> None:
-    """Give a path another name; its hits stay with it. Later hits of the old name make a new path.
+    """Rename a path and keep its hits. Later hits of the old name create a new path.
 
     Args:
         path: Id of the path.
-        name: The new name; that of a page begins with a slash.
-        site: Id or Host; the only site of a server does not need it.
+        name: The new name; for a page it begins with a slash.
+        site: Id or host; not needed if there is only one site.
     """
-    decide(
+    write_and_do_jobs(
         settings,
         lambda session: path_changes.rename_path(session, site_of(session, site).id, path, name, milliseconds()),
     )
@@ -57,18 +57,18 @@ def merge(
     yes: Yes = False,
     settings: StorageSettings = StorageSettings(),
 ) -> None:
-    """Give the hits of some paths to another one, and forget their names. This cannot be undone.
+    """Move the hits of some paths to another one and delete their names. This cannot be undone.
 
     A session that visited several of them counts once.
 
     Args:
-        paths: Ids of the paths that go.
-        into: Id of the path that stays.
-        site: Id or Host; the only site of a server does not need it.
+        paths: Ids of the paths to merge; they are deleted.
+        into: Id of the path that gets their hits.
+        site: Id or host; not needed if there is only one site.
         yes: Do not ask.
     """
     confirm(f"Merge {len(paths):,} paths into path {into}? Their names are lost.", "nothing was merged", yes=yes)
-    decide(
+    write_and_do_jobs(
         settings,
         lambda session: path_changes.merge_paths(session, site_of(session, site).id, paths, into, milliseconds()),
     )
@@ -85,11 +85,11 @@ def delete(
 
     Args:
         paths: Ids of the paths.
-        site: Id or Host; the only site of a server does not need it.
+        site: Id or host; not needed if there is only one site.
         yes: Do not ask.
     """
     confirm(f"Delete {len(paths):,} paths with all their hits?", "nothing was deleted", yes=yes)
-    decide(
+    write_and_do_jobs(
         settings,
         lambda session: path_changes.delete_paths(session, site_of(session, site).id, paths, milliseconds()),
     )

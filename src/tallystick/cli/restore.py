@@ -1,4 +1,4 @@
-"""``tallystick restore``."""
+"""``tallystick restore``: replaces the ledger and the hits by a backup."""
 
 import sys
 from collections.abc import Iterator
@@ -37,16 +37,15 @@ def restore(
     force: Annotated[bool, Parameter(name=("--force", "--yes", "-y"), negative=())] = False,
     settings: StorageSettings = StorageSettings(),
 ) -> None:
-    """Put a backup in the place of the ledger and of the hits.
+    """Replace the ledger and the hits by a backup.
 
-    Stop the server first. The backup is checked before anything is touched, and the ledger is the old one or the
-    new one at every moment. A backup can be restored into either database, so this is also the way from one to
-    the other; hits always lie in the data directory. Where there is data already, you are asked whether it is to
-    be replaced.
+    Stop the server first. The backup is checked before anything is changed, and the ledger is replaced atomically. A
+    backup can be restored into SQLite and PostgreSQL, so this is also the way to move from one to the other; hits are
+    always in the data directory. If there is data already, the command asks before it replaces it.
 
     Args:
-        file: What backup wrote.
-        force: Replace what is there without a question.
+        file: The file that backup wrote.
+        force: Replace existing data without asking.
     """
     backup = checked(file)
     database = open_database(settings.database, settings.data)
@@ -75,10 +74,10 @@ def _restore_ledger(backup: BackupFile, database: Database, tell: Tell) -> int:
 
 @contextmanager
 def _alone(database: Database, data: Path) -> Iterator[None]:
-    """Keep servers and other commands away.
+    """Lock the data against servers and other commands.
 
     Raises:
-        StartRefused: one is running.
+        StartRefused: a server or another command is running.
     """
     with held_data_directory(data), ledger_file_kept(data, for_replacing=True):
         if database.name != "sqlite" and (others := others_on(database)):
@@ -88,15 +87,15 @@ def _alone(database: Database, data: Path) -> Iterator[None]:
 
 
 def _confirm_replacing(database: Database, storage: WarehouseStorage) -> None:
-    """Ask before data is replaced.
+    """Ask before existing data is replaced.
 
     Raises:
-        InputRefused: the answer was not yes.
+        InputRefused: not confirmed.
     """
     ledger, hits = contents(database), hits_in(storage)
     damaged = [name for name, held in ((database.describe(), ledger), (storage.describe(), hits)) if held is None]
-    holds = [
-        f"{place} holds {number:,} {kind}"
+    stored = [
+        f"{place} has {number:,} {kind}"
         for place, number, kind in (
             (database.describe(), ledger.counters if ledger else 0, "counters"),
             (database.describe(), ledger.accounts if ledger else 0, "accounts"),
@@ -104,11 +103,11 @@ def _confirm_replacing(database: Database, storage: WarehouseStorage) -> None:
         )
         if number
     ]
-    if found := " and ".join([*(f"{name} is damaged" for name in damaged), *holds]):
+    if existing := " and ".join([*(f"{name} is damaged" for name in damaged), *stored]):
         kept = " Damaged files are kept beside the new ones." if damaged else ""
         confirm(
-            f"{found}. Replace everything by the backup?{kept}",
-            f"{found}; nothing was restored",
+            f"{existing}. Replace everything by the backup?{kept}",
+            f"{existing}; nothing was restored",
             yes=False,
             option="--force",
         )

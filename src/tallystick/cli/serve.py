@@ -1,4 +1,4 @@
-"""``tallystick serve``."""
+"""``tallystick serve``: runs the server until it is stopped."""
 
 import asyncio
 import gc
@@ -35,16 +35,16 @@ from tallystick.web.surface import LiveListener, default_rates
 
 BACKLOG = 4_096
 REQUESTS_AT_ONCE = 16_384 + SUBSCRIPTIONS_AT_MOST
-"""Each live connection takes the place of a request for as long as it is open."""
+"""Each live connection counts as a request for as long as it is open."""
 HEADER_BUFFER = 65_536
 HEADERS_WITHIN_MS = 30_000
 TAKES_LEAVE_WITHIN_S = 5.0
-"""How long live connections may take to be closed."""
+"""Time for closing live connections."""
 STOPS_WITHIN_S = 5.0
-"""How long a client may take, once the server is stopping, to receive the answer to what it has sent."""
+"""Time for clients to receive their responses while the server stops."""
 
 CLOSES_WITHIN_S = 60.0
-"""How long the database may take to finish what was accepted."""
+"""Time for the database to finish accepted writes."""
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 log = structlog.get_logger()
@@ -68,23 +68,23 @@ def serve(
 ) -> None:
     """Run the server.
 
-    SIGTERM and SIGINT finish what was accepted and stop; a second one stops at once, and still loses
-    nothing that was acknowledged.
+    On SIGTERM or SIGINT it finishes accepted requests and stops. A second signal stops it at once; nothing that was
+    acknowledged is lost.
 
     Args:
-        accept_loss: Start although a file of the data directory was lost, cut or put back from an older copy. Ids go
-            on above everything that was ever given. For one start, after one was refused.
-        confirm_clock: Take the clock for right although it is far ahead of the newest commit, and remove old hits
-            by it. For one start, after a warning.
+        accept_loss: Start although a file of the data directory was lost, truncated or restored from an older copy.
+            New ids continue above all ids ever given. For one start, after a start was refused.
+        confirm_clock: Trust the clock although it is far ahead of the newest commit, and remove old hits by it. For
+            one start, after a warning.
     """
     settings = replace(settings, data=settings.data.absolute())
     configure_logs(settings.log_format)
-    kit_of(settings)  # settings that do not fit leave no data directory behind
+    kit_of(settings)  # before the data directory is created, which invalid settings must not leave behind
     _allow_many_connections()
     with nothing_left_behind(settings.data), held_data_directory(settings.data):
         refuse_unfinished_restore(settings.data)
         uvloop.run(_serve(settings, accept_loss=accept_loss, confirm_clock=confirm_clock))
-    # Everything is closed. DuckDB's bindings would print what Python has not taken apart by then.
+    # Everything is closed. A normal exit would make DuckDB's bindings print objects that Python has not released.
     sys.stdout.flush()
     os._exit(0)
 
@@ -92,7 +92,7 @@ def serve(
 async def _serve(settings: Settings, *, accept_loss: bool, confirm_clock: bool) -> None:
     loop = asyncio.get_running_loop()
     for number in STOP_SIGNALS:
-        # Nothing is accepted yet, and each migration is one transaction.
+        # Nothing is accepted yet, and each migration is one transaction: the process may end at once.
         loop.add_signal_handler(number, os._exit, 0)
     listen = free_address(settings.listen)
     live = bound_socket(settings.live_listen, "--live-listen") if settings.live_listen else None
@@ -119,7 +119,7 @@ async def _live_listener(application: Application, bound: socket.socket) -> Live
 
 
 async def _take_leave(application: Application, listener: LiveListener | None) -> None:
-    """Close the live connections; then nothing keeps the server but requests."""
+    """Close the live connections, so that only requests keep the server running."""
     await asyncio.gather(*(sockets.close_all(TAKES_LEAVE_WITHIN_S) for sockets in application.sockets))
     if listener is not None:
         await listener.close()
@@ -130,24 +130,24 @@ async def _close(application: Application) -> None:
         async with asyncio.timeout(CLOSES_WITHIN_S):
             await application.close()
     except TimeoutError:
-        # The threads that wait for the database would keep the process; whom they serve was answered by nobody.
-        log.error("the database does not answer; stopping without it")  # noqa: TRY400  # the trace tells nothing
+        # Threads that wait for the database would keep the process alive; their requests were not acknowledged.
+        log.error("the database does not answer; stopping without it")  # noqa: TRY400  # the traceback does not help
         os._exit(1)
 
 
 async def _serve_until(
     stopping: asyncio.Event, server: Server, listen: Listen, take_leave: Callable[[], Awaitable[None]]
 ) -> None:
-    """Serve, and once told to stop do not wait for clients that have sent half a request."""
+    """Serve until ``stopping`` is set; then do not wait long for clients that have sent half a request."""
     serving = asyncio.create_task(server.serve())
-    told = asyncio.create_task(stopping.wait())
+    stop_requested = asyncio.create_task(stopping.wait())
     await limit_connections_of(listen)
-    await asyncio.wait({serving, told}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({serving, stop_requested}, return_when=asyncio.FIRST_COMPLETED)
     if not serving.done():
         await take_leave()
         server.stop()  # type: ignore[no-untyped-call]  # granian has no annotation here
         await asyncio.wait({serving}, timeout=STOPS_WITHIN_S)
-    told.cancel()
+    stop_requested.cancel()
     if serving.done():
         await serving
 
@@ -159,7 +159,7 @@ def http_server(application: AsgiApp, listen: Listen) -> Server:
         address=listen.host,
         port=listen.port,
         interface=Interfaces.ASGINL,
-        # Without TLS no browser speaks HTTP/2, and proxies speak HTTP/1.1 to their backends.
+        # Browsers use HTTP/2 only with TLS, and proxies use HTTP/1.1 for their backends.
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(max_buffer_size=HEADER_BUFFER, header_read_timeout=HEADERS_WITHIN_MS),
         websockets=True,
@@ -170,17 +170,17 @@ def http_server(application: AsgiApp, listen: Listen) -> Server:
 
 
 def _stop_on_signals() -> asyncio.Event:
-    """Tell of the first signal; the second one stops the process."""
+    """An event that is set by the first signal. The second signal ends the process."""
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
 
     def stop(number: int) -> None:
-        # Asked here, because two signals in one turn of the loop both find the handler of the first.
+        # Checked here: two signals in one turn of the loop both call the handler of the first.
         if stopping.is_set():
-            # Nothing acknowledged is lost: answers leave only after their commit.
+            # Nothing acknowledged is lost: responses are sent only after their commit.
             os._exit(128 + number)
         stopping.set()
-        log.info("finishing what was accepted", signal=signal.Signals(number).name)
+        log.info("stopping; accepted requests are finished", signal=signal.Signals(number).name)
 
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, stop, number)
@@ -188,7 +188,7 @@ def _stop_on_signals() -> asyncio.Event:
 
 
 def calm_garbage_collector() -> None:
-    """Collect rarely: what exists now lives as long as the process, and requests make few cycles."""
+    """Collect rarely: existing objects live as long as the process, and requests create few cycles."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
@@ -219,13 +219,14 @@ def _greet(
     lines.append(f"  data      {place}")
     if not owned:
         lines.append(
-            "  analytics are another server's on this database: pageviews and statistics get 503 until it is gone"
+            "  analytics are owned by another server on this database; until it stops, this one answers pageviews and"
+            " statistics with 503"
         )
     if live:
         lines.append(f"  live      WebSockets also at {live}")
     if setup_code:
         lines.append(
-            f"  accounts  none yet; the first is made at {settings.public_url or url}/setup with the code {setup_code}"
+            f"  accounts  none yet; create the first at {settings.public_url or url}/setup with the code {setup_code}"
         )
-    with suppress(OSError):  # nobody has to read it
+    with suppress(OSError):  # standard output may be closed
         print(*lines, sep="\n", flush=True)

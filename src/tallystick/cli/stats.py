@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 from cyclopts import Parameter
 
 from tallystick.cli.support.listing import print_rows
-from tallystick.cli.support.site_access import asking, is_url, opened_site
+from tallystick.cli.support.site_access import api_client, is_url, opened_site
 from tallystick.errors import InputRefused
 from tallystick.model.dimensions import REFERRER, UNKNOWN, pages
 from tallystick.model.period import period
@@ -49,23 +49,23 @@ def stats(  # noqa: PLR0913  # one an option
 ) -> None:
     """Show visits by day, path, referrer, browser, and so on.
 
-    A table on a terminal. Elsewhere one row a line, separated by tabs: name and visits. Days are those of UTC.
+    On a terminal a table, otherwise one row a line, separated by tabs: name and visits. Days are UTC.
 
-    Through a running server, its API is asked with the token in TALLYSTICK_TOKEN, which needs the permission stats.
-    Without one the data directory is read.
+    With a URL the API of the running server is used, with the token in TALLYSTICK_TOKEN, which needs the permission
+    stats. Without a URL the data directory is read.
 
     Args:
         report: What the rows are.
-        site: The URL of a running server at the site's host; or, in a data directory that no server holds, the
-            site's id or Host, which the only site of a server does not need.
-        start: The first day; seven days before the last one unless given.
-        end: The last day; today unless given.
-        limit: At most this many rows; days are always shown all.
+        site: The URL of a running server at the site's host; or, in a data directory that no server uses, the
+            site's id or host, not needed if there is only one site.
+        start: The first day; by default seven days before the last one.
+        end: The last day; today by default.
+        limit: At most this many rows; days are always shown completely.
     """
     last = _day("--end", end) if end else dt.datetime.now(dt.UTC).date()
     first = _day("--start", start) if start else last - dt.timedelta(days=DAYS_SHOWN)
     if first > last:
-        msg = f"--start {first} lies behind --end {last}"
+        msg = f"--start {first} is after --end {last}"
         raise InputRefused(msg)
     query = StatsQuery(report, first, last, limit)
     rows = _from_server(site, query) if site and is_url(site) else asyncio.run(_from_data(site, settings, query))
@@ -85,7 +85,7 @@ def _day(option: str, text: str) -> dt.date:
 def _from_server(url: str, query: StatsQuery) -> Rows:
     after = dt.datetime.combine(query.last, dt.time(23, 59, 59), dt.UTC)
     span: dict[str, Any] = {"start": dt.datetime.combine(query.first, dt.time(), dt.UTC), "end": after}
-    with asking(url, "stats") as api:
+    with api_client(url, "stats") as api:
         if query.report == "days":
             return [(str(day.day), day.daily) for day in api.total(**span).stats]
         if query.report == "paths":

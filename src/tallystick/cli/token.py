@@ -1,4 +1,4 @@
-"""``tallystick token``: API tokens, also while a server serves them."""
+"""``tallystick token``: manages API tokens, also while a server runs."""
 
 import re
 import sys
@@ -20,10 +20,10 @@ from tallystick.settings import StorageSettings, whole_number
 
 PERMISSIONS = {permission.label: permission for permission in Permission if permission is not Permission.NOTHING}
 
-app = App(name="token", help="Look after API tokens, also while a server serves them.")
+app = App(name="token", help="Manage API tokens; also while a server runs.")
 
 
-def _permissions(_type: Any, given: tuple[cyclopts.Token, ...]) -> int:  # noqa: ANN401  # cyclopts hands the type in
+def _permissions(_type: Any, given: tuple[cyclopts.Token, ...]) -> int:  # noqa: ANN401  # cyclopts passes the type
     permissions = Permission(0)
     for text in (part.strip() for token in given for part in token.value.split(",")):
         if (name := text.replace("_", "-")) not in PERMISSIONS:
@@ -55,24 +55,23 @@ def create(
     ] = (),
     settings: StorageSettings = StorageSettings(),
 ) -> None:
-    """Create an API token and print its secret, which is shown this once.
+    """Create an API token and print its secret, which is shown only once.
 
-    A token does what its owner may do: with access readonly stats, with settings also site-read, as an admin
-    everything. For counters that people share, counters-read and counters-write, everyone may have tokens, also
-    without a site.
+    A token can have the permissions that its owner's access allows: stats with access readonly, also site-read with
+    access settings, and all as an admin. counters-read and counters-write, for shared counters, need no access.
 
     Args:
-        email: Whom it acts for.
-        name: What it is for, to recognise it by.
+        email: The owner, in whose name the token acts.
+        name: What the token is for, to recognise it.
         permissions: What it may do: count, export, site-read, site-create, site-update, stats, counters-read,
             counters-write.
-        site: A site that it works for, may be repeated; all of the account's unless given.
+        site: Id of a site that it covers, may be repeated; all of the account by default.
     """
-    wanted = NewToken(name=name, permissions=permissions, sites=site or (EVERY_SITE,))
+    new_token = NewToken(name=name, permissions=permissions, sites=site or (EVERY_SITE,))
     with fields_are_options(sites="--site"), opened_ledger(settings) as (_, session), session.transaction():
         owner = account_of(session, email)
-        made, secret = tokens.create_token(session, owner, wanted, milliseconds())
-    print(f"token {made.id} of {owner.email}; it is not shown again", file=sys.stderr)
+        created, secret = tokens.create_token(session, owner, new_token, milliseconds())
+    print(f"token {created.id} of {owner.email}; it is not shown again", file=sys.stderr)
     print(secret)
 
 
@@ -80,12 +79,12 @@ def create(
 def list_(*, email: str | None = None, settings: StorageSettings = StorageSettings()) -> None:
     """List API tokens, without their secrets.
 
-    A table on a terminal. Elsewhere one token a line, separated by tabs: id, email of its owner, first characters,
-    name, permissions, sites (- for a token that is for shared counters only), when it was last used, to the day, and
-    when it was created.
+    On a terminal a table, otherwise one token a line, separated by tabs: id, email of its owner, first characters,
+    name, permissions, sites (- for a token of shared counters only), the day it was last used, and when it was
+    created.
 
     Args:
-        email: Only this user's.
+        email: Only the tokens of this user.
     """
     with opened_ledger(settings) as (_, session), session.snapshot():
         people = accounts.all_accounts(session) if email is None else [account_of(session, email)]
@@ -104,18 +103,18 @@ def revoke(
     yes: Yes = False,
     settings: StorageSettings = StorageSettings(),
 ) -> None:
-    """Revoke an API token, and those that were made with it; within a second they work no more.
+    """Revoke an API token, and those that were created with it. They stop working within a second.
 
     Args:
-        number: Its id, as list shows it.
+        number: Its id, as shown by list.
         yes: Do not ask.
     """
     with opened_ledger(settings) as (_, session):
         with session.snapshot():
             token = tokens.token(session, number)
-            made = [f"{each.id} ({each.name})" for each in tokens.made_with(session, number)]
+            children = [f"{each.id} ({each.name})" for each in tokens.made_with(session, number)]
         if token is not None:
-            along = f", and with it those that it made: {', '.join(made)}" if made else ""
+            along = f", and those created with it: {', '.join(children)}" if children else ""
             confirm(
                 f"Revoke token {number} ({token.name}){along}?",
                 f"token {number} was not revoked",

@@ -1,4 +1,4 @@
-"""``tallystick counter import`` and ``export``: counters in files."""
+"""``tallystick counter import`` and ``tallystick counter export``."""
 
 import os
 import sys
@@ -36,7 +36,7 @@ FORMATS: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "json
 
 def _no_option(_type: Any, file: Path) -> None:  # noqa: ANN401  # cyclopts hands the type in
     if file != STANDARD and str(file).startswith("-"):
-        msg = f"there is no option {file}; a file of that name is ./{file}"
+        msg = f"there is no option {file}; for a file of that name write ./{file}"
         raise ValueError(msg)
 
 
@@ -52,21 +52,21 @@ def export(
     force: Annotated[bool, Parameter(negative=())] = False,
     settings: StorageSettings = StorageSettings(),
 ) -> None:
-    """Write all public counters, as they are at one instant, to a file.
+    """Write a consistent snapshot of all public counters to a file.
 
     Columns: namespace, key, value, update_lowerbound, update_upperbound, enable_reset, and created and expires in
-    Unix milliseconds. Counters whose lifetime is over are left out.
+    Unix milliseconds. Expired counters are left out.
 
     Args:
-        file: A .csv or .jsonl file; it appears when it is whole. - is standard output.
-        given_format: How to write it, where the name of the file does not say; csv on standard output.
+        file: A .csv or .jsonl file; it appears when it is complete. - is standard output.
+        given_format: Needed if the file's name has another suffix; csv by default on standard output.
         force: Replace the file if it exists.
     """
     form, now, written, through = _format(file, given_format), milliseconds(), 0, 0
     with (
         opened_ledger(settings) as (_, session),
         _destination(file, force=force) as stream,
-        progress("Exporting") as tell,
+        progress("Exporting") as show_progress,
         session.snapshot(),
     ):
         total = session.size()
@@ -74,7 +74,7 @@ def export(
             stream.write(page.lines)
             written += page.living
             through += page.stored
-            tell(through, total, f"{through:,} counters")
+            show_progress(through, total, f"{through:,} counters")
     print(f"{written:,} counters exported", file=sys.stderr)
 
 
@@ -90,18 +90,18 @@ def import_(
     """Create counters from a file.
 
     One counter a line: mysite.com/visits,136 is enough. The first line of CSV may name the columns: name,value, or
-    those of export, in any order. Only key (or name) and value must be there. What is brought back so can only be
-    counted up, by one at a time, unless update_lowerbound and update_upperbound say otherwise.
+    those of export, in any order. Only key (or name) and value are required. Without update_lowerbound and
+    update_upperbound, an imported counter can only be incremented by one.
 
-    The file is worked through in batches. At the first line that makes no sense the import stops: what comes before
-    that line is stored, and the file can be imported again when the line is corrected.
+    The file is imported in batches. At the first invalid line the import stops: all lines before it are stored, and the
+    file can be imported again when the line is corrected.
 
     Args:
         file: A .csv or .jsonl file. - is standard input.
-        given_format: How to read it, where the name of the file does not say; csv on standard input.
-        existing: What happens to a counter that exists already.
-        dry_run: Check every line, tell what would happen, and change nothing. A name that the file has twice, far
-            apart, is told as created twice.
+        given_format: Needed if the file's name has another suffix; csv by default on standard input.
+        existing: What to do with a counter that exists already.
+        dry_run: Check every line, print what would happen, and change nothing. A name that the file has twice, far
+            apart, is counted as created twice.
     """
     form, now = _format(file, given_format), milliseconds()
     read = from_csv if form == "csv" else from_json
@@ -113,14 +113,18 @@ def import_(
             raise InputRefused(msg)
         print(f"line {bad.number}: {bad.reason}", file=sys.stderr)
 
-    with _source(file) as stream, _store(settings, foretold=dry_run) as (store, at_once), progress("Importing") as tell:
+    with (
+        _source(file) as stream,
+        _store(settings, foretold=dry_run) as (store, at_once),
+        progress("Importing") as show_progress,
+    ):
         size = _size(stream)
         lines = read(stream, now, settings.counter_lifetime)
         try:
             for done in import_counters(
                 lines, store, now, rows_at_once=at_once, replaces=existing == "replace", told=told
             ):
-                tell(stream.tell() if size else 0, size, f"{done.through:,} lines")
+                show_progress(stream.tell() if size else 0, size, f"{done.through:,} lines")
         except (InputRefused, StoreUnavailable) as error:
             msg = f"{error}. {_stored(done, dry_run=dry_run)}"
             raise type(error)(msg) from error
@@ -133,9 +137,9 @@ def import_(
 
 
 def _format(file: Path, given: Format | None) -> Format:
-    if found := given or FORMATS.get(file.suffix.lower()) or ("csv" if file == STANDARD else None):
-        return found
-    msg = f"the name {file} does not tell the format; give --format csv or --format jsonl"
+    if form := given or FORMATS.get(file.suffix.lower()) or ("csv" if file == STANDARD else None):
+        return form
+    msg = f"the name {file} has no suffix of a format; give --format csv or --format jsonl"
     raise InputRefused(msg)
 
 
@@ -174,7 +178,7 @@ def _store(settings: StorageSettings, *, foretold: bool) -> Iterator[tuple[Store
 
 
 def _considerate(store: Store) -> Store:
-    """Leave as much time to a running server as is taken from it; SQLite lets one write at a time."""
+    """Pause after each batch for as long as it took, so that a running server can write in between (SQLite)."""
 
     def stored(batch: Sequence[CounterWrite], now: int) -> Sequence[Outcome]:
         started = time.monotonic()
@@ -194,7 +198,7 @@ def _stored(done: Imported, *, dry_run: bool) -> str:
 def _summary(done: Imported, *, dry_run: bool) -> str:
     counts = [f"created {done.created:,}", f"replaced {done.replaced:,}", f"kept {done.kept:,}"]
     if done.expired:
-        counts.append(f"left out {done.expired:,} whose lifetime is over")
+        counts.append(f"left out {done.expired:,} expired")
     if done.bad:
-        counts.append(f"not understood {done.bad:,} lines")
+        counts.append(f"could not read {done.bad:,} lines")
     return f"{'nothing was changed; it would be: ' if dry_run else ''}{', '.join(counts)}"

@@ -1,4 +1,4 @@
-"""``tallystick user``: people with accounts, also while a server serves them."""
+"""``tallystick user``: manages the people who have accounts, also while a server runs."""
 
 import re
 import sys
@@ -23,8 +23,8 @@ WORDS = {letter: word for word, letter in LEVELS.items()}
 
 app = App(
     name="user",
-    help="Look after the people who have accounts, also while a server serves them.",
-    help_epilogue="A user is named by email or id.",
+    help="Manage the people who have accounts; also while a server runs.",
+    help_epilogue="A user is given by email or id.",
 )
 
 
@@ -42,7 +42,7 @@ def _level(text: str) -> tuple[str, Access]:
 
 def _dash(_type: Any, tokens: tuple[Token, ...]) -> str:  # noqa: ANN401
     if tokens[0].value != "-":
-        msg = "it accepts - only: the password is read from standard input, where no other program sees it."
+        msg = "it accepts - only: the password is read from standard input, where other programs cannot see it."
         raise ValueError(msg)
     return "-"
 
@@ -68,35 +68,35 @@ def create(  # noqa: PLR0913  # one an option
     access: Levels = (),
     settings: StorageSettings = StorageSettings(),
 ) -> None:
-    """Give someone an account, and print its id.
+    """Create an account for a person, and print its id.
 
-    The server's first user is its superuser. Everyone may have counters and share them. With sites everyone else
-    may do nothing until you create one for them (site create), they join one (--site), or you let them create their own
-    (--access admin).
+    The server's first user is its superuser. Everyone may have counters and share them. Later users have no access to
+    sites until you create one for them (site create), they join an account (--site), or you allow them to create their
+    own (--access admin).
 
     Args:
-        email: What they log in with.
-        password: Read from the first line of standard input, where no other program sees it.
-        name: What others see, for example the members of a shared counter.
-        site: Join the account that this site belongs to, as a reader unless --access says otherwise.
+        email: The email for logging in.
+        password: Read from the first line of standard input, where other programs cannot see it.
+        name: Shown to others, for example to the members of a shared counter.
+        site: Join the account of this site, with access readonly by default.
         access: What they may do: readonly, settings, admin or superuser, on all sites of the account or on one.
     """
-    del password  # given or not, there is one way
+    del password  # the only accepted value, -, is also the default
     with fields_are_options():
         digest = hash_password(new_password())
-        wanted = NewAccount(email=email, password=digest, name=name, site=site, access=dict(access) or None)
+        new_account = NewAccount(email=email, password=digest, name=name, site=site, access=dict(access) or None)
         with opened_ledger(settings) as (_, session), session.transaction():
-            made = accounts.create_account(session, wanted, milliseconds())
-    print(f"{made.email}: {_access(made)}", file=sys.stderr)
-    print(made.id)
+            created = accounts.create_account(session, new_account, milliseconds())
+    print(f"{created.email}: {_access(created)}", file=sys.stderr)
+    print(created.id)
 
 
 @app.command(name="list", sort_key=2)
 def list_(*, settings: StorageSettings = StorageSettings()) -> None:
     """List users by email.
 
-    A table on a terminal. Elsewhere one user a line, separated by tabs: id, email, name, first site, access,
-    whether login takes a second factor, when they last logged in, and when the account was made.
+    On a terminal a table, otherwise one user a line, separated by tabs: id, email, name, first site, access,
+    whether the login needs a second factor, when they last logged in, and when the account was created.
     """
     with opened_ledger(settings) as (_, session), session.snapshot():
         everyone = accounts.all_accounts(session)
@@ -131,18 +131,18 @@ def password(
 
     Args:
         who: Email or id.
-        revoke_tokens: Also revoke their API tokens, which whoever had the old password could have made.
-        password: Read from the first line of standard input, where no other program sees it.
+        revoke_tokens: Also revoke their API tokens, which someone who knew the old password could have created.
+        password: Read from the first line of standard input, where other programs cannot see it.
     """
-    del password  # given or not, there is one way
+    del password  # the only accepted value, -, is also the default
     with fields_are_options():
         digest = hash_password(new_password())
     with opened_ledger(settings) as (_, session), session.transaction():
         person = account_of(session, who)
         accounts.set_password(session, person.id, digest, milliseconds(), revoke_tokens=revoke_tokens)
-        left = len(tokens_of(session, person.id))
-    if left:
-        print(f"{left} API tokens of {person.email} still work; --revoke-tokens ends them", file=sys.stderr)
+        tokens = len(tokens_of(session, person.id))
+    if tokens:
+        print(f"{tokens} API tokens of {person.email} still work; --revoke-tokens revokes them", file=sys.stderr)
 
 
 @app.command(sort_key=4)
@@ -167,9 +167,10 @@ def delete(
     yes: Yes = False,
     settings: StorageSettings = StorageSettings(),
 ) -> None:
-    """Delete a user with their tokens and login sessions. Sites stay; one's last admin cannot be deleted.
+    """Delete a user with their tokens and login sessions. Sites stay; the last admin of a site cannot be deleted.
 
-    Counters that they share with nobody are deleted. Where they were the last admin, another member becomes it.
+    Shared counters without other members are deleted. If they were a counter's last admin, another member becomes
+    admin.
 
     Args:
         who: Email or id.

@@ -14,20 +14,20 @@ from tallystick.services.imports.batches import ImportSource
 from tallystick.services.imports.journal import ENTRIES_KEPT, ImportJournal
 from tallystick.services.imports.lines import LineFile
 from tallystick.services.imports.marks import FileMark
+from tallystick.services.imports.parsed import BadLine, ParsedHit, ParsedLine
 from tallystick.services.imports.rows import RowFile
-from tallystick.services.imports.running import Import, Report, Taken
-from tallystick.services.imports.told import BadLine, Item, Told
+from tallystick.services.imports.running import BatchResult, Import, Report
 from tallystick.services.ingest.ingest import Arrival
 
 NOW = 1_800_000_000
 
 
-def read(number: int, raw: bytes) -> Item | None:
+def read(number: int, raw: bytes) -> ParsedLine | None:
     """Each line is a path; some say nothing, some make no sense."""
     text = raw.decode().strip()
     if text == "?":
         return BadLine(number, "what?")
-    return Told(number, Arrival(path=text, received=NOW)) if text else None
+    return ParsedHit(number, Arrival(path=text, received=NOW)) if text else None
 
 
 class Server:
@@ -48,7 +48,7 @@ class Server:
     def paths(self) -> list[str]:
         return [path for paths in self.kept.values() for path in paths]
 
-    async def send(self, key: str, arrivals: Sequence[Arrival]) -> Taken:
+    async def send(self, key: str, arrivals: Sequence[Arrival]) -> BatchResult:
         failing = self.failing.pop(0) if self.failing else None
         if failing == "before":
             msg = "the disk is full"
@@ -58,7 +58,7 @@ class Server:
         if failing == "behind":
             msg = "no answer came"
             raise InputRefused(msg)
-        return Taken({}, {})
+        return BatchResult({}, {})
 
 
 class Here:
@@ -84,7 +84,7 @@ class Here:
         journal = self.journal if remembers else None
         work = Import(
             source, self.server, report, journal=journal, anew=anew,
-            progress=lambda _report, _batch: None, told_bad=lambda bad: self.bad.append(bad.number),
+            progress=lambda _report, _batch: None, on_bad_line=lambda bad: self.bad.append(bad.number),
         )  # fmt: skip
         return work, report
 

@@ -89,7 +89,7 @@ def test_what_makes_no_sense_is_no_moment(layout: str, text: str) -> None:
 
 @pytest.mark.parametrize("layout", ["", "yesterday", "--::"])
 def test_a_layout_without_a_time_is_refused(layout: str) -> None:
-    with pytest.raises(InputRefused, match="is no layout of a time"):
+    with pytest.raises(InputRefused, match="is not a layout of a time"):
         time_format(layout)
 
 

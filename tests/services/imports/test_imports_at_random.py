@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 from tallystick.services.imports import parquet
 from tallystick.services.imports.batches import ImportSource
 from tallystick.services.imports.csv_v2 import COLUMNS, csv_reader
-from tallystick.services.imports.directly import DrySink
-from tallystick.services.imports.excluding import DEFAULT, rules
+from tallystick.services.imports.direct_sink import DrySink
+from tallystick.services.imports.exclude_rules import DEFAULT, rules
 from tallystick.services.imports.lines import LineFile
 from tallystick.services.imports.logs import Layouts, log_reader
+from tallystick.services.imports.parsed import ParsedHit, ParsedLine
 from tallystick.services.imports.rows import RowFile
 from tallystick.services.imports.running import Import, Report
-from tallystick.services.imports.told import Item, Told
 from tallystick.services.ingest.ingest import Knowledge
 from tallystick.warehouse import parquet_row_count
 
@@ -224,8 +224,8 @@ LOGS = {
 def test_every_line_a_server_may_write_is_one_hit(form: str, data: st.DataObject) -> None:
     line = data.draw(LOGS[form])
     text = data.draw(padding) + line.text + data.draw(endings)
-    item: Item | None = log_reader(form, Layouts(), (), lambda: NOW)(7, text.encode())
-    assert isinstance(item, Told), (item, text)
+    item: ParsedLine | None = log_reader(form, Layouts(), (), lambda: NOW)(7, text.encode())
+    assert isinstance(item, ParsedHit), (item, text)
     assert item.arrival.path == line.path
     assert item.arrival.created == line.at
 
@@ -242,7 +242,7 @@ def imported(source: ImportSource, knowledge: Knowledge) -> Report:
     report = Report()
     work = Import(
         source, DrySink(knowledge), report, journal=None, progress=lambda _report, _batch: None,
-        told_bad=lambda _bad: None,
+        on_bad_line=lambda _bad: None,
     )  # fmt: skip
     try:
         asyncio.run(work.run())

@@ -61,12 +61,12 @@ def test_a_count_is_as_many_visits(tmp_path: Path, count: int, known: int) -> No
 @pytest.mark.parametrize(
     ("count", "known", "reason"),
     [
-        (100_000_000, 0, "hit_stats: 100,000,000 visits of path 1, more than 1,000,000 on one line"),
-        (100_000_000, 3, "hit_stats: 100,000,000 visits of path 1, more than 1,000,000 on one line"),
-        (900_000, 3, "hit_stats: 900,000 visits of path 1; other statistics know 3 that day"),
-        (10_001, 1_000, "hit_stats: 10,001 visits of path 1; other statistics know 1,000 that day"),
-        (0, 3, "hit_stats: a count of path 1 that makes no sense"),
-        (-5, 3, "hit_stats: a count of path 1 that makes no sense"),
+        (100_000_000, 0, "hit_stats: 100,000,000 visits of path 1, more than 1,000,000 in one line"),
+        (100_000_000, 3, "hit_stats: 100,000,000 visits of path 1, more than 1,000,000 in one line"),
+        (900_000, 3, "hit_stats: 900,000 visits of path 1; other statistics have 3 that day"),
+        (10_001, 1_000, "hit_stats: 10,001 visits of path 1; other statistics have 1,000 that day"),
+        (0, 3, "hit_stats: an invalid count of path 1"),
+        (-5, 3, "hit_stats: an invalid count of path 1"),
     ],
 )
 def test_a_count_that_is_not_plausible_is_told_and_left_out(
@@ -79,7 +79,7 @@ def test_a_count_that_is_not_plausible_is_told_and_left_out(
 def test_many_plausible_counts_are_bounded_in_sum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json_zip, "MOST_VISITS", 2_000_000)
     hits = [{"count": 1_000_000, "hour": f"{DAY}T{hour:02}:00:00Z"} for hour in range(3)]
-    with pytest.raises(InputRefused, match="counts 3,000,000 visits; at most 2,000,000 are imported"):
+    with pytest.raises(InputRefused, match="has 3,000,000 visits; at most 2,000,000 can be imported"):
         json_zip.visit_count(an_export(tmp_path / "export.zip", hits))
 
 

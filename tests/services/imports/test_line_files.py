@@ -16,7 +16,7 @@ from tallystick.model.referrer import MAX_REFERRER
 from tallystick.services.imports import lines
 from tallystick.services.imports.csv_v2 import COLUMNS, csv_reader
 from tallystick.services.imports.cutting import cut
-from tallystick.services.imports.directly import DrySink
+from tallystick.services.imports.direct_sink import DrySink
 from tallystick.services.imports.lines import LineFile
 from tallystick.services.imports.logs import Layouts, log_reader
 from tallystick.services.imports.running import BOTS, Import, Report
@@ -49,7 +49,7 @@ class Imported:
         source = LineFile(file, read, quoted=form == "csv")
         work = Import(
             source, DrySink(knowledge), self.report, journal=None, progress=lambda _report, _batch: None,
-            told_bad=lambda bad: self.bad.append((bad.number, bad.reason)),
+            on_bad_line=lambda bad: self.bad.append((bad.number, bad.reason)),
         )  # fmt: skip
         try:
             asyncio.run(work.run())
@@ -81,12 +81,12 @@ def test_padding_before_a_line_comes_alone_while_a_file_grows(tmp_path: Path) ->
     file.write_bytes(b"\0" * 2_500_000 + LINE[:20])
     source = LineFile(file, log_reader("combined", Layouts(), (), lambda: NOW), growing=True)
     while batch := source.next(100):
-        assert not batch.told
+        assert not batch.hits
     with file.open("ab") as stream:
         stream.write(LINE[20:] + LINE)
     batch = source.next(100)
     assert batch is not None
-    assert [told.arrival.address for told in batch.told] == ["192.0.2.7"] * 2
+    assert [told.arrival.address for told in batch.hits] == ["192.0.2.7"] * 2
     source.close()
 
 
@@ -102,7 +102,9 @@ def test_endings_of_lines_make_no_difference(imported: ImportsFile, ending: byte
 def test_another_encoding_is_refused(imported: ImportsFile, encoding: str, form: str) -> None:
     content = (HEADER if form == "csv" else LINE).decode().encode(encoding)
     for text in (content, gzip.compress(content)):
-        with pytest.raises(InputRefused, match="the file is UTF-16 or UTF-32; iconv -f UTF-16 -t UTF-8 FILE"):
+        with pytest.raises(
+            InputRefused, match="the file is UTF-16 or UTF-32; import it with: iconv -f UTF-16 -t UTF-8 FILE"
+        ):
             imported(text, form)
 
 
@@ -110,7 +112,7 @@ def test_another_encoding_is_refused(imported: ImportsFile, encoding: str, form:
     ("content", "reason"),
     [
         (b"\x28\xb5\x2f\xfd" + b"x" * 100, "zstd -dc FILE"),
-        (b"PK\x03\x04" + b"x" * 100, "it is a ZIP"),
+        (b"PK\x03\x04" + b"x" * 100, "the file is a ZIP"),
         (bz2.compress(LINE)[:-9], "the compressed file is damaged"),
         (lzma.compress(LINE)[:-9], "the compressed file is damaged"),
         (b"BZh9" + b"x" * 100, "the compressed file is damaged"),
@@ -136,7 +138,7 @@ def test_an_open_quotation_mark_costs_one_row(
     found = imported(HEADER + ROW + torn + ROW * rows + torn + ROW * rows, "csv")
     assert found.report.stored == 2 * rows + 1
     assert [number for number, _ in found.bad] == [3, rows + 4]
-    assert all(reason == "it is no CSV: a quotation mark is not closed" for _, reason in found.bad)
+    assert all(reason == "it is not valid CSV: a quotation mark is not closed" for _, reason in found.bad)
 
 
 def test_a_cell_may_hold_ends_of_lines(imported: ImportsFile) -> None:

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tallystick.errors import InputRefused
-from tallystick.services.imports.excluding import DEFAULT, rules
+from tallystick.services.imports.exclude_rules import DEFAULT, rules
 from tallystick.services.imports.logs import LOG_FORMATS, Layouts, log_reader
-from tallystick.services.imports.told import BadLine, Excluded, Item, Told
+from tallystick.services.imports.parsed import BadLine, ExcludedLine, ParsedHit, ParsedLine
 from tallystick.services.ingest.ingest import Arrival
 
 AT = 1_772_978_707  # 2026-03-08T14:05:07Z
@@ -25,14 +25,14 @@ def read(
     line: str | bytes,
     exclude: Sequence[str] = DEFAULT,
     layouts: Layouts = Layouts(),  # noqa: B008  # frozen
-) -> Item | None:
+) -> ParsedLine | None:
     raw = line if isinstance(line, bytes) else line.encode("utf-8", "surrogatepass")
     return log_reader(form, layouts, rules(exclude), lambda: NOW)(3, raw)
 
 
 def told(*arguments: Any, **options: Any) -> Arrival:
     item = read(*arguments, **options)
-    assert isinstance(item, Told), item
+    assert isinstance(item, ParsedHit), item
     assert item.number == 3
     return item.arrival
 
@@ -137,7 +137,7 @@ def test_a_layout_may_have_spaces() -> None:
         ("log:$datetime $host", r"needs \$path or \$url"),
         ("log:$path $date", r"\$date and \$time"),
         ("log:$path$datetime", "two fields with nothing between them"),
-        ("log:$path $path $datetime", "a name stands twice"),
+        ("log:$path $path $datetime", "has a field twice"),
     ],
 )
 def test_a_format_that_makes_no_sense_is_refused(form: str, reason: str) -> None:
@@ -204,14 +204,14 @@ def request(path: str = "/a", status: int = 200, method: str = "GET") -> str:
 )
 def test_rules_leave_lines_out(exclude: Sequence[str], line: str, rule: str | None) -> None:
     item = read("combined", line, exclude)
-    assert (item.rule if isinstance(item, Excluded) else None) == rule
+    assert (item.rule if isinstance(item, ExcludedLine) else None) == rule
 
 
 def test_html_is_known_by_its_content_type() -> None:
     form, line = "log:$datetime $content_type $path", "08/Mar/2026:14:05:07 +0000 {} /a"
-    assert isinstance(read(form, line.format("application/json"), ["html"]), Excluded)
-    assert isinstance(read(form, line.format("text/HTML;charset=utf-8"), ["html"]), Told)
-    assert isinstance(read(form, line.format("-"), ["html"]), Told)
+    assert isinstance(read(form, line.format("application/json"), ["html"]), ExcludedLine)
+    assert isinstance(read(form, line.format("text/HTML;charset=utf-8"), ["html"]), ParsedHit)
+    assert isinstance(read(form, line.format("-"), ["html"]), ParsedHit)
 
 
 @pytest.mark.parametrize("rule", ["colour:red", "path", "path:", "!", "ignore:x", "path:re:[", "statics"])

@@ -9,7 +9,7 @@ import pytest
 from tallystick.errors import InputRefused
 from tallystick.model.hit import is_bot
 from tallystick.services.imports.logs import Layouts, log_reader
-from tallystick.services.imports.told import BadLine, Item, Told
+from tallystick.services.imports.parsed import BadLine, ParsedHit, ParsedLine
 from tallystick.services.ingest.agents import parse_agent
 from tallystick.services.ingest.ingest import Arrival
 
@@ -23,14 +23,14 @@ ONCE = AGENT.replace(" ", "%20")
 TWICE = ONCE.replace("%", "%25")
 
 
-def read(form: str, line: str | bytes, **layouts: str) -> Item | None:
+def read(form: str, line: str | bytes, **layouts: str) -> ParsedLine | None:
     raw = line if isinstance(line, bytes) else line.encode()
     return log_reader(form, Layouts(**layouts), (), lambda: NOW)(1, raw)
 
 
 def hit(form: str, line: str | bytes, **layouts: str) -> Arrival:
     item = read(form, line, **layouts)
-    assert isinstance(item, Told), item
+    assert isinstance(item, ParsedHit), item
     return item.arrival
 
 

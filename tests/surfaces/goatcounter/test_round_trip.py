@@ -17,7 +17,7 @@ from tallystick.model.site import Collect
 from tallystick.services.imports import json_zip, parquet
 from tallystick.services.imports.batches import ImportSource
 from tallystick.services.imports.csv_v2 import csv_reader
-from tallystick.services.imports.directly import DirectSink
+from tallystick.services.imports.direct_sink import DirectSink
 from tallystick.services.imports.lines import LineFile
 from tallystick.services.imports.rows import RowFile
 from tallystick.services.imports.running import Import, Report
@@ -113,7 +113,7 @@ async def imported(analytics: Analytics, form: str, file: Path) -> Report:
     sink = DirectSink(analytics.services.ingest, analytics.services.warehouse, site, analytics.services.ledger.passed)
     report, bad = Report(), list[object]()
     work = Import(
-        source, sink, report, journal=None, progress=lambda _report, _batch: None, told_bad=bad.append
+        source, sink, report, journal=None, progress=lambda _report, _batch: None, on_bad_line=bad.append
     )  # fmt: skip
     await work.run()
     await asyncio.to_thread(source.close)

@@ -1,4 +1,4 @@
-"""What commands ask a person, and secrets that they read."""
+"""Questions to the person at the terminal, and passwords read from standard input."""
 
 import sys
 from collections.abc import Collection
@@ -13,36 +13,36 @@ LINE_AT_MOST = 1_024
 YES = frozenset({"y", "yes"})
 
 Yes = Annotated[bool, Parameter(name=("--yes", "-y"), negative=())]
-"""The option that answers the question of ``confirm`` beforehand."""
+"""The option that skips the question of ``confirm``."""
 
 
 def confirm(question: str, refusal: str, *, yes: bool, names: Collection[str] = (), option: str = "--yes") -> None:
-    """Ask before data is deleted or replaced. Only y, yes or a name of the thing is a yes.
+    """Ask before data is deleted or replaced. Only y, yes or one of ``names`` confirms.
 
-    Without a terminal the answer is the first line of standard input, and an empty input is a no: a script
-    that means it says so on the command line or in its input.
+    Without a terminal the answer is the first line of standard input, and an empty input declines: scripts give the
+    option or the answer.
 
     Args:
-        refusal: what did not happen, for the message.
-        yes: the answer was given on the command line.
-        names: names of the thing; typing one is a yes, too.
-        option: gives the answer on the command line.
+        refusal: the error message without a confirmation.
+        yes: whether the option was given.
+        names: names of the object; typing one also confirms.
+        option: the name of the option, for the message.
 
     Raises:
-        InputRefused: the answer was not yes.
+        InputRefused: not confirmed.
     """
     if yes:
         return
     answer = _answer(f"{question} [y/N] ")
     if answer is None:
-        msg = f"{refusal}: there is no answer on standard input; add {option} to go on without a question"
+        msg = f"{refusal}: there is no answer on standard input; add {option} to skip the question"
         raise InputRefused(msg)
     if answer.lower() not in YES and answer not in names:
         raise InputRefused(refusal)
 
 
 def _answer(question: str) -> str | None:
-    """One line of a person or a script; None where there is none."""
+    """One line from the terminal or standard input; None without one."""
     if sys.stdin is None:  # closed by the calling program
         return None
     if sys.stdin.isatty():
@@ -51,17 +51,17 @@ def _answer(question: str) -> str | None:
         except EOFError:
             print()
             return ""
-    # On standard error: whoever waits at an open pipe sees what the command waits for.
+    # On standard error, so that a person with an open pipe sees what the command waits for.
     print(question, file=sys.stderr, flush=True)
     line = sys.stdin.buffer.readline(LINE_AT_MOST)
     return line.decode("utf-8", "replace").strip() if line else None
 
 
 def new_password() -> str:
-    """A password from the first line of standard input; a person at a terminal types it twice, unseen.
+    """A password: typed twice and hidden at a terminal, else the first line of standard input.
 
     Raises:
-        InputRefused: there is none, or the two differ.
+        InputRefused: there is no password, or the two differ.
     """
     if sys.stdin is not None and sys.stdin.isatty():
         return _typed_twice()
@@ -80,7 +80,7 @@ def new_password() -> str:
 def _typed_twice() -> str:
     try:
         password = getpass("Password: ")
-        again = getpass("The same again: ")
+        again = getpass("Repeat the password: ")
     except EOFError:
         msg = "no password was typed"
         raise InputRefused(msg) from None

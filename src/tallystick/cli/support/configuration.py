@@ -1,4 +1,4 @@
-"""The settings file, where each setting came from, and how a wrong one is told."""
+"""The settings file, the sources of settings, and messages about invalid ones."""
 
 import os
 import tomllib
@@ -15,7 +15,7 @@ from tallystick.errors import InvalidSetting
 from tallystick.settings import Settings
 
 SETTINGS_FILE = Path("tallystick.toml")
-"""The settings file unless ``--config`` or the variable names another one."""
+"""The default settings file, unless ``--config`` or the variable gives another one."""
 
 VARIABLES = "TALLYSTICK_"
 FILE_VARIABLE = "TALLYSTICK_CONFIG"
@@ -23,23 +23,23 @@ FILE_OPTION = "--config"
 SETTINGS = tuple(field.name for field in fields(Settings))
 
 WHERE_SETTINGS_STAND = (
-    "Every setting can also be given as a TALLYSTICK_* variable (TALLYSTICK_LISTEN for --listen) or in a file"
-    ' tallystick.toml in the working directory (listen = "127.0.0.1:8080"), or in the one that --config FILE'
-    " names, with any command. A flag wins over a variable, a variable over the file."
+    "Every setting can also be given as a TALLYSTICK_* variable (TALLYSTICK_LISTEN for --listen) or in a settings"
+    ' file (listen = "127.0.0.1:8080"): tallystick.toml in the working directory, or the one given by --config FILE.'
+    " A flag takes precedence over a variable, a variable over the file."
 )
 
-_WORDS: dict[object, str] = {bool: "true or false", int: "a whole number"}
+_EXPECTED: dict[object, str] = {bool: "true or false", int: "a whole number"}
 
 
 class Sources:
-    """Where the settings of this run came from: the last one to look at what was given."""
+    """Records where each setting of this run came from; runs after the other sources."""
 
     def __init__(self) -> None:
         self.file = SETTINGS_FILE
         self._found: dict[str, str] = {}
 
     def __call__(self, _app: App, _commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
-        """Called by cyclopts when flags, variables and the file have been read."""
+        """Record the sources; cyclopts calls this when flags, variables and the file have been read."""
         self._found.clear()
         for argument in arguments:
             for token in argument.tokens:
@@ -47,7 +47,7 @@ class Sources:
                 self._found[argument.field_info.name] = where
 
     def of(self, setting: str) -> str:
-        """The flag, the variable, the file or the default."""
+        """The source of a setting: ``flag``, a variable's name, the file's name or ``default``."""
         return self._found.get(setting, "default")
 
 
@@ -55,16 +55,16 @@ sources = Sources()
 
 
 def forget_empty_variables() -> None:
-    """An empty variable is as good as none: ``TALLYSTICK_DATABASE=`` is how compose files leave one out."""
+    """Remove empty ``TALLYSTICK_*`` variables: compose files write ``TALLYSTICK_DATABASE=`` to leave one out."""
     for name in [name for name, value in os.environ.items() if name.startswith(VARIABLES) and not value]:
         del os.environ[name]
 
 
 def without_settings_file(arguments: Sequence[str]) -> list[str]:
-    """The command line without ``--config FILE``, which may stand anywhere in it and is remembered in ``sources``.
+    """The command line without ``--config FILE``, which may be anywhere in it. The file is stored in ``sources``.
 
     Raises:
-        InvalidSetting: the file is not there, or not named.
+        InvalidSetting: the file does not exist, or its name is missing.
     """
     rest, named = list(arguments), os.environ.get(FILE_VARIABLE)
     for place, word in enumerate(arguments):
@@ -88,15 +88,15 @@ def without_settings_file(arguments: Sequence[str]) -> list[str]:
 
 def settings_file() -> Toml:
     """The file as a source of settings."""
-    # Commands know different options; names that none knows are refused by check_settings_file.
+    # Commands have different options; names that no command has are refused by check_settings_file.
     return Toml(sources.file, use_commands_as_keys=False, allow_unknown=True)
 
 
 def check_settings_file() -> None:
-    """Refuse a settings file that cannot be read or names a setting that does not exist.
+    """Check the settings file.
 
     Raises:
-        InvalidSetting
+        InvalidSetting: it cannot be read, or has an unknown setting.
     """
     try:
         written: dict[str, Any] = tomllib.loads(sources.file.read_text("utf-8"))
@@ -114,11 +114,11 @@ def check_settings_file() -> None:
 
 
 def in_one_line(error: CycloptsError) -> str:
-    """What is wrong with the command line, the variables or the file, without a box around it."""
+    """The message of an error in the command line, variables or file as one line, without cyclopts' box."""
     error.verbose = False
     text = " ".join(str(error).split()).removesuffix(".")
     if isinstance(error, UnusedCliTokensError):
-        text = f"not understood: {' '.join(error.unused_tokens or ())}"
+        text = f"unknown arguments: {' '.join(error.unused_tokens or ())}"
     elif isinstance(error, CoercionError):
         text = _with_name_and_source(text, error)
     return text[0].lower() + text[1:]
@@ -126,10 +126,10 @@ def in_one_line(error: CycloptsError) -> str:
 
 def _with_name_and_source(text: str, error: CoercionError) -> str:
     token = error.token or Token()
-    if not error.msg and error.target_type in _WORDS:
-        told, _, _ = text.partition(": unable to convert")
-        text = f"{told}: it accepts {_WORDS[error.target_type]}, not {token.value!r}"
-    # cyclopts leaves the name out where a value has its place, or came from a list.
+    if not error.msg and error.target_type in _EXPECTED:
+        prefix, _, _ = text.partition(": unable to convert")
+        text = f"{prefix}: it accepts {_EXPECTED[error.target_type]}, not {token.value!r}"
+    # cyclopts leaves out the name of positional values and of values from a list.
     if text.startswith("it accepts") and error.argument:
         text = f"invalid value for {error.argument.name}: {text}"
     if token.source == str(sources.file.absolute()):

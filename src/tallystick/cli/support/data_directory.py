@@ -1,4 +1,4 @@
-"""The data directory, the lock by which one server holds it, and the one that keeps a restore alone."""
+"""The data directory, its server lock, and the lock that a restore takes."""
 
 import fcntl
 import os
@@ -18,10 +18,10 @@ SECOND_TRY_AFTER_S = 0.1
 
 
 def make_data_directory(data: Path) -> None:
-    """Create the data directory when missing.
+    """Create the data directory if it is missing.
 
     Raises:
-        DataDirectoryUnusable
+        DataDirectoryUnusable: it cannot be created.
     """
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -31,13 +31,13 @@ def make_data_directory(data: Path) -> None:
 
 @contextmanager
 def nothing_left_behind(data: Path) -> Iterator[None]:
-    """Remove a data directory that did not exist before where the start of its first server is refused."""
+    """Remove a new data directory again if the first start of its server is refused."""
     missing = [path for path in (data, *data.parents) if not path.exists()]
     try:
         yield
     except TallystickError:
         if data in missing:
-            with suppress(OSError):  # what is not empty stays
+            with suppress(OSError):  # a directory that is not empty stays
                 for name in MADE_BEFORE_A_START:
                     (data / name).unlink(missing_ok=True)
                 for path in missing:
@@ -47,10 +47,10 @@ def nothing_left_behind(data: Path) -> Iterator[None]:
 
 @contextmanager
 def held_data_directory(data: Path) -> Iterator[None]:
-    """Create the data directory when missing and hold it as its only server.
+    """Create the data directory if it is missing, and hold its server lock.
 
     Raises:
-        DataDirectoryUnusable: it cannot be written, or another server holds it.
+        DataDirectoryUnusable: it cannot be written, or another server uses it.
     """
     make_data_directory(data)
     try:
@@ -59,12 +59,12 @@ def held_data_directory(data: Path) -> Iterator[None]:
         raise _unusable(data, error) from error
     with _locked(lock, fcntl.LOCK_EX, f"the data directory {data} is held by another running server"):
         for file in tighten(data):
-            print(f"tallystick: others can read {file}, and it is not ours to change: chmod 600", file=sys.stderr)
+            print(f"tallystick: other users can read {file}, which belongs to another user: chmod 600", file=sys.stderr)
         yield
 
 
 def server_runs(data: Path) -> bool:
-    """Whether a server holds the data directory at this moment; leaves nothing behind."""
+    """Whether a server uses the data directory at this moment. Creates no file."""
     try:
         lock = os.open(data / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -78,10 +78,10 @@ def server_runs(data: Path) -> bool:
 
 @contextmanager
 def ledger_file_kept(data: Path, *, for_replacing: bool = False) -> Iterator[None]:
-    """Keep the ledger's file where it is while commands use it, or keep every command away to replace it.
+    """Lock the ledger's file against replacement, or exclusively, to replace it.
 
-    A command that had the old file open when a new one takes its name would write its changes, and the
-    old file's WAL, beside the new one. The directory itself is what is locked: no file of its own.
+    A command that had the old file open while a new one takes its name would write its changes, and the
+    old file's WAL, beside the new one. The lock is on the directory itself, without a lock file.
 
     Raises:
         DataDirectoryUnusable: a restore, or for a restore another command, is running.
@@ -102,7 +102,7 @@ def _locked(descriptor: int, kind: int, refusal: str) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
         except OSError:
-            # Whoever only looked whether it is held (server_runs) has let go by now.
+            # server_runs holds the lock for a moment only.
             time.sleep(SECOND_TRY_AFTER_S)
             try:
                 fcntl.flock(descriptor, kind | fcntl.LOCK_NB)

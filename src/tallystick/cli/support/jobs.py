@@ -1,4 +1,4 @@
-"""Jobs that a command leaves: the running server does them within seconds; where none runs, the command does."""
+"""Runs the jobs that a command enqueues, unless a running server will do so within seconds."""
 
 import asyncio
 import sys
@@ -17,8 +17,8 @@ from tallystick.warehouse import WarehouseSession, open_warehouse, warehouse_sto
 Result = TypeVar("Result")
 
 
-def decide(settings: StorageSettings, function: Callable[[Session], Result]) -> Result:
-    """``function(session)`` in a transaction of the ledger, then the jobs that it left."""
+def write_and_do_jobs(settings: StorageSettings, function: Callable[[Session], Result]) -> Result:
+    """Run ``function(session)`` in a transaction of the ledger, then the jobs that it enqueued."""
     with opened_ledger(settings) as (_, session), session.transaction():
         result = function(session)
     do_jobs(settings)
@@ -26,26 +26,26 @@ def decide(settings: StorageSettings, function: Callable[[Session], Result]) -> 
 
 
 def do_jobs(settings: StorageSettings) -> None:
-    """Do what was left for the warehouse, unless a server does."""
+    """Run the warehouse's outstanding jobs, unless a server will."""
     if server_runs(settings.data):
         print("the running server does the rest within seconds", file=sys.stderr)
         return
     if settings.database is not None and not holds_hits(settings.data):
-        # The hits lie in another directory: done here, the work would be missed there.
+        # The hits are in another directory; a job done here would be missing there.
         print("the server does the rest, at once or when it starts", file=sys.stderr)
         return
     with held_data_directory(settings.data):
         if asyncio.run(_work(settings)):
-            print("not everything could be done; the server that counts pageviews tries again", file=sys.stderr)
+            print("some jobs are not done yet; the server that counts pageviews will retry them", file=sys.stderr)
 
 
 def holds_hits(data: Path) -> bool:
-    """Whether a directory is the data directory of a server."""
+    """Whether a data directory has a warehouse of hits."""
     return warehouse_storage(data).exists()
 
 
 async def _work(settings: StorageSettings) -> int:
-    """How many jobs are left."""
+    """Run the jobs. Returns the number of those that are left."""
     from tallystick.services.job_worker import JobWorker  # noqa: PLC0415  # beside a server the warehouse is not needed
     from tallystick.services.ownership import Ownership  # noqa: PLC0415
     from tallystick.services.stores import opened_warehouse  # noqa: PLC0415
@@ -65,10 +65,10 @@ async def _work(settings: StorageSettings) -> int:
 
 
 def read_hits(settings: StorageSettings, function: Callable[[WarehouseSession], Result]) -> Result:
-    """``function(session)`` on the warehouse, where no server has it open.
+    """Run ``function(session)`` on the warehouse, which no server may have open.
 
     Raises:
-        InputRefused: a server runs.
+        InputRefused: there is no warehouse, or a server uses it.
     """
     if settings.database is not None and not holds_hits(settings.data):
         raise no_data(settings.data)

@@ -1,4 +1,4 @@
-"""Lists: a table on a terminal; elsewhere one thing a line, separated by tabs, for scripts."""
+"""Prints lists: as a table on a terminal, else as lines of cells separated by tabs, for scripts."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -7,16 +7,16 @@ from datetime import UTC, datetime
 Cell = str | int | None
 
 WIDEST = 10_000
-"""Columns of the terminal on which a table's own width is measured."""
+"""Columns of the imaginary terminal on which a table's width is measured."""
 
 
 def print_rows(titles: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
-    """Print things, one a row. An empty cell is a dash."""
-    shown = [[_text(cell) for cell in row] for row in rows]
+    """Print rows. An empty cell is a dash."""
+    texts = [[_text(cell) for cell in row] for row in rows]
     if sys.stdout.isatty():
-        _print_table(titles, shown)
+        _print_table(titles, texts)
     else:
-        for row in shown:
+        for row in texts:
             print(*row, sep="\t")
 
 
@@ -40,7 +40,7 @@ def _print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     console = Console()
     table = Table(*titles)
     for row in rows:
-        # As text: names may hold what rich would take for markup.
+        # As Text: names may contain rich's markup.
         table.add_row(*map(Text, row))
     if Measurement.get(console, console.options.update(max_width=WIDEST), table).maximum <= console.width:
         console.print(table)
@@ -49,7 +49,7 @@ def _print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def _print_blocks(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """One line a cell, for a terminal that is narrower than the table: nothing is cut, and all can be copied."""
+    """Print one cell a line, for a terminal narrower than the table: nothing is cut, and all can be copied."""
     wide = max(map(len, titles))
     for number, row in enumerate(rows):
         if number:

@@ -1,4 +1,4 @@
-"""The ledger, opened for a command: beside a running server, and never made by a command that only uses it."""
+"""Opens the ledger for commands, also beside a running server. Never creates one."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
@@ -14,8 +14,8 @@ from tallystick.settings import StorageSettings
 
 
 @contextmanager
-def found_database(settings: StorageSettings) -> Iterator[Database]:
-    """The database that the settings name, with its schema as it is.
+def open_existing_database(settings: StorageSettings) -> Iterator[Database]:
+    """Open the database of the settings, without migrating it.
 
     Raises:
         InputRefused: there is no ledger.
@@ -31,53 +31,53 @@ def found_database(settings: StorageSettings) -> Iterator[Database]:
 
 
 def no_data(data: Path) -> InputRefused:
-    """The refusal where a command finds nothing: a folder too far, most often."""
+    """The error of a command without data, most often because of a wrong directory."""
     return InputRefused(
         f"No Tallystick data in {data}. Point --data at the server's data directory."
-        " To make a new one: tallystick serve, or tallystick init"
+        " To create a new one: tallystick serve, or tallystick init"
     )
 
 
 def _no_ledger(database: Database) -> InputRefused:
     return InputRefused(
         f"No Tallystick data in {database.describe()}. Point --database at the server's database."
-        " To make a new one: tallystick serve, or tallystick init"
+        " To create a new one: tallystick serve, or tallystick init"
     )
 
 
 @contextmanager
 def opened_ledger(settings: StorageSettings) -> Iterator[tuple[Database, Session]]:
-    """The database with its schema brought up to date, and a session.
+    """Open the database, migrate it, and open a session whose changes the audit log ascribes to the command line.
 
     Raises:
         InputRefused: there is no ledger.
         StartRefused: it cannot be used.
     """
-    with found_database(settings) as database:
+    with open_existing_database(settings) as database:
         bring_up_to_date(database, settings.data)
         with closing(database.session()) as session, acting(COMMAND_LINE):
             yield database, session
 
 
 def bring_up_to_date(database: Database, data: Path) -> None:
-    """Take the outstanding migrations, but not under a running server that does not know them.
+    """Run outstanding migrations, but not while a server of an older version runs.
 
-    Where none is outstanding nothing is written, so reading needs neither a lock nor the right to make tables.
+    Without outstanding migrations nothing is written, so reading needs neither a lock nor the right to create tables.
 
     Raises:
-        StartRefused: the database is served by an older program, or was written by a newer one.
+        StartRefused: a server of an older version runs, or a newer version wrote the database.
     """
-    schema, known = database.schema(), len(all_migrations(database.name))
-    if schema == known:
+    schema, newest = database.schema(), len(all_migrations(database.name))
+    if schema == newest:
         return
-    if schema is not None and schema < known and server_runs(data):
+    if schema is not None and schema < newest and server_runs(data):
         msg = f"{database.describe()} is served by an older Tallystick; stop that server and start this version's"
         raise DatabaseSchemaRefused(msg)
     database.migrate()
 
 
 def refuse_unfinished_restore(data: Path) -> None:
-    """Keep away from a ledger whose hits have not been restored yet.
+    """Refuse a ledger whose hits have not been restored yet.
 
     Raises:
         DataDirectoryUnusable: a restore was interrupted.

@@ -1,4 +1,4 @@
-"""What the commands about users, sites and tokens share."""
+"""Helpers of the commands about users, sites and tokens."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,35 +10,35 @@ from tallystick.services.accounts.accounts import account, account_by_email
 
 
 def account_of(session: Session, who: str) -> Account:
-    """The account that a person means, by email or id.
+    """The account with this email or id.
 
     Raises:
         InputRefused: there is none.
     """
-    found = account(session, int(who)) if _is_id(who) else account_by_email(session, who)
-    if found is None:
+    person = account(session, int(who)) if _is_id(who) else account_by_email(session, who)
+    if person is None:
         msg = f"there is no user {who}"
         raise InputRefused(msg)
-    return found
+    return person
 
 
 @contextmanager
 def fields_are_options(**options: str) -> Iterator[None]:
-    """Tell what is wrong by the names of options.
+    """Replace the names of fields in messages by the names of options.
 
     Args:
-        options: field -> option, where the option is not named like the field.
+        options: options by field, where they are not named like the field.
 
     Raises:
-        InputRefused: in the place of ``InvalidFields``.
+        InputRefused: in place of ``InvalidFields``.
     """
     try:
         yield
     except InvalidFields as error:
-        told = [
+        messages = [
             f"{options.get(field, f'--{field}')}: {', '.join(problems)}" for field, problems in error.errors.items()
         ]
-        raise InputRefused("; ".join(told)) from None
+        raise InputRefused("; ".join(messages)) from None
 
 
 def _is_id(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Progress of long work, on standard error, for a person who watches."""
+"""A progress bar on standard error."""
 
 import sys
 from collections.abc import Iterator
@@ -6,20 +6,20 @@ from contextlib import contextmanager
 from typing import Protocol
 
 
-class Tell(Protocol):
-    """Takes how much is done, of how much, and what to show beside the bar."""
+class ShowProgress(Protocol):
+    """Shows how much is done, of how much (0 if unknown), and a note beside the bar."""
 
     def __call__(self, done: int, total: int, note: str = "", /) -> None:
-        """Show it."""
+        """Update the bar."""
 
 
 @contextmanager
-def progress(doing: str) -> Iterator[Tell]:
-    """A bar while the block runs; nothing when standard error is no terminal."""
+def progress(title: str) -> Iterator[ShowProgress]:
+    """Show a bar while the block runs; nothing if standard error is not a terminal."""
     if not sys.stderr.isatty():
-        yield _nobody_watches
+        yield _show_nothing
         return
-    from rich.console import Console  # noqa: PLC0415  # only who watches waits for it
+    from rich.console import Console  # noqa: PLC0415  # slow to import, and only needed for the bar
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
     columns = (
@@ -30,14 +30,13 @@ def progress(doing: str) -> Iterator[Tell]:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(doing, total=None, note="")
+        task = bar.add_task(title, total=None, note="")
 
-        def tell(done: int, total: int, note: str = "", /) -> None:
-            # What nobody knows the length of has no total.
+        def show(done: int, total: int, note: str = "", /) -> None:
             bar.update(task, completed=done, total=total or None, note=note)
 
-        yield tell
+        yield show
 
 
-def _nobody_watches(_done: int, _total: int, _note: str = "", /) -> None:
-    """Progress that goes nowhere."""
+def _show_nothing(_done: int, _total: int, _note: str = "", /) -> None:
+    """Ignore the progress."""

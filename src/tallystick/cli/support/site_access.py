@@ -1,4 +1,4 @@
-"""Where imports go and exports come from: the API of a running server, or a data directory that none holds."""
+"""Access to a site for imports and exports: through the API of a running server, or in an unused data directory."""
 
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -11,7 +11,7 @@ import msgspec
 
 from tallystick.cli.site import site_among
 from tallystick.cli.support.data_directory import held_data_directory, server_runs
-from tallystick.cli.support.opening import bring_up_to_date, found_database, no_data
+from tallystick.cli.support.opening import bring_up_to_date, no_data, open_existing_database
 from tallystick.client import GoatCounter
 from tallystick.client.errors import ClientError
 from tallystick.errors import InputRefused
@@ -20,10 +20,10 @@ from tallystick.model.site import Site
 from tallystick.services.accounts.audit import COMMAND_LINE, EventKind, done_by, note
 from tallystick.services.accounts.site_rows import active_sites
 from tallystick.services.analytics.names import Names
-from tallystick.services.imports.directly import DirectSink
+from tallystick.services.imports.api_sink import ApiSink
+from tallystick.services.imports.direct_sink import DirectSink
 from tallystick.services.imports.journal import ImportJournal
 from tallystick.services.imports.running import Sink
-from tallystick.services.imports.through_api import ApiSink
 from tallystick.services.ingest.ingest import Ingest, Knowledge
 from tallystick.services.ownership import Ownership
 from tallystick.services.stores import opened_warehouse
@@ -37,80 +37,83 @@ JOURNAL = "imports"
 
 
 class Waits(Protocol):
-    """Hears that an import waits."""
+    """Called before an import pauses."""
 
     def __call__(self, seconds: float, reason: str, /) -> None:
-        """Tell the person who watches."""
+        """Show the pause and its reason."""
 
 
 class SiteTarget(NamedTuple):
-    """A site, and what has been imported there."""
+    """A site as the target of an import, with the journal of earlier imports."""
 
     sink: Sink
     journal: ImportJournal
 
 
 def is_url(site: str) -> bool:
-    """Whether a site is named by the address of its server."""
+    """Whether a site is given by the URL of its server."""
     return site.startswith(("http://", "https://"))
 
 
 def token(permission: str) -> str:
-    """The API token in the environment, which needs a permission.
+    """The API token in the environment.
+
+    Args:
+        permission: that the token needs, for the message.
 
     Raises:
         InputRefused: there is none.
     """
-    found = next(filter(None, map(os.environ.get, VARIABLES)), None)
-    if found is None:
+    secret = next(filter(None, map(os.environ.get, VARIABLES)), None)
+    if secret is None:
         msg = f"{VARIABLES[0]} must be set to an API token with the permission {permission}"
         raise InputRefused(msg)
-    return found.strip()
+    return secret.strip()
 
 
 @asynccontextmanager
 async def opened_target(site: str | None, settings: AnalyticsSettings, waits: Waits) -> AsyncIterator[SiteTarget]:
-    """The place that a person means, until the block ends.
+    """Open the target of an import until the block ends.
 
     Args:
-        site: a URL for the API of a running server; else see ``opened_site``.
+        site: a URL for the API of a running server; otherwise see ``opened_site``.
 
     Raises:
-        InputRefused: it cannot be used.
+        InputRefused: the target cannot be used.
     """
     if site and is_url(site):
         async with ApiSink(site, token("count"), waits=waits) as sink:
             yield SiteTarget(sink, journal_of(site, settings))
         return
     knowledge = Knowledge.load(settings.geodb, settings.spam_referrers)
-    async with opened_site(site, settings) as (found, ledger, warehouse):
+    async with opened_site(site, settings) as (opened, ledger, warehouse):
         ingest = Ingest(ledger, warehouse, Names(ledger), knowledge)
-        await ledger.write(done_by, COMMAND_LINE, note, EventKind.IMPORTED, ledger.clock(), f"site {found.id}")
-        yield SiteTarget(DirectSink(ingest, warehouse, found, ledger.passed), journal_of(str(found.id), settings))
+        await ledger.write(done_by, COMMAND_LINE, note, EventKind.IMPORTED, ledger.clock(), f"site {opened.id}")
+        yield SiteTarget(DirectSink(ingest, warehouse, opened, ledger.passed), journal_of(str(opened.id), settings))
 
 
 @asynccontextmanager
 async def opened_site(site: str | None, settings: AnalyticsSettings) -> AsyncIterator[tuple[Site, Ledger, Warehouse]]:
-    """A site in a data directory that no server holds, and its stores, until the block ends.
+    """Open a site in a data directory that no server uses, and its stores, until the block ends.
 
     Args:
-        site: id, code or Host; None for the only site there is.
+        site: id, code or host; None for the only site.
 
     Raises:
-        InputRefused: a server holds it, another server on its database owns the analytics, or there is no such site.
+        InputRefused: a server uses the directory, another server owns the analytics, or there is no such site.
     """
     if server_runs(settings.data):
-        msg = f"a server holds {settings.data}: go through it, with --site http://HOST and a token in {VARIABLES[0]}"
+        msg = f"a server uses {settings.data}: go through it, with --site http://HOST and a token in {VARIABLES[0]}"
         raise InputRefused(msg)
     if settings.database is not None and not warehouse_storage(settings.data).exists():
         raise no_data(settings.data)
-    with found_database(settings) as database, held_data_directory(settings.data):
+    with open_existing_database(settings) as database, held_data_directory(settings.data):
         bring_up_to_date(database, settings.data)
         ledger = await Ledger.open(database)
         ledger.passed = passed = TimePassed(ledger, ledger.clock)
         try:
             await passed.begin()
-            found = site_among(await ledger.read(active_sites), site)
+            opened = site_among(await ledger.read(active_sites), site)
             warehouse = await opened_warehouse(ledger, settings.data, memory_mb=settings.warehouse_memory)
             ownership = Ownership(ledger, warehouse, settings.data, lambda: None)
             try:
@@ -122,7 +125,7 @@ async def opened_site(site: str | None, settings: AnalyticsSettings) -> AsyncIte
                     )
                     raise InputRefused(msg)
                 async with BackgroundTasks(ownership.tasks()):
-                    yield found, ledger, warehouse
+                    yield opened, ledger, warehouse
             finally:
                 await warehouse.close()
         finally:
@@ -130,7 +133,7 @@ async def opened_site(site: str | None, settings: AnalyticsSettings) -> AsyncIte
 
 
 def journal_of(site: str, settings: AnalyticsSettings) -> ImportJournal:
-    """What has been imported into a site: remembered in the data directory, or in the person's own files."""
+    """The journal of imports into a site: in the data directory or, for a server's URL, in the person's home."""
     if not is_url(site):
         return ImportJournal(settings.data / JOURNAL, f"site {site}")
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
@@ -138,23 +141,23 @@ def journal_of(site: str, settings: AnalyticsSettings) -> ImportJournal:
 
 
 @contextmanager
-def asking(url: str, permission: str) -> Iterator[GoatCounter]:
-    """The API of a running server, with the token in the environment.
+def api_client(url: str, permission: str) -> Iterator[GoatCounter]:
+    """A client for the API of a running server, with the token in the environment.
 
     Raises:
         InputRefused: there is no token, the server cannot be reached, or it refuses.
     """
     secret = token(permission)
-    with refusals_told(url), GoatCounter(url.rstrip("/"), secret) as api:
+    with api_errors_refused(url), GoatCounter(url.rstrip("/"), secret) as api:
         yield api
 
 
 @contextmanager
-def refusals_told(url: str) -> Iterator[None]:
-    """Turn what goes wrong on the way to a server into a refusal.
+def api_errors_refused(url: str) -> Iterator[None]:
+    """Turn errors of the connection and of the API into ``InputRefused``.
 
     Raises:
-        InputRefused
+        InputRefused: with the URL and the error.
     """
     try:
         yield

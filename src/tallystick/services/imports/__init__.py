@@ -1,1 +1,1 @@
-"""Imports of hits that others have recorded: from GoatCounter's exports, our own, and web servers' logs."""
+"""Imports hits from GoatCounter's exports, Tallystick's own exports, and web servers' logs."""

@@ -1,4 +1,4 @@
-"""Reading GoatCounter's CSV, version 2 (contract, 5.1 and 5.3)."""
+"""Reads GoatCounter's CSV, version 2 (contract, 5.1 and 5.3)."""
 
 import csv
 import io
@@ -10,8 +10,8 @@ from tallystick.model.moments import unix_seconds
 from tallystick.model.product import named_version
 from tallystick.model.screen import width_of
 from tallystick.model.text import ESCAPES
+from tallystick.services.imports.parsed import BadLine, ParsedHit, ParsedLine
 from tallystick.services.imports.texts import with_blanks, without_padding
-from tallystick.services.imports.told import BadLine, Item, Told
 from tallystick.services.ingest.ingest import Arrival
 
 COLUMNS = (
@@ -34,7 +34,7 @@ VERSION = "2"
 NO_SESSION = frozenset({"", "0-0"})
 
 _RETURN = "\ufdd0"
-"""Stands for a carriage return; no text has this character."""
+"""Replaces carriage returns while a row is parsed; a noncharacter that no text has."""
 _OPEN_QUOTE = "a quotation mark is not closed"
 
 _TRUTH = dict.fromkeys(("1", "y", "yes", "t", "true", "on"), True) | dict.fromkeys(
@@ -42,20 +42,20 @@ _TRUTH = dict.fromkeys(("1", "y", "yes", "t", "true", "on"), True) | dict.fromke
 )
 
 
-def csv_reader(now: Callable[[], int]) -> Callable[[int, bytes], Item | None]:
-    """A reader of one row, by its number and its bytes. The first one must be the header.
+def csv_reader(now: Callable[[], int]) -> Callable[[int, bytes], ParsedLine | None]:
+    """A function that reads one row, given its number and bytes. The first row must be the header.
 
     Args:
         now: Unix seconds.
     """
 
-    def item(number: int, raw: bytes) -> Item | None:
+    def item(number: int, raw: bytes) -> ParsedLine | None:
         text = without_padding(raw).decode("utf-8", ESCAPES)
         try:
             cells = _cells(text)
         except csv.Error as error:
             open_quote = text.count('"') % 2
-            return BadLine(number, f"it is no CSV: {_OPEN_QUOTE if open_quote else error}", torn=True)
+            return BadLine(number, f"it is not valid CSV: {_OPEN_QUOTE if open_quote else error}", torn=True)
         if number == 1:
             check_header(cells)
             return None
@@ -64,7 +64,7 @@ def csv_reader(now: Callable[[], int]) -> Callable[[int, bytes], Item | None]:
         if len(cells) != len(COLUMNS):
             return BadLine(number, f"wrong number of fields: {len(cells)} (want: {len(COLUMNS)})", torn=True)
         try:
-            return Told(number, _arrival(cells, now()))
+            return ParsedHit(number, _arrival(cells, now()))
         except ValueError as error:
             return BadLine(number, str(error))
 
@@ -74,7 +74,7 @@ def csv_reader(now: Callable[[], int]) -> Callable[[int, bytes], Item | None]:
 def _cells(text: str) -> list[str]:
     """The cells of one row.
 
-    Not every program quotes a carriage return inside a cell, where the parser takes it for the end of the row.
+    Some programs do not quote carriage returns inside a cell, which the parser would take for the end of the row.
     """
     row = text.rstrip("\r\n")
     if "\r" not in row:
@@ -84,18 +84,18 @@ def _cells(text: str) -> list[str]:
 
 
 def check_header(cells: list[str]) -> None:
-    """Refuse what is not this version's header.
+    """Check that the first row is this version's header.
 
     Raises:
-        InputRefused
+        InputRefused: it is not.
     """
     first = (cells or [""])[0]
-    if found := re.fullmatch(r"(\d+)Path", first):
-        if found[1] == VERSION:
+    if match := re.fullmatch(r"(\d+)Path", first):
+        if match[1] == VERSION:
             return
-        msg = f"wrong version of CSV database: {found[1]} (expected: {VERSION})"
+        msg = f"wrong version of CSV database: {match[1]} (expected: {VERSION})"
         raise InputRefused(msg)
-    msg = f"the first line is no header of GoatCounter's CSV: it starts with {first[:50]!r}, not with {COLUMNS[0]!r}"
+    msg = f"the first line is not the header of GoatCounter's CSV: it starts with {first[:50]!r}, not {COLUMNS[0]!r}"
     raise InputRefused(msg)
 
 
@@ -124,11 +124,11 @@ def _arrival(cells: list[str], now: int) -> Arrival:
 
 
 def _truth(column: str, text: str) -> bool:
-    found = _TRUTH.get(text.strip().lower())
-    if found is None:
+    value = _TRUTH.get(text.strip().lower())
+    if value is None:
         msg = f"{column} must be 0 or 1, not {text[:50]!r}"
         raise ValueError(msg)
-    return found
+    return value
 
 
 def _whole(column: str, text: str, most: int) -> int:

@@ -1,4 +1,4 @@
-"""What is too long in a file is cut, so that one long text does not cost the visit."""
+"""Cuts texts that are too long, so that the hit is imported all the same."""
 
 import re
 
@@ -11,7 +11,11 @@ _address = re.compile("[^?#]*").match
 
 
 def cut(arrival: Arrival) -> bool:
-    """Cut agent, title and referrer at what is accepted. Returns whether a title or referrer lost what is kept."""
+    """Cut User-Agent, title and referrer to the accepted lengths.
+
+    Returns:
+        Whether the title or the stored part of the referrer was cut.
+    """
     arrival.agent = arrival.agent[:MAX_AGENT]
     lost = len(arrival.title) > MAX_TITLE or _kept_length(arrival) > MAX_REFERRER
     arrival.title = arrival.title[:MAX_TITLE]
@@ -20,8 +24,8 @@ def cut(arrival: Arrival) -> bool:
 
 
 def _kept_length(arrival: Arrival) -> int:
-    """Of a referrer; one that is not clean yet loses its query."""
+    """The length of the referrer as it is stored; one that is not clean yet loses its query."""
     if arrival.ref_scheme is not None or len(arrival.ref) <= MAX_REFERRER:
         return len(arrival.ref)
-    found = _address(arrival.ref)
-    return found.end() if found else 0
+    address = _address(arrival.ref)
+    return address.end() if address else 0

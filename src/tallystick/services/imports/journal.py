@@ -1,4 +1,4 @@
-"""What has been imported to where, so that an import goes on where it was left and no file is imported twice."""
+"""Records which parts of files were imported, so that imports continue and no file is imported twice."""
 
 import secrets
 import time
@@ -15,12 +15,12 @@ ENTRIES_KEPT = 1_000
 
 
 class ImportRecord(Struct, frozen=True, kw_only=True):
-    """One file.
+    """The record of one file.
 
     Attributes:
-        target: where its hits went.
-        mark: what stands before it is stored.
-        until: where the batch ends that was on its way then; None when none was.
+        target: where the hits were sent.
+        mark: everything before it is stored.
+        until: where the batch ends that was being sent; None if none was.
         run: see ``marks.batch_key``.
         changed: Unix seconds.
     """
@@ -34,27 +34,27 @@ class ImportRecord(Struct, frozen=True, kw_only=True):
 
 
 class ImportJournal:
-    """A folder with one small file for each import.
+    """A folder with one small file for each imported file.
 
     Args:
-        target: where hits go: a site at a place.
+        target: where hits are sent: a site of a server or data directory.
     """
 
     def __init__(self, folder: Path, target: str) -> None:
         self._folder, self._target = folder, target
 
     def entries(self) -> list[ImportRecord]:
-        """What went to this target."""
+        """The records of this target."""
         return [entry for entry in self._all() if entry.target == self._target]
 
     def entry_at(self, mark: FileMark, *, run: str = "") -> ImportRecord:
-        """The entry that an import from this place on continues; a new one at the beginning of a file."""
-        known = self.entries() if mark.position else []
-        found = next((entry for entry in known if entry.mark == mark), None)
-        return found or ImportRecord(name=secrets.token_hex(8), target=self._target, mark=mark, run=run)
+        """The record that an import from ``mark`` on continues; a new one at the beginning of a file."""
+        entries = self.entries() if mark.position else []
+        existing = next((entry for entry in entries if entry.mark == mark), None)
+        return existing or ImportRecord(name=secrets.token_hex(8), target=self._target, mark=mark, run=run)
 
     def note(self, entry: ImportRecord, mark: FileMark, until: int | None) -> ImportRecord:
-        """Keep how far an import is, and where the batch ends that is sent next."""
+        """Store how far an import is, and where the batch ends that is sent next."""
         noted = msgspec.structs.replace(entry, mark=mark, until=until, changed=int(time.time()))
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = self._folder / f"{entry.name}.json"
@@ -64,14 +64,14 @@ class ImportJournal:
         return noted
 
     def tidy(self) -> None:
-        """Forget the oldest entries when there are too many."""
+        """Delete the oldest records if there are too many."""
         for entry in sorted(self._all(), key=lambda entry: entry.changed)[:-ENTRIES_KEPT]:
             (self._folder / f"{entry.name}.json").unlink(missing_ok=True)
 
     def _all(self) -> Sequence[ImportRecord]:
-        found = []
+        records = []
         for file in self._folder.glob("*.json"):
-            # What makes no sense was written by a machine that failed; the server still knows the newest batches.
+            # A machine that crashed may leave a damaged file; the server still recognises the newest batches.
             with suppress(msgspec.DecodeError, OSError):
-                found.append(msgspec.json.decode(file.read_bytes(), type=ImportRecord))
-        return found
+                records.append(msgspec.json.decode(file.read_bytes(), type=ImportRecord))
+        return records

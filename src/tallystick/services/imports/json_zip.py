@@ -1,11 +1,11 @@
-"""Reading GoatCounter's JSON export, version 1.0 (contract, 5.4).
+"""Reads GoatCounter's JSON export, version 1.0 (contract, 5.4).
 
-It holds counts, each of one kind: by hour and referrer, by browser, by system and so on. They are made into single
-visits again, without sessions: of each path and day, visits are dealt browsers, systems, places, sizes and languages
-from its counts. So every statistic of one kind is what it was; which browser came from where is not known any more.
+It has counts of one kind each: by hour and referrer, by browser, by system and so on. They are converted to single
+visits without sessions: the visits of a path and day get browsers, systems, locations, sizes and languages in the
+numbers of that day's counts. So each statistic is preserved; combinations, such as browser and location, are lost.
 
-A few bytes can claim any number of visits, so a count has to be plausible: in an hour, beside what the other statistics
-know of that path and day, and in sum.
+A few bytes can claim any number of visits, so counts must be plausible: per hour, compared with the other statistics of
+the path and day, and in total.
 """
 
 import re
@@ -35,26 +35,26 @@ LINE_LIMIT = 65_536
 DAY_S = 86_400
 LAST_DAY = 10**9
 MOST_COUNTED = 100_000_000
-"""Visits on one line."""
+"""Visits in one line."""
 MOST_AN_HOUR = 1_000_000
 """Visits of one path from one referrer."""
 MOST_VISITS = 200_000_000
 """Visits in one file."""
 MOST_LINES_A_DAY = 2_000_000
-"""Of one kind; they are in memory together."""
+"""Lines of one kind and day, which are in memory together."""
 MOST_BYTES_OF_NAMES = 536_870_912
 PLAUSIBLE_VISITS, PLAUSIBLE_FACTOR = 1_000, 10
-"""Where a setting was changed in the middle of a day, a path has more visits on it than the other statistics know; but
-not more than this, and than so many times what they know."""
+"""A path may have more visits on a day than the other statistics have, if a setting was changed during the day; but not
+more than both this number and this multiple of theirs."""
 ANALYTICS_IMPORTED = 315_532_800
-"""1980-01-01, where GoatCounter puts what it has imported from Google Analytics: older than the web. It is moved to
-the beginning of the web."""
+"""1980-01-01, the time that GoatCounter gives hits imported from Google Analytics. As it is older than the web, it is
+replaced by the beginning of the web."""
 
 Value = TypeVar("Value")
 
 
 class Info(Struct):
-    """What ``info.json`` must say."""
+    """The content of ``info.json`` that is checked."""
 
     export_version: str
 
@@ -85,7 +85,7 @@ class ProductLine(Struct):
 
 
 class CountLine(Struct):
-    """A count of any kind; which fields it has is the file's."""
+    """A count of any kind; its fields depend on the file."""
 
     path_id: int
     count: int
@@ -100,7 +100,7 @@ class CountLine(Struct):
 
 
 class ImportedNames(NamedTuple):
-    """What counts refer to, by number."""
+    """The names that counts refer to, by id."""
 
     paths: dict[int, PathLine]
     refs: dict[int, RefLine]
@@ -118,17 +118,17 @@ class ImportedCount(NamedTuple):
 
 
 Day = tuple[int, list[ImportedCount]]
-"""The number of a UTC day, and what was counted in it."""
+"""The number of a UTC day, and its counts."""
 
 
 def visits(file: Path, now: Callable[[], int]) -> Iterator[Arrival | str]:
-    """Every visit that the export counts, day by day; texts tell of lines that make no sense.
+    """All visits of the export, day by day. A text in their place is the reason of a bad line.
 
     Args:
         now: Unix seconds.
 
     Raises:
-        InputRefused: it is no such export.
+        InputRefused: the file is not such an export.
     """
     with _opened(file) as archive:
         members = _members(archive)
@@ -143,10 +143,10 @@ def visits(file: Path, now: Callable[[], int]) -> Iterator[Arrival | str]:
 
 
 def visit_count(file: Path) -> int:
-    """How many visits the export counts.
+    """The number of visits in the export.
 
     Raises:
-        InputRefused: it is no such export, or counts too many.
+        InputRefused: the file is not such an export, or has too many visits.
     """
     with _opened(file) as archive:
         members = _members(archive)
@@ -154,7 +154,7 @@ def visit_count(file: Path) -> int:
         counts = _Export(archive, members).counts("hit_stats")
         total = sum(count.visits for count in counts)
     if total > MOST_VISITS:
-        msg = f"{file} counts {total:,} visits; at most {MOST_VISITS:,} are imported from one file"
+        msg = f"{file} has {total:,} visits; at most {MOST_VISITS:,} can be imported from one file"
         raise InputRefused(msg)
     return total
 
@@ -162,7 +162,7 @@ def visit_count(file: Path) -> int:
 @contextmanager
 def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
     if not zipfile.is_zipfile(file):
-        msg = f"JSON import must be as a .zip file, and {file} is none"
+        msg = f"a JSON import must be a .zip file, but {file} is not a ZIP"
         raise InputRefused(msg)
     try:
         with zipfile.ZipFile(file) as archive:
@@ -197,10 +197,10 @@ def _check_version(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo]
         try:
             info = msgspec.json.decode(stream.read(LINE_LIMIT), type=Info)
         except msgspec.DecodeError as error:
-            msg = f"info.json makes no sense: {error}"
+            msg = f"info.json is invalid: {error}"
             raise InputRefused(msg) from error
     if info.export_version != EXPORT_VERSION:
-        msg = f'unknown export version "{info.export_version}"; this program knows {EXPORT_VERSION}'
+        msg = f'unknown export version "{info.export_version}"; this program reads version {EXPORT_VERSION}'
         raise InputRefused(msg)
 
 
@@ -208,7 +208,7 @@ class _Export:
     """An open export.
 
     Attributes:
-        bad: lines that make no sense, and have not been told.
+        bad: reasons of bad lines that have not been returned yet.
     """
 
     def __init__(self, archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo]) -> None:
@@ -225,35 +225,35 @@ class _Export:
         """The counts of one file, by day.
 
         Raises:
-            InputRefused: they are not sorted.
+            InputRefused: they are not sorted, or too many for one day.
         """
-        before = 0
-        for day, found in groupby(self.counts(kind), lambda count: count.time // DAY_S):
-            if day < before:
+        previous = 0
+        for day, day_counts in groupby(self.counts(kind), lambda count: count.time // DAY_S):
+            if day < previous:
                 msg = f"{kind} is not sorted by time"
                 raise InputRefused(msg)
-            before = day
-            counts = list(islice(found, MOST_LINES_A_DAY))
+            previous = day
+            counts = list(islice(day_counts, MOST_LINES_A_DAY))
             if len(counts) == MOST_LINES_A_DAY:
                 msg = f"{kind} has {MOST_LINES_A_DAY:,} lines or more for one day"
                 raise InputRefused(msg)
             yield day, counts
 
     def drained(self) -> list[str]:
-        """The bad lines since the last call."""
+        """The reasons of bad lines since the last call."""
         bad, self.bad = self.bad, []
         return bad
 
     def counts(self, kind: str) -> Iterator[ImportedCount]:
-        """The counts of one file that make sense."""
+        """The valid counts of one file."""
         value = _VALUES[kind]
         most = MOST_AN_HOUR if kind == "hit_stats" else MOST_COUNTED
         for line in self._lines(kind, CountLine):
             moment = _moment(line.hour or line.day)
             if moment is None or line.path_id not in self.names.paths or line.count <= 0:
-                self.bad.append(f"{kind}: a count of path {line.path_id} that makes no sense")
+                self.bad.append(f"{kind}: an invalid count of path {line.path_id}")
             elif line.count > most:
-                self.bad.append(f"{kind}: {line.count:,} visits of path {line.path_id}, more than {most:,} on one line")
+                self.bad.append(f"{kind}: {line.count:,} visits of path {line.path_id}, more than {most:,} in one line")
             else:
                 yield ImportedCount(moment, line.path_id, value(line, self.names), line.count)
 
@@ -294,7 +294,7 @@ def _moment(text: str) -> int | None:
 
 
 class _Days:
-    """Counts sorted by day, asked for day by day."""
+    """Reads counts that are sorted by day, one day at a time."""
 
     def __init__(self, days: Iterator[Day]) -> None:
         self._days = days
@@ -304,7 +304,7 @@ class _Days:
         return self._days
 
     def on(self, day: int) -> "Shares":
-        """The values of a day's visits; days before it are passed over."""
+        """The values of a day's visits. Skips earlier days."""
         while self._next is None or self._next[0] < day:
             self._next = next(self._days, (LAST_DAY, []))
         counts = self._next[1] if self._next[0] == day else []
@@ -319,9 +319,9 @@ Shares = dict[int, Counter[Any]]
 
 
 def _day(hits: list[ImportedCount], shares: list[Shares], names: ImportedNames, now: int) -> Iterator[Arrival | str]:
-    """The visits of one day, and what is told of counts that nothing else in the file bears out."""
+    """The visits of one day. A text in their place is the reason of a count that is not plausible."""
     nothing: Iterator[Any] = iter(())
-    dealt = [{path: shared.elements() for path, shared in share.items()} for share in shares]
+    values = [{path: shared.elements() for path, shared in share.items()} for share in shares]
     visited: Counter[int] = Counter()
     for count in hits:
         path = names.paths[count.path]
@@ -330,10 +330,12 @@ def _day(hits: list[ImportedCount], shares: list[Shares], names: ImportedNames, 
         visited[count.path] += count.visits
         if known and visited[count.path] > max(PLAUSIBLE_VISITS, PLAUSIBLE_FACTOR * known):
             visited[count.path] -= count.visits
-            yield f"hit_stats: {count.visits:,} visits of path {count.path}; other statistics know {known:,} that day"
+            yield f"hit_stats: {count.visits:,} visits of path {count.path}; other statistics have {known:,} that day"
             continue
         for _ in range(count.visits):
-            browser, system, location, width, language = (next(share.get(count.path, nothing), None) for share in dealt)
+            browser, system, location, width, language = (
+                next(share.get(count.path, nothing), None) for share in values
+            )
             yield Arrival(
                 path=path.path,
                 title=path.title,

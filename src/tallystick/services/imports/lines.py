@@ -1,4 +1,4 @@
-"""Files of lines: logs and CSV, compressed or not, growing or not."""
+"""Sources of lines: logs and CSV, compressed or not, growing or not."""
 
 import bz2
 import gzip
@@ -18,12 +18,12 @@ from typing import Any, BinaryIO, cast
 from tallystick.errors import InputRefused
 from tallystick.services.imports.batches import ImportBatch
 from tallystick.services.imports.marks import DIGEST_BYTES, FileMark
+from tallystick.services.imports.parsed import BadLine, ExcludedLine, ParsedHit, ParsedLine
 from tallystick.services.imports.texts import LOOKED_AT, is_utf_16, without_padding
-from tallystick.services.imports.told import BadLine, Excluded, Item, Told
 
 LINE_LIMIT = 65_536
 ROW_LIMIT = 1_048_576
-"""Bytes of a row of CSV, whose cells may hold ends of lines."""
+"""Bytes of a row of CSV, whose cells may have line ends."""
 BATCH_LIMIT = 2_097_152
 """Bytes of lines in one batch."""
 READ_AT_ONCE = 1_048_576
@@ -35,26 +35,27 @@ UNCOMPRESS: dict[bytes, Callable[[BinaryIO], Any]] = {
     b"BZh": bz2.BZ2File,
     b"\xfd7zXZ\0": lzma.LZMAFile,
 }
-"""By the first bytes of a file, whatever its name is."""
-UNPACKED_BY = {
-    b"\x28\xb5\x2f\xfd": "it is compressed by zstd; zstd -dc FILE | tallystick import - reads it",
-    b"PK\x03\x04": "it is a ZIP; unpack it first, or name it as the JSON export that it is with --format json",
+"""Decompression by the first bytes of a file, whatever its name is."""
+UNSUPPORTED = {
+    b"\x28\xb5\x2f\xfd": "the file is compressed by zstd; import it with: zstd -dc FILE | tallystick import -",
+    b"PK\x03\x04": "the file is a ZIP; unpack it first, or give --format json if it is a JSON export",
 }
+"""Messages about formats that are not supported, by the first bytes of a file."""
 
 _each_line = re.compile(rb"[^\n]*\n|[^\n]+")
 
-ReadLine = Callable[[int, bytes], Item | None]
+ReadLine = Callable[[int, bytes], ParsedLine | None]
 
 
 class LineFile:
-    """Hits told by lines.
+    """Hits from the lines of a file.
 
     Args:
-        read: what a line says, by its number.
-        quoted: whether an end of a line inside quotation marks is part of the row (CSV).
-        marks: places up to which such files have been imported; the farthest that fits is gone on from.
-        until: where the batch that was under way at each of these places ends.
-        growing: whether more may come: then the last line waits for its end.
+        read: reads a line, given its number and bytes.
+        quoted: whether line ends inside quotation marks are part of the row (CSV).
+        marks: where imports of such files ended; reading continues at the farthest one that matches this file.
+        until: for each mark, where the batch ends that was being sent; it is repeated with the same end.
+        growing: whether lines may be added; then an unfinished last line is read later.
     """
 
     def __init__(  # noqa: PLR0913  # how to read, and from where
@@ -73,13 +74,13 @@ class LineFile:
         self._total = os.fstat(self._raw.fileno()).st_size if path != STANDARD else 0
         self._waiting = b""
         self._ahead: deque[bytes] = deque()
-        """Lines to be read again, since they were taken for a part of a row and are none."""
+        """Lines to read again, because they turned out not to be part of a row."""
         self._open_line = False
-        """Whether the next bytes belong to a line that was too long already."""
+        """Whether the next bytes belong to a line that is already too long."""
         try:
             self._stream = _uncompressed(self._raw)
             _refuse_other_files(self._stream)
-            self.start, self._hasher = _found(self._stream, () if is_stream(path) else marks)
+            self.start, self._hasher = _farthest_mark(self._stream, () if is_stream(path) else marks)
         except InputRefused:
             self.close()
             raise
@@ -87,32 +88,32 @@ class LineFile:
         self._until = dict(zip(marks, until, strict=False)).get(self.start)
 
     def next(self, most: int) -> ImportBatch | None:
-        """The next lines; None when there is nothing more, or not yet."""
+        """The next lines; None if there are no more, or none yet."""
         start, size, lines = self._mark, 0, 0
-        told: list[Told] = []
+        hits: list[ParsedHit] = []
         bad: list[BadLine] = []
-        excluded: list[Excluded] = []
+        excluded: list[ExcludedLine] = []
         while self._goes_on(start.position + size, lines, size, most) and (raw := self._row()):
             if not self._continues(raw):
                 lines += 1
                 item, raw = self._item(start.lines + lines, raw)
-                _sort(item, told, bad, excluded)
+                _sort(item, hits, bad, excluded)
             size += len(raw)
             self._hasher.update(raw)
         self._until = None
         if not size:
             return None
         self._mark = FileMark(start.position + size, start.lines + lines, self._hasher.copy().hexdigest())
-        return ImportBatch(start, self._mark, told, bad, excluded, self._raw.tell() if self._total else 0, self._total)
+        return ImportBatch(start, self._mark, hits, bad, excluded, self._raw.tell() if self._total else 0, self._total)
 
     def renewed(self) -> bool:
-        """Whether another file has the name now, or this one was emptied."""
+        """Whether another file has this file's name now, or this file was truncated."""
         try:
-            found = self._path.stat()
+            by_name = self._path.stat()
         except FileNotFoundError:
             return False
-        mine = os.fstat(self._raw.fileno())
-        return not os.path.samestat(found, mine) or found.st_size < self._raw.tell()
+        opened = os.fstat(self._raw.fileno())
+        return not os.path.samestat(by_name, opened) or by_name.st_size < self._raw.tell()
 
     def close(self) -> None:
         """Close the file; standard input stays open."""
@@ -126,7 +127,7 @@ class LineFile:
         return lines < most and size < BATCH_LIMIT
 
     def _row(self) -> bytes:
-        """The next line, or row; empty when there is nothing more."""
+        """The next line or row; empty if there are no more."""
         raw = self._line()
         if self._quoted and raw.count(b'"') % 2:
             return self._closed(raw)
@@ -136,7 +137,7 @@ class LineFile:
         return raw
 
     def _closed(self, opened: bytes) -> bytes:
-        """A row up to the line that closes its quotation mark; the line alone where none does."""
+        """A row up to the line that closes its quotation mark; the first line alone if none does."""
         lines, size = [opened], len(opened)
         while size < ROW_LIMIT and (more := self._line()):
             lines.append(more)
@@ -147,10 +148,10 @@ class LineFile:
         return opened
 
     def _line(self) -> bytes:
-        """The next line, at most about ``READ_AT_ONCE`` of it. NULs before one come alone, however many there are."""
+        """The next line, at most about ``READ_AT_ONCE`` bytes of it. NULs before a line are returned on their own."""
         if self._ahead:
             return self._ahead.popleft()
-        with _damage_told():
+        with _damage_refused():
             raw = self._stream.readline(READ_AT_ONCE)
         if self._waiting:
             raw, self._waiting = self._waiting + raw, b""
@@ -160,23 +161,23 @@ class LineFile:
         return raw
 
     def _continues(self, raw: bytes) -> bool:
-        """Whether bytes are no line of their own: NULs alone, or more of a line that was too long already."""
+        """Whether bytes are not a line of their own: NULs alone, or the rest of a line that is already too long."""
         continued = self._open_line
         unfinished = len(raw) >= READ_AT_ONCE and not raw.endswith(b"\n")
         padding = not raw.strip(b"\0")
         self._open_line = (continued or unfinished) and not raw.endswith(b"\n") and not padding
         return continued or padding
 
-    def _item(self, number: int, raw: bytes) -> tuple[Item | None, bytes]:
-        """What a line or row says, and how much of it: of a row that is torn, its first line."""
-        item = self._understood(number, raw)
+    def _item(self, number: int, raw: bytes) -> tuple[ParsedLine | None, bytes]:
+        """Read a line or row. Returns the result and the bytes it used: of a torn row only the first line."""
+        item = self._parsed(number, raw)
         if isinstance(item, BadLine) and item.torn and (rest := raw.partition(b"\n")[2]):
             raw = raw[: -len(rest)]
             self._ahead.extendleft(reversed(_each_line.findall(rest)))
-            item = self._understood(number, raw)
+            item = self._parsed(number, raw)
         return item, raw
 
-    def _understood(self, number: int, raw: bytes) -> Item | None:
+    def _parsed(self, number: int, raw: bytes) -> ParsedLine | None:
         most = ROW_LIMIT if self._quoted else LINE_LIMIT
         if len(raw) > most and len(raw := without_padding(raw)) > most:
             return BadLine(number, f"it is longer than {most} bytes")
@@ -184,13 +185,13 @@ class LineFile:
 
 
 def is_stream(path: Path) -> bool:
-    """Whether what is read can be read once: standard input, or a pipe such as the shell's ``<(...)``."""
+    """Whether a file can be read only once: standard input, or a pipe such as the shell's ``<(...)``."""
     return path == STANDARD or path.is_fifo()
 
 
-def _sort(item: Item | None, told: list[Told], bad: list[BadLine], excluded: list[Excluded]) -> None:
-    if isinstance(item, Told):
-        told.append(item)
+def _sort(item: ParsedLine | None, hits: list[ParsedHit], bad: list[BadLine], excluded: list[ExcludedLine]) -> None:
+    if isinstance(item, ParsedHit):
+        hits.append(item)
     elif isinstance(item, BadLine):
         bad.append(item)
     elif item is not None:
@@ -211,26 +212,26 @@ def _uncompressed(stream: BinaryIO) -> BinaryIO:
 
 
 def _refuse_other_files(stream: BinaryIO) -> None:
-    """Refuse what cannot be read as lines of UTF-8.
+    """Refuse files that are not lines of UTF-8.
 
     Raises:
-        InputRefused
+        InputRefused: the message says how to import the file.
     """
-    with _damage_told():
+    with _damage_refused():
         head = bytes(cast("Any", stream).peek(LOOKED_AT))
     if is_utf_16(head):
-        msg = "the file is UTF-16 or UTF-32; iconv -f UTF-16 -t UTF-8 FILE | tallystick import - reads it"
+        msg = "the file is UTF-16 or UTF-32; import it with: iconv -f UTF-16 -t UTF-8 FILE | tallystick import -"
         raise InputRefused(msg)
-    for magic, reason in UNPACKED_BY.items():
+    for magic, reason in UNSUPPORTED.items():
         if head.startswith(magic):
             raise InputRefused(reason)
 
 
-def _found(stream: BinaryIO, marks: Sequence[FileMark]) -> tuple[FileMark, Any]:
-    """The farthest mark that the file agrees with; the stream stands behind it, and so does the hasher."""
+def _farthest_mark(stream: BinaryIO, marks: Sequence[FileMark]) -> tuple[FileMark, Any]:
+    """The farthest mark that matches the file, and a hasher of everything before it. Moves the stream there."""
     hasher = blake2b(digest_size=DIGEST_BYTES)
     position, best, best_hasher = 0, FileMark(0, 0, hasher.hexdigest()), hasher.copy()
-    with _damage_told():
+    with _damage_refused():
         for mark in sorted(marks, key=lambda mark: mark.position):
             while position < mark.position and (read := stream.read(min(READ_AT_ONCE, mark.position - position))):
                 hasher.update(read)
@@ -243,7 +244,7 @@ def _found(stream: BinaryIO, marks: Sequence[FileMark]) -> tuple[FileMark, Any]:
 
 
 @contextmanager
-def _damage_told() -> Iterator[None]:
+def _damage_refused() -> Iterator[None]:
     try:
         yield
     except (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error) as error:
@@ -252,5 +253,5 @@ def _damage_told() -> Iterator[None]:
     except OSError as error:
         if error.errno is not None:
             raise
-        msg = f"the compressed file is damaged: {error}"  # what bz2 raises
+        msg = f"the compressed file is damaged: {error}"  # bz2 raises OSError without an errno
         raise InputRefused(msg) from error

@@ -1,4 +1,4 @@
-"""Lines of web servers' logs: each format turns one into fields by the names that ``log:`` formats use."""
+"""Splits lines of web servers' logs into fields, named as in ``log:`` formats."""
 
 import re
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from tallystick.model.text import ESCAPES
 
 Fields = dict[str, str]
 Read = Callable[[str], Fields | None]
-"""None for a line that is of another format."""
+"""Reads a line; None for a line of another format."""
 
 NAMES = frozenset(
     {"ignore", "time", "date", "datetime", "remote_addr", "xff", "method", "status", "http", "path", "url", "query"}
@@ -21,7 +21,7 @@ NAMES = frozenset(
 )
 TIMES = ("date", "time", "datetime")
 
-# Between address and time stand an ident and a user, whose name may hold blanks.
+# Between address and time there are an ident and a user, whose name may have blanks.
 _COMMON = '$remote_addr $ignore [$datetime] "$method $path $http" $status $size'
 FORMATS = {
     "common": _COMMON,
@@ -33,14 +33,14 @@ FORMATS = {
     ),
 }
 DATETIMES = {"bunny": "unix_milli"}
-"""Layouts that are a format's own."""
+"""Layouts of times by format, where they are not the usual one."""
 
 PATTERNS = dict.fromkeys(("status", "size", "timing_sec", "timing_milli", "timing_micro"), r"[\d.]*|-")
 ADDRESSES = ("remote_addr", "xff")
 _LIST = "(?>[^ ,]*(?: *, *[^ ,]+)*)"
-"""Addresses with commas between them, which blanks may surround."""
+"""Addresses separated by commas, with or without blanks."""
 _BLANKS = "(?> {1,64})"
-"""Bounded, so that a long run of blanks is not looked through again from each of them."""
+"""Bounded, so that a long run of blanks is not searched again from each of its blanks."""
 
 _placed = re.compile(r"\$([a-z_]+)")
 _escaped_bytes = re.compile(r"(?:\\x[0-9A-Fa-f]{2})+")
@@ -48,22 +48,22 @@ _escaped = re.compile(r'\\(["\\])')
 
 
 def line_reader(form: str, times: dict[str, str]) -> Read:
-    """A reader of the lines of ``log:`` formats.
+    """A function that reads lines of a ``log:`` format.
 
-    A blank of the format stands for one blank; in lines that do not fit so, for one or more, as Jetty writes.
+    A blank in the format matches one blank; if the line does not match, one or more, as Jetty writes.
 
     Args:
         times: patterns of ``$date``, ``$time`` and ``$datetime``.
 
     Raises:
-        InputRefused: the format makes no sense.
+        InputRefused: the format is invalid.
     """
     fits = re.compile(_pattern(form, times, re.escape), re.ASCII).fullmatch
     fits_with_blanks = re.compile(_pattern(form, times, _with_blanks), re.ASCII).fullmatch
 
     def read(line: str) -> Fields | None:
-        found = fits(line) or fits_with_blanks(line)
-        return {name: _plain(value) for name, value in found.groupdict().items()} if found else None
+        match = fits(line) or fits_with_blanks(line)
+        return {name: _plain(value) for name, value in match.groupdict().items()} if match else None
 
     return read
 
@@ -81,7 +81,7 @@ def _pattern(form: str, times: dict[str, str], literal: Callable[[str], str]) ->
     """A regular expression for a format.
 
     Args:
-        literal: what the text between two fields matches.
+        literal: the pattern of a text between two fields.
     """
     literals = _placed.split(form)[::2]
     names = _placed.findall(form)
@@ -106,7 +106,7 @@ def _check(names: list[str], form: str) -> None:
             raise InputRefused(msg)
     kept = [name for name in names if name != "ignore"]
     if len(set(kept)) < len(kept):
-        msg = f"a name stands twice in the format {form!r}"
+        msg = f"the format {form!r} has a field twice"
         raise InputRefused(msg)
     if not {"path", "url"} & set(kept) or not ("datetime" in kept or {"date", "time"} <= set(kept)):
         msg = f"the format {form!r} needs $path or $url, and $datetime or $date and $time"
@@ -114,10 +114,10 @@ def _check(names: list[str], form: str) -> None:
 
 
 def _value(name: str, before: str, after: str, end: str) -> str:
-    """What a field may hold: never what ends it, so that a line that does not fit is rejected in linear time.
+    """The pattern of a field. It never matches the text that ends the field, so that bad lines fail in linear time.
 
     Args:
-        end: a pattern of the text ``after`` the field, with the time that follows it.
+        end: the pattern of the text ``after`` the field, including a time that follows it.
     """
     if not after:
         return ".*"
@@ -132,7 +132,7 @@ def _value(name: str, before: str, after: str, end: str) -> str:
 
 
 def _plain(value: str) -> str:
-    """A value without what servers do to characters that would spoil a line; ``-`` is nothing."""
+    """A value without the escapes that servers write for special characters; ``-`` stands for an empty value."""
     if value == "-":
         return ""
     if "\\" in value:
@@ -142,7 +142,7 @@ def _plain(value: str) -> str:
 
 
 class CaddyRequest(Struct):
-    """A request in Caddy's log. Only the page's address needs its type: filters of Caddy may rewrite the rest."""
+    """A request in Caddy's log. Only ``uri`` has a fixed type: Caddy's filters may rewrite the others."""
 
     uri: str = ""
     method: Any = ""
@@ -168,25 +168,25 @@ _decode = msgspec.json.Decoder(CaddyLine).decode
 
 
 def caddy_line(line: str) -> Fields | None:
-    """A line of Caddy's access log (JSON)."""
+    """Read a line of Caddy's access log (JSON); None for other lines."""
     try:
-        found = _decode(line)
+        entry = _decode(line)
     except (msgspec.DecodeError, UnicodeEncodeError):
         return None
-    request = found.request
+    request = entry.request
     return {
-        "datetime": f"{found.ts:.6f}" if isinstance(found.ts, float) else str(found.ts),
+        "datetime": f"{entry.ts:.6f}" if isinstance(entry.ts, float) else str(entry.ts),
         "remote_addr": next(filter(None, map(_text, (request.client_ip, request.remote_ip, request.remote_addr))), ""),
         "method": _text(request.method),
-        "status": _text(found.status),
-        "size": _text(found.size),
+        "status": _text(entry.status),
+        "size": _text(entry.size),
         "http": _text(request.proto),
         "path": request.uri,
         "host": _text(request.host),
         "referrer": _header(request.headers, "Referer"),
         "user_agent": _header(request.headers, "User-Agent"),
         "language": _header(request.headers, "Accept-Language"),
-        "content_type": _header(found.resp_headers, "Content-Type"),
+        "content_type": _header(entry.resp_headers, "Content-Type"),
     }
 
 
@@ -197,7 +197,7 @@ def _header(headers: Any, name: str) -> str:  # noqa: ANN401  # as it was logged
 
 
 def _text(value: Any) -> str:  # noqa: ANN401  # as it was logged
-    """A text, a number as one, or the first of a list; empty for anything else."""
+    """A text, or a number or the first of a list as text; empty for anything else."""
     if isinstance(value, list):
         value = value[0] if value else ""
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Reading logs of web servers (GoatCounter contract, 5.6)."""
+"""Reads logs of web servers (GoatCounter contract, 5.6)."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -9,26 +9,26 @@ from msgspec import Struct
 from tallystick.errors import InputRefused
 from tallystick.model.text import ESCAPES
 from tallystick.services.imports import log_lines
-from tallystick.services.imports.excluding import Rule, excluded_by, path_of
+from tallystick.services.imports.exclude_rules import Rule, excluded_by, path_of
 from tallystick.services.imports.log_lines import FORMATS, TIMES, Fields, caddy_line, fields_of, line_reader
+from tallystick.services.imports.parsed import BadLine, ExcludedLine, ParsedHit, ParsedLine
 from tallystick.services.imports.texts import with_blanks, without_padding
 from tallystick.services.imports.times import ACCEPTED, COMMON_LOG, TimeFormat, moment, time_format
-from tallystick.services.imports.told import BadLine, Excluded, Item, Told
 from tallystick.services.ingest.collection_rules import address_of
 from tallystick.services.ingest.ingest import Arrival
 
 LOG_FORMATS = (*FORMATS, "caddy")
 CUSTOM = "log:"
 DIGITS_OF_SECONDS, DIGITS_OF_MILLISECONDS = 11, 14
-"""At most, until the year 5138."""
+"""The greatest numbers of digits until the year 5138."""
 REMEMBERED = 4_096
-"""Moments remembered: lines of one second stand together."""
+"""Cached moments: lines of the same second follow each other."""
 
 _port = re.compile(r"\[(.*)\](?::\d+)?|([^:]*):\d+").fullmatch
 
 
 class Layouts(Struct, frozen=True):
-    """How times are spelled in a log; None is the format's own way."""
+    """The layouts of times in a log; None stands for the format's usual layout."""
 
     date: str | None = None
     time: str | None = None
@@ -40,14 +40,14 @@ _FORM_OWN = Layouts("2006-01-02", "15:04:05", COMMON_LOG)
 
 def log_reader(
     form: str, layouts: Layouts, rules: Sequence[Rule], now: Callable[[], int]
-) -> Callable[[int, bytes], Item | None]:
-    """A reader of one line, by its number and its bytes; None for a line that says nothing.
+) -> Callable[[int, bytes], ParsedLine | None]:
+    """A function that reads one line, given its number and bytes; it returns None for lines without content.
 
     Args:
         now: Unix seconds.
 
     Raises:
-        InputRefused: there is no such format, or it makes no sense.
+        InputRefused: the format is unknown or invalid.
     """
     times = _time_formats(form, layouts)
     read = _reader(form, times)
@@ -57,8 +57,8 @@ def log_reader(
         names = TIMES[:2] if len(texts) > 1 else TIMES[2:]
         return moment(*((times[name], text) for name, text in zip(names, texts, strict=True)))
 
-    def item(number: int, raw: bytes) -> Item | None:
-        # Bytes that are no UTF-8 stay apart, as in the pixel: pages of Latin-1 sites are named with them.
+    def item(number: int, raw: bytes) -> ParsedLine | None:
+        # Bytes that are not UTF-8 become escapes, as in the pixel: paths of Latin-1 sites have them.
         line = without_padding(raw).decode("utf-8", ESCAPES).strip("\r\n").lstrip(" ")
         if not line.strip() or line.startswith("#"):
             return None
@@ -66,11 +66,11 @@ def log_reader(
         if fields is None:
             return BadLine(number, f"it is not of the format {form}")
         if rule := excluded_by(fields, rules):
-            return Excluded(number, rule)
+            return ExcludedLine(number, rule)
         created = when(fields["datetime"]) if "datetime" in fields else when(fields["date"], fields["time"])
         if created is None:
-            return BadLine(number, "its time makes no sense")
-        return Told(number, _arrival(fields, created, now()))
+            return BadLine(number, "its time is invalid")
+        return ParsedHit(number, _arrival(fields, created, now()))
 
     return item
 
@@ -82,15 +82,15 @@ def _reader(form: str, times: dict[str, TimeFormat]) -> log_lines.Read:
 
 
 def _pattern_of(form: str) -> str:
-    found = form.removeprefix(CUSTOM) if form.startswith(CUSTOM) else FORMATS.get(form)
-    if found is None:
+    pattern = form.removeprefix(CUSTOM) if form.startswith(CUSTOM) else FORMATS.get(form)
+    if pattern is None:
         msg = f"unknown format: {form}"
         raise InputRefused(msg)
-    return found
+    return pattern
 
 
 def _time_formats(form: str, layouts: Layouts) -> dict[str, TimeFormat]:
-    """How a format spells its times: as the person says, else as usual in it."""
+    """The formats of a log's times: the given layouts, else the usual ones of the format."""
     used = fields_of("$datetime" if form == "caddy" else _pattern_of(form))
     formats = {}
     for name in TIMES:
@@ -118,7 +118,7 @@ def _usual_format(form: str, name: str) -> TimeFormat:
 
 
 def _caddy_time() -> TimeFormat:
-    """Caddy writes seconds with a fraction, unless it is configured otherwise: then the text shows what it is."""
+    """Caddy's time: seconds with a fraction, or another configured format, which is recognised by the text."""
     forms = [
         time_format(layout) for layout in ("2006/01/02 15:04:05", "rfc3339", "2006-01-02T15:04:05-0700", COMMON_LOG)
     ]
@@ -129,7 +129,7 @@ def _caddy_time() -> TimeFormat:
         digits = text.partition(".")[0]
         if digits.isdigit() and len(digits) > DIGITS_OF_SECONDS:
             return (nanoseconds if len(digits) > DIGITS_OF_MILLISECONDS else milliseconds).parts(text)
-        return next((found for form in forms if (found := form.parts(text))), {})
+        return next((parts for form in forms if (parts := form.parts(text))), {})
 
     return TimeFormat("", parts, frozenset())
 
@@ -150,7 +150,7 @@ def _arrival(fields: Fields, created: int, now: int) -> Arrival:
 
 
 def _address(fields: Fields) -> str | None:
-    """The visitor's address: the last public one that proxies have passed on, else the one that connected."""
+    """The visitor's address: the last public one that proxies forwarded, else the one of the connection."""
     forwarded, connected = (
         [_bare(part) for part in fields.get(name, "").split(",")] for name in ("xff", "remote_addr")
     )
@@ -161,10 +161,10 @@ def _address(fields: Fields) -> str | None:
 
 
 def _bare(text: str) -> str:
-    """An address without what some servers write around it: quotation marks, encoded blanks, a port behind it."""
+    """An address without the quotation marks, encoded blanks and port that some servers write around it."""
     text = text.replace("%2520", "").replace("%20", "").strip(' "+')
-    found = _port(text)
-    return (found[1] or found[2] or "") if found else text
+    match = _port(text)
+    return (match[1] or match[2] or "") if match else text
 
 
 def _is_public(text: str) -> bool:

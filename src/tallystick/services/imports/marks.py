@@ -1,4 +1,4 @@
-"""How far a file has been imported."""
+"""Marks how far a file has been imported."""
 
 from hashlib import blake2b
 
@@ -8,12 +8,12 @@ DIGEST_BYTES = 16
 
 
 class FileMark(Struct, frozen=True):
-    """A place in a file, recognised by what stands before it: so a renamed or grown file goes on where it was left.
+    """A place in a file, identified by the content before it, so that an import of a renamed or grown file continues.
 
     Attributes:
-        position: bytes (uncompressed) of lines; rows of a file that is no lines.
-        lines: lines or rows before it.
-        digest: of everything before it; of the whole file where that is no lines.
+        position: uncompressed bytes before the place; rows for a file of rows.
+        lines: lines or rows before the place.
+        digest: of everything before the place; of the whole file for a file of rows.
     """
 
     position: int
@@ -22,10 +22,10 @@ class FileMark(Struct, frozen=True):
 
 
 def batch_key(run: str, start: FileMark, end: FileMark) -> str:
-    """What a server recognises a repeated batch by: the same for the same part of a file with the same beginning.
+    """The idempotency key of a batch: the same for the same part of a file with the same beginning.
 
     Args:
-        run: sets apart what is meant to be imported once more.
+        run: a text that makes the keys of a repeated import differ.
     """
     text = f"{run}/{start.position}/{end.position}/{end.digest}"
     return f"import-{blake2b(text.encode(), digest_size=DIGEST_BYTES).hexdigest()}"

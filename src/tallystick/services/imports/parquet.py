@@ -1,4 +1,4 @@
-"""Reading our own Parquet exports, which hold everything that was kept of each hit."""
+"""Reads Tallystick's own Parquet exports, which have all stored fields of each hit."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,13 +12,13 @@ _NO_TIME = "created must be a time from 1970 on"
 
 
 def hits(file: Path, now: Callable[[], int]) -> Iterator[Arrival | str]:
-    """Every hit, in the order of the export.
+    """All hits, in the order of the export. A text in the place of a hit is the reason of a bad row.
 
     Args:
         now: Unix seconds.
 
     Raises:
-        InputRefused: it is no such file.
+        InputRefused: the file is not such an export.
     """
     for row in parquet_rows(file):
         yield _arrival(row, row.created, now()) if row.created is not None and row.created >= 0 else _NO_TIME

@@ -1,4 +1,4 @@
-"""Running an import: from a file to a site, batch by batch."""
+"""Runs an import: reads a file batch by batch and sends the hits to a site."""
 
 import asyncio
 from collections import Counter
@@ -12,19 +12,19 @@ from tallystick.services.imports.batches import ImportBatch, ImportSource
 from tallystick.services.imports.cutting import cut
 from tallystick.services.imports.journal import ImportJournal, ImportRecord
 from tallystick.services.imports.marks import FileMark, batch_key
-from tallystick.services.imports.told import BadLine
+from tallystick.services.imports.parsed import BadLine
 from tallystick.services.ingest.ingest import Arrival
 
 LOOKED_AT_EVERY_S = 5.0
-"""A followed file, for more lines."""
+"""Interval at which a followed file is checked for new lines."""
 
 
-class Taken(NamedTuple):
-    """What became of a batch.
+class BatchResult(NamedTuple):
+    """The result of sending a batch.
 
     Attributes:
-        refused: index -> what was wrong with a hit.
-        notes: what else was found -> hits, as far as the place tells: why some were dropped, or are no person's.
+        refused: messages about invalid hits, by index.
+        notes: numbers of dropped hits by reason, and of bots' hits, as far as the sink knows.
     """
 
     refused: dict[int, str]
@@ -32,32 +32,34 @@ class Taken(NamedTuple):
 
 
 class Sink(Protocol):
-    """Where hits go.
+    """The destination of hits.
 
     Attributes:
-        most: lines in one batch.
+        most: the greatest number of lines in one batch.
     """
 
     most: int
 
-    async def send(self, key: str, arrivals: Sequence[Arrival]) -> Taken:
-        """Store hits; a key that was sent before stores nothing."""
+    async def send(self, key: str, arrivals: Sequence[Arrival]) -> BatchResult:
+        """Store a batch of hits; a batch with a key that was used before is not stored again."""
 
 
 class Report(Struct):
     """What an import has done so far.
 
-    Every line is one of ``sent``, ``bad``, ``excluded`` and ``empty``; every hit that was sent one of ``stored``,
-    ``refused`` and ``dropped``.
+    Each line is one of ``sent``, ``bad``, ``excluded`` and ``empty``; each sent hit is one of ``stored``, ``refused``
+    and ``dropped``.
 
     Attributes:
-        before: lines that had been imported by then.
-        lines: the last one that is worked through.
-        sent: hits that were handed over.
-        refused: of these, hits that cannot be accepted; ``reasons`` says why.
-        notes: of these, hits that were deliberately not stored, by reason; and bots' hits, which were.
-        cut: of these, hits whose title or referrer was too long and was cut.
-        first, last: when the earliest and the latest hit happened, Unix seconds.
+        before: lines imported by earlier runs.
+        lines: the number of the last processed line.
+        sent: hits sent to the sink.
+        refused: of these, invalid hits; ``reasons`` counts the messages.
+        bad: lines that cannot be read.
+        notes: of the sent hits, dropped ones by reason, and bots' hits, which are stored.
+        cut: of the sent hits, those whose title or referrer was too long and was cut.
+        excluded: lines left out, by exclude rule.
+        first, last: times of the earliest and latest hit, Unix seconds.
     """
 
     before: int = 0
@@ -79,30 +81,30 @@ class Report(Struct):
 
     @property
     def stored(self) -> int:
-        """Hits that were stored, bots' among them."""
+        """Hits that were stored, including bots'."""
         return self.sent - self.refused - self.dropped
 
     @property
     def empty(self) -> int:
-        """Lines that say nothing: comments, headers, and those without text."""
+        """Lines without content: comments, headers and empty lines."""
         return self.lines - self.before - self.sent - self.bad - self.excluded.total()
 
     @property
     def failed(self) -> bool:
-        """Whether nothing could be used, although there was something."""
+        """Whether all lines were bad or refused."""
         used = self.stored + self.dropped + self.excluded.total()
         return not used and self.bad + self.refused > 0
 
-    def add(self, batch: ImportBatch, taken: Taken) -> None:
-        """Count what was read, and what became of it."""
+    def add(self, batch: ImportBatch, result: BatchResult) -> None:
+        """Add a batch and its result."""
         self.lines = batch.end.lines
-        self.sent += len(batch.told)
+        self.sent += len(batch.hits)
         self.bad += len(batch.bad)
         self.excluded.update(item.rule for item in batch.excluded)
-        self.refused += len(taken.refused)
-        self.reasons.update(" ".join(reason.split()).removesuffix(".") for reason in taken.refused.values())
-        self.notes.update(taken.notes)
-        accepted = [told.arrival for index, told in enumerate(batch.told) if index not in taken.refused]
+        self.refused += len(result.refused)
+        self.reasons.update(" ".join(reason.split()).removesuffix(".") for reason in result.refused.values())
+        self.notes.update(result.notes)
+        accepted = [hit.arrival for index, hit in enumerate(batch.hits) if index not in result.refused]
         times = [arrival.created for arrival in accepted if arrival.created is not None]
         if times:
             self.first = min(times) if self.first is None else min(self.first, *times)
@@ -110,20 +112,20 @@ class Report(Struct):
 
 
 BOTS = "bots"
-"""Hits that are kept with the reason why no person sent them, out of every statistic."""
+"""The name of bots' hits in ``notes``. They are stored with their bot code, and excluded from statistics."""
 
 Progress = Callable[[Report, ImportBatch], None]
-TellBad = Callable[[BadLine], None]
+OnBadLine = Callable[[BadLine], None]
 
 
 class Import:
-    """One file on its way to a site.
+    """The import of one file into a site.
 
     Args:
-        journal: remembers how far the import is; None where a file cannot be recognised (standard input).
-        anew: sets this import apart from earlier ones of the same file.
-        progress: told after each batch.
-        told_bad: hears of lines that are not understood, or refused.
+        journal: records how far the import is; None if the file cannot be recognised again (standard input).
+        anew: a text that distinguishes this import from earlier ones of the same file; empty to continue them.
+        progress: called after each batch.
+        on_bad_line: called for each bad line and refused hit.
     """
 
     def __init__(  # noqa: PLR0913  # who does what
@@ -135,52 +137,52 @@ class Import:
         journal: ImportJournal | None,
         anew: str = "",
         progress: Progress,
-        told_bad: TellBad,
+        on_bad_line: OnBadLine,
     ) -> None:
         self._source, self._sink, self._report = source, sink, report
         self._journal, self._anew = journal, anew
-        self._progress, self._told_bad = progress, told_bad
+        self._progress, self._told_bad = progress, on_bad_line
         self._entry: ImportRecord | None = None
 
     async def run(self) -> None:
-        """Import what the file holds now; may be repeated when it has grown.
+        """Import the present content of the file; call it again when the file has grown.
 
         Raises:
-            InputRefused, StoreUnavailable: what is reported is stored; another import goes on behind it.
+            InputRefused, StoreUnavailable: everything in the report is stored; a new import continues after it.
         """
         if self._journal and self._entry is None:
             self._entry = await asyncio.to_thread(self._journal.entry_at, self._source.start, run=self._anew)
         async for batch in _read(self._source, self._sink.most):
             await self._note(batch.start, batch.end.position)
-            self._report.cut += sum(cut(told.arrival) for told in batch.told)
-            self._tell(batch, await self._send(batch))
+            self._report.cut += sum(cut(hit.arrival) for hit in batch.hits)
+            self._add_to_report(batch, await self._send(batch))
             await self._note(batch.end, None)
             self._progress(self._report, batch)
 
-    async def _send(self, batch: ImportBatch) -> Taken:
-        if not batch.told:
-            return Taken({}, {})
+    async def _send(self, batch: ImportBatch) -> BatchResult:
+        if not batch.hits:
+            return BatchResult({}, {})
         key = batch_key(self._entry.run if self._entry else self._anew, batch.start, batch.end)
-        return await self._sink.send(key, [told.arrival for told in batch.told])
+        return await self._sink.send(key, [hit.arrival for hit in batch.hits])
 
     async def _note(self, mark: FileMark, until: int | None) -> None:
         if self._journal and self._entry:
             self._entry = await asyncio.to_thread(self._journal.note, self._entry, mark, until)
 
-    def _tell(self, batch: ImportBatch, taken: Taken) -> None:
-        self._report.add(batch, taken)
-        refused = [BadLine(batch.told[index].number, reason) for index, reason in taken.refused.items()]
+    def _add_to_report(self, batch: ImportBatch, result: BatchResult) -> None:
+        self._report.add(batch, result)
+        refused = [BadLine(batch.hits[index].number, reason) for index, reason in result.refused.items()]
         for bad in sorted((*batch.bad, *refused)):
             self._told_bad(bad)
 
 
 async def _read(source: ImportSource, most: int) -> AsyncIterator[ImportBatch]:
-    """The batches of a file; the next one is read while one is being sent."""
-    coming = asyncio.create_task(asyncio.to_thread(source.next, most))
+    """The batches of a file. The next batch is read while one is being sent."""
+    reading = asyncio.create_task(asyncio.to_thread(source.next, most))
     try:
-        while batch := await coming:
-            coming = asyncio.create_task(asyncio.to_thread(source.next, most))
+        while batch := await reading:
+            reading = asyncio.create_task(asyncio.to_thread(source.next, most))
             yield batch
     finally:
         with suppress(Exception):
-            await coming
+            await reading

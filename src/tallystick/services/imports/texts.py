@@ -1,22 +1,22 @@
-"""Texts as files hold them, and as they were meant."""
+"""Restores texts that programs have padded or encoded in files."""
 
 from urllib.parse import unquote
 
 BOM = b"\xef\xbb\xbf"
 UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")
 LOOKED_AT = 64
-"""Bytes by which a file's encoding is recognized."""
+"""Bytes at a file's beginning by which its encoding is recognised."""
 TWO_CHARACTERS = 8
-"""Bytes, in UTF-32."""
+"""Bytes of two characters in UTF-32."""
 BLANKS_DECODED_AT_MOST = 2
-"""CloudFront has encoded blanks once, and twice (%2520)."""
+"""CloudFront encodes blanks once or twice (%2520)."""
 
 
 def without_padding(raw: bytes) -> bytes:
     """A line without the NULs and byte order marks around it.
 
-    NULs come from logs that were emptied under a server that goes on writing where it was (copytruncate), or from a
-    machine that lost power; byte order marks also inside a file, from files put together.
+    NULs come from logs that were truncated while a server kept writing at its old position (copytruncate), or from a
+    machine that lost power. Byte order marks inside a file come from joined files.
     """
     if raw[:1] not in (b"\0", b"\xef", b"\xff", b"") and b"\0" not in raw[-2:]:
         return raw
@@ -28,7 +28,7 @@ def without_padding(raw: bytes) -> bytes:
 
 
 def is_utf_16(head: bytes) -> bool:
-    """Whether a file that begins so is UTF-16 or UTF-32, with or without a byte order mark."""
+    """Whether a file with this beginning is UTF-16 or UTF-32, with or without a byte order mark."""
     if head.startswith(UTF_16_MARKS):
         return True
     text = head[:LOOKED_AT].lstrip(b"\0")

@@ -1,4 +1,4 @@
-"""Times in logs: layouts as Go writes them (the moment 2006-01-02 15:04:05 -0700, spelled as the log spells it)."""
+"""Reads times in logs by layouts in Go's notation: the moment 2006-01-02 15:04:05 -0700, written as the log would."""
 
 import re
 from collections import Counter
@@ -22,7 +22,7 @@ LAYOUTS = {
     "rfc3339nano": "2006-01-02T15:04:05.999999999Z07:00",
 }
 UNITS = {"unix_sec": 1, "unix_milli": 1_000, "unix_nano": 1_000_000_000, "unix_sec_float": 1, "unix_milli_float": 1_000}
-"""Parts of a second; all may have a fraction."""
+"""Parts of a second; all of them may have a fraction."""
 
 ACCEPTED = f"write 2006-01-02 15:04:05 as the log would, or one of {', '.join([*LAYOUTS, *UNITS])}"
 
@@ -33,13 +33,13 @@ REMEMBERED = 4_096
 YEAR_10000 = 253_402_300_800
 LEAP_SECOND = 60
 CENTURY_TURNS = 69
-"""A year of two digits from here on is of the twentieth century."""
+"""Two-digit years from here on are of the twentieth century."""
 
 _ZONE = r"Z|UTC|GMT|[+-]\d\d(?::?\d\d)?"
-"""However a layout spells the zone, servers spell it in one of these ways."""
+"""Servers write zones in one of these ways, whatever the layout says."""
 
 ZONES = {"EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7}
-"""Abbreviations that mean one zone (RFC 822), in hours; what another one means depends on the country."""
+"""Unambiguous abbreviations of zones (RFC 822), in hours; the meaning of others depends on the country."""
 
 _UNIX = r"-?\d{1,19}(?:\.\d{1,20})?"
 _PARTS: dict[str, tuple[str, str]] = {
@@ -54,7 +54,7 @@ _PARTS: dict[str, tuple[str, str]] = {
     "02": ("day", r"\d\d"),
     "03": ("hour", r"\d\d"),
     "04": ("minute", r"\d\d"),
-    # As in Go, seconds may have a fraction that the layout does not show.
+    # As in Go, seconds may have a fraction that the layout does not have.
     "05": ("second", r"\d\d(?:[.,]\d{1,9})?"),
     "06": ("short_year", r"\d\d"),
     "15": ("hour", r"\d\d"),
@@ -71,12 +71,12 @@ _token = re.compile("|".join([r"[.,](?:0+|9+)(?!\d)", *map(re.escape, _PARTS)]))
 
 
 class TimeFormat(NamedTuple):
-    """How a log spells a moment, a date or a time of day.
+    """The format of a moment, a date or a time of day.
 
     Attributes:
-        pattern: a regular expression without groups that matches its texts.
-        parts: from a matching text to named numbers and words.
-        names: of these.
+        pattern: a regular expression without groups that matches the texts.
+        parts: reads the named parts of a text; empty for a text that does not match.
+        names: the names of the parts.
     """
 
     pattern: str
@@ -84,7 +84,7 @@ class TimeFormat(NamedTuple):
     names: frozenset[str]
 
     def says(self, what: str) -> bool:
-        """Whether it spells out a ``date``, a ``time``, or a ``datetime``, for which a day is enough."""
+        """Whether the format has all parts of a ``date``, a ``time``, or a ``datetime`` (for which a day is enough)."""
         if self.names & UNITS.keys():
             return True
         if what == "time":
@@ -93,10 +93,10 @@ class TimeFormat(NamedTuple):
 
 
 def time_format(layout: str) -> TimeFormat:
-    """The format that a layout, or a layout's name, means.
+    """The format of a layout, or of a layout's name.
 
     Raises:
-        InputRefused: there is nothing of a time in it, or one thing twice.
+        InputRefused: the layout has no part of a time, or one part twice.
     """
     if layout in UNITS:
         fits = re.compile(_UNIX, re.ASCII).fullmatch
@@ -108,38 +108,38 @@ def _compiled(layout: str) -> TimeFormat:
     pattern, groups, end = "", "", 0
     names: dict[str, str] = {}
     numbers = count()
-    for found in _token.finditer(layout):
-        literal = re.escape(layout[end : found.start()])
-        name, part = _PARTS.get(found[0], ("", ""))  # a fraction belongs to the seconds before it
+    for token in _token.finditer(layout):
+        literal = re.escape(layout[end : token.start()])
+        name, part = _PARTS.get(token[0], ("", ""))  # a fraction belongs to the seconds before it
         group = f"g{next(numbers)}"
         names |= {group: name} if name else {}
         pattern += f"{literal}(?:{part})"
         groups += f"{literal}(?P<{group}>{part})"
-        end = found.end()
+        end = token.end()
     if not names or max(Counter(names.values()).values()) > 1:
-        msg = f"{layout!r} is no layout of a time; {ACCEPTED}"
+        msg = f"{layout!r} is not a layout of a time; {ACCEPTED}"
         raise InputRefused(msg)
     rest = re.escape(layout[end:])
     fits = re.compile(groups + rest, re.ASCII).fullmatch
 
     def parts(text: str) -> dict[str, str]:
-        found = fits(text)
-        return {name: found[group].strip() for group, name in names.items()} if found else {}
+        match = fits(text)
+        return {name: match[group].strip() for group, name in names.items()} if match else {}
 
     return TimeFormat(pattern + rest, parts, frozenset(names.values()))
 
 
 def moment(*given: tuple[TimeFormat, str]) -> int | None:
-    """Unix seconds of what one text, or a date and a time together, say; None where they make no sense.
+    """Unix seconds of one text, or of a date and a time together; None if they are invalid or before 1970.
 
-    What names no zone is UTC; nothing is before 1970.
+    A time without a zone is UTC.
     """
     parts: dict[str, str] = {}
     for form, text in given:
-        found = form.parts(text)
-        if not found:
+        text_parts = form.parts(text)
+        if not text_parts:
             return None
-        parts |= found
+        parts |= text_parts
     try:
         seconds = _seconds(parts)
     except (ValueError, OverflowError):
@@ -152,7 +152,7 @@ def _seconds(parts: dict[str, str]) -> int:
         if name in parts:
             return int(parts[name].partition(".")[0]) // per_second
     second = int(re.split("[.,]", parts.get("second", "0"))[0])
-    # A leap second has no number of its own: it is the second after it.
+    # A leap second has no Unix time of its own: it is counted as the next second.
     leap = second == LEAP_SECOND
     return int(_datetime(parts, second - leap).timestamp()) + leap
 

@@ -1,4 +1,4 @@
-"""Which lines of a log are left out: ``[!]FIELD:[glob:|re:]PATTERN``, and rules that have a name."""
+"""Rules that exclude lines of a log: ``[!]FIELD:[glob:|re:]PATTERN``, and rules with a name."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ STATIC = (
     "wasm|wav|webm|webmanifest|webp|woff|woff2"
 )
 UNCOUNTED = frozenset({"HEAD", "OPTIONS"})
-"""Methods by which nobody sees a page; never counted, whatever the rules."""
+"""Methods that do not show a page; never counted, whatever the rules."""
 
 _static = re.compile(rf".*\.(?:{STATIC})", re.IGNORECASE).fullmatch
 _SPECIAL: dict[str, Callable[[Fields], bool]] = {
@@ -27,30 +27,30 @@ _SPECIAL: dict[str, Callable[[Fields], bool]] = {
 
 
 class Rule(NamedTuple):
-    """A rule, as it was given, and whether a line is left out by it."""
+    """A rule's text, and the function that says whether it excludes a line."""
 
     text: str
     excludes: Callable[[Fields], bool]
 
 
-def rules(given: Sequence[str]) -> list[Rule]:
-    """The rules that were given; an empty one stands for no rule.
+def rules(texts: Sequence[str]) -> list[Rule]:
+    """Parse rules; empty texts are skipped.
 
     Raises:
-        InputRefused: one makes no sense.
+        InputRefused: a rule is invalid.
     """
-    return [_rule(text) for text in given if text]
+    return [_rule(text) for text in texts if text]
 
 
 def excluded_by(line: Fields, among: Sequence[Rule]) -> str | None:
-    """The rule that leaves a line out; None when it counts."""
+    """The rule or method that excludes a line; None for a line that counts."""
     if line.get("method", "").upper() in UNCOUNTED:
         return line["method"].upper()
     return next((rule.text for rule in among if rule.excludes(line)), None)
 
 
 def path_of(line: Fields) -> str:
-    """The path a line tells of, with its query; of a whole URL that part."""
+    """The path in a line, with its query; also the path of a whole URL."""
     path = line.get("path") or line.get("url", "")
     if not path.startswith("/") and "://" in path[:10]:
         _, slash, rest = path.partition("://")[2].partition("/")
@@ -59,13 +59,13 @@ def path_of(line: Fields) -> str:
 
 
 def _rule(text: str) -> Rule:
-    negated, wanted = text.startswith("!"), text.removeprefix("!")
-    found = _SPECIAL.get(wanted) or _pattern_rule(text, wanted)
-    return Rule(text, (lambda line: not found(line)) if negated else found)
+    negated, condition = text.startswith("!"), text.removeprefix("!")
+    matches = _SPECIAL.get(condition) or _pattern_rule(text, condition)
+    return Rule(text, (lambda line: not matches(line)) if negated else matches)
 
 
-def _pattern_rule(text: str, wanted: str) -> Callable[[Fields], bool]:
-    field, colon, pattern = wanted.partition(":")
+def _pattern_rule(text: str, condition: str) -> Callable[[Fields], bool]:
+    field, colon, pattern = condition.partition(":")
     if not colon or not pattern or field not in NAMES - {"ignore"}:
         names = ", ".join(sorted(NAMES - {"ignore"}))
         msg = (
@@ -83,6 +83,6 @@ def _matcher(text: str, pattern: str) -> Callable[[str], bool]:
     try:
         fits = re.compile(translate(rest)).match if kind == "glob" else re.compile(rest).search
     except re.error as error:
-        msg = f"--exclude {text!r} has no regular expression: {error}"
+        msg = f"--exclude {text!r} has an invalid regular expression: {error}"
         raise InputRefused(msg) from error
     return lambda value: fits(value) is not None

@@ -1,4 +1,4 @@
-"""Imports through the API of a running server, in the protocol of ``goatcounter import`` (contract, 5.6)."""
+"""Imports through the API of a running server, with the protocol of ``goatcounter import`` (contract, 5.6)."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ from tallystick.errors import InputRefused
 from tallystick.model.account import Permission
 from tallystick.model.hit import is_bot
 from tallystick.model.product import with_version
-from tallystick.services.imports.running import BOTS, Taken
+from tallystick.services.imports.running import BOTS, BatchResult
 from tallystick.services.ingest.agents import parse_agent
 from tallystick.services.ingest.ingest import Arrival, DropReason
 
@@ -24,7 +24,7 @@ TIMEOUT_S = 60.0
 RETRIES_AFTER_S = (1, 4, 9, 16, 25, 36)
 LONGEST_WAIT_S = 3_600
 SHOWN = 200
-"""Characters of an answer that nobody expected."""
+"""Characters of an unexpected response that are shown."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -43,12 +43,12 @@ class _ImportRefused(Struct):
 
 
 class ApiSink:
-    """Sends hits to a server; safe to repeat, since every batch carries a key.
+    """Sends hits to a server. Batches can be repeated safely, because each has an idempotency key.
 
     Args:
         url: of the server, at the site's host.
-        waits: hears how many seconds are waited for, and why.
-        transport: in place of the network, for tests.
+        waits: called before each pause with its seconds and the reason.
+        transport: replaces the network, for tests.
     """
 
     most = 500
@@ -73,10 +73,10 @@ class ApiSink:
         self._waits = waits
 
     async def __aenter__(self) -> Self:
-        """Check that the server is there and the token good.
+        """Connect, and check that the token is valid.
 
         Raises:
-            InputRefused
+            InputRefused: the server cannot be reached, or the token lacks the permission.
         """
         await self._client.__aenter__()
         try:
@@ -87,13 +87,13 @@ class ApiSink:
         return self
 
     async def _check(self) -> None:
-        answer = await self._ask("GET", "me")
-        if answer.status_code != httpx.codes.OK:
-            raise _unexpected(answer)
+        response = await self._request("GET", "me")
+        if response.status_code != httpx.codes.OK:
+            raise _unexpected(response)
         try:
-            token = msgspec.json.decode(answer.content, type=_Me).token
+            token = msgspec.json.decode(response.content, type=_Me).token
         except msgspec.DecodeError as error:
-            msg = f"{answer.url} is no API of this kind: {error}"
+            msg = f"{response.url} is not the API of a GoatCounter or Tallystick server: {error}"
             raise InputRefused(msg) from error
         if not token.permissions & Permission.COUNT:
             msg = f"API token {token.name!r} is missing the required permissions: count"
@@ -104,48 +104,48 @@ class ApiSink:
     ) -> None:
         await self._client.__aexit__(kind, error, trace)
 
-    async def send(self, key: str, arrivals: Sequence[Arrival]) -> Taken:
-        """Store hits; a key that was sent before stores nothing.
+    async def send(self, key: str, arrivals: Sequence[Arrival]) -> BatchResult:
+        """Store a batch of hits; a batch with a key that was used before is not stored again.
 
         Raises:
-            InputRefused: the server cannot be reached, or refuses.
+            InputRefused: the server cannot be reached, or refuses the request.
         """
         filtered = any(arrival.filtered for arrival in arrivals)
         body = {"no_sessions": True, "hits": [_hit(arrival) for arrival in arrivals]} | (
             {} if filtered else {"filter": []}
         )
-        answer = await self._ask("POST", "count", content=_encode(body), headers={"Idempotency-Key": key})
-        if answer.status_code in (httpx.codes.OK, httpx.codes.ACCEPTED):
-            return Taken({}, _notes(answer, arrivals))
-        if answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
-            msg = "these lines were sent before, with other options or from another file; --anew sends them once more"
+        response = await self._request("POST", "count", content=_encode(body), headers={"Idempotency-Key": key})
+        if response.status_code in (httpx.codes.OK, httpx.codes.ACCEPTED):
+            return BatchResult({}, _notes(response, arrivals))
+        if response.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
+            msg = "these lines were sent before with other options or from another file; give --anew to send them again"
             raise InputRefused(msg)
         try:
-            refused = msgspec.json.decode(answer.content, type=_ImportRefused).errors
+            refused = msgspec.json.decode(response.content, type=_ImportRefused).errors
         except msgspec.DecodeError:
-            raise _unexpected(answer) from None
-        return Taken({index: reason.strip() for index, reason in refused.items()}, _notes(answer, arrivals))
+            raise _unexpected(response) from None
+        return BatchResult({index: reason.strip() for index, reason in refused.items()}, _notes(response, arrivals))
 
-    async def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:  # noqa: ANN401  # httpx's
-        """Send a request until there is a response that waiting does not change."""
+    async def _request(self, method: str, path: str, **options: Any) -> httpx.Response:  # noqa: ANN401  # httpx's
+        """Send a request; repeat it after network errors, server errors and rate limits."""
         pauses = iter(RETRIES_AFTER_S)
         while True:
             try:
-                answer = await self._client.request(method, path, **options)
+                response = await self._client.request(method, path, **options)
             except httpx.TransportError as error:
                 problem = f"{type(error).__name__}: {error}"
             else:
-                if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
-                    await self._pause(_reset(answer), "the server's rate limit")
+                if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+                    await self._pause(_reset(response), "the server's rate limit")
                     continue
-                # Of a batch that was sent before its connection broke, and is still being stored.
-                in_flight = answer.status_code == httpx.codes.CONFLICT
-                if answer.status_code < httpx.codes.INTERNAL_SERVER_ERROR and not in_flight:
-                    return answer
-                problem = str(_unexpected(answer))
+                # The batch was sent before the connection broke, and is still being stored.
+                in_flight = response.status_code == httpx.codes.CONFLICT
+                if response.status_code < httpx.codes.INTERNAL_SERVER_ERROR and not in_flight:
+                    return response
+                problem = str(_unexpected(response))
             pause = next(pauses, None)
             if pause is None:
-                msg = f"gave up after {len(RETRIES_AFTER_S) + 1} tries: {problem}"
+                msg = f"gave up after {len(RETRIES_AFTER_S) + 1} attempts: {problem}"
                 raise InputRefused(msg)
             await self._pause(pause, problem)
 
@@ -154,11 +154,11 @@ class ApiSink:
         await asyncio.sleep(seconds)
 
 
-def _notes(answer: httpx.Response, arrivals: Sequence[Arrival]) -> dict[str, int]:
-    """How many hits the server dropped or keeps as bots'; what a server does not say is judged here."""
+def _notes(response: httpx.Response, arrivals: Sequence[Arrival]) -> dict[str, int]:
+    """The numbers of dropped hits and bots' hits, from the server's header or, without it, as far as known here."""
     with suppress(KeyError, msgspec.DecodeError):
-        return msgspec.json.decode(answer.headers["X-Tallystick-Notes"], type=dict[str, int])
-    filtered = {int(index) for index in answer.headers.get("X-Goatcounter-Filter", "").split(", ") if index.isdigit()}
+        return msgspec.json.decode(response.headers["X-Tallystick-Notes"], type=dict[str, int])
+    filtered = {int(index) for index in response.headers.get("X-Goatcounter-Filter", "").split(", ") if index.isdigit()}
     bots = sum(
         is_bot(parse_agent(arrival.agent).bot)
         for index, arrival in enumerate(arrivals)
@@ -167,18 +167,18 @@ def _notes(answer: httpx.Response, arrivals: Sequence[Arrival]) -> dict[str, int
     return {name: count for name, count in ((str(DropReason.IGNORED_ADDRESS), len(filtered)), (BOTS, bots)) if count}
 
 
-def _reset(answer: httpx.Response) -> float:
-    text = answer.headers.get("X-Rate-Limit-Reset") or answer.headers.get("Retry-After") or "1"
+def _reset(response: httpx.Response) -> float:
+    text = response.headers.get("X-Rate-Limit-Reset") or response.headers.get("Retry-After") or "1"
     return min(max(int(text), 1), LONGEST_WAIT_S) if text.isascii() and text.isdigit() else 1
 
 
-def _unexpected(answer: httpx.Response) -> InputRefused:
-    return InputRefused(f"{answer.url} answered {answer.status_code}: {' '.join(answer.text.split())[:SHOWN]}")
+def _unexpected(response: httpx.Response) -> InputRefused:
+    return InputRefused(f"{response.url} answered {response.status_code}: {' '.join(response.text.split())[:SHOWN]}")
 
 
 def _hit(arrival: Arrival) -> dict[str, Any]:
-    """A hit as the API takes it; what is not known is left out."""
-    told = {
+    """A hit in the API's format, without empty fields."""
+    fields = {
         "path": arrival.path,
         "title": arrival.title,
         "event": arrival.event,
@@ -198,7 +198,7 @@ def _hit(arrival: Arrival) -> dict[str, Any]:
         "system": with_version(*arrival.system) if arrival.system else None,
         "campaign": arrival.campaign,
     }
-    hit = {name: value for name, value in told.items() if value}
+    hit = {name: value for name, value in fields.items() if value}
     return hit if arrival.first is None else {**hit, "first_visit": arrival.first}
 
 
