@@ -53,7 +53,7 @@ def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hashing is slow on purpose: for tests in this process that are not about it."""
     quick = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
     monkeypatch.setattr(passwords, "_hasher", quick)
-    monkeypatch.setattr(passwords, "NOBODYS", quick.hash("nobody has this password"))
+    monkeypatch.setattr(passwords, "DUMMY_DIGEST", quick.hash("nobody has this password"))
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,8 @@ from tallystick.errors import InvalidFields, StoreBusy
 from tallystick.services.accounts import passwords
 from tallystick.services.accounts.passwords import (
     CHECKED_AT_ONCE,
+    DUMMY_DIGEST,
     FORMS_WAITING_AT_MOST,
-    NOBODYS,
     WAITING_AT_MOST,
     Passwords,
     hash_password,
@@ -82,8 +82,8 @@ def test_a_digest_of_other_parameters_is_outdated() -> None:
 
 
 def test_nobodys_password_takes_as_long_to_check_as_anybodys() -> None:
-    assert not outdated(NOBODYS)
-    assert PasswordHasher().verify(NOBODYS, "nobody has this password")
+    assert not outdated(DUMMY_DIGEST)
+    assert PasswordHasher().verify(DUMMY_DIGEST, "nobody has this password")
 
 
 async def test_checks_run_beside_the_event_loop() -> None:

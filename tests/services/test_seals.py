@@ -13,10 +13,10 @@ from tallystick.services.accounts.seals import KEY_FILE, VARIABLE, Seals
 def test_a_key_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        first = Seals.found(tmp_path, {})
+        first = Seals.load(tmp_path, {})
     finally:
         os.umask(before)
-    second = Seals.found(tmp_path, {})
+    second = Seals.load(tmp_path, {})
     assert first
     assert second
     assert second.open(first.seal("a secret", "x"), "x") == "a secret"
@@ -25,14 +25,14 @@ def test_a_key_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
 
 
 def test_no_key_is_made_by_who_only_looks(tmp_path: Path) -> None:
-    assert Seals.found(tmp_path, {}, made=False) is None
+    assert Seals.load(tmp_path, {}, create=False) is None
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_key_of_the_environment_is_taken_and_older_ones_still_open(tmp_path: Path) -> None:
     old, new = os.urandom(32), os.urandom(32)
-    before = Seals.found(tmp_path, {VARIABLE: b64encode(old).decode()})
-    after = Seals.found(tmp_path, {VARIABLE: f"{urlsafe_b64encode(new).decode()},{b64encode(old).decode()}"})
+    before = Seals.load(tmp_path, {VARIABLE: b64encode(old).decode()})
+    after = Seals.load(tmp_path, {VARIABLE: f"{urlsafe_b64encode(new).decode()},{b64encode(old).decode()}"})
     assert before
     assert after
     assert after.open(before.seal("a secret", "x"), "x") == "a secret"
@@ -43,15 +43,15 @@ def test_a_key_of_the_environment_is_taken_and_older_ones_still_open(tmp_path: P
 @pytest.mark.parametrize("text", ["x", "é", "c2hvcnQ=", ",", b64encode(bytes(33)).decode()])
 def test_what_is_no_key_stops_the_start(tmp_path: Path, text: str) -> None:
     with pytest.raises(InvalidSetting, match="TALLYSTICK_SECRET_KEY accepts 32 bytes in base64"):
-        Seals.found(tmp_path, {VARIABLE: text})
+        Seals.load(tmp_path, {VARIABLE: text})
     (tmp_path / KEY_FILE).write_text(text)
     with pytest.raises(DataDirectoryUnusable, match=r"secret\.key"):
-        Seals.found(tmp_path, {})
+        Seals.load(tmp_path, {})
 
 
 def test_a_place_that_takes_no_key_stops_the_start(tmp_path: Path) -> None:
-    with pytest.raises(DataDirectoryUnusable, match="cannot make"):
-        Seals.found(tmp_path / "nowhere", {})
+    with pytest.raises(DataDirectoryUnusable, match="cannot create"):
+        Seals.load(tmp_path / "nowhere", {})
 
 
 @pytest.mark.parametrize("sealed", ["", "x", "sealed:", "sealed:gAAAA"])

@@ -125,7 +125,7 @@ async def test_an_account_has_so_many_tokens(ledger: Ledger, monkeypatch: pytest
     ada = await a_person(ledger)
     await a_site(ledger, ada)
     assert await a_token(ledger, ada) != await a_token(ledger, ada)
-    with pytest.raises(InputRefused, match="as many as one account takes"):
+    with pytest.raises(InputRefused, match="the most that one person can have"):
         await a_token(ledger, ada)
 
 

@@ -245,7 +245,7 @@ async def test_nobody_gives_more_than_they_have(pages: Pages) -> None:
             ],
         ]
         assert [answer.status_code for answer in tried] == [422] * 4
-        assert all("Only superusers decide about superusers." in answer.text for answer in tried)
+        assert all("Only superusers can manage superusers." in answer.text for answer in tried)
         assert await pages.ledger.read(account_by_email, "eve@example.com") is None
         assert (await ben.fill("/people", {"email": "eve@example.com", "access-all": "a"})).status_code == 200
 
@@ -255,7 +255,7 @@ async def test_who_is_no_admin_decides_about_nobody(pages: Pages, letter: str) -
     async with pages.ada() as ada, pages.ben(ada, access_all=letter) as ben:
         assert "Add a person" not in (await ben.get("/people")).text
         answer = await ben.fill("/people", {"email": "eve@example.com", "access-all": "r"})
-        assert "Only admins of all sites decide about people." in answer.text
+        assert "Only admins of all sites can manage people." in answer.text
         assert await pages.ledger.read(account_by_email, "eve@example.com") is None
 
 
@@ -265,7 +265,7 @@ async def test_nobody_decides_about_themselves(pages: Pages) -> None:
         assert own is not None
         for action in ("access", "password", "remove"):
             answer = await ada.fill("/people", {"id": str(own.id), "access-all": "r"}, action=f"/people/{action}")
-            assert "Nobody decides about themselves." in answer.text
+            assert "You cannot change your own access here." in answer.text
         assert await pages.ledger.read(account_by_email, "ada@example.com") == own
 
 

@@ -1,4 +1,4 @@
-"""People: who they are, what they may do, and how they come and go. Functions of ``(session, ...)``; times in ms."""
+"""Accounts of people: creation, changes, access and deletion. Functions of ``(session, ...)``; times in ms."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -25,7 +25,7 @@ ACCESS_WORDS: Mapping[Access, str] = MappingProxyType(
     {"r": "read", "s": "read and settings", "a": "admin", "*": "superuser"}
 )
 CHANGES = "change of accounts"
-"""The sequence that numbers changes of accounts, sites and tokens; and what caches of them subscribe to."""
+"""The sequence that numbers changes of accounts, sites and tokens, and the topic to which their caches subscribe."""
 
 _encode = msgspec.json.Encoder().encode
 _decode_access = msgspec.json.Decoder(dict[str, Access]).decode
@@ -33,13 +33,13 @@ _decode_settings = msgspec.json.Decoder(UserSettings).decode
 
 
 class NewAccount(Struct, frozen=True, kw_only=True):
-    """What is known of a person who gets an account.
+    """A person for whom an account is created.
 
     Attributes:
         password: the digest (``passwords.hash_password``).
         site: a site of the account to join; None for a person with sites of their own.
-        access: site id or ``all`` -> letter; without it the server's first person may do everything, who joins
-            may read, and everyone else nothing yet.
+        access: letters by site id or ``all``. By default the server's first person may do everything, a person who
+            joins an account may read, and others have no access yet.
     """
 
     email: str
@@ -57,9 +57,9 @@ class PasswordRecord(Struct, frozen=True):
 
 
 def hold_accounts(session: Session) -> None:
-    """Take the lock on accounts, sites and tokens until the transaction ends; caches are invalidated after it.
+    """Lock accounts, sites and tokens until the transaction ends; caches are invalidated after it.
 
-    Every function that changes one of them calls this first: the rules look at several rows, and on PostgreSQL other
+    Every function that changes one of them calls this first: the rules read several rows, and on PostgreSQL other
     servers and commands write at the same time.
     """
     session.take_numbers(CHANGES)
@@ -71,27 +71,27 @@ def last_change(session: Session) -> int:
     return int(session.common.last_number(session.connection, name=CHANGES))
 
 
-def create_account(session: Session, wanted: NewAccount, now: int) -> Account:
-    """Add a person.
+def create_account(session: Session, new: NewAccount, now: int) -> Account:
+    """Create an account.
 
     Raises:
-        InvalidFields: the email, the name or a site cannot be used.
+        InvalidFields: the email, the name or the site is invalid or taken.
         InputRefused: there are too many accounts.
     """
     hold_accounts(session)
-    email = normal_email(wanted.email)
-    root = None if wanted.site is None else _root(session, wanted.site)
-    access = _first_access(session, root) if wanted.access is None else dict(wanted.access)
-    _check(session, email, wanted.name, root, access)
+    email = normal_email(new.email)
+    root = None if new.site is None else _root(session, new.site)
+    access = _first_access(session, root) if new.access is None else dict(new.access)
+    _check(session, email, new.name, root, access)
     number = session.take_numbers("account")
     session.common.add_account(
         session.connection,
         id=number,
         uid=str(uuid4()),
         email=email,
-        name=wanted.name.strip(),
+        name=new.name.strip(),
         site=root,
-        password=wanted.password,
+        password=new.password,
         access=_encode(access).decode(),
         settings=_encode(UserSettings()).decode(),
         created=now,
@@ -106,13 +106,13 @@ def normal_email(email: str) -> str:
 
 
 def account(session: Session, number: int) -> Account | None:
-    """One person by id."""
+    """The account with this id, or None."""
     row = session.common.account_by_id(session.connection, id=number)
     return None if row is None else _from_row(row)
 
 
 def credentials(session: Session, email: str) -> PasswordRecord | None:
-    """One person and the digest of the password, by email."""
+    """The account with this email and the digest of its password, or None."""
     if email_problems(email := normal_email(email)):
         return None
     row = session.common.account_by_email(session.connection, email=email)
@@ -120,43 +120,43 @@ def credentials(session: Session, email: str) -> PasswordRecord | None:
 
 
 def account_by_email(session: Session, email: str) -> Account | None:
-    """One person by email, in any case."""
-    found = credentials(session, email)
-    return None if found is None else found.account
+    """The account with this email in any case, or None."""
+    record = credentials(session, email)
+    return None if record is None else record.account
 
 
 def all_accounts(session: Session) -> list[Account]:
-    """Everyone on this server, by email."""
+    """All accounts of this server, by email."""
     return [_from_row(row) for row in session.common.all_accounts(session.connection)]
 
 
 def accounts_of(session: Session, root: int) -> list[Account]:
-    """The people who share the account whose first site is ``root``, by email."""
+    """The people of the account whose first site is ``root``, by email."""
     return [_from_row(row) for row in session.common.accounts_of_site(session.connection, site=root)]
 
 
 def count_accounts(session: Session) -> int:
-    """How many people there are; 0 on a server that is not set up."""
+    """The number of accounts; 0 on a server that is not set up."""
     return int(session.common.count_accounts(session.connection))
 
 
 def may_see(person: Account, site: Site) -> bool:
-    """Whether a person may look at a site's numbers: one's own, or as a superuser where the site allows it."""
+    """Whether a person may see a site's statistics: one of their account, or as a superuser if the site allows it."""
     if person.site == site.root:
         return person.may("r", site.id)
     return site.settings.allow_bosmang and person.may("*", site.id)
 
 
-def may_change(person: Account, wanted: Access, site: Site) -> bool:
+def may_change(person: Account, needed: Access, site: Site) -> bool:
     """Whether a person has at least this access to a site of their account."""
-    return person.site == site.root and person.may(wanted, site.id)
+    return person.site == site.root and person.may(needed, site.id)
 
 
 def change_account(session: Session, number: int, name: str, settings: UserSettings, now: int) -> Account:
-    """Change what a person decides about themselves.
+    """Change a person's own name and display settings.
 
     Raises:
-        InvalidFields: the name cannot be used.
+        InvalidFields: the name is invalid.
         InputRefused: there is no such account.
     """
     if problems := line_problems(name, NAME_AT_MOST):
@@ -176,12 +176,12 @@ def set_password(  # noqa: PLR0913, PLR0917  # whose, what, when and what else e
     kept_login: bytes = b"",
     revoke_tokens: bool = False,  # noqa: FBT001, FBT002
 ) -> None:
-    """Replace a password and end the person's login sessions, but for the one where it was done.
+    """Replace a password and end the person's other login sessions.
 
     Args:
         digest: of the password (``passwords.hash_password``).
-        kept_login: digest of the login session that stays.
-        revoke_tokens: whether the person's API tokens stop working, too.
+        kept_login: digest of the login session to keep.
+        revoke_tokens: also revoke the person's API tokens.
 
     Raises:
         InputRefused: there is no such account.
@@ -199,22 +199,21 @@ def renew_password(session: Session, number: int, known: str, digest: str) -> No
     """Replace the digest of an unchanged password; login sessions stay.
 
     Args:
-        known: the digest that is replaced. Where another one stands by now, the password was changed meanwhile and
-            nothing happens.
+        known: the digest to replace. If the stored one differs, the password was changed meanwhile and nothing is done.
     """
     session.common.renew_password(session.connection, id=number, known=known, password=digest)
 
 
 def note_login(session: Session, number: int, now: int) -> None:
-    """Remember when someone last logged in."""
+    """Record the time of a person's last login."""
     session.common.note_login(session.connection, id=number, now=now)
 
 
 def set_access(session: Session, number: int, access: Mapping[str, Access], now: int) -> Account:
-    """Replace what a person may do.
+    """Replace a person's access.
 
     Raises:
-        InvalidFields: a site or a letter is not known.
+        InvalidFields: a site or a letter is unknown.
         InputRefused: a site would be left without an admin, or there is no such account.
     """
     hold_accounts(session)
@@ -228,18 +227,18 @@ def set_access(session: Session, number: int, access: Mapping[str, Access], now:
 
 
 def own_site(session: Session, person: Account, root: int, now: int) -> None:
-    """Make a site the first one of a person's account."""
+    """Make a site the first site of a person's account, and the person its admin."""
     letter: Access = "*" if person.access.get(ALL_SITES) == "*" else "a"
     _store_access(session, person.id, root, {ALL_SITES: letter}, now)
 
 
 def delete_account(session: Session, number: int, now: int) -> None:
-    """Remove a person with their tokens and login sessions; sites stay, and counters that others share.
+    """Delete an account with its tokens and login sessions. Sites stay, and so do counters with other members.
 
     Raises:
         InputRefused: a site would be left without an admin, or there is no such account.
     """
-    hold_changes(session)  # before accounts are held: everyone who needs both takes them in this order
+    hold_changes(session)  # before hold_accounts: both locks are always taken in this order
     hold_accounts(session)
     person = existing(session, number)
     _refuse_orphans(session, person, None)
@@ -252,14 +251,14 @@ def delete_account(session: Session, number: int, now: int) -> None:
 
 
 def access_text(access: Mapping[str, Access]) -> str:
-    """An access as the log has it: ``all: admin, 3: read``."""
+    """The text of an access in the audit log: ``all: admin, 3: read``."""
     return ", ".join(f"{place}: {ACCESS_WORDS[letter]}" for place, letter in access.items()) or "none"
 
 
 def access_problems(session: Session, root: int | None, access: Mapping[str, str]) -> list[str]:
-    """What is wrong with a site id or ``all`` -> letter, for people of the account with that first site."""
-    own = [] if root is None else family(session, root)
-    places = {ALL_SITES, *(str(site.id) for site in own)}
+    """Messages about an invalid access (letters by site id or ``all``) in the account with this first site."""
+    sites = [] if root is None else family(session, root)
+    places = {ALL_SITES, *(str(site.id) for site in sites)}
     problems = [f"the account has no site {place}" for place in access if place not in places]
     letters = get_args(Access)
     return problems + [f"must be one of {', '.join(letters)}" for letter in access.values() if letter not in letters]
@@ -273,10 +272,10 @@ def _check(session: Session, email: str, name: str, root: int | None, access: Ma
     }
     if not errors["email"] and account_by_email(session, email):
         errors["email"] = ["already exists"]
-    if wrong := {field: problems for field, problems in errors.items() if problems}:
-        raise InvalidFields(wrong)
+    if invalid := {field: problems for field, problems in errors.items() if problems}:
+        raise InvalidFields(invalid)
     if count_accounts(session) >= ACCOUNTS_AT_MOST:
-        msg = f"there are {ACCOUNTS_AT_MOST:,} accounts already, which is as many as a server takes"
+        msg = f"there are {ACCOUNTS_AT_MOST:,} accounts already, the most that a server can have"
         raise InputRefused(msg)
 
 
@@ -287,23 +286,23 @@ def _first_access(session: Session, root: int | None) -> dict[str, Access]:
 
 
 def _root(session: Session, number: int) -> int:
-    found = site(session, number)
-    if found is None:
+    member_site = site(session, number)
+    if member_site is None:
         raise InvalidFields({"site": [f"there is no site {number}"]})
-    return found.root
+    return member_site.root
 
 
 def existing(session: Session, number: int) -> Account:
-    """One person as the transaction sees them.
+    """The account with this id.
 
     Raises:
         InputRefused: there is no such account.
     """
-    found = account(session, number)
-    if found is None:
+    person = account(session, number)
+    if person is None:
         msg = f"there is no account {number}"
         raise InputRefused(msg)
-    return found
+    return person
 
 
 def _store_access(session: Session, number: int, root: int | None, access: Mapping[str, Access], now: int) -> None:
@@ -312,14 +311,14 @@ def _store_access(session: Session, number: int, root: int | None, access: Mappi
 
 
 def _refuse_orphans(session: Session, before: Account, after: Account | None) -> None:
-    """Every site that had an admin keeps one."""
+    """Refuse a change after which a site would have no admin."""
     if before.site is None:
         return
     others = [person for person in accounts_of(session, before.site) if person.id != before.id]
     remaining = others if after is None else [*others, after]
-    for own in family(session, before.site):
-        if before.may("a", own.id) and not any(person.may("a", own.id) for person in remaining):
-            msg = f"{before.email} is the last admin of site {own.id}"
+    for each in family(session, before.site):
+        if before.may("a", each.id) and not any(person.may("a", each.id) for person in remaining):
+            msg = f"{before.email} is the last admin of site {each.id}"
             raise InputRefused(msg)
 
 

@@ -1,7 +1,7 @@
-"""The log of administrative events: who changed accounts, access, tokens and sites, and logins. Times in ms.
+"""The log of administrative events: logins, and changes of accounts, access, tokens and sites. Times in ms.
 
-It is kept in the ledger for good, and so is in every backup. It holds emails and names, and no address of a client.
-Functions of ``(session, ...)`` that change something note it themselves; a surface says for whom it calls them.
+It is kept in the ledger for good, so it is in every backup. It has emails and names, but no client addresses.
+Functions of ``(session, ...)`` that change something add the event; surfaces name the actor with ``done_by``.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ _acting: ContextVar[str] = ContextVar("acting", default="")
 
 
 class EventKind(StrEnum):
-    """What happened."""
+    """The kinds of events."""
 
     ACCOUNT_CREATED = "account created"
     ACCOUNT_DELETED = "account deleted"
@@ -52,12 +52,12 @@ class EventKind(StrEnum):
 
 
 class Event(Struct, frozen=True):
-    """One line of the log.
+    """One event.
 
     Attributes:
-        actor: an email, with a token where one was used, or ``COMMAND_LINE``; empty where nobody is logged in.
-        subject: what it was done to: an email, a site, a token.
-        times: how often; refused logins of one hour are one event.
+        actor: an email, with the token if one was used, or ``COMMAND_LINE``; empty without a login.
+        subject: the changed object: an email, a site, a token.
+        times: how often it happened; refused logins of one hour are one event.
     """
 
     id: int
@@ -75,10 +75,10 @@ def is_superuser(person: Account) -> bool:
 
 
 def note(session: Session, kind: EventKind, now: int | None, subject: str = "", detail: str = "") -> None:
-    """Add an event, done by whoever ``acting`` names.
+    """Add an event of the current actor (see ``acting``).
 
     Args:
-        now: when; the present unless given.
+        now: the time of the event; None for the present.
     """
     now = milliseconds() if now is None else now
     number = session.take_numbers("audit event")
@@ -90,23 +90,23 @@ def note(session: Session, kind: EventKind, now: int | None, subject: str = "", 
 
 
 def note_refusal(session: Session, kind: EventKind, now: int, subject: str = "") -> None:
-    """Add a refused login, or count the one of this hour again: guesses cannot fill the disk.
+    """Add a refused login, or increment the event of this hour, so that guesses cannot fill the disk.
 
     Args:
-        subject: the email of an account; empty for one that does not exist, which may be a mistyped password.
+        subject: the email of an account; empty for an unknown email, which may be a mistyped password.
     """
     if session.common.repeat_event(session.connection, kind=kind.value, subject=subject, since=now - HOUR_MS) is None:
         note(session, kind, now, subject)
 
 
 def events(session: Session, before: int = 2**53, most: int = PAGE) -> list[Event]:
-    """The newest events before the one with an id, the newest first."""
+    """The newest events before the one with id ``before``, newest first."""
     return [Event(*row) for row in session.common.events(session.connection, before=before, max_rows=most)]
 
 
 @contextmanager
 def acting(actor: str) -> Iterator[None]:
-    """Note what is done in the block as done by an actor."""
+    """Set the actor of events within the block."""
     token = _acting.set(actor)
     try:
         yield
@@ -120,7 +120,7 @@ def done_by(
     function: Callable[..., Result],
     *arguments: Any,  # noqa: ANN401  # the function's
 ) -> Result:
-    """Call ``function(session, *arguments)`` for a person, a token of theirs, or the command line."""
+    """Call ``function(session, *arguments)`` with an account, a token's principal, or the command line as the actor."""
     if isinstance(actor, Principal):
         name = f"{actor.account.email}, token {actor.token.id}"
     else:

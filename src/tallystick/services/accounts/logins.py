@@ -1,6 +1,6 @@
-"""Login sessions: who is logged in in which browser. Functions of ``(session, ...)``; times in ms.
+"""Login sessions of browsers. Functions of ``(session, ...)``; times in ms.
 
-A browser holds a random secret; the ledger holds its digest, and nothing about the browser.
+A browser has a random secret; the ledger stores its digest, and nothing about the browser.
 """
 
 import secrets
@@ -16,23 +16,24 @@ from tallystick.services.accounts.audit import EventKind, note
 DAY_MS = 86_400_000
 IDLE_MS = 30 * DAY_MS
 LONGEST_MS = 180 * DAY_MS
-"""When a login session is over: unused for so long, or so long after it began."""
+"""A login session ends after ``IDLE_MS`` without use, and ``LONGEST_MS`` after its beginning."""
 
 PROVED_FOR_MS = 600_000
-"""How long a password that was given counts for what takes a recent one."""
+"""How long a given password counts as recent."""
 
 NOTED_EVERY_MS = 3_600_000
 LOGINS_AT_MOST = 50
-"""Of one account; the ones unused for longest end first."""
+"""Login sessions of one account; beyond that the least recently used ones end."""
 
 
 class Login(Struct, frozen=True):
-    """One browser in which someone is logged in.
+    """A stored login of one browser.
 
     Attributes:
-        digest: of the secret in the browser.
+        digest: of the browser's secret.
+        account: the id of the logged-in account.
         seen: when it was last used, to the hour.
-        proved: when the password was last given there.
+        proved: when the password was last given in this browser.
     """
 
     digest: bytes
@@ -43,29 +44,29 @@ class Login(Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        """What the person calls it by to end it."""
+        """The name by which a form refers to this login."""
         return self.digest.hex()
 
 
 class LoginSession(Struct, frozen=True):
-    """A login session and its person."""
+    """A valid login and its account: the principal of requests for pages, as a token's ``Principal`` is of the APIs."""
 
     login: Login
     account: Account
 
 
 def new_secret() -> str:
-    """What a browser will show: 256 random bits."""
+    """A secret for a browser's cookie: 256 random bits."""
     return secrets.token_urlsafe(32)
 
 
 def secret_digest(secret: str) -> bytes:
-    """What is kept of a secret. It is random and long, so a fast digest is as good as a slow one."""
+    """The digest that is stored of a secret. A fast digest is enough, because the secret is long and random."""
     return sha256(secret.encode("utf-8", "replace")).digest()
 
 
 def begin_login(session: Session, number: int, digest: bytes, now: int) -> None:
-    """Log an account in, in the browser that has the digest's secret."""
+    """Start a login session of an account, for the browser with the secret of this digest."""
     common, connection = session.common, session.connection
     common.forget_logins(connection, begun_before=now - LONGEST_MS, seen_before=now - IDLE_MS)
     common.add_login(connection, digest=digest, account=number, created=now)
@@ -75,7 +76,7 @@ def begin_login(session: Session, number: int, digest: bytes, now: int) -> None:
 
 
 def find_login_session(session: Session, digest: bytes, now: int) -> LoginSession | None:
-    """Who is logged in in the browser that has the digest's secret; None for nobody, or no longer."""
+    """The login session with this digest; None if there is none or it has ended."""
     row = session.common.login_by_digest(
         session.connection, digest=digest, begun_after=now - LONGEST_MS, seen_after=now - IDLE_MS
     )
@@ -85,17 +86,17 @@ def find_login_session(session: Session, digest: bytes, now: int) -> LoginSessio
 
 
 def note_seen(session: Session, digest: bytes, now: int) -> None:
-    """Remember that a login session is in use; worth a write when ``NOTED_EVERY_MS`` have passed."""
+    """Record the use of a login session; call it at most every ``NOTED_EVERY_MS``."""
     session.common.note_seen(session.connection, digest=digest, now=now)
 
 
 def note_proved(session: Session, digest: bytes, now: int) -> None:
-    """Remember that the person has given the password in a login session once more."""
+    """Record that the password was given again in a login session."""
     session.common.note_proved(session.connection, digest=digest, now=now)
 
 
 def logins_of(session: Session, number: int, now: int) -> list[Login]:
-    """Where an account is logged in, the last used browser first."""
+    """The login sessions of an account, the most recently used first."""
     rows = session.common.logins_of(
         session.connection, account=number, begun_after=now - LONGEST_MS, seen_after=now - IDLE_MS
     )
@@ -103,10 +104,10 @@ def logins_of(session: Session, number: int, now: int) -> list[Login]:
 
 
 def end_login(session: Session, number: int, digest: bytes) -> None:
-    """End one login session of an account; nothing happens when there is no such one."""
+    """End one login session of an account, if there is such one."""
     session.common.end_login(session.connection, account=number, digest=digest)
 
 
 def end_other_logins(session: Session, number: int, kept: bytes) -> None:
-    """End the login sessions of an account, but for one."""
+    """End the login sessions of an account except the one with the digest ``kept``."""
     session.common.end_logins(session.connection, account=number, kept=kept)

@@ -19,30 +19,30 @@ SHORTEST, LONGEST = 8, 128
 MOST_BYTES = 512
 COMMONEST = 10_000
 RULE = f"{SHORTEST} to {LONGEST} characters. The {COMMONEST:,} most common passwords, words and names are not accepted."
-"""What a password must be, for people who choose one."""
+"""The rule for passwords, for people who choose one."""
 
 CHECKED_AT_ONCE = 2
-"""Each takes 64 MiB and some 50 ms of all cores."""
+"""Each check takes 64 MiB and about 50 ms of all cores."""
 
 WAITING_AT_MOST = 50
 FORMS_AT_ONCE, FORMS_WAITING_AT_MOST = 1, 10
-"""The same for forms of people who are logged in: they cannot keep others from logging in."""
+"""Limits for forms of logged-in people, which have a queue of their own so that they cannot block logins."""
 
 Result = TypeVar("Result")
 
 LONGEST_COMMON = 20
-"""Characters; longer passwords are in no list of common ones."""
+"""Characters; longer passwords are in no list of common passwords."""
 
 _repeats = re.compile(r"(.{1,6})\1+", re.DOTALL).fullmatch
 _hasher = PasswordHasher()
-# Made once and for all: making it took a good part of the time in which every command and server starts.
-NOBODYS = "$argon2id$v=19$m=65536,t=3,p=4$bm9ib2R5IG9mIG5vIG9uZQ$2mLEhuW0GeI3UYznkHgbyIpOi9ER/sOWHhpDaqlcCAs"
+# A constant: computing it at import slowed the start of every command and server.
+DUMMY_DIGEST = "$argon2id$v=19$m=65536,t=3,p=4$bm9ib2R5IG9mIG5vIG9uZQ$2mLEhuW0GeI3UYznkHgbyIpOi9ER/sOWHhpDaqlcCAs"
 
 
 def password_problems(password: str) -> list[str]:
-    """What is wrong with a password that someone chose; empty when nothing is.
+    """Messages about a password that is not accepted; empty for a good one.
 
-    The first call reads the list of common passwords and takes some 30 ms.
+    The first call loads the list of common passwords, which takes about 30 ms.
     """
     try:
         size = len(password.encode())
@@ -60,17 +60,17 @@ def password_problems(password: str) -> list[str]:
 
 
 def _is_common(password: str) -> bool:
-    """The package's lists leave out what a rule describes better: pieces that repeat, and characters in a row."""
+    """Whether a password is in a list, repeats a piece, or is a run of characters (the lists omit the latter two)."""
     short = len(password) <= LONGEST_COMMON
     return short and (bool(_repeats(password)) or _is_run(password) or password in _common_passwords())
 
 
 @cache
 def _common_passwords() -> frozenset[str]:
-    """The commonest passwords of published leaks, lower case, and the commonest words and names.
+    """The most common passwords of published leaks, words and names, in lower case.
 
-    The package keeps each text in the one list where it stands highest: a common password that is a name (jennifer)
-    or a word (administrator) is missing from the list of passwords, and stands no lower in the other one.
+    The package has each text only in the list where it ranks highest: common passwords that are names (jennifer) or
+    words (administrator) are missing from the list of passwords, so all lists are used.
     """
     from zxcvbn.frequency_lists import FREQUENCY_LISTS  # noqa: PLC0415  # 800 KB of words, for those who choose one
 
@@ -83,7 +83,7 @@ def _is_run(text: str) -> bool:
 
 
 def hash_password(password: str) -> str:
-    """The digest to keep, with its own salt and parameters.
+    """The digest to store, with its salt and parameters.
 
     Raises:
         InvalidFields: the password is too short, too long or too common.
@@ -94,9 +94,9 @@ def hash_password(password: str) -> str:
 
 
 def password_matches(digest: str | None, password: str) -> bool:
-    """Whether a password is the one of a digest. Without a digest it takes as long and is false.
+    """Whether a password matches a digest. False without a digest, after the same time.
 
-    So who tries emails learns nothing from the time an answer takes.
+    The equal time keeps response times from telling which emails have accounts.
     """
     try:
         if len(password) > LONGEST or len(password.encode()) > MOST_BYTES:
@@ -104,18 +104,18 @@ def password_matches(digest: str | None, password: str) -> bool:
     except UnicodeEncodeError:
         digest, password = None, ""
     try:
-        return _hasher.verify(NOBODYS if digest is None else digest, password) and digest is not None
+        return _hasher.verify(DUMMY_DIGEST if digest is None else digest, password) and digest is not None
     except (VerificationError, InvalidHashError):
         return False
 
 
 def outdated(digest: str) -> bool:
-    """Whether a digest was made with other parameters than today's and should be made anew."""
+    """Whether a digest was made with outdated parameters and should be replaced."""
     return _hasher.check_needs_rehash(digest)
 
 
 class Passwords:
-    """Checks and hashes away from the event loop, a few at once. Logins wait in a queue of their own."""
+    """Checks and hashes passwords on other threads, a few at once. Logins have a queue of their own."""
 
     def __init__(self) -> None:
         self._logins = _Queue(CHECKED_AT_ONCE, WAITING_AT_MOST)
@@ -125,10 +125,10 @@ class Passwords:
         """``password_matches`` on another thread.
 
         Args:
-            logged_in: whether the request comes from a person who is logged in.
+            logged_in: whether the request comes from a logged-in person.
 
         Raises:
-            StoreBusy: too many wait.
+            StoreBusy: too many requests are waiting.
         """
         queue = self._forms if logged_in else self._logins
         return await queue.run(password_matches, digest, password)
@@ -138,7 +138,7 @@ class Passwords:
 
         Raises:
             InvalidFields: the password is too short, too long or too common.
-            StoreBusy: too many wait.
+            StoreBusy: too many requests are waiting.
         """
         return await self._forms.run(hash_password, password)
 
@@ -147,21 +147,21 @@ class Passwords:
         return await asyncio.to_thread(password_problems, password)
 
     async def renewed(self, digest: str, password: str) -> str | None:
-        """A digest of today's parameters for a password that was just typed right; None where it is not needed.
+        """A new digest for a correct password whose digest is outdated, else None.
 
-        Also None when too many wait: the next login renews it as well.
+        Also None when too many requests are waiting: the next login renews it.
         """
         if not outdated(digest):
             return None
         try:
-            # Not hash_password: a password of the past may break the rules of today.
+            # Not hash_password: an old password may break today's rule.
             return await self._forms.run(_hasher.hash, password)
         except StoreBusy:
             return None
 
 
 class _Queue:
-    """Calls of slow functions, some at once, some waiting, and no more."""
+    """Runs slow functions on threads, with limits for running and waiting calls."""
 
     def __init__(self, at_once: int, waiting_at_most: int) -> None:
         self._turns = asyncio.Semaphore(at_once)
@@ -169,10 +169,10 @@ class _Queue:
         self._pending = 0
 
     async def run(self, work: Callable[..., Result], *arguments: str | None) -> Result:
-        """The function's result, from another thread.
+        """Run a function on another thread and return its result.
 
         Raises:
-            StoreBusy: too many wait.
+            StoreBusy: too many requests are waiting.
         """
         if self._pending >= self._waiting_at_most:
             msg = "too many passwords are being checked"

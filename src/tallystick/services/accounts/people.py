@@ -1,6 +1,6 @@
-"""What admins do with the people of their account. Functions of ``(session, ...)``; times in ms.
+"""Changes that admins make to the people of their account. Functions of ``(session, ...)``; times in ms.
 
-Who is asked is read in the same transaction: access that was taken away a moment ago is gone.
+The admin's access is read in the same transaction, so access that was just removed no longer counts.
 """
 
 from collections.abc import Mapping
@@ -24,12 +24,12 @@ from tallystick.services.sharing.changes import hold_changes
 
 
 def may_manage(person: Account) -> bool:
-    """Whether someone may add people to their account and decide about them."""
+    """Whether a person may add and manage people of their account."""
     return person.site is not None and person.access.get(ALL_SITES) in ("a", "*")
 
 
 def refusal_to_invite(session: Session, actor: int, access: Mapping[str, Access]) -> InputRefused | None:
-    """Why someone may not add a person with an access, before anything is made; None when they may."""
+    """The error if ``actor`` may not add a person with this access, else None. Changes nothing."""
     try:
         _refuse_beyond(_admin(session, actor), access)
     except InputRefused as refusal:
@@ -38,7 +38,7 @@ def refusal_to_invite(session: Session, actor: int, access: Mapping[str, Access]
 
 
 def refusal_to_decide(session: Session, actor: int, number: int) -> InputRefused | None:
-    """Why someone may not decide about a person; None when they may."""
+    """The error if ``actor`` may not manage a person, else None. Changes nothing."""
     try:
         _both(session, actor, number)
     except InputRefused as refusal:
@@ -46,36 +46,34 @@ def refusal_to_decide(session: Session, actor: int, number: int) -> InputRefused
     return None
 
 
-def invite(session: Session, actor: int, wanted: NewAccount, now: int) -> Account:
+def invite(session: Session, actor: int, new: NewAccount, now: int) -> Account:
     """Add a person to the account of ``actor``.
 
     Raises:
-        InvalidFields: the email, the name or the access cannot be used.
+        InvalidFields: the email, the name or the access is invalid.
         InputRefused: the actor may not.
     """
     hold_accounts(session)
     admin = _admin(session, actor)
-    _refuse_beyond(admin, wanted.access or {})
-    joining = NewAccount(
-        email=wanted.email, password=wanted.password, name=wanted.name, site=admin.site, access=wanted.access
-    )
+    _refuse_beyond(admin, new.access or {})
+    joining = NewAccount(email=new.email, password=new.password, name=new.name, site=admin.site, access=new.access)
     try:
         return create_account(session, joining, now)
     except InvalidFields as error:
-        taken = account_by_email(session, wanted.email)
-        if taken is None or taken.site == admin.site or admin.access.get(ALL_SITES) == "*":
+        existing = account_by_email(session, new.email)
+        if existing is None or existing.site == admin.site or admin.access.get(ALL_SITES) == "*":
             raise
-        # Which emails other accounts of the server have is not for an admin of this one to learn.
+        # An admin must not learn which emails other accounts of the server have.
         raise InvalidFields(
             {**error.errors, "email": ["cannot be added here; ask the operator of this server"]}
         ) from None
 
 
 def give_access(session: Session, actor: int, number: int, access: Mapping[str, Access], now: int) -> Account:
-    """Replace what a person of the account may do.
+    """Replace the access of a person of the account.
 
     Raises:
-        InvalidFields: the access cannot be used.
+        InvalidFields: the access is invalid.
         InputRefused: the actor may not, or a site would be left without an admin.
     """
     hold_accounts(session)
@@ -92,11 +90,11 @@ def let_in_again(  # noqa: PLR0913, PLR0917  # who decides about whom, and what
     now: int,
     revoke_tokens: bool = False,  # noqa: FBT001, FBT002
 ) -> Account:
-    """Replace the password of a person of the account and turn the second step off; ends their login sessions.
+    """Replace the password of a person of the account, turn the second step off, and end their login sessions.
 
     Args:
         password: the digest.
-        revoke_tokens: whether the person's API tokens stop working, too.
+        revoke_tokens: also revoke the person's API tokens.
 
     Raises:
         InputRefused: the actor may not.
@@ -109,15 +107,15 @@ def let_in_again(  # noqa: PLR0913, PLR0917  # who decides about whom, and what
 
 
 def grant_sites(session: Session, actor: int, number: int, now: int) -> Account:
-    """Let a person who has no site yet add sites: they become the admin of an account of their own.
+    """Allow a person without a site to add sites: they become the admin of an account of their own.
 
     Raises:
-        InputRefused: the actor is no superuser, or the person belongs to an account already.
+        InputRefused: the actor is not a superuser, or the person belongs to an account already.
     """
     hold_accounts(session)
     admin, person = account(session, actor), account(session, number)
     if admin is None or not is_superuser(admin):
-        msg = "only superusers let people add sites"
+        msg = "only superusers can allow people to add sites"
         raise InputRefused(msg)
     if person is None or person.site is not None:
         msg = "there is no such person without a site"
@@ -140,7 +138,7 @@ def remove(session: Session, actor: int, number: int, now: int) -> None:
 def _admin(session: Session, actor: int) -> Account:
     admin = account(session, actor)
     if admin is None or not may_manage(admin):
-        msg = "only admins of all sites decide about people"
+        msg = "only admins of all sites can manage people"
         raise InputRefused(msg)
     return admin
 
@@ -151,14 +149,14 @@ def _both(session: Session, actor: int, number: int) -> tuple[Account, Account]:
         msg = "there is no such person"
         raise InputRefused(msg)
     if person.id == admin.id:
-        msg = "nobody decides about themselves"
+        msg = "you cannot change your own access here"
         raise InputRefused(msg)
     _refuse_beyond(admin, person.access)
     return admin, person
 
 
 def _refuse_beyond(admin: Account, access: Mapping[str, Access]) -> None:
-    """Nobody gives, or decides about, more than they have."""
+    """Refuse to give or manage more access than the admin has."""
     if "*" in access.values() and admin.access.get(ALL_SITES) != "*":
-        msg = "only superusers decide about superusers"
+        msg = "only superusers can manage superusers"
         raise InputRefused(msg)

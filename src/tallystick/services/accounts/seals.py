@@ -1,7 +1,7 @@
-"""Encrypts the few secrets that the ledger keeps and the server must be able to read.
+"""Encrypts the few secrets in the ledger that the server must be able to read.
 
-The key lies beside the data in a file for its owner only, or comes from the environment, so that a copy of the ledger
-alone opens nothing.
+The key is in the environment, or in a file beside the data that only its owner can read, so that a copy of the ledger
+alone reveals nothing.
 """
 
 import os
@@ -19,11 +19,11 @@ VARIABLE = "TALLYSTICK_SECRET_KEY"
 KEY_FILE = "secret.key"
 KEY_BYTES = 32
 PREFIX = "sealed:"
-"""Begins every sealed text."""
+"""The beginning of every sealed text."""
 
 
 class Seals:
-    """Seals texts with the first of its keys, and opens what any of them has sealed.
+    """Encrypts texts with the first of its keys, and decrypts with any of them.
 
     Args:
         keys: of 32 bytes each.
@@ -34,22 +34,22 @@ class Seals:
 
     @classmethod
     def new(cls) -> Self:
-        """Seals with a key that is kept nowhere."""
+        """Seals with a random key that is not stored."""
         return cls(os.urandom(KEY_BYTES))
 
     @classmethod
-    def found(cls, data: Path, environment: Mapping[str, str] = os.environ, *, made: bool = True) -> Self | None:
-        """Seals with the key of the environment, or else with the one in the data directory.
+    def load(cls, data: Path, environment: Mapping[str, str] = os.environ, *, create: bool = True) -> Self | None:
+        """Seals with the key of the environment, else with the one in the data directory.
 
         Args:
-            made: whether a missing key file is made.
+            create: whether to create a missing key file.
 
         Returns:
-            None where there is no key and none is made.
+            None if there is no key and none is created.
 
         Raises:
-            InvalidSetting: what the environment holds is no key.
-            DataDirectoryUnusable: the key file cannot be read or made, or holds no key.
+            InvalidSetting: the variable is not a key.
+            DataDirectoryUnusable: the key file cannot be read or created, or has no key.
         """
         if text := environment.get(VARIABLE):
             keys = [_key(part) for part in text.split(",")]
@@ -59,7 +59,7 @@ class Seals:
             return cls(*filter(None, keys))
         file = data / KEY_FILE
         if not file.exists():
-            if not made:
+            if not create:
                 return None
             _make(file)
         try:
@@ -68,24 +68,24 @@ class Seals:
             msg = f"cannot read {file}: {error}"
             raise DataDirectoryUnusable(msg) from error
         if key is None:
-            msg = f"{file} holds no key; put the one back that belongs to this data"
+            msg = f"{file} has no valid key; restore the key file that belongs to this data"
             raise DataDirectoryUnusable(msg)
         return cls(key)
 
     def seal(self, text: str, purpose: str) -> str:
-        """A text that only the key opens, and only for the same purpose."""
+        """Encrypt a text, so that it can be decrypted only for the same purpose."""
         return PREFIX + self._cipher.encrypt(f"{purpose}\n{text}".encode()).decode()
 
     def open(self, sealed: str, purpose: str) -> str | None:
-        """The text that was sealed for a purpose; None where no key of ours has done it."""
+        """Decrypt a text; None if it was sealed with another key or for another purpose."""
         with suppress(InvalidToken):
-            begins, _, text = self._cipher.decrypt(sealed.removeprefix(PREFIX)).decode().partition("\n")
-            return text if begins == purpose else None
+            sealed_for, _, text = self._cipher.decrypt(sealed.removeprefix(PREFIX)).decode().partition("\n")
+            return text if sealed_for == purpose else None
         return None
 
 
 def is_sealed(text: str) -> bool:
-    """Whether a text was sealed."""
+    """Whether a text is encrypted."""
     return text.startswith(PREFIX)
 
 
@@ -97,7 +97,7 @@ def _key(text: str) -> bytes | None:
 
 
 def _make(file: Path) -> None:
-    """Write a new key, whole or not at all: two servers may start at once."""
+    """Create the key file atomically: two servers may start at once."""
     partial = file.with_name(f"{file.name}.{os.getpid()}")
     try:
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -113,5 +113,5 @@ def _make(file: Path) -> None:
         finally:
             partial.unlink()
     except OSError as error:
-        msg = f"cannot make {file}: {error.strerror}"
+        msg = f"cannot create {file}: {error.strerror}"
         raise DataDirectoryUnusable(msg) from error

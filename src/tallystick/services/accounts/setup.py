@@ -1,4 +1,4 @@
-"""The first account of a server, for whoever can read its terminal."""
+"""The first account of a server, created with a code from its terminal."""
 
 import secrets
 from hmac import compare_digest
@@ -10,15 +10,15 @@ from tallystick.services.accounts.accounts import NewAccount, account, count_acc
 from tallystick.services.accounts.sites import NewSite, create_site
 
 CODE_SIGNS = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
-"""Without the ones that are taken for others."""
+"""Without characters that look like others."""
 CODE_GROUPS, GROUP_LENGTH = 4, 4
 
 
 class Setup:
-    """Lets the first person in, by a code that is told in the terminal and kept in memory only.
+    """The code for creating the first account. It is printed in the terminal and kept in memory only.
 
     Attributes:
-        code: what to type.
+        code: the code to type.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -28,13 +28,13 @@ class Setup:
         self.code = "-".join(groups)
 
     async def needed(self) -> bool:
-        """Whether there is no account yet. Once there is one, that is not asked again."""
+        """Whether there is no account yet. Once there is one, the ledger is not read again."""
         if not self._done:
             self._done = await self._ledger.read(count_accounts) > 0
         return not self._done
 
     def unlocked_by(self, code: str) -> bool:
-        """Whether this is the code, however it is typed. It takes as long for any text."""
+        """Compare a typed code in constant time, ignoring case, spaces and dashes."""
         return compare_digest(_bare(code), _bare(self.code))
 
 
@@ -42,8 +42,8 @@ def first_account(session: Session, person: NewAccount, site: NewSite, now: int)
     """Create the server's first account and site.
 
     Raises:
-        InputRefused: somebody was faster.
-        InvalidFields: what is wanted cannot be used.
+        InputRefused: another account was created meanwhile.
+        InvalidFields: a field of the account or site is invalid.
     """
     hold_accounts(session)
     if count_accounts(session):
@@ -51,9 +51,9 @@ def first_account(session: Session, person: NewAccount, site: NewSite, now: int)
         raise InputRefused(msg)
     created = create_account(session, person, now)
     create_site(session, created, site, now)
-    settled = account(session, created.id)
-    assert settled is not None
-    return settled
+    owner = account(session, created.id)
+    assert owner is not None
+    return owner
 
 
 def _bare(code: str) -> bytes:

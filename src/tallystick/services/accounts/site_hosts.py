@@ -1,7 +1,7 @@
-"""Hosts beside the one that a site is given: those it counts for, and those that no site has.
+"""Additional hosts of sites, and hosts of requests that no site has.
 
-While a server has one site, that site counts for every Host. Hosts for which it has stored hits are remembered, so that
-it goes on counting for them when a second site is added. Functions of ``(session, ...)``; times in ms.
+While a server has one site, that site counts for every host. The hosts for which it has stored hits are remembered, so
+that it still counts for them when a second site is added. Functions of ``(session, ...)``; times in ms.
 """
 
 import re
@@ -16,7 +16,7 @@ from tallystick.services.accounts.accounts import hold_accounts
 from tallystick.services.accounts.site_rows import active_sites
 
 HOSTS_AT_MOST = 100
-"""Remembered of one site, and of those that no site has: what the Host header holds, a client decides."""
+"""Remembered hosts of one site, and of hosts without a site. A limit, because clients choose the Host header."""
 
 UNKNOWN_KEPT_MS = 30 * 86_400_000
 
@@ -24,11 +24,11 @@ _HOST = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,252}[a-z0-9])?|\[[0-9a-f:.]{2,45}\
 
 
 class UnknownHost(Struct, frozen=True):
-    """A Host that requests named and no site has.
+    """A host of requests that no site has.
 
     Attributes:
-        first: when it was first named.
-        last: when it was last named.
+        first: when it was first requested.
+        last: when it was last requested.
     """
 
     host: str
@@ -38,23 +38,23 @@ class UnknownHost(Struct, frozen=True):
 
 
 def kept_host(text: str) -> str | None:
-    """A Host as it is remembered; None for what cannot be one."""
+    """A host as it is stored; None for a text that cannot be a host."""
     host = normal_host(text)
     return host if _HOST.fullmatch(host) else None
 
 
 def site_hosts(session: Session) -> dict[str, int]:
-    """Host -> id of the site that counts for it beside its own."""
+    """Ids of sites by the additional hosts that they count for."""
     return {str(host): int(number) for host, number in session.common.site_hosts(session.connection)}
 
 
 def hosts_of(session: Session, number: int) -> list[str]:
-    """The hosts that one site counts for beside its own."""
+    """The additional hosts that a site counts for."""
     return [host for host, site in site_hosts(session).items() if site == number]
 
 
 def remember_host(session: Session, number: int, host: str, now: int) -> None:
-    """Let a site go on counting for a host, unless another site has it or the site has too many."""
+    """Add a host to a site's additional hosts, unless another site has it or the site has too many."""
     hold_accounts(session)
     taken = site_hosts(session)
     own = {site.id: site.cname for site in active_sites(session)}
@@ -63,22 +63,22 @@ def remember_host(session: Session, number: int, host: str, now: int) -> None:
 
 
 def release_host(session: Session, number: int, host: str) -> bool:
-    """Let a site count for a host no longer; whether it did."""
+    """Remove a host from a site's additional hosts. Returns whether it was one."""
     hold_accounts(session)
-    sought = kept_host(host) or ""
-    return session.common.delete_site_host(session.connection, host=sought, site=number) is not None
+    stored = kept_host(host) or ""
+    return session.common.delete_site_host(session.connection, host=stored, site=number) is not None
 
 
 def unknown_hosts(session: Session) -> list[UnknownHost]:
-    """Hosts that requests named and no site has, the last named first."""
+    """Hosts of requests that no site has, the most recent first."""
     return [UnknownHost(*row) for row in session.common.unknown_hosts(session.connection)]
 
 
 def note_unknown_hosts(session: Session, requests: Mapping[str, int], now: int) -> None:
-    """Add requests for hosts that no site has.
+    """Record requests for hosts that no site has.
 
     Args:
-        requests: host -> how many there were.
+        requests: numbers of requests by host.
     """
     for host, amount in requests.items():
         session.common.add_unknown_host(session.connection, host=host, requests=amount, now=now)
@@ -86,18 +86,18 @@ def note_unknown_hosts(session: Session, requests: Mapping[str, int], now: int) 
 
 
 def forget_unknown_host(session: Session, host: str | None) -> None:
-    """A site has the host now."""
+    """Remove a host that a site has now."""
     if host:
         session.common.delete_unknown_host(session.connection, host=host)
 
 
 def by_host(sites: Sequence[Site], kept: Mapping[str, int]) -> dict[str, Site]:
-    """Every host that chooses a site; a site's own host wins over one that another has counted for."""
+    """Sites by host. A site's own host takes precedence over an additional host of another site."""
     by_id = {site.id: site for site in sites}
     hosts = {host: by_id[number] for host, number in kept.items() if number in by_id}
     return hosts | {site.cname: site for site in sites if site.cname}
 
 
 def without_host(sites: Iterable[Site]) -> Site | None:
-    """The first site that no Host chooses by name."""
+    """The first site without a host of its own, or None."""
     return next((site for site in sites if site.cname is None), None)

@@ -1,4 +1,4 @@
-"""Sites as they lie in the ledger. Functions of ``(session, ...)``; times in ms."""
+"""Reads sites from the ledger. Functions of ``(session, ...)``; times in ms."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,25 +15,25 @@ _decode_defaults = msgspec.json.Decoder(UserSettings).decode
 
 
 def site(session: Session, number: int) -> Site | None:
-    """One active site by id."""
+    """The active site with this id, or None."""
     row = session.common.site_by_id(session.connection, id=number)
-    found = None if row is None else _from_row(row)
-    return found if found and found.state == "a" else None
+    stored = None if row is None else _from_row(row)
+    return stored if stored and stored.state == "a" else None
 
 
 def active_sites(session: Session) -> list[Site]:
-    """Every site that is not being deleted, oldest first."""
+    """All sites that are not being deleted, oldest first."""
     return [_from_row(row) for row in session.common.active_sites(session.connection)]
 
 
 def family(session: Session, root: int) -> list[Site]:
     """The sites of one account: the first one, then the others by code."""
-    found = [site for site in active_sites(session) if site.root == root]
-    return sorted(found, key=lambda site: (site.parent is not None, site.code))
+    sites = [site for site in active_sites(session) if site.root == root]
+    return sorted(sites, key=lambda site: (site.parent is not None, site.code))
 
 
 def site_columns(site: Site) -> dict[str, Any]:
-    """What can be decided about a site, by parameter of the queries that store it."""
+    """The changeable fields of a site, as parameters of the queries that store it."""
     return {
         "id": site.id,
         "cname": site.cname,

@@ -1,4 +1,4 @@
-"""Sites: how they come, change and go, and which one a Host means. Times are Unix milliseconds."""
+"""Sites: creation, changes, deletion, and the site of a host. Times are Unix milliseconds."""
 
 import asyncio
 import secrets
@@ -42,7 +42,7 @@ SITES = "site"
 """The sequence that numbers sites."""
 
 UNKNOWN_LOGGED_EVERY_S = 3_600.0
-"""How often one Host that no site has is worth a line of the log."""
+"""Least time between two log lines about the same host that no site has."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -50,11 +50,11 @@ log = structlog.get_logger()
 
 
 class NewSite(Struct, frozen=True, kw_only=True):
-    """What is known of a site that is created.
+    """A site to create.
 
     Attributes:
-        cname: the Host that chooses it; None for a server with one site.
-        code: a short name; made up when None.
+        cname: the host by which requests choose it; None on a server with one site.
+        code: a short name; generated if None.
     """
 
     cname: str | None = None
@@ -65,10 +65,10 @@ class NewSite(Struct, frozen=True, kw_only=True):
 
 
 class SiteChanges(Struct, frozen=True, kw_only=True):
-    """What changes about a site; what is not named stays.
+    """Changes of a site; unset fields stay as they are.
 
     Attributes:
-        settings: the fields of ``SiteSettings`` that change.
+        settings: the changed fields of ``SiteSettings``.
     """
 
     cname: str | UnsetType | None = UNSET
@@ -83,7 +83,7 @@ class Known(Struct, frozen=True):
 
     Attributes:
         change: the number of the last change.
-        hosts: host -> id of the site that counts for it beside its own.
+        hosts: ids of sites by their additional hosts.
         first: whether no more than one site has ever been created.
     """
 
@@ -94,21 +94,21 @@ class Known(Struct, frozen=True):
 
 
 def may_create_sites(person: Account, token: Token | None = None) -> bool:
-    """Whether a person may add sites to their account: an admin of all its sites, with or without one yet.
+    """Whether a person may add sites to their account: an admin of all its sites, even if it has none yet.
 
-    A person who was given no access has no site and cannot make the first one either.
+    A person without any access has no site and cannot create a first one either.
 
     Args:
-        token: what acts for the person; one that is limited to some sites creates none.
+        token: the token that acts for the person, if any; one limited to some sites cannot create others.
     """
     return person.access.get(ALL_SITES) in ("a", "*") and (token is None or EVERY_SITE in token.sites)
 
 
-def create_site_as(session: Session, actor: Account, wanted: NewSite, now: int, token: Token | None = None) -> Site:
-    """Add a site to the account of a person, who must have the right to.
+def create_site_as(session: Session, actor: Account, new: NewSite, now: int, token: Token | None = None) -> Site:
+    """Add a site to a person's account, if the person may.
 
     Args:
-        token: what acts for the person, if anything does.
+        token: the token that acts for the person, if any.
 
     Raises:
         NotPermitted: the person or the token may not create sites.
@@ -122,25 +122,25 @@ def create_site_as(session: Session, actor: Account, wanted: NewSite, now: int, 
         else:
             msg = "only admins of all sites of an account can create sites; the operator of the server can make you one"
         raise NotPermitted(msg)
-    return create_site(session, person, wanted, now)
+    return create_site(session, person, new, now)
 
 
-def create_site(session: Session, owner: Account, wanted: NewSite, now: int) -> Site:
-    """Add a site to a person's account, by the word of the operator. The first one makes the person its admin.
+def create_site(session: Session, owner: Account, new: NewSite, now: int) -> Site:
+    """Add a site to a person's account without checking their access. The first one makes the person its admin.
 
     Raises:
-        InvalidFields: what is wanted cannot be used, or is taken.
-        InputRefused: there are too many sites, one of them has no host yet, or the owner is gone.
+        InvalidFields: a field is invalid or taken.
+        InputRefused: there are too many sites, the only one has no host yet, or the owner does not exist.
     """
     hold_accounts(session)
     owner = existing(session, owner.id)
-    present = active_sites(session)
-    if len(present) >= SITES_AT_MOST:
-        msg = f"there are {SITES_AT_MOST:,} sites already, which is as many as a server takes"
+    sites = active_sites(session)
+    if len(sites) >= SITES_AT_MOST:
+        msg = f"there are {SITES_AT_MOST:,} sites already, the most that a server can have"
         raise InputRefused(msg)
-    if len(present) == 1 and present[0].cname is None:
-        raise InputRefused(host_needed(present[0]))
-    site = _normal(_new(session.take_numbers(SITES), owner.site, wanted, now))
+    if len(sites) == 1 and sites[0].cname is None:
+        raise InputRefused(host_needed(sites[0]))
+    site = _normal(_new(session.take_numbers(SITES), owner.site, new, now))
     _check(session, site)
     forget_unknown_host(session, site.cname)
     session.common.add_site(session.connection, parent=site.parent, created=now, **site_columns(site))
@@ -154,7 +154,7 @@ def update_site(session: Session, number: int, changes: SiteChanges, now: int) -
     """Change a site.
 
     Raises:
-        InvalidFields: a new value cannot be used, or is taken.
+        InvalidFields: a new value is invalid or taken.
         InputRefused: there is no such site.
     """
     hold_accounts(session)
@@ -203,7 +203,10 @@ def update_site_within_reach(  # noqa: PLR0913, PLR0917  # who changes what, fro
 
 
 def delete_site(session: Session, number: int, now: int) -> int:
-    """Take a site out of service at once, and have what it has left in the warehouse removed; the job's id.
+    """Stop serving a site at once, and enqueue the removal of its hits.
+
+    Returns:
+        The id of the job.
 
     Raises:
         InputRefused: there is no such site, or its account has others.
@@ -219,18 +222,18 @@ def delete_site(session: Session, number: int, now: int) -> int:
 
 
 def note_hits(session: Session, number: int, first_hit: int) -> None:
-    """Remember that a site has received hits, and that its statistics begin at ``first_hit`` or before."""
-    found = site(session, number)
-    if found and not (found.received_data and found.first_hit <= first_hit):
+    """Record that a site has received hits, and that its statistics begin at ``first_hit`` or before."""
+    stored = site(session, number)
+    if stored and not (stored.received_data and stored.first_hit <= first_hit):
         hold_accounts(session)
         session.common.note_hits(session.connection, id=number, first_hit=first_hit)
 
 
 class Sites:
-    """A cache of the sites, and which site a Host means.
+    """A cache of the sites, which finds the site of a host.
 
-    A change by this server shows at once: ``hold_accounts`` invalidates the cache. Changes by other servers on the same
-    database and by the command line show after an eighth of a second at most.
+    A change by this server is visible at once: ``hold_accounts`` invalidates the cache. Changes by other servers on the
+    same database and by the command line are visible after an eighth of a second at most.
 
     Args:
         clock: seconds, monotonic.
@@ -242,64 +245,64 @@ class Sites:
         self._sites: list[Site] = []
         self._by_host: dict[str, Site] = {}
         self._only: Site | None = None
-        """The site that counts for every Host."""
-        self._otherwise: Site | None = None
+        """The site that counts for every host."""
+        self._fallback: Site | None = None
         """The site that counts for hosts that no site has."""
         self._unknown: Counter[str] = Counter()
         self._logged: dict[str, float] = {}
         self._room = 0
         self._change = -1
         self._read_at = float("-inf")
-        self._begun = self._done = 0  # readings, by number
-        self._believed_from = 1  # the first reading that has seen every change of our own
+        self._begun = self._done = 0  # numbers of the last read begun and finished
+        self._valid_from = 1  # the first read that includes every change of this server
         self._reading = asyncio.Lock()
         ledger.subscribe(CHANGES, self.invalidate)
 
     def known(self, host: str) -> Site | None:
-        """The site at a Host if that is known right now; no answer means nothing. For the hot path."""
+        """The site of a host if the cache has it. None means unknown, not missing. For the hot path."""
         if not self._fresh():
             return None
         return self._by_host.get(host) or self._look_up(host)
 
     async def at(self, host: str) -> Site:
-        """The site at a Host (without port). A server's first site is at every Host while it is the only one.
+        """The site of a host (without port). A server's first site has every host while it is the only one.
 
         Raises:
-            NoSuchSite
-            StoreUnavailable
+            NoSuchSite: no site has the host.
+            StoreUnavailable: the ledger cannot be read.
         """
-        if found := self.known(host):
-            return found
-        # It may have been created this very moment: a miss is never believed.
+        if site := self.known(host):
+            return site
+        # The site may have been created this moment, so a miss always reads the ledger.
         await self._read_again()
-        if found := self._look_up(host):
-            return found
+        if site := self._look_up(host):
+            return site
         if self._sites:
             await self._note_unknown(host)
         raise NoSuchSite(host, empty=not self._sites)
 
     async def all(self) -> list[Site]:
-        """Every active site, oldest first."""
+        """All active sites, oldest first."""
         if not self._fresh():
             await self._read_again()
         return list(self._sites)
 
     async def by_id(self, number: int) -> Site | None:
-        """One active site by id."""
+        """The active site with this id, or None."""
         return next((site for site in await self.all() if site.id == number), None)
 
     def invalidate(self) -> None:
-        """Read again before the next answer. A reading that has begun already does not count."""
-        self._believed_from = self._begun + 1
+        """Read the ledger again before the next answer; a read that has begun already does not count."""
+        self._valid_from = self._begun + 1
 
     def is_new_host(self, host: str) -> bool:
-        """Whether the only site counts for a Host by being the only one, and that is not remembered yet."""
+        """Whether the only site counts for this host, and the host is not among its remembered ones yet."""
         return self._only is not None and self._room > 0 and host not in self._by_host
 
     async def remember(self, site: Site, host: str) -> None:
-        """Let a site that has stored hits for a Host go on counting for it when there are others.
+        """Remember a host for which a site has stored hits, so that it keeps the host when other sites are added.
 
-        Nothing is raised: the hits are stored, and the next one tries again.
+        Errors are only logged: the hits are stored, and the next one tries again.
         """
         name = kept_host(host)
         if name is None or name in self._by_host:
@@ -311,10 +314,10 @@ class Sites:
             log.warning("a host could not be remembered", reason=str(error))
 
     async def keep_unknown(self) -> None:
-        """Store how often hosts that no site has were named.
+        """Store the counts of requests for hosts that no site has.
 
         Raises:
-            StoreUnavailable: the next call tries again.
+            StoreUnavailable: the counts are kept for the next call.
         """
         if requests := dict(self._unknown):
             await self._ledger.write(note_unknown_hosts, requests, self._ledger.clock())
@@ -322,7 +325,7 @@ class Sites:
             self._unknown = +self._unknown
 
     async def _note_unknown(self, host: str) -> None:
-        """The log and the ledger hear of a new host at once, and of a known one from time to time."""
+        """Count a request for a host that no site has. Logs and stores new hosts at once, known ones now and then."""
         name, now = kept_host(host), self._clock()
         if name is None or (name not in self._unknown and len(self._unknown) >= HOSTS_AT_MOST):
             return
@@ -331,20 +334,20 @@ class Sites:
             return
         self._logged = {known: at for known, at in self._logged.items() if now - at < UNKNOWN_LOGGED_EVERY_S}
         self._logged[name] = now
-        log.warning("requests name a host that no site has", host=name)
+        log.warning("requests for a host that no site has", host=name)
         try:
             await self.keep_unknown()
         except StoreUnavailable as error:
-            log.warning("hosts that no site has could not be noted", reason=str(error))
+            log.warning("hosts that no site has could not be stored", reason=str(error))
 
     def _fresh(self) -> bool:
-        return self._done >= self._believed_from and self._clock() - self._read_at < FRESH_S
+        return self._done >= self._valid_from and self._clock() - self._read_at < FRESH_S
 
     async def _read_again(self) -> None:
-        """Read what was committed before this call; callers that wait share one reading."""
-        wanted = self._begun + 1
+        """Read everything committed before this call; callers that wait share one read."""
+        needed = self._begun + 1
         async with self._reading:
-            if self._done >= wanted:
+            if self._done >= needed:
                 return
             self._begun += 1
             number, begun = self._begun, self._clock()
@@ -358,32 +361,32 @@ class Sites:
         self._only = _only(known)
         default = _chosen(known.sites, self._default)
         if self._default and default is None and known.sites:
-            log.warning("there is no such site as --default-site names", site=self._default)
-        self._otherwise = self._only or default
+            log.warning("the site given by --default-site does not exist", site=self._default)
+        self._fallback = self._only or default
         self._room = HOSTS_AT_MOST - len(known.hosts)
 
     def _look_up(self, host: str) -> Site | None:
         if self._only is not None:
             return self._only
-        found = self._by_host.get(normal_host(host))
-        if found and len(self._by_host) < HOSTS_REMEMBERED + SITES_AT_MOST:
-            self._by_host[host] = found
-        return found or self._otherwise
+        site = self._by_host.get(normal_host(host))
+        if site and len(self._by_host) < HOSTS_REMEMBERED + SITES_AT_MOST:
+            self._by_host[host] = site
+        return site or self._fallback
 
 
 def host_needed(site: Site) -> str:
-    """Why no other site can be added beside one that has no host."""
+    """The message for a second site while the first one has no host."""
     return (
-        f"site {site.id} has no host yet, and several sites are told apart by their hosts;"
+        f"site {site.id} has no host yet, and several sites are distinguished by their hosts;"
         f" set it first: on its page, or with tallystick site change {site.id} --host HOST"
     )
 
 
 def _only(known: Known) -> Site | None:
-    """The site that is at every Host: the only one there ever was.
+    """The site that counts for every host: the only site that was ever created, or one without any host.
 
-    After another one was deleted, its visitors would be counted for this one. A site without a host of its own could
-    be reached by nobody.
+    After another site was deleted, its visitors must not be counted for the remaining one. A site without a host could
+    not be reached otherwise.
     """
     if len(known.sites) != 1:
         return None
@@ -391,17 +394,17 @@ def _only(known: Known) -> Site | None:
     return site if known.first or (site.cname is None and site.id not in known.hosts.values()) else None
 
 
-def _chosen(sites: list[Site], wanted: str) -> Site | None:
-    """The site that an id, a code or a host names."""
-    if not wanted:
+def _chosen(sites: list[Site], which: str) -> Site | None:
+    """The site with this id, code or host, or None."""
+    if not which:
         return None
-    host = normal_host(wanted)
+    host = normal_host(which)
     names = [(str(site.id), site.code, site.cname) for site in sites]
-    return next((site for site, known in zip(sites, names, strict=True) if wanted in known or host in known), None)
+    return next((site for site, own in zip(sites, names, strict=True) if which in own or host in own), None)
 
 
 def _changed_since(session: Session, change: int) -> Known | None:
-    """What is known of the sites, if there was a change after that one."""
+    """The sites, if there was a change after the one with this number; else None."""
     last = last_change(session)
     if last == change:
         return None
@@ -416,16 +419,16 @@ def _refuse_first_of_several(session: Session, site: Site) -> None:
         raise InputRefused(msg)
 
 
-def _new(number: int, parent: int | None, wanted: NewSite, now: int) -> Site:
+def _new(number: int, parent: int | None, new: NewSite, now: int) -> Site:
     return Site(
         id=number,
         parent=parent,
-        cname=wanted.cname,
+        cname=new.cname,
         cname_setup=now,
-        code=_made_up_code() if wanted.code is None else wanted.code,
-        link_domain=wanted.link_domain,
-        settings=wanted.settings,
-        user_defaults=wanted.user_defaults,
+        code=_random_code() if new.code is None else new.code,
+        link_domain=new.link_domain,
+        settings=new.settings,
+        user_defaults=new.user_defaults,
         received_data=False,
         state="a",
         created=now,
@@ -434,7 +437,7 @@ def _new(number: int, parent: int | None, wanted: NewSite, now: int) -> Site:
     )
 
 
-def _made_up_code() -> str:
+def _random_code() -> str:
     return "serve-" + "".join(secrets.choice(ascii_lowercase + digits) for _ in range(8))
 
 
@@ -456,10 +459,10 @@ def _check(session: Session, site: Site) -> None:
         errors[f"user_defaults.{field}"] = problems
     if len(_encode(site.user_defaults)) > DEFAULTS_AT_MOST:
         errors["user_defaults"] = [f"must be smaller than {DEFAULTS_AT_MOST:,} bytes"]
-    # What is wrong already is nobody's, and may be text that PostgreSQL cannot even be asked for.
-    sought = {"cname": None if "cname" in errors else site.cname, "code": "" if "code" in errors else site.code}
-    hosts, codes = session.common.taken_by(session.connection, id=site.id, **sought)
-    hosts += site_hosts(session).get(sought["cname"] or "", site.id) != site.id
+    # Invalid values are not looked up: no site has them, and PostgreSQL refuses some of them as parameters.
+    names = {"cname": None if "cname" in errors else site.cname, "code": "" if "code" in errors else site.code}
+    hosts, codes = session.common.taken_by(session.connection, id=site.id, **names)
+    hosts += site_hosts(session).get(names["cname"] or "", site.id) != site.id
     for field, taken in (("cname", hosts), ("code", codes)):
         if taken:
             errors.setdefault(field, []).append("already exists")
@@ -468,13 +471,13 @@ def _check(session: Session, site: Site) -> None:
 
 
 def _subject(site: Site) -> str:
-    """A site as the log names it."""
+    """The text for a site in the audit log."""
     return f"site {site.id} {site.cname or site.code}"
 
 
 def _known(session: Session, number: int) -> Site:
-    found = site(session, number)
-    if found is None:
+    stored = site(session, number)
+    if stored is None:
         msg = f"there is no site {number}"
         raise InputRefused(msg)
-    return found
+    return stored

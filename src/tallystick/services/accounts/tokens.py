@@ -1,4 +1,4 @@
-"""API tokens: how they come and go, and whom a secret stands for. Times are Unix milliseconds."""
+"""API tokens: creation, revocation, and the principal of a secret. Times are Unix milliseconds."""
 
 import asyncio
 import secrets
@@ -24,7 +24,7 @@ from tallystick.services.accounts.site_rows import family
 SECRET_LENGTH = 48
 PREFIX_LENGTH = 8
 SECRET_AT_MOST = 256
-"""Characters of a secret that are looked at; ours are shorter."""
+"""The greatest length of a secret that is looked up; real ones are shorter."""
 
 NAME_AT_MOST = 200
 TOKENS_AT_MOST = 500
@@ -34,23 +34,23 @@ USED_AGAIN_AFTER_MS = 24 * 3_600_000
 FRESH_S = 0.125
 PRINCIPALS_REMEMBERED = 1_000
 GOOD_REMEMBERED = 10_000
-"""Digests of secrets that were good when they were last looked up."""
+"""Digests of secrets that were valid at their last look-up."""
 
 DIGESTS_FRESH_S = 1.0
 ALL_PERMISSIONS = 2 * max(Permission) - 1
 OF_COUNTERS = Permission.COUNTERS_READ | Permission.COUNTERS_WRITE
-"""What everyone may give to a token: shared counters have roles of their own, and belong to no site."""
+"""Permissions that every person may give to a token: shared counters have their own roles and belong to no site."""
 
 _encode = msgspec.json.Encoder().encode
 _decode_sites = msgspec.json.Decoder(tuple[int, ...]).decode
 
 
 class NewToken(Struct, frozen=True, kw_only=True):
-    """What a token is to be.
+    """A token to create.
 
     Attributes:
         permissions: ``Permission`` bits.
-        sites: ids it works for; ``(-1,)`` is all of the account's. A token that is for shared counters only gets none.
+        sites: ids of the covered sites; ``(-1,)`` for all of the account. Ignored for a token of shared counters only.
     """
 
     name: str
@@ -59,36 +59,39 @@ class NewToken(Struct, frozen=True, kw_only=True):
 
 
 def create_token(
-    session: Session, owner: Account, wanted: NewToken, now: int, made_by: int | None = None
+    session: Session, owner: Account, new: NewToken, now: int, made_by: int | None = None
 ) -> tuple[Token, str]:
-    """Add a token that acts for a person; the token, and its secret, which is told this once.
+    """Create a token that acts for a person.
 
     Args:
-        made_by: the token that it is made with: when that is revoked, so is this one.
+        made_by: the token with which it is created; when that is revoked, so is this one.
+
+    Returns:
+        The token, and its secret, of which only the digest is stored.
 
     Raises:
-        InvalidFields: the name, the permissions or the sites cannot be used.
+        InvalidFields: the name, the permissions or the sites are invalid.
         NotPermitted: the token would be able to do more than the person.
         InputRefused: the person has too many tokens.
     """
     hold_accounts(session)
     owner = existing(session, owner.id)
-    about_sites = bool(wanted.permissions & ~OF_COUNTERS)
-    if about_sites and (beyond := _beyond_access(owner, wanted)):
-        raise NotPermitted(beyond)
-    if errors := _problems(session, owner, wanted, about_sites=about_sites):
+    about_sites = bool(new.permissions & ~OF_COUNTERS)
+    if about_sites and (message := _beyond_access(owner, new)):
+        raise NotPermitted(message)
+    if errors := _problems(session, owner, new, about_sites=about_sites):
         raise InvalidFields(errors)
     if session.common.count_tokens(session.connection, account=owner.id) >= TOKENS_AT_MOST:
-        msg = f"{owner.email} has {TOKENS_AT_MOST} tokens already, which is as many as one account takes"
+        msg = f"{owner.email} has {TOKENS_AT_MOST} tokens already, the most that one person can have"
         raise InputRefused(msg)
     secret = _new_secret()
     token = Token(
         id=session.take_numbers("token"),
         account=owner.id,
-        name=wanted.name.strip(),
+        name=new.name.strip(),
         prefix=secret[:PREFIX_LENGTH],
-        permissions=int(wanted.permissions),
-        sites=tuple(dict.fromkeys(wanted.sites)) if about_sites else (),
+        permissions=int(new.permissions),
+        sites=tuple(dict.fromkeys(new.sites)) if about_sites else (),
         created=now,
         used=None,
     )
@@ -98,34 +101,34 @@ def create_token(
 
 
 def rotate_token(session: Session, number: int) -> str:
-    """Give a token another secret, which is told this once; the old one works no more.
+    """Replace a token's secret and return the new one. The old one stops working.
 
     Raises:
         InputRefused: there is no such token.
     """
     hold_accounts(session)
-    found = token(session, number)
-    if found is None:
+    rotated = token(session, number)
+    if rotated is None:
         msg = f"there is no token {number}"
         raise InputRefused(msg)
     secret = _new_secret()
     session.common.set_token_secret(
         session.connection, id=number, prefix=secret[:PREFIX_LENGTH], digest=secret_digest(secret)
     )
-    note(session, EventKind.TOKEN_ROTATED, None, _subject(session, found))
+    note(session, EventKind.TOKEN_ROTATED, None, _subject(session, rotated))
     return secret
 
 
 def secret_digest(secret: str) -> bytes:
-    """What is kept of a token's secret, and what it is looked up by."""
+    """The digest that is stored of a token's secret, and by which it is looked up."""
     return sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
 def permissions_of(person: Account, sites: Sequence[int] = (EVERY_SITE,)) -> Permission:
-    """What a token of a person's may do on some site among these.
+    """The permissions that a token of this person can use on at least one of these sites.
 
     Args:
-        sites: ids; ``EVERY_SITE`` stands for all of the account's.
+        sites: ids; ``EVERY_SITE`` stands for all of the account.
     """
     if EVERY_SITE in sites:
         held = set(person.access.values())
@@ -140,7 +143,7 @@ def permissions_of(person: Account, sites: Sequence[int] = (EVERY_SITE,)) -> Per
 
 
 def token(session: Session, number: int) -> Token | None:
-    """One token by id."""
+    """The token with this id, or None."""
     row = session.common.token_by_id(session.connection, id=number)
     return None if row is None else _from_row(row)
 
@@ -151,54 +154,54 @@ def tokens_of(session: Session, owner: int) -> list[Token]:
 
 
 def all_tokens(session: Session) -> list[Token]:
-    """Everyone's tokens."""
+    """The tokens of all accounts."""
     return [_from_row(row) for row in session.common.all_tokens(session.connection)]
 
 
 def delete_token(session: Session, number: int, owner: int | None = None) -> bool:
-    """Revoke a token and those that were made with it; whether there was one.
+    """Revoke a token and those created with it. Returns whether there was such a token.
 
     Args:
-        owner: the account that it must belong to, if not anyone's.
+        owner: the account that it must belong to; None for any.
     """
     hold_accounts(session)
-    found = token(session, number)
-    if found is None or owner not in (None, found.account):
+    revoked = token(session, number)
+    if revoked is None or owner not in (None, revoked.account):
         return False
-    for each in (found, *made_with(session, number)):
+    for each in (revoked, *made_with(session, number)):
         session.common.delete_token(session.connection, id=each.id)
         note(session, EventKind.TOKEN_REVOKED, None, _subject(session, each))
     return True
 
 
 def made_with(session: Session, number: int) -> list[Token]:
-    """The tokens that were made with a token, or with one of those: revoking it revokes them."""
+    """The tokens created with a token, directly or indirectly, which are revoked with it."""
     rows = session.common.tokens_made_with(session.connection, id=number)
-    return [made for (each,) in list(rows) if (made := token(session, each)) is not None]
+    return [child for (each,) in list(rows) if (child := token(session, each)) is not None]
 
 
 def revoked_along(session: Session, owner: int) -> dict[int, list[Token]]:
-    """For each token of one account that made others, by id, the tokens that are revoked with it."""
+    """For each token of an account with which others were created: the tokens that are revoked with it."""
     makers = dict(session.common.makers_of_tokens(session.connection, account=owner))
     along: dict[int, list[Token]] = {}
     for each in tokens_of(session, owner):
         maker = makers.get(each.id)
-        while maker is not None:  # a token is made after the one that makes it, so this ends
+        while maker is not None:  # a token is always younger than its maker, so this ends
             along.setdefault(maker, []).append(each)
             maker = makers.get(maker)
     return along
 
 
 def stored_principal(session: Session, digest: bytes) -> Principal | None:
-    """The principal behind a secret, by its digest."""
+    """The principal of the token whose secret has this digest, or None."""
     row = session.common.token_by_digest(session.connection, digest=digest)
     return None if row is None else _principal(session, _from_row(row))
 
 
 def principal_by_token(session: Session, number: int) -> Principal | None:
-    """The principal of a token, by the token's id."""
-    found = token(session, number)
-    return None if found is None else _principal(session, found)
+    """The principal of the token with this id, or None."""
+    stored = token(session, number)
+    return None if stored is None else _principal(session, stored)
 
 
 def _principal(session: Session, token: Token) -> Principal | None:
@@ -207,17 +210,16 @@ def _principal(session: Session, token: Token) -> Principal | None:
 
 
 def token_used(session: Session, number: int, now: int) -> None:
-    """Remember that a token was used; written at most once in 24 hours."""
+    """Record the use of a token; written at most once in 24 hours."""
     session.common.note_use(session.connection, id=number, now=now, before=now - USED_AGAIN_AFTER_MS)
 
 
 class Tokens:
-    """A cache of good secrets: the token and the account behind each.
+    """A cache of valid secrets with their tokens and accounts.
 
-    A change by this server shows at once: ``hold_accounts`` invalidates the cache. Changes by other servers and the
-    command line show after an eighth of a second at most. Unknown secrets are not cached: a token that was created this
-    moment works. Secrets that were not seen before are looked up one at a time, so that unknown ones never hold all
-    readers of the ledger.
+    A change by this server is visible at once: ``hold_accounts`` invalidates the cache. Changes by other servers and
+    the command line are visible after at most an eighth of a second. Unknown secrets are not cached, so new tokens work
+    at once. New secrets are looked up one at a time, so that unknown ones never occupy all readers of the ledger.
 
     Args:
         clock: seconds, monotonic.
@@ -227,27 +229,27 @@ class Tokens:
         self._ledger, self._clock = ledger, clock
         self._known: dict[bytes, tuple[float, Principal]] = {}
         self._changes = 0  # counted by invalidate
-        self._good: OrderedDict[bytes, None] = OrderedDict()  # the one used last stands last
+        self._good: OrderedDict[bytes, None] = OrderedDict()  # the most recently used last
         self._first_look = asyncio.Lock()
         self._digests: tuple[float, frozenset[bytes]] | None = None
         ledger.subscribe(CHANGES, self.invalidate)
 
     async def principal(self, secret: str, refusal: Callable[[], Exception | None] | None = None) -> Principal | None:
-        """The token and the account behind a secret.
+        """The principal of a secret; None for an unknown one.
 
         Args:
-            refusal: called before a secret is looked up that was not seen before. What it returns is raised in place
-                of looking, unless a token had this secret a second ago: read for all such secrets at once.
+            refusal: called before a new secret is looked up. An exception that it returns is raised instead of looking
+                it up, unless the secret belongs to a token as of at most a second ago.
 
         Raises:
-            StoreUnavailable
+            StoreUnavailable: the ledger cannot be read.
         """
         if not secret or len(secret) > SECRET_AT_MOST:
             return None
         digest = secret_digest(secret)
-        read_at, found = self._known.get(digest, (0.0, None))
-        if found is not None and self._clock() - read_at < FRESH_S:
-            return found
+        read_at, principal = self._known.get(digest, (0.0, None))
+        if principal is not None and self._clock() - read_at < FRESH_S:
+            return principal
         if digest in self._good:
             return await self._read(digest)
         async with self._first_look:
@@ -256,7 +258,7 @@ class Tokens:
             return await self._read(digest)
 
     def invalidate(self) -> None:
-        """Read again before the next answer. A reading that has begun already does not count."""
+        """Read the ledger again before the next answer; a read that has begun already does not count."""
         self._changes += 1
         self._known.clear()
         self._digests = None
@@ -272,27 +274,27 @@ class Tokens:
 
     async def _read(self, digest: bytes) -> Principal | None:
         begun, changes = self._clock(), self._changes
-        found = await self._ledger.read(stored_principal, digest)
-        while changes != self._changes:  # what was read may be older than the change
+        principal = await self._ledger.read(stored_principal, digest)
+        while changes != self._changes:  # the result may be older than the change
             begun, changes = self._clock(), self._changes
-            found = await self._ledger.read(stored_principal, digest)
+            principal = await self._ledger.read(stored_principal, digest)
         self._known.pop(digest, None)
         self._good.pop(digest, None)
-        if found is None:
+        if principal is None:
             return None
         if len(self._known) >= PRINCIPALS_REMEMBERED:
             self._known.clear()
-        self._known[digest] = (begun, found)
+        self._known[digest] = (begun, principal)
         if len(self._good) >= GOOD_REMEMBERED:
             self._good.popitem(last=False)
         self._good[digest] = None
-        await self._note_use(found.token)
-        return found
+        await self._note_use(principal.token)
+        return principal
 
     async def _note_use(self, token: Token) -> None:
         now = self._ledger.clock()
         if token.used is None or token.used <= now - USED_AGAIN_AFTER_MS:
-            # Reading works also while nothing can be written.
+            # Tokens stay usable while the ledger cannot be written.
             with suppress(StoreUnavailable):
                 await self._ledger.write(token_used, token.id, now)
 
@@ -302,7 +304,7 @@ def _every_digest(session: Session) -> frozenset[bytes]:
 
 
 def _subject(session: Session, token: Token) -> str:
-    """A token as the log names it."""
+    """The text for a token in the audit log."""
     return f"token {token.id} “{token.name}” of {existing(session, token.account).email}"
 
 
@@ -316,20 +318,20 @@ def _new_secret() -> str:
     return "".join(secrets.choice(ascii_lowercase + digits) for _ in range(SECRET_LENGTH))
 
 
-def _problems(session: Session, owner: Account, wanted: NewToken, *, about_sites: bool) -> dict[str, list[str]]:
-    name = wanted.name.strip()
+def _problems(session: Session, owner: Account, new: NewToken, *, about_sites: bool) -> dict[str, list[str]]:
+    name = new.name.strip()
     errors = {
         "name": line_problems(name, NAME_AT_MOST) if name else ["must be set"],
-        "permissions": [] if 0 < wanted.permissions <= ALL_PERMISSIONS else ["must be set"],
-        "sites": _site_problems(session, owner, wanted.sites) if about_sites else _needless(wanted.sites),
+        "permissions": [] if 0 < new.permissions <= ALL_PERMISSIONS else ["must be set"],
+        "sites": _site_problems(session, owner, new.sites) if about_sites else _needless(new.sites),
     }
     return {field: problems for field, problems in errors.items() if problems}
 
 
-def _beyond_access(owner: Account, wanted: NewToken) -> str:
-    """Why a token would be able to do more than its owner; empty when it would not."""
-    usable = permissions_of(owner, wanted.sites or (EVERY_SITE,))
-    beyond = Permission(wanted.permissions & ~(usable | OF_COUNTERS | Permission.NOTHING) & ALL_PERMISSIONS)
+def _beyond_access(owner: Account, new: NewToken) -> str:
+    """A message about a token that could do more than its owner; empty for other tokens."""
+    usable = permissions_of(owner, new.sites or (EVERY_SITE,))
+    beyond = Permission(new.permissions & ~(usable | OF_COUNTERS | Permission.NOTHING) & ALL_PERMISSIONS)
     if not beyond:
         return ""
     msg = f"{owner.email} is not an admin; only admins can create and use API tokens for sites"
@@ -344,13 +346,13 @@ def _site_problems(session: Session, owner: Account, sites: Sequence[int]) -> li
         return ["must be set"]
     if owner.site is None:
         return [f"{owner.email} has no site yet"]
-    own = {site.id for site in family(session, owner.site)}
-    strangers = [number for number in sites if number != EVERY_SITE and number not in own]
-    return [f"the account of {owner.email} has no site {number}" for number in strangers[:1]]
+    account_sites = {site.id for site in family(session, owner.site)}
+    unknown = [number for number in sites if number != EVERY_SITE and number not in account_sites]
+    return [f"the account of {owner.email} has no site {number}" for number in unknown[:1]]
 
 
 def _needless(sites: Sequence[int]) -> list[str]:
-    """Someone who names sites for a token that reaches none would expect it to reach them."""
+    """Messages about sites of a token that cannot reach any, which its owner would expect to work."""
     return [] if set(sites) <= {EVERY_SITE} else ["must be left out: shared counters belong to no site"]
 
 

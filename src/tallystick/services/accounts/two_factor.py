@@ -1,4 +1,4 @@
-"""The second step of logging in: codes of an authenticator app (TOTP), and recovery codes for the day it is lost.
+"""The second step of logging in: codes of an authenticator app (TOTP), and recovery codes.
 
 Functions of ``(session, ...)``; times in ms.
 """
@@ -22,11 +22,11 @@ from tallystick.services.accounts.seals import Seals, is_sealed
 
 STEP_MS = 30_000
 DRIFT_STEPS = 1
-"""Clocks of telephones may be off by so many steps either way."""
+"""Tolerated difference of a phone's clock in steps, in both directions."""
 
 RECOVERY_CODES = 10
 PROOF_MS = 600_000
-"""How long a person may look for the telephone after the password was right."""
+"""Time for the second step after the password."""
 
 _TOTP_SECRET = re.compile(r"[A-Z2-7]{32}")
 _TOTP_CODE = re.compile(r"[0-9]{6}")
@@ -38,31 +38,34 @@ _WRONG = {"code": ["is not right, or was used already; wait for the next one"]}
 
 
 def new_totp_secret() -> str:
-    """160 random bits, as authenticator apps read them."""
+    """A secret of 160 random bits in the form of authenticator apps."""
     return pyotp.random_base32()
 
 
 def provisioning_uri(secret: str, email: str, issuer: str) -> str:
-    """What the QR code says to an authenticator app."""
+    """The content of the QR code for an authenticator app."""
     return pyotp.TOTP(secret).provisioning_uri(name=email, issuer_name=issuer)
 
 
 def is_totp_secret(text: str) -> bool:
-    """Whether a text is such a secret as ``new_totp_secret`` makes."""
+    """Whether a text has the form of a secret made by ``new_totp_secret``."""
     return _TOTP_SECRET.fullmatch(text) is not None
 
 
 def enable(  # noqa: PLR0913, PLR0917  # whose, what and when
     session: Session, number: int, secret: str, code: str, now: int, seals: Seals
 ) -> list[str]:
-    """Turn the second step on; the recovery codes, which nobody can read again.
+    """Turn the second step on.
 
     Args:
-        code: what the app shows now, as proof that it has the secret.
-        seals: encrypt the secret.
+        code: a current code of the app, as proof that it has the secret.
+        seals: encrypts the secret.
+
+    Returns:
+        The recovery codes. Only their digests are stored.
 
     Raises:
-        InvalidFields: the code is not right.
+        InvalidFields: the code is wrong.
     """
     step = _step_of(secret, _without_spaces(code), now) if is_totp_secret(secret) else None
     if step is None:
@@ -83,7 +86,7 @@ def disable(session: Session, number: int, now: int) -> None:
 
 
 def renew_recovery_codes(session: Session, number: int) -> list[str]:
-    """New recovery codes in place of the old ones."""
+    """Replace the recovery codes. Returns the new ones."""
     note(session, EventKind.RECOVERY_CODES_RENEWED, None, existing(session, number).email)
     return _new_codes(session, number)
 
@@ -97,17 +100,17 @@ def _new_codes(session: Session, number: int) -> list[str]:
 
 
 def recovery_codes_left(session: Session, number: int) -> int:
-    """How many recovery codes were not used yet."""
+    """The number of unused recovery codes."""
     return int(session.common.count_recovery_codes(session.connection, account=number))
 
 
 def is_recovery_code(text: str) -> bool:
-    """Whether a text has the form of a recovery code: 80 bits, which nobody guesses."""
+    """Whether a text has the form of a recovery code: 80 bits, which cannot be guessed."""
     return _RECOVERY_CODE.fullmatch(_without_spaces(text).replace("-", "")) is not None
 
 
 def accept_code(session: Session, number: int, code: str, now: int, seals: Seals) -> bool:
-    """Whether a code of the app or a recovery code is right; it is right only once."""
+    """Check a code of the app or a recovery code. Each is accepted only once."""
     code = _without_spaces(code)
     if _accept_totp(session, number, code, now, seals):
         return True
@@ -115,26 +118,26 @@ def accept_code(session: Session, number: int, code: str, now: int, seals: Seals
     return session.common.use_recovery_code(session.connection, account=number, digest=digest) is not None
 
 
-def password_proof(found: PasswordRecord, now: int) -> str:
-    """Shows, at the second step, that the first one was taken: sealed, and good for ``PROOF_MS``.
+def password_proof(record: PasswordRecord, now: int) -> str:
+    """A sealed text that proves at the second step that the password was right, valid for ``PROOF_MS``.
 
-    No server has to remember it, and a new password makes it worthless.
+    Nothing is stored for it on the server; a new password invalidates it.
     """
     expires = now + PROOF_MS
-    return f"{found.account.email} {expires} {_seal(found, expires)}"
+    return f"{record.account.email} {expires} {_seal(record, expires)}"
 
 
 def proven(session: Session, proof: str, now: int) -> Account | None:
-    """Who took the first step; None when the proof is not good, or no longer."""
+    """The account of a password proof; None if the proof is invalid or has expired."""
     parts = _PROOF.fullmatch(proof)
     if parts is None or now >= (expires := int(parts["expires"])):
         return None
-    found = credentials(session, parts["email"])
-    return found.account if found and compare_digest(_seal(found, expires), parts["seal"]) else None
+    record = credentials(session, parts["email"])
+    return record.account if record and compare_digest(_seal(record, expires), parts["seal"]) else None
 
 
 def seal_secrets(session: Session, seals: Seals) -> int:
-    """Encrypt the secrets of authenticator apps that an older version has stored as they are; how many there were."""
+    """Encrypt secrets of authenticator apps that an older version stored as plain text. Returns their number."""
     plain = [
         (number, secret) for number, secret in session.common.totp_secrets(session.connection) if is_totp_secret(secret)
     ]
@@ -147,14 +150,14 @@ def seal_secrets(session: Session, seals: Seals) -> int:
 
 
 def unreadable_secrets(session: Session, seals: Seals | None) -> int:
-    """How many secrets of authenticator apps no key at hand opens."""
+    """The number of secrets of authenticator apps that cannot be decrypted with the available keys."""
     rows = session.common.totp_secrets(session.connection)
     sealed = [(number, secret) for number, secret in rows if is_sealed(secret)]
     return sum(seals is None or seals.open(secret, _purpose(number)) is None for number, secret in sealed)
 
 
 def _purpose(number: int) -> str:
-    """What a secret is sealed for: another account cannot use it."""
+    """The purpose of a sealed secret, so that it cannot be used for another account."""
     return f"second step of account {number}"
 
 
@@ -164,23 +167,23 @@ def _accept_totp(session: Session, number: int, code: str, now: int, seals: Seal
         return False
     secret = seals.open(row[0], _purpose(number)) if is_sealed(row[0]) else row[0]
     if secret is None:
-        log.error("the key does not open the secret of an authenticator app", account=number)
+        log.error("the secret of an authenticator app cannot be decrypted with this key", account=number)
     step = _step_of(secret, code, now) if secret else None
     return step is not None and session.common.use_totp_step(session.connection, id=number, step=step) is not None
 
 
 def _step_of(secret: str, code: str, now: int) -> int | None:
-    """The time step whose code this is; the clocks of telephones are not exact."""
+    """The time step of a code, within the tolerance for phones' clocks; None for a wrong code."""
     if not _TOTP_CODE.fullmatch(code):
         return None
     current, codes = now // STEP_MS, pyotp.HOTP(secret)
     steps = range(current - DRIFT_STEPS, current + DRIFT_STEPS + 1)
-    right = [step for step in steps if compare_digest(codes.at(step), code)]
-    return right[-1] if right else None
+    matching = [step for step in steps if compare_digest(codes.at(step), code)]
+    return matching[-1] if matching else None
 
 
 def _new_recovery_code() -> str:
-    """80 random bits, in groups that can be copied by hand."""
+    """A recovery code of 80 random bits, in groups that can be copied by hand."""
     text = b32encode(secrets.token_bytes(10)).decode().lower()
     return "-".join(text[start : start + 4] for start in range(0, len(text), 4))
 
@@ -193,6 +196,8 @@ def _without_spaces(code: str) -> str:
     return "".join(code.split())
 
 
-def _seal(found: PasswordRecord, expires: int) -> str:
-    key = sha256(found.password.encode()).digest()
-    return blake2b(f"{found.account.id} {expires}".encode(), key=key, digest_size=32, person=b"second step").hexdigest()
+def _seal(record: PasswordRecord, expires: int) -> str:
+    key = sha256(record.password.encode()).digest()
+    return blake2b(
+        f"{record.account.id} {expires}".encode(), key=key, digest_size=32, person=b"second step"
+    ).hexdigest()
