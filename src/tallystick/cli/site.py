@@ -51,7 +51,7 @@ def _setting(text: str) -> tuple[str, Any]:
     try:
         return name, msgspec.convert(raw, kind, strict=False)
     except msgspec.ValidationError as error:
-        msg = f"it accepts NAME=VALUE, with a value of the setting's type: {name}: {str(error).lower()}."
+        msg = f"it accepts NAME=VALUE, where VALUE is of the setting's type: {name}: {str(error).lower()}."
         raise ValueError(msg) from None
 
 

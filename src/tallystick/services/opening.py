@@ -55,7 +55,7 @@ async def open_stores(
     Raises:
         StartRefused: a database or a file cannot be used.
     """
-    seals = await asyncio.to_thread(Seals.found, data)
+    seals = await asyncio.to_thread(Seals.load, data)
     ledger = await Ledger.open(open_database(database, data, durability))
     try:
         passed = TimePassed(ledger, ledger.clock)

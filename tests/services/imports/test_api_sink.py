@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from tallystick.errors import InputRefused
-from tallystick.services.imports import through_api
-from tallystick.services.imports.through_api import RETRIES_AFTER_S, ApiSink
+from tallystick.services.imports import api_sink
+from tallystick.services.imports.api_sink import RETRIES_AFTER_S, ApiSink
 from tallystick.services.ingest.arrival import Arrival
 
 ME = httpx.Response(200, json={"token": {"name": "import", "permissions": 2}})
@@ -37,7 +37,7 @@ def noting(waits: list[float]) -> Callable[[float, str], None]:
 
 
 async def test_a_batch_in_flight_is_waited_for_and_sent_again_with_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(through_api, "RETRIES_AFTER_S", (0, 0, 0, 0))
+    monkeypatch.setattr(api_sink, "RETRIES_AFTER_S", (0, 0, 0, 0))
     transport, keys = answering(httpx.ReadError("the connection broke"), IN_FLIGHT, IN_FLIGHT, STORED)
     waits: list[float] = []
     async with ApiSink("http://stats.example.com", "secret", waits=noting(waits), transport=transport) as sink:
@@ -48,9 +48,9 @@ async def test_a_batch_in_flight_is_waited_for_and_sent_again_with_its_key(monke
 
 
 async def test_a_batch_that_stays_in_flight_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(through_api, "RETRIES_AFTER_S", (0,) * len(RETRIES_AFTER_S))
+    monkeypatch.setattr(api_sink, "RETRIES_AFTER_S", (0,) * len(RETRIES_AFTER_S))
     transport, keys = answering(*[IN_FLIGHT] * (len(RETRIES_AFTER_S) + 1))
     async with ApiSink("http://stats.example.com", "secret", waits=noting([]), transport=transport) as sink:
-        with pytest.raises(InputRefused, match=r"gave up after 7 tries: .*409"):
+        with pytest.raises(InputRefused, match=r"gave up after 7 attempts: .*409"):
             await sink.send("import-1", [Arrival(path="/a", received=0)])
     assert len(keys) == len(RETRIES_AFTER_S) + 1
