@@ -29,3 +29,10 @@ def test_a_key_is_quoted_or_bare(header: str, key: str) -> None:
 def test_anything_else_is_no_key(header: str) -> None:
     with pytest.raises(InputRefused, match="1 to 255 visible"):
         key_in(header)
+
+
+@pytest.mark.parametrize(
+    ("header", "key"), [("monday's hits", "monday's hits"), ("é", "é"), ('"a b"', "a b"), ("a", "a")]
+)
+def test_any_printable_text_may_stand_bare_where_a_surface_allows_it(header: str, key: str) -> None:
+    assert key_in(header, bare_texts=True) == key

@@ -404,12 +404,12 @@ async def test_what_failed_may_be_tried_again_under_its_key(
     assert (await count(analytics, {"path": "/a"}, key="n")).status == 202
 
 
-@pytest.mark.parametrize("key", ["", "x" * 256, "a\x7fb", "a b", '""', "é"])
+@pytest.mark.parametrize("key", ["", "x" * 256, "a\x7fb"])
 async def test_a_key_has_limits(analytics: Analytics, key: str) -> None:
     answer = await count(analytics, {"path": "/a"}, key=key)
     assert (answer.status, answer.json()) == (
         400,
-        {"error": "Idempotency-Key must have 1 to 255 visible ASCII characters"},
+        {"error": "Idempotency-Key must have 1 to 255 printable characters"},
     )
 
 

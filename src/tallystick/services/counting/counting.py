@@ -1,4 +1,4 @@
-"""Counting: what can be done with public counters."""
+"""The operations on public counters."""
 
 from asyncio import Future
 
@@ -29,7 +29,7 @@ SWEPT_AT_ONCE = 2_000
 
 
 class Counting:
-    """The verbs of public counters.
+    """The operations on public counters.
 
     Args:
         lifetime: milliseconds that a counter lives after its last change, or ``NEVER``.
@@ -46,7 +46,7 @@ class Counting:
         self._in_flight = InFlight()
 
     def add(self, key: Key, operation: Add, admit: Admit | None = None) -> "Future[Outcome]":
-        """Add an amount; ``admit`` is asked before a counter is created."""
+        """Add an amount; ``admit`` is called before a counter is created."""
         return self._ledger.count(key, operation, admit)
 
     async def add_once(
@@ -94,7 +94,7 @@ class Counting:
         return await self._ledger.read(_totals)
 
     async def renew(self) -> None:
-        """Where counters never expire, let those live on that were stored with a lifetime; once after a start."""
+        """Where counters never expire, remove the expiry of counters that were stored with one; once after a start."""
         while self._renewing:
             page = await self._ledger.read(_page, self._swept)
             now = self._ledger.clock()
@@ -109,7 +109,7 @@ class Counting:
             self._renewing = self._swept is not None
 
     async def sweep(self) -> int:
-        """Remove expired public counters among the next ones in storage order; answers how many.
+        """Remove expired public counters among the next ones in storage order; returns how many.
 
         Called again and again it walks through all counters and starts over. Its cost does not depend
         on how many there are. Removes nothing before ``renew`` is done.

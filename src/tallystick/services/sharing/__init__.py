@@ -1,1 +1,1 @@
-"""Sharing: what people do with counters that they share. Functions of ``(session, ...)``; times in ms."""
+"""Shared counters. Functions of ``(session, ...)``; times in ms."""

@@ -1,6 +1,6 @@
-"""Who sees which shared counter, and as what.
+"""Access to shared counters: roles, and reading counters with their members.
 
-What it costs does not depend on how many counters there are: each look-up goes by a primary key or a unique index.
+The cost does not depend on how many counters there are: each look-up uses a primary key or a unique index.
 """
 
 import datetime as dt
@@ -17,16 +17,16 @@ from tallystick.model.shared_counter import Member, Role, SharedCounter
 from tallystick.model.sharing import may
 
 Shared = tuple[SharedCounter, list[Member]]
-"""A counter and everyone who shares it."""
+"""A counter and its members."""
 
 UNNAMED = "Unnamed"
-"""What a person without a name is called."""
+"""Display name of a person without a name."""
 
 _is_uuid = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch
 
 
 def normal_uid(text: str) -> str | None:
-    """A UUID as it is stored; None for what is none."""
+    """A UUID as it is stored; None for any other text."""
     return text.lower() if _is_uuid(text) else None
 
 
@@ -40,7 +40,7 @@ def role_of(session: Session, account: int, uid: str) -> tuple[SharedCounter, Ro
 
 
 def seen(session: Session, account: int, uid: str) -> SharedCounter:
-    """A counter, for someone who may look at it.
+    """A counter that a person may see.
 
     Raises:
         SharingRefused: NOT_FOUND, also for outsiders.
@@ -49,27 +49,27 @@ def seen(session: Session, account: int, uid: str) -> SharedCounter:
 
 
 def require(session: Session, account: int, uid: str, least: Role, *, hide_foreign: bool = False) -> SharedCounter:
-    """A counter, for someone who has at least this role there.
+    """A counter in which a person has at least this role.
 
     Args:
-        hide_foreign: an outsider is told that there is no such counter.
+        hide_foreign: an outsider gets NOT_FOUND in place of FORBIDDEN.
 
     Raises:
         SharingRefused: NOT_FOUND or FORBIDDEN.
     """
-    found = role_of(session, account, uid)
-    if found is None:
+    access = role_of(session, account, uid)
+    if access is None:
         raise not_found()
-    counter, role = found
+    counter, role = access
     require_role(role, least, hide_foreign=hide_foreign)
     return counter
 
 
 def require_role(role: Role | None, least: Role, *, hide_foreign: bool = False) -> None:
-    """Whether a role is enough.
+    """Check that a role is enough.
 
     Raises:
-        SharingRefused: FORBIDDEN, or NOT_FOUND where outsiders are told so.
+        SharingRefused: FORBIDDEN, or with ``hide_foreign`` NOT_FOUND for outsiders.
     """
     if may(role, least):
         return
@@ -80,7 +80,7 @@ def require_role(role: Role | None, least: Role, *, hide_foreign: bool = False) 
 
 
 def not_found() -> SharingRefused:
-    """There is no such counter, or none that the person is told of."""
+    """The refusal for a counter that does not exist, or must look so."""
     return SharingRefused(SharingReason.NOT_FOUND, "there is no such counter")
 
 
@@ -90,21 +90,21 @@ def counters_of(session: Session, account: int) -> list[SharedCounter]:
 
 
 def members_of(session: Session, counter_ids: Collection[int]) -> dict[int, list[Member]]:
-    """Everyone of some counters, by the time they came. One statement; it costs what it returns."""
-    found: dict[int, list[Member]] = defaultdict(list)
+    """The members of some counters, in the order in which they joined. One statement; it costs what it returns."""
+    members: dict[int, list[Member]] = defaultdict(list)
     ids = msgspec.json.encode(list(counter_ids)).decode()
     for counter, *row in session.queries.members_of_counters(session.connection, counters=ids):
-        found[counter].append(member_from_row(row))
-    return {number: found[number] for number in counter_ids}
+        members[counter].append(member_from_row(row))
+    return {number: members[number] for number in counter_ids}
 
 
 def with_members(session: Session, counter: SharedCounter) -> Shared:
-    """A counter with everyone who shares it."""
+    """A counter with its members."""
     return counter, members_of(session, [counter.id])[counter.id]
 
 
 def seen_with_members(session: Session, account: int, uid: str) -> Shared:
-    """A counter with everyone who shares it, for someone who may look at it.
+    """A counter that a person may see, with its members.
 
     Raises:
         SharingRefused: NOT_FOUND, also for outsiders.
@@ -113,7 +113,7 @@ def seen_with_members(session: Session, account: int, uid: str) -> Shared:
 
 
 def counters_with_members_of(session: Session, account: int) -> list[Shared]:
-    """The counters that a person shares, each with everyone who shares it. Two statements."""
+    """The counters that a person shares, each with its members. Two statements."""
     counters = counters_of(session, account)
     members = members_of(session, [counter.id for counter in counters])
     return [(counter, members[counter.id]) for counter in counters]

@@ -1,7 +1,7 @@
-"""The record of everything that was done to shared counters: their history, and what live connections are told.
+"""The record of changes of shared counters: their history, and the outbox for live connections.
 
-Every change has a number; they rise by one in the order of the commits. Who writes one takes ``hold_changes`` first
-and keeps it until the commit, so nobody can see a number before the ones below it.
+Every change has a number; they rise by one in the order of the commits. Every writer calls ``hold_changes`` first and
+holds that lock until the commit, so no reader can see a number before the ones below it.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class Recorded(Struct, frozen=True, array_like=True):
     Attributes:
         number: 0 until it is recorded.
         counter: ``SharedCounter.id``.
-        actor: account; None when nobody did it.
+        actor: account; None when no person did it.
         undoes: number of the change that this one takes back.
     """
 
@@ -41,7 +41,7 @@ class Recorded(Struct, frozen=True, array_like=True):
 
 
 def hold_changes(session: Session) -> None:
-    """Let nobody else change shared counters until the transaction ends: the first statement of every writer.
+    """Take the lock on shared counters until the transaction ends: the first statement of every writer.
 
     On PostgreSQL other servers wait here, and nowhere else.
     """

@@ -1,10 +1,11 @@
-"""Values change: the way that increments take, by the hundred.
+"""Changes of values, carried out in batches.
 
 Everything that joins a batch is looked up together, folded in memory by the rules of ``model.sharing`` in the order
 in which it came, and stored together. A batch takes seven statements (on PostgreSQL two of them once a lane), each by
-primary keys: what it costs does not depend on how many counters there are, nor on how much was done to them. Only an
-UNDO asks by itself, for one range of an index. Measured on SQLite, synced, with a million counters and ten million
-changes: 0.6 ms for a single increment, 10 ms for a hundred of scattered counters; on a few hot counters 3 ms.
+primary keys: its cost does not depend on how many counters there are, nor on the length of their history. Only an
+UNDO runs a statement of its own, for one range of an index. Measured on SQLite, synced, with a million counters and
+ten million changes: 0.6 ms for a single increment, 10 ms for a hundred of scattered counters; on a few hot counters
+3 ms.
 """
 
 from collections import defaultdict
@@ -46,13 +47,13 @@ _decode_places = msgspec.json.Decoder(
 
 
 class ChangeRequest(Struct, frozen=True, kw_only=True, eq=False):
-    """What one person wants to be done with values, in one request.
+    """One person's request to change values.
 
     Attributes:
-        account: whose request.
-        steps: carried out in order; one that is refused keeps no other one from being done.
+        account: of the person.
+        steps: carried out in order; a refused one does not stop the others.
         keyed: its identity where it carries a key; carried out once.
-        hide_foreign: an outsider is told that there is no such counter.
+        hide_foreign: an outsider gets NOT_FOUND in place of FORBIDDEN.
     """
 
     account: int
@@ -97,7 +98,7 @@ _decode_results = msgspec.json.Decoder(list[_StoredResult]).decode
 def carry_out(session: Session, batch: Sequence[ChangeRequest], now: int, passed: int) -> list[Changed | KeyReused]:
     """Carry out everything of a batch, in order; for ``Ledger.join``.
 
-    Every reply's value and version is its own: nobody else gets the same pair of a counter.
+    No two results have the same value and version of a counter.
     """
     hold_changes(session)
     work = _Work(session, batch, now, passed)
@@ -107,7 +108,7 @@ def carry_out(session: Session, batch: Sequence[ChangeRequest], now: int, passed
 
 
 class _Place(Struct, frozen=True):
-    """A counter, as one person meets it."""
+    """A counter's rules, and one person's role in it."""
 
     uid: str
     counter: int
@@ -116,7 +117,7 @@ class _Place(Struct, frozen=True):
 
 
 class _Work:
-    """A batch while it is worked on."""
+    """The state of one batch."""
 
     def __init__(self, session: Session, batch: Sequence[ChangeRequest], now: int, passed: int) -> None:
         self._session, self._now = session, now
@@ -180,7 +181,7 @@ class _Work:
         return Done(value, version)
 
     def _record(self) -> None:
-        """What is to be undone may have been done in this very batch."""
+        """Store the changes so far: an UNDO may take back one of this very batch."""
         if self._changes:
             record_all(self._session, self._changes)
             self._changes = []
@@ -192,7 +193,7 @@ class _Work:
 
 
 class _Numbers:
-    """The numbers of a batch's counters: loaded together, stored together."""
+    """The numbers of a batch's counters, loaded and stored together."""
 
     def __init__(self, session: Session, uids: Iterable[str]) -> None:
         self._session = session
@@ -215,7 +216,7 @@ class _Numbers:
 
 
 def _by_lanes(session: Session, keys: Iterable[Key]) -> Iterator[list[Key]]:
-    """What may be loaded and saved at once; in one order of lanes, whoever asks."""
+    """Keys that may be loaded and saved at once, in one order of lanes on every server."""
     lanes: dict[int, list[Key]] = defaultdict(list)
     for key in keys:
         lanes[lane_of(key) if session.lanes_alone else 0].append(key)
@@ -224,7 +225,7 @@ def _by_lanes(session: Session, keys: Iterable[Key]) -> Iterator[list[Key]]:
 
 
 def _places(session: Session, batch: Sequence[ChangeRequest]) -> dict[tuple[int, str], _Place]:
-    """What every person of the batch may do where, by account and the UUID as it was written; one statement."""
+    """Rules and roles for the whole batch, by account and the UUID as it was written; one statement."""
     named = {(request.account, step.counter) for request in batch for step in request.steps}
     normal = {(account, text): uid for account, text in named if (uid := normal_uid(text)) is not None}
     pairs = _encode(list({(account, uid) for (account, _), uid in normal.items()})).decode()

@@ -1,6 +1,6 @@
-"""Shared counters come, change and go.
+"""Creating, editing and deleting shared counters.
 
-A few statements each; what they cost does not depend on how many counters there are.
+A few statements each; their cost does not depend on how many counters there are.
 """
 
 import datetime as dt
@@ -25,11 +25,11 @@ COUNTERS_AT_MOST = 1_000
 
 
 class NewCounter(Struct, frozen=True, kw_only=True):
-    """What a person decides about a counter that is made; see ``SharedCounter``.
+    """A counter to be created; see ``SharedCounter``.
 
     Attributes:
         mode: of UpDown; UpAndDown when it is not given.
-        date, day: of the other types; either one is worked out from the other.
+        date, day: of the other types; either one is derived from the other.
     """
 
     name: str
@@ -45,10 +45,10 @@ class NewCounter(Struct, frozen=True, kw_only=True):
 
 
 class Edit(Struct, frozen=True, kw_only=True):
-    """What is to be changed about a counter; what is unset stays.
+    """Changes of a counter; unset fields stay.
 
     Attributes:
-        date, day: given alone, either one is worked out from the other.
+        date, day: given alone, either one is derived from the other.
         confirm: the value may go against the counter's mode.
     """
 
@@ -65,10 +65,10 @@ class Edit(Struct, frozen=True, kw_only=True):
 
 
 def create(session: Session, account: int, wanted: NewCounter, now: int) -> SharedCounter:
-    """Make a counter; who makes it is its first member, and its admin.
+    """Create a counter; its creator is its first member, and its admin.
 
     Raises:
-        SharingRefused: something about it cannot be, or TOO_MANY.
+        SharingRefused: a field is not valid, or TOO_MANY.
     """
     hold_changes(session)
     require_person(session, account)
@@ -87,7 +87,7 @@ def create(session: Session, account: int, wanted: NewCounter, now: int) -> Shar
 
 
 def create_shared(session: Session, account: int, wanted: NewCounter | SharingRefused, now: int) -> Shared:
-    """Make a counter like ``create``; returns it with its members.
+    """Create a counter like ``create``; returns it with its members.
 
     Args:
         wanted: or the refusal of what was written, raised here so that it is recorded as any other.
@@ -145,19 +145,19 @@ def edit(  # noqa: PLR0913  # who changes what, when, and on which conditions
     version: int | None = None,
     hide_foreign: bool = False,
 ) -> SharedCounter:
-    """Change a counter. Asking for what it is already changes nothing, and any member may ask.
+    """Change a counter. An edit that changes nothing is open to any member.
 
     Args:
         version: that the counter must still have.
 
     Raises:
-        SharingRefused: it may not be, or cannot be.
+        SharingRefused: the person may not do that, or a field is not valid.
     """
     hold_changes(session)
-    found = role_of(session, account, uid)
-    if found is None:
+    access = role_of(session, account, uid)
+    if access is None:
         raise not_found()
-    before, role = found
+    before, role = access
     require_role(role, "member", hide_foreign=hide_foreign)
     require_version(before, version)
     after = _edited(before, wanted)
@@ -183,7 +183,7 @@ def delete(  # noqa: PLR0913  # who removes what, when, and on which conditions
 
 
 def remove_counter(session: Session, counter: SharedCounter, actor: int | None, now: int) -> None:
-    """Remove a counter, whoever is still there. Costs what it has members and invites. Changes are held."""
+    """Remove a counter with its members and invites, which is what it costs. Call ``hold_changes`` before."""
     key = number_key(counter.uid)
     session.save({key: None}, session.load([key]))
     number = record(session, Recorded(0, counter.id, "deleted", actor, now))
@@ -197,7 +197,7 @@ def remove_counter(session: Session, counter: SharedCounter, actor: int | None, 
 
 
 def require_version(counter: SharedCounter, version: int | None) -> None:
-    """Whether a counter is still the one that somebody has seen.
+    """Check that a counter still has a version.
 
     Raises:
         SharingRefused: CHANGED_MEANWHILE.
@@ -209,7 +209,7 @@ def require_version(counter: SharedCounter, version: int | None) -> None:
 
 
 def require_person(session: Session, account: int) -> None:
-    """Whether a person is still there: another server may just have removed the account.
+    """Check that an account still exists: another server may just have deleted it.
 
     Raises:
         SharingRefused: FORBIDDEN.
@@ -219,7 +219,7 @@ def require_person(session: Session, account: int) -> None:
 
 
 def require_room(session: Session, account: int) -> None:
-    """Whether a person may share one counter more.
+    """Check that a person may share one more counter.
 
     Raises:
         SharingRefused: TOO_MANY.

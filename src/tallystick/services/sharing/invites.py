@@ -1,4 +1,4 @@
-"""Invites: codes that let people in. Only a code's digest is kept, and it is looked up by that.
+"""Invites: codes by which people join a counter. Only a code's digest is stored, and used for the look-up.
 
 A few statements each, by primary keys and unique indexes; a counter has a few hundred invites at most.
 """
@@ -24,28 +24,28 @@ LIFETIME_MS = 7 * DAY_MS
 LONGEST_LIFETIME_MS = 366 * DAY_MS
 MOST_USES = 1_000_000
 INVITES_AT_MOST = 100
-"""Invites of a counter that still let people in."""
+"""Open invites of a counter."""
 
 CLOSED_KEPT = 200
-"""Newest invites of a counter that are remembered when they are spent or over."""
+"""Newest invites of a counter that are kept when they are used up or expired."""
 
 MEMBERS_AT_MOST = 1_000
 """People who share one counter."""
 
 CODE_BYTES = 24
-"""Of chance in a code; its prefix is told again, and leaves 144 bits."""
+"""Random bytes of a code; its prefix is shown again, and leaves 144 bits."""
 
 PREFIX_LENGTH = 8
 INVITED_AS: tuple[Role, ...] = ("member", "viewer")
 
 
 class NewInvite(Struct, frozen=True, kw_only=True):
-    """What is decided about an invite.
+    """An invite to be made.
 
     Attributes:
         role: member or viewer.
         lifetime: milliseconds.
-        max_uses: people it lets in; None for as many as come.
+        max_uses: how many people may use it; None for no limit.
     """
 
     role: str = "member"
@@ -59,7 +59,7 @@ class Invite(Struct, frozen=True, kw_only=True):
     Attributes:
         uid: UUID v7.
         prefix: the code's first characters, to recognise it by.
-        by: UUID and name of who made it; None when they are gone.
+        by: UUID and name of its maker; None when the account is deleted.
     """
 
     uid: str
@@ -72,7 +72,7 @@ class Invite(Struct, frozen=True, kw_only=True):
     created: int
 
     def is_open(self, now: int) -> bool:
-        """Whether it still lets people in."""
+        """Whether it can still be used."""
         return self.expires > now and (self.max_uses is None or self.uses < self.max_uses)
 
 
@@ -81,11 +81,11 @@ MadeInvite = tuple[Invite, str | None]
 
 
 class Preview(Struct, frozen=True):
-    """What someone sees who has a code, before they use it.
+    """What a code shows before it is used.
 
     Attributes:
         counter: the counter's name.
-        inviter: the name of who made it; None when they are gone.
+        inviter: the name of its maker; None when the account is deleted.
     """
 
     counter: str
@@ -131,7 +131,7 @@ def without_code(made: MadeInvite) -> MadeInvite:
 
 
 def open_invites(session: Session, account: int, uid: str, now: int, *, hide_foreign: bool = False) -> list[Invite]:
-    """The invites of a counter that still let people in, older ones first; for admins.
+    """The open invites of a counter, older ones first; for admins.
 
     Raises:
         SharingRefused: NOT_FOUND or FORBIDDEN.
@@ -142,7 +142,7 @@ def open_invites(session: Session, account: int, uid: str, now: int, *, hide_for
 def take_back(  # who takes what back, and where
     session: Session, account: int, uid: str, named: str, *, hide_foreign: bool = False
 ) -> None:
-    """Remove an invite: its code lets nobody in any more.
+    """Remove an invite: its code works no more.
 
     Args:
         named: the invite's UUID, or its code.
@@ -159,7 +159,7 @@ def take_back(  # who takes what back, and where
 
 
 def preview(session: Session, code: str, now: int) -> Preview:
-    """What an invite is to.
+    """The counter, role and inviter of an open invite.
 
     Raises:
         SharingRefused: NOT_FOUND or GONE.
@@ -171,7 +171,7 @@ def preview(session: Session, code: str, now: int) -> Preview:
 
 
 def accept(session: Session, account: int, code: str, now: int) -> SharedCounter:
-    """Share a counter by a code. Who shares it already, at least as the invite says, uses nothing up.
+    """Join a counter by a code. A member whose role is at least that of the invite uses nothing up.
 
     Raises:
         SharingRefused: NOT_FOUND, GONE, FORBIDDEN or TOO_MANY.
@@ -195,7 +195,7 @@ def accept(session: Session, account: int, code: str, now: int) -> SharedCounter
 
 
 def accept_shared(session: Session, account: int, code: str, now: int) -> Shared:
-    """Share a counter by a code like ``accept``; returns it with its members."""
+    """Join a counter like ``accept``; returns it with its members."""
     return with_members(session, accept(session, account, code, now))
 
 
@@ -221,10 +221,10 @@ def _by_code(session: Session, code: str) -> tuple[Invite, str]:
 
 
 def _counter(session: Session, account: int, uid: str) -> tuple[SharedCounter, Role | None]:
-    found = role_of(session, account, uid)
-    if found is None:
+    access = role_of(session, account, uid)
+    if access is None:
         raise not_found()
-    return found
+    return access
 
 
 def _require_open(invite: Invite, now: int) -> None:

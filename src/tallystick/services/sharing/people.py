@@ -1,6 +1,6 @@
-"""Who shares a counter: roles change, people leave, and are removed.
+"""Members of counters: roles, leaving and removal.
 
-What it costs depends on how many share the counter (1,000 at most), not on how many counters there are.
+The cost depends on how many share the counter (1,000 at most), not on how many counters there are.
 """
 
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ from tallystick.services.sharing.changes import Recorded, hold_changes, record
 from tallystick.services.sharing.counters import remove_counter
 
 HEIRS: tuple[Role, ...] = ("member", "viewer")
-"""Who becomes admin of a counter that nobody decides about any more; who came first among them."""
+"""Which role becomes admin of a counter without one; among these the member who joined first."""
 
 
 def members(session: Session, account: int, uid: str) -> list[Member]:
-    """Everyone of a counter, who came first first.
+    """The members of a counter, in the order in which they joined.
 
     Raises:
         SharingRefused: NOT_FOUND.
@@ -29,12 +29,12 @@ def members(session: Session, account: int, uid: str) -> list[Member]:
 
 
 def members_in(session: Session, counter: SharedCounter) -> list[Member]:
-    """Everyone of a counter, who came first first."""
+    """The members of a counter, in the order in which they joined."""
     return [member_from_row(row) for row in session.common.members_of_counter(session.connection, counter=counter.id)]
 
 
 def member(session: Session, account: int, uid: str, member_uid: str) -> Member:
-    """One of a counter's people.
+    """One member of a counter.
 
     Raises:
         SharingRefused: NOT_FOUND.
@@ -45,7 +45,7 @@ def member(session: Session, account: int, uid: str, member_uid: str) -> Member:
 def set_role(  # noqa: PLR0913, PLR0917  # who makes whom what, and where
     session: Session, account: int, uid: str, member_uid: str, role: Role, now: int, *, hide_foreign: bool = False
 ) -> Member:
-    """Give a member another role; who is no admin any more takes their invites along.
+    """Give a member another role; the invites of an admin who becomes less are removed.
 
     Raises:
         SharingRefused: NOT_FOUND, FORBIDDEN or LAST_ADMIN.
@@ -92,7 +92,7 @@ def set_admin(  # noqa: PLR0913, PLR0917  # who makes whom what, and where
 def remove(  # noqa: PLR0913  # who removes whom, and from where
     session: Session, account: int, uid: str, member_uid: str, now: int, *, hide_foreign: bool = False
 ) -> None:
-    """Remove a member; everyone may remove themselves. When the last one leaves, the counter goes too.
+    """Remove a member; everyone may remove themselves. The counter is deleted with its last member.
 
     Raises:
         SharingRefused: NOT_FOUND, FORBIDDEN or LAST_ADMIN.
@@ -113,10 +113,10 @@ def remove(  # noqa: PLR0913  # who removes whom, and from where
 
 
 def forget_person(session: Session, account: int, now: int) -> None:
-    """A person's account is being deleted: their counters get on without them.
+    """Take a person whose account is deleted out of all counters.
 
-    Counters where they were alone are deleted. Where they were the last admin, whoever shares it longest becomes one;
-    someone who may only look comes last. A few statements a counter.
+    Counters without another member are deleted. Where the person was the last admin, the longest member becomes one,
+    viewers last. A few statements a counter.
     """
     hold_changes(session)
     session.common.forget_removals_of(session.connection, account=account)
@@ -133,14 +133,14 @@ def forget_person(session: Session, account: int, now: int) -> None:
 def _let_go(session: Session, counter: SharedCounter, member: int, actor: int | None, now: int) -> None:
     common, connection = session.common, session.connection
     common.remove_member(connection, account=member, counter=counter.id)
-    # Else the one who was removed could come back by an invite of their own.
+    # Otherwise a removed member could come back by an invite of their own.
     common.remove_invites_of(connection, counter=counter.id, account=member)
     number = record(session, Recorded(0, counter.id, "members", actor, now))
     common.add_farewell(connection, account=member, number=number, uid=counter.uid, at=now)
 
 
 def _bar_older_invites(session: Session, counter: SharedCounter, account: int) -> None:
-    """An invite that is open to everyone must not bring back who was removed, nor a role that was taken away."""
+    """Bar older invites: they must bring back neither a removed member nor a role that was taken away."""
     session.common.note_removal(session.connection, counter=counter.id, account=account, since=str(uuid7()))
 
 
@@ -149,10 +149,10 @@ def _store_role(session: Session, counter: SharedCounter, account: int, role: Ro
 
 
 def _member(everyone: Sequence[Member], uid: str) -> Member:
-    found = next((member for member in everyone if member.uid == uid.lower()), None)
-    if found is None:
-        raise SharingRefused(SharingReason.NOT_FOUND, "this counter has no such member")
-    return found
+    for member in everyone:
+        if member.uid == uid.lower():
+            return member
+    raise SharingRefused(SharingReason.NOT_FOUND, "this counter has no such member")
 
 
 def _refuse_without_admin(everyone: Sequence[Member], leaving: Member) -> None:

@@ -1,19 +1,19 @@
-"""What is over is removed, a piece at a time: each piece takes a few milliseconds, however much there is."""
+"""Removes expired rows in pieces; each piece takes a few milliseconds, however many rows there are."""
 
 from tallystick.ledger import Session
 from tallystick.services.idempotency import forget_old
 
 FAREWELLS_KEPT_MS = 30 * 86_400_000
-"""How long it is known who lost sight of a counter: who comes back within that time is told."""
+"""How long farewells stay: a client that resumes within that time learns which counters it lost."""
 
 HISTORY_KEPT_MS = 3_600_000
-"""How long the history of a deleted counter stays: longer than anyone takes to read on in it."""
+"""How long the history of a deleted counter stays: longer than a reader takes for its pages."""
 
 REMOVED_AT_ONCE = 2_000
 
 
 def sweep(session: Session, now: int, passed: int) -> int:
-    """Remove a piece of what is over; how many rows of history. Called again and again it removes everything.
+    """Remove a piece; returns how many rows of history. Repeated calls remove everything.
 
     Idempotency records older than a day, the history of deleted counters, and farewells older than 30 days.
 

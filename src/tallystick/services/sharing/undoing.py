@@ -7,7 +7,7 @@ from tallystick.model.shared_counter import Role
 from tallystick.model.sharing import may
 
 LOOKED_AT = 1_000
-"""A counter's last changes, among which the own newest one is looked for: what that costs at most."""
+"""How many of a counter's last changes are searched for the person's newest one."""
 
 
 def change_to_undo(
