@@ -13,10 +13,11 @@ install: .venv/.runtime ## Create .venv and install the server in it
 test: .venv/.dev ## All tests, PostgreSQL and the published clients included
 	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
 
-lint: .venv/.dev ## Format, lint, import rules, types
+lint: .venv/.dev ## Format, lint, import rules, class names, types
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/lint-imports
+	$(BIN)/python tools/check_names.py
 	$(BIN)/mypy
 
 wheel: .venv/.dev ## Build the wheel, install it in a clean environment and run it
