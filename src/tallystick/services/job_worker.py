@@ -95,6 +95,7 @@ class JobWorker:
         self._not_before: dict[int, float] = {}
         """When a job that was seen may be done."""
         self._failing: set[int] = set()
+        self._done = 0
         self._started = clock()
         self._tidied: float | None = None
         self.watch = watch or ClockWatch(ledger, warehouse.clock)
@@ -132,7 +133,10 @@ class JobWorker:
             JobsFailed: some failed and are not done yet, so that health shows what fails for long.
             StoreUnavailable: see ``work``.
         """
+        before = self._done
         await self.work()
+        if self._done > before:  # not in work: the command line's output is for scripts
+            log.info("jobs were done", count=self._done - before)
         if self._failing:
             msg = f"{len(self._failing)} jobs fail"
             raise JobsFailed(msg)
@@ -158,8 +162,7 @@ class JobWorker:
             # Also those of other servers, which had their time to forget.
             await self._warehouse.arrived()
         done = sum([await self._try(number, job) for number, job in due])
-        if done:
-            log.info("jobs were done", count=done)
+        self._done += done
         return len(jobs) - done
 
     async def _settle(self, jobs: Sequence[Job]) -> None:
