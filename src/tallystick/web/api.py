@@ -119,12 +119,10 @@ class Api(ABC):
 def count_response(traffic: Traffic, surface: str, response: AnyResponse, reasons: Mapping[int, str]) -> None:
     """Count a response for the metrics, and a refusal by its reason."""
     traffic.answered(surface, response.status)
-    if (reason := refusal_reason(response, reasons)) is not None:
-        traffic.refused(surface, reason)
+    if response.status >= REFUSED_FROM:
+        traffic.refused(surface, refusal_reason(response, reasons))
 
 
-def refusal_reason(response: AnyResponse, reasons: Mapping[int, str]) -> str | None:
-    """What the metrics count a response as; None for a success."""
-    if response.status < REFUSED_FROM:
-        return None
+def refusal_reason(response: AnyResponse, reasons: Mapping[int, str]) -> str:
+    """What the metrics count a refusal as."""
     return response.reason or reasons.get(response.status, reasons[REFUSED_FROM])

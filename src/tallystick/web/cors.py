@@ -3,11 +3,29 @@
 from collections.abc import Awaitable, Callable
 
 from tallystick.web.asgi import AsgiApp, Receive, Scope, Send
+from tallystick.web.refusals import Headers
 
 ANY_HEADER = b"*, Authorization"
 """Every request header. The wildcard does not include ``Authorization`` (Fetch standard, 4.10), so it is named."""
 
 READING = b"GET, HEAD, OPTIONS"
+ALL_METHODS = b"DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
+
+
+def preflight_headers(common: Headers, request_headers: bytes) -> Headers:
+    """Headers of the response to a preflight that allows every method.
+
+    Args:
+        common: headers that all responses of the surface share.
+        request_headers: names that are allowed beside ``ANY_HEADER``: old browsers read the wildcard as a name.
+    """
+    return (
+        *common,
+        (b"access-control-allow-headers", ANY_HEADER + b", " + request_headers),
+        (b"access-control-allow-methods", ALL_METHODS),
+        (b"access-control-max-age", b"86400"),
+        (b"allow", ALL_METHODS),
+    )
 
 
 class Preflights:

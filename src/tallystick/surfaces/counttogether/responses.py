@@ -8,18 +8,14 @@ import msgspec
 from tallystick.surfaces.counttogether import wire
 from tallystick.web.answers import ApiResponse, send_response
 from tallystick.web.asgi import Scope, Send
-from tallystick.web.cors import ANY_HEADER
+from tallystick.web.cors import preflight_headers
 from tallystick.web.rate_limit import Admission
 from tallystick.web.refusals import Headers
 
-METHODS = b"DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
 EXPOSED = (
     b"ETag, Idempotent-Replayed, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, "
     b"X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset"
 )
-ASKED = ANY_HEADER + b", Accept, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID"
-"""Old browsers read the wildcard as the name of a header."""
-
 PROBLEM = b"application/problem+json"
 
 _weight = re.compile(rb"q=(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)").fullmatch
@@ -35,11 +31,7 @@ _REVALIDATED: Headers = (*_COMMON, (b"cache-control", b"private, no-cache"), (b"
 """A response with an ETag may be cached by the client, which revalidates it each time."""
 
 PREFLIGHT: Headers = (
-    *UNCACHED,
-    (b"access-control-allow-headers", ASKED),
-    (b"access-control-allow-methods", METHODS),
-    (b"access-control-max-age", b"86400"),
-    (b"allow", METHODS),
+    *preflight_headers(UNCACHED, b"Accept, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID"),
     (b"content-length", b"0"),
 )
 

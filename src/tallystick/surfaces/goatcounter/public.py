@@ -30,8 +30,7 @@ def public_pages(services: Services, endpoints: Mapping[str, Endpoint], traffic:
         if isinstance(error, HTTPException):
             error = NoRoute(("GET", "HEAD")) if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else NoRoute()
         response = response_to(error)
-        if reason := refusal_reason(response, REASON_BY_STATUS):
-            traffic.refused(SURFACE, reason)
+        traffic.refused(SURFACE, refusal_reason(response, REASON_BY_STATUS))
         page = Response(response.body, response.status, _HEADERS, response.content_type.decode())
         page.raw_headers.extend(response.headers)
         return page

@@ -1,10 +1,9 @@
 """Headers of the API's responses: CORS, caching, the rate limit's numbers."""
 
-from tallystick.web.cors import ANY_HEADER
+from tallystick.web.cors import preflight_headers
 from tallystick.web.rate_limit import Admission
 from tallystick.web.refusals import Headers
 
-METHODS = b"DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
 EXPOSED = (
     b"X-Rate-Limit-Limit, X-Rate-Limit-Remaining, X-Rate-Limit-Reset, X-Goatcounter-Filter, Idempotent-Replayed, "
     b"Retry-After, Content-Disposition"
@@ -18,13 +17,7 @@ COMMON: Headers = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"x-content-type-options", b"nosniff"),
 )
-PREFLIGHT: Headers = (
-    *COMMON,
-    (b"access-control-allow-headers", ANY_HEADER + b", Content-Type, Idempotency-Key"),
-    (b"access-control-allow-methods", METHODS),
-    (b"access-control-max-age", b"86400"),
-    (b"allow", METHODS),
-)
+PREFLIGHT = preflight_headers(COMMON, b"Content-Type, Idempotency-Key")
 
 
 def limit_headers(admission: Admission) -> Headers:

@@ -30,7 +30,9 @@ HOSTS_NAMED = 20
 
 READS_WITHIN_S = 30.0
 LIMITS = {"/count": "api-count", "/export": "export"}
-"""Which limit a path falls under; the others are all ``api``."""
+"""Which limit a path falls under."""
+USUAL_LIMIT = "api"
+"""The limit of all other paths."""
 
 _OF_READS = frozenset({"GET", "HEAD"})
 
@@ -86,9 +88,11 @@ class GoatCounterApi(Api):
         except NoSuchSite as error:
             raise await self._elsewhere(request, client, error) from error
         _require_json(request)
-        principal = await self._identify(request, client)
-        self._try_limit(request, client, principal)
-        route, place = self._table.find(scope["method"], _path_of(request))
+        path = _path_of(request)
+        limit = LIMITS.get(path, USUAL_LIMIT)
+        principal = await self._identify(request, client, limit)
+        self._try_limit(request, client, limit, principal)
+        route, place = self._table.find(scope["method"], path)
         if route.refuse:
             route.refuse(place)
         if isinstance(principal, Unauthorized):
@@ -117,9 +121,10 @@ class GoatCounterApi(Api):
         """The refusal where the Host chooses no site; to a valid token it names the Hosts of its sites."""
         if b"authorization" not in request.headers:
             return error
+        limit = LIMITS.get(_path_of(request), USUAL_LIMIT)
         try:
-            principal = await self._identify(request, client)
-            self._try_limit(request, client, principal)
+            principal = await self._identify(request, client, limit)
+            self._try_limit(request, client, limit, principal)
         except RateLimited:
             return error  # that there is no site comes first
         if isinstance(principal, Unauthorized):
@@ -133,17 +138,16 @@ class GoatCounterApi(Api):
         return SiteElsewhere(error.host, hosts[:HOSTS_NAMED]) if hosts else error
 
     async def _identify(
-        self, request: ApiRequest, client: IPv4Address | IPv6Address | None
+        self, request: ApiRequest, client: IPv4Address | IPv6Address | None, limit: str
     ) -> Principal | Unauthorized:
         """The principal; a refusal, raised once the limit was tried, where the credentials are not valid.
 
         Raises:
             RateLimited: the address has used its limit up, and the token is not known to be valid.
         """
-        name = _limit_of(request)
         try:
             secret = secret_in(request.headers.get(b"authorization", b"").decode("latin-1"))
-            principal = await principal_of(secret, self._services.tokens, self._limits, name, client)
+            principal = await principal_of(secret, self._services.tokens, self._limits, limit, client)
         except Unauthorized as error:
             return error
         except RateLimited as refusal:
@@ -155,6 +159,7 @@ class GoatCounterApi(Api):
         self,
         request: ApiRequest,
         client: IPv4Address | IPv6Address | None,
+        limit: str,
         principal: Principal | Unauthorized,
     ) -> None:
         """Take one request from the token's limit; from the address's where there is no valid token.
@@ -162,11 +167,10 @@ class GoatCounterApi(Api):
         Raises:
             RateLimited
         """
-        name = _limit_of(request)
         if isinstance(principal, Principal):
-            admission = self._limits.admit(name, principal.token.id)
+            admission = self._limits.admit(limit, principal.token.id)
         else:
-            admission = self._limits.admit_address(name, client)
+            admission = self._limits.admit_address(limit, client)
         request.limit_headers = limit_headers(admission)
         if not admission.admitted:
             raise RateLimited(admission)
@@ -187,10 +191,6 @@ class GoatCounterApi(Api):
 def _path_of(request: ApiRequest) -> str:
     path: str = request.scope["path"]
     return path.removeprefix(PREFIX).removesuffix("/")
-
-
-def _limit_of(request: ApiRequest) -> str:
-    return LIMITS.get(_path_of(request), "api")
 
 
 def _require_json(request: ApiRequest) -> None:

@@ -151,7 +151,6 @@ class Pixel:
             return 400, _because(str(error))
         response = response_to(error)
         reason = refusal_reason(response, REASON_BY_STATUS)
-        assert reason is not None
         self._traffic.refused(SURFACE, reason)
         if isinstance(error, NoSuchSite):
             reason = no_such_site(error.host)
