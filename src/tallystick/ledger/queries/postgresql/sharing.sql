@@ -25,13 +25,13 @@ WHERE member.counter = ANY (ARRAY(SELECT value::bigint FROM json_array_elements_
 ORDER BY member.counter, member.joined, member.account;
 
 -- name: kept_answers(digests, since)
--- What was answered under several keys; digests as a JSON array of hexadecimal text.
+-- Idempotency records under several keys; digests as a JSON array of hexadecimal text.
 SELECT digest, fingerprint, status, headers, body FROM kept_answer
 WHERE digest = ANY (ARRAY(SELECT decode(value, 'hex') FROM json_array_elements_text(:digests::json)))
   AND created > :since;
 
 -- name: keep_answers(rows)!
--- Keep the answers of a batch with the changes that they tell of; older ones under their keys are over.
+-- Store the records of a batch with the changes that they tell of; they replace expired ones under their keys.
 -- In the order of their digests, so that two batches wait for each other in one direction only.
 INSERT INTO kept_answer (digest, fingerprint, status, headers, body, created)
 SELECT decode(value ->> 0, 'hex') AS digest, decode(value ->> 1, 'hex'), (value ->> 2)::bigint, value ->> 3,

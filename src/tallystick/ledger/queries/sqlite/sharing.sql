@@ -24,12 +24,12 @@ JOIN account ON account.id = member.account
 ORDER BY member.counter, member.joined, member.account;
 
 -- name: kept_answers(digests, since)
--- What was answered under several keys; digests as a JSON array of hexadecimal text.
+-- Idempotency records under several keys; digests as a JSON array of hexadecimal text.
 SELECT digest, fingerprint, status, headers, body FROM kept_answer
 WHERE digest IN (SELECT unhex(value) FROM json_each(:digests)) AND created > :since;
 
 -- name: keep_answers(rows)!
--- Keep the answers of a batch with the changes that they tell of; older ones under their keys are over.
+-- Store the records of a batch with the changes that they tell of; they replace expired ones under their keys.
 INSERT INTO kept_answer (digest, fingerprint, status, headers, body, created)
 SELECT unhex(value ->> 0), unhex(value ->> 1), value ->> 2, value ->> 3, unhex(value ->> 4), value ->> 5
 FROM json_each(:rows) WHERE true
