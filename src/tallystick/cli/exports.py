@@ -1,4 +1,4 @@
-"""``tallystick export``: a site's hits or statistics in a file."""
+"""``tallystick export``: writes a site's hits or statistics to a file."""
 
 import asyncio
 import sys
@@ -26,7 +26,7 @@ LAST_ID = 2**53 - 1
 
 
 class ExportOptions(Struct, frozen=True):
-    """What a person has asked for.
+    """The options of the command.
 
     Attributes:
         start_day: Unix milliseconds.
@@ -39,7 +39,7 @@ class ExportOptions(Struct, frozen=True):
 
 
 class Exported(Struct, frozen=True):
-    """What is in the file."""
+    """The number of rows in the file, and the last hit's id."""
 
     rows: int
     last_id: int | None

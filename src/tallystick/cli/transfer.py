@@ -107,7 +107,7 @@ def import_(
     read = from_csv if form == "csv" else from_json
     done = Imported()
 
-    def told(bad: BadCounterLine) -> None:
+    def on_bad_line(bad: BadCounterLine) -> None:
         if not dry_run:
             msg = f"line {bad.number}: {bad.reason}"
             raise InputRefused(msg)
@@ -122,7 +122,7 @@ def import_(
         lines = read(stream, now, settings.counter_lifetime)
         try:
             for done in import_counters(
-                lines, store, now, rows_at_once=at_once, replaces=existing == "replace", told=told
+                lines, store, now, rows_at_once=at_once, replaces=existing == "replace", told=on_bad_line
             ):
                 show_progress(stream.tell() if size else 0, size, f"{done.through:,} lines")
         except (InputRefused, StoreUnavailable) as error:

@@ -1,4 +1,4 @@
-"""Tokens for shared counters that are managed with a token: of the same account, and with no more permissions."""
+"""Manages tokens for shared counters with a token of the same account, within that token's permissions."""
 
 from collections.abc import Iterable
 
@@ -17,22 +17,22 @@ from tallystick.services.accounts.tokens import (
 )
 
 MadeToken = tuple[Token, str | None]
-"""A token and its new secret; None where it is shown again."""
+"""A token and its new secret; None in a repeated response, because the secret is not stored."""
 
 
-def create(session: Session, principal: Principal, wanted: NewToken, now: int) -> MadeToken:
-    """Make a token with another one; its secret is shown this once.
+def create(session: Session, principal: Principal, new: NewToken, now: int) -> MadeToken:
+    """Create a token with the principal's token.
 
     Raises:
         SharingRefused: FORBIDDEN.
         InputRefused: see ``create_token``.
     """
-    _require_no_more(principal, wanted.permissions)
-    return done_by(session, principal, create_token, principal.account, wanted, now, principal.token.id)
+    _require_no_more(principal, new.permissions)
+    return done_by(session, principal, create_token, principal.account, new, now, principal.token.id)
 
 
 def rotate(session: Session, principal: Principal, number: int) -> MadeToken:
-    """Give a token another secret, which is shown this once.
+    """Replace a token's secret.
 
     Raises:
         SharingRefused: NOT_FOUND or FORBIDDEN.
@@ -43,7 +43,7 @@ def rotate(session: Session, principal: Principal, number: int) -> MadeToken:
 
 
 def revoke(session: Session, principal: Principal, number: int) -> None:
-    """Remove a token.
+    """Revoke a token.
 
     Raises:
         SharingRefused: NOT_FOUND or FORBIDDEN.
@@ -53,12 +53,12 @@ def revoke(session: Session, principal: Principal, number: int) -> None:
 
 
 def without_secret(made: MadeToken) -> MadeToken:
-    """A token as it is recorded: its secret is stored nowhere."""
+    """The result for the idempotency record, which must not have the secret."""
     return made[0], None
 
 
 def _own(session: Session, principal: Principal, number: int) -> Token:
-    """The principal's own token, or one that was made with it. Others take the dashboard, and so a login.
+    """The principal's own token, or one created with it. Others can only be managed in the dashboard.
 
     Raises:
         SharingRefused: NOT_FOUND or FORBIDDEN.
@@ -75,7 +75,7 @@ def _own(session: Session, principal: Principal, number: int) -> Token:
 
 
 def _require_no_more(principal: Principal, permissions: int, sites: Iterable[int] = ()) -> None:
-    """Check that a token may do, and reaches, nothing that the principal's does not.
+    """Check that permissions and sites are within those of the principal's token.
 
     Raises:
         SharingRefused: FORBIDDEN.

@@ -1,10 +1,10 @@
-// Behind a proxy the server cannot know under which address a person reached it. The browser does.
-const told = document.documentElement.dataset.origin;
+// Behind a proxy the server may not know the address under which it was reached. The browser does.
+const serverOrigin = document.documentElement.dataset.origin;
 
-if (told !== location.origin) {
+if (serverOrigin !== location.origin) {
   for (const code of document.querySelectorAll("code")) {
-    if (code.textContent.includes(told)) {
-      code.textContent = code.textContent.replaceAll(told, location.origin);
+    if (code.textContent.includes(serverOrigin)) {
+      code.textContent = code.textContent.replaceAll(serverOrigin, location.origin);
     }
   }
 }
