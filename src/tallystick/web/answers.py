@@ -1,6 +1,6 @@
 """Responses of an API, and sending them: common headers, compression, HEAD, files, streams."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import ClassVar
 
@@ -65,14 +65,14 @@ class Stream(Struct, frozen=True):
 AnyResponse = ApiResponse | FileDownload | Stream
 
 
-async def send_response(response: ApiResponse, common: Headers, scope: Scope, send: Send) -> None:
+async def send_response(response: ApiResponse, headers: list[tuple[bytes, bytes]], scope: Scope, send: Send) -> None:
     """Send a whole response; of a HEAD request only its headers.
 
     Args:
-        common: headers that come before the response's own.
+        headers: those that come before the response's own, which are added to this list.
     """
     body = response.body
-    headers = [*common, *response.headers]
+    headers.extend(response.headers)
     if body:
         headers.append((b"content-type", response.content_type))
     if len(body) >= WORTH_COMPRESSING:
@@ -86,7 +86,9 @@ async def send_response(response: ApiResponse, common: Headers, scope: Scope, se
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
 
-async def send_file(download: FileDownload, common: Headers, scope: Scope, receive: Receive, send: Send) -> None:
+async def send_file(
+    download: FileDownload, common: Iterable[tuple[bytes, bytes]], scope: Scope, receive: Receive, send: Send
+) -> None:
     """Send a file; it is not compressed, because files that are offered are compressed already."""
     response = FileResponse(
         Path(download.path), download.status, media_type=download.content_type.decode(), filename=download.name

@@ -2,7 +2,7 @@
 
 import binascii
 from base64 import b64decode
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from ipaddress import IPv4Address, IPv6Address
 
 from tallystick.model.account import Permission, Principal
@@ -11,18 +11,16 @@ from tallystick.web.rate_limit import RateLimits
 from tallystick.web.refusals import PermissionMissing, RateLimited
 
 
-def secret_of(words: Sequence[str], *, basic: bool = False) -> str | None:
-    """The secret in the words of an Authorization header; None when they have another form.
+def secret_of(scheme: str, credentials: str, *, basic: bool = False) -> str | None:
+    """The secret in the two words of an Authorization header; None when the scheme is another one.
 
     Args:
         basic: whether the secret may also be the password of ``Basic``.
     """
-    if len(words) != 2:  # noqa: PLR2004  # scheme and credentials
-        return None
-    scheme = words[0].lower()
+    scheme = scheme.lower()
     if scheme == "bearer":
-        return words[1]
-    return (_password(words[1]) or None) if basic and scheme == "basic" else None
+        return credentials
+    return (_password(credentials) or None) if basic and scheme == "basic" else None
 
 
 def principal_of(

@@ -107,7 +107,10 @@ def secret_in(scope: Mapping[str, Any]) -> str:
             header = value
     if header is None or not header.strip():
         raise Unauthorized(MISSING)
-    secret = secret_of([str(word, "latin-1") for word in header.split()])
+    words = header.split()
+    if len(words) != 2:  # noqa: PLR2004  # scheme and credentials
+        raise Unauthorized(MALFORMED)
+    secret = secret_of(str(words[0], "latin-1"), str(words[1], "latin-1"))
     if secret is None:
         raise Unauthorized(MALFORMED)
     return secret

@@ -59,7 +59,8 @@ def send_dressed(response: ApiResponse, limit: Headers, accept: bytes, scope: Sc
     """
     if response.status >= 400 and response.body and _prefers_problem(accept):  # noqa: PLR2004  # errors only
         response = _as_problem(response, scope["path"])
-    return send_response(response, (*(_REVALIDATED if _has_etag(response) else UNCACHED), *limit), scope, send)
+    headers = [*(_REVALIDATED if _has_etag(response) else UNCACHED), *limit]
+    return send_response(response, headers, scope, send)
 
 
 def _has_etag(response: ApiResponse) -> bool:

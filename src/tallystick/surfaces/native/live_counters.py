@@ -140,4 +140,4 @@ def _event(counter: Counter) -> bytes:
 async def _refuse(refused: ApiRefused, scope: Scope, send: Send) -> None:
     body = _encode({"error": str(refused)})
     response = ApiResponse(refused.status, body, refused.headers, content_type=b"application/json")
-    await send_response(response, _FOR_ANY_PAGE, scope, send)
+    await send_response(response, [*_FOR_ANY_PAGE], scope, send)

@@ -18,7 +18,8 @@ def secret_in(header: str) -> str:
     """
     if not header:
         raise Unauthorized(MISSING)
-    secret = secret_of(header.split(), basic=True)
+    words = header.split()
+    secret = secret_of(*words, basic=True) if len(words) == 2 else None  # noqa: PLR2004  # scheme and credentials
     if secret is None:
         raise Unauthorized(MALFORMED)
     return secret

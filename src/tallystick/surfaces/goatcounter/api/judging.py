@@ -181,7 +181,7 @@ class GoatCounterApi(Api):
 
     def send(self, response: AnyResponse, request: ApiRequest, receive: Receive, send: Send) -> Awaitable[None]:
         """Send a response with CORS and the limit's numbers."""
-        headers = (*COMMON, *request.limit_headers)
+        headers = [*COMMON, *request.limit_headers]
         if isinstance(response, FileDownload):
             return send_file(response, headers, request.scope, receive, send)
         assert isinstance(response, ApiResponse)  # this surface has no streams
