@@ -15,12 +15,12 @@ from tallystick.model.sharing import (
     ValueChange,
     ValueRules,
     Verb,
-    carried_out,
+    apply_step,
     check_replacement,
     edited_number,
     may,
     new_number,
-    taken_back,
+    undo_change,
 )
 from tallystick.model.sharing_details import checked, clean_name
 
@@ -40,7 +40,7 @@ def rules(mode: Mode | None = "UpAndDown", kind: CounterType = "UpDown", **limit
 
 def outcome(number: Counter, rules: ValueRules, verb: Verb, **step: Any) -> Expected:
     try:
-        after = carried_out(rules, number, ValueChange(counter="", verb=verb, **step), NOW)
+        after = apply_step(rules, number, ValueChange(counter="", verb=verb, **step), NOW)
     except SharingRefused as refused:
         return refused.reason
     assert after.version == number.version + 1
@@ -137,7 +137,7 @@ def test_a_change_is_taken_back_in_any_mode_within_the_limits(
     mode: Mode, delta: int, limits: dict[str, Any], expected: Expected
 ) -> None:
     try:
-        after: Expected = taken_back(rules(mode, **limits), a_number(5, mode), delta, NOW).value
+        after: Expected = undo_change(rules(mode, **limits), a_number(5, mode), delta, NOW).value
     except SharingRefused as refused:
         after = refused.reason
     assert after == expected

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from support.agent_lines import agents_of
 from tallystick.model.hit import Bot, is_bot
-from tallystick.services.ingest.bot_rules import PEOPLE_PATTERNS, judge
+from tallystick.services.ingest.bot_rules import PEOPLE_PATTERNS, bot_code
 
 CHROME = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36"
@@ -64,11 +64,11 @@ ANDROID = "Mozilla/5.0 (Linux; Android 10; {}) AppleWebKit/537.36 (KHTML, like G
     ],
 )
 def test_an_agent(agent: str, code: Bot) -> None:
-    assert judge(agent) == code
+    assert bot_code(agent) == code
 
 
 def test_programs_are_no_people() -> None:
-    judged = [(agent, judge(agent).name, reason) for agent, reason in agents_of("programs.txt")]
+    judged = [(agent, bot_code(agent).name, reason) for agent, reason in agents_of("programs.txt")]
     assert [line for line in judged if line[1] != line[2]] == []
 
 
@@ -77,7 +77,7 @@ def test_every_example_of_the_list_is_a_program_but_for_those_of_people() -> Non
         crawler["pattern"]
         for crawler in CRAWLER_USER_AGENTS_DATA
         for agent in crawler.get("instances", ())
-        if not is_bot(judge(agent))
+        if not is_bot(bot_code(agent))
     }
     assert people == PEOPLE_PATTERNS
 
@@ -125,9 +125,9 @@ APPS = (
     ],
 )
 def test_the_browser_of_an_app_or_a_device_is_a_persons_whatever_its_name(form: str) -> None:
-    assert [name for name in APPS if is_bot(judge(form.format(name)))] == []
+    assert [name for name in APPS if is_bot(bot_code(form.format(name)))] == []
 
 
 @given(st.text())
 def test_any_text_is_judged(agent: str) -> None:
-    assert judge(agent) in Bot
+    assert bot_code(agent) in Bot

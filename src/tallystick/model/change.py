@@ -35,7 +35,7 @@ class Change(Struct, frozen=True, kw_only=True, eq=False):
     version: int | None = None
 
 
-def as_it_is(state: SharedCounter, number: int, at: int) -> Change:
+def state_event(state: SharedCounter, number: int, at: int) -> Change:
     """An event with a counter's current state, for a receiver that needs all of it; nothing was changed."""
     return Change(
         number=number,

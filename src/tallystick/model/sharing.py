@@ -99,7 +99,7 @@ def edited_number(number: Counter, mode: Mode | None, value: int, now: int) -> C
     return _applied(number, Put(replace(_with_bounds(number, mode), value=value), replaces=True), now)
 
 
-def carried_out(rules: ValueRules, number: Counter, step: ValueChange, now: int) -> Counter:
+def apply_step(rules: ValueRules, number: Counter, step: ValueChange, now: int) -> Counter:
     """The number after a step other than UNDO.
 
     Raises:
@@ -117,7 +117,7 @@ def carried_out(rules: ValueRules, number: Counter, step: ValueChange, now: int)
     return _applied(number, Set(value), now)
 
 
-def taken_back(rules: ValueRules, number: Counter, delta: int, now: int) -> Counter:
+def undo_change(rules: ValueRules, number: Counter, delta: int, now: int) -> Counter:
     """The number after undoing a change by ``delta``. Later changes stay. Allowed against the counter's mode.
 
     Raises:

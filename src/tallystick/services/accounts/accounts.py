@@ -226,7 +226,7 @@ def set_access(session: Session, number: int, access: Mapping[str, Access], now:
     return existing(session, number)
 
 
-def own_site(session: Session, person: Account, root: int, now: int) -> None:
+def set_first_site(session: Session, person: Account, root: int, now: int) -> None:
     """Make a site the first site of a person's account, and the person its admin."""
     letter: Access = "*" if person.access.get(ALL_SITES) == "*" else "a"
     _store_access(session, person.id, root, {ALL_SITES: letter}, now)

@@ -37,7 +37,7 @@ def refusal_to_invite(session: Session, actor: int, access: Mapping[str, Access]
     return None
 
 
-def refusal_to_decide(session: Session, actor: int, number: int) -> InputRefused | None:
+def refusal_to_manage(session: Session, actor: int, number: int) -> InputRefused | None:
     """The error if ``actor`` may not manage a person, else None. Changes nothing."""
     try:
         _both(session, actor, number)
@@ -82,7 +82,7 @@ def give_access(session: Session, actor: int, number: int, access: Mapping[str, 
     return set_access(session, person.id, access, now)
 
 
-def let_in_again(  # noqa: PLR0913, PLR0917  # who decides about whom, and what
+def reset_password(  # noqa: PLR0913, PLR0917  # who decides about whom, and what
     session: Session,
     actor: int,
     number: int,

@@ -18,7 +18,7 @@ from tallystick.ledger import Ledger, Session
 from tallystick.model.account import ALL_SITES, EVERY_SITE, Access, Account, Principal, Token, UserSettings
 from tallystick.model.site import Site, SiteSettings
 from tallystick.model.site_rules import defaults_problems, normal_host, normal_settings, site_problems
-from tallystick.services.accounts.accounts import CHANGES, existing, hold_accounts, last_change, own_site
+from tallystick.services.accounts.accounts import CHANGES, existing, hold_accounts, last_change, set_first_site
 from tallystick.services.accounts.audit import EventKind, note
 from tallystick.services.accounts.site_hosts import (
     HOSTS_AT_MOST,
@@ -78,7 +78,7 @@ class SiteChanges(Struct, frozen=True, kw_only=True):
     user_defaults: UserSettings | UnsetType = UNSET
 
 
-class Known(Struct, frozen=True):
+class SitesSnapshot(Struct, frozen=True):
     """The sites of a server as they were at one change.
 
     Attributes:
@@ -145,7 +145,7 @@ def create_site(session: Session, owner: Account, new: NewSite, now: int) -> Sit
     forget_unknown_host(session, site.cname)
     session.common.add_site(session.connection, parent=site.parent, created=now, **site_columns(site))
     if owner.site is None:
-        own_site(session, owner, site.id, now)
+        set_first_site(session, owner, site.id, now)
     note(session, EventKind.SITE_CREATED, now, _subject(site), f"of {owner.email}")
     return site
 
@@ -355,7 +355,7 @@ class Sites:
                 self._learn(changed)
             self._read_at, self._done = begun, number
 
-    def _learn(self, known: Known) -> None:
+    def _learn(self, known: SitesSnapshot) -> None:
         self._change, self._sites = known.change, known.sites
         self._by_host = by_host(known.sites, known.hosts)
         self._only = _only(known)
@@ -382,7 +382,7 @@ def host_needed(site: Site) -> str:
     )
 
 
-def _only(known: Known) -> Site | None:
+def _only(known: SitesSnapshot) -> Site | None:
     """The site that counts for every host: the only site that was ever created, or one without any host.
 
     After another site was deleted, its visitors must not be counted for the remaining one. A site without a host could
@@ -403,13 +403,13 @@ def _chosen(sites: list[Site], which: str) -> Site | None:
     return next((site for site, own in zip(sites, names, strict=True) if which in own or host in own), None)
 
 
-def _changed_since(session: Session, change: int) -> Known | None:
+def _changed_since(session: Session, change: int) -> SitesSnapshot | None:
     """The sites, if there was a change after the one with this number; else None."""
     last = last_change(session)
     if last == change:
         return None
     created = int(session.common.last_number(session.connection, name=SITES))
-    return Known(last, active_sites(session), site_hosts(session), first=created <= 1)
+    return SitesSnapshot(last, active_sites(session), site_hosts(session), first=created <= 1)
 
 
 def _refuse_first_of_several(session: Session, site: Site) -> None:

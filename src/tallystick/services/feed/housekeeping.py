@@ -11,7 +11,7 @@ from tallystick.hub.days import Days
 from tallystick.hub.hub import Hub, Subscription
 from tallystick.hub.watching import Watcher, Watches
 from tallystick.ledger import Ledger, Session
-from tallystick.model.change import as_it_is
+from tallystick.model.change import state_event
 from tallystick.model.counter import Counter, alive
 from tallystick.model.key import Key
 from tallystick.services.accounts.accounts import last_change
@@ -97,7 +97,7 @@ class LiveChores:
         for people in _pieces(list(by_account), PEOPLE_AT_ONCE):
             for counter, owners in await self._ledger.read(date_counters_of, people):
                 # No commit changed it, so it has no number of its own.
-                change = as_it_is(counter, self._position(), now)
+                change = state_event(counter, self._position(), now)
                 self._hub.tell(change, (each for account in owners for each in by_account[account]))
 
     async def refresh_public_counters(self) -> None:

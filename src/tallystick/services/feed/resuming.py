@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from tallystick.ledger import Session
-from tallystick.model.change import Change, as_it_is
+from tallystick.model.change import Change, state_event
 from tallystick.model.shared_counter import SharedCounter
 from tallystick.services.feed.change_feed import (
     Farewell,
@@ -133,10 +133,10 @@ def _newest(
     for each in missed:
         state = states[each.counter]
         if each.counter in quiet:
-            yield each.newest, as_it_is(state, each.newest, each.at)
+            yield each.newest, state_event(state, each.newest, each.at)
         else:
             # Two for one commit: a client that receives only the first goes on from the number before.
-            yield each.newest, as_it_is(state, each.newest - 1, each.at)
+            yield each.newest, state_event(state, each.newest - 1, each.at)
             yield each.newest, Change(number=each.newest, counter=state.uid, kind="members", at=each.at)
 
 

@@ -202,7 +202,7 @@ def parse_agent(agent: str) -> Agent:
     """Read a User-Agent."""
     text = agent.lower()
     system = _system(text)
-    return Agent(bot_rules.judge(agent), _browser(text, system[0]), system)
+    return Agent(bot_rules.bot_code(agent), _browser(text, system[0]), system)
 
 
 def load() -> None:

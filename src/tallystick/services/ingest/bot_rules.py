@@ -110,7 +110,7 @@ PEOPLE_PATTERNS = frozenset(
 """Patterns of the list that match people's browsers."""
 
 
-def judge(agent: str) -> Bot:
+def bot_code(agent: str) -> Bot:
     """The bot code of a User-Agent; ``NO_MATCH`` and ``KNOWN_NOT`` are people. Not cached."""
     text = without_device(agent)
     return next((code for code, matches, part in RULES if matches(agent if part is ALL else text)), Bot.NO_MATCH)

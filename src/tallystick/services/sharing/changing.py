@@ -25,9 +25,9 @@ from tallystick.model.sharing import (
     ValueChange,
     ValueRules,
     Verb,
-    carried_out,
+    apply_step,
     require_counting,
-    taken_back,
+    undo_change,
 )
 from tallystick.services.idempotency import KeyedRequest, Records, StoredResponse
 from tallystick.services.sharing.access import normal_uid, not_found, require_role
@@ -171,9 +171,9 @@ class _Work:
             require_counting(place.rules)
             self._record()
             undoes, delta = change_to_undo(self._session, place.counter, account, place.role, step.offset)
-            after = taken_back(place.rules, before, delta, self._now)
+            after = undo_change(place.rules, before, delta, self._now)
         else:
-            after = carried_out(place.rules, before, step, self._now)
+            after = apply_step(place.rules, before, step, self._now)
         self._numbers.put(place.uid, after)
         value, version = after.value, after.version
         delta = value - before.value

@@ -14,11 +14,11 @@ from tallystick.services.accounts.accounts import NewAccount, account, accounts_
 from tallystick.services.accounts.people import (
     give_access,
     invite,
-    let_in_again,
     may_manage,
-    refusal_to_decide,
     refusal_to_invite,
+    refusal_to_manage,
     remove,
+    reset_password,
 )
 from tallystick.services.accounts.site_rows import family
 from tallystick.surfaces.dashboard.sites.pages import name_of
@@ -75,14 +75,14 @@ class PeoplePages:
 
     async def new_password(self, request: PageRequest) -> Response:
         """Give a new random password to a person who has lost theirs, or the phone of their second step."""
-        if refusal := await self._refusal(request, refusal_to_decide, request.account.id, _number(request)):
+        if refusal := await self._refusal(request, refusal_to_manage, request.account.id, _number(request)):
             return refusal
         password = new_password()
         digest = await self._services.passwords.hash(password)
         try:
             person = await self._services.write(
                 request,
-                let_in_again,
+                reset_password,
                 request.account.id,
                 _number(request),
                 digest,
@@ -96,7 +96,7 @@ class PeoplePages:
     async def remove(self, request: PageRequest) -> Response:
         """Delete a person's account."""
         number = _number(request)
-        if refusal := await self._ledger.read(refusal_to_decide, request.account.id, number):
+        if refusal := await self._ledger.read(refusal_to_manage, request.account.id, number):
             return await self._show(request, problems_of(refusal))
         removed = await self._ledger.read(account, number)
         if removed and not confirmed(request, removed.email):
