@@ -93,11 +93,11 @@ def _rate(text: str) -> Rate:
     if text == "off":
         return Rate("", None, 0)
     name, _, rate = text.partition(":")
-    found = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,6})", rate)
+    match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,6})", rate)
     if name and rate in {"none", "off"}:
         return Rate(name, None, 0)
-    if name and found and int(found[1]) and int(found[2]):
-        return Rate(name, int(found[1]), int(found[2]))
+    if name and match and int(match[1]) and int(match[2]):
+        return Rate(name, int(match[1]), int(match[2]))
     msg = f"it accepts NAME:N/SECONDS, for example api:60/120, NAME:off, or off, not {text!r}."
     raise ValueError(msg)
 
