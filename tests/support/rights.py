@@ -63,6 +63,7 @@ _VOLATILE = {
     "account": "login",
     "unknown_host": "",
     "sequence": "",
+    "warehouse_mark": "",  # written by a background task
 }
 """What requests may change that do nothing else: when something was last used, names of hits, refusals in the log."""
 

@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from tallystick.ledger import Session
 from tallystick.model.account import Account
-from tallystick.services.accounts.accounts import account, existing, note_login
-from tallystick.services.accounts.audit import EventKind, note
+from tallystick.services.accounts.accounts import account, account_by_email, existing, note_login
+from tallystick.services.accounts.audit import EventKind, note, note_refusal
 
 DAY_MS = 86_400_000
 IDLE_MS = 30 * DAY_MS
@@ -75,6 +75,19 @@ def begin_login(session: Session, number: int, digest: bytes, now: int) -> None:
     note(session, EventKind.LOGGED_IN, now, existing(session, number).email)
 
 
+def replace_login(session: Session, number: int, digest: bytes, previous: Login | None, now: int) -> None:
+    """Start a login session, and end the browser's previous one."""
+    if previous:
+        end_login(session, previous.account, previous.digest)
+    begin_login(session, number, digest, now)
+
+
+def note_refused_login(session: Session, email: str, now: int) -> None:
+    """Add a refused login to the audit log."""
+    person = account_by_email(session, email)
+    note_refusal(session, EventKind.LOGIN_REFUSED, now, person.email if person else "")
+
+
 def find_login_session(session: Session, digest: bytes, now: int) -> LoginSession | None:
     """The login session with this digest; None if there is none or it has ended."""
     row = session.common.login_by_digest(
@@ -111,3 +124,17 @@ def end_login(session: Session, number: int, digest: bytes) -> None:
 def end_other_logins(session: Session, number: int, kept: bytes) -> None:
     """End the login sessions of an account except the one with the digest ``kept``."""
     session.common.end_logins(session.connection, account=number, kept=kept)
+
+
+def end_login_on_request(session: Session, number: int, digest: bytes, now: int) -> None:
+    """End one login session of an account, if there is such one, and add that to the audit log."""
+    if any(login.digest == digest for login in logins_of(session, number, now)):
+        end_login(session, number, digest)
+        note(session, EventKind.LOGINS_ENDED, now, existing(session, number).email, "one")
+
+
+def end_other_logins_on_request(session: Session, number: int, kept: bytes, now: int) -> None:
+    """End the other login sessions of an account, if there are any, and add that to the audit log."""
+    if any(login.digest != kept for login in logins_of(session, number, now)):
+        end_other_logins(session, number, kept)
+        note(session, EventKind.LOGINS_ENDED, now, existing(session, number).email, "all others")

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from tallystick.errors import InputRefused, InvalidFields
 from tallystick.ledger import Session
 from tallystick.model.account import ALL_SITES, Access, Account
+from tallystick.model.site import Site
 from tallystick.services.accounts.accounts import (
     NewAccount,
     account,
     account_by_email,
+    accounts_of,
     create_account,
     delete_account,
     hold_accounts,
@@ -19,6 +21,7 @@ from tallystick.services.accounts.accounts import (
     set_password,
 )
 from tallystick.services.accounts.audit import is_superuser
+from tallystick.services.accounts.site_rows import family
 from tallystick.services.accounts.two_factor import disable
 from tallystick.services.sharing.changes import hold_changes
 
@@ -133,6 +136,13 @@ def remove(session: Session, actor: int, number: int, now: int) -> None:
     hold_accounts(session)
     _, person = _both(session, actor, number)
     delete_account(session, person.id, now)
+
+
+def people_and_sites(session: Session, person: Account) -> tuple[list[Account], list[Site]]:
+    """The accounts that share a person's sites, and these sites; without a site only the person."""
+    if person.site is None:
+        return [person], []
+    return accounts_of(session, person.site), family(session, person.site)
 
 
 def _admin(session: Session, actor: int) -> Account:

@@ -18,6 +18,7 @@ from tallystick.ledger.sqlite import SqliteSession
 from tallystick.model.account import Account
 from tallystick.services.accounts.accounts import PasswordRecord, credentials, existing
 from tallystick.services.accounts.audit import EventKind, note
+from tallystick.services.accounts.logins import end_other_logins
 from tallystick.services.accounts.seals import Seals, is_sealed
 
 STEP_MS = 30_000
@@ -74,6 +75,15 @@ def enable(  # noqa: PLR0913, PLR0917  # whose, what and when
     session.common.set_totp(session.connection, id=number, secret=sealed, used=step, updated=now)
     note(session, EventKind.SECOND_STEP_ON, now, existing(session, number).email)
     return _new_codes(session, number)
+
+
+def enable_and_end_other_logins(  # noqa: PLR0913, PLR0917  # see enable
+    session: Session, number: int, secret: str, code: str, now: int, seals: Seals, kept: bytes
+) -> list[str]:
+    """Enable the second step, and end all login sessions of the account but the one with the digest ``kept``."""
+    codes = enable(session, number, secret, code, now, seals)
+    end_other_logins(session, number, kept)
+    return codes
 
 
 def disable(session: Session, number: int, now: int) -> None:

@@ -5,10 +5,13 @@ from collections.abc import Sequence
 from starlette.responses import Response
 
 from tallystick.errors import InputRefused
-from tallystick.ledger import Session
-from tallystick.services.accounts.accounts import change_account, existing, set_password
-from tallystick.services.accounts.audit import EventKind, note
-from tallystick.services.accounts.logins import end_login, end_other_logins, logins_of, note_proved
+from tallystick.services.accounts.accounts import change_account, set_password
+from tallystick.services.accounts.logins import (
+    end_login_on_request,
+    end_other_logins_on_request,
+    logins_of,
+    note_proved,
+)
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, WRONG_PASSWORD, Problems, problems_of
 from tallystick.surfaces.dashboard.support.services import PageServices
@@ -57,9 +60,9 @@ class ProfilePages:
             return await self._show(request, problems)
         number, name = request.account.id, request.form.text("login")
         if name == ALL_OTHERS:
-            await self._services.write(request, _end_others, number, request.login.digest, request.now)
+            await self._services.write(request, end_other_logins_on_request, number, request.login.digest, request.now)
         else:
-            await self._services.write(request, _end_one, number, _digest(name), request.now)
+            await self._services.write(request, end_login_on_request, number, _digest(name), request.now)
         return see_other("/user?done=ended")
 
     async def _show(self, request: PageRequest, problems: Problems = NO_PROBLEMS) -> Response:
@@ -67,18 +70,6 @@ class ProfilePages:
         name = request.form.text("name") if request.form.checked("name") else request.account.name
         values = {"logins": logins, "this_one": request.login.digest, "name": name, "problems": problems}
         return await self._services.show(request, "account/account.html", values)
-
-
-def _end_others(session: Session, number: int, kept: bytes, now: int) -> None:
-    if any(login.digest != kept for login in logins_of(session, number, now)):
-        end_other_logins(session, number, kept)
-        note(session, EventKind.LOGINS_ENDED, now, existing(session, number).email, "all others")
-
-
-def _end_one(session: Session, number: int, digest: bytes, now: int) -> None:
-    if any(login.digest == digest for login in logins_of(session, number, now)):
-        end_login(session, number, digest)
-        note(session, EventKind.LOGINS_ENDED, now, existing(session, number).email, "one")
 
 
 def _digest(name: str) -> bytes:

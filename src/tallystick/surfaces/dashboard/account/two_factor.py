@@ -7,12 +7,9 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from tallystick.errors import InputRefused
-from tallystick.ledger import Session
-from tallystick.services.accounts.logins import end_other_logins
-from tallystick.services.accounts.seals import Seals
 from tallystick.services.accounts.two_factor import (
     disable,
-    enable,
+    enable_and_end_other_logins,
     is_totp_secret,
     new_totp_secret,
     provisioning_uri,
@@ -47,7 +44,9 @@ class TwoFactorPages:
         secret, code = request.form.text("secret"), request.form.text("code")
         kept, seals = request.login.digest, self._services.seals
         try:
-            codes = await self._services.write(request, _turn_on, person.id, secret, code, request.now, seals, kept)
+            codes = await self._services.write(
+                request, enable_and_end_other_logins, person.id, secret, code, request.now, seals, kept
+            )
         except InputRefused as error:
             return await self._show(request, problems_of(error))
         return await self._show_codes(request, codes)
@@ -85,15 +84,6 @@ class TwoFactorPages:
         return await self._services.show(
             request, "account/recovery_codes.html", {"codes": codes, "problems": NO_PROBLEMS}
         )
-
-
-def _turn_on(  # noqa: PLR0913, PLR0917  # see enable
-    session: Session, number: int, secret: str, code: str, now: int, seals: Seals, kept: bytes
-) -> list[str]:
-    """Turn the second step on, and end all login sessions but the current one (``kept``)."""
-    codes = enable(session, number, secret, code, now, seals)
-    end_other_logins(session, number, kept)
-    return codes
 
 
 def qr_code(text: str) -> Markup:

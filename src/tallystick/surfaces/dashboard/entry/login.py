@@ -8,11 +8,9 @@ import structlog
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from tallystick.ledger import Session
 from tallystick.model.account import Account
-from tallystick.services.accounts.accounts import account_by_email
 from tallystick.services.accounts.audit import EventKind, done_by, note_refusal
-from tallystick.services.accounts.logins import Login, begin_login, end_login, new_secret, secret_digest
+from tallystick.services.accounts.logins import end_login, new_secret, note_refused_login, replace_login, secret_digest
 from tallystick.services.accounts.two_factor import accept_code, is_recovery_code, password_proof, proven
 from tallystick.surfaces.dashboard.entry.login_delays import LONGEST_WAIT_S, LoginDelays
 from tallystick.surfaces.dashboard.support import cookies
@@ -55,7 +53,7 @@ class LoginPages:
         record = await self._services.check_password(email, request.form.exactly("password"))
         if record is None:
             log.info("a login was refused")
-            await self._ledger.write(_note_refused_login, email, request.now)
+            await self._ledger.write(note_refused_login, email, request.now)
             return await self._show(request, next_page, email, "The email or the password is not right.")
         if record.account.totp_enabled:
             return await self._show_code(request, next_page, password_proof(record, request.now))
@@ -91,7 +89,9 @@ class LoginPages:
         """Start a login session and go on to ``next_page``. Its secret is new: an earlier cookie is worth nothing."""
         secret = new_secret()
         previous = request.principal.login if request.principal else None
-        await self._ledger.write(done_by, account, _begin, account.id, secret_digest(secret), previous, request.now)
+        await self._ledger.write(
+            done_by, account, replace_login, account.id, secret_digest(secret), previous, request.now
+        )
         self._delays.trust(account.email, self._services.client_of(request))
         log.info("someone logged in", account=account.id)
         response = see_other(next_page)
@@ -120,17 +120,6 @@ class LoginPages:
     ) -> Response:
         values = {"proof": proof, "next": next_page, "problems": problems}
         return await self._services.show(request, "entry/code.html", values)
-
-
-def _note_refused_login(session: Session, email: str, now: int) -> None:
-    account = account_by_email(session, email)
-    note_refusal(session, EventKind.LOGIN_REFUSED, now, account.email if account else "")
-
-
-def _begin(session: Session, account: int, digest: bytes, previous: Login | None, now: int) -> None:
-    if previous:
-        end_login(session, previous.account, previous.digest)
-    begin_login(session, account, digest, now)
 
 
 def _next_page(path: str) -> str:

@@ -1,12 +1,9 @@
 """Invites to shared counters (``/invites/CODE``), and a shared counter (``/counters/ID``)."""
 
-from msgspec import Struct
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from tallystick.errors import SharingReason, SharingRefused
-from tallystick.ledger import Session
-from tallystick.model.shared_counter import Role, SharedCounter
 from tallystick.services.sharing.access import role_of
 from tallystick.services.sharing.invites import accept, preview
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
@@ -37,13 +34,6 @@ ERRORS = {
 }
 
 
-class Shared(Struct, frozen=True):
-    """A counter and the person's role in it."""
-
-    counter: SharedCounter
-    role: Role
-
-
 class InvitePages:
     """The handlers for invites and shared counters."""
 
@@ -68,10 +58,12 @@ class InvitePages:
 
     async def counter(self, request: PageRequest) -> Response:
         """A counter that the person shares, and how to use it."""
-        shared = await self._services.ledger.read(_shared, request.account.id, request.http.path_params["counter"])
-        if shared is None:
+        uid = request.http.path_params["counter"]
+        counter, role = await self._services.ledger.read(role_of, request.account.id, uid) or (None, None)
+        if counter is None or role is None:
             raise HTTPException(404)
-        return await self._services.show(request, "invites/counter.html", {"shared": shared, "problems": NO_PROBLEMS})
+        values = {"counter": counter, "role": role, "problems": NO_PROBLEMS}
+        return await self._services.show(request, "invites/counter.html", values)
 
     async def _error_page(self, request: PageRequest, error: SharingRefused) -> Response:
         status, title, text = ERRORS[error.reason]
@@ -82,9 +74,3 @@ class InvitePages:
 def _code(request: PageRequest) -> str:
     code: str = request.http.path_params["code"]
     return code
-
-
-def _shared(session: Session, account: int, uid: str) -> Shared | None:
-    """The counter and the account's role; None for an account that does not share it, as if it did not exist."""
-    counter, role = role_of(session, account, uid) or (None, None)
-    return None if counter is None or role is None else Shared(counter, role)

@@ -7,20 +7,19 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from tallystick.errors import InputRefused
-from tallystick.ledger import Session
 from tallystick.model.account import ACCESS_ORDER, ALL_SITES, Access, Account
 from tallystick.model.site import Site
-from tallystick.services.accounts.accounts import NewAccount, account, accounts_of
+from tallystick.services.accounts.accounts import NewAccount, account
 from tallystick.services.accounts.people import (
     give_access,
     invite,
     may_manage,
+    people_and_sites,
     refusal_to_invite,
     refusal_to_manage,
     remove,
     reset_password,
 )
-from tallystick.services.accounts.site_rows import family
 from tallystick.surfaces.dashboard.sites.pages import name_of
 from tallystick.surfaces.dashboard.support.confirmation import confirmed
 from tallystick.surfaces.dashboard.support.forms import Form
@@ -126,7 +125,7 @@ class PeoplePages:
 
     async def _show(self, request: PageRequest, problems: Problems = NO_PROBLEMS) -> Response:
         own = request.account
-        people, sites = await self._ledger.read(_account_of, own)
+        people, sites = await self._ledger.read(people_and_sites, own)
         values = {
             "people": people,
             "sites": sites,
@@ -183,12 +182,6 @@ def access_in_words(access: Mapping[str, Access], sites: Sequence[Site]) -> str:
 def new_password() -> str:
     """A first password of 96 random bits; the person is asked to choose another."""
     return secrets.token_urlsafe(12)
-
-
-def _account_of(session: Session, own: Account) -> tuple[list[Account], list[Site]]:
-    if own.site is None:
-        return [own], []
-    return accounts_of(session, own.site), family(session, own.site)
 
 
 def _number(request: PageRequest) -> int:

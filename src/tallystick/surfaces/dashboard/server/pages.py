@@ -3,18 +3,14 @@
 import re
 from collections import defaultdict
 
-from msgspec import Struct
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from tallystick.errors import InputRefused
-from tallystick.ledger import Session
-from tallystick.model.account import Account
-from tallystick.model.site import Site
-from tallystick.services.accounts.accounts import access_text, all_accounts
-from tallystick.services.accounts.audit import PAGE, Event, events, is_superuser
+from tallystick.services.accounts.accounts import access_text
+from tallystick.services.accounts.audit import PAGE, is_superuser
+from tallystick.services.accounts.overview import server_overview
 from tallystick.services.accounts.people import grant_sites
-from tallystick.services.accounts.site_rows import active_sites
 from tallystick.services.accounts.sites import may_create_sites
 from tallystick.surfaces.dashboard.sites.pages import name_of
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
@@ -22,14 +18,6 @@ from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, Problems
 from tallystick.surfaces.dashboard.support.services import PageServices
 
 _number = re.compile(r"[1-9][0-9]{0,14}")
-
-
-class ServerOverview(Struct, frozen=True):
-    """What the page lists."""
-
-    accounts: list[Account]
-    sites: list[Site]
-    events: list[Event]
 
 
 class ServerPages:
@@ -57,7 +45,7 @@ class ServerPages:
         if not is_superuser(request.account):
             raise HTTPException(404)
         before = request.http.query_params.get("before", "")
-        overview = await self._ledger.read(_overview, int(before) if _number.fullmatch(before) else 2**53)
+        overview = await self._ledger.read(server_overview, int(before) if _number.fullmatch(before) else 2**53)
         owners: dict[int, list[str]] = defaultdict(list)
         for account in overview.accounts:
             if account.site is not None:
@@ -75,7 +63,3 @@ class ServerPages:
             "problems": problems,
         }
         return await self._services.show(request, "server/server.html", values)
-
-
-def _overview(session: Session, before: int) -> ServerOverview:
-    return ServerOverview(all_accounts(session), active_sites(session), events(session, before))

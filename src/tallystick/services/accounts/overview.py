@@ -1,0 +1,23 @@
+"""Everything on a server, for its superusers. Functions of ``(session, ...)``."""
+
+from msgspec import Struct
+
+from tallystick.ledger import Session
+from tallystick.model.account import Account
+from tallystick.model.site import Site
+from tallystick.services.accounts.accounts import all_accounts
+from tallystick.services.accounts.audit import Event, events
+from tallystick.services.accounts.site_rows import active_sites
+
+
+class ServerOverview(Struct, frozen=True):
+    """All accounts and sites, and one page of administrative events, newest first."""
+
+    accounts: list[Account]
+    sites: list[Site]
+    events: list[Event]
+
+
+def server_overview(session: Session, before: int) -> ServerOverview:
+    """Read the overview, with the events before the one with id ``before``."""
+    return ServerOverview(all_accounts(session), active_sites(session), events(session, before))
