@@ -124,7 +124,7 @@ class Application:
         return self._http(scope, receive, send)
 
     def _unclaimed(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """CountAPI's clients read JSON whatever path they ask for; a person who mistyped an address gets a page."""
+        """Answer unclaimed paths: JSON of CountAPI for its clients, a page for a browser's navigation."""
         surface = dashboard.SURFACE if wants_page(scope) else countapi.SURFACE
         return self.apps[surface.name].http(scope, receive, send)
 

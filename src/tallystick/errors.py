@@ -98,9 +98,9 @@ class StoreFull(StoreUnavailable):
 
 
 class StoreAway(StoreUnavailable):
-    """The database server does not answer, or the connection to it broke.
+    """The database server does not respond, or the connection to it broke.
 
-    The message may be shown to anyone; ``detail``, the driver's message, may name hosts and is only logged.
+    Clients may see the message; ``detail``, the driver's message, may name hosts and is only logged.
     """
 
     reason = "away"

@@ -22,10 +22,10 @@ from tallystick.services.counting.counter_files import BadCounterLine, Format, f
 from tallystick.services.counting.counter_import import (
     Imported,
     Store,
-    foretelling,
+    dry_run_store,
     import_counters,
+    ledger_store,
     rows_at_once,
-    storing,
 )
 from tallystick.services.files import whole_file
 from tallystick.settings import CounterSettings, StorageSettings
@@ -115,14 +115,14 @@ def import_(
 
     with (
         _source(file) as stream,
-        _store(settings, foretold=dry_run) as (store, at_once),
+        _store(settings, dry_run=dry_run) as (store, at_once),
         progress("Importing") as show_progress,
     ):
         size = _size(stream)
         lines = read(stream, now, settings.counter_lifetime)
         try:
             for done in import_counters(
-                lines, store, now, rows_at_once=at_once, replaces=existing == "replace", told=on_bad_line
+                lines, store, now, rows_at_once=at_once, replaces=existing == "replace", on_bad_line=on_bad_line
             ):
                 show_progress(stream.tell() if size else 0, size, f"{done.through:,} lines")
         except (InputRefused, StoreUnavailable) as error:
@@ -171,9 +171,9 @@ def _size(stream: BinaryIO) -> int:
 
 
 @contextmanager
-def _store(settings: StorageSettings, *, foretold: bool) -> Iterator[tuple[Store, int]]:
+def _store(settings: StorageSettings, *, dry_run: bool) -> Iterator[tuple[Store, int]]:
     with opened_ledger(settings) as (database, session):
-        store = foretelling(session) if foretold else storing(database, session)
+        store = dry_run_store(session) if dry_run else ledger_store(database, session)
         yield _considerate(store) if server_runs(settings.data) else store, rows_at_once(database)
 
 

@@ -1,7 +1,7 @@
-"""A whole ledger, copied: the SQLite file page by page, other databases table by table.
+"""Copies a whole ledger: a SQLite file page by page, other databases table by table.
 
-Tables are found in the schema, not listed here, so that a migration that adds one is copied without
-a word. A backup is always one SQLite file in rollback mode: nothing lies beside it.
+The list of tables is read from the schema, so that tables of later migrations are copied too. A backup is always one
+SQLite file in rollback mode, without side files.
 """
 
 import time
@@ -99,49 +99,49 @@ def copy_tables(source: PostgresqlSession, file: Path, tell: Tell) -> None:
 def replace_tables(source: SqliteSession, target: PostgresqlSession, tell: Tell) -> None:
     """Replace everything in a PostgreSQL ledger by a SQLite one's rows, in the target's open transaction."""
     progress = _Progress(source.size(), tell)
-    found = tables(source)
-    names = sql.SQL(", ").join(map(sql.Identifier, found))
+    columns_of = tables(source)
+    names = sql.SQL(", ").join(map(sql.Identifier, columns_of))
     target.take_time()
     target.take_pauses()
     target.connection.execute(sql.SQL("TRUNCATE {}").format(names))
-    for table, columns in found.items():
+    for table, columns in columns_of.items():
         if table not in NEVER_COPIED:
             _fill_postgresql(target, table, columns, progress.through(_rows_of_sqlite(source, table, columns)))
 
 
 def tables(session: SqliteSession) -> Tables:
-    """The tables of a ledger, the record of its migrations excepted, older ones first."""
-    found = session.connection.execute(
+    """The columns of a ledger's tables, by table, oldest table first; without the table of migrations."""
+    rows = session.connection.execute(
         "SELECT name, (SELECT group_concat(name, ' ' ORDER BY cid) FROM pragma_table_info(schema.name))"
         " FROM sqlite_schema AS schema WHERE type = 'table' AND name NOT IN ('migration', ?)"
         " AND name NOT LIKE 'sqlite%' ORDER BY rowid",
         (WAREHOUSE_TABLE,),
     )
-    return {str(table): str(columns).split() for table, columns in found}
+    return {str(table): str(columns).split() for table, columns in rows}
 
 
 def damage(session: SqliteSession) -> str | None:
-    """What SQLite finds wrong with the file, or None."""
+    """Check the whole file. Returns the first problem that SQLite reports, or None."""
     try:
-        found = str(session.connection.execute("PRAGMA integrity_check(1)").get)
+        report = str(session.connection.execute("PRAGMA integrity_check(1)").get)
     except apsw.Error as error:
         return str(error)
-    return None if found == "ok" else " ".join(found.split())
+    return None if report == "ok" else " ".join(report.split())
 
 
 def slight_damage(session: SqliteSession, within: float) -> str | None:
-    """What a quick check finds wrong with the file before so many seconds have passed, or None."""
+    """Check the file quickly, for at most ``within`` seconds. Returns the first problem reported, or None."""
     deadline = time.monotonic() + within
     session.connection.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
     try:
-        found = str(session.connection.execute("PRAGMA quick_check(1)").get)
+        report = str(session.connection.execute("PRAGMA quick_check(1)").get)
     except apsw.InterruptError:
         return None
     except apsw.Error as error:
         return str(error)
     finally:
         session.connection.set_progress_handler(None)
-    return None if found == "ok" else " ".join(found.split())
+    return None if report == "ok" else " ".join(report.split())
 
 
 class _Progress:

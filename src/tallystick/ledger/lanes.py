@@ -15,12 +15,12 @@ FRESH_S = 1.0
 
 
 class Lanes:
-    """Looks at the locks of a database that several servers share, on a connection of its own.
+    """Checks the lane locks of a database that several servers share, on a connection of its own.
 
-    It waits for no lock and keeps the ones it gets for the length of one statement, so that looking delays nobody.
+    It does not wait for locks, and holds the ones it gets for one statement only, so that it delays no writer.
 
     Args:
-        writers: what each writer observes; lanes that are seen free count as refused no longer.
+        writers: measurements of each writer; a lane that is free again no longer counts as refused.
     """
 
     def __init__(self, database: Database, writers: Sequence[LedgerMeasurements]) -> None:

@@ -189,7 +189,7 @@ class PostgresqlDatabase:
         connection.execute(settings.encode())
 
     def announcer(self, heard: Callable[[], None]) -> Announcing:
-        """Tell other servers of changes, and hear of theirs, on two connections of its own."""
+        """Announce changes to other servers, and listen for theirs, on two connections."""
         return Announcing(lambda: self.session().connection, heard)
 
     def schema(self) -> int | None:
@@ -249,8 +249,8 @@ class PostgresqlSession(QueriedSession):
         return _understood(error, lost=self.connection.closed)
 
     def _refuse_a_lost_transaction(self) -> None:
-        # psycopg leaves the block in silence when the connection is gone, and PostgreSQL answers the COMMIT
-        # of a failed transaction by undoing it: both would look like a success.
+        # psycopg leaves the block without an error when the connection is gone, and PostgreSQL rolls back on the COMMIT
+        # of a failed transaction: both would look like a success.
         if self.connection.closed:
             msg = "the connection was lost in the middle of a transaction"
             raise StoreAway(msg)
@@ -288,8 +288,8 @@ class PostgresqlSession(QueriedSession):
 
     def load(self, keys: Iterable[Key]) -> dict[Key, Counter]:
         """The counters of one lane's batch, locked until the transaction ends."""
-        wanted = list(dict.fromkeys(keys))
-        rows = _queries.load(self.connection, lane=lane_of(wanted[0]), keys=_named(wanted))
+        unique = list(dict.fromkeys(keys))
+        rows = _queries.load(self.connection, lane=lane_of(unique[0]), keys=_named(unique))
         return dict(map(from_row, rows))
 
     def save(self, changed: Mapping[Key, Counter | None], known: Mapping[Key, Counter]) -> None:
@@ -299,14 +299,14 @@ class PostgresqlSession(QueriedSession):
         if kept and _queries.save(self.connection, lane=lane, rows=_encode(kept).decode()) < len(kept):
             raise CreationRaced
         # A counter that the batch made and deleted again is not locked: another server's must stay.
-        if gone := [key for key, counter in changed.items() if counter is None and key in known]:
-            _queries.remove(self.connection, lane=lane, keys=_named(gone))
+        if deleted := [key for key, counter in changed.items() if counter is None and key in known]:
+            _queries.remove(self.connection, lane=lane, keys=_named(deleted))
 
     def find(self, keys: Iterable[Key]) -> dict[Key, Counter]:
         """Read counters without holding them."""
-        wanted = [{"lane": lane_of(key), **key._asdict()} for key in keys]
+        named = [{"lane": lane_of(key), **key._asdict()} for key in keys]
         try:
-            return dict(map(from_row, _queries.find(self.connection, keys=_encode(wanted).decode())))
+            return dict(map(from_row, _queries.find(self.connection, keys=_encode(named).decode())))
         except psycopg.OperationalError as error:
             # The one statement that may run outside of a transaction.
             raise self._understood(error) from error
@@ -336,20 +336,20 @@ class PostgresqlSession(QueriedSession):
 
     def recorded(self) -> list[Applied]:
         """The migrations this database has taken, read without creating anything; none when it is no ledger."""
-        found = self.connection.execute("SELECT to_regclass('migration')").fetchone()
-        if found is None or found[0] is None:
+        table = self.connection.execute("SELECT to_regclass('migration')").fetchone()
+        if table is None or table[0] is None:
             return []
         rows = self.connection.execute("SELECT number, checksum FROM migration ORDER BY number")
         return [Applied(*row) for row in rows]
 
     def others(self) -> int:
         """How many other connections of Tallystick servers and commands the database has."""
-        found = self.connection.execute(
+        row = self.connection.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
             " AND application_name = %s AND pid <> pg_backend_pid()",
             (APPLICATION_NAME,),
         ).fetchone()
-        return int(found[0]) if found else 0
+        return int(row[0]) if row else 0
 
     def risks(self) -> list[str]:
         """The server's settings with which a power cut could lose or damage what was committed."""
@@ -402,7 +402,7 @@ def _parts_of(url: str) -> Mapping[str, Any]:
 
 
 def _misread(parts: Mapping[str, Any]) -> bool:
-    """Whether a part of a password was taken for a host, a port or the database: they are told to people."""
+    """Whether a part of a password was parsed as a host, a port or the database, which error messages contain."""
     hosts, ports = str(parts.get("host", "")).split(","), str(parts.get("port", "")).split(",")
     return (
         any("@" in host or (":" in host and not _is_path_or_ipv6(host)) for host in hosts)

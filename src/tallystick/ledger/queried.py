@@ -22,7 +22,7 @@ def named_queries(folder: str, driver: str) -> Any:  # noqa: ANN401  # aiosql ma
 
 
 class QueriedSession:
-    """The part of a session that only its queries tell apart.
+    """The part of a session that is the same for every database except for its queries.
 
     Attributes:
         connection: of the database's driver.
@@ -85,6 +85,6 @@ class QueriedSession:
 
 
 def from_row(row: tuple[Any, ...]) -> tuple[Key, Counter]:
-    """A counter as the queries select it; SQLite tells truth as 0 or 1."""
+    """Build a counter from a row of the queries; SQLite has 0 and 1 as booleans."""
     namespace, key, value, lower, upper, resettable, created, expires, version = row
     return Key(namespace, key), Counter(value, lower, upper, bool(resettable), created, expires, version)

@@ -51,33 +51,33 @@ class Finder:
         def find(session: Session) -> dict[Key, Counter]:
             return session.find({item.key for item in batch})
 
-        found: dict[Key, Counter] | StoreUnavailable
+        result: dict[Key, Counter] | StoreUnavailable
         try:
-            # One statement sees one state by itself.
-            found = self._sessions.use(find)
+            # A single statement reads one consistent state.
+            result = self._sessions.use(find)
         except StoreUnavailable as error:
-            found = error
-        self._finish(batch, found)
+            result = error
+        self._finish(batch, result)
 
     def _give_up(self, batch: list[Find], error: Exception) -> None:
         self._finish(batch, StoreFailed(f"a read failed: {error}"))
 
-    def _finish(self, batch: list[Find], found: dict[Key, Counter] | StoreUnavailable) -> None:
+    def _finish(self, batch: list[Find], result: dict[Key, Counter] | StoreUnavailable) -> None:
         try:
-            self._loop.call_soon_threadsafe(_resolve, batch, found)
+            self._loop.call_soon_threadsafe(_resolve, batch, result)
         except RuntimeError:
             # The loop is closed: the server stops at once.
             return
 
 
-def _resolve(batch: Sequence[Find], found: dict[Key, Counter] | StoreUnavailable) -> None:
+def _resolve(batch: Sequence[Find], result: dict[Key, Counter] | StoreUnavailable) -> None:
     for item in batch:
         if item.future.done():
             continue  # the client hung up
-        if isinstance(found, StoreUnavailable):
-            item.future.set_exception(found)
+        if isinstance(result, StoreUnavailable):
+            item.future.set_exception(result)
         else:
-            item.future.set_result(found.get(item.key))
+            item.future.set_result(result.get(item.key))
 
 
 class LedgerReaders:

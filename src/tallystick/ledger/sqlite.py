@@ -118,7 +118,7 @@ class SqliteDatabase:
         return connection
 
     def announcer(self, heard: Callable[[], None]) -> None:
-        """One server has the file; commands that write to it cannot tell it so."""
+        """Return None: only one server uses the file, and commands that write to it cannot notify it."""
 
     def schema(self) -> int | None:
         """The number of the newest migration taken; None when there is no ledger. Creates nothing."""
@@ -138,8 +138,8 @@ class SqliteDatabase:
     def migrate(self) -> None:
         """Bring the schema up to date."""
         if tuple(int(part) for part in apsw.sqlite_lib_version().split(".")) < OLDEST_SAFE_SQLITE:
-            wanted = ".".join(map(str, OLDEST_SAFE_SQLITE))
-            msg = f"SQLite {apsw.sqlite_lib_version()} can corrupt this database; apsw with {wanted} or newer is needed"
+            safe = ".".join(map(str, OLDEST_SAFE_SQLITE))
+            msg = f"SQLite {apsw.sqlite_lib_version()} can corrupt this database; apsw with {safe} or newer is needed"
             raise DatabaseSchemaRefused(msg)
         session = self.session()
         try:
@@ -154,8 +154,8 @@ class SqliteDatabase:
 class SqliteSession(QueriedSession):
     """One connection to the file.
 
-    A session that ``keeps_rows`` remembers the counters it has written: with one writing process they
-    need not be read again. ``data_version`` tells when another process (the command line) wrote.
+    A session that ``keeps_rows`` caches the counters it has written: with one writing process they need not be read
+    again. ``data_version`` changes when another process (the command line) has written.
     """
 
     connection: apsw.Connection
@@ -249,14 +249,14 @@ class SqliteSession(QueriedSession):
 
     def load(self, keys: Iterable[Key]) -> dict[Key, Counter]:
         """The counters of a batch."""
-        wanted = set(keys)
+        unique = set(keys)
         if not self._keeps_rows:
-            return self.find(wanted)
+            return self.find(unique)
         rows = self._rows
-        if missing := wanted.difference(rows):
+        if missing := unique.difference(rows):
             rows.update(dict.fromkeys(missing))
             rows.update(self.find(missing))
-        return {key: row for key in wanted if (row := rows[key]) is not None}
+        return {key: row for key in unique if (row := rows[key]) is not None}
 
     def save(self, changed: Mapping[Key, Counter | None], known: Mapping[Key, Counter]) -> None:  # noqa: ARG002
         """Store what a batch changed; None removes."""
@@ -278,19 +278,19 @@ class SqliteSession(QueriedSession):
         if kept:
             _queries.save(self.connection, rows=_json(kept))
         if len(kept) < len(changed):
-            gone = [(lane_of(key), *key) for key, counter in changed.items() if counter is None]
-            _queries.remove(self.connection, keys=_json(gone))
+            deleted = [(lane_of(key), *key) for key, counter in changed.items() if counter is None]
+            _queries.remove(self.connection, keys=_json(deleted))
         if self._keeps_rows:
             self._rows.update(changed)
 
     def find(self, keys: Iterable[Key]) -> dict[Key, Counter]:
         """Read counters without holding them."""
         try:
-            found = _queries.load(self.connection, keys=_json([(lane_of(key), *key) for key in keys]))
+            rows = _queries.load(self.connection, keys=_json([(lane_of(key), *key) for key in keys]))
         except apsw.Error as error:
             # The one statement that may run outside of a transaction.
             raise _understood(error) from error
-        return dict(map(from_row, _decode_rows(found)))
+        return dict(map(from_row, _decode_rows(rows)))
 
     def applied(self) -> list[Applied]:
         """The migrations this database has taken."""
@@ -333,7 +333,7 @@ def _json(rows: Any) -> str:  # noqa: ANN401  # whatever msgspec encodes
 
 
 def _understood(error: apsw.Error) -> StoreUnavailable:
-    """What a database error means to whoever waits for the change."""
+    """Translate a database error into ours."""
     if isinstance(error, apsw.FullError):
         return StoreFull("the disk is full")
     if isinstance(error, (apsw.BusyError, apsw.LockedError)):

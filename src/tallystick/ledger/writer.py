@@ -205,7 +205,7 @@ class LedgerWriter:
             if session.changed:
                 self._watched.publish(session.changed)
         self.committed += saves
-        self._watched.tell(folded.changed)
+        self._watched.publish_counters(folded.changed)
         self._unsaved_requests = 0 if saves else unsaved
         if saves:
             self._noted_saved = noted

@@ -1,1 +1,1 @@
-"""Verbs: what can be done, independent of who asks by which contract."""
+"""What the server can do, independent of the API that a request uses."""

@@ -111,7 +111,7 @@ def offset(now: float, seen: int) -> float:
 
 
 def problem_of(ahead: float) -> str | None:
-    """What an offset of a clock means, for a person; None when it is none."""
+    """Describe the offset of a clock to a person; None without an offset."""
     if not ahead:
         return None
     days, rest = divmod(abs(int(ahead)), 86_400)

@@ -93,7 +93,7 @@ def _take_free_name(partial: Path, file: Path) -> None:
 
 
 def _claim(partial: Path, mode: int) -> int:
-    """Create the file, or empty what a killed command left; the lock tells that from a running one."""
+    """Create the file, or empty one left by a killed command; a running command holds its lock."""
     while True:
         descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
         try:

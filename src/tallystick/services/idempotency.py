@@ -181,7 +181,7 @@ class Records:
         self._new.append(row)
 
     def store(self) -> None:
-        """Store what was added, in the transaction of what it tells of."""
+        """Store the added records, in the transaction of their changes."""
         if self._new:
             self._session.queries.keep_answers(self._session.connection, rows=_encode(self._new).decode())
 

@@ -43,9 +43,9 @@ async def open_warehouse(  # noqa: PLR0913  # one value each, all but one with a
         durability: ``relaxed`` answers before hits are synced.
         memory_mb: what the warehouse may take for reports, in MB.
         clock: Unix seconds.
-        ledger: how far it has come; None where there is none to compare with.
-        commits: how far it has come meanwhile; called on a thread.
-        accept_loss: go on where one store lacks what another one proves.
+        ledger: marks of the ledger to compare with; None for no comparison.
+        commits: returns the ledger's number of commits; called on a thread.
+        accept_loss: start although a store lacks what another one proves.
 
     Raises:
         DatabaseUnreachable: a file cannot be opened, or is damaged.

@@ -186,7 +186,7 @@ class WarehouseWriteSession(WarehouseSession, Protocol):
         ...
 
     def newest_time(self) -> int:
-        """When the newest hit was, Unix seconds; 0 where there is none."""
+        """The time of the newest hit, Unix seconds; 0 without hits."""
         ...
 
     def forget_old(self, now: int, passed: int) -> None:

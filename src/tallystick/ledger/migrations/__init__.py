@@ -35,11 +35,11 @@ class Applied(NamedTuple):
 
 def all_migrations(dialect: str) -> list[Migration]:
     """The steps this program knows, in order."""
-    found = sorted(
+    scripts = sorted(
         (entry for entry in files(__package__).joinpath(dialect).iterdir() if entry.name.endswith(".sql")),
         key=lambda entry: entry.name,
     )
-    steps = [Migration(int(f.name[:4]), f.name.removesuffix(".sql"), f.read_text("utf-8")) for f in found]
+    steps = [Migration(int(f.name[:4]), f.name.removesuffix(".sql"), f.read_text("utf-8")) for f in scripts]
     numbers = [step.number for step in steps]
     if numbers != list(range(1, len(steps) + 1)):
         msg = f"the {dialect} migrations are not numbered 1, 2, 3, ...: {numbers}"
@@ -72,7 +72,7 @@ def migrate(
     read_applied: Callable[[], list[Applied]],
     take: Callable[[Migration], None],
 ) -> None:
-    """Take every outstanding step, each in a transaction of its own that also checks where we are.
+    """Apply every outstanding step, each in a transaction of its own that also checks which step is next.
 
     Two servers may start at once: whoever waits in ``transaction`` finds the step already taken.
     """

@@ -98,15 +98,15 @@ def _bot_hit(row: BotRow, path: Path | None) -> BotHit:
 
 
 def relabel(session: Session, change: Relabel, now: int) -> int:
-    """Queue a job that gives hits another label; returns its id. The server does it within seconds.
+    """Queue a job that gives hits another label. Returns its id; the server carries it out within seconds.
 
-    Hits that become people's are visits without a session: their visitors were not kept.
+    Hits that are no longer labelled as bots are visits without a session, because their visitors were not stored.
 
     Args:
         now: Unix milliseconds.
 
     Raises:
-        InputRefused: a code is none, or both are the same.
+        InputRefused: a code does not exist, or both are the same.
     """
     codes = {bot.value for bot in Bot} - {Bot.NO_MATCH}
     if not {change.bot, change.into} <= codes:

@@ -43,7 +43,7 @@ def ids_of(session: Session, site: int, dimension: Dimension, values: Iterable[s
 
 
 def names_of(session: Session, site: int, dimension: Dimension, ids: Sequence[int]) -> dict[Value, str]:
-    """Names of an ID dimension's values; of one that is being deleted there is none."""
+    """Names of an ID dimension's values; values that are being deleted are missing."""
     return dict(_NAMES[dimension.name].of_ids(session, site, ids).items())
 
 

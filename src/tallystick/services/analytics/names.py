@@ -168,7 +168,7 @@ def path_ids(session: Session, site: int, names: Iterable[str]) -> list[int]:
 
 
 def counted_path_id(session: Session, site: int, name: str) -> int | None:
-    """The id of a path that people have visited, by its name as in ``path_ids``; None where there is none."""
+    """The id of a path with visits by people, by its name as in ``path_ids``; None if there is no such path."""
     return next((path.id for paths in _named(session, site, [name]) for path in paths if path.counted), None)
 
 

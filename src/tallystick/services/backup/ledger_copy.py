@@ -113,7 +113,7 @@ def others_on(database: Database) -> int:
 
 
 def restore_into_sqlite(backup: BackupFile, target: SqliteDatabase, tell: Tell) -> int:
-    """Put a backup in the place of a ledger file that nobody may have open; answers how many counters it holds.
+    """Replace a ledger file by a backup. Returns how many counters it holds.
 
     Killed at any moment, this leaves the old ledger or the new one.
 

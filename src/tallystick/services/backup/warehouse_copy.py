@@ -54,7 +54,7 @@ def refuse_older_ledger(storage: WarehouseStorage, backup: Path, copy: Path | No
 
 
 def put_into_backup(copy: Path | None, backup: Path) -> None:
-    """Put a copy of the hits into a backup of the ledger; nothing when there is none."""
+    """Store a copy of the hits in a backup of the ledger; without a copy do nothing."""
     if copy is None:
         return
     with closing(SqliteDatabase(backup, "relaxed").session()) as session:

@@ -38,25 +38,25 @@ def rows_at_once(database: Database) -> int:
     return ROWS_AT_ONCE * (LANES if database.lanes_alone else 1)
 
 
-def storing(database: Database, session: Session) -> Store:
-    """Store by the rules that hold for everyone who counts."""
+def ledger_store(database: Database, session: Session) -> Store:
+    """Make a store that applies the same rules as counting does."""
     return partial(operate, database, session)
 
 
-def foretelling(session: Session) -> Store:
-    """Tell what would happen, and change nothing.
+def dry_run_store(session: Session) -> Store:
+    """Make a store that predicts the outcome and changes nothing.
 
-    A name that comes twice, in different batches, is foretold as created twice: remembering every name of a
-    file would take as much memory as the file is long.
+    A name that is in two batches is predicted as created twice: remembering every name of a file would take memory in
+    proportion to its length.
     """
 
     def store(batch: Sequence[CounterWrite], now: int) -> Sequence[Outcome]:
-        found: dict[Key, Counter | None] = {}
+        counters: dict[Key, Counter | None] = {}
         with session.snapshot():
-            found.update(session.find({item.key for item in batch}))
+            counters.update(session.find({item.key for item in batch}))
         outcomes = []
         for item in batch:
-            found[item.key], outcome = apply(found.get(item.key), item.operation, now)
+            counters[item.key], outcome = apply(counters.get(item.key), item.operation, now)
             outcomes.append(outcome)
         return outcomes
 
@@ -70,14 +70,14 @@ def import_counters(  # noqa: PLR0913  # one value each, named by its caller
     *,
     rows_at_once: int = ROWS_AT_ONCE,
     replaces: bool = False,
-    told: Callable[[BadCounterLine], None],
+    on_bad_line: Callable[[BadCounterLine], None],
 ) -> Iterator[Imported]:
-    """Put counters into the ledger, a few transactions at a time; yields what has been done so far after each.
+    """Store counters in the ledger, a few transactions at a time; yields the totals so far after each.
 
     Args:
         replaces: whether a counter that exists is replaced. It is kept otherwise, which makes it harmless to
             import a file again.
-        told: hears of each bad line when everything before it is stored; it may raise to stop there.
+        on_bad_line: called with each bad line when everything before it is stored; it may raise to stop there.
     """
     done = Imported()
     batch: list[Line] = []
@@ -95,7 +95,7 @@ def import_counters(  # noqa: PLR0913  # one value each, named by its caller
         else:
             yield flush()
             done.bad += 1
-            told(line)
+            on_bad_line(line)
     yield flush()
 
 

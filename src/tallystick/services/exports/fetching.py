@@ -93,7 +93,7 @@ class ExportClient:
             pass
 
     async def _saved(self, export: RemoteExport, file: Path, progress: Progress, patience: "Patience") -> bool:
-        """Try one download; returns False after waiting as a busy server asked."""
+        """Try one download. Returns False if the server was busy, after the wait that it requested."""
         try:
             async with self._client.stream("GET", f"export/{export.id}/download") as answer:
                 if answer.status_code == httpx.codes.OK:
@@ -128,7 +128,7 @@ class Patience:
         self._refused = 0
 
     async def wait(self, answer: httpx.Response) -> None:
-        """Wait as long as the answer asks for.
+        """Wait as long as a refusal's ``Retry-After`` says.
 
         Raises:
             InputRefused: waiting would not help, or was tried ``REFUSED_AT_MOST`` times, or would take too long.

@@ -53,7 +53,7 @@ class Following:
         """Take announcements of changes until ``close``."""
         loop = asyncio.get_running_loop()
         self._ledger.watched.keys = self._watches.keys
-        self._ledger.watched.told = self._watches.changed
+        self._ledger.watched.on_change = self._watches.changed
 
         def heard() -> None:
             # The loop is closed: the server has stopped.

@@ -67,7 +67,7 @@ def count_expired(session: QuerySession, limits: Iterable[tuple[int, int]]) -> i
 
 
 def newest_time(session: QuerySession) -> int:
-    """When the newest hit was, Unix seconds; 0 where there is none."""
+    """The time of the newest hit, Unix seconds; 0 without hits."""
     return int(session.queries.newest_time(session.connection))
 
 

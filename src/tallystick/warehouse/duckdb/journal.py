@@ -1,7 +1,7 @@
 """The journal: hits that are acknowledged and not in columns yet.
 
-A batch of hits is one row and one sync here, whatever its size; DuckDB takes ten times as long for it. Rows leave
-the journal when DuckDB has them; the id of its newest hit tells whether it has a batch.
+A batch of hits is one row and one sync here, whatever its size; DuckDB takes ten times as long for it. A row is deleted
+when DuckDB has its hits, which the id of DuckDB's newest hit shows.
 """
 
 from collections.abc import Iterator

@@ -45,10 +45,10 @@ class ColumnsMarks(Struct, frozen=True):
 
 
 def losses(journal: JournalMarks, columns: ColumnsMarks, ledger: LedgerMarks | None) -> list[Loss]:
-    """What does not fit; nothing in a directory that is new, or where every store is as it was left.
+    """List what the stores lack of each other; empty for a new directory, or if every store is as it was left.
 
     Args:
-        ledger: None where there is none to compare with.
+        ledger: None for no comparison with a ledger.
     """
     return [
         *_of_columns(journal, columns),

@@ -1,11 +1,11 @@
 """The thread that moves acknowledged hits from the journal into DuckDB, and makes every other change there.
 
-Moving waits until it is worth it: a statement costs milliseconds whether it brings one row or a thousand. A read has
-everything moved first, so that it shows everything acknowledged.
+Hits gather before they are moved, because a statement costs milliseconds for one row or for a thousand. A read has
+everything moved first, so that it includes everything acknowledged.
 
 Promises:
-- Batches are moved whole and in order, each once: the newest id in DuckDB tells which ones are there.
-- A batch that could not be moved stays, in memory and in the journal, and is tried again.
+- Batches are moved whole and in order, each once: the newest id in DuckDB shows which ones are there.
+- A batch that could not be moved stays in memory and in the journal, and is tried again.
 """
 
 import time

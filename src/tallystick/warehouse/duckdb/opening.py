@@ -32,27 +32,27 @@ log = structlog.get_logger()
 def settle(
     journal: Journal, store: Store, ledger: LedgerMarks | None, *, relaxed: bool, accept_loss: bool
 ) -> list[Loss]:
-    """Compare the stores, and give both files of the warehouse the marks that they go on from.
+    """Compare the stores, and write the marks from which both files of the warehouse continue.
 
     Args:
-        ledger: None where there is none to compare with.
-        relaxed: whether commits of the journal are answered before they are synced.
-        accept_loss: whether to go on where something is missing.
+        ledger: None for no comparison with a ledger.
+        relaxed: whether commits of the journal are acknowledged before they are synced.
+        accept_loss: whether to start although something is missing.
 
     Returns:
-        What is missing and was accepted: the ledger has to be raised above the marks of the warehouse.
+        The accepted losses. If there are any, the ledger must be raised above the marks of the warehouse.
 
     Raises:
         StoresDisagree: something is missing, and that was not accepted.
     """
     with store.session() as session:
-        known, columns = journal.marks(), columns_marks(session)
-        lost = losses(known, columns, ledger)
+        in_journal, columns = journal.marks(), columns_marks(session)
+        lost = losses(in_journal, columns, ledger)
         if lost and not _accepted(lost, columns, accept_loss=accept_loss):
             raise StoresDisagree(way_out(lost, store.file.parent))
         for loss in lost:
             log.warning("going on without what is lost", lost=loss.what)
-        settled = _settled(known, columns, ledger, lost)
+        settled = _settled(in_journal, columns, ledger, lost)
         of_columns = ColumnsMarks(
             warehouse=settled.warehouse,
             complete=False,
@@ -63,7 +63,7 @@ def settle(
             newest=settled.newest,
         )
         # The journal first: killed in between, DuckDB's file is still one that needs no journal, or a lossy one.
-        if settled != known:
+        if settled != in_journal:
             journal.note(settled)
         if of_columns != columns:
             with transaction(session.connection):

@@ -27,8 +27,8 @@ class QuerySession:
 class InTransaction(DuckDBAdapter):
     """Runs every query on the connection itself.
 
-    A cursor, as aiosql's own adapter takes it, would be another connection outside of the open transaction.
-    Rows are fetched at once: the transaction may have ended when somebody looks at them.
+    A cursor, which aiosql's own adapter uses, would be another connection outside of the open transaction. Rows are
+    fetched at once, because the transaction may have ended before they are used.
     """
 
     # What aiosql calls them with.

@@ -61,10 +61,10 @@ class Sessions:
         return session.id, first if hit.first is None else hit.first
 
     def _session_of(self, visitor: Visitor, created: int) -> VisitorSession:
-        known = self._of_visitor.get(visitor.current)
-        if known is not None and known.goes_on_with(created):
-            self._move(visitor.current, known)
-            return known
+        current = self._of_visitor.get(visitor.current)
+        if current is not None and current.goes_on_with(created):
+            self._move(visitor.current, current)
+            return current
         session = self._previous(visitor, created) or self._read_back(visitor, created)
         if session is None:
             session = VisitorSession(session_id(visitor.current, created), created, created)
@@ -72,28 +72,28 @@ class Sessions:
         return session
 
     def _previous(self, visitor: Visitor, created: int) -> VisitorSession | None:
-        """The session that began under the salt before this one; from now on it has the new key."""
-        known = self._of_visitor.get(visitor.previous)
-        if known is None or not known.goes_on_with(created):
+        """Find the session that began under the salt before this one; from now on it has the new key."""
+        previous = self._of_visitor.get(visitor.previous)
+        if previous is None or not previous.goes_on_with(created):
             return None
         del self._of_visitor[visitor.previous]
-        self._undo.append(lambda: self._of_visitor.__setitem__(visitor.previous, known))
-        self.renamed.append((visitor.current, known.id, created))
-        return known
+        self._undo.append(lambda: self._of_visitor.__setitem__(visitor.previous, previous))
+        self.renamed.append((visitor.current, previous.id, created))
+        return previous
 
     def _read_back(self, visitor: Visitor, created: int) -> VisitorSession | None:
-        """A session that began before the server was started."""
+        """Find a session that began before the server was started."""
         if not self._rebuilt:
             return None
         possible = (self._rebuilt.get(id_) for id_ in possible_session_ids(visitor, created))
-        known = next((session for session in possible if session and session.goes_on_with(created)), None)
-        if known is not None:
-            del self._rebuilt[known.id]
-            self._undo.append(lambda: self._rebuilt.__setitem__(known.id, known))
-        return known
+        rebuilt = next((session for session in possible if session and session.goes_on_with(created)), None)
+        if rebuilt is not None:
+            del self._rebuilt[rebuilt.id]
+            self._undo.append(lambda: self._rebuilt.__setitem__(rebuilt.id, rebuilt))
+        return rebuilt
 
     def _see(self, session: VisitorSession, hit: Hit) -> bool:
-        """Every hit passes here: no more is done than must be."""
+        """Note a hit in its session. Returns whether its path is new there. Called for every hit, so it does little."""
         created, seen = hit.created, session.seen
         new = hit.path not in seen
         self._before.append((session, session.first, session.last, hit.path if new else None))

@@ -72,9 +72,9 @@ class DuckDbWarehouse:
             durability: ``relaxed`` answers before the journal is synced.
             memory_mb: what DuckDB may take, in MB.
             clock: Unix seconds.
-            ledger: how far it has come; None where there is none to compare with.
-            commits: how far it has come meanwhile; called on a thread.
-            accept_loss: go on where something is missing; see ``opening.settle``.
+            ledger: marks of the ledger to compare with; None for no comparison.
+            commits: returns the ledger's number of commits; called on a thread.
+            accept_loss: start although something is missing; see ``opening.settle``.
 
         Raises:
             DatabaseUnreachable: a file cannot be opened, or is damaged.
