@@ -117,7 +117,7 @@ def too_many_keyed(wait: int, path: bytes) -> Payload:
 
 
 def internal(path: bytes | None) -> Payload:
-    """500 for what nobody expected; only the log tells what."""
+    """Answer an unexpected error with 500; only the log has the details."""
     return Payload(500, error_body("Internal error."), path, refused=INTERNAL_ERROR)
 
 

@@ -29,13 +29,13 @@ class Request(Struct):
     """One request, as handlers see it.
 
     Attributes:
-        key: what it is about; the default key for ``create`` and ``stats``.
-        path: the key as ``X-Path`` tells it.
-        counts: False when nothing may change.
-        admit: asked before the request creates a counter; None admits everyone.
+        key: of the counter; the default key for ``create`` and ``stats``.
+        path: the value of ``X-Path``.
+        counts: False if the request must not change anything.
+        admit: the limit of new counters, called before the request creates one; None for no limit.
         headers: of the request, as ASGI gives them.
-        idempotency_key: what stands in that header; None without one.
-        admit_keyed: asked before a request with such a key is looked up; None admits everyone.
+        idempotency_key: value of that header; None without one.
+        admit_keyed: the limit of keyed requests, called before the key is looked up; None for no limit.
     """
 
     key: Key

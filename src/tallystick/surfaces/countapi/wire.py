@@ -209,8 +209,8 @@ def key_of(namespace: str | None, name: str, page: "CallingPage | None" = None) 
 class CallingPage:
     """The calling page, from which the server fills in the reserved words.
 
-    ``Referer`` tells host and path; ``Origin`` stands in for the host. Without either the names are
-    ``...``: the published client calls ``visits()`` from Node and expects 200.
+    ``Referer`` has host and path; ``Origin`` is a fallback for the host. Without both the names are ``...``: the
+    published client calls ``visits()`` from Node and expects 200.
 
     Args:
         headers: of the request.
@@ -244,7 +244,7 @@ class CallingPage:
 
 
 def _split(address: str) -> tuple[str, str]:
-    """Host name (lower case, no port) and path of a web address; both empty when it is none."""
+    """Host name (lower case, no port) and path of a URL; both empty if it is malformed."""
     try:
         parts = urlsplit(address)
         host = parts.hostname

@@ -27,13 +27,13 @@ IN_URL = "tokens in URLs end up in logs and histories; send Authorization: Beare
 
 
 class Gate:
-    """What every request passes, and every opening of a live connection.
+    """Identifies the principal of requests and of new live connections, and applies its limit.
 
     Args:
-        limits: ``counttogether`` counts by person, ``unknown-token`` by address.
+        limits: ``counttogether`` counts by account, ``unknown-token`` by address.
 
     Attributes:
-        policy: the person's limit as ``RateLimit-Policy`` tells it; empty where there is none.
+        policy: value of ``RateLimit-Policy`` for the account's limit; empty without a limit.
     """
 
     def __init__(self, tokens: Tokens, limits: RateLimits, addresses: ClientAddresses) -> None:

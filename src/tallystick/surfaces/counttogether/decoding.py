@@ -1,4 +1,4 @@
-"""Parameters, headers and bodies, as this contract spells and refuses them. Nothing here has asked who may."""
+"""Decodes parameters, headers and bodies of this contract. No permission is checked here."""
 
 import re
 from collections.abc import Mapping
@@ -61,10 +61,10 @@ _remembered = lru_cache(QUERIES_REMEMBERED)(_decoded)
 
 
 def integer(query: Mapping[str, str], name: str, default: int, *, least: int, most: int) -> int:
-    """A parameter that is a whole number.
+    """Parse a parameter as a whole number.
 
     Raises:
-        Malformed: it is none, or out of range.
+        Malformed: it is not a whole number, or out of range.
     """
     text = query.get(name)
     if text is None:
@@ -136,10 +136,10 @@ def etags_in(header: str) -> frozenset[str]:
 
 
 def version_in(header: str | None) -> int | None:
-    """The version that an ``If-Match`` asks for; None when any will do, 0 (which none has) when it is no version.
+    """Parse the version in an ``If-Match``; None for any version, 0 (which no counter has) if it is malformed.
 
     Raises:
-        Malformed: it asks for several.
+        Malformed: it names several versions.
     """
     if header is None or header.strip() == "*":
         return None

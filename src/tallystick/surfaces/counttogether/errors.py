@@ -43,8 +43,8 @@ class ErrorKind(NamedTuple):
     """One kind of error.
 
     Attributes:
-        code: what clients tell errors apart by.
-        reason: what the metrics count it as.
+        code: number by which clients distinguish errors.
+        reason: name in the metrics.
     """
 
     code: int
@@ -169,7 +169,7 @@ def refusal_of(error: SharingRefused, trace: str = "") -> ApiResponse:
     """The response to a refusal.
 
     Args:
-        trace: its traceId; a new one where there is none.
+        trace: the traceId; a new one if it is empty.
     """
     kind = BY_REASON[error.reason]
     return ApiResponse(kind.status, wire.json(error_body(kind, str(error), trace)))
@@ -185,7 +185,7 @@ def error_body(kind: ErrorKind, message: str, trace: str = "") -> dict[str, obje
     """The body of an error.
 
     Args:
-        trace: under which the log tells more; a new one where it does not.
+        trace: the traceId of the error in the log; a new one if the error is not logged.
     """
     return {"message": message, "code": kind.code, "name": kind.name, "traceId": trace or secrets.token_hex(8)}
 

@@ -1,4 +1,4 @@
-"""CountTogether's shapes: foreign names stop here. ``today`` is the date in the time zone of whoever looks."""
+"""CountTogether's JSON: its names stop here. ``today`` is the date in the time zone of the request."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ def time(milliseconds: int) -> str:
 
 
 def v1_counter(counter: SharedCounter, members: Sequence[Member], today: dt.date) -> dict[str, Any]:
-    """A counter as v1 tells it."""
+    """A counter in the form of v1."""
     return {
         "id": counter.uid,
         "displayName": counter.name,
@@ -40,7 +40,7 @@ def v1_counter(counter: SharedCounter, members: Sequence[Member], today: dt.date
 
 
 def data_of(counter: SharedCounter, today: dt.date) -> dict[str, Any] | None:
-    """What v1 tells of a counter's value."""
+    """The ``data`` of a counter in v1."""
     if counter.type == "UpDown":
         return {"value": counter.value, "mode": counter.mode, **rules_of(counter)}
     assert counter.date is not None
@@ -73,7 +73,7 @@ def value_of(counter: SharedCounter, today: dt.date) -> int:
 
 
 def flat(counter: SharedCounter, today: dt.date) -> dict[str, Any]:
-    """A counter as v2 tells it."""
+    """A counter in the form of v2."""
     told = {
         "id": counter.uid,
         "name": counter.name,
@@ -93,7 +93,7 @@ def member_of(member: Member) -> dict[str, Any]:
 
 
 def member_with_role(member: Member) -> dict[str, Any]:
-    """A member, as the list of members tells it."""
+    """A member, in the form of the list of members."""
     return member_of(member) | {"role": member.role, "joinedAt": time(member.joined)}
 
 

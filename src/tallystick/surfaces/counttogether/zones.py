@@ -1,4 +1,4 @@
-"""Where a day begins: the time zone that is asked for, else the person's, else UTC."""
+"""The time zone of a request's days: its ``timezone``, or the account's, or UTC."""
 
 import asyncio
 import datetime as dt
@@ -18,7 +18,7 @@ _known: dict[str, ZoneInfo] = {"UTC": UTC}
 
 
 async def zone_asked(query: Mapping[str, str]) -> ZoneInfo | None:
-    """The zone that a request asks for; None when it does not.
+    """Parse the zone in a request; None without one.
 
     Raises:
         Malformed: there is no such zone.
@@ -30,7 +30,7 @@ async def zone_asked(query: Mapping[str, str]) -> ZoneInfo | None:
         zone = await _named(name)
     except InputRefused as error:
         raise Malformed(str(error)) from error
-    if zone.key != name:  # a country stands in front, as settings have it
+    if zone.key != name:  # with a country in front, which only settings may have
         msg = f"{name[:100]!r} is no time zone: write {zone.key}"
         raise Malformed(msg)
     return zone
@@ -40,11 +40,11 @@ async def zone_of(query: Mapping[str, str], account: Account) -> ZoneInfo:
     """The zone in which a request's days are counted.
 
     Raises:
-        Malformed: it asks for one that there is not.
+        Malformed: the request names a zone that does not exist.
     """
-    asked = await zone_asked(query)
-    if asked is not None:
-        return asked
+    requested = await zone_asked(query)
+    if requested is not None:
+        return requested
     try:
         return await _named(account.settings.timezone)
     except InputRefused:

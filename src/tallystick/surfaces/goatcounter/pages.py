@@ -1,4 +1,4 @@
-"""What tools and robots ask a server for: is it there, what is its API, may they crawl it."""
+"""Pages for tools and robots: the status, the API description and robots.txt."""
 
 import asyncio
 import platform
@@ -40,7 +40,7 @@ async def api_json(_services: Services, _request: Request) -> Response:
 
 
 async def api_html(_services: Services, _request: Request) -> Response:
-    """The API for reading; relative, because behind a proxy nobody here knows the scheme."""
+    """Redirect to the API reference; relative, because behind a proxy the scheme is unknown."""
     return RedirectResponse("docs", 302)
 
 

@@ -15,6 +15,6 @@ async def refused(_request: Request, error: Exception) -> Response:
 
 
 async def failed(_request: Request, error: Exception) -> Response:
-    """500 for what nobody expected; only the log tells what."""
+    """Answer an unexpected error with 500; only the log has the details."""
     log.error("a request failed", surface="native", exc_info=error)
     return JSONResponse({"error": "Internal Server Error"}, 500)

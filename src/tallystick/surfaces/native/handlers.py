@@ -45,7 +45,7 @@ class Native:
         return JSONResponse({"status": "unavailable", "reason": reason}, 503, headers=_NOT_READY)
 
     async def _why_not_ready(self) -> str | None:
-        """None when ready. Anyone may ask, so what the database says stays in the log."""
+        """The reason, or None when ready. Anyone may read it, so messages of the database are only logged."""
         if self._ledger.full:
             return "the queue is full"
         # A server from which a load balancer took all traffic must find out that it has recovered; and where
@@ -60,7 +60,7 @@ class Native:
         return None
 
     async def _tried(self, trial: Trial) -> str | None:
-        """Why a trial does not succeed. Everyone who asks waits for the same one, so that no queue of them grows."""
+        """The reason why a trial does not succeed, or None. Concurrent requests share one trial, so none queue up."""
         task = self._trials.get(trial)
         if task is None or task.done():
             task = self._trials[trial] = asyncio.create_task(_reason(trial))

@@ -16,7 +16,7 @@ from tallystick.web.traffic import Traffic
 
 
 class TallystickCollector(Collector):
-    """Turns what the server has counted of itself into metric families, when asked."""
+    """Collects the server's metrics for each scrape."""
 
     def __init__(self, services: Services, traffic: Traffic) -> None:
         self._services, self._traffic = services, traffic

@@ -1,4 +1,4 @@
-"""The bodies of counters, and what they ask for. What depends on the counter's type is judged with the counter."""
+"""Bodies of requests that create or edit counters. Checks that need the counter's type are made with the counter."""
 
 from collections.abc import Collection
 from typing import Any
@@ -76,7 +76,7 @@ class Patch(Struct, frozen=True, rename="camel", kw_only=True, forbid_unknown_fi
 
 
 def new_counter(body: NewBody) -> NewCounter:
-    """What a creation asks for.
+    """Translate the body of a creation.
 
     Raises:
         SharingRefused: a date makes no sense.
@@ -115,7 +115,7 @@ def patch_edit(body: Patch, counter: SharedCounter) -> Edit:
 
 
 def is_empty(body: Patch) -> bool:
-    """Whether a patch asks for nothing."""
+    """Whether a patch changes nothing."""
     return not any(_says(body, field) for field in body.__struct_fields__ if field != "confirm")
 
 
@@ -139,9 +139,9 @@ def _said(value: str | UnsetType | None) -> str | UnsetType:
 
 
 def _dates(data: Data, reason: SharingReason, stored: SharedCounter | None = None) -> dict[str, Any]:
-    """The instant and the day that are asked for; a day that is given alone stands for its instant, too.
+    """The instant and the day to set; a day alone also sets the instant.
 
-    What is sent back as it was read says nothing: whoever knows only one of the two changes only that one.
+    A value that equals the stored one changes nothing, so that a client that edits one of the two may send both back.
     """
     date = written(data.date, reason) if isinstance(data.date, str) else None
     day = day_of(data.date_only, reason) if isinstance(data.date_only, str) else None

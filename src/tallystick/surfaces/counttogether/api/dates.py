@@ -16,11 +16,11 @@ _moment = re.compile(
 
 
 class WrittenDate(NamedTuple):
-    """A date as somebody wrote it.
+    """A parsed date.
 
     Attributes:
-        instant: Unix milliseconds; None where only a day was written.
-        day: the day as it was written, in whatever time zone.
+        instant: Unix milliseconds; None for a day without a time.
+        day: the day as written, in the time zone of the text.
     """
 
     instant: int | None
@@ -48,10 +48,10 @@ def written(text: str, reason: SharingReason) -> WrittenDate:
 
 
 def day_of(text: str, reason: SharingReason) -> dt.date:
-    """A day alone.
+    """Parse a day without a time.
 
     Raises:
-        SharingRefused: it is none.
+        SharingRefused: the text is anything else.
     """
     found = written(text, reason)
     if found.instant is not None:

@@ -48,11 +48,11 @@ class From(Struct, frozen=True):
 
 
 class Opening(Struct, frozen=True):
-    """What an upgrade asks for.
+    """The parameters of a WebSocket's opening request.
 
     Attributes:
         version: of the API: 1 or 2.
-        resume: None for a client that only wants what comes.
+        resume: the position to resume from; None for new changes only.
     """
 
     version: int
@@ -65,7 +65,7 @@ class Opening(Struct, frozen=True):
 
 
 async def opening_of(scope: Mapping[str, Any], version: int) -> Opening:
-    """What a request for a WebSocket asks for.
+    """Parse a WebSocket's opening request.
 
     Raises:
         Malformed

@@ -171,8 +171,8 @@ class Socket:
     """One WebSocket.
 
     Attributes:
-        scope: of the request that asked for it.
-        subscription: None as long as it is not known whose it is.
+        scope: of its opening request.
+        subscription: None until the principal is identified.
     """
 
     __slots__ = ("_gate", "_opening", "_services", "scope", "subscription")

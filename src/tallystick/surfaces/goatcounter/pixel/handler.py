@@ -1,6 +1,6 @@
-"""``/count``: what ``count.js`` and ``<img>`` tags ask for. Plain ASGI, because this is the hot path.
+"""``/count``: the pixel that ``count.js`` and ``<img>`` tags request. Plain ASGI, because this is the hot path.
 
-Whatever happens the answer is the same image; its status and ``X-Goatcounter`` tell what did.
+The response is always the same image; its status and ``X-Goatcounter`` say whether the hit counted.
 """
 
 import asyncio

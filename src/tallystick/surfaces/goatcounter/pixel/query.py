@@ -1,4 +1,4 @@
-"""The pixel's parameters (2.1). They are stable for ever: pages that nobody changes any more send them."""
+"""The pixel's parameters (2.1). They must never change: old pages go on sending them."""
 
 import re
 from functools import lru_cache
@@ -121,7 +121,7 @@ def _boolean(name: str, text: str) -> bool:
 
 
 def _bot(text: str) -> int:
-    """What the script found out by itself."""
+    """Parse the script's own bot code."""
     if not text:
         return 0
     if not _whole(text):

@@ -24,7 +24,7 @@ _HEADERS = {
 
 
 async def count_js(_services: Services, request: Request) -> Response:
-    """The script; browsers keep it for a week, and ask after that whether it has changed."""
+    """The script; browsers cache it for a week, then revalidate it."""
     if _HEADERS["etag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=_HEADERS)
     compressed = takes_gzip(request.scope)

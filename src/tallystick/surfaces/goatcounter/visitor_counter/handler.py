@@ -1,4 +1,4 @@
-"""``/counter/PATH.EXT``: how often a page was visited, for everyone to see."""
+"""``/counter/PATH.EXT``: how often a page was visited, public if the site allows it."""
 
 import asyncio
 from urllib.parse import unquote
@@ -34,7 +34,7 @@ async def visitor_counter(services: Services, request: Request) -> Response:
     """The counter of a page, an event or, as ``TOTAL``, the whole site.
 
     Raises:
-        ApiRefused: the site does not show its counter, or nobody can know what is wanted.
+        ApiRefused: the site does not show its counter, or the request is malformed.
         NoSuchSite, StoreUnavailable
     """
     host = host_of(request.scope)

@@ -1,4 +1,4 @@
-"""What a visitor counter's address asks for, and its number as text (contract, 2.5)."""
+"""Parses a visitor counter's URL, and formats its number (contract, 2.5)."""
 
 import re
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
-"""The visitor counter's ``style``: CSS that anyone may write into a link, made harmless.
+"""Sanitizes the visitor counter's ``style``: CSS that anyone may put into a link.
 
-What is left of it are rules of plain selectors, known families of properties and plain values. Nothing in them loads
-anything, ends the element they stand in, or reaches outside of the counter.
+Only rules with plain selectors, known families of properties and plain values remain. They cannot load anything, end
+their element, or affect anything outside of the counter.
 """
 
 import re
@@ -33,7 +33,7 @@ def safe_style(css: str) -> str:
 
 
 def _rules(css: str) -> Iterator[tuple[str, str]]:
-    """Selectors and declarations, without rules that stand inside of others: ``@media`` asks before it applies them."""
+    """Selectors and declarations, without nested rules, which apply under conditions such as ``@media`` only."""
     depth, nested = 0, False
     selector = text = ""
     for part in _brace.split(css):

@@ -31,7 +31,7 @@ def time(milliseconds: int | None) -> str | None:
 
 
 def user(account: Account) -> dict[str, Any]:
-    """A person, as ``/me`` tells it."""
+    """A person, in the form of ``/me``."""
     return {
         "id": account.id,
         "site": account.site,
@@ -50,7 +50,7 @@ def user(account: Account) -> dict[str, Any]:
 
 
 def token(token: Token) -> dict[str, Any]:
-    """A token, as ``/me`` tells it."""
+    """A token, in the form of ``/me``."""
     return {"name": token.name, "permissions": token.permissions, "sites": token.sites}
 
 

@@ -76,10 +76,10 @@ class Parameters:
         return self._values.get(name, "")
 
     def integer(self, name: str, default: int) -> int:
-        """A whole number.
+        """Parse a whole number.
 
         Raises:
-            ApiRefused: it is none.
+            ApiRefused: it is not a whole number.
         """
         text = self.text(name).strip()
         if not text:
@@ -133,7 +133,7 @@ def _seconds(name: str, text: str) -> int:
 
 
 def unknown_parameter(name: str) -> str:
-    """What is said to a name that nobody knows."""
+    """The message about an unknown parameter."""
     return f"unknown parameter: {json.dumps(name, ensure_ascii=False)}"
 
 
@@ -147,10 +147,10 @@ def _camel_case(name: str) -> str:
 
 
 def number_in(place: Mapping[str, str], name: str) -> int:
-    """A whole number that is part of the path.
+    """Parse a whole number in the path.
 
     Raises:
-        Invalid: it is none.
+        InvalidValues: it is not a whole number.
     """
     text = place[name]
     if not _whole(text):
@@ -207,12 +207,12 @@ def _with_whole_characters(body: bytes) -> bytes:
     return b"".join(slices)
 
 
-def _end_of_slice(body: bytes, wanted: int) -> int:
-    """A place behind ``wanted`` that is within no escape, and not between the halves of a pair."""
-    found = body.find(b"\\", wanted)
-    if found < 0:
+def _end_of_slice(body: bytes, start: int) -> int:
+    """The first position from ``start`` on that is not within an escape or between the halves of a pair."""
+    escape = body.find(b"\\", start)
+    if escape < 0:
         return len(body)
-    return found + ESCAPE if _pair(body, found - ESCAPE) else found
+    return escape + ESCAPE if _pair(body, escape - ESCAPE) else escape
 
 
 def _misfit(error: msgspec.ValidationError) -> str:

@@ -26,13 +26,13 @@ _EVENTS: dict[object, bool] = {
 
 
 class HitBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """One hit; what is null or missing is not said.
+    """One hit; null means the same as a missing member.
 
     Attributes:
         size: any JSON, so that no form of it refuses a batch; see ``_width``.
-        first_visit, browser, system, ref_scheme, campaign, no_session: beyond the contract, for imports: what
-            another counter has found out already. ``ref_scheme`` says that ``ref`` is clean, ``browser`` and
-            ``system`` are as in the CSV export.
+        first_visit, browser, system, ref_scheme, campaign, no_session: an extension for imports, with results of
+            another counter. With ``ref_scheme``, ``ref`` is clean already; ``browser`` and ``system`` have the form
+            of the CSV export.
     """
 
     path: str | None = None

@@ -61,10 +61,10 @@ async def count(services: Services, call: SiteCall) -> ApiResponse:
 
 
 def _keyed(call: SiteCall, header: str) -> KeyedRequest:
-    """The identity of a request: a token's, on a site, with a body of this meaning.
+    """The identity of a keyed request: token, site, and the meaning of its body.
 
     Raises:
-        InputRefused: its key is none.
+        InputRefused: the key is malformed.
     """
     token, site = call.principal.token.id, call.site.id
     older = KeyedRequest(f"{token}/{site}/{header}".encode(), blake2b(call.body, digest_size=16).hexdigest().encode())

@@ -75,7 +75,7 @@ async def download(services: Services, call: SiteCall) -> ApiResponse | FileDown
 
 
 def _for_spreadsheets(call: SiteCall, form: ExportFormat) -> bool:
-    """Whether cells that look like formulas are wanted in a safe form."""
+    """Whether the request wants cells that look like formulas in a safe form."""
     text = call.query.get("spreadsheet", "")
     if text not in ("1", "0", ""):
         msg = "spreadsheet: must be 1 or 0"
