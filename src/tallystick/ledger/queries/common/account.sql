@@ -1,4 +1,4 @@
--- People; alike on both databases. Columns stand in the order of services.accounts.
+-- Accounts; for both databases. Columns stand in the order of services.accounts.
 
 -- name: add_account(id, uid, email, name, site, password, access, settings, created)!
 -- Store a new account.
@@ -12,29 +12,29 @@ SELECT id, uid, email, email_verified, name, site, totp_secret IS NOT NULL, acce
 FROM account WHERE id = :id;
 
 -- name: account_by_email(email)^
--- One account, and its password's digest last.
+-- One account; the last column is the password's digest.
 SELECT id, uid, email, email_verified, name, site, totp_secret IS NOT NULL, access, settings, login, opened, created,
        updated, password
 FROM account WHERE email = :email;
 
 -- name: all_accounts()
--- Everyone, sorted for a person.
+-- All accounts, sorted for display.
 SELECT id, uid, email, email_verified, name, site, totp_secret IS NOT NULL, access, settings, login, opened, created,
        updated
 FROM account ORDER BY email;
 
 -- name: accounts_of_site(site)
--- The people who share one account: the ones with the same first site.
+-- The accounts with the same first site.
 SELECT id, uid, email, email_verified, name, site, totp_secret IS NOT NULL, access, settings, login, opened, created,
        updated
 FROM account WHERE site = :site ORDER BY email;
 
 -- name: count_accounts()$
--- How many people there are.
+-- The number of accounts.
 SELECT count(*) FROM account;
 
 -- name: change_account(id, name, settings, updated)!
--- What a person decides about themselves.
+-- Change an account's name and settings.
 UPDATE account SET name = :name, settings = :settings, updated = :updated WHERE id = :id;
 
 -- name: set_password(id, password, updated)!
@@ -46,25 +46,25 @@ UPDATE account SET password = :password, updated = :updated WHERE id = :id;
 UPDATE account SET password = :password WHERE id = :id AND password = :known;
 
 -- name: set_access(id, site, access, updated)!
--- Which sites a person belongs to, and what they may do there.
+-- Set an account's site and access.
 UPDATE account SET site = :site, access = :access, updated = :updated WHERE id = :id;
 
 -- name: note_login(id, now)!
--- Remember when someone last logged in.
+-- Store the time of the last login.
 UPDATE account SET login = :now, opened = :now WHERE id = :id;
 
 -- name: leave_site(site)!
--- Nobody belongs to a site that is being deleted.
+-- Remove a deleted site from all accounts.
 UPDATE account SET site = NULL WHERE site = :site;
 
 -- name: end_logins(account, kept)!
--- End the login sessions of an account, but for one.
+-- End the login sessions of an account, except one.
 DELETE FROM login WHERE account = :account AND digest <> :kept;
 
 -- name: delete_recovery_codes(account)!
--- Forget the recovery codes of an account.
+-- Delete the recovery codes of an account.
 DELETE FROM recovery_code WHERE account = :account;
 
 -- name: delete_account(id)!
--- Remove an account; what hangs on it is removed by queries of its own.
+-- Delete an account; its dependent rows are deleted by other queries.
 DELETE FROM account WHERE id = :id;

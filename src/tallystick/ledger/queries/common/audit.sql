@@ -1,11 +1,11 @@
--- The log of administrative events; alike on both databases. Columns stand in the order of services.audit.Event.
+-- The log of administrative events; for both databases. Columns stand in the order of services.audit.Event.
 
 -- name: add_event(id, at, kind, actor, subject, detail)!
 -- Store an event.
 INSERT INTO audit_event (id, at, kind, actor, subject, detail, times) VALUES (:id, :at, :kind, :actor, :subject, :detail, 1);
 
 -- name: repeat_event(kind, subject, since)$
--- Count an event again that happened since then; its id, or nothing where there is none.
+-- Add 1 to the count of an equal event since then. Returns its id, or no row.
 UPDATE audit_event SET times = times + 1 WHERE kind = :kind AND subject = :subject AND at >= :since RETURNING id;
 
 -- name: events(before, max_rows)
@@ -13,5 +13,5 @@ UPDATE audit_event SET times = times + 1 WHERE kind = :kind AND subject = :subje
 SELECT id, at, kind, actor, subject, detail, times FROM audit_event WHERE id < :before ORDER BY id DESC LIMIT :max_rows;
 
 -- name: trim_events(kept_from)!
--- Forget the oldest events.
+-- Delete the oldest events.
 DELETE FROM audit_event WHERE id < :kept_from;

@@ -1,9 +1,9 @@
--- Instants by which a wrong clock is noticed; alike on both databases.
+-- Times used to detect a wrong clock; for both databases.
 
 -- name: clock_marks()
--- All of them.
+-- All stored times.
 SELECT name, at FROM clock_mark;
 
 -- name: set_clock_mark(name, at)!
--- Remember an instant.
+-- Store a time.
 INSERT INTO clock_mark (name, at) VALUES (:name, :at) ON CONFLICT (name) DO UPDATE SET at = excluded.at;

@@ -1,16 +1,16 @@
--- What was done to shared counters; alike on both databases. Numbers are taken from the sequence "counter change".
+-- Changes of shared counters; for both databases. Their numbers come from the sequence "counter change".
 
 -- name: add_farewell(account, number, uid, at)!
--- One person sees a counter no more.
+-- Record that one account lost access to a counter.
 INSERT INTO counter_farewell (account, number, uid, at) VALUES (:account, :number, :uid, :at);
 
 -- name: add_farewells(counter, number, uid, at)!
--- Nobody of a counter's members sees it any more; asked before they are removed.
+-- Record that all members lost access to a counter. Run this before they are removed.
 INSERT INTO counter_farewell (account, number, uid, at)
 SELECT account, :number, :uid, :at FROM counter_member WHERE counter = :counter;
 
 -- name: newest_own_change(counter, account, looked_at)^
--- The newest change of the value by a person that takes nothing back and was not taken back, among a counter's last ones.
+-- The newest change of the value by an account that is no undo and was not undone, among a counter's latest changes.
 SELECT number, delta
 FROM (
     SELECT number, actor, delta, undoes FROM counter_change
@@ -21,14 +21,14 @@ WHERE actor = :account AND delta <> 0 AND undoes IS NULL
 ORDER BY number DESC LIMIT 1;
 
 -- name: change_to_undo(counter, number)^
--- One change of a counter's value that takes nothing back and was not taken back: who did it, and by how much.
+-- One change of a counter's value that is no undo and was not undone: its account and amount.
 SELECT actor, delta
 FROM counter_change AS change
 WHERE number = :number AND counter = :counter AND delta <> 0 AND undoes IS NULL
   AND NOT EXISTS (SELECT 1 FROM counter_change AS later WHERE later.undoes = change.number);
 
 -- name: history_before(counter, before, max_rows)
--- A piece of a counter's history, newest first: a range of an index, flat in cost.
+-- A page of a counter's history, newest first: one range of an index, at constant cost.
 SELECT change.number, change.at, account.uid, account.name, change.kind, change.delta, change.value, change.version,
        change.undoes
 FROM counter_change AS change
@@ -37,7 +37,7 @@ WHERE change.counter = :counter AND change.number < :before AND change.kind IN (
 ORDER BY change.number DESC LIMIT :max_rows;
 
 -- name: history_after(counter, after, max_rows)
--- A piece of a counter's history, oldest first.
+-- A page of a counter's history, oldest first.
 SELECT change.number, change.at, account.uid, account.name, change.kind, change.delta, change.value, change.version,
        change.undoes
 FROM counter_change AS change
@@ -46,38 +46,38 @@ WHERE change.counter = :counter AND change.number > :after AND change.kind IN ('
 ORDER BY change.number LIMIT :max_rows;
 
 -- name: note_deleted_counter(counter, number, at)!
--- Remember that a counter's history has to be removed.
+-- Record that a deleted counter's history has to be removed.
 INSERT INTO deleted_counter (counter, number, at) VALUES (:counter, :number, :at);
 
 -- name: counter_to_clear(before)^
--- A counter that was deleted a while ago, and whose history lies there still.
+-- A counter that was deleted before a time and still has history.
 SELECT counter, number FROM deleted_counter WHERE at <= :before ORDER BY number LIMIT 1;
 
 -- name: history_left(counter, number, at_most)$
--- How much was done to a counter before it was deleted, counted up to a limit.
+-- The number of a deleted counter's changes, counted up to a limit.
 SELECT count(*) FROM (
     SELECT 1 FROM counter_change WHERE counter = :counter AND number < :number LIMIT :at_most) AS piece;
 
 -- name: clear_history(counter, number, max_rows)!
--- Remove a piece of what was done to a counter before it was deleted.
+-- Remove some of a deleted counter's changes.
 DELETE FROM counter_change WHERE number IN (
     SELECT number FROM counter_change WHERE counter = :counter AND number < :number ORDER BY number LIMIT :max_rows);
 
 -- name: counter_cleared(counter)!
--- Nothing of a deleted counter's history is left.
+-- Record that a deleted counter's history is removed completely.
 DELETE FROM deleted_counter WHERE counter = :counter;
 
 -- name: last_old_farewell(before, max_rows)$
--- How far farewells are old, among the first ones; null when the first one is young.
+-- The number of the last expired farewell, among the first ones; null if the first one has not expired.
 SELECT max(number) FROM (
     SELECT number, at FROM counter_farewell ORDER BY number LIMIT :max_rows
 ) AS oldest WHERE at <= :before;
 
 -- name: forget_deletions(number)!
--- Forget which counters were deleted, as far as nobody can be told any more.
+-- Remove the deletions up to a number, which can no longer be published.
 DELETE FROM counter_change WHERE kind = 'deleted' AND number IN (
     SELECT number FROM counter_farewell WHERE number <= :number);
 
 -- name: forget_farewells(number)!
--- Forget who lost sight of what.
+-- Remove the farewells up to a number.
 DELETE FROM counter_farewell WHERE number <= :number;

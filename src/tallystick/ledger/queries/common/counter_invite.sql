@@ -1,4 +1,4 @@
--- Invites to shared counters; alike on both databases. Columns stand in the order of services.sharing.invites.
+-- Invites to shared counters; for both databases. Columns stand in the order of services.sharing.invites.
 
 -- name: add_invite(uid, counter, digest, prefix, role, expires, max_uses, account, created)!
 -- Store a new invite.
@@ -6,7 +6,7 @@ INSERT INTO counter_invite (uid, counter, digest, prefix, role, expires, max_use
 VALUES (:uid, :counter, :digest, :prefix, :role, :expires, :max_uses, 0, :account, :created);
 
 -- name: invite_by_digest(digest)^
--- One invite by its code's digest, and last its counter.
+-- One invite by its code's digest; the last column is its counter.
 SELECT invite.uid, invite.prefix, invite.role, invite.expires, invite.max_uses, invite.uses, account.uid,
        account.name, invite.created, shared.uid
 FROM counter_invite AS invite
@@ -15,7 +15,7 @@ LEFT JOIN account ON account.id = invite.account
 WHERE invite.digest = :digest;
 
 -- name: open_invites(counter, now)
--- The invites of a counter that still let people in, older ones first.
+-- The valid invites of a counter, oldest first.
 SELECT invite.uid, invite.prefix, invite.role, invite.expires, invite.max_uses, invite.uses, account.uid,
        account.name, invite.created
 FROM counter_invite AS invite
@@ -25,7 +25,7 @@ WHERE invite.counter = :counter AND invite.expires > :now
 ORDER BY invite.uid;
 
 -- name: count_invite_use(uid)!
--- Somebody came in.
+-- Add 1 to an invite's uses.
 UPDATE counter_invite SET uses = uses + 1 WHERE uid = :uid;
 
 -- name: has_invite(counter, uid)$
@@ -33,36 +33,36 @@ UPDATE counter_invite SET uses = uses + 1 WHERE uid = :uid;
 SELECT count(*) FROM counter_invite WHERE counter = :counter AND uid = :uid;
 
 -- name: remove_invite(counter, uid)!
--- Take an invite back.
+-- Delete an invite.
 DELETE FROM counter_invite WHERE counter = :counter AND uid = :uid;
 
 -- name: remove_invites(counter)!
--- Take every invite of a counter back.
+-- Delete all invites of a counter.
 DELETE FROM counter_invite WHERE counter = :counter;
 
 -- name: remove_invites_of(counter, account)!
--- Take back what one person has made.
+-- Delete the invites to a counter that one account created.
 DELETE FROM counter_invite WHERE counter = :counter AND account = :account;
 
 -- name: forget_closed_invites(counter, now, kept)!
--- Forget invites of a counter that let nobody in any more, but for the newest ones.
+-- Delete invites of a counter that are expired or used up, except the newest ones.
 DELETE FROM counter_invite
 WHERE counter = :counter AND (expires <= :now OR uses >= max_uses) AND uid NOT IN (
     SELECT uid FROM counter_invite WHERE counter = :counter ORDER BY uid DESC LIMIT :kept);
 
 -- name: note_removal(counter, account, since)!
--- Invites from before do not bring a person back.
+-- Record a removal: earlier invites are no longer valid for this account.
 INSERT INTO counter_removal (counter, account, since) VALUES (:counter, :account, :since)
 ON CONFLICT (counter, account) DO UPDATE SET since = excluded.since;
 
 -- name: removed_since(counter, account)$
--- The UUID that invites must be above for a person who was removed or lost a role; null for others.
+-- For an account that was removed or lost a role: only invites with a greater UUID are valid. Null for others.
 SELECT since FROM counter_removal WHERE counter = :counter AND account = :account;
 
 -- name: forget_removals(counter)!
--- Of a counter that is deleted.
+-- Delete the removals of a deleted counter.
 DELETE FROM counter_removal WHERE counter = :counter;
 
 -- name: forget_removals_of(account)!
--- Of a person whose account is deleted.
+-- Delete the removals of a deleted account.
 DELETE FROM counter_removal WHERE account = :account;

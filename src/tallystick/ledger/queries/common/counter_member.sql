@@ -1,17 +1,17 @@
--- Who shares which counter; alike on both databases.
+-- Members of shared counters; for both databases.
 
 -- name: add_member(account, counter, role, joined, since)!
--- Let a person in, or give one who is there another role.
+-- Add a member, or change the role of an existing one.
 INSERT INTO counter_member (account, counter, role, joined, since)
 VALUES (:account, :counter, :role, :joined, :since)
 ON CONFLICT (account, counter) DO UPDATE SET role = excluded.role;
 
 -- name: set_role(account, counter, role)!
--- Give a member another role.
+-- Change a member's role.
 UPDATE counter_member SET role = :role WHERE account = :account AND counter = :counter;
 
 -- name: members_of_counter(counter)
--- Everyone of a counter, who came first first.
+-- The members of a counter, in the order in which they joined.
 SELECT member.account, account.uid, account.name, member.role, member.joined
 FROM counter_member AS member
 JOIN account ON account.id = member.account
@@ -19,17 +19,17 @@ WHERE member.counter = :counter
 ORDER BY member.joined, member.account;
 
 -- name: count_members(counter)$
--- How many people share a counter.
+-- The number of a counter's members.
 SELECT count(*) FROM counter_member WHERE counter = :counter;
 
 -- name: count_shared_counters_of(account)$
--- How many counters a person shares.
+-- The number of an account's shared counters.
 SELECT count(*) FROM counter_member WHERE account = :account;
 
 -- name: remove_member(account, counter)!
--- Let a person go.
+-- Remove a member.
 DELETE FROM counter_member WHERE account = :account AND counter = :counter;
 
 -- name: remove_members(counter)!
--- Let everyone of a counter go.
+-- Remove all members of a counter.
 DELETE FROM counter_member WHERE counter = :counter;

@@ -1,4 +1,4 @@
--- What was decided here and has still to be done in the warehouse; alike on both databases.
+-- Jobs: decisions of the ledger that are still to be carried out in the warehouse; for both databases.
 
 -- name: enqueue(id, kind, arguments, created)!
 -- Add a job to the queue.
@@ -9,11 +9,11 @@ INSERT INTO job (id, kind, arguments, created) VALUES (:id, :kind, :arguments, :
 SELECT id, kind, arguments, created FROM job ORDER BY id LIMIT :max_rows;
 
 -- name: job_done(id)!
--- Nothing is left of a job.
+-- Delete a finished job.
 DELETE FROM job WHERE id = :id;
 
 -- name: remove_path(site, id)$
--- Remove one path of a site; its hits go with a job.
+-- Delete one path of a site; a job deletes its hits.
 DELETE FROM path WHERE site = :site AND id = :id RETURNING id;
 
 -- name: remove_paths_of_site(site)!
@@ -25,9 +25,9 @@ DELETE FROM path WHERE site = :site;
 DELETE FROM campaign WHERE site = :site;
 
 -- name: remove_exports_of_site(site)!
--- Forget every export of a site; their files go within a day.
+-- Delete all exports of a site; their files are deleted within a day.
 DELETE FROM export WHERE site = :site;
 
 -- name: remove_site(site)!
--- Remove a site of which nothing else is left.
+-- Delete a site, after everything that belongs to it.
 DELETE FROM site WHERE id = :site AND state = 'd';

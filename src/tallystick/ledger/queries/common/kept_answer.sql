@@ -1,8 +1,8 @@
--- Idempotency records; alike on both databases. A status of 0 says that the body is an outcome, any other one that it is
+-- Idempotency records; for both databases. A status of 0 says that the body is an outcome, any other one that it is
 -- the response of an older version.
 
 -- name: keep_answer(digest, fingerprint, status, headers, body, created)!
--- Store a record with the change that it tells of; it replaces an expired one under the key.
+-- Store a record in the transaction of its change; it replaces an expired one with the same key.
 INSERT INTO kept_answer (digest, fingerprint, status, headers, body, created)
 VALUES (:digest, :fingerprint, :status, :headers, :body, :created)
 ON CONFLICT (digest) DO UPDATE SET

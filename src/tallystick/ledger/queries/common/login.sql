@@ -1,11 +1,11 @@
--- Login sessions of people in browsers, and the second step of logging in; alike on both databases.
+-- Login sessions of browsers, and the second step of logging in; for both databases.
 
 -- name: add_login(digest, account, created)!
 -- Store a new login session.
 INSERT INTO login (digest, account, created, seen, proved) VALUES (:digest, :account, :created, :created, :created);
 
 -- name: login_by_digest(digest, begun_after, seen_after)^
--- One login session, unless it is over.
+-- One login session, unless it has expired.
 SELECT digest, account, created, seen, proved FROM login
 WHERE digest = :digest AND created > :begun_after AND seen > :seen_after;
 
@@ -16,11 +16,11 @@ WHERE account = :account AND created > :begun_after AND seen > :seen_after
 ORDER BY seen DESC, created DESC;
 
 -- name: note_seen(digest, now)!
--- Remember that a login session is in use.
+-- Store when a login session was last used.
 UPDATE login SET seen = :now WHERE digest = :digest AND seen < :now;
 
 -- name: note_proved(digest, now)!
--- Remember when the password was last given in a login session.
+-- Store when the password was last checked in a login session.
 UPDATE login SET proved = :now WHERE digest = :digest AND proved < :now;
 
 -- name: end_login(account, digest)!
@@ -28,11 +28,11 @@ UPDATE login SET proved = :now WHERE digest = :digest AND proved < :now;
 DELETE FROM login WHERE account = :account AND digest = :digest;
 
 -- name: forget_logins(begun_before, seen_before)!
--- Remove the login sessions that are over.
+-- Delete expired login sessions.
 DELETE FROM login WHERE created <= :begun_before OR seen <= :seen_before;
 
 -- name: forget_oldest_logins(account, kept)!
--- Of one account's login sessions, keep only so many: the last used ones.
+-- Delete an account's login sessions, except a number of last used ones.
 DELETE FROM login WHERE account = :account AND digest NOT IN (
     SELECT digest FROM login WHERE account = :account ORDER BY seen DESC, digest LIMIT :kept
 );
@@ -54,7 +54,7 @@ UPDATE account SET totp_secret = :sealed WHERE id = :id AND totp_secret = :plain
 UPDATE account SET totp_secret = :secret, totp_used = :used, updated = :updated WHERE id = :id;
 
 -- name: use_totp_step(id, step)$
--- Take a code's time step; the account's id, or nothing when that step or a later one was taken.
+-- Use up a code's time step. Returns the account's id, or no row if that step or a later one was already used.
 UPDATE account SET totp_used = :step WHERE id = :id AND (totp_used IS NULL OR totp_used < :step) RETURNING id;
 
 -- name: add_recovery_code(account, digest)!
@@ -62,9 +62,9 @@ UPDATE account SET totp_used = :step WHERE id = :id AND (totp_used IS NULL OR to
 INSERT INTO recovery_code (account, digest) VALUES (:account, :digest);
 
 -- name: use_recovery_code(account, digest)$
--- Take a recovery code; the account's id, or nothing when there is no such code.
+-- Use up a recovery code. Returns the account's id, or no row if there is no such code.
 DELETE FROM recovery_code WHERE account = :account AND digest = :digest RETURNING account;
 
 -- name: count_recovery_codes(account)$
--- How many recovery codes are left.
+-- The number of unused recovery codes.
 SELECT count(*) FROM recovery_code WHERE account = :account;

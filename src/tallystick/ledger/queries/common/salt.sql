@@ -1,11 +1,11 @@
--- Keys of the visitor hash; alike on both databases.
+-- Keys of the visitor hash; for both databases.
 
 -- name: add_salt(started, salt)!
--- Begin a new span; where another server was first, its salt stays.
+-- Store the salt of a new span; if another server stored one first, that one stays.
 INSERT INTO salt (started, salt) VALUES (:started, :salt) ON CONFLICT (started) DO NOTHING;
 
 -- name: newest_salts()
--- The salts that are in use, the newest first.
+-- The salts in use, newest first.
 SELECT started, salt FROM salt ORDER BY started DESC LIMIT 2;
 
 -- name: blank_salts(before, after, blank)!
@@ -13,5 +13,5 @@ SELECT started, salt FROM salt ORDER BY started DESC LIMIT 2;
 UPDATE salt SET salt = :blank WHERE started < :before OR started > :after;
 
 -- name: delete_salts(before, after)!
--- Destroy salts that no session needs any more, and those of a clock that was ahead.
+-- Delete salts that no session needs any more, and those created by a clock that was ahead.
 DELETE FROM salt WHERE started < :before OR started > :after;

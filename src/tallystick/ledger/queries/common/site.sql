@@ -1,4 +1,4 @@
--- Analytics sites; alike on both databases. Columns stand in the order of model.site.Site.
+-- Analytics sites; for both databases. Columns stand in the order of model.site.Site.
 
 -- name: add_site(id, parent, cname, cname_setup, code, link_domain, settings, user_defaults, created)!
 -- Store a new site, without hits.
@@ -7,7 +7,7 @@ INSERT INTO site (id, parent, cname, cname_setup, code, link_domain, settings, u
 VALUES (:id, :parent, :cname, :cname_setup, :code, :link_domain, :settings, :user_defaults, 0, 'a', :created, :created);
 
 -- name: site_by_id(id)^
--- One site, whatever its state.
+-- One site, in any state.
 SELECT id, parent, cname, cname_setup, code, link_domain, settings, user_defaults, received_data, state, created,
        updated, first_hit
 FROM site WHERE id = :id;
@@ -19,44 +19,44 @@ SELECT id, parent, cname, cname_setup, code, link_domain, settings, user_default
 FROM site WHERE state = 'a' ORDER BY id;
 
 -- name: taken_by(id, cname, code)^
--- How many other sites have the Host, and how many have the code. Without a Host none has it.
+-- How many other sites have the Host, and how many the code. An empty Host counts as 0.
 SELECT coalesce(sum(CASE WHEN cname = :cname THEN 1 ELSE 0 END), 0),
        coalesce(sum(CASE WHEN code = :code THEN 1 ELSE 0 END), 0)
 FROM site WHERE id <> :id;
 
 -- name: change_site(id, cname, cname_setup, code, link_domain, settings, user_defaults, updated)!
--- Replace everything that can be decided about a site.
+-- Replace everything that can be changed about a site.
 UPDATE site SET cname = :cname, cname_setup = :cname_setup, code = :code, link_domain = :link_domain,
                 settings = :settings, user_defaults = :user_defaults, updated = :updated
 WHERE id = :id;
 
 -- name: note_hits(id, first_hit)!
--- A site has received hits: remember it, and since when.
+-- Record that a site has hits, and the time of the first.
 UPDATE site SET received_data = 1, first_hit = CASE WHEN :first_hit < first_hit THEN :first_hit ELSE first_hit END
 WHERE id = :id;
 
 -- name: mark_deleted(id, code, updated)!
--- A site is being deleted: its Host and its code are free for others at once.
+-- Mark a site as deleted: other sites can have its Host and code at once.
 UPDATE site SET state = 'd', cname = NULL, code = :code, updated = :updated WHERE id = :id;
 
 -- name: site_hosts()
--- Every host beside a site's own that the site counts for.
+-- All additional hosts for which sites count.
 SELECT host, site FROM site_host ORDER BY host;
 
 -- name: add_site_host(host, site, added)!
--- A site counts for a host; the site that did so before keeps it.
+-- Add a host to a site; if another site already has the host, it keeps it.
 INSERT INTO site_host (host, site, added) VALUES (:host, :site, :added) ON CONFLICT (host) DO NOTHING;
 
 -- name: delete_site_host(host, site)$
--- A site counts for a host no longer; the host, or nothing where it did not.
+-- Remove a host from a site. Returns the host, or no row if the site did not have it.
 DELETE FROM site_host WHERE host = :host AND site = :site RETURNING host;
 
 -- name: delete_site_hosts(site)!
--- A site that is being deleted counts for no host.
+-- Remove all hosts of a deleted site.
 DELETE FROM site_host WHERE site = :site;
 
 -- name: unknown_hosts()
--- Hosts that requests named and no site has, the last one first.
+-- Requested hosts that no site has, the latest first.
 SELECT host, requests, first, last FROM unknown_host ORDER BY last DESC, host;
 
 -- name: add_unknown_host(host, requests, now)!
@@ -65,11 +65,11 @@ INSERT INTO unknown_host (host, requests, first, last) VALUES (:host, :requests,
 ON CONFLICT (host) DO UPDATE SET requests = unknown_host.requests + excluded.requests, last = excluded.last;
 
 -- name: delete_unknown_host(host)!
--- A site has the host now.
+-- Remove a host that a site has now.
 DELETE FROM unknown_host WHERE host = :host;
 
 -- name: trim_unknown_hosts(before, kept)!
--- Forget hosts that were named long ago, and all but the newest.
+-- Remove hosts last requested before a time, and all but the newest.
 DELETE FROM unknown_host WHERE last < :before OR host NOT IN (
     SELECT host FROM unknown_host ORDER BY last DESC, host LIMIT :kept
 );

@@ -1,12 +1,12 @@
--- API tokens; alike on both databases. Columns stand in the order of model.account.Token.
+-- API tokens; for both databases. Columns stand in the order of model.account.Token.
 
 -- name: add_token(id, account, name, prefix, digest, permissions, sites, created, made_by)!
--- Store a new token; the secret itself is kept nowhere.
+-- Store a new token; its secret is not stored.
 INSERT INTO token (id, account, name, prefix, digest, permissions, sites, created, made_by)
 VALUES (:id, :account, :name, :prefix, :digest, :permissions, :sites, :created, :made_by);
 
 -- name: tokens_made_with(id)
--- Tokens that were made with a token, or with one of those, and so on.
+-- Tokens created with a token, directly or indirectly.
 WITH RECURSIVE made (id) AS (
     SELECT id FROM token WHERE made_by = :id
     UNION
@@ -15,11 +15,11 @@ WITH RECURSIVE made (id) AS (
 SELECT id FROM made ORDER BY id;
 
 -- name: makers_of_tokens(account)
--- Which tokens of one account were made with which.
+-- For each token of an account: the token that created it.
 SELECT id, made_by FROM token WHERE account = :account AND made_by IS NOT NULL ORDER BY id;
 
 -- name: token_by_digest(digest)^
--- The token that was shown.
+-- The token with a digest.
 SELECT id, account, name, prefix, permissions, sites, created, used FROM token WHERE digest = :digest;
 
 -- name: token_digests()
@@ -35,19 +35,19 @@ SELECT id, account, name, prefix, permissions, sites, created, used FROM token W
 SELECT id, account, name, prefix, permissions, sites, created, used FROM token WHERE account = :account ORDER BY id;
 
 -- name: all_tokens()
--- Everyone's tokens.
+-- The tokens of all accounts.
 SELECT id, account, name, prefix, permissions, sites, created, used FROM token ORDER BY account, id;
 
 -- name: count_tokens(account)$
--- How many tokens an account has.
+-- The number of an account's tokens.
 SELECT count(*) FROM token WHERE account = :account;
 
 -- name: note_use(id, now, before)!
--- Remember that a token was used, unless that is known from not long ago.
+-- Store when a token was used, unless a recent use is already stored.
 UPDATE token SET used = :now WHERE id = :id AND (used IS NULL OR used <= :before);
 
 -- name: set_token_secret(id, prefix, digest)!
--- Replace what a token is recognised by; whoever has the old secret has nothing.
+-- Replace a token's secret; the old one is no longer valid.
 UPDATE token SET prefix = :prefix, digest = :digest WHERE id = :id;
 
 -- name: delete_token(id)!

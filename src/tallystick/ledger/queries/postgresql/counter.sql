@@ -1,5 +1,5 @@
 -- name: load(lane, keys)
--- Lock and read the known counters of one lane's batch. Locked in key order on every server, so that
+-- Lock and read the existing counters of one lane's batch. Locked in key order on every server, so that
 -- two batches can wait for each other in one direction only.
 SELECT counter.namespace, counter.key, counter.value, counter.lower, counter.upper,
        counter.resettable, counter.created, counter.expires, counter.version
@@ -19,7 +19,7 @@ JOIN counter ON counter.lane = wanted.lane
   AND counter.namespace = wanted.namespace AND counter.key = wanted.key;
 
 -- name: save(lane, rows)$
--- Store the changed counters of one lane's batch and answer how many were stored. Known rows are
+-- Store the changed counters of one lane's batch. Returns how many were stored. Existing rows are
 -- locked already. New rows never touch an existing one: a creation that lost a race stores one row
 -- less, and the batch is run again. (DO UPDATE would wait for a row lock here, and could deadlock.)
 WITH changed AS (
@@ -51,7 +51,7 @@ DELETE FROM counter USING json_to_recordset(:keys::json) AS gone (namespace text
 WHERE counter.lane = :lane AND counter.namespace = gone.namespace AND counter.key = gone.key;
 
 -- name: page(lane, namespace, key, max_rows)
--- The next counters in storage order after the given one: a range of the primary key, flat in cost.
+-- The next counters in storage order after the given one: a range of the primary key, at constant cost.
 SELECT namespace, key, value, lower, upper, resettable, created, expires, version
 FROM counter
 WHERE (lane, namespace, key) > (:lane::smallint, :namespace::text, :key::text)
@@ -59,7 +59,7 @@ ORDER BY lane, namespace, key
 LIMIT :max_rows;
 
 -- name: listing(namespace, now, max_rows)
--- Living counters of one namespace, sorted for a person: one range of the primary key in each lane.
+-- Unexpired counters of one namespace, sorted for display: one range of the primary key in each lane.
 SELECT namespace, key, value, lower, upper, resettable, created, expires, version
 FROM counter
 WHERE lane IN (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
@@ -68,7 +68,7 @@ ORDER BY key
 LIMIT :max_rows;
 
 -- name: listing_all(now, max_rows)
--- Living public counters sorted for a person. Reads every counter: for the command line only.
+-- Unexpired public counters, sorted for display. Reads every counter: for the command line only.
 SELECT namespace, key, value, lower, upper, resettable, created, expires, version
 FROM counter
 WHERE expires > :now AND substr(namespace, 1, 1) <> ':'
@@ -76,5 +76,5 @@ ORDER BY namespace, key
 LIMIT :max_rows;
 
 -- name: size()$
--- How many counters are stored: public ones, those that the sweep has not met yet among them, and shared ones.
+-- The number of stored counters: public ones (including expired ones that are not removed yet), and shared ones.
 SELECT count(*) FROM counter;

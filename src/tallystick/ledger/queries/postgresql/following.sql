@@ -1,5 +1,5 @@
 -- name: states_of(counters, namespace)
--- Counters as they are now.
+-- The present state of counters.
 SELECT counter.id, counter.uid, counter.name, counter.type, counter.mode, counter.date, counter.day, counter.goal,
        counter.allow_exceed, counter.least, counter.reset_value, counter.created, number.value, number.version
 FROM shared_counter AS counter
@@ -7,21 +7,21 @@ JOIN counter AS number ON number.lane = counter.lane AND number.namespace = :nam
 WHERE counter.id = ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text(:counters::json)));
 
 -- name: people_of(counters)
--- Whose counters these are, and since which change.
+-- The members of counters, and the change at which each joined.
 SELECT counter, account, since FROM counter_member
 WHERE counter = ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text(:counters::json)));
 
 -- name: farewells_of(account, after, max_rows)
--- Which counters one person lost sight of after a change; see below for how it is asked.
+-- The counters to which an account lost access after a change; for the form of the query see ``missed_of``.
 SELECT number, account, uid, at FROM counter_farewell
 WHERE (account, number) > (:account, :after) AND account <= :account
 ORDER BY account, number
 LIMIT :max_rows;
 
 -- name: missed_of(account, number, at_most)
--- For each counter of a person: since which change it is, the newest one, and how many came after a number since then,
--- counted up to a limit. The order by both columns, without an equation between them, leaves ``change_by_counter``
--- only: by the numbers alone PostgreSQL would go through the changes of all other counters.
+-- For each counter of an account: the change at which it joined, the newest change, and the number of changes after a
+-- number since then, counted up to a limit. Ordering by both columns, without an equality between them, makes PostgreSQL
+-- use ``change_by_counter``: by the numbers alone it would scan the changes of all other counters.
 SELECT member.counter, member.since,
        (SELECT change.number FROM counter_change AS change
         WHERE change.counter >= member.counter AND change.counter <= member.counter
@@ -40,7 +40,7 @@ FROM counter_member AS member
 WHERE member.account = :account;
 
 -- name: changes_of(counters, number, at_most)
--- What was done to some counters after a change. Asked so that only ``change_by_counter`` serves (see ``missed_of``).
+-- Changes of some counters after a number. Written so that only ``change_by_counter`` is usable (see ``missed_of``).
 SELECT change.number, change.counter, change.kind, account.uid, change.actor, change.at, change.delta, change.value,
        change.version
 FROM json_array_elements_text(:counters::json) AS wanted
@@ -64,7 +64,7 @@ CROSS JOIN LATERAL (
 WHERE change.kind = 'members';
 
 -- name: date_counters_of(accounts)
--- The counters of days that some people have.
+-- The date counters of some accounts.
 SELECT member.account, counter.id
 FROM counter_member AS member
 JOIN shared_counter AS counter ON counter.id = member.counter
@@ -72,7 +72,7 @@ WHERE member.account = ANY (ARRAY(SELECT value::bigint FROM json_array_elements_
   AND counter.type <> 'UpDown';
 
 -- name: valid_tokens(tokens, permission)
--- Which tokens still exist and have a permission; and the first characters of their present secrets.
+-- The given tokens that still exist and have a permission, with the first characters of their present secrets.
 SELECT id, prefix FROM token
 WHERE id = ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text(:tokens::json)))
   AND permissions & :permission <> 0;

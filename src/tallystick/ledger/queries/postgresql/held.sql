@@ -1,6 +1,6 @@
 -- name: held(keys)
--- Rows that counting needs and others have locked, each with the transaction that holds it: lanes, sequences and
--- some counters. Every other one of these rows is locked until the end of the transaction, which must follow at once.
+-- Rows needed for counting that other transactions have locked, each with that transaction: lanes, sequences and some
+-- counters. This locks all other such rows until the end of the transaction, so end it at once.
 WITH wanted AS (
     SELECT * FROM json_to_recordset(:keys::json) AS row (lane smallint, namespace text, key text)
 ), free_lane AS (

@@ -1,9 +1,9 @@
 -- name: lease(name)^
--- Who holds a lease, and whether it is still valid by the database's clock.
+-- The holder of a lease, and whether the lease is still valid by the database's clock.
 SELECT holder, instance, valid_until > clock_timestamp() FROM lease WHERE name = :name;
 
 -- name: take_lease(name, holder, instance, starts, length)$
--- Take a lease that is free or ours, or extend it; 1 where that succeeded. ``length`` is milliseconds.
+-- Take a lease that is free or ours, or extend it. Returns 1 on success. ``length`` is milliseconds.
 WITH taken AS (
     INSERT INTO lease (name, holder, instance, valid_until)
     VALUES (:name, :holder, :instance, clock_timestamp() + :length::integer * interval '1 millisecond')

@@ -1,5 +1,5 @@
 -- name: paths_by_digest(site, digests)
--- What a batch of hits needs to know of the paths it names; digests as a JSON array of hexadecimal text.
+-- The existing paths of a batch of hits; digests as a JSON array of hexadecimal text.
 SELECT digest, id, title, counted FROM path
 WHERE site = :site
   AND digest = ANY (ARRAY(SELECT decode(value, 'hex') FROM json_array_elements_text(:digests::json)));
@@ -20,7 +20,7 @@ SELECT id, path, title, event FROM path
 WHERE site = :site AND id = ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text(:ids::json)));
 
 -- name: campaigns_by_digest(site, digests)
--- What a batch of hits needs to know of the campaigns it names.
+-- The existing campaigns of a batch of hits.
 SELECT digest, id FROM campaign
 WHERE site = :site
   AND digest = ANY (ARRAY(SELECT decode(value, 'hex') FROM json_array_elements_text(:digests::json)));
@@ -39,7 +39,7 @@ SELECT id, name FROM campaign
 WHERE site = :site AND id = ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text(:ids::json)));
 
 -- name: campaign_ids(site, digests)
--- Ids of a site's campaigns by what they are compared by.
+-- Ids of a site's campaigns by their digests.
 SELECT id FROM campaign
 WHERE site = :site
   AND digest = ANY (ARRAY(SELECT decode(value, 'hex') FROM json_array_elements_text(:digests::json)))

@@ -1,5 +1,5 @@
 -- name: places(pairs)$
--- What a batch needs to know of counters and of people's roles there, by [account, UUID] pairs; as one JSON text.
+-- The counters of a batch and the accounts' roles in them, by [account, UUID] pairs; as one JSON text.
 SELECT coalesce(json_agg(json_build_array(
     wanted.account, shared.uid, shared.id, shared.type, shared.mode, shared.goal, shared.allow_exceed,
     shared.least, shared.reset_value, member.role)), '[]')::text
@@ -10,14 +10,14 @@ JOIN shared_counter AS shared ON shared.uid = wanted.uid
 LEFT JOIN counter_member AS member ON member.account = wanted.account AND member.counter = shared.id;
 
 -- name: add_changes(rows)!
--- Store what a batch did.
+-- Store the changes of a batch.
 INSERT INTO counter_change (number, counter, kind, actor, at, delta, value, version, undoes)
 SELECT (value ->> 0)::bigint, (value ->> 1)::bigint, value ->> 2, (value ->> 3)::bigint, (value ->> 4)::bigint,
        (value ->> 5)::bigint, (value ->> 6)::bigint, (value ->> 7)::bigint, (value ->> 8)::bigint
 FROM json_array_elements(:rows::json);
 
 -- name: members_of_counters(counters)
--- Everyone of several counters, who came first first.
+-- The members of several counters, in the order in which they joined.
 SELECT member.counter, member.account, account.uid, account.name, member.role, member.joined
 FROM counter_member AS member
 JOIN account ON account.id = member.account
@@ -31,7 +31,7 @@ WHERE digest = ANY (ARRAY(SELECT decode(value, 'hex') FROM json_array_elements_t
   AND created > :since;
 
 -- name: keep_answers(rows)!
--- Store the records of a batch with the changes that they tell of; they replace expired ones under their keys.
+-- Store the records of a batch in the transaction of its changes; they replace expired ones with the same keys.
 -- In the order of their digests, so that two batches wait for each other in one direction only.
 INSERT INTO kept_answer (digest, fingerprint, status, headers, body, created)
 SELECT decode(value ->> 0, 'hex') AS digest, decode(value ->> 1, 'hex'), (value ->> 2)::bigint, value ->> 3,

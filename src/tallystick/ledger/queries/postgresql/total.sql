@@ -1,6 +1,6 @@
 -- name: add_totals(lane, keys_created, keys_updated, requests)!
--- Add what a batch did, in the batch's own transaction and last: who holds this row's lock waits
--- for no other.
+-- Add the totals of a batch, in its own transaction and last: a transaction that holds this row's
+-- lock waits for no other.
 INSERT INTO counting_total AS total (lane, keys_created, keys_updated, requests, commits)
 VALUES (:lane, :keys_created, :keys_updated, :requests, 1)
 ON CONFLICT (lane) DO UPDATE SET
@@ -10,7 +10,7 @@ ON CONFLICT (lane) DO UPDATE SET
     commits = total.commits + 1;
 
 -- name: totals()^
--- What has been counted since the beginning.
+-- The totals since the beginning.
 SELECT coalesce(sum(keys_created), 0)::bigint, coalesce(sum(keys_updated), 0)::bigint,
        coalesce(sum(requests), 0)::bigint
 FROM counting_total;

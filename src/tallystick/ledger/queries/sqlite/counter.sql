@@ -1,6 +1,6 @@
 -- name: load(keys)$
--- The counters of a batch, as one JSON array. One row crosses into Python: every row that SQLite
--- hands over gives the GIL away and takes it back.
+-- The counters of a batch, as one JSON array, so that Python fetches one row: each row that it fetches
+-- releases the GIL and takes it again.
 SELECT json_group_array(json_array(
     counter.namespace, counter.key, counter.value, counter.lower, counter.upper,
     counter.resettable, counter.created, counter.expires, counter.version))
@@ -11,7 +11,7 @@ WHERE counter.lane = wanted.value ->> 0
   AND counter.key = wanted.value ->> 2;
 
 -- name: save(rows)!
--- Store the changed counters of a batch, new ones and known ones alike.
+-- Store the changed counters of a batch, new and existing ones.
 INSERT INTO counter (lane, namespace, key, value, lower, upper, resettable, created, expires, version)
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4,
        value ->> 5, value ->> 6, value ->> 7, value ->> 8, value ->> 9
@@ -27,7 +27,7 @@ DELETE FROM counter WHERE (lane, namespace, key) IN (
     SELECT value ->> 0, value ->> 1, value ->> 2 FROM jsonb_each(:keys));
 
 -- name: page(lane, namespace, key, max_rows)
--- The next counters in storage order after the given one: a range of the primary key, flat in cost.
+-- The next counters in storage order after the given one: a range of the primary key, at constant cost.
 SELECT namespace, key, value, lower, upper, resettable, created, expires, version
 FROM counter
 WHERE (lane, namespace, key) > (:lane, :namespace, :key)
@@ -35,7 +35,7 @@ ORDER BY lane, namespace, key
 LIMIT :max_rows;
 
 -- name: listing(namespace, now, max_rows)
--- Living counters of one namespace, sorted for a person: one range of the primary key in each lane.
+-- Unexpired counters of one namespace, sorted for display: one range of the primary key in each lane.
 SELECT namespace, key, value, lower, upper, resettable, created, expires, version
 FROM counter
 WHERE lane IN (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
@@ -44,7 +44,7 @@ ORDER BY key
 LIMIT :max_rows;
 
 -- name: listing_all(now, max_rows)
--- Living public counters sorted for a person. Reads every counter: for the command line only.
+-- Unexpired public counters, sorted for display. Reads every counter: for the command line only.
 SELECT namespace, key, value, lower, upper, resettable, created, expires, version
 FROM counter
 WHERE expires > :now AND substr(namespace, 1, 1) <> ':'
@@ -52,5 +52,5 @@ ORDER BY namespace, key
 LIMIT :max_rows;
 
 -- name: size()$
--- How many counters are stored: public ones, those that the sweep has not met yet among them, and shared ones.
+-- The number of stored counters: public ones (including expired ones that are not removed yet), and shared ones.
 SELECT count(*) FROM counter;

@@ -1,5 +1,5 @@
 -- name: states_of(counters, namespace)
--- Counters as they are now.
+-- The present state of counters.
 SELECT counter.id, counter.uid, counter.name, counter.type, counter.mode, counter.date, counter.day, counter.goal,
        counter.allow_exceed, counter.least, counter.reset_value, counter.created, number.value, number.version
 FROM shared_counter AS counter
@@ -7,18 +7,18 @@ JOIN counter AS number ON number.lane = counter.lane AND number.namespace = :nam
 WHERE counter.id IN (SELECT value FROM json_each(:counters));
 
 -- name: people_of(counters)
--- Whose counters these are, and since which change.
+-- The members of counters, and the change at which each joined.
 SELECT counter, account, since FROM counter_member WHERE counter IN (SELECT value FROM json_each(:counters));
 
 -- name: farewells_of(account, after, max_rows)
--- Which counters one person lost sight of after a change.
+-- The counters to which an account lost access after a change.
 SELECT number, account, uid, at FROM counter_farewell WHERE account = :account AND number > :after
 ORDER BY number
 LIMIT :max_rows;
 
 -- name: missed_of(account, number, at_most)
--- For each counter of a person: since which change it is, the newest one, and how many came after a number since then,
--- counted up to a limit.
+-- For each counter of an account: the change at which it joined, the newest change, and the number of changes after a
+-- number since then, counted up to a limit.
 SELECT member.counter, member.since,
        (SELECT max(change.number) FROM counter_change AS change WHERE change.counter = member.counter),
        (SELECT change.at FROM counter_change AS change WHERE change.counter = member.counter
@@ -31,7 +31,7 @@ FROM counter_member AS member
 WHERE member.account = :account;
 
 -- name: changes_of(counters, number, at_most)
--- What was done to some counters after a change; read by ``change_by_counter``, a range a counter.
+-- Changes of some counters after a number; uses ``change_by_counter``, one range for each counter.
 SELECT change.number, change.counter, change.kind, account.uid, change.actor, change.at, change.delta, change.value,
        change.version
 FROM json_each(:counters) AS wanted
@@ -50,12 +50,12 @@ WHERE change.counter = wanted.value AND change.number > :number AND change.kind 
 LIMIT :at_most;
 
 -- name: date_counters_of(accounts)
--- The counters of days that some people have.
+-- The date counters of some accounts.
 SELECT member.account, counter.id
 FROM counter_member AS member
 JOIN shared_counter AS counter ON counter.id = member.counter
 WHERE member.account IN (SELECT value FROM json_each(:accounts)) AND counter.type <> 'UpDown';
 
 -- name: valid_tokens(tokens, permission)
--- Which tokens still exist and have a permission; and the first characters of their present secrets.
+-- The given tokens that still exist and have a permission, with the first characters of their present secrets.
 SELECT id, prefix FROM token WHERE id IN (SELECT value FROM json_each(:tokens)) AND permissions & :permission <> 0;

@@ -1,5 +1,5 @@
 -- name: paths_by_digest(site, digests)
--- What a batch of hits needs to know of the paths it names; digests as a JSON array of hexadecimal text.
+-- The existing paths of a batch of hits; digests as a JSON array of hexadecimal text.
 SELECT digest, id, title, counted FROM path
 WHERE site = :site AND digest IN (SELECT unhex(value) FROM json_each(:digests));
 
@@ -16,7 +16,7 @@ SELECT id, path, title, event FROM path
 WHERE site = :site AND id IN (SELECT value FROM json_each(:ids));
 
 -- name: campaigns_by_digest(site, digests)
--- What a batch of hits needs to know of the campaigns it names.
+-- The existing campaigns of a batch of hits.
 SELECT digest, id FROM campaign
 WHERE site = :site AND digest IN (SELECT unhex(value) FROM json_each(:digests));
 
@@ -33,7 +33,7 @@ SELECT id, name FROM campaign
 WHERE site = :site AND id IN (SELECT value FROM json_each(:ids));
 
 -- name: campaign_ids(site, digests)
--- Ids of a site's campaigns by what they are compared by.
+-- Ids of a site's campaigns by their digests.
 SELECT id FROM campaign
 WHERE site = :site AND digest IN (SELECT unhex(value) FROM json_each(:digests))
 ORDER BY id;

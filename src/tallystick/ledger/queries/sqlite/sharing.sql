@@ -1,6 +1,5 @@
 -- name: places(pairs)$
--- What a batch needs to know of counters and of people's roles there, by [account, UUID] pairs. One row crosses into
--- Python; see counter.sql.
+-- The counters of a batch and the accounts' roles in them, by [account, UUID] pairs, as one row; see counter.sql.
 SELECT json_group_array(json_array(
     wanted.value ->> 0, shared.uid, shared.id, shared.type, shared.mode, shared.goal, shared.allow_exceed,
     shared.least, shared.reset_value, member.role))
@@ -9,14 +8,14 @@ CROSS JOIN shared_counter AS shared ON shared.uid = wanted.value ->> 1
 LEFT JOIN counter_member AS member ON member.account = wanted.value ->> 0 AND member.counter = shared.id;
 
 -- name: add_changes(rows)!
--- Store what a batch did.
+-- Store the changes of a batch.
 INSERT INTO counter_change (number, counter, kind, actor, at, delta, value, version, undoes)
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
        value ->> 8
 FROM jsonb_each(:rows);
 
 -- name: members_of_counters(counters)
--- Everyone of several counters, who came first first.
+-- The members of several counters, in the order in which they joined.
 SELECT member.counter, member.account, account.uid, account.name, member.role, member.joined
 FROM json_each(:counters) AS wanted
 CROSS JOIN counter_member AS member ON member.counter = wanted.value
@@ -29,7 +28,7 @@ SELECT digest, fingerprint, status, headers, body FROM kept_answer
 WHERE digest IN (SELECT unhex(value) FROM json_each(:digests)) AND created > :since;
 
 -- name: keep_answers(rows)!
--- Store the records of a batch with the changes that they tell of; they replace expired ones under their keys.
+-- Store the records of a batch in the transaction of its changes; they replace expired ones with the same keys.
 INSERT INTO kept_answer (digest, fingerprint, status, headers, body, created)
 SELECT unhex(value ->> 0), unhex(value ->> 1), value ->> 2, value ->> 3, unhex(value ->> 4), value ->> 5
 FROM json_each(:rows) WHERE true

@@ -1,5 +1,5 @@
 -- name: add_totals(lane, keys_created, keys_updated, requests)!
--- Add what a batch did, in the batch's own transaction.
+-- Add the totals of a batch, in its own transaction.
 INSERT INTO counting_total (lane, keys_created, keys_updated, requests, commits)
 VALUES (:lane, :keys_created, :keys_updated, :requests, 1)
 ON CONFLICT (lane) DO UPDATE SET
@@ -9,6 +9,6 @@ ON CONFLICT (lane) DO UPDATE SET
     commits = commits + 1;
 
 -- name: totals()^
--- What has been counted since the beginning.
+-- The totals since the beginning.
 SELECT coalesce(sum(keys_created), 0), coalesce(sum(keys_updated), 0), coalesce(sum(requests), 0)
 FROM counting_total;
