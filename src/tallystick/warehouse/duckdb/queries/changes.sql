@@ -1,4 +1,4 @@
--- What changes about hits that are stored. Every change may be made twice: a crash repeats it.
+-- Changes of stored hits. Every change can safely run twice: it is repeated after a crash.
 
 -- name: delete_site(site)!
 -- Remove every hit of a site.
@@ -9,11 +9,11 @@ DELETE FROM hit WHERE site = :site;
 DELETE FROM hit WHERE site = :site AND path IN (SELECT unnest(from_json(:paths, '["INTEGER"]')));
 
 -- name: move_paths(site, paths, into)!
--- Give the hits of some paths another path.
+-- Move the hits of some paths to another path.
 UPDATE hit SET path = :into WHERE site = :site AND path IN (SELECT unnest(from_json(:paths, '["INTEGER"]')));
 
 -- name: first_once(site, path)!
--- Of a session's first visits to a path only the earliest stays one.
+-- Keep only the earliest of a session's first visits to a path.
 UPDATE hit SET first = false FROM (
   SELECT session, arg_min(id, (created, id)) AS id
   FROM hit
@@ -25,7 +25,7 @@ WHERE hit.site = :site AND hit.path = :path AND hit.first AND hit.bot = 0
   AND hit.session = earliest.session AND hit.id <> earliest.id;
 
 -- name: relabel(site, bot, into, first, last)!
--- Give hits another bot code, those with ids in a span.
+-- Change the bot code of hits in a range of ids.
 UPDATE hit SET bot = :into WHERE site = :site AND bot = :bot AND id BETWEEN :first AND :last;
 
 -- name: paths_of_label(site, bot, first, last)
@@ -33,7 +33,7 @@ UPDATE hit SET bot = :into WHERE site = :site AND bot = :bot AND id BETWEEN :fir
 SELECT DISTINCT path FROM hit WHERE site = :site AND bot = :bot AND id BETWEEN :first AND :last;
 
 -- name: expire(limits)!
--- Remove hits that are older than their site keeps them; ``limits`` is JSON, sites and Unix seconds.
+-- Remove hits older than their site's retention; ``limits`` is JSON, sites and Unix seconds.
 DELETE FROM hit USING (
   SELECT unnest(r.site) AS site, unnest(r.before) AS before
   FROM (SELECT from_json(:limits, '{"site": ["INTEGER"], "before": ["BIGINT"]}') AS r)
@@ -41,16 +41,16 @@ DELETE FROM hit USING (
 WHERE hit.site = kept.site AND hit.created < kept.before;
 
 -- name: count_expired(limits)$
--- How many hits are older than their site keeps them; ``limits`` as above.
+-- The number of hits older than their site's retention; ``limits`` as above.
 SELECT count(*) FROM hit JOIN (
   SELECT unnest(r.site) AS site, unnest(r.before) AS before
   FROM (SELECT from_json(:limits, '{"site": ["INTEGER"], "before": ["BIGINT"]}') AS r)
 ) AS kept ON hit.site = kept.site AND hit.created < kept.before;
 
 -- name: newest_time()$
--- When the newest hit was, Unix seconds.
+-- The time of the newest hit, in Unix seconds.
 SELECT coalesce(max(created), 0) FROM hit;
 
 -- name: labels(site)
--- Each bot code of a site's hits: how many, the first and last id, and the newest's Unix second.
+-- For each bot code of a site's hits: their number, the first and last id, and the newest time in Unix seconds.
 SELECT bot, count(*), min(id), max(id), max(created) FROM hit WHERE site = :site GROUP BY bot ORDER BY bot;

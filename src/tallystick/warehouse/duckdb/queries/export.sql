@@ -1,11 +1,11 @@
--- What exports are made of. Only people's hits leave. Names of paths and campaigns come as columns in JSON.
+-- Queries of exports. Bots' hits are left out. Names of paths and campaigns are passed as columns in JSON.
 
 -- name: newest_hit(site)$
 -- The id of a site's newest hit.
 SELECT coalesce(max(id), 0) FROM hit WHERE site = :site;
 
 -- name: export_chunk(site, after, through, max_rows)^
--- The next hits by id: how many, the greatest id, and their paths.
+-- The next hits by id: their number, the greatest id, and their paths.
 SELECT count(*), max(id), list(DISTINCT path)
 FROM (
     SELECT id, path FROM hit
@@ -14,8 +14,8 @@ FROM (
 );
 
 -- name: export_lines(site, after, through, names)$
--- Hits as lines of CSV in GoatCounter's version 2. Its sessions have 128 bits in two halves, ours go into the lower
--- ends of both. What has no version keeps the space before it.
+-- Hits as lines of CSV in GoatCounter's version 2. Its sessions have 128 bits in two halves; ours fill the lower
+-- ends of both. Names without a version keep the space after them.
 WITH
     given AS (SELECT from_json(:names, '{"id": ["INTEGER"], "path": ["VARCHAR"], "title": ["VARCHAR"]}') AS names),
     named AS (SELECT unnest(names.id) AS id, unnest(names.path) AS path, unnest(names.title) AS title FROM given),
@@ -50,7 +50,7 @@ SELECT string_agg(
 FROM quoted;
 
 -- name: visit_windows(site, since, window_s)
--- The pieces of time, so many seconds long and counted from 1970 on, in which a site was visited.
+-- The windows of ``window_s`` seconds, counted from 1970, in which a site was visited.
 SELECT DISTINCT created // :window_s FROM hit
 WHERE site = :site AND bot = 0 AND first AND created >= :since
 ORDER BY ALL;
@@ -92,14 +92,14 @@ FROM hit WHERE site = :site AND bot = 0 AND first AND created >= :since AND crea
 GROUP BY ALL ORDER BY ALL;
 
 -- name: used_names(site, after, through)^
--- Paths and campaigns of hits behind an id, each once, and how many hits there are.
+-- The distinct paths and campaigns of hits after an id, and the number of these hits.
 SELECT
     count(*), max(id),
     coalesce(list(DISTINCT path), []), coalesce(list(DISTINCT campaign) FILTER (campaign IS NOT NULL), [])
 FROM hit WHERE site = :site AND bot = 0 AND id > :after AND id <= :through;
 
 -- name: export_parquet(site, after, through, paths, campaigns, file)!
--- Write everything that is kept of hits to a Parquet file.
+-- Write all stored data of hits to a Parquet file.
 COPY (
     WITH
         given AS (SELECT from_json(:paths, '{"id": ["INTEGER"], "path": ["VARCHAR"], "title": ["VARCHAR"]}') AS p),

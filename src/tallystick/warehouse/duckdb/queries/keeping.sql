@@ -1,31 +1,31 @@
--- What the writer reads back, and what it clears away.
+-- Queries of the writer: state read at the start, and removal of expired rows.
 
 -- name: highest_id()$
 -- The highest id ever moved here; the rows that had it may be deleted.
 SELECT max(last_id) FROM mark;
 
 -- name: set_last_id(last_id, commits, site, path, campaign)!
--- Every id up to this one is here, and the ledger has come at least so far.
+-- Record that every id up to this one is stored, and the ledger's progress.
 UPDATE mark SET
     last_id = :last_id, commits = greatest(commits, :commits), site = greatest(site, :site),
     path = greatest(path, :path), campaign = greatest(campaign, :campaign);
 
 -- name: count_change()!
--- Stored hits are changed in this transaction.
+-- Record that this transaction changes stored hits.
 UPDATE mark SET changes = changes + 1;
 
 -- name: marks()^
--- How far this store has come, and how far it knows the ledger has come.
+-- The progress of this store, and that of the ledger as far as it is known here.
 SELECT warehouse, complete, relaxed, last_id, changes, commits, site, path, campaign FROM mark;
 
 -- name: set_marks(warehouse, complete, relaxed, last_id, changes, commits, site, path, campaign)!
--- What a start has settled.
+-- Store the marks that a start has determined.
 UPDATE mark SET
     warehouse = :warehouse, complete = :complete, relaxed = :relaxed, last_id = :last_id, changes = :changes,
     commits = :commits, site = :site, path = :path, campaign = :campaign;
 
 -- name: living_sessions(since, alive, max_rows)
--- Sessions with a hit after ``alive``: beginning, end and paths in the order they were seen.
+-- Sessions with a hit after ``alive``: beginning, end, and paths in the order of their first hits.
 SELECT session, first, last, paths FROM (
   SELECT session, min(created) AS first, max(created) AS last, list(DISTINCT path) AS paths
   FROM hit
@@ -37,15 +37,15 @@ SELECT session, first, last, paths FROM (
 ) ORDER BY last;
 
 -- name: renamed_visitors(since)
--- Keys under which living sessions are found; the newest of each.
+-- Renamed keys of current sessions; the newest of each.
 SELECT arg_max(key, rowid), session FROM renamed_visitor WHERE created >= :since GROUP BY session;
 
 -- name: kept_request(key)^
--- The answer that a key got.
+-- The stored response of an idempotency key.
 SELECT key, fingerprint, answer, created FROM request WHERE key = :key;
 
 -- name: forget_requests(before)!
--- Remove answers that need not be repeated any more.
+-- Remove expired idempotency records.
 DELETE FROM request WHERE created < :before;
 
 -- name: forget_renamed(before)!
@@ -53,9 +53,9 @@ DELETE FROM request WHERE created < :before;
 DELETE FROM renamed_visitor WHERE created < :before;
 
 -- name: read_everything()^
--- How many hits there are, with every column read: damaged blocks do not pass their checksums.
+-- The number of hits. Reads every column, so that damaged blocks fail their checksums.
 SELECT count(*), bit_xor(hash(hit)) FROM hit;
 
 -- name: size()$
--- How many hits there are.
+-- The number of hits.
 SELECT count(*) FROM hit;

@@ -1,21 +1,21 @@
--- Statistics: each is one pass over the columns that it names. selecting.py puts in front what they read from:
--- `picked` are the hits of a selection; its `hour` is the one that clocks in the period's zone show, counted from
--- midnight of the first date. `counted` are visits by the `value` of a dimension, or by referrer.
+-- Statistics: each is one pass over the columns that it names. selecting.py prepends the definitions of their sources:
+-- `picked` are the hits of a selection; its `hour` is local time in the period's zone, counted from midnight of the
+-- first date. `counted` are visits by the `value` of a dimension, or by referrer.
 
 -- name: hours()
--- Visits and events among them by hour.
+-- Visits, and how many of them are events, by hour.
 SELECT hour, count(*), count(*) FILTER (event) FROM picked WHERE first GROUP BY hour;
 
 -- name: visits()$
--- How many visits.
+-- The number of visits.
 SELECT count(*) FROM picked WHERE first;
 
 -- name: pageviews()$
--- How many hits that are no events.
+-- The number of hits that are not events.
 SELECT count(*) FROM picked WHERE NOT event;
 
 -- name: top_paths(without, visits, path, max_rows)
--- The most visited paths, behind a path with a number of visits, without some.
+-- The most visited paths after a given path and its number of visits, without some paths.
 SELECT path, count(*) AS visits FROM picked WHERE first GROUP BY path
 HAVING path NOT IN (SELECT unnest(CAST(:without AS BIGINT[])))
     AND (count(*) < :visits OR (count(*) = :visits AND path < :path))
@@ -48,18 +48,18 @@ GROUP BY value
 ORDER BY visits DESC, min(ref) <> '', value LIMIT :max_rows OFFSET :skipped;
 
 -- name: referrers_as_seen(skipped, max_rows)
--- The same of all referrers; equal visits come in the order in which they were first seen. To know it costs half as
--- much again, so it is used for few hits only.
+-- The same for all referrers; those with equal visits are in the order of their first hits. This costs half as much
+-- again, so it is used for few hits only.
 SELECT value, arg_max(ref, (visits, ref)), arg_max(ref_scheme, 8 * visits + instr('ocgh', ref_scheme)), sum(visits) AS visits
 FROM counted GROUP BY value
 ORDER BY visits DESC, min(ref) <> '', min(seen), value LIMIT :max_rows OFFSET :skipped;
 
 -- name: visitors()$
--- Sessions among the hits.
+-- The number of sessions of the hits.
 SELECT count(DISTINCT session) FROM picked WHERE session <> 0;
 
 -- name: sessions()^
--- Of the sessions with a picked hit, by all their hits: how many, how many of one hit, and their seconds together.
+-- Sessions with a picked hit, judged by all their hits: their number, how many have one hit, and their total seconds.
 SELECT count(*), count(*) FILTER (hits = 1), coalesce(sum(seconds), 0) FROM (
     SELECT count(*) AS hits, max(created) - min(created) AS seconds
     FROM picked WHERE session <> 0 GROUP BY session HAVING bool_or(selected)
@@ -71,7 +71,7 @@ SELECT value, count(DISTINCT session) FILTER (session <> 0), count(*) FILTER (NO
 WHERE value IN (SELECT unnest(:listed)) GROUP BY value;
 
 -- name: bots_by_code(site, since, until)
--- Hits that no people sent, by code, most first.
+-- Hits of bots, by code, most first.
 SELECT bot, count(*) AS hits FROM hit
 WHERE site = :site AND created >= :since AND created < :until AND bot > 0 GROUP BY bot ORDER BY hits DESC, bot;
 

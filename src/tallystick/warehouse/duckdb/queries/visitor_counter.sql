@@ -1,4 +1,4 @@
--- What the visitor counter tells.
+-- Numbers of the visitor counter.
 
 -- name: visits_shown(site, path, begin, end)$
 -- Visits of a site, or of one of its paths, from a second until before another.
