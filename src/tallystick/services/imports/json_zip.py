@@ -326,11 +326,11 @@ def _day(hits: list[ImportedCount], shares: list[Shares], names: ImportedNames, 
     for count in hits:
         path = names.paths[count.path]
         ref = count.value
-        known = max(share[count.path].total() if count.path in share else 0 for share in shares)
+        largest = max(share[count.path].total() if count.path in share else 0 for share in shares)
         visited[count.path] += count.visits
-        if known and visited[count.path] > max(PLAUSIBLE_VISITS, PLAUSIBLE_FACTOR * known):
+        if largest and visited[count.path] > max(PLAUSIBLE_VISITS, PLAUSIBLE_FACTOR * largest):
             visited[count.path] -= count.visits
-            yield f"hit_stats: {count.visits:,} visits of path {count.path}; other statistics have {known:,} that day"
+            yield f"hit_stats: {count.visits:,} visits of path {count.path}; other statistics have {largest:,} that day"
             continue
         for _ in range(count.visits):
             browser, system, location, width, language = (

@@ -65,11 +65,11 @@ def history(  # noqa: PLR0913, PLR0917  # whose, and which piece of it
     common, connection, rows = session.common, session.connection, max(0, min(limit, ENTRIES_AT_MOST))
     if newest_first:
         before = after if 0 < after <= INT64_MAX else INT64_MAX
-        found = common.history_before(connection, counter=counter.id, before=before, max_rows=rows)
+        changes = common.history_before(connection, counter=counter.id, before=before, max_rows=rows)
     else:
         least = max(0, min(after, INT64_MAX))
-        found = common.history_after(connection, counter=counter.id, after=least, max_rows=rows)
-    return [_from_row(row) for row in found]
+        changes = common.history_after(connection, counter=counter.id, after=least, max_rows=rows)
+    return [_from_row(row) for row in changes]
 
 
 def _from_row(row: Sequence[Any]) -> HistoryEntry:

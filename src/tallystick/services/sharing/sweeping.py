@@ -28,10 +28,10 @@ def sweep(session: Session, now: int, passed: int) -> int:
 
 def _clear_history(session: Session, now: int) -> int:
     common, connection = session.common, session.connection
-    found = common.counter_to_clear(connection, before=now - HISTORY_KEPT_MS)
-    if found is None:
+    row = common.counter_to_clear(connection, before=now - HISTORY_KEPT_MS)
+    if row is None:
         return 0
-    counter, number = found
+    counter, number = row
     left = int(common.history_left(connection, counter=counter, number=number, at_most=REMOVED_AT_ONCE))
     common.clear_history(connection, counter=counter, number=number, max_rows=REMOVED_AT_ONCE)
     if left < REMOVED_AT_ONCE:

@@ -45,12 +45,12 @@ def data_of(counter: SharedCounter, today: dt.date) -> dict[str, Any] | None:
         return {"value": counter.value, "mode": counter.mode, **rules_of(counter)}
     assert counter.date is not None
     assert counter.day is not None
-    told: dict[str, Any] = {"date": time(counter.date), "dateOnly": counter.day.isoformat()}
+    data: dict[str, Any] = {"date": time(counter.date), "dateOnly": counter.day.isoformat()}
     days, beyond = days_of(counter, today), days_beyond(counter, today)
     if counter.type == "FromDate":
-        told |= {"pastDays": days, "milestones": [_milestone(each) for each in milestones(counter, today)]}
-        return told | ({"startsInDays": beyond} if beyond else {})
-    return told | {"remainingDays": days} | ({"overdueDays": beyond} if beyond else {})
+        data |= {"pastDays": days, "milestones": [_milestone(each) for each in milestones(counter, today)]}
+        return data | ({"startsInDays": beyond} if beyond else {})
+    return data | {"remainingDays": days} | ({"overdueDays": beyond} if beyond else {})
 
 
 def rules_of(counter: SharedCounter) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def value_of(counter: SharedCounter, today: dt.date) -> int:
 
 def flat(counter: SharedCounter, today: dt.date) -> dict[str, Any]:
     """A counter in the form of v2."""
-    told = {
+    members = {
         "id": counter.uid,
         "name": counter.name,
         "type": counter.type,
@@ -82,9 +82,9 @@ def flat(counter: SharedCounter, today: dt.date) -> dict[str, Any]:
         "created": time(counter.created // 1000 * 1000),
     }
     if counter.type == "UpDown":
-        return told | rules_of(counter)
+        return members | rules_of(counter)
     assert counter.day is not None
-    return told | {"startDate" if counter.type == "FromDate" else "endDate": counter.day.isoformat()}
+    return members | {"startDate" if counter.type == "FromDate" else "endDate": counter.day.isoformat()}
 
 
 def member_of(member: Member) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def member_with_role(member: Member) -> dict[str, Any]:
 def entry_of(entry: HistoryEntry) -> dict[str, Any]:
     """An entry of a counter's history."""
     actor = entry.actor
-    told = {
+    members = {
         "offset": entry.number,
         "at": time(entry.at),
         "actor": None if actor is None else {"userId": actor.uid, "displayName": actor.name},
@@ -109,7 +109,7 @@ def entry_of(entry: HistoryEntry) -> dict[str, Any]:
         "value": entry.value,
         "version": entry.version,
     }
-    return told if entry.undoes is None else told | {"undoes": entry.undoes}
+    return members if entry.undoes is None else members | {"undoes": entry.undoes}
 
 
 def invite_of(invite: Invite) -> dict[str, Any]:

@@ -21,7 +21,7 @@ _started = time.monotonic()
 
 async def status(services: Services, _request: Request) -> Response:
     """That the server runs, since when and as which version; the names are the contract's (1.14)."""
-    told = {
+    status = {
         "uptime": f"{int(time.monotonic() - _started)}s",
         "version": __version__,
         "database": services.ledger.database.name,
@@ -31,7 +31,7 @@ async def status(services: Services, _request: Request) -> Response:
         "race": False,
         "cgo": False,
     }
-    return JSONResponse(told, headers=_FOR_ANY_PAGE | {"cache-control": "no-store"})
+    return JSONResponse(status, headers=_FOR_ANY_PAGE | {"cache-control": "no-store"})
 
 
 async def api_json(_services: Services, _request: Request) -> Response:

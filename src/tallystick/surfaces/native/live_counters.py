@@ -109,16 +109,16 @@ async def _first(watcher: Watcher) -> Counter | None:
     """The counter as it is; None when the server restarts: refused, an EventSource would never come again."""
     try:
         async with asyncio.timeout(FOUND_WITHIN_S):
-            found = await watcher.next()
+            state = await watcher.next()
     except SubscriptionEnded:
         return None
     except TimeoutError as error:
         msg = "the counter cannot be read now"
         raise ApiRefused(msg, 503, _AGAIN) from error
-    if found is None:
+    if state is None:
         msg = "there is no such counter"
         raise ApiRefused(msg, 404)
-    return found
+    return state
 
 
 async def _events(watcher: Watcher, first: Counter | None) -> AsyncIterator[bytes]:

@@ -82,8 +82,8 @@ def new_counter(body: NewBody) -> NewCounter:
         SharingRefused: a date makes no sense.
     """
     data = body.data or Data()
-    asked = _dates(data, START[body.type]) if body.type in START else _counting(data)
-    return NewCounter(name=body.display_name, type=body.type, **asked)
+    values = _dates(data, START[body.type]) if body.type in START else _counting(data)
+    return NewCounter(name=body.display_name, type=body.type, **values)
 
 
 def whole_edit(body: WholeBody, counter: SharedCounter) -> Edit:
@@ -96,8 +96,8 @@ def whole_edit(body: WholeBody, counter: SharedCounter) -> Edit:
         msg = f"this is a {counter.type} counter, and its type cannot be changed"
         raise SharingRefused(SharingReason.INVALID_DATA, msg)
     data = body.data or Data()
-    asked = _dates(data, START[counter.type], counter) if counter.type in START else _counting(data)
-    return Edit(name=_said(body.display_name), confirm=body.confirm, **asked)
+    values = _dates(data, START[counter.type], counter) if counter.type in START else _counting(data)
+    return Edit(name=_said(body.display_name), confirm=body.confirm, **values)
 
 
 def patch_edit(body: Patch, counter: SharedCounter) -> Edit:

@@ -53,8 +53,8 @@ def day_of(text: str, reason: SharingReason) -> dt.date:
     Raises:
         SharingRefused: the text is anything else.
     """
-    found = written(text, reason)
-    if found.instant is not None:
+    date = written(text, reason)
+    if date.instant is not None:
         msg = f"{text[:50]!r} has a time; write YYYY-MM-DD"
         raise SharingRefused(reason, msg)
-    return found.day
+    return date.day

@@ -69,12 +69,12 @@ def credentials_in(message: str | bytes) -> Credentials:
     Raises:
         BadMessage: it is no JSON-RPC ``authenticate``.
     """
-    asked = _read(message)
-    if asked.method != "authenticate":
+    request = _read(message)
+    if request.method != "authenticate":
         msg = "the first message must be authenticate"
         raise BadMessage(msg)
     try:
-        return Credentials(msgspec.convert(asked.params, _Credentials).token, asked.id)
+        return Credentials(msgspec.convert(request.params, _Credentials).token, request.id)
     except msgspec.ValidationError as error:
         raise BadMessage(str(error)) from error
 
@@ -87,12 +87,12 @@ def answer_to_message(message: str | bytes) -> str | None:
     """
     if message == PING:
         return PONG
-    asked = _read(message)
-    if asked.id is UNSET:
+    request = _read(message)
+    if request.id is UNSET:
         return None
-    if asked.method == PING:
-        return result_frame(asked.id, PONG)
-    return error_frame(asked.id, METHOD_NOT_FOUND, f"there is no method {asked.method[:100]}")
+    if request.method == PING:
+        return result_frame(request.id, PONG)
+    return error_frame(request.id, METHOD_NOT_FOUND, f"there is no method {request.method[:100]}")
 
 
 def _read(message: str | bytes) -> _Asked:

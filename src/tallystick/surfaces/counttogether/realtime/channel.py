@@ -92,8 +92,8 @@ class AsgiChannel:
         if message["type"] != "websocket.receive":
             return None
         text: str | None = message.get("text")
-        found: str | bytes = message["bytes"] if text is None else text
-        return found
+        content: str | bytes = message["bytes"] if text is None else text
+        return content
 
     async def is_alive(self) -> bool:
         """See ``Channel``."""

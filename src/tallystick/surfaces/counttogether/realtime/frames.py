@@ -118,10 +118,10 @@ def _method(change: Change) -> str:
 
 def _params(change: Change, version: int, today: dt.date | None, epoch: str) -> dict[str, Any]:
     """The contract's members first, then what old clients do not know and ignore."""
-    told: dict[str, Any] = {"counterId": change.counter}
+    params: dict[str, Any] = {"counterId": change.counter}
     if change.state is not None:
-        told |= _state(_as_of(change, change.state), version, today or _ANY_DAY)
-    return told | {
+        params |= _state(_as_of(change, change.state), version, today or _ANY_DAY)
+    return params | {
         "version": change.version,
         "delta": change.delta,
         "actor": change.actor,

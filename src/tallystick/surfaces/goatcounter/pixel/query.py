@@ -59,9 +59,9 @@ def pixel_query(raw: bytes) -> PixelQuery:
         PixelRefused: a parameter makes no sense.
     """
     # The script ends a query by a random number; up to there visitors of one page send the same.
-    said, _, random = raw.partition(b"&rnd=")
-    if len(said) <= LONGEST_REMEMBERED and b"&" not in random:
-        return _remembered(said)
+    parameters, _, random = raw.partition(b"&rnd=")
+    if len(parameters) <= LONGEST_REMEMBERED and b"&" not in random:
+        return _remembered(parameters)
     return _understood(raw)
 
 

@@ -64,12 +64,12 @@ class Parameters:
     """
 
     def __init__(self, query: Mapping[str, str], names: Collection[str]) -> None:
-        known = {name: name for name in names} | {_camel_case(name): name for name in names}
+        spellings = {name: name for name in names} | {_camel_case(name): name for name in names}
         self._values: dict[str, str] = {}
         for name, value in query.items():
-            if name not in known:
+            if name not in spellings:
                 raise ApiRefused(unknown_parameter(name))
-            self._values.setdefault(known[name], value)
+            self._values.setdefault(spellings[name], value)
 
     def text(self, name: str) -> str:
         """As it was sent; empty when it was not."""
@@ -216,8 +216,8 @@ def _end_of_slice(body: bytes, start: int) -> int:
 
 
 def _misfit(error: msgspec.ValidationError) -> str:
-    found = _unknown_field(str(error))
-    return unknown_parameter(found[1]) if found else f"invalid JSON: {error}"
+    match = _unknown_field(str(error))
+    return unknown_parameter(match[1]) if match else f"invalid JSON: {error}"
 
 
 def _no_json(error: Exception) -> str:

@@ -33,15 +33,15 @@ class SettingsBody(Struct, frozen=True, forbid_unknown_fields=True):
     respect_dnt: bool | None = None
     campaigns: Ignored = None
 
-    def said(self) -> dict[str, Any]:
-        """The fields of ``SiteSettings`` that are said."""
-        said = {name: value for name, value in asdict(self).items() if value is not None and name != "campaigns"}
+    def values(self) -> dict[str, Any]:
+        """The fields of ``SiteSettings`` in the body."""
+        values = {name: value for name, value in asdict(self).items() if value is not None and name != "campaigns"}
         for name in ("ignore_ips", "collect_regions", "allow_embed"):
-            if name in said:
-                said[name] = _texts(said[name])
-        if isinstance(said.get("public"), bool):
-            said["public"] = "public" if said["public"] else "private"
-        return said
+            if name in values:
+                values[name] = _texts(values[name])
+        if isinstance(values.get("public"), bool):
+            values["public"] = "public" if values["public"] else "private"
+        return values
 
 
 class SiteBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,13 +71,13 @@ class SiteBody(Struct, frozen=True, forbid_unknown_fields=True):
     billing_anchor: Ignored = None
 
     @property
-    def said_settings(self) -> dict[str, Any]:
-        """The fields of ``SiteSettings`` that are said."""
-        spelled = [body.said() for body in (self.setttings, self.settings) if body]
-        return {name: value for said in spelled for name, value in said.items()}
+    def sent_settings(self) -> dict[str, Any]:
+        """The fields of ``SiteSettings`` in the body."""
+        both_spellings = [body.values() for body in (self.setttings, self.settings) if body]
+        return {name: value for values in both_spellings for name, value in values.items()}
 
     @property
-    def said_defaults(self) -> UserSettings | UnsetType:
+    def sent_defaults(self) -> UserSettings | UnsetType:
         """How newcomers are to see things.
 
         Raises:
@@ -95,10 +95,10 @@ def user_settings(sent: Mapping[str, Any]) -> UserSettings:
     if unknown := sent.keys() - set(UserSettings.__struct_fields__):
         msg = f'unknown parameter: "{min(unknown)}"'
         raise ApiRefused(msg)
-    said = {name: value for name, value in sent.items() if value is not None}
-    said |= {name: mend(said[name]) for name, mend in _MENDED.items() if name in said}
+    values = {name: value for name, value in sent.items() if value is not None}
+    values |= {name: mend(values[name]) for name, mend in _MENDED.items() if name in values}
     try:
-        return convert(said, UserSettings)
+        return convert(values, UserSettings)
     except ValidationError as error:
         msg = f"invalid JSON: user_defaults: {error}"
         raise ApiRefused(msg) from error

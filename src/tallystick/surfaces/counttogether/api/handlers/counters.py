@@ -69,12 +69,12 @@ async def one_v2(services: Services, call: CounterCall) -> ApiResponse:
 async def create(services: Services, call: CounterCall) -> ApiResponse:
     """A new counter, of which the caller is the admin."""
     zone = await zone_of(call.query, call.account)
-    wanted: NewCounter | SharingRefused
+    new: NewCounter | SharingRefused
     try:
-        wanted = new_counter(body_as(NewBody, call.body))
+        new = new_counter(body_as(NewBody, call.body))
     except SharingRefused as refused:
-        wanted = refused
-    arguments = call.account.id, wanted, call.now
+        new = refused
+    arguments = call.account.id, new, call.now
     return await once(services, call, Shared, counters.create_shared, *arguments, encode=partial(_created, zone))  # type: ignore[arg-type]  # a tuple
 
 
@@ -170,8 +170,8 @@ def _list_answer(call: CounterCall, listed: object) -> ApiResponse:
 
 def _unless_known(call: CounterCall, body: bytes, etag: str) -> ApiResponse:
     headers = ((b"etag", etag.encode()),)
-    known = etags_in(call.header(b"if-none-match") or "")
-    if known & {"*", *etags_in(etag)}:
+    etags = etags_in(call.header(b"if-none-match") or "")
+    if etags & {"*", *etags_in(etag)}:
         return ApiResponse(304, b"", headers)
     return ApiResponse(200, body, headers)
 

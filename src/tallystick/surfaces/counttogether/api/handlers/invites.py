@@ -36,7 +36,7 @@ async def list_(services: Services, call: CounterCall) -> ApiResponse:
 async def create(services: Services, call: CounterCall) -> ApiResponse:
     """A new invite; its code is told this once."""
     body = body_as(InviteBody, call.body)
-    wanted = NewInvite(role=body.role, lifetime=body.expires_in * 1000, max_uses=body.max_uses)
+    new = NewInvite(role=body.role, lifetime=body.expires_in * 1000, max_uses=body.max_uses)
     function = partial(invites.create, hide_foreign=services.sharing.hide_foreign)
     return await once(
         services,
@@ -45,7 +45,7 @@ async def create(services: Services, call: CounterCall) -> ApiResponse:
         function,
         call.account.id,
         call.place["id"],
-        wanted,
+        new,
         call.now,
         encode=partial(_new_invite, own_origin(call.scope)),
         recorded=invites.without_code,

@@ -35,14 +35,14 @@ async def list_(services: Services, call: CounterCall) -> ApiResponse:
 async def create(services: Services, call: CounterCall) -> ApiResponse:
     """A new token; its secret is shown this once."""
     body = body_as(TokenBody, call.body)
-    wanted = NewToken(name=body.name, permissions=reduce(or_, (wire.SCOPES[scope] for scope in body.scopes)))
+    new = NewToken(name=body.name, permissions=reduce(or_, (wire.SCOPES[scope] for scope in body.scopes)))
     return await once(
         services,
         call,
         MadeToken,  # type: ignore[arg-type]  # a tuple
         counter_tokens.create,
         call.principal,
-        wanted,
+        new,
         call.now,
         encode=partial(_with_secret, 201),
         recorded=counter_tokens.without_secret,

@@ -26,19 +26,19 @@ class RelabelBody(Struct, forbid_unknown_fields=True, rename={"from_": "from", "
 
 async def bots(services: Services, call: SiteCall) -> ApiResponse:
     """How many hits were filtered and why, and the latest."""
-    asked = ReportQuery(call, ("bot", "before", "limit"), filtered=False)
-    wanted = BotHitsQuery(
+    parameters = ReportQuery(call, ("bot", "before", "limit"), filtered=False)
+    query = BotHitsQuery(
         site=call.site.id,
-        period=await asked.period(),
-        limit=asked.limit(),
-        bot=_bot(asked),
-        before=asked.integer("before", FROM_THE_LATEST),
+        period=await parameters.period(),
+        limit=parameters.limit(),
+        bot=_bot(parameters),
+        before=parameters.integer("before", FROM_THE_LATEST),
     )
-    found = await bot_hits(services.ledger, services.warehouse, wanted)
+    page = await bot_hits(services.ledger, services.warehouse, query)
     body = {
-        "bots": [{"bot": bot, "reason": reason(bot), "count": hits} for bot, hits in found.by_reason.items()],
-        "hits": [_hit(hit) for hit in found.latest],
-        "more": found.more,
+        "bots": [{"bot": bot, "reason": reason(bot), "count": hits} for bot, hits in page.by_reason.items()],
+        "hits": [_hit(hit) for hit in page.latest],
+        "more": page.more,
     }
     return ApiResponse(200, wire.json(body))
 
@@ -46,8 +46,8 @@ async def bots(services: Services, call: SiteCall) -> ApiResponse:
 async def change(services: Services, call: SiteCall) -> ApiResponse:
     """Give hits another code; 0 makes them people's."""
     body = await body_as(RelabelBody, call.body)
-    wanted = Relabel(call.site.id, body.from_, body.into, (body.first_hit_id, body.last_hit_id))
-    await services.ledger.write(relabel, wanted, call.now)
+    change = Relabel(call.site.id, body.from_, body.into, (body.first_hit_id, body.last_hit_id))
+    await services.ledger.write(relabel, change, call.now)
     return ApiResponse(202, wire.compact({"status": "ok"}))
 
 

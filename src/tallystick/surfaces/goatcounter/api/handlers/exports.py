@@ -95,9 +95,9 @@ async def _export_of(services: Services, call: SiteCall) -> Export:
 
 
 def _format(body: ExportRequest) -> ExportFormat:
-    for known in get_args(ExportFormat):
-        if (body.format or "csv") == known:
-            form: ExportFormat = known
+    for export_format in get_args(ExportFormat):
+        if (body.format or "csv") == export_format:
+            form: ExportFormat = export_format
             return form
     msg = f"unknown format: {msgspec.json.encode(body.format).decode()}"
     raise ApiRefused(msg)

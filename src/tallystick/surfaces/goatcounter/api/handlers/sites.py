@@ -40,12 +40,12 @@ async def site(services: Services, call: SiteCall) -> ApiResponse:
 async def create(services: Services, call: SiteCall) -> ApiResponse:
     """A new site of the same account."""
     body = await body_as(SiteBody, call.body)
-    defaults = body.said_defaults
+    defaults = body.sent_defaults
     new_site = NewSite(
         cname=body.cname or None,
         code=body.code or None,
         link_domain=body.link_domain or "",
-        settings=SiteSettings(**body.said_settings),
+        settings=SiteSettings(**body.sent_settings),
         user_defaults=UserSettings() if defaults is UNSET else defaults,
     )
     principal = call.principal
@@ -62,8 +62,8 @@ async def replace(services: Services, call: SiteCall) -> ApiResponse:
         cname=body.cname or None,
         code=body.code or UNSET,
         link_domain=body.link_domain or "",
-        settings=asdict(SiteSettings()) | body.said_settings,
-        user_defaults=body.said_defaults,
+        settings=asdict(SiteSettings()) | body.sent_settings,
+        user_defaults=body.sent_defaults,
     )
     return await _changed(services, call, changes)
 
@@ -75,8 +75,8 @@ async def change(services: Services, call: SiteCall) -> ApiResponse:
         cname=UNSET if body.cname is UNSET else body.cname or None,
         code=body.code or UNSET,
         link_domain=UNSET if body.link_domain is None else body.link_domain,
-        settings=body.said_settings,
-        user_defaults=body.said_defaults,
+        settings=body.sent_settings,
+        user_defaults=body.sent_defaults,
     )
     return await _changed(services, call, changes)
 
