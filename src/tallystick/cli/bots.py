@@ -8,10 +8,10 @@ from cyclopts import App, Parameter
 from msgspec import Struct
 
 from tallystick.cli.site import site_of
-from tallystick.cli.support.asking import Yes, confirm
 from tallystick.cli.support.jobs import read_hits, write_and_do_jobs
 from tallystick.cli.support.listing import instant, print_rows
 from tallystick.cli.support.opening import opened_ledger
+from tallystick.cli.support.prompts import Yes, confirm
 from tallystick.cli.support.site_access import api_errors_refused, is_url, token
 from tallystick.errors import InputRefused
 from tallystick.ledger.ledger import milliseconds

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Never
 
 from cyclopts import App, Parameter, Token
 
-from tallystick.cli.support.asking import Yes, confirm
 from tallystick.cli.support.opening import opened_ledger
+from tallystick.cli.support.prompts import Yes, confirm
 from tallystick.cli.transfer import export, import_
 from tallystick.errors import InputRefused
 from tallystick.ledger.folding import CounterWrite, operate

@@ -3,10 +3,10 @@
 from cyclopts import App
 
 from tallystick.cli.site import site_of
-from tallystick.cli.support.asking import Yes, confirm
 from tallystick.cli.support.jobs import write_and_do_jobs
 from tallystick.cli.support.listing import print_rows
 from tallystick.cli.support.opening import opened_ledger
+from tallystick.cli.support.prompts import Yes, confirm
 from tallystick.ledger.ledger import milliseconds
 from tallystick.services.analytics import names, path_changes
 from tallystick.settings import StorageSettings

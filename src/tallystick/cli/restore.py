@@ -9,9 +9,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tallystick.cli.support.asking import confirm
 from tallystick.cli.support.data_directory import held_data_directory, ledger_file_kept
 from tallystick.cli.support.progress import progress
+from tallystick.cli.support.prompts import confirm
 from tallystick.errors import DatabaseUnreachable, InputRefused
 from tallystick.ledger import Database, open_database
 from tallystick.ledger.copying import BackupFile, Tell

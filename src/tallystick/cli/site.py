@@ -9,11 +9,11 @@ import msgspec
 from cyclopts import App, Parameter, Token
 from msgspec import UNSET
 
-from tallystick.cli.support.asking import Yes, confirm
 from tallystick.cli.support.jobs import do_jobs
 from tallystick.cli.support.listing import instant, print_rows
 from tallystick.cli.support.opening import opened_ledger
 from tallystick.cli.support.people import account_of, fields_are_options
+from tallystick.cli.support.prompts import Yes, confirm
 from tallystick.errors import InputRefused
 from tallystick.ledger import Session
 from tallystick.ledger.ledger import milliseconds

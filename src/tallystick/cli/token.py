@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import cyclopts
 from cyclopts import App, Parameter
 
-from tallystick.cli.support.asking import Yes, confirm
 from tallystick.cli.support.listing import instant, print_rows
 from tallystick.cli.support.opening import opened_ledger
 from tallystick.cli.support.people import account_of, fields_are_options
+from tallystick.cli.support.prompts import Yes, confirm
 from tallystick.errors import InputRefused
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.account import EVERY_SITE, Permission, Token

@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter, Token
 
-from tallystick.cli.support.asking import Yes, confirm, new_password
 from tallystick.cli.support.listing import instant, print_rows
 from tallystick.cli.support.opening import opened_ledger
 from tallystick.cli.support.people import account_of, fields_are_options
+from tallystick.cli.support.prompts import Yes, confirm, new_password
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.account import ALL_SITES, Access, Account
 from tallystick.services.accounts import accounts

@@ -11,7 +11,7 @@ from tallystick.web.asgi import Receive, Send
 SENT_WITHIN_S = 20.0
 """How long a peer may take to receive what was sent."""
 CLOSED_WITHIN_S = 1.0
-"""How long it is tried to say why, to a peer that may have stopped reading."""
+"""How long the close frame may take, to a peer that may have stopped reading."""
 
 
 class Closing(IntEnum):
@@ -37,7 +37,7 @@ REASONS = {
     Closing.TOO_SLOW: "too slow to read",
     Closing.TOO_MANY: "too many connections",
 }
-"""What the close frame says besides the number."""
+"""The reasons in close frames, by code."""
 
 
 class PeerTooSlow(TallystickError):
@@ -67,7 +67,7 @@ class Channel(Protocol):
         """Whether the peer answers a ping."""
 
     async def close(self, code: Closing) -> None:
-        """Say why, and close."""
+        """Close with a code and its reason."""
 
 
 class AsgiChannel:

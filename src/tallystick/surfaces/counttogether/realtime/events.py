@@ -41,7 +41,7 @@ async def _events(services: Services, call: CounterCall, version: int) -> ApiRes
 
 
 def _resume(call: CounterCall) -> From:
-    """From where to go on: what the stream said last, or what the query says."""
+    """The position to resume from: the ``Last-Event-ID``, or the query."""
     # Programs in place of a browser's EventSource cannot set the header everywhere; they use this parameter.
     last = call.header(b"last-event-id") or call.query.get("lastEventId")
     if not last:

@@ -24,14 +24,14 @@ from tallystick.surfaces.counttogether.errors import (
     CodedRefusal,
     response_to,
 )
-from tallystick.surfaces.counttogether.realtime.asking import (
+from tallystick.surfaces.counttogether.realtime.channel import Channel, Closing, PeerTooSlow
+from tallystick.surfaces.counttogether.realtime.client_messages import (
     BadMessage,
     Credentials,
     Pace,
     answer_to_message,
     credentials_in,
 )
-from tallystick.surfaces.counttogether.realtime.channel import Channel, Closing, PeerTooSlow
 from tallystick.surfaces.counttogether.realtime.frames import Teller, connected_frame, error_frame, result_frame
 from tallystick.surfaces.counttogether.realtime.opening import (
     Opening,

@@ -12,7 +12,7 @@ from tallystick.services.services import Services
 from tallystick.services.sharing.access import require
 from tallystick.services.sharing.changing import STEPS_AT_MOST, Done, ValueChange, Verb
 from tallystick.surfaces.counttogether.api.calling import CounterCall
-from tallystick.surfaces.counttogether.api.handlers.carrying import change, json_response
+from tallystick.surfaces.counttogether.api.handlers.keyed_changes import change, json_response
 from tallystick.surfaces.counttogether.decoding import body_as
 from tallystick.surfaces.counttogether.errors import Malformed, error_of
 from tallystick.surfaces.counttogether.zones import zone_asked

@@ -31,7 +31,7 @@ from tallystick.surfaces.counttogether.api.bodies import (
     whole_edit,
 )
 from tallystick.surfaces.counttogether.api.calling import CounterCall
-from tallystick.surfaces.counttogether.api.handlers.carrying import no_content, once
+from tallystick.surfaces.counttogether.api.handlers.keyed_changes import no_content, once
 from tallystick.surfaces.counttogether.decoding import body_as, etags_in, version_in
 from tallystick.surfaces.counttogether.errors import Malformed
 from tallystick.surfaces.counttogether.zones import today_in, zone_of

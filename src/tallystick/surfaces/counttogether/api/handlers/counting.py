@@ -8,7 +8,7 @@ from tallystick.errors import SharingRefused
 from tallystick.services.services import Services
 from tallystick.services.sharing.changing import Done, ValueChange, Verb
 from tallystick.surfaces.counttogether.api.calling import CounterCall
-from tallystick.surfaces.counttogether.api.handlers.carrying import change
+from tallystick.surfaces.counttogether.api.handlers.keyed_changes import change
 from tallystick.surfaces.counttogether.decoding import amount_in, body_as, require_no_amount
 from tallystick.surfaces.counttogether.errors import refusal_of
 from tallystick.surfaces.counttogether.zones import zone_asked

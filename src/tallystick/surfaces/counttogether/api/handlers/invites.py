@@ -10,8 +10,8 @@ from tallystick.services.sharing.access import Shared
 from tallystick.services.sharing.invites import LIFETIME_MS, MadeInvite, NewInvite
 from tallystick.surfaces.counttogether import wire
 from tallystick.surfaces.counttogether.api.calling import CounterCall
-from tallystick.surfaces.counttogether.api.handlers.carrying import json_response, no_content, once
 from tallystick.surfaces.counttogether.api.handlers.counters import v1_at
+from tallystick.surfaces.counttogether.api.handlers.keyed_changes import json_response, no_content, once
 from tallystick.surfaces.counttogether.decoding import body_as
 from tallystick.surfaces.counttogether.zones import zone_of
 from tallystick.web.answers import ApiResponse

@@ -11,7 +11,7 @@ from tallystick.services.services import Services
 from tallystick.services.sharing import people
 from tallystick.surfaces.counttogether import wire
 from tallystick.surfaces.counttogether.api.calling import CounterCall
-from tallystick.surfaces.counttogether.api.handlers.carrying import json_response, no_content, once
+from tallystick.surfaces.counttogether.api.handlers.keyed_changes import json_response, no_content, once
 from tallystick.surfaces.counttogether.decoding import body_as
 from tallystick.surfaces.counttogether.errors import Malformed
 from tallystick.web.answers import ApiResponse

@@ -12,7 +12,7 @@ from tallystick.services.accounts.tokens import NAME_AT_MOST, OF_COUNTERS, NewTo
 from tallystick.services.services import Services
 from tallystick.surfaces.counttogether import wire
 from tallystick.surfaces.counttogether.api.calling import CounterCall
-from tallystick.surfaces.counttogether.api.handlers.carrying import json_response, no_content, once
+from tallystick.surfaces.counttogether.api.handlers.keyed_changes import json_response, no_content, once
 from tallystick.surfaces.counttogether.decoding import body_as, integer_in
 from tallystick.web.answers import ApiResponse
 

@@ -1,4 +1,4 @@
-"""What clients may say over a WebSocket: very little."""
+"""The few messages that clients may send over a WebSocket."""
 
 import time
 from typing import Any
@@ -14,24 +14,24 @@ MESSAGES_A_SECOND = 10
 
 
 class BadMessage(TallystickError):
-    """A message that makes no sense, or one too many."""
+    """A malformed message, or one too many."""
 
 
 class _Credentials(Struct, frozen=True):
     token: str
 
 
-class _Asked(Struct, frozen=True):
+class _ClientMessage(Struct, frozen=True):
     method: str
     id: str | int | float | UnsetType | None = UNSET
     params: Any = None
 
 
-_decode = msgspec.json.Decoder(_Asked).decode
+_decode = msgspec.json.Decoder(_ClientMessage).decode
 
 
 class Pace:
-    """So many messages in each second."""
+    """Limits the messages of one connection in each second."""
 
     __slots__ = ("_amount", "_second")
 
@@ -39,10 +39,10 @@ class Pace:
         self._second, self._amount = 0, 0
 
     def step(self) -> None:
-        """One more message has come.
+        """Count a message.
 
         Raises:
-            BadMessage: too many came.
+            BadMessage: there are too many in this second.
         """
         second = int(time.monotonic())
         self._amount = self._amount + 1 if second == self._second else 1
@@ -53,10 +53,10 @@ class Pace:
 
 
 class Credentials(Struct, frozen=True):
-    """What a first message brings.
+    """The credentials in a first message.
 
     Attributes:
-        number: of the request, under which it is answered; UNSET when it wants no answer.
+        number: id of the request, for its response; UNSET for a request without a response.
     """
 
     token: str
@@ -95,7 +95,7 @@ def answer_to_message(message: str | bytes) -> str | None:
     return error_frame(request.id, METHOD_NOT_FOUND, f"there is no method {request.method[:100]}")
 
 
-def _read(message: str | bytes) -> _Asked:
+def _read(message: str | bytes) -> _ClientMessage:
     if not isinstance(message, str) or len(message) > LONGEST_MESSAGE:
         msg = f"messages are text of at most {LONGEST_MESSAGE} bytes"
         raise BadMessage(msg)
