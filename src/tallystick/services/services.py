@@ -78,12 +78,12 @@ def build_services(  # noqa: PLR0913  # settings of single services
         default_site: the site that counts for Hosts without a site.
         hide_foreign: refuse changes of foreign shared counters with "not found" in place of "forbidden".
     """
-    names, following = Names(ledger), Following(ledger)
+    names, following, in_flight = Names(ledger), Following(ledger), InFlight()
     return Services(
         ledger=ledger,
         warehouse=warehouse,
         clock=ClockWatch(ledger, warehouse.clock),
-        counting=Counting(ledger, counter_lifetime),
+        counting=Counting(ledger, counter_lifetime, in_flight),
         setup=Setup(ledger),
         seals=seals or Seals.new(),
         sites=Sites(ledger, default=default_site),
@@ -95,6 +95,6 @@ def build_services(  # noqa: PLR0913  # settings of single services
         visitor_counter=VisitorCounter(ledger, warehouse),
         following=following,
         sharing=Sharing(ledger, following.wake, hide_foreign=hide_foreign),
-        in_flight=InFlight(),
+        in_flight=in_flight,
         tasks=BackgroundTasks(),
     )

@@ -33,17 +33,18 @@ class Counting:
 
     Args:
         lifetime: milliseconds that a counter lives after its last change, or ``NEVER``.
+        in_flight: keyed requests that are being carried out, shared by all services; its own one without it.
 
     Attributes:
         hit: the operation of a hit, made once: hot path.
     """
 
-    def __init__(self, ledger: Ledger, lifetime: int = LIFETIME_MS) -> None:
+    def __init__(self, ledger: Ledger, lifetime: int = LIFETIME_MS, in_flight: InFlight | None = None) -> None:
         self._ledger, self.lifetime = ledger, lifetime
         self.hit = replace(HIT, lifetime=lifetime)
         self._renewing = lifetime == NEVER
         self._swept: Key | None = None
-        self._in_flight = InFlight()
+        self._in_flight = InFlight() if in_flight is None else in_flight
 
     def add(self, key: Key, operation: Add, admit: Admit | None = None) -> "Future[Outcome]":
         """Add an amount; ``admit`` is called before a counter is created."""
