@@ -1,4 +1,4 @@
-"""What Tallystick is compared with: small applications on the very same HTTP server, each its own process.
+"""Small applications to compare Tallystick with, on the same HTTP server, each in its own process.
 
 python benchmarks/apps.py echo
 python benchmarks/apps.py redis PORT
@@ -21,7 +21,7 @@ BODY = b'{"value":1000000}'
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
-    """The least an application can do: a fixed body of the size that a count has, after the request's body."""
+    """Send the smallest useful response: a fixed body of the size that a count has, after the request's body."""
     if scope["method"] == "POST":
         while (await receive()).get("more_body"):
             pass
@@ -30,7 +30,7 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def incrementing(port: int) -> AsgiApp:
-    """What people write for a counter on Redis: one INCR a request, the path as its key."""
+    """A typical counter on Redis: one INCR for each request, the path as its key."""
     from redis.asyncio import Redis  # noqa: PLC0415  # the extra "bench"; the echo does without
 
     # One connection a request at once: measured faster than a small pool that requests wait for.

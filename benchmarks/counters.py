@@ -1,4 +1,4 @@
-"""Counters made before a run, and read again after it."""
+"""Create counters before a run, and read them after it."""
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -40,7 +40,7 @@ def create(url: str | None, data: Path, keys: Iterable[Key]) -> None:
 
 
 def counted(url: str | None, data: Path) -> int:
-    """How much all counters together have risen, read from the database itself."""
+    """Return by how much all counters together have risen, read from the database."""
     session = open_database(url, data).session()
     total, after = 0, None
     try:

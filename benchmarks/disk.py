@@ -1,4 +1,4 @@
-"""How long the disk takes to keep what it is given: the least that a durable answer can cost."""
+"""Measure the time of a disk sync: the lower bound of a durable response."""
 
 import os
 import time

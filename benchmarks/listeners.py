@@ -1,4 +1,4 @@
-"""Clients that listen: thousands of connections that cost their own process little. See live.py."""
+"""Listening clients: thousands of connections with little cost in their own process. See live.py."""
 
 import asyncio
 import socket
@@ -22,8 +22,8 @@ class Crowd:
     """Many listeners.
 
     Attributes:
-        heard: how many changes all of them were told.
-        times: when each of them was told something since ``expect``.
+        heard: number of changes that all of them received.
+        times: when each of them received changes since ``expect``.
     """
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class Crowd:
         return len(self._members)
 
     async def join(self, url: str, request: str, amount: int) -> None:
-        """Open so many more connections."""
+        """Open this number of additional connections."""
         places = asyncio.Semaphore(AT_ONCE)
 
         async def one() -> None:
@@ -48,32 +48,32 @@ class Crowd:
         await asyncio.gather(*(one() for _ in range(amount)))
 
     def expect(self, changes: int) -> None:
-        """From now on each of them is to be told so many changes."""
+        """Expect this number of changes on each of them from now on."""
         self.times.clear()
         self._expected = self.heard + changes * len(self)
         self._all.clear()
 
     async def told(self) -> None:
-        """Return when all have been told what they are to be told."""
+        """Wait until all have received the expected changes."""
         async with asyncio.timeout(WITHIN_S):
             await self._all.wait()
 
     def note(self, changes: int, now: float) -> None:
-        """One of them was told."""
+        """Record a change that one of them received."""
         self.heard += changes
         self.times.append(now)
         if self.heard >= self._expected:
             self._all.set()
 
     def leave(self) -> None:
-        """Close all connections without a word."""
+        """Close all connections without a close frame."""
         for member in self._members:
             member.transport.abort()
         self._members.clear()
 
 
 class _Listener(asyncio.Protocol):
-    """One connection. What is sent is not taken apart: changes are counted by their method's name."""
+    """One connection. Messages are not parsed: changes are counted by their method's name."""
 
     __slots__ = ("_crowd", "opened", "transport")
     transport: asyncio.Transport
@@ -121,7 +121,7 @@ class Counting:
         ).encode()
 
     async def increment(self) -> None:
-        """Count once; returns when it is answered."""
+        """Count once. Returns after the response."""
         loop = asyncio.get_running_loop()
         await loop.sock_sendall(self._socket, self._request)
         answer = await loop.sock_recv(self._socket, 65_536)
@@ -129,7 +129,7 @@ class Counting:
             raise SystemExit(answer.decode())
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._socket.close()
 
 

@@ -1,4 +1,4 @@
-"""Live connections: memory when nothing happens, and how soon and how many changes are told. See README.md."""
+"""Live connections: memory when idle, and latency and rate of published changes. See README.md."""
 
 import asyncio
 import re
@@ -35,7 +35,7 @@ class Kind(Struct, frozen=True):
 
 
 class Idle(Struct, frozen=True):
-    """What many connections cost that are told nothing. Bytes, seconds, milliseconds."""
+    """Cost of many idle connections. Bytes, seconds, milliseconds."""
 
     kind: str
     memory: float
@@ -46,7 +46,7 @@ class Idle(Struct, frozen=True):
 
 
 class Told(Struct, frozen=True):
-    """How changes of one counter reach so many connections. Milliseconds, and frames a second."""
+    """Delivery of changes of one counter to many connections. Milliseconds, and frames a second."""
 
     kind: str
     amount: int
@@ -61,8 +61,8 @@ def main(*, idle: AtLeastOne = 5_000, listeners: AtLeastOne = 1_000, changes: At
     """Measure: about two minutes.
 
     Args:
-        idle: connections that are told nothing.
-        listeners: connections that are told everything.
+        idle: number of idle connections.
+        listeners: number of connections that receive all changes.
         changes: how many are timed.
     """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -117,7 +117,7 @@ async def _idle(server: servers.Process, kind: Kind, amount: int) -> Idle:
 
 
 async def _asked(server: servers.Process) -> list[float]:
-    """How long ordinary requests take meanwhile."""
+    """Measure the latency of ordinary requests meanwhile."""
     times: list[float] = []
     async with httpx.AsyncClient(base_url=server.url) as client:
         for _ in range(ASKED):
@@ -150,7 +150,7 @@ def _telling(
 
 
 async def _one_by_one(crowd: Crowd, counting: Counting, changes: int) -> tuple[list[float], list[float]]:
-    """From sending an increment until it is answered, and until each has heard of it. Milliseconds."""
+    """Time from sending an increment to its response, and to each connection's frame. Milliseconds."""
     answers: list[float] = []
     times: list[float] = []
     for _ in range(changes):

@@ -48,7 +48,7 @@ class BadAnswers(Exception):
 
 
 class Load(Struct, frozen=True):
-    """What is asked for.
+    """The requests of a burst.
 
     Attributes:
         path: of the request; with many keys it is followed by a number of seven digits.
@@ -59,12 +59,12 @@ class Load(Struct, frozen=True):
     keys: int = 1
 
     def script(self, seed: int) -> str:
-        """What wrk is to send, in Lua; empty for one request over and over."""
+        """Return the Lua script for wrk; empty if it repeats one request."""
         return "" if self.keys == 1 else _RANDOM_KEYS % {"path": self.path, "keys": self.keys, "seed": seed}
 
 
 class Burst(Struct, frozen=True):
-    """What wrk saw. Percentiles are microseconds."""
+    """Results of wrk. Percentiles are microseconds."""
 
     requests: int
     microseconds: int
@@ -80,13 +80,13 @@ class Burst(Struct, frozen=True):
 
 
 def require_wrk() -> None:
-    """Stop with a clear line where wrk is missing."""
+    """Exit with a clear message if wrk is missing."""
     if shutil.which("wrk") is None:
         raise SystemExit(MISSING)
 
 
 def burst(url: str, load: Load, connections: int, seconds: int, seed: int = 1) -> Burst:
-    """Ask as fast as answers come, on so many connections, from one thread.
+    """Send requests as fast as responses arrive, on a number of connections, from one thread.
 
     Raises:
         BadAnswers: an answer was no success, or a connection failed.

@@ -1,4 +1,4 @@
-"""What a million counters cost: start, memory, hits, gets and disk. See README.md."""
+"""Cost of a million counters: start, memory, hits, gets and disk. See README.md."""
 
 import sys
 import time

@@ -1,4 +1,4 @@
-"""What it costs to take hits out of one server and into another, by the command line. See README.md."""
+"""Cost of exporting and importing hits on the command line. See README.md."""
 
 import gzip
 import os
@@ -28,10 +28,10 @@ console = Console()
 
 
 class Cost(NamedTuple):
-    """What a command took.
+    """Cost of a command.
 
     Attributes:
-        memory: the most that it held, in MB.
+        memory: the peak, in MB.
     """
 
     seconds: float

@@ -1,4 +1,4 @@
-"""What was measured, as tables for a person and as JSON."""
+"""Print results as tables, and write them as JSON."""
 
 import os
 import platform
@@ -36,7 +36,7 @@ class Sample(Struct, frozen=True):
 
 
 class Stored(Struct, frozen=True):
-    """What a ledger holds, next to what its server acknowledged.
+    """Counts stored in a ledger, and counts that its server acknowledged.
 
     Attributes:
         unread: at most so many answers had not been read when the load ended.
@@ -49,7 +49,7 @@ class Stored(Struct, frozen=True):
 
     @property
     def exact(self) -> bool:
-        """Whether every acknowledged hit is there, and none twice."""
+        """Whether every acknowledged hit is stored exactly once."""
         return self.acknowledged <= self.counted <= self.acknowledged + self.unread
 
 
@@ -115,7 +115,7 @@ def _table(title: str, samples: Sequence[Sample], order: Iterable[tuple[str, int
 
 
 def machine() -> str:
-    """What ran here, in one line."""
+    """Describe the machine in one line."""
     return (
         f"{os.cpu_count()} processors, {platform.system()} {platform.release()}, "
         f"Python {platform.python_version()}, SQLite {apsw.sqlite_lib_version()}"

@@ -55,7 +55,7 @@ console = Console(width=160)
 
 
 class Question(Struct, frozen=True):
-    """What is asked."""
+    """A request for a report."""
 
     endpoint: str
     days: int
@@ -63,7 +63,7 @@ class Question(Struct, frozen=True):
 
     @property
     def url(self) -> httpx.URL:
-        """Below the API."""
+        """URL of the request, relative to the API."""
         asked = _period(self.days) | (FILTERS if self.filtered else {}) if self.days else {}
         return httpx.URL(self.endpoint).copy_merge_params(asked)
 
@@ -83,7 +83,7 @@ class Timing(Struct, frozen=True):
 
     @property
     def p95(self) -> float:
-        """What one in twenty took longer than."""
+        """The 95th percentile."""
         return quantiles(self.milliseconds, n=20, method="inclusive")[-1]
 
 

@@ -86,7 +86,7 @@ def application(folder: Path, *arguments: str) -> Iterator[Process]:
 
 @contextmanager
 def redis_server(folder: Path) -> Iterator[int]:
-    """A Redis that syncs its append-only file every second; answers its port."""
+    """Run a Redis that syncs its append-only file every second. Yields its port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -138,7 +138,7 @@ def _greeting(pattern: str, process: "subprocess.Popen[bytes]", folder: Path) ->
 
 
 def _wait_until_it_answers(url: str) -> None:
-    """The address is printed a moment before it is listened on."""
+    """Wait until the server responds: the address is printed a moment before it listens."""
     deadline = time.monotonic() + STARTS_WITHIN_S
     with httpx.Client(timeout=STARTS_WITHIN_S) as client:
         while True:

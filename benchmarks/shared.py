@@ -1,4 +1,4 @@
-"""People, counters that they share and what was done to them, made without a server and read again after a run."""
+"""Create accounts, shared counters and changes without a server, and read the counters after a run."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -29,12 +29,12 @@ SELECT :first + n, 1 + (n * 7919) % :counters, 'value', 1 + n % :people, :now, 1
 
 
 class Shared(Struct, frozen=True):
-    """What was made. Of who may count with what there is the counter's UUID and the person's token.
+    """The created data. A pair that can count is the counter's UUID and a member's token.
 
     Attributes:
         hot: one counter that all share.
         many: each of a thousand counters, by its two members.
-        collector: the token of a person who has a thousand counters alone.
+        collector: the token of an account with a thousand counters of its own.
         collected: one of them.
     """
 
@@ -45,7 +45,7 @@ class Shared(Struct, frozen=True):
 
 
 def prepare(data: Path) -> Shared:
-    """Make everyone and everything in a new data directory."""
+    """Create accounts, tokens and counters in a new data directory."""
     data.mkdir()
     open_database(None, data).migrate()
     with _writing(data) as session:
@@ -69,7 +69,7 @@ def _shared_by_two(session: Session, people: Sequence[tuple[Account, str]]) -> I
 
 
 def add_changes(data: Path, amount: int) -> None:
-    """Write so many more changes into the record, spread evenly over all counters."""
+    """Add this number of changes to the record, spread evenly over all counters."""
     for done in range(0, amount, AT_ONCE):
         part = min(AT_ONCE, amount - done)
         with _writing(data) as session:
@@ -80,7 +80,7 @@ def add_changes(data: Path, amount: int) -> None:
 
 
 def counted(data: Path) -> int:
-    """How much all shared counters together have risen."""
+    """Return by how much all shared counters together have risen."""
     with closing(open_database(None, data).session()) as session:
         accounts = [number for (number,) in session.connection.execute("SELECT id FROM account")]
         counters = {counter.uid: counter.value for account in accounts for counter in counters_of(session, account)}

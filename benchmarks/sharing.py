@@ -152,7 +152,7 @@ def _ratios(samples: Sequence[Sample], keys: int, connections: int) -> list[floa
 
 
 def _ask(server: servers.Process, made: shared.Shared) -> None:
-    """What reading costs, one request after the other."""
+    """Measure reads, one request after the other."""
     history = f"/v1/counters/{made.collected}/history"
     with httpx.Client(base_url=server.url, headers={"authorization": f"Bearer {made.collector}"}) as client:
         for path in (

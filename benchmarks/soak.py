@@ -54,7 +54,7 @@ console = Console(width=200)
 
 
 class Made(Struct, frozen=True):
-    """What the load is aimed at: a token of the statistics, and counters with tokens of their members."""
+    """Targets of the load: a token for statistics, and counters with tokens of their members."""
 
     token: str
     counters: list[tuple[str, str]]
@@ -92,7 +92,7 @@ class Load:
         self.stopping = False
 
     async def run(self, number: int) -> None:
-        """Send requests on one connection until told to stop."""
+        """Send requests on one connection until stopped."""
         reader, writer = await asyncio.open_connection(self._address.hostname, self._address.port)
         draw = random.Random(number)
         try:
@@ -123,7 +123,7 @@ class Load:
         writer.close()
 
     async def ask_statistics(self) -> None:
-        """Ask for reports, one after the other."""
+        """Request reports, one after the other."""
         reader, writer = await asyncio.open_connection(self._address.hostname, self._address.port)
         head = f"Host: {HOST}\r\nAuthorization: Bearer {self._made.token}\r\nContent-Type: application/json\r\n\r\n"
         try:
@@ -199,8 +199,8 @@ def main(*, minutes: AtLeastOne = 60, window: AtLeastOne = 60, json: Path | None
     """Load a server, and print a line a window.
 
     Args:
-        minutes: of load at half speed, after twenty seconds at full speed that tell what half is.
-        window: seconds that one line stands for.
+        minutes: of load at half speed, after twenty seconds at full speed that measure it.
+        window: seconds for each line.
         json: a file for all lines.
     """
     console.print(machine())
@@ -278,7 +278,7 @@ def _row(second: int, load: Load, errors_before: int, server: servers.Process, d
 
 
 def _recounted(data: Path, acknowledged: Counter[str]) -> bool:
-    """Compare what was acknowledged with what the stopped server left on disk."""
+    """Compare the acknowledged counts with those that the stopped server stored."""
     with closing(open_database(None, data).session()) as session:
         [(public,)] = session.connection.execute("SELECT sum(value) FROM counter WHERE namespace LIKE 'soak%'")
     found = {"public counters": public, "shared counters": shared.counted(data), "pageviews": stored(data)}

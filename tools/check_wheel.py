@@ -1,4 +1,4 @@
-"""Builds the wheel, installs it in a clean environment and runs it from elsewhere: is everything in it?"""
+"""Build the wheel, install it in a clean environment and run it from another folder: is it complete?"""
 
 import os
 import re
@@ -22,12 +22,12 @@ PAGES = ("/", "/docs", "/openapi.json", "/health/ready", "/metrics")
 
 
 def say(text: str) -> None:
-    """Tell what is being done."""
+    """Print the current step."""
     print(f"wheel: {text}", flush=True)
 
 
 def run(*command: str | Path, cwd: Path) -> str:
-    """Run a command to its end; its failure is ours."""
+    """Run a command to its end. Its failure ends this program."""
     finished = subprocess.run(
         [*map(str, command)], cwd=cwd, env=_environment(), text=True, capture_output=True, check=False
     )

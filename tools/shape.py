@@ -1,4 +1,4 @@
-"""Sizes of files and functions in src/tallystick, and the arrows between the rooms of services. Never a gate."""
+"""Sizes of files and functions in src/tallystick, and the imports between the packages of services. Never a gate."""
 
 import ast
 from collections.abc import Iterator, Sequence
