@@ -149,7 +149,7 @@ class Token(Struct, frozen=True, kw_only=True):
 
 
 class Principal(Struct, frozen=True):
-    """The one who asks: the token of a request, and the account that it acts for."""
+    """The sender of a request: its token, and the account that the token acts for."""
 
     token: Token
     account: Account

@@ -34,7 +34,7 @@ class Description:
 
     @cached_property
     def document(self) -> dict[str, Any]:
-        """The merged document; read and parsed once, when it is first asked for."""
+        """The merged document; read and parsed at the first access."""
         merged: dict[str, Any] = {**_INTRODUCTION, "tags": [], "paths": {}, "components": {}}
         for file in self._files:
             surface = yaml.safe_load(file.read_text("utf-8"))

@@ -13,7 +13,7 @@ def account_of(session: Session, who: str) -> Account:
     """The account with this email or id.
 
     Raises:
-        InputRefused: there is none.
+        InputRefused: there is no such account.
     """
     person = account(session, int(who)) if _is_id(who) else account_by_email(session, who)
     if person is None:

@@ -62,7 +62,7 @@ def token(permission: str) -> str:
         permission: that the token needs, for the message.
 
     Raises:
-        InputRefused: there is none.
+        InputRefused: TALLYSTICK_TOKEN is not set.
     """
     secret = next(filter(None, map(os.environ.get, VARIABLES)), None)
     if secret is None:

@@ -74,7 +74,7 @@ def migrate(
 ) -> None:
     """Apply every outstanding step, each in a transaction of its own that also checks which step is next.
 
-    Two servers may start at once: whoever waits in ``transaction`` finds the step already taken.
+    Two servers may start at once: the one that waits in ``transaction`` then sees that the step is applied.
     """
     while True:
         with transaction():

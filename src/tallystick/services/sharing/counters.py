@@ -86,44 +86,44 @@ def create(session: Session, account: int, wanted: NewCounter, now: int) -> Shar
     return counter
 
 
-def create_shared(session: Session, account: int, wanted: NewCounter | SharingRefused, now: int) -> Shared:
+def create_shared(session: Session, account: int, new: NewCounter | SharingRefused, now: int) -> Shared:
     """Create a counter like ``create``; returns it with its members.
 
     Args:
-        wanted: or the refusal of what was written, raised here so that it is recorded as any other.
+        new: the counter, or the refusal of a malformed body, raised here so that it is recorded like any other.
     """
-    if isinstance(wanted, SharingRefused):
-        raise wanted
-    return with_members(session, create(session, account, wanted, now))
+    if isinstance(new, SharingRefused):
+        raise new
+    return with_members(session, create(session, account, new, now))
 
 
 def edit_read(  # noqa: PLR0913  # who changes what, when, and on which conditions
     session: Session,
     account: int,
     uid: str,
-    wanted: Edit | SharingRefused | None,
+    changes: Edit | SharingRefused | None,
     now: int,
     *,
     version: int | None = None,
     hide_foreign: bool = False,
 ) -> SharedCounter:
-    """Change a counter by an edit that was made from the counter as it was read a moment ago.
+    """Change a counter by an edit that was derived from an earlier read of it.
 
     Args:
-        wanted: None where there was no such counter; a refusal where the edit does not fit a counter of its type.
+        changes: None if the counter did not exist; a refusal if the edit does not fit its type.
 
     Raises:
-        SharingRefused: what the person may not do comes before what cannot be done.
+        SharingRefused: refusals for missing rights come before all others.
     """
     access = role_of(session, account, uid)
-    if access is None or wanted is None:
+    if access is None or changes is None:
         raise not_found()
     _, role = access
     require_role(role, "member", hide_foreign=hide_foreign)
     try:
-        if isinstance(wanted, SharingRefused):
-            raise wanted
-        return edit(session, account, uid, wanted, now, version=version, hide_foreign=hide_foreign)
+        if isinstance(changes, SharingRefused):
+            raise changes
+        return edit(session, account, uid, changes, now, version=version, hide_foreign=hide_foreign)
     except SharingRefused as refused:
         if refused.reason is not SharingReason.CHANGED_MEANWHILE:
             require_role(role, "admin")
@@ -139,7 +139,7 @@ def edit(  # noqa: PLR0913  # who changes what, when, and on which conditions
     session: Session,
     account: int,
     uid: str,
-    wanted: Edit,
+    changes: Edit,
     now: int,
     *,
     version: int | None = None,
@@ -160,11 +160,11 @@ def edit(  # noqa: PLR0913  # who changes what, when, and on which conditions
     before, role = access
     require_role(role, "member", hide_foreign=hide_foreign)
     require_version(before, version)
-    after = _edited(before, wanted)
+    after = _edited(before, changes)
     if after == before:
         return before
     require_role(role, "admin")
-    check_replacement(ValueRules.of(after), before.value, after.value, confirm=wanted.confirm)
+    check_replacement(ValueRules.of(after), before.value, after.value, confirm=changes.confirm)
     return _store_edit(session, account, before, after, now)
 
 

@@ -1,4 +1,4 @@
-"""What was done to a counter, for those who share it."""
+"""The history of a shared counter, for its members."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -16,7 +16,7 @@ EntryKind = Literal["created", "value", "details"]
 
 
 class Actor(Struct, frozen=True):
-    """Who did it: UUID, and what the person is called now."""
+    """The account that made a change: its UUID and present name."""
 
     uid: str
     name: str

@@ -45,7 +45,7 @@ def member(session: Session, account: int, uid: str, member_uid: str) -> Member:
 def set_role(  # noqa: PLR0913, PLR0917  # who makes whom what, and where
     session: Session, account: int, uid: str, member_uid: str, role: Role, now: int, *, hide_foreign: bool = False
 ) -> Member:
-    """Give a member another role; the invites of an admin who becomes less are removed.
+    """Give a member another role. An admin who gets a lower role loses their open invites.
 
     Raises:
         SharingRefused: NOT_FOUND, FORBIDDEN or LAST_ADMIN.
@@ -76,7 +76,7 @@ def set_admin(  # noqa: PLR0913, PLR0917  # who makes whom what, and where
     *,
     hide_foreign: bool = False,
 ) -> Member:
-    """Make a member an admin, or an admin a member; a viewer who is to be no admin stays one.
+    """Make a member an admin, or an admin a member; a viewer stays a viewer.
 
     Raises:
         SharingRefused: NOT_FOUND, FORBIDDEN or LAST_ADMIN.

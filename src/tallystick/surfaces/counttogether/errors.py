@@ -1,4 +1,4 @@
-"""How errors become responses on this surface: ``{"message", "code", "name", "traceId"}``.
+"""Errors as responses of this surface: ``{"message", "code", "name", "traceId"}``.
 
 ApiRefused           see ``web.refusals``; its status chooses the code
 └── CodedRefusal     one of the contract's errors

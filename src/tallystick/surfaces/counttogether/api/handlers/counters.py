@@ -39,7 +39,7 @@ from tallystick.web.answers import ApiResponse
 
 
 async def list_v1(services: Services, call: CounterCall) -> ApiResponse:
-    """Everything that the person shares, with the people who share it."""
+    """The person's counters with their members."""
     today = await _today(call)
     shared = await services.sharing.read(counters_with_members_of, call.account.id)
     return _list_answer(call, [wire.v1_counter(*each, today) for each in shared])
@@ -94,7 +94,7 @@ async def patch(services: Services, call: CounterCall) -> ApiResponse:
 
 
 async def delete(services: Services, call: CounterCall) -> ApiResponse:
-    """Remove a counter for everyone."""
+    """Delete a counter for all members."""
     function = partial(
         counters.delete, version=version_in(call.header(b"if-match")), hide_foreign=services.sharing.hide_foreign
     )

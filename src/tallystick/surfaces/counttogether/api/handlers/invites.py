@@ -34,7 +34,7 @@ async def list_(services: Services, call: CounterCall) -> ApiResponse:
 
 
 async def create(services: Services, call: CounterCall) -> ApiResponse:
-    """A new invite; its code is told this once."""
+    """Create an invite; only this response has its code."""
     body = body_as(InviteBody, call.body)
     new = NewInvite(role=body.role, lifetime=body.expires_in * 1000, max_uses=body.max_uses)
     function = partial(invites.create, hide_foreign=services.sharing.hide_foreign)

@@ -13,7 +13,7 @@ from tallystick.web.answers import ApiResponse
 
 
 class TicketBody(Struct, frozen=True):
-    """Which page is to use the ticket; by default the one that asks for it."""
+    """The origin of the page that will use the ticket; by default that of the request."""
 
     origin: str | None = None
 
