@@ -34,7 +34,7 @@ from tallystick.services.jobs import (
 from tallystick.services.stores import note
 from tallystick.services.time_passed import TimePassed
 from tallystick.tasks import BackgroundTask
-from tallystick.warehouse import Warehouse, WarehouseWriteSession
+from tallystick.warehouse import Warehouse
 
 LOOKED_EVERY_S = 1.0
 TIDIED_EVERY_S = 3_600.0
@@ -252,10 +252,6 @@ class JobWorker:
         if expired := await self._warehouse.write(lambda session: session.expire(limits)):
             log.info("hits were removed that are older than their sites keep them", count=expired)
         await self._ledger.write(set_clock_mark, RETENTION, now)
-
-
-def _count_expired(session: WarehouseWriteSession, limits: Sequence[tuple[int, int]]) -> int:
-    return session.count_expired(limits)
 
 
 def _exports_of(session: Session, site: int) -> list[int]:
