@@ -130,7 +130,7 @@ async def test_who_does_not_say_who_it_is_is_closed(tmp_path: Path, monkeypatch:
 
 
 async def test_strangers_are_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sockets, "STRANGERS_OF_ONE_ADDRESS", 1)
+    monkeypatch.setattr(sockets, "UNAUTHENTICATED_OF_ONE_ADDRESS", 1)
     async with listening(tmp_path) as there:
         async with there.socket(origin=PAGE), there.socket(origin=PAGE) as second:
             assert await closed(second) == channel.Closing.TRY_LATER

@@ -1,6 +1,6 @@
-"""The one way in and out of this surface.
+"""The surface as an ASGI application: decodes a request, calls its handler, encodes the response.
 
-Plain ASGI: this is the hot path. What repeats from request to request (paths) is parsed once.
+Plain ASGI: this is the hot path. Paths repeat from request to request, so each is parsed once.
 """
 
 from functools import partial
@@ -28,7 +28,7 @@ log = structlog.get_logger()
 
 _KEY_HEADER = b"idempotency-key"
 _OF_INTEREST = frozenset({b"sec-purpose", b"purpose", b"x-purpose", b"x-moz", _KEY_HEADER})
-"""Headers that mark a prefetch, and the sender's key."""
+"""Headers that mark a prefetch, and the idempotency key."""
 
 
 class CountApi:
@@ -45,12 +45,12 @@ class CountApi:
         """Answer one request."""
         raw_query = scope["query_string"]
         if raw_query or scope["method"] == "OPTIONS":
-            answer, status, headers, body = await self._dressed(scope, raw_query)
+            answer, status, headers, body = await self._encoded(scope, raw_query)
         else:
             target = target_of(scope["path"])
             answer = await self._answer(scope, target, {})
             status, body = answer.status, answer.body
-            # The very object that the target holds: the answer is about the target's key, whose headers are made.
+            # Compared by identity: a response about the target's own key uses the headers prepared for it.
             if target is not None and answer.path is target.path and not answer.headers:
                 headers = target.headers
             else:
@@ -61,8 +61,8 @@ class CountApi:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    async def _dressed(self, scope: Scope, raw_query: bytes) -> tuple[Payload, int, wire.Headers, bytes]:
-        """The answer as JSON, as JSONP (``?callback=``: never fails at HTTP level) or as an image (``?img``)."""
+    async def _encoded(self, scope: Scope, raw_query: bytes) -> tuple[Payload, int, wire.Headers, bytes]:
+        """The response as JSON, as JSONP (``?callback=``: always status 200) or as an image (``?img``)."""
         if scope["method"] == "OPTIONS":
             self._counting.note_request()
             return _ALLOWED, 204, wire.PREFLIGHT, b""
@@ -111,17 +111,17 @@ class CountApi:
 
     def _request(self, scope: Scope, target: RouteTarget, parameters: dict[str, str]) -> Request:
         headers = scope["headers"]
-        ahead, idempotency_key = _prefetch_and_key(headers)
-        counts = scope["method"] != "HEAD" and (self._count_prefetch or not ahead)
+        prefetch, idempotency_key = _prefetch_and_key(headers)
+        counts = scope["method"] != "HEAD" and (self._count_prefetch or not prefetch)
         if self._public_counters != "open":
             admit: Admit | None = _never
         else:
             creations = self._creations
-            # Called on the writer's thread, which gets an address and no request.
+            # Called on the writer's thread, which has the address but not the request.
             admit = None if creations is None else partial(creations.admit, self._addresses.of(scope))
         key, path = target.key, target.path
         if key is None:
-            key = _named_by_page(target, headers, parameters)
+            key = _key_from_page(target, headers, parameters)
             path = str(key).encode()
         admit_keyed = None
         if idempotency_key is not None:
@@ -141,25 +141,26 @@ def _as_json(answer: Payload) -> tuple[Payload, int, wire.Headers, bytes]:
     return answer, answer.status, _headers(wire.JSON, answer), answer.body
 
 
-def _headers(dress: wire.Headers, answer: Payload) -> wire.Headers:
+def _headers(base: wire.Headers, answer: Payload) -> wire.Headers:
     if answer.path is not None:
-        dress = (*dress, (b"x-path", answer.path))
-    return (*dress, *answer.headers) if answer.headers else dress
+        base = (*base, (b"x-path", answer.path))
+    return (*base, *answer.headers) if answer.headers else base
 
 
 def _prefetch_and_key(headers: list[tuple[bytes, bytes]]) -> tuple[bool, bytes | None]:
-    """Whether a browser prefetches, and the Idempotency-Key; two keys make one that is refused."""
-    ahead, key = False, None
+    """Whether the request is a prefetch, and its Idempotency-Key. Several keys are joined to one that is not valid."""
+    prefetch, key = False, None
     for name, value in headers:  # a plain loop: hot path
         if name in _OF_INTEREST:
             if name == _KEY_HEADER:
                 key = value if key is None else key + b", " + value
             elif value.lower().startswith((b"prefetch", b"preview")):
-                ahead = True
-    return ahead, key
+                prefetch = True
+    return prefetch, key
 
 
-def _named_by_page(target: RouteTarget, headers: list[tuple[bytes, bytes]], parameters: dict[str, str]) -> Key:
+def _key_from_page(target: RouteTarget, headers: list[tuple[bytes, bytes]], parameters: dict[str, str]) -> Key:
+    """The key of a path whose reserved words stand for the calling page."""
     names = target.names
     assert names is not None
     key = wire.key_of(*names, wire.CallingPage(headers, parameters.get("page")))

@@ -1,4 +1,4 @@
-"""How errors become answers on this surface: ``{"error": "..."}``."""
+"""Errors as responses of this surface: ``{"error": "..."}``."""
 
 from typing import NamedTuple
 
@@ -48,10 +48,10 @@ TOO_LONG = Payload(414, error_body("The query is too long."), refused="query too
 
 
 class Refusal(NamedTuple):
-    """How an operation's refusal looks.
+    """The response to a refused operation.
 
     Attributes:
-        body: None where the endpoint has a body of its own for it.
+        body: None where the endpoint has its own body for it.
     """
 
     status: int
@@ -91,7 +91,11 @@ REASONS = frozenset(
 
 
 def refused(reason: RefusalReason, body: bytes, path: bytes) -> Payload:
-    """An operation was not carried out; ``body`` is what the endpoint shows then."""
+    """The response to a refused operation.
+
+    Args:
+        body: the endpoint's own, used where the refusal has none.
+    """
     status, own_body, headers = REFUSALS[reason]
     return Payload(status, own_body or body, path, headers, reason.value)
 
@@ -101,8 +105,8 @@ def bad_request(error: InputRefused, path: bytes | None = None) -> Payload:
     return Payload(400, error_body(str(error)), path, refused=BAD_REQUEST)
 
 
-def not_once(error: KeyReused | KeyInFlight, path: bytes) -> Payload:
-    """422 where the request's key stands for another request, 409 while its like is being carried out."""
+def key_refusal(error: KeyReused | KeyInFlight, path: bytes) -> Payload:
+    """422 if the key was used for another request, 409 while the first request with it is in flight."""
     if isinstance(error, KeyReused):
         text = "This Idempotency-Key was sent with another request. A new request needs a new key."
         return Payload(422, error_body(text), path, refused=KEY_REUSED)
@@ -111,7 +115,7 @@ def not_once(error: KeyReused | KeyInFlight, path: bytes) -> Payload:
 
 
 def too_many_keyed(wait: int, path: bytes) -> Payload:
-    """429: nothing was counted, and nothing is kept for the key."""
+    """429: nothing was counted, and nothing was recorded for the key."""
     text = f"Too many requests with an Idempotency-Key. Try again in {wait} seconds."
     return Payload(429, error_body(text), path, ((b"retry-after", b"%d" % wait),), KEYED_LIMITED)
 

@@ -1,6 +1,6 @@
-"""What each endpoint does: decode, one call, encode.
+"""One handler an endpoint: decode, one call, encode.
 
-A request that must not count (HEAD, prefetch) is answered with what is there, by the same handlers.
+A request that must not count (HEAD, prefetch) gets the stored value from the same handler.
 """
 
 from collections.abc import Callable
@@ -16,13 +16,13 @@ from tallystick.model.key import DEFAULT_NAMESPACE, Key
 from tallystick.services.counting.counting import Counting
 from tallystick.services.idempotency import KeyedRequest, StoredResponse
 from tallystick.surfaces.countapi import wire
-from tallystick.surfaces.countapi.errors import MALFORMED_NAME, not_once, refused, too_many_keyed
+from tallystick.surfaces.countapi.errors import MALFORMED_NAME, key_refusal, refused, too_many_keyed
 from tallystick.surfaces.countapi.wire import Payload
 from tallystick.web.idempotency import key_in
 from tallystick.web.rate_limit import UNLIMITED, Admission
 
-EVERYONE = "countapi"
-"""Who sends keys here: there are no accounts, so a key is known by the counter it was sent to."""
+SENDER = "countapi"
+"""The sender in the identity of keyed requests. There are no accounts here, so it is the same for all of them."""
 
 
 class Request(Struct):
@@ -33,7 +33,7 @@ class Request(Struct):
         path: the value of ``X-Path``.
         counts: False if the request must not change anything.
         admit: the limit of new counters, called before the request creates one; None for no limit.
-        headers: of the request, as ASGI gives them.
+        headers: of the request, as in the ASGI scope.
         idempotency_key: value of that header; None without one.
         admit_keyed: the limit of keyed requests, called before the key is looked up; None for no limit.
     """
@@ -62,7 +62,7 @@ async def get(counting: Counting, request: Request) -> Payload:
 
 
 async def info(counting: Counting, request: Request) -> Payload:
-    """Everything about a counter."""
+    """The counter's value, bounds and times."""
     counter, now = await counting.get_at(request.key)
     body = wire.info_body(request.key, counter, now)
     if counter is None:
@@ -71,12 +71,12 @@ async def info(counting: Counting, request: Request) -> Payload:
 
 
 async def hit(counting: Counting, request: Request) -> Payload:
-    """Add 1; a missing counter is made."""
+    """Add 1; creates a missing counter."""
     return await _add(counting, request, counting.hit)
 
 
 async def update(counting: Counting, request: Request) -> Payload:
-    """Add an amount within the counter's bounds; never makes a counter."""
+    """Add an amount within the counter's bounds; never creates a counter."""
     amount = wire.integer(request.parameters, "amount")
     if amount is None:
         msg = "amount is missing"
@@ -100,14 +100,14 @@ def _added(outcome: Outcome, path: bytes) -> Payload:
 
 async def _add_once(counting: Counting, request: Request, operation: Add, key: bytes) -> Payload:
     verb, amount = "hit" if operation.creates else "update", b"%d" % operation.amount
-    keyed = KeyedRequest.of(EVERYONE, verb, str(request.key), key_in(key.decode("latin-1")), rest=amount)
+    keyed = KeyedRequest.of(SENDER, verb, str(request.key), key_in(key.decode("latin-1")), rest=amount)
     admission = request.admit_keyed() if request.admit_keyed else UNLIMITED
     if not admission.admitted:
         return too_many_keyed(admission.wait, request.path)
     try:
         result = await counting.add_once(keyed, request.key, operation, request.admit)
     except (KeyReused, KeyInFlight) as error:
-        return not_once(error, request.path)
+        return key_refusal(error, request.path)
     if isinstance(result, Outcome):
         return _added(result, request.path)
     return _replayed(result.outcome, request.path)
@@ -139,10 +139,10 @@ async def set_(counting: Counting, request: Request) -> Payload:
 
 
 async def create(counting: Counting, request: Request) -> Payload:
-    """Make a counter with bounds of its own; a missing ``key`` is a new UUID."""
+    """Create a counter with its own bounds; without ``key``, its key is a new UUID."""
     parameters = request.parameters
-    named = parameters.get("key") or str(uuid4())
-    key = wire.key_of(parameters.get("namespace") or DEFAULT_NAMESPACE, named, request.page)
+    name = parameters.get("key") or str(uuid4())
+    key = wire.key_of(parameters.get("namespace") or DEFAULT_NAMESPACE, name, request.page)
     if key is None:
         raise InputRefused(MALFORMED_NAME)
     operation = _creation(parameters, counting.lifetime)
@@ -177,6 +177,6 @@ def _creation(parameters: dict[str, str], lifetime: int) -> Create:
 
 
 async def stats(counting: Counting, request: Request) -> Payload:  # noqa: ARG001  # every handler is called alike
-    """What this surface has counted since the beginning."""
+    """Totals of this surface since the database was created."""
     totals = await counting.totals()
     return Payload(200, wire.stats_body(totals.keys_created, totals.keys_updated, totals.requests, __version__))

@@ -1,4 +1,4 @@
-"""Limits of what requests without an account may leave behind."""
+"""Rate limits of requests without an account: keyed requests and new counters."""
 
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address
@@ -16,8 +16,8 @@ class KeyedLimit:
     """Limits requests with an ``Idempotency-Key``, each of which leaves a record for a day.
 
     Args:
-        limits: ``keyed`` counts by address; where it is lifted, there is no limit for all addresses together either.
-        an_hour: what all addresses together may send.
+        limits: ``keyed`` counts by address; if that limit is off, so is the one for all addresses together.
+        an_hour: requests from all addresses together.
     """
 
     def __init__(self, limits: RateLimits, addresses: ClientAddresses, an_hour: int = KEYED_AN_HOUR) -> None:
@@ -25,16 +25,16 @@ class KeyedLimit:
         self._all = None if limits.in_force[KEYED.name].amount is None else Windows(an_hour, 3_600)
 
     def admit(self, scope: Mapping[str, Any]) -> Admission:
-        """Whether one more request from the scope's client passes."""
+        """Take one request from the limit of the scope's client, then from that of all addresses."""
         admission = self._limits.admit_address(KEYED.name, self._addresses.of(scope))
         return self._all.admit(None) if admission.admitted and self._all is not None else admission
 
 
 class CreationLimit:
-    """Limits new counters a second and client address (CountAPI contract, 1.4).
+    """Limits new counters per second and client address (CountAPI contract, 1.4).
 
     Args:
-        per_second: creations that one window admits, at least 1.
+        per_second: at least 1.
     """
 
     def __init__(self, per_second: int) -> None:

@@ -1,4 +1,4 @@
-"""Every URL of this surface, and what a path means."""
+"""Every URL of this surface, and the parsing of paths."""
 
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
@@ -35,11 +35,11 @@ _NO_KEY = Key(DEFAULT_NAMESPACE, "")
 
 
 class RouteTarget(Struct, frozen=True):
-    """What a path means.
+    """A parsed path.
 
     Attributes:
-        key: None when it depends on the calling page, or is illegal.
-        path: the key as ``X-Path`` has it.
+        key: None if it depends on the calling page, or is illegal.
+        path: the value of ``X-Path``.
         headers: of a JSON response about the key.
         names: namespace and key as written.
     """
@@ -52,8 +52,8 @@ class RouteTarget(Struct, frozen=True):
 
 
 def target_of(path: str) -> RouteTarget | None:
-    """What a path means; None when it is no endpoint."""
-    # Remembering paths is only bounded if each of them is.
+    """Parse a path; None if it is no endpoint."""
+    # Long paths bypass the cache: its memory is bounded only if each entry is.
     return _target_of(path) if len(path) <= LONGEST_PATH else _target_of.__wrapped__(path)
 
 

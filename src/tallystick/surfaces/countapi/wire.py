@@ -51,19 +51,19 @@ PREFLIGHT: Headers = (
 )
 
 REPLAYED: Headers = ((b"idempotent-replayed", b"true"),)
-"""Marks an answer that is given once more."""
+"""Marks a replayed response."""
 
 ABSENT = frozenset({"", "null", "undefined"})
 """Texts that clients send for a number they do not have."""
 
 
 class Payload(Struct, frozen=True):
-    """What goes back, before its dress (JSON, JSONP or image).
+    """A response before it is encoded as JSON, JSONP or an image.
 
     Attributes:
         body: a JSON object.
-        path: the key it is about, for ``X-Path``.
-        refused: why nothing was done, for the metrics; None on success.
+        path: the value of ``X-Path``; None for no header.
+        refused: reason of the refusal in the metrics; None on success.
     """
 
     status: int
@@ -142,7 +142,7 @@ def _script_safe(json: bytes) -> bytes:
 
 
 def query(raw: bytes) -> dict[str, str]:
-    """The query's parameters; of a repeated one the first counts."""
+    """The query's parameters; the first value of a repeated one."""
     if not raw:
         return {}
     pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True)
@@ -150,7 +150,7 @@ def query(raw: bytes) -> dict[str, str]:
 
 
 def callback_name(parameters: dict[str, str]) -> str | None:
-    """The function that JSONP calls: a name, dotted for a member. Anything else is refused and never sent back."""
+    """The name of the function that JSONP calls, dotted for a member. Any other text is refused and not echoed."""
     text = parameters.get("callback")
     if not text:
         return None
@@ -169,7 +169,7 @@ def integer(parameters: dict[str, str], name: str) -> int | None:
         msg = f"{name} must be a whole number"
         raise InputRefused(msg)
     sign, digits = (-1 if text[0] == "-" else 1), text.lstrip("+-0")
-    # So many digits are out of every bound, and Python refuses to read very long ones.
+    # More digits are out of all bounds in any case, and Python refuses to parse very long numbers.
     return sign * (int(digits or "0") if len(digits) <= LONGEST_NUMBER else 10**LONGEST_NUMBER)
 
 
@@ -222,7 +222,7 @@ class CallingPage:
         self._address = address or None
 
     def replaced(self, name: str | None) -> str | None:
-        """The name itself, or what the reserved word stands for."""
+        """The name; for a reserved word, the page's host or path."""
         if name not in {HOST, PATHNAME}:
             return name
         host, path = self._host_and_path()

@@ -1,4 +1,4 @@
-"""The principal of a request, and the limit of requests per person: 401 before 429, both before anything else."""
+"""The principal of a request, and the limit of requests per person: 401 before 429, both before all other checks."""
 
 import asyncio
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from tallystick.web.sliding_window import SlidingWindows
 
 LIMIT = "counttogether"
 PATIENCE_S = 3.0
-"""How long a request waits for its turn at most: proxies and people give up after a few seconds."""
+"""The longest wait of a request for its turn: proxies and people give up after a few seconds."""
 
 MISSING = "no Authorization header; send Authorization: Bearer TOKEN"
 MALFORMED = "the Authorization header must be one, of the form Bearer TOKEN"
@@ -55,7 +55,7 @@ class Gate:
         return await self.principal(secret_in(scope), scope)
 
     async def principal(self, secret: str, scope: Mapping[str, Any]) -> Principal:
-        """The principal behind a secret, however it was sent.
+        """The principal of a secret.
 
         Raises:
             Unauthorized, RateLimited, StoreUnavailable
@@ -75,7 +75,7 @@ class Gate:
         """Take one request from the person's limit, waiting where the queue has a place; None where there is no limit.
 
         Args:
-            receive: of which only the disconnect is left; without it a client that hangs up goes unnoticed.
+            receive: called after the body was read, so it returns only the disconnect; None if that is not watched.
 
         Raises:
             RateLimited
@@ -123,21 +123,21 @@ def _has_token(query: bytes) -> bool:
 async def _waited(place: "asyncio.Future[Admission]", receive: Receive | None) -> Admission | None:
     """Wait until the limit lets a request in; None when that takes too long.
 
-    A client that hangs up meanwhile gives its place up.
+    A client that disconnects meanwhile loses its place in the queue.
     """
-    gone = None if receive is None else asyncio.create_task(_hung_up(receive))
+    disconnect = None if receive is None else asyncio.create_task(_hung_up(receive))
     try:
-        either: set[asyncio.Future[Any]] = {place} if gone is None else {place, gone}
+        either: set[asyncio.Future[Any]] = {place} if disconnect is None else {place, disconnect}
         await asyncio.wait(either, timeout=PATIENCE_S, return_when=asyncio.FIRST_COMPLETED)
         if place.done():
             return place.result()
-        if gone is not None and gone.done():
+        if disconnect is not None and disconnect.done():
             raise CodedRefusal(INVALID_DATA, "the client has hung up")
         return None
     finally:
         place.cancel()
-        if gone is not None:
-            gone.cancel()
+        if disconnect is not None:
+            disconnect.cancel()
 
 
 async def _hung_up(receive: Receive) -> None:

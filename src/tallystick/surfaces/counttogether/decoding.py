@@ -15,26 +15,26 @@ from tallystick.web.query import first_values
 Body = TypeVar("Body")
 
 LONGEST_QUERY = 8_192
-"""Bytes; decoding more would hold up other requests."""
+"""Bytes; decoding more would block other requests."""
 MOST_PARAMETERS = 100
 LONGEST_ID = 18
 QUERIES_REMEMBERED = 1_024
 LONGEST_REMEMBERED = 64
-"""Bytes of a query that is parsed once for all the requests that bring it."""
+"""Bytes of a query whose parameters are cached."""
 
 _whole = re.compile(r"[+-]?[0-9]{1,30}", re.ASCII).fullmatch
 _versions = re.compile(r'(?<!W/)"([0-9]{1,19})-[0-9a-f]{8}"', re.ASCII).findall
-"""Of the counters' entity tags; a weak one is none of ours."""
+"""Versions in the entity tags of counters, which are never weak."""
 
 
 def query_values(raw: bytes) -> Mapping[str, str]:
-    """A query's parameters, percent-decoded; of a repeated one the first counts.
+    """A query's parameters, percent-decoded; the first value of a repeated one.
 
     Raises:
         Malformed: there are too many, or the query is too long.
     """
     require_short(raw)
-    # Home Assistant sends the same query with every request. Tokens in queries were refused before.
+    # Home Assistant sends the same query with every request. Queries with tokens were refused before: none is cached.
     return _remembered(raw) if len(raw) <= LONGEST_REMEMBERED else _decoded(raw)
 
 
@@ -76,10 +76,10 @@ def integer(query: Mapping[str, str], name: str, default: int, *, least: int, mo
 
 
 def amount_in(place: Mapping[str, str]) -> int:
-    """The amount that a path names; 1 when it names none.
+    """The amount in a path; 1 if it has none.
 
     Raises:
-        Malformed: it is no whole number, or not between 1 and the end of 64 bits.
+        Malformed: it is not a whole number from 1 to ``INT64_MAX``.
     """
     text = place.get("amount", "1")
     if not _whole(text) or not 1 <= int(text) <= INT64_MAX:
@@ -89,7 +89,7 @@ def amount_in(place: Mapping[str, str]) -> int:
 
 
 def integer_in(place: Mapping[str, str], name: str) -> int:
-    """A whole number in the path; 0, which nothing has, where there is something else."""
+    """An id in the path; 0, which is never an id, for any other text."""
     text = place[name]
     return int(text) if text.isascii() and text.isdigit() and len(text) <= LONGEST_ID else 0
 
@@ -98,7 +98,7 @@ def body_as(kind: type[Body], body: bytes) -> Body:
     """A JSON body; an empty one is ``{}``.
 
     Raises:
-        Malformed: it is no JSON, or not of this shape.
+        Malformed: it is not JSON, or not of this shape.
     """
     try:
         return msgspec.json.decode(body or b"{}", type=kind)
@@ -108,20 +108,20 @@ def body_as(kind: type[Body], body: bytes) -> Body:
 
 
 def require_no_amount(body: bytes, query: Mapping[str, str], verb: str) -> None:
-    """Increments and decrements take no body: JSON that says something, or any text with an amount, is refused.
+    """Refuse an increment or decrement with a body that is not empty JSON, or with an amount in the body or query.
 
-    Empty values such as ``{}`` are what programs send in place of no body. ``?amount=5`` is how CountAPI is used.
+    Empty values such as ``{}`` pass: some programs send them for no body. ``?amount=5`` is the form of CountAPI.
 
     Raises:
         Malformed
     """
-    if "amount" not in query and not _says_something(body):
+    if "amount" not in query and not _has_content(body):
         return
     msg = f"{verb} takes no body and no query; the amount stands in the path: POST /v2/counters/ID/{verb}/AMOUNT"
     raise Malformed(msg)
 
 
-def _says_something(body: bytes) -> bool:
+def _has_content(body: bytes) -> bool:
     if not body:
         return False
     try:

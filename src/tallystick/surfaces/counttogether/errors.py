@@ -2,7 +2,7 @@
 
 ApiRefused           see ``web.refusals``; its status chooses the code
 └── CodedRefusal     one of the contract's errors
-    └── Malformed    what was sent makes no sense; raised only to a principal that may do what it asks for
+    └── Malformed    the request is malformed; raised only to a principal with the permission
 """
 
 import secrets
@@ -87,7 +87,7 @@ BY_REASON = {
     SharingReason.TOO_MANY: ErrorKind(-2047, "LimitReached", 409, "limit reached"),
     SharingReason.CHANGED_MEANWHILE: ErrorKind(-2048, "ChangedMeanwhile", 412, "changed meanwhile"),
 }
-"""What the rules of sharing refuse. -2041 is inferred from its neighbours; -2043 to -2048 are ours."""
+"""Refusals by the rules of sharing. -2041 is inferred from its neighbours; -2043 to -2048 are ours."""
 
 _OTHERS = (
     UNKNOWN,
@@ -103,7 +103,7 @@ _OTHERS = (
 )
 KINDS = tuple(dict.fromkeys((*_OTHERS, *BY_REASON.values())))
 KIND_BY_STATUS = {kind.status: kind for kind in reversed(KINDS)}
-"""The first of each status; the one of refusals that any surface makes."""
+"""The first kind of each status: the one of refusals that all surfaces share."""
 REASON_BY_STATUS = {status: kind.reason for status, kind in KIND_BY_STATUS.items()}
 REASONS = frozenset({*REASON_BY_STATUS.values(), *(error.reason for error in STORE_ERRORS)})
 """Every reason under which this surface's refusals are counted."""
@@ -121,7 +121,7 @@ class CodedRefusal(ApiRefused):
     """A request is refused with an error of the contract.
 
     Attributes:
-        kind: which one.
+        kind: the error.
     """
 
     def __init__(self, kind: ErrorKind, message: str, headers: Headers = ()) -> None:
@@ -130,14 +130,14 @@ class CodedRefusal(ApiRefused):
 
 
 class Malformed(CodedRefusal):
-    """What was sent makes no sense."""
+    """The request is malformed."""
 
     def __init__(self, message: str, kind: ErrorKind = INVALID_DATA) -> None:
         super().__init__(kind, message)
 
 
 def response_to(error: Exception) -> ApiResponse:
-    """An error in the contract's words; an unexpected one is also logged."""
+    """The response to an error; an unexpected one is also logged."""
     if isinstance(error, StoreUnavailable):
         error = store_refusal(error)
     if isinstance(error, ApiRefused):
@@ -176,7 +176,7 @@ def refusal_of(error: SharingRefused, trace: str = "") -> ApiResponse:
 
 
 def error_of(error: SharingRefused) -> dict[str, object]:
-    """A refusal as one result of several."""
+    """A refusal as one result of a batch."""
     kind = BY_REASON[error.reason]
     return {"status": kind.status, "error": {"message": str(error), "code": kind.code, "name": kind.name}}
 

@@ -1,4 +1,4 @@
-"""What every response of this surface carries: CORS, caching, the rate limit's numbers; problem+json."""
+"""Headers of every response of this surface: CORS, caching, the rate limit's state; and errors as problem+json."""
 
 import re
 from collections.abc import Awaitable
@@ -37,7 +37,7 @@ PREFLIGHT: Headers = (
 
 
 def limit_headers(admission: Admission, policy: bytes) -> Headers:
-    """What is left to a person, by the standard's draft and as older clients read it."""
+    """The state of the person's rate limit, as in the IETF draft and as older clients read it."""
     left, reset = b"%d" % admission.left, b"%d" % admission.wait
     return (
         (b"ratelimit-policy", policy),
@@ -49,7 +49,7 @@ def limit_headers(admission: Admission, policy: bytes) -> Headers:
 
 
 def send_dressed(response: ApiResponse, limit: Headers, accept: bytes, scope: Scope, send: Send) -> Awaitable[None]:
-    """Send a response with the headers of this surface; an error as problem+json where that is preferred.
+    """Send a response with the headers of this surface; an error as problem+json where the client prefers that.
 
     No coroutine of its own: hot path.
 
@@ -68,7 +68,7 @@ def _has_etag(response: ApiResponse) -> bool:
 
 
 def _prefers_problem(accept: bytes) -> bool:
-    """Whether an Accept names problem+json, and not JSON as at least as welcome."""
+    """Whether an Accept prefers problem+json to JSON."""
     if PROBLEM not in accept:
         return False
     weights = dict(_weighed(part) for part in accept.split(b","))
@@ -82,7 +82,7 @@ def _weighed(part: bytes) -> tuple[bytes, float]:
 
 
 def _as_problem(response: ApiResponse, path: str) -> ApiResponse:
-    """An error as RFC 9457 has it."""
+    """An error in the form of RFC 9457."""
     error = msgspec.json.decode(response.body)
     problem = {
         "type": "about:blank",

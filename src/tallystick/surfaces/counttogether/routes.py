@@ -70,7 +70,7 @@ class CountTogether:
     """The surface as ASGI applications.
 
     Attributes:
-        sockets: every WebSocket, on whichever listener it came.
+        sockets: the WebSockets of both listeners.
     """
 
     def __init__(self, services: Services, kit: Kit) -> None:

@@ -1,4 +1,4 @@
-"""Which page may use a ticket (``services/accounts/tickets.py``)."""
+"""Origins of tickets: each ticket (``services/accounts/tickets.py``) is for the pages of one origin."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,11 +8,11 @@ from tallystick.surfaces.counttogether.errors import Malformed
 from tallystick.web.own_address import is_own_origin
 
 OWN_HOST = ""
-"""In the place of an origin: the server's own, whatever it is called."""
+"""Stands for the server's own origin, under whichever host it is reached."""
 
 
 def origin_in(text: str) -> str:
-    """An origin as browsers write it.
+    """Normalize an origin to the form that browsers send.
 
     Raises:
         Malformed
@@ -28,12 +28,12 @@ def is_from(origin: str, scope: Mapping[str, Any]) -> bool:
     """Whether a request comes from a page of an origin.
 
     Args:
-        origin: as a ticket has it; programs, which are no page and show none, may use those of the server's own.
+        origin: of the ticket. Programs send no Origin, and may use tickets of the server's own origin.
     """
-    shown: bytes | None = dict(scope["headers"]).get(b"origin")
+    header: bytes | None = dict(scope["headers"]).get(b"origin")
     if origin == OWN_HOST:
-        return shown is None or is_own_origin(shown.decode("latin-1"), scope)
+        return header is None or is_own_origin(header.decode("latin-1"), scope)
     try:
-        return shown is not None and browser_origin(shown.decode("latin-1")) == origin
+        return header is not None and browser_origin(header.decode("latin-1")) == origin
     except ValueError:
         return False

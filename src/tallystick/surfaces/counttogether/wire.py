@@ -13,7 +13,7 @@ from tallystick.services.sharing.history import HistoryEntry
 from tallystick.services.sharing.invites import Invite
 
 SCOPES = {"read": Permission.COUNTERS_READ, "write": Permission.COUNTERS_WRITE}
-"""What a token may do with counters, by the name that this surface has for it."""
+"""Permissions of a token, by their names on this surface."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -54,7 +54,7 @@ def data_of(counter: SharedCounter, today: dt.date) -> dict[str, Any] | None:
 
 
 def rules_of(counter: SharedCounter) -> dict[str, Any]:
-    """What CountTogether's own API does not know, as far as anybody has set it."""
+    """Rules beyond CountTogether's own API; those with their default value are left out."""
     rules: dict[str, Any] = {}
     if counter.goal is not None:
         rules["goal"] = counter.goal

@@ -14,10 +14,10 @@ from tallystick.surfaces.counttogether.errors import Malformed
 PARAMETER = "timezone"
 UTC = ZoneInfo("UTC")
 
-_known: dict[str, ZoneInfo] = {"UTC": UTC}
+_cached: dict[str, ZoneInfo] = {"UTC": UTC}
 
 
-async def zone_asked(query: Mapping[str, str]) -> ZoneInfo | None:
+async def requested_zone(query: Mapping[str, str]) -> ZoneInfo | None:
     """Parse the zone in a request; None without one.
 
     Raises:
@@ -30,7 +30,7 @@ async def zone_asked(query: Mapping[str, str]) -> ZoneInfo | None:
         zone = await _named(name)
     except InputRefused as error:
         raise Malformed(str(error)) from error
-    if zone.key != name:  # with a country in front, which only settings may have
+    if zone.key != name:  # a country in front is for settings alone
         msg = f"{name[:100]!r} is no time zone: write {zone.key}"
         raise Malformed(msg)
     return zone
@@ -42,7 +42,7 @@ async def zone_of(query: Mapping[str, str], account: Account) -> ZoneInfo:
     Raises:
         Malformed: the request names a zone that does not exist.
     """
-    requested = await zone_asked(query)
+    requested = await requested_zone(query)
     if requested is not None:
         return requested
     try:
@@ -52,7 +52,7 @@ async def zone_of(query: Mapping[str, str], account: Account) -> ZoneInfo:
 
 
 def today_in(zone: ZoneInfo, now: int) -> dt.date:
-    """The date there.
+    """The date in a zone.
 
     Args:
         now: Unix milliseconds.
@@ -61,11 +61,11 @@ def today_in(zone: ZoneInfo, now: int) -> dt.date:
 
 
 async def _named(name: str) -> ZoneInfo:
-    """A zone is read from a file when it is first named, so that happens on a thread."""
-    zone = _known.get(name)
+    """The zone of a name. A zone that is not cached is read from a file, on a thread."""
+    zone = _cached.get(name)
     if zone is None:
         zone = await asyncio.to_thread(zone_named, name)
-        if len(_known) >= ZONES_KEPT:
-            _known.clear()
-        _known[name] = zone
+        if len(_cached) >= ZONES_KEPT:
+            _cached.clear()
+        _cached[name] = zone
     return zone

@@ -1,8 +1,8 @@
-"""How errors become responses on this surface: ``{"error": "..."}`` or ``{"errors": {"key": ["...", ...]}}``.
+"""Errors as responses of this surface: ``{"error": "..."}`` or ``{"errors": {"key": ["...", ...]}}``.
 
-ApiRefused           see ``web.refusals``; here 401 says WWW-Authenticate: Basic
+ApiRefused           see ``web.refusals``; here 401 has WWW-Authenticate: Basic
 ├── NotFound         404, always the same text
-├── InvalidValues    400 with ``errors``: what is wrong, by field
+├── InvalidValues    400 with ``errors``: messages by field
 └── SiteElsewhere    400 with the Hosts of the token's sites
 """
 
@@ -65,7 +65,7 @@ REASONS = frozenset({*REASON_BY_STATUS.values(), "request in flight", *(error.re
 
 
 class NotFound(ApiRefused):
-    """The thing does not exist, or belongs to another site: on purpose the same text."""
+    """The resource does not exist, or belongs to another site; deliberately the same text."""
 
     status = 404
 
@@ -74,7 +74,7 @@ class NotFound(ApiRefused):
 
 
 class InvalidValues(ApiRefused):
-    """Fields are wrong.
+    """Fields are not valid.
 
     Attributes:
         errors: field -> messages.
@@ -89,7 +89,7 @@ class SiteElsewhere(ApiRefused):
     """The request's Host chooses no site, but the token has sites.
 
     Attributes:
-        hosts: of sites that the token reads.
+        hosts: of sites that the token may read.
     """
 
     def __init__(self, host: str, hosts: Sequence[str]) -> None:
@@ -103,7 +103,7 @@ def no_such_site(host: str) -> str:
 
 
 def response_to(error: Exception) -> ApiResponse:
-    """An error in the contract's words; an unexpected one is also logged."""
+    """The response to an error; an unexpected one is also logged."""
     if isinstance(error, StoreUnavailable):
         error = store_refusal(error)
     elif isinstance(error, KeyReused | KeyInFlight):
@@ -122,7 +122,7 @@ def response_to(error: Exception) -> ApiResponse:
 
 
 def _key_refusal(error: KeyReused | KeyInFlight) -> ApiRefused:
-    """422 where the request's key stands for another request, 409 while the same one is being carried out."""
+    """422 if the key was used for another request, 409 while the first request with it is in flight."""
     if isinstance(error, KeyReused):
         return ApiRefused("this Idempotency-Key was used for another request", 422)
     return ApiRefused(IN_FLIGHT, 409, retry_after(1), reason="request in flight")

@@ -20,7 +20,7 @@ _started = time.monotonic()
 
 
 async def status(services: Services, _request: Request) -> Response:
-    """That the server runs, since when and as which version; the names are the contract's (1.14)."""
+    """The server's uptime, version and platform; the names are the contract's (1.14)."""
     status = {
         "uptime": f"{int(time.monotonic() - _started)}s",
         "version": __version__,
@@ -45,7 +45,7 @@ async def api_html(_services: Services, _request: Request) -> Response:
 
 
 async def robots(_services: Services, _request: Request) -> Response:
-    """There is nothing here to find."""
+    """Disallow all paths."""
     return PlainTextResponse("User-agent: *\nDisallow: /\n", headers={"cache-control": "public, max-age=86400"})
 
 

@@ -1,4 +1,4 @@
-"""Pages that take no token, apart from the pixel: the script, the visitor counter and a few others."""
+"""Pages without a token, apart from the pixel: the script, the visitor counter and a few others."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial

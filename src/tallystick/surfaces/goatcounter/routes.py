@@ -40,7 +40,7 @@ API = (
 )
 
 PAGES: Mapping[str, Endpoint] = {
-    # GET and HEAD, for everyone
+    # GET and HEAD, public
     "/count.js": script.count_js,
     **{f"/count.v{number}.js": script.count_js for number in range(1, 6)},
     "/counter/{name:path}": visitor_counter,

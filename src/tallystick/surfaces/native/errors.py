@@ -1,4 +1,4 @@
-"""How errors become answers on this surface: ``{"error": "..."}``."""
+"""Errors as responses of this surface: ``{"error": "..."}``."""
 
 import structlog
 from starlette.exceptions import HTTPException
@@ -9,7 +9,7 @@ log = structlog.get_logger()
 
 
 async def refused(_request: Request, error: Exception) -> Response:
-    """404 and 405, in the words of the other surfaces."""
+    """404 and 405, in the same form as on the other surfaces."""
     assert isinstance(error, HTTPException)
     return JSONResponse({"error": error.detail.lower()}, error.status_code, error.headers)
 

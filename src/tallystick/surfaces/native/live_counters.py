@@ -1,4 +1,4 @@
-"""A public counter as it changes: server-sent events that any page may read."""
+"""The values of a public counter as server-sent events, which any page may read."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,11 +22,11 @@ from tallystick.web.routing import NoRoute
 
 SEGMENT = "live"
 STREAMS_AT_MOST = SUBSCRIPTIONS_AT_MOST * 3 // 4
-"""Without an account. The rest of the server's connections is kept for people who share counters."""
+"""Connections without an account. The rest of the server's limit is reserved for subscriptions to shared counters."""
 
 STREAMS_OF_ONE_ADDRESS = 2_000
-"""Many people share an address: a company's, or that of a proxy which nobody has named to this server."""
-FOUND_WITHIN_S = 10.0
+"""Many people may share an address: a company's, or that of a proxy that is not configured on this server."""
+READ_WITHIN_S = 10.0
 TRY_AGAIN_AFTER_S = 30
 
 DELETED = b"event: deleted\ndata: {}\n\n"
@@ -106,9 +106,9 @@ class LiveCounters:
 
 
 async def _first(watcher: Watcher) -> Counter | None:
-    """The counter as it is; None when the server restarts: refused, an EventSource would never come again."""
+    """The present state. None when the server restarts: an EventSource does not reconnect after a refusal."""
     try:
-        async with asyncio.timeout(FOUND_WITHIN_S):
+        async with asyncio.timeout(READ_WITHIN_S):
             state = await watcher.next()
     except SubscriptionEnded:
         return None

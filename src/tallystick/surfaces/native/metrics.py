@@ -1,4 +1,4 @@
-"""What Prometheus reads. Labels are fixed sets (surface, status, reason, task), never a key or an address."""
+"""Metrics for Prometheus. Labels are fixed sets (surface, status, reason, task), never a key or an address."""
 
 from collections.abc import Iterator
 
@@ -86,7 +86,7 @@ def _hits(warehouse: Warehouse) -> Iterator[Metric]:
 def _live(hub: Hub) -> Iterator[Metric]:
     measurements = hub.measurements
     for name, text, value in (
-        ("tallystick_live_connections", "Connections that are told of shared counters.", len(hub)),
+        ("tallystick_live_connections", "Connections that receive changes of shared counters.", len(hub)),
         ("tallystick_live_watchers", "Connections that watch a public counter.", hub.watchers),
     ):
         yield GaugeMetricFamily(name, text, value)
@@ -123,7 +123,7 @@ def _tasks(tasks: BackgroundTasks) -> Iterator[Metric]:
 
 
 def metrics_registry(services: Services, traffic: Traffic) -> CollectorRegistry:
-    """A registry of this server alone: process-wide state would mix several servers of one test run."""
+    """A registry of its own for each server: the process-wide one would mix the servers of a test run."""
     registry = CollectorRegistry()
     registry.register(TallystickCollector(services, traffic))
     return registry

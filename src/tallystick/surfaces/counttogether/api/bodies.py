@@ -8,10 +8,10 @@ from msgspec import UNSET, Struct, UnsetType
 from tallystick.errors import SharingReason, SharingRefused
 from tallystick.model.shared_counter import SharedCounter
 from tallystick.services.sharing.counters import Edit, NewCounter
-from tallystick.surfaces.counttogether.api.dates import WrittenDate, day_of, written
+from tallystick.surfaces.counttogether.api.dates import WrittenDate, date_of, day_of
 
 START = {"FromDate": SharingReason.INVALID_START_DATE, "ToDate": SharingReason.INVALID_END_DATE}
-"""What is wrong with a date, by type."""
+"""Reason of the refusal of a date, by type of counter."""
 
 _OF_COUNTING = {
     "value": "value",
@@ -21,17 +21,17 @@ _OF_COUNTING = {
     "min_value": "least",
     "reset_value": "reset_value",
 }
-"""What only UpDown counters have, and our names for it."""
+"""Fields of UpDown counters alone, and their names in ``Edit``."""
 
 _CLEARED = frozenset({"goal", "min_value"})
-"""What null takes away. Of other fields it says nothing: some clients write all the fields that they know."""
+"""Fields that null clears. In other fields null changes nothing: some clients send all the fields that they know."""
 
 _DATE_FIELDS = {"FromDate": "start_date", "ToDate": "end_date"}
-"""Which field of a patch is a type's date."""
+"""The field of a patch that is the date, by type of counter."""
 
 
 class Data(Struct, frozen=True, rename="camel", kw_only=True):
-    """A counter's ``data`` in v1, as it is sent; what is computed is passed over."""
+    """A counter's ``data`` in v1, as clients send it; computed members are ignored."""
 
     value: int | UnsetType | None = UNSET
     mode: str | UnsetType | None = UNSET
@@ -79,7 +79,7 @@ def new_counter(body: NewBody) -> NewCounter:
     """Translate the body of a creation.
 
     Raises:
-        SharingRefused: a date makes no sense.
+        SharingRefused: a date is not valid.
     """
     data = body.data or Data()
     values = _dates(data, START[body.type]) if body.type in START else _counting(data)
@@ -87,54 +87,54 @@ def new_counter(body: NewBody) -> NewCounter:
 
 
 def whole_edit(body: WholeBody, counter: SharedCounter) -> Edit:
-    """What a whole counter changes about the stored one.
+    """The edit that turns the stored counter into the one in the body.
 
     Raises:
-        SharingRefused: it is of another type, or a date makes no sense.
+        SharingRefused: it is of another type, or a date is not valid.
     """
     if body.type not in {UNSET, None, counter.type}:
         msg = f"this is a {counter.type} counter, and its type cannot be changed"
         raise SharingRefused(SharingReason.INVALID_DATA, msg)
     data = body.data or Data()
     values = _dates(data, START[counter.type], counter) if counter.type in START else _counting(data)
-    return Edit(name=_said(body.display_name), confirm=body.confirm, **values)
+    return Edit(name=_unset_if_null(body.display_name), confirm=body.confirm, **values)
 
 
 def patch_edit(body: Patch, counter: SharedCounter) -> Edit:
-    """What a patch changes about a counter.
+    """The edit of a patch.
 
     Raises:
-        SharingRefused: a field is not for this type of counter, or a date makes no sense.
+        SharingRefused: a field is not for this type of counter, or a date is not valid.
     """
     date_field = _DATE_FIELDS.get(counter.type)
     _refuse_fields(body, counter, {date_field} if date_field else set(_OF_COUNTING))
     if date_field is None:
-        return Edit(name=_said(body.name), confirm=body.confirm, **_counting(body))
+        return Edit(name=_unset_if_null(body.name), confirm=body.confirm, **_counting(body))
     data = Data(date=getattr(body, date_field))
-    return Edit(name=_said(body.name), confirm=body.confirm, **_dates(data, START[counter.type], counter))
+    return Edit(name=_unset_if_null(body.name), confirm=body.confirm, **_dates(data, START[counter.type], counter))
 
 
 def is_empty(body: Patch) -> bool:
     """Whether a patch changes nothing."""
-    return not any(_says(body, field) for field in body.__struct_fields__ if field != "confirm")
+    return not any(_is_set(body, field) for field in body.__struct_fields__ if field != "confirm")
 
 
-def _refuse_fields(body: Patch, counter: SharedCounter, fitting: Collection[str]) -> None:
+def _refuse_fields(body: Patch, counter: SharedCounter, allowed: Collection[str]) -> None:
     for field, name in zip(body.__struct_fields__, body.__struct_encode_fields__, strict=True):
-        if field not in {"name", "confirm", *fitting} and _says(body, field):
+        if field not in {"name", "confirm", *allowed} and _is_set(body, field):
             raise SharingRefused(SharingReason.WRONG_TYPE, f"a {counter.type} counter has no {name}")
 
 
 def _counting(source: Data | Patch) -> dict[str, Any]:
-    return {ours: getattr(source, field) for field, ours in _OF_COUNTING.items() if _says(source, field)}
+    return {ours: getattr(source, field) for field, ours in _OF_COUNTING.items() if _is_set(source, field)}
 
 
-def _says(source: Data | Patch, field: str) -> bool:
+def _is_set(source: Data | Patch, field: str) -> bool:
     value = getattr(source, field)
     return value is not UNSET and (value is not None or field in _CLEARED)
 
 
-def _said(value: str | UnsetType | None) -> str | UnsetType:
+def _unset_if_null(value: str | UnsetType | None) -> str | UnsetType:
     return UNSET if value is None else value
 
 
@@ -143,7 +143,7 @@ def _dates(data: Data, reason: SharingReason, stored: SharedCounter | None = Non
 
     A value that equals the stored one changes nothing, so that a client that edits one of the two may send both back.
     """
-    date = written(data.date, reason) if isinstance(data.date, str) else None
+    date = date_of(data.date, reason) if isinstance(data.date, str) else None
     day = day_of(data.date_only, reason) if isinstance(data.date_only, str) else None
     if stored is not None:
         day = None if day == stored.day else day

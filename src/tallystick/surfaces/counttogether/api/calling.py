@@ -1,4 +1,4 @@
-"""What handlers see."""
+"""The request as handlers get it."""
 
 from collections.abc import Awaitable, Callable
 

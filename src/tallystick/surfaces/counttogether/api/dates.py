@@ -27,18 +27,18 @@ class WrittenDate(NamedTuple):
     day: dt.date
 
 
-def written(text: str, reason: SharingReason) -> WrittenDate:
-    """``YYYY-MM-DD``, or ISO 8601 with a time; a time without an offset is in UTC.
+def date_of(text: str, reason: SharingReason) -> WrittenDate:
+    """Parse ``YYYY-MM-DD``, or ISO 8601 with a time; a time without an offset is in UTC.
 
     Raises:
-        SharingRefused: it is neither; for the reason that is given.
+        SharingRefused: it is neither; with ``reason``.
     """
     try:
         if _day(text):
             return WrittenDate(None, dt.date.fromisoformat(text))
         if _moment(text):
             moment = datetime.fromisoformat(text.upper())
-            # In UTC, too, a year has four digits: else the instant could be kept, and not be told.
+            # The year must have four digits in UTC too: else the instant could be stored but not written.
             utc = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
             return WrittenDate((utc - _EPOCH) // timedelta(milliseconds=1), moment.date())
     except (ValueError, OverflowError):
@@ -53,7 +53,7 @@ def day_of(text: str, reason: SharingReason) -> dt.date:
     Raises:
         SharingRefused: the text is anything else.
     """
-    date = written(text, reason)
+    date = date_of(text, reason)
     if date.instant is not None:
         msg = f"{text[:50]!r} has a time; write YYYY-MM-DD"
         raise SharingRefused(reason, msg)

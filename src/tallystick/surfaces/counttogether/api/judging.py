@@ -1,4 +1,4 @@
-"""The order in which a request is judged: README.md has it as a table."""
+"""The checks of a request, in their order: README.md has them as a table."""
 
 from collections.abc import Awaitable, Mapping, Sequence
 from functools import partial
@@ -32,8 +32,8 @@ class CounterRoute(Route, frozen=True):
     """One URL.
 
     Attributes:
-        writes: whether it takes a token that may write.
-        least: the role that it takes in the counter of the path; None where there is no counter in it.
+        writes: whether the token needs the write permission.
+        least: the role required in the counter of the path; None where the path has no counter.
     """
 
     handler: Handler
@@ -66,7 +66,7 @@ class CountTogetherApi(Api):
         self._services, self._gate, self._table = services, gate, Table(routes)
 
     async def judge(self, request: ApiRequest, receive: Receive) -> AnyResponse:
-        """Token, body, limit, route, permission; then the handler. What makes no sense comes after the role."""
+        """Token, body, limit, route, permission; then the handler. A missing role comes before a malformed body."""
         scope = request.scope
         principal = await self._gate.identify(scope)
         body = await body_of(scope, receive, LARGEST_BODY) if request.has_body else b""
@@ -103,13 +103,13 @@ class CountTogetherApi(Api):
         place: Mapping[str, str],
         body: bytes | None,
     ) -> CounterCall:
-        """The request as handlers see it.
+        """The request as handlers get it.
 
         Args:
             body: None when it is too large.
 
         Raises:
-            Malformed: the body is too large, or the query or the key makes no sense.
+            Malformed: the body is too large, or the query or the key is malformed.
         """
         if body is None:
             msg = f"the body is larger than {LARGEST_BODY // 1024} KiB"
@@ -141,7 +141,7 @@ class CountTogetherApi(Api):
             await self._services.sharing.read(seen, account, uid)
 
     def response_to(self, error: Exception) -> ApiResponse:
-        """An error in the contract's words."""
+        """The response to an error."""
         return response_to(error)
 
     def send(self, response: AnyResponse, request: ApiRequest, receive: Receive, send: Send) -> Awaitable[None]:

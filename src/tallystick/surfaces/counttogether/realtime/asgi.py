@@ -7,7 +7,7 @@ from tallystick.web.answers import ApiResponse
 from tallystick.web.asgi import Message, Receive, Scope, Send
 
 DENIAL = "websocket.http.response"
-"""The extension that answers an upgrade with an ordinary response."""
+"""The ASGI extension for refusing an upgrade with an HTTP response."""
 
 
 class AsgiSockets:
@@ -17,10 +17,10 @@ class AsgiSockets:
         self._sockets = sockets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one."""
+        """Serve one WebSocket."""
         await receive()  # websocket.connect
         try:
-            # That the client hangs up before it is accepted goes unnoticed: granian does not tell.
+            # A client that disconnects before it is accepted goes unnoticed: granian does not report it.
             socket = await self._sockets.open(scope)
         except Exception as error:  # noqa: BLE001  # errors become responses in one place
             await _deny(self._sockets.denial(error), scope, send)

@@ -1,4 +1,4 @@
-"""A WebSocket, whichever server carries it."""
+"""The interface of an open WebSocket, and its implementation for the main port."""
 
 import asyncio
 from contextlib import suppress
@@ -9,13 +9,13 @@ from tallystick.errors import TallystickError
 from tallystick.web.asgi import Receive, Send
 
 SENT_WITHIN_S = 20.0
-"""How long a peer may take to receive what was sent."""
+"""The longest time a peer may take to receive a message."""
 CLOSED_WITHIN_S = 1.0
-"""How long the close frame may take, to a peer that may have stopped reading."""
+"""The longest wait for the close frame to be sent: the peer may have stopped reading."""
 
 
 class Closing(IntEnum):
-    """Why we close; the numbers are the contract's (1.11)."""
+    """Close codes of the contract (1.11)."""
 
     GOING_AWAY = 1001
     RESTART = 1012
@@ -41,11 +41,11 @@ REASONS = {
 
 
 class PeerTooSlow(TallystickError):
-    """What was sent is not received in time."""
+    """The peer does not receive a message in time."""
 
 
 class Channel(Protocol):
-    """A WebSocket that is open.
+    """An open WebSocket.
 
     Attributes:
         ping_every: seconds between two protocol pings; None where the server can send none.
@@ -54,14 +54,14 @@ class Channel(Protocol):
     ping_every: float | None
 
     async def send(self, text: str) -> None:
-        """Send a message; returns when there is room for another. A peer that is gone is no error: see ``receive``.
+        """Send a message; returns when there is room for another. A closed connection is not an error here.
 
         Raises:
             PeerTooSlow
         """
 
     async def receive(self) -> str | bytes | None:
-        """The next message; None when the peer is gone."""
+        """The next message; None when the connection is closed."""
 
     async def is_alive(self) -> bool:
         """Whether the peer answers a ping."""
@@ -100,7 +100,7 @@ class AsgiChannel:
         return True
 
     async def close(self, code: Closing) -> None:
-        """See ``Channel``. Behind what a stuck peer has not read no close frame can be sent."""
+        """See ``Channel``. To a peer that has stopped reading no close frame can be sent, hence the timeout."""
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSED_WITHIN_S):
                 await self._send({"type": "websocket.close", "code": int(code), "reason": REASONS[code]})

@@ -42,7 +42,7 @@ class Pace:
         """Count a message.
 
         Raises:
-            BadMessage: there are too many in this second.
+            BadMessage: too many in this second.
         """
         second = int(time.monotonic())
         self._amount = self._amount + 1 if second == self._second else 1
@@ -67,7 +67,7 @@ def credentials_in(message: str | bytes) -> Credentials:
     """The token in a first message.
 
     Raises:
-        BadMessage: it is no JSON-RPC ``authenticate``.
+        BadMessage: it is not a JSON-RPC ``authenticate``.
     """
     request = _read(message)
     if request.method != "authenticate":
@@ -79,8 +79,8 @@ def credentials_in(message: str | bytes) -> Credentials:
         raise BadMessage(str(error)) from error
 
 
-def answer_to_message(message: str | bytes) -> str | None:
-    """What is said to a later message; None for one that wants no answer.
+def response_to_message(message: str | bytes) -> str | None:
+    """The response to a message after the first; None for a notification.
 
     Raises:
         BadMessage

@@ -10,14 +10,15 @@ from tallystick.hub.hub import Subscription, SubscriptionEnded
 from tallystick.services.services import Services
 from tallystick.surfaces.counttogether.api.calling import CounterCall
 from tallystick.surfaces.counttogether.errors import Malformed
-from tallystick.surfaces.counttogether.realtime.frames import Teller, connected_event
-from tallystick.surfaces.counttogether.realtime.opening import NOWHERE, From, missed, resume_in, subscribed
+from tallystick.surfaces.counttogether.realtime.frames import ChangeEncoder, connected_event
+from tallystick.surfaces.counttogether.realtime.opening import NO_OFFSET, ResumePoint, missed, resume_in, subscribed
 from tallystick.surfaces.counttogether.zones import zone_of
 from tallystick.web.answers import ApiResponse, Stream
 from tallystick.web.asgi import Receive, Send
 from tallystick.web.event_stream import CONTENT_TYPE, RETRY, UNBUFFERED, or_comment, send_events
 
-NEWCOMER = From("", NOWHERE)
+FIRST_CONNECTION = ResumePoint("", NO_OFFSET)
+"""Recovers nothing."""
 
 
 async def events_v1(services: Services, call: CounterCall) -> ApiResponse | Stream:
@@ -35,46 +36,46 @@ async def _events(services: Services, call: CounterCall, version: int) -> ApiRes
     if call.scope["method"] == "HEAD":
         return ApiResponse(200, headers=((b"content-type", CONTENT_TYPE), UNBUFFERED))
     subscription = await subscribed(services.following, call.principal, zone)
-    teller = Teller(version, zone, services.following.epoch, services.ledger.clock)
-    telling = _Telling(services, subscription, teller, resume)
-    return Stream(CONTENT_TYPE, telling.run, (UNBUFFERED,), subscription.close)
+    encoder = ChangeEncoder(version, zone, services.following.epoch, services.ledger.clock)
+    stream = _EventStream(services, subscription, encoder, resume)
+    return Stream(CONTENT_TYPE, stream.run, (UNBUFFERED,), subscription.close)
 
 
-def _resume(call: CounterCall) -> From:
+def _resume(call: CounterCall) -> ResumePoint:
     """The position to resume from: the ``Last-Event-ID``, or the query."""
-    # Programs in place of a browser's EventSource cannot set the header everywhere; they use this parameter.
+    # Replacements of the browser's EventSource cannot always set the header; they use this parameter.
     last = call.header(b"last-event-id") or call.query.get("lastEventId")
     if not last:
-        return resume_in(call.query) or NEWCOMER
+        return resume_in(call.query) or FIRST_CONNECTION
     epoch, _, offset = last.rpartition(":")
     try:
-        return resume_in({"epoch": epoch, "offset": offset}) or NEWCOMER
+        return resume_in({"epoch": epoch, "offset": offset}) or FIRST_CONNECTION
     except Malformed:
-        # Browsers send what they were told last, by whomever. It is no reason to refuse them for ever.
-        return NEWCOMER
+        # Browsers send the last id they received, even one of another server. A refusal would repeat for ever.
+        return FIRST_CONNECTION
 
 
-class _Telling(Struct, frozen=True):
-    """One stream."""
+class _EventStream(Struct, frozen=True):
+    """One stream of server-sent events."""
 
     services: Services
     subscription: Subscription
-    teller: Teller
-    resume: From
+    encoder: ChangeEncoder
+    resume: ResumePoint
 
     async def run(self, receive: Receive, send: Send) -> None:
         """Send events until either side ends it."""
         await send_events(self._events(), receive, send)
 
     async def _events(self) -> AsyncIterator[bytes]:
-        # A client that is cut off comes again, and says where it was.
+        # A client that is cut off reconnects with the id of its last event.
         with suppress(SubscriptionEnded, StoreUnavailable):
             place, changes = await missed(self.services.following, self.subscription, self.resume)
             yield RETRY + connected_event(place)
             for change in changes:
-                yield self.teller.event(change)
+                yield self.encoder.event(change)
             while True:
                 yield await or_comment(self._next)
 
     async def _next(self) -> bytes:
-        return self.teller.event(await self.subscription.next())
+        return self.encoder.event(await self.subscription.next())

@@ -1,4 +1,4 @@
-"""What live connections are sent: JSON-RPC notifications and server-sent events. Foreign names stop here."""
+"""Messages to live connections: JSON-RPC notifications and server-sent events. Foreign names stop here."""
 
 import datetime as dt
 from collections.abc import Callable, Mapping
@@ -19,20 +19,20 @@ METHOD_NOT_FOUND = -32601
 """JSON-RPC's own number."""
 
 FRAMES_REMEMBERED = 4_096
-"""A change is sent to many connections, and encoded once."""
+"""A change is sent to many connections, but encoded once."""
 
 _ANY_DAY = dt.date.min
-"""Of a counter that has no days."""
+"""The date for counters without days."""
 
 METHODS = {"deleted": "counterDeleted", "members": "counterMemberlistChanged"}
 """By the kind of change; any other kind is ``counterUpdated``."""
 
 
 class Place(Struct, frozen=True):
-    """Where in the numbering of changes a connection stands.
+    """A connection's position in the numbering of changes.
 
     Attributes:
-        recovered: whether what follows is all that the client has missed.
+        recovered: whether all changes that the client has missed follow.
     """
 
     epoch: str
@@ -40,12 +40,12 @@ class Place(Struct, frozen=True):
     recovered: bool
 
 
-class Teller(Struct, frozen=True):
+class ChangeEncoder(Struct, frozen=True):
     """Encodes changes for one connection.
 
     Attributes:
         version: of the API: 1 or 2.
-        zone: where its days begin.
+        zone: the time zone of its days.
         epoch: the name of the numbering of changes.
         clock: Unix milliseconds.
     """
@@ -64,7 +64,7 @@ class Teller(Struct, frozen=True):
         return _event(change, self.version, self._day(change), self.epoch)
 
     def _day(self, change: Change) -> dt.date | None:
-        """Today, where it matters: a counter that counts looks alike in all zones."""
+        """Today, for counters of days; None for others, which are the same in all zones."""
         if change.state is None or change.state.type == "UpDown":
             return None
         return today_in(self.zone, self.clock())
@@ -76,17 +76,17 @@ def connected_frame(place: Place) -> str:
 
 
 def connected_event(place: Place) -> bytes:
-    """What a stream of events begins with."""
+    """The first event of a stream."""
     return _sse("connected", _place(place), f"{place.epoch}:{place.offset}")
 
 
 def result_frame(number: object, result: object) -> str:
-    """The answer to a request of the client's."""
+    """The response to a client's request."""
     return wire.json({"jsonrpc": "2.0", "id": number, "result": result}).decode()
 
 
 def error_frame(number: object, code: int, message: str) -> str:
-    """The refusal of a request of the client's."""
+    """The error response to a client's request."""
     return wire.json({"jsonrpc": "2.0", "id": number, "error": {"code": code, "message": message}}).decode()
 
 
@@ -117,7 +117,7 @@ def _method(change: Change) -> str:
 
 
 def _params(change: Change, version: int, today: dt.date | None, epoch: str) -> dict[str, Any]:
-    """The contract's members first, then what old clients do not know and ignore."""
+    """The contract's members first, then ours, which old clients ignore."""
     params: dict[str, Any] = {"counterId": change.counter}
     if change.state is not None:
         params |= _state(_as_of(change, change.state), version, today or _ANY_DAY)

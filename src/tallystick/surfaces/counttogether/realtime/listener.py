@@ -33,9 +33,9 @@ from tallystick.web.routing import NoRoute
 PING_EVERY_S = 20.0
 PONG_WITHIN_S = 20.0
 OPENED_WITHIN_S = 75.0
-"""A request and its answer; the person's limit may let it wait for a minute."""
+"""For a request and its response; the person's limit may delay it for a minute."""
 LARGEST_FRAME = 65_536
-"""Larger ones are never read; what is larger than a message may be is refused by us."""
+"""Larger frames are not read; smaller ones that exceed the limit of a message are refused by us."""
 WRITE_BUFFER = 32_768
 BACKLOG = 4_096
 
@@ -43,13 +43,13 @@ log = structlog.get_logger()
 
 
 class LiveConnection(ServerConnection):
-    """A connection that knows its socket, so that it is ended also when the client goes before its 101."""
+    """A connection with its socket, which is ended even if the client disconnects before its 101."""
 
     socket: Socket | None = None
     sockets: Sockets
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client is gone."""
+        """End the socket."""
         super().connection_lost(exc)
         if self.socket is not None:
             self.sockets.end(self.socket)
@@ -88,7 +88,7 @@ class ListenerChannel:
         except TimeoutError:
             return False
         except ConnectionClosed:
-            return True  # whoever receives has noticed
+            return True  # ``receive`` has noticed it
         return True
 
     async def close(self, code: Closing) -> None:
@@ -96,7 +96,7 @@ class ListenerChannel:
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSED_WITHIN_S):
                 await self._connection.close(code, REASONS[code])
-        # A peer that does not answer, or does not read, is not waited for.
+        # Do not wait for a peer that does not answer or does not read.
         self._connection.transport.abort()
 
 
@@ -108,11 +108,11 @@ class Listener:
 
     @classmethod
     async def open(cls, sockets: Sockets, bound: OsSocket) -> Self:
-        """Listen on a socket that is bound."""
+        """Listen on a bound socket."""
 
-        async def request(connection: ServerConnection, asked: Request) -> Response | None:
+        async def process_request(connection: ServerConnection, request: Request) -> Response | None:
             assert isinstance(connection, LiveConnection)
-            return await _opened(sockets, connection, asked)
+            return await _opened(sockets, connection, request)
 
         async def run(connection: ServerConnection) -> None:
             assert isinstance(connection, LiveConnection)
@@ -124,11 +124,11 @@ class Listener:
             sock=bound,
             backlog=BACKLOG,
             create_connection=LiveConnection,
-            process_request=request,
+            process_request=process_request,
             compression=None,  # it would cost each connection more memory than all the rest
             server_header=None,
             open_timeout=OPENED_WITHIN_S,
-            ping_interval=None,  # ours says why it closes
+            ping_interval=None,  # our own pings close with a reason
             close_timeout=CLOSED_WITHIN_S,
             max_size=LARGEST_FRAME,
             write_limit=WRITE_BUFFER,
@@ -150,17 +150,17 @@ class Listener:
                 await self._server.wait_closed()
 
 
-async def _opened(sockets: Sockets, connection: LiveConnection, asked: Request) -> Response | None:
-    scope = _scope(connection, asked)
+async def _opened(sockets: Sockets, connection: LiveConnection, request: Request) -> Response | None:
+    scope = _scope(connection, request)
     locate(scope, sockets.own)
 
-    async def gone() -> Message:
+    async def disconnected() -> Message:
         await connection.wait_closed()
         return {"type": "websocket.disconnect"}
 
     try:
-        _require_upgrade(scope, asked)
-        socket = await sockets.open(scope, gone)
+        _require_upgrade(scope, request)
+        socket = await sockets.open(scope, disconnected)
     except Exception as error:  # noqa: BLE001  # errors become responses in one place
         return await _response(sockets.denial(error), scope)
     connection.socket, connection.sockets = socket, sockets
@@ -169,8 +169,8 @@ async def _opened(sockets: Sockets, connection: LiveConnection, asked: Request) 
     return None
 
 
-def _require_upgrade(scope: Mapping[str, Any], asked: Request) -> None:
-    if "websocket" in asked.headers.get("Upgrade", "").lower():
+def _require_upgrade(scope: Mapping[str, Any], request: Request) -> None:
+    if "websocket" in request.headers.get("Upgrade", "").lower():
         return
     if scope["path"].removesuffix("/") not in VERSIONS:
         raise NoRoute
@@ -178,9 +178,9 @@ def _require_upgrade(scope: Mapping[str, Any], asked: Request) -> None:
     raise CodedRefusal(UPGRADE, msg, ((b"upgrade", b"websocket"), (b"connection", b"upgrade")))
 
 
-def _scope(connection: ServerConnection, asked: Request) -> dict[str, Any]:
-    """The request as ASGI has it."""
-    path, _, query = asked.path.partition("?")
+def _scope(connection: ServerConnection, request: Request) -> dict[str, Any]:
+    """The request as an ASGI scope."""
+    path, _, query = request.path.partition("?")
     return {
         "type": "websocket",
         "method": "GET",
@@ -188,7 +188,7 @@ def _scope(connection: ServerConnection, asked: Request) -> dict[str, Any]:
         "query_string": query.encode("latin-1", "replace"),
         "headers": [
             (name.lower().encode("latin-1"), value.encode("latin-1", "replace"))
-            for name, value in asked.headers.raw_items()
+            for name, value in request.headers.raw_items()
         ],
         "client": connection.remote_address,
     }
@@ -208,7 +208,7 @@ async def _response(response: ApiResponse, scope: dict[str, Any]) -> Response:
 
 
 def _quiet_logger() -> logging.Logger:
-    """Failed handshakes are everyday, and the library's log lines would name addresses."""
+    """Failed handshakes are common, and the library's log lines would contain addresses."""
     logger = logging.getLogger("tallystick.live.listener")
     logger.propagate = False
     logger.addHandler(logging.NullHandler())

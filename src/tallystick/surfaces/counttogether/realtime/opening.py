@@ -1,4 +1,4 @@
-"""How a live connection is opened: its principal, the limit, and the change that it resumes from."""
+"""Opening a live connection: its principal, the limit, and the change that it resumes from."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,15 +17,15 @@ from tallystick.surfaces.counttogether.errors import FORBIDDEN, LIMITED, UNAVAIL
 from tallystick.surfaces.counttogether.realtime.frames import Place
 from tallystick.surfaces.counttogether.responses import limit_headers
 from tallystick.surfaces.counttogether.tickets import is_from
-from tallystick.surfaces.counttogether.zones import zone_asked, zone_of
+from tallystick.surfaces.counttogether.zones import requested_zone, zone_of
 from tallystick.web.asgi import Receive
 from tallystick.web.bearer import require_permission
 from tallystick.web.refusals import RateLimited, Unauthorized, retry_after
 
 LARGEST_OFFSET = 2**53
 LONGEST_EPOCH = 64
-NOWHERE = -1
-"""An offset that no change ever had: nothing can be recovered from there."""
+NO_OFFSET = -1
+"""An offset that no change has: nothing can be recovered from it."""
 
 TRY_AGAIN_AFTER_S = 30
 OTHER_ORIGIN = "this ticket is for pages of another origin"
@@ -33,15 +33,15 @@ BAD_TICKET = "this ticket is spent, over or unknown"
 
 
 class OverLimit(RateLimited):
-    """The person has used up the limit; trying again later helps."""
+    """The person has used up the limit; a later attempt may succeed."""
 
     def __init__(self, refusal: RateLimited, policy: bytes) -> None:
         super().__init__(refusal.admission)
         self.headers = limit_headers(refusal.admission, policy)
 
 
-class From(Struct, frozen=True):
-    """From where a client wants to go on."""
+class ResumePoint(Struct, frozen=True):
+    """The last change that a client received."""
 
     epoch: str
     offset: int
@@ -57,10 +57,10 @@ class Opening(Struct, frozen=True):
 
     version: int
     query: Mapping[str, str]
-    resume: From | None
+    resume: ResumePoint | None
 
     async def zone(self, person: Account) -> ZoneInfo:
-        """Where the connection's days begin."""
+        """The time zone of the connection's days."""
         return await zone_of(self.query, person)
 
 
@@ -71,15 +71,15 @@ async def opening_of(scope: Mapping[str, Any], version: int) -> Opening:
         Malformed
     """
     query = query_values(scope["query_string"])
-    await zone_asked(query)
+    await requested_zone(query)
     return Opening(version, query, resume_in(query))
 
 
-def resume_in(query: Mapping[str, str]) -> From | None:
-    """From where a client wants to go on.
+def resume_in(query: Mapping[str, str]) -> ResumePoint | None:
+    """The position to resume from in a query; None without one.
 
     Raises:
-        Malformed: the offset is no number, or the epoch none that we could have given.
+        Malformed: the offset is not a number, or the epoch is too long.
     """
     if "epoch" not in query and "offset" not in query:
         return None
@@ -87,7 +87,7 @@ def resume_in(query: Mapping[str, str]) -> From | None:
     if len(epoch) > LONGEST_EPOCH:
         msg = "no epoch is as long as that"
         raise Malformed(msg)
-    return From(epoch, integer(query, "offset", NOWHERE, least=0, most=LARGEST_OFFSET))
+    return ResumePoint(epoch, integer(query, "offset", NO_OFFSET, least=0, most=LARGEST_OFFSET))
 
 
 async def admitted(
@@ -96,7 +96,7 @@ async def admitted(
     """The principal of an upgrade; None for a browser that may send credentials in its first message.
 
     Args:
-        gone: gives ``.disconnect`` when the client has hung up.
+        gone: returns a ``.disconnect`` message when the client disconnects.
 
     Raises:
         CodedRefusal, StoreUnavailable
@@ -131,10 +131,10 @@ async def permit(gate: Gate, principal: Principal, gone: Receive | None = None) 
 
 
 async def subscribed(following: Following, principal: Principal, zone: ZoneInfo) -> Subscription:
-    """A subscription to what the person shares.
+    """Open a subscription to the person's counters.
 
     Raises:
-        ApiRefused: there are too many.
+        ApiRefused: too many are open.
         StoreUnavailable
     """
     account, token = principal.account, principal.token
@@ -145,8 +145,8 @@ async def subscribed(following: Following, principal: Principal, zone: ZoneInfo)
         raise CodedRefusal(LIMITED if error.own else UNAVAILABLE, str(error), again) from error
 
 
-async def missed(following: Following, subscription: Subscription, resume: From) -> tuple[Place, Any]:
-    """From where the connection goes on, and the changes that were missed until the subscription takes over.
+async def missed(following: Following, subscription: Subscription, resume: ResumePoint) -> tuple[Place, Any]:
+    """The connection's position, and the changes that were missed before the subscription takes over.
 
     Raises:
         StoreUnavailable
@@ -159,7 +159,7 @@ async def missed(following: Following, subscription: Subscription, resume: From)
 
 async def _ticket_principal(services: Services, gate: Gate, secret: str, scope: Mapping[str, Any]) -> Principal:
     ticket = services.tickets.spend(secret)
-    # As it is now: the token may have been revoked, or got another secret, since the ticket was issued.
+    # Read again: the token may have been revoked or rotated since the ticket was issued.
     principal = None if ticket is None else await services.ledger.read(principal_by_token, ticket.token)
     if ticket is None or principal is None or principal.token.prefix != ticket.prefix:
         raise gate.refusal(scope, BAD_TICKET)

@@ -29,10 +29,10 @@ from tallystick.surfaces.counttogether.realtime.client_messages import (
     BadMessage,
     Credentials,
     Pace,
-    answer_to_message,
     credentials_in,
+    response_to_message,
 )
-from tallystick.surfaces.counttogether.realtime.frames import Teller, connected_frame, error_frame, result_frame
+from tallystick.surfaces.counttogether.realtime.frames import ChangeEncoder, connected_frame, error_frame, result_frame
 from tallystick.surfaces.counttogether.realtime.opening import (
     Opening,
     OverLimit,
@@ -55,9 +55,9 @@ from tallystick.web.traffic import Traffic
 
 VERSIONS = {"/v1/ws": 1, "/v2/ws": 2}
 FIRST_MESSAGE_WITHIN_S = 5.0
-STRANGERS_AT_MOST = 1_000
-"""Sockets without a principal yet."""
-STRANGERS_OF_ONE_ADDRESS = 100
+UNAUTHENTICATED_AT_MOST = 1_000
+"""Sockets that wait for their credentials."""
+UNAUTHENTICATED_OF_ONE_ADDRESS = 100
 REFUSED = -32000
 """JSON-RPC leaves this number to servers."""
 
@@ -71,7 +71,7 @@ log = structlog.get_logger()
 
 
 class Sockets:
-    """All WebSockets of this server, on whichever listener they came.
+    """All WebSockets of this server, of both listeners.
 
     Attributes:
         own: this server's own address.
@@ -82,16 +82,16 @@ class Sockets:
     ) -> None:
         self.services, self._gate, self.own = services, gate, own
         self._addresses, self._traffic = addresses, traffic
-        self._strangers = Places(STRANGERS_AT_MOST, STRANGERS_OF_ONE_ADDRESS)
+        self._unauthenticated = Places(UNAUTHENTICATED_AT_MOST, UNAUTHENTICATED_OF_ONE_ADDRESS)
         self._stopping = asyncio.Event()
         self._open: set[Socket] = set()
         self._all_closed = asyncio.Event()
 
     async def open(self, scope: Mapping[str, Any], gone: Receive | None = None) -> "Socket":
-        """What a request for a WebSocket becomes, unless it is refused; ``end`` it in any case.
+        """Authenticate a request for a WebSocket and subscribe it; call ``end`` with the result in any case.
 
         Args:
-            gone: gives ``.disconnect`` when the client has hung up.
+            gone: returns a ``.disconnect`` message when the client disconnects.
 
         Raises:
             ApiRefused, StoreUnavailable: see ``denial``.
@@ -111,13 +111,13 @@ class Sockets:
         return socket
 
     def denial(self, error: Exception) -> ApiResponse:
-        """The response in the place of 101."""
+        """The response to a refused upgrade; counts it."""
         response = response_to(error)
         count_response(self._traffic, SURFACE, response, REASON_BY_STATUS)
         return response
 
     async def run(self, socket: "Socket", channel: Channel) -> None:
-        """Serve a WebSocket that was accepted, until it is closed."""
+        """Serve an accepted WebSocket until it is closed."""
         self._traffic.answered(SURFACE, 101)
         try:
             code = await self._run(socket, channel)
@@ -131,19 +131,19 @@ class Sockets:
         if socket.subscription is None:
             place = rate_limit_name(self._addresses.of(socket.scope))
             try:
-                self._strangers.take(place)
+                self._unauthenticated.take(place)
             except NoPlace:
                 return Closing.TRY_LATER
             try:
-                code = await first_to_end(socket.introduce(channel), self._stop())
+                code = await first_to_end(socket.authenticate(channel), self._stop())
             finally:
-                self._strangers.give_back(place)
+                self._unauthenticated.give_back(place)
             if socket.subscription is None:
                 return code
         return await socket.serve(channel)
 
     def end(self, socket: "Socket") -> None:
-        """Forget a socket whose connection is over, or was never opened."""
+        """Remove a socket whose connection is closed or was never opened."""
         socket.close()
         self._open.discard(socket)
         if not self._open:
@@ -154,10 +154,10 @@ class Sockets:
         return Closing.RESTART
 
     async def close_all(self, within: float) -> None:
-        """Close everything with 1012, open nothing more, and return when all are closed.
+        """Close all WebSockets with 1012 and refuse new ones. Returns when all are closed.
 
         Args:
-            within: seconds after which those that do not take leave are left behind.
+            within: seconds after which it stops waiting.
         """
         self._stopping.set()
         self.services.following.end_all()
@@ -182,7 +182,7 @@ class Socket:
         self.subscription: Subscription | None = None
 
     async def subscribe(self, principal: Principal) -> None:
-        """Receive the changes of what the person shares.
+        """Subscribe to the changes of the person's counters.
 
         Raises:
             ApiRefused, StoreUnavailable
@@ -195,7 +195,7 @@ class Socket:
         if self.subscription is not None:
             self.subscription.close()
 
-    async def introduce(self, channel: Channel) -> Closing | None:
+    async def authenticate(self, channel: Channel) -> Closing | None:
         """Take credentials from the first message. Returns the close code where they are missing or not valid."""
         try:
             async with asyncio.timeout(FIRST_MESSAGE_WITHIN_S):
@@ -208,9 +208,9 @@ class Socket:
             credentials = credentials_in(message)
         except BadMessage:
             return Closing.BAD_MESSAGE
-        return await self._authenticate(credentials, channel)
+        return await self._subscribe_with(credentials, channel)
 
-    async def _authenticate(self, credentials: Credentials, channel: Channel) -> Closing | None:
+    async def _subscribe_with(self, credentials: Credentials, channel: Channel) -> Closing | None:
         refusal: ApiRefused | StoreUnavailable | None = None
         try:
             principal = await self._gate.principal(credentials.token, self.scope)
@@ -225,22 +225,22 @@ class Socket:
     async def serve(self, channel: Channel) -> Closing | None:
         """Send and receive until either side ends it. Returns our close code; None when the client closed."""
         assert self.subscription is not None
-        working = [self._tell(channel, self.subscription), _hear(channel)]
+        tasks = [self._publish(channel, self.subscription), _receive(channel)]
         if channel.ping_every is not None:
-            working.append(_keep_alive(channel, channel.ping_every))
-        return await first_to_end(*working)
+            tasks.append(_keep_alive(channel, channel.ping_every))
+        return await first_to_end(*tasks)
 
-    async def _tell(self, channel: Channel, subscription: Subscription) -> Closing | None:
+    async def _publish(self, channel: Channel, subscription: Subscription) -> Closing | None:
         following = self._services.following
-        teller = Teller(self._opening.version, subscription.zone, following.epoch, self._services.ledger.clock)
+        encoder = ChangeEncoder(self._opening.version, subscription.zone, following.epoch, self._services.ledger.clock)
         try:
             if self._opening.resume is not None:
                 place, changes = await missed(following, subscription, self._opening.resume)
                 await channel.send(connected_frame(place))
                 for change in changes:
-                    await channel.send(teller.frame(change))
+                    await channel.send(encoder.frame(change))
             while True:
-                await channel.send(teller.frame(await subscription.next()))
+                await channel.send(encoder.frame(await subscription.next()))
         except SubscriptionEnded as ended:
             return ENDINGS[ended.ending]
         except PeerTooSlow:
@@ -259,12 +259,12 @@ async def _answer(channel: Channel, number: object, refusal: Exception | None) -
         await channel.send(error_frame(number, REFUSED, str(refusal)))
 
 
-async def _hear(channel: Channel) -> Closing | None:
+async def _receive(channel: Channel) -> Closing | None:
     pace = Pace()
     try:
         while (message := await channel.receive()) is not None:
             pace.step()
-            answer = answer_to_message(message)
+            answer = response_to_message(message)
             if answer is not None:
                 await channel.send(answer)
     except BadMessage:

@@ -1,4 +1,4 @@
-"""What a token may do on a site (1.1)."""
+"""Checks a token's permissions on a site (1.1)."""
 
 from tallystick.model.account import NEEDED_ACCESS, Permission, Principal
 from tallystick.model.site import Site
@@ -26,10 +26,10 @@ def secret_in(header: str) -> str:
 
 
 def require_access(principal: Principal, site: Site, needed: Permission | None) -> None:
-    """Refuse a token that is not for the site, or may not do there what is needed.
+    """Refuse a token that is not for the site, or lacks the permission there.
 
     Args:
-        needed: None when any permission will do.
+        needed: None if any permission is enough.
 
     Raises:
         ApiRefused: see the contract.

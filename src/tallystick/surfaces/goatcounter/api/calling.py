@@ -1,4 +1,4 @@
-"""What handlers of the API see."""
+"""The request as handlers of the API get it."""
 
 from collections.abc import Awaitable, Callable
 from ipaddress import IPv4Address, IPv6Address
@@ -13,7 +13,7 @@ class SiteCall(ApiCall, frozen=True):
     """A request about a site: its token is valid there and has the permission.
 
     Attributes:
-        client: None when the server does not know the peer.
+        client: the client's address; None if it is unknown.
     """
 
     site: Site

@@ -1,4 +1,4 @@
-"""Headers of the API's responses: CORS, caching, the rate limit's numbers."""
+"""Headers of the API's responses: CORS, caching, the rate limit's state."""
 
 from tallystick.web.cors import preflight_headers
 from tallystick.web.rate_limit import Admission

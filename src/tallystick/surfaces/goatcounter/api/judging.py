@@ -1,4 +1,4 @@
-"""The order in which a request to ``/api/v0`` is judged: README.md has it as a table."""
+"""The checks of a request to ``/api/v0``, in their order: README.md has them as a table."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -26,11 +26,11 @@ from tallystick.web.traffic import Traffic
 PREFIX = "/api/v0"
 LARGEST_BODY = 8 * 1024 * 1024
 HOSTS_NAMED = 20
-"""How many of a token's sites a refusal names."""
+"""The most Hosts that a refusal lists."""
 
 READS_WITHIN_S = 30.0
 LIMITS = {"/count": "api-count", "/export": "export"}
-"""Which limit a path falls under."""
+"""The rate limit of a path."""
 USUAL_LIMIT = "api"
 """The limit of all other paths."""
 
@@ -41,8 +41,8 @@ class SiteRoute(Route, frozen=True):
     """One URL behind ``PREFIX``.
 
     Attributes:
-        needed: permission of the token; None when any will do.
-        refuse: checks the placeholders of the path before the token is judged.
+        needed: permission of the token; None if any is enough.
+        refuse: checks the placeholders of the path before the token is checked.
     """
 
     needed: Permission | None
@@ -118,7 +118,7 @@ class GoatCounterApi(Api):
     async def _elsewhere(
         self, request: ApiRequest, client: IPv4Address | IPv6Address | None, error: NoSuchSite
     ) -> Exception:
-        """The refusal where the Host chooses no site; to a valid token it names the Hosts of its sites."""
+        """The refusal where the Host chooses no site; for a valid token it lists the Hosts of its sites."""
         if b"authorization" not in request.headers:
             return error
         limit = LIMITS.get(_path_of(request), USUAL_LIMIT)
@@ -126,7 +126,7 @@ class GoatCounterApi(Api):
             principal = await self._identify(request, client, limit)
             self._try_limit(request, client, limit, principal)
         except RateLimited:
-            return error  # that there is no site comes first
+            return error  # a missing site is reported before the rate limit
         if isinstance(principal, Unauthorized):
             return error
         account, token = principal.account, principal.token
@@ -140,10 +140,10 @@ class GoatCounterApi(Api):
     async def _identify(
         self, request: ApiRequest, client: IPv4Address | IPv6Address | None, limit: str
     ) -> Principal | Unauthorized:
-        """The principal; a refusal, raised once the limit was tried, where the credentials are not valid.
+        """The principal. For credentials that are not valid, the refusal to raise once the limit was checked.
 
         Raises:
-            RateLimited: the address has used its limit up, and the token is not known to be valid.
+            RateLimited: the address has used up its limit, and the token is not cached as valid.
         """
         try:
             secret = secret_in(request.headers.get(b"authorization", b"").decode("latin-1"))
@@ -162,7 +162,7 @@ class GoatCounterApi(Api):
         limit: str,
         principal: Principal | Unauthorized,
     ) -> None:
-        """Take one request from the token's limit; from the address's where there is no valid token.
+        """Take one request from the token's limit; without a valid token, from the address's.
 
         Raises:
             RateLimited
@@ -176,11 +176,11 @@ class GoatCounterApi(Api):
             raise RateLimited(admission)
 
     def response_to(self, error: Exception) -> ApiResponse:
-        """An error in the contract's words."""
+        """The response to an error."""
         return response_to(error)
 
     def send(self, response: AnyResponse, request: ApiRequest, receive: Receive, send: Send) -> Awaitable[None]:
-        """Send a response with CORS and the limit's numbers."""
+        """Send a response with CORS and the limit's state."""
         headers = [*COMMON, *request.limit_headers]
         if isinstance(response, FileDownload):
             return send_file(response, headers, request.scope, receive, send)

@@ -1,4 +1,4 @@
-"""Query parameters of the statistics: the contract's (1.8 to 1.12), and the filters beyond it."""
+"""Query parameters of the statistics: the contract's (1.8 to 1.12), and our filters beyond it."""
 
 import asyncio
 from collections.abc import Collection, Sequence
@@ -32,8 +32,8 @@ class ReportQuery(Parameters):
     """The parameters of one statistics endpoint.
 
     Args:
-        names: of parameters that not every endpoint has.
-        filtered: whether it has the filters and metrics.
+        names: parameters of this endpoint besides the period.
+        filtered: whether it has filters and metrics.
     """
 
     def __init__(self, call: SiteCall, names: Collection[str], *, filtered: bool = True) -> None:
@@ -45,7 +45,7 @@ class ReportQuery(Parameters):
         """The site, period, filters and metrics of the report.
 
         Args:
-            metrics: that this endpoint has.
+            metrics: those of this endpoint.
 
         Raises:
             ApiRefused: a value is not valid.
@@ -70,7 +70,7 @@ class ReportQuery(Parameters):
         """A list of ids or names of paths; None when it was not sent.
 
         Raises:
-            ApiRefused: an id is no number.
+            ApiRefused: an id is not a number.
         """
         words = self.words(name)
         if not words:
@@ -86,7 +86,7 @@ class ReportQuery(Parameters):
         start, end = self.time("start"), self.time("end")
         if not self.text("timezone"):
             return self._period_in(UTC, start, end)
-        # A zone is read from a file when it is first named, and searched for the changes of its offset.
+        # The first use of a zone reads it from a file and searches it for changes of its offset.
         return await asyncio.to_thread(self._period_in, None, start, end)
 
     def _period_in(self, zone: tzinfo | None, start: int | None, end: int | None) -> Period:
@@ -126,8 +126,8 @@ class ReportQuery(Parameters):
             raise ApiRefused(msg)
         return value
 
-    def _metrics(self, possible: Collection[Metric]) -> frozenset[Metric]:
-        names = {metric.value: metric for metric in Metric if metric in possible}
+    def _metrics(self, available: Collection[Metric]) -> frozenset[Metric]:
+        names = {metric.value: metric for metric in Metric if metric in available}
         words = self.words("metrics")
         if any(word not in names for word in words):
             msg = f"invalid query parameters: field=metrics: must be some of {', '.join(names)}"
@@ -136,7 +136,7 @@ class ReportQuery(Parameters):
 
 
 def excluded_paths(query: ReportQuery) -> Sequence[int | str]:
-    """Ids of paths; where paths are named, names too: clients go on with the ids of the rows they have."""
+    """Ids of paths; with ``path_by_name`` also names: for the next page, clients send the ids of the rows they have."""
     name, by_name = "exclude_paths", query.flag("path_by_name")
     return [word if by_name and not _is_id(word) else _number(name, word) for word in query.words(name)]
 

@@ -106,15 +106,15 @@ class Pixel:
     def _admission(
         self, address: IPv4Address | IPv6Address | None, headers_read: dict[bytes, bytes]
     ) -> Admission | None:
-        """What the limits say; None for the machine itself, where proxies and tests send requests of many clients."""
-        name = _limited_as(address)
+        """Count the request for its limits; None for loopback, where proxies and tests send many clients' requests."""
+        name = _limit_name(address)
         if not name:
             return None
-        # A hash says as much as the agent itself, and takes no memory.
+        # The hash identifies the agent as well as its text does, and takes less memory.
         of_browser = self._limits.admit("count", hash((name, headers_read.get(b"user-agent"))))
         if not of_browser.admitted:
             return of_browser
-        # An agent is easily invented.
+        # Agents are easily forged.
         of_address = self._limits.admit_address("count-address", address)
         return of_browser if of_address.admitted else of_address
 
@@ -123,10 +123,10 @@ class Pixel:
     ) -> Arrival:
         received = self._clock() // 1000
         if not _PREFETCH.isdisjoint(headers_read) and _is_prefetch(headers_read):
-            # Its parameters are not even looked at.
+            # Its parameters are not parsed.
             return Arrival(prefetch=True, direct=True, received=received)
         query = scope["query_string"]
-        sent = pixel_query(query) if len(query) <= LONGEST_AT_ONCE else await _decoded_apart(query)
+        sent = pixel_query(query) if len(query) <= LONGEST_AT_ONCE else await _decoded_on_thread(query)
         return Arrival(
             path=sent.path,
             title=sent.title,
@@ -148,7 +148,7 @@ class Pixel:
     def _refused(self, error: Exception) -> Reply:
         if isinstance(error, PixelRefused):
             self._traffic.refused(SURFACE, "bad request")
-            return 400, _because(str(error))
+            return 400, _with_reason(str(error))
         response = response_to(error)
         reason = refusal_reason(response, REASON_BY_STATUS)
         self._traffic.refused(SURFACE, reason)
@@ -156,10 +156,10 @@ class Pixel:
             reason = no_such_site(error.host)
         elif isinstance(error, AnalyticsElsewhere):
             reason = str(error)
-        return response.status, (*_because(reason), *response.headers)
+        return response.status, (*_with_reason(reason), *response.headers)
 
 
-async def _decoded_apart(query: bytes) -> PixelQuery:
+async def _decoded_on_thread(query: bytes) -> PixelQuery:
     if len(query) > LONGEST_QUERY:
         msg = f"the query is longer than {LONGEST_QUERY} bytes"
         raise ApiRefused(msg, 414)
@@ -167,22 +167,22 @@ async def _decoded_apart(query: bytes) -> PixelQuery:
 
 
 @lru_cache(ADDRESSES_REMEMBERED)
-def _limited_as(address: IPv4Address | IPv6Address | None) -> str | None:
+def _limit_name(address: IPv4Address | IPv6Address | None) -> str | None:
     return None if address is not None and address.is_loopback else rate_limit_name(address)
 
 
 def _reply(result: Result, address: IPv4Address | IPv6Address | None) -> Reply:
     if isinstance(result, InvalidHit):
-        return 400, _because(f"not valid: {result}")
+        return 400, _with_reason(f"not valid: {result}")
     if not isinstance(result, Dropped) or result.reason is DropReason.PREFETCH:
         return _COUNTED
     if result.reason is DropReason.IGNORED_ADDRESS:
-        return 202, _because(f'ignored because "{address}" is in the IP ignore list')
-    return 202, _because(_REASONS[result.reason])
+        return 202, _with_reason(f'ignored because "{address}" is in the IP ignore list')
+    return 202, _with_reason(_REASONS[result.reason])
 
 
-def _because(reason: str) -> Headers:
-    """A header may hold no line break, and nothing that is no Latin-1."""
+def _with_reason(reason: str) -> Headers:
+    """Headers with a reason, which may have no line breaks, and only characters of Latin-1."""
     line = " ".join(reason.split())[:LONGEST_REASON]
     text = "".join(sign if sign.isprintable() else "?" for sign in line)
     return (*_HEADERS, (b"x-goatcounter", text.encode("latin-1", "replace")))

@@ -1,4 +1,4 @@
-"""The pixel's parameters (2.1). They must never change: old pages go on sending them."""
+"""The pixel's parameters (2.1). They must never change: old pages keep sending them."""
 
 import re
 from functools import lru_cache
@@ -36,11 +36,11 @@ _whole = re.compile(r"[+-]?[0-9]{1,18}").fullmatch
 
 
 class PixelRefused(TallystickError):
-    """The parameters make no sense; the message is the value of ``X-Goatcounter``."""
+    """A parameter is not valid; the message is the value of ``X-Goatcounter``."""
 
 
 class PixelQuery(Struct, frozen=True):
-    """What a page says of a hit; see ``Arrival``."""
+    """A hit as a page describes it; see ``Arrival``."""
 
     path: str
     title: str
@@ -53,29 +53,29 @@ class PixelQuery(Struct, frozen=True):
 
 
 def pixel_query(raw: bytes) -> PixelQuery:
-    """Decode a query. Unknown parameters are passed over, and of a repeated one the first counts.
+    """Decode a query. Unknown parameters are ignored; a repeated one has its first value.
 
     Raises:
-        PixelRefused: a parameter makes no sense.
+        PixelRefused: a parameter is not valid.
     """
-    # The script ends a query by a random number; up to there visitors of one page send the same.
+    # The script ends a query with a random number; before it, visitors of one page send the same text.
     parameters, _, random = raw.partition(b"&rnd=")
     if len(parameters) <= LONGEST_REMEMBERED and b"&" not in random:
         return _remembered(parameters)
-    return _understood(raw)
+    return _parsed(raw)
 
 
-def _understood(raw: bytes) -> PixelQuery:
-    text = _sent(raw).get
+def _parsed(raw: bytes) -> PixelQuery:
+    text = _parameters(raw).get
     query = PixelQuery(
         path=text(b"p", ""),
         title=text(b"t", ""),
         ref=text(b"r", ""),
-        event=_boolean("e", told) if (told := text(b"e", "")) else False,
+        event=_boolean("e", flag) if (flag := text(b"e", "")) else False,
         query=text(b"q", ""),
         width=_width(size) if (size := text(b"s", "")) else 0,
-        bot=_bot(told) if (told := text(b"b", "0")) != "0" else 0,
-        no_session=_boolean("ns", told) if (told := text(b"ns", "")) else False,
+        bot=_bot(code) if (code := text(b"b", "0")) != "0" else 0,
+        no_session=_boolean("ns", flag) if (flag := text(b"ns", "")) else False,
     )
     if len(query.path) * 4 > LONGEST_PATH and len(query.path.encode()) > LONGEST_PATH:
         msg = f"ignored because path is longer than {LONGEST_PATH} bytes ({len('/count?') + len(raw)} bytes)"
@@ -83,21 +83,21 @@ def _understood(raw: bytes) -> PixelQuery:
     return query
 
 
-_remembered = lru_cache(QUERIES_REMEMBERED)(_understood)
+_remembered = lru_cache(QUERIES_REMEMBERED)(_parsed)
 
 
-def _sent(raw: bytes) -> dict[bytes, str]:
-    """The parameters that are known, decoded."""
-    sent: dict[bytes, str] = {}
+def _parameters(raw: bytes) -> dict[bytes, str]:
+    """The known parameters, decoded."""
+    parameters: dict[bytes, str] = {}
     for part in raw.split(b"&"):
         name, _, value = part.partition(b"=")
-        if name in _READ and name not in sent:
-            sent[name] = _decoded(value) if len(value) <= LONGEST_REMEMBERED else _beginning(name, value)
-    return sent
+        if name in _READ and name not in parameters:
+            parameters[name] = _decoded(value) if len(value) <= LONGEST_REMEMBERED else _beginning(name, value)
+    return parameters
 
 
 def _beginning(name: bytes, value: bytes) -> str:
-    """As much of a long value as is read; of a page's query only whole parameters."""
+    """The part of a long value that is read; a page's query is cut between its parameters."""
     most = _READ[name]
     if len(value) > most:
         value = value[:most].rpartition(b"%26")[0] if name == b"q" else value[:most]
@@ -106,7 +106,7 @@ def _beginning(name: bytes, value: bytes) -> str:
 
 @lru_cache(VALUES_REMEMBERED)
 def _decoded(value: bytes) -> str:
-    """A value as it was meant: what repeats from page to page is decoded once."""
+    """A decoded value. Values repeat from page to page, so each is decoded once."""
     return unquote_to_bytes(value.replace(b"+", b" ")).decode("utf-8", ESCAPES)
 
 

@@ -13,7 +13,7 @@ from tallystick.surfaces.goatcounter.visitor_counter.query import (
     VisitorCounterQuery,
     counter_json,
     grouped,
-    wanted_counter,
+    parsed_query,
 )
 from tallystick.surfaces.goatcounter.visitor_counter.style import safe_style
 from tallystick.surfaces.goatcounter.wire.decoding import query_values
@@ -41,22 +41,22 @@ async def visitor_counter(services: Services, request: Request) -> Response:
     site = services.sites.known(host) or await services.sites.at(host)
     if not site.settings.allow_counter:
         raise ApiRefused(NOT_ALLOWED, 403)
-    query = await query_values(request.scope["query_string"])
-    wanted = wanted_counter(_name(request), query, services.ledger.clock() // 1000)
+    parameters = await query_values(request.scope["query_string"])
+    query = parsed_query(_name(request), parameters, services.ledger.clock() // 1000)
 
     counter = services.visitor_counter
-    if wanted.path is None:
-        visits = await counter.of_site(site.id, wanted.span)
+    if query.path is None:
+        visits = await counter.of_site(site.id, query.span)
     else:
-        visits = await counter.of_path(site.id, wanted.path, wanted.span)
+        visits = await counter.of_path(site.id, query.path, query.span)
 
-    response = await _shown(wanted, grouped(visits.amount, site))
+    response = await _encoded(query, grouped(visits.amount, site))
     response.status_code = 200 if visits.known else 404
     return response
 
 
 def _name(request: Request) -> str:
-    """What is behind ``/counter/``; bytes that are no UTF-8 stay percent-encoded, as they are in names of pages."""
+    """The path after ``/counter/``; bytes that are not UTF-8 stay percent-encoded, as in names of pages."""
     name: str = request.path_params["name"]
     raw: bytes = request.scope.get("raw_path", b"")
     if "\N{REPLACEMENT CHARACTER}" not in name or not raw:
@@ -64,15 +64,15 @@ def _name(request: Request) -> str:
     return unquote(raw.decode("utf-8", ESCAPES).partition("/counter/")[2], errors=ESCAPES)
 
 
-async def _shown(wanted: VisitorCounterQuery, number: str) -> Response:
-    if wanted.extension == "json":
+async def _encoded(query: VisitorCounterQuery, number: str) -> Response:
+    if query.extension == "json":
         return Response(counter_json(number), headers=HEADERS, media_type="application/json; charset=utf-8")
-    label = "Views for this site:" if wanted.path is None else "Views for this page:"
-    shown = pictures.Shown(label, number, wanted.branding)
-    if wanted.extension == "png":
+    label = "Views for this site:" if query.path is None else "Views for this page:"
+    shown = pictures.Shown(label, number, query.branding)
+    if query.extension == "png":
         return Response(await asyncio.to_thread(pictures.png, shown), headers=HEADERS, media_type="image/png")
-    style = safe_style(wanted.style) if wanted.style else ""
-    if wanted.extension == "svg":
+    style = safe_style(query.style) if query.style else ""
+    if query.extension == "svg":
         return _document(pictures.svg(shown, style), style, "image/svg+xml")
     style = pictures.html_style(style)
     return _document(pictures.html(shown, style), style, "text/html")

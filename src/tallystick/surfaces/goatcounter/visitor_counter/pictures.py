@@ -14,7 +14,7 @@ HEIGHT, HEIGHT_WITHOUT_BRANDING = 80, 60
 BY = "stats by Tallystick"
 INK, PAPER, LINE, PALE = "#222222", "#ffffff", "#cccccc", "#555555"
 FOR_AT, VIEWS_AT, BY_AT = 16, 40, 67
-"""Where the middle of each line of text is, in pixels from above."""
+"""The vertical middle of each line of text, in pixels from the top."""
 
 FITS_LARGE = 11
 """Characters of a number that fit in the large font."""
@@ -30,7 +30,7 @@ body {{ font: 14px/1.2 sans-serif; color: {INK}; background: {PAPER}; text-align
 
 
 class Shown(NamedTuple):
-    """What a counter shows.
+    """The content of a counter.
 
     Attributes:
         label: what was viewed, with a colon.
@@ -95,7 +95,7 @@ def png(shown: Shown) -> bytes:
     image = Image.new("RGB", (WIDTH, shown.height), PAPER)
     draw = ImageDraw.Draw(image)
     draw.rounded_rectangle((0, 0, WIDTH - 1, shown.height - 1), radius=4, outline=LINE)
-    # The font knows no narrow or fixed spaces.
+    # The font has no narrow or fixed spaces.
     number = "".join(" " if sign.isspace() else sign for sign in shown.number)
     _line(draw, FOR_AT, shown.label, 14, INK)
     _line(draw, VIEWS_AT, number, 28 if len(number) <= FITS_LARGE else 18, INK)

@@ -15,7 +15,7 @@ from tallystick.web.refusals import ApiRefused
 TOTAL = "TOTAL"
 EXTENSIONS = ("html", "json", "png", "svg")
 SINCE = {"week": 7, "month": 30, "year": 365}
-"""Words for ``start``, and the days that they mean."""
+"""Words for ``start``, and their number of days."""
 
 NO_SEPARATOR = 1
 SEPARATORS = frozenset({0x202F, 0xA0, ord(","), ord("."), ord("'")})
@@ -42,14 +42,15 @@ class VisitorCounterQuery(NamedTuple):
     style: str
 
 
-def wanted_counter(name: str, query: Mapping[str, str], now: int) -> VisitorCounterQuery:
-    """What is behind ``/counter/``, decoded.
+def parsed_query(name: str, query: Mapping[str, str], now: int) -> VisitorCounterQuery:
+    """Parse a counter's URL.
 
     Args:
+        name: the path after ``/counter/``.
         now: Unix seconds.
 
     Raises:
-        ApiRefused: what is wrong with it.
+        ApiRefused: the extension, a date or the style is not valid.
     """
     path, dot, extension = name.rpartition(".")
     if not dot or extension not in EXTENSIONS:
@@ -75,7 +76,7 @@ def _begin(text: str, now: int) -> int:
 
 
 def _end(text: str) -> int:
-    """The day that is named still counts."""
+    """The end of the day, which is included."""
     return _midnight("end", text) + 24 * _HOUR_S if text else _END_OF_TIME
 
 
@@ -99,6 +100,6 @@ def grouped(number: int, site: Site) -> str:
 
 
 def counter_json(number: str) -> bytes:
-    """The body, with the space after the comma that it has always had."""
+    """The JSON body; the space after the comma is the contract's."""
     text = _encode(number)
     return b'{"count_unique":%b, "count":%b}' % (text, text)

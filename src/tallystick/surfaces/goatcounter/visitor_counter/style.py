@@ -1,4 +1,4 @@
-"""Sanitizes the visitor counter's ``style``: CSS that anyone may put into a link.
+"""Sanitizes the visitor counter's ``style``: untrusted CSS in a link.
 
 Only rules with plain selectors, known families of properties and plain values remain. They cannot load anything, end
 their element, or affect anything outside of the counter.

@@ -18,7 +18,7 @@ def json(value: Any) -> bytes:  # noqa: ANN401  # whatever msgspec encodes
 
 
 def compact(value: Any) -> bytes:  # noqa: ANN401
-    """A body where the contract writes it on one line."""
+    """A body on one line."""
     return _encoder.encode(value)
 
 
@@ -74,7 +74,7 @@ def site(site: Site) -> dict[str, Any]:
 
 
 def site_settings(settings: SiteSettings) -> dict[str, Any]:
-    """What a site's owner decided; lists are texts, which is what clients read."""
+    """A site's settings; lists are texts, as clients expect."""
     return {
         "public": settings.public,
         "secret": settings.secret,

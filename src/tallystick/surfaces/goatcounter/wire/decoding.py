@@ -1,4 +1,4 @@
-"""Parameters and bodies, as this contract spells and refuses them (1.0)."""
+"""Decodes parameters and bodies of this contract (1.0)."""
 
 import json
 import re
@@ -24,7 +24,7 @@ LONGEST_AT_ONCE = 8_192
 LONGEST_BODY_AT_ONCE = 65_536
 """Bytes of a body that are decoded on the event loop."""
 MOST_VALUES, MOST_OBJECTS = 400_000, 100_000
-"""Commas and opening braces in a longer body, those in texts too: the largest batch has a fraction of them."""
+"""The most commas and opening braces in a longer body, those in texts included; the largest batch has far fewer."""
 SLICE = 16_384
 ESCAPE = len(rb"\ud83d")
 
@@ -39,7 +39,7 @@ _unknown_field = re.compile(r"Object contains unknown field `(.*?)`(?: - at `[^`
 
 
 async def query_values(raw: bytes) -> dict[str, str]:
-    """A query's parameters, percent-decoded; of a repeated one the first counts.
+    """A query's parameters, percent-decoded; the first value of a repeated one.
 
     Raises:
         ApiRefused: 414, the query is too long.
@@ -47,20 +47,20 @@ async def query_values(raw: bytes) -> dict[str, str]:
     if len(raw) > LONGEST_QUERY:
         msg = f"the query is longer than {LONGEST_QUERY} bytes"
         raise ApiRefused(msg, 414)
-    # Paths may have bytes that are no UTF-8, and are named with them.
+    # Paths may have bytes that are not UTF-8, also where they are parameters.
     return first_values(raw, ESCAPES) if len(raw) <= LONGEST_AT_ONCE else await to_thread(first_values, raw, ESCAPES)
 
 
 class Parameters:
-    """The query parameters of one endpoint. An empty one is as good as none.
+    """The query parameters of one endpoint. An empty parameter counts as missing.
 
     Args:
         query: as it was sent.
-        names: of the parameters that the endpoint knows, ``snake_case``; each may also be sent in
+        names: the parameters of the endpoint, in ``snake_case``; each may also be sent in
             ``CamelCase``, as one published client does.
 
     Raises:
-        ApiRefused: a parameter is not known.
+        ApiRefused: a parameter is unknown.
     """
 
     def __init__(self, query: Mapping[str, str], names: Collection[str]) -> None:
@@ -72,7 +72,7 @@ class Parameters:
             self._values.setdefault(spellings[name], value)
 
     def text(self, name: str) -> str:
-        """As it was sent; empty when it was not."""
+        """The value as sent; empty if it is missing."""
         return self._values.get(name, "")
 
     def integer(self, name: str, default: int) -> int:
@@ -89,7 +89,7 @@ class Parameters:
         return int(text)
 
     def flag(self, name: str) -> bool:
-        """Whether it is on; whatever is not known as true is false."""
+        """Whether a flag is on; any value that is not in ``TRUE`` is off."""
         return self.text(name).strip() in TRUE
 
     def words(self, name: str) -> list[str]:
@@ -97,7 +97,7 @@ class Parameters:
         return self.text(name).replace(",", " ").split()
 
     def time(self, name: str) -> int | None:
-        """A date (its midnight in UTC) or RFC 3339, as Unix seconds; None when it was not sent.
+        """A date (its midnight in UTC) or RFC 3339, as Unix seconds; None if it is missing.
 
         Raises:
             ApiRefused: it is neither.
@@ -165,12 +165,12 @@ async def body_as(kind: type[Body], body: bytes) -> Body:
         kind: a struct that forbids unknown fields.
 
     Raises:
-        ApiRefused: it is no JSON, or not of this shape.
+        ApiRefused: it is not JSON, or not of this shape.
     """
     if len(body) <= LONGEST_BODY_AT_ONCE:
         return _body_as(kind, body)
     if body.count(b",") > MOST_VALUES or body.count(b"{") > MOST_OBJECTS:
-        # Decoding them would hold Python's lock, and with it all other requests, for a second.
+        # Decoding them would hold the GIL, and so block all other requests, for a second.
         msg = f"invalid JSON: more than {MOST_VALUES} values or {MOST_OBJECTS} objects"
         raise ApiRefused(msg)
     return await to_thread(_body_as, kind, body)
@@ -195,7 +195,7 @@ def _body_as(kind: type[Body], body: bytes) -> Body:
 def _with_whole_characters(body: bytes) -> bytes:
     """Replace escapes of half a surrogate pair by U+FFFD: scripts cut texts in the middle of a character.
 
-    A slice at a time, because a regular expression holds Python's lock.
+    A slice at a time, because a regular expression holds the GIL.
     """
     # Now every backslash begins an escape.
     body = body.replace(b"\\\\", b"\\u005c")

@@ -14,7 +14,7 @@ from tallystick.services.ingest.ingest import Arrival
 from tallystick.web.refusals import ApiRefused
 
 EMPTY_TIME = datetime(1, 1, 1, tzinfo=UTC)
-"""What programs in Go send for a time that they leave empty."""
+"""The time that programs in Go send for an empty one."""
 
 LONGEST_SIZE = 100
 """Bytes of JSON that are read of a size: the width stands in front."""
@@ -57,7 +57,7 @@ class HitBody(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CountBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """What ``/count`` takes."""
+    """The body of ``/count``."""
 
     no_sessions: bool | None = None
     filter: list[str] | None = None
@@ -65,7 +65,7 @@ class CountBody(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def arrivals_of(body: CountBody, received: int) -> list[Arrival]:
-    """Every hit as its sender put it.
+    """The hits of a body as arrivals.
 
     Args:
         received: Unix seconds.

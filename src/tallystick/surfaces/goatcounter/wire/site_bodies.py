@@ -1,4 +1,4 @@
-"""What clients send about a site: today's shape, and that of older clients (1.6, 1.15)."""
+"""Bodies with a site: in today's shape, and in that of older clients (1.6, 1.15)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,11 +14,11 @@ DIGITS_AT_MOST = 7
 
 Texts = str | list[str] | None
 Ignored = Any
-"""Read-only, or gone: accepted, so that a client may send back what it got."""
+"""Read-only or obsolete: accepted, so that a client may send back a site as it received it."""
 
 
 class SettingsBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """A site's settings; what is null or missing is not said."""
+    """A site's settings; null counts as missing."""
 
     public: str | bool | None = None
     secret: str | None = None
@@ -45,7 +45,7 @@ class SettingsBody(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SiteBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """A site as clients send it. Both spellings of settings are understood; the right one wins."""
+    """A site as clients send it. Both spellings of settings are accepted; the correct one wins."""
 
     cname: str | UnsetType | None = UNSET
     code: str | None = None
@@ -78,7 +78,7 @@ class SiteBody(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def sent_defaults(self) -> UserSettings | UnsetType:
-        """How newcomers are to see things.
+        """Display settings for new users of the site.
 
         Raises:
             ApiRefused: it has another shape.

@@ -17,7 +17,7 @@ def path(path: Path) -> dict[str, Any]:
 
 
 def total(total: Total) -> dict[str, Any]:
-    """The answer of ``/stats/total``."""
+    """The body of ``/stats/total``."""
     return {
         "total": total.visits,
         "total_events": total.events,
@@ -28,7 +28,7 @@ def total(total: Total) -> dict[str, Any]:
 
 
 def top_paths(top: TopPaths) -> dict[str, Any]:
-    """The answer of ``/stats/hits``."""
+    """The body of ``/stats/hits``."""
     hits = [_hit(path, days) for path, days in top.rows]
     body = {"hits": hits, "total": sum(hit["count"] for hit in hits), "more": top.next is not None}
     return body | ({"next": cursor(top.next)} if top.next else {})
@@ -53,7 +53,7 @@ def cursor(position: Position) -> str:
 
 
 def position(cursor: str) -> Position | None:
-    """The position that a cursor stands for; None when it is no cursor."""
+    """Parse a cursor; None if it is not valid."""
     visits, _, path = cursor.partition("-")
     if not all(part.isascii() and part.isdigit() and len(part) <= len(str(2**62)) for part in (visits, path)):
         return None
@@ -61,29 +61,29 @@ def position(cursor: str) -> Position | None:
 
 
 def referrers_of_path(rows: Rows) -> dict[str, Any]:
-    """The answer of ``/stats/hits/{path_id}``."""
+    """The body of ``/stats/hits/{path_id}``."""
     refs = [{"name": row.name, "count": row.visits, "ref_scheme": row.scheme, **row.figures} for row in rows.rows]
     return {"refs": refs, "more": rows.more}
 
 
 def page(dimension: Dimension, rows: Rows) -> dict[str, Any]:
-    """The answer of ``/stats/{page}``."""
+    """The body of ``/stats/{page}``."""
     if dimension.ranges:
         return {"stats": _every_range(dimension, rows), "more": False}
     return {"stats": [_row(_id(dimension, row), _name(dimension, row), row) for row in rows.rows], "more": rows.more}
 
 
 def details(dimension: Dimension, rows: Rows) -> dict[str, Any]:
-    """The answer of ``/stats/{page}/{id}``, whose rows are by ``dimension``."""
+    """The body of ``/stats/{page}/{id}``, whose rows are by ``dimension``."""
     body = [{"name": _detail_name(dimension, row), "count": row.visits, **row.figures} for row in rows.rows]
     if dimension is PATH:
-        # Equal counts come by id from the warehouse, which knows no names.
+        # The warehouse has no names: it sorts rows with equal counts by id.
         body.sort(key=lambda row: (-int(row["count"] or 0), str(row["name"])))
     return {"stats": body, "more": rows.more}
 
 
 def _row(id_: str, name: str, row: ReportRow) -> dict[str, Any]:
-    """A row of a page; an empty id is left out, and so is the scheme of what is no referrer."""
+    """A row of a page, without an id if it is empty, and without a scheme if it is not a referrer."""
     body: dict[str, Any] = {"id": id_} if id_ else {}
     body |= {"name": name, "count": row.visits}
     if row.scheme is not None:
@@ -92,7 +92,7 @@ def _row(id_: str, name: str, row: ReportRow) -> dict[str, Any]:
 
 
 def _every_range(dimension: Dimension, rows: Rows) -> list[dict[str, Any]]:
-    """Always all ranges, in their own order."""
+    """All ranges in their own order, also those without visits."""
     by_name = {row.value: row for row in rows.rows}
     names = [range_.name for range_ in dimension.ranges]
     return [_row(name, "", by_name.get(name) or ReportRow(name, "", 0, None, {})) for name in names]

@@ -1,1 +1,1 @@
-"""What each endpoint does, one file a subject."""
+"""One handler an endpoint, one file a subject."""

@@ -15,12 +15,12 @@ from tallystick.surfaces.counttogether.api.calling import CounterCall
 from tallystick.surfaces.counttogether.api.handlers.keyed_changes import change, json_response
 from tallystick.surfaces.counttogether.decoding import body_as
 from tallystick.surfaces.counttogether.errors import Malformed, error_of
-from tallystick.surfaces.counttogether.zones import zone_asked
+from tallystick.surfaces.counttogether.zones import requested_zone
 from tallystick.web.answers import ApiResponse
 
 
 class Operation(Struct, frozen=True, rename="camel"):
-    """One change, by any name that the client gives it."""
+    """One change. ``id`` is the client's own name for it, and makes it idempotent."""
 
     operation: Literal["increment", "decrement", "set", "reset", "undo"]
     id: Annotated[str, Meta(min_length=1, max_length=LONGEST_KEY)] | None = None
@@ -32,7 +32,7 @@ class Operation(Struct, frozen=True, rename="camel"):
 
 
 class BatchBody(Struct, frozen=True):
-    """What is to be done, in this order."""
+    """Operations, carried out in this order."""
 
     operations: Annotated[list[Operation], Meta(min_length=1, max_length=STEPS_AT_MOST)]
 
@@ -58,7 +58,7 @@ async def of_counter(services: Services, call: CounterCall) -> ApiResponse:
 
 
 async def _changed(services: Services, call: CounterCall, body: BatchBody, counters: Sequence[str]) -> ApiResponse:
-    await zone_asked(call.query)
+    await requested_zone(call.query)
     steps = tuple(_step(operation, counter) for operation, counter in zip(body.operations, counters, strict=True))
     return await change(services, call, steps, partial(_results, [operation.id for operation in body.operations]))
 

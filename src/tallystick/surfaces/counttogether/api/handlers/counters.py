@@ -1,4 +1,4 @@
-"""Counters in v1 and v2: list, look, make, change, delete."""
+"""Counters in v1 and v2: list, read, create, change, delete."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -46,7 +46,7 @@ async def list_v1(services: Services, call: CounterCall) -> ApiResponse:
 
 
 async def list_v2(services: Services, call: CounterCall) -> ApiResponse:
-    """Everything that the person shares, as numbers."""
+    """The person's counters, each with its value as one number."""
     today = await _today(call)
     shared = await services.sharing.read(counters_of, call.account.id)
     return _list_answer(call, [wire.flat(counter, today) for counter in shared])
@@ -60,14 +60,14 @@ async def one_v1(services: Services, call: CounterCall) -> ApiResponse:
 
 
 async def one_v2(services: Services, call: CounterCall) -> ApiResponse:
-    """One counter, as a number."""
+    """One counter, with its value as one number."""
     today = await _today(call)
     counter = await services.sharing.read(seen, call.account.id, call.place["id"])
     return _one_answer(call, wire.json(wire.flat(counter, today)), counter.version)
 
 
 async def create(services: Services, call: CounterCall) -> ApiResponse:
-    """A new counter, of which the caller is the admin."""
+    """Create a counter; its admin is the principal."""
     zone = await zone_of(call.query, call.account)
     new: NewCounter | SharingRefused
     try:
@@ -79,7 +79,7 @@ async def create(services: Services, call: CounterCall) -> ApiResponse:
 
 
 async def put(services: Services, call: CounterCall) -> ApiResponse:
-    """Change a counter to what is sent."""
+    """Replace a counter by the one in the body."""
     body = body_as(WholeBody, call.body)
     return await _edited(services, call, partial(whole_edit, body), Shared, counters.edit_read_shared, v1_at)
 
@@ -103,7 +103,7 @@ async def delete(services: Services, call: CounterCall) -> ApiResponse:
     return await once(services, call, type(None), function, *arguments, encode=no_content)
 
 
-async def _edited(  # noqa: PLR0913, PLR0917  # the edit, and how its result is answered
+async def _edited(  # noqa: PLR0913, PLR0917  # the edit, and how its result is encoded
     services: Services,
     call: CounterCall,
     edit_of: Callable[[SharedCounter], Edit],
@@ -120,7 +120,7 @@ async def _edited(  # noqa: PLR0913, PLR0917  # the edit, and how its result is 
 async def _edit(
     services: Services, call: CounterCall, edit_of: Callable[[SharedCounter], Edit]
 ) -> Edit | SharingRefused | None:
-    """What a body changes about the counter; the type, on which that depends, never changes."""
+    """The edit of a body. It depends on the counter's type, which never changes."""
     access = await services.sharing.read(role_of, call.account.id, call.place["id"])
     try:
         return None if access is None else edit_of(access[0])
@@ -129,7 +129,7 @@ async def _edit(
 
 
 def v1_at(zone: ZoneInfo) -> Callable[[Shared, int], ApiResponse]:
-    """How a counter is answered in v1, with the days of a time zone."""
+    """Encoder of a counter in v1, with the days of a time zone."""
     return partial(_v1, zone)
 
 
@@ -156,7 +156,7 @@ def _counter_answer(body: bytes, version: int) -> ApiResponse:
 
 
 def _one_answer(call: CounterCall, body: bytes, version: int) -> ApiResponse:
-    return _unless_known(call, body, _etag(body, version))
+    return _unless_cached(call, body, _etag(body, version))
 
 
 def _etag(body: bytes, version: int) -> str:
@@ -165,10 +165,10 @@ def _etag(body: bytes, version: int) -> str:
 
 def _list_answer(call: CounterCall, listed: object) -> ApiResponse:
     body = wire.json(listed)
-    return _unless_known(call, body, f'W/"{_digest(body)[:16]}"')
+    return _unless_cached(call, body, f'W/"{_digest(body)[:16]}"')
 
 
-def _unless_known(call: CounterCall, body: bytes, etag: str) -> ApiResponse:
+def _unless_cached(call: CounterCall, body: bytes, etag: str) -> ApiResponse:
     headers = ((b"etag", etag.encode()),)
     etags = etags_in(call.header(b"if-none-match") or "")
     if etags & {"*", *etags_in(etag)}:

@@ -1,4 +1,4 @@
-"""Values: increment, decrement, set, reset, undo. Each answers a bare number."""
+"""Values: increment, decrement, set, reset, undo. Each responds with a bare number."""
 
 from collections.abc import Sequence
 
@@ -11,19 +11,19 @@ from tallystick.surfaces.counttogether.api.calling import CounterCall
 from tallystick.surfaces.counttogether.api.handlers.keyed_changes import change
 from tallystick.surfaces.counttogether.decoding import amount_in, body_as, require_no_amount
 from tallystick.surfaces.counttogether.errors import refusal_of
-from tallystick.surfaces.counttogether.zones import zone_asked
+from tallystick.surfaces.counttogether.zones import requested_zone
 from tallystick.web.answers import ApiResponse
 
 
 class SetBody(Struct, frozen=True):
-    """``confirm``: also against the counter's mode."""
+    """``confirm``: allows a change against the counter's mode."""
 
     value: int
     confirm: bool = False
 
 
 class ResetBody(Struct, frozen=True):
-    """``confirm``: also against the counter's mode."""
+    """``confirm``: allows a change against the counter's mode."""
 
     confirm: bool = False
 
@@ -42,7 +42,7 @@ async def increment(services: Services, call: CounterCall) -> ApiResponse:
 
 
 async def decrement(services: Services, call: CounterCall) -> ApiResponse:
-    """Take 1 away, or the amount in the path."""
+    """Subtract 1, or the amount in the path."""
     require_no_amount(call.body, call.query, "decrement")
     step = ValueChange(counter=call.place["id"], verb=Verb.DECREMENT, amount=amount_in(call.place))
     return await _changed(services, call, step)
@@ -62,13 +62,13 @@ async def reset(services: Services, call: CounterCall) -> ApiResponse:
 
 
 async def undo(services: Services, call: CounterCall) -> ApiResponse:
-    """Take a change back."""
+    """Undo a change."""
     body = body_as(UndoBody, call.body)
     return await _changed(services, call, ValueChange(counter=call.place["id"], verb=Verb.UNDO, offset=body.offset))
 
 
 async def _changed(services: Services, call: CounterCall, step: ValueChange) -> ApiResponse:
-    await zone_asked(call.query)
+    await requested_zone(call.query)
     return await change(services, call, (step,), _number)
 
 

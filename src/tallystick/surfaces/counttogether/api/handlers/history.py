@@ -1,4 +1,4 @@
-"""What was done to a counter."""
+"""A counter's history."""
 
 from tallystick.model.counter import INT64_MAX
 from tallystick.services.services import Services
@@ -14,7 +14,7 @@ ORDERS = ("oldest", "newest")
 
 
 async def list_(services: Services, call: CounterCall) -> ApiResponse:
-    """A piece of it; the last entry's offset is where the next piece begins."""
+    """A page of entries; ``after`` of the next page is the last entry's offset."""
     after = integer(call.query, "after", 0, least=0, most=INT64_MAX)
     limit = integer(call.query, "limit", USUAL_LIMIT, least=1, most=ENTRIES_AT_MOST)
     order = call.query.get("order", ORDERS[0])

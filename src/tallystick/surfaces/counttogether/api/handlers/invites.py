@@ -1,4 +1,4 @@
-"""Invites: codes by which people come to share a counter."""
+"""Invites: codes by which people join a counter."""
 
 from functools import partial
 
@@ -27,7 +27,7 @@ class InviteBody(Struct, frozen=True, rename="camel"):
 
 
 async def list_(services: Services, call: CounterCall) -> ApiResponse:
-    """The invites that still let people in, without their codes."""
+    """The open invites, without their codes."""
     function = partial(invites.open_invites, hide_foreign=True)
     open_invites = await services.sharing.read(function, call.account.id, call.place["id"], call.now)
     return ApiResponse(200, wire.json([wire.invite_of(invite) for invite in open_invites]))
@@ -60,14 +60,14 @@ async def take_back(services: Services, call: CounterCall) -> ApiResponse:
 
 
 async def accept(services: Services, call: CounterCall) -> ApiResponse:
-    """Come to share a counter."""
+    """Join a counter."""
     zone = await zone_of(call.query, call.account)
     arguments = call.account.id, call.place["code"], call.now
     return await once(services, call, Shared, invites.accept_shared, *arguments, encode=v1_at(zone))  # type: ignore[arg-type]  # a tuple
 
 
 def _new_invite(origin: str, made: MadeInvite, _at: int) -> ApiResponse:
-    """Without the code, when it is replayed, there is no link either."""
+    """A replayed response has no code, and so no link."""
     invite, code = made
     secret = {"code": code, "url": None if code is None else f"{origin}/invites/{code}"}
     return json_response(201, secret | wire.invite_of(invite))

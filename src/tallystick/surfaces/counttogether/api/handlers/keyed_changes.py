@@ -1,4 +1,4 @@
-"""Changes, carried out once where the request has a key; the response is built from the outcome, also on replay."""
+"""Runs mutations, idempotently when the request has a key, and builds the response from the recorded outcome."""
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -49,7 +49,7 @@ async def change(
     return _marked(response) if changed.replayed else response
 
 
-async def once(  # noqa: PLR0913  # what is done, and how it is answered
+async def once(  # noqa: PLR0913  # the mutation, and how its result is encoded
     services: Services,
     call: CounterCall,
     kind: type[Result],
@@ -58,12 +58,12 @@ async def once(  # noqa: PLR0913  # what is done, and how it is answered
     encode: Callable[[Result, int], ApiResponse],
     recorded: Callable[[Result], Result] | None = None,
 ) -> ApiResponse:
-    """Carry out ``function(session, *arguments)``.
+    """Run ``function(session, *arguments)``; with a key, at most once.
 
     Args:
         kind: the type of its result.
-        encode: builds the response from the result and the time at which it came to be.
-        recorded: what is recorded in the place of the result, where it holds a secret.
+        encode: builds the response from the result and the time at which the function ran.
+        recorded: replaces the result in the record, where it holds a secret.
     """
     keyed = call.keyed
     with nullcontext() if keyed is None else services.in_flight.alone(keyed):
@@ -86,7 +86,7 @@ def no_content(_result: object, _at: int) -> ApiResponse:
 
 
 def _trace(call: CounterCall) -> str:
-    """The traceId of refusals: the same again when the request is replayed; empty for a new one."""
+    """The traceId of refusals: derived from the key, so that a replay has the same; empty without a key."""
     return "" if call.keyed is None else call.keyed.digest[:TRACE_BYTES].hex()
 
 

@@ -1,4 +1,4 @@
-"""Tickets, with which browsers open a WebSocket; and requests for one without the upgrade."""
+"""Tickets with which browsers open a WebSocket, and requests for a WebSocket that lack the upgrade."""
 
 from msgspec import Struct
 
@@ -20,13 +20,13 @@ class TicketBody(Struct, frozen=True):
 
 async def ticket(services: Services, call: CounterCall) -> ApiResponse:
     """A ticket that opens one WebSocket from one origin."""
-    asked = body_as(TicketBody, call.body).origin or call.header(b"origin")
-    origin = OWN_HOST if asked is None else origin_in(asked)
+    text = body_as(TicketBody, call.body).origin or call.header(b"origin")
+    origin = OWN_HOST if text is None else origin_in(text)
     secret = services.tickets.issue(call.principal.token.id, call.principal.token.prefix, origin)
     return ApiResponse(201, wire.json({"ticket": secret, "expiresIn": int(VALID_S)}))
 
 
 async def without_upgrade(_services: Services, _call: CounterCall) -> ApiResponse:
-    """A request for a WebSocket's address without an upgrade."""
+    """Refuse a request for a WebSocket that lacks the upgrade."""
     msg = "this is a WebSocket; ask for it with Upgrade: websocket, or read /v1/events"
     raise CodedRefusal(UPGRADE, msg, ((b"upgrade", b"websocket"), (b"connection", b"upgrade")))

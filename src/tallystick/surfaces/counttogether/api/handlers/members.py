@@ -17,11 +17,11 @@ from tallystick.surfaces.counttogether.errors import Malformed
 from tallystick.web.answers import ApiResponse
 
 ONESELF = "me"
-"""In the place of one's own id, which no answer marks as such."""
+"""Stands for one's own id in a path: no response marks which id that is."""
 
 
 class RoleBody(Struct, frozen=True, rename="camel"):
-    """Either one; ``role`` says more."""
+    """Exactly one of the two."""
 
     is_admin: bool | None = None
     role: Literal["admin", "member", "viewer"] | None = None
@@ -53,7 +53,7 @@ async def change(services: Services, call: CounterCall) -> ApiResponse:
 
 
 async def remove(services: Services, call: CounterCall) -> ApiResponse:
-    """Remove a member; everyone may remove themselves."""
+    """Remove a member; members may always remove themselves."""
     function = partial(people.remove, hide_foreign=services.sharing.hide_foreign)
     return await once(
         services,

@@ -1,4 +1,4 @@
-"""Tokens of the principal's account, as far as they are about counters and may not do more than its own."""
+"""Tokens for counters of the principal's account; none may do more than the token of the request."""
 
 from functools import partial, reduce
 from operator import or_
@@ -20,14 +20,14 @@ Scope = Literal["read", "write"]
 
 
 class TokenBody(Struct, frozen=True):
-    """What a token is to be."""
+    """A token to be created."""
 
     name: Annotated[str, Meta(min_length=1, max_length=NAME_AT_MOST)]
     scopes: Annotated[tuple[Scope, ...], Meta(min_length=1)] = ("read", "write")
 
 
 async def list_(services: Services, call: CounterCall) -> ApiResponse:
-    """Those that may do something with counters, older ones first."""
+    """List the tokens with a permission for counters, oldest first."""
     tokens = await services.ledger.read(tokens_of, call.account.id)
     return ApiResponse(200, wire.json([wire.token_of(each) for each in tokens if each.permissions & OF_COUNTERS]))
 
@@ -50,7 +50,7 @@ async def create(services: Services, call: CounterCall) -> ApiResponse:
 
 
 async def rotate(services: Services, call: CounterCall) -> ApiResponse:
-    """Another secret for a token; live connections that were opened by the old one are closed."""
+    """Give a token a new secret; closes live connections that were opened with the old one."""
     return await once(
         services,
         call,
@@ -64,7 +64,7 @@ async def rotate(services: Services, call: CounterCall) -> ApiResponse:
 
 
 async def revoke(services: Services, call: CounterCall) -> ApiResponse:
-    """Remove a token; live connections that were opened by it are closed."""
+    """Remove a token; closes live connections that were opened with it."""
     arguments = call.principal, integer_in(call.place, "id")
     return await once(services, call, type(None), counter_tokens.revoke, *arguments, encode=no_content)
 

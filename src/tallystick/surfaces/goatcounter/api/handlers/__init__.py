@@ -1,1 +1,1 @@
-"""What each endpoint does: decode, one call, encode."""
+"""One handler an endpoint: decode, one call, encode."""

@@ -1,4 +1,4 @@
-"""``/bots``, beyond the contract: what was filtered, and undoing it."""
+"""``/bots``, beyond the contract: hits that were filtered as bots, and relabelling them."""
 
 from msgspec import Struct
 
@@ -16,7 +16,7 @@ from tallystick.web.refusals import ApiRefused
 
 
 class RelabelBody(Struct, forbid_unknown_fields=True, rename={"from_": "from", "into": "to"}):
-    """What ``POST /bots`` says: hits of one code, between two ids, get another one."""
+    """``POST /bots``: give the hits of one code, between two ids, another code."""
 
     from_: int
     into: int
@@ -25,7 +25,7 @@ class RelabelBody(Struct, forbid_unknown_fields=True, rename={"from_": "from", "
 
 
 async def bots(services: Services, call: SiteCall) -> ApiResponse:
-    """How many hits were filtered and why, and the latest."""
+    """The number of filtered hits by reason, and the latest of them."""
     parameters = ReportQuery(call, ("bot", "before", "limit"), filtered=False)
     query = BotHitsQuery(
         site=call.site.id,
@@ -44,15 +44,15 @@ async def bots(services: Services, call: SiteCall) -> ApiResponse:
 
 
 async def change(services: Services, call: SiteCall) -> ApiResponse:
-    """Give hits another code; 0 makes them people's."""
+    """Give hits another code; with 0 they count as people's."""
     body = await body_as(RelabelBody, call.body)
     change = Relabel(call.site.id, body.from_, body.into, (body.first_hit_id, body.last_hit_id))
     await services.ledger.write(relabel, change, call.now)
     return ApiResponse(202, wire.compact({"status": "ok"}))
 
 
-def _bot(asked: ReportQuery) -> Bot | None:
-    code = asked.integer("bot", -1)
+def _bot(parameters: ReportQuery) -> Bot | None:
+    code = parameters.integer("bot", -1)
     if code == -1:
         return None
     if code not in set(Bot):

@@ -32,7 +32,7 @@ class BatchOutcome(Struct, frozen=True):
     """The outcome of a request, in a form that can be recorded.
 
     Attributes:
-        errors: index of a hit -> what is wrong with it.
+        errors: index of a hit -> message.
         filtered: indexes of hits whose address is ignored.
         notes: hits that were dropped, by reason, and bots' hits, for imports.
     """
@@ -43,11 +43,11 @@ class BatchOutcome(Struct, frozen=True):
 
 
 async def count(services: Services, call: SiteCall) -> ApiResponse:
-    """Store up to 500 hits. Those that are wrong are named; all others are stored."""
+    """Store up to 500 hits. The response lists those that are not valid; all others are stored."""
     header = call.header(b"idempotency-key")
     if header is None:
         return _answer(call, await _stored(services, call, None))
-    key_in(header, bare_texts=True)  # before a large body is read for nothing
+    key_in(header, bare_texts=True)  # before a large body is parsed in vain
     if len(call.body) <= LONGEST_BODY_AT_ONCE:
         keyed = _keyed(call, header)
     else:

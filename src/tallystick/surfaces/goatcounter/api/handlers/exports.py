@@ -19,7 +19,7 @@ from tallystick.web.refusals import ApiRefused
 MB = 1_000_000
 INT64_MAX = 2**63 - 1
 FIRST_YEAR = 2
-"""Programs that leave a time empty send one of the year 1."""
+"""Programs in Go send a time of the year 1 for an empty one."""
 CONTENT_TYPES: dict[ExportFormat, bytes] = {
     "csv": b"application/gzip",
     "json": b"application/gzip",  # a ZIP; the contract says so all the same
@@ -36,7 +36,7 @@ class ExportRequest(Struct, forbid_unknown_fields=True):
 
 
 async def create(services: Services, call: SiteCall) -> ApiResponse:
-    """Begin an export."""
+    """Start an export."""
     body = await body_as(ExportRequest, call.body)
     form = _format(body)
     export = await services.exports.create(
@@ -52,12 +52,12 @@ async def create(services: Services, call: SiteCall) -> ApiResponse:
 
 
 async def export(services: Services, call: SiteCall) -> ApiResponse:
-    """How far an export is."""
+    """The state of an export."""
     return ApiResponse(200, wire.json(_written(await _export_of(services, call))))
 
 
 async def download(services: Services, call: SiteCall) -> ApiResponse | FileDownload:
-    """The file."""
+    """The file of a finished export."""
     export = await _export_of(services, call)
     if export.finished is None:
         return ApiResponse(202, wire.compact({"error": "still being generated"}))
@@ -75,7 +75,7 @@ async def download(services: Services, call: SiteCall) -> ApiResponse | FileDown
 
 
 def _for_spreadsheets(call: SiteCall, form: ExportFormat) -> bool:
-    """Whether the request wants cells that look like formulas in a safe form."""
+    """Whether cells that look like formulas are to be escaped."""
     text = call.query.get("spreadsheet", "")
     if text not in ("1", "0", ""):
         msg = "spreadsheet: must be 1 or 0"
@@ -126,7 +126,7 @@ def _start_day(body: ExportRequest, form: ExportFormat) -> int | None:
 
 
 def _written(export: Export) -> dict[str, Any]:
-    """An export, in the contract's words. Only a failed one has ``error``: clients take its presence for failure."""
+    """An export in the contract's form. Only a failed one has ``error``: clients take its presence for failure."""
     written = {
         "id": export.id,
         "site_id": export.site,

@@ -7,6 +7,6 @@ from tallystick.web.answers import ApiResponse
 
 
 async def me(_services: Services, call: SiteCall) -> ApiResponse:
-    """The principal."""
+    """The account and the token of the principal."""
     account, token = call.principal.account, call.principal.token
     return ApiResponse(200, wire.json({"user": wire.user(account), "token": wire.token(token)}))

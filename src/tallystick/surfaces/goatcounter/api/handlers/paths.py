@@ -13,7 +13,7 @@ LARGEST_LIMIT = 200
 
 
 async def paths(services: Services, call: SiteCall) -> ApiResponse:
-    """The next ones, by id."""
+    """A page of paths, by id."""
     parameters = Parameters(call.query, ("limit", "after"))
     limit = min(max(parameters.integer("limit", USUAL_LIMIT), 1), LARGEST_LIMIT)
     rows = await services.ledger.read(list_paths, call.site.id, parameters.integer("after", 0), limit + 1)

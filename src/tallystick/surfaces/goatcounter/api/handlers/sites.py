@@ -29,7 +29,7 @@ async def sites(services: Services, call: SiteCall) -> ApiResponse:
 
 
 async def site(services: Services, call: SiteCall) -> ApiResponse:
-    """One of them."""
+    """One site."""
     number = number_in(call.place, "id")
     for reached in await services.ledger.read(sites_within_reach, call.site, call.principal):
         if reached.id == number:
@@ -38,7 +38,7 @@ async def site(services: Services, call: SiteCall) -> ApiResponse:
 
 
 async def create(services: Services, call: SiteCall) -> ApiResponse:
-    """A new site of the same account."""
+    """Create a site in the same account."""
     body = await body_as(SiteBody, call.body)
     defaults = body.sent_defaults
     new_site = NewSite(
@@ -56,7 +56,7 @@ async def create(services: Services, call: SiteCall) -> ApiResponse:
 
 
 async def replace(services: Services, call: SiteCall) -> ApiResponse:
-    """Change a site; what is not sent becomes what a new site has."""
+    """Replace a site; missing fields get the defaults of a new site."""
     body = await body_as(SiteBody, call.body)
     changes = SiteChanges(
         cname=body.cname or None,
@@ -69,7 +69,7 @@ async def replace(services: Services, call: SiteCall) -> ApiResponse:
 
 
 async def change(services: Services, call: SiteCall) -> ApiResponse:
-    """Change a site; what is not sent stays."""
+    """Change a site; missing fields keep their values."""
     body = await body_as(SiteBody, call.body)
     changes = SiteChanges(
         cname=UNSET if body.cname is UNSET else body.cname or None,

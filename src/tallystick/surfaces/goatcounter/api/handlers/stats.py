@@ -34,7 +34,7 @@ GROUPS: Mapping[str, Group] = {
 
 
 async def total(services: Services, call: SiteCall) -> ApiResponse:
-    """All visits."""
+    """The number of visits in all."""
     question = await ReportQuery(call, SOME_PATHS).question(ALL_METRICS)
     return await _answer(stats_wire.total, await _reporting(services).total(question))
 
@@ -91,19 +91,19 @@ async def page_details(services: Services, call: SiteCall) -> ApiResponse:
 
 
 def require_page(place: Mapping[str, str]) -> None:
-    """Refuse a page that does not exist; before the token is checked.
+    """Refuse a page that does not exist; called before the token is checked.
 
     Raises:
-        InvalidValues: with the ones that do.
+        InvalidValues: lists the pages.
     """
     _require_one_of(pages(), "page", place)
 
 
 def require_details(place: Mapping[str, str]) -> None:
-    """Refuse a page without details; before the token is checked.
+    """Refuse a page without details; called before the token is checked.
 
     Raises:
-        InvalidValues: with the ones that have some.
+        InvalidValues: lists the pages with details.
     """
     _require_one_of(_with_details(), "page", place)
 
@@ -121,7 +121,7 @@ def _require_one_of(names: Collection[str], name: str, place: Mapping[str, str])
 
 
 def _narrowed(question: Question, dimension: Dimension, place: Mapping[str, str]) -> Question:
-    """The question about one row of a page; it takes the place of a filter by the same dimension."""
+    """The question for one row of a page; the row replaces a filter by the same dimension."""
     others = [filter_ for filter_ in question.filters if filter_.dimension is not dimension]
     return replace(question, filters=(*others, Filter(dimension, (_row_id(dimension, place),))))
 
@@ -140,7 +140,7 @@ def _of_whole_days(question: Question) -> Question:
 
 
 def _own_referrers(call: SiteCall) -> str:
-    """The site's own address in the form in which referrers are kept."""
+    """The site's own address in the form in which referrers are stored."""
     return tidied(call.site.link_domain)
 
 
@@ -166,7 +166,7 @@ def _reporting(services: Services) -> Reporting:
 
 
 async def _answer(shape: Callable[..., dict[str, Any]], *report: object) -> ApiResponse:
-    """A report in a shape; encoded on a thread, as it may be megabytes long and names are read from disk."""
+    """Encode a report on a thread: it may be megabytes long, and names are read from disk."""
     return ApiResponse(200, await asyncio.to_thread(_encoded, shape, report))
 
 
