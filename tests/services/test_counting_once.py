@@ -6,8 +6,9 @@ import pytest
 
 from builders import NOW, a_counter, a_key
 from support.ledgers import opened, totals
+from support.old_records import store_old_record
 from tallystick.errors import KeyInFlight, KeyReused
-from tallystick.ledger import Database, Ledger, Session, Totals
+from tallystick.ledger import Database, Ledger, Totals
 from tallystick.model.counter import HIT, LIMITED, Add, Counter, Outcome, Put, RefusalReason
 from tallystick.model.key import Key, lane_of
 from tallystick.services.counting.add_once import AddOnce, ReplayedAddition, add_once
@@ -148,19 +149,7 @@ async def test_an_addition_that_fails_concerns_its_own_request_only(ledger: Ledg
 
 async def test_a_response_that_an_older_version_stored_is_replayed(ledger: Ledger) -> None:
     request = a_request()
-
-    def store(session: Session) -> None:
-        session.common.keep_answer(
-            session.connection,
-            digest=request.digest,
-            fingerprint=request.fingerprint,
-            status=200,
-            headers="{}",
-            body=b'{"value":7}',
-            created=NOW,
-        )
-
-    await ledger.write(store)
+    await ledger.write(store_old_record, request, b'{"value":7}', NOW)
     result = await joined(ledger, request)
     assert result == ReplayedAddition(StoredResponse(200, b'{"value":7}'))
     assert await ledger.find(a_key()) is None

@@ -8,10 +8,10 @@ import pytest
 
 from support.asking import Answer
 from support.in_process import InProcess, in_process
+from support.old_records import store_old_record
 from support.services import limits
 from tallystick.errors import StoreBusy
 from tallystick.gathering import GatheringThread
-from tallystick.ledger import Session
 from tallystick.services.idempotency import KeyedRequest
 from tallystick.surfaces.countapi.limits import KeyedLimit
 from tallystick.web.address import ClientAddresses
@@ -60,19 +60,8 @@ async def test_a_request_is_known_by_its_meaning_however_it_is_spelled(tmp_path:
 async def test_a_response_that_an_older_version_stored_is_replayed(tmp_path: Path) -> None:
     async with in_process(tmp_path) as site:
         request = KeyedRequest.of("countapi", "hit", "default/visits", "old", rest=b"1")
-
-        def store(session: Session) -> None:
-            session.common.keep_answer(
-                session.connection,
-                digest=request.digest,
-                fingerprint=request.fingerprint,
-                status=200,
-                headers="{}",
-                body=b'{"value":41}',
-                created=site.application.ledger.passed(),
-            )
-
-        await site.application.ledger.write(store)
+        ledger = site.application.ledger
+        await ledger.write(store_old_record, request, b'{"value":41}', ledger.passed())
         again = await keyed(site, "/hit/visits", "old")
         assert (again.status, again.text, again.headers["idempotent-replayed"]) == (200, '{"value":41}', "true")
         assert await value(site) is None

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from support.counting_together import Person, Together
+from support.old_records import store_old_record
 from tallystick.errors import SharingRefused
 from tallystick.ledger import Session
 from tallystick.services.idempotency import KEPT_MS, KeyedRequest
@@ -205,19 +206,7 @@ async def test_responses_that_an_older_version_stored_are_replayed(
     counter = await ada.new_counter()
     target, body = f"/v1/counters/{counter}/set{suffix}", b'{"value": 3}'
     older = KeyedRequest.of(f"counttogether/{ada.account.id}", "POST", target, "old", rest=b"x=1\0" + body)
-
-    def store(session: Session) -> None:
-        session.common.keep_answer(
-            session.connection,
-            digest=older.digest,
-            fingerprint=older.fingerprint,
-            status=200,
-            headers='{"etag":"tag"}',
-            body=b"3",
-            created=together.ledger.passed(),
-        )
-
-    await together.ledger.write(store)
+    await together.ledger.write(store_old_record, older, b"3", together.ledger.passed(), '{"etag":"tag"}')
     again = await ada.ask("POST", f"{target}?x=1", body, headers=with_key("old"))
     assert (again.status, again.text, again.headers["etag"], again.headers["idempotent-replayed"]) == (
         200,
