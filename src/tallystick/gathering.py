@@ -1,11 +1,11 @@
 """A thread that works in batches: while one is being worked on, the next one gathers. No timer."""
 
 import asyncio
-from asyncio import AbstractEventLoop, Future
+from asyncio import AbstractEventLoop
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
 
@@ -14,6 +14,19 @@ from tallystick.errors import StoreBusy, StoreClosed
 log = structlog.get_logger()
 
 Item = TypeVar("Item")
+
+
+class Resolvable(Protocol):
+    """What waits for the result of an item: a future, or something that stands in its place. Resolved once."""
+
+    def done(self) -> bool:
+        """Whether nobody waits any more."""
+
+    def set_result(self, result: Any) -> None:  # noqa: ANN401
+        """Take the result. Called on the event loop."""
+
+    def set_exception(self, error: Exception) -> None:
+        """Take the error. Called on the event loop."""
 
 
 class GatheringThread(Generic[Item]):
@@ -127,7 +140,7 @@ def raisable(error: BaseException) -> Exception:
     return wrapped
 
 
-def tell(loop: AbstractEventLoop, futures: Sequence["Future[Any]"], results: Sequence[object]) -> None:
+def tell(loop: AbstractEventLoop, futures: Sequence[Resolvable], results: Sequence[object]) -> None:
     """Resolve futures from a thread, each with its result or its error, in one hop to the event loop."""
     try:
         loop.call_soon_threadsafe(_resolve, futures, results)
@@ -136,7 +149,7 @@ def tell(loop: AbstractEventLoop, futures: Sequence["Future[Any]"], results: Seq
         return
 
 
-def _resolve(futures: Sequence["Future[Any]"], results: Sequence[object]) -> None:
+def _resolve(futures: Sequence[Resolvable], results: Sequence[object]) -> None:
     for future, result in zip(futures, results, strict=True):
         if future.done():
             continue  # the client hung up

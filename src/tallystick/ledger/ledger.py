@@ -8,6 +8,7 @@ from contextlib import closing
 from typing import Any, Self, TypeVar
 
 from tallystick.errors import DatabaseUnreachable, StoreUnavailable
+from tallystick.gathering import Resolvable
 from tallystick.ledger.database import Database, Session
 from tallystick.ledger.folding import Admit
 from tallystick.ledger.lanes import Lanes
@@ -77,6 +78,15 @@ class Ledger:
             StoreBusy, StoreClosed: at once; StoreUnavailable: from the future.
         """
         future = self._loop.create_future()
+        self.count_into(future, key, operation, admit)
+        return future
+
+    def count_into(self, future: Resolvable, key: Key, operation: Operation, admit: Admit | None = None) -> None:
+        """Like ``count``, for a caller that brings what waits for the outcome.
+
+        Raises:
+            StoreBusy, StoreClosed: at once; then nothing is resolved.
+        """
         submit = self._submit
         number = 0 if len(submit) == 1 else lane_of(key) % len(submit)
         item = PendingCount(key=key, operation=operation, admit=admit, future=future, submitted=time.perf_counter())
@@ -85,13 +95,20 @@ class Ledger:
         except StoreUnavailable:
             self.note_request()
             raise
-        return future
 
     def find(self, key: Key) -> "Future[Counter | None]":
         """Read one counter as it was last committed; expired ones too."""
         future = self._loop.create_future()
-        self._finder.thread.submit(Find(key, future))
+        self.find_into(future, key)
         return future
+
+    def find_into(self, future: Resolvable, key: Key) -> None:
+        """Like ``find``, for a caller that brings what waits for the counter.
+
+        Raises:
+            StoreBusy, StoreClosed: at once; then nothing is resolved.
+        """
+        self._finder.thread.submit(Find(key, future))
 
     async def read(self, function: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
         """``function(session, *arguments)`` on a reader thread, on one snapshot.
@@ -130,9 +147,17 @@ class Ledger:
             StoreUnavailable, or what the function raises for this item: from the future.
         """
         future: Future[Any] = self._loop.create_future()
+        self.join_into(future, function, item, lane)
+        return future
+
+    def join_into(self, future: Resolvable, function: JoinedFunction, item: object, lane: int = 0) -> None:
+        """Like ``join``, for a caller that brings what waits for the result.
+
+        Raises:
+            StoreBusy, StoreClosed: at once; then nothing is resolved.
+        """
         writer = self._writers[lane % len(self._writers)]
         writer.thread.submit(Joined(function, item, lane, future))
-        return future
 
     def subscribe(self, subject: str, callback: Callable[[], None]) -> None:
         """Call a function on the event loop after each write of this server that changed a subject: for caches.

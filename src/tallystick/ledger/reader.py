@@ -1,7 +1,7 @@
 """Reads. Single counters are looked up in batches like the writer's; everything else has its own threads."""
 
 import asyncio
-from asyncio import AbstractEventLoop, Future
+from asyncio import AbstractEventLoop
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import local
@@ -11,7 +11,7 @@ import structlog
 from msgspec import Struct
 
 from tallystick.errors import StoreAway, StoreBusy, StoreClosed, StoreFailed, StoreUnavailable
-from tallystick.gathering import GatheringThread, raisable
+from tallystick.gathering import GatheringThread, Resolvable, raisable
 from tallystick.ledger.database import Database, Session, opened, reason_of
 from tallystick.model.counter import Counter
 from tallystick.model.key import Key
@@ -30,7 +30,7 @@ class Find(Struct, eq=False):
     """A pending look-up of a counter."""
 
     key: Key
-    future: "Future[Counter | None]"
+    future: Resolvable
 
 
 class Finder:

@@ -14,7 +14,7 @@ Promises:
 """
 
 import time
-from asyncio import AbstractEventLoop, Future
+from asyncio import AbstractEventLoop
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -23,12 +23,11 @@ import structlog
 from msgspec import Struct
 
 from tallystick.errors import StoreFailed, StoreUnavailable
-from tallystick.gathering import GatheringThread, raisable, tell
+from tallystick.gathering import GatheringThread, Resolvable, raisable, tell
 from tallystick.ledger.database import CreationRaced, Database, Session, Totals, opened, reason_of
 from tallystick.ledger.folding import CounterWrite, fold, settle, transactions
 from tallystick.ledger.measurements import LedgerMeasurements
 from tallystick.ledger.watched import Watched
-from tallystick.model.counter import Outcome
 from tallystick.model.key import Key
 
 QUEUE_LIMIT = 20_000
@@ -45,7 +44,7 @@ log = structlog.get_logger()
 class PendingCount(CounterWrite, eq=False, kw_only=True):
     """A pending operation on a counter."""
 
-    future: "Future[Outcome]"
+    future: Resolvable
     submitted: float
 
 
@@ -54,7 +53,7 @@ class PendingCall(Struct, eq=False):
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
-    future: "Future[Any]"
+    future: Resolvable
 
 
 class Joined(Struct, eq=False):
@@ -69,7 +68,7 @@ class Joined(Struct, eq=False):
     function: JoinedFunction
     item: Any
     lane: int
-    future: "Future[Any]"
+    future: Resolvable
 
 
 class LedgerWriter:

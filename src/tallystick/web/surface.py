@@ -1,12 +1,14 @@
 """What a surface is: one published contract, with everything it declares about itself and the way it is built."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from importlib.resources.abc import Traversable
 from socket import socket
 from typing import Literal, NamedTuple, Protocol
 
 from msgspec import Struct
 
+from tallystick.server.hot_lane import Answer, HotLane
+from tallystick.server.refusals import Refusal
 from tallystick.services.services import Services
 from tallystick.web.address import ClientAddresses
 from tallystick.web.asgi import AsgiApp
@@ -70,11 +72,16 @@ class SurfaceApps(NamedTuple):
     Attributes:
         websocket: None where the surface has no WebSockets.
         sockets: None where the main port alone has them, and the server may cut them off when it stops.
+        hot: lanes for its most frequent requests, by prefix of the URL; see ``server/DESIGN.md``.
+        refuse: encodes what the server itself refuses (a malformed request, for example) in the surface's own form;
+            None for plain text.
     """
 
     http: AsgiApp
     websocket: AsgiApp | None = None
     sockets: LiveSockets | None = None
+    hot: Mapping[bytes, HotLane] = {}
+    refuse: Callable[[Refusal], Answer] | None = None
 
 
 class Surface(Struct, frozen=True, kw_only=True):
