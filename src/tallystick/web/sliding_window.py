@@ -45,11 +45,10 @@ class SlidingWindows:
 
     def enter(self, key: Hashable) -> "Admission | Future[Admission]":
         """Admit, queue or refuse a request. Returns a future if it is queued; cancel that to leave the queue."""
-        now = self._clock()
-        log = self._logs.get(key) or self._opened(key, now)
-        self._pass_time(log, now)
-        if len(log.times) < self.amount:  # nobody waits then
-            return self._admitted(key, log, now)
+        admission = self.enter_at_once(key)
+        if admission is not None:
+            return admission
+        now, log = self._clock(), self._logs[key]
         if len(log.waiting) >= self._queue:
             return self._admission(log, now, admitted=False)
         waiting: Future[Admission] = get_running_loop().create_future()
@@ -57,6 +56,14 @@ class SlidingWindows:
         waiting.add_done_callback(lambda future: self._left(log, future))
         self._set_timer(key, log, now, waiting.get_loop())
         return waiting
+
+    def enter_at_once(self, key: Hashable) -> Admission | None:
+        """Admit a request, or return None where it would have to wait or be refused; then nothing is taken."""
+        now = self._clock()
+        log = self._logs.get(key) or self._opened(key, now)
+        self._pass_time(log, now)
+        # Where there is a place, nobody waits.
+        return self._admitted(key, log, now) if len(log.times) < self.amount else None
 
     def refusal(self, key: Hashable) -> Admission:
         """The refusal of a request that may not pass now."""

@@ -152,7 +152,7 @@ async def test_a_response_that_cannot_be_built_harms_no_other_request_and_is_bui
     ada: Person, bob: Person, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str]
 ) -> None:
     counters = [await person.new_counter() for person in (ada, bob)]
-    ordinary = counting._number  # noqa: SLF001  # what may turn out to have a fault
+    ordinary = counting.number_response  # what may turn out to have a fault
 
     def faulty(results: Sequence[Done | SharingRefused], trace: str) -> ApiResponse:
         if ordinary(results, trace).body == b"1000":
@@ -160,7 +160,7 @@ async def test_a_response_that_cannot_be_built_harms_no_other_request_and_is_bui
             raise ValueError(msg)
         return ordinary(results, trace)
 
-    monkeypatch.setattr(counting, "_number", faulty)
+    monkeypatch.setattr(counting, "number_response", faulty)
     path = "/v2/counters/{}/increment"
     asked = [(person, path.format(counter)) for person, counter in zip((ada, bob), counters, strict=True)] * 10
     bad = ada.ask("POST", f"{path.format(counters[0])}/1000", headers=headers)
@@ -171,7 +171,7 @@ async def test_a_response_that_cannot_be_built_harms_no_other_request_and_is_bui
         1010,
         10,
     ]
-    monkeypatch.setattr(counting, "_number", ordinary)
+    monkeypatch.setattr(counting, "number_response", ordinary)
     again = await ada.ask("POST", f"{path.format(counters[0])}/1000", headers=headers)
     expected = (200, "1000", "true") if headers else (200, "2010", None)
     assert (again.status, again.text, again.headers.get("idempotent-replayed")) == expected

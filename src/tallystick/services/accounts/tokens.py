@@ -214,6 +214,9 @@ def token_used(session: Session, number: int, now: int) -> None:
     session.common.note_use(session.connection, id=number, now=now, before=now - USED_AGAIN_AFTER_MS)
 
 
+_UNKNOWN = (0.0, None)
+
+
 class Tokens:
     """A cache of valid secrets with their tokens and accounts.
 
@@ -247,7 +250,7 @@ class Tokens:
         if not secret or len(secret) > SECRET_AT_MOST:
             return None
         digest = secret_digest(secret)
-        read_at, principal = self._known.get(digest, (0.0, None))
+        read_at, principal = self._known.get(digest, _UNKNOWN)
         if principal is not None and self._clock() - read_at < FRESH_S:
             return principal
         if digest in self._good:
@@ -256,6 +259,11 @@ class Tokens:
             if refusal and (error := refusal()) and digest not in await self._all_digests():
                 raise error
             return await self._read(digest)
+
+    def known(self, secret: str) -> Principal | None:
+        """The principal of a secret that was looked up lately; None where it has to be looked up."""
+        read_at, principal = self._known.get(secret_digest(secret), _UNKNOWN)
+        return principal if self._clock() - read_at < FRESH_S else None
 
     def invalidate(self) -> None:
         """Read the ledger again before the next answer; a read that has begun already does not count."""

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from tallystick.errors import SharingReason, SharingRefused, StoreUnavailable
-from tallystick.gathering import raisable
+from tallystick.gathering import Resolvable, raisable
 from tallystick.ledger import Ledger, Session
 from tallystick.ledger.database import CreationRaced
 from tallystick.services.idempotency import KeyedRequest, StoredResponse, find_record, store_record
@@ -51,9 +51,21 @@ class Sharing:
             KeyReused, StoreUnavailable
         """
         changed: Changed = await self._ledger.join(carry_out, request)
+        self.publish(changed)
+        return changed
+
+    def change_into(self, waiting: Resolvable, request: ChangeRequest) -> None:
+        """Like ``change``, for a caller that brings what waits for the outcome, and calls ``publish`` with it.
+
+        Raises:
+            StoreBusy, StoreClosed: at once; then nothing is resolved.
+        """
+        self._ledger.join_into(waiting, carry_out, request)
+
+    def publish(self, changed: Changed) -> None:
+        """Have a change that was carried out published to live connections."""
         if changed.anything:
             self._wake()
-        return changed
 
     async def write(self, function: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
         """``function(session, *arguments)``, for everything but values.

@@ -6,9 +6,11 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from tallystick.model.account import Principal
+from tallystick.server.hot_lane import header_lines
 from tallystick.services.accounts.tokens import Tokens
 from tallystick.surfaces.counttogether.decoding import require_short
 from tallystick.surfaces.counttogether.errors import INVALID_DATA, CodedRefusal
+from tallystick.surfaces.counttogether.responses import limit_headers
 from tallystick.web.address import ClientAddresses
 from tallystick.web.asgi import Receive
 from tallystick.web.bearer import principal_of, secret_of
@@ -54,6 +56,13 @@ class Gate:
             raise Unauthorized(IN_URL, b"invalid_request")
         return await self.principal(secret_in(scope), scope)
 
+    def known(self, header: bytes) -> Principal | None:
+        """The principal of the value of an Authorization header; None where it has to be looked up, or is not valid."""
+        try:
+            return self._tokens.known(_secret_of(header))
+        except Unauthorized:
+            return None
+
     async def principal(self, secret: str, scope: Mapping[str, Any]) -> Principal:
         """The principal of a secret.
 
@@ -70,6 +79,18 @@ class Gate:
         """The refusal of a secret that is not valid: 401, and 429 for an address that has sent too many."""
         admission = self._limits.admit_address("unknown-token", self._addresses.of(scope))
         return Unauthorized(message, b"invalid_token") if admission.admitted else RateLimited(admission)
+
+    def permit_at_once(self, principal: Principal) -> bytes | None:
+        """Take one request from the person's limit.
+
+        Returns:
+            The header lines that report the limit, empty where there is none; None where the request has to wait or is
+            refused, and nothing is taken.
+        """
+        if self._windows is None:
+            return b""
+        admission = self._windows.enter_at_once(principal.account.id)
+        return None if admission is None else header_lines(limit_headers(admission, self.policy))
 
     async def permit(self, principal: Principal, receive: Receive | None = None) -> Admission | None:
         """Take one request from the person's limit, waiting where the queue has a place; None where there is no limit.
@@ -105,7 +126,18 @@ def secret_in(scope: Mapping[str, Any]) -> str:
             if header is not None:
                 raise Unauthorized(MALFORMED)
             header = value
-    if header is None or not header.strip():
+    if header is None:
+        raise Unauthorized(MISSING)
+    return _secret_of(header)
+
+
+def _secret_of(header: bytes) -> str:
+    """The token in the value of an Authorization header.
+
+    Raises:
+        Unauthorized: it is empty, or of another form.
+    """
+    if not header.strip():
         raise Unauthorized(MISSING)
     words = header.split()
     if len(words) != 2:  # noqa: PLR2004  # scheme and credentials

@@ -5,6 +5,7 @@ from collections.abc import Awaitable
 
 import msgspec
 
+from tallystick.server.hot_lane import header_lines
 from tallystick.surfaces.counttogether import wire
 from tallystick.web.answers import ApiResponse, send_response
 from tallystick.web.asgi import Scope, Send
@@ -27,6 +28,7 @@ _COMMON: Headers = (
     (b"x-content-type-options", b"nosniff"),
 )
 UNCACHED: Headers = (*_COMMON, (b"cache-control", b"no-store"))
+UNCACHED_LINES = header_lines(UNCACHED)
 _REVALIDATED: Headers = (*_COMMON, (b"cache-control", b"private, no-cache"), (b"vary", b"authorization"))
 """A response with an ETag may be cached by the client, which revalidates it each time."""
 

@@ -1,7 +1,9 @@
 """Every URL of this surface."""
 
+from collections.abc import Mapping
 from socket import socket
 
+from tallystick.server.hot_lane import HotLane
 from tallystick.services.services import Services
 from tallystick.surfaces.counttogether.api.handlers import (
     batch,
@@ -13,6 +15,7 @@ from tallystick.surfaces.counttogether.api.handlers import (
     members,
     tokens,
 )
+from tallystick.surfaces.counttogether.api.hot import AdditionLane
 from tallystick.surfaces.counttogether.api.judging import CounterRoute, CountTogetherApi
 from tallystick.surfaces.counttogether.authorization import Gate
 from tallystick.surfaces.counttogether.realtime import events
@@ -63,6 +66,9 @@ API = (
     CounterRoute("GET", "/v2/ws", live.without_upgrade),
 )
 
+HOT = (b"/v1/counters/", b"/v2/counters/")
+"""Beginnings of the URLs of increments and decrements, the most frequent requests."""
+
 PREFIXES = tuple(dict.fromkeys(f"/{route.path.split('/')[1]}" for route in API))
 
 
@@ -71,12 +77,15 @@ class CountTogether:
 
     Attributes:
         sockets: the WebSockets of both listeners.
+        hot: the lane of increments and decrements.
     """
 
     def __init__(self, services: Services, kit: Kit) -> None:
         gate = Gate(services.tokens, kit.limits, kit.addresses)
         self.sockets = Sockets(services, gate, kit.addresses, kit.traffic, kit.own)
-        self.http = Located(CountTogetherApi(services, gate, API, kit.traffic), kit.own)
+        api = CountTogetherApi(services, gate, API, kit.traffic)
+        self.http = Located(api, kit.own)
+        self.hot: Mapping[bytes, HotLane] = dict.fromkeys(HOT, AdditionLane(services, gate, api.table, kit.traffic))
         self.websocket = Located(AsgiSockets(self.sockets), kit.own)
 
     async def listen(self, bound: socket) -> Listener:

@@ -36,6 +36,12 @@ async def requested_zone(query: Mapping[str, str]) -> ZoneInfo | None:
     return zone
 
 
+def is_usual(query: Mapping[str, str]) -> bool:
+    """Whether a query holds nothing but a zone that was requested before: then ``requested_zone`` accepts it."""
+    name = query.get(PARAMETER)
+    return not query or (name is not None and len(query) == 1 and name in _cached and _cached[name].key == name)
+
+
 async def zone_of(query: Mapping[str, str], account: Account) -> ZoneInfo:
     """The zone in which a request's days are counted.
 

@@ -63,7 +63,7 @@ class CountTogetherApi(Api):
 
     def __init__(self, services: Services, gate: Gate, routes: Sequence[CounterRoute], traffic: Traffic) -> None:
         super().__init__(traffic)
-        self._services, self._gate, self._table = services, gate, Table(routes)
+        self._services, self._gate, self.table = services, gate, Table(routes)
 
     async def judge(self, request: ApiRequest, receive: Receive) -> AnyResponse:
         """Token, body, limit, route, permission; then the handler. A missing role comes before a malformed body."""
@@ -72,7 +72,7 @@ class CountTogetherApi(Api):
         body = await body_of(scope, receive, LARGEST_BODY) if request.has_body else b""
         await self._permit(request, principal, receive)
         path: str = scope["path"]
-        route, place = self._table.find(scope["method"], path.removesuffix("/"))
+        route, place = self.table.find(scope["method"], path.removesuffix("/"))
         if not route.writes:
             require_permission(principal, READ)
         elif not principal.permits(WRITE):

@@ -1,6 +1,6 @@
 """Values: increment, decrement, set, reset, undo. Each responds with a bare number."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
@@ -34,18 +34,28 @@ class UndoBody(Struct, frozen=True):
     offset: int | None = None
 
 
+def addition(verb: Verb, place: Mapping[str, str]) -> ValueChange:
+    """The step of an increment or a decrement by 1, or by the amount in the path.
+
+    Raises:
+        Malformed: the amount is not valid.
+    """
+    return ValueChange(counter=place["id"], verb=verb, amount=amount_in(place))
+
+
 async def increment(services: Services, call: CounterCall) -> ApiResponse:
     """Add 1, or the amount in the path."""
     require_no_amount(call.body, call.query, "increment")
-    step = ValueChange(counter=call.place["id"], verb=Verb.INCREMENT, amount=amount_in(call.place))
-    return await _changed(services, call, step)
+    return await _changed(services, call, addition(Verb.INCREMENT, call.place))
 
 
 async def decrement(services: Services, call: CounterCall) -> ApiResponse:
     """Subtract 1, or the amount in the path."""
     require_no_amount(call.body, call.query, "decrement")
-    step = ValueChange(counter=call.place["id"], verb=Verb.DECREMENT, amount=amount_in(call.place))
-    return await _changed(services, call, step)
+    return await _changed(services, call, addition(Verb.DECREMENT, call.place))
+
+
+ADDITIONS = {increment: Verb.INCREMENT, decrement: Verb.DECREMENT}
 
 
 async def set_(services: Services, call: CounterCall) -> ApiResponse:
@@ -69,10 +79,11 @@ async def undo(services: Services, call: CounterCall) -> ApiResponse:
 
 async def _changed(services: Services, call: CounterCall, step: ValueChange) -> ApiResponse:
     await requested_zone(call.query)
-    return await change(services, call, (step,), _number)
+    return await change(services, call, (step,), number_response)
 
 
-def _number(results: Sequence[Done | SharingRefused], trace: str) -> ApiResponse:
+def number_response(results: Sequence[Done | SharingRefused], trace: str = "") -> ApiResponse:
+    """The new value, or the refusal."""
     [result] = results
     if isinstance(result, SharingRefused):
         return refusal_of(result, trace)
