@@ -6,6 +6,7 @@ from socket import socket
 from typing import Self
 
 from tallystick.errors import InvalidSetting, StartRefused, StoreUnavailable
+from tallystick.server.limits import ConnectionCounts
 from tallystick.services.ingest.ingest import Knowledge
 from tallystick.services.job_worker import JobWorker
 from tallystick.services.opening import Stores, open_stores
@@ -17,7 +18,7 @@ from tallystick.surfaces import countapi, counttogether, dashboard, goatcounter,
 from tallystick.web.address import FORWARDED_FOR, ClientAddresses
 from tallystick.web.asgi import Receive, Scope, Send, wants_page
 from tallystick.web.bodies import Bodies, may_have_body
-from tallystick.web.front_door import claims, doors
+from tallystick.web.front_door import claims, doors, refusal_answer
 from tallystick.web.openapi import Description
 from tallystick.web.own_address import OwnAddress
 from tallystick.web.rate_limit import RateLimits
@@ -38,6 +39,9 @@ class Application:
     Attributes:
         apps: of each surface, by its name.
         sockets: WebSockets that have to be closed before the server stops.
+        hot_lanes: of frequent requests, by prefix of the URL.
+        refusal_answer: encodes what the HTTP server itself refuses.
+        connection_counts: what the HTTP server counts, for the metrics.
     """
 
     def __init__(
@@ -64,6 +68,9 @@ class Application:
         self.apps = {surface.name: surface.build(services, kit) for surface in surfaces}
         self.sockets = [apps.sockets for apps in self.apps.values() if apps.sockets is not None]
         self._http, self._websocket = doors(surfaces, self.apps, self._unclaimed)
+        self.hot_lanes = {prefix: lane for apps in self.apps.values() for prefix, lane in apps.hot.items()}
+        self.refusal_answer = refusal_answer(surfaces, self.apps, countapi.SURFACE.name)
+        self.connection_counts = kit.connections
         self._with_body = Bodies(self._http, kit.addresses)
         self.services.following.start()
         ledger, warehouse, forget = stores.ledger, stores.warehouse, services.forget_names
@@ -115,13 +122,17 @@ class Application:
         application.tasks.start()
         return application
 
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Pass a request on to its surface. No coroutine of its own: hot path."""
-        if scope["type"] != "http":
-            return self._websocket(scope, receive, send)
-        if may_have_body(scope):
-            return self._with_body(scope, receive, send)
-        return self._http(scope, receive, send)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on to its surface."""
+        if scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+        elif scope["type"] != "http":
+            msg = f"this application does not answer the scope {scope['type']}"
+            raise NotImplementedError(msg)
+        elif may_have_body(scope):
+            await self._with_body(scope, receive, send)
+        else:
+            await self._http(scope, receive, send)
 
     def _unclaimed(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer unclaimed paths: JSON of CountAPI for its clients, a page for a browser's navigation."""
@@ -170,6 +181,7 @@ def kit_of(settings: Settings, surfaces: Sequence[Surface] = SURFACES) -> Kit:
         traffic=traffic,
         description=Description(openapi_files(surfaces)),
         public_counters=settings.public_counters,
+        connections=ConnectionCounts(),
         creation_limit=settings.creation_limit,
         count_prefetch=settings.count_prefetch,
     )

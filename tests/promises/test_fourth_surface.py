@@ -1,10 +1,9 @@
 """A new contract costs one folder and one line: everything else follows from its ``Surface``."""
 
-import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,11 @@ from websockets.exceptions import InvalidStatus
 from support.analytics import FIREFOX, Analytics, analytics_in_process
 from support.fourth_surface import SURFACE
 from tallystick.app import SURFACES, kit_of
-from tallystick.cli.serve import http_server
-from tallystick.cli.support.listening import free_address
+from tallystick.cli.support.listening import bound_socket
 from tallystick.errors import InvalidSetting, StartRefused
 from tallystick.model.key import Key
+from tallystick.server.http_server import HttpServer
+from tallystick.server.limits import ConnectionLimits
 from tallystick.settings import Listen, Settings
 from tallystick.web.front_door import claims
 from tallystick.web.rate_limit import Rate
@@ -81,30 +81,26 @@ async def test_its_reasons_and_its_description_are_shown(tmp_path: Path) -> None
     assert "A contract that is here for one test." in page
 
 
-async def until_accepting(listen: Listen) -> None:
-    async with asyncio.timeout(30):
-        while True:
-            with suppress(OSError):
-                _, writer = await asyncio.open_connection(*listen)
-                writer.close()
-                return
-            await asyncio.sleep(0.05)
-
-
 async def test_its_websocket_answers_on_the_main_port_beside_the_others(tmp_path: Path) -> None:
     async with serving(tmp_path) as analytics:
-        listen = free_address(Listen("127.0.0.1", 0))
-        server = await asyncio.to_thread(http_server, analytics.running.application, listen)
-        running = asyncio.create_task(server.serve())
+        application = analytics.running.application
+        bound = bound_socket(Listen("127.0.0.1", 0), "--listen")
+        place = f"127.0.0.1:{bound.getsockname()[1]}"
+        server = HttpServer(
+            application,
+            lanes=application.hot_lanes,
+            refusal_answer=application.refusal_answer,
+            limits=ConnectionLimits(),
+            counts=application.connection_counts,
+        )
+        await server.start([bound])
         try:
-            await until_accepting(listen)
-            async with connect(f"ws://{listen}/v1/things/ws", proxy=None) as socket:
+            async with connect(f"ws://{place}/v1/things/ws", proxy=None) as socket:
                 assert await socket.recv() == "things"
             with pytest.raises(InvalidStatus, match="401"):
-                await connect(f"ws://{listen}/v1/ws", proxy=None)
+                await connect(f"ws://{place}/v1/ws", proxy=None)
         finally:
-            server.stop()  # type: ignore[no-untyped-call]  # granian has no annotation here
-            await running
+            await server.stop(1)
 
 
 def test_two_surfaces_that_claim_one_prefix_stop_the_start(tmp_path: Path) -> None:

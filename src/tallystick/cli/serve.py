@@ -7,37 +7,27 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from typing import Annotated
 
 import structlog
 import uvloop
 from cyclopts import App, Parameter
-from granian.constants import HTTPModes, Interfaces
-from granian.http import HTTP1Settings
-from granian.server.embed import Server
 
 from tallystick import __version__
 from tallystick.app import SURFACES, Application, kit_of
 from tallystick.cli.support.configuration import WHERE_SETTINGS_STAND
 from tallystick.cli.support.data_directory import held_data_directory, nothing_left_behind
-from tallystick.cli.support.listening import bound_socket, free_address, limit_connections, limit_connections_of
+from tallystick.cli.support.listening import bound_socket, limit_connections
 from tallystick.cli.support.opening import refuse_unfinished_restore
-from tallystick.hub.hub import SUBSCRIPTIONS_AT_MOST
 from tallystick.logs import configure_logs
+from tallystick.server.http_server import HttpServer
+from tallystick.server.limits import ConnectionLimits
 from tallystick.services.clock import confirm
 from tallystick.settings import Listen, Settings
-from tallystick.web.asgi import AsgiApp
 from tallystick.web.surface import LiveListener, default_rates
 
-BACKLOG = 4_096
-REQUESTS_AT_ONCE = 16_384 + SUBSCRIPTIONS_AT_MOST
-"""Each live connection counts as a request for as long as it is open."""
-HEADER_BUFFER = 65_536
-HEADERS_WITHIN_MS = 30_000
 TAKES_LEAVE_WITHIN_S = 5.0
 """Time for closing live connections."""
 STOPS_WITHIN_S = 5.0
@@ -94,20 +84,32 @@ async def _serve(settings: Settings, *, accept_loss: bool, confirm_clock: bool) 
     for number in STOP_SIGNALS:
         # Nothing is accepted yet, and each migration is one transaction: the process may end at once.
         loop.add_signal_handler(number, os._exit, 0)
-    listen = free_address(settings.listen)
+    bound = bound_socket(settings.listen, "--listen")
+    limit_connections(bound)
+    listen = Listen(settings.listen.host, bound.getsockname()[1])
     live = bound_socket(settings.live_listen, "--live-listen") if settings.live_listen else None
     application = await Application.open(settings, accept_loss=accept_loss)
     try:
         if confirm_clock:
             await application.ledger.write(confirm, application.warehouse.clock())
-        server = http_server(application, listen)
+        server = HttpServer(
+            application,
+            lanes=application.hot_lanes,
+            refusal_answer=application.refusal_answer,
+            limits=ConnectionLimits(),
+            counts=application.connection_counts,
+        )
         listener = await _live_listener(application, live) if live else None
         stopping = _stop_on_signals()
         calm_garbage_collector()
         setup = application.services.setup
         setup_code = setup.code if await setup.needed() else None
-        server.on_startup(partial(_greet, settings, listen, listener, application, setup_code))
-        await _serve_until(stopping, server, listen, partial(_take_leave, application, listener))
+        await server.start([bound])
+        _greet(settings, listen, listener, application, setup_code)
+        await stopping.wait()
+        server.close_listeners()
+        await _take_leave(application, listener)
+        await server.stop(STOPS_WITHIN_S)
     finally:
         await _close(application)
     log.info("stopped")
@@ -133,40 +135,6 @@ async def _close(application: Application) -> None:
         # Threads that wait for the database would keep the process alive; their requests were not acknowledged.
         log.error("the database does not answer; stopping without it")  # noqa: TRY400  # the traceback does not help
         os._exit(1)
-
-
-async def _serve_until(
-    stopping: asyncio.Event, server: Server, listen: Listen, take_leave: Callable[[], Awaitable[None]]
-) -> None:
-    """Serve until ``stopping`` is set; then do not wait long for clients that have sent half a request."""
-    serving = asyncio.create_task(server.serve())
-    stop_requested = asyncio.create_task(stopping.wait())
-    await limit_connections_of(listen)
-    await asyncio.wait({serving, stop_requested}, return_when=asyncio.FIRST_COMPLETED)
-    if not serving.done():
-        await take_leave()
-        server.stop()  # type: ignore[no-untyped-call]  # granian has no annotation here
-        await asyncio.wait({serving}, timeout=STOPS_WITHIN_S)
-    stop_requested.cancel()
-    if serving.done():
-        await serving
-
-
-def http_server(application: AsgiApp, listen: Listen) -> Server:
-    """The HTTP server around an application."""
-    return Server(
-        application,
-        address=listen.host,
-        port=listen.port,
-        interface=Interfaces.ASGINL,
-        # Browsers use HTTP/2 only with TLS, and proxies use HTTP/1.1 for their backends.
-        http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(max_buffer_size=HEADER_BUFFER, header_read_timeout=HEADERS_WITHIN_MS),
-        websockets=True,
-        backlog=BACKLOG,
-        backpressure=REQUESTS_AT_ONCE,
-        log_enabled=False,
-    )
 
 
 def _stop_on_signals() -> asyncio.Event:

@@ -6,6 +6,7 @@ usual in every way the server can see: GET or POST over HTTP/1.1, no body, nothi
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
+from urllib.parse import unquote_to_bytes
 
 INDEXED = 5
 """Bytes of a prefix by which lanes are looked up; no prefix is shorter."""
@@ -111,6 +112,13 @@ class HotLanes:
             if url.startswith(prefix):
                 return lane
         return None
+
+
+def decoded_path(raw_path: bytes) -> str:
+    """The path of an ASGI scope."""
+    if b"%" not in raw_path and raw_path.isascii():
+        return raw_path.decode("ascii")
+    return unquote_to_bytes(raw_path).decode("utf-8", "replace")
 
 
 def header_lines(headers: Headers) -> bytes:

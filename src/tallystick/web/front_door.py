@@ -3,7 +3,10 @@
 from collections.abc import Awaitable, Iterable, Mapping
 
 from tallystick.errors import StartRefused
+from tallystick.server.hot_lane import Answer, header_lines, with_length
+from tallystick.server.refusals import Refusal, RefusalAnswer
 from tallystick.web.asgi import AsgiApp, Receive, Scope, Send
+from tallystick.web.refusals import retry_after
 from tallystick.web.surface import Surface, SurfaceApps
 
 
@@ -36,6 +39,34 @@ def doors(surfaces: Iterable[Surface], apps: Mapping[str, SurfaceApps], unclaime
     owned = {prefix: apps[surface.name] for prefix, surface in claims(surfaces).items()}
     http = front_door({prefix: each.http for prefix, each in owned.items()}, unclaimed)
     return http, front_door({prefix: each.websocket or refuse for prefix, each in owned.items()}, refuse)
+
+
+def refusal_answer(surfaces: Iterable[Surface], apps: Mapping[str, SurfaceApps], unclaimed: str) -> RefusalAnswer:
+    """Make the encoder of what the server refuses: each surface's paths in its own form.
+
+    Args:
+        unclaimed: name of the surface that answers for all other paths.
+    """
+    owned = {prefix: surface.name for prefix, surface in claims(surfaces).items()}
+
+    def answer(path: str, refusal: Refusal) -> Answer:
+        name = unclaimed
+        while path:
+            if path in owned:
+                name = owned[path]
+                break
+            path = path.rpartition("/")[0]
+        return (apps[name].refuse or _in_plain_text)(refusal)
+
+    return answer
+
+
+def _in_plain_text(refusal: Refusal) -> Answer:
+    body = f"{refusal.message}\n".encode()
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
+    if refusal.retry_after is not None:
+        headers += retry_after(refusal.retry_after)
+    return refusal.status, with_length(header_lines(headers), body), body
 
 
 def front_door(apps: Mapping[str, AsgiApp], unclaimed: AsgiApp) -> AsgiApp:

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple, Protocol
 from msgspec import Struct
 
 from tallystick.server.hot_lane import Answer, HotLane
+from tallystick.server.limits import ConnectionCounts
 from tallystick.server.refusals import Refusal
 from tallystick.services.services import Services
 from tallystick.web.address import ClientAddresses
@@ -27,6 +28,7 @@ class Kit(Struct, frozen=True, kw_only=True):
     Attributes:
         limits: every surface's limits, as the operator has set them.
         description: the API of every surface.
+        connections: what the HTTP server counts.
         creation_limit: new public counters a second and client address; 0 for no limit.
         count_prefetch: whether requests that a browser makes ahead of time count.
     """
@@ -36,6 +38,7 @@ class Kit(Struct, frozen=True, kw_only=True):
     limits: RateLimits
     traffic: Traffic
     description: Description
+    connections: ConnectionCounts
     public_counters: PublicCounters = "open"
     creation_limit: int = 0
     count_prefetch: bool = False

@@ -4,6 +4,7 @@ from asyncio import Future
 
 from msgspec.structs import replace
 
+from tallystick.gathering import Resolvable
 from tallystick.ledger import Ledger, Session, Totals
 from tallystick.ledger.folding import Admit, CounterWrite, fold, transactions
 from tallystick.model.counter import (
@@ -50,6 +51,10 @@ class Counting:
         """Add an amount; ``admit`` is called before a counter is created."""
         return self._ledger.count(key, operation, admit)
 
+    def add_into(self, future: Resolvable, key: Key, operation: Add, admit: Admit | None = None) -> None:
+        """Like ``add``, for a caller that brings what waits for the outcome."""
+        self._ledger.count_into(future, key, operation, admit)
+
     async def add_once(
         self, request: KeyedRequest, key: Key, operation: Add, admit: Admit | None = None
     ) -> Outcome | ReplayedAddition:
@@ -77,6 +82,15 @@ class Counting:
         """The counter as it was last committed, or None."""
         self._ledger.note_request()
         return alive(await self._ledger.find(key), self._ledger.clock())
+
+    def get_into(self, future: Resolvable, key: Key) -> None:
+        """Like ``get``, for a caller that brings what waits for the counter as it is stored (see ``alive_now``)."""
+        self._ledger.find_into(future, key)
+        self._ledger.note_request()
+
+    def alive_now(self, counter: Counter | None) -> Counter | None:
+        """The counter unless it has expired."""
+        return alive(counter, self._ledger.clock())
 
     async def get_at(self, key: Key) -> tuple[Counter | None, int]:
         """The counter like ``get``, and the time at which it was alive, in Unix milliseconds."""

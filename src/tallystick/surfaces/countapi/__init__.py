@@ -3,6 +3,7 @@
 from importlib.resources import files
 
 from tallystick.services.services import Services
+from tallystick.surfaces.countapi import hot
 from tallystick.surfaces.countapi.app import NAME, CountApi
 from tallystick.surfaces.countapi.errors import REASONS
 from tallystick.surfaces.countapi.limits import KEYED
@@ -11,8 +12,9 @@ from tallystick.web.surface import Kit, Surface, SurfaceApps
 
 
 def build(services: Services, kit: Kit) -> SurfaceApps:
-    """The surface's ASGI application."""
-    return SurfaceApps(CountApi(services, kit))
+    """The surface's ASGI application and its hot lanes."""
+    api = CountApi(services, kit)
+    return SurfaceApps(api, hot=hot.lanes(api, kit.traffic), refuse=hot.refuse)
 
 
 SURFACE = Surface(

@@ -47,7 +47,7 @@ NO_CREATION = Payload(
 TOO_LONG = Payload(414, error_body("The query is too long."), refused="query too long")
 
 
-class Refusal(NamedTuple):
+class RefusedOutcome(NamedTuple):
     """The response to a refused operation.
 
     Attributes:
@@ -60,15 +60,15 @@ class Refusal(NamedTuple):
 
 
 REFUSALS = {
-    RefusalReason.MISSING: Refusal(404),
-    RefusalReason.EXISTS: Refusal(409),
-    RefusalReason.OUT_OF_BOUNDS: Refusal(403),
-    RefusalReason.NOT_RESETTABLE: Refusal(403),
+    RefusalReason.MISSING: RefusedOutcome(404),
+    RefusalReason.EXISTS: RefusedOutcome(409),
+    RefusalReason.OUT_OF_BOUNDS: RefusedOutcome(403),
+    RefusalReason.NOT_RESETTABLE: RefusedOutcome(403),
     # The original never documented these two.
-    RefusalReason.OUT_OF_RANGE: Refusal(
+    RefusalReason.OUT_OF_RANGE: RefusedOutcome(
         400, error_body("The value would leave the signed 64-bit range. It is unchanged.")
     ),
-    RefusalReason.CREATION_LIMITED: Refusal(
+    RefusalReason.CREATION_LIMITED: RefusedOutcome(
         429,
         error_body("Too many new keys from your address. Try again in a second."),
         ((b"retry-after", b"1"),),

@@ -11,7 +11,7 @@ from msgspec import Struct
 from tallystick import __version__
 from tallystick.errors import InputRefused, KeyInFlight, KeyReused
 from tallystick.ledger.folding import Admit
-from tallystick.model.counter import Add, Create, Outcome, RefusalReason
+from tallystick.model.counter import Add, Counter, Create, Outcome, RefusalReason
 from tallystick.model.key import DEFAULT_NAMESPACE, Key
 from tallystick.services.counting.counting import Counting
 from tallystick.services.idempotency import KeyedRequest, StoredResponse
@@ -55,10 +55,14 @@ class Request(Struct):
 
 async def get(counting: Counting, request: Request) -> Payload:
     """The value."""
-    counter = await counting.get(request.key)
+    return read(await counting.get(request.key), request.path)
+
+
+def read(counter: Counter | None, path: bytes) -> Payload:
+    """The response with a counter's value."""
     if counter is None:
-        return refused(RefusalReason.MISSING, wire.value_body(None), request.path)
-    return Payload(200, wire.value_body(counter.value), request.path)
+        return refused(RefusalReason.MISSING, wire.value_body(None), path)
+    return Payload(200, wire.value_body(counter.value), path)
 
 
 async def info(counting: Counting, request: Request) -> Payload:
@@ -89,10 +93,11 @@ async def _add(counting: Counting, request: Request, operation: Add) -> Payload:
         return await get(counting, request)
     if request.idempotency_key is not None:
         return await _add_once(counting, request, operation, request.idempotency_key)
-    return _added(await counting.add(request.key, operation, request.admit), request.path)
+    return added(await counting.add(request.key, operation, request.admit), request.path)
 
 
-def _added(outcome: Outcome, path: bytes) -> Payload:
+def added(outcome: Outcome, path: bytes) -> Payload:
+    """The response to an addition."""
     if outcome.refused is None:
         return Payload(200, wire.value_body(outcome.value), path)
     return refused(outcome.refused, wire.value_body(outcome.value), path)
@@ -109,14 +114,14 @@ async def _add_once(counting: Counting, request: Request, operation: Add, key: b
     except (KeyReused, KeyInFlight) as error:
         return key_refusal(error, request.path)
     if isinstance(result, Outcome):
-        return _added(result, request.path)
+        return added(result, request.path)
     return _replayed(result.outcome, request.path)
 
 
 def _replayed(outcome: Outcome | StoredResponse, path: bytes) -> Payload:
     if isinstance(outcome, StoredResponse):
         return Payload(outcome.status, outcome.body, path, wire.REPLAYED)
-    payload = _added(outcome, path)
+    payload = added(outcome, path)
     return Payload(payload.status, payload.body, path, wire.REPLAYED)
 
 

@@ -1,0 +1,79 @@
+"""What one connection may cost, and what is counted of connections."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+MOST_PIPELINED = 64
+"""Requests of one connection that wait for the one before them; what arrived behind them is not parsed yet."""
+
+HEAD_SLICE = 4_096
+"""Bytes that are parsed at once, so that only few requests are parsed beyond ``MOST_PIPELINED``."""
+
+BODY_SLICE = 65_536
+"""Bytes within a body that are parsed at once."""
+
+WRITTEN_WITHIN_S = 60.0
+"""How long a client may leave a response unread that does not fit into the buffers."""
+
+LINGERS_S = 2.0
+"""How long the rest of a refused request is read and thrown away, so that the client gets to see the response."""
+
+UNREAD_BODY_WITHIN_S = 10.0
+"""How long the rest of a body may take to arrive after its request was answered."""
+
+BEYOND_LIMIT = 64
+"""Connections beyond the limit that are answered with 503; more are closed without a word."""
+
+CROWDED = 0.9
+"""Share of the allowed connections from which on idle ones are closed early."""
+
+CROWDED_IDLE_S = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectionLimits:
+    """Limits of the operator.
+
+    Attributes:
+        connections: open at one time.
+        head_bytes: of a request line with its headers.
+        head_count: headers of a request.
+        head_within_s: seconds in which a request line and its headers must arrive.
+        idle_s: seconds after which a connection without a request is closed.
+    """
+
+    connections: int = 10_000
+    head_bytes: int = 65_536
+    head_count: int = 100
+    head_within_s: float = 30.0
+    idle_s: float = 75.0
+
+
+class ConnectionCounts:
+    """Counted on the event loop, read by the metrics page.
+
+    Attributes:
+        open: connections by kind: ``http``, ``websocket``, ``events``.
+        hot: requests answered in the hot lane.
+        left: requests of the lane's URLs that went the ordinary way, by reason.
+        refused: requests and connections that the server refused, by reason.
+    """
+
+    def __init__(self) -> None:
+        self.open: Counter[str] = Counter(http=0, websocket=0, events=0)
+        self.hot = 0
+        self.left: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter(dict.fromkeys(REFUSED, 0))
+
+
+REFUSED = (
+    "malformed request",
+    "head too large",
+    "head too slow",
+    "too many connections",
+    "version",
+    "expectation",
+    "method",
+    "failed",
+)
+"""Why the server refuses."""
