@@ -316,3 +316,114 @@ async def test_so_many_good_secrets_are_remembered(ledger: Ledger, monkeypatch: 
     for _ in range(5):
         assert await known.principal(await a_token(ledger, ada))
         assert len(known._good) <= 3  # noqa: SLF001  # the bound is not to be seen from outside
+
+
+async def in_use(known: Tokens, secrets: list[str], now: list[float], seconds: float) -> int:
+    """Use secrets for so long; how often one of them had to be looked up."""
+    lapsed, end = 0, now[0] + seconds
+    while now[0] < end:
+        for secret in secrets:
+            if known.known(secret) is None:
+                lapsed += 1
+                await known.principal(secret)
+        now[0] += FRESH_S / 10
+        if (reading := known._reading) is not None:  # noqa: SLF001  # to wait for it
+            await reading
+    return lapsed
+
+
+async def test_secrets_in_use_are_read_again_together_before_they_are_out_of_date(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "GATHERING_S", 0)
+    now = [100.0]
+    known = Tokens(ledger, lambda: now[0])
+    ada = await a_person(ledger)
+    await a_site(ledger, ada)
+    secrets = [await a_token(ledger, ada) for _ in range(5)]
+    assert await in_use(known, secrets, now, 1.0) == len(secrets)
+    reads = Reads(ledger, monkeypatch)
+    assert await in_use(known, secrets, now, 10 * FRESH_S) == 0
+    assert reads.done <= 20
+    now[0] += 10 * FRESH_S
+    reads.done = 0
+    assert [known.known(secret) for secret in secrets] == [None] * 5
+    assert reads.done == 0
+
+
+async def test_a_secret_in_use_that_is_revoked_elsewhere_is_known_no_longer_than_ever(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "GATHERING_S", 0)
+    now = [100.0]
+    known = Tokens(ledger, lambda: now[0])
+    ada = await a_person(ledger)
+    await a_site(ledger, ada)
+    secret = await a_token(ledger, ada)
+    await in_use(known, [secret], now, 1.0)
+    found = known.known(secret)
+    assert found is not None
+    await elsewhere(ledger, delete_token, found.token.id)
+    begun = now[0]
+    assert await in_use(known, [secret], now, FRESH_S) > 0
+    assert known.known(secret) is None
+    assert now[0] - begun < 1.2 * FRESH_S
+    assert await known.principal(secret) is None
+
+
+async def test_a_secret_that_is_revoked_while_it_is_read_again_is_not_known(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "GATHERING_S", 0)
+    now = [100.0]
+    known = Tokens(ledger, lambda: now[0])
+    ada = await a_person(ledger)
+    await a_site(ledger, ada)
+    one, other = await a_token(ledger, ada), await a_token(ledger, ada)
+    found = await known.principal(one)
+    assert found is not None
+    await known.principal(other)
+    read = ledger.read
+
+    async def overtaken(function: Callable[..., object], *arguments: object) -> object:
+        result = await read(function, *arguments)
+        await ledger.write(delete_token, found.token.id)
+        return result
+
+    monkeypatch.setattr(ledger, "read", overtaken)
+    now[0] += FRESH_S * 0.7
+    assert known.known(one)
+    assert known.known(other)
+    reading = known._reading  # noqa: SLF001  # to wait for it
+    assert reading is not None
+    await reading
+    assert known.known(one) is None
+    monkeypatch.setattr(ledger, "read", read)
+    assert await known.principal(one) is None
+    assert await known.principal(other) is not None
+
+
+async def test_secrets_in_use_are_looked_up_when_the_ledger_can_be_read_again(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "GATHERING_S", 0)
+    now = [100.0]
+    known = Tokens(ledger, lambda: now[0])
+    ada = await a_person(ledger)
+    await a_site(ledger, ada)
+    secret = await a_token(ledger, ada)
+    await known.principal(secret)
+
+    async def away(*_: object) -> None:
+        raise StoreFull
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ledger, "read", away)
+        now[0] += FRESH_S * 0.7
+        assert known.known(secret)
+        reading = known._reading  # noqa: SLF001  # to wait for it
+        assert reading is not None
+        await reading
+        now[0] += FRESH_S
+        assert known.known(secret) is None
+    assert await in_use(known, [secret], now, 1.0) == 1

@@ -3,8 +3,9 @@
 import asyncio
 import secrets
 import time
+from asyncio import Task
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from string import ascii_lowercase, digits
@@ -32,6 +33,8 @@ TOKENS_AT_MOST = 500
 
 USED_AGAIN_AFTER_MS = 24 * 3_600_000
 FRESH_S = 0.125
+READ_AGAIN_S = FRESH_S / 2
+GATHERING_S = 0.02
 PRINCIPALS_REMEMBERED = 1_000
 GOOD_REMEMBERED = 10_000
 """Digests of secrets that were valid at their last look-up."""
@@ -235,6 +238,8 @@ class Tokens:
         self._good: OrderedDict[bytes, None] = OrderedDict()  # the most recently used last
         self._first_look = asyncio.Lock()
         self._digests: tuple[float, frozenset[bytes]] | None = None
+        self._due: set[bytes] = set()
+        self._reading: Task[None] | None = None
         ledger.subscribe(CHANGES, self.invalidate)
 
     async def principal(self, secret: str, refusal: Callable[[], Exception | None] | None = None) -> Principal | None:
@@ -261,15 +266,44 @@ class Tokens:
             return await self._read(digest)
 
     def known(self, secret: str) -> Principal | None:
-        """The principal of a secret that was looked up lately; None where it has to be looked up."""
-        read_at, principal = self._known.get(secret_digest(secret), _UNKNOWN)
-        return principal if self._clock() - read_at < FRESH_S else None
+        """The principal of a secret that was looked up lately; None where it has to be looked up.
+
+        Secrets for which this is called again and again are read again together, before they are out of date.
+        """
+        digest = secret_digest(secret)
+        read_at, principal = self._known.get(digest, _UNKNOWN)
+        age = self._clock() - read_at
+        if age >= FRESH_S:
+            return None
+        if age >= READ_AGAIN_S:
+            self._read_again(digest)
+        return principal
 
     def invalidate(self) -> None:
         """Read the ledger again before the next answer; a read that has begun already does not count."""
         self._changes += 1
         self._known.clear()
         self._digests = None
+
+    def _read_again(self, digest: bytes) -> None:
+        """Read a principal again with others; at once, unless such a read has just begun."""
+        self._due.add(digest)
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._read_due())
+
+    async def _read_due(self) -> None:
+        while self._due:
+            # The ones of all requests that have come by now are read at once.
+            await asyncio.sleep(GATHERING_S)
+            digests, self._due = self._due, set()
+            begun, changes = self._clock(), self._changes
+            try:
+                principals = await self._ledger.read(_stored_principals, digests)
+            except StoreUnavailable:
+                return  # the requests are told when they are looked up
+            for digest, principal in principals.items():
+                if changes == self._changes:  # else it may be older than the change
+                    await self._remember(digest, begun, principal)
 
     async def _all_digests(self) -> frozenset[bytes]:
         begun, changes = self._clock(), self._changes
@@ -286,10 +320,15 @@ class Tokens:
         while changes != self._changes:  # the result may be older than the change
             begun, changes = self._clock(), self._changes
             principal = await self._ledger.read(stored_principal, digest)
+        await self._remember(digest, begun, principal)
+        return principal
+
+    async def _remember(self, digest: bytes, begun: float, principal: Principal | None) -> None:
+        """Cache what was read, and store the use of the token."""
         self._known.pop(digest, None)
         self._good.pop(digest, None)
         if principal is None:
-            return None
+            return
         if len(self._known) >= PRINCIPALS_REMEMBERED:
             self._known.clear()
         self._known[digest] = (begun, principal)
@@ -297,7 +336,6 @@ class Tokens:
             self._good.popitem(last=False)
         self._good[digest] = None
         await self._note_use(principal.token)
-        return principal
 
     async def _note_use(self, token: Token) -> None:
         now = self._ledger.clock()
@@ -305,6 +343,10 @@ class Tokens:
             # Tokens stay usable while the ledger cannot be written.
             with suppress(StoreUnavailable):
                 await self._ledger.write(token_used, token.id, now)
+
+
+def _stored_principals(session: Session, digests: Collection[bytes]) -> dict[bytes, Principal | None]:
+    return {digest: stored_principal(session, digest) for digest in digests}
 
 
 def _every_digest(session: Session) -> frozenset[bytes]:
