@@ -52,6 +52,7 @@ _WATCHED = frozenset(
 """Headers about the connection and the body. All but these are the surfaces' business."""
 
 _request_line = re.compile(rb"([A-Za-z0-9!#$%&'*+.^_`|~-]{1,40}) ([^\s\x00-\x20]+) HTTP/1\.([01])\r\n").match
+_without_version = re.compile(rb"[A-Z]+ [^\s\x00-\x20]+[ \t]*\r?\n").match
 _beyond_ascii = re.compile(rb"[\x80-\xff]").sub
 
 ASGI = {"version": "3.0", "spec_version": "2.4"}
@@ -183,7 +184,7 @@ class Connection(HttpToolsProtocol):
             self._stop_parsing(error, data)
         else:
             if self._in_message:
-                self._count_incomplete()
+                self._count_incomplete(data)
 
     def _parse_again(self, head: bytes, rest: bytes) -> None:
         """Parse a request whose head was rewritten, with a parser that knows nothing of the first attempt."""
@@ -228,14 +229,15 @@ class Connection(HttpToolsProtocol):
         if exchange.response_complete and not self._busy:
             self.transport.close()
 
-    def _count_incomplete(self) -> None:
+    def _count_incomplete(self, data: bytes) -> None:
         """Limit the size and the time of a head that is not complete, and of what is no part of a body."""
+        if not self._begun and not self._head_complete and _without_version(data):
+            self._refuse(MALFORMED)  # HTTP/0.9, where nothing follows
+            return
         if not self._begun and not self._head_complete and not self._busy:
             self.deadline = self.state.now + self.state.limits.head_within_s
         self._begun += self._fed
-        if self.url and not self.headers and self.parser.get_http_version() == "0.9":
-            self._refuse(MALFORMED)  # a request line without a version; nothing may follow it
-        elif self._begun > self.state.limits.head_bytes:
+        if self._begun > self.state.limits.head_bytes:
             self._refuse(TOO_LARGE)
 
     # Parser callbacks
