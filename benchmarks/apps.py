@@ -1,23 +1,33 @@
-"""Small applications to compare Tallystick with, on the same HTTP server, each in its own process.
+"""Small applications to compare Tallystick with, each in its own process.
 
-python benchmarks/apps.py echo
-python benchmarks/apps.py redis PORT
+python benchmarks/apps.py echo            an empty ASGI application on granian: the yardstick
+python benchmarks/apps.py lane            the product's own HTTP server with a hot lane that answers at once
+python benchmarks/apps.py redis PORT      a counter on Redis, on granian
 """
 
 import asyncio
 import signal
+import socket
 import sys
 from typing import Any
 
 import uvloop
+from granian.constants import HTTPModes, Interfaces
+from granian.server.embed import Server
 
-from tallystick.cli.serve import calm_garbage_collector, http_server
-from tallystick.cli.support.listening import free_address
-from tallystick.settings import Listen
+from tallystick.cli.serve import calm_garbage_collector
+from tallystick.server.hot_lane import Answer, HotRequest, header_lines, with_length
+from tallystick.server.http_server import HttpServer
+from tallystick.server.limits import ConnectionCounts, ConnectionLimits
 from tallystick.web.asgi import AsgiApp, Receive, Scope, Send
 
 HEADERS = ((b"content-type", b"application/json; charset=utf-8"),)
 BODY = b'{"value":1000000}'
+BACKLOG = 4_096
+REQUESTS_AT_ONCE = 16_384
+ANSWER: Answer = (200, with_length(header_lines(HEADERS), BODY), BODY)
+LANES = (b"/hit/", b"/count", b"/v1/counters/")
+"""What the benchmarks request: hits, pixels, increments."""
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
@@ -31,7 +41,7 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 
 def incrementing(port: int) -> AsgiApp:
     """A typical counter on Redis: one INCR for each request, the path as its key."""
-    from redis.asyncio import Redis  # noqa: PLC0415  # the extra "bench"; the echo does without
+    from redis.asyncio import Redis  # noqa: PLC0415  # the echo does without
 
     # One connection a request at once: measured faster than a small pool that requests wait for.
     client: Any = Redis(port=port, max_connections=1_024)
@@ -44,18 +54,68 @@ def incrementing(port: int) -> AsgiApp:
     return increment
 
 
-async def _serve(application: AsgiApp) -> None:
-    listen = free_address(Listen("127.0.0.1", 0))
-    server = http_server(application, listen)
+class EchoLane:
+    """Answers every request at once, with the body of the echo."""
+
+    def take(self, request: HotRequest) -> str | None:  # noqa: D102  # HotLane explains
+        request.respond(ANSWER)
+        return None
+
+    def answer(self, request: HotRequest, result: Any) -> Answer:  # noqa: ANN401, ARG002, D102
+        return ANSWER
+
+    def refuse(self, request: HotRequest, error: Exception) -> Answer:  # noqa: ARG002, D102
+        return ANSWER
+
+
+async def serve_lane() -> None:
+    """Serve the echo lane by the product's own server, until SIGTERM."""
+    server = HttpServer(
+        echo,
+        lanes=dict.fromkeys(LANES, EchoLane()),
+        refusal_answer=lambda _path, refusal: (refusal.status, with_length(b"", b""), b""),
+        limits=ConnectionLimits(),
+        counts=ConnectionCounts(),
+    )
+    stopping = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
+    calm_garbage_collector()
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        await server.start([bound])
+        print(f"listens at http://127.0.0.1:{bound.getsockname()[1]}", flush=True)
+        await stopping.wait()
+        await server.stop(within=1)
+
+
+async def serve_by_granian(application: AsgiApp) -> None:
+    """Serve an ASGI application by granian, embedded in this event loop, until SIGTERM."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    server = Server(
+        application,
+        address="127.0.0.1",
+        port=port,
+        interface=Interfaces.ASGINL,
+        http=HTTPModes.http1,
+        websockets=False,
+        backlog=BACKLOG,
+        backpressure=REQUESTS_AT_ONCE,
+        log_enabled=False,
+    )
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.stop)
     calm_garbage_collector()
-    print(f"listens at http://{listen}", flush=True)
+    print(f"listens at http://127.0.0.1:{port}", flush=True)
     await server.serve()
 
 
 def main(name: str, *arguments: str) -> None:
     """Serve one of the applications until SIGTERM."""
-    uvloop.run(_serve(echo if name == "echo" else incrementing(int(arguments[0]))))
+    if name == "lane":
+        uvloop.run(serve_lane())
+    else:
+        uvloop.run(serve_by_granian(echo if name == "echo" else incrementing(int(arguments[0]))))
 
 
 if __name__ == "__main__":

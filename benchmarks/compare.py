@@ -4,6 +4,7 @@ import random
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from statistics import median
@@ -14,18 +15,31 @@ import servers
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 from load import requests_script, require_wrk, scripted_burst
-from pageviews import AGENTS, EMAIL, HOST
+from msgspec import Struct
+from pageviews import AGENTS, EMAIL, HOST, pageviews
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 CONNECTIONS = 64
+FEW_CONNECTIONS = 4
+"""For statistics, each of which keeps a processor busy for milliseconds."""
 KEYS, COUNTERS = 1_000, 100
+BATCHES = 20
+"""Of 500 pageviews each, before statistics are asked for."""
 LINES = 200_000
 STARTS, MEGABYTE = 5, 1_000_000
 
 AtLeastOne = Annotated[int, Parameter(validator=Number(gte=1))]
 app = App(name="compare.py", help=__doc__)
+
+
+class Measured(Struct, frozen=True):
+    """A kind of request: the script for wrk, and on how many connections."""
+
+    name: str
+    script: str
+    connections: int = CONNECTIONS
 
 
 class Checkout:
@@ -52,7 +66,7 @@ class Checkout:
         self.command("init")
         self.command("user", "create", "--email", EMAIL, "--password", "-", given="only-for-the-benchmark")
         self.command("site", "create", "--host", HOST, "--email", EMAIL)
-        permissions = "count,counters-read,counters-write"
+        permissions = "count,stats,counters-read,counters-write"
         self.token = self.command("token", "create", "--email", EMAIL, "--name", "bench", "--permissions", permissions)
 
     def serve(self) -> AbstractContextManager[servers.Process]:
@@ -67,7 +81,7 @@ class Checkout:
 
 @app.default
 def main(other: Path, *, rounds: AtLeastOne = 5, seconds: AtLeastOne = 3, imports: AtLeastOne = 2) -> None:
-    """Measure: about four minutes.
+    """Measure: about five minutes.
 
     Args:
         other: the Python of the other checkout's environment, for example ../before/.venv/bin/python.
@@ -84,7 +98,8 @@ def main(other: Path, *, rounds: AtLeastOne = 5, seconds: AtLeastOne = 3, import
         for checkout in checkouts.values():
             checkout.prepare()
         _start(checkouts)
-        _load(checkouts, rounds, seconds)
+        _load(checkouts, _reads, rounds, seconds, "Reads")
+        _load(checkouts, _writes, rounds, seconds, "Writes")
         log = _log(folder / "access.log")
         for number in track(range(imports), "Imports"):
             for checkout in _in_turn(checkouts, number):
@@ -100,26 +115,31 @@ def _start(checkouts: dict[str, Checkout]) -> None:
                 checkout.note("memory after the start, MB", server.memory / MEGABYTE)
 
 
-def _load(checkouts: dict[str, Checkout], rounds: int, seconds: int) -> None:
+def _load(
+    checkouts: dict[str, Checkout],
+    loads: Callable[[Checkout, servers.Process], list[Measured]],
+    rounds: int,
+    seconds: int,
+    title: str,
+) -> None:
     with ExitStack() as running:
         processes = {name: running.enter_context(checkout.serve()) for name, checkout in checkouts.items()}
-        scripts = {name: _scripts(checkout, processes[name].url) for name, checkout in checkouts.items()}
-        for number in track(range(-1, rounds), "Bursts"):
-            for load in scripts["now"]:
+        measured = {name: loads(checkout, processes[name]) for name, checkout in checkouts.items()}
+        for number in track(range(-1, rounds), title):
+            for position in range(len(measured["now"])):
                 for checkout in _in_turn(checkouts, number):
-                    _burst(checkout, processes[checkout.name], load, scripts[checkout.name][load], seconds, number)
+                    _burst(checkout, processes[checkout.name], measured[checkout.name][position], seconds, number)
         for name, checkout in checkouts.items():
-            checkout.note("memory after the load, MB", processes[name].memory / MEGABYTE)
+            checkout.note(f"memory after {title.lower()}, MB", processes[name].memory / MEGABYTE)
 
 
-def _burst(  # noqa: PLR0913, PLR0917  # what is measured, and how
-    checkout: Checkout, server: servers.Process, load: str, script: str, seconds: int, number: int
-) -> None:
+def _burst(checkout: Checkout, server: servers.Process, load: Measured, seconds: int, number: int) -> None:
     cpu = server.cpu_seconds
-    burst = scripted_burst(server.url, script, CONNECTIONS, seconds if number >= 0 else 1)
+    burst = scripted_burst(server.url, load.script, load.connections, seconds if number >= 0 else 1)
     if number >= 0:
-        checkout.note(f"{load}, requests/s", burst.rate)
-        checkout.note(f"{load}, us of CPU", (server.cpu_seconds - cpu) / burst.requests * 1e6)
+        checkout.note(f"{load.name}, requests/s", burst.rate)
+        checkout.note(f"{load.name}, p99 ms", burst.p99 / 1e3)
+        checkout.note(f"{load.name}, us of CPU", (server.cpu_seconds - cpu) / burst.requests * 1e6)
 
 
 def _in_turn(checkouts: dict[str, Checkout], number: int) -> list[Checkout]:
@@ -127,24 +147,48 @@ def _in_turn(checkouts: dict[str, Checkout], number: int) -> list[Checkout]:
     return listed if number % 2 == 0 else listed[::-1]
 
 
-def _scripts(checkout: Checkout, url: str) -> dict[str, str]:
-    with httpx.Client(base_url=url, headers={"authorization": f"Bearer {checkout.token}"}) as client:
+def _reads(checkout: Checkout, server: servers.Process) -> list[Measured]:
+    """A page and statistics. The statistics are of the same pageviews in both checkouts."""
+    authorization = f"Authorization: Bearer {checkout.token}\\n"
+    draw = random.Random(2)
+    with httpx.Client(base_url=server.url, headers={"authorization": f"Bearer {checkout.token}"}) as client:
+        for _ in range(BATCHES):
+            client.post("/api/v0/count", json={"hits": pageviews(draw)}, headers={"host": HOST}).raise_for_status()
+    return [
+        Measured("page", requests_script(checkout.folder / "page.txt", "GET", ["/ HTTP/1.1\\nHost: localhost\\n\\n"])),
+        *(
+            Measured(
+                f"statistics, {report}",
+                requests_script(
+                    checkout.folder / f"{report}.txt",
+                    "GET",
+                    [f"/api/v0/stats/{report} HTTP/1.1\\nHost: {HOST}\\n{authorization}\\n"],
+                ),
+                FEW_CONNECTIONS,
+            )
+            for report in ("total", "hits", "browsers")
+        ),
+    ]
+
+
+def _writes(checkout: Checkout, server: servers.Process) -> list[Measured]:
+    with httpx.Client(base_url=server.url, headers={"authorization": f"Bearer {checkout.token}"}) as client:
         uids = [_counter(client, number) for number in range(COUNTERS)]
     draw = random.Random(1)
-    folder = checkout.folder
     end = " HTTP/1.1\\nHost: localhost\\n"
-    return {
-        "hit, one key": requests_script(folder / "hit.txt", "GET", [f"/hit/bench.example/one{end}\\n"]),
-        "hit, 1,000 keys": requests_script(
-            folder / "hits.txt", "GET", [f"/hit/bench.example/key-{number}{end}\\n" for number in range(KEYS)]
-        ),
-        "pixel": requests_script(folder / "pixel.txt", "GET", (_pixel(draw, number) for number in range(5_000))),
-        "increment": requests_script(
-            folder / "increments.txt",
+    loads = {
+        "hit, one key": ("GET", [f"/hit/bench.example/one{end}\\n"]),
+        "hit, 1,000 keys": ("GET", [f"/hit/bench.example/key-{number}{end}\\n" for number in range(KEYS)]),
+        "pixel": ("GET", [_pixel(draw, number) for number in range(5_000)]),
+        "increment": (
             "POST",
             [f"/v2/counters/{uid}/increment{end}Authorization: Bearer {checkout.token}\\n\\n" for uid in uids],
         ),
     }
+    return [
+        Measured(name, requests_script(checkout.folder / f"writes-{number}.txt", method, lines))
+        for number, (name, (method, lines)) in enumerate(loads.items())
+    ]
 
 
 def _counter(client: httpx.Client, number: int) -> str:
@@ -194,7 +238,7 @@ def _print(checkouts: dict[str, Checkout]) -> None:
         old, new = median(before[name]), median(values)
         ratios = sorted(mine / theirs for mine, theirs in zip(values, before[name], strict=True))
         table.add_row(name, f"{old:,.1f}", f"{new:,.1f}", f"{new / old:.2f}", f"{ratios[0]:.2f}-{ratios[-1]:.2f}")
-    Console().print(table)
+    Console(width=120).print(table)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,18 @@ import msgspec
 from msgspec import Struct
 
 TIMEOUT_S = 10
+AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+BROWSER = {
+    "Accept": "*/*",
+    "Accept-Language": "en-US,en;q=0.5",
+    "Accept-Encoding": "gzip, deflate, br, zstd",
+    "Referer": "https://www.example.org/",
+    "Connection": "keep-alive",
+    "Sec-Fetch-Dest": "empty",
+    "Sec-Fetch-Mode": "cors",
+    "Sec-Fetch-Site": "cross-site",
+}
+"""What a browser sends with ``fetch``, besides Host, User-Agent and Origin."""
 MISSING = "wrk is not installed. On Debian and Ubuntu: apt-get install wrk"
 
 # wrk builds a request from the command line only once, so random keys need a script. Its cost is the load
@@ -53,14 +65,26 @@ class Load(Struct, frozen=True):
     Attributes:
         path: of the request; with many keys it is followed by a number of seven digits.
         keys: how many numbers are drawn from, evenly; 1 asks for ``path`` itself.
+        browser: whether ``path`` is requested with the headers of a browser.
     """
 
     path: str
     keys: int = 1
+    browser: bool = False
+
+    @property
+    def name(self) -> str:
+        """What is requested."""
+        if self.keys > 1:
+            return f"{self.keys:,} keys"
+        return "1 key, a browser's headers" if self.browser else "1 key"
 
     def script(self, seed: int) -> str:
         """Return the Lua script for wrk; empty if it repeats one request."""
-        return "" if self.keys == 1 else _RANDOM_KEYS % {"path": self.path, "keys": self.keys, "seed": seed}
+        if self.keys > 1:
+            return _RANDOM_KEYS % {"path": self.path, "keys": self.keys, "seed": seed}
+        headers = {"User-Agent": AGENT, "Origin": "https://www.example.org", **BROWSER} if self.browser else {}
+        return "".join(f'wrk.headers["{name}"] = "{value}"\n' for name, value in headers.items())
 
 
 class Burst(Struct, frozen=True):

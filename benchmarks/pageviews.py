@@ -14,13 +14,9 @@ import msgspec
 import servers
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
-from disk import flush_microseconds
-from load import Burst, requests_script, require_wrk, scripted_burst
-from msgspec import Struct
-from report import machine
-from rich.console import Console
-from rich.progress import track
-from rich.table import Table
+from load import BROWSER, requests_script, require_wrk
+from report import ECHO, LANE_ECHO, Results, Sample, Stored, print_report, write_json
+from sampling import Target, measure
 
 PATHS, REFERRERS, VISITORS = 1_000, 200, 10_000
 REQUESTS = 5_000
@@ -28,6 +24,8 @@ REQUESTS = 5_000
 BODIES, HITS_IN_BODY = 20, 500
 PIXEL_CONNECTIONS = (1, 64, 256)
 BATCH_CONNECTIONS = (1, 4)
+COUNT = "count"
+PIXEL, BROWSERS_PIXEL, BATCH = "pixel", "pixel, a browser's headers", f"{HITS_IN_BODY} hits a request"
 HOST = "stats.example.com"
 EMAIL = "bench@example.com"
 AGENTS = tuple(
@@ -40,21 +38,9 @@ AtLeastOne = Annotated[int, Parameter(validator=Number(gte=1))]
 app = App(name="pageviews.py", help=__doc__)
 
 
-class Sample(Struct, frozen=True):
-    """One measurement; ``hits`` is how many a request holds, ``memory`` the server's resident bytes after it."""
-
-    name: str
-    connections: int
-    round: int
-    hits: int
-    burst: Burst
-    cpu_microseconds: float
-    memory: int
-
-
 @app.default
 def main(*, rounds: AtLeastOne = 4, seconds: AtLeastOne = 2, json: Path | None = None) -> None:
-    """Measure: about two minutes.
+    """Measure: about three and a half minutes.
 
     Args:
         rounds: every target is measured once in each round.
@@ -62,24 +48,30 @@ def main(*, rounds: AtLeastOne = 4, seconds: AtLeastOne = 2, json: Path | None =
         json: a file for every single measurement.
     """
     require_wrk()
-    samples: list[Sample] = []
-    flushes: list[float] = []
     with servers.working_folder() as folder:
         token = _prepared(folder / "data")
-        scripts = {1: _pixel_script(folder), HITS_IN_BODY: _batch_script(folder, token)}
         with ExitStack() as running:
             echo = running.enter_context(servers.application(folder / "echo", "echo"))
+            lane = running.enter_context(servers.application(folder / "lane", "lane"))
             options = ("--rate-limit", "off", "--trusted-proxy", "127.0.0.1")
             server = running.enter_context(servers.tallystick(folder / "data", *options))
-            for number in track(range(-1, rounds), "Measuring"):
-                flushes.append(flush_microseconds(folder))
-                samples += _round(number, seconds if number >= 0 else 1, scripts, {"echo": echo, "count": server})
-        counted = stored(folder / "data")
-    _print(samples, flushes)
-    exact = _print_stored(samples, counted)
+            memory = server.memory
+            pixels = [
+                Target(name, process, load, script)
+                for load, script in _pixel_scripts(folder).items()
+                for name, process in ((ECHO, echo), (LANE_ECHO, lane), (COUNT, server))
+            ]
+            results = measure(pixels, PIXEL_CONNECTIONS, rounds, seconds, folder)
+            batch = _batch_script(folder, token)
+            batches = [Target(ECHO, echo, BATCH, batch), Target(COUNT, server, BATCH, batch)]
+            results.samples += measure(batches, BATCH_CONNECTIONS, rounds, seconds, folder).samples
+            print(f"Memory at the start {memory / 1e6:.0f} MB, at the end {server.memory / 1e6:.0f} MB.")
+        results.stored = [_stored(results.samples, stored(folder / "data"))]
+    print_report(results)
+    _print_batches(results)
     if json:
-        json.write_bytes(msgspec.json.format(msgspec.json.encode({"machine": machine(), "samples": samples})))
-    sys.exit(0 if exact else 1)
+        write_json(json, results)
+    sys.exit(0 if all(each.exact for each in results.stored) else 1)
 
 
 def _prepared(data: Path) -> str:
@@ -95,27 +87,24 @@ def _command(data: Path, *arguments: str, given: str = "") -> str:
     return subprocess.run(command, check=True, input=given, capture_output=True, text=True).stdout.strip()
 
 
-def _round(
-    number: int, seconds: int, scripts: dict[int, str], processes: dict[str, servers.Process]
-) -> Iterator[Sample]:
-    in_turn = list(processes.items())
-    for hits, connections in ((1, PIXEL_CONNECTIONS), (HITS_IN_BODY, BATCH_CONNECTIONS)):
-        for many in connections:
-            for name, process in in_turn if number % 2 == 0 else in_turn[::-1]:
-                cpu = process.cpu_seconds
-                measured = scripted_burst(process.url, scripts[hits], many, seconds)
-                cpu = (process.cpu_seconds - cpu) / (measured.requests * hits) * 1e6
-                yield Sample(name, many, number, hits, measured, cpu, process.memory)
+def _pixel_scripts(folder: Path) -> dict[str, str]:
+    """The same pageviews, with the fewest headers and with those of a browser."""
+    image = BROWSER | {"Accept": "image/avif,image/webp,image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5"}
+    image |= {"Sec-Fetch-Dest": "image", "Sec-Fetch-Mode": "no-cors"}
+    more = "".join(f"{name}: {value}\\n" for name, value in image.items())
+    return {
+        PIXEL: requests_script(folder / "pixel.txt", "GET", _pixels("")),
+        BROWSERS_PIXEL: requests_script(folder / "browser.txt", "GET", _pixels(more)),
+    }
 
 
-def _pixel_script(folder: Path) -> str:
+def _pixels(more_headers: str) -> Iterator[str]:
     draw = random.Random(1)
-    lines = (
-        f"/count?p=%2Fpage-{draw.randrange(PATHS)}&t=Page&s=1920&b=0&rnd={number}{_referrer(draw)} HTTP/1.1\\n"
-        f"Host: {HOST}\\nUser-Agent: {draw.choice(AGENTS)}\\nX-Forwarded-For: {_address(draw)}\\n\\n"
-        for number in range(REQUESTS)
-    )
-    return requests_script(folder / "pixel.txt", "GET", lines)
+    for number in range(REQUESTS):
+        yield (
+            f"/count?p=%2Fpage-{draw.randrange(PATHS)}&t=Page&s=1920&b=0&rnd={number}{_referrer(draw)} HTTP/1.1\\n"
+            f"Host: {HOST}\\nUser-Agent: {draw.choice(AGENTS)}\\nX-Forwarded-For: {_address(draw)}\\n{more_headers}\\n"
+        )
 
 
 def _referrer(draw: random.Random) -> str:
@@ -134,7 +123,16 @@ def _batch_script(folder: Path, token: str) -> str:
 
 
 def _batch(draw: random.Random, token: str) -> str:
-    hits = [
+    body = msgspec.json.encode({"hits": pageviews(draw)}).decode()
+    return (
+        f"/api/v0/count HTTP/1.1\\nHost: {HOST}\\nAuthorization: Bearer {token}\\n"
+        f"Content-Type: application/json\\nContent-Length: {len(body)}\\n\\n{body}"
+    )
+
+
+def pageviews(draw: random.Random) -> list[dict[str, str]]:
+    """The hits of one request to the API."""
+    return [
         {
             "path": f"/page-{draw.randrange(PATHS)}",
             "ref": f"https://www.example.org/from-{draw.randrange(REFERRERS)}",
@@ -144,11 +142,6 @@ def _batch(draw: random.Random, token: str) -> str:
         }
         for _ in range(HITS_IN_BODY)
     ]
-    body = msgspec.json.encode({"hits": hits}).decode()
-    return (
-        f"/api/v0/count HTTP/1.1\\nHost: {HOST}\\nAuthorization: Bearer {token}\\n"
-        f"Content-Type: application/json\\nContent-Length: {len(body)}\\n\\n{body}"
-    )
 
 
 def stored(data: Path) -> int:
@@ -158,46 +151,19 @@ def stored(data: Path) -> int:
     return int(count)
 
 
-def _print(samples: Sequence[Sample], flushes: Sequence[float]) -> None:
-    console = Console()
-    console.print(machine())
-    table = Table(
-        title="Durable hits; CPU: all threads of the server, a hit", title_justify="left", padding=(0, 0, 0, 1)
-    )
-    for column in ("what", "clients", "requests/s", "hits/s", "of echo", "p50 ms", "p99 ms", "CPU µs"):
-        table.add_column(column, justify="left" if column == "what" else "right", no_wrap=True)
-    measured = [sample for sample in samples if sample.round >= 0]
-    echoes = {(s.hits, s.connections, s.round): s.burst.rate for s in measured if s.name == "echo"}
-    for name, hits, connections in dict.fromkeys((s.name, s.hits, s.connections) for s in measured):
-        rows = [s for s in measured if (s.name, s.hits, s.connections) == (name, hits, connections)]
-        rate = median(s.burst.rate for s in rows)
-        table.add_row(
-            f"{name}, {hits} each" if hits > 1 else name,
-            str(connections),
-            f"{rate:,.0f}",
-            f"{rate * hits:,.0f}" if name != "echo" else "",
-            f"{median(s.burst.rate / echoes[s.hits, s.connections, s.round] for s in rows):.2f}",
-            f"{median(s.burst.p50 for s in rows) / 1000:.2f}",
-            f"{median(s.burst.p99 for s in rows) / 1000:.2f}",
-            f"{median(s.cpu_microseconds for s in rows):.1f}",
-        )
-    console.print(table)
-    memory = [s.memory for s in samples if s.name == "count"]
-    console.print(f"Memory after the first burst {memory[0] / 1e6:.0f} MB, after the last {memory[-1] / 1e6:.0f} MB.")
-    console.print(f"One disk flush (4 KB appended, fdatasync): {median(flushes) / 1000:.2f} ms.")
-
-
-def _print_stored(samples: Sequence[Sample], stored: int) -> bool:
-    own = [sample for sample in samples if sample.name == "count"]
-    acknowledged = sum(sample.burst.requests * sample.hits for sample in own)
+def _stored(samples: Sequence[Sample], counted: int) -> Stored:
+    own = [(each, HITS_IN_BODY if each.load == BATCH else 1) for each in samples if each.name == COUNT]
+    acknowledged = sum(each.burst.requests * hits for each, hits in own)
     # wrk goes away without waiting for the last answer on each of its connections.
-    unread = sum(sample.connections * sample.hits for sample in own)
-    exact = acknowledged <= stored <= acknowledged + unread
-    print(
-        f"{acknowledged:,} acknowledged, {stored:,} stored (at most {unread:,} were not waited for):"
-        f" {'exact' if exact else 'WRONG'}."
-    )
-    return exact
+    return Stored(COUNT, acknowledged, sum(each.connections * hits for each, hits in own), counted)
+
+
+def _print_batches(results: Results) -> None:
+    for connections in BATCH_CONNECTIONS:
+        rows = [s for s in results.measurements if (s.name, s.load, s.connections) == (COUNT, BATCH, connections)]
+        rate = median(each.rate for each in rows) * HITS_IN_BODY
+        cpu = median(each.cpu_microseconds for each in rows) / HITS_IN_BODY
+        print(f"{BATCH}, {connections} connections: {rate:,.0f} hits/s, {cpu:.1f} µs of CPU a hit.")
 
 
 if __name__ == "__main__":

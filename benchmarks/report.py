@@ -13,19 +13,24 @@ from msgspec import Struct, field
 from rich.console import Console
 from rich.table import Table
 
-ECHO = "echo"
+ECHO = "echo on granian"
+"""The yardstick."""
+LANE_ECHO = "echo, hot lane"
+"""What the HTTP server itself costs."""
 
 
 class Sample(Struct, frozen=True):
     """One measurement.
 
     Attributes:
+        load: what is requested; a ratio compares samples of the same load.
         cpu_microseconds: processor time of the server a request, all its threads together.
         batch: mean number of writes that one commit held; None where nothing is written.
+        others: how many processors other programs kept busy meanwhile.
     """
 
     name: str
-    keys: int
+    load: str
     connections: int
     round: int
     ledger: str | None
@@ -33,6 +38,7 @@ class Sample(Struct, frozen=True):
     rate: float
     cpu_microseconds: float
     batch: float | None
+    others: float
 
 
 class Stored(Struct, frozen=True):
@@ -68,15 +74,16 @@ class Results(Struct):
 
 def print_report(results: Results) -> None:
     """One table for each number of connections."""
-    console = Console()
+    console = Console(width=120)
     console.print(machine())
     samples = results.measurements
     # As they were warmed up: every round after that may go another way round.
-    order = dict.fromkeys((sample.name, sample.keys) for sample in results.samples)
+    order = dict.fromkeys((sample.name, sample.load) for sample in results.samples)
     for connections in sorted({sample.connections for sample in samples}):
         title = f"{connections} connections" if connections > 1 else "1 connection"
         console.print(_table(title, [sample for sample in samples if sample.connections == connections], order))
     console.print("of echo: the median of each round's ratio. CPU: all threads of the server, a request.")
+    console.print("others: processors that other programs kept busy meanwhile.")
     console.print(f"One disk flush (4 KB appended, fdatasync): {median(results.flushes) / 1000:.2f} ms.")
     for stored in results.stored:
         console.print(
@@ -91,25 +98,29 @@ def write_json(file: Path, results: Results) -> None:
     file.write_bytes(msgspec.json.format(msgspec.json.encode(written)) + b"\n")
 
 
-def _table(title: str, samples: Sequence[Sample], order: Iterable[tuple[str, int]]) -> Table:
+def _table(title: str, samples: Sequence[Sample], order: Iterable[tuple[str, str]]) -> Table:
     table = Table(title=title, title_justify="left", padding=(0, 0, 0, 1))
-    table.add_column("what", no_wrap=True)
-    for column in ("keys", "requests/s", "of echo", "p50 ms", "p99 ms", "CPU µs", "batch"):
+    for column in ("what", "load"):
+        table.add_column(column, no_wrap=True)
+    for column in ("requests/s", "of echo", "p50 ms", "p99 ms", "CPU µs", "batch", "others"):
         table.add_column(column, justify="right", no_wrap=True)
-    echoes = {(sample.keys, sample.round): sample.rate for sample in samples if sample.name == ECHO}
-    for name, keys in order:
-        rows = [sample for sample in samples if (sample.name, sample.keys) == (name, keys)]
-        ratios = [sample.rate / echoes[sample.keys, sample.round] for sample in rows]
+    echoes = {(sample.load, sample.round): sample.rate for sample in samples if sample.name == ECHO}
+    for name, load in order:
+        rows = [sample for sample in samples if (sample.name, sample.load) == (name, load)]
+        if not rows:
+            continue
+        ratios = [sample.rate / echoes[sample.load, sample.round] for sample in rows]
         batches = [sample.batch for sample in rows if sample.batch is not None]
         table.add_row(
             name,
-            f"{keys:,}",
+            load,
             f"{median(sample.rate for sample in rows):,.0f}",
             f"{median(ratios):.2f}",
             f"{median(sample.burst.p50 for sample in rows) / 1000:.2f}",
             f"{median(sample.burst.p99 for sample in rows) / 1000:.2f}",
             f"{median(sample.cpu_microseconds for sample in rows):.1f}",
             f"{median(batches):.0f}" if batches else "",
+            f"{median(sample.others for sample in rows):.1f}",
         )
     return table
 

@@ -15,28 +15,18 @@ import servers
 import shared
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
-from disk import flush_microseconds
 from load import requests_script, require_wrk, scripted_burst
-from msgspec import Struct
-from report import ECHO, Results, Sample, Stored, print_report, write_json
-from rich.progress import track
+from report import ECHO, LANE_ECHO, Results, Sample, print_report, write_json
+from sampling import Target, measure, stored
 
 CONNECTIONS = (64, 256)
 CHANGES = 10_000_000
 ASKED = 40
 HIT, INCREMENT = "hit", "increment"
+ONE, MANY = "1 counter", f"{shared.MANY:,} counters"
 
 AtLeastOne = Annotated[int, Parameter(validator=Number(gte=1))]
 app = App(name="sharing.py", help=__doc__)
-
-
-class Target(Struct, frozen=True):
-    """One thing that is measured, on so many counters."""
-
-    name: str
-    server: servers.Process
-    script: str
-    keys: int
 
 
 @app.default
@@ -50,15 +40,14 @@ def main(*, rounds: AtLeastOne = 4, seconds: AtLeastOne = 2, changes: int = CHAN
         json: a file for every single measurement.
     """
     require_wrk()
-    results = Results()
     with servers.working_folder() as folder:
         data = folder / "data"
         made = shared.prepare(data)
         counters.create(None, data, counters.numbered(shared.MANY))
         with ExitStack() as running:
             targets = _targets(running, folder, made)
-            _measure(targets, folder, rounds, seconds, results)
-        results.stored = [_stored(INCREMENT, results, shared.counted(data))]
+            results = measure(targets, CONNECTIONS, rounds, seconds, folder)
+        results.stored = [stored(INCREMENT, results.samples, shared.counted(data))]
         _print(results)
         shared.add_changes(data, changes)
         with servers.tallystick(data, "--rate-limit", "off") as server:
@@ -67,24 +56,28 @@ def main(*, rounds: AtLeastOne = 4, seconds: AtLeastOne = 2, changes: int = CHAN
             _print_burst(server, made, seconds)
     if json:
         write_json(json, results)
-    sys.exit(0 if all(stored.exact for stored in results.stored) else 1)
+    sys.exit(0 if all(each.exact for each in results.stored) else 1)
 
 
 def _targets(running: ExitStack, folder: Path, made: shared.Shared) -> list[Target]:
     echo = running.enter_context(servers.application(folder / "echo", "echo"))
+    lane = running.enter_context(servers.application(folder / "lane", "lane"))
     server = running.enter_context(servers.tallystick(folder / "data", "--rate-limit", "off"))
     hot = _increments(folder / "hot.txt", made.hot)
     many = _increments(folder / "many.txt", made.many)
     hits = [
         f"/hit/{key.namespace}/{key.key} HTTP/1.1\\nHost: localhost\\n\\n" for key in counters.numbered(shared.MANY)
     ]
+    hit, hits_many = (requests_script(folder / f"hits-{len(lines)}.txt", "GET", lines) for lines in (hits[:1], hits))
     return [
-        Target(ECHO, echo, hot, 1),
-        Target(HIT, server, requests_script(folder / "hit.txt", "GET", hits[:1]), 1),
-        Target(INCREMENT, server, hot, 1),
-        Target(ECHO, echo, many, shared.MANY),
-        Target(HIT, server, requests_script(folder / "hits.txt", "GET", hits), shared.MANY),
-        Target(INCREMENT, server, many, shared.MANY),
+        Target(ECHO, echo, ONE, hot),
+        Target(LANE_ECHO, lane, ONE, hot),
+        Target(HIT, server, ONE, hit, ledger=HIT),
+        Target(INCREMENT, server, ONE, hot, ledger=INCREMENT),
+        Target(ECHO, echo, MANY, many),
+        Target(LANE_ECHO, lane, MANY, many),
+        Target(HIT, server, MANY, hits_many, ledger=HIT),
+        Target(INCREMENT, server, MANY, many, ledger=INCREMENT),
     ]
 
 
@@ -100,54 +93,16 @@ def _increments(file: Path, members: Iterable[tuple[str, str]]) -> str:
     )
 
 
-def _measure(targets: Sequence[Target], folder: Path, rounds: int, seconds: int, results: Results) -> None:
-    """Every target once in each round, one after the other, so that the machine's noise meets all alike."""
-    results.samples = [_sample(target, 64, -1, seconds=1) for target in targets]
-    for number in track(range(rounds), "Measuring"):
-        results.flushes.append(flush_microseconds(folder))
-        for connections in CONNECTIONS:
-            in_turn = targets if number % 2 == 0 else targets[::-1]
-            results.samples += [_sample(target, connections, number, seconds) for target in in_turn]
-
-
-def _sample(target: Target, connections: int, number: int, seconds: int) -> Sample:
-    server, counts = target.server, target.name != ECHO
-    before = server.batches() if counts else (0.0, 0.0)
-    cpu = server.cpu_seconds
-    measured = scripted_burst(server.url, target.script, connections, seconds)
-    cpu = server.cpu_seconds - cpu
-    after = server.batches() if counts else (0.0, 0.0)
-    batches = after[0] - before[0]
-    return Sample(
-        name=target.name,
-        keys=target.keys,
-        connections=connections,
-        round=number,
-        ledger=target.name if target.name == INCREMENT else None,
-        burst=measured,
-        rate=measured.rate,
-        cpu_microseconds=cpu / measured.requests * 1e6,
-        batch=(after[1] - before[1]) / batches if batches else None,
-    )
-
-
-def _stored(name: str, results: Results, counted: int) -> Stored:
-    own = [sample for sample in results.samples if sample.ledger == name]
-    # wrk goes away without waiting for the last answer on each of its connections.
-    unread = sum(sample.connections for sample in own)
-    return Stored(name, sum(sample.burst.requests for sample in own), unread, counted)
-
-
 def _print(results: Results) -> None:
     print_report(results)
-    for keys in (1, shared.MANY):
+    for load in (ONE, MANY):
         for connections in CONNECTIONS:
-            ratio = median(_ratios(results.measurements, keys, connections))
-            print(f"{keys:,} keys, {connections} connections: an increment is {ratio:.2f} of a hit.")
+            ratio = median(_ratios(results.measurements, load, connections))
+            print(f"{load}, {connections} connections: an increment is {ratio:.2f} of a hit.")
 
 
-def _ratios(samples: Sequence[Sample], keys: int, connections: int) -> list[float]:
-    rates = {(s.name, s.round): s.rate for s in samples if (s.keys, s.connections) == (keys, connections)}
+def _ratios(samples: Sequence[Sample], load: str, connections: int) -> list[float]:
+    rates = {(s.name, s.round): s.rate for s in samples if (s.load, s.connections) == (load, connections)}
     return [rate / rates[HIT, number] for (name, number), rate in rates.items() if name == INCREMENT]
 
 
