@@ -71,7 +71,7 @@ class Application:
         self.hot_lanes = {prefix: lane for apps in self.apps.values() for prefix, lane in apps.hot.items()}
         self.refusal_answer = refusal_answer(surfaces, self.apps, countapi.SURFACE.name)
         self.connection_counts = kit.connections
-        self._with_body = Bodies(self._http, kit.addresses)
+        self._with_body = Bodies(self._http, kit.addresses, within_s=settings.body_timeout, largest=settings.max_body)
         self.services.following.start()
         ledger, warehouse, forget = stores.ledger, stores.warehouse, services.forget_names
         self.ownership = Ownership(ledger, warehouse, settings.data, forget)

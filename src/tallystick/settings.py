@@ -12,12 +12,15 @@ from cyclopts import Parameter, Token
 from tallystick.model.counter import LIFETIME_MS, NEVER
 from tallystick.model.origin import browser_origin
 from tallystick.web.address import FORWARDED_FOR, Network
+from tallystick.web.bodies import LARGEST_BODY
 from tallystick.web.rate_limit import Rate
 
 LEAST_WAREHOUSE_MEMORY_MB = 64
 DAY_MS = 86_400_000
 LONGEST_LIFETIME_DAYS = 36_500
 MOST_CREATIONS = 1_000_000
+LONGEST_WAIT_S = 86_400
+MOST_CONNECTIONS = 1_000_000
 
 
 class Listen(NamedTuple):
@@ -125,6 +128,15 @@ def whole_number(least: int, most: int) -> Parameter:
     return Parameter(converter=convert, n_tokens=1, accepts_keys=False, metavar="N")
 
 
+def _seconds(_type: Any, tokens: tuple[Token, ...]) -> float:  # noqa: ANN401
+    text = tokens[0].value
+    seconds = float(text) if re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,3})?", text) else 0.0
+    if not 0 < seconds <= LONGEST_WAIT_S:
+        msg = f"it accepts seconds up to {LONGEST_WAIT_S}, for example 30 or 0.5, not {text!r}."
+        raise ValueError(msg)
+    return seconds
+
+
 def _creations(_type: Any, tokens: tuple[Token, ...]) -> int:  # noqa: ANN401
     text = tokens[0].value
     if text == "off":
@@ -210,9 +222,43 @@ class AnalyticsSettings(StorageSettings):
     """How much memory analytics may use, for example 512MB or 2GB."""
 
 
+SECONDS = Parameter(converter=_seconds, n_tokens=1, accepts_keys=False, metavar="SECONDS", show_default="{:g}".format)
+
+
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class Settings(AnalyticsSettings, CounterSettings):
+class ConnectionSettings:
+    """What one connection may cost."""
+
+    max_connections: Annotated[
+        int | None,
+        Parameter(env_var="TALLYSTICK_MAX_CONNECTIONS", show_default=False),
+        whole_number(1, MOST_CONNECTIONS),
+    ] = None
+    """Connections open at one time; more get 503. Without it, as many as the limit of open files leaves room for."""
+
+    max_head: Annotated[int, Parameter(env_var="TALLYSTICK_MAX_HEAD"), whole_number(1_024, 1_048_576)] = 65_536
+    """Bytes of a request line with its headers; more get 431."""
+
+    max_headers: Annotated[int, Parameter(env_var="TALLYSTICK_MAX_HEADERS"), whole_number(8, 10_000)] = 100
+    """Headers of a request; more get 431."""
+
+    head_timeout: Annotated[float, Parameter(env_var="TALLYSTICK_HEAD_TIMEOUT"), SECONDS] = 30.0
+    """Seconds in which a request line and its headers must arrive; else 408."""
+
+    max_body: Annotated[int, Parameter(env_var="TALLYSTICK_MAX_BODY"), whole_number(1_024, LARGEST_BODY)] = LARGEST_BODY
+    """Bytes of a request body; more get 413. Most URLs have a lower limit of their own."""
+
+    body_timeout: Annotated[float, Parameter(env_var="TALLYSTICK_BODY_TIMEOUT"), SECONDS] = 30.0
+    """Seconds in which a body must arrive; else 408. Bodies up to 64 KiB have a third of it."""
+
+    idle_timeout: Annotated[float, Parameter(env_var="TALLYSTICK_IDLE_TIMEOUT"), SECONDS] = 75.0
+    """Seconds after which a connection without a request is closed. Keep it above the idle time of a proxy."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Settings(ConnectionSettings, AnalyticsSettings, CounterSettings):
     """All settings of a server."""
 
     durability: Annotated[Literal["full", "relaxed"], Parameter(env_var="TALLYSTICK_DURABILITY")] = "full"

@@ -8,7 +8,7 @@ import pytest
 
 from tallystick.web import bodies
 from tallystick.web.address import ClientAddresses
-from tallystick.web.bodies import Bodies, BodyCutShort, BodyTooSlow, TooManyBodies, body_of, may_have_body
+from tallystick.web.bodies import Bodies, BodyCutShort, BodyTooLarge, BodyTooSlow, TooManyBodies, body_of, may_have_body
 
 HUNG_UP = {"type": "http.disconnect"}
 
@@ -64,9 +64,11 @@ def test_which_requests_have_a_body(headers: list[tuple[bytes, bytes]], expected
 class Uploads:
     """Requests whose bodies a test sends part by part."""
 
+    within_s = bodies.WITHIN_S
+
     def __init__(self, unfinished_at_most: int | None = 1_000) -> None:
         self.answer_now = asyncio.Event()
-        self.bodies = Bodies(self._read, ClientAddresses(), unfinished_at_most)
+        self.bodies = Bodies(self._read, ClientAddresses(), unfinished_at_most, within_s=self.within_s)
 
     async def _read(self, scope: Any, receive: Any, _send: Any) -> None:
         assert await body_of(scope, receive, 2**30) is not None
@@ -92,8 +94,8 @@ class Uploads:
 
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "SMALL_WITHIN_S", 0.05)
-    monkeypatch.setattr(bodies, "LARGE_WITHIN_S", 0.4)
+    monkeypatch.setattr(Uploads, "within_s", 0.4)
+    monkeypatch.setattr(bodies, "SMALL_SHARE", 0.125)
 
 
 @pytest.mark.usefixtures("hurried")
@@ -125,6 +127,15 @@ async def test_a_request_may_take_its_time_once_its_body_is_there() -> None:
     uploads.answer_now.set()
     await asyncio.wait_for(request, 5)
     assert uploads.nothing_is_held()
+
+
+async def test_no_body_is_larger_than_the_operator_allows() -> None:
+    uploads = Uploads()
+    uploads.bodies.largest = 5
+    for parts, announced in (([], 6), ([part(b"abc"), part(b"def")], 0)):
+        with pytest.raises(BodyTooLarge, match="larger than 5 bytes"):
+            await asyncio.wait_for(uploads.start(*parts, announced=announced), 5)
+        assert uploads.nothing_is_held()
 
 
 async def test_the_memory_of_bodies_is_limited_until_their_requests_are_answered() -> None:

@@ -23,7 +23,7 @@ from tallystick.cli.support.listening import bound_socket, limit_connections
 from tallystick.cli.support.opening import refuse_unfinished_restore
 from tallystick.logs import configure_logs
 from tallystick.server.http_server import HttpServer
-from tallystick.server.limits import ConnectionLimits
+from tallystick.server.limits import ConnectionLimits, room_for_connections
 from tallystick.services.clock import confirm
 from tallystick.settings import Listen, Settings
 from tallystick.web.surface import LiveListener, default_rates
@@ -96,7 +96,13 @@ async def _serve(settings: Settings, *, accept_loss: bool, confirm_clock: bool) 
             application,
             lanes=application.hot_lanes,
             refusal_answer=application.refusal_answer,
-            limits=ConnectionLimits(),
+            limits=ConnectionLimits(
+                connections=settings.max_connections or room_for_connections(),
+                head_bytes=settings.max_head,
+                head_count=settings.max_headers,
+                head_within_s=settings.head_timeout,
+                idle_s=settings.idle_timeout,
+            ),
             counts=application.connection_counts,
         )
         listener = await _live_listener(application, live) if live else None

@@ -1,5 +1,6 @@
 """What one connection may cost, and what is counted of connections."""
 
+import resource
 from collections import Counter
 from dataclasses import dataclass
 
@@ -30,6 +31,12 @@ CROWDED = 0.9
 CROWDED_IDLE_S = 5.0
 
 
+OTHER_FILES = 512
+"""Descriptors that are left for databases, exports and connections that are refused."""
+
+LEAST_BY_DEFAULT, MOST_BY_DEFAULT = 64, 100_000
+
+
 @dataclass(frozen=True, kw_only=True)
 class ConnectionLimits:
     """Limits of the operator.
@@ -47,6 +54,14 @@ class ConnectionLimits:
     head_count: int = 100
     head_within_s: float = 30.0
     idle_s: float = 75.0
+
+
+def room_for_connections() -> int:
+    """How many connections the limit of open files leaves room for, beside databases and other files."""
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if descriptors == resource.RLIM_INFINITY:
+        return MOST_BY_DEFAULT
+    return max(LEAST_BY_DEFAULT, min(MOST_BY_DEFAULT, descriptors - OTHER_FILES))
 
 
 class ConnectionCounts:

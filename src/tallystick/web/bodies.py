@@ -14,9 +14,14 @@ from tallystick.web.refusals import ApiRefused
 SMALL_BODY = 64 * 1024
 """Bytes up to which a body counts as small: every form, and every request about one counter."""
 
-SMALL_WITHIN_S = 10.0
-LARGE_WITHIN_S = 30.0
+LARGEST_BODY = 8 * 1024 * 1024
+"""Bytes of the largest body that any surface accepts."""
+
+WITHIN_S = 30.0
 """How long a body may take to arrive, from the moment it is first waited for."""
+
+SMALL_SHARE = 1 / 3
+"""The share of that time that small bodies have."""
 
 LARGE_BODIES_BYTES = 64 * 1024 * 1024
 ALL_BODIES_BYTES = 96 * 1024 * 1024
@@ -63,7 +68,20 @@ class BodyTooSlow(BodyRefused):
     status = 408
 
     def __init__(self, seconds: float) -> None:
-        super().__init__(f"the body did not arrive within {seconds:.0f} seconds")
+        super().__init__(f"the body did not arrive within {seconds:.3g} seconds")
+
+
+class BodyTooLarge(BodyRefused):
+    """The body is larger than the operator allows.
+
+    Args:
+        most: bytes.
+    """
+
+    status = 413
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"the body is larger than {most} bytes")
 
 
 class TooManyBodies(BodyRefused):
@@ -84,10 +102,21 @@ class Bodies:
 
     Args:
         unfinished_at_most: incomplete bodies of all clients together; by default a quarter of the file descriptors.
+        within_s: seconds in which a body must arrive.
+        largest: bytes of a body.
     """
 
-    def __init__(self, app: AsgiApp, addresses: ClientAddresses, unfinished_at_most: int | None = None) -> None:
+    def __init__(
+        self,
+        app: AsgiApp,
+        addresses: ClientAddresses,
+        unfinished_at_most: int | None = None,
+        *,
+        within_s: float = WITHIN_S,
+        largest: int = LARGEST_BODY,
+    ) -> None:
         self._app, self._addresses = app, addresses
+        self.within_s, self.largest = within_s, largest
         if unfinished_at_most is None:
             descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
             # RLIM_INFINITY is -1: a quarter of it would refuse every body.
@@ -138,22 +167,36 @@ class Bodies:
 class _Arriving:
     """One request's body while it arrives."""
 
-    __slots__ = ("_bodies", "_client", "_complete", "_deadline", "_receive", "_size", "_started", "_waiting")
+    __slots__ = (
+        "_announced",
+        "_bodies",
+        "_client",
+        "_complete",
+        "_deadline",
+        "_receive",
+        "_size",
+        "_started",
+        "_waiting",
+    )
 
     def __init__(self, bodies: Bodies, receive: Receive, client: str, announced: int) -> None:
         self._bodies, self._receive, self._client = bodies, receive, client
         self._size = 0
         self._started = 0.0
-        self._deadline = LARGE_WITHIN_S if announced > SMALL_BODY else SMALL_WITHIN_S
+        self._announced = announced
+        self._deadline = bodies.within_s * (1 if announced > SMALL_BODY else SMALL_SHARE)
         self._waiting = self._complete = False
 
     async def receive(self) -> Message:
         """Receive the next part; after the body's end, the server's messages about the connection.
 
         Raises:
+            BodyTooLarge
             BodyTooSlow
             TooManyBodies
         """
+        if self._announced > self._bodies.largest:
+            raise BodyTooLarge(self._bodies.largest)
         if self._complete:
             return await self._receive()
         if not self._waiting:
@@ -170,11 +213,13 @@ class _Arriving:
 
     def _take(self, message: Message) -> None:
         size = len(message.get("body", b""))
+        if self._size + size > self._bodies.largest:
+            raise BodyTooLarge(self._bodies.largest)
         large = self._size + size > SMALL_BODY
         self._bodies.hold(size, large=large)
         self._size += size
         if large:
-            self._deadline = LARGE_WITHIN_S
+            self._deadline = self._bodies.within_s
         if not message.get("more_body", False):
             self._complete = True
             self._finish()

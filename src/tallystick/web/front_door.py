@@ -50,18 +50,18 @@ def refusal_answer(surfaces: Iterable[Surface], apps: Mapping[str, SurfaceApps],
     owned = {prefix: surface.name for prefix, surface in claims(surfaces).items()}
 
     def answer(path: str, refusal: Refusal) -> Answer:
-        name = unclaimed
-        while path:
-            if path in owned:
-                name = owned[path]
+        name, place = unclaimed, path
+        while place:
+            if place in owned:
+                name = owned[place]
                 break
-            path = path.rpartition("/")[0]
-        return (apps[name].refuse or _in_plain_text)(refusal)
+            place = place.rpartition("/")[0]
+        return (apps[name].refuse or _in_plain_text)(path, refusal)
 
     return answer
 
 
-def _in_plain_text(refusal: Refusal) -> Answer:
+def _in_plain_text(_path: str, refusal: Refusal) -> Answer:
     body = f"{refusal.message}\n".encode()
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
     if refusal.retry_after is not None:

@@ -10,6 +10,7 @@ ApiRefused               400, or the status that it is given
 
 from tallystick.errors import StoreUnavailable, TallystickError
 from tallystick.model.account import Permission
+from tallystick.server.refusals import Refusal
 from tallystick.web.rate_limit import Admission
 
 Headers = tuple[tuple[bytes, bytes], ...]
@@ -86,6 +87,12 @@ class RateLimited(ApiRefused):
 def retry_after(seconds: int) -> Headers:
     """The header that says when trying again may help."""
     return ((b"retry-after", b"%d" % seconds),)
+
+
+def refused_by_server(refusal: Refusal) -> ApiRefused:
+    """What the HTTP server refuses, for a surface's ``response_to``."""
+    headers = () if refusal.retry_after is None else retry_after(refusal.retry_after)
+    return ApiRefused(refusal.message, refusal.status, headers, reason=refusal.reason)
 
 
 def store_refusal(error: StoreUnavailable) -> ApiRefused:

@@ -76,15 +76,15 @@ class SurfaceApps(NamedTuple):
         websocket: None where the surface has no WebSockets.
         sockets: None where the main port alone has them, and the server may cut them off when it stops.
         hot: lanes for its most frequent requests, by prefix of the URL; see ``server/DESIGN.md``.
-        refuse: encodes what the server itself refuses (a malformed request, for example) in the surface's own form;
-            None for plain text.
+        refuse: encodes what the server itself refuses (a malformed request, for example) in the surface's own form,
+            given the path; None for plain text.
     """
 
     http: AsgiApp
     websocket: AsgiApp | None = None
     sockets: LiveSockets | None = None
     hot: Mapping[bytes, HotLane] = {}
-    refuse: Callable[[Refusal], Answer] | None = None
+    refuse: Callable[[str, Refusal], Answer] | None = None
 
 
 class Surface(Struct, frozen=True, kw_only=True):

@@ -1,8 +1,10 @@
 """What Prometheus reads, read with Prometheus' own parser."""
 
+import socket
 from collections import Counter
 from pathlib import Path
 from typing import TypeAlias
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -16,6 +18,7 @@ from support.services import services_over
 from tallystick.hub.hub import Ending, Hub
 from tallystick.ledger import open_database
 from tallystick.model.change import Change
+from tallystick.server.limits import ConnectionCounts
 from tallystick.services.feed.following import Following
 from tallystick.surfaces.countapi.errors import REASONS
 from tallystick.surfaces.native.metrics import metrics_registry
@@ -26,6 +29,10 @@ Labels: TypeAlias = tuple[tuple[str, str], ...]
 FAMILIES = {
     "tallystick_requests": "counter",
     "tallystick_refusals": "counter",
+    "tallystick_connections": "gauge",
+    "tallystick_connection_refusals": "counter",
+    "tallystick_hot_requests": "counter",
+    "tallystick_hot_left": "counter",
     "tallystick_acknowledgement_seconds": "histogram",
     "tallystick_batch_size": "histogram",
     "tallystick_commit_seconds": "histogram",
@@ -46,7 +53,7 @@ FAMILIES = {
     "tallystick_task_overdue": "gauge",
     "tallystick_info": "gauge",
 }
-LABELS = {"surface", "status", "reason", "le", "version", "database", "task"}
+LABELS = {"kind", "surface", "status", "reason", "le", "version", "database", "task"}
 
 
 def samples(server: RunningServer) -> dict[tuple[str, Labels], float]:
@@ -63,6 +70,24 @@ def samples(server: RunningServer) -> dict[tuple[str, Labels], float]:
 
 def answered(surface: str, status: int) -> tuple[str, Labels]:
     return "tallystick_requests_total", (("status", str(status)), ("surface", surface))
+
+
+def test_connections_and_the_hot_lane_are_counted(server: RunningServer) -> None:
+    before = samples(server)
+    url = urlsplit(server.url)
+    with socket.create_connection((str(url.hostname), int(url.port or 0)), timeout=10) as idle:
+        server.get("/hit/example.com/one")
+        server.get("/hit/example.com/one?callback=f")
+        idle.sendall(b"no request\r\n\r\n")
+        assert idle.recv(1000).startswith(b"HTTP/1.1 400 ")
+        after = samples(server)
+    assert after["tallystick_connections", (("kind", "http"),)] >= 1
+    for name, labels in (
+        ("tallystick_hot_requests_total", ()),
+        ("tallystick_hot_left_total", (("reason", "callback"),)),
+        ("tallystick_connection_refusals_total", (("reason", "malformed request"),)),
+    ):
+        assert after[name, labels] - before.get((name, labels), 0) == 1, name
 
 
 def test_requests_are_counted_by_surface_and_status(server: RunningServer) -> None:
@@ -155,7 +180,7 @@ async def test_live_connections_and_what_they_are_told_are_counted(tmp_path: Pat
     hub.end_one(ending, Ending.SLOW)
     async with opened(open_database(None, tmp_path)) as ledger:
         services = replace(services_over(ledger), following=Following(ledger, hub))
-        value = metrics_registry(services, Traffic()).get_sample_value
+        value = metrics_registry(services, Traffic(), ConnectionCounts()).get_sample_value
         assert value("tallystick_live_connections") == 1
         assert value("tallystick_live_watchers") == 0
         assert value("tallystick_live_told_total") == 2_000

@@ -135,7 +135,7 @@ def lanes(api: CountApi, traffic: Traffic) -> dict[bytes, HotLane]:
     return {} if api.public_counters == "off" else dict.fromkeys(PREFIXES, lane)
 
 
-def refuse(refusal: Refusal) -> Answer:
+def refuse(_path: str, refusal: Refusal) -> Answer:
     """What the HTTP server refuses, in this surface's form."""
     if refusal.status == METHOD_NOT_ALLOWED.status:
         body, headers = METHOD_NOT_ALLOWED.body, METHOD_NOT_ALLOWED.headers

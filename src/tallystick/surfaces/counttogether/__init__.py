@@ -3,6 +3,7 @@
 from importlib.resources import files
 
 from tallystick.services.services import Services
+from tallystick.surfaces.counttogether.api.hot import refuse
 from tallystick.surfaces.counttogether.errors import REASONS
 from tallystick.surfaces.counttogether.errors import SURFACE as NAME
 from tallystick.surfaces.counttogether.routes import PREFIXES, CountTogether
@@ -13,7 +14,7 @@ from tallystick.web.surface import Kit, Surface, SurfaceApps
 def build(services: Services, kit: Kit) -> SurfaceApps:
     """The surface's ASGI applications."""
     app = CountTogether(services, kit)
-    return SurfaceApps(app.http, app.websocket, app, app.hot)
+    return SurfaceApps(app.http, app.websocket, app, app.hot, refuse)
 
 
 SURFACE = Surface(

@@ -61,9 +61,11 @@ NOT_ALLOWED = ErrorKind(-1405, "MethodNotAllowed", 405, "method not allowed")
 TOO_SLOW = ErrorKind(-1408, "RequestTimeout", 408, "body too slow")
 IN_FLIGHT = ErrorKind(-1409, "RequestInFlight", 409, "request in flight")
 TOO_LARGE = ErrorKind(-1413, "BodyTooLarge", 413, "body too large")
+EXPECTATION = ErrorKind(-1417, "ExpectationFailed", 417, "expectation")
 KEY_REUSED = ErrorKind(-1422, "IdempotencyKeyReused", 422, "idempotency key reused")
 UPGRADE = ErrorKind(-1426, "UpgradeRequired", 426, "upgrade required")
 LIMITED = ErrorKind(-1429, "RateLimitExceeded", 429, "rate limited")
+HEAD_TOO_LARGE = ErrorKind(-1431, "HeadersTooLarge", 431, "head too large")
 UNAVAILABLE = ErrorKind(-1503, "Unavailable", 503, "unavailable")
 INVALID_DATA = ErrorKind(-2000, "InvalidData", 400, "invalid data")
 INVALID_AMOUNT = ErrorKind(-2042, "InvalidAmount", 400, "invalid amount")
@@ -96,8 +98,10 @@ _OTHERS = (
     TOO_SLOW,
     IN_FLIGHT,
     TOO_LARGE,
+    EXPECTATION,
     KEY_REUSED,
     UPGRADE,
+    HEAD_TOO_LARGE,
     LIMITED,
     UNAVAILABLE,
 )

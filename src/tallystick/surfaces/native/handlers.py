@@ -28,7 +28,7 @@ class Native:
     def __init__(self, services: Services, kit: Kit) -> None:
         self._ledger, self._warehouse, self._clock = services.ledger, services.warehouse, services.clock
         self._tasks = services.tasks
-        self._description, self._registry = kit.description, metrics_registry(services, kit.traffic)
+        self._description, self._registry = kit.description, metrics_registry(services, kit.traffic, kit.connections)
         self._running: dict[Check, asyncio.Task[str | None]] = {}
 
     async def live(self, _request: Request) -> Response:

@@ -9,6 +9,7 @@ from prometheus_client.registry import Collector
 from tallystick import __version__
 from tallystick.hub.hub import Hub
 from tallystick.ledger.measurements import Histogram
+from tallystick.server.limits import ConnectionCounts
 from tallystick.services.services import Services
 from tallystick.tasks import BackgroundTasks
 from tallystick.warehouse import Warehouse
@@ -18,12 +19,13 @@ from tallystick.web.traffic import Traffic
 class TallystickCollector(Collector):
     """Collects the server's metrics for each scrape."""
 
-    def __init__(self, services: Services, traffic: Traffic) -> None:
-        self._services, self._traffic = services, traffic
+    def __init__(self, services: Services, traffic: Traffic, connections: ConnectionCounts) -> None:
+        self._services, self._traffic, self._connections = services, traffic, connections
 
     def collect(self) -> Iterator[Metric]:
         """Every family."""
         yield from self._requests()
+        yield from _connections(self._connections)
         yield from self._writing()
         yield from _hits(self._services.warehouse)
         yield from _live(self._services.following.hub)
@@ -69,6 +71,28 @@ class TallystickCollector(Collector):
         queue = GaugeMetricFamily("tallystick_queue_length", "Writes that wait for their batch.")
         queue.add_metric([], self._services.ledger.waiting)
         yield queue
+
+
+def _connections(counts: ConnectionCounts) -> Iterator[Metric]:
+    opened = GaugeMetricFamily("tallystick_connections", "Open connections, by kind.", labels=["kind"])
+    for kind, count in counts.open.items():
+        opened.add_metric([kind], count)
+    yield opened
+    yield CounterMetricFamily("tallystick_hot_requests", "Requests answered in the hot lane.", counts.hot)
+    left = CounterMetricFamily(
+        "tallystick_hot_left", "Requests for URLs of the hot lane that took the ordinary way.", labels=["reason"]
+    )
+    for reason, count in counts.left.items():
+        left.add_metric([reason], count)
+    yield left
+    refused = CounterMetricFamily(
+        "tallystick_connection_refusals",
+        "Requests and connections that the HTTP server itself refused.",
+        labels=["reason"],
+    )
+    for reason, count in counts.refused.items():
+        refused.add_metric([reason], count)
+    yield refused
 
 
 def _hits(warehouse: Warehouse) -> Iterator[Metric]:
@@ -122,10 +146,10 @@ def _tasks(tasks: BackgroundTasks) -> Iterator[Metric]:
     yield from (failures, success, overdue)
 
 
-def metrics_registry(services: Services, traffic: Traffic) -> CollectorRegistry:
+def metrics_registry(services: Services, traffic: Traffic, connections: ConnectionCounts) -> CollectorRegistry:
     """A registry of its own for each server: the process-wide one would mix the servers of a test run."""
     registry = CollectorRegistry()
-    registry.register(TallystickCollector(services, traffic))
+    registry.register(TallystickCollector(services, traffic, connections))
     return registry
 
 

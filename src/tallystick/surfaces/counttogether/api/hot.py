@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from tallystick.errors import StoreUnavailable
 from tallystick.server.hot_lane import Answer, HotRequest
+from tallystick.server.refusals import Refusal
 from tallystick.services.services import Services
 from tallystick.services.sharing.changing import Changed, ChangeRequest, StepResult, ValueChange
 from tallystick.surfaces.counttogether.api.handlers.counting import ADDITIONS, addition, number_response
@@ -20,6 +21,7 @@ from tallystick.surfaces.counttogether.responses import PROBLEM, UNCACHED_LINES
 from tallystick.surfaces.counttogether.zones import is_usual
 from tallystick.web.answers import ApiResponse, answer_of
 from tallystick.web.api import count_response
+from tallystick.web.refusals import refused_by_server
 from tallystick.web.routing import NoRoute, Table
 from tallystick.web.traffic import Traffic
 
@@ -108,3 +110,8 @@ class AdditionLane:
             self._steps.clear()
         self._steps[url] = steps
         return steps
+
+
+def refuse(_path: str, refusal: Refusal) -> Answer:
+    """What the HTTP server refuses, in this surface's form."""
+    return answer_of(response_to(refused_by_server(refusal)), UNCACHED_LINES)

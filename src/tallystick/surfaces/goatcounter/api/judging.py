@@ -17,14 +17,13 @@ from tallystick.web.answers import AnyResponse, ApiResponse, FileDownload, send_
 from tallystick.web.api import Api, ApiRequest
 from tallystick.web.asgi import Receive, Send
 from tallystick.web.bearer import principal_of
-from tallystick.web.bodies import body_of
+from tallystick.web.bodies import LARGEST_BODY, body_of
 from tallystick.web.rate_limit import RateLimits
 from tallystick.web.refusals import ApiRefused, RateLimited, Unauthorized
 from tallystick.web.routing import Route, Table
 from tallystick.web.traffic import Traffic
 
 PREFIX = "/api/v0"
-LARGEST_BODY = 8 * 1024 * 1024
 HOSTS_NAMED = 20
 """The most Hosts that a refusal lists."""
 
