@@ -104,6 +104,8 @@ class Connection(HttpToolsProtocol):
         """What has taken the connection over."""
         self._discards = False
         """Whether everything that still arrives is thrown away."""
+        self._peer_finished = False
+        """Whether the client has closed its side."""
         self._begun = 0
         """Bytes of an incomplete head, or of an incomplete part behind a body (chunk headers, trailers)."""
         self._fed = 0
@@ -139,11 +141,18 @@ class Connection(HttpToolsProtocol):
 
     def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn always closes
         """The client has finished sending; it may still read what it asked for. Returns whether to stay open."""
-        self._discards = True
+        self._peer_finished = True
         if self._running is not None:
             self._running.peer_finished = True
             self._running.message_event.set()
         return self._busy
+
+    @property
+    def nothing_follows(self) -> bool:
+        """Whether the request that is being answered is the connection's last one."""
+        if self.pipeline or (self._unparsed and not self._discards):
+            return False
+        return self._discards or self._peer_finished or self.state.stopping
 
     @property
     def _busy(self) -> bool:
@@ -370,6 +379,7 @@ class Connection(HttpToolsProtocol):
 
     def _start(self, exchange: Exchange) -> None:
         self._running = exchange
+        exchange.peer_finished = self._peer_finished
         self._start_asgi_task(exchange, self.app)
 
     def on_body(self, body: bytes) -> None:
@@ -406,7 +416,7 @@ class Connection(HttpToolsProtocol):
         if transport.is_closing():
             return
         status, lines, body = answer
-        if (state.stopping or self._discards) and not self.pipeline:
+        if self.nothing_follows:
             transport.write(b"%b%bconnection: close\r\n\r\n%b" % (state.beginning(status), lines, body))
             transport.close()
             return
@@ -438,7 +448,7 @@ class Connection(HttpToolsProtocol):
             return
         if self.flow.read_paused:
             self.flow.resume_reading()
-        if self._discards:
+        if self.nothing_follows:
             self.transport.close()
             return
         state = self.state

@@ -148,7 +148,7 @@ class Exchange(RequestResponseCycle):
             elif name == b"connection" and value.lower() == b"close":
                 self.keep_alive = False
         lines += self._framing(status, length)
-        if self._state.stopping and not self._connection.pipeline:
+        if self._connection.nothing_follows:
             self.keep_alive = False
         if not any(name == b"connection" for name, _ in headers):
             lines += self._persistence()
