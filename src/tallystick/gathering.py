@@ -1,4 +1,4 @@
-"""A thread that works in batches: while one is being worked on, the next one gathers. No timer."""
+"""A thread that works in batches: while it handles one, the next one gathers. No timer."""
 
 import asyncio
 from asyncio import AbstractEventLoop
@@ -30,22 +30,22 @@ class Resolvable(Protocol):
 
 
 class GatheringThread(Generic[Item]):
-    """Calls ``work`` on its own thread with what has gathered since the last call.
+    """Calls ``work`` on its own thread with the items submitted since the last call.
 
-    Promise: every item that ``submit`` accepted is given to ``work`` once, also when the thread is stopped; and
-    where ``work`` raises, to ``give_up``. No batch ends the thread.
+    Promise: every accepted item is passed to ``work`` once, also when the thread is stopped, and to ``give_up`` if
+    ``work`` raises. No batch ends the thread.
 
     Args:
         name: the thread's name.
         work: handles one batch.
         give_up: fails a batch whose ``work`` raised.
         stop: called on the thread at its end.
-        idle: called when nothing gathered for ``idle_after`` seconds.
-        queue_limit: ``submit`` refuses beyond this many waiting items.
-        batch_limit: at most this many items a batch.
+        idle: called when nothing was submitted for ``idle_after`` seconds.
+        queue_limit: the most pending items; ``submit`` refuses more.
+        batch_limit: the most items of a batch.
     """
 
-    def __init__(  # noqa: PLR0913  # one value each, named by every caller
+    def __init__(  # noqa: PLR0913  # keyword arguments
         self,
         name: str,
         *,
@@ -66,11 +66,11 @@ class GatheringThread(Generic[Item]):
         self._thread.start()
 
     def __len__(self) -> int:
-        """How many items wait."""
+        """Number of pending items."""
         return self._queue.qsize()
 
     def submit(self, item: Item) -> None:
-        """Put an item into the queue.
+        """Queue an item.
 
         Raises:
             StoreBusy: the queue is full.
@@ -85,15 +85,15 @@ class GatheringThread(Generic[Item]):
         self._queue.put(item)
 
     async def close(self) -> None:
-        """Work through everything accepted, then stop."""
-        # submit and close run on the same event loop, so nothing can be put behind the end mark.
+        """Handle all accepted items, then stop."""
+        # submit and close run on the same event loop, so no item can follow the end mark.
         if not self._closed:
             self._closed = True
             self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
 
     def end(self) -> None:
-        """Like ``close``, for a thread that no event loop has submitted to yet; blocks."""
+        """Like ``close``, but blocks; for a thread to which no event loop has submitted items yet."""
         self._closed = True
         self._queue.put(None)
         self._thread.join()
@@ -106,7 +106,7 @@ class GatheringThread(Generic[Item]):
                         self._work(batch)
                     elif self._idle:
                         self._idle()
-                except BaseException as error:  # a dead thread would leave every later item waiting for ever
+                except BaseException as error:  # a dead thread would leave all later items pending for ever
                     self._give_up(batch, raisable(error))
                     log.exception("a batch was given up")
         finally:
@@ -140,7 +140,7 @@ def raisable(error: BaseException) -> Exception:
     return wrapped
 
 
-def tell(loop: AbstractEventLoop, futures: Sequence[Resolvable], results: Sequence[object]) -> None:
+def resolve_futures(loop: AbstractEventLoop, futures: Sequence[Resolvable], results: Sequence[object]) -> None:
     """Resolve futures from a thread, each with its result or its error, in one hop to the event loop."""
     try:
         loop.call_soon_threadsafe(_resolve, futures, results)
@@ -152,7 +152,7 @@ def tell(loop: AbstractEventLoop, futures: Sequence[Resolvable], results: Sequen
 def _resolve(futures: Sequence[Resolvable], results: Sequence[object]) -> None:
     for future, result in zip(futures, results, strict=True):
         if future.done():
-            continue  # the client hung up
+            continue  # the client has disconnected
         if isinstance(result, BaseException):
             future.set_exception(raisable(result))
         else:

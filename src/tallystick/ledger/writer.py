@@ -23,7 +23,7 @@ import structlog
 from msgspec import Struct
 
 from tallystick.errors import StoreFailed, StoreUnavailable
-from tallystick.gathering import GatheringThread, Resolvable, raisable, tell
+from tallystick.gathering import GatheringThread, Resolvable, raisable, resolve_futures
 from tallystick.ledger.database import CreationRaced, Database, Session, Totals, opened, reason_of
 from tallystick.ledger.folding import CounterWrite, fold, settle, transactions
 from tallystick.ledger.measurements import LedgerMeasurements
@@ -267,7 +267,7 @@ class LedgerWriter:
                 log.warning("a connection could not be closed", reason=str(error))
 
     def _finish(self, items: Sequence[PendingCount | PendingCall | Joined], results: Sequence[object]) -> None:
-        tell(self._loop, [item.future for item in items], results)
+        resolve_futures(self._loop, [item.future for item in items], results)
 
 
 def _together(session: Session, function: JoinedFunction, items: Sequence[Any], now: int, passed: int) -> list[object]:

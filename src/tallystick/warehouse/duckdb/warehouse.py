@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar
 
 from tallystick.errors import AnalyticsElsewhere, DatabaseUnreachable, StartRefused, StoreBusy
-from tallystick.gathering import tell
+from tallystick.gathering import resolve_futures
 from tallystick.model.hit import Hit
 from tallystick.warehouse.duckdb.journal import JOURNAL_FILE, Journal
 from tallystick.warehouse.duckdb.mover import DeferredCall, Mover
@@ -183,7 +183,7 @@ class DuckDbWarehouse:
         future: Future[Any] = self._loop.create_future()
 
         def finish(result: object) -> None:
-            tell(self._loop, [future], [result])
+            resolve_futures(self._loop, [future], [result])
 
         self._mover.thread.submit(DeferredCall(function, arguments, finish))
         return await future

@@ -20,7 +20,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tallystick.errors import StoreBusy, StoreFailed, StoreUnavailable
-from tallystick.gathering import GatheringThread, tell
+from tallystick.gathering import GatheringThread, resolve_futures
 from tallystick.model.hit import Hit
 from tallystick.warehouse.duckdb import rows
 from tallystick.warehouse.duckdb.journal import Journal, JournalBatch
@@ -247,7 +247,7 @@ class WarehouseWriter:
         self._journal.close()
 
     def _finish(self, items: Sequence[Append], results: Sequence[object]) -> None:
-        tell(self._loop, [item.future for item in items], results)
+        resolve_futures(self._loop, [item.future for item in items], results)
 
 
 def _commits(appends: Sequence[Append]) -> Iterator[list[Append]]:
