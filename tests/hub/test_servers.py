@@ -89,7 +89,7 @@ async def test_announcements_go_on_after_the_database_was_away(
         assert hearing is not None
 
         async def tell() -> bool:
-            telling.tell()
+            telling.notify()
             await asyncio.sleep(0.01)
             return "there" in heard
 

@@ -14,7 +14,7 @@ from tallystick.cli.support.progress import progress
 from tallystick.cli.support.prompts import confirm
 from tallystick.errors import DatabaseUnreachable, InputRefused
 from tallystick.ledger import Database, open_database
-from tallystick.ledger.copying import BackupFile, Tell
+from tallystick.ledger.copying import BackupFile, ReportProgress
 from tallystick.ledger.ledger import milliseconds
 from tallystick.ledger.sqlite import SqliteDatabase
 from tallystick.services.accounts.audit import COMMAND_LINE, EventKind, acting, note
@@ -56,8 +56,8 @@ def restore(
     with _alone(database, settings.data):
         if not force:
             _confirm_replacing(database, storage)
-        with progress("Restoring") as tell, replaced_warehouse(backup, storage, settings.data):
-            counters = _restore_ledger(backup, database, tell)
+        with progress("Restoring") as report, replaced_warehouse(backup, storage, settings.data):
+            counters = _restore_ledger(backup, database, report)
         with closing(database.session(writes=True)) as session, session.transaction(), acting(COMMAND_LINE):
             note(session, EventKind.RESTORED, milliseconds(), detail=" ".join(f"from {file.name}".split()))
         hits = hits_in(storage)
@@ -65,11 +65,11 @@ def restore(
     print(f"{counters:,} counters restored into {database.describe()}{also}", file=sys.stderr)
 
 
-def _restore_ledger(backup: BackupFile, database: Database, tell: Tell) -> int:
+def _restore_ledger(backup: BackupFile, database: Database, report: ReportProgress) -> int:
     if isinstance(database, SqliteDatabase):
-        return restore_into_sqlite(backup, database, tell)
+        return restore_into_sqlite(backup, database, report)
     with TemporaryDirectory(prefix="tallystick-") as spare:
-        return restore_into_postgresql(backup, database, Path(spare) / "ledger.sqlite3", tell)
+        return restore_into_postgresql(backup, database, Path(spare) / "ledger.sqlite3", report)
 
 
 @contextmanager

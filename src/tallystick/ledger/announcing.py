@@ -33,59 +33,59 @@ class Announcing:
 
     Args:
         connect: opens a connection; raises TallystickError.
-        heard: called on a thread of this class when another server has sent a notification.
+        on_notification: called on a thread of this class when another server has sent a notification.
     """
 
-    def __init__(self, connect: Connect, heard: Callable[[], None]) -> None:
-        self._connect, self._heard = connect, heard
-        self._telling: psycopg.Connection[tuple[Any, ...]] | None = None
+    def __init__(self, connect: Connect, on_notification: Callable[[], None]) -> None:
+        self._connect, self._on_notification = connect, on_notification
+        self._sending: psycopg.Connection[tuple[Any, ...]] | None = None
         self._failures = 0
         self._not_before = 0.0
         self._stopping = Event()
-        self._teller: GatheringThread[str] = GatheringThread(
-            "announcing-teller",
-            work=self._tell,
-            give_up=lambda _batch, _error: self._hang_up(),
-            stop=self._hang_up,
+        self._sender: GatheringThread[str] = GatheringThread(
+            "announcing-sender",
+            work=self._send,
+            give_up=lambda _batch, _error: self._disconnect(),
+            stop=self._disconnect,
             queue_limit=ANNOUNCEMENTS_AT_ONCE,
             batch_limit=ANNOUNCEMENTS_AT_ONCE,
         )
         self._listener = Thread(target=self._listen, name="announcing-listener", daemon=True)
         self._listener.start()
 
-    def tell(self) -> None:
+    def notify(self) -> None:
         """Send NOTIFY. Calls made while one is in flight are coalesced."""
         with suppress(StoreBusy, StoreClosed):
-            self._teller.submit("something changed")
+            self._sender.submit("something changed")
 
     async def close(self) -> None:
         """Stop both threads."""
         self._stopping.set()
         # The last notification wakes our own listener, so that it stops at once.
-        self.tell()
-        await self._teller.close()
+        self.notify()
+        await self._sender.close()
         await asyncio.to_thread(self._listener.join)
 
-    def _tell(self, _: Sequence[str]) -> None:
+    def _send(self, _: Sequence[str]) -> None:
         if time.monotonic() < self._not_before:
             return
         try:
-            if self._telling is None:
-                self._telling = self._connect()
+            if self._sending is None:
+                self._sending = self._connect()
                 # Nothing is stored, so there is no need to wait for the disk.
-                self._telling.execute("SET synchronous_commit = off")
-            self._telling.execute(f"NOTIFY {CHANNEL}".encode())
+                self._sending.execute("SET synchronous_commit = off")
+            self._sending.execute(f"NOTIFY {CHANNEL}".encode())
             self._failures = 0
         except (psycopg.Error, TallystickError) as error:
-            self._hang_up()
+            self._disconnect()
             if not self._failures:
                 log.warning("other servers cannot be notified of changes; they poll each second", reason=str(error))
-            self._not_before = time.monotonic() + _patience(self._failures)
+            self._not_before = time.monotonic() + _delay(self._failures)
             self._failures += 1
 
-    def _hang_up(self) -> None:
-        if self._telling is not None:
-            connection, self._telling = self._telling, None
+    def _disconnect(self) -> None:
+        if self._sending is not None:
+            connection, self._sending = self._sending, None
             with suppress(psycopg.Error):
                 connection.close()
 
@@ -97,29 +97,29 @@ class Announcing:
                     connection.execute(f"LISTEN {CHANNEL}".encode())
                     failures = 0
                     # Notifications sent before LISTEN are lost.
-                    self._heard()
-                    self._hear(connection)
+                    self._on_notification()
+                    self._receive(connection)
             except (psycopg.Error, TallystickError) as error:
                 if not failures:
                     log.warning(
                         "notifications of other servers are not received; this one polls each second", reason=str(error)
                     )
-                self._stopping.wait(_patience(failures))
+                self._stopping.wait(_delay(failures))
                 failures += 1
 
-    def _hear(self, connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
+    def _receive(self, connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
         while not self._stopping.is_set():
             for notification in connection.notifies(timeout=LOOKED_EVERY_S, stop_after=1):
                 if not self._is_own(notification.pid):
-                    self._heard()
+                    self._on_notification()
 
     def _is_own(self, backend: int) -> bool:
-        telling = self._telling
+        sending = self._sending
         try:
-            return telling is not None and telling.info.backend_pid == backend
+            return sending is not None and sending.info.backend_pid == backend
         except psycopg.Error:
             return False  # it is being closed
 
 
-def _patience(failures: int) -> float:
+def _delay(failures: int) -> float:
     return TRIED_AGAIN_AFTER_S[min(failures, len(TRIED_AGAIN_AFTER_S) - 1)]

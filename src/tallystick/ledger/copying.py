@@ -17,24 +17,24 @@ from tallystick.ledger.postgresql import PostgresqlSession
 from tallystick.ledger.sqlite import BUSY_TIMEOUT_MS, SqliteDatabase, SqliteSession
 
 WAREHOUSE_TABLE = "backup_warehouse"
-"""Where a backup holds the warehouse; no ledger has such a table."""
+"""The table of a backup that holds the warehouse; a ledger has no such table."""
 
 NEVER_COPIED = frozenset({"salt", "change_epoch", "warehouse_mark"})
-"""Tables whose rows never leave the ledger: a secret, the name of a numbering that a copy does not continue, and how
-far the hits have come, of which a copy holds those of a moment before."""
+"""Tables that are not copied: a secret, the name of a numbering that a copy does not continue, and marks of the hits,
+which are copied at an earlier moment."""
 
 PAGES_AT_ONCE = 1_000
 ROWS_AT_ONCE = 10_000
 
-Tell = Callable[[int, int], None]
-"""Hears how much is done, of how much."""
+ReportProgress = Callable[[int, int], None]
+"""Called with the amount that is done, and the total."""
 
 Tables = Mapping[str, Sequence[str]]
 """The columns of each table."""
 
 
 class BackupFile(SqliteDatabase):
-    """A ledger file that is read and never written, not even its header."""
+    """A ledger file that is only read; not even its header is written."""
 
     def _connect(self) -> apsw.Connection:
         # Without a WAL beside it the file needs no shared memory either, so it can lie on a read-only disk.
@@ -48,9 +48,9 @@ class BackupFile(SqliteDatabase):
         return connection
 
 
-def copy_pages(source: SqliteSession, file: Path, tell: Tell) -> None:
+def copy_pages(source: SqliteSession, file: Path, report: ReportProgress) -> None:
     """Copy a SQLite ledger, as the source's open snapshot sees it, into an empty file."""
-    # The snapshot begins with its first read. Without it a busy writer would start the copy anew.
+    # The first read begins the snapshot. Without one, each write would restart the copy.
     source.connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
     target = apsw.Connection(str(file))
     try:
@@ -58,7 +58,7 @@ def copy_pages(source: SqliteSession, file: Path, tell: Tell) -> None:
         with target.backup("main", source.connection, "main") as copy:
             while not copy.done:
                 copy.step(PAGES_AT_ONCE)
-                tell(copy.page_count - copy.remaining, copy.page_count)
+                report(copy.page_count - copy.remaining, copy.page_count)
         _leave_out(target)
         target.pragma("journal_mode", "delete")
     finally:
@@ -66,8 +66,8 @@ def copy_pages(source: SqliteSession, file: Path, tell: Tell) -> None:
 
 
 def _leave_out(copy: apsw.Connection) -> None:
-    """Remove what a copy of all pages must not hold."""
-    # Neither a journal nor a free page may keep it.
+    """Remove the rows that a copy of all pages must not contain."""
+    # Neither a journal nor a free page may retain them.
     copy.pragma("journal_mode", "off")
     copy.pragma("secure_delete", True)  # noqa: FBT003  # apsw takes the value in this place
     for table in NEVER_COPIED:
@@ -78,7 +78,7 @@ def _leave_out(copy: apsw.Connection) -> None:
         copy.execute("VACUUM").fetchall()
 
 
-def copy_tables(source: PostgresqlSession, file: Path, tell: Tell) -> None:
+def copy_tables(source: PostgresqlSession, file: Path, report: ReportProgress) -> None:
     """Copy a PostgreSQL ledger, as the source's open snapshot sees it, into an empty SQLite file."""
     database = SqliteDatabase(file, "relaxed")
     database.migrate()
@@ -86,7 +86,7 @@ def copy_tables(source: PostgresqlSession, file: Path, tell: Tell) -> None:
     source.take_time()
     source.take_pauses()
     try:
-        progress = _Progress(source.size(), tell)
+        progress = _Progress(source.size(), report)
         with target.transaction():
             for table, columns in tables(target).items():
                 if table not in NEVER_COPIED:
@@ -96,9 +96,9 @@ def copy_tables(source: PostgresqlSession, file: Path, tell: Tell) -> None:
         target.close()
 
 
-def replace_tables(source: SqliteSession, target: PostgresqlSession, tell: Tell) -> None:
+def replace_tables(source: SqliteSession, target: PostgresqlSession, report: ReportProgress) -> None:
     """Replace everything in a PostgreSQL ledger by a SQLite one's rows, in the target's open transaction."""
-    progress = _Progress(source.size(), tell)
+    progress = _Progress(source.size(), report)
     columns_of = tables(source)
     names = sql.SQL(", ").join(map(sql.Identifier, columns_of))
     target.take_time()
@@ -145,15 +145,15 @@ def slight_damage(session: SqliteSession, within: float) -> str | None:
 
 
 class _Progress:
-    def __init__(self, total: int, tell: Tell) -> None:
-        self._done, self._total, self._tell = 0, total, tell
+    def __init__(self, total: int, report: ReportProgress) -> None:
+        self._done, self._total, self._report = 0, total, report
 
     def through(self, rows: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
         for row in rows:
             yield row
             self._done += 1
             if self._done % ROWS_AT_ONCE == 0:
-                self._tell(self._done, self._total)
+                self._report(self._done, self._total)
 
 
 def _rows_of_sqlite(session: SqliteSession, table: str, columns: Sequence[str]) -> Iterable[Sequence[Any]]:

@@ -1,4 +1,4 @@
-"""The interface of a database, and which database a URL means.
+"""The interface of a database, and opening one by its URL.
 
 A ``Database`` opens ``Session``s; a session is one connection, used by one thread at a time, and the first argument
 of blocking functions of ``(session, ...)``.
@@ -19,7 +19,7 @@ Durability = Literal["full", "relaxed"]
 
 
 class Totals(Struct, frozen=True):
-    """What has been counted since the beginning (CountAPI's ``/stats``)."""
+    """Totals since the ledger was created (CountAPI's ``/stats``)."""
 
     keys_created: int = 0
     keys_updated: int = 0
@@ -31,7 +31,7 @@ class Held(NamedTuple):
 
     Attributes:
         kind: lane, sequence or counter.
-        transaction: which one holds it.
+        transaction: the transaction that holds the lock.
     """
 
     kind: str
@@ -47,14 +47,14 @@ class Session(Protocol):
     """One connection. Every method blocks; all but ``transaction`` and ``snapshot`` need one of them open.
 
     Raises:
-        StoreBusy, StoreFull, StoreFailed: as the database's errors are understood.
+        StoreBusy, StoreFull, StoreFailed: the database raised an error.
     """
 
     connection: Any
     common: Any
     """Named queries that are the same text on every database; services call them with ``connection``."""
     queries: Any
-    """Named queries that each database has in its own words."""
+    """Named queries with a text for each database."""
     lanes_alone: bool
     """Whether ``load`` and ``save`` take the counters of one lane at a time."""
     changed: set[str]
@@ -63,7 +63,7 @@ class Session(Protocol):
     """Whether several servers may use this ledger, each with hits of its own."""
 
     def take_numbers(self, sequence: str, amount: int = 1) -> int:
-        """Take the next numbers of a sequence; the first of them. A number is never given twice."""
+        """Take the next numbers of a sequence. Returns the first. A number is never given twice."""
 
     def transaction(self) -> AbstractContextManager[None]:
         """A writing transaction: durable when the block ends, undone when it raises."""
@@ -75,17 +75,17 @@ class Session(Protocol):
         """A reading transaction that sees one state of the database."""
 
     def load(self, keys: Iterable[Key]) -> dict[Key, Counter]:
-        """The counters of a batch, held until the transaction ends. On PostgreSQL keys of one lane."""
+        """Read the counters of a batch and lock them until the transaction ends. On PostgreSQL, keys of one lane."""
 
-    def save(self, changed: Mapping[Key, Counter | None], known: Mapping[Key, Counter]) -> None:
-        """Store what a batch changed; None removes. ``known`` is what ``load`` returned.
+    def save(self, changed: Mapping[Key, Counter | None], loaded: Mapping[Key, Counter]) -> None:
+        """Store the changes of a batch; None removes. ``loaded`` is the result of ``load``.
 
         Raises:
             CreationRaced: another server created one of the counters since ``load``.
         """
 
     def find(self, keys: Iterable[Key]) -> dict[Key, Counter]:
-        """Read counters without holding them."""
+        """Read counters without locking them."""
 
     def page(self, after: Key | None, max_rows: int) -> list[tuple[Key, Counter]]:
         """The next counters in storage order, expired ones included."""
@@ -94,23 +94,23 @@ class Session(Protocol):
         """Living counters sorted by name; without a namespace, all public ones."""
 
     def held(self, refused: Iterable[Key]) -> set[Held]:
-        """The rows that counting needs and others have locked at this moment; never waits for one.
+        """The rows needed for counting that other transactions lock at this moment; never waits for a lock.
 
         Args:
-            refused: counters that a batch could not change; besides them every lane and every sequence is looked at.
+            refused: counters of batches that failed; they are checked besides all lanes and sequences.
         """
 
     def size(self) -> int:
-        """How many counters are stored, public and shared."""
+        """The number of stored counters, public and shared."""
 
     def totals(self) -> Totals:
-        """What has been counted since the beginning."""
+        """The totals since the ledger was created."""
 
     def commits(self) -> int:
-        """How many transactions were written since the beginning; some that commands wrote are left out."""
+        """The number of writing transactions since the ledger was created; some made by commands are not counted."""
 
     def add_totals(self, lane: int, added: Totals) -> None:
-        """Add what a batch did, and the commit itself."""
+        """Add a batch to the totals, and count its commit."""
 
     def close(self) -> None:
         """Close the connection; the last SQLite session folds the WAL into the database file."""
@@ -119,7 +119,7 @@ class Session(Protocol):
 class Announcer(Protocol):
     """Notifies the other servers of a ledger; a notification may be lost, so they poll as well."""
 
-    def tell(self) -> None:
+    def notify(self) -> None:
         """Notify the other servers that something changed; never waits."""
 
     async def close(self) -> None:
@@ -143,20 +143,20 @@ class Database(Protocol):
         """
 
     def schema(self) -> int | None:
-        """The number of the newest migration taken; None when there is no ledger. Creates nothing."""
+        """The number of the newest applied migration; None if there is no ledger. Creates nothing."""
 
     def session(self, *, writes: bool = False) -> Session:
         """Open a connection."""
 
-    def announcer(self, heard: Callable[[], None]) -> Announcer | None:
-        """Exchange notifications with other servers; None where a ledger has one server only.
+    def announcer(self, on_notification: Callable[[], None]) -> Announcer | None:
+        """Exchange notifications with other servers; None for a ledger with only one server.
 
         Args:
-            heard: called on some thread when another server has sent one.
+            on_notification: called on any thread when another server has sent one.
         """
 
     def describe(self) -> str:
-        """Where the data lies, for a person; never with a password."""
+        """Where the data is stored, for messages; never with a password."""
 
 
 def opened(database: Database, *, writes: bool = False) -> Session:
@@ -164,7 +164,7 @@ def opened(database: Database, *, writes: bool = False) -> Session:
 
     Raises:
         StoreAway: the database server does not answer.
-        StoreFailed: there is no connection for another reason.
+        StoreFailed: the connection failed for another reason.
     """
     try:
         return database.session(writes=writes)
@@ -180,10 +180,10 @@ def reason_of(error: Exception) -> str:
 
 
 def open_database(url: str | None, data: Path, durability: Durability = "full") -> Database:
-    """The database that a URL means; without a URL, SQLite in the data directory.
+    """The database of a URL; without a URL, SQLite in the data directory.
 
     Raises:
-        InvalidSetting: the URL is of no kind we know.
+        InvalidSetting: the URL is not a PostgreSQL URL.
     """
     # Each database's driver is imported only where that database is used.
     if url is None:

@@ -13,7 +13,7 @@ from tallystick.model.counter import LIMITED, Add, Counter, Operation, Outcome, 
 from tallystick.model.key import Key, lane_of
 
 RACES = 20
-"""How often a batch is run again because other servers created its counters first."""
+"""The most attempts of a batch whose counters other servers create first."""
 
 Admit = Callable[[], bool]
 """Called before an operation creates a counter; False refuses the creation."""
@@ -37,12 +37,12 @@ class CounterWrite(Struct, eq=False):
 
 
 class Folded(Struct):
-    """What a batch did.
+    """The outcome of a batch.
 
     Attributes:
         outcomes: one for each operation, in order.
-        changed: the counters that changed, as they are now; None is gone.
-        keys_created, keys_updated: what the batch adds to the totals; a creating hit adds to both.
+        changed: the new states of changed counters; None for a deleted one.
+        keys_created, keys_updated: to add to the totals; a creating hit adds to both.
     """
 
     outcomes: Sequence[Outcome] = ()
@@ -56,7 +56,7 @@ Result = TypeVar("Result")
 
 
 def transactions(batch: Sequence[Item], *, lanes_alone: bool) -> Iterable[Sequence[Item]]:
-    """What is committed together: everything, or on a database of lanes one lane's operations."""
+    """Group operations that are committed together: all, or on a database of lanes those of one lane."""
     if not lanes_alone:
         return [batch] if batch else []
     lanes: dict[int, list[Item]] = defaultdict(list)
@@ -66,10 +66,10 @@ def transactions(batch: Sequence[Item], *, lanes_alone: bool) -> Iterable[Sequen
 
 
 def settle(attempt: Callable[[], Result]) -> Result:
-    """Run a transaction, and again while other servers create its counters first.
+    """Run a transaction, and retry it while other servers create its counters first.
 
     Raises:
-        StoreFailed: they kept doing so.
+        StoreFailed: all attempts failed.
     """
     for _ in range(RACES):
         try:
@@ -81,7 +81,7 @@ def settle(attempt: Callable[[], Result]) -> Result:
 
 
 def fold(session: Session, batch: Sequence[CounterWrite], now: int) -> Folded:
-    """Carry out one transaction's operations, inside it.
+    """Carry out the operations of one open transaction.
 
     Raises:
         CreationRaced: see ``settle``.
@@ -91,12 +91,12 @@ def fold(session: Session, batch: Sequence[CounterWrite], now: int) -> Folded:
     return fold_over(session, session.load([item.key for item in batch]), batch, now)
 
 
-def fold_over(session: Session, known: Mapping[Key, Counter], batch: Sequence[CounterWrite], now: int) -> Folded:
-    """Like ``fold``, over counters that ``session.load`` has given in the same transaction.
+def fold_over(session: Session, loaded: Mapping[Key, Counter], batch: Sequence[CounterWrite], now: int) -> Folded:
+    """Like ``fold``, with counters that ``session.load`` returned in the same transaction.
 
-    Nothing may be loaded once more in between: a counter that another server made meanwhile would not be noticed.
+    They may not be loaded again in between: a counter that another server created meanwhile would go unnoticed.
     """
-    rows: dict[Key, Counter | None] = dict(known)
+    rows: dict[Key, Counter | None] = dict(loaded)
     changed: dict[Key, Counter | None] = {}
     outcomes: list[Outcome] = []
     created = updated = 0
@@ -113,7 +113,7 @@ def fold_over(session: Session, known: Mapping[Key, Counter], batch: Sequence[Co
             created += outcome.created
             updated += type(item.operation) in _UPDATES
     if changed:
-        session.save(changed, known)
+        session.save(changed, loaded)
     return Folded(outcomes, changed, created, updated)
 
 
@@ -125,7 +125,7 @@ def _admitted(item: CounterWrite, before: Counter | None, now: int) -> bool:
         return True
     assert item.admit is not None
     admitted = item.admit()
-    # The answer stands when the batch is run again: one creation takes one permit.
+    # The result is reused when the batch is retried: one creation takes one permit.
     item.admit = _yes if admitted else _no
     return admitted
 
@@ -139,7 +139,7 @@ def _no() -> bool:
 
 
 def operate(database: Database, session: Session, batch: Sequence[CounterWrite], now: int) -> list[Outcome]:
-    """Carry out operations without a server: the command line's way through the same rules.
+    """Carry out operations for the command line, without a server, by the same rules.
 
     Returns:
         The outcomes in order.

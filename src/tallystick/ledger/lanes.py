@@ -1,4 +1,4 @@
-"""Checks that every lane can be counted in, without counting."""
+"""Checks that no lane is locked, without counting."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ from tallystick.ledger.measurements import LedgerMeasurements
 from tallystick.ledger.reader import OneSession
 
 STUCK_AFTER_S = 2.0
-"""A row that one and the same transaction holds for so long is held by a server that does not go on."""
+"""A row that one transaction locks for longer is locked by a server that hangs."""
 LOOKED_EVERY_S = 0.05
 FRESH_S = 1.0
 
@@ -17,7 +17,7 @@ FRESH_S = 1.0
 class Lanes:
     """Checks the lane locks of a database that several servers share, on a connection of its own.
 
-    It does not wait for locks, and holds the ones it gets for one statement only, so that it delays no writer.
+    It does not wait for locks, and holds its own for one statement only, so that it does not delay writers.
 
     Args:
         writers: measurements of each writer; a lane that is free again no longer counts as refused.
@@ -27,8 +27,8 @@ class Lanes:
         self._shared = database.lanes_alone
         self._writers = writers
         self._session = OneSession(database)
-        self._seen_free = float("-inf")
-        self._looking = asyncio.Lock()
+        self._free_at = float("-inf")
+        self._checking = asyncio.Lock()
         self._closed = False
 
     async def free(self) -> bool:
@@ -39,12 +39,12 @@ class Lanes:
         """
         if not self._shared:
             return True
-        async with self._looking:
-            if self._closed or (time.monotonic() - self._seen_free < FRESH_S and not self._any_refused()):
+        async with self._checking:
+            if self._closed or (time.monotonic() - self._free_at < FRESH_S and not self._any_refused()):
                 return True
-            return await asyncio.to_thread(self._look)
+            return await asyncio.to_thread(self._check)
 
-    def _look(self) -> bool:
+    def _check(self) -> bool:
         deadline = time.monotonic() + STUCK_AFTER_S
         stuck = self._held_now()
         while stuck and time.monotonic() < deadline:
@@ -57,10 +57,10 @@ class Lanes:
         counters = {key for _, _, keys in refused for key in keys}
         held = self._session.use(lambda session: session.held(counters))
         if not held:
-            self._seen_free = time.monotonic()
+            self._free_at = time.monotonic()
         if not any(row.kind == "counter" for row in held):
             for lanes, lane, keys in refused:
-                if lanes.get(lane) is keys:  # else another batch was refused meanwhile
+                if lanes.get(lane) is keys:  # otherwise another batch was refused meanwhile
                     lanes.pop(lane, None)
         return held
 
@@ -70,5 +70,5 @@ class Lanes:
     async def close(self) -> None:
         """Close the connection."""
         self._closed = True
-        async with self._looking:
+        async with self._checking:
             await asyncio.to_thread(self._session.drop)

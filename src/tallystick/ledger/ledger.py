@@ -28,15 +28,15 @@ def milliseconds() -> int:
 
 
 class Ledger:
-    """Counters, accounts and what belongs to them, stored durably. Used from one event loop; see ``Ledger.open``.
+    """Counters, accounts and related data, stored durably. Used from one event loop; see ``Ledger.open``.
 
     Args:
-        database: where they are stored; its schema must be up to date (``Database.migrate``).
+        database: its schema must be up to date (``Database.migrate``).
         clock: Unix milliseconds.
 
     Attributes:
-        passed: milliseconds by which idempotency records grow old. A server sets a clock that ignores jumps of the wall
-            clock (``TimePassed``); without it the wall clock is used. Called on any thread.
+        passed: milliseconds of the clock by which idempotency records age. A server sets one that ignores jumps of the
+            wall clock (``TimePassed``); the default is the wall clock. Called on any thread.
     """
 
     def __init__(self, database: Database, loop: AbstractEventLoop, clock: Callable[[], int]) -> None:
@@ -44,7 +44,7 @@ class Ledger:
         self.clock = self.passed = clock
         self._loop = loop
         self.watched = Watched(loop)
-        """What the writers publish."""
+        """Publishes what the writers commit."""
         self._writers = [
             LedgerWriter(database, loop, clock, self._time_passed, number, self.watched)
             for number in range(database.writers)
@@ -97,7 +97,7 @@ class Ledger:
             raise
 
     def find(self, key: Key) -> "Future[Counter | None]":
-        """Read one counter as it was last committed; expired ones too."""
+        """Read the committed state of one counter, also of an expired one."""
         future = self._loop.create_future()
         self.find_into(future, key)
         return future
@@ -111,35 +111,34 @@ class Ledger:
         self._finder.thread.submit(Find(key, future))
 
     async def read(self, function: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
-        """``function(session, *arguments)`` on a reader thread, on one snapshot.
+        """Run ``function(session, *arguments)`` on a reader thread, on one snapshot.
 
         Raises:
             StoreUnavailable: the storage failed.
-            Exception: what the function raises, as it is.
+            Exception: raised by the function.
         """
         return await self._readers.read(function, *arguments)
 
     async def write(self, function: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
-        """``function(session, *arguments)`` in the next batch; durable when it returns.
+        """Run ``function(session, *arguments)`` in the next batch; durable when it returns.
 
         Raises:
-            StoreUnavailable: the storage failed, and with it everything of the batch.
-            Exception: what the function raises, as it is. Its own changes are undone, and no others.
+            StoreUnavailable: the storage failed, and the whole batch with it.
+            Exception: raised by the function; only its own changes are undone.
         """
         result: Result = await self._write(self._writers[0], function, *arguments)
         return result
 
     def join(self, function: JoinedFunction, item: object, lane: int = 0) -> "Future[Any]":
-        """``function(session, [item, ...], now, passed)`` for everything that joins in; durable when it returns.
+        """Run ``function(session, [item, ...], now, passed)`` for a batch; durable when the future resolves.
 
-        For writes that come by the hundred: what they read and store takes a few statements a batch, not each.
-        The function refuses an item by returning an exception in its place: the others of the batch are kept. Should
-        it raise, everything of the batch is undone and tried again in halves, until only the item that makes it raise
-        has changed nothing and gets the error.
+        For writes that arrive in large numbers: a batch takes a few statements, not each item. The function refuses an
+        item by returning an exception in its place; the others of the batch are kept. If it raises, the batch is undone
+        and retried in halves, until only the item that makes it raise has changed nothing and gets the error.
 
         Args:
-            function: the same object for everything that may be carried out together.
-            item: of this call; its result stands in the same place of what the function returns.
+            function: the same object for all items that may be carried out together.
+            item: of this call; the function returns its result in the same position.
             lane: see ``Joined``.
 
         Raises:
@@ -163,7 +162,7 @@ class Ledger:
         """Call a function on the event loop after each write of this server that changed a subject: for caches.
 
         It is called before the write's caller gets the result. Functions of ``(session, ...)`` that change a subject
-        add it to ``Session.changed``. Other servers and the command line are not noticed.
+        add it to ``Session.changed``. Writes of other servers and of the command line are not reported.
         """
         self.watched.subscribe(subject, callback)
 
@@ -171,18 +170,18 @@ class Ledger:
         return self.passed()
 
     def note_request(self) -> None:
-        """Count a request that reaches no batch; kept within a second (CountAPI's ``stats``)."""
+        """Count a request that is in no batch; stored within a second (CountAPI's ``stats``)."""
         self._writers[0].noted += 1
 
     async def flush(self) -> None:
-        """Return when everything noted is kept and commits succeed."""
+        """Return when all noted requests are stored and commits succeed."""
         await asyncio.gather(*(self._save_noted(writer) for writer in self._writers))
 
     async def _save_noted(self, writer: LedgerWriter) -> None:
         await self._write(writer, _nothing)
 
     async def lanes_free(self) -> bool:
-        """Whether no lane is held up by another server's lock; always on a database of one server.
+        """Whether no lane is blocked by another server's lock; always True on a database of one server.
 
         Raises:
             StoreUnavailable: the database cannot be reached, or takes no changes.
@@ -190,7 +189,7 @@ class Ledger:
         return await self._lanes.free()
 
     async def close(self) -> None:
-        """Finish everything accepted and close; on SQLite the WAL is folded into the database file."""
+        """Finish all accepted operations and close; on SQLite the WAL is folded into the database file."""
         await self._lanes.close()
         await self._finder.thread.close()
         await self._readers.close()
@@ -199,29 +198,29 @@ class Ledger:
 
     @property
     def measurements(self) -> Sequence[LedgerMeasurements]:
-        """What each writer observes of itself."""
+        """Measurements of each writer."""
         return [writer.measurements for writer in self._writers]
 
     @property
     def commits(self) -> int:
-        """How many transactions have surely been written since the beginning; may be read on any thread.
+        """A lower bound of the number of transactions since the ledger was created; may be read on any thread.
 
-        Those that other servers have written since the start are not among them.
+        Transactions of other servers since the start are not included.
         """
         return self._commits_before + sum(writer.committed for writer in self._writers)
 
     def has_come_to(self, commits: int) -> None:
-        """Take over a count of commits that another store knows better."""
+        """Raise the number of commits to one that another store has noted."""
         self._commits_before += max(0, commits - self.commits)
 
     @property
     def waiting(self) -> int:
-        """How many writes wait for their batch."""
+        """The number of pending writes."""
         return sum(len(writer.thread) for writer in self._writers)
 
     @property
     def full(self) -> bool:
-        """Whether a writer refuses more."""
+        """Whether the queue of a writer is full."""
         return any(len(writer.thread) >= writer.thread.queue_limit for writer in self._writers)
 
     def _write(self, writer: LedgerWriter, function: Callable[..., Any], *arguments: Any) -> "Future[Any]":  # noqa: ANN401
@@ -231,7 +230,7 @@ class Ledger:
 
 
 def _prepare(database: Database) -> int:
-    """Bring the schema up to date; how many transactions were written so far."""
+    """Bring the schema up to date. Returns the number of transactions so far."""
     database.migrate()
     try:
         with closing(database.session()) as session, session.snapshot():
@@ -242,4 +241,4 @@ def _prepare(database: Database) -> int:
 
 
 def _nothing(_: Session) -> None:
-    """Write nothing: what its batch commits besides is the point."""
+    """Write nothing: only the commit of its batch is needed."""

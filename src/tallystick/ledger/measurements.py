@@ -1,4 +1,4 @@
-"""What the ledger observes of itself; read by the metrics page, written by one thread each."""
+"""Measurements of the ledger's writers; each is written by one thread and read by the metrics page."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
 
 
 class Histogram:
-    """Counts of observations by upper bound; the last count is what exceeds every bound."""
+    """Counts of observations by upper bound; the last count is of values above all bounds."""
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
         self.bounds = bounds
@@ -23,7 +23,7 @@ class Histogram:
         self.sum += value
 
     def observe_since(self, starts: Sequence[float], now: float) -> None:
-        """Count how long ago each of many moments was; ``starts`` rise, so each bound is one search."""
+        """Observe the time since each of ``starts``, which ascend: one search for each bound."""
         before = len(starts)
         for index, bound in enumerate(self.bounds):
             later = bisect_left(starts, now - bound)
@@ -42,8 +42,8 @@ class LedgerMeasurements:
         commit: seconds of one whole transaction, its load, fold and save included.
         failures: transactions that failed.
         last_failed: whether the newest transaction failed.
-        refused: lane -> the counters of its newest batch that failed, until one of them is changed or seen free. On
-            databases of lanes: there a lock holds up one lane, while the others go on.
+        refused: lane -> the counters of its newest batch that failed, until one of them is changed or found unlocked.
+            Only on databases of lanes, where a lock blocks one lane while the others continue.
     """
 
     def __init__(self) -> None:

@@ -98,7 +98,7 @@ class PostgresqlDatabase:
         self.durability = durability
         self._parts = _parts_of(url)
         self._sessions_are_ours = False
-        """Whether it is known that what is set on a connection stays in force there."""
+        """Whether it was checked that settings of a connection stay in force."""
 
     def describe(self) -> str:
         """Host and database name, without user and password."""
@@ -110,7 +110,7 @@ class PostgresqlDatabase:
         """Open a connection.
 
         Raises:
-            DatabaseAway: the server does not answer, or does not let us in.
+            DatabaseAway: the server does not answer, or refuses the connection.
             DatabaseUnsuitable: a pooler gives each transaction another connection to PostgreSQL.
         """
         try:
@@ -132,10 +132,10 @@ class PostgresqlDatabase:
         return psycopg.connect(self.url, autocommit=True, **defaults)  # type: ignore[arg-type]  # libpq's own
 
     def _refuse_shared_sessions(self, connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
-        """Look once whether a pooler in transaction mode is in between, such as PgBouncer's ``pool_mode``.
+        """Check once whether a pooler in transaction mode is in between, such as PgBouncer's ``pool_mode``.
 
-        There a connection of ours is another one of PostgreSQL's in each transaction: what ``_prepare`` sets goes to
-        one of them, and LISTEN hears nothing.
+        With one, each transaction of our connection runs on another connection to PostgreSQL: the settings of
+        ``_prepare`` apply to one of them only, and LISTEN receives nothing.
 
         Raises:
             DatabaseUnsuitable
@@ -143,7 +143,7 @@ class PostgresqlDatabase:
         if self._sessions_are_ours:
             return
         backend = _backend_of(connection)
-        # A pooler makes up the process that it tells when a client connects.
+        # A pooler reports an invented process id when a client connects.
         if backend != connection.info.backend_pid and self._is_given_away(connection, backend):
             msg = (
                 f"{self.describe()} is reached through a connection pooler in transaction mode (PgBouncer: pool_mode),"
@@ -154,12 +154,12 @@ class PostgresqlDatabase:
         self._sessions_are_ours = True
 
     def _is_given_away(self, connection: "psycopg.Connection[tuple[Any, ...]]", backend: int) -> bool:
-        """Whether PostgreSQL's end of an idle connection is used for another one."""
+        """Whether the server process of an idle connection serves another connection meanwhile."""
         with ExitStack() as others:
             for _ in range(POOLED_LOOKED_AT):
                 other = others.enter_context(closing(self._connect()))
                 try:
-                    other.execute("BEGIN")  # keeps what it was given until it is closed
+                    other.execute("BEGIN")  # keeps its server process until it is closed
                 except pg.ProtocolViolation:
                     return True  # PgBouncer in statement mode allows no transactions
                 if _backend_of(other) == backend:
@@ -167,7 +167,7 @@ class PostgresqlDatabase:
             return _backend_of(connection) != backend
 
     def _prepare(self, connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
-        """Make the promises ours, whatever the server, the database or the role has as its default."""
+        """Set what our promises depend on, whatever the defaults of the server, the database or the role are."""
         # Under a stricter level a counter that another server has changed could not be locked and read.
         connection.isolation_level = IsolationLevel.READ_COMMITTED
         if self.durability == "relaxed":
@@ -188,12 +188,12 @@ class PostgresqlDatabase:
         settings = "; ".join([*(f"SET {name} = {value}" for name, value in limits.items()), durability])
         connection.execute(settings.encode())
 
-    def announcer(self, heard: Callable[[], None]) -> Announcing:
-        """Announce changes to other servers, and listen for theirs, on two connections."""
-        return Announcing(lambda: self.session().connection, heard)
+    def announcer(self, on_notification: Callable[[], None]) -> Announcing:
+        """Exchange notifications with other servers, on two connections."""
+        return Announcing(lambda: self.session().connection, on_notification)
 
     def schema(self) -> int | None:
-        """The number of the newest migration taken; None when there is no ledger. Creates nothing."""
+        """The number of the newest applied migration; None if there is no ledger. Creates nothing."""
         with closing(self.session()) as session, session.snapshot():
             applied = session.recorded()
         return applied[-1].number if applied else None
@@ -235,18 +235,18 @@ class PostgresqlSession(QueriedSession):
                 yield
                 self._refuse_a_lost_transaction()
         except psycopg.Error as error:
-            raise self._understood(error) from error
+            raise self._store_error(error) from error
 
     def take_time(self) -> None:
-        """Lift the limits on waiting until the open transaction ends: for work that grows with the ledger."""
+        """Lift the timeouts until the open transaction ends: for work that grows with the ledger."""
         self.connection.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
 
     def take_pauses(self) -> None:
-        """Let the open transaction wait for us as long as it takes: for work that goes on elsewhere meanwhile."""
+        """Lift the idle timeout of the open transaction: for work that runs elsewhere meanwhile."""
         self.connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
 
-    def _understood(self, error: psycopg.Error) -> StoreUnavailable:
-        return _understood(error, lost=self.connection.closed)
+    def _store_error(self, error: psycopg.Error) -> StoreUnavailable:
+        return _store_error(error, lost=self.connection.closed)
 
     def _refuse_a_lost_transaction(self) -> None:
         # psycopg leaves the block without an error when the connection is gone, and PostgreSQL rolls back on the COMMIT
@@ -260,7 +260,7 @@ class PostgresqlSession(QueriedSession):
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
-        """A part of the transaction that is undone alone when it raises."""
+        """A part of the transaction; only it is undone when it raises."""
         try:
             with self.connection.transaction():
                 yield
@@ -268,7 +268,7 @@ class PostgresqlSession(QueriedSession):
             if self._is_own(error):
                 raise
             # Not the part's fault: the whole transaction is lost.
-            raise self._understood(error) from error
+            raise self._store_error(error) from error
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -280,10 +280,10 @@ class PostgresqlSession(QueriedSession):
         except psycopg.Error as error:
             if self._is_own(error):
                 raise
-            raise self._understood(error) from error
+            raise self._store_error(error) from error
 
     def _is_own(self, error: psycopg.Error) -> bool:
-        """Whether a statement made no sense; otherwise the storage failed."""
+        """Whether the error is of the statement alone; otherwise the storage failed."""
         return not self.connection.closed and (isinstance(error, _OWN) or (error.sqlstate or "").startswith("54"))
 
     def load(self, keys: Iterable[Key]) -> dict[Key, Counter]:
@@ -292,27 +292,27 @@ class PostgresqlSession(QueriedSession):
         rows = _queries.load(self.connection, lane=lane_of(unique[0]), keys=_named(unique))
         return dict(map(from_row, rows))
 
-    def save(self, changed: Mapping[Key, Counter | None], known: Mapping[Key, Counter]) -> None:
-        """Store what one lane's batch changed; None removes."""
+    def save(self, changed: Mapping[Key, Counter | None], loaded: Mapping[Key, Counter]) -> None:
+        """Store the changes of one lane's batch; None removes."""
         lane = lane_of(next(iter(changed)))
-        kept = [_to_row(key, counter, key in known) for key, counter in changed.items() if counter is not None]
+        kept = [_to_row(key, counter, key in loaded) for key, counter in changed.items() if counter is not None]
         if kept and _queries.save(self.connection, lane=lane, rows=_encode(kept).decode()) < len(kept):
             raise CreationRaced
         # A counter that the batch made and deleted again is not locked: another server's must stay.
-        if deleted := [key for key, counter in changed.items() if counter is None and key in known]:
+        if deleted := [key for key, counter in changed.items() if counter is None and key in loaded]:
             _queries.remove(self.connection, lane=lane, keys=_named(deleted))
 
     def find(self, keys: Iterable[Key]) -> dict[Key, Counter]:
-        """Read counters without holding them."""
-        named = [{"lane": lane_of(key), **key._asdict()} for key in keys]
+        """Read counters without locking them."""
+        rows = [{"lane": lane_of(key), **key._asdict()} for key in keys]
         try:
-            return dict(map(from_row, _queries.find(self.connection, keys=_encode(named).decode())))
+            return dict(map(from_row, _queries.find(self.connection, keys=_encode(rows).decode())))
         except psycopg.OperationalError as error:
             # The one statement that may run outside of a transaction.
-            raise self._understood(error) from error
+            raise self._store_error(error) from error
 
     def held(self, refused: Iterable[Key]) -> set[Held]:
-        """The rows that counting needs and others have locked at this moment; never waits for one.
+        """The rows needed for counting that other transactions lock at this moment; never waits for a lock.
 
         Raises:
             StoreUnavailable: the database cannot be reached, or takes no changes.
@@ -322,10 +322,10 @@ class PostgresqlSession(QueriedSession):
             with self.connection.transaction(force_rollback=True):
                 return set(map(Held._make, _queries.held(self.connection, keys=keys)))
         except psycopg.Error as error:
-            raise self._understood(error) from error
+            raise self._store_error(error) from error
 
     def applied(self) -> list[Applied]:
-        """The migrations this database has taken; waits for a server that is migrating."""
+        """The migrations applied to this database; waits for a server that is migrating."""
         self.take_time()
         self.connection.execute("SELECT pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
         self.connection.execute(
@@ -335,7 +335,7 @@ class PostgresqlSession(QueriedSession):
         return self.recorded()
 
     def recorded(self) -> list[Applied]:
-        """The migrations this database has taken, read without creating anything; none when it is no ledger."""
+        """The applied migrations, read without creating anything; empty if the database is not a ledger."""
         table = self.connection.execute("SELECT to_regclass('migration')").fetchone()
         if table is None or table[0] is None:
             return []
@@ -343,7 +343,7 @@ class PostgresqlSession(QueriedSession):
         return [Applied(*row) for row in rows]
 
     def others(self) -> int:
-        """How many other connections of Tallystick servers and commands the database has."""
+        """The number of other connections of Tallystick servers and commands to the database."""
         row = self.connection.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
             " AND application_name = %s AND pid <> pg_backend_pid()",
@@ -352,7 +352,7 @@ class PostgresqlSession(QueriedSession):
         return int(row[0]) if row else 0
 
     def risks(self) -> list[str]:
-        """The server's settings with which a power cut could lose or damage what was committed."""
+        """The server's settings with which a power cut could lose or damage committed data."""
         rows = self.connection.execute(
             "SELECT name FROM pg_settings WHERE name IN ('fsync', 'full_page_writes') AND setting = 'off' ORDER BY name"
         )
@@ -372,7 +372,7 @@ class PostgresqlSession(QueriedSession):
 
 
 class ConcurrentChange(CreationRaced, StoreBusy):
-    """PostgreSQL undid the transaction in favour of another one; run again, it may well succeed."""
+    """PostgreSQL undid the transaction in favour of another one; it may succeed when it is run again."""
 
 
 def _backend_of(connection: "psycopg.Connection[tuple[Any, ...]]") -> int:
@@ -382,10 +382,10 @@ def _backend_of(connection: "psycopg.Connection[tuple[Any, ...]]") -> int:
 
 
 def _parts_of(url: str) -> Mapping[str, Any]:
-    """What libpq reads in a URL.
+    """The parts of a URL, as libpq reads them.
 
     Raises:
-        InvalidSetting: nothing, or parts of a password where other things belong.
+        InvalidSetting: it cannot be read, or a part of a password was read as another part.
     """
     try:
         parts = conninfo_to_dict(url)
@@ -393,7 +393,7 @@ def _parts_of(url: str) -> Mapping[str, Any]:
         parts = None
     if parts is not None and not _misread(parts):
         return parts
-    # What libpq says repeats the URL, or a part of it, and with that perhaps the password: not even as a cause.
+    # libpq's message may repeat the URL and the password in it: it must not appear, not even as a cause.
     msg = (
         "--database accepts a postgresql:// URL, for example postgresql://user@host/tallystick: libpq cannot read it;"
         " characters such as % @ / # in a password must be written %25 %40 %2F %23"
@@ -437,11 +437,11 @@ def _to_row(key: Key, counter: Counter, known: bool) -> dict[str, Any]:  # noqa:
     }
 
 
-def _understood(error: psycopg.Error, *, lost: bool) -> StoreUnavailable:
-    """What a database error means for a request.
+def _store_error(error: psycopg.Error, *, lost: bool) -> StoreUnavailable:
+    """Translate a database error into ours.
 
     Args:
-        lost: whether the connection is gone.
+        lost: whether the connection is closed.
     """
     if isinstance(error, pg.DiskFull):
         return StoreFull("the database's disk is full")

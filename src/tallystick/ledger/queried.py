@@ -1,4 +1,4 @@
-"""What a session does alike on every database: a named query with the same parameters and the same rows."""
+"""The part of a session that is the same on every database: named queries with the same parameters and rows."""
 
 from collections.abc import Iterable
 from importlib.resources import files
@@ -35,15 +35,15 @@ class QueriedSession:
     common: Any
 
     def take_numbers(self, sequence: str, amount: int = 1) -> int:
-        """Take the next numbers of a sequence; the first of them. A number is never given twice."""
+        """Take the next numbers of a sequence. Returns the first. A number is never given twice."""
         return int(self.common.take_numbers(self.connection, name=sequence, amount=amount)) - amount + 1
 
     def held(self, refused: Iterable[Key]) -> set[Held]:  # noqa: ARG002  # for databases of several servers
-        """Nothing: where a database has one writer at a time, no row is locked by itself."""
+        """Return nothing: a database with one writer at a time has no locks on rows."""
         return set()
 
     def take_time(self) -> None:
-        """Lift limits on waiting until the open transaction ends; nothing to do where there are none."""
+        """Lift timeouts until the open transaction ends; does nothing on a database without them."""
 
     def page(self, after: Key | None, max_rows: int) -> list[tuple[Key, Counter]]:
         """The next counters in storage order, expired ones included."""
@@ -61,20 +61,20 @@ class QueriedSession:
         return [from_row(row) for row in rows]
 
     def size(self) -> int:
-        """How many counters are stored, public and shared."""
+        """The number of stored counters, public and shared."""
         self.take_time()
         return int(self.queries.size(self.connection))
 
     def totals(self) -> Totals:
-        """What has been counted since the beginning."""
+        """The totals since the ledger was created."""
         return Totals(*self.queries.totals(self.connection))
 
     def commits(self) -> int:
-        """How many transactions were written since the beginning; some that commands wrote are left out."""
+        """The number of writing transactions since the ledger was created; some made by commands are not counted."""
         return int(self.common.commits(self.connection))
 
     def add_totals(self, lane: int, added: Totals) -> None:
-        """Add what a batch did, and the commit itself."""
+        """Add a batch to the totals, and count its commit."""
         self.queries.add_totals(
             self.connection,
             lane=lane,

@@ -34,7 +34,7 @@ class Find(Struct, eq=False):
 
 
 class Finder:
-    """Looks counters up: what gathers while one look-up runs is the next one. Always reads what is committed."""
+    """Looks counters up in batches, which gather while one look-up runs. Reads only committed states."""
 
     def __init__(self, database: Database, loop: AbstractEventLoop) -> None:
         self._sessions, self._loop = OneSession(database), loop
@@ -73,7 +73,7 @@ class Finder:
 def _resolve(batch: Sequence[Find], result: dict[Key, Counter] | StoreUnavailable) -> None:
     for item in batch:
         if item.future.done():
-            continue  # the client hung up
+            continue  # the client has disconnected
         if isinstance(result, StoreUnavailable):
             item.future.set_exception(result)
         else:
@@ -95,13 +95,13 @@ class LedgerReaders:
         self._all.append(self._own.session)
 
     async def read(self, function: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
-        """``function(session, *arguments)`` on one snapshot.
+        """Run ``function(session, *arguments)`` on one snapshot.
 
         Raises:
-            StoreBusy: too many reads wait.
+            StoreBusy: too many reads are pending.
             StoreClosed: the threads are being stopped.
             StoreAway, StoreFailed: the database cannot be read.
-            Exception: what the function raises, as it is.
+            Exception: raised by the function.
         """
         if self._closed:
             msg = "the server is stopping"
@@ -125,7 +125,7 @@ class LedgerReaders:
         try:
             return sessions.use(on_one_snapshot)
         except StopIteration as error:
-            raise raisable(error) from error  # no future takes it: the caller would wait for ever
+            raise raisable(error) from error  # a future cannot hold it: the caller would wait for ever
 
     async def close(self) -> None:
         """Finish the reads in progress, then close the connections."""
@@ -136,7 +136,7 @@ class LedgerReaders:
 
 
 class OneSession:
-    """A connection that is opened when first needed and thrown away when it fails. Used by one thread at a time."""
+    """A connection that is opened when first needed and discarded when it fails. Used by one thread at a time."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -144,14 +144,14 @@ class OneSession:
         self._failing = False
 
     def use(self, function: Callable[[Session], Result]) -> Result:
-        """``function(session)``, which only reads.
+        """Run ``function(session)``, which only reads.
 
-        Where the connection turns out to be lost, it is called once more on a new one: after an outage of the
-        database the first read would fail for nothing.
+        If the connection is lost, the function is called again on a new one: otherwise the first read after an outage
+        of the database would fail.
 
         Raises:
             StoreUnavailable: the database cannot be read; the next call opens a new connection.
-            Exception: what the function raises, as it is; the connection stays.
+            Exception: raised by the function; the connection stays open.
         """
         try:
             result = self._used(function)

@@ -41,7 +41,7 @@ _PRAGMAS = (
     "cache_size = -32000",
     "temp_store = memory",
     "trusted_schema = off",
-    # What was destroyed (the salts) must not lie in free pages.
+    # Destroyed data (the salts) must not stay in free pages.
     "secure_delete = on",
 )
 
@@ -90,7 +90,7 @@ class SqliteDatabase:
         """Open a connection.
 
         Raises:
-            DatabaseUnreachable: the file cannot be opened, or is no database.
+            DatabaseUnreachable: the file cannot be opened, or is not a database.
         """
         try:
             return SqliteSession(self._connect_in_time(), keeps_rows=writes)
@@ -99,7 +99,7 @@ class SqliteDatabase:
             raise DatabaseUnreachable(msg) from error
 
     def _connect_in_time(self) -> apsw.Connection:
-        # Several connections that make a new file a WAL database at once: SQLite itself does not wait there.
+        # SQLite itself does not wait when several connections turn a new file into a WAL database at once.
         deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
         while True:
             try:
@@ -117,13 +117,13 @@ class SqliteDatabase:
         connection.execute(f"PRAGMA synchronous = {'full' if self.durability == 'full' else 'normal'}")
         return connection
 
-    def announcer(self, heard: Callable[[], None]) -> None:
+    def announcer(self, on_notification: Callable[[], None]) -> None:
         """Return None: only one server uses the file, and commands that write to it cannot notify it."""
 
     def schema(self) -> int | None:
-        """The number of the newest migration taken; None when there is no ledger. Creates nothing."""
+        """The number of the newest applied migration; None if there is no ledger. Creates nothing."""
         try:
-            # An empty file, too, would be made a database by opening it.
+            # Opening an empty file, too, would create a database.
             if not self.path.stat().st_size:
                 return None
         except (FileNotFoundError, NotADirectoryError):
@@ -183,7 +183,7 @@ class SqliteSession(QueriedSession):
         except apsw.Error as error:
             with suppress(StoreUnavailable):
                 self._undo()
-            raise _understood(error) from error
+            raise _store_error(error) from error
         except BaseException:
             self._undo()
             raise
@@ -200,11 +200,11 @@ class SqliteSession(QueriedSession):
             if self.connection.in_transaction:
                 self._execute("ROLLBACK")
         except apsw.Error as error:
-            raise _understood(error) from error  # the connection is broken: the writer opens another one
+            raise _store_error(error) from error  # the connection is broken: the writer opens another one
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
-        """A part of the transaction that is undone alone when it raises."""
+        """A part of the transaction; only it is undone when it raises."""
         try:
             self._execute("SAVEPOINT part")
             try:
@@ -217,7 +217,7 @@ class SqliteSession(QueriedSession):
             self._execute("RELEASE part")
         except _STORAGE_ERRORS as error:
             # Not the part's fault: the whole transaction is lost.
-            raise _understood(error) from error
+            raise _store_error(error) from error
 
     def _undo_part(self) -> None:
         self._rows.clear()
@@ -231,21 +231,21 @@ class SqliteSession(QueriedSession):
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """A reading transaction that sees one state of the database. A statement's own error passes as it is."""
-        self._in_order("BEGIN")
+        self._run("BEGIN")
         try:
             yield
         except _STORAGE_ERRORS as error:
-            raise _understood(error) from error
+            raise _store_error(error) from error
         finally:
             if self.connection.in_transaction:  # SQLite ends it by itself after some errors
-                self._in_order("ROLLBACK")
+                self._run("ROLLBACK")
 
-    def _in_order(self, sql: str) -> None:
+    def _run(self, sql: str) -> None:
         """Run a statement that only a broken connection refuses."""
         try:
             self._execute(sql)
         except apsw.Error as error:
-            raise _understood(error) from error
+            raise _store_error(error) from error
 
     def load(self, keys: Iterable[Key]) -> dict[Key, Counter]:
         """The counters of a batch."""
@@ -258,8 +258,8 @@ class SqliteSession(QueriedSession):
             rows.update(self.find(missing))
         return {key: row for key in unique if (row := rows[key]) is not None}
 
-    def save(self, changed: Mapping[Key, Counter | None], known: Mapping[Key, Counter]) -> None:  # noqa: ARG002
-        """Store what a batch changed; None removes."""
+    def save(self, changed: Mapping[Key, Counter | None], loaded: Mapping[Key, Counter]) -> None:  # noqa: ARG002
+        """Store the changes of a batch; None removes."""
         kept = [
             (
                 lane_of(key),
@@ -284,16 +284,16 @@ class SqliteSession(QueriedSession):
             self._rows.update(changed)
 
     def find(self, keys: Iterable[Key]) -> dict[Key, Counter]:
-        """Read counters without holding them."""
+        """Read counters without locking them."""
         try:
             rows = _queries.load(self.connection, keys=_json([(lane_of(key), *key) for key in keys]))
         except apsw.Error as error:
             # The one statement that may run outside of a transaction.
-            raise _understood(error) from error
+            raise _store_error(error) from error
         return dict(map(from_row, _decode_rows(rows)))
 
     def applied(self) -> list[Applied]:
-        """The migrations this database has taken."""
+        """The migrations applied to this database."""
         self._execute(
             "CREATE TABLE IF NOT EXISTS migration (number INTEGER PRIMARY KEY, name TEXT NOT NULL,"
             " checksum TEXT NOT NULL, applied TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP) STRICT"
@@ -301,7 +301,7 @@ class SqliteSession(QueriedSession):
         return self.recorded()
 
     def recorded(self) -> list[Applied]:
-        """The migrations this database has taken, read without creating anything; none when it is no ledger."""
+        """The applied migrations, read without creating anything; empty if the database is not a ledger."""
         if not self.connection.table_exists(None, "migration"):
             return []
         rows = self.connection.execute("SELECT number, checksum FROM migration ORDER BY number")
@@ -332,7 +332,7 @@ def _json(rows: Any) -> str:  # noqa: ANN401  # whatever msgspec encodes
     return _encode(rows).decode()
 
 
-def _understood(error: apsw.Error) -> StoreUnavailable:
+def _store_error(error: apsw.Error) -> StoreUnavailable:
     """Translate a database error into ours."""
     if isinstance(error, apsw.FullError):
         return StoreFull("the disk is full")

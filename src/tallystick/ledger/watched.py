@@ -15,7 +15,7 @@ class Watched:
     """The changes that are published to the event loop.
 
     Attributes:
-        keys: of watched counters. Only the event loop changes it; the writers test whether it holds what they changed.
+        keys: of watched counters. Only the event loop changes it; writers only test it for membership.
         on_change: called with the new states of these counters.
     """
 
@@ -38,7 +38,7 @@ class Watched:
                 return  # the loop is closed, and the caches with it
 
     def publish_counters(self, changed: Mapping[Key, Counter | None]) -> None:
-        """Publish counters. For a writer's thread, after a commit; it costs one test if no counter is watched."""
+        """Publish counters. For a writer's thread, after a commit; costs one test if no counter is watched."""
         keys = self.keys
         if not keys or keys.isdisjoint(changed) or self.on_change is None:
             return

@@ -1,16 +1,16 @@
 """The writer: batches, transactions and their results.
 
-A writer is a thread that owns one writing connection. While a commit runs, the next batch gathers by
-itself. Each batch is a few transactions at most: the operations on counters (on PostgreSQL a transaction a
+A writer is a thread that owns one writing connection. While a commit runs, the next batch gathers.
+Each batch is a few transactions at most: the operations on counters (on PostgreSQL a transaction a
 lane), folded over the rows in memory by ``model.counter.apply``; the other writes, each in a savepoint; and
 each kind of writes that are carried out together.
 
 Promises:
-- A future gets a result only after the commit that holds its change: acknowledged means kept.
+- A future gets a result only after the commit of its change: acknowledged means durable.
 - A failed transaction changes nothing, and every future in it gets the error.
 - Only a failure of the storage fails a whole batch, counts as a failure and costs the connection. An error of one
-  request, of whatever type, is raised to that request alone, as it is.
-- What was accepted is worked through when the writer is closed.
+  request, of whatever type, is raised unchanged to that request alone.
+- Accepted writes are finished when the writer is closed.
 """
 
 import time
@@ -33,10 +33,10 @@ from tallystick.model.key import Key
 QUEUE_LIMIT = 20_000
 BATCH_LIMIT = 1_000
 REQUESTS_KEPT_WITHIN_S = 1.0
-"""How long requests that change nothing may wait for a batch that writes (CountAPI's ``stats``)."""
+"""The longest delay until requests that change nothing are stored (CountAPI's ``stats``)."""
 
 JoinedFunction = Callable[[Session, Sequence[Any], int, int], Sequence[object]]
-"""Carries out many writes at once; a result that is an exception is raised to that write's caller."""
+"""Carries out many writes at once; an exception among the results is raised to that write's caller."""
 
 log = structlog.get_logger()
 
@@ -57,12 +57,12 @@ class PendingCall(Struct, eq=False):
 
 
 class Joined(Struct, eq=False):
-    """A write that is carried out together with its like: ``function(session, items, now, passed)``.
+    """A write that is carried out together with others of its function: ``function(session, items, now, passed)``.
 
     It returns one result for each item; ``now`` is the wall clock, ``passed`` the ledger's (``Ledger.passed``).
 
     Attributes:
-        lane: of the counters it touches, or 0: on a database of lanes, what differs in it is committed apart.
+        lane: of the counters it touches, or 0. On a database of lanes, each lane has its own transaction.
     """
 
     function: JoinedFunction
@@ -76,11 +76,11 @@ class LedgerWriter:
 
     Args:
         database: opens the connection.
-        loop: where the futures live.
+        loop: the event loop of the futures.
         clock: Unix milliseconds; read once a batch.
         passed: see ``Ledger.passed``.
-        number: which of the database's writers this is; also the lane of totals that belong to no lane.
-        watched: publishes what changed.
+        number: of this writer; also the lane of totals that belong to no lane.
+        watched: publishes the changes.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917  # its collaborators
@@ -101,7 +101,7 @@ class LedgerWriter:
         self.committed = 0
         """Transactions written; raised by this thread only."""
         self.noted = 0
-        """Requests that reached no batch; raised by the event loop only."""
+        """Requests that are in no batch; raised by the event loop only."""
         self._noted_saved = 0
         self._unsaved_requests = 0
         """Requests whose batch changed nothing, or failed."""
@@ -138,7 +138,7 @@ class LedgerWriter:
             self._work_together(function, joined)
 
     def _count_together(self, part: Sequence[PendingCount]) -> None:
-        """Carry out operations in one transaction. Where one of them raises, halves are tried until it is alone."""
+        """Carry out operations in one transaction. If one of them raises, halves are retried until it is alone."""
         outcome = self._attempt(part, [])
         if not isinstance(outcome, Exception):
             self._finish(part, outcome)
@@ -150,7 +150,7 @@ class LedgerWriter:
             self._count_together(part[half:])
 
     def _work_together(self, function: JoinedFunction, joined: list[Joined]) -> None:
-        """Carry out joined writes in one transaction. Where one of them raises, halves are tried until it is alone."""
+        """Carry out joined writes in one transaction. If one of them raises, halves are retried until it is alone."""
         items = [each.item for each in joined]
         call = PendingCall(_together, (function, items, self._clock(), self._passed()), joined[0].future)
         outcome = self._attempt([], [call])
@@ -176,15 +176,15 @@ class LedgerWriter:
             self._failed(error, counts)
             self._unsaved_requests += len(counts)
             return error
-        except Exception as error:  # noqa: BLE001  # of one of the operations; the storage is in order
+        except Exception as error:  # noqa: BLE001  # of one of the operations; the storage has not failed
             if len(counts) <= 1:
-                self._unsaved_requests += len(counts)  # others are tried again, and counted then
+                self._unsaved_requests += len(counts)  # others are retried, and counted then
             return error
         self._succeeded(started, counts, saved=saved)
         return results
 
     def _commit(self, counts: Sequence[PendingCount], calls: Sequence[PendingCall]) -> tuple[Sequence[object], bool]:
-        """The results, and whether anything was written."""
+        """Run the transaction. Returns the results, and whether anything was written."""
         session, noted = self._usable_session(), self.noted
         lane = counts[0].lane if counts and self._database.lanes_alone else self._lane
         session.changed.clear()
@@ -192,7 +192,7 @@ class LedgerWriter:
             with session.transaction():
                 folded = fold(session, counts, self._clock())
                 results = [*folded.outcomes, *(_call(session, call) for call in calls)]
-                # A batch that changed nothing needs no sync: its requests are kept with a later one.
+                # A batch that changed nothing needs no sync: its requests are stored with a later one.
                 unsaved = self._unsaved_requests + len(counts)
                 late = time.perf_counter() - self._saved_at > REQUESTS_KEPT_WITHIN_S
                 saves = bool(folded.changed) or not counts or late
@@ -200,7 +200,7 @@ class LedgerWriter:
                     requests = unsaved + noted - self._noted_saved
                     session.add_totals(lane, Totals(folded.keys_created, folded.keys_updated, requests))
         finally:
-            # Also where it failed: a COMMIT whose answer was lost may have happened.
+            # Also after a failure: a COMMIT whose response was lost may have happened.
             if session.changed:
                 self._watched.publish(session.changed)
         self.committed += saves
@@ -244,13 +244,13 @@ class LedgerWriter:
 
     @staticmethod
     def _accepted(counts: Sequence[PendingCount], refused: dict[int, frozenset[Key]]) -> None:
-        """A lane is not refused any more when the same counters can be changed; others show nothing."""
+        """Remove a lane from ``refused`` once one of the same counters was changed; others prove nothing."""
         lane = counts[0].lane
         if lane in refused and not refused[lane].isdisjoint(item.key for item in counts):
             del refused[lane]
 
     def _save_requests(self) -> None:
-        """When idle: keep the requests that no batch has kept."""
+        """When idle: store the requests that no batch has stored."""
         if self._unsaved_requests or self.noted > self._noted_saved:
             self._attempt([], [])
 
@@ -272,7 +272,7 @@ class LedgerWriter:
 
 def _together(session: Session, function: JoinedFunction, items: Sequence[Any], now: int, passed: int) -> list[object]:
     results = list(function(session, items, now, passed))
-    assert len(results) == len(items), "every write that joined in gets a result"
+    assert len(results) == len(items), "every joined write gets a result"
     return results
 
 

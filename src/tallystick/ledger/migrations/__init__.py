@@ -1,7 +1,7 @@
 """Numbered schema migrations: one SQL file each, applied in order, each in one transaction with its record.
 
-Both databases have transactional DDL, so a kill between two migrations leaves whole steps only and the
-next start goes on. An applied migration must never be edited: its checksum is recorded and compared.
+Both databases have transactional DDL, so a kill between two migrations leaves only whole steps, and the
+next start continues. An applied migration must never be edited: its checksum is recorded and compared.
 """
 
 from collections.abc import Callable
@@ -27,14 +27,14 @@ class Migration(NamedTuple):
 
 
 class Applied(NamedTuple):
-    """One step that a database has taken."""
+    """One step that was applied to a database."""
 
     number: int
     checksum: str
 
 
 def all_migrations(dialect: str) -> list[Migration]:
-    """The steps this program knows, in order."""
+    """The steps of this program, in order."""
     scripts = sorted(
         (entry for entry in files(__package__).joinpath(dialect).iterdir() if entry.name.endswith(".sql")),
         key=lambda entry: entry.name,
@@ -48,7 +48,7 @@ def all_migrations(dialect: str) -> list[Migration]:
 
 
 def outstanding(steps: list[Migration], applied: list[Applied]) -> list[Migration]:
-    """The steps that are still to be taken.
+    """The steps that are not applied yet.
 
     Raises:
         DatabaseSchemaRefused: the database is newer than this program, or was migrated by another text.

@@ -16,47 +16,47 @@ from tallystick.errors import (
     StoreUnavailable,
 )
 from tallystick.ledger import Database
-from tallystick.ledger.copying import BackupFile, Tell, copy_pages, copy_tables, damage, replace_tables
+from tallystick.ledger.copying import BackupFile, ReportProgress, copy_pages, copy_tables, damage, replace_tables
 from tallystick.ledger.migrations import all_migrations, outstanding
 from tallystick.ledger.postgresql import PostgresqlSession
 from tallystick.ledger.sqlite import SqliteDatabase, SqliteSession
 from tallystick.services.files import followed, whole_file
 
 ACCOUNTS_SINCE = 2
-"""The schema that brought accounts."""
+"""The first schema with accounts."""
 
 CLOSING_WITHIN_S = 2.0
 SIDE_FILES = ("-wal", "-shm", "-journal")
-"""What SQLite may leave beside a database file."""
+"""Suffixes of files that SQLite may leave beside a database file."""
 
 
-def back_up(database: Database, file: Path, tell: Tell) -> None:
-    """Write the ledger as it is at one instant into an empty file, while others count on.
+def back_up(database: Database, file: Path, report: ReportProgress) -> None:
+    """Write one snapshot of the ledger into an empty file, also while servers use it.
 
     Raises:
-        StoreFailed: what was written is damaged, and so the ledger is.
+        StoreFailed: the copy is damaged, and so the ledger is.
     """
     _remove_side_files(file)
     try:
         with closing(database.session()) as session, session.snapshot():
             if isinstance(session, SqliteSession):
-                copy_pages(session, file, tell)
+                copy_pages(session, file, report)
             else:
                 assert isinstance(session, PostgresqlSession)
-                copy_tables(session, file, tell)
+                copy_tables(session, file, report)
         with closing(BackupFile(file).session()) as written:
-            if wrong := damage(written):
-                msg = f"{database.describe()} is damaged: {wrong}"
+            if problem := damage(written):
+                msg = f"{database.describe()} is damaged: {problem}"
                 raise StoreFailed(msg)
     finally:
         _remove_side_files(file)
 
 
 def checked(file: Path) -> BackupFile:
-    """A file that can be restored.
+    """A backup that can be restored.
 
     Raises:
-        InputRefused: it is no ledger, damaged, or written by a newer program.
+        InputRefused: the file is not a ledger, damaged, or written by a newer program.
     """
     if not file.is_file():
         msg = f"{file} is no file"
@@ -64,10 +64,10 @@ def checked(file: Path) -> BackupFile:
     backup = BackupFile(file)
     try:
         with closing(backup.session()) as session:
-            wrong = damage(session)
-            applied = None if wrong else session.recorded()
+            problem = damage(session)
+            applied = None if problem else session.recorded()
         if not applied:
-            msg = f"{file} is no Tallystick backup, or damaged: {wrong or 'it has no tables of ours'}"
+            msg = f"{file} is no Tallystick backup, or damaged: {problem or 'it has no tables of ours'}"
             raise InputRefused(msg)
         outstanding(all_migrations("sqlite"), applied)
     except (DatabaseSchemaRefused, DatabaseUnreachable) as error:
@@ -77,16 +77,16 @@ def checked(file: Path) -> BackupFile:
 
 
 class Contents(NamedTuple):
-    """How much a ledger holds; counters are public and shared ones."""
+    """The numbers of counters, public and shared, and of accounts in a ledger."""
 
     counters: int
     accounts: int
 
 
 def contents(database: Database) -> Contents | None:
-    """What a database holds: nothing when there is no ledger, None when it is damaged."""
+    """The contents of a database: zeros without a ledger, None if it is damaged."""
     if isinstance(database, SqliteDatabase):
-        # Only read: closing an ordinary session would write the WAL into a damaged file.
+        # Read-only: closing an ordinary session would write the WAL into a damaged file.
         database = BackupFile(database.path)
     try:
         schema = database.schema()
@@ -102,7 +102,7 @@ def contents(database: Database) -> Contents | None:
 
 
 def others_on(database: Database) -> int:
-    """How many servers' and commands' connections a PostgreSQL ledger has, ours excepted."""
+    """The number of other connections of servers and commands to a PostgreSQL ledger."""
     with closing(database.session()) as session:
         assert isinstance(session, PostgresqlSession)
         deadline = time.monotonic() + CLOSING_WITHIN_S
@@ -112,10 +112,10 @@ def others_on(database: Database) -> int:
         return others
 
 
-def restore_into_sqlite(backup: BackupFile, target: SqliteDatabase, tell: Tell) -> int:
-    """Replace a ledger file by a backup. Returns how many counters it holds.
+def restore_into_sqlite(backup: BackupFile, target: SqliteDatabase, report: ReportProgress) -> int:
+    """Replace a ledger file by a backup. Returns the number of counters.
 
-    Killed at any moment, this leaves the old ledger or the new one.
+    If it is killed, either the old ledger or the new one remains.
 
     Raises:
         DatabaseUnreachable: another program has the old ledger open.
@@ -126,8 +126,8 @@ def restore_into_sqlite(backup: BackupFile, target: SqliteDatabase, tell: Tell) 
         _remove_side_files(new)
         try:
             with closing(backup.session()) as session, session.snapshot():
-                copy_pages(session, new, tell)
-            counters = _brought_up_to_date(SqliteDatabase(new))
+                copy_pages(session, new, report)
+            counters = _migrated(SqliteDatabase(new))
         finally:
             _remove_side_files(new)
         _keep_owner(new)
@@ -135,29 +135,29 @@ def restore_into_sqlite(backup: BackupFile, target: SqliteDatabase, tell: Tell) 
     return counters
 
 
-def restore_into_postgresql(backup: BackupFile, target: Database, spare: Path, tell: Tell) -> int:
-    """Replace what a PostgreSQL ledger holds, in one transaction; answers how many counters it holds then.
+def restore_into_postgresql(backup: BackupFile, target: Database, spare: Path, report: ReportProgress) -> int:
+    """Replace the contents of a PostgreSQL ledger by a backup, in one transaction. Returns the number of counters.
 
     Args:
-        spare: a file in which an older backup may be brought up to date.
+        spare: a path for a temporary file in which an older backup is migrated.
     """
     with closing(backup.session()) as source, source.snapshot():
         older = outstanding(all_migrations("sqlite"), source.recorded() or [])
         if older:
-            copy_pages(source, spare, tell)
+            copy_pages(source, spare, report)
     if older:
-        _brought_up_to_date(SqliteDatabase(spare))
+        _migrated(SqliteDatabase(spare))
         backup = BackupFile(spare)
     target.migrate()
     with closing(backup.session()) as source, closing(target.session()) as session:
         assert isinstance(session, PostgresqlSession)
         with source.snapshot(), session.transaction():
-            replace_tables(source, session, tell)
+            replace_tables(source, session, report)
         with session.snapshot():
             return session.size()
 
 
-def _brought_up_to_date(database: SqliteDatabase) -> int:
+def _migrated(database: SqliteDatabase) -> int:
     database.migrate()
     # A writing session folds the WAL into the file when it closes.
     with closing(database.session(writes=True)) as session, session.snapshot():
@@ -165,14 +165,14 @@ def _brought_up_to_date(database: SqliteDatabase) -> int:
 
 
 def _keep_owner(new: Path) -> None:
-    """A restore by root must not take the ledger away from the account that serves it."""
+    """Give the file to the directory's owner: a restore by root must not lock out the account of the server."""
     if os.geteuid() == 0:
         owner = new.parent.stat()
         os.chown(new, owner.st_uid, owner.st_gid)
 
 
 def _fold_wal_of(old: SqliteDatabase) -> None:
-    """Have the old ledger's WAL gone before a new file takes its name: SQLite would play it back into that."""
+    """Fold in the old ledger's WAL before a new file takes its name: SQLite would replay it into the new file."""
     if not old.path.exists():
         _remove_side_files(old.path)
         return
@@ -187,7 +187,7 @@ def _fold_wal_of(old: SqliteDatabase) -> None:
 
 
 def _set_aside(damaged: Path) -> None:
-    """Keep a damaged ledger under another name, with its WAL; its own name stays taken until the new one comes."""
+    """Keep a damaged ledger and its WAL under another name, too; the new file replaces it under its own name."""
     kept = damaged.with_name(f"{damaged.name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}")
     os.link(damaged, kept)
     for suffix in SIDE_FILES:

@@ -1,6 +1,6 @@
-"""The warehouse in a backup: one file inside the other, in parts, so that a backup stays one file.
+"""The warehouse in a backup.
 
-A backup is a SQLite file that holds the ledger; the table ``backup_warehouse`` in it holds a copy of the hits.
+A backup is one SQLite file with the ledger; its table ``backup_warehouse`` holds a copy of the hits, in parts.
 """
 
 import os
@@ -23,14 +23,14 @@ COPY = "hits"
 
 @contextmanager
 def copied_warehouse(storage: WarehouseStorage, backup: Path, ledger: LedgerMarks | None) -> Iterator[Path | None]:
-    """A checked copy of the hits, beside the backup that it will be put into; None when there is no warehouse.
+    """A checked copy of the hits, beside the backup; None if there is no warehouse.
 
     Args:
-        ledger: its marks; None where there are none to compare with.
+        ledger: its marks; None for no comparison.
 
     Raises:
         StoreFailed: the hits are damaged.
-        StoresDisagree: there are fewer than the ledger, or another part of the warehouse, knows of.
+        StoresDisagree: the ledger or another part of the warehouse has noted more hits.
     """
     if not storage.exists():
         storage.refuse_missing(ledger)
@@ -46,7 +46,7 @@ def refuse_older_ledger(storage: WarehouseStorage, backup: Path, copy: Path | No
     """Compare a ledger's copy with the hits that were copied before it.
 
     Raises:
-        StoresDisagree: the ledger has lost what they prove.
+        StoresDisagree: the ledger lacks data that the hits have noted.
     """
     ledger = marks_of(BackupFile(backup))
     if copy and ledger:
@@ -68,10 +68,10 @@ def put_into_backup(copy: Path | None, backup: Path) -> None:
 
 @contextmanager
 def replaced_warehouse(backup: BackupFile, storage: WarehouseStorage, data: Path) -> Iterator[None]:
-    """Put a backup's hits in the place of those that no process has open, after the block has replaced the ledger.
+    """Replace the hits, which no process may have open, by a backup's, after the block has replaced the ledger.
 
-    Hits mean nothing without the ledger they came with: a backup without hits removes those that are there.
-    Killed in between, this leaves the file ``UNFINISHED_RESTORE``, with which no server starts.
+    Hits are meaningless without their own ledger: a backup without hits removes the present ones. If it is killed in
+    between, the file ``UNFINISHED_RESTORE`` remains, with which no server starts.
 
     Args:
         data: the data directory.
@@ -106,7 +106,7 @@ def replaced_warehouse(backup: BackupFile, storage: WarehouseStorage, data: Path
 
 
 def hits_in(storage: WarehouseStorage) -> int | None:
-    """How many hits there are, while no server has them open: 0 without a warehouse, None when it is damaged."""
+    """The number of hits, which no server may have open: 0 without a warehouse, None if it is damaged."""
     if not storage.exists():
         return 0
     try:
@@ -128,7 +128,7 @@ def _take_out(backup: BackupFile, file: Path) -> None:
 
 
 def _give_to_owner_of(directory: Path, file: Path) -> None:
-    """A restore by root must not take the hits away from the account that serves them."""
+    """A restore by root must not lock out the account of the server."""
     if os.geteuid() == 0:
         owner = directory.stat()
         os.chown(file, owner.st_uid, owner.st_gid)

@@ -95,7 +95,7 @@ class Following:
         if self.hub:
             self._woken.set()
         if self._announcer is not None:
-            self._announcer.tell()
+            self._announcer.notify()
 
     async def subscribe(self, account: int, token: int, zone: ZoneInfo, prefix: str = "") -> Subscription:
         """Open a subscription to every change that is committed from now on, and to none before.
