@@ -207,7 +207,7 @@ async def test_what_was_told_ends_in_what_the_ledger_holds(
         monkeypatch.setattr(pending, "PLAIN_AT_MOST", 2)
     async with followed(ledger) as following:
         devices, everyone, world, lasting = await play(ledger, following, seed)
-        assert following.hub.measurements.told > 0
+        assert following.hub.measurements.published > 0
         assert (following.hub.measurements.merged > 0) is tight
         recorded = await ledger.read(history.history, everyone[0].id, lasting, 0, 1_000, False)  # noqa: FBT003
         numbers = [entry.number for entry in recorded if entry.kind in {"value", "details"}]

@@ -170,9 +170,9 @@ async def test_what_a_connection_has_heard_otherwise_is_skipped(hub: Hub, told: 
 
 async def test_what_no_commit_did_is_never_skipped(hub: Hub) -> None:
     subscription = subscribed(hub)
-    hub.tell(change(7, "early"), [subscription])
+    hub.publish_to(change(7, "early"), [subscription])
     subscription.skip(7)
-    hub.tell(change(7, "late"), [subscription])
+    hub.publish_to(change(7, "late"), [subscription])
     # A new member hears of the counter under the number before.
     hub.publish(change(7, "joined", "created"), [ADA], number=8)
     assert [each.counter for each in await heard(subscription)] == ["early", "late", "joined"]

@@ -21,7 +21,7 @@ from tallystick.model.shared_counter import SharedCounter
 from tallystick.services.accounts.accounts import delete_account
 from tallystick.services.accounts.tokens import delete_token, rotate_token, token
 from tallystick.services.feed.following import Following
-from tallystick.services.feed.housekeeping import LiveChores
+from tallystick.services.feed.housekeeping import LiveChecks
 
 BERLIN, HONOLULU = ZoneInfo("Europe/Berlin"), ZoneInfo("Pacific/Honolulu")
 HOUR_MS = 3_600_000
@@ -100,7 +100,7 @@ async def test_at_midnight_counters_of_days_are_told_where_the_day_begins(scene:
 
 async def test_a_day_that_begins_right_after_someone_came_is_told(scene: Scene) -> None:
     hub, clock = Hub(), scene.clock
-    chores = LiveChores(scene.ledger, hub, Watches(hub), lambda: 2)
+    chores = LiveChecks(scene.ledger, hub, Watches(hub), lambda: 2)
     await a_counter(scene.ledger, scene.ada, "Smoke-free", type="FromDate", day=dt.date(2027, 1, 1))
     clock.now += 15 * HOUR_MS - 1  # a millisecond before midnight in Berlin
     subscription = hub.subscribe(scene.ada.id, await a_counter_token(scene.ledger, scene.ada), BERLIN)

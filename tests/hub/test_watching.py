@@ -31,7 +31,7 @@ async def seen(watcher: Watcher) -> list[State]:
 async def test_the_present_state_comes_first_then_every_new_one(watches: Watches) -> None:
     watcher = watches.watch(KEY)
     assert await seen(watcher) == []
-    watches.found({KEY: None}, watches.moment())
+    watches.update({KEY: None}, watches.moment())
     assert await seen(watcher) == [None]
     for value in (1, 2):
         watches.changed({KEY: a_counter(value, version=value), a_key("other"): None})
@@ -50,7 +50,7 @@ async def test_a_state_that_was_told_is_not_told_again(watches: Watches) -> None
     watcher = watches.watch(KEY)
     watches.changed({KEY: a_counter(1)})
     await seen(watcher)
-    watches.found({KEY: a_counter(1)}, watches.moment())
+    watches.update({KEY: a_counter(1)}, watches.moment())
     assert await seen(watcher) == []
 
 
@@ -58,9 +58,9 @@ async def test_a_read_that_a_commit_overtook_tells_nothing(watches: Watches) -> 
     watcher = watches.watch(KEY)
     asked = watches.moment()
     watches.changed({KEY: a_counter(2, version=2)})
-    watches.found({KEY: a_counter(1, version=1)}, asked)
+    watches.update({KEY: a_counter(1, version=1)}, asked)
     assert await seen(watcher) == [a_counter(2, version=2)]
-    watches.found({KEY: None}, watches.moment())
+    watches.update({KEY: None}, watches.moment())
     assert await seen(watcher) == [None], "a later read knows better"
 
 

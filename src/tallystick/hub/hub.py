@@ -62,7 +62,7 @@ class HubMeasurements:
     """
 
     def __init__(self) -> None:
-        self.told = 0
+        self.published = 0
         self.merged = 0
         self.ended: Tally[Ending] = Tally(dict.fromkeys(Ending, 0))
 
@@ -123,7 +123,7 @@ class Subscription:
         """Unsubscribe."""
         self._hub.leave(self)
 
-    def tell(self, entry: Entry, now: float) -> None:
+    def append(self, entry: Entry, now: float) -> None:
         """Append a change. Called by the hub.
 
         Args:
@@ -230,18 +230,18 @@ class Hub:
         now, connections = self.clock(), 0
         for account in accounts:
             for subscription in self._of.get(account, ()):
-                subscription.tell(entry, now)
+                subscription.append(entry, now)
                 connections += 1
-        self.measurements.told += connections
+        self.measurements.published += connections
         return connections
 
-    def tell(self, change: Change, subscriptions: Iterable[Subscription]) -> None:
+    def publish_to(self, change: Change, subscriptions: Iterable[Subscription]) -> None:
         """Publish a change that no commit made, such as a new day, to some connections."""
         now = self.clock()
         for subscription in subscriptions:
             if subscription.ending is None:
-                subscription.tell((subscription.numbered(change), None), now)
-                self.measurements.told += 1
+                subscription.append((subscription.numbered(change), None), now)
+                self.measurements.published += 1
 
     def subscriptions(self) -> list[Subscription]:
         """All open subscriptions."""

@@ -45,7 +45,7 @@ class Watcher:
         """Stop watching."""
         self._watches.leave(self)
 
-    def tell(self, state: State) -> None:
+    def set_state(self, state: State) -> None:
         """Set the newest state. Called by ``Watches``."""
         self._state, self._unread = state, True
         self._waiting.wake()
@@ -68,7 +68,7 @@ class Watches:
         self._hub = hub
         self._of: dict[Key, dict[Watcher, None]] = {}
         self._states: dict[Key, State] = {}
-        self._told_at: dict[Key, int] = {}
+        self._published_at: dict[Key, int] = {}
         self._moment = 0
 
     def watch(self, key: Key) -> Watcher:
@@ -98,28 +98,28 @@ class Watches:
             del self._of[watcher.key]
             self.keys.discard(watcher.key)
             self._states.pop(watcher.key, None)
-            self._told_at.pop(watcher.key, None)
+            self._published_at.pop(watcher.key, None)
 
     def moment(self) -> int:
-        """A logical time, to be taken before a read whose result is handed to ``found``."""
+        """A logical time, to be taken before a read whose result is handed to ``update``."""
         self._moment += 1
         return self._moment
 
     def changed(self, states: Mapping[Key, State]) -> None:
         """Note states after a commit. Must be called in the order of the commits of each counter."""
         for key in states.keys() & self._of.keys():
-            self._told_at[key] = self._moment
-            self._tell(key, states[key])
+            self._published_at[key] = self._moment
+            self._publish(key, states[key])
 
-    def found(self, states: Mapping[Key, State], asked: int) -> None:
+    def update(self, states: Mapping[Key, State], read_at: int) -> None:
         """Note states that were read, except where a commit has brought a newer one since the read began.
 
         Args:
-            asked: ``moment()`` before the read.
+            read_at: ``moment()`` before the read.
         """
         for key in states.keys() & self._of.keys():
-            if self._told_at.get(key, -1) < asked:
-                self._tell(key, states[key])
+            if self._published_at.get(key, -1) < read_at:
+                self._publish(key, states[key])
 
     def end_all(self, ending: Ending) -> None:
         """End every watcher."""
@@ -129,8 +129,8 @@ class Watches:
             watcher.end(ending)
         self._hub.measurements.ended[ending] += len(watchers)
 
-    def _tell(self, key: Key, state: State) -> None:
+    def _publish(self, key: Key, state: State) -> None:
         if self._states.get(key, "unknown") != state:
             self._states[key] = state
             for watcher in self._of[key]:
-                watcher.tell(state)
+                watcher.set_state(state)

@@ -1,1 +1,1 @@
-"""Changes of shared counters, read on for live connections."""
+"""Reads changes of shared counters and publishes them to live connections."""

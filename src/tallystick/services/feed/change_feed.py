@@ -1,6 +1,6 @@
 """Reads changes of shared counters, and the accounts that receive them. Functions of ``(session, ...)``; times in ms.
 
-Changes have numbers without gaps in the order of their commits, so a number is a position to go on from.
+Changes are numbered without gaps in the order of their commits, so a number is a position to resume from.
 """
 
 import secrets
@@ -56,7 +56,7 @@ class Delivery(Struct, frozen=True, gc=False):
     """A change and the accounts that receive it.
 
     Attributes:
-        number: of the commit; the change itself carries an older one where it is the first of several.
+        number: of the commit; the change itself has an older one if it is the first of several.
     """
 
     number: int
@@ -68,7 +68,7 @@ class ChangeBatch(Struct, frozen=True):
     """The next changes.
 
     Attributes:
-        last: the number of the last one; None when there are none.
+        last: the number of the last one; None without changes.
         full: whether there may be more.
     """
 
@@ -80,7 +80,7 @@ class ChangeBatch(Struct, frozen=True):
 class Members:
     """A cache of the members of counters. Bounded; used by one thread at a time.
 
-    An entry is as old as some batch or younger, and a change of membership removes it.
+    A change of membership removes the entry of its counter.
     """
 
     def __init__(self) -> None:
@@ -88,16 +88,16 @@ class Members:
         self._size = 0
 
     def forget(self, counter: int) -> None:
-        """Read the members of a counter again."""
+        """Remove a counter from the cache."""
         self._size -= len(self._cached.pop(counter, ()))
 
     def clear(self) -> None:
-        """Read everything again."""
+        """Empty the cache."""
         self._cached.clear()
         self._size = 0
 
     def of(self, session: Session, counters: Iterable[int]) -> Mapping[int, Mapping[int, int]]:
-        """For each counter: account -> since which change."""
+        """The members of counters: counter -> account -> number of the change that made it a member."""
         ids = set(counters)
         members = {counter: self._cached[counter] for counter in ids & self._cached.keys()}
         for counter, people in people_of(session, ids - members.keys()).items():
@@ -109,8 +109,8 @@ class Members:
 
 
 def named_epoch(session: Session) -> str:
-    """The name of this ledger's numbering of changes (its epoch), given the first time; a copy gets another one."""
-    # Of two servers that start on a new database one waits here for the other.
+    """The name of this ledger's numbering of changes (its epoch), created by the first call; a copy gets another."""
+    # Two servers that start on a new database wait here for each other.
     hold_changes(session)
     epoch = session.common.epoch(session.connection)
     if epoch is None:
@@ -122,7 +122,7 @@ def named_epoch(session: Session) -> str:
 def next_changes(session: Session, after: int, members: Members, listening: Container[int]) -> ChangeBatch:
     """The changes after a number, with the listening accounts that receive them.
 
-    Costs a statement for the changes and, where there are some, up to three for all of them together.
+    Costs one statement and, if there are changes, up to three more for all of them.
     """
     rows = change_rows(session.common.changes_after(session.connection, number=after, max_rows=CHANGES_AT_ONCE))
     if not rows:
@@ -133,18 +133,18 @@ def next_changes(session: Session, after: int, members: Members, listening: Cont
     last = rows[-1].number
     people = members.of(session, {row.counter for row in rows})
     audiences = {counter: _Audience(members, listening) for counter, members in people.items()}
-    states = states_of(session, [counter for counter, audience in audiences.items() if audience.everyone])
+    states = states_of(session, [counter for counter, audience in audiences.items() if audience.all])
     farewells: dict[int, list[Farewell]] = defaultdict(list)
     if any(row.kind in {"members", "deleted"} for row in rows):
         for farewell in farewells_between(session, after, last):
             farewells[farewell.number].append(farewell)
     deliveries: list[Delivery] = []
     for row in rows:
-        gone = farewells.get(row.number, ())
+        left = farewells.get(row.number, ())
         if state := states.get(row.counter):
             deliveries += _deliveries(row, state, audiences[row.counter])
         deliveries += [
-            Delivery(row.number, deletion(each), (each.account,)) for each in gone if each.account in listening
+            Delivery(row.number, deletion(each), (each.account,)) for each in left if each.account in listening
         ]
     return ChangeBatch(last, full=len(rows) == CHANGES_AT_ONCE, deliveries=deliveries)
 
@@ -155,27 +155,27 @@ class _Audience:
     def __init__(self, people: Mapping[int, int], listening: Container[int]) -> None:
         self._since = {account: since for account, since in people.items() if account in listening}
         self._latest = max(self._since.values(), default=0)
-        self.everyone = list(self._since)
+        self.all = list(self._since)
 
     def at(self, number: int) -> Sequence[int]:
-        """Accounts that were members at a change; former members are in none of them."""
+        """Accounts that were members at a change; former members are not included."""
         if self._latest <= number:
-            return self.everyone
+            return self.all
         return [account for account, since in self._since.items() if since <= number]
 
-    def came_with(self, number: int) -> Sequence[int]:
+    def joined_with(self, number: int) -> Sequence[int]:
         """Accounts that became members with a change."""
         return [account for account, since in self._since.items() if since == number]
 
 
 def _deliveries(row: ChangeRow, state: SharedCounter, audience: _Audience) -> Iterable[Delivery]:
-    if row.kind == "members" and (came := audience.came_with(row.number)):
-        yield Delivery(row.number, arrival(row, state), came)
+    if row.kind == "members" and (joined := audience.joined_with(row.number)):
+        yield Delivery(row.number, arrival(row, state), joined)
     yield Delivery(row.number, change_of(row, state), audience.at(row.number))
 
 
 def arrival(row: ChangeRow, state: SharedCounter) -> Change:
-    """The counter as a new member receives it, under the number before: the members come with its own."""
+    """The counter as a new member receives it. It has the number before: the change of members has the row's own."""
     return Change(
         number=row.number - 1,
         counter=state.uid,
@@ -214,13 +214,13 @@ def change_rows(rows: Iterable[Sequence[Any]]) -> list[ChangeRow]:
 
 
 def farewells_between(session: Session, after: int, last: int) -> list[Farewell]:
-    """Farewells of a run of changes."""
+    """Farewells of a range of changes."""
     rows = session.common.farewells_between(session.connection, after=after, last=last)
     return [Farewell(*row) for row in rows]
 
 
 def people_of(session: Session, counters: Iterable[int]) -> Mapping[int, Mapping[int, int]]:
-    """For each counter: account -> since which change; counters without members are left out."""
+    """The members of counters, as in ``Members.of``; counters without members are left out."""
     people: dict[int, dict[int, int]] = defaultdict(dict)
     if ids := list(counters):
         rows = session.queries.people_of(session.connection, counters=_encode(ids).decode())
@@ -230,7 +230,7 @@ def people_of(session: Session, counters: Iterable[int]) -> Mapping[int, Mapping
 
 
 def states_of(session: Session, counters: Iterable[int]) -> dict[int, SharedCounter]:
-    """Counters as they are now; those that are gone are left out."""
+    """Counters as they are now; deleted ones are left out."""
     if not (ids := list(counters)):
         return {}
     rows = session.queries.states_of(session.connection, counters=_encode(ids).decode(), namespace=NAMESPACE)
@@ -238,17 +238,17 @@ def states_of(session: Session, counters: Iterable[int]) -> dict[int, SharedCoun
 
 
 def date_counters_of(session: Session, accounts: Sequence[int]) -> list[tuple[SharedCounter, set[int]]]:
-    """The counters of days of some accounts, each with those of the accounts that have it."""
-    having: dict[int, set[int]] = defaultdict(set)
+    """The counters of days of some accounts, each with its members among these accounts."""
+    owners: dict[int, set[int]] = defaultdict(set)
     for account, counter in session.queries.date_counters_of(
         session.connection, accounts=_encode(list(accounts)).decode()
     ):
-        having[counter].add(account)
-    return [(state, having[counter]) for counter, state in states_of(session, having).items()]
+        owners[counter].add(account)
+    return [(state, owners[counter]) for counter, state in states_of(session, owners).items()]
 
 
 def valid_tokens(session: Session, tokens: Iterable[int]) -> dict[int, str]:
-    """Which tokens still exist and may read counters, with the first characters of their present secrets."""
+    """Tokens that still exist and may read counters, with the prefixes of their present secrets."""
     rows = session.queries.valid_tokens(
         session.connection, tokens=_encode(sorted(tokens)).decode(), permission=int(Permission.COUNTERS_READ)
     )

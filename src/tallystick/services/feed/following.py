@@ -11,17 +11,17 @@ from tallystick.ledger import Ledger
 from tallystick.ledger.database import Announcer
 from tallystick.model.key import Key
 from tallystick.services.feed.change_feed import ChangeBatch, Members, named_epoch, next_changes
-from tallystick.services.feed.housekeeping import LiveChores
+from tallystick.services.feed.housekeeping import LiveChecks
 from tallystick.services.feed.resuming import Resumed, missed_changes
 from tallystick.services.sharing.changes import last_change
 from tallystick.tasks import BackgroundTask
 
 LOOKED_EVERY_S = 1.0
-"""How late an unannounced change may be published, and the end of a token be noticed."""
+"""The longest delay until a change without a notification is published, and until a revoked token is noticed."""
 LONGEST_DELAY_S = 5.0
 """The longest delay after failures: connections are behind for no longer once the ledger can be read again."""
 PUBLISHED_AT_ONCE = 2_000
-"""Deliveries before other work gets its turn on the event loop."""
+"""Deliveries before other work gets a turn on the event loop."""
 RESUMED_AT_ONCE = 16
 
 
@@ -41,7 +41,7 @@ class Following:
         self.position = 0
         self._members = Members()
         self._watches = Watches(self.hub)
-        self._chores = LiveChores(ledger, self.hub, self._watches, lambda: self.position)
+        self._checks = LiveChecks(ledger, self.hub, self._watches, lambda: self.position)
         self._woken = asyncio.Event()
         self._beginning = asyncio.Lock()
         self._reading_newest = asyncio.Lock()
@@ -50,24 +50,24 @@ class Following:
         self._announcer: Announcer | None = None
 
     def start(self) -> None:
-        """Take announcements of changes until ``close``."""
+        """Receive notifications of other servers until ``close``."""
         loop = asyncio.get_running_loop()
         self._ledger.watched.keys = self._watches.keys
         self._ledger.watched.on_change = self._watches.changed
 
-        def heard() -> None:
+        def on_notification() -> None:
             # The loop is closed: the server has stopped.
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(self._woken.set)
 
-        self._announcer = self._ledger.database.announcer(heard)
+        self._announcer = self._ledger.database.announcer(on_notification)
 
     def tasks(self) -> list[BackgroundTask]:
-        """Publish changes, and look after live connections, between ``start`` and ``close``."""
-        chores = (
-            ("live-tokens", self._chores.end_refused),
-            ("live-days", self._chores.publish_days),
-            ("live-counters", self._chores.refresh_public_counters),
+        """Publish changes, and check live connections; run between ``start`` and ``close``."""
+        checks = (
+            ("live-tokens", self._checks.end_refused),
+            ("live-days", self._checks.publish_days),
+            ("live-counters", self._checks.refresh_public_counters),
         )
         return [
             BackgroundTask(
@@ -75,12 +75,12 @@ class Following:
             ),
             *(
                 BackgroundTask(name, run, LOOKED_EVERY_S, begins_after=LOOKED_EVERY_S, longest_delay=LONGEST_DELAY_S)
-                for name, run in chores
+                for name, run in checks
             ),
         ]
 
     async def close(self) -> None:
-        """End every live connection as at a restart, and take no more announcements."""
+        """End every live connection as at a restart, and stop receiving notifications."""
         self.end_all()
         if self._announcer is not None:
             await self._announcer.close()
@@ -91,24 +91,24 @@ class Following:
         self._watches.end_all(ending)
 
     def wake(self) -> None:
-        """Publish soon: a commit of this server has changed shared counters."""
+        """Publish soon, and notify other servers: a commit of this server has changed shared counters."""
         if self.hub:
             self._woken.set()
         if self._announcer is not None:
             self._announcer.notify()
 
     async def subscribe(self, account: int, token: int, zone: ZoneInfo, prefix: str = "") -> Subscription:
-        """Open a subscription to every change that is committed from now on, and to none before.
+        """Open a subscription to the changes that are committed from now on.
 
         Args:
-            prefix: of the secret that was shown; see ``Subscription``.
+            prefix: of the token's secret; see ``Subscription``.
 
         Raises:
             TooManySubscriptions
             StoreUnavailable
         """
         subscription = self.hub.subscribe(account, token, zone, prefix)
-        self._chores.add(subscription)
+        self._checks.add(subscription)
         try:
             await self._begin()
             subscription.skip(await self._newest_change())
@@ -118,10 +118,11 @@ class Following:
         return subscription
 
     async def resume(self, account: int, epoch: str, offset: int) -> Resumed:
-        """What a person missed after a change. Subscribe first; then ``subscription.skip(resumed.position)``.
+        """The changes that a person missed after an offset.
 
-        Send what was missed, then what the subscription brings: nothing is sent twice, nothing is missing. Leave the
-        skipping to the subscription: the begin of a day carries a number that was sent before, and must be sent.
+        Subscribe before, and call ``subscription.skip(resumed.position)`` after. Send the missed changes, then those of
+        the subscription: no change is lost or sent twice. Do not skip by number outside of the subscription: the start
+        of a day has a number that was sent before, and must be sent.
 
         Raises:
             StoreUnavailable
@@ -138,7 +139,7 @@ class Following:
         Raises:
             TooManySubscriptions, StoreUnavailable
         """
-        return self._chores.watch(key)
+        return self._checks.watch(key)
 
     async def _begin(self) -> None:
         """Read the name of the numbering, once."""
@@ -167,7 +168,7 @@ class Following:
         if not self.hub:
             newest = await self._ledger.read(last_change)
             if not self.hub:
-                # Changes of membership are among those that are passed over.
+                # Changes of membership may be among those that are skipped.
                 self._members.clear()
                 self.position = newest
             return bool(self.hub)

@@ -1,4 +1,4 @@
-"""Chores of each second while there are live connections: slow readers, tokens, days, public counters."""
+"""Checks of live connections, once a second: slow readers, tokens, days, public counters."""
 
 from asyncio import Future
 from collections import defaultdict
@@ -23,8 +23,8 @@ KEYS_AT_ONCE = 5_000
 Item = TypeVar("Item")
 
 
-class LiveChores:
-    """The chores. Each is a background task of its own (``Following.tasks``).
+class LiveChecks:
+    """The checks. Each is a background task of its own (``Following.tasks``).
 
     Args:
         position: the number of the last change that was published.
@@ -34,11 +34,11 @@ class LiveChores:
         self._ledger, self._hub, self._watches, self._position = ledger, hub, watches, position
         self._days = Days()
         self._unchecked: set[int] = set()
-        """Tokens of new subscriptions: what they were opened with may have been revoked a moment before."""
+        """Tokens of new subscriptions, which may have been revoked since they were read."""
         self._accounts_changed = -1
 
     def add(self, subscription: Subscription) -> None:
-        """Include a new subscription in the chores."""
+        """Include a new subscription in the checks."""
         self._unchecked.add(subscription.token)
         self._days.note(subscription.zone, self._ledger.clock())
 
@@ -58,7 +58,7 @@ class LiveChores:
         def pass_on(future: "Future[Counter | None]") -> None:
             # After a failure the counter is read within a second.
             if not future.cancelled() and future.exception() is None:
-                self._watches.found({key: self._living(future.result())}, begun)
+                self._watches.update({key: self._living(future.result())}, begun)
 
         future.add_done_callback(pass_on)
         return watcher
@@ -98,14 +98,14 @@ class LiveChores:
             for counter, owners in await self._ledger.read(date_counters_of, people):
                 # No commit changed it, so it has no number of its own.
                 change = state_event(counter, self._position(), now)
-                self._hub.tell(change, (each for account in owners for each in by_account[account]))
+                self._hub.publish_to(change, (each for account in owners for each in by_account[account]))
 
     async def refresh_public_counters(self) -> None:
-        """Read watched counters: other servers and commands may have changed them, or they have expired."""
+        """Read the watched counters again: they may have expired, or other servers and commands have changed them."""
         for keys in _pieces(list(self._watches.keys), KEYS_AT_ONCE):
             begun = self._watches.moment()
             counters = await self._ledger.read(_find, keys)
-            self._watches.found({key: self._living(counters.get(key)) for key in keys}, begun)
+            self._watches.update({key: self._living(counters.get(key)) for key in keys}, begun)
 
     def _living(self, counter: Counter | None) -> Counter | None:
         return alive(counter, self._ledger.clock())

@@ -21,7 +21,7 @@ from tallystick.services.sharing.changes import last_change
 from tallystick.services.sharing.sweeping import FAREWELLS_KEPT_MS
 
 REPLAYED_AT_MOST = 1_000
-"""Changes that are sent one by one; beyond it the newest state of each changed counter."""
+"""The most changes that are sent one by one; for more, the newest state of each changed counter is sent."""
 RESUMABLE_MS = FAREWELLS_KEPT_MS - 86_400_000
 """How far back a connection can resume: a day less than the sweep keeps farewells, so that none is missing."""
 
@@ -33,8 +33,8 @@ class Resumed(Struct, frozen=True):
     """The changes that were missed.
 
     Attributes:
-        recovered: whether that is everything; if not, the client has to read its counters anew.
-        position: the number of the last change that ``changes`` and the present state of the counters contain.
+        recovered: whether they are complete; if not, the client has to read its counters again.
+        position: the number of the last change that is included.
         changes: in the order of the commits.
     """
 
@@ -44,7 +44,7 @@ class Resumed(Struct, frozen=True):
 
 
 class Missed(Struct, frozen=True, gc=False):
-    """A counter of the person.
+    """A counter with missed changes.
 
     Attributes:
         since: the number of the change with which the person became a member.
@@ -60,15 +60,15 @@ class Missed(Struct, frozen=True, gc=False):
 
 
 def missed_changes(session: Session, account: int, offset: int, now: int) -> Resumed:
-    """Changes after an offset to the counters that a person has now, and to those that the person has lost.
+    """Changes after an offset, of the counters that a person has now and of those that the person has lost.
 
-    Costs two look-ups in an index for each counter of the person, and the rows that are sent; of a counter that
-    changed a million times meanwhile a thousand index entries are read, and no row.
+    Costs two index look-ups for each counter of the person, and the rows that are sent. Of a counter that changed a
+    million times, a thousand index entries are read, and no row.
     """
     position = last_change(session)
     if offset == position:
         return Resumed(recovered=True, position=position)
-    if not 0 <= offset < position or not _is_known_since(session, offset, now - RESUMABLE_MS):
+    if not 0 <= offset < position or not _has_all_farewells(session, offset, now - RESUMABLE_MS):
         return Resumed(recovered=False, position=position)
     farewells = _farewells(session, account, offset)
     if len(farewells) > REPLAYED_AT_MOST:
@@ -81,7 +81,7 @@ def missed_changes(session: Session, account: int, offset: int, now: int) -> Res
     return Resumed(recovered=True, position=position, changes=[change for _, change in everything])
 
 
-def _is_known_since(session: Session, offset: int, oldest: int) -> bool:
+def _has_all_farewells(session: Session, offset: int, oldest: int) -> bool:
     """Whether all farewells after a change are still there: the change, or the one right after it, is young enough."""
     times = (
         session.common.time_up_to(session.connection, number=offset),
@@ -107,10 +107,10 @@ def _one_by_one(
 ) -> Iterable[_Numbered]:
     since = {each.counter: each.since for each in missed}
     for row in change_rows(_changes_of(session, missed, offset)):
-        state, came = states[row.counter], since[row.counter]
-        if row.kind == "members" and row.number == came:
+        state, joined = states[row.counter], since[row.counter]
+        if row.kind == "members" and row.number == joined:
             yield row.number, arrival(row, state)
-        if row.number >= came:
+        if row.number >= joined:
             yield row.number, change_of(row, state)
 
 
@@ -135,7 +135,7 @@ def _newest(
         if each.counter in quiet:
             yield each.newest, state_event(state, each.newest, each.at)
         else:
-            # Two for one commit: a client that receives only the first goes on from the number before.
+            # Two changes for one commit: a client that receives only the first resumes from the number before.
             yield each.newest, state_event(state, each.newest - 1, each.at)
             yield each.newest, Change(number=each.newest, counter=state.uid, kind="members", at=each.at)
 

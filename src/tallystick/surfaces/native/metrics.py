@@ -115,7 +115,7 @@ def _live(hub: Hub) -> Iterator[Metric]:
     ):
         yield GaugeMetricFamily(name, text, value)
     for name, text, value in (
-        ("tallystick_live_told", "Changes of shared counters handed to connections.", measurements.told),
+        ("tallystick_live_told", "Changes of shared counters handed to connections.", measurements.published),
         ("tallystick_live_merged", "Of these, replaced by newer ones before they were read.", measurements.merged),
     ):
         yield CounterMetricFamily(name, text, value)
