@@ -22,7 +22,7 @@ from tallystick.services.accounts.sites import NewSite, create_site
 from tallystick.services.analytics.names import TITLE_REPLACED_AFTER, Names, campaign_ids, list_paths, path_ids
 from tallystick.services.ingest import ingest
 from tallystick.services.ingest.ingest import AT_ONCE, Dropped, DropReason, Ingest, InvalidHit, Knowledge, Refusal
-from tallystick.warehouse import KeptRequest, Stored
+from tallystick.warehouse import IdempotencyRecord, Stored
 from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
 from tallystick.warehouse.duckdb.warehouse import DuckDbWarehouse
 
@@ -233,18 +233,18 @@ async def test_an_older_hit_moves_the_beginning_to_half_a_day_before_it(house: H
 async def test_what_to_answer_is_kept_with_the_hits(house: House) -> None:
     asked: list[Sequence[Refusal | None]] = []
 
-    def keep(refused: Sequence[Refusal | None]) -> KeptRequest:
+    def keep(refused: Sequence[Refusal | None]) -> IdempotencyRecord:
         asked.append(refused)
-        return KeptRequest("key", "fingerprint", "answer", NOW_S)
+        return IdempotencyRecord("key", "fingerprint", "answer", NOW_S)
 
     await house.ingest.record(a_site(), [an_arrival(), an_arrival("/favicon.ico")], keep)
     assert asked == [[None, Dropped(DropReason.IGNORED_PATH)]]
-    assert await house.warehouse.kept_request("key") == KeptRequest("key", "fingerprint", "answer", NOW_S)
+    assert await house.warehouse.idempotency_record("key") == IdempotencyRecord("key", "fingerprint", "answer", NOW_S)
 
 
 async def test_an_answer_is_kept_also_when_nothing_was_stored(house: House) -> None:
-    await house.ingest.record(a_site(), [an_arrival("")], lambda _: KeptRequest("key", "", "", NOW_S))
-    assert await house.warehouse.kept_request("key") is not None
+    await house.ingest.record(a_site(), [an_arrival("")], lambda _: IdempotencyRecord("key", "", "", NOW_S))
+    assert await house.warehouse.idempotency_record("key") is not None
 
 
 async def test_nothing_is_acknowledged_that_the_warehouse_refuses(

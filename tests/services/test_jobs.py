@@ -32,7 +32,7 @@ from tallystick.services.jobs import (
     enqueue,
     pending_jobs,
 )
-from tallystick.warehouse import KeptRequest
+from tallystick.warehouse import IdempotencyRecord
 from tallystick.warehouse.duckdb.journal import Journal, JournalBatch
 from tallystick.warehouse.duckdb.marks import JournalMarks
 from tallystick.warehouse.duckdb.warehouse import DuckDbWarehouse
@@ -373,9 +373,9 @@ async def test_kept_answers_and_old_keys_are_forgotten_after_their_time(ledger: 
     async with opened_warehouse(tmp_path / "other.duckdb", now=NOW) as warehouse:
         ledger.passed = lambda: NOW * 1000
         for age in (0, 23 * HOUR, 25 * HOUR):
-            await warehouse.append([], KeptRequest(f"key {age}", "", "", NOW - age))
+            await warehouse.append([], IdempotencyRecord(f"key {age}", "", "", NOW - age))
         await JobWorker(ledger, warehouse, lambda _: None).tidy()
-        kept = [await warehouse.kept_request(f"key {age}") for age in (0, 23 * HOUR, 25 * HOUR)]
+        kept = [await warehouse.idempotency_record(f"key {age}") for age in (0, 23 * HOUR, 25 * HOUR)]
     assert [bool(request) for request in kept] == [True, True, False]
 
 
@@ -383,9 +383,9 @@ async def test_a_clock_that_jumps_forgets_no_kept_answer(ledger: Ledger, tmp_pat
     async with opened_warehouse(tmp_path / "other.duckdb", now=NOW + 60 * DAY) as warehouse:
         ledger.passed = lambda: NOW * 1000
         for age in (0, 25 * HOUR):
-            await warehouse.append([], KeptRequest(f"key {age}", "", "", NOW - age))
+            await warehouse.append([], IdempotencyRecord(f"key {age}", "", "", NOW - age))
         await JobWorker(ledger, warehouse, lambda _: None).tidy()
-        kept = [await warehouse.kept_request(f"key {age}") for age in (0, 25 * HOUR)]
+        kept = [await warehouse.idempotency_record(f"key {age}") for age in (0, 25 * HOUR)]
     assert [bool(request) for request in kept] == [True, False]
 
 

@@ -8,7 +8,7 @@ import pytest
 from support.warehouses import NOW, a_hit, ids, opened_warehouse, rows
 from tallystick.errors import DatabaseSchemaRefused, DatabaseUnreachable, StoreBusy, StoreClosed
 from tallystick.model.hit import Bot, Hit
-from tallystick.warehouse import KeptRequest, Stored
+from tallystick.warehouse import IdempotencyRecord, Stored
 from tallystick.warehouse.duckdb import warehouse as doors
 from tallystick.warehouse.duckdb.session import DuckDbSession
 from tallystick.warehouse.duckdb.warehouse import DuckDbWarehouse
@@ -133,19 +133,19 @@ async def test_a_read_cannot_write(warehouse: DuckDbWarehouse) -> None:
 
 
 async def test_an_answer_is_kept_with_the_hits_it_is_about(file: Path) -> None:
-    kept = KeptRequest("token 1: 'abc'", "fingerprint", '{"status":"ok"}', NOW)
+    kept = IdempotencyRecord("token 1: 'abc'", "fingerprint", '{"status":"ok"}', NOW)
     async with opened_warehouse(file) as warehouse:
-        assert await warehouse.kept_request(kept.key) is None
+        assert await warehouse.idempotency_record(kept.key) is None
         await warehouse.append([a_hit()], kept)
     async with opened_warehouse(file) as warehouse:
-        assert await warehouse.kept_request(kept.key) == kept
-        assert await warehouse.kept_request("another") is None
+        assert await warehouse.idempotency_record(kept.key) == kept
+        assert await warehouse.idempotency_record("another") is None
 
 
 async def test_an_answer_without_hits_is_kept(warehouse: DuckDbWarehouse) -> None:
-    kept = KeptRequest("key", "fingerprint", "{}", NOW)
+    kept = IdempotencyRecord("key", "fingerprint", "{}", NOW)
     assert await warehouse.append([], kept) == []
-    assert await warehouse.kept_request("key") == kept
+    assert await warehouse.idempotency_record("key") == kept
 
 
 async def test_too_many_waiting_hits_are_refused(warehouse: DuckDbWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:

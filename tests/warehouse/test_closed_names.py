@@ -10,7 +10,7 @@ import pytest
 from support.warehouses import a_hit, opened_warehouse, rows
 from tallystick.model.product import BROWSERS, SYSTEMS, known_browser, known_system
 from tallystick.warehouse.duckdb.journal import JOURNAL_FILE
-from tallystick.warehouse.duckdb.migrations import known_steps
+from tallystick.warehouse.duckdb.migrations import all_steps
 from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
 
 STORED = [
@@ -81,4 +81,4 @@ async def test_so_are_those_in_the_journal(file: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", sorted(BROWSERS | SYSTEMS))
 def test_the_step_knows_every_name(name: str) -> None:
-    assert f"'{name}')" in known_steps()[1].sql
+    assert f"'{name}')" in all_steps()[1].sql

@@ -12,7 +12,7 @@ import pytest
 from support.warehouses import NOW, a_hit, ids, opened_warehouse
 from support.warehouses import rows as all_rows
 from tallystick.errors import DatabaseSchemaRefused, StartRefused
-from tallystick.warehouse import KeptRequest
+from tallystick.warehouse import IdempotencyRecord
 from tallystick.warehouse.duckdb import migrations, rows
 from tallystick.warehouse.duckdb.copying import bring_in, copy_files
 from tallystick.warehouse.duckdb.journal import JOURNAL_FILE, journal_of
@@ -26,7 +26,7 @@ JOURNALS = Path(__file__).with_name("journals")
 FORMATS = {1: "e01adfd2c8af"}
 """Each format, and a digest of what it holds. Add a row, and a journal, for a new format; never change one."""
 
-KEPT = KeptRequest("token 1: key", "fingerprint", '{"status":"ok"}', 1_790_000_060)
+KEPT = IdempotencyRecord("token 1: key", "fingerprint", '{"status":"ok"}', 1_790_000_060)
 NO_TEXTS = ("", "o", None, "", "", "", "", "", "", "", 0)
 HITS = [
     (
@@ -40,7 +40,7 @@ HITS = [
 
 def test_what_a_batch_holds_has_a_format_of_its_own() -> None:
     shape = repr([(name, column.kind) for name, column in rows.COLUMNS.items()])
-    shape += repr([rows.Batch.__struct_fields__, KeptRequest.__struct_fields__])
+    shape += repr([rows.Batch.__struct_fields__, IdempotencyRecord.__struct_fields__])
     assert sha256(shape.encode()).hexdigest()[:12] == FORMATS[rows.FORM.format]
     assert max(FORMATS) == rows.FORM.format
     assert {file.name for file in JOURNALS.iterdir()} == {f"format-{format_}.sqlite3" for format_ in FORMATS}
@@ -56,7 +56,7 @@ def an_old_journal(file: Path, format_: int) -> Path:
 async def test_an_old_journal_is_read(file: Path, format_: int) -> None:
     async with opened_warehouse(an_old_journal(file, format_)) as warehouse:
         assert await all_rows(warehouse, ", ".join(list(rows.COLUMNS)[: len(HITS[0])])) == HITS
-        assert await warehouse.kept_request(KEPT.key) == KEPT
+        assert await warehouse.idempotency_record(KEPT.key) == KEPT
         assert [hit.id for hit in await warehouse.append([a_hit()])] == [4]
 
 
@@ -66,9 +66,9 @@ def _next_version(monkeypatch: pytest.MonkeyPatch) -> None:
     hue = rows.Column("VARCHAR", lambda hits, _: ["red"] * len(hits), since=2, default="unknown")
     depth = rows.Column("UINTEGER", lambda hits, _: [7] * len(hits), since=3, default=0)
     sql = "ALTER TABLE hit ADD COLUMN hue VARCHAR; ALTER TABLE hit ADD COLUMN depth UINTEGER"
-    step = MigrationStep(len(migrations.known_steps()) + 1, sql, "made up")
-    before = migrations.known_steps
-    monkeypatch.setattr(migrations, "known_steps", lambda folder="": [*before(folder), *([] if folder else [step])])
+    step = MigrationStep(len(migrations.all_steps()) + 1, sql, "made up")
+    before = migrations.all_steps
+    monkeypatch.setattr(migrations, "all_steps", lambda folder="": [*before(folder), *([] if folder else [step])])
     monkeypatch.setattr(rows, "FORM", rows.BatchForm({**rows.COLUMNS, "hue": hue, "depth": depth}))
 
 

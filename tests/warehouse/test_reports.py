@@ -34,7 +34,7 @@ from tallystick.model.dimensions import (
 from tallystick.model.period import DAY_S, period
 from tallystick.model.selection import Condition, Metric, Selection
 from tallystick.warehouse.duckdb import reports
-from tallystick.warehouse.duckdb.migrations import known_steps
+from tallystick.warehouse.duckdb.migrations import all_steps
 from tallystick.warehouse.duckdb.queried import named_queries
 from tallystick.warehouse.duckdb.session import DuckDbSession
 from tallystick.warehouse.types import Position, Slice
@@ -88,7 +88,7 @@ ROWS = _rows()
 @pytest.fixture(scope="module")
 def session() -> Iterator[DuckDbSession]:
     with duckdb.connect(":memory:") as connection:
-        for step in known_steps():
+        for step in all_steps():
             connection.execute(step.sql)
         names = list(ROWS[0])
         marks = ", ".join("?" * len(names))

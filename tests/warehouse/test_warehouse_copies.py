@@ -7,7 +7,7 @@ import pytest
 
 from support.warehouses import NOW, a_hit, ids, opened_warehouse
 from tallystick.errors import StoreFailed
-from tallystick.warehouse import KeptRequest
+from tallystick.warehouse import IdempotencyRecord
 from tallystick.warehouse.duckdb.copying import copy_files, count_hits
 
 
@@ -17,12 +17,14 @@ async def test_a_copy_holds_what_is_acknowledged_wherever_it_lies(file: Path, tm
     async with opened_warehouse(file) as warehouse:
         await warehouse.append([a_hit()] * 3)
         await ids(warehouse)  # these lie in columns
-        await warehouse.append([a_hit()] * 2, KeptRequest("key", "fingerprint", "answer", NOW))  # these in the journal
+        await warehouse.append(
+            [a_hit()] * 2, IdempotencyRecord("key", "fingerprint", "answer", NOW)
+        )  # these in the journal
         await asyncio.to_thread(copy_files, file, copy)
         await warehouse.append([a_hit()])
     async with opened_warehouse(copy) as copied:
         assert await ids(copied) == [1, 2, 3, 4, 5]
-        assert await copied.kept_request("key") is not None
+        assert await copied.idempotency_record("key") is not None
         assert [hit.id for hit in await copied.append([a_hit()])] == [6]
 
 

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from support.disks import full_disk
 from support.warehouses import NOW, a_hit, ids, opened_warehouse, rows
 from tallystick.errors import StoreUnavailable
-from tallystick.warehouse import KeptRequest, Stored
+from tallystick.warehouse import IdempotencyRecord, Stored
 from tallystick.warehouse.duckdb import checkpoints, journal, mover
 from tallystick.warehouse.duckdb.journal import JOURNAL_FILE
 from tallystick.warehouse.duckdb.warehouse import DuckDbWarehouse
@@ -75,7 +75,7 @@ async def test_what_does_not_fit_into_the_columns_waits_in_the_journal(
 
 async def test_a_server_that_ends_before_the_move_finds_it_in_the_journal(file: Path, tmp_path: Path) -> None:
     async with opened_warehouse(file) as warehouse:
-        stored = await warehouse.append([a_hit(by=5)] * 3, KeptRequest("key", "fingerprint", "answer", NOW))
+        stored = await warehouse.append([a_hit(by=5)] * 3, IdempotencyRecord("key", "fingerprint", "answer", NOW))
         kept = {path.name: path.read_bytes() for path in file.parent.glob(f"{JOURNAL_FILE}*")}
     for name, content in kept.items():
         (tmp_path / name).write_bytes(content)
@@ -88,7 +88,7 @@ async def test_a_server_that_ends_before_the_move_finds_it_in_the_journal(file: 
         (tmp_path / "anew" / name).write_bytes(content)
     async with opened_warehouse(tmp_path / "anew" / file.name) as warehouse:
         assert await rows(warehouse, "id, session, first") == [astuple(hit) for hit in stored]
-        assert await warehouse.kept_request("key") == KeptRequest("key", "fingerprint", "answer", NOW)
+        assert await warehouse.idempotency_record("key") == IdempotencyRecord("key", "fingerprint", "answer", NOW)
         assert (await warehouse.append([a_hit(by=5)]))[0] == Stored(4, stored[0].session, first=False)
 
 
@@ -113,8 +113,8 @@ async def test_a_refused_request_is_not_kept(file: Path) -> None:
     async with opened_warehouse(file) as warehouse:
         await warehouse.append([a_hit()])
         with full_disk(journal_bytes(file)), pytest.raises(StoreUnavailable):
-            await warehouse.append([a_hit()], KeptRequest("key", "fingerprint", "answer", NOW))
-        assert await warehouse.kept_request("key") is None
+            await warehouse.append([a_hit()], IdempotencyRecord("key", "fingerprint", "answer", NOW))
+        assert await warehouse.idempotency_record("key") is None
 
 
 async def test_a_checkpoint_that_fails_loses_nothing(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

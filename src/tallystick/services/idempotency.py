@@ -1,13 +1,13 @@
-"""Idempotency records: a request with a key of its sender's is carried out once, on every surface alike.
+"""Idempotency records: a request with an idempotency key is carried out once, on all surfaces alike.
 
 The same request under the same key gets the recorded outcome, marked as replayed. Another request under that key is
 refused (``KeyReused``), as is the same one while it is being carried out (``KeyInFlight``): no request waits for
 another.
 
 A record is stored in the transaction of what the request did: in the ledger with changes of counters, in the warehouse
-with hits. It holds an outcome that knows no surface, encoded by the service that carried the request out; the surface
-builds its response from that, the first time and on replay. Times are ms of ``Ledger.passed``, so that a jump of the
-wall clock forgets no key.
+with hits. It holds an outcome that is independent of surfaces, encoded by the service that carried the request out;
+the surface builds its response from the outcome, the first time and on replay. Times are ms of ``Ledger.passed``, so
+that no record expires when the wall clock jumps.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,17 +19,17 @@ from msgspec import Struct
 
 from tallystick.errors import KeyInFlight, KeyReused
 from tallystick.ledger import Session
-from tallystick.warehouse import KeptRequest, Warehouse
+from tallystick.warehouse import IdempotencyRecord, Warehouse
 
 KEPT_MS = 24 * 3_600_000
 LONGEST_KEY = 255
 """Characters of a key (draft-ietf-httpapi-idempotency-key-header)."""
 
 FORGOTTEN_AT_ONCE = 2_000
-"""In each sweep. More than can come meanwhile: ``KeyedLimit`` bounds those of senders without an account."""
+"""In each sweep; more than can be added meanwhile: ``KeyedLimit`` bounds the records of senders without an account."""
 
 _OUTCOME = 0
-"""In the place of a status: the record holds an outcome. Versions up to 0.1 stored whole responses."""
+"""The status of a record that holds an outcome. Versions up to 0.1 stored whole responses."""
 
 _encode = msgspec.json.Encoder().encode
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
@@ -38,7 +38,7 @@ _decode_headers = msgspec.json.Decoder(dict[str, str]).decode
 
 
 class StoredResponse(Struct, frozen=True):
-    """A record of an older version, which stored the response itself; replayed as it is."""
+    """The record of an older version, which stored the response itself; replayed unchanged."""
 
     status: int
     body: bytes = b""
@@ -46,16 +46,16 @@ class StoredResponse(Struct, frozen=True):
 
 
 Recorded = bytes | StoredResponse
-"""What a record holds: an encoded outcome, or the response of an older version."""
+"""The content of a record: an encoded outcome, or the response of an older version."""
 
 
 class KeyedRequest(Struct, frozen=True):
-    """The identity of a request with a key: what it means, not how it is spelled.
+    """The identity of a request with a key, independent of its spelling.
 
     Attributes:
         digest: of its sender, its method, its resolved path and its key.
-        fingerprint: of everything that may not differ when the key is sent again.
-        older: the identity that versions up to 0.1 gave to the request, from its spelling.
+        fingerprint: of all parts that must be the same when the key is sent again.
+        older: the identity of the request in versions up to 0.1, which depends on its spelling.
     """
 
     digest: bytes
@@ -69,34 +69,34 @@ class KeyedRequest(Struct, frozen=True):
         """The identity of a request.
 
         Args:
-            path: with decoded parameters, in one spelling for all that mean the same.
+            path: normalized, with decoded parameters.
             rest: its query and body, see ``meaning``.
         """
         return cls(_digest(sender, method, path, key), sha256(rest).digest(), older)
 
     def matches(self, digest: bytes, fingerprint: bytes) -> bool:
-        """Whether a record is of this request, and not of another one under its key."""
+        """Whether a record is of this request, not of another one with its key."""
         if digest == self.digest and fingerprint == self.fingerprint:
             return True
         return self.older is not None and self.older.matches(digest, fingerprint)
 
 
 class InFlight:
-    """The requests with a key that this process is carrying out. Used from one event loop."""
+    """The keyed requests in flight in this process. Used from one event loop."""
 
     def __init__(self) -> None:
         self._digests: set[bytes] = set()
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Number of requests."""
         return len(self._digests)
 
     @contextmanager
     def alone(self, request: KeyedRequest) -> Iterator[None]:
-        """Carry a request out, and refuse it if it comes again meanwhile.
+        """Mark a request as in flight during the block.
 
         Raises:
-            KeyInFlight: it is being carried out.
+            KeyInFlight: the same request is in flight.
         """
         if request.digest in self._digests:
             msg = "a request with this Idempotency-Key is being carried out"
@@ -109,27 +109,27 @@ class InFlight:
 
 
 def meaning(query: Iterable[tuple[str, str]], body: bytes) -> bytes:
-    """A query and a JSON body in one spelling: parameters in any order, JSON with any spaces and order of members.
+    """Normalize a query and a JSON body: the order of parameters and members, and spaces in JSON, do not matter.
 
     Args:
         query: decoded parameters, each name once.
-        body: what is no JSON is taken as it is.
+        body: any other text than JSON is unchanged.
     """
     parameters = sorted(query)
     return (_encode(parameters) if parameters else b"") + b"\0" + _meaning_of_json(body)
 
 
 def find_record(session: Session, request: KeyedRequest, passed: int) -> Recorded | None:
-    """The record of a request in the ledger; None when it has not come yet.
+    """The record of a request in the ledger; None if there is none yet.
 
     Raises:
-        KeyReused: its key came with another request.
+        KeyReused: its key was used for another request.
     """
     return Records(session, [request], passed).find(request)
 
 
 def store_record(session: Session, request: KeyedRequest, outcome: bytes, passed: int) -> None:
-    """Store the outcome of a request, in the transaction of what it did."""
+    """Store the outcome of a request, in the transaction of its changes."""
     session.common.keep_answer(
         session.connection,
         digest=request.digest,
@@ -145,7 +145,7 @@ class Records:
     """The records of a batch's requests in the ledger: read with one statement, stored with another one.
 
     Args:
-        requests: everything that ``find`` may be called with.
+        requests: all requests that ``find`` may be called with.
     """
 
     def __init__(self, session: Session, requests: Iterable[KeyedRequest], passed: int) -> None:
@@ -161,10 +161,10 @@ class Records:
                 self._records[bytes(digest)] = (bytes(fingerprint), recorded)
 
     def find(self, request: KeyedRequest) -> Recorded | None:
-        """The record of a request, of this batch or before; None when it has not come yet.
+        """The record of a request, of this batch or before; None if there is none yet.
 
         Raises:
-            KeyReused: its key came with another request.
+            KeyReused: its key was used for another request.
         """
         for identity in (request, request.older):
             if identity is not None and (record := self._records.get(identity.digest)) is not None:
@@ -187,35 +187,35 @@ class Records:
 
 
 def forget_old(session: Session, passed: int) -> None:
-    """Remove some records older than a day; called again and again it removes all of them."""
+    """Remove some records older than a day; repeated calls remove all of them."""
     session.common.forget_answers(session.connection, before=passed - KEPT_MS, max_rows=FORGOTTEN_AT_ONCE)
 
 
 async def find_hits_record(warehouse: Warehouse, request: KeyedRequest) -> str | None:
-    """The outcome of a request that brought hits; None when it has not come yet.
+    """The recorded outcome of a request with hits; None if there is none yet.
 
     Raises:
-        KeyReused: its key came with another request.
+        KeyReused: its key was used for another request.
         StoreUnavailable
     """
-    record = await warehouse.kept_request(request.digest.hex())
+    record = await warehouse.idempotency_record(request.digest.hex())
     if record is not None and record.fingerprint != request.fingerprint.hex():
         raise reused()
     older = request.older
     if record is None and older is not None:
-        record = await warehouse.kept_request(older.digest.decode())
+        record = await warehouse.idempotency_record(older.digest.decode())
         if record is not None and record.fingerprint != older.fingerprint.decode():
             raise reused()
     return None if record is None else record.answer
 
 
-def hits_record(request: KeyedRequest, outcome: str, passed: int) -> KeptRequest:
-    """The record of a request that brings hits, to be stored with them."""
-    return KeptRequest(request.digest.hex(), request.fingerprint.hex(), outcome, passed // 1000)
+def hits_record(request: KeyedRequest, outcome: str, passed: int) -> IdempotencyRecord:
+    """The record of a request with hits, to be stored with them."""
+    return IdempotencyRecord(request.digest.hex(), request.fingerprint.hex(), outcome, passed // 1000)
 
 
 def reused() -> KeyReused:
-    """The refusal of another request under a key."""
+    """The refusal of another request with a used key."""
     return KeyReused("this Idempotency-Key was sent with another request; a new request needs a new key")
 
 

@@ -1,18 +1,18 @@
-"""The warehouse: hits in columns, durably kept and quickly counted. See DESIGN.md."""
+"""The warehouse: stores hits durably, in columns, and reports on them. See DESIGN.md."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
-from tallystick.warehouse.types import KeptRequest, LedgerMarks, ParquetHit, Stored
+from tallystick.warehouse.types import IdempotencyRecord, LedgerMarks, ParquetHit, Stored
 from tallystick.warehouse.warehouse import Warehouse, WarehouseSession, WarehouseStorage, WarehouseWriteSession, seconds
 
 OWN_FILES = ("warehouse*", "warehouse.temp/*", "exports/*")
-"""Patterns of what a warehouse writes into a data directory."""
+"""Patterns of the files that a warehouse writes into a data directory."""
 
 __all__ = [
     "OWN_FILES",
-    "KeptRequest",
+    "IdempotencyRecord",
     "Stored",
     "Warehouse",
     "WarehouseSession",
@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 
-async def open_warehouse(  # noqa: PLR0913  # one value each, all but one with a default
+async def open_warehouse(  # noqa: PLR0913  # independent options
     data: Path,
     durability: Literal["full", "relaxed"] = "full",
     memory_mb: int = 512,
@@ -36,23 +36,23 @@ async def open_warehouse(  # noqa: PLR0913  # one value each, all but one with a
     commits: Callable[[], int] = int,
     accept_loss: bool = False,
 ) -> Warehouse:
-    """Open or make the warehouse of a data directory.
+    """Open or create the warehouse of a data directory.
 
     Args:
         data: must exist.
-        durability: ``relaxed`` answers before hits are synced.
-        memory_mb: what the warehouse may take for reports, in MB.
+        durability: ``relaxed`` acknowledges hits before they are synced.
+        memory_mb: memory for reports, in MB.
         clock: Unix seconds.
         ledger: marks of the ledger to compare with; None for no comparison.
         commits: returns the ledger's number of commits; called on a thread.
-        accept_loss: start although a store lacks what another one proves.
+        accept_loss: start although a store lacks data that another one has noted.
 
     Raises:
         DatabaseUnreachable: a file cannot be opened, or is damaged.
         DatabaseSchemaRefused: a file was written by a newer program.
         StoresDisagree: something is missing.
     """
-    # Commands that need no hits do not wait for DuckDB to load.
+    # Imported here, so that commands without hits do not wait for DuckDB to load.
     from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE  # noqa: PLC0415
     from tallystick.warehouse.duckdb.warehouse import DuckDbWarehouse  # noqa: PLC0415
 
@@ -62,17 +62,17 @@ async def open_warehouse(  # noqa: PLR0913  # one value each, all but one with a
 
 
 def warehouse_storage(data: Path) -> WarehouseStorage:
-    """The hits of a data directory, for commands that look at them, copy them or put them back."""
+    """The files of a data directory's hits, for commands that check, copy or replace them."""
     from tallystick.warehouse.duckdb.storage import DuckDbStorage  # noqa: PLC0415  # see above
 
     return DuckDbStorage(data)
 
 
 def parquet_row_count(file: Path) -> int:
-    """How many hits a Parquet export holds.
+    """The number of hits in a Parquet export.
 
     Raises:
-        InputRefused: it is no such file.
+        InputRefused: the file is not a Parquet export.
     """
     from tallystick.warehouse.duckdb.parquet import row_count  # noqa: PLC0415  # see above
 
@@ -80,10 +80,10 @@ def parquet_row_count(file: Path) -> int:
 
 
 def parquet_rows(file: Path) -> Iterator[ParquetHit]:
-    """Every hit of a Parquet export, in its order.
+    """All hits of a Parquet export, in its order.
 
     Raises:
-        InputRefused: it is no such file, or damaged.
+        InputRefused: the file is not a Parquet export, or damaged.
     """
     from tallystick.warehouse.duckdb.parquet import read_rows  # noqa: PLC0415  # see above
 

@@ -1,4 +1,4 @@
-"""Values that cross the warehouse's doors: what services hand in and get back, whichever warehouse keeps the hits."""
+"""Values of the warehouse's interface, independent of its implementation."""
 
 from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
@@ -9,21 +9,21 @@ Value = str | int | None
 """A value of a dimension."""
 
 Figures = dict[str, int | float | None]
-"""Metrics of a selection, by name; None where there was nothing to divide by."""
+"""Metrics of a selection, by name; None for a ratio without a divisor."""
 
 EVERY_ID = (0, (1 << 53) - 1)
-"""First and last of all ids that a hit can have."""
+"""The first and the last possible id of a hit."""
 
 VisitStatistic = Literal["hit_stats", "browser_stats", "system_stats", "location_stats", "size_stats", "language_stats"]
-"""What visits are counted by for an export: hour and referrer, or day and one dimension."""
+"""The values by which an export counts visits: hour and referrer, or day and one dimension."""
 
 
 class Stored(Struct, frozen=True, gc=False):
-    """What the warehouse gave a hit.
+    """The values that the warehouse assigned to a hit.
 
     Attributes:
         id: consecutive in the order of commits; never given twice.
-        session: 0 when the hit has none.
+        session: 0 without a session.
         first: whether it is its session's first hit on the path.
     """
 
@@ -32,14 +32,14 @@ class Stored(Struct, frozen=True, gc=False):
     first: bool
 
 
-class KeptRequest(Struct, frozen=True):
-    """An answered request, so that its repetition is answered alike and stores nothing.
+class IdempotencyRecord(Struct, frozen=True):
+    """The record of a keyed request with hits, so that a repetition stores nothing and gets the same response.
 
     Attributes:
-        key: the principal and the idempotency key.
+        key: identifies the request.
         fingerprint: of the request.
-        answer: the response.
-        created: Unix seconds, of the clock that ``forget_old`` is given as ``passed``.
+        answer: the encoded outcome.
+        created: seconds of the clock by which records age; ``passed`` of ``forget_old``.
     """
 
     key: str
@@ -49,7 +49,7 @@ class KeptRequest(Struct, frozen=True):
 
 
 class Position(Struct, frozen=True):
-    """A row of the most visited paths, behind which a report goes on."""
+    """A row of the most visited paths, after which a report continues."""
 
     visits: int = 2**62
     path: int = 0
@@ -66,7 +66,7 @@ class Hours(Struct, frozen=True):
     """Visits by hour.
 
     Attributes:
-        hours: pairs of an hour, counted from midnight of the period's first date, and its visits; to be read once.
+        hours: pairs of an hour, counted from midnight of the period's first date, and its visits; can be iterated once.
     """
 
     visits: int
@@ -95,8 +95,8 @@ class DimensionCount(Struct, frozen=True):
     """Visits with one value of a dimension.
 
     Attributes:
-        key: which value it is.
-        value: as it is shown; empty or None where it is not known.
+        key: identifies the value.
+        value: for display; empty or None if unknown.
         scheme: of a referrer; the most frequent one.
     """
 
@@ -107,7 +107,7 @@ class DimensionCount(Struct, frozen=True):
 
 
 class BotRow(NamedTuple):
-    """A hit that no person sent; ``created`` is Unix seconds."""
+    """A hit of a bot; ``created`` is Unix seconds."""
 
     id: int
     path: int
@@ -121,7 +121,7 @@ class BotRow(NamedTuple):
 
 
 class LabelCount(NamedTuple):
-    """Hits of one bot code: how many, first and last id, and the newest's Unix second."""
+    """Hits of one bot code: their number, first and last id, and the Unix second of the newest."""
 
     bot: int
     hits: int
@@ -131,7 +131,7 @@ class LabelCount(NamedTuple):
 
 
 class HitPage(NamedTuple):
-    """Some of a site's hits by id.
+    """A page of a site's hits, by id.
 
     Attributes:
         last_id: the greatest id among them.
@@ -144,7 +144,7 @@ class HitPage(NamedTuple):
 
 
 class UsedNames(NamedTuple):
-    """What a site's hits refer to.
+    """The names that a site's hits refer to.
 
     Attributes:
         last_id: the greatest id of a hit; None without hits.
@@ -158,7 +158,7 @@ class UsedNames(NamedTuple):
 
 
 class PathName(NamedTuple):
-    """What a path is called in an export."""
+    """The names of a path in an export."""
 
     id: int
     path: str
@@ -169,9 +169,9 @@ class ParquetHit(NamedTuple):
     """A hit in a Parquet export, read back.
 
     Attributes:
-        first: None where the file does not say.
-        session: 0 for none.
-        created: Unix seconds; None where the file holds no time.
+        first: None if it is not in the file.
+        session: 0 without a session.
+        created: Unix seconds; None if it is not in the file.
     """
 
     path: str
@@ -205,17 +205,17 @@ class NewestIds(Struct, frozen=True):
     campaign: int = 0
 
     def and_those_of(self, other: "NewestIds") -> "NewestIds":
-        """The newer ones of two."""
+        """The newer id of each kind."""
         return NewestIds(max(self.site, other.site), max(self.path, other.path), max(self.campaign, other.campaign))
 
 
 class LedgerMarks(Struct, frozen=True):
-    """How far the ledger has come, and how far it knows the hits have come.
+    """The state of the ledger, and the state of the hits that it has noted.
 
     Attributes:
         commits: commits of the ledger so far.
-        newest: where the sequences stand that hits refer to.
-        warehouses: of each warehouse that was noted, by name: its newest hit and its changes.
+        newest: the newest ids that hits may refer to.
+        warehouses: the newest hit and the changes of each noted warehouse, by name.
         shared: whether servers with other data directories, and other hits, use this ledger.
     """
 
@@ -226,12 +226,12 @@ class LedgerMarks(Struct, frozen=True):
 
 
 class WarehouseMarks(Struct, frozen=True):
-    """How far the hits have come, and how far they know the ledger has come; durable.
+    """The state of the hits, and the state of the ledger that they have noted; durable.
 
     Attributes:
-        warehouse: names the hits, so that a ledger notices others in their place.
+        warehouse: a name of the hits, by which a ledger detects that they were exchanged.
         last_id: of the newest hit acknowledged.
-        changes: deletions, merges and other changes of stored hits, counted.
+        changes: number of deletions, merges and other changes of stored hits.
         commits: of the ledger.
         newest: the newest ids of the ledger that hits refer to.
     """
@@ -244,14 +244,14 @@ class WarehouseMarks(Struct, frozen=True):
 
 
 class Loss(Struct, frozen=True):
-    """Something that one store had and another one proves.
+    """Data that one store lacks and another one has noted.
 
     Attributes:
-        what: a sentence for a person.
+        what: a sentence for messages.
         of_last_seconds: a power cut under ``--durability relaxed`` can explain it.
-        of_ledger: the ledger has lost it.
-        foreign: the files do not belong together at all; nothing can go on from there.
-        of_old: no program with marks has opened the directory yet, so it is no reason to refuse; ids are raised.
+        of_ledger: the ledger lacks it.
+        foreign: the files do not belong together; the loss cannot be accepted.
+        of_old: no version with marks has opened the directory yet: the start is not refused, and ids are raised.
     """
 
     what: str

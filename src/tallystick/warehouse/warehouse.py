@@ -1,7 +1,6 @@
-"""The warehouse as the rest of the program sees it: its doors, and the sessions behind them.
+"""The interface of the warehouse: its methods for the event loop, and the sessions that functions receive.
 
-``tallystick.warehouse.duckdb`` implements these protocols; nothing outside of a warehouse's own package knows more of
-it than what stands here and in ``types``.
+``tallystick.warehouse.duckdb`` implements these protocols. Other packages use only this module and ``types``.
 """
 
 import time
@@ -18,7 +17,7 @@ from tallystick.warehouse.types import (
     DimensionCount,
     Figures,
     HitPage,
-    KeptRequest,
+    IdempotencyRecord,
     LabelCount,
     LedgerMarks,
     Loss,
@@ -45,7 +44,7 @@ def seconds() -> int:
 
 
 class WarehouseSession(Protocol):
-    """One snapshot of all hits, for functions that ``Warehouse.read`` runs; everything here blocks."""
+    """One snapshot of all hits, for functions that ``Warehouse.read`` runs; all methods block."""
 
     # Reports. Only hits of people count.
 
@@ -54,27 +53,27 @@ class WarehouseSession(Protocol):
         ...
 
     def top_paths(self, selection: Selection, limit: int, after: Position, without: Iterable[int]) -> list[PathHours]:
-        """The most visited paths behind a position; of equal visits the greater id first."""
+        """The most visited paths after a position; with equal visits, the greater id first."""
         ...
 
     def by_value(self, selection: Selection, dimension: Dimension, slice_: Slice) -> list[DimensionCount]:
-        """Visits by value, most first, then by value."""
+        """Visits by value, most visits first, then by value."""
         ...
 
     def referrers(self, selection: Selection, own: str, slice_: Slice) -> list[DimensionCount]:
-        """Visits by referrer, most first, then by referrer.
+        """Visits by referrer, most visits first, then by referrer.
 
         Args:
-            own: an address that is left out with everything behind it; empty leaves out none.
+            own: referrers that begin with this address are left out; empty for none.
         """
         ...
 
     def referrers_as_seen(self, selection: Selection, slice_: Slice) -> list[DimensionCount]:
-        """Visits by referrer, most first, then in the order in which they were first seen."""
+        """Visits by referrer, most visits first, then in the order of their first hits."""
         ...
 
     def figures(self, selection: Selection) -> Figures:
-        """The selection's metrics, of all its hits together."""
+        """The metrics of the selection, over all its hits."""
         ...
 
     def figures_by_value(
@@ -84,13 +83,13 @@ class WarehouseSession(Protocol):
         ...
 
     def visits(self, site: int, path: int | None, begin: int, end: int) -> int:
-        """Visits of a site, or of one of its paths, from a Unix second until before another."""
+        """Visits of a site, or of one of its paths, from ``begin`` until before ``end``, Unix seconds."""
         ...
 
     # Bots.
 
     def bots_by_code(self, site: int, period: Period) -> list[tuple[int, int]]:
-        """Bot codes and how many hits have each, most first."""
+        """Bot codes with their numbers of hits, most hits first."""
         ...
 
     def latest_bots(self, site: int, period: Period, codes: Sequence[int], before: int, limit: int) -> list[BotRow]:
@@ -98,28 +97,28 @@ class WarehouseSession(Protocol):
         ...
 
     def labels(self, site: int) -> list[LabelCount]:
-        """Each bot code of a site's hits, people's too."""
+        """The bot codes of a site's hits, with people's code 0."""
         ...
 
-    # Exports. Only hits of people leave.
+    # Exports. Only hits of people are exported.
 
     def newest_hit(self, site: int) -> int:
         """The id of a site's newest hit; 0 without one."""
         ...
 
     def next_page(self, site: int, after: int, through: int, limit: int) -> HitPage | None:
-        """The next hits with ids above ``after`` and up to ``through``; None without any."""
+        """The next hits with ids above ``after`` and up to ``through``; None if there are none."""
         ...
 
     def csv_lines(self, site: int, after: int, through: int, names: Sequence[PathName]) -> bytes:
-        """Hits by id as lines of GoatCounter's CSV, version 2; those of paths without a name are left out."""
+        """Hits by id as lines of GoatCounter's CSV, version 2; hits of paths without a name are left out."""
         ...
 
     def used_names(self, site: int, after: int, through: int) -> UsedNames:
-        """What hits with ids above ``after`` and up to ``through`` refer to."""
+        """The names that hits with ids above ``after`` and up to ``through`` refer to."""
         ...
 
-    def write_parquet(  # noqa: PLR0913, PLR0917  # which hits, what they refer to, and where to
+    def write_parquet(  # noqa: PLR0913, PLR0917  # hits, names and file
         self,
         site: int,
         after: int,
@@ -128,44 +127,44 @@ class WarehouseSession(Protocol):
         campaigns: Sequence[tuple[int, str]],
         file: Path,
     ) -> None:
-        """Write everything that is kept of hits to a Parquet file in ``Warehouse.exports``, by id."""
+        """Write all stored fields of hits to a Parquet file in ``Warehouse.exports``, by id."""
         ...
 
     def visit_windows(self, site: int, since: int, seconds: int) -> list[int]:
-        """The windows, so many seconds long and numbered from 1970 on, in which a site was visited."""
+        """The numbers of the windows with visits; windows have a length in seconds and are numbered from 1970 on."""
         ...
 
     def visit_counts(self, statistic: VisitStatistic, site: int, window: range) -> list[StatisticRow]:
-        """Visits in a window of Unix seconds, by time, path and what the statistic counts by."""
+        """Visits in a window of Unix seconds, by time, path and the values of the statistic."""
         ...
 
     # Requests.
 
-    def kept_request(self, key: str) -> KeptRequest | None:
-        """The request that was answered under a key."""
+    def idempotency_record(self, key: str) -> IdempotencyRecord | None:
+        """The idempotency record of a key; None without one."""
         ...
 
 
 class WarehouseWriteSession(WarehouseSession, Protocol):
-    """One transaction, for functions that ``Warehouse.write`` runs; everything here blocks.
+    """One transaction, for functions that ``Warehouse.write`` runs; all methods block.
 
-    Each change may be made twice and then changes nothing the second time: a job is repeated after a crash.
+    Each change is idempotent: a job is repeated after a crash.
     """
 
     def delete_site(self, site: int) -> int:
-        """Remove every hit of a site; returns how many there were."""
+        """Remove all hits of a site. Returns their number."""
         ...
 
     def delete_paths(self, site: int, paths: Sequence[int]) -> int:
-        """Remove every hit of some paths; returns how many there were."""
+        """Remove all hits of some paths. Returns their number."""
         ...
 
     def merge_paths(self, site: int, paths: Sequence[int], into: int) -> int:
-        """Give the hits of some paths to another one, where a session's first visit counts once; returns how many."""
+        """Move the hits of some paths to another one, where a session counts as one visit. Returns their number."""
         ...
 
     def relabel(self, site: int, bot: int, into: int, span: tuple[int, int]) -> list[int]:
-        """Give hits of one bot code another; returns the paths of all hits of the new code.
+        """Replace a bot code of hits by another one. Returns the paths of all hits with the new code.
 
         Args:
             bot, into: ``Bot`` codes, 0 for people.
@@ -174,15 +173,15 @@ class WarehouseWriteSession(WarehouseSession, Protocol):
         ...
 
     def expire(self, limits: Iterable[tuple[int, int]]) -> int:
-        """Remove hits that are older than their site keeps them; returns how many.
+        """Remove hits older than their sites' retention. Returns their number.
 
         Args:
-            limits: site, and the Unix second before which nothing is kept.
+            limits: site, and the Unix second before which hits are removed.
         """
         ...
 
     def count_expired(self, limits: Iterable[tuple[int, int]]) -> int:
-        """How many hits ``expire`` would remove."""
+        """The number of hits that ``expire`` would remove."""
         ...
 
     def newest_time(self) -> int:
@@ -190,27 +189,27 @@ class WarehouseWriteSession(WarehouseSession, Protocol):
         ...
 
     def forget_old(self, now: int, passed: int) -> None:
-        """Remove answers that need not be repeated any more, and keys of sessions that have ended.
+        """Remove expired idempotency records, and keys of ended sessions.
 
         Args:
             now: the wall clock, Unix seconds.
-            passed: seconds of the clock that requests are stamped with (``Ledger.passed``).
+            passed: seconds of the clock by which idempotency records age (``Ledger.passed``).
         """
         ...
 
 
 class Warehouse(Protocol):
-    """Hits, durably kept. Used from one event loop; ``open_warehouse`` opens one.
+    """Hits, durably stored. Used from one event loop; ``open_warehouse`` opens one.
 
-    Every door raises ``StoreUnavailable`` where the storage fails or is busy. Whatever else a function raises that was
-    given to ``read`` or ``write`` is raised unchanged, and is no failure of the storage.
+    All methods raise ``StoreUnavailable`` if the storage fails or is busy. Other errors of functions that were given to
+    ``read`` or ``write`` are raised unchanged, and do not count as failures of the storage.
 
     Attributes:
         clock: Unix seconds.
         exports: the folder that exports are written to.
-        owned_until: on the monotonic clock. Past it hits are neither taken nor read, because another server does
-            that; chores (``write``) go on.
-        losses: what was missing at the start and accepted.
+        owned_until: on the monotonic clock. Later, hits are neither stored nor read, because another server may own
+            the analytics; jobs (``write``) continue.
+        losses: what was missing at the start, and was accepted.
     """
 
     clock: Callable[[], int]
@@ -220,22 +219,22 @@ class Warehouse(Protocol):
 
     @property
     def owned(self) -> bool:
-        """Whether this server owns the analytics: takes and reads hits, as no other one does."""
+        """Whether this server owns the analytics: only it stores and reads hits."""
         ...
 
     def require_owned(self) -> None:
-        """Refuse what only the owner of the analytics does.
+        """Refuse a request on a server that does not own the analytics.
 
         Raises:
             AnalyticsElsewhere
         """
         ...
 
-    async def append(self, hits: Sequence[Hit], request: KeptRequest | None = None) -> list[Stored]:
-        """Store hits, and the answer to the request they came with; durable when it returns.
+    async def append(self, hits: Sequence[Hit], request: IdempotencyRecord | None = None) -> list[Stored]:
+        """Store hits and the idempotency record of their request; durable when it returns.
 
         Raises:
-            StoreUnavailable: nothing was stored, or it is unknown that it was.
+            StoreUnavailable: nothing was stored, or that is unknown.
         """
         ...
 
@@ -245,7 +244,7 @@ class Warehouse(Protocol):
         *arguments: Arguments.args,
         **named: Arguments.kwargs,
     ) -> Result:
-        """``function(session, ...)`` on a reader thread, on one snapshot that shows everything acknowledged."""
+        """Run ``function(session, ...)`` on a reader thread, on one snapshot with all acknowledged hits."""
         ...
 
     async def write(
@@ -254,55 +253,55 @@ class Warehouse(Protocol):
         *arguments: Arguments.args,
         **named: Arguments.kwargs,
     ) -> Result:
-        """``function(session, ...)`` in a transaction of its own; durable when it returns.
+        """Run ``function(session, ...)`` in its own transaction; durable when it returns.
 
-        An exception of the function undoes everything and is raised here.
+        An exception of the function undoes the transaction and is raised here.
         """
         ...
 
-    async def kept_request(self, key: str) -> KeptRequest | None:
-        """The request that was answered under a key."""
+    async def idempotency_record(self, key: str) -> IdempotencyRecord | None:
+        """The idempotency record of a key; None without one."""
         ...
 
     async def flush(self) -> None:
-        """Return when commits succeed and every read shows everything acknowledged.
+        """Return when commits succeed and reads include all acknowledged hits.
 
         Raises:
-            StoreUnavailable: they do not.
+            StoreUnavailable: commits fail.
         """
         ...
 
     async def arrived(self) -> None:
-        """Return when everything handed in before is durably kept, or was refused.
+        """Return when all hits appended before are durably stored or refused.
 
         Raises:
-            StoreUnavailable: commits do not succeed.
+            StoreUnavailable: commits fail.
         """
         ...
 
     @property
     def marks(self) -> WarehouseMarks:
-        """How far the hits have come, and the ledger as far as is known; durable."""
+        """The newest hit and changes, and the newest known commit of the ledger; durable."""
         ...
 
     @property
     def waiting(self) -> int:
-        """Hits that wait for their commit."""
+        """Number of hits that are not committed yet."""
         ...
 
     @property
     def unmoved(self) -> int:
-        """Hits that are acknowledged and wait to be brought into columns."""
+        """Number of acknowledged hits that are not in columns yet."""
         ...
 
     @property
     def sessions(self) -> int:
-        """Visitor sessions that live in memory."""
+        """Number of visitor sessions in memory."""
         ...
 
     @property
     def failures(self) -> int:
-        """Transactions that failed."""
+        """Number of failed transactions."""
         ...
 
     @property
@@ -311,35 +310,35 @@ class Warehouse(Protocol):
         ...
 
     async def close(self) -> None:
-        """Finish everything accepted and close."""
+        """Finish accepted hits and calls, and close."""
         ...
 
 
 class WarehouseStorage(Protocol):
-    """The hits of a data directory as they lie there, for commands; a server may have them open where it says so."""
+    """The files of a data directory's hits, for commands. A server may have them open only where that is stated."""
 
     def describe(self) -> str:
-        """Where the hits lie, for a person."""
+        """Where the hits are stored, for messages."""
         ...
 
     def exists(self) -> bool:
-        """Whether there are any, or the empty place for them."""
+        """Whether there is a file for hits, even an empty one."""
         ...
 
     def size_bytes(self) -> int:
-        """How much the columns take on the disk.
+        """Size of the columns on the disk.
 
         Raises:
-            OSError: there are none, or they cannot be looked at.
+            OSError: the file does not exist, or cannot be read.
         """
         ...
 
     def sqlite_files(self) -> dict[str, Path]:
-        """SQLite files among them, by what they are called for a person; they may not exist."""
+        """SQLite files among them, by their names in messages; they may not exist."""
         ...
 
     def count(self) -> int:
-        """How many hits lie in columns, while no server has them open; changes no byte.
+        """The number of hits in columns. No server may have them open; changes no byte.
 
         Raises:
             StoreFailed: they are damaged.
@@ -347,10 +346,10 @@ class WarehouseStorage(Protocol):
         ...
 
     def read_everything(self, *, in_use: bool) -> int:
-        """Read every value, and return how many hits there are; changes no byte.
+        """Read all values; changes no byte. Returns the number of hits.
 
         Args:
-            in_use: a server has them open: a copy is read.
+            in_use: whether a server has them open; then a copy is read.
 
         Raises:
             StoreFailed: they are damaged.
@@ -359,7 +358,7 @@ class WarehouseStorage(Protocol):
         ...
 
     def disagreement(self, ledger: LedgerMarks | None) -> str | None:
-        """What does not fit between the hits and the ledger, and the way out; while no server has them open.
+        """Compare the hits with the ledger; no server may have them open. Returns a message with a remedy, or None.
 
         Raises:
             DatabaseUnreachable, DatabaseSchemaRefused: a file cannot be read.
@@ -367,19 +366,19 @@ class WarehouseStorage(Protocol):
         ...
 
     def copy_to(self, file: Path, ledger: LedgerMarks | None) -> None:
-        """Make a checked copy in one file, for a backup; a server may write meanwhile.
+        """Write a checked copy to one file, for a backup; a server may write meanwhile.
 
         Args:
-            ledger: its marks before the copy began; None where there are none to compare with.
+            ledger: its marks before the copy began; None for no comparison.
 
         Raises:
             StoreFailed: the hits are damaged.
-            StoresDisagree: the copy lacks hits that are known of.
+            StoresDisagree: the copy lacks hits that were noted.
         """
         ...
 
     def refuse_missing(self, ledger: LedgerMarks | None) -> None:
-        """For a directory without hits: refuse one that had some.
+        """Refuse a directory without hits if it had some.
 
         Raises:
             StoresDisagree
@@ -387,15 +386,15 @@ class WarehouseStorage(Protocol):
         ...
 
     def refuse_older_ledger(self, copy: Path, ledger: LedgerMarks) -> None:
-        """Compare a ledger's copy with the copy of the hits that was made before it.
+        """Compare a copy of the ledger with the copy of the hits that was made before.
 
         Raises:
-            StoresDisagree: the ledger has lost what the hits prove.
+            StoresDisagree: the ledger lacks data that the hits have noted.
         """
         ...
 
     def check_copy(self, copy: Path) -> None:
-        """Read every value of a copy that a backup held, and bring it to this program's schema.
+        """Read all values of a copy from a backup, and migrate it to the present schema.
 
         Raises:
             StoreFailed: it is damaged.
@@ -404,5 +403,5 @@ class WarehouseStorage(Protocol):
         ...
 
     def replace(self, copy: Path | None) -> None:
-        """Put a checked copy in the place of the hits, or nothing; damaged hits are kept under another name."""
+        """Replace the hits by a checked copy, or remove them; damaged hits are kept under another name."""
         ...

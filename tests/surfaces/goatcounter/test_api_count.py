@@ -17,7 +17,7 @@ from support.warehouses import rows
 from tallystick.errors import StoreFailed
 from tallystick.services.accounts.tokens import all_tokens
 from tallystick.surfaces.goatcounter.wire import decoding
-from tallystick.warehouse import KeptRequest
+from tallystick.warehouse import IdempotencyRecord
 
 OK = (202, b'{"status":"ok"}')
 NO_SESSION = "session or browser/IP not set; use no_sessions if you don't want to track unique visits"
@@ -371,7 +371,7 @@ async def test_what_an_older_version_recorded_is_replayed(analytics: Analytics) 
     fingerprint = hashlib.blake2b(body, digest_size=16).hexdigest()
     answer = '{"errors":{"0":"wrong"},"filtered":[],"notes":{}}'
     passed = analytics.services.ledger.passed() // 1000
-    record = KeptRequest(f'{token.id}/{analytics.site.id}/"old"', fingerprint, answer, passed)
+    record = IdempotencyRecord(f'{token.id}/{analytics.site.id}/"old"', fingerprint, answer, passed)
     await analytics.services.warehouse.append([], record)
     headers = {"idempotency-key": '"old"'}
     again = await analytics.api("POST", "/count", json=body, headers=headers)

@@ -13,7 +13,7 @@ from tallystick.services.imports.running import BOTS, BatchResult
 from tallystick.services.ingest.collection_rules import rules_of
 from tallystick.services.ingest.ingest import STEPS, Arrival, Dropped, Ingest, InvalidHit, Knowledge, Refusal
 from tallystick.services.ingest.salts import Salts
-from tallystick.warehouse import KeptRequest, Warehouse
+from tallystick.warehouse import IdempotencyRecord, Warehouse
 
 _NO_SITE = Site(
     id=0,
@@ -47,12 +47,12 @@ class DirectSink:
     async def send(self, key: str, arrivals: Sequence[Arrival]) -> BatchResult:
         """Store a batch of hits; a batch with a key that was used before is not stored again."""
         key = f"data/{self._site.id}/{key}"
-        if kept := await self._warehouse.kept_request(key):
+        if kept := await self._warehouse.idempotency_record(key):
             return msgspec.json.decode(kept.answer, type=BatchResult)
 
-        def keep(refused: Sequence[Refusal | None]) -> KeptRequest:
+        def keep(refused: Sequence[Refusal | None]) -> IdempotencyRecord:
             answer = msgspec.json.encode(_batch_result(arrivals, refused)).decode()
-            return KeptRequest(key, key, answer, self._passed() // 1000)
+            return IdempotencyRecord(key, key, answer, self._passed() // 1000)
 
         results = await self._ingest.record(self._site, arrivals, keep)
         return _batch_result(

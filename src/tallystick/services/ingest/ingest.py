@@ -24,7 +24,7 @@ from tallystick.services.ingest.countries import Countries
 from tallystick.services.ingest.new_names import Admits, NewNames
 from tallystick.services.ingest.salts import Salts
 from tallystick.services.ingest.spam import SpamReferrers
-from tallystick.warehouse import KeptRequest, Stored, Warehouse
+from tallystick.warehouse import IdempotencyRecord, Stored, Warehouse
 
 __all__ = [
     "STEPS",
@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 Result = Stored | Dropped | InvalidHit
-Keep = Callable[[Sequence[Refusal | None]], KeptRequest]
+Keep = Callable[[Sequence[Refusal | None]], IdempotencyRecord]
 """Builds the idempotency record from the refusals; None stands for a hit that is being stored."""
 
 Step = Callable[[CollectionRules, Arrival], Refusal | None]
@@ -167,7 +167,7 @@ class Ingest:
         return stored
 
     async def _store(
-        self, rules: CollectionRules, arrivals: Sequence[Arrival], request: KeptRequest | None
+        self, rules: CollectionRules, arrivals: Sequence[Arrival], request: IdempotencyRecord | None
     ) -> Sequence[Stored]:
         site = rules.site
         if updates := self._name_updates(site.id, arrivals):

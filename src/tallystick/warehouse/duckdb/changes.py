@@ -1,6 +1,6 @@
-"""What changes about hits that are stored: functions of ``(session, ...)`` for ``Warehouse.write``.
+"""Changes of stored hits: functions of ``(session, ...)`` for ``Warehouse.write``.
 
-Each may be made twice and then changes nothing the second time: a job is repeated after a crash.
+Each is idempotent: a job is repeated after a crash.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,18 +17,18 @@ _encode = msgspec.json.Encoder().encode
 
 
 def delete_site(session: QuerySession, site: int) -> int:
-    """Remove every hit of a site; returns how many there were."""
+    """Remove all hits of a site. Returns their number."""
     return int(session.queries.delete_site(session.connection, site=site))
 
 
 def delete_paths(session: QuerySession, site: int, paths: Sequence[int]) -> int:
-    """Remove every hit of some paths; returns how many there were."""
+    """Remove all hits of some paths. Returns their number."""
     session.sessions_outdated = True
     return int(session.queries.delete_paths(session.connection, site=site, paths=_json(paths)))
 
 
 def merge_paths(session: QuerySession, site: int, paths: Sequence[int], into: int) -> int:
-    """Give the hits of some paths to another one, where a session's first visit counts once; returns how many."""
+    """Move the hits of some paths to another one, where a session counts as one visit. Returns their number."""
     session.sessions_outdated = True
     moved = int(session.queries.move_paths(session.connection, site=site, paths=_json(paths), into=into))
     session.queries.first_once(session.connection, site=site, path=into)
@@ -36,7 +36,7 @@ def merge_paths(session: QuerySession, site: int, paths: Sequence[int], into: in
 
 
 def relabel(session: QuerySession, site: int, bot: int, into: int, span: tuple[int, int]) -> list[int]:
-    """Give hits of one bot code another; returns the paths of all hits of the new code, also if they had it before.
+    """Replace a bot code of hits by another one. Returns the paths of all hits with the new code, old ones included.
 
     Args:
         bot, into: ``Bot`` codes, 0 for people.
@@ -50,17 +50,17 @@ def relabel(session: QuerySession, site: int, bot: int, into: int, span: tuple[i
 
 
 def expire(session: QuerySession, limits: Iterable[tuple[int, int]]) -> int:
-    """Remove hits that are older than their site keeps them; returns how many.
+    """Remove hits older than their sites' retention. Returns their number.
 
     Args:
-        limits: site, and the Unix second before which nothing is kept.
+        limits: site, and the Unix second before which hits are removed.
     """
     sites, before = zip(*limits, strict=True)
     return int(session.queries.expire(session.connection, limits=_json({"site": sites, "before": before})))
 
 
 def count_expired(session: QuerySession, limits: Iterable[tuple[int, int]]) -> int:
-    """How many hits ``expire`` would remove."""
+    """The number of hits that ``expire`` would remove."""
     sites, before = zip(*limits, strict=True)
     encoded = _json({"site": sites, "before": before})
     return int(session.queries.count_expired(session.connection, limits=encoded))
@@ -72,11 +72,11 @@ def newest_time(session: QuerySession) -> int:
 
 
 def forget_old(session: QuerySession, now: int, passed: int) -> None:
-    """Remove answers that need not be repeated any more, and keys of sessions that have ended.
+    """Remove expired idempotency records, and keys of ended sessions.
 
     Args:
         now: the wall clock, Unix seconds.
-        passed: seconds of the clock that requests are stamped with (``Ledger.passed``).
+        passed: seconds of the clock by which idempotency records age (``Ledger.passed``).
     """
     session.queries.forget_requests(session.connection, before=passed - REQUESTS_KEPT_S)
     session.queries.forget_renamed(session.connection, before=now - BUCKETS_LOOKED_AT * SESSION_S)

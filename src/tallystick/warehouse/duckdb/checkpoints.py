@@ -1,7 +1,7 @@
-"""Folding the WAL into the database file, at moments that the writer chooses.
+"""Folds the WAL into the database file, at moments that the mover chooses.
 
-Between two checkpoints the database file does not change where it is in use, and the WAL only grows: that
-is what a backup relies on. A lock on a file beside the database keeps the two apart.
+Between two checkpoints the used parts of the database file do not change, and the WAL only grows: backups rely on
+that. A lock on a file beside the database excludes checkpoints during a backup.
 """
 
 import fcntl
@@ -17,7 +17,7 @@ import structlog
 from tallystick.warehouse.duckdb.store import Store
 
 WAL_BYTES = 16_000_000
-"""A checkpoint follows when this much was written, about 100,000 hits."""
+"""Bytes in the WAL after which a checkpoint is due, about 100,000 hits."""
 
 TRIED_AGAIN_AFTER_S = 60.0
 LOCK_SUFFIX = ".lock"
@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 
 class Checkpoints:
-    """Used by the writer's thread only."""
+    """Makes checkpoints. Used by the mover's thread only."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -34,11 +34,11 @@ class Checkpoints:
 
     @property
     def due(self) -> bool:
-        """Whether enough was written."""
+        """Whether a checkpoint is due."""
         return self._store.wal_bytes > WAL_BYTES and time.monotonic() >= self._not_before
 
     def take(self) -> bool:
-        """Fold the WAL into the file, unless a backup is copying; False when the instance has failed over it."""
+        """Fold the WAL into the file, unless a backup is running. Returns False if the instance has failed."""
         try:
             with unchanging(self._store.file, fcntl.LOCK_EX | fcntl.LOCK_NB), self._store.session() as session:
                 session.connection.execute("CHECKPOINT")
@@ -54,7 +54,7 @@ class Checkpoints:
 
 @contextmanager
 def unchanging(file: Path, kind: int = fcntl.LOCK_SH) -> Iterator[None]:
-    """Hold the lock that keeps checkpoints and copies of a database file apart.
+    """Hold the lock that excludes checkpoints and copies of a database file from each other.
 
     Raises:
         BlockingIOError: it is held and ``kind`` does not wait.

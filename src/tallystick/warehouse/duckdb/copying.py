@@ -1,10 +1,10 @@
-"""A copy of the warehouse, taken by another process while the server writes.
+"""Copies the warehouse from another process while the server writes.
 
-Between two checkpoints the database file does not change where it is in use, and the WAL only grows. So with
-checkpoints kept away, the WAL as it is now and then the file are what a crash at that moment would leave; and what
-a crash leaves, DuckDB opens. The copy is opened, which plays the WAL back, and every value of it is read.
+Between two checkpoints the used parts of the database file do not change, and the WAL only grows. So while checkpoints
+are locked out, a copy of the WAL and then of the file is the state after a crash at that moment, which DuckDB can open.
+The copy is opened, which replays the WAL, and all its values are read.
 
-What the journal holds is read first and brought into the copy, unless it has arrived there by itself.
+The journal is read first; its batches that the copy lacks are added to it.
 """
 
 import fcntl
@@ -18,7 +18,7 @@ import duckdb
 from tallystick.errors import DatabaseUnreachable, StoreFailed, StoresDisagree
 from tallystick.warehouse.duckdb import rows
 from tallystick.warehouse.duckdb.checkpoints import unchanging
-from tallystick.warehouse.duckdb.journal import Kept, journal_of
+from tallystick.warehouse.duckdb.journal import JournalContents, journal_of
 from tallystick.warehouse.duckdb.marks import ColumnsMarks, lost_from_columns, way_out
 from tallystick.warehouse.duckdb.mover import set_last_id
 from tallystick.warehouse.duckdb.opening import columns_marks, seal
@@ -36,16 +36,16 @@ def copy_files(source: Path, target: Path, ledger: LedgerMarks | None = None) ->
     """Copy a warehouse that may be in use; ``target`` is one file when this returns, and checked.
 
     Args:
-        ledger: its marks before the copy began; None where there are none to compare with.
+        ledger: its marks before the copy began; None for no comparison.
 
     Raises:
         StoreFailed: the copy is damaged, and so the warehouse is.
-        StoresDisagree: the journal or the ledger knows of more than the copy holds.
+        StoresDisagree: the journal or the ledger has noted more than the copy holds.
     """
     wal, wal_copy = (file.with_name(file.name + WAL_SUFFIX) for file in (source, target))
     journal = journal_of(source)
     with unchanging(source, fcntl.LOCK_SH):
-        # The WAL first: it may name blocks of the file that were written just before it.
+        # The WAL first: it may refer to blocks of the file that were written just before it.
         if wal.exists():
             shutil.copyfile(wal, wal_copy)
         shutil.copyfile(source, target)
@@ -56,26 +56,26 @@ def copy_files(source: Path, target: Path, ledger: LedgerMarks | None = None) ->
 
 
 def refuse_missing(source: Path, ledger: LedgerMarks | None) -> None:
-    """For a directory without a warehouse: refuse one that had some hits.
+    """Refuse a directory without a warehouse if it had some hits.
 
     Raises:
-        StoresDisagree: the journal or the ledger knows of hits.
+        StoresDisagree: the journal or the ledger has noted hits.
     """
     refuse_lost(source, journal_of(source), ColumnsMarks(), ledger)
 
 
-def refuse_lost(source: Path, journal: Kept, columns: ColumnsMarks, ledger: LedgerMarks | None) -> None:
-    """Compare a copy with what was known before it was made.
+def refuse_lost(source: Path, journal: JournalContents, columns: ColumnsMarks, ledger: LedgerMarks | None) -> None:
+    """Compare a copy with the marks that were read before it was made.
 
     Raises:
-        StoresDisagree: it holds less.
+        StoresDisagree: the copy holds less.
     """
     if lost := lost_from_columns(journal.marks, columns, ledger):
         raise StoresDisagree(way_out(lost, source.parent))
 
 
-def bring_in(session: DuckDbSession, journal: Kept) -> None:
-    """Add batches of a journal that have not arrived by themselves, and make the file one that needs no journal."""
+def bring_in(session: DuckDbSession, journal: JournalContents) -> None:
+    """Add the batches of a journal that a copy lacks, and mark the copy as complete without a journal."""
     moved = highest_id(session)
     missing = [batch for batch in journal.batches if batch.last_id > moved]
     rows.prepare(session.connection)
@@ -88,10 +88,10 @@ def bring_in(session: DuckDbSession, journal: Kept) -> None:
 
 
 def checked(file: Path) -> int:
-    """Read every value of a warehouse that no process has open, and fold its WAL in; returns how many hits it holds.
+    """Read all values of a warehouse that no process has open, and fold in its WAL. Returns the number of hits.
 
     Raises:
-        StoreFailed: it is damaged, or no warehouse.
+        StoreFailed: it is damaged, or not a warehouse.
         DatabaseSchemaRefused: it was written by a newer program.
     """
     with _opened(file) as session:
@@ -101,10 +101,10 @@ def checked(file: Path) -> int:
 
 
 def read_through(file: Path) -> int:
-    """Read every value of a warehouse that no process has open, changing no byte; returns how many hits it holds.
+    """Read all values of a warehouse that no process has open; changes no byte. Returns the number of hits.
 
     Raises:
-        StoreFailed: it is damaged, or no warehouse.
+        StoreFailed: it is damaged, or not a warehouse.
     """
     try:
         with closing(duckdb.connect(str(file), read_only=True)) as connection:
@@ -116,10 +116,10 @@ def read_through(file: Path) -> int:
 
 
 def count_hits(file: Path) -> int:
-    """How many hits the columns of a warehouse hold that no process has open; changes no byte.
+    """The number of hits in columns of a warehouse that no process has open; changes no byte.
 
     Raises:
-        StoreFailed: it is damaged, or no warehouse.
+        StoreFailed: it is damaged, or not a warehouse.
     """
     try:
         with closing(duckdb.connect(str(file), read_only=True)) as connection:

@@ -1,6 +1,6 @@
-"""What exports are made of: functions of ``(session, ...)``. Only hits of people leave.
+"""Data for exports: functions of ``(session, ...)``. Only hits of people are exported.
 
-Names of paths and campaigns lie in the ledger, so they come as parameters: columns in JSON, which DuckDB reads fastest.
+Names of paths and campaigns are in the ledger, so they are parameters: columns in JSON, which DuckDB reads fastest.
 """
 
 from collections.abc import Sequence
@@ -20,13 +20,13 @@ def newest_hit(session: QuerySession, site: int) -> int:
 
 
 def next_page(session: QuerySession, site: int, after: int, through: int, limit: int) -> HitPage | None:
-    """The next hits with ids above ``after`` and up to ``through``; None without any."""
+    """The next hits with ids above ``after`` and up to ``through``; None if there are none."""
     row = session.queries.export_chunk(session.connection, site=site, after=after, through=through, max_rows=limit)
     return HitPage(*row) if row[0] else None
 
 
 def csv_lines(session: QuerySession, site: int, after: int, through: int, names: Sequence[PathName]) -> bytes:
-    """Hits by id as lines of GoatCounter's CSV, version 2; those of paths without a name are left out."""
+    """Hits by id as lines of GoatCounter's CSV, version 2; hits of paths without a name are left out."""
     text: str | None = session.queries.export_lines(
         session.connection, site=site, after=after, through=through, names=_path_columns(names)
     )
@@ -34,11 +34,11 @@ def csv_lines(session: QuerySession, site: int, after: int, through: int, names:
 
 
 def used_names(session: QuerySession, site: int, after: int, through: int) -> UsedNames:
-    """What hits with ids above ``after`` and up to ``through`` refer to."""
+    """The names that hits with ids above ``after`` and up to ``through`` refer to."""
     return UsedNames(*session.queries.used_names(session.connection, site=site, after=after, through=through))
 
 
-def write_parquet(  # noqa: PLR0913, PLR0917  # the session, which hits, what they refer to, and where to
+def write_parquet(  # noqa: PLR0913, PLR0917  # session, hits, names and file
     session: QuerySession,
     site: int,
     after: int,
@@ -47,7 +47,7 @@ def write_parquet(  # noqa: PLR0913, PLR0917  # the session, which hits, what th
     campaigns: Sequence[tuple[int, str]],
     file: Path,
 ) -> None:
-    """Write everything that is kept of hits to a Parquet file in ``Warehouse.exports``, by id."""
+    """Write all stored fields of hits to a Parquet file in ``Warehouse.exports``, by id."""
     campaign_columns = {"id": [id_ for id_, _ in campaigns], "name": [name for _, name in campaigns]}
     session.queries.export_parquet(
         session.connection,
@@ -61,13 +61,13 @@ def write_parquet(  # noqa: PLR0913, PLR0917  # the session, which hits, what th
 
 
 def visit_windows(session: QuerySession, site: int, since: int, seconds: int) -> list[int]:
-    """The windows, so many seconds long and numbered from 1970 on, in which a site was visited."""
+    """The numbers of the windows with visits; windows have a length in seconds and are numbered from 1970 on."""
     rows = session.queries.visit_windows(session.connection, site=site, since=since, window_s=seconds)
     return [window for (window,) in rows]
 
 
 def visit_counts(session: QuerySession, statistic: VisitStatistic, site: int, window: range) -> list[StatisticRow]:
-    """Visits in a window of Unix seconds, by time, path and what the statistic counts by."""
+    """Visits in a window of Unix seconds, by time, path and the values of the statistic."""
     query = getattr(session.queries, statistic)
     return list(query(session.connection, site=site, since=window.start, until=window.stop))
 

@@ -1,7 +1,7 @@
-"""The journal: hits that are acknowledged and not in columns yet.
+"""The journal: acknowledged hits that are not in columns yet.
 
-A batch of hits is one row and one sync here, whatever its size; DuckDB takes ten times as long for it. A row is deleted
-when DuckDB has its hits, which the id of DuckDB's newest hit shows.
+A batch of hits is one row and one sync, whatever its size; DuckDB takes ten times as long. A row is deleted when DuckDB
+has its hits, as shown by the id of DuckDB's newest hit.
 """
 
 from collections.abc import Iterator
@@ -16,12 +16,12 @@ from msgspec.structs import astuple
 from tallystick.errors import DatabaseSchemaRefused, DatabaseUnreachable, StoreFailed, StoreFull, StoreUnavailable
 from tallystick.warehouse.duckdb import rows
 from tallystick.warehouse.duckdb.marks import JournalMarks
-from tallystick.warehouse.duckdb.migrations import known_steps, migrate, recorded, refuse_newer
+from tallystick.warehouse.duckdb.migrations import all_steps, migrate, recorded, refuse_newer
 from tallystick.warehouse.types import NewestIds
 
 JOURNAL_FILE = "warehouse-journal.sqlite3"
 FOLDER = "journal"
-"""Of its migrations."""
+"""The folder of its migrations."""
 
 BUSY_TIMEOUT_MS = 30_000
 CHECKPOINT_PAGES = 1_000
@@ -33,12 +33,12 @@ _PRAGMAS = (
 
 
 class JournalBatch(NamedTuple):
-    """What one commit of the journal holds.
+    """The hits of one commit of the journal.
 
     Attributes:
         last_id: of its newest hit.
-        content: as its writer encoded it.
-        format: how; see ``rows.BatchForm``.
+        content: the encoded hits.
+        format: of the encoding; see ``rows.BatchForm``.
     """
 
     last_id: int
@@ -55,7 +55,7 @@ class Journal:
         vfs: name of a registered apsw VFS, for fault tests; None is the system's.
 
     Raises:
-        DatabaseUnreachable: the file cannot be opened, or is no database.
+        DatabaseUnreachable: the file cannot be opened, or is not a database.
         DatabaseSchemaRefused: it was written by a newer program.
     """
 
@@ -80,7 +80,7 @@ class Journal:
         return connection
 
     def batches(self) -> Iterator[JournalBatch]:
-        """Every batch, oldest first.
+        """All batches, oldest first.
 
         Raises:
             StoreFailed: it is damaged.
@@ -89,7 +89,7 @@ class Journal:
         try:
             yield from _batches(self._connection, self._file)
         except apsw.Error as error:
-            raise understood(error) from error
+            raise store_error(error) from error
 
     def marks(self) -> JournalMarks:
         """The marks of the last commit.
@@ -100,13 +100,13 @@ class Journal:
         try:
             return _marks(self._connection)
         except apsw.Error as error:
-            raise understood(error) from error
+            raise store_error(error) from error
 
     def keep(self, batch: JournalBatch, marks: JournalMarks) -> None:
         """Store a batch and the marks durably, and remove the batches that DuckDB has.
 
         Raises:
-            StoreFull, StoreFailed: nothing was stored, or it is unknown that it was.
+            StoreFull, StoreFailed: nothing was stored, or that is unknown.
         """
         with self._transaction():
             self._connection.execute("INSERT INTO batch (last_id, content, format) VALUES (?, ?, ?)", batch)
@@ -116,7 +116,7 @@ class Journal:
         """Store the marks durably, and remove the batches that DuckDB has.
 
         Raises:
-            StoreFull, StoreFailed: nothing was stored, or it is unknown that it was.
+            StoreFull, StoreFailed: nothing was stored, or that is unknown.
         """
         with self._transaction():
             self._note(marks)
@@ -135,12 +135,12 @@ class Journal:
         Raises:
             StoreFull, StoreFailed
         """
-        # Opened before the old one is closed: with no connection left SQLite would recover what a failed sync left.
+        # Opened before the old one is closed: without any connection, SQLite would recover the rest of a failed sync.
         try:
             old, self._connection = self._connection, self._connect()
             old.close()
         except apsw.Error as error:
-            raise understood(error) from error
+            raise store_error(error) from error
 
     def close(self) -> None:
         """Close; the WAL is folded into the file."""
@@ -153,7 +153,7 @@ class Journal:
             yield
             self._connection.execute("COMMIT")
         except apsw.Error as error:
-            raise understood(error) from error
+            raise store_error(error) from error
         except BaseException:
             # The storage has not failed, so this connection is used again.
             self._connection.execute("ROLLBACK")
@@ -168,14 +168,14 @@ def _closed_on_error(connection: apsw.Connection) -> Iterator[None]:
         opened.pop_all()
 
 
-class Kept(NamedTuple):
-    """What a journal holds."""
+class JournalContents(NamedTuple):
+    """The contents of a journal."""
 
     batches: list[JournalBatch]
     marks: JournalMarks
 
 
-def journal_of(warehouse: Path) -> Kept:
+def journal_of(warehouse: Path) -> JournalContents:
     """Read the journal beside a warehouse, also while a server uses it; creates nothing.
 
     Raises:
@@ -184,15 +184,15 @@ def journal_of(warehouse: Path) -> Kept:
     """
     file = warehouse.with_name(JOURNAL_FILE)
     if not file.exists():
-        return Kept([], JournalMarks())
+        return JournalContents([], JournalMarks())
     try:
         connection = apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READWRITE)
         try:
             connection.set_busy_timeout(BUSY_TIMEOUT_MS)
-            # Read only: the WAL must stay as it is, also where this connection is the last one.
+            # Read-only: the WAL must not change, even if this connection is the last one.
             connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
             connection.execute("BEGIN")
-            return _kept(connection, file)
+            return _contents(connection, file)
         finally:
             connection.close()
     except apsw.Error as error:
@@ -200,16 +200,16 @@ def journal_of(warehouse: Path) -> Kept:
         raise DatabaseUnreachable(msg) from error
 
 
-def _kept(connection: apsw.Connection, file: Path) -> Kept:
+def _contents(connection: apsw.Connection, file: Path) -> JournalContents:
     schema = len(recorded(connection))
-    refuse_newer(schema, len(known_steps(FOLDER)), f"the journal {file}")
-    if schema == len(known_steps(FOLDER)):
-        return Kept(list(_batches(connection, file)), _marks(connection))
+    refuse_newer(schema, len(all_steps(FOLDER)), f"the journal {file}")
+    if schema == len(all_steps(FOLDER)):
+        return JournalContents(list(_batches(connection, file)), _marks(connection))
     if not connection.table_exists(None, "batch"):
-        return Kept([], JournalMarks())
-    # Written by a program whose journal had no marks.
+        return JournalContents([], JournalMarks())
+    # Written by a version without marks in the journal.
     batches = connection.execute("SELECT last_id, content, 1 FROM batch ORDER BY last_id")
-    return Kept(list(starmap(JournalBatch, batches)), JournalMarks())
+    return JournalContents(list(starmap(JournalBatch, batches)), JournalMarks())
 
 
 def _batches(connection: apsw.Connection, file: Path) -> Iterator[JournalBatch]:
@@ -237,8 +237,8 @@ def _marks(connection: apsw.Connection) -> JournalMarks:
     return JournalMarks(name, last_id, moved, changes, commits, NewestIds(*newest))
 
 
-def understood(error: apsw.Error) -> StoreUnavailable:
-    """The error of ours that stands for one of SQLite's."""
+def store_error(error: apsw.Error) -> StoreUnavailable:
+    """Translate an error of SQLite into ours."""
     if isinstance(error, apsw.FullError):
         return StoreFull("the disk is full")
     return StoreFailed(f"the warehouse's journal failed: {error}")

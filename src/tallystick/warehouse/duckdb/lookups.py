@@ -1,26 +1,26 @@
-"""Questions that one query answers: functions of ``(session, ...)``."""
+"""Look-ups with one query: functions of ``(session, ...)``."""
 
 from collections.abc import Sequence
 
 from tallystick.model.period import Period
 from tallystick.warehouse.duckdb.queried import QuerySession
-from tallystick.warehouse.types import BotRow, KeptRequest, LabelCount
+from tallystick.warehouse.types import BotRow, IdempotencyRecord, LabelCount
 
 
 def visits(session: QuerySession, site: int, path: int | None, begin: int, end: int) -> int:
-    """Visits of a site, or of one of its paths, from a Unix second until before another."""
+    """Visits of a site, or of one of its paths, from ``begin`` until before ``end``, Unix seconds."""
     return int(session.queries.visits_shown(session.connection, site=site, path=path, begin=begin, end=end))
 
 
 def bots_by_code(session: QuerySession, site: int, period: Period) -> list[tuple[int, int]]:
-    """Bot codes and how many hits have each, most first."""
+    """Bot codes with their numbers of hits, most hits first."""
     rows: list[tuple[int, int]] = session.queries.bots_by_code(
         session.connection, site=site, since=period.first, until=period.after
     )
     return rows
 
 
-def latest_bots(  # noqa: PLR0913, PLR0917  # the session, and which hits
+def latest_bots(  # noqa: PLR0913, PLR0917  # session and filters
     session: QuerySession, site: int, period: Period, codes: Sequence[int], before: int, limit: int
 ) -> list[BotRow]:
     """The latest hits of some bot codes with ids below ``before``, newest first."""
@@ -37,11 +37,11 @@ def latest_bots(  # noqa: PLR0913, PLR0917  # the session, and which hits
 
 
 def labels(session: QuerySession, site: int) -> list[LabelCount]:
-    """Each bot code of a site's hits, people's too."""
+    """The bot codes of a site's hits, with people's code 0."""
     return [LabelCount(*row) for row in session.queries.labels(session.connection, site=site)]
 
 
-def kept_request(session: QuerySession, key: str) -> KeptRequest | None:
-    """The request that was answered under a key."""
-    row = session.queries.kept_request(session.connection, key=key)
-    return KeptRequest(*row) if row else None
+def idempotency_record(session: QuerySession, key: str) -> IdempotencyRecord | None:
+    """The idempotency record of a key; None without one."""
+    row = session.queries.idempotency_record(session.connection, key=key)
+    return IdempotencyRecord(*row) if row else None

@@ -1,8 +1,8 @@
-"""Compare what the three stores of a data directory have noted of each other, before anything is counted.
+"""Compares the marks that the three stores of a data directory have noted of each other, before a start.
 
-The ledger, the journal and DuckDB's file are committed one after the other, so each notes how far the
-others have come. A crash at any moment leaves numbers that fit. A store that was lost, cut or put back from an older
-copy leaves numbers that do not, and going on from there would give ids a second time.
+The ledger, the journal and DuckDB's file are committed one after the other, and each notes the state of the others. A
+crash at any moment leaves consistent marks. A store that was lost, truncated or replaced by an older copy leaves
+inconsistent ones, and starting from there would give ids twice.
 
 Pure functions on values; ``services.stores`` reads the ledger's marks, ``Journal`` and ``Store`` read their own.
 """
@@ -16,13 +16,13 @@ from msgspec.structs import replace
 from tallystick.warehouse.types import LedgerMarks, Loss, NewestIds
 
 HITS_PASSED_OVER = 1_000_000
-"""Ids left out after a loss: the lost store may have given more than the others know."""
+"""Ids skipped after a loss: the lost store may have given more than the others have noted."""
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class JournalMarks(Struct, frozen=True):
-    """The journal's side; see its migration ``0002_marks.sql``."""
+    """The marks of the journal; see its migration ``0002_marks.sql``."""
 
     warehouse: str = ""
     last_id: int = 0
@@ -33,7 +33,7 @@ class JournalMarks(Struct, frozen=True):
 
 
 class ColumnsMarks(Struct, frozen=True):
-    """DuckDB's side; see the migration ``0003_marks.sql``."""
+    """The marks of DuckDB's file; see the migration ``0003_marks.sql``."""
 
     warehouse: str = ""
     complete: bool = True
@@ -45,7 +45,7 @@ class ColumnsMarks(Struct, frozen=True):
 
 
 def losses(journal: JournalMarks, columns: ColumnsMarks, ledger: LedgerMarks | None) -> list[Loss]:
-    """List what the stores lack of each other; empty for a new directory, or if every store is as it was left.
+    """The data that stores lack and others have noted; empty for a new directory, or if all stores are unharmed.
 
     Args:
         ledger: None for no comparison with a ledger.
@@ -54,17 +54,17 @@ def losses(journal: JournalMarks, columns: ColumnsMarks, ledger: LedgerMarks | N
         *_of_columns(journal, columns),
         *_of_journal(journal, columns),
         *(_of_ledger(journal, columns, ledger) if ledger else ()),
-        *(_known_by_ledger(journal, columns, ledger) if ledger else ()),
+        *(_of_hits(journal, columns, ledger) if ledger else ()),
     ]
 
 
 def lost_from_columns(journal: JournalMarks, columns: ColumnsMarks, ledger: LedgerMarks | None) -> list[Loss]:
-    """What a copy of DuckDB's file lacks that was made after the other marks were read, while a server counted on."""
+    """The data that a copy of DuckDB's file lacks, which was made after the other marks were read."""
     before = replace(journal, last_id=max(journal.last_id, columns.last_id))
     return [
         *_of_columns(before, columns),
         *_of_journal(before, columns),
-        *(_known_by_ledger(before, columns, ledger) if ledger else ()),
+        *(_of_hits(before, columns, ledger) if ledger else ()),
     ]
 
 
@@ -109,10 +109,10 @@ def _of_ledger(journal: JournalMarks, columns: ColumnsMarks, ledger: LedgerMarks
         )
 
 
-def _known_by_ledger(journal: JournalMarks, columns: ColumnsMarks, ledger: LedgerMarks) -> Iterator[Loss]:
+def _of_hits(journal: JournalMarks, columns: ColumnsMarks, ledger: LedgerMarks) -> Iterator[Loss]:
     name = columns.warehouse or journal.warehouse
     if not name and ledger.shared:
-        # Another server's hits may lie in its own data directory.
+        # Another server's hits may be in its own data directory.
         return
     last_id, changes = ledger.warehouses.get(name, (0, 0)) if name else max(ledger.warehouses.values(), default=(0, 0))
     if max(journal.last_id, columns.last_id) < last_id:
@@ -123,7 +123,7 @@ def _known_by_ledger(journal: JournalMarks, columns: ColumnsMarks, ledger: Ledge
 
 
 def way_out(lost: Sequence[Loss], data: Path) -> str:
-    """The message of a refusal: what does not fit, and what to do."""
+    """The message of a refusal: the losses, and what to do."""
     what = "; ".join(loss.what for loss in lost)
     if any(loss.foreign for loss in lost):
         out = "Put the right one back, or move the journal away and start once with --accept-loss"
@@ -136,7 +136,7 @@ def way_out(lost: Sequence[Loss], data: Path) -> str:
 
 
 def boot() -> str:
-    """The machine's boot id; '' where the system has none."""
+    """The machine's boot id; empty if the system has none."""
     try:
         return BOOT_ID.read_text("ascii").strip()
     except OSError:

@@ -1,11 +1,11 @@
 """The thread that moves acknowledged hits from the journal into DuckDB, and makes every other change there.
 
-Hits gather before they are moved, because a statement costs milliseconds for one row or for a thousand. A read has
-everything moved first, so that it includes everything acknowledged.
+Hits are gathered before they are moved, because a statement takes milliseconds for one row as for a thousand. Before a
+read, all pending hits are moved, so that it includes all acknowledged ones.
 
 Promises:
-- Batches are moved whole and in order, each once: the newest id in DuckDB shows which ones are there.
-- A batch that could not be moved stays in memory and in the journal, and is tried again.
+- Batches are moved whole and in order, each once: the newest id in DuckDB shows which ones it has.
+- A batch that cannot be moved stays in memory and in the journal, and is retried.
 """
 
 import time
@@ -25,24 +25,24 @@ from tallystick.warehouse.duckdb.opening import columns_marks
 from tallystick.warehouse.duckdb.rebuilding import highest_id
 from tallystick.warehouse.duckdb.rows import Content
 from tallystick.warehouse.duckdb.session import DuckDbSession
-from tallystick.warehouse.duckdb.store import Store, is_broken, transaction, understood
+from tallystick.warehouse.duckdb.store import Store, is_broken, store_error, transaction
 from tallystick.warehouse.types import NewestIds
 
 QUEUE_LIMIT = 100_000
 BATCH_LIMIT = 1_000
 WORTH_MOVING = 2_000
-"""Hits; so many are moved at once."""
+"""Number of pending hits that are moved without further delay."""
 
 HITS_AT_ONCE = 10_000
 """Hits in one transaction, unless a single batch brings more."""
 
 WAITS_S = 0.5
-"""How long a few hits wait for more."""
+"""The longest delay of fewer hits."""
 
 TRIED_AGAIN_AFTER_S = 1.0
 
 REFUSED_STATEMENTS = (duckdb.DataError, duckdb.IntegrityError, duckdb.ProgrammingError)
-"""What DuckDB raises when it is the statement's or the row's own fault."""
+"""Errors of a statement or a row alone; the storage has not failed."""
 
 Result = TypeVar("Result")
 
@@ -50,10 +50,10 @@ log = structlog.get_logger()
 
 
 class Move(Struct, eq=False):
-    """A batch that the journal holds.
+    """A batch of the journal.
 
     Attributes:
-        commits: of the ledger, as far as was known.
+        commits: of the ledger, as noted with the batch.
     """
 
     last_id: int
@@ -63,10 +63,10 @@ class Move(Struct, eq=False):
 
 
 class DeferredCall(Struct, eq=False):
-    """A call made once everything is moved: ``function(session, *arguments)`` in a transaction of its own.
+    """A call made after all pending hits are moved: ``function(session, *arguments)`` in its own transaction.
 
     Attributes:
-        function: None to only have everything moved.
+        function: None to only move the hits.
         finish: called on the mover's thread with the result, or with the error.
     """
 
@@ -82,9 +82,9 @@ class Mover:
         store: opened, its schema up to date.
 
     Attributes:
-        moved: the newest id that DuckDB holds durably.
-        changes: how often stored hits were changed, durably.
-        sessions_outdated: a call has changed which session has seen which path.
+        moved: the newest id that is durable in DuckDB.
+        changes: number of durable changes of stored hits.
+        sessions_outdated: whether a call has changed the paths of visitor sessions.
     """
 
     def __init__(self, store: Store) -> None:
@@ -101,7 +101,7 @@ class Mover:
         try:
             marks = columns_marks(self._usable_session())
         except BaseException:
-            self._let_go()
+            self._return_session()
             raise
         self.moved, self.changes = marks.last_id, marks.changes
         self._taken_hits = self._moved_hits = 0  # each raised by one thread only
@@ -117,13 +117,13 @@ class Mover:
         )
 
     def take(self, move: Move) -> None:
-        """Accept a batch that was acknowledged; batches come in the order of their ids, from one thread."""
+        """Accept an acknowledged batch. Called in the order of ids, from one thread."""
         self._taken_hits += move.hits
         self.thread.submit(move)
 
     @property
     def waiting(self) -> int:
-        """Hits that are acknowledged and not in DuckDB yet."""
+        """Number of acknowledged hits that are not in DuckDB yet."""
         return self._taken_hits - self._moved_hits
 
     def _work(self, batch: list[Move | DeferredCall]) -> None:
@@ -147,7 +147,7 @@ class Mover:
         return enough and now >= self._not_before
 
     def _move(self) -> Exception | None:
-        """Move every pending batch; returns the error when one could not be moved."""
+        """Move all pending batches. Returns the error if one could not be moved."""
         while self._moves:
             part = _first_part(self._moves)
             error = self._attempt(partial(self._insert, part))
@@ -161,7 +161,7 @@ class Mover:
 
     @staticmethod
     def _insert(part: Sequence[Move], session: DuckDbSession) -> None:
-        # A commit may have come through although it was answered by an error.
+        # A commit that raised an error may nevertheless have succeeded.
         moved = highest_id(session)
         rows.insert(session.connection, [move.content for move in part if move.last_id > moved])
         set_last_id(session, part[-1].last_id, [move.content for move in part], part[-1].commits)
@@ -185,10 +185,10 @@ class Mover:
     def _attempt(
         self, work: Callable[[DuckDbSession], Result], refusals: tuple[type[Exception], ...] = ()
     ) -> Result | Exception:
-        """One transaction: its result, or the error for its caller; the thread lives on whatever happens.
+        """Run one transaction. Returns its result, or the error for its caller; never raises.
 
         Args:
-            refusals: errors of DuckDB that are no failures of the storage.
+            refusals: errors of DuckDB that are not failures of the storage.
         """
         try:
             session = self._usable_session()
@@ -201,7 +201,7 @@ class Mover:
             return error
         except duckdb.Error as error:
             return self._failed(error)
-        except Exception as error:  # noqa: BLE001  # what a function raises is its caller's, even a StoreUnavailable
+        except Exception as error:  # noqa: BLE001  # errors of a function are for its caller, even a StoreUnavailable
             return error
         if self.last_failed:
             self.last_failed = False
@@ -209,9 +209,9 @@ class Mover:
         return result
 
     def _failed(self, error: duckdb.Error | StoreUnavailable) -> StoreUnavailable:
-        """Note a failure of the storage; returns what its callers are to raise."""
+        """Note a failure of the storage. Returns the error for its callers."""
         self._broken = self._broken or is_broken(error)
-        failure = understood(error) if isinstance(error, duckdb.Error) else error
+        failure = store_error(error) if isinstance(error, duckdb.Error) else error
         if not self.last_failed:
             log.error("a commit of the warehouse failed", reason=str(failure))
         self.failures += 1
@@ -220,7 +220,7 @@ class Mover:
 
     def _usable_session(self) -> DuckDbSession:
         if self._broken:
-            self._let_go()
+            self._return_session()
             self._store.reopen()
             self._broken = False
         if self._session is None:
@@ -228,7 +228,7 @@ class Mover:
             rows.prepare(self._session.connection)
         return self._session
 
-    def _let_go(self) -> None:
+    def _return_session(self) -> None:
         if self._session is not None:
             session, self._session = self._session, None
             self._store.give_back(session)
@@ -240,14 +240,14 @@ class Mover:
 
     def _stop(self) -> None:
         self._move()
-        self._let_go()
+        self._return_session()
         if not self._broken:
             self._checkpoints.take()
         self._store.close()
 
 
 def set_last_id(session: DuckDbSession, last_id: int, contents: Iterable[Content], commits: int) -> None:
-    """Note, with what is inserted, how far DuckDB has come and which ids of the ledger hits refer to."""
+    """Note the newest hit, and the newest ids of the ledger that inserted hits refer to, with their insertion."""
     newest = NewestIds()
     for content in contents:
         newest = newest.and_those_of(rows.newest(content))
@@ -262,7 +262,7 @@ def set_last_id(session: DuckDbSession, last_id: int, contents: Iterable[Content
 
 
 def _first_part(moves: Sequence[Move]) -> list[Move]:
-    """As many batches as are one transaction."""
+    """The next batches that fit in one transaction."""
     size = 0
     for number, move in enumerate(moves):
         size += move.hits

@@ -1,4 +1,4 @@
-"""Before a warehouse is used: compare its two files with each other and with the ledger."""
+"""Compares the two files of a warehouse with each other and with the ledger, before it is used."""
 
 import secrets
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from tallystick.warehouse.duckdb.marks import (
     losses,
     way_out,
 )
-from tallystick.warehouse.duckdb.migrations import known_steps, recorded, refuse_newer
+from tallystick.warehouse.duckdb.migrations import all_steps, recorded, refuse_newer
 from tallystick.warehouse.duckdb.queried import QuerySession, named_queries
 from tallystick.warehouse.duckdb.store import Store, transaction
 from tallystick.warehouse.types import LedgerMarks, Loss, NewestIds
@@ -46,13 +46,13 @@ def settle(
         StoresDisagree: something is missing, and that was not accepted.
     """
     with store.session() as session:
-        in_journal, columns = journal.marks(), columns_marks(session)
-        lost = losses(in_journal, columns, ledger)
+        journal_marks, columns = journal.marks(), columns_marks(session)
+        lost = losses(journal_marks, columns, ledger)
         if lost and not _accepted(lost, columns, accept_loss=accept_loss):
             raise StoresDisagree(way_out(lost, store.file.parent))
         for loss in lost:
             log.warning("going on without what is lost", lost=loss.what)
-        settled = _settled(in_journal, columns, ledger, lost)
+        settled = _settled(journal_marks, columns, ledger, lost)
         of_columns = ColumnsMarks(
             warehouse=settled.warehouse,
             complete=False,
@@ -62,8 +62,8 @@ def settle(
             commits=settled.commits,
             newest=settled.newest,
         )
-        # The journal first: killed in between, DuckDB's file is still one that needs no journal, or a lossy one.
-        if settled != in_journal:
+        # The journal first: after a kill in between, DuckDB's file still needs no journal, or still has a loss.
+        if settled != journal_marks:
             journal.note(settled)
         if of_columns != columns:
             with transaction(session.connection):
@@ -75,9 +75,9 @@ def _accepted(lost: Sequence[Loss], columns: ColumnsMarks, *, accept_loss: bool)
     lost = [loss for loss in lost if not loss.of_old]
     if any(loss.foreign for loss in lost):
         return False
-    # The machine was started anew since the server last ran: a power cut may have taken what was not synced.
-    promised_less = bool(columns.relaxed) and columns.relaxed != boot()
-    return accept_loss or all(promised_less and loss.of_last_seconds for loss in lost)
+    # The machine has restarted since the server last ran: a power cut may have lost data that was not synced.
+    unsynced = bool(columns.relaxed) and columns.relaxed != boot()
+    return accept_loss or all(unsynced and loss.of_last_seconds for loss in lost)
 
 
 def _settled(
@@ -106,13 +106,13 @@ def columns_marks(session: QuerySession) -> ColumnsMarks:
 
 
 def seal(session: QuerySession) -> None:
-    """Mark a copy, into which its journal was brought, as one that needs no journal; in an open transaction."""
+    """Mark a copy with all batches of its journal as complete without one; in an open transaction."""
     marks = replace(columns_marks(session), warehouse="", complete=True, relaxed="")
     session.queries.set_marks(session.connection, **_by_name(marks))
 
 
 def disagreements(file: Path, ledger: LedgerMarks | None) -> list[Loss]:
-    """What does not fit in a directory that no server uses; changes no byte.
+    """The losses in a directory that no server uses; changes no byte.
 
     Raises:
         DatabaseUnreachable, DatabaseSchemaRefused: a file cannot be read.
@@ -131,9 +131,9 @@ def marks_in(file: Path) -> ColumnsMarks:
     try:
         with closing(duckdb.connect(str(file), read_only=True)) as connection:
             schema = len(recorded(connection))
-            refuse_newer(schema, len(known_steps()), f"the warehouse {file}")
-            if schema < len(known_steps()):
-                # Of a program without marks: what it knows is read when it is brought up to date.
+            refuse_newer(schema, len(all_steps()), f"the warehouse {file}")
+            if schema < len(all_steps()):
+                # Written by a version without marks; they are set when the file is migrated.
                 return ColumnsMarks()
             return columns_marks(QuerySession(connection, named_queries()))
     except duckdb.Error as error:

@@ -1,4 +1,4 @@
-"""Reading the Parquet files that ``exports.write_parquet`` makes, in a database of its own in memory."""
+"""Reads Parquet files of ``exports.write_parquet``, with a separate database in memory."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,16 +18,16 @@ _TYPED = {
     "width": "coalesce(width::INTEGER, 0)",
     "created": "epoch(created)::BIGINT",
 }
-"""Columns that hold no text."""
+"""SQL of columns that are not text."""
 
 _COLUMNS = ", ".join(_TYPED.get(name, f"coalesce({name}::VARCHAR, '')") for name in ParquetHit._fields)
 
 
 def row_count(file: Path) -> int:
-    """How many hits a file holds.
+    """The number of hits in a file.
 
     Raises:
-        InputRefused: it is no such file.
+        InputRefused: the file is not a Parquet export.
     """
     with _opened(file, "count(*)") as result:
         row = result.fetchone()
@@ -35,10 +35,10 @@ def row_count(file: Path) -> int:
 
 
 def read_rows(file: Path) -> Iterator[ParquetHit]:
-    """Every hit, in the order of the file.
+    """All hits, in the order of the file.
 
     Raises:
-        InputRefused: it is no such file, or damaged.
+        InputRefused: the file is not a Parquet export, or damaged.
     """
     with _opened(file, _COLUMNS) as result:
         while rows := _fetched(file, result):
@@ -56,7 +56,7 @@ def _fetched(file: Path, result: duckdb.DuckDBPyConnection) -> list[tuple[Any, .
 def _opened(file: Path, columns: str) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(config={"threads": 1, "memory_limit": f"{MEMORY_MB}MB"})
     try:
-        # Only names of ours are put into the text.
+        # The text contains only our own names.
         connection.execute(f"SELECT {columns} FROM read_parquet(?)", [str(file)])  # noqa: S608
     except duckdb.Error as error:
         connection.close()

@@ -12,11 +12,11 @@ Connection = duckdb.DuckDBPyConnection
 
 
 class QuerySession:
-    """One connection in one transaction: what the blocking functions of this package work with.
+    """One connection in one transaction: the first argument of this package's blocking functions.
 
     Attributes:
         queries: the named queries; called as ``session.queries.NAME(session.connection, ...)``.
-        sessions_outdated: set by a write that changed which visitor session has seen which path.
+        sessions_outdated: set by a write that changed the paths of visitor sessions.
     """
 
     def __init__(self, connection: Connection, queries: Any) -> None:  # noqa: ANN401
@@ -46,7 +46,7 @@ class InTransaction(DuckDBAdapter):
         return row[0] if row else None
 
     def insert_update_delete(self, conn: Any, query_name: str, sql: str, parameters: Any) -> int:  # noqa: ANN401, ARG002
-        """How many rows were changed."""
+        """The number of changed rows."""
         row = conn.execute(sql, parameters).fetchone()
         return int(row[0]) if row else 0
 

@@ -12,7 +12,7 @@ import structlog
 
 from tallystick.errors import StoreBusy, StoreClosed
 from tallystick.gathering import raisable
-from tallystick.warehouse.duckdb.store import Store, transaction, understood
+from tallystick.warehouse.duckdb.store import Store, store_error, transaction
 
 THREADS = 2
 READS_AT_ONCE = 500
@@ -32,13 +32,13 @@ class WarehouseReaders:
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="warehouse-reader")
 
     async def read(self, function: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
-        """``function(session, *arguments)`` on one snapshot, which shows everything acknowledged.
+        """Run ``function(session, *arguments)`` on one snapshot, with all acknowledged hits.
 
         Raises:
-            StoreBusy: too many reads wait, or this one needs more memory than there is.
+            StoreBusy: too many reads are pending, or this one needs too much memory.
             StoreClosed: the threads are being stopped.
             StoreFailed: the database failed.
-            Exception: what the function raises, as it is.
+            Exception: raised by the function.
         """
         if self._closed:
             msg = "the server is stopping"
@@ -52,7 +52,7 @@ class WarehouseReaders:
         try:
             return await loop.run_in_executor(self._pool, self._read, running, function, arguments)
         except asyncio.CancelledError:
-            # The client hung up, or the read took too long: other reads need its thread.
+            # The client has disconnected, or the read took too long: other reads need its thread.
             _interrupt_until_ended(loop, running)
             raise
         finally:
@@ -67,30 +67,30 @@ class WarehouseReaders:
             ):
                 return function(session, *arguments)
         except StopIteration as error:
-            raise raisable(error) from error  # no future takes it: the caller would wait for ever
+            raise raisable(error) from error  # a future cannot hold it: the caller would wait for ever
         except duckdb.Error as error:
-            if running.given_up:
-                raise understood(error) from error
-            log.error("a read of the warehouse failed", reason=str(error))  # noqa: TRY400  # the reason says it all
-            raise understood(error) from error
+            if running.cancelled:
+                raise store_error(error) from error
+            log.error("a read of the warehouse failed", reason=str(error))  # noqa: TRY400  # the reason is enough
+            raise store_error(error) from error
 
     async def close(self) -> None:
-        """Finish the reads that have begun or wait."""
+        """Finish running and pending reads."""
         self._closed = True
         await asyncio.to_thread(self._pool.shutdown)
 
 
 class _Running:
-    """A read on its thread, which can be given up from the event loop.
+    """A read on its thread, which can be cancelled from the event loop.
 
     Attributes:
-        given_up: whether its result is of no use any more.
+        cancelled: whether its result is no longer needed.
     """
 
     def __init__(self) -> None:
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._lock = Lock()
-        self.given_up = self.ended = False
+        self.cancelled = self.ended = False
 
     @contextmanager
     def on(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
@@ -103,15 +103,15 @@ class _Running:
                 self._connection, self.ended = None, True
 
     def interrupt(self) -> None:
-        """End the statement that runs at this moment."""
+        """Interrupt the running statement."""
         with self._lock:
-            self.given_up = True
+            self.cancelled = True
             if self._connection is not None:
                 self._connection.interrupt()
 
 
 def _interrupt_until_ended(loop: asyncio.AbstractEventLoop, running: _Running, times: int = 50) -> None:
-    """A read may be between two statements: each that it begins is ended as well."""
+    """Interrupt repeatedly: a read may be between two statements, and begin the next one."""
     running.interrupt()
     if not running.ended and times:
         loop.call_later(INTERRUPTED_AGAIN_AFTER_S, _interrupt_until_ended, loop, running, times - 1)

@@ -1,4 +1,4 @@
-"""What the writer remembers, read back from the rows."""
+"""Rebuilds the writer's memory from the rows."""
 
 from collections.abc import Iterable
 
@@ -9,12 +9,12 @@ from tallystick.warehouse.duckdb.sessions import SESSIONS_KEPT, VisitorSession
 
 
 def highest_id(session: QuerySession) -> int:
-    """The highest id ever given; 0 when none was."""
+    """The highest id that was given; 0 without one."""
     return int(session.queries.highest_id(session.connection))
 
 
 def rebuild(session: QuerySession, now: int) -> tuple[Iterable[VisitorSession], Iterable[tuple[int, int]]]:
-    """The sessions that live at a time, longest without a hit first, and (key, session id) of renamed visitors.
+    """The sessions living at a time, oldest last hit first, and (key, session id) of renamed visitors.
 
     Args:
         now: Unix seconds.

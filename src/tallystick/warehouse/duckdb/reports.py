@@ -34,7 +34,7 @@ def _day_visits(session: QuerySession, selection: Selection, visits: int) -> int
 def top_paths(
     session: QuerySession, selection: Selection, limit: int, after: Position, without: Iterable[int]
 ) -> list[PathHours]:
-    """The most visited paths behind a position; of equal visits the greater id first."""
+    """The most visited paths after a position; with equal visits, the greater id first."""
     hits = picked(selection)
     rows = run(session, "top_paths", hits, without=list(without), visits=after.visits, path=after.path, max_rows=limit)
     listed = [path for path, _ in rows]
@@ -43,23 +43,23 @@ def top_paths(
 
 
 def by_value(session: QuerySession, selection: Selection, dimension: Dimension, slice_: Slice) -> list[DimensionCount]:
-    """Visits by value, most first, then by value."""
+    """Visits by value, most visits first, then by value."""
     ctes = picked(selection), counted(dimension)
     rows = run(session, "values", *ctes, skipped=slice_.offset, max_rows=slice_.limit)
     return [DimensionCount(value, value, int(visits)) for value, visits in rows]
 
 
 def referrers(session: QuerySession, selection: Selection, own: str, slice_: Slice) -> list[DimensionCount]:
-    """Visits by referrer, most first, then by referrer.
+    """Visits by referrer, most visits first, then by referrer.
 
     Args:
-        own: an address that is left out with everything behind it; empty leaves out none.
+        own: referrers that begin with this address are left out; empty for none.
     """
     return _referrers(session, "referrers", selection, slice_, own=own.lower())
 
 
 def referrers_as_seen(session: QuerySession, selection: Selection, slice_: Slice) -> list[DimensionCount]:
-    """Visits by referrer, most first, then in the order in which they were first seen."""
+    """Visits by referrer, most visits first, then in the order of their first hits."""
     return _referrers(session, "referrers_as_seen", selection, slice_)
 
 
@@ -72,7 +72,7 @@ def _referrers(
 
 
 def figures(session: QuerySession, selection: Selection) -> Figures:
-    """The selection's metrics, of all its hits together."""
+    """The metrics of the selection, over all its hits."""
     metrics = selection.metrics
     computed: Figures = {}
     if Metric.PAGEVIEWS in metrics:

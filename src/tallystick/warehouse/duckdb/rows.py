@@ -1,4 +1,4 @@
-"""How hits become rows: columns in the journal, and one JSON document of columns to DuckDB, which it takes fastest."""
+"""Encodes hits as rows: columns in the journal, and one JSON document of columns for DuckDB, which it reads fastest."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
@@ -15,7 +15,7 @@ from tallystick.errors import StoreFailed
 from tallystick.model.hit import HOUR_S, Bot, Hit, is_bot
 from tallystick.model.product import Named, known_browser, known_system
 from tallystick.model.session import NO_SESSION
-from tallystick.warehouse.types import KeptRequest, NewestIds, Stored
+from tallystick.warehouse.types import IdempotencyRecord, NewestIds, Stored
 
 Values = Callable[[Sequence[Hit], Sequence[Stored]], list[Any]]
 
@@ -25,7 +25,7 @@ class Column(NamedTuple):
 
     Attributes:
         kind: DuckDB's type.
-        values: makes its values from hits and what they were given.
+        values: computes its values from hits and their assigned values.
         since: the first format that has it; see ``BatchForm``.
         default: its value in hits of older formats.
     """
@@ -51,7 +51,7 @@ def _bots(hits: Sequence[Hit], _: Sequence[Stored]) -> list[int]:
 
 
 def _sessions(hits: Sequence[Hit], stored: Sequence[Stored]) -> list[int]:
-    return [given.session if hit.single else NO_SESSION for hit, given in zip(hits, stored, strict=True)]
+    return [assigned.session if hit.single else NO_SESSION for hit, assigned in zip(hits, stored, strict=True)]
 
 
 def _times(hits: Sequence[Hit], _: Sequence[Stored]) -> list[int]:
@@ -90,7 +90,7 @@ _ACCEPTED: dict[str, Any] = {
     "BOOLEAN": bool,
     "VARCHAR": str,
 }
-"""What DuckDB takes for each type: nothing that it would refuse may be acknowledged before it has it."""
+"""Values that DuckDB accepts for each type: a value that it would refuse must not be acknowledged."""
 
 _MAY_BE_NULL = frozenset({"campaign"})
 
@@ -98,7 +98,7 @@ _ColumnsOfHits = TypeVar("_ColumnsOfHits")
 
 
 class Batch(Struct, Generic[_ColumnsOfHits], array_like=True):
-    """What one commit of the journal holds.
+    """The content of one commit of the journal.
 
     Attributes:
         hits: a list for each column.
@@ -107,7 +107,7 @@ class Batch(Struct, Generic[_ColumnsOfHits], array_like=True):
 
     hits: _ColumnsOfHits
     renamed: list[tuple[int, int, int]] = []
-    requests: list[KeptRequest] = []
+    requests: list[IdempotencyRecord] = []
 
 
 Content: TypeAlias = Batch[Any]
@@ -118,9 +118,9 @@ _pack = msgspec.msgpack.Encoder().encode
 class BatchForm:
     """How batches are encoded in the journal: MessagePack of a ``Batch``, columns as lists in their order.
 
-    The journal says of each batch in which format it was written, because a newer program finds those of an older one.
-    A column that is added to ``COLUMNS`` is the last, and takes the next format as ``since``; hits of older formats
-    get its default. Any other change of the form needs a decoder of its own for what was written before.
+    The journal stores the format of each batch, because newer versions read batches of older ones. A new column must
+    be the last of ``COLUMNS``, with the next format as ``since``; hits of older formats get its default. Any other
+    change of the form needs a separate decoder for older batches.
 
     Attributes:
         columns: by name.
@@ -141,9 +141,9 @@ class BatchForm:
         hits: Sequence[Hit],
         stored: Sequence[Stored],
         renamed: Sequence[tuple[int, int, int]],
-        requests: Sequence[KeptRequest],
+        requests: Sequence[IdempotencyRecord],
     ) -> tuple[bytes, Content]:
-        """A batch as the journal keeps it, and as it is read back from there.
+        """Encode a batch. Returns the bytes for the journal, and the batch as decoded from them.
 
         Raises:
             ValueError: DuckDB would refuse one of the values.
@@ -153,7 +153,7 @@ class BatchForm:
         return content, self.unpack(content, self.format)
 
     def unpack(self, content: bytes, format_: int) -> Content:
-        """A batch of this program's format, or of an older one.
+        """Decode a batch of the present format, or of an older one.
 
         Raises:
             StoreFailed: it is damaged.
@@ -178,7 +178,7 @@ def _field(name: str, column: Column) -> tuple[str, Any] | tuple[str, Any, Any]:
 
 FORM = BatchForm(COLUMNS)
 
-REQUEST = dict.fromkeys(KeptRequest.__struct_fields__, "VARCHAR") | {"created": "BIGINT"}
+REQUEST = dict.fromkeys(IdempotencyRecord.__struct_fields__, "VARCHAR") | {"created": "BIGINT"}
 RENAMED_VISITOR = {"key": "UBIGINT", "session": "UBIGINT", "created": "BIGINT"}
 
 _encode = msgspec.json.Encoder().encode
@@ -192,25 +192,27 @@ def newest(content: Content) -> NewestIds:
 
 
 def recovered(content: bytes, format_: int) -> Content:
-    """What a journal kept that an older program may have written: its names become those of the closed list.
+    """Decode a batch that an older version may have written: names of products become those of the closed list.
 
     Raises:
         StoreFailed: it is damaged.
     """
     batch = FORM.unpack(content, format_)
     hits = batch.hits
-    hits.browser, hits.browser_version = _known(known_browser, hits.browser, hits.browser_version)
-    hits.system, hits.system_version = _known(known_system, hits.system, hits.system_version)
+    hits.browser, hits.browser_version = _from_closed_list(known_browser, hits.browser, hits.browser_version)
+    hits.system, hits.system_version = _from_closed_list(known_system, hits.system, hits.system_version)
     return batch
 
 
-def _known(known: Callable[[str, str], Named], names: list[str], versions: list[str]) -> tuple[list[str], list[str]]:
-    pairs = [known(name, version) for name, version in zip(names, versions, strict=True)]
+def _from_closed_list(
+    canonical: Callable[[str, str], Named], names: list[str], versions: list[str]
+) -> tuple[list[str], list[str]]:
+    pairs = [canonical(name, version) for name, version in zip(names, versions, strict=True)]
     return [name for name, _ in pairs], [version for _, version in pairs]
 
 
 def prepare(connection: Connection) -> None:
-    """Have the statements ready on a writing connection: planning one costs twice what carrying it out does."""
+    """Prepare the statements on a writing connection: planning one takes twice as long as its execution."""
     for table, shape in _shapes().items():
         json = ", ".join(f'"{name}": ["{kind}"]' for name, kind in shape.items())
         columns = ", ".join(f"unnest(r.{name})" for name in shape)
@@ -219,13 +221,13 @@ def prepare(connection: Connection) -> None:
 
 
 def insert(connection: Connection, contents: Sequence[Content]) -> None:
-    """Add what some batches hold, in one statement a table."""
+    """Insert some batches, with one statement for each table."""
     hits = {name: _joined(getattr(content.hits, name) for content in contents) for name in FORM.columns}
     renamed = _by_column(RENAMED_VISITOR, _joined(content.renamed for content in contents))
     requests = _by_column(REQUEST, map(astuple, _joined(content.requests for content in contents)))
     for table, rows in (("hit", hits), ("renamed_visitor", renamed), ("request", requests)):
         if next(iter(rows.values())):
-            # EXECUTE takes no bound parameters, only literals; what JSON leaves to escape in one is the quote.
+            # EXECUTE takes no bound parameters, only literals; in JSON only the quote has to be escaped.
             literal = _encode(rows).decode().replace("'", "''")
             connection.execute(f"EXECUTE insert_{table}('{literal}')")
 

@@ -1,7 +1,7 @@
-"""Selections and dimensions as SQL: what the named queries of ``queries/reports.sql`` read from.
+"""Selections and dimensions as SQL, for the named queries of ``queries/reports.sql``.
 
-The text is made of constants and numbers; values of a request travel as parameters. Only the conditions of a
-selection are in the text: DuckDB does not see through ``$x IS NULL OR ...`` and would read the column for nothing.
+The text consists of constants and numbers; values of a request are parameters. Only the conditions of a selection are
+in the text: DuckDB does not optimize ``$x IS NULL OR ...`` and would read the column in vain.
 """
 
 # ruff: noqa: S608  # see above: no text of a request is in the SQL
@@ -21,7 +21,7 @@ _NO_PARAMETERS: Mapping[str, Any] = MappingProxyType({})
 class Cte(NamedTuple):
     """A part of a ``WITH`` clause and the parameters in it.
 
-    Never materialized: then a query reads the columns that it names, and no others.
+    Never materialized, so that a query reads only the columns that it names.
     """
 
     name: str
@@ -63,13 +63,13 @@ _VALUES: Mapping[ValueKind, Callable[[Dimension], str]] = {
     ValueKind.VERSION: _name_and_version,
     ValueKind.PART: _code_and_part,
 }
-"""The value of a hit, made from its columns."""
+"""The SQL of a hit's value, from its columns."""
 
 _CASELESS = frozenset({ValueKind.TEXT, ValueKind.FOLDED})
 
 
 def run(session: QuerySession, query: str, *ctes: Cte, **parameters: Any) -> list[Any]:  # noqa: ANN401
-    """All rows of a named query behind its CTEs."""
+    """Run a named query with CTEs in front of it. Returns all rows."""
     text = f"WITH {', '.join(map(str, ctes))} {getattr(session.queries, query).sql}"
     for cte in ctes:
         parameters |= cte.parameters
@@ -96,7 +96,7 @@ def marked(selection: Selection) -> Cte:
 def counted(dimension: Dimension) -> Cte:
     """Visits among ``picked``, by the ``value`` of a dimension.
 
-    They are counted by its columns first, which have few different values, and the value is made once for each.
+    They are grouped by its columns first, which have few different values, so that each value is computed once.
     """
     columns = ", ".join(dimension.columns)
     listed = f"{_column(dimension)} IS NOT NULL" if dimension.optional else "true"
@@ -144,13 +144,13 @@ def _condition(condition: Condition, name: str) -> tuple[str, dict[str, Any]]:
 
 
 def _any(conditions: Iterable[str]) -> str:
-    """One of the conditions holds."""
+    """The disjunction of conditions."""
     listed = list(conditions)
     return listed[0] if len(listed) == 1 else f"({' OR '.join(listed) or 'false'})"
 
 
 def _hour(period: Period) -> str:
-    """The hour that the zone's clocks show, counted from midnight of the period's first date: never negative."""
+    """The hour in the local time of the zone, counted from midnight of the period's first date; never negative."""
     *early, last = period.offsets
     midnight = DAY_S * (period.days or (0,))[0]
     cases = " ".join(f"WHEN created < {segment.end} THEN {segment.offset - midnight}" for segment in early)

@@ -1,11 +1,11 @@
-"""What functions given to the doors receive: one connection in one transaction, with every verb of the protocols."""
+"""The session that functions of ``read`` and ``write`` receive: one connection in one transaction."""
 
 from tallystick.warehouse.duckdb import changes, exports, lookups, reports
 from tallystick.warehouse.duckdb.queried import QuerySession
 
 
 class DuckDbSession(QuerySession):
-    """A ``WarehouseSession`` and ``WarehouseWriteSession``; what each verb does stands there."""
+    """A ``WarehouseSession`` and ``WarehouseWriteSession``; see their methods there."""
 
     total = reports.total
     top_paths = reports.top_paths
@@ -19,7 +19,7 @@ class DuckDbSession(QuerySession):
     bots_by_code = lookups.bots_by_code
     latest_bots = lookups.latest_bots
     labels = lookups.labels
-    kept_request = lookups.kept_request
+    idempotency_record = lookups.idempotency_record
 
     newest_hit = exports.newest_hit
     next_page = exports.next_page

@@ -1,4 +1,4 @@
-"""The files of a data directory, looked at, copied and put back by commands."""
+"""The files of a data directory's hits, for commands that check, copy and replace them."""
 
 import tempfile
 import time
@@ -21,33 +21,33 @@ from tallystick.warehouse.types import LedgerMarks, Loss
 
 
 class DuckDbStorage:
-    """A ``WarehouseStorage``; what each method promises stands there."""
+    """A ``WarehouseStorage``; see its methods there."""
 
     def __init__(self, data: Path) -> None:
         self._data, self._file = data, data / WAREHOUSE_FILE
 
     def describe(self) -> str:
-        """Where the hits lie, for a person."""
+        """Where the hits are stored, for messages."""
         return str(self._file)
 
     def exists(self) -> bool:
-        """Whether there are any, or the empty place for them."""
+        """Whether there is a file for hits, even an empty one."""
         return self._file.exists()
 
     def size_bytes(self) -> int:
-        """How much the columns take on the disk."""
+        """Size of the columns on the disk."""
         return self._file.stat().st_size
 
     def sqlite_files(self) -> dict[str, Path]:
-        """SQLite files among them, by what they are called for a person."""
+        """SQLite files among them, by their names in messages."""
         return {"journal": self._data / JOURNAL_FILE}
 
     def count(self) -> int:
-        """How many hits lie in columns, while no server has them open; changes no byte."""
+        """The number of hits in columns. No server may have them open; changes no byte."""
         return count_hits(self._file)
 
     def read_everything(self, *, in_use: bool) -> int:
-        """Read every value, and return how many hits there are; changes no byte."""
+        """Read all values; changes no byte. Returns the number of hits."""
         if not in_use:
             return read_through(self._file)
         with tempfile.TemporaryDirectory(prefix="tallystick-") as directory:
@@ -56,30 +56,30 @@ class DuckDbStorage:
             return read_through(copy)
 
     def disagreement(self, ledger: LedgerMarks | None) -> str | None:
-        """What does not fit between the hits and the ledger, and the way out."""
+        """Compare the hits with the ledger. Returns a message with a remedy, or None."""
         return self._refusal(disagreements(self._file, ledger))
 
     def copy_to(self, file: Path, ledger: LedgerMarks | None) -> None:
-        """Make a checked copy in one file, for a backup; a server may write meanwhile."""
+        """Write a checked copy to one file, for a backup; a server may write meanwhile."""
         copy_files(self._file, file, ledger)
 
     def refuse_missing(self, ledger: LedgerMarks | None) -> None:
-        """For a directory without hits: refuse one that had some."""
+        """Refuse a directory without hits if it had some."""
         refuse_missing(self._file, ledger)
 
     def refuse_older_ledger(self, copy: Path, ledger: LedgerMarks) -> None:
-        """Compare a ledger's copy with the copy of the hits that was made before it."""
+        """Compare a copy of the ledger with the copy of the hits that was made before."""
         if refusal := self._refusal(losses(JournalMarks(), marks_in(copy), ledger)):
             raise StoresDisagree(refusal)
 
     def check_copy(self, copy: Path) -> None:
-        """Read every value of a copy that a backup held, and bring it to this program's schema."""
+        """Read all values of a copy from a backup, and migrate it to the present schema."""
         checked(copy)
 
     def replace(self, copy: Path | None) -> None:
-        """Put a checked copy in the place of the hits, or nothing; damaged hits are kept under another name."""
+        """Replace the hits by a checked copy, or remove them; damaged hits are kept under another name."""
         suffix = f".damaged-{time.strftime('%Y%m%dT%H%M%S')}" if self._is_damaged() else None
-        # What would be played back goes first: the journal and the WAL.
+        # The journal and the WAL are removed first: they would be replayed into the new file.
         beside = (JOURNAL_FILE, f"{JOURNAL_FILE}-wal", f"{JOURNAL_FILE}-shm", f"{self._file.name}{WAL_SUFFIX}")
         for file in (*map(self._data.joinpath, beside), self._file):
             if suffix and file.exists():
@@ -98,6 +98,6 @@ class DuckDbStorage:
         return False
 
     def _refusal(self, losses_: list[Loss]) -> str | None:
-        """The message for losses; None where they are no reason to refuse."""
+        """The message about losses; None if none is a reason to refuse."""
         serious = [loss for loss in losses_ if not loss.of_old]
         return way_out(serious, self._data) if serious else None

@@ -1,4 +1,4 @@
-"""The DuckDB file: opened once a process, shared by every thread through a connection of its own.
+"""The DuckDB file: opened once per process; each thread has its own connection.
 
 Traps: a process that closes any other descriptor of the database file releases DuckDB's lock on it; and a
 failed checkpoint leaves the whole instance unusable until all its connections are closed (``reopen``).
@@ -27,7 +27,7 @@ from tallystick.warehouse.duckdb.session import DuckDbSession
 
 WAREHOUSE_FILE = "warehouse.duckdb"
 EXPORTS_DIRECTORY = "exports"
-"""The one place outside of the database that DuckDB may write to, beside the file."""
+"""The only folder outside of the database that DuckDB may write to, beside the file."""
 
 THREADS = 2
 NEVER = "1TB"
@@ -38,7 +38,7 @@ class Store:
 
     Args:
         file: the database; its directory must exist.
-        memory_mb: what DuckDB may take, in MB.
+        memory_mb: memory of DuckDB, in MB.
     """
 
     def __init__(self, file: Path, memory_mb: int) -> None:
@@ -84,7 +84,7 @@ class Store:
                 "autoload_known_extensions": False,
                 "allow_community_extensions": False,
                 "python_enable_replacements": False,
-                # Only the writer decides when the WAL is folded into the file.
+                # Checkpoints are made by ``Checkpoints`` only.
                 "wal_autocheckpoint": NEVER,
                 "auto_checkpoint_skip_wal_threshold": 2**62,
             },
@@ -134,9 +134,9 @@ class Store:
             self._changed.notify_all()
 
     def reopen(self) -> None:
-        """Close the instance and open it anew, once every connection was given back; for one that has failed.
+        """Close a failed instance and open a new one, once all connections were given back.
 
-        Those in use are interrupted.
+        Connections in use are interrupted.
 
         Raises:
             StoreFailed: it cannot be opened; the next call tries again.
@@ -158,7 +158,7 @@ class Store:
                 self._changed.notify_all()
 
     def close(self) -> None:
-        """Close the instance; the WAL stays as it is."""
+        """Close the instance; the WAL is not changed."""
         if self._root is not None:
             root, self._root = self._root, None
             with suppress(duckdb.Error):
@@ -166,7 +166,7 @@ class Store:
 
     @property
     def wal_bytes(self) -> int:
-        """How much has been written since the last checkpoint."""
+        """Bytes written since the last checkpoint."""
         try:
             return self.file.with_name(f"{self.file.name}.wal").stat().st_size
         except FileNotFoundError:
@@ -175,7 +175,7 @@ class Store:
 
 @contextmanager
 def transaction(connection: Connection, kind: str = "BEGIN") -> Iterator[None]:
-    """Durable when the block ends, undone when it raises."""
+    """A transaction: durable when the block ends, undone when it raises."""
     connection.execute(kind)
     try:
         yield
@@ -187,8 +187,8 @@ def transaction(connection: Connection, kind: str = "BEGIN") -> Iterator[None]:
         raise
 
 
-def understood(error: duckdb.Error) -> StoreUnavailable:
-    """The error of ours that stands for one of DuckDB's."""
+def store_error(error: duckdb.Error) -> StoreUnavailable:
+    """Translate an error of DuckDB into ours."""
     text = str(error)
     if any(sign in text for sign in ("No space left on device", "File too large", "Disk quota exceeded")):
         return StoreFull("the disk is full")

@@ -1,4 +1,4 @@
-"""The doors: where the event loop meets the journal and DuckDB, each behind a thread of its own."""
+"""The warehouse for the event loop: the journal and DuckDB, each on a thread of its own."""
 
 import asyncio
 import time
@@ -19,24 +19,24 @@ from tallystick.warehouse.duckdb.reader import WarehouseReaders
 from tallystick.warehouse.duckdb.session import DuckDbSession
 from tallystick.warehouse.duckdb.store import EXPORTS_DIRECTORY, Store
 from tallystick.warehouse.duckdb.writer import Append, WarehouseWriter
-from tallystick.warehouse.types import KeptRequest, LedgerMarks, Loss, Stored, WarehouseMarks
+from tallystick.warehouse.types import IdempotencyRecord, LedgerMarks, Loss, Stored, WarehouseMarks
 from tallystick.warehouse.warehouse import seconds
 
 WAITING_HITS = 200_000
-"""Hits that may wait for their commit."""
+"""The most hits that may be pending."""
 
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
 
 
 class DuckDbWarehouse:
-    """A ``Warehouse``; what each door promises stands there. ``DuckDbWarehouse.open`` opens one.
+    """A ``Warehouse``; see its methods there. ``DuckDbWarehouse.open`` opens one.
 
     Attributes:
-        exports: the one folder outside of its files that DuckDB may write to.
+        exports: the only folder, besides its own files, that DuckDB may write to.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917  # what open has made
+    def __init__(  # noqa: PLR0913, PLR0917  # created by open
         self,
         store: Store,
         mover: Mover,
@@ -54,7 +54,7 @@ class DuckDbWarehouse:
         self.owned_until = float("inf")
 
     @classmethod
-    async def open(  # noqa: PLR0913  # one value each, all with a default
+    async def open(  # noqa: PLR0913  # independent options
         cls,
         file: Path,
         durability: Literal["full", "relaxed"] = "full",
@@ -65,12 +65,12 @@ class DuckDbWarehouse:
         commits: Callable[[], int] = int,
         accept_loss: bool = False,
     ) -> Self:
-        """Open or make the database file and the journal beside it, compare the stores and start the threads.
+        """Open or create the database file and the journal, compare the stores and start the threads.
 
         Args:
             file: its directory must exist.
-            durability: ``relaxed`` answers before the journal is synced.
-            memory_mb: what DuckDB may take, in MB.
+            durability: ``relaxed`` acknowledges hits before the journal is synced.
+            memory_mb: memory of DuckDB, in MB.
             clock: Unix seconds.
             ledger: marks of the ledger to compare with; None for no comparison.
             commits: returns the ledger's number of commits; called on a thread.
@@ -104,7 +104,7 @@ class DuckDbWarehouse:
             except StartRefused:
                 raise
             except Exception as error:
-                # Damage shows as any kind of error, depending on the byte.
+                # A damaged file may raise any kind of error.
                 msg = f"cannot open the warehouse {file}: {' '.join(str(error).split())}"
                 raise DatabaseUnreachable(msg) from error
 
@@ -112,18 +112,18 @@ class DuckDbWarehouse:
         try:
             return cls(*await asyncio.shield(preparing), loop, clock)
         except asyncio.CancelledError:
-            # The thread goes on; what it opens has to be closed.
+            # The thread continues, and what it opens has to be closed.
             with suppress(StartRefused):
                 await cls(*await preparing, loop, clock).close()
             raise
 
     @property
     def owned(self) -> bool:
-        """Whether this server owns the analytics: takes and reads hits, as no other one does."""
+        """Whether this server owns the analytics: only it stores and reads hits."""
         return time.monotonic() < self.owned_until
 
     def require_owned(self) -> None:
-        """Refuse what only the owner of the analytics does.
+        """Refuse a request on a server that does not own the analytics.
 
         Raises:
             AnalyticsElsewhere
@@ -131,16 +131,16 @@ class DuckDbWarehouse:
         if not self.owned:
             raise AnalyticsElsewhere
 
-    async def append(self, hits: Sequence[Hit], request: KeptRequest | None = None) -> list[Stored]:
-        """Store hits, and the answer to the request they came with; durable when it returns.
+    async def append(self, hits: Sequence[Hit], request: IdempotencyRecord | None = None) -> list[Stored]:
+        """Store hits and the idempotency record of their request; durable when it returns.
 
         Raises:
-            StoreUnavailable: nothing was stored, or it is unknown that it was.
+            StoreUnavailable: nothing was stored, or that is unknown.
         """
         self.require_owned()
         return await self._append(hits, request)
 
-    async def _append(self, hits: Sequence[Hit], request: KeptRequest | None = None) -> list[Stored]:
+    async def _append(self, hits: Sequence[Hit], request: IdempotencyRecord | None = None) -> list[Stored]:
         if self._waiting_hits >= WAITING_HITS:
             msg = "too many hits are waiting"
             raise StoreBusy(msg)
@@ -158,7 +158,7 @@ class DuckDbWarehouse:
         *arguments: Arguments.args,
         **named: Arguments.kwargs,
     ) -> Result:
-        """``function(session, *arguments)`` on a reader thread, on one snapshot that shows everything acknowledged."""
+        """Run ``function(session, *arguments)`` on a reader thread, on one snapshot with all acknowledged hits."""
         self.require_owned()
         if self._mover.moved < self._writer.last_id:
             await self._call(None)
@@ -170,12 +170,12 @@ class DuckDbWarehouse:
         *arguments: Arguments.args,
         **named: Arguments.kwargs,
     ) -> Result:
-        """``function(session, *arguments)`` in a transaction of its own; durable when it returns.
+        """Run ``function(session, *arguments)`` in its own transaction; durable when it returns.
 
-        An exception of the function undoes everything and is raised here.
+        An exception of the function undoes the transaction and is raised here.
         """
         result: Result = await self._call(_with_names(function, named), *arguments)
-        # Noted in the journal before anyone relies on it: a start would miss it if DuckDB's file lost it.
+        # Noted in the journal before the caller relies on it: otherwise a start could not detect that DuckDB lost it.
         await self.arrived()
         return result
 
@@ -188,52 +188,52 @@ class DuckDbWarehouse:
         self._mover.thread.submit(DeferredCall(function, arguments, finish))
         return await future
 
-    async def kept_request(self, key: str) -> KeptRequest | None:
-        """The request that was answered under a key."""
-        return await self.read(DuckDbSession.kept_request, key)
+    async def idempotency_record(self, key: str) -> IdempotencyRecord | None:
+        """The idempotency record of a key; None without one."""
+        return await self.read(DuckDbSession.idempotency_record, key)
 
     async def flush(self) -> None:
-        """Return when commits succeed and everything acknowledged lies in columns.
+        """Return when commits succeed and all acknowledged hits are in columns.
 
         Raises:
-            StoreUnavailable: they do not.
+            StoreUnavailable: commits fail.
         """
         await self.append([])
         await self._call(None)
 
     async def arrived(self) -> None:
-        """Return when everything handed in before is durably kept, or was refused.
+        """Return when all hits appended before are durably stored or refused.
 
         Raises:
-            StoreUnavailable: commits do not succeed.
+            StoreUnavailable: commits fail.
         """
-        # Appends are worked through in their order.
+        # Appends are handled in their order.
         await self._append([])
 
     @property
     def marks(self) -> WarehouseMarks:
-        """How far the hits have come, and the ledger as far as is known; durable."""
+        """The newest hit and changes, and the newest known commit of the ledger; durable."""
         marks = self._writer.marks
         return WarehouseMarks(marks.warehouse, marks.last_id, marks.changes, marks.commits, marks.newest)
 
     @property
     def waiting(self) -> int:
-        """Hits that wait for their commit."""
+        """Number of hits that are not committed yet."""
         return self._waiting_hits
 
     @property
     def unmoved(self) -> int:
-        """Hits that are acknowledged and wait to be brought into columns."""
+        """Number of acknowledged hits that are not in columns yet."""
         return self._mover.waiting
 
     @property
     def sessions(self) -> int:
-        """Sessions that live in memory."""
+        """Number of visitor sessions in memory."""
         return self._writer.sessions
 
     @property
     def failures(self) -> int:
-        """Transactions that failed."""
+        """Number of failed transactions."""
         return self._writer.failures + self._mover.failures
 
     @property
@@ -242,7 +242,7 @@ class DuckDbWarehouse:
         return self._writer.last_failed or self._mover.last_failed
 
     async def close(self) -> None:
-        """Finish everything accepted and close; the WAL is folded into the database file."""
+        """Finish accepted hits and calls, and close; the WAL is folded into the database file."""
         await self._readers.close()
         await self._writer.thread.close()
         await self._mover.thread.close()

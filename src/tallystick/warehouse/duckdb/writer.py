@@ -1,13 +1,13 @@
 """The thread that acknowledges hits; it owns the journal, the ids and the living visitor sessions.
 
-While a commit runs, the next batch gathers by itself. All appends of a batch are one row and one sync of the
-journal; the mover brings them into columns later.
+While a commit runs, the next batch gathers. All appends of a batch are one row and one sync of the journal; the mover
+moves them into columns later.
 
 Promises:
-- A future gets a result only after the commit that holds its hits: acknowledged means kept.
-- A failed commit changes nothing: ids and sessions are as before it.
-- Each commit notes how far all stores have come (``marks``), so that a later start notices what was lost.
-- Ids rise in the order of commits: after a read up to an id no hit below it can appear.
+- A future gets a result only after the commit of its hits: acknowledged means durable.
+- A failed commit changes nothing: ids and sessions are as before.
+- Each commit notes the state of all stores (``marks``), so that a later start detects losses.
+- Ids rise in the order of commits: after a read up to an id, no hit with a lower id can appear.
 """
 
 from asyncio import AbstractEventLoop, Future
@@ -30,7 +30,7 @@ from tallystick.warehouse.duckdb.rebuilding import rebuild
 from tallystick.warehouse.duckdb.rows import Content, newest, recovered
 from tallystick.warehouse.duckdb.sessions import Sessions
 from tallystick.warehouse.duckdb.store import Store
-from tallystick.warehouse.types import KeptRequest, NewestIds, Stored
+from tallystick.warehouse.types import IdempotencyRecord, NewestIds, Stored
 
 QUEUE_LIMIT = 20_000
 BATCH_LIMIT = 1_000
@@ -38,7 +38,7 @@ HITS_AT_ONCE = 10_000
 """Hits in one commit, unless a single append brings more."""
 
 UNMOVED_HITS = 100_000
-"""Acknowledged hits that may wait for DuckDB; beyond them appends are refused."""
+"""The most acknowledged hits that are not in DuckDB yet; with more, appends are refused."""
 
 NO_IDS = NewestIds()
 
@@ -46,10 +46,10 @@ log = structlog.get_logger()
 
 
 class Append(Struct, eq=False):
-    """Hits, and the request they came with, waiting for their batch."""
+    """Pending hits, with the idempotency record of their request."""
 
     hits: Sequence[Hit]
-    request: KeptRequest | None
+    request: IdempotencyRecord | None
     future: "Future[list[Stored]]"
 
 
@@ -57,11 +57,11 @@ class WarehouseWriter:
     """One writing thread.
 
     Args:
-        journal: opened; what it holds goes to the mover first.
-        store: where sessions are read back from.
-        loop: where the futures live.
+        journal: open; its batches are passed to the mover first.
+        store: for rebuilding sessions.
+        loop: the event loop of the futures.
         clock: Unix seconds.
-        commits: how many commits of the ledger are known; called on the writer's thread.
+        commits: returns the number of commits of the ledger; called on the writer's thread.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917  # its collaborators
@@ -76,19 +76,19 @@ class WarehouseWriter:
         self._journal, self._mover, self._store = journal, mover, store
         self._loop, self._clock, self._commits = loop, clock, commits
         self.marks = journal.marks()
-        """As the journal holds them."""
+        """The marks in the journal."""
         self.last_id = self.marks.last_id
-        """The newest id acknowledged, or left out after a loss."""
+        """The newest id that was acknowledged, or skipped after a loss."""
         self._taken = mover.moved
-        """The newest id that the mover has or was given."""
+        """The newest id that was passed to the mover."""
         self._sessions = Sessions()
         self._outdated = False
-        """Whether sessions in memory are behind the rows."""
+        """Whether sessions in memory are older than the rows."""
         self.last_failed = False
-        """Whether it is unknown what the journal's last transaction kept."""
+        """Whether the outcome of the journal's last transaction is unknown."""
         self.failures = 0
         self._logged = False
-        """Whether the log says that commits fail."""
+        """Whether it was logged that commits fail."""
         self._recover()
         self._rebuild_sessions()
         self.thread: GatheringThread[Append] = GatheringThread(
@@ -103,7 +103,7 @@ class WarehouseWriter:
 
     @property
     def sessions(self) -> int:
-        """How many sessions live in memory."""
+        """Number of visitor sessions in memory."""
         return len(self._sessions)
 
     def _work(self, batch: list[Append]) -> None:
@@ -114,18 +114,18 @@ class WarehouseWriter:
         self._finish(batch, [StoreFailed(f"the warehouse's writer failed: {error}")] * len(batch))
 
     def _append(self, part: Sequence[Append]) -> Sequence[object]:
-        """Acknowledge in one commit; a result for each."""
+        """Store appends in one commit. Returns a result for each."""
         try:
             self._be_ready()
             return self._commit(part)
         except StoreUnavailable as error:
             self._sessions.undo()
             return [error] * len(part)
-        except Exception as error:  # noqa: BLE001  # the writer lives on whatever happens
+        except Exception as error:  # noqa: BLE001  # no error ends the writer
             self._sessions.undo()
             if len(part) == 1:
                 return [error]
-        # One of them cannot be stored: alone it refuses only itself.
+        # One of them cannot be stored: retried alone, only it is refused.
         return [result for item in part for result in self._append([item])]
 
     def _be_ready(self) -> None:
@@ -134,7 +134,7 @@ class WarehouseWriter:
             raise StoreBusy(msg)
         if self.last_failed:
             self._journal.reopen()
-            # Its last commit may have come through although it was answered by an error.
+            # A commit that raised an error may nevertheless have succeeded.
             self._outdated = self._recover() or self._outdated
             self.last_failed = False
         if self._outdated or self._mover.sessions_outdated:
@@ -144,11 +144,11 @@ class WarehouseWriter:
         hits = [hit for item in part for hit in item.hits]
         requests = [item.request for item in part if item.request]
         if not hits and not requests:
-            # Nothing to keep: the caller waits for the commit itself.
+            # Nothing to store: the caller waits for a commit.
             self._note(self._newer_marks())
             return [[] for _ in part]
         ids = range(self.last_id + 1, self.last_id + len(hits) + 1)
-        # A batch that only keeps an answer takes an id, too: it is how the batch is known to have been moved.
+        # A batch with only an idempotency record takes an id, too, which shows that it was moved.
         last_id = self.last_id + max(1, len(hits))
         stored = [Stored(id_, *self._sessions.place(hit)) for id_, hit in zip(ids, hits, strict=True)]
         encoded, content = rows.FORM.pack(hits, stored, self._sessions.renamed, requests)
@@ -158,7 +158,7 @@ class WarehouseWriter:
 
     def _keep(self, batch: JournalBatch, content: Content, hits: int) -> None:
         marks = self._newer_marks(batch.last_id, newest(content))
-        with self._noticed():
+        with self._observed():
             self._journal.keep(batch, marks)
         self.marks = marks
         self._sessions.keep()
@@ -166,7 +166,7 @@ class WarehouseWriter:
         self._mover.take(Move(batch.last_id, hits, content, marks.commits))
 
     def _note(self, marks: JournalMarks) -> None:
-        with self._noticed():
+        with self._observed():
             self._journal.note(marks)
         self.marks = marks
 
@@ -184,8 +184,8 @@ class WarehouseWriter:
         )
 
     @contextmanager
-    def _noticed(self) -> Iterator[None]:
-        """Notice that a commit of the journal failed."""
+    def _observed(self) -> Iterator[None]:
+        """Note whether a commit of the journal succeeds."""
         try:
             yield
         except StoreUnavailable as error:
@@ -206,7 +206,7 @@ class WarehouseWriter:
             log.info("the journal's commits succeed again", failed=self.failures)
 
     def _recover(self) -> bool:
-        """Give the mover the batches that only the journal holds; returns whether there were any."""
+        """Pass batches that are only in the journal to the mover. Returns whether there were any."""
         before = self.last_id
         for last_id, encoded, format_ in self._journal.batches():
             if last_id > self._taken:
@@ -218,7 +218,7 @@ class WarehouseWriter:
         return self.last_id > before
 
     def _rebuild_sessions(self) -> None:
-        """Read the living sessions back from the rows."""
+        """Rebuild the living sessions from the rows."""
         self._wait_until_moved()
         self._mover.sessions_outdated = False
         with self._store.session() as session:
@@ -233,16 +233,16 @@ class WarehouseWriter:
                 raise result
 
     def _clear(self) -> None:
-        """When idle: remove batches that DuckDB has, and note how far the other stores have come."""
+        """When idle: remove batches that DuckDB has, and note the state of the other stores."""
         if not self.last_failed and (marks := self._newer_marks()) != self.marks:
             with suppress(StoreUnavailable):
                 self._note(marks)
 
     def _stop(self) -> None:
-        """Nothing: the journal is closed when the mover has finished (``close_journal``)."""
+        """Do nothing: the journal is closed when the mover has finished (``close_journal``)."""
 
     def close_journal(self) -> None:
-        """Clear and close the journal; for when both threads have ended."""
+        """Clear and close the journal, after both threads have ended."""
         self._clear()
         self._journal.close()
 
@@ -251,7 +251,7 @@ class WarehouseWriter:
 
 
 def _commits(appends: Sequence[Append]) -> Iterator[list[Append]]:
-    """Parts of a batch that are one commit each."""
+    """Split a batch into parts of one commit each."""
     part: list[Append] = []
     size = 0
     for item in appends:

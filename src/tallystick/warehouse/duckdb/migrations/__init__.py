@@ -1,7 +1,7 @@
 """Numbered steps of a schema: one SQL file each, each taken in one transaction with its record.
 
-DuckDB's lie here, the journal's in the folder ``journal``. The text of a step is never edited once it was taken: its
-checksum is recorded and compared.
+DuckDB's are here, the journal's in the folder ``journal``. A step that was released must never be edited: its checksum
+is recorded and compared.
 """
 
 from collections.abc import Callable
@@ -22,8 +22,8 @@ class MigrationStep(NamedTuple):
     checksum: str
 
 
-def known_steps(folder: str = "") -> list[MigrationStep]:
-    """The steps this program knows, in order; of the journal in the folder ``journal``."""
+def all_steps(folder: str = "") -> list[MigrationStep]:
+    """The steps of this program, in order; for the journal with the folder ``journal``."""
     entries = sorted(files(__package__).joinpath(folder).iterdir(), key=lambda entry: entry.name)
     texts = [entry.read_text("utf-8") for entry in entries if entry.name.endswith(".sql")]
     return [MigrationStep(number, text, sha256(text.encode()).hexdigest()) for number, text in enumerate(texts, 1)]
@@ -35,17 +35,17 @@ def migrate(
     folder: str = "",
     what: str = "the warehouse",
 ) -> None:
-    """Take every outstanding step, each in a transaction of its own.
+    """Apply all outstanding steps, each in a transaction of its own.
 
     Raises:
         DatabaseSchemaRefused: the file is newer than this program, or was migrated by another text.
     """
-    applied, steps = recorded(connection), known_steps(folder)
+    applied, steps = recorded(connection), all_steps(folder)
     refuse_newer(len(applied), len(steps), what)
     for (number, sql, checksum), taken in zip_longest(steps, applied):
         if taken is None:
             with transaction():
-                # Committed with the first step, so that a kill leaves a file without tables or one with a step.
+                # In one transaction with the first step: a kill leaves either no tables or a complete step.
                 connection.execute(_RECORD).fetchall()
                 connection.execute(sql).fetchall()
                 connection.execute("INSERT INTO migration VALUES (?, ?)", [number, checksum]).fetchall()
@@ -55,7 +55,7 @@ def migrate(
 
 
 def recorded(connection: Any) -> list[tuple[int, str]]:  # noqa: ANN401
-    """The steps that were taken; creates nothing."""
+    """The applied steps; creates nothing."""
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'migration'").fetchall():
         return []
     steps: list[tuple[int, str]] = connection.execute(

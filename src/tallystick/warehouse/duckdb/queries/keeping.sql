@@ -40,7 +40,7 @@ SELECT session, first, last, paths FROM (
 -- Renamed keys of current sessions; the newest of each.
 SELECT arg_max(key, rowid), session FROM renamed_visitor WHERE created >= :since GROUP BY session;
 
--- name: kept_request(key)^
+-- name: idempotency_record(key)^
 -- The stored response of an idempotency key.
 SELECT key, fingerprint, answer, created FROM request WHERE key = :key;
 

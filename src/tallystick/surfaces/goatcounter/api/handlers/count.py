@@ -17,7 +17,7 @@ from tallystick.surfaces.goatcounter import wire
 from tallystick.surfaces.goatcounter.api.calling import SiteCall
 from tallystick.surfaces.goatcounter.wire.decoding import LONGEST_BODY_AT_ONCE, body_as
 from tallystick.surfaces.goatcounter.wire.hit_bodies import CountBody, arrivals_of
-from tallystick.warehouse import KeptRequest, Stored
+from tallystick.warehouse import IdempotencyRecord, Stored
 from tallystick.web.address import bare_host
 from tallystick.web.answers import ApiResponse
 from tallystick.web.idempotency import key_in
@@ -79,7 +79,7 @@ def _keyed(call: SiteCall, header: str) -> KeyedRequest:
 
 
 def _recording(keyed: KeyedRequest, arrivals: Sequence[Arrival], passed: int) -> Keep:
-    def record(refused: Sequence[Refusal | None]) -> KeptRequest:
+    def record(refused: Sequence[Refusal | None]) -> IdempotencyRecord:
         return hits_record(keyed, wire.compact(_outcome(arrivals, refused)).decode(), passed)
 
     return record
