@@ -124,7 +124,7 @@ async def test_a_title_is_replaced_by_more_than_ten_hits_with_one_other(names: N
     await the_path(names, a_path(title="old"))
     known = names.path(SITE, "/a")
     assert known
-    assert [known.wants_title("new") for _ in range(TITLE_REPLACED_AFTER + 1)] == [False] * 10 + [True]
+    assert [known.takes_title("new") for _ in range(TITLE_REPLACED_AFTER + 1)] == [False] * 10 + [True]
     await names.update([], [(known, "new")])
     assert (known.title, known.others) == ("new", {})
 
@@ -133,12 +133,12 @@ async def test_hits_with_other_titles_are_counted_apart(names: Names) -> None:
     await the_path(names, a_path(title="old"))
     known = names.path(SITE, "/a")
     assert known
-    assert not any(known.wants_title(title) for title in ("x", "y") * TITLE_REPLACED_AFTER)
-    assert known.wants_title("x")
+    assert not any(known.takes_title(title) for title in ("x", "y") * TITLE_REPLACED_AFTER)
+    assert known.takes_title("x")
 
 
 async def test_a_path_without_a_title_takes_the_first(names: Names) -> None:
     await the_path(names, a_path(title=""))
     known = names.path(SITE, "/a")
     assert known
-    assert known.wants_title("new")
+    assert known.takes_title("new")

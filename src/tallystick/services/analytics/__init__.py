@@ -1,1 +1,1 @@
-"""What the hits of a site say, and the names they refer to."""
+"""Reports on the hits of a site, and the names that hits refer to."""

@@ -1,4 +1,4 @@
-"""Hits that no people sent: by reason, the latest of them, and giving them another label."""
+"""Hits of bots: their number by reason, the latest of them, and relabelling them."""
 
 from collections.abc import Mapping, Sequence
 
@@ -36,11 +36,11 @@ class BotHit(Struct, frozen=True):
 
 
 class BotHits(Struct, frozen=True):
-    """What was filtered in a period.
+    """The bot hits of a period.
 
     Attributes:
-        by_reason: how many, most first; of all codes.
-        latest: of the codes in the query.
+        by_reason: number of hits by code, greatest first; of all codes.
+        latest: hits with the codes of the query.
     """
 
     by_reason: Mapping[Bot, int]
@@ -49,11 +49,11 @@ class BotHits(Struct, frozen=True):
 
 
 class BotHitsQuery(Struct, frozen=True):
-    """Which hits are listed.
+    """Selects the hits to list.
 
     Attributes:
-        bot: of one code only; None for all.
-        before: with smaller ids than this one.
+        bot: only hits with this code; None for all codes.
+        before: only hits with smaller ids.
     """
 
     site: int
@@ -64,12 +64,12 @@ class BotHitsQuery(Struct, frozen=True):
 
 
 def reason(bot: Bot) -> str:
-    """A code in words: ``boty-word``."""
+    """The name of a code: ``boty-word``."""
     return bot.name.lower().replace("_", "-")
 
 
 async def bot_hits(ledger: Ledger, warehouse: Warehouse, query: BotHitsQuery) -> BotHits:
-    """How many hits were filtered and why, and the latest."""
+    """The number of bot hits by reason, and the latest of them."""
     by_code, rows = await warehouse.read(_bot_hits, query)
     paths = await ledger.read(paths_of, query.site, {row.path for row in rows})
     latest = [_bot_hit(row, paths.get(row.path)) for row in rows[: query.limit]]

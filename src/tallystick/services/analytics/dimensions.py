@@ -1,6 +1,6 @@
-"""Values of dimensions by name: filters become conditions on columns, and ids in reports get their names.
+"""Translates filters to conditions on columns, and ids in reports to names.
 
-Names of paths and campaigns live in the ledger. Blocking functions of ``(session, ...)`` where they are looked up.
+Names of paths and campaigns are in the ledger; functions of ``(session, ...)`` look them up and block.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,7 +17,7 @@ LONGEST_ID = 18
 
 
 def needs_ledger(filters: Iterable[Filter]) -> bool:
-    """Whether a filter has names that only the ledger has the ids of."""
+    """Whether a filter has names whose ids are in the ledger."""
     return any(
         filter_.dimension.kind is ValueKind.ID and any(isinstance(value, str) for value in filter_.values)
         for filter_ in filters
@@ -26,19 +26,19 @@ def needs_ledger(filters: Iterable[Filter]) -> bool:
 
 def conditions(filters: Iterable[Filter]) -> tuple[Condition, ...]:
     """The filters as conditions, for filters that do not need the ledger."""
-    return tuple(Condition(filter_.dimension, _kept(filter_.dimension, filter_.values)) for filter_ in filters)
+    return tuple(Condition(filter_.dimension, _stored_values(filter_.dimension, filter_.values)) for filter_ in filters)
 
 
 def resolved(session: Session, site: int, filters: Iterable[Filter]) -> tuple[Condition, ...]:
-    """The filters as conditions, with ids in place of names. A name without an id selects nothing."""
+    """The filters as conditions, with names replaced by ids. A name without an id selects nothing."""
     return conditions(_with_ids(session, site, filter_) for filter_ in filters)
 
 
 def ids_of(session: Session, site: int, dimension: Dimension, values: Iterable[str | int]) -> list[int]:
     """Values of an ID dimension as ids; a name may have none or several."""
-    listed = list(values)
-    ids = [value for value in listed if isinstance(value, int)]
-    names = [value for value in listed if isinstance(value, str)]
+    all_values = list(values)
+    ids = [value for value in all_values if isinstance(value, int)]
+    names = [value for value in all_values if isinstance(value, str)]
     return ids + _NAMES[dimension.name].to_ids(session, site, names) if names else ids
 
 
@@ -47,10 +47,10 @@ def names_of(session: Session, site: int, dimension: Dimension, ids: Sequence[in
     return dict(_NAMES[dimension.name].of_ids(session, site, ids).items())
 
 
-def _kept(dimension: Dimension, values: Iterable[str | int]) -> tuple[str | int, ...]:
-    """Values as columns hold them."""
-    spelled = (dimension.spelled(value) if isinstance(value, str) else value for value in values)
-    return tuple("" if value == UNKNOWN else value for value in spelled)
+def _stored_values(dimension: Dimension, values: Iterable[str | int]) -> tuple[str | int, ...]:
+    """Values as they are stored in columns."""
+    spellings = (dimension.spelled(value) if isinstance(value, str) else value for value in values)
+    return tuple("" if value == UNKNOWN else value for value in spellings)
 
 
 def _with_ids(session: Session, site: int, filter_: Filter) -> Filter:
@@ -66,8 +66,8 @@ def _campaign_ids(session: Session, site: int, campaigns: Iterable[str]) -> list
         if campaign == UNKNOWN:
             ids.append(NO_CAMPAIGN)
             continue
-        named = campaign_ids(session, site, [campaign])
-        ids += named or ([int(campaign)] if _is_id(campaign) else [])
+        by_name = campaign_ids(session, site, [campaign])
+        ids += by_name or ([int(campaign)] if _is_id(campaign) else [])
     return ids
 
 

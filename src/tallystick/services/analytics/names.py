@@ -1,4 +1,4 @@
-"""Names that hits refer to by id: paths and campaigns of a site. Kept in the ledger, with a cache in front of it."""
+"""Names that hits refer to by id: paths and campaigns of a site. Stored in the ledger, with a cache in front of it."""
 
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
@@ -11,21 +11,21 @@ from tallystick.model.name import name_digest
 from tallystick.model.path import spellings
 
 CACHED_NAMES = 100_000
-"""Spellings remembered of each kind; about 40 MB when both are full. Past it the older half is forgotten."""
+"""Cached spellings of each kind, about 40 MB when both are full. A full cache drops its older half."""
 TITLES_WATCHED = 8
-"""Other titles counted of one path; past it counting starts over."""
+"""Other titles of one path that are counted; with more of them, counting starts over."""
 TITLE_REPLACED_AFTER = 10
-"""More hits than this with one other title, and it becomes the path's."""
+"""After more hits than this with one other title, the path takes it over."""
 
 _encode = msgspec.json.Encoder().encode
 
 
 class Path(Struct, frozen=True):
-    """A page, or an event, as reports name it.
+    """A page or an event.
 
     Attributes:
-        path: as it was first spelled.
-        event: whether it is an event's name.
+        path: the first spelling.
+        event: whether it is the name of an event.
     """
 
     id: int
@@ -35,10 +35,10 @@ class Path(Struct, frozen=True):
 
 
 class NewPath(Struct, frozen=True):
-    """A path that a hit brings; see ``Path``.
+    """The path of a hit; see ``Path``.
 
     Attributes:
-        counted: whether a person's hit brings it; paths that only bots requested are in no listing.
+        counted: whether the hit is a person's; paths that only bots requested are not listed.
     """
 
     path: str
@@ -47,8 +47,8 @@ class NewPath(Struct, frozen=True):
     counted: bool
 
 
-class KnownPath:
-    """A cached path; one object for each of its spellings that was seen.
+class CachedPath:
+    """A cached path; one object for each of its spellings.
 
     Attributes:
         others: hits by title since the title last changed.
@@ -60,8 +60,8 @@ class KnownPath:
         self.id, self.title, self.counted = id_, title, counted
         self.others: dict[str, int] = {}
 
-    def wants_title(self, title: str) -> bool:
-        """Count a hit with another title. Returns whether the path takes that title over, after enough of them."""
+    def takes_title(self, title: str) -> bool:
+        """Count a hit with another title. Returns whether the path takes that title over: after enough such hits."""
         if not self.title:
             return True
         hits = self.others.get(title, 0) + 1
@@ -74,18 +74,18 @@ class KnownPath:
 class Names:
     """The names of every site. Used from one event loop.
 
-    A name is created durably before its id is handed out. Names compare without regard to case; the first
-    spelling seen stays. A path and an event never meet: only paths begin with a slash.
+    A name is created durably before its id is returned. Names are compared case-insensitively; the first spelling
+    stays. A path and an event never have the same name: only paths begin with a slash.
     """
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._paths: dict[tuple[int, str], KnownPath] = {}
+        self._paths: dict[tuple[int, str], CachedPath] = {}
         self._campaigns: dict[tuple[int, str], int] = {}
         self.deleted: set[int] = set()
-        """Sites that were deleted since the start; requests that came before may still mean them."""
+        """Sites that were deleted since the start; requests that began before may still refer to them."""
 
-    def path(self, site: int, path: str) -> KnownPath | None:
+    def path(self, site: int, path: str) -> CachedPath | None:
         """The path of this spelling if it is cached; never waits."""
         return self._paths.get((site, path))
 
@@ -114,11 +114,11 @@ class Names:
         resolved, ids = await self._ledger.write(_create, site, paths, campaigns)
         self._shrink()
         for new, path in zip(paths, resolved, strict=True):
-            self._paths[site, new.path] = KnownPath(path.id, path.title, counted=path.counted)
+            self._paths[site, new.path] = CachedPath(path.id, path.title, counted=path.counted)
         for name, id_ in zip(campaigns, ids, strict=True):
             self._campaigns[site, name] = id_
 
-    async def update(self, counted: Collection[KnownPath], titles: Collection[tuple[KnownPath, str]]) -> None:
+    async def update(self, counted: Collection[CachedPath], titles: Collection[tuple[CachedPath, str]]) -> None:
         """Mark paths as counted and give others new titles; durable when it returns.
 
         Raises:
@@ -135,7 +135,7 @@ class Names:
         """Empty the cache, after names were renamed, merged or deleted.
 
         Args:
-            deleted: sites of which no name may be learned any more.
+            deleted: sites whose names may not be created any more.
         """
         self.deleted.update(deleted)
         self._paths.clear()
@@ -149,31 +149,31 @@ class Names:
 
 
 def paths_of(session: Session, site: int, ids: Iterable[int]) -> dict[int, Path]:
-    """Paths of a site by id; ids of others are left out."""
+    """Paths of a site by id; ids of other sites are left out."""
     rows = session.queries.paths_by_id(session.connection, site=site, ids=_json(list(ids)))
     return {row[0]: _path(row) for row in rows}
 
 
 def list_paths(session: Session, site: int, after: int, limit: int) -> list[Path]:
-    """The next counted paths of a site, by id."""
+    """The next counted paths of a site, in the order of their ids."""
     rows = session.common.list_paths(session.connection, site=site, after=after, max_rows=limit)
     return [_path(row) for row in rows]
 
 
 def path_ids(session: Session, site: int, names: Iterable[str]) -> list[int]:
     """Ids of a site's paths by name, in any case and percent-encoded or not; a name that no path has is left out."""
-    # Of two spellings with pages of their own the one as it is written, unless only bots requested that one.
-    ids = (max(paths, key=lambda path: path.counted).id for paths in _named(session, site, names) if paths)
+    # If two spellings have their own paths, the one as given, unless only bots requested that one.
+    ids = (max(paths, key=lambda path: path.counted).id for paths in _by_names(session, site, names) if paths)
     return list(dict.fromkeys(ids))
 
 
 def counted_path_id(session: Session, site: int, name: str) -> int | None:
     """The id of a path with visits by people, by its name as in ``path_ids``; None if there is no such path."""
-    return next((path.id for paths in _named(session, site, [name]) for path in paths if path.counted), None)
+    return next((path.id for paths in _by_names(session, site, [name]) for path in paths if path.counted), None)
 
 
 def rename_path(session: Session, site: int, id_: int, path: str) -> bool:
-    """Give a path another name; False where the site has no such path, or another one of that name."""
+    """Rename a path. Returns False if the site has no such path, or another one of that name."""
     digest = name_digest(path)
     if any(taken.id != id_ for taken in _find_paths(session, site, [digest]).values()):
         return False
@@ -193,7 +193,7 @@ def campaign_ids(session: Session, site: int, names: Iterable[str]) -> list[int]
 
 
 class ResolvedPath(NamedTuple):
-    """A path as the ledger has it."""
+    """A path as stored in the ledger."""
 
     id: int
     title: str
@@ -223,7 +223,7 @@ def _create_paths(session: Session, site: int, paths: Collection[NewPath]) -> li
             for id_, (digest, new) in enumerate(reversed(missing.items()), first)
         ]
         session.queries.create_paths(session.connection, rows=_json(rows))
-        # Another server may have been first.
+        # Another server may have created some of them first.
         stored |= _find_paths(session, site, missing)
     _count(session, {stored[digest] for digest, new in digests if new.counted})
     return [ResolvedPath(*stored[digest][:2], stored[digest].counted or new.counted) for digest, new in digests]
@@ -268,8 +268,8 @@ def _update(session: Session, counted: Iterable[int], titles: Iterable[tuple[int
         session.common.title_path(session.connection, id=id_, title=title)
 
 
-def _named(session: Session, site: int, names: Iterable[str]) -> list[list[ResolvedPath]]:
-    """For each name the paths of its spellings, the one as it is written first."""
+def _by_names(session: Session, site: int, names: Iterable[str]) -> list[list[ResolvedPath]]:
+    """For each name, the paths of its spellings; the one as given comes first."""
     digests_of_names = [[name_digest(spelling) for spelling in spellings(name)] for name in names]
     stored = _find_paths(session, site, [digest for digests in digests_of_names for digest in digests])
     return [[stored[digest] for digest in digests if digest in stored] for digests in digests_of_names]

@@ -1,4 +1,4 @@
-"""Renaming, merging and deleting paths: changes the ledger, and leaves a job for the warehouse.
+"""Renaming, merging and deleting paths: changes the ledger and queues a job for the warehouse.
 
 Functions of ``(session, ...)``; times in ms.
 """
@@ -14,7 +14,7 @@ PATHS_AT_ONCE = 1_000
 
 
 def rename_path(session: Session, site: int, path: int, name: str, now: int) -> None:
-    """Give a path another name; its hits stay with it. Hits of the old name make a new path.
+    """Rename a path, which keeps its hits. Later hits of the old name create a new path.
 
     Raises:
         InputRefused: the site has no such path, or another one of that name.
@@ -27,10 +27,10 @@ def rename_path(session: Session, site: int, path: int, name: str, now: int) -> 
 
 
 def merge_paths(session: Session, site: int, paths: Sequence[int], into: int, now: int) -> int:
-    """Give the hits of some paths to another one and remove their names. Returns the id of the job.
+    """Move the hits of some paths to another one, and remove their names. Returns the id of the job.
 
     Raises:
-        InputRefused: the site has not all of these paths, or one is to be merged into itself.
+        InputRefused: the site lacks one of these paths, or one is to be merged into itself.
     """
     if into in paths:
         msg = "a path cannot be merged into itself"
@@ -45,7 +45,7 @@ def delete_paths(session: Session, site: int, paths: Sequence[int], now: int) ->
     """Remove some paths, and their hits by a job. Returns the id of the job.
 
     Raises:
-        InputRefused: the site has not all of these paths.
+        InputRefused: the site lacks one of these paths.
     """
     _require_paths(session, site, paths)
     _remove(session, site, paths)

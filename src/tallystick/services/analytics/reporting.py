@@ -1,11 +1,11 @@
 """Reports on the hits of a site. Every figure is exact, and counted when it is requested.
 
-There are no rollups to keep in step: a report is one pass over a few columns of the period's hits, so any filter goes
-with any report, and what was stored, deleted or imported just now is in it. Names of paths and campaigns live in the
-ledger: names in filters become ids before the pass, and the few rows of the result get their names after it.
+There are no rollups: a report is one pass over a few columns of the period's hits, so every filter works with every
+report, and recent hits, deletions and imports are included. Names of paths and campaigns are in the ledger: names in
+filters become ids before the pass, and the few rows of the result get their names after it.
 
-The warehouse skips the rows of other times (hits lie in the order in which they came), so a report costs what the hits
-of its period cost, however many there are before. benchmarks/README.md has the figures.
+The warehouse skips rows of other times (hits are stored in the order of their arrival), so the cost of a report depends
+only on the hits of its period. benchmarks/README.md has the figures.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 DAYS_IN_ANSWER = 50_000
-"""Rows of days in one answer, all paths together: beyond it come fewer paths."""
+"""The most days in one response, of all paths together; long periods get fewer paths."""
 
 
 class Total(Struct, frozen=True):
@@ -43,7 +43,7 @@ class Total(Struct, frozen=True):
 
     Attributes:
         events: among the visits.
-        day_visits: of the whole days that the period touches: what reports by browser, system and so on add up to.
+        day_visits: visits of the whole days that the period touches: the sum of reports by browser, system and so on.
         days: visits by day and hour.
     """
 
@@ -74,9 +74,9 @@ class _Ranking(NamedTuple):
     """Some of the most visited paths.
 
     Attributes:
-        after: a path behind which the list goes on.
-        without: ids of paths that are left out.
-        group: of what ``PathDays.peak`` is the highest.
+        after: the position to continue after.
+        without: ids of paths to leave out.
+        group: the unit of ``PathDays.peak``.
     """
 
     limit: int
@@ -89,7 +89,7 @@ class TopPaths(Struct, frozen=True):
     """The most visited paths.
 
     Attributes:
-        next: where to go on from; None when there are no more.
+        next: the position of the next page; None on the last one.
     """
 
     rows: Sequence[tuple[Path, PathDays]]
@@ -100,7 +100,7 @@ class ReportRow(Struct, frozen=True):
     """Visits with one value of a dimension.
 
     Attributes:
-        name: of a path or campaign, else the value again; empty where it is not known.
+        name: of a path or campaign, otherwise the value as text; empty if unknown.
         scheme: of a referrer.
     """
 
@@ -112,7 +112,7 @@ class ReportRow(Struct, frozen=True):
 
 
 class Rows(Struct, frozen=True):
-    """Some rows of a list; ``more`` is whether it goes on behind them."""
+    """A page of rows; ``more``: whether further rows follow."""
 
     rows: Sequence[ReportRow]
     more: bool = False
@@ -137,7 +137,7 @@ class Reporting:
         without: Sequence[int | str] = (),
         group: Group = "hour",
     ) -> TopPaths:
-        """The most visited paths behind a position, without some; by day and hour.
+        """The most visited paths after a position, with visits by day and hour.
 
         Long periods get fewer rows: see ``DAYS_IN_ANSWER``.
         """
@@ -153,19 +153,19 @@ class Reporting:
         return TopPaths(named, Position(last.visits, last.path) if last else None)
 
     async def referrers(self, question: Question, slice_: Slice, own: str = "") -> Rows:
-        """Referrers, most first; the address ``own`` and everything behind it are left out."""
+        """Referrers, most visits first, without those whose address begins with ``own``."""
         selection = await self._selection(question)
         counts, figures = await self._warehouse.read(_referrers, selection, _one_more(slice_), own)
         return _rows(counts, figures, slice_)
 
     async def referrers_of_path(self, question: Question, path: int, slice_: Slice) -> Rows:
-        """Referrers of a path, most first, then in the order in which they were first seen."""
+        """Referrers of a path, most visits first, then in the order of their first hits."""
         selection = await self._selection(replace(question, filters=(*question.filters, Filter(PATH, (path,)))))
         counts, figures = await self._warehouse.read(_referrers, selection, _one_more(slice_))
         return _rows(counts, figures, slice_)
 
     async def by_value(self, question: Question, dimension: Dimension, slice_: Slice) -> Rows:
-        """Visits by the values of a dimension, most first."""
+        """Visits by the values of a dimension, most visits first."""
         selection = await self._selection(question)
         counts, figures = await self._warehouse.read(_by_value, selection, dimension, _one_more(slice_))
         if dimension.kind is not ValueKind.ID:
@@ -174,13 +174,13 @@ class Reporting:
         return _rows(counts, figures, slice_, await self._ledger.read(names_of, question.site, dimension, ids))
 
     async def _selection(self, question: Question) -> Selection:
-        """The question with ids in place of names."""
+        """The question as a selection, with ids for names."""
         site, filters = question.site, question.filters
         if needs_ledger(filters):
-            comparable = await self._ledger.read(resolved, site, filters)
+            filter_conditions = await self._ledger.read(resolved, site, filters)
         else:
-            comparable = conditions(filters)
-        return Selection(site=site, period=question.period, conditions=comparable, metrics=question.metrics)
+            filter_conditions = conditions(filters)
+        return Selection(site=site, period=question.period, conditions=filter_conditions, metrics=question.metrics)
 
 
 def _total(session: WarehouseSession, selection: Selection) -> Total:
@@ -215,7 +215,7 @@ def _by_value(
 
 
 def _one_more(slice_: Slice) -> Slice:
-    """To see whether there is more."""
+    """The slice with one more row, which shows whether further rows follow."""
     return replace(slice_, limit=slice_.limit + 1)
 
 
@@ -225,7 +225,7 @@ def _rows(
     slice_: Slice,
     names: Mapping[Value, str] | None = None,
 ) -> Rows:
-    """The first rows; with ``names``, those of the ids in it."""
+    """The rows of the slice; with ``names``, only those with a name."""
     listed = [row for row in counts[: slice_.limit] if names is None or row.value in names]
     rows = [
         ReportRow(

@@ -1,4 +1,4 @@
-"""The visitor counter: how often a page or a site was visited, as a public number."""
+"""The visitor counter: the visits of a page or a site, as a public number."""
 
 import asyncio
 import time
@@ -14,14 +14,14 @@ REMEMBERED = 10_000
 
 
 class Span(NamedTuple):
-    """From a second until before another, Unix time."""
+    """From ``begin`` until before ``end``, Unix seconds."""
 
     begin: int
     end: int
 
 
 class Visits(NamedTuple):
-    """An answer.
+    """A count.
 
     Attributes:
         known: whether the path was ever visited.
@@ -37,7 +37,7 @@ Key = tuple[int, str | None, Span]
 class VisitorCounter:
     """Counts visits; a count is at most two seconds old.
 
-    Equal requests within that time share one reading.
+    Equal requests within that time share one read.
 
     Args:
         clock: seconds, monotonic.
@@ -56,7 +56,7 @@ class VisitorCounter:
         return await self._shared((site, None, span))
 
     async def of_path(self, site: int, path: str, span: Span) -> Visits:
-        """Visits of the path of exactly this text, in any case, or else of the page of that name.
+        """Visits of the path with this text, in any case, or otherwise of the page with this name.
 
         Raises:
             StoreUnavailable
@@ -72,7 +72,7 @@ class VisitorCounter:
             self._readings.pop(key, None)
             self._readings[key] = (now, reading)
             self._forget()
-        # A request that is cancelled must not end the reading that others wait for.
+        # A cancelled request must not end the read that others wait for.
         return await asyncio.shield(reading)
 
     def _forget(self) -> None:

@@ -16,7 +16,7 @@ from tallystick.ledger import Ledger
 from tallystick.model.hit import Hit, is_bot
 from tallystick.model.site import BEFORE_FIRST_HIT_S, Site
 from tallystick.services.accounts.sites import note_hits
-from tallystick.services.analytics.names import KnownPath, Names, NewPath
+from tallystick.services.analytics.names import CachedPath, Names, NewPath
 from tallystick.services.ingest import agents, languages, steps
 from tallystick.services.ingest.arrival import Arrival, Dropped, DropReason, InvalidHit, Refusal
 from tallystick.services.ingest.collection_rules import CollectionRules, rules_of
@@ -211,17 +211,17 @@ class Ingest:
 
     def _name_updates(
         self, site: int, arrivals: Sequence[Arrival]
-    ) -> tuple[list[KnownPath], list[tuple[KnownPath, str]]] | None:
+    ) -> tuple[list[CachedPath], list[tuple[CachedPath, str]]] | None:
         """Paths with their first hit by a person, and titles to replace; mostly None."""
-        counted: list[KnownPath] = []
-        titles: list[tuple[KnownPath, str]] = []
+        counted: list[CachedPath] = []
+        titles: list[tuple[CachedPath, str]] = []
         for arrival in arrivals:
             known = self._names.path(site, arrival.path)
             if known is None or is_bot(arrival.bot):
                 continue
             if not known.counted and known not in counted:
                 counted.append(known)
-            if arrival.title and arrival.title != known.title and known.wants_title(arrival.title):
+            if arrival.title and arrival.title != known.title and known.takes_title(arrival.title):
                 titles.append((known, arrival.title))
         return (counted, titles) if counted or titles else None
 
