@@ -1,7 +1,7 @@
 """GoatCounter's CSV, version 2 (contract, 5.1), compressed by gzip.
 
-The warehouse puts lines together, a page at a time: only whole pages of text reach Python, and while one is compressed
-on its thread the next is read. No page holds a reader for long.
+The warehouse builds the lines, a page at a time: only whole pages of text reach Python, and while one is compressed
+on its thread the next is read. No page occupies a reader for long.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ COMPRESSION = 6
 
 
 async def write(ledger: Ledger, warehouse: Warehouse, export: Export, file: Path) -> WrittenExport:
-    """Write all people's hits behind ``export.start_id`` that exist now, by id."""
+    """Write all present hits of people with ids above ``export.start_id``, by id."""
     site, last, rows = export.site, export.start_id or 0, 0
     through = await warehouse.read(newest_hit, site)
     async with _compressed(file) as output:
@@ -61,15 +61,15 @@ class _Compressed:
         self._writing: asyncio.Task[int] | None = None
 
     async def put(self, data: bytes) -> None:
-        """Write once what was put before is written."""
+        """Write a part, after the part before is written."""
         await self.finish()
         self._writing = asyncio.create_task(asyncio.to_thread(self._stream.write, data))
 
     async def finish(self) -> None:
-        """Return when everything is written.
+        """Return when all parts are written.
 
         Raises:
-            OSError: it could not be.
+            OSError: a part could not be written.
         """
         if self._writing:
             await asyncio.shield(self._writing)
@@ -88,7 +88,7 @@ async def _compressed(file: Path) -> AsyncIterator[_Compressed]:
 
 
 def _gzip(target: BinaryIO) -> gzip.GzipFile:
-    """Without the file's name and time, so that equal hits make equal files."""
+    """Open a stream without the file's name and time, so that equal hits give equal files."""
     return gzip.GzipFile("", "wb", COMPRESSION, target, 0)
 
 

@@ -1,6 +1,6 @@
 """Exports of a site's hits: queued in the ledger, written one at a time, kept for a day.
 
-A restart loses none: one that was half written is written anew.
+A restart loses none: an unfinished one is written again.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ ROW_KEPT_MS = 90 * 24 * 3_600_000
 SWEEP_EVERY_S = 3_600.0
 TRY_AGAIN_AFTER_S = 10.0
 WRITTEN_WITHIN_S = 3_600.0
-"""An export that takes longer is shown by health: it may hang."""
+"""An export that takes longer is reported by health: it may hang."""
 
 log = structlog.get_logger()
 
@@ -40,7 +40,7 @@ class Exports:
     """The exports of every site. Used from one event loop.
 
     Args:
-        folder: where the files lie: ``Warehouse.exports``.
+        folder: of the files: ``Warehouse.exports``.
     """
 
     def __init__(self, ledger: Ledger, warehouse: Warehouse, folder: Path) -> None:
@@ -49,7 +49,7 @@ class Exports:
         self._pending = asyncio.Event()
 
     def tasks(self) -> list[BackgroundTask]:
-        """Write pending exports, and remove old ones. What is half written at the end is written anew."""
+        """Write pending exports, and remove old ones. An unfinished export is written again after a restart."""
         return [
             BackgroundTask(
                 "exports", self.write_next, TRY_AGAIN_AFTER_S, trigger=self._pending, overdue_after=WRITTEN_WITHIN_S
@@ -66,16 +66,16 @@ class Exports:
         start_day: int | None = None,
         spreadsheet: bool = False,
     ) -> Export:
-        """Queue an export; it is written as soon as those before it are.
+        """Queue an export; it is written after those before it.
 
         Args:
             start_id: only hits with a greater id (csv, parquet).
             start_day: only statistics from this UTC day on, Unix milliseconds (json).
-            spreadsheet: write what a spreadsheet would take for formulas in a safe form (csv).
+            spreadsheet: escape cells that a spreadsheet would take for formulas (csv).
 
         Raises:
-            StoreBusy: the site waits for too many already.
-            StoreUnavailable: it was not noted.
+            StoreBusy: the site has too many pending exports.
+            StoreUnavailable: the export was not stored.
         """
         self._warehouse.require_owned()
         now = self._ledger.clock()
@@ -105,7 +105,7 @@ class Exports:
         return await self._ledger.read(latest_exports, site)
 
     async def file(self, export: Export) -> Path | None:
-        """The file of a finished export; None when it was deleted.
+        """The file of a finished export; None if it was deleted.
 
         Raises:
             AnalyticsElsewhere: another server has written it.
@@ -117,7 +117,7 @@ class Exports:
         return place
 
     async def spreadsheet_file(self, export: Export) -> Path | None:
-        """The safe form of a finished export in CSV; made once, and kept as long as the export's own file.
+        """The safe form of a finished CSV export; written once, and kept as long as the export's own file.
 
         Raises:
             OSError: it cannot be written.
@@ -140,9 +140,9 @@ class Exports:
         await self._ledger.write(_forget, now - ROW_KEPT_MS)
 
     async def write_next(self) -> bool:
-        """Write the oldest pending export. Returns whether there was one.
+        """Write the oldest pending export. Returns whether one was pending.
 
-        Where another server owns the analytics it writes them; this one does once it becomes the owner.
+        Only the owner of the analytics writes exports.
 
         Raises:
             StoreUnavailable: it is written later.
@@ -159,7 +159,7 @@ class Exports:
         return True
 
     async def _carry_out(self, export: Export) -> None:
-        """Write one export, and note how it ended."""
+        """Write one export, and store its result."""
         try:
             written = await self._write(export)
             size, digest = await asyncio.to_thread(_size_and_digest, self._folder.place(export))
@@ -180,9 +180,9 @@ class Exports:
         await asyncio.to_thread(self._folder.remove, [export.id])
 
     async def _write(self, export: Export) -> WrittenExport:
-        await asyncio.to_thread(self._folder.make)
+        await asyncio.to_thread(self._folder.create)
         opening = whole_file(self._folder.place(export), replaces=True, mode=0o600)
-        # A thread goes on when its task is cancelled, and what it has opened has to be closed.
+        # A thread continues when its task is cancelled, and the file that it opens has to be closed.
         entering = asyncio.create_task(asyncio.to_thread(opening.__enter__))
         try:
             partial = await asyncio.shield(entering)
@@ -207,7 +207,7 @@ class Exports:
 
 
 async def _leave(opening: AbstractContextManager[Path], entering: "asyncio.Task[Path]", error: BaseException) -> None:
-    """Remove the partial file, if it came to one."""
+    """Remove the partial file, if it was created."""
     await asyncio.wait({entering})
     if entering.exception() is None:
         await asyncio.to_thread(opening.__exit__, type(error), error, error.__traceback__)
@@ -226,7 +226,7 @@ def latest_exports(session: Session, site: int) -> list[Export]:
 
 
 def _create(session: Session, export: Export) -> Export | None:
-    """Add an export to the queue; None when too many wait."""
+    """Queue an export; None if too many are pending."""
     if session.common.waiting_exports(session.connection, site=export.site) >= WAITING_AT_MOST:
         return None
     number = session.take_numbers("export")
@@ -285,7 +285,7 @@ def _make_safe_copy(file: Path, place: Path) -> None:
 
 
 def _needless(session: Session, ids: list[int], now: int) -> list[int]:
-    """Which exports need no file any more."""
+    """The exports whose files are no longer needed."""
     exports = {id_: export_by_id(session, id_) for id_ in ids}
     return [id_ for id_, export in exports.items() if export is None or export.expired(now)]
 

@@ -14,16 +14,16 @@ from tallystick import __version__
 from tallystick.errors import InputRefused
 
 TIMEOUT_S = 60.0
-ASKED_EVERY_S = 1.0
+POLLED_EVERY_S = 1.0
 REFUSED_AT_MOST = 10
-"""Times in a row that a request is sent again after 429 or 503 with Retry-After."""
+"""The most retries in a row after 429, or 503 with Retry-After."""
 LONGEST_WAIT_S = 120
-"""The longest Retry-After that is waited for."""
+"""The longest Retry-After that is honoured."""
 SHOWN = 200
 """Characters of an unexpected response in a message."""
 
 Progress = Callable[[int, int], None]
-"""Hears of bytes: so many, of so many."""
+"""Called with the bytes that are done, and the total."""
 
 
 class RemoteExport(Struct):
@@ -40,9 +40,9 @@ class ExportClient:
     """A client of a server's exports.
 
     Args:
-        url: of the server, at the site's host.
+        url: of the server, with the site's host.
         token: needs the permission export.
-        transport: how requests are sent; httpx's own when it is not given.
+        transport: sends the requests; httpx's own by default.
     """
 
     def __init__(self, url: str, token: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
@@ -68,14 +68,14 @@ class ExportClient:
         """Request an export, and wait until the server has written it.
 
         Args:
-            request: the body, in the API's words.
+            request: the body, as in the API.
 
         Raises:
             InputRefused: the server cannot be reached, refuses, or has failed.
         """
         export = await self._export("POST", "export", json=request)
         while export.finished_at is None:
-            await asyncio.sleep(ASKED_EVERY_S)
+            await asyncio.sleep(POLLED_EVERY_S)
             export = await self._export("GET", f"export/{export.id}")
         if export.error:
             msg = f"the server could not write the export: {export.error}"
@@ -88,11 +88,11 @@ class ExportClient:
         Raises:
             InputRefused: the server cannot be reached, or refuses.
         """
-        patience = Patience()
-        while not await self._saved(export, file, progress, patience):
+        retries = Retries()
+        while not await self._saved(export, file, progress, retries):
             pass
 
-    async def _saved(self, export: RemoteExport, file: Path, progress: Progress, patience: "Patience") -> bool:
+    async def _saved(self, export: RemoteExport, file: Path, progress: Progress, retries: "Retries") -> bool:
         """Try one download. Returns False if the server was busy, after the wait that it requested."""
         try:
             async with self._client.stream("GET", f"export/{export.id}/download") as answer:
@@ -102,13 +102,13 @@ class ExportClient:
                 await answer.aread()
         except httpx.HTTPError as error:
             raise _unreachable(self._client.base_url, error) from error
-        await patience.wait(answer)
+        await retries.wait(answer)
         return False
 
     async def _export(self, method: str, path: str, **options: Any) -> RemoteExport:  # noqa: ANN401  # httpx's
-        patience = Patience()
+        retries = Retries()
         while not (answer := await self._answer(method, path, **options)).is_success:
-            await patience.wait(answer)
+            await retries.wait(answer)
         try:
             return msgspec.json.decode(answer.content, type=RemoteExport)
         except msgspec.DecodeError as error:
@@ -121,17 +121,17 @@ class ExportClient:
             raise _unreachable(self._client.base_url, error) from error
 
 
-class Patience:
-    """How often and how long one request waits for a server that is busy."""
+class Retries:
+    """Limits the retries of one request to a busy server."""
 
     def __init__(self) -> None:
         self._refused = 0
 
     async def wait(self, answer: httpx.Response) -> None:
-        """Wait as long as a refusal's ``Retry-After`` says.
+        """Wait for the ``Retry-After`` of a refusal.
 
         Raises:
-            InputRefused: waiting would not help, or was tried ``REFUSED_AT_MOST`` times, or would take too long.
+            InputRefused: the refusal is not temporary, was repeated ``REFUSED_AT_MOST`` times, or lasts too long.
         """
         self._refused += 1
         # A POST that was refused with 429 or with 503 and Retry-After changed nothing, so it may be sent again.
@@ -147,7 +147,7 @@ async def _save(answer: httpx.Response, file: Path, progress: Progress) -> None:
     total, done = int(answer.headers.get("Content-Length", "0")), 0
     stream = await asyncio.to_thread(file.open, "wb")
     try:
-        # Raw: what is compressed stays so.
+        # Raw: compressed data stays compressed.
         async for part in answer.aiter_raw():
             await asyncio.to_thread(stream.write, part)
             done += len(part)

@@ -1,4 +1,4 @@
-"""The folder of exports' files. Everything here blocks."""
+"""The folder of exports' files. All methods block."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,8 +12,8 @@ class ExportFolder:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def make(self) -> None:
-        """Make the folder if it is not there."""
+    def create(self) -> None:
+        """Create the folder if it does not exist."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def place(self, export: Export) -> Path:
@@ -21,11 +21,11 @@ class ExportFolder:
         return self._folder / f"{export.id}{SUFFIXES[export.format]}"
 
     def spreadsheet_place(self, export: Export) -> Path:
-        """The safe form of an export in CSV, made from its file on the first request."""
+        """The file with the safe form of a CSV export."""
         return self._folder / f"{export.id}.spreadsheet{SUFFIXES[export.format]}"
 
     def ids(self) -> set[int]:
-        """The exports that have files; also what a killed server left half written."""
+        """The exports that have files, including unfinished files of a killed server."""
         return set(self._files())
 
     def remove(self, ids: Iterable[int]) -> None:

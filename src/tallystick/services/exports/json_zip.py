@@ -1,6 +1,6 @@
 """GoatCounter's JSON export, version 1.0 (contract, 5.4): statistics in a ZIP, one folder with files of JSON lines.
 
-Names get numbers as they are met, so the files that list them are written last.
+Names are numbered in the order in which they occur, so the files that list them are written last.
 """
 
 import asyncio
@@ -26,17 +26,17 @@ from tallystick.warehouse.types import StatisticRow, VisitStatistic
 EXPORT_VERSION = "1.0"
 DAY_S = 86_400
 WINDOW_S = 7 * DAY_S
-"""So much time is summed up at once."""
+"""Length of a window of time that is summed up by one query."""
 NAMES_AT_ONCE = 5_000
 
 _encode_lines = msgspec.json.Encoder().encode_lines
 
 
 class SummarySource(NamedTuple):
-    """What is summed up.
+    """The visits that are summed up.
 
     Attributes:
-        windows: the time, in pieces of whole UTC days; Unix seconds.
+        windows: periods of whole UTC days; Unix seconds.
     """
 
     warehouse: Warehouse
@@ -58,7 +58,7 @@ async def write(ledger: Ledger, warehouse: Warehouse, export: Export, file: Path
 
 
 async def _windows(warehouse: Warehouse, export: Export) -> list[range]:
-    """Windows with visits only: one hit that claims a date of 1970 does not make an export longer."""
+    """Windows with visits only: a single hit dated 1970 does not make an export longer."""
     since = 0 if export.start_day is None else export.start_day // 1000 // DAY_S * DAY_S
     windows = await warehouse.read(_windows_of, export.site, since)
     return [range(max(window * WINDOW_S, since), (window + 1) * WINDOW_S) for window in windows]

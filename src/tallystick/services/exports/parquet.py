@@ -1,4 +1,4 @@
-"""Everything that is kept of each hit, as Parquet: nothing is left out, unlike in the other formats."""
+"""All stored fields of hits, as Parquet; the other formats omit some."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tallystick.warehouse.types import PathName
 
 
 async def write(ledger: Ledger, warehouse: Warehouse, export: Export, file: Path) -> WrittenExport:
-    """Write all people's hits behind ``export.start_id`` that exist now, by id."""
+    """Write all present hits of people with ids above ``export.start_id``, by id."""
     site, after = export.site, export.start_id or 0
     through = await warehouse.read(newest_hit, site)
     used = await warehouse.read(lambda session: session.used_names(site, after, through))

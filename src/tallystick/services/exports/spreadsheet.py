@@ -1,7 +1,7 @@
-"""CSV that a spreadsheet may open: cells that it would take for formulas begin with an apostrophe.
+"""CSV that is safe in a spreadsheet: an apostrophe precedes cells that it would take for formulas.
 
-Paths, titles and referrers come from outside. The contract's own form leaves them as they are, so that programs read
-back what was counted; a spreadsheet would run one that begins with ``=``.
+Paths, titles and referrers are untrusted. The contract's own form leaves them unchanged, so that programs read the
+counted values; a spreadsheet would evaluate one that begins with ``=``.
 """
 
 import csv
@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 COMPRESSION = 6
 FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""What formulas begin with; the last four are full-width forms of the first."""
+"""First characters of formulas; the last four are full-width forms of the first."""
 
 
 def safe(cell: str) -> str:
@@ -36,8 +36,8 @@ def write_safe(source: Path, target: BinaryIO) -> None:
 
 def make_safe(file: Path) -> None:
     """Replace the content of a compressed CSV by its safe form."""
-    with tempfile.TemporaryFile(dir=file.parent) as made:
-        write_safe(file, made)
-        made.seek(0)
+    with tempfile.TemporaryFile(dir=file.parent) as safe_copy:
+        write_safe(file, safe_copy)
+        safe_copy.seek(0)
         with file.open("wb") as target:
-            shutil.copyfileobj(made, target)
+            shutil.copyfileobj(safe_copy, target)

@@ -1,4 +1,4 @@
-"""The statistics of a JSON export: which file each fills, and how its lines refer to names by number."""
+"""The statistics of a JSON export: the file of each, and its lines, which refer to names by number."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ Line = dict[str, Any]
 
 
 class Numbers:
-    """Gives names numbers as they are met, from 1 on."""
+    """Numbers names from 1, in the order in which they occur."""
 
     def __init__(self, *first: tuple[str, ...]) -> None:
         self._numbers: dict[tuple[str, ...], int] = {name: number for number, name in enumerate(first, 1)}
@@ -24,12 +24,12 @@ class Numbers:
         return self._numbers.setdefault(name, len(self._numbers) + 1)
 
     def items(self) -> list[tuple[tuple[str, ...], int]]:
-        """Every name met, and its number."""
+        """All names with their numbers."""
         return list(self._numbers.items())
 
 
 class Named:
-    """Everything that the lines of an export refer to.
+    """The names that the lines of an export refer to.
 
     Attributes:
         paths: ids in the ledger.
@@ -45,7 +45,7 @@ class Named:
         self.locations, self.languages = Numbers(), Numbers()
 
     def lists(self) -> dict[str, list[Line]]:
-        """The files of names, but for the paths."""
+        """The files of names, without the paths."""
         return {
             "refs": [{"id": n, "ref": ref, "ref_scheme": scheme} for (ref, scheme), n in self.refs.items()],
             "browsers": [{"id": n, "name": name, "version": v} for (name, v), n in self.browsers.items()],
@@ -59,8 +59,8 @@ class Statistic(NamedTuple):
     """One file of counts.
 
     Attributes:
-        name: of the file, and of what its visits are counted by.
-        line: from a row that starts with a Unix second and a path.
+        name: of the file, and of the values by which its visits are counted.
+        line: encodes a row, which begins with a Unix second and a path.
     """
 
     name: VisitStatistic

@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 
 class WrittenExport(NamedTuple):
-    """How much a file holds.
+    """The content of a written file.
 
     Attributes:
-        rows: hits, or statistics.
-        last_id: the greatest id of a hit in it; None when it holds none, or statistics.
+        rows: number of hits, or of statistics.
+        last_id: the greatest id of a hit; None without hits.
     """
 
     rows: int
