@@ -15,7 +15,7 @@ from tallystick.model.account import Account
 from tallystick.model.shared_counter import Role, SharedCounter, number_key
 from tallystick.services.accounts.accounts import delete_account
 from tallystick.services.sharing import counters
-from tallystick.services.sharing.access import counters_of, require, role_of, seen
+from tallystick.services.sharing.access import counters_of, readable_counter, require, role_of
 from tallystick.services.sharing.changes import last_change
 from tallystick.services.sharing.counters import Edit, NewCounter, create, delete, edit
 
@@ -118,7 +118,7 @@ async def test_a_deleted_counter_is_gone_at_once(ledger: Ledger) -> None:
     assert await refused(sharing.write(delete, ben.id, counter.uid, 0)) is SharingReason.FORBIDDEN
     await sharing.write(delete, ada.id, counter.uid.upper(), 0)
     assert await refused(sharing.write(delete, ada.id, counter.uid, 0)) is SharingReason.NOT_FOUND
-    assert await refused(sharing.read(seen, ada.id, counter.uid)) is SharingReason.NOT_FOUND
+    assert await refused(sharing.read(readable_counter, ada.id, counter.uid)) is SharingReason.NOT_FOUND
     assert await ledger.read(counters_of, ben.id) == []
     assert await ledger.read(counters_of, ada.id) == [other]
     assert await ledger.find(number_key(counter.uid)) is None

@@ -13,7 +13,7 @@ from tallystick.ledger import Database, Ledger, Session
 from tallystick.model.shared_counter import SharedCounter
 from tallystick.services.idempotency import KeyedRequest, StoredResponse
 from tallystick.services.sharing import sweeping
-from tallystick.services.sharing.access import counters_of, require, seen
+from tallystick.services.sharing.access import counters_of, readable_counter, require
 from tallystick.services.sharing.changes import last_change
 from tallystick.services.sharing.changing import ChangeRequest, ValueChange, Verb
 from tallystick.services.sharing.counters import NewCounter, create, delete
@@ -43,7 +43,7 @@ async def test_who_tells_is_woken_after_commits_that_change_something(ledger: Le
     counter = await sharing.write(create, ada.id, NewCounter(name="Visitors", mode="OnlyUp"), 0)
     assert len(woken) == 1
     for verb, times in ((Verb.DECREMENT, 1), (Verb.INCREMENT, 2)):
-        await sharing.read(seen, ada.id, counter.uid)
+        await sharing.read(readable_counter, ada.id, counter.uid)
         step = ValueChange(counter=counter.uid, verb=verb)
         await sharing.change(ChangeRequest(account=ada.id, steps=(step,)))
         assert len(woken) == times
@@ -59,7 +59,7 @@ async def test_a_refusal_among_many_writes_refuses_only_itself(ledger: Ledger) -
 
 async def test_a_refused_read_leaves_the_connection_as_it_is(ledger: Ledger) -> None:
     ada = await someone(ledger)
-    assert await refused(a_sharing(ledger).read(seen, ada.id, "nonsense")) is SharingReason.NOT_FOUND
+    assert await refused(a_sharing(ledger).read(readable_counter, ada.id, "nonsense")) is SharingReason.NOT_FOUND
 
 
 async def test_a_write_with_a_key_is_carried_out_once_also_at_once(ledger: Ledger) -> None:

@@ -31,7 +31,7 @@ def normal_uid(text: str) -> str | None:
 
 
 def role_of(session: Session, account: int, uid: str) -> tuple[SharedCounter, Role | None] | None:
-    """A counter and a person's role there, None for outsiders; None when there is no such counter."""
+    """A counter and a person's role in it, None for outsiders; None if the counter does not exist."""
     normal = normal_uid(uid)
     if normal is None:
         return None
@@ -39,8 +39,8 @@ def role_of(session: Session, account: int, uid: str) -> tuple[SharedCounter, Ro
     return None if row is None else (from_row(row[:-1]), row[-1])
 
 
-def seen(session: Session, account: int, uid: str) -> SharedCounter:
-    """A counter that a person may see.
+def readable_counter(session: Session, account: int, uid: str) -> SharedCounter:
+    """A counter that a person may read.
 
     Raises:
         SharingRefused: NOT_FOUND, also for outsiders.
@@ -103,13 +103,13 @@ def with_members(session: Session, counter: SharedCounter) -> Shared:
     return counter, members_of(session, [counter.id])[counter.id]
 
 
-def seen_with_members(session: Session, account: int, uid: str) -> Shared:
-    """A counter that a person may see, with its members.
+def readable_with_members(session: Session, account: int, uid: str) -> Shared:
+    """A counter that a person may read, with its members.
 
     Raises:
         SharingRefused: NOT_FOUND, also for outsiders.
     """
-    return with_members(session, seen(session, account, uid))
+    return with_members(session, readable_counter(session, account, uid))
 
 
 def counters_with_members_of(session: Session, account: int) -> list[Shared]:

@@ -25,8 +25,8 @@ class Recorded(Struct, frozen=True, array_like=True):
     Attributes:
         number: 0 until it is recorded.
         counter: ``SharedCounter.id``.
-        actor: account; None when no person did it.
-        undoes: number of the change that this one takes back.
+        actor: account of the person; None for a change by the server.
+        undoes: number of the change that this one undoes.
     """
 
     number: int
@@ -54,12 +54,12 @@ def last_change(session: Session) -> int:
 
 
 def record(session: Session, change: Recorded) -> int:
-    """Record one change; its number."""
+    """Record one change. Returns its number."""
     return record_all(session, [change])
 
 
 def record_all(session: Session, changes: Sequence[Recorded]) -> int:
-    """Record changes in their order; the number of the first. Two statements, however many they are."""
+    """Record changes in their order, in two statements. Returns the number of the first."""
     first = session.take_numbers(CHANGES, len(changes))
     rows = [replace(change, number=number) for number, change in enumerate(changes, first)]
     session.queries.add_changes(session.connection, rows=_encode(rows).decode())

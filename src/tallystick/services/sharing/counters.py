@@ -28,7 +28,7 @@ class NewCounter(Struct, frozen=True, kw_only=True):
     """A counter to be created; see ``SharedCounter``.
 
     Attributes:
-        mode: of UpDown; UpAndDown when it is not given.
+        mode: of UpDown; UpAndDown by default.
         date, day: of the other types; either one is derived from the other.
     """
 
@@ -64,7 +64,7 @@ class Edit(Struct, frozen=True, kw_only=True):
     confirm: bool = False
 
 
-def create(session: Session, account: int, wanted: NewCounter, now: int) -> SharedCounter:
+def create(session: Session, account: int, new: NewCounter, now: int) -> SharedCounter:
     """Create a counter; its creator is its first member, and its admin.
 
     Raises:
@@ -73,7 +73,7 @@ def create(session: Session, account: int, wanted: NewCounter, now: int) -> Shar
     hold_changes(session)
     require_person(session, account)
     require_room(session, account)
-    counter = checked(_new(wanted, now))
+    counter = checked(_new(new, now))
     counter = replace(counter, id=session.take_numbers("shared counter"))
     key = number_key(counter.uid)
     session.common.add_shared_counter(session.connection, lane=lane_of(key), **_columns(counter))
@@ -97,7 +97,7 @@ def create_shared(session: Session, account: int, new: NewCounter | SharingRefus
     return with_members(session, create(session, account, new, now))
 
 
-def edit_read(  # noqa: PLR0913  # who changes what, when, and on which conditions
+def edit_read(  # noqa: PLR0913  # account, counter, edit, time and conditions
     session: Session,
     account: int,
     uid: str,
@@ -135,7 +135,7 @@ def edit_read_shared(session: Session, account: int, uid: str, *arguments: Any, 
     return with_members(session, edit_read(session, account, uid, *arguments, **conditions))
 
 
-def edit(  # noqa: PLR0913  # who changes what, when, and on which conditions
+def edit(  # noqa: PLR0913  # account, counter, edit, time and conditions
     session: Session,
     account: int,
     uid: str,
@@ -168,7 +168,7 @@ def edit(  # noqa: PLR0913  # who changes what, when, and on which conditions
     return _store_edit(session, account, before, after, now)
 
 
-def delete(  # noqa: PLR0913  # who removes what, when, and on which conditions
+def delete(  # noqa: PLR0913  # account, counter, time and conditions
     session: Session, account: int, uid: str, now: int, *, version: int | None = None, hide_foreign: bool = False
 ) -> None:
     """Remove a counter with its members and invites; the sweep removes its history later, in pieces.
@@ -183,7 +183,7 @@ def delete(  # noqa: PLR0913  # who removes what, when, and on which conditions
 
 
 def remove_counter(session: Session, counter: SharedCounter, actor: int | None, now: int) -> None:
-    """Remove a counter with its members and invites, which is what it costs. Call ``hold_changes`` before."""
+    """Remove a counter with its members and invites; the cost grows with their number. Call ``hold_changes`` before."""
     key = number_key(counter.uid)
     session.save({key: None}, session.load([key]))
     number = record(session, Recorded(0, counter.id, "deleted", actor, now))
@@ -228,15 +228,15 @@ def require_room(session: Session, account: int) -> None:
         raise SharingRefused(SharingReason.TOO_MANY, f"a person shares at most {COUNTERS_AT_MOST:,} counters")
 
 
-def _new(wanted: NewCounter, now: int) -> SharedCounter:
-    fields: dict[str, Any] = asdict(wanted)
-    if wanted.type == "UpDown" and wanted.mode is None:
+def _new(new: NewCounter, now: int) -> SharedCounter:
+    fields: dict[str, Any] = asdict(new)
+    if new.type == "UpDown" and new.mode is None:
         fields["mode"] = "UpAndDown"
     return SharedCounter(**fields, id=0, uid=str(uuid7()), created=now, version=1)
 
 
-def _edited(before: SharedCounter, wanted: Edit) -> SharedCounter:
-    changes: dict[str, Any] = {name: value for name, value in asdict(wanted).items() if value is not UNSET}
+def _edited(before: SharedCounter, edit: Edit) -> SharedCounter:
+    changes: dict[str, Any] = {name: value for name, value in asdict(edit).items() if value is not UNSET}
     del changes["confirm"]
     if "date" in changes or "day" in changes:
         changes = {"date": None, "day": None} | changes
@@ -245,9 +245,9 @@ def _edited(before: SharedCounter, wanted: Edit) -> SharedCounter:
 
 def _store_edit(session: Session, account: int, before: SharedCounter, after: SharedCounter, now: int) -> SharedCounter:
     key = number_key(before.uid)
-    known = session.load([key])
-    number: Counter = edited_number(known[key], after.mode, after.value, now)
-    session.save({key: number}, known)
+    loaded = session.load([key])
+    number: Counter = edited_number(loaded[key], after.mode, after.value, now)
+    session.save({key: number}, loaded)
     columns = _columns(after)
     for fixed in ("uid", "type", "created"):
         del columns[fixed]

@@ -7,10 +7,10 @@ from msgspec import Struct
 
 from tallystick.ledger import Session
 from tallystick.model.counter import INT64_MAX
-from tallystick.services.sharing.access import UNNAMED, seen
+from tallystick.services.sharing.access import UNNAMED, readable_counter
 
 ENTRIES_AT_MOST = 1_000
-"""Entries of one answer."""
+"""Entries of one response."""
 
 EntryKind = Literal["created", "value", "details"]
 
@@ -28,10 +28,10 @@ class HistoryEntry(Struct, frozen=True, kw_only=True):
     Attributes:
         number: its offset; later changes have greater ones.
         at: Unix milliseconds.
-        actor: None when the person is gone.
-        delta: by how much the value changed; None when it was not about the value.
-        value, version: right after it.
-        undoes: number of the change that this one takes back.
+        actor: None if the account is deleted.
+        delta: by how much the value changed; None for other changes.
+        value, version: right after the change.
+        undoes: number of the change that this one undoes.
     """
 
     number: int
@@ -44,7 +44,7 @@ class HistoryEntry(Struct, frozen=True, kw_only=True):
     undoes: int | None
 
 
-def history(  # noqa: PLR0913, PLR0917  # whose, and which piece of it
+def history(  # noqa: PLR0913, PLR0917  # account, counter and page
     session: Session,
     account: int,
     uid: str,
@@ -52,16 +52,16 @@ def history(  # noqa: PLR0913, PLR0917  # whose, and which piece of it
     limit: int,
     newest_first: bool,  # noqa: FBT001
 ) -> list[HistoryEntry]:
-    """A piece of a counter's history. It costs what it returns, however much was done to this counter and others.
+    """A page of a counter's history. Its cost depends only on the number of entries returned.
 
     Args:
-        after: the number of the entry before the piece; 0 begins at the end that comes first.
-        limit: 1,000 at most are returned.
+        after: the number of the entry before the page; 0 for the first page.
+        limit: entries to return, at most ``ENTRIES_AT_MOST``.
 
     Raises:
         SharingRefused: NOT_FOUND.
     """
-    counter = seen(session, account, uid)
+    counter = readable_counter(session, account, uid)
     common, connection, rows = session.common, session.connection, max(0, min(limit, ENTRIES_AT_MOST))
     if newest_first:
         before = after if 0 < after <= INT64_MAX else INT64_MAX

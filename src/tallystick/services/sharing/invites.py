@@ -40,7 +40,7 @@ INVITED_AS: tuple[Role, ...] = ("member", "viewer")
 
 
 class NewInvite(Struct, frozen=True, kw_only=True):
-    """An invite to be made.
+    """An invite to be created.
 
     Attributes:
         role: member or viewer.
@@ -58,8 +58,8 @@ class Invite(Struct, frozen=True, kw_only=True):
 
     Attributes:
         uid: UUID v7.
-        prefix: the code's first characters, to recognise it by.
-        by: UUID and name of its maker; None when the account is deleted.
+        prefix: the code's first characters, by which people recognise it.
+        by: UUID and name of its creator; None if the account is deleted.
     """
 
     uid: str
@@ -77,7 +77,7 @@ class Invite(Struct, frozen=True, kw_only=True):
 
 
 MadeInvite = tuple[Invite, str | None]
-"""A new invite and its code; None where it is shown again."""
+"""A new invite and its code; None in a replayed response."""
 
 
 class Preview(Struct, frozen=True):
@@ -85,7 +85,7 @@ class Preview(Struct, frozen=True):
 
     Attributes:
         counter: the counter's name.
-        inviter: the name of its maker; None when the account is deleted.
+        inviter: the name of its creator; None if the account is deleted.
     """
 
     counter: str
@@ -93,17 +93,17 @@ class Preview(Struct, frozen=True):
     inviter: str | None
 
 
-def create(  # noqa: PLR0913  # who invites how, and where
-    session: Session, account: int, uid: str, wanted: NewInvite, now: int, *, hide_foreign: bool = False
+def create(  # noqa: PLR0913  # account, counter, invite and time
+    session: Session, account: int, uid: str, new: NewInvite, now: int, *, hide_foreign: bool = False
 ) -> tuple[Invite, str]:
-    """Make an invite; its code is shown this once.
+    """Create an invite. Returns it with its code, which is not stored.
 
     Raises:
         SharingRefused: NOT_FOUND, FORBIDDEN, INVALID_DATA or TOO_MANY.
     """
     hold_changes(session)
     counter = require(session, account, uid, "admin", hide_foreign=hide_foreign)
-    _check(wanted)
+    _check(new)
     common, connection = session.common, session.connection
     common.forget_closed_invites(connection, counter=counter.id, now=now, kept=CLOSED_KEPT)
     if len(_open(session, counter, now)) >= INVITES_AT_MOST:
@@ -115,9 +115,9 @@ def create(  # noqa: PLR0913  # who invites how, and where
         counter=counter.id,
         digest=_digest(code),
         prefix=code[:PREFIX_LENGTH],
-        role=wanted.role,
-        expires=now + wanted.lifetime,
-        max_uses=wanted.max_uses,
+        role=new.role,
+        expires=now + new.lifetime,
+        max_uses=new.max_uses,
         account=account,
         created=now,
     )
@@ -139,23 +139,21 @@ def open_invites(session: Session, account: int, uid: str, now: int, *, hide_for
     return _open(session, require(session, account, uid, "admin", hide_foreign=hide_foreign), now)
 
 
-def take_back(  # who takes what back, and where
-    session: Session, account: int, uid: str, named: str, *, hide_foreign: bool = False
-) -> None:
-    """Remove an invite: its code works no more.
+def take_back(session: Session, account: int, uid: str, invite: str, *, hide_foreign: bool = False) -> None:
+    """Remove an invite: its code is no longer valid.
 
     Args:
-        named: the invite's UUID, or its code.
+        invite: its UUID, or its code.
 
     Raises:
         SharingRefused: NOT_FOUND or FORBIDDEN.
     """
     hold_changes(session)
     counter = require(session, account, uid, "admin", hide_foreign=hide_foreign)
-    invite = normal_uid(named) or _by_code(session, named)[0].uid
-    if not session.common.has_invite(session.connection, counter=counter.id, uid=invite):
+    invite_uid = normal_uid(invite) or _by_code(session, invite)[0].uid
+    if not session.common.has_invite(session.connection, counter=counter.id, uid=invite_uid):
         raise SharingRefused(SharingReason.NOT_FOUND, "this counter has no such invite")
-    session.common.remove_invite(session.connection, counter=counter.id, uid=invite)
+    session.common.remove_invite(session.connection, counter=counter.id, uid=invite_uid)
 
 
 def preview(session: Session, code: str, now: int) -> Preview:
@@ -171,7 +169,7 @@ def preview(session: Session, code: str, now: int) -> Preview:
 
 
 def accept(session: Session, account: int, code: str, now: int) -> SharedCounter:
-    """Join a counter by a code. A member whose role is at least that of the invite uses nothing up.
+    """Join a counter by a code. For a member whose role is at least the invite's, nothing changes.
 
     Raises:
         SharingRefused: NOT_FOUND, GONE, FORBIDDEN or TOO_MANY.
@@ -199,12 +197,12 @@ def accept_shared(session: Session, account: int, code: str, now: int) -> Shared
     return with_members(session, accept(session, account, code, now))
 
 
-def _check(wanted: NewInvite) -> None:
-    if wanted.role not in INVITED_AS:
+def _check(new: NewInvite) -> None:
+    if new.role not in INVITED_AS:
         raise SharingRefused(SharingReason.INVALID_DATA, f"an invite is for a {' or a '.join(INVITED_AS)}")
-    if not 1 <= wanted.lifetime <= LONGEST_LIFETIME_MS:
+    if not 1 <= new.lifetime <= LONGEST_LIFETIME_MS:
         raise SharingRefused(SharingReason.INVALID_DATA, "an invite ends in the future, within a year")
-    if wanted.max_uses is not None and not 1 <= wanted.max_uses <= MOST_USES:
+    if new.max_uses is not None and not 1 <= new.max_uses <= MOST_USES:
         raise SharingRefused(SharingReason.INVALID_DATA, f"an invite has 1 to {MOST_USES:,} uses")
 
 

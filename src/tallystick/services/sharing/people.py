@@ -11,7 +11,7 @@ from tallystick.errors import SharingReason, SharingRefused
 from tallystick.ledger import Session
 from tallystick.model.shared_counter import Member, Role, SharedCounter
 from tallystick.model.sharing import RANKS
-from tallystick.services.sharing.access import counters_of, member_from_row, require, seen
+from tallystick.services.sharing.access import counters_of, member_from_row, readable_counter, require
 from tallystick.services.sharing.changes import Recorded, hold_changes, record
 from tallystick.services.sharing.counters import remove_counter
 
@@ -25,7 +25,7 @@ def members(session: Session, account: int, uid: str) -> list[Member]:
     Raises:
         SharingRefused: NOT_FOUND.
     """
-    return members_in(session, seen(session, account, uid))
+    return members_in(session, readable_counter(session, account, uid))
 
 
 def members_in(session: Session, counter: SharedCounter) -> list[Member]:
@@ -42,21 +42,21 @@ def member(session: Session, account: int, uid: str, member_uid: str) -> Member:
     return _member(members(session, account, uid), member_uid)
 
 
-def set_role(  # noqa: PLR0913, PLR0917  # who makes whom what, and where
+def set_role(  # noqa: PLR0913, PLR0917  # account, counter, member, role and time
     session: Session, account: int, uid: str, member_uid: str, role: Role, now: int, *, hide_foreign: bool = False
 ) -> Member:
-    """Give a member another role. An admin who gets a lower role loses their open invites.
+    """Give a member another role. A former admin's open invites are removed.
 
     Raises:
         SharingRefused: NOT_FOUND, FORBIDDEN or LAST_ADMIN.
     """
     hold_changes(session)
     counter = require(session, account, uid, "admin", hide_foreign=hide_foreign)
-    everyone = members_in(session, counter)
-    member = _member(everyone, member_uid)
+    all_members = members_in(session, counter)
+    member = _member(all_members, member_uid)
     if member.role == role:
         return member
-    _refuse_without_admin(everyone, member)
+    _refuse_without_admin(all_members, member)
     _store_role(session, counter, member.account, role)
     if RANKS[role] < RANKS[member.role]:
         _bar_older_invites(session, counter, member.account)
@@ -66,7 +66,7 @@ def set_role(  # noqa: PLR0913, PLR0917  # who makes whom what, and where
     return _member(members_in(session, counter), member_uid)
 
 
-def set_admin(  # noqa: PLR0913, PLR0917  # who makes whom what, and where
+def set_admin(  # noqa: PLR0913, PLR0917  # account, counter, member, role and time
     session: Session,
     account: int,
     uid: str,
@@ -89,34 +89,34 @@ def set_admin(  # noqa: PLR0913, PLR0917  # who makes whom what, and where
     return set_role(session, account, uid, member_uid, role, now, hide_foreign=hide_foreign)
 
 
-def remove(  # noqa: PLR0913  # who removes whom, and from where
+def remove(  # noqa: PLR0913  # account, counter, member and time
     session: Session, account: int, uid: str, member_uid: str, now: int, *, hide_foreign: bool = False
 ) -> None:
-    """Remove a member; everyone may remove themselves. The counter is deleted with its last member.
+    """Remove a member; members may always remove themselves. The counter is deleted with its last member.
 
     Raises:
         SharingRefused: NOT_FOUND, FORBIDDEN or LAST_ADMIN.
     """
     hold_changes(session)
     counter = require(session, account, uid, "viewer", hide_foreign=hide_foreign)
-    everyone = members_in(session, counter)
-    if not any(member.account == account and member.uid == member_uid.lower() for member in everyone):
+    all_members = members_in(session, counter)
+    if not any(member.account == account and member.uid == member_uid.lower() for member in all_members):
         require(session, account, uid, "admin")
-    member = _member(everyone, member_uid)
-    if len(everyone) == 1:
+    member = _member(all_members, member_uid)
+    if len(all_members) == 1:
         remove_counter(session, counter, account, now)
         return
-    _refuse_without_admin(everyone, member)
+    _refuse_without_admin(all_members, member)
     if member.account != account:
         _bar_older_invites(session, counter, member.account)
-    _let_go(session, counter, member.account, account, now)
+    _remove_membership(session, counter, member.account, account, now)
 
 
 def forget_person(session: Session, account: int, now: int) -> None:
-    """Take a person whose account is deleted out of all counters.
+    """Remove a person whose account is deleted from all counters.
 
-    Counters without another member are deleted. Where the person was the last admin, the longest member becomes one,
-    viewers last. A few statements a counter.
+    Counters without another member are deleted. If the person was the last admin, the member who joined first
+    becomes one, viewers last. A few statements a counter.
     """
     hold_changes(session)
     session.common.forget_removals_of(session.connection, account=account)
@@ -127,20 +127,20 @@ def forget_person(session: Session, account: int, now: int) -> None:
             continue
         if not any(member.role == "admin" for member in others):
             _store_role(session, counter, _heir(others).account, "admin")
-        _let_go(session, counter, account, None, now)
+        _remove_membership(session, counter, account, None, now)
 
 
-def _let_go(session: Session, counter: SharedCounter, member: int, actor: int | None, now: int) -> None:
+def _remove_membership(session: Session, counter: SharedCounter, member: int, actor: int | None, now: int) -> None:
     common, connection = session.common, session.connection
     common.remove_member(connection, account=member, counter=counter.id)
-    # Otherwise a removed member could come back by an invite of their own.
+    # Otherwise a removed member could rejoin with an invite of their own.
     common.remove_invites_of(connection, counter=counter.id, account=member)
     number = record(session, Recorded(0, counter.id, "members", actor, now))
     common.add_farewell(connection, account=member, number=number, uid=counter.uid, at=now)
 
 
 def _bar_older_invites(session: Session, counter: SharedCounter, account: int) -> None:
-    """Bar older invites: they must bring back neither a removed member nor a role that was taken away."""
+    """Bar older invites: they must restore neither a removed member nor a former role."""
     session.common.note_removal(session.connection, counter=counter.id, account=account, since=str(uuid7()))
 
 
@@ -148,15 +148,15 @@ def _store_role(session: Session, counter: SharedCounter, account: int, role: Ro
     session.common.set_role(session.connection, account=account, counter=counter.id, role=role)
 
 
-def _member(everyone: Sequence[Member], uid: str) -> Member:
-    for member in everyone:
+def _member(all_members: Sequence[Member], uid: str) -> Member:
+    for member in all_members:
         if member.uid == uid.lower():
             return member
     raise SharingRefused(SharingReason.NOT_FOUND, "this counter has no such member")
 
 
-def _refuse_without_admin(everyone: Sequence[Member], leaving: Member) -> None:
-    if leaving.role == "admin" and sum(member.role == "admin" for member in everyone) == 1:
+def _refuse_without_admin(all_members: Sequence[Member], leaving: Member) -> None:
+    if leaving.role == "admin" and sum(member.role == "admin" for member in all_members) == 1:
         raise SharingRefused(
             SharingReason.LAST_ADMIN,
             f"{leaving.name} is this counter's last admin; someone else has to become one",

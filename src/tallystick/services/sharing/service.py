@@ -1,4 +1,4 @@
-"""Shared counters, as the event loop calls them: what is written is durable, and published, when it returns."""
+"""Shared counters, for the event loop: a write is durable, and its publishing triggered, when it returns."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
@@ -25,7 +25,7 @@ class DoneOnce(Struct, Generic[Result], frozen=True):
     Attributes:
         result: what the function returned, or its refusal; or the response that an older version stored.
         at: when it was carried out, Unix milliseconds; 0 where an older version did.
-        replayed: it had been carried out before; nothing happened now.
+        replayed: whether this is the recorded outcome of an earlier request.
     """
 
     result: Result | SharingRefused | StoredResponse
@@ -34,18 +34,18 @@ class DoneOnce(Struct, Generic[Result], frozen=True):
 
 
 class Sharing:
-    """What people do with shared counters.
+    """Reads and writes of shared counters.
 
     Args:
         wake: called after each commit that may have changed something (``Following.wake``).
-        hide_foreign: whether changes of counters that a person is no member of are refused as if there were none.
+        hide_foreign: whether changes by people who are no members are refused as if the counter did not exist.
     """
 
     def __init__(self, ledger: Ledger, wake: Callable[[], None], *, hide_foreign: bool = False) -> None:
         self._ledger, self._wake, self.hide_foreign = ledger, wake, hide_foreign
 
     async def change(self, request: ChangeRequest) -> Changed:
-        """Change values, in one batch with all requests that came meanwhile; see ``changing.carry_out``.
+        """Change values, in one batch with all pending requests; see ``changing.carry_out``.
 
         Raises:
             KeyReused, StoreUnavailable
@@ -68,10 +68,10 @@ class Sharing:
             self._wake()
 
     async def write(self, function: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
-        """``function(session, *arguments)``, for everything but values.
+        """Run ``function(session, *arguments)``, for all writes but values.
 
         Raises:
-            SharingRefused, or whatever the function raises: then nothing of it has happened.
+            SharingRefused, or what the function raises: its changes are undone.
             StoreUnavailable
         """
         result: Result = await self._ledger.join(_each_alone, _Write(function, arguments))
@@ -79,10 +79,10 @@ class Sharing:
         return result
 
     async def read(self, function: Callable[..., Result], *arguments: Any) -> Result:  # noqa: ANN401
-        """``function(session, *arguments)`` on one snapshot.
+        """Run ``function(session, *arguments)`` on one snapshot.
 
         Raises:
-            SharingRefused: of the function.
+            SharingRefused: raised by the function.
             StoreUnavailable
         """
         return await self._ledger.read(function, *arguments)
@@ -95,14 +95,14 @@ class Sharing:
         *arguments: Any,  # noqa: ANN401
         recorded: Callable[[Result], Result] | None = None,
     ) -> DoneOnce[Result]:
-        """Like ``write``; with a key it is carried out once, and its outcome is recorded with what it did.
+        """Like ``write``; with a key it runs at most once, and its outcome is recorded in the same transaction.
 
         Args:
             kind: the type of the result, by which a record is decoded.
-            recorded: what is recorded in the place of the result, for results that hold a secret.
+            recorded: replaces the result in the record, for results that hold a secret.
 
         Raises:
-            KeyReused, StoreUnavailable, or what else the function raises: then nothing is recorded either.
+            KeyReused, StoreUnavailable, or what else the function raises: then nothing is recorded.
         """
         once = _Once(function, arguments, keyed, kind, recorded, self._ledger.clock())
         done: DoneOnce[Result] = await self.write(_done_once, once, self._ledger.passed())

@@ -7,13 +7,13 @@ FAREWELLS_KEPT_MS = 30 * 86_400_000
 """How long farewells stay: a client that resumes within that time learns which counters it lost."""
 
 HISTORY_KEPT_MS = 3_600_000
-"""How long the history of a deleted counter stays: longer than a reader takes for its pages."""
+"""How long the history of a deleted counter stays: longer than a reader needs for all pages."""
 
 REMOVED_AT_ONCE = 2_000
 
 
 def sweep(session: Session, now: int, passed: int) -> int:
-    """Remove a piece; returns how many rows of history. Repeated calls remove everything.
+    """Remove some expired rows; repeated calls remove all. Returns the number of rows of history.
 
     Idempotency records older than a day, the history of deleted counters, and farewells older than 30 days.
 
@@ -43,6 +43,6 @@ def _forget_farewells(session: Session, now: int) -> None:
     common, connection = session.common, session.connection
     last = common.last_old_farewell(connection, before=now - FAREWELLS_KEPT_MS, max_rows=REMOVED_AT_ONCE)
     if last is not None:
-        # That of a deleted counter's last change is all that was left of it.
+        # A deleted counter's farewells are its last rows.
         common.forget_deletions(connection, number=last)
         common.forget_farewells(connection, number=last)

@@ -1,4 +1,4 @@
-"""Which change an undo takes back."""
+"""Selects the change that an undo reverts."""
 
 from tallystick.errors import SharingReason, SharingRefused
 from tallystick.ledger import Session
@@ -13,13 +13,13 @@ LOOKED_AT = 1_000
 def change_to_undo(
     session: Session, counter: int, account: int, role: Role | None, offset: int | None
 ) -> tuple[int, int]:
-    """The number of the change, and by how much it changed the value. One statement, for a range of an index.
+    """The number and the delta of the change. One statement, for a range of an index.
 
     Args:
-        offset: the number of one change; None for the newest own one.
+        offset: the number of the change; None for the person's newest change.
 
     Raises:
-        SharingRefused: NOTHING_TO_UNDO; FORBIDDEN for the change of somebody else, unless an admin names it.
+        SharingRefused: NOTHING_TO_UNDO; FORBIDDEN for another person's change, except for admins.
     """
     if offset is None:
         row = session.common.newest_own_change(

@@ -8,7 +8,7 @@ from tallystick.model.account import Permission, Principal
 from tallystick.model.shared_counter import Role
 from tallystick.services.idempotency import KeyedRequest, meaning
 from tallystick.services.services import Services
-from tallystick.services.sharing.access import normal_uid, require, seen
+from tallystick.services.sharing.access import normal_uid, readable_counter, require
 from tallystick.surfaces.counttogether.api.calling import CounterCall, Handler
 from tallystick.surfaces.counttogether.authorization import Gate
 from tallystick.surfaces.counttogether.decoding import query_values
@@ -138,7 +138,7 @@ class CountTogetherApi(Api):
             judge = partial(require, hide_foreign=self._services.sharing.hide_foreign)
             await self._services.sharing.read(judge, account, uid, route.least)
         else:
-            await self._services.sharing.read(seen, account, uid)
+            await self._services.sharing.read(readable_counter, account, uid)
 
     def response_to(self, error: Exception) -> ApiResponse:
         """The response to an error."""

@@ -15,9 +15,9 @@ from tallystick.services.sharing.access import (
     Shared,
     counters_of,
     counters_with_members_of,
+    readable_counter,
+    readable_with_members,
     role_of,
-    seen,
-    seen_with_members,
 )
 from tallystick.services.sharing.counters import Edit, NewCounter
 from tallystick.surfaces.counttogether import wire
@@ -55,14 +55,14 @@ async def list_v2(services: Services, call: CounterCall) -> ApiResponse:
 async def one_v1(services: Services, call: CounterCall) -> ApiResponse:
     """One counter."""
     today = await _today(call)
-    shared = await services.sharing.read(seen_with_members, call.account.id, call.place["id"])
+    shared = await services.sharing.read(readable_with_members, call.account.id, call.place["id"])
     return _one_answer(call, wire.json(wire.v1_counter(*shared, today)), shared[0].version)
 
 
 async def one_v2(services: Services, call: CounterCall) -> ApiResponse:
     """One counter, with its value as one number."""
     today = await _today(call)
-    counter = await services.sharing.read(seen, call.account.id, call.place["id"])
+    counter = await services.sharing.read(readable_counter, call.account.id, call.place["id"])
     return _one_answer(call, wire.json(wire.flat(counter, today)), counter.version)
 
 
