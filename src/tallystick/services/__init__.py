@@ -1,1 +1,1 @@
-"""What the server can do, independent of the API that a request uses."""
+"""The services of the server, independent of the APIs."""

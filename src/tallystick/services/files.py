@@ -1,4 +1,4 @@
-"""Files that are whole, or not there."""
+"""Writes files atomically: they are complete, or do not exist."""
 
 import fcntl
 import os
@@ -10,21 +10,21 @@ from pathlib import Path
 from tallystick.errors import InputRefused
 
 UNFINISHED_RESTORE = "restore.unfinished"
-"""Lies in a data directory while its ledger is a restored one and its hits are not yet."""
+"""Exists in a data directory while its ledger is restored and its hits are not yet."""
 
 
 @contextmanager
 def whole_file(file: Path, *, replaces: bool = False, mode: int = 0o666) -> Iterator[Path]:
-    """Hand out an empty file beside ``file`` that takes its name when the block ends well.
+    """Yield an empty file beside ``file`` that is renamed to it when the block succeeds.
 
-    What lies under the name is the old file or the whole new one, also after a power cut. A block that
-    raises leaves nothing. Behind a symbolic link, the file that it means is written.
+    Under the name is either the old file or the complete new one, also after a power cut. If the block raises, nothing
+    is left. For a symbolic link, its target is written.
 
     Raises:
-        InputRefused: the file exists and is not to be replaced, is no regular file, or is being written by
+        InputRefused: the file exists and is not to be replaced, is not a regular file, or is being written by
             another command.
     """
-    _refuse_what_is_there(file, replaces=replaces)
+    _refuse_existing(file, replaces=replaces)
     file = followed(file)
     partial = file.with_name(f"{file.name}.partial")
     lock = _claim(partial, mode)
@@ -44,12 +44,12 @@ def whole_file(file: Path, *, replaces: bool = False, mode: int = 0o666) -> Iter
 
 
 def followed(path: Path) -> Path:
-    """The file that a symbolic link means; any other path is itself."""
+    """The target of a symbolic link; any other path unchanged."""
     return path.resolve() if path.is_symlink() else path
 
 
 def sync(path: Path) -> None:
-    """Have the disk keep a file, or the names in a directory."""
+    """Sync a file, or the names in a directory, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -57,7 +57,7 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _refuse_what_is_there(file: Path, *, replaces: bool) -> None:
+def _refuse_existing(file: Path, *, replaces: bool) -> None:
     try:
         kind = file.stat().st_mode
     except FileNotFoundError:
@@ -69,26 +69,26 @@ def _refuse_what_is_there(file: Path, *, replaces: bool) -> None:
         msg = f"{file} is a device, a pipe or a socket; a file name is needed"
         raise InputRefused(msg)
     if not replaces:
-        raise _taken(file)
+        raise _exists(file)
 
 
-def _taken(file: Path) -> InputRefused:
+def _exists(file: Path) -> InputRefused:
     return InputRefused(f"{file} exists; --force replaces it")
 
 
 def _take_free_name(partial: Path, file: Path) -> None:
-    """Rename, but never over a file that came while this one was written."""
+    """Rename, but never replace a file that was created meanwhile."""
     try:
         os.link(partial, file)
         partial.unlink()
     except FileExistsError as error:
-        raise _taken(file) from error
+        raise _exists(file) from error
     except OSError:
-        # A file system without hard links: an empty file holds the name for the moment before.
+        # A file system without hard links: an empty file reserves the name.
         try:
             os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         except FileExistsError as error:
-            raise _taken(file) from error
+            raise _exists(file) from error
         partial.replace(file)
 
 
@@ -104,10 +104,10 @@ def _claim(partial: Path, mode: int) -> int:
             raise InputRefused(msg) from error
         # The other command may have finished and renamed the file between our open and our lock.
         with suppress(FileNotFoundError):
-            if os.path.samestat(found := os.fstat(descriptor), partial.stat()):
-                if found.st_nlink == 1:
+            if os.path.samestat(status := os.fstat(descriptor), partial.stat()):
+                if status.st_nlink == 1:
                     os.ftruncate(descriptor, 0)
                     return descriptor
-                # A command was killed when its file had its name and still this one: the file is whole.
+                # A command was killed when its file had both names: the file is complete.
                 partial.unlink()
         os.close(descriptor)

@@ -1,11 +1,10 @@
 """Carries out the jobs of the queue (``jobs``), and removes old hits.
 
-A job is done in the warehouse, then removed from the queue; after a crash in between it is done once more, which
-changes nothing.
+A job is done in the warehouse, then removed from the queue; after a crash in between it is repeated, which changes
+nothing.
 
-Hits of the old decision may still be on their way when a job comes. So cached names are forgotten first: from then on
-every hit is judged by the new decision. Then everything that was handed over before is waited for. Only then is the
-job done.
+When a job is read, hits may be pending that were accepted under the old names. So caches of names are invalidated
+first, so that later hits see the new state; then all hits accepted before are flushed; only then the job is done.
 """
 
 import asyncio
@@ -39,42 +38,41 @@ from tallystick.warehouse import Warehouse
 LOOKED_EVERY_S = 1.0
 TIDIED_EVERY_S = 3_600.0
 NO_RETENTION_WITHIN_S = 3_600.0
-"""No hit is removed for its age so soon after a start: a clock that is wrong can be set in time."""
+"""Old hits are not removed so soon after a start, so that a wrong clock can be corrected in time."""
 
 RETENTION_USUAL_S = 3 * 86_400
-"""Further than this the clock does not move from one removal of old hits to the next, unless no server ran or it is
-wrong: then nothing is removed until the operator confirms the clock."""
+"""The longest usual time between two removals of old hits. After a longer one, no server ran or the clock is wrong:
+nothing is removed until the operator confirms the clock."""
 
 SEEN_BY_ALL_WITHIN_S = 5.0
-"""On a ledger that servers share: how long each of them may take to see a job and forget cached names."""
+"""On a shared ledger: how long each server may take to read a job and invalidate its caches."""
 
 NOTED_EVERY_S = 2.0
-"""How often the ledger is given the newest hit, while there are new ones."""
+"""How often the newest hit is noted in the ledger, while there are new hits."""
 
 LOOKED_AT_OLD_EVERY_S = 60.0
-"""How often it is looked whether old hits have to be removed; after a failure, how soon it is tried again."""
+"""How often to check for old hits; after a failure, the time until the next attempt."""
 
 DONE_WITHIN_S = 600.0
-"""A job, or the removal of old hits, that takes longer is shown by health."""
+"""A job, or the removal of old hits, that takes longer is reported by health."""
 
 TRIED_AGAIN_AFTER_S = 60.0
 EXPORTS_AT_MOST = 1_000_000
-"""Of one site, in the 90 days that they are remembered."""
+"""Of one site, in the 90 days for which their rows are kept."""
 DAY_S = 86_400
 
 log = structlog.get_logger()
 
 
 class JobWorker:
-    """Carries out jobs. One a ledger: the warehouse it works on is the only one.
+    """Carries out jobs. A ledger has one worker, with its only warehouse.
 
     Args:
-        forget: called when a job is first seen, with the sites that are deleted: names and sites that are cached may
-            mean something else now.
+        forget: invalidates cached names and sites. Called with the deleted sites when a job is first read.
         clock: seconds, monotonic.
         watch: compares the wall clock with the newest commit.
         passed: noted in the ledger from time to time.
-        seen_within: seconds that other servers of the ledger may take to see a job; None for the default of its kind.
+        seen_within: seconds that other servers may take to read a job; None for the default of the database.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917  # services, and times for tests
@@ -93,7 +91,7 @@ class JobWorker:
         self._seen_within = (SEEN_BY_ALL_WITHIN_S if shared else 0.0) if seen_within is None else seen_within
         self._noted: Mapping[str, tuple[int, int]] = {}
         self._not_before: dict[int, float] = {}
-        """When a job that was seen may be done."""
+        """The earliest time of each job that was read."""
         self._failing: set[int] = set()
         self._done = 0
         self._started = clock()
@@ -102,10 +100,10 @@ class JobWorker:
         self._passed = passed
 
     def tasks(self) -> list[BackgroundTask]:
-        """Do jobs, watch the clock, note how far the hits have come, and remove old hits."""
+        """Do jobs, check the clock, note the newest hit, and remove old hits."""
         return [
             BackgroundTask("clock", self._look_at_clock, LOOKED_EVERY_S),
-            # No back-off: a job that fails delays no other.
+            # No back-off: a job that fails does not delay others.
             BackgroundTask(
                 "jobs", self.work_all, LOOKED_EVERY_S, longest_delay=LOOKED_EVERY_S, overdue_after=DONE_WITHIN_S
             ),
@@ -114,7 +112,7 @@ class JobWorker:
         ]
 
     async def close(self) -> None:
-        """Note how far the hits and the time have come. Jobs that are left are done after the next start."""
+        """Note the newest hit and the time. Remaining jobs are done after the next start."""
         with suppress(StoreUnavailable):
             await note(self._ledger, self._warehouse, self._noted)
             if self._passed:
@@ -127,10 +125,10 @@ class JobWorker:
             await self._passed.note()
 
     async def work_all(self) -> None:
-        """Do every job whose time has come.
+        """Do all due jobs.
 
         Raises:
-            JobsFailed: some failed and are not done yet, so that health shows what fails for long.
+            JobsFailed: some failed and are not done yet; health reports it when that lasts.
             StoreUnavailable: see ``work``.
         """
         before = self._done
@@ -142,12 +140,12 @@ class JobWorker:
             raise JobsFailed(msg)
 
     async def work(self) -> int:
-        """Do every job whose time has come. Returns how many are left.
+        """Do all due jobs. Returns the number of remaining ones.
 
-        Where another server owns the analytics the jobs are left to it: the hits lie there.
+        Jobs are left to the server that owns the analytics, which has the hits.
 
         Raises:
-            StoreUnavailable: the ledger cannot be read, or what was handed over cannot be kept.
+            StoreUnavailable: the ledger cannot be read, or pending hits cannot be stored.
         """
         jobs, now = await self._ledger.read(pending_jobs), self._clock()
         if any(number not in self._not_before for number, _ in jobs):
@@ -159,24 +157,24 @@ class JobWorker:
             return len(jobs)
         due = [(number, job) for number, job in jobs if self._not_before[number] <= now]
         if due:
-            # Also those of other servers, which had their time to forget.
+            # Also hits that were accepted while other servers had time to invalidate their caches.
             await self._warehouse.arrived()
         done = sum([await self._try(number, job) for number, job in due])
         self._done += done
         return len(jobs) - done
 
     async def _settle(self, jobs: Sequence[Job]) -> None:
-        """Invalidate cached names, so that every hit is judged by the new decisions from now on."""
-        # Names that were read in the ledger before a decision have reached the cache when this write returns.
+        """Invalidate cached names, so that later hits are stored under the new state."""
+        # When this write returns, names that were read before the job was queued have reached the cache.
         await self._ledger.flush()
         self._forget({job.site for job in jobs if isinstance(job, DeleteSite)})
 
     async def note(self) -> None:
-        """Note the newest hit in the ledger, so that a later start notices hits that were lost."""
+        """Note the newest hit in the ledger, so that a later start detects lost hits."""
         self._noted = await note(self._ledger, self._warehouse, self._noted)
 
     async def _try(self, number: int, job: Job) -> bool:
-        """Do a job. Returns whether it is done; after a failure it is tried again later, and the others go on."""
+        """Do a job. Returns whether it is done; after a failure it is retried later, and the other jobs continue."""
         try:
             await self._do(number, job)
         except StoreUnavailable as error:
@@ -210,7 +208,7 @@ class JobWorker:
                 await self._ledger.write(remove_job, number)
 
     async def tidy(self) -> None:
-        """Once an hour: remove what has been kept long enough."""
+        """Once an hour, remove old hits and records."""
         now = self._clock()
         if self._tidied is not None and now - self._tidied < TIDIED_EVERY_S:
             return
@@ -237,7 +235,7 @@ class JobWorker:
                 if self.watch.seen is None
                 else self.watch.seen
             )
-            # Kept: the next start sees what this one has noted by its own clock.
+            # Stored, because the next start would see the marks of this server's own clock.
             await self._ledger.write(set_clock_mark, RETENTION, last)
         if now - last > RETENTION_USUAL_S and (
             count := await self._warehouse.write(lambda session: session.count_expired(limits))
@@ -255,7 +253,7 @@ class JobWorker:
 
 
 def _exports_of(session: Session, site: int) -> list[int]:
-    """Ids of every export of a site."""
+    """Ids of all exports of a site."""
     return [row[0] for row in session.common.latest_exports(session.connection, site=site, max_rows=EXPORTS_AT_MOST)]
 
 
@@ -268,7 +266,7 @@ def _remove_site(session: Session, number: int, site: int) -> None:
 
 
 def _count_paths(session: Session, number: int, paths: list[int]) -> None:
-    """Remove a job, and list paths that people have visited now."""
+    """Remove a job, and mark paths as visited by people."""
     for path in paths:
         session.common.count_path(session.connection, id=path)
     remove_job(session, number)

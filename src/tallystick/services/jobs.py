@@ -1,6 +1,6 @@
-"""The queue of jobs: what the ledger has decided and the warehouse has still to do.
+"""The queue of jobs: changes of the ledger that the warehouse has still to follow.
 
-A decision and its job are one transaction of the ledger. ``job_worker`` carries the jobs out.
+A change and its job are one transaction of the ledger. ``job_worker`` carries the jobs out.
 Functions of ``(session, ...)``; times in ms.
 """
 
@@ -20,14 +20,14 @@ class DeleteSite(Struct, frozen=True, tag_field="kind", tag="delete_site"):
 
 
 class DeletePaths(Struct, frozen=True, tag_field="kind", tag="delete_paths"):
-    """Remove the hits of paths whose names are gone."""
+    """Remove the hits of paths whose names are removed."""
 
     site: int
     paths: tuple[int, ...]
 
 
 class MergePaths(Struct, frozen=True, tag_field="kind", tag="merge_paths"):
-    """Give the hits of paths whose names are gone to another path."""
+    """Move the hits of paths whose names are removed to another path."""
 
     site: int
     paths: tuple[int, ...]
@@ -35,7 +35,7 @@ class MergePaths(Struct, frozen=True, tag_field="kind", tag="merge_paths"):
 
 
 class RenamedPath(Struct, frozen=True, tag_field="kind", tag="renamed_path"):
-    """Forget cached names; nothing changes in the warehouse."""
+    """Invalidate cached names; nothing changes in the warehouse."""
 
     site: int
 
@@ -55,7 +55,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def enqueue(session: Session, job: Job, now: int) -> int:
-    """Add a job, in the transaction that decides it. Returns its id."""
+    """Queue a job, in the transaction of its change. Returns its id."""
     number = session.take_numbers("job")
     arguments = msgspec.to_builtins(job)
     kind = arguments.pop("kind")

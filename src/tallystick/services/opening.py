@@ -20,8 +20,8 @@ class Stores(NamedTuple):
     """The open stores.
 
     Attributes:
-        passed: the clock by which keys of requests age; None where the test's clock does.
-        seals: with the key of this data; None where it has none.
+        passed: the clock by which idempotency records age; None in tests with a clock of their own.
+        seals: with the key of this data directory; None without a key.
     """
 
     ledger: Ledger
@@ -30,7 +30,7 @@ class Stores(NamedTuple):
     seals: Seals | None = None
 
     async def close(self) -> None:
-        """Finish what was accepted, and close both."""
+        """Finish accepted work, and close both stores."""
         try:
             await self.warehouse.close()
         finally:
@@ -50,7 +50,7 @@ async def open_stores(
     Args:
         database: a URL; None for SQLite in the data directory.
         warehouse_memory: megabytes.
-        accept_loss: go on where one store lacks what another one proves.
+        accept_loss: start although one store lacks data that another one has noted.
 
     Raises:
         StartRefused: a database or a file cannot be used.
@@ -65,7 +65,7 @@ async def open_stores(
             await _seal_secrets(ledger, seals)
         warehouse = await opened_warehouse(ledger, data, durability, warehouse_memory, accept_loss=accept_loss)
     except BaseException:
-        # Also after a cancellation or an error of our own: the threads behind the ledger would go on.
+        # Also after a cancellation or an error of our own: otherwise the ledger's threads would keep running.
         await ledger.close()
         raise
     return Stores(ledger, warehouse, passed, seals)

@@ -1,8 +1,8 @@
 """The lease of the analytics: of several servers on one PostgreSQL, the holder counts pageviews.
 
-Hits lie in a server's data directory, where the other servers cannot see them. So the owner holds a lease, a row of
-the ledger, and extends it every few seconds; the others refuse pageviews and statistics with 503 until the owner is
-gone. Times are the database's own, so that the servers' clocks need not agree.
+Hits are in one server's data directory, which other servers cannot read. So the owner holds a lease, a row of the
+ledger, and extends it every few seconds; the others refuse pageviews and statistics with 503 until the lease ends.
+Times are the database's own, so that the servers' clocks need not agree.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from tallystick.tasks import BackgroundTask
 from tallystick.warehouse import Warehouse
 
 LEASE_S = 15.0
-"""How long the lease stays with an owner that does not extend it: long enough for a restart."""
+"""How long a lease is valid without an extension: long enough for a restart."""
 EXTENDED_EVERY_S = 3.0
 LEASE = "analytics"
 ID_FILE = "server-id"
@@ -34,9 +34,9 @@ class Claim(Struct, frozen=True):
     """One attempt to hold the lease.
 
     Attributes:
-        holder: the data directory; a server that is restarted on it goes on at once.
-        instance: this process; of two with copies of one data directory the later one holds the lease.
-        starts: whether the process has not tried to hold it yet.
+        holder: id of the data directory; a server that restarts on it continues at once.
+        instance: id of this process; of two processes with copies of one data directory, the later one gets the lease.
+        starts: whether this is the first attempt of the process.
     """
 
     holder: str
@@ -45,15 +45,15 @@ class Claim(Struct, frozen=True):
 
 
 class Ownership:
-    """Holds the lease while it can, and lets the warehouse answer only as long as it does.
+    """Holds the lease if possible, and makes the warehouse refuse requests without it.
 
-    On a database that has one server, it does nothing and the warehouse always answers.
+    On a database with one server, it does nothing and the warehouse never refuses.
 
     Args:
-        data: the data directory, which has an id of its own.
+        data: the data directory.
         forget: invalidates cached names; called before this server owns the analytics again, because another owner
             may have merged or deleted them meanwhile.
-        clock: seconds, monotonic; goes on while the process is frozen.
+        clock: seconds, monotonic; continues while the process is frozen.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Ownership:
         return self._clock() < self._warehouse.owned_until
 
     async def begin(self) -> None:
-        """Try once to get the lease; ``tasks`` hold it from then on, or wait for it.
+        """Try once to take the lease; ``tasks`` extend it, or retry.
 
         Raises:
             StoreUnavailable: the ledger cannot be written.
@@ -92,7 +92,7 @@ class Ownership:
         await self.extend()
 
     def tasks(self) -> list[BackgroundTask]:
-        """Extend the lease. Without them it stays this data directory's until it ends, for a restart."""
+        """Extend the lease. It is not released on shutdown: this data directory keeps it for a restart."""
         if not self._shared:
             return []
         # No back-off: a lease that is not extended ends.
@@ -103,7 +103,7 @@ class Ownership:
         """Take the lease or extend it, if it is free or ours.
 
         Raises:
-            StoreUnavailable: the holder is unknown; a lease of ours stays valid until it ends.
+            StoreUnavailable: the holder is unknown; our own lease stays valid until it ends.
         """
         begun = self._clock()
         claim = Claim(self._holder, self._instance, self._starts)
@@ -111,7 +111,7 @@ class Ownership:
             # Only the first claim of a process continues the lease of its data directory.
             self._starts = False
             if not self.owned:
-                # Also after a pause that this server has not noticed: another owner may have come and gone.
+                # Also after a pause that this process has not noticed: there may have been another owner meanwhile.
                 self._forget()
             self._warehouse.owned_until = begun + LEASE_S
             self._note(owned=True)
@@ -129,7 +129,7 @@ class Ownership:
 
 
 def server_id(data: Path) -> str:
-    """The id of a data directory, made with the first call.
+    """The id of a data directory, created by the first call.
 
     Raises:
         OSError: the directory cannot be written.
@@ -145,7 +145,7 @@ def server_id(data: Path) -> str:
 
 
 def take_lease(session: Session, claim: Claim, length: int) -> bool:
-    """Take or extend the lease for ``length`` ms. Returns whether the claim holds it; another's row is only read."""
+    """Take or extend the lease for ``length`` ms. Returns whether the claim holds it."""
     held = session.queries.lease(session.connection, name=LEASE)
     if held is not None:
         holder, instance, valid = held

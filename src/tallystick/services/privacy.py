@@ -1,4 +1,4 @@
-"""Files of a data directory are for their owner alone, whatever the mode of the directory is."""
+"""Makes files of a data directory accessible to their owner only, whatever the mode of the directory is."""
 
 import stat
 from collections.abc import Iterator
@@ -16,13 +16,13 @@ OURS = (
     "imports/*",
     *OWN_FILES,
 )
-"""What Tallystick writes into its data directory; other files there are left alone."""
+"""Files that Tallystick writes into its data directory; other files are not touched."""
 
 FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def open_to_others(data: Path) -> Iterator[Path]:
-    """Files of ours that others than their owner may read or write."""
+    """Our files that other users may read or write."""
     for pattern in OURS:
         for file in sorted(data.glob(pattern)):
             try:
@@ -34,7 +34,7 @@ def open_to_others(data: Path) -> Iterator[Path]:
 
 
 def tighten(data: Path) -> list[Path]:
-    """Take the files of ours away from others; those that could not be."""
+    """Remove other users' access to our files. Returns the files where that failed."""
     return [file for file in open_to_others(data) if not _tightened(file)]
 
 

@@ -26,7 +26,7 @@ from tallystick.warehouse import Warehouse
 
 
 class Services(Struct, frozen=True, kw_only=True):
-    """What surfaces call. There is one of each: ``sharing`` wakes ``following``, caches are invalidated together."""
+    """All services, one of each: ``sharing`` wakes ``following``, and caches are invalidated together."""
 
     ledger: Ledger
     warehouse: Warehouse
@@ -47,10 +47,10 @@ class Services(Struct, frozen=True, kw_only=True):
     tasks: BackgroundTasks
 
     def forget_names(self, deleted: Collection[int] = ()) -> None:
-        """Invalidate cached names and sites: another process, or a job, has changed what they mean.
+        """Invalidate cached names and sites: another process, or a job, has changed them.
 
         Args:
-            deleted: sites that are gone.
+            deleted: deleted sites.
         """
         self.names.forget(deleted)
         self.sites.invalidate()
@@ -70,9 +70,9 @@ def build_services(  # noqa: PLR0913  # settings of single services
     """Build every service over two open stores. Nothing is started.
 
     Args:
-        knowledge: countries and spam referrers that hits are compared with; only what is built in, unless it is given.
-        seals: with the key of this data; without them the secrets of authenticator apps are valid until the server
-            stops.
+        knowledge: countries and spam referrers that hits are compared with; by default only those built in.
+        seals: with the key of this data directory; without them the secrets of authenticator apps are valid until the
+            server stops.
         admits_new_name: the limit of new names per site and address; None for no limit.
         counter_lifetime: of public counters, in ms since their last change.
         default_site: the site that counts for Hosts without a site.

@@ -1,4 +1,4 @@
-"""Open the two stores beside each other, and compare them: see ``warehouse/DESIGN.md``."""
+"""Opens the two stores and compares them: see ``warehouse/DESIGN.md``."""
 
 from collections.abc import Mapping
 from contextlib import closing
@@ -12,7 +12,7 @@ from tallystick.warehouse import Warehouse, open_warehouse
 from tallystick.warehouse.types import LedgerMarks, NewestIds
 
 IDS_PASSED_OVER = 1_000
-"""Ids of every kind left out after the ledger has lost some: it may have given more than the hits show."""
+"""Ids of each kind that are skipped after the ledger has lost some: it may have given more than the hits show."""
 
 HIT_IDS = {"site": "site", "path": "path", "campaign": "campaign"}
 """The sequences of the ids that hits refer to, by field of ``NewestIds``."""
@@ -26,11 +26,11 @@ async def opened_warehouse(
     *,
     accept_loss: bool = False,
 ) -> Warehouse:
-    """Open the warehouse of a ledger, if the two fit together.
+    """Open the warehouse of a ledger, if the two agree.
 
     Args:
         data: the data directory.
-        accept_loss: go on where something is missing, with ids above all that any store has seen.
+        accept_loss: start although something is missing, with ids above all that any store has noted.
 
     Raises:
         StartRefused: a file cannot be used, or something is missing.
@@ -41,7 +41,7 @@ async def opened_warehouse(
     )
     try:
         if any(loss.of_ledger for loss in warehouse.losses):
-            await ledger.write(go_on_above, warehouse.marks.commits, warehouse.marks.newest)
+            await ledger.write(skip_lost_numbers, warehouse.marks.commits, warehouse.marks.newest)
             ledger.has_come_to(warehouse.marks.commits)
         await note(ledger, warehouse, marks.warehouses)
     except BaseException:
@@ -53,7 +53,7 @@ async def opened_warehouse(
 async def note(
     ledger: Ledger, warehouse: Warehouse, noted: Mapping[str, tuple[int, int]]
 ) -> Mapping[str, tuple[int, int]]:
-    """Note in the ledger how far the hits have come, unless it is noted; returns what is noted now.
+    """Note the newest hit in the ledger, unless it is noted already. Returns what is noted.
 
     Raises:
         StoreUnavailable
@@ -78,7 +78,7 @@ def ledger_marks(session: Session) -> LedgerMarks:
 
 
 def marks_of(database: Database) -> LedgerMarks | None:
-    """What ``ledger_marks`` reads; None where there is no ledger, or one of a program without marks.
+    """The marks as read by ``ledger_marks``; None without a ledger, or for one of a version without marks.
 
     Raises:
         StartRefused, StoreUnavailable
@@ -90,24 +90,24 @@ def marks_of(database: Database) -> LedgerMarks | None:
 
 
 def note_warehouse(session: Session, name: str, last_id: int, changes: int) -> None:
-    """Note how far a warehouse has come."""
+    """Note the newest hit and the number of changes of a warehouse."""
     session.common.note_warehouse(session.connection, warehouse=name, last_id=last_id, changes=changes)
     if not session.shared:
         session.common.forget_other_warehouses(session.connection, warehouse=name)
 
 
-def go_on_above(session: Session, commits: int, newest: NewestIds) -> None:
-    """After the ledger has lost commits: give no number a second time.
+def skip_lost_numbers(session: Session, commits: int, newest: NewestIds) -> None:
+    """Skip numbers after the ledger has lost commits, so that none is given twice.
 
     Args:
-        commits: how many there were at least.
+        commits: the least number of commits that were made.
         newest: the newest ids that hits refer to.
     """
     numbers = {str(name): int(last) for name, last in session.common.numbers(session.connection)}
     for field, sequence in HIT_IDS.items():
         numbers[sequence] = max(numbers.get(sequence, 0), getattr(newest, field))
     for name, last in numbers.items():
-        # Changes of counters have no gaps: their numbering gets another name instead.
+        # Numbers of changes have no gaps: their numbering gets another name instead.
         if name != CHANGES:
             session.common.set_number(session.connection, name=name, last=last + IDS_PASSED_OVER)
     session.common.forget_epoch(session.connection)

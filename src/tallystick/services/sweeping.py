@@ -1,4 +1,4 @@
-"""Removing what is expired or over, a few rows at a time."""
+"""Removes expired rows, a few at a time."""
 
 from functools import partial
 
@@ -12,7 +12,7 @@ from tallystick.tasks import BackgroundTask
 
 SWEEP_EVERY_S = 30.0
 RENEWED_WITHIN_S = 3_600.0
-"""Where counters never expire any more, each has to be read once."""
+"""Time to read all counters once, where they never expire."""
 
 log = structlog.get_logger()
 
@@ -28,7 +28,7 @@ def sweeps(services: Services) -> list[BackgroundTask]:
         ledger = services.ledger
         await ledger.write(sweep, ledger.clock(), ledger.passed())
 
-    # Only later: the clock has to be compared with the newest commit first.
+    # Delayed: the clock has to be compared with the newest commit first.
     later = partial(BackgroundTask, period=SWEEP_EVERY_S, begins_after=SWEEP_EVERY_S)
     return [
         BackgroundTask("renewal", services.counting.renew, SWEEP_EVERY_S, overdue_after=RENEWED_WITHIN_S),
@@ -39,5 +39,5 @@ def sweeps(services: Services) -> list[BackgroundTask]:
 
 
 async def remove_expired(counting: Counting, clock: ClockWatch) -> int:
-    """Remove some expired counters, unless the clock is ahead: by it, counters look expired that are not."""
+    """Remove some expired counters, unless the clock is ahead, which makes living counters look expired."""
     return await counting.sweep() if clock.ahead <= 0 else 0

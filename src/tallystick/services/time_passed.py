@@ -1,6 +1,6 @@
-"""How much time has passed for a ledger, whatever is done to the wall clock.
+"""A clock of a ledger that ignores jumps of the wall clock.
 
-Idempotency records are kept for 24 hours of this time, so that a clock that jumps ahead forgets none of them.
+Idempotency records are kept for 24 hours of this time, so that none expires when the wall clock jumps ahead.
 """
 
 from collections.abc import Callable
@@ -9,21 +9,21 @@ from tallystick.ledger import Ledger, Session
 from tallystick.services.clock import FAR_AHEAD_S, SEEN, clock_marks, set_clock_mark, steady_seconds
 
 PASSED, PASSED_AT = "passed", "passed-at"
-"""Marks: the time that had passed, and the wall clock at that moment; Unix seconds."""
+"""Marks: the time of this clock, and the wall clock at the same moment; Unix seconds."""
 
 NOTED_EVERY_S = 60.0
 
 
 class TimePassed:
-    """Milliseconds that only real time makes more. Begins as the wall clock does; later the two may differ.
+    """Milliseconds that advance with real time only. Starts with the wall clock's time; later the two may differ.
 
-    While a server runs, a clock that never jumps counts. Across a restart the wall clock counts from where it was
-    noted; a difference below 0, or above a day, is more likely a jump than a pause, and counts as nothing: then
-    records are kept for longer than they have to be.
+    While a server runs, a clock that never jumps is used. For the time between two runs, the wall clock is used: a
+    negative difference, or one above a day, is more likely a jump than a pause and is ignored. Records are then kept
+    longer than necessary.
 
     Args:
         wall: Unix milliseconds.
-        steady: seconds that pass whatever is done to the wall clock.
+        steady: seconds of a clock that never jumps.
     """
 
     def __init__(self, ledger: Ledger, wall: Callable[[], int], steady: Callable[[], float] = steady_seconds) -> None:
@@ -37,14 +37,14 @@ class TimePassed:
         return at + int((self._steady() - steady) * 1000)
 
     async def begin(self) -> None:
-        """Go on from what was noted.
+        """Continue from the stored time.
 
         Raises:
             StoreUnavailable
         """
         marks = await self._ledger.read(clock_marks)
         wall, steady = self._wall(), self._steady()
-        # An older version noted only when it ran.
+        # An older version stored only the time at which it ran.
         passed = marks.get(PASSED, marks.get(SEEN))
         if passed is None:
             self._begun = wall, steady
@@ -53,7 +53,7 @@ class TimePassed:
         self._begun = passed * 1000 + (off if 0 < off <= FAR_AHEAD_S * 1000 else 0), steady
 
     async def note(self) -> None:
-        """Keep in the ledger how much has passed, once a minute.
+        """Store the time in the ledger, once a minute.
 
         Raises:
             StoreUnavailable
@@ -62,7 +62,7 @@ class TimePassed:
             await self.keep()
 
     async def keep(self) -> None:
-        """Keep in the ledger how much has passed.
+        """Store the time in the ledger.
 
         Raises:
             StoreUnavailable

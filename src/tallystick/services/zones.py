@@ -6,19 +6,19 @@ from zoneinfo import ZoneInfo
 from tallystick.errors import InputRefused
 
 ZONES_KEPT = 1_000
-"""More than there are."""
+"""More than exist."""
 
 
 @lru_cache(ZONES_KEPT)
 def zone_named(name: str) -> ZoneInfo:
-    """A time zone by its IANA name, or as settings of people spell it (``CC.Zone``). Reads a file the first time.
+    """A time zone by its IANA name, or in the form of people's settings (``CC.Zone``). Reads a file at first.
 
     Raises:
-        InputRefused: there is no such zone.
+        InputRefused: the zone does not exist.
     """
     zone = name.partition(".")[2] or name
     try:
-        # Beside the zones lie others of the machine's own, like posixrules and right/UTC, which is 27 seconds off.
+        # The directory of zones has other files too, like posixrules and right/UTC, which is 27 seconds off.
         return ZoneInfo(zone if zone[:1].isupper() else "")
     except (ValueError, KeyError, OSError) as error:
         msg = f"{name[:100]!r} is no time zone: one is called Europe/Berlin, for example"
