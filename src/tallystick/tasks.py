@@ -1,7 +1,7 @@
 """Background tasks: one table, one error policy, one way to stop.
 
-A task is a function that is called again and again while the server runs. One that fails is logged, counted and
-tried again later; what has not succeeded for long is shown by ``/health/ready`` and by ``tallystick doctor``.
+A task is a function that is called repeatedly while the server runs. A failure is logged, counted and retried
+later; a task that has not succeeded for long is reported by ``/health/ready`` and by ``tallystick doctor``.
 """
 
 import asyncio
@@ -30,12 +30,12 @@ class BackgroundTask(Struct, frozen=True):
 
     Attributes:
         name: names the task in the log, in metrics and in health; part of their contract.
-        run: one pass. Returns True where more is to be done at once.
+        run: one pass. Returns True if the next pass should begin at once.
         period: seconds from the end of a pass to the begin of the next one.
         trigger: begins the next pass early; not after a failure, so that it cannot defeat the back-off.
         begins_after: seconds from the start to the first pass.
-        longest_delay: the bound of the back-off, in seconds; a longer period stands above it.
-        overdue_after: seconds without a success that are too many; None for some periods.
+        longest_delay: the bound of the back-off, in seconds; a longer period takes precedence.
+        overdue_after: seconds without a success after which the task is overdue; None for a few periods.
     """
 
     name: str
@@ -47,7 +47,7 @@ class BackgroundTask(Struct, frozen=True):
     overdue_after: float | None = None
 
     def delay(self, failures: int) -> float:
-        """Seconds until the next pass, after so many failures in a row."""
+        """Seconds until the next pass, after a number of failures in a row."""
         doubled = self.period * 2.0 ** min(max(failures - 1, 0), 16)
         return max(self.period, min(doubled, self.longest_delay))
 
@@ -60,7 +60,7 @@ class BackgroundTask(Struct, frozen=True):
 
 
 class RunningTask:
-    """A background task and how it fares.
+    """A background task and its state.
 
     Attributes:
         failures: passes that failed since the start.
@@ -132,16 +132,16 @@ class RunningTask:
         """Count and log a failure; the same one in a row is logged once."""
         self.failures += 1
         self._failed_in_a_row += 1
-        said = f"{type(error).__name__}: {error}"
-        if said != self._last_error:
+        description = f"{type(error).__name__}: {error}"
+        if description != self._last_error:
             if isinstance(error, StoreUnavailable):
                 log.warning("a background task was put off", task=self.row.name, reason=str(error))
             else:
                 log.error("a background task failed and is tried again", task=self.row.name, exc_info=error)
-        self._last_error = said
+        self._last_error = description
 
     def ended(self, task: "asyncio.Task[None]") -> None:
-        """Note that a task has ended although the server runs; health shows it from then on."""
+        """Note that a task has ended although the server runs; health reports it from then on."""
         self.failures += 1
         self._due_since = float("-inf")
         error = None if task.cancelled() else task.exception()
@@ -152,7 +152,7 @@ class BackgroundTasks:
     """The table of background tasks, started and stopped together. Used from one event loop.
 
     Attributes:
-        states: every row and how it fares, in the order of the table.
+        states: every row with its state, in the order of the table.
 
     Args:
         clock: seconds, monotonic.
@@ -198,7 +198,7 @@ class BackgroundTasks:
 
     @property
     def problems(self) -> list[str]:
-        """Tasks that are overdue, each as a sentence; what a database said stays in the log."""
+        """Overdue tasks, each as a sentence; messages of databases are only in the log."""
         return [_sentence(state) for state in self.states if state.overdue]
 
 
@@ -212,12 +212,12 @@ def _sentence(state: RunningTask) -> str:
 async def end_tasks(*tasks: "asyncio.Task[Any]", within: float | None = None) -> None:
     """Cancel tasks and wait until all of them have ended.
 
-    What a task raises while it ends is logged, so that the others are still waited for. A cancellation of the
-    caller is raised as usual: ``asyncio.wait`` never passes on how a task ended, so the two cannot be confused, as
-    they are by ``with suppress(CancelledError): await task``.
+    An error of a task while it ends is logged, so that the others are still waited for. A cancellation of the
+    caller is raised as usual: ``asyncio.wait`` does not raise the errors of tasks, so the two cannot be confused, as
+    with ``with suppress(CancelledError): await task``.
 
     Args:
-        within: seconds after which tasks that have not ended are logged and left; None to wait for all.
+        within: seconds after which tasks that have not ended are logged and abandoned; None to wait for all.
     """
     for task in tasks:
         task.cancel()
