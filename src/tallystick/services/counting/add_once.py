@@ -1,4 +1,4 @@
-"""Additions that carry a key of their sender's: counted once, however often they are sent."""
+"""Additions with an idempotency key: counted once, however often they are sent."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,17 +17,17 @@ _decode_outcome = msgspec.json.Decoder(Outcome).decode
 
 
 class ReplayedAddition(Struct, frozen=True):
-    """An addition that was carried out before; nothing happened now.
+    """An addition that was carried out before.
 
     Attributes:
-        outcome: what it did then, or the response that an older version stored.
+        outcome: the recorded outcome, or the response that an older version stored.
     """
 
     outcome: Outcome | StoredResponse
 
 
 class AddOnce(CounterWrite, eq=False, kw_only=True):
-    """An addition that is known by a key."""
+    """An addition with an idempotency key."""
 
     request: KeyedRequest
 
@@ -35,7 +35,7 @@ class AddOnce(CounterWrite, eq=False, kw_only=True):
 def add_once(
     session: Session, batch: Sequence[AddOnce], now: int, passed: int
 ) -> list[Outcome | ReplayedAddition | KeyReused]:
-    """Carry out the additions that have not come before, and record their outcomes.
+    """Carry out the additions that have no record yet, and record their outcomes.
 
     For ``Ledger.join``, by the lanes of the counters. A creation that the limit refuses is not recorded: later it may
     well succeed.
@@ -43,14 +43,14 @@ def add_once(
     Raises:
         CreationRaced: see ``folding.settle``.
     """
-    # Locked before records are read: of two servers that were sent one request, one waits here for the other.
+    # Locked before records are read: two servers that get the same request wait here for each other.
     counters = session.load([item.key for item in batch])
     records = Records(session, [item.request for item in batch], passed)
-    before = [_before(records, item.request) for item in batch]
+    before = [_recorded(records, item.request) for item in batch]
     new = _first_of_each([item for item, result in zip(batch, before, strict=True) if result is None])
     outcomes = _carried_out(session, counters, new, records, now)
     return [
-        result or outcomes.get(id(item)) or _before(records, item.request) or LIMITED
+        result or outcomes.get(id(item)) or _recorded(records, item.request) or LIMITED
         for item, result in zip(batch, before, strict=True)
     ]
 
@@ -65,12 +65,12 @@ def _carried_out(
             records.add(item.request, _encode(outcome))
     records.store()
     if folded.changed:
-        # Of one lane on a database of lanes; last, because who holds a total's row lock waits for no other row.
+        # Of one lane on a database of lanes. Last: while a total's row is locked, no other lock may be waited for.
         session.add_totals(new[0].lane, Totals(folded.keys_created, folded.keys_updated))
     return dict(zip(map(id, new), folded.outcomes, strict=True))
 
 
-def _before(records: Records, request: KeyedRequest) -> ReplayedAddition | KeyReused | None:
+def _recorded(records: Records, request: KeyedRequest) -> ReplayedAddition | KeyReused | None:
     try:
         recorded = records.find(request)
     except KeyReused as error:

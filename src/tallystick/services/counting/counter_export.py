@@ -12,11 +12,11 @@ ROWS_AT_ONCE = 5_000
 
 
 class CounterPage(NamedTuple):
-    """Some counters.
+    """A page of counters.
 
     Attributes:
-        stored: how many the ledger holds in this place: ``living`` and expired ones, and numbers of shared counters.
-        lines: the living ones, as they are written.
+        stored: rows that were read: ``living`` and expired counters, and numbers of shared counters.
+        lines: the living counters, encoded.
     """
 
     stored: int
@@ -25,7 +25,7 @@ class CounterPage(NamedTuple):
 
 
 def export(session: Session, form: Format, now: int) -> Iterator[CounterPage]:
-    """The living public counters of an open snapshot, in storage order. Held in memory at once is one page."""
+    """The living public counters of an open snapshot, in storage order. Only one page is in memory at a time."""
     encode: Callable[[list[CounterRow]], bytes] = to_csv if form == "csv" else to_json
     if form == "csv":
         yield CounterPage(0, 0, CSV_HEADER)

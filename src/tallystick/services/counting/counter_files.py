@@ -1,8 +1,8 @@
-"""How counters look in a file: CSV, or JSON lines; one counter a line, either way the same columns.
+"""Files of counters: CSV or JSON lines, one counter a line, with the same columns.
 
-The names are those of CountAPI, times are Unix milliseconds. Only ``key`` and ``value`` must be there, and ``key`` may
-be NAMESPACE/KEY. A counter whose bounds are left out can only be counted up, by one; the rest is what ``create`` would
-choose. CSV may do without a header: then a line is a name and a value, or namespace, key and value.
+The names are those of CountAPI, times are Unix milliseconds. Only ``key`` and ``value`` are required, and ``key`` may
+be NAMESPACE/KEY. A counter without bounds can only be incremented by one; other missing columns get the defaults of
+``create``. CSV may lack a header: then a line is a name and a value, or namespace, key and value.
 """
 
 import csv
@@ -22,7 +22,7 @@ from tallystick.services.imports.texts import is_utf_16, without_padding
 Format = Literal["csv", "jsonl"]
 
 LINE_LIMIT = 65_536
-"""Bytes; no line of counters comes near it."""
+"""Bytes; lines of counters are far shorter."""
 
 _Time = Annotated[int, Meta(ge=0, le=INT64_MAX)]
 
@@ -42,7 +42,7 @@ class CounterRow(Struct, kw_only=True, forbid_unknown_fields=True):
 
 COLUMNS = CounterRow.__struct_fields__
 ALIASES = {"name": "key"}
-"""What a header may say for a column."""
+"""Other names of columns in a header."""
 WITHOUT_HEADER = {2: ("key", "value"), 3: ("namespace", "key", "value")}
 """The columns of a file without a header, by their number."""
 EXAMPLE = "for example: a line name,value and below it mysite.com/visits,136; or that alone, without a header"
@@ -63,7 +63,7 @@ _CELLS: dict[str, Any] = {"0": 0, "1": 1, "false": False, "true": True}
 
 
 class Line(NamedTuple):
-    """A line that is understood."""
+    """A valid line."""
 
     number: int
     key: Key
@@ -71,7 +71,7 @@ class Line(NamedTuple):
 
 
 class BadCounterLine(NamedTuple):
-    """A line that is not, and why."""
+    """A line that is not valid, and the reason."""
 
     number: int
     reason: str
@@ -81,7 +81,7 @@ Read = Callable[[BinaryIO, int, int], Iterator[Line | BadCounterLine]]
 
 
 def row_of(key: Key, counter: Counter) -> CounterRow:
-    """A counter as a line shows it."""
+    """The line of a counter."""
     return CounterRow(
         namespace=key.namespace,
         key=key.key,
@@ -112,10 +112,10 @@ CSV_HEADER = (",".join(COLUMNS) + "\n").encode()
 
 
 def from_json(stream: BinaryIO, now: int, lifetime: int = LIFETIME_MS) -> Iterator[Line | BadCounterLine]:
-    """Read JSON lines; empty lines are passed over.
+    """Read JSON lines; empty lines are skipped.
 
     Args:
-        lifetime: of counters whose line says nothing of it, in milliseconds; or ``NEVER``.
+        lifetime: of counters without ``expires``, in milliseconds; or ``NEVER``.
     """
     for number, text in enumerate(_lines(stream), 1):
         if not text.strip():
@@ -130,12 +130,12 @@ def from_csv(stream: BinaryIO, now: int, lifetime: int = LIFETIME_MS) -> Iterato
     """Read CSV; the first line names the columns, in any order, or is a counter already.
 
     Args:
-        lifetime: of counters whose line says nothing of it, in milliseconds; or ``NEVER``.
+        lifetime: of counters without ``expires``, in milliseconds; or ``NEVER``.
 
     Raises:
         InputRefused: the first line is neither.
     """
-    # What is no UTF-8 becomes a character that no column accepts.
+    # Bytes that are not UTF-8 become a character that no column accepts.
     reader = csv.reader((text.decode("utf-8", "replace") for text in _lines(stream)), strict=True)
     header, first = _header(reader)
     cells: list[str] | None = first
@@ -170,8 +170,8 @@ def _header(reader: Iterator[list[str]]) -> tuple[Sequence[str], list[str]]:
     except csv.Error as error:
         msg = f"{must}; it is no CSV: {error}; {EXAMPLE}"
         raise InputRefused(msg) from error
-    named = [cell.strip().lower() for cell in cells]
-    columns = [ALIASES.get(name, name) for name in named]
+    names = [cell.strip().lower() for cell in cells]
+    columns = [ALIASES.get(name, name) for name in names]
     if {"key", "value"} <= set(columns) <= set(COLUMNS) and len(set(columns)) == len(columns):
         return columns, []
     if len(cells) in WITHOUT_HEADER and _is_whole(cells[-1].strip()):
@@ -221,8 +221,8 @@ def _expires(now: int, lifetime: int) -> int:
 
 def _reason(error: Exception) -> str:
     text = str(error)
-    if found := re.search(r"at `\$\.(\w+)`$", text):
-        return _expected(found[1])
+    if column := re.search(r"at `\$\.(\w+)`$", text):
+        return _expected(column[1])
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8"
     return text[0].lower() + text[1:]

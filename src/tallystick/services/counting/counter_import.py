@@ -18,11 +18,11 @@ Store = Callable[[Sequence[CounterWrite], int], Sequence[Outcome]]
 
 
 class Imported(Struct):
-    """What an import has done so far.
+    """Progress of an import.
 
     Attributes:
-        through: the last line that is worked through.
-        expired: lines whose counter's lifetime is over; they are left out.
+        through: the number of the last processed line.
+        expired: lines with an expired counter; they are skipped.
     """
 
     through: int = 0
@@ -34,7 +34,7 @@ class Imported(Struct):
 
 
 def rows_at_once(database: Database) -> int:
-    """How many counters to gather: a transaction's worth, where each lane is one, of every lane."""
+    """How many counters to gather: one transaction's; where each lane has its own transaction, one for every lane."""
     return ROWS_AT_ONCE * (LANES if database.lanes_alone else 1)
 
 
@@ -46,8 +46,8 @@ def ledger_store(database: Database, session: Session) -> Store:
 def dry_run_store(session: Session) -> Store:
     """Make a store that predicts the outcome and changes nothing.
 
-    A name that is in two batches is predicted as created twice: remembering every name of a file would take memory in
-    proportion to its length.
+    A name in two batches is predicted as created twice: remembering all names would take memory in proportion to the
+    file's length.
     """
 
     def store(batch: Sequence[CounterWrite], now: int) -> Sequence[Outcome]:
@@ -63,7 +63,7 @@ def dry_run_store(session: Session) -> Store:
     return store
 
 
-def import_counters(  # noqa: PLR0913  # one value each, named by its caller
+def import_counters(  # noqa: PLR0913  # keyword arguments
     lines: Iterable[Line | BadCounterLine],
     store: Store,
     now: int,
@@ -75,9 +75,8 @@ def import_counters(  # noqa: PLR0913  # one value each, named by its caller
     """Store counters in the ledger, a few transactions at a time; yields the totals so far after each.
 
     Args:
-        replaces: whether a counter that exists is replaced. It is kept otherwise, which makes it harmless to
-            import a file again.
-        on_bad_line: called with each bad line when everything before it is stored; it may raise to stop there.
+        replaces: whether existing counters are replaced. Otherwise they are kept, so that a file can be imported twice.
+        on_bad_line: called with each bad line after all lines before it are stored; may raise to stop the import.
     """
     done = Imported()
     batch: list[Line] = []
@@ -100,7 +99,7 @@ def import_counters(  # noqa: PLR0913  # one value each, named by its caller
 
 
 def _store(batch: Sequence[Line], store: Store, now: int, *, replaces: bool) -> Sequence[Outcome]:
-    """Store what has not expired."""
+    """Store the counters that have not expired."""
     return store(
         [CounterWrite(line.key, Put(line.counter, replaces)) for line in batch if alive(line.counter, now)], now
     )

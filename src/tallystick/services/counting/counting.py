@@ -26,7 +26,7 @@ from tallystick.services.counting.add_once import AddOnce, ReplayedAddition, add
 from tallystick.services.idempotency import InFlight, KeyedRequest
 
 SWEPT_AT_ONCE = 2_000
-"""Counters that one step of the sweep looks at: a range of the primary key, a few milliseconds."""
+"""Counters that one step of the sweep reads: a range of the primary key, a few milliseconds."""
 
 
 class Counting:
@@ -34,10 +34,10 @@ class Counting:
 
     Args:
         lifetime: milliseconds that a counter lives after its last change, or ``NEVER``.
-        in_flight: keyed requests that are being carried out, shared by all services; its own one without it.
+        in_flight: keyed requests in flight, shared by all services; a new one by default.
 
     Attributes:
-        hit: the operation of a hit, made once: hot path.
+        hit: the operation of a hit, built once: hot path.
     """
 
     def __init__(self, ledger: Ledger, lifetime: int = LIFETIME_MS, in_flight: InFlight | None = None) -> None:
@@ -58,11 +58,11 @@ class Counting:
     async def add_once(
         self, request: KeyedRequest, key: Key, operation: Add, admit: Admit | None = None
     ) -> Outcome | ReplayedAddition:
-        """Add an amount if the request has not come before, and return its outcome of then otherwise.
+        """Add an amount, or return the recorded outcome if the request was carried out before.
 
         Raises:
-            KeyReused: the request's key came with another request.
-            KeyInFlight: the request is being carried out at this moment.
+            KeyReused: the key was used for another request.
+            KeyInFlight: the same request is in flight.
         """
         self._ledger.note_request()
         item = AddOnce(key=key, operation=operation, admit=admit, request=request)
@@ -75,11 +75,11 @@ class Counting:
         return self._ledger.count(key, Set(value, lifetime=self.lifetime))
 
     def create(self, key: Key, operation: Create, admit: Admit | None = None) -> "Future[Outcome]":
-        """Make a counter."""
+        """Create a counter."""
         return self._ledger.count(key, operation, admit)
 
     async def get(self, key: Key) -> Counter | None:
-        """The counter as it was last committed, or None."""
+        """The committed state of a counter; None if it does not exist."""
         self._ledger.note_request()
         return alive(await self._ledger.find(key), self._ledger.clock())
 
@@ -93,7 +93,7 @@ class Counting:
         return alive(counter, self._ledger.clock())
 
     async def get_at(self, key: Key) -> tuple[Counter | None, int]:
-        """The counter like ``get``, and the time at which it was alive, in Unix milliseconds."""
+        """The counter like ``get``, and the time of the read in Unix milliseconds."""
         self._ledger.note_request()
         counter, now = await self._ledger.find(key), self._ledger.clock()
         return alive(counter, now), now
@@ -103,13 +103,13 @@ class Counting:
         self._ledger.note_request()
 
     async def totals(self) -> Totals:
-        """What has been counted since the beginning, this request included."""
+        """The totals since the database was created, this request included."""
         self._ledger.note_request()
         await self._ledger.flush()
         return await self._ledger.read(_totals)
 
     async def renew(self) -> None:
-        """Where counters never expire, remove the expiry of counters that were stored with one; once after a start."""
+        """If counters never expire, remove the expiry of counters that were stored with one; once after a start."""
         while self._renewing:
             page = await self._ledger.read(_page, self._swept)
             now = self._ledger.clock()
@@ -124,10 +124,10 @@ class Counting:
             self._renewing = self._swept is not None
 
     async def sweep(self) -> int:
-        """Remove expired public counters among the next ones in storage order; returns how many.
+        """Remove expired public counters among the next ones in storage order. Returns how many.
 
-        Called again and again it walks through all counters and starts over. Its cost does not depend
-        on how many there are. Removes nothing before ``renew`` is done.
+        Repeated calls go through all counters and start over; the cost of a call does not depend on how many there
+        are. Removes nothing before ``renew`` is done.
         """
         if self._renewing:
             return 0
