@@ -33,11 +33,11 @@ class Application:
     """The whole server as one ASGI application, with its stores open until ``close``.
 
     Args:
-        knowledge: countries and spam referrers; read here unless they are given.
-        surfaces: what it answers; CountAPI and the dashboard, which take unclaimed paths, are among them.
+        knowledge: countries and spam referrers; by default they are read from files.
+        surfaces: must include CountAPI and the dashboard, which answer unclaimed paths.
 
     Attributes:
-        apps: of each surface, by its name.
+        apps: ASGI applications by name of the surface.
         sockets: WebSockets that have to be closed before the server stops.
         hot_lanes: of frequent requests, by prefix of the URL.
         refusal_answer: encodes what the HTTP server itself refuses.
@@ -92,7 +92,7 @@ class Application:
         """Open the stores, build the application and start its background tasks.
 
         Args:
-            accept_loss: go on where one store lacks what another one proves.
+            accept_loss: start although one store lacks data that another one has noted.
 
         Raises:
             StartRefused: a database or a file cannot be used, or two settings do not fit.
@@ -151,7 +151,7 @@ class Application:
         return await self.sockets[0].listen(bound)
 
     async def close(self) -> None:
-        """Finish what was accepted and close the stores."""
+        """Finish accepted work and close the stores."""
         try:
             self.services.following.end_all()
             await self.tasks.close()
@@ -162,7 +162,7 @@ class Application:
 
 
 def kit_of(settings: Settings, surfaces: Sequence[Surface] = SURFACES) -> Kit:
-    """What surfaces share besides services.
+    """The kit: what surfaces share besides services.
 
     Raises:
         StartRefused: two settings, or two surfaces, do not fit.
