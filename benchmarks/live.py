@@ -1,7 +1,6 @@
 """Live connections: memory when idle, and latency and rate of published changes. See README.md."""
 
 import asyncio
-import re
 import resource
 import time
 from collections.abc import Callable, Coroutine
@@ -30,7 +29,6 @@ class Kind(Struct, frozen=True):
     """One way to listen."""
 
     name: str
-    url: str
     request: str
 
 
@@ -72,7 +70,7 @@ def main(*, idle: AtLeastOne = 5_000, listeners: AtLeastOne = 1_000, changes: At
     with servers.working_folder() as folder:
         made = shared.prepare(folder / "data")
         counter, token = next(iter(made.hot))
-        for name in ("main", "live", "events"):
+        for name in ("sockets", "events"):
             idles.append(_served(folder, name, token, lambda *given: _idle(*given, idle)))
             for amount in (1, listeners):
                 measure = _telling(counter, token, amount, changes)
@@ -85,26 +83,22 @@ def _served(
 ) -> Any:  # noqa: ANN401  # whatever is measured
     """Measure one kind on a server that has just been started: memory that was used once is seldom given back."""
     data = folder / "data"
-    options = ("--rate-limit", "off", "--live-listen", "127.0.0.1:0")
-    with servers.tallystick(data, *options) as server:
-        found = re.search(r"(ws://\S+)/v1/ws", (data / servers.OUTPUT).read_text("utf-8"))
-        assert found is not None
-        url = found[1] if name == "live" else server.url
+    with servers.tallystick(data, "--rate-limit", "off") as server:
         request = (STREAM if name == "events" else UPGRADE).format(token=token)
-        return uvloop.run(measure(server, Kind(name, url, request)))
+        return uvloop.run(measure(server, Kind(name, request)))
 
 
 async def _idle(server: servers.Process, kind: Kind, amount: int) -> Idle:
     crowd = Crowd()
-    await crowd.join(kind.url, kind.request, 10)
+    await crowd.join(server.url, kind.request, 10)
     await asyncio.sleep(SETTLES_IN_S)
     before = server.memory
-    opened_in = await _seconds(crowd.join(kind.url, kind.request, amount))
+    opened_in = await _seconds(crowd.join(server.url, kind.request, amount))
     await asyncio.sleep(SETTLES_IN_S)
     memory = (server.memory - before) / amount
     asked = await _asked(server)
     crowd.leave()
-    again_in = await _seconds(crowd.join(kind.url, kind.request, amount))
+    again_in = await _seconds(crowd.join(server.url, kind.request, amount))
     crowd.leave()
     return Idle(
         kind=kind.name,
@@ -132,7 +126,7 @@ def _telling(
 ) -> Callable[[servers.Process, Kind], Coroutine[Any, Any, Told]]:
     async def measure(server: servers.Process, kind: Kind) -> Told:
         crowd, counting = Crowd(), Counting(server.url, token, counter)
-        await crowd.join(kind.url, kind.request, amount)
+        await crowd.join(server.url, kind.request, amount)
         answers, times = await _one_by_one(crowd, counting, changes)
         seconds = await _seconds(_as_fast_as_answered(crowd, counting, changes))
         crowd.leave()
@@ -179,16 +173,16 @@ async def _seconds(work: Coroutine[Any, Any, None]) -> float:
 def _print(idles: list[Idle], tolds: list[Told], amount: int) -> None:
     console = Console()
     table = Table(title=f"{amount:,} idle connections", title_justify="left")
-    for column in ("where", "KB each", "of main", "opened in s", "again in s", "hit p50 ms", "hit p99 ms"):
+    for column in ("where", "KB each", "of sockets", "opened in s", "again in s", "hit p50 ms", "hit p99 ms"):
         table.add_column(column, justify="right")
     for each in idles:
         row = (each.memory / 1000, each.memory / idles[0].memory, each.opened_in, each.again_in)
         table.add_row(each.kind, *(f"{value:.2f}" for value in (*row, each.asked_p50, each.asked_p99)))
     console.print(table)
     table = Table(title="From increment to frame", title_justify="left")
-    for column in ("where", "connections", "answer ms", "frame p50 ms", "p99 ms", "frames/s", "of main"):
+    for column in ("where", "connections", "answer ms", "frame p50 ms", "p99 ms", "frames/s", "of sockets"):
         table.add_column(column, justify="right")
-    rates = {each.amount: each.frames for each in tolds if each.kind == "main"}
+    rates = {each.amount: each.frames for each in tolds if each.kind == "sockets"}
     for told in tolds:
         numbers = (told.answer, told.p50, told.p99)
         ratio = f"{told.frames / rates[told.amount]:.2f}"

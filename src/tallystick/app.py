@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Sequence
-from socket import socket
 from typing import Self
 
 from tallystick.errors import InvalidSetting, StartRefused, StoreUnavailable
@@ -22,7 +21,7 @@ from tallystick.web.front_door import claims, doors, refusal_answer
 from tallystick.web.openapi import Description
 from tallystick.web.own_address import OwnAddress
 from tallystick.web.rate_limit import RateLimits
-from tallystick.web.surface import Kit, LiveListener, Surface, default_rates, openapi_files
+from tallystick.web.surface import Kit, Surface, default_rates, openapi_files
 from tallystick.web.traffic import Traffic
 
 SURFACES = (countapi.SURFACE, goatcounter.SURFACE, counttogether.SURFACE, native.SURFACE, dashboard.SURFACE)
@@ -138,17 +137,6 @@ class Application:
         """Answer unclaimed paths: JSON of CountAPI for its clients, a page for a browser's navigation."""
         surface = dashboard.SURFACE if wants_page(scope) else countapi.SURFACE
         return self.apps[surface.name].http(scope, receive, send)
-
-    async def listen_live(self, bound: socket) -> LiveListener:
-        """Serve WebSockets on a second listener, which belongs to one surface.
-
-        Raises:
-            StartRefused: several surfaces have WebSockets for it.
-        """
-        if len(self.sockets) != 1:
-            msg = f"--live-listen serves the WebSockets of one surface, and {len(self.sockets)} have some for it"
-            raise StartRefused(msg)
-        return await self.sockets[0].listen(bound)
 
     async def close(self) -> None:
         """Finish accepted work and close the stores."""

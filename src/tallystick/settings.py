@@ -278,19 +278,6 @@ class Settings(ConnectionSettings, AnalyticsSettings, CounterSettings):
     ] = Listen("127.0.0.1", 8080)
     """Address and port. Port 0 chooses a free one."""
 
-    live_listen: Annotated[
-        Listen | None,
-        Parameter(
-            env_var="TALLYSTICK_LIVE_LISTEN",
-            converter=_listen,
-            n_tokens=1,
-            accepts_keys=False,
-            metavar="HOST:PORT",
-            show_default=False,
-        ),
-    ] = None
-    """A second address for WebSockets only. There each one takes a tenth of the memory, and is pinged."""
-
     trusted_proxy: Annotated[
         tuple[Network, ...],
         Parameter(

@@ -130,7 +130,6 @@ def test_each_setting_is_told_with_its_source(run: CommandLine) -> None:
         "count_prefetch": ("False", "default"),
         "default_site": ("none", "default"),
         "hide_foreign_counters": ("False", "default"),
-        "live_listen": ("none", "default"),
         "rate_limit": ("none", "default"),
         "geodb": ("none", "default"),
         "spam_referrers": ("none", "default"),

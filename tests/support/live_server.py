@@ -1,7 +1,6 @@
-"""A server process with people who share counters, and real clients on either of its listeners."""
+"""A server process with people who share counters, and real clients of its live connections."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ import httpx
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 
-from support.server import FREE_PORT, RunningServer, running_server
+from support.server import RunningServer, running_server
 from tallystick.ledger import open_database
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.account import Account, Permission
@@ -59,18 +58,16 @@ class Person:
 
 
 class LiveServer:
-    """A server with both listeners.
+    """A server.
 
     Attributes:
-        url: of the main address.
-        listeners: name -> where WebSockets are opened.
+        url: where it listens.
+        sockets_url: the same, for WebSockets.
     """
 
     def __init__(self, server: RunningServer) -> None:
         self.server, self.url, self.data = server, server.url, server.data
-        live = re.search(r"(ws://\S+)/v1/ws", server.output)
-        assert live is not None
-        self.listeners = {"main": self.url.replace("http://", "ws://"), "live": live[1]}
+        self.sockets_url = self.url.replace("http://", "ws://")
         self.http = httpx.Client(timeout=30)
         self._people = 0
 
@@ -88,7 +85,6 @@ class LiveServer:
     @asynccontextmanager
     async def socket(
         self,
-        listener: str,
         person: Person | None = None,
         path: str = "/v1/ws",
         *,
@@ -99,18 +95,17 @@ class LiveServer:
         """A WebSocket of the ``websockets`` client."""
         sent = {**(person.headers if person else {}), **headers}
         async with connect(
-            f"{self.listeners[listener]}{path}", additional_headers=sent, origin=origin, proxy=None, **options
+            f"{self.sockets_url}{path}", additional_headers=sent, origin=origin, proxy=None, **options
         ) as socket:
             yield socket
 
 
 @contextmanager
 def live_server(data: Path, *options: str, **arguments: Any) -> Iterator[LiveServer]:
-    """Start a server with both listeners and no limits."""
+    """Start a server without limits."""
     arguments.setdefault("rate_limit", "off")
     limit = arguments.pop("rate_limit")
-    live = arguments.pop("live_listen", FREE_PORT)
-    with running_server(data, "--rate-limit", limit, "--live-listen", live, *options, **arguments) as server:
+    with running_server(data, "--rate-limit", limit, *options, **arguments) as server:
         running = LiveServer(server)
         with closing(running.http):
             yield running

@@ -5,7 +5,6 @@ import gc
 import os
 import resource
 import signal
-import socket
 import sys
 from contextlib import suppress
 from dataclasses import replace
@@ -26,7 +25,7 @@ from tallystick.server.http_server import HttpServer
 from tallystick.server.limits import ConnectionLimits, room_for_connections
 from tallystick.services.clock import confirm
 from tallystick.settings import Listen, Settings
-from tallystick.web.surface import LiveListener, default_rates
+from tallystick.web.surface import default_rates
 
 TAKES_LEAVE_WITHIN_S = 5.0
 """Time for closing live connections."""
@@ -87,7 +86,6 @@ async def _serve(settings: Settings, *, accept_loss: bool, confirm_clock: bool) 
     bound = bound_socket(settings.listen, "--listen")
     limit_connections(bound)
     listen = Listen(settings.listen.host, bound.getsockname()[1])
-    live = bound_socket(settings.live_listen, "--live-listen") if settings.live_listen else None
     application = await Application.open(settings, accept_loss=accept_loss)
     try:
         if confirm_clock:
@@ -105,32 +103,24 @@ async def _serve(settings: Settings, *, accept_loss: bool, confirm_clock: bool) 
             ),
             counts=application.connection_counts,
         )
-        listener = await _live_listener(application, live) if live else None
         stopping = _stop_on_signals()
         calm_garbage_collector()
         setup = application.services.setup
         setup_code = setup.code if await setup.needed() else None
         await server.start([bound])
-        _greet(settings, listen, listener, application, setup_code)
+        _greet(settings, listen, application, setup_code)
         await stopping.wait()
         server.close_listeners()
-        await _take_leave(application, listener)
+        await _take_leave(application)
         await server.stop(STOPS_WITHIN_S)
     finally:
         await _close(application)
     log.info("stopped")
 
 
-async def _live_listener(application: Application, bound: socket.socket) -> LiveListener:
-    limit_connections(bound)
-    return await application.listen_live(bound)
-
-
-async def _take_leave(application: Application, listener: LiveListener | None) -> None:
+async def _take_leave(application: Application) -> None:
     """Close the live connections, so that only requests keep the server running."""
     await asyncio.gather(*(sockets.close_all(TAKES_LEAVE_WITHIN_S) for sockets in application.sockets))
-    if listener is not None:
-        await listener.close()
 
 
 async def _close(application: Application) -> None:
@@ -174,14 +164,11 @@ def _allow_many_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _greet(
-    settings: Settings, listen: Listen, listener: LiveListener | None, application: Application, setup_code: str | None
-) -> None:
+def _greet(settings: Settings, listen: Listen, application: Application, setup_code: str | None) -> None:
     url, owned = f"http://{listen.reachable}", application.ownership.owned
     place = f"{application.ledger.database.describe()} (durability: {settings.durability})"
-    live = f"ws://{Listen(*listener.address).reachable}/v1/ws" if listener else None
     if settings.log_format == "json":
-        facts = {"url": url, "everywhere": listen.everywhere, "data": place, "live": live, "analytics": owned}
+        facts = {"url": url, "everywhere": listen.everywhere, "data": place, "analytics": owned}
         setup = {"setup": f"{url}/setup", "setup_code": setup_code} if setup_code else {}
         event = f"Tallystick {__version__} at {url} is ready"
         log.info(event, **facts, **setup)
@@ -196,8 +183,6 @@ def _greet(
             "  analytics are owned by another server on this database; until it stops, this one answers pageviews and"
             " statistics with 503"
         )
-    if live:
-        lines.append(f"  live      WebSockets also at {live}")
     if setup_code:
         lines.append(
             f"  accounts  none yet; create the first at {settings.public_url or url}/setup with the code {setup_code}"

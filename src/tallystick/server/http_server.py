@@ -14,11 +14,9 @@ from tallystick.server.hot_lane import HotLane, HotLanes
 from tallystick.server.limits import CROWDED, CROWDED_IDLE_S, ConnectionCounts, ConnectionLimits
 from tallystick.server.refusals import RefusalAnswer
 from tallystick.server.state import SharedState
+from tallystick.server.websocket import LARGEST_MESSAGE, PING_EVERY_S, PONG_WITHIN_S, WebSocketConnection
 
 BACKLOG = 4_096
-LARGEST_WEBSOCKET_MESSAGE = 65_536
-PING_EVERY_S = 20.0
-PONG_WITHIN_S = 20.0
 
 
 class HttpServer:
@@ -45,8 +43,8 @@ class HttpServer:
             app,
             interface="asgi3",
             http=Connection,
-            ws="websockets-sansio",
-            ws_max_size=LARGEST_WEBSOCKET_MESSAGE,
+            ws=WebSocketConnection,
+            ws_max_size=LARGEST_MESSAGE,
             ws_ping_interval=PING_EVERY_S,
             ws_ping_timeout=PONG_WITHIN_S,
             ws_per_message_deflate=False,
@@ -57,7 +55,7 @@ class HttpServer:
             server_header=False,
         )
         self._config.load()
-        # Its lines about WebSockets hold addresses and queries.
+        # Its lines hold addresses and queries.
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         self._servers: list[asyncio.Server] = []
         self._ticking: asyncio.Task[None] | None = None
@@ -102,6 +100,9 @@ class HttpServer:
         """
         state = self._state
         self.close_listeners()
+        for connection in tuple(state.connections):
+            if isinstance(connection, WebSocketConnection):
+                connection.shutdown()
         with suppress(TimeoutError):
             async with asyncio.timeout(within):
                 while state.connections or state.tasks:  # noqa: ASYNC110  # uvicorn's sets cannot be waited for

@@ -89,6 +89,8 @@ REFUSED = (
     "version",
     "expectation",
     "method",
+    "handshake",
+    "stopping",
     "failed",
 )
 """Why the server refuses."""

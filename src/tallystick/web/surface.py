@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from importlib.resources.abc import Traversable
-from socket import socket
 from typing import Literal, NamedTuple, Protocol
 
 from msgspec import Struct
@@ -44,22 +43,8 @@ class Kit(Struct, frozen=True, kw_only=True):
     count_prefetch: bool = False
 
 
-class LiveListener(Protocol):
-    """A listener for WebSockets alone (``--live-listen``), open until ``close``."""
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """Where it listens."""
-
-    async def close(self) -> None:
-        """Stop listening; connections that are still open are dropped."""
-
-
 class LiveSockets(Protocol):
-    """WebSockets that a surface serves on both listeners, and that have to be closed before the server stops."""
-
-    async def listen(self, bound: socket) -> LiveListener:
-        """Serve them on a socket that is bound."""
+    """WebSockets that have to be closed before the server stops."""
 
     async def close_all(self, within: float) -> None:
         """Close them, and accept no more.
@@ -74,7 +59,7 @@ class SurfaceApps(NamedTuple):
 
     Attributes:
         websocket: None where the surface has no WebSockets.
-        sockets: None where the main port alone has them, and the server may cut them off when it stops.
+        sockets: None where the server itself may close them when it stops.
         hot: lanes for its most frequent requests, by prefix of the URL; see ``server/DESIGN.md``.
         refuse: encodes what the server itself refuses (a malformed request, for example) in the surface's own form,
             given the path; None for plain text.

@@ -70,16 +70,16 @@ def page(chromium: str, server: LiveServer) -> Iterator[Page]:
         browser.close()
 
 
-def test_a_ticket_opens_a_socket(page: Page, server: LiveServer, listener: str) -> None:
+def test_a_ticket_opens_a_socket(page: Page, server: LiveServer) -> None:
     ada = server.person()
     counter = ada.new_counter()
-    assert page.evaluate(WITH_A_TICKET, [server.url, server.listeners[listener], ada.token, counter]) == 1
+    assert page.evaluate(WITH_A_TICKET, [server.url, server.sockets_url, ada.token, counter]) == 1
 
 
-def test_a_first_message_says_whose_socket_it_is(page: Page, server: LiveServer, listener: str) -> None:
+def test_a_first_message_says_whose_socket_it_is(page: Page, server: LiveServer) -> None:
     ada = server.person()
     counter = ada.new_counter()
-    told = page.evaluate(BY_FIRST_MESSAGE, [server.url, server.listeners[listener], ada.token, counter])
+    told = page.evaluate(BY_FIRST_MESSAGE, [server.url, server.sockets_url, ada.token, counter])
     assert told == [True, 1]
 
 

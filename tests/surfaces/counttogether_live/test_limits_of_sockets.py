@@ -13,12 +13,12 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
 from support.counting_together import Person, Together, counting_together
+from support.http_server import Serving, serving
 from support.ledgers import until
-from tallystick.cli.support.listening import limit_connections
 from tallystick.hub import hub
 from tallystick.hub.pending import PLAIN_AT_MOST
-from tallystick.surfaces.counttogether.realtime import channel, listener, sockets
-from tallystick.surfaces.counttogether.realtime.listener import Listener, ListenerChannel
+from tallystick.server import http_server, websocket
+from tallystick.surfaces.counttogether.realtime import channel, sockets
 from tallystick.web.rate_limit import Rate
 
 PAGE: Any = "https://page.example"
@@ -29,15 +29,10 @@ UPGRADE = (
 
 
 class Listening:
-    """The application with its second listener.
+    """The surface behind the HTTP server."""
 
-    Attributes:
-        url: where WebSockets are opened.
-    """
-
-    def __init__(self, together: Together, opened: Listener) -> None:
-        self.together, self.address = together, opened.address
-        self.url = "ws://{}:{}".format(*opened.address)
+    def __init__(self, together: Together, running: Serving) -> None:
+        self.together, self.address, self.url = together, running.address, running.sockets_url
         self.sockets = together.surface.sockets
         self.hub = together.services.following.hub
 
@@ -60,16 +55,11 @@ class Listening:
 
 @asynccontextmanager
 async def listening(data: Path, **settings: Any) -> AsyncIterator[Listening]:
-    async with counting_together(data, **settings) as together:
-        bound = socket.socket()
-        bound.bind(("127.0.0.1", 0))
-        limit_connections(bound)
-        opened = await Listener.open(together.surface.sockets, bound)
+    async with counting_together(data, **settings) as together, serving(together.surface.websocket) as running:
         try:
-            yield Listening(together, opened)
+            yield Listening(together, running)
         finally:
             await together.surface.sockets.close_all(5)
-            await opened.close()
 
 
 async def closed(connection: ClientConnection) -> int | None:
@@ -88,9 +78,9 @@ async def status_of(attempt: connect) -> tuple[int, str | None]:
 
 
 async def test_who_does_not_answer_a_ping_is_closed_with_4408(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ListenerChannel, "ping_every", 0.05)
-    monkeypatch.setattr(listener, "PONG_WITHIN_S", 0.05)
-    monkeypatch.setattr(listener, "CLOSED_WITHIN_S", 0.05)
+    monkeypatch.setattr(http_server, "PING_EVERY_S", 0.05)
+    monkeypatch.setattr(http_server, "PONG_WITHIN_S", 0.05)
+    monkeypatch.setattr(websocket, "CLOSED_WITHIN_S", 0.05)
     async with listening(tmp_path) as there:
         ada = await there.together.person()
         async with there.socket(ada) as answering:
@@ -106,8 +96,8 @@ async def test_who_does_not_answer_a_ping_is_closed_with_4408(tmp_path: Path, mo
 
 
 async def test_who_does_not_read_is_held_and_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listener, "SENT_WITHIN_S", 0.3)
-    monkeypatch.setattr(listener, "CLOSED_WITHIN_S", 0.05)
+    monkeypatch.setattr(channel, "SENT_WITHIN_S", 0.3)
+    monkeypatch.setattr(websocket, "CLOSED_WITHIN_S", 0.05)
     async with listening(tmp_path) as there:
         ada = await there.together.person()
         counter = await ada.new_counter("A counter with a long name to tell")

@@ -1,4 +1,4 @@
-"""Who may open a WebSocket, and how: on either listener."""
+"""Who may open a WebSocket, and how."""
 
 import asyncio
 from typing import Any
@@ -14,10 +14,10 @@ PAGE: Any = "https://page.example"
 """The client's types know origins from other texts."""
 
 
-async def denied(server: LiveServer, listener: str, *arguments: Any, **options: Any) -> tuple[int, dict[str, Any]]:
+async def denied(server: LiveServer, *arguments: Any, **options: Any) -> tuple[int, dict[str, Any]]:
     """The status, and the body with the headers in it, of what is answered in the place of 101."""
     with pytest.raises(InvalidStatus) as refused:
-        async with server.socket(listener, *arguments, **options):
+        async with server.socket(*arguments, **options):
             pass
     response = refused.value.response
     body = msgspec.json.decode(response.body or b"{}")
@@ -36,35 +36,35 @@ async def a_ticket(person: Person, origin: str | None = None, **headers: str) ->
     return str(answer.json()["ticket"])
 
 
-async def is_told(server: LiveServer, listener: str, person: Person, path: str, **options: Any) -> bool:
+async def is_told(server: LiveServer, person: Person, path: str, **options: Any) -> bool:
     counter = await asyncio.to_thread(person.new_counter)
-    async with server.socket(listener, path=path, **options) as socket:
+    async with server.socket(path=path, **options) as socket:
         await asyncio.to_thread(person.increment, counter)
         return bool((await frame(socket))["params"]["counterId"] == counter)
 
 
-async def test_without_a_token(server: LiveServer, listener: str) -> None:
-    status, told = await denied(server, listener)
+async def test_without_a_token(server: LiveServer) -> None:
+    status, told = await denied(server)
     assert (status, told["code"], told["www-authenticate"]) == (401, -1401, 'Bearer realm="counttogether"')
 
 
-async def test_with_an_unknown_token(server: LiveServer, listener: str) -> None:
-    status, told = await denied(server, listener, headers={"authorization": "Bearer unknown"})
+async def test_with_an_unknown_token(server: LiveServer) -> None:
+    status, told = await denied(server, headers={"authorization": "Bearer unknown"})
     assert (status, told["name"]) == (401, "Unauthorized")
     assert 'error="invalid_token"' in told["www-authenticate"]
 
 
 @pytest.mark.parametrize("name", ["token", "access_token"])
-async def test_with_a_token_in_the_url(server: LiveServer, listener: str, name: str) -> None:
+async def test_with_a_token_in_the_url(server: LiveServer, name: str) -> None:
     ada = await a_person(server)
-    status, told = await denied(server, listener, ada, path=f"/v1/ws?{name}={ada.token}")
+    status, told = await denied(server, ada, path=f"/v1/ws?{name}={ada.token}")
     assert status == 401
     assert "logs" in told["message"]
 
 
-async def test_with_a_token_that_may_not_read_counters(server: LiveServer, listener: str) -> None:
+async def test_with_a_token_that_may_not_read_counters(server: LiveServer) -> None:
     ada = await a_person(server, permissions=Permission.COUNTERS_WRITE)
-    status, told = await denied(server, listener, ada)
+    status, told = await denied(server, ada)
     assert (status, told["code"]) == (403, -1403)
     assert 'error="insufficient_scope"' in told["www-authenticate"]
 
@@ -73,29 +73,29 @@ async def test_with_a_token_that_may_not_read_counters(server: LiveServer, liste
     ("path", "status"),
     [("/v1/other", 404), ("/v1/ws?timezone=Nowhere", 400), ("/v1/ws?epoch=a&offset=x", 400)],
 )
-async def test_of_what_is_not_there(server: LiveServer, listener: str, path: str, status: int) -> None:
+async def test_of_what_is_not_there(server: LiveServer, path: str, status: int) -> None:
     ada = await a_person(server)
-    assert (await denied(server, listener, ada, path=path))[0] == status
+    assert (await denied(server, ada, path=path))[0] == status
 
 
 @pytest.mark.parametrize("path", ["/v1/ws/", "/v2/ws?timezone=Asia/Tokyo"])
-async def test_addresses_that_are_there(server: LiveServer, listener: str, path: str) -> None:
+async def test_addresses_that_are_there(server: LiveServer, path: str) -> None:
     ada = await a_person(server)
-    assert await is_told(server, listener, ada, path, headers=ada.headers)
+    assert await is_told(server, ada, path, headers=ada.headers)
 
 
-async def test_a_request_that_is_no_upgrade(server: LiveServer, listener: str) -> None:
+async def test_a_request_that_is_no_upgrade(server: LiveServer) -> None:
     ada = await a_person(server)
-    url = server.listeners[listener].replace("ws://", "http://")
+    url = server.url
     answer = await asyncio.to_thread(server.http.get, f"{url}/v1/ws", headers=ada.headers)
     assert (answer.status_code, answer.json()["code"], answer.headers["upgrade"]) == (426, -1426, "websocket")
 
 
-async def test_a_ticket_for_the_page_that_asked_for_it(server: LiveServer, listener: str) -> None:
+async def test_a_ticket_for_the_page_that_asked_for_it(server: LiveServer) -> None:
     ada = await a_person(server)
     ticket = await a_ticket(ada, Origin=PAGE)
-    assert await is_told(server, listener, ada, f"/v1/ws?ticket={ticket}", origin=PAGE)
-    status, told = await denied(server, listener, path=f"/v1/ws?ticket={ticket}", origin=PAGE)
+    assert await is_told(server, ada, f"/v1/ws?ticket={ticket}", origin=PAGE)
+    status, told = await denied(server, path=f"/v1/ws?ticket={ticket}", origin=PAGE)
     assert status == 401, "it was good once"
     assert "ticket" in told["message"]
 
@@ -112,45 +112,45 @@ async def test_a_ticket_for_the_page_that_asked_for_it(server: LiveServer, liste
 async def test_a_ticket_for_an_origin_in_another_form(server: LiveServer, written: str, sent: Any) -> None:
     ada = await a_person(server)
     ticket = await a_ticket(ada, written)
-    assert await is_told(server, "main", ada, f"/v1/ws?ticket={ticket}", origin=sent)
+    assert await is_told(server, ada, f"/v1/ws?ticket={ticket}", origin=sent)
 
 
-async def test_a_ticket_for_another_page(server: LiveServer, listener: str) -> None:
+async def test_a_ticket_for_another_page(server: LiveServer) -> None:
     ada = await a_person(server)
     ticket = await a_ticket(ada, PAGE)
-    assert await is_told(server, listener, ada, f"/v2/ws?ticket={ticket}", origin=PAGE)
+    assert await is_told(server, ada, f"/v2/ws?ticket={ticket}", origin=PAGE)
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "http://page.example", None])
-async def test_a_ticket_at_the_wrong_page_is_spent(server: LiveServer, listener: str, origin: Any) -> None:
+async def test_a_ticket_at_the_wrong_page_is_spent(server: LiveServer, origin: Any) -> None:
     ada = await a_person(server)
     ticket = await a_ticket(ada, PAGE)
-    assert (await denied(server, listener, path=f"/v1/ws?ticket={ticket}", origin=origin))[0] == 403
-    assert (await denied(server, listener, path=f"/v1/ws?ticket={ticket}", origin=PAGE))[0] == 401
+    assert (await denied(server, path=f"/v1/ws?ticket={ticket}", origin=origin))[0] == 403
+    assert (await denied(server, path=f"/v1/ws?ticket={ticket}", origin=PAGE))[0] == 401
 
 
-async def test_a_ticket_without_an_origin_is_for_the_servers_own_pages(server: LiveServer, listener: str) -> None:
+async def test_a_ticket_without_an_origin_is_for_the_servers_own_pages(server: LiveServer) -> None:
     ada = await a_person(server)
-    own: Any = server.listeners[listener].replace("ws://", "http://")
+    own: Any = server.url
     path = f"/v1/ws?ticket={await a_ticket(ada)}"
-    assert await is_told(server, listener, ada, path, origin=own)
+    assert await is_told(server, ada, path, origin=own)
     path = f"/v1/ws?ticket={await a_ticket(ada)}"
-    assert (await denied(server, listener, path=path, origin=PAGE))[0] == 403
+    assert (await denied(server, path=path, origin=PAGE))[0] == 403
 
 
-async def test_a_program_that_is_no_page_uses_a_ticket_without_an_origin(server: LiveServer, listener: str) -> None:
+async def test_a_program_that_is_no_page_uses_a_ticket_without_an_origin(server: LiveServer) -> None:
     ada = await a_person(server)
     path = f"/v1/ws?ticket={await a_ticket(ada)}"
-    assert await is_told(server, listener, ada, path)
-    assert (await denied(server, listener, path=path))[0] == 401, "it was good once"
+    assert await is_told(server, ada, path)
+    assert (await denied(server, path=path))[0] == 401, "it was good once"
 
 
-async def test_a_ticket_of_a_token_that_was_revoked(server: LiveServer, listener: str) -> None:
+async def test_a_ticket_of_a_token_that_was_revoked(server: LiveServer) -> None:
     ada = await a_person(server)
     ticket = await a_ticket(ada, PAGE)
     number = (await asyncio.to_thread(ada.ask, "GET", "/v1/tokens")).json()[0]["id"]
     await asyncio.to_thread(ada.ask, "DELETE", f"/v1/tokens/{number}")
-    assert (await denied(server, listener, path=f"/v1/ws?ticket={ticket}", origin=PAGE))[0] == 401
+    assert (await denied(server, path=f"/v1/ws?ticket={ticket}", origin=PAGE))[0] == 401
 
 
 @pytest.mark.parametrize("origin", ["null", "page.example", "https://", "https://page.example/path", "ftp://x.example"])
@@ -160,10 +160,10 @@ async def test_a_ticket_for_what_is_no_origin(server: LiveServer, origin: str) -
     assert (answer.status_code, answer.json()["code"]) == (400, -2000)
 
 
-async def test_a_browser_may_say_who_it_is_first(server: LiveServer, listener: str) -> None:
+async def test_a_browser_may_say_who_it_is_first(server: LiveServer) -> None:
     ada = await a_person(server)
     counter = await asyncio.to_thread(ada.new_counter)
-    async with server.socket(listener, path="/v2/ws?offset=0", origin=PAGE) as socket:
+    async with server.socket(path="/v2/ws?offset=0", origin=PAGE) as socket:
         params = {"token": ada.token}
         await socket.send(
             msgspec.json.encode({"jsonrpc": "2.0", "method": "authenticate", "params": params, "id": 7}).decode()
@@ -184,10 +184,8 @@ FIRST = [
 
 
 @pytest.mark.parametrize(("message", "code"), FIRST)
-async def test_what_else_is_said_first_closes(
-    server: LiveServer, listener: str, message: str | bytes, code: int
-) -> None:
-    async with server.socket(listener, origin=PAGE) as socket:
+async def test_what_else_is_said_first_closes(server: LiveServer, message: str | bytes, code: int) -> None:
+    async with server.socket(origin=PAGE) as socket:
         await socket.send(message)
         await socket.wait_closed()
     assert socket.close_code == code

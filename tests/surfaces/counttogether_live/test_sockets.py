@@ -1,4 +1,4 @@
-"""What is told over WebSockets, on either listener, to the websockets client."""
+"""What is told over WebSockets to the websockets client."""
 
 import asyncio
 from importlib.resources import files
@@ -46,17 +46,17 @@ async def frames(socket: ClientConnection, amount: int) -> list[dict[str, Any]]:
     return [await frame(socket) for _ in range(amount)]
 
 
-async def test_each_change_of_the_largest_batch_is_told_to_who_reads(server: LiveServer, listener: str) -> None:
+async def test_each_change_of_the_largest_batch_is_told_to_who_reads(server: LiveServer) -> None:
     ada, bob, counter = await shared(server)
-    async with server.socket(listener, bob) as socket:
+    async with server.socket(bob) as socket:
         await asked(ada, "POST", f"/v1/counters/{counter}/batch", {"operations": [{"operation": "increment"}] * 500})
         told = [each["params"]["data"]["value"] for each in await frames(socket, 500)]
     assert told == list(range(1, 501))
 
 
-async def test_a_change_in_the_words_of_v1(server: LiveServer, listener: str) -> None:
+async def test_a_change_in_the_words_of_v1(server: LiveServer) -> None:
     ada, bob, counter = await shared(server)
-    async with server.socket(listener, bob) as socket:
+    async with server.socket(bob) as socket:
         assert await asked(ada, "POST", f"/v1/counters/{counter}/increment") == 1
         text = await socket.recv(decode=True)
     told = msgspec.json.decode(text)
@@ -79,9 +79,9 @@ async def test_a_change_in_the_words_of_v1(server: LiveServer, listener: str) ->
     assert text == msgspec.json.encode(expected).decode()
 
 
-async def test_a_change_in_the_words_of_v2(server: LiveServer, listener: str) -> None:
+async def test_a_change_in_the_words_of_v2(server: LiveServer) -> None:
     ada, bob, counter = await shared(server)
-    async with server.socket(listener, bob, "/v2/ws") as socket:
+    async with server.socket(bob, "/v2/ws") as socket:
         await asked(ada, "POST", f"/v2/counters/{counter}/decrement/5")
         text = await socket.recv(decode=True)
     told = msgspec.json.decode(text)
@@ -96,9 +96,9 @@ async def test_a_change_in_the_words_of_v2(server: LiveServer, listener: str) ->
     assert text == msgspec.json.encode(expected).decode()
 
 
-async def test_everything_that_happens_to_a_counter(server: LiveServer, listener: str) -> None:
+async def test_everything_that_happens_to_a_counter(server: LiveServer) -> None:
     ada, bob, other = await shared(server)
-    async with server.socket(listener, ada) as socket:
+    async with server.socket(ada) as socket:
         begun = await asked(
             ada, "POST", "/v1/counters", {"displayName": "Without", "type": "FromDate", "data": {"date": "2026-01-01"}}
         )
@@ -118,18 +118,18 @@ async def test_everything_that_happens_to_a_counter(server: LiveServer, listener
     assert offsets == list(range(offsets[0], offsets[0] + 4))
 
 
-async def test_who_leaves_is_told_that_the_counter_is_gone(server: LiveServer, listener: str) -> None:
+async def test_who_leaves_is_told_that_the_counter_is_gone(server: LiveServer) -> None:
     ada, bob, counter = await shared(server)
-    async with server.socket(listener, bob) as socket:
+    async with server.socket(bob) as socket:
         await asked(ada, "DELETE", f"/v1/counters/{counter}/members/{bob.uid}")
         told = await frame(socket)
     assert (told["method"], told["params"]["counterId"]) == ("counterDeleted", counter)
 
 
-async def test_what_follows_the_101_at_once_is_told(server: LiveServer, listener: str) -> None:
+async def test_what_follows_the_101_at_once_is_told(server: LiveServer) -> None:
     ada, bob, counter = await shared(server)
     for value in range(1, 11):
-        async with server.socket(listener, bob, "/v2/ws") as socket:
+        async with server.socket(bob, "/v2/ws") as socket:
             # Nothing is awaited between the 101 and the request.
             ada.increment(counter)
             assert (await frame(socket))["params"]["value"] == value
@@ -137,27 +137,27 @@ async def test_what_follows_the_101_at_once_is_told(server: LiveServer, listener
 
 async def test_all_hear_everything_in_order_the_senders_included(server: LiveServer) -> None:
     ada, bob, counter = await shared(server)
-    sockets = [(name, person) for name in ("main", "live") for person in (ada, bob)]
+    people = [ada, bob, ada, bob]
 
-    async def heard(name: str, person: Person, ready: asyncio.Barrier) -> list[int]:
-        async with server.socket(name, person, "/v2/ws") as socket:
+    async def heard(person: Person, ready: asyncio.Barrier) -> list[int]:
+        async with server.socket(person, "/v2/ws") as socket:
             await ready.wait()
             return [told["params"]["version"] for told in await frames(socket, 40)]
 
-    ready = asyncio.Barrier(len(sockets) + 1)
+    ready = asyncio.Barrier(len(people) + 1)
     async with asyncio.TaskGroup() as group:
-        hearing = [group.create_task(heard(*each, ready)) for each in sockets]
+        hearing = [group.create_task(heard(each, ready)) for each in people]
         await ready.wait()
         for _ in range(20):
             group.create_task(asked(ada, "POST", f"/v1/counters/{counter}/increment"))
             group.create_task(asked(bob, "POST", f"/v1/counters/{counter}/decrement"))
-    assert [task.result() for task in hearing] == [list(range(2, 42))] * len(sockets)
+    assert [task.result() for task in hearing] == [list(range(2, 42))] * len(people)
 
 
-async def test_what_is_refused_is_told_to_nobody(server: LiveServer, listener: str) -> None:
+async def test_what_is_refused_is_told_to_nobody(server: LiveServer) -> None:
     ada, bob, counter = await shared(server)
     await asked(ada, "PATCH", f"/v2/counters/{counter}", {"goal": 1, "allowExceed": False})
-    async with server.socket(listener, bob, "/v2/ws") as socket:
+    async with server.socket(bob, "/v2/ws") as socket:
         refused = await asked(ada, "POST", f"/v2/counters/{counter}/increment/2")
         assert refused["name"] == "GoalExceedingNotAllowed"
         await asked(server.person(), "POST", f"/v1/counters/{counter}/increment")
@@ -165,23 +165,23 @@ async def test_what_is_refused_is_told_to_nobody(server: LiveServer, listener: s
         assert (await frame(socket))["params"]["value"] == 1
 
 
-async def test_strangers_are_told_nothing(server: LiveServer, listener: str) -> None:
+async def test_strangers_are_told_nothing(server: LiveServer) -> None:
     ada, _, counter = await shared(server)
     eve = await asyncio.to_thread(server.person, "Eve")
-    async with server.socket(listener, eve, "/v2/ws") as socket:
+    async with server.socket(eve, "/v2/ws") as socket:
         await asked(ada, "POST", f"/v1/counters/{counter}/increment")
         own = await asyncio.to_thread(eve.new_counter, "Only mine")
         assert (await frame(socket))["params"]["counterId"] == own
 
 
-async def test_resuming_tells_what_was_missed_and_then_what_happens(server: LiveServer, listener: str) -> None:
+async def test_resuming_tells_what_was_missed_and_then_what_happens(server: LiveServer) -> None:
     ada, bob, counter = await shared(server)
-    async with server.socket(listener, bob, "/v2/ws") as socket:
+    async with server.socket(bob, "/v2/ws") as socket:
         await asked(ada, "POST", f"/v2/counters/{counter}/increment")
         last = (await frame(socket))["params"]
     for _ in range(3):
         await asked(ada, "POST", f"/v2/counters/{counter}/increment")
-    async with server.socket(listener, bob, f"/v2/ws?epoch={last['epoch']}&offset={last['offset']}") as socket:
+    async with server.socket(bob, f"/v2/ws?epoch={last['epoch']}&offset={last['offset']}") as socket:
         await asked(ada, "POST", f"/v2/counters/{counter}/increment")
         connected, *told = await frames(socket, 5)
     validate(connected, "connected")
@@ -190,32 +190,32 @@ async def test_resuming_tells_what_was_missed_and_then_what_happens(server: Live
 
 
 @pytest.mark.parametrize("where", ["epoch=another&offset=1", "offset=1", "epoch=EPOCH&offset=900000000", "epoch=EPOCH"])
-async def test_where_nothing_can_be_recovered_that_is_said(server: LiveServer, listener: str, where: str) -> None:
+async def test_where_nothing_can_be_recovered_that_is_said(server: LiveServer, where: str) -> None:
     ada, bob, counter = await shared(server)
-    async with server.socket(listener, bob, "/v2/ws?offset=0") as socket:
+    async with server.socket(bob, "/v2/ws?offset=0") as socket:
         epoch = (await frame(socket))["params"]["epoch"]
-    async with server.socket(listener, bob, f"/v2/ws?{where.replace('EPOCH', epoch)}") as socket:
+    async with server.socket(bob, f"/v2/ws?{where.replace('EPOCH', epoch)}") as socket:
         connected = await frame(socket)
         assert not connected["params"]["recovered"]
         await asked(ada, "POST", f"/v2/counters/{counter}/increment")
         assert (await frame(socket))["params"]["offset"] > connected["params"]["offset"]
 
 
-async def test_many_missed_changes_are_told_as_the_newest_state(server: LiveServer, listener: str) -> None:
+async def test_many_missed_changes_are_told_as_the_newest_state(server: LiveServer) -> None:
     ada, bob, counter = await shared(server)
-    async with server.socket(listener, bob, "/v2/ws?offset=0") as socket:
+    async with server.socket(bob, "/v2/ws?offset=0") as socket:
         place = (await frame(socket))["params"]
     for _ in range(3):
         await asked(ada, "POST", f"/v1/counters/{counter}/batch", {"operations": [{"operation": "increment"}] * 500})
-    async with server.socket(listener, bob, f"/v2/ws?epoch={place['epoch']}&offset={place['offset']}") as socket:
+    async with server.socket(bob, f"/v2/ws?epoch={place['epoch']}&offset={place['offset']}") as socket:
         connected, told = await frames(socket, 2)
     assert connected["params"]["recovered"]
     assert told["params"]["value"] == 1_500
 
 
-async def test_pings_in_words(server: LiveServer, listener: str) -> None:
+async def test_pings_in_words(server: LiveServer) -> None:
     ada = await asyncio.to_thread(server.person)
-    async with server.socket(listener, ada) as socket:
+    async with server.socket(ada) as socket:
         await (await socket.ping())
         await socket.send("ping")
         assert await socket.recv() == "pong"
@@ -229,18 +229,18 @@ async def test_pings_in_words(server: LiveServer, listener: str) -> None:
 
 
 @pytest.mark.parametrize("messages", [[b"ping"], ["no json"], ["[]"], ["1"], ['{"method":"x' + "x" * 4_096 + '"}']])
-async def test_what_makes_no_sense_closes(server: LiveServer, listener: str, messages: list[str | bytes]) -> None:
+async def test_what_makes_no_sense_closes(server: LiveServer, messages: list[str | bytes]) -> None:
     ada = await asyncio.to_thread(server.person)
-    async with server.socket(listener, ada) as socket:
+    async with server.socket(ada) as socket:
         for message in messages:
             await socket.send(message)
         await socket.wait_closed()
     assert socket.close_code == 4400
 
 
-async def test_too_many_messages_close(server: LiveServer, listener: str) -> None:
+async def test_too_many_messages_close(server: LiveServer) -> None:
     ada = await asyncio.to_thread(server.person)
-    async with server.socket(listener, ada) as socket:
+    async with server.socket(ada) as socket:
         for _ in range(30):
             await socket.send("ping")
         await socket.wait_closed()
@@ -254,17 +254,17 @@ async def test_revoking_and_rotating_close(server: LiveServer) -> None:
     rotated = await asked(bob, "POST", "/v1/tokens", {"name": "rotated", "scopes": ["read"]})
     closed, open_, old = ({"authorization": f"Bearer {token}"} for token in (gone["token"], kept, rotated["token"]))
     async with (
-        server.socket("main", headers=closed) as one,
-        server.socket("live", headers=closed) as two,
-        server.socket("live", headers=open_, path="/v2/ws") as three,
-        server.socket("main", headers=old) as four,
-        server.socket("live", headers=old) as five,
+        server.socket(headers=closed) as one,
+        server.socket(headers=closed) as two,
+        server.socket(headers=open_, path="/v2/ws") as three,
+        server.socket(headers=old) as four,
+        server.socket(headers=old) as five,
     ):
         with_old = await asyncio.to_thread(bob.ask, "POST", "/v1/ws/tickets", None, headers=old)
         ticket = with_old.json()["ticket"]
         await asked(bob, "POST", f"/v1/tokens/{rotated['id']}/rotate")
         with pytest.raises(InvalidStatus):
-            await server.socket("main", path=f"/v1/ws?ticket={ticket}").__aenter__()
+            await server.socket(path=f"/v1/ws?ticket={ticket}").__aenter__()
         await asked(bob, "DELETE", f"/v1/tokens/{gone['id']}")
         async with asyncio.timeout(5):
             await one.wait_closed()

@@ -14,7 +14,7 @@ from tallystick.web.surface import Kit, Surface, SurfaceApps
 def build(services: Services, kit: Kit) -> SurfaceApps:
     """The surface's ASGI applications."""
     app = CountTogether(services, kit)
-    return SurfaceApps(app.http, app.websocket, app, app.hot, refuse)
+    return SurfaceApps(app.http, app.websocket, app.sockets, app.hot, refuse)
 
 
 SURFACE = Surface(

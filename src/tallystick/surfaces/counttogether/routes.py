@@ -1,7 +1,6 @@
 """Every URL of this surface."""
 
 from collections.abc import Mapping
-from socket import socket
 
 from tallystick.server.hot_lane import HotLane
 from tallystick.services.services import Services
@@ -20,7 +19,6 @@ from tallystick.surfaces.counttogether.api.judging import CounterRoute, CountTog
 from tallystick.surfaces.counttogether.authorization import Gate
 from tallystick.surfaces.counttogether.realtime import events
 from tallystick.surfaces.counttogether.realtime.asgi import AsgiSockets
-from tallystick.surfaces.counttogether.realtime.listener import Listener
 from tallystick.surfaces.counttogether.realtime.sockets import Sockets
 from tallystick.web.own_address import Located
 from tallystick.web.surface import Kit
@@ -76,22 +74,14 @@ class CountTogether:
     """The surface as ASGI applications.
 
     Attributes:
-        sockets: the WebSockets of both listeners.
+        sockets: the WebSockets.
         hot: the lane of increments and decrements.
     """
 
     def __init__(self, services: Services, kit: Kit) -> None:
         gate = Gate(services.tokens, kit.limits, kit.addresses)
-        self.sockets = Sockets(services, gate, kit.addresses, kit.traffic, kit.own)
+        self.sockets = Sockets(services, gate, kit.addresses, kit.traffic)
         api = CountTogetherApi(services, gate, API, kit.traffic)
         self.http = Located(api, kit.own)
         self.hot: Mapping[bytes, HotLane] = dict.fromkeys(HOT, AdditionLane(services, gate, api.table, kit.traffic))
         self.websocket = Located(AsgiSockets(self.sockets), kit.own)
-
-    async def listen(self, bound: socket) -> Listener:
-        """See ``LiveSockets``."""
-        return await Listener.open(self.sockets, bound)
-
-    async def close_all(self, within: float) -> None:
-        """See ``LiveSockets``."""
-        await self.sockets.close_all(within)

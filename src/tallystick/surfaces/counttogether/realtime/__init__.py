@@ -1,1 +1,1 @@
-"""Live connections: WebSockets on either listener, and server-sent events. See ../README.md, "Live"."""
+"""Live connections: WebSockets and server-sent events. See ../README.md, "Live"."""

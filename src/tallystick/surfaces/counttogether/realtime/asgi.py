@@ -1,6 +1,9 @@
-"""WebSockets of the main port."""
+"""WebSockets as an ASGI application."""
 
-from tallystick.surfaces.counttogether.realtime.channel import AsgiChannel
+from contextlib import suppress
+
+from tallystick.server.websocket import NO_PONG
+from tallystick.surfaces.counttogether.realtime.channel import REASONS, Channel, Closing
 from tallystick.surfaces.counttogether.realtime.sockets import Sockets
 from tallystick.surfaces.counttogether.responses import send_dressed
 from tallystick.web.answers import ApiResponse
@@ -8,10 +11,11 @@ from tallystick.web.asgi import Message, Receive, Scope, Send
 
 DENIAL = "websocket.http.response"
 """The ASGI extension for refusing an upgrade with an HTTP response."""
+ACCEPT = {"type": "websocket.accept", NO_PONG: (Closing.NO_PONG, REASONS[Closing.NO_PONG])}
 
 
 class AsgiSockets:
-    """Every WebSocket of the main port, as an ASGI application."""
+    """Every WebSocket, as an ASGI application."""
 
     def __init__(self, sockets: Sockets) -> None:
         self._sockets = sockets
@@ -20,14 +24,18 @@ class AsgiSockets:
         """Serve one WebSocket."""
         await receive()  # websocket.connect
         try:
-            # A client that disconnects before it is accepted goes unnoticed: granian does not report it.
-            socket = await self._sockets.open(scope)
+            socket = await self._sockets.open(scope, receive)
         except Exception as error:  # noqa: BLE001  # errors become responses in one place
-            await _deny(self._sockets.denial(error), scope, send)
+            with suppress(OSError):  # the client has disconnected
+                await _deny(self._sockets.denial(error), scope, send)
             return
         try:
-            await send({"type": "websocket.accept"})
-            await self._sockets.run(socket, AsgiChannel(receive, send))
+            await send(ACCEPT)
+            if socket.subscription is not None:
+                scope.clear()  # nothing reads it any more, and it takes more memory than everything else here
+            await self._sockets.run(socket, Channel(receive, send))
+        except OSError:
+            return  # the client has disconnected before it was accepted
         finally:
             self._sockets.end(socket)
 

@@ -1,9 +1,8 @@
-"""The interface of an open WebSocket, and its implementation for the main port."""
+"""An open WebSocket, and the codes with which it is closed."""
 
 import asyncio
 from contextlib import suppress
 from enum import IntEnum
-from typing import Protocol
 
 from tallystick.errors import TallystickError
 from tallystick.web.asgi import Receive, Send
@@ -11,7 +10,8 @@ from tallystick.web.asgi import Receive, Send
 SENT_WITHIN_S = 20.0
 """The longest time a peer may take to receive a message."""
 CLOSED_WITHIN_S = 1.0
-"""The longest wait for the close frame to be sent: the peer may have stopped reading."""
+"""The longest wait for the close frame to be sent: on servers other than ours it may wait for a peer that does not
+read."""
 
 
 class Closing(IntEnum):
@@ -44,50 +44,30 @@ class PeerTooSlow(TallystickError):
     """The peer does not receive a message in time."""
 
 
-class Channel(Protocol):
-    """An open WebSocket.
+class Channel:
+    """An accepted WebSocket. That it is closed is known from ``receive``; it is no error of the other methods."""
 
-    Attributes:
-        ping_every: seconds between two protocol pings; None where the server can send none.
-    """
-
-    ping_every: float | None
-
-    async def send(self, text: str) -> None:
-        """Send a message; returns when there is room for another. A closed connection is not an error here.
-
-        Raises:
-            PeerTooSlow
-        """
-
-    async def receive(self) -> str | bytes | None:
-        """The next message; None when the connection is closed."""
-
-    async def is_alive(self) -> bool:
-        """Whether the peer answers a ping."""
-
-    async def close(self, code: Closing) -> None:
-        """Close with a code and its reason."""
-
-
-class AsgiChannel:
-    """A WebSocket of the main port. Its server answers pings and sends none: the kernel detects dead peers."""
-
-    ping_every: float | None = None
+    __slots__ = ("_receive", "_send")
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive, self._send = receive, send
 
     async def send(self, text: str) -> None:
-        """See ``Channel``."""
+        """Send a message; returns when there is room for another.
+
+        Raises:
+            PeerTooSlow
+        """
         try:
             async with asyncio.timeout(SENT_WITHIN_S):
                 await self._send({"type": "websocket.send", "text": text})
         except TimeoutError as error:
             raise PeerTooSlow from error
+        except OSError:
+            return
 
     async def receive(self) -> str | bytes | None:
-        """See ``Channel``."""
+        """The next message; None when the connection is closed."""
         message = await self._receive()
         if message["type"] != "websocket.receive":
             return None
@@ -95,12 +75,8 @@ class AsgiChannel:
         content: str | bytes = message["bytes"] if text is None else text
         return content
 
-    async def is_alive(self) -> bool:
-        """See ``Channel``."""
-        return True
-
     async def close(self, code: Closing) -> None:
-        """See ``Channel``. To a peer that has stopped reading no close frame can be sent, hence the timeout."""
-        with suppress(TimeoutError):
+        """Close with a code and its reason."""
+        with suppress(OSError):  # TimeoutError is one
             async with asyncio.timeout(CLOSED_WITHIN_S):
                 await self._send({"type": "websocket.close", "code": int(code), "reason": REASONS[code]})

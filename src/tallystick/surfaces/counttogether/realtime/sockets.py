@@ -46,7 +46,6 @@ from tallystick.web.address import ClientAddresses, rate_limit_name
 from tallystick.web.answers import ApiResponse
 from tallystick.web.api import count_response
 from tallystick.web.asgi import Receive
-from tallystick.web.own_address import OwnAddress
 from tallystick.web.places import NoPlace, Places
 from tallystick.web.refusals import ApiRefused
 from tallystick.web.routing import NoRoute
@@ -71,16 +70,10 @@ log = structlog.get_logger()
 
 
 class Sockets:
-    """All WebSockets of this server, of both listeners.
+    """All WebSockets of this server."""
 
-    Attributes:
-        own: this server's own address.
-    """
-
-    def __init__(
-        self, services: Services, gate: Gate, addresses: ClientAddresses, traffic: Traffic, own: OwnAddress
-    ) -> None:
-        self.services, self._gate, self.own = services, gate, own
+    def __init__(self, services: Services, gate: Gate, addresses: ClientAddresses, traffic: Traffic) -> None:
+        self.services, self._gate = services, gate
         self._addresses, self._traffic = addresses, traffic
         self._unauthenticated = Places(UNAUTHENTICATED_AT_MOST, UNAUTHENTICATED_OF_ONE_ADDRESS)
         self._stopping = asyncio.Event()
@@ -171,7 +164,7 @@ class Socket:
     """One WebSocket.
 
     Attributes:
-        scope: of its opening request.
+        scope: of its opening request; empty when the principal is identified.
         subscription: None until the principal is identified.
     """
 
@@ -225,10 +218,7 @@ class Socket:
     async def serve(self, channel: Channel) -> Closing | None:
         """Send and receive until either side ends it. Returns our close code; None when the client closed."""
         assert self.subscription is not None
-        tasks = [self._publish(channel, self.subscription), _receive(channel)]
-        if channel.ping_every is not None:
-            tasks.append(_keep_alive(channel, channel.ping_every))
-        return await first_to_end(*tasks)
+        return await first_to_end(self._publish(channel, self.subscription), _receive(channel))
 
     async def _publish(self, channel: Channel, subscription: Subscription) -> Closing | None:
         following = self._services.following
@@ -272,13 +262,6 @@ async def _receive(channel: Channel) -> Closing | None:
     except PeerTooSlow:
         return Closing.TOO_SLOW
     return None
-
-
-async def _keep_alive(channel: Channel, every: float) -> Closing | None:
-    while True:
-        await asyncio.sleep(every)
-        if not await channel.is_alive():
-            return Closing.NO_PONG
 
 
 def _closing(error: Exception) -> Closing:
