@@ -11,6 +11,7 @@ from tallystick.ledger import Ledger
 from tallystick.services.accounts.site_hosts import HOSTS_AT_MOST, hosts_of, release_host, remember_host, unknown_hosts
 from tallystick.services.accounts.sites import (
     FRESH_S,
+    READ_AHEAD_S,
     NewSite,
     SiteChanges,
     Sites,
@@ -91,6 +92,24 @@ async def test_a_change_by_others_shows_soon(ledger: Ledger, sites: Sites, secon
     with pytest.raises(NoSuchSite):  # its visitors are not the other site's
         await sites.at("two.example.com")
     assert await sites.at("one.example.com") == one
+
+
+async def test_sites_in_use_are_read_again_before_they_are_out_of_date(
+    ledger: Ledger, sites: Sites, seconds: Seconds
+) -> None:
+    ada = await a_person(ledger)
+    await a_site(ledger, ada, "one.example.com")
+    two = await a_site(ledger, ada, "two.example.com")
+    await sites.at("two.example.com")
+    await elsewhere(ledger, delete_site, two.id, 0)
+    seconds.now += READ_AHEAD_S
+    for _ in range(1_000):
+        if sites.known("two.example.com") is None:
+            break
+        await asyncio.sleep(0.005)
+    seconds.now += READ_AHEAD_S
+    assert sites.known("one.example.com")
+    assert sites.known("two.example.com") is None
 
 
 async def test_a_change_of_ones_own_shows_at_once(ledger: Ledger, sites: Sites) -> None:

@@ -5,6 +5,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from string import ascii_lowercase, digits
 from typing import Any
 
@@ -37,6 +38,8 @@ DEFAULTS_AT_MOST = 32_768
 """Bytes of JSON."""
 
 FRESH_S = 0.125
+READ_AHEAD_S = FRESH_S / 2
+"""The age from which on the cache is read again while it is still used, so that requests need not wait for it."""
 HOSTS_REMEMBERED = 10_000
 SITES = "site"
 """The sequence that numbers sites."""
@@ -256,12 +259,17 @@ class Sites:
         self._begun = self._done = 0  # numbers of the last read begun and finished
         self._valid_from = 1  # the first read that includes every change of this server
         self._reading = asyncio.Lock()
+        self._ahead: asyncio.Task[None] | None = None
+        """The read that replaces the cache before it is out of date."""
         ledger.subscribe(CHANGES, self.invalidate)
 
     def known(self, host: str) -> Site | None:
         """The site of a host if the cache has it. None means unknown, not missing. For the hot path."""
-        if not self._fresh():
+        age = self._clock() - self._read_at
+        if self._done < self._valid_from or age >= FRESH_S:
             return None
+        if age >= READ_AHEAD_S and self._ahead is None:
+            self._ahead = asyncio.create_task(self._read_ahead())
         return self._by_host.get(host) or self._look_up(host)
 
     async def at(self, host: str) -> Site:
@@ -342,6 +350,14 @@ class Sites:
 
     def _fresh(self) -> bool:
         return self._done >= self._valid_from and self._clock() - self._read_at < FRESH_S
+
+    async def _read_ahead(self) -> None:
+        # Where the ledger fails, the cache ends and the next request gets the error.
+        try:
+            with suppress(StoreUnavailable):
+                await self._read_again()
+        finally:
+            self._ahead = None
 
     async def _read_again(self) -> None:
         """Read everything committed before this call; callers that wait share one read."""
