@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
+from tallystick.gathering import Resolvable
 from tallystick.model.dimensions import Dimension
 from tallystick.model.hit import Hit
 from tallystick.model.period import Period
@@ -235,6 +236,14 @@ class Warehouse(Protocol):
 
         Raises:
             StoreUnavailable: nothing was stored, or that is unknown.
+        """
+        ...
+
+    def append_into(self, future: Resolvable, hits: Sequence[Hit], request: IdempotencyRecord | None = None) -> None:
+        """Like ``append``, for a caller that brings what waits for the result.
+
+        Raises:
+            AnalyticsElsewhere, StoreBusy, StoreClosed: at once; then nothing is resolved.
         """
         ...
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar
 
 from tallystick.errors import AnalyticsElsewhere, DatabaseUnreachable, StartRefused, StoreBusy
-from tallystick.gathering import resolve_futures
+from tallystick.gathering import Resolvable, resolve_futures
 from tallystick.model.hit import Hit
 from tallystick.warehouse.duckdb.journal import JOURNAL_FILE, Journal
 from tallystick.warehouse.duckdb.mover import DeferredCall, Mover
@@ -50,7 +50,6 @@ class DuckDbWarehouse:
         self._store, self._mover, self._writer, self._loop = store, mover, writer, loop
         self._readers = WarehouseReaders(store)
         self.exports = store.file.with_name(EXPORTS_DIRECTORY)
-        self._waiting_hits = 0
         self.owned_until = float("inf")
 
     @classmethod
@@ -137,20 +136,21 @@ class DuckDbWarehouse:
         Raises:
             StoreUnavailable: nothing was stored, or that is unknown.
         """
-        self.require_owned()
-        return await self._append(hits, request)
+        future: Future[list[Stored]] = self._loop.create_future()
+        self.append_into(future, hits, request)
+        return await future
 
-    async def _append(self, hits: Sequence[Hit], request: IdempotencyRecord | None = None) -> list[Stored]:
-        if self._waiting_hits >= WAITING_HITS:
+    def append_into(self, future: Resolvable, hits: Sequence[Hit], request: IdempotencyRecord | None = None) -> None:
+        """Like ``append``, for a caller that brings what waits for the result.
+
+        Raises:
+            AnalyticsElsewhere, StoreBusy, StoreClosed: at once; then nothing is resolved.
+        """
+        self.require_owned()
+        if self._writer.waiting >= WAITING_HITS:
             msg = "too many hits are waiting"
             raise StoreBusy(msg)
-        future: Future[list[Stored]] = self._loop.create_future()
-        self._writer.thread.submit(Append(hits, request, future))
-        self._waiting_hits += len(hits)
-        try:
-            return await future
-        finally:
-            self._waiting_hits -= len(hits)
+        self._writer.submit(Append(hits, request, future))
 
     async def read(
         self,
@@ -208,7 +208,9 @@ class DuckDbWarehouse:
             StoreUnavailable: commits fail.
         """
         # Appends are handled in their order.
-        await self._append([])
+        future: Future[list[Stored]] = self._loop.create_future()
+        self._writer.submit(Append((), None, future))
+        await future
 
     @property
     def marks(self) -> WarehouseMarks:
@@ -219,7 +221,7 @@ class DuckDbWarehouse:
     @property
     def waiting(self) -> int:
         """Number of hits that are not committed yet."""
-        return self._waiting_hits
+        return self._writer.waiting
 
     @property
     def unmoved(self) -> int:

@@ -10,7 +10,7 @@ Promises:
 - Ids rise in the order of commits: after a read up to an id, no hit with a lower id can appear.
 """
 
-from asyncio import AbstractEventLoop, Future
+from asyncio import AbstractEventLoop
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from queue import SimpleQueue
@@ -20,7 +20,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tallystick.errors import StoreBusy, StoreFailed, StoreUnavailable
-from tallystick.gathering import GatheringThread, resolve_futures
+from tallystick.gathering import GatheringThread, Resolvable, resolve_futures
 from tallystick.model.hit import Hit
 from tallystick.warehouse.duckdb import rows
 from tallystick.warehouse.duckdb.journal import Journal, JournalBatch
@@ -50,7 +50,7 @@ class Append(Struct, eq=False):
 
     hits: Sequence[Hit]
     request: IdempotencyRecord | None
-    future: "Future[list[Stored]]"
+    future: Resolvable
 
 
 class WarehouseWriter:
@@ -89,6 +89,7 @@ class WarehouseWriter:
         self.failures = 0
         self._logged = False
         """Whether it was logged that commits fail."""
+        self._submitted_hits = self._finished_hits = 0  # each raised by one thread only
         self._recover()
         self._rebuild_sessions()
         self.thread: GatheringThread[Append] = GatheringThread(
@@ -106,9 +107,24 @@ class WarehouseWriter:
         """Number of visitor sessions in memory."""
         return len(self._sessions)
 
+    @property
+    def waiting(self) -> int:
+        """Number of hits that are not committed yet."""
+        return self._submitted_hits - self._finished_hits
+
+    def submit(self, item: Append) -> None:
+        """Queue an append; called on the event loop.
+
+        Raises:
+            StoreBusy, StoreClosed: it is not queued.
+        """
+        self.thread.submit(item)
+        self._submitted_hits += len(item.hits)
+
     def _work(self, batch: list[Append]) -> None:
-        for part in _commits(batch):
+        for part in list(_commits(batch)):
             self._finish(part, self._append(part))
+            del batch[: len(part)]  # what is left is given up if the next part ends in an error
 
     def _give_up(self, batch: list[Append], error: Exception) -> None:
         self._finish(batch, [StoreFailed(f"the warehouse's writer failed: {error}")] * len(batch))
@@ -247,6 +263,7 @@ class WarehouseWriter:
         self._journal.close()
 
     def _finish(self, items: Sequence[Append], results: Sequence[object]) -> None:
+        self._finished_hits += sum(len(item.hits) for item in items)
         resolve_futures(self._loop, [item.future for item in items], results)
 
 
