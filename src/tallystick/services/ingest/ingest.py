@@ -12,6 +12,7 @@ from typing import NamedTuple, Self
 import structlog
 
 from tallystick.errors import NoSuchSite, StoreUnavailable
+from tallystick.gathering import Resolvable
 from tallystick.ledger import Ledger
 from tallystick.model.hit import Hit, is_bot
 from tallystick.model.site import BEFORE_FIRST_HIT_S, Site
@@ -165,6 +166,38 @@ class Ingest:
             await new_names.bound_names(site.id, arrival)
         (stored,) = await self._store(rules, [arrival], None)
         return stored
+
+    def judge_at_once(self, site: Site, arrival: Arrival, now: int) -> Hit | Refusal | str:
+        """Judge a hit as ``record_one`` does, if nothing has to be waited for. Changes nothing but the arrival.
+
+        Args:
+            now: Unix milliseconds.
+
+        Returns:
+            The hit for ``store_into``, or why it is refused; or in a few words why it takes ``record_one``.
+        """
+        if not self._warehouse.owned:
+            return "analytics elsewhere"
+        if self._are_due(now):
+            return "salts or spam due"
+        rules = self._rules_of(site)
+        refusal = _apply_steps(rules, arrival)
+        if refusal is not None:
+            return refusal
+        if self._new_names and arrival.ref and not self._new_names.knows_referrer(site.id, arrival):
+            return "new referrer"
+        return self._hit_of_known_names(rules, arrival) or "new name"
+
+    def store_into(self, future: Resolvable, hit: Hit) -> None:
+        """Store a hit of ``judge_at_once``, before anything else is awaited: its names may change.
+
+        Args:
+            future: gets a list with the hit's ``Stored``.
+
+        Raises:
+            StoreUnavailable: at once; then nothing is resolved.
+        """
+        self._warehouse.append_into(future, (hit,))
 
     async def _store(
         self, rules: CollectionRules, arrivals: Sequence[Arrival], request: IdempotencyRecord | None

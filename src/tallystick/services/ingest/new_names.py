@@ -31,8 +31,7 @@ class NewNames:
 
     def bound_referrer(self, site: int, arrival: Arrival) -> None:
         """Replace a new referrer beyond the limit. Referrers are new if they were not seen since the server's start."""
-        referrer = hash((site, arrival.ref))
-        if referrer in self._referrers or arrival.ref_scheme == "g":
+        if self.knows_referrer(site, arrival):
             return
         if not self._admitted(site, arrival):
             arrival.ref, arrival.ref_scheme = TOO_MANY_REFERRERS, "o"
@@ -40,7 +39,11 @@ class NewNames:
         if len(self._referrers) >= REFERRERS_REMEMBERED:
             for known in list(self._referrers)[: REFERRERS_REMEMBERED // 2]:
                 del self._referrers[known]
-        self._referrers[referrer] = None
+        self._referrers[hash((site, arrival.ref))] = None
+
+    def knows_referrer(self, site: int, arrival: Arrival) -> bool:
+        """Whether a referrer is not new, or needs no limit."""
+        return hash((site, arrival.ref)) in self._referrers or arrival.ref_scheme == "g"
 
     async def bound_names(self, site: int, arrival: Arrival) -> None:
         """Replace a new path, event or campaign beyond the limit.

@@ -13,8 +13,9 @@ NEW_NAMES = Rate("new-names", 500, 3_600, "new paths, campaigns and referrers, p
 
 
 def build(services: Services, kit: Kit) -> SurfaceApps:
-    """The surface's ASGI application."""
-    return SurfaceApps(GoatCounter(services, kit))
+    """The surface's ASGI application, and its hot lane."""
+    application = GoatCounter(services, kit)
+    return SurfaceApps(application, hot=application.hot)
 
 
 SURFACE = Surface(

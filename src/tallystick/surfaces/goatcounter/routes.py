@@ -3,11 +3,12 @@
 from collections.abc import Awaitable, Mapping
 
 from tallystick.model.account import Permission
+from tallystick.server.hot_lane import HotLane
 from tallystick.services.services import Services
 from tallystick.surfaces.goatcounter import pages
 from tallystick.surfaces.goatcounter.api.handlers import bots, count, exports, me, paths, sites, stats
 from tallystick.surfaces.goatcounter.api.judging import GoatCounterApi, SiteRoute
-from tallystick.surfaces.goatcounter.pixel import script
+from tallystick.surfaces.goatcounter.pixel import hot, script
 from tallystick.surfaces.goatcounter.pixel.handler import Pixel
 from tallystick.surfaces.goatcounter.public import Endpoint, public_pages
 from tallystick.surfaces.goatcounter.visitor_counter.handler import visitor_counter
@@ -54,12 +55,17 @@ PREFIXES = tuple(dict.fromkeys(["/count", "/api", *(f"/{path.split('/')[1]}" for
 
 
 class GoatCounter:
-    """The surface as an ASGI application."""
+    """The surface as an ASGI application.
+
+    Attributes:
+        hot: its hot lane, by prefix of the URL.
+    """
 
     def __init__(self, services: Services, kit: Kit) -> None:
         self._pixel = Pixel(services, kit.limits, kit.addresses, kit.traffic)
         self._api = GoatCounterApi(services, API, kit.limits, kit.addresses, kit.traffic)
         self._pages = public_pages(services, PAGES, kit.traffic)
+        self.hot: dict[bytes, HotLane] = {hot.PREFIX: hot.HotPixel(self._pixel)}
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Pass a request on. No coroutine of its own: hot path."""
