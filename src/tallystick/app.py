@@ -6,6 +6,7 @@ from typing import Self
 
 from tallystick.errors import InvalidSetting, StartRefused, StoreUnavailable
 from tallystick.server.limits import ConnectionCounts
+from tallystick.server.listening import UnixListen
 from tallystick.services.ingest.ingest import Knowledge
 from tallystick.services.job_worker import JobWorker
 from tallystick.services.opening import Stores, open_stores
@@ -155,7 +156,8 @@ def kit_of(settings: Settings, surfaces: Sequence[Surface] = SURFACES) -> Kit:
     Raises:
         StartRefused: two settings, or two surfaces, do not fit.
     """
-    if settings.client_address_header != FORWARDED_FOR and not settings.trusted_proxy:
+    by_unix_socket = any(isinstance(address, UnixListen) for address in settings.listen)
+    if settings.client_address_header != FORWARDED_FOR and not (settings.trusted_proxy or by_unix_socket):
         msg = "--client-address-header is read from trusted proxies only: name them with --trusted-proxy"
         raise InvalidSetting(msg)
     claims(surfaces)

@@ -2,15 +2,17 @@
 
 import re
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter, Token
 
 from tallystick.model.counter import LIFETIME_MS, NEVER
 from tallystick.model.origin import browser_origin
+from tallystick.server.listening import Listen, ListenAddress, UnixListen
 from tallystick.web.address import FORWARDED_FOR, Network
 from tallystick.web.bodies import LARGEST_BODY
 from tallystick.web.rate_limit import Rate
@@ -23,34 +25,26 @@ LONGEST_WAIT_S = 86_400
 MOST_CONNECTIONS = 1_000_000
 
 
-class Listen(NamedTuple):
-    """An address to listen on."""
-
-    host: str
-    port: int
-
-    @property
-    def everywhere(self) -> bool:
-        """Whether it stands for all addresses of the machine."""
-        return self.host in {"0.0.0.0", "::"}  # noqa: S104
-
-    @property
-    def reachable(self) -> "Listen":
-        """An address that a browser on this machine can open."""
-        if not self.everywhere:
-            return self
-        return Listen("::1" if self.host == "::" else "127.0.0.1", self.port)
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+def _listen(_type: Any, tokens: tuple[Token, ...]) -> tuple[ListenAddress, ...]:  # noqa: ANN401  # cyclopts passes the type
+    texts = [text.strip() for token in tokens for text in token.value.split(",")]
+    return tuple(dict.fromkeys(_listen_address(text) for text in texts))
 
 
-def _listen(_type: Any, tokens: tuple[Token, ...]) -> Listen:  # noqa: ANN401  # cyclopts passes the type
-    text = tokens[0].value
+def _listen_address(text: str) -> ListenAddress:
+    kind, colon, path = text.partition("unix:")
+    if colon and not kind:
+        if not path or "\0" in path:
+            msg = f"it accepts unix:PATH, for example unix:/run/tallystick/http.sock, not {text!r}."
+            raise ValueError(msg)
+        return UnixListen(Path(path).absolute())
+    return _tcp_address(text)
+
+
+def _tcp_address(text: str) -> Listen:
     host, colon, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]") or "0.0.0.0"  # noqa: S104  # ":8080" means all addresses
     if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:  # noqa: PLR2004
-        msg = f"it accepts HOST:PORT, for example 127.0.0.1:8080 or [::1]:8080, not {text!r}."
+        msg = f"it accepts HOST:PORT, for example 127.0.0.1:8080 or [::1]:8080, and unix:PATH, not {text!r}."
         raise ValueError(msg)
     try:
         addresses = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -58,6 +52,20 @@ def _listen(_type: Any, tokens: tuple[Token, ...]) -> Listen:  # noqa: ANN401  #
         msg = f"the host {host!r} is not known on this machine."
         raise ValueError(msg) from error
     return Listen(str(addresses[0][4][0]), int(port))
+
+
+def listen_text(addresses: Sequence[ListenAddress]) -> str:
+    """Addresses in the option's format."""
+    return ", ".join(map(str, addresses))
+
+
+def _socket_mode(_type: Any, tokens: tuple[Token, ...]) -> int:  # noqa: ANN401
+    text = tokens[0].value
+    # With these rights at least, an octal number of TOML, which arrives here as a decimal one, is never accepted.
+    if re.fullmatch(r"0?[67][0-7]{2}", text) is None:
+        msg = f"it accepts the three octal digits of chmod, with reading and writing for the owner, not {text!r}."
+        raise ValueError(msg)
+    return int(text, 8)
 
 
 def _own_origin(_type: Any, tokens: tuple[Token, ...]) -> str:  # noqa: ANN401
@@ -266,17 +274,34 @@ class Settings(ConnectionSettings, AnalyticsSettings, CounterSettings):
     nothing, but a power cut or a crash of the machine can lose the last seconds."""
 
     listen: Annotated[
-        Listen,
+        tuple[ListenAddress, ...],
         Parameter(
             env_var="TALLYSTICK_LISTEN",
             converter=_listen,
             n_tokens=1,
             accepts_keys=False,
-            metavar="HOST:PORT",
-            show_default=str,
+            json_list=False,  # [::1]:8080 is no list
+            env_var_split=lambda _type, text, **_: [text],  # a path may have spaces
+            negative=(),
+            metavar="HOST:PORT|unix:PATH",
+            show_default=listen_text,
         ),
-    ] = Listen("127.0.0.1", 8080)
-    """Address and port. Port 0 chooses a free one."""
+    ] = (Listen("127.0.0.1", 8080),)
+    """Address and port, or the path of a Unix socket for a proxy on this machine. [::]:PORT takes IPv4 as well; port 0
+    chooses a free one. May be repeated or separated by commas."""
+
+    socket_mode: Annotated[
+        int,
+        Parameter(
+            env_var="TALLYSTICK_SOCKET_MODE",
+            converter=_socket_mode,
+            n_tokens=1,
+            accepts_keys=False,
+            metavar="MODE",
+            show_default="{:o}".format,
+        ),
+    ] = 0o660
+    """Permissions of Unix sockets. Whoever may write to one is trusted as a proxy."""
 
     trusted_proxy: Annotated[
         tuple[Network, ...],

@@ -92,7 +92,7 @@ READINESS = {
 def test_what_a_running_server_says_of_itself_is_passed_on(
     run: CommandLine, monkeypatch: pytest.MonkeyPatch, body: object, status: str, said: str
 ) -> None:
-    monkeypatch.setattr(httpx, "get", lambda *_, **__: httpx.Response(200, json=body))
+    monkeypatch.setattr(httpx.Client, "get", lambda *_, **__: httpx.Response(200, json=body))
     with held_data_directory(Path("data")):
         ran = run("doctor", "--data", "data")
     assert checks(ran)["readiness"][0] == status
@@ -120,6 +120,7 @@ def test_each_setting_is_told_with_its_source(run: CommandLine) -> None:
         "database": ("SQLite in the data directory", "default"),
         "durability": ("full", "TALLYSTICK_DURABILITY"),
         "listen": ("[::1]:8081", "flag"),
+        "socket_mode": ("660", "default"),
         "trusted_proxy": ("none", "default"),
         "client_address_header": ("X-Forwarded-For", "default"),
         "public_url": ("none", "default"),
@@ -130,6 +131,13 @@ def test_each_setting_is_told_with_its_source(run: CommandLine) -> None:
         "count_prefetch": ("False", "default"),
         "default_site": ("none", "default"),
         "hide_foreign_counters": ("False", "default"),
+        "max_connections": ("none", "default"),
+        "max_head": ("65536", "default"),
+        "max_headers": ("100", "default"),
+        "head_timeout": ("30.0", "default"),
+        "max_body": ("8388608", "default"),
+        "body_timeout": ("30.0", "default"),
+        "idle_timeout": ("75.0", "default"),
         "rate_limit": ("none", "default"),
         "geodb": ("none", "default"),
         "spam_referrers": ("none", "default"),

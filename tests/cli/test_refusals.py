@@ -19,7 +19,8 @@ from tallystick.ledger.postgresql import PostgresqlSession
 from tallystick.ledger.sqlite import SqliteSession
 from tallystick.settings import Settings
 
-LISTEN = "it accepts HOST:PORT, for example 127.0.0.1:8080 or [::1]:8080, not"
+LISTEN = "it accepts HOST:PORT, for example 127.0.0.1:8080 or [::1]:8080, and unix:PATH, not"
+MODE = "it accepts the three octal digits of chmod, with reading and writing for the owner, not"
 NETWORKS = "it accepts addresses and networks such as 127.0.0.1 or 10.0.0.0/8:"
 HEADER = "it accepts the name of a header, for example X-Real-IP, not"
 ORIGIN = "it accepts http:// or https:// and a host, for example https://count.example.com, not"
@@ -32,6 +33,13 @@ WRONG = [
     ("listen", "127.0.0.1:", f"{LISTEN} '127.0.0.1:'"),
     ("listen", "127.0.0.1:65536", f"{LISTEN} '127.0.0.1:65536'"),
     ("listen", "256.0.0.1:80", "the host '256.0.0.1' is not known on this machine"),
+    ("listen", "127.0.0.1:8080,8081", f"{LISTEN} '8081'"),
+    ("listen", "127.0.0.1:8080,", f"{LISTEN} ''"),
+    ("listen", "unix:", "it accepts unix:PATH, for example unix:/run/tallystick/http.sock, not 'unix:'"),
+    ("socket-mode", "rw-rw----", f"{MODE} 'rw-rw----'"),
+    ("socket-mode", "66", f"{MODE} '66'"),
+    ("socket-mode", "060", f"{MODE} '060'"),
+    ("socket-mode", "668", f"{MODE} '668'"),
     ("durability", "most", CHOICES.format("full", "relaxed")),
     ("trusted-proxy", "10.0.0.1/8", f"{NETWORKS} 10.0.0.1/8 has host bits set"),
     ("trusted-proxy", "proxy", f"{NETWORKS} 'proxy' does not appear to be an IPv4 or IPv6 network"),

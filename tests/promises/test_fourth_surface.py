@@ -15,12 +15,12 @@ from websockets.exceptions import InvalidStatus
 from support.analytics import FIREFOX, Analytics, analytics_in_process
 from support.fourth_surface import SURFACE
 from tallystick.app import SURFACES, kit_of
-from tallystick.cli.support.listening import bound_socket
 from tallystick.errors import InvalidSetting, StartRefused
 from tallystick.model.key import Key
 from tallystick.server.http_server import HttpServer
 from tallystick.server.limits import ConnectionLimits
-from tallystick.settings import Listen, Settings
+from tallystick.server.listening import Listen, open_listeners
+from tallystick.settings import Settings
 from tallystick.web.front_door import claims
 from tallystick.web.rate_limit import Rate
 
@@ -84,8 +84,8 @@ async def test_its_reasons_and_its_description_are_shown(tmp_path: Path) -> None
 async def test_its_websocket_answers_on_the_main_port_beside_the_others(tmp_path: Path) -> None:
     async with serving(tmp_path) as analytics:
         application = analytics.running.application
-        bound = bound_socket(Listen("127.0.0.1", 0), "--listen")
-        place = f"127.0.0.1:{bound.getsockname()[1]}"
+        listeners = open_listeners([Listen("127.0.0.1", 0)])
+        (place,) = listeners.addresses
         server = HttpServer(
             application,
             lanes=application.hot_lanes,
@@ -93,7 +93,7 @@ async def test_its_websocket_answers_on_the_main_port_beside_the_others(tmp_path
             limits=ConnectionLimits(),
             counts=application.connection_counts,
         )
-        await server.start([bound])
+        await server.start(listeners.sockets)
         try:
             async with connect(f"ws://{place}/v1/things/ws", proxy=None) as socket:
                 assert await socket.recv() == "things"

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -17,11 +18,30 @@ import httpx
 STARTS_WITHIN_S = 30.0
 FREE_PORT = "127.0.0.1:0"
 
+HANDING_OVER = """
+import os, sys
+count = int(sys.argv[1])
+# First out of the way: one may have a number that another one is to get.
+moved = [os.dup2(int(number), 100 + place) for place, number in enumerate(sys.argv[2:2 + count])]
+for place, number in enumerate(moved):
+    os.dup2(number, 3 + place)
+    os.close(number)
+names = ":".join(f"number-{place}" for place in range(count))
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(count), LISTEN_FDNAMES=names)
+os.execv(sys.argv[2 + count], sys.argv[2 + count:])
+"""
+
 
 def clean_environment(**variables: str) -> dict[str, str]:
     """This process's environment without settings of its own."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TALLYSTICK_")}
     return kept | variables
+
+
+def handing_over(sockets: Sequence[socket.socket]) -> list[str]:
+    """A command that runs another one with sockets as systemd hands them over; ``pass_fds`` must name them."""
+    numbers = [str(each.fileno()) for each in sockets]
+    return [sys.executable, "-c", HANDING_OVER, str(len(numbers)), *numbers] if numbers else []
 
 
 def tallystick(*arguments: str | Path, **variables: str) -> "subprocess.CompletedProcess[str]":
@@ -42,6 +62,7 @@ class RunningServer:
 
     Attributes:
         url: where it listens.
+        unix: the path of its Unix socket, if it listens nowhere else; ``url`` is good for requests there.
         data: its data directory.
         output: what it has printed so far, standard error included.
     """
@@ -49,7 +70,7 @@ class RunningServer:
     def __init__(self, process: "subprocess.Popen[str]", data: Path, database: str | None) -> None:
         self.process, self.data, self.database = process, data, database
         self.output = ""
-        self.url = ""
+        self.url, self.unix = "", ""
         self._reader = Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -57,8 +78,9 @@ class RunningServer:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.output += line
-            if not self.url and (found := re.search(r"at (http://\S+)", line)):
-                self.url = found[1]
+            if not self.url and (found := re.search(r"at (http://\S+|unix:.+)", line)):
+                self.unix = found[1].removeprefix("unix:") if found[1].startswith("unix:") else ""
+                self.url = "http://localhost" if self.unix else found[1]
 
     def close(self) -> None:
         """End the process if it still runs."""
@@ -77,7 +99,7 @@ class RunningServer:
         while time.monotonic() < deadline and self.process.poll() is None:
             if self.url:
                 try:
-                    httpx.get(f"{self.url}/health/live", timeout=5)
+                    self.get("/health/live")
                 except httpx.TransportError:
                     pass
                 else:
@@ -88,7 +110,9 @@ class RunningServer:
 
     def get(self, path: str, **options: object) -> httpx.Response:
         """GET a path."""
-        return httpx.get(f"{self.url}{path}", timeout=30, **options)  # type: ignore[arg-type]
+        transport = httpx.HTTPTransport(uds=self.unix or None)
+        with httpx.Client(transport=transport, timeout=30) as client:
+            return client.get(f"{self.url}{path}", **options)  # type: ignore[arg-type]
 
     def kill(self) -> None:
         """kill -9: no handler runs."""
@@ -102,25 +126,31 @@ class RunningServer:
 
 
 @contextmanager
-def running_server(
+def running_server(  # noqa: PLR0913  # each has a default
     data: Path,
     *options: str,
     database: str | None = None,
     creation_limit: int = 0,
     listen: str = FREE_PORT,
     through: Sequence[str] = (),
+    handed_over: Sequence[socket.socket] = (),
     **variables: str,
 ) -> Iterator[RunningServer]:
     """Start a server, on a free port unless one is named; it is stopped at the end if it still runs.
 
     Args:
+        listen: empty for no ``--listen``.
         through: a command that runs the server, such as ``ip netns exec NAME``.
+        handed_over: sockets that it gets as from systemd.
     """
-    arguments = ["--data", str(data), "--listen", listen, "--creation-limit", str(creation_limit), *options]
+    arguments = ["--data", str(data), "--creation-limit", str(creation_limit), *options]
+    if listen:
+        arguments += ["--listen", listen]
     if database:
         arguments += ["--database", database]
     process = subprocess.Popen(
-        [*through, sys.executable, "-m", "tallystick", "serve", *arguments],
+        [*through, *handing_over(handed_over), sys.executable, "-m", "tallystick", "serve", *arguments],
+        pass_fds=[each.fileno() for each in handed_over],
         env=clean_environment(**variables),
         cwd=tempfile.gettempdir(),
         stdout=subprocess.PIPE,

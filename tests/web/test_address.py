@@ -78,6 +78,34 @@ def test_a_proxy_may_name_the_client_in_another_header(name: str, peer: str, sen
     assert ClientAddresses(TRUSTED, name).of(scope) == ip_address(client)
 
 
+BY_UNIX_SOCKET = [
+    ([], None),
+    (["198.51.100.1"], "198.51.100.1"),
+    (["203.0.113.7, 198.51.100.1"], "198.51.100.1"),
+    (["203.0.113.7", "198.51.100.1"], "198.51.100.1"),
+    (["203.0.113.7, nonsense"], None),
+    (["198.51.100.1, 10.0.0.2"], "198.51.100.1"),
+    (["10.0.0.1, 10.0.0.2"], "10.0.0.1"),
+    (["[2001:db8::1]:4711"], "2001:db8::1"),
+]
+
+
+@pytest.mark.parametrize(("forwarded", "client"), BY_UNIX_SOCKET)
+def test_a_peer_on_a_unix_socket_is_a_proxy(forwarded: list[str], client: str | None) -> None:
+    headers = [(b"x-forwarded-for", value.encode()) for value in forwarded]
+    scope = {"client": None, "server": ("/run/http.sock", None), "headers": headers}
+    addresses = ClientAddresses(TRUSTED)
+    assert addresses.is_proxy(scope)
+    assert addresses.of(scope) == (client and ip_address(client))
+
+
+@pytest.mark.parametrize("server", [None, ("127.0.0.1", 8080)])
+def test_a_peer_without_an_address_is_no_proxy_elsewhere(server: tuple[str, int] | None) -> None:
+    scope = {"client": None, "server": server, "headers": [(b"x-forwarded-for", b"198.51.100.1")]}
+    assert ClientAddresses(TRUSTED).of(scope) is None
+    assert not ClientAddresses(TRUSTED).is_proxy(scope)
+
+
 @given(header=st.binary(max_size=60))
 def test_no_header_breaks_it(header: bytes) -> None:
     scope = {"client": ("10.0.0.1", 1), "headers": [(b"x-forwarded-for", header)]}

@@ -25,10 +25,11 @@ from tallystick.ledger.copying import BackupFile, damage, slight_damage
 from tallystick.ledger.migrations import all_migrations
 from tallystick.ledger.sqlite import OLDEST_SAFE_SQLITE
 from tallystick.model.counter import NEVER
+from tallystick.server.listening import ListenAddress, UnixListen
 from tallystick.services.accounts.seals import VARIABLE as KEY_VARIABLE
 from tallystick.services.clock import SEEN, clock_marks, offset, problem_of
 from tallystick.services.privacy import open_to_others
-from tallystick.settings import Listen, Settings, lifetime_text
+from tallystick.settings import Settings, lifetime_text
 from tallystick.warehouse import warehouse_storage
 from tallystick.web.rate_limit import RateLimits
 from tallystick.web.surface import default_rates
@@ -132,9 +133,11 @@ def settings_in_force(settings: Settings) -> Iterator[tuple[str, str, str, str]]
             value = value or "off"
         elif name == "warehouse_memory":
             value = f"{value}MB"
+        elif name == "socket_mode":
+            value = f"{value:o}"
         elif value == "":
             value = "none"
-        elif value is None or (isinstance(value, tuple) and not isinstance(value, Listen)):
+        elif value is None or isinstance(value, tuple):
             value = ", ".join(map(str, value or ())) or "none"
         yield "setting", name, str(value), sources.of(name)
 
@@ -247,26 +250,31 @@ def _server(settings: Settings) -> Iterator[Check]:
         yield Check("OK", "server", f"none is running on {settings.data}")
         return
     yield Check("OK", "server", f"one is running on {settings.data}")
-    yield _readiness(settings.listen)
+    yield _readiness(settings.listen[0])
 
 
-def _readiness(listen: Listen) -> Check:
+def _readiness(listen: ListenAddress) -> Check:
     """The readiness of a running server: whether it can store counts, and which background tasks fail."""
     import httpx  # noqa: PLC0415  # only beside a running server
 
-    url = f"http://{listen.reachable}/health/ready"
+    if isinstance(listen, UnixListen):
+        place, url, transport = str(listen), "http://localhost/health/ready", httpx.HTTPTransport(uds=str(listen.path))
+    else:
+        place = url = f"http://{listen.reachable}/health/ready"
+        transport = httpx.HTTPTransport()
     try:
-        response = httpx.get(url, timeout=READY_WITHIN_S, trust_env=False)
+        with httpx.Client(transport=transport, timeout=READY_WITHIN_S, trust_env=False) as client:
+            response = client.get(url)
         body = response.json()
         status, reason, problems = body["status"], body.get("reason"), [*body.get("tasks", ())]
     except (httpx.HTTPError, ValueError, TypeError, LookupError, AttributeError):
         hint = "if it listens elsewhere, say so with --listen; otherwise look at its log"
-        return Check("WARN", "readiness", f"the server does not answer at {url}: {hint}")
+        return Check("WARN", "readiness", f"the server does not answer at {place}: {hint}")
     if status != "ready":
-        return Check("FAIL", "readiness", f"{url}: counts cannot be stored: {reason}; the server's log says more")
+        return Check("FAIL", "readiness", f"{place}: counts cannot be stored: {reason}; the server's log says more")
     if problems:
-        return Check("WARN", "readiness", f"{url}: {'; '.join(problems)}; the server's log says why")
-    return Check("OK", "readiness", f"{url}: it counts, and its background tasks succeed")
+        return Check("WARN", "readiness", f"{place}: {'; '.join(problems)}; the server's log says why")
+    return Check("OK", "readiness", f"{place}: it counts, and its background tasks succeed")
 
 
 def _database(settings: Settings) -> Check:

@@ -4,8 +4,10 @@ import asyncio
 import gc
 import os
 import resource
+import shlex
 import signal
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated
@@ -16,15 +18,23 @@ from cyclopts import App, Parameter
 
 from tallystick import __version__
 from tallystick.app import SURFACES, Application, kit_of
-from tallystick.cli.support.configuration import WHERE_SETTINGS_STAND
+from tallystick.cli.support.configuration import WHERE_SETTINGS_STAND, sources
 from tallystick.cli.support.data_directory import held_data_directory, nothing_left_behind
-from tallystick.cli.support.listening import bound_socket, limit_connections
 from tallystick.cli.support.opening import refuse_unfinished_restore
 from tallystick.logs import configure_logs
 from tallystick.server.http_server import HttpServer
 from tallystick.server.limits import ConnectionLimits, room_for_connections
+from tallystick.server.listening import (
+    Listen,
+    ListenAddress,
+    Listeners,
+    OpenSocket,
+    UnixListen,
+    open_listeners,
+    sockets_of_systemd,
+)
 from tallystick.services.clock import confirm
-from tallystick.settings import Listen, Settings
+from tallystick.settings import Settings, listen_text
 from tallystick.web.surface import default_rates
 
 TAKES_LEAVE_WITHIN_S = 5.0
@@ -68,24 +78,30 @@ def serve(
     """
     settings = replace(settings, data=settings.data.absolute())
     configure_logs(settings.log_format)
+    handed_over = sockets_of_systemd()
+    settings = replace(settings, listen=_addresses(settings, handed_over))
     kit_of(settings)  # before the data directory is created, which invalid settings must not leave behind
     _allow_many_connections()
     with nothing_left_behind(settings.data), held_data_directory(settings.data):
         refuse_unfinished_restore(settings.data)
-        uvloop.run(_serve(settings, accept_loss=accept_loss, confirm_clock=confirm_clock))
+        with open_listeners(settings.listen, handed_over, socket_mode=settings.socket_mode) as listeners:
+            uvloop.run(_serve(settings, listeners, accept_loss=accept_loss, confirm_clock=confirm_clock))
     # Everything is closed. A normal exit would make DuckDB's bindings print objects that Python has not released.
     sys.stdout.flush()
     os._exit(0)
 
 
-async def _serve(settings: Settings, *, accept_loss: bool, confirm_clock: bool) -> None:
+def _addresses(settings: Settings, handed_over: Sequence[OpenSocket]) -> tuple[ListenAddress, ...]:
+    """Where to listen: sockets of systemd take the place of the default address, not of the operator's own."""
+    own = () if handed_over and sources.of("listen") == "default" else settings.listen
+    return tuple(dict.fromkeys((*(each.address for each in handed_over), *own)))
+
+
+async def _serve(settings: Settings, listeners: Listeners, *, accept_loss: bool, confirm_clock: bool) -> None:
     loop = asyncio.get_running_loop()
     for number in STOP_SIGNALS:
         # Nothing is accepted yet, and each migration is one transaction: the process may end at once.
-        loop.add_signal_handler(number, os._exit, 0)
-    bound = bound_socket(settings.listen, "--listen")
-    limit_connections(bound)
-    listen = Listen(settings.listen.host, bound.getsockname()[1])
+        loop.add_signal_handler(number, _leave_at_once, listeners)
     application = await Application.open(settings, accept_loss=accept_loss)
     try:
         if confirm_clock:
@@ -107,15 +123,21 @@ async def _serve(settings: Settings, *, accept_loss: bool, confirm_clock: bool) 
         calm_garbage_collector()
         setup = application.services.setup
         setup_code = setup.code if await setup.needed() else None
-        await server.start([bound])
-        _greet(settings, listen, application, setup_code)
+        await server.start(listeners.sockets)
+        _greet(settings, listeners.addresses, application, setup_code)
         await stopping.wait()
+        listeners.remove_files()
         server.close_listeners()
         await _take_leave(application)
         await server.stop(STOPS_WITHIN_S)
     finally:
         await _close(application)
     log.info("stopped")
+
+
+def _leave_at_once(listeners: Listeners) -> None:
+    listeners.remove_files()
+    os._exit(0)
 
 
 async def _take_leave(application: Application) -> None:
@@ -164,19 +186,30 @@ def _allow_many_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _greet(settings: Settings, listen: Listen, application: Application, setup_code: str | None) -> None:
-    url, owned = f"http://{listen.reachable}", application.ownership.owned
+def _greet(
+    settings: Settings,
+    addresses: Sequence[ListenAddress],
+    application: Application,
+    setup_code: str | None,
+) -> None:
+    # A browser can open the first address of TCP.
+    first, *others = sorted(addresses, key=lambda address: isinstance(address, UnixListen))
+    everywhere = isinstance(first, Listen) and first.everywhere
+    url = _url(first)
+    base = url or ""
+    owned = application.ownership.owned
     place = f"{application.ledger.database.describe()} (durability: {settings.durability})"
     if settings.log_format == "json":
-        facts = {"url": url, "everywhere": listen.everywhere, "data": place, "analytics": owned}
-        setup = {"setup": f"{url}/setup", "setup_code": setup_code} if setup_code else {}
-        event = f"Tallystick {__version__} at {url} is ready"
-        log.info(event, **facts, **setup)
+        facts = {"url": url, "everywhere": everywhere, "data": place, "analytics": owned}
+        setup = {"setup": f"{base}/setup", "setup_code": setup_code} if setup_code else {}
+        event = f"Tallystick {__version__} at {url or first} is ready"
+        log.info(event, **facts, listen=[str(address) for address in addresses], **setup)
         return
-    everywhere = " and at every other address of this machine" if listen.everywhere else ""
-    lines = [f"Tallystick {__version__} at {url}{everywhere}"]
+    lines = [f"Tallystick {__version__} at {url or first}{' and at every other address of this machine' * everywhere}"]
+    if others:
+        lines.append(f"  also at   {listen_text(others)}")
     if settings.public_counters == "open":
-        lines.append(f"  count     curl {url}/hit/example.com/visits")
+        lines.append(f"  count     {_command(first)}/hit/example.com/visits")
     lines.append(f"  data      {place}")
     if not owned:
         lines.append(
@@ -185,7 +218,19 @@ def _greet(settings: Settings, listen: Listen, application: Application, setup_c
         )
     if setup_code:
         lines.append(
-            f"  accounts  none yet; create the first at {settings.public_url or url}/setup with the code {setup_code}"
+            f"  accounts  none yet; create the first at {settings.public_url or base}/setup with the code {setup_code}"
         )
     with suppress(OSError):  # standard output may be closed
         print(*lines, sep="\n", flush=True)
+
+
+def _url(address: ListenAddress) -> str | None:
+    """The URL that a browser on this machine can open; None for a Unix socket."""
+    return None if isinstance(address, UnixListen) else f"http://{address.reachable}"
+
+
+def _command(address: ListenAddress) -> str:
+    """The beginning of a command that requests a path."""
+    if isinstance(address, UnixListen):
+        return f"curl --unix-socket {shlex.quote(str(address.path))} http://localhost"
+    return f"curl {_url(address)}"

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from socket import socket
+from socket import AF_UNIX, socket
 from typing import Any
 
 from uvicorn.config import Config
@@ -12,11 +12,10 @@ from uvicorn.config import Config
 from tallystick.server.connection import Connection
 from tallystick.server.hot_lane import HotLane, HotLanes
 from tallystick.server.limits import CROWDED, CROWDED_IDLE_S, ConnectionCounts, ConnectionLimits
+from tallystick.server.listening import BACKLOG
 from tallystick.server.refusals import RefusalAnswer
 from tallystick.server.state import SharedState
 from tallystick.server.websocket import LARGEST_MESSAGE, PING_EVERY_S, PONG_WITHIN_S, WebSocketConnection
-
-BACKLOG = 4_096
 
 
 class HttpServer:
@@ -61,9 +60,11 @@ class HttpServer:
         self._ticking: asyncio.Task[None] | None = None
 
     async def start(self, sockets: Iterable[socket]) -> None:
-        """Listen on sockets that are bound."""
+        """Accept connections from listening sockets."""
         loop = asyncio.get_running_loop()
-        self._servers = [await loop.create_server(self._connection, sock=each, backlog=BACKLOG) for each in sockets]
+        for each in sockets:
+            create = loop.create_unix_server if each.family == AF_UNIX else loop.create_server
+            self._servers.append(await create(self._connection, sock=each, backlog=BACKLOG))
         self._ticking = loop.create_task(self._tick())
 
     def _connection(self) -> Connection:

@@ -21,6 +21,8 @@ LONGEST_REMEMBERED = 100
 class ClientAddresses:
     """Finds the client behind trusted proxies.
 
+    A peer on a Unix socket is a trusted proxy: the permissions of the socket's file decide who may connect.
+
     Args:
         trusted: networks of proxies; the header of any other peer is ignored.
         header: with the client's address: one address, or a list that each proxy appends to. No other header is
@@ -32,30 +34,37 @@ class ClientAddresses:
         self._remembered = lru_cache(ADDRESSES_REMEMBERED)(self._behind)
 
     def of(self, scope: Mapping[str, Any]) -> IPv4Address | IPv6Address | None:
-        """The client's address; None when the server does not know the peer.
+        """The client's address; None when the server does not know it.
 
         The rightmost address that is not one of our proxies: everything left of it the client may have
         written itself.
         """
         peer = scope.get("client")
-        if not peer:
+        host = peer[0] if peer else None
+        if host is None and not _on_unix_socket(scope):
             return None
-        if not self._trusted:
-            return _parse(peer[0])
+        if host is not None and not self._trusted:
+            return _parse(host)
         values = [value for name, value in scope["headers"] if name == self._header]
         forwarded = values[0] if len(values) == 1 else b",".join(values)
         find = self._remembered if len(forwarded) <= LONGEST_REMEMBERED else self._behind
-        return find(peer[0], forwarded)
+        return find(host, forwarded)
 
     def is_proxy(self, scope: Mapping[str, Any]) -> bool:
         """Whether the peer is a trusted proxy, so that its headers about the request are believed."""
         peer = scope.get("client")
-        return bool(self._trusted) and peer is not None and self._is_trusted(_parse(peer[0]))
+        if not peer:
+            return _on_unix_socket(scope)
+        return bool(self._trusted) and self._is_trusted(_parse(peer[0]))
 
-    def _behind(self, peer: str, forwarded: bytes) -> IPv4Address | IPv6Address | None:
-        """The address of the client behind a peer."""
-        address = _parse(peer)
-        if not self._is_trusted(address):
+    def _behind(self, peer: str | None, forwarded: bytes) -> IPv4Address | IPv6Address | None:
+        """The address of the client behind a peer.
+
+        Args:
+            peer: None for a proxy on a Unix socket.
+        """
+        address = None if peer is None else _parse(peer)
+        if peer is not None and not self._is_trusted(address):
             return address
         for hop in reversed(_hops(forwarded.decode("latin-1"))):
             parsed = _parse(hop)
@@ -68,6 +77,12 @@ class ClientAddresses:
 
     def _is_trusted(self, address: IPv4Address | IPv6Address | None) -> bool:
         return address is not None and any(address in network for network in self._trusted)
+
+
+def _on_unix_socket(scope: Mapping[str, Any]) -> bool:
+    """Whether a request without a client's address came over a Unix socket with a file: ASGI names its path."""
+    server = scope.get("server")
+    return server is not None and server[1] is None
 
 
 def host_of(scope: Mapping[str, Any]) -> str:
