@@ -10,6 +10,7 @@ from tallystick.model.shared_counter import Role, SharedCounter
 from tallystick.services.accounts.accounts import NewAccount, create_account
 from tallystick.services.idempotency import KeyedRequest, StoredResponse
 from tallystick.services.sharing.access import role_of
+from tallystick.services.sharing.changes import hold_changes
 from tallystick.services.sharing.changing import Changed, ChangeRequest, Done, ValueChange, Verb
 from tallystick.services.sharing.counters import NewCounter, create
 from tallystick.services.sharing.history import HistoryEntry, history
@@ -34,6 +35,7 @@ async def joined(ledger: Ledger, counter: SharedCounter, *people: Account, role:
     """Let people in without an invite and without a word to anyone: where members are not the point of a test."""
 
     def let_in(session: Session) -> None:
+        hold_changes(session)
         for person in people:
             session.common.add_member(
                 session.connection, account=person.id, counter=counter.id, role=role, joined=ledger.clock(), since=0

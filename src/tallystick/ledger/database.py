@@ -59,6 +59,9 @@ class Session(Protocol):
     """Whether ``load`` and ``save`` take the counters of one lane at a time."""
     changed: set[str]
     """Subjects that the open transaction changes and that are cached in memory; see ``Ledger.subscribe``."""
+    kept: dict[str, Any]
+    """What the functions of one service keep between their transactions. It is emptied when another connection may have
+    written, and when something is undone."""
     shared: bool
     """Whether several servers may use this ledger, each with hits of its own."""
 

@@ -226,10 +226,12 @@ class PostgresqlSession(QueriedSession):
     def __init__(self, connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
         self.connection = connection
         self.changed: set[str] = set()
+        self.kept: dict[str, Any] = {}
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """A writing transaction: durable when the block ends, undone when it raises."""
+        self.kept.clear()  # another server may have written meanwhile
         try:
             with self.connection.transaction():
                 yield
@@ -265,10 +267,14 @@ class PostgresqlSession(QueriedSession):
             with self.connection.transaction():
                 yield
         except psycopg.Error as error:
+            self.kept.clear()
             if self._is_own(error):
                 raise
             # Not the part's fault: the whole transaction is lost.
             raise self._store_error(error) from error
+        except BaseException:
+            self.kept.clear()
+            raise
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

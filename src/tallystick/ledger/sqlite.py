@@ -167,6 +167,7 @@ class SqliteSession(QueriedSession):
     def __init__(self, connection: apsw.Connection, *, keeps_rows: bool = False) -> None:
         self.connection = connection
         self.changed: set[str] = set()
+        self.kept: dict[str, Any] = {}
         self._keeps_rows = keeps_rows
         self._rows: dict[Key, Counter | None] = {}
         self._data_version = -1
@@ -176,8 +177,7 @@ class SqliteSession(QueriedSession):
         """A writing transaction: durable when the block ends, undone when it raises."""
         try:
             self._execute("BEGIN IMMEDIATE")
-            if self._keeps_rows:
-                self._forget_rows_of_others()
+            self._forget_rows_of_others()
             yield
             self._execute("COMMIT")
         except apsw.Error as error:
@@ -192,10 +192,12 @@ class SqliteSession(QueriedSession):
         version = self.connection.pragma("data_version")
         if version != self._data_version or len(self._rows) > CACHED_ROWS:
             self._rows.clear()
+            self.kept.clear()
             self._data_version = version
 
     def _undo(self) -> None:
         self._rows.clear()
+        self.kept.clear()
         try:
             if self.connection.in_transaction:
                 self._execute("ROLLBACK")
@@ -221,6 +223,7 @@ class SqliteSession(QueriedSession):
 
     def _undo_part(self) -> None:
         self._rows.clear()
+        self.kept.clear()
         # SQLite undoes the whole transaction by itself after some errors; then nothing of it may be kept.
         if not self.connection.in_transaction:
             msg = "the database undid the transaction"

@@ -1,20 +1,24 @@
 """Values change by the rules, in order, once, and only by members; on both databases."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from support.ledgers import Clock, opened
+from support.people import elsewhere
 from support.sharing import a_counter, a_sharing, carried, change, history_of, joined, now_as, results_of, someone
 from tallystick.errors import KeyReused, SharingReason
-from tallystick.ledger import Database, Ledger
+from tallystick.ledger import Database, Ledger, Session
 from tallystick.model.counter import INT64_MAX, INT64_MIN
 from tallystick.model.shared_counter import Role, SharedCounter
 from tallystick.services.idempotency import KEPT_MS, KeyedRequest
+from tallystick.services.sharing import changing
 from tallystick.services.sharing.access import counters_of
-from tallystick.services.sharing.changes import last_change
-from tallystick.services.sharing.changing import Done, ValueChange, Verb
-from tallystick.services.sharing.counters import delete
+from tallystick.services.sharing.changes import hold_changes, last_change
+from tallystick.services.sharing.changing import Changed, ChangeRequest, Done, ValueChange, Verb, carry_out
+from tallystick.services.sharing.counters import Edit, delete, edit
+from tallystick.services.sharing.people import remove, set_role
 
 FORBIDDEN, NOT_FOUND = SharingReason.FORBIDDEN, SharingReason.NOT_FOUND
 NOTHING = SharingReason.NOTHING_TO_UNDO
@@ -79,6 +83,69 @@ async def test_outsiders_change_nothing(ledger: Ledger, *, hide_foreign: bool, r
     assert not answer.anything
     assert (await now_as(ledger, counter)) == counter
     assert await ledger.read(last_change) == before
+
+
+Way = Callable[..., Awaitable[Any]]
+
+
+async def by_a_write(ledger: Ledger, function: Callable[..., Any], *arguments: Any) -> Any:
+    return await a_sharing(ledger).write(function, *arguments)
+
+
+@pytest.mark.parametrize("way", [by_a_write, elsewhere], ids=["here", "by another server or command"])
+async def test_rules_and_roles_hold_from_the_next_batch_on(ledger: Ledger, way: Way) -> None:
+    ada, ben = await someone(ledger), await someone(ledger, "Ben")
+    counter = await a_counter(ledger, ada)
+
+    async def tries() -> Any:
+        return [await change(ledger, person, counter) for person in (ada, ben)]
+
+    assert await tries() == [1, FORBIDDEN]
+    await joined(ledger, counter, ben)
+    assert await tries() == [2, 3]
+    for role, result in (("viewer", FORBIDDEN), ("admin", 6), ("member", 8)):
+        await way(ledger, set_role, ada.id, counter.uid, ben.uid, role, 0)
+        assert (await tries())[1] == result
+    await way(ledger, edit, ada.id, counter.uid, Edit(goal=9, allow_exceed=False), 0)
+    assert await tries() == [9, SharingReason.GOAL_EXCEEDED]
+    await way(ledger, edit, ada.id, counter.uid, Edit(mode="OnlyDown", goal=None, confirm=True), 0)
+    assert await tries() == [SharingReason.WRONG_TYPE] * 2
+    await way(ledger, remove, ada.id, counter.uid, ben.uid, 0)
+    assert (await tries())[1] is FORBIDDEN
+    await way(ledger, delete, ada.id, counter.uid, 0)
+    assert await tries() == [NOT_FOUND] * 2
+
+
+async def test_a_role_that_is_not_stored_after_all_is_not_kept(ledger: Ledger) -> None:
+    ada, ben = await someone(ledger), await someone(ledger, "Ben")
+    counter = await a_counter(ledger, ada)
+
+    def let_in_and_fail(session: Session) -> None:
+        hold_changes(session)
+        session.common.add_member(
+            session.connection, account=ben.id, counter=counter.id, role="member", joined=0, since=0
+        )
+        request = ChangeRequest(account=ben.id, steps=(increment(counter),))
+        [changed] = carry_out(session, [request], 0, 0)
+        assert isinstance(changed, Changed)
+        assert changed.results == (Done(1, 2),)
+        msg = "something else is wrong"
+        raise ValueError(msg)
+
+    with pytest.raises(ValueError, match="something else"):
+        await ledger.write(let_in_and_fail)
+    assert await change(ledger, ben, counter) is FORBIDDEN
+
+
+async def test_so_many_places_are_kept(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changing, "PLACES_KEPT", 3)
+    ada = await someone(ledger)
+    counters = [await a_counter(ledger, ada) for _ in range(5)]
+    for expected in (1, 2):
+        results = results_of(await carried(ledger, ada, *map(increment, counters)))
+        assert [result.value for result in results if isinstance(result, Done)] == [expected] * 5
+        assert [await change(ledger, ada, counter, amount=10) for counter in counters] == [expected + 10] * 5
+        await carried(ledger, ada, *(ValueChange(counter=each.uid, verb=Verb.SET, value=expected) for each in counters))
 
 
 async def test_what_is_no_id_of_ours_is_not_found(ledger: Ledger) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
 
 from tallystick.ledger import Session
 from tallystick.model.change import ChangeKind
@@ -19,17 +18,15 @@ CHANGES = "counter change"
 _encode = msgspec.json.Encoder().encode
 
 
-class Recorded(Struct, frozen=True, array_like=True):
+class Recorded(Struct, frozen=True, array_like=True, gc=False):
     """A row of the record; see ``model.change.Change``. Fields stand in the order of the query.
 
     Attributes:
-        number: 0 until it is recorded.
         counter: ``SharedCounter.id``.
         actor: account of the person; None for a change by the server.
         undoes: number of the change that this one undoes.
     """
 
-    number: int
     counter: int
     kind: ChangeKind
     actor: int | None
@@ -43,9 +40,17 @@ class Recorded(Struct, frozen=True, array_like=True):
 def hold_changes(session: Session) -> None:
     """Take the lock on shared counters until the transaction ends: the first statement of every writer.
 
-    On PostgreSQL other servers wait here, and nowhere else.
+    On PostgreSQL other servers wait here, and nowhere else. The transaction may change everything about counters: what
+    the session keeps of them is forgotten.
     """
-    session.take_numbers(CHANGES, 0)
+    session.kept.clear()
+    hold_values(session)
+
+
+def hold_values(session: Session) -> None:
+    """Like ``hold_changes``, for a transaction that changes nothing but values."""
+    if session.shared:  # else a writing transaction excludes all others
+        session.take_numbers(CHANGES, 0)
 
 
 def last_change(session: Session) -> int:
@@ -61,6 +66,5 @@ def record(session: Session, change: Recorded) -> int:
 def record_all(session: Session, changes: Sequence[Recorded]) -> int:
     """Record changes in their order, in two statements. Returns the number of the first."""
     first = session.take_numbers(CHANGES, len(changes))
-    rows = [replace(change, number=number) for number, change in enumerate(changes, first)]
-    session.queries.add_changes(session.connection, rows=_encode(rows).decode())
+    session.queries.add_changes(session.connection, first=first, rows=_encode(changes).decode())
     return first

@@ -79,7 +79,7 @@ def create(session: Session, account: int, new: NewCounter, now: int) -> SharedC
     session.common.add_shared_counter(session.connection, lane=lane_of(key), **_columns(counter))
     session.load([key])
     session.save({key: new_number(counter.mode, counter.value, now)}, {})
-    number = record(session, Recorded(0, counter.id, "created", account, now, None, counter.value, counter.version))
+    number = record(session, Recorded(counter.id, "created", account, now, None, counter.value, counter.version))
     session.common.add_member(
         session.connection, account=account, counter=counter.id, role="admin", joined=now, since=number
     )
@@ -186,7 +186,7 @@ def remove_counter(session: Session, counter: SharedCounter, actor: int | None, 
     """Remove a counter with its members and invites; the cost grows with their number. Call ``hold_changes`` before."""
     key = number_key(counter.uid)
     session.save({key: None}, session.load([key]))
-    number = record(session, Recorded(0, counter.id, "deleted", actor, now))
+    number = record(session, Recorded(counter.id, "deleted", actor, now))
     common, connection = session.common, session.connection
     common.add_farewells(connection, counter=counter.id, number=number, uid=counter.uid, at=now)
     common.remove_members(connection, counter=counter.id)
@@ -253,7 +253,7 @@ def _store_edit(session: Session, account: int, before: SharedCounter, after: Sh
         del columns[fixed]
     session.common.change_shared_counter(session.connection, **columns)
     delta = after.value - before.value or None
-    record(session, Recorded(0, after.id, "details", account, now, delta, number.value, number.version))
+    record(session, Recorded(after.id, "details", account, now, delta, number.value, number.version))
     return replace(after, version=number.version)
 
 

@@ -186,7 +186,7 @@ def accept(session: Session, account: int, code: str, now: int) -> SharedCounter
         require_room(session, account)
         _require_place(session, counter)
     common, connection = session.common, session.connection
-    number = record(session, Recorded(0, counter.id, "members", account, now))
+    number = record(session, Recorded(counter.id, "members", account, now))
     common.add_member(connection, account=account, counter=counter.id, role=invite.role, joined=now, since=number)
     common.count_invite_use(connection, uid=invite.uid)
     return counter

@@ -62,7 +62,7 @@ def set_role(  # noqa: PLR0913, PLR0917  # account, counter, member, role and ti
         _bar_older_invites(session, counter, member.account)
     if member.role == "admin":
         session.common.remove_invites_of(session.connection, counter=counter.id, account=member.account)
-    record(session, Recorded(0, counter.id, "members", account, now))
+    record(session, Recorded(counter.id, "members", account, now))
     return _member(members_in(session, counter), member_uid)
 
 
@@ -135,7 +135,7 @@ def _remove_membership(session: Session, counter: SharedCounter, member: int, ac
     common.remove_member(connection, account=member, counter=counter.id)
     # Otherwise a removed member could rejoin with an invite of their own.
     common.remove_invites_of(connection, counter=counter.id, account=member)
-    number = record(session, Recorded(0, counter.id, "members", actor, now))
+    number = record(session, Recorded(counter.id, "members", actor, now))
     common.add_farewell(connection, account=member, number=number, uid=counter.uid, at=now)
 
 

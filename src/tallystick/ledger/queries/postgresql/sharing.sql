@@ -9,12 +9,13 @@ FROM (
 JOIN shared_counter AS shared ON shared.uid = wanted.uid
 LEFT JOIN counter_member AS member ON member.account = wanted.account AND member.counter = shared.id;
 
--- name: add_changes(rows)!
--- Store the changes of a batch.
+-- name: add_changes(first, rows)!
+-- Store the changes of a batch in their order; the number of the first one is given.
 INSERT INTO counter_change (number, counter, kind, actor, at, delta, value, version, undoes)
-SELECT (value ->> 0)::bigint, (value ->> 1)::bigint, value ->> 2, (value ->> 3)::bigint, (value ->> 4)::bigint,
-       (value ->> 5)::bigint, (value ->> 6)::bigint, (value ->> 7)::bigint, (value ->> 8)::bigint
-FROM json_array_elements(:rows::json);
+SELECT :first::bigint + position - 1, (value ->> 0)::bigint, value ->> 1, (value ->> 2)::bigint,
+       (value ->> 3)::bigint, (value ->> 4)::bigint, (value ->> 5)::bigint, (value ->> 6)::bigint,
+       (value ->> 7)::bigint
+FROM json_array_elements(:rows::json) WITH ORDINALITY AS change (value, position);
 
 -- name: members_of_counters(counters)
 -- The members of several counters, in the order in which they joined.

@@ -7,11 +7,11 @@ FROM jsonb_each(:pairs) AS wanted
 CROSS JOIN shared_counter AS shared ON shared.uid = wanted.value ->> 1
 LEFT JOIN counter_member AS member ON member.account = wanted.value ->> 0 AND member.counter = shared.id;
 
--- name: add_changes(rows)!
--- Store the changes of a batch.
+-- name: add_changes(first, rows)!
+-- Store the changes of a batch in their order; the number of the first one is given.
 INSERT INTO counter_change (number, counter, kind, actor, at, delta, value, version, undoes)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
-       value ->> 8
+SELECT :first + key, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
+       value ->> 7
 FROM jsonb_each(:rows);
 
 -- name: members_of_counters(counters)
