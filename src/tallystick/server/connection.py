@@ -51,8 +51,8 @@ _WATCHED = frozenset(
 )
 """Headers about the connection and the body. All but these are the surfaces' business."""
 
-_request_line = re.compile(rb"([A-Za-z0-9!#$%&'*+.^_`|~-]{1,40}) ([^\s\x00-\x20]+) HTTP/1\.([01])\r\n").match
-_without_version = re.compile(rb"[A-Z]+ [^\s\x00-\x20]+[ \t]*\r?\n").match
+_request_line = re.compile(rb"([A-Za-z0-9!#$%&'*+.^_`|~-]{1,40}) ([^\x00-\x20]+)( HTTP/1\.[01]\r\n)?").match
+_without_version = re.compile(rb"[A-Z]+ [^\x00-\x20]+[ \t]*\r?\n").fullmatch
 _beyond_ascii = re.compile(rb"[\x80-\xff]").sub
 
 ASGI = {"version": "3.0", "spec_version": "2.4"}
@@ -110,6 +110,8 @@ class Connection(HttpToolsProtocol):
         """Bytes of an incomplete head, or of an incomplete part behind a body (chunk headers, trailers)."""
         self._fed = 0
         """Bytes that are being parsed at this moment."""
+        self._line = b""
+        """The last line of an incomplete head as far as it has arrived; it may be the request line."""
         self._over_limit = False
         self._unparsed = b""
         """What arrived behind more pipelined requests than may wait."""
@@ -185,12 +187,13 @@ class Connection(HttpToolsProtocol):
 
     def _parse(self, data: bytes) -> None:
         self._fed = len(data)
+        continues = self._in_message
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             self._after_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
-            self._stop_parsing(error, data)
+            self._stop_parsing(error, self._line + data if continues else data.lstrip(b"\r\n"))
         else:
             if self._in_message:
                 self._count_incomplete(data)
@@ -198,51 +201,50 @@ class Connection(HttpToolsProtocol):
     def _parse_again(self, head: bytes, rest: bytes) -> None:
         """Parse a request whose head was rewritten, with a parser that knows nothing of the first attempt."""
         self.parser = httptools.HttpRequestParser(self)
+        self._in_message, self._line = False, b""
+        self._begun = min(self._begun, 1)  # the bytes are counted again, but the time goes on
         self._parse(head + rest)
 
-    def _stop_parsing(self, error: httptools.HttpParserError, data: bytes) -> None:
+    def _stop_parsing(self, error: httptools.HttpParserError, head: bytes) -> None:
+        """Decide what becomes of a request that the parser does not take.
+
+        Args:
+            head: the beginning of what arrived, from that of a line on; the request may also stand behind it.
+        """
         if self._discards:
             return  # what stands behind the last request
         cause = error.__context__
-        exchange = self.cycle
         if isinstance(cause, HeadRefused):
-            self._refuse(cause.refusal)
+            self._refuse(cause.refusal, self.parser.get_method())
         elif isinstance(error, httptools.HttpParserCallbackError):
             log.error("a request could not be read", exc_info=cause)
             self._refuse(MALFORMED)
-        elif self._head_complete and exchange is not None and exchange.more_body:
-            self._break_off(exchange)
         else:
-            self._judge_request_line(error, data)
+            self._judge_request_line(error, head)
 
-    def _judge_request_line(self, error: httptools.HttpParserError, data: bytes) -> None:
+    def _judge_request_line(self, error: httptools.HttpParserError, head: bytes) -> None:
         """Tell an unknown method and bytes beyond ASCII in the URL from what is no HTTP."""
-        line = _request_line(data)
+        line = _request_line(head)
         if line is None:
             self._refuse(MALFORMED)
-        elif isinstance(error, httptools.HttpParserInvalidMethodError):  # the parser knows only registered methods
+        elif isinstance(error, httptools.HttpParserInvalidMethodError) and line[3]:
             self.url = line[2]
-            self._refuse(UNKNOWN_METHOD)
+            self._refuse(UNKNOWN_METHOD)  # the parser knows only registered ones
         elif isinstance(error, httptools.HttpParserInvalidURLError) and not line[2].isascii():
             # Programs send URLs unencoded, which is clear enough.
             url = _beyond_ascii(lambda match: b"%%%02X" % match[0][0], line[2])
-            self._parse_again(b"%b %b HTTP/1.%b\r\n" % (line[1], url, line[3]), data[line.end() :])
+            self._parse_again(b"%b %b" % (line[1], url), head[line.end(2) :])
         else:
             self._refuse(MALFORMED)
 
-    def _break_off(self, exchange: Exchange) -> None:
-        """Answer a request whose body is malformed, unless its answer is on the way."""
-        self.state.counts.refused[MALFORMED.reason] += 1
-        self._discards = True
-        exchange.break_off(MALFORMED)
-        if exchange.response_complete and not self._busy:
-            self.transport.close()
-
     def _count_incomplete(self, data: bytes) -> None:
         """Limit the size and the time of a head that is not complete, and of what is no part of a body."""
-        if not self._begun and not self._head_complete and _without_version(data):
-            self._refuse(MALFORMED)  # HTTP/0.9, where nothing follows
-            return
+        if not self._head_complete and not self.headers:
+            text = self._line + data if self._begun else data
+            self._line = text[text.rfind(b"\n", 0, -1) + 1 :]
+            if _without_version(self._line):
+                self._refuse(MALFORMED)  # HTTP/0.9, where nothing follows
+                return
         if not self._begun and not self._head_complete and not self._busy:
             self.deadline = self.state.now + self.state.limits.head_within_s
         self._begun += self._fed
@@ -274,7 +276,7 @@ class Connection(HttpToolsProtocol):
         method = self.parser.get_method()
         if method not in HOT_METHODS:
             return "method"
-        if self._hot or self._running is not None:
+        if self._hot or self._running is not None or self._discards:
             return "pipelined"
         if self.flow.write_paused:
             return "slow reader"
@@ -282,7 +284,11 @@ class Connection(HttpToolsProtocol):
         if reason is not None:
             return reason
         self._hot, self._head_complete, self._begun = True, True, 0
-        reason = lane.take(HotRequest(self, lane, method, url, self.headers))
+        try:
+            reason = lane.take(HotRequest(self, lane, method, url, self.headers))
+        except Exception:
+            self._hot = False
+            raise
         if reason is None:
             self.state.counts.hot += 1
         else:
@@ -324,7 +330,8 @@ class Connection(HttpToolsProtocol):
         expects = [value for name, value in watched if name == b"expect"]
         if expects and (len(expects) > 1 or expects[0].lower() != b"100-continue"):
             _stop(EXPECTATION)
-        if any(name == b"transfer-encoding" and value.lower() != b"chunked" for name, value in watched):
+        codings = [value for name, value in watched if name == b"transfer-encoding"]
+        if codings and (version == "1.0" or [coding.lower() for coding in codings] != [b"chunked"]):
             _stop(ENCODING)
         if method == "CONNECT":
             _stop(CONNECT)
@@ -417,6 +424,7 @@ class Connection(HttpToolsProtocol):
             return
         status, lines, body = answer
         if self.nothing_follows:
+            self._discards = True
             transport.write(b"%b%bconnection: close\r\n\r\n%b" % (state.beginning(status), lines, body))
             transport.close()
             return
@@ -469,18 +477,27 @@ class Connection(HttpToolsProtocol):
         else:
             self.transport.close()
 
-    def _refuse(self, refusal: Refusal) -> None:
+    def _refuse(self, refusal: Refusal, method: bytes = b"GET") -> None:
         """Answer what is no request, behind those that are not answered yet, and close."""
         self.state.counts.refused[refusal.reason] += 1
+        self._discards = True
+        if self._head_complete and self.cycle is not None and self.cycle.more_body:
+            self._break_off(self.cycle, refusal)
+            return
         path = self.url.partition(b"?")[0].decode("latin-1") if self.url.startswith(b"/") else ""
-        scope = {"type": "http", "http_version": "1.1", "method": "GET", "path": path}
-        exchange = Exchange(self, scope, keep_alive=False, expects_continue=False)
+        scope = {"type": "http", "http_version": "1.1", "method": method.decode("ascii"), "path": path}
+        self.cycle = exchange = Exchange(self, scope, keep_alive=False, expects_continue=False)
         exchange.break_off(refusal)
-        self.cycle, self._discards = exchange, True
         if self._busy:
             self.pipeline.appendleft((exchange, self.app))
         else:
             self._start(exchange)
+
+    def _break_off(self, exchange: Exchange, refusal: Refusal) -> None:
+        """Refuse the rest of a body. If its request is answered already, only the connection ends."""
+        exchange.break_off(refusal)
+        if exchange.response_complete and not self._busy:
+            self._linger()
 
     # WebSockets
 
@@ -489,6 +506,8 @@ class Connection(HttpToolsProtocol):
         if not self._upgrades:
             # Another protocol (h2c), which servers may ignore: the request is read without the offer.
             headers = [header for header in self.headers if header[0] not in UPGRADING]
+            if not self.parser.should_keep_alive():
+                headers.append((b"connection", b"close"))
             self._parse_again(self._raw_head(headers), rest)
             return
         self.state.counts.open["http"] -= 1

@@ -63,10 +63,10 @@ class Exchange(RequestResponseCycle):
             await app(self.scope, self.receive, self.send)
             if not self.response_complete and not self.disconnected:
                 log.error("the application returned without a whole response")
-                self._fail(FAILED)
+                self._fail(self._refusal or FAILED)
         except Exception:
             log.exception("a request failed")
-            self._fail(FAILED)
+            self._fail(self._refusal or FAILED)
 
     def break_off(self, refusal: Refusal) -> None:
         """End a request whose body is malformed: the application sees that the client has hung up."""
@@ -99,6 +99,8 @@ class Exchange(RequestResponseCycle):
             return
         kind = message["type"]
         if kind == "http.response.start" and not self.response_started:
+            if self.waiting_for_100_continue and self.more_body:
+                self.keep_alive = False  # the client may leave the body out
             self.response_started, self.waiting_for_100_continue = True, False
             self._unsent = message["status"], list(message.get("headers", ()))
             # A stream may wait long for its first part.
@@ -137,11 +139,12 @@ class Exchange(RequestResponseCycle):
             length: bytes of the body where it is complete.
         """
         assert self._unsent is not None
-        (status, headers), self._unsent = self._unsent, None
+        status, headers = self._unsent
         lines = header_lines(headers)
         if lines.count(b"\n") != len(headers) or lines.count(b"\r") != len(headers) or b"\0" in lines:
             msg = "a response header holds a line break"
             raise RuntimeError(msg)
+        self._unsent = None
         for name, value in headers:
             if name == b"content-length":
                 self.chunked_encoding, self.expected_content_length = False, int(value)
@@ -176,7 +179,9 @@ class Exchange(RequestResponseCycle):
 
     def _fail(self, refusal: Refusal) -> None:
         """Send a refusal in place of a response."""
-        if self.disconnected or self.transport.is_closing():
+        if refusal is FAILED:
+            self._state.counts.refused[FAILED.reason] += 1
+        if self.response_complete or self.disconnected or self.transport.is_closing():
             return
         if self._unsent is None and self.response_started:
             self.transport.abort()  # a response that is cut short must not look complete
@@ -184,5 +189,7 @@ class Exchange(RequestResponseCycle):
         status, lines, body = self._state.refusal_answer(self.scope["path"], refusal)
         self._unsent, self.response_started, self.response_complete = None, True, True
         self.keep_alive = False
+        if self.scope["method"] == "HEAD":
+            body = b""
         self.transport.write(b"%b%bconnection: close\r\n\r\n%b" % (self._state.beginning(status), lines, body))
         self.on_response()
