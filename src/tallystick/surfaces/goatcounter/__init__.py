@@ -5,6 +5,7 @@ from importlib.resources import files
 from tallystick.services.services import Services
 from tallystick.surfaces.goatcounter.errors import REASONS
 from tallystick.surfaces.goatcounter.errors import SURFACE as NAME
+from tallystick.surfaces.goatcounter.refusing import refuse
 from tallystick.surfaces.goatcounter.routes import PREFIXES, GoatCounter
 from tallystick.web.rate_limit import Rate
 from tallystick.web.surface import Kit, Surface, SurfaceApps
@@ -15,7 +16,7 @@ NEW_NAMES = Rate("new-names", 500, 3_600, "new paths, campaigns and referrers, p
 def build(services: Services, kit: Kit) -> SurfaceApps:
     """The surface's ASGI application, and its hot lane."""
     application = GoatCounter(services, kit)
-    return SurfaceApps(application, hot=application.hot)
+    return SurfaceApps(application, hot=application.hot, refuse=refuse)
 
 
 SURFACE = Surface(
