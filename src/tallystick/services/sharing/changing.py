@@ -41,7 +41,7 @@ STEPS_AT_MOST = 500
 """Steps of one request."""
 
 PLACES_KEPT = 10_000
-"""Rules and roles that a session keeps between batches; about 4 MB when full."""
+"""Rules and roles that a session keeps between batches, and those of one batch more; about 4 MB when full."""
 
 _OF_MEMBERS = tuple(verb for verb, least in LEAST_ROLE.items() if least == "member")
 
@@ -139,8 +139,8 @@ class _Work:
     def __init__(self, session: Session, batch: Sequence[ChangeRequest], now: int, passed: int) -> None:
         self._session, self._now = session, now
         self._records = Records(session, _keyed(batch), passed)
-        self._places = _places(session, batch)
-        self._numbers = _Numbers(session, {place.key for place in self._places.values()})
+        self._places, keys = _places(session, batch)
+        self._numbers = _Numbers(session, keys)
         self._changes: list[Recorded] = []
 
     def carry_out(self, request: ChangeRequest) -> Changed | KeyReused:
@@ -231,8 +231,10 @@ class _Numbers:
         self._changed[key] = number
 
     def store(self) -> None:
-        for keys in _by_lanes(self._session, self._changed):
-            self._session.save({key: self._changed[key] for key in keys}, self._loaded)
+        changed = self._changed
+        for keys in _by_lanes(self._session, changed):
+            own = changed if keys is changed else {key: changed[key] for key in keys}
+            self._session.save(own, self._loaded)
 
 
 def _by_lanes(session: Session, keys: Collection[Key]) -> Iterator[Collection[Key]]:
@@ -251,27 +253,28 @@ _Places = dict[tuple[int, str], _Place]
 """By account and the UUID as sent."""
 
 
-def _places(session: Session, batch: Sequence[ChangeRequest]) -> _Places:
-    """Rules and roles for the whole batch. One statement, where the session does not keep them already."""
-    kept: _Places = session.kept.setdefault("places", {})
-    places: _Places = {}
+def _places(session: Session, batch: Sequence[ChangeRequest]) -> tuple[_Places, set[Key]]:
+    """Rules and roles for the whole batch, among others, and the keys of its numbers.
+
+    One statement, where the session does not keep them already.
+    """
+    places: _Places = session.kept.setdefault("places", {})
+    if len(places) > PLACES_KEPT:
+        places.clear()
+    keys: set[Key] = set()
     unknown: set[tuple[int, str]] = set()
     for request in batch:
-        account = request.account
         for step in request.steps:
-            named = account, step.counter
-            place = kept.get(named)
+            place = places.get((request.account, step.counter))
             if place is None:
-                unknown.add(named)
+                unknown.add((request.account, step.counter))
             else:
-                places[named] = place
+                keys.add(place.key)
     if unknown:
         read = _read_places(session, unknown)
-        if len(kept) + len(read) > PLACES_KEPT:
-            kept.clear()
-        kept |= read
+        keys.update([place.key for place in read.values()])
         places |= read
-    return places
+    return places, keys
 
 
 def _read_places(session: Session, requested: Iterable[tuple[int, str]]) -> _Places:

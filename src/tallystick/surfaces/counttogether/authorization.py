@@ -137,11 +137,9 @@ def _secret_of(header: bytes) -> str:
     Raises:
         Unauthorized: it is empty, or of another form.
     """
-    if not header.strip():
-        raise Unauthorized(MISSING)
     words = header.split()
     if len(words) != 2:  # noqa: PLR2004  # scheme and credentials
-        raise Unauthorized(MALFORMED)
+        raise Unauthorized(MALFORMED if words else MISSING)
     secret = secret_of(str(words[0], "latin-1"), str(words[1], "latin-1"))
     if secret is None:
         raise Unauthorized(MALFORMED)
