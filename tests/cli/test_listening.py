@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from support.commands import CommandLine
+from support.programs import program
 from support.server import clean_environment, running_server, tallystick
 from tallystick.server.listening import Listen, UnixListen, open_listeners
 
@@ -154,6 +155,28 @@ def test_sockets_of_systemd_beside_addresses_of_the_operator(tmp_path: Path) -> 
             assert server.get("/hit/a.b/visits").json() == {"value": 1}
             assert ask(path, "/hit/a.b/visits").json() == {"value": 2}
             assert server.output.count(f"unix:{path}") == 1
+
+
+def test_a_socket_that_systemd_itself_hands_over(tmp_path: Path) -> None:
+    path = tmp_path / "http.sock"
+    command = [program("systemd-socket-activate"), "-l", str(path), sys.executable, "-m", "tallystick"]
+    process = subprocess.Popen(
+        [*command, "serve", "--data", str(tmp_path / "data")],
+        env=clean_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    with process:
+        while not path.exists():
+            time.sleep(0.01)
+        try:
+            assert ask(path, "/hit/a.b/visits").json() == {"value": 1}  # the first connection starts the server
+        finally:
+            process.terminate()
+        told, _ = process.communicate(timeout=30)
+    assert f"at unix:{path}\n" in told
+    assert path.is_socket()
 
 
 def test_a_proxy_on_a_unix_socket_names_its_clients(tmp_path: Path) -> None:
