@@ -30,6 +30,7 @@ torture: .venv/.dev ## Every fault against every endpoint, about 5 minutes, as r
 	TORTURE_SEED=$(SEED) $(BIN)/python -m pytest --numprocesses=2 tests/torture/all_faults.py
 
 bench: .venv/.bench ## Measure, about 25 minutes; needs wrk (Debian: apt-get install wrk)
+	$(BIN)/python benchmarks/inside.py
 	$(BIN)/python benchmarks/counting.py
 	$(BIN)/python benchmarks/million.py
 	$(BIN)/python benchmarks/pageviews.py

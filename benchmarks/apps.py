@@ -9,6 +9,7 @@ import asyncio
 import signal
 import socket
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import uvloop
@@ -68,15 +69,20 @@ class EchoLane:
         return ANSWER
 
 
-async def serve_lane() -> None:
-    """Serve the echo lane by the product's own server, until SIGTERM."""
-    server = HttpServer(
+def lane_server(lanes: Iterable[bytes] = LANES) -> HttpServer:
+    """The product's own server, with the echo lane for some prefixes and the ASGI echo for everything else."""
+    return HttpServer(
         echo,
-        lanes=dict.fromkeys(LANES, EchoLane()),
+        lanes=dict.fromkeys(lanes, EchoLane()),
         refusal_answer=lambda _path, refusal: (refusal.status, with_length(b"", b""), b""),
         limits=ConnectionLimits(),
         counts=ConnectionCounts(),
     )
+
+
+async def serve_lane() -> None:
+    """Serve the echo lane until SIGTERM."""
+    server = lane_server()
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     calm_garbage_collector()

@@ -33,6 +33,16 @@ AGENTS = tuple(
     for system in ("Windows NT 10.0; Win64; x64", "X11; Linux x86_64", "Macintosh; Intel Mac OS X 10_15_7")
     for version in range(100, 140)
 )
+IMAGE = "".join(
+    f"{name}: {value}\\n"
+    for name, value in {
+        **BROWSER,
+        "Accept": "image/avif,image/webp,image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5",
+        "Sec-Fetch-Dest": "image",
+        "Sec-Fetch-Mode": "no-cors",
+    }.items()
+)
+"""Headers of a browser that requests an image, besides Host and User-Agent."""
 
 AtLeastOne = Annotated[int, Parameter(validator=Number(gte=1))]
 app = App(name="pageviews.py", help=__doc__)
@@ -49,7 +59,7 @@ def main(*, rounds: AtLeastOne = 4, seconds: AtLeastOne = 2, json: Path | None =
     """
     require_wrk()
     with servers.working_folder() as folder:
-        token = _prepared(folder / "data")
+        token = prepare(folder / "data")
         with ExitStack() as running:
             echo = running.enter_context(servers.application(folder / "echo", "echo"))
             lane = running.enter_context(servers.application(folder / "lane", "lane"))
@@ -74,8 +84,8 @@ def main(*, rounds: AtLeastOne = 4, seconds: AtLeastOne = 2, json: Path | None =
     sys.exit(0 if all(each.exact for each in results.stored) else 1)
 
 
-def _prepared(data: Path) -> str:
-    """A site and a token on a new data directory."""
+def prepare(data: Path) -> str:
+    """Create a site in a new data directory. Returns a token."""
     _command(data, "init")
     _command(data, "user", "create", "--email", EMAIL, "--password", "-", given="only-for-the-benchmark")
     _command(data, "site", "create", "--host", HOST, "--email", EMAIL)
@@ -89,16 +99,14 @@ def _command(data: Path, *arguments: str, given: str = "") -> str:
 
 def _pixel_scripts(folder: Path) -> dict[str, str]:
     """The same pageviews, with the fewest headers and with those of a browser."""
-    image = BROWSER | {"Accept": "image/avif,image/webp,image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5"}
-    image |= {"Sec-Fetch-Dest": "image", "Sec-Fetch-Mode": "no-cors"}
-    more = "".join(f"{name}: {value}\\n" for name, value in image.items())
     return {
-        PIXEL: requests_script(folder / "pixel.txt", "GET", _pixels("")),
-        BROWSERS_PIXEL: requests_script(folder / "browser.txt", "GET", _pixels(more)),
+        PIXEL: requests_script(folder / "pixel.txt", "GET", pixels("")),
+        BROWSERS_PIXEL: requests_script(folder / "browser.txt", "GET", pixels(IMAGE)),
     }
 
 
-def _pixels(more_headers: str) -> Iterator[str]:
+def pixels(more_headers: str) -> Iterator[str]:
+    """Requests for wrk."""
     draw = random.Random(1)
     for number in range(REQUESTS):
         yield (

@@ -45,8 +45,8 @@ class Shared(Struct, frozen=True):
 
 
 def prepare(data: Path) -> Shared:
-    """Create accounts, tokens and counters in a new data directory."""
-    data.mkdir()
+    """Create accounts, tokens and counters in a data directory."""
+    data.mkdir(exist_ok=True)
     open_database(None, data).migrate()
     with _writing(data) as session:
         people = [_person(session, f"person-{number}") for number in range(PEOPLE)]

@@ -3,7 +3,7 @@
 import random
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median, quantiles
@@ -63,8 +63,8 @@ def _targets(running: ExitStack, folder: Path, made: shared.Shared) -> list[Targ
     echo = running.enter_context(servers.application(folder / "echo", "echo"))
     lane = running.enter_context(servers.application(folder / "lane", "lane"))
     server = running.enter_context(servers.tallystick(folder / "data", "--rate-limit", "off"))
-    hot = _increments(folder / "hot.txt", made.hot)
-    many = _increments(folder / "many.txt", made.many)
+    hot = requests_script(folder / "hot.txt", "POST", increments(made.hot))
+    many = requests_script(folder / "many.txt", "POST", increments(made.many))
     hits = [
         f"/hit/{key.namespace}/{key.key} HTTP/1.1\\nHost: localhost\\n\\n" for key in counters.numbered(shared.MANY)
     ]
@@ -81,16 +81,13 @@ def _targets(running: ExitStack, folder: Path, made: shared.Shared) -> list[Targ
     ]
 
 
-def _increments(file: Path, members: Iterable[tuple[str, str]]) -> str:
-    return requests_script(
-        file,
-        "POST",
-        (
+def increments(members: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Requests for wrk: each counter by its member."""
+    for uid, token in members:
+        yield (
             f"/v1/counters/{uid}/increment HTTP/1.1\\nHost: localhost\\nAuthorization: Bearer {token}\\n"
             "Content-Length: 0\\n\\n"
-            for uid, token in members
-        ),
-    )
+        )
 
 
 def _print(results: Results) -> None:
@@ -137,8 +134,8 @@ def _print_asked(server: servers.Process, client: httpx.Client, path: str, uid: 
 def _print_burst(server: servers.Process, made: shared.Shared, seconds: int) -> None:
     with servers.working_folder() as folder:
         for name, members in (("one counter", made.hot), (f"{shared.MANY:,} counters", made.many)):
-            lines = random.sample(members, len(members))
-            burst = scripted_burst(server.url, _increments(folder / "again.txt", lines), 64, seconds)
+            lines = increments(random.sample(members, len(members)))
+            burst = scripted_burst(server.url, requests_script(folder / "again.txt", "POST", lines), 64, seconds)
             print(f"increments of {name}, 64 connections: {burst.rate:,.0f}/s, p99 {burst.p99 / 1000:.1f} ms")
 
 
