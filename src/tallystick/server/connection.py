@@ -187,16 +187,19 @@ class Connection(HttpToolsProtocol):
 
     def _parse(self, data: bytes) -> None:
         self._fed = len(data)
-        continues = self._in_message
+        continues, stopped = self._in_message, None
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._after_upgrade(data[upgrade.args[0] :])
-        except httptools.HttpParserError as error:
-            self._stop_parsing(error, self._line + data if continues else data.lstrip(b"\r\n"))
-        else:
+        except (httptools.HttpParserUpgrade, httptools.HttpParserError) as error:
+            stopped = error
+        if stopped is None:
             if self._in_message:
                 self._count_incomplete(data)
+        # Not within the except clause: an error of parsing again would get this one as its context.
+        elif isinstance(stopped, httptools.HttpParserUpgrade):
+            self._after_upgrade(data[stopped.args[0] :])
+        else:
+            self._stop_parsing(stopped, self._line + data if continues else data.lstrip(b"\r\n"))
 
     def _parse_again(self, head: bytes, rest: bytes) -> None:
         """Parse a request whose head was rewritten, with a parser that knows nothing of the first attempt."""
