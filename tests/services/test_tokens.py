@@ -318,6 +318,31 @@ async def test_so_many_good_secrets_are_remembered(ledger: Ledger, monkeypatch: 
         assert len(known._good) <= 3  # noqa: SLF001  # the bound is not to be seen from outside
 
 
+async def test_a_secret_that_many_requests_show_at_once_is_read_once(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    known = Tokens(ledger, lambda: now[0])
+    ada = await a_person(ledger)
+    await a_site(ledger, ada)
+    secrets = [await a_token(ledger, ada) for _ in range(3)]
+    for secret in secrets:
+        await known.principal(secret)  # stores its use
+    known.invalidate()
+    found = [await known.principal(secret) for secret in secrets]
+    reads = Reads(ledger, monkeypatch)
+    for _ in range(3):
+        now[0] += FRESH_S
+        assert await asyncio.gather(*(known.principal(secret) for _ in range(20) for secret in secrets)) == 20 * found
+    assert reads.done == 9
+    now[0] += FRESH_S
+    impatient = asyncio.create_task(known.principal(secrets[0]))
+    patient = asyncio.create_task(known.principal(secrets[0]))
+    await asyncio.sleep(0)
+    impatient.cancel()
+    assert await patient == found[0]
+
+
 async def in_use(known: Tokens, secrets: list[str], now: list[float], seconds: float) -> int:
     """Use secrets for so long; how often one of them had to be looked up."""
     lapsed, end = 0, now[0] + seconds

@@ -240,6 +240,7 @@ class Tokens:
         self._digests: tuple[float, frozenset[bytes]] | None = None
         self._due: set[bytes] = set()
         self._reading: Task[None] | None = None
+        self._reads: dict[bytes, Task[Principal | None]] = {}
         ledger.subscribe(CHANGES, self.invalidate)
 
     async def principal(self, secret: str, refusal: Callable[[], Exception | None] | None = None) -> Principal | None:
@@ -259,7 +260,7 @@ class Tokens:
         if principal is not None and self._clock() - read_at < FRESH_S:
             return principal
         if digest in self._good:
-            return await self._read(digest)
+            return await self._read_together(digest)
         async with self._first_look:
             if refusal and (error := refusal()) and digest not in await self._all_digests():
                 raise error
@@ -313,6 +314,14 @@ class Tokens:
         if changes == self._changes:
             self._digests = begun, digests
         return digests
+
+    async def _read_together(self, digest: bytes) -> Principal | None:
+        """Read a principal; calls made during a read share it."""
+        reading = self._reads.get(digest)
+        if reading is None:
+            reading = self._reads[digest] = asyncio.create_task(self._read(digest))
+            reading.add_done_callback(lambda _: self._reads.pop(digest))
+        return await asyncio.shield(reading)
 
     async def _read(self, digest: bytes) -> Principal | None:
         begun, changes = self._clock(), self._changes
