@@ -18,6 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from support.http_server import Serving, serving
 from support.ledgers import until
 from tallystick.server import http_server, websocket
+from tallystick.server.extensions import NO_PONG, SENT_WITHIN
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 MASK = b"mask"
@@ -53,7 +54,7 @@ class App:
             self.running -= 1
 
     async def echo(self, receive: Any, send: Any) -> None:
-        await send({"type": "websocket.accept", websocket.NO_PONG: (4408, "no pong came")})
+        await send({"type": "websocket.accept", NO_PONG: (4408, "no pong came")})
         while (message := await receive())["type"] == "websocket.receive":
             self.heard.append(message.get("text") or message.get("bytes"))
             await send({**message, "type": "websocket.send"})
@@ -450,3 +451,22 @@ async def test_a_stop_closes_with_1012() -> None:
             await stopping
             assert time.monotonic() - begun < 3
         assert app.running == 0
+
+
+async def test_an_application_may_limit_how_long_it_waits_for_who_does_not_read() -> None:
+    ended_after: list[float] = []
+
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "websocket.accept", SENT_WITHIN: 0.2})
+        begun = time.monotonic()
+        try:
+            while True:
+                await send({"type": "websocket.send", "text": "x" * 10_000})
+        except TimeoutError:
+            pass
+        ended_after.append(time.monotonic() - begun)
+
+    async with serving(app) as running, opened(running, "/", 4_096):
+        await until(lambda: bool(ended_after))
+        assert ended_after[0] >= 0.2
+        await until(lambda: not running.counts.open["websocket"])

@@ -91,6 +91,8 @@ class Connection(HttpToolsProtocol):
         self.parser.set_dangerous_leniencies(lenient_data_after_close=False)
         self.state = server_state
         self.url, self.headers = b"", []
+        self._kind: str | None = None
+        """As what the connection is counted."""
         self.deadline = 0.0
         self._paused_at: float | None = None
         """When writing was paused because the client does not read."""
@@ -122,7 +124,7 @@ class Connection(HttpToolsProtocol):
         """Take a new connection, or refuse it."""
         super().connection_made(transport)
         state = self.state
-        state.counts.open["http"] += 1
+        self.count_as("http")
         beyond = len(self.connections) - state.limits.connections
         if beyond > BEYOND_LIMIT:
             state.counts.refused[TOO_MANY_CONNECTIONS.reason] += 1
@@ -133,13 +135,21 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the request that is with the application."""
-        if not self._upgrades:
-            self.state.counts.open["http"] -= 1
+        self.count_as(None)
         if self._running is not None:
             self._running.disconnected = True
             self._running.message_event.set()
         self.pipeline.clear()
         super().connection_lost(exc)
+
+    def count_as(self, kind: str | None) -> None:
+        """Count the connection as one of a kind, see ``ConnectionCounts.open``; None when it is none any more."""
+        counts = self.state.counts.open
+        if self._kind is not None:
+            counts[self._kind] -= 1
+        if kind is not None:
+            counts[kind] += 1
+        self._kind = kind
 
     def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn always closes
         """The client has finished sending; it may still read what it asked for. Returns whether to stay open."""
@@ -438,6 +448,8 @@ class Connection(HttpToolsProtocol):
         """The response of the application is complete."""
         exchange, self._running = self._running, None
         self.state.total_requests += 1
+        if self._kind == "events":
+            self.count_as("http")
         transport = self.transport
         if exchange is None or transport.is_closing():
             return
@@ -513,7 +525,7 @@ class Connection(HttpToolsProtocol):
                 headers.append((b"connection", b"close"))
             self._parse_again(self._raw_head(headers), rest)
             return
-        self.state.counts.open["http"] -= 1
+        self.count_as(None)
         self.connections.discard(self)
         head = self._raw_head(self.headers)
         assert self.ws_protocol_class is not None

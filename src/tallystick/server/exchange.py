@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from tallystick.server.extensions import SENT_WITHIN
 from tallystick.server.hot_lane import header_lines
 from tallystick.server.refusals import Refusal
 
@@ -53,6 +54,8 @@ class Exchange(RequestResponseCycle):
         self._refusal: Refusal | None = None
         self._received_whole = False
         """Whether the application has got the end of the body."""
+        self._sent_within: float | None = None
+        """See ``SENT_WITHIN``."""
 
     async def run_asgi(self, app: Any) -> None:  # noqa: ANN401
         """Run the application; what it raises is logged and answered with 500 where nothing was sent yet."""
@@ -92,9 +95,13 @@ class Exchange(RequestResponseCycle):
         return {"type": "http.disconnect"}
 
     async def send(self, message: Any) -> None:  # noqa: ANN401
-        """Send the head or a part of the body; waits while the client reads too slowly."""
+        """Send the head or a part of the body; waits while the client reads too slowly.
+
+        Raises:
+            TimeoutError: the client does not read, see ``SENT_WITHIN``.
+        """
         if self.flow.write_paused and not self.disconnected:
-            await self.flow.drain()
+            await self._room()
         if self.disconnected:
             return
         kind = message["type"]
@@ -103,6 +110,9 @@ class Exchange(RequestResponseCycle):
                 self.keep_alive = False  # the client may leave the body out
             self.response_started, self.waiting_for_100_continue = True, False
             self._unsent = message["status"], list(message.get("headers", ()))
+            if SENT_WITHIN in message and self.scope["method"] != "HEAD":
+                self._sent_within = message[SENT_WITHIN]
+                self._connection.count_as("events")
             # A stream may wait long for its first part.
             asyncio.get_running_loop().call_soon(self._send_head)
         elif kind == "http.response.body" and self.response_started and not self.response_complete:
@@ -110,6 +120,16 @@ class Exchange(RequestResponseCycle):
         else:
             msg = f"an ASGI message {kind} does not fit here"
             raise RuntimeError(msg)
+
+    async def _room(self) -> None:
+        """Wait until the client has read enough."""
+        try:
+            async with asyncio.timeout(self._sent_within):
+                await self.flow.drain()
+        except TimeoutError:
+            self.disconnected = True
+            self.transport.abort()
+            raise
 
     def _send_head(self) -> None:
         if self._unsent is not None and not self.disconnected and not self.transport.is_closing():

@@ -8,6 +8,7 @@ client does not read. Refused handshakes are answered in the form of the surface
 
 import asyncio
 import logging
+from functools import lru_cache
 from typing import Any, cast
 
 import structlog
@@ -21,11 +22,12 @@ from websockets.exceptions import (
     RequestLineTooLong,
     SecurityError,
 )
-from websockets.frames import CloseCode, Frame
+from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import Protocol, Side
 
 from tallystick.server.exchange import FAILED
+from tallystick.server.extensions import NO_PONG, SENT_WITHIN
 from tallystick.server.inbox import Flag, Inbox
 from tallystick.server.refusals import Refusal
 from tallystick.server.state import SharedState
@@ -42,9 +44,7 @@ SLICE = 4_096
 """Bytes that are parsed at once, so that only few messages are parsed before the application has taken them."""
 BEFORE_ACCEPT = 65_536
 """Bytes that a client may send before it is accepted."""
-
-NO_PONG = "tallystick.no_pong"
-"""Key of ``websocket.accept``: code and reason of the close frame after a missing pong."""
+FRAMES_REMEMBERED = 32
 
 OF_PROTOCOL = frozenset({"Connection", "Upgrade", "Sec-WebSocket-Version"})
 UPGRADE = b"upgrade: websocket\r\nsec-websocket-version: 13\r\n"
@@ -78,6 +78,7 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         self.queue, self.writable = Inbox(), Flag()  # type: ignore[assignment]
         self.writable.set()
         self._no_pong: tuple[int, str] = CloseCode.INTERNAL_ERROR, "no pong came"
+        self._sent_within: float | None = None
         self._unparsed = b""
         """What waits until the client is accepted, or until the application has taken earlier messages."""
         self._message = bytearray()
@@ -333,9 +334,17 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
 
         Raises:
             ClientDisconnected: the connection is closed, or being closed.
+            TimeoutError: the client does not read, see ``SENT_WITHIN``.
         """
         kind = message["type"]
-        if not self.handshake_complete:
+        if kind == "websocket.send" and self.handshake_complete:
+            if not self.writable.is_set():
+                async with asyncio.timeout(self._sent_within):
+                    await self.writable.wait()
+            if self.close_sent or self.disconnected:
+                raise ClientDisconnected
+            self.transport.write(_frame(message.get("text"), message.get("bytes")))
+        elif not self.handshake_complete:
             await super().send(message)
             if kind == "websocket.accept":
                 self._accepted(message)
@@ -344,18 +353,24 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         elif kind == "websocket.close" and not self.disconnected:
             self._close(message.get("code", CloseCode.NORMAL_CLOSURE), message.get("reason") or "")
         else:
-            await self.writable.wait()
-            if self.close_sent or self.disconnected:
-                raise ClientDisconnected
-            await super().send(message)
+            raise ClientDisconnected
 
     def _accepted(self, message: Any) -> None:  # noqa: ANN401
         if not self.handshake_complete:
             raise ClientDisconnected
         self._no_pong = message.get(NO_PONG, self._no_pong)
+        self._sent_within = message.get(SENT_WITHIN)
         # The request takes more memory than the rest of the connection, and the parser of handshakes holds it too.
         del self.scope, self.request, self.response
         self.conn.parser.close()
         self.conn = Protocol(Side.SERVER, max_size=self.config.ws_max_size, logger=QUIET)  # type: ignore[assignment]
         if self._unparsed:
             self._parse()
+
+
+@lru_cache(FRAMES_REMEMBERED)
+def _frame(text: str | None, content: bytes | None) -> bytes:
+    """Encode a message. Remembered, because the same message is sent to many clients, one right after the other."""
+    if text is not None:
+        return Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
+    return Frame(Opcode.BINARY, content or b"").serialize(mask=False)

@@ -10,6 +10,7 @@ from starlette.responses import FileResponse
 from tallystick.server.hot_lane import Answer, header_lines, with_length
 from tallystick.web.asgi import Receive, Scope, Send
 from tallystick.web.compression import WORTH_COMPRESSING, compressed, takes_gzip
+from tallystick.web.event_stream import stream_head
 from tallystick.web.refusals import Headers
 
 JSON = b"application/json; charset=utf-8"
@@ -123,7 +124,7 @@ async def send_stream(stream: Stream, common: Headers, receive: Receive, send: S
     """Send the head of a stream, then run it."""
     headers = [*common, *stream.headers, (b"content-type", stream.content_type)]
     try:
-        await send({"type": "http.response.start", "status": stream.status, "headers": headers})
+        await send(stream_head(headers))
         await stream.run(receive, send)
     finally:
         stream.close()

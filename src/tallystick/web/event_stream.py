@@ -1,9 +1,10 @@
 """Sends server-sent events (WHATWG HTML, 9.2)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Sequence
 
-from tallystick.web.asgi import Receive, Send
+from tallystick.server.extensions import SENT_WITHIN
+from tallystick.web.asgi import Message, Receive, Send
 from tallystick.web.side_by_side import first_to_end
 
 CONTENT_TYPE = b"text/event-stream; charset=utf-8"
@@ -20,43 +21,56 @@ RETRY = b"retry: 2000\n\n"
 """Milliseconds after which a browser reconnects."""
 
 
-async def send_events(events: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
-    """Send the body of a stream until the events end or the client disconnects. The head must have been sent."""
-    if await first_to_end(_gone(receive), _send_all(events, send)):
-        await _send(send, b"", more=False)
+class _Body:
+    """The body of a stream while it is sent."""
 
+    __slots__ = ("_clock", "_last", "_send")
 
-async def or_comment(event: Callable[[], Awaitable[bytes]]) -> bytes:
-    """Wait for the next event; return a comment when none comes in time."""
-    try:
-        async with asyncio.timeout(COMMENT_EVERY_S):
-            return await event()
-    except TimeoutError:
-        return COMMENT
+    def __init__(self, send: Send) -> None:
+        self._send, self._clock = send, asyncio.get_running_loop().time
+        self._last = self._clock()
+        """When something was sent."""
 
+    async def send(self, piece: bytes, *, more: bool = True) -> bool:
+        """Send a piece. Returns False if the client does not read."""
+        try:
+            await self._send({"type": "http.response.body", "body": piece, "more_body": more})
+        except TimeoutError:
+            return False
+        self._last = self._clock()
+        return True
 
-async def _send_all(events: AsyncIterator[bytes], send: Send) -> bool:
-    """Send all events. Returns False if the client stopped reading."""
-    try:
+    async def send_all(self, events: AsyncIterator[bytes]) -> None:
+        """Send all events, or as many as the client reads."""
         async for event in events:
-            await _send(send, event)
-    except TimeoutError:
-        return False
-    return True
+            if not await self.send(event):
+                return
+
+    async def watch(self, receive: Receive) -> None:
+        """Keep the connection alive until the client disconnects."""
+        while not await self._disconnected(receive):
+            if self._clock() - self._last >= COMMENT_EVERY_S and not await self.send(COMMENT):
+                return
+
+    async def _disconnected(self, receive: Receive) -> bool:
+        """Wait until the client disconnects, or until a comment may be due."""
+        try:
+            # One timer for the stream instead of one for each event.
+            async with asyncio.timeout_at(self._last + COMMENT_EVERY_S):
+                while (await receive())["type"] != "http.disconnect":
+                    pass
+        except TimeoutError:
+            return False
+        return True
 
 
-async def _gone(receive: Receive) -> bool:
-    """Wait until the client disconnects. Returns False."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    return False
+def stream_head(headers: Sequence[tuple[bytes, bytes]]) -> Message:
+    """The head of a stream, as an ASGI message."""
+    return {"type": "http.response.start", "status": 200, "headers": headers, SENT_WITHIN: SENT_WITHIN_S}
 
 
-async def _send(send: Send, body: bytes, *, more: bool = True) -> None:
-    """Send a piece.
-
-    Raises:
-        TimeoutError: the client does not read.
-    """
-    async with asyncio.timeout(SENT_WITHIN_S):
-        await send({"type": "http.response.body", "body": body, "more_body": more})
+async def send_events(events: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
+    """Send the body of a stream until the events end or the client disconnects. ``stream_head`` must have been sent."""
+    body = _Body(send)
+    await first_to_end(body.watch(receive), body.send_all(events))
+    await body.send(b"", more=False)

@@ -15,7 +15,7 @@ from tallystick.services.feed.following import Following
 from tallystick.web.address import ClientAddresses, rate_limit_name
 from tallystick.web.answers import ApiResponse, send_response
 from tallystick.web.asgi import Receive, Scope, Send
-from tallystick.web.event_stream import CONTENT_TYPE, RETRY, UNBUFFERED, or_comment, send_events
+from tallystick.web.event_stream import CONTENT_TYPE, RETRY, UNBUFFERED, send_events, stream_head
 from tallystick.web.places import NoPlace, Places
 from tallystick.web.refusals import ApiRefused, retry_after
 from tallystick.web.routing import NoRoute
@@ -94,7 +94,7 @@ class LiveCounters:
             return
         try:
             first = await _first(watcher)
-            await send({"type": "http.response.start", "status": 200, "headers": _STREAM})
+            await send(stream_head(_STREAM))
             if scope["method"] == "HEAD":
                 await send({"type": "http.response.body", "body": b""})
             else:
@@ -122,14 +122,10 @@ async def _first(watcher: Watcher) -> Counter | None:
 
 
 async def _events(watcher: Watcher, first: Counter | None) -> AsyncIterator[bytes]:
-    async def following_event() -> bytes:
-        state = await watcher.next()
-        return DELETED if state is None else _event(state)
-
     with suppress(SubscriptionEnded):
         yield RETRY if first is None else RETRY + _event(first)
-        while (event := await or_comment(following_event)) != DELETED:
-            yield event
+        while (state := await watcher.next()) is not None:
+            yield _event(state)
         yield DELETED
 
 

@@ -2,8 +2,7 @@
 
 from contextlib import suppress
 
-from tallystick.server.websocket import NO_PONG
-from tallystick.surfaces.counttogether.realtime.channel import REASONS, Channel, Closing
+from tallystick.surfaces.counttogether.realtime.channel import Channel
 from tallystick.surfaces.counttogether.realtime.sockets import Sockets
 from tallystick.surfaces.counttogether.responses import send_dressed
 from tallystick.web.answers import ApiResponse
@@ -11,7 +10,6 @@ from tallystick.web.asgi import Message, Receive, Scope, Send
 
 DENIAL = "websocket.http.response"
 """The ASGI extension for refusing an upgrade with an HTTP response."""
-ACCEPT = {"type": "websocket.accept", NO_PONG: (Closing.NO_PONG, REASONS[Closing.NO_PONG])}
 
 
 class AsgiSockets:
@@ -29,11 +27,12 @@ class AsgiSockets:
             with suppress(OSError):  # the client has disconnected
                 await _deny(self._sockets.denial(error), scope, send)
             return
+        channel = Channel(receive, send)
         try:
-            await send(ACCEPT)
+            await channel.accept()
             if socket.subscription is not None:
                 scope.clear()  # nothing reads it any more, and it takes more memory than everything else here
-            await self._sockets.run(socket, Channel(receive, send))
+            await self._sockets.run(socket, channel)
         except OSError:
             return  # the client has disconnected before it was accepted
         finally:

@@ -5,6 +5,7 @@ from contextlib import suppress
 from enum import IntEnum
 
 from tallystick.errors import TallystickError
+from tallystick.server.extensions import NO_PONG, SENT_WITHIN
 from tallystick.web.asgi import Receive, Send
 
 SENT_WITHIN_S = 20.0
@@ -45,7 +46,7 @@ class PeerTooSlow(TallystickError):
 
 
 class Channel:
-    """An accepted WebSocket. That it is closed is known from ``receive``; it is no error of the other methods."""
+    """A WebSocket. That it is closed is known from ``receive``; for ``send`` and ``close`` it is no error."""
 
     __slots__ = ("_receive", "_send")
 
@@ -59,12 +60,20 @@ class Channel:
             PeerTooSlow
         """
         try:
-            async with asyncio.timeout(SENT_WITHIN_S):
-                await self._send({"type": "websocket.send", "text": text})
+            await self._send({"type": "websocket.send", "text": text})
         except TimeoutError as error:
             raise PeerTooSlow from error
         except OSError:
             return
+
+    async def accept(self) -> None:
+        """Accept the connection.
+
+        Raises:
+            OSError: the client has disconnected.
+        """
+        no_pong = Closing.NO_PONG, REASONS[Closing.NO_PONG]
+        await self._send({"type": "websocket.accept", NO_PONG: no_pong, SENT_WITHIN: SENT_WITHIN_S})
 
     async def receive(self) -> str | bytes | None:
         """The next message; None when the connection is closed."""

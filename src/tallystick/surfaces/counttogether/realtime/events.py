@@ -15,7 +15,7 @@ from tallystick.surfaces.counttogether.realtime.opening import NO_OFFSET, Resume
 from tallystick.surfaces.counttogether.zones import zone_of
 from tallystick.web.answers import ApiResponse, Stream
 from tallystick.web.asgi import Receive, Send
-from tallystick.web.event_stream import CONTENT_TYPE, RETRY, UNBUFFERED, or_comment, send_events
+from tallystick.web.event_stream import CONTENT_TYPE, RETRY, UNBUFFERED, send_events
 
 FIRST_CONNECTION = ResumePoint("", NO_OFFSET)
 """Recovers nothing."""
@@ -75,7 +75,4 @@ class _EventStream(Struct, frozen=True):
             for change in changes:
                 yield self.encoder.event(change)
             while True:
-                yield await or_comment(self._next)
-
-    async def _next(self) -> bytes:
-        return self.encoder.event(await self.subscription.next())
+                yield self.encoder.event(await self.subscription.next())

@@ -1,0 +1,8 @@
+"""Keys of ASGI messages that this server understands beyond the specification; other servers ignore them."""
+
+SENT_WITHIN = "tallystick.sent_within"
+"""Of ``http.response.start`` and ``websocket.accept``: how many seconds a client that does not read may hold up a later
+message. After that ``send`` raises TimeoutError. A response with it counts as an event stream."""
+
+NO_PONG = "tallystick.no_pong"
+"""Of ``websocket.accept``: code and reason of the close frame after a missing pong."""
