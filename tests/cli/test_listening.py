@@ -12,7 +12,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from websockets.sync.client import unix_connect
 
+from support.analytics import prepare
+from support.clients import people_of_counters
 from support.commands import CommandLine
 from support.programs import program
 from support.server import clean_environment, running_server, tallystick
@@ -52,6 +55,30 @@ def test_a_unix_socket_alone(tmp_path: Path) -> None:
         assert "create the first at /setup with the code" in server.output
         assert ask(path, "/nowhere").status_code == 404
         assert ask(path, "/", accept="text/html").status_code in {200, 303}
+
+
+def test_a_client_without_an_address_is_served_like_any_other(tmp_path: Path) -> None:
+    data, path = tmp_path / "data", tmp_path / "http.sock"
+    data.mkdir()
+    site_token = prepare(data, host="stats.example.com").token
+    (token,) = people_of_counters(data, "Ada")
+    with running_server(data, listen=f"unix:{path}") as server:
+        for url in ("/count?p=/page", "/count?p=/new%20name&q=utm_source%3Dx", "/counter/TOTAL.json", "/user/login"):
+            assert ask(path, url, host="stats.example.com").status_code in {200, 403, 404}, url
+        assert ask(path, "/api/v0/me", authorization=f"Bearer {site_token}", host="stats.example.com").is_success
+        assert ask(path, "/api/v0/me", authorization="Bearer nonsense", host="stats.example.com").status_code == 401
+        assert ask(path, "/v1/counters", authorization="Bearer nonsense").status_code == 401
+        shown = {"authorization": f"Bearer {token}"}
+        with unix_connect(str(path), uri="ws://localhost/v2/ws", additional_headers=shown) as live:
+            live.send("ping")
+            assert live.recv(timeout=10)
+        assert ask(path, "/hit/a.b/page").json() == {"value": 1}
+        with (
+            httpx.Client(transport=httpx.HTTPTransport(uds=str(path))) as client,
+            client.stream("GET", "http://localhost/live/a.b/page") as stream,
+        ):
+            assert any(line.startswith("data: ") for line in stream.iter_lines())
+        assert "Traceback" not in server.output
 
 
 def test_the_greeting_in_json_names_all_addresses(tmp_path: Path) -> None:
