@@ -240,9 +240,9 @@ class Connection(HttpToolsProtocol):
         line = _request_line(head)
         if line is None:
             self._refuse(MALFORMED)
-        elif isinstance(error, httptools.HttpParserInvalidMethodError) and line[3]:
+        elif isinstance(error, httptools.HttpParserInvalidMethodError) and line[3] and _is_unknown(line[1]):
             self.url = line[2]
-            self._refuse(UNKNOWN_METHOD)  # the parser knows only registered ones
+            self._refuse(UNKNOWN_METHOD)
         elif isinstance(error, httptools.HttpParserInvalidURLError) and not line[2].isascii():
             # Programs send URLs unencoded, which is clear enough.
             url = _beyond_ascii(lambda match: b"%%%02X" % match[0][0], line[2])
@@ -593,6 +593,15 @@ class _Trailers:
 
 def _stop(refusal: Refusal) -> NoReturn:
     raise HeadRefused(refusal)
+
+
+def _is_unknown(method: bytes) -> bool:
+    """Whether the parser, which knows only registered methods, refuses one."""
+    try:
+        httptools.HttpRequestParser(object()).feed_data(method + b" ")
+    except httptools.HttpParserInvalidMethodError:
+        return True
+    return False
 
 
 def _check_host(watched: list[tuple[bytes, bytes]], version: str) -> None:
