@@ -18,7 +18,7 @@ from tallystick.surfaces import countapi, counttogether, dashboard, goatcounter,
 from tallystick.web.address import FORWARDED_FOR, ClientAddresses
 from tallystick.web.asgi import Receive, Scope, Send, wants_page
 from tallystick.web.bodies import Bodies, may_have_body
-from tallystick.web.front_door import claims, doors, refusal_answer
+from tallystick.web.dispatch import claims, dispatchers, refusal_answer
 from tallystick.web.openapi import Description
 from tallystick.web.own_address import OwnAddress
 from tallystick.web.rate_limit import RateLimits
@@ -67,7 +67,7 @@ class Application:
         )
         self.apps = {surface.name: surface.build(services, kit) for surface in surfaces}
         self.sockets = [apps.sockets for apps in self.apps.values() if apps.sockets is not None]
-        self._http, self._websocket = doors(surfaces, self.apps, self._unclaimed)
+        self._http, self._websocket = dispatchers(surfaces, self.apps, self._unclaimed)
         self.hot_lanes = {prefix: lane for apps in self.apps.values() for prefix, lane in apps.hot.items()}
         self.refusal_answer = refusal_answer(surfaces, self.apps, countapi.SURFACE.name)
         self.connection_counts = kit.connections

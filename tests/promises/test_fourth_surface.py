@@ -21,7 +21,7 @@ from tallystick.server.http_server import HttpServer
 from tallystick.server.limits import ConnectionLimits
 from tallystick.server.listening import Listen, open_listeners
 from tallystick.settings import Settings
-from tallystick.web.front_door import claims
+from tallystick.web.dispatch import claims
 from tallystick.web.rate_limit import Rate
 
 FOUR = (*SURFACES, SURFACE)  # the line

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tallystick.web.asgi import Receive, Scope, Send
-from tallystick.web.front_door import front_door
+from tallystick.web.dispatch import dispatcher
 
 PREFIXES = ("/", "/hit", "/v1", "/v1/things", "/v1/things/of/mine", "/api/send", "/deep/er")
 
@@ -55,5 +55,5 @@ async def nothing(*_: object) -> Any:
 )
 async def test_the_longest_prefix_decides(path: str, prefix: str) -> None:
     scope: dict[str, Any] = {"path": path}
-    await front_door({prefix: named(prefix) for prefix in PREFIXES}, named(""))(scope, nothing, nothing)
+    await dispatcher({prefix: named(prefix) for prefix in PREFIXES}, named(""))(scope, nothing, nothing)
     assert scope["answered_by"] == prefix

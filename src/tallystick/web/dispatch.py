@@ -29,16 +29,18 @@ def claims(surfaces: Iterable[Surface]) -> dict[str, Surface]:
     return owners
 
 
-def doors(surfaces: Iterable[Surface], apps: Mapping[str, SurfaceApps], unclaimed: AsgiApp) -> tuple[AsgiApp, AsgiApp]:
-    """Make the front doors for HTTP and for WebSockets.
+def dispatchers(
+    surfaces: Iterable[Surface], apps: Mapping[str, SurfaceApps], unclaimed: AsgiApp
+) -> tuple[AsgiApp, AsgiApp]:
+    """Make the dispatchers for HTTP and for WebSockets.
 
     Args:
         apps: by the surface's name.
         unclaimed: takes HTTP requests to paths that no surface claims; WebSockets to such paths are refused.
     """
     owned = {prefix: apps[surface.name] for prefix, surface in claims(surfaces).items()}
-    http = front_door({prefix: each.http for prefix, each in owned.items()}, unclaimed)
-    return http, front_door({prefix: each.websocket or refuse for prefix, each in owned.items()}, refuse)
+    http = dispatcher({prefix: each.http for prefix, each in owned.items()}, unclaimed)
+    return http, dispatcher({prefix: each.websocket or refuse for prefix, each in owned.items()}, refuse)
 
 
 def refusal_answer(surfaces: Iterable[Surface], apps: Mapping[str, SurfaceApps], unclaimed: str) -> RefusalAnswer:
@@ -69,7 +71,7 @@ def _in_plain_text(_path: str, refusal: Refusal) -> Answer:
     return refusal.status, with_length(header_lines(headers), body), body
 
 
-def front_door(apps: Mapping[str, AsgiApp], unclaimed: AsgiApp) -> AsgiApp:
+def dispatcher(apps: Mapping[str, AsgiApp], unclaimed: AsgiApp) -> AsgiApp:
     """Make an ASGI application that passes requests on by the longest prefix of their path.
 
     Args:
