@@ -289,6 +289,20 @@ def test_connections_to_tallystick_stay_open(way: Way) -> None:
     assert set.union(*seen) - way.own_sockets == kept, "one request at a time needs no further connection"
 
 
+def test_requests_of_a_proxy_are_answered_in_the_hot_lane(way: Way) -> None:
+    way.get("/hit/a.b/hot", address="127.0.0.6")
+    before = hot_requests(way)
+    for _ in range(10):
+        assert way.get("/hit/a.b/hot").status_code == 200
+    assert hot_requests(way) == before + 10
+
+
+def hot_requests(way: Way) -> float:
+    """How many requests the hot lane has answered."""
+    (amount,) = re.findall(r"^tallystick_hot_requests_total (\S+)$", way.server.get("/metrics").text, re.MULTILINE)
+    return float(amount)
+
+
 def test_nginx_warns_of_nothing(tmp_path: Path) -> None:
     text = with_certificate((FOLDER / "nginx.conf").read_text("utf-8"), tmp_path)
     config = tmp_path / "nginx.conf"
