@@ -37,7 +37,7 @@ async def test_a_start_that_fails_leaves_no_store_open(
         raise error
 
     if place == "wiring":
-        monkeypatch.setattr(app, "doors", fail)
+        monkeypatch.setattr(app, "dispatchers", fail)
     else:
         monkeypatch.setattr(DuckDbWarehouse, "open", fail)
     before = threads_of_stores()
