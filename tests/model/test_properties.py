@@ -18,6 +18,7 @@ from tallystick.model.counter import (
     Set,
     alive,
     apply,
+    apply_repeatedly,
     would_create,
 )
 
@@ -33,6 +34,17 @@ def test_the_value_never_leaves_64_bits(steps: list[Operation], now: int) -> Non
             assert INT64_MIN <= counter.value <= INT64_MAX
         if outcome.value is not None:
             assert INT64_MIN <= outcome.value <= INT64_MAX
+
+
+@given(maybe_counters, operations(), st.integers(0, 5), times())
+def test_an_operation_applied_repeatedly_does_what_it_does_one_after_the_other(
+    before: Counter | None, operation: Operation, repetitions: int, now: int
+) -> None:
+    counter, outcomes = before, []
+    for _ in range(repetitions):
+        counter, outcome = apply(counter, operation, now)
+        outcomes.append(outcome)
+    assert apply_repeatedly(before, operation, repetitions, now) == (counter, outcomes)
 
 
 @given(maybe_counters, operations(), times())

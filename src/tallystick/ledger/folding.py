@@ -9,7 +9,17 @@ from msgspec import Struct
 
 from tallystick.errors import StoreFailed
 from tallystick.ledger.database import CreationRaced, Database, Session, Totals
-from tallystick.model.counter import LIMITED, Add, Counter, Operation, Outcome, Set, apply, would_create
+from tallystick.model.counter import (
+    LIMITED,
+    Add,
+    Counter,
+    Operation,
+    Outcome,
+    Set,
+    apply,
+    apply_repeatedly,
+    would_create,
+)
 from tallystick.model.key import Key, lane_of
 
 RACES = 20
@@ -88,7 +98,8 @@ def fold(session: Session, batch: Sequence[CounterWrite], now: int) -> Folded:
     """
     if not batch:
         return Folded()
-    return fold_over(session, session.load([item.key for item in batch]), batch, now)
+    places = _places(batch)
+    return _fold_places(session, session.load(places), batch, places, now)
 
 
 def fold_over(session: Session, loaded: Mapping[Key, Counter], batch: Sequence[CounterWrite], now: int) -> Folded:
@@ -96,25 +107,65 @@ def fold_over(session: Session, loaded: Mapping[Key, Counter], batch: Sequence[C
 
     They may not be loaded again in between: a counter that another server created meanwhile would go unnoticed.
     """
-    rows: dict[Key, Counter | None] = dict(loaded)
+    return _fold_places(session, loaded, batch, _places(batch), now)
+
+
+def _places(batch: Sequence[CounterWrite]) -> dict[Key, list[int]]:
+    """Where in a batch each counter's operations are."""
+    places: dict[Key, list[int]] = {}
+    for place, item in enumerate(batch):
+        own = places.get(item.key)
+        if own is None:
+            places[item.key] = [place]
+        else:
+            own.append(place)
+    return places
+
+
+def _fold_places(
+    session: Session,
+    loaded: Mapping[Key, Counter],
+    batch: Sequence[CounterWrite],
+    places: Mapping[Key, Sequence[int]],
+    now: int,
+) -> Folded:
     changed: dict[Key, Counter | None] = {}
-    outcomes: list[Outcome] = []
+    outcomes = [LIMITED] * len(batch)
     created = updated = 0
-    for item in batch:
-        key = item.key
-        before = rows.get(key)
-        if (before is None or before.expires <= now) and item.admit is not None and not _admitted(item, before, now):
-            outcomes.append(LIMITED)
-            continue
-        after, outcome = apply(before, item.operation, now)
-        outcomes.append(outcome)
-        if after is not before:
-            rows[key] = changed[key] = after
-            created += outcome.created
-            updated += type(item.operation) in _UPDATES
+    for key, own in places.items():
+        counter, at = loaded.get(key), 0
+        while at < len(own):
+            item = batch[own[at]]
+            absent = counter is None or counter.expires <= now
+            if absent and item.admit is not None and not _admitted(item, counter, now):
+                at += 1
+                continue
+            if absent or at + 1 == len(own) or (times := _times(batch, own, at)) == 1:
+                after, outcome = apply(counter, item.operation, now)
+                outcomes[own[at]] = outcome
+                created += outcome.created
+                updates, times = 1, 1
+            else:
+                after, several = apply_repeatedly(counter, item.operation, times, now)
+                for place, outcome in zip(own[at : at + times], several, strict=True):
+                    outcomes[place] = outcome
+                updates = 0 if counter is None or after is None else after.version - counter.version
+            at += times
+            if after is not counter:
+                counter = changed[key] = after
+                updated += updates if type(item.operation) in _UPDATES else 0
     if changed:
         session.save(changed, loaded)
     return Folded(outcomes, changed, created, updated)
+
+
+def _times(batch: Sequence[CounterWrite], places: Sequence[int], at: int) -> int:
+    """How often the same operation follows itself at these places, from one of them on."""
+    operation = batch[places[at]].operation
+    for number in range(at + 1, len(places)):
+        if batch[places[number]].operation is not operation:
+            return number - at
+    return len(places) - at
 
 
 _UPDATES = frozenset({Add, Set})

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import apsw
 import msgspec
+from msgspec.structs import astuple
 
 from tallystick.errors import (
     DatabaseSchemaRefused,
@@ -263,21 +264,7 @@ class SqliteSession(QueriedSession):
 
     def save(self, changed: Mapping[Key, Counter | None], loaded: Mapping[Key, Counter]) -> None:  # noqa: ARG002
         """Store the changes of a batch; None removes."""
-        kept = [
-            (
-                lane_of(key),
-                *key,
-                counter.value,
-                counter.lower,
-                counter.upper,
-                int(counter.resettable),
-                counter.created,
-                counter.expires,
-                counter.version,
-            )
-            for key, counter in changed.items()
-            if counter is not None
-        ]
+        kept = [(lane_of(key), *key, *astuple(counter)) for key, counter in changed.items() if counter is not None]
         if kept:
             _queries.save(self.connection, rows=_json(kept))
         if len(kept) < len(changed):

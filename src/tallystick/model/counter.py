@@ -5,6 +5,7 @@ and the tests use it as the oracle. Times are Unix milliseconds and are passed i
 """
 
 from enum import Enum
+from itertools import pairwise
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -167,6 +168,26 @@ def apply(counter: Counter | None, operation: Operation, now: int) -> tuple[Coun
         return _renew(counter, live, operation, now)
     assert isinstance(operation, Set)
     return _set(counter, live, operation, now)
+
+
+def apply_repeatedly(
+    counter: Counter | None, operation: Operation, times: int, now: int
+) -> tuple[Counter | None, list[Outcome]]:
+    """Apply one operation several times: what as many calls of ``apply`` give, for hot counters at less cost."""
+    if counter is not None and type(operation) is Add:
+        amount, old = operation.amount, counter.value
+        value = old + amount * times
+        expires = _prolonged(counter, now, operation.lifetime)
+        lives = counter.expires > now and expires > now
+        if lives and counter.lower <= amount <= counter.upper and INT64_MIN <= value <= INT64_MAX:
+            values = [old + amount * number for number in range(times + 1)]
+            after = replace(counter, value=value, expires=expires, version=counter.version + times)
+            return after, [Outcome(new, before, None, False) for before, new in pairwise(values)]  # noqa: FBT003
+    outcomes = []
+    for _ in range(times):
+        counter, outcome = apply(counter, operation, now)
+        outcomes.append(outcome)
+    return counter, outcomes
 
 
 def _add(counter: Counter | None, operation: Add, now: int) -> tuple[Counter | None, Outcome]:
