@@ -1,6 +1,7 @@
 """A thread that works in batches: while it handles one, the next one gathers. No timer."""
 
 import asyncio
+import time
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
@@ -14,6 +15,12 @@ from tallystick.errors import StoreBusy, StoreClosed
 log = structlog.get_logger()
 
 Item = TypeVar("Item")
+
+ENOUGH = 128
+"""A batch of so many items begins even while more are submitted."""
+
+GATHERING_S = 0.001
+"""The longest time that a batch waits for more items, to which the running iteration of the loop is added."""
 
 
 class Resolvable(Protocol):
@@ -43,6 +50,9 @@ class GatheringThread(Generic[Item]):
         idle: called when nothing was submitted for ``idle_after`` seconds.
         queue_limit: the most pending items; ``submit`` refuses more.
         batch_limit: the most items of a batch.
+        loop: the event loop on which ``submit`` is called. With it, a batch begins when an iteration of the loop has
+            submitted no more items, or ``ENOUGH`` are pending. Without it, a batch begins with the first item, and
+            ``submit`` may be called on any thread.
     """
 
     def __init__(  # noqa: PLR0913  # keyword arguments
@@ -56,8 +66,16 @@ class GatheringThread(Generic[Item]):
         idle_after: float = 1.0,
         queue_limit: int,
         batch_limit: int,
+        loop: AbstractEventLoop | None = None,
     ) -> None:
-        self._queue: SimpleQueue[Item | None] = SimpleQueue()
+        self._loop, self._enough = loop, 1 if loop is None else ENOUGH
+        self._waiting: list[Item] = []
+        self._ready = False
+        """Whether the thread waits for a batch to begin."""
+        self._wake: SimpleQueue[None] = SimpleQueue()
+        self._looking = False
+        """Whether ``_look`` is scheduled. Only the event loop uses this and the next two."""
+        self._seen, self._look_until = 0, 0.0
         self._work, self._give_up, self._stop, self._idle = work, give_up, stop, idle
         self._idle_after = idle_after if idle else None
         self.queue_limit, self._batch_limit = queue_limit, batch_limit
@@ -67,7 +85,7 @@ class GatheringThread(Generic[Item]):
 
     def __len__(self) -> int:
         """Number of pending items."""
-        return self._queue.qsize()
+        return len(self._waiting)
 
     def submit(self, item: Item) -> None:
         """Queue an item.
@@ -79,24 +97,50 @@ class GatheringThread(Generic[Item]):
         if self._closed:
             msg = "the server is stopping"
             raise StoreClosed(msg)
-        if self._queue.qsize() >= self.queue_limit:
+        waiting = self._waiting
+        if len(waiting) >= self.queue_limit:
             msg = "too many requests are waiting"
             raise StoreBusy(msg)
-        self._queue.put(item)
+        waiting.append(item)
+        # Tested after the append; the thread sets it before it tests for items. So one of the two notices the other.
+        if self._ready:
+            self._start()
 
     async def close(self) -> None:
         """Handle all accepted items, then stop."""
-        # submit and close run on the same event loop, so no item can follow the end mark.
+        # submit and close run on the same event loop, so no item can follow.
         if not self._closed:
             self._closed = True
-            self._queue.put(None)
+            self._wake.put(None)
         await asyncio.to_thread(self._thread.join)
 
     def end(self) -> None:
         """Like ``close``, but blocks; for a thread to which no event loop has submitted items yet."""
         self._closed = True
-        self._queue.put(None)
+        self._wake.put(None)
         self._thread.join()
+
+    def _start(self) -> None:
+        """Begin a batch: at once, or when the event loop submits no more items."""
+        if self._loop is None:
+            self._begin()
+        elif self._ready and not self._looking:
+            self._looking, self._seen, self._look_until = True, 0, time.perf_counter() + GATHERING_S
+            # At least two looks: the first may come before the loop reads its sockets again.
+            self._loop.call_soon(self._look, self._loop)
+
+    def _look(self, loop: AbstractEventLoop) -> None:
+        gathered = len(self._waiting)
+        if self._seen < gathered < self._enough and time.perf_counter() < self._look_until:
+            self._seen = gathered
+            loop.call_soon(self._look, loop)
+        else:
+            self._looking = False
+            self._begin()
+
+    def _begin(self) -> None:
+        self._ready = False
+        self._wake.put(None)
 
     def _run(self) -> None:
         try:
@@ -113,22 +157,37 @@ class GatheringThread(Generic[Item]):
             self._stop()
 
     def _gather(self) -> list[Item] | None:
-        """The next batch; empty when idle, None at the end mark."""
-        queue = self._queue
+        """The next batch; empty when idle, None at the end."""
+        waiting = self._waiting
+        while True:
+            in_time = self._wait()
+            # Other threads only append, so the copied items are the removed ones.
+            if batch := waiting[: self._batch_limit]:
+                del waiting[: len(batch)]
+                return batch
+            if self._closed:
+                return None
+            if not in_time:
+                return []
+
+    def _wait(self) -> bool:
+        """Wait until a batch begins. Returns whether one did in time."""
+        self._ready = True
         try:
-            item = queue.get(timeout=self._idle_after)
+            # These were submitted during the last batch.
+            gathered = len(self._waiting)
+            if self._closed or gathered >= self._enough:
+                return True
+            if gathered and self._loop is not None:
+                self._loop.call_soon_threadsafe(self._start)
+            self._wake.get(timeout=self._idle_after)
         except Empty:
-            return []
-        if item is None:
-            return None
-        batch = [item]
-        for _ in range(min(queue.qsize(), self._batch_limit - 1)):
-            item = queue.get_nowait()
-            if item is None:
-                queue.put(None)
-                break
-            batch.append(item)
-        return batch
+            return False
+        except RuntimeError:
+            return True  # the loop is closed: the server stops at once
+        finally:
+            self._ready = False
+        return True
 
 
 def raisable(error: BaseException) -> Exception:
@@ -153,7 +212,11 @@ def _resolve(futures: Sequence[Resolvable], results: Sequence[object]) -> None:
     for future, result in zip(futures, results, strict=True):
         if future.done():
             continue  # the client has disconnected
-        if isinstance(result, BaseException):
-            future.set_exception(raisable(result))
-        else:
-            future.set_result(result)
+        try:
+            if isinstance(result, BaseException):
+                future.set_exception(raisable(result))
+            else:
+                future.set_result(result)
+        except Exception:
+            # The other futures of the batch must get their results.
+            log.exception("a result could not be delivered")

@@ -11,7 +11,7 @@ import structlog
 from msgspec import Struct
 
 from tallystick.errors import StoreAway, StoreBusy, StoreClosed, StoreFailed, StoreUnavailable
-from tallystick.gathering import GatheringThread, Resolvable, raisable
+from tallystick.gathering import GatheringThread, Resolvable, raisable, resolve_futures
 from tallystick.ledger.database import Database, Session, opened, reason_of
 from tallystick.model.counter import Counter
 from tallystick.model.key import Key
@@ -51,33 +51,20 @@ class Finder:
         def find(session: Session) -> dict[Key, Counter]:
             return session.find({item.key for item in batch})
 
-        result: dict[Key, Counter] | StoreUnavailable
+        results: Sequence[Counter | StoreUnavailable | None]
         try:
             # A single statement reads one consistent state.
-            result = self._sessions.use(find)
+            counters = self._sessions.use(find)
         except StoreUnavailable as error:
-            result = error
-        self._finish(batch, result)
+            results = [error] * len(batch)
+        else:
+            results = [counters.get(item.key) for item in batch]
+        resolve_futures(self._loop, [item.future for item in batch], results)
 
     def _give_up(self, batch: list[Find], error: Exception) -> None:
-        self._finish(batch, StoreFailed(f"a read failed: {error}"))
-
-    def _finish(self, batch: list[Find], result: dict[Key, Counter] | StoreUnavailable) -> None:
-        try:
-            self._loop.call_soon_threadsafe(_resolve, batch, result)
-        except RuntimeError:
-            # The loop is closed: the server stops at once.
-            return
-
-
-def _resolve(batch: Sequence[Find], result: dict[Key, Counter] | StoreUnavailable) -> None:
-    for item in batch:
-        if item.future.done():
-            continue  # the client has disconnected
-        if isinstance(result, StoreUnavailable):
-            item.future.set_exception(result)
-        else:
-            item.future.set_result(result.get(item.key))
+        resolve_futures(
+            self._loop, [item.future for item in batch], [StoreFailed(f"a read failed: {error}")] * len(batch)
+        )
 
 
 class LedgerReaders:

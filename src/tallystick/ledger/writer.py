@@ -41,7 +41,7 @@ JoinedFunction = Callable[[Session, Sequence[Any], int, int], Sequence[object]]
 log = structlog.get_logger()
 
 
-class PendingCount(CounterWrite, eq=False, kw_only=True):
+class PendingCount(CounterWrite, eq=False, kw_only=True, gc=False):
     """A pending operation on a counter."""
 
     future: Resolvable
@@ -115,6 +115,7 @@ class LedgerWriter:
             idle_after=REQUESTS_KEPT_WITHIN_S,
             queue_limit=QUEUE_LIMIT,
             batch_limit=BATCH_LIMIT,
+            loop=loop,
         )
 
     def _work(self, batch: list[PendingCount | PendingCall | Joined]) -> None:
