@@ -17,6 +17,8 @@ from tallystick.server.refusals import RefusalAnswer
 from tallystick.server.state import SharedState
 from tallystick.server.websocket import LARGEST_MESSAGE, PING_EVERY_S, PONG_WITHIN_S, WebSocketConnection
 
+TICK_S = 1.0
+
 
 class HttpServer:
     """An HTTP server around an ASGI application.
@@ -72,7 +74,7 @@ class HttpServer:
 
     async def _tick(self) -> None:
         while True:
-            await asyncio.sleep(1)
+            await asyncio.sleep(TICK_S)
             self._state.tick()
             self._check_times()
 
@@ -82,7 +84,7 @@ class HttpServer:
         state.idle_s = min(state.limits.idle_s, CROWDED_IDLE_S) if crowded else state.limits.idle_s
         for connection in tuple(state.connections):
             if isinstance(connection, Connection):
-                connection.check_time(state.now)
+                connection.check_time(state.now - TICK_S)  # deadlines are set by a clock that is as much behind
 
     def close_listeners(self) -> None:
         """Accept no more connections; each response from now on is the last one of its connection."""
