@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -48,6 +49,10 @@ def rounds(data: Path, database: str | None, number: int, *options: str) -> None
         check(server, books)
         asyncio.run(books.load(server, (islice(cycle(order), 10) for order in ORDERS)))
         check(server, books)
+        # The hot lane takes these requests: it is what was killed.
+        hot = re.search(r"^tallystick_hot_requests_total (\S+)$", server.get("/metrics").text, re.MULTILINE)
+        assert hot is not None
+        assert float(hot[1]) >= 10 * len(ORDERS)
         assert server.stop() == 0
 
 
