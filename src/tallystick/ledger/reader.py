@@ -45,6 +45,7 @@ class Finder:
             stop=self._sessions.drop,
             queue_limit=QUEUE_LIMIT,
             batch_limit=BATCH_LIMIT,
+            loop=loop,
         )
 
     def _work(self, batch: list[Find]) -> None:
