@@ -39,6 +39,7 @@ bench: .venv/.bench ## Measure, about 25 minutes; needs wrk (Debian: apt-get ins
 	$(BIN)/python benchmarks/sharing.py
 	$(BIN)/python benchmarks/live.py
 	$(BIN)/python benchmarks/idle.py
+	$(BIN)/python benchmarks/ledger.py
 
 shape: .venv/.dev ## Sizes of files and functions, to see what grows
 	$(BIN)/python tools/shape.py
