@@ -27,10 +27,13 @@ class ClientAddresses:
         trusted: networks of proxies; the header of any other peer is ignored.
         header: with the client's address: one address, or a list that each proxy appends to. No other header is
             read, because a proxy passes on what the client wrote into it.
+
+    Attributes:
+        header: its name in lower case.
     """
 
     def __init__(self, trusted: Iterable[Network] = (), header: str = FORWARDED_FOR) -> None:
-        self._trusted, self._header = tuple(trusted), header.lower().encode()
+        self._trusted, self.header = tuple(trusted), header.lower().encode()
         self._remembered = lru_cache(ADDRESSES_REMEMBERED)(self._behind)
 
     def of(self, scope: Mapping[str, Any]) -> IPv4Address | IPv6Address | None:
@@ -45,7 +48,7 @@ class ClientAddresses:
             return None
         if host is not None and not self._trusted:
             return _parse(host)
-        values = [value for name, value in scope["headers"] if name == self._header]
+        values = [value for name, value in scope["headers"] if name == self.header]
         forwarded = values[0] if len(values) == 1 else b",".join(values)
         find = self._remembered if len(forwarded) <= LONGEST_REMEMBERED else self._behind
         return find(host, forwarded)
@@ -89,8 +92,13 @@ def host_of(scope: Mapping[str, Any]) -> str:
     """The Host of a request: lower case, without port and last dot; empty without a Host header."""
     for name, value in scope["headers"]:
         if name == b"host":
-            return _bare_host(value[:LONGEST_HOST])
+            return bare_host_of(value)
     return ""
+
+
+def bare_host_of(header: bytes) -> str:
+    """Normalize the value of a Host header as ``host_of`` does."""
+    return _bare_host(header[:LONGEST_HOST])
 
 
 def bare_host(header: str) -> str:

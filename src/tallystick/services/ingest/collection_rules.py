@@ -1,12 +1,13 @@
 """A site's settings prepared for the pipeline, so that they are not evaluated again for each hit."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from msgspec import Struct
 
 from tallystick.model.site import Collect, Site
+from tallystick.services.ingest.arrival import Arrival, Refusal
 from tallystick.services.ingest.countries import Countries
 from tallystick.services.ingest.salts import Salts
 from tallystick.services.ingest.spam import SpamReferrers
@@ -29,8 +30,8 @@ class Ignored(Struct, frozen=True):
         return not isinstance(address, str) and any(address in network for network in self.networks)
 
 
-class CollectionRules(Struct, frozen=True):
-    """A site's settings, and the data that its hits are checked against.
+class CollectionRules(Struct, frozen=True, eq=False):
+    """A site's settings, and the data that its hits are checked against. Equal only to itself: a key of caches.
 
     Attributes:
         ignored: None if no address is ignored.
@@ -50,6 +51,10 @@ class CollectionRules(Struct, frozen=True):
     countries: Countries
     spam: SpamReferrers
     salts: Salts
+
+
+Step = Callable[[CollectionRules, Arrival], Refusal | None]
+"""A step of the pipeline: changes the arrival, or refuses it."""
 
 
 def rules_of(site: Site, countries: Countries, spam: SpamReferrers, salts: Salts) -> CollectionRules:

@@ -14,13 +14,13 @@ import structlog
 from tallystick.errors import NoSuchSite, StoreUnavailable
 from tallystick.gathering import Resolvable
 from tallystick.ledger import Ledger
-from tallystick.model.hit import Hit, is_bot
+from tallystick.model.hit import WEB_BEGAN, Hit, is_bot
 from tallystick.model.site import BEFORE_FIRST_HIT_S, Site
 from tallystick.services.accounts.sites import note_hits
 from tallystick.services.analytics.names import CachedPath, Names, NewPath
 from tallystick.services.ingest import agents, languages, steps
 from tallystick.services.ingest.arrival import Arrival, Dropped, DropReason, InvalidHit, Refusal
-from tallystick.services.ingest.collection_rules import CollectionRules, rules_of
+from tallystick.services.ingest.collection_rules import CollectionRules, Step, rules_of
 from tallystick.services.ingest.countries import Countries
 from tallystick.services.ingest.new_names import Admits, NewNames
 from tallystick.services.ingest.salts import Salts
@@ -43,8 +43,6 @@ __all__ = [
 Result = Stored | Dropped | InvalidHit
 Keep = Callable[[Sequence[Refusal | None]], IdempotencyRecord]
 """Builds the idempotency record from the refusals; None stands for a hit that is being stored."""
-
-Step = Callable[[CollectionRules, Arrival], Refusal | None]
 
 STEPS: tuple[Step, ...] = (
     steps.drop_prefetch,
@@ -167,29 +165,63 @@ class Ingest:
         (stored,) = await self._store(rules, [arrival], None)
         return stored
 
-    def judge_at_once(self, site: Site, arrival: Arrival, now: int) -> Hit | Refusal | str:
-        """Judge a hit as ``record_one`` does, if nothing has to be waited for. Changes nothing but the arrival.
+    def rules_at_once(self, site: Site, now: int) -> CollectionRules | str:
+        """The rules for a hit that is judged without waiting; or in a few words why it takes ``record_one``.
 
         Args:
             now: Unix milliseconds.
-
-        Returns:
-            The hit for ``store_into``, or why it is refused; or in a few words why it takes ``record_one``.
         """
         if not self._warehouse.owned:
             return "analytics elsewhere"
-        if self._are_due(now):
-            return "salts or spam due"
-        rules = self._rules_of(site)
-        refusal = _apply_steps(rules, arrival)
-        if refusal is not None:
-            return refusal
-        if self._new_names and arrival.ref and not self._new_names.knows_referrer(site.id, arrival):
+        return "salts or spam due" if self._are_due(now) else self._rules_of(site)
+
+    def hit_at_once(
+        self, rules: CollectionRules, page: Arrival, browser: Arrival, sender: Arrival, received: int
+    ) -> Hit | str:
+        """Make a hit of its ``parts`` as ``record_one`` does, if nothing has to be waited for. Changes nothing.
+
+        Args:
+            received: Unix seconds.
+
+        Returns:
+            The hit for ``store_into``; or in a few words why it takes ``record_one``.
+        """
+        site = rules.site
+        if received < WEB_BEGAN or steps.drop_spam_referrer(rules, page) is not None:
+            return "refused"
+        if page.ref and self._new_names and not self._new_names.knows_referrer(site.id, page):
             return "new referrer"
-        return self._hit_of_known_names(rules, arrival) or "new name"
+        known = self._known_path(site, page, received)
+        if known is None:
+            return "new name"
+        bot = browser.bot if is_bot(browser.bot) else page.bot
+        visitor = None
+        if steps.has_session(rules, bot, no_session=page.no_session):
+            visitor = rules.salts.visitor(site.id, sender.address or "", browser.agent)
+        assert browser.browser
+        assert browser.system
+        return Hit(
+            site=site.id,
+            path=known.id,
+            visitor=visitor,
+            event=page.event,
+            bot=bot,
+            ref=page.ref,
+            ref_scheme=page.ref_scheme or "o",
+            browser=browser.browser[0],
+            browser_version=browser.browser[1],
+            system=browser.system[0],
+            system_version=browser.system[1],
+            country=sender.country,
+            region=sender.region,
+            language=browser.language,
+            width=page.width,
+            single=rules.collects_hits,
+            created=received,
+        )
 
     def store_into(self, future: Resolvable, hit: Hit) -> None:
-        """Store a hit of ``judge_at_once``, before anything else is awaited: its names may change.
+        """Store a hit of ``hit_at_once``, before anything else is awaited: its names may change.
 
         Args:
             future: gets a list with the hit's ``Stored``.
@@ -234,13 +266,17 @@ class Ingest:
 
     def _hit_of_known_names(self, rules: CollectionRules, arrival: Arrival) -> Hit | None:
         """The hit, if it brings no new name, title or first hit of the site, as nearly all; else None."""
-        site, created = rules.site, arrival.created
+        assert arrival.created is not None
+        known = self._known_path(rules.site, arrival, arrival.created)
+        return None if known is None else _hit(rules, arrival, known.id, None)
+
+    def _known_path(self, site: Site, arrival: Arrival, created: int) -> CachedPath | None:
+        """The path of a hit that brings no new name, title or first hit of the site; else None."""
         known = self._names.path(site.id, arrival.path)
         if known is None or not known.counted or known.title != arrival.title or arrival.campaign:
             return None
         begins = self._begins(site)
-        assert created is not None
-        return None if begins is None or created < begins // 1000 else _hit(rules, arrival, known.id, None)
+        return None if begins is None or created < begins // 1000 else known
 
     def _name_updates(
         self, site: int, arrivals: Sequence[Arrival]

@@ -102,7 +102,7 @@ def find_language(rules: CollectionRules, arrival: Arrival) -> None:
 def find_agent(rules: CollectionRules, arrival: Arrival) -> None:
     """Set browser, system and bot code from the User-Agent. A server's hit without a User-Agent is no bot's."""
     agent = parse_agent(arrival.agent) if arrival.agent or arrival.direct else None
-    arrival.bot = _bot(agent, arrival.bot)
+    arrival.bot = bot_code(agent, arrival.bot)
     if not rules.collects_agents:
         arrival.browser = arrival.system = UNKNOWN
         return
@@ -111,7 +111,7 @@ def find_agent(rules: CollectionRules, arrival: Arrival) -> None:
     arrival.system = system if arrival.system is None else known_system(*arrival.system)
 
 
-def _bot(agent: Agent | None, sent: int) -> int:
+def bot_code(agent: Agent | None, sent: int) -> int:
     """The bot code: that of the User-Agent, else the one the sender gave."""
     if agent is not None and is_bot(agent.bot):
         return agent.bot
@@ -126,13 +126,18 @@ def find_visitor(rules: CollectionRules, arrival: Arrival) -> InvalidHit | None:
     identified = arrival.direct or bool(arrival.agent and arrival.address is not None)
     if not (arrival.session or identified or arrival.sessionless or arrival.no_session):
         return _NO_SESSION
-    if arrival.no_session or not rules.collects_sessions or is_bot(arrival.bot):
+    if not has_session(rules, arrival.bot, no_session=arrival.no_session):
         return None
     if arrival.session:
         arrival.visitor = rules.salts.visitor_of_session(rules.site.id, arrival.session)
     elif identified:
         arrival.visitor = rules.salts.visitor(rules.site.id, arrival.address or "", arrival.agent)
     return None
+
+
+def has_session(rules: CollectionRules, bot: int, *, no_session: bool) -> bool:
+    """Whether a hit gets a visitor's hash, and so a session."""
+    return not no_session and rules.collects_sessions and not is_bot(bot)
 
 
 def clean_name(_: CollectionRules, arrival: Arrival) -> None:

@@ -57,7 +57,7 @@ class Pixel:
     async def _count(self, scope: Scope) -> Reply:
         headers_read = headers_of_interest(scope["headers"])
         address = self.addresses.of(scope)
-        admission = self.admission(address, headers_read)
+        admission = self.admission(address, headers_read.get(b"user-agent"))
         try:
             if admission is not None and not admission.admitted:
                 raise RateLimited(admission)  # noqa: TRY301  # refusals become responses in one place
@@ -72,15 +72,13 @@ class Pixel:
             status, headers = reply_to(result, address)
         return status, headers if admission is None else (*headers, *limit_headers(admission))
 
-    def admission(
-        self, address: IPv4Address | IPv6Address | None, headers_read: dict[bytes, bytes]
-    ) -> Admission | None:
+    def admission(self, address: IPv4Address | IPv6Address | None, agent: bytes | None) -> Admission | None:
         """Count the request for its limits; None for loopback, where proxies and tests send many clients' requests."""
         name = _limit_name(address)
         if not name:
             return None
         # The hash identifies the agent as well as its text does, and takes less memory.
-        of_browser = self._limits.admit("count", hash((name, headers_read.get(b"user-agent"))))
+        of_browser = self._limits.admit("count", hash((name, agent)))
         if not of_browser.admitted:
             return of_browser
         # Agents are easily forged.

@@ -1,24 +1,33 @@
-"""The pixel in the hot lane (``server/DESIGN.md``): hits that can be judged without waiting. See ``handler.py``."""
+"""The pixel in the hot lane (``server/DESIGN.md``): hits that are judged without waiting.
 
-from ipaddress import IPv4Address, IPv6Address
+What repeats from hit to hit is cached in parts (``services/ingest/parts.py``). Everything unusual is left to
+``handler.py``, as are hits that are refused or dropped.
+"""
+
+from functools import lru_cache
 
 from tallystick.model.hit import Hit
-from tallystick.model.site import Site
 from tallystick.server.hot_lane import Answer, HotRequest, header_lines
-from tallystick.services.ingest.ingest import Refusal
+from tallystick.services.ingest.arrival import Arrival
+from tallystick.services.ingest.collection_rules import Address, CollectionRules
+from tallystick.services.ingest.parts import browser_part, page_part, sender_part
 from tallystick.surfaces.goatcounter.api.headers import limit_headers
 from tallystick.surfaces.goatcounter.errors import SURFACE
-from tallystick.surfaces.goatcounter.pixel.handler import PREFETCH, Pixel, arrival_of, headers_of_interest
-from tallystick.surfaces.goatcounter.pixel.query import pixel_query
-from tallystick.surfaces.goatcounter.pixel.replies import COUNTED, Reply, reply_to
-from tallystick.surfaces.goatcounter.wire.decoding import LONGEST_AT_ONCE
+from tallystick.surfaces.goatcounter.pixel.handler import PREFETCH, Pixel, arrival_of
+from tallystick.surfaces.goatcounter.pixel.query import NOTHING_SENT, PixelRefused, parsed, repeated_part
+from tallystick.surfaces.goatcounter.pixel.replies import COUNTED
 from tallystick.warehouse import Stored
-from tallystick.web.address import host_of
+from tallystick.web.address import bare_host_of
+from tallystick.web.asgi import Scope
 from tallystick.web.pixel import PIXEL
 from tallystick.web.rate_limit import UNLIMITED, Admission
 from tallystick.web.refusals import RateLimited
 
 PREFIX = b"/count?"
+
+PARTS_CACHED = 8_192
+LONGEST_HEADERS = 1_024
+"""Bytes of the headers that a cached part is looked up by."""
 
 _BEGINS = len(PREFIX)
 _COUNTED_LINES = header_lines(COUNTED[1])
@@ -36,45 +45,73 @@ class HotPixel:
 
     def __init__(self, pixel: Pixel) -> None:
         self.pixel, self._sites, self._ingest, self._answers = pixel, pixel.sites, pixel.ingest, pixel.traffic.answers
+        self._page = lru_cache(PARTS_CACHED)(_page)
+        self._browser = lru_cache(PARTS_CACHED)(_browser)
+        self._sender = lru_cache(PARTS_CACHED)(self._sender_of)
 
     def take(self, request: HotRequest) -> str | None:
         """See ``HotLane``. Everything that can fail or has to wait comes before the limits are counted."""
-        query, headers_read = request.url[_BEGINS:], headers_of_interest(request.headers)
-        if reason := _unusual(query, headers_read):
-            return reason
-        scope = request.scope
-        host, address = host_of(scope), self.pixel.addresses.of(scope)
+        headers, scope = dict(request.headers), request.scope
+        if len(headers) != len(request.headers):
+            return "repeated header"
+        now = self.pixel.clock()
+        rules = self._rules_at(bare_host_of(headers.get(b"host", b"")), now)
+        if isinstance(rules, str):
+            return rules
+        parts = self._parts(rules, request.url[_BEGINS:], headers, scope)
+        if isinstance(parts, str):
+            return parts
+        hit = self._ingest.hit_at_once(rules, *parts, now // 1000)
+        if isinstance(hit, str):
+            return hit
+        address = parts[2].address
+        assert not isinstance(address, str)
+        self._store(request, hit, address, headers.get(b"user-agent"))
+        return None
+
+    def _rules_at(self, host: str, now: int) -> CollectionRules | str:
+        """The rules of the host's site; or why its hits are left."""
         site = self._sites.known(host)
         if site is None:
             return "site not cached"
-        if self._sites.is_new_host(host):
-            return "new host"
-        judged = self._judged(site, query, headers_read, address)
-        if isinstance(judged, str):
-            return judged
-        request.context = admission = self.pixel.admission(address, headers_read)
-        if admission is not None and not admission.admitted:
-            request.respond(self.refuse(request, RateLimited(admission)))
-        elif isinstance(judged, Hit):
-            self._store(request, judged)
-        else:
-            request.respond(self._encoded(reply_to(judged, address), admission))
-        return None
+        return "new host" if self._sites.is_new_host(host) else self._ingest.rules_at_once(site, now)
 
-    def _judged(
-        self, site: Site, query: bytes, headers_read: dict[bytes, bytes], address: IPv4Address | IPv6Address | None
-    ) -> Hit | Refusal | str:
-        now = self.pixel.clock()
-        try:
-            arrival = arrival_of(pixel_query(query), headers_read, address, now // 1000)
-            return self._ingest.judge_at_once(site, arrival, now)
-        except Exception:  # noqa: BLE001  # it is raised again on the ordinary way, and answered there
-            return "refused"
+    def _parts(
+        self, rules: CollectionRules, query: bytes, headers: dict[bytes, bytes], scope: Scope
+    ) -> tuple[Arrival, Arrival, Arrival] | str:
+        """The parts of a hit; or why it is left."""
+        parameters = repeated_part(query)
+        if parameters is None:
+            return "long query"
+        if b"#" in query:
+            return "fragment"
+        if not PREFETCH.isdisjoint(headers):
+            return "prefetch"
+        get = headers.get
+        agent, language = get(b"user-agent", b""), get(b"accept-language", b"")
+        forwarded, client = get(self.pixel.addresses.header), scope["client"]
+        if len(agent) + len(language) + len(forwarded or b"") > LONGEST_HEADERS:
+            return "long headers"
+        page = self._page(rules, parameters)
+        browser = self._browser(rules, agent, language, get(b"sec-gpc"), get(b"dnt"))
+        sender = self._sender(rules, client and client[0], scope["server"], forwarded)
+        return "refused" if page is None or browser is None or sender is None else (page, browser, sender)
 
-    def _store(self, request: HotRequest, hit: Hit) -> None:
+    def _sender_of(
+        self, rules: CollectionRules, peer: str | None, server: tuple[str, int | None] | None, forwarded: bytes | None
+    ) -> Arrival | None:
+        addresses = self.pixel.addresses
+        headers = () if forwarded is None else ((addresses.header, forwarded),)
+        return sender_part(rules, addresses.of({"client": peer and (peer, 0), "server": server, "headers": headers}))
+
+    def _store(self, request: HotRequest, hit: Hit, address: Address | None, agent: bytes | None) -> None:
+        """Count the request for its limits, and store its hit."""
+        request.context = admission = self.pixel.admission(address, agent)
         try:
+            if admission is not None and not admission.admitted:
+                raise RateLimited(admission)  # noqa: TRY301  # refusals become answers in one place
             self._ingest.store_into(request, hit)
-        except Exception as error:  # noqa: BLE001  # errors become answers in one place
+        except Exception as error:  # noqa: BLE001
             request.respond(self.refuse(request, error))
 
     def answer(self, request: HotRequest, result: list[Stored]) -> Answer:  # noqa: ARG002  # durable is all it says
@@ -89,18 +126,23 @@ class HotPixel:
 
     def refuse(self, request: HotRequest, error: Exception) -> Answer:
         """See ``HotLane``."""
-        return self._encoded(self.pixel.reply_to_error(error), request.context)
-
-    def _encoded(self, reply: Reply, admission: Admission | None) -> Answer:
-        status, headers = reply
+        status, headers = self.pixel.reply_to_error(error)
         self._answers[SURFACE, status] += 1
+        admission: Admission | None = request.context
         lines = header_lines(headers if admission is None else (*headers, *limit_headers(admission)))
         return status, lines, PIXEL
 
 
-def _unusual(query: bytes, headers_read: dict[bytes, bytes]) -> str | None:
-    if len(query) > LONGEST_AT_ONCE:
-        return "long query"
-    if b"#" in query:
-        return "fragment"
-    return None if PREFETCH.isdisjoint(headers_read) else "prefetch"
+def _page(rules: CollectionRules, parameters: bytes) -> Arrival | None:
+    try:
+        sent = parsed(parameters)
+    except PixelRefused:
+        return None
+    return page_part(rules, arrival_of(sent, {}, None, 0))
+
+
+def _browser(
+    rules: CollectionRules, agent: bytes, language: bytes, gpc: bytes | None, dnt: bytes | None
+) -> Arrival | None:
+    headers = {b"user-agent": agent, b"accept-language": language, b"sec-gpc": gpc or b"", b"dnt": dnt or b""}
+    return browser_part(rules, arrival_of(NOTHING_SENT, headers, None, 0))

@@ -52,20 +52,28 @@ class PixelQuery(Struct, frozen=True):
     no_session: bool
 
 
+NOTHING_SENT = PixelQuery(path="", title="", ref="", event=False, query="", width=0, bot=0, no_session=False)
+
+
 def pixel_query(raw: bytes) -> PixelQuery:
     """Decode a query. Unknown parameters are ignored; a repeated one has its first value.
 
     Raises:
         PixelRefused: a parameter is not valid.
     """
-    # The script ends a query with a random number; before it, visitors of one page send the same text.
+    parameters = repeated_part(raw)
+    return parsed(raw) if parameters is None else _remembered(parameters)
+
+
+def repeated_part(raw: bytes) -> bytes | None:
+    """The part of a query that visitors of one page have in common, as a key of caches; None if it has none."""
+    # The script ends a query with a random number.
     parameters, _, random = raw.partition(b"&rnd=")
-    if len(parameters) <= LONGEST_REMEMBERED and b"&" not in random:
-        return _remembered(parameters)
-    return _parsed(raw)
+    return parameters if len(parameters) <= LONGEST_REMEMBERED and b"&" not in random else None
 
 
-def _parsed(raw: bytes) -> PixelQuery:
+def parsed(raw: bytes) -> PixelQuery:
+    """Like ``pixel_query``, without a cache."""
     text = _parameters(raw).get
     query = PixelQuery(
         path=text(b"p", ""),
@@ -83,7 +91,7 @@ def _parsed(raw: bytes) -> PixelQuery:
     return query
 
 
-_remembered = lru_cache(QUERIES_REMEMBERED)(_parsed)
+_remembered = lru_cache(QUERIES_REMEMBERED)(parsed)
 
 
 def _parameters(raw: bytes) -> dict[bytes, str]:
