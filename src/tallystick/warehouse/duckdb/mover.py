@@ -131,10 +131,11 @@ class Mover:
         if moves := [item for item in batch if type(item) is Move]:
             self._oldest = self._oldest if self._moves else time.monotonic()
             self._moves += moves
-        error = self._move() if calls or self._is_due() else None
+        works = bool(calls) or self._is_due()
+        error = self._move() if works else None
         for call in calls:
             call.finish(error or self._carry_out(call))
-        if self._checkpoints.due and not self._checkpoints.take():
+        if works and self._checkpoints.due and not self._checkpoints.take():
             self._broken = True
 
     def _idle(self) -> None:

@@ -63,7 +63,8 @@ class Sessions:
     def _session_of(self, visitor: Visitor, created: int) -> VisitorSession:
         current = self._of_visitor.get(visitor.current)
         if current is not None and current.includes(created):
-            self._move(visitor.current, current)
+            del self._of_visitor[visitor.current]
+            self._of_visitor[visitor.current] = current  # the newest is last
             return current
         session = self._previous(visitor, created) or self._read_back(visitor, created)
         if session is None:
@@ -116,10 +117,6 @@ class Sessions:
         self._of_visitor.pop(key, None)
         if before is not None:
             self._of_visitor[key] = before
-
-    def _move(self, key: int, session: VisitorSession) -> None:
-        del self._of_visitor[key]
-        self._of_visitor[key] = session
 
     def keep(self) -> None:
         """Clear the undo log after a commit, and remove sessions beyond the limit."""

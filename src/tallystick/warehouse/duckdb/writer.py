@@ -13,6 +13,7 @@ Promises:
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import accumulate
 from queue import SimpleQueue
 
 import structlog
@@ -169,8 +170,8 @@ class WarehouseWriter:
         stored = [Stored(id_, *self._sessions.place(hit)) for id_, hit in zip(ids, hits, strict=True)]
         encoded, content = rows.FORM.pack(hits, stored, self._sessions.renamed, requests)
         self._keep(JournalBatch(last_id, encoded, rows.FORM.format), content, len(hits))
-        next_stored = iter(stored)
-        return [[next(next_stored) for _ in item.hits] for item in part]
+        ends = list(accumulate(len(item.hits) for item in part))
+        return [stored[start:end] for start, end in zip((0, *ends), ends, strict=False)]
 
     def _keep(self, batch: JournalBatch, content: Content, hits: int) -> None:
         marks = self._newer_marks(batch.last_id, newest(content))
