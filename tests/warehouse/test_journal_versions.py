@@ -63,8 +63,8 @@ async def test_an_old_journal_is_read(file: Path, format_: int) -> None:
 @pytest.fixture
 def _next_version(monkeypatch: pytest.MonkeyPatch) -> None:
     """A program whose hits have two columns more, which older ones do not have."""
-    hue = rows.Column("VARCHAR", lambda hits, _: ["red"] * len(hits), since=2, default="unknown")
-    depth = rows.Column("UINTEGER", lambda hits, _: [7] * len(hits), since=3, default=0)
+    hue = rows.Column("VARCHAR", lambda hits, _: ["red"] * len(hits["site"]), since=2, default="unknown")
+    depth = rows.Column("UINTEGER", lambda hits, _: [7] * len(hits["site"]), since=3, default=0)
     sql = "ALTER TABLE hit ADD COLUMN hue VARCHAR; ALTER TABLE hit ADD COLUMN depth UINTEGER"
     step = MigrationStep(len(migrations.all_steps()) + 1, sql, "made up")
     before = migrations.all_steps

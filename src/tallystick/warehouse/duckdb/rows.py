@@ -1,8 +1,7 @@
 """Encodes hits as rows: columns in the journal, and one JSON document of columns for DuckDB, which it reads fastest."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import chain
-from operator import attrgetter
+from itertools import chain, repeat
 from types import GenericAlias
 from typing import Annotated, Any, Generic, NamedTuple, TypeAlias, TypeVar
 
@@ -17,7 +16,9 @@ from tallystick.model.product import Named, known_browser, known_system
 from tallystick.model.session import NO_SESSION
 from tallystick.warehouse.types import IdempotencyRecord, NewestIds, Stored
 
-Values = Callable[[Sequence[Hit], Sequence[Stored]], list[Any]]
+Fields = Mapping[str, Sequence[Any]]
+"""Values of all hits of a batch, by field."""
+Values = Callable[[Fields, Fields], Sequence[Any]]
 
 
 class Column(NamedTuple):
@@ -37,25 +38,25 @@ class Column(NamedTuple):
 
 
 def _of_hit(name: str) -> Values:
-    read = attrgetter(name)
-    return lambda hits, _: list(map(read, hits))
+    return lambda hits, _: hits[name]
 
 
 def _of_stored(name: str) -> Values:
-    read = attrgetter(name)
-    return lambda _, stored: list(map(read, stored))
+    return lambda _, stored: stored[name]
 
 
-def _bots(hits: Sequence[Hit], _: Sequence[Stored]) -> list[int]:
-    return [hit.bot if is_bot(hit.bot) else int(Bot.KNOWN_NOT) for hit in hits]
+def _bots(hits: Fields, _: Fields) -> list[int]:
+    return [bot if is_bot(bot) else int(Bot.KNOWN_NOT) for bot in hits["bot"]]
 
 
-def _sessions(hits: Sequence[Hit], stored: Sequence[Stored]) -> list[int]:
-    return [assigned.session if hit.single else NO_SESSION for hit, assigned in zip(hits, stored, strict=True)]
+def _sessions(hits: Fields, stored: Fields) -> list[int]:
+    pairs = zip(hits["single"], stored["session"], strict=True)
+    return [session if single else NO_SESSION for single, session in pairs]
 
 
-def _times(hits: Sequence[Hit], _: Sequence[Stored]) -> list[int]:
-    return [hit.created if hit.single else hit.created - hit.created % HOUR_S for hit in hits]
+def _times(hits: Fields, _: Fields) -> list[int]:
+    pairs = zip(hits["single"], hits["created"], strict=True)
+    return [created if single else created - created % HOUR_S for single, created in pairs]
 
 
 COLUMNS = {
@@ -134,7 +135,8 @@ class BatchForm:
         self._added = {name: column for name, column in columns.items() if column.since > 1}
         fields = [_field(name, column) for name, column in columns.items()]
         hits: Any = msgspec.defstruct("Columns", fields, array_like=True)
-        self._decode = msgspec.msgpack.Decoder(Batch[hits]).decode
+        self._batch: Any = Batch[hits]
+        self._decode = msgspec.msgpack.Decoder(self._batch).decode
 
     def pack(
         self,
@@ -143,14 +145,15 @@ class BatchForm:
         renamed: Sequence[tuple[int, int, int]],
         requests: Sequence[IdempotencyRecord],
     ) -> tuple[bytes, Content]:
-        """Encode a batch. Returns the bytes for the journal, and the batch as decoded from them.
+        """Encode a batch. Returns the bytes for the journal, and the batch as it would be decoded from them.
 
         Raises:
             ValueError: DuckDB would refuse one of the values.
         """
-        columns = [values(hits, stored) for values in self._values]
-        content = _pack((columns, renamed, requests))
-        return content, self.unpack(content, self.format)
+        fields = _by_field(Hit, hits), _by_field(Stored, stored)
+        columns = [values(*fields) for values in self._values]
+        # Checked by converting, not by decoding: that would make each text anew.
+        return _pack((columns, renamed, requests)), msgspec.convert((columns, renamed, requests), self._batch)
 
     def unpack(self, content: bytes, format_: int) -> Content:
         """Decode a batch of the present format, or of an older one.
@@ -167,6 +170,11 @@ class BatchForm:
             if column.since > format_:
                 setattr(batch.hits, name, [column.default] * len(batch.hits.id))
         return batch
+
+
+def _by_field(kind: type[Struct], structs: Sequence[Struct]) -> Fields:
+    columns = zip(*map(astuple, structs), strict=True) if structs else repeat(())
+    return dict(zip(kind.__struct_fields__, columns, strict=False))
 
 
 def _field(name: str, column: Column) -> tuple[str, Any] | tuple[str, Any, Any]:
