@@ -41,6 +41,7 @@ class Way:
 
     async def ask(self, query: bytes, headers: RawHeaders, **options: Any) -> Answer:
         if self.hot:
+            await self.analytics.services.sites.all()
             answer = await ask_lane(self.lane, PREFIX + query, headers, **options)
             if not isinstance(answer, str):
                 self.taken += 1
@@ -71,6 +72,7 @@ def lane_of(analytics: Analytics) -> HotPixel:
 
 
 async def hot(analytics: Analytics, query: bytes, headers: RawHeaders = (), **options: Any) -> Answer | str:
+    await analytics.services.sites.all()  # what is cached lasts for an eighth of a second, which a slow machine needs
     return await ask_lane(lane_of(analytics), PREFIX + query, headers or headers_of(), **options)
 
 
@@ -132,8 +134,7 @@ async def test_what_is_unusual_is_left_and_changes_nothing(
 async def test_what_has_to_wait_is_left(known: Analytics) -> None:
     services = known.services
     services.sites.invalidate()
-    assert await hot(known, b"p=/a") == "site not cached"
-    await known.pixel(p="/a")
+    assert await ask_lane(lane_of(known), b"/count?p=/a", headers_of()) == "site not cached"
     services.warehouse.owned_until = 0.0
     assert await hot(known, b"p=/a") == "analytics elsewhere"
     services.warehouse.owned_until = float("inf")
@@ -143,6 +144,7 @@ async def test_what_has_to_wait_is_left(known: Analytics) -> None:
 
 async def test_a_hit_counts_when_its_client_is_gone(known: Analytics) -> None:
     before, client, lane = len(await known.hits()), Client("192.0.2.1"), lane_of(known)
+    await known.services.sites.all()
     assert lane.take(HotRequest(client, lane, b"GET", b"/count?p=/a", headers_of())) is None
     assert client.answers == []
     await known.services.warehouse.flush()
