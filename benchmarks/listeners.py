@@ -13,6 +13,10 @@ UPGRADE = (
 )
 STREAM = "GET /v2/events HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n\r\n"
 UPDATED = b"counterUpdated"
+PING = b"\x89\x04"
+"""Head of the server's pings, which have four bytes; in its other frames it cannot stand."""
+PONG = b"\x8a\x84\0\0\0\0"
+"""Head of their answers, with a mask that changes nothing."""
 AT_ONCE = 100
 """Connections that are being opened; a machine of two processors is not a thousand phones."""
 WITHIN_S = 60.0
@@ -88,8 +92,12 @@ class _Listener(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if not self.opened.done():
             self.opened.set_result(data)
-        elif changes := data.count(UPDATED):
+            return
+        if changes := data.count(UPDATED):
             self._crowd.note(changes, time.perf_counter())
+        place = data.find(PING)
+        if place >= 0:
+            self.transport.write(PONG + data[place + len(PING) : place + len(PING) + 4])
 
     def connection_lost(self, error: Exception | None) -> None:
         if not self.opened.done():

@@ -24,7 +24,7 @@ from websockets.exceptions import (
 )
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
-from websockets.protocol import Protocol, Side
+from websockets.protocol import Protocol
 
 from tallystick.server.exchange import FAILED
 from tallystick.server.extensions import NO_PONG, SENT_WITHIN
@@ -363,7 +363,8 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         # The request takes more memory than the rest of the connection, and the parser of handshakes holds it too.
         del self.scope, self.request, self.response
         self.conn.parser.close()
-        self.conn = Protocol(Side.SERVER, max_size=self.config.ws_max_size, logger=QUIET)  # type: ignore[assignment]
+        self.conn.parser = Protocol.parse(self.conn)
+        next(self.conn.parser)
         if self._unparsed:
             self._parse()
 
