@@ -3,6 +3,7 @@
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from tallystick.server.hot_lane import Answer, header_lines, with_length
@@ -32,15 +33,17 @@ def plain_refusal(path: str, refusal: Refusal) -> Answer:
 
 
 @asynccontextmanager
-async def serving(app: Any, *, limits: ConnectionLimits | None = None, **options: Any) -> AsyncIterator[Serving]:
-    """Serve an application on a free port; what is still open at the end is cut off."""
+async def serving(
+    app: Any, *, limits: ConnectionLimits | None = None, path: Path | None = None, **options: Any
+) -> AsyncIterator[Serving]:
+    """Serve an application on a free port, or on a Unix socket; what is still open at the end is cut off."""
     counts = ConnectionCounts()
     options = {"lanes": {}, "refusal_answer": plain_refusal, **options}
     server = HttpServer(app, limits=limits or ConnectionLimits(), counts=counts, **options)
-    bound = socket.socket()
-    bound.bind(("127.0.0.1", 0))
+    bound = socket.socket(socket.AF_INET if path is None else socket.AF_UNIX)
+    bound.bind(("127.0.0.1", 0) if path is None else str(path))
     await server.start([bound])
     try:
-        yield Serving(server, bound.getsockname(), counts)
+        yield Serving(server, bound.getsockname() if path is None else ("unix", 0), counts)
     finally:
         await server.stop(0)

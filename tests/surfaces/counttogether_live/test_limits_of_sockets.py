@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection, connect, unix_connect
 from websockets.exceptions import InvalidStatus
 
 from support.counting_together import Person, Together, counting_together
@@ -184,6 +184,18 @@ async def test_a_restart_closes_everybody_and_lets_nobody_in(tmp_path: Path) -> 
             await there.sockets.close_all(5)
             assert [await closed(known), await closed(stranger)] == [1012, 1012]
             assert await status_of(there.socket(ada)) == (503, "1")
+
+
+async def test_on_a_unix_socket(tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    async with counting_together(tmp_path) as together, serving(together.surface.websocket, path=path):
+        ada = await together.person()
+        async with unix_connect(str(path), "ws://x.example/v2/ws", origin=PAGE) as opened:
+            await opened.send(f'{{"method":"authenticate","params":{{"token":"{ada.token}"}},"id":1}}')
+            assert await opened.recv() == '{"jsonrpc":"2.0","id":1,"result":true}'
+            await ada.new_counter("Of a page")
+            assert b"Of a page" in await opened.recv(decode=False)
+        await together.surface.sockets.close_all(5)
 
 
 async def test_a_server_that_cannot_refuse_an_upgrade_closes_it(tmp_path: Path) -> None:

@@ -189,3 +189,25 @@ async def test_what_else_is_said_first_closes(server: LiveServer, message: str |
         await socket.send(message)
         await socket.wait_closed()
     assert socket.close_code == code
+
+
+@pytest.mark.parametrize(
+    ("header", "status", "said"),
+    [
+        ("Sec-WebSocket-Key", 400, "missing Sec-WebSocket-Key header"),
+        ("Sec-WebSocket-Version", 426, "missing Sec-WebSocket-Version header"),
+    ],
+)
+async def test_a_handshake_that_is_not_valid(server: LiveServer, header: str, status: int, said: str) -> None:
+    ada = await a_person(server)
+    sent = {
+        **ada.headers,
+        "connection": "upgrade",
+        "upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    }
+    del sent[header]
+    answer = await asyncio.to_thread(server.http.get, f"{server.url}/v1/ws", headers=sent)
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (status, "*")
+    assert answer.json()["message"] == f"this WebSocket cannot be opened: {said}"
