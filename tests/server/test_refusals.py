@@ -2,11 +2,15 @@
 
 import json
 import socket
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from support.in_process import in_process
 from support.server import RunningServer
+from tallystick.server import connection, exchange, websocket
+from tallystick.server.refusals import Refusal
 
 
 def answer(server: RunningServer, path: str) -> tuple[str, dict[str, str], bytes]:
@@ -69,3 +73,16 @@ def test_health_and_pages(shared_server: RunningServer) -> None:
     status, headers, body = answer(shared_server, "/login")
     assert (status, body) == ("HTTP/1.1 400 Bad Request", f"{MESSAGE}\n".encode())
     assert headers["content-type"] == "text/plain; charset=utf-8"
+
+
+@pytest.mark.parametrize(
+    "path", ["/hit/x", "/count", "/api/v0/me", "/v1/ws", "/health/ready", "/login", "/nowhere", ""]
+)
+async def test_every_surface_knows_every_refusal(tmp_path: Path, path: str) -> None:
+    modules = (connection, exchange, websocket)
+    refusals = [each for module in modules for each in vars(module).values() if isinstance(each, Refusal)]
+    assert len(refusals) > 10
+    async with in_process(tmp_path) as running:
+        for refusal in (*refusals, Refusal(426, "another version", "handshake")):
+            assert running.application.refusal_answer(path, refusal)[0] == refusal.status
+            assert refusal.reason in running.application.connection_counts.refused

@@ -261,8 +261,8 @@ REFUSED: list[tuple[Mapping[str, str], bytes, bytes]] = [
     ({"without": "Sec-WebSocket-Version"}, b"426", b"sec-websocket-version: 13\r\n"),
     ({"Sec_WebSocket_Version": "8"}, b"426", b"sec-websocket-version: 13\r\n"),
     ({"method": "POST"}, b"405", b"allow: GET\r\n"),
-    ({"X_Long": "x" * 10_000}, b"431", b"headers are too large"),
-    ({"path": f"/{'x' * 10_000}"}, b"414", b"URL is too long"),
+    ({"X_Long": "x" * 10_000}, b"431", b"too large for a WebSocket"),
+    ({"path": f"/{'x' * 10_000}"}, b"431", b"too large for a WebSocket"),
 ]
 
 

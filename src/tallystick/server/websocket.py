@@ -19,7 +19,6 @@ from websockets.exceptions import (
     InvalidHandshake,
     InvalidHeader,
     InvalidMethod,
-    RequestLineTooLong,
     SecurityError,
 )
 from websockets.frames import CloseCode, Frame, Opcode
@@ -50,6 +49,9 @@ OF_PROTOCOL = frozenset({"Connection", "Upgrade", "Sec-WebSocket-Version"})
 UPGRADE = b"upgrade: websocket\r\nsec-websocket-version: 13\r\n"
 """Headers of a response to a client that speaks another protocol, or another version of it."""
 
+WRONG_METHOD = Refusal(405, "WebSockets are opened with GET", "handshake")
+TOO_LARGE = Refusal(431, "the URL or the headers are too large for a WebSocket", "handshake")
+NO_REQUEST = Refusal(400, "this is not a valid request for a WebSocket", "handshake")
 RESTARTING = Refusal(503, "the server restarts", "stopping", 1)
 
 QUIET = logging.getLogger("tallystick.websocket")
@@ -179,13 +181,7 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         self.conn.data_to_send()  # its own refusal
         path = head.split(b" ", 2)[1].decode("latin-1") if head.count(b" ") > 1 else ""
         error = self.conn.handshake_exc
-        if isinstance(error, RequestLineTooLong):
-            refusal = Refusal(414, "the URL is too long for a WebSocket", "handshake")
-        elif isinstance(error, SecurityError):
-            refusal = Refusal(431, "the headers are too large for a WebSocket", "handshake")
-        else:
-            refusal = Refusal(400, "this is not a valid request for a WebSocket", "handshake")
-        self._refuse(path, refusal)
+        self._refuse(path, TOO_LARGE if isinstance(error, SecurityError) else NO_REQUEST)
 
     def handle_connect(self, event: Request) -> None:
         """Pass a valid handshake to the application."""
@@ -193,8 +189,7 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         try:
             self.conn.process_request(event)
         except InvalidMethod:
-            message = "WebSockets are opened with GET"
-            self._refuse(event.path, Refusal(405, message, "handshake"), b"allow: GET\r\n")
+            self._refuse(event.path, WRONG_METHOD, b"allow: GET\r\n")
         except InvalidHandshake as error:
             other_protocol = isinstance(error, InvalidHeader) and error.name in OF_PROTOCOL
             status, headers = (426, UPGRADE) if other_protocol else (400, b"")
