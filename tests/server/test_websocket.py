@@ -6,7 +6,7 @@ import struct
 import time
 from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -67,6 +67,15 @@ class App:
     async def deaf(self, _receive: Any, send: Any) -> None:
         await send({"type": "websocket.accept"})
         await self.go.wait()
+
+    async def late(self, receive: Any, send: Any) -> None:
+        await send({"type": "websocket.accept"})
+        await self.go.wait()
+        with suppress(ClientDisconnected):
+            while True:
+                await send({"type": "websocket.send", "text": "is anybody there?"})
+                await asyncio.sleep(0.01)
+        self.heard += [await receive(), await receive()]
 
     async def flood(self, _receive: Any, send: Any) -> None:
         await send({"type": "websocket.accept"})
@@ -387,6 +396,17 @@ async def test_messages_wait_for_an_application_that_does_not_take_them() -> Non
         assert len(connection.queue._messages) <= websocket.SLICE  # noqa: SLF001
         assert client.writer.transport.get_write_buffer_size() > 1_000_000, "the rest was not read"
         app.go.set()
+
+
+async def test_a_message_before_the_end_is_not_lost() -> None:
+    app = App()
+    async with serving(app) as running:
+        async with opened(running, "/late") as client:
+            client.send(TEXT, b"last words")
+            await until(lambda: bool(only_connection(running).read_paused))
+        app.go.set()
+        await until(lambda: not app.running)
+    assert [each["type"] for each in app.heard] == ["websocket.receive", "websocket.disconnect"]
 
 
 async def test_who_does_not_read_holds_no_more_than_a_buffer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -168,8 +168,10 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
 
     async def receive(self) -> Any:  # noqa: ANN401
         """The next message for the application."""
-        message = await super().receive()
-        if self._unparsed and self.handshake_complete and not self.read_paused:
+        message = await self.queue.get()
+        if self.read_paused and self.queue.empty() and not self.transport.is_closing():
+            self.read_paused = False
+            self.transport.resume_reading()
             self._parse()
         return message
 
@@ -336,7 +338,7 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
             if not self.writable.is_set():
                 async with asyncio.timeout(self._sent_within):
                     await self.writable.wait()
-            if self.close_sent or self.disconnected:
+            if self.close_sent or self.transport.is_closing():
                 raise ClientDisconnected
             self.transport.write(_frame(message.get("text"), message.get("bytes")))
         elif not self.handshake_complete:
