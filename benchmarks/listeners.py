@@ -13,6 +13,7 @@ UPGRADE = (
 )
 STREAM = "GET /v2/events HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n\r\n"
 UPDATED = b"counterUpdated"
+CONNECTED = b"event: connected"
 PING = b"\x89\x04"
 """Head of the server's pings, which have four bytes; in its other frames it cannot stand."""
 PONG = b"\x8a\x84\0\0\0\0"
@@ -79,19 +80,23 @@ class Crowd:
 class _Listener(asyncio.Protocol):
     """One connection. Messages are not parsed: changes are counted by their method's name."""
 
-    __slots__ = ("_crowd", "opened", "transport")
+    __slots__ = ("_crowd", "_first", "opened", "transport")
     transport: asyncio.Transport
 
     def __init__(self, crowd: Crowd) -> None:
         self._crowd = crowd
         self.opened: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._first = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)  # uvloop's have no such base
 
     def data_received(self, data: bytes) -> None:
         if not self.opened.done():
-            self.opened.set_result(data)
+            self._first += data
+            # A stream has its place in the numbering of changes from its first event on.
+            if not self._first.startswith(b"HTTP/1.1 200") or CONNECTED in self._first:
+                self.opened.set_result(self._first)
             return
         if changes := data.count(UPDATED):
             self._crowd.note(changes, time.perf_counter())
