@@ -69,20 +69,20 @@ class EchoLane:
         return ANSWER
 
 
-def lane_server(lanes: Iterable[bytes] = LANES) -> HttpServer:
+def lane_server(counts: ConnectionCounts, lanes: Iterable[bytes] = LANES) -> HttpServer:
     """The product's own server, with the echo lane for some prefixes and the ASGI echo for everything else."""
     return HttpServer(
         echo,
         lanes=dict.fromkeys(lanes, EchoLane()),
         refusal_answer=lambda _path, refusal: (refusal.status, with_length(b"", b""), b""),
         limits=ConnectionLimits(),
-        counts=ConnectionCounts(),
+        counts=counts,
     )
 
 
 async def serve_lane() -> None:
     """Serve the echo lane until SIGTERM."""
-    server = lane_server()
+    server = lane_server(ConnectionCounts())
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     calm_garbage_collector()

@@ -28,7 +28,7 @@ from tallystick.app import Application
 from tallystick.cli.serve import calm_garbage_collector
 from tallystick.server.connection import Connection
 from tallystick.server.http_server import HttpServer
-from tallystick.server.limits import ConnectionLimits
+from tallystick.server.limits import ConnectionCounts, ConnectionLimits
 from tallystick.settings import Settings
 from tallystick.web.rate_limit import Rate
 
@@ -40,16 +40,18 @@ app = App(name="inside.py", help=__doc__)
 
 
 class Kind(Struct, frozen=True):
-    """A kind of request: its server, and requests that are sent in turn."""
+    """A kind of request: its server with what it counts, and requests that are sent in turn."""
 
     name: str
     server: HttpServer
+    counts: ConnectionCounts
     requests: Sequence[bytes]
 
 
 class Cost(Struct, frozen=True):
     """Microseconds a request: of all threads, and of the event loop's."""
 
+    requests: int
     process: float
     loop: float
 
@@ -97,7 +99,7 @@ class Client(asyncio.Transport):
 @app.default
 def main() -> None:
     """Measure: about a minute."""
-    console = Console()
+    console = Console(width=120)
     console.print(machine())
     with servers.working_folder() as folder:
         uvloop.run(_measure(console, folder / "data"))
@@ -114,14 +116,19 @@ async def _measure(console: Console, data: Path) -> None:
     application = await Application.open(settings)
     try:
         table = Table(title="Processor time of a request, µs", title_justify="left")
-        for column in ("what", "connections", "all threads", "event loop"):
+        for column in ("what", "connections", "all threads", "event loop", "in the hot lane"):
             table.add_column(column, justify="left" if column == "what" else "right")
         calm_garbage_collector()
         for kind in _kinds(application, made):
             for connections in CONNECTIONS:
-                cost = await _cost(kind, connections)
-                table.add_row(kind.name, str(connections), f"{cost.process:.1f}", f"{cost.loop:.1f}")
+                hot = kind.counts.hot
+                costs = await _costs(kind, connections)
+                hot = (kind.counts.hot - hot) / sum(cost.requests for cost in costs)
+                process, loop = min(cost.process for cost in costs), min(cost.loop for cost in costs)
+                table.add_row(kind.name, str(connections), f"{process:.1f}", f"{loop:.1f}", f"{hot:.0%}")
         console.print(table)
+        if left := application.connection_counts.left:
+            console.print(f"Requests that left the hot lane, by reason: {dict(left)}")
     finally:
         await application.close()
 
@@ -134,22 +141,23 @@ def _kinds(application: Application, made: shared.Shared) -> Iterable[Kind]:
         limits=ConnectionLimits(),
         counts=application.connection_counts,
     )
-    lane, echo = apps.lane_server(), apps.lane_server(lanes=())
+    counts, lane_counts, echo_counts = application.connection_counts, ConnectionCounts(), ConnectionCounts()
+    lane, echo = apps.lane_server(lane_counts), apps.lane_server(echo_counts, lanes=())
     hot, end = f"/hit/{counters.HOT}", " HTTP/1.1\\nHost: localhost\\n"
     browser = "".join(f"{name}: {value}\\n" for name, value in (BROWSER | {"User-Agent": AGENT}).items())
-    yield Kind("echo, application", echo, _requests("GET", [f"{hot}{end}\\n"]))
-    yield Kind("echo, hot lane", lane, _requests("GET", [f"{hot}{end}\\n"]))
-    yield Kind("echo, hot lane, a browser's headers", lane, _requests("GET", [f"{hot}{end}{browser}\\n"]))
-    yield Kind("hit", product, _requests("GET", [f"{hot}{end}\\n"]))
-    yield Kind("hit, a browser's headers", product, _requests("GET", [f"{hot}{end}{browser}\\n"]))
+    yield Kind("echo, application", echo, echo_counts, _requests("GET", [f"{hot}{end}\\n"]))
+    yield Kind("echo, hot lane", lane, lane_counts, _requests("GET", [f"{hot}{end}\\n"]))
+    yield Kind("echo, hot lane, a browser's headers", lane, lane_counts, _requests("GET", [f"{hot}{end}{browser}\\n"]))
+    yield Kind("hit", product, counts, _requests("GET", [f"{hot}{end}\\n"]))
+    yield Kind("hit, a browser's headers", product, counts, _requests("GET", [f"{hot}{end}{browser}\\n"]))
     many = [f"/hit/{key.namespace}/{key.key}{end}\\n" for key in counters.numbered(KEYS)]
-    yield Kind(f"hit, {KEYS:,} keys", product, _requests("GET", random.sample(many, KEYS)))
-    yield Kind("get", product, _requests("GET", [f"/get/{counters.HOT}{end}\\n"]))
-    yield Kind("pixel", product, _requests("GET", pageviews.pixels("")))
-    yield Kind("pixel, a browser's headers", product, _requests("GET", pageviews.pixels(pageviews.IMAGE)))
-    yield Kind("increment", product, _requests("POST", sharing.increments(made.hot)))
+    yield Kind(f"hit, {KEYS:,} keys", product, counts, _requests("GET", random.sample(many, KEYS)))
+    yield Kind("get", product, counts, _requests("GET", [f"/get/{counters.HOT}{end}\\n"]))
+    yield Kind("pixel", product, counts, _requests("GET", pageviews.pixels("")))
+    yield Kind("pixel, a browser's headers", product, counts, _requests("GET", pageviews.pixels(pageviews.IMAGE)))
+    yield Kind("increment", product, counts, _requests("POST", sharing.increments(made.hot)))
     members = sharing.increments(random.sample(made.many, len(made.many)))
-    yield Kind(f"increment, {shared.MANY:,} counters", product, _requests("POST", members))
+    yield Kind(f"increment, {shared.MANY:,} counters", product, counts, _requests("POST", members))
 
 
 def _requests(method: str, lines: Iterable[str]) -> list[bytes]:
@@ -157,7 +165,7 @@ def _requests(method: str, lines: Iterable[str]) -> list[bytes]:
     return [f"{method} {line}".replace("\\n", "\r\n").encode() for line in lines]
 
 
-async def _cost(kind: Kind, connections: int) -> Cost:
+async def _costs(kind: Kind, connections: int) -> list[Cost]:
     """Send requests on all connections at once, again and again."""
     responses, requests = Responses(), cycle(kind.requests)
     opened = [kind.server._connection() for _ in range(connections)]  # noqa: SLF001  # no socket makes one
@@ -166,7 +174,7 @@ async def _cost(kind: Kind, connections: int) -> Cost:
     costs = [await _part(opened, responses, requests) for _ in range(PARTS)]
     for connection in opened:
         connection.connection_lost(None)
-    return Cost(min(cost.process for cost in costs), min(cost.loop for cost in costs))
+    return costs
 
 
 async def _part(opened: Sequence[Connection], responses: Responses, requests: Iterator[bytes]) -> Cost:
@@ -177,7 +185,7 @@ async def _part(opened: Sequence[Connection], responses: Responses, requests: It
             connection.data_received(next(requests))
         await answered
         sent += len(opened)
-    return Cost((time.process_time() - process) / sent * 1e6, (time.thread_time() - loop) / sent * 1e6)
+    return Cost(sent, (time.process_time() - process) / sent * 1e6, (time.thread_time() - loop) / sent * 1e6)
 
 
 if __name__ == "__main__":

@@ -106,11 +106,12 @@ def _pixel_scripts(folder: Path) -> dict[str, str]:
 
 
 def pixels(more_headers: str) -> Iterator[str]:
-    """Requests for wrk."""
+    """Requests for wrk, as the script of the pixel writes them."""
     draw = random.Random(1)
     for number in range(REQUESTS):
         yield (
-            f"/count?p=%2Fpage-{draw.randrange(PATHS)}&t=Page&s=1920&b=0&rnd={number}{_referrer(draw)} HTTP/1.1\\n"
+            f"/count?p=%2Fpage-{draw.randrange(PATHS)}{_referrer(draw)}&t=Page&s=1920%2C1080%2C1&b=0&rnd={number:05}"
+            " HTTP/1.1\\n"
             f"Host: {HOST}\\nUser-Agent: {draw.choice(AGENTS)}\\nX-Forwarded-For: {_address(draw)}\\n{more_headers}\\n"
         )
 
