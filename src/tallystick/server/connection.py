@@ -453,6 +453,7 @@ class Connection(HttpToolsProtocol):
         transport = self.transport
         if exchange is None or transport.is_closing():
             return
+        exchange.forget()
         if exchange.keep_alive:
             self._go_on()
         elif exchange.more_body and not exchange.peer_finished:
@@ -476,6 +477,7 @@ class Connection(HttpToolsProtocol):
             return
         state = self.state
         if not self._in_message:
+            self.url, self.headers, self._line = b"", [], b""  # an idle connection holds no large head
             self.deadline = state.now + state.idle_s
         elif self._head_complete:
             self.deadline = state.now + UNREAD_BODY_WITHIN_S

@@ -17,6 +17,9 @@ WITHOUT_BODY = frozenset({204, 304})
 
 FAILED = Refusal(500, "the request failed", "failed")
 
+_ANSWERED: Any = {}
+"""The scope of a request that is answered."""
+
 log = structlog.get_logger()
 
 
@@ -54,6 +57,8 @@ class Exchange(RequestResponseCycle):
         self._refusal: Refusal | None = None
         self._received_whole = False
         """Whether the application has got the end of the body."""
+        self._without_body = False
+        """Whether the response has none, whatever its headers say."""
         self._sent_within: float | None = None
         """See ``SENT_WITHIN``."""
 
@@ -70,6 +75,10 @@ class Exchange(RequestResponseCycle):
         except Exception:
             log.exception("a request failed")
             self._fail(self._refusal or FAILED)
+
+    def forget(self) -> None:
+        """Let go of what the request has brought: an idle connection holds none of it."""
+        self.scope, self.body = _ANSWERED, bytearray()
 
     def break_off(self, refusal: Refusal) -> None:
         """End a request whose body is malformed: the application sees that the client has hung up."""
@@ -102,7 +111,7 @@ class Exchange(RequestResponseCycle):
         """
         if self.flow.write_paused and not self.disconnected:
             await self._room()
-        if self.disconnected:
+        if self.disconnected or self.transport.is_closing():
             return
         kind = message["type"]
         if kind == "http.response.start" and not self.response_started:
@@ -137,8 +146,8 @@ class Exchange(RequestResponseCycle):
 
     def _send_body(self, body: bytes, *, more: bool) -> None:
         head = b"" if self._unsent is None else self._head(None if more else len(body))
-        if self.scope["method"] == "HEAD":
-            self.expected_content_length, body = 0, b""
+        if self._without_body:
+            body = b""
         elif self.chunked_encoding:
             body = (b"%x\r\n%b\r\n" % (len(body), body) if body else b"") + (b"" if more else b"0\r\n\r\n")
         elif self.chunked_encoding is False:
@@ -165,6 +174,7 @@ class Exchange(RequestResponseCycle):
             msg = "a response header holds a line break"
             raise RuntimeError(msg)
         self._unsent = None
+        self._without_body = self.scope["method"] == "HEAD" or status in WITHOUT_BODY
         for name, value in headers:
             if name == b"content-length":
                 self.chunked_encoding, self.expected_content_length = False, int(value)
@@ -186,7 +196,7 @@ class Exchange(RequestResponseCycle):
             return b"content-length: %d\r\n" % length
         if self.scope["http_version"] == "1.0":
             self.keep_alive = False  # the end of the connection is the end of the body
-        elif self.scope["method"] != "HEAD":
+        elif not self._without_body:
             self.chunked_encoding = True
             return b"transfer-encoding: chunked\r\n"
         return b""
