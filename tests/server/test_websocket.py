@@ -1,11 +1,12 @@
 """WebSockets of the HTTP server: what clients send, do not send, do not read."""
 
 import asyncio
+import random
 import socket
 import struct
 import time
 from asyncio import StreamReader, StreamWriter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -75,7 +76,7 @@ class App:
             while True:
                 await send({"type": "websocket.send", "text": "is anybody there?"})
                 await asyncio.sleep(0.01)
-        self.heard += [await receive(), await receive()]
+        self.heard += [await receive() for _ in range(10)]
 
     async def flood(self, _receive: Any, send: Any) -> None:
         await send({"type": "websocket.accept"})
@@ -96,7 +97,7 @@ class App:
         await send({"type": "websocket.accept"})
         await send({"type": "websocket.send", "text": "hello"})
         await send({"type": "websocket.close", "code": 4001, "reason": "enough"})
-        self.heard.append((await receive())["code"])
+        self.heard.append((await receive()).get("code"))
         with pytest.raises(ClientDisconnected):
             await send({"type": "websocket.send", "text": "more"})
         self.heard.append("closed")
@@ -380,6 +381,15 @@ async def test_frames_that_are_refused(frames: bytes, code: int) -> None:
         assert app.heard[0][0] == code
 
 
+async def test_invalid_text_and_a_close_in_one_packet() -> None:
+    app = App()
+    async with serving(app) as running, opened(running, "/echo") as client:
+        client.writer.write(framed(TEXT, b"\xff") + framed(CLOSE, (4000).to_bytes(2, "big")))
+        assert ended(await client.rest()) == (4000, "")
+        await until(lambda: not app.running)
+        assert app.heard == [(1007, "the text is not UTF-8")]
+
+
 async def test_many_tiny_fragments_are_one_message() -> None:
     async with serving(App()) as running, opened(running, "/echo") as client:
         empty, tiny = framed(0, fin=False), framed(0, b"x", fin=False)
@@ -406,7 +416,7 @@ async def test_a_message_before_the_end_is_not_lost() -> None:
             await until(lambda: bool(only_connection(running).read_paused))
         app.go.set()
         await until(lambda: not app.running)
-    assert [each["type"] for each in app.heard] == ["websocket.receive", "websocket.disconnect"]
+    assert [each["type"] for each in app.heard] == ["websocket.receive"] + ["websocket.disconnect"] * 9
 
 
 async def test_who_does_not_read_holds_no_more_than_a_buffer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -490,3 +500,53 @@ async def test_an_application_may_limit_how_long_it_waits_for_who_does_not_read(
         await until(lambda: bool(ended_after))
         assert ended_after[0] >= 0.2
         await until(lambda: not running.counts.open["websocket"])
+
+
+def nonsense(chance: random.Random) -> bytes:
+    """A few frames, not all of which are valid."""
+    kinds: list[Callable[[], bytes]] = [
+        lambda: framed(TEXT, b"hello"),
+        lambda: framed(
+            chance.choice([0, TEXT, BINARY, PING, PONG]),
+            chance.randbytes(chance.choice([0, 1, 100, 126, 1_000])),
+            fin=chance.random() < 0.8,
+        ),
+        lambda: framed(CLOSE, chance.choice([b"", b"\x03\xe8", b"\x03\xe8bye", b"x", b"\x0f\xa0\xff"])),
+        lambda: chance.randbytes(chance.randint(1, 30)),
+        lambda: framed(BINARY, bytes(chance.choice([65_535, 65_536, 65_537]))),
+    ]
+    return b"".join(chance.choices(kinds, (5, 10, 2, 2, 1))[0]() for _ in range(chance.randint(0, 12)))
+
+
+async def behave_oddly(running: Serving, chance: random.Random) -> None:
+    """Send anything in pieces of any size, perhaps half-close, perhaps read, and be gone."""
+    path = chance.choice(["echo", "echo", "slow", "bye", "deny", "late", "flood", "deaf"])
+    content = request(f"/{path}") + nonsense(chance)
+    reader, writer = await asyncio.open_connection(*running.address)
+    with suppress(OSError, RuntimeError, TimeoutError):
+        while content:
+            size = chance.choice([1, 7, 100, 5_000, 100_000])
+            piece, content = content[:size], content[size:]
+            writer.write(piece)
+            if chance.random() < 0.2:
+                await asyncio.sleep(chance.random() / 100)
+        if chance.random() < 0.3:
+            writer.write_eof()
+        async with asyncio.timeout(chance.random() / 5):
+            await reader.read(chance.choice([1, 1_000, -1]))
+    writer.transport.abort()
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_odd_clients_leave_nothing_behind(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket, "CLOSED_WITHIN_S", 0.1)
+    app, chance = App(), random.Random(seed)
+    app.go.set()
+    unexpected: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unexpected.append(context))
+    async with serving(app) as running:
+        with structlog.testing.capture_logs() as lines:
+            for _ in range(8):
+                await asyncio.gather(*(behave_oddly(running, chance) for _ in range(15)))
+            await until(lambda: not app.running and not running.counts.open.total())
+        assert (lines, unexpected) == ([], [])

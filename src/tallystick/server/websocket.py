@@ -23,7 +23,7 @@ from websockets.exceptions import (
 )
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
-from websockets.protocol import Protocol
+from websockets.protocol import Protocol, State
 
 from tallystick.server.exchange import FAILED
 from tallystick.server.extensions import NO_PONG, SENT_WITHIN
@@ -167,7 +167,9 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
                 self.handle_parser_exception()
 
     async def receive(self) -> Any:  # noqa: ANN401
-        """The next message for the application."""
+        """The next message for the application; after the end it is always the same."""
+        if self.disconnected and self.queue.empty():
+            return {"type": "websocket.disconnect", "code": CloseCode.ABNORMAL_CLOSURE}
         message = await self.queue.get()
         if self.read_paused and self.queue.empty() and not self.transport.is_closing():
             self.read_paused = False
@@ -297,7 +299,8 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         self.close_sent = True
         self.stop_keepalive()
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
-        self.conn.send_close(code, reason)
+        if self.conn.state is State.OPEN:  # else the parser has answered the peer's close frame already
+            self.conn.send_close(code, reason)
         self._flush()
         self._cut_off_soon()
         if self.read_paused:
