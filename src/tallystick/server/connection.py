@@ -17,10 +17,9 @@ from tallystick.server.exchange import Exchange
 from tallystick.server.hot_lane import Answer, HotLane, HotRequest, decoded_path, header_lines
 from tallystick.server.limits import (
     BEYOND_LIMIT,
-    BODY_SLICE,
-    HEAD_SLICE,
     LINGERS_S,
     MOST_PIPELINED,
+    SLICE,
     UNREAD_BODY_WITHIN_S,
     WRITTEN_WITHIN_S,
 )
@@ -173,7 +172,7 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what arrived."""
-        if self._unparsed or len(data) > HEAD_SLICE:
+        if self._unparsed or len(data) > SLICE:
             self._unparsed += data
             self._parse_slices()
         elif not self._discards:
@@ -188,7 +187,7 @@ class Connection(HttpToolsProtocol):
                 self._unparsed = data[start:]
                 self.flow.pause_reading()
                 return
-            end = start + (BODY_SLICE if self._in_message and self._head_complete else HEAD_SLICE)
+            end = start + SLICE
             self._parse(data[start:end])
             start = end
             if self._websocket is not None:

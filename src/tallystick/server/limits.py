@@ -7,11 +7,9 @@ from dataclasses import dataclass
 MOST_PIPELINED = 64
 """Requests of one connection that wait for the one before them; what arrived behind them is not parsed yet."""
 
-HEAD_SLICE = 4_096
-"""Bytes that are parsed at once, so that only few requests are parsed beyond ``MOST_PIPELINED``."""
-
-BODY_SLICE = 65_536
-"""Bytes within a body that are parsed at once."""
+SLICE = 4_096
+"""Bytes that are parsed at once, so that only few requests are parsed beyond ``MOST_PIPELINED``. Requests may follow a
+body at any byte of a slice, so slices of bodies are no larger."""
 
 WRITTEN_WITHIN_S = 60.0
 """How long a client may leave a response unread that does not fit into the buffers."""
