@@ -149,6 +149,10 @@ class RateLimits:
         self._windows = {name: Windows(amount, seconds) for name, (amount, seconds) in limited.items()}
         self._wider = {name: Windows(WIDER * amount, seconds) for name, (amount, seconds) in limited.items()}
 
+    def is_off(self, name: str) -> bool:
+        """Whether a limit admits everything."""
+        return name not in self._windows
+
     def admit(self, name: str, key: Hashable) -> Admission:
         """Count a request if its limit admits it.
 

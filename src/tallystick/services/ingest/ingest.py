@@ -23,6 +23,7 @@ from tallystick.services.ingest.arrival import Arrival, Dropped, DropReason, Inv
 from tallystick.services.ingest.collection_rules import CollectionRules, Step, rules_of
 from tallystick.services.ingest.countries import Countries
 from tallystick.services.ingest.new_names import Admits, NewNames
+from tallystick.services.ingest.parts import BrowserPart, PagePart, SenderPart
 from tallystick.services.ingest.salts import Salts
 from tallystick.services.ingest.spam import SpamReferrers
 from tallystick.warehouse import IdempotencyRecord, Stored, Warehouse
@@ -176,7 +177,7 @@ class Ingest:
         return "salts or spam due" if self._are_due(now) else self._rules_of(site)
 
     def hit_at_once(
-        self, rules: CollectionRules, page: Arrival, browser: Arrival, sender: Arrival, received: int
+        self, rules: CollectionRules, page: PagePart, browser: BrowserPart, sender: SenderPart, received: int
     ) -> Hit | str:
         """Make a hit of its ``parts`` as ``record_one`` does, if nothing has to be waited for. Changes nothing.
 
@@ -186,32 +187,28 @@ class Ingest:
         Returns:
             The hit for ``store_into``; or in a few words why it takes ``record_one``.
         """
-        site = rules.site
-        if received < WEB_BEGAN or steps.drop_spam_referrer(rules, page) is not None:
+        site = rules.site.id
+        if received < WEB_BEGAN or (page.ref_host and rules.spam.knows(page.ref_host)):
             return "refused"
-        if page.ref and self._new_names and not self._new_names.knows_referrer(site.id, page):
+        if page.ref and self._new_names and not self._new_names.knows_referrer(site, page.ref, page.ref_scheme):
             return "new referrer"
-        known = self._known_path(site, page, received)
-        if known is None:
+        path = None if page.campaign else self._known_path(rules.site, page.path, page.title, received)
+        if path is None:
             return "new name"
         bot = browser.bot if is_bot(browser.bot) else page.bot
-        visitor = None
-        if steps.has_session(rules, bot, no_session=page.no_session):
-            visitor = rules.salts.visitor(site.id, sender.address or "", browser.agent)
-        assert browser.browser
-        assert browser.system
+        followed = steps.has_session(rules, bot, no_session=page.no_session)
         return Hit(
-            site=site.id,
-            path=known.id,
-            visitor=visitor,
+            site=site,
+            path=path,
+            visitor=rules.salts.visitor_at(site, sender.origin, browser.agent) if followed else None,
             event=page.event,
             bot=bot,
             ref=page.ref,
-            ref_scheme=page.ref_scheme or "o",
-            browser=browser.browser[0],
-            browser_version=browser.browser[1],
-            system=browser.system[0],
-            system_version=browser.system[1],
+            ref_scheme=page.ref_scheme,
+            browser=browser.browser,
+            browser_version=browser.browser_version,
+            system=browser.system,
+            system_version=browser.system_version,
             country=sender.country,
             region=sender.region,
             language=browser.language,
@@ -267,16 +264,18 @@ class Ingest:
     def _hit_of_known_names(self, rules: CollectionRules, arrival: Arrival) -> Hit | None:
         """The hit, if it brings no new name, title or first hit of the site, as nearly all; else None."""
         assert arrival.created is not None
-        known = self._known_path(rules.site, arrival, arrival.created)
-        return None if known is None else _hit(rules, arrival, known.id, None)
+        if arrival.campaign:
+            return None
+        path = self._known_path(rules.site, arrival.path, arrival.title, arrival.created)
+        return None if path is None else _hit(rules, arrival, path, None)
 
-    def _known_path(self, site: Site, arrival: Arrival, created: int) -> CachedPath | None:
-        """The path of a hit that brings no new name, title or first hit of the site; else None."""
-        known = self._names.path(site.id, arrival.path)
-        if known is None or not known.counted or known.title != arrival.title or arrival.campaign:
+    def _known_path(self, site: Site, path: str, title: str, created: int) -> int | None:
+        """The id of a path, if its hit brings no new name, no title and is not the site's first one; else None."""
+        known = self._names.path(site.id, path)
+        if known is None or not known.counted or known.title != title:
             return None
         begins = self._begins(site)
-        return None if begins is None or created < begins // 1000 else known
+        return None if begins is None or created < begins // 1000 else known.id
 
     def _name_updates(
         self, site: int, arrivals: Sequence[Arrival]

@@ -31,7 +31,7 @@ class NewNames:
 
     def bound_referrer(self, site: int, arrival: Arrival) -> None:
         """Replace a new referrer beyond the limit. Referrers are new if they were not seen since the server's start."""
-        if self.knows_referrer(site, arrival):
+        if self.knows_referrer(site, arrival.ref, arrival.ref_scheme):
             return
         if not self._admitted(site, arrival):
             arrival.ref, arrival.ref_scheme = TOO_MANY_REFERRERS, "o"
@@ -41,9 +41,9 @@ class NewNames:
                 del self._referrers[known]
         self._referrers[hash((site, arrival.ref))] = None
 
-    def knows_referrer(self, site: int, arrival: Arrival) -> bool:
+    def knows_referrer(self, site: int, ref: str, ref_scheme: str | None) -> bool:
         """Whether a referrer is not new, or needs no limit."""
-        return hash((site, arrival.ref)) in self._referrers or arrival.ref_scheme == "g"
+        return hash((site, ref)) in self._referrers or ref_scheme == "g"
 
     async def bound_names(self, site: int, arrival: Arrival) -> None:
         """Replace a new path, event or campaign beyond the limit.

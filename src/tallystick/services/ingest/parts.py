@@ -1,15 +1,19 @@
 """Parts of a browser's hit that repeat from hit to hit: the page, the browser, the sender. Surfaces cache them.
 
-Each part is an ``Arrival`` after those of ``ingest.STEPS`` that read nothing but this part and the site's rules. What
-has to be looked at anew for each hit (names, spam, the time, the visitor's hash) is left to ``Ingest.hit_at_once``.
+Each part is what those of ``ingest.STEPS`` make of it that read nothing but this part and the site's rules. What has to
+be looked at anew for each hit (names, spam, the time, the visitor's hash) is left to ``Ingest.hit_at_once``.
 """
 
 from collections.abc import Iterable
+from sys import intern
+
+from msgspec import Struct
 
 from tallystick.model.hit import WEB_BEGAN
 from tallystick.services.ingest import steps
 from tallystick.services.ingest.arrival import Arrival
 from tallystick.services.ingest.collection_rules import Address, CollectionRules, Step
+from tallystick.services.ingest.salts import agent_bytes, origin_bytes
 
 PAGE_STEPS: tuple[Step, ...] = (
     steps.check_size,
@@ -23,22 +27,86 @@ BROWSER_STEPS: tuple[Step, ...] = (steps.drop_opted_out, steps.check_size, steps
 SENDER_STEPS: tuple[Step, ...] = (steps.drop_ignored_address, steps.find_location)
 
 
-def page_part(rules: CollectionRules, arrival: Arrival) -> Arrival | None:
-    """What a page says of a hit; None if the hit is refused for it. ``bot`` is what it means without a User-Agent."""
+class PagePart(Struct, frozen=True, gc=False):
+    """What a page says of a hit, clean; see ``Arrival``. ``bot`` counts where the User-Agent is a person's."""
+
+    path: str
+    title: str
+    event: bool
+    ref: str
+    ref_scheme: str
+    ref_host: str
+    campaign: str
+    width: int
+    bot: int
+    no_session: bool
+
+
+class BrowserPart(Struct, frozen=True, gc=False):
+    """What the headers say of a hit.
+
+    Attributes:
+        bot: the code that the User-Agent has by itself.
+        agent: what goes into the visitor's hash.
+    """
+
+    browser: str
+    browser_version: str
+    system: str
+    system_version: str
+    language: str
+    bot: int
+    agent: bytes
+
+
+class SenderPart(Struct, frozen=True, gc=False):
+    """What the address says of a hit.
+
+    Attributes:
+        origin: what goes into the visitor's hash.
+    """
+
+    address: Address | None
+    origin: bytes
+    country: str
+    region: str
+
+
+def page_part(rules: CollectionRules, arrival: Arrival) -> PagePart | None:
+    """What a page says of a hit; None if the hit is refused for it."""
     arrival.created = arrival.received = WEB_BEGAN
-    arrival.bot = steps.bot_code(None, arrival.bot)
-    return _part(PAGE_STEPS, rules, arrival)
+    if _is_refused(PAGE_STEPS, rules, arrival):
+        return None
+    return PagePart(
+        path=arrival.path,
+        title=arrival.title,
+        event=arrival.event,
+        ref=arrival.ref,
+        ref_scheme=arrival.ref_scheme or "o",
+        ref_host=arrival.ref_host,
+        campaign=arrival.campaign,
+        width=arrival.width,
+        bot=steps.bot_code(None, arrival.bot),
+        no_session=arrival.no_session,
+    )
 
 
-def browser_part(rules: CollectionRules, arrival: Arrival) -> Arrival | None:
+def browser_part(rules: CollectionRules, arrival: Arrival) -> BrowserPart | None:
     """What the headers say of a hit; None if the hit is refused for it."""
-    return _part(BROWSER_STEPS, rules, arrival)
+    if _is_refused(BROWSER_STEPS, rules, arrival):
+        return None
+    assert arrival.browser
+    assert arrival.system
+    return BrowserPart(*arrival.browser, *arrival.system, arrival.language, arrival.bot, agent_bytes(arrival.agent))
 
 
-def sender_part(rules: CollectionRules, address: Address | None) -> Arrival | None:
+def sender_part(rules: CollectionRules, address: Address | None) -> SenderPart | None:
     """What the address says of a hit; None if the hit is refused for it."""
-    return _part(SENDER_STEPS, rules, Arrival(address=address, direct=True, received=WEB_BEGAN))
+    arrival = Arrival(address=address, direct=True, received=WEB_BEGAN)
+    if _is_refused(SENDER_STEPS, rules, arrival):
+        return None
+    return SenderPart(address, origin_bytes(address or ""), intern(arrival.country), intern(arrival.region))
 
 
-def _part(part_steps: Iterable[Step], rules: CollectionRules, arrival: Arrival) -> Arrival | None:
-    return None if any(step(rules, arrival) is not None for step in part_steps) else arrival
+def _is_refused(part_steps: Iterable[Step], rules: CollectionRules, arrival: Arrival) -> bool:
+    return any(step(rules, arrival) is not None for step in part_steps)

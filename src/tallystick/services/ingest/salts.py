@@ -56,8 +56,11 @@ class Salts:
 
     def visitor(self, site: int, address: IPv4Address | IPv6Address | str, agent: str) -> Visitor:
         """The visitor with this User-Agent and address (or a text in its place) on this site."""
-        origin = address.encode("utf-8", "surrogatepass") if isinstance(address, str) else address.packed
-        return self._visitor(b"%d a %d %b %b" % (site, len(origin), origin, agent.encode("utf-8", "surrogatepass")))
+        return self.visitor_at(site, origin_bytes(address), agent_bytes(agent))
+
+    def visitor_at(self, site: int, origin: bytes, agent: bytes) -> Visitor:
+        """Like ``visitor``, of what ``origin_bytes`` and ``agent_bytes`` made. Hot path."""
+        return self._visitor(b"%d a %d %b %b" % (site, len(origin), origin, agent))
 
     def visitor_of_session(self, site: int, session: str) -> Visitor:
         """The visitor for a sender's own session key; never equal to one of an address and User-Agent."""
@@ -66,6 +69,16 @@ class Salts:
     def _visitor(self, identity: bytes) -> Visitor:
         current = _hashed(self._current, identity)
         return Visitor(current, _hashed(self._previous, identity) if self._previous else current)
+
+
+def origin_bytes(address: IPv4Address | IPv6Address | str) -> bytes:
+    """An address as it is hashed."""
+    return address.encode("utf-8", "surrogatepass") if isinstance(address, str) else address.packed
+
+
+def agent_bytes(agent: str) -> bytes:
+    """A User-Agent as it is hashed."""
+    return agent.encode("utf-8", "surrogatepass")
 
 
 def rotate(session: Session, now: int) -> list[Salt]:

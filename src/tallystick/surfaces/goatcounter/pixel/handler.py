@@ -21,7 +21,7 @@ from tallystick.web.address import ADDRESSES_REMEMBERED, ClientAddresses, host_o
 from tallystick.web.api import refusal_reason
 from tallystick.web.asgi import Receive, Scope, Send
 from tallystick.web.pixel import PIXEL
-from tallystick.web.rate_limit import Admission, RateLimits
+from tallystick.web.rate_limit import UNLIMITED, Admission, RateLimits
 from tallystick.web.refusals import ApiRefused, RateLimited
 from tallystick.web.traffic import Traffic
 
@@ -39,7 +39,7 @@ class Pixel:
     def __init__(self, services: Services, limits: RateLimits, addresses: ClientAddresses, traffic: Traffic) -> None:
         self.sites, self.ingest, self.clock = services.sites, services.ingest, services.ledger.clock
         self.addresses, self.traffic = addresses, traffic
-        self._limits = limits
+        self._limits, self._is_unlimited = limits, limits.is_off("count") and limits.is_off("count-address")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  # no body is read
         """Answer one request. HEAD and OPTIONS never count."""
@@ -57,7 +57,7 @@ class Pixel:
     async def _count(self, scope: Scope) -> Reply:
         headers_read = headers_of_interest(scope["headers"])
         address = self.addresses.of(scope)
-        admission = self.admission(address, headers_read.get(b"user-agent"))
+        admission = self.admission(limit_name(address), address, headers_read.get(b"user-agent"))
         try:
             if admission is not None and not admission.admitted:
                 raise RateLimited(admission)  # noqa: TRY301  # refusals become responses in one place
@@ -72,11 +72,21 @@ class Pixel:
             status, headers = reply_to(result, address)
         return status, headers if admission is None else (*headers, *limit_headers(admission))
 
-    def admission(self, address: IPv4Address | IPv6Address | None, agent: bytes | None) -> Admission | None:
-        """Count the request for its limits; None for loopback, where proxies and tests send many clients' requests."""
-        name = _limit_name(address)
+    def admission(
+        self, name: str | None, address: IPv4Address | IPv6Address | None, agent: bytes | None
+    ) -> Admission | None:
+        """Count the request for its limits.
+
+        Args:
+            name: ``limit_name`` of the address.
+
+        Returns:
+            What the limits say; None where there is no name.
+        """
         if not name:
             return None
+        if self._is_unlimited:
+            return UNLIMITED
         # The hash identifies the agent as well as its text does, and takes less memory.
         of_browser = self._limits.admit("count", hash((name, agent)))
         if not of_browser.admitted:
@@ -151,7 +161,8 @@ async def _decoded_on_thread(query: bytes) -> PixelQuery:
 
 
 @lru_cache(ADDRESSES_REMEMBERED)
-def _limit_name(address: IPv4Address | IPv6Address | None) -> str | None:
+def limit_name(address: IPv4Address | IPv6Address | None) -> str | None:
+    """The name of a client in limits; None for loopback, where proxies and tests send many clients' requests."""
     return None if address is not None and address.is_loopback else rate_limit_name(address)
 
 

@@ -6,14 +6,12 @@ What repeats from hit to hit is cached in parts (``services/ingest/parts.py``). 
 
 from functools import lru_cache
 
-from tallystick.model.hit import Hit
 from tallystick.server.hot_lane import Answer, HotRequest, header_lines
-from tallystick.services.ingest.arrival import Arrival
-from tallystick.services.ingest.collection_rules import Address, CollectionRules
-from tallystick.services.ingest.parts import browser_part, page_part, sender_part
+from tallystick.services.ingest.collection_rules import CollectionRules
+from tallystick.services.ingest.parts import BrowserPart, PagePart, SenderPart, browser_part, page_part, sender_part
 from tallystick.surfaces.goatcounter.api.headers import limit_headers
 from tallystick.surfaces.goatcounter.errors import SURFACE
-from tallystick.surfaces.goatcounter.pixel.handler import PREFETCH, Pixel, arrival_of
+from tallystick.surfaces.goatcounter.pixel.handler import PREFETCH, Pixel, arrival_of, limit_name
 from tallystick.surfaces.goatcounter.pixel.query import NOTHING_SENT, PixelRefused, parsed, repeated_part
 from tallystick.surfaces.goatcounter.pixel.replies import COUNTED
 from tallystick.warehouse import Stored
@@ -28,6 +26,9 @@ PREFIX = b"/count?"
 PARTS_CACHED = 8_192
 LONGEST_HEADERS = 1_024
 """Bytes of the headers that a cached part is looked up by."""
+
+Sender = tuple[SenderPart, str | None]
+"""With the client's name in limits."""
 
 _BEGINS = len(PREFIX)
 _COUNTED_LINES = header_lines(COUNTED[1])
@@ -61,12 +62,17 @@ class HotPixel:
         parts = self._parts(rules, request.url[_BEGINS:], headers, scope)
         if isinstance(parts, str):
             return parts
-        hit = self._ingest.hit_at_once(rules, *parts, now // 1000)
+        page, browser, (sender, name) = parts
+        hit = self._ingest.hit_at_once(rules, page, browser, sender, now // 1000)
         if isinstance(hit, str):
             return hit
-        address = parts[2].address
-        assert not isinstance(address, str)
-        self._store(request, hit, address, headers.get(b"user-agent"))
+        request.context = admission = self.pixel.admission(name, sender.address, headers.get(b"user-agent"))
+        try:
+            if admission is not None and not admission.admitted:
+                raise RateLimited(admission)  # noqa: TRY301  # refusals become answers in one place
+            self._ingest.store_into(request, hit)
+        except Exception as error:  # noqa: BLE001
+            request.respond(self.refuse(request, error))
         return None
 
     def _rules_at(self, host: str, now: int) -> CollectionRules | str:
@@ -78,7 +84,7 @@ class HotPixel:
 
     def _parts(
         self, rules: CollectionRules, query: bytes, headers: dict[bytes, bytes], scope: Scope
-    ) -> tuple[Arrival, Arrival, Arrival] | str:
+    ) -> tuple[PagePart, BrowserPart, Sender] | str:
         """The parts of a hit; or why it is left."""
         parameters = repeated_part(query)
         if parameters is None:
@@ -99,20 +105,12 @@ class HotPixel:
 
     def _sender_of(
         self, rules: CollectionRules, peer: str | None, server: tuple[str, int | None] | None, forwarded: bytes | None
-    ) -> Arrival | None:
+    ) -> Sender | None:
         addresses = self.pixel.addresses
         headers = () if forwarded is None else ((addresses.header, forwarded),)
-        return sender_part(rules, addresses.of({"client": peer and (peer, 0), "server": server, "headers": headers}))
-
-    def _store(self, request: HotRequest, hit: Hit, address: Address | None, agent: bytes | None) -> None:
-        """Count the request for its limits, and store its hit."""
-        request.context = admission = self.pixel.admission(address, agent)
-        try:
-            if admission is not None and not admission.admitted:
-                raise RateLimited(admission)  # noqa: TRY301  # refusals become answers in one place
-            self._ingest.store_into(request, hit)
-        except Exception as error:  # noqa: BLE001
-            request.respond(self.refuse(request, error))
+        address = addresses.of({"client": peer and (peer, 0), "server": server, "headers": headers})
+        part = sender_part(rules, address)
+        return None if part is None else (part, limit_name(address))
 
     def answer(self, request: HotRequest, result: list[Stored]) -> Answer:  # noqa: ARG002  # durable is all it says
         """See ``HotLane``."""
@@ -133,7 +131,7 @@ class HotPixel:
         return status, lines, PIXEL
 
 
-def _page(rules: CollectionRules, parameters: bytes) -> Arrival | None:
+def _page(rules: CollectionRules, parameters: bytes) -> PagePart | None:
     try:
         sent = parsed(parameters)
     except PixelRefused:
@@ -143,6 +141,6 @@ def _page(rules: CollectionRules, parameters: bytes) -> Arrival | None:
 
 def _browser(
     rules: CollectionRules, agent: bytes, language: bytes, gpc: bytes | None, dnt: bytes | None
-) -> Arrival | None:
+) -> BrowserPart | None:
     headers = {b"user-agent": agent, b"accept-language": language, b"sec-gpc": gpc or b"", b"dnt": dnt or b""}
     return browser_part(rules, arrival_of(NOTHING_SENT, headers, None, 0))
