@@ -32,6 +32,22 @@ _PRAGMAS = (
 )
 
 
+_COMMIT = """
+CREATE TEMP VIEW commitment AS SELECT
+    0 AS batch, x'' AS content, 0 AS format,
+    '' AS warehouse, 0 AS last_id, 0 AS moved, 0 AS changes, 0 AS commits, 0 AS site, 0 AS path, 0 AS campaign;
+CREATE TEMP TRIGGER carry_out INSTEAD OF INSERT ON commitment BEGIN
+    INSERT INTO batch (last_id, content, format) SELECT NEW.batch, NEW.content, NEW.format WHERE NEW.batch IS NOT NULL;
+    DELETE FROM batch WHERE last_id <= NEW.moved;
+    UPDATE marks SET
+        warehouse = NEW.warehouse, last_id = NEW.last_id, moved = NEW.moved, changes = NEW.changes,
+        commits = NEW.commits, site = NEW.site, path = NEW.path, campaign = NEW.campaign, written = written + 1;
+END;
+"""
+"""Makes a whole commit one statement, during which Python's lock is released once: between statements this thread would
+have to wait for it each time, behind the event loop."""
+
+
 class JournalBatch(NamedTuple):
     """The hits of one commit of the journal.
 
@@ -65,6 +81,7 @@ class Journal:
             self._connection = self._connect()
             with _closed_on_error(self._connection):
                 migrate(self._connection, self._transaction, FOLDER, f"the journal {file}")
+                self._connection.execute(_COMMIT)
         except (apsw.Error, StoreUnavailable) as error:
             msg = f"cannot open the journal {file}: {error}"
             raise DatabaseUnreachable(msg) from error
@@ -108,9 +125,7 @@ class Journal:
         Raises:
             StoreFull, StoreFailed: nothing was stored, or that is unknown.
         """
-        with self._transaction():
-            self._connection.execute("INSERT INTO batch (last_id, content, format) VALUES (?, ?, ?)", batch)
-            self._note(marks)
+        self._commit(batch, marks)
 
     def note(self, marks: JournalMarks) -> None:
         """Store the marks durably, and remove the batches that DuckDB has.
@@ -118,16 +133,14 @@ class Journal:
         Raises:
             StoreFull, StoreFailed: nothing was stored, or that is unknown.
         """
-        with self._transaction():
-            self._note(marks)
+        self._commit((None, None, None), marks)
 
-    def _note(self, marks: JournalMarks) -> None:
-        self._connection.execute("DELETE FROM batch WHERE last_id <= ?", (marks.moved,))
-        self._connection.execute(
-            "UPDATE marks SET warehouse = ?, last_id = ?, moved = ?, changes = ?, commits = ?,"
-            " site = ?, path = ?, campaign = ?, written = written + 1",
-            (*astuple(marks)[:-1], *astuple(marks.newest)),
-        )
+    def _commit(self, batch: JournalBatch | tuple[None, None, None], marks: JournalMarks) -> None:
+        values = (*batch, *astuple(marks)[:-1], *astuple(marks.newest))
+        try:
+            self._connection.execute("INSERT INTO commitment VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+        except apsw.Error as error:
+            raise store_error(error) from error
 
     def reopen(self) -> None:
         """Open another connection, after a failure that left the old one in an unknown state.
@@ -138,6 +151,7 @@ class Journal:
         # Opened before the old one is closed: without any connection, SQLite would recover the rest of a failed sync.
         try:
             old, self._connection = self._connection, self._connect()
+            self._connection.execute(_COMMIT)
             old.close()
         except apsw.Error as error:
             raise store_error(error) from error
