@@ -30,7 +30,7 @@ from tallystick.warehouse.types import NewestIds
 
 QUEUE_LIMIT = 100_000
 BATCH_LIMIT = 1_000
-WORTH_MOVING = 2_000
+WORTH_MOVING = 5_000
 """Number of pending hits that are moved without further delay."""
 
 HITS_AT_ONCE = 10_000
@@ -144,7 +144,7 @@ class Mover:
 
     def _is_due(self) -> bool:
         now = time.monotonic()
-        enough = sum(move.hits for move in self._moves) >= WORTH_MOVING or now - self._oldest > WAITS_S
+        enough = self.waiting >= WORTH_MOVING or now - self._oldest > WAITS_S
         return enough and now >= self._not_before
 
     def _move(self) -> Exception | None:
