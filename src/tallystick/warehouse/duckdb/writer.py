@@ -101,6 +101,7 @@ class WarehouseWriter:
             idle=self._clear,
             queue_limit=QUEUE_LIMIT,
             batch_limit=BATCH_LIMIT,
+            loop=loop,
         )
 
     @property
