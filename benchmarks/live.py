@@ -44,7 +44,10 @@ class Idle(Struct, frozen=True):
 
 
 class Told(Struct, frozen=True):
-    """Delivery of changes of one counter to many connections. Milliseconds, and frames a second."""
+    """Delivery of changes of one counter to many connections.
+
+    Milliseconds, frames a second, and processor time of the server for a frame in microseconds.
+    """
 
     kind: str
     amount: int
@@ -52,6 +55,7 @@ class Told(Struct, frozen=True):
     p50: float
     p99: float
     frames: float
+    cost: float
 
 
 @app.default
@@ -128,7 +132,9 @@ def _telling(
         crowd, counting = Crowd(), Counting(server.url, token, counter)
         await crowd.join(server.url, kind.request, amount)
         answers, times = await _one_by_one(crowd, counting, changes)
+        used = server.cpu_seconds
         seconds = await _seconds(_as_fast_as_answered(crowd, counting, changes))
+        used = server.cpu_seconds - used
         crowd.leave()
         counting.close()
         return Told(
@@ -138,6 +144,7 @@ def _telling(
             p50=percentile(times, 0.5),
             p99=percentile(times, 0.99),
             frames=changes * amount / seconds,
+            cost=used / (changes * amount) * 1e6,
         )
 
     return measure
@@ -180,14 +187,28 @@ def _print(idles: list[Idle], tolds: list[Told], amount: int) -> None:
         table.add_row(each.kind, *(f"{value:.2f}" for value in (*row, each.asked_p50, each.asked_p99)))
     console.print(table)
     table = Table(title="From increment to frame", title_justify="left")
-    for column in ("where", "connections", "answer ms", "frame p50 ms", "p99 ms", "frames/s", "of sockets"):
+    for column in (
+        "where",
+        "connections",
+        "answer ms",
+        "frame p50 ms",
+        "p99 ms",
+        "frames/s",
+        "of sockets",
+        "server µs/frame",
+    ):
         table.add_column(column, justify="right")
     rates = {each.amount: each.frames for each in tolds if each.kind == "sockets"}
     for told in tolds:
         numbers = (told.answer, told.p50, told.p99)
         ratio = f"{told.frames / rates[told.amount]:.2f}"
         table.add_row(
-            told.kind, f"{told.amount:,}", *(f"{value:.2f}" for value in numbers), f"{told.frames:,.0f}", ratio
+            told.kind,
+            f"{told.amount:,}",
+            *(f"{value:.2f}" for value in numbers),
+            f"{told.frames:,.0f}",
+            ratio,
+            f"{told.cost:.1f}",
         )
     console.print(table)
 
