@@ -190,3 +190,27 @@ async def test_an_idle_connection_holds_no_request() -> None:
         held = (connection.url, connection.headers, exchange.scope, exchange.body)  # type: ignore[union-attr]
         assert held == (b"", [], {}, b"")
         assert (await client.ask(request("/"))).status == 200
+
+
+async def test_a_response_for_a_client_that_is_being_cut_off_is_no_failure() -> None:
+    begun, going_on = asyncio.Event(), asyncio.Event()
+
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        begun.set()
+        await going_on.wait()
+        await send(start())
+        await send(body(b"hello"))
+
+    async with (
+        serving(app, lanes={}, refusal_answer=refused_in_text) as started,
+        RawClient.to(started.address) as client,
+    ):
+        with capture_logs() as logged:
+            await client.send(request("/"))
+            await begun.wait()
+            [connection] = started.server._state.connections  # noqa: SLF001
+            going_on.set()
+            connection.transport.close()
+            await started.all_closed()
+        assert not logged
+        assert started.counts.refused["failed"] == 0

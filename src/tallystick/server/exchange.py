@@ -69,7 +69,7 @@ class Exchange(RequestResponseCycle):
             return
         try:
             await app(self.scope, self.receive, self.send)
-            if not self.response_complete and not self.disconnected:
+            if not self.response_complete and not self._gone:
                 log.error("the application returned without a whole response")
                 self._fail(self._refusal or FAILED)
         except Exception:
@@ -111,7 +111,7 @@ class Exchange(RequestResponseCycle):
         """
         if self.flow.write_paused and not self.disconnected:
             await self._room()
-        if self.disconnected or self.transport.is_closing():
+        if self._gone:
             return
         kind = message["type"]
         if kind == "http.response.start" and not self.response_started:
@@ -130,6 +130,11 @@ class Exchange(RequestResponseCycle):
             msg = f"an ASGI message {kind} does not fit here"
             raise RuntimeError(msg)
 
+    @property
+    def _gone(self) -> bool:
+        """Whether nothing can be sent any more."""
+        return self.disconnected or self.transport.is_closing()
+
     async def _room(self) -> None:
         """Wait until the client has read enough."""
         try:
@@ -141,7 +146,7 @@ class Exchange(RequestResponseCycle):
             raise
 
     def _send_head(self) -> None:
-        if self._unsent is not None and not self.disconnected and not self.transport.is_closing():
+        if self._unsent is not None and not self._gone:
             self.transport.write(self._head(None))
 
     def _send_body(self, body: bytes, *, more: bool) -> None:
@@ -211,7 +216,7 @@ class Exchange(RequestResponseCycle):
         """Send a refusal in place of a response."""
         if refusal is FAILED:
             self._state.counts.refused[FAILED.reason] += 1
-        if self.response_complete or self.disconnected or self.transport.is_closing():
+        if self.response_complete or self._gone:
             return
         if self._unsent is None and self.response_started:
             self.transport.abort()  # a response that is cut short must not look complete
