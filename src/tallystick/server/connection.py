@@ -435,7 +435,7 @@ class Connection(HttpToolsProtocol):
         if transport.is_closing():
             return
         status, lines, body = answer
-        if self.nothing_follows:
+        if (self._discards or self._peer_finished or state.stopping) and self.nothing_follows:  # no call: hot path
             self._discards = True
             transport.write(b"%b%bconnection: close\r\n\r\n%b" % (state.beginning(status), lines, body))
             transport.close()
@@ -471,10 +471,10 @@ class Connection(HttpToolsProtocol):
             return
         if self.flow.read_paused:
             self.flow.resume_reading()
-        if self.nothing_follows:
+        state = self.state
+        if self._discards or self._peer_finished or state.stopping:
             self.transport.close()
             return
-        state = self.state
         if not self._in_message:
             self.url, self.headers, self._line = b"", [], b""  # an idle connection holds no large head
             self.deadline = state.now + state.idle_s
