@@ -1,8 +1,10 @@
 """Any bytes in any pieces, and clients that come and go: nothing is raised, left over or done twice."""
 
 import asyncio
+import gc
 import random
 import re
+import weakref
 from itertools import pairwise
 from typing import Any
 
@@ -271,3 +273,27 @@ async def test_nothing_is_carried_out_behind_the_last_response() -> None:
     assert transport.written.count(b"connection: close") == 1
     await turns(4)
     nothing_is_left(server)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"", request("/hot/a"), request("/a"), request("/a", "Connection: close"), b"x\r\n\r\n", request("/a", "Host: y")],
+)
+async def test_a_closed_connection_is_freed_at_once(sent: bytes) -> None:
+    """Visitors come with a connection each; the garbage collector runs rarely."""
+    doing = Doing()
+    server = MemoryServer(doing, {b"/hot/": doing})
+    connection, transport = server.connect()
+    freed = weakref.ref(connection)
+    gc.disable()
+    try:
+        if sent:
+            connection.data_received(sent)
+        await turns(10)
+        transport.close()
+        await turns(4)
+        transport.protocol = None  # as event loops do
+        del connection
+        assert freed() is None
+    finally:
+        gc.enable()

@@ -140,6 +140,7 @@ class Connection(HttpToolsProtocol):
             self._running.message_event.set()
         self.pipeline.clear()
         super().connection_lost(exc)
+        self.cycle = self._running = None  # they hold this object: nothing is left to the garbage collector
 
     def count_as(self, kind: str | None) -> None:
         """Count the connection as one of a kind, see ``ConnectionCounts.open``; None when it is none any more."""
@@ -209,6 +210,7 @@ class Connection(HttpToolsProtocol):
             self._after_upgrade(data[stopped.args[0] :])
         else:
             self._stop_parsing(stopped, self._line + data if continues else data.lstrip(b"\r\n"))
+            stopped = None  # its traceback holds this frame
 
     def _parse_again(self, head: bytes, rest: bytes) -> None:
         """Parse a request whose head was rewritten, with a parser that knows nothing of the first attempt."""
