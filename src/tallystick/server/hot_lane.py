@@ -32,7 +32,8 @@ class HotRequest:
     def __init__(
         self, connection: "Responder", lane: "HotLane", method: bytes, url: bytes, headers: list[tuple[bytes, bytes]]
     ) -> None:
-        self._connection, self._lane = connection, lane
+        self._connection: Responder | None = connection
+        self._lane = lane
         self.method, self.url, self.headers = method, url, headers
         self.context: Any = None
 
@@ -40,11 +41,12 @@ class HotRequest:
     def scope(self) -> dict[str, Any]:
         """The parts of an ASGI scope that tell who the client is."""
         connection = self._connection
+        assert connection is not None, "it is not answered yet"
         return {"type": "http", "client": connection.client, "server": connection.server, "headers": self.headers}
 
     def done(self) -> bool:
-        """Whether nobody waits any more. Always False: a response is counted also when the client has hung up."""
-        return False
+        """Whether it was resolved. If the client has hung up, it is carried out all the same."""
+        return self._connection is None
 
     def set_result(self, result: Any) -> None:  # noqa: ANN401  # what the lane's service returns
         """Respond with the lane's answer to a result. Called on the event loop."""
@@ -52,15 +54,17 @@ class HotRequest:
             answer = self._lane.answer(self, result)
         except Exception as error:  # noqa: BLE001  # the lane turns errors into answers
             answer = self._lane.refuse(self, error)
-        self._connection.respond(answer)
+        self.respond(answer)
 
     def set_exception(self, error: Exception) -> None:
         """Respond with the lane's answer to an error. Called on the event loop."""
-        self._connection.respond(self._lane.refuse(self, error))
+        self.respond(self._lane.refuse(self, error))
 
     def respond(self, answer: Answer) -> None:
         """Respond at once."""
-        self._connection.respond(answer)
+        connection, self._connection = self._connection, None
+        assert connection is not None, "a request is resolved once"
+        connection.respond(answer)
 
 
 class Responder(Protocol):
