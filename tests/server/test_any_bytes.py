@@ -277,7 +277,15 @@ async def test_nothing_is_carried_out_behind_the_last_response() -> None:
 
 @pytest.mark.parametrize(
     "sent",
-    [b"", request("/hot/a"), request("/a"), request("/a", "Connection: close"), b"x\r\n\r\n", request("/a", "Host: y")],
+    [
+        b"",
+        request("/hot/a"),
+        request("/a"),
+        request("/a", "Connection: close"),
+        request("/d", *OFFER, "Content-Length: 3", method="POST") + b"abc",
+        b"x\r\n\r\n",
+        request("/a", "Host: y"),
+    ],
 )
 async def test_a_closed_connection_is_freed_at_once(sent: bytes) -> None:
     """Visitors come with a connection each; the garbage collector runs rarely."""

@@ -210,7 +210,7 @@ class Connection(HttpToolsProtocol):
             self._after_upgrade(data[stopped.args[0] :])
         else:
             self._stop_parsing(stopped, self._line + data if continues else data.lstrip(b"\r\n"))
-            stopped = None  # its traceback holds this frame
+        stopped = None  # its traceback holds this frame
 
     def _parse_again(self, head: bytes, rest: bytes) -> None:
         """Parse a request whose head was rewritten, with a parser that knows nothing of the first attempt."""
