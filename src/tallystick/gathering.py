@@ -16,7 +16,7 @@ log = structlog.get_logger()
 
 Item = TypeVar("Item")
 
-ENOUGH = 128
+ENOUGH = 64
 """A batch of so many items begins even while more are submitted."""
 
 GATHERING_S = 0.001

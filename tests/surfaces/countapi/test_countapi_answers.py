@@ -370,7 +370,8 @@ def test_other_methods_are_refused_in_json(shared_server: RunningServer, method:
         answer = ask(shared_server.url, target, method=method)
         assert (answer.status, answer.json()) == (405, {"error": "Use GET or POST."})
         assert answer.headers["allow"] == "GET, HEAD, POST, OPTIONS"
-    assert ask(shared_server.url, "/nowhere", method=method).status == 404
+    # The HTTP server itself refuses methods that are not registered, whatever the path.
+    assert ask(shared_server.url, "/nowhere", method=method).status == (404 if method.isupper() else 405)
     assert ask(shared_server.url, f"/get/{key}").json() == {"value": 1}
 
 
