@@ -119,7 +119,7 @@ def test_a_bad_line_of_the_file_is_named_with_what_it_accepts(
     [
         (
             "listem = 1",
-            "tallystick.toml has unknown settings: listem. It accepts body_timeout, client_address_header, count_prefetch, ",
+            "tallystick.toml has unknown settings: listem. It accepts body_timeout, client_address_header, ",
         ),
         ("[serve]\nlisten = 1", "tallystick.toml has unknown settings: serve. It accepts "),
         ("[listen]\nport = 1", "tallystick.toml must give listen a value, not a table"),
