@@ -19,7 +19,7 @@ def test_half_a_request_does_not_hold_up_stopping(server: RunningServer) -> None
         assert b'{"value":1}' in idle.recv(1000)
         half.sendall(b"GET /hit/example.com/vis")
         server.process.send_signal(signal.SIGTERM)
-        # Half of what granian alone would wait for the rest of the headers.
+        # Half of the time that the rest of the head may take.
         assert server.process.wait(timeout=15) == 0
 
 
