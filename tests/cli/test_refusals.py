@@ -183,7 +183,9 @@ def test_a_bad_database_url_is_told_without_its_password(run: CommandLine, url: 
 
 def refusal_of_serve(*options: str | Path) -> str:
     """Run ``tallystick serve`` in a process of its own; answers its one line."""
-    ran = tallystick("serve", *options)
+    # The default port may be in use on this machine.
+    listen = () if "--listen" in options else ("--listen", "127.0.0.1:0")
+    ran = tallystick("serve", *options, *listen)
     return Ran(ran.returncode, ran.stdout, ran.stderr).refused()
 
 
