@@ -32,7 +32,7 @@ def answer(server: RunningServer, path: str) -> tuple[str, dict[str, str], bytes
 MESSAGE = "this is not a valid HTTP/1.1 request"
 
 
-@pytest.mark.parametrize("path", ["/hit/example.com/visits", "/nowhere", "/get/x?callback=f"])
+@pytest.mark.parametrize("path", ["/hit/example.com/visits", "/nowhere", "//login", "/get/x?callback=f"])
 def test_public_counters(shared_server: RunningServer, path: str) -> None:
     status, headers, body = answer(shared_server, path)
     assert (status, json.loads(body)) == ("HTTP/1.1 400 Bad Request", {"error": f"{MESSAGE}."})
@@ -48,8 +48,9 @@ def test_pixel(shared_server: RunningServer) -> None:
     assert body.startswith(b"GIF89a")
 
 
-def test_api_of_web_analytics(shared_server: RunningServer) -> None:
-    status, headers, body = answer(shared_server, "/api/v0/me")
+@pytest.mark.parametrize("path", ["/api/v0/me", "/%61pi/v0/me"])
+def test_api_of_web_analytics(shared_server: RunningServer, path: str) -> None:
+    status, headers, body = answer(shared_server, path)
     assert (status, json.loads(body)) == ("HTTP/1.1 400 Bad Request", {"error": MESSAGE})
     assert headers["access-control-allow-origin"] == "*"
 

@@ -502,7 +502,7 @@ class Connection(HttpToolsProtocol):
         if self._head_complete and self.cycle is not None and self.cycle.more_body:
             self._break_off(self.cycle, refusal)
             return
-        path = self.url.partition(b"?")[0].decode("latin-1") if self.url.startswith(b"/") else ""
+        path = decoded_path(self.url.partition(b"?")[0]) if self.url.startswith(b"/") else ""
         scope = {"type": "http", "http_version": "1.1", "method": method.decode("ascii"), "path": path}
         self.cycle = exchange = Exchange(self, scope, keep_alive=False, expects_continue=False)
         exchange.break_off(refusal)

@@ -1,13 +1,16 @@
 """Routes requests to surfaces by the longest prefix of their path, in whole segments."""
 
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import TypeVar
 
 from tallystick.errors import StartRefused
 from tallystick.server.hot_lane import Answer, header_lines, with_length
 from tallystick.server.refusals import Refusal, RefusalAnswer
 from tallystick.web.asgi import AsgiApp, Receive, Scope, Send
-from tallystick.web.refusals import retry_after
+from tallystick.web.refusals import refused_by_server
 from tallystick.web.surface import Surface, SurfaceApps
+
+Owner = TypeVar("Owner")
 
 
 def claims(surfaces: Iterable[Surface]) -> dict[str, Surface]:
@@ -49,25 +52,23 @@ def refusal_answer(surfaces: Iterable[Surface], apps: Mapping[str, SurfaceApps],
     Args:
         unclaimed: name of the surface that answers for all other paths.
     """
-    owned = {prefix: surface.name for prefix, surface in claims(surfaces).items()}
+    by_name = {name: each.refuse or _in_plain_text for name, each in apps.items()}
+    owned = {prefix: by_name[surface.name] for prefix, surface in claims(surfaces).items()}
+    owner = longest_prefix(owned, by_name[unclaimed])
 
     def answer(path: str, refusal: Refusal) -> Answer:
-        name, place = unclaimed, path
-        while place:
-            if place in owned:
-                name = owned[place]
-                break
-            place = place.rpartition("/")[0]
-        return (apps[name].refuse or _in_plain_text)(path, refusal)
+        return owner(path)(path, refusal)
 
     return answer
 
 
 def _in_plain_text(_path: str, refusal: Refusal) -> Answer:
     body = f"{refusal.message}\n".encode()
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
-    if refusal.retry_after is not None:
-        headers += retry_after(refusal.retry_after)
+    headers = (
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"cache-control", b"no-store"),
+        *refused_by_server(refusal).headers,
+    )
     return refusal.status, with_length(header_lines(headers), body), body
 
 
@@ -78,46 +79,66 @@ def dispatcher(apps: Mapping[str, AsgiApp], unclaimed: AsgiApp) -> AsgiApp:
         apps: by prefix.
         unclaimed: takes paths without a matching prefix.
     """
-    by_segment = _by_segment({tuple(prefix[1:].split("/")): app for prefix, app in apps.items()}, 1, unclaimed)
+    owner = longest_prefix(apps, unclaimed)
 
     def pass_on(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """No coroutine of its own: hot path."""
-        path = scope["path"]
-        segment = path[1:].split("/", 1)[0]
-        if not segment and path != "/":  # "//hit/x" and "*" (OPTIONS) have no first segment
-            return unclaimed(scope, receive, send)
-        return by_segment.get(segment, unclaimed)(scope, receive, send)
+        """No coroutine of its own: each request that is not hot runs through it."""
+        return owner(scope["path"])(scope, receive, send)
 
     return pass_on
 
 
-def _by_segment(apps: Mapping[tuple[str, ...], AsgiApp], number: int, otherwise: AsgiApp) -> dict[str, AsgiApp]:
-    """Group applications by one segment of their prefix.
+def longest_prefix(owned: Mapping[str, Owner], otherwise: Owner) -> Callable[[str], Owner]:
+    """Make the look-up of a path by the longest of its prefixes, in whole segments.
 
     Args:
-        apps: by the rest of their prefix, from that segment on.
-        number: of the segment; the first one is 1.
-        otherwise: takes paths that match only a shorter prefix.
+        owned: by prefix; ``/`` is the root alone.
+        otherwise: found where no prefix matches.
     """
-    grouped: dict[str, dict[tuple[str, ...], AsgiApp]] = {}
-    for (segment, *rest), app in apps.items():
-        grouped.setdefault(segment, {})[tuple(rest)] = app
+    by_segment = _by_segment({tuple(prefix[1:].split("/")): owner for prefix, owner in owned.items()}, 1, otherwise)
+
+    def find(path: str) -> Owner:
+        segment = path[1:].split("/", 1)[0]
+        if not segment and path != "/":  # "//hit/x" and "*" (OPTIONS) have no first segment
+            return otherwise
+        below = by_segment.get(segment)
+        return otherwise if below is None else below(path)
+
+    return find
+
+
+def _by_segment(
+    owned: Mapping[tuple[str, ...], Owner], number: int, otherwise: Owner
+) -> dict[str, Callable[[str], Owner]]:
+    """Group prefixes by one segment.
+
+    Args:
+        owned: by the rest of their prefix, from that segment on.
+        number: of the segment; the first one is 1.
+        otherwise: found where only a shorter prefix matches.
+
+    Returns:
+        By the segment, the look-up of a whole path whose segments up to that one match.
+    """
+    grouped: dict[str, dict[tuple[str, ...], Owner]] = {}
+    for (segment, *rest), owner in owned.items():
+        grouped.setdefault(segment, {})[tuple(rest)] = owner
     return {segment: _below(rests, number + 1, otherwise) for segment, rests in grouped.items()}
 
 
-def _below(apps: dict[tuple[str, ...], AsgiApp], number: int, otherwise: AsgiApp) -> AsgiApp:
-    """The application for paths with the same first segments; it passes on if several prefixes begin with them."""
-    own = apps.pop((), otherwise)
-    if not apps:
-        return own
-    by_segment = _by_segment(apps, number, own)
+def _below(owned: dict[tuple[str, ...], Owner], number: int, otherwise: Owner) -> Callable[[str], Owner]:
+    """The look-up of paths with the same first segments; it goes on if several prefixes begin with them."""
+    own = owned.pop((), otherwise)
+    if not owned:
+        return lambda _: own
+    by_segment = _by_segment(owned, number, own)
 
-    def pass_on(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        segments = scope["path"].split("/", number + 1)
-        app = by_segment.get(segments[number], own) if len(segments) > number else own
-        return app(scope, receive, send)
+    def find(path: str) -> Owner:
+        segments = path.split("/", number + 1)
+        below = by_segment.get(segments[number]) if len(segments) > number else None
+        return own if below is None else below(path)
 
-    return pass_on
+    return find
 
 
 async def refuse(scope: Scope, _receive: Receive, send: Send) -> None:
