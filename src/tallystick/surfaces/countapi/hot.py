@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from tallystick.errors import InputRefused, StoreUnavailable
+from tallystick.ledger.folding import Admit
 from tallystick.model.counter import Add, Outcome
 from tallystick.model.key import Key
 from tallystick.server.hot_lane import Answer, HotLane, HotRequest, decoded_path, header_lines, with_length
@@ -19,7 +20,7 @@ from tallystick.surfaces.countapi.errors import METHOD_NOT_ALLOWED
 from tallystick.surfaces.countapi.routes import LONGEST_PATH, PATHS_REMEMBERED, target_of
 from tallystick.surfaces.countapi.wire import Payload
 from tallystick.web.pixel import PIXEL
-from tallystick.web.refusals import retry_after
+from tallystick.web.refusals import refused_by_server
 from tallystick.web.traffic import Traffic
 
 PREFIXES = (b"/hit/", b"/get/", b"/update/")
@@ -51,8 +52,8 @@ class HotCounters:
         self._api, self._counting, self._answers = api, api.counting, traffic.answers
         # URLs repeat; longer ones would make the cache large.
         self._target = lru_cache(PATHS_REMEMBERED)(self._parsed)
-        self._limits_creation = api.creations is not None
-        self._none_may_create = api.public_counters != "open"
+        self._may_create = api.public_counters == "open"
+        self._limits_creation = self._may_create and api.creations is not None
 
     def take(self, request: HotRequest) -> str | None:
         """See ``HotLane``."""
@@ -67,11 +68,8 @@ class HotCounters:
         try:
             if target.addition is None:
                 self._counting.get_into(request, target.key)
-            elif self._none_may_create:
-                self._counting.add_into(request, target.key, target.addition, never)
             else:
-                admit = partial(self._admits, request) if self._limits_creation else None
-                self._counting.add_into(request, target.key, target.addition, admit)
+                self._counting.add_into(request, target.key, target.addition, self._admit(request))
         except StoreUnavailable as error:
             request.respond(self.refuse(request, error))
         return None
@@ -99,6 +97,12 @@ class HotCounters:
         base, body = (wire.GIF, PIXEL) if target.image else (wire.JSON, answer.body)
         return answer.status, with_length(header_lines(response_headers(base, answer)), body), body
 
+    def _admit(self, request: HotRequest) -> Admit | None:
+        """The limit of new counters for a request, as in ``CountApi``. It reads the client's address only if asked."""
+        if self._limits_creation:
+            return partial(self._admits, request)
+        return None if self._may_create else never
+
     def _admits(self, request: HotRequest) -> bool:
         return self._api.admits(request.scope)
 
@@ -125,7 +129,7 @@ class HotCounters:
         elif target.handler is handlers.hit:
             addition = self._counting.hit
         image = "img" in parameters
-        lines = header_lines((*(wire.GIF if image else wire.JSON), (b"x-path", target.path)))
+        lines = header_lines(response_headers(wire.GIF if image else wire.JSON, Payload(200, b"", target.path)))
         return HotTarget(target.key, target.path, addition, image, with_length(lines, PIXEL) if image else lines)
 
 
@@ -140,6 +144,5 @@ def refuse(_path: str, refusal: Refusal) -> Answer:
     if refusal.status == METHOD_NOT_ALLOWED.status:
         body, headers = METHOD_NOT_ALLOWED.body, METHOD_NOT_ALLOWED.headers
     else:
-        body = wire.error_body(f"{refusal.message}.")
-        headers = () if refusal.retry_after is None else retry_after(refusal.retry_after)
+        body, headers = wire.error_body(f"{refusal.message}."), refused_by_server(refusal).headers
     return refusal.status, with_length(header_lines((*wire.JSON, *headers)), body), body
