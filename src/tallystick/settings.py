@@ -12,9 +12,10 @@ from cyclopts import Parameter, Token
 
 from tallystick.model.counter import LIFETIME_MS, NEVER
 from tallystick.model.origin import browser_origin
+from tallystick.server.limits import ConnectionLimits
 from tallystick.server.listening import Listen, ListenAddress, UnixListen
 from tallystick.web.address import FORWARDED_FOR, Network
-from tallystick.web.bodies import LARGEST_BODY
+from tallystick.web.bodies import LARGEST_BODY, WITHIN_S
 from tallystick.web.rate_limit import Rate
 
 LEAST_WAREHOUSE_MEMORY_MB = 64
@@ -245,22 +246,28 @@ class ConnectionSettings:
     ] = None
     """Connections open at one time; more get 503. Without it, as many as the limit of open files leaves room for."""
 
-    max_head: Annotated[int, Parameter(env_var="TALLYSTICK_MAX_HEAD"), whole_number(1_024, 1_048_576)] = 65_536
+    max_head: Annotated[int, Parameter(env_var="TALLYSTICK_MAX_HEAD"), whole_number(1_024, 1_048_576)] = (
+        ConnectionLimits.head_bytes
+    )
     """Bytes of a request line with its headers; more get 431."""
 
-    max_headers: Annotated[int, Parameter(env_var="TALLYSTICK_MAX_HEADERS"), whole_number(8, 10_000)] = 100
+    max_headers: Annotated[int, Parameter(env_var="TALLYSTICK_MAX_HEADERS"), whole_number(8, 10_000)] = (
+        ConnectionLimits.head_count
+    )
     """Headers of a request; more get 431."""
 
-    head_timeout: Annotated[float, Parameter(env_var="TALLYSTICK_HEAD_TIMEOUT"), SECONDS] = 30.0
+    head_timeout: Annotated[float, Parameter(env_var="TALLYSTICK_HEAD_TIMEOUT"), SECONDS] = (
+        ConnectionLimits.head_within_s
+    )
     """Seconds in which a request line and its headers must arrive; else 408."""
 
     max_body: Annotated[int, Parameter(env_var="TALLYSTICK_MAX_BODY"), whole_number(1_024, LARGEST_BODY)] = LARGEST_BODY
     """Bytes of a request body; more get 413. Most URLs have a lower limit of their own."""
 
-    body_timeout: Annotated[float, Parameter(env_var="TALLYSTICK_BODY_TIMEOUT"), SECONDS] = 30.0
+    body_timeout: Annotated[float, Parameter(env_var="TALLYSTICK_BODY_TIMEOUT"), SECONDS] = WITHIN_S
     """Seconds in which a body must arrive; else 408. Bodies up to 64 KiB have a third of it."""
 
-    idle_timeout: Annotated[float, Parameter(env_var="TALLYSTICK_IDLE_TIMEOUT"), SECONDS] = 75.0
+    idle_timeout: Annotated[float, Parameter(env_var="TALLYSTICK_IDLE_TIMEOUT"), SECONDS] = ConnectionLimits.idle_s
     """Seconds after which a connection without a request is closed. Keep it above the idle time of a proxy."""
 
 

@@ -1,4 +1,4 @@
-"""Starts and stops the HTTP server on sockets that are bound."""
+"""Starts and stops the HTTP server on listening sockets."""
 
 import asyncio
 import logging

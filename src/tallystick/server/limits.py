@@ -27,12 +27,13 @@ CROWDED = 0.9
 """Share of the allowed connections from which on idle ones are closed early."""
 
 CROWDED_IDLE_S = 5.0
-
+"""How long connections may be idle then."""
 
 OTHER_FILES = 512
 """Descriptors that are left for databases, exports and connections that are refused."""
 
 LEAST_BY_DEFAULT, MOST_BY_DEFAULT = 64, 100_000
+"""Bounds of the number of connections that is derived from the limit of open files."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,10 +55,17 @@ class ConnectionLimits:
     idle_s: float = 75.0
 
 
+def open_files_limit() -> int | None:
+    """How many files this process may have open at one time; None where the system sets no limit."""
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # RLIM_INFINITY is -1, and may not be calculated with.
+    return None if descriptors == resource.RLIM_INFINITY else descriptors
+
+
 def room_for_connections() -> int:
     """How many connections the limit of open files leaves room for, beside databases and other files."""
-    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if descriptors == resource.RLIM_INFINITY:
+    descriptors = open_files_limit()
+    if descriptors is None:
         return MOST_BY_DEFAULT
     return max(LEAST_BY_DEFAULT, min(MOST_BY_DEFAULT, descriptors - OTHER_FILES))
 

@@ -19,7 +19,6 @@ class SharedState(ServerState):
         now: the event loop's time, a second old at most: for deadlines, which are not exact.
         idle_s: how long a connection may be idle at this moment.
         stopping: whether each response is the last one of its connection.
-        crowded: whether few connections are left.
     """
 
     def __init__(

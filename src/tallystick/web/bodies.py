@@ -4,9 +4,9 @@
 """
 
 import asyncio
-import resource
 from collections import Counter
 
+from tallystick.server.limits import open_files_limit
 from tallystick.web.address import ClientAddresses, rate_limit_name
 from tallystick.web.asgi import AsgiApp, Message, Receive, Scope, Send
 from tallystick.web.refusals import ApiRefused
@@ -118,10 +118,7 @@ class Bodies:
         self._app, self._addresses = app, addresses
         self.within_s, self.largest = within_s, largest
         if unfinished_at_most is None:
-            descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-            # RLIM_INFINITY is -1: a quarter of it would refuse every body.
-            unfinished_at_most = DESCRIPTORS_WITHOUT_LIMIT if descriptors == resource.RLIM_INFINITY else descriptors
-            unfinished_at_most //= UNFINISHED_OF_DESCRIPTORS
+            unfinished_at_most = (open_files_limit() or DESCRIPTORS_WITHOUT_LIMIT) // UNFINISHED_OF_DESCRIPTORS
         self._unfinished_at_most = unfinished_at_most
         self.held_bytes = 0
         self.unfinished: Counter[str] = Counter()

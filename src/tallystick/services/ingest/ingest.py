@@ -141,7 +141,7 @@ class Ingest:
         return [refusal or next(stored) for refusal in refusals]
 
     async def record_one(self, site: Site, arrival: Arrival) -> Result:
-        """Record a single hit of a browser (the pixel). Hot path.
+        """Record a single hit of a browser: the pixel's, where ``hit_at_once`` does not make it.
 
         Raises:
             StoreUnavailable: the hit was not acknowledged.

@@ -7,9 +7,8 @@ from enum import IntEnum
 from tallystick.errors import TallystickError
 from tallystick.server.extensions import NO_PONG, SENT_WITHIN
 from tallystick.web.asgi import Receive, Send
+from tallystick.web.event_stream import SENT_WITHIN_S
 
-SENT_WITHIN_S = 20.0
-"""The longest time a peer may take to receive a message."""
 CLOSED_WITHIN_S = 1.0
 """The longest wait for the close frame to be sent: on servers other than ours it may wait for a peer that does not
 read."""
