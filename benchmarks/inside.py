@@ -134,13 +134,7 @@ async def _measure(console: Console, data: Path) -> None:
 
 
 def _kinds(application: Application, made: shared.Shared) -> Iterable[Kind]:
-    product = HttpServer(
-        application,
-        lanes=application.hot_lanes,
-        refusal_answer=application.refusal_answer,
-        limits=ConnectionLimits(),
-        counts=application.connection_counts,
-    )
+    product = application.http_server(ConnectionLimits())
     counts, lane_counts, echo_counts = application.connection_counts, ConnectionCounts(), ConnectionCounts()
     lane, echo = apps.lane_server(lane_counts), apps.lane_server(echo_counts, lanes=())
     hot, end = f"/hit/{counters.HOT}", " HTTP/1.1\\nHost: localhost\\n"

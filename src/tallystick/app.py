@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Sequence
 from typing import Self
 
 from tallystick.errors import InvalidSetting, StartRefused, StoreUnavailable
-from tallystick.server.limits import ConnectionCounts
+from tallystick.server.http_server import HttpServer
+from tallystick.server.limits import ConnectionCounts, ConnectionLimits
 from tallystick.server.listening import UnixListen
 from tallystick.services.ingest.ingest import Knowledge
 from tallystick.services.job_worker import JobWorker
@@ -133,6 +134,16 @@ class Application:
             await self._with_body(scope, receive, send)
         else:
             await self._http(scope, receive, send)
+
+    def http_server(self, limits: ConnectionLimits) -> HttpServer:
+        """Make the HTTP server of this application, with the hot lanes of its surfaces."""
+        return HttpServer(
+            self,
+            lanes=self.hot_lanes,
+            refusal_answer=self.refusal_answer,
+            limits=limits,
+            counts=self.connection_counts,
+        )
 
     def _unclaimed(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer unclaimed paths: JSON of CountAPI for its clients, a page for a browser's navigation."""

@@ -14,12 +14,10 @@ from websockets.exceptions import InvalidStatus
 
 from support.analytics import FIREFOX, Analytics, analytics_in_process
 from support.fourth_surface import SURFACE
+from support.http_server import serving_application
 from tallystick.app import SURFACES, kit_of
 from tallystick.errors import InvalidSetting, StartRefused
 from tallystick.model.key import Key
-from tallystick.server.http_server import HttpServer
-from tallystick.server.limits import ConnectionLimits
-from tallystick.server.listening import Listen, open_listeners
 from tallystick.settings import Settings
 from tallystick.web.dispatch import claims
 from tallystick.web.rate_limit import Rate
@@ -82,25 +80,11 @@ async def test_its_reasons_and_its_description_are_shown(tmp_path: Path) -> None
 
 
 async def test_its_websocket_answers_on_the_main_port_beside_the_others(tmp_path: Path) -> None:
-    async with serving(tmp_path) as analytics:
-        application = analytics.running.application
-        listeners = open_listeners([Listen("127.0.0.1", 0)])
-        (place,) = listeners.addresses
-        server = HttpServer(
-            application,
-            lanes=application.hot_lanes,
-            refusal_answer=application.refusal_answer,
-            limits=ConnectionLimits(),
-            counts=application.connection_counts,
-        )
-        await server.start(listeners.sockets)
-        try:
-            async with connect(f"ws://{place}/v1/things/ws", proxy=None) as socket:
-                assert await socket.recv() == "things"
-            with pytest.raises(InvalidStatus, match="401"):
-                await connect(f"ws://{place}/v1/ws", proxy=None)
-        finally:
-            await server.stop(1)
+    async with serving(tmp_path) as analytics, serving_application(analytics.running.application) as started:
+        async with connect(f"{started.sockets_url}/v1/things/ws", proxy=None) as socket:
+            assert await socket.recv() == "things"
+        with pytest.raises(InvalidStatus, match="401"):
+            await connect(f"{started.sockets_url}/v1/ws", proxy=None)
 
 
 def test_two_surfaces_that_claim_one_prefix_stop_the_start(tmp_path: Path) -> None:

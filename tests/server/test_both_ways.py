@@ -19,8 +19,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from support.analytics import FIREFOX, HOST, UNLIMITED, prepare
+from support.http_server import Serving, serving_application
 from support.in_process import InProcess, in_process
-from support.raw_http import RawClient, Received, Serving, request, serving_application
+from support.raw_http import RawClient, Received, request
 from tallystick.errors import StoreFailed, StoreFull
 from tallystick.gathering import GatheringThread, Resolvable
 from tallystick.ledger import Ledger

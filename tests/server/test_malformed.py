@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from support.http_server import Serving, serving_application
 from support.in_process import InProcess, in_process
-from support.raw_http import RawClient, Received, Serving, request, serving_application
+from support.raw_http import RawClient, Received, request
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

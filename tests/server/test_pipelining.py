@@ -11,8 +11,9 @@ import pytest_asyncio
 from structlog.testing import capture_logs
 
 from support.asking import new_name
+from support.http_server import Serving, serving, serving_application
 from support.in_process import InProcess, in_process
-from support.raw_http import RawClient, Serving, refused_in_text, request, serving, serving_application
+from support.raw_http import RawClient, request
 from tallystick.server.connection import Connection
 from tallystick.server.hot_lane import Answer, HotRequest
 
@@ -243,7 +244,7 @@ async def quiet(client: RawClient) -> None:
 async def test_behind_a_slow_request_the_others_wait() -> None:
     app = Slow()
     async with (
-        serving(app, lanes={b"/hot/": app}, refusal_answer=refused_in_text) as started,
+        serving(app, lanes={b"/hot/": app}) as started,
         RawClient.to(started.address) as client,
     ):
         paths = ["/slow/1", "/a", "/hot/2", "/slow/3", "/hot/now", "/b"]
@@ -263,7 +264,7 @@ async def test_behind_a_slow_request_the_others_wait() -> None:
 async def test_behind_a_slow_request_of_the_lane_the_others_wait() -> None:
     app = Slow()
     async with (
-        serving(app, lanes={b"/hot/": app}, refusal_answer=refused_in_text) as started,
+        serving(app, lanes={b"/hot/": app}) as started,
         RawClient.to(started.address) as client,
     ):
         await client.send(request("/hot/1") + request("/hot/2") + request("/a") + request("/hot/3"))
@@ -282,7 +283,7 @@ async def test_a_body_belongs_to_its_own_request() -> None:
     app = Slow()
     offer = request("/c", "Connection: Upgrade", "Upgrade: h2c", "Content-Length: 2", method="POST") + b"cc"
     async with (
-        serving(app, lanes={b"/hot/": app}, refusal_answer=refused_in_text) as started,
+        serving(app, lanes={b"/hot/": app}) as started,
         RawClient.to(started.address) as client,
     ):
         with_bodies = [request(path, "Content-Length: 2", method="POST") + body for path, body in BODIES]
@@ -299,7 +300,7 @@ async def test_a_large_body_behind_a_slow_request_arrives_whole() -> None:
     app = Slow()
     large = random.Random(1).randbytes(3_000_000)
     async with (
-        serving(app, lanes={}, refusal_answer=refused_in_text) as started,
+        serving(app) as started,
         RawClient.to(started.address) as client,
     ):
         sending = asyncio.create_task(
@@ -323,7 +324,7 @@ async def test_a_failed_lane_does_not_hold_its_connection_up() -> None:
 
     app = Broken()
     async with (
-        serving(app, lanes={b"/hot/": app}, refusal_answer=refused_in_text) as started,
+        serving(app, lanes={b"/hot/": app}) as started,
         RawClient.to(started.address) as client,
     ):
         with capture_logs() as logged:

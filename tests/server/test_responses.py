@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import pytest
 from structlog.testing import capture_logs
 
-from support.raw_http import RawClient, refused_in_text, request, serving
+from support.http_server import serving
+from support.raw_http import RawClient, request
 
 Message = dict[str, Any]
 
@@ -79,7 +80,7 @@ def sending(messages: list[Message]) -> Any:
 async def test_messages_become_a_response(case: str) -> None:
     messages, lines, content, status, head, old = CASES[case]
     asked = (("GET", "1.1", lines), ("HEAD", "1.1", lines if head is None else head), ("GET", "1.0", old))
-    async with serving(sending(messages), lanes={}, refusal_answer=refused_in_text) as started:
+    async with serving(sending(messages)) as started:
         for method, version, wanted in asked:
             async with RawClient.to(started.address) as client:
                 more = ("Connection: keep-alive",) if version == "1.0" else ()
@@ -103,7 +104,7 @@ async def test_a_head_does_not_wait_long_for_the_body() -> None:
         await send(body(b"hello"))
 
     async with (
-        serving(app, lanes={}, refusal_answer=refused_in_text) as started,
+        serving(app) as started,
         RawClient.to(started.address) as client,
     ):
         await client.send(request("/"))
@@ -142,7 +143,7 @@ async def test_a_failed_application_is_never_taken_for_one_that_answered(case: s
             await send(message)
 
     async with (
-        serving(app, lanes={}, refusal_answer=refused_in_text) as started,
+        serving(app) as started,
         RawClient.to(started.address) as client,
     ):
         with capture_logs() as logged:
@@ -166,7 +167,7 @@ async def test_an_error_behind_the_response_is_only_logged() -> None:
         raise ValueError
 
     async with (
-        serving(app, lanes={}, refusal_answer=refused_in_text) as started,
+        serving(app) as started,
         RawClient.to(started.address) as client,
     ):
         with capture_logs() as logged:
@@ -179,7 +180,7 @@ async def test_an_error_behind_the_response_is_only_logged() -> None:
 
 async def test_an_idle_connection_holds_no_request() -> None:
     async with (
-        serving(sending([start(), body(b"hello")]), lanes={}, refusal_answer=refused_in_text) as started,
+        serving(sending([start(), body(b"hello")])) as started,
         RawClient.to(started.address) as client,
     ):
         large = request("/" + "x" * 20_000, "Cookie: " + "c" * 20_000, "Content-Length: 9000", method="POST")
@@ -202,7 +203,7 @@ async def test_a_response_for_a_client_that_is_being_cut_off_is_no_failure() -> 
         await send(body(b"hello"))
 
     async with (
-        serving(app, lanes={}, refusal_answer=refused_in_text) as started,
+        serving(app) as started,
         RawClient.to(started.address) as client,
     ):
         with capture_logs() as logged:

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from support.http_server import Serving, serving, serving_application
 from support.in_process import in_process
-from support.raw_http import RawClient, Serving, refused_in_text, request, serving, serving_application
+from support.raw_http import RawClient, request
 from tallystick.server.connection import Connection
 from tallystick.server.hot_lane import Answer, HotRequest
 
@@ -70,9 +71,7 @@ def app() -> App:
 async def started(app: App, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Serving]:
     monkeypatch.setattr("tallystick.server.connection.WRITTEN_WITHIN_S", 1.0)
     monkeypatch.setattr("tallystick.server.connection.UNREAD_BODY_WITHIN_S", 0.5)
-    async with serving(
-        app, lanes={b"/hot/": app}, refusal_answer=refused_in_text, head_within_s=0.5, idle_s=1.0, connections=6
-    ) as started:
+    async with serving(app, lanes={b"/hot/": app}, head_within_s=0.5, idle_s=1.0, connections=6) as started:
         yield started
 
 

@@ -12,14 +12,17 @@ from typing import Any
 
 import pytest
 import structlog
+from msgspec.structs import replace
 from uvicorn.protocols.utils import ClientDisconnected
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from support.http_server import Serving, serving
+from support.http_server import Serving, refused_in_text, serving
 from support.ledgers import until
 from tallystick.server import http_server, websocket
 from tallystick.server.extensions import NO_PONG, SENT_WITHIN
+from tallystick.server.hot_lane import Answer
+from tallystick.server.refusals import Refusal
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 MASK = b"mask"
@@ -304,9 +307,13 @@ async def test_what_the_application_refuses() -> None:
         await until(lambda: not running.counts.open["websocket"])
 
 
+def refused_with_path(path: str, refusal: Refusal) -> Answer:
+    return refused_in_text(path, replace(refusal, message=f"{path}: {refusal.message}"))
+
+
 async def test_what_the_application_raises() -> None:
     app = App()
-    async with serving(app) as running:
+    async with serving(app, refusal_answer=refused_with_path) as running:
         with structlog.testing.capture_logs() as lines:
             for path in ("fail", "silent"):
                 async with raw(running, request(f"/{path}?secret")) as client:

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from support.raw_http import refused_in_text
+from support.http_server import refused_in_text
 from tallystick.server.connection import Connection
 from tallystick.server.hot_lane import HotLane
 from tallystick.server.http_server import HttpServer

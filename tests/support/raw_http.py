@@ -1,17 +1,11 @@
-"""The HTTP server of this process on a port of its own, and clients that send any bytes and see every byte."""
+"""Clients that send any bytes and see every byte."""
 
 import asyncio
 import re
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple, Self
-
-from tallystick.app import Application
-from tallystick.server.hot_lane import HotLane
-from tallystick.server.http_server import HttpServer
-from tallystick.server.limits import ConnectionCounts, ConnectionLimits
-from tallystick.server.refusals import Refusal, RefusalAnswer
+from typing import NamedTuple, Self
 
 WITHIN_S = 20.0
 """How long a client waits for what must come."""
@@ -120,70 +114,6 @@ class RawClient:
         connection = self.writer.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         self.writer.transport.abort()
-
-
-class Serving(NamedTuple):
-    """A running server.
-
-    Attributes:
-        address: host and port.
-    """
-
-    server: HttpServer
-    counts: ConnectionCounts
-    address: tuple[str, int]
-
-    async def all_closed(self, within: float = WITHIN_S) -> None:
-        """Wait until no connection is counted as open; fails if that does not come."""
-        async with asyncio.timeout(within):
-            while any(self.counts.open.values()):  # noqa: ASYNC110  # a Counter cannot be waited for
-                await asyncio.sleep(0.01)
-
-
-@asynccontextmanager
-async def serving(
-    app: Any,
-    *,
-    lanes: Mapping[bytes, HotLane],
-    refusal_answer: RefusalAnswer,
-    counts: ConnectionCounts | None = None,
-    **limits: Any,
-) -> AsyncIterator[Serving]:
-    """Serve an ASGI application; ``limits`` are those of ``ConnectionLimits``."""
-    bound = socket.create_server(("127.0.0.1", 0))
-    counts = counts or ConnectionCounts()
-    server = HttpServer(
-        app, lanes=lanes, refusal_answer=refusal_answer, limits=ConnectionLimits(**limits), counts=counts
-    )
-    await server.start([bound])
-    try:
-        yield Serving(server, counts, bound.getsockname())
-    finally:
-        await server.stop(1)
-
-
-@asynccontextmanager
-async def serving_application(application: Application, *, hot: bool = True, **limits: Any) -> AsyncIterator[Serving]:
-    """Serve the whole application.
-
-    Args:
-        hot: whether it has its hot lanes.
-    """
-    async with serving(
-        application,
-        lanes=application.hot_lanes if hot else {},
-        refusal_answer=application.refusal_answer,
-        counts=application.connection_counts if hot else None,
-        **limits,
-    ) as started:
-        yield started
-
-
-def refused_in_text(_path: str, refusal: Refusal) -> tuple[int, bytes, bytes]:
-    """A refusal of a server without surfaces."""
-    body = refusal.message.encode()
-    lines = b"" if refusal.retry_after is None else b"retry-after: %d\r\n" % refusal.retry_after
-    return refusal.status, lines + b"content-length: %d\r\n" % len(body), body
 
 
 def request(url: str, *headers: str, method: str = "GET", version: str = "1.1", host: str | None = "x") -> bytes:

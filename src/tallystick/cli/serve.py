@@ -22,7 +22,6 @@ from tallystick.cli.support.configuration import WHERE_SETTINGS_STAND, sources
 from tallystick.cli.support.data_directory import held_data_directory, nothing_left_behind
 from tallystick.cli.support.opening import refuse_unfinished_restore
 from tallystick.logs import configure_logs
-from tallystick.server.http_server import HttpServer
 from tallystick.server.limits import ConnectionLimits, room_for_connections
 from tallystick.server.listening import (
     Listen,
@@ -106,19 +105,7 @@ async def _serve(settings: Settings, listeners: Listeners, *, accept_loss: bool,
     try:
         if confirm_clock:
             await application.ledger.write(confirm, application.warehouse.clock())
-        server = HttpServer(
-            application,
-            lanes=application.hot_lanes,
-            refusal_answer=application.refusal_answer,
-            limits=ConnectionLimits(
-                connections=settings.max_connections or room_for_connections(),
-                head_bytes=settings.max_head,
-                head_count=settings.max_headers,
-                head_within_s=settings.head_timeout,
-                idle_s=settings.idle_timeout,
-            ),
-            counts=application.connection_counts,
-        )
+        server = application.http_server(_connection_limits(settings))
         stopping = _stop_on_signals()
         calm_garbage_collector()
         setup = application.services.setup
@@ -138,6 +125,16 @@ async def _serve(settings: Settings, listeners: Listeners, *, accept_loss: bool,
 def _leave_at_once(listeners: Listeners) -> None:
     listeners.remove_files()
     os._exit(0)
+
+
+def _connection_limits(settings: Settings) -> ConnectionLimits:
+    return ConnectionLimits(
+        connections=settings.max_connections or room_for_connections(),
+        head_bytes=settings.max_head,
+        head_count=settings.max_headers,
+        head_within_s=settings.head_timeout,
+        idle_s=settings.idle_timeout,
+    )
 
 
 async def _take_leave(application: Application) -> None:
