@@ -10,7 +10,7 @@ from support.ledgers import Clock, opened
 from support.people import a_person, a_site, a_token, again, elsewhere
 from tallystick.errors import InputRefused, InvalidFields, StoreFull
 from tallystick.ledger import Database, Ledger
-from tallystick.model.account import EVERY_SITE, Access, Permission, Principal
+from tallystick.model.account import EVERY_SITE, Access, Account, Permission, Principal
 from tallystick.services.accounts import tokens
 from tallystick.services.accounts.accounts import delete_account, set_access
 from tallystick.services.accounts.tokens import (
@@ -29,6 +29,14 @@ from tallystick.services.accounts.tokens import (
 )
 
 BOTH = int(Permission.COUNT | Permission.STATS)
+
+
+async def with_a_person(ledger: Ledger) -> tuple[Tokens, list[float], Account]:
+    """Tokens with a clock that a test moves, and somebody with a site, who may have some."""
+    now = [100.0]
+    ada = await a_person(ledger)
+    await a_site(ledger, ada)
+    return Tokens(ledger, lambda: now[0]), now, ada
 
 
 async def test_a_token_is_what_it_was_made_as(ledger: Ledger) -> None:
@@ -159,10 +167,7 @@ async def test_any_other_secret_is_nobodys(ledger: Ledger, secret: str) -> None:
 
 
 async def test_what_is_known_of_a_secret_is_a_second_old_at_most(ledger: Ledger) -> None:
-    now = [100.0]
-    known = Tokens(ledger, lambda: now[0])
-    ada = await a_person(ledger)
-    await a_site(ledger, ada)
+    known, now, ada = await with_a_person(ledger)
     assert await known.principal("not yet a token") is None
     secret = await a_token(ledger, ada)
     found = await known.principal(secret)
@@ -321,10 +326,7 @@ async def test_so_many_good_secrets_are_remembered(ledger: Ledger, monkeypatch: 
 async def test_a_secret_that_many_requests_show_at_once_is_read_once(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = [100.0]
-    known = Tokens(ledger, lambda: now[0])
-    ada = await a_person(ledger)
-    await a_site(ledger, ada)
+    known, now, ada = await with_a_person(ledger)
     secrets = [await a_token(ledger, ada) for _ in range(3)]
     for secret in secrets:
         await known.principal(secret)  # stores its use
@@ -361,10 +363,7 @@ async def test_secrets_in_use_are_read_again_together_before_they_are_out_of_dat
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tokens, "GATHERING_S", 0)
-    now = [100.0]
-    known = Tokens(ledger, lambda: now[0])
-    ada = await a_person(ledger)
-    await a_site(ledger, ada)
+    known, now, ada = await with_a_person(ledger)
     secrets = [await a_token(ledger, ada) for _ in range(5)]
     assert await in_use(known, secrets, now, 1.0) == len(secrets)
     reads = Reads(ledger, monkeypatch)
@@ -380,10 +379,7 @@ async def test_a_secret_in_use_that_is_revoked_elsewhere_is_known_no_longer_than
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tokens, "GATHERING_S", 0)
-    now = [100.0]
-    known = Tokens(ledger, lambda: now[0])
-    ada = await a_person(ledger)
-    await a_site(ledger, ada)
+    known, now, ada = await with_a_person(ledger)
     secret = await a_token(ledger, ada)
     await in_use(known, [secret], now, 1.0)
     found = known.known(secret)
@@ -400,10 +396,7 @@ async def test_a_secret_that_is_revoked_while_it_is_read_again_is_not_known(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tokens, "GATHERING_S", 0)
-    now = [100.0]
-    known = Tokens(ledger, lambda: now[0])
-    ada = await a_person(ledger)
-    await a_site(ledger, ada)
+    known, now, ada = await with_a_person(ledger)
     one, other = await a_token(ledger, ada), await a_token(ledger, ada)
     found = await known.principal(one)
     assert found is not None
@@ -432,10 +425,7 @@ async def test_secrets_in_use_are_looked_up_when_the_ledger_can_be_read_again(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tokens, "GATHERING_S", 0)
-    now = [100.0]
-    known = Tokens(ledger, lambda: now[0])
-    ada = await a_person(ledger)
-    await a_site(ledger, ada)
+    known, now, ada = await with_a_person(ledger)
     secret = await a_token(ledger, ada)
     await known.principal(secret)
 
