@@ -31,8 +31,9 @@ from tallystick.model.dimensions import (
     WIDTH,
     Dimension,
 )
+from tallystick.model.metrics import Metric
 from tallystick.model.period import DAY_S, period
-from tallystick.model.selection import Condition, Metric, Selection
+from tallystick.model.selection import Condition, Selection
 from tallystick.warehouse.duckdb import reports
 from tallystick.warehouse.duckdb.migrations import all_steps
 from tallystick.warehouse.duckdb.queried import named_queries
@@ -153,9 +154,9 @@ VALUES: dict[str, Callable[[Row], Any]] = {
     "path": lambda row: row["path"],
     "event": lambda row: row["event"],
     "browser": lambda row: row["browser"],
-    "browser_version": lambda row: f"{row['browser']} {row['browser_version']}".strip(),
+    "browser_and_version": lambda row: f"{row['browser']} {row['browser_version']}".strip(),
     "system": lambda row: row["system"],
-    "system_version": lambda row: f"{row['system']} {row['system_version']}".strip(),
+    "system_and_version": lambda row: f"{row['system']} {row['system_version']}".strip(),
     "country": lambda row: row["country"],
     "region": lambda row: row["region"] and f"{row['country']}-{row['region']}",
     "language": lambda row: row["language"],

@@ -14,7 +14,7 @@ from tallystick.errors import InputRefused
 from tallystick.model.dimensions import REFERRER, UNKNOWN, pages
 from tallystick.model.period import period
 from tallystick.model.referrer import tidied
-from tallystick.model.selection import Question
+from tallystick.model.selection import ReportRequest
 from tallystick.model.site import Site
 from tallystick.services.analytics.display_names import display_name
 from tallystick.services.analytics.reporting import Reporting, ReportRow, Slice
@@ -103,7 +103,7 @@ async def _from_data(site: str | None, settings: AnalyticsSettings, query: Stats
 async def _reported(reporting: Reporting, site: Site, query: StatsQuery) -> Rows:
     begin, until = (dt.datetime.combine(day, dt.time(), dt.UTC) for day in (query.first, query.last))
     span = period(int(begin.timestamp()), int((until + dt.timedelta(days=1)).timestamp()) - 1, dt.UTC)
-    question, slice_ = Question(site=site.id, period=span), Slice(query.limit)
+    question, slice_ = ReportRequest(site=site.id, period=span), Slice(query.limit)
     if query.report == "days":
         return [(day.day, day.daily) for day in (await reporting.total(question)).days]
     if query.report == "paths":

@@ -40,6 +40,20 @@ class ValueKind(Enum):
     """Two columns, a name and its version, with a space between them."""
     PART = "part"
     """Two columns, a code and a part of it, with a dash between them; empty without the part."""
+    REFERRING = "referring"
+    """Two columns, a referrer and its scheme: host and path without ``www.``, or the name of a group; else empty."""
+
+
+class Scope(Enum):
+    """What the value of a dimension belongs to, in questions.
+
+    GoatCounter's reports read every dimension of each hit.
+    """
+
+    VISIT = "visit"
+    """The visit, and all of its hits: the value of its first hit in the period."""
+    HIT = "hit"
+    """Each hit."""
 
 
 class Range(NamedTuple):
@@ -64,6 +78,7 @@ class Dimension(Struct, frozen=True, kw_only=True):
         filter: name of its filter; empty when hits cannot be filtered by it.
         page: name of its page in the statistics API; empty when it has none.
         details: by what the page divides one of its rows; None when it has no details.
+        scope: see ``Scope``.
     """
 
     name: str
@@ -75,6 +90,7 @@ class Dimension(Struct, frozen=True, kw_only=True):
     filter: str = ""
     page: str = ""
     details: "Dimension | None" = None
+    scope: Scope = Scope.VISIT
 
     def spelled(self, text: str) -> str:
         """A value in the spelling in which it is kept."""
@@ -90,8 +106,8 @@ SIZES = (
 )
 """Kinds of screens by their width in CSS pixels."""
 
-PATH = Dimension(name="path", columns=("path",), kind=ValueKind.ID, filter="path")
-EVENT = Dimension(name="event", columns=("event",), kind=ValueKind.FLAG, filter="event")
+PATH = Dimension(name="path", columns=("path",), kind=ValueKind.ID, filter="path", scope=Scope.HIT)
+EVENT = Dimension(name="event", columns=("event",), kind=ValueKind.FLAG, filter="event", scope=Scope.HIT)
 REFERRER = Dimension(
     name="referrer",
     columns=("ref", "ref_scheme"),
@@ -109,9 +125,9 @@ CAMPAIGN = Dimension(
     page="campaigns",
     details=REFERRER,
 )
-BROWSER_VERSION = Dimension(name="browser_version", columns=("browser", "browser_version"), kind=ValueKind.VERSION)
+BROWSER_VERSION = Dimension(name="browser_and_version", columns=("browser", "browser_version"), kind=ValueKind.VERSION)
 BROWSER = Dimension(name="browser", columns=("browser",), filter="browser", page="browsers", details=BROWSER_VERSION)
-SYSTEM_VERSION = Dimension(name="system_version", columns=("system", "system_version"), kind=ValueKind.VERSION)
+SYSTEM_VERSION = Dimension(name="system_and_version", columns=("system", "system_version"), kind=ValueKind.VERSION)
 SYSTEM = Dimension(name="system", columns=("system",), filter="system", page="systems", details=SYSTEM_VERSION)
 REGION = Dimension(name="region", columns=("country", "region"), kind=ValueKind.PART)
 COUNTRY = Dimension(
@@ -157,7 +173,83 @@ DIMENSIONS: tuple[Dimension, ...] = (
     CAMPAIGN,
     REFERRER,
 )
-"""Every dimension; pages are listed in this order."""
+"""The dimensions of GoatCounter's reports; pages are listed in this order."""
+
+# Dimensions of questions (model/question.py) only.
+
+DEVICES = (
+    Range("Mobile", 1, 600),
+    Range("Tablet", 601, 1_000),
+    Range("Desktop", 1_001, WIDEST),
+    Range("", 0, 0),
+)
+"""Kinds of devices by the width of their screens in CSS pixels."""
+
+PAGE = Dimension(name="page", columns=("path",), kind=ValueKind.ID, optional=True, scope=Scope.HIT)
+"""The path of a pageview; an event has none."""
+EVENT_NAME = Dimension(name="event_name", columns=("path", "event"), kind=ValueKind.ID, scope=Scope.HIT)
+"""The name of an event; ``PAGEVIEW`` of a pageview, whose id is ``PAGEVIEW_ID``."""
+HOST = Dimension(name="host", columns=("host",), scope=Scope.HIT)
+"""The host name of the page, without ``www.``."""
+NEXT_PAGE = Dimension(name="next_page", columns=("next_page",), kind=ValueKind.ID, optional=True, scope=Scope.HIT)
+"""The path of the pageview after a pageview in its visit."""
+PREVIOUS_PAGE = Dimension(
+    name="previous_page", columns=("previous_page",), kind=ValueKind.ID, optional=True, scope=Scope.HIT
+)
+"""The path of the pageview before a pageview in its visit."""
+BOT = Dimension(name="bot", columns=("bot",), kind=ValueKind.ID, scope=Scope.HIT)
+"""Why a hit is considered a bot's: a ``model.hit.Bot`` code."""
+ENTRY_PAGE = Dimension(name="entry_page", columns=("entry_page",), kind=ValueKind.ID, optional=True)
+"""The path of the visit's first pageview."""
+EXIT_PAGE = Dimension(name="exit_page", columns=("exit_page",), kind=ValueKind.ID, optional=True)
+"""The path of the visit's last pageview."""
+ENTRY_HOST = Dimension(name="entry_host", columns=("entry_host",))
+EXIT_HOST = Dimension(name="exit_host", columns=("exit_host",))
+SOURCE = Dimension(name="source", columns=("source",))
+"""The name of the visit's source; empty for direct visits."""
+CHANNEL = Dimension(name="channel", columns=("channel",))
+"""The kind of source; empty for direct visits and for hits of older versions."""
+REFERRING_PAGE = Dimension(name="referrer", columns=("ref", "ref_scheme"), kind=ValueKind.REFERRING)
+UTM_SOURCE = Dimension(name="utm_source", columns=("utm_source",))
+UTM_MEDIUM = Dimension(name="utm_medium", columns=("utm_medium",))
+UTM_CONTENT = Dimension(name="utm_content", columns=("utm_content",))
+UTM_TERM = Dimension(name="utm_term", columns=("utm_term",))
+VERSION_OF_BROWSER = Dimension(name="browser_version", columns=("browser_version",))
+VERSION_OF_SYSTEM = Dimension(name="system_version", columns=("system_version",))
+DEVICE = Dimension(name="device", columns=("width",), kind=ValueKind.RANGE, ranges=DEVICES)
+
+PAGEVIEW, PAGEVIEW_ID = "pageview", 0
+
+QUESTION_DIMENSIONS: tuple[Dimension, ...] = (
+    PAGE,
+    EVENT_NAME,
+    HOST,
+    NEXT_PAGE,
+    PREVIOUS_PAGE,
+    ENTRY_PAGE,
+    EXIT_PAGE,
+    ENTRY_HOST,
+    EXIT_HOST,
+    SOURCE,
+    CHANNEL,
+    REFERRING_PAGE,
+    UTM_SOURCE,
+    UTM_MEDIUM,
+    CAMPAIGN,
+    UTM_CONTENT,
+    UTM_TERM,
+    COUNTRY,
+    REGION,
+    LANGUAGE,
+    DEVICE,
+    SIZE,
+    BROWSER,
+    VERSION_OF_BROWSER,
+    SYSTEM,
+    VERSION_OF_SYSTEM,
+    BOT,
+)
+"""What questions can filter and group by, besides time. Names are unique among them."""
 
 
 def filters() -> dict[str, Dimension]:

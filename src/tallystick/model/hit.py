@@ -84,6 +84,10 @@ class Hit(Struct, kw_only=True, gc=False):
         region: the part of ISO 3166-2 after the dash.
         language: ISO 639-3.
         width: of the screen in CSS pixels; 0 when unknown.
+        utm_source, utm_medium, utm_content, utm_term: parameters of the page's URL; empty without.
+        host: of the page, lower case, without ``www.``; empty when unknown.
+        source: the name of what led here; empty for none.
+        channel: the kind of source, for example ``Organic Search``; empty for none.
         single: False if the site keeps no single hits; the row then has only the hour and no session.
         created: Unix seconds.
     """
@@ -105,5 +109,12 @@ class Hit(Struct, kw_only=True, gc=False):
     region: str = ""
     language: str = ""
     width: int = 0
+    utm_source: str = ""
+    utm_medium: str = ""
+    utm_content: str = ""
+    utm_term: str = ""
+    host: str = ""
+    source: str = ""
+    channel: str = ""
     single: bool = True
     created: int

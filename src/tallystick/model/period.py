@@ -111,6 +111,12 @@ def period(start: int, end: int, zone: tzinfo) -> Period:
     return Period(start, end, first, _at(cut, end).piece_after(end), cut)
 
 
+def exact_period(start: int, end: int, zone: tzinfo) -> Period:
+    """The period from one moment to another, both included, to the second: not made of whole pieces."""
+    whole = period(start, end, zone)
+    return Period(whole.start, whole.end, whole.start, whole.end + 1, whole.segments)
+
+
 def usual_start(now: int, zone: tzinfo) -> int:
     """The default start: midnight seven days ago."""
     return midnight(day_of(now, zone) - DAYS_BEFORE_TODAY, zone)

@@ -1,27 +1,16 @@
 """Which hits a report is about, and which figures it has."""
 
-from enum import Enum
-
 from msgspec import Struct
 
 from tallystick.model.dimensions import Dimension
+from tallystick.model.metrics import Metric
 from tallystick.model.period import Period
 
+REPORT_METRICS = frozenset({Metric.VISITORS, Metric.PAGEVIEWS, Metric.BOUNCE_RATE, Metric.VISIT_DURATION})
+"""Figures that a report can have besides visits; computed only when requested, because they cost more.
 
-class Metric(Enum):
-    """Figures that a report can have besides visits; computed only when requested, because they cost more.
-
-    Sessions are those of the period: hits before and after it are not looked at. Hits without a session are in none.
-    """
-
-    VISITORS = "visitors"
-    """Different sessions."""
-    PAGEVIEWS = "pageviews"
-    """Hits that are no events, first visits or not."""
-    BOUNCE_RATE = "bounce_rate"
-    """Sessions with one hit, in percent of all."""
-    VISIT_DURATION = "visit_duration"
-    """Seconds from a session's first hit to its last, on average."""
+Here ``BOUNCE_RATE`` is the share of sessions with one hit.
+"""
 
 
 class Filter(Struct, frozen=True):
@@ -36,8 +25,8 @@ class Filter(Struct, frozen=True):
     values: tuple[str | int, ...]
 
 
-class Question(Struct, frozen=True, kw_only=True):
-    """What a report is about, in names.
+class ReportRequest(Struct, frozen=True, kw_only=True):
+    """What a report of GoatCounter's is about, in names.
 
     Attributes:
         filters: all of them have to hold.

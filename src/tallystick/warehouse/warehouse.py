@@ -12,6 +12,7 @@ from tallystick.gathering import Resolvable
 from tallystick.model.dimensions import Dimension
 from tallystick.model.hit import Hit
 from tallystick.model.period import Period
+from tallystick.model.question import Answer, Match, Question
 from tallystick.model.selection import Selection
 from tallystick.warehouse.types import (
     BotRow,
@@ -85,6 +86,23 @@ class WarehouseSession(Protocol):
 
     def visits(self, site: int, path: int | None, begin: int, end: int) -> int:
         """Visits of a site, or of one of its paths, from ``begin`` until before ``end``, Unix seconds."""
+        ...
+
+    # Questions.
+
+    def answer(self, question: Question) -> Answer:
+        """The answer to a question in ids (see ``Match.values`` and ``AnswerRow.values``), without its comparison.
+
+        The rows are in the order of ``ordered``, except that rows with equal figures may be in any order of ids.
+        """
+        ...
+
+    def names_matching(self, names: Sequence[str], match: Match) -> list[int]:
+        """The positions of names that one of the match's values fits; ``negated`` is not looked at.
+
+        Raises:
+            InputRefused: an RE2 expression is not valid.
+        """
         ...
 
     # Bots.

@@ -10,8 +10,9 @@ from support.analytics import Analytics
 from support.telling import a_visit, at, tell
 from tallystick.model import dimensions
 from tallystick.model.dimensions import BROWSER, PATH, REFERRER, Dimension, Range, ValueKind
+from tallystick.model.metrics import Metric
 from tallystick.model.period import period
-from tallystick.model.selection import Filter, Metric, Question
+from tallystick.model.selection import REPORT_METRICS, Filter, ReportRequest
 from tallystick.services.analytics.reporting import Reporting, Slice
 
 DAY = {"start": "2020-06-18", "end": "2020-06-18T23:59:59Z"}
@@ -157,14 +158,14 @@ async def test_it_is_listed_where_a_page_does_not_exist(analytics: Analytics, ro
         assert answer.json()["error"].endswith("field=made_up: must be one of deep, low, none")
 
 
-@pytest.mark.parametrize("metrics", [frozenset(), frozenset(Metric)], ids=["visits", "metrics"])
+@pytest.mark.parametrize("metrics", [frozenset(), REPORT_METRICS], ids=["visits", "metrics"])
 async def test_reporting_groups_and_filters_by_it(analytics: Analytics, row: Row, metrics: frozenset[Metric]) -> None:
     dimension, value, spelling = row
     await fill(analytics)
     reporting = Reporting(analytics.services.ledger, analytics.services.warehouse)
     span = period(at("2020-06-18"), at("2020-06-18T23:59:59"), UTC)
-    everything = Question(site=analytics.site.id, period=span, metrics=metrics)
-    red = Question(site=analytics.site.id, period=span, metrics=metrics, filters=(Filter(dimension, (spelling,)),))
+    everything = ReportRequest(site=analytics.site.id, period=span, metrics=metrics)
+    red = ReportRequest(site=analytics.site.id, period=span, metrics=metrics, filters=(Filter(dimension, (spelling,)),))
     ten = Slice(10)
     by_value = await reporting.by_value(everything, dimension, ten)
     assert {each.value: each.visits for each in by_value.rows}[value] == 3
@@ -179,7 +180,7 @@ async def test_reporting_groups_and_filters_by_it(analytics: Analytics, row: Row
     for other in dimensions.DIMENSIONS:
         rows = (await reporting.by_value(red, other, ten)).rows
         assert sum(each.visits for each in rows) == (1 if other.optional else 3), other.name
-    several = Question(
+    several = ReportRequest(
         site=analytics.site.id,
         period=span,
         filters=(Filter(dimension, (spelling, "x")), Filter(PATH, ("/b", 3)), Filter(REFERRER, ("", "x"))),

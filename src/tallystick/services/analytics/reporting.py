@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from tallystick.ledger import Ledger
 from tallystick.model.dimensions import PATH, REFERRER, Dimension, ValueKind
-from tallystick.model.selection import Filter, Question, Selection
+from tallystick.model.selection import Filter, ReportRequest, Selection
 from tallystick.model.series import Calendar, Day, Group, peak
 from tallystick.services.analytics.dimensions import conditions, ids_of, names_of, needs_ledger, resolved
 from tallystick.services.analytics.names import Path, paths_of
@@ -124,13 +124,13 @@ class Reporting:
     def __init__(self, ledger: Ledger, warehouse: Warehouse) -> None:
         self._ledger, self._warehouse = ledger, warehouse
 
-    async def total(self, question: Question) -> Total:
+    async def total(self, question: ReportRequest) -> Total:
         """All visits, by day and hour."""
         return await self._warehouse.read(_total, await self._selection(question))
 
     async def top_paths(
         self,
-        question: Question,
+        question: ReportRequest,
         limit: int,
         *,
         after: Position | None = None,
@@ -152,19 +152,19 @@ class Reporting:
         named = [(paths[row.path], row) for row in rows if row.path in paths]
         return TopPaths(named, Position(last.visits, last.path) if last else None)
 
-    async def referrers(self, question: Question, slice_: Slice, own: str = "") -> Rows:
+    async def referrers(self, question: ReportRequest, slice_: Slice, own: str = "") -> Rows:
         """Referrers, most visits first, without those whose address begins with ``own``."""
         selection = await self._selection(question)
         counts, figures = await self._warehouse.read(_referrers, selection, _one_more(slice_), own)
         return _rows(counts, figures, slice_)
 
-    async def referrers_of_path(self, question: Question, path: int, slice_: Slice) -> Rows:
+    async def referrers_of_path(self, question: ReportRequest, path: int, slice_: Slice) -> Rows:
         """Referrers of a path, most visits first, then in the order of their first hits."""
         selection = await self._selection(replace(question, filters=(*question.filters, Filter(PATH, (path,)))))
         counts, figures = await self._warehouse.read(_referrers, selection, _one_more(slice_))
         return _rows(counts, figures, slice_)
 
-    async def by_value(self, question: Question, dimension: Dimension, slice_: Slice) -> Rows:
+    async def by_value(self, question: ReportRequest, dimension: Dimension, slice_: Slice) -> Rows:
         """Visits by the values of a dimension, most visits first."""
         selection = await self._selection(question)
         counts, figures = await self._warehouse.read(_by_value, selection, dimension, _one_more(slice_))
@@ -173,7 +173,7 @@ class Reporting:
         ids = [row.value for row in counts if isinstance(row.value, int)]
         return _rows(counts, figures, slice_, await self._ledger.read(names_of, question.site, dimension, ids))
 
-    async def _selection(self, question: Question) -> Selection:
+    async def _selection(self, question: ReportRequest) -> Selection:
         """The question as a selection, with ids for names."""
         site, filters = question.site, question.filters
         if needs_ledger(filters):

@@ -7,7 +7,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from tallystick.model.dimensions import REFERRER, Dimension
-from tallystick.model.selection import Metric, Selection
+from tallystick.model.metrics import Metric
+from tallystick.model.selection import Selection
 from tallystick.warehouse.duckdb.queried import QuerySession
 from tallystick.warehouse.duckdb.selecting import counted, marked, picked, run
 from tallystick.warehouse.types import DimensionCount, Figures, PathHours, Position, Slice, TotalHours, Value

@@ -79,6 +79,10 @@ COLUMNS = {
     "language": Column("VARCHAR", _of_hit("language")),
     "width": Column("UINTEGER", _of_hit("width")),
     "created": Column("BIGINT", _times),
+    **{
+        name: Column("VARCHAR", _of_hit(name), since=2, default="")
+        for name in ("utm_source", "utm_medium", "utm_content", "utm_term", "host", "source", "channel")
+    },
 }
 """The table's columns. Append only: their order is that of the journal's batches."""
 

@@ -1,6 +1,6 @@
 """The session that functions of ``read`` and ``write`` receive: one connection in one transaction."""
 
-from tallystick.warehouse.duckdb import changes, exports, lookups, reports
+from tallystick.warehouse.duckdb import changes, exports, lookups, questions, reports
 from tallystick.warehouse.duckdb.queried import QuerySession
 
 
@@ -14,6 +14,9 @@ class DuckDbSession(QuerySession):
     referrers_as_seen = reports.referrers_as_seen
     figures = reports.figures
     figures_by_value = reports.figures_by_value
+
+    answer = questions.answer
+    names_matching = questions.names_matching
 
     visits = lookups.visits
     bots_by_code = lookups.bots_by_code

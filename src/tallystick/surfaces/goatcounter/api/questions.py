@@ -6,8 +6,9 @@ from datetime import UTC, tzinfo
 
 from tallystick.errors import InputRefused
 from tallystick.model.dimensions import PATH, Dimension, ValueKind, filters
+from tallystick.model.metrics import Metric
 from tallystick.model.period import DAY_S, LONGEST_DAYS, Period, midnight, period, usual_end, usual_start
-from tallystick.model.selection import Filter, Metric, Question
+from tallystick.model.selection import REPORT_METRICS, Filter, ReportRequest
 from tallystick.services.analytics.reporting import Slice
 from tallystick.services.zones import zone_named
 from tallystick.surfaces.goatcounter.api.calling import SiteCall
@@ -23,7 +24,7 @@ PERIOD = ("start", "end", "timezone")
 SOME_PATHS = ("include_paths", "path_by_name")
 SLICE = ("limit", "offset")
 ROW_METRICS = frozenset({Metric.VISITORS, Metric.PAGEVIEWS})
-ALL_METRICS = frozenset(Metric)
+ALL_METRICS = REPORT_METRICS
 
 _DATE = len("2006-01-02")
 
@@ -41,7 +42,7 @@ class ReportQuery(Parameters):
         super().__init__(call.query, [*PERIOD, *names, *(("metrics", *self._filters) if filtered else ())])
         self._call = call
 
-    async def question(self, metrics: Collection[Metric] = ROW_METRICS) -> Question:
+    async def question(self, metrics: Collection[Metric] = ROW_METRICS) -> ReportRequest:
         """The site, period, filters and metrics of the report.
 
         Args:
@@ -51,7 +52,7 @@ class ReportQuery(Parameters):
             ApiRefused: a value is not valid.
         """
         paths = self.paths("include_paths", by_name=self.flag("path_by_name"))
-        return Question(
+        return ReportRequest(
             site=self._call.site.id,
             period=await self.period(),
             filters=(*(() if paths is None else [Filter(PATH, paths)]), *self._given_filters()),

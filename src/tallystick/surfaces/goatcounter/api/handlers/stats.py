@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from tallystick.model.dimensions import REFERRER, Dimension, ValueKind, pages
 from tallystick.model.referrer import tidied
-from tallystick.model.selection import Filter, Question
+from tallystick.model.selection import Filter, ReportRequest
 from tallystick.model.series import Group
 from tallystick.services.analytics.reporting import Position, Reporting, Slice
 from tallystick.services.services import Services
@@ -120,7 +120,7 @@ def _require_one_of(names: Collection[str], name: str, place: Mapping[str, str])
         raise InvalidValues({name: [f"must be one of ‘{', '.join(names)}’"]})  # noqa: RUF001  # the contract's quotes
 
 
-def _narrowed(question: Question, dimension: Dimension, place: Mapping[str, str]) -> Question:
+def _narrowed(question: ReportRequest, dimension: Dimension, place: Mapping[str, str]) -> ReportRequest:
     """The question for one row of a page; the row replaces a filter by the same dimension."""
     others = [filter_ for filter_ in question.filters if filter_.dimension is not dimension]
     return replace(question, filters=(*others, Filter(dimension, (_row_id(dimension, place),))))
@@ -134,7 +134,7 @@ def _row_id(dimension: Dimension, place: Mapping[str, str]) -> str | int:
     return place["id"]
 
 
-def _of_whole_days(question: Question) -> Question:
+def _of_whole_days(question: ReportRequest) -> ReportRequest:
     """Every page but the referrers counts by day (1.11)."""
     return replace(question, period=question.period.whole_days)
 
