@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Sequence
+from contextlib import suppress
 from typing import Self
 
 from tallystick.errors import InvalidSetting, StartRefused, StoreUnavailable
@@ -155,6 +156,8 @@ class Application:
         try:
             self.services.following.end_all()
             await self.tasks.close()
+            with suppress(StoreUnavailable):  # logged by the store; the numbers of the last seconds are lost
+                await self.services.ingest.dropped.keep()
             await self.services.following.close()
             await self._jobs.close()
         finally:

@@ -83,6 +83,16 @@ def test_bots_are_listed_by_label(run: CommandLine) -> None:
     ]
 
 
+def test_dropped_hits_are_counted_by_reason(run: CommandLine) -> None:
+    assert run("bots", "dropped", *HERE).succeeded() == ""
+    log = Path("access.log")
+    log.write_text(
+        '192.0.2.1 - - [18/Jun/2020:10:00:00 +0000] "GET /servlet/redirect.srv/a HTTP/1.1" 200 9 "-" "Mozilla/5.0"\n'
+    )
+    run("import", str(log), "--format", "combined", *HERE).succeeded()
+    assert run("bots", "dropped", *HERE).succeeded() == "ignored-path\t1\n"
+
+
 def test_hits_get_another_label(run: CommandLine) -> None:
     run("bots", "relabel", "short", "person", "--last", "4", "--yes", *HERE).succeeded()
     assert stored("bot")[3:] == [(Bot.KNOWN_NOT,), (Bot.SHORT,), (Bot.KNOWN,)]

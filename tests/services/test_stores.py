@@ -245,6 +245,9 @@ def without_marks(data: Path) -> None:
     with duckdb.connect(str(data / WAREHOUSE_FILE)) as connection:
         for column in ("warehouse", "complete", "relaxed", "changes", "commits", "site", "path", "campaign"):
             connection.execute(f"ALTER TABLE mark DROP COLUMN {column}")
+        for column in ("utm_source", "utm_medium", "utm_content", "utm_term", "host", "source", "channel"):
+            connection.execute(f"ALTER TABLE hit DROP COLUMN {column}")
+        connection.execute("DROP TABLE visit")
         connection.execute("DELETE FROM migration WHERE number > 1")
     journal = apsw.Connection(str(data / JOURNAL_FILE))
     journal.execute("DROP TABLE marks; DROP TABLE migration; ALTER TABLE batch DROP COLUMN format").fetchall()
@@ -253,6 +256,7 @@ def without_marks(data: Path) -> None:
     ledger.execute(
         "DROP TABLE warehouse_mark; ALTER TABLE counting_total DROP COLUMN commits; DROP TABLE clock_mark;"
         " DROP TABLE counter_removal; DROP INDEX token_by_maker; ALTER TABLE token DROP COLUMN made_by;"
+        " DROP TABLE dropped_hit;"
         " DELETE FROM migration WHERE number >= 7"
     ).fetchall()
     ledger.close()

@@ -1,5 +1,6 @@
 """``tallystick bots``: lists and relabels hits that were classified as bots'."""
 
+from datetime import UTC
 from typing import Annotated
 
 import httpx
@@ -15,7 +16,9 @@ from tallystick.cli.support.prompts import Yes, confirm
 from tallystick.cli.support.site_access import api_errors_refused, is_url, token
 from tallystick.errors import InputRefused
 from tallystick.ledger.ledger import milliseconds
-from tallystick.model.hit import Bot, is_bot
+from tallystick.model.hit import HOUR_S, Bot, is_bot
+from tallystick.model.period import period
+from tallystick.services.ingest.dropped_hits import dropped_hits, reason_name
 from tallystick.services.jobs import Relabel, enqueue
 from tallystick.settings import StorageSettings
 from tallystick.warehouse.types import EVERY_ID
@@ -30,7 +33,8 @@ Label = Annotated[str, Parameter(metavar="LABEL")]
 
 app = App(
     name="bots",
-    help="List and relabel hits that were classified as bots'. They are stored, but in no statistic.",
+    help="List and relabel hits that were classified as bots', which are stored but in no statistic; count hits that"
+    " were not recorded at all.",
     help_epilogue=f"Labels: {', '.join(LABELS)}.",
 )
 
@@ -53,7 +57,7 @@ def list_(
     """
     titles = ("Label", "Hits", "First id", "Last id", "Newest")
     if site and is_url(site):
-        print_rows(titles, [(_name(row.bot), row.count, None, None, None) for row in _bots_at(site)])
+        print_rows(titles, [(_name(row.bot), row.count, None, None, None) for row in _answer_at(site).bots])
         return
     with opened_ledger(settings) as (_, session), session.snapshot():
         number = site_of(session, site).id
@@ -65,6 +69,30 @@ def list_(
 
 
 @app.command(sort_key=2)
+def dropped(
+    *,
+    site: Annotated[str | None, Parameter(metavar="URL|ID|HOST", show_default=False)] = None,
+    settings: StorageSettings = StorageSettings(),
+) -> None:
+    """List how many hits of a site were not recorded at all, and why.
+
+    Of these hits nothing but their number is stored: prefetches, visitors who opted out, addresses and paths that the
+    site ignores, spam referrers. On a terminal a table, otherwise reason and number, separated by tabs.
+
+    Args:
+        site: The URL of a running server at the site's host, with the token in TALLYSTICK_TOKEN; or the site's id or
+            host in a data directory, not needed if there is only one site.
+    """
+    titles = ("Reason", "Hits")
+    if site and is_url(site):
+        print_rows(titles, [(row.reason, row.count) for row in _answer_at(site).dropped])
+        return
+    with opened_ledger(settings) as (_, session), session.snapshot():
+        numbers = dropped_hits(session, [site_of(session, site).id], period(0, milliseconds() // 1000 + HOUR_S, UTC))
+    print_rows(titles, [(reason_name(reason), hits) for reason, hits in numbers.items()])
+
+
+@app.command(sort_key=3)
 def relabel(  # noqa: PLR0913  # one an option
     old: Label,
     new: Label,
@@ -103,11 +131,19 @@ class _Filtered(Struct):
     count: int
 
 
+class _Dropped(Struct):
+    """Hits that were dropped for one reason, from the API."""
+
+    reason: str
+    count: int
+
+
 class _Bots(Struct):
     bots: list[_Filtered]
+    dropped: list[_Dropped] = []
 
 
-def _bots_at(url: str) -> list[_Filtered]:
+def _answer_at(url: str) -> _Bots:
     with api_errors_refused(url):
         answer = httpx.get(
             f"{url.rstrip('/')}/api/v0/bots",
@@ -118,7 +154,7 @@ def _bots_at(url: str) -> list[_Filtered]:
         if answer.status_code != httpx.codes.OK:
             msg = f"{url}: the server answered {answer.status_code}: {answer.text[:200]}"
             raise InputRefused(msg)
-        return msgspec.json.decode(answer.content, type=_Bots).bots
+        return msgspec.json.decode(answer.content, type=_Bots)
 
 
 def _code(label: str) -> int:

@@ -20,6 +20,7 @@ from tallystick.model.hit import Bot
 from tallystick.services.accounts.site_rows import active_sites
 from tallystick.services.clock import RETENTION, ClockWatch, clock_marks, set_clock_mark
 from tallystick.services.exports.folder import ExportFolder
+from tallystick.services.ingest.dropped_hits import forget_dropped
 from tallystick.services.jobs import (
     DeletePaths,
     DeleteSite,
@@ -249,6 +250,7 @@ class JobWorker:
             return
         if expired := await self._warehouse.write(lambda session: session.expire(limits)):
             log.info("hits were removed that are older than their sites keep them", count=expired)
+        await self._ledger.write(forget_dropped, limits)
         await self._ledger.write(set_clock_mark, RETENTION, now)
 
 
@@ -261,6 +263,7 @@ def _remove_site(session: Session, number: int, site: int) -> None:
     session.common.remove_paths_of_site(session.connection, site=site)
     session.common.remove_campaigns_of_site(session.connection, site=site)
     session.common.remove_exports_of_site(session.connection, site=site)
+    session.common.remove_dropped_of_site(session.connection, site=site)
     session.common.remove_site(session.connection, site=site)
     remove_job(session, number)
 

@@ -1,4 +1,4 @@
-"""Removes expired rows, a few at a time."""
+"""Removes expired rows, a few at a time, and stores numbers that are counted in memory."""
 
 from functools import partial
 
@@ -11,6 +11,7 @@ from tallystick.services.sharing.sweeping import sweep
 from tallystick.tasks import BackgroundTask
 
 SWEEP_EVERY_S = 30.0
+DROPPED_KEPT_EVERY_S = 5.0
 RENEWED_WITHIN_S = 3_600.0
 """Time to read all counters once, where they never expire."""
 
@@ -35,6 +36,7 @@ def sweeps(services: Services) -> list[BackgroundTask]:
         later("expired-counters", expired_counters),
         later("shared-counters", shared_counters),
         later("unknown-hosts", services.sites.keep_unknown),
+        BackgroundTask("dropped-hits", services.ingest.dropped.keep, DROPPED_KEPT_EVERY_S),
     ]
 
 

@@ -97,3 +97,12 @@ async def test_looking_needs_statistics_and_changing_needs_site_update(analytics
     looking = await analytics.new_token(Permission.STATS)
     assert (await analytics.api("GET", "/bots", token=looking)).status == 200
     assert (await analytics.api("POST", "/bots", json={"from": 6, "to": 0}, token=looking)).status == 403
+
+
+async def test_dropped_hits_are_counted_by_reason(analytics: Analytics) -> None:
+    hits = [{"path": path, "created_at": "2020-06-18T10:00:00Z"} for path in ("/favicon.ico", "/favicon.ico", "/a")]
+    assert (await analytics.api("POST", "/count", json={"no_sessions": True, "hits": hits})).status == 202
+    await analytics.services.ingest.dropped.keep()
+    assert (await bots(analytics))["dropped"] == [{"reason": "ignored-path", "count": 2}]
+    other = await analytics.api("GET", "/bots?start=2020-06-17&end=2020-06-17T23:59:59Z")
+    assert other.json()["dropped"] == []

@@ -89,7 +89,10 @@ async def opened_target(site: str | None, settings: AnalyticsSettings, waits: Wa
     async with opened_site(site, settings) as (opened, ledger, warehouse):
         ingest = Ingest(ledger, warehouse, Names(ledger), knowledge)
         await ledger.write(done_by, COMMAND_LINE, note, EventKind.IMPORTED, ledger.clock(), f"site {opened.id}")
-        yield SiteTarget(DirectSink(ingest, warehouse, opened, ledger.passed), journal_of(str(opened.id), settings))
+        try:
+            yield SiteTarget(DirectSink(ingest, warehouse, opened, ledger.passed), journal_of(str(opened.id), settings))
+        finally:
+            await ingest.dropped.keep()
 
 
 @asynccontextmanager

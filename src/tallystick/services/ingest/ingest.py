@@ -6,6 +6,7 @@ refuse it: ``Dropped`` with a reason, or ``InvalidHit`` with messages.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -14,7 +15,7 @@ import structlog
 from tallystick.errors import NoSuchSite, StoreUnavailable
 from tallystick.gathering import Resolvable
 from tallystick.ledger import Ledger
-from tallystick.model.hit import WEB_BEGAN, Hit, is_bot
+from tallystick.model.hit import MAX_AHEAD_S, WEB_BEGAN, Hit, is_bot
 from tallystick.model.site import BEFORE_FIRST_HIT_S, Site
 from tallystick.services.accounts.sites import note_hits
 from tallystick.services.analytics.names import CachedPath, Names, NewPath
@@ -22,6 +23,7 @@ from tallystick.services.ingest import agents, languages, steps
 from tallystick.services.ingest.arrival import Arrival, Dropped, DropReason, InvalidHit, Refusal
 from tallystick.services.ingest.collection_rules import CollectionRules, Step, rules_of
 from tallystick.services.ingest.countries import Countries
+from tallystick.services.ingest.dropped_hits import DroppedHits
 from tallystick.services.ingest.new_names import Admits, NewNames
 from tallystick.services.ingest.parts import BrowserPart, PagePart, SenderPart
 from tallystick.services.ingest.salts import Salts
@@ -94,6 +96,9 @@ class Ingest:
 
     Args:
         admits: decides whether a site accepts one more new name from a browser; without it all are accepted.
+
+    Attributes:
+        dropped: numbers of the hits that were deliberately not recorded.
     """
 
     def __init__(
@@ -108,6 +113,7 @@ class Ingest:
         self._new_names = NewNames(names, admits) if admits else None
         self._countries, self._spam = knowledge or Knowledge(Countries(), SpamReferrers())
         self._salts = Salts(ledger)
+        self.dropped = DroppedHits(ledger)
         self._rules: dict[int, CollectionRules] = {}
         self._noted: dict[int, int] = {}
         """When statistics begin, as far as it is known to be stored (Unix milliseconds), by site."""
@@ -135,6 +141,12 @@ class Ingest:
             refusals = [_apply_steps(rules, arrival) for arrival in arrivals]
         else:
             refusals = await _apply_steps_in_batches(rules, arrivals)
+        for arrival, refusal in zip(arrivals, refusals, strict=True):
+            if isinstance(refusal, Dropped):
+                self._note_dropped(site.id, arrival, refusal)
+        if self.dropped.full:
+            with suppress(StoreUnavailable):  # kept for the next time
+                await self.dropped.keep()
         accepted = [arrival for arrival, refusal in zip(arrivals, refusals, strict=True) if refusal is None]
         request = keep(refusals) if keep else None
         stored = iter(await self._store(rules, accepted, request))
@@ -153,6 +165,8 @@ class Ingest:
         rules = self._rules_of(site)
         refusal = _apply_steps(rules, arrival)
         if refusal is not None:
+            if isinstance(refusal, Dropped):
+                self._note_dropped(site.id, arrival, refusal)
             return refusal
         new_names = self._new_names
         if new_names and arrival.ref:
@@ -242,6 +256,11 @@ class Ingest:
         if (begins := self._new_beginning(site, hits)) is not None:
             await self._note(site.id, begins)
         return stored
+
+    def _note_dropped(self, site: int, arrival: Arrival, dropped: Dropped) -> None:
+        created = arrival.received if arrival.created is None else arrival.created
+        if WEB_BEGAN <= created <= arrival.received + MAX_AHEAD_S:
+            self.dropped.note(site, dropped.reason, created)
 
     def _are_due(self, now: int) -> bool:
         return self._salts.due(now) or self._spam.due(now // 1000)

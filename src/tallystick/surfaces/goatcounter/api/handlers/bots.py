@@ -4,6 +4,7 @@ from msgspec import Struct
 
 from tallystick.model.hit import Bot
 from tallystick.services.analytics.bot_hits import FROM_THE_LATEST, BotHit, BotHitsQuery, bot_hits, reason, relabel
+from tallystick.services.ingest.dropped_hits import dropped_hits, reason_name
 from tallystick.services.jobs import Relabel
 from tallystick.services.services import Services
 from tallystick.surfaces.goatcounter import wire
@@ -25,7 +26,7 @@ class RelabelBody(Struct, forbid_unknown_fields=True, rename={"from_": "from", "
 
 
 async def bots(services: Services, call: SiteCall) -> ApiResponse:
-    """The number of filtered hits by reason, and the latest of them."""
+    """The number of filtered hits by reason, and the latest of them; and the number of dropped hits by reason."""
     parameters = ReportQuery(call, ("bot", "before", "limit"), filtered=False)
     query = BotHitsQuery(
         site=call.site.id,
@@ -35,10 +36,12 @@ async def bots(services: Services, call: SiteCall) -> ApiResponse:
         before=parameters.integer("before", FROM_THE_LATEST),
     )
     page = await bot_hits(services.ledger, services.warehouse, query)
+    dropped = await services.ledger.read(dropped_hits, [call.site.id], query.period)
     body = {
         "bots": [{"bot": bot, "reason": reason(bot), "count": hits} for bot, hits in page.by_reason.items()],
         "hits": [_hit(hit) for hit in page.latest],
         "more": page.more,
+        "dropped": [{"reason": reason_name(why), "count": hits} for why, hits in dropped.items()],
     }
     return ApiResponse(200, wire.json(body))
 
