@@ -23,7 +23,7 @@ from tallystick.warehouse.duckdb.warehouse import DuckDbWarehouse
 JOURNALS = Path(__file__).with_name("journals")
 """A journal of each format, as the program of its time left it: two batches, which no DuckDB file has yet."""
 
-FORMATS = {1: "e01adfd2c8af"}
+FORMATS = {1: "e01adfd2c8af", 2: "fcb035c784e6"}
 """Each format, and a digest of what it holds. Add a row, and a journal, for a new format; never change one."""
 
 KEPT = IdempotencyRecord("token 1: key", "fingerprint", '{"status":"ok"}', 1_790_000_060)
@@ -52,9 +52,16 @@ def an_old_journal(file: Path, format_: int) -> Path:
     return file
 
 
+ADDED = ("utm_source", "utm_medium", "utm_content", "utm_term", "host", "source", "channel")
+SOURCES = {2: ("news", "email", "büro", "a b", "example.com", "Newsletter", "Email")}
+"""What the first hit has in columns that were added; in older formats nothing."""
+
+
 @pytest.mark.parametrize("format_", FORMATS)
 async def test_an_old_journal_is_read(file: Path, format_: int) -> None:
     async with opened_warehouse(an_old_journal(file, format_)) as warehouse:
+        nothing = ("",) * len(ADDED)
+        assert await all_rows(warehouse, ", ".join(ADDED)) == [SOURCES.get(format_, nothing), nothing, nothing]
         assert await all_rows(warehouse, ", ".join(list(rows.COLUMNS)[: len(HITS[0])])) == HITS
         assert await warehouse.idempotency_record(KEPT.key) == KEPT
         assert [hit.id for hit in await warehouse.append([a_hit()])] == [4]
@@ -63,8 +70,8 @@ async def test_an_old_journal_is_read(file: Path, format_: int) -> None:
 @pytest.fixture
 def _next_version(monkeypatch: pytest.MonkeyPatch) -> None:
     """A program whose hits have two columns more, which older ones do not have."""
-    hue = rows.Column("VARCHAR", lambda hits, _: ["red"] * len(hits["site"]), since=2, default="unknown")
-    depth = rows.Column("UINTEGER", lambda hits, _: [7] * len(hits["site"]), since=3, default=0)
+    hue = rows.Column("VARCHAR", lambda hits, _: ["red"] * len(hits["site"]), since=3, default="unknown")
+    depth = rows.Column("UINTEGER", lambda hits, _: [7] * len(hits["site"]), since=4, default=0)
     sql = "ALTER TABLE hit ADD COLUMN hue VARCHAR; ALTER TABLE hit ADD COLUMN depth UINTEGER"
     step = MigrationStep(len(migrations.all_steps()) + 1, sql, "made up")
     before = migrations.all_steps
@@ -79,7 +86,7 @@ async def test_hits_of_an_old_journal_get_the_defaults_of_columns_that_were_adde
     async with opened_warehouse(old) as warehouse:
         await warehouse.append([a_hit()])
         [*_, newest] = (await asyncio.to_thread(journal_of, old)).batches
-        assert newest.format == 3
+        assert newest.format == 4
         assert await all_rows(warehouse, "id, created, hue, depth") == [
             *((hit[0], hit[-1], "unknown", 0) for hit in HITS),
             (4, NOW, "red", 7),
@@ -104,9 +111,9 @@ async def test_a_program_without_a_column_refuses_hits_that_have_it(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(rows.FORM, "format", 2)
+        patched.setattr(rows.FORM, "format", 3)
         left = await left_in_journal(file, tmp_path)
-    refusal = f"the journal {left.with_name(JOURNAL_FILE)} holds hits in format 2, this program knows formats up to 1"
+    refusal = f"the journal {left.with_name(JOURNAL_FILE)} holds hits in format 3, this program knows formats up to 2"
     with pytest.raises(DatabaseSchemaRefused, match=f"^{re.escape(refusal)}: start the Tallystick that wrote them, or"):
         await DuckDbWarehouse.open(left)
 
@@ -140,7 +147,7 @@ async def test_a_journal_without_a_version_keeps_its_hits(file: Path, tmp_path: 
 
 NEWER = {
     "a newer schema": ("INSERT INTO migration VALUES (1000, 'x')", "schema 3, this program knows schema 2"),
-    "a newer format": ("UPDATE batch SET format = 1000", "format 1000, this program knows formats up to 1"),
+    "a newer format": ("UPDATE batch SET format = 1000", "format 1000, this program knows formats up to 2"),
 }
 
 
