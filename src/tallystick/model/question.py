@@ -194,5 +194,5 @@ def ordered(question: Question) -> tuple[Order, ...]:
         *(Order(time, descending=False) for time in times),
         Order(question.metrics[0]),
     ]
-    given = {id(each.by) for each in order}
-    return (*order, *(Order(each, descending=False) for each in question.dimensions if id(each) not in given))
+    given = [each.by for each in order]
+    return (*order, *(Order(each, descending=False) for each in question.dimensions if each not in given))

@@ -1,0 +1,354 @@
+"""Plans a question, runs it, and computes its figures.
+
+A plan has parts, each a SELECT of groups with some numbers. They are joined by the values of the dimensions, and
+figures are made of their numbers:
+
+- ``counted``: hits and visitors. From ``visits`` where the question is only about visits, otherwise from hits.
+- ``seen``: whole visits with a hit that passes. ``entered``: visits whose first pageview passes.
+- ``gone``: visits whose last pageview passes.
+"""
+
+# ruff: noqa: S608  # the text consists of constants, numbers and names of parameters
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tallystick.model.dimensions import HOST, NEXT_PAGE, PAGE, PREVIOUS_PAGE, Dimension, Scope
+from tallystick.model.metrics import BY_VISIT, Metric
+from tallystick.model.question import (
+    Answer,
+    AnswerRow,
+    FilterExpression,
+    Grouping,
+    Order,
+    Question,
+    TimeUnit,
+    ordered,
+)
+from tallystick.warehouse.duckdb.queried import QuerySession
+from tallystick.warehouse.duckdb.questions.buckets import bucket, in_one_bucket
+from tallystick.warehouse.duckdb.questions.conditions import (
+    OF_PAGEVIEWS,
+    about_visits,
+    condition_of,
+    matches_in,
+    value_of,
+)
+from tallystick.warehouse.duckdb.questions.names import check_expressions
+from tallystick.warehouse.duckdb.questions.parameters import Parameters
+from tallystick.warehouse.duckdb.questions.relations import Relations, with_clause
+
+_VISITS_IN_ALL = (
+    "count(*) FILTER (session <> 0) AS visits, sum(ended - started) FILTER (session <> 0) AS seconds,"
+    " sum(pageviews) FILTER (session <> 0) AS viewed"
+)
+_BOUNCES = (
+    "count(*) FILTER (session <> 0) AS entries,"
+    " count(*) FILTER (session <> 0 AND pageviews <= 1 AND events = 0) AS bounces"
+)
+_FIGURES = {
+    Metric.VISITORS: "coalesce(visitors, 0)",
+    Metric.VISITS: "coalesce(visitors, 0)",
+    Metric.PAGEVIEWS: "coalesce(counted.pageviews, 0)",
+    Metric.EVENTS: "coalesce(counted.events, 0)",
+    Metric.COUNT: "coalesce(firsts, 0)",
+    Metric.VIEWS_PER_VISIT: "1.0 * viewed / nullif(visits, 0)",
+    Metric.BOUNCE_RATE: "100.0 * bounces / nullif(entries, 0)",
+    Metric.VISIT_DURATION: "1.0 * seconds / nullif(visits, 0)",
+    Metric.PERCENTAGE: "100.0 * coalesce(visitors, 0) / nullif((SELECT total FROM everyone), 0)",
+    Metric.EXIT_RATE: "100.0 * coalesce(exits, 0) / nullif(of_visits, 0)",
+}
+"""Metrics, from the numbers of the parts."""
+_NEIGHBOURS = frozenset({NEXT_PAGE.name, PREVIOUS_PAGE.name})
+_OF_ENTRY = frozenset({PAGE.name, HOST.name})
+"""Dimensions of hits by which visits are grouped as well: by their first pageview."""
+
+
+def answer(session: QuerySession, question: Question, *, general: bool = False) -> Answer:
+    """The answer to a question in ids, without its comparison.
+
+    Args:
+        general: whether to read hits only, as in the plan that answers every question; for tests.
+
+    Raises:
+        InputRefused: an RE2 expression is not valid.
+    """
+    for match in matches_in(question.condition):
+        check_expressions(session, match)
+    plan = _Plan(session, question, general=general)
+    text = plan.text()
+    rows = session.connection.execute(text, plan.parameters.values).fetchall()
+    width, total = len(question.dimensions), None
+    if question.total_rows:
+        total = int(rows[0][-2]) if rows else _count(session, question, general=general)
+    answered = tuple(AnswerRow(row[:width], tuple(map(_number, row[width:-2]))) for row in rows)
+    return Answer(rows=answered, total_rows=total, sessionless=any(row[-1] for row in rows))
+
+
+def _count(session: QuerySession, question: Question, *, general: bool) -> int:
+    """The number of rows of all pages, where the requested one is empty."""
+    plan = _Plan(session, question, general=general)
+    text = plan.text(paged=False)
+    row = session.connection.execute(f"SELECT count(*) FROM ({text})", plan.parameters.values).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _number(value: Any) -> int | float | None:  # noqa: ANN401  # DuckDB's sums are HUGEINT, read as int
+    return value if value is None or isinstance(value, float) else int(value)
+
+
+class _Plan:
+    """The statement of a question."""
+
+    def __init__(self, session: QuerySession, question: Question, *, general: bool) -> None:
+        self._question, self.parameters = question, Parameters()
+        self._times = [each for each in question.dimensions if isinstance(each, TimeUnit)]
+        self._dimensions = [each for each in question.dimensions if isinstance(each, Dimension)]
+        self._names = [f"d{number}" for number in range(len(question.dimensions))]
+        matched = [match.dimension for match in matches_in(question.condition)]
+        used = {each.name for each in [*self._dimensions, *matched]}
+        self._filters_pages = any(each.name == PAGE.name for each in matched)
+        self._groups_pages = bool(OF_PAGEVIEWS & {each.name for each in self._dimensions})
+        self._by_entry = any(each.name in _OF_ENTRY for each in self._dimensions)
+        self._about_visits = about_visits(question.condition)
+        self._of_hits = any(each.scope is Scope.HIT for each in self._dimensions)
+        self._reads_visits = any(each.scope is Scope.VISIT for each in [*self._dimensions, *matched])
+        metrics = set(question.metrics)
+        exits_by_time = Metric.EXIT_RATE in metrics and bool(self._times)
+        self._relations = Relations(
+            session,
+            question,
+            self.parameters,
+            general=general,
+            with_neighbours=general or exits_by_time or bool(used & _NEIGHBOURS),
+        )
+        self._general = general
+        self._metrics = metrics
+
+    def text(self, *, paged: bool = True) -> str:
+        """The statement. Its last two columns: the number of all rows, and whether hits without a session count."""
+        question, relations = self._question, self._relations
+        parts = self._parts(self._names)
+        ctes = [relations.hits(), relations.visits(), relations.rows(), self._passing(), *parts.items_as_ctes()]
+        if Metric.PERCENTAGE in self._metrics:
+            ctes.append(f"everyone AS (SELECT coalesce(sum(visitors), 0) AS total FROM ({self._visitors_in_all()}))")
+        figures = [_FIGURES[metric] for metric in question.metrics]
+        listed = ", ".join([*self._names, *(f"{sql} AS f{number}" for number, sql in enumerate(figures))])
+        sessionless = "coalesce(alone, 0) > 0 AS alone" if "counted" in parts.names else "false AS alone"
+        text = with_clause([*ctes, f"grouped AS (SELECT {listed}, {sessionless} FROM {parts.joined(self._names)})"])
+        columns = ", ".join([*self._names, *(f"f{number}" for number in range(len(figures)))])
+        text += f"SELECT {columns}, {'count(*) OVER ()' if question.total_rows else '0'}, alone FROM grouped"
+        if not paged:
+            return text
+        if order := ", ".join(self._ordered(order) for order in ordered(question)):
+            text += f" ORDER BY {order}"
+        limit, offset = self.parameters.add(question.limit), self.parameters.add(question.offset)
+        return f"{text} LIMIT {limit} OFFSET {offset}"
+
+    def _parts(self, names: Sequence[str]) -> "_Parts":
+        metrics, parts = self._metrics, _Parts()
+        if metrics - BY_VISIT:
+            parts.add("counted", self._counted(names, self._question.dimensions))
+        if metrics & BY_VISIT:
+            if self._by_entry:
+                parts.add("seen", self._entered(names, f"{_VISITS_IN_ALL}, {_BOUNCES}"))
+            elif self._filters_pages and Metric.BOUNCE_RATE in metrics:
+                parts.add("seen", self._seen(names, _VISITS_IN_ALL))
+                parts.add("entered", self._entered(names, _BOUNCES))
+            else:
+                parts.add("seen", self._seen(names, f"{_VISITS_IN_ALL}, {_BOUNCES}"))
+        if Metric.EXIT_RATE in metrics:
+            parts.add("gone", self._gone(names))
+        return parts
+
+    def _visitors_in_all(self) -> str:
+        return self._counted([], [])
+
+    # The condition, and the values of dimensions, read from a relation whose columns have the names of ``rows``.
+
+    def _passes(self) -> str:
+        return condition_of(self._question.condition, self.parameters, self._has_done)
+
+    def _has_done(self, part: FilterExpression) -> str:
+        passes = condition_of(part, self.parameters, self._has_done)
+        return f"CASE WHEN session = 0 THEN {passes} ELSE {self._done_before(passes)} END"
+
+    def _done_before(self, passes: str) -> str:
+        return self._relations.in_visits(f"hits WHERE session <> 0 AND {passes}")
+
+    def _passing(self) -> str:
+        source = "rows" if self._reads_visits else "hits"
+        return f"passing AS NOT MATERIALIZED (SELECT * FROM {source} WHERE {self._passes()})"
+
+    def _values(self, groupings: Sequence[Grouping], time: str) -> list[str]:
+        period = self._question.period
+        return [value_of(each) if isinstance(each, Dimension) else bucket(each, time, period) for each in groupings]
+
+    @staticmethod
+    def _grouped(values: Sequence[str], names: Sequence[str], numbers: str, source: str) -> str:
+        listed = ", ".join([*(f"{value} AS {name}" for value, name in zip(values, names, strict=True)), numbers])
+        return f"SELECT {listed} FROM {source}" + (f" GROUP BY {', '.join(names)}" if names else "")
+
+    # The parts.
+
+    def _counted(self, names: Sequence[str], groupings: Sequence[Grouping]) -> str:
+        """Hits and visitors."""
+        times = [each for each in groupings if isinstance(each, TimeUnit)]
+        of_hits = any(isinstance(each, Dimension) and each.scope is Scope.HIT for each in groupings)
+        if not self._about_visits or of_hits or self._general or self._question.bots:
+            return self._counted_hits(names, groupings)
+        numbers = (
+            "count(*) FILTER (session <> 0 OR firsts > 0) AS visitors, sum(pageviews) AS pageviews,"
+            " sum(pageviews + events) AS events, sum(firsts) AS firsts, count(*) FILTER (session = 0) AS alone,"
+            " sum(pageviews) FILTER (session <> 0) AS of_visits"
+        )
+        if not times:
+            return self._grouped(self._values(groupings, "started"), names, numbers, f"visits WHERE {self._passes()}")
+        return self._grouped(self._values(groupings, "started"), names, numbers, f"({self._split(times)})")
+
+    def _split(self, times: list[TimeUnit]) -> str:
+        """Visits, and for those that lie in several buckets of time, their hits by bucket as visits of their own."""
+        one = in_one_bucket(times, "started", "ended", self._question.period)
+        passes = self._passes()
+        kept = [each for each in self._dimensions if each.scope is Scope.VISIT]
+        columns = sorted({column for each in kept for column in each.columns})
+        listed = "".join(f", {column}" for column in columns)
+        several = f"SELECT site, session{listed} FROM visits WHERE NOT ({one}) AND {passes}"
+        finest = ", ".join(bucket(unit, "created", self._question.period) for unit in times)
+        of_hits = (
+            "SELECT session, min(created) AS started, count(*) FILTER (NOT event) AS pageviews,"
+            " count(*) FILTER (event) AS events, count(*) FILTER (first) AS firsts"
+            + "".join(f", any_value(several.{column}) AS {column}" for column in columns)
+            + " FROM (SELECT site, session, created, event, first FROM hits WHERE session <> 0) AS hits"
+            f" JOIN ({several}) AS several USING (site, session) GROUP BY site, session, {finest}"
+        )
+        return (
+            f"SELECT session, started, pageviews, events, firsts{listed} FROM visits WHERE ({one}) AND {passes}"
+            f" UNION ALL SELECT session, started, pageviews, events, firsts{listed} FROM ({of_hits})"
+        )
+
+    def _counted_hits(self, names: Sequence[str], groupings: Sequence[Grouping]) -> str:
+        visitor = self._relations.visitor
+        numbers = (
+            f"count(DISTINCT {visitor}) FILTER (session <> 0) + count(*) FILTER (session = 0 AND first) AS visitors,"
+            " count(*) FILTER (NOT event) AS pageviews, count(*) AS events, count(*) FILTER (first) AS firsts,"
+            " count(*) FILTER (session = 0) AS alone, count(*) FILTER (NOT event AND session <> 0) AS of_visits"
+        )
+        if self._visitors_of_pages(groupings):
+            return self._counted_by_path(names, groupings)
+        return self._grouped(
+            self._values(groupings, "created"), names, numbers, f"passing{self._where_pages(groupings)}"
+        )
+
+    @staticmethod
+    def _where_pages(groupings: Iterable[Grouping]) -> str:
+        """Events are under no page."""
+        named = {each.name for each in groupings if isinstance(each, Dimension)}
+        return " WHERE NOT event" if named & OF_PAGEVIEWS else ""
+
+    def _visitors_of_pages(self, groupings: Sequence[Grouping]) -> bool:
+        """Whether visitors are the hits that are a visit's first on their path: rows of one path, and whole visits."""
+        of_hits = [each for each in groupings if isinstance(each, Dimension) and each.scope is Scope.HIT]
+        return (
+            not self._general
+            and not self._question.bots
+            and self._about_visits
+            and bool(of_hits)
+            and all(each.name == PAGE.name for each in of_hits)
+            and not any(isinstance(each, TimeUnit) for each in groupings)
+        )
+
+    def _counted_by_path(self, names: Sequence[str], groupings: Sequence[Grouping]) -> str:
+        """Hits and visitors by path, without telling visits apart.
+
+        A visit that began before the period may have had its first hit on a path there: of visits that cross a border,
+        each path counts as one visitor in place of the hits that are the first.
+        """
+        columns = sorted({column for each in groupings if isinstance(each, Dimension) for column in each.columns})
+        listed = "".join(f", {column}" for column in columns)
+        counted = (
+            "SELECT CAST(first AS INTEGER) AS visitor, 1 AS hits, CAST(first AS INTEGER) AS firsts, session"
+            f"{listed}, event FROM passing WHERE NOT event"
+        )
+        if self._relations.crossed:
+            corrected = (
+                "SELECT 1 - count(*) FILTER (first) AS visitor, 0 AS hits, 0 AS firsts, any_value(session) AS session"
+                + "".join(f", any_value({column}) AS {column}" for column in columns)
+                + ", false AS event FROM passing WHERE NOT event"
+                " AND (site, session) IN (SELECT site, session FROM crossing) GROUP BY site, session, path"
+            )
+            counted += f" UNION ALL {corrected}"
+        numbers = (
+            "sum(visitor) AS visitors, sum(hits) AS pageviews, sum(hits) AS events, sum(firsts) AS firsts,"
+            " sum(hits) FILTER (session = 0) AS alone, sum(hits) FILTER (session <> 0) AS of_visits"
+        )
+        return self._grouped(self._values(groupings, "started"), names, numbers, f"({counted})")
+
+    def _seen(self, names: Sequence[str], numbers: str) -> str:
+        """Whole visits with a hit that passes."""
+        if self._about_visits:
+            source = f"visits WHERE session <> 0 AND {self._passes()}"
+        else:
+            source = f"visits WHERE session <> 0 AND {self._relations.in_visits('passing WHERE session <> 0')}"
+        return self._grouped(self._values(self._question.dimensions, "started"), names, numbers, source)
+
+    def _entered(self, names: Sequence[str], numbers: str) -> str:
+        """Whole visits whose first pageview passes, by the values of that pageview."""
+        if self._relations.with_neighbours:
+            return self._grouped_ends(names, numbers, "previous_page")
+        first = "SELECT *, entry_page AS path, false AS event, entry_host AS host FROM visits"
+        source = f"({first} WHERE session <> 0 AND entry_page IS NOT NULL) WHERE {self._passes()}"
+        return self._grouped(self._values(self._question.dimensions, "started"), names, numbers, source)
+
+    def _grouped_ends(self, names: Sequence[str], numbers: str, neighbour: str) -> str:
+        """Whole visits by the hits that have no pageview before or after them."""
+        ends = (
+            f"SELECT passing.* EXCLUDE (created), visits.started, visits.ended, visits.pageviews, visits.events"
+            f" FROM passing JOIN visits USING (site, session)"
+            f" WHERE session <> 0 AND NOT event AND {neighbour} = 0"
+        )
+        return self._grouped(self._values(self._question.dimensions, "started"), names, numbers, f"({ends})")
+
+    def _gone(self, names: Sequence[str]) -> str:
+        """Pageviews that were the last of their visit."""
+        if self._relations.with_neighbours:
+            numbers = "count(*) AS exits"
+            source = "passing WHERE session <> 0 AND NOT event AND next_page = 0"
+            return self._grouped(self._values(self._question.dimensions, "created"), names, numbers, source)
+        last = "SELECT *, exit_page AS path, false AS event, exit_host AS host FROM visits"
+        source = f"({last} WHERE session <> 0 AND exit_page IS NOT NULL) WHERE {self._passes()}"
+        return self._grouped(self._values(self._question.dimensions, "started"), names, "count(*) AS exits", source)
+
+    # The figures.
+
+    def _ordered(self, order: Order) -> str:
+        if isinstance(order.by, Metric):
+            name = f"f{self._question.metrics.index(order.by)}"
+        else:
+            name = self._names[self._question.dimensions.index(order.by)]
+        return f"{name} DESC NULLS LAST" if order.descending else f"{name} ASC NULLS FIRST"
+
+
+class _Parts:
+    """The parts of a plan, by name."""
+
+    def __init__(self) -> None:
+        self._selects: dict[str, str] = {}
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._selects)
+
+    def add(self, name: str, select: str) -> None:
+        """Add a part."""
+        self._selects[name] = select
+
+    def items_as_ctes(self) -> list[str]:
+        """The parts as common table expressions."""
+        return [f"{name} AS ({select})" for name, select in self._selects.items()]
+
+    def joined(self, names: Sequence[str]) -> str:
+        """What follows FROM: all parts, joined by the values of dimensions."""
+        first, *others = self._selects
+        joins = (f" FULL JOIN {other} USING ({', '.join(names)})" if names else f", {other}" for other in others)
+        return first + "".join(joins)

@@ -1,0 +1,46 @@
+"""Time units as SQL, of a column of Unix seconds, by the clocks of a period's zone."""
+
+from tallystick.model.period import DAY_S, HOUR_S, Period
+from tallystick.model.question import TimeUnit
+
+_CLOCK_S = {TimeUnit.MINUTE: 60, TimeUnit.QUARTER_HOUR: 900, TimeUnit.HOUR: HOUR_S}
+_THURSDAY, _FIRST_SUNDAY_DAYS = 3, 4
+"""1970-01-01 was a Thursday: three days after a Monday, four after a Sunday."""
+
+
+def bucket(unit: TimeUnit, column: str, period: Period) -> str:
+    """The SQL of the value of a unit, an integer; see ``AnswerRow.values``."""
+    local = f"({column} + {offset(column, period)})"
+    if unit in _CLOCK_S:
+        return f"({local} // {_CLOCK_S[unit]} * {_CLOCK_S[unit]})"
+    day = f"({local} // {DAY_S})"
+    first = f"date_trunc('month', DATE '1970-01-01' + CAST({day} AS INTEGER))"
+    values = {
+        TimeUnit.DAY: day,
+        TimeUnit.WEEK: f"({day} - ({day} + {_THURSDAY}) % 7)",
+        TimeUnit.SUNDAY_WEEK: f"({day} - ({day} + {_FIRST_SUNDAY_DAYS}) % 7)",
+        TimeUnit.MONTH: f"date_diff('day', DATE '1970-01-01', CAST({first} AS DATE))",
+        TimeUnit.WEEKDAY: f"(({day} + {_THURSDAY}) % 7 + 1)",
+        TimeUnit.HOUR_OF_DAY: f"({local} // {HOUR_S} % 24)",
+    }
+    return values[unit]
+
+
+def in_one_bucket(units: list[TimeUnit], begin: str, end: str, period: Period) -> str:
+    """The SQL of whether a time from one column to another lies in one bucket of each unit."""
+    whole = {_whole(unit) for unit in units}
+    equal = [f"{bucket(unit, begin, period)} = {bucket(unit, end, period)}" for unit in TimeUnit if unit in whole]
+    # Between two changes of the zone's offset its clocks only go forward.
+    return " AND ".join([*equal, f"{offset(begin, period)} = {offset(end, period)}"])
+
+
+def _whole(unit: TimeUnit) -> TimeUnit:
+    """The unit that comes once, in place of one that returns each week or day."""
+    return {TimeUnit.WEEKDAY: TimeUnit.DAY, TimeUnit.HOUR_OF_DAY: TimeUnit.HOUR}.get(unit, unit)
+
+
+def offset(column: str, period: Period) -> str:
+    """The SQL of the seconds by which the zone's clocks are ahead of UTC."""
+    *early, last = period.offsets
+    cases = " ".join(f"WHEN {column} < {segment.end} THEN {segment.offset}" for segment in early)
+    return f"CASE {cases} ELSE {last.offset} END" if early else f"{last.offset}"

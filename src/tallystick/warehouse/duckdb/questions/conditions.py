@@ -1,0 +1,112 @@
+"""Dimensions and filters as SQL.
+
+A row of ``rows`` is a hit with the values of its visit; a dimension's columns have the same names wherever it is read.
+All conditions are true or false, never NULL.
+"""
+
+from collections.abc import Callable, Iterator
+
+from tallystick.model.dimensions import (
+    EVENT_NAME,
+    NEXT_PAGE,
+    PAGE,
+    PAGEVIEW_ID,
+    PREVIOUS_PAGE,
+    Dimension,
+    Scope,
+    ValueKind,
+)
+from tallystick.model.question import NO_ID, AllOf, AnyOf, FilterExpression, HasDone, Match, Not
+from tallystick.warehouse.duckdb.questions.names import one_fits
+from tallystick.warehouse.duckdb.questions.parameters import Parameters
+
+OF_PAGEVIEWS = frozenset({PAGE.name, NEXT_PAGE.name, PREVIOUS_PAGE.name})
+"""Dimensions that do not apply to events."""
+
+
+def value_of(dimension: Dimension) -> str:
+    """The SQL of a dimension's value; never NULL for hits to which it applies."""
+    if dimension.name == EVENT_NAME.name:
+        return f"CASE WHEN event THEN path ELSE {PAGEVIEW_ID} END"
+    column = dimension.columns[0]
+    match dimension.kind:
+        case ValueKind.ID:
+            return f"coalesce({column}, {NO_ID})"
+        case ValueKind.RANGE:
+            ranges = sorted(dimension.ranges, key=lambda range_: range_.highest)
+            cases = " ".join(f"WHEN {column} <= {range_.highest} THEN '{range_.name}'" for range_ in ranges)
+            return f"CASE {cases} ELSE '' END"
+        case ValueKind.PART:
+            return f"CASE WHEN {dimension.columns[1]} = '' THEN '' ELSE {column} || '-' || {dimension.columns[1]} END"
+        case ValueKind.REFERRING:
+            scheme = dimension.columns[1]
+            without = f"CASE WHEN starts_with({column}, 'www.') THEN {column}[5:] ELSE {column} END"
+            return f"CASE {scheme} WHEN 'h' THEN {without} WHEN 'g' THEN {column} ELSE '' END"
+        case _:
+            return column
+
+
+def condition_of(
+    expression: FilterExpression, parameters: Parameters, has_done: Callable[[FilterExpression], str]
+) -> str:
+    """The SQL of whether a row passes.
+
+    Args:
+        has_done: the SQL of whether the row's visit has a hit that passes an expression.
+    """
+    match expression:
+        case Match():
+            return _match(expression, parameters)
+        case AllOf(parts):
+            each = [condition_of(part, parameters, has_done) for part in parts]
+            return f"({' AND '.join(each) or 'true'})"
+        case AnyOf(parts):
+            each = [condition_of(part, parameters, has_done) for part in parts]
+            return f"({' OR '.join(each) or 'false'})"
+        case Not(part):
+            return f"(NOT {condition_of(part, parameters, has_done)})"
+        case HasDone(part):
+            return has_done(part)
+
+
+def _match(match: Match, parameters: Parameters) -> str:
+    dimension, value = match.dimension, value_of(match.dimension)
+    if dimension.kind is ValueKind.ID:
+        ids = parameters.add([int(each) for each in match.values])
+        fits = f"{value} IN (SELECT unnest(CAST({ids} AS BIGINT[])))"
+    else:
+        fits = one_fits(f"({value})", match, parameters)
+    fits = f"(NOT {fits})" if match.negated else fits
+    return f"(NOT event AND {fits})" if dimension.name in OF_PAGEVIEWS else fits
+
+
+def matches_in(expression: FilterExpression) -> Iterator[Match]:
+    """All comparisons of an expression."""
+    match expression:
+        case Match():
+            yield expression
+        case AllOf(parts) | AnyOf(parts):
+            for part in parts:
+                yield from matches_in(part)
+        case Not(part) | HasDone(part):
+            yield from matches_in(part)
+
+
+def has_dones_in(expression: FilterExpression) -> bool:
+    """Whether an expression looks at other hits of a visit."""
+    match expression:
+        case HasDone():
+            return True
+        case AllOf(parts) | AnyOf(parts):
+            return any(has_dones_in(part) for part in parts)
+        case Not(part):
+            return has_dones_in(part)
+        case _:
+            return False
+
+
+def about_visits(expression: FilterExpression) -> bool:
+    """Whether all hits of a visit pass an expression, or none."""
+    return not has_dones_in(expression) and all(
+        match.dimension.scope is Scope.VISIT for match in matches_in(expression)
+    )

@@ -1,0 +1,68 @@
+"""Compares texts with the values of a filter: columns in questions, and names of the ledger."""
+
+from collections.abc import Iterable, Sequence
+
+import duckdb
+
+from tallystick.errors import InputRefused
+from tallystick.model.question import Match, Operator
+from tallystick.warehouse.duckdb.queried import QuerySession
+from tallystick.warehouse.duckdb.questions.parameters import Parameters
+
+LONGEST_SHOWN = 100
+
+
+def names_matching(session: QuerySession, names: Sequence[str], match: Match) -> list[int]:
+    """The positions of names that one of the match's values fits; ``negated`` is not looked at.
+
+    Raises:
+        InputRefused: an RE2 expression is not valid.
+    """
+    check_expressions(session, match)
+    parameters = Parameters()
+    listed = parameters.add(list(names))
+    query = (
+        "SELECT position FROM (SELECT unnest(each) AS name, unnest(range(len(each))) AS position"  # noqa: S608  # no text of a request is in the SQL
+        f" FROM (SELECT CAST({listed} AS VARCHAR[]) AS each)) WHERE {one_fits('name', match, parameters)}"
+        " ORDER BY position"
+    )
+    return [int(row[0]) for row in session.connection.execute(query, parameters.values).fetchall()]
+
+
+def one_fits(value: str, match: Match, parameters: Parameters) -> str:
+    """The SQL of whether one of the values fits a text.
+
+    Args:
+        value: the SQL of the text; never NULL.
+    """
+    texts = [parameters.add(str(each)) for each in match.values]
+    if match.operator is Operator.MATCHES:
+        options = "'i'" if match.caseless else "''"
+        return any_of(f"regexp_matches({value}, {text}, {options})" for text in texts)
+    if match.caseless:
+        value, texts = f"lower({value})", [f"lower({text})" for text in texts]
+    if match.operator is Operator.CONTAINS:
+        return any_of(f"contains({value}, {text})" for text in texts)
+    return any_of(f"{value} = {text}" for text in texts)
+
+
+def any_of(conditions: Iterable[str]) -> str:
+    """The disjunction of conditions."""
+    return f"({' OR '.join(conditions) or 'false'})"
+
+
+def check_expressions(session: QuerySession, match: Match) -> None:
+    """Refuse expressions that RE2 does not understand.
+
+    Raises:
+        InputRefused
+    """
+    if match.operator is not Operator.MATCHES:
+        return
+    for value in match.values:
+        try:
+            session.connection.execute("SELECT regexp_matches('', $expression, '')", {"expression": str(value)})
+        except duckdb.InvalidInputException as error:
+            reason = str(error).removeprefix("Invalid Input Error: ")
+            msg = f"the expression {str(value)[:LONGEST_SHOWN]!r} is not valid: {reason[:LONGEST_SHOWN]}"
+            raise InputRefused(msg) from error

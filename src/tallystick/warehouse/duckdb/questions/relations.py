@@ -1,0 +1,173 @@
+"""The relations that questions read, as common table expressions.
+
+``hits``: the hits of the period. ``visits``: one row for each visit in the period, and for each hit without a session,
+which is a visit of its own; made of the table ``visit`` where a visit lies within the period, otherwise of its hits in
+the period. ``rows``: hits with the columns of their visits.
+"""
+
+# ruff: noqa: S608  # the text consists of constants, numbers and names of parameters
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from tallystick.model.question import NO_ID, Question
+from tallystick.warehouse.duckdb import visits
+from tallystick.warehouse.duckdb.queried import QuerySession
+from tallystick.warehouse.duckdb.questions.parameters import Parameters
+
+VISIT_COLUMNS = (*visits.OF_PAGEVIEWS, *visits.OF_FIRST_HIT)
+_HIT_COLUMNS = ("id", "site", "session", "first", "event", "path", "host", "created", "bot")
+
+OWN_VISIT = (
+    "CASE WHEN event THEN NULL ELSE path END AS entry_page, CASE WHEN event THEN NULL ELSE path END AS exit_page,"
+    " CASE WHEN event THEN '' ELSE host END AS entry_host, CASE WHEN event THEN '' ELSE host END AS exit_host,"
+    f" {', '.join(visits.OF_FIRST_HIT)}"
+)
+"""The columns of the visit that a hit without a session is."""
+
+
+class Span(NamedTuple):
+    """From ``begin`` until before ``end``, Unix seconds."""
+
+    begin: int
+    end: int
+
+
+class Relations:
+    """Builds the relations of one question.
+
+    Args:
+        general: whether to take everything from hits and nothing from the table ``visit``.
+        with_neighbours: whether hits have ``next_page`` and ``previous_page``.
+    """
+
+    def __init__(
+        self, session: QuerySession, question: Question, parameters: Parameters, *, general: bool, with_neighbours: bool
+    ) -> None:
+        self._question, self._general = question, general
+        sites = list(question.sites)
+        self._site = (
+            f"site = {parameters.add(sites[0])}"
+            if len(sites) == 1
+            else f"site IN (SELECT unnest(CAST({parameters.add(sites)} AS INTEGER[])))"
+        )
+        period = question.period
+        self._since, self._until = parameters.add(period.first), parameters.add(max(period.first, period.after))
+        self.with_neighbours = with_neighbours
+        self.crossed: tuple[Span, ...] = ()
+        """Where the hits of visits lie that cross a border of the period."""
+        if not general and not question.bots:
+            self.crossed = self._crossed(session, parameters)
+
+    @property
+    def visitor(self) -> str:
+        """The SQL that tells visits apart."""
+        return "session" if len(self._question.sites) == 1 else "(site, session)"
+
+    def in_visits(self, those: str) -> str:
+        """The SQL of whether a row's visit is among those of a relation.
+
+        Args:
+            those: what follows FROM.
+        """
+        return f"(site, session) IN (SELECT (site, session) FROM {those})".replace("(site, session)", self.visitor)
+
+    def hits(self) -> str:
+        """``hits``: the hits of the period."""
+        bots = self._question.bots
+        columns = visits.hit_columns().replace("session", "CAST(0 AS UBIGINT) AS session" if bots else "session")
+        plain = (
+            f"SELECT {columns}, bot FROM hit WHERE {self._site} AND created >= {self._since}"
+            f" AND created < {self._until} AND {'bot > 0' if bots else 'bot = 0'}"
+        )
+        if not self.with_neighbours:
+            return f"hits AS NOT MATERIALIZED ({plain})"
+        order = "PARTITION BY site, session ORDER BY created, id"
+        neighbours = (
+            f"SELECT id, lead(path) OVER ({order}) AS next_page, lag(path) OVER ({order}) AS previous_page"
+            " FROM each_hit WHERE NOT event AND session <> 0"
+        )
+        joined = (
+            f"SELECT each_hit.*, CASE WHEN event THEN NULL ELSE coalesce(next_page, {NO_ID}) END AS next_page,"
+            f" CASE WHEN event THEN NULL ELSE coalesce(previous_page, {NO_ID}) END AS previous_page"
+            " FROM each_hit LEFT JOIN neighbours USING (id)"
+        )
+        return (
+            f"each_hit AS NOT MATERIALIZED ({plain}), neighbours AS ({neighbours}), hits AS NOT MATERIALIZED ({joined})"
+        )
+
+    def visits(self) -> str:
+        """``visits``: one row for each visit in the period."""
+        alone = (
+            "SELECT site, session, created AS started, created AS ended, CAST(NOT event AS UINTEGER) AS pageviews,"
+            f" CAST(event AS UINTEGER) AS events, CAST(first AS UINTEGER) AS firsts, {OWN_VISIT}"
+            " FROM hits WHERE session = 0"
+        )
+        if self._question.bots:
+            return f"visits AS NOT MATERIALIZED ({alone})"
+        if self._general:
+            whole = visits.visits_of("(SELECT * FROM hits WHERE session <> 0)")
+            return f"visits AS NOT MATERIALIZED ({whole} UNION ALL {alone})"
+        inside = (
+            f"SELECT {', '.join(visits.COLUMNS)} FROM visit"
+            f" WHERE {self._site} AND started >= {self._since} AND ended < {self._until}"
+        )
+        parts = [inside, alone]
+        if self.crossed:
+            parts.append(visits.visits_of("crossing_hits"))
+        return f"{self._crossing()}visits AS NOT MATERIALIZED ({' UNION ALL '.join(parts)})"
+
+    def rows(self) -> str:
+        """``rows``: hits with the columns of their visits."""
+        own = ", ".join([*_HIT_COLUMNS, *(("next_page", "previous_page") if self.with_neighbours else ())])
+        of_visit = ", ".join(f"visits.{name}" for name in VISIT_COLUMNS)
+        of_hits = ", ".join(f"hits.{name.strip()}" for name in own.split(","))
+        joined = (
+            f"SELECT {of_hits}, {of_visit} FROM hits JOIN visits"
+            " ON hits.site = visits.site AND hits.session = visits.session WHERE hits.session <> 0"
+        )
+        alone = f"SELECT {own}, {OWN_VISIT} FROM hits WHERE session = 0"
+        return f"rows AS NOT MATERIALIZED ({alone if self._question.bots else f'{joined} UNION ALL {alone}'})"
+
+    def _crossed(self, session: QuerySession, parameters: Parameters) -> tuple[Span, ...]:
+        period = self._question.period
+        begin = (
+            f"SELECT max(ended) FROM visit WHERE {self._site} AND started < {self._since} AND ended >= {self._since}"
+        )
+        end = (
+            f"SELECT min(started) FROM visit WHERE {self._site} AND started < {self._until} AND ended >= {self._until}"
+        )
+        last, first = (
+            session.connection.execute(f"SELECT ({begin}), ({end})", parameters.values).fetchone() or (None,) * 2
+        )
+        spans = []
+        if last is not None:
+            spans.append(Span(period.first, min(int(last) + 1, period.after)))
+        if first is not None:
+            spans.append(Span(max(int(first), period.first), period.after))
+        if len(spans) == 2 and spans[0].end >= spans[1].begin:  # noqa: PLR2004
+            return (Span(period.first, period.after),)
+        return tuple(spans)
+
+    def _crossing(self) -> str:
+        if not self.crossed:
+            return ""
+        sessions = (
+            f"SELECT site, session FROM visit WHERE {self._site} AND started < {self._since} AND ended >= {self._since}"
+            f" UNION ALL SELECT site, session FROM visit WHERE {self._site}"
+            f" AND started >= {self._since} AND started < {self._until} AND ended >= {self._until}"
+        )
+        hits = " UNION ALL ".join(self._hits_between(span) for span in self.crossed)
+        return f"crossing AS ({sessions}), crossing_hits AS ({hits}), "
+
+    def _hits_between(self, span: Span) -> str:
+        return (
+            f"SELECT {visits.hit_columns()}, bot FROM hit WHERE {self._site} AND created >= {span.begin}"
+            f" AND created < {span.end} AND bot = 0 AND session <> 0"
+            " AND (site, session) IN (SELECT site, session FROM crossing)"
+        )
+
+
+def with_clause(ctes: Iterable[str]) -> str:
+    """A ``WITH`` clause."""
+    return f"WITH {', '.join(ctes)} "

@@ -1,0 +1,164 @@
+"""Every question has the answer of the oracle, from the table of visits and from hits alone."""
+
+import math
+import re
+from functools import cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from questions import oracle
+from questions.worlds import BEGINNINGS, DAYS, SITES, World, a_world, questions
+from tallystick.errors import InputRefused
+from tallystick.model.dimensions import EVENT_NAME, HOST, PAGE, QUESTION_DIMENSIONS, Dimension, ValueKind
+from tallystick.model.metrics import Metric
+from tallystick.model.period import DAY_S, period
+from tallystick.model.question import AllOf, Answer, FilterExpression, Match, Not, Operator, Question, ordered
+from tallystick.warehouse.duckdb.questions.answering import answer
+
+world = cache(a_world)
+OF_BOTS = st.sampled_from(BEGINNINGS).flatmap(lambda begin: st.tuples(st.just(begin), questions(begin, bots=True)))
+DRAWN = st.sampled_from(BEGINNINGS).flatmap(lambda begin: st.tuples(st.just(begin), questions(begin)))
+
+
+def assert_same(found: Answer, expected: dict[Any, Any], question: Question) -> None:
+    assert {row.values for row in found.rows} == set(expected)
+    assert len(found.rows) == len(expected)
+    for row in found.rows:
+        for figure, right, metric in zip(row.figures, expected[row.values], question.metrics, strict=True):
+            exact = right is None or isinstance(right, int)
+            assert figure == right if exact else figure is not None and math.isclose(figure, right), (row, metric)
+    assert_in_order(found, question)
+
+
+def assert_in_order(found: Answer, question: Question) -> None:
+    """Each row is before the next one by the first rule that tells them apart."""
+    for earlier, later in zip(found.rows, found.rows[1:], strict=False):
+        for order in ordered(question):
+            if isinstance(order.by, Metric):
+                position = question.metrics.index(order.by)
+                pair: tuple[Any, Any] = earlier.figures[position], later.figures[position]
+            else:
+                position = question.dimensions.index(order.by)
+                pair = earlier.values[position], later.values[position]
+            first, second = ((value is not None, value) for value in (reversed(pair) if order.descending else pair))
+            if first != second:
+                assert first < second
+                break
+        else:
+            pytest.fail(f"no rule puts {earlier} before {later}")
+
+
+@pytest.mark.parametrize("general", [False, True], ids=["fast", "general"])
+@given(drawn=DRAWN)
+def test_every_question_has_the_oracles_answer(drawn: Any, *, general: bool) -> None:
+    begin, (question, zone) = drawn
+    known: World = world(begin)
+    expected = oracle.answer(known.rows, question, zone)
+    assert_same(answer(known.session, question, general=general), expected, question)
+
+
+@given(drawn=OF_BOTS)
+def test_hits_of_bots_are_asked_for_alike(drawn: Any) -> None:
+    begin, (question, zone) = drawn
+    known: World = world(begin)
+    assert_same(answer(known.session, question), oracle.answer(known.rows, question, zone), question)
+
+
+@given(drawn=DRAWN, limit=st.integers(1, 4))
+def test_pages_are_parts_of_the_whole(drawn: Any, limit: int) -> None:
+    begin, (question, _) = drawn
+    session = world(begin).session
+    whole = answer(session, question).rows
+    pages = [
+        answer(session, replace(question, limit=limit, offset=offset, total_rows=True))
+        for offset in range(0, min(len(whole), 3 * limit) + limit, limit)
+    ]
+    assert [row for page in pages for row in page.rows] == list(whole[: limit * len(pages)])
+    assert {page.total_rows for page in pages} == {len(whole)}
+
+
+@given(drawn=DRAWN, cut=st.integers(0, DAYS * DAY_S))
+def test_parts_of_a_period_add_up_to_the_whole(drawn: Any, cut: int) -> None:
+    begin, (question, zone) = drawn
+    session, (start, end) = world(begin).session, (begin - DAY_S, begin + 2 * DAYS * DAY_S)
+    condition = AllOf(tuple(match for match in [question.condition] if about_hits(match)))
+    metrics = (Metric.PAGEVIEWS, Metric.EVENTS, Metric.COUNT)
+    first, second, whole = (
+        _whole_numbers(answer(session, Question(sites=SITES, period=span, metrics=metrics, condition=condition)))
+        for span in (
+            period(start, begin + cut - 1, zone),
+            period(begin + cut, end, zone),
+            period(start, end, zone),
+        )
+    )
+    assert [one + other for one, other in zip(first, second, strict=True)] == whole
+
+
+def _whole_numbers(found: Answer) -> list[int]:
+    return [int(figure or 0) for figure in found.rows[0].figures]
+
+
+def about_hits(expression: FilterExpression) -> bool:
+    """Whether the period plays no part in an expression: a visit's values are those in the period."""
+    return isinstance(expression, Match) and expression.dimension in {PAGE, EVENT_NAME, HOST}
+
+
+@pytest.mark.parametrize("expression", ["(", "[a", "a{1001}", "\\"])
+def test_an_expression_that_is_not_valid_is_refused(expression: str) -> None:
+    match = Match(dimension=HOST, operator=Operator.MATCHES, values=("a", expression))
+    session = world(BEGINNINGS[0]).session
+    span = period(0, 1, ZoneInfo("UTC"))
+    question = Question(sites=SITES, period=span, metrics=(Metric.VISITORS,), condition=Not(match))
+    with pytest.raises(InputRefused, match=r"the expression .* is not valid"):
+        answer(session, question)
+    with pytest.raises(InputRefused, match=r"the expression .* is not valid"):
+        session.names_matching(["a"], match)
+
+
+HOSTILE = (
+    *("'", '"', "\\", "$p0", "$1", ":site", "%", "_", "a'); DROP TABLE hit; --", "\0", "\n", "{", "[1]"),
+    *("é", "😀", "null", "NULL"),
+)
+
+
+@pytest.mark.parametrize("dimension", QUESTION_DIMENSIONS, ids=lambda dimension: dimension.name)
+def test_values_are_never_a_part_of_the_statement(dimension: Dimension) -> None:
+    known: World = world(BEGINNINGS[0])
+    span = period(0, BEGINNINGS[0] + 9 * DAY_S, ZoneInfo("UTC"))
+    rows = known.session.connection.execute("SELECT count(*) FROM hit").fetchall()
+    for operator in Operator:
+        values: tuple[str | int, ...] = HOSTILE
+        if dimension.kind is ValueKind.ID:
+            if operator is not Operator.IS:
+                continue
+            values = (-1, 2**53)
+        if operator is Operator.MATCHES:
+            values = tuple(re.escape(str(value)).replace("\0", "x00") for value in values)
+        for negated in (False, True):
+            match = Match(dimension=dimension, operator=operator, values=values, negated=negated)
+            question = Question(sites=SITES, period=span, metrics=(Metric.EVENTS,), condition=match)
+            expected = oracle.answer(known.rows, question, ZoneInfo("UTC"))
+            assert_same(answer(known.session, question), expected, question)
+    assert known.session.connection.execute("SELECT count(*) FROM hit").fetchall() == rows
+
+
+def test_names_are_compared_like_columns() -> None:
+    session = world(BEGINNINGS[0]).session
+    names = ["/a", "/A", "/blog/x", "", "'"]
+
+    def found(operator: Operator, *values: str, caseless: bool = False) -> list[str]:
+        match = Match(dimension=PAGE, operator=operator, values=values, caseless=caseless)
+        return [names[position] for position in session.names_matching(names, match)]
+
+    assert found(Operator.IS, "/a", "'") == ["/a", "'"]
+    assert found(Operator.IS, "/A", caseless=True) == ["/a", "/A"]
+    assert found(Operator.CONTAINS, "LOG", caseless=True) == ["/blog/x"]
+    assert found(Operator.CONTAINS, "") == names
+    assert found(Operator.MATCHES, "^/.$") == ["/a", "/A"]
+    assert found(Operator.MATCHES, "A", caseless=True) == ["/a", "/A"]
+    assert session.names_matching([], Match(dimension=PAGE, values=("/a",))) == []

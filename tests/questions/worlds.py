@@ -1,0 +1,229 @@
+"""Made-up hits around moments at which clocks change, in a database with all tables; and questions about them."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from random import Random
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import duckdb
+from hypothesis import strategies as st
+
+from tallystick.model.dimensions import BOT, EVENT_NAME, HOST, PAGE, QUESTION_DIMENSIONS, Dimension, Scope, ValueKind
+from tallystick.model.metrics import BY_VISIT, Metric
+from tallystick.model.period import DAY_S, Period, exact_period, period
+from tallystick.model.question import (
+    AllOf,
+    AnyOf,
+    FilterExpression,
+    Grouping,
+    HasDone,
+    Match,
+    Not,
+    Operator,
+    Order,
+    Question,
+    TimeUnit,
+)
+from tallystick.warehouse.duckdb import visits
+from tallystick.warehouse.duckdb.migrations import all_steps
+from tallystick.warehouse.duckdb.queried import named_queries
+from tallystick.warehouse.duckdb.session import DuckDbSession
+
+HITS, DAYS = 220, 5
+SITES = (1, 2, 3)
+EVENTS_FROM = 4
+"""A site's paths with this last digit or a greater one are events."""
+ZONES = [
+    ZoneInfo(name)
+    for name in (
+        *("UTC", "Europe/Amsterdam", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe", "Pacific/Apia"),
+        *("America/St_Johns", "Africa/Casablanca"),
+    )
+]
+BEGINNINGS = [
+    int(datetime(*date, tzinfo=ZoneInfo("UTC")).timestamp())
+    for date in ((2025, 3, 28), (2025, 10, 24), (2011, 12, 28), (2025, 4, 4), (2006, 10, 27), (2025, 12, 30))
+]
+TEXTS = {
+    "host": ["", "example.com", "Blog.example.com"],
+    "ref": ["", "www.a.example/page", "b.example", "Hacker News", "news"],
+    "ref_scheme": ["h", "g", "c", "o"],
+    "browser": ["", "Firefox", "Chrome"],
+    "browser_version": ["", "140", "18.1"],
+    "system": ["", "Linux"],
+    "system_version": ["", "6"],
+    "country": ["", "NL", "US"],
+    "region": ["", "TX"],
+    "language": ["", "nld"],
+    "utm_source": ["", "news", "News"],
+    "utm_medium": ["", "cpc"],
+    "utm_content": ["", "a.b"],
+    "utm_term": ["", "x y"],
+    "source": ["", "Google", "a.example"],
+    "channel": ["", "", "Direct", "Organic Search"],
+}
+Row = dict[str, Any]
+
+
+class World(NamedTuple):
+    """Hits, and a session of a database that has them."""
+
+    begin: int
+    rows: list[Row]
+    session: DuckDbSession
+
+
+def a_world(begin: int) -> World:
+    """Hits of some days; visits cross hours, midnights and changes of the clocks."""
+    random = Random(begin)  # made-up data
+    rows = []
+    for session in range(1, 70):
+        site = random.choice(SITES)
+        at = begin + random.randrange(DAYS * DAY_S)
+        common = {name: random.choice(texts) for name, texts in TEXTS.items()}
+        for _ in range(random.choice([1, 1, 2, 3, 5, 9])):
+            own = {name: random.choice(texts) for name, texts in TEXTS.items() if random.random() < 0.2}
+            rows.append(_row(random, site, random.choice([session] * 9 + [0]), at, common | own))
+            at += random.choice([0, 1, 40, 900, 3_000, 20_000])
+    random.shuffle(rows)
+    known: set[tuple[int, int]] = set()
+    for number, row in enumerate(rows, 1):
+        row["id"] = number
+        if row["bot"]:
+            row["session"] = 0
+        key = (row["session"], row["path"])
+        row["first"] = key not in known if row["session"] else random.random() < 0.8
+        known.add(key)
+    return World(begin, rows, _session(rows))
+
+
+def _row(random: Random, site: int, session: int, created: int, texts: dict[str, str]) -> Row:
+    number = random.choice([1, 1, 2, 3, EVENTS_FROM, EVENTS_FROM + 1])
+    return {
+        "site": site,
+        "path": 10 * site + number,
+        "session": session,
+        "event": number >= EVENTS_FROM,
+        "bot": random.choice([0] * 9 + [6]),
+        "campaign": random.choice([None, None, 1, 2]),
+        "width": random.choice([0, 390, 600, 601, 1_000, 1_001, 1_920, 1_921, 2**32 - 1]),
+        "created": created,
+        **texts,
+    }
+
+
+def _session(rows: list[Row]) -> DuckDbSession:
+    connection = duckdb.connect(":memory:")
+    for step in all_steps():
+        connection.execute(step.sql)
+    names = list(rows[0])
+    marks = ", ".join("?" * len(names))
+    connection.executemany(
+        f"INSERT INTO hit ({', '.join(names)}) VALUES ({marks})",
+        [list(row.values()) for row in rows],
+    )
+    people = f"(SELECT {visits.hit_columns()} FROM hit WHERE bot = 0 AND session <> 0)"
+    connection.execute(f"INSERT INTO visit {visits.visits_of(people)}")
+    return DuckDbSession(connection, named_queries())
+
+
+# Questions.
+
+_VALUES: dict[str, list[Any]] = {
+    "campaign": [0, 1, 2],
+    "bot": [6, 0],
+    "event_name": [0, 14, 15, 25],
+    "device": ["", "Mobile", "Desktop"],
+    "size": ["phone", "desktop", "unknown"],
+    "region": ["", "US-TX"],
+    "referrer": ["", "a.example/page", "Hacker News"],
+}
+_PATHS = [0, 11, 12, 13, 15, 21, 22]
+_PIECES = ["a", "O", "example", ".", "", "e.e"]
+_EXPRESSIONS = ["^a", "e$", "[GN]", "x|o", "", "a.e"]
+
+
+def _values_of(dimension: Dimension) -> list[Any]:
+    if dimension.name in _VALUES:
+        return _VALUES[dimension.name]
+    if dimension.kind is ValueKind.ID:
+        return _PATHS
+    return TEXTS.get(dimension.columns[0], TEXTS["host"])
+
+
+def matches(dimensions: Iterable[Dimension]) -> st.SearchStrategy[FilterExpression]:
+    """Comparisons of some dimensions."""
+    return st.sampled_from(list(dimensions)).flatmap(_match)
+
+
+def _match(dimension: Dimension) -> st.SearchStrategy[FilterExpression]:
+    operators = [Operator.IS] if dimension.kind is ValueKind.ID else list(Operator)
+    wanted = {
+        Operator.IS: _values_of(dimension),
+        Operator.CONTAINS: _PIECES,
+        Operator.MATCHES: _EXPRESSIONS,
+    }
+
+    def match(operator: Operator) -> st.SearchStrategy[FilterExpression]:
+        return st.builds(
+            Match,
+            dimension=st.just(dimension),
+            operator=st.just(operator),
+            values=st.lists(st.sampled_from(wanted[operator]), min_size=1, max_size=3).map(tuple),
+            negated=st.booleans(),
+            caseless=st.booleans() if dimension.kind is not ValueKind.ID else st.just(False),  # noqa: FBT003
+        )
+
+    return st.sampled_from(operators).flatmap(match)
+
+
+def _nested(each: st.SearchStrategy[FilterExpression]) -> st.SearchStrategy[FilterExpression]:
+    several = st.lists(each, max_size=3).map(tuple)
+    return st.one_of(each, several.map(AllOf), several.map(AnyOf), each.map(Not))
+
+
+PEOPLES = [each for each in QUESTION_DIMENSIONS if each is not BOT]
+_HIT_MATCHES = matches(each for each in PEOPLES if each.scope is Scope.HIT)
+_PLAIN = st.one_of(matches(PEOPLES), _HIT_MATCHES, matches([PAGE, EVENT_NAME, HOST]))
+CONDITIONS: st.SearchStrategy[FilterExpression] = st.one_of(
+    st.just(AllOf(())),
+    _PLAIN,
+    matches(each for each in PEOPLES if each.scope is Scope.VISIT),
+    _nested(st.one_of(_PLAIN, _nested(_PLAIN), _nested(_HIT_MATCHES).map(HasDone))),
+)
+
+
+@st.composite
+def periods(draw: st.DrawFn, begin: int) -> tuple[Period, ZoneInfo]:
+    """A period and its zone."""
+    zone = draw(st.sampled_from(ZONES))
+    start = begin + draw(st.one_of(st.just(-DAY_S), st.integers(-DAY_S, DAYS * DAY_S)))
+    length = draw(st.one_of(st.just(9 * DAY_S), st.integers(-1, DAYS * DAY_S), st.integers(0, 7_200)))
+    make = draw(st.sampled_from([period, exact_period]))
+    return make(start, start + length, zone), zone
+
+
+@st.composite
+def questions(draw: st.DrawFn, begin: int, *, bots: bool = False) -> tuple[Question, ZoneInfo]:
+    """A question that is not refused, and its zone."""
+    groupings: list[Grouping] = [*(QUESTION_DIMENSIONS if bots else PEOPLES), *list(TimeUnit) * 2]
+    dimensions = tuple(draw(st.lists(st.sampled_from(groupings), max_size=3, unique=True)))
+    metrics = [Metric.EVENTS, Metric.PAGEVIEWS] if bots else list(Metric)
+    of_hits = {each.name for each in dimensions if isinstance(each, Dimension) and each.scope is Scope.HIT}
+    if of_hits and not {"page"} <= of_hits <= {"page", "host"}:
+        metrics = [metric for metric in metrics if metric not in BY_VISIT]
+    chosen = tuple(draw(st.lists(st.sampled_from(metrics), min_size=1, max_size=len(metrics), unique=True)))
+    span, zone = draw(periods(begin))
+    return Question(
+        sites=tuple(draw(st.lists(st.sampled_from(SITES), min_size=1, max_size=3, unique=True))),
+        period=span,
+        metrics=chosen,
+        dimensions=dimensions,
+        condition=draw(matches([PAGE, BOT, HOST]) if bots else CONDITIONS),
+        order=tuple(
+            Order(by, descending=draw(st.booleans()))
+            for by in draw(st.lists(st.sampled_from([*chosen, *dimensions]), max_size=2, unique=True))
+        ),
+        bots=bots,
+    ), zone
