@@ -9,7 +9,7 @@ import apsw
 import duckdb
 import pytest
 
-from support.warehouses import a_hit, ids
+from support.warehouses import a_hit, ids, take_back_sources_and_visits
 from tallystick.errors import StoresDisagree
 from tallystick.ledger import Ledger, Session, open_database
 from tallystick.services import jobs
@@ -245,9 +245,7 @@ def without_marks(data: Path) -> None:
     with duckdb.connect(str(data / WAREHOUSE_FILE)) as connection:
         for column in ("warehouse", "complete", "relaxed", "changes", "commits", "site", "path", "campaign"):
             connection.execute(f"ALTER TABLE mark DROP COLUMN {column}")
-        for column in ("utm_source", "utm_medium", "utm_content", "utm_term", "host", "source", "channel"):
-            connection.execute(f"ALTER TABLE hit DROP COLUMN {column}")
-        connection.execute("DROP TABLE visit")
+        take_back_sources_and_visits(connection)
         connection.execute("DELETE FROM migration WHERE number > 1")
     journal = apsw.Connection(str(data / JOURNAL_FILE))
     journal.execute("DROP TABLE marks; DROP TABLE migration; ALTER TABLE batch DROP COLUMN format").fetchall()

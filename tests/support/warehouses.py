@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from tallystick.model.hit import Hit, Visitor
 from tallystick.warehouse import Warehouse, WarehouseSession
 from tallystick.warehouse.duckdb.session import DuckDbSession
@@ -44,3 +46,11 @@ async def rows(warehouse: Warehouse, columns: str = "*") -> list[tuple[Any, ...]
 async def ids(warehouse: Warehouse) -> list[int]:
     """Every id."""
     return [row[0] for row in await rows(warehouse, "id")]
+
+
+def take_back_sources_and_visits(connection: duckdb.DuckDBPyConnection) -> None:
+    """Take back what steps 4 and 5 of the schema have done; the record of the steps stays."""
+    for column in ("utm_source", "utm_medium", "utm_content", "utm_term", "host", "source", "channel"):
+        connection.execute(f"ALTER TABLE hit DROP COLUMN {column}")
+    connection.execute("DROP TABLE visit")
+    connection.execute("ALTER TABLE mark DROP COLUMN visits")

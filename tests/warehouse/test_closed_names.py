@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from support.warehouses import a_hit, opened_warehouse, rows
+from support.warehouses import a_hit, opened_warehouse, rows, take_back_sources_and_visits
 from tallystick.model.product import BROWSERS, SYSTEMS, known_browser, known_system
 from tallystick.warehouse.duckdb.journal import JOURNAL_FILE
 from tallystick.warehouse.duckdb.migrations import all_steps
@@ -43,6 +43,7 @@ def as_before(file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A closed warehouse of the schema that had no list."""
     with duckdb.connect(str(file)) as connection:
         yield connection
+        take_back_sources_and_visits(connection)
         connection.execute("DELETE FROM migration WHERE number > 1")
 
 

@@ -9,8 +9,10 @@ import msgspec
 
 from tallystick.model.hit import SESSION_S
 from tallystick.model.session import BUCKETS_LOOKED_AT
+from tallystick.warehouse.duckdb import visits
 from tallystick.warehouse.duckdb.queried import QuerySession
 
+_OF_PATHS = "site = $1 AND path IN (SELECT unnest(CAST($2 AS INTEGER[])))"
 REQUESTS_KEPT_S = 24 * 3_600
 
 _encode = msgspec.json.Encoder().encode
@@ -18,20 +20,23 @@ _encode = msgspec.json.Encoder().encode
 
 def delete_site(session: QuerySession, site: int) -> int:
     """Remove all hits of a site. Returns their number."""
+    session.connection.execute("DELETE FROM visit WHERE site = $site", {"site": site})
     return int(session.queries.delete_site(session.connection, site=site))
 
 
 def delete_paths(session: QuerySession, site: int, paths: Sequence[int]) -> int:
     """Remove all hits of some paths. Returns their number."""
     session.sessions_outdated = True
-    return int(session.queries.delete_paths(session.connection, site=site, paths=_json(paths)))
+    with visits.touched(session.connection, _OF_PATHS, [site, list(paths)]):
+        return int(session.queries.delete_paths(session.connection, site=site, paths=_json(paths)))
 
 
 def merge_paths(session: QuerySession, site: int, paths: Sequence[int], into: int) -> int:
     """Move the hits of some paths to another one, where a session counts as one visit. Returns their number."""
     session.sessions_outdated = True
-    moved = int(session.queries.move_paths(session.connection, site=site, paths=_json(paths), into=into))
-    session.queries.first_once(session.connection, site=site, path=into)
+    with visits.touched(session.connection, _OF_PATHS, [site, [*paths, into]]):
+        moved = int(session.queries.move_paths(session.connection, site=site, paths=_json(paths), into=into))
+        session.queries.first_once(session.connection, site=site, path=into)
     return moved
 
 
@@ -44,7 +49,10 @@ def relabel(session: QuerySession, site: int, bot: int, into: int, span: tuple[i
     """
     first, last = span
     session.sessions_outdated = True
-    session.queries.relabel(session.connection, site=site, bot=bot, into=into, first=first, last=last)
+    with visits.touched(
+        session.connection, "site = $1 AND bot = $2 AND id BETWEEN $3 AND $4", [site, bot, first, last]
+    ):
+        session.queries.relabel(session.connection, site=site, bot=bot, into=into, first=first, last=last)
     rows = session.queries.paths_of_label(session.connection, site=site, bot=into, first=first, last=last)
     return [int(path) for (path,) in rows]
 
@@ -56,7 +64,8 @@ def expire(session: QuerySession, limits: Iterable[tuple[int, int]]) -> int:
         limits: site, and the Unix second before which hits are removed.
     """
     sites, before = zip(*limits, strict=True)
-    return int(session.queries.expire(session.connection, limits=_json({"site": sites, "before": before})))
+    with visits.expired(session.connection, sites, before):
+        return int(session.queries.expire(session.connection, limits=_json({"site": sites, "before": before})))
 
 
 def count_expired(session: QuerySession, limits: Iterable[tuple[int, int]]) -> int:

@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from tallystick.errors import DatabaseUnreachable, StoreFailed, StoresDisagree
-from tallystick.warehouse.duckdb import rows
+from tallystick.warehouse.duckdb import rows, visits
 from tallystick.warehouse.duckdb.checkpoints import unchanging
 from tallystick.warehouse.duckdb.journal import JournalContents, journal_of
 from tallystick.warehouse.duckdb.marks import ColumnsMarks, lost_from_columns, way_out
@@ -79,10 +79,12 @@ def bring_in(session: DuckDbSession, journal: JournalContents) -> None:
     moved = highest_id(session)
     missing = [batch for batch in journal.batches if batch.last_id > moved]
     rows.prepare(session.connection)
+    visits.prepare(session.connection)
     with transaction(session.connection):
         if missing:
             contents = [rows.recovered(batch.content, batch.format) for batch in missing]
             rows.insert(session.connection, contents)
+            visits.follow(session.connection, contents)
             set_last_id(session, missing[-1].last_id, contents, journal.marks.commits)
         seal(session)
 

@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from tallystick.errors import StoreFailed, StoreUnavailable
 from tallystick.gathering import GatheringThread
-from tallystick.warehouse.duckdb import rows
+from tallystick.warehouse.duckdb import rows, visits
 from tallystick.warehouse.duckdb.checkpoints import Checkpoints
 from tallystick.warehouse.duckdb.opening import columns_marks
 from tallystick.warehouse.duckdb.rebuilding import highest_id
@@ -164,7 +164,9 @@ class Mover:
     def _insert(part: Sequence[Move], session: DuckDbSession) -> None:
         # A commit that raised an error may nevertheless have succeeded.
         moved = highest_id(session)
-        rows.insert(session.connection, [move.content for move in part if move.last_id > moved])
+        contents = [move.content for move in part if move.last_id > moved]
+        rows.insert(session.connection, contents)
+        visits.follow(session.connection, contents)
         set_last_id(session, part[-1].last_id, [move.content for move in part], part[-1].commits)
 
     def _carry_out(self, call: DeferredCall) -> object:
@@ -227,6 +229,7 @@ class Mover:
         if self._session is None:
             self._session = self._store.borrow()
             rows.prepare(self._session.connection)
+            visits.prepare(self._session.connection)
         return self._session
 
     def _return_session(self) -> None:

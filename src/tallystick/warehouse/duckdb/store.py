@@ -21,6 +21,7 @@ from tallystick.errors import (
     StoreFull,
     StoreUnavailable,
 )
+from tallystick.warehouse.duckdb import visits
 from tallystick.warehouse.duckdb.migrations import migrate
 from tallystick.warehouse.duckdb.queried import Connection, named_queries
 from tallystick.warehouse.duckdb.session import DuckDbSession
@@ -65,6 +66,8 @@ class Store:
             self._root = self._connect()
             with self.session() as session:
                 migrate(session.connection, partial(transaction, session.connection), what=f"the warehouse {self.file}")
+                with transaction(session.connection):
+                    visits.fill(session.connection)
         except duckdb.Error as error:
             self.close()
             msg = f"cannot open the warehouse {self.file}: {' '.join(str(error).split())}"

@@ -1,4 +1,19 @@
-"""What a visit is, as SQL over hits: for the table ``visit``, and for the part of a visit that lies in a period."""
+"""The table ``visit``: what a visit is, as SQL over hits, and how the table follows its hits.
+
+Every function that changes it runs in the transaction that changes the hits.
+"""
+
+# ruff: noqa: S608  # the text consists of constants and numbers
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import structlog
+
+from tallystick.model.hit import SESSION_S
+from tallystick.warehouse.duckdb.queried import Connection
+from tallystick.warehouse.duckdb.rows import Content
 
 OF_FIRST_HIT = (
     "source",
@@ -48,7 +63,7 @@ def visits_of(hits: str) -> str:
     opened = ", ".join(f"'{name}': {name}" for name in OF_FIRST_HIT)
     page = "{'path': path, 'host': host}"
     groups = (
-        "SELECT site, session, min(created) AS started, max(created) AS ended,"  # noqa: S608  # constants
+        "SELECT site, session, min(created) AS started, max(created) AS ended,"
         " CAST(count(*) FILTER (NOT event) AS UINTEGER) AS pageviews,"
         " CAST(count(*) FILTER (event) AS UINTEGER) AS events, CAST(count(*) FILTER (first) AS UINTEGER) AS firsts,"
         f" arg_min({page}, (created, id)) FILTER (NOT event) AS entered,"
@@ -56,7 +71,7 @@ def visits_of(hits: str) -> str:
         f" arg_min({{{opened}}}, (created, id)) AS opened FROM {hits} GROUP BY site, session"
     )
     return (
-        "SELECT site, session, started, ended, pageviews, events, firsts,"  # noqa: S608  # constants
+        "SELECT site, session, started, ended, pageviews, events, firsts,"
         " entered.path AS entry_page, left_at.path AS exit_page,"
         " coalesce(entered.host, '') AS entry_host, coalesce(left_at.host, '') AS exit_host,"
         f" {', '.join(f'opened.{name} AS {name}' for name in OF_FIRST_HIT)} FROM ({groups})"
@@ -65,3 +80,160 @@ def visits_of(hits: str) -> str:
 
 def _sources() -> list[str]:
     return [f"{SOURCE} AS source" if name == "source" else name for name in OF_FIRST_HIT]
+
+
+# Following new hits. Rows are replaced: updating them costs DuckDB ten times what deleting and inserting them costs.
+
+_ARRIVED = visits_of(f"(SELECT {hit_columns()} FROM hit WHERE id > $3 AND bot = 0 AND session <> 0)")
+"""The visits of hits that were just inserted, as if there were no others."""
+_NEARBY = f"visit.ended >= $1 - {SESSION_S} AND visit.started <= $2 + {SESSION_S}"
+"""The visits that hits from $1 to $2 may belong to. A session is continued within eight hours of its hits
+(``model/session.py``); with these bounds DuckDB skips the visits of other times."""
+_SAME = "visit.site = {0}.site AND visit.session = {0}.session"
+_SUMS = ("pageviews", "events", "firsts")
+_CONTINUED = {
+    "ended": "arrived.ended",
+    **{name: f"coalesce(visit.{name}, 0) + arrived.{name}" for name in _SUMS},
+    "entry_page": "coalesce(visit.entry_page, arrived.entry_page)",
+    "exit_page": "coalesce(arrived.exit_page, visit.exit_page)",
+    "entry_host": "if(visit.entry_page IS NULL, arrived.entry_host, visit.entry_host)",
+    "exit_host": "if(arrived.exit_page IS NULL AND visit.session IS NOT NULL, visit.exit_host, arrived.exit_host)",
+}
+"""Columns of a visit after hits that arrived, none of which is before its last one. Others are those of its first."""
+_GATHERED = ", ".join(
+    _CONTINUED.get(name, f"if(visit.session IS NULL, arrived.{name}, visit.{name})") + f" AS {name}" for name in COLUMNS
+)
+
+
+def _gather(arrived: str) -> str:
+    """The statement that writes visits with hits that arrived to ``gathered``."""
+    return (
+        f"INSERT INTO gathered WITH arrived AS MATERIALIZED ({arrived}) SELECT {_GATHERED}, visit.session IS NOT NULL"
+        f" FROM arrived LEFT JOIN (SELECT * FROM visit WHERE {_NEARBY}) AS visit ON {_SAME.format('arrived')}"
+    )
+
+
+_REMOVE = f"DELETE FROM visit USING gathered WHERE continued AND {_SAME.format('gathered')} AND {_NEARBY}"
+_LATE = (
+    "CREATE TEMP TABLE touched AS SELECT visit.site, visit.session, least(visit.started, arrived.started) AS started,"
+    f" greatest(visit.ended, arrived.ended) AS ended FROM ({_ARRIVED}) AS arrived"
+    f" JOIN (SELECT * FROM visit WHERE {_NEARBY}) AS visit ON {_SAME.format('arrived')}"
+    " WHERE arrived.started < visit.ended"
+)
+
+
+def prepare(connection: Connection) -> None:
+    """Prepare the statements of moves on a writing connection."""
+    connection.execute("CREATE TEMP TABLE gathered AS SELECT *, false AS continued FROM visit WHERE session = 0")
+    connection.execute(f"PREPARE gather_visits AS {_gather(_ARRIVED)}")
+    connection.execute(f"PREPARE remove_gathered AS {_REMOVE}")
+    connection.execute("PREPARE insert_gathered AS INSERT INTO visit SELECT * EXCLUDE (continued) FROM gathered")
+    connection.execute("PREPARE clear_gathered AS DELETE FROM gathered")
+
+
+def follow(connection: Connection, contents: Sequence[Content]) -> None:
+    """Add hits that were just inserted to their visits.
+
+    Visits with a hit that is before their last one are computed anew.
+    """
+    times = [created for content in contents for created in content.hits.created]
+    if not times:
+        return
+    begin, end = min(times), max(times)
+    before = min(content.hits.id[0] for content in contents if content.hits.id) - 1
+    newest = connection.execute("SELECT max(ended) FROM visit WHERE ended > ?", [begin]).fetchall()[0][0]
+    if newest is None:
+        connection.execute(f"EXECUTE gather_visits({begin}, {end}, {before})")
+    else:
+        with _touched(connection, _LATE, [begin, end, before]) as late:
+            if late:
+                recompute(connection)
+            others = f"SELECT * FROM ({_ARRIVED}) ANTI JOIN touched USING (site, session)"
+            connection.execute(_gather(others), [begin, end, before])
+    connection.execute(f"EXECUTE remove_gathered({begin}, {end})")
+    connection.execute("EXECUTE insert_gathered")
+    connection.execute("EXECUTE clear_gathered")
+
+
+# Changes.
+
+_LIMITS = "(SELECT unnest(CAST($1 AS INTEGER[])) AS site, unnest(CAST($2 AS BIGINT[])) AS before) AS kept"
+
+
+@contextmanager
+def touched(connection: Connection, hits: str, parameters: Sequence[object]) -> Iterator[None]:
+    """Compute the visits of hits that the block changes anew.
+
+    Args:
+        hits: the condition of those hits, before they are changed.
+    """
+    select = (
+        "CREATE TEMP TABLE touched AS SELECT site, session, min(created) AS started, max(created) AS ended FROM hit"
+        f" SEMI JOIN (SELECT site, session FROM hit WHERE session <> 0 AND {hits}) AS changed USING (site, session)"
+        " GROUP BY site, session"
+    )
+    with _touched(connection, select, parameters):
+        yield
+        recompute(connection)
+
+
+@contextmanager
+def expired(connection: Connection, sites: Sequence[int], before: Sequence[int]) -> Iterator[None]:
+    """Remove visits that have ended before the limit of their site; compute those anew that go on behind it.
+
+    Args:
+        sites, before: a limit each: a site, and the Unix second before which the block removes hits.
+    """
+    limits = [list(sites), list(before)]
+    connection.execute(f"DELETE FROM visit USING {_LIMITS} WHERE visit.site = kept.site AND ended < before", limits)
+    crossing = f"SELECT visit.* FROM visit, {_LIMITS} WHERE visit.site = kept.site AND started < before"
+    select = f"CREATE TEMP TABLE touched AS {crossing}"
+    with _touched(connection, select, limits):
+        yield
+        recompute(connection)
+
+
+@contextmanager
+def _touched(connection: Connection, select: str, parameters: Sequence[object]) -> Iterator[bool]:
+    """A temporary table of visits until the block ends. Yields whether there are any."""
+    connection.execute(select, parameters)
+    yield bool(connection.execute("SELECT 1 FROM touched LIMIT 1").fetchall())
+    connection.execute("DROP TABLE touched")
+
+
+def recompute(connection: Connection) -> None:
+    """Compute the visits in ``touched`` anew, from their hits between ``started`` and ``ended``."""
+    connection.execute(
+        "DELETE FROM visit USING touched WHERE visit.site = touched.site AND visit.session = touched.session"
+    )
+    ((began, ended),) = connection.execute("SELECT min(started), max(ended) FROM touched").fetchall()
+    if began is None:
+        return
+    hits = (
+        f"(SELECT {hit_columns()} FROM hit SEMI JOIN touched USING (site, session)"
+        f" WHERE bot = 0 AND created BETWEEN {int(began)} AND {int(ended)})"
+    )
+    connection.execute(f"INSERT INTO visit {visits_of(hits)}")
+
+
+# Hits that were stored before there were visits.
+
+HITS_AT_ONCE = 5_000_000
+
+log = structlog.get_logger()
+
+
+def fill(connection: Connection) -> None:
+    """Compute all visits, once; in an open transaction. Logs its progress: ten million hits take about ten seconds."""
+    [(filled, hits)] = connection.execute("SELECT visits, (SELECT count(*) FROM hit) FROM mark").fetchall()
+    if filled:
+        return
+    parts, began = -(-hits // HITS_AT_ONCE), time.monotonic()
+    for part in range(parts):
+        log.info("computing visits of stored hits", hits=hits, part=part + 1, parts=parts)
+        of_part = f"(SELECT {hit_columns()} FROM hit WHERE bot = 0 AND session <> 0 AND session % {parts} = {part})"
+        # In the order of time, so that DuckDB skips the visits of other times.
+        connection.execute(f"INSERT INTO visit {visits_of(of_part)} ORDER BY started")
+    connection.execute("UPDATE mark SET visits = true")
+    if parts:
+        log.info("visits are computed", hits=hits, seconds=round(time.monotonic() - began))

@@ -30,3 +30,5 @@ CREATE TABLE visit (
     language        VARCHAR   NOT NULL,
     width           UINTEGER  NOT NULL
 );
+
+ALTER TABLE mark ADD COLUMN visits BOOLEAN DEFAULT false;  -- whether `visit` has been computed from the hits before it

@@ -35,7 +35,7 @@ from tallystick.warehouse.duckdb.questions.conditions import (
     value_of,
 )
 from tallystick.warehouse.duckdb.questions.names import check_expressions
-from tallystick.warehouse.duckdb.questions.parameters import Parameters
+from tallystick.warehouse.duckdb.questions.parameters import BoundValues
 from tallystick.warehouse.duckdb.questions.relations import Relations, with_clause
 
 _VISITS_IN_ALL = (
@@ -101,7 +101,7 @@ class _Plan:
     """The statement of a question."""
 
     def __init__(self, session: QuerySession, question: Question, *, general: bool) -> None:
-        self._question, self.parameters = question, Parameters()
+        self._question, self.parameters = question, BoundValues()
         self._times = [each for each in question.dimensions if isinstance(each, TimeUnit)]
         self._dimensions = [each for each in question.dimensions if isinstance(each, Dimension)]
         self._names = [f"d{number}" for number in range(len(question.dimensions))]

@@ -18,7 +18,7 @@ from tallystick.model.dimensions import (
 )
 from tallystick.model.question import NO_ID, AllOf, AnyOf, FilterExpression, HasDone, Match, Not
 from tallystick.warehouse.duckdb.questions.names import one_fits
-from tallystick.warehouse.duckdb.questions.parameters import Parameters
+from tallystick.warehouse.duckdb.questions.parameters import BoundValues
 
 OF_PAGEVIEWS = frozenset({PAGE.name, NEXT_PAGE.name, PREVIOUS_PAGE.name})
 """Dimensions that do not apply to events."""
@@ -47,7 +47,7 @@ def value_of(dimension: Dimension) -> str:
 
 
 def condition_of(
-    expression: FilterExpression, parameters: Parameters, has_done: Callable[[FilterExpression], str]
+    expression: FilterExpression, parameters: BoundValues, has_done: Callable[[FilterExpression], str]
 ) -> str:
     """The SQL of whether a row passes.
 
@@ -69,7 +69,7 @@ def condition_of(
             return has_done(part)
 
 
-def _match(match: Match, parameters: Parameters) -> str:
+def _match(match: Match, parameters: BoundValues) -> str:
     dimension, value = match.dimension, value_of(match.dimension)
     if dimension.kind is ValueKind.ID:
         ids = parameters.add([int(each) for each in match.values])

@@ -7,7 +7,7 @@ import duckdb
 from tallystick.errors import InputRefused
 from tallystick.model.question import Match, Operator
 from tallystick.warehouse.duckdb.queried import QuerySession
-from tallystick.warehouse.duckdb.questions.parameters import Parameters
+from tallystick.warehouse.duckdb.questions.parameters import BoundValues
 
 LONGEST_SHOWN = 100
 
@@ -19,7 +19,7 @@ def names_matching(session: QuerySession, names: Sequence[str], match: Match) ->
         InputRefused: an RE2 expression is not valid.
     """
     check_expressions(session, match)
-    parameters = Parameters()
+    parameters = BoundValues()
     listed = parameters.add(list(names))
     query = (
         "SELECT position FROM (SELECT unnest(each) AS name, unnest(range(len(each))) AS position"  # noqa: S608  # no text of a request is in the SQL
@@ -29,7 +29,7 @@ def names_matching(session: QuerySession, names: Sequence[str], match: Match) ->
     return [int(row[0]) for row in session.connection.execute(query, parameters.values).fetchall()]
 
 
-def one_fits(value: str, match: Match, parameters: Parameters) -> str:
+def one_fits(value: str, match: Match, parameters: BoundValues) -> str:
     """The SQL of whether one of the values fits a text.
 
     Args:

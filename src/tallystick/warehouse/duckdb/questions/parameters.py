@@ -3,7 +3,7 @@
 from typing import Any
 
 
-class Parameters:
+class BoundValues:
     """Collects values under names of its own."""
 
     def __init__(self) -> None:

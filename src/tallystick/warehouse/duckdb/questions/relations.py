@@ -13,7 +13,7 @@ from typing import NamedTuple
 from tallystick.model.question import NO_ID, Question
 from tallystick.warehouse.duckdb import visits
 from tallystick.warehouse.duckdb.queried import QuerySession
-from tallystick.warehouse.duckdb.questions.parameters import Parameters
+from tallystick.warehouse.duckdb.questions.parameters import BoundValues
 
 VISIT_COLUMNS = (*visits.OF_PAGEVIEWS, *visits.OF_FIRST_HIT)
 _HIT_COLUMNS = ("id", "site", "session", "first", "event", "path", "host", "created", "bot")
@@ -26,7 +26,7 @@ OWN_VISIT = (
 """The columns of the visit that a hit without a session is."""
 
 
-class Span(NamedTuple):
+class TimeRange(NamedTuple):
     """From ``begin`` until before ``end``, Unix seconds."""
 
     begin: int
@@ -42,7 +42,13 @@ class Relations:
     """
 
     def __init__(
-        self, session: QuerySession, question: Question, parameters: Parameters, *, general: bool, with_neighbours: bool
+        self,
+        session: QuerySession,
+        question: Question,
+        parameters: BoundValues,
+        *,
+        general: bool,
+        with_neighbours: bool,
     ) -> None:
         self._question, self._general = question, general
         sites = list(question.sites)
@@ -54,7 +60,7 @@ class Relations:
         period = question.period
         self._since, self._until = parameters.add(period.first), parameters.add(max(period.first, period.after))
         self.with_neighbours = with_neighbours
-        self.crossed: tuple[Span, ...] = ()
+        self.crossed: tuple[TimeRange, ...] = ()
         """Where the hits of visits lie that cross a border of the period."""
         if not general and not question.bots:
             self.crossed = self._crossed(session, parameters)
@@ -129,7 +135,7 @@ class Relations:
         alone = f"SELECT {own}, {OWN_VISIT} FROM hits WHERE session = 0"
         return f"rows AS NOT MATERIALIZED ({alone if self._question.bots else f'{joined} UNION ALL {alone}'})"
 
-    def _crossed(self, session: QuerySession, parameters: Parameters) -> tuple[Span, ...]:
+    def _crossed(self, session: QuerySession, parameters: BoundValues) -> tuple[TimeRange, ...]:
         period = self._question.period
         begin = (
             f"SELECT max(ended) FROM visit WHERE {self._site} AND started < {self._since} AND ended >= {self._since}"
@@ -142,11 +148,11 @@ class Relations:
         )
         spans = []
         if last is not None:
-            spans.append(Span(period.first, min(int(last) + 1, period.after)))
+            spans.append(TimeRange(period.first, min(int(last) + 1, period.after)))
         if first is not None:
-            spans.append(Span(max(int(first), period.first), period.after))
+            spans.append(TimeRange(max(int(first), period.first), period.after))
         if len(spans) == 2 and spans[0].end >= spans[1].begin:  # noqa: PLR2004
-            return (Span(period.first, period.after),)
+            return (TimeRange(period.first, period.after),)
         return tuple(spans)
 
     def _crossing(self) -> str:
@@ -160,7 +166,7 @@ class Relations:
         hits = " UNION ALL ".join(self._hits_between(span) for span in self.crossed)
         return f"crossing AS ({sessions}), crossing_hits AS ({hits}), "
 
-    def _hits_between(self, span: Span) -> str:
+    def _hits_between(self, span: TimeRange) -> str:
         return (
             f"SELECT {visits.hit_columns()}, bot FROM hit WHERE {self._site} AND created >= {span.begin}"
             f" AND created < {span.end} AND bot = 0 AND session <> 0"

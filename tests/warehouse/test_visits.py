@@ -1,0 +1,180 @@
+"""The table of visits is what the hits say, whatever was done to them."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from support.warehouses import HOUR, NOW, a_hit, opened_warehouse, take_back_sources_and_visits
+from tallystick.model.hit import Hit
+from tallystick.warehouse import WarehouseSession
+from tallystick.warehouse.duckdb import visits
+from tallystick.warehouse.duckdb.session import DuckDbSession
+from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
+from tallystick.warehouse.duckdb.warehouse import DuckDbWarehouse
+from tallystick.warehouse.types import EVERY_ID
+
+EVENTS_FROM = 5
+"""Paths from here on are events."""
+
+
+def _rows(session: WarehouseSession, query: str) -> list[dict[str, Any]]:
+    assert isinstance(session, DuckDbSession)
+    result = session.connection.execute(query)
+    names = [column[0] for column in result.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def expected(hits: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One row for each session, computed from all hits."""
+    sessions: dict[tuple[int, int], list[dict[str, Any]]] = {}
+    for hit in sorted(hits, key=lambda hit: (hit["created"], hit["id"])):
+        if hit["session"] and not hit["bot"]:
+            sessions.setdefault((hit["site"], hit["session"]), []).append(hit)
+    return [_visit(site, session, of_session) for (site, session), of_session in sorted(sessions.items())]
+
+
+def _visit(site: int, session: int, hits: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    views = [hit for hit in hits if not hit["event"]]
+    first = hits[0]
+    return {
+        "site": site,
+        "session": session,
+        "started": first["created"],
+        "ended": hits[-1]["created"],
+        "pageviews": len(views),
+        "events": len(hits) - len(views),
+        "firsts": sum(hit["first"] for hit in hits),
+        "entry_page": views[0]["path"] if views else None,
+        "exit_page": views[-1]["path"] if views else None,
+        "entry_host": views[0]["host"] if views else "",
+        "exit_host": views[-1]["host"] if views else "",
+        **{name: first[name] for name in visits.OF_FIRST_HIT},
+    }
+
+
+async def assert_follows(warehouse: DuckDbWarehouse) -> None:
+    hits, found = await warehouse.read(
+        lambda session: (
+            _rows(session, f"SELECT {visits.hit_columns()}, bot FROM hit"),
+            _rows(session, "SELECT * FROM visit ORDER BY site, session"),
+        )
+    )
+    assert found == expected(hits)
+
+
+times = st.integers(0, 30 * HOUR).map(lambda seconds: NOW - seconds)
+
+
+@st.composite
+def hits(draw: st.DrawFn) -> Hit:
+    """A hit of one of few visitors."""
+    path = draw(st.integers(1, 7))
+    return a_hit(
+        path,
+        site=draw(st.sampled_from([1, 1, 2])),
+        by=draw(st.one_of(st.none(), st.integers(1, 4))),
+        created=draw(times),
+        event=path >= EVENTS_FROM,
+        bot=draw(st.sampled_from([0, 0, 0, 6])),
+        single=draw(st.sampled_from([True, True, True, False])),
+        host=draw(st.sampled_from(["", "a.example", "b.example"])),
+        country=draw(st.sampled_from(["", "NL"])),
+        source=draw(st.sampled_from(["", "Google"])),
+        channel=draw(st.sampled_from(["", "Direct"])),
+        ref=draw(st.sampled_from(["", "www.c.example:8080/d", "News"])),
+        ref_scheme=draw(st.sampled_from("hgco")),
+        campaign=draw(st.sampled_from([None, 1])),
+    )
+
+
+in_order = st.lists(hits(), min_size=1, max_size=8).map(lambda listed: sorted(listed, key=lambda hit: hit.created))
+appends = st.tuples(st.just("append"), st.one_of(in_order, st.lists(hits(), min_size=1, max_size=8)))
+changes = st.one_of(
+    st.tuples(st.just("delete_site"), st.tuples(st.just(2))),
+    st.tuples(st.just("delete_paths"), st.tuples(st.just(1), st.sampled_from([(1,), (2, 6), (9,)]))),
+    st.tuples(st.just("merge_paths"), st.tuples(st.just(1), st.sampled_from([(1,), (2, 3)]), st.just(4))),
+    st.tuples(
+        st.just("relabel"),
+        st.tuples(st.just(1), st.sampled_from([0, 6]), st.sampled_from([0, 5, 6]), st.sampled_from([EVERY_ID, (2, 9)])),
+    ),
+    st.tuples(st.just("expire"), st.tuples(times.map(lambda time: [(1, time), (2, time - HOUR)]))),
+    st.tuples(st.just("restart"), st.none()),
+)
+histories = st.lists(st.one_of(appends, appends, changes), min_size=1, max_size=9)
+
+
+@given(history=histories)
+@settings(max_examples=60)
+def test_visits_are_what_hits_say(history: list[tuple[str, Any]]) -> None:
+    async def live() -> None:
+        with TemporaryDirectory() as folder:
+            file = Path(folder, WAREHOUSE_FILE)
+            warehouse = await DuckDbWarehouse.open(file, clock=lambda: NOW)
+            try:
+                for verb, arguments in history:
+                    if verb == "append":
+                        await warehouse.append(arguments)
+                    elif verb == "restart":
+                        await warehouse.close()
+                        warehouse = await DuckDbWarehouse.open(file, clock=lambda: NOW)
+                    else:
+                        await warehouse.write(_call, verb, arguments)
+                    await assert_follows(warehouse)
+            finally:
+                await warehouse.close()
+
+    asyncio.run(live())
+
+
+def _call(session: DuckDbSession, verb: str, arguments: tuple[Any, ...]) -> None:
+    getattr(session, verb)(*arguments)
+
+
+@pytest.mark.parametrize("at_once", [3, 1_000])
+async def test_visits_of_hits_from_before_are_computed_once(
+    file: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(visits, "HITS_AT_ONCE", at_once)
+    async with opened_warehouse(file) as warehouse:
+        await warehouse.append(
+            [
+                a_hit(path, by=by, created=NOW - 60 * path, ref="www.a.example/b", ref_scheme="h", bot=6 * (by == 9))
+                for path, by in ((1, 1), (2, 2), (3, 1), (4, 9), (5, 3))
+            ]
+        )
+        await warehouse.arrived()
+    with duckdb.connect(str(file)) as connection:
+        take_back_sources_and_visits(connection)
+        connection.execute("DELETE FROM migration WHERE number > 3")
+    for _ in range(2):
+        async with opened_warehouse(file) as warehouse:
+            await assert_follows(warehouse)
+            sources = await warehouse.read(lambda session: _rows(session, "SELECT source, channel FROM visit"))
+            assert sources == [{"source": "a.example", "channel": ""}] * 3
+
+
+async def test_a_move_that_fails_changes_no_visit(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with opened_warehouse(file) as warehouse:
+        await warehouse.append([a_hit(by=1)])
+        await assert_follows(warehouse)
+        with monkeypatch.context() as patched:
+            follow = visits.follow
+
+            def fails(*arguments: Any) -> None:
+                follow(*arguments)
+                msg = "made up"
+                raise duckdb.IOException(msg)
+
+            patched.setattr(visits, "follow", fails)
+            await warehouse.append([a_hit(2, by=1, created=NOW + 1)])
+            with pytest.raises(Exception, match="made up"):
+                await warehouse.read(lambda _: None)
+        await asyncio.sleep(1.1)
+        await assert_follows(warehouse)
