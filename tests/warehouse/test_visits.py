@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -10,6 +11,7 @@ import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from support.warehouses import HOUR, NOW, a_hit, opened_warehouse, take_back_sources_and_visits
 from tallystick.model.hit import Hit
@@ -69,7 +71,7 @@ async def assert_follows(warehouse: DuckDbWarehouse) -> None:
     assert found == expected(hits)
 
 
-times = st.integers(0, 30 * HOUR).map(lambda seconds: NOW - seconds)
+times = st.integers(0, 12 * HOUR).map(lambda seconds: NOW - seconds)
 
 
 @st.composite
@@ -78,12 +80,12 @@ def hits(draw: st.DrawFn) -> Hit:
     path = draw(st.integers(1, 7))
     return a_hit(
         path,
-        site=draw(st.sampled_from([1, 1, 2])),
-        by=draw(st.one_of(st.none(), st.integers(1, 4))),
+        site=draw(st.sampled_from([1, 1, 1, 1, 2])),
+        by=draw(st.sampled_from([1, 1, 2, 3, None])),
         created=draw(times),
         event=path >= EVENTS_FROM,
-        bot=draw(st.sampled_from([0, 0, 0, 6])),
-        single=draw(st.sampled_from([True, True, True, False])),
+        bot=draw(st.sampled_from([0] * 7 + [6])),
+        single=draw(st.sampled_from([True] * 7 + [False])),
         host=draw(st.sampled_from(["", "a.example", "b.example"])),
         country=draw(st.sampled_from(["", "NL"])),
         source=draw(st.sampled_from(["", "Google"])),
@@ -94,8 +96,10 @@ def hits(draw: st.DrawFn) -> Hit:
     )
 
 
-in_order = st.lists(hits(), min_size=1, max_size=8).map(lambda listed: sorted(listed, key=lambda hit: hit.created))
-appends = st.tuples(st.just("append"), st.one_of(in_order, st.lists(hits(), min_size=1, max_size=8)))
+in_order = st.lists(hits(), min_size=5, max_size=20).map(lambda listed: sorted(listed, key=lambda hit: hit.created))
+appends = st.tuples(
+    st.sampled_from(["append", "go on"]), st.one_of(in_order, st.lists(hits(), min_size=5, max_size=20))
+)
 changes = st.one_of(
     st.tuples(st.just("delete_site"), st.tuples(st.just(2))),
     st.tuples(st.just("delete_paths"), st.tuples(st.just(1), st.sampled_from([(1,), (2, 6), (9,)]))),
@@ -107,7 +111,11 @@ changes = st.one_of(
     st.tuples(st.just("expire"), st.tuples(times.map(lambda time: [(1, time), (2, time - HOUR)]))),
     st.tuples(st.just("restart"), st.none()),
 )
-histories = st.lists(st.one_of(appends, appends, changes), min_size=1, max_size=9)
+histories = st.builds(
+    lambda first, others: [first, *others],
+    appends,
+    st.lists(st.one_of(appends, appends, changes), min_size=3, max_size=8),
+)
 
 
 @given(history=histories)
@@ -116,11 +124,13 @@ def test_visits_are_what_hits_say(history: list[tuple[str, Any]]) -> None:
     async def live() -> None:
         with TemporaryDirectory() as folder:
             file = Path(folder, WAREHOUSE_FILE)
-            warehouse = await DuckDbWarehouse.open(file, clock=lambda: NOW)
+            warehouse, later = await DuckDbWarehouse.open(file, clock=lambda: NOW), count(NOW, 600)
             try:
                 for verb, arguments in history:
                     if verb == "append":
                         await warehouse.append(arguments)
+                    elif verb == "go on":
+                        await warehouse.append([replace(hit, created=next(later)) for hit in arguments])
                     elif verb == "restart":
                         await warehouse.close()
                         warehouse = await DuckDbWarehouse.open(file, clock=lambda: NOW)
