@@ -18,6 +18,7 @@ from tallystick.services.accounts.tokens import NewToken, create_token
 from tallystick.services.analytics.names import Names, NewPath
 from tallystick.warehouse.duckdb.session import DuckDbSession
 from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
+from tallystick.warehouse.duckdb.visits import fill
 from tallystick.warehouse.duckdb.warehouse import DuckDbWarehouse
 
 HITS, PATHS, REFERRERS, CAMPAIGNS, SITES = 10_000_000, 1_000, 200, 10, 1
@@ -44,7 +45,7 @@ WIDTHS = [*[1920] * 4, *[390] * 3, *[360] * 3, *[1536] * 2, *[1440] * 2, 412, 39
 
 # What a visit draws with: each use shifts to bits of its own.
 _VISITS = """
-CREATE TEMP TABLE visit AS
+CREATE TEMP TABLE visit_drawn AS
 SELECT
     hash(number) >> 16 AS session,
     {begins} + CAST(hash(number, 1) % ({year} - 10000) AS BIGINT) AS began,
@@ -55,22 +56,28 @@ FROM range({visits}) AS visits(number)
 
 # Half of the paths' visits go to the first dozen of them, and the same for referrers. A path comes again now and then.
 _HITS = """
-INSERT INTO hit
+INSERT INTO hit BY NAME
 SELECT
-    row_number() OVER (ORDER BY created, session, step), {site}, path, session,
-    row_number() OVER (PARTITION BY session, path ORDER BY step) = 1, path > {paths} - {events}, 0,
-    if(step > 0 OR draw % 10 < 5, '', concat('www.site-', referrer, '.example/page')),
-    if(step > 0 OR draw % 10 < 5, 'o', 'h'),
-    if(draw % 40 = 0, 1 + draw % {campaigns}, NULL),
-    $browsers[1 + (draw >> 8) % len($browsers)], CAST(130 + (draw >> 14) % 12 AS VARCHAR),
-    $systems[1 + (draw >> 18) % len($systems)], CAST(10 + (draw >> 24) % 5 AS VARCHAR),
-    $countries[1 + (draw >> 28) % len($countries)], '', '', $widths[1 + (draw >> 34) % len($widths)], created
+    row_number() OVER (ORDER BY created, session, step) AS id, {site} AS site, path, session,
+    row_number() OVER (PARTITION BY session, path ORDER BY step) = 1 AS first, path > {paths} - {events} AS event,
+    0 AS bot, if(referred, concat('www.site-', referrer, '.example/page'), '') AS ref,
+    if(referred, 'h', 'o') AS ref_scheme, if(draw % 40 = 0, 1 + draw % {campaigns}, NULL) AS campaign,
+    $browsers[1 + (draw >> 8) % len($browsers)] AS browser, CAST(130 + (draw >> 14) % 12 AS VARCHAR) AS browser_version,
+    $systems[1 + (draw >> 18) % len($systems)] AS system, CAST(10 + (draw >> 24) % 5 AS VARCHAR) AS system_version,
+    $countries[1 + (draw >> 28) % len($countries)] AS country, '' AS region, '' AS language,
+    $widths[1 + (draw >> 34) % len($widths)] AS width, if(named, concat('news-', draw % 5), '') AS utm_source,
+    if(named, ['email', 'cpc', 'social'][1 + draw % 3], '') AS utm_medium, '' AS utm_content, '' AS utm_term,
+    if(draw % 7 = 0, 'blog.example.com', 'example.com') AS host,
+    if(named, concat('news-', draw % 5), if(referred, concat('site-', referrer, '.example'), '')) AS source,
+    if(named, ['Email', 'Paid Other', 'Organic Social'][1 + draw % 3], if(referred, 'Referral', 'Direct')) AS channel,
+    created
 FROM (
     SELECT
         *, began + step * (15 + CAST(hash(session, step, 2) % 180 AS BIGINT)) AS created,
         CAST(floor(pow({paths}, (hash(session, step) % 1000000) / 1e6)) AS INTEGER) AS path,
-        CAST(floor(pow({referrers}, (hash(session) % 1000000) / 1e6)) AS INTEGER) AS referrer
-    FROM visit, range(hits) AS steps(step)
+        CAST(floor(pow({referrers}, (hash(session) % 1000000) / 1e6)) AS INTEGER) AS referrer,
+        step = 0 AND draw % 10 >= 5 AS referred, step = 0 AND draw % 10 = 1 AS named
+    FROM visit_drawn, range(hits) AS steps(step)
 )
 ORDER BY 1
 LIMIT {hits}
@@ -130,6 +137,8 @@ def _fill(session: DuckDbSession, site: int, hits: int) -> None:
         _HITS.format(site=site, paths=PATHS, events=EVENTS, campaigns=CAMPAIGNS, referrers=REFERRERS, hits=hits),
         {"browsers": BROWSERS, "systems": SYSTEMS, "countries": COUNTRIES, "widths": WIDTHS},
     )
+    session.connection.execute("UPDATE mark SET visits = false")
+    fill(session.connection)
 
 
 if __name__ == "__main__":

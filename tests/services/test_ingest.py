@@ -77,7 +77,8 @@ async def test_a_pageview_is_kept_with_all_that_was_understood(house: House) -> 
     assert await rows(house.warehouse) == [
         (
             *(stored.id, 1, path, stored.session, True, False, 0, "example.com", "c", campaign),
-            *("Firefox", "140", "Linux", "", "US", "TX", "", 1920, NOW_S - 5, *[""] * 7),
+            *("Firefox", "140", "Linux", "", "US", "TX", "", 1920, NOW_S - 5),
+            *("", "", "", "", "", "example.com", "Referral"),
         )
     ]
     assert await house.paths() == [("/a", "A", False)]

@@ -172,6 +172,7 @@ class ParquetHit(NamedTuple):
         first: None if it is not in the file.
         session: 0 without a session.
         created: Unix seconds; None if it is not in the file.
+        channel: None in files of versions that knew no sources.
     """
 
     path: str
@@ -191,6 +192,13 @@ class ParquetHit(NamedTuple):
     session: int
     width: int
     created: int | None
+    utm_source: str = ""
+    utm_medium: str = ""
+    utm_content: str = ""
+    utm_term: str = ""
+    host: str = ""
+    source: str = ""
+    channel: str | None = None
 
 
 StatisticRow = tuple[Any, ...]

@@ -46,10 +46,14 @@ def an_arrival(**fields: Any) -> Arrival:
     ("form", "line", "fields"),
     [
         ("common", COMMON, {}),
-        ("common-vhost", f"www.example.com:443 {COMMON}", {}),
+        ("common-vhost", f"www.example.com:443 {COMMON}", {"host": "example.com"}),
         ("combined", COMBINED, {"ref": "https://example.org/x", "agent": AGENT}),
         ("combined", f'{COMBINED} "203.0.113.9" 0.002', {"ref": "https://example.org/x", "agent": AGENT}),
-        ("combined-vhost", f"www.example.com {COMBINED}", {"ref": "https://example.org/x", "agent": AGENT}),
+        (
+            "combined-vhost",
+            f"www.example.com {COMBINED}",
+            {"ref": "https://example.org/x", "agent": AGENT, "host": "example.com"},
+        ),
         ("combined", f'{COMMON} "-" "-"', {}),
         (
             "combined",
@@ -78,7 +82,7 @@ def test_caddy_is_read() -> None:
         '"uri":"/a?b=1","headers":{"User-Agent":["AGENT"],"Referer":["https://example.org/x"],"Accept-Language":["nl"]}},'
         '"duration":0.01,"size":3,"status":200,"resp_headers":{"Content-Type":["text/html"]}}'
     ).replace("AGENT", AGENT)
-    expected = an_arrival(ref="https://example.org/x", agent=AGENT, language="nl")
+    expected = an_arrival(ref="https://example.org/x", agent=AGENT, language="nl", host="example.com")
     assert told("caddy", line) == expected
     assert told("caddy", line.replace("1772978707.25", '"2026-03-08T14:05:07Z"')) == expected
     assert told("caddy", line.replace("1772978707.25", '"2026/03/08 14:05:07.250"')) == expected

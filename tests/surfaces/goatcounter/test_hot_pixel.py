@@ -27,7 +27,7 @@ BOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
 STORED = (
     "id, site, path, first, event, bot, ref, ref_scheme, campaign, browser, browser_version, system, country, region"
 )
-REST = "language, width, created, session"
+REST = "language, width, utm_source, utm_medium, utm_content, utm_term, host, source, channel, created, session"
 
 
 class Way:
@@ -213,12 +213,16 @@ REFERRERS = [
     "x",
     "r" * 5_000,
 ]
-QUERIES = ["", "", "", "?utm_campaign=spring", "utm_source=letter", "a=" + "b" * 9_000]
+QUERIES = [
+    *("", "", "utm_source=google&utm_medium=cpc&utm_term=a", "gclid=1"),
+    *("?utm_campaign=spring", "utm_source=letter", "a=" + "b" * 9_000),
+]
 AGENTS = [FIREFOX, FIREFOX, CHROME, BOT, "", "é", "x" * 700]
 LANGUAGES = [None, "en-US,en;q=0.9", "de", "xx" * 90, "?"]
 CLIENTS = ["192.0.2.1", "192.0.2.2", "198.51.100.7", "127.0.0.1", "::1", "2001:db8::1", "10.0.0.1", None]
 FORWARDED = [None, "203.0.113.9", "203.0.113.9, 10.0.0.2", "[2001:db8:1::5]:99", "nonsense"]
 HOSTS = [HOST, HOST, HOST, HOST, f"{HOST}:8080", HOST.upper(), "two.example.com", "unknown.example.com"]
+PAGES = [None, "https://example.org/a", "https://www.two.example.com", "null", "https://[::1", "x" * 900]
 FLAGS = ["", "1", "true", "false", "maybe", "0", "150", "7", "999"]
 
 
@@ -249,6 +253,8 @@ def some_headers(draw: random.Random) -> list[tuple[bytes, bytes]]:
         headers = headers[draw.randrange(2) :][: draw.randrange(3)]
     if language := draw.choice(LANGUAGES):
         headers.append((b"accept-language", language.encode()))
+    if referer := draw.choice(PAGES):
+        headers.append((draw.choice([b"referer", b"origin"]), referer.encode()))
     seldom = (b"dnt", b"sec-gpc", b"sec-purpose", b"user-agent", b"host")
     headers += [(name, draw.choice([b"1", b"0", b"prefetch;prerender"])) for name in seldom if draw.random() < 0.04]
     if forwarded := draw.choice(FORWARDED):

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from support.analytics import FIREFOX, Analytics, analytics_in_process
+from support.warehouses import rows
 from tallystick.errors import StoreBusy, StoreFailed
 from tallystick.model.hit import Bot
+from tallystick.model.site import Collect
 from tallystick.services.accounts.sites import delete_site
 from tallystick.surfaces.goatcounter.pixel import handler as pixel
 from tallystick.surfaces.goatcounter.pixel.query import PixelQuery, pixel_query
@@ -353,3 +355,38 @@ async def test_an_only_site_that_had_a_neighbour_does_not_get_its_hits(analytics
     await analytics.services.ledger.write(delete_site, other, 0)
     assert (await analytics.pixel(p="/a", headers={"host": "two.example.com"})).status == 400
     assert (await analytics.pixel(p="/a")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "row"),
+    [
+        ("", {}, ("", "", "", "", "", "", "Direct")),
+        ("", {"referer": "https://www.Example.com:8080/a?b"}, ("", "", "", "", "example.com", "", "Direct")),
+        ("", {"origin": "https://blog.example.com"}, ("", "", "", "", "blog.example.com", "", "Direct")),
+        ("", {"origin": "null"}, ("", "", "", "", "", "", "Direct")),
+        (
+            "&r=https://example.com/b",
+            {"referer": "https://example.com/"},
+            ("", "", "", "", "example.com", "", "Direct"),
+        ),
+        ("&r=https://www.google.com/", {}, ("", "", "", "", "", "Google", "Organic Search")),
+        (
+            "&q=utm_source%3Dnews%26utm_medium%3Demail%26utm_content%3Dtop%26utm_term%3Da%2Bb",
+            {},
+            ("news", "email", "top", "a b", "", "news", "Email"),
+        ),
+    ],
+)
+async def test_what_led_to_a_page_is_kept(
+    analytics: Analytics, query: str, headers: dict[str, str], row: tuple[str, ...]
+) -> None:
+    await analytics.ask(f"/count?p=/a{query}", headers={"user-agent": FIREFOX, **headers}, client="192.0.2.1")
+    columns = "utm_source, utm_medium, utm_content, utm_term, host, source, channel"
+    assert await rows(analytics.services.warehouse, columns) == [row]
+
+
+async def test_without_referrers_no_source_is_kept(analytics: Analytics) -> None:
+    await analytics.change_site(collect=int(sum(Collect) - Collect.REFERRER))
+    await analytics.ask("/count?p=/a&q=utm_source%3Dnews&r=https://a.example", headers={"user-agent": FIREFOX})
+    columns = "ref, utm_source, utm_medium, source, channel"
+    assert await rows(analytics.services.warehouse, columns) == [("", "", "", "", "")]

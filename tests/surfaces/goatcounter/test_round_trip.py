@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import duckdb
 import pytest
 
 from support.analytics import Analytics, analytics_in_process
 from support.ledgers import until
+from support.warehouses import rows
 from tallystick.model.site import Collect
 from tallystick.services.imports import json_zip, parquet
 from tallystick.services.imports.batches import ImportSource
@@ -49,7 +51,8 @@ def some_hits(count: int) -> list[dict[str, Any]]:
                 "title": "A, title",
                 "event": event,
                 "ref": chance.choice(REFS),
-                "query": chance.choice(("", "", "utm_campaign=summer&utm_source=mail")),
+                "query": chance.choice(("", "", "utm_campaign=summer&utm_source=mail&utm_medium=a&utm_term=b")),
+                "host": chance.choice(("www.example.com", "", "blog.example.com:8080")),
                 "browser": browser,
                 "system": system,
                 "location": chance.choice(PLACES),
@@ -135,6 +138,7 @@ async def statistics(analytics: Analytics, *pages: str, figures: bool) -> dict[s
     return found
 
 
+SOURCES = ("utm_source", "utm_medium", "utm_content", "utm_term", "host", "source", "channel")
 FIGURES = frozenset({"visitors", "pageviews", "bounce_rate", "visit_duration"})
 """What only sessions tell."""
 
@@ -173,3 +177,22 @@ async def test_parquet_keeps_everything(counted: Analytics, empty: Analytics, tm
     before = await statistics(counted, *pages, figures=True)
     assert before["campaigns"]["stats"]
     assert await statistics(empty, *pages, figures=True) == before
+    columns = "created, event, ref, " + ", ".join(SOURCES)
+    stored = await rows(counted.services.warehouse, f"bot, {columns}")
+    assert {row[-1] for row in stored} >= {"Direct", "Organic Search", "Referral"}
+    of_people = sorted(row[1:] for row in stored if not row[0])
+    assert sorted(await rows(empty.services.warehouse, columns)) == of_people
+
+
+async def test_parquet_of_a_version_without_sources_is_read(
+    counted: Analytics, empty: Analytics, tmp_path: Path
+) -> None:
+    file, old = await exported(counted, "parquet", tmp_path), tmp_path / "old.parquet"
+    with duckdb.connect() as connection:
+        columns = f"* EXCLUDE ({', '.join(SOURCES)})"
+        connection.execute(f"COPY (SELECT {columns} FROM read_parquet('{file}')) TO '{old}' (FORMAT parquet)")
+    report = await imported(empty, "parquet", old)
+    found = await rows(empty.services.warehouse, "ref, source, channel")
+    assert report.sent == len(found)
+    assert ("example.org/a, b", "example.org", "Referral") in found
+    assert ("", "", "Direct") in found

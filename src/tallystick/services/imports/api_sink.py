@@ -197,9 +197,16 @@ def _hit(arrival: Arrival) -> dict[str, Any]:
         "browser": with_version(*arrival.browser) if arrival.browser else None,
         "system": with_version(*arrival.system) if arrival.system else None,
         "campaign": arrival.campaign,
+        "host": arrival.host,
+        **({name: getattr(arrival, name) for name in _SOURCED} if arrival.sourced else {}),
     }
     hit = {name: value for name, value in fields.items() if value}
+    if arrival.sourced:
+        hit["channel"] = arrival.channel  # also an empty one: it says that the sources are known
     return hit if arrival.first is None else {**hit, "first_visit": arrival.first}
+
+
+_SOURCED = ("utm_source", "utm_medium", "utm_content", "utm_term", "source")
 
 
 def _rfc3339(seconds: int) -> str:

@@ -16,6 +16,7 @@ from tallystick.services.imports.texts import with_blanks, without_padding
 from tallystick.services.imports.times import ACCEPTED, COMMON_LOG, TimeFormat, moment, time_format
 from tallystick.services.ingest.collection_rules import address_of
 from tallystick.services.ingest.ingest import Arrival
+from tallystick.services.ingest.sources import host_of_url
 
 LOG_FORMATS = (*FORMATS, "caddy")
 CUSTOM = "log:"
@@ -140,6 +141,7 @@ def _arrival(fields: Fields, created: int, now: int) -> Arrival:
         path=path,
         ref=fields.get("referrer", ""),
         query=fields.get("query") or path.partition("?")[2],
+        host=host_of_url(f"//{fields['host']}") if fields.get("host") else "",
         agent=with_blanks(fields.get("user_agent", "")),
         address=_address(fields),
         language=fields.get("language", ""),

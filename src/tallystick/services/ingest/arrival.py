@@ -56,6 +56,9 @@ class Arrival(Struct, kw_only=True, gc=False):
         ref: a URL or free text.
         ref_scheme: set if ``ref`` is clean already (imports).
         query: the page's query string, for campaigns.
+        host: of the page, in lower case without ``www.``; empty when unknown.
+        utm_source, utm_medium, utm_content, utm_term, source, channel: set by the steps; by imports with ``sourced``.
+        sourced: whether they are known already.
         width: of the screen in CSS pixels; 0 when unknown.
         bot: a ``Bot`` code from the sender; a bot detected here takes precedence.
         agent: User-Agent; never stored.
@@ -79,6 +82,14 @@ class Arrival(Struct, kw_only=True, gc=False):
     ref: str = ""
     ref_scheme: str | None = None
     query: str = ""
+    host: str = ""
+    utm_source: str = ""
+    utm_medium: str = ""
+    utm_content: str = ""
+    utm_term: str = ""
+    source: str = ""
+    channel: str = ""
+    sourced: bool = False
     width: int = 0
     bot: int = 0
     agent: str = ""

@@ -6,10 +6,12 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 from msgspec import Struct
 
+from tallystick.model.referrer import tidied
 from tallystick.model.site import Collect, Site
 from tallystick.services.ingest.arrival import Arrival, Refusal
 from tallystick.services.ingest.countries import Countries
 from tallystick.services.ingest.salts import Salts
+from tallystick.services.ingest.sources import host_of_url
 from tallystick.services.ingest.spam import SpamReferrers
 
 ADDRESSES_CACHED = 20_000
@@ -36,6 +38,7 @@ class CollectionRules(Struct, frozen=True, eq=False):
     Attributes:
         ignored: None if no address is ignored.
         regions: countries whose regions are stored; empty for all countries, None for no regions.
+        own_hosts: referrers from them are no source.
     """
 
     site: Site
@@ -51,6 +54,7 @@ class CollectionRules(Struct, frozen=True, eq=False):
     countries: Countries
     spam: SpamReferrers
     salts: Salts
+    own_hosts: tuple[str, ...]
 
 
 Step = Callable[[CollectionRules, Arrival], Refusal | None]
@@ -75,6 +79,7 @@ def rules_of(site: Site, countries: Countries, spam: SpamReferrers, salts: Salts
         countries=countries,
         spam=spam,
         salts=salts,
+        own_hosts=tuple(filter(None, [host_of_url(f"//{tidied(site.link_domain)}")])),
     )
 
 

@@ -19,7 +19,7 @@ from tallystick.model.hit import MAX_AHEAD_S, WEB_BEGAN, Hit, is_bot
 from tallystick.model.site import BEFORE_FIRST_HIT_S, Site
 from tallystick.services.accounts.sites import note_hits
 from tallystick.services.analytics.names import CachedPath, Names, NewPath
-from tallystick.services.ingest import agents, languages, steps
+from tallystick.services.ingest import agents, languages, sources, steps
 from tallystick.services.ingest.arrival import Arrival, Dropped, DropReason, InvalidHit, Refusal
 from tallystick.services.ingest.collection_rules import CollectionRules, Step, rules_of
 from tallystick.services.ingest.countries import Countries
@@ -88,6 +88,7 @@ class Knowledge(NamedTuple):
         """
         agents.load()
         languages.load()
+        sources.load()
         return cls(Countries(geodb), SpamReferrers(spam_referrers))
 
 
@@ -169,8 +170,8 @@ class Ingest:
                 self._note_dropped(site.id, arrival, refusal)
             return refusal
         new_names = self._new_names
-        if new_names and arrival.ref:
-            new_names.bound_referrer(site.id, arrival)
+        if new_names:
+            new_names.bound_sources(site.id, arrival)
         hit = self._hit_of_known_names(rules, arrival)
         if hit is not None:
             (stored,) = await self._warehouse.append((hit,))
@@ -204,7 +205,7 @@ class Ingest:
         site = rules.site.id
         if received < WEB_BEGAN or (page.ref_host and rules.spam.knows(page.ref_host)):
             return "refused"
-        if page.ref and self._new_names and not self._new_names.knows_referrer(site, page.ref, page.ref_scheme):
+        if self._new_names and not self._new_names.knows_sources(site, page):
             return "new referrer"
         path = None if page.campaign else self._known_path(rules.site, page.path, page.title, received)
         if path is None:
@@ -227,6 +228,13 @@ class Ingest:
             region=sender.region,
             language=browser.language,
             width=page.width,
+            utm_source=page.utm_source,
+            utm_medium=page.utm_medium,
+            utm_content=page.utm_content,
+            utm_term=page.utm_term,
+            host=page.host,
+            source=page.source,
+            channel=page.channel,
             single=rules.collects_hits,
             created=received,
         )
@@ -407,6 +415,13 @@ def _hit(rules: CollectionRules, arrival: Arrival, path: int, campaign: int | No
         region=arrival.region,
         language=arrival.language,
         width=arrival.width,
+        utm_source=arrival.utm_source,
+        utm_medium=arrival.utm_medium,
+        utm_content=arrival.utm_content,
+        utm_term=arrival.utm_term,
+        host=arrival.host,
+        source=arrival.source,
+        channel=arrival.channel,
         single=rules.collects_hits,
         created=arrival.created,
     )

@@ -9,6 +9,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from tallystick.services.analytics.names import Names
 from tallystick.services.ingest.arrival import Arrival
+from tallystick.services.ingest.parts import PagePart
 
 TOO_MANY_PATHS = "/(too many new paths)"
 TOO_MANY_EVENTS = "(too many new events)"
@@ -16,10 +17,13 @@ TOO_MANY_CAMPAIGNS = "(too many new campaigns)"
 TOO_MANY_REFERRERS = "(too many new referrers)"
 
 REFERRERS_REMEMBERED = 100_000
-"""Hashes of known referrers, about 10 MB. Beyond it the older half is forgotten."""
+"""Hashes of known referrers, hosts and parameters, about 10 MB. Beyond it the older half is forgotten."""
 
 Admits = Callable[[int, IPv4Address | IPv6Address | None], bool]
 """Uses up one of the new names that a site accepts from an address; False if none is left."""
+
+
+Sourced = Arrival | PagePart
 
 
 class NewNames:
@@ -29,21 +33,39 @@ class NewNames:
         self._names, self._admits = names, admits
         self._referrers: dict[int, None] = {}
 
-    def bound_referrer(self, site: int, arrival: Arrival) -> None:
-        """Replace a new referrer beyond the limit. Referrers are new if they were not seen since the server's start."""
-        if self.knows_referrer(site, arrival.ref, arrival.ref_scheme):
-            return
-        if not self._admitted(site, arrival):
-            arrival.ref, arrival.ref_scheme = TOO_MANY_REFERRERS, "o"
-            return
+    def bound_sources(self, site: int, arrival: Arrival) -> None:
+        """Replace what is new beyond the limit: a referrer, or the page's host and the parameters of its URL.
+
+        They are new if they were not seen since the server's start.
+        """
+        if arrival.ref and not self._is_known(_referrer(site, arrival)) and arrival.ref_scheme != "g":
+            if self._admitted(site, arrival):
+                self._remember(_referrer(site, arrival))
+            else:
+                arrival.ref, arrival.ref_scheme = TOO_MANY_REFERRERS, "o"
+                arrival.source, arrival.channel = TOO_MANY_REFERRERS, ""
+        if (details := _details(site, arrival)) and not self._is_known(details):
+            if self._admitted(site, arrival):
+                self._remember(details)
+            else:
+                arrival.source = TOO_MANY_REFERRERS if arrival.utm_source else arrival.source
+                arrival.host = arrival.utm_source = arrival.utm_medium = arrival.utm_content = arrival.utm_term = ""
+
+    def knows_sources(self, site: int, hit: Sourced) -> bool:
+        """Whether nothing that ``bound_sources`` limits is new."""
+        details = _details(site, hit)
+        return (not hit.ref or self._is_known(_referrer(site, hit)) or hit.ref_scheme == "g") and (
+            not details or self._is_known(details)
+        )
+
+    def _is_known(self, name: int) -> bool:
+        return name in self._referrers
+
+    def _remember(self, name: int) -> None:
         if len(self._referrers) >= REFERRERS_REMEMBERED:
             for known in list(self._referrers)[: REFERRERS_REMEMBERED // 2]:
                 del self._referrers[known]
-        self._referrers[hash((site, arrival.ref))] = None
-
-    def knows_referrer(self, site: int, ref: str, ref_scheme: str | None) -> bool:
-        """Whether a referrer is not new, or needs no limit."""
-        return hash((site, ref)) in self._referrers or ref_scheme == "g"
+        self._referrers[name] = None
 
     async def bound_names(self, site: int, arrival: Arrival) -> None:
         """Replace a new path, event or campaign beyond the limit.
@@ -61,3 +83,13 @@ class NewNames:
         address = arrival.address
         assert not isinstance(address, str)
         return (address is not None and address.is_loopback) or self._admits(site, address)
+
+
+def _referrer(site: int, hit: Sourced) -> int:
+    return hash((site, hit.ref))
+
+
+def _details(site: int, hit: Sourced) -> int:
+    """Identifies the page's host and the parameters of its URL; 0 without any."""
+    details = hit.host, hit.utm_source, hit.utm_medium, hit.utm_content, hit.utm_term
+    return hash((site, *details)) if any(details) else 0

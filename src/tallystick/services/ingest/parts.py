@@ -40,6 +40,13 @@ class PagePart(Struct, frozen=True, gc=False):
     width: int
     bot: int
     no_session: bool
+    utm_source: str
+    utm_medium: str
+    utm_content: str
+    utm_term: str
+    host: str
+    source: str
+    channel: str
 
 
 class BrowserPart(Struct, frozen=True, gc=False):
@@ -88,6 +95,13 @@ def page_part(rules: CollectionRules, arrival: Arrival) -> PagePart | None:
         width=arrival.width,
         bot=steps.bot_code(None, arrival.bot),
         no_session=arrival.no_session,
+        utm_source=arrival.utm_source,
+        utm_medium=arrival.utm_medium,
+        utm_content=arrival.utm_content,
+        utm_term=arrival.utm_term,
+        host=arrival.host,
+        source=arrival.source,
+        channel=arrival.channel,
     )
 
 

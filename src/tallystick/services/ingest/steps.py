@@ -13,6 +13,7 @@ from tallystick.services.ingest.arrival import Arrival, Dropped, DropReason, Inv
 from tallystick.services.ingest.collection_rules import CollectionRules, address_of
 from tallystick.services.ingest.countries import NOWHERE, location_of
 from tallystick.services.ingest.languages import language_of
+from tallystick.services.ingest.sources import parameters_of, source_of
 
 MAX_AGENT = 512
 """Characters of a User-Agent that are read; the rest holds no more information."""
@@ -151,8 +152,8 @@ def clean_name(_: CollectionRules, arrival: Arrival) -> None:
         arrival.title = storable(arrival.title)
 
 
-def find_source(_: CollectionRules, arrival: Arrival) -> None:
-    """Clean the referrer and read the campaign, whose source takes precedence over the referrer."""
+def find_source(rules: CollectionRules, arrival: Arrival) -> None:
+    """Clean the referrer, find source and channel, and read the campaign, whose source takes the referrer's place."""
     if arrival.ref_scheme is not None:
         # Referrers cleaned by other programs, which may keep the query of a URL without scheme, and sources of
         # campaigns as they were sent.
@@ -162,6 +163,7 @@ def find_source(_: CollectionRules, arrival: Arrival) -> None:
     else:
         referrer = _clean_referrer(arrival.ref) if arrival.ref else DIRECT
         arrival.ref, arrival.ref_scheme, arrival.ref_host = referrer
+    _find_channel(rules, arrival)
     campaign = _campaign_of(arrival.query) if arrival.query else NO_CAMPAIGN
     if campaign.source and not arrival.event:
         arrival.ref, arrival.ref_scheme = campaign.source, "c"
@@ -169,6 +171,17 @@ def find_source(_: CollectionRules, arrival: Arrival) -> None:
         arrival.campaign = campaign.name
         if arrival.ref:
             arrival.ref_scheme = "c"
+
+
+def _find_channel(rules: CollectionRules, arrival: Arrival) -> None:
+    """Set the parameters of the page's URL, the name of the source and its channel, unless an import knows them."""
+    if arrival.sourced:
+        return
+    parameters = parameters_of(arrival.query)
+    arrival.utm_source, arrival.utm_medium = parameters.source, parameters.medium
+    arrival.utm_content, arrival.utm_term = parameters.content, parameters.term
+    own = (arrival.host, *rules.own_hosts) if arrival.host else rules.own_hosts
+    arrival.source, arrival.channel = source_of(arrival.ref, arrival.ref_scheme or "o", own, parameters)
 
 
 def check(_: CollectionRules, arrival: Arrival) -> InvalidHit | None:
@@ -211,3 +224,5 @@ def remove_uncollected(rules: CollectionRules, arrival: Arrival) -> None:
     arrival.width = min(max(arrival.width, 0), MAX_WIDTH) if rules.collects_widths else 0
     if not rules.collects_referrers:
         arrival.ref, arrival.ref_scheme, arrival.campaign = "", "o", ""
+        arrival.utm_source = arrival.utm_medium = arrival.utm_content = arrival.utm_term = ""
+        arrival.source = arrival.channel = ""

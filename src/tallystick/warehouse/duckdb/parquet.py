@@ -1,6 +1,6 @@
 """Reads Parquet files of ``exports.write_parquet``, with a separate database in memory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,14 @@ _TYPED = {
 }
 """SQL of columns that are not text."""
 
-_COLUMNS = ", ".join(_TYPED.get(name, f"coalesce({name}::VARCHAR, '')") for name in ParquetHit._fields)
+_ADDED = tuple(ParquetHit._field_defaults)
+"""Columns that files of older versions lack: the last ones."""
+
+
+def _columns(names: Sequence[str]) -> str:
+    """The SQL of a row's values, for a file with these columns."""
+    listed = [name for name in ParquetHit._fields if name not in _ADDED or name in names]
+    return ", ".join(_TYPED.get(name, f"coalesce({name}::VARCHAR, '')") for name in listed)
 
 
 def row_count(file: Path) -> int:
@@ -40,9 +47,11 @@ def read_rows(file: Path) -> Iterator[ParquetHit]:
     Raises:
         InputRefused: the file is not a Parquet export, or damaged.
     """
-    with _opened(file, _COLUMNS) as result:
+    with _opened(file, "*") as described:
+        names = [column[0] for column in described.description or ()]
+    with _opened(file, _columns(names)) as result:
         while rows := _fetched(file, result):
-            yield from map(ParquetHit._make, rows)
+            yield from (ParquetHit(*row) for row in rows)
 
 
 def _fetched(file: Path, result: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:

@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from tallystick.errors import AnalyticsElsewhere, NoSuchSite
 from tallystick.services.ingest.ingest import Arrival
+from tallystick.services.ingest.sources import host_of_url
 from tallystick.services.services import Services
 from tallystick.surfaces.goatcounter.api.headers import limit_headers
 from tallystick.surfaces.goatcounter.errors import REASON_BY_STATUS, SURFACE, no_such_site, response_to
@@ -28,7 +29,9 @@ from tallystick.web.traffic import Traffic
 PREFETCH = frozenset({b"sec-purpose", b"purpose", b"x-purpose", b"x-moz"})
 """Headers with which browsers say that a request may be made ahead of time."""
 
-_OF_INTEREST = PREFETCH | {b"user-agent", b"accept-language", b"dnt", b"sec-gpc"}
+PAGES_REMEMBERED = 8_192
+
+_OF_INTEREST = PREFETCH | {b"user-agent", b"accept-language", b"dnt", b"sec-gpc", b"referer", b"origin"}
 _IMAGE = {"type": "http.response.body", "body": PIXEL}
 _NOTHING = {"type": "http.response.body", "body": b""}
 
@@ -140,6 +143,7 @@ def arrival_of(
         event=sent.event,
         ref=sent.ref,
         query=sent.query,
+        host=page_host(headers_read.get(b"referer"), headers_read.get(b"origin")),
         width=sent.width,
         bot=sent.bot,
         agent=headers_read.get(b"user-agent", b"").decode("latin-1"),
@@ -151,6 +155,12 @@ def arrival_of(
         dnt=headers_read.get(b"dnt") == b"1",
         received=received,
     )
+
+
+@lru_cache(PAGES_REMEMBERED)
+def page_host(referer: bytes | None, origin: bytes | None) -> str:
+    """The host of the page that requests the pixel; empty when the browser does not tell it."""
+    return host_of_url((referer or origin or b"").decode("latin-1"))
 
 
 async def _decoded_on_thread(query: bytes) -> PixelQuery:

@@ -11,7 +11,7 @@ from tallystick.services.ingest.collection_rules import CollectionRules
 from tallystick.services.ingest.parts import BrowserPart, PagePart, SenderPart, browser_part, page_part, sender_part
 from tallystick.surfaces.goatcounter.api.headers import limit_headers
 from tallystick.surfaces.goatcounter.errors import SURFACE
-from tallystick.surfaces.goatcounter.pixel.handler import PREFETCH, Pixel, arrival_of, limit_name
+from tallystick.surfaces.goatcounter.pixel.handler import PREFETCH, Pixel, arrival_of, limit_name, page_host
 from tallystick.surfaces.goatcounter.pixel.query import NOTHING_SENT, PixelRefused, parsed, repeated_part
 from tallystick.surfaces.goatcounter.pixel.replies import COUNTED
 from tallystick.warehouse import Stored
@@ -96,9 +96,10 @@ class HotPixel:
         get = headers.get
         agent, language = get(b"user-agent", b""), get(b"accept-language", b"")
         forwarded, client = get(self.pixel.addresses.header), scope["client"]
-        if len(agent) + len(language) + len(forwarded or b"") > LONGEST_HEADERS:
+        referer, origin = get(b"referer"), get(b"origin")
+        if len(agent) + len(language) + len(forwarded or b"") + len(referer or origin or b"") > LONGEST_HEADERS:
             return "long headers"
-        page = self._page(rules, parameters)
+        page = self._page(rules, parameters, page_host(referer, origin))
         browser = self._browser(rules, agent, language, get(b"sec-gpc"), get(b"dnt"))
         sender = self._sender(rules, client and client[0], scope["server"], forwarded)
         return "refused" if page is None or browser is None or sender is None else (page, browser, sender)
@@ -131,12 +132,14 @@ class HotPixel:
         return status, lines, PIXEL
 
 
-def _page(rules: CollectionRules, parameters: bytes) -> PagePart | None:
+def _page(rules: CollectionRules, parameters: bytes, host: str) -> PagePart | None:
     try:
         sent = parsed(parameters)
     except PixelRefused:
         return None
-    return page_part(rules, arrival_of(sent, {}, None, 0))
+    arrival = arrival_of(sent, {}, None, 0)
+    arrival.host = host
+    return page_part(rules, arrival)
 
 
 def _browser(

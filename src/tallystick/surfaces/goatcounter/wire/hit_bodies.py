@@ -11,6 +11,7 @@ from tallystick.model.product import named_version
 from tallystick.model.screen import width_of
 from tallystick.model.text import storable
 from tallystick.services.ingest.ingest import Arrival
+from tallystick.services.ingest.sources import MAX_VALUE, host_of_url
 from tallystick.web.refusals import ApiRefused
 
 EMPTY_TIME = datetime(1, 1, 1, tzinfo=UTC)
@@ -33,6 +34,9 @@ class HitBody(Struct, frozen=True, forbid_unknown_fields=True):
         first_visit, browser, system, ref_scheme, campaign, no_session: an extension for imports, with results of
             another counter. With ``ref_scheme``, ``ref`` is clean already; ``browser`` and ``system`` have the form
             of the CSV export.
+        host: of the page; an extension.
+        utm_source, utm_medium, utm_content, utm_term, source, channel: an extension for imports; with ``channel``
+            nothing of them is read from ``query`` and ``ref``.
     """
 
     path: str | None = None
@@ -54,6 +58,13 @@ class HitBody(Struct, frozen=True, forbid_unknown_fields=True):
     ref_scheme: Literal["h", "g", "c", "o"] | None = None
     campaign: str | None = None
     no_session: bool | None = None
+    host: str | None = None
+    utm_source: str | None = None
+    utm_medium: str | None = None
+    utm_content: str | None = None
+    utm_term: str | None = None
+    source: str | None = None
+    channel: str | None = None
 
 
 class CountBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -81,6 +92,10 @@ def arrivals_of(body: CountBody, received: int) -> list[Arrival]:
     ]
 
 
+def _short(text: str | None) -> str:
+    return storable((text or "")[:MAX_VALUE])
+
+
 def _arrival(index: int, hit: HitBody, received: int, *, filtered: bool, sessionless: bool) -> Arrival:
     return Arrival(
         path=hit.path or "",
@@ -102,6 +117,14 @@ def _arrival(index: int, hit: HitBody, received: int, *, filtered: bool, session
         system=None if hit.system is None else named_version(hit.system),
         ref_scheme=hit.ref_scheme,
         campaign=storable((hit.campaign or "")[:MAX_NAME]),
+        host=host_of_url(f"//{hit.host}") if hit.host else "",
+        utm_source=_short(hit.utm_source),
+        utm_medium=_short(hit.utm_medium),
+        utm_content=_short(hit.utm_content),
+        utm_term=_short(hit.utm_term),
+        source=_short(hit.source),
+        channel=_short(hit.channel),
+        sourced=hit.channel is not None,
         sessionless=sessionless,
         filtered=filtered,
         received=received,

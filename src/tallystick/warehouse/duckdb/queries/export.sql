@@ -109,7 +109,8 @@ COPY (
     SELECT
         hit.id, paths.path, paths.title, event, session, first, ref, ref_scheme,
         coalesce(campaigns.name, '') AS campaign, browser, browser_version, system, system_version,
-        country, region, language, width, make_timestamp(created * 1000000) AS created
+        country, region, language, width, make_timestamp(created * 1000000) AS created,
+        utm_source, utm_medium, utm_content, utm_term, host, source, channel
     FROM hit JOIN paths ON paths.id = hit.path LEFT JOIN campaigns ON campaigns.id = hit.campaign
     WHERE site = :site AND bot = 0 AND hit.id > :after AND hit.id <= :through
     ORDER BY hit.id
