@@ -38,6 +38,7 @@ from tallystick.warehouse.duckdb import reports
 from tallystick.warehouse.duckdb.migrations import all_steps
 from tallystick.warehouse.duckdb.queried import named_queries
 from tallystick.warehouse.duckdb.session import DuckDbSession
+from tallystick.warehouse.duckdb.visits import fill
 from tallystick.warehouse.types import Position, Slice
 
 Row = dict[str, Any]
@@ -96,6 +97,7 @@ def session() -> Iterator[DuckDbSession]:
         connection.executemany(
             f"INSERT INTO hit ({', '.join(names)}) VALUES ({marks})", [list(row.values()) for row in ROWS]
         )
+        fill(connection)
         yield DuckDbSession(connection, named_queries())
 
 

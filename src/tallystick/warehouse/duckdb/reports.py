@@ -8,14 +8,16 @@ from msgspec.structs import replace
 
 from tallystick.model.dimensions import REFERRER, Dimension
 from tallystick.model.metrics import Metric
+from tallystick.model.question import Question
 from tallystick.model.selection import Selection
 from tallystick.warehouse.duckdb.queried import QuerySession
-from tallystick.warehouse.duckdb.selecting import counted, marked, picked, run
+from tallystick.warehouse.duckdb.questions.parameters import BoundValues
+from tallystick.warehouse.duckdb.questions.relations import Relations, with_clause
+from tallystick.warehouse.duckdb.selecting import counted, picked, run
 from tallystick.warehouse.types import DimensionCount, Figures, PathHours, Position, Slice, TotalHours, Value
 
 _HOUR_UNIT = 2**40
 """An hour in a number that holds an hour and its visits."""
-_BY_SESSION = frozenset({Metric.BOUNCE_RATE, Metric.VISIT_DURATION})
 
 
 def total(session: QuerySession, selection: Selection) -> TotalHours:
@@ -78,14 +80,29 @@ def figures(session: QuerySession, selection: Selection) -> Figures:
     computed: Figures = {}
     if Metric.PAGEVIEWS in metrics:
         computed["pageviews"] = run(session, "pageviews", picked(selection))[0][0]
-    if metrics & _BY_SESSION:
-        sessions, bounced, seconds = run(session, "sessions", marked(selection))[0]
+    if metrics - {Metric.PAGEVIEWS}:
+        sessions, bounced, seconds = _sessions(session, selection)
         computed["visitors"] = sessions
         computed["bounce_rate"] = round(100 * bounced / sessions, 1) if sessions else None
         computed["visit_duration"] = round(seconds / sessions) if sessions else None
-    elif Metric.VISITORS in metrics:
-        computed["visitors"] = run(session, "visitors", picked(selection))[0][0]
     return _requested(computed, metrics)
+
+
+def _sessions(session: QuerySession, selection: Selection) -> tuple[int, int, int]:
+    """Sessions with a hit of the selection, judged by all their hits: their number, those with one hit, and seconds."""
+    values = BoundValues()
+    question = Question(sites=(selection.site,), period=selection.period, metrics=())
+    relations = Relations(session, question, values, general=False, with_neighbours=False)
+    ctes, parameters, passes = [relations.hits(), relations.visits()], values.values, ""
+    if selection.conditions:
+        hits = picked(selection)
+        ctes, parameters = [*ctes, str(hits)], parameters | dict(hits.parameters)
+        passes = "AND session IN (SELECT session FROM picked WHERE session <> 0)"
+    numbers = "count(*), count(*) FILTER (pageviews + events = 1), coalesce(sum(ended - started), 0)"
+    text = f"SELECT {numbers} FROM visits WHERE session <> 0 {passes}"  # noqa: S608  # constants
+    [row] = session.connection.execute(with_clause(ctes) + text, parameters).fetchall()
+    sessions, bounced, seconds = map(int, row)
+    return sessions, bounced, seconds
 
 
 def figures_by_value(

@@ -85,14 +85,6 @@ def picked(selection: Selection, dimension: Dimension = PATH) -> Cte:
     return Cte("picked", select, parameters | values)
 
 
-def marked(selection: Selection) -> Cte:
-    """All hits of a selection's site and period; those of the selection are ``selected``."""
-    bounds, parameters = _bounds(selection)
-    conditions, values = _conditions(selection)
-    selected = " AND ".join(conditions) or "true"
-    return Cte("picked", f"SELECT *, {selected} AS selected FROM hit WHERE {bounds}", parameters | values)
-
-
 def counted(dimension: Dimension) -> Cte:
     """Visits among ``picked``, by the ``value`` of a dimension.
 

@@ -54,17 +54,6 @@ SELECT value, arg_max(ref, (visits, ref)), arg_max(ref_scheme, 8 * visits + inst
 FROM counted GROUP BY value
 ORDER BY visits DESC, min(ref) <> '', min(seen), value LIMIT :max_rows OFFSET :skipped;
 
--- name: visitors()$
--- The number of sessions of the hits.
-SELECT count(DISTINCT session) FROM picked WHERE session <> 0;
-
--- name: sessions()^
--- Sessions with a picked hit, judged by all their hits: their number, how many have one hit, and their total seconds.
-SELECT count(*), count(*) FILTER (hits = 1), coalesce(sum(seconds), 0) FROM (
-    SELECT count(*) AS hits, max(created) - min(created) AS seconds
-    FROM picked WHERE session <> 0 GROUP BY session HAVING bool_or(selected)
-);
-
 -- name: value_figures(listed)
 -- Sessions and pageviews of some values.
 SELECT value, count(DISTINCT session) FILTER (session <> 0), count(*) FILTER (NOT event) FROM picked
