@@ -285,3 +285,27 @@ async def test_nothing_that_is_kept_of_a_token_is_its_secret(ledger: Ledger) -> 
     rows = await ledger.read(lambda session: list(session.connection.execute("SELECT * FROM token").fetchall()))
     assert secret not in str(rows)
     assert str(secret_digest(secret)) in str(rows)
+
+
+async def test_a_domain_is_of_one_site_and_free_once_that_is_deleted(ledger: Ledger) -> None:
+    ada = await a_person(ledger)
+    first, second, third = [await a_site(ledger, ada, f"{name}.example.com") for name in ("one", "two", "three")]
+    assert (first.domain, second.domain) == ("", "")
+    changed = await ledger.write(update_site, second.id, SiteChanges(domain=" Example.COM. "), 1)
+    assert changed.domain == "example.com"
+    assert await ledger.read(site, second.id) == changed
+    for taken in ("example.com", "one.example.com"):
+        with pytest.raises(InvalidFields, match="domain: already exists"):
+            await ledger.write(update_site, third.id, SiteChanges(domain=taken), 2)
+    own_host = await ledger.write(update_site, third.id, SiteChanges(domain="three.example.com"), 2)
+    assert own_host.domain == "three.example.com"
+    await ledger.write(delete_site, second.id, 3)
+    made = await ledger.write(create_site, ada, NewSite(cname="four.example.com", domain="example.com"), 4)
+    assert await ledger.read(site, made.id) == made
+
+
+@pytest.mark.parametrize("domain", ["blog", "\0.example.com", "exa mple.com", "x' OR 1=1 --.com", "a" * 300 + ".com"])
+async def test_a_domain_is_a_host_name(ledger: Ledger, domain: str) -> None:
+    ada = await a_person(ledger)
+    with pytest.raises(InvalidFields, match="domain: must be"):
+        await ledger.write(create_site, ada, NewSite(cname="one.example.com", domain=domain), 0)

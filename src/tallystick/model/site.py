@@ -81,6 +81,7 @@ class Site(Struct, frozen=True, kw_only=True):
         parent: the account's first site; None for that site itself.
         cname: the host by which requests choose the site, in lower case.
         code: a short name; unique on this server.
+        domain: the website's own name, in lower case; unique on this server, or empty.
         state: ``a`` active, ``d`` being deleted.
         first_hit: when its statistics begin.
     """
@@ -98,6 +99,7 @@ class Site(Struct, frozen=True, kw_only=True):
     created: int
     updated: int | None
     first_hit: int
+    domain: str = ""
 
     @property
     def name(self) -> str:

@@ -81,12 +81,15 @@ def normal_settings(settings: SiteSettings) -> SiteSettings:
     )
 
 
-def site_problems(code: str, cname: str | None, link_domain: str, settings: SiteSettings) -> dict[str, list[str]]:
+def site_problems(
+    code: str, cname: str | None, link_domain: str, settings: SiteSettings, domain: str = ""
+) -> dict[str, list[str]]:
     """Messages about invalid values, by field. Expects normalised values."""
     problems = {
         "code": code_problems(code),
         "cname": [] if cname is None else host_problems(cname),
         "link_domain": link_problems(link_domain),
+        "domain": host_problems(domain) if domain else [],
         **{f"settings.{field}": messages for field, messages in settings_problems(settings).items()},
     }
     return {field: messages for field, messages in problems.items() if messages}

@@ -42,11 +42,13 @@ def site_columns(site: Site) -> dict[str, Any]:
         "link_domain": site.link_domain,
         "settings": _encode(site.settings).decode(),
         "user_defaults": _encode(site.user_defaults).decode(),
+        "domain": site.domain,
     }
 
 
 def _from_row(row: Sequence[Any]) -> Site:
-    number, parent, cname, cname_setup, code, link, settings, defaults, received, state, created, updated, first = row
+    number, parent, cname, cname_setup, code, link, settings, defaults, received, state, *times, domain = row
+    created, updated, first = times
     return Site(
         id=number,
         parent=parent,
@@ -61,4 +63,5 @@ def _from_row(row: Sequence[Any]) -> Site:
         created=created,
         updated=updated,
         first_hit=first,
+        domain=domain,
     )

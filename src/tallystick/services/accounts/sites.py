@@ -58,11 +58,13 @@ class NewSite(Struct, frozen=True, kw_only=True):
     Attributes:
         cname: the host by which requests choose it; None on a server with one site.
         code: a short name; generated if None.
+        domain: the website's own name; empty for none.
     """
 
     cname: str | None = None
     code: str | None = None
     link_domain: str = ""
+    domain: str = ""
     settings: SiteSettings = SiteSettings()
     user_defaults: UserSettings = UserSettings()
 
@@ -77,6 +79,7 @@ class SiteChanges(Struct, frozen=True, kw_only=True):
     cname: str | UnsetType | None = UNSET
     code: str | UnsetType = UNSET
     link_domain: str | UnsetType = UNSET
+    domain: str | UnsetType = UNSET
     settings: Mapping[str, Any] = msgspec.field(default_factory=dict)
     user_defaults: UserSettings | UnsetType = UNSET
 
@@ -164,7 +167,7 @@ def update_site(session: Session, number: int, changes: SiteChanges, now: int) -
     before = _known(session, number)
     named = {
         field: value
-        for field in ("cname", "code", "link_domain", "user_defaults")
+        for field in ("cname", "code", "link_domain", "domain", "user_defaults")
         if (value := getattr(changes, field)) is not UNSET
     }
     after = replace(before, **named, settings=replace(before.settings, **changes.settings), updated=now)
@@ -450,6 +453,7 @@ def _new(number: int, parent: int | None, new: NewSite, now: int) -> Site:
         created=now,
         updated=None,
         first_hit=now,
+        domain=new.domain,
     )
 
 
@@ -465,21 +469,23 @@ def _normal(site: Site) -> Site:
         cname_setup=None if cname is None else site.cname_setup,
         code=site.code.strip().lower(),
         link_domain=site.link_domain.strip(),
+        domain=normal_host(site.domain),
         settings=normal_settings(site.settings),
     )
 
 
 def _check(session: Session, site: Site) -> None:
-    errors = site_problems(site.code, site.cname, site.link_domain, site.settings)
+    errors = site_problems(site.code, site.cname, site.link_domain, site.settings, site.domain)
     for field, problems in defaults_problems(site.user_defaults).items():
         errors[f"user_defaults.{field}"] = problems
     if len(_encode(site.user_defaults)) > DEFAULTS_AT_MOST:
         errors["user_defaults"] = [f"must be smaller than {DEFAULTS_AT_MOST:,} bytes"]
     # Invalid values are not looked up: no site has them, and PostgreSQL refuses some of them as parameters.
     names = {"cname": None if "cname" in errors else site.cname, "code": "" if "code" in errors else site.code}
-    hosts, codes = session.common.taken_by(session.connection, id=site.id, **names)
+    names["domain"] = "" if "domain" in errors else site.domain
+    hosts, codes, domains = session.common.taken_by(session.connection, id=site.id, **names)
     hosts += site_hosts(session).get(names["cname"] or "", site.id) != site.id
-    for field, taken in (("cname", hosts), ("code", codes)):
+    for field, taken in (("cname", hosts), ("code", codes), ("domain", domains)):
         if taken:
             errors.setdefault(field, []).append("already exists")
     if errors:

@@ -1,33 +1,35 @@
 -- Analytics sites; for both databases. Columns stand in the order of model.site.Site.
 
--- name: add_site(id, parent, cname, cname_setup, code, link_domain, settings, user_defaults, created)!
+-- name: add_site(id, parent, cname, cname_setup, code, link_domain, settings, user_defaults, domain, created)!
 -- Store a new site, without hits.
 INSERT INTO site (id, parent, cname, cname_setup, code, link_domain, settings, user_defaults, received_data, state,
-                  created, first_hit)
-VALUES (:id, :parent, :cname, :cname_setup, :code, :link_domain, :settings, :user_defaults, 0, 'a', :created, :created);
+                  created, first_hit, domain)
+VALUES (:id, :parent, :cname, :cname_setup, :code, :link_domain, :settings, :user_defaults, 0, 'a', :created, :created,
+        :domain);
 
 -- name: site_by_id(id)^
 -- One site, in any state.
 SELECT id, parent, cname, cname_setup, code, link_domain, settings, user_defaults, received_data, state, created,
-       updated, first_hit
+       updated, first_hit, domain
 FROM site WHERE id = :id;
 
 -- name: active_sites()
 -- Every site that is not being deleted.
 SELECT id, parent, cname, cname_setup, code, link_domain, settings, user_defaults, received_data, state, created,
-       updated, first_hit
+       updated, first_hit, domain
 FROM site WHERE state = 'a' ORDER BY id;
 
--- name: taken_by(id, cname, code)^
--- How many other sites have the Host, and how many the code. An empty Host counts as 0.
+-- name: taken_by(id, cname, code, domain)^
+-- How many other sites have the Host, the code, and the domain as their domain or Host. Empty ones count as 0.
 SELECT coalesce(sum(CASE WHEN cname = :cname THEN 1 ELSE 0 END), 0),
-       coalesce(sum(CASE WHEN code = :code THEN 1 ELSE 0 END), 0)
+       coalesce(sum(CASE WHEN code = :code THEN 1 ELSE 0 END), 0),
+       coalesce(sum(CASE WHEN :domain <> '' AND (domain = :domain OR cname = :domain) THEN 1 ELSE 0 END), 0)
 FROM site WHERE id <> :id;
 
--- name: change_site(id, cname, cname_setup, code, link_domain, settings, user_defaults, updated)!
+-- name: change_site(id, cname, cname_setup, code, link_domain, settings, user_defaults, domain, updated)!
 -- Replace everything that can be changed about a site.
 UPDATE site SET cname = :cname, cname_setup = :cname_setup, code = :code, link_domain = :link_domain,
-                settings = :settings, user_defaults = :user_defaults, updated = :updated
+                settings = :settings, user_defaults = :user_defaults, domain = :domain, updated = :updated
 WHERE id = :id;
 
 -- name: note_hits(id, first_hit)!
@@ -36,8 +38,8 @@ UPDATE site SET received_data = 1, first_hit = CASE WHEN :first_hit < first_hit 
 WHERE id = :id;
 
 -- name: mark_deleted(id, code, updated)!
--- Mark a site as deleted: other sites can have its Host and code at once.
-UPDATE site SET state = 'd', cname = NULL, code = :code, updated = :updated WHERE id = :id;
+-- Mark a site as deleted: other sites can have its Host, code and domain at once.
+UPDATE site SET state = 'd', cname = NULL, code = :code, domain = '', updated = :updated WHERE id = :id;
 
 -- name: site_hosts()
 -- All additional hosts for which sites count.
