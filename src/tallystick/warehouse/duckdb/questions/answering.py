@@ -13,7 +13,7 @@ figures are made of their numbers:
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tallystick.model.dimensions import HOST, NEXT_PAGE, PAGE, PREVIOUS_PAGE, Dimension, Scope
+from tallystick.model.dimensions import HOST, PAGE, Dimension, Scope
 from tallystick.model.metrics import BY_VISIT, Metric
 from tallystick.model.question import (
     Answer,
@@ -28,10 +28,13 @@ from tallystick.model.question import (
 from tallystick.warehouse.duckdb.queried import QuerySession
 from tallystick.warehouse.duckdb.questions.buckets import bucket, in_one_bucket
 from tallystick.warehouse.duckdb.questions.conditions import (
+    NEIGHBOURS,
     OF_PAGEVIEWS,
     about_visits,
     condition_of,
     matches_in,
+    required_paths,
+    separated,
     value_of,
 )
 from tallystick.warehouse.duckdb.questions.names import check_expressions
@@ -59,7 +62,6 @@ _FIGURES = {
     Metric.EXIT_RATE: "100.0 * coalesce(exits, 0) / nullif(of_visits, 0)",
 }
 """Metrics, from the numbers of the parts."""
-_NEIGHBOURS = frozenset({NEXT_PAGE.name, PREVIOUS_PAGE.name})
 _OF_ENTRY = frozenset({PAGE.name, HOST.name})
 """Dimensions of hits by which visits are grouped as well: by their first pageview."""
 
@@ -120,9 +122,11 @@ class _Plan:
             question,
             self.parameters,
             general=general,
-            with_neighbours=general or exits_by_time or bool(used & _NEIGHBOURS),
+            with_neighbours=general or exits_by_time or bool(used & NEIGHBOURS),
+            paths=None if general else required_paths(question.condition),
         )
         self._general = general
+        self._separated = None if general or self._relations.with_neighbours else separated(question.condition)
         self._metrics = metrics
 
     def text(self, *, paged: bool = True) -> str:
@@ -166,15 +170,14 @@ class _Plan:
 
     # The condition, and the values of dimensions, read from a relation whose columns have the names of ``rows``.
 
-    def _passes(self) -> str:
-        return condition_of(self._question.condition, self.parameters, self._has_done)
+    def _passes(self, expression: FilterExpression | None = None) -> str:
+        expression = self._question.condition if expression is None else expression
+        return condition_of(expression, self.parameters, self._has_done)
 
     def _has_done(self, part: FilterExpression) -> str:
         passes = condition_of(part, self.parameters, self._has_done)
-        return f"CASE WHEN session = 0 THEN {passes} ELSE {self._done_before(passes)} END"
-
-    def _done_before(self, passes: str) -> str:
-        return self._relations.in_visits(f"hits WHERE session <> 0 AND {passes}")
+        others = self._relations.in_visits(f"hits WHERE session <> 0 AND {passes}")
+        return f"CASE WHEN session = 0 THEN {passes} ELSE {others} END"
 
     def _passing(self) -> str:
         source = "rows" if self._reads_visits else "hits"
@@ -195,16 +198,45 @@ class _Plan:
         """Hits and visitors."""
         times = [each for each in groupings if isinstance(each, TimeUnit)]
         of_hits = any(isinstance(each, Dimension) and each.scope is Scope.HIT for each in groupings)
-        if not self._about_visits or of_hits or self._general or self._question.bots:
+        of_visits = any(isinstance(each, Dimension) and each.scope is Scope.VISIT for each in groupings)
+        visitors = self._metrics & {Metric.VISITORS, Metric.VISITS, Metric.PERCENTAGE}
+        if of_hits or self._general or self._question.bots:
+            return self._counted_hits(names, groupings)
+        if not self._about_visits and (times or self._separated is None or not (of_visits or self._reads_visits)):
+            return self._counted_hits(names, groupings)
+        if times and not (visitors or of_visits or self._reads_visits):
             return self._counted_hits(names, groupings)
         numbers = (
             "count(*) FILTER (session <> 0 OR firsts > 0) AS visitors, sum(pageviews) AS pageviews,"
             " sum(pageviews + events) AS events, sum(firsts) AS firsts, count(*) FILTER (session = 0) AS alone,"
             " sum(pageviews) FILTER (session <> 0) AS of_visits"
         )
+        if not self._about_visits:
+            return self._grouped(self._values(groupings, "started"), names, numbers, f"({self._counted_by_visit()})")
         if not times:
             return self._grouped(self._values(groupings, "started"), names, numbers, f"visits WHERE {self._passes()}")
         return self._grouped(self._values(groupings, "started"), names, numbers, f"({self._split(times)})")
+
+    def _counted_by_visit(self) -> str:
+        """Visits with the numbers of their hits that pass, where a hit's visit and the hit are judged apart."""
+        assert self._separated is not None
+        of_visit, of_hit = self._separated
+        columns = sorted({column for each in self._dimensions for column in each.columns})
+        listed = "".join(f", {column}" for column in columns)
+        followed = (
+            "SELECT session, started, passed.pageviews, passed.events, passed.firsts"
+            f"{''.join(f', visits.{column}' for column in columns)}"
+            f" FROM (SELECT * FROM visits WHERE session <> 0 AND {self._passes(of_visit)}) AS visits JOIN ("
+            "SELECT site, session, count(*) FILTER (NOT event) AS pageviews, count(*) FILTER (event) AS events,"
+            " count(*) FILTER (first) AS firsts"
+            f" FROM hits WHERE session <> 0 AND {self._passes(of_hit)} GROUP BY site, session"
+            ") AS passed USING (site, session)"
+        )
+        alone = (
+            f"SELECT session, started, pageviews, events, firsts{listed} FROM visits"
+            f" WHERE session = 0 AND {self._passes(of_visit)} AND {self._passes(of_hit)}"
+        )
+        return f"{followed} UNION ALL {alone}"
 
     def _split(self, times: list[TimeUnit]) -> str:
         """Visits, and for those that lie in several buckets of time, their hits by bucket as visits of their own."""
@@ -288,6 +320,10 @@ class _Plan:
         """Whole visits with a hit that passes."""
         if self._about_visits:
             source = f"visits WHERE session <> 0 AND {self._passes()}"
+        elif self._separated is not None:
+            of_visit, of_hit = self._separated
+            passed = self._relations.in_visits(f"hits WHERE session <> 0 AND {self._passes(of_hit)}")
+            source = f"visits WHERE session <> 0 AND {self._passes(of_visit)} AND {passed}"
         else:
             source = f"visits WHERE session <> 0 AND {self._relations.in_visits('passing WHERE session <> 0')}"
         return self._grouped(self._values(self._question.dimensions, "started"), names, numbers, source)
@@ -296,18 +332,16 @@ class _Plan:
         """Whole visits whose first pageview passes, by the values of that pageview."""
         if self._relations.with_neighbours:
             return self._grouped_ends(names, numbers, "previous_page")
-        first = "SELECT *, entry_page AS path, false AS event, entry_host AS host FROM visits"
+        first = "SELECT * REPLACE (entry_page AS path, false AS event, entry_host AS host) FROM visits"
         source = f"({first} WHERE session <> 0 AND entry_page IS NOT NULL) WHERE {self._passes()}"
         return self._grouped(self._values(self._question.dimensions, "started"), names, numbers, source)
 
     def _grouped_ends(self, names: Sequence[str], numbers: str, neighbour: str) -> str:
         """Whole visits by the hits that have no pageview before or after them."""
-        ends = (
-            f"SELECT passing.* EXCLUDE (created), visits.started, visits.ended, visits.pageviews, visits.events"
-            f" FROM passing JOIN visits USING (site, session)"
-            f" WHERE session <> 0 AND NOT event AND {neighbour} = 0"
-        )
-        return self._grouped(self._values(self._question.dimensions, "started"), names, numbers, f"({ends})")
+        ends = f"SELECT * EXCLUDE (created) FROM passing WHERE session <> 0 AND NOT event AND {neighbour} = 0"
+        of_visits = "SELECT site, session, started, ended, pageviews, events FROM visits WHERE session <> 0"
+        source = f"({ends}) JOIN ({of_visits}) USING (site, session)"
+        return self._grouped(self._values(self._question.dimensions, "started"), names, numbers, source)
 
     def _gone(self, names: Sequence[str]) -> str:
         """Pageviews that were the last of their visit."""
@@ -315,7 +349,7 @@ class _Plan:
             numbers = "count(*) AS exits"
             source = "passing WHERE session <> 0 AND NOT event AND next_page = 0"
             return self._grouped(self._values(self._question.dimensions, "created"), names, numbers, source)
-        last = "SELECT *, exit_page AS path, false AS event, exit_host AS host FROM visits"
+        last = "SELECT * REPLACE (exit_page AS path, false AS event, exit_host AS host) FROM visits"
         source = f"({last} WHERE session <> 0 AND exit_page IS NOT NULL) WHERE {self._passes()}"
         return self._grouped(self._values(self._question.dimensions, "started"), names, "count(*) AS exits", source)
 

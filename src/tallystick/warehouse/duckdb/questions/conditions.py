@@ -20,6 +20,7 @@ from tallystick.model.question import NO_ID, AllOf, AnyOf, FilterExpression, Has
 from tallystick.warehouse.duckdb.questions.names import one_fits
 from tallystick.warehouse.duckdb.questions.parameters import BoundValues
 
+NEIGHBOURS = frozenset({NEXT_PAGE.name, PREVIOUS_PAGE.name})
 OF_PAGEVIEWS = frozenset({PAGE.name, NEXT_PAGE.name, PREVIOUS_PAGE.name})
 """Dimensions that do not apply to events."""
 
@@ -92,21 +93,44 @@ def matches_in(expression: FilterExpression) -> Iterator[Match]:
             yield from matches_in(part)
 
 
-def has_dones_in(expression: FilterExpression) -> bool:
-    """Whether an expression looks at other hits of a visit."""
+def about_visits(expression: FilterExpression) -> bool:
+    """Whether all hits of a visit pass an expression, or none."""
     match expression:
-        case HasDone():
-            return True
+        case Match():
+            return expression.dimension.scope is Scope.VISIT
         case AllOf(parts) | AnyOf(parts):
-            return any(has_dones_in(part) for part in parts)
+            return all(map(about_visits, parts))
         case Not(part):
-            return has_dones_in(part)
-        case _:
+            return about_visits(part)
+        case HasDone(part):
+            return not any(match.dimension.name in NEIGHBOURS for match in matches_in(part))
+
+
+def about_hits(expression: FilterExpression) -> bool:
+    """Whether an expression looks at nothing but the hit itself."""
+    match expression:
+        case Match():
+            return expression.dimension.scope is Scope.HIT and expression.dimension.name not in NEIGHBOURS
+        case AllOf(parts) | AnyOf(parts):
+            return all(map(about_hits, parts))
+        case Not(part):
+            return about_hits(part)
+        case HasDone():
             return False
 
 
-def about_visits(expression: FilterExpression) -> bool:
-    """Whether all hits of a visit pass an expression, or none."""
-    return not has_dones_in(expression) and all(
-        match.dimension.scope is Scope.VISIT for match in matches_in(expression)
-    )
+def separated(expression: FilterExpression) -> tuple[FilterExpression, FilterExpression] | None:
+    """An expression as one about visits and one about hits, which both have to hold; None if it cannot be divided."""
+    parts = expression.parts if isinstance(expression, AllOf) else (expression,)
+    of_visits = tuple(part for part in parts if about_visits(part))
+    others = tuple(part for part in parts if not about_visits(part))
+    return (AllOf(of_visits), AllOf(others)) if all(map(about_hits, others)) else None
+
+
+def required_paths(expression: FilterExpression) -> tuple[int, ...] | None:
+    """Paths of which every visit that passes has one; None if there are no such paths."""
+    parts = expression.parts if isinstance(expression, AllOf) else (expression,)
+    for part in parts:
+        if isinstance(part, Match) and part.dimension.name == PAGE.name and not part.negated:
+            return tuple(int(value) for value in part.values)
+    return None

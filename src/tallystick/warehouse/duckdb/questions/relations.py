@@ -1,13 +1,14 @@
 """The relations that questions read, as common table expressions.
 
 ``hits``: the hits of the period. ``visits``: one row for each visit in the period, and for each hit without a session,
-which is a visit of its own; made of the table ``visit`` where a visit lies within the period, otherwise of its hits in
-the period. ``rows``: hits with the columns of their visits.
+which is a visit of its own and has that hit's ``path``, ``event`` and ``host``. They are made of the table ``visit``
+where a visit lies within the period, otherwise of its hits in the period. ``rows``: hits with the columns of their
+visits.
 """
 
 # ruff: noqa: S608  # the text consists of constants, numbers and names of parameters
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from tallystick.model.question import NO_ID, Question
@@ -39,9 +40,10 @@ class Relations:
     Args:
         general: whether to take everything from hits and nothing from the table ``visit``.
         with_neighbours: whether hits have ``next_page`` and ``previous_page``.
+        paths: only hits of visits that have had one of these paths are needed; None for all.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the plan's properties
         self,
         session: QuerySession,
         question: Question,
@@ -49,6 +51,7 @@ class Relations:
         *,
         general: bool,
         with_neighbours: bool,
+        paths: Sequence[int] | None = None,
     ) -> None:
         self._question, self._general = question, general
         sites = list(question.sites)
@@ -60,6 +63,7 @@ class Relations:
         period = question.period
         self._since, self._until = parameters.add(period.first), parameters.add(max(period.first, period.after))
         self.with_neighbours = with_neighbours
+        self._paths, self._parameters = paths, parameters
         self.crossed: tuple[TimeRange, ...] = ()
         """Where the hits of visits lie that cross a border of the period."""
         if not general and not question.bots:
@@ -88,6 +92,12 @@ class Relations:
         )
         if not self.with_neighbours:
             return f"hits AS NOT MATERIALIZED ({plain})"
+        if self._paths is not None:
+            visited = (
+                f"SELECT site, session FROM hit WHERE {self._site} AND created >= {self._since} AND bot = 0"
+                f" AND created < {self._until} AND path IN (SELECT unnest(CAST({self._parameters.add(list(self._paths))} AS BIGINT[])))"
+            )
+            plain += f" AND (session = 0 OR {self.in_visits(f'({visited})')})"
         order = "PARTITION BY site, session ORDER BY created, id"
         neighbours = (
             f"SELECT id, lead(path) OVER ({order}) AS next_page, lag(path) OVER ({order}) AS previous_page"
@@ -106,21 +116,22 @@ class Relations:
         """``visits``: one row for each visit in the period."""
         alone = (
             "SELECT site, session, created AS started, created AS ended, CAST(NOT event AS UINTEGER) AS pageviews,"
-            f" CAST(event AS UINTEGER) AS events, CAST(first AS UINTEGER) AS firsts, {OWN_VISIT}"
+            f" CAST(event AS UINTEGER) AS events, CAST(first AS UINTEGER) AS firsts, {OWN_VISIT}, path, event, host"
             " FROM hits WHERE session = 0"
         )
+        no_hit = "CAST(NULL AS INTEGER) AS path, false AS event, '' AS host"
         if self._question.bots:
             return f"visits AS NOT MATERIALIZED ({alone})"
         if self._general:
             whole = visits.visits_of("(SELECT * FROM hits WHERE session <> 0)")
-            return f"visits AS NOT MATERIALIZED ({whole} UNION ALL {alone})"
+            return f"visits AS NOT MATERIALIZED (SELECT *, {no_hit} FROM ({whole}) UNION ALL {alone})"
         inside = (
-            f"SELECT {', '.join(visits.COLUMNS)} FROM visit"
+            f"SELECT {', '.join(visits.COLUMNS)}, {no_hit} FROM visit"
             f" WHERE {self._site} AND started >= {self._since} AND ended < {self._until}"
         )
         parts = [inside, alone]
         if self.crossed:
-            parts.append(visits.visits_of("crossing_hits"))
+            parts.append(f"SELECT *, {no_hit} FROM ({visits.visits_of('crossing_hits')})")
         return f"{self._crossing()}visits AS NOT MATERIALIZED ({' UNION ALL '.join(parts)})"
 
     def rows(self) -> str:
