@@ -10,7 +10,7 @@ figures are made of their numbers:
 
 # ruff: noqa: S608  # the text consists of constants, numbers and names of parameters
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tallystick.model.dimensions import HOST, PAGE, Dimension, Scope
@@ -26,7 +26,7 @@ from tallystick.model.question import (
     ordered,
 )
 from tallystick.warehouse.duckdb.queried import QuerySession
-from tallystick.warehouse.duckdb.questions.buckets import bucket, in_one_bucket
+from tallystick.warehouse.duckdb.questions.buckets import QUARTER_HOUR_S, bucket, in_one_bucket
 from tallystick.warehouse.duckdb.questions.conditions import (
     NEIGHBOURS,
     OF_PAGEVIEWS,
@@ -45,6 +45,23 @@ _VISITS_IN_ALL = (
     "count(*) FILTER (session <> 0) AS visits, sum(ended - started) FILTER (session <> 0) AS seconds,"
     " sum(pageviews) FILTER (session <> 0) AS viewed"
 )
+_OF_VISITS = {
+    "visitors": "count(*) FILTER (session <> 0 OR firsts > 0)",
+    "pageviews": "sum(pageviews)",
+    "events": "sum(pageviews + events)",
+    "firsts": "sum(firsts)",
+    "alone": "count(*) FILTER (session = 0)",
+    "of_visits": "sum(pageviews) FILTER (session <> 0)",
+}
+"""Numbers of ``counted``, from rows of visits."""
+_OF_HITS = {
+    "pageviews": "count(*) FILTER (NOT event)",
+    "events": "count(*)",
+    "firsts": "count(*) FILTER (first)",
+    "alone": "count(*) FILTER (session = 0)",
+    "of_visits": "count(*) FILTER (NOT event AND session <> 0)",
+}
+"""The same from hits, without visitors, which cannot be added up."""
 _BOUNCES = (
     "count(*) FILTER (session <> 0) AS entries,"
     " count(*) FILTER (session <> 0 AND pageviews <= 1 AND events = 0) AS bounces"
@@ -205,17 +222,34 @@ class _Plan:
         if not self._about_visits and (times or self._separated is None or not (of_visits or self._reads_visits)):
             return self._counted_hits(names, groupings)
         if times and not (visitors or of_visits or self._reads_visits):
-            return self._counted_hits(names, groupings)
-        numbers = (
-            "count(*) FILTER (session <> 0 OR firsts > 0) AS visitors, sum(pageviews) AS pageviews,"
-            " sum(pageviews + events) AS events, sum(firsts) AS firsts, count(*) FILTER (session = 0) AS alone,"
-            " sum(pageviews) FILTER (session <> 0) AS of_visits"
-        )
+            return self._summed(names, groupings, _OF_HITS, "created", "passing")
         if not self._about_visits:
-            return self._grouped(self._values(groupings, "started"), names, numbers, f"({self._counted_by_visit()})")
+            return self._summed(names, groupings, _OF_VISITS, "started", f"({self._counted_by_visit()})")
         if not times:
-            return self._grouped(self._values(groupings, "started"), names, numbers, f"visits WHERE {self._passes()}")
-        return self._grouped(self._values(groupings, "started"), names, numbers, f"({self._split(times)})")
+            return self._summed(names, groupings, _OF_VISITS, "started", f"visits WHERE {self._passes()}")
+        return self._summed(names, groupings, _OF_VISITS, "started", f"({self._split(times)})")
+
+    def _summed(
+        self, names: Sequence[str], groupings: Sequence[Grouping], numbers: Mapping[str, str], time: str, source: str
+    ) -> str:
+        """Groups of numbers that can be added up.
+
+        They are counted by quarter hours first: of these there are few, and only they are converted to the zone.
+        """
+        listed = ", ".join(f"{sql} AS {name}" for name, sql in numbers.items())
+        times = [each for each in groupings if isinstance(each, TimeUnit)]
+        by_quarter = all(segment.offset % QUARTER_HOUR_S == 0 for segment in self._question.period.offsets)
+        if not times or TimeUnit.MINUTE in times or not by_quarter:
+            return self._grouped(self._values(groupings, time), names, listed, source)
+        pairs = list(zip(names, groupings, strict=True))
+        inner = {name: value_of(each) for name, each in pairs if isinstance(each, Dimension)}
+        inner["quarter"] = f"{time} // {QUARTER_HOUR_S} * {QUARTER_HOUR_S}"
+        quarters = self._grouped(list(inner.values()), list(inner), listed, source)
+        outer = [
+            name if isinstance(each, Dimension) else bucket(each, "quarter", self._question.period)
+            for name, each in pairs
+        ]
+        return self._grouped(outer, names, ", ".join(f"sum({name}) AS {name}" for name in numbers), f"({quarters})")
 
     def _counted_by_visit(self) -> str:
         """Visits with the numbers of their hits that pass, where a hit's visit and the hit are judged apart."""
@@ -261,10 +295,9 @@ class _Plan:
 
     def _counted_hits(self, names: Sequence[str], groupings: Sequence[Grouping]) -> str:
         visitor = self._relations.visitor
-        numbers = (
-            f"count(DISTINCT {visitor}) FILTER (session <> 0) + count(*) FILTER (session = 0 AND first) AS visitors,"
-            " count(*) FILTER (NOT event) AS pageviews, count(*) AS events, count(*) FILTER (first) AS firsts,"
-            " count(*) FILTER (session = 0) AS alone, count(*) FILTER (NOT event AND session <> 0) AS of_visits"
+        numbers = ", ".join(f"{sql} AS {name}" for name, sql in _OF_HITS.items())
+        numbers += (
+            f", count(DISTINCT {visitor}) FILTER (session <> 0) + count(*) FILTER (session = 0 AND first) AS visitors"
         )
         if self._visitors_of_pages(groupings):
             return self._counted_by_path(names, groupings)

@@ -3,7 +3,8 @@
 from tallystick.model.period import DAY_S, HOUR_S, Period
 from tallystick.model.question import TimeUnit
 
-_CLOCK_S = {TimeUnit.MINUTE: 60, TimeUnit.QUARTER_HOUR: 900, TimeUnit.HOUR: HOUR_S}
+QUARTER_HOUR_S = 900
+_CLOCK_S = {TimeUnit.MINUTE: 60, TimeUnit.QUARTER_HOUR: QUARTER_HOUR_S, TimeUnit.HOUR: HOUR_S}
 _THURSDAY, _FIRST_SUNDAY_DAYS = 3, 4
 """1970-01-01 was a Thursday: three days after a Monday, four after a Sunday."""
 
@@ -28,10 +29,16 @@ def bucket(unit: TimeUnit, column: str, period: Period) -> str:
 
 def in_one_bucket(units: list[TimeUnit], begin: str, end: str, period: Period) -> str:
     """The SQL of whether a time from one column to another lies in one bucket of each unit."""
-    whole = {_whole(unit) for unit in units}
+    whole, offsets = {_whole(unit) for unit in units}, period.offsets
     equal = [f"{bucket(unit, begin, period)} = {bucket(unit, end, period)}" for unit in TimeUnit if unit in whole]
     # Between two changes of the zone's offset its clocks only go forward.
-    return " AND ".join([*equal, f"{offset(begin, period)} = {offset(end, period)}"])
+    whole_sql = " AND ".join([*equal, f"{offset(begin, period)} = {offset(end, period)}"])
+    if TimeUnit.MINUTE in units or any(
+        each.offset % QUARTER_HOUR_S or (each is not offsets[-1] and each.end % QUARTER_HOUR_S) for each in offsets
+    ):
+        return whole_sql
+    # Judged first, because it is cheap and true of most visits.
+    return f"({begin} // {QUARTER_HOUR_S} = {end} // {QUARTER_HOUR_S} OR ({whole_sql}))"
 
 
 def _whole(unit: TimeUnit) -> TimeUnit:

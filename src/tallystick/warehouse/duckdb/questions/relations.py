@@ -93,9 +93,10 @@ class Relations:
         if not self.with_neighbours:
             return f"hits AS NOT MATERIALIZED ({plain})"
         if self._paths is not None:
+            paths = self._parameters.add(list(self._paths))
             visited = (
                 f"SELECT site, session FROM hit WHERE {self._site} AND created >= {self._since} AND bot = 0"
-                f" AND created < {self._until} AND path IN (SELECT unnest(CAST({self._parameters.add(list(self._paths))} AS BIGINT[])))"
+                f" AND created < {self._until} AND path IN (SELECT unnest(CAST({paths} AS BIGINT[])))"
             )
             plain += f" AND (session = 0 OR {self.in_visits(f'({visited})')})"
         order = "PARTITION BY site, session ORDER BY created, id"
