@@ -71,6 +71,13 @@ class StoresDisagree(StartRefused):
     """One of the stores of a data directory was lost, truncated, or restored from an older copy."""
 
 
+class QuestionTooLong(TallystickError):
+    """A question about visits and hits took longer than it may, and was given up."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the question took longer than {seconds:g} seconds: ask for less time or fewer dimensions")
+
+
 class StoreUnavailable(TallystickError):
     """A change was not acknowledged.
 

@@ -12,6 +12,7 @@ from tallystick.services.accounts.sites import Sites
 from tallystick.services.accounts.tickets import Tickets
 from tallystick.services.accounts.tokens import Tokens
 from tallystick.services.analytics.names import Names
+from tallystick.services.analytics.questions import Questions
 from tallystick.services.analytics.visitor_counter import VisitorCounter
 from tallystick.services.clock import ClockWatch
 from tallystick.services.counting.counting import Counting
@@ -41,6 +42,7 @@ class Services(Struct, frozen=True, kw_only=True):
     ingest: Ingest
     exports: Exports
     visitor_counter: VisitorCounter
+    questions: Questions
     following: Following
     sharing: Sharing
     in_flight: InFlight
@@ -53,6 +55,7 @@ class Services(Struct, frozen=True, kw_only=True):
             deleted: deleted sites.
         """
         self.names.forget(deleted)
+        self.questions.forget()
         self.sites.invalidate()
 
 
@@ -93,6 +96,7 @@ def build_services(  # noqa: PLR0913  # settings of single services
         ingest=Ingest(ledger, warehouse, names, knowledge, admits_new_name),
         exports=Exports(ledger, warehouse, warehouse.exports),
         visitor_counter=VisitorCounter(ledger, warehouse),
+        questions=Questions(ledger, warehouse),
         following=following,
         sharing=Sharing(ledger, following.wake, hide_foreign=hide_foreign),
         in_flight=in_flight,

@@ -186,6 +186,12 @@ def campaigns_of(session: Session, site: int, ids: Iterable[int]) -> dict[int, s
     return {int(id_): str(name) for id_, name in rows}
 
 
+def list_campaigns(session: Session, site: int, after: int, limit: int) -> list[tuple[str, int]]:
+    """The next campaigns of a site with their ids, in the order of these."""
+    rows = session.common.list_campaigns(session.connection, site=site, after=after, max_rows=limit)
+    return [(str(name), int(id_)) for id_, name in rows]
+
+
 def campaign_ids(session: Session, site: int, names: Iterable[str]) -> list[int]:
     """Ids of a site's campaigns by name, in any case; a name that no campaign has is left out."""
     digests = [name_digest(name).hex() for name in names]

@@ -30,10 +30,10 @@ from tallystick.warehouse.types import NewestIds
 
 QUEUE_LIMIT = 100_000
 BATCH_LIMIT = 1_000
-WORTH_MOVING = 5_000
+WORTH_MOVING = 20_000
 """Number of pending hits that are moved without further delay."""
 
-HITS_AT_ONCE = 10_000
+HITS_AT_ONCE = 20_000
 """Hits in one transaction, unless a single batch brings more."""
 
 WAITS_S = 0.5

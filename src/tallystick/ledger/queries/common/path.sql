@@ -1,5 +1,9 @@
 -- Paths, one at a time; for both databases.
 
+-- name: list_campaigns(site, after, max_rows)
+-- The next campaigns of a site, by id.
+SELECT id, name FROM campaign WHERE site = :site AND id > :after ORDER BY id LIMIT :max_rows;
+
 -- name: list_paths(site, after, max_rows)
 -- The next paths of a site that have hits of people, by id.
 SELECT id, path, title, event FROM path

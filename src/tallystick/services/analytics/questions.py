@@ -1,0 +1,509 @@
+"""Answers questions about visits and hits, with names in place of ids.
+
+Names of paths and campaigns are in the ledger: names in filters become ids before the warehouse is asked, and the rows
+of its answer get their names afterwards. An answer is kept until a hit, a change of stored hits or a rename.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, NamedTuple
+
+from msgspec.structs import replace
+
+from tallystick.errors import InputRefused, QuestionTooLong, StoreBusy
+from tallystick.ledger import Ledger, Session
+from tallystick.model.dimensions import (
+    BOT,
+    CAMPAIGN,
+    EVENT_NAME,
+    HOST,
+    PAGE,
+    PAGEVIEW,
+    PAGEVIEW_ID,
+    Dimension,
+    Scope,
+    ValueKind,
+)
+from tallystick.model.hit import Bot
+from tallystick.model.metrics import BY_VISIT, Metric
+from tallystick.model.period import DAY_S, date_of
+from tallystick.model.question import (
+    CLOCK_UNITS,
+    DATE_UNITS,
+    MOST_ROWS,
+    NO_ID,
+    AllOf,
+    Answer,
+    AnswerRow,
+    AnyOf,
+    FilterExpression,
+    HasDone,
+    Match,
+    Not,
+    Operator,
+    Order,
+    Question,
+    TimeUnit,
+    ordered,
+)
+from tallystick.services.analytics.bot_hits import reason
+from tallystick.services.analytics.names import (
+    campaign_ids,
+    campaigns_of,
+    list_campaigns,
+    list_paths,
+    path_ids,
+    paths_of,
+)
+from tallystick.warehouse import Warehouse, WarehouseSession
+
+WITHIN_S = 10.0
+"""The time that one question may take, without the time that it waits for others."""
+AT_ONCE = 1
+"""Questions that run at once: the other thread of the warehouse is left for short reads."""
+WAITING = 200
+ANSWERS_KEPT, ROWS_KEPT = 1_000, 100_000
+NAMES_AT_ONCE = 10_000
+MOST_GROUPS = 100_000
+"""Rows that are sorted by names. Beyond them those with the greatest figures are."""
+MOST_DIMENSIONS, MOST_MATCHES, MOST_VALUES, DEEPEST, LONGEST_TEXT = 4, 100, 1_000, 20, 2_048
+
+_PEOPLES_METRICS = frozenset({Metric.EVENTS, Metric.PAGEVIEWS})
+_OF_ENTRY = frozenset({PAGE.name, HOST.name})
+
+
+class Questions:
+    """Answers questions. Used from one event loop.
+
+    Args:
+        within: seconds that one question may take.
+    """
+
+    def __init__(self, ledger: Ledger, warehouse: Warehouse, within: float = WITHIN_S) -> None:
+        self._ledger, self._warehouse, self._within = ledger, warehouse, within
+        self._running, self._waiting = asyncio.Semaphore(AT_ONCE), 0
+        self._kept: OrderedDict[Question, tuple[tuple[int, int], Answer]] = OrderedDict()
+        self._rows_kept = 0
+
+    def forget(self) -> None:
+        """Drop all kept answers: names have changed."""
+        self._kept.clear()
+        self._rows_kept = 0
+
+    async def answer(self, question: Question) -> Answer:
+        """The answer, with names in place of ids and times as text; see ``AnswerRow``.
+
+        Raises:
+            InputRefused: the question cannot be answered; the message says why.
+            QuestionTooLong: it takes longer than it may, and was given up.
+            StoreUnavailable: a store is busy or has failed.
+        """
+        check(question)
+        self._warehouse.require_owned()
+        marks = self._warehouse.marks
+        state = marks.last_id, marks.changes
+        if (kept := self._kept.get(question)) is not None and kept[0] == state:
+            self._kept.move_to_end(question)
+            return kept[1]
+        answer = await self._asked(question)
+        self._keep(question, state, answer)
+        return answer
+
+    async def _asked(self, question: Question) -> Answer:
+        if self._waiting >= WAITING:
+            msg = "too many questions are waiting"
+            raise StoreBusy(msg)
+        self._waiting += 1
+        try:
+            async with self._running:
+                return await self._within_its_time(question)
+        finally:
+            self._waiting -= 1
+
+    async def _within_its_time(self, question: Question) -> Answer:
+        try:
+            async with asyncio.timeout(self._within):
+                answer = await self._answer(question)
+                if question.compare is None:
+                    return answer
+                other = replace(question, period=question.compare.period, compare=None, limit=MOST_GROUPS, offset=0)
+                return _compared(question, answer, await self._answer(other))
+        except TimeoutError as error:
+            raise QuestionTooLong(self._within) from error
+
+    async def _answer(self, question: Question) -> Answer:
+        condition = await self._with_ids(question)
+        by_name = any(isinstance(each, Dimension) and each.kind is ValueKind.ID for each in question.dimensions)
+        asked = replace(question, condition=condition, compare=None)
+        if not by_name:
+            return _formatted(question, await self._warehouse.read(ask, asked), {})
+        # Names are in the ledger, so rows are sorted by them here, and pages are cut afterwards.
+        found = await self._warehouse.read(ask, replace(asked, limit=MOST_GROUPS, offset=0, total_rows=False))
+        names = await self._ledger.read(_names, question, found.rows)
+        named = _formatted(question, found, names)
+        rows = _sorted(question, named.rows)
+        page = tuple(rows[question.offset : question.offset + question.limit])
+        return replace(named, rows=page, total_rows=len(rows) if question.total_rows else None)
+
+    async def _with_ids(self, question: Question) -> FilterExpression:
+        named = [match for match in matches_of(question.condition) if match.dimension.kind is ValueKind.ID]
+        if not named:
+            return question.condition
+        ids: dict[Match, tuple[int, ...]] = {}
+        for match in dict.fromkeys(named):
+            ids[match] = tuple(dict.fromkeys(await self._ids(question.sites, match)))
+        return _replaced(question.condition, ids)
+
+    async def _ids(self, sites: Sequence[int], match: Match) -> list[int]:
+        if match.dimension.name == BOT.name:
+            by_name = {reason(bot): int(bot) for bot in Bot}
+            return await self._matching(list(by_name.items()), match)
+        found = [NO_ID] if await self._fits(match, "") else []
+        if match.dimension.name == EVENT_NAME.name:
+            found = [PAGEVIEW_ID] if await self._fits(match, PAGEVIEW) else []
+        if match.operator is Operator.IS:
+            names = [_without_slash(str(value)) for value in match.values if value != ""]
+            return found + await self._ledger.read(_exact_ids, sites, replace(match, values=tuple(names)))
+        after = 0
+        for site in sites:
+            while page := await self._ledger.read(_page_of_names, site, match.dimension, after):
+                found += await self._matching(page, match)
+                after = page[-1][1]
+            after = 0
+        return found
+
+    async def _fits(self, match: Match, name: str) -> bool:
+        return bool(await self._matching([(name, 0)], match))
+
+    async def _matching(self, names: Sequence[tuple[str, int]], match: Match) -> list[int]:
+        texts = [name for name, _ in names]
+        positions = await self._warehouse.read(lambda session: session.names_matching(texts, match))
+        return [names[position][1] for position in positions]
+
+    def _keep(self, question: Question, state: tuple[int, int], answer: Answer) -> None:
+        if len(answer.rows) > ROWS_KEPT // 10:
+            return
+        if (old := self._kept.pop(question, None)) is not None:
+            self._rows_kept -= len(old[1].rows)
+        self._kept[question] = state, answer
+        self._rows_kept += len(answer.rows)
+        while len(self._kept) > ANSWERS_KEPT or self._rows_kept > ROWS_KEPT:
+            _, (_, dropped) = self._kept.popitem(last=False)
+            self._rows_kept -= len(dropped.rows)
+
+
+def ask(session: WarehouseSession, question: Question) -> Answer:
+    """The answer in ids."""
+    return session.answer(question)
+
+
+# Names.
+
+
+def _exact_ids(session: Session, sites: Sequence[int], match: Match) -> list[int]:
+    """Ids of the names of a filter that compares whole names."""
+    names = [str(value) for value in match.values]
+    found: list[int] = []
+    for site in sites:
+        if match.dimension.name == CAMPAIGN.name:
+            ids = campaign_ids(session, site, names)
+            stored: Mapping[int, str] = campaigns_of(session, site, ids)
+        else:
+            ids = path_ids(session, site, names)
+            stored = {id_: path.path for id_, path in paths_of(session, site, ids).items()}
+        found += [id_ for id_ in ids if match.caseless or stored.get(id_) in names]
+    return found
+
+
+def _page_of_names(session: Session, site: int, dimension: Dimension, after: int) -> list[tuple[str, int]]:
+    """The next names of a site, with their ids."""
+    if dimension.name == CAMPAIGN.name:
+        return list_campaigns(session, site, after, NAMES_AT_ONCE)
+    return [(path.path, path.id) for path in list_paths(session, site, after, NAMES_AT_ONCE)]
+
+
+def _names(session: Session, question: Question, rows: Sequence[AnswerRow]) -> dict[tuple[str, int], str]:
+    """The names of ids in rows, by dimension and id; those that are being deleted are missing."""
+    found: dict[tuple[str, int], str] = {}
+    for position, dimension in enumerate(question.dimensions):
+        if not isinstance(dimension, Dimension) or dimension.kind is not ValueKind.ID:
+            continue
+        ids = [int(row.values[position]) for row in rows]
+        name = dimension.name
+        found |= {(name, NO_ID): PAGEVIEW if name == EVENT_NAME.name else ""}
+        if name == BOT.name:
+            found |= {(name, int(bot)): reason(bot) for bot in Bot}
+            continue
+        for site in question.sites:
+            if name == CAMPAIGN.name:
+                found |= {(name, id_): text for id_, text in campaigns_of(session, site, ids).items()}
+            else:
+                found |= {(name, id_): path.path for id_, path in paths_of(session, site, ids).items()}
+    return found
+
+
+def _formatted(question: Question, answer: Answer, names: Mapping[tuple[str, int], str]) -> Answer:
+    """Rows with names and times as text. Rows of several sites with the same names are added up."""
+    found: dict[tuple[str | int, ...], tuple[Any, ...]] = {}
+    for row in answer.rows:
+        values = tuple(_value(question, position, value, names) for position, value in enumerate(row.values))
+        if None in values:
+            continue
+        key = tuple(value for value in values if value is not None)
+        before = found.get(key)
+        found[key] = row.figures if before is None else _added(before, row.figures)
+    return replace(answer, rows=tuple(AnswerRow(values, figures) for values, figures in found.items()))
+
+
+def _value(
+    question: Question, position: int, value: str | int, names: Mapping[tuple[str, int], str]
+) -> str | int | None:
+    grouping = question.dimensions[position]
+    if isinstance(grouping, Dimension):
+        return names.get((grouping.name, int(value))) if grouping.kind is ValueKind.ID else value
+    return time_text(grouping, int(value), first_day(question)) if grouping in CLOCK_UNITS | DATE_UNITS else value
+
+
+def _added(one: Sequence[Any], other: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(
+        first if second is None else second if first is None else first + second
+        for first, second in zip(one, other, strict=True)
+    )
+
+
+def time_text(unit: TimeUnit, value: int, first: int) -> str:
+    """A time as answers show it: ``2026-03-10 09:00:00`` or ``2026-03-10``.
+
+    Args:
+        value: as the warehouse returns it.
+        first: the period's first day, in days since 1970; weeks and months that begin before it are shown as that day.
+    """
+    if unit in CLOCK_UNITS:
+        return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return date_of(max(value, first)).isoformat()
+
+
+def first_day(question: Question) -> int:
+    """The first date of a question's period, in days since 1970."""
+    period = question.period
+    return (period.first + period.offsets[0].offset) // DAY_S
+
+
+def _sorted(question: Question, rows: Iterable[AnswerRow]) -> list[AnswerRow]:
+    """Rows in the complete order, names by code point."""
+    listed = list(rows)
+    for order in reversed(ordered(question)):
+        listed.sort(key=partial(_sort_key, question, order), reverse=order.descending)
+    return listed
+
+
+def _sort_key(question: Question, order: Order, row: AnswerRow) -> tuple[bool, Any]:
+    if isinstance(order.by, Metric):
+        value: Any = row.figures[question.metrics.index(order.by)]
+    else:
+        value = row.values[question.dimensions.index(order.by)]
+    return value is not None, value if value is not None else 0
+
+
+def _compared(question: Question, answer: Answer, other: Answer) -> Answer:
+    """Rows with the figures of the other period: of the same values, and of the n-th unit of time."""
+    assert question.compare is not None
+    times = [position for position, each in enumerate(question.dimensions) if isinstance(each, TimeUnit)]
+    cyclic = {TimeUnit.WEEKDAY, TimeUnit.HOUR_OF_DAY}
+    moved = [position for position in times if question.dimensions[position] not in cyclic]
+    if len(moved) > 1:
+        msg = "a comparison takes one dimension of time that does not return"
+        raise InputRefused(msg)
+    here, there = labels(question), labels(replace(question, period=question.compare.period))
+    ranks = dict(zip(here, there, strict=False))
+    by_values = {row.values: row.figures for row in other.rows}
+    nothing = tuple(None if metric in BY_VISIT or metric is Metric.EXIT_RATE else 0 for metric in question.metrics)
+    rows = []
+    for row in answer.rows:
+        values = list(row.values)
+        for position in moved:
+            values[position] = ranks.get(str(values[position]), "")
+        rows.append(AnswerRow(row.values, row.figures, by_values.get(tuple(values), nothing)))
+    return replace(answer, rows=tuple(rows))
+
+
+def labels(question: Question, until: int | None = None) -> list[str]:
+    """All values of the question's dimension of time in its period, in order, also those without hits.
+
+    Args:
+        until: Unix seconds; units that begin later are left out.
+    """
+    unit = next((each for each in question.dimensions if each in CLOCK_UNITS | DATE_UNITS), None)
+    if unit is None or not isinstance(unit, TimeUnit):
+        return []
+    period, first = question.period, first_day(question)
+    step = {TimeUnit.MINUTE: 60, TimeUnit.QUARTER_HOUR: 900}.get(unit, 3_600)
+    after = period.after if until is None else min(period.after, until + 1)
+    found: dict[str, None] = {}
+    for begin, end, offset in period.offsets:
+        moment = max(begin, period.first)
+        while moment < min(end, after):
+            local = moment + offset
+            value = local // step * step if unit in CLOCK_UNITS else _date_unit(unit, local // DAY_S)
+            found[time_text(unit, value, first)] = None
+            # To the next unit of the clock, or of the calendar: no unit is shorter than its step.
+            moment += (step if unit in CLOCK_UNITS else DAY_S) - local % (step if unit in CLOCK_UNITS else DAY_S)
+    return list(found)
+
+
+def _date_unit(unit: TimeUnit, day: int) -> int:
+    if unit is TimeUnit.DAY:
+        return day
+    date = date_of(day)
+    if unit is TimeUnit.MONTH:
+        return day - date.day + 1
+    return day - (date.weekday() if unit is TimeUnit.WEEK else (date.weekday() + 1) % 7)
+
+
+# Conditions.
+
+
+def matches_of(expression: FilterExpression) -> Iterator[Match]:
+    """All comparisons of a filter."""
+    match expression:
+        case Match():
+            yield expression
+        case AllOf(parts) | AnyOf(parts):
+            for part in parts:
+                yield from matches_of(part)
+        case Not(part) | HasDone(part):
+            yield from matches_of(part)
+
+
+def _replaced(expression: FilterExpression, ids: Mapping[Match, tuple[int, ...]]) -> FilterExpression:
+    """A filter with ids in place of names."""
+    match expression:
+        case Match():
+            values = ids.get(expression)
+            if values is None:
+                return expression
+            return replace(expression, values=values, operator=Operator.IS, caseless=False)
+        case AllOf(parts):
+            return AllOf(tuple(_replaced(part, ids) for part in parts))
+        case AnyOf(parts):
+            return AnyOf(tuple(_replaced(part, ids) for part in parts))
+        case Not(part):
+            return Not(_replaced(part, ids))
+        case HasDone(part):
+            return HasDone(_replaced(part, ids))
+
+
+def _without_slash(name: str) -> str:
+    """A path as paths are stored, without a slash at the end."""
+    return name.rstrip("/") or "/" if name.startswith("/") else name
+
+
+class _Refusal(NamedTuple):
+    """A reason to refuse a question."""
+
+    refuses: Callable[[Question], bool]
+    message: str
+
+
+def check(question: Question) -> None:
+    """Refuse a question that has no answer.
+
+    Raises:
+        InputRefused: the message says why.
+    """
+    for rule in _RULES:
+        if rule.refuses(question):
+            raise InputRefused(rule.message)
+    _check_expression(question.condition, 0, in_done=False)
+
+
+def _check_expression(expression: FilterExpression, depth: int, *, in_done: bool) -> None:
+    if depth > DEEPEST:
+        msg = f"filters can be nested {DEEPEST} deep"
+        raise InputRefused(msg)
+    match expression:
+        case Match():
+            _check_match(expression, in_done=in_done)
+        case AllOf(parts) | AnyOf(parts):
+            for part in parts:
+                _check_expression(part, depth + 1, in_done=in_done)
+        case Not(part):
+            _check_expression(part, depth + 1, in_done=in_done)
+        case HasDone(part):
+            if in_done:
+                msg = "has done cannot stand inside of another has done"
+                raise InputRefused(msg)
+            _check_expression(part, depth + 1, in_done=True)
+
+
+def _check_match(match: Match, *, in_done: bool) -> None:
+    name = match.dimension.name
+    if not match.values:
+        msg = f"the filter on {name} has no values"
+        raise InputRefused(msg)
+    if len(match.values) > MOST_VALUES or any(len(str(value)) > LONGEST_TEXT for value in match.values):
+        msg = f"the filter on {name} takes at most {MOST_VALUES} values of {LONGEST_TEXT} characters"
+        raise InputRefused(msg)
+    if in_done and match.dimension.scope is not Scope.HIT:
+        msg = f"has done takes filters on pages, events and hosts only, not on {name}"
+        raise InputRefused(msg)
+
+
+def _hit_dimensions(question: Question) -> set[str]:
+    return {each.name for each in question.dimensions if isinstance(each, Dimension) and each.scope is Scope.HIT}
+
+
+def _has_ids(question: Question) -> bool:
+    return any(isinstance(each, Dimension) and each.kind is ValueKind.ID for each in question.dimensions)
+
+
+_RULES = (
+    _Refusal(lambda question: not question.sites, "a question needs a site"),
+    _Refusal(lambda question: not question.metrics, "a question needs a metric"),
+    _Refusal(lambda question: len(set(question.metrics)) < len(question.metrics), "a metric stands twice"),
+    _Refusal(lambda question: len(set(question.dimensions)) < len(question.dimensions), "a dimension stands twice"),
+    _Refusal(
+        lambda question: len(question.dimensions) > MOST_DIMENSIONS,
+        f"a question takes at most {MOST_DIMENSIONS} dimensions",
+    ),
+    _Refusal(
+        lambda question: not (0 < question.limit <= MOST_ROWS and question.offset >= 0),
+        f"the limit has to be between 1 and {MOST_ROWS:,}, the offset 0 or more",
+    ),
+    _Refusal(
+        lambda question: any(each.by not in (*question.metrics, *question.dimensions) for each in question.order),
+        "rows can be sorted by metrics and dimensions of the question only",
+    ),
+    _Refusal(
+        lambda question: sum(1 for _ in matches_of(question.condition)) > MOST_MATCHES,
+        f"a question takes at most {MOST_MATCHES} filters",
+    ),
+    _Refusal(
+        lambda question: (
+            bool(set(question.metrics) & BY_VISIT)
+            and bool(_hit_dimensions(question))
+            and not {PAGE.name} <= _hit_dimensions(question) <= _OF_ENTRY
+        ),
+        "bounce rate, visit duration and views per visit are of visits: of the dimensions of hits they take the page"
+        " only, and the host beside it",
+    ),
+    _Refusal(
+        lambda question: question.bots and not set(question.metrics) <= _PEOPLES_METRICS,
+        "hits of bots have the metrics events and pageviews only",
+    ),
+    _Refusal(
+        lambda question: (BOT in question.dimensions) and not question.bots,
+        "the reason of a bot is a dimension of bots' hits only",
+    ),
+    _Refusal(
+        lambda question: (
+            len(question.sites) > 1
+            and _has_ids(question)
+            and bool(set(question.metrics) & (BY_VISIT | {Metric.EXIT_RATE}))
+        ),
+        "of several sites, rates and averages are not divided by pages, events and campaigns",
+    ),
+)
