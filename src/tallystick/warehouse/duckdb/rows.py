@@ -232,7 +232,24 @@ def prepare(connection: Connection) -> None:
         connection.execute(f"PREPARE insert_{table} AS INSERT INTO {table} ({', '.join(shape)}) {rows}")
 
 
+HITS_IN_STATEMENT = 5_000
+"""Encoding a statement holds Python's lock: with more hits the event loop would wait too long for it."""
+
+
 def insert(connection: Connection, contents: Sequence[Content]) -> None:
+    """Insert some batches, a few thousand hits with each statement."""
+    part: list[Content] = []
+    size = 0
+    for content in contents:
+        if part and size + len(content.hits.id) > HITS_IN_STATEMENT:
+            _insert(connection, part)
+            part, size = [], 0
+        part.append(content)
+        size += len(content.hits.id)
+    _insert(connection, part)
+
+
+def _insert(connection: Connection, contents: Sequence[Content]) -> None:
     """Insert some batches, with one statement for each table."""
     hits = {name: _joined(getattr(content.hits, name) for content in contents) for name in FORM.columns}
     renamed = _by_column(RENAMED_VISITOR, _joined(content.renamed for content in contents))
