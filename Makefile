@@ -35,6 +35,7 @@ bench: .venv/.bench ## Measure, about 25 minutes; needs wrk (Debian: apt-get ins
 	$(BIN)/python benchmarks/million.py
 	$(BIN)/python benchmarks/pageviews.py
 	$(BIN)/python benchmarks/reporting.py
+	$(BIN)/python benchmarks/questions.py
 	$(BIN)/python benchmarks/moving.py
 	$(BIN)/python benchmarks/sharing.py
 	$(BIN)/python benchmarks/live.py

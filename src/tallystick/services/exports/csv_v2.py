@@ -77,19 +77,29 @@ class _Compressed:
 
 @asynccontextmanager
 async def _compressed(file: Path) -> AsyncIterator[_Compressed]:
-    target = await asyncio.to_thread(file.open, "wb")
-    stream = await asyncio.to_thread(_gzip, target)
-    output = _Compressed(stream)
+    # A thread continues when its task is cancelled, and the file that it opens has to be closed.
+    opening = asyncio.create_task(asyncio.to_thread(_open, file))
     try:
+        stream, _ = await asyncio.shield(opening)
+        output = _Compressed(stream)
         yield output
         await output.finish()
     finally:
-        await asyncio.shield(asyncio.to_thread(_close, stream, target))
+        await asyncio.shield(_leave(opening))
 
 
-def _gzip(target: BinaryIO) -> gzip.GzipFile:
-    """Open a stream without the file's name and time, so that equal hits give equal files."""
-    return gzip.GzipFile("", "wb", COMPRESSION, target, 0)
+async def _leave(opening: asyncio.Task[tuple[gzip.GzipFile, BinaryIO]]) -> None:
+    try:
+        opened = await opening
+    except OSError:
+        return  # raised where the file was waited for
+    await asyncio.to_thread(_close, *opened)
+
+
+def _open(file: Path) -> tuple[gzip.GzipFile, BinaryIO]:
+    """Open a stream without the file's name and time, so that equal hits give equal files; and its file."""
+    target = file.open("wb")
+    return gzip.GzipFile("", "wb", COMPRESSION, target, 0), target
 
 
 def _close(stream: gzip.GzipFile, target: BinaryIO) -> None:
