@@ -94,6 +94,8 @@ def a_world(begin: int) -> World:
             row["session"] = 0
         key = (row["session"], row["path"])
         row["first"] = key not in known if row["session"] else random.random() < 0.8
+        if random.random() < 0.1:  # retention, imports and limits of memory leave visits with none or two of them
+            row["first"] = not row["first"]
         known.add(key)
     return World(begin, rows, _session(rows))
 

@@ -127,10 +127,8 @@ class _Plan:
         matched = [match.dimension for match in matches_in(question.condition)]
         used = {each.name for each in [*self._dimensions, *matched]}
         self._filters_pages = any(each.name == PAGE.name for each in matched)
-        self._groups_pages = bool(OF_PAGEVIEWS & {each.name for each in self._dimensions})
         self._by_entry = any(each.name in _OF_ENTRY for each in self._dimensions)
         self._about_visits = about_visits(question.condition)
-        self._of_hits = any(each.scope is Scope.HIT for each in self._dimensions)
         self._reads_visits = any(each.scope is Scope.VISIT for each in [*self._dimensions, *matched])
         metrics = set(question.metrics)
         exits_by_time = Metric.EXIT_RATE in metrics and bool(self._times)
@@ -152,13 +150,15 @@ class _Plan:
         parts = self._parts(self._names)
         ctes = [relations.hits(), relations.visits(), relations.rows(), self._passing(), *parts.items_as_ctes()]
         if Metric.PERCENTAGE in self._metrics:
-            ctes.append(f"everyone AS (SELECT coalesce(sum(visitors), 0) AS total FROM ({self._visitors_in_all()}))")
+            ctes.append(f"everyone AS (SELECT coalesce(sum(visitors), 0) AS total FROM ({self._counted([], [])}))")
         figures = [_FIGURES[metric] for metric in question.metrics]
         listed = ", ".join([*self._names, *(f"{sql} AS f{number}" for number, sql in enumerate(figures))])
-        sessionless = "coalesce(alone, 0) > 0 AS alone" if "counted" in parts.names else "false AS alone"
+        has_alone = "counted" in parts.names and not question.bots
+        sessionless = f"{'coalesce(alone, 0) > 0' if has_alone else 'false'} AS alone"
         text = with_clause([*ctes, f"grouped AS (SELECT {listed}, {sessionless} FROM {parts.joined(self._names)})"])
         columns = ", ".join([*self._names, *(f"f{number}" for number in range(len(figures)))])
-        text += f"SELECT {columns}, {'count(*) OVER ()' if question.total_rows else '0'}, alone FROM grouped"
+        of_all = f"{'count(*) OVER ()' if question.total_rows else '0'}, bool_or(alone) OVER ()"
+        text += f"SELECT {columns}, {of_all} FROM grouped"
         if not paged:
             return text
         if order := ", ".join(self._ordered(order) for order in ordered(question)):
@@ -181,9 +181,6 @@ class _Plan:
         if Metric.EXIT_RATE in metrics:
             parts.add("gone", self._gone(names))
         return parts
-
-    def _visitors_in_all(self) -> str:
-        return self._counted([], [])
 
     # The condition, and the values of dimensions, read from a relation whose columns have the names of ``rows``.
 
@@ -299,8 +296,6 @@ class _Plan:
         numbers += (
             f", count(DISTINCT {visitor}) FILTER (session <> 0) + count(*) FILTER (session = 0 AND first) AS visitors"
         )
-        if self._visitors_of_pages(groupings):
-            return self._counted_by_path(names, groupings)
         return self._grouped(
             self._values(groupings, "created"), names, numbers, f"passing{self._where_pages(groupings)}"
         )
@@ -310,44 +305,6 @@ class _Plan:
         """Events are under no page."""
         named = {each.name for each in groupings if isinstance(each, Dimension)}
         return " WHERE NOT event" if named & OF_PAGEVIEWS else ""
-
-    def _visitors_of_pages(self, groupings: Sequence[Grouping]) -> bool:
-        """Whether visitors are the hits that are a visit's first on their path: rows of one path, and whole visits."""
-        of_hits = [each for each in groupings if isinstance(each, Dimension) and each.scope is Scope.HIT]
-        return (
-            not self._general
-            and not self._question.bots
-            and self._about_visits
-            and bool(of_hits)
-            and all(each.name == PAGE.name for each in of_hits)
-            and not any(isinstance(each, TimeUnit) for each in groupings)
-        )
-
-    def _counted_by_path(self, names: Sequence[str], groupings: Sequence[Grouping]) -> str:
-        """Hits and visitors by path, without telling visits apart.
-
-        A visit that began before the period may have had its first hit on a path there: of visits that cross a border,
-        each path counts as one visitor in place of the hits that are the first.
-        """
-        columns = sorted({column for each in groupings if isinstance(each, Dimension) for column in each.columns})
-        listed = "".join(f", {column}" for column in columns)
-        counted = (
-            "SELECT CAST(first AS INTEGER) AS visitor, 1 AS hits, CAST(first AS INTEGER) AS firsts, session"
-            f"{listed}, event FROM passing WHERE NOT event"
-        )
-        if self._relations.crossed:
-            corrected = (
-                "SELECT 1 - count(*) FILTER (first) AS visitor, 0 AS hits, 0 AS firsts, any_value(session) AS session"
-                + "".join(f", any_value({column}) AS {column}" for column in columns)
-                + ", false AS event FROM passing WHERE NOT event"
-                " AND (site, session) IN (SELECT site, session FROM crossing) GROUP BY site, session, path"
-            )
-            counted += f" UNION ALL {corrected}"
-        numbers = (
-            "sum(visitor) AS visitors, sum(hits) AS pageviews, sum(hits) AS events, sum(firsts) AS firsts,"
-            " sum(hits) FILTER (session = 0) AS alone, sum(hits) FILTER (session <> 0) AS of_visits"
-        )
-        return self._grouped(self._values(groupings, "started"), names, numbers, f"({counted})")
 
     def _seen(self, names: Sequence[str], numbers: str) -> str:
         """Whole visits with a hit that passes."""
