@@ -4,6 +4,7 @@ A question filters hits. A visit belongs to the answer when at least one of its 
 Dimensions of ``Scope.VISIT`` have one value for all hits of a visit; a hit without a session is a visit of its own.
 """
 
+from collections.abc import Iterator
 from enum import Enum
 from typing import TypeAlias
 
@@ -105,6 +106,18 @@ class HasDone(Struct, frozen=True):
 FilterExpression: TypeAlias = Match | AllOf | AnyOf | Not | HasDone
 
 EVERYTHING = AllOf(())
+
+
+def matches_in(expression: FilterExpression) -> Iterator[Match]:
+    """All comparisons of a filter."""
+    match expression:
+        case Match():
+            yield expression
+        case AllOf(parts) | AnyOf(parts):
+            for part in parts:
+                yield from matches_in(part)
+        case Not(part) | HasDone(part):
+            yield from matches_in(part)
 
 
 class Order(Struct, frozen=True):

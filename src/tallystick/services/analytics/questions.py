@@ -6,7 +6,7 @@ of its answer get their names afterwards. An answer is kept until a hit, a chang
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -29,7 +29,7 @@ from tallystick.model.dimensions import (
 )
 from tallystick.model.hit import Bot
 from tallystick.model.metrics import BY_VISIT, Metric
-from tallystick.model.period import DAY_S, date_of
+from tallystick.model.period import DAY_S, HOUR_S, date_of
 from tallystick.model.question import (
     CLOCK_UNITS,
     DATE_UNITS,
@@ -47,6 +47,7 @@ from tallystick.model.question import (
     Order,
     Question,
     TimeUnit,
+    matches_in,
     ordered,
 )
 from tallystick.services.analytics.bot_hits import reason
@@ -71,7 +72,7 @@ MOST_GROUPS = 100_000
 """Rows that are sorted by names. Beyond them those with the greatest figures are."""
 MOST_DIMENSIONS, MOST_MATCHES, MOST_VALUES, DEEPEST, LONGEST_TEXT = 4, 100, 1_000, 20, 2_048
 
-_PEOPLES_METRICS = frozenset({Metric.EVENTS, Metric.PAGEVIEWS})
+_METRICS_OF_BOTS = frozenset({Metric.EVENTS, Metric.PAGEVIEWS})
 _OF_ENTRY = frozenset({PAGE.name, HOST.name})
 
 
@@ -149,7 +150,7 @@ class Questions:
         return replace(named, rows=page, total_rows=len(rows) if question.total_rows else None)
 
     async def _with_ids(self, question: Question) -> FilterExpression:
-        named = [match for match in matches_of(question.condition) if match.dimension.kind is ValueKind.ID]
+        named = [match for match in matches_in(question.condition) if match.dimension.kind is ValueKind.ID]
         if not named:
             return question.condition
         ids: dict[Match, tuple[int, ...]] = {}
@@ -167,12 +168,11 @@ class Questions:
         if match.operator is Operator.IS:
             names = [_without_slash(str(value)) for value in match.values if value != ""]
             return found + await self._ledger.read(_exact_ids, sites, replace(match, values=tuple(names)))
-        after = 0
         for site in sites:
+            after = 0
             while page := await self._ledger.read(_page_of_names, site, match.dimension, after):
                 found += await self._matching(page, match)
                 after = page[-1][1]
-            after = 0
         return found
 
     async def _fits(self, match: Match, name: str) -> bool:
@@ -340,7 +340,8 @@ def labels(question: Question, until: int | None = None) -> list[str]:
     if unit is None or not isinstance(unit, TimeUnit):
         return []
     period, first = question.period, first_day(question)
-    step = {TimeUnit.MINUTE: 60, TimeUnit.QUARTER_HOUR: 900}.get(unit, 3_600)
+    # The clock shows whole units of a clock unit, and whole days of any other one.
+    step = {TimeUnit.MINUTE: 60, TimeUnit.QUARTER_HOUR: 900, TimeUnit.HOUR: HOUR_S}.get(unit, DAY_S)
     after = period.after if until is None else min(period.after, until + 1)
     found: dict[str, None] = {}
     for begin, end, offset in period.offsets:
@@ -349,8 +350,7 @@ def labels(question: Question, until: int | None = None) -> list[str]:
             local = moment + offset
             value = local // step * step if unit in CLOCK_UNITS else _date_unit(unit, local // DAY_S)
             found[time_text(unit, value, first)] = None
-            # To the next unit of the clock, or of the calendar: no unit is shorter than its step.
-            moment += (step if unit in CLOCK_UNITS else DAY_S) - local % (step if unit in CLOCK_UNITS else DAY_S)
+            moment += step - local % step
     return list(found)
 
 
@@ -364,18 +364,6 @@ def _date_unit(unit: TimeUnit, day: int) -> int:
 
 
 # Conditions.
-
-
-def matches_of(expression: FilterExpression) -> Iterator[Match]:
-    """All comparisons of a filter."""
-    match expression:
-        case Match():
-            yield expression
-        case AllOf(parts) | AnyOf(parts):
-            for part in parts:
-                yield from matches_of(part)
-        case Not(part) | HasDone(part):
-            yield from matches_of(part)
 
 
 def _replaced(expression: FilterExpression, ids: Mapping[Match, tuple[int, ...]]) -> FilterExpression:
@@ -478,7 +466,7 @@ _RULES = (
         "rows can be sorted by metrics and dimensions of the question only",
     ),
     _Refusal(
-        lambda question: sum(1 for _ in matches_of(question.condition)) > MOST_MATCHES,
+        lambda question: sum(1 for _ in matches_in(question.condition)) > MOST_MATCHES,
         f"a question takes at most {MOST_MATCHES} filters",
     ),
     _Refusal(
@@ -491,7 +479,7 @@ _RULES = (
         " only, and the host beside it",
     ),
     _Refusal(
-        lambda question: question.bots and not set(question.metrics) <= _PEOPLES_METRICS,
+        lambda question: question.bots and not set(question.metrics) <= _METRICS_OF_BOTS,
         "hits of bots have the metrics events and pageviews only",
     ),
     _Refusal(

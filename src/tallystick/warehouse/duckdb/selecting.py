@@ -52,7 +52,13 @@ def _code_and_part(dimension: Dimension) -> str:
     return f"if({part} = '', '', concat({code}, '-', {part}))"
 
 
-_VALUES: Mapping[ValueKind, Callable[[Dimension], str]] = {
+def _referring_page(dimension: Dimension) -> str:
+    referrer, scheme = dimension.columns
+    without_www = f"if(starts_with({referrer}, 'www.'), {referrer}[5:], {referrer})"
+    return f"CASE {scheme} WHEN 'h' THEN {without_www} WHEN 'g' THEN {referrer} ELSE '' END"
+
+
+VALUES: Mapping[ValueKind, Callable[[Dimension], str]] = {
     ValueKind.TEXT: _column,
     ValueKind.FOLDED: lambda dimension: f"lower({_column(dimension)})",
     ValueKind.CODE: _column,
@@ -62,6 +68,7 @@ _VALUES: Mapping[ValueKind, Callable[[Dimension], str]] = {
     ValueKind.RANGE: _range_of,
     ValueKind.VERSION: _name_and_version,
     ValueKind.PART: _code_and_part,
+    ValueKind.REFERRING: _referring_page,
 }
 """The SQL of a hit's value, from its columns."""
 
@@ -80,7 +87,7 @@ def picked(selection: Selection, dimension: Dimension = PATH) -> Cte:
     """The hits of a selection, with their ``hour`` and the ``value`` of a dimension."""
     bounds, parameters = _bounds(selection)
     conditions, values = _conditions(selection)
-    columns = f"*, {_hour(selection.period)} AS hour, {_VALUES[dimension.kind](dimension)} AS value"
+    columns = f"*, {_hour(selection.period)} AS hour, {VALUES[dimension.kind](dimension)} AS value"
     select = f"SELECT {columns} FROM hit WHERE {' AND '.join([bounds, *conditions])}"
     return Cte("picked", select, parameters | values)
 
@@ -96,7 +103,7 @@ def counted(dimension: Dimension) -> Cte:
         f"SELECT {columns}, count(*) AS visits, min(created) AS seen FROM picked"
         f" WHERE first AND {listed} GROUP BY {columns}"
     )
-    return Cte("counted", f"SELECT *, {_VALUES[dimension.kind](dimension)} AS value FROM ({groups})")
+    return Cte("counted", f"SELECT *, {VALUES[dimension.kind](dimension)} AS value FROM ({groups})")
 
 
 def _bounds(selection: Selection) -> tuple[str, dict[str, Any]]:
@@ -127,7 +134,7 @@ def _condition(condition: Condition, name: str) -> tuple[str, dict[str, Any]]:
         column = _column(dimension)
         return _any(f"{column} BETWEEN {range_.lowest} AND {range_.highest}" for range_ in ranges), {}
     value, parameters = (
-        _VALUES[dimension.kind](dimension),
+        VALUES[dimension.kind](dimension),
         {f"{name}_{index}": each for index, each in enumerate(values)},
     )
     if dimension.kind in _CASELESS:
@@ -143,8 +150,12 @@ def _any(conditions: Iterable[str]) -> str:
 
 def _hour(period: Period) -> str:
     """The hour in the local time of the zone, counted from midnight of the period's first date; never negative."""
-    *early, last = period.offsets
     midnight = DAY_S * (period.days or (0,))[0]
-    cases = " ".join(f"WHEN created < {segment.end} THEN {segment.offset - midnight}" for segment in early)
-    shift = f"CASE {cases} ELSE {last.offset - midnight} END" if early else f"{last.offset - midnight}"
-    return f"(created + {shift}) // {HOUR_S}"
+    return f"(created + {offset('created', period)} - {midnight}) // {HOUR_S}"
+
+
+def offset(column: str, period: Period) -> str:
+    """The SQL of the seconds by which the zone's clocks are ahead of UTC, at the time in a column."""
+    *early, last = period.offsets
+    cases = " ".join(f"WHEN {column} < {segment.end} THEN {segment.offset}" for segment in early)
+    return f"CASE {cases} ELSE {last.offset} END" if early else f"{last.offset}"

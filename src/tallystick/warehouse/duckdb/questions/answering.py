@@ -23,6 +23,7 @@ from tallystick.model.question import (
     Order,
     Question,
     TimeUnit,
+    matches_in,
     ordered,
 )
 from tallystick.warehouse.duckdb.queried import QuerySession
@@ -32,7 +33,6 @@ from tallystick.warehouse.duckdb.questions.conditions import (
     OF_PAGEVIEWS,
     about_visits,
     condition_of,
-    matches_in,
     required_paths,
     separated,
     value_of,

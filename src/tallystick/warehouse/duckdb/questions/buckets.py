@@ -2,6 +2,7 @@
 
 from tallystick.model.period import DAY_S, HOUR_S, Period
 from tallystick.model.question import TimeUnit
+from tallystick.warehouse.duckdb.selecting import offset
 
 QUARTER_HOUR_S = 900
 _CLOCK_S = {TimeUnit.MINUTE: 60, TimeUnit.QUARTER_HOUR: QUARTER_HOUR_S, TimeUnit.HOUR: HOUR_S}
@@ -44,10 +45,3 @@ def in_one_bucket(units: list[TimeUnit], begin: str, end: str, period: Period) -
 def _whole(unit: TimeUnit) -> TimeUnit:
     """The unit that comes once, in place of one that returns each week or day."""
     return {TimeUnit.WEEKDAY: TimeUnit.DAY, TimeUnit.HOUR_OF_DAY: TimeUnit.HOUR}.get(unit, unit)
-
-
-def offset(column: str, period: Period) -> str:
-    """The SQL of the seconds by which the zone's clocks are ahead of UTC."""
-    *early, last = period.offsets
-    cases = " ".join(f"WHEN {column} < {segment.end} THEN {segment.offset}" for segment in early)
-    return f"CASE {cases} ELSE {last.offset} END" if early else f"{last.offset}"

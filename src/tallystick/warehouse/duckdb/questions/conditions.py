@@ -4,7 +4,7 @@ A row of ``rows`` is a hit with the values of its visit; a dimension's columns h
 All conditions are true or false, never NULL.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from tallystick.model.dimensions import (
     EVENT_NAME,
@@ -16,9 +16,10 @@ from tallystick.model.dimensions import (
     Scope,
     ValueKind,
 )
-from tallystick.model.question import NO_ID, AllOf, AnyOf, FilterExpression, HasDone, Match, Not
+from tallystick.model.question import NO_ID, AllOf, AnyOf, FilterExpression, HasDone, Match, Not, matches_in
 from tallystick.warehouse.duckdb.questions.names import one_fits
 from tallystick.warehouse.duckdb.questions.parameters import BoundValues
+from tallystick.warehouse.duckdb.selecting import VALUES
 
 NEIGHBOURS = frozenset({NEXT_PAGE.name, PREVIOUS_PAGE.name})
 OF_PAGEVIEWS = frozenset({PAGE.name, NEXT_PAGE.name, PREVIOUS_PAGE.name})
@@ -29,22 +30,8 @@ def value_of(dimension: Dimension) -> str:
     """The SQL of a dimension's value; never NULL for hits to which it applies."""
     if dimension.name == EVENT_NAME.name:
         return f"CASE WHEN event THEN path ELSE {PAGEVIEW_ID} END"
-    column = dimension.columns[0]
-    match dimension.kind:
-        case ValueKind.ID:
-            return f"coalesce({column}, {NO_ID})"
-        case ValueKind.RANGE:
-            ranges = sorted(dimension.ranges, key=lambda range_: range_.highest)
-            cases = " ".join(f"WHEN {column} <= {range_.highest} THEN '{range_.name}'" for range_ in ranges)
-            return f"CASE {cases} ELSE '' END"
-        case ValueKind.PART:
-            return f"CASE WHEN {dimension.columns[1]} = '' THEN '' ELSE {column} || '-' || {dimension.columns[1]} END"
-        case ValueKind.REFERRING:
-            scheme = dimension.columns[1]
-            without = f"CASE WHEN starts_with({column}, 'www.') THEN {column}[5:] ELSE {column} END"
-            return f"CASE {scheme} WHEN 'h' THEN {without} WHEN 'g' THEN {column} ELSE '' END"
-        case _:
-            return column
+    value = VALUES[dimension.kind](dimension)
+    return f"coalesce({value}, {NO_ID})" if dimension.kind is ValueKind.ID else value
 
 
 def condition_of(
@@ -79,18 +66,6 @@ def _match(match: Match, parameters: BoundValues) -> str:
         fits = one_fits(f"({value})", match, parameters)
     fits = f"(NOT {fits})" if match.negated else fits
     return f"(NOT event AND {fits})" if dimension.name in OF_PAGEVIEWS else fits
-
-
-def matches_in(expression: FilterExpression) -> Iterator[Match]:
-    """All comparisons of an expression."""
-    match expression:
-        case Match():
-            yield expression
-        case AllOf(parts) | AnyOf(parts):
-            for part in parts:
-                yield from matches_in(part)
-        case Not(part) | HasDone(part):
-            yield from matches_in(part)
 
 
 def about_visits(expression: FilterExpression) -> bool:
