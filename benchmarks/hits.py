@@ -3,9 +3,12 @@
 import asyncio
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
+import servers
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 from rich.console import Console
@@ -101,6 +104,17 @@ def main(folder: Path, *, hits: AtLeastOne = HITS) -> None:
     asyncio.run(make(folder, hits))
     size = (folder / WAREHOUSE_FILE).stat().st_size
     console.print(f"{hits:,} hits in {time.perf_counter() - began:.0f} s, {size / hits:.1f} bytes each")
+
+
+@contextmanager
+def made(folder: Path | None, count: int) -> Iterator[Path]:
+    """A folder that this program has made; without one a new one, removed at the end."""
+    if folder is not None:
+        yield folder
+        return
+    with servers.working_folder() as working:
+        main(working / "data", hits=count)
+        yield working / "data"
 
 
 async def make(folder: Path, hits: int) -> None:

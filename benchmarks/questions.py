@@ -1,8 +1,7 @@
 """How long questions take: of the warehouse itself, without HTTP, over three periods. See README.md."""
 
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median, quantiles
@@ -10,7 +9,6 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import hits
-import servers
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 from report import machine
@@ -130,7 +128,7 @@ def main(
         zone: of days and hours.
     """
     console.print(machine())
-    with _data(data, count) as folder:
+    with hits.made(data, count) as folder:
         store = Store(folder / WAREHOUSE_FILE, MEMORY_MB)
         store.open()
         try:
@@ -176,16 +174,6 @@ def _timed(session: DuckDbSession, question: Question, times: int) -> tuple[list
         session.answer(question)
         measured.append((time.perf_counter() - began) * 1000)
     return measured, (time.process_time() - cpu) / times * 1000
-
-
-@contextmanager
-def _data(folder: Path | None, count: int) -> Iterator[Path]:
-    if folder is not None:
-        yield folder
-        return
-    with servers.working_folder() as working:
-        hits.main(working / "data", hits=count)
-        yield working / "data"
 
 
 if __name__ == "__main__":

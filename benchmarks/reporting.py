@@ -3,7 +3,6 @@
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median, quantiles
@@ -100,7 +99,7 @@ def main(
         json: file for all timings.
     """
     console.print(machine())
-    with _data(data, count) as folder, servers.tallystick(folder, "--rate-limit", "off") as server:
+    with hits.made(data, count) as folder, servers.tallystick(folder, "--rate-limit", "off") as server:
         token = (folder / hits.TOKEN_FILE).read_text("ascii")
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "Host": hits.HOST}
         with httpx.Client(base_url=f"{server.url}/api/v0/", headers=headers, timeout=60) as client:
@@ -113,16 +112,6 @@ def main(
     _print(timings)
     if json:
         json.write_bytes(msgspec.json.encode(timings))
-
-
-@contextmanager
-def _data(folder: Path | None, count: int) -> Iterator[Path]:
-    if folder is not None:
-        yield folder
-        return
-    with servers.working_folder() as working:
-        hits.main(working / "data", hits=count)
-        yield working / "data"
 
 
 def _questions() -> Iterator[Question]:

@@ -29,10 +29,16 @@ def campaign_of(query: str) -> Campaign:
     """Read the campaign from a query string, with or without ``?`` and fragment. The first non-empty value counts."""
     if "=" not in query:
         return NO_CAMPAIGN
+    values = parameters(query)
+    return Campaign(_first(values, SOURCES, tidied), _first(values, NAMES))
+
+
+def parameters(query: str) -> dict[str, str]:
+    """The parameters of a query string, with or without ``?`` and fragment; of a repeated one the first value."""
     values: dict[str, str] = {}
     for name, value in parse_qsl(query.lstrip("?").partition("#")[0], errors=ESCAPES):
         values.setdefault(name, value)
-    return Campaign(_first(values, SOURCES, tidied), _first(values, NAMES))
+    return values
 
 
 NO_CAMPAIGN = Campaign("", "")

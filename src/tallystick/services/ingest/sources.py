@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import NamedTuple
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
-from tallystick.model.text import ESCAPES, storable
+from tallystick.model.campaign import parameters
+from tallystick.model.text import storable
 
 MAX_VALUE = 512
 """Characters of a parameter's value, a source or a host; the rest is cut off."""
@@ -72,9 +73,7 @@ def parameters_of(query: str) -> UrlParameters:
     """Read a query string, with or without ``?``; of a repeated parameter the first value counts."""
     if "=" not in query:
         return _NOTHING
-    values: dict[str, str] = {}
-    for name, value in parse_qsl(query.lstrip("?").partition("#")[0], errors=ESCAPES):
-        values.setdefault(name, storable(value).strip()[:MAX_VALUE])
+    values = {name: storable(value).strip()[:MAX_VALUE] for name, value in parameters(query).items()}
     source = next((values[name] for name in _SOURCES if values.get(name)), "")
     campaign = values.get("utm_campaign") or values.get("campaign", "")
     medium, content, term = (values.get(name, "") for name in ("utm_medium", "utm_content", "utm_term"))
