@@ -1,4 +1,4 @@
-"""Limits how many new paths, campaigns and referrers an address may add to a site in a while.
+"""Limits how many new paths, campaigns, referrers, hosts and URL parameters an address may add to a site in a while.
 
 Names are kept for good, so their number has to be limited. Beyond the limit hits are still counted, under names that
 say why. Servers and imports, which have a token, are not limited.

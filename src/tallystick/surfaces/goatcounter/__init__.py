@@ -10,7 +10,9 @@ from tallystick.surfaces.goatcounter.routes import PREFIXES, GoatCounter
 from tallystick.web.rate_limit import Rate
 from tallystick.web.surface import Kit, Surface, SurfaceApps
 
-NEW_NAMES = Rate("new-names", 500, 3_600, "new paths, campaigns and referrers, per site and address")
+NEW_NAMES = Rate(
+    "new-names", 500, 3_600, "new paths, campaigns, referrers, hosts and URL parameters, per site and address"
+)
 
 
 def build(services: Services, kit: Kit) -> SurfaceApps:
