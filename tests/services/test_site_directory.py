@@ -4,11 +4,19 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from msgspec.structs import replace
 
 from support.people import a_person, a_site, again, elsewhere
 from tallystick.errors import NoSuchSite
 from tallystick.ledger import Ledger
-from tallystick.services.accounts.site_hosts import HOSTS_AT_MOST, hosts_of, release_host, remember_host, unknown_hosts
+from tallystick.services.accounts.site_hosts import (
+    HOSTS_AT_MOST,
+    by_name,
+    hosts_of,
+    release_host,
+    remember_host,
+    unknown_hosts,
+)
 from tallystick.services.accounts.sites import (
     FRESH_S,
     READ_AHEAD_S,
@@ -268,3 +276,102 @@ async def test_an_only_site_without_a_host_stays_reachable(ledger: Ledger, sites
     ada = await a_person(ledger)
     one = await ledger.write(create_site, ada, NewSite(), 0)
     assert await sites.at("anything.example.com") == one
+
+
+async def test_a_site_has_the_names_of_its_domain_its_host_and_its_code(ledger: Ledger, sites: Sites) -> None:
+    ada = await a_person(ledger)
+    one = await a_site(ledger, ada, "stats.example.com", code="one")
+    one = await ledger.write(update_site, one.id, SiteChanges(domain="example.com"), 1)
+    two = await a_site(ledger, ada, "www.example.org", code="two")
+    for name in ("example.com", " Www.EXAMPLE.com. ", "stats.example.com", "www.stats.example.com", "one", "ONE"):
+        assert await sites.named(name) == one, name
+    for name in ("www.example.org", "WWW.example.org.", "two"):
+        assert await sites.named(name) == two, name
+
+
+@pytest.mark.parametrize(
+    "name", ["", "1", "example.org", "example.com", "old.example.com", "www.one", "com", "www.", "\0", "é\0\ud800"]
+)
+async def test_a_site_has_no_name_by_its_link_domain_or_by_hosts_it_has_counted_for(ledger: Ledger, name: str) -> None:
+    ada = await a_person(ledger)
+    one = await a_site(ledger, ada, "www.example.org", code="one")
+    await ledger.write(remember_host, one.id, "old.example.com", 0)
+    await ledger.write(update_site, one.id, SiteChanges(link_domain="https://example.com"), 1)
+    sites = Sites(ledger, default="1")
+    assert (await sites.at(name)).id == one.id
+    with pytest.raises(NoSuchSite) as refused:
+        await sites.named(name)
+    assert (refused.value.host, refused.value.empty) == (name, False)
+
+
+async def test_without_a_site_there_is_none_of_any_name(ledger: Ledger, sites: Sites) -> None:
+    with pytest.raises(NoSuchSite) as refused:
+        await sites.named("example.com")
+    assert refused.value.empty
+    await sites.keep_unknown()
+    assert await ledger.read(unknown_hosts) == []
+
+
+async def test_of_equal_names_a_domain_counts_before_a_host_and_a_host_before_a_code(ledger: Ledger) -> None:
+    some = await a_site(ledger, await a_person(ledger), code="some")
+    domain = replace(some, domain="a.example", cname=None)
+    host = replace(some, cname="a.example", code="other")
+    shadowed = replace(some, cname="www.a.example", code="x.example")
+    other = replace(some, cname="x.example")
+    for rows in ([other, shadowed, host, domain], [domain, host, shadowed, other]):
+        names = by_name(rows)
+        assert names["a.example"] == names["www.a.example"] == domain
+        assert names["x.example"] == other
+        assert names["other"] == host
+
+
+async def test_changed_and_deleted_names_are_gone_at_once(ledger: Ledger, sites: Sites) -> None:
+    ada = await a_person(ledger)
+    await a_site(ledger, ada, "one.example.com")
+    two = await a_site(ledger, ada, "two.example.com", code="two")
+    await ledger.write(update_site, two.id, SiteChanges(domain="old.example"), 1)
+    assert (await sites.named("old.example")).id == two.id
+    await ledger.write(update_site, two.id, SiteChanges(domain="new.example", cname="2.example.com", code="zwei"), 2)
+    for name in ("new.example", "2.example.com", "zwei"):
+        assert (await sites.named(name)).id == two.id
+    for name in ("old.example", "two.example.com", "two"):
+        with pytest.raises(NoSuchSite):
+            await sites.named(name)
+    await ledger.write(delete_site, two.id, 3)
+    for name in ("new.example", "2.example.com", "zwei", f"deleted-{two.id}"):
+        with pytest.raises(NoSuchSite):
+            await sites.named(name)
+    made = await ledger.write(create_site, ada, NewSite(cname="three.example.com", domain="new.example"), 4)
+    assert await sites.named("new.example") == made
+
+
+async def test_a_name_that_others_change_is_gone_soon(ledger: Ledger, sites: Sites, seconds: Seconds) -> None:
+    one = await a_site(ledger, await a_person(ledger), code="one")
+    await elsewhere(ledger, update_site, one.id, SiteChanges(domain="a.example"), 1)
+    assert (await sites.named("a.example")).id == one.id
+    await elsewhere(ledger, update_site, one.id, SiteChanges(domain="b.example"), 2)
+    assert (await sites.named("b.example")).id == one.id  # a miss reads the sites again
+    await elsewhere(ledger, update_site, one.id, SiteChanges(domain="c.example"), 3)
+    assert (await sites.named("b.example")).id == one.id
+    seconds.now += FRESH_S
+    with pytest.raises(NoSuchSite):
+        await sites.named("b.example")
+
+
+async def test_names_in_use_are_read_ahead_and_shared(
+    ledger: Ledger, sites: Sites, seconds: Seconds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = await a_site(ledger, await a_person(ledger), code="one")
+    readings, read = [], ledger.read
+
+    async def counted(function: Callable[..., object], *arguments: object) -> object:
+        readings.append(function)
+        return await read(function, *arguments)
+
+    monkeypatch.setattr(ledger, "read", counted)
+    assert {(await sites.named("one")).id for _ in range(50)} == {one.id}
+    assert len(readings) == 1
+    seconds.now += READ_AHEAD_S
+    await sites.named("one")
+    await asyncio.sleep(0)
+    assert len(readings) == 2

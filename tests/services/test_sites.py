@@ -304,6 +304,62 @@ async def test_a_domain_is_of_one_site_and_free_once_that_is_deleted(ledger: Led
     assert await ledger.read(site, made.id) == made
 
 
+@pytest.mark.parametrize("same_account", [True, False])
+async def test_names_by_which_another_site_is_found_are_taken(ledger: Ledger, *, same_account: bool) -> None:
+    ada, ben = await a_person(ledger), await a_person(ledger, "ben@example.com")
+    one = await a_site(ledger, ada, "one.example.com", "one")
+    await ledger.write(remember_host, one.id, "kept.example.com", 0)
+    await ledger.write(remember_host, one.id, "www.kept.example.net", 0)
+    await ledger.write(update_site, one.id, SiteChanges(domain="example.com"), 1)
+    await a_site(ledger, ada, "www.example.org", "org")
+    two = await a_site(ledger, ada if same_account else ben, "two.example.com", "two")
+    domains = ["example.com", "WWW.example.com", "one.example.com", "www.one.example.com", "example.org"]
+    domains += ["www.example.org", "kept.example.com", "kept.example.net"]
+    for domain in domains:
+        with pytest.raises(InvalidFields) as refused:
+            await ledger.write(update_site, two.id, SiteChanges(domain=domain), 2)
+        assert refused.value.errors == {"domain": ["already exists"]}, domain
+    for cname in ("example.com", "www.example.com"):
+        with pytest.raises(InvalidFields) as refused:
+            await ledger.write(update_site, two.id, SiteChanges(cname=cname), 2)
+        assert refused.value.errors == {"cname": ["already exists"]}, cname
+        with pytest.raises(InvalidFields, match="cname: already exists"):
+            await ledger.write(create_site, ada if same_account else ben, NewSite(cname=cname), 2)
+    assert await ledger.read(site, two.id) == two
+    free = SiteChanges(domain="example.net", cname="one.example.net")
+    assert (await ledger.write(update_site, two.id, free, 3)).domain == "example.net"
+
+
+async def test_a_site_can_be_served_under_its_own_domain(ledger: Ledger) -> None:
+    one = await a_site(ledger, await a_person(ledger), "one.example.com")
+    await ledger.write(remember_host, one.id, "example.com", 0)
+    for changes in (
+        SiteChanges(domain="one.example.com"),
+        SiteChanges(domain="example.com"),
+        SiteChanges(cname="example.com"),
+        SiteChanges(cname="www.example.com"),
+        SiteChanges(cname=None),
+        SiteChanges(domain=""),
+    ):
+        one = await ledger.write(update_site, one.id, changes, 1)
+    assert (one.domain, one.cname) == ("", None)
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        (" WWW.Example.COM. ", "example.com"),
+        ("www.com", "www.com"),
+        ("www.www.example.com", "www.example.com"),
+        ("bücher.example", "xn--bcher-kva.example"),
+        (" ", ""),
+    ],
+)
+async def test_a_domain_is_stored_as_it_is_compared(ledger: Ledger, typed: str, stored: str) -> None:
+    ada = await a_person(ledger)
+    assert (await ledger.write(create_site, ada, NewSite(domain=typed), 0)).domain == stored
+
+
 @pytest.mark.parametrize("domain", ["blog", "\0.example.com", "exa mple.com", "x' OR 1=1 --.com", "a" * 300 + ".com"])
 async def test_a_domain_is_a_host_name(ledger: Ledger, domain: str) -> None:
     ada = await a_person(ledger)

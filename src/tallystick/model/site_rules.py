@@ -68,6 +68,13 @@ def normal_host(host: str) -> str:
         return host
 
 
+def normal_domain(name: str) -> str:
+    """A website's name as it is stored and compared: a host without ``www.``, which means the same website."""
+    host = normal_host(name)
+    rest = host.removeprefix("www.")
+    return rest if "." in rest else host
+
+
 def normal_settings(settings: SiteSettings) -> SiteSettings:
     """Settings as they are stored: no ``collect`` bit stands for the default, and regions include countries."""
     collect = settings.collect or COLLECT

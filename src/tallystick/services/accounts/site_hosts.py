@@ -98,6 +98,14 @@ def by_host(sites: Sequence[Site], kept: Mapping[str, int]) -> dict[str, Site]:
     return hosts | {site.cname: site for site in sites if site.cname}
 
 
+def by_name(sites: Sequence[Site]) -> dict[str, Site]:
+    """Sites by domain, host and code; of equal names the first of these counts."""
+    codes = {site.code: site for site in sites}
+    hosts = {site.cname: site for site in sites if site.cname}
+    domains = {name: site for site in sites if site.domain for name in (site.domain, f"www.{site.domain}")}
+    return codes | hosts | domains
+
+
 def without_host(sites: Iterable[Site]) -> Site | None:
     """The first site without a host of its own, or None."""
     return next((site for site in sites if site.cname is None), None)

@@ -18,12 +18,13 @@ from tallystick.errors import InputRefused, InvalidFields, NoSuchSite, NotPermit
 from tallystick.ledger import Ledger, Session
 from tallystick.model.account import ALL_SITES, EVERY_SITE, Access, Account, Principal, Token, UserSettings
 from tallystick.model.site import Site, SiteSettings
-from tallystick.model.site_rules import defaults_problems, normal_host, normal_settings, site_problems
+from tallystick.model.site_rules import defaults_problems, normal_domain, normal_host, normal_settings, site_problems
 from tallystick.services.accounts.accounts import CHANGES, existing, hold_accounts, last_change, set_first_site
 from tallystick.services.accounts.audit import EventKind, note
 from tallystick.services.accounts.site_hosts import (
     HOSTS_AT_MOST,
     by_host,
+    by_name,
     forget_unknown_host,
     kept_host,
     note_unknown_hosts,
@@ -250,6 +251,7 @@ class Sites:
         self._ledger, self._clock, self._default = ledger, clock, default
         self._sites: list[Site] = []
         self._by_host: dict[str, Site] = {}
+        self._by_name: dict[str, Site] = {}
         self._only: Site | None = None
         """The site that counts for every host."""
         self._fallback: Site | None = None
@@ -268,12 +270,7 @@ class Sites:
 
     def known(self, host: str) -> Site | None:
         """The site of a host if the cache has it. None means unknown, not missing. For the hot path."""
-        age = self._clock() - self._read_at
-        if self._done < self._valid_from or age >= FRESH_S:
-            return None
-        if age >= READ_AHEAD_S and self._ahead is None:
-            self._ahead = asyncio.create_task(self._read_ahead())
-        return self._by_host.get(host) or self._look_up(host)
+        return (self._by_host.get(host) or self._look_up(host)) if self._in_use() else None
 
     async def at(self, host: str) -> Site:
         """The site of a host (without port). A server's first site has every host while it is the only one.
@@ -291,6 +288,22 @@ class Sites:
         if self._sites:
             await self._note_unknown(host)
         raise NoSuchSite(host, empty=not self._sites)
+
+    async def named(self, name: str) -> Site:
+        """The site with this domain, else with this host, else with this code; in any case, also behind ``www.``.
+
+        Never by its link domain, which is not unique: an owner could write another website's name there.
+
+        Raises:
+            NoSuchSite: no site has the name. Even a server's only site counts only for its own names.
+            StoreUnavailable: the ledger cannot be read.
+        """
+        if self._in_use() and (site := self._look_up_name(name)):
+            return site
+        await self._read_again()
+        if site := self._look_up_name(name):
+            return site
+        raise NoSuchSite(name, empty=not self._sites)
 
     async def all(self) -> list[Site]:
         """All active sites, oldest first."""
@@ -354,6 +367,15 @@ class Sites:
     def _fresh(self) -> bool:
         return self._done >= self._valid_from and self._clock() - self._read_at < FRESH_S
 
+    def _in_use(self) -> bool:
+        """Whether the cache is fresh. Begins to read it again if it will not be for long."""
+        age = self._clock() - self._read_at
+        if self._done < self._valid_from or age >= FRESH_S:
+            return False
+        if age >= READ_AHEAD_S and self._ahead is None:
+            self._ahead = asyncio.create_task(self._read_ahead())
+        return True
+
     async def _read_ahead(self) -> None:
         # Where the ledger fails, the cache ends and the next request gets the error.
         try:
@@ -377,6 +399,7 @@ class Sites:
     def _learn(self, known: SitesSnapshot) -> None:
         self._change, self._sites = known.change, known.sites
         self._by_host = by_host(known.sites, known.hosts)
+        self._by_name = by_name(known.sites)
         self._only = _only(known)
         default = _chosen(known.sites, self._default)
         if self._default and default is None and known.sites:
@@ -391,6 +414,9 @@ class Sites:
         if site and len(self._by_host) < HOSTS_REMEMBERED + SITES_AT_MOST:
             self._by_host[host] = site
         return site or self._fallback
+
+    def _look_up_name(self, name: str) -> Site | None:
+        return self._by_name.get(normal_host(name)) or self._by_name.get(normal_domain(name))
 
 
 def host_needed(site: Site) -> str:
@@ -469,7 +495,7 @@ def _normal(site: Site) -> Site:
         cname_setup=None if cname is None else site.cname_setup,
         code=site.code.strip().lower(),
         link_domain=site.link_domain.strip(),
-        domain=normal_host(site.domain),
+        domain=normal_domain(site.domain),
         settings=normal_settings(site.settings),
     )
 
@@ -481,10 +507,19 @@ def _check(session: Session, site: Site) -> None:
     if len(_encode(site.user_defaults)) > DEFAULTS_AT_MOST:
         errors["user_defaults"] = [f"must be smaller than {DEFAULTS_AT_MOST:,} bytes"]
     # Invalid values are not looked up: no site has them, and PostgreSQL refuses some of them as parameters.
-    names = {"cname": None if "cname" in errors else site.cname, "code": "" if "code" in errors else site.code}
-    names["domain"] = "" if "domain" in errors else site.domain
-    hosts, codes, domains = session.common.taken_by(session.connection, id=site.id, **names)
-    hosts += site_hosts(session).get(names["cname"] or "", site.id) != site.id
+    cname = "" if "cname" in errors else site.cname or ""
+    domain = "" if "domain" in errors else site.domain
+    hosts, codes, domains = session.common.taken_by(
+        session.connection,
+        id=site.id,
+        cname=cname,
+        cname_domain=normal_domain(cname),
+        code="" if "code" in errors else site.code,
+        domain=domain,
+    )
+    others = {host for host, number in site_hosts(session).items() if number != site.id}
+    hosts += cname in others
+    domains += not others.isdisjoint({domain, f"www.{domain}"})
     for field, taken in (("cname", hosts), ("code", codes), ("domain", domains)):
         if taken:
             errors.setdefault(field, []).append("already exists")

@@ -19,11 +19,13 @@ SELECT id, parent, cname, cname_setup, code, link_domain, settings, user_default
        updated, first_hit, domain
 FROM site WHERE state = 'a' ORDER BY id;
 
--- name: taken_by(id, cname, code, domain)^
--- How many other sites have the Host, the code, and the domain as their domain or Host. Empty ones count as 0.
-SELECT coalesce(sum(CASE WHEN cname = :cname THEN 1 ELSE 0 END), 0),
+-- name: taken_by(id, cname, cname_domain, code, domain)^
+-- How many other sites have the Host (as theirs or, without www., as their domain), the code, and the domain (as theirs
+-- or, also behind www., as their Host). Empty ones count as 0.
+SELECT coalesce(sum(CASE WHEN cname = :cname OR (domain <> '' AND domain = :cname_domain) THEN 1 ELSE 0 END), 0),
        coalesce(sum(CASE WHEN code = :code THEN 1 ELSE 0 END), 0),
-       coalesce(sum(CASE WHEN :domain <> '' AND (domain = :domain OR cname = :domain) THEN 1 ELSE 0 END), 0)
+       coalesce(sum(CASE WHEN :domain <> '' AND (domain = :domain OR cname = :domain OR cname = 'www.' || :domain)
+                         THEN 1 ELSE 0 END), 0)
 FROM site WHERE id <> :id;
 
 -- name: change_site(id, cname, cname_setup, code, link_domain, settings, user_defaults, domain, updated)!
