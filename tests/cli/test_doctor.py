@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
+import duckdb
 import httpx
 import pytest
 
@@ -105,6 +106,57 @@ def test_a_server_that_does_not_answer_where_it_should_is_a_warning(run: Command
         status, found = checks(run("doctor", "--data", "data", "--listen", "127.0.0.1:1"))["readiness"]
     assert status == "WARN"
     assert found.startswith("the server does not answer at http://127.0.0.1:1/health/ready")
+
+
+def changed_visits(data: Path, change: str) -> None:
+    """A directory with two visits, after a change of the table of visits."""
+
+    async def two_visits() -> None:
+        async with opened_warehouse(data / WAREHOUSE_FILE) as warehouse:
+            await warehouse.append([a_hit(by=1), a_hit(by=2), a_hit(2, by=2)])
+
+    data.mkdir()
+    asyncio.run(two_visits())
+    with duckdb.connect(str(data / WAREHOUSE_FILE)) as connection:
+        connection.execute(change)
+
+
+DAMAGED_VISITS = {
+    "none": ("SELECT 1", "OK", "OK"),
+    "a source": ("UPDATE visit SET source = 'x' WHERE pageviews = 2", "OK", "FAIL"),
+    "a number": ("UPDATE visit SET pageviews = 3 WHERE pageviews = 2", "FAIL", "FAIL"),
+}
+WAY_OUT = "answers about visits are wrong until a start with --recompute-visits"
+
+
+@pytest.mark.parametrize(("change", "quick", "thorough"), DAMAGED_VISITS.values(), ids=DAMAGED_VISITS)
+def test_visits_are_compared_with_their_hits(run: CommandLine, change: str, quick: str, thorough: str) -> None:
+    changed_visits(Path("data"), change)
+    for options, status in (((), quick), (("--thorough",), thorough)):
+        ran = run("doctor", "--data", "data", *options)
+        assert checks(ran)["visits"][0] == status
+        assert (WAY_OUT in checks(ran)["visits"][1]) == (status == "FAIL")
+        assert ran.code == int(status == "FAIL")
+    if thorough == "FAIL":
+        assert checks(ran)["visits"][1].startswith("1 of 2 visits differ from their hits: ")
+    else:
+        assert checks(ran)["visits"] == ("OK", "2 visits were compared with their hits")
+
+
+def test_a_start_computes_visits_anew(run: CommandLine) -> None:
+    changed_visits(Path("data"), "UPDATE visit SET source = 'x'")
+    assert checks(run("doctor", "--data", "data", "--thorough"))["visits"][0] == "FAIL"
+    with running_server(Path("data").absolute(), "--recompute-visits"):
+        found = checks(run("doctor", "--data", "data"))["visits"]
+        assert found == ("OK", "the running server keeps them; --thorough compares a copy with the hits")
+        found = checks(run("doctor", "--data", "data", "--thorough"))["visits"]
+        assert found == ("OK", "2 visits were compared with their hits, in a copy of the running server's hits")
+
+
+def test_visits_of_an_older_file_are_computed_by_the_next_start(run: CommandLine) -> None:
+    changed_visits(Path("data"), "UPDATE mark SET visits = false; DELETE FROM visit")
+    for options in ((), ("--thorough",)):
+        assert checks(run("doctor", "--data", "data", *options))["visits"][0] == "OK"
 
 
 def test_each_setting_is_told_with_its_source(run: CommandLine) -> None:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from support.warehouses import HOUR, NOW, a_hit, opened_warehouse, take_back_sources_and_visits
 from tallystick.model.hit import Hit
-from tallystick.warehouse import WarehouseSession
+from tallystick.warehouse import WarehouseSession, warehouse_storage
 from tallystick.warehouse.duckdb import visits
 from tallystick.warehouse.duckdb.session import DuckDbSession
 from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
@@ -188,3 +188,49 @@ async def test_a_move_that_fails_changes_no_visit(file: Path, monkeypatch: pytes
                 await warehouse.read(lambda _: None)
         await asyncio.sleep(1.1)
         await assert_follows(warehouse)
+
+
+DAMAGES = {
+    "a visit is missing": ("DELETE FROM visit WHERE session = $1", 1),
+    "a visit is there twice": ("INSERT INTO visit SELECT * FROM visit WHERE session = $1", 1),
+    "a visit has no hits": ("INSERT INTO visit SELECT * REPLACE (session + 1 AS session) FROM visit", 3),
+    "a visit is of another site": ("UPDATE visit SET site = 2 WHERE session = $1", 2),
+    "the source is another": ("UPDATE visit SET source = 'X' WHERE session = $1", 1),
+    "the exit page is unknown": ("UPDATE visit SET exit_page = NULL WHERE session = $1", 1),
+    "the end is later": ("UPDATE visit SET ended = ended + 1", 3),
+    "a hit is missing": ("DELETE FROM hit WHERE id = 1", 1),
+    "numbers are exchanged": ("UPDATE visit SET pageviews = events, events = pageviews", 3),
+    "nothing": ("SELECT 1", 0),
+}
+
+
+async def _three_visits(file: Path) -> int:
+    """Store six hits of three visits and two without one. Returns the session of the first."""
+    async with opened_warehouse(file) as warehouse:
+        await warehouse.append([a_hit(path, by=path % 3, created=NOW + path) for path in range(1, 7)])
+        await warehouse.append([a_hit(1, bot=6), a_hit(2)])
+        [row] = await warehouse.read(lambda session: _rows(session, "SELECT session FROM hit WHERE id = 1"))
+        return int(row["session"])
+
+
+async def _opened_again(file: Path) -> None:
+    async with opened_warehouse(file) as warehouse:
+        await assert_follows(warehouse)
+
+
+@pytest.mark.parametrize("at_once", [2, 1_000])
+@pytest.mark.parametrize(("damage", "differing"), DAMAGES.values(), ids=DAMAGES)
+def test_visits_that_differ_are_counted_and_computed_anew(
+    file: Path, monkeypatch: pytest.MonkeyPatch, damage: str, differing: int, at_once: int
+) -> None:
+    monkeypatch.setattr(visits, "HITS_COMPARED_AT_ONCE", at_once)
+    storage, session = warehouse_storage(file.parent), asyncio.run(_three_visits(file))
+    with duckdb.connect(str(file)) as connection:
+        connection.execute(damage, [session] if "$1" in damage else None)
+    assert storage.compare_visits(in_use=False).differing == differing
+    sums_differ = damage.startswith(("DELETE", "INSERT")) or "pageviews" in damage
+    assert storage.visits_add_up() == (not sums_differ)
+    storage.forget_visits()
+    assert storage.visits_add_up(), "the next start computes them"
+    asyncio.run(_opened_again(file))
+    assert storage.compare_visits(in_use=False) == (3, 0)

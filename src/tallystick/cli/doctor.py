@@ -30,7 +30,7 @@ from tallystick.services.accounts.seals import VARIABLE as KEY_VARIABLE
 from tallystick.services.clock import SEEN, clock_marks, offset, problem_of
 from tallystick.services.privacy import open_to_others
 from tallystick.settings import Settings, lifetime_text
-from tallystick.warehouse import warehouse_storage
+from tallystick.warehouse import WarehouseStorage, warehouse_storage
 from tallystick.web.rate_limit import RateLimits
 from tallystick.web.surface import default_rates
 
@@ -56,6 +56,7 @@ HOSTS_SHOWN = 10
 READY_WITHIN_S = 5.0
 """Timeout for the readiness of a running server."""
 
+COPIED = ", in a copy of the running server's hits"
 LEDGER_FILE = "ledger.sqlite3"
 QUICK_CHECK_S = 3.0
 """Time limit of the quick check of a SQLite file."""
@@ -76,7 +77,8 @@ def doctor(*, thorough: Annotated[bool, Parameter(negative=())] = False, setting
     separated by tabs.
 
     Args:
-        thorough: Read every value of the ledger, the journal and the hits, which takes as long as reading the files.
+        thorough: Read every value of the ledger, the journal and the hits, which takes as long as reading the files;
+            and compare every visit with its hits, a few seconds for each million hits.
     """
     RateLimits(default_rates(SURFACES), settings.rate_limit)  # refuses unknown names
     checks = [*examine(settings), *damages(settings, thorough=thorough)]
@@ -118,6 +120,7 @@ def damages(settings: Settings, *, thorough: bool) -> Iterator[Check]:
         yield _sqlite_file(what, file, thorough=thorough)
     if thorough:
         yield _every_hit(settings.data)
+    yield _visits(settings.data, thorough=thorough)
     yield _stores(settings)
 
 
@@ -382,11 +385,39 @@ def _every_hit(data: Path) -> Check:
     storage, in_use = warehouse_storage(data), server_runs(data)
     if not storage.exists():
         return Check("OK", "every hit", f"{data} has no hits yet")
-    where = ", in a copy of the running server's hits" if in_use else ""
     try:
-        return Check("OK", "every hit", f"{storage.read_everything(in_use=in_use):,} hits were read{where}")
+        read = f"{storage.read_everything(in_use=in_use):,} hits were read"
+        return Check("OK", "every hit", f"{read}{COPIED if in_use else ''}")
     except (TallystickError, OSError) as error:
         return Check("FAIL", "every hit", f"{error}: restore a backup")
+
+
+def _visits(data: Path, *, thorough: bool) -> Check:
+    storage, in_use = warehouse_storage(data), server_runs(data)
+    if not storage.exists():
+        return Check("OK", "visits", f"{data} has no hits yet")
+    if in_use and not thorough:
+        return Check("OK", "visits", "the running server keeps them; --thorough compares a copy with the hits")
+    try:
+        wrong, right = _compared_visits(storage, in_use=in_use) if thorough else _added_visits(storage)
+    except (TallystickError, OSError) as error:
+        return Check("FAIL", "visits", f"cannot be compared with the hits: {error}")
+    if wrong:
+        return Check("FAIL", "visits", f"{wrong}: answers about visits are wrong until a start with --recompute-visits")
+    return Check("OK", "visits", right)
+
+
+def _added_visits(storage: WarehouseStorage) -> tuple[str, str]:
+    """What is wrong with the visits by their sums, or nothing; and what is right."""
+    wrong = "" if storage.visits_add_up() else "they have other numbers of hits than there are"
+    return wrong, "they have as many hits as there are; --thorough compares each"
+
+
+def _compared_visits(storage: WarehouseStorage, *, in_use: bool) -> tuple[str, str]:
+    """The same, after a comparison of each."""
+    visits, differing = storage.compare_visits(in_use=in_use)
+    wrong = f"{differing:,} of {visits:,} visits differ from their hits" if differing else ""
+    return wrong, f"{visits:,} visits were compared with their hits{COPIED if in_use else ''}"
 
 
 def _stores(settings: Settings) -> Check:

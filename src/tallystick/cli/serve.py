@@ -34,6 +34,7 @@ from tallystick.server.listening import (
 )
 from tallystick.services.clock import confirm
 from tallystick.settings import Settings, listen_text
+from tallystick.warehouse import warehouse_storage
 from tallystick.web.surface import default_rates
 
 TAKES_LEAVE_WITHIN_S = 5.0
@@ -62,6 +63,7 @@ def serve(
     *,
     accept_loss: Annotated[bool, Parameter(negative=())] = False,
     confirm_clock: Annotated[bool, Parameter(negative=())] = False,
+    recompute_visits: Annotated[bool, Parameter(negative=())] = False,
     settings: Settings = Settings(),
 ) -> None:
     """Run the server.
@@ -74,6 +76,8 @@ def serve(
             New ids continue above all ids ever given. For one start, after a start was refused.
         confirm_clock: Trust the clock although it is far ahead of the newest commit, and remove old hits by it. For
             one start, after a warning.
+        recompute_visits: Compute all visits anew from the hits. For one start, after `tallystick doctor` has found
+            visits that differ from their hits.
     """
     settings = replace(settings, data=settings.data.absolute())
     configure_logs(settings.log_format)
@@ -83,6 +87,8 @@ def serve(
     _allow_many_connections()
     with nothing_left_behind(settings.data), held_data_directory(settings.data):
         refuse_unfinished_restore(settings.data)
+        if recompute_visits:
+            warehouse_storage(settings.data).forget_visits()
         with open_listeners(settings.listen, handed_over, socket_mode=settings.socket_mode) as listeners:
             uvloop.run(_serve(settings, listeners, accept_loss=accept_loss, confirm_clock=confirm_clock))
     # Everything is closed. A normal exit would make DuckDB's bindings print objects that Python has not released.

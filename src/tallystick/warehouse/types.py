@@ -201,6 +201,18 @@ class ParquetHit(NamedTuple):
     channel: str | None = None
 
 
+class ComparedVisits(NamedTuple):
+    """What a comparison of the stored visits with the hits has found.
+
+    Attributes:
+        visits: all of them, stored or not.
+        differing: those whose hits make another visit than the stored one.
+    """
+
+    visits: int
+    differing: int
+
+
 StatisticRow = tuple[Any, ...]
 """Unix second and path, then the values of a ``VisitStatistic``, then visits."""
 

@@ -16,6 +16,7 @@ from tallystick.model.question import Answer, Match, Question
 from tallystick.model.selection import Selection
 from tallystick.warehouse.types import (
     BotRow,
+    ComparedVisits,
     DimensionCount,
     Figures,
     HitPage,
@@ -381,6 +382,36 @@ class WarehouseStorage(Protocol):
         Raises:
             StoreFailed: they are damaged.
             OSError: a copy cannot be made.
+        """
+        ...
+
+    def visits_add_up(self) -> bool:
+        """Whether the stored visits together have as many hits as there are; quickly. Changes no byte.
+
+        No server may have them open. True if the next start computes the visits.
+
+        Raises:
+            StoreFailed: they are damaged.
+        """
+        ...
+
+    def compare_visits(self, *, in_use: bool) -> ComparedVisits:
+        """Compare every stored visit with its hits; changes no byte.
+
+        Args:
+            in_use: whether a server has them open; then a copy is compared.
+
+        Raises:
+            StoreFailed: they are damaged.
+            OSError: a copy cannot be made.
+        """
+        ...
+
+    def forget_visits(self) -> None:
+        """Make the next start compute all visits from the hits. No server may have them open.
+
+        Raises:
+            StartRefused: the files cannot be used.
         """
         ...
 

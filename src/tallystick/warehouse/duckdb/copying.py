@@ -9,6 +9,7 @@ The journal is read first; its batches that the copy lacks are added to it.
 
 import fcntl
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -20,13 +21,14 @@ from tallystick.warehouse.duckdb import rows, visits
 from tallystick.warehouse.duckdb.checkpoints import unchanging
 from tallystick.warehouse.duckdb.journal import JournalContents, journal_of
 from tallystick.warehouse.duckdb.marks import ColumnsMarks, lost_from_columns, way_out
+from tallystick.warehouse.duckdb.migrations import all_steps, recorded
 from tallystick.warehouse.duckdb.mover import set_last_id
 from tallystick.warehouse.duckdb.opening import columns_marks, seal
-from tallystick.warehouse.duckdb.queried import named_queries
+from tallystick.warehouse.duckdb.queried import Connection, named_queries
 from tallystick.warehouse.duckdb.rebuilding import highest_id
 from tallystick.warehouse.duckdb.session import DuckDbSession
-from tallystick.warehouse.duckdb.store import Store, transaction
-from tallystick.warehouse.types import LedgerMarks
+from tallystick.warehouse.duckdb.store import THREADS, Store, transaction
+from tallystick.warehouse.types import ComparedVisits, LedgerMarks
 
 MEMORY_MB = 512
 WAL_SUFFIX = ".wal"
@@ -108,12 +110,8 @@ def read_through(file: Path) -> int:
     Raises:
         StoreFailed: it is damaged, or not a warehouse.
     """
-    try:
-        with closing(duckdb.connect(str(file), read_only=True)) as connection:
-            hits, _ = named_queries().read_everything(connection)
-    except duckdb.Error as error:
-        msg = f"{file} is no warehouse, or damaged: {' '.join(str(error).split())}"
-        raise StoreFailed(msg) from error
+    with _unchanged(file) as connection:
+        hits, _ = named_queries().read_everything(connection)
     return int(hits)
 
 
@@ -123,13 +121,51 @@ def count_hits(file: Path) -> int:
     Raises:
         StoreFailed: it is damaged, or not a warehouse.
     """
-    try:
-        with closing(duckdb.connect(str(file), read_only=True)) as connection:
-            [(hits,)] = connection.execute("SELECT count(*) FROM hit").fetchall()
-    except duckdb.Error as error:
-        msg = f"{file} is no warehouse, or damaged: {error}"
-        raise StoreFailed(msg) from error
+    with _unchanged(file) as connection:
+        [(hits,)] = connection.execute("SELECT count(*) FROM hit").fetchall()
     return int(hits)
+
+
+def visits_add_up(file: Path) -> bool:
+    """Whether visits have as many hits as there are in a warehouse that no process has open; changes no byte.
+
+    Raises:
+        StoreFailed: it is damaged, or not a warehouse.
+    """
+    with _unchanged(file) as connection:
+        return not _has_visits(connection) or visits.add_up(connection)
+
+
+def compare_visits(file: Path) -> ComparedVisits:
+    """Compare visits with their hits in a warehouse that no process has open; changes no byte.
+
+    Raises:
+        StoreFailed: it is damaged, or not a warehouse.
+    """
+    with _unchanged(file) as connection:
+        return visits.compare(connection) if _has_visits(connection) else ComparedVisits(0, 0)
+
+
+def _has_visits(connection: Connection) -> bool:
+    """Whether visits have been computed; otherwise the next start does so."""
+    return len(recorded(connection)) == len(all_steps()) and visits.are_computed(connection)
+
+
+@contextmanager
+def _unchanged(file: Path) -> Iterator[Connection]:
+    """A connection that only reads, with little memory, and spills nothing beside the file."""
+    with tempfile.TemporaryDirectory(prefix="tallystick-") as directory:
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "threads": THREADS,
+            "memory_limit": f"{MEMORY_MB}MB",
+            "temp_directory": directory,
+        }
+        try:
+            with closing(duckdb.connect(str(file), read_only=True, config=config)) as connection:
+                yield connection
+        except duckdb.Error as error:
+            msg = f"{file} is no warehouse, or damaged: {' '.join(str(error).split())}"
+            raise StoreFailed(msg) from error
 
 
 @contextmanager

@@ -2,22 +2,28 @@
 
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tallystick.errors import StoreFailed, StoresDisagree
+from tallystick.warehouse.duckdb import visits
 from tallystick.warehouse.duckdb.copying import (
+    MEMORY_MB,
     WAL_SUFFIX,
     checked,
+    compare_visits,
     copy_files,
     count_hits,
     read_through,
     refuse_missing,
+    visits_add_up,
 )
 from tallystick.warehouse.duckdb.journal import JOURNAL_FILE
 from tallystick.warehouse.duckdb.marks import JournalMarks, losses, way_out
 from tallystick.warehouse.duckdb.opening import disagreements, marks_in
-from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
-from tallystick.warehouse.types import LedgerMarks, Loss
+from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE, Store, transaction
+from tallystick.warehouse.types import ComparedVisits, LedgerMarks, Loss
 
 
 class DuckDbStorage:
@@ -48,12 +54,29 @@ class DuckDbStorage:
 
     def read_everything(self, *, in_use: bool) -> int:
         """Read all values; changes no byte. Returns the number of hits."""
-        if not in_use:
-            return read_through(self._file)
-        with tempfile.TemporaryDirectory(prefix="tallystick-") as directory:
-            copy = Path(directory) / self._file.name
-            copy_files(self._file, copy)
-            return read_through(copy)
+        with self._readable(in_use=in_use) as file:
+            return read_through(file)
+
+    def visits_add_up(self) -> bool:
+        """Whether the stored visits have as many hits as there are, or the next start computes them."""
+        return visits_add_up(self._file)
+
+    def compare_visits(self, *, in_use: bool) -> ComparedVisits:
+        """Compare every stored visit with its hits; changes no byte."""
+        with self._readable(in_use=in_use) as file:
+            return compare_visits(file)
+
+    def forget_visits(self) -> None:
+        """Make the next start compute all visits from the hits."""
+        if not self.exists():
+            return
+        store = Store(self._file, MEMORY_MB)
+        try:
+            store.open()
+            with store.session() as session, transaction(session.connection):
+                visits.forget(session.connection)
+        finally:
+            store.close()
 
     def disagreement(self, ledger: LedgerMarks | None) -> str | None:
         """Compare the hits with the ledger. Returns a message with a remedy, or None."""
@@ -87,6 +110,17 @@ class DuckDbStorage:
             file.unlink(missing_ok=True)
         if copy is not None:
             copy.replace(self._file)
+
+    @contextmanager
+    def _readable(self, *, in_use: bool) -> Iterator[Path]:
+        """The file, or a copy of one that a server has open, removed at the end."""
+        if not in_use:
+            yield self._file
+            return
+        with tempfile.TemporaryDirectory(prefix="tallystick-") as directory:
+            copy = Path(directory) / self._file.name
+            copy_files(self._file, copy)
+            yield copy
 
     def _is_damaged(self) -> bool:
         if not self.exists():

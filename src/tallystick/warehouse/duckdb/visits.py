@@ -14,6 +14,7 @@ import structlog
 from tallystick.model.hit import SESSION_S
 from tallystick.warehouse.duckdb.queried import Connection
 from tallystick.warehouse.duckdb.rows import Content
+from tallystick.warehouse.types import ComparedVisits
 
 OF_FIRST_HIT = (
     "source",
@@ -223,10 +224,21 @@ HITS_AT_ONCE = 5_000_000
 log = structlog.get_logger()
 
 
+def are_computed(connection: Connection) -> bool:
+    """Whether the table has the visits of all hits."""
+    return connection.execute("SELECT visits FROM mark").fetchall() == [(True,)]
+
+
+def forget(connection: Connection) -> None:
+    """Make the next ``fill`` compute all visits anew; in an open transaction."""
+    connection.execute("UPDATE mark SET visits = false")
+
+
 def fill(connection: Connection) -> None:
     """Compute all visits, once; in an open transaction. Logs its progress: ten million hits take about ten seconds."""
-    if connection.execute("SELECT visits FROM mark").fetchall() == [(True,)]:
+    if are_computed(connection):
         return
+    connection.execute("DELETE FROM visit")
     [(hits,)] = connection.execute("SELECT count(*) FROM hit").fetchall()
     parts, began = -(-hits // HITS_AT_ONCE), time.monotonic()
     for part in range(parts):
@@ -237,3 +249,44 @@ def fill(connection: Connection) -> None:
     connection.execute("UPDATE mark SET visits = true")
     if parts:
         log.info("visits are computed", hits=hits, seconds=round(time.monotonic() - began))
+
+
+# Checking.
+
+HITS_COMPARED_AT_ONCE = 2_000_000
+"""Of more, DuckDB writes what it groups to the disk, which takes longer than to read the hits again."""
+
+_VALUES = ", ".join(name for name in COLUMNS if name not in {"site", "session"})
+
+
+def add_up(connection: Connection) -> bool:
+    """Whether all visits together have as many pageviews, events and first hits as the hits: a tenth of a second."""
+    of_hits = (
+        "SELECT count(*) FILTER (NOT event), count(*) FILTER (event), count(*) FILTER (first) FROM hit"
+        " WHERE bot = 0 AND session <> 0"
+    )
+    of_visits = f"SELECT {', '.join(f'coalesce(sum({name}), 0)' for name in _SUMS)} FROM visit"
+    return connection.execute(of_hits).fetchall() == connection.execute(of_visits).fetchall()
+
+
+def compare(connection: Connection) -> ComparedVisits:
+    """Compare every visit with its hits. A visit that is missing, superfluous or there twice differs, too."""
+    [(hits,)] = connection.execute("SELECT count(*) FROM hit").fetchall()
+    parts = max(1, -(-hits // HITS_COMPARED_AT_ONCE))
+    visits = differing = 0
+    for part in range(parts):
+        of_part = f"session % {parts} = {part}"
+        computed = visits_of(f"(SELECT {hit_columns()} FROM hit WHERE bot = 0 AND session <> 0 AND {of_part})")
+        both = (
+            f"SELECT site, session, true AS stored, hash({_VALUES}) AS content FROM visit WHERE {of_part} UNION ALL"
+            f" SELECT site, session, false AS stored, hash({_VALUES}) AS content FROM ({computed})"
+        )
+        groups = (
+            "SELECT count(*) = 2 AND bool_or(stored) AND NOT bool_and(stored) AND min(content) = max(content) AS equal"
+            f" FROM ({both}) GROUP BY site, session"
+        )
+        [(found, wrong)] = connection.execute(
+            f"SELECT count(*), count(*) FILTER (NOT equal) FROM ({groups})"
+        ).fetchall()
+        visits, differing = visits + found, differing + wrong
+    return ComparedVisits(visits, differing)
