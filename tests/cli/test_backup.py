@@ -25,6 +25,21 @@ def test_a_backup_restores_everything_into_either_database(run: CommandLine, pla
     assert run("counter", "create", "next", *other.options).code == 0
 
 
+@pytest.mark.parametrize("other", ["sqlite", "postgresql"], indirect=True)
+def test_a_restored_site_has_its_domain(run: CommandLine, place: Place, other: Place) -> None:
+    run("user", "create", "--email", "ada@example.com", *place.options, stdin=b"correct horse\n").succeeded()
+    for host, domain in (("one.example.com", "example.com"), ("two.example.com", "")):
+        command = ("site", "create", "--host", host, "--domain", domain, "--email", "ada@example.com")
+        run(*command, *place.options).succeeded()
+    sites = run("site", "list", *place.options).succeeded()
+    run("backup", "backup.db", *place.options).succeeded()
+    assert run("restore", "backup.db", *other.options).code == 0
+    assert run("site", "list", *other.options).succeeded() == sites
+    assert [line.split("\t")[-1] for line in sites.splitlines()] == ["example.com", "-"]
+    taken = run("site", "change", "2", "--domain", "example.com", *other.options).refused()
+    assert taken == "--domain: is the domain or a host of another site"
+
+
 def test_a_backup_is_one_file_for_its_owner(run: CommandLine, place: Place, tmp_path: Path) -> None:
     fill(place)
     run("backup", "backup.db", *place.options).succeeded()

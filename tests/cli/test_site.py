@@ -34,11 +34,11 @@ def stored(place: Place) -> list[Site]:
 
 def test_sites_are_created_and_listed(run: CommandLine, owned: Place) -> None:
     assert create(run, owned, "--code", "one", "--link-domain", "https://example.com") == "1\n"
-    assert create(run, owned, "--code", "two", host="Two.Example.COM") == "2\n"
+    assert create(run, owned, "--code", "two", "--domain", "WWW.Example.COM.", host="Two.Example.COM") == "2\n"
     rows = [line.split("\t") for line in run("site", "list", *owned.options).succeeded().splitlines()]
     assert [row[:5] + row[6:] for row in rows] == [
-        ["1", "stats.example.com", "one", "-", "https://example.com", "-"],
-        ["2", "two.example.com", "two", "1", "-", "-"],
+        ["1", "stats.example.com", "one", "-", "https://example.com", "-", "-"],
+        ["2", "two.example.com", "two", "1", "-", "-", "example.com"],
     ]
 
 
@@ -51,6 +51,20 @@ def test_sites_are_created_and_listed(run: CommandLine, owned: Place) -> None:
         (("--host", "x.example.com", "--code", "www"), "--code: cannot be ‘www’"),  # noqa: RUF001
         (("--host", "x.example.com", "--link-domain", "a b"), "--link-domain: must be a valid url"),
         (
+            ("--host", "x.example.com", "--domain", "blog"),
+            "--domain: must be a fully qualified domain name, such as stats.example.com",
+        ),
+        (
+            ("--host", "x.example.com", "--domain", "https://example.com"),
+            "--domain: must be a valid hostname: invalid character: '/'",
+        ),
+        (
+            ("--host", "x.example.com", "--domain", "www.stats.example.com"),
+            "--domain: is the domain or a host of another site",
+        ),
+        (("--host", "x.example.com", "--domain", "example.net"), "--domain: is the domain or a host of another site"),
+        (("--host", "www.example.net"), "--host: already exists"),
+        (
             ("--host", "a.example.com:80", "--code", "a_b"),
             "--code: cannot contain '_'; --host: must be a valid hostname: invalid character: ':'",
         ),
@@ -59,7 +73,7 @@ def test_sites_are_created_and_listed(run: CommandLine, owned: Place) -> None:
 def test_what_cannot_be_used_is_told_by_option(
     run: CommandLine, owned: Place, options: tuple[str, ...], problem: str
 ) -> None:
-    create(run, owned, "--code", "one")
+    create(run, owned, "--code", "one", "--domain", "example.net")
     assert run("site", "create", "--email", "ada@example.com", *options, *owned.options).refused() == problem
     assert len(stored(owned)) == 1
 
@@ -109,6 +123,28 @@ def test_a_setting_that_cannot_be_used_is_named(run: CommandLine, owned: Place, 
 def test_what_is_no_setting_is_refused(run: CommandLine, setting: str) -> None:
     refusal = run("site", "change", "1", "--setting", setting).refused()
     assert refusal.startswith("invalid value for --setting: it accepts NAME=VALUE, where ")
+
+
+def test_a_domain_is_changed_and_names_the_site(run: CommandLine, owned: Place) -> None:
+    create(run, owned, "--domain", "example.com")
+    create(run, owned, host="two.example.com")
+
+    def change(which: str, *options: str) -> tuple[str, ...]:
+        return "site", "change", which, *options, *owned.options
+
+    assert run(*change("example.com", "--code", "uno")).succeeded() == ""
+    assert run(*change("www.Example.com", "--domain", "Example.org")).succeeded() == ""
+    assert next((site.code, site.domain) for site in stored(owned)) == ("uno", "example.org")
+    taken = "--domain: is the domain or a host of another site"
+    for domain in ("example.org", "www.example.org", "stats.example.com"):
+        assert run(*change("two.example.com", "--domain", domain)).refused() == taken
+    assert run(*change("2", "--host", "example.org")).refused() == "--host: already exists"
+    bad = "--domain: must be a valid hostname: invalid character: ' '"
+    assert run(*change("2", "--domain", "a b.example.org")).refused() == bad
+    assert run(*change("1", "--domain", "")).succeeded() == ""
+    assert run(*change("2", "--domain", "example.org")).succeeded() == ""
+    assert [site.domain for site in stored(owned)] == ["", "example.org"]
+    assert run(*change("", "--code", "due")).refused() == "there is no site yet: tallystick site create makes one"
 
 
 def test_a_site_is_deleted_and_its_host_is_free(run: CommandLine, owned: Place) -> None:

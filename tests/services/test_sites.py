@@ -295,7 +295,7 @@ async def test_a_domain_is_of_one_site_and_free_once_that_is_deleted(ledger: Led
     assert changed.domain == "example.com"
     assert await ledger.read(site, second.id) == changed
     for taken in ("example.com", "one.example.com"):
-        with pytest.raises(InvalidFields, match="domain: already exists"):
+        with pytest.raises(InvalidFields, match="domain: is the domain or a host of another site"):
             await ledger.write(update_site, third.id, SiteChanges(domain=taken), 2)
     own_host = await ledger.write(update_site, third.id, SiteChanges(domain="three.example.com"), 2)
     assert own_host.domain == "three.example.com"
@@ -318,7 +318,7 @@ async def test_names_by_which_another_site_is_found_are_taken(ledger: Ledger, *,
     for domain in domains:
         with pytest.raises(InvalidFields) as refused:
             await ledger.write(update_site, two.id, SiteChanges(domain=domain), 2)
-        assert refused.value.errors == {"domain": ["already exists"]}, domain
+        assert refused.value.errors == {"domain": ["is the domain or a host of another site"]}, domain
     for cname in ("example.com", "www.example.com"):
         with pytest.raises(InvalidFields) as refused:
             await ledger.write(update_site, two.id, SiteChanges(cname=cname), 2)

@@ -18,7 +18,7 @@ from tallystick.errors import InputRefused
 from tallystick.ledger import Session
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.site import Site, SiteSettings
-from tallystick.model.site_rules import normal_host
+from tallystick.model.site_rules import normal_domain, normal_host
 from tallystick.services.accounts import sites
 from tallystick.services.accounts.site_hosts import hosts_of, release_host
 from tallystick.services.accounts.site_rows import active_sites
@@ -28,7 +28,7 @@ from tallystick.settings import StorageSettings
 app = App(
     name="site",
     help="Manage the sites whose hits are counted; also while a server runs.",
-    help_epilogue="A site is given by its id or host.",
+    help_epilogue="A site is given by its id, host or domain.",
 )
 
 SITES_NAMED = 10
@@ -103,12 +103,12 @@ def list_(*, settings: StorageSettings = StorageSettings()) -> None:
     """List sites, oldest first.
 
     On a terminal a table, otherwise one site a line, separated by tabs: id, host, code, the first site of its
-    account if it is another one, link domain, when it was created, and since when it has hits.
+    account if it is another one, link domain, when it was created, since when it has hits, and domain.
     """
     with opened_ledger(settings) as (_, session), session.snapshot():
         rows = active_sites(session)
     print_rows(
-        ("Id", "Host", "Code", "First site", "Link domain", "Created", "Hits since"),
+        ("Id", "Host", "Code", "First site", "Link domain", "Created", "Hits since", "Domain"),
         [
             (
                 site.id,
@@ -118,6 +118,7 @@ def list_(*, settings: StorageSettings = StorageSettings()) -> None:
                 site.link_domain,
                 instant(site.created),
                 instant(site.counting_since),
+                site.domain,
             )
             for site in rows
         ],
@@ -139,7 +140,7 @@ def change(  # noqa: PLR0913  # one an option
     """Change a site; options that are not given stay as they are. Hits older than a new data_retention are deleted.
 
     Args:
-        which: Id or host.
+        which: Id, host or domain.
         host: The host name of this site on the server.
         code: A short name.
         link_domain: Where the counted pages are; empty for nowhere.
@@ -172,7 +173,7 @@ def hosts(
     until they are released.
 
     Args:
-        which: Id or host.
+        which: Id, host or domain.
         release: Stop counting for this host. May be repeated.
     """
     with opened_ledger(settings) as (_, session), session.transaction():
@@ -199,7 +200,7 @@ def delete(
     Requests for the site are refused at once; its hits are removed in the background.
 
     Args:
-        which: Id or host.
+        which: Id, host or domain.
         yes: Do not ask.
     """
     with opened_ledger(settings) as (_, session):
@@ -214,7 +215,7 @@ def delete(
 
 
 def site_of(session: Session, which: str | None) -> Site:
-    """The site with this id, code or host; for None the only site.
+    """The site with this id, code, host or domain; for None the only site.
 
     Raises:
         InputRefused: there is no such site, or several without one given.
@@ -226,7 +227,8 @@ def site_among(sites: Sequence[Site], which: str | None) -> Site:
     """Like ``site_of``, among sites that were read already."""
     matches = list(sites) if which is None else [site for site in sites if which in (str(site.id), site.code)]
     if which is not None and not matches:
-        matches = [site for site in sites if site.cname == normal_host(which)]
+        host, domain = normal_host(which), normal_domain(which)
+        matches = [site for site in sites if host and (site.cname == host or site.domain == domain)]
     if len(matches) == 1:
         return matches[0]
     if which is None and sites:

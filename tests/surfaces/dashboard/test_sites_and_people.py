@@ -39,6 +39,27 @@ async def test_sites_are_added_under_the_first(pages: Pages) -> None:
         assert "Address of its statistics already exists" in taken.text
 
 
+async def test_a_domain_is_given_to_a_new_site_and_changed(pages: Pages) -> None:
+    async with pages.ada() as ada:
+        await ada.fill("/sites", {"cname": "zwei.example.com", "domain": "WWW.Example.com"})
+        first, second = await pages.ledger.read(active_sites)
+        assert second.domain == "example.com"
+        assert 'name="domain" type="text" value="example.com"' in (await ada.get(f"/sites/{second.id}")).text
+        for taken in ("example.com", "zwei.example.com"):
+            answer = await ada.fill(f"/sites/{first.id}", SETTINGS | {"domain": taken})
+            assert answer.status_code == 422
+            assert "Domain is the domain or a host of another site." in answer.text
+            assert f'name="domain" type="text" value="{taken}"' in answer.text
+        answer = await ada.fill("/sites", {"cname": "drei.example.com", "domain": "drei"})
+        assert answer.status_code == 422
+        assert "Domain must be a fully qualified domain name" in answer.text
+        assert 'name="domain" type="text" value="drei"' in answer.text
+        await ada.fill(f"/sites/{second.id}", SETTINGS | {"cname": "zwei.example.com", "code": "zwei"})
+        assert (await pages.ledger.read(active_sites))[1].domain == ""
+        await ada.fill(f"/sites/{first.id}", SETTINGS | {"domain": "example.com"})
+        assert (await first_site(pages)).domain == "example.com"
+
+
 async def test_the_first_sites_host_is_asked_for_before_a_second_is_made(pages: Pages) -> None:
     async with pages.visitor() as ada:
         await ada.fill("/setup", pages.first_person(host=""))
@@ -142,6 +163,8 @@ async def test_collecting_nothing_is_kept_as_nothing(pages: Pages) -> None:
     [
         ({"cname": "no_host"}, "Address of its statistics must be"),
         ({"code": "www"}, "Short name cannot be"),
+        ({"domain": "localhost"}, "Domain must be a fully qualified domain name"),
+        ({"domain": "<b>.example.com"}, "Domain must be a valid hostname: invalid character: '&lt;'."),
         ({"link_domain": "java script"}, "The website must be a valid url"),
         ({"public": "perhaps"}, "This must be one of"),
         ({"public": "secret"}, "Secret of the link must be 8 to 40 letters and digits"),

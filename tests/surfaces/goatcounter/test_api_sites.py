@@ -12,6 +12,7 @@ from tallystick.ledger import Session
 from tallystick.model.account import Access, Permission, UserSettings
 from tallystick.model.site import COLLECT, SiteSettings
 from tallystick.services.accounts.site_rows import active_sites
+from tallystick.services.accounts.sites import SiteChanges, update_site
 
 STAMP = "2027-01-15T08:00:00Z"
 """``builders.NOW``."""
@@ -102,6 +103,18 @@ async def test_a_site_has_the_contracts_fields_in_their_order(analytics: Analyti
 async def test_a_site_tells_that_it_has_hits(analytics: Analytics) -> None:
     await analytics.pixel(p="/a")
     assert (await analytics.api("GET", "/sites/1")).json()["received_data"] is True
+
+
+@pytest.mark.parametrize("method", ["PATCH", "POST"])
+async def test_a_domain_is_neither_told_nor_changed(analytics: Analytics, method: str) -> None:
+    before = (await analytics.api("GET", "/sites/1")).json()
+    await analytics.services.ledger.write(update_site, 1, SiteChanges(domain="example.com"), 0)
+    assert (await analytics.api("GET", "/sites/1")).json().keys() == before.keys()
+    sent = {"cname": HOST, "code": before["code"], "link_domain": "", "settings": {}}
+    assert (await analytics.api(method, "/sites/1", json=sent)).json().keys() == before.keys()
+    assert (await analytics.services.sites.named("example.com")).id == 1
+    taken = await create(analytics, cname="www.example.com")
+    assert (taken.status, taken.json()) == (400, {"errors": {"cname": ["already exists"]}})
 
 
 async def create(analytics: Analytics, **site: Any) -> Answer:

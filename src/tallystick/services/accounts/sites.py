@@ -38,6 +38,9 @@ SITES_AT_MOST = 10_000
 DEFAULTS_AT_MOST = 32_768
 """Bytes of JSON."""
 
+TAKEN = "already exists"  # the contract's text
+DOMAIN_TAKEN = "is the domain or a host of another site"
+
 FRESH_S = 0.125
 READ_AHEAD_S = FRESH_S / 2
 """The age from which on the cache is read again while it is still used, so that requests need not wait for it."""
@@ -520,9 +523,9 @@ def _check(session: Session, site: Site) -> None:
     others = {host for host, number in site_hosts(session).items() if number != site.id}
     hosts += cname in others
     domains += not others.isdisjoint({domain, f"www.{domain}"})
-    for field, taken in (("cname", hosts), ("code", codes), ("domain", domains)):
+    for field, taken, problem in (("cname", hosts, TAKEN), ("code", codes, TAKEN), ("domain", domains, DOMAIN_TAKEN)):
         if taken:
-            errors.setdefault(field, []).append("already exists")
+            errors.setdefault(field, []).append(problem)
     if errors:
         raise InvalidFields(errors)
 

@@ -25,7 +25,7 @@ PUBLIC = (
     ("public", "everyone"),
 )
 
-TEXTS = ("cname", "code", "link_domain", "public", "secret", "data_retention")
+TEXTS = ("cname", "code", "domain", "link_domain", "public", "secret", "data_retention")
 LISTS = ("ignore_ips", "collect_regions", "allow_embed")
 SWITCHES = ("allow_counter", "allow_bosmang", "respect_gpc", "respect_dnt")
 
@@ -39,6 +39,7 @@ def filled_in(site: Site) -> dict[str, Any]:
     return {
         "cname": site.cname or "",
         "code": site.code,
+        "domain": site.domain,
         "link_domain": site.link_domain,
         "public": settings.public,
         "secret": settings.secret,
@@ -73,6 +74,7 @@ def changes_of(form: Form) -> SiteChanges:
     return SiteChanges(
         cname=form.text("cname") or None,
         code=form.text("code"),
+        domain=form.text("domain"),
         link_domain=form.text("link_domain"),
         settings=settings,
     )

@@ -21,6 +21,8 @@ from tallystick.surfaces.dashboard.support.services import PageServices
 from tallystick.web.address import bare_host, host_of
 from tallystick.web.own_address import own_origin
 
+NEW_SITE_FIELDS = ("cname", "domain", "link_domain")
+
 _id = re.compile(r"[1-9][0-9]{0,8}")
 
 
@@ -36,7 +38,8 @@ class SitePages:
 
     async def create(self, request: PageRequest) -> Response:
         """Add a site."""
-        new_site = NewSite(cname=request.form.text("cname"), link_domain=request.form.text("link_domain"))
+        cname, domain, link_domain = (request.form.text(name) for name in NEW_SITE_FIELDS)
+        new_site = NewSite(cname=cname, domain=domain, link_domain=link_domain)
         existing: list[Site] = await self._ledger.read(active_sites)
         if existing and not new_site.cname and may_create_sites(request.account):
             return await self._show_list(request, {"cname": ["must be set"]})
@@ -107,7 +110,7 @@ class SitePages:
             "may_create": may_create,
             "hostless": without_host(all_sites) if len(all_sites) == 1 else None,
             "unknown_hosts": await self._unknown_hosts() if may_create else [],
-            "typed": {name: request.form.text(name) for name in ("cname", "link_domain")},
+            "typed": {name: request.form.text(name) for name in NEW_SITE_FIELDS},
             "name_of": name_of,
             "problems": problems,
         }
