@@ -27,7 +27,7 @@ from tallystick.model.question import (
     ordered,
 )
 from tallystick.warehouse.duckdb.queried import QuerySession
-from tallystick.warehouse.duckdb.questions.buckets import QUARTER_HOUR_S, bucket, in_one_bucket
+from tallystick.warehouse.duckdb.questions.buckets import bucket, in_one_bucket
 from tallystick.warehouse.duckdb.questions.conditions import (
     NEIGHBOURS,
     OF_PAGEVIEWS,
@@ -40,18 +40,16 @@ from tallystick.warehouse.duckdb.questions.conditions import (
 from tallystick.warehouse.duckdb.questions.names import check_expressions
 from tallystick.warehouse.duckdb.questions.parameters import BoundValues
 from tallystick.warehouse.duckdb.questions.relations import Relations, with_clause
+from tallystick.warehouse.duckdb.questions.times import buckets_at, step_of, visitors_at
 
-_VISITS_IN_ALL = (
-    "count(*) FILTER (session <> 0) AS visits, sum(ended - started) FILTER (session <> 0) AS seconds,"
-    " sum(pageviews) FILTER (session <> 0) AS viewed"
-)
+_VISITS_IN_ALL = {"visits": "count(*)", "seconds": "sum(ended - started)", "viewed": "sum(pageviews)"}
 _OF_VISITS = {
-    "visitors": "count(*) FILTER (session <> 0 OR firsts > 0)",
+    "visitors": "count(*) FILTER (visitor)",
     "pageviews": "sum(pageviews)",
     "events": "sum(pageviews + events)",
     "firsts": "sum(firsts)",
-    "alone": "count(*) FILTER (session = 0)",
-    "of_visits": "sum(pageviews) FILTER (session <> 0)",
+    "alone": "count(*) FILTER (alone)",
+    "of_visits": "sum(pageviews) FILTER (NOT alone)",
 }
 """Numbers of ``counted``, from rows of visits."""
 _OF_HITS = {
@@ -62,10 +60,9 @@ _OF_HITS = {
     "of_visits": "count(*) FILTER (NOT event AND session <> 0)",
 }
 """The same from hits, without visitors, which cannot be added up."""
-_BOUNCES = (
-    "count(*) FILTER (session <> 0) AS entries,"
-    " count(*) FILTER (session <> 0 AND pageviews <= 1 AND events = 0) AS bounces"
-)
+_SUMS = frozenset({Metric.PAGEVIEWS, Metric.EVENTS, Metric.COUNT, Metric.EXIT_RATE})
+"""Metrics that need sums over hits."""
+_BOUNCES = {"entries": "count(*)", "bounces": "count(*) FILTER (pageviews <= 1 AND events = 0)"}
 _FIGURES = {
     Metric.VISITORS: "coalesce(visitors, 0)",
     Metric.VISITS: "coalesce(visitors, 0)",
@@ -174,12 +171,12 @@ class _Plan:
             parts.add("counted", self._counted(names, self._question.dimensions))
         if metrics & BY_VISIT:
             if self._by_entry:
-                parts.add("seen", self._entered(names, f"{_VISITS_IN_ALL}, {_BOUNCES}"))
+                parts.add("seen", self._entered(names, _VISITS_IN_ALL | _BOUNCES))
             elif self._filters_pages and Metric.BOUNCE_RATE in metrics:
                 parts.add("seen", self._seen(names, _VISITS_IN_ALL))
                 parts.add("entered", self._entered(names, _BOUNCES))
             else:
-                parts.add("seen", self._seen(names, f"{_VISITS_IN_ALL}, {_BOUNCES}"))
+                parts.add("seen", self._seen(names, _VISITS_IN_ALL | _BOUNCES))
         if Metric.EXIT_RATE in metrics:
             parts.add("gone", self._gone(names))
         return parts
@@ -212,20 +209,32 @@ class _Plan:
 
     def _counted(self, names: Sequence[str], groupings: Sequence[Grouping]) -> str:
         """Hits and visitors."""
-        times = [each for each in groupings if isinstance(each, TimeUnit)]
+        times = any(isinstance(each, TimeUnit) for each in groupings)
         of_hits = any(isinstance(each, Dimension) and each.scope is Scope.HIT for each in groupings)
         of_visits = any(isinstance(each, Dimension) and each.scope is Scope.VISIT for each in groupings)
+        with_visits = of_visits or self._reads_visits
         if of_hits or self._general or self._question.bots:
             return self._counted_hits(names, groupings)
-        if not self._about_visits and (times or self._separated is None or not (of_visits or self._reads_visits)):
-            return self._counted_hits(names, groupings)
-        if times and not (self._counts_visitors or of_visits or self._reads_visits):
-            return self._summed(names, groupings, _OF_HITS, "created", "passing")
         if not self._about_visits:
+            if times or self._separated is None or not with_visits:
+                return self._counted_hits(names, groupings)
             return self._summed(names, groupings, _OF_VISITS, "started", f"({self._counted_by_visit()})")
-        if not times:
-            return self._summed(names, groupings, _OF_VISITS, "started", f"visits WHERE {self._passes()}")
-        return self._summed(names, groupings, _OF_VISITS, "started", f"({self._split(times)})")
+        if times:
+            return self._counted_by_time(names, groupings, with_visits=with_visits)
+        return self._summed(names, groupings, _OF_VISITS, "started", f"visits WHERE {self._passes()}")
+
+    def _counted_by_time(self, names: Sequence[str], groupings: Sequence[Grouping], *, with_visits: bool) -> str:
+        """Hits and visitors by time, with a condition about visits.
+
+        Args:
+            with_visits: whether values of visits are needed.
+        """
+        sums = bool(self._metrics & _SUMS)
+        if not self._counts_visitors and not with_visits:
+            return self._summed(names, groupings, _OF_HITS, "created", "passing")
+        if not self._counts_visitors or (sums and with_visits):
+            return self._summed(names, groupings, _OF_VISITS, "started", f"({self._split(groupings)})")
+        return self._by_ends(names, groupings, with_sums=sums)
 
     def _summed(
         self, names: Sequence[str], groupings: Sequence[Grouping], numbers: Mapping[str, str], time: str, source: str
@@ -236,59 +245,75 @@ class _Plan:
         """
         listed = ", ".join(f"{sql} AS {name}" for name, sql in numbers.items())
         times = [each for each in groupings if isinstance(each, TimeUnit)]
-        by_quarter = all(segment.offset % QUARTER_HOUR_S == 0 for segment in self._question.period.offsets)
-        if not times or TimeUnit.MINUTE in times or not by_quarter:
+        if not times:
             return self._grouped(self._values(groupings, time), names, listed, source)
-        pairs = list(zip(names, groupings, strict=True))
-        inner = {name: value_of(each) for name, each in pairs if isinstance(each, Dimension)}
-        inner["quarter"] = f"{time} // {QUARTER_HOUR_S} * {QUARTER_HOUR_S}"
-        quarters = self._grouped(list(inner.values()), list(inner), listed, source)
-        outer = [
-            name if isinstance(each, Dimension) else bucket(each, "quarter", self._question.period)
-            for name, each in pairs
-        ]
-        return self._grouped(outer, names, ", ".join(f"sum({name}) AS {name}" for name in numbers), f"({quarters})")
+        named = dict(zip(names, groupings, strict=True))
+        inner = {name: value_of(each) for name, each in named.items() if isinstance(each, Dimension)}
+        inner["moment"] = step_of(time, times, self._question.period)
+        steps = self._grouped(list(inner.values()), list(inner), listed, source)
+        return self._summed_at(named, numbers, steps)
+
+    def _summed_at(self, named: Mapping[str, Grouping], numbers: Iterable[str], steps: str) -> str:
+        sums = ", ".join(f"sum({name}) AS {name}" for name in numbers)
+        return self._grouped(buckets_at(named, self._question.period), list(named), sums, f"({steps})")
+
+    def _by_ends(self, names: Sequence[str], groupings: Sequence[Grouping], *, with_sums: bool) -> str:
+        """Visitors by time, and the sums over hits if nothing of their visits is needed for them."""
+        named, period = dict(zip(names, groupings, strict=True)), self._question.period
+        visits = f"visits WHERE {self._passes()}"
+        steps = visitors_at(named, period, visits=visits, key=self._relations.key)
+        if not with_sums:
+            return self._summed_at(named, ["visitors", "alone"], steps)
+        sums = {name: sql for name, sql in _OF_HITS.items() if name != "alone"}
+        times = [each for each in groupings if isinstance(each, TimeUnit)]
+        listed = ", ".join(f"{sql} AS {name}" for name, sql in sums.items())
+        of_hits = self._grouped([step_of("created", times, period)], ["moment"], listed, "passing")
+        return self._summed_at(named, ["visitors", "alone", *sums], f"({steps}) UNION ALL BY NAME {of_hits}")
 
     def _counted_by_visit(self) -> str:
         """Visits with the numbers of their hits that pass, where a hit's visit and the hit are judged apart."""
         assert self._separated is not None
-        of_visit, of_hit = self._separated
+        (of_visit, of_hit), key = self._separated, self._relations.key
         columns = sorted({column for each in self._dimensions for column in each.columns})
         listed = "".join(f", {column}" for column in columns)
         followed = (
-            "SELECT session, started, passed.pageviews, passed.events, passed.firsts"
+            "SELECT false AS alone, true AS visitor, started, passed.pageviews, passed.events, passed.firsts"
             f"{''.join(f', visits.{column}' for column in columns)}"
-            f" FROM (SELECT * FROM visits WHERE session <> 0 AND {self._passes(of_visit)}) AS visits JOIN ("
-            "SELECT site, session, count(*) FILTER (NOT event) AS pageviews, count(*) FILTER (event) AS events,"
+            f" FROM (SELECT * FROM visits WHERE NOT alone AND {self._passes(of_visit)}) AS visits JOIN ("
+            f"SELECT {key}, count(*) FILTER (NOT event) AS pageviews, count(*) FILTER (event) AS events,"
             " count(*) FILTER (first) AS firsts"
-            f" FROM hits WHERE session <> 0 AND {self._passes(of_hit)} GROUP BY site, session"
-            ") AS passed USING (site, session)"
+            f" FROM hits WHERE session <> 0 AND {self._passes(of_hit)} GROUP BY {key}"
+            f") AS passed USING ({key})"
         )
         alone = (
-            f"SELECT session, started, pageviews, events, firsts{listed} FROM visits"
-            f" WHERE session = 0 AND {self._passes(of_visit)} AND {self._passes(of_hit)}"
+            f"SELECT alone, visitor, started, pageviews, events, firsts{listed} FROM visits"
+            f" WHERE alone AND {self._passes(of_visit)} AND {self._passes(of_hit)}"
         )
         return f"{followed} UNION ALL {alone}"
 
-    def _split(self, times: list[TimeUnit]) -> str:
+    def _split(self, groupings: Sequence[Grouping]) -> str:
         """Visits, and for those that lie in several buckets of time, their hits by bucket as visits of their own."""
+        times = [each for each in groupings if isinstance(each, TimeUnit)]
         one = in_one_bucket(times, "started", "ended", self._question.period)
-        passes = self._passes()
+        passes, key = self._passes(), self._relations.key
         kept = [each for each in self._dimensions if each.scope is Scope.VISIT]
         columns = sorted({column for each in kept for column in each.columns})
         listed = "".join(f", {column}" for column in columns)
-        several = f"SELECT site, session{listed} FROM visits WHERE NOT ({one}) AND {passes}"
+        several = f"SELECT {key}{listed} FROM visits WHERE NOT ({one}) AND NOT alone AND {passes}"
         finest = ", ".join(bucket(unit, "created", self._question.period) for unit in times)
         of_hits = (
-            "SELECT session, min(created) AS started, count(*) FILTER (NOT event) AS pageviews,"
+            "SELECT min(created) AS started, count(*) FILTER (NOT event) AS pageviews,"
             " count(*) FILTER (event) AS events, count(*) FILTER (first) AS firsts"
             + "".join(f", any_value(several.{column}) AS {column}" for column in columns)
             + " FROM (SELECT site, session, created, event, first FROM hits WHERE session <> 0) AS hits"
-            f" JOIN ({several}) AS several USING (site, session) GROUP BY site, session, {finest}"
+            f" JOIN several USING ({key}) GROUP BY {key}, {finest}"
         )
+        numbers = f"started, pageviews, events, firsts{listed}"
+        # Materialized, so that DuckDB builds the join's table of these visits and not of all hits.
         return (
-            f"SELECT session, started, pageviews, events, firsts{listed} FROM visits WHERE ({one}) AND {passes}"
-            f" UNION ALL SELECT session, started, pageviews, events, firsts{listed} FROM ({of_hits})"
+            f"WITH several AS MATERIALIZED ({several})"
+            f" SELECT alone, visitor, {numbers} FROM visits WHERE ({one}) AND {passes}"
+            f" UNION ALL SELECT false AS alone, true AS visitor, {numbers} FROM ({of_hits})"
         )
 
     def _counted_hits(self, names: Sequence[str], groupings: Sequence[Grouping]) -> str:
@@ -307,32 +332,32 @@ class _Plan:
         named = {each.name for each in groupings if isinstance(each, Dimension)}
         return " WHERE NOT event" if named & OF_PAGEVIEWS else ""
 
-    def _seen(self, names: Sequence[str], numbers: str) -> str:
+    def _seen(self, names: Sequence[str], numbers: Mapping[str, str]) -> str:
         """Whole visits with a hit that passes."""
         if self._about_visits:
-            source = f"visits WHERE session <> 0 AND {self._passes()}"
+            source = f"visits WHERE NOT alone AND {self._passes()}"
         elif self._separated is not None:
             of_visit, of_hit = self._separated
             passed = self._relations.in_visits(f"hits WHERE session <> 0 AND {self._passes(of_hit)}")
-            source = f"visits WHERE session <> 0 AND {self._passes(of_visit)} AND {passed}"
+            source = f"visits WHERE NOT alone AND {self._passes(of_visit)} AND {passed}"
         else:
-            source = f"visits WHERE session <> 0 AND {self._relations.in_visits('passing WHERE session <> 0')}"
-        return self._grouped(self._values(self._question.dimensions, "started"), names, numbers, source)
+            source = f"visits WHERE NOT alone AND {self._relations.in_visits('passing WHERE session <> 0')}"
+        return self._summed(names, self._question.dimensions, numbers, "started", source)
 
-    def _entered(self, names: Sequence[str], numbers: str) -> str:
+    def _entered(self, names: Sequence[str], numbers: Mapping[str, str]) -> str:
         """Whole visits whose first pageview passes, by the values of that pageview."""
         if self._relations.with_neighbours:
             return self._grouped_ends(names, numbers, "previous_page")
         first = "SELECT * REPLACE (entry_page AS path, false AS event, entry_host AS host) FROM visits"
-        source = f"({first} WHERE session <> 0 AND entry_page IS NOT NULL) WHERE {self._passes()}"
-        return self._grouped(self._values(self._question.dimensions, "started"), names, numbers, source)
+        source = f"({first} WHERE NOT alone AND entry_page IS NOT NULL) WHERE {self._passes()}"
+        return self._summed(names, self._question.dimensions, numbers, "started", source)
 
-    def _grouped_ends(self, names: Sequence[str], numbers: str, neighbour: str) -> str:
+    def _grouped_ends(self, names: Sequence[str], numbers: Mapping[str, str], neighbour: str) -> str:
         """Whole visits by the hits that have no pageview before or after them."""
         ends = f"SELECT * EXCLUDE (created) FROM passing WHERE session <> 0 AND NOT event AND {neighbour} = 0"
-        of_visits = "SELECT site, session, started, ended, pageviews, events FROM visits WHERE session <> 0"
-        source = f"({ends}) JOIN ({of_visits}) USING (site, session)"
-        return self._grouped(self._values(self._question.dimensions, "started"), names, numbers, source)
+        of_visits = "SELECT site, session, started, ended, pageviews, events FROM visits WHERE NOT alone"
+        source = f"({ends}) JOIN ({of_visits}) USING ({self._relations.key})"
+        return self._summed(names, self._question.dimensions, numbers, "started", source)
 
     def _gone(self, names: Sequence[str]) -> str:
         """Pageviews that were the last of their visit."""
@@ -341,7 +366,7 @@ class _Plan:
             source = "passing WHERE session <> 0 AND NOT event AND next_page = 0"
             return self._grouped(self._values(self._question.dimensions, "created"), names, numbers, source)
         last = "SELECT * REPLACE (exit_page AS path, false AS event, exit_host AS host) FROM visits"
-        source = f"({last} WHERE session <> 0 AND exit_page IS NOT NULL) WHERE {self._passes()}"
+        source = f"({last} WHERE NOT alone AND exit_page IS NOT NULL) WHERE {self._passes()}"
         return self._grouped(self._values(self._question.dimensions, "started"), names, "count(*) AS exits", source)
 
     # The figures.

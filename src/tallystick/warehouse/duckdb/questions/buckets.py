@@ -1,5 +1,7 @@
 """Time units as SQL, of a column of Unix seconds, by the clocks of a period's zone."""
 
+from collections.abc import Iterable
+
 from tallystick.model.period import DAY_S, HOUR_S, Period
 from tallystick.model.question import TimeUnit
 from tallystick.warehouse.duckdb.selecting import offset
@@ -28,18 +30,34 @@ def bucket(unit: TimeUnit, column: str, period: Period) -> str:
     return values[unit]
 
 
+def quarter_of(column: str) -> str:
+    """The SQL of the beginning of a quarter hour, Unix seconds."""
+    return f"{column} // {QUARTER_HOUR_S} * {QUARTER_HOUR_S}"
+
+
+def are_of_quarters(units: Iterable[TimeUnit], period: Period) -> bool:
+    """Whether all times of a quarter hour, by Unix time, lie in one bucket of each unit."""
+    offsets = period.offsets
+    return TimeUnit.MINUTE not in units and not any(
+        each.offset % QUARTER_HOUR_S or (each is not offsets[-1] and each.end % QUARTER_HOUR_S) for each in offsets
+    )
+
+
 def in_one_bucket(units: list[TimeUnit], begin: str, end: str, period: Period) -> str:
     """The SQL of whether a time from one column to another lies in one bucket of each unit."""
-    whole, offsets = {_whole(unit) for unit in units}, period.offsets
+    whole = {_whole(unit) for unit in units}
     equal = [f"{bucket(unit, begin, period)} = {bucket(unit, end, period)}" for unit in TimeUnit if unit in whole]
     # Between two changes of the zone's offset its clocks only go forward.
     whole_sql = " AND ".join([*equal, f"{offset(begin, period)} = {offset(end, period)}"])
-    if TimeUnit.MINUTE in units or any(
-        each.offset % QUARTER_HOUR_S or (each is not offsets[-1] and each.end % QUARTER_HOUR_S) for each in offsets
-    ):
+    if not are_of_quarters(units, period):
         return whole_sql
     # Judged first, because it is cheap and true of most visits.
     return f"({begin} // {QUARTER_HOUR_S} = {end} // {QUARTER_HOUR_S} OR ({whole_sql}))"
+
+
+def shortest_s(units: Iterable[TimeUnit]) -> int:
+    """The seconds of the shortest bucket, between changes of the zone's offset."""
+    return min(_CLOCK_S.get(_whole(unit), DAY_S) for unit in units)
 
 
 def _whole(unit: TimeUnit) -> TimeUnit:

@@ -74,6 +74,11 @@ class Relations:
         """The SQL that tells visits apart."""
         return "session" if len(self._question.sites) == 1 else "(site, session)"
 
+    @property
+    def key(self) -> str:
+        """The columns that tell visits apart."""
+        return "session" if len(self._question.sites) == 1 else "site, session"
+
     def in_visits(self, those: str) -> str:
         """The SQL of whether a row's visit is among those of a relation.
 
@@ -117,10 +122,11 @@ class Relations:
         """``visits``: one row for each visit in the period."""
         alone = (
             "SELECT site, session, created AS started, created AS ended, CAST(NOT event AS UINTEGER) AS pageviews,"
-            f" CAST(event AS UINTEGER) AS events, CAST(first AS UINTEGER) AS firsts, {OWN_VISIT}, path, event, host"
+            f" CAST(event AS UINTEGER) AS events, CAST(first AS UINTEGER) AS firsts, {OWN_VISIT}, path, event, host,"
+            " true AS alone, first AS visitor"
             " FROM hits WHERE session = 0"
         )
-        no_hit = "CAST(NULL AS INTEGER) AS path, false AS event, '' AS host"
+        no_hit = "CAST(NULL AS INTEGER) AS path, false AS event, '' AS host, false AS alone, true AS visitor"
         if self._question.bots:
             return f"visits AS NOT MATERIALIZED ({alone})"
         if self._general:
@@ -140,10 +146,8 @@ class Relations:
         own = ", ".join([*_HIT_COLUMNS, *(("next_page", "previous_page") if self.with_neighbours else ())])
         of_visit = ", ".join(f"visits.{name}" for name in VISIT_COLUMNS)
         of_hits = ", ".join(f"hits.{name.strip()}" for name in own.split(","))
-        joined = (
-            f"SELECT {of_hits}, {of_visit} FROM hits JOIN visits"
-            " ON hits.site = visits.site AND hits.session = visits.session WHERE hits.session <> 0"
-        )
+        same = " AND ".join(f"hits.{name} = visits.{name}" for name in self.key.split(", "))
+        joined = f"SELECT {of_hits}, {of_visit} FROM hits JOIN visits ON {same} WHERE hits.session <> 0 AND NOT alone"
         alone = f"SELECT {own}, {OWN_VISIT} FROM hits WHERE session = 0"
         return f"rows AS NOT MATERIALIZED ({alone if self._question.bots else f'{joined} UNION ALL {alone}'})"
 
