@@ -16,7 +16,7 @@ from tallystick.services.ownership import Ownership
 from tallystick.services.services import build_services
 from tallystick.services.sweeping import sweeps
 from tallystick.settings import Settings
-from tallystick.surfaces import countapi, counttogether, dashboard, goatcounter, native
+from tallystick.surfaces import countapi, counttogether, dashboard, goatcounter, native, plausible
 from tallystick.web.address import FORWARDED_FOR, ClientAddresses
 from tallystick.web.asgi import Receive, Scope, Send, wants_page
 from tallystick.web.bodies import Bodies, may_have_body
@@ -27,7 +27,14 @@ from tallystick.web.rate_limit import RateLimits
 from tallystick.web.surface import Kit, Surface, default_rates, openapi_files
 from tallystick.web.traffic import Traffic
 
-SURFACES = (countapi.SURFACE, goatcounter.SURFACE, counttogether.SURFACE, native.SURFACE, dashboard.SURFACE)
+SURFACES = (
+    countapi.SURFACE,
+    goatcounter.SURFACE,
+    counttogether.SURFACE,
+    plausible.SURFACE,
+    native.SURFACE,
+    dashboard.SURFACE,
+)
 """Every published contract; the order is that of their descriptions."""
 
 

@@ -79,6 +79,7 @@ class Dimension(Struct, frozen=True, kw_only=True):
         page: name of its page in the statistics API; empty when it has none.
         details: by what the page divides one of its rows; None when it has no details.
         scope: see ``Scope``.
+        shown: pairs of a value and what questions show and compare in its place.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Dimension(Struct, frozen=True, kw_only=True):
     page: str = ""
     details: "Dimension | None" = None
     scope: Scope = Scope.VISIT
+    shown: tuple[tuple[str, str], ...] = ()
 
     def spelled(self, text: str) -> str:
         """A value in the spelling in which it is kept."""

@@ -40,6 +40,9 @@ class TimeUnit(Enum):
 CLOCK_UNITS = frozenset({TimeUnit.MINUTE, TimeUnit.QUARTER_HOUR, TimeUnit.HOUR})
 DATE_UNITS = frozenset({TimeUnit.DAY, TimeUnit.WEEK, TimeUnit.SUNDAY_WEEK, TimeUnit.MONTH})
 
+RETURNING = frozenset({TimeUnit.WEEKDAY, TimeUnit.HOUR_OF_DAY})
+"""Units that come again within a period."""
+
 Grouping: TypeAlias = Dimension | TimeUnit
 
 

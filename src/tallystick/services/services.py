@@ -21,6 +21,7 @@ from tallystick.services.feed.following import Following
 from tallystick.services.idempotency import InFlight
 from tallystick.services.ingest.ingest import Ingest, Knowledge
 from tallystick.services.ingest.new_names import Admits
+from tallystick.services.readiness import Readiness
 from tallystick.services.sharing.service import Sharing
 from tallystick.tasks import BackgroundTasks
 from tallystick.warehouse import Warehouse
@@ -43,6 +44,7 @@ class Services(Struct, frozen=True, kw_only=True):
     exports: Exports
     visitor_counter: VisitorCounter
     questions: Questions
+    readiness: Readiness
     following: Following
     sharing: Sharing
     in_flight: InFlight
@@ -97,6 +99,7 @@ def build_services(  # noqa: PLR0913  # settings of single services
         exports=Exports(ledger, warehouse, warehouse.exports),
         visitor_counter=VisitorCounter(ledger, warehouse),
         questions=Questions(ledger, warehouse),
+        readiness=Readiness(ledger, warehouse),
         following=following,
         sharing=Sharing(ledger, following.wake, hide_foreign=hide_foreign),
         in_flight=in_flight,

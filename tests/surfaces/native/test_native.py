@@ -19,8 +19,8 @@ from support.warehouses import a_hit, opened_warehouse
 from tallystick import web
 from tallystick.errors import StoreUnavailable
 from tallystick.ledger import Ledger, Session
+from tallystick.services import readiness
 from tallystick.surfaces import native
-from tallystick.surfaces.native import handlers
 from tallystick.surfaces.native.routes import native as native_app
 from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
 from tallystick.web.openapi import Description
@@ -71,7 +71,7 @@ async def test_a_server_whose_commits_fail_is_not_ready_but_live(ledger: Ledger)
 async def test_a_server_whose_writes_wait_for_ever_is_not_ready(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(handlers, "COMMITTED_WITHIN_S", 0.05)
+    monkeypatch.setattr(readiness, "COMMITTED_WITHIN_S", 0.05)
     gate, held = Event(), Event()
 
     def hang(_: Session) -> None:

@@ -36,3 +36,9 @@ _DISPLAY_NAMES: Mapping[str, Callable[[str], str]] = {COUNTRY.name: country_name
 def display_name(dimension: Dimension, value: str) -> str:
     """The English name of a dimension's value; in most dimensions, the value itself."""
     return _DISPLAY_NAMES.get(dimension.name, str)(value)
+
+
+def countries() -> dict[str, str]:
+    """The English names of all countries, by ISO 3166-1 alpha-2 code."""
+    named = _english().territories.items()
+    return {code: name for code, name in named if len(code) == 2 and code.isascii() and code.isalpha()}  # noqa: PLR2004

@@ -33,8 +33,10 @@ from tallystick.model.period import DAY_S, HOUR_S, date_of
 from tallystick.model.question import (
     CLOCK_UNITS,
     DATE_UNITS,
+    EVERYTHING,
     MOST_ROWS,
     NO_ID,
+    RETURNING,
     AllOf,
     Answer,
     AnswerRow,
@@ -71,6 +73,8 @@ NAMES_AT_ONCE = 10_000
 MOST_GROUPS = 100_000
 """Rows that are sorted by names. Beyond them those with the greatest figures are."""
 MOST_DIMENSIONS, MOST_MATCHES, MOST_VALUES, DEEPEST, LONGEST_TEXT = 4, 100, 1_000, 20, 2_048
+
+NOTHING = AnyOf(())
 
 _METRICS_OF_BOTS = frozenset({Metric.EVENTS, Metric.PAGEVIEWS})
 _OF_ENTRY = frozenset({PAGE.name, HOST.name})
@@ -113,6 +117,10 @@ class Questions:
         self._keep(question, state, answer)
         return answer
 
+    async def unknown_events(self, sites: Sequence[int], names: Sequence[str]) -> list[str]:
+        """Those of the names that no event of the sites has."""
+        return await self._ledger.read(_unknown_events, sites, names)
+
     async def _asked(self, question: Question) -> Answer:
         if self._waiting >= WAITING:
             msg = "too many questions are waiting"
@@ -136,7 +144,7 @@ class Questions:
             raise QuestionTooLong(self._within) from error
 
     async def _answer(self, question: Question) -> Answer:
-        condition = await self._with_ids(question)
+        condition = await self._stored(question)
         by_name = any(isinstance(each, Dimension) and each.kind is ValueKind.ID for each in question.dimensions)
         asked = replace(question, condition=condition, compare=None)
         if not by_name:
@@ -149,14 +157,37 @@ class Questions:
         page = tuple(rows[question.offset : question.offset + question.limit])
         return replace(named, rows=page, total_rows=len(rows) if question.total_rows else None)
 
-    async def _with_ids(self, question: Question) -> FilterExpression:
-        named = [match for match in matches_in(question.condition) if match.dimension.kind is ValueKind.ID]
-        if not named:
-            return question.condition
-        ids: dict[Match, tuple[int, ...]] = {}
-        for match in dict.fromkeys(named):
-            ids[match] = tuple(dict.fromkeys(await self._ids(question.sites, match)))
-        return _replaced(question.condition, ids)
+    async def _stored(self, question: Question) -> FilterExpression:
+        """The filter about values as they are stored: ids in place of names, and values in place of what they show."""
+        condition = question.condition
+        if unknown := {match for match in matches_in(condition) if not match.dimension.columns}:
+            # Of these dimensions every hit has the empty value.
+            passing = {match: await self._fits_nothing(match) != match.negated for match in unknown}
+            condition = _replaced(
+                condition, {match: EVERYTHING if each else NOTHING for match, each in passing.items()}
+            )
+        if shown := {match for match in matches_in(condition) if match.dimension.shown}:
+            condition = _replaced(condition, {match: await self._behind(match) for match in shown})
+        ids: dict[Match, FilterExpression] = {}
+        for match in {match for match in matches_in(condition) if match.dimension.kind is ValueKind.ID}:
+            found = tuple(dict.fromkeys(await self._ids(question.sites, match)))
+            ids[match] = replace(match, values=found, operator=Operator.IS, caseless=False)
+        return _replaced(condition, ids) if ids else condition
+
+    async def _behind(self, match: Match) -> FilterExpression:
+        """A comparison with what values show, as one with the values."""
+        shown, dimension = match.dimension.shown, replace(match.dimension, shown=())
+        plain = replace(match, dimension=dimension, negated=False)
+        if match.operator is Operator.IS and not match.caseless:
+            behind = {text: value for value, text in shown}
+            return replace(
+                plain, values=tuple(behind.get(str(each), each) for each in match.values), negated=match.negated
+            )
+        texts = [text for _, text in shown]
+        fitting = [shown[position][0] for position in await self.matching(texts, match)]
+        all_shown = Match(dimension=dimension, values=tuple(value for value, _ in shown), negated=True)
+        found = AnyOf((Match(dimension=dimension, values=tuple(fitting)), AllOf((plain, all_shown))))
+        return Not(found) if match.negated else found
 
     async def _ids(self, sites: Sequence[int], match: Match) -> list[int]:
         if match.dimension.name == BOT.name:
@@ -175,13 +206,25 @@ class Questions:
                 after = page[-1][1]
         return found
 
+    async def _fits_nothing(self, match: Match) -> bool:
+        if match.operator is Operator.IS:
+            shown = [text for value, text in match.dimension.shown if value == ""]
+            return any(each in {"", *shown} for each in match.values)
+        return await self._fits(match, "")
+
     async def _fits(self, match: Match, name: str) -> bool:
         return bool(await self._matching([(name, 0)], match))
 
     async def _matching(self, names: Sequence[tuple[str, int]], match: Match) -> list[int]:
-        texts = [name for name, _ in names]
-        positions = await self._warehouse.read(lambda session: session.names_matching(texts, match))
-        return [names[position][1] for position in positions]
+        return [names[position][1] for position in await self.matching([name for name, _ in names], match)]
+
+    async def matching(self, texts: Sequence[str], match: Match) -> Sequence[int]:
+        """The positions of the texts that fit the operator and the values of a comparison, negated or not.
+
+        Raises:
+            InputRefused: an RE2 expression is not valid.
+        """
+        return await self._warehouse.read(lambda session: session.names_matching(texts, match))
 
     def _keep(self, question: Question, state: tuple[int, int], answer: Answer) -> None:
         if len(answer.rows) > ROWS_KEPT // 10:
@@ -216,6 +259,14 @@ def _exact_ids(session: Session, sites: Sequence[int], match: Match) -> list[int
             stored = {id_: path.path for id_, path in paths_of(session, site, ids).items()}
         found += [id_ for id_ in ids if match.caseless or stored.get(id_) in names]
     return found
+
+
+def _unknown_events(session: Session, sites: Sequence[int], names: Sequence[str]) -> list[str]:
+    known: set[str] = set()
+    for site in sites:
+        paths = paths_of(session, site, path_ids(session, site, names)).values()
+        known |= {path.path for path in paths if path.event}
+    return [name for name in names if name not in known]
 
 
 def _page_of_names(session: Session, site: int, dimension: Dimension, after: int) -> list[tuple[str, int]]:
@@ -263,7 +314,8 @@ def _value(
 ) -> str | int | None:
     grouping = question.dimensions[position]
     if isinstance(grouping, Dimension):
-        return names.get((grouping.name, int(value))) if grouping.kind is ValueKind.ID else value
+        found = names.get((grouping.name, int(value))) if grouping.kind is ValueKind.ID else value
+        return dict(grouping.shown).get(str(found), found) if grouping.shown else found
     return time_text(grouping, int(value), first_day(question)) if grouping in CLOCK_UNITS | DATE_UNITS else value
 
 
@@ -279,11 +331,11 @@ def time_text(unit: TimeUnit, value: int, first: int) -> str:
 
     Args:
         value: as the warehouse returns it.
-        first: the period's first day, in days since 1970; weeks and months that begin before it are shown as that day.
+        first: the period's first day, in days since 1970; a week that begins before it is shown as that day.
     """
     if unit in CLOCK_UNITS:
         return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%d %H:%M:%S")
-    return date_of(max(value, first)).isoformat()
+    return date_of(value if unit is TimeUnit.MONTH else max(value, first)).isoformat()
 
 
 def first_day(question: Question) -> int:
@@ -312,8 +364,7 @@ def _compared(question: Question, answer: Answer, other: Answer) -> Answer:
     """Rows with the figures of the other period: of the same values, and of the n-th unit of time."""
     assert question.compare is not None
     times = [position for position, each in enumerate(question.dimensions) if isinstance(each, TimeUnit)]
-    cyclic = {TimeUnit.WEEKDAY, TimeUnit.HOUR_OF_DAY}
-    moved = [position for position in times if question.dimensions[position] not in cyclic]
+    moved = [position for position in times if question.dimensions[position] not in RETURNING]
     if len(moved) > 1:
         msg = "a comparison takes one dimension of time that does not return"
         raise InputRefused(msg)
@@ -366,22 +417,19 @@ def _date_unit(unit: TimeUnit, day: int) -> int:
 # Conditions.
 
 
-def _replaced(expression: FilterExpression, ids: Mapping[Match, tuple[int, ...]]) -> FilterExpression:
-    """A filter with ids in place of names."""
+def _replaced(expression: FilterExpression, by: Mapping[Match, FilterExpression]) -> FilterExpression:
+    """A filter with others in place of some of its comparisons."""
     match expression:
         case Match():
-            values = ids.get(expression)
-            if values is None:
-                return expression
-            return replace(expression, values=values, operator=Operator.IS, caseless=False)
+            return by.get(expression, expression)
         case AllOf(parts):
-            return AllOf(tuple(_replaced(part, ids) for part in parts))
+            return AllOf(tuple(_replaced(part, by) for part in parts))
         case AnyOf(parts):
-            return AnyOf(tuple(_replaced(part, ids) for part in parts))
+            return AnyOf(tuple(_replaced(part, by) for part in parts))
         case Not(part):
-            return Not(_replaced(part, ids))
+            return Not(_replaced(part, by))
         case HasDone(part):
-            return HasDone(_replaced(part, ids))
+            return HasDone(_replaced(part, by))
 
 
 def _without_slash(name: str) -> str:

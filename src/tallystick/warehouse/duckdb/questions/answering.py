@@ -13,7 +13,7 @@ figures are made of their numbers:
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tallystick.model.dimensions import HOST, PAGE, Dimension, Scope
+from tallystick.model.dimensions import HOST, PAGE, Dimension, Scope, ValueKind
 from tallystick.model.metrics import BY_VISIT, Metric
 from tallystick.model.question import (
     Answer,
@@ -376,6 +376,10 @@ class _Plan:
             name = f"f{self._question.metrics.index(order.by)}"
         else:
             name = self._names[self._question.dimensions.index(order.by)]
+            if isinstance(order.by, Dimension) and order.by.shown and order.by.kind is not ValueKind.ID:
+                add = self.parameters.add
+                cases = "".join(f" WHEN {add(value)} THEN {add(text)}" for value, text in order.by.shown)
+                name = f"CASE {name}{cases} ELSE {name} END"
         return f"{name} DESC NULLS LAST" if order.descending else f"{name} ASC NULLS FIRST"
 
 

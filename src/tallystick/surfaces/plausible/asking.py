@@ -1,0 +1,120 @@
+"""Carries out the body of a query, and writes its answer (contract 2.5)."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
+from itertools import zip_longest
+from typing import Any
+
+from msgspec.structs import replace
+
+from tallystick.model.named_period import Today
+from tallystick.model.period import Period
+from tallystick.model.question import RETURNING, TimeUnit
+from tallystick.model.site import Site
+from tallystick.services.analytics.questions import Questions, labels
+from tallystick.services.zones import zone_named
+from tallystick.surfaces.plausible.bodies import DecodedQuery, decode_query
+from tallystick.surfaces.plausible.figures import changes
+from tallystick.surfaces.plausible.inquiry import AnswerLine, find, question_of
+
+WITHOUT_SESSION = {
+    "code": "hits_without_session",
+    "warning": "Some hits have no session. Each first one on a path counts as a visitor, so the number is not exact.",
+}
+
+
+async def answered(
+    questions: Questions, sites: Sequence[Site], body: Mapping[str, Any], now: int, *, extended: bool
+) -> dict[str, Any]:
+    """The answer to a query.
+
+    Args:
+        sites: those of its ``site_id``; the zone is that of the first.
+        now: Unix milliseconds.
+        extended: whether names and keys of ``/api/query`` are known.
+
+    Raises:
+        ApiRefused, InputRefused: the query cannot be answered; the message is for the client.
+        QuestionTooLong: it takes longer than it may.
+        StoreUnavailable
+    """
+    query = decode_query(body, tuple(site.id for site in sites), today_of(sites, now), extended=extended)
+    inquiry = query.inquiry
+    found = await find(questions, inquiry)
+    return {
+        "results": _rows(query, found.lines),
+        "meta": _meta(query, found.total_rows, now // 1000, sessionless=found.sessionless),
+        "query": _echo(query, body),
+    }
+
+
+def today_of(sites: Sequence[Site], now: int) -> Today:
+    """What periods by name refer to: the first site's zone, and the first hit of all.
+
+    Args:
+        now: Unix milliseconds.
+    """
+    begun = [site.counting_since // 1000 for site in sites if site.counting_since is not None]
+    return Today(now // 1000, zone_named(sites[0].user_defaults.timezone), min(begun, default=None))
+
+
+def _rows(query: DecodedQuery, lines: Sequence[AnswerLine]) -> list[dict[str, Any]]:
+    inquiry = query.inquiry
+    if inquiry.compare is None:
+        return [{"metrics": line.figures, "dimensions": line.values} for line in lines]
+    here = labels(question_of(inquiry))
+    there = labels(question_of(replace(inquiry, period=inquiry.compare, compare=None)))
+    compared_times = dict(zip_longest(here, there[: len(here)]))
+    moving = [isinstance(each.grouping, TimeUnit) and each.grouping not in RETURNING for each in inquiry.dimensions]
+    rows: list[dict[str, Any]] = []
+    for line in lines:
+        assert line.compared is not None
+        comparison: dict[str, Any] = {
+            "metrics": line.compared,
+            "change": changes(inquiry.metrics, line.figures, line.compared),
+        }
+        if any(moving):
+            pairs = zip(moving, line.values, strict=True)
+            comparison["dimensions"] = [compared_times.get(str(each)) if moves else each for moves, each in pairs]
+        rows.append({"metrics": line.figures, "dimensions": line.values, "comparison": comparison})
+    return rows
+
+
+def _meta(query: DecodedQuery, total_rows: int | None, now: int, *, sessionless: bool) -> dict[str, Any]:
+    inquiry, meta = query.inquiry, dict[str, Any]()
+    if query.include.get("imports"):
+        meta |= {"imports_included": False, "imports_skip_reason": "no_imported_data"}
+    inexact = [each.name for each in inquiry.metrics if each.name in {"visitors", "visits"}]
+    if sessionless and inexact:
+        meta["metric_warnings"] = dict.fromkeys(inexact, WITHOUT_SESSION)
+    if query.include.get("time_labels"):
+        meta["time_labels"] = labels(question_of(inquiry), now if query.trimmed else None)
+    if total_rows is not None:
+        meta["total_rows"] = total_rows
+    return meta
+
+
+def _echo(query: DecodedQuery, body: Mapping[str, Any]) -> dict[str, Any]:
+    """The query as it was carried out."""
+    inquiry = query.inquiry
+    order = [[by.name, "desc" if descending else "asc"] for by, descending in inquiry.order]
+    times = [[each.name, "asc"] for each in inquiry.dimensions if isinstance(each.grouping, TimeUnit)]
+    compare = inquiry.compare
+    return {
+        "site_id": body.get("site_id"),
+        "metrics": [each.name for each in inquiry.metrics],
+        "date_range": moments(inquiry.period, query.zone),
+        **({} if compare is None else {"comparison_date_range": moments(compare, query.zone)}),
+        "filters": query.filters,
+        "dimensions": [each.name for each in inquiry.dimensions],
+        "order_by": order or [*times, [inquiry.metrics[0].name, "desc"]],
+        "include": query.include,
+        "pagination": {"offset": inquiry.offset, "limit": inquiry.limit},
+    }
+
+
+def moments(period: Period, zone: tzinfo) -> list[str]:
+    """The first and the last second of a period, with the zone's offset."""
+    return [
+        datetime.fromtimestamp(moment, UTC).astimezone(zone).isoformat() for moment in (period.first, period.after - 1)
+    ]

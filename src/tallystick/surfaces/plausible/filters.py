@@ -1,0 +1,204 @@
+"""Filters of a query (contract 2.4), from JSON to ``model.question``."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from tallystick.model.dimensions import EVENT_NAME, PAGE, PAGEVIEW, Dimension
+from tallystick.model.question import (
+    EVERYTHING,
+    AllOf,
+    AnyOf,
+    FilterExpression,
+    HasDone,
+    Match,
+    Not,
+    Operator,
+)
+from tallystick.surfaces.plausible.names import GOAL, Vocabulary
+from tallystick.web.refusals import ApiRefused
+
+DEEPEST = 20
+"""Levels of nesting."""
+CODE_LETTERS = 2
+LONGEST_SHOWN = 1_000
+VISIT = "Visit "
+"""Before the path of a goal that is a page."""
+
+_COMPARING: Mapping[str, tuple[Operator, bool]] = {
+    "is": (Operator.IS, False),
+    "is_not": (Operator.IS, True),
+    "contains": (Operator.CONTAINS, False),
+    "contains_not": (Operator.CONTAINS, True),
+    "matches": (Operator.MATCHES, False),
+    "matches_not": (Operator.MATCHES, True),
+}
+_OF_GOALS = frozenset({"is", "contains"})
+_SPECIAL = r"\.+*?()|[]{}^$"
+"""The characters that mean something in an expression of RE2."""
+
+
+class InvalidFilter(ValueError):
+    """A filter is not of a form that there is."""
+
+
+class DecodedFilters(Struct, frozen=True):
+    """All filters of a query.
+
+    Attributes:
+        condition: those not on goals.
+        goals: those on goals; None without any.
+        goal_names: names of events that the site must have seen.
+        on_pages: whether there is a filter on ``event:page``.
+    """
+
+    condition: AllOf = EVERYTHING
+    goals: AllOf | None = None
+    goal_names: tuple[str, ...] = ()
+    on_pages: bool = False
+
+    @property
+    def both(self) -> AllOf:
+        """The filters together."""
+        return self.condition if self.goals is None else AllOf((*self.condition.parts, *self.goals.parts))
+
+
+class FilterDecoder:
+    """Decodes the filters of one query.
+
+    Args:
+        faults: takes a fault with its pointer, for example ``#/filters/0: Invalid filter ["is"]``.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, faults: Callable[[str], None]) -> None:
+        self._vocabulary, self._fault = vocabulary, faults
+        self._goal_names: list[str] = []
+        self._on_pages = False
+
+    def decode(self, filters: Sequence[object]) -> DecodedFilters:
+        """The filters, which all have to hold.
+
+        Raises:
+            ApiRefused: a filter has a known form but no meaning where it stands.
+        """
+        conditions: list[FilterExpression] = []
+        goals: list[FilterExpression] = []
+        for number, each in enumerate(filters):
+            try:
+                decoded = self._filter(each, depth=0, in_done=False)
+            except InvalidFilter:
+                self._fault(f"#/filters/{number}: Invalid filter {as_json(each)}")
+                continue
+            (goals if _is_goal(each) else conditions).extend(decoded.parts if isinstance(decoded, AllOf) else [decoded])
+        return DecodedFilters(
+            AllOf(tuple(conditions)),
+            AllOf(tuple(goals)) if goals else None,
+            tuple(self._goal_names),
+            self._on_pages,
+        )
+
+    def _filter(self, each: object, *, depth: int, in_done: bool) -> FilterExpression:
+        if depth > DEEPEST or not isinstance(each, list) or not each or not isinstance(each[0], str):
+            raise InvalidFilter
+        operator, rest = each[0], each[1:]
+        match operator, rest:
+            case "and" | "or", [[_, *_] as parts]:
+                decoded = tuple(self._filter(part, depth=depth + 1, in_done=in_done) for part in parts)
+                return AllOf(decoded) if operator == "and" else AnyOf(decoded)
+            case "not", [part]:
+                return Not(self._filter(part, depth=depth + 1, in_done=in_done))
+            case "has_done" | "has_not_done", [part]:
+                if in_done:
+                    msg = "has_done and has_not_done cannot stand inside of one another"
+                    raise ApiRefused(msg)
+                done = HasDone(self._filter(part, depth=depth + 1, in_done=True))
+                return done if operator == "has_done" else Not(done)
+        if operator not in _COMPARING:
+            raise InvalidFilter
+        return self._comparison(operator, rest, depth=depth, in_done=in_done)
+
+    def _comparison(self, operator: str, rest: list[Any], *, depth: int, in_done: bool) -> FilterExpression:
+        name, clauses, caseless = _parts(operator, rest)
+        known = self._vocabulary.dimensions.get(name)
+        if known is None or not isinstance(known.grouping, Dimension):
+            raise InvalidFilter
+        if not all(isinstance(each, str) or (name == "visit:city" and type(each) is int) for each in clauses):
+            raise InvalidFilter
+        if in_done and not name.startswith("event:"):
+            msg = f"has_done and has_not_done take filters on event dimensions only, not on {name}"
+            raise ApiRefused(msg)
+        if name in {GOAL, "event:hostname"} and depth > 0 and not (in_done and name == GOAL):
+            msg = f"a filter on {name} has to stand at the top level"
+            raise ApiRefused(msg)
+        values = tuple(str(each) for each in clauses)
+        if name == GOAL:
+            if operator not in _OF_GOALS:
+                msg = f"a filter on {GOAL} takes the operators is and contains"
+                raise ApiRefused(msg)
+            return self._goal(operator, values, caseless=caseless)
+        if (
+            name == "visit:country"
+            and operator in {"is", "is_not"}
+            and any(len(each) != CODE_LETTERS for each in values)
+        ):
+            msg = "a filter on visit:country takes two-letter country codes, for example DE"
+            raise ApiRefused(msg)
+        self._on_pages |= name == "event:page"
+        compared, negated = _COMPARING[operator]
+        return Match(dimension=known.grouping, operator=compared, values=values, negated=negated, caseless=caseless)
+
+    def _goal(self, operator: str, values: Sequence[str], *, caseless: bool) -> FilterExpression:
+        """A goal: an event by its name, or ``Visit /path`` (D.5)."""
+        if operator == "contains":
+            named = Match(dimension=EVENT_NAME, operator=Operator.CONTAINS, values=tuple(values), caseless=caseless)
+            return AllOf((named, EVENTS_ONLY))
+        events = tuple(each for each in values if not each.startswith(VISIT))
+        self._goal_names += events
+        parts: list[FilterExpression] = []
+        if events:
+            parts.append(AllOf((Match(dimension=EVENT_NAME, values=events, caseless=caseless), EVENTS_ONLY)))
+        parts += (visited(each.removeprefix(VISIT), caseless=caseless) for each in values if each.startswith(VISIT))
+        return AnyOf(tuple(parts))
+
+
+EVENTS_ONLY = Match(dimension=EVENT_NAME, values=(PAGEVIEW,), negated=True)
+"""Events, but no pageviews."""
+
+
+def visited(path: str, *, caseless: bool = False) -> Match:
+    """Pageviews of a path, in which ``*`` stands for anything."""
+    if "*" not in path:
+        return Match(dimension=PAGE, values=(path,), caseless=caseless)
+    return Match(dimension=PAGE, operator=Operator.MATCHES, values=(anchored(path),), caseless=caseless)
+
+
+def anchored(pattern: str) -> str:
+    """The RE2 expression of a pattern in which ``*`` stands for anything."""
+    return "^" + ".*".join(escaped(part) for part in pattern.split("*")) + "$"
+
+
+def escaped(text: str) -> str:
+    """An RE2 expression that finds this text and nothing else."""
+    return "".join(f"\\{each}" if each in _SPECIAL else each for each in text)
+
+
+def as_json(value: object) -> str:
+    """A value as messages show it, cut where it is long."""
+    return msgspec.json.encode(value).decode()[:LONGEST_SHOWN]
+
+
+def _parts(operator: str, rest: list[Any]) -> tuple[str, list[Any], bool]:
+    """The name, the clauses, and whether case is ignored."""
+    modified = operator in {"is", "is_not", "contains", "contains_not"}
+    match rest:
+        case [str(name), [_, *_] as clauses]:
+            return name, clauses, False
+        case [str(name), [_, *_] as clauses, {"case_sensitive": bool(case)}] if modified and len(rest[2]) == 1:
+            return name, clauses, not case
+    raise InvalidFilter
+
+
+def _is_goal(each: object) -> bool:
+    return isinstance(each, list) and len(each) > 1 and each[1] == GOAL

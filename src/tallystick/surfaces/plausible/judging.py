@@ -1,0 +1,238 @@
+"""The checks of a request, in their order (contract 2.1)."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from tallystick.errors import NoSuchSite
+from tallystick.model.account import NEEDED_ACCESS, Permission, Principal
+from tallystick.model.site import Site
+from tallystick.services.services import Services
+from tallystick.surfaces.plausible.errors import (
+    COMMON,
+    MISSING,
+    PREFLIGHT,
+    REASON_BY_STATUS,
+    REFUSED,
+    SURFACE,
+    response_to,
+)
+from tallystick.web.address import ClientAddresses
+from tallystick.web.answers import AnyResponse, ApiResponse, send_response
+from tallystick.web.api import Api, ApiRequest
+from tallystick.web.asgi import Receive, Send
+from tallystick.web.bearer import principal_of, secret_of
+from tallystick.web.bodies import body_of
+from tallystick.web.query import first_values
+from tallystick.web.rate_limit import RateLimits
+from tallystick.web.refusals import ApiRefused, RateLimited, Unauthorized, retry_after
+from tallystick.web.routing import NoRoute, Route, Table
+from tallystick.web.traffic import Traffic
+
+LIVE = "/api/system/health/live"
+HEALTH = frozenset({"/api/health", LIVE, "/api/system/health/ready"})
+LIMIT = "plausible"
+UNKNOWN_LIMIT = "unknown-token"
+LARGEST_BODY = 256 * 1024
+LONGEST_QUERY = 64 * 1024
+MOST_PARAMETERS = 100
+MOST_SITES = 100
+
+_encode = msgspec.json.Encoder().encode
+
+
+class StatsCall(Struct, frozen=True, kw_only=True):
+    """A request that was judged, as handlers see it.
+
+    Attributes:
+        sites: those that ``site_id`` names; none where the route needs none.
+        query: the first value of each parameter.
+        body: the JSON object of a POST.
+        now: Unix milliseconds.
+    """
+
+    principal: Principal
+    sites: tuple[Site, ...]
+    place: Mapping[str, str]
+    query: Mapping[str, str]
+    body: Mapping[str, Any]
+    now: int
+
+    @property
+    def site(self) -> Site:
+        """The one site of a request that takes one."""
+        return self.sites[0]
+
+
+StatsHandler: TypeAlias = Callable[[Services, StatsCall], Awaitable[ApiResponse]]
+
+
+class StatsRoute(Route, frozen=True):
+    """One URL.
+
+    Attributes:
+        needed: permission of the token on the site.
+        of_site: whether ``site_id`` has to name a site.
+        several: whether it may be a list.
+    """
+
+    handler: StatsHandler
+    needed: Permission = Permission.STATS
+    of_site: bool = True
+    several: bool = False
+
+
+class PlausibleApi(Api):
+    """The surface as an ASGI application."""
+
+    surface = SURFACE
+    reasons = REASON_BY_STATUS
+    preflight = PREFLIGHT
+    headers_read = frozenset({b"authorization", b"content-length", b"transfer-encoding"})
+
+    def __init__(
+        self,
+        services: Services,
+        routes: Sequence[StatsRoute],
+        limits: RateLimits,
+        addresses: ClientAddresses,
+        traffic: Traffic,
+    ) -> None:
+        super().__init__(traffic)
+        self._services, self._table = services, Table(routes)
+        self._limits, self._addresses = limits, addresses
+
+    async def judge(self, request: ApiRequest, receive: Receive) -> AnyResponse:
+        """Route, JSON of the body, key, limit, site and permission; then the handler."""
+        scope = request.scope
+        if scope["path"] in HEALTH and scope["method"] in {"GET", "HEAD"}:
+            return await self._health(scope["path"])
+        try:
+            route, place = self._table.find(scope["method"], scope["path"].removesuffix("/"))
+        except NoRoute as error:
+            msg = "there is nothing at this address, or not for this method"
+            raise ApiRefused(msg, 404) from error
+        body = await self._body(request, receive) if route.method == "POST" else {}
+        query = _parameters(scope["query_string"])
+        principal = await self._identify(request)
+        admission = self._limits.admit(LIMIT, principal.token.id)
+        if not admission.admitted:
+            raise RateLimited(admission)
+        names = _site_names(body if route.method == "POST" else query, several=route.several) if route.of_site else ()
+        call = StatsCall(
+            principal=principal,
+            sites=tuple([await self.site(name, principal, route.needed) for name in names]),
+            place=place,
+            query=query,
+            body=body,
+            now=self._services.ledger.clock(),
+        )
+        return await route.handler(self._services, call)
+
+    async def _health(self, path: str) -> ApiResponse:
+        reason = None if path == LIVE else await self._services.readiness.reason()
+        if reason is not None:
+            msg = f"not ready: {reason}"
+            raise ApiRefused(msg, 503, retry_after(5))
+        return as_json({"status": "ok"})
+
+    async def _identify(self, request: ApiRequest) -> Principal:
+        """The principal of the key.
+
+        Raises:
+            Unauthorized, RateLimited, StoreUnavailable
+        """
+        words = request.headers.get(b"authorization", b"").decode("latin-1").split()
+        secret = secret_of(*words) if len(words) == 2 else None  # noqa: PLR2004  # scheme and credentials
+        if secret is None:
+            raise Unauthorized(MISSING)
+        client = self._addresses.of(request.scope)
+        principal = await principal_of(secret, self._services.tokens, self._limits, UNKNOWN_LIMIT, client)
+        if principal is None:
+            admission = self._limits.admit_address(UNKNOWN_LIMIT, client)
+            raise Unauthorized(REFUSED) if admission.admitted else RateLimited(admission)
+        return principal
+
+    async def site(self, name: str, principal: Principal, needed: Permission) -> Site:
+        """The site of this name, if the key reaches it.
+
+        Raises:
+            Unauthorized: there is none, or the key does not reach it.
+        """
+        try:
+            site = await self._services.sites.named(name)
+        except NoSuchSite as error:
+            raise Unauthorized(REFUSED) from error
+        if not reaches(principal, site, needed):
+            raise Unauthorized(REFUSED)
+        return site
+
+    async def _body(self, request: ApiRequest, receive: Receive) -> Mapping[str, Any]:
+        """The JSON object of a request, whatever its content type says.
+
+        Raises:
+            ApiRefused
+        """
+        raw = await body_of(request.scope, receive, LARGEST_BODY)
+        if raw is None:
+            msg = f"the body is larger than {LARGEST_BODY // 1024} KiB"
+            raise ApiRefused(msg, 413)
+        try:
+            body = msgspec.json.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            msg = "the body is not JSON"
+            raise ApiRefused(msg) from error
+        if not isinstance(body, dict):
+            msg = "the body is not a JSON object"
+            raise ApiRefused(msg)
+        return body
+
+    def response_to(self, error: Exception) -> ApiResponse:
+        """The response to an error."""
+        return response_to(error)
+
+    def send(self, response: AnyResponse, request: ApiRequest, receive: Receive, send: Send) -> Awaitable[None]:  # noqa: ARG002  # this surface has no streams
+        """Send a response with CORS."""
+        assert isinstance(response, ApiResponse)
+        return send_response(response, list(COMMON), request.scope, send)
+
+
+def reaches(principal: Principal, site: Site, needed: Permission) -> bool:
+    """Whether a key has a permission on a site."""
+    account, token = principal.account, principal.token
+    return (
+        account.site == site.root
+        and token.covers(site.id)
+        and principal.permits(needed)
+        and account.may(NEEDED_ACCESS[needed], site.id)
+    )
+
+
+def as_json(value: object, status: int = 200) -> ApiResponse:
+    """A value as a response."""
+    return ApiResponse(status, _encode(value))
+
+
+def _parameters(raw: bytes) -> Mapping[str, str]:
+    if len(raw) > LONGEST_QUERY:
+        msg = f"the query is longer than {LONGEST_QUERY} bytes"
+        raise ApiRefused(msg, 414)
+    try:
+        return first_values(raw, "replace", MOST_PARAMETERS)
+    except ValueError as error:
+        msg = f"the query has more than {MOST_PARAMETERS} parameters"
+        raise ApiRefused(msg) from error
+
+
+def _site_names(values: Mapping[str, Any], *, several: bool) -> Sequence[str]:
+    match values.get("site_id"):
+        case str(name) if name:
+            return [name]
+        case [_, *_] as names if several and len(names) <= MOST_SITES and all(isinstance(each, str) for each in names):
+            return list(dict.fromkeys(names))
+    msg = "site_id is missing: the domain of the site"
+    if several:
+        msg += f", or a list of 1 to {MOST_SITES} domains"
+    raise ApiRefused(msg)

@@ -1,0 +1,16 @@
+"""``POST /api/v2/query``, and ``POST /api/query`` with what Plausible's API lacks."""
+
+from tallystick.services.services import Services
+from tallystick.surfaces.plausible.asking import answered
+from tallystick.surfaces.plausible.judging import StatsCall, as_json
+from tallystick.web.answers import ApiResponse
+
+
+async def plausible_query(services: Services, call: StatsCall) -> ApiResponse:
+    """Answer a query as Plausible does."""
+    return as_json(await answered(services.questions, call.sites, call.body, call.now, extended=False))
+
+
+async def extended_query(services: Services, call: StatsCall) -> ApiResponse:
+    """Answer a query that may have our own names and keys."""
+    return as_json(await answered(services.questions, call.sites, call.body, call.now, extended=True))

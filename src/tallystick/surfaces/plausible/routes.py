@@ -1,0 +1,19 @@
+"""Every URL of this surface."""
+
+from tallystick.model.account import Permission
+from tallystick.surfaces.plausible import queries, sites
+from tallystick.surfaces.plausible.judging import StatsRoute
+from tallystick.surfaces.plausible.v1 import handlers as v1
+
+ROUTES = (
+    # each with or without a slash at the end
+    StatsRoute("POST", "/api/v2/query", queries.plausible_query),
+    StatsRoute("POST", "/api/query", queries.extended_query, several=True),
+    StatsRoute("GET", "/api/v1/stats/realtime/visitors", v1.realtime_visitors),
+    StatsRoute("GET", "/api/v1/stats/aggregate", v1.aggregate),
+    StatsRoute("GET", "/api/v1/stats/timeseries", v1.timeseries),
+    StatsRoute("GET", "/api/v1/stats/breakdown", v1.breakdown),
+    StatsRoute("GET", "/api/v1/sites", sites.sites, Permission.SITE_READ, of_site=False),
+    StatsRoute("GET", "/api/v1/sites/{domain}", sites.site, Permission.SITE_READ, of_site=False),
+)
+PREFIXES = ("/api/v1", "/api/v2", "/api/query", "/api/event", "/api/health", "/api/system")

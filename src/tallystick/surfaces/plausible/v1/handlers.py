@@ -1,0 +1,141 @@
+"""Handlers of the older statistics (contract 5.2 to 5.6)."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from msgspec.structs import replace as _with
+
+from tallystick.model.dimensions import Dimension
+from tallystick.model.named_period import Today, dates, period_named
+from tallystick.model.period import Period, date_of, day_of
+from tallystick.model.question import AllOf, Match, TimeUnit
+from tallystick.services.analytics.questions import labels
+from tallystick.services.services import Services
+from tallystick.surfaces.plausible.asking import today_of
+from tallystick.surfaces.plausible.bodies import check_meaning
+from tallystick.surfaces.plausible.figures import change
+from tallystick.surfaces.plausible.filters import as_json as quoted
+from tallystick.surfaces.plausible.inquiry import Found, Inquiry, find, question_of
+from tallystick.surfaces.plausible.judging import StatsCall, as_json
+from tallystick.surfaces.plausible.names import PROPERTY, TIME_NAMES, WireDimension, vocabulary
+from tallystick.surfaces.plausible.v1.parameters import check_metrics, filters_of, metrics_of, period_of, whole_number
+from tallystick.web.answers import ApiResponse
+from tallystick.web.refusals import ApiRefused
+
+MOST_ROWS, USUAL_ROWS, MOST_PAGES = 1_000, 100, 1_000_000_000
+INTERVALS: Mapping[str, TimeUnit] = {"day": TimeUnit.DAY, "date": TimeUnit.DAY, "month": TimeUnit.MONTH}
+USUAL_INTERVALS: Mapping[str, TimeUnit] = {"day": TimeUnit.HOUR, "6mo": TimeUnit.MONTH, "12mo": TimeUnit.MONTH}
+_WITH: Mapping[str, str] = {"visit:browser_version": "visit:browser", "visit:os_version": "visit:os"}
+"""Breakdowns that show another dimension beside their own."""
+_WITHOUT_BLANK = ("visit:utm_", "visit:country", "visit:region", "visit:city", "visit:entry_page", "visit:exit_page")
+"""Breakdowns that leave out what has no value."""
+
+
+async def aggregate(services: Services, call: StatsCall) -> ApiResponse:
+    """Figures of a whole period."""
+    today = today_of(call.sites, call.now)
+    inquiry, _ = _inquiry(call, today)
+    compare = call.query.get("compare")
+    if compare not in {None, "", "previous_period"}:
+        msg = f"compare: {quoted(compare)} is not previous_period"
+        raise ApiRefused(msg)
+    now = (await find(services.questions, inquiry)).lines[0].figures
+    results: dict[str, dict[str, Any]] = {
+        metric.name: {"value": figure} for metric, figure in zip(inquiry.metrics, now, strict=True)
+    }
+    if compare:
+        earlier = await find(services.questions, _with(inquiry, period=_before(inquiry.period, today)))
+        for metric, figure, before in zip(inquiry.metrics, now, earlier.lines[0].figures, strict=True):
+            results[metric.name] |= {"comparison_value": before, "change": change(metric, figure, before)}
+    return as_json({"results": results})
+
+
+async def timeseries(services: Services, call: StatsCall) -> ApiResponse:
+    """Figures by time, also of times without hits."""
+    today = today_of(call.sites, call.now)
+    inquiry, name = _inquiry(call, today)
+    interval = call.query.get("interval")
+    if interval and interval not in INTERVALS:
+        msg = f"interval: {quoted(interval)} is not one of day, month"
+        raise ApiRefused(msg)
+    unit = INTERVALS[interval] if interval else USUAL_INTERVALS.get(name, TimeUnit.DAY)
+    inquiry = _with(inquiry, dimensions=(WireDimension(TIME_NAMES[unit], unit),))
+    found = await _all_lines(services, inquiry)
+    empty: dict[str, Any] = {each.name: None if each.name == "visit_duration" else 0 for each in inquiry.metrics}
+    rows = {str(line.values[0]): dict(zip(empty, line.figures, strict=True)) for line in found.lines}
+    shown = labels(question_of(inquiry))
+    return as_json({"results": [{"date": label, **rows.get(label, empty)} for label in shown]})
+
+
+async def breakdown(services: Services, call: StatsCall) -> ApiResponse:
+    """Figures by one dimension."""
+    name = call.query.get("property", "")
+    if name.startswith(PROPERTY):
+        msg = "properties of events are not stored"
+        raise ApiRefused(msg, 402)
+    known = vocabulary(extended=False).dimensions
+    if name == "event:hostname" or name not in known or not isinstance(known[name].grouping, Dimension):
+        msg = (
+            f"property: {quoted(name)} is not a property that statistics can be divided by"
+            if name
+            else ("property is missing")
+        )
+        raise ApiRefused(msg)
+    limit = whole_number(call.query, "limit", USUAL_ROWS, 1, MOST_ROWS)
+    page = whole_number(call.query, "page", 1, 1, MOST_PAGES)
+    shown = [known[each] for each in (name, _WITH.get(name, "")) if each]
+    inquiry, _ = _inquiry(call, today_of(call.sites, call.now), breakdown=name)
+    if name.startswith(_WITHOUT_BLANK):
+        has_value = Match(dimension=shown[0].grouping, values=("",), negated=True)  # type: ignore[arg-type]
+        condition = AllOf((*inquiry.filters.condition.parts, has_value))
+        inquiry = _with(inquiry, filters=_with(inquiry.filters, condition=condition))
+    inquiry = _with(inquiry, dimensions=tuple(shown), limit=limit, offset=(page - 1) * limit)
+    check_meaning(inquiry, extended=False)
+    found = await find(services.questions, inquiry)
+    keys = [each.name.partition(":")[2] for each in shown] + [each.name for each in inquiry.metrics]
+    return as_json({"results": [dict(zip(keys, (*each.values, *each.figures), strict=True)) for each in found.lines]})
+
+
+async def realtime_visitors(services: Services, call: StatsCall) -> ApiResponse:
+    """Visitors of the last five minutes, as a bare number."""
+    period = period_named("realtime", today_of(call.sites, call.now))
+    visitors = vocabulary(extended=False).metrics["visitors"]
+    found = await find(
+        services.questions, Inquiry(sites=(call.site.id,), period=period, metrics=(visitors,), filters=filters_of(call))
+    )
+    return as_json(found.lines[0].figures[0])
+
+
+def _inquiry(call: StatsCall, today: Today, breakdown: str = "") -> tuple[Inquiry, str]:
+    """What all of them have in common, and the name of the period."""
+    name, period = period_of(call, today)
+    metrics = metrics_of(call)
+    filters = filters_of(call)
+    check_metrics(metrics, call.query.get("filters", ""), breakdown)
+    inquiry = Inquiry(sites=(call.site.id,), period=period, metrics=metrics, filters=filters)
+    if not breakdown:
+        check_meaning(inquiry, extended=False)
+    return inquiry, name
+
+
+def _before(period: Period, today: Today) -> Period:
+    """As many days, just before."""
+    first, last = (date_of(day_of(moment, today.zone)) for moment in (period.start, period.end))
+    back = timedelta(days=(last - first).days + 1)
+    try:
+        return dates(first - back, last - back, today.zone)
+    except OverflowError as error:
+        msg = "compare: the previous period begins before the year 1"
+        raise ApiRefused(msg) from error
+
+
+async def _all_lines(services: Services, inquiry: Inquiry) -> Found:
+    """All rows of a series, also where they are more than one page of an answer has."""
+    found = await find(services.questions, inquiry)
+    lines = found.lines
+    while len(found.lines) == inquiry.limit:
+        inquiry = _with(inquiry, offset=inquiry.offset + inquiry.limit)
+        found = await find(services.questions, inquiry)
+        lines = [*lines, *found.lines]
+    return Found(lines, None, found.sessionless)
