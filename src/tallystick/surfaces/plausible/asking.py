@@ -1,5 +1,6 @@
 """Carries out the body of a query, and writes its answer (contract 2.5)."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from itertools import zip_longest
@@ -38,7 +39,7 @@ async def answered(
         QuestionTooLong: it takes longer than it may.
         StoreUnavailable
     """
-    query = decode_query(body, tuple(site.id for site in sites), today_of(sites, now), extended=extended)
+    query = await asyncio.to_thread(_decoded, sites, body, now, extended=extended)
     inquiry = query.inquiry
     found = await find(questions, inquiry)
     return {
@@ -48,8 +49,13 @@ async def answered(
     }
 
 
+def _decoded(sites: Sequence[Site], body: Mapping[str, Any], now: int, *, extended: bool) -> DecodedQuery:
+    """The query of a body. Reads zones and names of countries from disk at first."""
+    return decode_query(body, tuple(site.id for site in sites), today_of(sites, now), extended=extended)
+
+
 def today_of(sites: Sequence[Site], now: int) -> Today:
-    """What periods by name refer to: the first site's zone, and the first hit of all.
+    """What periods by name refer to: the first site's zone, and the first hit of all. Reads from disk at first.
 
     Args:
         now: Unix milliseconds.

@@ -1,5 +1,6 @@
 """Handlers of the older statistics (contract 5.2 to 5.6)."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -34,8 +35,7 @@ _WITHOUT_BLANK = ("visit:utm_", "visit:country", "visit:region", "visit:city", "
 
 async def aggregate(services: Services, call: StatsCall) -> ApiResponse:
     """Figures of a whole period."""
-    today = today_of(call.sites, call.now)
-    inquiry, _ = _inquiry(call, today)
+    today, inquiry, _ = await asyncio.to_thread(_inquiry, call)
     compare = call.query.get("compare")
     if compare not in {None, "", "previous_period"}:
         msg = f"compare: {quoted(compare)} is not previous_period"
@@ -53,8 +53,7 @@ async def aggregate(services: Services, call: StatsCall) -> ApiResponse:
 
 async def timeseries(services: Services, call: StatsCall) -> ApiResponse:
     """Figures by time, also of times without hits."""
-    today = today_of(call.sites, call.now)
-    inquiry, name = _inquiry(call, today)
+    _, inquiry, name = await asyncio.to_thread(_inquiry, call)
     interval = call.query.get("interval")
     if interval and interval not in INTERVALS:
         msg = f"interval: {quoted(interval)} is not one of day, month"
@@ -74,7 +73,7 @@ async def breakdown(services: Services, call: StatsCall) -> ApiResponse:
     if name.startswith(PROPERTY):
         msg = "properties of events are not stored"
         raise ApiRefused(msg, 402)
-    known = vocabulary(extended=False).dimensions
+    known = (await asyncio.to_thread(vocabulary, extended=False)).dimensions
     if name == "event:hostname" or name not in known or not isinstance(known[name].grouping, Dimension):
         msg = (
             f"property: {quoted(name)} is not a property that statistics can be divided by"
@@ -85,7 +84,7 @@ async def breakdown(services: Services, call: StatsCall) -> ApiResponse:
     limit = whole_number(call.query, "limit", USUAL_ROWS, 1, MOST_ROWS)
     page = whole_number(call.query, "page", 1, 1, MOST_PAGES)
     shown = [known[each] for each in (name, _WITH.get(name, "")) if each]
-    inquiry, _ = _inquiry(call, today_of(call.sites, call.now), breakdown=name)
+    _, inquiry, _ = await asyncio.to_thread(_inquiry, call, breakdown=name)
     if name.startswith(_WITHOUT_BLANK):
         has_value = Match(dimension=shown[0].grouping, values=("",), negated=True)  # type: ignore[arg-type]
         condition = AllOf((*inquiry.filters.condition.parts, has_value))
@@ -99,16 +98,19 @@ async def breakdown(services: Services, call: StatsCall) -> ApiResponse:
 
 async def realtime_visitors(services: Services, call: StatsCall) -> ApiResponse:
     """Visitors of the last five minutes, as a bare number."""
-    period = period_named("realtime", today_of(call.sites, call.now))
-    visitors = vocabulary(extended=False).metrics["visitors"]
-    found = await find(
-        services.questions, Inquiry(sites=(call.site.id,), period=period, metrics=(visitors,), filters=filters_of(call))
-    )
+    found = await find(services.questions, await asyncio.to_thread(_inquiry_now, call))
     return as_json(found.lines[0].figures[0])
 
 
-def _inquiry(call: StatsCall, today: Today, breakdown: str = "") -> tuple[Inquiry, str]:
-    """What all of them have in common, and the name of the period."""
+def _inquiry_now(call: StatsCall) -> Inquiry:
+    period = period_named("realtime", today_of(call.sites, call.now))
+    visitors = vocabulary(extended=False).metrics["visitors"]
+    return Inquiry(sites=(call.site.id,), period=period, metrics=(visitors,), filters=filters_of(call))
+
+
+def _inquiry(call: StatsCall, breakdown: str = "") -> tuple[Today, Inquiry, str]:
+    """What all of them have in common, and the name of the period. Reads from disk at first."""
+    today = today_of(call.sites, call.now)
     name, period = period_of(call, today)
     metrics = metrics_of(call)
     filters = filters_of(call)
@@ -116,7 +118,7 @@ def _inquiry(call: StatsCall, today: Today, breakdown: str = "") -> tuple[Inquir
     inquiry = Inquiry(sites=(call.site.id,), period=period, metrics=metrics, filters=filters)
     if not breakdown:
         check_meaning(inquiry, extended=False)
-    return inquiry, name
+    return today, inquiry, name
 
 
 def _before(period: Period, today: Today) -> Period:
