@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 from support.telling import a_visit, tell
 
 from .conftest import Stats
@@ -44,129 +42,129 @@ async def test_without_hits_there_is_one_row_of_zeros_or_none(stats: Stats) -> N
     assert await stats.rows(metrics=["visitors"], date_range=empty, dimensions=["visit:city"]) == []
 
 
-@pytest.mark.parametrize(
-    ("dimension", "rows"),
-    [
-        ("event:name", [("pageview", 4), ("Signup", 1)]),
-        ("event:page", [("/", 3), ("/pricing", 2), ("/blog/one", 1), ("/blog/two", 1)]),
-        ("event:hostname", [("(none)", 3), ("example.com", 1), ("shop.example.com", 1)]),
-        ("event:goal", [("Signup", 1)]),
-        ("visit:source", [("Google", 2), ("Direct / None", 1), ("Hacker News", 1)]),
-        ("visit:channel", [("Organic Search", 2), ("Direct", 1), ("Social", 1)]),
-        ("visit:referrer", [("Direct / None", 3), ("news.ycombinator.com", 1)]),
-        ("visit:utm_source", [("(not set)", 3), ("google", 1)]),
-        ("visit:utm_medium", [("(not set)", 3), ("cpc", 1)]),
-        ("visit:utm_campaign", [("(not set)", 3), ("spring", 1)]),
-        ("visit:utm_content", [("(not set)", 4)]),
-        ("visit:utm_term", [("(not set)", 4)]),
-        ("visit:entry_page", [("/", 2), ("/blog/two", 1), ("/pricing", 1)]),
-        ("visit:exit_page", [("/", 2), ("/blog/one", 1), ("/blog/two", 1)]),
-        ("visit:entry_page_hostname", [("", 3), ("example.com", 1)]),
-        ("visit:exit_page_hostname", [("", 3), ("shop.example.com", 1)]),
-        ("visit:device", [("(not set)", 3), ("Mobile", 1)]),
-        ("visit:browser", [("(not set)", 2), ("Chrome", 1), ("Firefox", 1)]),
-        ("visit:browser_version", [("(not set)", 4)]),
-        ("visit:os", [("(not set)", 2), ("GNU/Linux", 1), ("Mac", 1)]),
-        ("visit:os_version", [("(not set)", 4)]),
-        ("visit:country", [("US", 2), ("", 1), ("DE", 1)]),
-        ("visit:country_name", [("United States", 2), ("", 1), ("Germany", 1)]),
-        ("visit:region", [("", 3), ("US-CA", 1)]),
-        ("visit:region_name", [("", 3), ("US-CA", 1)]),
-        ("visit:city", [(0, 4)]),
-        ("visit:city_name", [("", 4)]),
-        ("time:hour", [("2027-01-13 09:00:00", 1), ("2027-01-14 10:00:00", 1), ("2027-01-14 23:00:00", 1),
-                       ("2027-01-15 07:00:00", 1)]),
-        ("time:day", [("2027-01-13", 1), ("2027-01-14", 2), ("2027-01-15", 1)]),
-        ("time:week", [("2027-01-13", 4)]),
-        ("time:month", [("2027-01-01", 4)]),
-        ("time", [("2027-01-13", 1), ("2027-01-14", 2), ("2027-01-15", 1)]),
-    ],
-)  # fmt: skip
-async def test_every_dimension(stats: Stats, dimension: str, rows: list[tuple[Any, ...]]) -> None:
-    assert await stats.rows(dimensions=[dimension]) == rows
-    assert await stats.rows(EXTENDED, dimensions=[dimension]) == rows
+ROWS: list[tuple[str, list[tuple[Any, ...]]]] = [
+    ("event:name", [("pageview", 4), ("Signup", 1)]),
+    ("event:page", [("/", 3), ("/pricing", 2), ("/blog/one", 1), ("/blog/two", 1)]),
+    ("event:hostname", [("(none)", 3), ("example.com", 1), ("shop.example.com", 1)]),
+    ("event:goal", [("Signup", 1)]),
+    ("visit:source", [("Google", 2), ("Direct / None", 1), ("Hacker News", 1)]),
+    ("visit:channel", [("Organic Search", 2), ("Direct", 1), ("Social", 1)]),
+    ("visit:referrer", [("Direct / None", 3), ("news.ycombinator.com", 1)]),
+    ("visit:utm_source", [("(not set)", 3), ("google", 1)]),
+    ("visit:utm_medium", [("(not set)", 3), ("cpc", 1)]),
+    ("visit:utm_campaign", [("(not set)", 3), ("spring", 1)]),
+    ("visit:utm_content", [("(not set)", 4)]),
+    ("visit:utm_term", [("(not set)", 4)]),
+    ("visit:entry_page", [("/", 2), ("/blog/two", 1), ("/pricing", 1)]),
+    ("visit:exit_page", [("/", 2), ("/blog/one", 1), ("/blog/two", 1)]),
+    ("visit:entry_page_hostname", [("", 3), ("example.com", 1)]),
+    ("visit:exit_page_hostname", [("", 3), ("shop.example.com", 1)]),
+    ("visit:device", [("(not set)", 3), ("Mobile", 1)]),
+    ("visit:browser", [("(not set)", 2), ("Chrome", 1), ("Firefox", 1)]),
+    ("visit:browser_version", [("(not set)", 4)]),
+    ("visit:os", [("(not set)", 2), ("GNU/Linux", 1), ("Mac", 1)]),
+    ("visit:os_version", [("(not set)", 4)]),
+    ("visit:country", [("US", 2), ("", 1), ("DE", 1)]),
+    ("visit:country_name", [("United States", 2), ("", 1), ("Germany", 1)]),
+    ("visit:region", [("", 3), ("US-CA", 1)]),
+    ("visit:region_name", [("", 3), ("US-CA", 1)]),
+    ("visit:city", [(0, 4)]),
+    ("visit:city_name", [("", 4)]),
+    ("time:hour", [("2027-01-13 09:00:00", 1), ("2027-01-14 10:00:00", 1), ("2027-01-14 23:00:00", 1),
+                   ("2027-01-15 07:00:00", 1)]),
+    ("time:day", [("2027-01-13", 1), ("2027-01-14", 2), ("2027-01-15", 1)]),
+    ("time:week", [("2027-01-13", 4)]),
+    ("time:month", [("2027-01-01", 4)]),
+    ("time", [("2027-01-13", 1), ("2027-01-14", 2), ("2027-01-15", 1)]),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("dimension", "rows"),
-    [
-        ("event:next_page", [("", 4), ("/", 1), ("/blog/one", 1), ("/pricing", 1)]),
-        ("event:previous_page", [("", 4), ("/", 1), ("/pricing", 2)]),
-        ("visit:language", [("", 4)]),
-        ("visit:size", [("unknown", 3), ("phone", 1)]),
-        ("time:weekday", [(3, 1), (4, 2), (5, 1)]),
-        ("time:hour_of_day", [(7, 1), (9, 1), (10, 1), (23, 1)]),
-        ("time:sunday_week", [("2027-01-13", 4)]),
-    ],
-)
-async def test_our_own_dimensions(stats: Stats, dimension: str, rows: list[tuple[Any, ...]]) -> None:
-    assert sorted(await stats.rows(EXTENDED, dimensions=[dimension]), key=str) == sorted(rows, key=str)
-    status, message = await stats.refusal(dimensions=[dimension])
-    assert (status, message) == (400, f'#/dimensions/0: Invalid dimension "{dimension}"')
+async def test_every_dimension(stats: Stats) -> None:
+    for dimension, rows in ROWS:
+        assert await stats.rows(dimensions=[dimension]) == rows, dimension
+        assert await stats.rows(EXTENDED, dimensions=[dimension]) == rows, dimension
 
 
-@pytest.mark.parametrize(
-    ("filters", "visitors"),
-    [
-        ([["is", "visit:source", ["Google"]]], 2),
-        ([["is", "visit:source", ["Google", "Hacker News"]]], 3),
-        ([["is_not", "visit:source", ["Google"]]], 2),
-        ([["is", "visit:source", ["Direct / None"]]], 1),
-        ([["is_not", "visit:source", ["Direct / None"]]], 3),
-        ([["is", "visit:source", ["google"]]], 0),
-        ([["is", "visit:source", ["google"], {"case_sensitive": False}]], 2),
-        ([["is", "visit:source", ["google"], {"case_sensitive": True}]], 0),
-        ([["contains", "visit:source", ["oog", "ack"]]], 3),
-        ([["contains_not", "visit:source", ["OOG"], {"case_sensitive": False}]], 2),
-        ([["matches", "visit:source", ["^H.*s$"]]], 1),
-        ([["matches_not", "visit:source", ["^H", "^G"]]], 1),
-        ([["is", "visit:utm_campaign", ["spring"]]], 1),
-        ([["is", "visit:utm_campaign", ["(not set)"]]], 3),
-        ([["is", "visit:utm_medium", ["(not set)", "cpc"]]], 4),
-        ([["is", "event:hostname", ["(none)"]]], 3),
-        ([["is", "visit:os", ["Mac"]]], 1),
-        ([["is_not", "visit:os", ["Mac", "GNU/Linux"]]], 2),
-        ([["contains", "visit:os", ["GNU"]]], 1),
-        ([["contains_not", "visit:os", ["GNU"]]], 3),
-        ([["matches", "visit:os", ["^Mac$"]]], 1),
-        ([["matches", "visit:os", ["^macOS$"]]], 0),
-        ([["is", "visit:country", ["US"]]], 2),
-        ([["is", "visit:country_name", ["United States"]]], 2),
-        ([["contains", "visit:country_name", ["many", "States"]]], 3),
-        ([["matches_not", "visit:country_name", ["^Uni"]]], 2),
-        ([["is", "visit:region", ["US-CA"]]], 1),
-        ([["is", "visit:city", [0]]], 4),
-        ([["is_not", "visit:city", [0]]], 0),
-        ([["is", "visit:city", [2950159]]], 0),
-        ([["is", "visit:city_name", ["Berlin"]]], 0),
-        ([["contains_not", "visit:city_name", ["Berlin"]]], 4),
-        ([["is", "visit:device", ["Mobile"]]], 1),
-        ([["is", "event:page", ["/pricing"]]], 2),
-        ([["is", "event:page", ["/pricing/"]]], 2),
-        ([["contains", "event:page", ["/blog"]]], 2),
-        ([["is", "event:name", ["Signup"]]], 1),
-        ([["is", "event:name", ["pageview"]]], 4),
-        ([["is", "event:goal", ["Signup"]]], 1),
-        ([["contains", "event:goal", ["ign"]]], 1),
-        ([["contains", "event:goal", ["nothing of it"]]], 0),
-        ([["is", "event:goal", ["Visit /blog/*", "Signup"]]], 2),
-        ([["is", "event:goal", ["Visit /pricing"]]], 2),
-        ([["is", "visit:entry_page", ["/"]], ["is", "visit:country", ["DE"]]], 1),
-        ([["and", [["is", "visit:country", ["US"]], ["is", "visit:source", ["Google"]]]]], 1),
-        ([["or", [["is", "visit:country", ["DE"]], ["is", "visit:device", ["Mobile"]]]]], 2),
-        ([["not", ["is", "visit:source", ["Google"]]]], 2),
-        ([["not", ["or", [["is", "visit:country", ["DE"]], ["not", ["is", "visit:country", ["US"]]]]]]], 2),
-        # Two filters on hits want one and the same hit; has_done takes different ones.
-        ([["is", "event:page", ["/"]], ["is", "event:page", ["/pricing"]]], 0),
-        ([["has_done", ["is", "event:page", ["/"]]], ["has_done", ["is", "event:page", ["/pricing"]]]], 2),
-        ([["has_done", ["is", "event:goal", ["Signup"]]]], 1),
-        ([["has_not_done", ["is", "event:page", ["/pricing"]]]], 2),
-    ],
-)
-async def test_filters(stats: Stats, filters: list[Any], visitors: int) -> None:
-    found = await stats.query(filters=filters)
-    assert found["results"] == [{"metrics": [visitors], "dimensions": []}]
-    assert found["query"]["filters"] == filters
+OWN_ROWS: list[tuple[str, list[tuple[Any, ...]]]] = [
+    ("event:next_page", [("", 4), ("/", 1), ("/blog/one", 1), ("/pricing", 1)]),
+    ("event:previous_page", [("", 4), ("/", 1), ("/pricing", 2)]),
+    ("visit:language", [("", 4)]),
+    ("visit:size", [("unknown", 3), ("phone", 1)]),
+    ("time:weekday", [(3, 1), (4, 2), (5, 1)]),
+    ("time:hour_of_day", [(7, 1), (9, 1), (10, 1), (23, 1)]),
+    ("time:sunday_week", [("2027-01-13", 4)]),
+]
+
+
+async def test_our_own_dimensions(stats: Stats) -> None:
+    for dimension, rows in OWN_ROWS:
+        assert sorted(await stats.rows(EXTENDED, dimensions=[dimension]), key=str) == sorted(rows, key=str)
+        status, message = await stats.refusal(dimensions=[dimension])
+        assert (status, message) == (400, f'#/dimensions/0: Invalid dimension "{dimension}"')
+
+
+FILTERS: list[tuple[list[Any], int]] = [
+    ([["is", "visit:source", ["Google"]]], 2),
+    ([["is", "visit:source", ["Google", "Hacker News"]]], 3),
+    ([["is_not", "visit:source", ["Google"]]], 2),
+    ([["is", "visit:source", ["Direct / None"]]], 1),
+    ([["is_not", "visit:source", ["Direct / None"]]], 3),
+    ([["is", "visit:source", ["google"]]], 0),
+    ([["is", "visit:source", ["google"], {"case_sensitive": False}]], 2),
+    ([["is", "visit:source", ["google"], {"case_sensitive": True}]], 0),
+    ([["contains", "visit:source", ["oog", "ack"]]], 3),
+    ([["contains_not", "visit:source", ["OOG"], {"case_sensitive": False}]], 2),
+    ([["matches", "visit:source", ["^H.*s$"]]], 1),
+    ([["matches_not", "visit:source", ["^H", "^G"]]], 1),
+    ([["is", "visit:utm_campaign", ["spring"]]], 1),
+    ([["is", "visit:utm_campaign", ["(not set)"]]], 3),
+    ([["is", "visit:utm_medium", ["(not set)", "cpc"]]], 4),
+    ([["is", "event:hostname", ["(none)"]]], 3),
+    ([["is", "visit:os", ["Mac"]]], 1),
+    ([["is_not", "visit:os", ["Mac", "GNU/Linux"]]], 2),
+    ([["contains", "visit:os", ["GNU"]]], 1),
+    ([["contains_not", "visit:os", ["GNU"]]], 3),
+    ([["matches", "visit:os", ["^Mac$"]]], 1),
+    ([["matches", "visit:os", ["^macOS$"]]], 0),
+    ([["is", "visit:country", ["US"]]], 2),
+    ([["is", "visit:country_name", ["United States"]]], 2),
+    ([["contains", "visit:country_name", ["many", "States"]]], 3),
+    ([["matches_not", "visit:country_name", ["^Uni"]]], 2),
+    ([["is", "visit:region", ["US-CA"]]], 1),
+    ([["is", "visit:city", [0]]], 4),
+    ([["is_not", "visit:city", [0]]], 0),
+    ([["is", "visit:city", [2950159]]], 0),
+    ([["is", "visit:city_name", ["Berlin"]]], 0),
+    ([["contains_not", "visit:city_name", ["Berlin"]]], 4),
+    ([["is", "visit:device", ["Mobile"]]], 1),
+    ([["is", "event:page", ["/pricing"]]], 2),
+    ([["is", "event:page", ["/pricing/"]]], 2),
+    ([["contains", "event:page", ["/blog"]]], 2),
+    ([["is", "event:name", ["Signup"]]], 1),
+    ([["is", "event:name", ["pageview"]]], 4),
+    ([["is", "event:goal", ["Signup"]]], 1),
+    ([["contains", "event:goal", ["ign"]]], 1),
+    ([["contains", "event:goal", ["nothing of it"]]], 0),
+    ([["is", "event:goal", ["Visit /blog/*", "Signup"]]], 2),
+    ([["is", "event:goal", ["Visit /pricing"]]], 2),
+    ([["is", "visit:entry_page", ["/"]], ["is", "visit:country", ["DE"]]], 1),
+    ([["and", [["is", "visit:country", ["US"]], ["is", "visit:source", ["Google"]]]]], 1),
+    ([["or", [["is", "visit:country", ["DE"]], ["is", "visit:device", ["Mobile"]]]]], 2),
+    ([["not", ["is", "visit:source", ["Google"]]]], 2),
+    ([["not", ["or", [["is", "visit:country", ["DE"]], ["not", ["is", "visit:country", ["US"]]]]]]], 2),
+    # Two filters on hits want one and the same hit; has_done takes different ones.
+    ([["is", "event:page", ["/"]], ["is", "event:page", ["/pricing"]]], 0),
+    ([["has_done", ["is", "event:page", ["/"]]], ["has_done", ["is", "event:page", ["/pricing"]]]], 2),
+    ([["has_done", ["is", "event:goal", ["Signup"]]]], 1),
+    ([["has_not_done", ["is", "event:page", ["/pricing"]]]], 2),
+]
+
+
+async def test_filters(stats: Stats) -> None:
+    for filters, visitors in FILTERS:
+        found = await stats.query(filters=filters)
+        assert found["results"] == [{"metrics": [visitors], "dimensions": []}], filters
+        assert found["query"]["filters"] == filters
 
 
 async def test_the_source_of_a_visit_holds_for_all_of_its_pages(stats: Stats) -> None:
@@ -292,25 +290,25 @@ async def test_hits_without_session_are_told(stats: Stats) -> None:
     assert "metric_warnings" not in (await stats.query(metrics=["pageviews"]))["meta"]
 
 
-@pytest.mark.parametrize(
-    ("name", "first", "last"),
-    [
-        ("day", "2027-01-15T00:00:00+00:00", "2027-01-15T23:59:59+00:00"),
-        ("24h", "2027-01-14T08:00:00+00:00", "2027-01-15T08:00:00+00:00"),
-        ("7d", "2027-01-08T00:00:00+00:00", "2027-01-14T23:59:59+00:00"),
-        ("month", "2027-01-01T00:00:00+00:00", "2027-01-31T23:59:59+00:00"),
-        ("year", "2027-01-01T00:00:00+00:00", "2027-12-31T23:59:59+00:00"),
-        ("6mo", "2026-07-01T00:00:00+00:00", "2026-12-31T23:59:59+00:00"),
-        (
-            ["2027-01-01T00:00:00Z", "2027-01-01T05:00:00+01:00"],
-            "2027-01-01T00:00:00+00:00",
-            "2027-01-01T04:00:00+00:00",
-        ),
-    ],
-)
-async def test_date_ranges(stats: Stats, name: Any, first: str, last: str) -> None:
-    found = await stats.query(date_range=name)
-    assert found["query"]["date_range"] == [first, last]
+RANGES = [
+    ("day", "2027-01-15T00:00:00+00:00", "2027-01-15T23:59:59+00:00"),
+    ("24h", "2027-01-14T08:00:00+00:00", "2027-01-15T08:00:00+00:00"),
+    ("7d", "2027-01-08T00:00:00+00:00", "2027-01-14T23:59:59+00:00"),
+    ("month", "2027-01-01T00:00:00+00:00", "2027-01-31T23:59:59+00:00"),
+    ("year", "2027-01-01T00:00:00+00:00", "2027-12-31T23:59:59+00:00"),
+    ("6mo", "2026-07-01T00:00:00+00:00", "2026-12-31T23:59:59+00:00"),
+    (
+        ["2027-01-01T00:00:00Z", "2027-01-01T05:00:00+01:00"],
+        "2027-01-01T00:00:00+00:00",
+        "2027-01-01T04:00:00+00:00",
+    ),
+]
+
+
+async def test_date_ranges(stats: Stats) -> None:
+    for name, first, last in RANGES:
+        found = await stats.query(date_range=name)
+        assert found["query"]["date_range"] == [first, last]
 
 
 async def test_all_begins_with_the_first_hit(stats: Stats) -> None:

@@ -186,7 +186,10 @@ def escaped(text: str) -> str:
 
 def as_json(value: object) -> str:
     """A value as messages show it, cut where it is long."""
-    return msgspec.json.encode(value).decode()[:LONGEST_SHOWN]
+    try:
+        return msgspec.json.encode(value).decode()[:LONGEST_SHOWN]
+    except RecursionError:  # a little deeper than what could still be decoded
+        return "that is nested so deep"
 
 
 def _parts(operator: str, rest: list[Any]) -> tuple[str, list[Any], bool]:
