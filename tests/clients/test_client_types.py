@@ -8,11 +8,13 @@ from typing import assert_type
 import httpx
 
 from support.clients import Script
-from tallystick.client import AsyncCountApi, AsyncCountTogether, CountApi, CountTogether, GoatCounter
+from tallystick.client import AsyncCountApi, AsyncCountTogether, AsyncGoatCounter, CountApi, CountTogether, GoatCounter
 from tallystick.client.countapi import Info
 from tallystick.client.counttogether_answers import Counter, Entry
 from tallystick.client.events import Event
 from tallystick.client.goatcounter_answers import Counted, Hit, Row
+from tallystick.client.query_answers import QueryAnswer, QueryRow
+from tallystick.client.query_filters import is_
 
 VALUE = httpx.Response(200, json={"value": 1})
 
@@ -39,11 +41,20 @@ def test_the_rest_is_only_looked_at() -> None:
         assert_type(analytics.stats("browsers", country="NL"), Generator[Row, None, None])
         analytics.stats("browser")  # type: ignore[arg-type]
         analytics.total(contry="NL")  # type: ignore[call-arg]
+        assert_type(analytics.ask(["visitors"], filters=[is_("source", "Google")]), QueryAnswer)
+        assert_type(
+            analytics.ask_rows(["visitors"], site=["a", "b"], dimensions=["page"]), Generator[QueryRow, None, None]
+        )
+        analytics.ask(["visitor"])  # type: ignore[list-item]
+        analytics.ask(["visitors"], compare="last year")  # type: ignore[arg-type]
+        is_("sorce", "Google")  # type: ignore[arg-type]
 
-    async def awaited(public: AsyncCountApi, together: AsyncCountTogether) -> None:
+    async def awaited(public: AsyncCountApi, together: AsyncCountTogether, analytics: AsyncGoatCounter) -> None:
         assert_type(await public.info("visits"), Info | None)
         assert_type(await together.increment("a-counter", 2), int)
         assert_type(together.events(), AsyncGenerator[Event, None])
+        assert_type(await analytics.ask(["visitors"]), QueryAnswer)
+        assert_type(analytics.ask_rows(["visitors"]), AsyncGenerator[QueryRow, None])
 
     assert callable(blocking)
     assert callable(awaited)

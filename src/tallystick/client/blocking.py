@@ -68,7 +68,7 @@ class Blocking:
         """Close all connections."""
         self._http.close()
 
-    def ask(self, plan: Plan[T]) -> T:
+    def carry_out(self, plan: Plan[T]) -> T:
         """Send a call, or the calls of a flow, and return the result.
 
         Raises:

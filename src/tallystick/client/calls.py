@@ -138,7 +138,7 @@ class answered(Generic[P, T]):  # noqa: N801  # a decorator
     def __get__(self, client: "Waiting", owner: type) -> Callable[P, Coroutine[Any, Any, T]]: ...
     def __get__(self, client: Any, owner: type) -> Any:
         """The method of a client."""
-        return self if client is None else _bound(client, self._plan, client.ask)
+        return self if client is None else _bound(client, self._plan, client.carry_out)
 
 
 class each(Generic[P, T]):  # noqa: N801  # a decorator

@@ -1,4 +1,7 @@
-"""Web analytics: every call of GoatCounter's API. The types of results are in ``goatcounter_answers``."""
+"""Web analytics: every call of GoatCounter's API, and questions.
+
+The types of results are in ``goatcounter_answers`` and ``query_answers``.
+"""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,12 +15,16 @@ from tallystick.client.downloads import FileSink, Progress
 from tallystick.client.goatcounter_answers import Counted, Export, Format, Hit, Me, PathVisits, Row, Site, Total
 from tallystick.client.goatcounter_calls import API, MOST_HITS, OnExportState
 from tallystick.client.paths import path_of, path_of_names
+from tallystick.client.query_calls import QueryCalls
 from tallystick.client.questions import Group, Question, StatsPage, Time, parameters
 from tallystick.client.waiting import Waiting
 
 
-class GoatCounterCalls:
-    """The calls of GoatCounter. A server with several sites chooses the site by the host in the client's URL."""
+class GoatCounterCalls(QueryCalls):
+    """The calls of GoatCounter, and questions.
+
+    A server with several sites chooses the site by the host in the client's URL. Questions name it.
+    """
 
     @answered
     def me(self) -> Call[Me]:

@@ -61,7 +61,7 @@ class Waiting:
         """Close all connections."""
         await self._http.aclose()
 
-    async def ask(self, plan: Plan[T]) -> T:
+    async def carry_out(self, plan: Plan[T]) -> T:
         """Send a call, or the calls of a flow, and return the result.
 
         Raises:

@@ -28,6 +28,7 @@ DIMENSIONS: Mapping[str, str] = MappingProxyType(
         "utm content": "visit:utm_content",
         "utm term": "visit:utm_term",
         "country": "visit:country",
+        "country name": "visit:country_name",
         "region": "visit:region",
         "language": "visit:language",
         "device": "visit:device",

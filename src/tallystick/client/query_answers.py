@@ -1,0 +1,112 @@
+"""Results of questions."""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+Figure = int | float | None
+Value = str | int
+
+
+class QueryRow(Struct, frozen=True, kw_only=True):
+    """One group of an answer, by the names that were asked for: ``row.values["source"]``, ``row.figures["visitors"]``.
+
+    Attributes:
+        values: of the dimensions; numbers for weekdays and hours of the day.
+        figures: the metrics.
+        compared: the same metrics of the other period; None without a comparison.
+        change: from the other period to this one, in percent, and of rates in points; None where there is none.
+        compared_values: of the dimensions in the other period, where a dimension of time makes them others.
+    """
+
+    values: Mapping[str, Value]
+    figures: Mapping[str, Figure]
+    compared: Mapping[str, Figure] | None = None
+    change: Mapping[str, Figure] | None = None
+    compared_values: Mapping[str, Value] | None = None
+
+
+class QueryAnswer(Struct, frozen=True, kw_only=True):
+    """The rows of one page.
+
+    Attributes:
+        period: the first and the last second that were asked for, with the offset of the zone.
+        compared_period: the same of the other period; None without a comparison.
+        total_rows: of all pages; None unless asked for.
+        warnings: by metric, why a figure is not exact.
+    """
+
+    rows: list[QueryRow]
+    period: tuple[dt.datetime, dt.datetime]
+    compared_period: tuple[dt.datetime, dt.datetime] | None = None
+    total_rows: int | None = None
+    warnings: Mapping[str, str] = {}
+
+
+class SentComparison(Struct, frozen=True):
+    """The other period's part of a row, as it is sent."""
+
+    metrics: list[Figure]
+    change: list[Figure]
+    dimensions: list[Value] | None = None
+
+
+class SentRow(Struct, frozen=True):
+    """A row as it is sent."""
+
+    metrics: list[Figure]
+    dimensions: list[Value] = []
+    comparison: SentComparison | None = None
+
+
+class SentWarning(Struct, frozen=True):
+    """Why a metric is not exact, as it is sent."""
+
+    warning: str = ""
+
+
+class SentMeta(Struct, frozen=True):
+    """What is sent about an answer as a whole."""
+
+    total_rows: int | None = None
+    metric_warnings: dict[str, SentWarning] = {}
+
+
+class SentQuery(Struct, frozen=True):
+    """The query as the server understood it."""
+
+    date_range: tuple[dt.datetime, dt.datetime]
+    comparison_date_range: tuple[dt.datetime, dt.datetime] | None = None
+
+
+class SentAnswer(Struct, frozen=True):
+    """An answer as it is sent."""
+
+    results: list[SentRow]
+    query: SentQuery
+    meta: SentMeta = SentMeta()
+
+    def named(self, metrics: list[str], dimensions: list[str]) -> QueryAnswer:
+        """The answer with the names that were asked for."""
+        return QueryAnswer(
+            rows=[_row(row, metrics, dimensions) for row in self.results],
+            period=self.query.date_range,
+            compared_period=self.query.comparison_date_range,
+            total_rows=self.meta.total_rows,
+            warnings={name: each.warning for name, each in self.meta.metric_warnings.items()},
+        )
+
+
+def _row(row: SentRow, metrics: list[str], dimensions: list[str]) -> QueryRow:
+    named: dict[str, Any] = {}
+    if (other := row.comparison) is not None:
+        named = {"compared": _by_name(metrics, other.metrics), "change": _by_name(metrics, other.change)}
+        if other.dimensions is not None:
+            named["compared_values"] = _by_name(dimensions, other.dimensions)
+    return QueryRow(values=_by_name(dimensions, row.dimensions), figures=_by_name(metrics, row.metrics), **named)
+
+
+def _by_name(names: list[str], values: list[Any]) -> dict[str, Any]:
+    return dict(zip(names, values, strict=False))

@@ -1,0 +1,125 @@
+"""Questions about visits and hits, which ``POST /api/query`` of Tallystick answers; other servers do not have it."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeAlias, TypedDict, Unpack
+
+import httpx
+
+from tallystick.client.calls import Call, Page, Repeat, answered, each, json_as
+from tallystick.client.errors import InvalidArgument
+from tallystick.client.query_answers import QueryAnswer, QueryRow, SentAnswer
+from tallystick.client.query_filters import Filter, Grouping, Metric, wire_name
+
+PATH = "/api/query"
+ROWS = 1_000
+"""Rows of one page, where pages are fetched one after the other."""
+
+Moment: TypeAlias = dt.date | dt.datetime
+Period: TypeAlias = str | tuple[Moment, Moment]
+"""A name such as ``7d``, ``month`` or ``all``, or the first and the last day or moment, both included."""
+
+_sent_in = json_as(SentAnswer)
+
+
+class Asked(TypedDict, total=False):
+    """What is asked besides metrics; all of it may be left out.
+
+    ``site`` is a domain, a host or a code, or several of them, whose hits are taken together; without it the host in
+    the client's URL chooses the site. ``filters`` must all pass. ``period`` is by default the last seven days, without
+    today. ``compare`` names another period, and ``same_weekdays`` moves that one by whole weeks. ``order`` sorts by
+    metrics and dimensions that are asked for. ``timezone`` is that of the site unless given. ``bots`` asks about hits
+    of bots in place of people's.
+    """
+
+    site: str | Sequence[str]
+    dimensions: Sequence[Grouping]
+    filters: Sequence[Filter]
+    period: Period
+    compare: Literal["previous_period", "year_over_year"] | tuple[Moment, Moment]
+    same_weekdays: bool
+    order: Sequence[tuple[Metric | Grouping, Literal["asc", "desc"]]]
+    timezone: str
+    bots: bool
+
+
+class QueryCalls:
+    """Questions."""
+
+    @answered
+    def ask(
+        self,
+        metrics: Sequence[Metric],
+        *,
+        limit: int = 10_000,
+        offset: int = 0,
+        total_rows: bool = False,
+        **asked: Unpack[Asked],
+    ) -> Call[QueryAnswer]:
+        """Get one page of an answer; without dimensions it has one row.
+
+        Args:
+            total_rows: whether to count the rows of all pages.
+        """
+        return page_of(body_of(metrics, asked), asked.get("dimensions", ()), limit, offset, total_rows=total_rows)
+
+    @each
+    def ask_rows(self, metrics: Sequence[Metric], **asked: Unpack[Asked]) -> Call[Page[QueryRow]]:
+        """Yield every row of an answer."""
+        return rows_from(body_of(metrics, asked), asked.get("dimensions", ()), offset=0)
+
+
+def body_of(metrics: Sequence[str], asked: Asked) -> dict[str, Any]:
+    """Encode a question as the body of a query, without its page."""
+    include: dict[str, Any] = {}
+    if compare := asked.get("compare"):
+        include["compare"] = compare if isinstance(compare, str) else _span(compare)
+    if asked.get("same_weekdays"):
+        include["compare_match_day_of_week"] = True
+    period = asked.get("period", "7d")
+    body: dict[str, Any] = {
+        "metrics": list(metrics),
+        "date_range": period if isinstance(period, str) else _span(period),
+        "dimensions": [wire_name(name) for name in asked.get("dimensions", ())],
+        "filters": [each_.parts for each_ in asked.get("filters", ())],
+        "order_by": [[name if name in metrics else wire_name(name), way] for name, way in asked.get("order", ())],
+        "include": include,
+    }
+    if site := asked.get("site"):
+        body["site_id"] = site
+    return body | {name: asked[name] for name in ("timezone", "bots") if name in asked}
+
+
+def page_of(
+    body: Mapping[str, Any], dimensions: Sequence[str], limit: int, offset: int, *, total_rows: bool = False
+) -> Call[QueryAnswer]:
+    """Get one page.
+
+    Args:
+        dimensions: the names that its rows are to have for the dimensions of ``body``.
+    """
+    include = {**body.get("include", {}), **({"total_rows": True} if total_rows else {})}
+    sent = {**body, "include": include, "pagination": {"limit": limit, "offset": offset}}
+
+    def read(response: httpx.Response) -> QueryAnswer:
+        return _sent_in(response).named(list(body["metrics"]), list(dimensions))
+
+    return Call(method="POST", path=PATH, body=sent, read=read, repeat=Repeat.SAFE)
+
+
+def rows_from(body: Mapping[str, Any], dimensions: Sequence[str], *, offset: int) -> Call[Page[QueryRow]]:
+    """Get the rows from ``offset`` on."""
+    page = page_of(body, dimensions, ROWS, offset)
+
+    def read(response: httpx.Response) -> Page[QueryRow]:
+        rows = page.read(response).rows
+        return Page(rows, rows_from(body, dimensions, offset=offset + ROWS) if len(rows) == ROWS else None)
+
+    return Call(method="POST", path=PATH, body=page.body, read=read, repeat=Repeat.SAFE)
+
+
+def _span(moments: tuple[Moment, Moment]) -> list[str]:
+    if any(isinstance(moment, dt.datetime) and moment.tzinfo is None for moment in moments):
+        msg = "the moments of a period need a zone"
+        raise InvalidArgument(msg)
+    return [moment.isoformat() for moment in moments]
