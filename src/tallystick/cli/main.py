@@ -37,6 +37,7 @@ COMMANDS = (
     ("import", "imports:import_", "Import hits from GoatCounter, from exports and from logs."),
     ("export", "exports:export", "Write a site's hits or statistics to a file."),
     ("stats", "stats:stats", "Show a site's visits as a table."),
+    ("query", "query:query", "Answer any question about a site's visits."),
     ("counter", "counter:app", "Manage public counters; also while a server runs."),
     ("audit", "audit:audit", "Show the log of logins and of changes of accounts, access, tokens and sites."),
     ("backup", "backup:backup", "Write a backup; also while a server runs."),

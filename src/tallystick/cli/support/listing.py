@@ -45,10 +45,10 @@ def _print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     if Measurement.get(console, console.options.update(max_width=WIDEST), table).maximum <= console.width:
         console.print(table)
     else:
-        _print_blocks(titles, rows)
+        print_blocks(titles, rows)
 
 
-def _print_blocks(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def print_blocks(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print one cell a line, for a terminal narrower than the table: nothing is cut, and all can be copied."""
     wide = max(map(len, titles))
     for number, row in enumerate(rows):

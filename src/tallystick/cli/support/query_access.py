@@ -1,0 +1,63 @@
+"""Asks questions: through the API of a running server, or in an unused data directory."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from tallystick.cli.support.site_access import api_client, is_url, opened_site
+from tallystick.client.calls import Call, Repeat, json_as
+from tallystick.client.query_answers import SentAnswer
+from tallystick.client.query_calls import PATH
+from tallystick.errors import InputRefused
+from tallystick.ledger.ledger import milliseconds
+from tallystick.services.analytics.questions import Questions
+from tallystick.settings import AnalyticsSettings
+from tallystick.surfaces.plausible.asking import answered
+
+Body = Mapping[str, Any]
+Answers = Sequence[dict[str, Any]]
+
+_read = json_as(dict[str, Any])
+
+
+def answers_to(site: str | None, url: str | None, settings: AnalyticsSettings, bodies: Sequence[Body]) -> Answers:
+    """The answer to each body, as ``POST /api/query`` sends it.
+
+    Args:
+        site: id, code, domain or host, None for the only site; or the URL of a running server at the site's host.
+        url: of a running server.
+
+    Raises:
+        TallystickError: they cannot be answered.
+    """
+    if site and is_url(site):
+        if url:
+            msg = "the URL of the server is given twice, in --url and in --site"
+            raise InputRefused(msg)
+        site, url = None, site
+    return _from_server(url, site, bodies) if url else asyncio.run(_from_data(site, settings, bodies))
+
+
+def decoded(answer: Mapping[str, Any]) -> SentAnswer:
+    """An answer with its types."""
+    return msgspec.convert(answer, SentAnswer)
+
+
+async def _from_data(site: str | None, settings: AnalyticsSettings, bodies: Sequence[Body]) -> Answers:
+    async with opened_site(site, settings) as (opened, ledger, warehouse):
+        questions = Questions(ledger, warehouse)
+        named = {"site_id": opened.code}
+        return [
+            await answered(questions, [opened], {**named, **body}, milliseconds(), extended=True) for body in bodies
+        ]
+
+
+def _from_server(url: str, site: str | None, bodies: Sequence[Body]) -> Answers:
+    named = {"site_id": site} if site else {}
+    with api_client(url, "stats") as api:
+        return [
+            api.carry_out(Call(method="POST", path=PATH, body={**named, **body}, read=_read, repeat=Repeat.SAFE))
+            for body in bodies
+        ]

@@ -1,0 +1,95 @@
+"""Prints an answer as a table, as CSV or as JSON."""
+
+import csv
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from tallystick.cli.support.aligned import print_aligned
+from tallystick.cli.support.query_access import decoded
+from tallystick.cli.support.query_cells import change_text, figure_text, title_of, value_text
+from tallystick.client.query_answers import SentAnswer, SentRow
+from tallystick.model.dimension_names import name_of
+from tallystick.services.exports.spreadsheet import safe
+
+Form = Literal["table", "csv", "json"]
+Asked = Mapping[str, Any]
+
+
+def print_answer(form: Form, asked: Asked, answer: Mapping[str, Any]) -> None:
+    """Print an answer, and on standard error what has to be known about it.
+
+    Args:
+        asked: the body of the query.
+        answer: as ``POST /api/query`` sends it.
+    """
+    if form == "json":
+        print(msgspec.json.format(msgspec.json.encode(answer), indent=2).decode())
+        return
+    sent = decoded(answer)
+    _PRINTS[form](asked, sent)
+    shown, total = len(sent.results), sent.meta.total_rows
+    if total is not None and total > shown:
+        print(f"{shown:,} of {total:,} rows; --limit and --offset show others", file=sys.stderr)
+    for warning in dict.fromkeys(each.warning for each in sent.meta.metric_warnings.values()):
+        print(warning, file=sys.stderr)
+
+
+def _print_table(asked: Asked, sent: SentAnswer) -> None:
+    dimensions, metrics = asked["dimensions"], asked["metrics"]
+    compares = sent.query.comparison_date_range is not None
+    print(_caption(sent))
+    print()
+    titles = [name_of(each).capitalize() for each in dimensions]
+    for metric in metrics:
+        titles += [title_of(metric), *(("Before", "Change") if compares else ())]
+    rows = [_cells(dimensions, metrics, row, compares=compares) for row in sent.results]
+    print_aligned(titles, rows, range(len(dimensions), len(titles)))
+
+
+def _cells(dimensions: Sequence[str], metrics: Sequence[str], row: SentRow, *, compares: bool) -> list[str]:
+    cells = [value_text(*each) for each in zip(dimensions, row.dimensions, strict=True)]
+    for place, metric in enumerate(metrics):
+        cells.append(figure_text(metric, row.metrics[place]))
+        if compares:
+            assert row.comparison is not None
+            before = row.comparison.metrics[place]
+            cells += [figure_text(metric, before), change_text(metric, row.comparison.change[place], before)]
+    return cells
+
+
+def _caption(sent: SentAnswer) -> str:
+    other = sent.query.comparison_date_range
+    before = "" if other is None else f", compared with {span(*other)}"
+    return f"{span(*sent.query.date_range)}{before}"
+
+
+def span(first: datetime, last: datetime) -> str:
+    """A period as people write it: its days, and its times unless these are whole days."""
+    whole = (first.time().isoformat(), last.time().isoformat()) == ("00:00:00", "23:59:59")
+    form = "%Y-%m-%d" if whole else "%Y-%m-%d %H:%M:%S"
+    one, other = first.strftime(form), last.strftime(form)
+    return one if one == other else f"{one} to {other}"
+
+
+def _print_csv(asked: Asked, sent: SentAnswer) -> None:
+    dimensions, metrics = asked["dimensions"], asked["metrics"]
+    compares = sent.query.comparison_date_range is not None
+    write = csv.writer(sys.stdout, lineterminator="\n").writerow
+    titles = [name_of(each).replace(" ", "_") for each in dimensions]
+    for metric in metrics:
+        titles += [metric, *((f"{metric}_before", f"{metric}_change") if compares else ())]
+    write(titles)
+    for row in sent.results:
+        cells: list[Any] = [safe(value) if isinstance(value, str) else value for value in row.dimensions]
+        for place in range(len(metrics)):
+            cells.append(row.metrics[place])
+            if row.comparison is not None:
+                cells += [row.comparison.metrics[place], row.comparison.change[place]]
+        write(cells)
+
+
+_PRINTS: Mapping[str, Callable[[Asked, SentAnswer], None]] = {"table": _print_table, "csv": _print_csv}
