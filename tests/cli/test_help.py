@@ -22,6 +22,7 @@ COMMANDS = [
     "token",
     *(f"token {verb}" for verb in ("create", "list", "revoke")),
     "stats",
+    "query",
     "counter",
     *(f"counter {verb}" for verb in ("list", "get", "create", "set", "delete", "import", "export")),
     "backup",

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 from cyclopts import Parameter
 
 from tallystick.cli.support.listing import print_rows
+from tallystick.cli.support.overview import print_overview
 from tallystick.cli.support.site_access import api_client, is_url, opened_site
 from tallystick.errors import InputRefused
 from tallystick.model.dimensions import REFERRER, UNKNOWN, pages
@@ -22,7 +23,7 @@ from tallystick.settings import AnalyticsSettings, whole_number
 
 REPORTS = ("days", "paths", "referrers", *(page for page in pages() if page != REFERRER.page))
 Report: TypeAlias = Literal[REPORTS]  # type: ignore[valid-type]  # the names are known when the program runs
-DAYS_SHOWN = 7
+DAYS_SHOWN, ROWS_SHOWN, ROWS_OF_AN_OVERVIEW = 7, 20, 10
 MOST_ROWS = 100_000
 
 Rows = Sequence[tuple[str, int]]
@@ -38,36 +39,44 @@ class StatsQuery(NamedTuple):
 
 
 def stats(  # noqa: PLR0913  # one an option
-    report: Report = "days",
+    report: Annotated[Report | None, Parameter(show_default=False)] = None,
     /,
     *,
     site: Annotated[str | None, Parameter(metavar="URL|ID|HOST", show_default=False)] = None,
     start: Annotated[str | None, Parameter(metavar="YYYY-MM-DD", show_default=False)] = None,
     end: Annotated[str | None, Parameter(metavar="YYYY-MM-DD", show_default=False)] = None,
-    limit: Annotated[int, whole_number(1, MOST_ROWS)] = 20,
+    limit: Annotated[int | None, whole_number(1, MOST_ROWS), Parameter(show_default=False)] = None,
     settings: AnalyticsSettings = AnalyticsSettings(),
 ) -> None:
-    """Show visits by day, path, referrer, browser, and so on.
+    """Show an overview of a site, or visits by day, path, referrer, browser, and so on.
 
-    On a terminal a table, otherwise one row a line, separated by tabs: name and visits. Days are UTC.
+    Without a report: today, 7 and 28 days, each compared with the period before it, and the pages and sources of the 28
+    days with most visitors. Days are those of the site's time zone.
+
+    With one: on a terminal a table, otherwise one row a line, separated by tabs: name and visits. Days are UTC.
 
     With a URL the API of the running server is used, with the token in TALLYSTICK_TOKEN, which needs the permission
     stats. Without a URL the data directory is read.
 
     Args:
-        report: What the rows are.
+        report: What the rows are; with --start or --end days unless given, otherwise there is an overview.
         site: The URL of a running server at the site's host; or, in a data directory that no server uses, the
             site's id or host, not needed if there is only one site.
         start: The first day; by default seven days before the last one.
         end: The last day; today by default.
-        limit: At most this many rows; days are always shown completely.
+        limit: At most this many rows, 20 unless given; days are always shown completely. In an overview at most this
+            many pages and sources, 10 unless given.
     """
+    if report is None and start is None and end is None:
+        print_overview(site, settings, limit or ROWS_OF_AN_OVERVIEW)
+        return
+    report = report or "days"
     last = _day("--end", end) if end else dt.datetime.now(dt.UTC).date()
     first = _day("--start", start) if start else last - dt.timedelta(days=DAYS_SHOWN)
     if first > last:
         msg = f"--start {first} is after --end {last}"
         raise InputRefused(msg)
-    query = StatsQuery(report, first, last, limit)
+    query = StatsQuery(report, first, last, limit or ROWS_SHOWN)
     rows = _from_server(site, query) if site and is_url(site) else asyncio.run(_from_data(site, settings, query))
     title = {"days": "Day", "sizes": "Screen"}.get(report, report.removesuffix("s").capitalize())
     total = [("total", sum(count for _, count in rows))] if report == "days" else []
