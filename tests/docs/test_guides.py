@@ -69,6 +69,14 @@ def test_the_api_answers_as_the_guide_says(tmp_path: Path) -> None:
     assert '"num_rows"' in printed
 
 
+def test_questions_are_asked_as_the_guide_says(tmp_path: Path) -> None:
+    with analytics_server(tmp_path / "data", host=HOST, email=OWNER) as server:
+        server.pixel(p="/blog")
+        printed = shell(commands("questions.md")[-1], tmp_path / "data", server.url)
+    assert printed.count("Page  Visitors  Pageviews\n") == 2
+    assert '{"results":[' in printed
+
+
 def test_what_was_kept_is_removed_as_the_guide_says(tmp_path: Path) -> None:
     settings = SiteSettings()
     with analytics_server(tmp_path / "data", host=HOST, email=OWNER, settings=settings) as server:
