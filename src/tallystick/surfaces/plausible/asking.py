@@ -45,7 +45,7 @@ async def answered(
     return {
         "results": _rows(query, found.lines),
         "meta": _meta(query, found.total_rows, now // 1000, sessionless=found.sessionless),
-        "query": _echo(query, body),
+        "query": _echo(query, body.get("site_id") or sites[0].domain or sites[0].cname or sites[0].code),
     }
 
 
@@ -100,14 +100,14 @@ def _meta(query: DecodedQuery, total_rows: int | None, now: int, *, sessionless:
     return meta
 
 
-def _echo(query: DecodedQuery, body: Mapping[str, Any]) -> dict[str, Any]:
+def _echo(query: DecodedQuery, site: object) -> dict[str, Any]:
     """The query as it was carried out."""
     inquiry = query.inquiry
     order = [[by.name, "desc" if descending else "asc"] for by, descending in inquiry.order]
     times = [[each.name, "asc"] for each in inquiry.dimensions if isinstance(each.grouping, TimeUnit)]
     compare = inquiry.compare
     return {
-        "site_id": body.get("site_id"),
+        "site_id": site,
         "metrics": [each.name for each in inquiry.metrics],
         "date_range": moments(inquiry.period, query.zone),
         **({} if compare is None else {"comparison_date_range": moments(compare, query.zone)}),

@@ -19,7 +19,7 @@ from tallystick.surfaces.plausible.errors import (
     SURFACE,
     response_to,
 )
-from tallystick.web.address import ClientAddresses
+from tallystick.web.address import ClientAddresses, host_of
 from tallystick.web.answers import AnyResponse, ApiResponse, send_response
 from tallystick.web.api import Api, ApiRequest
 from tallystick.web.asgi import Receive, Send
@@ -75,7 +75,7 @@ class StatsRoute(Route, frozen=True):
     Attributes:
         needed: permission of the token on the site.
         of_site: whether ``site_id`` has to name a site.
-        several: whether it may be a list.
+        several: whether it may be a list, or be left out: then the Host chooses the site.
     """
 
     handler: StatsHandler
@@ -120,10 +120,9 @@ class PlausibleApi(Api):
         admission = self._limits.admit(LIMIT, principal.token.id)
         if not admission.admitted:
             raise RateLimited(admission)
-        names = _site_names(body if route.method == "POST" else query, several=route.several) if route.of_site else ()
         call = StatsCall(
             principal=principal,
-            sites=tuple([await self.site(name, principal, route.needed) for name in names]),
+            sites=await self._sites(request, route, body if route.method == "POST" else query, principal),
             place=place,
             query=query,
             body=body,
@@ -155,14 +154,28 @@ class PlausibleApi(Api):
             raise Unauthorized(REFUSED) if admission.admitted else RateLimited(admission)
         return principal
 
+    async def _sites(
+        self, request: ApiRequest, route: StatsRoute, given: Mapping[str, Any], principal: Principal
+    ) -> tuple[Site, ...]:
+        """The sites that a request names; where it need not name one, the site of its Host."""
+        if not route.of_site:
+            return ()
+        if route.several and "site_id" not in given:
+            return (await self._reached(self._services.sites.at(host_of(request.scope)), principal, route.needed),)
+        names = _site_names(given, several=route.several)
+        return tuple([await self.site(name, principal, route.needed) for name in names])
+
     async def site(self, name: str, principal: Principal, needed: Permission) -> Site:
         """The site of this name, if the key reaches it.
 
         Raises:
             Unauthorized: there is none, or the key does not reach it.
         """
+        return await self._reached(self._services.sites.named(name), principal, needed)
+
+    async def _reached(self, found: Awaitable[Site], principal: Principal, needed: Permission) -> Site:
         try:
-            site = await self._services.sites.named(name)
+            site = await found
         except NoSuchSite as error:
             raise Unauthorized(REFUSED) from error
         if not reaches(principal, site, needed):
