@@ -48,10 +48,7 @@ def decoded(answer: Mapping[str, Any]) -> SentAnswer:
 async def _from_data(site: str | None, settings: AnalyticsSettings, bodies: Sequence[Body]) -> Answers:
     async with opened_site(site, settings) as (opened, ledger, warehouse):
         questions = Questions(ledger, warehouse)
-        named = {"site_id": opened.code}
-        return [
-            await answered(questions, [opened], {**named, **body}, milliseconds(), extended=True) for body in bodies
-        ]
+        return [await answered(questions, [opened], body, milliseconds(), extended=True) for body in bodies]
 
 
 def _from_server(url: str, site: str | None, bodies: Sequence[Body]) -> Answers:
