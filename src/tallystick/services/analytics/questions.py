@@ -117,8 +117,12 @@ class Questions:
         self._keep(question, state, answer)
         return answer
 
-    async def unknown_events(self, sites: Sequence[int], names: Sequence[str]) -> list[str]:
-        """Those of the names that no event of the sites has."""
+    async def unknown_events(self, sites: Sequence[int], names: Sequence[tuple[str, bool]]) -> list[str]:
+        """Those of the names that no event of the sites has.
+
+        Args:
+            names: each with whether upper and lower case are the same.
+        """
         return await self._ledger.read(_unknown_events, sites, names)
 
     async def _asked(self, question: Question) -> Answer:
@@ -261,12 +265,14 @@ def _exact_ids(session: Session, sites: Sequence[int], match: Match) -> list[int
     return found
 
 
-def _unknown_events(session: Session, sites: Sequence[int], names: Sequence[str]) -> list[str]:
+def _unknown_events(session: Session, sites: Sequence[int], names: Sequence[tuple[str, bool]]) -> list[str]:
     known: set[str] = set()
     for site in sites:
-        paths = paths_of(session, site, path_ids(session, site, names)).values()
+        # Names are found in any case.
+        paths = paths_of(session, site, path_ids(session, site, [name for name, _ in names])).values()
         known |= {path.path for path in paths if path.event}
-    return [name for name in names if name not in known]
+    folded = {name.lower() for name in known}
+    return [name for name, caseless in names if name not in known and not (caseless and name.lower() in folded)]
 
 
 def _page_of_names(session: Session, site: int, dimension: Dimension, after: int) -> list[tuple[str, int]]:

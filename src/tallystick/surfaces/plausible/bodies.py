@@ -1,6 +1,6 @@
 """Reads the body of a query (contract 2.2 and 2.3)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import tzinfo
 from typing import Any
 
@@ -127,7 +127,7 @@ class _BodyDecoder:
             zone=self._today.zone,
             filters=raw_filters,
             include=include,
-            trimmed=bool(include.get("trim_relative_date_range")) and self._body["date_range"] in TRIMMED,
+            trimmed=bool(include.get("trim_relative_date_range")) and self._named(TRIMMED),
         )
         check_meaning(inquiry, extended=self._names.extended)
         if include.get("time_labels") and query.time is None:
@@ -199,6 +199,10 @@ class _BodyDecoder:
             pass
         self._fault(f"#/date_range: Invalid date range {as_json(value)}")
         return None
+
+    def _named(self, names: Collection[str]) -> bool:
+        value = self._body["date_range"]
+        return isinstance(value, str) and value in names  # a pair is a list, which has no hash
 
     def _order(self) -> list[tuple[str, bool]]:
         """Names and whether they descend."""

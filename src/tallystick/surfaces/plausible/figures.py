@@ -1,6 +1,7 @@
 """Figures as they are sent (contract 2.5), and changes between two of them (5.2)."""
 
 from collections.abc import Sequence
+from math import copysign, floor
 
 from tallystick.model.question import Figure
 from tallystick.surfaces.plausible.names import WireMetric
@@ -29,7 +30,12 @@ def change(metric: WireMetric, now: float, before: float) -> int | float | None:
         return round(now - before, metric.digits)
     if not before:
         return 100 if now else 0
-    return round((now - before) / before * 100)
+    return _rounded((now - before) / before * 100)
+
+
+def _rounded(percent: float) -> int:
+    """Rounded as Plausible rounds changes: halves away from zero."""
+    return int(copysign(floor(abs(percent) + 0.5), percent))
 
 
 def changes(metrics: Sequence[WireMetric], now: Sequence[float], before: Sequence[float]) -> list[int | float | None]:

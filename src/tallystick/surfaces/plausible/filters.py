@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tallystick.model.dimensions import EVENT_NAME, PAGE, PAGEVIEW, Dimension
 from tallystick.model.question import (
@@ -50,13 +51,13 @@ class DecodedFilters(Struct, frozen=True):
     Attributes:
         condition: those not on goals.
         goals: those on goals; None without any.
-        goal_names: names of events that the site must have seen.
+        goal_names: names of events that the site must have seen, and whether upper and lower case are the same.
         on_pages: whether there is a filter on ``event:page``.
     """
 
     condition: AllOf = EVERYTHING
     goals: AllOf | None = None
-    goal_names: tuple[str, ...] = ()
+    goal_names: tuple[tuple[str, bool], ...] = ()
     on_pages: bool = False
 
     @property
@@ -74,15 +75,17 @@ class FilterDecoder:
 
     def __init__(self, vocabulary: Vocabulary, faults: Callable[[str], None]) -> None:
         self._vocabulary, self._fault = vocabulary, faults
-        self._goal_names: list[str] = []
+        self._goal_names: list[tuple[str, bool]] = []
         self._on_pages = False
 
     def decode(self, filters: Sequence[object]) -> DecodedFilters:
         """The filters, which all have to hold.
 
         Raises:
-            ApiRefused: a filter has a known form but no meaning where it stands.
+            ApiRefused: a filter has a known form but no meaning where it stands. The first of them, after all faults of
+                form.
         """
+        refusal: ApiRefused | None = None
         conditions: list[FilterExpression] = []
         goals: list[FilterExpression] = []
         for number, each in enumerate(filters):
@@ -91,7 +94,12 @@ class FilterDecoder:
             except InvalidFilter:
                 self._fault(f"#/filters/{number}: Invalid filter {as_json(each)}")
                 continue
+            except ApiRefused as error:
+                refusal = refusal or error
+                continue
             (goals if _is_goal(each) else conditions).extend(decoded.parts if isinstance(decoded, AllOf) else [decoded])
+        if refusal:
+            raise refusal
         return DecodedFilters(
             AllOf(tuple(conditions)),
             AllOf(tuple(goals)) if goals else None,
@@ -108,7 +116,7 @@ class FilterDecoder:
                 decoded = tuple(self._filter(part, depth=depth + 1, in_done=in_done) for part in parts)
                 return AllOf(decoded) if operator == "and" else AnyOf(decoded)
             case "not", [part]:
-                return Not(self._filter(part, depth=depth + 1, in_done=in_done))
+                return _negated(self._filter(part, depth=depth + 1, in_done=in_done))
             case "has_done" | "has_not_done", [part]:
                 if in_done:
                     msg = "has_done and has_not_done cannot stand inside of one another"
@@ -155,7 +163,7 @@ class FilterDecoder:
             named = Match(dimension=EVENT_NAME, operator=Operator.CONTAINS, values=tuple(values), caseless=caseless)
             return AllOf((named, EVENTS_ONLY))
         events = tuple(each for each in values if not each.startswith(VISIT))
-        self._goal_names += events
+        self._goal_names += ((each, caseless) for each in events)
         parts: list[FilterExpression] = []
         if events:
             parts.append(AllOf((Match(dimension=EVENT_NAME, values=events, caseless=caseless), EVENTS_ONLY)))
@@ -165,6 +173,21 @@ class FilterDecoder:
 
 EVENTS_ONLY = Match(dimension=EVENT_NAME, values=(PAGEVIEW,), negated=True)
 """Events, but no pageviews."""
+
+
+def _negated(expression: FilterExpression) -> FilterExpression:
+    """What passes when an expression does not; an event, which has no page, still passes no filter on pages."""
+    match expression:
+        case Match():
+            return replace(expression, negated=not expression.negated)
+        case AllOf(parts):
+            return AnyOf(tuple(map(_negated, parts)))
+        case AnyOf(parts):
+            return AllOf(tuple(map(_negated, parts)))
+        case Not(part):
+            return part
+        case HasDone():
+            return Not(expression)
 
 
 def visited(path: str, *, caseless: bool = False) -> Match:

@@ -28,7 +28,7 @@ def decode_filters(text: str) -> DecodedFilters:
     """
     conditions: list[FilterExpression] = []
     goals: list[FilterExpression] = []
-    goal_names: list[str] = []
+    goal_names: list[tuple[str, bool]] = []
     on_pages = False
     for part in text.split(";"):
         if not (found := _comparison.fullmatch(part.strip())):
@@ -41,7 +41,7 @@ def decode_filters(text: str) -> DecodedFilters:
             if negated:
                 msg = f"filters: {GOAL} takes == only"
                 raise ApiRefused(msg)
-            goal_names += [each for each in values if not each.startswith(VISIT) and "*" not in each]
+            goal_names += [(each, False) for each in values if not each.startswith(VISIT) and "*" not in each]
             goals.append(AnyOf(tuple(_goal(each) for each in values)))
             continue
         dimension = _dimension(name)
@@ -70,8 +70,12 @@ def _goal(name: str) -> FilterExpression:
     return AllOf((_match(EVENTS_ONLY.dimension, [name], negated=False), EVENTS_ONLY))
 
 
-def _match(dimension: Dimension, values: list[str], *, negated: bool) -> Match:
-    if any("*" in each for each in values):
-        expressions = tuple(anchored(each) for each in values)
-        return Match(dimension=dimension, operator=Operator.MATCHES, values=expressions, negated=negated)
-    return Match(dimension=dimension, values=tuple(values), negated=negated)
+def _match(dimension: Dimension, values: list[str], *, negated: bool) -> FilterExpression:
+    """Values as patterns where they have ``*``. Of several none is negated, because ``!=`` takes one."""
+    whole = tuple(each for each in values if "*" not in each)
+    patterns = tuple(anchored(each) for each in values if "*" in each)
+    matched = Match(dimension=dimension, operator=Operator.MATCHES, values=patterns, negated=negated)
+    equal = Match(dimension=dimension, values=whole, negated=negated)
+    if not patterns:
+        return equal
+    return AnyOf((equal, matched)) if whole else matched
