@@ -234,3 +234,22 @@ def test_visits_that_differ_are_counted_and_computed_anew(
     assert storage.visits_add_up(), "the next start computes them"
     asyncio.run(_opened_again(file))
     assert storage.compare_visits(in_use=False) == (3, 0)
+
+
+def test_two_visitors_with_one_session_id_do_not_differ(file: Path) -> None:
+    storage = warehouse_storage(file.parent)
+
+    async def two_visits() -> None:
+        async with opened_warehouse(file) as warehouse:
+            await warehouse.append([a_hit(path, by=1, created=NOW + path) for path in (1, 2)])
+            await warehouse.append([a_hit(path, by=2, created=NOW + 9 * HOUR + path) for path in (1, 2)])
+
+    asyncio.run(two_visits())
+    with duckdb.connect(str(file)) as connection:
+        for table in ("hit", "visit"):
+            connection.execute(f"UPDATE {table} SET session = 7")
+    assert storage.visits_add_up()
+    assert storage.compare_visits(in_use=False) == (1, 0)
+    with duckdb.connect(str(file)) as connection:
+        connection.execute("UPDATE visit SET events = 1 WHERE started > ?", [NOW + HOUR])
+    assert storage.compare_visits(in_use=False) == (1, 1)
