@@ -71,7 +71,7 @@ class Hit:
 
 def answer(rows: Iterable[Row], question: Question, zone: tzinfo) -> dict[Values, Numbers]:
     """The figures of each group."""
-    hits = _hits(rows, question)
+    hits = hits_of(rows, question)
     passing = [hit for hit in hits if passes(question.condition, hit)]
     visitors_in_all = _visitors(passing)
     groups: dict[Values, list[Hit]] = {}
@@ -94,7 +94,8 @@ def answer(rows: Iterable[Row], question: Question, zone: tzinfo) -> dict[Values
     return result
 
 
-def _hits(rows: Iterable[Row], question: Question) -> list[Hit]:
+def hits_of(rows: Iterable[Row], question: Question) -> list[Hit]:
+    """The hits of a question's sites and period, with their visits."""
     period = question.period
     chosen = [
         row

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import UTC
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from uuid import UUID
 
 import duckdb
 import pytest
@@ -14,7 +16,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from support.warehouses import HOUR, NOW, a_hit, opened_warehouse, take_back_sources_and_visits
+from tallystick.model.dimensions import ENTRY_PAGE
 from tallystick.model.hit import Hit
+from tallystick.model.metrics import Metric
+from tallystick.model.period import period
+from tallystick.model.question import Match, Question
 from tallystick.warehouse import WarehouseSession, warehouse_storage
 from tallystick.warehouse.duckdb import visits
 from tallystick.warehouse.duckdb.session import DuckDbSession
@@ -71,6 +77,18 @@ async def assert_follows(warehouse: DuckDbWarehouse) -> None:
     assert found == expected(hits)
 
 
+def _a_marking(site: int, entered_on: tuple[int, ...], into: int, key: UUID) -> tuple[Any, ...]:
+    """People's hits of visits that entered on some paths, or bots' hits there, get another code."""
+    question = Question(
+        sites=(site,),
+        period=period(NOW - 9 * HOUR, NOW + HOUR, UTC),
+        metrics=(Metric.EVENTS,),
+        condition=Match(dimension=ENTRY_PAGE, values=entered_on),
+        bots=not into,
+    )
+    return question, into, EVERY_ID, str(key), 0
+
+
 times = st.integers(0, 12 * HOUR).map(lambda seconds: NOW - seconds)
 
 
@@ -107,6 +125,16 @@ changes = st.one_of(
     st.tuples(
         st.just("relabel"),
         st.tuples(st.just(1), st.sampled_from([0, 6]), st.sampled_from([0, 5, 6]), st.sampled_from([EVERY_ID, (2, 9)])),
+    ),
+    st.tuples(
+        st.just("relabel_matching"),
+        st.builds(
+            _a_marking,
+            st.sampled_from([1, 2]),
+            st.sampled_from([(1,), (2, 6), (4, 7)]),
+            st.sampled_from([0, 5, 6]),
+            st.uuids(),
+        ),
     ),
     st.tuples(st.just("expire"), st.tuples(times.map(lambda time: [(1, time), (2, time - HOUR)]))),
     st.tuples(st.just("restart"), st.none()),

@@ -11,12 +11,17 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC
 
 import structlog
 
 from tallystick.errors import JobsFailed, StoreUnavailable
 from tallystick.ledger import Ledger, Session
+from tallystick.model.filter_lists import filter_of
 from tallystick.model.hit import Bot
+from tallystick.model.metrics import Metric
+from tallystick.model.period import exact_period
+from tallystick.model.question import Question
 from tallystick.services.accounts.site_rows import active_sites
 from tallystick.services.clock import RETENTION, ClockWatch, clock_marks, set_clock_mark
 from tallystick.services.exports.folder import ExportFolder
@@ -27,6 +32,7 @@ from tallystick.services.jobs import (
     Job,
     MergePaths,
     Relabel,
+    RelabelMatching,
     RenamedPath,
     pending_jobs,
     remove_job,
@@ -205,6 +211,12 @@ class JobWorker:
             case Relabel(site, bot, into, span):
                 listed = await self._warehouse.write(lambda session: session.relabel(site, bot, into, span))
                 await self._ledger.write(_count_paths, number, listed if into == Bot.KNOWN_NOT else [])
+            case RelabelMatching():
+                question, passed = _question_of(job), self._ledger.passed() // 1000
+                listed = await self._warehouse.write(
+                    lambda session: session.relabel_matching(question, job.into, job.span, job.key, passed)
+                )
+                await self._ledger.write(_count_paths, number, listed if job.into == Bot.KNOWN_NOT else [])
             case RenamedPath():
                 await self._ledger.write(remove_job, number)
 
@@ -252,6 +264,17 @@ class JobWorker:
             log.info("hits were removed that are older than their sites keep them", count=expired)
         await self._ledger.write(forget_dropped, limits)
         await self._ledger.write(set_clock_mark, RETENTION, now)
+
+
+def _question_of(job: RelabelMatching) -> Question:
+    """The question that counts the hits of a job, in ids."""
+    return Question(
+        sites=(job.site,),
+        period=exact_period(job.since, job.before - 1, UTC),
+        metrics=(Metric.EVENTS,),
+        condition=filter_of(job.condition),
+        bots=job.bots,
+    )
 
 
 def _exports_of(session: Session, site: int) -> list[int]:

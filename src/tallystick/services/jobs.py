@@ -4,6 +4,8 @@ A change and its job are one transaction of the ledger. ``job_worker`` carries t
 Functions of ``(session, ...)``; times in ms.
 """
 
+from typing import Any
+
 import msgspec
 from msgspec import Struct
 
@@ -49,14 +51,36 @@ class Relabel(Struct, frozen=True, tag_field="kind", tag="relabel"):
     span: tuple[int, int] = EVERY_ID
 
 
-Job = DeleteSite | DeletePaths | MergePaths | RenamedPath | Relabel
+class RelabelMatching(Struct, frozen=True, tag_field="kind", tag="relabel_matching"):
+    """Give hits that pass a filter another bot code; see ``WarehouseWriteSession.relabel_matching``.
+
+    Attributes:
+        bots: whether hits of bots are meant, not those of people.
+        since, before: Unix seconds.
+        condition: in ids, as ``model.filter_lists`` writes it.
+        key: random; the change is carried out once for each key.
+    """
+
+    site: int
+    bots: bool
+    since: int
+    before: int
+    condition: list[Any]
+    into: int
+    span: tuple[int, int]
+    key: str
+
+
+Job = DeleteSite | DeletePaths | MergePaths | RenamedPath | Relabel | RelabelMatching
+JOBS = "job"
+"""The sequence that numbers jobs. A change of the names of paths queues one."""
 
 _encode = msgspec.json.Encoder().encode
 
 
 def enqueue(session: Session, job: Job, now: int) -> int:
     """Queue a job, in the transaction of its change. Returns its id."""
-    number = session.take_numbers("job")
+    number = session.take_numbers(JOBS)
     arguments = msgspec.to_builtins(job)
     kind = arguments.pop("kind")
     session.common.enqueue(session.connection, id=number, kind=kind, arguments=_encode(arguments).decode(), created=now)

@@ -192,6 +192,20 @@ class WarehouseWriteSession(WarehouseSession, Protocol):
         """
         ...
 
+    def relabel_matching(
+        self, question: Question, into: int, span: tuple[int, int], key: str, passed: int
+    ) -> list[int]:
+        """Give the hits that a question counts another bot code, once for each key. Returns their paths.
+
+        Args:
+            question: in ids; of people's hits, or of bots'.
+            into: a ``Bot`` code, 0 for people.
+            span: the first and the last id of the hits.
+            key: identifies the change.
+            passed: seconds of the clock by which idempotency records age.
+        """
+        ...
+
     def expire(self, limits: Iterable[tuple[int, int]]) -> int:
         """Remove hits older than their sites' retention. Returns their number.
 

@@ -108,11 +108,20 @@ def relabel(session: Session, change: Relabel, now: int) -> int:
     Raises:
         InputRefused: a code does not exist, or both are the same.
     """
-    codes = {bot.value for bot in Bot} - {Bot.NO_MATCH}
-    if not {change.bot, change.into} <= codes:
-        msg = f"a code must be one of {', '.join(map(str, sorted(codes)))}"
-        raise InputRefused(msg)
+    check_codes(change.bot, change.into)
     if change.bot == change.into:
         msg = "the codes must differ"
         raise InputRefused(msg)
     return enqueue(session, change, now)
+
+
+def check_codes(*given: int) -> None:
+    """Refuse codes that hits cannot be given.
+
+    Raises:
+        InputRefused
+    """
+    codes = {bot.value for bot in Bot} - {Bot.NO_MATCH}
+    if not set(given) <= codes:
+        msg = f"a code must be one of {', '.join(map(str, sorted(codes)))}"
+        raise InputRefused(msg)

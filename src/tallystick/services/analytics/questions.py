@@ -125,6 +125,16 @@ class Questions:
         """
         return await self._ledger.read(_unknown_events, sites, names)
 
+    async def in_ids(self, question: Question) -> FilterExpression:
+        """The condition of a question, as the warehouse takes it.
+
+        Raises:
+            InputRefused: the question cannot be answered; the message says why.
+            StoreUnavailable: a store is busy or has failed.
+        """
+        check(question)
+        return await self._stored(question)
+
     async def _asked(self, question: Question) -> Answer:
         if self._waiting >= WAITING:
             msg = "too many questions are waiting"

@@ -3,13 +3,18 @@
 Each is idempotent: a job is repeated after a crash.
 """
 
-from collections.abc import Iterable, Sequence
+# ruff: noqa: S608  # the text consists of constants, numbers and names of parameters
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import msgspec
 
 from tallystick.model.hit import SESSION_S
+from tallystick.model.question import Question
 from tallystick.model.session import BUCKETS_LOOKED_AT
-from tallystick.warehouse.duckdb import visits
+from tallystick.warehouse.duckdb import questions, visits
+from tallystick.warehouse.duckdb.lookups import idempotency_record
 from tallystick.warehouse.duckdb.queried import QuerySession
 
 _OF_PATHS = "site = $1 AND path IN (SELECT unnest(CAST($2 AS INTEGER[])))"
@@ -48,13 +53,63 @@ def relabel(session: QuerySession, site: int, bot: int, into: int, span: tuple[i
         span: the first and the last id of the hits.
     """
     first, last = span
-    session.sessions_outdated = True
-    with visits.touched(
-        session.connection, "site = $1 AND bot = $2 AND id BETWEEN $3 AND $4", [site, bot, first, last]
-    ):
-        session.queries.relabel(session.connection, site=site, bot=bot, into=into, first=first, last=last)
+    those = "SELECT id FROM hit WHERE site = $site AND bot = $bot AND id BETWEEN $first AND $last"
+    with _selected(session, those, {"site": site, "bot": bot, "first": first, "last": last}):
+        _relabel_selected(session, into)
     rows = session.queries.paths_of_label(session.connection, site=site, bot=into, first=first, last=last)
     return [int(path) for (path,) in rows]
+
+
+def relabel_matching(  # noqa: PLR0913, PLR0917  # which, into what, and once
+    session: QuerySession, question: Question, into: int, span: tuple[int, int], key: str, passed: int
+) -> list[int]:
+    """Give the hits that a question counts another bot code, once for each key. Returns their paths.
+
+    Marking hits changes the visits that a condition looks at, so a repetition would find others: it is recorded, in
+    the same transaction, that the key was carried out.
+
+    Args:
+        question: in ids; of people's hits, or of bots'.
+        into: a ``Bot`` code, 0 for people.
+        span: the first and the last id of the hits.
+        key: identifies the change.
+        passed: seconds of the clock by which idempotency records age.
+    """
+    if (done := idempotency_record(session, key)) is not None:
+        return msgspec.json.decode(done.answer, type=list[int])
+    text, parameters = questions.passing_ids(session, question)
+    first, last = parameters.add(span[0]), parameters.add(span[1])
+    with _selected(session, f"SELECT id FROM ({text}) WHERE id BETWEEN {first} AND {last}", parameters.values):
+        _relabel_selected(session, into)
+        paths = [int(path) for (path,) in session.queries.paths_of_selected(session.connection)]
+    session.queries.add_request(session.connection, key=key, fingerprint="", answer=_json(paths), created=passed)
+    return paths
+
+
+@contextmanager
+def _selected(session: QuerySession, those: str, parameters: Mapping[str, object]) -> Iterator[None]:
+    """A temporary table ``selected`` of ids until the block ends.
+
+    Args:
+        those: the SELECT of the ids.
+    """
+    session.connection.execute(f"CREATE TEMP TABLE selected AS {those}", parameters)
+    yield
+    session.connection.execute("DROP TABLE selected")
+
+
+def _relabel_selected(session: QuerySession, into: int) -> None:
+    """Give the hits in ``selected`` a bot code.
+
+    A session's first hit on a path counts as a visit there. Where that hit becomes a bot's, the next one counts, and
+    its mark moves there; so marks are neither lost nor doubled, however often hits are relabelled.
+    """
+    session.sessions_outdated = True
+    with visits.touched(session.connection, "id IN (SELECT id FROM selected)", []):
+        session.queries.relabel_selected(session.connection, into=into)
+        session.queries.find_moved_firsts(session.connection)
+        session.queries.move_firsts(session.connection)
+        session.queries.forget_moved_firsts(session.connection)
 
 
 def expire(session: QuerySession, limits: Iterable[tuple[int, int]]) -> int:

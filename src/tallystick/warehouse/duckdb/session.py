@@ -36,6 +36,7 @@ class DuckDbSession(QuerySession):
     delete_paths = changes.delete_paths
     merge_paths = changes.merge_paths
     relabel = changes.relabel
+    relabel_matching = changes.relabel_matching
     expire = changes.expire
     count_expired = changes.count_expired
     newest_time = changes.newest_time

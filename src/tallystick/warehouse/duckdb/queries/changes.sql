@@ -24,9 +24,39 @@ UPDATE hit SET first = false FROM (
 WHERE hit.site = :site AND hit.path = :path AND hit.first AND hit.bot = 0
   AND hit.session = earliest.session AND hit.id <> earliest.id;
 
--- name: relabel(site, bot, into, first, last)!
--- Change the bot code of hits in a range of ids.
-UPDATE hit SET bot = :into WHERE site = :site AND bot = :bot AND id BETWEEN :first AND :last;
+-- name: relabel_selected(into)!
+-- Change the bot code of the hits in the temporary table ``selected``.
+UPDATE hit SET bot = :into WHERE id IN (SELECT id FROM selected);
+
+-- name: paths_of_selected()
+-- Paths of the hits in ``selected``.
+SELECT DISTINCT path FROM hit WHERE id IN (SELECT id FROM selected);
+
+-- name: find_moved_firsts()!
+-- Where a session has hits of people on a path, none of which is its first, and that one is a bot's: the hit that is to
+-- be the first, and the one that was.
+CREATE TEMP TABLE moved_first AS
+SELECT unnest([gains, loses]) AS id, unnest([true, false]) AS first FROM (
+  SELECT arg_min(id, (created, id)) FILTER (bot = 0) AS gains,
+         arg_min(id, (created, id)) FILTER (bot > 0 AND first) AS loses
+  FROM hit SEMI JOIN (
+    SELECT site, session, path FROM hit WHERE session <> 0 AND id IN (SELECT id FROM selected)
+  ) AS changed USING (site, session, path)
+  GROUP BY site, session, path
+  HAVING count(*) FILTER (bot = 0 AND first) = 0
+) WHERE gains IS NOT NULL AND loses IS NOT NULL;
+
+-- name: move_firsts()!
+-- Move the mark of first hits.
+UPDATE hit SET first = moved_first.first FROM moved_first WHERE hit.id = moved_first.id;
+
+-- name: forget_moved_firsts()!
+-- Remove the temporary table.
+DROP TABLE moved_first;
+
+-- name: add_request(key, fingerprint, answer, created)!
+-- Store an idempotency record.
+INSERT INTO request (key, fingerprint, answer, created) VALUES (:key, :fingerprint, :answer, :created);
 
 -- name: paths_of_label(site, bot, first, last)
 -- Paths of hits with a bot code.

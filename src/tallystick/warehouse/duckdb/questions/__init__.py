@@ -2,5 +2,6 @@
 
 from tallystick.warehouse.duckdb.questions.answering import answer
 from tallystick.warehouse.duckdb.questions.names import names_matching
+from tallystick.warehouse.duckdb.questions.selected import passing_ids
 
-__all__ = ["answer", "names_matching"]
+__all__ = ["answer", "names_matching", "passing_ids"]

@@ -1,0 +1,87 @@
+"""Filters as nested lists."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+
+from questions.worlds import CONDITIONS
+from tallystick.model.dimension_names import DIMENSIONS
+from tallystick.model.dimensions import BROWSER, CAMPAIGN, EVENT_NAME, PAGE, QUESTION_DIMENSIONS, SOURCE
+from tallystick.model.filter_lists import DEEPEST, filter_of, lists_of
+from tallystick.model.filter_text import parse_filter
+from tallystick.model.question import AllOf, AnyOf, FilterExpression, HasDone, Match, Not, Operator
+
+
+@given(condition=CONDITIONS)
+def test_a_filter_is_the_same_after_it_was_written_as_json(condition: FilterExpression) -> None:
+    assert filter_of(msgspec.json.decode(msgspec.json.encode(lists_of(condition)))) == condition
+
+
+def test_every_name_stands_for_a_dimension_of_its_own() -> None:
+    known = [filter_of(["is", wire, ["x"]]) for wire in DIMENSIONS.values()]
+    dimensions = [match.dimension for match in known if isinstance(match, Match)]
+    assert sorted(each.name for each in dimensions) == sorted(each.name for each in QUESTION_DIMENSIONS)
+
+
+@pytest.mark.parametrize(
+    ("text", "condition"),
+    [
+        ("page is /a, /b", Match(dimension=PAGE, values=("/a", "/b"))),
+        ("event is not Click", Match(dimension=EVENT_NAME, values=("Click",), negated=True)),
+        (
+            "source ~ goo ignoring case or campaign is Spring",
+            AnyOf(
+                (
+                    Match(dimension=SOURCE, operator=Operator.CONTAINS, values=("goo",), caseless=True),
+                    Match(dimension=CAMPAIGN, values=("Spring",)),
+                )
+            ),
+        ),
+        (
+            "not (browser matches ^H) and has not done (page is /)",
+            AllOf(
+                (
+                    Not(Match(dimension=BROWSER, operator=Operator.MATCHES, values=("^H",))),
+                    Not(HasDone(Match(dimension=PAGE, values=("/",)))),
+                )
+            ),
+        ),
+    ],
+)
+def test_filters_that_people_write_are_understood(text: str, condition: FilterExpression) -> None:
+    assert filter_of(parse_filter(text)) == condition
+
+
+@pytest.mark.parametrize(
+    ("lists", "said"),
+    [
+        ("page", "a filter is a list such as"),
+        ([], "a filter is a list such as"),
+        (["is"], "a filter is a list such as"),
+        (["is", "event:page", "/"], "a filter is a list such as"),
+        (["and", ["is", "event:page", ["/"]]], "a filter is a list such as"),
+        (["is", "event:page", ["/"], {}], "a filter is a list such as"),
+        (["is", "event:page", ["/"], {"case_sensitive": 1}], "a filter is a list such as"),
+        (["is", "event:page", ["/"], {"case_sensitive": True, "x": 1}], "a filter is a list such as"),
+        (["not", []], "a filter is a list such as"),
+        ([["is", "event:page", ["/"]]], "a filter is a list such as"),
+        (["equals", "event:page", ["/"]], "there is no operator 'equals'; operators are is, is_not, contains"),
+        (["is", "event:goal", ["/"]], "there is no filter on 'event:goal'; there are event:page, event:name"),
+        (["is", "event:page", [None]], "the filter on event:page has a value that is no text"),
+        (["is", "event:page", [True]], "the filter on event:page has a value that is no text"),
+    ],
+)
+def test_what_is_no_filter_is_refused(lists: Any, said: str) -> None:
+    with pytest.raises(ValueError, match="^" + said):
+        filter_of(lists)
+
+
+def test_filters_are_not_nested_without_end() -> None:
+    lists: Any = ["is", "event:page", ["/"]]
+    for _ in range(DEEPEST):
+        lists = ["not", lists]
+    filter_of(lists)
+    with pytest.raises(ValueError, match="nested too deep"):
+        filter_of(["not", lists])
