@@ -88,6 +88,77 @@ async def test_a_relabelling_that_makes_no_sense_is_refused(
     assert answer.json()["error"].startswith(error)
 
 
+async def mark(analytics: Analytics, to: int, *filters: Any, query: str = SPAN) -> int:
+    """Mark hits that pass. Returns how many there are."""
+    answer = await analytics.api("POST", f"/bots?{query}", json={"to": to, "filters": list(filters)})
+    assert answer.status == 202, answer.text
+    await do_jobs(analytics)
+    told = answer.json()
+    assert told.pop("status") == "ok"
+    return int(told.pop("hits"))
+
+
+async def test_bots_are_brought_back_by_a_filter(analytics: Analytics) -> None:
+    await tell(
+        analytics,
+        a_visit("/a", bot=6, country="NL"),
+        a_visit("/b", bot=6, country="NL"),
+        a_visit("/a", bot=153, country="DE"),
+        a_visit("/a", bot=6, country="NL", when="2020-06-17T10:00"),
+        a_visit("/c", by=1),
+    )
+    assert await mark(analytics, 0, ["is", "event:page", ["/a"]], ["is", "event:bot", ["boty-word"]]) == 1
+    assert await total(analytics) == 2
+    assert await mark(analytics, 0, ["contains", "event:page", ["/A"], {"case_sensitive": False}]) == 1
+    assert await total(analytics) == 3
+    assert await mark(analytics, 0, ["is", "event:page", ["/nowhere"]]) == 0
+    assert (await bots(analytics))["bots"] == [{"bot": 6, "reason": "boty-word", "count": 1}]
+    assert await mark(analytics, 0) == 1
+    assert await total(analytics) == 4
+    assert await mark(analytics, 0, query="start=2020-06-17&end=2020-06-18T23:59:59Z") == 1
+
+
+async def test_peoples_visits_become_bots_and_people_again(analytics: Analytics) -> None:
+    await tell(
+        analytics,
+        a_visit("/a", by=1, source="Spam", channel="Referral"),
+        a_visit("/b", by=1, when="2020-06-18T10:01"),
+        a_visit("/a", by=2),
+    )
+    before = await total(analytics)
+    assert await mark(analytics, 5, ["is", "visit:source", ["Spam"]]) == 2
+    assert await total(analytics) == 1
+    assert (await bots(analytics))["bots"] == [{"bot": 5, "reason": "known", "count": 2}]
+    assert await mark(analytics, 0, ["is", "event:bot", ["known"]]) == 2
+    assert await total(analytics) == before
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ({"to": 0, "filters": 1}, "invalid JSON: Expected `array`"),
+        ({"to": 0, "filters": None}, "invalid JSON: Expected `array`"),
+        ({"filters": []}, "invalid JSON: Object missing required field `to`"),
+        ({"to": 0, "filters": [], "from": 6}, 'unknown parameter: "from"'),
+        ({"to": 99, "filters": []}, "a code must be one of 0, 2, 3"),
+        ({"to": 1, "filters": []}, "a code must be one of 0, 2, 3"),
+        ({"to": 0, "filters": [[]]}, "invalid filter 0: a filter is a list such as"),
+        ({"to": 0, "filters": [["is", "event:page", ["/"]], ["is", "x", []]]}, "invalid filter 1: there is no filter"),
+        ({"to": 0, "filters": [["is", "event:page", []]]}, "the filter on page has no values"),
+        ({"to": 0, "filters": [["matches", "visit:browser", ["("]]]}, "the expression '(' is not valid"),
+        ({"to": 0, "filters": [["matches", "event:page", ["("]]]}, "the expression '(' is not valid"),
+        ({"to": 0, "filters": [["has_done", ["is", "visit:source", ["x"]]]]}, "has done takes filters on pages"),
+    ],
+)
+async def test_filters_that_make_no_sense_are_refused(analytics: Analytics, body: dict[str, Any], error: str) -> None:
+    await tell(analytics, a_visit("/a", bot=6))
+    answer = await analytics.api("POST", "/bots", json=body)
+    assert answer.status == 400
+    assert answer.json()["error"].startswith(error)
+    bad_period = await analytics.api("POST", "/bots?start=x", json={"to": 0, "filters": []})
+    assert bad_period.status == 400
+
+
 async def test_codes_and_parameters_that_there_are_not_are_refused(analytics: Analytics) -> None:
     for query in ("bot=99", "country=NL", "metrics=visitors"):
         assert (await analytics.api("GET", f"/bots?{query}")).status == 400

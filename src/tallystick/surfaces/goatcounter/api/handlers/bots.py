@@ -1,8 +1,14 @@
 """``/bots``, beyond the contract: hits that were filtered as bots, and relabelling them."""
 
-from msgspec import Struct
+from typing import Any
 
-from tallystick.model.hit import Bot
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from tallystick.model.filter_lists import filter_of
+from tallystick.model.hit import Bot, is_bot
+from tallystick.model.question import AllOf, FilterExpression
+from tallystick.services.analytics.bot_filters import Marking, mark_matching
 from tallystick.services.analytics.bot_hits import FROM_THE_LATEST, BotHit, BotHitsQuery, bot_hits, reason, relabel
 from tallystick.services.ingest.dropped_hits import dropped_hits, reason_name
 from tallystick.services.jobs import Relabel
@@ -23,6 +29,19 @@ class RelabelBody(Struct, forbid_unknown_fields=True, rename={"from_": "from", "
     into: int
     first_hit_id: int = EVERY_ID[0]
     last_hit_id: int = EVERY_ID[1]
+
+
+class RelabelMatchingBody(Struct, forbid_unknown_fields=True, rename={"into": "to"}):
+    """``POST /bots`` with filters: make bots' hits that pass all of them people's, or people's hits bots'."""
+
+    into: int
+    filters: list[Any]
+
+
+class _MayHaveFilters(Struct):
+    """Tells the two bodies apart."""
+
+    filters: msgspec.Raw | UnsetType = UNSET
 
 
 async def bots(services: Services, call: SiteCall) -> ApiResponse:
@@ -48,10 +67,33 @@ async def bots(services: Services, call: SiteCall) -> ApiResponse:
 
 async def change(services: Services, call: SiteCall) -> ApiResponse:
     """Give hits another code; with 0 they count as people's."""
+    if (await body_as(_MayHaveFilters, call.body)).filters is not UNSET:
+        return await _change_matching(services, call)
     body = await body_as(RelabelBody, call.body)
     change = Relabel(call.site.id, body.from_, body.into, (body.first_hit_id, body.last_hit_id))
     await services.ledger.write(relabel, change, call.now)
     return ApiResponse(202, wire.compact({"status": "ok"}))
+
+
+async def _change_matching(services: Services, call: SiteCall) -> ApiResponse:
+    body = await body_as(RelabelMatchingBody, call.body)
+    marking = Marking(
+        site=call.site.id,
+        period=await ReportQuery(call, (), filtered=False).period(),
+        condition=AllOf(tuple(_filter(number, lists) for number, lists in enumerate(body.filters))),
+        bots=not is_bot(body.into),
+        into=body.into,
+    )
+    marked = await mark_matching(services.ledger, services.warehouse, services.questions, marking, call.now)
+    return ApiResponse(202, wire.compact({"status": "ok", "hits": marked.hits}))
+
+
+def _filter(number: int, lists: object) -> FilterExpression:
+    try:
+        return filter_of(lists)
+    except ValueError as error:
+        msg = f"invalid filter {number}: {error}"
+        raise ApiRefused(msg) from error
 
 
 def _bot(parameters: ReportQuery) -> Bot | None:
