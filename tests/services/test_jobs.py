@@ -13,7 +13,10 @@ from support.warehouses import HOUR, NOW, a_hit, opened_warehouse, rows
 from tallystick.errors import InputRefused, JobsFailed, StoreFailed
 from tallystick.ledger import Ledger, Session, open_database
 from tallystick.model.account import UserSettings
+from tallystick.model.dimensions import PAGE, PREVIOUS_PAGE
+from tallystick.model.filter_lists import lists_of
 from tallystick.model.hit import Bot
+from tallystick.model.question import NO_ID, Match
 from tallystick.model.site import Site, SiteSettings
 from tallystick.services import job_worker as module
 from tallystick.services.accounts.site_rows import site_columns
@@ -28,6 +31,7 @@ from tallystick.services.jobs import (
     Job,
     MergePaths,
     Relabel,
+    RelabelMatching,
     RenamedPath,
     enqueue,
     pending_jobs,
@@ -36,6 +40,7 @@ from tallystick.warehouse import IdempotencyRecord
 from tallystick.warehouse.duckdb.journal import Journal, JournalBatch
 from tallystick.warehouse.duckdb.marks import JournalMarks
 from tallystick.warehouse.duckdb.warehouse import DuckDbWarehouse
+from tallystick.warehouse.types import EVERY_ID
 
 SITE = 1
 DAY = 24 * HOUR
@@ -104,6 +109,7 @@ async def test_a_job_is_kept_as_it_was_asked_for(ledger: Ledger) -> None:
         MergePaths(1, (4, 5), 6),
         RenamedPath(1),
         Relabel(1, 5, 0, (7, 8)),
+        a_marking(3, 5),
     ]
     numbers = [await decide(ledger, job) for job in wanted]
     assert await ledger.read(pending_jobs) == list(zip(numbers, wanted, strict=True))
@@ -318,6 +324,62 @@ async def test_hits_taken_for_bots_become_peoples_and_their_path_is_listed(
     assert await work(jobs, clock) == 0
     assert await rows(warehouse, "bot") == [(0,), (Bot.KNOWN,), (Bot.SHORT,)]
     assert c in await listed(ledger)
+
+
+def a_marking(into: int, *pages: int, key: str = "a") -> RelabelMatching:
+    """People's hits on the first page of their visit become bots', or bots' hits on some pages people's."""
+    match = Match(dimension=PAGE, values=pages) if pages else Match(dimension=PREVIOUS_PAGE, values=(NO_ID,))
+    return RelabelMatching(
+        site=SITE,
+        bots=not into,
+        since=NOW - DAY,
+        before=NOW + DAY,
+        condition=lists_of(match),
+        into=into,
+        span=EVERY_ID,
+        key=key,
+    )
+
+
+async def test_hits_that_pass_a_filter_become_peoples_and_their_path_is_listed(
+    ledger: Ledger, warehouse: DuckDbWarehouse, jobs: JobWorker, clock: Clock, paths: list[int]
+) -> None:
+    a, b, c = paths
+    await warehouse.append([a_hit(path, bot=Bot.SHORT) for path in (a, b, c)])
+    await warehouse.append([a_hit(c, site=2, bot=Bot.SHORT), a_hit(c, bot=Bot.SHORT, created=NOW + DAY)])
+    await decide(ledger, a_marking(0, b, c))
+    assert await work(jobs, clock) == 0
+    assert await rows(warehouse, "bot") == [(7,), (0,), (0,), (7,), (7,)]
+    assert c in await listed(ledger)
+
+
+@pytest.mark.parametrize("failing", ["before", "after"])
+async def test_after_a_crash_the_hits_that_follow_those_that_were_marked_are_left_alone(  # noqa: PLR0913  # fixtures
+    *,
+    ledger: Ledger,
+    warehouse: DuckDbWarehouse,
+    clock: Clock,
+    paths: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    failing: str,
+) -> None:
+    await warehouse.append([a_hit(path, by=5, created=NOW + path) for path in paths])
+    await decide(ledger, a_marking(Bot.KNOWN))
+    jobs = JobWorker(ledger, warehouse, lambda _: None, clock=clock)
+    store: Any = {"before": warehouse, "after": ledger}[failing]
+
+    async def fail(*_arguments: object) -> None:
+        raise StoreFailed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "write", fail)
+        assert await work(jobs, clock) == 1
+    restarted = JobWorker(ledger, warehouse, lambda _: None, clock=clock)
+    assert await work(restarted, clock) == 0
+    assert await rows(warehouse, "bot") == [(Bot.KNOWN,), (0,), (0,)]
+    await decide(ledger, a_marking(Bot.KNOWN, key="b"))
+    assert await work(restarted, clock) == 0
+    assert await rows(warehouse, "bot") == [(Bot.KNOWN,), (Bot.KNOWN,), (0,)]
 
 
 def merge_into_itself(session: Session, a: int) -> None:

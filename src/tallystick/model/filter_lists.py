@@ -9,6 +9,7 @@ from types import MappingProxyType
 from tallystick.model.dimension_names import DIMENSIONS
 from tallystick.model.dimensions import EVENT_NAME, QUESTION_DIMENSIONS, Dimension
 from tallystick.model.question import AllOf, AnyOf, FilterExpression, HasDone, Match, Not, Operator
+from tallystick.model.shown_values import with_shown_values
 
 DEEPEST = 50
 """Levels of lists: more than there are in any filter that a question takes."""
@@ -20,6 +21,7 @@ _DIMENSIONS: Mapping[str, Dimension] = MappingProxyType(
         for name, wire in DIMENSIONS.items()
     }
 )
+_SHOWN = MappingProxyType({wire: with_shown_values(dimension) for wire, dimension in _DIMENSIONS.items()})
 _WIRE_NAMES = {dimension.name: wire for wire, dimension in _DIMENSIONS.items()}
 _COMPARING = {
     "is": (Operator.IS, False),
@@ -32,35 +34,26 @@ _COMPARING = {
 _OPERATORS = {compared: name for name, compared in _COMPARING.items()}
 
 
-def filter_of(lists: object, depth: int = 0) -> FilterExpression:
-    """The filter that nested lists stand for. Values may be ids, as in ``lists_of``.
+def filter_of(lists: object) -> FilterExpression:
+    """The filter that a client means by nested lists.
 
     Raises:
-        ValueError: they stand for none; the message says what is wrong.
+        ValueError: they are no filter; the message says why.
     """
-    if depth > DEEPEST:
-        msg = "filters are nested too deep"
-        raise ValueError(msg)
-    match lists:
-        case ["and" | "or" as operator, [*parts]]:
-            inner = tuple(filter_of(part, depth + 1) for part in parts)
-            return AllOf(inner) if operator == "and" else AnyOf(inner)
-        case ["not", part]:
-            return Not(filter_of(part, depth + 1))
-        case ["has_done", part]:
-            return HasDone(filter_of(part, depth + 1))
-        case ["has_not_done", part]:
-            return Not(HasDone(filter_of(part, depth + 1)))
-        case [str(operator), str(name), [*values]]:
-            return _match(operator, name, values, caseless=False)
-        case [str(operator), str(name), [*values], {"case_sensitive": bool(cased), **others}] if not others:
-            return _match(operator, name, values, caseless=not cased)
-    msg = 'a filter is a list such as ["is", "event:page", ["/"]]'
-    raise ValueError(msg)
+    return _filter(lists, _SHOWN, 0)
+
+
+def stored_filter_of(lists: object) -> FilterExpression:
+    """The filter of which ``lists_of`` made these lists: with ids, and with values as hits have them.
+
+    Raises:
+        ValueError: it has made no such lists.
+    """
+    return _filter(lists, _DIMENSIONS, 0)
 
 
 def lists_of(expression: FilterExpression) -> list[object]:
-    """A filter as nested lists, of which ``filter_of`` makes the same filter."""
+    """A filter as nested lists, of which ``stored_filter_of`` makes the same filter."""
     match expression:
         case Match():
             operator = _OPERATORS[expression.operator, expression.negated]
@@ -76,16 +69,42 @@ def lists_of(expression: FilterExpression) -> list[object]:
             return ["has_done", lists_of(part)]
 
 
-def _match(operator: str, name: str, values: Sequence[object], *, caseless: bool) -> Match:
+def _filter(lists: object, dimensions: Mapping[str, Dimension], depth: int) -> FilterExpression:
+    if depth > DEEPEST:
+        msg = "filters are nested too deep"
+        raise ValueError(msg)
+    match lists:
+        case ["and" | "or" as operator, [*parts]]:
+            inner = tuple(_filter(part, dimensions, depth + 1) for part in parts)
+            return AllOf(inner) if operator == "and" else AnyOf(inner)
+        case ["not", part]:
+            return Not(_filter(part, dimensions, depth + 1))
+        case ["has_done", part]:
+            return HasDone(_filter(part, dimensions, depth + 1))
+        case ["has_not_done", part]:
+            return Not(HasDone(_filter(part, dimensions, depth + 1)))
+        case [str(operator), str(name), [*values]]:
+            return _match(operator, _named(name, dimensions), values, caseless=False)
+        case [str(operator), str(name), [*values], {"case_sensitive": bool(cased), **others}] if not others:
+            return _match(operator, _named(name, dimensions), values, caseless=not cased)
+    msg = 'a filter is a list such as ["is", "event:page", ["/"]]'
+    raise ValueError(msg)
+
+
+def _named(name: str, dimensions: Mapping[str, Dimension]) -> Dimension:
+    if name not in dimensions:
+        msg = f"there is no filter on {name[:40]!r}; there are {', '.join(dimensions)}"
+        raise ValueError(msg)
+    return dimensions[name]
+
+
+def _match(operator: str, dimension: Dimension, values: Sequence[object], *, caseless: bool) -> Match:
     if operator not in _COMPARING:
         msg = f"there is no operator {operator[:40]!r}; operators are {', '.join(_COMPARING)}"
         raise ValueError(msg)
-    if name not in _DIMENSIONS:
-        msg = f"there is no filter on {name[:40]!r}; there are {', '.join(_DIMENSIONS)}"
-        raise ValueError(msg)
     texts = tuple(value for value in values if isinstance(value, str) or type(value) is int)
     if len(texts) < len(values):
-        msg = f"the filter on {name} has a value that is no text"
+        msg = f"the filter on {dimension.name} has a value that is no text"
         raise ValueError(msg)
     compared, negated = _COMPARING[operator]
-    return Match(dimension=_DIMENSIONS[name], operator=compared, values=texts, negated=negated, caseless=caseless)
+    return Match(dimension=dimension, operator=compared, values=texts, negated=negated, caseless=caseless)

@@ -17,7 +17,7 @@ import structlog
 
 from tallystick.errors import JobsFailed, StoreUnavailable
 from tallystick.ledger import Ledger, Session
-from tallystick.model.filter_lists import filter_of
+from tallystick.model.filter_lists import stored_filter_of
 from tallystick.model.hit import Bot
 from tallystick.model.metrics import Metric
 from tallystick.model.period import exact_period
@@ -272,7 +272,7 @@ def _question_of(job: RelabelMatching) -> Question:
         sites=(job.site,),
         period=exact_period(job.since, job.before - 1, UTC),
         metrics=(Metric.EVENTS,),
-        condition=filter_of(job.condition),
+        condition=stored_filter_of(job.condition),
         bots=job.bots,
     )
 

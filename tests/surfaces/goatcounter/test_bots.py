@@ -112,9 +112,11 @@ async def test_bots_are_brought_back_by_a_filter(analytics: Analytics) -> None:
     assert await mark(analytics, 0, ["contains", "event:page", ["/A"], {"case_sensitive": False}]) == 1
     assert await total(analytics) == 3
     assert await mark(analytics, 0, ["is", "event:page", ["/nowhere"]]) == 0
+    assert await mark(analytics, 0, ["is", "visit:source", ["Google"]]) == 0
     assert (await bots(analytics))["bots"] == [{"bot": 6, "reason": "boty-word", "count": 1}]
-    assert await mark(analytics, 0) == 1
+    assert await mark(analytics, 0, ["is", "visit:source", ["Direct / None"]]) == 1
     assert await total(analytics) == 4
+    assert await mark(analytics, 0) == 0
     assert await mark(analytics, 0, query="start=2020-06-17&end=2020-06-18T23:59:59Z") == 1
 
 

@@ -99,7 +99,7 @@ async def mark_matching(
         try:
             return Marked(hits, await ledger.write(_enqueue_next, job, jobs, now))
         except _NamesChanged:
-            continue
+            questions.forget()
     msg = "paths are being changed all the time"
     raise StoreBusy(msg)
 

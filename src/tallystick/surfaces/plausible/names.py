@@ -42,9 +42,9 @@ from tallystick.model.dimensions import (
 )
 from tallystick.model.metrics import Metric
 from tallystick.model.question import TimeUnit
+from tallystick.model.shown_values import with_shown_values
 from tallystick.services.analytics.display_names import countries
 
-DIRECT, NOT_SET, NONE = "Direct / None", "(not set)", "(none)"
 GOAL = "event:goal"
 TIME = "time"
 PROPERTY = "event:props:"
@@ -90,10 +90,6 @@ class Vocabulary(Struct, frozen=True):
     extended: bool
 
 
-def _shown(dimension: Dimension, blank: str, *pairs: tuple[str, str]) -> Dimension:
-    return replace(dimension, shown=(("", blank), *pairs))
-
-
 _METRICS = (
     WireMetric("visitors", Metric.VISITORS),
     WireMetric("visits", Metric.VISITS),
@@ -111,25 +107,25 @@ _OWN_METRICS = (WireMetric("count", Metric.COUNT), WireMetric("exit_rate", Metri
 _DIMENSIONS: Mapping[str, Dimension | TimeUnit | None] = {
     "event:name": EVENT_NAME,
     "event:page": PAGE,
-    "event:hostname": _shown(HOST, NONE),
+    "event:hostname": with_shown_values(HOST),
     GOAL: EVENT_NAME,
-    "visit:source": _shown(SOURCE, DIRECT),
-    "visit:channel": _shown(CHANNEL, "Direct"),
-    "visit:referrer": _shown(REFERRING_PAGE, DIRECT),
-    "visit:utm_source": _shown(UTM_SOURCE, NOT_SET),
-    "visit:utm_medium": _shown(UTM_MEDIUM, NOT_SET),
-    "visit:utm_campaign": _shown(CAMPAIGN, NOT_SET),
-    "visit:utm_content": _shown(UTM_CONTENT, NOT_SET),
-    "visit:utm_term": _shown(UTM_TERM, NOT_SET),
+    "visit:source": with_shown_values(SOURCE),
+    "visit:channel": with_shown_values(CHANNEL),
+    "visit:referrer": with_shown_values(REFERRING_PAGE),
+    "visit:utm_source": with_shown_values(UTM_SOURCE),
+    "visit:utm_medium": with_shown_values(UTM_MEDIUM),
+    "visit:utm_campaign": with_shown_values(CAMPAIGN),
+    "visit:utm_content": with_shown_values(UTM_CONTENT),
+    "visit:utm_term": with_shown_values(UTM_TERM),
     "visit:entry_page": ENTRY_PAGE,
     "visit:exit_page": EXIT_PAGE,
     "visit:entry_page_hostname": ENTRY_HOST,
     "visit:exit_page_hostname": EXIT_HOST,
-    "visit:device": _shown(DEVICE, NOT_SET),
-    "visit:browser": _shown(BROWSER, NOT_SET),
-    "visit:browser_version": _shown(VERSION_OF_BROWSER, NOT_SET),
-    "visit:os": _shown(SYSTEM, NOT_SET, ("macOS", "Mac"), ("Linux", "GNU/Linux")),
-    "visit:os_version": _shown(VERSION_OF_SYSTEM, NOT_SET),
+    "visit:device": with_shown_values(DEVICE),
+    "visit:browser": with_shown_values(BROWSER),
+    "visit:browser_version": with_shown_values(VERSION_OF_BROWSER),
+    "visit:os": with_shown_values(SYSTEM),
+    "visit:os_version": with_shown_values(VERSION_OF_SYSTEM),
     "visit:country": COUNTRY,
     "visit:region": REGION,
     "visit:region_name": REGION,
