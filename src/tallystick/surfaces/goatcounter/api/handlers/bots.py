@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from tallystick.model.filter_lists import filter_of
 from tallystick.model.hit import Bot, is_bot
@@ -15,7 +16,7 @@ from tallystick.services.jobs import Relabel
 from tallystick.services.services import Services
 from tallystick.surfaces.goatcounter import wire
 from tallystick.surfaces.goatcounter.api.calling import SiteCall
-from tallystick.surfaces.goatcounter.api.questions import ReportQuery
+from tallystick.surfaces.goatcounter.api.questions import PERIOD, ReportQuery
 from tallystick.surfaces.goatcounter.wire.decoding import body_as
 from tallystick.warehouse.types import EVERY_ID
 from tallystick.web.answers import ApiResponse
@@ -36,6 +37,9 @@ class RelabelMatchingBody(Struct, forbid_unknown_fields=True, rename={"into": "t
 
     into: int
     filters: list[Any]
+    start: str = ""
+    end: str = ""
+    timezone: str = ""
 
 
 class _MayHaveFilters(Struct):
@@ -77,9 +81,10 @@ async def change(services: Services, call: SiteCall) -> ApiResponse:
 
 async def _change_matching(services: Services, call: SiteCall) -> ApiResponse:
     body = await body_as(RelabelMatchingBody, call.body)
+    given = {name: getattr(body, name) for name in PERIOD}
     marking = Marking(
         site=call.site.id,
-        period=await ReportQuery(call, (), filtered=False).period(),
+        period=await ReportQuery(replace(call, query=given), (), filtered=False).period(),
         condition=AllOf(tuple(_filter(number, lists) for number, lists in enumerate(body.filters))),
         bots=not is_bot(body.into),
         into=body.into,
