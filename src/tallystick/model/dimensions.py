@@ -220,6 +220,8 @@ VERSION_OF_BROWSER = Dimension(name="browser_version", columns=("browser_version
 VERSION_OF_SYSTEM = Dimension(name="system_version", columns=("system_version",))
 DEVICE = Dimension(name="device", columns=("width",), kind=ValueKind.RANGE, ranges=DEVICES)
 
+COUNTRY_NAME = "country_name"
+"""The name of the country with names in place of codes."""
 PAGEVIEW, PAGEVIEW_ID = "pageview", 0
 
 QUESTION_DIMENSIONS: tuple[Dimension, ...] = (

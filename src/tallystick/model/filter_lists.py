@@ -7,22 +7,28 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from tallystick.model.dimension_names import DIMENSIONS
-from tallystick.model.dimensions import EVENT_NAME, QUESTION_DIMENSIONS, Dimension
+from tallystick.model.dimensions import COUNTRY_NAME, EVENT_NAME, QUESTION_DIMENSIONS, Dimension
 from tallystick.model.question import AllOf, AnyOf, FilterExpression, HasDone, Match, Not, Operator
 from tallystick.model.shown_values import with_shown_values
 
 DEEPEST = 50
 """Levels of lists: more than there are in any filter that a question takes."""
 
+BY_COUNTRY_NAME = "country name"
+"""The one dimension whose values have to be read from a file: callers of ``filter_of`` bring it."""
+
 _NAMES = {"event": EVENT_NAME.name}
 _DIMENSIONS: Mapping[str, Dimension] = MappingProxyType(
     {
         wire: next(each for each in QUESTION_DIMENSIONS if each.name == _NAMES.get(name, name.replace(" ", "_")))
         for name, wire in DIMENSIONS.items()
+        if name != BY_COUNTRY_NAME
     }
 )
 _SHOWN = MappingProxyType({wire: with_shown_values(dimension) for wire, dimension in _DIMENSIONS.items()})
-_WIRE_NAMES = {dimension.name: wire for wire, dimension in _DIMENSIONS.items()}
+_WIRE_NAMES = {dimension.name: wire for wire, dimension in _DIMENSIONS.items()} | {
+    COUNTRY_NAME: "visit:country"  # once its names are codes
+}
 _COMPARING = {
     "is": (Operator.IS, False),
     "is_not": (Operator.IS, True),
@@ -34,13 +40,16 @@ _COMPARING = {
 _OPERATORS = {compared: name for name, compared in _COMPARING.items()}
 
 
-def filter_of(lists: object) -> FilterExpression:
+def filter_of(lists: object, country_name: Dimension) -> FilterExpression:
     """The filter that a client means by nested lists.
+
+    Args:
+        country_name: the country by its name.
 
     Raises:
         ValueError: they are no filter; the message says why.
     """
-    return _filter(lists, _SHOWN, 0)
+    return _filter(lists, {**_SHOWN, DIMENSIONS[BY_COUNTRY_NAME]: country_name}, 0)
 
 
 def stored_filter_of(lists: object) -> FilterExpression:

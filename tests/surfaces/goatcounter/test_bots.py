@@ -110,6 +110,9 @@ async def test_bots_are_brought_back_by_a_filter(analytics: Analytics) -> None:
     )
     assert await mark(analytics, 0, ["is", "event:page", ["/a"]], ["is", "event:bot", ["boty-word"]]) == 1
     assert await total(analytics) == 2
+    assert await mark(analytics, 0, ["contains", "visit:country_name", ["Norw"]]) == 0
+    assert await mark(analytics, 153, ["is", "visit:country_name", ["Netherlands"]]) == 1
+    assert await mark(analytics, 0, ["matches", "visit:country_name", ["lands$"]], ["is", "event:page", ["/a"]]) == 1
     assert await mark(analytics, 0, ["contains", "event:page", ["/A"], {"case_sensitive": False}]) == 1
     assert await total(analytics) == 3
     assert await mark(analytics, 0, ["is", "event:page", ["/nowhere"]]) == 0

@@ -5,8 +5,9 @@ from functools import cache, lru_cache
 
 from babel import Locale
 from babel.core import get_global
+from msgspec.structs import replace
 
-from tallystick.model.dimensions import COUNTRY, LANGUAGE, Dimension
+from tallystick.model.dimensions import COUNTRY, COUNTRY_NAME, LANGUAGE, Dimension
 
 NAMES_KEPT = 2_000
 
@@ -42,3 +43,9 @@ def countries() -> dict[str, str]:
     """The English names of all countries, by ISO 3166-1 alpha-2 code."""
     named = _english().territories.items()
     return {code: name for code, name in named if len(code) == 2 and code.isascii() and code.isalpha()}  # noqa: PLR2004
+
+
+@cache
+def country_by_name() -> Dimension:
+    """The country, with English names in place of codes."""
+    return replace(COUNTRY, name=COUNTRY_NAME, shown=tuple(countries().items()))

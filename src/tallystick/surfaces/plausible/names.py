@@ -8,7 +8,6 @@ from functools import cache
 from types import MappingProxyType
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from tallystick.model.dimensions import (
     BOT,
@@ -43,7 +42,7 @@ from tallystick.model.dimensions import (
 from tallystick.model.metrics import Metric
 from tallystick.model.question import TimeUnit
 from tallystick.model.shown_values import with_shown_values
-from tallystick.services.analytics.display_names import countries
+from tallystick.services.analytics.display_names import country_by_name
 
 GOAL = "event:goal"
 TIME = "time"
@@ -154,9 +153,8 @@ _OWN_DIMENSIONS: Mapping[str, Dimension | TimeUnit] = {
 @cache
 def vocabulary(*, extended: bool) -> Vocabulary:
     """The names of Plausible's API, or those of ``/api/query``. Reads the names of countries from disk at first."""
-    country_name = replace(COUNTRY, name="country_name", shown=tuple(countries().items()))
     metrics = (*_METRICS, *(_OWN_METRICS if extended else ()))
-    dimensions = {**_DIMENSIONS, "visit:country_name": country_name, **(_OWN_DIMENSIONS if extended else {})}
+    dimensions = {**_DIMENSIONS, "visit:country_name": country_by_name(), **(_OWN_DIMENSIONS if extended else {})}
     return Vocabulary(
         metrics=MappingProxyType({each.name: each for each in metrics}),
         dimensions=MappingProxyType({name: WireDimension(name, each) for name, each in dimensions.items()}),

@@ -1,16 +1,19 @@
 """``/bots``, beyond the contract: hits that were filtered as bots, and relabelling them."""
 
+from asyncio import to_thread
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
+from tallystick.model.dimensions import Dimension
 from tallystick.model.filter_lists import filter_of
 from tallystick.model.hit import Bot, is_bot
 from tallystick.model.question import AllOf, FilterExpression
 from tallystick.services.analytics.bot_filters import Marking, mark_matching
 from tallystick.services.analytics.bot_hits import FROM_THE_LATEST, BotHit, BotHitsQuery, bot_hits, reason, relabel
+from tallystick.services.analytics.display_names import country_by_name
 from tallystick.services.ingest.dropped_hits import dropped_hits, reason_name
 from tallystick.services.jobs import Relabel
 from tallystick.services.services import Services
@@ -81,11 +84,12 @@ async def change(services: Services, call: SiteCall) -> ApiResponse:
 
 async def _change_matching(services: Services, call: SiteCall) -> ApiResponse:
     body = await body_as(RelabelMatchingBody, call.body)
+    country_name = await to_thread(country_by_name)
     given = {name: getattr(body, name) for name in PERIOD}
     marking = Marking(
         site=call.site.id,
         period=await ReportQuery(replace(call, query=given), (), filtered=False).period(),
-        condition=AllOf(tuple(_filter(number, lists) for number, lists in enumerate(body.filters))),
+        condition=AllOf(tuple(_filter(number, lists, country_name) for number, lists in enumerate(body.filters))),
         bots=not is_bot(body.into),
         into=body.into,
     )
@@ -93,9 +97,9 @@ async def _change_matching(services: Services, call: SiteCall) -> ApiResponse:
     return ApiResponse(202, wire.compact({"status": "ok", "hits": marked.hits}))
 
 
-def _filter(number: int, lists: object) -> FilterExpression:
+def _filter(number: int, lists: object, country_name: Dimension) -> FilterExpression:
     try:
-        return filter_of(lists)
+        return filter_of(lists, country_name)
     except ValueError as error:
         msg = f"invalid filter {number}: {error}"
         raise ApiRefused(msg) from error
