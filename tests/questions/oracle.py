@@ -46,12 +46,12 @@ class Visit:
     def seconds(self) -> int:
         return int(self.hits[-1]["created"] - self.first["created"])
 
-    def neighbour(self, hit: Row, step: int) -> int:
+    def neighbour(self, hit: Row, step: int) -> Any:
         """The path of the pageview before or after a pageview; 0 for none."""
         if not self.followed:
             return 0
         position = self.pageviews.index(hit) + step
-        return int(self.pageviews[position]["path"]) if 0 <= position < len(self.pageviews) else 0
+        return self.pageviews[position]["path"] if 0 <= position < len(self.pageviews) else 0
 
 
 class Hit:
@@ -191,11 +191,13 @@ def _fits(match: Match, hit: Hit) -> bool:
     value = value_of(match.dimension, hit)
     if value is None:
         return False
+    if match.dimension.shown:
+        value = dict(match.dimension.shown).get(value or "", value)
     return any(_one_fits(match, value, wanted) for wanted in match.values) != match.negated
 
 
 def _one_fits(match: Match, value: Any, wanted: Any) -> bool:
-    if match.dimension.kind is ValueKind.ID:
+    if match.dimension.kind is ValueKind.ID and isinstance(wanted, int):
         return bool(value == wanted)
     if match.operator is Operator.MATCHES:
         return re.search(wanted, value, re.IGNORECASE if match.caseless else 0) is not None

@@ -210,7 +210,7 @@ EXIT_HOST = Dimension(name="exit_host", columns=("exit_host",))
 SOURCE = Dimension(name="source", columns=("source",))
 """The name of the visit's source; empty for direct visits."""
 CHANNEL = Dimension(name="channel", columns=("channel",))
-"""The kind of source; empty for direct visits and for hits of older versions."""
+"""The kind of source; empty for hits of older versions."""
 REFERRING_PAGE = Dimension(name="referrer", columns=("ref", "ref_scheme"), kind=ValueKind.REFERRING)
 UTM_SOURCE = Dimension(name="utm_source", columns=("utm_source",))
 UTM_MEDIUM = Dimension(name="utm_medium", columns=("utm_medium",))

@@ -29,7 +29,7 @@ _SHOWN: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
     {
         HOST.name: (("", NONE),),
         SOURCE.name: (("", DIRECT),),
-        CHANNEL.name: (("", "Direct"),),
+        CHANNEL.name: (("", NOT_SET),),
         REFERRING_PAGE.name: (("", DIRECT),),
         UTM_SOURCE.name: (("", NOT_SET),),
         UTM_MEDIUM.name: (("", NOT_SET),),

@@ -17,7 +17,9 @@ HITS = (
     a_visit("/blog/one", "2027-01-13T09:05", by=1, country="DE", browser="Firefox"),
     a_visit("Signup", "2027-01-13T09:06", by=1, country="DE", browser="Firefox"),
     # Bob comes directly, late on the 14th, and leaves at once.
-    a_visit("/", "2027-01-14T23:30", by=2, country="US", region="CA", browser="Chrome", system="macOS"),
+    a_visit(
+        "/", "2027-01-14T23:30", by=2, country="US", region="CA", browser="Chrome", system="macOS", channel="Direct"
+    ),
     # Cem comes from Google and a campaign on the 14th, and reads two pages.
     a_visit(
         "/pricing",

@@ -193,10 +193,10 @@ class Questions:
         shown, dimension = match.dimension.shown, replace(match.dimension, shown=())
         plain = replace(match, dimension=dimension, negated=False)
         if match.operator is Operator.IS and not match.caseless:
-            behind = {text: value for value, text in shown}
-            return replace(
-                plain, values=tuple(behind.get(str(each), each) for each in match.values), negated=match.negated
-            )
+            hidden = {value for value, _ in shown}
+            behind = [value for value, text in shown if text in match.values]
+            texts_themselves = [each for each in match.values if each == "" or each not in hidden]
+            return replace(plain, values=(*behind, *texts_themselves), negated=match.negated)
         texts = [text for _, text in shown]
         fitting = [shown[position][0] for position in await self.matching(texts, match)]
         all_shown = Match(dimension=dimension, values=tuple(value for value, _ in shown), negated=True)
