@@ -383,9 +383,9 @@ def _sqlite_file(what: str, file: Path, *, thorough: bool) -> Check:
 
 def _every_hit(data: Path) -> Check:
     storage, in_use = warehouse_storage(data), server_runs(data)
-    if not storage.exists():
-        return Check("OK", "every hit", f"{data} has no hits yet")
     try:
+        if not storage.exists():
+            return Check("OK", "every hit", f"{data} has no hits yet")
         read = f"{storage.read_everything(in_use=in_use):,} hits were read"
         return Check("OK", "every hit", f"{read}{COPIED if in_use else ''}")
     except (TallystickError, OSError) as error:
@@ -394,11 +394,11 @@ def _every_hit(data: Path) -> Check:
 
 def _visits(data: Path, *, thorough: bool) -> Check:
     storage, in_use = warehouse_storage(data), server_runs(data)
-    if not storage.exists():
-        return Check("OK", "visits", f"{data} has no hits yet")
-    if in_use and not thorough:
-        return Check("OK", "visits", "the running server keeps them; --thorough compares a copy with the hits")
     try:
+        if not storage.exists():
+            return Check("OK", "visits", f"{data} has no hits yet")
+        if in_use and not thorough:
+            return Check("OK", "visits", "the running server keeps them; --thorough compares a copy with the hits")
         wrong, right = _compared_visits(storage, in_use=in_use) if thorough else _added_visits(storage)
     except (TallystickError, OSError) as error:
         return Check("FAIL", "visits", f"cannot be compared with the hits: {error}")
