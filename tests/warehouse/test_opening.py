@@ -81,3 +81,19 @@ async def test_a_start_that_is_given_up(file: Path, monkeypatch: pytest.MonkeyPa
     goes_on.set()
     with pytest.raises(asyncio.CancelledError):
         await starting
+
+
+def test_what_a_killed_process_has_spilled_is_removed(file: Path) -> None:
+    left = file.with_name(store.SPILLED_DIRECTORY) / "duckdb_temp_storage_DEFAULT-0.tmp"
+    left.parent.mkdir()
+    left.write_bytes(b"left")
+    opened = store.Store(file, memory_mb=64)
+    opened.open()
+    try:
+        assert not left.exists()
+        with opened.session() as session:
+            groups = "SELECT hash(number) AS each, count(*) FROM range(5000000) AS numbers(number) GROUP BY each"
+            found = session.connection.execute(f"SELECT count(*) FROM ({groups})").fetchall()  # more than fits
+        assert found == [(5_000_000,)]
+    finally:
+        opened.close()

@@ -4,6 +4,7 @@ Traps: a process that closes any other descriptor of the database file releases 
 failed checkpoint leaves the whole instance unusable until all its connections are closed (``reopen``).
 """
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property, partial
@@ -27,6 +28,7 @@ from tallystick.warehouse.duckdb.queried import Connection, named_queries
 from tallystick.warehouse.duckdb.session import DuckDbSession
 
 WAREHOUSE_FILE = "warehouse.duckdb"
+SPILLED_DIRECTORY = "warehouse.temp"
 EXPORTS_DIRECTORY = "exports"
 """The only folder outside of the database that DuckDB may write to, beside the file."""
 
@@ -44,6 +46,7 @@ class Store:
 
     def __init__(self, file: Path, memory_mb: int) -> None:
         self.file = file.absolute()
+        self._spilled = self.file.with_name(SPILLED_DIRECTORY)
         self._memory_mb = memory_mb
         self._root: Connection | None = None
         self._in_use: set[Connection] = set()
@@ -64,6 +67,8 @@ class Store:
         """
         try:
             self._root = self._connect()
+            # What a killed process has spilled; DuckDB removes it only when it spills again.
+            shutil.rmtree(self._spilled, ignore_errors=True)
             with self.session() as session:
                 migrate(session.connection, partial(transaction, session.connection), what=f"the warehouse {self.file}")
                 with transaction(session.connection):
@@ -82,7 +87,7 @@ class Store:
             config={
                 "threads": THREADS,
                 "memory_limit": f"{self._memory_mb}MB",
-                "temp_directory": str(self.file.with_name("warehouse.temp")),
+                "temp_directory": str(self._spilled),
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
                 "allow_community_extensions": False,
