@@ -178,7 +178,7 @@ def a_filter(random: Random, depth: int = 0) -> Drawn:
         return a_match(random, inner)
     if kind == "not":
         part = a_filter(random, depth + 1)
-        return Drawn(["not", part.wire], Not(part.asked))
+        return Drawn(["not", part.wire], opposite(part.asked))
     if kind.startswith("has"):
         of_hits = ["event:page", "event:name", "event:next_page"]
         part = a_match(random, of_hits)
@@ -187,6 +187,21 @@ def a_filter(random: Random, depth: int = 0) -> Drawn:
     parts = [a_filter(random, depth + 1) for _ in range(random.randint(1, 3))]
     asked = tuple(part.asked for part in parts)
     return Drawn([kind, [part.wire for part in parts]], AllOf(asked) if kind == "and" else AnyOf(asked))
+
+
+def opposite(asked: FilterExpression) -> FilterExpression:
+    """What passes otherwise. An event has no page, so it passes no filter on pages either way."""
+    match asked:
+        case Match():
+            return replace(asked, negated=not asked.negated)
+        case AllOf(parts):
+            return AnyOf(tuple(map(opposite, parts)))
+        case AnyOf(parts):
+            return AllOf(tuple(map(opposite, parts)))
+        case Not(part):
+            return part
+        case HasDone():
+            return Not(asked)
 
 
 class Asked(NamedTuple):
