@@ -1,11 +1,6 @@
 """PyPI ``goatcounter-mcp-server`` 0.2.4 and ``goatpie`` 0.4.0, unmodified, against a running server."""
 
-import hashlib
 import json
-import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,9 +9,8 @@ from typing import Any
 import pytest
 
 from support.analytics import CHROME, FIREFOX, AnalyticsServer, analytics_server
+from support.published import INSTALLED_WITHIN_S, installed_packages, run_with
 
-# The first run fetches the packages, over whatever network there is.
-INSTALLED_WITHIN_S = 500
 pytestmark = pytest.mark.timeout(INSTALLED_WITHIN_S + 100)
 
 HERE = Path(__file__).parent / "goatcounter_python"
@@ -26,30 +20,7 @@ DAY = (NOW - timedelta(hours=1)).date()
 
 @pytest.fixture(scope="module")
 def installed(request: pytest.FixtureRequest) -> Path:
-    """A folder with the packages as they are pinned; installed once, then kept by pytest's cache."""
-    pinned = (HERE / "requirements.txt").read_bytes() + sys.version.encode()
-    cache = request.config.cache
-    assert cache is not None
-    kept = cache.mkdir("goatcounter-python") / hashlib.sha256(pinned).hexdigest()[:16]
-    if not kept.exists():
-        install(kept)
-    return kept
-
-
-def install(kept: Path) -> None:
-    """Install beside the final place, then rename: another run may be installing too."""
-    with tempfile.TemporaryDirectory(dir=kept.parent) as fresh:
-        made = Path(fresh) / "clients"
-        pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps")
-        subprocess.run(
-            [*pip, "--target", str(made), "--requirement", str(HERE / "requirements.txt")],
-            check=True,
-            timeout=INSTALLED_WITHIN_S,
-        )
-        try:
-            made.rename(kept)
-        except OSError:
-            assert kept.exists()
+    return installed_packages(request.config, HERE / "requirements.txt")
 
 
 @pytest.fixture(scope="module")
@@ -71,17 +42,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnalyticsServer]:
 
 
 def run(installed: Path, script: str, *arguments: str | Path) -> Any:
-    """What a script prints, run with the clients' packages and no others."""
-    done = subprocess.run(
-        [sys.executable, "-S", HERE / script, *arguments],
-        env={**os.environ, "PYTHONPATH": str(installed)},
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return run_with(installed, HERE / script, *arguments)
 
 
 def tools(installed: Path, site: AnalyticsServer, *calls: tuple[str, dict[str, Any]]) -> list[Any]:
