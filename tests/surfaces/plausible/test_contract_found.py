@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from tallystick.model.question import Answer, Question
+from tallystick.services.analytics.names import path_ids, rename_path
 from tallystick.surfaces.plausible.figures import change
 from tallystick.surfaces.plausible.names import vocabulary
 
@@ -63,3 +65,64 @@ async def test_whole_names_beside_patterns_are_compared_as_names(stats: Stats) -
         "/api/v1/stats/aggregate", filters="event:page==/b*|/pricing/", metrics="pageviews", **usual
     )
     assert found.json() == {"results": {"pageviews": {"value": 4}}}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"dimensions": ["time:minute"], "include": {"time_labels": True}},
+        {"dimensions": ["time:minute"], "include": {"compare": "previous_period"}},
+        {"dimensions": ["time:hour"], "include": {"time_labels": True}},
+    ],
+)
+async def test_labels_of_time_are_bounded(stats: Stats, body: dict[str, Any]) -> None:
+    status, text = await stats.refusal("/api/query", date_range=["1990-01-01", "2120-01-01"], **body)
+    assert (status, text.partition(" units")[0]) == (400, "the period has more than 200,000")
+
+
+async def test_labels_of_5000_days_by_the_hour_are_listed(stats: Stats) -> None:
+    found = await stats.query(date_range="5000d", dimensions=["time:hour"], include={"time_labels": True})
+    assert len(found["meta"]["time_labels"]) == 120_000
+
+
+@pytest.mark.parametrize("operator", ["is", "is_not"])
+async def test_many_whole_values_are_compared(stats: Stats, operator: str) -> None:
+    values = [f"name {number}" for number in range(999)]
+    filters = [[operator, "visit:browser", ["Firefox", *values]]] + [["is_not", "visit:os", values]] * 20
+    assert await stats.rows(filters=filters) == [(1 if operator == "is" else 3,)]
+
+
+async def test_values_that_are_searched_for_are_bounded(stats: Stats) -> None:
+    values = [f"name {number}" for number in range(501)]
+    for operator, options in (("contains", []), ("matches", []), ("is", [{"case_sensitive": False}])):
+        filters = [[operator, "visit:browser", values, *options]]
+        assert await stats.rows(filters=filters) == [(0,)]
+        assert (await stats.refusal(filters=filters * 2))[0] == 400
+
+
+async def test_an_answer_made_before_a_rename_is_not_kept_after_it(
+    stats: Stats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services, site = stats.analytics.services, stats.analytics.site.id
+    made = services.questions._asked  # noqa: SLF001  # the moment between making and keeping an answer
+
+    async def renamed_meanwhile(question: Question) -> Answer:
+        answer = await made(question)
+        [number] = await services.ledger.read(path_ids, site, ["/pricing"])
+        await services.ledger.write(rename_path, site, number, "/prices")
+        services.forget_names()
+        return answer
+
+    asked: dict[str, Any] = {"dimensions": ["event:page"], "filters": [["contains", "event:page", ["pri"]]]}
+    with monkeypatch.context() as patched:
+        patched.setattr(services.questions, "_asked", renamed_meanwhile)
+        assert await stats.rows(**asked) == [("/pricing", 2)]
+    assert await stats.rows(**asked) == [("/prices", 2)]
+
+
+async def test_large_questions_are_not_kept(stats: Stats) -> None:
+    kept = stats.analytics.services.questions._kept  # noqa: SLF001  # its memory
+    for count, more in ((200, 1), (201, 0)):
+        before = len(kept)
+        await stats.rows(filters=[["is", "visit:browser", [f"{count} {number}" for number in range(count)]]])
+        assert len(kept) - before == more

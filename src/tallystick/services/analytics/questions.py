@@ -42,6 +42,7 @@ from tallystick.model.question import (
     AnswerRow,
     AnyOf,
     FilterExpression,
+    Grouping,
     HasDone,
     Match,
     Not,
@@ -69,10 +70,17 @@ AT_ONCE = 1
 """Questions that run at once: the other thread of the warehouse is left for short reads."""
 WAITING = 200
 ANSWERS_KEPT, ROWS_KEPT = 1_000, 100_000
+VALUES_KEPT = 200
+"""A question whose filters have more values is not kept: it may be larger than its answer."""
 NAMES_AT_ONCE = 10_000
 MOST_GROUPS = 100_000
 """Rows that are sorted by names. Beyond them those with the greatest figures are."""
 MOST_DIMENSIONS, MOST_MATCHES, MOST_VALUES, DEEPEST, LONGEST_TEXT = 4, 100, 1_000, 20, 2_048
+MOST_SEARCHED = 1_000
+"""Texts and expressions that are searched for, in all filters: each is a part of the statement, which DuckDB plans in
+memory of its own."""
+MOST_LABELS = 200_000
+"""More than 20 years by hours."""
 
 NOTHING = AnyOf(())
 
@@ -91,12 +99,13 @@ class Questions:
         self._ledger, self._warehouse, self._within = ledger, warehouse, within
         self._running, self._waiting = asyncio.Semaphore(AT_ONCE), 0
         self._kept: OrderedDict[Question, tuple[tuple[int, int], Answer]] = OrderedDict()
-        self._rows_kept = 0
+        self._rows_kept = self._forgotten = 0
 
     def forget(self) -> None:
-        """Drop all kept answers: names have changed."""
+        """Drop all kept answers: names have changed. Answers that are being made are not kept either."""
         self._kept.clear()
         self._rows_kept = 0
+        self._forgotten += 1
 
     async def answer(self, question: Question) -> Answer:
         """The answer, with names in place of ids and times as text; see ``AnswerRow``.
@@ -113,8 +122,10 @@ class Questions:
         if (kept := self._kept.get(question)) is not None and kept[0] == state:
             self._kept.move_to_end(question)
             return kept[1]
+        forgotten = self._forgotten
         answer = await self._asked(question)
-        self._keep(question, state, answer)
+        if forgotten == self._forgotten:
+            self._keep(question, state, answer)
         return answer
 
     async def unknown_events(self, sites: Sequence[int], names: Sequence[tuple[str, bool]]) -> list[str]:
@@ -153,7 +164,7 @@ class Questions:
                 if question.compare is None:
                     return answer
                 other = replace(question, period=question.compare.period, compare=None, limit=MOST_GROUPS, offset=0)
-                return _compared(question, answer, await self._answer(other))
+                return await asyncio.to_thread(_compared, question, answer, await self._answer(other))
         except TimeoutError as error:
             raise QuestionTooLong(self._within) from error
 
@@ -166,10 +177,7 @@ class Questions:
         # Names are in the ledger, so rows are sorted by them here, and pages are cut afterwards.
         found = await self._warehouse.read(ask, replace(asked, limit=MOST_GROUPS, offset=0, total_rows=False))
         names = await self._ledger.read(_names, question, found.rows)
-        named = _formatted(question, found, names)
-        rows = _sorted(question, named.rows)
-        page = tuple(rows[question.offset : question.offset + question.limit])
-        return replace(named, rows=page, total_rows=len(rows) if question.total_rows else None)
+        return await asyncio.to_thread(_page, question, found, names)
 
     async def _stored(self, question: Question) -> FilterExpression:
         """The filter about values as they are stored: ids in place of names, and values in place of what they show."""
@@ -243,6 +251,8 @@ class Questions:
     def _keep(self, question: Question, state: tuple[int, int], answer: Answer) -> None:
         if len(answer.rows) > ROWS_KEPT // 10:
             return
+        if sum(len(match.values) for match in matches_in(question.condition)) > VALUES_KEPT:
+            return
         if (old := self._kept.pop(question, None)) is not None:
             self._rows_kept -= len(old[1].rows)
         self._kept[question] = state, answer
@@ -312,11 +322,21 @@ def _names(session: Session, question: Question, rows: Sequence[AnswerRow]) -> d
     return found
 
 
+def _page(question: Question, found: Answer, names: Mapping[tuple[str, int], str]) -> Answer:
+    """One page of all rows, which are sorted by names. They may be many: not on the event loop."""
+    named = _formatted(question, found, names)
+    rows = _sorted(question, named.rows)
+    page = tuple(rows[question.offset : question.offset + question.limit])
+    return replace(named, rows=page, total_rows=len(rows) if question.total_rows else None)
+
+
 def _formatted(question: Question, answer: Answer, names: Mapping[tuple[str, int], str]) -> Answer:
     """Rows with names and times as text. Rows of several sites with the same names are added up."""
     found: dict[tuple[str | int, ...], tuple[Any, ...]] = {}
+    first = first_day(question)
+    formats = [_format_of(grouping, names, first) for grouping in question.dimensions]
     for row in answer.rows:
-        values = tuple(_value(question, position, value, names) for position, value in enumerate(row.values))
+        values = tuple(format_(value) for format_, value in zip(formats, row.values, strict=True))
         if None in values:
             continue
         key = tuple(value for value in values if value is not None)
@@ -325,14 +345,23 @@ def _formatted(question: Question, answer: Answer, names: Mapping[tuple[str, int
     return replace(answer, rows=tuple(AnswerRow(values, figures) for values, figures in found.items()))
 
 
-def _value(
-    question: Question, position: int, value: str | int, names: Mapping[tuple[str, int], str]
-) -> str | int | None:
-    grouping = question.dimensions[position]
-    if isinstance(grouping, Dimension):
-        found = names.get((grouping.name, int(value))) if grouping.kind is ValueKind.ID else value
-        return dict(grouping.shown).get(str(found), found) if grouping.shown else found
-    return time_text(grouping, int(value), first_day(question)) if grouping in CLOCK_UNITS | DATE_UNITS else value
+def _format_of(
+    grouping: Grouping, names: Mapping[tuple[str, int], str], first: int
+) -> Callable[[str | int], str | int | None]:
+    """What makes the values of a dimension those of answers; None for an id without a name."""
+    if isinstance(grouping, TimeUnit):
+        if grouping in CLOCK_UNITS | DATE_UNITS:
+            return lambda value: time_text(grouping, int(value), first)
+        return lambda value: value
+    shown, name = dict(grouping.shown), grouping.name
+    if grouping.kind is not ValueKind.ID:
+        return lambda value: shown.get(str(value), value)
+
+    def named(value: str | int) -> str | None:
+        found = names.get((name, int(value)))
+        return found if found is None else shown.get(found, found)
+
+    return named
 
 
 def _added(one: Sequence[Any], other: Sequence[Any]) -> tuple[Any, ...]:
@@ -402,6 +431,9 @@ def labels(question: Question, until: int | None = None) -> list[str]:
 
     Args:
         until: Unix seconds; units that begin later are left out.
+
+    Raises:
+        InputRefused: there are too many.
     """
     unit = next((each for each in question.dimensions if each in CLOCK_UNITS | DATE_UNITS), None)
     if unit is None or not isinstance(unit, TimeUnit):
@@ -410,6 +442,9 @@ def labels(question: Question, until: int | None = None) -> list[str]:
     # The clock shows whole units of a clock unit, and whole days of any other one.
     step = {TimeUnit.MINUTE: 60, TimeUnit.QUARTER_HOUR: 900, TimeUnit.HOUR: HOUR_S}.get(unit, DAY_S)
     after = period.after if until is None else min(period.after, until + 1)
+    if (after - period.first) // step > MOST_LABELS:
+        msg = f"the period has more than {MOST_LABELS:,} units of time to list; ask for longer ones, or for less time"
+        raise InputRefused(msg)
     found: dict[str, None] = {}
     for begin, end, offset in period.offsets:
         moment = max(begin, period.first)
@@ -512,6 +547,15 @@ def _has_ids(question: Question) -> bool:
     return any(isinstance(each, Dimension) and each.kind is ValueKind.ID for each in question.dimensions)
 
 
+def _searched(question: Question) -> int:
+    """The number of texts and expressions that are not compared as a whole."""
+    return sum(
+        len(match.values)
+        for match in matches_in(question.condition)
+        if match.operator is not Operator.IS or match.caseless
+    )
+
+
 _RULES = (
     _Refusal(lambda question: not question.sites, "a question needs a site"),
     _Refusal(lambda question: not question.metrics, "a question needs a metric"),
@@ -532,6 +576,10 @@ _RULES = (
     _Refusal(
         lambda question: sum(1 for _ in matches_in(question.condition)) > MOST_MATCHES,
         f"a question takes at most {MOST_MATCHES} filters",
+    ),
+    _Refusal(
+        lambda question: _searched(question) > MOST_SEARCHED,
+        f"filters take at most {MOST_SEARCHED:,} values altogether, but for whole ones in their own spelling",
     ),
     _Refusal(
         lambda question: (

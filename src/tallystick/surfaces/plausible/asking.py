@@ -16,7 +16,7 @@ from tallystick.services.analytics.questions import Questions, labels
 from tallystick.services.zones import zone_named
 from tallystick.surfaces.plausible.bodies import DecodedQuery, decode_query
 from tallystick.surfaces.plausible.figures import changes
-from tallystick.surfaces.plausible.inquiry import AnswerLine, find, question_of
+from tallystick.surfaces.plausible.inquiry import AnswerLine, Found, find, question_of
 
 WITHOUT_SESSION = {
     "code": "hits_without_session",
@@ -40,12 +40,18 @@ async def answered(
         StoreUnavailable
     """
     query = await asyncio.to_thread(_decoded, sites, body, now, extended=extended)
-    inquiry = query.inquiry
-    found = await find(questions, inquiry)
+    found = await find(questions, query.inquiry)
+    site = body.get("site_id") or sites[0].domain or sites[0].cname or sites[0].code
+    # Rows and labels may be many: not on the event loop.
+    return await asyncio.to_thread(_written, query, site, found, now // 1000)
+
+
+def _written(query: DecodedQuery, site: object, found: Found, now: int) -> dict[str, Any]:
+    """The answer as it is sent."""
     return {
         "results": _rows(query, found.lines),
-        "meta": _meta(query, found.total_rows, now // 1000, sessionless=found.sessionless),
-        "query": _echo(query, body.get("site_id") or sites[0].domain or sites[0].cname or sites[0].code),
+        "meta": _meta(query, found.total_rows, now, sessionless=found.sessionless),
+        "query": _echo(query, site),
     }
 
 

@@ -10,6 +10,8 @@ from tallystick.warehouse.duckdb.queried import QuerySession
 from tallystick.warehouse.duckdb.questions.parameters import BoundValues
 
 LONGEST_SHOWN = 100
+FEW = 16
+"""More values are one parameter: DuckDB needs 0.2 ms and 50 kB to plan each comparison."""
 
 
 def names_matching(session: QuerySession, names: Sequence[str], match: Match) -> list[int]:
@@ -35,6 +37,9 @@ def one_fits(value: str, match: Match, parameters: BoundValues) -> str:
     Args:
         value: the SQL of the text; never NULL.
     """
+    if match.operator is Operator.IS and not match.caseless and len(match.values) > FEW:
+        listed = parameters.add([str(each) for each in match.values])
+        return f"{value} IN (SELECT unnest(CAST({listed} AS VARCHAR[])))"
     texts = [parameters.add(str(each)) for each in match.values]
     if match.operator is Operator.MATCHES:
         options = "'i'" if match.caseless else "''"
