@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from support.analytics import HOST, analytics_server
 from support.commands import CommandLine
 from support.people import a_person, a_site
 from support.server import running_server
@@ -97,6 +98,65 @@ def test_hits_get_another_label(run: CommandLine) -> None:
     run("bots", "relabel", "short", "person", "--last", "4", "--yes", *HERE).succeeded()
     assert stored("bot")[3:] == [(Bot.KNOWN_NOT,), (Bot.SHORT,), (Bot.KNOWN,)]
     assert "there is no label robot" in run("bots", "relabel", "robot", "person", *HERE).refused()
+
+
+def test_hits_come_back_and_go_by_a_filter(run: CommandLine) -> None:
+    def command(*words: str) -> str:
+        return run("bots", *words, *(() if "--end" in words else ("--end", "2027-12-31")), "--yes", *HERE).err
+
+    assert command("restore", "--filter", "page is /a", "--filter", "bot is short") == "2 hits\n"
+    assert stored("bot")[3:] == [(0,), (0,), (Bot.KNOWN,)]
+    assert command("restore", "--filter", "page is /b") == "0 hits\n"
+    assert command("mark", "webdriver", "--filter", "entry page is /a and not (page is /a)") == "2 hits\n"
+    assert stored("bot") == [(0,), (Bot.WEBDRIVER,), (Bot.WEBDRIVER,), (0,), (0,), (Bot.KNOWN,)]
+    assert (
+        command("restore", "--filter", "bot is webdriver", "--start", "2020-01-01", "--end", "2020-01-31") == "0 hits\n"
+    )
+    assert command("restore", "--filter", "bot is webdriver and page is /c") == "1 hit\n"
+    assert stored("bot, session > 0") == [
+        (0, True),
+        (Bot.WEBDRIVER, True),
+        (0, True),
+        (0, False),
+        (0, False),
+        (5, False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("restore",), "--filter is needed: it says which hits"),
+        (("restore", "--filter", "page"), "--filter: "),
+        (("restore", "--filter", 'country matches "("'), "the expression '(' is not valid"),
+        (("restore", "--filter", "page is /a", "--start", "x"), "--start accepts a day such as 2026-01-31, not 'x'"),
+        (
+            ("restore", "--filter", "page is /a", "--start", "2026-02-01", "--end", "2026-01-01"),
+            "--start 2026-02-01 is",
+        ),
+        (("mark", "person", "--filter", "page is /a"), "person is no label of bots"),
+        (("mark", "robot", "--filter", "page is /a"), "there is no label robot"),
+    ],
+)
+def test_filters_and_labels_that_make_no_sense_are_refused(run: CommandLine, words: tuple[str, ...], said: str) -> None:
+    assert run("bots", *words, "--yes", *HERE).refused().startswith(said)
+    assert len(stored("bot")) == 6
+
+
+def test_through_a_server_hits_come_back_by_a_filter(run: CommandLine, tmp_path: Path) -> None:
+    with analytics_server(tmp_path / "served", host=HOST) as server:
+        for page in ("/one", "/two"):
+            server.pixel(p=page, headers={"user-agent": "curl/8.5.0 (x86_64-pc-linux-gnu)"})
+        to_server = ("--site", server.url, "--yes")
+        command = ("bots", "restore", "--filter", "page is /one", *to_server)
+        assert run(*command, variables={"TALLYSTICK_TOKEN": server.token}).err == "1 hit\n"
+        assert run(*command).refused() == "TALLYSTICK_TOKEN must be set to an API token with the permission site-update"
+        wrong = ("bots", "restore", "--filter", 'page matches "("', *to_server)
+        assert "the expression '(' is not valid" in run(*wrong, variables={"TALLYSTICK_TOKEN": server.token}).refused()
+        refusal = run(
+            "bots", "restore", "--filter", "page is /one", "--yes", "--data", str(tmp_path / "served")
+        ).refused()
+        assert "go through it, with --site" in refusal
 
 
 def test_beside_a_server_the_server_does_it(run: CommandLine) -> None:

@@ -33,6 +33,8 @@ DELETING = [
     ("path", "delete", "1", "--site", "1"),
     ("path", "merge", "1", "--into", "2", "--site", "1"),
     ("bots", "relabel", "person", "short", "--site", "1"),
+    ("bots", "restore", "--filter", "page is /a", "--site", "1"),
+    ("bots", "mark", "short", "--filter", "page is /a", "--site", "1"),
     RESTORE,
 ]
 NAMED = {

@@ -43,6 +43,8 @@ COMMANDS = [
     ("stats",),
     ("bots", "list"),
     ("bots", "relabel", "short", "person", "--yes"),
+    ("bots", "restore", "--filter", "page is /a", "--yes"),
+    ("bots", "mark", "short", "--filter", "page is /a", "--yes"),
     ("import", "hits.log", "--format", "common"),
     ("export", "hits.parquet"),
     ("backup", "backup.db"),

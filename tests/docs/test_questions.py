@@ -101,6 +101,13 @@ def test_every_filter_is_understood() -> None:
     assert all(f"'{word}'" in parsed for word in ("and", "or", "not", "has_done", "has_not_done"))
 
 
+def test_bots_are_asked_about_and_brought_back_as_the_guide_says(run: CommandLine, data: Path) -> None:
+    commands = re.findall(r"^tallystick (.+)$", section("Hits taken for bots"), re.MULTILINE)
+    assert len(commands) == 4
+    for command in commands:
+        assert run(*shlex.split(command), "--data", data).code == 0, command
+
+
 def test_every_period_is_named() -> None:
     told = set(re.findall(r"`(\w+)`", section("Periods and comparisons")))
     assert {*NAMES, *COMPARISONS} <= told

@@ -1,5 +1,6 @@
 """``tallystick bots``: lists and relabels hits that were classified as bots'."""
 
+import sys
 from datetime import UTC
 from typing import Annotated
 
@@ -9,6 +10,8 @@ from cyclopts import App, Parameter
 from msgspec import Struct
 
 from tallystick.cli.site import site_of
+from tallystick.cli.support.bot_marking import mark as mark_by_filter
+from tallystick.cli.support.bot_marking import options_of
 from tallystick.cli.support.jobs import read_hits, write_and_do_jobs
 from tallystick.cli.support.listing import instant, print_rows
 from tallystick.cli.support.opening import opened_ledger
@@ -20,7 +23,7 @@ from tallystick.model.hit import HOUR_S, Bot, is_bot
 from tallystick.model.period import period
 from tallystick.services.ingest.dropped_hits import dropped_hits, reason_name
 from tallystick.services.jobs import Relabel, enqueue
-from tallystick.settings import StorageSettings
+from tallystick.settings import AnalyticsSettings, StorageSettings
 from tallystick.warehouse.types import EVERY_ID
 
 FIRST_DAY = "1970-01-02"
@@ -30,6 +33,11 @@ PERSON = "person"
 LABELS = {PERSON: Bot.KNOWN_NOT} | {label.name.lower().replace("_", "-"): label for label in Bot if is_bot(label)}
 
 Label = Annotated[str, Parameter(metavar="LABEL")]
+FilterOptions = Annotated[
+    tuple[str, ...], Parameter(name="--filter", n_tokens=1, negative=(), metavar="TEXT", show_default=False)
+]
+DayOption = Annotated[str | None, Parameter(metavar="YYYY-MM-DD", show_default=False)]
+SiteOption = Annotated[str | None, Parameter(metavar="URL|ID|HOST", show_default=False)]
 
 app = App(
     name="bots",
@@ -122,6 +130,77 @@ def relabel(  # noqa: PLR0913  # one an option
         settings,
         lambda session: enqueue(session, Relabel(site_of(session, site).id, *codes, (first, last)), milliseconds()),
     )
+
+
+@app.command(sort_key=4)
+def restore(  # noqa: PLR0913  # one an option
+    *,
+    filters: FilterOptions = (),
+    start: DayOption = None,
+    end: DayOption = None,
+    site: SiteOption = None,
+    yes: Yes = False,
+    settings: AnalyticsSettings = AnalyticsSettings(),
+) -> None:
+    """Add hits of bots that pass a filter to the statistics.
+
+        tallystick bots restore --filter "page contains /docs and bot is boty-word" --start 2026-01-01
+
+    The number of hits is printed first by tallystick query --bots --metrics events, with the same filter. With a URL
+    the API of the running server is used, with the token in TALLYSTICK_TOKEN, which needs the permission site-update.
+
+    Args:
+        filters: Which hits, for example "browser is Firefox". May be repeated; all filters must hold.
+        start: The first day, in UTC; by default that of the first hit.
+        end: The last day, in UTC; today by default.
+        site: The URL of a running server at the site's host; or, in a data directory that no server uses, the
+            site's id or host, not needed if there is only one site.
+        yes: Do not ask.
+    """
+    options = options_of(filters, start, end, Bot.KNOWN_NOT)
+    confirm(f"Make hits of bots people's where {' and '.join(filters)}?", "no hit was changed", yes=yes)
+    _print_marked(mark_by_filter(site, settings, options))
+
+
+@app.command(sort_key=5)
+def mark(  # noqa: PLR0913  # one an option
+    label: Label,
+    /,
+    *,
+    filters: FilterOptions = (),
+    start: DayOption = None,
+    end: DayOption = None,
+    site: SiteOption = None,
+    yes: Yes = False,
+    settings: AnalyticsSettings = AnalyticsSettings(),
+) -> None:
+    """Remove people's hits that pass a filter from the statistics, and label them as bots'.
+
+        tallystick bots mark known --filter "source is spam.example"
+
+    Brought back by "bot is known", the visits are what they were. With a URL the API of the running server is used,
+    with the token in TALLYSTICK_TOKEN, which needs the permission site-update.
+
+    Args:
+        label: The label that the hits get.
+        filters: Which hits, for example "source is spam.example". May be repeated; all filters must hold.
+        start: The first day, in UTC; by default that of the first hit.
+        end: The last day, in UTC; today by default.
+        site: The URL of a running server at the site's host; or, in a data directory that no server uses, the
+            site's id or host, not needed if there is only one site.
+        yes: Do not ask.
+    """
+    code = _code(label)
+    if not is_bot(code):
+        msg = f"{label} is no label of bots; tallystick bots restore brings hits back"
+        raise InputRefused(msg)
+    options = options_of(filters, start, end, code)
+    confirm(f"Make people's hits {label} where {' and '.join(filters)}?", "no hit was changed", yes=yes)
+    _print_marked(mark_by_filter(site, settings, options))
+
+
+def _print_marked(hits: int) -> None:
+    print(f"{hits:,} hit{'s' if hits != 1 else ''}", file=sys.stderr)
 
 
 class _Filtered(Struct):
