@@ -328,16 +328,19 @@ def test_airbyte_reads_every_day(site: AnalyticsServer, airbyte_installed: Path,
         ("check", config),
         ("check", {**config, "api_key": "unknown"}),
         ("check", {**config, "site_id": "example.net"}),
+        ("check", {**config, "start_date": "2027-02-01"}),
         ("discover", config),
         ("read", {**config, "start_date": "2027-01-10"}),
     ]
-    found, unknown, elsewhere, catalog, messages = run_with(
+    found, unknown, elsewhere, (later,), catalog, messages = run_with(
         airbyte_installed, HERE / "airbyte.py", json.dumps(calls), **clock
     )
     assert found == [{"status": "SUCCEEDED", "message": None}]
     for (refused,) in (unknown, elsewhere):
         assert refused["status"] == "FAILED"
         assert "failed with status code 401 and error message the API key is not valid" in refused["message"]
+    assert later["status"] == "FAILED"
+    assert "status code 400 and error message date: 2027-02-01 is after 2027-01-15" in later["message"]
     stream = catalog[0]["catalog"]["streams"][0]
     records = [message["record"]["data"] for message in messages if message["type"] == "RECORD"]
     figures = ("visitors", "visits", "pageviews", "bounce_rate", "visit_duration")

@@ -64,9 +64,13 @@ def _custom(text: str, today: Today) -> Period:
     first, _, last = text.partition(",")
     try:
         days = _day(first.strip()), _day(last.strip())
-        return period_between(days[0].isoformat(), days[1].isoformat(), today)
-    except (ValueError, ApiRefused) as error:
+    except ApiRefused as error:
         msg = "date: a custom period takes two dates, for example 2026-03-01,2026-03-10"
+        raise ApiRefused(msg) from error
+    try:
+        return period_between(days[0].isoformat(), days[1].isoformat(), today)
+    except ValueError as error:
+        msg = f"date: {error}"
         raise ApiRefused(msg) from error
 
 
