@@ -1054,6 +1054,21 @@ async def test_answers_are_those_written_down(analytics: Analytics, example: Exa
             assert found == by_values, asking
 
 
+async def test_answers_tell_of_hits_without_a_session(analytics: Analytics) -> None:
+    names = await told(analytics, "10:00 - /a country=NL\n10:00 A /a country=DE\n10:00 - /b bot=6")
+    for asking, sessionless in (
+        (asked(VISITORS), True),
+        (asked(PAGEVIEWS, by=(PAGE,)), True),
+        (asked(VISITORS, by=(HOUR,)), True),
+        (asked(VISITORS, where=is_(COUNTRY, "DE")), False),
+        (asked(PAGEVIEWS, by=(PAGE,), where=is_(PAGE, "/b")), False),
+        (asked(BOUNCES), False),
+        (asked(EVENTS, bots=True), False),
+    ):
+        found = await analytics.services.questions.answer(asking.question(names.sites))
+        assert found.sessionless == sessionless, asking
+
+
 def test_everything_has_an_example() -> None:
     """Every metric, operator, dimension and unit of time is asked for."""
     fields = [asking.fields for example in EXAMPLES.values() for asking, _ in example.answers]
