@@ -30,6 +30,8 @@ EVENTS = 50
 BEGINS = 1_735_689_600
 """2025-01-01; the hits fill this year."""
 YEAR_S = 365 * 86_400
+AT_ONCE = 10_000_000
+"""Hits that are sorted by time together. More fill the same year again, with other visits."""
 MORE_HITS = 2.0
 """After its first hit a visit has an exponentially distributed number more, rounded down."""
 HITS_IN_VISIT = 1 + 1 / math.expm1(1 / MORE_HITS)
@@ -48,20 +50,20 @@ WIDTHS = [*[1920] * 4, *[390] * 3, *[360] * 3, *[1536] * 2, *[1440] * 2, 412, 39
 
 # What a visit draws with: each use shifts to bits of its own.
 _VISITS = """
-CREATE TEMP TABLE visit_drawn AS
+CREATE OR REPLACE TEMP TABLE visit_drawn AS
 SELECT
     hash(number) >> 16 AS session,
     {begins} + CAST(hash(number, 1) % ({year} - 10000) AS BIGINT) AS began,
     least(1 + CAST(floor(-ln(1 - (hash(number, 2) % 1000000) / 1e6) * {more}) AS INTEGER), 50) AS hits,
     CAST(hash(number, 3) >> 1 AS BIGINT) AS draw
-FROM range({visits}) AS visits(number)
+FROM range({first}, {first} + {visits}) AS visits(number)
 """
 
 # Half of the paths' visits go to the first dozen of them, and the same for referrers. A path comes again now and then.
 _HITS = """
 INSERT INTO hit BY NAME
 SELECT
-    row_number() OVER (ORDER BY created, session, step) AS id, {site} AS site, path, session,
+    {before} + row_number() OVER (ORDER BY created, session, step) AS id, {site} AS site, path, session,
     row_number() OVER (PARTITION BY session, path ORDER BY step) = 1 AS first, path > {paths} - {events} AS event,
     0 AS bot, if(referred, concat('www.site-', referrer, '.example/page'), '') AS ref,
     if(referred, 'h', 'o') AS ref_scheme, if(draw % 40 = 0, 1 + draw % {campaigns}, NULL) AS campaign,
@@ -144,13 +146,27 @@ def _site(session: Session, now: int) -> tuple[int, str]:
 
 
 def _fill(session: DuckDbSession, site: int, hits: int) -> None:
-    # A few more than needed: the last hours of the year are cut off.
-    visits = int(1.002 * hits / HITS_IN_VISIT) + 10
-    session.connection.execute(_VISITS.format(begins=BEGINS, year=YEAR_S, more=MORE_HITS, visits=visits))
-    session.connection.execute(
-        _HITS.format(site=site, paths=PATHS, events=EVENTS, campaigns=CAMPAIGNS, referrers=REFERRERS, hits=hits),
-        {"browsers": BROWSERS, "systems": SYSTEMS, "countries": COUNTRIES, "widths": WIDTHS},
-    )
+    first = 0
+    for before in range(0, hits, AT_ONCE):
+        part = min(AT_ONCE, hits - before)
+        # A few more than needed: the last hours of the year are cut off.
+        visits = int(1.002 * part / HITS_IN_VISIT) + 10
+        session.connection.execute(
+            _VISITS.format(begins=BEGINS, year=YEAR_S, more=MORE_HITS, first=first, visits=visits)
+        )
+        session.connection.execute(
+            _HITS.format(
+                site=site,
+                paths=PATHS,
+                events=EVENTS,
+                campaigns=CAMPAIGNS,
+                referrers=REFERRERS,
+                before=before,
+                hits=part,
+            ),
+            {"browsers": BROWSERS, "systems": SYSTEMS, "countries": COUNTRIES, "widths": WIDTHS},
+        )
+        first += visits
     session.connection.execute("UPDATE mark SET visits = false")
     fill(session.connection)
 
