@@ -35,8 +35,11 @@ def test_the_tables_are_the_same_from_a_server_and_from_its_data(run: CommandLin
         variables = {"TALLYSTICK_TOKEN": server.token}
         for report in (*REPORTS, "days"):
             told[report] = run("stats", report, "--site", server.url, variables=variables).succeeded()
+            # Beside the server no token is needed, and none is left.
+            assert run("stats", report, *data).succeeded() == told[report]
+        assert run("token", "list", *data).succeeded().count("\n") == 1
+        assert "command line" not in run("token", "list", *data).succeeded()
         bots = run("bots", "list", "--site", server.url, variables=variables).succeeded()
-        assert "go through it, with --site" in run("stats", *data).refused()
         assert "go through it, with --site" in run("bots", "list", *data).refused()
         one = run("stats", "paths", "--limit", "1", "--site", server.url, variables=variables).succeeded()
         assert one == "/one\t2\n"

@@ -51,11 +51,12 @@ def query(  # noqa: PLR0913  # one an option
         tallystick query --by day --metrics events --filter "event is Signup" --period month --format csv
 
     With a URL the API of the running server is used, with the token in TALLYSTICK_TOKEN, which needs the permission
-    stats. Without a URL the data directory is read. All names and the language of filters: docs/questions.md.
+    stats. Without a URL the data directory is read, through its server if that is running. All names and the language
+    of filters: docs/questions.md.
 
     Args:
         site: The URL of a running server at the site's host; with --url the site's domain, host or code there; or, in
-            a data directory that no server uses, the site's id or host, not needed if there is only one site.
+            the data directory, the site's id or host, not needed if there is only one site.
         url: The URL of a running server.
         metrics: What is counted: visitors, visits, pageviews, events, count, views_per_visit, bounce_rate,
             visit_duration, percentage or exit_rate; visitors,pageviews unless given, and of bots events.

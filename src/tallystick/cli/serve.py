@@ -19,7 +19,7 @@ from cyclopts import App, Parameter
 from tallystick import __version__
 from tallystick.app import SURFACES, Application, kit_of
 from tallystick.cli.support.configuration import WHERE_SETTINGS_STAND, sources
-from tallystick.cli.support.data_directory import held_data_directory, nothing_left_behind
+from tallystick.cli.support.data_directory import held_data_directory, nothing_left_behind, tell_addresses
 from tallystick.cli.support.opening import refuse_unfinished_restore
 from tallystick.logs import configure_logs
 from tallystick.server.limits import ConnectionLimits, room_for_connections
@@ -117,6 +117,7 @@ async def _serve(settings: Settings, listeners: Listeners, *, accept_loss: bool,
         setup = application.services.setup
         setup_code = setup.code if await setup.needed() else None
         await server.start(listeners.sockets)
+        tell_addresses(settings.data, map(_own_address, listeners.addresses))
         _greet(settings, listeners.addresses, application, setup_code)
         await stopping.wait()
         listeners.remove_files()
@@ -230,6 +231,10 @@ def _greet(
 def _url(address: ListenAddress) -> str | None:
     """The URL that a browser on this machine can open; None for a Unix socket."""
     return None if isinstance(address, UnixListen) else f"http://{address.reachable}"
+
+
+def _own_address(address: ListenAddress) -> str:
+    return str(address) if isinstance(address, UnixListen) else str(address.reachable)
 
 
 def _command(address: ListenAddress) -> str:

@@ -8,10 +8,13 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 from cyclopts import Parameter
 
+from tallystick.cli.support.data_directory import server_runs
 from tallystick.cli.support.listing import print_rows
 from tallystick.cli.support.overview import print_overview
-from tallystick.cli.support.site_access import api_client, is_url, opened_site
+from tallystick.cli.support.site_access import api_client, is_url, opened_site, running_server
+from tallystick.client import GoatCounter
 from tallystick.errors import InputRefused
+from tallystick.model.account import Permission
 from tallystick.model.dimensions import REFERRER, UNKNOWN, pages
 from tallystick.model.period import period
 from tallystick.model.referrer import tidied
@@ -56,12 +59,12 @@ def stats(  # noqa: PLR0913  # one an option
     With one: on a terminal a table, otherwise one row a line, separated by tabs: name and visits. Days are UTC.
 
     With a URL the API of the running server is used, with the token in TALLYSTICK_TOKEN, which needs the permission
-    stats. Without a URL the data directory is read.
+    stats. Without a URL the data directory is read, through its server if that is running.
 
     Args:
         report: What the rows are; with --start or --end days unless given, otherwise there is an overview.
-        site: The URL of a running server at the site's host; or, in a data directory that no server uses, the
-            site's id or host, not needed if there is only one site.
+        site: The site's id or host in the data directory, not needed if there is only one site; or the URL of a
+            running server at the site's host.
         start: The first day; by default seven days before the last one.
         end: The last day; today by default.
         limit: At most this many rows, 20 unless given; days are always shown completely. In an overview at most this
@@ -77,7 +80,7 @@ def stats(  # noqa: PLR0913  # one an option
         msg = f"--start {first} is after --end {last}"
         raise InputRefused(msg)
     query = StatsQuery(report, first, last, limit or ROWS_SHOWN)
-    rows = _from_server(site, query) if site and is_url(site) else asyncio.run(_from_data(site, settings, query))
+    rows = _rows(site, settings, query)
     title = {"days": "Day", "sizes": "Screen"}.get(report, report.removesuffix("s").capitalize())
     total = [("total", sum(count for _, count in rows))] if report == "days" else []
     print_rows((title, "Visits"), [*rows, *total])
@@ -91,17 +94,26 @@ def _day(option: str, text: str) -> dt.date:
         raise InputRefused(msg) from error
 
 
-def _from_server(url: str, query: StatsQuery) -> Rows:
+def _rows(site: str | None, settings: AnalyticsSettings, query: StatsQuery) -> Rows:
+    if site and is_url(site):
+        with api_client(site, "stats") as api:
+            return _from_server(api, query)
+    if server_runs(settings.data):
+        with running_server(site, settings, Permission.STATS) as (api, _):
+            return _from_server(api, query)
+    return asyncio.run(_from_data(site, settings, query))
+
+
+def _from_server(api: GoatCounter, query: StatsQuery) -> Rows:
     after = dt.datetime.combine(query.last, dt.time(23, 59, 59), dt.UTC)
     span: dict[str, Any] = {"start": dt.datetime.combine(query.first, dt.time(), dt.UTC), "end": after}
-    with api_client(url, "stats") as api:
-        if query.report == "days":
-            return [(str(day.day), day.daily) for day in api.total(**span).stats]
-        if query.report == "paths":
-            return [(path.path, path.count) for path in islice(api.hits(**span), query.limit)]
-        page: Any = REFERRER.page if query.report == "referrers" else query.report
-        rows = islice(api.stats(page, **span), query.limit)
-        return [(_known(row.name or row.id), row.count) for row in rows if row.count]
+    if query.report == "days":
+        return [(str(day.day), day.daily) for day in api.total(**span).stats]
+    if query.report == "paths":
+        return [(path.path, path.count) for path in islice(api.hits(**span), query.limit)]
+    page: Any = REFERRER.page if query.report == "referrers" else query.report
+    rows = islice(api.stats(page, **span), query.limit)
+    return [(_known(row.name or row.id), row.count) for row in rows if row.count]
 
 
 async def _from_data(site: str | None, settings: AnalyticsSettings, query: StatsQuery) -> Rows:

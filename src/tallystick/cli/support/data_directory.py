@@ -4,7 +4,7 @@ import fcntl
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -58,6 +58,7 @@ def held_data_directory(data: Path) -> Iterator[None]:
     except OSError as error:
         raise _unusable(data, error) from error
     with _locked(lock, fcntl.LOCK_EX, f"the data directory {data} is held by another running server"):
+        os.ftruncate(lock, 0)
         for file in tighten(data):
             print(f"tallystick: other users can read {file}, which belongs to another user: chmod 600", file=sys.stderr)
         yield
@@ -74,6 +75,19 @@ def server_runs(data: Path) -> bool:
             return False
     except DataDirectoryUnusable:
         return True
+
+
+def tell_addresses(data: Path, addresses: Iterable[str]) -> None:
+    """Write into the lock where the server that holds it listens, for commands on this machine."""
+    (data / LOCK_FILE).write_text("".join(f"{address}\n" for address in addresses), "utf-8")
+
+
+def told_addresses(data: Path) -> list[str]:
+    """Where the server that holds the data directory listens: ``HOST:PORT`` or ``unix:PATH``; empty without one."""
+    try:
+        return (data / LOCK_FILE).read_text("utf-8").splitlines() if server_runs(data) else []
+    except OSError:
+        return []
 
 
 @contextmanager

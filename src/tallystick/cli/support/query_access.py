@@ -1,4 +1,4 @@
-"""Asks questions: through the API of a running server, or in an unused data directory."""
+"""Asks questions: through the API of a running server, or in a data directory, beside its server if there is one."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -6,12 +6,15 @@ from typing import Any
 
 import msgspec
 
-from tallystick.cli.support.site_access import api_client, is_url, opened_site
+from tallystick.cli.support.data_directory import server_runs
+from tallystick.cli.support.site_access import api_client, is_url, opened_site, running_server
+from tallystick.client import GoatCounter
 from tallystick.client.calls import Call, Repeat, json_as
 from tallystick.client.query_answers import SentAnswer
 from tallystick.client.query_calls import PATH
 from tallystick.errors import InputRefused
 from tallystick.ledger.ledger import milliseconds
+from tallystick.model.account import Permission
 from tallystick.services.analytics.questions import Questions
 from tallystick.settings import AnalyticsSettings
 from tallystick.surfaces.plausible.asking import answered
@@ -37,7 +40,13 @@ def answers_to(site: str | None, url: str | None, settings: AnalyticsSettings, b
             msg = "the URL of the server is given twice, in --url and in --site"
             raise InputRefused(msg)
         site, url = None, site
-    return _from_server(url, site, bodies) if url else asyncio.run(_from_data(site, settings, bodies))
+    if url:
+        with api_client(url, "stats") as api:
+            return _from_server(api, {"site_id": site} if site else {}, bodies)
+    if server_runs(settings.data):
+        with running_server(site, settings, Permission.STATS) as (api, found):
+            return _from_server(api, {"site_id": found.domain or found.cname or found.code}, bodies)
+    return asyncio.run(_from_data(site, settings, bodies))
 
 
 def decoded(answer: Mapping[str, Any]) -> SentAnswer:
@@ -51,10 +60,8 @@ async def _from_data(site: str | None, settings: AnalyticsSettings, bodies: Sequ
         return [await answered(questions, [opened], body, milliseconds(), extended=True) for body in bodies]
 
 
-def _from_server(url: str, site: str | None, bodies: Sequence[Body]) -> Answers:
-    named = {"site_id": site} if site else {}
-    with api_client(url, "stats") as api:
-        return [
-            api.carry_out(Call(method="POST", path=PATH, body={**named, **body}, read=_read, repeat=Repeat.SAFE))
-            for body in bodies
-        ]
+def _from_server(api: GoatCounter, named: Body, bodies: Sequence[Body]) -> Answers:
+    return [
+        api.carry_out(Call(method="POST", path=PATH, body={**named, **body}, read=_read, repeat=Repeat.SAFE))
+        for body in bodies
+    ]

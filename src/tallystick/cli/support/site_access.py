@@ -10,14 +10,17 @@ import httpx
 import msgspec
 
 from tallystick.cli.site import site_among
-from tallystick.cli.support.data_directory import held_data_directory, server_runs
-from tallystick.cli.support.opening import bring_up_to_date, no_data, open_existing_database
+from tallystick.cli.support.data_directory import held_data_directory, server_runs, told_addresses
+from tallystick.cli.support.opening import bring_up_to_date, no_data, open_existing_database, opened_ledger
 from tallystick.client import GoatCounter
 from tallystick.client.errors import ClientError
 from tallystick.errors import InputRefused
 from tallystick.ledger import Ledger
+from tallystick.ledger.ledger import milliseconds
+from tallystick.model.account import Permission
 from tallystick.model.site import Site
 from tallystick.services.accounts.audit import COMMAND_LINE, EventKind, done_by, note
+from tallystick.services.accounts.lent_tokens import lend_token, take_back
 from tallystick.services.accounts.site_rows import active_sites
 from tallystick.services.analytics.names import Names
 from tallystick.services.imports.api_sink import ApiSink
@@ -41,6 +44,13 @@ class Waits(Protocol):
 
     def __call__(self, seconds: float, reason: str, /) -> None:
         """Show the pause and its reason."""
+
+
+class ServerAccess(NamedTuple):
+    """A site of a running server."""
+
+    api: GoatCounter
+    site: Site
 
 
 class SiteTarget(NamedTuple):
@@ -153,6 +163,34 @@ def api_client(url: str, permission: str) -> Iterator[GoatCounter]:
     secret = token(permission)
     with api_errors_refused(url), GoatCounter(url.rstrip("/"), secret) as api:
         yield api
+
+
+@contextmanager
+def running_server(site: str | None, settings: AnalyticsSettings, permission: Permission) -> Iterator[ServerAccess]:
+    """Access to a site through the server that uses the data directory, with a token for as long as the block runs.
+
+    Raises:
+        InputRefused: it listens nowhere yet, there is no such site, or the server refuses.
+    """
+    addresses = told_addresses(settings.data)
+    if not addresses:
+        msg = f"a server uses {settings.data} and does not answer yet; try again in a moment"
+        raise InputRefused(msg)
+    address = addresses[0]
+    path = address.removeprefix("unix:") if address.startswith("unix:") else None
+    url = f"http://{address}" if path is None else "http://localhost"
+    with opened_ledger(settings) as (_, session):
+        with session.transaction():
+            found = site_among(active_sites(session), site)
+            number, secret = lend_token(session, found, permission, milliseconds())
+        try:
+            transport = None if path is None else httpx.HTTPTransport(uds=path)
+            headers = {"host": found.cname} if found.cname else {}
+            with api_errors_refused(address), GoatCounter(url, secret, transport=transport, headers=headers) as api:
+                yield ServerAccess(api, found)
+        finally:
+            with session.transaction():
+                take_back(session, number)
 
 
 @contextmanager

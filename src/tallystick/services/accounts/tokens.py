@@ -87,7 +87,7 @@ def create_token(
     if session.common.count_tokens(session.connection, account=owner.id) >= TOKENS_AT_MOST:
         msg = f"{owner.email} has {TOKENS_AT_MOST} tokens already, the most that one person can have"
         raise InputRefused(msg)
-    secret = _new_secret()
+    secret = new_secret()
     token = Token(
         id=session.take_numbers("token"),
         account=owner.id,
@@ -98,7 +98,7 @@ def create_token(
         created=now,
         used=None,
     )
-    _store(session, token, secret_digest(secret), made_by)
+    store_token(session, token, secret_digest(secret), made_by)
     note(session, EventKind.TOKEN_CREATED, now, _subject(session, token), _permissions_text(token))
     return token, secret
 
@@ -114,7 +114,7 @@ def rotate_token(session: Session, number: int) -> str:
     if rotated is None:
         msg = f"there is no token {number}"
         raise InputRefused(msg)
-    secret = _new_secret()
+    secret = new_secret()
     session.common.set_token_secret(
         session.connection, id=number, prefix=secret[:PREFIX_LENGTH], digest=secret_digest(secret)
     )
@@ -373,7 +373,8 @@ def _permissions_text(token: Token) -> str:
     return labels + sites
 
 
-def _new_secret() -> str:
+def new_secret() -> str:
+    """A secret for a token."""
     return "".join(secrets.choice(ascii_lowercase + digits) for _ in range(SECRET_LENGTH))
 
 
@@ -415,7 +416,12 @@ def _needless(sites: Sequence[int]) -> list[str]:
     return [] if set(sites) <= {EVERY_SITE} else ["must be left out: shared counters belong to no site"]
 
 
-def _store(session: Session, token: Token, digest: bytes, made_by: int | None) -> None:
+def store_token(session: Session, token: Token, digest: bytes, made_by: int | None = None) -> None:
+    """Store a token.
+
+    Args:
+        digest: of its secret.
+    """
     session.common.add_token(
         session.connection,
         id=token.id,
