@@ -1,18 +1,22 @@
-"""kill -9 while hits are moved leaves every visit as its hits say, and questions with the oracle's answers."""
+"""kill -9 while hits are moved or visits are computed leaves every visit as its hits say."""
 
 import asyncio
 import random
+import subprocess
+import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
+import pytest
 
 from questions import oracle
 from support.analytics import FIREFOX, HOST, Prepared, prepare
-from support.server import RunningServer, running_server
-from support.warehouses import opened_warehouse
+from support.server import FREE_PORT, RunningServer, running_server
+from support.warehouses import NOW, opened_warehouse
 from tallystick.model.dimensions import CHANNEL, ENTRY_PAGE, EXIT_PAGE, NEXT_PAGE, PAGE, SOURCE
 from tallystick.model.dimensions import HOST as HOST_NAME
 from tallystick.model.metrics import Metric
@@ -23,7 +27,7 @@ from tallystick.warehouse import WarehouseSession, warehouse_storage
 from tallystick.warehouse.duckdb.session import DuckDbSession
 from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
 
-ROUNDS, CLIENTS, VISITORS, PAGES = 8, 6, 40, 12
+ROUNDS, CLIENTS, VISITORS, PAGES = 6, 6, 40, 12
 ZONE = ZoneInfo("Europe/Berlin")
 PROXY = "127.0.0.1"
 SOURCES = ("", "https://www.google.com/", "https://news.example/today")
@@ -106,6 +110,7 @@ async def check_answers(data: Path, site: int, acknowledged: int) -> None:
     assert acknowledged <= len(rows) <= acknowledged + ROUNDS * CLIENTS
 
 
+@pytest.mark.timeout(400)
 def test_over_some_rounds(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
@@ -121,3 +126,52 @@ def test_over_some_rounds(tmp_path: Path) -> None:
     asyncio.run(check_answers(data, prepared.site.id, acknowledged))
     compared = warehouse_storage(data).compare_visits(in_use=False)
     assert compared == (VISITORS, 0)
+
+
+# While all visits are computed.
+
+STORED = 200_000
+MADE = f"""
+INSERT INTO hit BY NAME
+SELECT
+    number + 1 AS id, 1 AS site, number % 9 AS path, 1 + number // 3 AS session, number % 3 = 0 AS first,
+    false AS event, 0 AS bot, '' AS ref, 'o' AS ref_scheme, '' AS browser, '' AS browser_version, '' AS system,
+    '' AS system_version, '' AS country, '' AS region, '' AS language, 0 AS width, {NOW} + number AS created
+FROM range({STORED}) AS numbers(number)
+"""
+
+
+def make_hits(session: WarehouseSession) -> None:
+    assert isinstance(session, DuckDbSession)
+    session.connection.execute(MADE)
+
+
+async def stored(data: Path) -> None:
+    async with opened_warehouse(data / WAREHOUSE_FILE) as warehouse:
+        await warehouse.write(make_hits)
+
+
+def killed_while_it_computes(data: Path) -> None:
+    """Start a server that computes all visits, and kill it at some moment of that, or shortly afterwards."""
+    command = [sys.executable, "-m", "tallystick", "serve", "--listen", FREE_PORT, "--data", str(data)]
+    with subprocess.Popen(
+        [*command, "--recompute-visits"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=data
+    ) as process:
+        assert process.stdout is not None
+        assert any("computing visits" in line for line in process.stdout)
+        time.sleep(random.uniform(0, 0.4))
+        process.kill()
+
+
+@pytest.mark.timeout(400)
+def test_visits_that_are_computed_are_all_there_or_none(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    asyncio.run(stored(data))
+    storage = warehouse_storage(data)
+    for _ in range(3):
+        killed_while_it_computes(data)
+        assert storage.compare_visits(in_use=False) in {(0, 0), (-(-STORED // 3), 0)}
+    with running_server(data) as server:
+        server.stop()
+    assert storage.compare_visits(in_use=False) == (-(-STORED // 3), 0)
