@@ -14,8 +14,6 @@ from tallystick.warehouse.duckdb.questions.relations import Relations, with_clau
 def passing_ids(session: QuerySession, question: Question) -> tuple[str, BoundValues]:
     """The SELECT of the ids of a question's hits that pass its condition, and its values.
 
-    It reads hits only: the plan that is right for every condition, whatever it costs.
-
     Raises:
         InputRefused: an RE2 expression is not valid.
     """
@@ -27,7 +25,7 @@ def passing_ids(session: QuerySession, question: Question) -> tuple[str, BoundVa
         session,
         question,
         parameters,
-        general=True,
+        general=False,
         with_neighbours=any(match.dimension.name in NEIGHBOURS for match in matches),
     )
 
