@@ -25,7 +25,7 @@ from tallystick.model.question import (
     Question,
     TimeUnit,
 )
-from tallystick.warehouse.duckdb import visits
+from tallystick.warehouse.duckdb import regular, visits
 from tallystick.warehouse.duckdb.migrations import all_steps
 from tallystick.warehouse.duckdb.queried import named_queries
 from tallystick.warehouse.duckdb.session import DuckDbSession
@@ -127,6 +127,8 @@ def _session(rows: list[Row]) -> DuckDbSession:
     )
     people = f"(SELECT {visits.hit_columns()} FROM hit WHERE bot = 0 AND session <> 0)"
     connection.execute(f"INSERT INTO visit {visits.visits_of(people)}")
+    regular.judge_all(connection)
+    connection.execute("UPDATE mark SET judged_until = (SELECT quantile_disc(ended, 0.7) FROM visit)")
     return DuckDbSession(connection, named_queries())
 
 

@@ -49,8 +49,10 @@ async def ids(warehouse: Warehouse) -> list[int]:
 
 
 def take_back_sources_and_visits(connection: duckdb.DuckDBPyConnection) -> None:
-    """Take back what steps 4 and 5 of the schema have done; the record of the steps stays."""
+    """Take back what the steps from 4 on have done to the schema; the record of the steps stays."""
     for column in ("utm_source", "utm_medium", "utm_content", "utm_term", "host", "source", "channel"):
         connection.execute(f"ALTER TABLE hit DROP COLUMN {column}")
     connection.execute("DROP TABLE visit")
-    connection.execute("ALTER TABLE mark DROP COLUMN visits")
+    connection.execute("DROP TABLE irregular_visit")
+    for column in ("visits", "judged_until"):
+        connection.execute(f"ALTER TABLE mark DROP COLUMN {column}")

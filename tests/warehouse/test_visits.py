@@ -22,7 +22,7 @@ from tallystick.model.metrics import Metric
 from tallystick.model.period import period
 from tallystick.model.question import Match, Question
 from tallystick.warehouse import WarehouseSession, warehouse_storage
-from tallystick.warehouse.duckdb import visits
+from tallystick.warehouse.duckdb import checkpoints, mover, regular, visits
 from tallystick.warehouse.duckdb.session import DuckDbSession
 from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
 from tallystick.warehouse.duckdb.warehouse import DuckDbWarehouse
@@ -67,14 +67,43 @@ def _visit(site: int, session: int, hits: Sequence[dict[str, Any]]) -> dict[str,
     }
 
 
-async def assert_follows(warehouse: DuckDbWarehouse) -> None:
-    hits, found = await warehouse.read(
+def irregular(hits: Sequence[dict[str, Any]]) -> set[tuple[int, int]]:
+    """The sessions with a path that has not one first hit, or with hits on another host than the first pageview's."""
+    paths: dict[tuple[int, int], dict[tuple[int, bool], int]] = {}
+    hosts: dict[tuple[int, int], set[str]] = {}
+    viewed = set()
+    for hit in hits:
+        if hit["session"] and not hit["bot"]:
+            visit, path = (hit["site"], hit["session"]), (hit["path"], hit["event"])
+            firsts = paths.setdefault(visit, {})
+            firsts[path] = firsts.get(path, 0) + hit["first"]
+            hosts.setdefault(visit, set()).add(hit["host"])
+            viewed |= set() if hit["event"] else {visit}
+    return {
+        visit for visit in paths if set(paths[visit].values()) != {1} or (visit in viewed and len(hosts[visit]) > 1)
+    }
+
+
+async def assert_follows(warehouse: DuckDbWarehouse, *, judged: bool = False) -> None:
+    """The visits are what the hits say, and those that are not regular are known.
+
+    Args:
+        judged: whether all visits have just been judged.
+    """
+    hits, found, entered, [mark] = await warehouse.read(
         lambda session: (
             _rows(session, f"SELECT {visits.hit_columns()}, bot FROM hit"),
             _rows(session, "SELECT * FROM visit ORDER BY site, session"),
+            _rows(session, "SELECT site, session FROM irregular_visit"),
+            _rows(session, "SELECT judged_until FROM mark"),
         )
     )
     assert found == expected(hits)
+    listed = {(visit["site"], visit["session"]) for visit in entered}
+    newer = {(visit["site"], visit["session"]) for visit in found if visit["ended"] > mark["judged_until"]}
+    assert irregular(hits) <= listed | newer
+    if judged:
+        assert (listed, newer) == (irregular(hits), set())
 
 
 def _a_marking(site: int, entered_on: tuple[int, ...], into: int, key: UUID) -> tuple[Any, ...]:
@@ -138,6 +167,8 @@ changes = st.one_of(
     ),
     st.tuples(st.just("expire"), st.tuples(times.map(lambda time: [(1, time), (2, time - HOUR)]))),
     st.tuples(st.just("restart"), st.none()),
+    st.tuples(st.just("judge"), st.none()),
+    st.tuples(st.just("judge"), st.none()),
 )
 histories = st.builds(
     lambda first, others: [first, *others],
@@ -162,24 +193,42 @@ def test_visits_are_what_hits_say(history: list[tuple[str, Any]]) -> None:
                     elif verb == "restart":
                         await warehouse.close()
                         warehouse = await DuckDbWarehouse.open(file, clock=lambda: NOW)
+                    elif verb == "judge":
+                        await warehouse.write(_judge)
                     else:
                         await warehouse.write(_call, verb, arguments)
-                    await assert_follows(warehouse)
+                    await assert_follows(warehouse, judged=verb == "judge")
             finally:
                 await warehouse.close()
 
     asyncio.run(live())
 
 
+def _judge(session: WarehouseSession) -> None:
+    assert isinstance(session, DuckDbSession)
+    regular.judge(session.connection)
+
+
 def _call(session: DuckDbSession, verb: str, arguments: tuple[Any, ...]) -> None:
     getattr(session, verb)(*arguments)
+
+
+async def test_a_judged_visit_that_is_gone_is_not_entered_any_more(file: Path) -> None:
+    async with opened_warehouse(file) as warehouse:
+        await warehouse.append([a_hit(by=1, first=False), a_hit(by=2, first=False)])
+        await warehouse.write(_judge)
+        await assert_follows(warehouse, judged=True)
+        await warehouse.write(_call, "relabel", (1, 0, 6, (2, 2)))
+        await warehouse.write(_judge)
+        await assert_follows(warehouse, judged=True)
 
 
 @pytest.mark.parametrize("at_once", [3, 1_000])
 async def test_visits_of_hits_from_before_are_computed_once(
     file: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
-    monkeypatch.setattr(visits, "HITS_AT_ONCE", at_once)
+    for module in (visits, regular):
+        monkeypatch.setattr(module, "HITS_AT_ONCE", at_once)
     async with opened_warehouse(file) as warehouse:
         await warehouse.append(
             [
@@ -193,9 +242,34 @@ async def test_visits_of_hits_from_before_are_computed_once(
         connection.execute("DELETE FROM migration WHERE number > 3")
     for _ in range(2):
         async with opened_warehouse(file) as warehouse:
-            await assert_follows(warehouse)
+            await assert_follows(warehouse, judged=True)
             sources = await warehouse.read(lambda session: _rows(session, "SELECT source, channel FROM visit"))
             assert sources == [{"source": "a.example", "channel": ""}] * 3
+
+
+async def test_visits_are_judged_before_a_checkpoint_but_not_all_the_time(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mover, "JUDGES_ONE_IN", 1_000_000)
+
+    async def append(path: int, *, first: bool) -> None:
+        await warehouse.append([a_hit(path, by=path, created=NOW + path, first=first)])
+        for _ in range(2):  # the mover has done with the first when it begins the second
+            await warehouse.write(lambda _: None)
+
+    async def judged_until() -> int:
+        [mark] = await warehouse.read(lambda session: _rows(session, "SELECT judged_until FROM mark"))
+        return int(mark["judged_until"])
+
+    async with opened_warehouse(file) as warehouse:
+        await append(1, first=False)
+        assert await judged_until() < NOW
+        monkeypatch.setattr(checkpoints, "WAL_BYTES", 0)
+        await append(2, first=True)
+        await assert_follows(warehouse, judged=True)
+        await append(3, first=False)
+        await assert_follows(warehouse)
+        assert await judged_until() == NOW + 2
 
 
 async def test_a_move_that_fails_changes_no_visit(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from tallystick.errors import StoreFailed, StoreUnavailable
 from tallystick.gathering import GatheringThread
-from tallystick.warehouse.duckdb import rows, visits
+from tallystick.warehouse.duckdb import regular, rows, visits
 from tallystick.warehouse.duckdb.checkpoints import Checkpoints
 from tallystick.warehouse.duckdb.opening import columns_marks
 from tallystick.warehouse.duckdb.rebuilding import highest_id
@@ -40,6 +40,9 @@ WAITS_S = 0.5
 """The longest delay of fewer hits."""
 
 TRIED_AGAIN_AFTER_S = 1.0
+
+JUDGES_ONE_IN = 100
+"""Judging visits takes at most one second in so many."""
 
 REFUSED_STATEMENTS = (duckdb.DataError, duckdb.IntegrityError, duckdb.ProgrammingError)
 """Errors of a statement or a row alone; the storage has not failed."""
@@ -93,7 +96,7 @@ class Mover:
         self._broken = False
         """Whether the instance has failed; the next transaction opens it again."""
         self._moves: list[Move] = []
-        self._oldest = self._not_before = 0.0
+        self._oldest = self._not_before = self._judge_not_before = 0.0
         self._checkpoints = Checkpoints(store)
         self.failures = 0
         self.last_failed = False
@@ -135,8 +138,10 @@ class Mover:
         error = self._move() if works else None
         for call in calls:
             call.finish(error or self._carry_out(call))
-        if works and self._checkpoints.due and not self._checkpoints.take():
-            self._broken = True
+        if works and self._checkpoints.due:
+            self._judge()
+            if not self._checkpoints.take():
+                self._broken = True
 
     def _idle(self) -> None:
         if self._moves and time.monotonic() >= self._not_before:
@@ -168,6 +173,15 @@ class Mover:
         rows.insert(session.connection, contents)
         visits.follow(session.connection, contents)
         set_last_id(session, part[-1].last_id, [move.content for move in part], part[-1].commits)
+
+    def _judge(self) -> None:
+        """Judge new and changed visits, at most for a hundredth of the time."""
+        began = time.monotonic()
+        if began < self._judge_not_before:
+            return
+        self._attempt(lambda session: regular.judge(session.connection))
+        now = time.monotonic()
+        self._judge_not_before = now + JUDGES_ONE_IN * (now - began)
 
     def _carry_out(self, call: DeferredCall) -> object:
         if call.function is None:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import structlog
 
 from tallystick.model.hit import SESSION_S
+from tallystick.warehouse.duckdb import regular
 from tallystick.warehouse.duckdb.queried import Connection
 from tallystick.warehouse.duckdb.rows import Content
 from tallystick.warehouse.types import ComparedVisits
@@ -114,6 +115,7 @@ def _gather(arrived: str) -> str:
     )
 
 
+_KNOWN = "SELECT (SELECT max(ended) FROM visit WHERE ended > $1), judged_until FROM mark"
 _REMOVE = f"DELETE FROM visit USING gathered WHERE continued AND {_SAME.format('gathered')} AND {_NEARBY}"
 _LATE = (
     "CREATE TEMP TABLE touched AS SELECT visit.site, visit.session, least(visit.started, arrived.started) AS started,"
@@ -142,7 +144,7 @@ def follow(connection: Connection, contents: Sequence[Content]) -> None:
         return
     begin, end = min(times), max(times)
     before = min(content.hits.id[0] for content in contents if content.hits.id) - 1
-    newest = connection.execute("SELECT max(ended) FROM visit WHERE ended > ?", [begin]).fetchall()[0][0]
+    [(newest, judged_until)] = connection.execute(_KNOWN, [begin]).fetchall()
     if newest is None:
         connection.execute(f"EXECUTE gather_visits({begin}, {end}, {before})")
     else:
@@ -151,6 +153,8 @@ def follow(connection: Connection, contents: Sequence[Content]) -> None:
                 recompute(connection)
             others = f"SELECT * FROM ({_ARRIVED}) ANTI JOIN touched USING (site, session)"
             connection.execute(_gather(others), [begin, end, before])
+    if judged_until is not None and begin <= judged_until:
+        regular.note_changed(connection, f"gathered WHERE ended <= {judged_until}")
     connection.execute(f"EXECUTE remove_gathered({begin}, {end})")
     connection.execute("EXECUTE insert_gathered")
     connection.execute("EXECUTE clear_gathered")
@@ -186,6 +190,8 @@ def expired(connection: Connection, sites: Sequence[int], before: Sequence[int])
         sites, before: a limit each: a site, and the Unix second before which the block removes hits.
     """
     limits = [list(sites), list(before)]
+    removed = f"SELECT visit.site, session FROM visit, {_LIMITS} WHERE visit.site = kept.site AND ended < before"
+    connection.execute(f"DELETE FROM irregular_visit WHERE (site, session) IN ({removed})", limits)
     connection.execute(f"DELETE FROM visit USING {_LIMITS} WHERE visit.site = kept.site AND ended < before", limits)
     crossing = f"SELECT visit.* FROM visit, {_LIMITS} WHERE visit.site = kept.site AND started < before"
     select = f"CREATE TEMP TABLE touched AS {crossing}"
@@ -215,6 +221,7 @@ def recompute(connection: Connection) -> None:
         f" WHERE bot = 0 AND created BETWEEN {int(began)} AND {int(ended)})"
     )
     connection.execute(f"INSERT INTO visit {visits_of(hits)}")
+    regular.note_changed(connection, "touched")
 
 
 # Hits that were stored before there were visits.
@@ -236,8 +243,14 @@ def forget(connection: Connection) -> None:
 
 def fill(connection: Connection) -> None:
     """Compute all visits, once; in an open transaction. Logs its progress: ten million hits take about ten seconds."""
-    if are_computed(connection):
-        return
+    if not are_computed(connection):
+        _compute_all(connection)
+        regular.judge_all(connection)
+    elif regular.judged_until(connection) is None:
+        regular.judge_all(connection)
+
+
+def _compute_all(connection: Connection) -> None:
     connection.execute("DELETE FROM visit")
     [(hits,)] = connection.execute("SELECT count(*) FROM hit").fetchall()
     parts, began = -(-hits // HITS_AT_ONCE), time.monotonic()

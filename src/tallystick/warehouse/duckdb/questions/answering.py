@@ -13,7 +13,7 @@ figures are made of their numbers:
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tallystick.model.dimensions import HOST, PAGE, Dimension, Scope, ValueKind
+from tallystick.model.dimensions import EVENT_NAME, HOST, PAGE, Dimension, Scope, ValueKind
 from tallystick.model.metrics import BY_VISIT, Metric
 from tallystick.model.question import (
     Answer,
@@ -33,6 +33,10 @@ from tallystick.warehouse.duckdb.questions.conditions import (
     OF_PAGEVIEWS,
     about_visits,
     condition_of,
+    has_events_only,
+    has_one_path,
+    keeps_hosts_whole,
+    keeps_paths_whole,
     required_paths,
     separated,
     value_of,
@@ -76,6 +80,7 @@ _FIGURES = {
     Metric.EXIT_RATE: "100.0 * coalesce(exits, 0) / nullif(of_visits, 0)",
 }
 """Metrics, from the numbers of the parts."""
+_OF_PATH = frozenset({PAGE.name, EVENT_NAME.name})
 _OF_ENTRY = frozenset({PAGE.name, HOST.name})
 """Dimensions of hits by which visits are grouped as well: by their first pageview."""
 
@@ -147,7 +152,8 @@ class _Plan:
         """The statement. Its last two columns: the number of all rows, and whether hits without a session count."""
         question, relations = self._question, self._relations
         parts = self._parts(self._names)
-        ctes = [relations.hits(), relations.visits(), relations.rows(), self._passing(), *parts.items_as_ctes()]
+        ctes = [relations.hits(), relations.visits(), relations.irregular(), relations.rows(), self._passing()]
+        ctes += parts.items_as_ctes()
         if Metric.PERCENTAGE in self._metrics:
             ctes.append(f"everyone AS (SELECT coalesce(sum(visitors), 0) AS total FROM ({self._counted([], [])}))")
         figures = [_FIGURES[metric] for metric in question.metrics]
@@ -209,26 +215,32 @@ class _Plan:
 
     def _counted(self, names: Sequence[str], groupings: Sequence[Grouping]) -> str:
         """Hits and visitors."""
-        times = any(isinstance(each, TimeUnit) for each in groupings)
-        of_hits = any(isinstance(each, Dimension) and each.scope is Scope.HIT for each in groupings)
-        of_visits = any(isinstance(each, Dimension) and each.scope is Scope.VISIT for each in groupings)
-        with_visits = of_visits or self._reads_visits
-        if of_hits or self._general or self._question.bots:
+        if self._general or self._question.bots:
             return self._counted_hits(names, groupings)
-        if not self._about_visits:
-            if times or self._separated is None or not with_visits:
-                return self._counted_hits(names, groupings)
-            return self._summed(names, groupings, _OF_VISITS, "started", f"({self._counted_by_visit()})")
-        if times:
-            return self._counted_by_time(names, groupings, with_visits=with_visits)
-        return self._summed(names, groupings, _OF_VISITS, "started", f"visits WHERE {self._passes()}")
+        scopes = {each.scope for each in groupings if isinstance(each, Dimension)}
+        with_visits = self._reads_visits or Scope.VISIT in scopes
+        if self._counts_visitors and self._is_by_path(groupings, with_visits=with_visits):
+            return self._counted_firsts(names, groupings)
+        if self._counts_visitors and self._is_by_host(groupings):
+            return self._counted_on_hosts(names, groupings)
+        if Scope.HIT not in scopes and self._about_visits:
+            return self._counted_visits(names, groupings, with_visits=with_visits)
+        return self._counted_hits_or_visits(names, groupings, with_visits=with_visits)
 
-    def _counted_by_time(self, names: Sequence[str], groupings: Sequence[Grouping], *, with_visits: bool) -> str:
-        """Hits and visitors by time, with a condition about visits.
+    def _counted_hits_or_visits(self, names: Sequence[str], groupings: Sequence[Grouping], *, with_visits: bool) -> str:
+        apart = with_visits and self._separated is not None
+        if apart and all(isinstance(each, Dimension) and each.scope is Scope.VISIT for each in groupings):
+            return self._summed(names, groupings, _OF_VISITS, "started", f"({self._counted_by_visit()})")
+        return self._counted_hits(names, groupings)
+
+    def _counted_visits(self, names: Sequence[str], groupings: Sequence[Grouping], *, with_visits: bool) -> str:
+        """Hits and visitors of visits that pass as a whole.
 
         Args:
             with_visits: whether values of visits are needed.
         """
+        if not any(isinstance(each, TimeUnit) for each in groupings):
+            return self._summed(names, groupings, _OF_VISITS, "started", f"visits WHERE {self._passes()}")
         sums = bool(self._metrics & _SUMS)
         if not self._counts_visitors and not with_visits:
             return self._summed(names, groupings, _OF_HITS, "created", "passing")
@@ -325,6 +337,94 @@ class _Plan:
         return self._grouped(
             self._values(groupings, "created"), names, numbers, f"passing{self._where_pages(groupings)}"
         )
+
+    # Where visits are regular, their hits need not be told apart, which takes most of the time of ``_counted_hits``.
+
+    def _is_by_path(self, groupings: Sequence[Grouping], *, with_visits: bool) -> bool:
+        """Whether a visit has hits of at most one path in a group, and all of these.
+
+        False also where values of visits would have to be joined to the hits of one path: ``_counted_by_visit`` does
+        that faster.
+        """
+        named = {each.name for each in groupings if isinstance(each, Dimension)}
+        condition = self._question.condition
+        only_one = PAGE.name in named or (not with_visits and has_one_path(condition))
+        return (
+            (only_one or (EVENT_NAME.name in named and has_events_only(condition)))
+            and all(
+                isinstance(each, Dimension) and (each.scope is Scope.VISIT or each.name in _OF_PATH)
+                for each in groupings
+            )
+            and keeps_paths_whole(condition)
+        )
+
+    def _counted_firsts(self, names: Sequence[str], groupings: Sequence[Grouping]) -> str:
+        """Hits and visitors by path: of regular visits, each first hit is a visitor."""
+        values, where = self._values(groupings, "created"), self._where_pages(groupings)
+        numbers = {name: sql for name, sql in _OF_HITS.items() if name != "alone"} | {"visitors": _OF_HITS["firsts"]}
+        listed = ", ".join(f"{sql} AS {name}" for name, sql in numbers.items())
+        passing = f"(SELECT * FROM passing{where})"
+        parts = [
+            self._grouped(values, names, listed, passing),
+            # Apart, because DuckDB skips the blocks in which all hits have a session.
+            self._grouped(values, names, "count(*) AS alone", f"{passing} WHERE session = 0"),
+        ]
+        if self._relations.irregular_times:
+            surplus = f"count(DISTINCT {self._relations.visitor}) - count(*) FILTER (first) AS visitors"
+            parts.append(self._grouped(values, names, surplus, f"({self._irregular_hits(passing)})"))
+        sums = ", ".join(f"sum({name}) AS {name}" for name in [*numbers, "alone"])
+        return self._grouped(names, names, sums, f"({' UNION ALL BY NAME '.join(parts)})")
+
+    def _irregular_hits(self, hits: str) -> str:
+        """The hits of irregular visits."""
+        among = f"session <> 0 AND {self._relations.in_visits('irregular')}"
+        return " UNION ALL ".join(
+            f"SELECT * FROM {hits} WHERE {among} AND created >= {begin} AND created < {end}"
+            for begin, end in self._relations.irregular_times
+        )
+
+    def _is_by_host(self, groupings: Sequence[Grouping]) -> bool:
+        """Whether all hits of a visit on one host are in one group, or none."""
+        matched = [match.dimension for match in matches_in(self._question.condition)]
+        return (
+            HOST in {*groupings, *matched}
+            and all(
+                isinstance(each, Dimension) and (each.scope is Scope.VISIT or each.name == HOST.name)
+                for each in groupings
+            )
+            and keeps_hosts_whole(self._question.condition)
+        )
+
+    def _counted_on_hosts(self, names: Sequence[str], groupings: Sequence[Grouping]) -> str:
+        """Hits and visitors by host: of regular visits, all hits are on the host of the first pageview."""
+        values, key = self._values(groupings, "created"), self._relations.key
+        without_page = f"SELECT {key} FROM visits WHERE NOT alone AND entry_page IS NULL"
+        others = (
+            f"{without_page} UNION ALL SELECT {key} FROM irregular" if self._relations.irregular_times else without_page
+        )
+        on_host = "SELECT * REPLACE (entry_host AS host) FROM visits WHERE NOT alone AND entry_page IS NOT NULL"
+        if self._relations.irregular_times:
+            on_host = f"SELECT * FROM ({on_host}) ANTI JOIN irregular USING ({key})"
+        of_visits = ", ".join(f"{sql} AS {name}" for name, sql in _OF_VISITS.items())
+        of_hits = ", ".join(f"{sql} AS {name}" for name, sql in _OF_HITS.items())
+        distinct = f"count(DISTINCT {self._relations.visitor}) AS visitors"
+        parts = [
+            self._grouped(
+                values,
+                names,
+                of_visits,
+                f"({on_host} UNION ALL SELECT * FROM visits WHERE alone) WHERE {self._passes()}",
+            ),
+            self._grouped(
+                values,
+                names,
+                f"{distinct}, {of_hits}",
+                f"passing WHERE session <> 0 AND {self._relations.in_visits('others')}",
+            ),
+        ]
+        sums = ", ".join(f"sum({name}) AS {name}" for name in _OF_VISITS)
+        summed = self._grouped(names, names, sums, f"({' UNION ALL BY NAME '.join(parts)})")
+        return f"WITH others AS MATERIALIZED ({others}) {summed}"
 
     @staticmethod
     def _where_pages(groupings: Iterable[Grouping]) -> str:

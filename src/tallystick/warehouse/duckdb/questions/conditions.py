@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from tallystick.model.dimensions import (
     EVENT_NAME,
+    HOST,
     NEXT_PAGE,
     PAGE,
     PAGEVIEW_ID,
@@ -22,6 +23,7 @@ from tallystick.warehouse.duckdb.questions.parameters import BoundValues
 from tallystick.warehouse.duckdb.selecting import VALUES
 
 NEIGHBOURS = frozenset({NEXT_PAGE.name, PREVIOUS_PAGE.name})
+_OF_PATH = frozenset({PAGE.name, EVENT_NAME.name})
 OF_PAGEVIEWS = frozenset({PAGE.name, NEXT_PAGE.name, PREVIOUS_PAGE.name})
 """Dimensions that do not apply to events."""
 
@@ -92,6 +94,58 @@ def about_hits(expression: FilterExpression) -> bool:
             return about_hits(part)
         case HasDone():
             return False
+
+
+def keeps_paths_whole(expression: FilterExpression) -> bool:
+    """Whether all hits of a visit on one path pass an expression, or none."""
+    match expression:
+        case Match():
+            return expression.dimension.scope is Scope.VISIT or expression.dimension.name in _OF_PATH
+        case AllOf(parts) | AnyOf(parts):
+            return all(map(keeps_paths_whole, parts))
+        case Not(part):
+            return keeps_paths_whole(part)
+        case HasDone():
+            return about_visits(expression)
+
+
+def keeps_hosts_whole(expression: FilterExpression) -> bool:
+    """Whether all hits of a visit on one host pass an expression, or none."""
+    match expression:
+        case Match():
+            return expression.dimension.scope is Scope.VISIT or expression.dimension.name == HOST.name
+        case AllOf(parts) | AnyOf(parts):
+            return all(map(keeps_hosts_whole, parts))
+        case Not(part):
+            return keeps_hosts_whole(part)
+        case HasDone():
+            return about_visits(expression)
+
+
+def has_one_path(expression: FilterExpression) -> bool:
+    """Whether all hits that pass an expression have the same path."""
+    parts = expression.parts if isinstance(expression, AllOf) else (expression,)
+    return any(
+        isinstance(part, Match)
+        and not part.negated
+        and len(part.values) == 1
+        and (
+            part.dimension.name == PAGE.name
+            or (part.dimension.name == EVENT_NAME.name and PAGEVIEW_ID not in part.values)
+        )
+        for part in parts
+    )
+
+
+def has_events_only(expression: FilterExpression) -> bool:
+    """Whether no pageview passes an expression."""
+    parts = expression.parts if isinstance(expression, AllOf) else (expression,)
+    return any(
+        isinstance(part, Match)
+        and part.dimension.name == EVENT_NAME.name
+        and (PAGEVIEW_ID in part.values) is part.negated
+        for part in parts
+    )
 
 
 def separated(expression: FilterExpression) -> tuple[FilterExpression, FilterExpression] | None:

@@ -9,15 +9,18 @@ visits.
 # ruff: noqa: S608  # the text consists of constants, numbers and names of parameters
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 from tallystick.model.question import NO_ID, Question
-from tallystick.warehouse.duckdb import visits
+from tallystick.warehouse.duckdb import regular, visits
 from tallystick.warehouse.duckdb.queried import QuerySession
 from tallystick.warehouse.duckdb.questions.parameters import BoundValues
 
 VISIT_COLUMNS = (*visits.OF_PAGEVIEWS, *visits.OF_FIRST_HIT)
 _HIT_COLUMNS = ("id", "site", "session", "first", "event", "path", "host", "created", "bot")
+
+_JUDGED_UNTIL = f"(SELECT coalesce(judged_until, {regular.BEFORE_ALL}) FROM mark)"
 
 OWN_VISIT = (
     "CASE WHEN event THEN NULL ELSE path END AS entry_page, CASE WHEN event THEN NULL ELSE path END AS exit_page,"
@@ -66,8 +69,9 @@ class Relations:
         self._paths, self._parameters = paths, parameters
         self.crossed: tuple[TimeRange, ...] = ()
         """Where the hits of visits lie that cross a border of the period."""
+        self._session, self._bounds = session, dict(parameters.values)
         if not general and not question.bots:
-            self.crossed = self._crossed(session, parameters)
+            self.crossed = self._crossed(session)
 
     @property
     def visitor(self) -> str:
@@ -86,6 +90,39 @@ class Relations:
             those: what follows FROM.
         """
         return f"(site, session) IN (SELECT (site, session) FROM {those})".replace("(site, session)", self.visitor)
+
+    @cached_property
+    def irregular_times(self) -> tuple[TimeRange, ...]:
+        """Where the hits of ``irregular`` visits lie: none if there are no such visits.
+
+        Their paths may have several first hits in the period, or none, and they may lie on several hosts.
+        """
+        period, in_period = self._question.period, f"ended >= {self._since} AND started < {self._until}"
+        newer = f"SELECT min(started) FROM visit WHERE {self._site} AND {in_period} AND ended > {_JUDGED_UNTIL}"
+        known = f"FROM irregular_visit WHERE {self._site} AND {in_period}"
+        newest, first, last = (
+            self._session.connection.execute(
+                f"SELECT ({newer}), (SELECT min(started) {known}), (SELECT max(ended) {known})", self._bounds
+            ).fetchone()
+            or (None,) * 3
+        )
+        spans = list(self.crossed)
+        if newest is not None:
+            spans.append(TimeRange(max(period.first, int(newest)), period.after))
+        if first is not None:
+            spans.append(TimeRange(max(period.first, int(first)), min(period.after, int(last) + 1)))
+        return _merged(spans)
+
+    def irregular(self) -> str:
+        """``irregular``: the keys of visits that are not regular, and of those that cross a border of the period."""
+        of_site = (
+            f"SELECT {self.key} FROM visit WHERE {self._site} AND ended >= {self._since} AND started < {self._until}"
+        )
+        return (
+            f"irregular AS MATERIALIZED (SELECT {self.key} FROM irregular_visit WHERE {self._site}"
+            f" UNION ALL {of_site} AND ended > {_JUDGED_UNTIL}"
+            f" UNION ALL {of_site} AND started < {self._since} UNION ALL {of_site} AND ended >= {self._until})"
+        )
 
     def hits(self) -> str:
         """``hits``: the hits of the period."""
@@ -151,7 +188,7 @@ class Relations:
         alone = f"SELECT {own}, {OWN_VISIT} FROM hits WHERE session = 0"
         return f"rows AS NOT MATERIALIZED ({alone if self._question.bots else f'{joined} UNION ALL {alone}'})"
 
-    def _crossed(self, session: QuerySession, parameters: BoundValues) -> tuple[TimeRange, ...]:
+    def _crossed(self, session: QuerySession) -> tuple[TimeRange, ...]:
         period = self._question.period
         begin = (
             f"SELECT max(ended) FROM visit WHERE {self._site} AND started < {self._since} AND ended >= {self._since}"
@@ -159,9 +196,7 @@ class Relations:
         end = (
             f"SELECT min(started) FROM visit WHERE {self._site} AND started < {self._until} AND ended >= {self._until}"
         )
-        last, first = (
-            session.connection.execute(f"SELECT ({begin}), ({end})", parameters.values).fetchone() or (None,) * 2
-        )
+        last, first = session.connection.execute(f"SELECT ({begin}), ({end})", self._bounds).fetchone() or (None,) * 2
         spans = []
         if last is not None:
             spans.append(TimeRange(period.first, min(int(last) + 1, period.after)))
@@ -188,6 +223,17 @@ class Relations:
             f" AND created < {span.end} AND bot = 0 AND session <> 0"
             " AND (site, session) IN (SELECT site, session FROM crossing)"
         )
+
+
+def _merged(spans: Iterable[TimeRange]) -> tuple[TimeRange, ...]:
+    """The same times, in order and without overlaps."""
+    merged: list[TimeRange] = []
+    for span in sorted(spans):
+        if merged and span.begin <= merged[-1].end:
+            merged[-1] = TimeRange(merged[-1].begin, max(merged[-1].end, span.end))
+        else:
+            merged.append(span)
+    return tuple(merged)
 
 
 def with_clause(ctes: Iterable[str]) -> str:

@@ -1,0 +1,110 @@
+"""Which visits are regular, so that questions about pages and hosts need not tell their hits apart.
+
+A visit is regular when each of its paths has exactly one hit that is the first, and when all of its hits are on the
+host of its first pageview, if it has one.
+
+Nearly all visits are regular. Retention, imports and the limits of memory leave paths with none or two first hits.
+
+What must stay true: a visit that is not regular is in ``irregular_visit``, or ended after the mark ``judged_until``.
+A move with newer hits changes neither; all other changes enter their visits, as not judged. Judging is done for many
+visits at once, because it reads their hits.
+"""
+
+# ruff: noqa: S608  # the text consists of constants and numbers
+
+import time
+
+import structlog
+
+from tallystick.warehouse.duckdb.queried import Connection
+
+BEFORE_ALL = -(1 << 62)
+"""``judged_until`` of a warehouse without visits."""
+HITS_AT_ONCE = 5_000_000
+
+_SAME = "irregular_visit.site = judging.site AND irregular_visit.session = judging.session"
+_IS_IN_ROW = "(pageviews + events = 1 OR (events = 0 AND pageviews = 2))"
+"""Whether the visit's row says everything about its hits."""
+_REGULAR_BY_ROW = (
+    "CASE WHEN pageviews + events = 1 THEN firsts = 1 WHEN events = 0 AND pageviews = 2"
+    " THEN firsts = if(entry_page = exit_page, 1, 2) AND entry_host = exit_host END"
+)
+
+log = structlog.get_logger()
+
+
+def judged_until(connection: Connection) -> int | None:
+    """Visits that ended by then are regular unless they are in ``irregular_visit``; None before the first judgement."""
+    [(until,)] = connection.execute("SELECT judged_until FROM mark").fetchall()
+    return None if until is None else int(until)
+
+
+def note_changed(connection: Connection, visits: str) -> None:
+    """Enter visits that were changed, to be judged.
+
+    Args:
+        visits: what follows FROM: rows with a visit's site, session, ``started`` and ``ended``.
+    """
+    connection.execute(f"INSERT INTO irregular_visit SELECT site, session, started, ended, false FROM {visits}")
+
+
+def judge(connection: Connection) -> None:
+    """Judge the visits that were changed or have ended since the last time; in an open transaction."""
+    until = judged_until(connection)
+    newer = f"SELECT site, session FROM visit WHERE ended > {BEFORE_ALL if until is None else until}"
+    changed = "SELECT site, session FROM irregular_visit WHERE NOT judged"
+    _collect(connection, f"visit SEMI JOIN ({newer} UNION ALL {changed}) AS changed USING (site, session)")
+    # Some of these are no visits any more.
+    connection.execute(f"DELETE FROM irregular_visit WHERE (site, session) IN ({changed})")
+    _judge(connection)
+    _note_judged(connection)
+
+
+def judge_all(connection: Connection) -> None:
+    """Judge all visits, once; in an open transaction. Logs its progress."""
+    connection.execute("DELETE FROM irregular_visit")
+    [(hits,)] = connection.execute("SELECT count(*) FROM hit").fetchall()
+    parts, began = -(-hits // HITS_AT_ONCE), time.monotonic()
+    for part in range(parts):
+        log.info("judging visits of stored hits", hits=hits, part=part + 1, parts=parts)
+        _collect(connection, f"visit WHERE session % {parts} = {part}")
+        _judge(connection)
+    _note_judged(connection)
+    if parts:
+        log.info("visits are judged", hits=hits, seconds=round(time.monotonic() - began))
+
+
+def _note_judged(connection: Connection) -> None:
+    connection.execute(f"UPDATE mark SET judged_until = (SELECT coalesce(max(ended), {BEFORE_ALL}) FROM visit)")
+
+
+def _collect(connection: Connection, visits: str) -> None:
+    """Make a temporary table of visits that are to be judged.
+
+    Args:
+        visits: what follows FROM.
+    """
+    connection.execute(
+        "CREATE TEMP TABLE judging AS SELECT site, session, started, ended,"
+        # Hits of a visit without a pageview may be on any hosts.
+        " CASE WHEN entry_page IS NOT NULL THEN entry_host END AS host,"
+        f" {_IS_IN_ROW} AS in_row, {_REGULAR_BY_ROW} AS regular FROM {visits}"
+    )
+
+
+def _judge(connection: Connection) -> None:
+    """Replace the entries of the visits that were collected."""
+    connection.execute(f"DELETE FROM irregular_visit USING judging WHERE {_SAME}")
+    entered = "INSERT INTO irregular_visit SELECT judging.site, judging.session, started, ended, true FROM judging"
+    connection.execute(f"{entered} WHERE in_row AND NOT regular")
+    [(began, ended)] = connection.execute("SELECT min(started), max(ended) FROM judging WHERE NOT in_row").fetchall()
+    if began is not None:
+        paths = (
+            "SELECT site, session, count(*) FILTER (first) AS firsts,"
+            " count(*) FILTER (hit.host <> judging.host) AS elsewhere"
+            " FROM hit JOIN (SELECT site, session, host FROM judging WHERE NOT in_row) AS judging USING (site, session)"
+            f" WHERE bot = 0 AND created BETWEEN {int(began)} AND {int(ended)} GROUP BY site, session, path, event"
+        )
+        irregular = f"SELECT DISTINCT site, session FROM ({paths}) WHERE firsts <> 1 OR elsewhere > 0"
+        connection.execute(f"{entered} JOIN ({irregular}) AS irregular USING (site, session)")
+    connection.execute("DROP TABLE judging")
