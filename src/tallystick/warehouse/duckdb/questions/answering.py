@@ -11,6 +11,7 @@ figures are made of their numbers:
 # ruff: noqa: S608  # the text consists of constants, numbers and names of parameters
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from tallystick.model.dimensions import EVENT_NAME, HOST, PAGE, Dimension, Scope, ValueKind
@@ -29,14 +30,17 @@ from tallystick.model.question import (
 from tallystick.warehouse.duckdb.queried import QuerySession
 from tallystick.warehouse.duckdb.questions.buckets import bucket, in_one_bucket
 from tallystick.warehouse.duckdb.questions.conditions import (
+    FEW_IDS,
     NEIGHBOURS,
     OF_PAGEVIEWS,
     about_visits,
     condition_of,
     has_events_only,
     has_one_path,
+    is_among,
     keeps_hosts_whole,
     keeps_paths_whole,
+    only_pages,
     required_paths,
     separated,
     value_of,
@@ -80,6 +84,8 @@ _FIGURES = {
     Metric.EXIT_RATE: "100.0 * coalesce(exits, 0) / nullif(of_visits, 0)",
 }
 """Metrics, from the numbers of the parts."""
+_FIGURES_OF_SEEN = dict.fromkeys((Metric.VISITORS, Metric.VISITS), "coalesce(visitors, 0) + coalesce(seen.visits, 0)")
+"""The same where ``counted`` has only the visitors without a session."""
 _OF_PATH = frozenset({PAGE.name, EVENT_NAME.name})
 _OF_ENTRY = frozenset({PAGE.name, HOST.name})
 """Dimensions of hits by which visits are grouped as well: by their first pageview."""
@@ -118,6 +124,11 @@ def _number(value: Any) -> int | float | None:  # noqa: ANN401  # DuckDB's sums 
     return value if value is None or isinstance(value, float) else int(value)
 
 
+def _is_of_hits(grouping: Grouping) -> bool:
+    """Whether hits of one visit may have several values."""
+    return isinstance(grouping, TimeUnit) or grouping.scope is Scope.HIT
+
+
 class _Plan:
     """The statement of a question."""
 
@@ -148,6 +159,17 @@ class _Plan:
         # To tell visits apart takes most of the time of a plan over hits.
         self._counts_visitors = bool(metrics & {Metric.VISITORS, Metric.VISITS, Metric.PERCENTAGE})
 
+    @cached_property
+    def _seen_has_visitors(self) -> bool:
+        """Whether ``seen`` has all visitors with a session, so that they need not be counted once more."""
+        if self._general or self._question.bots or self._by_entry or Metric.PERCENTAGE in self._metrics:
+            return False
+        dimensions, others = self._question.dimensions, (self._is_by_path, self._is_by_host, self._is_by_visit)
+        if not self._metrics & BY_VISIT or not self._counts_visitors or not self._is_by_seen(dimensions):
+            return False
+        by_visit = self._with_visits(dimensions) and bool(self._metrics & _SUMS)
+        return not by_visit and not any(fits(dimensions) for fits in others)
+
     def text(self, *, paged: bool = True) -> str:
         """The statement. Its last two columns: the number of all rows, and whether hits without a session count."""
         question, relations = self._question, self._relations
@@ -156,7 +178,8 @@ class _Plan:
         ctes += parts.items_as_ctes()
         if Metric.PERCENTAGE in self._metrics:
             ctes.append(f"everyone AS (SELECT coalesce(sum(visitors), 0) AS total FROM ({self._counted([], [])}))")
-        figures = [_FIGURES[metric] for metric in question.metrics]
+        of_metrics = _FIGURES | (_FIGURES_OF_SEEN if self._seen_has_visitors else {})
+        figures = [of_metrics[metric] for metric in question.metrics]
         listed = ", ".join([*self._names, *(f"{sql} AS f{number}" for number, sql in enumerate(figures))])
         has_alone = "counted" in parts.names and not question.bots
         sessionless = f"{'coalesce(alone, 0) > 0' if has_alone else 'false'} AS alone"
@@ -196,7 +219,8 @@ class _Plan:
     def _has_done(self, part: FilterExpression) -> str:
         passes = condition_of(part, self.parameters, self._has_done)
         others = self._relations.in_visits(f"hits WHERE session <> 0 AND {passes}")
-        return f"CASE WHEN session = 0 THEN {passes} ELSE {others} END"
+        # Where a relation has only visits with a session, the condition is their membership alone, a cheaper join.
+        return f"CASE WHEN alone THEN {passes} ELSE {others} END"
 
     def _passing(self) -> str:
         source = "rows" if self._reads_visits else "hits"
@@ -215,33 +239,56 @@ class _Plan:
 
     def _counted(self, names: Sequence[str], groupings: Sequence[Grouping]) -> str:
         """Hits and visitors."""
-        if self._general or self._question.bots:
-            return self._counted_hits(names, groupings)
-        scopes = {each.scope for each in groupings if isinstance(each, Dimension)}
-        with_visits = self._reads_visits or Scope.VISIT in scopes
-        if self._counts_visitors and self._is_by_path(groupings, with_visits=with_visits):
-            return self._counted_firsts(names, groupings)
-        if self._counts_visitors and self._is_by_host(groupings):
-            return self._counted_on_hosts(names, groupings)
-        if Scope.HIT not in scopes and self._about_visits:
-            return self._counted_visits(names, groupings, with_visits=with_visits)
-        return self._counted_hits_or_visits(names, groupings, with_visits=with_visits)
+        plans = {
+            self._counted_firsts: self._is_by_path,
+            self._counted_on_hosts: self._is_by_host,
+            self._counted_visits: self._is_by_visit,
+            self._counted_seen: self._is_by_seen,
+        }
+        fast = (plan for plan, fits in plans.items() if fits(groupings))
+        plan = self._counted_hits if self._general or self._question.bots else next(fast, self._counted_hits)
+        return plan(names, groupings)
 
-    def _counted_hits_or_visits(self, names: Sequence[str], groupings: Sequence[Grouping], *, with_visits: bool) -> str:
-        apart = with_visits and self._separated is not None
-        if apart and all(isinstance(each, Dimension) and each.scope is Scope.VISIT for each in groupings):
+    def _with_visits(self, groupings: Sequence[Grouping]) -> bool:
+        """Whether values of visits are needed."""
+        return self._reads_visits or any(
+            isinstance(each, Dimension) and each.scope is Scope.VISIT for each in groupings
+        )
+
+    def _is_by_seen(self, groupings: Sequence[Grouping]) -> bool:
+        """Whether visits and their hits can be judged apart."""
+        if self._separated is None or any(_is_of_hits(each) for each in groupings):
+            return False
+        return self._counts_visitors or self._with_visits(groupings)
+
+    def _counted_seen(self, names: Sequence[str], groupings: Sequence[Grouping]) -> str:
+        """Visitors as visits that have a hit that passes."""
+        with_visits, with_sums = self._with_visits(groupings), bool(self._metrics & _SUMS)
+        if with_visits and (with_sums or not self._counts_visitors):
             return self._summed(names, groupings, _OF_VISITS, "started", f"({self._counted_by_visit()})")
-        return self._counted_hits(names, groupings)
+        values, sums = self._values(groupings, "created"), dict.fromkeys(("visitors", "alone"), "0")
+        of_alone = "count(*) FILTER (first) AS visitors, count(*) AS alone"
+        parts = [self._grouped(values, names, of_alone, "passing WHERE alone")]
+        if not self._seen_has_visitors:
+            parts.append(self._grouped(values, names, "count(*) AS visitors", self._seen_visits()))
+        if with_sums:
+            sums |= {name: sql for name, sql in _OF_HITS.items() if name != "alone"}
+            listed = ", ".join(f"{sql} AS {name}" for name, sql in sums.items())
+            parts.append(self._grouped(values, names, listed, "passing"))
+        summed = ", ".join(f"sum({name}) AS {name}" for name in sums)
+        return self._grouped(names, names, summed, f"({' UNION ALL BY NAME '.join(parts)})")
 
-    def _counted_visits(self, names: Sequence[str], groupings: Sequence[Grouping], *, with_visits: bool) -> str:
-        """Hits and visitors of visits that pass as a whole.
+    def _is_by_visit(self, groupings: Sequence[Grouping]) -> bool:
+        """Whether visits pass as a whole, and are in groups as a whole but for times."""
+        return self._about_visits and not any(
+            isinstance(each, Dimension) and each.scope is Scope.HIT for each in groupings
+        )
 
-        Args:
-            with_visits: whether values of visits are needed.
-        """
+    def _counted_visits(self, names: Sequence[str], groupings: Sequence[Grouping]) -> str:
+        """Hits and visitors of visits that pass as a whole."""
         if not any(isinstance(each, TimeUnit) for each in groupings):
             return self._summed(names, groupings, _OF_VISITS, "started", f"visits WHERE {self._passes()}")
-        sums = bool(self._metrics & _SUMS)
+        sums, with_visits = bool(self._metrics & _SUMS), self._with_visits(groupings)
         if not self._counts_visitors and not with_visits:
             return self._summed(names, groupings, _OF_HITS, "created", "passing")
         if not self._counts_visitors or (sums and with_visits):
@@ -340,15 +387,17 @@ class _Plan:
 
     # Where visits are regular, their hits need not be told apart, which takes most of the time of ``_counted_hits``.
 
-    def _is_by_path(self, groupings: Sequence[Grouping], *, with_visits: bool) -> bool:
+    def _is_by_path(self, groupings: Sequence[Grouping]) -> bool:
         """Whether a visit has hits of at most one path in a group, and all of these.
 
-        False also where values of visits would have to be joined to the hits of one path: ``_counted_by_visit`` does
-        that faster.
+        False also where values of visits would have to be joined to the hits of one path: ``_counted_seen`` does that
+        faster.
         """
+        if not self._counts_visitors:
+            return False
         named = {each.name for each in groupings if isinstance(each, Dimension)}
         condition = self._question.condition
-        only_one = PAGE.name in named or (not with_visits and has_one_path(condition))
+        only_one = PAGE.name in named or (has_one_path(condition) and not self._with_visits(groupings))
         return (
             (only_one or (EVENT_NAME.name in named and has_events_only(condition)))
             and all(
@@ -385,6 +434,8 @@ class _Plan:
 
     def _is_by_host(self, groupings: Sequence[Grouping]) -> bool:
         """Whether all hits of a visit on one host are in one group, or none."""
+        if not self._counts_visitors:
+            return False
         matched = [match.dimension for match in matches_in(self._question.condition)]
         return (
             HOST in {*groupings, *matched}
@@ -437,12 +488,39 @@ class _Plan:
         if self._about_visits:
             source = f"visits WHERE NOT alone AND {self._passes()}"
         elif self._separated is not None:
-            of_visit, of_hit = self._separated
-            passed = self._relations.in_visits(f"hits WHERE session <> 0 AND {self._passes(of_hit)}")
-            source = f"visits WHERE NOT alone AND {self._passes(of_visit)} AND {passed}"
+            source = self._seen_visits()
         else:
             source = f"visits WHERE NOT alone AND {self._relations.in_visits('passing WHERE session <> 0')}"
         return self._summed(names, self._question.dimensions, numbers, "started", source)
+
+    def _seen_visits(self) -> str:
+        """What follows FROM: visits with a hit that passes, where a visit and its hits are judged apart."""
+        assert self._separated is not None
+        of_visit, of_hit = self._separated
+        visits = f"visits WHERE NOT alone AND {self._passes(of_visit)}"
+        hits = f"hits WHERE session <> 0 AND {self._passes(of_hit)}"
+        pages = only_pages(of_hit)
+        if pages is None or not 1 < len(pages) <= FEW_IDS:
+            return f"{visits} AND {self._relations.in_visits(hits)}"
+        # A visit's row has the pages of two pageviews; only where there may be another one, hits are read.
+        entered, left = (is_among(name, pages, self.parameters) for name in ("entry_page", "exit_page"))
+        columns = {
+            "started",
+            "ended",
+            "pageviews",
+            "events",
+            *(name for each in self._dimensions for name in each.columns),
+        }
+        listed = ", ".join([self._relations.key, *sorted(columns)])
+        # A sum is no filter of the scan, so DuckDB expects few visits and builds the table of these, not of the hits.
+        several = f"pageviews > 2 AND pageviews + events > 2 AND NOT {entered} AND NOT {left}"
+        between = f"between AS MATERIALIZED (SELECT {listed} FROM {visits} AND {several})"
+        hits = f"{hits} AND {self._relations.in_visits('between')}"
+        return (
+            f"(WITH {between} SELECT {listed} FROM {visits} AND {entered}"
+            f" UNION ALL SELECT {listed} FROM {visits} AND {left} AND NOT {entered}"
+            f" UNION ALL SELECT {listed} FROM between WHERE {self._relations.in_visits(hits)})"
+        )
 
     def _entered(self, names: Sequence[str], numbers: Mapping[str, str]) -> str:
         """Whole visits whose first pageview passes, by the values of that pageview."""

@@ -4,7 +4,7 @@ A row of ``rows`` is a hit with the values of its visit; a dimension's columns h
 All conditions are true or false, never NULL.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from tallystick.model.dimensions import (
     EVENT_NAME,
@@ -26,6 +26,12 @@ NEIGHBOURS = frozenset({NEXT_PAGE.name, PREVIOUS_PAGE.name})
 _OF_PATH = frozenset({PAGE.name, EVENT_NAME.name})
 OF_PAGEVIEWS = frozenset({PAGE.name, NEXT_PAGE.name, PREVIOUS_PAGE.name})
 """Dimensions that do not apply to events."""
+
+
+FEW_IDS = 16
+"""Ids of a filter that are compared while a table is read. More are joined."""
+_IDS = range(-(1 << 31), 1 << 31)
+"""Those that a column can have."""
 
 
 def value_of(dimension: Dimension) -> str:
@@ -62,12 +68,22 @@ def condition_of(
 def _match(match: Match, parameters: BoundValues) -> str:
     dimension, value = match.dimension, value_of(match.dimension)
     if dimension.kind is ValueKind.ID:
-        ids = parameters.add([int(each) for each in match.values])
-        fits = f"{value} IN (SELECT unnest(CAST({ids} AS BIGINT[])))"
+        # DuckDB skips rows while it reads them only by a plain column; a path is never NULL where it is compared.
+        column = "path" if dimension.name == PAGE.name else value
+        fits = is_among(column, map(int, match.values), parameters)
     else:
         fits = one_fits(f"({value})", match, parameters)
     fits = f"(NOT {fits})" if match.negated else fits
     return f"(NOT event AND {fits})" if dimension.name in OF_PAGEVIEWS else fits
+
+
+def is_among(value: str, ids: Iterable[int], parameters: BoundValues) -> str:
+    """The SQL of whether a value, never NULL, is one of some ids."""
+    possible = [int(each) for each in ids if int(each) in _IDS]
+    if len(possible) <= FEW_IDS:
+        # Numbers and no parameters: of these DuckDB makes a join, which takes longer.
+        return f"{value} IN ({', '.join(map(str, possible))})" if possible else "false"
+    return f"{value} IN (SELECT unnest(CAST({parameters.add(possible)} AS INTEGER[])))"
 
 
 def about_visits(expression: FilterExpression) -> bool:
@@ -154,6 +170,12 @@ def separated(expression: FilterExpression) -> tuple[FilterExpression, FilterExp
     of_visits = tuple(part for part in parts if about_visits(part))
     others = tuple(part for part in parts if not about_visits(part))
     return (AllOf(of_visits), AllOf(others)) if all(map(about_hits, others)) else None
+
+
+def only_pages(expression: FilterExpression) -> tuple[int, ...] | None:
+    """The pages whose pageviews pass, where nothing else decides; otherwise None."""
+    parts = expression.parts if isinstance(expression, AllOf) else (expression,)
+    return required_paths(expression) if len(parts) == 1 else None
 
 
 def required_paths(expression: FilterExpression) -> tuple[int, ...] | None:

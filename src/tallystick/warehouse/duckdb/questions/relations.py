@@ -18,7 +18,7 @@ from tallystick.warehouse.duckdb.queried import QuerySession
 from tallystick.warehouse.duckdb.questions.parameters import BoundValues
 
 VISIT_COLUMNS = (*visits.OF_PAGEVIEWS, *visits.OF_FIRST_HIT)
-_HIT_COLUMNS = ("id", "site", "session", "first", "event", "path", "host", "created", "bot")
+_HIT_COLUMNS = ("id", "site", "session", "first", "event", "path", "host", "created", "bot", "alone")
 
 _JUDGED_UNTIL = f"(SELECT coalesce(judged_until, {regular.BEFORE_ALL}) FROM mark)"
 
@@ -129,7 +129,7 @@ class Relations:
         bots = self._question.bots
         columns = visits.hit_columns().replace("session", "CAST(0 AS UBIGINT) AS session" if bots else "session")
         plain = (
-            f"SELECT {columns}, bot FROM hit WHERE {self._site} AND created >= {self._since}"
+            f"SELECT {columns}, bot, session = 0 AS alone FROM hit WHERE {self._site} AND created >= {self._since}"
             f" AND created < {self._until} AND {'bot > 0' if bots else 'bot = 0'}"
         )
         if not self.with_neighbours:
@@ -184,7 +184,9 @@ class Relations:
         of_visit = ", ".join(f"visits.{name}" for name in VISIT_COLUMNS)
         of_hits = ", ".join(f"hits.{name.strip()}" for name in own.split(","))
         same = " AND ".join(f"hits.{name} = visits.{name}" for name in self.key.split(", "))
-        joined = f"SELECT {of_hits}, {of_visit} FROM hits JOIN visits ON {same} WHERE hits.session <> 0 AND NOT alone"
+        joined = (
+            f"SELECT {of_hits}, {of_visit} FROM hits JOIN visits ON {same} WHERE NOT hits.alone AND NOT visits.alone"
+        )
         alone = f"SELECT {own}, {OWN_VISIT} FROM hits WHERE session = 0"
         return f"rows AS NOT MATERIALIZED ({alone if self._question.bots else f'{joined} UNION ALL {alone}'})"
 
