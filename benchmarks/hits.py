@@ -161,7 +161,7 @@ def _fill(session: DuckDbSession, site: int, hits: int) -> None:
                 events=EVENTS,
                 campaigns=CAMPAIGNS,
                 referrers=REFERRERS,
-                before=before,
+                before=before - hits,  # below those of hits that a server adds, which begin with 1
                 hits=part,
             ),
             {"browsers": BROWSERS, "systems": SYSTEMS, "countries": COUNTRIES, "widths": WIDTHS},

@@ -1,13 +1,17 @@
 """Deviations from the contract that were found by reading it against a running server, one test each."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
+from support.in_process import Asgi
 from tallystick.model.question import Answer, Question
 from tallystick.services.analytics.names import path_ids, rename_path
+from tallystick.surfaces.plausible import judging
 from tallystick.surfaces.plausible.figures import change
 from tallystick.surfaces.plausible.names import vocabulary
+from tallystick.web.asgi import Receive, Scope, Send
 
 from .conftest import Stats
 
@@ -126,3 +130,33 @@ async def test_large_questions_are_not_kept(stats: Stats) -> None:
         before = len(kept)
         await stats.rows(filters=[["is", "visit:browser", [f"{count} {number}" for number in range(count)]]])
         assert len(kept) - before == more
+
+
+async def test_a_question_of_a_client_that_has_hung_up_is_given_up(
+    stats: Stats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = stats.analytics.services
+    ended: list[str] = []
+
+    async def slow(_: Question) -> Answer:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append("given up")
+        raise AssertionError
+
+    async def hangs_up(scope: Scope, receive: Receive, send: Send) -> None:
+        messages = iter([await receive(), {"type": "http.disconnect"}])
+
+        async def received() -> Any:
+            return next(messages)
+
+        await stats.analytics.running.application(scope, received, send)
+
+    monkeypatch.setattr(services.questions, "_asked", slow)
+    monkeypatch.setattr(judging, "ANSWERED_WITHIN_S", 0.01)
+    answer = await Asgi(hangs_up).ask(
+        "/api/v1/stats/aggregate?site_id=stats.example.com&period=7d",
+        headers={"host": "stats.example.com", "authorization": f"Bearer {stats.analytics.token}"}.items(),
+    )
+    assert (answer.status, ended) == (504, ["given up"])

@@ -1,5 +1,6 @@
 """The checks of a request, in their order (contract 2.1)."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -29,6 +30,7 @@ from tallystick.web.query import first_values
 from tallystick.web.rate_limit import RateLimits
 from tallystick.web.refusals import ApiRefused, RateLimited, Unauthorized, retry_after
 from tallystick.web.routing import NoRoute, Route, Table
+from tallystick.web.side_by_side import first_to_end
 from tallystick.web.traffic import Traffic
 
 LIVE = "/api/system/health/live"
@@ -39,6 +41,8 @@ LARGEST_BODY = 256 * 1024
 LONGEST_QUERY = 64 * 1024
 MOST_PARAMETERS = 100
 MOST_SITES = 100
+ANSWERED_WITHIN_S = 2.0
+"""After the client has closed its side of the connection."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -128,7 +132,8 @@ class PlausibleApi(Api):
             body=body,
             now=self._services.ledger.clock(),
         )
-        return await route.handler(self._services, call)
+        # A question may take seconds, and others wait for it: it is given up when the client has hung up.
+        return await first_to_end(_handled(route, self._services, call), _hung_up(receive))
 
     async def _health(self, path: str) -> ApiResponse:
         reason = None if path == LIVE else await self._services.readiness.reason()
@@ -210,6 +215,23 @@ class PlausibleApi(Api):
         """Send a response with CORS."""
         assert isinstance(response, ApiResponse)
         return send_response(response, list(COMMON), request.scope, send)
+
+
+async def _handled(route: StatsRoute, services: Services, call: StatsCall) -> ApiResponse:
+    return await route.handler(services, call)
+
+
+async def _hung_up(receive: Receive) -> ApiResponse:
+    """Wait until the client is gone.
+
+    Raises:
+        ApiRefused: it is. One that has only finished sending may still read: it is given a little more time.
+    """
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    await asyncio.sleep(ANSWERED_WITHIN_S)
+    msg = "the client has finished sending, and there was no answer yet"
+    raise ApiRefused(msg, 504)
 
 
 def reaches(principal: Principal, site: Site, needed: Permission) -> bool:
