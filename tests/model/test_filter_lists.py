@@ -57,7 +57,9 @@ def test_names_mean_what_they_mean_in_queries() -> None:
             "not (browser matches ^H) and has not done (page is /)",
             AllOf(
                 (
-                    Not(Match(dimension=with_shown_values(BROWSER), operator=Operator.MATCHES, values=("^H",))),
+                    Match(
+                        dimension=with_shown_values(BROWSER), operator=Operator.MATCHES, values=("^H",), negated=True
+                    ),
                     Not(HasDone(Match(dimension=PAGE, values=("/",)))),
                 )
             ),

@@ -3,16 +3,19 @@
 For example ``["and", [["is", "visit:source", ["Google"]], ["not", ["contains", "event:page", ["blog"]]]]]``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import NamedTuple, TypeAlias
+
+from msgspec.structs import replace
 
 from tallystick.model.dimension_names import DIMENSIONS
 from tallystick.model.dimensions import COUNTRY_NAME, EVENT_NAME, QUESTION_DIMENSIONS, Dimension
 from tallystick.model.question import AllOf, AnyOf, FilterExpression, HasDone, Match, Not, Operator
 from tallystick.model.shown_values import with_shown_values
 
-DEEPEST = 50
-"""Levels of lists: more than there are in any filter that a question takes."""
+DEEPEST, DEEPEST_STORED = 20, 50
+"""Levels of lists. Stored filters have more: names stand for several values in them."""
 
 BY_COUNTRY_NAME = "country name"
 """The one dimension whose values have to be read from a file: callers of ``filter_of`` bring it."""
@@ -29,7 +32,7 @@ _SHOWN = MappingProxyType({wire: with_shown_values(dimension) for wire, dimensio
 _WIRE_NAMES = {dimension.name: wire for wire, dimension in _DIMENSIONS.items()} | {
     COUNTRY_NAME: "visit:country"  # once its names are codes
 }
-_COMPARING = {
+COMPARING: Mapping[str, tuple[Operator, bool]] = {
     "is": (Operator.IS, False),
     "is_not": (Operator.IS, True),
     "contains": (Operator.CONTAINS, False),
@@ -37,7 +40,32 @@ _COMPARING = {
     "matches": (Operator.MATCHES, False),
     "matches_not": (Operator.MATCHES, True),
 }
-_OPERATORS = {compared: name for name, compared in _COMPARING.items()}
+"""How an operator compares, and whether it is negated."""
+_OPERATORS = {compared: name for name, compared in COMPARING.items()}
+
+
+class InvalidFilter(ValueError):
+    """Lists that are no filter; the message says why."""
+
+
+class ListedMatch(NamedTuple):
+    """A comparison as it stands in lists.
+
+    Attributes:
+        case_sensitive: None where it is not said.
+        depth: lists around it.
+        in_done: whether it stands inside of ``has_done`` or ``has_not_done``.
+    """
+
+    operator: str
+    name: str
+    values: list[object]
+    case_sensitive: bool | None
+    depth: int
+    in_done: bool
+
+
+Compare: TypeAlias = Callable[[ListedMatch], FilterExpression]
 
 
 def filter_of(lists: object, country_name: Dimension) -> FilterExpression:
@@ -47,18 +75,18 @@ def filter_of(lists: object, country_name: Dimension) -> FilterExpression:
         country_name: the country by its name.
 
     Raises:
-        ValueError: they are no filter; the message says why.
+        InvalidFilter: they are no filter; the message says why.
     """
-    return _filter(lists, {**_SHOWN, DIMENSIONS[BY_COUNTRY_NAME]: country_name}, 0)
+    return read_filter(lists, _named({**_SHOWN, DIMENSIONS[BY_COUNTRY_NAME]: country_name}))
 
 
 def stored_filter_of(lists: object) -> FilterExpression:
     """The filter of which ``lists_of`` made these lists: with ids, and with values as hits have them.
 
     Raises:
-        ValueError: it has made no such lists.
+        InvalidFilter: it has made no such lists.
     """
-    return _filter(lists, _DIMENSIONS, 0)
+    return read_filter(lists, _named(_DIMENSIONS), stored=True)
 
 
 def lists_of(expression: FilterExpression) -> list[object]:
@@ -78,42 +106,96 @@ def lists_of(expression: FilterExpression) -> list[object]:
             return ["has_done", lists_of(part)]
 
 
-def _filter(lists: object, dimensions: Mapping[str, Dimension], depth: int) -> FilterExpression:
-    if depth > DEEPEST:
+def read_filter(lists: object, compare: Compare, *, stored: bool = False) -> FilterExpression:
+    """The filter that nested lists stand for.
+
+    Args:
+        compare: makes a comparison; raises ``InvalidFilter`` for a dimension or a value that it does not know.
+        stored: whether ``lists_of`` has made the lists: ``not`` may then stand for an event that has no page, and
+            ``and`` and ``or`` may be empty.
+
+    Raises:
+        InvalidFilter: they have no form that there is.
+    """
+    reading = _Reading(compare, Not, 0, DEEPEST_STORED) if stored else _Reading(compare, opposite, 1, DEEPEST)
+    return _read(lists, reading, 0, in_done=False)
+
+
+class _Reading(NamedTuple):
+    """How lists are read.
+
+    Attributes:
+        least: filters behind ``and`` and ``or``.
+        deepest: levels of lists.
+    """
+
+    compare: Compare
+    negated: Callable[[FilterExpression], FilterExpression]
+    least: int
+    deepest: int
+
+
+def _read(lists: object, reading: _Reading, depth: int, *, in_done: bool) -> FilterExpression:
+    if depth > reading.deepest:
         msg = "filters are nested too deep"
-        raise ValueError(msg)
+        raise InvalidFilter(msg)
     match lists:
-        case ["and" | "or" as operator, [*parts]]:
-            inner = tuple(_filter(part, dimensions, depth + 1) for part in parts)
+        case ["and" | "or" as operator, [*parts]] if len(parts) >= reading.least:
+            inner = tuple(_read(part, reading, depth + 1, in_done=in_done) for part in parts)
             return AllOf(inner) if operator == "and" else AnyOf(inner)
         case ["not", part]:
-            return Not(_filter(part, dimensions, depth + 1))
+            return reading.negated(_read(part, reading, depth + 1, in_done=in_done))
         case ["has_done", part]:
-            return HasDone(_filter(part, dimensions, depth + 1))
+            return HasDone(_read(part, reading, depth + 1, in_done=True))
         case ["has_not_done", part]:
-            return Not(HasDone(_filter(part, dimensions, depth + 1)))
+            return Not(HasDone(_read(part, reading, depth + 1, in_done=True)))
         case [str(operator), str(name), [*values]]:
-            return _match(operator, _named(name, dimensions), values, caseless=False)
+            return reading.compare(ListedMatch(operator, name, values, None, depth, in_done))
         case [str(operator), str(name), [*values], {"case_sensitive": bool(cased), **others}] if not others:
-            return _match(operator, _named(name, dimensions), values, caseless=not cased)
+            return reading.compare(ListedMatch(operator, name, values, cased, depth, in_done))
     msg = 'a filter is a list such as ["is", "event:page", ["/"]]'
-    raise ValueError(msg)
+    raise InvalidFilter(msg)
 
 
-def _named(name: str, dimensions: Mapping[str, Dimension]) -> Dimension:
-    if name not in dimensions:
-        msg = f"there is no filter on {name[:40]!r}; there are {', '.join(dimensions)}"
-        raise ValueError(msg)
-    return dimensions[name]
+def opposite(expression: FilterExpression) -> FilterExpression:
+    """What passes when a filter does not. An event, which has no page, passes no filter on pages either way."""
+    match expression:
+        case Match():
+            return replace(expression, negated=not expression.negated)
+        case AllOf(parts):
+            return AnyOf(tuple(map(opposite, parts)))
+        case AnyOf(parts):
+            return AllOf(tuple(map(opposite, parts)))
+        case Not(part):
+            return part
+        case HasDone():
+            return Not(expression)
 
 
-def _match(operator: str, dimension: Dimension, values: Sequence[object], *, caseless: bool) -> Match:
-    if operator not in _COMPARING:
-        msg = f"there is no operator {operator[:40]!r}; operators are {', '.join(_COMPARING)}"
-        raise ValueError(msg)
-    texts = tuple(value for value in values if isinstance(value, str) or type(value) is int)
-    if len(texts) < len(values):
+def match_of(listed: ListedMatch, dimension: Dimension) -> Match:
+    """The comparison, with the dimension that its name stands for.
+
+    Raises:
+        InvalidFilter: there is no such operator, or a value is neither a text nor a whole number.
+    """
+    if listed.operator not in COMPARING:
+        msg = f"there is no operator {listed.operator[:40]!r}; operators are {', '.join(COMPARING)}"
+        raise InvalidFilter(msg)
+    values = tuple(value for value in listed.values if isinstance(value, str) or type(value) is int)
+    if len(values) < len(listed.values):
         msg = f"the filter on {dimension.name} has a value that is no text"
-        raise ValueError(msg)
-    compared, negated = _COMPARING[operator]
-    return Match(dimension=dimension, operator=compared, values=texts, negated=negated, caseless=caseless)
+        raise InvalidFilter(msg)
+    compared, negated = COMPARING[listed.operator]
+    return Match(
+        dimension=dimension, operator=compared, values=values, negated=negated, caseless=listed.case_sensitive is False
+    )
+
+
+def _named(dimensions: Mapping[str, Dimension]) -> Compare:
+    def compare(listed: ListedMatch) -> FilterExpression:
+        if listed.name not in dimensions:
+            msg = f"there is no filter on {listed.name[:40]!r}; there are {', '.join(dimensions)}"
+            raise InvalidFilter(msg)
+        return match_of(listed, dimensions[listed.name])
+
+    return compare

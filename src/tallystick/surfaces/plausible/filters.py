@@ -1,48 +1,33 @@
 """Filters of a query (contract 2.4), from JSON to ``model.question``."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from tallystick.model.dimensions import EVENT_NAME, PAGE, PAGEVIEW, Dimension
+from tallystick.model.filter_lists import InvalidFilter, ListedMatch, match_of, read_filter
 from tallystick.model.question import (
     EVERYTHING,
     AllOf,
     AnyOf,
     FilterExpression,
-    HasDone,
     Match,
-    Not,
     Operator,
 )
 from tallystick.surfaces.plausible.names import GOAL, Vocabulary
 from tallystick.web.refusals import ApiRefused
 
-DEEPEST = 20
-"""Levels of nesting."""
 CODE_LETTERS = 2
 LONGEST_SHOWN = 1_000
 VISIT = "Visit "
 """Before the path of a goal that is a page."""
 
-_COMPARING: Mapping[str, tuple[Operator, bool]] = {
-    "is": (Operator.IS, False),
-    "is_not": (Operator.IS, True),
-    "contains": (Operator.CONTAINS, False),
-    "contains_not": (Operator.CONTAINS, True),
-    "matches": (Operator.MATCHES, False),
-    "matches_not": (Operator.MATCHES, True),
-}
+_WITH_CASE = frozenset({"is", "is_not", "contains", "contains_not"})
 _OF_GOALS = frozenset({"is", "contains"})
 _SPECIAL = r"\.+*?()|[]{}^$"
 """The characters that mean something in an expression of RE2."""
-
-
-class InvalidFilter(ValueError):
-    """A filter is not of a form that there is."""
 
 
 class DecodedFilters(Struct, frozen=True):
@@ -90,7 +75,7 @@ class FilterDecoder:
         goals: list[FilterExpression] = []
         for number, each in enumerate(filters):
             try:
-                decoded = self._filter(each, depth=0, in_done=False)
+                decoded = read_filter(each, self._comparison)
             except InvalidFilter:
                 self._fault(f"#/filters/{number}: Invalid filter {as_json(each)}")
                 continue
@@ -107,55 +92,37 @@ class FilterDecoder:
             self._on_pages,
         )
 
-    def _filter(self, each: object, *, depth: int, in_done: bool) -> FilterExpression:
-        if depth > DEEPEST or not isinstance(each, list) or not each or not isinstance(each[0], str):
-            raise InvalidFilter
-        operator, rest = each[0], each[1:]
-        match operator, rest:
-            case "and" | "or", [[_, *_] as parts]:
-                decoded = tuple(self._filter(part, depth=depth + 1, in_done=in_done) for part in parts)
-                return AllOf(decoded) if operator == "and" else AnyOf(decoded)
-            case "not", [part]:
-                return _negated(self._filter(part, depth=depth + 1, in_done=in_done))
-            case "has_done" | "has_not_done", [part]:
-                if in_done:
-                    msg = "has_done and has_not_done cannot stand inside of one another"
-                    raise ApiRefused(msg)
-                done = HasDone(self._filter(part, depth=depth + 1, in_done=True))
-                return done if operator == "has_done" else Not(done)
-        if operator not in _COMPARING:
-            raise InvalidFilter
-        return self._comparison(operator, rest, depth=depth, in_done=in_done)
-
-    def _comparison(self, operator: str, rest: list[Any], *, depth: int, in_done: bool) -> FilterExpression:
-        name, clauses, caseless = _parts(operator, rest)
+    def _comparison(self, listed: ListedMatch) -> FilterExpression:
+        name, operator, values = listed.name, listed.operator, listed.values
         known = self._vocabulary.dimensions.get(name)
         if known is None or not isinstance(known.grouping, Dimension):
             raise InvalidFilter
-        if not all(isinstance(each, str) or (name == "visit:city" and type(each) is int) for each in clauses):
+        if not values or (listed.case_sensitive is not None and operator not in _WITH_CASE):
             raise InvalidFilter
-        if in_done and not name.startswith("event:"):
+        if not all(isinstance(each, str) or (name == "visit:city" and type(each) is int) for each in values):
+            raise InvalidFilter
+        if listed.in_done and not name.startswith("event:"):
             msg = f"has_done and has_not_done take filters on event dimensions only, not on {name}"
             raise ApiRefused(msg)
-        if name in {GOAL, "event:hostname"} and depth > 0 and not (in_done and name == GOAL):
+        if name in {GOAL, "event:hostname"} and listed.depth > 0 and not (listed.in_done and name == GOAL):
             msg = f"a filter on {name} has to stand at the top level"
             raise ApiRefused(msg)
-        values = tuple(str(each) for each in clauses)
+        found = match_of(listed, known.grouping)
+        texts = tuple(map(str, values))
         if name == GOAL:
             if operator not in _OF_GOALS:
                 msg = f"a filter on {GOAL} takes the operators is and contains"
                 raise ApiRefused(msg)
-            return self._goal(operator, values, caseless=caseless)
+            return self._goal(operator, texts, caseless=found.caseless)
         if (
             name == "visit:country"
             and operator in {"is", "is_not"}
-            and any(len(each) != CODE_LETTERS for each in values)
+            and any(len(each) != CODE_LETTERS for each in texts)
         ):
             msg = "a filter on visit:country takes two-letter country codes, for example DE"
             raise ApiRefused(msg)
         self._on_pages |= name == "event:page"
-        compared, negated = _COMPARING[operator]
-        return Match(dimension=known.grouping, operator=compared, values=values, negated=negated, caseless=caseless)
+        return replace(found, values=texts)
 
     def _goal(self, operator: str, values: Sequence[str], *, caseless: bool) -> FilterExpression:
         """A goal: an event by its name, or ``Visit /path`` (D.5)."""
@@ -173,21 +140,6 @@ class FilterDecoder:
 
 EVENTS_ONLY = Match(dimension=EVENT_NAME, values=(PAGEVIEW,), negated=True)
 """Events, but no pageviews."""
-
-
-def _negated(expression: FilterExpression) -> FilterExpression:
-    """What passes when an expression does not; an event, which has no page, still passes no filter on pages."""
-    match expression:
-        case Match():
-            return replace(expression, negated=not expression.negated)
-        case AllOf(parts):
-            return AnyOf(tuple(map(_negated, parts)))
-        case AnyOf(parts):
-            return AllOf(tuple(map(_negated, parts)))
-        case Not(part):
-            return part
-        case HasDone():
-            return Not(expression)
 
 
 def visited(path: str, *, caseless: bool = False) -> Match:
@@ -213,17 +165,6 @@ def as_json(value: object) -> str:
         return msgspec.json.encode(value).decode()[:LONGEST_SHOWN]
     except RecursionError:  # a little deeper than what could still be decoded
         return "that is nested so deep"
-
-
-def _parts(operator: str, rest: list[Any]) -> tuple[str, list[Any], bool]:
-    """The name, the clauses, and whether case is ignored."""
-    modified = operator in {"is", "is_not", "contains", "contains_not"}
-    match rest:
-        case [str(name), [_, *_] as clauses]:
-            return name, clauses, False
-        case [str(name), [_, *_] as clauses, {"case_sensitive": bool(case)}] if modified and len(rest[2]) == 1:
-            return name, clauses, not case
-    raise InvalidFilter
 
 
 def _is_goal(each: object) -> bool:
