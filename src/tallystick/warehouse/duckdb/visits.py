@@ -63,20 +63,38 @@ def visits_of(hits: str) -> str:
         hits: a relation with the columns of ``hit_columns``: people's hits with a session.
     """
     opened = ", ".join(f"'{name}': {name}" for name in OF_FIRST_HIT)
+    of_first = ", ".join(f"opened.{name} AS {name}" for name in OF_FIRST_HIT)
+    return f"SELECT {_OF_GROUPS}, {of_first} FROM ({_groups(hits, f'{{{opened}}}')}) AS visits"
+
+
+def _few_visits_of(hits: str) -> str:
+    """The same for some thousand hits: the first hits are joined, which is cheaper than to gather their columns.
+
+    Of millions, the join would need too much memory.
+    """
+    of_first = ", ".join(f"few.{name}" for name in OF_FIRST_HIT)
+    return (
+        f"WITH few AS MATERIALIZED (SELECT * FROM {hits}) SELECT {_OF_GROUPS}, {of_first}"
+        f" FROM ({_groups('few', 'id')}) AS visits JOIN few ON few.id = opened"
+    )
+
+
+_OF_GROUPS = (
+    "visits.site, visits.session, started, ended, pageviews, events, firsts,"
+    " entered.path AS entry_page, left_at.path AS exit_page,"
+    " coalesce(entered.host, '') AS entry_host, coalesce(left_at.host, '') AS exit_host"
+)
+
+
+def _groups(hits: str, opened: str) -> str:
     page = "{'path': path, 'host': host}"
-    groups = (
+    return (
         "SELECT site, session, min(created) AS started, max(created) AS ended,"
         " CAST(count(*) FILTER (NOT event) AS UINTEGER) AS pageviews,"
         " CAST(count(*) FILTER (event) AS UINTEGER) AS events, CAST(count(*) FILTER (first) AS UINTEGER) AS firsts,"
         f" arg_min({page}, (created, id)) FILTER (NOT event) AS entered,"
         f" arg_max({page}, (created, id)) FILTER (NOT event) AS left_at,"
-        f" arg_min({{{opened}}}, (created, id)) AS opened FROM {hits} GROUP BY site, session"
-    )
-    return (
-        "SELECT site, session, started, ended, pageviews, events, firsts,"
-        " entered.path AS entry_page, left_at.path AS exit_page,"
-        " coalesce(entered.host, '') AS entry_host, coalesce(left_at.host, '') AS exit_host,"
-        f" {', '.join(f'opened.{name} AS {name}' for name in OF_FIRST_HIT)} FROM ({groups})"
+        f" arg_min({opened}, (created, id)) AS opened FROM {hits} GROUP BY site, session"
     )
 
 
@@ -86,7 +104,7 @@ def _sources() -> list[str]:
 
 # Following new hits. Rows are replaced: updating them costs DuckDB ten times what deleting and inserting them costs.
 
-_ARRIVED = visits_of(f"(SELECT {hit_columns()} FROM hit WHERE id > $3 AND bot = 0 AND session <> 0)")
+_ARRIVED = _few_visits_of(f"(SELECT {hit_columns()} FROM hit WHERE id > $3 AND bot = 0 AND session <> 0)")
 """The visits of hits that were just inserted, as if there were no others."""
 _NEARBY = f"visit.ended >= $1 - {SESSION_S} AND visit.started <= $2 + {SESSION_S}"
 """The visits that hits from $1 to $2 may belong to. A session is continued within eight hours of its hits

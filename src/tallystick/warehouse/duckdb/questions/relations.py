@@ -15,6 +15,7 @@ from typing import NamedTuple
 from tallystick.model.question import NO_ID, Question
 from tallystick.warehouse.duckdb import regular, visits
 from tallystick.warehouse.duckdb.queried import QuerySession
+from tallystick.warehouse.duckdb.questions.conditions import is_among
 from tallystick.warehouse.duckdb.questions.parameters import BoundValues
 
 VISIT_COLUMNS = (*visits.OF_PAGEVIEWS, *visits.OF_FIRST_HIT)
@@ -134,26 +135,20 @@ class Relations:
         )
         if not self.with_neighbours:
             return f"hits AS NOT MATERIALIZED ({plain})"
+        with_path = ""
         if self._paths is not None:
-            paths = self._parameters.add(list(self._paths))
-            visited = (
-                f"SELECT site, session FROM hit WHERE {self._site} AND created >= {self._since} AND bot = 0"
-                f" AND created < {self._until} AND path IN (SELECT unnest(CAST({paths} AS BIGINT[])))"
-            )
-            plain += f" AND (session = 0 OR {self.in_visits(f'({visited})')})"
-        order = "PARTITION BY site, session ORDER BY created, id"
-        neighbours = (
-            f"SELECT id, lead(path) OVER ({order}) AS next_page, lag(path) OVER ({order}) AS previous_page"
-            " FROM each_hit WHERE NOT event AND session <> 0"
+            viewed = f"each_hit WHERE NOT event AND {is_among('path', self._paths, self._parameters)}"
+            # With an alternative, DuckDB builds the join's table of the hits with a path, and never of all hits.
+            with_path = f" AND (alone OR {self.in_visits(viewed)})"
+        by_time = f"PARTITION BY {self.key} ORDER BY created, id"
+        followed = (
+            f"SELECT *, coalesce(lead(path) OVER by_time, {NO_ID}) AS next_page,"
+            f" coalesce(lag(path) OVER by_time, {NO_ID}) AS previous_page"
+            f" FROM each_hit WHERE NOT event AND session <> 0{with_path} WINDOW by_time AS ({by_time})"
         )
-        joined = (
-            f"SELECT each_hit.*, CASE WHEN event THEN NULL ELSE coalesce(next_page, {NO_ID}) END AS next_page,"
-            f" CASE WHEN event THEN NULL ELSE coalesce(previous_page, {NO_ID}) END AS previous_page"
-            " FROM each_hit LEFT JOIN neighbours USING (id)"
-        )
-        return (
-            f"each_hit AS NOT MATERIALIZED ({plain}), neighbours AS ({neighbours}), hits AS NOT MATERIALIZED ({joined})"
-        )
+        none = f"CASE WHEN event THEN NULL ELSE {NO_ID} END"
+        others = f"SELECT *, {none} AS next_page, {none} AS previous_page FROM each_hit WHERE event OR session = 0"
+        return f"each_hit AS NOT MATERIALIZED ({plain}), hits AS NOT MATERIALIZED ({followed} UNION ALL {others})"
 
     def visits(self) -> str:
         """``visits``: one row for each visit in the period."""
