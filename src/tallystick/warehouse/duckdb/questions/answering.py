@@ -40,6 +40,7 @@ from tallystick.warehouse.duckdb.questions.conditions import (
     is_among,
     keeps_hosts_whole,
     keeps_paths_whole,
+    looks_at_others,
     only_pages,
     required_paths,
     separated,
@@ -217,10 +218,27 @@ class _Plan:
         return condition_of(expression, self.parameters, self._has_done)
 
     def _has_done(self, part: FilterExpression) -> str:
-        passes = condition_of(part, self.parameters, self._has_done)
-        others = self._relations.in_visits(f"hits WHERE session <> 0 AND {passes}")
-        # Where a relation has only visits with a session, the condition is their membership alone, a cheaper join.
-        return f"CASE WHEN alone THEN {passes} ELSE {others} END"
+        return f"CASE WHEN alone THEN {self._has_done_alone(part)} ELSE {self._has_done_in_visit(part)} END"
+
+    def _has_done_alone(self, part: FilterExpression) -> str:
+        return condition_of(part, self.parameters, self._has_done_alone)
+
+    def _has_done_in_visit(self, part: FilterExpression) -> str:
+        return self._relations.in_visits(f"hits WHERE session <> 0 AND {self._has_done_alone(part)}")
+
+    def _passing_visits(self) -> str:
+        """What follows FROM: visits that pass, where the condition is about visits."""
+        condition, parameters = self._question.condition, self.parameters
+        if not looks_at_others(condition):
+            return f"visits WHERE {self._passes()}"
+        # Apart, because DuckDB cannot make a semi join of a membership inside of a CASE.
+        followed = f"SELECT * FROM visits WHERE NOT alone AND {self._followed_pass()}"
+        alone = f"SELECT * FROM visits WHERE alone AND {condition_of(condition, parameters, self._has_done_alone)}"
+        return f"({followed} UNION ALL {alone}) WHERE true"
+
+    def _followed_pass(self) -> str:
+        """The condition for visits with a session."""
+        return condition_of(self._question.condition, self.parameters, self._has_done_in_visit)
 
     def _passing(self) -> str:
         source = "rows" if self._reads_visits else "hits"
@@ -287,7 +305,7 @@ class _Plan:
     def _counted_visits(self, names: Sequence[str], groupings: Sequence[Grouping]) -> str:
         """Hits and visitors of visits that pass as a whole."""
         if not any(isinstance(each, TimeUnit) for each in groupings):
-            return self._summed(names, groupings, _OF_VISITS, "started", f"visits WHERE {self._passes()}")
+            return self._summed(names, groupings, _OF_VISITS, "started", self._passing_visits())
         sums, with_visits = bool(self._metrics & _SUMS), self._with_visits(groupings)
         if not self._counts_visitors and not with_visits:
             return self._summed(names, groupings, _OF_HITS, "created", "passing")
@@ -319,7 +337,7 @@ class _Plan:
     def _by_ends(self, names: Sequence[str], groupings: Sequence[Grouping], *, with_sums: bool) -> str:
         """Visitors by time, and the sums over hits if nothing of their visits is needed for them."""
         named, period = dict(zip(names, groupings, strict=True)), self._question.period
-        visits = f"visits WHERE {self._passes()}"
+        visits = self._passing_visits()
         steps = visitors_at(named, period, visits=visits, key=self._relations.key)
         if not with_sums:
             return self._summed_at(named, ["visitors", "alone"], steps)
@@ -486,7 +504,7 @@ class _Plan:
     def _seen(self, names: Sequence[str], numbers: Mapping[str, str]) -> str:
         """Whole visits with a hit that passes."""
         if self._about_visits:
-            source = f"visits WHERE NOT alone AND {self._passes()}"
+            source = f"visits WHERE NOT alone AND {self._followed_pass()}"
         elif self._separated is not None:
             source = self._seen_visits()
         else:

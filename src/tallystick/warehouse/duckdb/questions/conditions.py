@@ -99,6 +99,19 @@ def about_visits(expression: FilterExpression) -> bool:
             return not any(match.dimension.name in NEIGHBOURS for match in matches_in(part))
 
 
+def looks_at_others(expression: FilterExpression) -> bool:
+    """Whether an expression looks at other hits of the visit."""
+    match expression:
+        case Match():
+            return False
+        case AllOf(parts) | AnyOf(parts):
+            return any(map(looks_at_others, parts))
+        case Not(part):
+            return looks_at_others(part)
+        case HasDone():
+            return True
+
+
 def about_hits(expression: FilterExpression) -> bool:
     """Whether an expression looks at nothing but the hit itself."""
     match expression:
