@@ -153,10 +153,10 @@ def test_through_a_server_hits_come_back_by_a_filter(run: CommandLine, tmp_path:
         assert run(*command).refused() == "TALLYSTICK_TOKEN must be set to an API token with the permission site-update"
         wrong = ("bots", "restore", "--filter", 'page matches "("', *to_server)
         assert "the expression '(' is not valid" in run(*wrong, variables={"TALLYSTICK_TOKEN": server.token}).refused()
-        refusal = run(
-            "bots", "restore", "--filter", "page is /one", "--yes", "--data", str(tmp_path / "served")
-        ).refused()
-        assert "go through it, with --site" in refusal
+        # Beside the server no token is needed.
+        beside = ("--yes", "--data", str(tmp_path / "served"))
+        assert run("bots", "restore", "--filter", "page is /two", *beside).err == "1 hit\n"
+        assert "the expression '(' is not valid" in run("bots", "mark", "known", *wrong[2:4], *beside).refused()
 
 
 def test_beside_a_server_the_server_does_it(run: CommandLine) -> None:

@@ -148,13 +148,14 @@ def restore(  # noqa: PLR0913  # one an option
 
     The number of hits is printed first by tallystick query --bots --metrics events, with the same filter. With a URL
     the API of the running server is used, with the token in TALLYSTICK_TOKEN, which needs the permission site-update.
+    Without a URL the data directory is changed, through its server if that is running.
 
     Args:
         filters: Which hits, for example "browser is Firefox". May be repeated; all filters must hold.
         start: The first day, in UTC; by default that of the first hit.
         end: The last day, in UTC; today by default.
-        site: The URL of a running server at the site's host; or, in a data directory that no server uses, the
-            site's id or host, not needed if there is only one site.
+        site: The site's id or host in the data directory, not needed if there is only one site; or the URL of a
+            running server at the site's host.
         yes: Do not ask.
     """
     options = options_of(filters, start, end, Bot.KNOWN_NOT)
@@ -179,15 +180,16 @@ def mark(  # noqa: PLR0913  # one an option
         tallystick bots mark known --filter "source is spam.example"
 
     Brought back by "bot is known", the visits are what they were. With a URL the API of the running server is used,
-    with the token in TALLYSTICK_TOKEN, which needs the permission site-update.
+    with the token in TALLYSTICK_TOKEN, which needs the permission site-update. Without a URL the data directory is
+    changed, through its server if that is running.
 
     Args:
         label: The label that the hits get.
         filters: Which hits, for example "source is spam.example". May be repeated; all filters must hold.
         start: The first day, in UTC; by default that of the first hit.
         end: The last day, in UTC; today by default.
-        site: The URL of a running server at the site's host; or, in a data directory that no server uses, the
-            site's id or host, not needed if there is only one site.
+        site: The site's id or host in the data directory, not needed if there is only one site; or the URL of a
+            running server at the site's host.
         yes: Do not ask.
     """
     code = _code(label)

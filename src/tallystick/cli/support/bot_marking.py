@@ -1,16 +1,18 @@
-"""Marks hits by a filter: through the API of a running server, or in an unused data directory."""
+"""Marks hits by a filter: through the API of a running server, or in a data directory, beside its server or without."""
 
 import asyncio
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import httpx
 import msgspec
 from msgspec import Struct
 
-from tallystick.cli.support.site_access import api_errors_refused, is_url, opened_site, token
+from tallystick.cli.support.data_directory import server_runs
+from tallystick.cli.support.site_access import api_errors_refused, is_url, lent_access, opened_site, token
 from tallystick.errors import InputRefused
+from tallystick.model.account import Permission
 from tallystick.model.filter_lists import filter_of
 from tallystick.model.filter_text import parse_filter
 from tallystick.model.hit import is_bot
@@ -66,7 +68,16 @@ def mark(site: str | None, settings: AnalyticsSettings, options: MarkingOptions)
     Raises:
         InputRefused: it cannot be done.
     """
-    return _at_server(site, options) if site and is_url(site) else asyncio.run(_in_data(site, settings, options))
+    if site and is_url(site):
+        with httpx.Client() as client:
+            return _at_server(client, site, token("site-update"), {}, options)
+    if server_runs(settings.data):
+        with (
+            lent_access(site, settings, Permission.SITE_UPDATE) as lent,
+            httpx.Client(transport=lent.transport) as client,
+        ):
+            return _at_server(client, lent.url, lent.secret, lent.headers, options)
+    return asyncio.run(_in_data(site, settings, options))
 
 
 def _day(option: str, text: str) -> dt.date:
@@ -81,7 +92,7 @@ class _Marked(Struct):
     hits: int
 
 
-def _at_server(url: str, options: MarkingOptions) -> int:
+def _at_server(client: httpx.Client, url: str, secret: str, headers: Mapping[str, str], options: MarkingOptions) -> int:
     body = {
         "to": options.into,
         "filters": options.filters,
@@ -89,10 +100,10 @@ def _at_server(url: str, options: MarkingOptions) -> int:
         "end": f"{options.last}T23:59:59Z",
     }
     with api_errors_refused(url):
-        answer = httpx.post(
+        answer = client.post(
             f"{url.rstrip('/')}/api/v0/bots",
             json=body,
-            headers={"authorization": f"Bearer {token('site-update')}"},
+            headers={"authorization": f"Bearer {secret}", **headers},
             timeout=60,
         )
         if answer.status_code != httpx.codes.ACCEPTED:

@@ -1,7 +1,7 @@
 """Access to a site for imports and exports: through the API of a running server, or in an unused data directory."""
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -44,6 +44,20 @@ class Waits(Protocol):
 
     def __call__(self, seconds: float, reason: str, /) -> None:
         """Show the pause and its reason."""
+
+
+class LentAccess(NamedTuple):
+    """How a running server is asked about a site.
+
+    Attributes:
+        headers: that choose the site.
+    """
+
+    url: str
+    transport: httpx.HTTPTransport
+    secret: str
+    headers: Mapping[str, str]
+    site: Site
 
 
 class ServerAccess(NamedTuple):
@@ -166,11 +180,11 @@ def api_client(url: str, permission: str) -> Iterator[GoatCounter]:
 
 
 @contextmanager
-def running_server(site: str | None, settings: AnalyticsSettings, permission: Permission) -> Iterator[ServerAccess]:
+def lent_access(site: str | None, settings: AnalyticsSettings, permission: Permission) -> Iterator[LentAccess]:
     """Access to a site through the server that uses the data directory, with a token for as long as the block runs.
 
     Raises:
-        InputRefused: it listens nowhere yet, there is no such site, or the server refuses.
+        InputRefused: the server listens nowhere yet, or there is no such site.
     """
     addresses = told_addresses(settings.data)
     if not addresses:
@@ -178,19 +192,36 @@ def running_server(site: str | None, settings: AnalyticsSettings, permission: Pe
         raise InputRefused(msg)
     address = addresses[0]
     path = address.removeprefix("unix:") if address.startswith("unix:") else None
-    url = f"http://{address}" if path is None else "http://localhost"
     with opened_ledger(settings) as (_, session):
         with session.transaction():
             found = site_among(active_sites(session), site)
             number, secret = lend_token(session, found, permission, milliseconds())
         try:
-            transport = None if path is None else httpx.HTTPTransport(uds=path)
-            headers = {"host": found.cname} if found.cname else {}
-            with api_errors_refused(address), GoatCounter(url, secret, transport=transport, headers=headers) as api:
-                yield ServerAccess(api, found)
+            yield LentAccess(
+                url=f"http://{address}" if path is None else "http://localhost",
+                transport=httpx.HTTPTransport(uds=path),
+                secret=secret,
+                headers={"host": found.cname} if found.cname else {},
+                site=found,
+            )
         finally:
             with session.transaction():
                 take_back(session, number)
+
+
+@contextmanager
+def running_server(site: str | None, settings: AnalyticsSettings, permission: Permission) -> Iterator[ServerAccess]:
+    """The same, with a client.
+
+    Raises:
+        InputRefused: see ``lent_access``; or the server refuses.
+    """
+    with (
+        lent_access(site, settings, permission) as lent,
+        api_errors_refused(lent.url),
+        GoatCounter(lent.url, lent.secret, transport=lent.transport, headers=lent.headers) as api,
+    ):
+        yield ServerAccess(api, lent.site)
 
 
 @contextmanager
