@@ -1,11 +1,14 @@
 """Deviations from the contract that were found by reading it against a running server, one test each."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
+import duckdb
 import pytest
 
 from support.in_process import Asgi
+from support.telling import a_visit, tell
 from tallystick.model.question import Answer, Question
 from tallystick.services.analytics.names import path_ids, rename_path
 from tallystick.surfaces.plausible import judging
@@ -160,3 +163,37 @@ async def test_a_question_of_a_client_that_has_hung_up_is_given_up(
         headers={"host": "stats.example.com", "authorization": f"Bearer {stats.analytics.token}"}.items(),
     )
     assert (answer.status, ended) == (504, ["given up"])
+
+
+async def test_older_series_and_breakdowns_have_conversion_rates_of_their_own_visitors(stats: Stats) -> None:
+    asked = {"site_id": "stats.example.com", "period": "custom", "date": "2027-01-13,2027-01-15"}
+    asked |= {"metrics": "visitors,conversion_rate", "filters": "event:goal==Signup"}
+    series = (await stats.get("/api/v1/stats/timeseries", **asked)).json()["results"]
+    assert [row["conversion_rate"] for row in series] == [100, 0, 0]
+    sources = (await stats.get("/api/v1/stats/breakdown", property="visit:source", **asked)).json()["results"]
+    assert sources == [{"source": "Google", "visitors": 1, "conversion_rate": 50}]
+    goals = (await stats.get("/api/v1/stats/breakdown", property="event:goal", **asked)).json()["results"]
+    assert goals == [{"goal": "Signup", "visitors": 1, "conversion_rate": 25}]
+    whole = (await stats.get("/api/v1/stats/aggregate", **asked)).json()["results"]
+    assert whole["conversion_rate"] == {"value": 25}
+
+
+async def test_nobody_is_there_now_where_only_hours_are_kept(stats: Stats) -> None:
+    now = datetime.fromtimestamp(stats.analytics.clock() / 1000, UTC).strftime("%Y-%m-%dT%H:%M")
+    await tell(stats.analytics, a_visit("/", now))
+    asked = {"site_id": "stats.example.com"}
+    assert (await stats.get("/api/v1/stats/realtime/visitors", **asked)).json() == 2
+    await stats.analytics.change_site(collect=446 & ~256)
+    assert (await stats.get("/api/v1/stats/realtime/visitors", **asked)).json() == 0
+
+
+async def test_a_question_that_needs_too_much_memory_is_answered_without_details(
+    stats: Stats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_large(*_: object) -> Answer:
+        msg = "Out of Memory Error: failed to pin block of size 256.0 KiB"
+        raise duckdb.OutOfMemoryException(msg)
+
+    monkeypatch.setattr("tallystick.services.analytics.questions.ask", too_large)
+    status, text = await stats.refusal()
+    assert (status, "memory is used up" in text, "block" in text) == (503, True, False)

@@ -200,7 +200,9 @@ def store_error(error: duckdb.Error) -> StoreUnavailable:
     text = str(error)
     if any(sign in text for sign in ("No space left on device", "File too large", "Disk quota exceeded")):
         return StoreFull("the disk is full")
-    if isinstance(error, (duckdb.InterruptException, duckdb.OutOfMemoryException)):
+    if isinstance(error, duckdb.OutOfMemoryException):  # its text is about blocks and options: nothing for clients
+        return StoreBusy("the warehouse's memory is used up; ask for less, or try again later")
+    if isinstance(error, duckdb.InterruptException):
         return StoreBusy(f"the warehouse has too much to do: {text}")
     return StoreFailed(f"the warehouse failed: {text}")
 

@@ -11,6 +11,7 @@ from tallystick.model.dimensions import Dimension
 from tallystick.model.named_period import Today, dates, period_named
 from tallystick.model.period import Period, date_of, day_of
 from tallystick.model.question import AllOf, Match, TimeUnit
+from tallystick.model.site import Collect
 from tallystick.services.analytics.questions import labels
 from tallystick.services.services import Services
 from tallystick.surfaces.plausible.asking import today_of
@@ -19,7 +20,7 @@ from tallystick.surfaces.plausible.figures import change
 from tallystick.surfaces.plausible.filters import as_json as quoted
 from tallystick.surfaces.plausible.inquiry import Found, Inquiry, find, question_of
 from tallystick.surfaces.plausible.judging import StatsCall, as_json
-from tallystick.surfaces.plausible.names import PROPERTY, TIME_NAMES, WireDimension, vocabulary
+from tallystick.surfaces.plausible.names import GOAL, PROPERTY, TIME_NAMES, WireDimension, vocabulary
 from tallystick.surfaces.plausible.v1.parameters import check_metrics, filters_of, metrics_of, period_of, whole_number
 from tallystick.web.answers import ApiResponse
 from tallystick.web.refusals import ApiRefused
@@ -59,7 +60,7 @@ async def timeseries(services: Services, call: StatsCall) -> ApiResponse:
         msg = f"interval: {quoted(interval)} is not one of day, month"
         raise ApiRefused(msg)
     unit = INTERVALS[interval] if interval else USUAL_INTERVALS.get(name, TimeUnit.DAY)
-    inquiry = _with(inquiry, dimensions=(WireDimension(TIME_NAMES[unit], unit),))
+    inquiry = _with(_of_groups(inquiry), dimensions=(WireDimension(TIME_NAMES[unit], unit),))
     found = await _all_lines(services, inquiry)
     empty: dict[str, Any] = {each.name: None if each.name == "visit_duration" else 0 for each in inquiry.metrics}
     rows = {str(line.values[0]): dict(zip(empty, line.figures, strict=True)) for line in found.lines}
@@ -89,6 +90,7 @@ async def breakdown(services: Services, call: StatsCall) -> ApiResponse:
         has_value = Match(dimension=shown[0].grouping, values=("",), negated=True)  # type: ignore[arg-type]
         condition = AllOf((*inquiry.filters.condition.parts, has_value))
         inquiry = _with(inquiry, filters=_with(inquiry.filters, condition=condition))
+    inquiry = inquiry if name == GOAL else _of_groups(inquiry)
     inquiry = _with(inquiry, dimensions=tuple(shown), limit=limit, offset=(page - 1) * limit)
     check_meaning(inquiry, extended=False)
     found = await find(services.questions, inquiry)
@@ -98,7 +100,10 @@ async def breakdown(services: Services, call: StatsCall) -> ApiResponse:
 
 async def realtime_visitors(services: Services, call: StatsCall) -> ApiResponse:
     """Visitors of the last five minutes, as a bare number."""
-    found = await find(services.questions, await asyncio.to_thread(_inquiry_now, call))
+    inquiry = await asyncio.to_thread(_inquiry_now, call)
+    if not call.site.settings.collect & Collect.HITS:
+        return as_json(0)  # its hits have the time at which their hour began
+    found = await find(services.questions, inquiry)
     return as_json(found.lines[0].figures[0])
 
 
@@ -119,6 +124,11 @@ def _inquiry(call: StatsCall, breakdown: str = "") -> tuple[Today, Inquiry, str]
     if not breakdown:
         check_meaning(inquiry, extended=False)
     return today, inquiry, name
+
+
+def _of_groups(inquiry: Inquiry) -> Inquiry:
+    """With conversion rates of each row's own visitors, as series and breakdowns have them."""
+    return _with(inquiry, metrics=tuple(_with(each, group=each.conversion) for each in inquiry.metrics))
 
 
 def _before(period: Period, today: Today) -> Period:
