@@ -129,9 +129,10 @@ async def test_an_answer_made_before_a_rename_is_not_kept_after_it(
 
 async def test_large_questions_are_not_kept(stats: Stats) -> None:
     kept = stats.analytics.services.questions._kept  # noqa: SLF001  # its memory
-    for count, more in ((200, 1), (201, 0)):
+    for count, length, more in ((150, 1, 1), (200, 1, 0), (2, 2_000, 1), (3, 2_000, 0)):
         before = len(kept)
-        await stats.rows(filters=[["is", "visit:browser", [f"{count} {number}" for number in range(count)]]])
+        values = [f"{count} {number}".ljust(length, "x") for number in range(count)]
+        await stats.rows(filters=[["is", "visit:browser", values]])
         assert len(kept) - before == more
 
 

@@ -70,8 +70,10 @@ AT_ONCE = 1
 """Questions that run at once: the other thread of the warehouse is left for short reads."""
 WAITING = 200
 ANSWERS_KEPT, ROWS_KEPT = 1_000, 100_000
-VALUES_KEPT = 200
-"""A question whose filters have more values is not kept: it may be larger than its answer."""
+BYTES_KEPT = 20_000
+"""A question whose filters have larger values is not kept: it would take more memory than its answer."""
+VALUE_BYTES = 100
+"""What a value takes besides its characters."""
 NAMES_AT_ONCE = 10_000
 MOST_GROUPS = 100_000
 """Rows that are sorted by names. Beyond them those with the greatest figures are."""
@@ -251,7 +253,7 @@ class Questions:
     def _keep(self, question: Question, state: tuple[int, int], answer: Answer) -> None:
         if len(answer.rows) > ROWS_KEPT // 10:
             return
-        if sum(len(match.values) for match in matches_in(question.condition)) > VALUES_KEPT:
+        if _filter_bytes(question) > BYTES_KEPT:
             return
         if (old := self._kept.pop(question, None)) is not None:
             self._rows_kept -= len(old[1].rows)
@@ -545,6 +547,12 @@ def _hit_dimensions(question: Question) -> set[str]:
 
 def _has_ids(question: Question) -> bool:
     return any(isinstance(each, Dimension) and each.kind is ValueKind.ID for each in question.dimensions)
+
+
+def _filter_bytes(question: Question) -> int:
+    """About the memory that the values of its filters take."""
+    values = (value for match in matches_in(question.condition) for value in match.values)
+    return sum(VALUE_BYTES + 4 * len(str(value)) for value in values)
 
 
 def _searched(question: Question) -> int:
