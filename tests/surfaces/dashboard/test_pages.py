@@ -207,6 +207,14 @@ def test_texts_are_escaped_before_they_are_marked_up() -> None:
     assert paragraphs("a `b<c` & <d>\n\ne") == "<p>a <code>b&lt;c</code> &amp; &lt;d&gt;</p>\n<p>e</p>"
 
 
+def test_lines_with_dashes_are_a_list() -> None:
+    text = "These:\n\n  - `a`: one,\n    in two lines\n  - <b>\n\nThat is it, - no list."
+    assert paragraphs(text) == (
+        "<p>These:</p>\n<ul><li><code>a</code>: one, in two lines</li><li>&lt;b&gt;</li></ul>\n"
+        "<p>That is it, - no list.</p>"
+    )
+
+
 @pytest.mark.parametrize("path", ["/nowhere", "/doc", "/Login", "/hits/a/b", "//", "/wp-admin/setup.php"])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_a_mistyped_page_is_a_page_for_people(site: RunningServer, path: str, method: str) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from shlex import quote
+from textwrap import dedent
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -122,8 +123,16 @@ def phrase(text: str) -> Markup:
 
 
 def paragraphs(text: str) -> Markup:
-    """Turn a text with empty lines between paragraphs into ``<p>`` elements."""
-    return Markup("\n").join(Markup("<p>{}</p>").format(phrase(part.strip())) for part in text.split("\n\n"))
+    """Turn a text with empty lines between its parts into ``<p>`` elements, parts of lines with ``- `` into lists."""
+    return Markup("\n").join(map(_paragraph, text.split("\n\n")))
+
+
+def _paragraph(text: str) -> Markup:
+    text = dedent(text.strip("\n")).strip()
+    if not text.startswith("- "):
+        return Markup("<p>{}</p>").format(phrase(text))
+    items = (" ".join(item.split()) for item in re.split(r"^- ", text, flags=re.MULTILINE)[1:])
+    return Markup("<ul>{}</ul>").format(Markup("").join(Markup("<li>{}</li>").format(phrase(item)) for item in items))
 
 
 def _version(file: Path) -> str:
