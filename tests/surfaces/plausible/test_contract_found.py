@@ -198,3 +198,9 @@ async def test_a_question_that_needs_too_much_memory_is_answered_without_details
     monkeypatch.setattr("tallystick.services.analytics.questions.ask", too_large)
     status, text = await stats.refusal()
     assert (status, "memory is used up" in text, "block" in text) == (503, True, False)
+
+
+@pytest.mark.parametrize("value", [[], {}, 0, False, ""])
+async def test_an_empty_comparison_is_a_fault(stats: Stats, value: object) -> None:
+    status, text = await stats.refusal("/api/query", include={"compare": value})
+    assert (status, text.partition(": ")[0]) == (400, "#/include/compare")

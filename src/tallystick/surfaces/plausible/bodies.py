@@ -237,6 +237,8 @@ class _BodyDecoder:
         for key, value in include.items():
             if key not in known:
                 self._fault(f"#/include: The key {as_json(key)} is not known; there are {', '.join(known)}")
+            elif key == "compare" and not value and value is not None:
+                self._fault(f"#/include/compare: {as_json(value)} is not a period")
             elif key != "compare" and type(value) is not bool:
                 self._fault(f"#/include/{key}: {as_json(value)} is not true or false")
         return {key: value for key, value in include.items() if value}
