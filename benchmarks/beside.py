@@ -82,8 +82,7 @@ def main(  # noqa: PLR0913  # one an option
         people: who ask one question after the other.
         made_hits: how many hits there are, where ``data`` is not given.
     """
-    # The hits were made past the journal, so the files do not fit together.
-    options = ("--rate-limit", "off", "--trusted-proxy", "127.0.0.1", "--accept-loss")
+    options = ("--rate-limit", "off", "--trusted-proxy", "127.0.0.1")
     with hits.made(data, made_hits) as folder, servers.tallystick(folder, *options) as server:
         token = (folder / hits.TOKEN_FILE).read_text("ascii")
         alone: list[Measured] = []

@@ -167,8 +167,7 @@ def _fill(session: DuckDbSession, site: int, hits: int) -> None:
             {"browsers": BROWSERS, "systems": SYSTEMS, "countries": COUNTRIES, "widths": WIDTHS},
         )
         first += visits
-    # A server that goes on with this data numbers its hits above these.
-    session.connection.execute("UPDATE mark SET visits = false, last_id = ?", [hits])
+    session.connection.execute("UPDATE mark SET visits = false")
     fill(session.connection)
 
 

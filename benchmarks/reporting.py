@@ -99,7 +99,7 @@ def main(
         json: file for all timings.
     """
     console.print(machine())
-    with hits.made(data, count) as folder, servers.tallystick(folder, "--rate-limit", "off", "--accept-loss") as server:
+    with hits.made(data, count) as folder, servers.tallystick(folder, "--rate-limit", "off") as server:
         token = (folder / hits.TOKEN_FILE).read_text("ascii")
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "Host": hits.HOST}
         with httpx.Client(base_url=f"{server.url}/api/v0/", headers=headers, timeout=60) as client:

@@ -1,6 +1,8 @@
 """Questions with names in place of ids, through the service."""
 
+import asyncio
 from datetime import UTC
+from threading import Event
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -9,7 +11,7 @@ import pytest
 from support.analytics import Analytics
 from support.ledgers import until
 from support.telling import a_visit, at, tell
-from tallystick.errors import InputRefused, QuestionTooLong
+from tallystick.errors import InputRefused, QuestionTooLong, StoreBusy
 from tallystick.model.dimensions import (
     BOT,
     CAMPAIGN,
@@ -42,6 +44,7 @@ from tallystick.services.analytics.names import path_ids, rename_path
 from tallystick.services.analytics.questions import Questions, check, labels
 from tallystick.services.job_worker import JobWorker
 from tallystick.services.jobs import DeletePaths, Relabel, enqueue
+from tallystick.warehouse import WarehouseSession
 
 DAY = period(at("2020-06-18"), at("2020-06-18T23:59:59"), UTC)
 VISITORS = (Metric.VISITORS,)
@@ -213,6 +216,44 @@ async def test_a_question_that_takes_too_long_is_given_up(site: Analytics) -> No
             await impatient.answer(asked(site))
         await until(over)
     assert await rows(site) == [(3,)]
+
+
+async def test_who_asks_the_same_meanwhile_gets_the_same_answer(site: Analytics) -> None:
+    services, asks = site.services, 0
+
+    def counted(session: WarehouseSession, question: Question) -> Answer:
+        nonlocal asks
+        asks += 1
+        return session.answer(question)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(module, "ask", counted)
+        questions = Questions(services.ledger, services.warehouse)
+        answers = await asyncio.gather(*(questions.answer(asked(site)) for _ in range(5)))
+    assert asks == 1
+    assert answers == [answers[0]] * 5
+
+
+async def test_a_question_waits_for_others_only_so_long(site: Analytics) -> None:
+    services, hold = site.services, Event()
+
+    def slow(session: WarehouseSession, question: Question) -> Answer:
+        hold.wait(20)
+        return session.answer(question)
+
+    questions = Questions(services.ledger, services.warehouse, waits=0.1)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(module, "ask", slow)
+        first = asyncio.create_task(questions.answer(asked(site)))
+        await asyncio.sleep(0)  # it begins
+        with pytest.raises(StoreBusy, match="other questions take too long"):
+            await questions.answer(asked(site, metrics=(Metric.EVENTS,)))
+        patched.setattr(module, "WAITING", 0)
+        with pytest.raises(StoreBusy, match="too many questions are waiting"):
+            await questions.answer(asked(site, metrics=(Metric.EVENTS,)))
+        hold.set()
+        assert [row.figures for row in (await first).rows] == [(3,)]
+    assert (await questions.answer(asked(site, metrics=(Metric.EVENTS,)))).rows
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ async def test_an_answer_made_before_a_rename_is_not_kept_after_it(
     stats: Stats, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     services, site = stats.analytics.services, stats.analytics.site.id
-    made = services.questions._asked  # noqa: SLF001  # the moment between making and keeping an answer
+    made = services.questions._within_its_time  # noqa: SLF001  # the moment between making and keeping an answer
 
     async def renamed_meanwhile(question: Question) -> Answer:
         answer = await made(question)
@@ -122,7 +122,7 @@ async def test_an_answer_made_before_a_rename_is_not_kept_after_it(
 
     asked: dict[str, Any] = {"dimensions": ["event:page"], "filters": [["contains", "event:page", ["pri"]]]}
     with monkeypatch.context() as patched:
-        patched.setattr(services.questions, "_asked", renamed_meanwhile)
+        patched.setattr(services.questions, "_within_its_time", renamed_meanwhile)
         assert await stats.rows(**asked) == [("/pricing", 2)]
     assert await stats.rows(**asked) == [("/prices", 2)]
 
@@ -157,7 +157,7 @@ async def test_a_question_of_a_client_that_has_hung_up_is_given_up(
 
         await stats.analytics.running.application(scope, received, send)
 
-    monkeypatch.setattr(services.questions, "_asked", slow)
+    monkeypatch.setattr(services.questions, "_within_its_time", slow)
     monkeypatch.setattr(judging, "ANSWERED_WITHIN_S", 0.01)
     answer = await Asgi(hangs_up).ask(
         "/api/v1/stats/aggregate?site_id=stats.example.com&period=7d",

@@ -69,6 +69,8 @@ WITHIN_S = 10.0
 AT_ONCE = 1
 """Questions that run at once: the other thread of the warehouse is left for short reads."""
 WAITING = 200
+WAITS_S = 30.0
+"""How long a question waits for others."""
 ANSWERS_KEPT, ROWS_KEPT = 1_000, 100_000
 BYTES_KEPT = 20_000
 """A question whose filters have larger values is not kept: it would take more memory than its answer."""
@@ -95,10 +97,11 @@ class Questions:
 
     Args:
         within: seconds that one question may take.
+        waits: seconds that it waits for others before.
     """
 
-    def __init__(self, ledger: Ledger, warehouse: Warehouse, within: float = WITHIN_S) -> None:
-        self._ledger, self._warehouse, self._within = ledger, warehouse, within
+    def __init__(self, ledger: Ledger, warehouse: Warehouse, within: float = WITHIN_S, waits: float = WAITS_S) -> None:
+        self._ledger, self._warehouse, self._within, self._waits = ledger, warehouse, within, waits
         self._running, self._waiting = asyncio.Semaphore(AT_ONCE), 0
         self._kept: OrderedDict[Question, tuple[tuple[int, int], Answer]] = OrderedDict()
         self._rows_kept = self._forgotten = 0
@@ -115,20 +118,37 @@ class Questions:
         Raises:
             InputRefused: the question cannot be answered; the message says why.
             QuestionTooLong: it takes longer than it may, and was given up.
-            StoreUnavailable: a store is busy or has failed.
+            StoreUnavailable: a store is busy or has failed, or other questions take too long.
         """
         check(question)
         self._warehouse.require_owned()
+        if (kept := self._kept_answer(question)) is not None:
+            return kept
+        await self._turn()
+        try:
+            # Somebody else may have asked the same meanwhile.
+            if (kept := self._kept_answer(question)) is not None:
+                return kept
+            forgotten, state = self._forgotten, self._state
+            answer = await self._within_its_time(question)
+            if forgotten == self._forgotten:
+                self._keep(question, state, answer)
+            return answer
+        finally:
+            self._running.release()
+
+    @property
+    def _state(self) -> tuple[int, int]:
+        """What an answer holds for: the newest hit, and the number of changes of stored ones."""
         marks = self._warehouse.marks
-        state = marks.last_id, marks.changes
-        if (kept := self._kept.get(question)) is not None and kept[0] == state:
-            self._kept.move_to_end(question)
-            return kept[1]
-        forgotten = self._forgotten
-        answer = await self._asked(question)
-        if forgotten == self._forgotten:
-            self._keep(question, state, answer)
-        return answer
+        return marks.last_id, marks.changes
+
+    def _kept_answer(self, question: Question) -> Answer | None:
+        kept = self._kept.get(question)
+        if kept is None or kept[0] != self._state:
+            return None
+        self._kept.move_to_end(question)
+        return kept[1]
 
     async def unknown_events(self, sites: Sequence[int], names: Sequence[tuple[str, bool]]) -> list[str]:
         """Those of the names that no event of the sites has.
@@ -148,14 +168,22 @@ class Questions:
         check(question)
         return await self._stored(question)
 
-    async def _asked(self, question: Question) -> Answer:
+    async def _turn(self) -> None:
+        """Wait until a question may run; the caller releases ``_running``.
+
+        Raises:
+            StoreBusy: too many are waiting, or this one has waited for too long.
+        """
         if self._waiting >= WAITING:
             msg = "too many questions are waiting"
             raise StoreBusy(msg)
         self._waiting += 1
         try:
-            async with self._running:
-                return await self._within_its_time(question)
+            async with asyncio.timeout(self._waits):
+                await self._running.acquire()
+        except TimeoutError as error:
+            msg = "other questions take too long"
+            raise StoreBusy(msg) from error
         finally:
             self._waiting -= 1
 
