@@ -15,6 +15,7 @@ from rich.console import Console
 
 from tallystick.ledger import Ledger, Session, open_database
 from tallystick.model.account import EVERY_SITE, Permission
+from tallystick.model.session import session_of
 from tallystick.services.accounts.accounts import NewAccount, account, create_account
 from tallystick.services.accounts.sites import NewSite, create_site
 from tallystick.services.accounts.tokens import NewToken, create_token
@@ -60,9 +61,10 @@ FROM range({first}, {first} + {visits}) AS visits(number)
 """
 
 # Half of the paths' visits go to the first dozen of them, and the same for referrers. A path comes again now and then.
+# A session has the number that the warehouse would have given it.
 _HITS = """
 INSERT INTO hit BY NAME
-SELECT
+SELECT * REPLACE ({begin} + min(id) OVER (PARTITION BY session) AS session) FROM (SELECT
     {before} + row_number() OVER (ORDER BY created, session, step) AS id, {site} AS site, path, session,
     row_number() OVER (PARTITION BY session, path ORDER BY step) = 1 AS first, path > {paths} - {events} AS event,
     0 AS bot, if(referred, concat('www.site-', referrer, '.example/page'), '') AS ref,
@@ -83,8 +85,8 @@ FROM (
         CAST(floor(pow({referrers}, (hash(session) % 1000000) / 1e6)) AS INTEGER) AS referrer,
         step = 0 AND draw % 10 >= 5 AS referred, step = 0 AND draw % 10 = 1 AS named
     FROM visit_drawn, range(hits) AS steps(step)
-)
-ORDER BY 1
+))
+ORDER BY id
 LIMIT {hits}
 """
 
@@ -156,6 +158,7 @@ def _fill(session: DuckDbSession, site: int, hits: int) -> None:
         )
         session.connection.execute(
             _HITS.format(
+                begin=session_of(0),
                 site=site,
                 paths=PATHS,
                 events=EVENTS,

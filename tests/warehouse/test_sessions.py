@@ -7,6 +7,7 @@ import pytest
 
 from support.warehouses import HOUR, NOW, a_hit, opened_warehouse, rows
 from tallystick.model.hit import Bot, Visitor
+from tallystick.model.session import FIRST_SESSION, older_session
 from tallystick.warehouse import Stored
 from tallystick.warehouse.duckdb import sessions as memory
 from tallystick.warehouse.duckdb.session import DuckDbSession
@@ -92,6 +93,77 @@ async def test_the_same_log_makes_the_same_sessions_again(file: Path) -> None:
     assert first == again
 
 
+async def test_sessions_are_numbered_by_their_first_hits(file: Path) -> None:
+    async with opened_warehouse(file) as warehouse:
+        stored = await warehouse.append([a_hit(by=visitor) for visitor in (5, None, 6, 5, 7, 6)])
+    async with opened_warehouse(file) as warehouse:
+        stored += await warehouse.append([a_hit(by=8), a_hit(by=7)])
+    begun = [1, None, 3, 1, 5, 3, 7, 5]
+    assert [hit.session for hit in stored] == [FIRST_SESSION + first if first else 0 for first in begun]
+
+
+async def test_a_number_is_not_given_again_when_its_hits_are_deleted(file: Path) -> None:
+    async with opened_warehouse(file) as warehouse:
+        session, _ = await one(warehouse, by=5)
+        await warehouse.write(lambda session: session.delete_site(1))
+    async with opened_warehouse(file) as warehouse:
+        assert (await one(warehouse, by=6))[0] > session
+        assert (await one(warehouse, by=5))[0] > session
+
+
+@pytest.mark.parametrize("later", [Visitor(5, 5), Visitor(6, 5)], ids=["under the same salt", "under the next salt"])
+async def test_a_session_that_an_older_version_began_goes_on(file: Path, later: Visitor) -> None:
+    old = older_session(5, NOW - 9 * HOUR)
+
+    def as_older_version(session: DuckDbSession) -> None:
+        for table in ("hit", "visit"):
+            session.connection.execute(f"UPDATE {table} SET session = ?", [old])
+        session.connection.execute("DELETE FROM renamed_visitor")
+
+    assert 0 < old < FIRST_SESSION
+    async with opened_warehouse(file) as warehouse:
+        await warehouse.append([a_hit(1, by=5, created=NOW - hours * HOUR) for hours in (9, 2)])
+        await warehouse.write(as_older_version)
+    for path in (2, 3):
+        async with opened_warehouse(file) as warehouse:
+            assert await one(warehouse, 1, visitor=later) == (old, False)
+            assert await one(warehouse, path, visitor=later) == (old, True)
+
+
+async def keys(warehouse: DuckDbWarehouse) -> list[tuple[int, int]]:
+    """Stored visitors' keys, with their sessions."""
+    return await warehouse.read(
+        lambda session: session.connection.execute("SELECT key, session FROM renamed_visitor ORDER BY key").fetchall()
+    )
+
+
+async def test_a_visitors_key_is_stored_for_as_long_as_their_session_may_go_on(file: Path) -> None:
+    async with opened_warehouse(file) as warehouse:
+        stored = await warehouse.append(
+            [
+                a_hit(by=5),
+                a_hit(by=5),
+                a_hit(visitor=Visitor(6, 5)),
+                a_hit(by=7, created=NOW - 33 * HOUR),
+                a_hit(by=8, single=False),
+                a_hit(by=9, bot=Bot.KNOWN),
+            ]
+        )
+        assert await keys(warehouse) == [(5, stored[0].session), (6, stored[0].session)]
+    async with opened_warehouse(file, now=NOW + 32 * HOUR) as warehouse:
+        await warehouse.write(lambda session: session.forget_old(NOW + 32 * HOUR, 0))
+        assert len(await keys(warehouse)) == 2
+        await warehouse.write(lambda session: session.forget_old(NOW + 32 * HOUR + 1, 0))
+        assert not await keys(warehouse)
+
+
+async def test_of_two_visits_of_one_visitor_a_restart_finds_the_newer(file: Path) -> None:
+    async with opened_warehouse(file) as warehouse:
+        stored = await warehouse.append([a_hit(by=5, created=NOW - hours * HOUR) for hours in (16, 7)])
+    async with opened_warehouse(file) as warehouse:
+        assert await one(warehouse, 1, by=5) == (stored[1].session, False)
+
+
 @pytest.mark.parametrize("later", [Visitor(5, 5), Visitor(6, 5)], ids=["under the same salt", "under the next salt"])
 async def test_a_restart_changes_nothing(file: Path, later: Visitor) -> None:
     async with opened_warehouse(file) as warehouse:
@@ -134,6 +206,13 @@ async def test_a_write_that_says_so_has_the_sessions_read_back(file: Path) -> No
         await warehouse.write(merge)
         assert not (await one(warehouse, 9, by=5))[1]
         assert (await one(warehouse, 1, by=5))[1]
+
+
+async def test_sessions_of_an_old_log_go_on_when_sessions_are_read_back(file: Path) -> None:
+    async with opened_warehouse(file) as warehouse:
+        session, _ = await one(warehouse, by=5, created=NOW - 1000 * HOUR)
+        await warehouse.write(lambda session: session.delete_paths(1, [2]))
+        assert await one(warehouse, 3, by=5, created=NOW - 999 * HOUR) == (session, True)
 
 
 async def test_more_sessions_than_are_kept_forget_the_one_longest_without_a_hit(

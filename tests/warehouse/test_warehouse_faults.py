@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 from support.disks import full_disk
 from support.warehouses import NOW, a_hit, ids, opened_warehouse, rows
 from tallystick.errors import StoreUnavailable
+from tallystick.model.session import FIRST_SESSION
 from tallystick.warehouse import IdempotencyRecord, Stored
 from tallystick.warehouse.duckdb import checkpoints, journal, mover
 from tallystick.warehouse.duckdb.journal import JOURNAL_FILE
@@ -54,6 +55,18 @@ async def test_a_full_disk_refuses_and_recovers(file: Path) -> None:
         assert after == Stored(acknowledged[-1] + 1, before.session, first=True)
     async with opened_warehouse(file) as warehouse:
         assert await ids(warehouse) == [before.id, *acknowledged, after.id]
+
+
+async def test_a_session_that_was_refused_has_no_number(file: Path) -> None:
+    async with opened_warehouse(file) as warehouse:
+        await warehouse.append([a_hit(by=5)])
+        with full_disk(journal_bytes(file) + 200_000), pytest.raises(StoreUnavailable):
+            await warehouse.append([a_hit(by=6, ref=LONG)] * 5_000)
+        stored = await warehouse.append([a_hit(by=visitor) for visitor in (7, 6, 5)])
+        assert [hit.session - FIRST_SESSION for hit in stored] == [2, 3, 1]
+    async with opened_warehouse(file) as warehouse:
+        stored = await warehouse.append([a_hit(by=visitor) for visitor in (6, 7)])
+        assert [hit.session - FIRST_SESSION for hit in stored] == [3, 2]
 
 
 async def test_what_does_not_fit_into_the_columns_waits_in_the_journal(

@@ -10,12 +10,11 @@ from contextlib import contextmanager
 
 import msgspec
 
-from tallystick.model.hit import SESSION_S
 from tallystick.model.question import Question
-from tallystick.model.session import BUCKETS_LOOKED_AT
 from tallystick.warehouse.duckdb import questions, visits
 from tallystick.warehouse.duckdb.lookups import idempotency_record
 from tallystick.warehouse.duckdb.queried import QuerySession
+from tallystick.warehouse.duckdb.sessions import KEYS_KEPT_S
 
 _OF_PATHS = "site = $1 AND path IN (SELECT unnest(CAST($2 AS INTEGER[])))"
 REQUESTS_KEPT_S = 24 * 3_600
@@ -137,14 +136,14 @@ def newest_time(session: QuerySession) -> int:
 
 
 def forget_old(session: QuerySession, now: int, passed: int) -> None:
-    """Remove expired idempotency records, and keys of ended sessions.
+    """Remove expired idempotency records, and visitors' keys.
 
     Args:
         now: the wall clock, Unix seconds.
         passed: seconds of the clock by which idempotency records age (``Ledger.passed``).
     """
     session.queries.forget_requests(session.connection, before=passed - REQUESTS_KEPT_S)
-    session.queries.forget_renamed(session.connection, before=now - BUCKETS_LOOKED_AT * SESSION_S)
+    session.queries.forget_keys(session.connection, before=now - KEYS_KEPT_S)
 
 
 def _json(value: object) -> str:

@@ -107,7 +107,7 @@ class Batch(Struct, Generic[_ColumnsOfHits], array_like=True):
 
     Attributes:
         hits: a list for each column.
-        renamed: visitor's new key, session, Unix seconds.
+        renamed: visitor's key, session, Unix seconds; older versions stored only keys under a new salt.
     """
 
     hits: _ColumnsOfHits
@@ -146,7 +146,7 @@ class BatchForm:
         self,
         hits: Sequence[Hit],
         stored: Sequence[Stored],
-        renamed: Sequence[tuple[int, int, int]],
+        keys: Sequence[tuple[int, int, int]],
         requests: Sequence[IdempotencyRecord],
     ) -> tuple[bytes, Content]:
         """Encode a batch. Returns the bytes for the journal, and the batch as it would be decoded from them.
@@ -157,7 +157,7 @@ class BatchForm:
         fields = _by_field(Hit, hits), _by_field(Stored, stored)
         columns = [values(*fields) for values in self._values]
         # Checked by converting, not by decoding: that would make each text anew.
-        return _pack((columns, renamed, requests)), msgspec.convert((columns, renamed, requests), self._batch)
+        return _pack((columns, keys, requests)), msgspec.convert((columns, keys, requests), self._batch)
 
     def unpack(self, content: bytes, format_: int) -> Content:
         """Decode a batch of the present format, or of an older one.
@@ -253,7 +253,7 @@ def _insert(connection: Connection, contents: Sequence[Content]) -> None:
     """Insert some batches, with one statement for each table."""
     hits = {name: _joined(getattr(content.hits, name) for content in contents) for name in FORM.columns}
     renamed = _by_column(RENAMED_VISITOR, _joined(content.renamed for content in contents))
-    requests = _by_column(REQUEST, map(astuple, _joined(content.requests for content in contents)))
+    requests = _by_column(REQUEST, [astuple(request) for content in contents for request in content.requests])
     for table, rows in (("hit", hits), ("renamed_visitor", renamed), ("request", requests)):
         if next(iter(rows.values())):
             # EXECUTE takes no bound parameters, only literals; in JSON only the quote has to be escaped.
@@ -271,9 +271,6 @@ def _joined(parts: Iterable[Iterable[Any]]) -> list[Any]:
     return list(chain.from_iterable(parts))
 
 
-def _by_column(shape: Mapping[str, str], rows: Iterable[Sequence[Any]]) -> dict[str, list[Any]]:
-    columns: dict[str, list[Any]] = {name: [] for name in shape}
-    for row in rows:
-        for values, value in zip(columns.values(), row, strict=True):
-            values.append(value)
-    return columns
+def _by_column(shape: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> dict[str, Sequence[Any]]:
+    columns = zip(*rows, strict=True) if rows else repeat(())
+    return dict(zip(shape, columns, strict=False))

@@ -1,19 +1,21 @@
 """Living visitor sessions and their paths, in memory. Owned by the writer's thread.
 
-They can be rebuilt from the warehouse at any time: a session's id is derived from its visitor and its beginning
-(``model.session``).
+They can be rebuilt from the warehouse at any time: whose a session is, is stored for as long as it may be continued.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from tallystick.model.hit import SESSION_S, Hit, Visitor, is_bot
-from tallystick.model.session import NO_SESSION, possible_session_ids, session_id
+from tallystick.model.session import NO_SESSION, possible_older_sessions, session_of
 
 SESSIONS_KEPT = 500_000
 """About 200 MB when full. With more, the session with the oldest last hit is removed."""
 
 PATHS_KEPT = 5_000
 """Paths of one session. With more, the oldest is removed, and would count as a first visit again."""
+
+KEYS_KEPT_S = 4 * SESSION_S
+"""How long visitors' keys are stored, by their hits' times. Keys change with salts: a living session has newer ones."""
 
 
 class VisitorSession:
@@ -42,25 +44,26 @@ class Sessions:
         self._of_visitor: dict[int, VisitorSession] = {}
         """By the visitor's key; the session with the newest hit is last."""
         self._rebuilt: dict[int, VisitorSession] = {}
-        """By session id: sessions from the warehouse whose visitors have sent no hit since."""
+        """By number: sessions without a key, begun by an older version, whose visitors have sent no hit since."""
         self._undo: list[Callable[[], object]] = []
         self._before: list[tuple[VisitorSession, int, int, int | None]] = []
         """For each hit: its session, that session's times before the hit, and its path if that was new."""
-        self.renamed: list[tuple[int, int, int]] = []
-        """Visitor's new key, session, Unix seconds: to be stored by the open transaction."""
+        self.new_keys: list[tuple[int, int, int]] = []
+        """A visitor's key, their session, Unix seconds: to be stored by the open transaction."""
 
     def __len__(self) -> int:
         return len(self._of_visitor) + len(self._rebuilt)
 
-    def place(self, hit: Hit) -> tuple[int, bool]:
-        """The session of a hit, and whether it is the session's first hit on the path."""
+    def place(self, hit: Hit, id_: int) -> tuple[int, bool]:
+        """The session of a hit with an id, and whether it is the session's first hit on the path."""
         if hit.visitor is None or is_bot(hit.bot):
             return NO_SESSION, hit.first is not False
-        session = self._session_of(hit.visitor, hit.created)
+        session = self._session_of(hit.visitor, hit, id_)
         first = self._note(session, hit)
         return session.id, first if hit.first is None else hit.first
 
-    def _session_of(self, visitor: Visitor, created: int) -> VisitorSession:
+    def _session_of(self, visitor: Visitor, hit: Hit, id_: int) -> VisitorSession:
+        created = hit.created
         current = self._of_visitor.get(visitor.current)
         if current is not None and current.includes(created):
             del self._of_visitor[visitor.current]
@@ -68,8 +71,10 @@ class Sessions:
             return current
         session = self._previous(visitor, created) or self._read_back(visitor, created)
         if session is None:
-            session = VisitorSession(session_id(visitor.current, created), created, created)
+            session = VisitorSession(session_of(id_), created, created)
         self._enter(visitor.current, session)
+        if hit.single:  # without rows there is nothing to continue from after a restart
+            self.new_keys.append((visitor.current, session.id, created))
         return session
 
     def _previous(self, visitor: Visitor, created: int) -> VisitorSession | None:
@@ -79,14 +84,13 @@ class Sessions:
             return None
         del self._of_visitor[visitor.previous]
         self._undo.append(lambda: self._of_visitor.__setitem__(visitor.previous, previous))
-        self.renamed.append((visitor.current, previous.id, created))
         return previous
 
     def _read_back(self, visitor: Visitor, created: int) -> VisitorSession | None:
-        """Find a session that began before the start of the server."""
+        """Find a session that an older version began."""
         if not self._rebuilt:
             return None
-        possible = (self._rebuilt.get(id_) for id_ in possible_session_ids(visitor, created))
+        possible = (self._rebuilt.get(id_) for id_ in possible_older_sessions(visitor, created))
         rebuilt = next((session for session in possible if session and session.includes(created)), None)
         if rebuilt is not None:
             del self._rebuilt[rebuilt.id]
@@ -122,7 +126,7 @@ class Sessions:
         """Clear the undo log after a commit, and remove sessions beyond the limit."""
         self._undo.clear()
         self._before.clear()
-        self.renamed.clear()
+        self.new_keys.clear()
         for kept in (self._rebuilt, self._of_visitor):
             while kept and len(self) > SESSIONS_KEPT:
                 del kept[next(iter(kept))]
@@ -136,15 +140,25 @@ class Sessions:
                 session.paths.pop(path, None)
         while self._undo:
             self._undo.pop()()
-        self.renamed.clear()
+        self.new_keys.clear()
 
-    def rebuild(self, sessions: Iterable[VisitorSession], renamed: Iterable[tuple[int, int]]) -> None:
-        """Replace all sessions by those of the warehouse, with (key, session id) of renamed visitors."""
-        self._of_visitor.clear()
+    def rebuild(self, sessions: Iterable[VisitorSession], keys: Mapping[int, int], alive: int) -> None:
+        """Replace the living sessions by those of the warehouse.
+
+        Args:
+            sessions: those with a hit since ``alive``.
+            keys: of visitors, by the number of their session.
+            alive: Unix seconds. Earlier sessions, of imported hits, go on; which paths they had is not known any more.
+        """
+        earlier = [(key, session) for key, session in self._of_visitor.items() if session.last < alive]
+        self._of_visitor = {key: VisitorSession(session.id, session.first, session.last) for key, session in earlier}
+        self._rebuilt = {}
         self._undo.clear()
         self._before.clear()
-        self.renamed.clear()
-        self._rebuilt = {session.id: session for session in sessions}
-        for key, id_ in renamed:
-            if id_ in self._rebuilt:
-                self._of_visitor[key] = self._rebuilt.pop(id_)
+        self.new_keys.clear()
+        for session in sessions:
+            key = keys.get(session.id)
+            if key is None:
+                self._rebuilt[session.id] = session
+            else:
+                self._of_visitor[key] = session

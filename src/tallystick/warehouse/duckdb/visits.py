@@ -324,10 +324,10 @@ def compare(connection: Connection) -> ComparedVisits:
 
 
 def _of_equal_ids(connection: Connection) -> int:
-    """The number of session ids that visitors of different times have by chance, each with a row of its own.
+    """The number of sessions of older versions that have the number of another one by chance, and a row of its own.
 
-    Of forty million sessions about three do (``model/session.py``). A computation from the hits takes such visits for
-    one.
+    Of forty million such sessions about three do (``model/session.py``). A computation from the hits takes such visits
+    for one.
     """
     sums = ", ".join(f"sum({name}) AS {name}" for name in _SUMS)
     apart = (

@@ -29,7 +29,7 @@ from tallystick.warehouse.duckdb.marks import JournalMarks
 from tallystick.warehouse.duckdb.mover import DeferredCall, Move, Mover
 from tallystick.warehouse.duckdb.rebuilding import rebuild
 from tallystick.warehouse.duckdb.rows import Content, newest, recovered
-from tallystick.warehouse.duckdb.sessions import Sessions
+from tallystick.warehouse.duckdb.sessions import KEYS_KEPT_S, Sessions
 from tallystick.warehouse.duckdb.store import Store
 from tallystick.warehouse.types import IdempotencyRecord, NewestIds, Stored
 
@@ -168,8 +168,11 @@ class WarehouseWriter:
         ids = range(self.last_id + 1, self.last_id + len(hits) + 1)
         # A batch with only an idempotency record takes an id, too, which shows that it was moved.
         last_id = self.last_id + max(1, len(hits))
-        stored = [Stored(id_, *self._sessions.place(hit)) for id_, hit in zip(ids, hits, strict=True)]
-        encoded, content = rows.FORM.pack(hits, stored, self._sessions.renamed, requests)
+        stored = [Stored(id_, *self._sessions.place(hit, id_)) for id_, hit in zip(ids, hits, strict=True)]
+        # Not those of old logs that are imported: no start looks for them.
+        since = self._clock() - KEYS_KEPT_S
+        keys = [key for key in self._sessions.new_keys if key[-1] >= since]
+        encoded, content = rows.FORM.pack(hits, stored, keys, requests)
         self._keep(JournalBatch(last_id, encoded, rows.FORM.format), content, len(hits))
         ends = list(accumulate(len(item.hits) for item in part))
         return [stored[start:end] for start, end in zip((0, *ends), ends, strict=False)]

@@ -36,9 +36,9 @@ SELECT session, first, last, paths FROM (
   LIMIT :max_rows
 ) ORDER BY last;
 
--- name: renamed_visitors(since)
--- Renamed keys of current sessions; the newest of each.
-SELECT arg_max(key, rowid), session FROM renamed_visitor WHERE created >= :since GROUP BY session;
+-- name: visitor_keys(since)
+-- The newest key of each session's visitor. The table's name is from versions that stored renamed visitors only.
+SELECT session, arg_max(key, rowid) FROM renamed_visitor WHERE created >= :since GROUP BY session;
 
 -- name: idempotency_record(key)^
 -- The stored response of an idempotency key.
@@ -48,8 +48,8 @@ SELECT key, fingerprint, answer, created FROM request WHERE key = :key;
 -- Remove expired idempotency records.
 DELETE FROM request WHERE created < :before;
 
--- name: forget_renamed(before)!
--- Remove keys of sessions that have ended.
+-- name: forget_keys(before)!
+-- Remove keys of visitors.
 DELETE FROM renamed_visitor WHERE created < :before;
 
 -- name: read_everything()^
