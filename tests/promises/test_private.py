@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from support.analytics import prepare
+from support.analytics import HOST, prepare
 from support.server import RunningServer, running_server
 
 HITS = 1_000
@@ -39,9 +39,12 @@ async def send(server: RunningServer) -> None:
         async def one(number: int) -> None:
             headers = {"user-agent": agent(number), "x-forwarded-for": address(number)}
             query = {"p": f"/page-{number % 50}"} if number % 7 else {}
+            event = {"u": query.get("p"), "n": "pageview", "d": HOST}
             async with free:
                 answer = await client.get("/count", params=query, headers=headers)
+                told_event = await client.post("/api/event", json=event, headers=headers)
             assert answer.status_code == (200 if query else 400)
+            assert told_event.status_code == (202 if query else 400)
 
         await asyncio.gather(*map(one, range(HITS)))
 

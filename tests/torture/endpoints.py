@@ -115,6 +115,12 @@ def _html(answer: Answer) -> bool:
     return answer.headers["content-type"].startswith("text/html") and b"</html>" in answer.body
 
 
+def _event(_: Names) -> Request:
+    """A pageview as Plausible's script tells it."""
+    body = {"n": "pageview", "u": _new_page(), "d": HOST}
+    return Request("POST", "/api/event", body, {"user-agent": FIREFOX, "content-type": "text/plain"})
+
+
 def _one_hit() -> object:
     return {"no_sessions": True, "hits": [{"path": _new_page()}]}
 
@@ -126,6 +132,7 @@ ENDPOINTS = (
     Endpoint("info", "read", _countapi("/info/{key}"), _error),
     Endpoint("stats", "read", _countapi("/stats"), _error),
     Endpoint("pixel", "hit", _browser(lambda: f"/count?p={_new_page()}"), _image, counts="hits"),
+    Endpoint("event", "hit", _event, _error, counts="hits"),
     Endpoint("api count", "hit", _api("POST", "/count", _one_hit), _error, counts="hits"),
     Endpoint("total", "statistic", _api("GET", "/stats/total"), _error),
     Endpoint("pages", "statistic", _api("GET", "/stats/hits"), _error),

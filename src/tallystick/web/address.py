@@ -124,6 +124,12 @@ def rate_limit_name(address: IPv4Address | IPv6Address | None) -> str:
     return str(address)
 
 
+@lru_cache(ADDRESSES_REMEMBERED)
+def limit_name(address: IPv4Address | IPv6Address | None) -> str | None:
+    """The name of a client in limits; None for loopback, where proxies and tests send many clients' requests."""
+    return None if address is not None and address.is_loopback else rate_limit_name(address)
+
+
 def _hops(forwarded: str) -> list[str]:
     return [hop.strip()[:LONGEST_ADDRESS] for hop in forwarded.split(",") if hop.strip()]
 

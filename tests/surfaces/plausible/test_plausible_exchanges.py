@@ -17,7 +17,11 @@ cache-control: no-store
 content-security-policy: default-src 'none'; frame-ancestors 'none'
 x-content-type-options: nosniff"""
 """What every answer carries."""
-PLACEHOLDERS = ((re.compile(re.escape(COMMON)), "{common}"),)
+OF_EVENTS = COMMON.replace("Retry-After", "Retry-After, X-Plausible-Dropped")
+PLACEHOLDERS = (
+    (re.compile(re.escape(OF_EVENTS)), "{common of events}"),
+    (re.compile(re.escape(COMMON)), "{common}"),
+)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The description of the statistics API is what the server does: asked with generated requests."""
+"""The description of the surface's APIs is what the server does: asked with generated requests."""
 
 import json
 from collections.abc import Iterator
@@ -18,6 +18,7 @@ from schemathesis.specs.openapi.checks import (
 from support.analytics import HOST, AnalyticsServer, analytics_server
 from tallystick.model.metrics import DEFINITIONS
 from tallystick.surfaces import plausible
+from tallystick.surfaces.plausible.events import EVENT
 from tallystick.surfaces.plausible.judging import HEALTH
 from tallystick.surfaces.plausible.names import vocabulary
 from tallystick.surfaces.plausible.routes import ROUTES
@@ -81,7 +82,7 @@ def test_the_description_is_openapi() -> None:
 
 
 def test_every_url_is_described_and_nothing_else() -> None:
-    expected = {(route.path, route.method) for route in ROUTES} | {(path, "GET") for path in HEALTH}
+    expected = {(route.path, route.method) for route in ROUTES} | {(path, "GET") for path in HEALTH} | {(EVENT, "POST")}
     described = {(path, method.upper()) for path, item in DESCRIBED["paths"].items() for method in item}
     assert described == expected
 

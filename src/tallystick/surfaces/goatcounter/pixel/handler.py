@@ -18,16 +18,14 @@ from tallystick.surfaces.goatcounter.pixel.query import PixelQuery, PixelRefused
 from tallystick.surfaces.goatcounter.pixel.replies import COUNTED, NOT_ALLOWED, PREFLIGHT, Reply, reply_to, with_reason
 from tallystick.surfaces.goatcounter.wire.decoding import LONGEST_AT_ONCE, LONGEST_QUERY
 from tallystick.warehouse import Stored
-from tallystick.web.address import ADDRESSES_REMEMBERED, ClientAddresses, host_of, rate_limit_name
+from tallystick.web.address import ClientAddresses, host_of, limit_name
 from tallystick.web.api import refusal_reason
 from tallystick.web.asgi import Receive, Scope, Send
 from tallystick.web.pixel import PIXEL
+from tallystick.web.prefetch import PREFETCH, is_prefetch
 from tallystick.web.rate_limit import UNLIMITED, Admission, RateLimits
 from tallystick.web.refusals import ApiRefused, RateLimited
 from tallystick.web.traffic import Traffic
-
-PREFETCH = frozenset({b"sec-purpose", b"purpose", b"x-purpose", b"x-moz"})
-"""Headers with which browsers say that a request may be made ahead of time."""
 
 PAGES_REMEMBERED = 8_192
 
@@ -102,7 +100,7 @@ class Pixel:
         self, scope: Scope, headers_read: dict[bytes, bytes], address: IPv4Address | IPv6Address | None
     ) -> Arrival:
         received = self.clock() // 1000
-        if not PREFETCH.isdisjoint(headers_read) and _is_prefetch(headers_read):
+        if is_prefetch(headers_read):
             # Its parameters are not parsed.
             return Arrival(prefetch=True, direct=True, received=received)
         query = scope["query_string"]
@@ -168,13 +166,3 @@ async def _decoded_on_thread(query: bytes) -> PixelQuery:
         msg = f"the query is longer than {LONGEST_QUERY} bytes"
         raise ApiRefused(msg, 414)
     return await asyncio.to_thread(pixel_query, query)
-
-
-@lru_cache(ADDRESSES_REMEMBERED)
-def limit_name(address: IPv4Address | IPv6Address | None) -> str | None:
-    """The name of a client in limits; None for loopback, where proxies and tests send many clients' requests."""
-    return None if address is not None and address.is_loopback else rate_limit_name(address)
-
-
-def _is_prefetch(headers_read: dict[bytes, bytes]) -> bool:
-    return any(headers_read.get(name, b"").lower().startswith((b"prefetch", b"preview")) for name in PREFETCH)

@@ -11,13 +11,14 @@ from tallystick.services.ingest.collection_rules import CollectionRules
 from tallystick.services.ingest.parts import BrowserPart, PagePart, SenderPart, browser_part, page_part, sender_part
 from tallystick.surfaces.goatcounter.api.headers import limit_headers
 from tallystick.surfaces.goatcounter.errors import SURFACE
-from tallystick.surfaces.goatcounter.pixel.handler import PREFETCH, Pixel, arrival_of, limit_name, page_host
+from tallystick.surfaces.goatcounter.pixel.handler import Pixel, arrival_of, page_host
 from tallystick.surfaces.goatcounter.pixel.query import NOTHING_SENT, PixelRefused, parsed, repeated_part
 from tallystick.surfaces.goatcounter.pixel.replies import COUNTED
 from tallystick.warehouse import Stored
-from tallystick.web.address import bare_host_of
+from tallystick.web.address import bare_host_of, limit_name
 from tallystick.web.asgi import Scope
 from tallystick.web.pixel import PIXEL
+from tallystick.web.prefetch import PREFETCH
 from tallystick.web.rate_limit import UNLIMITED, Admission
 from tallystick.web.refusals import RateLimited
 
