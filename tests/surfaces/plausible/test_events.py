@@ -473,6 +473,12 @@ def test_the_usual_limit() -> None:
     assert rate[:3] == ("plausible-event", 60, 1)
 
 
+async def test_other_agents_do_not_get_around_the_limit(tmp_path: Path) -> None:
+    async with analytics_in_process(tmp_path, rate_limit=(Rate("plausible-event-address", 3, 60),)) as analytics:
+        statuses = [(await post(analytics, PAGE, agent=f"{CHROME} {number}")).status for number in range(5)]
+        assert statuses == [202, 202, 202, 429, 429]
+
+
 async def test_too_many(tmp_path: Path) -> None:
     async with analytics_in_process(tmp_path, rate_limit=(Rate("plausible-event", 3, 60),)) as analytics:
         bodies: list[Any] = [PAGE, b"", PAGE | {"d": "nobody.example.com"}]

@@ -27,6 +27,7 @@ SURFACE = Surface(
     rates=(
         Rate("plausible", 600, 3_600, "Plausible's API, per token"),
         Rate(EVENT_LIMIT, 60, 1, "/api/event, per address and browser"),
+        Rate(ADDRESS_LIMIT, 600, 1, "/api/event, per address"),
     ),
     reasons=REASONS,
     openapi=files(__name__) / "openapi.yaml",

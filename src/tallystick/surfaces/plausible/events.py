@@ -24,7 +24,7 @@ from tallystick.web.refusals import ApiRefused, Headers, RateLimited
 from tallystick.web.traffic import Traffic
 
 EVENT = "/api/event"
-EVENT_LIMIT = "plausible-event"
+EVENT_LIMIT, ADDRESS_LIMIT = "plausible-event", "plausible-event-address"
 LARGEST_EVENT = 1_000_000
 LONGEST_AT_ONCE = 64 * 1024
 """Bytes of a body that are decoded on the event loop; longer ones are decoded on a thread."""
@@ -91,6 +91,9 @@ class EventsApi(Api):
             return
         # The hash identifies the agent as well as its text does, and takes less memory.
         admission = self._limits.admit(EVENT_LIMIT, hash((name, agent)))
+        if admission.admitted:
+            # Agents are easily forged.
+            admission = self._limits.admit_address(ADDRESS_LIMIT, address)
         if not admission.admitted:
             raise RateLimited(admission)
 
