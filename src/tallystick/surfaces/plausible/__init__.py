@@ -5,7 +5,7 @@ from importlib.resources import files
 from tallystick.services.services import Services
 from tallystick.surfaces.plausible.errors import REASONS, refuse
 from tallystick.surfaces.plausible.errors import SURFACE as NAME
-from tallystick.surfaces.plausible.events import EVENT, EVENT_LIMIT, EventsApi
+from tallystick.surfaces.plausible.events import ADDRESS_LIMIT, EVENT, EVENT_LIMIT, EventsApi
 from tallystick.surfaces.plausible.judging import PlausibleApi
 from tallystick.surfaces.plausible.routes import PREFIXES, ROUTES
 from tallystick.web.dispatch import dispatcher
