@@ -24,6 +24,7 @@ USUAL: dict[str, Any] = {
     "idempotency_key": "press-17",
     "invite": "an-invite",
     "key": "a-key",
+    "metrics": ["visitors"],
     "name": "Visitors",
     "namespace": "a-namespace",
     "offset": 5,
