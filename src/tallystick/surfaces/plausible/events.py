@@ -70,7 +70,7 @@ class EventsApi(Api):
         """Route, limit, body; then each site."""
         scope, headers = request.scope, request.headers
         if scope["method"] != "POST" or scope["path"].removesuffix("/") != EVENT:
-            msg = "there is nothing at this address, or not for this method"
+            msg = "not found"
             raise ApiRefused(msg, 404)
         address = self._addresses.of(scope)
         self._admit(address, headers.get(b"user-agent"))

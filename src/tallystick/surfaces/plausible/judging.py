@@ -116,7 +116,7 @@ class PlausibleApi(Api):
         try:
             route, place = self._table.find(scope["method"], scope["path"].removesuffix("/"))
         except NoRoute as error:
-            msg = "there is nothing at this address, or not for this method"
+            msg = "not found"  # as GoatCounter's API says of versions that it does not have
             raise ApiRefused(msg, 404) from error
         body = await self._body(request, receive) if route.method == "POST" else {}
         query = _parameters(scope["query_string"])
