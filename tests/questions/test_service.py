@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC
+from functools import partial
 from threading import Event
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -63,6 +64,12 @@ async def site(analytics: Analytics) -> Analytics:
         a_visit("/b", bot=6),
     )
     return analytics
+
+
+async def tidied(analytics: Analytics) -> bool:
+    """Whether the first removal of old records, which counts as a change of what is stored, is over."""
+    states = analytics.services.tasks.states
+    return all(task.last_success is not None for task in states if task.row.name == "old-hits")
 
 
 def asked(analytics: Analytics, **fields: Any) -> Question:
@@ -165,12 +172,7 @@ async def test_an_answer_is_kept_until_something_changes_it(site: Analytics, mon
         return read(*arguments)
 
     services = site.services
-
-    async def tidied() -> bool:
-        """Whether the first removal of old records, which counts as a change of what is stored, is over."""
-        return all(task.last_success is not None for task in services.tasks.states if task.row.name == "old-hits")
-
-    await until(tidied)
+    await until(partial(tidied, site))
     monkeypatch.setattr(module, "ask", counting)
 
     async def pages() -> list[tuple[Any, ...]]:
@@ -220,6 +222,7 @@ async def test_a_question_that_takes_too_long_is_given_up(site: Analytics) -> No
 
 async def test_who_asks_the_same_meanwhile_gets_the_same_answer(site: Analytics) -> None:
     services, asks = site.services, 0
+    await until(partial(tidied, site))
 
     def counted(session: WarehouseSession, question: Question) -> Answer:
         nonlocal asks

