@@ -9,11 +9,11 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 from cyclopts import Parameter
 
 from tallystick.cli.support.data_directory import server_runs
+from tallystick.cli.support.days import first_and_last_day
 from tallystick.cli.support.listing import print_rows
 from tallystick.cli.support.overview import print_overview
 from tallystick.cli.support.site_access import api_client, is_url, opened_site, running_server
 from tallystick.client import GoatCounter
-from tallystick.errors import InputRefused
 from tallystick.model.account import Permission
 from tallystick.model.dimensions import REFERRER, UNKNOWN, pages
 from tallystick.model.period import period
@@ -74,24 +74,12 @@ def stats(  # noqa: PLR0913  # one an option
         print_overview(site, settings, limit or ROWS_OF_AN_OVERVIEW)
         return
     report = report or "days"
-    last = _day("--end", end) if end else dt.datetime.now(dt.UTC).date()
-    first = _day("--start", start) if start else last - dt.timedelta(days=DAYS_SHOWN)
-    if first > last:
-        msg = f"--start {first} is after --end {last}"
-        raise InputRefused(msg)
+    first, last = first_and_last_day(start, end, lambda last: last - dt.timedelta(days=DAYS_SHOWN))
     query = StatsQuery(report, first, last, limit or ROWS_SHOWN)
     rows = _rows(site, settings, query)
     title = {"days": "Day", "sizes": "Screen"}.get(report, report.removesuffix("s").capitalize())
     total = [("total", sum(count for _, count in rows))] if report == "days" else []
     print_rows((title, "Visits"), [*rows, *total])
-
-
-def _day(option: str, text: str) -> dt.date:
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError as error:
-        msg = f"{option} accepts a day such as 2026-01-31, not {text!r}"
-        raise InputRefused(msg) from error
 
 
 def _rows(site: str | None, settings: AnalyticsSettings, query: StatsQuery) -> Rows:

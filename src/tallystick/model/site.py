@@ -107,6 +107,11 @@ class Site(Struct, frozen=True, kw_only=True):
         return self.cname or (f"site {self.id}" if _is_generated(self.code) else self.code)
 
     @property
+    def address_name(self) -> str:
+        """The name that finds the site in requests that name it: its domain, else its host, else its short name."""
+        return self.domain or self.cname or self.code
+
+    @property
     def counting_since(self) -> int | None:
         """When counting began, in Unix milliseconds: the site's creation, or its first hit if that is older.
 

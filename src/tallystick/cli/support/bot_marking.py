@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from tallystick.cli.support.data_directory import server_runs
+from tallystick.cli.support.days import first_and_last_day
 from tallystick.cli.support.site_access import api_errors_refused, is_url, lent_access, opened_site, token
 from tallystick.errors import InputRefused
 from tallystick.model.account import Permission
@@ -51,11 +52,7 @@ def options_of(filters: Sequence[str], start: str | None, end: str | None, into:
     except ValueError as error:
         msg = f"--filter: {error}"
         raise InputRefused(msg) from error
-    first = _day("--start", start) if start else FIRST_DAY
-    last = _day("--end", end) if end else dt.datetime.now(dt.UTC).date()
-    if first > last:
-        msg = f"--start {first} is after --end {last}"
-        raise InputRefused(msg)
+    first, last = first_and_last_day(start, end, lambda _: FIRST_DAY)
     return MarkingOptions(parsed, first, last, into)
 
 
@@ -78,14 +75,6 @@ def mark(site: str | None, settings: AnalyticsSettings, options: MarkingOptions)
         ):
             return _at_server(client, lent.url, lent.secret, lent.headers, options)
     return asyncio.run(_in_data(site, settings, options))
-
-
-def _day(option: str, text: str) -> dt.date:
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError as error:
-        msg = f"{option} accepts a day such as 2026-01-31, not {text!r}"
-        raise InputRefused(msg) from error
 
 
 class _Marked(Struct):

@@ -45,7 +45,7 @@ def answers_to(site: str | None, url: str | None, settings: AnalyticsSettings, b
             return _from_server(api, {"site_id": site} if site else {}, bodies)
     if server_runs(settings.data):
         with running_server(site, settings, Permission.STATS) as (api, found):
-            return _from_server(api, {"site_id": found.domain or found.cname or found.code}, bodies)
+            return _from_server(api, {"site_id": found.address_name}, bodies)
     return asyncio.run(_from_data(site, settings, bodies))
 
 

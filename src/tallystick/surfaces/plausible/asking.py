@@ -41,7 +41,7 @@ async def answered(
     """
     query = await asyncio.to_thread(_decoded, sites, body, now, extended=extended)
     found = await find(questions, query.inquiry)
-    site = body.get("site_id") or sites[0].domain or sites[0].cname or sites[0].code
+    site = body.get("site_id") or sites[0].address_name
     # Rows and labels may be many: not on the event loop.
     return await asyncio.to_thread(_written, query, site, found, now // 1000)
 

@@ -24,7 +24,7 @@ async def sites(services: Services, call: StatsCall) -> ApiResponse:
         raise Unauthorized(REFUSED)
     limit = whole_number(call.query, "limit", USUAL, 1, MOST)
     after, before = call.query.get("after"), call.query.get("before")
-    reached = {name_of(site): site for site in await services.sites.all() if _reaches(call, site)}
+    reached = {site.address_name: site for site in await services.sites.all() if _reaches(call, site)}
     names = sorted(reached)
     listed = [name for name in names if (not after or name > after) and (not before or name < before)]
     page = listed[-limit:] if before and not after else listed[:limit]
@@ -51,15 +51,10 @@ async def site(services: Services, call: StatsCall) -> ApiResponse:
     return as_json(await asyncio.to_thread(_described, found))
 
 
-def name_of(site: Site) -> str:
-    """The name by which ``site_id`` finds a site."""
-    return site.domain or site.cname or site.code
-
-
 def _reaches(call: StatsCall, site: Site) -> bool:
     return reaches(call.principal, site, Permission.SITE_READ)
 
 
 def _described(site: Site) -> Mapping[str, Any]:
     """A site as it is sent. Reads its zone from disk at first."""
-    return {"domain": name_of(site), "timezone": str(zone_named(site.user_defaults.timezone))}
+    return {"domain": site.address_name, "timezone": str(zone_named(site.user_defaults.timezone))}

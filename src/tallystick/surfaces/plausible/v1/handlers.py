@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from msgspec.structs import replace as _with
+from msgspec.structs import replace
 
 from tallystick.model.dimensions import Dimension
 from tallystick.model.named_period import Today, dates, period_named
@@ -46,7 +46,7 @@ async def aggregate(services: Services, call: StatsCall) -> ApiResponse:
         metric.name: {"value": figure} for metric, figure in zip(inquiry.metrics, now, strict=True)
     }
     if compare:
-        earlier = await find(services.questions, _with(inquiry, period=_before(inquiry.period, today)))
+        earlier = await find(services.questions, replace(inquiry, period=_before(inquiry.period, today)))
         for metric, figure, before in zip(inquiry.metrics, now, earlier.lines[0].figures, strict=True):
             results[metric.name] |= {"comparison_value": before, "change": change(metric, figure, before)}
     return as_json({"results": results})
@@ -60,7 +60,7 @@ async def timeseries(services: Services, call: StatsCall) -> ApiResponse:
         msg = f"interval: {quoted(interval)} is not one of day, month"
         raise ApiRefused(msg)
     unit = INTERVALS[interval] if interval else USUAL_INTERVALS.get(name, TimeUnit.DAY)
-    inquiry = _with(_of_groups(inquiry), dimensions=(WireDimension(TIME_NAMES[unit], unit),))
+    inquiry = replace(_of_groups(inquiry), dimensions=(WireDimension(TIME_NAMES[unit], unit),))
     found = await _all_lines(services, inquiry)
     empty: dict[str, Any] = {each.name: None if each.name == "visit_duration" else 0 for each in inquiry.metrics}
     rows = {str(line.values[0]): dict(zip(empty, line.figures, strict=True)) for line in found.lines}
@@ -89,9 +89,9 @@ async def breakdown(services: Services, call: StatsCall) -> ApiResponse:
     if name.startswith(_WITHOUT_BLANK):
         has_value = Match(dimension=shown[0].grouping, values=("",), negated=True)  # type: ignore[arg-type]
         condition = AllOf((*inquiry.filters.condition.parts, has_value))
-        inquiry = _with(inquiry, filters=_with(inquiry.filters, condition=condition))
+        inquiry = replace(inquiry, filters=replace(inquiry.filters, condition=condition))
     inquiry = inquiry if name == GOAL else _of_groups(inquiry)
-    inquiry = _with(inquiry, dimensions=tuple(shown), limit=limit, offset=(page - 1) * limit)
+    inquiry = replace(inquiry, dimensions=tuple(shown), limit=limit, offset=(page - 1) * limit)
     check_meaning(inquiry, extended=False)
     found = await find(services.questions, inquiry)
     keys = [each.name.partition(":")[2] for each in shown] + [each.name for each in inquiry.metrics]
@@ -128,7 +128,7 @@ def _inquiry(call: StatsCall, breakdown: str = "") -> tuple[Today, Inquiry, str]
 
 def _of_groups(inquiry: Inquiry) -> Inquiry:
     """With conversion rates of each row's own visitors, as series and breakdowns have them."""
-    return _with(inquiry, metrics=tuple(_with(each, group=each.conversion) for each in inquiry.metrics))
+    return replace(inquiry, metrics=tuple(replace(each, group=each.conversion) for each in inquiry.metrics))
 
 
 def _before(period: Period, today: Today) -> Period:
@@ -147,7 +147,7 @@ async def _all_lines(services: Services, inquiry: Inquiry) -> Found:
     found = await find(services.questions, inquiry)
     lines = found.lines
     while len(found.lines) == inquiry.limit:
-        inquiry = _with(inquiry, offset=inquiry.offset + inquiry.limit)
+        inquiry = replace(inquiry, offset=inquiry.offset + inquiry.limit)
         found = await find(services.questions, inquiry)
         lines = [*lines, *found.lines]
     return Found(lines, None, found.sessionless)
