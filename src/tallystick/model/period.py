@@ -33,7 +33,7 @@ _CHUNK_S = 512 * DAY_S
 _CHUNKS_REMEMBERED = 8_192
 
 
-class Segment(NamedTuple):
+class OffsetTime(NamedTuple):
     """A time ``[begin, end)`` in which a zone's clocks are ``offset`` seconds ahead of UTC."""
 
     begin: int
@@ -68,7 +68,7 @@ class Period(Struct, frozen=True):
     end: int
     first: int
     after: int
-    segments: tuple[Segment, ...]
+    segments: tuple[OffsetTime, ...]
 
     @property
     def days(self) -> tuple[int, ...]:
@@ -90,7 +90,7 @@ class Period(Struct, frozen=True):
         return Period(first, after - 1, first, after, self.segments)
 
     @property
-    def offsets(self) -> tuple[Segment, ...]:
+    def offsets(self) -> tuple[OffsetTime, ...]:
         """The segments that contain hits of the period; at least one."""
         overlapping = tuple(each for each in self.segments if each.begin < self.after and each.end > self.first)
         return overlapping or self.segments[:1]
@@ -144,12 +144,12 @@ def date_of(day: int) -> date:
     return date.fromordinal(_EPOCH + day)
 
 
-def segments(zone: tzinfo, begin: int, end: int) -> tuple[Segment, ...]:
+def segments(zone: tzinfo, begin: int, end: int) -> tuple[OffsetTime, ...]:
     """The zone's offsets from ``begin`` to ``end``, in order and without gaps."""
     begin, end = max(begin, EARLIEST), min(end, LATEST)
     changes = [change for change in _changes_between(zone, begin, end) if begin < change < end]
     edges = [begin, *changes, end]
-    return tuple(Segment(edge, following, _offset(zone, edge)) for edge, following in pairwise(edges))
+    return tuple(OffsetTime(edge, following, _offset(zone, edge)) for edge, following in pairwise(edges))
 
 
 def _changes_between(zone: tzinfo, begin: int, end: int) -> Iterator[int]:
@@ -188,16 +188,16 @@ def _offset(zone: tzinfo, moment: int) -> int:
     return int((datetime.fromtimestamp(moment, UTC).astimezone(zone).utcoffset() or _ZERO).total_seconds())
 
 
-def _at(cut: tuple[Segment, ...], moment: int) -> Segment:
+def _at(cut: tuple[OffsetTime, ...], moment: int) -> OffsetTime:
     """The segment that contains a moment."""
     return cut[max(0, bisect_right(cut, moment, key=_begin) - 1)]
 
 
-def _begin(segment: Segment) -> int:
+def _begin(segment: OffsetTime) -> int:
     return segment.begin
 
 
-def _midnight(cut: Iterable[Segment], day: int) -> int:
+def _midnight(cut: Iterable[OffsetTime], day: int) -> int:
     """The first second of a date. If clocks go back over midnight, they show a date twice; the first time counts."""
     first = 0
     for begin, end, offset in cut:
@@ -207,12 +207,12 @@ def _midnight(cut: Iterable[Segment], day: int) -> int:
     return first
 
 
-def _date_reached(cut: Iterable[Segment], moment: int) -> int:
+def _date_reached(cut: Iterable[OffsetTime], moment: int) -> int:
     """The latest date that clocks have shown until a moment; unlike the current date it never goes back."""
     return max(each.day_of(min(moment, each.end - 1)) for each in cut if each.begin <= moment)
 
 
-def _days(cut: Iterable[Segment], begin: int, end: int) -> list[int]:
+def _days(cut: Iterable[OffsetTime], begin: int, end: int) -> list[int]:
     days: set[int] = set()
     for segment in cut:
         from_, to = max(segment.begin, begin), min(segment.end, end)
