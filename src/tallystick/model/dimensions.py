@@ -42,6 +42,8 @@ class ValueKind(Enum):
     """Two columns, a code and a part of it, with a dash between them; empty without the part."""
     REFERRING = "referring"
     """Two columns, a referrer and its scheme: host and path without ``www.``, or the name of a group; else empty."""
+    PROP = "prop"
+    """Of the column of properties, the value of one property; empty without it."""
 
 
 class Scope(Enum):
@@ -80,6 +82,7 @@ class Dimension(Struct, frozen=True, kw_only=True):
         details: by what the page divides one of its rows; None when it has no details.
         scope: see ``Scope``.
         shown: pairs of a value and what questions show and compare in its place.
+        key: of a PROP, the name of the property.
     """
 
     name: str
@@ -93,6 +96,7 @@ class Dimension(Struct, frozen=True, kw_only=True):
     details: "Dimension | None" = None
     scope: Scope = Scope.VISIT
     shown: tuple[tuple[str, str], ...] = ()
+    key: str = ""
 
     def spelled(self, text: str) -> str:
         """A value in the spelling in which it is kept."""
@@ -254,6 +258,18 @@ QUESTION_DIMENSIONS: tuple[Dimension, ...] = (
     BOT,
 )
 """What questions can filter and group by, besides time. Names are unique among them."""
+
+
+def prop(key: str) -> Dimension:
+    """The dimension of a property of hits, by its name."""
+    return Dimension(
+        name=f"prop:{key}",
+        columns=("props",),
+        kind=ValueKind.PROP,
+        scope=Scope.HIT,
+        shown=(("", "(none)"),),
+        key=key,
+    )
 
 
 def filters() -> dict[str, Dimension]:
