@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import App, Parameter
 from msgspec import Struct
 
 from tallystick.cli.support.progress import ShowProgress, progress
@@ -43,6 +43,10 @@ Flag = Annotated[bool, Parameter(negative=())]
 Word = Annotated[str | None, Parameter(show_default=False)]
 
 
+app = App(name="import")
+"""Without the name of another program after it, the command reads formats of GoatCounter, Tallystick and logs."""
+
+
 class ImportOptions(Struct, frozen=True, kw_only=True):
     """The options of the command."""
 
@@ -55,6 +59,7 @@ class ImportOptions(Struct, frozen=True, kw_only=True):
     anew: bool
 
 
+@app.default
 def import_(  # noqa: PLR0913  # one an option
     file: File,
     /,

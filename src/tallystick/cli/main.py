@@ -34,7 +34,7 @@ COMMANDS = (
     ("token", "token:app", "Manage API tokens; also while a server runs."),
     ("path", "path:app", "Rename, merge and delete paths of a site; also while a server runs."),
     ("bots", "bots:app", "List and relabel hits that were classified as bots'."),
-    ("import", "imports:import_", "Import hits from GoatCounter, from exports and from logs."),
+    ("import", "imports:app", "Import hits from other programs, from exports and from logs."),
     ("export", "exports:export", "Write a site's hits or statistics to a file."),
     ("stats", "stats:stats", "Show a site's visits as a table."),
     ("query", "query:query", "Answer any question about a site's visits."),
