@@ -5,6 +5,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tallystick.model.dimensions import EVENT_NAME, PAGE, prop
 from tallystick.model.goal import Goal
@@ -23,9 +24,9 @@ def a_goal(**fields: object) -> Goal:
     return Goal(site=1, name="a goal", **fields)  # type: ignore[arg-type]
 
 
-ONE_PAGE = Match(dimension=PAGE, values=("/thanks",), caseless=True)
-LIKE = Match(dimension=PAGE, operator=Operator.MATCHES, values=(r"^/blog/[^/]*$",), caseless=True)
-SIGNUP = Match(dimension=EVENT_NAME, values=("Signup",), caseless=True)
+ONE_PAGE = Match(dimension=PAGE, values=("/thanks",), caseless=True, sites=(1,))
+LIKE = Match(dimension=PAGE, operator=Operator.MATCHES, values=(r"^/blog/[^/]*$",), caseless=True, sites=(1,))
+SIGNUP = Match(dimension=EVENT_NAME, values=("Signup",), caseless=True, sites=(1,))
 
 
 @pytest.mark.parametrize(
@@ -54,18 +55,28 @@ def test_a_goal_is_a_filter_of_one_hit(goal: Goal, condition: FilterExpression) 
 
 def test_several_goals_are_compared_together() -> None:
     pro = a_goal(event="Signup", props=(("plan", "pro"),))
-    goals = [a_goal(page="/a"), a_goal(event="x"), pro, a_goal(page="/b"), a_goal(event="y"), a_goal(page="/c/**")]
+    elsewhere = replace(a_goal(page="/a"), site=2)
+    goals = [
+        a_goal(page="/a"),
+        a_goal(event="x"),
+        pro,
+        a_goal(page="/b"),
+        a_goal(event="y"),
+        a_goal(page="/c/**"),
+        elsewhere,
+    ]
     assert conditions_of(goals) == AnyOf(
         (
             condition_of(pro),
-            AllOf((Match(dimension=PAGE, values=("/a", "/b"), caseless=True), PAGEVIEWS_ONLY)),
+            AllOf((Match(dimension=PAGE, values=("/a", "/b"), caseless=True, sites=(1,)), PAGEVIEWS_ONLY)),
             AllOf(
                 (
-                    Match(dimension=PAGE, operator=Operator.MATCHES, values=("^/c/.*$",), caseless=True),
+                    Match(dimension=PAGE, operator=Operator.MATCHES, values=("^/c/.*$",), caseless=True, sites=(1,)),
                     PAGEVIEWS_ONLY,
                 )
             ),
-            AllOf((Match(dimension=EVENT_NAME, values=("x", "y"), caseless=True), EVENTS_ONLY)),
+            AllOf((Match(dimension=EVENT_NAME, values=("x", "y"), caseless=True, sites=(1,)), EVENTS_ONLY)),
+            AllOf((Match(dimension=PAGE, values=("/a",), caseless=True, sites=(2,)), PAGEVIEWS_ONLY)),
         )
     )
     assert conditions_of([]) == AnyOf(())

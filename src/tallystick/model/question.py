@@ -66,6 +66,7 @@ class Match(Struct, frozen=True, kw_only=True):
         negated: whether none may fit instead. A hit for which an optional dimension does not apply (the page of an
             event) passes neither way.
         caseless: whether upper and lower case are the same.
+        sites: of an ID dimension, the sites whose names are meant; empty for all sites of the question.
     """
 
     dimension: Dimension
@@ -73,6 +74,7 @@ class Match(Struct, frozen=True, kw_only=True):
     values: tuple[str | int, ...]
     negated: bool = False
     caseless: bool = False
+    sites: tuple[int, ...] = ()
 
 
 NO_ID = 0

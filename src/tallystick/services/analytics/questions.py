@@ -222,8 +222,8 @@ class Questions:
             condition = _replaced(condition, {match: await self._behind(match) for match in shown})
         ids: dict[Match, FilterExpression] = {}
         for match in {match for match in matches_in(condition) if match.dimension.kind is ValueKind.ID}:
-            found = tuple(dict.fromkeys(await self._ids(question.sites, match)))
-            ids[match] = replace(match, values=found, operator=Operator.IS, caseless=False)
+            found = tuple(dict.fromkeys(await self._ids(match.sites or question.sites, match)))
+            ids[match] = replace(match, values=found, operator=Operator.IS, caseless=False, sites=())
         return _replaced(condition, ids) if ids else condition
 
     async def _behind(self, match: Match) -> FilterExpression:
