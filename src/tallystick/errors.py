@@ -24,6 +24,8 @@ TallystickError
 ├── KeyInFlight                  the request with this idempotency key is being processed
 └── InputRefused                 a person's input is invalid; the message says what is valid
     ├── NotPermitted             the person is not permitted to do that
+    ├── NotThere                 there is no such goal, funnel, segment or annotation
+    ├── Conflicting              what is there does not allow it: a name is taken, or an object is used by another
     └── InvalidFields            invalid fields, with messages for each
 """
 
@@ -149,6 +151,14 @@ class InputRefused(TallystickError):
 
 class NotPermitted(InputRefused):
     """The person, or the token that acts for them, is not permitted to do that."""
+
+
+class NotThere(InputRefused):
+    """There is no such object, or the person may not know of it."""
+
+
+class Conflicting(InputRefused):
+    """What is there does not allow the change: a name is taken, or another object uses this one."""
 
 
 class InvalidFields(InputRefused):

@@ -255,6 +255,7 @@ def without_marks(data: Path) -> None:
         "DROP TABLE warehouse_mark; ALTER TABLE counting_total DROP COLUMN commits; DROP TABLE clock_mark;"
         " DROP TABLE counter_removal; DROP INDEX token_by_maker; ALTER TABLE token DROP COLUMN made_by;"
         " DROP TABLE dropped_hit; DROP INDEX site_by_domain; ALTER TABLE site DROP COLUMN domain;"
+        " DROP TABLE goal; DROP TABLE funnel; DROP TABLE segment; DROP TABLE annotation; DROP TABLE seen_version;"
         " DELETE FROM migration WHERE number >= 7"
     ).fetchall()
     ledger.close()

@@ -23,6 +23,7 @@ from tallystick.model.metrics import Metric
 from tallystick.model.period import exact_period
 from tallystick.model.question import Question
 from tallystick.services.accounts.site_rows import active_sites
+from tallystick.services.annotating import hold_kept
 from tallystick.services.clock import RETENTION, ClockWatch, clock_marks, set_clock_mark
 from tallystick.services.exports.folder import ExportFolder
 from tallystick.services.ingest.dropped_hits import forget_dropped
@@ -287,6 +288,11 @@ def _remove_site(session: Session, number: int, site: int) -> None:
     session.common.remove_campaigns_of_site(session.connection, site=site)
     session.common.remove_exports_of_site(session.connection, site=site)
     session.common.remove_dropped_of_site(session.connection, site=site)
+    hold_kept(session)
+    session.common.delete_goals_of_site(session.connection, site=site)
+    session.common.delete_funnels_of_site(session.connection, site=site)
+    session.common.delete_segments_of_site(session.connection, site=site)
+    session.common.delete_annotations_of_site(session.connection, site=site)
     session.common.remove_site(session.connection, site=site)
     remove_job(session, number)
 

@@ -11,6 +11,11 @@ from tallystick.services.accounts.setup import Setup
 from tallystick.services.accounts.sites import Sites
 from tallystick.services.accounts.tickets import Tickets
 from tallystick.services.accounts.tokens import Tokens
+from tallystick.services.analytics.kept.annotations import Annotations
+from tallystick.services.analytics.kept.funnels import Funnels
+from tallystick.services.analytics.kept.goals import Goals
+from tallystick.services.analytics.kept.keeping import KeptCache
+from tallystick.services.analytics.kept.segments import Segments
 from tallystick.services.analytics.names import Names
 from tallystick.services.analytics.questions import Questions
 from tallystick.services.analytics.visitor_counter import VisitorCounter
@@ -44,6 +49,11 @@ class Services(Struct, frozen=True, kw_only=True):
     exports: Exports
     visitor_counter: VisitorCounter
     questions: Questions
+    goals: Goals
+    funnels: Funnels
+    segments: Segments
+    annotations: Annotations
+    kept: KeptCache
     readiness: Readiness
     following: Following
     sharing: Sharing
@@ -59,6 +69,7 @@ class Services(Struct, frozen=True, kw_only=True):
         self.names.forget(deleted)
         self.questions.forget()
         self.sites.invalidate()
+        self.kept.invalidate()
 
 
 def build_services(  # noqa: PLR0913  # settings of single services
@@ -83,7 +94,7 @@ def build_services(  # noqa: PLR0913  # settings of single services
         default_site: the site that counts for Hosts without a site.
         hide_foreign: refuse changes of foreign shared counters with "not found" in place of "forbidden".
     """
-    names, following, in_flight = Names(ledger), Following(ledger), InFlight()
+    names, following, in_flight, kept = Names(ledger), Following(ledger), InFlight(), KeptCache(ledger)
     return Services(
         ledger=ledger,
         warehouse=warehouse,
@@ -99,6 +110,11 @@ def build_services(  # noqa: PLR0913  # settings of single services
         exports=Exports(ledger, warehouse, warehouse.exports),
         visitor_counter=VisitorCounter(ledger, warehouse),
         questions=Questions(ledger, warehouse),
+        goals=Goals(kept),
+        funnels=Funnels(kept),
+        segments=Segments(kept),
+        annotations=Annotations(ledger),
+        kept=kept,
         readiness=Readiness(ledger, warehouse),
         following=following,
         sharing=Sharing(ledger, following.wake, hide_foreign=hide_foreign),

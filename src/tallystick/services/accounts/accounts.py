@@ -16,6 +16,7 @@ from tallystick.model.line import line_problems
 from tallystick.model.site import Site
 from tallystick.services.accounts.audit import EventKind, note
 from tallystick.services.accounts.site_rows import family, site
+from tallystick.services.annotating import hold_kept
 from tallystick.services.sharing.changes import hold_changes
 from tallystick.services.sharing.people import forget_person
 
@@ -233,7 +234,9 @@ def set_first_site(session: Session, person: Account, root: int, now: int) -> No
 
 
 def delete_account(session: Session, number: int, now: int) -> None:
-    """Delete an account with its tokens and login sessions. Sites stay, and so do counters with other members.
+    """Delete an account with its tokens, login sessions, own segments and annotations.
+
+    Sites stay, and so do counters with other members.
 
     Raises:
         InputRefused: a site would be left without an admin, or there is no such account.
@@ -246,6 +249,9 @@ def delete_account(session: Session, number: int, now: int) -> None:
     session.common.delete_tokens(session.connection, account=number)
     session.common.end_logins(session.connection, account=number, kept=b"")
     session.common.delete_recovery_codes(session.connection, account=number)
+    hold_kept(session)
+    session.common.delete_segments_of_person(session.connection, owner=number)
+    session.common.delete_annotations_of_person(session.connection, owner=number)
     session.common.delete_account(session.connection, id=number)
     note(session, EventKind.ACCOUNT_DELETED, now, person.email)
 

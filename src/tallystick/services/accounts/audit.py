@@ -1,6 +1,7 @@
-"""The log of administrative events: logins, and changes of accounts, access, tokens and sites. Times in ms.
+"""The log of administrative events: logins, and changes of accounts, access, tokens, sites and what is kept for sites.
 
-It is kept in the ledger for good, so it is in every backup. It has emails and names, but no client addresses.
+It is kept in the ledger for good, so it is in every backup. It has emails and names, but no client addresses. Times are
+Unix milliseconds.
 Functions of ``(session, ...)`` that change something add the event; surfaces name the actor with ``done_by``.
 """
 
@@ -46,6 +47,15 @@ class EventKind(StrEnum):
     TOKEN_REVOKED = "token revoked"  # noqa: S105
     SITE_CREATED = "site created"
     SITE_DELETED = "site deleted"
+    GOAL_CREATED = "goal created"
+    GOAL_CHANGED = "goal changed"
+    GOAL_DELETED = "goal deleted"
+    FUNNEL_CREATED = "funnel created"
+    FUNNEL_CHANGED = "funnel changed"
+    FUNNEL_DELETED = "funnel deleted"
+    SEGMENT_CREATED = "segment created"
+    SEGMENT_CHANGED = "segment changed"
+    SEGMENT_DELETED = "segment deleted"
     IMPORTED = "imported"
     EXPORTED = "exported"
     RESTORED = "restored"

@@ -1,0 +1,1 @@
+"""What people keep beside the figures of a site: goals, funnels, segments and annotations."""
