@@ -162,9 +162,9 @@ def test_every_link_leads_somewhere(guide: str, target: str) -> None:
 
 
 def test_the_settings_are_those_of_the_script() -> None:
-    script = (ROOT / "src/tallystick/surfaces/goatcounter/static/count.js").read_text("utf-8")
+    script = (ROOT / "src/tallystick/surfaces/goatcounter/static/count.source.js").read_text("utf-8")
     told = re.findall(r"^\| (`[a-z_`, ]+`) \|", GUIDES["count-your-pages.md"], re.MULTILINE)
     names = set(re.findall(r"`([a-z_]+)`", " ".join(told)))
-    read = set(re.findall(r"(?:gc|goatcounter\))\.(no_\w+|allow_\w+|endpoint)", script))
-    read |= {"path", "title", "referrer", "event"}
+    read = set(re.findall(r"(?:gc|goatcounter\)?|set)\.(no_\w+|not_\w+|allow_\w+|endpoint|outbound|downloads)", script))
+    read |= {"path", "title", "referrer", "event", "props"}
     assert names == read

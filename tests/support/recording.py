@@ -28,11 +28,13 @@ class RecordingSite:
     Attributes:
         port: on the loopback address; the browser is told to look for every ``.test`` host there.
         pages: path -> HTML, or the text of a script where the path ends in ``.js``.
+        missing: HTML that is answered with 404 where there is no page; empty for no HTML.
         asked: paths of all requests, with their queries.
     """
 
     def __init__(self) -> None:
         self.pages: dict[str, str] = {}
+        self.missing = ""
         self.counted: list[Counted] = []
         self.asked: list[str] = []
         self._changed = Condition()
@@ -75,7 +77,7 @@ def _handler(site: RecordingSite) -> type[BaseHTTPRequestHandler]:
                 kind = "text/javascript" if path.endswith(".js") else "text/html"
                 self._answer(200, f"{kind}; charset=utf-8", site.pages[path].encode())
             else:
-                self._answer(404, "text/plain", b"")
+                self._answer(404, f"text/{'html' if site.missing else 'plain'}; charset=utf-8", site.missing.encode())
 
         do_POST = do_GET  # noqa: N815  # the name that http.server calls
 
