@@ -50,9 +50,20 @@ async def ids(warehouse: Warehouse) -> list[int]:
 
 def take_back_sources_and_visits(connection: duckdb.DuckDBPyConnection) -> None:
     """Take back what the steps from 4 on have done to the schema; the record of the steps stays."""
+    take_back_props(connection)
     for column in ("utm_source", "utm_medium", "utm_content", "utm_term", "host", "source", "channel"):
         connection.execute(f"ALTER TABLE hit DROP COLUMN {column}")
     connection.execute("DROP TABLE visit")
     connection.execute("DROP TABLE irregular_visit")
     for column in ("visits", "judged_until"):
         connection.execute(f"ALTER TABLE mark DROP COLUMN {column}")
+
+
+def take_back_props(connection: duckdb.DuckDBPyConnection) -> None:
+    """Take back what the steps from 7 on have done to the schema; the record of the steps stays."""
+    for table, columns in {
+        "hit": ("page", "props", "interactive", "device"),
+        "visit": ("device", "passive_events"),
+    }.items():
+        for column in columns:
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")

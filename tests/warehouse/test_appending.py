@@ -37,6 +37,10 @@ EVERYTHING = Hit(
     host="example.com",
     source="Newsletter",
     channel="Email",
+    page=10,
+    props='{"a":"b\'\\\\"}',
+    interactive=False,
+    device="Mobile",
     created=NOW,
 )
 
@@ -48,6 +52,7 @@ async def test_every_field_is_stored_as_it_came(warehouse: DuckDbWarehouse) -> N
             *(1, 7, 8, 0, True, True, 3, "example.com/a'b\"c\\d\n\0é😀", "h", 9, "Firefox", "120.1", "Linux", "6"),
             *("US", "TX", "eng", 4_294_967_295, NOW),
             *("news", "email", "top", "a b", "example.com", "Newsletter", "Email"),
+            *(10, '{"a":"b\'\\\\"}', False, "Mobile"),
         )
     ]
     assert stored == Stored(id=1, session=0, first=True)
@@ -56,7 +61,7 @@ async def test_every_field_is_stored_as_it_came(warehouse: DuckDbWarehouse) -> N
 async def test_nothing_given_is_empty_not_null(warehouse: DuckDbWarehouse) -> None:
     await warehouse.append([a_hit()])
     assert await rows(warehouse) == [
-        (1, 1, 1, 0, True, False, 0, "", "o", None, "", "", "", "", "", "", "", 0, NOW, *[""] * 7),
+        (1, 1, 1, 0, True, False, 0, "", "o", None, "", "", "", "", "", "", "", 0, NOW, *[""] * 7, None, "", True, ""),
     ]
 
 

@@ -5,6 +5,7 @@ import re
 import shutil
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from support.warehouses import NOW, a_hit, ids, opened_warehouse
 from support.warehouses import rows as all_rows
 from tallystick.errors import DatabaseSchemaRefused, StartRefused
+from tallystick.model.props import encoded
 from tallystick.warehouse import IdempotencyRecord
 from tallystick.warehouse.duckdb import migrations, rows
 from tallystick.warehouse.duckdb.copying import bring_in, copy_files
@@ -23,19 +25,27 @@ from tallystick.warehouse.duckdb.warehouse import DuckDbWarehouse
 JOURNALS = Path(__file__).with_name("journals")
 """A journal of each format, as the program of its time left it: two batches, which no DuckDB file has yet."""
 
-FORMATS = {1: "e01adfd2c8af", 2: "fcb035c784e6"}
+FORMATS = {1: "e01adfd2c8af", 2: "fcb035c784e6", 3: "0895e90fb768"}
 """Each format, and a digest of what it holds. Add a row, and a journal, for a new format; never change one."""
 
 KEPT = IdempotencyRecord("token 1: key", "fingerprint", '{"status":"ok"}', 1_790_000_060)
 NO_TEXTS = ("", "o", None, "", "", "", "", "", "", "", 0)
-HITS = [
-    (
-        *(1, 7, 8, 0, True, True, 3, "example.com/a'b\"c\\d\né😀", "h", 9, "Firefox", "120", "Linux", "Debian"),
-        *("US", "TX", "eng", 1_920, 1_790_000_000),
-    ),
-    (2, 1, 2, 93_291_710_288_143, True, False, 0, *NO_TEXTS, 1_790_000_000),
-    (3, 1, 3, 93_291_710_288_143, True, False, 0, *NO_TEXTS, 1_790_000_050),
-]
+HASHED, NUMBERED = 93_291_710_288_143, (1 << 48) + 2
+"""The session of the other two hits: older versions made it from the visitor's key."""
+FIRST_OF_ALL = (
+    *(1, 7, 8, 0, True, True, 3, "example.com/a'b\"c\\d\né😀", "h", 9, "Firefox", "120", "Linux", "Debian"),
+    *("US", "TX", "eng", 1_920, 1_790_000_000),
+)
+
+
+def hits_in(format_: int) -> list[tuple[Any, ...]]:
+    """The hits of a journal, in the columns of format 1."""
+    session = NUMBERED if format_ > 2 else HASHED
+    return [
+        FIRST_OF_ALL,
+        (2, 1, 2, session, True, False, 0, *NO_TEXTS, 1_790_000_000),
+        (3, 1, 3, session, True, False, 0, *NO_TEXTS, 1_790_000_050),
+    ]
 
 
 def test_what_a_batch_holds_has_a_format_of_its_own() -> None:
@@ -52,17 +62,26 @@ def an_old_journal(file: Path, format_: int) -> Path:
     return file
 
 
-ADDED = ("utm_source", "utm_medium", "utm_content", "utm_term", "host", "source", "channel")
-SOURCES = {2: ("news", "email", "büro", "a b", "example.com", "Newsletter", "Email")}
-"""What the first hit has in columns that were added; in older formats nothing."""
+ADDED = {
+    2: ("utm_source", "utm_medium", "utm_content", "utm_term", "host", "source", "channel"),
+    3: ("page", "props", "interactive", "device"),
+}
+OF_FIRST = {
+    2: ("news", "email", "büro", "a b", "example.com", "Newsletter", "Email"),
+    3: (5, encoded({"plan": "pro", 'é"': "a'b\\"}), False, "Tablet"),
+}
+"""What the first hit has in columns that a format added."""
+OF_OTHERS = {2: ("",) * 7, 3: (None, "", True, "")}
+"""What the other hits have there, and all of older formats."""
 
 
 @pytest.mark.parametrize("format_", FORMATS)
 async def test_an_old_journal_is_read(file: Path, format_: int) -> None:
     async with opened_warehouse(an_old_journal(file, format_)) as warehouse:
-        nothing = ("",) * len(ADDED)
-        assert await all_rows(warehouse, ", ".join(ADDED)) == [SOURCES.get(format_, nothing), nothing, nothing]
-        assert await all_rows(warehouse, ", ".join(list(rows.COLUMNS)[: len(HITS[0])])) == HITS
+        for since, names in ADDED.items():
+            first = OF_FIRST[since] if format_ >= since else OF_OTHERS[since]
+            assert await all_rows(warehouse, ", ".join(names)) == [first, OF_OTHERS[since], OF_OTHERS[since]]
+        assert await all_rows(warehouse, ", ".join(list(rows.COLUMNS)[: len(FIRST_OF_ALL)])) == hits_in(format_)
         assert await warehouse.idempotency_record(KEPT.key) == KEPT
         assert [hit.id for hit in await warehouse.append([a_hit()])] == [4]
 
@@ -70,8 +89,8 @@ async def test_an_old_journal_is_read(file: Path, format_: int) -> None:
 @pytest.fixture
 def _next_version(monkeypatch: pytest.MonkeyPatch) -> None:
     """A program whose hits have two columns more, which older ones do not have."""
-    hue = rows.Column("VARCHAR", lambda hits, _: ["red"] * len(hits["site"]), since=3, default="unknown")
-    depth = rows.Column("UINTEGER", lambda hits, _: [7] * len(hits["site"]), since=4, default=0)
+    hue = rows.Column("VARCHAR", lambda hits, _: ["red"] * len(hits["site"]), since=4, default="unknown")
+    depth = rows.Column("UINTEGER", lambda hits, _: [7] * len(hits["site"]), since=5, default=0)
     sql = "ALTER TABLE hit ADD COLUMN hue VARCHAR; ALTER TABLE hit ADD COLUMN depth UINTEGER"
     step = MigrationStep(len(migrations.all_steps()) + 1, sql, "made up")
     before = migrations.all_steps
@@ -86,9 +105,9 @@ async def test_hits_of_an_old_journal_get_the_defaults_of_columns_that_were_adde
     async with opened_warehouse(old) as warehouse:
         await warehouse.append([a_hit()])
         [*_, newest] = (await asyncio.to_thread(journal_of, old)).batches
-        assert newest.format == 4
+        assert newest.format == 5
         assert await all_rows(warehouse, "id, created, hue, depth") == [
-            *((hit[0], hit[-1], "unknown", 0) for hit in HITS),
+            *((hit[0], hit[-1], "unknown", 0) for hit in hits_in(format_)),
             (4, NOW, "red", 7),
         ]
 
@@ -111,9 +130,9 @@ async def test_a_program_without_a_column_refuses_hits_that_have_it(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(rows.FORM, "format", 3)
+        patched.setattr(rows.FORM, "format", 4)
         left = await left_in_journal(file, tmp_path)
-    refusal = f"the journal {left.with_name(JOURNAL_FILE)} holds hits in format 3, this program knows formats up to 2"
+    refusal = f"the journal {left.with_name(JOURNAL_FILE)} holds hits in format 4, this program knows formats up to 3"
     with pytest.raises(DatabaseSchemaRefused, match=f"^{re.escape(refusal)}: start the Tallystick that wrote them, or"):
         await DuckDbWarehouse.open(left)
 
@@ -147,7 +166,7 @@ async def test_a_journal_without_a_version_keeps_its_hits(file: Path, tmp_path: 
 
 NEWER = {
     "a newer schema": ("INSERT INTO migration VALUES (1000, 'x')", "schema 3, this program knows schema 2"),
-    "a newer format": ("UPDATE batch SET format = 1000", "format 1000, this program knows formats up to 2"),
+    "a newer format": ("UPDATE batch SET format = 1000", "format 1000, this program knows formats up to 3"),
 }
 
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from support.warehouses import HOUR, NOW, a_hit, opened_warehouse, take_back_sources_and_visits
+from support.warehouses import HOUR, NOW, a_hit, opened_warehouse, rows, take_back_props, take_back_sources_and_visits
 from tallystick.model.dimensions import ENTRY_PAGE
 from tallystick.model.hit import Hit
 from tallystick.model.metrics import Metric
@@ -64,6 +64,7 @@ def _visit(site: int, session: int, hits: Sequence[dict[str, Any]]) -> dict[str,
         "entry_host": views[0]["host"] if views else "",
         "exit_host": views[-1]["host"] if views else "",
         **{name: first[name] for name in visits.OF_FIRST_HIT},
+        "passive_events": sum(hit["event"] and not hit["interactive"] for hit in hits),
     }
 
 
@@ -136,6 +137,8 @@ def hits(draw: st.DrawFn) -> Hit:
         single=draw(st.sampled_from([True] * 7 + [False])),
         host=draw(st.sampled_from(["", "a.example", "b.example"])),
         country=draw(st.sampled_from(["", "NL"])),
+        interactive=draw(st.booleans()),
+        device=draw(st.sampled_from(["", "Mobile"])),
         source=draw(st.sampled_from(["", "Google"])),
         channel=draw(st.sampled_from(["", "Direct"])),
         ref=draw(st.sampled_from(["", "www.c.example:8080/d", "News"])),
@@ -248,6 +251,33 @@ async def test_visits_of_hits_from_before_are_computed_once(
             assert sources == [{"source": "a.example", "channel": ""}] * 3
 
 
+async def test_events_from_before_end_a_bounce(file: Path) -> None:
+    async with opened_warehouse(file) as warehouse:
+        await warehouse.append([a_hit(by=1), a_hit(5, by=1, event=True), a_hit(2, by=2), a_hit(3)])
+        await warehouse.arrived()
+    with duckdb.connect(str(file)) as connection:
+        take_back_props(connection)
+        connection.execute("DELETE FROM migration WHERE number > 6")
+    async with opened_warehouse(file) as warehouse:
+        await assert_follows(warehouse)
+        new = "page, props, interactive, device"
+        assert await rows(warehouse, new) == [(None, "", True, "")] * 4
+        await warehouse.append(
+            [
+                a_hit(5, by=1, created=NOW + 1, event=True, interactive=False, page=1),
+                a_hit(
+                    5, by=3, created=NOW + 1, event=True, interactive=False, page=2, props='{"a":"b"}', device="Tablet"
+                ),
+            ]
+        )
+        await assert_follows(warehouse)
+        found = await warehouse.read(
+            lambda session: _rows(session, "SELECT events, passive_events, device FROM visit ORDER BY session")
+        )
+        assert [tuple(visit.values()) for visit in found] == [(2, 1, ""), (0, 0, ""), (1, 1, "Tablet")]
+        assert (await rows(warehouse, new))[-1] == (2, '{"a":"b"}', False, "Tablet")
+
+
 async def test_visits_are_judged_before_a_checkpoint_but_not_all_the_time(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -302,6 +332,7 @@ DAMAGES = {
     "the exit page is unknown": ("UPDATE visit SET exit_page = NULL WHERE session = $1", 1),
     "the end is later": ("UPDATE visit SET ended = ended + 1", 3),
     "a hit is missing": ("DELETE FROM hit WHERE id = 1", 1),
+    "events are passive": ("UPDATE visit SET passive_events = passive_events + 1", 3),
     "numbers are exchanged": ("UPDATE visit SET pageviews = events, events = pageviews", 3),
     "nothing": ("SELECT 1", 0),
 }
@@ -331,7 +362,7 @@ def test_visits_that_differ_are_counted_and_computed_anew(
     with duckdb.connect(str(file)) as connection:
         connection.execute(damage, [session] if "$1" in damage else None)
     assert storage.compare_visits(in_use=False).differing == differing
-    sums_differ = damage.startswith(("DELETE", "INSERT")) or "pageviews" in damage
+    sums_differ = damage.startswith(("DELETE", "INSERT")) or "pageviews" in damage or "passive" in damage
     assert storage.visits_add_up() == (not sums_differ)
     storage.forget_visits()
     assert storage.visits_add_up(), "the next start computes them"

@@ -88,6 +88,10 @@ class Hit(Struct, kw_only=True, gc=False):
         host: of the page, lower case, without ``www.``; empty when unknown.
         source: the name of what led here; empty for none.
         channel: the kind of source, for example ``Organic Search``; empty for none.
+        page: of an event, the id of the path of the page where it happened; None if unknown, and for pageviews.
+        props: properties, as canonical text (``model/props.py``); empty for none.
+        interactive: of an event, whether a visit with it is no bounce.
+        device: ``Desktop``, ``Mobile`` or ``Tablet``, by the agent; empty when unknown.
         single: False if the site keeps no single hits; the row then has only the hour and no session.
         created: Unix seconds.
     """
@@ -116,5 +120,9 @@ class Hit(Struct, kw_only=True, gc=False):
     host: str = ""
     source: str = ""
     channel: str = ""
+    page: int | None = None
+    props: str = ""
+    interactive: bool = True
+    device: str = ""
     single: bool = True
     created: int

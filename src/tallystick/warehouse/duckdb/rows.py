@@ -83,6 +83,10 @@ COLUMNS = {
         name: Column("VARCHAR", _of_hit(name), since=2, default="")
         for name in ("utm_source", "utm_medium", "utm_content", "utm_term", "host", "source", "channel")
     },
+    "page": Column("INTEGER", _of_hit("page"), since=3, default=None),
+    "props": Column("VARCHAR", _of_hit("props"), since=3, default=""),
+    "interactive": Column("BOOLEAN", _of_hit("interactive"), since=3, default=True),
+    "device": Column("VARCHAR", _of_hit("device"), since=3, default=""),
 }
 """The table's columns. Append only: their order is that of the journal's batches."""
 
@@ -97,7 +101,7 @@ _ACCEPTED: dict[str, Any] = {
 }
 """Values that DuckDB accepts for each type: a value that it would refuse must not be acknowledged."""
 
-_MAY_BE_NULL = frozenset({"campaign"})
+_MAY_BE_NULL = frozenset({"campaign", "page"})
 
 _ColumnsOfHits = TypeVar("_ColumnsOfHits")
 
@@ -199,8 +203,9 @@ _encode = msgspec.json.Encoder().encode
 def newest(content: Content) -> NewestIds:
     """The newest ids that hits refer to."""
     hits = content.hits
-    campaigns = [campaign for campaign in hits.campaign if campaign is not None]
-    return NewestIds(max(hits.site, default=0), max(hits.path, default=0), max(campaigns, default=0))
+    campaigns, pages = ([id_ for id_ in ids if id_ is not None] for ids in (hits.campaign, hits.page))
+    newest_path = max(max(hits.path, default=0), max(pages, default=0))
+    return NewestIds(max(hits.site, default=0), newest_path, max(campaigns, default=0))
 
 
 def recovered(content: bytes, format_: int) -> Content:

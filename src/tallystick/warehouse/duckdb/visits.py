@@ -35,13 +35,25 @@ OF_FIRST_HIT = (
     "region",
     "language",
     "width",
+    "device",
 )
 """Columns of a visit that have the values of its first hit, by time and id."""
 
 OF_PAGEVIEWS = ("entry_page", "exit_page", "entry_host", "exit_host")
 """Columns of a visit that have values of its first and its last pageview."""
 
-COLUMNS = ("site", "session", "started", "ended", "pageviews", "events", "firsts", *OF_PAGEVIEWS, *OF_FIRST_HIT)
+COLUMNS = (
+    "site",
+    "session",
+    "started",
+    "ended",
+    "pageviews",
+    "events",
+    "firsts",
+    *OF_PAGEVIEWS,
+    *OF_FIRST_HIT,
+    "passive_events",
+)
 """All columns of ``visit``, in their order."""
 
 SOURCE = (
@@ -53,7 +65,7 @@ SOURCE = (
 
 def hit_columns() -> str:
     """The columns of ``hit`` that visits are made of."""
-    return ", ".join(["id", "site", "session", "first", "event", "path", "host", "created", *_sources()])
+    return ", ".join(["id", "site", "session", "first", "event", "path", "host", "created", "interactive", *_sources()])
 
 
 def visits_of(hits: str) -> str:
@@ -64,7 +76,7 @@ def visits_of(hits: str) -> str:
     """
     opened = ", ".join(f"'{name}': {name}" for name in OF_FIRST_HIT)
     of_first = ", ".join(f"opened.{name} AS {name}" for name in OF_FIRST_HIT)
-    return f"SELECT {_OF_GROUPS}, {of_first} FROM ({_groups(hits, f'{{{opened}}}')}) AS visits"
+    return f"SELECT {_OF_GROUPS}, {of_first}, passive_events FROM ({_groups(hits, f'{{{opened}}}')}) AS visits"
 
 
 def _few_visits_of(hits: str) -> str:
@@ -74,7 +86,7 @@ def _few_visits_of(hits: str) -> str:
     """
     of_first = ", ".join(f"few.{name}" for name in OF_FIRST_HIT)
     return (
-        f"WITH few AS MATERIALIZED (SELECT * FROM {hits}) SELECT {_OF_GROUPS}, {of_first}"
+        f"WITH few AS MATERIALIZED (SELECT * FROM {hits}) SELECT {_OF_GROUPS}, {of_first}, passive_events"
         f" FROM ({_groups('few', 'id')}) AS visits JOIN few ON few.id = opened"
     )
 
@@ -91,6 +103,7 @@ def _groups(hits: str, opened: str) -> str:
     return (
         "SELECT site, session, min(created) AS started, max(created) AS ended,"
         " CAST(count(*) FILTER (NOT event) AS UINTEGER) AS pageviews,"
+        " CAST(count(*) FILTER (event AND NOT interactive) AS UINTEGER) AS passive_events,"
         " CAST(count(*) FILTER (event) AS UINTEGER) AS events, CAST(count(*) FILTER (first) AS UINTEGER) AS firsts,"
         f" arg_min({page}, (created, id)) FILTER (NOT event) AS entered,"
         f" arg_max({page}, (created, id)) FILTER (NOT event) AS left_at,"
@@ -110,7 +123,7 @@ _NEARBY = f"visit.ended >= $1 - {SESSION_S} AND visit.started <= $2 + {SESSION_S
 """The visits that hits from $1 to $2 may belong to. A session is continued within eight hours of its hits
 (``model/session.py``); with these bounds DuckDB skips the visits of other times."""
 _SAME = "visit.site = {0}.site AND visit.session = {0}.session"
-_SUMS = ("pageviews", "events", "firsts")
+_SUMS = ("pageviews", "events", "firsts", "passive_events")
 _CONTINUED = {
     "ended": "arrived.ended",
     **{name: f"coalesce(visit.{name}, 0) + arrived.{name}" for name in _SUMS},
@@ -293,7 +306,8 @@ _VALUES = ", ".join(name for name in COLUMNS if name not in {"site", "session"})
 def add_up(connection: Connection) -> bool:
     """Whether all visits together have as many pageviews, events and first hits as the hits: a tenth of a second."""
     of_hits = (
-        "SELECT count(*) FILTER (NOT event), count(*) FILTER (event), count(*) FILTER (first) FROM hit"
+        "SELECT count(*) FILTER (NOT event), count(*) FILTER (event), count(*) FILTER (first),"
+        " count(*) FILTER (event AND NOT interactive) FROM hit"
         " WHERE bot = 0 AND session <> 0"
     )
     of_visits = f"SELECT {', '.join(f'coalesce(sum({name}), 0)' for name in _SUMS)} FROM visit"

@@ -154,9 +154,9 @@ class Relations:
         """``visits``: one row for each visit in the period."""
         alone = (
             "SELECT site, session, created AS started, created AS ended, CAST(NOT event AS UINTEGER) AS pageviews,"
-            f" CAST(event AS UINTEGER) AS events, CAST(first AS UINTEGER) AS firsts, {OWN_VISIT}, path, event, host,"
-            " true AS alone, first AS visitor"
-            " FROM hits WHERE session = 0"
+            f" CAST(event AS UINTEGER) AS events, CAST(first AS UINTEGER) AS firsts, {OWN_VISIT},"
+            " CAST(event AND NOT interactive AS UINTEGER) AS passive_events, path, event, host,"
+            " true AS alone, first AS visitor FROM hits WHERE session = 0"
         )
         no_hit = "CAST(NULL AS INTEGER) AS path, false AS event, '' AS host, false AS alone, true AS visitor"
         if self._question.bots:
