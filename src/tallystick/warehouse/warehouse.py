@@ -10,6 +10,7 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from tallystick.gathering import Resolvable
 from tallystick.model.dimensions import Dimension
+from tallystick.model.funnel import FunnelAnswer, FunnelQuestion
 from tallystick.model.hit import Hit
 from tallystick.model.period import Period
 from tallystick.model.question import Answer, Match, Question
@@ -95,6 +96,14 @@ class WarehouseSession(Protocol):
         """The answer to a question in ids (see ``Match.values`` and ``AnswerRow.values``), without its comparison.
 
         The rows are in the order of ``ordered``, except that rows with equal figures may be in any order of ids.
+        """
+        ...
+
+    def answer_funnel(self, question: FunnelQuestion) -> FunnelAnswer:
+        """The answer to a question about a funnel, in ids.
+
+        Raises:
+            InputRefused: an RE2 expression is not valid.
         """
         ...
 

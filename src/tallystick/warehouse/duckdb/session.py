@@ -16,6 +16,7 @@ class DuckDbSession(QuerySession):
     figures_by_value = reports.figures_by_value
 
     answer = questions.answer
+    answer_funnel = questions.answer_funnel
     names_matching = questions.names_matching
 
     visits = lookups.visits
