@@ -11,6 +11,7 @@ from tallystick.services.accounts.setup import Setup
 from tallystick.services.accounts.sites import Sites
 from tallystick.services.accounts.tickets import Tickets
 from tallystick.services.accounts.tokens import Tokens
+from tallystick.services.analytics.funnel_questions import FunnelQuestions
 from tallystick.services.analytics.kept.annotations import Annotations
 from tallystick.services.analytics.kept.funnels import Funnels
 from tallystick.services.analytics.kept.goals import Goals
@@ -49,6 +50,7 @@ class Services(Struct, frozen=True, kw_only=True):
     exports: Exports
     visitor_counter: VisitorCounter
     questions: Questions
+    funnel_questions: FunnelQuestions
     goals: Goals
     funnels: Funnels
     segments: Segments
@@ -95,6 +97,7 @@ def build_services(  # noqa: PLR0913  # settings of single services
         hide_foreign: refuse changes of foreign shared counters with "not found" in place of "forbidden".
     """
     names, following, in_flight, kept = Names(ledger), Following(ledger), InFlight(), KeptCache(ledger)
+    questions = Questions(ledger, warehouse)
     return Services(
         ledger=ledger,
         warehouse=warehouse,
@@ -109,7 +112,8 @@ def build_services(  # noqa: PLR0913  # settings of single services
         ingest=Ingest(ledger, warehouse, names, knowledge, admits_new_name),
         exports=Exports(ledger, warehouse, warehouse.exports),
         visitor_counter=VisitorCounter(ledger, warehouse),
-        questions=Questions(ledger, warehouse),
+        questions=questions,
+        funnel_questions=FunnelQuestions(ledger, warehouse, questions),
         goals=Goals(kept),
         funnels=Funnels(kept),
         segments=Segments(kept),

@@ -1,6 +1,7 @@
 """Deviations from the contract that were found by reading it against a running server, one test each."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -113,8 +114,8 @@ async def test_an_answer_made_before_a_rename_is_not_kept_after_it(
     services, site = stats.analytics.services, stats.analytics.site.id
     made = services.questions._within_its_time  # noqa: SLF001  # the moment between making and keeping an answer
 
-    async def renamed_meanwhile(question: Question) -> Answer:
-        answer = await made(question)
+    async def renamed_meanwhile(find: Callable[[], Awaitable[Answer]]) -> Answer:
+        answer = await made(find)
         [number] = await services.ledger.read(path_ids, site, ["/pricing"])
         await services.ledger.write(rename_path, site, number, "/prices")
         services.forget_names()

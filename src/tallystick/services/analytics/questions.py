@@ -6,10 +6,10 @@ of its answer get their names afterwards. An answer is kept until a hit, a chang
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
 from msgspec.structs import replace
 
@@ -27,6 +27,7 @@ from tallystick.model.dimensions import (
     Scope,
     ValueKind,
 )
+from tallystick.model.funnel import FunnelAnswer, FunnelQuestion
 from tallystick.model.hit import Bot
 from tallystick.model.metrics import BY_VISIT, Metric
 from tallystick.model.period import DAY_S, HOUR_S, date_of
@@ -88,6 +89,9 @@ MOST_LABELS = 200_000
 
 NOTHING = AnyOf(())
 
+Asked: TypeAlias = Question | FunnelQuestion
+Found = TypeVar("Found", Answer, FunnelAnswer)
+
 _METRICS_OF_BOTS = frozenset({Metric.EVENTS, Metric.PAGEVIEWS})
 _OF_ENTRY = frozenset({PAGE.name, HOST.name})
 
@@ -103,7 +107,7 @@ class Questions:
     def __init__(self, ledger: Ledger, warehouse: Warehouse, within: float = WITHIN_S, waits: float = WAITS_S) -> None:
         self._ledger, self._warehouse, self._within, self._waits = ledger, warehouse, within, waits
         self._running, self._waiting = asyncio.Semaphore(AT_ONCE), 0
-        self._kept: OrderedDict[Question, tuple[tuple[int, int], Answer]] = OrderedDict()
+        self._kept: OrderedDict[Asked, tuple[tuple[int, int], Any]] = OrderedDict()
         self._rows_kept = self._forgotten = 0
 
     def forget(self) -> None:
@@ -121,16 +125,24 @@ class Questions:
             StoreUnavailable: a store is busy or has failed, or other questions take too long.
         """
         check(question)
+        return await self.shared(question, lambda: self._whole(question))
+
+    async def shared(self, question: Asked, find: Callable[[], Awaitable[Found]]) -> Found:
+        """The answer to a question that was checked: the kept one, or in its turn and its time what ``find`` returns.
+
+        Raises:
+            QuestionTooLong, StoreUnavailable: as ``answer`` does; and what ``find`` raises.
+        """
         self._warehouse.require_owned()
         if (kept := self._kept_answer(question)) is not None:
-            return kept
+            return cast("Found", kept)
         await self._turn()
         try:
             # Somebody else may have asked the same meanwhile.
             if (kept := self._kept_answer(question)) is not None:
-                return kept
+                return cast("Found", kept)
             forgotten, state = self._forgotten, self._state
-            answer = await self._within_its_time(question)
+            answer = await self._within_its_time(find)
             if forgotten == self._forgotten:
                 self._keep(question, state, answer)
             return answer
@@ -143,7 +155,7 @@ class Questions:
         marks = self._warehouse.marks
         return marks.last_id, marks.changes
 
-    def _kept_answer(self, question: Question) -> Answer | None:
+    def _kept_answer(self, question: Asked) -> Any:  # noqa: ANN401  # of the kind that the question has
         kept = self._kept.get(question)
         if kept is None or kept[0] != self._state:
             return None
@@ -166,7 +178,7 @@ class Questions:
             StoreUnavailable: a store is busy or has failed.
         """
         check(question)
-        return await self._stored(question)
+        return await self.stored(question.sites, question.condition)
 
     async def _turn(self) -> None:
         """Wait until a question may run; the caller releases ``_running``.
@@ -187,19 +199,22 @@ class Questions:
         finally:
             self._waiting -= 1
 
-    async def _within_its_time(self, question: Question) -> Answer:
+    async def _within_its_time(self, find: Callable[[], Awaitable[Found]]) -> Found:
         try:
             async with asyncio.timeout(self._within):
-                answer = await self._answer(question)
-                if question.compare is None:
-                    return answer
-                other = replace(question, period=question.compare.period, compare=None, limit=MOST_GROUPS, offset=0)
-                return await asyncio.to_thread(_compared, question, answer, await self._answer(other))
+                return await find()
         except TimeoutError as error:
             raise QuestionTooLong(self._within) from error
 
+    async def _whole(self, question: Question) -> Answer:
+        answer = await self._answer(question)
+        if question.compare is None:
+            return answer
+        other = replace(question, period=question.compare.period, compare=None, limit=MOST_GROUPS, offset=0)
+        return await asyncio.to_thread(_compared, question, answer, await self._answer(other))
+
     async def _answer(self, question: Question) -> Answer:
-        condition = await self._stored(question)
+        condition = await self.stored(question.sites, question.condition)
         by_name = any(isinstance(each, Dimension) and each.kind is ValueKind.ID for each in question.dimensions)
         asked = replace(question, condition=condition, compare=None)
         if not by_name:
@@ -209,9 +224,15 @@ class Questions:
         names = await self._ledger.read(_names, question, found.rows)
         return await asyncio.to_thread(_page, question, found, names)
 
-    async def _stored(self, question: Question) -> FilterExpression:
-        """The filter about values as they are stored: ids in place of names, and values in place of what they show."""
-        condition = question.condition
+    async def stored(self, sites: Sequence[int], condition: FilterExpression) -> FilterExpression:
+        """A filter about values as they are stored: ids in place of names, and values in place of what they show.
+
+        Its parts stay in their places.
+
+        Raises:
+            InputRefused: an RE2 expression is not valid.
+            StoreUnavailable: a store is busy or has failed.
+        """
         if unknown := {match for match in matches_in(condition) if not match.dimension.columns}:
             # Of these dimensions every hit has the empty value.
             passing = {match: await self._fits_nothing(match) != match.negated for match in unknown}
@@ -222,7 +243,7 @@ class Questions:
             condition = _replaced(condition, {match: await self._behind(match) for match in shown})
         ids: dict[Match, FilterExpression] = {}
         for match in {match for match in matches_in(condition) if match.dimension.kind is ValueKind.ID}:
-            found = tuple(dict.fromkeys(await self._ids(match.sites or question.sites, match)))
+            found = tuple(dict.fromkeys(await self._ids(match.sites or sites, match)))
             ids[match] = replace(match, values=found, operator=Operator.IS, caseless=False, sites=())
         return _replaced(condition, ids) if ids else condition
 
@@ -278,18 +299,24 @@ class Questions:
         """
         return await self._warehouse.read(lambda session: session.names_matching(texts, match))
 
-    def _keep(self, question: Question, state: tuple[int, int], answer: Answer) -> None:
-        if len(answer.rows) > ROWS_KEPT // 10:
+    def _keep(self, question: Asked, state: tuple[int, int], answer: Answer | FunnelAnswer) -> None:
+        if _rows_in(answer) > ROWS_KEPT // 10:
             return
-        if _filter_bytes(question) > BYTES_KEPT:
+        if _filter_bytes(conditions_of(question)) > BYTES_KEPT:
             return
         if (old := self._kept.pop(question, None)) is not None:
-            self._rows_kept -= len(old[1].rows)
+            self._rows_kept -= _rows_in(old[1])
         self._kept[question] = state, answer
-        self._rows_kept += len(answer.rows)
+        self._rows_kept += _rows_in(answer)
         while len(self._kept) > ANSWERS_KEPT or self._rows_kept > ROWS_KEPT:
             _, (_, dropped) = self._kept.popitem(last=False)
-            self._rows_kept -= len(dropped.rows)
+            self._rows_kept -= _rows_in(dropped)
+
+
+def _rows_in(answer: Answer | FunnelAnswer) -> int:
+    if isinstance(answer, Answer):
+        return len(answer.rows)
+    return sum(1 + len(step.left_to or ()) for step in answer.steps)
 
 
 def ask(session: WarehouseSession, question: Question) -> Answer:
@@ -518,6 +545,12 @@ def _without_slash(name: str) -> str:
     return name.rstrip("/") or "/" if name.startswith("/") else name
 
 
+def conditions_of(question: Asked) -> AllOf:
+    """All filters of a question: which hits it is about, and those of its steps."""
+    steps = question.steps if isinstance(question, FunnelQuestion) else ()
+    return AllOf((question.condition, *(step.condition for step in steps)))
+
+
 class _Refusal(NamedTuple):
     """A reason to refuse a question."""
 
@@ -534,7 +567,24 @@ def check(question: Question) -> None:
     for rule in _RULES:
         if rule.refuses(question):
             raise InputRefused(rule.message)
-    _check_expression(question.condition, 0, in_done=False)
+    check_conditions(question)
+
+
+def check_conditions(question: Asked) -> None:
+    """Refuse filters that are too many, too large or nested too deep.
+
+    Raises:
+        InputRefused: the message says why.
+    """
+    conditions = conditions_of(question)
+    if sum(1 for _ in matches_in(conditions)) > MOST_MATCHES:
+        msg = f"a question takes at most {MOST_MATCHES} filters"
+        raise InputRefused(msg)
+    if _searched(conditions) > MOST_SEARCHED:
+        msg = f"filters take at most {MOST_SEARCHED:,} values altogether, but for whole ones in their own spelling"
+        raise InputRefused(msg)
+    for condition in conditions.parts:
+        _check_expression(condition, 0, in_done=False)
 
 
 def _check_expression(expression: FilterExpression, depth: int, *, in_done: bool) -> None:
@@ -577,18 +627,16 @@ def _has_ids(question: Question) -> bool:
     return any(isinstance(each, Dimension) and each.kind is ValueKind.ID for each in question.dimensions)
 
 
-def _filter_bytes(question: Question) -> int:
-    """About the memory that the values of its filters take."""
-    values = (value for match in matches_in(question.condition) for value in match.values)
+def _filter_bytes(conditions: FilterExpression) -> int:
+    """About the memory that the values of filters take."""
+    values = (value for match in matches_in(conditions) for value in match.values)
     return sum(VALUE_BYTES + 4 * len(str(value)) for value in values)
 
 
-def _searched(question: Question) -> int:
+def _searched(conditions: FilterExpression) -> int:
     """The number of texts and expressions that are not compared as a whole."""
     return sum(
-        len(match.values)
-        for match in matches_in(question.condition)
-        if match.operator is not Operator.IS or match.caseless
+        len(match.values) for match in matches_in(conditions) if match.operator is not Operator.IS or match.caseless
     )
 
 
@@ -608,14 +656,6 @@ _RULES = (
     _Refusal(
         lambda question: any(each.by not in (*question.metrics, *question.dimensions) for each in question.order),
         "rows can be sorted by metrics and dimensions of the question only",
-    ),
-    _Refusal(
-        lambda question: sum(1 for _ in matches_in(question.condition)) > MOST_MATCHES,
-        f"a question takes at most {MOST_MATCHES} filters",
-    ),
-    _Refusal(
-        lambda question: _searched(question) > MOST_SEARCHED,
-        f"filters take at most {MOST_SEARCHED:,} values altogether, but for whole ones in their own spelling",
     ),
     _Refusal(
         lambda question: (
