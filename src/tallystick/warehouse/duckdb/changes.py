@@ -79,7 +79,8 @@ def relabel_matching(  # noqa: PLR0913, PLR0917  # which, into what, and once
         return msgspec.json.decode(done.answer, type=list[int])
     text, parameters = questions.passing_ids(session, question)
     first, last = parameters.add(span[0]), parameters.add(span[1])
-    with _selected(session, f"SELECT id FROM ({text}) WHERE id BETWEEN {first} AND {last}", parameters.values):
+    selected = f"SELECT id FROM ({text}) WHERE id BETWEEN {first} AND {last}"
+    with _selected(session, selected, parameters.of(selected)):
         _relabel_selected(session, into)
         paths = [int(path) for (path,) in session.queries.paths_of_selected(session.connection)]
     session.queries.add_request(session.connection, key=key, fingerprint="", answer=_json(paths), created=passed)

@@ -12,7 +12,7 @@ from tallystick.model.question import Question
 from tallystick.model.selection import Selection
 from tallystick.warehouse.duckdb.queried import QuerySession
 from tallystick.warehouse.duckdb.questions.parameters import BoundValues
-from tallystick.warehouse.duckdb.questions.relations import Relations, with_clause
+from tallystick.warehouse.duckdb.questions.relations import Relation, Relations, with_clause
 from tallystick.warehouse.duckdb.selecting import counted, picked, run
 from tallystick.warehouse.types import DimensionCount, Figures, PathHours, Position, Slice, TotalHours, Value
 
@@ -93,14 +93,14 @@ def _sessions(session: QuerySession, selection: Selection) -> tuple[int, int, in
     values = BoundValues()
     question = Question(sites=(selection.site,), period=selection.period, metrics=())
     relations = Relations(session, question, values, general=False, with_neighbours=False)
-    ctes, parameters, passes = [relations.hits(), relations.visits()], values.values, ""
+    ctes, parameters, passes = [*relations.hits(), *relations.visits()], {}, ""
     if selection.conditions:
         hits = picked(selection)
-        ctes, parameters = [*ctes, str(hits)], parameters | dict(hits.parameters)
+        ctes, parameters = [*ctes, Relation(hits.name, hits.select)], dict(hits.parameters)
         passes = "AND session IN (SELECT session FROM picked WHERE session <> 0)"
     numbers = "count(*), count(*) FILTER (pageviews + events = 1), coalesce(sum(ended - started), 0)"
-    text = f"SELECT {numbers} FROM visits WHERE session <> 0 {passes}"  # noqa: S608  # constants
-    [row] = session.connection.execute(with_clause(ctes) + text, parameters).fetchall()
+    text = with_clause(ctes, f"SELECT {numbers} FROM visits WHERE session <> 0 {passes}")  # noqa: S608  # constants
+    [row] = session.connection.execute(text, values.of(text) | parameters).fetchall()
     sessions, bounced, seconds = map(int, row)
     return sessions, bounced, seconds
 

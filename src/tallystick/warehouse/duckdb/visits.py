@@ -42,18 +42,8 @@ OF_FIRST_HIT = (
 OF_PAGEVIEWS = ("entry_page", "exit_page", "entry_host", "exit_host")
 """Columns of a visit that have values of its first and its last pageview."""
 
-COLUMNS = (
-    "site",
-    "session",
-    "started",
-    "ended",
-    "pageviews",
-    "events",
-    "firsts",
-    *OF_PAGEVIEWS,
-    *OF_FIRST_HIT,
-    "passive_events",
-)
+OF_TIMES_AND_SUMS = ("site", "session", "started", "ended", "pageviews", "events", "firsts")
+COLUMNS = (*OF_TIMES_AND_SUMS, *OF_PAGEVIEWS, *OF_FIRST_HIT, "passive_events")
 """All columns of ``visit``, in their order."""
 
 SOURCE = (
@@ -63,20 +53,32 @@ SOURCE = (
 """The source of a hit. Hits of older versions have neither source nor channel: theirs follows from the referrer."""
 
 
-def hit_columns() -> str:
-    """The columns of ``hit`` that visits are made of."""
-    return ", ".join(["id", "site", "session", "first", "event", "path", "host", "created", "interactive", *_sources()])
+def columns_with(of_first: Sequence[str]) -> tuple[str, ...]:
+    """The columns of ``visit``, of those with values of the first hit only some."""
+    return (*OF_TIMES_AND_SUMS, *OF_PAGEVIEWS, *of_first, "passive_events")
 
 
-def visits_of(hits: str) -> str:
+def hit_columns(of_first: Sequence[str] = OF_FIRST_HIT) -> str:
+    """The columns of ``hit`` that visits are made of.
+
+    Args:
+        of_first: columns with values of the first hit, of which there may be fewer.
+    """
+    own = ("id", "site", "session", "first", "event", "path", "host", "created", "interactive")
+    return ", ".join([*own, *_sources(of_first)])
+
+
+def visits_of(hits: str, of_first: Sequence[str] = OF_FIRST_HIT) -> str:
     """The SELECT of one row for each visit.
 
     Args:
         hits: a relation with the columns of ``hit_columns``: people's hits with a session.
+        of_first: as there.
     """
-    opened = ", ".join(f"'{name}': {name}" for name in OF_FIRST_HIT)
-    of_first = ", ".join(f"opened.{name} AS {name}" for name in OF_FIRST_HIT)
-    return f"SELECT {_OF_GROUPS}, {of_first}, passive_events FROM ({_groups(hits, f'{{{opened}}}')}) AS visits"
+    opened = ", ".join(f"'{name}': {name}" for name in of_first)
+    listed = "".join(f", opened.{name} AS {name}" for name in of_first)
+    groups = _groups(hits, f"{{{opened}}}" if opened else "id")
+    return f"SELECT {_OF_GROUPS}{listed}, passive_events FROM ({groups}) AS visits"
 
 
 def _few_visits_of(hits: str) -> str:
@@ -111,8 +113,8 @@ def _groups(hits: str, opened: str) -> str:
     )
 
 
-def _sources() -> list[str]:
-    return [f"{SOURCE} AS source" if name == "source" else name for name in OF_FIRST_HIT]
+def _sources(of_first: Sequence[str]) -> list[str]:
+    return [f"{SOURCE} AS source" if name == "source" else name for name in of_first]
 
 
 # Following new hits. Rows are replaced: updating them costs DuckDB ten times what deleting and inserting them costs.

@@ -48,7 +48,7 @@ from tallystick.warehouse.duckdb.questions.conditions import (
 )
 from tallystick.warehouse.duckdb.questions.names import check_expressions
 from tallystick.warehouse.duckdb.questions.parameters import BoundValues
-from tallystick.warehouse.duckdb.questions.relations import Relations, with_clause
+from tallystick.warehouse.duckdb.questions.relations import Relation, Relations, with_clause
 from tallystick.warehouse.duckdb.questions.times import buckets_at, step_of, visitors_at
 
 _VISITS_IN_ALL = {"visits": "count(*)", "seconds": "sum(ended - started)", "viewed": "sum(pageviews)"}
@@ -69,6 +69,16 @@ _OF_HITS = {
     "of_visits": "count(*) FILTER (NOT event AND session <> 0)",
 }
 """The same from hits, without visitors, which cannot be added up."""
+_NUMBERS = {
+    Metric.VISITORS: "visitors",
+    Metric.VISITS: "visitors",
+    Metric.PERCENTAGE: "visitors",
+    Metric.PAGEVIEWS: "pageviews",
+    Metric.EVENTS: "events",
+    Metric.COUNT: "firsts",
+    Metric.EXIT_RATE: "of_visits",
+}
+"""The number of ``counted`` that a metric needs."""
 _SUMS = frozenset({Metric.PAGEVIEWS, Metric.EVENTS, Metric.COUNT, Metric.EXIT_RATE})
 """Metrics that need sums over hits."""
 _BOUNCES = {"entries": "count(*)", "bounces": "count(*) FILTER (pageviews <= 1 AND events = 0)"}
@@ -105,7 +115,7 @@ def answer(session: QuerySession, question: Question, *, general: bool = False) 
         check_expressions(session, match)
     plan = _Plan(session, question, general=general)
     text = plan.text()
-    rows = session.connection.execute(text, plan.parameters.values).fetchall()
+    rows = session.connection.execute(text, plan.parameters.of(text)).fetchall()
     width, total = len(question.dimensions), None
     if question.total_rows:
         total = int(rows[0][-2]) if rows else _count(session, question, general=general)
@@ -117,7 +127,7 @@ def _count(session: QuerySession, question: Question, *, general: bool) -> int:
     """The number of rows of all pages, where the requested one is empty."""
     plan = _Plan(session, question, general=general)
     text = plan.text(paged=False)
-    row = session.connection.execute(f"SELECT count(*) FROM ({text})", plan.parameters.values).fetchone()
+    row = session.connection.execute(f"SELECT count(*) FROM ({text})", plan.parameters.of(text)).fetchone()
     return int(row[0]) if row else 0
 
 
@@ -152,6 +162,7 @@ class _Plan:
             self.parameters,
             general=general,
             with_neighbours=general or exits_by_time or bool(used & NEIGHBOURS),
+            columns=[column for each in [*self._dimensions, *matched] for column in each.columns],
             paths=None if general else required_paths(question.condition),
         )
         self._general = general
@@ -159,6 +170,11 @@ class _Plan:
         self._metrics = metrics
         # To tell visits apart takes most of the time of a plan over hits.
         self._counts_visitors = bool(metrics & {Metric.VISITORS, Metric.VISITS, Metric.PERCENTAGE})
+        needed = {_NUMBERS[metric] for metric in metrics if metric in _NUMBERS}
+        self._of_visits, self._of_hits = (
+            {name: sql for name, sql in numbers.items() if name == "alone" or name in needed}
+            for numbers in (_OF_VISITS, _OF_HITS)
+        )
 
     @cached_property
     def _seen_has_visitors(self) -> bool:
@@ -175,25 +191,27 @@ class _Plan:
         """The statement. Its last two columns: the number of all rows, and whether hits without a session count."""
         question, relations = self._question, self._relations
         parts = self._parts(self._names)
-        ctes = [relations.hits(), relations.visits(), relations.irregular(), relations.rows(), self._passing()]
-        ctes += parts.items_as_ctes()
+        ctes = [*relations.hits(), *relations.visits(), relations.irregular(), relations.rows(), self._passing()]
+        ctes += parts.as_relations()
         if Metric.PERCENTAGE in self._metrics:
-            ctes.append(f"everyone AS (SELECT coalesce(sum(visitors), 0) AS total FROM ({self._counted([], [])}))")
+            everyone = f"SELECT coalesce(sum(visitors), 0) AS total FROM ({self._counted([], [])})"
+            ctes.append(Relation("everyone", everyone, ""))
         of_metrics = _FIGURES | (_FIGURES_OF_SEEN if self._seen_has_visitors else {})
         figures = [of_metrics[metric] for metric in question.metrics]
         listed = ", ".join([*self._names, *(f"{sql} AS f{number}" for number, sql in enumerate(figures))])
-        has_alone = "counted" in parts.names and not question.bots
+        has_alone = "counted" in parts.names and not question.bots and relations.has_alone
         sessionless = f"{'coalesce(alone, 0) > 0' if has_alone else 'false'} AS alone"
-        text = with_clause([*ctes, f"grouped AS (SELECT {listed}, {sessionless} FROM {parts.joined(self._names)})"])
+        ctes.append(Relation("grouped", f"SELECT {listed}, {sessionless} FROM {parts.joined(self._names)}", ""))
         columns = ", ".join([*self._names, *(f"f{number}" for number in range(len(figures)))])
-        of_all = f"{'count(*) OVER ()' if question.total_rows else '0'}, bool_or(alone) OVER ()"
-        text += f"SELECT {columns}, {of_all} FROM grouped"
-        if not paged:
-            return text
-        if order := ", ".join(self._ordered(order) for order in ordered(question)):
-            text += f" ORDER BY {order}"
-        limit, offset = self.parameters.add(question.limit), self.parameters.add(question.offset)
-        return f"{text} LIMIT {limit} OFFSET {offset}"
+        of_all = f"{'count(*) OVER ()' if question.total_rows else '0'}, "
+        of_all += "bool_or(alone) OVER ()" if has_alone else "false"
+        text = f"SELECT {columns}, {of_all} FROM grouped"
+        if paged:
+            if order := ", ".join(self._ordered(order) for order in ordered(question)):
+                text += f" ORDER BY {order}"
+            limit, offset = self.parameters.add(question.limit), self.parameters.add(question.offset)
+            text += f" LIMIT {limit} OFFSET {offset}"
+        return with_clause(ctes, text)
 
     def _parts(self, names: Sequence[str]) -> "_Parts":
         metrics, parts = self._metrics, _Parts()
@@ -218,6 +236,8 @@ class _Plan:
         return condition_of(expression, self.parameters, self._has_done)
 
     def _has_done(self, part: FilterExpression) -> str:
+        if not self._relations.has_alone:
+            return self._has_done_in_visit(part)
         return f"CASE WHEN alone THEN {self._has_done_alone(part)} ELSE {self._has_done_in_visit(part)} END"
 
     def _has_done_alone(self, part: FilterExpression) -> str:
@@ -229,7 +249,7 @@ class _Plan:
     def _passing_visits(self) -> str:
         """What follows FROM: visits that pass, where the condition is about visits."""
         condition, parameters = self._question.condition, self.parameters
-        if not looks_at_others(condition):
+        if not looks_at_others(condition) or not self._relations.has_alone:
             return f"visits WHERE {self._passes()}"
         # Apart, because DuckDB cannot make a semi join of a membership inside of a CASE.
         followed = f"SELECT * FROM visits WHERE NOT alone AND {self._followed_pass()}"
@@ -240,9 +260,9 @@ class _Plan:
         """The condition for visits with a session."""
         return condition_of(self._question.condition, self.parameters, self._has_done_in_visit)
 
-    def _passing(self) -> str:
+    def _passing(self) -> Relation:
         source = "rows" if self._reads_visits else "hits"
-        return f"passing AS NOT MATERIALIZED (SELECT * FROM {source} WHERE {self._passes()})"
+        return Relation("passing", f"SELECT * FROM {source} WHERE {self._passes()}")
 
     def _values(self, groupings: Sequence[Grouping], time: str) -> list[str]:
         period = self._question.period
@@ -283,14 +303,14 @@ class _Plan:
         """Visitors as visits that have a hit that passes."""
         with_visits, with_sums = self._with_visits(groupings), bool(self._metrics & _SUMS)
         if with_visits and (with_sums or not self._counts_visitors):
-            return self._summed(names, groupings, _OF_VISITS, "started", f"({self._counted_by_visit()})")
+            return self._summed(names, groupings, self._of_visits, "started", f"({self._counted_by_visit()})")
         values, sums = self._values(groupings, "created"), dict.fromkeys(("visitors", "alone"), "0")
         of_alone = "count(*) FILTER (first) AS visitors, count(*) AS alone"
         parts = [self._grouped(values, names, of_alone, "passing WHERE alone")]
         if not self._seen_has_visitors:
             parts.append(self._grouped(values, names, "count(*) AS visitors", self._seen_visits()))
         if with_sums:
-            sums |= {name: sql for name, sql in _OF_HITS.items() if name != "alone"}
+            sums |= {name: sql for name, sql in self._of_hits.items() if name != "alone"}
             listed = ", ".join(f"{sql} AS {name}" for name, sql in sums.items())
             parts.append(self._grouped(values, names, listed, "passing"))
         summed = ", ".join(f"sum({name}) AS {name}" for name in sums)
@@ -305,12 +325,12 @@ class _Plan:
     def _counted_visits(self, names: Sequence[str], groupings: Sequence[Grouping]) -> str:
         """Hits and visitors of visits that pass as a whole."""
         if not any(isinstance(each, TimeUnit) for each in groupings):
-            return self._summed(names, groupings, _OF_VISITS, "started", self._passing_visits())
+            return self._summed(names, groupings, self._of_visits, "started", self._passing_visits())
         sums, with_visits = bool(self._metrics & _SUMS), self._with_visits(groupings)
         if not self._counts_visitors and not with_visits:
-            return self._summed(names, groupings, _OF_HITS, "created", "passing")
+            return self._summed(names, groupings, self._of_hits, "created", "passing")
         if not self._counts_visitors or (sums and with_visits):
-            return self._summed(names, groupings, _OF_VISITS, "started", f"({self._split(groupings)})")
+            return self._summed(names, groupings, self._of_visits, "started", f"({self._split(groupings)})")
         return self._by_ends(names, groupings, with_sums=sums)
 
     def _summed(
@@ -341,7 +361,7 @@ class _Plan:
         steps = visitors_at(named, period, visits=visits, key=self._relations.key)
         if not with_sums:
             return self._summed_at(named, ["visitors", "alone"], steps)
-        sums = {name: sql for name, sql in _OF_HITS.items() if name != "alone"}
+        sums = {name: sql for name, sql in self._of_hits.items() if name != "alone"}
         times = [each for each in groupings if isinstance(each, TimeUnit)]
         listed = ", ".join(f"{sql} AS {name}" for name, sql in sums.items())
         of_hits = self._grouped([step_of("created", times, period)], ["moment"], listed, "passing")
@@ -395,7 +415,7 @@ class _Plan:
 
     def _counted_hits(self, names: Sequence[str], groupings: Sequence[Grouping]) -> str:
         visitor = self._relations.visitor
-        numbers = ", ".join(f"{sql} AS {name}" for name, sql in _OF_HITS.items())
+        numbers = ", ".join(f"{sql} AS {name}" for name, sql in self._of_hits.items())
         if self._counts_visitors:
             distinct = f"count(DISTINCT {visitor}) FILTER (session <> 0)"
             numbers += f", {distinct} + count(*) FILTER (session = 0 AND first) AS visitors"
@@ -427,19 +447,21 @@ class _Plan:
 
     def _counted_firsts(self, names: Sequence[str], groupings: Sequence[Grouping]) -> str:
         """Hits and visitors by path: of regular visits, each first hit is a visitor."""
+        irregular_times = self._relations.irregular_times
         values, where = self._values(groupings, "created"), self._where_pages(groupings)
-        numbers = {name: sql for name, sql in _OF_HITS.items() if name != "alone"} | {"visitors": _OF_HITS["firsts"]}
+        numbers = {name: sql for name, sql in self._of_hits.items() if name != "alone"}
+        numbers["visitors"] = _OF_HITS["firsts"]
         listed = ", ".join(f"{sql} AS {name}" for name, sql in numbers.items())
         passing = f"(SELECT * FROM passing{where})"
-        parts = [
-            self._grouped(values, names, listed, passing),
+        parts = [self._grouped(values, names, listed, passing)]
+        if self._relations.has_alone:
             # Apart, because DuckDB skips the blocks in which all hits have a session.
-            self._grouped(values, names, "count(*) AS alone", f"{passing} WHERE session = 0"),
-        ]
-        if self._relations.irregular_times:
+            parts.append(self._grouped(values, names, "count(*) AS alone", f"{passing} WHERE session = 0"))
+        if irregular_times:
             surplus = f"count(DISTINCT {self._relations.visitor}) - count(*) FILTER (first) AS visitors"
             parts.append(self._grouped(values, names, surplus, f"({self._irregular_hits(passing)})"))
-        sums = ", ".join(f"sum({name}) AS {name}" for name in [*numbers, "alone"])
+        names_of_sums = [*numbers, *(["alone"] if self._relations.has_alone else [])]
+        sums = ", ".join(f"sum({name}) AS {name}" for name in names_of_sums)
         return self._grouped(names, names, sums, f"({' UNION ALL BY NAME '.join(parts)})")
 
     def _irregular_hits(self, hits: str) -> str:
@@ -466,23 +488,23 @@ class _Plan:
 
     def _counted_on_hosts(self, names: Sequence[str], groupings: Sequence[Grouping]) -> str:
         """Hits and visitors by host: of regular visits, all hits are on the host of the first pageview."""
+        irregular_times = self._relations.irregular_times
         values, key = self._values(groupings, "created"), self._relations.key
         without_page = f"SELECT {key} FROM visits WHERE NOT alone AND entry_page IS NULL"
-        others = (
-            f"{without_page} UNION ALL SELECT {key} FROM irregular" if self._relations.irregular_times else without_page
-        )
+        others = f"{without_page} UNION ALL SELECT {key} FROM irregular" if irregular_times else without_page
         on_host = "SELECT * REPLACE (entry_host AS host) FROM visits WHERE NOT alone AND entry_page IS NOT NULL"
-        if self._relations.irregular_times:
+        if irregular_times:
             on_host = f"SELECT * FROM ({on_host}) ANTI JOIN irregular USING ({key})"
-        of_visits = ", ".join(f"{sql} AS {name}" for name, sql in _OF_VISITS.items())
-        of_hits = ", ".join(f"{sql} AS {name}" for name, sql in _OF_HITS.items())
+        alone = " UNION ALL SELECT * FROM visits WHERE alone" if self._relations.has_alone else ""
+        of_visits = ", ".join(f"{sql} AS {name}" for name, sql in self._of_visits.items())
+        of_hits = ", ".join(f"{sql} AS {name}" for name, sql in self._of_hits.items())
         distinct = f"count(DISTINCT {self._relations.visitor}) AS visitors"
         parts = [
             self._grouped(
                 values,
                 names,
                 of_visits,
-                f"({on_host} UNION ALL SELECT * FROM visits WHERE alone) WHERE {self._passes()}",
+                f"({on_host}{alone}) WHERE {self._passes()}",
             ),
             self._grouped(
                 values,
@@ -491,7 +513,7 @@ class _Plan:
                 f"passing WHERE session <> 0 AND {self._relations.in_visits('others')}",
             ),
         ]
-        sums = ", ".join(f"sum({name}) AS {name}" for name in _OF_VISITS)
+        sums = ", ".join(f"sum({name}) AS {name}" for name in self._of_visits)
         summed = self._grouped(names, names, sums, f"({' UNION ALL BY NAME '.join(parts)})")
         return f"WITH others AS MATERIALIZED ({others}) {summed}"
 
@@ -593,9 +615,9 @@ class _Parts:
         """Add a part."""
         self._selects[name] = select
 
-    def items_as_ctes(self) -> list[str]:
-        """The parts as common table expressions."""
-        return [f"{name} AS ({select})" for name, select in self._selects.items()]
+    def as_relations(self) -> list[Relation]:
+        """The parts."""
+        return [Relation(name, select, "") for name, select in self._selects.items()]
 
     def joined(self, names: Sequence[str]) -> str:
         """What follows FROM: all parts, joined by the values of dimensions."""

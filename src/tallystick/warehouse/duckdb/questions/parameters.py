@@ -1,5 +1,6 @@
 """The values of a statement, which never are in its text."""
 
+import re
 from typing import Any
 
 
@@ -14,3 +15,8 @@ class BoundValues:
         name = f"p{len(self.values)}"
         self.values[name] = value
         return f"${name}"
+
+    def of(self, text: str) -> dict[str, Any]:
+        """The values that a text refers to: DuckDB refuses others."""
+        used = set(re.findall(r"\$(p[0-9]+)", text))
+        return {name: value for name, value in self.values.items() if name in used}

@@ -8,6 +8,7 @@ visits.
 
 # ruff: noqa: S608  # the text consists of constants, numbers and names of parameters
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import NamedTuple
@@ -18,17 +19,26 @@ from tallystick.warehouse.duckdb.queried import QuerySession
 from tallystick.warehouse.duckdb.questions.conditions import is_among
 from tallystick.warehouse.duckdb.questions.parameters import BoundValues
 
-VISIT_COLUMNS = (*visits.OF_PAGEVIEWS, *visits.OF_FIRST_HIT)
 _HIT_COLUMNS = ("id", "site", "session", "first", "event", "path", "host", "created", "bot", "alone")
 
 _JUDGED_UNTIL = f"(SELECT coalesce(judged_until, {regular.BEFORE_ALL}) FROM mark)"
 
 OWN_VISIT = (
     "CASE WHEN event THEN NULL ELSE path END AS entry_page, CASE WHEN event THEN NULL ELSE path END AS exit_page,"
-    " CASE WHEN event THEN '' ELSE host END AS entry_host, CASE WHEN event THEN '' ELSE host END AS exit_host,"
-    f" {', '.join(visits.OF_FIRST_HIT)}"
+    " CASE WHEN event THEN '' ELSE host END AS entry_host, CASE WHEN event THEN '' ELSE host END AS exit_host"
 )
-"""The columns of the visit that a hit without a session is."""
+"""The columns of the visit that a hit without a session is, but for those with values of its first hit."""
+
+
+class Relation(NamedTuple):
+    """A common table expression."""
+
+    name: str
+    select: str
+    hint: str = "NOT MATERIALIZED "
+
+    def __str__(self) -> str:
+        return f"{self.name} AS {self.hint}({self.select})"
 
 
 class TimeRange(NamedTuple):
@@ -44,6 +54,7 @@ class Relations:
     Args:
         general: whether to take everything from hits and nothing from the table ``visit``.
         with_neighbours: whether hits have ``next_page`` and ``previous_page``.
+        columns: of visits, those with values of the first hit that are read. DuckDB plans each.
         paths: only hits of visits that have had one of these paths are needed; None for all.
     """
 
@@ -55,9 +66,12 @@ class Relations:
         *,
         general: bool,
         with_neighbours: bool,
+        columns: Iterable[str] = (),
         paths: Sequence[int] | None = None,
     ) -> None:
         self._question, self._general = question, general
+        needed = set(columns)
+        self._of_first = tuple(name for name in visits.OF_FIRST_HIT if name in needed)
         sites = list(question.sites)
         self._site = (
             f"site = {parameters.add(sites[0])}"
@@ -68,11 +82,8 @@ class Relations:
         self._since, self._until = parameters.add(period.first), parameters.add(max(period.first, period.after))
         self.with_neighbours = with_neighbours
         self._paths, self._parameters = paths, parameters
-        self.crossed: tuple[TimeRange, ...] = ()
-        """Where the hits of visits lie that cross a border of the period."""
         self._session, self._bounds = session, dict(parameters.values)
-        if not general and not question.bots:
-            self.crossed = self._crossed(session)
+        self._numbers: dict[str, int | None] = {}
 
     @property
     def visitor(self) -> str:
@@ -93,48 +104,89 @@ class Relations:
         return f"(site, session) IN (SELECT (site, session) FROM {those})".replace("(site, session)", self.visitor)
 
     @cached_property
+    def has_alone(self) -> bool:
+        """Whether there may be hits without a session."""
+        return self._general or self._question.bots or self._noted("alone") is not None
+
+    @cached_property
+    def crossed(self) -> tuple[TimeRange, ...]:
+        """Where the hits of visits lie that cross a border of the period."""
+        if self._general or self._question.bots:
+            return ()
+        period, last, first = self._question.period, self._noted("last"), self._noted("first")
+        spans = []
+        if last is not None:
+            spans.append(TimeRange(period.first, min(last + 1, period.after)))
+        if first is not None:
+            spans.append(TimeRange(max(first, period.first), period.after))
+        if len(spans) == 2 and spans[0].end >= spans[1].begin:  # noqa: PLR2004
+            return (TimeRange(period.first, period.after),)
+        return tuple(spans)
+
+    @cached_property
     def irregular_times(self) -> tuple[TimeRange, ...]:
         """Where the hits of ``irregular`` visits lie: none if there are no such visits.
 
         Their paths may have several first hits in the period, or none, and they may lie on several hosts.
         """
         period, in_period = self._question.period, f"ended >= {self._since} AND started < {self._until}"
-        newer = f"SELECT min(started) FROM visit WHERE {self._site} AND {in_period} AND ended > {_JUDGED_UNTIL}"
         known = f"FROM irregular_visit WHERE {self._site} AND {in_period}"
-        newest, first, last = (
-            self._session.connection.execute(
-                f"SELECT ({newer}), (SELECT min(started) {known}), (SELECT max(ended) {known})", self._bounds
-            ).fetchone()
-            or (None,) * 3
+        self._note(
+            newest=f"SELECT min(started) FROM visit WHERE {self._site} AND {in_period} AND ended > {_JUDGED_UNTIL}",
+            irregular=f"SELECT min(started) {known}",
+            irregular_end=f"SELECT max(ended) {known}",
         )
-        spans = list(self.crossed)
+        spans, newest, first = list(self.crossed), self._noted("newest"), self._noted("irregular")
         if newest is not None:
-            spans.append(TimeRange(max(period.first, int(newest)), period.after))
+            spans.append(TimeRange(max(period.first, newest), period.after))
         if first is not None:
-            spans.append(TimeRange(max(period.first, int(first)), min(period.after, int(last) + 1)))
+            spans.append(
+                TimeRange(max(period.first, first), min(period.after, (self._noted("irregular_end") or 0) + 1))
+            )
         return _merged(spans)
 
-    def irregular(self) -> str:
+    def _note(self, **selects: str) -> None:
+        """Run SELECTs of one number each in one statement, together with those that every plan needs."""
+        if "last" not in self._numbers:
+            visit, hit = f"FROM visit WHERE {self._site}", f"FROM hit WHERE {self._site}"
+            selects |= {
+                "last": f"SELECT max(ended) {visit} AND started < {self._since} AND ended >= {self._since}",
+                "first": f"SELECT min(started) {visit} AND started < {self._until} AND ended >= {self._until}",
+                "alone": f"SELECT 1 {hit} AND created >= {self._since} AND created < {self._until}"
+                " AND bot = 0 AND session = 0 LIMIT 1",
+            }
+        text = f"SELECT {', '.join(f'({select})' for select in selects.values())}"
+        row = self._session.connection.execute(text, self._bounds).fetchone() or (None,) * len(selects)
+        self._numbers |= dict(zip(selects, row, strict=True))
+
+    def _noted(self, name: str) -> int | None:
+        if name not in self._numbers:
+            self._note()
+        return self._numbers[name]
+
+    def irregular(self) -> Relation:
         """``irregular``: the keys of visits that are not regular, and of those that cross a border of the period."""
         of_site = (
             f"SELECT {self.key} FROM visit WHERE {self._site} AND ended >= {self._since} AND started < {self._until}"
         )
-        return (
-            f"irregular AS MATERIALIZED (SELECT {self.key} FROM irregular_visit WHERE {self._site}"
+        select = (
+            f"SELECT {self.key} FROM irregular_visit WHERE {self._site}"
             f" UNION ALL {of_site} AND ended > {_JUDGED_UNTIL}"
-            f" UNION ALL {of_site} AND started < {self._since} UNION ALL {of_site} AND ended >= {self._until})"
+            f" UNION ALL {of_site} AND started < {self._since} UNION ALL {of_site} AND ended >= {self._until}"
         )
+        return Relation("irregular", select, "MATERIALIZED ")
 
-    def hits(self) -> str:
+    def hits(self) -> list[Relation]:
         """``hits``: the hits of the period."""
         bots = self._question.bots
-        columns = visits.hit_columns().replace("session", "CAST(0 AS UBIGINT) AS session" if bots else "session")
+        columns = visits.hit_columns(self._of_first)
+        columns = columns.replace("session", "CAST(0 AS UBIGINT) AS session" if bots else "session")
         plain = (
             f"SELECT {columns}, bot, session = 0 AS alone FROM hit WHERE {self._site} AND created >= {self._since}"
             f" AND created < {self._until} AND {'bot > 0' if bots else 'bot = 0'}"
         )
         if not self.with_neighbours:
-            return f"hits AS NOT MATERIALIZED ({plain})"
+            return [Relation("hits", plain)]
         with_path = ""
         if self._paths is not None:
             viewed = f"each_hit WHERE NOT event AND {is_among('path', self._paths, self._parameters)}"
@@ -148,75 +200,63 @@ class Relations:
         )
         none = f"CASE WHEN event THEN NULL ELSE {NO_ID} END"
         others = f"SELECT *, {none} AS next_page, {none} AS previous_page FROM each_hit WHERE event OR session = 0"
-        return f"each_hit AS NOT MATERIALIZED ({plain}), hits AS NOT MATERIALIZED ({followed} UNION ALL {others})"
+        return [Relation("each_hit", plain), Relation("hits", f"{followed} UNION ALL {others}")]
 
-    def visits(self) -> str:
+    def visits(self) -> list[Relation]:
         """``visits``: one row for each visit in the period."""
+        of_first = "".join(f", {name}" for name in self._of_first)
         alone = (
             "SELECT site, session, created AS started, created AS ended, CAST(NOT event AS UINTEGER) AS pageviews,"
-            f" CAST(event AS UINTEGER) AS events, CAST(first AS UINTEGER) AS firsts, {OWN_VISIT},"
+            f" CAST(event AS UINTEGER) AS events, CAST(first AS UINTEGER) AS firsts, {OWN_VISIT}{of_first},"
             " CAST(event AND NOT interactive AS UINTEGER) AS passive_events, path, event, host,"
             " true AS alone, first AS visitor FROM hits WHERE session = 0"
         )
         no_hit = "CAST(NULL AS INTEGER) AS path, false AS event, '' AS host, false AS alone, true AS visitor"
         if self._question.bots:
-            return f"visits AS NOT MATERIALIZED ({alone})"
+            return [Relation("visits", alone)]
         if self._general:
-            whole = visits.visits_of("(SELECT * FROM hits WHERE session <> 0)")
-            return f"visits AS NOT MATERIALIZED (SELECT *, {no_hit} FROM ({whole}) UNION ALL {alone})"
+            whole = visits.visits_of("(SELECT * FROM hits WHERE session <> 0)", self._of_first)
+            return [Relation("visits", f"SELECT *, {no_hit} FROM ({whole}) UNION ALL {alone}")]
         inside = (
-            f"SELECT {', '.join(visits.COLUMNS)}, {no_hit} FROM visit"
+            f"SELECT {', '.join(visits.columns_with(self._of_first))}, {no_hit} FROM visit"
             f" WHERE {self._site} AND started >= {self._since} AND ended < {self._until}"
         )
-        parts = [inside, alone]
+        parts = [inside]
+        if self.has_alone:
+            parts.append(alone)
         if self.crossed:
-            parts.append(f"SELECT *, {no_hit} FROM ({visits.visits_of('crossing_hits')})")
-        return f"{self._crossing()}visits AS NOT MATERIALIZED ({' UNION ALL '.join(parts)})"
+            parts.append(f"SELECT *, {no_hit} FROM ({visits.visits_of('crossing_hits', self._of_first)})")
+        return [*self._crossing(), Relation("visits", " UNION ALL ".join(parts))]
 
-    def rows(self) -> str:
+    def rows(self) -> Relation:
         """``rows``: hits with the columns of their visits."""
         own = ", ".join([*_HIT_COLUMNS, *(("next_page", "previous_page") if self.with_neighbours else ())])
-        of_visit = ", ".join(f"visits.{name}" for name in VISIT_COLUMNS)
+        of_visit = ", ".join(f"visits.{name}" for name in (*visits.OF_PAGEVIEWS, *self._of_first))
         of_hits = ", ".join(f"hits.{name.strip()}" for name in own.split(","))
         same = " AND ".join(f"hits.{name} = visits.{name}" for name in self.key.split(", "))
         joined = (
             f"SELECT {of_hits}, {of_visit} FROM hits JOIN visits ON {same} WHERE NOT hits.alone AND NOT visits.alone"
         )
-        alone = f"SELECT {own}, {OWN_VISIT} FROM hits WHERE session = 0"
-        return f"rows AS NOT MATERIALIZED ({alone if self._question.bots else f'{joined} UNION ALL {alone}'})"
+        of_first = "".join(f", {name}" for name in self._of_first)
+        alone = f"SELECT {own}, {OWN_VISIT}{of_first} FROM hits WHERE session = 0"
+        if self._question.bots:
+            return Relation("rows", alone)
+        return Relation("rows", f"{joined} UNION ALL {alone}" if self.has_alone else joined)
 
-    def _crossed(self, session: QuerySession) -> tuple[TimeRange, ...]:
-        period = self._question.period
-        begin = (
-            f"SELECT max(ended) FROM visit WHERE {self._site} AND started < {self._since} AND ended >= {self._since}"
-        )
-        end = (
-            f"SELECT min(started) FROM visit WHERE {self._site} AND started < {self._until} AND ended >= {self._until}"
-        )
-        last, first = session.connection.execute(f"SELECT ({begin}), ({end})", self._bounds).fetchone() or (None,) * 2
-        spans = []
-        if last is not None:
-            spans.append(TimeRange(period.first, min(int(last) + 1, period.after)))
-        if first is not None:
-            spans.append(TimeRange(max(int(first), period.first), period.after))
-        if len(spans) == 2 and spans[0].end >= spans[1].begin:  # noqa: PLR2004
-            return (TimeRange(period.first, period.after),)
-        return tuple(spans)
-
-    def _crossing(self) -> str:
+    def _crossing(self) -> list[Relation]:
         if not self.crossed:
-            return ""
+            return []
         sessions = (
             f"SELECT site, session FROM visit WHERE {self._site} AND started < {self._since} AND ended >= {self._since}"
             f" UNION ALL SELECT site, session FROM visit WHERE {self._site}"
             f" AND started >= {self._since} AND started < {self._until} AND ended >= {self._until}"
         )
         hits = " UNION ALL ".join(self._hits_between(span) for span in self.crossed)
-        return f"crossing AS ({sessions}), crossing_hits AS ({hits}), "
+        return [Relation("crossing", sessions, ""), Relation("crossing_hits", hits, "")]
 
     def _hits_between(self, span: TimeRange) -> str:
         return (
-            f"SELECT {visits.hit_columns()}, bot FROM hit WHERE {self._site} AND created >= {span.begin}"
+            f"SELECT {visits.hit_columns(self._of_first)} FROM hit WHERE {self._site} AND created >= {span.begin}"
             f" AND created < {span.end} AND bot = 0 AND session <> 0"
             " AND (site, session) IN (SELECT site, session FROM crossing)"
         )
@@ -233,6 +273,12 @@ def _merged(spans: Iterable[TimeRange]) -> tuple[TimeRange, ...]:
     return tuple(merged)
 
 
-def with_clause(ctes: Iterable[str]) -> str:
-    """A ``WITH`` clause."""
-    return f"WITH {', '.join(ctes)} "
+def with_clause(relations: Iterable[Relation], text: str) -> str:
+    """A statement with those of some relations, in their order, that it needs: DuckDB parses and binds each."""
+    kept: list[str] = []
+    needed = text
+    for relation in reversed(list(relations)):
+        if re.search(rf"\b{relation.name}\b", needed):
+            kept.insert(0, str(relation))
+            needed = f"{relation.select} {needed}"
+    return f"WITH {', '.join(kept)} {text}" if kept else text

@@ -12,7 +12,7 @@ from tallystick.warehouse.duckdb.questions.relations import Relations, with_clau
 
 
 def passing_ids(session: QuerySession, question: Question) -> tuple[str, BoundValues]:
-    """The SELECT of the ids of a question's hits that pass its condition, and its values.
+    """The SELECT of the ids of a question's hits that pass its condition, and the values of the plan (see ``of``).
 
     Raises:
         InputRefused: an RE2 expression is not valid.
@@ -27,6 +27,7 @@ def passing_ids(session: QuerySession, question: Question) -> tuple[str, BoundVa
         parameters,
         general=False,
         with_neighbours=any(match.dimension.name in NEIGHBOURS for match in matches),
+        columns=[column for match in matches for column in match.dimension.columns],
     )
 
     def has_done(part: FilterExpression) -> str:
@@ -35,6 +36,7 @@ def passing_ids(session: QuerySession, question: Question) -> tuple[str, BoundVa
         return f"CASE WHEN session = 0 THEN {passes} ELSE {others} END"
 
     source = "rows" if any(match.dimension.scope is Scope.VISIT for match in matches) else "hits"
-    ctes = [relations.hits(), relations.visits(), relations.rows()]
     passes = condition_of(question.condition, parameters, has_done)
-    return f"{with_clause(ctes)}SELECT id FROM {source} WHERE {passes}", parameters
+    ctes = [*relations.hits(), *relations.visits(), relations.rows()]
+    text = with_clause(ctes, f"SELECT id FROM {source} WHERE {passes}")
+    return text, parameters
