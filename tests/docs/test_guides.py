@@ -69,6 +69,16 @@ def test_the_api_answers_as_the_guide_says(tmp_path: Path) -> None:
     assert '"num_rows"' in printed
 
 
+def test_events_are_told_as_the_guide_about_plausible_says(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with running_server(data, "--rate-limit", "off") as server:
+        printed = shell("\n".join(commands("moving-from-plausible.md")), data, server.url)
+    assert "202 Accepted" in printed
+    assert "x-plausible-dropped" not in printed.lower().replace(
+        "access-control-expose-headers: retry-after, x-plausible-dropped", ""
+    )
+
+
 def test_questions_are_asked_as_the_guide_says(tmp_path: Path) -> None:
     with analytics_server(tmp_path / "data", host=HOST, email=OWNER) as server:
         server.pixel(p="/blog")
