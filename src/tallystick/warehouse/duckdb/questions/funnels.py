@@ -9,7 +9,6 @@ A hit's position is one number: its second in the period, and behind it its id. 
 
 # ruff: noqa: S608  # the text consists of constants, numbers and names of parameters
 
-import re
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any
@@ -38,7 +37,7 @@ from tallystick.warehouse.duckdb.questions.conditions import (
 )
 from tallystick.warehouse.duckdb.questions.names import any_of, check_expressions
 from tallystick.warehouse.duckdb.questions.parameters import BoundValues
-from tallystick.warehouse.duckdb.questions.relations import Relations, with_clause
+from tallystick.warehouse.duckdb.questions.relations import Relation, Relations, with_clause
 
 _BIGGEST = 2**63 - 1
 
@@ -82,9 +81,8 @@ class _Statement:
         first = f"first_step AS NOT MATERIALIZED (SELECT session, {self._position} AS pos FROM {self._step_hits([0])})"
         taken = self._taken_strictly() if self._question.strict else self._taken_in_order()
         ctes = [*self._visits(), first, self._going_on(), *taken, *self._left()]
-        text = f"{with_clause(ctes)}SELECT {', '.join(self._figures())} FROM taken"
-        used = set(re.findall(r"\$(p[0-9]+)", text))
-        return text, {name: value for name, value in self._parameters.values.items() if name in used}
+        text = with_clause(ctes, f"SELECT {', '.join(self._figures())} FROM taken")
+        return text, self._parameters.of(text)
 
     # The visits that take part.
 
@@ -95,12 +93,13 @@ class _Statement:
             sites=(question.site,), period=question.period, metrics=(Metric.VISITS,), condition=question.condition
         )
         neighbours = any(match.dimension.name in NEIGHBOURS for match in matches)
-        return Relations(session, asked, self._parameters, general=False, with_neighbours=neighbours)
+        columns = [column for match in matches for column in match.dimension.columns]
+        return Relations(session, asked, self._parameters, general=False, with_neighbours=neighbours, columns=columns)
 
-    def _visits(self) -> list[str]:
+    def _visits(self) -> list[Relation | str]:
         """``joining``: the visits that take part."""
         relations, condition = self._relations, self._question.condition
-        ctes = [relations.hits(), relations.visits(), relations.rows()]
+        ctes: list[Relation | str] = [*relations.hits(), *relations.visits(), relations.rows()]
         if condition == EVERYTHING:
             return [*ctes, "joining AS NOT MATERIALIZED (SELECT session FROM visits WHERE NOT alone)"]
         if about_visits(condition):

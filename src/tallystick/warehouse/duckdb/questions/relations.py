@@ -273,12 +273,19 @@ def _merged(spans: Iterable[TimeRange]) -> tuple[TimeRange, ...]:
     return tuple(merged)
 
 
-def with_clause(relations: Iterable[Relation], text: str) -> str:
-    """A statement with those of some relations, in their order, that it needs: DuckDB parses and binds each."""
+def with_clause(relations: Iterable[Relation | str], text: str) -> str:
+    """A statement with those of some relations, in their order, that it needs: DuckDB parses and binds each.
+
+    Args:
+        relations: those that are text are always needed.
+    """
     kept: list[str] = []
     needed = text
     for relation in reversed(list(relations)):
-        if re.search(rf"\b{relation.name}\b", needed):
+        if isinstance(relation, str):
+            kept.insert(0, relation)
+            needed = f"{relation} {needed}"
+        elif re.search(rf"\b{relation.name}\b", needed):
             kept.insert(0, str(relation))
             needed = f"{relation.select} {needed}"
     return f"WITH {', '.join(kept)} {text}" if kept else text
