@@ -6,6 +6,8 @@ from msgspec import Struct
 
 MAX_ANNOTATIONS = 5_000
 """Of a site, without those of the server, of which the newest are kept."""
+MAX_OWN_ANNOTATIONS = 1_000
+"""Of a person on a site, so that one person cannot take the room of all."""
 MAX_ANNOTATION_TEXT = 1_000
 MAX_ANNOTATION_LINK = 2_000
 

@@ -170,8 +170,8 @@ def _filters_problems(filters: list[Any]) -> list[str]:
         return ["must not be empty"]
     try:
         encoded = _encode(filters)
-    except (UnicodeEncodeError, RecursionError):
-        return ["have a text that cannot be stored, or are nested too deep"]
+    except (UnicodeEncodeError, RecursionError, OverflowError):
+        return ["have a text or a number that cannot be stored, or are nested too deep"]
     if len(encoded) > MAX_FILTERS:
         return [f"must be smaller than {MAX_FILTERS:,} bytes as JSON"]
     for each in filters:
@@ -190,6 +190,8 @@ def _checked(listed: ListedMatch) -> FilterExpression:
         msg = f"there is no filter on {listed.name[:40]!r}"
     elif not listed.values:
         msg = f"the filter on {listed.name[:40]} has no values"
+    elif not all(isinstance(each, str) or (listed.name == "visit:city" and _is_id(each)) for each in listed.values):
+        msg = f"the filter on {listed.name[:40]} has a value that is no text"
     elif listed.in_done and not listed.name.startswith("event:"):
         msg = f"has_done and has_not_done take filters on event dimensions only, not on {listed.name}"
     elif listed.name in AT_TOP_LEVEL and listed.depth > 0 and not (listed.in_done and listed.name == GOAL):
@@ -199,6 +201,10 @@ def _checked(listed: ListedMatch) -> FilterExpression:
     if msg:
         raise InvalidFilter(msg)
     return match_of(listed, EVENT_NAME)
+
+
+def _is_id(value: object) -> bool:
+    return type(value) is int and 0 <= value < 2**53  # the greatest that JSON has everywhere
 
 
 def _text_problems(text: str) -> list[str]:

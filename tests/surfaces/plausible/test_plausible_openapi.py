@@ -42,6 +42,15 @@ def map_query(_context: schemathesis.HookContext, query: dict[str, Any] | None) 
 
 
 @WHOLE.hook
+def map_path_parameters(
+    _context: schemathesis.HookContext, path_parameters: dict[str, Any] | None
+) -> dict[str, Any] | None:
+    """Most generated names are no site's here either."""
+    given = path_parameters or {}
+    return given | {"domain": HOST} if len(str(given.get("domain", ""))) % 2 else path_parameters
+
+
+@WHOLE.hook
 def map_body(_context: schemathesis.HookContext, body: Any) -> Any:
     if isinstance(body, dict) and isinstance(body.get("site_id"), str) and len(body["site_id"]) % 2:
         return body | {"site_id": HOST}

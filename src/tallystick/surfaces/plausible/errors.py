@@ -1,11 +1,21 @@
 """Errors as responses of this surface: ``{"error": "..."}``."""
 
 import secrets
+from collections.abc import Mapping
 
 import msgspec
 import structlog
 
-from tallystick.errors import STORE_ERRORS, InputRefused, NotPermitted, QuestionTooLong, StoreUnavailable
+from tallystick.errors import (
+    STORE_ERRORS,
+    Conflicting,
+    InputRefused,
+    InvalidFields,
+    NotPermitted,
+    NotThere,
+    QuestionTooLong,
+    StoreUnavailable,
+)
 from tallystick.server.hot_lane import Answer, header_lines
 from tallystick.server.refusals import Refusal
 from tallystick.web.answers import ApiResponse, answer_of
@@ -29,6 +39,11 @@ REFUSED = (
 )
 """One text for unknown keys, unknown sites and sites out of reach, so that nobody learns which sites exist."""
 
+NOT_CHANGING = (
+    "the API key may not change what belongs to the site: that takes the permission site-update, and a person who may"
+    " change the site's settings"
+)
+
 COMMON: Headers = (
     (b"access-control-allow-origin", b"*"),
     (b"access-control-expose-headers", b"Retry-After"),
@@ -43,6 +58,7 @@ REASON_BY_STATUS = {
     401: "unauthorized",
     402: "not available",
     404: "not found",
+    409: "conflict",
     408: "body too slow",
     413: "body too large",
     414: "query too long",
@@ -51,6 +67,9 @@ REASON_BY_STATUS = {
     503: "too many bodies",
     504: "timed out",
 }
+STATUS_OF: Mapping[type[InputRefused], int] = {NotPermitted: 401, NotThere: 404, Conflicting: 409}
+MOST_FAULTS = 20
+
 REASONS = frozenset({*REASON_BY_STATUS.values(), *(error.reason for error in STORE_ERRORS)})
 """Every reason under which this surface's refusals are counted."""
 
@@ -68,8 +87,12 @@ def response_to(error: Exception) -> ApiResponse:
         if isinstance(error, Unauthorized):
             headers = ((b"www-authenticate", b"Bearer"),)
         return ApiResponse(error.status, _encode({"error": str(error)}), headers, reason=error.reason)
+    if isinstance(error, InvalidFields):
+        faults = [f"#/{field}: {text}" for field, texts in error.errors.items() for text in texts]
+        return _response(400, "\n".join(faults[:MOST_FAULTS]))
     if isinstance(error, InputRefused):
-        return _response(401 if isinstance(error, NotPermitted) else 400, str(error))
+        statuses = (status for kind, status in STATUS_OF.items() if isinstance(error, kind))
+        return _response(next(statuses, 400), str(error))
     if isinstance(error, QuestionTooLong | TimeoutError):
         return _response(504, str(error) or "the question takes too long; ask for a shorter period or fewer dimensions")
     code = secrets.token_hex(4)

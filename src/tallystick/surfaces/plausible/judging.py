@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from tallystick.errors import NoSuchSite
-from tallystick.model.account import NEEDED_ACCESS, Permission, Principal
+from tallystick.model.account import NEEDED_ACCESS, Access, Permission, Principal
 from tallystick.model.site import Site
 from tallystick.services.services import Services
 from tallystick.surfaces.plausible.errors import (
@@ -44,6 +44,10 @@ MOST_SITES = 100
 ANSWERED_WITHIN_S = 2.0
 """After the client has closed its side of the connection."""
 
+WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+CHANGING: Access = "s"
+"""The access that changing goals, funnels, segments and annotations of a site takes."""
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -69,6 +73,14 @@ class StatsCall(Struct, frozen=True, kw_only=True):
         """The one site of a request that takes one."""
         return self.sites[0]
 
+    def may(self, needed: Permission, access: Access | None = None) -> bool:
+        """Whether the key has a permission on the site.
+
+        Args:
+            access: of the person, in place of what the permission takes elsewhere.
+        """
+        return reaches(self.principal, self.site, needed, access)
+
 
 StatsHandler: TypeAlias = Callable[[Services, StatsCall], Awaitable[ApiResponse]]
 
@@ -86,6 +98,11 @@ class StatsRoute(Route, frozen=True):
     needed: Permission = Permission.STATS
     of_site: bool = True
     several: bool = False
+    in_path: bool = False
+    """Whether the path names the site, as ``{domain}``."""
+    changes: bool = False
+    """Whether it changes something: it is then carried out even if the client has hung up. A key with ``needed`` or
+    ``site-update`` reaches it, and the handler judges which it takes."""
 
 
 class PlausibleApi(Api):
@@ -118,7 +135,7 @@ class PlausibleApi(Api):
         except NoRoute as error:
             msg = "not found"  # as GoatCounter's API says of versions that it does not have
             raise ApiRefused(msg, 404) from error
-        body = await self._body(request, receive) if route.method == "POST" else {}
+        body = await self._body(request, receive, route) if route.method in WITH_BODY else {}
         query = _parameters(scope["query_string"])
         principal = await self._identify(request)
         admission = self._limits.admit(LIMIT, principal.token.id)
@@ -126,12 +143,14 @@ class PlausibleApi(Api):
             raise RateLimited(admission)
         call = StatsCall(
             principal=principal,
-            sites=await self._sites(request, route, body if route.method == "POST" else query, principal),
+            sites=await self._sites(request, route, _given(route, place, query, body), principal),
             place=place,
             query=query,
             body=body,
             now=self._services.ledger.clock(),
         )
+        if route.changes:
+            return await route.handler(self._services, call)
         # A question may take seconds, and others wait for it: it is given up when the client has hung up.
         return await first_to_end(_handled(route, self._services, call), _hung_up(receive))
 
@@ -166,28 +185,28 @@ class PlausibleApi(Api):
         if not route.of_site:
             return ()
         if route.several and "site_id" not in given:
-            return (await self._reached(self._services.sites.at(host_of(request.scope)), principal, route.needed),)
+            return (await self._reached(self._services.sites.at(host_of(request.scope)), principal, route),)
         names = _site_names(given, several=route.several)
-        return tuple([await self.site(name, principal, route.needed) for name in names])
+        return tuple([await self._reached(self._services.sites.named(name), principal, route) for name in names])
 
-    async def site(self, name: str, principal: Principal, needed: Permission) -> Site:
-        """The site of this name, if the key reaches it.
+    async def _reached(self, found: Awaitable[Site], principal: Principal, route: StatsRoute) -> Site:
+        """The site, if the key reaches it.
 
         Raises:
             Unauthorized: there is none, or the key does not reach it.
         """
-        return await self._reached(self._services.sites.named(name), principal, needed)
-
-    async def _reached(self, found: Awaitable[Site], principal: Principal, needed: Permission) -> Site:
         try:
             site = await found
         except NoSuchSite as error:
             raise Unauthorized(REFUSED) from error
-        if not reaches(principal, site, needed):
+        if not (
+            reaches(principal, site, route.needed)
+            or (route.changes and reaches(principal, site, Permission.SITE_UPDATE, CHANGING))
+        ):
             raise Unauthorized(REFUSED)
         return site
 
-    async def _body(self, request: ApiRequest, receive: Receive) -> Mapping[str, Any]:
+    async def _body(self, request: ApiRequest, receive: Receive, route: StatsRoute) -> Mapping[str, Any]:
         """The JSON object of a request, whatever its content type says.
 
         Raises:
@@ -197,6 +216,8 @@ class PlausibleApi(Api):
         if raw is None:
             msg = f"the body is larger than {LARGEST_BODY // 1024} KiB"
             raise ApiRefused(msg, 413)
+        if not raw and route.method == "DELETE":
+            return {}
         try:
             body = msgspec.json.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -234,14 +255,18 @@ async def _hung_up(receive: Receive) -> ApiResponse:
     raise ApiRefused(msg, 504)
 
 
-def reaches(principal: Principal, site: Site, needed: Permission) -> bool:
-    """Whether a key has a permission on a site."""
+def reaches(principal: Principal, site: Site, needed: Permission, access: Access | None = None) -> bool:
+    """Whether a key has a permission on a site.
+
+    Args:
+        access: of the person, in place of what the permission takes elsewhere.
+    """
     account, token = principal.account, principal.token
     return (
         account.site == site.root
         and token.covers(site.id)
         and principal.permits(needed)
-        and account.may(NEEDED_ACCESS[needed], site.id)
+        and account.may(access or NEEDED_ACCESS[needed], site.id)
     )
 
 
@@ -259,6 +284,15 @@ def _parameters(raw: bytes) -> Mapping[str, str]:
     except ValueError as error:
         msg = f"the query has more than {MOST_PARAMETERS} parameters"
         raise ApiRefused(msg) from error
+
+
+def _given(
+    route: StatsRoute, place: Mapping[str, str], query: Mapping[str, str], body: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """Where ``site_id`` is looked up."""
+    if route.in_path:
+        return {"site_id": place["domain"]}
+    return query if route.method == "GET" else {**query, **body} if route.method == "DELETE" else body
 
 
 def _site_names(values: Mapping[str, Any], *, several: bool) -> Sequence[str]:

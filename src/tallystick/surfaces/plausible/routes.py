@@ -3,6 +3,7 @@
 from tallystick.model.account import Permission
 from tallystick.surfaces.plausible import queries, sites
 from tallystick.surfaces.plausible.judging import StatsRoute
+from tallystick.surfaces.plausible.kept.routes import KEPT_ROUTES
 from tallystick.surfaces.plausible.v1 import handlers as v1
 
 ROUTES = (
@@ -15,5 +16,6 @@ ROUTES = (
     StatsRoute("GET", "/api/v1/stats/breakdown", v1.breakdown),
     StatsRoute("GET", "/api/v1/sites", sites.sites, Permission.SITE_READ, of_site=False),
     StatsRoute("GET", "/api/v1/sites/{domain}", sites.site, Permission.SITE_READ, of_site=False),
+    *KEPT_ROUTES,
 )
 PREFIXES = ("/api/v1", "/api/v2", "/api/query", "/api/event", "/api/health", "/api/system")

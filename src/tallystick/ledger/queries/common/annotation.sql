@@ -17,9 +17,10 @@ WHERE site = :site AND (owner IS NULL OR owner = :account) AND at >= :first AND 
       AND (kind = :kind OR :kind = '') AND (at > :after_at OR (at = :after_at AND id > :after_id))
 ORDER BY at, id LIMIT :max_rows;
 
--- name: count_notes(site)$
--- The number of a site's annotations by people.
-SELECT count(*) FROM annotation WHERE site = :site AND kind = 'note';
+-- name: count_notes(site, owner)^
+-- The number of a site's annotations by people, and how many of them are a person's own.
+SELECT count(*), coalesce(sum(CASE WHEN owner = :owner THEN 1 ELSE 0 END), 0)
+FROM annotation WHERE site = :site AND kind = 'note';
 
 -- name: change_annotation(id, site, at, text, link, owner, updated)!
 -- Replace everything that can be changed about an annotation.

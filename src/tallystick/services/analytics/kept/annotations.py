@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from tallystick.errors import NotPermitted, NotThere
 from tallystick.ledger import Ledger, Session
-from tallystick.model.annotation import MAX_ANNOTATIONS, Annotation, AnnotationKind
+from tallystick.model.annotation import MAX_ANNOTATIONS, MAX_OWN_ANNOTATIONS, Annotation, AnnotationKind
 from tallystick.model.kept_rules import annotation_problems
 from tallystick.services.analytics.kept.keeping import begin, check, check_room
 from tallystick.services.annotating import ANNOTATION
@@ -98,7 +98,7 @@ def create_annotation(session: Session, new: Annotation, now: int) -> Annotation
     begin(session, new.site)
     new = _normal(replace(new, kind="note"))
     check(annotation_problems(new))
-    check_room(range(session.common.count_notes(session.connection, site=new.site)), MAX_ANNOTATIONS, "annotations")
+    _check_room(session, new.site, new.owner)
     made = replace(new, id=session.take_numbers(ANNOTATION), created=now, updated=now)
     session.common.add_annotation(session.connection, site=made.site, kind=made.kind, created=now, **_columns(made))
     return made
@@ -122,6 +122,8 @@ def change_annotation(  # noqa: PLR0913, PLR0917  # which, of whom, how and when
     if after.owner not in {None, person}:
         msg = "an annotation can be your own or the site's, but not another person's"
         raise NotPermitted(msg)
+    if before.owner is None and after.owner is not None:
+        _check_room(session, site, after.owner, added=0)
     if after.owner is not None and after.kind != "note":
         msg = "an annotation of the server belongs to the site"
         raise NotPermitted(msg)
@@ -169,6 +171,18 @@ class Annotations:
 def _normal(one: Annotation) -> Annotation:
     at = one.at.strip().replace("T", " ")
     return replace(one, at=at, text=one.text.strip(), link=one.link.strip())
+
+
+def _check_room(session: Session, site: int, person: int | None, added: int = 1) -> None:
+    """Refuse one annotation more than a site and a person may have.
+
+    Args:
+        added: how many more the site will have.
+    """
+    in_all, own = session.common.count_notes(session.connection, site=site, owner=0 if person is None else person)
+    check_room(in_all + added - 1, MAX_ANNOTATIONS, "annotations")
+    if person is not None:
+        check_room(own, MAX_OWN_ANNOTATIONS, "annotations of yours")
 
 
 def _columns(one: Annotation) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def create_funnel(session: Session, new: Funnel, now: int) -> Funnel:
     new = _normal(new)
     _check(session, new)
     check_name(funnels, new, "funnel")
-    check_room(funnels, MAX_FUNNELS, "funnels")
+    check_room(len(funnels), MAX_FUNNELS, "funnels")
     funnel = replace(new, id=session.take_numbers("funnel"), created=now, updated=now)
     session.common.add_funnel(session.connection, site=funnel.site, created=now, **_columns(funnel))
     log_change(session, EventKind.FUNNEL_CREATED, now, place, funnel)

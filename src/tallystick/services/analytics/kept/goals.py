@@ -71,7 +71,7 @@ def create_goal(session: Session, new: Goal, now: int) -> Goal:
     new = _normal(new)
     check(goal_problems(new))
     check_name(goals, new, "goal")
-    check_room(goals, MAX_GOALS, "goals")
+    check_room(len(goals), MAX_GOALS, "goals")
     goal = replace(new, id=session.take_numbers("goal"), created=now, updated=now)
     session.common.add_goal(session.connection, site=goal.site, created=now, **_columns(goal))
     log_change(session, EventKind.GOAL_CREATED, now, place, goal)

@@ -102,13 +102,13 @@ def check(problems: Mapping[str, list[str]]) -> None:
         raise InvalidFields(problems)
 
 
-def check_room(objects: Collection[object], most: int, kind: str) -> None:
+def check_room(number: int, most: int, kind: str) -> None:
     """Refuse one object more than a site may have.
 
     Raises:
         InputRefused
     """
-    if len(objects) >= most:
+    if number >= most:
         msg = f"the site has {most:,} {kind} already, the most that there can be"
         raise InputRefused(msg)
 

@@ -3,6 +3,7 @@
 A person is an account's id; None is who acts for the site only, and sees no segment of a person.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ from msgspec.structs import replace
 from tallystick.errors import NotPermitted
 from tallystick.ledger import Session
 from tallystick.model.kept_rules import segment_problems
-from tallystick.model.segment import MAX_SEGMENTS, Segment
+from tallystick.model.segment import MAX_OWN_SEGMENTS, MAX_SEGMENTS, Segment
 from tallystick.services.accounts.audit import EventKind
 from tallystick.services.analytics.kept.keeping import (
     KeptCache,
@@ -66,7 +67,8 @@ def create_segment(session: Session, new: Segment, now: int) -> Segment:
     place, segments = begin(session, new.site), segments_of(session, new.site)
     new = replace(new, name=new.name.strip())
     check(segment_problems(new))
-    check_room(segments, MAX_SEGMENTS, "segments")
+    check_room(len(segments), MAX_SEGMENTS, "segments")
+    check_own_room(segments, new.owner)
     segment = replace(new, id=session.take_numbers("segment"), created=now, updated=now)
     session.common.add_segment(session.connection, site=segment.site, created=now, **_columns(segment))
     if segment.owner is None:
@@ -93,10 +95,22 @@ def change_segment(  # noqa: PLR0913, PLR0917  # which, of whom, how and when
     if segment.owner not in {None, person}:
         msg = "a segment can be your own or the site's, but not another person's"
         raise NotPermitted(msg)
+    if before.owner is None:
+        check_own_room(segments_of(session, site), segment.owner)
     store_segment(session, segment)
     if before.owner is None or segment.owner is None:
         log_change(session, EventKind.SEGMENT_CHANGED, now, place, segment)
     return segment
+
+
+def check_own_room(segments: Iterable[Segment], person: int | None) -> None:
+    """Refuse one segment more than a person may have on a site.
+
+    Raises:
+        InputRefused
+    """
+    if person is not None:
+        check_room(sum(each.owner == person for each in segments), MAX_OWN_SEGMENTS, "segments of yours")
 
 
 def store_segment(session: Session, segment: Segment) -> None:

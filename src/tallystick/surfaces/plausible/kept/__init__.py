@@ -1,0 +1,1 @@
+"""Goals, funnels, segments and annotations: what is kept for a site."""

@@ -1,0 +1,85 @@
+"""Reads bodies and ids of what is kept, and writes times."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import UNSET, Struct
+
+from tallystick.errors import NotThere
+from tallystick.model.account import Permission
+from tallystick.surfaces.plausible.errors import NOT_CHANGING, REFUSED
+from tallystick.surfaces.plausible.judging import CHANGING, StatsCall
+from tallystick.web.refusals import ApiRefused, Unauthorized
+
+Body = TypeVar("Body", bound=Struct)
+
+_id = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
+_at = re.compile(r"(?P<message>.*) - at `\$(?P<place>[^`]*)`", re.DOTALL)
+_part = re.compile(r"\.([^.\[]+)|\[([0-9]+|\.\.\.)\]")
+
+
+def decoded(call: StatsCall, kind: type[Body]) -> Body:
+    """The body of a request as a struct.
+
+    Raises:
+        ApiRefused: a key is missing, unknown or of another type; the message has a pointer.
+    """
+    try:
+        return msgspec.convert(call.body, kind)
+    except msgspec.ValidationError as error:
+        found = _at.fullmatch(str(error))
+        message, place = (found["message"], found["place"]) if found else (str(error), "")
+        pointer = "".join(f"/{name or number}" for name, number in _part.findall(place))
+        msg = f"#{pointer}: {message.replace('`', '')}"
+        raise ApiRefused(msg) from error
+
+
+def changed_fields(body: Struct) -> dict[str, Any]:
+    """The keys that a body has."""
+    return {name: value for name in body.__struct_fields__ if (value := getattr(body, name)) is not UNSET}
+
+
+def number_of(call: StatsCall, kind: str) -> int:
+    """The id of the path.
+
+    Raises:
+        NotThere: it is none.
+    """
+    text = call.place["id"]
+    if not _id.fullmatch(text):
+        msg = f"the site has no {kind} {text[:40]!r}"
+        raise NotThere(msg)
+    return int(text)
+
+
+def person_of(call: StatsCall) -> int | None:
+    """The account whose own objects the key reaches: its own, with the permission for statistics."""
+    return call.principal.account.id if call.may(Permission.STATS) else None
+
+
+def require_changing(call: StatsCall, owner: int | None) -> None:
+    """Refuse a key that may not change an object.
+
+    Args:
+        owner: of the object; None for the site.
+
+    Raises:
+        Unauthorized
+    """
+    if owner is None and not call.may(Permission.SITE_UPDATE, CHANGING):
+        raise Unauthorized(NOT_CHANGING)
+    if owner is not None and person_of(call) != owner:
+        raise Unauthorized(REFUSED)
+
+
+def moment(milliseconds: int) -> str:
+    """A time in ISO 8601, of UTC."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def times(one: Any) -> Mapping[str, str]:  # noqa: ANN401  # one of four structs
+    """When an object was created and changed."""
+    return {"created_at": moment(one.created), "updated_at": moment(one.updated)}

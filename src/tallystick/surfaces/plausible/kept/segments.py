@@ -1,0 +1,92 @@
+"""``/api/v2/sites/{domain}/segments``. A person's own are for that person only, whatever access others have."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType
+
+from tallystick.model.segment import Segment
+from tallystick.services.accounts.audit import done_by
+from tallystick.services.analytics.kept.segments import SegmentChanges, change_segment, create_segment, delete_segment
+from tallystick.services.services import Services
+from tallystick.surfaces.plausible.judging import StatsCall, as_json
+from tallystick.surfaces.plausible.kept.decoding import (
+    changed_fields,
+    decoded,
+    number_of,
+    person_of,
+    require_changing,
+    times,
+)
+from tallystick.web.answers import ApiResponse
+
+
+class NewSegmentBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body that creates a segment."""
+
+    name: str
+    filters: list[Any]
+    personal: bool = False
+
+
+class SegmentBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body that changes a segment."""
+
+    name: str | UnsetType = UNSET
+    filters: list[Any] | UnsetType = UNSET
+    personal: bool | UnsetType = UNSET
+
+
+async def list_segments(services: Services, call: StatsCall) -> ApiResponse:
+    """All segments that the person sees, oldest first."""
+    segments = await services.segments.visible(call.site.id, person_of(call))
+    return as_json({"segments": [described(segment) for segment in segments]})
+
+
+async def get_segment(services: Services, call: StatsCall) -> ApiResponse:
+    """One segment."""
+    return as_json(described(await services.segments.get(call.site.id, number_of(call, "segment"), person_of(call))))
+
+
+async def post_segment(services: Services, call: StatsCall) -> ApiResponse:
+    """Create a segment."""
+    body = decoded(call, NewSegmentBody)
+    owner = call.principal.account.id if body.personal else None
+    require_changing(call, owner)
+    new = Segment(site=call.site.id, name=body.name, owner=owner, filters=body.filters)
+    segment = await services.ledger.write(done_by, call.principal, create_segment, new, call.now)
+    return as_json(described(segment), 201)
+
+
+async def patch_segment(services: Services, call: StatsCall) -> ApiResponse:
+    """Change a segment."""
+    number, person = number_of(call, "segment"), person_of(call)
+    before = await services.segments.get(call.site.id, number, person)
+    said = changed_fields(decoded(call, SegmentBody))
+    if "personal" in said:
+        said["owner"] = call.principal.account.id if said.pop("personal") else None
+    for owner in {before.owner, said.get("owner", before.owner)}:
+        require_changing(call, owner)
+    changed = await services.ledger.write(
+        done_by, call.principal, change_segment, call.site.id, number, person, SegmentChanges(**said), call.now
+    )
+    return as_json(described(changed))
+
+
+async def remove_segment(services: Services, call: StatsCall) -> ApiResponse:
+    """Delete a segment."""
+    number, person = number_of(call, "segment"), person_of(call)
+    require_changing(call, (await services.segments.get(call.site.id, number, person)).owner)
+    await services.ledger.write(done_by, call.principal, delete_segment, call.site.id, number, person, call.now)
+    return as_json({"deleted": True})
+
+
+def described(segment: Segment) -> Mapping[str, Any]:
+    """A segment as it is sent."""
+    return {
+        "id": segment.id,
+        "name": segment.name,
+        "personal": segment.owner is not None,
+        "filters": segment.filters,
+        **times(segment),
+    }
