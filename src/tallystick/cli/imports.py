@@ -35,6 +35,7 @@ from tallystick.warehouse import parquet_row_count, seconds
 
 BAD_LINES_SHOWN = 20
 REASONS_SHOWN = 5
+WOULD_BE = "nothing was changed; it would be: "
 CUT = "with a title or referrer that was too long and was cut"
 FILE_FORMATS = ("csv", "json", "parquet")
 SUFFIXES = {**dict.fromkeys((".csv", ".csv.gz", ".csv.bz2", ".csv.xz"), "csv"), ".zip": "json", ".parquet": "parquet"}
@@ -45,6 +46,8 @@ Word = Annotated[str | None, Parameter(show_default=False)]
 
 app = App(name="import")
 """Without the name of another program after it, the command reads formats of GoatCounter, Tallystick and logs."""
+app.command("tallystick.cli.visit_imports:umami", name="umami")
+app.command("tallystick.cli.visit_imports:ga4", name="ga4")
 
 
 class ImportOptions(Struct, frozen=True, kw_only=True):
@@ -170,7 +173,7 @@ def _check(options: ImportOptions) -> None:
 async def _import(
     options: ImportOptions, settings: AnalyticsSettings, report: Report, show_progress: ShowProgress
 ) -> None:
-    async with opened_target(options.site, settings, _waits(show_progress)) as target:
+    async with opened_target(options.site, settings, waits_shown(show_progress)) as target:
         await asyncio.to_thread(target.journal.tidy)
         while True:
             source = await asyncio.to_thread(opened_source, options, target.journal)
@@ -201,14 +204,14 @@ async def _follow(
 
 async def _dry_run(options: ImportOptions, settings: AnalyticsSettings, report: Report) -> None:
     if options.site and is_url(options.site):
-        async with ApiSink(options.site, token("count"), waits=_waits(_nothing)):
+        async with ApiSink(options.site, token("count"), waits=waits_shown(nothing)):
             pass  # only checks the server and the token
     knowledge = await asyncio.to_thread(Knowledge.load, None, settings.spam_referrers)
     has_journal = options.site is not None and (is_url(options.site) or options.site.isdigit())
     journal = journal_of(options.site, settings) if has_journal and options.site else None
     source = await asyncio.to_thread(opened_source, options, journal)
     report.before = report.lines = source.start.lines
-    await _work(source, DrySink(knowledge), report, journal=None, anew="", show_progress=_nothing).run()
+    await _work(source, DrySink(knowledge), report, journal=None, anew="", show_progress=nothing).run()
     source.close()
 
 
@@ -257,7 +260,9 @@ def opened_source(options: ImportOptions, journal: ImportJournal | None) -> Impo
     return LineFile(options.file, read, marks=marks, until=until, growing=options.follow)
 
 
-def _waits(show_progress: ShowProgress) -> Waits:
+def waits_shown(show_progress: ShowProgress) -> Waits:
+    """A function that shows each pause."""
+
     def waits(pause: float, reason: str, /) -> None:
         show_progress(0, 0, f"waiting {pause:.0f} s: {reason}")
         if pause > LOOKED_AT_EVERY_S:
@@ -266,7 +271,7 @@ def _waits(show_progress: ShowProgress) -> Waits:
     return waits
 
 
-def _nothing(_done: int, _total: int, _note: str = "", /) -> None:
+def nothing(_done: int, _total: int, _note: str = "", /) -> None:
     """Show no progress."""
 
 
@@ -277,7 +282,21 @@ def _stored(report: Report, *, dry_run: bool) -> str:
 
 
 def _summary(report: Report, form: str, *, dry_run: bool) -> str:
-    """The summary of an import in one line."""
+    """The summary of an import of lines."""
+    empty = report.empty if form not in FILE_FORMATS else 0
+    parts = summary_parts(report, report.excluded, "lines")
+    if empty > 0:
+        parts.insert(len(parts) - bool(report.before), f"skipped {empty:,} lines without a hit")
+    return f"{WOULD_BE if dry_run else 'imported '}{', '.join(parts)}"
+
+
+def summary_parts(report: Report, left_out: Counter[str], unit: str) -> list[str]:
+    """What an import did, in parts of a sentence.
+
+    Args:
+        left_out: numbers of lines that were left out on purpose, by reason.
+        unit: of positions in the file.
+    """
     parts = [f"{report.stored:,} hits"]
     if report.stored and report.first is not None and report.last is not None:
         parts[0] += f" from {_day(report.first)} to {_day(report.last)}"
@@ -288,15 +307,13 @@ def _summary(report: Report, form: str, *, dry_run: bool) -> str:
         parts.append(f"not accepted {report.refused:,} ({reasons})")
     if report.dropped:
         parts.append(f"dropped {_listed(Counter({**report.notes, BOTS: 0}))}")
-    if report.excluded:
-        parts.append(f"left out {_listed(report.excluded)}")
+    if listed := _listed(left_out):
+        parts.append(f"left out {listed}")
     if report.bad:
         parts.append(f"could not read {report.bad:,} lines")
-    if report.empty > 0 and form not in FILE_FORMATS:
-        parts.append(f"skipped {report.empty:,} lines without a hit")
     if report.before:
-        parts.append(f"imported before {report.before:,} lines")
-    return f"{'nothing was changed; it would be: ' if dry_run else 'imported '}{', '.join(parts)}"
+        parts.append(f"imported before {report.before:,} {unit}")
+    return parts
 
 
 def _listed(counts: Counter[str]) -> str:

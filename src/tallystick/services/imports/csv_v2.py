@@ -1,7 +1,5 @@
 """Reads GoatCounter's CSV, version 2 (contract, 5.1 and 5.3)."""
 
-import csv
-import io
 import re
 from collections.abc import Callable
 
@@ -10,6 +8,7 @@ from tallystick.model.moments import unix_seconds
 from tallystick.model.product import named_version
 from tallystick.model.screen import width_of
 from tallystick.model.text import ESCAPES
+from tallystick.services.imports.cells import cells_of
 from tallystick.services.imports.parsed import BadLine, ParsedHit, ParsedLine
 from tallystick.services.imports.texts import with_blanks, without_padding
 from tallystick.services.ingest.ingest import Arrival
@@ -33,9 +32,6 @@ COLUMNS = (
 VERSION = "2"
 NO_SESSION = frozenset({"", "0-0"})
 
-_RETURN = "\ufdd0"
-"""Replaces carriage returns while a row is parsed; a noncharacter that no text has."""
-_OPEN_QUOTE = "a quotation mark is not closed"
 
 _TRUTH = dict.fromkeys(("1", "y", "yes", "t", "true", "on"), True) | dict.fromkeys(
     ("0", "n", "no", "f", "false", "off", ""), False
@@ -52,10 +48,9 @@ def csv_reader(now: Callable[[], int]) -> Callable[[int, bytes], ParsedLine | No
     def item(number: int, raw: bytes) -> ParsedLine | None:
         text = without_padding(raw).decode("utf-8", ESCAPES)
         try:
-            cells = _cells(text)
-        except csv.Error as error:
-            open_quote = text.count('"') % 2
-            return BadLine(number, f"it is not valid CSV: {_OPEN_QUOTE if open_quote else error}", torn=True)
+            cells = cells_of(text)
+        except ValueError as error:
+            return BadLine(number, str(error), torn=True)
         if number == 1:
             check_header(cells)
             return None
@@ -69,18 +64,6 @@ def csv_reader(now: Callable[[], int]) -> Callable[[int, bytes], ParsedLine | No
             return BadLine(number, str(error))
 
     return item
-
-
-def _cells(text: str) -> list[str]:
-    """The cells of one row.
-
-    Some programs do not quote carriage returns inside a cell, which the parser would take for the end of the row.
-    """
-    row = text.rstrip("\r\n")
-    if "\r" not in row:
-        return next(csv.reader(io.StringIO(text, newline=""), strict=True), [])
-    cells = next(csv.reader(io.StringIO(row.replace("\r", _RETURN), newline=""), strict=True), [])
-    return [cell.replace(_RETURN, "\r") for cell in cells]
 
 
 def check_header(cells: list[str]) -> None:

@@ -56,6 +56,7 @@ class LineFile:
         marks: where imports of such files ended; reading continues at the farthest one that matches this file.
         until: for each mark, where the batch ends that was being sent; it is repeated with the same end.
         growing: whether lines may be added; then an unfinished last line is read later.
+        stream: the content, if it is not the file's own: a member of an archive.
     """
 
     def __init__(  # noqa: PLR0913  # how to read, and from where
@@ -63,15 +64,16 @@ class LineFile:
         path: Path,
         read: ReadLine,
         *,
+        stream: BinaryIO | None = None,
         quoted: bool = False,
         marks: Sequence[FileMark] = (),
         until: Sequence[int | None] = (),
         growing: bool = False,
     ) -> None:
         self._path, self._read, self._quoted, self._growing = path, read, quoted, growing
-        self._raw = _standard_input() if path == STANDARD else path.open("rb")
+        self._raw = stream or (_standard_input() if path == STANDARD else path.open("rb"))
         self._stream: BinaryIO = self._raw
-        self._total = os.fstat(self._raw.fileno()).st_size if path != STANDARD else 0
+        self._total = os.fstat(self._raw.fileno()).st_size if path != STANDARD and stream is None else 0
         self._waiting = b""
         self._ahead: deque[bytes] = deque()
         """Lines to read again, because they turned out not to be part of a row."""

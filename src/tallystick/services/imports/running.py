@@ -59,6 +59,7 @@ class Report(Struct):
         notes: of the sent hits, dropped ones by reason, and bots' hits, which are stored.
         cut: of the sent hits, those whose title or referrer was too long and was cut.
         excluded: lines left out, by exclude rule.
+        visits: of the accepted hits, numbers of different visits in a batch, all added.
         first, last: times of the earliest and latest hit, Unix seconds.
     """
 
@@ -71,6 +72,7 @@ class Report(Struct):
     excluded: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
+    visits: int = 0
     first: int | None = None
     last: int | None = None
 
@@ -105,6 +107,7 @@ class Report(Struct):
         self.reasons.update(" ".join(reason.split()).removesuffix(".") for reason in result.refused.values())
         self.notes.update(result.notes)
         accepted = [hit.arrival for index, hit in enumerate(batch.hits) if index not in result.refused]
+        self.visits += len({arrival.session for arrival in accepted if arrival.session})
         times = [arrival.created for arrival in accepted if arrival.created is not None]
         if times:
             self.first = min(times) if self.first is None else min(self.first, *times)
