@@ -21,6 +21,8 @@ COMMANDS = [
     *(f"site {verb}" for verb in ("create", "list", "change", "delete")),
     "token",
     *(f"token {verb}" for verb in ("create", "list", "revoke")),
+    "import",
+    *(f"import {program}" for program in ("umami", "ga4")),
     "stats",
     "query",
     "counter",

@@ -13,7 +13,7 @@ import pytest
 from support.analytics import HOST, Prepared, prepare
 from support.commands import CommandLine
 from support.server import RunningServer, running_server
-from tallystick.cli.imports import CUT
+from tallystick.cli.support.import_reports import CUT
 from tallystick.ledger.ledger import milliseconds
 
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"

@@ -3,18 +3,18 @@
 import asyncio
 import secrets
 import sys
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 from msgspec import Struct
 
+from tallystick.cli.support.import_reports import BAD_LINES_SHOWN, WOULD_BE, nothing, summary_parts, waits_shown
 from tallystick.cli.support.progress import ShowProgress, progress
-from tallystick.cli.support.site_access import SiteTarget, Waits, is_url, journal_of, opened_target, token
+from tallystick.cli.support.site_access import SiteTarget, is_url, journal_of, opened_target, token
 from tallystick.cli.transfer import File
+from tallystick.cli.visit_imports import ga4, umami
 from tallystick.errors import InputRefused, StoreUnavailable
 from tallystick.services.imports import json_zip, parquet
 from tallystick.services.imports.api_sink import ApiSink
@@ -28,15 +28,11 @@ from tallystick.services.imports.log_lines import TIMES
 from tallystick.services.imports.logs import LOG_FORMATS, Layouts, log_reader
 from tallystick.services.imports.parsed import BadLine
 from tallystick.services.imports.rows import RowFile
-from tallystick.services.imports.running import BOTS, LOOKED_AT_EVERY_S, Import, Report, Sink
+from tallystick.services.imports.running import LOOKED_AT_EVERY_S, Import, Report, Sink
 from tallystick.services.ingest.ingest import Knowledge
 from tallystick.settings import AnalyticsSettings
 from tallystick.warehouse import parquet_row_count, seconds
 
-BAD_LINES_SHOWN = 20
-REASONS_SHOWN = 5
-WOULD_BE = "nothing was changed; it would be: "
-CUT = "with a title or referrer that was too long and was cut"
 FILE_FORMATS = ("csv", "json", "parquet")
 SUFFIXES = {**dict.fromkeys((".csv", ".csv.gz", ".csv.bz2", ".csv.xz"), "csv"), ".zip": "json", ".parquet": "parquet"}
 
@@ -46,8 +42,8 @@ Word = Annotated[str | None, Parameter(show_default=False)]
 
 app = App(name="import")
 """Without the name of another program after it, the command reads formats of GoatCounter, Tallystick and logs."""
-app.command("tallystick.cli.visit_imports:umami", name="umami")
-app.command("tallystick.cli.visit_imports:ga4", name="ga4")
+app.command(umami, sort_key=1)
+app.command(ga4, sort_key=2)
 
 
 class ImportOptions(Struct, frozen=True, kw_only=True):
@@ -80,7 +76,7 @@ def import_(  # noqa: PLR0913  # one an option
     anew: Flag = False,
     settings: AnalyticsSettings = AnalyticsSettings(),
 ) -> None:
-    """Import hits from a file, each line once.
+    """Import hits from a file, each line once. Exports of some programs have commands of their own.
 
     Lines that were imported before are skipped, also when the file has grown or was renamed; an interrupted import
     continues where it stopped. At the end a summary of all lines is printed. The exit status is 1 if no line could be
@@ -94,10 +90,10 @@ def import_(  # noqa: PLR0913  # one an option
             and pipes are not remembered.
         site: The URL of a running server at the site's host; or, in a data directory that no server uses, the
             site's id or host, not needed if there is only one site.
-        given_format: csv (GoatCounter's version 2), json (its ZIP), parquet (Tallystick's own), common, common-vhost,
-            combined, combined-vhost, bunny, caddy, or log: and a format made of $remote_addr $xff $datetime $date
-            $time $method $status $http $path $url $query $referrer $user_agent $host $content_type $size
-            $timing_sec $timing_milli $timing_micro $ignore. Needed if the file's name has no suffix of a format.
+        given_format: The format: csv (GoatCounter's version 2), json (its ZIP), parquet (Tallystick's own), common,
+            common-vhost, combined, combined-vhost, bunny, caddy, or log: and a format made of $remote_addr $xff
+            $datetime $date $time $method $status $http $path $url $query $referrer $user_agent $host $content_type
+            $size $timing_sec $timing_milli $timing_micro $ignore. Needed if the file's name has no suffix of a format.
         exclude: Lines of a log to leave out, may be repeated: [!]FIELD:[glob:|re:]PATTERN with the names above;
             without glob: or re: the field must contain the text. static excludes scripts, styles, images and the
             like, redirect and error their statuses, html what is not HTML by its $content_type. An empty rule
@@ -260,21 +256,6 @@ def opened_source(options: ImportOptions, journal: ImportJournal | None) -> Impo
     return LineFile(options.file, read, marks=marks, until=until, growing=options.follow)
 
 
-def waits_shown(show_progress: ShowProgress) -> Waits:
-    """A function that shows each pause."""
-
-    def waits(pause: float, reason: str, /) -> None:
-        show_progress(0, 0, f"waiting {pause:.0f} s: {reason}")
-        if pause > LOOKED_AT_EVERY_S:
-            print(f"waiting {pause:.0f} s: {reason}", file=sys.stderr)
-
-    return waits
-
-
-def nothing(_done: int, _total: int, _note: str = "", /) -> None:
-    """Show no progress."""
-
-
 def _stored(report: Report, *, dry_run: bool) -> str:
     if dry_run or not report.lines:
         return "Nothing was stored"
@@ -288,37 +269,3 @@ def _summary(report: Report, form: str, *, dry_run: bool) -> str:
     if empty > 0:
         parts.insert(len(parts) - bool(report.before), f"skipped {empty:,} lines without a hit")
     return f"{WOULD_BE if dry_run else 'imported '}{', '.join(parts)}"
-
-
-def summary_parts(report: Report, left_out: Counter[str], unit: str) -> list[str]:
-    """What an import did, in parts of a sentence.
-
-    Args:
-        left_out: numbers of lines that were left out on purpose, by reason.
-        unit: of positions in the file.
-    """
-    parts = [f"{report.stored:,} hits"]
-    if report.stored and report.first is not None and report.last is not None:
-        parts[0] += f" from {_day(report.first)} to {_day(report.last)}"
-    if kinds := _listed(Counter({BOTS: report.notes[BOTS], CUT: report.cut})):
-        parts.append(f"of which {kinds}")
-    if report.refused:
-        reasons = "; ".join(f"{count:,} x {reason}" for reason, count in report.reasons.most_common(REASONS_SHOWN))
-        parts.append(f"not accepted {report.refused:,} ({reasons})")
-    if report.dropped:
-        parts.append(f"dropped {_listed(Counter({**report.notes, BOTS: 0}))}")
-    if listed := _listed(left_out):
-        parts.append(f"left out {listed}")
-    if report.bad:
-        parts.append(f"could not read {report.bad:,} lines")
-    if report.before:
-        parts.append(f"imported before {report.before:,} {unit}")
-    return parts
-
-
-def _listed(counts: Counter[str]) -> str:
-    return " and ".join(f"{count:,} {name}" for name, count in counts.most_common() if count)
-
-
-def _day(at: int) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")

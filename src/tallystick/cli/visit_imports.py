@@ -12,7 +12,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from msgspec import Struct
 
-from tallystick.cli.imports import BAD_LINES_SHOWN, WOULD_BE, nothing, summary_parts, waits_shown
+from tallystick.cli.support.import_reports import BAD_LINES_SHOWN, WOULD_BE, nothing, summary_parts, waits_shown
 from tallystick.cli.support.progress import ShowProgress, progress
 from tallystick.cli.support.site_access import is_url, journal_of, opened_target, token
 from tallystick.cli.transfer import File
@@ -43,11 +43,14 @@ class VisitOptions(Struct, frozen=True, kw_only=True):
 
     Attributes:
         program: the name of the other program.
+        site: a URL, or a site of the data directory.
+        host: of the site, if the URL is of a server and not of the site.
     """
 
     program: str
     file: Path
     site: str | None
+    host: str | None
     dry_run: bool
     anew: bool
 
@@ -57,6 +60,7 @@ def umami(  # noqa: PLR0913  # one an option
     /,
     *,
     site: SiteOfImport = None,
+    url: Annotated[str | None, Parameter(metavar="URL", show_default=False)] = None,
     website: Annotated[str | None, Parameter(metavar="ID", show_default=False)] = None,
     dry_run: Flag = False,
     anew: Flag = False,
@@ -72,22 +76,24 @@ def umami(  # noqa: PLR0913  # one an option
 
     Args:
         file: The ZIP of Umami's export, or a table of hits as CSV, also compressed by gzip, bzip2 or xz. A ZIP may
-            have the tables website_event, session and event_data of a database. - is standard input.
-        site: The URL of a running server at the site's host; or, in a data directory that no server uses, the
-            site's id or host, not needed if there is only one site.
+            have the tables website_event, session and event_data of a database. Standard input is -.
+        site: The URL of a running server at the site's host; with --url the site's host there; or, in a data
+            directory that no server uses, the site's id or host, not needed if there is only one site.
+        url: The URL of a running server.
         website: The id of the website in Umami whose hits are imported, needed if there are several.
         dry_run: Read everything, print what would be imported, and change nothing.
         anew: Import all hits, even those that were imported before.
     """
-    options = VisitOptions(program="umami", file=file, site=site, dry_run=dry_run, anew=anew)
+    options = _options("umami", file, site, url, dry_run=dry_run, anew=anew)
     _run(options, UmamiReader(website), settings)
 
 
-def ga4(
+def ga4(  # noqa: PLR0913  # one an option
     file: File,
     /,
     *,
     site: SiteOfImport = None,
+    url: Annotated[str | None, Parameter(metavar="URL", show_default=False)] = None,
     dry_run: Flag = False,
     anew: Flag = False,
     settings: AnalyticsSettings = AnalyticsSettings(),
@@ -104,15 +110,30 @@ def ga4(
     Args:
         file: Tables events_YYYYMMDD of BigQuery as newline-delimited JSON, also compressed by gzip, bzip2 or xz or as
             several files in a ZIP; or a report with the columns Date, Page path and Views, whose name ends in .csv.
-            - is standard input, and must be JSON.
-        site: The URL of a running server at the site's host; or, in a data directory that no server uses, the
-            site's id or host, not needed if there is only one site.
+            Standard input, which is -, must be JSON.
+        site: The URL of a running server at the site's host; with --url the site's host there; or, in a data
+            directory that no server uses, the site's id or host, not needed if there is only one site.
+        url: The URL of a running server.
         dry_run: Read everything, print what would be imported, and change nothing.
         anew: Import all hits, even those that were imported before.
     """
-    options = VisitOptions(program="ga4", file=file, site=site, dry_run=dry_run, anew=anew)
+    options = _options("ga4", file, site, url, dry_run=dry_run, anew=anew)
     is_report = file.name.lower().endswith(Ga4ReportReader.suffixes)
     _run(options, Ga4ReportReader() if is_report else Ga4Reader(), settings)
+
+
+def _options(  # noqa: PLR0913  # one an option
+    program: str, file: Path, site: str | None, url: str | None, *, dry_run: bool, anew: bool
+) -> VisitOptions:
+    if url is not None:
+        if not is_url(url):
+            msg = f"--url must begin with http:// or https://, not {url[:50]!r}"
+            raise InputRefused(msg)
+        if site is not None and is_url(site):
+            msg = "with --url, --site is the host of a site"
+            raise InputRefused(msg)
+    host = None if url is None else site
+    return VisitOptions(program=program, file=file, site=url or site, host=host, dry_run=dry_run, anew=anew)
 
 
 def _run(options: VisitOptions, reader: ExportReader, settings: AnalyticsSettings) -> None:
@@ -152,18 +173,20 @@ class VisitImport:
     async def run(self) -> None:
         """Import the file."""
         options = self._options
-        async with opened_target(options.site, self._settings, waits_shown(self._show_progress)) as target:
+        async with opened_target(
+            options.site, self._settings, waits_shown(self._show_progress), host=options.host
+        ) as target:
             await asyncio.to_thread(target.journal.tidy)
             await self._read_and_send(target.sink, None if is_stream(options.file) else target.journal)
 
     async def dry_run(self) -> None:
         """Read the file, and check everything."""
-        site = self._options.site
+        site, host = self._options.site, self._options.host
         if site and is_url(site):
-            async with ApiSink(site, token("count"), waits=waits_shown(nothing)):
+            async with ApiSink(site, token("count"), waits=waits_shown(nothing), host=host):
                 pass  # only checks the server and the token
         has_journal = site and (is_url(site) or site.isdigit()) and not is_stream(self._options.file)
-        journal = journal_of(site, self._settings) if site and has_journal else None
+        journal = journal_of(site, self._settings, host=host) if site and has_journal else None
         knowledge = await asyncio.to_thread(Knowledge.load, None, self._settings.spam_referrers)
         await self._read_and_send(DrySink(knowledge), journal)
 

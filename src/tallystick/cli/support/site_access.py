@@ -96,18 +96,21 @@ def token(permission: str) -> str:
 
 
 @asynccontextmanager
-async def opened_target(site: str | None, settings: AnalyticsSettings, waits: Waits) -> AsyncIterator[SiteTarget]:
+async def opened_target(
+    site: str | None, settings: AnalyticsSettings, waits: Waits, *, host: str | None = None
+) -> AsyncIterator[SiteTarget]:
     """Open the target of an import until the block ends.
 
     Args:
         site: a URL for the API of a running server; otherwise see ``opened_site``.
+        host: of the site, if it is not that of the URL.
 
     Raises:
         InputRefused: the target cannot be used.
     """
     if site and is_url(site):
-        async with ApiSink(site, token("count"), waits=waits) as sink:
-            yield SiteTarget(sink, journal_of(site, settings))
+        async with ApiSink(site, token("count"), waits=waits, host=host) as sink:
+            yield SiteTarget(sink, journal_of(site, settings, host=host))
         return
     knowledge = Knowledge.load(settings.geodb, settings.spam_referrers)
     async with opened_site(site, settings) as (opened, ledger, warehouse):
@@ -159,12 +162,13 @@ async def opened_site(site: str | None, settings: AnalyticsSettings) -> AsyncIte
             await ledger.close()
 
 
-def journal_of(site: str, settings: AnalyticsSettings) -> ImportJournal:
+def journal_of(site: str, settings: AnalyticsSettings, *, host: str | None = None) -> ImportJournal:
     """The journal of imports into a site: in the data directory or, for a server's URL, in the person's home."""
     if not is_url(site):
         return ImportJournal(settings.data / JOURNAL, f"site {site}")
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return ImportJournal(Path(state) / "tallystick" / JOURNAL, site.rstrip("/"))
+    target = site.rstrip("/") if host is None else f"{site.rstrip('/')} {host}"
+    return ImportJournal(Path(state) / "tallystick" / JOURNAL, target)
 
 
 @contextmanager

@@ -48,6 +48,7 @@ class ApiSink:
     Args:
         url: of the server, at the site's host.
         waits: called before each pause with its seconds and the reason.
+        host: of the site, if it is not that of ``url``.
         transport: replaces the network, for tests.
     """
 
@@ -59,6 +60,7 @@ class ApiSink:
         token: str,
         *,
         waits: Callable[[float, str], None],
+        host: str | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         headers = {
@@ -66,6 +68,7 @@ class ApiSink:
             "Content-Type": "application/json",
             "User-Agent": f"tallystick/{__version__}",
             "X-Goatcounter-Import": "yes",
+            **({"Host": host} if host else {}),
         }
         self._client = httpx.AsyncClient(
             base_url=f"{url.rstrip('/')}/api/v0/", headers=headers, timeout=TIMEOUT_S, transport=transport

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Sequence
 
 _RETURN = "\ufdd0"
 """Replaces carriage returns while a row is parsed; a noncharacter that no text has."""
@@ -26,3 +27,11 @@ def cells_of(text: str) -> list[str]:
         msg = f"it is not valid CSV: {_OPEN_QUOTE if open_quote else error}"
         raise ValueError(msg) from error
     return [cell.replace(_RETURN, "\r") for cell in cells]
+
+
+def columns_of(header: Sequence[str]) -> dict[str, int]:
+    """The indexes of columns by name; of a repeated name the first one counts."""
+    columns: dict[str, int] = {}
+    for index, column in enumerate(header):
+        columns.setdefault(column, index)
+    return columns

@@ -197,10 +197,7 @@ def _add(line: int, event: _Event, gathered: Gathered) -> None:
         return
     parameters = {item.key: item.value.text() for item in event.event_params if item.value}
     session, visitor = parameters.get("ga_session_id", ""), event.user_pseudo_id or ""
-    created = int(event.event_timestamp) // 1_000_000
-    if created < WEB_BEGAN:
-        msg = f"event_timestamp must be in microseconds and after 1991-08-06, not {str(event.event_timestamp)[:50]!r}"
-        raise ValueError(msg)
+    created = _moment(str(event.event_timestamp))
     gathered.add_hit(
         HitRow(
             line=line,
@@ -211,6 +208,14 @@ def _add(line: int, event: _Event, gathered: Gathered) -> None:
             hit=_hit(event, parameters, followed=bool(visitor)),
         )
     )
+
+
+def _moment(microseconds: str) -> int:
+    seconds = int(microseconds) // 1_000_000 if re.fullmatch(r"[0-9]{1,18}", microseconds) else 0
+    if seconds < WEB_BEGAN:
+        msg = f"event_timestamp must be in microseconds and after 1991-08-06, not {microseconds[:50]!r}"
+        raise ValueError(msg)
+    return seconds
 
 
 def _hit(event: _Event, parameters: dict[str, str], *, followed: bool) -> ImportedHit:

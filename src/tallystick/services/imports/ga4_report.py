@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from tallystick.errors import InputRefused
 from tallystick.model.hit import HOUR_S, WEB_BEGAN
 from tallystick.model.text import ESCAPES
-from tallystick.services.imports.cells import cells_of
+from tallystick.services.imports.cells import cells_of, columns_of
 from tallystick.services.imports.export_files import Gathered
 from tallystick.services.imports.ga4 import country_code
 from tallystick.services.imports.lines import ReadLine
@@ -84,7 +84,7 @@ class Ga4ReportReader:
             raise InputRefused(msg)
 
     def _columns(self, header: Sequence[str]) -> dict[str, int]:
-        columns = {column: index for index, column in reversed(list(enumerate(header)))}
+        columns = columns_of(header)
         for needed, names in (("Date", DATES), ("Page path", PAGES), ("Views", (VIEWS,))):
             if columns.keys().isdisjoint(names):
                 msg = f"the report has no column {needed}, only {', '.join(header)[:500]}; {HOW}"
@@ -132,7 +132,8 @@ def _moment(text: str) -> int:
 
 
 def _views(text: str) -> int:
-    views = int(text.replace(",", "")) if re.fullmatch(r"[0-9,]{1,12}", text.removesuffix(".0")) else -1
+    digits = text.removesuffix(".0").replace(",", "")
+    views = int(digits) if re.fullmatch(r"[0-9]{1,12}", digits) else -1
     if not 0 <= views <= MOST_VIEWS:
         msg = f"Views must be a number up to {MOST_VIEWS:,}, not {text[:50]!r}"
         raise ValueError(msg)

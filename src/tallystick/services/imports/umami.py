@@ -15,7 +15,7 @@ from tallystick.model.moments import unix_seconds
 from tallystick.model.product import named_version
 from tallystick.model.screen import width_of
 from tallystick.model.text import ESCAPES
-from tallystick.services.imports.cells import cells_of
+from tallystick.services.imports.cells import cells_of, columns_of
 from tallystick.services.imports.export_files import Gathered
 from tallystick.services.imports.lines import ReadLine
 from tallystick.services.imports.parsed import BadLine, ParsedLine
@@ -158,7 +158,7 @@ class UmamiReader:
         Raises:
             InputRefused: it can be none of Umami's tables.
         """
-        columns = {column: index for index, column in reversed(list(enumerate(header)))}
+        columns = columns_of(header)
         file = name or "the file"
         is_props = not columns.keys().isdisjoint(("data_key", "event_key"))
         if is_props and not columns.keys().isdisjoint(("event_id", "website_event_id")):

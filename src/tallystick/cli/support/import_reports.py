@@ -1,0 +1,63 @@
+"""What imports say: pauses, bad lines and the summary."""
+
+import sys
+from collections import Counter
+from datetime import UTC, datetime
+
+from tallystick.cli.support.progress import ShowProgress
+from tallystick.cli.support.site_access import Waits
+from tallystick.services.imports.running import BOTS, LOOKED_AT_EVERY_S, Report
+
+BAD_LINES_SHOWN = 20
+REASONS_SHOWN = 5
+WOULD_BE = "nothing was changed; it would be: "
+CUT = "with a title or referrer that was too long and was cut"
+
+
+def waits_shown(show_progress: ShowProgress) -> Waits:
+    """A function that shows each pause."""
+
+    def waits(pause: float, reason: str, /) -> None:
+        show_progress(0, 0, f"waiting {pause:.0f} s: {reason}")
+        if pause > LOOKED_AT_EVERY_S:
+            print(f"waiting {pause:.0f} s: {reason}", file=sys.stderr)
+
+    return waits
+
+
+def nothing(_done: int, _total: int, _note: str = "", /) -> None:
+    """Show no progress."""
+
+
+def summary_parts(report: Report, left_out: Counter[str], unit: str) -> list[str]:
+    """What an import did, in parts of a sentence.
+
+    Args:
+        left_out: numbers of lines that were left out on purpose, by reason.
+        unit: of positions in the file.
+    """
+    parts = [f"{report.stored:,} hits"]
+    if report.stored and report.first is not None and report.last is not None:
+        parts[0] += f" from {_day(report.first)} to {_day(report.last)}"
+    if kinds := _listed(Counter({BOTS: report.notes[BOTS], CUT: report.cut})):
+        parts.append(f"of which {kinds}")
+    if report.refused:
+        reasons = "; ".join(f"{count:,} x {reason}" for reason, count in report.reasons.most_common(REASONS_SHOWN))
+        parts.append(f"not accepted {report.refused:,} ({reasons})")
+    if report.dropped:
+        parts.append(f"dropped {_listed(Counter({**report.notes, BOTS: 0}))}")
+    if listed := _listed(left_out):
+        parts.append(f"left out {listed}")
+    if report.bad:
+        parts.append(f"could not read {report.bad:,} lines")
+    if report.before:
+        parts.append(f"imported before {report.before:,} {unit}")
+    return parts
+
+
+def _listed(counts: Counter[str]) -> str:
+    return " and ".join(f"{count:,} {name}" for name, count in counts.most_common() if count)
+
+
+def _day(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")
