@@ -30,7 +30,9 @@ async def everybody(tmp_path: Path) -> AsyncIterator[World]:
 
 async def ask(everybody: World, route: StatsRoute, token: str | None, site: str) -> Answer:
     query = {"site_id": site, "property": "event:page"} if route.method == "GET" and route.of_site else {}
-    body = {"site_id": site, "metrics": ["visitors"], "date_range": "all"} if route.method == "POST" else None
+    steps = {"steps": [{"page": "/a"}, {"event": "b"}]}
+    asked = {"funnel": steps} if route.path.endswith("/funnel") else {"metrics": ["visitors"]}
+    body = {"site_id": site, "date_range": "all", **asked} if route.method == "POST" else None
     return await everybody.analytics.ask(
         f"{route.path.replace('{domain}', site)}?{urlencode(query)}",
         method=route.method,

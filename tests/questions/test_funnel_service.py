@@ -1,11 +1,14 @@
 """Funnels with names in place of ids, through the service; the right figures are written down."""
 
 from datetime import UTC
+from functools import partial
 from typing import Any
 
 import pytest
 
+from questions.test_service import tidied
 from support.analytics import Analytics
+from support.ledgers import until
 from support.telling import a_visit, at, tell
 from tallystick.errors import InputRefused, QuestionTooLong
 from tallystick.model.dimensions import COUNTRY, NEXT_PAGE, PAGE, SOURCE
@@ -159,6 +162,7 @@ async def test_steps_may_be_goals(shop: Analytics) -> None:
 
 
 async def test_an_answer_is_kept_until_something_changes_it(shop: Analytics, monkeypatch: pytest.MonkeyPatch) -> None:
+    await until(partial(tidied, shop))
     reads: list[object] = []
     read = shop.services.warehouse.read
 

@@ -73,7 +73,7 @@ async def find(questions: Questions, inquiry: Inquiry) -> Found:
     Raises:
         ApiRefused, InputRefused, QuestionTooLong, StoreUnavailable
     """
-    await _require_goals(questions, inquiry)
+    await require_goals(questions, inquiry)
     question = question_of(inquiry)
     if not question.dimensions and inquiry.dimensions:
         # Nothing is known about the only dimension: a row of it must not appear where there are no hits.
@@ -127,7 +127,12 @@ def _known(dimension: WireDimension) -> Grouping | None:
     return None if isinstance(grouping, Dimension) and not grouping.columns else grouping
 
 
-async def _require_goals(questions: Questions, inquiry: Inquiry) -> None:
+async def require_goals(questions: Questions, inquiry: Inquiry) -> None:
+    """Refuse filters on goals that the sites do not have.
+
+    Raises:
+        ApiRefused, StoreUnavailable
+    """
     names = inquiry.filters.goal_names
     if names and (missing := await questions.unknown_events(inquiry.sites, names)):
         msg = f"the site has no goal {missing[0]!r}: a goal is the name of an event that was seen, or Visit and a path"

@@ -1,7 +1,7 @@
 """Every URL of this surface."""
 
 from tallystick.model.account import Permission
-from tallystick.surfaces.plausible import queries, sites
+from tallystick.surfaces.plausible import funnels, queries, sites
 from tallystick.surfaces.plausible.judging import StatsRoute
 from tallystick.surfaces.plausible.kept.routes import KEPT_ROUTES
 from tallystick.surfaces.plausible.v1 import handlers as v1
@@ -10,6 +10,7 @@ ROUTES = (
     # each with or without a slash at the end
     StatsRoute("POST", "/api/v2/query", queries.plausible_query),
     StatsRoute("POST", "/api/query", queries.extended_query, several=True),
+    StatsRoute("POST", "/api/query/funnel", funnels.funnel_query, several=True),
     StatsRoute("GET", "/api/v1/stats/realtime/visitors", v1.realtime_visitors),
     StatsRoute("GET", "/api/v1/stats/aggregate", v1.aggregate),
     StatsRoute("GET", "/api/v1/stats/timeseries", v1.timeseries),
