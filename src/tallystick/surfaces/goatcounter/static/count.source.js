@@ -1,6 +1,6 @@
 // Tallystick, MIT. This is the source of count.js: tools/make_count_js.py makes it small.
 (function(w, d, at) {
-var TYPES = '7z|avi|csv|dmg|docx|exe|gz|key|midi|mov|mp3|mp4|mpeg|pdf|pkg|pps|pptx?|rar|rtf|txt|wav|wma|wmv|xlsx|zip'
+var TYPES = '7z|avi|csv|dmg|docx|exe|gz|key|midi|mov|mp(3|4|eg)|pdf|pkg|pps|pptx?|rar|rtf|txt|wav|wm[av]|xlsx|zip'
 var gc = w.goatcounter = w.goatcounter || {}, doc = d._gc = d._gc || {click: click}, // of all runs
 	enc = encodeURIComponent, set, key
 
@@ -50,6 +50,7 @@ gc.get_data = function(opt) {
 		q: at.search, ns: opt.no_session
 	}
 	if (props) data.props = props.trim ? props : JSON.stringify(props) // JSON already, where it is a text
+	if (opt.page) data.page = opt.page
 	return data
 }
 gc.url = function(opt) {
@@ -79,7 +80,9 @@ gc.bind_events = function() {
 	})
 }
 
-function event(name, props) { w.goatcounter.count({event: true, path: name, title: '', referrer: '', props: props}) }
+function event(name, props) {
+	w.goatcounter.count({event: true, path: name, title: '', referrer: '', props: props, page: path()})
+}
 function follow(e) {
 	var el = e.target, link = el.closest && el.closest('a[href],area[href]'), set = w.goatcounter, types = set.downloads
 	// The right button opens a menu, others go back; and an element with an event of its own is counted by that.
