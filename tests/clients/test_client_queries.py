@@ -10,6 +10,7 @@ import pytest
 
 from support.analytics import HOST, analytics_server
 from support.clients import Driven, Script
+from tallystick.cli.support.query_body import METRICS
 from tallystick.client import AsyncGoatCounter, GoatCounter, query_calls
 from tallystick.client import query_filters as names
 from tallystick.client.errors import BadRequest, InvalidArgument, Unauthorized
@@ -24,13 +25,14 @@ from tallystick.client.query_filters import (
     does_not_match,
     has_done,
     has_not_done,
+    in_segment,
     is_,
     is_not,
     matches,
     negated,
+    prop,
 )
 from tallystick.model.dimension_names import DIMENSIONS, TIMES
-from tallystick.model.metrics import Metric
 
 RANGE = ["2026-03-10T00:00:00+01:00", "2026-03-12T23:59:59+01:00"]
 SITE = "stats.example.com"
@@ -192,6 +194,10 @@ def test_a_running_server_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         (any_of(is_("page", "a")), ("or", [is_("page", "a").parts])),
         (has_done(is_("page", "a")), ("has_done", is_("page", "a").parts)),
         (has_not_done(is_("page", "a")), ("has_not_done", is_("page", "a").parts)),
+        (is_("goal", "Signup"), ("is", "event:goal", ("Signup",))),
+        (is_not(prop("plan"), "a"), ("is_not", "event:props:plan", ("a",))),
+        (contains(prop("event:props:x"), "a"), ("contains", "event:props:event:props:x", ("a",))),
+        (in_segment(1, "Buyers"), ("is", "segment", (1, "Buyers"))),
     ],
 )
 def test_filters(made: names.Filter, wire: tuple[Any, ...]) -> None:
@@ -199,8 +205,8 @@ def test_filters(made: names.Filter, wire: tuple[Any, ...]) -> None:
 
 
 def test_the_names_are_those_of_the_server() -> None:
-    assert set(get_args(names.Metric)) == {metric.value for metric in Metric}
-    short = {name.replace(" ", "_"): wire for name, wire in DIMENSIONS.items()}
+    assert set(get_args(names.Metric)) == set(METRICS)
+    short = {name.replace(" ", "_"): wire for name, wire in DIMENSIONS.items()} | {"goal": "event:goal"}
     assert {name: names.wire_name(name) for name in get_args(names.ShortName)} == short
     assert set(get_args(names.WireName)) == set(short.values())
     times = {name.replace(" ", "_"): wire for name, wire in TIMES.items()}

@@ -17,7 +17,7 @@ from tallystick.cli.support.query_body import COMPARISONS
 from tallystick.cli.support.query_cells import title_of
 from tallystick.client import GoatCounter
 from tallystick.client.goatcounter_answers import Hit
-from tallystick.model.dimension_names import DIMENSIONS, OTHER_NAMES, TIMES
+from tallystick.model.dimension_names import DIMENSIONS, GOAL, OTHER_NAMES, TIMES
 from tallystick.model.filter_text import OPERATORS, parse_filter
 from tallystick.model.metrics import DEFINITIONS
 from tallystick.model.named_period import NAMES
@@ -84,7 +84,7 @@ def test_the_definitions_are_those_of_the_metrics() -> None:
 
 def test_the_names_are_those_that_are_known() -> None:
     rows = re.findall(r"^\| ((?:`[a-z ]+`(?:, )?)+) \|", section("Dimensions"), re.MULTILINE)
-    assert {name for row in rows for name in re.findall(r"`([^`]+)`", row)} == {*DIMENSIONS, *TIMES}
+    assert {name for row in rows for name in re.findall(r"`([^`]+)`", row)} == {*DIMENSIONS, GOAL, *TIMES}
     others = re.findall(r"`([a-z ]+)` is also `([a-z ]+)`", " ".join(section("Dimensions").split()))
     assert {other: name for name, other in others} == {
         other: name for other, name in OTHER_NAMES.items() if other not in {"hostname", "hour of day"}

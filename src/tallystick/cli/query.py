@@ -50,6 +50,11 @@ def query(  # noqa: PLR0913  # one an option
 
         tallystick query --by day --metrics events --filter "event is Signup" --period month --format csv
 
+    How many visitors reached each goal, and which plans people who signed up chose:
+
+        tallystick query --by goal --metrics visitors,conversion_rate
+        tallystick query --by prop:plan --filter "goal is Signup"
+
     With a URL the API of the running server is used, with the token in TALLYSTICK_TOKEN, which needs the permission
     stats. Without a URL the data directory is read, through its server if that is running. All names and the language
     of filters: docs/questions.md.
@@ -59,8 +64,10 @@ def query(  # noqa: PLR0913  # one an option
             the data directory, the site's id or host, not needed if there is only one site.
         url: The URL of a running server.
         metrics: What is counted: visitors, visits, pageviews, events, count, views_per_visit, bounce_rate,
-            visit_duration, percentage or exit_rate; visitors,pageviews unless given, and of bots events.
-        by: Rows for each page, event, source, country, day, hour and so on; without it there is one row.
+            visit_duration, percentage or exit_rate, and with goals conversion_rate or group_conversion_rate;
+            visitors,pageviews unless given, and of bots events.
+        by: Rows for each page, event, goal, source, country, day, hour and so on, or for each value of a property
+            (prop:plan); without it there is one row.
         filters: Which visits and hits, for example "source is Google and page contains blog". May be repeated; all
             filters must hold.
         period: Days before today (7d, 28d), months before this one (6mo), day (today), 24h, month, year, all, 30m,

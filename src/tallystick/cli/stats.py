@@ -54,7 +54,7 @@ def stats(  # noqa: PLR0913  # one an option
     """Show an overview of a site, or visits by day, path, referrer, browser, and so on.
 
     Without a report: today, 7 and 28 days, each compared with the period before it, and the pages and sources of the 28
-    days with most visitors. Days are those of the site's time zone.
+    days with most visitors, and the goals that were reached. Days are those of the site's time zone.
 
     With one: on a terminal a table, otherwise one row a line, separated by tabs: name and visits. Days are UTC.
 
@@ -68,7 +68,7 @@ def stats(  # noqa: PLR0913  # one an option
         start: The first day; by default seven days before the last one.
         end: The last day; today by default.
         limit: At most this many rows, 20 unless given; days are always shown completely. In an overview at most this
-            many pages and sources, 10 unless given.
+            many pages, sources and goals, 10 unless given.
     """
     if report is None and start is None and end is None:
         print_overview(site, settings, limit or ROWS_OF_AN_OVERVIEW)

@@ -5,7 +5,7 @@ A dimension has a short name, and the one that it has on the wire; both are acce
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NewType, TypeAlias
 
 from msgspec import Struct
 
@@ -20,10 +20,13 @@ Metric = Literal[
     "visit_duration",
     "percentage",
     "exit_rate",
+    "conversion_rate",
+    "group_conversion_rate",
 ]
 ShortName = Literal[
     "page",
     "event",
+    "goal",
     "host",
     "next_page",
     "previous_page",
@@ -54,6 +57,7 @@ ShortName = Literal[
 WireName = Literal[
     "event:page",
     "event:name",
+    "event:goal",
     "event:hostname",
     "event:next_page",
     "event:previous_page",
@@ -102,13 +106,16 @@ TimeName = Literal[
     "time:weekday",
     "time:hour_of_day",
 ]
-Dimension: TypeAlias = ShortName | WireName
+Property = NewType("Property", str)
+"""A property of events and pageviews; ``prop`` makes one."""
+Dimension: TypeAlias = ShortName | WireName | Property
 Grouping: TypeAlias = Dimension | TimeName
 
 WIRE_NAMES: Mapping[str, str] = MappingProxyType(
     {
         "page": "event:page",
         "event": "event:name",
+        "goal": "event:goal",
         "host": "event:hostname",
         "next_page": "event:next_page",
         "previous_page": "event:previous_page",
@@ -133,6 +140,16 @@ class Filter(Struct, frozen=True):
     """A filter as it is sent. The functions below make them."""
 
     parts: tuple[Any, ...]
+
+
+def prop(name: str) -> Property:
+    """A property as a dimension, which rows have as ``prop:NAME``: ``row.values["prop:plan"]``."""
+    return Property(f"prop:{name}")
+
+
+def in_segment(segment: int | str, *others: int | str) -> Filter:
+    """The hit is in one of the segments, which are named by their ids or their names."""
+    return Filter(("is", "segment", (segment, *others)))
 
 
 def is_(dimension: Dimension, *values: str, ignoring_case: bool = False) -> Filter:
@@ -192,6 +209,8 @@ def has_not_done(filter_: Filter) -> Filter:
 
 def wire_name(name: str) -> str:
     """The name on the wire of a metric, a dimension or a unit of time."""
+    if name.startswith("prop:"):
+        return f"event:props:{name.removeprefix('prop:')}"
     return WIRE_NAMES.get(name) or (name if ":" in name else f"visit:{name}")
 
 

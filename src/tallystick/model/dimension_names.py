@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from types import MappingProxyType
 
+from tallystick.model.props import MAX_PROP_NAME
+
 DIMENSIONS: Mapping[str, str] = MappingProxyType(
     {
         "page": "event:page",
@@ -41,6 +43,10 @@ DIMENSIONS: Mapping[str, str] = MappingProxyType(
     }
 )
 """What hits are filtered and grouped by."""
+
+GOAL, SEGMENT, PROPERTY = "goal", "segment", "prop:"
+"""Names that do not stand for one dimension: a goal of the site, a segment, and, before its name, a property."""
+WIRE_GOAL, WIRE_PROPERTY = "event:goal", "event:props:"
 
 TIMES: Mapping[str, str] = MappingProxyType(
     {
@@ -86,7 +92,7 @@ def filtered_by(name: str) -> str:
     if plain(name) in TIMES:
         msg = f'"{name}" is no filter: the period of a question says when'
         raise ValueError(msg)
-    return _looked_up(name, DIMENSIONS)
+    return _looked_up(name, {**DIMENSIONS, GOAL: WIRE_GOAL, SEGMENT: SEGMENT})
 
 
 def grouped_by(name: str) -> str:
@@ -95,12 +101,14 @@ def grouped_by(name: str) -> str:
     Raises:
         ValueError: there is none of this name; the message suggests one.
     """
-    return _looked_up(name, {**DIMENSIONS, **TIMES})
+    return _looked_up(name, {**DIMENSIONS, GOAL: WIRE_GOAL, **TIMES})
 
 
 def name_of(wire: str) -> str:
     """The name that people have for a name on the wire."""
-    return next((name for name, each in {**DIMENSIONS, **TIMES}.items() if each == wire), wire)
+    if wire.startswith(WIRE_PROPERTY):
+        return PROPERTY + wire.removeprefix(WIRE_PROPERTY)
+    return next((name for name, each in {**DIMENSIONS, GOAL: WIRE_GOAL, **TIMES}.items() if each == wire), wire)
 
 
 def suggestion(name: str, names: Iterable[str]) -> str:
@@ -111,8 +119,18 @@ def suggestion(name: str, names: Iterable[str]) -> str:
 
 
 def _looked_up(name: str, names: Mapping[str, str]) -> str:
+    if name[: len(PROPERTY)].lower() == PROPERTY:
+        return _property(name[len(PROPERTY) :])
     if (wire := names.get(plain(name))) is not None:
         return wire
-    similar = suggestion(plain(name), [*names, *OTHER_NAMES])
+    similar = suggestion(plain(name), [*names, *OTHER_NAMES, f"{PROPERTY}NAME"])
     msg = f'there is no "{name}": {similar}'
     raise ValueError(msg)
+
+
+def _property(key: str) -> str:
+    """The name on the wire of a property. Its own name is taken as it is."""
+    if not 0 < len(key.encode("utf-8", "surrogatepass")) <= MAX_PROP_NAME:
+        msg = f"{PROPERTY} is followed by the name of a property, of at most {MAX_PROP_NAME} bytes: {PROPERTY}plan"
+        raise ValueError(msg)
+    return WIRE_PROPERTY + key

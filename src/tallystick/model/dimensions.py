@@ -197,6 +197,8 @@ EVENT_NAME = Dimension(name="event_name", columns=("path", "event"), kind=ValueK
 """The name of an event; ``PAGEVIEW`` of a pageview, whose id is ``PAGEVIEW_ID``."""
 HOST = Dimension(name="host", columns=("host",), scope=Scope.HIT)
 """The host name of the page, without ``www.``."""
+GOAL = Dimension(name="goal", columns=("goal",), kind=ValueKind.ID, scope=Scope.HIT)
+"""A goal of the question (``Question.goals``): a hit has each one that it reaches."""
 NEXT_PAGE = Dimension(name="next_page", columns=("next_page",), kind=ValueKind.ID, optional=True, scope=Scope.HIT)
 """The path of the pageview after a pageview in its visit."""
 PREVIOUS_PAGE = Dimension(

@@ -9,8 +9,9 @@ from typing import NamedTuple, TypeAlias
 
 from msgspec.structs import replace
 
-from tallystick.model.dimension_names import DIMENSIONS
-from tallystick.model.dimensions import COUNTRY_NAME, EVENT_NAME, QUESTION_DIMENSIONS, Dimension
+from tallystick.model.dimension_names import DIMENSIONS, WIRE_PROPERTY
+from tallystick.model.dimensions import COUNTRY_NAME, EVENT_NAME, QUESTION_DIMENSIONS, Dimension, prop
+from tallystick.model.props import MAX_PROP_NAME
 from tallystick.model.question import AllOf, AnyOf, FilterExpression, HasDone, Match, Not, Operator
 from tallystick.model.shown_values import with_shown_values
 
@@ -86,7 +87,7 @@ def stored_filter_of(lists: object) -> FilterExpression:
     Raises:
         InvalidFilter: it has made no such lists.
     """
-    return read_filter(lists, _named(_DIMENSIONS), stored=True)
+    return read_filter(lists, _named(_DIMENSIONS, lambda key: replace(prop(key), shown=())), stored=True)
 
 
 def lists_of(expression: FilterExpression) -> list[object]:
@@ -94,7 +95,9 @@ def lists_of(expression: FilterExpression) -> list[object]:
     match expression:
         case Match():
             operator = _OPERATORS[expression.operator, expression.negated]
-            lists: list[object] = [operator, _WIRE_NAMES[expression.dimension.name], list(expression.values)]
+            dimension = expression.dimension
+            wire = WIRE_PROPERTY + dimension.key if dimension.key else _WIRE_NAMES[dimension.name]
+            lists: list[object] = [operator, wire, list(expression.values)]
             return [*lists, {"case_sensitive": False}] if expression.caseless else lists
         case AllOf(parts):
             return ["and", [lists_of(part) for part in parts]]
@@ -106,19 +109,23 @@ def lists_of(expression: FilterExpression) -> list[object]:
             return ["has_done", lists_of(part)]
 
 
-def read_filter(lists: object, compare: Compare, *, stored: bool = False) -> FilterExpression:
+def read_filter(
+    lists: object, compare: Compare, *, stored: bool = False, depth: int = 0, in_done: bool = False
+) -> FilterExpression:
     """The filter that nested lists stand for.
 
     Args:
         compare: makes a comparison; raises ``InvalidFilter`` for a dimension or a value that it does not know.
         stored: whether ``lists_of`` has made the lists: ``not`` may then stand for an event that has no page, and
             ``and`` and ``or`` may be empty.
+        depth: lists around these.
+        in_done: whether these stand inside of ``has_done`` or ``has_not_done``.
 
     Raises:
         InvalidFilter: they have no form that there is.
     """
     reading = _Reading(compare, Not, 0, DEEPEST_STORED) if stored else _Reading(compare, opposite, 1, DEEPEST)
-    return _read(lists, reading, 0, in_done=False)
+    return _read(lists, reading, depth, in_done=in_done)
 
 
 class _Reading(NamedTuple):
@@ -191,10 +198,15 @@ def match_of(listed: ListedMatch, dimension: Dimension) -> Match:
     )
 
 
-def _named(dimensions: Mapping[str, Dimension]) -> Compare:
+def _named(dimensions: Mapping[str, Dimension], property_: Callable[[str], Dimension] = prop) -> Compare:
     def compare(listed: ListedMatch) -> FilterExpression:
+        if listed.name.startswith(WIRE_PROPERTY):
+            key = listed.name.removeprefix(WIRE_PROPERTY)
+            if 0 < len(key.encode("utf-8", "surrogatepass")) <= MAX_PROP_NAME:
+                return match_of(listed, property_(key))
         if listed.name not in dimensions:
-            msg = f"there is no filter on {listed.name[:40]!r}; there are {', '.join(dimensions)}"
+            names = ", ".join((*dimensions, f"{WIRE_PROPERTY}NAME"))
+            msg = f"there is no filter on {listed.name[:40]!r}; there are {names}"
             raise InvalidFilter(msg)
         return match_of(listed, dimensions[listed.name])
 

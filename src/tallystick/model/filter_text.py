@@ -12,17 +12,20 @@ r"""Filters as people write them, parsed into the nested lists that questions ha
     values:      one or several, separated by commas
 
 A value is bare, or in double quotes, where ``\"`` is a quote and ``\\`` a backslash; any other backslash there is
-itself, as expressions need it. Names are those of ``dimension_names``.
+itself, as expressions need it. Names are those of ``dimension_names``. The name of a property stands behind ``prop:``,
+in double quotes as well where it has blanks or signs: ``prop:"paid by" is card``. A segment is named by its name, or by
+its number, and takes ``is`` only.
 """
 
 import re
 from collections.abc import Callable
 from typing import NoReturn
 
-from tallystick.model.dimension_names import filtered_by
+from tallystick.model.dimension_names import SEGMENT, filtered_by
 
 LONGEST, DEEPEST = 4_000, 20
 """Characters of a filter, and pairs of parentheses inside of one another."""
+LONGEST_NUMBER = 18
 SHOWN = 20
 """Characters that a message quotes."""
 
@@ -42,6 +45,8 @@ OPERATORS = {
 
 _blank = re.compile(r"\s*")
 _name = re.compile(r"[a-z][a-z_\- ]{0,39}?(?=\s+(?:is|contains|does|matches)\b|\s*(?:!?=|!?~))", re.IGNORECASE)
+_property = re.compile(r"prop:", re.IGNORECASE)
+_bare_key = re.compile(r'[^\s,()"=!~]+')
 _words = re.compile(r"[a-z][a-z_\-]*", re.IGNORECASE)
 _operator = re.compile(
     r"(is\s+not|is|contains|does\s+not\s+contain|matches|does\s+not\s+match)(?!\w)|(==|!=|!~|=|~)", re.IGNORECASE
@@ -122,13 +127,20 @@ class _Reader:
 
     def _comparison(self) -> list[object]:
         dimension = self._dimension()
+        self._skip_blanks()
+        before_operator = self._at
         words = self._take(_operator)
         if not words:
             self._refuse_operator()
         operator = OPERATORS[" ".join(words.lower().split())]
-        values = [self._value(words)]
+        if dimension == SEGMENT and operator != "is":
+            self._at = before_operator
+            self._refuse('a segment takes "is" only; its opposite is: not (segment is NAME)')
+        values: list[object] = [self._value(words)]
         while self._take(_comma):
             values.append(self._value(","))
+        if dimension == SEGMENT:
+            return [operator, dimension, [_number_or_name(str(value)) for value in values]]
         self._skip_blanks()
         before_modifier = self._at
         if not self._take(_ignoring_case):
@@ -139,13 +151,29 @@ class _Reader:
         return [operator, dimension, values, {"case_sensitive": False}]
 
     def _dimension(self) -> str:
-        self._skip_blanks()
+        if self._take(_property):
+            return self._property()
         found = _name.match(self._text, self._at)
         if found is None:
             return self._refuse_comparison()
         name = found[0].strip()
         try:
             dimension = filtered_by(name)
+        except ValueError as error:
+            self._refuse(str(error), quote=False)
+        self._at = found.end()
+        return dimension
+
+    def _property(self) -> str:
+        """The rest of a property's name."""
+        if found := _quoted.match(self._text, self._at):
+            key = _escaped.sub(r"\1", found[1])
+        elif found := _bare_key.match(self._text, self._at):
+            key = found[0]
+        else:
+            self._refuse('expected the name of a property after "prop:", in double quotes if it has blanks')
+        try:
+            dimension = filtered_by(f"prop:{key}")
         except ValueError as error:
             self._refuse(str(error), quote=False)
         self._at = found.end()
@@ -221,3 +249,8 @@ class _Reader:
         here = "" if not quote else f" ({shown})" if rest else " (the end)"
         msg = f"character {self._at + 1}{here}: {reason}"
         raise ValueError(msg)
+
+
+def _number_or_name(text: str) -> int | str:
+    """A segment's number, or its name."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER else text

@@ -113,6 +113,13 @@ FilterExpression: TypeAlias = Match | AllOf | AnyOf | Not | HasDone
 EVERYTHING = AllOf(())
 
 
+class NamedCondition(Struct, frozen=True):
+    """Hits that are in the row of this name: a goal."""
+
+    name: str
+    condition: FilterExpression
+
+
 def matches_in(expression: FilterExpression) -> Iterator[Match]:
     """All comparisons of a filter."""
     match expression:
@@ -150,6 +157,7 @@ class Question(Struct, frozen=True, kw_only=True):
         metrics: at least one.
         dimensions: rows are grouped by them; without any there is one row.
         condition: which hits.
+        goals: the rows of the dimension ``GOAL``. A hit is in the row of every goal whose condition it passes.
         order: how rows are sorted; ``ordered`` has the defaults.
         compare: another period with which each row is compared.
         bots: hits of bots in place of those of people; only ``Metric.EVENTS`` and ``Metric.PAGEVIEWS``.
@@ -161,6 +169,7 @@ class Question(Struct, frozen=True, kw_only=True):
     metrics: tuple[Metric, ...]
     dimensions: tuple[Grouping, ...] = ()
     condition: FilterExpression = EVERYTHING
+    goals: tuple[NamedCondition, ...] = ()
     order: tuple[Order, ...] = ()
     limit: int = MOST_ROWS
     offset: int = 0

@@ -4,6 +4,8 @@ from typing import Any
 
 from support.telling import a_visit, tell
 from tallystick.model.account import Permission
+from tallystick.model.goal import Goal
+from tallystick.services.analytics.kept.goals import create_goal
 
 from .conftest import Stats
 
@@ -234,9 +236,34 @@ async def test_refusals(stats: Stats) -> None:
         assert (status, word in message) == (400, True), (what, query, message)
 
 
-async def test_properties_are_another_edition(stats: Stats) -> None:
-    assert (await refusal(stats, "breakdown", property="event:props:plan"))[0] == 402
-    assert (await refusal(stats, "aggregate", filters="event:props:plan==pro"))[0] == 402
+async def test_configured_goals(stats: Stats) -> None:
+    site, ledger = stats.analytics.site.id, stats.analytics.services.ledger
+    for name, fields in {
+        "Registration": {"event": "Signup"},
+        "Read": {"page": "/blog/*"},
+        "a*|b": {"page": "/pricing"},
+    }.items():
+        await ledger.write(create_goal, Goal(site=site, name=name, **fields), 1)  # type: ignore[arg-type]
+    assert await ask(stats, "breakdown", property="event:goal", metrics="visitors,events,conversion_rate") == [
+        {"goal": "Read", "visitors": 2, "events": 2, "conversion_rate": 50.0},
+        {"goal": "a*|b", "visitors": 2, "events": 2, "conversion_rate": 50.0},
+        {"goal": "Registration", "visitors": 1, "events": 1, "conversion_rate": 25.0},
+    ]
+    for filters, visitors in (
+        ("event:goal==Registration", 1),
+        ("event:goal==Registration|Read", 2),
+        ("event:goal==Signup", 1),
+        ("event:goal==R*", 2),
+        ("event:goal==*ea*|Visit /pricing", 3),
+        ("event:goal==a*\\|b", 2),
+        ("event:goal==Registration;event:goal==Read", 0),
+        ("event:goal==Nothing*", 0),
+        ("event:goal==*g*", 1),
+    ):
+        assert await ask(stats, "aggregate", filters=filters) == {"visitors": {"value": visitors}}, filters
+    series = await ask(stats, "timeseries", period="7d", filters="event:goal==Read", metrics="visitors,conversion_rate")
+    assert {"date": "2027-01-13", "visitors": 1, "conversion_rate": 100.0} in series
+    assert (await refusal(stats, "aggregate", filters="event:goal==registration"))[0] == 400
 
 
 async def test_the_order_of_checks(stats: Stats) -> None:

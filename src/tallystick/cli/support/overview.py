@@ -11,28 +11,39 @@ from tallystick.settings import AnalyticsSettings
 
 PERIODS = {"day": "Today", "7d": "7 days", "28d": "28 days"}
 METRICS = ["visitors", "visits", "pageviews", "views_per_visit", "bounce_rate", "visit_duration"]
-LISTS = {"event:page": "Top pages", "visit:source": "Top sources"}
+GOAL = "event:goal"
+LISTS = {"event:page": "Top pages", "visit:source": "Top sources", GOAL: "Goals"}
 LONGEST = "28d"
 CAPTION = "Today until now is compared with yesterday until then, the days before today with as many before them."
 
 
 def print_overview(site: str | None, settings: AnalyticsSettings, limit: int) -> None:
-    """Print the overview of a site.
+    """Print the overview of a site: periods, pages and sources, and goals if there are any.
 
     Args:
         site: see ``answers_to``.
-        limit: at most this many pages and sources.
+        limit: at most this many pages, sources and goals.
     """
     bodies = [*map(_of_period, PERIODS), *(_of_list(dimension, limit) for dimension in LISTS)]
     answers = [decoded(answer) for answer in answers_to(site, None, settings, bodies)]
     _print_periods(answers[: len(PERIODS)])
     for (dimension, title), answer in zip(LISTS.items(), answers[len(PERIODS) :], strict=True):
-        rows = [
-            (value_text(dimension, row.dimensions[0]), figure_text("visitors", row.metrics[0]))
-            for row in answer.results
-        ]
-        print()
-        print_aligned((f"{title}, {PERIODS[LONGEST]}", "Visitors"), rows, {1})
+        if answer.results or dimension != GOAL:
+            _print_list(dimension, title, answer)
+
+
+def _print_list(dimension: str, title: str, answer: SentAnswer) -> None:
+    metrics = _metrics_of_list(dimension)
+    rows = [
+        (value_text(dimension, row.dimensions[0]), *map(figure_text, metrics, row.metrics)) for row in answer.results
+    ]
+    print()
+    titles = (f"{title}, {PERIODS[LONGEST]}", *map(title_of, metrics))
+    print_aligned(titles, rows, range(1, len(titles)))
+
+
+def _metrics_of_list(dimension: str) -> list[str]:
+    return ["visitors", "conversion_rate"] if dimension == GOAL else ["visitors"]
 
 
 def _of_period(period: str) -> Mapping[str, Any]:
@@ -41,7 +52,7 @@ def _of_period(period: str) -> Mapping[str, Any]:
 
 def _of_list(dimension: str, limit: int) -> Mapping[str, Any]:
     return {
-        "metrics": ["visitors"],
+        "metrics": _metrics_of_list(dimension),
         "dimensions": [dimension],
         "date_range": LONGEST,
         "pagination": {"limit": limit, "offset": 0},

@@ -15,9 +15,13 @@ from tallystick.client.query_calls import PATH
 from tallystick.errors import InputRefused
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.account import Permission
+from tallystick.services.analytics.kept.goals import Goals
+from tallystick.services.analytics.kept.keeping import KeptCache
+from tallystick.services.analytics.kept.segments import Segments
 from tallystick.services.analytics.questions import Questions
 from tallystick.settings import AnalyticsSettings
 from tallystick.surfaces.plausible.asking import answered
+from tallystick.surfaces.plausible.configured import configured
 
 Body = Mapping[str, Any]
 Answers = Sequence[dict[str, Any]]
@@ -56,8 +60,9 @@ def decoded(answer: Mapping[str, Any]) -> SentAnswer:
 
 async def _from_data(site: str | None, settings: AnalyticsSettings, bodies: Sequence[Body]) -> Answers:
     async with opened_site(site, settings) as (opened, ledger, warehouse):
-        questions = Questions(ledger, warehouse)
-        return [await answered(questions, [opened], body, milliseconds(), extended=True) for body in bodies]
+        questions, cache = Questions(ledger, warehouse), KeptCache(ledger)
+        known = await configured(Goals(cache), Segments(cache), [opened.id], person=None)
+        return [await answered(questions, [opened], known, body, milliseconds(), extended=True) for body in bodies]
 
 
 def _from_server(api: GoatCounter, named: Body, bodies: Sequence[Body]) -> Answers:

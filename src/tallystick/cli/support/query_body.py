@@ -12,7 +12,7 @@ from tallystick.model.metrics import Metric
 from tallystick.model.named_period import Today, period_between, period_named
 
 COMPARISONS = {"previous": "previous_period", "year": "year_over_year"}
-METRICS = tuple(metric.value for metric in Metric)
+METRICS = (*(metric.value for metric in Metric), "conversion_rate", "group_conversion_rate")
 
 
 def metrics_in(text: str) -> list[str]:

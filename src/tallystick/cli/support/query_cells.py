@@ -1,8 +1,9 @@
 """Texts of what answers have, for people."""
 
 from tallystick.client.query_answers import Figure, Value
+from tallystick.model.dimension_names import PROPERTY, name_of
 
-POINTS = frozenset({"bounce_rate", "percentage", "exit_rate"})
+POINTS = frozenset({"bounce_rate", "percentage", "exit_rate", "conversion_rate", "group_conversion_rate"})
 """Metrics in percent: their change is a difference."""
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 MINUTE_S, HOUR_S = 60, 3600
@@ -51,3 +52,9 @@ def value_text(dimension: str, value: Value) -> str:
 def title_of(name: str) -> str:
     """A heading: ``views_per_visit`` becomes ``Views per visit``."""
     return name.replace("_", " ").capitalize()
+
+
+def title_of_dimension(name: str) -> str:
+    """The heading of a dimension, by its name on the wire. The name of a property stays as it is."""
+    known = name_of(name)
+    return value_text("", known) if known.startswith(PROPERTY) else known.capitalize()

@@ -10,9 +10,9 @@ import msgspec
 
 from tallystick.cli.support.aligned import print_aligned
 from tallystick.cli.support.query_access import decoded
-from tallystick.cli.support.query_cells import change_text, figure_text, title_of, value_text
+from tallystick.cli.support.query_cells import change_text, figure_text, title_of, title_of_dimension, value_text
 from tallystick.client.query_answers import SentAnswer, SentRow
-from tallystick.model.dimension_names import name_of
+from tallystick.model.dimension_names import PROPERTY, name_of
 from tallystick.services.exports.spreadsheet import safe
 
 Form = Literal["table", "csv", "json"]
@@ -43,7 +43,7 @@ def _print_table(asked: Asked, sent: SentAnswer) -> None:
     compares = sent.query.comparison_date_range is not None
     print(_caption(sent))
     print()
-    titles = [name_of(each).capitalize() for each in dimensions]
+    titles = list(map(title_of_dimension, dimensions))
     for metric in metrics:
         titles += [title_of(metric), *(("Before", "Change") if compares else ())]
     rows = [_cells(dimensions, metrics, row, compares=compares) for row in sent.results]
@@ -79,7 +79,7 @@ def _print_csv(asked: Asked, sent: SentAnswer) -> None:
     dimensions, metrics = asked["dimensions"], asked["metrics"]
     compares = sent.query.comparison_date_range is not None
     write = csv.writer(sys.stdout, lineterminator="\n").writerow
-    titles = [name_of(each).replace(" ", "_") for each in dimensions]
+    titles = [safe(_column(each)) for each in dimensions]
     for metric in metrics:
         titles += [metric, *((f"{metric}_before", f"{metric}_change") if compares else ())]
     write(titles)
@@ -90,6 +90,12 @@ def _print_csv(asked: Asked, sent: SentAnswer) -> None:
             if row.comparison is not None:
                 cells += [row.comparison.metrics[place], row.comparison.change[place]]
         write(cells)
+
+
+def _column(dimension: str) -> str:
+    """The name of a dimension in a CSV header. That of a property stays as it is."""
+    name = name_of(dimension)
+    return name if name.startswith(PROPERTY) else name.replace(" ", "_")
 
 
 _PRINTS: Mapping[str, Callable[[Asked, SentAnswer], None]] = {"table": _print_table, "csv": _print_csv}

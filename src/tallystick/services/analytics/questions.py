@@ -19,6 +19,7 @@ from tallystick.model.dimensions import (
     BOT,
     CAMPAIGN,
     EVENT_NAME,
+    GOAL,
     HOST,
     PAGE,
     PAGEVIEW,
@@ -214,6 +215,8 @@ class Questions:
         return await asyncio.to_thread(_compared, question, answer, await self._answer(other))
 
     async def _answer(self, question: Question) -> Answer:
+        if GOAL in question.dimensions:
+            return await self._by_goal(question)
         condition = await self.stored(question.sites, question.condition)
         by_name = any(isinstance(each, Dimension) and each.kind is ValueKind.ID for each in question.dimensions)
         asked = replace(question, condition=condition, compare=None)
@@ -223,6 +226,34 @@ class Questions:
         found = await self._warehouse.read(ask, replace(asked, limit=MOST_GROUPS, offset=0, total_rows=False))
         names = await self._ledger.read(_names, question, found.rows)
         return await asyncio.to_thread(_page, question, found, names)
+
+    async def _by_goal(self, question: Question) -> Answer:
+        """The rows of each goal, which are those of a question about the hits that reach it."""
+        place = question.dimensions.index(GOAL)
+        kept = tuple(each for each in question.dimensions if each != GOAL)
+        metrics = tuple(dict.fromkeys((*question.metrics, Metric.EVENTS)))
+        rows: list[AnswerRow] = []
+        sessionless = False
+        for goal in question.goals:
+            of_goal = replace(
+                question,
+                metrics=metrics,
+                dimensions=kept,
+                condition=AllOf((question.condition, goal.condition)),
+                goals=(),
+                order=(),
+                limit=MOST_ROWS,
+                offset=0,
+                total_rows=False,
+            )
+            answer = await self._answer(of_goal)
+            sessionless |= answer.sessionless
+            for row in answer.rows:
+                if row.figures[metrics.index(Metric.EVENTS)]:
+                    values = (*row.values[:place], goal.name, *row.values[place:])
+                    rows.append(AnswerRow(values, row.figures[: len(question.metrics)]))
+        page = _sorted(question, rows)[question.offset : question.offset + question.limit]
+        return Answer(rows=tuple(page), total_rows=len(rows) if question.total_rows else None, sessionless=sessionless)
 
     async def stored(self, sites: Sequence[int], condition: FilterExpression) -> FilterExpression:
         """A filter about values as they are stored: ids in place of names, and values in place of what they show.
@@ -623,6 +654,12 @@ def _hit_dimensions(question: Question) -> set[str]:
     return {each.name for each in question.dimensions if isinstance(each, Dimension) and each.scope is Scope.HIT}
 
 
+def _has_properties(question: Question) -> bool:
+    conditions = (question.condition, *(goal.condition for goal in question.goals))
+    compared = (match.dimension for condition in conditions for match in matches_in(condition))
+    return any(isinstance(each, Dimension) and each.key for each in (*question.dimensions, *compared))
+
+
 def _has_ids(question: Question) -> bool:
     return any(isinstance(each, Dimension) and each.kind is ValueKind.ID for each in question.dimensions)
 
@@ -636,13 +673,17 @@ def _filter_bytes(conditions: FilterExpression) -> int:
 def _searched(conditions: FilterExpression) -> int:
     """The number of texts and expressions that are not compared as a whole."""
     return sum(
-        len(match.values) for match in matches_in(conditions) if match.operator is not Operator.IS or match.caseless
+        len(match.values)
+        for match in matches_in(conditions)
+        # Names of ids are looked up in the ledger.
+        if match.operator is not Operator.IS or (match.caseless and match.dimension.kind is not ValueKind.ID)
     )
 
 
 _RULES = (
     _Refusal(lambda question: not question.sites, "a question needs a site"),
     _Refusal(lambda question: not question.metrics, "a question needs a metric"),
+    _Refusal(_has_properties, "questions about properties cannot be answered yet"),
     _Refusal(lambda question: len(set(question.metrics)) < len(question.metrics), "a metric stands twice"),
     _Refusal(lambda question: len(set(question.dimensions)) < len(question.dimensions), "a dimension stands twice"),
     _Refusal(

@@ -15,6 +15,7 @@ from tallystick.model.site import Site
 from tallystick.services.analytics.questions import Questions, labels
 from tallystick.services.zones import zone_named
 from tallystick.surfaces.plausible.bodies import DecodedQuery, decode_query
+from tallystick.surfaces.plausible.configured import Configured
 from tallystick.surfaces.plausible.figures import changes
 from tallystick.surfaces.plausible.inquiry import AnswerLine, Found, find, question_of
 
@@ -24,13 +25,20 @@ WITHOUT_SESSION = {
 }
 
 
-async def answered(
-    questions: Questions, sites: Sequence[Site], body: Mapping[str, Any], now: int, *, extended: bool
+async def answered(  # noqa: PLR0913  # what is asked, by whom and when
+    questions: Questions,
+    sites: Sequence[Site],
+    known: Configured,
+    body: Mapping[str, Any],
+    now: int,
+    *,
+    extended: bool,
 ) -> dict[str, Any]:
     """The answer to a query.
 
     Args:
         sites: those of its ``site_id``; the zone is that of the first.
+        known: their goals and segments.
         now: Unix milliseconds.
         extended: whether names and keys of ``/api/query`` are known.
 
@@ -39,7 +47,7 @@ async def answered(
         QuestionTooLong: it takes longer than it may.
         StoreUnavailable
     """
-    query = await asyncio.to_thread(_decoded, sites, body, now, extended=extended)
+    query = await asyncio.to_thread(_decoded, sites, known, body, now, extended=extended)
     found = await find(questions, query.inquiry)
     site = body.get("site_id") or sites[0].address_name
     # Rows and labels may be many: not on the event loop.
@@ -55,9 +63,11 @@ def _written(query: DecodedQuery, site: object, found: Found, now: int) -> dict[
     }
 
 
-def _decoded(sites: Sequence[Site], body: Mapping[str, Any], now: int, *, extended: bool) -> DecodedQuery:
+def _decoded(
+    sites: Sequence[Site], known: Configured, body: Mapping[str, Any], now: int, *, extended: bool
+) -> DecodedQuery:
     """The query of a body. Reads zones and names of countries from disk at first."""
-    return decode_query(body, tuple(site.id for site in sites), today_of(sites, now), extended=extended)
+    return decode_query(body, tuple(site.id for site in sites), known, today_of(sites, now), extended=extended)
 
 
 def today_of(sites: Sequence[Site], now: int) -> Today:

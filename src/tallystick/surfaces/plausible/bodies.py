@@ -20,7 +20,9 @@ from tallystick.model.named_period import (
 from tallystick.model.period import Period
 from tallystick.model.question import MOST_ROWS, TimeUnit
 from tallystick.services.zones import zone_named
+from tallystick.surfaces.plausible.configured import Configured
 from tallystick.surfaces.plausible.filters import DecodedFilters, FilterDecoder, as_json
+from tallystick.surfaces.plausible.goals import GoalNames
 from tallystick.surfaces.plausible.inquiry import Inquiry
 from tallystick.surfaces.plausible.names import (
     GOAL,
@@ -64,24 +66,29 @@ class DecodedQuery(Struct, frozen=True, kw_only=True):
         return next(units, None)
 
 
-def decode_query(body: Mapping[str, Any], sites: tuple[int, ...], today: Today, *, extended: bool) -> DecodedQuery:
+def decode_query(
+    body: Mapping[str, Any], sites: tuple[int, ...], known: Configured, today: Today, *, extended: bool
+) -> DecodedQuery:
     """The query that a body asks for.
 
     Args:
         sites: those of its ``site_id``.
+        known: their goals and segments.
         extended: whether names and keys of ``/api/query`` are known.
 
     Raises:
         ApiRefused: all faults of form, one a line, or else the first one of meaning.
     """
-    return _BodyDecoder(body, sites, today, vocabulary(extended=extended)).decode()
+    return _BodyDecoder(body, sites, known, today, vocabulary(extended=extended)).decode()
 
 
 class _BodyDecoder:
     """Collects the faults of a body."""
 
-    def __init__(self, body: Mapping[str, Any], sites: tuple[int, ...], today: Today, names: Vocabulary) -> None:
-        self._body, self._sites, self._names = body, sites, names
+    def __init__(
+        self, body: Mapping[str, Any], sites: tuple[int, ...], known: Configured, today: Today, names: Vocabulary
+    ) -> None:
+        self._body, self._sites, self._known, self._names = body, sites, known, names
         self._faults: list[str] = []
         self._today = today
 
@@ -95,10 +102,11 @@ class _BodyDecoder:
             if key not in self._body:
                 self._fault(f"#: The key {key} is missing")
         self._today = self._zoned()
-        metrics = self._listed("metrics", "metric", self._names.metrics)
-        dimensions = self._listed("dimensions", "dimension", self._names.dimensions)
+        metrics = self._listed("metrics", "metric", self._names.metric)
+        dimensions = self._listed("dimensions", "dimension", self._names.dimension)
         period = self._period()
-        decoder = FilterDecoder(self._names, self._fault)
+        goals = GoalNames(self._sites, self._known.goals)
+        decoder = FilterDecoder(self._names, goals, self._known.segments, self._fault)
         raw_filters = self._value("filters", list, [])
         decoded = self._later(lambda: decoder.decode(raw_filters))
         order = self._order()
@@ -170,11 +178,11 @@ class _BodyDecoder:
             return self._today
         return Today(self._today.now, zone, self._today.begun)
 
-    def _listed(self, key: str, what: str, names: Mapping[str, Any]) -> list[Any]:
+    def _listed(self, key: str, what: str, named: Callable[[object], Any]) -> list[Any]:
         """The metrics, or the dimensions."""
         found: list[Any] = []
         for number, name in enumerate(listed := self._value(key, list, [])):
-            known = names.get(name) if isinstance(name, str) else None
+            known = named(name)
             if known is None:
                 self._fault(f"#/{key}/{number}: Invalid {what} {as_json(name)}")
             elif known in found:
@@ -210,7 +218,7 @@ class _BodyDecoder:
         for number, each in enumerate(self._value("order_by", list, [])):
             match each:
                 case [name, "asc" | "desc" as direction]:
-                    if not isinstance(name, str) or not (name in self._names.metrics or name in self._names.dimensions):
+                    if not (self._names.metric(name) or self._names.dimension(name)):
                         self._fault(f"#/order_by/{number}/0: Invalid value in order_by {as_json(name)}")
                         continue
                     found.append((name, direction == "desc"))

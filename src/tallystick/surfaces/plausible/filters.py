@@ -1,33 +1,28 @@
 """Filters of a query (contract 2.4), from JSON to ``model.question``."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tallystick.model.dimensions import EVENT_NAME, PAGE, PAGEVIEW, Dimension
+from tallystick.model.dimensions import Dimension
 from tallystick.model.filter_lists import InvalidFilter, ListedMatch, match_of, read_filter
-from tallystick.model.question import (
-    EVERYTHING,
-    AllOf,
-    AnyOf,
-    FilterExpression,
-    Match,
-    Operator,
-)
+from tallystick.model.question import EVERYTHING, AllOf, AnyOf, FilterExpression, Operator
+from tallystick.model.segment import Segment
+from tallystick.surfaces.plausible.configured import SEGMENT, chosen_segments
+from tallystick.surfaces.plausible.goals import GoalNames, GoalRows, WantedGoals
 from tallystick.surfaces.plausible.names import GOAL, Vocabulary
 from tallystick.web.refusals import ApiRefused
 
 CODE_LETTERS = 2
 LONGEST_SHOWN = 1_000
-VISIT = "Visit "
-"""Before the path of a goal that is a page."""
+MOST_SEGMENTS = 20
+"""To which the filters of one query refer: each of them is read again."""
 
 _WITH_CASE = frozenset({"is", "is_not", "contains", "contains_not"})
 _OF_GOALS = frozenset({"is", "contains"})
-_SPECIAL = r"\.+*?()|[]{}^$"
-"""The characters that mean something in an expression of RE2."""
 
 
 class DecodedFilters(Struct, frozen=True):
@@ -38,12 +33,14 @@ class DecodedFilters(Struct, frozen=True):
         goals: those on goals; None without any.
         goal_names: names of events that the site must have seen, and whether upper and lower case are the same.
         on_pages: whether there is a filter on ``event:page``.
+        goal_rows: what is listed by goal.
     """
 
     condition: AllOf = EVERYTHING
     goals: AllOf | None = None
     goal_names: tuple[tuple[str, bool], ...] = ()
     on_pages: bool = False
+    goal_rows: GoalRows = GoalRows()
 
     @property
     def both(self) -> AllOf:
@@ -55,13 +52,18 @@ class FilterDecoder:
     """Decodes the filters of one query.
 
     Args:
+        segments: those that filters may refer to.
         faults: takes a fault with its pointer, for example ``#/filters/0: Invalid filter ["is"]``.
     """
 
-    def __init__(self, vocabulary: Vocabulary, faults: Callable[[str], None]) -> None:
-        self._vocabulary, self._fault = vocabulary, faults
+    def __init__(
+        self, vocabulary: Vocabulary, goals: GoalNames, segments: Sequence[Segment], faults: Callable[[str], None]
+    ) -> None:
+        self._vocabulary, self._goals, self._segments, self._fault = vocabulary, goals, segments, faults
         self._goal_names: list[tuple[str, bool]] = []
-        self._on_pages = False
+        self._wanted: list[WantedGoals] = []
+        self._on_pages = self._inside = False
+        self._segments_used = 0
 
     def decode(self, filters: Sequence[object]) -> DecodedFilters:
         """The filters, which all have to hold.
@@ -75,14 +77,15 @@ class FilterDecoder:
         goals: list[FilterExpression] = []
         for number, each in enumerate(filters):
             try:
-                decoded = read_filter(each, self._comparison)
+                segment, expanded = self._at_top(each)
+                for part in expanded:
+                    decoded = self._read(part, segment)
+                    parts = decoded.parts if isinstance(decoded, AllOf) else (decoded,)
+                    (goals if _is_goal(part) else conditions).extend(parts)
             except InvalidFilter:
                 self._fault(f"#/filters/{number}: Invalid filter {as_json(each)}")
-                continue
             except ApiRefused as error:
                 refusal = refusal or error
-                continue
-            (goals if _is_goal(each) else conditions).extend(decoded.parts if isinstance(decoded, AllOf) else [decoded])
         if refusal:
             raise refusal
         return DecodedFilters(
@@ -90,17 +93,23 @@ class FilterDecoder:
             AllOf(tuple(goals)) if goals else None,
             tuple(self._goal_names),
             self._on_pages,
+            self._goals.rows(self._wanted),
         )
 
     def _comparison(self, listed: ListedMatch) -> FilterExpression:
         name, operator, values = listed.name, listed.operator, listed.values
-        known = self._vocabulary.dimensions.get(name)
+        if name == SEGMENT:
+            return self._of_segments(listed)
+        known = self._vocabulary.dimension(name)
         if known is None or not isinstance(known.grouping, Dimension):
-            raise InvalidFilter
+            msg = f"there is no filter on {name[:40]!r}"
+            raise InvalidFilter(msg)
         if not values or (listed.case_sensitive is not None and operator not in _WITH_CASE):
-            raise InvalidFilter
+            msg = f"the filter on {name[:40]} has no values, or an option that {operator[:40]!r} does not take"
+            raise InvalidFilter(msg)
         if not all(isinstance(each, str) or (name == "visit:city" and type(each) is int) for each in values):
-            raise InvalidFilter
+            msg = f"the filter on {name[:40]} has a value that is no text"
+            raise InvalidFilter(msg)
         if listed.in_done and not name.startswith("event:"):
             msg = f"has_done and has_not_done take filters on event dimensions only, not on {name}"
             raise ApiRefused(msg)
@@ -110,10 +119,7 @@ class FilterDecoder:
         found = match_of(listed, known.grouping)
         texts = tuple(map(str, values))
         if name == GOAL:
-            if operator not in _OF_GOALS:
-                msg = f"a filter on {GOAL} takes the operators is and contains"
-                raise ApiRefused(msg)
-            return self._goal(operator, texts, caseless=found.caseless)
+            return self._goal(listed, texts, caseless=found.caseless)
         if (
             name == "visit:country"
             and operator in {"is", "is_not"}
@@ -124,39 +130,63 @@ class FilterDecoder:
         self._on_pages |= name == "event:page"
         return replace(found, values=texts)
 
-    def _goal(self, operator: str, values: Sequence[str], *, caseless: bool) -> FilterExpression:
-        """A goal: an event by its name, or ``Visit /path`` (D.5)."""
-        if operator == "contains":
-            named = Match(dimension=EVENT_NAME, operator=Operator.CONTAINS, values=tuple(values), caseless=caseless)
-            return AllOf((named, EVENTS_ONLY))
-        events = tuple(each for each in values if not each.startswith(VISIT))
-        self._goal_names += ((each, caseless) for each in events)
-        parts: list[FilterExpression] = []
-        if events:
-            parts.append(AllOf((Match(dimension=EVENT_NAME, values=events, caseless=caseless), EVENTS_ONLY)))
-        parts += (visited(each.removeprefix(VISIT), caseless=caseless) for each in values if each.startswith(VISIT))
-        return AnyOf(tuple(parts))
+    def _goal(self, listed: ListedMatch, values: tuple[str, ...], *, caseless: bool) -> FilterExpression:
+        if listed.operator not in _OF_GOALS:
+            msg = f"a filter on {GOAL} takes the operators is and contains"
+            raise ApiRefused(msg)
+        wanted = WantedGoals(Operator(listed.operator), values, caseless)
+        self._goal_names += self._goals.unconfigured(wanted)
+        if not listed.in_done:
+            self._wanted.append(wanted)
+        return self._goals.condition(wanted)
 
+    # Segments.
 
-EVENTS_ONLY = Match(dimension=EVENT_NAME, values=(PAGEVIEW,), negated=True)
-"""Events, but no pageviews."""
+    def _at_top(self, each: object) -> tuple[Segment | None, list[Any]]:
+        """A filter, or the filters of the one segment that it names."""
+        match each:
+            case ["is", name, [number]] if name == SEGMENT:
+                (segment,) = self._named([number])
+                return segment, segment.filters
+        return None, [each]
 
+    def _of_segments(self, listed: ListedMatch) -> FilterExpression:
+        if listed.operator != "is" or not listed.values or listed.case_sensitive is not None:
+            msg = 'a filter on segments is a list such as ["is", "segment", [1]]'
+            raise InvalidFilter(msg)
+        if self._inside:
+            msg = "a segment cannot contain another segment"
+            raise InvalidFilter(msg)
+        parts = []
+        for segment in self._named(listed.values):
+            inner = [self._read(each, segment, listed.depth + 1, in_done=listed.in_done) for each in segment.filters]
+            parts.append(inner[0] if len(inner) == 1 else AllOf(tuple(inner)))
+        return parts[0] if len(parts) == 1 else AnyOf(tuple(parts))
 
-def visited(path: str, *, caseless: bool = False) -> Match:
-    """Pageviews of a path, in which ``*`` stands for anything."""
-    if "*" not in path:
-        return Match(dimension=PAGE, values=(path,), caseless=caseless)
-    return Match(dimension=PAGE, operator=Operator.MATCHES, values=(anchored(path),), caseless=caseless)
+    def _named(self, values: Sequence[Any]) -> list[Segment]:
+        self._segments_used += len(values)
+        if self._segments_used > MOST_SEGMENTS:
+            msg = f"the filters of a query take at most {MOST_SEGMENTS} segments"
+            raise ApiRefused(msg)
+        try:
+            return chosen_segments(self._segments, values, by_name=self._vocabulary.extended)
+        except ValueError as error:
+            raise InvalidFilter(str(error)) from error
 
-
-def anchored(pattern: str) -> str:
-    """The RE2 expression of a pattern in which ``*`` stands for anything."""
-    return "^" + ".*".join(escaped(part) for part in pattern.split("*")) + "$"
-
-
-def escaped(text: str) -> str:
-    """An RE2 expression that finds this text and nothing else."""
-    return "".join(f"\\{each}" if each in _SPECIAL else each for each in text)
+    def _read(
+        self, each: object, segment: Segment | None, depth: int = 0, *, in_done: bool = False
+    ) -> FilterExpression:
+        """A filter, of the query itself or of a segment."""
+        if segment is None:
+            return read_filter(each, self._comparison)
+        self._inside = True
+        try:
+            return read_filter(each, self._comparison, depth=depth, in_done=in_done)
+        except (InvalidFilter, ApiRefused) as error:
+            msg = f"the segment {segment.name!r} ({segment.id}) cannot be used here: {error}"
+            raise ApiRefused(msg) from error
+        finally:
+            self._inside = False
 
 
 def as_json(value: object) -> str:

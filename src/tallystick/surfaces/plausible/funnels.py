@@ -13,14 +13,14 @@ from tallystick.model.kept_rules import funnel_problems
 from tallystick.model.site import Site
 from tallystick.services.analytics.funnel_questions import FunnelQuestions, steps_of
 from tallystick.services.analytics.kept.funnels import Funnels
-from tallystick.services.analytics.kept.goals import Goals
 from tallystick.services.analytics.questions import Questions
 from tallystick.services.services import Services
 from tallystick.surfaces.plausible.asking import moments, today_of
 from tallystick.surfaces.plausible.bodies import MOST_FAULTS, DecodedQuery, decode_query
+from tallystick.surfaces.plausible.configured import Configured
 from tallystick.surfaces.plausible.filters import as_json as shown
 from tallystick.surfaces.plausible.inquiry import require_goals
-from tallystick.surfaces.plausible.judging import StatsCall, as_json
+from tallystick.surfaces.plausible.judging import StatsCall, as_json, known_to
 from tallystick.web.answers import ApiResponse
 from tallystick.web.refusals import ApiRefused
 
@@ -42,7 +42,6 @@ class FunnelServices(Struct, frozen=True):
     questions: Questions
     funnel_questions: FunnelQuestions
     funnels: Funnels
-    goals: Goals
 
 
 async def funnel_query(services: Services, call: StatsCall) -> ApiResponse:
@@ -50,14 +49,18 @@ async def funnel_query(services: Services, call: StatsCall) -> ApiResponse:
     if isinstance(call.body.get("site_id"), list):
         msg = "a funnel is of one site: site_id is a text"
         raise ApiRefused(msg)
-    used = FunnelServices(services.questions, services.funnel_questions, services.funnels, services.goals)
-    return as_json(await funnel_answered(used, call.site, call.body, call.now))
+    used = FunnelServices(services.questions, services.funnel_questions, services.funnels)
+    known = await known_to(services, call)
+    return as_json(await funnel_answered(used, call.site, known, call.body, call.now))
 
 
-async def funnel_answered(services: FunnelServices, site: Site, body: Mapping[str, Any], now: int) -> dict[str, Any]:
+async def funnel_answered(
+    services: FunnelServices, site: Site, known: Configured, body: Mapping[str, Any], now: int
+) -> dict[str, Any]:
     """The answer to a query about a funnel.
 
     Args:
+        known: the goals of the site, and the segments that filters may refer to.
         now: Unix milliseconds.
 
     Raises:
@@ -65,8 +68,8 @@ async def funnel_answered(services: FunnelServices, site: Site, body: Mapping[st
         QuestionTooLong: it takes longer than it may.
         StoreUnavailable
     """
-    goals = (await services.goals.of_sites([site.id]))[site.id]
-    query, inline = await asyncio.to_thread(_decoded, site, goals, body, now)
+    goals = known.goals[site.id]
+    query, inline = await asyncio.to_thread(_decoded, site, known, body, now)
     await require_goals(services.questions, query.inquiry)
     funnel = inline or await _stored(services.funnels, site, body["funnel"])
     question = FunnelQuestion(
@@ -101,9 +104,7 @@ async def _stored(funnels: Funnels, site: Site, which: int | str) -> Funnel:
 # The body.
 
 
-def _decoded(
-    site: Site, goals: Sequence[Goal], body: Mapping[str, Any], now: int
-) -> tuple[DecodedQuery, Funnel | None]:
+def _decoded(site: Site, known: Configured, body: Mapping[str, Any], now: int) -> tuple[DecodedQuery, Funnel | None]:
     """The period and filters of a body, and its funnel if that stands there. Reads from disk at first.
 
     Raises:
@@ -113,10 +114,11 @@ def _decoded(
         f"#: The key {shown(key)} is not known; there are {', '.join(sorted(KEYS))}" for key in body if key not in KEYS
     ]
     faults += _faults_of_include(body.get("include", {}))
-    funnel = _funnel_in(site, goals, body, faults)
+    funnel = _funnel_in(site, known.goals[site.id], body, faults)
     alike = {key: body[key] for key in ("date_range", "filters", "timezone") if key in body}
     try:
-        query = decode_query({"metrics": ["visitors"], **alike}, (site.id,), today_of([site], now), extended=True)
+        today = today_of([site], now)
+        query = decode_query({"metrics": ["visitors"], **alike}, (site.id,), known, today, extended=True)
     except ApiRefused as error:
         if faults and not str(error).startswith("#"):
             raise ApiRefused("\n".join(faults[:MOST_FAULTS])) from error

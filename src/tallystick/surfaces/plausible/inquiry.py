@@ -1,10 +1,12 @@
 """A decoded query, and its answer: conversion rates and values that the warehouse does not have are added here."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tallystick.model.dimensions import GOAL as GOALS
 from tallystick.model.dimensions import Dimension
 from tallystick.model.metrics import Metric
 from tallystick.model.period import Period
@@ -15,13 +17,14 @@ from tallystick.model.question import (
     Comparison,
     Figure,
     Grouping,
+    NamedCondition,
     Order,
     Question,
     TimeUnit,
 )
 from tallystick.services.analytics.questions import Questions
 from tallystick.surfaces.plausible.figures import rate, sent
-from tallystick.surfaces.plausible.filters import EVENTS_ONLY, DecodedFilters
+from tallystick.surfaces.plausible.filters import DecodedFilters
 from tallystick.surfaces.plausible.names import CITY, CITY_NAME, GOAL, WireDimension, WireMetric
 from tallystick.web.refusals import ApiRefused
 
@@ -74,44 +77,66 @@ async def find(questions: Questions, inquiry: Inquiry) -> Found:
         ApiRefused, InputRefused, QuestionTooLong, StoreUnavailable
     """
     await require_goals(questions, inquiry)
+    parts = _parts(inquiry)
+    by_group = any(each.group for each in inquiry.metrics)
+    paged_here = by_group or len(parts) > 1
+    divisors = await _divisors(questions, inquiry, by_group=by_group)
+    lines: list[AnswerLine] = []
+    total, sessionless = 0, False
+    for question in parts:
+        asked = replace(question, limit=MOST_ROWS, offset=0) if paged_here else question
+        answer = await questions.answer(asked)
+        rows = [row for row in answer.rows if _has_hits(inquiry, question, row)]
+        lines += [_line(inquiry, question, row, divisors) for row in rows]
+        total += len(rows) if not question.dimensions else answer.total_rows or 0
+        sessionless |= answer.sessionless
+    lines = _paged(inquiry, lines) if paged_here else lines
+    return Found(lines, total if inquiry.total_rows else None, sessionless)
+
+
+def _parts(inquiry: Inquiry) -> list[Question]:
+    """The questions whose rows together are those of the answer: goals by their names are two of them."""
     question = question_of(inquiry)
     if not question.dimensions and inquiry.dimensions:
         # Nothing is known about the only dimension: a row of it must not appear where there are no hits.
-        question = replace(question, metrics=tuple(dict.fromkeys((*question.metrics, Metric.EVENTS))))
-    rates = [each for each in inquiry.metrics if each.conversion]
-    by_group = any(each.group for each in rates)
-    if by_group:
-        question = replace(question, limit=MOST_ROWS, offset=0)
-    answer = await questions.answer(question)
-    rows: Sequence[AnswerRow] = answer.rows
-    if not question.dimensions and inquiry.dimensions:
-        events = question.metrics.index(Metric.EVENTS)
-        rows = [row for row in rows if row.figures[events]]
-    everyone = await _everyone(questions, inquiry, by_group=by_group) if rates else {}
-    lines = [_line(inquiry, question, row, everyone) for row in rows]
-    if by_group:
-        lines = _paged(inquiry, lines)
-    total = len(rows) if answer.total_rows is not None and not question.dimensions else answer.total_rows
-    return Found(lines, total, answer.sessionless)
+        return [replace(question, metrics=tuple(dict.fromkeys((*question.metrics, Metric.EVENTS))))]
+    if not _by_goal(inquiry):
+        return [question]
+    rows = inquiry.filters.goal_rows
+    events = replace(question, condition=AllOf((*inquiry.filters.both.parts, *rows.events.parts)))
+    if not rows.named:
+        return [events]
+    return [question_of(inquiry, rows.named), events]
 
 
-def question_of(inquiry: Inquiry) -> Question:
-    """The question that the warehouse answers."""
-    dimensions = tuple(dict.fromkeys(grouping for each in inquiry.dimensions if (grouping := _known(each))))
-    goal_rows = any(each.name == GOAL for each in inquiry.dimensions)
-    metrics = tuple(dict.fromkeys(each.metric for each in inquiry.metrics))
+def _has_hits(inquiry: Inquiry, question: Question, row: AnswerRow) -> bool:
+    if question.dimensions or not inquiry.dimensions:
+        return True
+    return bool(row.figures[question.metrics.index(Metric.EVENTS)])
+
+
+def question_of(inquiry: Inquiry, goals: tuple[NamedCondition, ...] = ()) -> Question:
+    """The question that the warehouse answers.
+
+    Args:
+        goals: the rows by goal; without them events are.
+    """
+    known = {each.name: _known(each, goals=bool(goals)) for each in inquiry.dimensions}
+    dimensions = tuple(dict.fromkeys(grouping for grouping in known.values() if grouping))
+    metrics = tuple(dict.fromkeys(_computed(inquiry, each) for each in inquiry.metrics))
     order = []
     for by, descending in inquiry.order:
         if isinstance(by, WireMetric):
-            order.append(Order(by.metric, descending))
-        elif (grouping := _known(by)) is not None:
+            order.append(Order(_computed(inquiry, by), descending))
+        elif (grouping := known[by.name]) is not None:
             order.append(Order(grouping, descending))
     return Question(
         sites=inquiry.sites,
         period=inquiry.period,
         metrics=metrics,
         dimensions=dimensions,
-        condition=AllOf((*inquiry.filters.both.parts, EVENTS_ONLY)) if goal_rows else inquiry.filters.both,
+        condition=inquiry.filters.both,
+        goals=goals,
         order=tuple(order),
         limit=inquiry.limit,
         offset=inquiry.offset,
@@ -121,9 +146,27 @@ def question_of(inquiry: Inquiry) -> Question:
     )
 
 
-def _known(dimension: WireDimension) -> Grouping | None:
-    """What rows are grouped by; None for a dimension of which nothing is known."""
-    grouping = dimension.grouping
+def _computed(inquiry: Inquiry, metric: WireMetric) -> Metric:
+    """What the warehouse computes for a metric."""
+    return Metric.VISITORS if _is_share(inquiry, metric) else metric.metric
+
+
+def _is_share(inquiry: Inquiry, metric: WireMetric) -> bool:
+    """Whether a metric is a percentage of visitors that has to be computed here, since goals are several questions."""
+    return metric.metric is Metric.PERCENTAGE and _by_goal(inquiry)
+
+
+def _by_goal(inquiry: Inquiry) -> bool:
+    return any(each.name == GOAL for each in inquiry.dimensions)
+
+
+def _known(dimension: WireDimension, *, goals: bool = False) -> Grouping | None:
+    """What rows are grouped by; None for a dimension of which nothing is known.
+
+    Args:
+        goals: whether the question has goals, which are events otherwise.
+    """
+    grouping = GOALS if goals and dimension.name == GOAL else dimension.grouping
     return None if isinstance(grouping, Dimension) and not grouping.columns else grouping
 
 
@@ -135,50 +178,84 @@ async def require_goals(questions: Questions, inquiry: Inquiry) -> None:
     """
     names = inquiry.filters.goal_names
     if names and (missing := await questions.unknown_events(inquiry.sites, names)):
-        msg = f"the site has no goal {missing[0]!r}: a goal is the name of an event that was seen, or Visit and a path"
+        msg = (
+            f"the site has no goal {missing[0]!r}: a goal is one that is configured, the name of an event that was"
+            " seen, or Visit and a path"
+        )
         raise ApiRefused(msg)
 
 
-Divisors = Mapping[tuple[str | int, ...], tuple[Figure, Figure | None]]
-"""Visitors under all filters but those on goals, here and in the other period, by the values of a group."""
+Pair: TypeAlias = tuple[Figure, Figure | None]
+"""A figure here, and in the other period."""
 
 
-async def _everyone(questions: Questions, inquiry: Inquiry, *, by_group: bool) -> Divisors:
-    kept = [each for each in inquiry.dimensions if each.name != GOAL]
-    without = replace(inquiry, filters=replace(inquiry.filters, goals=None), dimensions=tuple(kept))
-    others = question_of(without).dimensions
-    found: dict[tuple[str | int, ...], tuple[Figure, Figure | None]] = {}
-    for dimensions in {(), others} if by_group else {()}:
-        asked = replace(
-            question_of(without), metrics=(Metric.VISITORS,), dimensions=dimensions, order=(), limit=MOST_ROWS, offset=0
-        )
-        for row in (await questions.answer(asked)).rows:
-            found[row.values] = row.figures[0], row.compared[0] if row.compared else None
-    return found
+class _Divisors(NamedTuple):
+    """Visitors of whom rates are a part.
+
+    Attributes:
+        everyone: under all filters but those on goals, by the values of a group.
+        passing: under all filters.
+    """
+
+    everyone: Mapping[tuple[str | int, ...], Pair]
+    passing: Pair
 
 
-def _line(inquiry: Inquiry, question: Question, row: AnswerRow, everyone: Divisors) -> AnswerLine:
+async def _divisors(questions: Questions, inquiry: Inquiry, *, by_group: bool) -> _Divisors:
+    everyone: dict[tuple[str | int, ...], Pair] = {}
+    passing: Pair = (0, 0)
+    if any(each.conversion for each in inquiry.metrics):
+        kept = tuple(each for each in inquiry.dimensions if each.name != GOAL)
+        without = replace(inquiry, filters=replace(inquiry.filters, goals=None), dimensions=kept)
+        others = question_of(without).dimensions
+        for dimensions in {(), others} if by_group else {()}:
+            everyone |= await _visitors(questions, without, dimensions)
+    if any(_is_share(inquiry, each) for each in inquiry.metrics):
+        passing = (await _visitors(questions, inquiry, ()))[()]
+    return _Divisors(everyone, passing)
+
+
+async def _visitors(
+    questions: Questions, inquiry: Inquiry, dimensions: tuple[Grouping, ...]
+) -> dict[tuple[str | int, ...], Pair]:
+    asked = replace(
+        question_of(inquiry),
+        metrics=(Metric.VISITORS,),
+        dimensions=dimensions,
+        order=(),
+        limit=MOST_ROWS,
+        offset=0,
+        total_rows=False,
+    )
+    rows = (await questions.answer(asked)).rows
+    return {row.values: (row.figures[0], row.compared[0] if row.compared else None) for row in rows}
+
+
+def _line(inquiry: Inquiry, question: Question, row: AnswerRow, divisors: _Divisors) -> AnswerLine:
     by_grouping = dict(zip(question.dimensions, row.values, strict=True))
     values: list[str | int] = []
     group: dict[Grouping, str | int] = {}
     for each in inquiry.dimensions:
-        grouping = _known(each)
+        grouping = _known(each, goals=bool(question.goals))
         if grouping is None:
             values.append(UNKNOWN_VALUES[each.grouping.name] if isinstance(each.grouping, Dimension) else "")
             continue
         values.append(by_grouping[grouping])
         if each.name != GOAL:
             group[grouping] = by_grouping[grouping]
-    divisors = {True: everyone.get(tuple(group.values()), (0, 0)), False: everyone.get((), (0, 0))}
+    of_group, of_all = divisors.everyone.get(tuple(group.values()), (0, 0)), divisors.everyone.get((), (0, 0))
 
     def figures(of_row: Sequence[Figure], period: int) -> tuple[int | float, ...]:
         found = dict(zip(question.metrics, of_row, strict=True))
-        return tuple(
-            sent(
-                each, rate(found[each.metric], divisors[each.group][period]) if each.conversion else found[each.metric]
-            )
-            for each in inquiry.metrics
-        )
+        figures = []
+        for each in inquiry.metrics:
+            figure = found[_computed(inquiry, each)]
+            if each.conversion:
+                figure = rate(figure, (of_group if each.group else of_all)[period])
+            elif _is_share(inquiry, each):
+                figure = rate(figure, divisors.passing[period])
+            figures.append(sent(each, figure))
+        return tuple(figures)
 
     return AnswerLine(
         tuple(values), figures(row.figures, 0), None if row.compared is None else figures(row.compared, 1)
@@ -186,17 +263,17 @@ def _line(inquiry: Inquiry, question: Question, row: AnswerRow, everyone: Diviso
 
 
 def _paged(inquiry: Inquiry, lines: list[AnswerLine]) -> list[AnswerLine]:
-    """The lines of a page, in order: rates of groups are known after all rows are."""
+    """The lines of a page, in order: rates of groups, and rows of several questions, are known after all rows are."""
     order = inquiry.order or (
         *((each, False) for each in inquiry.dimensions if isinstance(each.grouping, TimeUnit)),
         (inquiry.metrics[0], True),
     )
-    lines.sort(key=lambda line: [str(value) for value in line.values])
+    lines.sort(key=lambda line: line.values)
     for by, descending in reversed(order):
         if isinstance(by, WireMetric):
             position = inquiry.metrics.index(by)
             lines.sort(key=lambda line, at=position: line.figures[at], reverse=descending)  # type: ignore[misc]
         else:
             position = inquiry.dimensions.index(by)
-            lines.sort(key=lambda line, at=position: str(line.values[at]), reverse=descending)  # type: ignore[misc]
+            lines.sort(key=lambda line, at=position: line.values[at], reverse=descending)  # type: ignore[misc]
     return lines[inquiry.offset : inquiry.offset + inquiry.limit]

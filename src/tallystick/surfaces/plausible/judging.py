@@ -11,6 +11,7 @@ from tallystick.errors import NoSuchSite
 from tallystick.model.account import NEEDED_ACCESS, Access, Permission, Principal
 from tallystick.model.site import Site
 from tallystick.services.services import Services
+from tallystick.surfaces.plausible.configured import Configured, configured
 from tallystick.surfaces.plausible.errors import (
     COMMON,
     MISSING,
@@ -268,6 +269,16 @@ def reaches(principal: Principal, site: Site, needed: Permission, access: Access
         and principal.permits(needed)
         and account.may(access or NEEDED_ACCESS[needed], site.id)
     )
+
+
+async def known_to(services: Services, call: StatsCall) -> Configured:
+    """The goals and segments that a request may refer to.
+
+    Raises:
+        StoreUnavailable
+    """
+    sites = [site.id for site in call.sites]
+    return await configured(services.goals, services.segments, sites, call.principal.account.id)
 
 
 def as_json(value: object, status: int = 200) -> ApiResponse:

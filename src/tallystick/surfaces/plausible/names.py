@@ -38,8 +38,10 @@ from tallystick.model.dimensions import (
     VERSION_OF_BROWSER,
     VERSION_OF_SYSTEM,
     Dimension,
+    prop,
 )
 from tallystick.model.metrics import Metric
+from tallystick.model.props import MAX_PROP_NAME
 from tallystick.model.question import TimeUnit
 from tallystick.model.shown_values import with_shown_values
 from tallystick.services.analytics.display_names import country_by_name
@@ -47,6 +49,7 @@ from tallystick.services.analytics.display_names import country_by_name
 GOAL = "event:goal"
 TIME = "time"
 PROPERTY = "event:props:"
+"""Before the name of a property."""
 
 CITY = Dimension(name="city", columns=(), shown=(("", "0"),))
 """Cities are not known: every hit has none."""
@@ -87,6 +90,19 @@ class Vocabulary(Struct, frozen=True):
     metrics: Mapping[str, WireMetric]
     dimensions: Mapping[str, WireDimension]
     extended: bool
+
+    def dimension(self, name: object) -> WireDimension | None:
+        """The dimension of a name, among them properties; None without one."""
+        if not isinstance(name, str):
+            return None
+        if not name.startswith(PROPERTY):
+            return self.dimensions.get(name)
+        key = name.removeprefix(PROPERTY)
+        return WireDimension(name, prop(key)) if 0 < len(key.encode()) <= MAX_PROP_NAME else None
+
+    def metric(self, name: object) -> WireMetric | None:
+        """The metric of a name; None without one."""
+        return self.metrics.get(name) if isinstance(name, str) else None
 
 
 _METRICS = (

@@ -4,31 +4,23 @@ import re
 
 from tallystick.model.dimensions import Dimension
 from tallystick.model.question import AllOf, AnyOf, FilterExpression, Match, Operator
-from tallystick.surfaces.plausible.filters import (
-    CODE_LETTERS,
-    EVENTS_ONLY,
-    VISIT,
-    DecodedFilters,
-    anchored,
-    as_json,
-    visited,
-)
-from tallystick.surfaces.plausible.names import GOAL, PROPERTY, vocabulary
+from tallystick.surfaces.plausible.filters import CODE_LETTERS, DecodedFilters, as_json
+from tallystick.surfaces.plausible.goals import GoalNames, WantedGoals, anchored
+from tallystick.surfaces.plausible.names import GOAL, vocabulary
 from tallystick.web.refusals import ApiRefused
 
 _comparison = re.compile(r"(?P<name>[^=!]+)(?P<operator>==|!=)(?P<value>.*)", re.DOTALL)
 _bar = re.compile(r"(?<!\\)\|")
 
 
-def decode_filters(text: str) -> DecodedFilters:
+def decode_filters(text: str, goals: GoalNames) -> DecodedFilters:
     """The filters, which all have to hold. A part without an operator is skipped, as Plausible does.
 
     Raises:
         ApiRefused
     """
     conditions: list[FilterExpression] = []
-    goals: list[FilterExpression] = []
-    goal_names: list[tuple[str, bool]] = []
+    wanted: list[WantedGoals] = []
     on_pages = False
     for part in text.split(";"):
         if not (found := _comparison.fullmatch(part.strip())):
@@ -41,8 +33,7 @@ def decode_filters(text: str) -> DecodedFilters:
             if negated:
                 msg = f"filters: {GOAL} takes == only"
                 raise ApiRefused(msg)
-            goal_names += [(each, False) for each in values if not each.startswith(VISIT) and "*" not in each]
-            goals.append(AnyOf(tuple(_goal(each) for each in values)))
+            wanted.append(WantedGoals(Operator.MATCHES, tuple(values)))
             continue
         dimension = _dimension(name)
         if name == "visit:country" and any(len(each) != CODE_LETTERS for each in values):
@@ -50,24 +41,21 @@ def decode_filters(text: str) -> DecodedFilters:
             raise ApiRefused(msg)
         on_pages |= name == "event:page"
         conditions.append(_match(dimension, values, negated=negated))
-    return DecodedFilters(AllOf(tuple(conditions)), AllOf(tuple(goals)) if goals else None, tuple(goal_names), on_pages)
+    return DecodedFilters(
+        AllOf(tuple(conditions)),
+        AllOf(tuple(map(goals.condition, wanted))) if wanted else None,
+        tuple(name for each in wanted for name in goals.unconfigured(each)),
+        on_pages,
+        goals.rows(wanted),
+    )
 
 
 def _dimension(name: str) -> Dimension:
-    if name.startswith(PROPERTY):
-        msg = "properties of events are not stored"
-        raise ApiRefused(msg, 402)
-    known = vocabulary(extended=False).dimensions.get(name)
+    known = vocabulary(extended=False).dimension(name)
     if known is None or not isinstance(known.grouping, Dimension):
         msg = f"filters: {as_json(name)} is not a property that can be filtered"
         raise ApiRefused(msg)
     return known.grouping
-
-
-def _goal(name: str) -> FilterExpression:
-    if name.startswith(VISIT):
-        return visited(name.removeprefix(VISIT))
-    return AllOf((_match(EVENTS_ONLY.dimension, [name], negated=False), EVENTS_ONLY))
 
 
 def _match(dimension: Dimension, values: list[str], *, negated: bool) -> FilterExpression:

@@ -16,10 +16,11 @@ from tallystick.services.analytics.questions import labels
 from tallystick.services.services import Services
 from tallystick.surfaces.plausible.asking import today_of
 from tallystick.surfaces.plausible.bodies import check_meaning
+from tallystick.surfaces.plausible.configured import Configured
 from tallystick.surfaces.plausible.figures import change
 from tallystick.surfaces.plausible.filters import as_json as quoted
 from tallystick.surfaces.plausible.inquiry import Found, Inquiry, find, question_of
-from tallystick.surfaces.plausible.judging import StatsCall, as_json
+from tallystick.surfaces.plausible.judging import StatsCall, as_json, known_to
 from tallystick.surfaces.plausible.names import GOAL, PROPERTY, TIME_NAMES, WireDimension, vocabulary
 from tallystick.surfaces.plausible.v1.parameters import check_metrics, filters_of, metrics_of, period_of, whole_number
 from tallystick.web.answers import ApiResponse
@@ -36,7 +37,7 @@ _WITHOUT_BLANK = ("visit:utm_", "visit:country", "visit:region", "visit:city", "
 
 async def aggregate(services: Services, call: StatsCall) -> ApiResponse:
     """Figures of a whole period."""
-    today, inquiry, _ = await asyncio.to_thread(_inquiry, call)
+    today, inquiry, _ = await asyncio.to_thread(_inquiry, call, await known_to(services, call))
     compare = call.query.get("compare")
     if compare not in {None, "", "previous_period"}:
         msg = f"compare: {quoted(compare)} is not previous_period"
@@ -54,7 +55,7 @@ async def aggregate(services: Services, call: StatsCall) -> ApiResponse:
 
 async def timeseries(services: Services, call: StatsCall) -> ApiResponse:
     """Figures by time, also of times without hits."""
-    _, inquiry, name = await asyncio.to_thread(_inquiry, call)
+    _, inquiry, name = await asyncio.to_thread(_inquiry, call, await known_to(services, call))
     interval = call.query.get("interval")
     if interval and interval not in INTERVALS:
         msg = f"interval: {quoted(interval)} is not one of day, month"
@@ -71,11 +72,9 @@ async def timeseries(services: Services, call: StatsCall) -> ApiResponse:
 async def breakdown(services: Services, call: StatsCall) -> ApiResponse:
     """Figures by one dimension."""
     name = call.query.get("property", "")
-    if name.startswith(PROPERTY):
-        msg = "properties of events are not stored"
-        raise ApiRefused(msg, 402)
-    known = (await asyncio.to_thread(vocabulary, extended=False)).dimensions
-    if name == "event:hostname" or name not in known or not isinstance(known[name].grouping, Dimension):
+    names = await asyncio.to_thread(vocabulary, extended=False)
+    property_ = names.dimension(name)
+    if property_ is None or name == "event:hostname" or not isinstance(property_.grouping, Dimension):
         msg = (
             f"property: {quoted(name)} is not a property that statistics can be divided by"
             if name
@@ -84,8 +83,8 @@ async def breakdown(services: Services, call: StatsCall) -> ApiResponse:
         raise ApiRefused(msg)
     limit = whole_number(call.query, "limit", USUAL_ROWS, 1, MOST_ROWS)
     page = whole_number(call.query, "page", 1, 1, MOST_PAGES)
-    shown = [known[each] for each in (name, _WITH.get(name, "")) if each]
-    _, inquiry, _ = await asyncio.to_thread(_inquiry, call, breakdown=name)
+    shown = [property_, *([names.dimensions[_WITH[name]]] if name in _WITH else [])]
+    _, inquiry, _ = await asyncio.to_thread(_inquiry, call, await known_to(services, call), breakdown=name)
     if name.startswith(_WITHOUT_BLANK):
         has_value = Match(dimension=shown[0].grouping, values=("",), negated=True)  # type: ignore[arg-type]
         condition = AllOf((*inquiry.filters.condition.parts, has_value))
@@ -94,31 +93,37 @@ async def breakdown(services: Services, call: StatsCall) -> ApiResponse:
     inquiry = replace(inquiry, dimensions=tuple(shown), limit=limit, offset=(page - 1) * limit)
     check_meaning(inquiry, extended=False)
     found = await find(services.questions, inquiry)
-    keys = [each.name.partition(":")[2] for each in shown] + [each.name for each in inquiry.metrics]
+    keys = [*map(_key, shown), *(each.name for each in inquiry.metrics)]
     return as_json({"results": [dict(zip(keys, (*each.values, *each.figures), strict=True)) for each in found.lines]})
+
+
+def _key(dimension: WireDimension) -> str:
+    """The name of a dimension in rows: that of the property, or what stands behind the colon."""
+    name = dimension.name
+    return name.removeprefix(PROPERTY) if name.startswith(PROPERTY) else name.partition(":")[2]
 
 
 async def realtime_visitors(services: Services, call: StatsCall) -> ApiResponse:
     """Visitors of the last five minutes, as a bare number."""
-    inquiry = await asyncio.to_thread(_inquiry_now, call)
+    inquiry = await asyncio.to_thread(_inquiry_now, call, await known_to(services, call))
     if not call.site.settings.collect & Collect.HITS:
         return as_json(0)  # its hits have the time at which their hour began
     found = await find(services.questions, inquiry)
     return as_json(found.lines[0].figures[0])
 
 
-def _inquiry_now(call: StatsCall) -> Inquiry:
+def _inquiry_now(call: StatsCall, known: Configured) -> Inquiry:
     period = period_named("realtime", today_of(call.sites, call.now))
     visitors = vocabulary(extended=False).metrics["visitors"]
-    return Inquiry(sites=(call.site.id,), period=period, metrics=(visitors,), filters=filters_of(call))
+    return Inquiry(sites=(call.site.id,), period=period, metrics=(visitors,), filters=filters_of(call, known))
 
 
-def _inquiry(call: StatsCall, breakdown: str = "") -> tuple[Today, Inquiry, str]:
+def _inquiry(call: StatsCall, known: Configured, breakdown: str = "") -> tuple[Today, Inquiry, str]:
     """What all of them have in common, and the name of the period. Reads from disk at first."""
     today = today_of(call.sites, call.now)
     name, period = period_of(call, today)
     metrics = metrics_of(call)
-    filters = filters_of(call)
+    filters = filters_of(call, known)
     check_metrics(metrics, call.query.get("filters", ""), breakdown)
     inquiry = Inquiry(sites=(call.site.id,), period=period, metrics=metrics, filters=filters)
     if not breakdown:

@@ -7,7 +7,9 @@ from types import MappingProxyType
 from tallystick.model.metrics import BY_VISIT
 from tallystick.model.named_period import Today, dates, days_before, months_back, period_between
 from tallystick.model.period import Period
+from tallystick.surfaces.plausible.configured import Configured
 from tallystick.surfaces.plausible.filters import DecodedFilters, as_json
+from tallystick.surfaces.plausible.goals import GoalNames
 from tallystick.surfaces.plausible.judging import StatsCall
 from tallystick.surfaces.plausible.names import PROPERTY, WireMetric, vocabulary
 from tallystick.surfaces.plausible.v1.filters import decode_filters
@@ -103,13 +105,13 @@ def metrics_of(call: StatsCall) -> tuple[WireMetric, ...]:
     return tuple(known[name] for name in names)
 
 
-def filters_of(call: StatsCall) -> DecodedFilters:
+def filters_of(call: StatsCall, known: Configured) -> DecodedFilters:
     """The filters.
 
     Raises:
         ApiRefused
     """
-    return decode_filters(call.query.get("filters", ""))
+    return decode_filters(call.query.get("filters", ""), GoalNames([call.site.id], known.goals))
 
 
 def check_metrics(metrics: tuple[WireMetric, ...], filters: str, breakdown: str = "") -> None:
@@ -121,7 +123,7 @@ def check_metrics(metrics: tuple[WireMetric, ...], filters: str, breakdown: str 
     of_visits = next((each.name for each in metrics if each.metric in BY_VISIT), None)
     chosen = [breakdown, *(part.strip() for part in filters.split(";"))]
     if of_visits and any(part.startswith(("event:name", "event:goal", PROPERTY)) for part in chosen):
-        msg = f"the metric {of_visits} is of visits, and cannot be used with event:name or event:goal"
+        msg = f"the metric {of_visits} is of visits, and cannot be used with event:name, event:goal or {PROPERTY}*"
         raise ApiRefused(msg)
     if breakdown and any(each.name == "views_per_visit" for each in metrics):
         msg = "the metric views_per_visit cannot be used in a breakdown"
