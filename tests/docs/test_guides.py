@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,11 @@ ROWS = (
     "Screen size,Location,FirstVisit,Date\n"
     '/old,Old,0,,Firefox 80,Windows 10,1-2,0,,o,"1920,0,1",NL,1,2024-05-06T07:08:09Z\n'
     '/older,Older,0,,Firefox 80,Windows 10,1-2,0,,o,"1920,0,1",NL,1,2024-05-06T07:08:10Z\n'
+)
+UMAMI_ROWS = (
+    "created_at,url_path,event_type,session_id,visit_id\n"
+    "2024-05-06 07:08:09,/old,1,s1,v1\n"
+    "2024-05-06 07:08:10,/older,1,s1,v1\n"
 )
 
 
@@ -113,6 +119,24 @@ def test_data_moves_once_as_the_guide_says(tmp_path: Path, way: str) -> None:
     (tmp_path / "goatcounter-export.csv.gz").write_bytes(gzip.compress(ROWS.encode()))
     token = prepare(data, host=HOST, email=OWNER, now=milliseconds()).token
     offline, online = commands("moving-from-goatcounter.md")
+    if way == "into the data directory":
+        shell(offline + offline, data)
+    with running_server(data) as server:
+        if way == "into a running server":
+            shell(online + online, data, server.url, TOKEN=token)
+        headers = {"authorization": f"Bearer {token}"}
+        total = server.get("/api/v0/stats/total?start=2024-01-01&end=2025-01-01", headers=headers).json()
+    assert total["total"] == 2
+
+
+@pytest.mark.parametrize("way", ["into the data directory", "into a running server"])
+def test_hits_of_umami_move_once_as_the_guide_says(tmp_path: Path, way: str) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    with zipfile.ZipFile(tmp_path / "umami-export.zip", "w") as export:
+        export.writestr("website_event.csv", UMAMI_ROWS)
+    token = prepare(data, host=HOST, email=OWNER, now=milliseconds()).token
+    offline, online = commands("moving-from-umami-and-ga4.md")
     if way == "into the data directory":
         shell(offline + offline, data)
     with running_server(data) as server:

@@ -1,4 +1,6 @@
-"""Reads the events of Google Analytics 4 as BigQuery exports them: a JSON object a line (docs/moving-from-ga4.md).
+"""Reads the events of Google Analytics 4 as BigQuery exports them, a JSON object a line.
+
+What becomes of them is in docs/moving-from-umami-and-ga4.md.
 
 Page views are hits, and so are the events that a site sends itself. Of the events that Google's script sends by itself,
 those that say what somebody did become events; the others are skipped.

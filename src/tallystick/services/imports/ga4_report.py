@@ -1,4 +1,4 @@
-"""Reads reports of Google Analytics 4 as CSV, if they have a row for each day and page (docs/moving-from-ga4.md).
+"""Reads reports of Google Analytics 4 as CSV, if they have a row for each day and page.
 
 A report has numbers, no hits: each view becomes a hit without a visit, at noon of its day.
 """

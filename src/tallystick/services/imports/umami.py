@@ -1,4 +1,4 @@
-"""Reads the tables of Umami as CSV (docs/moving-from-umami.md): hits, sessions and properties of events.
+"""Reads the tables of Umami as CSV (docs/moving-from-umami-and-ga4.md): hits, sessions and properties of events.
 
 Umami's own export has one table of hits, in which the columns of sessions are repeated; the tables of its database are
 understood, too, since version 1. What a file is follows from its columns.
