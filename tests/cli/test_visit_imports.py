@@ -626,3 +626,30 @@ def test_options_of_other_programs_imports_fit_together(
     Path("u.csv").write_text(UMAMI)
     assert reason in run("import", "umami", "u.csv", *options).refused()
     assert run("import", "umami", "nowhere.csv", *options[:0]).refused() == "nowhere.csv: No such file or directory"
+
+
+@pytest.mark.usefixtures("site")
+def test_ctrl_c_ends_the_reading_of_a_file_at_once() -> None:
+    Path("u.csv").write_text(many(200_000))
+    command = [sys.executable, "-c", READS_SLOWLY, "import", "umami", "u.csv", *DATA]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=clean_environment()) as process:
+        assert process.stderr
+        assert process.stderr.readline() == "reading\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read() == "tallystick: interrupted. Nothing was stored\n"
+    assert process.returncode == 130
+
+
+READS_SLOWLY = """
+import sys
+from tallystick.cli.main import main
+from tallystick.services.imports.export_files import Gathered
+move = Gathered.move
+def told(gathered):
+    print("reading", file=sys.stderr, flush=True) if not moved else None
+    moved.append(1)
+    move(gathered)
+moved = []
+Gathered.move = told
+main()
+"""

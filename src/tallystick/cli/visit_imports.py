@@ -258,4 +258,5 @@ async def _sorted(
         if not reading.done():
             table.stop()
             await asyncio.wait((reading,))
+            reading.exception()  # that it was stopped
         table.close()
