@@ -42,8 +42,11 @@ def annotate(session: Session, sites: Iterable[AnnotatedSite], kind: AnnotationK
     try:
         with session.savepoint():
             hold_kept(session)
+            moments: dict[str, str] = {}
             for site in sites:
-                _add(session, site, kind, text[:MAX_ANNOTATION_TEXT], now)
+                if site.zone not in moments:
+                    moments[site.zone] = moment_of(now, site.zone)
+                _add(session, site.id, moments[site.zone], kind, text[:MAX_ANNOTATION_TEXT], now)
     except StoreUnavailable:
         raise  # the transaction is lost in any case
     except Exception:
@@ -60,12 +63,14 @@ def moment_of(now: int, zone: str) -> str:
     return moment.strftime("%Y-%m-%d %H:%M")
 
 
-def _add(session: Session, site: AnnotatedSite, kind: AnnotationKind, text: str, now: int) -> None:
+def _add(  # noqa: PLR0913, PLR0917  # the fields of an annotation
+    session: Session, site: int, at: str, kind: AnnotationKind, text: str, now: int
+) -> None:
     session.common.add_annotation(
         session.connection,
         id=session.take_numbers(ANNOTATION),
-        site=site.id,
-        at=moment_of(now, site.zone),
+        site=site,
+        at=at,
         text=text,
         link="",
         kind=kind,
@@ -73,4 +78,4 @@ def _add(session: Session, site: AnnotatedSite, kind: AnnotationKind, text: str,
         created=now,
         updated=now,
     )
-    session.common.trim_server_annotations(session.connection, site=site.id, kept=SERVER_ANNOTATIONS_KEPT)
+    session.common.trim_server_annotations(session.connection, site=site, kept=SERVER_ANNOTATIONS_KEPT)

@@ -8,10 +8,12 @@ from tallystick.services.clock import ClockWatch
 from tallystick.services.counting.counting import Counting
 from tallystick.services.services import Services
 from tallystick.services.sharing.sweeping import sweep
+from tallystick.services.versions import NoteVersions
 from tallystick.tasks import BackgroundTask
 
 SWEEP_EVERY_S = 30.0
 DROPPED_KEPT_EVERY_S = 5.0
+VERSIONS_TRIED_EVERY_S = 3_600.0
 RENEWED_WITHIN_S = 3_600.0
 """Time to read all counters once, where they never expire."""
 
@@ -36,6 +38,7 @@ def sweeps(services: Services) -> list[BackgroundTask]:
         later("expired-counters", expired_counters),
         later("shared-counters", shared_counters),
         later("unknown-hosts", services.sites.keep_unknown),
+        BackgroundTask("versions", NoteVersions(services.ledger).run, VERSIONS_TRIED_EVERY_S),
         BackgroundTask("dropped-hits", services.ingest.dropped.keep, DROPPED_KEPT_EVERY_S),
     ]
 

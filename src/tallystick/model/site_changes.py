@@ -1,0 +1,40 @@
+"""Tells in plain words what a change of a site's settings means for its figures."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from tallystick.model.site import Collect, SiteSettings
+
+COLLECTED: Mapping[Collect, str] = MappingProxyType(
+    {
+        Collect.REFERRER: "referrers",
+        Collect.USER_AGENT: "browsers and systems",
+        Collect.SCREEN_SIZE: "screen sizes",
+        Collect.LOCATION: "countries",
+        Collect.REGION: "regions",
+        Collect.LANGUAGE: "languages",
+        Collect.SESSION: "sessions",
+        Collect.HITS: "single hits with their seconds",
+    }
+)
+
+
+def collection_change(before: SiteSettings, after: SiteSettings) -> str:
+    """What is collected from now on and was not, and the other way round; empty for no change."""
+    kept, now = _collected(before), _collected(after)
+    parts = [
+        f"{words}: {', '.join(names)}"
+        for words, names in (
+            ("Collected from here on", [name for name in now if name not in kept]),
+            ("No longer collected", [name for name in kept if name not in now]),
+        )
+        if names
+    ]
+    if Collect.REGION & after.collect & before.collect and before.collect_regions != after.collect_regions:
+        parts.append(f"Regions are collected of {', '.join(after.collect_regions) or 'all countries'}")
+    return "; ".join(parts) + "." if parts else ""
+
+
+def _collected(settings: SiteSettings) -> list[str]:
+    names = [name for bit, name in COLLECTED.items() if settings.collect & bit]
+    return [*names, "properties of events"] if getattr(settings, "collect_props", False) else names
