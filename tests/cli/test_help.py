@@ -21,6 +21,8 @@ COMMANDS = [
     *(f"site {verb}" for verb in ("create", "list", "change", "delete")),
     "token",
     *(f"token {verb}" for verb in ("create", "list", "revoke")),
+    *("goal", "funnel", "segment", "annotation"),
+    *(f"{kind} {verb}" for kind in ("goal", "funnel", "segment", "annotation") for verb in ("add", "list", "remove")),
     "import",
     *(f"import {program}" for program in ("umami", "ga4")),
     "stats",

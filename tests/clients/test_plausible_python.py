@@ -275,6 +275,23 @@ def test_the_command_line_tool_finds_the_server_its_sites_and_who_is_there(clien
     assert now == (0, f"  Site: {HOST}\n  Realtime Visitors: 0\n", "")
 
 
+def test_the_command_line_tool_manages_goals(clients: Clients) -> None:
+    _, made, _, listed, gone, _, nothing = clients.kctl(
+        f"goals create {HOST} --event-name Signup",
+        f"goals create {HOST} --event-name Signup",
+        f"goals create {HOST} --type page_path --page-path /blog/*",
+        f"goals list {HOST}",
+        f"goals delete {HOST} 1 --force",
+        f"goals delete {HOST} 2 --force",
+        f"goals list {HOST}",
+    )
+    assert made[0] == 0
+    assert '"event_name": "Signup"' in made[1]
+    assert told(listed) == [[1, "event", "Signup", None], [2, "page", None, "/blog/*"]]
+    assert gone == (0, f"  Goal 1 deleted from {HOST}\n", "")
+    assert told(nothing) == []
+
+
 def test_the_command_line_tool_exports_breakdowns(clients: Clients) -> None:
     csv, rows, none = clients.kctl(
         f"export csv {HOST} --property visit:browser --period 7d",
@@ -292,7 +309,6 @@ def test_the_command_line_tool_understands_refusals(clients: Clients) -> None:
         "stats aggregate example.net",
         f"stats breakdown {HOST} --property visit:page",
         "sites info example.net",
-        f"goals list {HOST}",
         "sites create example.net",
         f"sites delete {HOST} --force",
     )

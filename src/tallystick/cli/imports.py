@@ -10,7 +10,14 @@ from typing import Annotated
 from cyclopts import App, Parameter
 from msgspec import Struct
 
-from tallystick.cli.support.import_reports import BAD_LINES_SHOWN, WOULD_BE, nothing, summary_parts, waits_shown
+from tallystick.cli.support.import_reports import (
+    BAD_LINES_SHOWN,
+    WOULD_BE,
+    annotation_of,
+    nothing,
+    summary_parts,
+    waits_shown,
+)
 from tallystick.cli.support.progress import ShowProgress, progress
 from tallystick.cli.support.site_access import SiteTarget, is_url, journal_of, opened_target, token
 from tallystick.cli.transfer import File
@@ -34,6 +41,7 @@ from tallystick.settings import AnalyticsSettings
 from tallystick.warehouse import parquet_row_count, seconds
 
 FILE_FORMATS = ("csv", "json", "parquet")
+FILE_KINDS = {"csv": "a CSV file of hits", "json": "a ZIP file of statistics", "parquet": "a Parquet file of hits"}
 SUFFIXES = {**dict.fromkeys((".csv", ".csv.gz", ".csv.bz2", ".csv.xz"), "csv"), ".zip": "json", ".parquet": "parquet"}
 
 Flag = Annotated[bool, Parameter(negative=())]
@@ -178,7 +186,9 @@ async def _import(
             finally:
                 source.close()
             if not options.follow:
-                return
+                break
+        if text := annotation_of(report, FILE_KINDS.get(options.form, "a log")):
+            await target.annotate(text)
 
 
 async def _follow(

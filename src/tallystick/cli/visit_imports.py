@@ -12,7 +12,14 @@ from typing import Annotated
 from cyclopts import Parameter
 from msgspec import Struct
 
-from tallystick.cli.support.import_reports import BAD_LINES_SHOWN, WOULD_BE, nothing, summary_parts, waits_shown
+from tallystick.cli.support.import_reports import (
+    BAD_LINES_SHOWN,
+    WOULD_BE,
+    annotation_of,
+    nothing,
+    summary_parts,
+    waits_shown,
+)
 from tallystick.cli.support.progress import ShowProgress, progress
 from tallystick.cli.support.site_access import is_url, journal_of, opened_target, token
 from tallystick.cli.transfer import File
@@ -35,6 +42,7 @@ from tallystick.settings import AnalyticsSettings
 from tallystick.warehouse import seconds
 
 Flag = Annotated[bool, Parameter(negative=())]
+PROGRAMS = {"umami": "Umami", "ga4": "Google Analytics"}
 SiteOfImport = Annotated[str | None, Parameter(metavar="URL|ID|HOST", show_default=False)]
 
 
@@ -178,6 +186,8 @@ class VisitImport:
         ) as target:
             await asyncio.to_thread(target.journal.tidy)
             await self._read_and_send(target.sink, None if is_stream(options.file) else target.journal)
+            if text := annotation_of(self._report, f"an export of {PROGRAMS.get(options.program, options.program)}"):
+                await target.annotate(text)
 
     async def dry_run(self) -> None:
         """Read the file, and check everything."""

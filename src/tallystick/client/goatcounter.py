@@ -14,16 +14,17 @@ from tallystick.client.calls import Call, Flow, Page, Repeat, answered, each, js
 from tallystick.client.downloads import FileSink, Progress
 from tallystick.client.goatcounter_answers import Counted, Export, Format, Hit, Me, PathVisits, Row, Site, Total
 from tallystick.client.goatcounter_calls import API, MOST_HITS, OnExportState
+from tallystick.client.kept_calls import KeptCalls
 from tallystick.client.paths import path_of, path_of_names
 from tallystick.client.query_calls import QueryCalls
 from tallystick.client.questions import Group, Question, StatsPage, Time, parameters
 from tallystick.client.waiting import Waiting
 
 
-class GoatCounterCalls(QueryCalls):
-    """The calls of GoatCounter, and questions.
+class GoatCounterCalls(QueryCalls, KeptCalls):
+    """The calls of GoatCounter, questions, and what is kept for a site.
 
-    A server with several sites chooses the site by the host in the client's URL. Questions name it.
+    A server with several sites chooses the site by the host in the client's URL. Questions, goals and the like name it.
     """
 
     @answered

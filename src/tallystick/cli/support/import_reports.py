@@ -55,6 +55,15 @@ def summary_parts(report: Report, left_out: Counter[str], unit: str) -> list[str
     return parts
 
 
+def annotation_of(report: Report, kind: str) -> str:
+    """What the site's annotation says of an import; empty where nothing was stored.
+
+    Args:
+        kind: of the file, without its name: that may tell of the machine.
+    """
+    return f"Imported {summary_parts(report, Counter(), 'lines')[0]}: {kind}." if report.stored else ""
+
+
 def _listed(counts: Counter[str]) -> str:
     return " and ".join(f"{count:,} {name}" for name, count in counts.most_common() if count)
 

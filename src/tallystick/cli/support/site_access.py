@@ -1,10 +1,11 @@
 """Access to a site for imports and exports: through the API of a running server, or in an unused data directory."""
 
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 import httpx
 import msgspec
@@ -14,7 +15,7 @@ from tallystick.cli.support.data_directory import held_data_directory, server_ru
 from tallystick.cli.support.opening import bring_up_to_date, no_data, open_existing_database, opened_ledger
 from tallystick.client import GoatCounter
 from tallystick.client.errors import ClientError
-from tallystick.errors import InputRefused
+from tallystick.errors import InputRefused, StoreUnavailable
 from tallystick.ledger import Ledger
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.account import Permission
@@ -23,6 +24,7 @@ from tallystick.services.accounts.audit import COMMAND_LINE, EventKind, done_by,
 from tallystick.services.accounts.lent_tokens import lend_token, take_back
 from tallystick.services.accounts.site_rows import active_sites
 from tallystick.services.analytics.names import Names
+from tallystick.services.annotating import AnnotatedSite, annotate
 from tallystick.services.imports.api_sink import ApiSink
 from tallystick.services.imports.direct_sink import DirectSink
 from tallystick.services.imports.journal import ImportJournal
@@ -67,11 +69,20 @@ class ServerAccess(NamedTuple):
     site: Site
 
 
+Annotate: TypeAlias = Callable[[str], Awaitable[None]]
+
+
 class SiteTarget(NamedTuple):
-    """A site as the target of an import, with the journal of earlier imports."""
+    """A site as the target of an import, with the journal of earlier imports.
+
+    Attributes:
+        annotate: adds an annotation to the site that says what was imported; does nothing through an API, to which
+            all hits are alike. Its errors are only logged.
+    """
 
     sink: Sink
     journal: ImportJournal
+    annotate: Annotate
 
 
 def is_url(site: str) -> bool:
@@ -110,16 +121,27 @@ async def opened_target(
     """
     if site and is_url(site):
         async with ApiSink(site, token("count"), waits=waits, host=host) as sink:
-            yield SiteTarget(sink, journal_of(site, settings, host=host))
+            yield SiteTarget(sink, journal_of(site, settings, host=host), _not_annotated)
         return
     knowledge = Knowledge.load(settings.geodb, settings.spam_referrers)
     async with opened_site(site, settings) as (opened, ledger, warehouse):
         ingest = Ingest(ledger, warehouse, Names(ledger), knowledge)
         await ledger.write(done_by, COMMAND_LINE, note, EventKind.IMPORTED, ledger.clock(), f"site {opened.id}")
         try:
-            yield SiteTarget(DirectSink(ingest, warehouse, opened, ledger.passed), journal_of(str(opened.id), settings))
+            direct = DirectSink(ingest, warehouse, opened, ledger.passed)
+            yield SiteTarget(direct, journal_of(str(opened.id), settings), partial(_annotated, ledger, opened))
         finally:
             await ingest.dropped.keep()
+
+
+async def _annotated(ledger: Ledger, site: Site, text: str) -> None:
+    here = AnnotatedSite(site.id, site.user_defaults.timezone)
+    with suppress(StoreUnavailable):  # the hits are stored
+        await ledger.write(annotate, [here], "import", text, ledger.clock())
+
+
+async def _not_annotated(_text: str) -> None:
+    pass
 
 
 @asynccontextmanager

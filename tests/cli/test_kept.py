@@ -1,0 +1,120 @@
+"""``tallystick goal``, ``funnel``, ``segment`` and ``annotation``, on both databases and beside a running server."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from support.analytics import FIREFOX, HOST, analytics_server
+from support.commands import CommandLine, Ran
+from support.places import Place
+from tallystick.client import GoatCounter
+
+Kept = Callable[..., Ran]
+
+FUNNEL = "1\tBuys\t/pricing > [Cart] > goal:Bought\t-\t"
+LISTS = ("goal", "funnel", "segment", "annotation")
+
+
+@pytest.fixture
+def kept(run: CommandLine, place: Place) -> Kept:
+    """Runs a command on a ledger with one site."""
+    run("user", "create", "--email", "ada@example.com", *place.options, stdin=b"correct horse\n").succeeded()
+    run("site", "create", "--host", HOST, "--email", "ada@example.com", *place.options).succeeded()
+
+    def run_there(*arguments: str) -> Ran:
+        return run(*arguments, *place.options)
+
+    return run_there
+
+
+def fill(kept: Kept) -> None:
+    kept("goal", "add", "Bought", "--event", "Purchase", "--prop", "plan=pro").succeeded()
+    kept("funnel", "add", "Buys", "/pricing", "Cart", "goal:bought", "--optional", "2").succeeded()
+    kept("segment", "add", "German", "--filter", "country is DE", "--filter", "page contains blog").succeeded()
+    kept("annotation", "add", "New\ndesign", "--at", "2026-03-10", "--link", "https://example.com/a").succeeded()
+
+
+def test_each_is_added_listed_and_removed(kept: Kept) -> None:
+    fill(kept)
+    assert kept("goal", "list").succeeded().startswith("1\tBought\t-\tPurchase\tplan='pro'\t20")
+    assert kept("funnel", "list").succeeded().startswith(FUNNEL)
+    filters = '[["is","visit:country",["DE"]],["contains","event:page",["blog"]]]'
+    assert kept("segment", "list").succeeded().startswith(f"1\tGerman\t{filters}\t20")
+    note = "1\t2026-03-10\tnote\tNew design\thttps://example.com/a\n"
+    assert kept("annotation", "list", "--from", "2026-03-10", "--to", "2026-03-10").succeeded() == note
+    assert kept("annotation", "list", "--kind", "upgrade").succeeded() == ""
+    used = "the goal 'Bought' is used by the funnel 'Buys'; change or delete that first"
+    assert kept("goal", "remove", "Bought", "--yes").refused() == used
+    kept("funnel", "remove", "BUYS", "--yes").succeeded()
+    kept("goal", "remove", "1", "--yes").succeeded()
+    kept("segment", "remove", "german", "--yes").succeeded()
+    kept("annotation", "remove", "1", "--yes").succeeded()
+    assert [kept(kind, "list").succeeded() for kind in LISTS] == [""] * 4
+    logged = kept("audit").succeeded()
+    assert "goal deleted\tcommand line\tsite 1" in logged
+
+
+def test_what_is_not_valid_is_refused_in_one_line(kept: Kept) -> None:
+    fill(kept)
+    for arguments, message in (
+        (("goal", "add"), "--page: a goal has either a page or an event"),
+        (("goal", "add", "x\ny", "--event", "x"), "NAME: cannot contain control characters"),
+        (("goal", "add", "--event", "x", "--prop", "plan"), "--prop accepts NAME=VALUE, not 'plan'"),
+        (("goal", "add", "bought", "--event", "x"), "the site has a goal 'bought' already"),
+        (("goal", "remove", "Nothing", "--yes"), "the site has no goal 'Nothing'"),
+        (("goal", "list", "--site", "nowhere.example.com"), "there is no site nowhere.example.com"),
+        (("funnel", "add", "F", "/a"), "steps: a funnel has 2 to 8 steps; this one has 1"),
+        (("funnel", "add", "F", "/a", "goal:x"), "the site has no goal 'x'"),
+        (
+            ("funnel", "add", "F", "/a", "/b", "--optional", "2"),
+            "step 2: the first and the last step cannot be optional",
+        ),
+        (("funnel", "add", "F", "/a", "/b", "--optional", "3"), "--optional accepts the number of a step, from 1 to 2"),
+        (("segment", "add", "S", "--filter", "nothing is x"), "--filter: "),
+        (("annotation", "add", "x", "--at", "today"), "--at: must be a date"),
+        (("annotation", "add", "x", "--link", "javascript:x"), "--link: must be a URL"),
+        (("annotation", "list", "--from", "March"), "--from accepts a day such as 2026-03-10, not 'March'"),
+    ):
+        assert message in kept(*arguments).refused(), arguments
+    assert "was not deleted: there is no answer on standard input" in kept("goal", "remove", "Bought").err
+
+
+@pytest.mark.parametrize("other", ["sqlite", "postgresql"], indirect=True)
+def test_all_of_it_is_in_a_backup(run: CommandLine, kept: Kept, other: Place) -> None:
+    fill(kept)
+    before = [kept(kind, "list").succeeded() for kind in LISTS]
+    kept("backup", "backup.db").succeeded()
+    run("restore", "backup.db", *other.options).succeeded()
+    assert [run(kind, "list", *other.options).succeeded() for kind in LISTS] == before
+    assert run("goal", "add", "--event", "Signup", *other.options).succeeded() == "2\n"
+
+
+def test_a_server_sees_what_a_command_does_and_the_other_way_round(run: CommandLine, tmp_path: Path) -> None:
+    here = ("--data", str(tmp_path / "data"))
+    with analytics_server(tmp_path / "data") as server, GoatCounter(server.url, server.token) as api:
+        assert api.goals(HOST) == []
+        run("goal", "add", "Signup", "--event", "Signup", *here).succeeded()
+        assert goals_soon(api) == ["Signup"]
+        api.create_goal(HOST, page="/thanks")
+        listed = run("goal", "list", *here).succeeded().splitlines()
+        assert [line.split("\t")[1] for line in listed] == ["Signup", "Visit /thanks"]
+
+
+def goals_soon(api: GoatCounter) -> list[str]:
+    """The names of goals, once there are some."""
+    for _ in range(100):
+        if goals := api.goals(HOST):
+            return [goal.name for goal in goals]
+    return []
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_an_import_annotates_its_site_without_the_name_of_the_file(kept: Kept) -> None:
+    log = f'192.0.2.1 - - [10/Mar/2026:13:55:36 +0000] "GET /a HTTP/1.1" 200 10 "-" "{FIREFOX}"\n'
+    Path("secret-name.log").write_text(log)
+    kept("import", "secret-name.log", "--format", "combined").succeeded()
+    (line,) = kept("annotation", "list").succeeded().splitlines()
+    assert line.split("\t")[2:4] == ["import", "Imported 1 hits from 2026-03-10 to 2026-03-10: a log."]
+    kept("import", "secret-name.log", "--format", "combined")  # nothing is new
+    assert len(kept("annotation", "list").succeeded().splitlines()) == 1
