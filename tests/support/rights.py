@@ -64,6 +64,7 @@ _VOLATILE = {
     "unknown_host": "",
     "sequence": "",
     "warehouse_mark": "",  # written by a background task
+    "seen_version": "",  # the same
 }
 """What requests may change that do nothing else: when something was last used, names of hits, refusals in the log."""
 
