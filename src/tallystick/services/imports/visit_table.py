@@ -29,7 +29,7 @@ READ_AT_ONCE = 2_000
 _TABLES = """
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
-PRAGMA cache_size = -65536;
+PRAGMA cache_size = -16384;
 CREATE TABLE hit (
     number INTEGER PRIMARY KEY, line INTEGER, visit INTEGER, event INTEGER, visitor INTEGER,
     at INTEGER, content BLOB
