@@ -25,6 +25,7 @@ COMMANDS = [
     *(f"{kind} {verb}" for kind in ("goal", "funnel", "segment", "annotation") for verb in ("add", "list", "remove")),
     "import",
     *(f"import {program}" for program in ("umami", "ga4")),
+    "funnel show",
     "stats",
     "query",
     "counter",

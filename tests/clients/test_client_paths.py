@@ -22,6 +22,7 @@ USUAL: dict[str, Any] = {
     "etag": '"1"',
     "export": 4,
     "filters": [],
+    "funnel": "a-funnel",
     "funnel_id": 11,
     "goal_id": 12,
     "hits": [],

@@ -61,7 +61,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     return CommandLine(monkeypatch, capsys)
 
 
-SHOWN = re.findall(r"```sh\ntallystick (query [^\n]+)\n```\n\n```text\n(.*?)```", GUIDE, re.DOTALL)
+SHOWN = re.findall(r"```sh\ntallystick ((?:query|funnel show) [^\n]+)\n```\n\n```text\n(.*?)```", GUIDE, re.DOTALL)
 
 
 @pytest.mark.parametrize(("command", "printed"), SHOWN)

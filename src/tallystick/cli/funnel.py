@@ -4,6 +4,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from tallystick.cli.funnel_show import GOAL, show
 from tallystick.cli.support.kept_access import SiteOfKept, changing, id_or_name, reading, remove_one
 from tallystick.cli.support.listing import instant, print_rows
 from tallystick.cli.support.prompts import Yes
@@ -15,8 +16,6 @@ from tallystick.services.analytics.kept.funnels import create_funnel, delete_fun
 from tallystick.services.analytics.kept.goals import goals_of
 from tallystick.services.analytics.kept.keeping import pick_named
 from tallystick.settings import StorageSettings
-
-GOAL = "goal:"
 
 app = App(
     name="funnel",
@@ -112,6 +111,9 @@ def remove(
         lambda session, place, number: delete_funnel(session, place.id, number, milliseconds()),
         yes=yes,
     )
+
+
+app.command(show, sort_key=4)
 
 
 def _step(session: Session, site: int, text: str, *, optional: bool) -> FunnelStep:

@@ -35,7 +35,11 @@ COMMANDS = (
     ("path", "path:app", "Rename, merge and delete paths of a site; also while a server runs."),
     ("bots", "bots:app", "List and relabel hits that were classified as bots'."),
     ("goal", "goal:app", "Manage the goals of a site; also while a server runs."),
-    ("funnel", "funnel:app", "Manage the funnels of a site; also while a server runs."),
+    (
+        "funnel",
+        "funnel:app",
+        "Manage the funnels of a site, and show where visits leave them; also while a server runs.",
+    ),
     ("segment", "segment:app", "Manage the segments of a site; also while a server runs."),
     ("annotation", "annotation:app", "Manage the annotations of a site; also while a server runs."),
     ("import", "imports:app", "Import hits from other programs, from exports and from logs."),

@@ -1,6 +1,6 @@
 """Web analytics: every call of GoatCounter's API, and questions.
 
-The types of results are in ``goatcounter_answers`` and ``query_answers``.
+The types of results are in ``goatcounter_answers``, ``query_answers`` and ``funnel_answers``.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,6 +12,7 @@ from tallystick.client import goatcounter_calls as calls
 from tallystick.client.blocking import Blocking
 from tallystick.client.calls import Call, Flow, Page, Repeat, answered, each, json_as, nothing
 from tallystick.client.downloads import FileSink, Progress
+from tallystick.client.funnel_calls import FunnelCalls
 from tallystick.client.goatcounter_answers import Counted, Export, Format, Hit, Me, PathVisits, Row, Site, Total
 from tallystick.client.goatcounter_calls import API, MOST_HITS, OnExportState
 from tallystick.client.kept_calls import KeptCalls
@@ -21,7 +22,7 @@ from tallystick.client.questions import Group, Question, StatsPage, Time, parame
 from tallystick.client.waiting import Waiting
 
 
-class GoatCounterCalls(QueryCalls, KeptCalls):
+class GoatCounterCalls(QueryCalls, FunnelCalls, KeptCalls):
     """The calls of GoatCounter, questions, and what is kept for a site.
 
     A server with several sites chooses the site by the host in the client's URL. Questions, goals and the like name it.

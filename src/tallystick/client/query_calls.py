@@ -76,10 +76,9 @@ def body_of(metrics: Sequence[str], asked: Asked) -> dict[str, Any]:
         include["compare"] = compare if isinstance(compare, str) else _span(compare)
     if asked.get("same_weekdays"):
         include["compare_match_day_of_week"] = True
-    period = asked.get("period", "7d")
     body: dict[str, Any] = {
         "metrics": list(metrics),
-        "date_range": period if isinstance(period, str) else _span(period),
+        "date_range": period_sent(asked.get("period", "7d")),
         "dimensions": [wire_name(name) for name in asked.get("dimensions", ())],
         "filters": [each_.parts for each_ in asked.get("filters", ())],
         "order_by": [[name if name in metrics else wire_name(name), way] for name, way in asked.get("order", ())],
@@ -88,6 +87,15 @@ def body_of(metrics: Sequence[str], asked: Asked) -> dict[str, Any]:
     if site := asked.get("site"):
         body["site_id"] = site
     return body | {name: asked[name] for name in ("timezone", "bots") if name in asked}
+
+
+def period_sent(period: Period) -> str | list[str]:
+    """Encode a period.
+
+    Raises:
+        InvalidArgument: a moment has no zone.
+    """
+    return period if isinstance(period, str) else _span(period)
 
 
 def page_of(
