@@ -288,7 +288,7 @@ def test_the_command_line_tool_manages_goals(clients: Clients) -> None:
     assert made[0] == 0
     assert '"event_name": "Signup"' in made[1]
     assert told(listed) == [[1, "event", "Signup", None], [2, "page", None, "/blog/*"]]
-    assert gone == (0, f"  Goal 1 deleted from {HOST}\n", "")
+    assert gone == (0, f"OK Goal 1 deleted from {HOST}\n", "")
     assert told(nothing) == []
 
 

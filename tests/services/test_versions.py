@@ -1,7 +1,5 @@
 """Annotations of the server: upgrades, lists of bots, changes of what is collected."""
 
-import time
-
 import pytest
 from msgspec.structs import replace
 
@@ -31,10 +29,10 @@ async def test_the_first_start_annotates_nothing_and_an_upgrade_every_active_sit
     await ledger.write(update_site, second.id, in_asia, MARCH)
     await ledger.write(delete_site, gone.id, MARCH)
     old = {PROGRAM: "1.0", BOTS: "5"}
-    assert await ledger.write(note_versions, old, MARCH) == 0
-    assert await ledger.write(note_versions, old, MARCH) == 0
+    assert not await ledger.write(note_versions, old, MARCH)
+    assert not await ledger.write(note_versions, old, MARCH)
     assert await texts(ledger, first.id) == []
-    assert await ledger.write(note_versions, {PROGRAM: "1.1", BOTS: "6"}, MARCH) == 2
+    assert not await ledger.write(note_versions, {PROGRAM: "1.1", BOTS: "6"}, MARCH)
     assert await texts(ledger, first.id) == [
         ("upgrade", "2026-03-10 00:00", "Tallystick 1.1 runs here now; before it was 1.0."),
         (
@@ -45,14 +43,15 @@ async def test_the_first_start_annotates_nothing_and_an_upgrade_every_active_sit
     ]
     assert {at for _, at, _ in await texts(ledger, second.id)} == {"2026-03-10 08:00"}
     assert await texts(ledger, gone.id) == []
-    assert await ledger.write(note_versions, {PROGRAM: "1.1"}, MARCH) == 0  # of the list nothing is known
+    await ledger.write(note_versions, {PROGRAM: "1.1"}, MARCH)  # of the list nothing is known
+    assert len(await texts(ledger, first.id)) == 2
 
 
 async def test_two_servers_that_start_at_once_annotate_once(ledger: Ledger) -> None:
     site = await a_site(ledger, await a_person(ledger))
     await ledger.write(note_versions, {PROGRAM: "1.0"}, MARCH)
     await elsewhere(ledger, note_versions, {PROGRAM: "1.1"}, MARCH)
-    assert await ledger.write(note_versions, {PROGRAM: "1.1"}, MARCH) == 0
+    assert not await ledger.write(note_versions, {PROGRAM: "1.1"}, MARCH)
     assert len(await texts(ledger, site.id)) == 1
 
 
@@ -71,14 +70,21 @@ async def test_a_server_notes_its_versions_once(ledger: Ledger) -> None:
     assert seen == asked[0]
 
 
-async def test_many_sites_take_a_bounded_time(ledger: Ledger) -> None:
+async def test_many_sites_are_annotated_some_at_a_time_each_once(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tallystick.services.versions.SITES_AT_ONCE", 2)
     ada = await a_person(ledger)
-    sites = [await a_site(ledger, ada, f"site-{number}.example.com") for number in range(50)]
-    await ledger.write(note_versions, {PROGRAM: "1.0"}, MARCH)
-    begun = time.process_time()
-    await ledger.write(note_versions, {PROGRAM: "1.1"}, MARCH)
-    assert time.process_time() - begun < 1
-    assert len(await texts(ledger, sites[-1].id)) == 1
+    sites = [await a_site(ledger, ada, f"site-{number}.example.com") for number in range(5)]
+    for version, before in (("1.0", 0), ("1.1", 2), ("1.0", 2), ("1.1", 2)):
+        task = NoteVersions(ledger, lambda found={PROGRAM: version}: found)  # type: ignore[misc]
+        assert [await task.run() for _ in range(4)] == [True] * before + [False] * (4 - before)
+    for site in sites:
+        assert [text for _, _, text in await texts(ledger, site.id)] == [
+            "Tallystick 1.1 runs here now; before it was 1.0.",
+            "Tallystick 1.0 runs here now; before it was 1.1.",
+            "Tallystick 1.1 runs here now; before it was 1.0.",
+        ]
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,11 @@ def active_sites(session: Session) -> list[Site]:
     return [_from_row(row) for row in session.common.active_sites(session.connection)]
 
 
+def active_sites_after(session: Session, after: int, most: int) -> list[Site]:
+    """The next sites that are not being deleted, behind an id."""
+    return [_from_row(row) for row in session.common.active_sites_after(session.connection, after=after, max_rows=most)]
+
+
 def family(session: Session, root: int) -> list[Site]:
     """The sites of one account: the first one, then the others by code."""
     sites = [site for site in active_sites(session) if site.root == root]

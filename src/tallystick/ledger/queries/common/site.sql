@@ -19,6 +19,12 @@ SELECT id, parent, cname, cname_setup, code, link_domain, settings, user_default
        updated, first_hit, domain
 FROM site WHERE state = 'a' ORDER BY id;
 
+-- name: active_sites_after(after, max_rows)
+-- The next sites that are not being deleted, by id.
+SELECT id, parent, cname, cname_setup, code, link_domain, settings, user_defaults, received_data, state, created,
+       updated, first_hit, domain
+FROM site WHERE state = 'a' AND id > :after ORDER BY id LIMIT :max_rows;
+
 -- name: taken_by(id, cname, cname_domain, code, domain)^
 -- How many other sites have the Host (as theirs or, without www., as their domain), the code, and the domain (as theirs
 -- or, also behind www., as their Host). Empty ones count as 0.
