@@ -150,6 +150,16 @@ Bot    Events
 ─────  ──────
 known       1
 """,
+    (
+        *("--by", "goal", "--metrics", "visitors,conversion_rate", *MAY),
+        *("--filter", 'goal is Signup and (source is "" and not (country is AT))'),
+    ): """\
+2024-05-01 to 2024-05-31
+
+Goal    Visitors  Conversion rate
+──────  ────────  ───────────────
+Signup         1             50 %
+""",
     ("--by", "campaign,country", "--format", "csv", "--compare", "year", *MAY): """\
 campaign,country,visitors,visitors_before,visitors_change,pageviews,pageviews_before,pageviews_change
 (not set),,3,0,100,3,0,100

@@ -34,16 +34,22 @@ def dimensions_in(text: str) -> list[str]:
 
 
 def filters_in(texts: Sequence[str]) -> list[list[object]]:
-    """Filters as people write them.
+    """Filters as people write them, divided where "and" joins them: a filter on goals has to stand alone.
 
     Raises:
         InputRefused: one is malformed; the message says where.
     """
     try:
-        return [parse_filter(text) for text in texts]
+        return [part for text in texts for part in _divided(parse_filter(text))]
     except ValueError as error:
         msg = f"--filter: {error}"
         raise InputRefused(msg) from error
+
+
+def _divided(parsed: list[Any]) -> list[list[object]]:
+    if parsed[0] != "and":
+        return [parsed]
+    return [each for part in parsed[1] for each in _divided(part)]
 
 
 def period_in(text: str, option: str = "--period") -> str | list[str]:

@@ -6,7 +6,7 @@ of its answer get their names afterwards. An answer is kept until a hit, a chang
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
@@ -29,6 +29,7 @@ from tallystick.model.dimensions import (
     ValueKind,
 )
 from tallystick.model.funnel import FunnelAnswer, FunnelQuestion
+from tallystick.model.goal import MAX_GOALS
 from tallystick.model.hit import Bot
 from tallystick.model.metrics import BY_VISIT, Metric
 from tallystick.model.period import DAY_S, HOUR_S, date_of
@@ -47,6 +48,7 @@ from tallystick.model.question import (
     Grouping,
     HasDone,
     Match,
+    NamedCondition,
     Not,
     Operator,
     Order,
@@ -82,6 +84,8 @@ NAMES_AT_ONCE = 10_000
 MOST_GROUPS = 100_000
 """Rows that are sorted by names. Beyond them those with the greatest figures are."""
 MOST_DIMENSIONS, MOST_MATCHES, MOST_VALUES, DEEPEST, LONGEST_TEXT = 4, 100, 1_000, 20, 2_048
+MOST_GOALS = MAX_GOALS
+"""Rows by goal: as many as one site may have."""
 MOST_SEARCHED = 1_000
 """Texts and expressions that are searched for, in all filters: each is a part of the statement, which DuckDB plans in
 memory of its own."""
@@ -215,45 +219,17 @@ class Questions:
         return await asyncio.to_thread(_compared, question, answer, await self._answer(other))
 
     async def _answer(self, question: Question) -> Answer:
-        if GOAL in question.dimensions:
-            return await self._by_goal(question)
-        condition = await self.stored(question.sites, question.condition)
-        by_name = any(isinstance(each, Dimension) and each.kind is ValueKind.ID for each in question.dimensions)
-        asked = replace(question, condition=condition, compare=None)
-        if not by_name:
+        conditions = (question.condition, *(goal.condition for goal in question.goals))
+        # In one call: all names are looked up together.
+        condition, *of_goals = await self._stored(question.sites, conditions)
+        goals = tuple(NamedCondition(goal.name, each) for goal, each in zip(question.goals, of_goals, strict=True))
+        asked = replace(question, condition=condition, goals=goals, compare=None)
+        if not _has_ids(question) and GOAL not in question.dimensions:
             return _formatted(question, await self._warehouse.read(ask, asked), {})
         # Names are in the ledger, so rows are sorted by them here, and pages are cut afterwards.
         found = await self._warehouse.read(ask, replace(asked, limit=MOST_GROUPS, offset=0, total_rows=False))
         names = await self._ledger.read(_names, question, found.rows)
         return await asyncio.to_thread(_page, question, found, names)
-
-    async def _by_goal(self, question: Question) -> Answer:
-        """The rows of each goal, which are those of a question about the hits that reach it."""
-        place = question.dimensions.index(GOAL)
-        kept = tuple(each for each in question.dimensions if each != GOAL)
-        metrics = tuple(dict.fromkeys((*question.metrics, Metric.EVENTS)))
-        rows: list[AnswerRow] = []
-        sessionless = False
-        for goal in question.goals:
-            of_goal = replace(
-                question,
-                metrics=metrics,
-                dimensions=kept,
-                condition=AllOf((question.condition, goal.condition)),
-                goals=(),
-                order=(),
-                limit=MOST_ROWS,
-                offset=0,
-                total_rows=False,
-            )
-            answer = await self._answer(of_goal)
-            sessionless |= answer.sessionless
-            for row in answer.rows:
-                if row.figures[metrics.index(Metric.EVENTS)]:
-                    values = (*row.values[:place], goal.name, *row.values[place:])
-                    rows.append(AnswerRow(values, row.figures[: len(question.metrics)]))
-        page = _sorted(question, rows)[question.offset : question.offset + question.limit]
-        return Answer(rows=tuple(page), total_rows=len(rows) if question.total_rows else None, sessionless=sessionless)
 
     async def stored(self, sites: Sequence[int], condition: FilterExpression) -> FilterExpression:
         """A filter about values as they are stored: ids in place of names, and values in place of what they show.
@@ -264,6 +240,13 @@ class Questions:
             InputRefused: an RE2 expression is not valid.
             StoreUnavailable: a store is busy or has failed.
         """
+        (found,) = await self._stored(sites, (condition,))
+        return found
+
+    async def _stored(
+        self, sites: Sequence[int], conditions: tuple[FilterExpression, ...]
+    ) -> tuple[FilterExpression, ...]:
+        condition: FilterExpression = AllOf(conditions)
         if unknown := {match for match in matches_in(condition) if not match.dimension.columns}:
             # Of these dimensions every hit has the empty value.
             passing = {match: await self._fits_nothing(match) != match.negated for match in unknown}
@@ -272,11 +255,17 @@ class Questions:
             )
         if shown := {match for match in matches_in(condition) if match.dimension.shown}:
             condition = _replaced(condition, {match: await self._behind(match) for match in shown})
-        ids: dict[Match, FilterExpression] = {}
-        for match in {match for match in matches_in(condition) if match.dimension.kind is ValueKind.ID}:
-            found = tuple(dict.fromkeys(await self._ids(match.sites or sites, match)))
-            ids[match] = replace(match, values=found, operator=Operator.IS, caseless=False, sites=())
-        return _replaced(condition, ids) if ids else condition
+        if named := {match for match in matches_in(condition) if match.dimension.kind is ValueKind.ID}:
+            ids = await self._ids(sites, named)
+            condition = _replaced(
+                condition,
+                {
+                    match: replace(match, values=ids[match], operator=Operator.IS, caseless=False, sites=())
+                    for match in named
+                },
+            )
+        assert isinstance(condition, AllOf)
+        return condition.parts
 
     async def _behind(self, match: Match) -> FilterExpression:
         """A comparison with what values show, as one with the values."""
@@ -293,22 +282,33 @@ class Questions:
         found = AnyOf((Match(dimension=dimension, values=tuple(fitting)), AllOf((plain, all_shown))))
         return Not(found) if match.negated else found
 
-    async def _ids(self, sites: Sequence[int], match: Match) -> list[int]:
+    async def _ids(self, sites: Sequence[int], matches: Collection[Match]) -> dict[Match, tuple[int, ...]]:
+        """The ids that each comparison means. Names are read once for all of them."""
+        found = {match: await self._without_name(match) for match in matches}
+        named = [match for match in matches if match.dimension.name != BOT.name]
+        if whole := [match for match in named if match.operator is Operator.IS]:
+            for match, ids in (await self._ledger.read(_exact_ids, sites, whole)).items():
+                found[match] += ids
+        searched = [match for match in named if match.operator is not Operator.IS]
+        for of_campaigns in (False, True):
+            those = [match for match in searched if (match.dimension.name == CAMPAIGN.name) is of_campaigns]
+            for site in dict.fromkeys(site for match in those for site in match.sites or sites):
+                of_site = [match for match in those if site in (match.sites or sites)]
+                after = 0
+                while page := await self._ledger.read(_page_of_names, site, of_campaigns, after):
+                    for match in of_site:
+                        found[match] += await self._matching(page, match)
+                    after = page[-1][1]
+        return {match: tuple(dict.fromkeys(ids)) for match, ids in found.items()}
+
+    async def _without_name(self, match: Match) -> list[int]:
+        """The ids among those of a comparison that the ledger does not name."""
         if match.dimension.name == BOT.name:
             by_name = {reason(bot): int(bot) for bot in Bot}
             return await self._matching(list(by_name.items()), match)
-        found = [NO_ID] if await self._fits(match, "") else []
         if match.dimension.name == EVENT_NAME.name:
-            found = [PAGEVIEW_ID] if await self._fits(match, PAGEVIEW) else []
-        if match.operator is Operator.IS:
-            names = [_without_slash(str(value)) for value in match.values if value != ""]
-            return found + await self._ledger.read(_exact_ids, sites, replace(match, values=tuple(names)))
-        for site in sites:
-            after = 0
-            while page := await self._ledger.read(_page_of_names, site, match.dimension, after):
-                found += await self._matching(page, match)
-                after = page[-1][1]
-        return found
+            return [PAGEVIEW_ID] if await self._fits(match, PAGEVIEW) else []
+        return [NO_ID] if await self._fits(match, "") else []
 
     async def _fits_nothing(self, match: Match) -> bool:
         if match.operator is Operator.IS:
@@ -317,6 +317,8 @@ class Questions:
         return await self._fits(match, "")
 
     async def _fits(self, match: Match, name: str) -> bool:
+        if match.operator is Operator.IS:
+            return any(name in {value, value.lower() if match.caseless else value} for value in map(str, match.values))
         return bool(await self._matching([(name, 0)], match))
 
     async def _matching(self, names: Sequence[tuple[str, int]], match: Match) -> list[int]:
@@ -352,15 +354,42 @@ def _rows_in(answer: Answer | FunnelAnswer) -> int:
 
 def ask(session: WarehouseSession, question: Question) -> Answer:
     """The answer in ids."""
-    return session.answer(question)
+    if GOAL not in question.dimensions:
+        return session.answer(question)
+    place = question.dimensions.index(GOAL)
+    metrics = tuple(dict.fromkeys((*question.metrics, Metric.EVENTS)))
+    rows: list[AnswerRow] = []
+    sessionless = False
+    for number, goal in enumerate(question.goals):
+        of_goal = replace(
+            question,
+            metrics=metrics,
+            dimensions=tuple(each for each in question.dimensions if each != GOAL),
+            condition=AllOf((question.condition, goal.condition)),
+            order=tuple(each for each in question.order if each.by != GOAL),
+            goals=(),
+        )
+        answer = session.answer(of_goal)
+        sessionless |= answer.sessionless
+        # Without other dimensions there is a row of zeros where nothing reaches the goal.
+        reached = (row for row in answer.rows if row.figures[metrics.index(Metric.EVENTS)])
+        rows += (
+            AnswerRow((*row.values[:place], number, *row.values[place:]), row.figures[: len(question.metrics)])
+            for row in reached
+        )
+    return Answer(rows=tuple(rows), sessionless=sessionless)
 
 
 # Names.
 
 
-def _exact_ids(session: Session, sites: Sequence[int], match: Match) -> list[int]:
-    """Ids of the names of a filter that compares whole names."""
-    names = [str(value) for value in match.values]
+def _exact_ids(session: Session, sites: Sequence[int], matches: Iterable[Match]) -> dict[Match, list[int]]:
+    """Ids of the names of filters that compare whole names."""
+    return {match: _ids_of_names(session, match.sites or sites, match) for match in matches}
+
+
+def _ids_of_names(session: Session, sites: Sequence[int], match: Match) -> list[int]:
+    names = [_without_slash(str(value)) for value in match.values if value != ""]
     found: list[int] = []
     for site in sites:
         if match.dimension.name == CAMPAIGN.name:
@@ -383,9 +412,9 @@ def _unknown_events(session: Session, sites: Sequence[int], names: Sequence[tupl
     return [name for name, caseless in names if name not in known and not (caseless and name.lower() in folded)]
 
 
-def _page_of_names(session: Session, site: int, dimension: Dimension, after: int) -> list[tuple[str, int]]:
+def _page_of_names(session: Session, site: int, of_campaigns: bool, after: int) -> list[tuple[str, int]]:  # noqa: FBT001  # passed on by the ledger
     """The next names of a site, with their ids."""
-    if dimension.name == CAMPAIGN.name:
+    if of_campaigns:
         return list_campaigns(session, site, after, NAMES_AT_ONCE)
     return [(path.path, path.id) for path in list_paths(session, site, after, NAMES_AT_ONCE)]
 
@@ -422,7 +451,11 @@ def _formatted(question: Question, answer: Answer, names: Mapping[tuple[str, int
     """Rows with names and times as text. Rows of several sites with the same names are added up."""
     found: dict[tuple[str | int, ...], tuple[Any, ...]] = {}
     first = first_day(question)
-    formats = [_format_of(grouping, names, first) for grouping in question.dimensions]
+    named = [goal.name for goal in question.goals]
+    formats = [
+        (lambda value: named[int(value)]) if grouping == GOAL else _format_of(grouping, names, first)
+        for grouping in question.dimensions
+    ]
     for row in answer.rows:
         values = tuple(format_(value) for format_, value in zip(formats, row.values, strict=True))
         if None in values:
@@ -577,9 +610,9 @@ def _without_slash(name: str) -> str:
 
 
 def conditions_of(question: Asked) -> AllOf:
-    """All filters of a question: which hits it is about, and those of its steps."""
-    steps = question.steps if isinstance(question, FunnelQuestion) else ()
-    return AllOf((question.condition, *(step.condition for step in steps)))
+    """All filters of a question: which hits it is about, and those of its steps or goals."""
+    parts = question.steps if isinstance(question, FunnelQuestion) else question.goals
+    return AllOf((question.condition, *(part.condition for part in parts)))
 
 
 class _Refusal(NamedTuple):
@@ -608,7 +641,9 @@ def check_conditions(question: Asked) -> None:
         InputRefused: the message says why.
     """
     conditions = conditions_of(question)
-    if sum(1 for _ in matches_in(conditions)) > MOST_MATCHES:
+    # A site's goals have been limited before.
+    asked = conditions if isinstance(question, FunnelQuestion) else question.condition
+    if sum(1 for _ in matches_in(asked)) > MOST_MATCHES:
         msg = f"a question takes at most {MOST_MATCHES} filters"
         raise InputRefused(msg)
     if _searched(conditions) > MOST_SEARCHED:
@@ -655,8 +690,7 @@ def _hit_dimensions(question: Question) -> set[str]:
 
 
 def _has_properties(question: Question) -> bool:
-    conditions = (question.condition, *(goal.condition for goal in question.goals))
-    compared = (match.dimension for condition in conditions for match in matches_in(condition))
+    compared = (match.dimension for match in matches_in(conditions_of(question)))
     return any(isinstance(each, Dimension) and each.key for each in (*question.dimensions, *compared))
 
 
@@ -684,6 +718,10 @@ _RULES = (
     _Refusal(lambda question: not question.sites, "a question needs a site"),
     _Refusal(lambda question: not question.metrics, "a question needs a metric"),
     _Refusal(_has_properties, "questions about properties cannot be answered yet"),
+    _Refusal(
+        lambda question: len(question.goals) > MOST_GOALS,
+        f"a question takes at most {MOST_GOALS} goals; ask about fewer sites, or filter by goals",
+    ),
     _Refusal(lambda question: len(set(question.metrics)) < len(question.metrics), "a metric stands twice"),
     _Refusal(lambda question: len(set(question.dimensions)) < len(question.dimensions), "a dimension stands twice"),
     _Refusal(
