@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
-from tallystick.model.dimensions import Dimension, Scope, ValueKind
+from tallystick.model.dimensions import GOAL, Dimension, Scope, ValueKind
 from tallystick.model.metrics import BY_VISIT, Metric
+from tallystick.model.props import decoded
 from tallystick.model.question import (
     AllOf,
     AnyOf,
@@ -26,7 +27,7 @@ Values = tuple[Any, ...]
 Numbers = tuple[Any, ...]
 
 EPOCH = date(1970, 1, 1)
-OF_PAGEVIEWS = {"page", "next_page", "previous_page"}
+OF_PAGEVIEWS = {"next_page", "previous_page"}
 
 
 class Visit:
@@ -40,7 +41,7 @@ class Visit:
 
     @property
     def bounced(self) -> bool:
-        return len(self.pageviews) <= 1 and len(self.pageviews) == len(self.hits)
+        return len(self.pageviews) <= 1 and not any(hit["event"] and hit["interactive"] for hit in self.hits)
 
     @property
     def seconds(self) -> int:
@@ -77,7 +78,7 @@ def answer(rows: Iterable[Row], question: Question, zone: tzinfo) -> dict[Values
     groups: dict[Values, list[Hit]] = {}
     if set(question.metrics) - BY_VISIT:
         for hit in passing:
-            if (values := _group(hit, question.dimensions, zone, hit.row["created"])) is not None:
+            for values in _groups(hit, question, zone):
                 groups.setdefault(values, []).append(hit)
     seen, entered = _visits(passing, question, zone)
     result = {
@@ -213,7 +214,7 @@ def value_of(dimension: Dimension, hit: Hit) -> Any:
         return None
     ends = {"entry": visit.pageviews[:1], "exit": visit.pageviews[-1:]}
     special: dict[str, Callable[[], Any]] = {
-        "page": lambda: row["path"],
+        "page": lambda: row["page"] if row["event"] else row["path"],
         "event_name": lambda: row["path"] if row["event"] else 0,
         "host": lambda: row["host"],
         "bot": lambda: row["bot"],
@@ -225,6 +226,8 @@ def value_of(dimension: Dimension, hit: Hit) -> Any:
         "exit_host": lambda: ends["exit"][0]["host"] if ends["exit"] else "",
         "source": lambda: source_of(visit.first),
     }
+    if dimension.kind is ValueKind.PROP:
+        return decoded(row["props"]).get(dimension.key, "")
     if dimension.name in special:
         return special[dimension.name]()
     return _first_hits_value(dimension, visit.first)
@@ -235,6 +238,8 @@ def _first_hits_value(dimension: Dimension, first: Row) -> Any:
     match dimension.kind:
         case ValueKind.ID:
             return value or 0
+        case ValueKind.RANGE if not value and "device" in dimension.columns:
+            return first["device"]
         case ValueKind.RANGE:
             return next(range_.name for range_ in dimension.ranges if range_.lowest <= value <= range_.highest)
         case ValueKind.PART:
@@ -253,6 +258,17 @@ def source_of(row: Row) -> str:
     if row["ref_scheme"] != "h":
         return str(row["ref"])
     return re.split("[/:?#]", row["ref"].removeprefix("www."))[0]
+
+
+def _groups(hit: Hit, question: Question, zone: tzinfo) -> list[Values]:
+    """The groups of a hit: one, none, or with goals one for each that it reaches."""
+    if GOAL not in question.dimensions:
+        values = _group(hit, question.dimensions, zone, hit.row["created"])
+        return [] if values is None else [values]
+    position = question.dimensions.index(GOAL)
+    others = _group(hit, [each for each in question.dimensions if each is not GOAL], zone, hit.row["created"])
+    reached = [number for number, goal in enumerate(question.goals) if passes(goal.condition, hit)]
+    return [] if others is None else [(*others[:position], number, *others[position:]) for number in reached]
 
 
 def _group(hit: Hit, groupings: Sequence[Grouping], zone: tzinfo, created: int) -> Values | None:

@@ -8,10 +8,22 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from tallystick.model.dimensions import BOT, EVENT_NAME, HOST, PAGE, QUESTION_DIMENSIONS, Dimension, Scope, ValueKind
+from tallystick.model.dimensions import (
+    BOT,
+    EVENT_NAME,
+    HOST,
+    PAGE,
+    QUESTION_DIMENSIONS,
+    Dimension,
+    Scope,
+    ValueKind,
+    prop,
+)
 from tallystick.model.metrics import BY_VISIT, Metric
 from tallystick.model.period import DAY_S, Period, exact_period, period
+from tallystick.model.props import encoded
 from tallystick.model.question import (
     AllOf,
     AnyOf,
@@ -63,6 +75,10 @@ TEXTS = {
     "source": ["", "Google", "a.example"],
     "channel": ["", "", "Direct", "Organic Search"],
 }
+PROPERTIES: list[dict[str, str]] = [
+    *({}, {}, {}, {"plan": "pro"}, {"plan": "Pro", "a": "1"}, {"plan": "free", 'a"b\\': 'x"y\\n\\'}, {"plan": ""}),
+    *({"a": 'p"plan":"pro"', "plan": "é\n,"}, {"plan,": ":", "z": '{"plan":"pro"'}, {'x"plan': "pro"}),
+]
 Row = dict[str, Any]
 
 
@@ -107,6 +123,10 @@ def _row(random: Random, site: int, session: int, created: int, texts: dict[str,
         "path": 10 * site + number,
         "session": session,
         "event": number >= EVENTS_FROM,
+        "page": 10 * site + random.choice([1, 1, 2, 3]) if number >= EVENTS_FROM and random.random() < 0.6 else None,
+        "props": encoded(random.choice(PROPERTIES)),
+        "interactive": number < EVENTS_FROM or random.random() < 0.5,
+        "device": random.choice(["", "Mobile", "Desktop"]),
         "bot": random.choice([0] * 9 + [6]),
         "campaign": random.choice([None, None, 1, 2]),
         "width": random.choice([0, 390, 600, 601, 1_000, 1_001, 1_920, 1_921, 2**32 - 1]),
@@ -134,6 +154,7 @@ def _session(rows: list[Row]) -> DuckDbSession:
 
 # Questions.
 
+PROPS = [replace(prop(key), shown=()) for key in ("plan", "a", 'a"b\\', ":", "nothing")]
 _VALUES: dict[str, list[Any]] = {
     "campaign": [0, 1, 2],
     "bot": [6, 0],
@@ -144,11 +165,13 @@ _VALUES: dict[str, list[Any]] = {
     "referrer": ["", "a.example/page", "Hacker News"],
 }
 _PATHS = [0, 11, 12, 13, 15, 21, 22]
-_PIECES = ["a", "O", "example", ".", "", "e.e"]
-_EXPRESSIONS = ["^a", "e$", "[GN]", "x|o", "", "a.e"]
+_PIECES = ["a", "O", "example", ".", "", "e.e", "\\", "\\n", '"', "\n"]
+_EXPRESSIONS = ["^a", "e$", "[GN]", "x|o", "", "a.e", r"\\", '"', r"^é\n"]
 
 
 def _values_of(dimension: Dimension) -> list[Any]:
+    if dimension.kind is ValueKind.PROP:
+        return ["", "pro", "Pro", "PRO", "free", 'x"y\\n\\', "é\n,", ":"]
     if dimension.name in _VALUES:
         return _VALUES[dimension.name]
     if dimension.kind is ValueKind.ID:
@@ -188,8 +211,8 @@ def _nested(each: st.SearchStrategy[FilterExpression]) -> st.SearchStrategy[Filt
 
 
 PEOPLES = [each for each in QUESTION_DIMENSIONS if each is not BOT]
-_HIT_MATCHES = matches(each for each in PEOPLES if each.scope is Scope.HIT)
-_PLAIN = st.one_of(matches(PEOPLES), _HIT_MATCHES, matches([PAGE, EVENT_NAME, HOST]))
+_HIT_MATCHES = matches([*(each for each in PEOPLES if each.scope is Scope.HIT), PROPS[0]])
+_PLAIN = st.one_of(matches(PEOPLES), _HIT_MATCHES, matches([PAGE, EVENT_NAME, HOST]), matches(PROPS))
 CONDITIONS: st.SearchStrategy[FilterExpression] = st.one_of(
     st.just(AllOf(())),
     _PLAIN,
@@ -211,7 +234,7 @@ def periods(draw: st.DrawFn, begin: int) -> tuple[Period, ZoneInfo]:
 @st.composite
 def questions(draw: st.DrawFn, begin: int, *, bots: bool = False) -> tuple[Question, ZoneInfo]:
     """A question that is not refused, and its zone."""
-    groupings: list[Grouping] = [*(QUESTION_DIMENSIONS if bots else PEOPLES), *list(TimeUnit) * 2]
+    groupings: list[Grouping] = [*(QUESTION_DIMENSIONS if bots else PEOPLES), *list(TimeUnit) * 2, PAGE, *PROPS]
     dimensions = tuple(draw(st.lists(st.sampled_from(groupings), max_size=3, unique=True)))
     metrics = [Metric.EVENTS, Metric.PAGEVIEWS] if bots else list(Metric)
     of_hits = {each.name for each in dimensions if isinstance(each, Dimension) and each.scope is Scope.HIT}

@@ -35,7 +35,7 @@ class ValueKind(Enum):
     NUMBER = "number"
     """The column in digits."""
     RANGE = "range"
-    """The name of the range that the column lies in."""
+    """The name of the range that the column lies in; with a second column, that in place of the nameless range."""
     VERSION = "version"
     """Two columns, a name and its version, with a space between them."""
     PART = "part"
@@ -191,8 +191,8 @@ DEVICES = (
 )
 """Kinds of devices by the width of their screens in CSS pixels."""
 
-PAGE = Dimension(name="page", columns=("path",), kind=ValueKind.ID, optional=True, scope=Scope.HIT)
-"""The path of a pageview; an event has none."""
+PAGE = Dimension(name="page", columns=("path", "page", "event"), kind=ValueKind.ID, optional=True, scope=Scope.HIT)
+"""The path of a pageview, or of the page where an event happened; an event of an unknown page has none."""
 EVENT_NAME = Dimension(name="event_name", columns=("path", "event"), kind=ValueKind.ID, scope=Scope.HIT)
 """The name of an event; ``PAGEVIEW`` of a pageview, whose id is ``PAGEVIEW_ID``."""
 HOST = Dimension(name="host", columns=("host",), scope=Scope.HIT)
@@ -224,7 +224,10 @@ UTM_CONTENT = Dimension(name="utm_content", columns=("utm_content",))
 UTM_TERM = Dimension(name="utm_term", columns=("utm_term",))
 VERSION_OF_BROWSER = Dimension(name="browser_version", columns=("browser_version",))
 VERSION_OF_SYSTEM = Dimension(name="system_version", columns=("system_version",))
-DEVICE = Dimension(name="device", columns=("width",), kind=ValueKind.RANGE, ranges=DEVICES)
+DEVICE = Dimension(name="device", columns=("width", "device"), kind=ValueKind.RANGE, ranges=DEVICES)
+"""By the width of the screen; where it is not known, as the agent says."""
+GOAL = Dimension(name="goal", columns=("goal",), kind=ValueKind.NUMBER, scope=Scope.HIT)
+"""The position of a goal in ``Question.goals``. A hit is in the row of each goal that it reaches; only for grouping."""
 
 COUNTRY_NAME = "country_name"
 """The name of the country with names in place of codes."""

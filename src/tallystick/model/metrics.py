@@ -35,8 +35,9 @@ DEFINITIONS = MappingProxyType(
         "three pages counts three times.",
         Metric.VIEWS_PER_VISIT: "Pageviews of visits, divided by the number of visits. Hits without a session are left "
         "out.",
-        Metric.BOUNCE_RATE: "Visits with at most one pageview and no event, in percent of all visits. With a filter on "
-        "pages, only visits that began on such a page. Hits without a session are left out.",
+        Metric.BOUNCE_RATE: "Visits with at most one pageview and no event, in percent of all visits; events that are "
+        "not interactive do not matter. With a filter on pages, only visits that began on such a page. Hits without a "
+        "session are left out.",
         Metric.VISIT_DURATION: "Seconds from the first hit of a visit to its last, on average; visits with one hit "
         "have 0 seconds. Hits without a session are left out.",
         Metric.PERCENTAGE: "Visitors of the row, in percent of all visitors that pass the filters.",

@@ -132,6 +132,13 @@ def matches_in(expression: FilterExpression) -> Iterator[Match]:
             yield from matches_in(part)
 
 
+class NamedCondition(Struct, frozen=True):
+    """A condition of hits with a name: a goal. It has no ``HasDone``."""
+
+    name: str
+    condition: FilterExpression
+
+
 class Order(Struct, frozen=True):
     """Sorts rows by a metric or a grouping of the question."""
 
@@ -162,6 +169,7 @@ class Question(Struct, frozen=True, kw_only=True):
         compare: another period with which each row is compared.
         bots: hits of bots in place of those of people; only ``Metric.EVENTS`` and ``Metric.PAGEVIEWS``.
         total_rows: whether to count the rows of all pages.
+        goals: what the dimension ``GOAL`` groups by. As the warehouse takes it, conditions are in ids.
     """
 
     sites: tuple[int, ...]
@@ -176,6 +184,7 @@ class Question(Struct, frozen=True, kw_only=True):
     compare: Comparison | None = None
     bots: bool = False
     total_rows: bool = False
+    goals: tuple[NamedCondition, ...] = ()
 
 
 Figure: TypeAlias = int | float | None

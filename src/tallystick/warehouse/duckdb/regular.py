@@ -1,7 +1,7 @@
 """Which visits are regular, so that questions about pages and hosts need not tell their hits apart.
 
-A visit is regular when each of its paths has exactly one hit that is the first, and when all of its hits are on the
-host of its first pageview, if it has one.
+A visit is regular when each of its paths has exactly one hit that is the first, when all of its hits are on the host of
+its first pageview, if it has one, and when it has a pageview of each page on which its events happened.
 
 Nearly all visits are regular. Retention, imports and the limits of memory leave paths with none or two first hits.
 
@@ -23,10 +23,10 @@ BEFORE_ALL = -(1 << 62)
 HITS_AT_ONCE = 5_000_000
 
 _SAME = "irregular_visit.site = judging.site AND irregular_visit.session = judging.session"
-_IS_IN_ROW = "(pageviews + events = 1 OR (events = 0 AND pageviews = 2))"
+_IS_IN_ROW = "(events = 0 AND pageviews <= 2)"
 """Whether the visit's row says everything about its hits."""
 _REGULAR_BY_ROW = (
-    "CASE WHEN pageviews + events = 1 THEN firsts = 1 WHEN events = 0 AND pageviews = 2"
+    "CASE WHEN events = 0 AND pageviews = 1 THEN firsts = 1 WHEN events = 0 AND pageviews = 2"
     " THEN firsts = if(entry_page = exit_page, 1, 2) AND entry_host = exit_host END"
 )
 
@@ -105,6 +105,15 @@ def _judge(connection: Connection) -> None:
             " FROM hit JOIN (SELECT site, session, host FROM judging WHERE NOT in_row) AS judging USING (site, session)"
             f" WHERE bot = 0 AND created BETWEEN {int(began)} AND {int(ended)} GROUP BY site, session, path, event"
         )
-        irregular = f"SELECT DISTINCT site, session FROM ({paths}) WHERE firsts <> 1 OR elsewhere > 0"
+        hits = f"hit WHERE bot = 0 AND session <> 0 AND created BETWEEN {int(began)} AND {int(ended)}"
+        told = f"SELECT site, session, page FROM {hits} AND event AND page IS NOT NULL"
+        of_tellers = f"{hits} AND NOT event AND (site, session) IN (SELECT (site, session) FROM told)"
+        viewed = f"SELECT site, session, path AS page FROM {of_tellers}"
+        judged = "SELECT site, session FROM judging WHERE NOT in_row"
+        irregular = (
+            f"WITH told AS MATERIALIZED ({told}) SELECT site, session FROM ({paths}) WHERE firsts <> 1 OR elsewhere > 0"
+            f" UNION SELECT site, session FROM (SELECT * FROM told EXCEPT {viewed}) SEMI JOIN ({judged}) AS judged"
+            " USING (site, session)"
+        )
         connection.execute(f"{entered} JOIN ({irregular}) AS irregular USING (site, session)")
     connection.execute("DROP TABLE judging")

@@ -37,8 +37,11 @@ def _column(dimension: Dimension) -> str:
 
 
 def _range_of(dimension: Dimension) -> str:
-    column, ranges = _column(dimension), sorted(dimension.ranges, key=lambda range_: range_.highest)
-    cases = " ".join(f"WHEN {column} <= {range_.highest} THEN '{range_.name}'" for range_ in ranges)
+    (column, *other), ranges = dimension.columns, sorted(dimension.ranges, key=lambda range_: range_.highest)
+    names = [other[0] if other and not range_.name else f"'{range_.name}'" for range_ in ranges]
+    cases = " ".join(
+        f"WHEN {column} <= {range_.highest} THEN {name}" for range_, name in zip(ranges, names, strict=True)
+    )
     return f"CASE {cases} END"
 
 

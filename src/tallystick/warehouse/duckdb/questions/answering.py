@@ -10,7 +10,7 @@ figures are made of their numbers:
 
 # ruff: noqa: S608  # the text consists of constants, numbers and names of parameters
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -32,15 +32,17 @@ from tallystick.warehouse.duckdb.questions.buckets import bucket, in_one_bucket
 from tallystick.warehouse.duckdb.questions.conditions import (
     FEW_IDS,
     NEIGHBOURS,
-    OF_PAGEVIEWS,
     about_visits,
     condition_of,
     has_events_only,
     has_one_path,
+    has_pageviews_only,
     is_among,
     keeps_hosts_whole,
+    keeps_pages_whole,
     keeps_paths_whole,
     looks_at_others,
+    matches_of_hit,
     only_pages,
     required_paths,
     separated,
@@ -48,6 +50,7 @@ from tallystick.warehouse.duckdb.questions.conditions import (
 )
 from tallystick.warehouse.duckdb.questions.names import check_expressions
 from tallystick.warehouse.duckdb.questions.parameters import BoundValues
+from tallystick.warehouse.duckdb.questions.props import decoded_prop
 from tallystick.warehouse.duckdb.questions.relations import Relation, Relations, with_clause
 from tallystick.warehouse.duckdb.questions.times import buckets_at, step_of, visitors_at
 
@@ -81,7 +84,7 @@ _NUMBERS = {
 """The number of ``counted`` that a metric needs."""
 _SUMS = frozenset({Metric.PAGEVIEWS, Metric.EVENTS, Metric.COUNT, Metric.EXIT_RATE})
 """Metrics that need sums over hits."""
-_BOUNCES = {"entries": "count(*)", "bounces": "count(*) FILTER (pageviews <= 1 AND events = 0)"}
+_BOUNCES = {"entries": "count(*)", "bounces": "count(*) FILTER (pageviews <= 1 AND events = passive_events)"}
 _FIGURES = {
     Metric.VISITORS: "coalesce(visitors, 0)",
     Metric.VISITS: "coalesce(visitors, 0)",
@@ -154,20 +157,19 @@ class _Plan:
         self._by_entry = any(each.name in _OF_ENTRY for each in self._dimensions)
         self._about_visits = about_visits(question.condition)
         self._reads_visits = any(each.scope is Scope.VISIT for each in [*self._dimensions, *matched])
-        metrics = set(question.metrics)
+        self._metrics = metrics = set(question.metrics)
         exits_by_time = Metric.EXIT_RATE in metrics and bool(self._times)
         self._relations = Relations(
             session,
             question,
             self.parameters,
             general=general,
-            with_neighbours=general or exits_by_time or bool(used & NEIGHBOURS),
+            with_neighbours=general or exits_by_time or bool(used & NEIGHBOURS) or self._reads_ends(),
             columns=[column for each in [*self._dimensions, *matched] for column in each.columns],
             paths=None if general else required_paths(question.condition),
         )
         self._general = general
         self._separated = None if general or self._relations.with_neighbours else separated(question.condition)
-        self._metrics = metrics
         # To tell visits apart takes most of the time of a plan over hits.
         self._counts_visitors = bool(metrics & {Metric.VISITORS, Metric.VISITS, Metric.PERCENTAGE})
         needed = {_NUMBERS[metric] for metric in metrics if metric in _NUMBERS}
@@ -175,6 +177,14 @@ class _Plan:
             {name: sql for name, sql in numbers.items() if name == "alone" or name in needed}
             for numbers in (_OF_VISITS, _OF_HITS)
         )
+
+    def _reads_ends(self) -> bool:
+        """Whether first or last pageviews have to be read: the rows of visits lack their properties."""
+        groupings = [*self._dimensions, *(match.dimension for match in matches_of_hit(self._question.condition))]
+        if all(each.kind is not ValueKind.PROP for each in groupings):
+            return False
+        of_entries = self._metrics & BY_VISIT and (self._by_entry or self._filters_pages)
+        return bool(of_entries) or Metric.EXIT_RATE in self._metrics
 
     @cached_property
     def _seen_has_visitors(self) -> bool:
@@ -198,7 +208,11 @@ class _Plan:
             ctes.append(Relation("everyone", everyone, ""))
         of_metrics = _FIGURES | (_FIGURES_OF_SEEN if self._seen_has_visitors else {})
         figures = [of_metrics[metric] for metric in question.metrics]
-        listed = ", ".join([*self._names, *(f"{sql} AS f{number}" for number, sql in enumerate(figures))])
+        shown = (
+            f"{decoded_prop(name)} AS {name}" if isinstance(each, Dimension) and each.kind is ValueKind.PROP else name
+            for name, each in zip(self._names, question.dimensions, strict=True)
+        )
+        listed = ", ".join([*shown, *(f"{sql} AS f{number}" for number, sql in enumerate(figures))])
         has_alone = "counted" in parts.names and not question.bots and relations.has_alone
         sessionless = f"{'coalesce(alone, 0) > 0' if has_alone else 'false'} AS alone"
         ctes.append(Relation("grouped", f"SELECT {listed}, {sessionless} FROM {parts.joined(self._names)}", ""))
@@ -233,7 +247,10 @@ class _Plan:
 
     def _passes(self, expression: FilterExpression | None = None) -> str:
         expression = self._question.condition if expression is None else expression
-        return condition_of(expression, self.parameters, self._has_done)
+        return self._condition(expression, self._has_done)
+
+    def _condition(self, expression: FilterExpression, has_done: Callable[[FilterExpression], str]) -> str:
+        return condition_of(expression, self.parameters, has_done, plain_pages=self._relations.plain_pages)
 
     def _has_done(self, part: FilterExpression) -> str:
         if not self._relations.has_alone:
@@ -241,24 +258,24 @@ class _Plan:
         return f"CASE WHEN alone THEN {self._has_done_alone(part)} ELSE {self._has_done_in_visit(part)} END"
 
     def _has_done_alone(self, part: FilterExpression) -> str:
-        return condition_of(part, self.parameters, self._has_done_alone)
+        return self._condition(part, self._has_done_alone)
 
     def _has_done_in_visit(self, part: FilterExpression) -> str:
         return self._relations.in_visits(f"hits WHERE session <> 0 AND {self._has_done_alone(part)}")
 
     def _passing_visits(self) -> str:
         """What follows FROM: visits that pass, where the condition is about visits."""
-        condition, parameters = self._question.condition, self.parameters
+        condition = self._question.condition
         if not looks_at_others(condition) or not self._relations.has_alone:
             return f"visits WHERE {self._passes()}"
         # Apart, because DuckDB cannot make a semi join of a membership inside of a CASE.
         followed = f"SELECT * FROM visits WHERE NOT alone AND {self._followed_pass()}"
-        alone = f"SELECT * FROM visits WHERE alone AND {condition_of(condition, parameters, self._has_done_alone)}"
+        alone = f"SELECT * FROM visits WHERE alone AND {self._condition(condition, self._has_done_alone)}"
         return f"({followed} UNION ALL {alone}) WHERE true"
 
     def _followed_pass(self) -> str:
         """The condition for visits with a session."""
-        return condition_of(self._question.condition, self.parameters, self._has_done_in_visit)
+        return self._condition(self._question.condition, self._has_done_in_visit)
 
     def _passing(self) -> Relation:
         source = "rows" if self._reads_visits else "hits"
@@ -266,7 +283,15 @@ class _Plan:
 
     def _values(self, groupings: Sequence[Grouping], time: str) -> list[str]:
         period = self._question.period
-        return [value_of(each) if isinstance(each, Dimension) else bucket(each, time, period) for each in groupings]
+        return [self._value(each) if isinstance(each, Dimension) else bucket(each, time, period) for each in groupings]
+
+    def _value(self, dimension: Dimension) -> str:
+        return value_of(dimension, self.parameters, plain_pages=self._plain_pages)
+
+    @property
+    def _plain_pages(self) -> bool:
+        """Whether no event that passes has a page."""
+        return self._relations.plain_pages or has_pageviews_only(self._question.condition)
 
     @staticmethod
     def _grouped(values: Sequence[str], names: Sequence[str], numbers: str, source: str) -> str:
@@ -345,7 +370,7 @@ class _Plan:
         if not times:
             return self._grouped(self._values(groupings, time), names, listed, source)
         named = dict(zip(names, groupings, strict=True))
-        inner = {name: value_of(each) for name, each in named.items() if isinstance(each, Dimension)}
+        inner = {name: self._value(each) for name, each in named.items() if isinstance(each, Dimension)}
         inner["moment"] = step_of(time, times, self._question.period)
         steps = self._grouped(list(inner.values()), list(inner), listed, source)
         return self._summed_at(named, numbers, steps)
@@ -358,7 +383,8 @@ class _Plan:
         """Visitors by time, and the sums over hits if nothing of their visits is needed for them."""
         named, period = dict(zip(names, groupings, strict=True)), self._question.period
         visits = self._passing_visits()
-        steps = visitors_at(named, period, visits=visits, key=self._relations.key)
+        values = {name: self._value(each) for name, each in named.items() if isinstance(each, Dimension)}
+        steps = visitors_at(named, period, values=values, visits=visits, key=self._relations.key)
         if not with_sums:
             return self._summed_at(named, ["visitors", "alone"], steps)
         sums = {name: sql for name, sql in self._of_hits.items() if name != "alone"}
@@ -435,22 +461,33 @@ class _Plan:
             return False
         named = {each.name for each in groupings if isinstance(each, Dimension)}
         condition = self._question.condition
+        # Events of a page may have several names, and those of a name several pages.
+        paths, keep_whole = _OF_PATH, keeps_paths_whole
+        if self._counts_pages(groupings):
+            paths, keep_whole = frozenset({PAGE.name}), keeps_pages_whole
         only_one = PAGE.name in named or (has_one_path(condition) and not self._with_visits(groupings))
         return (
             (only_one or (EVENT_NAME.name in named and has_events_only(condition)))
             and all(
-                isinstance(each, Dimension) and (each.scope is Scope.VISIT or each.name in _OF_PATH)
-                for each in groupings
+                isinstance(each, Dimension) and (each.scope is Scope.VISIT or each.name in paths) for each in groupings
             )
-            and keeps_paths_whole(condition)
+            and keep_whole(condition)
         )
+
+    def _counts_pages(self, groupings: Sequence[Grouping]) -> bool:
+        """Whether pages matter, and events may have some."""
+        compared = {match.dimension.name for match in matches_of_hit(self._question.condition)}
+        grouped = {each.name for each in groupings if isinstance(each, Dimension)}
+        return PAGE.name in compared | grouped and not self._plain_pages
 
     def _counted_firsts(self, names: Sequence[str], groupings: Sequence[Grouping]) -> str:
         """Hits and visitors by path: of regular visits, each first hit is a visitor."""
         irregular_times = self._relations.irregular_times
         values, where = self._values(groupings, "created"), self._where_pages(groupings)
         numbers = {name: sql for name, sql in self._of_hits.items() if name != "alone"}
-        numbers["visitors"] = _OF_HITS["firsts"]
+        # Of a regular visit, an event is on a page that has a pageview, which counts.
+        is_visitor = "first AND (NOT event OR alone)" if self._counts_pages(groupings) else "first"
+        numbers["visitors"] = f"count(*) FILTER ({is_visitor})"
         listed = ", ".join(f"{sql} AS {name}" for name, sql in numbers.items())
         passing = f"(SELECT * FROM passing{where})"
         parts = [self._grouped(values, names, listed, passing)]
@@ -458,7 +495,7 @@ class _Plan:
             # Apart, because DuckDB skips the blocks in which all hits have a session.
             parts.append(self._grouped(values, names, "count(*) AS alone", f"{passing} WHERE session = 0"))
         if irregular_times:
-            surplus = f"count(DISTINCT {self._relations.visitor}) - count(*) FILTER (first) AS visitors"
+            surplus = f"count(DISTINCT {self._relations.visitor}) - {numbers['visitors']} AS visitors"
             parts.append(self._grouped(values, names, surplus, f"({self._irregular_hits(passing)})"))
         names_of_sums = [*numbers, *(["alone"] if self._relations.has_alone else [])]
         sums = ", ".join(f"sum({name}) AS {name}" for name in names_of_sums)
@@ -517,11 +554,12 @@ class _Plan:
         summed = self._grouped(names, names, sums, f"({' UNION ALL BY NAME '.join(parts)})")
         return f"WITH others AS MATERIALIZED ({others}) {summed}"
 
-    @staticmethod
-    def _where_pages(groupings: Iterable[Grouping]) -> str:
-        """Events are under no page."""
+    def _where_pages(self, groupings: Iterable[Grouping]) -> str:
+        """Only hits to which the dimensions apply."""
         named = {each.name for each in groupings if isinstance(each, Dimension)}
-        return " WHERE NOT event" if named & OF_PAGEVIEWS else ""
+        if named & NEIGHBOURS or (PAGE.name in named and self._plain_pages):
+            return " WHERE NOT event"
+        return " WHERE (NOT event OR page IS NOT NULL)" if PAGE.name in named else ""
 
     def _seen(self, names: Sequence[str], numbers: Mapping[str, str]) -> str:
         """Whole visits with a hit that passes."""
@@ -549,11 +587,15 @@ class _Plan:
             "ended",
             "pageviews",
             "events",
+            "passive_events",
             *(name for each in self._dimensions for name in each.columns),
         }
         listed = ", ".join([self._relations.key, *sorted(columns)])
         # A sum is no filter of the scan, so DuckDB expects few visits and builds the table of these, not of the hits.
         several = f"pageviews > 2 AND pageviews + events > 2 AND NOT {entered} AND NOT {left}"
+        if not self._relations.plain_pages:
+            others = f"NOT coalesce({entered}, false) AND NOT coalesce({left}, false)"
+            several = f"pageviews + 3 * events > 2 AND {others}"
         between = f"between AS MATERIALIZED (SELECT {listed} FROM {visits} AND {several})"
         hits = f"{hits} AND {self._relations.in_visits('between')}"
         return (
@@ -573,7 +615,9 @@ class _Plan:
     def _grouped_ends(self, names: Sequence[str], numbers: Mapping[str, str], neighbour: str) -> str:
         """Whole visits by the hits that have no pageview before or after them."""
         ends = f"SELECT * EXCLUDE (created) FROM passing WHERE session <> 0 AND NOT event AND {neighbour} = 0"
-        of_visits = "SELECT site, session, started, ended, pageviews, events FROM visits WHERE NOT alone"
+        of_visits = (
+            "SELECT site, session, started, ended, pageviews, events, passive_events FROM visits WHERE NOT alone"
+        )
         source = f"({ends}) JOIN ({of_visits}) USING ({self._relations.key})"
         return self._summed(names, self._question.dimensions, numbers, "started", source)
 

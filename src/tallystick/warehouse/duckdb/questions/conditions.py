@@ -4,10 +4,11 @@ A row of ``rows`` is a hit with the values of its visit; a dimension's columns h
 All conditions are true or false, never NULL.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from tallystick.model.dimensions import (
     EVENT_NAME,
+    GOAL,
     HOST,
     NEXT_PAGE,
     PAGE,
@@ -20,12 +21,12 @@ from tallystick.model.dimensions import (
 from tallystick.model.question import NO_ID, AllOf, AnyOf, FilterExpression, HasDone, Match, Not, matches_in
 from tallystick.warehouse.duckdb.questions.names import one_fits
 from tallystick.warehouse.duckdb.questions.parameters import BoundValues
+from tallystick.warehouse.duckdb.questions.props import encoded_prop, prop_fits
 from tallystick.warehouse.duckdb.selecting import VALUES
 
 NEIGHBOURS = frozenset({NEXT_PAGE.name, PREVIOUS_PAGE.name})
-_OF_PATH = frozenset({PAGE.name, EVENT_NAME.name})
-OF_PAGEVIEWS = frozenset({PAGE.name, NEXT_PAGE.name, PREVIOUS_PAGE.name})
 """Dimensions that do not apply to events."""
+_OF_PATH = frozenset({PAGE.name, EVENT_NAME.name})
 
 
 FEW_IDS = 16
@@ -34,47 +35,77 @@ _IDS = range(-(1 << 31), 1 << 31)
 """Those that a column can have."""
 
 
-def value_of(dimension: Dimension) -> str:
-    """The SQL of a dimension's value; never NULL for hits to which it applies."""
+def value_of(dimension: Dimension, parameters: BoundValues, *, plain_pages: bool = False) -> str:
+    """The SQL of a dimension's value; never NULL for hits to which it applies.
+
+    Args:
+        plain_pages: whether only pageviews have a page.
+    """
     if dimension.name == EVENT_NAME.name:
         return f"CASE WHEN event THEN path ELSE {PAGEVIEW_ID} END"
+    if dimension.name == PAGE.name:
+        return "path" if plain_pages else "CASE WHEN event THEN page ELSE path END"
+    if dimension.name == GOAL.name:
+        return "goal"
+    if dimension.kind is ValueKind.PROP:
+        return encoded_prop(dimension.key, parameters)
     value = VALUES[dimension.kind](dimension)
     return f"coalesce({value}, {NO_ID})" if dimension.kind is ValueKind.ID else value
 
 
 def condition_of(
-    expression: FilterExpression, parameters: BoundValues, has_done: Callable[[FilterExpression], str]
+    expression: FilterExpression,
+    parameters: BoundValues,
+    has_done: Callable[[FilterExpression], str],
+    *,
+    plain_pages: bool = False,
 ) -> str:
     """The SQL of whether a row passes.
 
     Args:
         has_done: the SQL of whether the row's visit has a hit that passes an expression.
+        plain_pages: whether only pageviews have a page, or only pageviews are looked at.
     """
+
+    def condition(part: FilterExpression) -> str:
+        return condition_of(part, parameters, has_done, plain_pages=plain)
+
+    plain = plain_pages or has_pageviews_only(expression)
     match expression:
         case Match():
-            return _match(expression, parameters)
+            return _match(expression, parameters, plain_pages=plain)
         case AllOf(parts):
-            each = [condition_of(part, parameters, has_done) for part in parts]
-            return f"({' AND '.join(each) or 'true'})"
+            return f"({' AND '.join(map(condition, parts)) or 'true'})"
         case AnyOf(parts):
-            each = [condition_of(part, parameters, has_done) for part in parts]
-            return f"({' OR '.join(each) or 'false'})"
+            return f"({' OR '.join(map(condition, parts)) or 'false'})"
         case Not(part):
-            return f"(NOT {condition_of(part, parameters, has_done)})"
+            return f"(NOT {condition(part)})"
         case HasDone(part):
             return has_done(part)
 
 
-def _match(match: Match, parameters: BoundValues) -> str:
-    dimension, value = match.dimension, value_of(match.dimension)
+def _match(match: Match, parameters: BoundValues, *, plain_pages: bool) -> str:
+    dimension = match.dimension
+    if dimension.name == PAGE.name:
+        return _match_of_page(match, parameters, plain_pages=plain_pages)
     if dimension.kind is ValueKind.ID:
-        # DuckDB skips rows while it reads them only by a plain column; a path is never NULL where it is compared.
-        column = "path" if dimension.name == PAGE.name else value
-        fits = is_among(column, map(int, match.values), parameters)
+        fits = is_among(value_of(dimension, parameters), map(int, match.values), parameters)
+    elif dimension.kind is ValueKind.PROP:
+        fits = prop_fits(match, parameters)
     else:
-        fits = one_fits(f"({value})", match, parameters)
+        fits = one_fits(f"({value_of(dimension, parameters)})", match, parameters)
     fits = f"(NOT {fits})" if match.negated else fits
-    return f"(NOT event AND {fits})" if dimension.name in OF_PAGEVIEWS else fits
+    return f"(NOT event AND {fits})" if dimension.name in NEIGHBOURS else fits
+
+
+def _match_of_page(match: Match, parameters: BoundValues, *, plain_pages: bool) -> str:
+    """An event of an unknown page passes neither way."""
+    # DuckDB skips rows while it reads them only by a plain column.
+    viewed, told = (is_among(column, map(int, match.values), parameters) for column in ("path", "page"))
+    negation = "NOT " if match.negated else ""
+    if plain_pages:
+        return f"(NOT event AND {negation}{viewed})"
+    return f"CASE WHEN event THEN page IS NOT NULL AND coalesce({negation}{told}, false) ELSE {negation}{viewed} END"
 
 
 def is_among(value: str, ids: Iterable[int], parameters: BoundValues) -> str:
@@ -97,6 +128,18 @@ def about_visits(expression: FilterExpression) -> bool:
             return about_visits(part)
         case HasDone(part):
             return not any(match.dimension.name in NEIGHBOURS for match in matches_in(part))
+
+
+def matches_of_hit(expression: FilterExpression) -> Iterator[Match]:
+    """The comparisons that are made with the hit itself, not with others of its visit."""
+    match expression:
+        case Match():
+            yield expression
+        case AllOf(parts) | AnyOf(parts):
+            for part in parts:
+                yield from matches_of_hit(part)
+        case Not(part):
+            yield from matches_of_hit(part)
 
 
 def looks_at_others(expression: FilterExpression) -> bool:
@@ -126,27 +169,28 @@ def about_hits(expression: FilterExpression) -> bool:
 
 
 def keeps_paths_whole(expression: FilterExpression) -> bool:
-    """Whether all hits of a visit on one path pass an expression, or none."""
-    match expression:
-        case Match():
-            return expression.dimension.scope is Scope.VISIT or expression.dimension.name in _OF_PATH
-        case AllOf(parts) | AnyOf(parts):
-            return all(map(keeps_paths_whole, parts))
-        case Not(part):
-            return keeps_paths_whole(part)
-        case HasDone():
-            return about_visits(expression)
+    """Whether all hits of a visit on one path pass an expression, or none, where only pageviews have a page."""
+    return _keeps_whole(expression, _OF_PATH)
+
+
+def keeps_pages_whole(expression: FilterExpression) -> bool:
+    """Whether all hits of a visit on one page pass an expression, or none."""
+    return _keeps_whole(expression, {PAGE.name})
 
 
 def keeps_hosts_whole(expression: FilterExpression) -> bool:
     """Whether all hits of a visit on one host pass an expression, or none."""
+    return _keeps_whole(expression, {HOST.name})
+
+
+def _keeps_whole(expression: FilterExpression, names: Collection[str]) -> bool:
     match expression:
         case Match():
-            return expression.dimension.scope is Scope.VISIT or expression.dimension.name == HOST.name
+            return expression.dimension.scope is Scope.VISIT or expression.dimension.name in names
         case AllOf(parts) | AnyOf(parts):
-            return all(map(keeps_hosts_whole, parts))
+            return all(_keeps_whole(part, names) for part in parts)
         case Not(part):
-            return keeps_hosts_whole(part)
+            return _keeps_whole(part, names)
         case HasDone():
             return about_visits(expression)
 
@@ -162,6 +206,18 @@ def has_one_path(expression: FilterExpression) -> bool:
             part.dimension.name == PAGE.name
             or (part.dimension.name == EVENT_NAME.name and PAGEVIEW_ID not in part.values)
         )
+        for part in parts
+    )
+
+
+def has_pageviews_only(expression: FilterExpression) -> bool:
+    """Whether no event passes an expression; false where it is not plain to see."""
+    parts = expression.parts if isinstance(expression, AllOf) else (expression,)
+    return any(
+        isinstance(part, Match)
+        and part.dimension.name == EVENT_NAME.name
+        and not part.negated
+        and part.values == (PAGEVIEW_ID,)
         for part in parts
     )
 

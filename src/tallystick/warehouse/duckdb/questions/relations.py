@@ -54,7 +54,7 @@ class Relations:
     Args:
         general: whether to take everything from hits and nothing from the table ``visit``.
         with_neighbours: whether hits have ``next_page`` and ``previous_page``.
-        columns: of visits, those with values of the first hit that are read. DuckDB plans each.
+        columns: those of dimensions that are read: the relations have no others. DuckDB plans each.
         paths: only hits of visits that have had one of these paths are needed; None for all.
     """
 
@@ -72,6 +72,7 @@ class Relations:
         self._question, self._general = question, general
         needed = set(columns)
         self._of_first = tuple(name for name in visits.OF_FIRST_HIT if name in needed)
+        self._of_hit = tuple(name for name in ("page", "props") if name in needed)
         sites = list(question.sites)
         self._site = (
             f"site = {parameters.add(sites[0])}"
@@ -107,6 +108,13 @@ class Relations:
     def has_alone(self) -> bool:
         """Whether there may be hits without a session."""
         return self._general or self._question.bots or self._noted("alone") is not None
+
+    @cached_property
+    def plain_pages(self) -> bool:
+        """Whether only pageviews have a page: no event in the period tells one."""
+        if self._general or self._question.bots:
+            return False
+        return "page" not in self._of_hit or self._noted("paged") is None
 
     @cached_property
     def crossed(self) -> tuple[TimeRange, ...]:
@@ -155,6 +163,9 @@ class Relations:
                 "alone": f"SELECT 1 {hit} AND created >= {self._since} AND created < {self._until}"
                 " AND bot = 0 AND session = 0 LIMIT 1",
             }
+            if "page" in self._of_hit:
+                in_period = f"{hit} AND created >= {self._since} AND created < {self._until} AND bot = 0"
+                selects["paged"] = f"SELECT 1 {in_period} AND page IS NOT NULL LIMIT 1"
         text = f"SELECT {', '.join(f'({select})' for select in selects.values())}"
         row = self._session.connection.execute(text, self._bounds).fetchone() or (None,) * len(selects)
         self._numbers |= dict(zip(selects, row, strict=True))
@@ -181,6 +192,7 @@ class Relations:
         bots = self._question.bots
         columns = visits.hit_columns(self._of_first)
         columns = columns.replace("session", "CAST(0 AS UBIGINT) AS session" if bots else "session")
+        columns = ", ".join([columns, *self._of_hit])
         plain = (
             f"SELECT {columns}, bot, session = 0 AS alone FROM hit WHERE {self._site} AND created >= {self._since}"
             f" AND created < {self._until} AND {'bot > 0' if bots else 'bot = 0'}"
@@ -204,14 +216,17 @@ class Relations:
 
     def visits(self) -> list[Relation]:
         """``visits``: one row for each visit in the period."""
-        of_first = "".join(f", {name}" for name in self._of_first)
+        of_first, of_hit = ("".join(f", {name}" for name in names) for names in (self._of_first, self._of_hit))
         alone = (
             "SELECT site, session, created AS started, created AS ended, CAST(NOT event AS UINTEGER) AS pageviews,"
             f" CAST(event AS UINTEGER) AS events, CAST(first AS UINTEGER) AS firsts, {OWN_VISIT}{of_first},"
-            " CAST(event AND NOT interactive AS UINTEGER) AS passive_events, path, event, host,"
-            " true AS alone, first AS visitor FROM hits WHERE session = 0"
+            " CAST(event AND NOT interactive AS UINTEGER) AS passive_events, path, event, host"
+            f"{of_hit}, true AS alone, first AS visitor FROM hits WHERE session = 0"
         )
-        no_hit = "CAST(NULL AS INTEGER) AS path, false AS event, '' AS host, false AS alone, true AS visitor"
+        none = {"page": "CAST(NULL AS INTEGER)", "props": "''"}
+        of_no_hit = "".join(f", {none[name]} AS {name}" for name in self._of_hit)
+        no_hit = f"CAST(NULL AS INTEGER) AS path, false AS event, '' AS host{of_no_hit}"
+        no_hit += ", false AS alone, true AS visitor"
         if self._question.bots:
             return [Relation("visits", alone)]
         if self._general:
@@ -230,7 +245,8 @@ class Relations:
 
     def rows(self) -> Relation:
         """``rows``: hits with the columns of their visits."""
-        own = ", ".join([*_HIT_COLUMNS, *(("next_page", "previous_page") if self.with_neighbours else ())])
+        neighbours = ("next_page", "previous_page") if self.with_neighbours else ()
+        own = ", ".join([*_HIT_COLUMNS, *self._of_hit, *neighbours])
         of_visit = ", ".join(f"visits.{name}" for name in (*visits.OF_PAGEVIEWS, *self._of_first))
         of_hits = ", ".join(f"hits.{name.strip()}" for name in own.split(","))
         same = " AND ".join(f"hits.{name} = visits.{name}" for name in self.key.split(", "))

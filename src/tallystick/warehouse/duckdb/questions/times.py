@@ -18,7 +18,6 @@ from tallystick.warehouse.duckdb.questions.buckets import (
     quarter_of,
     shortest_s,
 )
-from tallystick.warehouse.duckdb.questions.conditions import value_of
 
 
 def step_of(column: str, units: list[TimeUnit], period: Period) -> str:
@@ -31,16 +30,18 @@ def buckets_at(groupings: Mapping[str, Grouping], period: Period) -> list[str]:
     return [name if isinstance(each, Dimension) else bucket(each, "moment", period) for name, each in groupings.items()]
 
 
-def visitors_at(groupings: Mapping[str, Grouping], period: Period, *, visits: str, key: str) -> str:
+def visitors_at(  # what a plan knows
+    groupings: Mapping[str, Grouping], period: Period, *, values: Mapping[str, str], visits: str, key: str
+) -> str:
     """The SELECT of ``visitors``, those ``alone`` without a session, by dimensions and times ``moment``.
 
     Args:
         groupings: dimensions of visits, and at least one unit of time.
+        values: the SQL of the dimensions' values.
         visits: what follows FROM: visits that pass, with a condition at the end.
         key: columns that tell visits apart.
     """
     units = [each for each in groupings.values() if isinstance(each, TimeUnit)]
-    values = {name: value_of(each) for name, each in groupings.items() if isinstance(each, Dimension)}
     names = "".join(f", {name}" for name in values)
     computed = "".join(f", {value} AS {name}" for name, value in values.items())
     ends = (
