@@ -80,7 +80,8 @@ def answer(rows: Iterable[Row], question: Question, zone: tzinfo) -> dict[Values
         for hit in passing:
             for values in _groups(hit, question, zone):
                 groups.setdefault(values, []).append(hit)
-    seen, entered = _visits(passing, question, zone)
+    # Metrics of whole visits are not asked by goal.
+    seen, entered = ({}, {}) if GOAL in question.dimensions else _visits(passing, question, zone)
     result = {
         values: tuple(
             _figure(metric, groups.get(values, []), seen.get(values, []), entered.get(values, []), visitors_in_all)

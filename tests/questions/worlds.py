@@ -13,8 +13,10 @@ from msgspec.structs import replace
 from tallystick.model.dimensions import (
     BOT,
     EVENT_NAME,
+    GOAL,
     HOST,
     PAGE,
+    PAGEVIEW_ID,
     QUESTION_DIMENSIONS,
     Dimension,
     Scope,
@@ -31,6 +33,7 @@ from tallystick.model.question import (
     Grouping,
     HasDone,
     Match,
+    NamedCondition,
     Not,
     Operator,
     Order,
@@ -221,6 +224,20 @@ CONDITIONS: st.SearchStrategy[FilterExpression] = st.one_of(
 )
 
 
+_EVENTS = Match(dimension=EVENT_NAME, values=(PAGEVIEW_ID,), negated=True)
+_PAGEVIEWS = Match(dimension=EVENT_NAME, values=(PAGEVIEW_ID,))
+_OF_GOALS = st.one_of(
+    st.sampled_from([*range(11, 14), 21]).map(lambda id_: AllOf((Match(dimension=PAGE, values=(id_,)), _PAGEVIEWS))),
+    st.sampled_from([14, 15, 24, 25]).map(lambda id_: AllOf((Match(dimension=EVENT_NAME, values=(id_,)), _EVENTS))),
+    st.builds(lambda match, other: AllOf((AllOf((match, _EVENTS)), other)), matches([EVENT_NAME]), matches(PROPS[:1])),
+    st.builds(lambda match, other: AllOf((match, other)), matches([PAGE]), st.sampled_from([_EVENTS, _PAGEVIEWS])),
+    _PLAIN,
+)
+GOALS = st.lists(_OF_GOALS, max_size=4).map(
+    lambda conditions: tuple(NamedCondition(f"goal {number}", each) for number, each in enumerate(conditions))
+)
+
+
 @st.composite
 def periods(draw: st.DrawFn, begin: int) -> tuple[Period, ZoneInfo]:
     """A period and its zone."""
@@ -235,6 +252,7 @@ def periods(draw: st.DrawFn, begin: int) -> tuple[Period, ZoneInfo]:
 def questions(draw: st.DrawFn, begin: int, *, bots: bool = False) -> tuple[Question, ZoneInfo]:
     """A question that is not refused, and its zone."""
     groupings: list[Grouping] = [*(QUESTION_DIMENSIONS if bots else PEOPLES), *list(TimeUnit) * 2, PAGE, *PROPS]
+    groupings += [GOAL] * 6
     dimensions = tuple(draw(st.lists(st.sampled_from(groupings), max_size=3, unique=True)))
     metrics = [Metric.EVENTS, Metric.PAGEVIEWS] if bots else list(Metric)
     of_hits = {each.name for each in dimensions if isinstance(each, Dimension) and each.scope is Scope.HIT}
@@ -253,4 +271,5 @@ def questions(draw: st.DrawFn, begin: int, *, bots: bool = False) -> tuple[Quest
             for by in draw(st.lists(st.sampled_from([*chosen, *dimensions]), max_size=2, unique=True))
         ),
         bots=bots,
+        goals=draw(GOALS) if GOAL in dimensions else (),
     ), zone

@@ -69,20 +69,26 @@ def _visit(site: int, session: int, hits: Sequence[dict[str, Any]]) -> dict[str,
 
 
 def irregular(hits: Sequence[dict[str, Any]]) -> set[tuple[int, int]]:
-    """The sessions with a path that has not one first hit, or with hits on another host than the first pageview's."""
+    """The sessions with a path that has not one first hit, with hits on another host than the first pageview's, or with
+    events on pages that they have not viewed.
+    """
     paths: dict[tuple[int, int], dict[tuple[int, bool], int]] = {}
     hosts: dict[tuple[int, int], set[str]] = {}
-    viewed = set()
+    pages: dict[tuple[int, int], set[int]] = {}
+    told: set[tuple[tuple[int, int], int]] = set()
     for hit in hits:
         if hit["session"] and not hit["bot"]:
             visit, path = (hit["site"], hit["session"]), (hit["path"], hit["event"])
             firsts = paths.setdefault(visit, {})
             firsts[path] = firsts.get(path, 0) + hit["first"]
             hosts.setdefault(visit, set()).add(hit["host"])
-            viewed |= set() if hit["event"] else {visit}
+            if not hit["event"]:
+                pages.setdefault(visit, set()).add(hit["path"])
+            elif hit["page"] is not None:
+                told.add((visit, hit["page"]))
     return {
-        visit for visit in paths if set(paths[visit].values()) != {1} or (visit in viewed and len(hosts[visit]) > 1)
-    }
+        visit for visit in paths if set(paths[visit].values()) != {1} or (visit in pages and len(hosts[visit]) > 1)
+    } | {visit for visit, page in told if page not in pages.get(visit, set())}
 
 
 async def assert_follows(warehouse: DuckDbWarehouse, *, judged: bool = False) -> None:
@@ -93,7 +99,7 @@ async def assert_follows(warehouse: DuckDbWarehouse, *, judged: bool = False) ->
     """
     hits, found, entered, [mark] = await warehouse.read(
         lambda session: (
-            _rows(session, f"SELECT {visits.hit_columns()}, bot FROM hit"),
+            _rows(session, f"SELECT {visits.hit_columns()}, page, bot FROM hit"),
             _rows(session, "SELECT * FROM visit ORDER BY site, session"),
             _rows(session, "SELECT site, session FROM irregular_visit"),
             _rows(session, "SELECT judged_until FROM mark"),

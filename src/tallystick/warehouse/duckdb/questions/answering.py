@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from tallystick.model.dimensions import EVENT_NAME, HOST, PAGE, Dimension, Scope, ValueKind
+from msgspec.structs import replace
+
+from tallystick.model.dimensions import EVENT_NAME, GOAL, HOST, PAGE, Dimension, Scope, ValueKind
 from tallystick.model.metrics import BY_VISIT, Metric
 from tallystick.model.question import (
     Answer,
@@ -48,6 +50,7 @@ from tallystick.warehouse.duckdb.questions.conditions import (
     separated,
     value_of,
 )
+from tallystick.warehouse.duckdb.questions.goals import has_one_known_path, reached
 from tallystick.warehouse.duckdb.questions.names import check_expressions
 from tallystick.warehouse.duckdb.questions.parameters import BoundValues
 from tallystick.warehouse.duckdb.questions.props import decoded_prop
@@ -116,7 +119,14 @@ def answer(session: QuerySession, question: Question, *, general: bool = False) 
     """
     for match in matches_in(question.condition):
         check_expressions(session, match)
-    plan = _Plan(session, question, general=general)
+    for goal in question.goals:
+        for match in matches_in(goal.condition):
+            check_expressions(session, match)
+    everyone = None
+    if GOAL in question.dimensions and Metric.PERCENTAGE in question.metrics:
+        whole = replace(question, metrics=(Metric.VISITORS,), dimensions=(), goals=(), order=(), limit=1, offset=0)
+        everyone = int(answer(session, replace(whole, total_rows=False), general=general).rows[0].figures[0] or 0)
+    plan = _Plan(session, question, general=general, everyone=everyone)
     text = plan.text()
     rows = session.connection.execute(text, plan.parameters.of(text)).fetchall()
     width, total = len(question.dimensions), None
@@ -144,19 +154,29 @@ def _is_of_hits(grouping: Grouping) -> bool:
 
 
 class _Plan:
-    """The statement of a question."""
+    """The statement of a question.
 
-    def __init__(self, session: QuerySession, question: Question, *, general: bool) -> None:
+    Args:
+        everyone: visitors of all rows, where rows overlap.
+    """
+
+    def __init__(
+        self, session: QuerySession, question: Question, *, general: bool, everyone: int | None = None
+    ) -> None:
+        self._everyone = everyone
         self._question, self.parameters = question, BoundValues()
         self._times = [each for each in question.dimensions if isinstance(each, TimeUnit)]
         self._dimensions = [each for each in question.dimensions if isinstance(each, Dimension)]
         self._names = [f"d{number}" for number in range(len(question.dimensions))]
         matched = [match.dimension for match in matches_in(question.condition)]
-        used = {each.name for each in [*self._dimensions, *matched]}
+        self._by_goal = any(each.name == GOAL.name for each in self._dimensions)
+        self._of_goals = [match.dimension for goal in question.goals for match in matches_in(goal.condition)]
+        self._of_goals = self._of_goals if self._by_goal else []
+        used = {each.name for each in [*self._dimensions, *matched, *self._of_goals]}
         self._filters_pages = any(each.name == PAGE.name for each in matched)
         self._by_entry = any(each.name in _OF_ENTRY for each in self._dimensions)
         self._about_visits = about_visits(question.condition)
-        self._reads_visits = any(each.scope is Scope.VISIT for each in [*self._dimensions, *matched])
+        self._reads_visits = any(each.scope is Scope.VISIT for each in [*self._dimensions, *matched, *self._of_goals])
         self._metrics = metrics = set(question.metrics)
         exits_by_time = Metric.EXIT_RATE in metrics and bool(self._times)
         self._relations = Relations(
@@ -165,7 +185,7 @@ class _Plan:
             self.parameters,
             general=general,
             with_neighbours=general or exits_by_time or bool(used & NEIGHBOURS) or self._reads_ends(),
-            columns=[column for each in [*self._dimensions, *matched] for column in each.columns],
+            columns=[column for each in [*self._dimensions, *matched, *self._of_goals] for column in each.columns],
             paths=None if general else required_paths(question.condition),
         )
         self._general = general
@@ -181,7 +201,7 @@ class _Plan:
     def _reads_ends(self) -> bool:
         """Whether first or last pageviews have to be read: the rows of visits lack their properties."""
         groupings = [*self._dimensions, *(match.dimension for match in matches_of_hit(self._question.condition))]
-        if all(each.kind is not ValueKind.PROP for each in groupings):
+        if all(each.kind is not ValueKind.PROP and each.name != GOAL.name for each in groupings):
             return False
         of_entries = self._metrics & BY_VISIT and (self._by_entry or self._filters_pages)
         return bool(of_entries) or Metric.EXIT_RATE in self._metrics
@@ -201,9 +221,11 @@ class _Plan:
         """The statement. Its last two columns: the number of all rows, and whether hits without a session count."""
         question, relations = self._question, self._relations
         parts = self._parts(self._names)
-        ctes = [*relations.hits(), *relations.visits(), relations.irregular(), relations.rows(), self._passing()]
+        ctes = [*relations.hits(), *relations.visits(), relations.irregular(), relations.rows(), *self._passing()]
         ctes += parts.as_relations()
-        if Metric.PERCENTAGE in self._metrics:
+        if self._everyone is not None:
+            ctes.append(Relation("everyone", f"SELECT {self.parameters.add(self._everyone)} AS total", ""))
+        elif Metric.PERCENTAGE in self._metrics:
             everyone = f"SELECT coalesce(sum(visitors), 0) AS total FROM ({self._counted([], [])})"
             ctes.append(Relation("everyone", everyone, ""))
         of_metrics = _FIGURES | (_FIGURES_OF_SEEN if self._seen_has_visitors else {})
@@ -277,9 +299,13 @@ class _Plan:
         """The condition for visits with a session."""
         return self._condition(self._question.condition, self._has_done_in_visit)
 
-    def _passing(self) -> Relation:
+    def _passing(self) -> list[Relation]:
         source = "rows" if self._reads_visits else "hits"
-        return Relation("passing", f"SELECT * FROM {source} WHERE {self._passes()}")
+        passing = f"SELECT * FROM {source} WHERE {self._passes()}"
+        if not self._by_goal:
+            return [Relation("passing", passing)]
+        select = reached(self._question.goals, "passing_any", self._passes, self.parameters)
+        return [Relation("passing_any", passing), Relation("passing", select)]
 
     def _values(self, groupings: Sequence[Grouping], time: str) -> list[str]:
         period = self._question.period
@@ -302,6 +328,8 @@ class _Plan:
 
     def _counted(self, names: Sequence[str], groupings: Sequence[Grouping]) -> str:
         """Hits and visitors."""
+        if self._by_goal and GOAL in groupings:
+            return self._counted_by_goal(names, groupings)
         plans = {
             self._counted_firsts: self._is_by_path,
             self._counted_on_hosts: self._is_by_host,
@@ -439,14 +467,34 @@ class _Plan:
             f" UNION ALL SELECT false AS alone, true AS visitor, {numbers} FROM ({of_hits})"
         )
 
-    def _counted_hits(self, names: Sequence[str], groupings: Sequence[Grouping]) -> str:
+    def _counted_by_goal(self, names: Sequence[str], groupings: Sequence[Grouping]) -> str:
+        """Hits and visitors by goal: of goals with one path, firsts are counted as in ``_counted_firsts``."""
+        question, whole = self._question, ""
+        of_visits = all(
+            each == GOAL or (isinstance(each, Dimension) and each.scope is Scope.VISIT) for each in groupings
+        )
+        if self._counts_visitors and of_visits and not self._general and not question.bots:
+            plain = self._relations.plain_pages or not self._filters_pages
+            if keeps_paths_whole(question.condition) and plain:
+                numbers = (str(n) for n, goal in enumerate(question.goals) if has_one_known_path(goal.condition))
+                whole = ", ".join(numbers)
+        if not whole:
+            return self._counted_hits(names, groupings)
+        parts = [
+            self._counted_firsts(names, groupings, f"passing WHERE goal IN ({whole})"),
+            self._counted_hits(names, groupings, f"passing WHERE goal NOT IN ({whole})"),
+        ]
+        return " UNION ALL BY NAME ".join(f"({part})" for part in parts)
+
+    def _counted_hits(self, names: Sequence[str], groupings: Sequence[Grouping], source: str = "passing") -> str:
         visitor = self._relations.visitor
         numbers = ", ".join(f"{sql} AS {name}" for name, sql in self._of_hits.items())
         if self._counts_visitors:
             distinct = f"count(DISTINCT {visitor}) FILTER (session <> 0)"
             numbers += f", {distinct} + count(*) FILTER (session = 0 AND first) AS visitors"
+        source = f"(SELECT * FROM {source})"
         return self._grouped(
-            self._values(groupings, "created"), names, numbers, f"passing{self._where_pages(groupings)}"
+            self._values(groupings, "created"), names, numbers, f"{source}{self._where_pages(groupings)}"
         )
 
     # Where visits are regular, their hits need not be told apart, which takes most of the time of ``_counted_hits``.
@@ -480,7 +528,7 @@ class _Plan:
         grouped = {each.name for each in groupings if isinstance(each, Dimension)}
         return PAGE.name in compared | grouped and not self._plain_pages
 
-    def _counted_firsts(self, names: Sequence[str], groupings: Sequence[Grouping]) -> str:
+    def _counted_firsts(self, names: Sequence[str], groupings: Sequence[Grouping], source: str = "passing") -> str:
         """Hits and visitors by path: of regular visits, each first hit is a visitor."""
         irregular_times = self._relations.irregular_times
         values, where = self._values(groupings, "created"), self._where_pages(groupings)
@@ -489,7 +537,7 @@ class _Plan:
         is_visitor = "first AND (NOT event OR alone)" if self._counts_pages(groupings) else "first"
         numbers["visitors"] = f"count(*) FILTER ({is_visitor})"
         listed = ", ".join(f"{sql} AS {name}" for name, sql in numbers.items())
-        passing = f"(SELECT * FROM passing{where})"
+        passing = f"(SELECT * FROM (SELECT * FROM {source}){where})"
         parts = [self._grouped(values, names, listed, passing)]
         if self._relations.has_alone:
             # Apart, because DuckDB skips the blocks in which all hits have a session.
