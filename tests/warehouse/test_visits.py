@@ -144,6 +144,7 @@ def hits(draw: st.DrawFn) -> Hit:
         host=draw(st.sampled_from(["", "a.example", "b.example"])),
         country=draw(st.sampled_from(["", "NL"])),
         interactive=draw(st.booleans()),
+        page=draw(st.sampled_from([None, None, 1, 2])) if path >= EVENTS_FROM else None,
         device=draw(st.sampled_from(["", "Mobile"])),
         source=draw(st.sampled_from(["", "Google"])),
         channel=draw(st.sampled_from(["", "Direct"])),

@@ -226,8 +226,6 @@ VERSION_OF_BROWSER = Dimension(name="browser_version", columns=("browser_version
 VERSION_OF_SYSTEM = Dimension(name="system_version", columns=("system_version",))
 DEVICE = Dimension(name="device", columns=("width", "device"), kind=ValueKind.RANGE, ranges=DEVICES)
 """By the width of the screen; where it is not known, as the agent says."""
-GOAL = Dimension(name="goal", columns=("goal",), kind=ValueKind.NUMBER, scope=Scope.HIT)
-"""The position of a goal in ``Question.goals``. A hit is in the row of each goal that it reaches; only for grouping."""
 
 COUNTRY_NAME = "country_name"
 """The name of the country with names in place of codes."""

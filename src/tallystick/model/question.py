@@ -132,13 +132,6 @@ def matches_in(expression: FilterExpression) -> Iterator[Match]:
             yield from matches_in(part)
 
 
-class NamedCondition(Struct, frozen=True):
-    """A condition of hits with a name: a goal. It has no ``HasDone``."""
-
-    name: str
-    condition: FilterExpression
-
-
 class Order(Struct, frozen=True):
     """Sorts rows by a metric or a grouping of the question."""
 
@@ -164,12 +157,12 @@ class Question(Struct, frozen=True, kw_only=True):
         metrics: at least one.
         dimensions: rows are grouped by them; without any there is one row.
         condition: which hits.
-        goals: the rows of the dimension ``GOAL``. A hit is in the row of every goal whose condition it passes.
+        goals: the rows of the dimension ``GOAL``. A hit is in the row of every goal whose condition it
+            passes. As the warehouse takes it, conditions are in ids, and values of ``GOAL`` are positions in it.
         order: how rows are sorted; ``ordered`` has the defaults.
         compare: another period with which each row is compared.
         bots: hits of bots in place of those of people; only ``Metric.EVENTS`` and ``Metric.PAGEVIEWS``.
         total_rows: whether to count the rows of all pages.
-        goals: what the dimension ``GOAL`` groups by. As the warehouse takes it, conditions are in ids.
     """
 
     sites: tuple[int, ...]
@@ -184,7 +177,6 @@ class Question(Struct, frozen=True, kw_only=True):
     compare: Comparison | None = None
     bots: bool = False
     total_rows: bool = False
-    goals: tuple[NamedCondition, ...] = ()
 
 
 Figure: TypeAlias = int | float | None
