@@ -160,6 +160,13 @@ Goal    Visitors  Conversion rate
 ──────  ────────  ───────────────
 Signup         1             50 %
 """,
+    ("--by", "prop:The plan,goal", "--metrics", "events", "--filter", 'prop:"The plan" is ""', *MAY): """\
+2024-05-01 to 2024-05-31
+
+prop:The plan  Goal    Events
+─────────────  ──────  ──────
+(none)         Signup       1
+""",
     ("--by", "campaign,country", "--format", "csv", "--compare", "year", *MAY): """\
 campaign,country,visitors,visitors_before,visitors_change,pageviews,pageviews_before,pageviews_change
 (not set),,3,0,100,3,0,100

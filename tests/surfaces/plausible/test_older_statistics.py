@@ -5,6 +5,7 @@ from typing import Any
 from support.telling import a_visit, tell
 from tallystick.model.account import Permission
 from tallystick.model.goal import Goal
+from tallystick.model.props import encoded
 from tallystick.services.analytics.kept.goals import create_goal
 
 from .conftest import Stats
@@ -234,6 +235,39 @@ async def test_refusals(stats: Stats) -> None:
     for what, query, word in REFUSALS:
         status, message = await refusal(stats, what, **query)
         assert (status, word in message) == (400, True), (what, query, message)
+
+
+async def test_properties(stats: Stats) -> None:
+    for hour, plan in enumerate(("pro", "pro", "it's | free")):
+        await tell(
+            stats.analytics, a_visit("Bought", f"2027-01-14T0{hour}:00", by=20 + hour, props=encoded({"plan": plan}))
+        )
+    found = await ask(stats, "breakdown", property="event:props:plan", metrics="visitors,events")
+    assert found == [
+        {"plan": "(none)", "visitors": 4, "events": 8},
+        {"plan": "pro", "visitors": 2, "events": 2},
+        {"plan": "it's | free", "visitors": 1, "events": 1},
+    ]
+    assert await ask(stats, "breakdown", property="event:props:visit:x") == [{"visit:x": "(none)", "visitors": 7}]
+    for filters, visitors in (
+        ("event:props:plan==pro", 2),
+        ("event:props:plan==pro|it's \\| free", 3),
+        ("event:props:plan!=pro", 5),
+        ("event:props:plan==(none)", 4),
+        ("event:props:plan!=(none);event:goal==Bought", 3),
+        ("event:props:plan==*free", 1),
+        ("event:props:plan==p*|*free", 3),
+        ("event:props:nothing==x", 0),
+    ):
+        assert await ask(stats, "aggregate", filters=filters) == {"visitors": {"value": visitors}}, filters
+    by_goal = {"filters": "event:goal==Bought", "property": "event:props:plan", "metrics": "visitors,conversion_rate"}
+    assert (await ask(stats, "breakdown", **by_goal))[0] == {"plan": "pro", "visitors": 2, "conversion_rate": 100.0}
+    for query in ({"filters": "event:props:plan==pro"}, {"property": "event:props:plan"}):
+        what = "breakdown" if "property" in query else "aggregate"
+        status, message = await refusal(stats, what, metrics="visitors,bounce_rate", **query)
+        assert (status, "bounce_rate" in message) == (400, True)
+    assert (await refusal(stats, "breakdown", property="event:props:"))[0] == 400
+    assert (await refusal(stats, "aggregate", filters="event:props:==pro"))[0] == 400
 
 
 async def test_configured_goals(stats: Stats) -> None:

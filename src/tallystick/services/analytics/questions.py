@@ -354,30 +354,7 @@ def _rows_in(answer: Answer | FunnelAnswer) -> int:
 
 def ask(session: WarehouseSession, question: Question) -> Answer:
     """The answer in ids."""
-    if GOAL not in question.dimensions:
-        return session.answer(question)
-    place = question.dimensions.index(GOAL)
-    metrics = tuple(dict.fromkeys((*question.metrics, Metric.EVENTS)))
-    rows: list[AnswerRow] = []
-    sessionless = False
-    for number, goal in enumerate(question.goals):
-        of_goal = replace(
-            question,
-            metrics=metrics,
-            dimensions=tuple(each for each in question.dimensions if each != GOAL),
-            condition=AllOf((question.condition, goal.condition)),
-            order=tuple(each for each in question.order if each.by != GOAL),
-            goals=(),
-        )
-        answer = session.answer(of_goal)
-        sessionless |= answer.sessionless
-        # Without other dimensions there is a row of zeros where nothing reaches the goal.
-        reached = (row for row in answer.rows if row.figures[metrics.index(Metric.EVENTS)])
-        rows += (
-            AnswerRow((*row.values[:place], number, *row.values[place:]), row.figures[: len(question.metrics)])
-            for row in reached
-        )
-    return Answer(rows=tuple(rows), sessionless=sessionless)
+    return session.answer(question)
 
 
 # Names.
@@ -689,11 +666,6 @@ def _hit_dimensions(question: Question) -> set[str]:
     return {each.name for each in question.dimensions if isinstance(each, Dimension) and each.scope is Scope.HIT}
 
 
-def _has_properties(question: Question) -> bool:
-    compared = (match.dimension for match in matches_in(conditions_of(question)))
-    return any(isinstance(each, Dimension) and each.key for each in (*question.dimensions, *compared))
-
-
 def _has_ids(question: Question) -> bool:
     return any(isinstance(each, Dimension) and each.kind is ValueKind.ID for each in question.dimensions)
 
@@ -717,7 +689,6 @@ def _searched(conditions: FilterExpression) -> int:
 _RULES = (
     _Refusal(lambda question: not question.sites, "a question needs a site"),
     _Refusal(lambda question: not question.metrics, "a question needs a metric"),
-    _Refusal(_has_properties, "questions about properties cannot be answered yet"),
     _Refusal(
         lambda question: len(question.goals) > MOST_GOALS,
         f"a question takes at most {MOST_GOALS} goals; ask about fewer sites, or filter by goals",
