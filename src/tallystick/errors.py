@@ -24,7 +24,7 @@ TallystickError
 ├── KeyInFlight                  the request with this idempotency key is being processed
 └── InputRefused                 a person's input is invalid; the message says what is valid
     ├── NotPermitted             the person is not permitted to do that
-    ├── NotThere                 there is no such goal, funnel, segment or annotation
+    ├── NotThere                 there is no such goal, funnel, segment, annotation or import
     ├── Conflicting              what is there does not allow it: a name is taken, or an object is used by another
     └── InvalidFields            invalid fields, with messages for each
 """

@@ -14,9 +14,9 @@ from support.rights import PEOPLE, World, world
 from tallystick.model.account import ACCESS_ORDER, NEEDED_ACCESS, Permission
 from tallystick.surfaces.plausible.judging import StatsRoute
 from tallystick.surfaces.plausible.kept.routes import KEPT_ROUTES
-from tallystick.surfaces.plausible.routes import ROUTES
+from tallystick.surfaces.plausible.routes import IMPORT_ROUTES, ROUTES
 
-QUESTIONS = [route for route in ROUTES if route not in KEPT_ROUTES]
+QUESTIONS = [route for route in ROUTES if route not in (*KEPT_ROUTES, *IMPORT_ROUTES)]
 UNKNOWN_TOKEN, NO_TOKEN = "an unknown token", "no token"
 ACCESS: Mapping[str, Any] = {"superuser": "*", "admin": "a", "site admin": "a", "settings": "s", "reader": "r"}
 ON_SECOND = {**ACCESS, "site admin": None}

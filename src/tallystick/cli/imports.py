@@ -52,6 +52,9 @@ app = App(name="import")
 """Without the name of another program after it, the command reads formats of GoatCounter, Tallystick and logs."""
 app.command(umami, sort_key=1)
 app.command(ga4, sort_key=2)
+app.command("tallystick.cli.aggregate_imports:plausible", name="plausible", sort_key=3)
+app.command("tallystick.cli.aggregate_imports:list_", name="list", sort_key=4)
+app.command("tallystick.cli.aggregate_imports:remove", name="remove", sort_key=5)
 
 
 class ImportOptions(Struct, frozen=True, kw_only=True):

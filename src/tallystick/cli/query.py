@@ -1,5 +1,6 @@
 """``tallystick query``: answers any question about a site's visits."""
 
+import sys
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -11,6 +12,10 @@ from tallystick.errors import InputRefused
 from tallystick.model.question import MOST_ROWS
 from tallystick.settings import AnalyticsSettings, whole_number
 
+_NOT_IMPORTED = {
+    "no_imported_data": "Nothing is imported.",
+    "out_of_range": "No imported day that counts lies in the period.",
+}
 METRICS, METRICS_OF_BOTS = "visitors,pageviews", "events"
 ROWS_OF_A_TABLE = 100
 LAST_ROW = 1_000_000
@@ -33,6 +38,7 @@ def query(  # noqa: PLR0913  # one an option
     offset: Annotated[int, whole_number(0, LAST_ROW)] = 0,
     timezone: Annotated[str | None, Parameter(metavar="ZONE", show_default=False)] = None,
     bots: Annotated[bool, Parameter(negative=())] = False,
+    imported: Annotated[bool, Parameter(negative=())] = False,
     form: Annotated[Form, Parameter(name="--format")] = "table",
     settings: AnalyticsSettings = AnalyticsSettings(),
 ) -> None:
@@ -79,6 +85,8 @@ def query(  # noqa: PLR0913  # one an option
         offset: Leave out this many rows.
         timezone: The time zone of days and hours, for example Europe/Berlin; by default the site's.
         bots: Hits of bots in place of those of people, with the metrics events and pageviews; --by bot says why.
+        imported: With imported figures of days before the first hit (tallystick import plausible), where they can
+            answer the question; otherwise a line says why not.
         form: How rows are printed. csv has plain numbers, and an apostrophe before texts that a spreadsheet would take
             for formulas; json is the answer of the API.
     """
@@ -93,7 +101,11 @@ def query(  # noqa: PLR0913  # one an option
         body["timezone"] = timezone
     if bots:
         body["bots"] = True
+    if imported:
+        body["include"] |= {"imports": True}
     (answer,) = answers_to(site, url, settings, [body])
+    if imported and (reason := answer["meta"].get("imports_skip_reason")):
+        print(answer["meta"].get("imports_warning", _NOT_IMPORTED.get(reason, reason)), file=sys.stderr)
     print_answer(form, body, answer)
 
 

@@ -36,6 +36,8 @@ class QueryAnswer(Struct, frozen=True, kw_only=True):
         compared_period: the same of the other period; None without a comparison.
         total_rows: of all pages; None unless asked for.
         warnings: by metric, why a figure is not exact.
+        imports_included: whether imported figures are part of the answer; None unless asked for.
+        imports_skip_reason: why they are not.
     """
 
     rows: list[QueryRow]
@@ -43,6 +45,8 @@ class QueryAnswer(Struct, frozen=True, kw_only=True):
     compared_period: tuple[dt.datetime, dt.datetime] | None = None
     total_rows: int | None = None
     warnings: Mapping[str, str] = {}
+    imports_included: bool | None = None
+    imports_skip_reason: str | None = None
 
 
 class SentComparison(Struct, frozen=True):
@@ -72,6 +76,8 @@ class SentMeta(Struct, frozen=True):
 
     total_rows: int | None = None
     metric_warnings: dict[str, SentWarning] = {}
+    imports_included: bool | None = None
+    imports_skip_reason: str | None = None
 
 
 class SentQuery(Struct, frozen=True):
@@ -96,6 +102,8 @@ class SentAnswer(Struct, frozen=True):
             compared_period=self.query.comparison_date_range,
             total_rows=self.meta.total_rows,
             warnings={name: each.warning for name, each in self.meta.metric_warnings.items()},
+            imports_included=self.meta.imports_included,
+            imports_skip_reason=self.meta.imports_skip_reason,
         )
 
 

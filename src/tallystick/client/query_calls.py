@@ -29,7 +29,7 @@ class Asked(TypedDict, total=False):
     the client's URL chooses the site. ``filters`` must all pass. ``period`` is by default the last seven days, without
     today. ``compare`` names another period, and ``same_weekdays`` moves that one by whole weeks. ``order`` sorts by
     metrics and dimensions that are asked for. ``timezone`` is that of the site unless given. ``bots`` asks about hits
-    of bots in place of people's.
+    of bots in place of people's. ``imports`` adds imported figures where they can answer.
     """
 
     site: str | Sequence[str]
@@ -41,6 +41,7 @@ class Asked(TypedDict, total=False):
     order: Sequence[tuple[Metric | Grouping, Literal["asc", "desc"]]]
     timezone: str
     bots: bool
+    imports: bool
 
 
 class QueryCalls:
@@ -76,6 +77,8 @@ def body_of(metrics: Sequence[str], asked: Asked) -> dict[str, Any]:
         include["compare"] = compare if isinstance(compare, str) else _span(compare)
     if asked.get("same_weekdays"):
         include["compare_match_day_of_week"] = True
+    if asked.get("imports"):
+        include["imports"] = True
     body: dict[str, Any] = {
         "metrics": list(metrics),
         "date_range": period_sent(asked.get("period", "7d")),

@@ -163,6 +163,8 @@ class Question(Struct, frozen=True, kw_only=True):
         compare: another period with which each row is compared.
         bots: hits of bots in place of those of people; only ``Metric.EVENTS`` and ``Metric.PAGEVIEWS``.
         total_rows: whether to count the rows of all pages.
+        averaged: whether rows have one more figure behind those of the metrics, which include one of ``BY_VISIT``: the
+            visits that these metrics are averages of.
     """
 
     sites: tuple[int, ...]
@@ -177,6 +179,7 @@ class Question(Struct, frozen=True, kw_only=True):
     compare: Comparison | None = None
     bots: bool = False
     total_rows: bool = False
+    averaged: bool = False
 
 
 Figure: TypeAlias = int | float | None

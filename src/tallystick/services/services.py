@@ -25,6 +25,7 @@ from tallystick.services.counting.counting import Counting
 from tallystick.services.exports.exports import Exports
 from tallystick.services.feed.following import Following
 from tallystick.services.idempotency import InFlight
+from tallystick.services.imports.aggregates import AggregateImports
 from tallystick.services.ingest.ingest import Ingest, Knowledge
 from tallystick.services.ingest.new_names import Admits
 from tallystick.services.readiness import Readiness
@@ -51,6 +52,7 @@ class Services(Struct, frozen=True, kw_only=True):
     visitor_counter: VisitorCounter
     questions: Questions
     funnel_questions: FunnelQuestions
+    aggregates: AggregateImports
     goals: Goals
     funnels: Funnels
     segments: Segments
@@ -114,6 +116,7 @@ def build_services(  # noqa: PLR0913  # settings of single services
         visitor_counter=VisitorCounter(ledger, warehouse),
         questions=questions,
         funnel_questions=FunnelQuestions(ledger, warehouse, questions),
+        aggregates=AggregateImports(ledger, warehouse, warehouse.clock),
         goals=Goals(kept),
         funnels=Funnels(kept),
         segments=Segments(kept),

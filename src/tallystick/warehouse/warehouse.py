@@ -4,11 +4,12 @@
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from tallystick.gathering import Resolvable
+from tallystick.model.aggregates import AggregateFigures, AggregateImport, AggregateQuestion, Row
 from tallystick.model.dimensions import Dimension
 from tallystick.model.funnel import FunnelAnswer, FunnelQuestion
 from tallystick.model.hit import Hit
@@ -115,6 +116,26 @@ class WarehouseSession(Protocol):
         """
         ...
 
+    # Imported aggregates.
+
+    def aggregate_imports(self, site: int) -> list[AggregateImport]:
+        """The imports of a site, those that are not done too, oldest first."""
+        ...
+
+    def aggregated(self, question: AggregateQuestion) -> list[tuple[tuple[str | int, ...], AggregateFigures]]:
+        """The sums of each group that has rows; without groupings one group, also without rows.
+
+        Values are texts as questions show them, and for time units numbers as in ``AnswerRow.values``.
+
+        Raises:
+            InputRefused: an RE2 expression is not valid.
+        """
+        ...
+
+    def first_counted(self, site: int) -> int | None:
+        """The time of a site's first hit of people, Unix seconds; None without one."""
+        ...
+
     # Bots.
 
     def bots_by_code(self, site: int, period: Period) -> list[tuple[int, int]]:
@@ -181,7 +202,7 @@ class WarehouseWriteSession(WarehouseSession, Protocol):
     """
 
     def delete_site(self, site: int) -> int:
-        """Remove all hits of a site. Returns their number."""
+        """Remove all hits and imported aggregates of a site. Returns the number of hits."""
         ...
 
     def delete_paths(self, site: int, paths: Sequence[int]) -> int:
@@ -216,7 +237,7 @@ class WarehouseWriteSession(WarehouseSession, Protocol):
         ...
 
     def expire(self, limits: Iterable[tuple[int, int]]) -> int:
-        """Remove hits older than their sites' retention. Returns their number.
+        """Remove hits and imported days older than their sites' retention. Returns the number of hits.
 
         Args:
             limits: site, and the Unix second before which hits are removed.
@@ -224,7 +245,7 @@ class WarehouseWriteSession(WarehouseSession, Protocol):
         ...
 
     def count_expired(self, limits: Iterable[tuple[int, int]]) -> int:
-        """The number of hits that ``expire`` would remove."""
+        """The number of hits and imported rows that ``expire`` would remove."""
         ...
 
     def newest_time(self) -> int:
@@ -232,11 +253,53 @@ class WarehouseWriteSession(WarehouseSession, Protocol):
         ...
 
     def forget_old(self, now: int, passed: int) -> None:
-        """Remove expired idempotency records, and keys of ended sessions.
+        """Remove expired idempotency records, keys of ended sessions, and interrupted imports of aggregates.
 
         Args:
             now: the wall clock, Unix seconds.
             passed: seconds of the clock by which idempotency records age (``Ledger.passed``).
+        """
+        ...
+
+    def begin_aggregates(self, begun: AggregateImport) -> int:
+        """Begin an import, which has no rows yet. Returns its id; the one in ``begun`` is not looked at.
+
+        Raises:
+            Conflicting: the site has too many.
+        """
+        ...
+
+    def add_aggregates(self, site: int, number: int, part: int, rows: Mapping[str, Sequence[Row]]) -> None:
+        """Add a part to an import; one that has arrived before is not added again.
+
+        Args:
+            part: parts are numbered from 1.
+            rows: by the aggregate's name.
+
+        Raises:
+            NotThere
+            Conflicting: the import is done, or an earlier part is missing.
+        """
+        ...
+
+    def finish_aggregates(self, site: int, number: int, rows: int, *, replace: bool) -> AggregateImport:
+        """Make an import one that questions read, if it is whole and no other has days of the same tables.
+
+        Args:
+            rows: how many it must have.
+            replace: whether such others are removed.
+
+        Raises:
+            NotThere
+            Conflicting: rows are missing, or another import has days of the same tables; nothing is changed.
+        """
+        ...
+
+    def remove_aggregates(self, site: int, number: int) -> AggregateImport:
+        """Remove an import, whether done or not.
+
+        Raises:
+            NotThere
         """
         ...
 

@@ -96,6 +96,7 @@ NOTHING = AnyOf(())
 
 Asked: TypeAlias = Question | FunnelQuestion
 Found = TypeVar("Found", Answer, FunnelAnswer)
+Result = TypeVar("Result")
 
 _METRICS_OF_BOTS = frozenset({Metric.EVENTS, Metric.PAGEVIEWS})
 _OF_ENTRY = frozenset({PAGE.name, HOST.name})
@@ -131,6 +132,32 @@ class Questions:
         """
         check(question)
         return await self.shared(question, lambda: self._whole(question))
+
+    async def every_row(self, question: Question) -> Answer:
+        """The rows of all pages, in any order; of more than ``MOST_GROUPS`` those that come first.
+
+        Raises:
+            InputRefused, QuestionTooLong, StoreUnavailable: as ``answer`` does.
+        """
+        check(question)
+        whole = replace(question, limit=MOST_GROUPS, offset=0, total_rows=False)
+        return await self.shared(whole, lambda: self._whole(whole))
+
+    async def read(self, function: Callable[[WarehouseSession], Result]) -> Result:
+        """Run ``function(session)`` as if it were a question: in turn, and within the time of one.
+
+        Raises:
+            QuestionTooLong, StoreUnavailable: as ``answer`` does; and what the function raises.
+        """
+        self._warehouse.require_owned()
+        await self._turn()
+        try:
+            async with asyncio.timeout(self._within):
+                return await self._warehouse.read(function)
+        except TimeoutError as error:
+            raise QuestionTooLong(self._within) from error
+        finally:
+            self._running.release()
 
     async def shared(self, question: Asked, find: Callable[[], Awaitable[Found]]) -> Found:
         """The answer to a question that was checked: the kept one, or in its turn and its time what ``find`` returns.
@@ -216,7 +243,7 @@ class Questions:
         if question.compare is None:
             return answer
         other = replace(question, period=question.compare.period, compare=None, limit=MOST_GROUPS, offset=0)
-        return await asyncio.to_thread(_compared, question, answer, await self._answer(other))
+        return await asyncio.to_thread(compared, question, answer, await self._answer(other))
 
     async def _answer(self, question: Question) -> Answer:
         conditions = (question.condition, *(goal.condition for goal in question.goals))
@@ -419,7 +446,7 @@ def _names(session: Session, question: Question, rows: Sequence[AnswerRow]) -> d
 def _page(question: Question, found: Answer, names: Mapping[tuple[str, int], str]) -> Answer:
     """One page of all rows, which are sorted by names. They may be many: not on the event loop."""
     named = _formatted(question, found, names)
-    rows = _sorted(question, named.rows)
+    rows = in_order(question, named.rows)
     page = tuple(rows[question.offset : question.offset + question.limit])
     return replace(named, rows=page, total_rows=len(rows) if question.total_rows else None)
 
@@ -487,7 +514,7 @@ def first_day(question: Question) -> int:
     return (period.first + period.offsets[0].offset) // DAY_S
 
 
-def _sorted(question: Question, rows: Iterable[AnswerRow]) -> list[AnswerRow]:
+def in_order(question: Question, rows: Iterable[AnswerRow]) -> list[AnswerRow]:
     """Rows in the complete order, names by code point."""
     listed = list(rows)
     for order in reversed(ordered(question)):
@@ -503,7 +530,7 @@ def _sort_key(question: Question, order: Order, row: AnswerRow) -> tuple[bool, A
     return value is not None, value if value is not None else 0
 
 
-def _compared(question: Question, answer: Answer, other: Answer) -> Answer:
+def compared(question: Question, answer: Answer, other: Answer) -> Answer:
     """Rows with the figures of the other period: of the same values, and of the n-th unit of time."""
     assert question.compare is not None
     times = [position for position, each in enumerate(question.dimensions) if isinstance(each, TimeUnit)]

@@ -12,11 +12,13 @@ from tallystick.model.named_period import Today
 from tallystick.model.period import Period
 from tallystick.model.question import RETURNING, TimeUnit
 from tallystick.model.site import Site
+from tallystick.services.analytics.imported import ImportedDays
 from tallystick.services.analytics.questions import Questions, labels
 from tallystick.services.zones import zone_named
 from tallystick.surfaces.plausible.bodies import DecodedQuery, decode_query
 from tallystick.surfaces.plausible.configured import Configured
 from tallystick.surfaces.plausible.figures import changes
+from tallystick.surfaces.plausible.importing import days_with_imports, joining, since_imports
 from tallystick.surfaces.plausible.inquiry import AnswerLine, Found, find, question_of
 
 WITHOUT_SESSION = {
@@ -47,27 +49,43 @@ async def answered(  # noqa: PLR0913  # what is asked, by whom and when
         QuestionTooLong: it takes longer than it may.
         StoreUnavailable
     """
-    query = await asyncio.to_thread(_decoded, sites, known, body, now, extended=extended)
-    found = await find(questions, query.inquiry)
+    days = await days_with_imports(questions, sites, wanted=_wants_imports(body))
+    query = await asyncio.to_thread(_decoded, sites, known, body, now, days, extended=extended)
+    joined = joining(questions, days, query.inquiry, wanted=bool(query.include.get("imports")))
+    found = await find(joined.answers, query.inquiry)
     site = body.get("site_id") or sites[0].address_name
     # Rows and labels may be many: not on the event loop.
-    return await asyncio.to_thread(_written, query, site, found, now // 1000)
+    return await asyncio.to_thread(_written, query, site, found, joined.meta, now // 1000)
 
 
-def _written(query: DecodedQuery, site: object, found: Found, now: int) -> dict[str, Any]:
+def _wants_imports(body: Mapping[str, Any]) -> bool:
+    include = body.get("include")
+    return isinstance(include, dict) and include.get("imports") is True
+
+
+def _written(  # the parts of an answer
+    query: DecodedQuery, site: object, found: Found, imports: Mapping[str, Any], now: int
+) -> dict[str, Any]:
     """The answer as it is sent."""
     return {
         "results": _rows(query, found.lines),
-        "meta": _meta(query, found.total_rows, now, sessionless=found.sessionless),
+        "meta": {**imports, **_meta(query, found.total_rows, now, sessionless=found.sessionless)},
         "query": _echo(query, site),
     }
 
 
-def _decoded(
-    sites: Sequence[Site], known: Configured, body: Mapping[str, Any], now: int, *, extended: bool
+def _decoded(  # noqa: PLR0913  # what is asked, by whom and when
+    sites: Sequence[Site],
+    known: Configured,
+    body: Mapping[str, Any],
+    now: int,
+    days: Sequence[ImportedDays],
+    *,
+    extended: bool,
 ) -> DecodedQuery:
     """The query of a body. Reads zones and names of countries from disk at first."""
-    return decode_query(body, tuple(site.id for site in sites), known, today_of(sites, now), extended=extended)
+    today = since_imports(today_of(sites, now), days)
+    return decode_query(body, tuple(site.id for site in sites), known, today, extended=extended)
 
 
 def today_of(sites: Sequence[Site], now: int) -> Today:
@@ -104,8 +122,6 @@ def _rows(query: DecodedQuery, lines: Sequence[AnswerLine]) -> list[dict[str, An
 
 def _meta(query: DecodedQuery, total_rows: int | None, now: int, *, sessionless: bool) -> dict[str, Any]:
     inquiry, meta = query.inquiry, dict[str, Any]()
-    if query.include.get("imports"):
-        meta |= {"imports_included": False, "imports_skip_reason": "no_imported_data"}
     inexact = [each.name for each in inquiry.metrics if each.name in {"visitors", "visits"}]
     if sessionless and inexact:
         meta["metric_warnings"] = dict.fromkeys(inexact, WITHOUT_SESSION)

@@ -22,7 +22,7 @@ from tallystick.model.question import (
     Question,
     TimeUnit,
 )
-from tallystick.services.analytics.questions import Questions
+from tallystick.services.analytics.imported import Answers
 from tallystick.surfaces.plausible.figures import rate, sent
 from tallystick.surfaces.plausible.filters import DecodedFilters
 from tallystick.surfaces.plausible.names import CITY, CITY_NAME, GOAL, WireDimension, WireMetric
@@ -70,14 +70,14 @@ class Found(Struct, frozen=True):
     sessionless: bool
 
 
-async def find(questions: Questions, inquiry: Inquiry) -> Found:
+async def find(questions: Answers, inquiry: Inquiry) -> Found:
     """Answer an inquiry.
 
     Raises:
         ApiRefused, InputRefused, QuestionTooLong, StoreUnavailable
     """
     await require_goals(questions, inquiry)
-    parts = _parts(inquiry)
+    parts = parts_of(inquiry)
     by_group = any(each.group for each in inquiry.metrics)
     paged_here = by_group or len(parts) > 1
     divisors = await _divisors(questions, inquiry, by_group=by_group)
@@ -94,7 +94,7 @@ async def find(questions: Questions, inquiry: Inquiry) -> Found:
     return Found(lines, total if inquiry.total_rows else None, sessionless)
 
 
-def _parts(inquiry: Inquiry) -> list[Question]:
+def parts_of(inquiry: Inquiry) -> list[Question]:
     """The questions whose rows together are those of the answer: goals by their names are two of them."""
     question = question_of(inquiry)
     if not question.dimensions and inquiry.dimensions:
@@ -170,7 +170,7 @@ def _known(dimension: WireDimension, *, goals: bool = False) -> Grouping | None:
     return None if isinstance(grouping, Dimension) and not grouping.columns else grouping
 
 
-async def require_goals(questions: Questions, inquiry: Inquiry) -> None:
+async def require_goals(questions: Answers, inquiry: Inquiry) -> None:
     """Refuse filters on goals that the sites do not have.
 
     Raises:
@@ -201,7 +201,7 @@ class _Divisors(NamedTuple):
     passing: Pair
 
 
-async def _divisors(questions: Questions, inquiry: Inquiry, *, by_group: bool) -> _Divisors:
+async def _divisors(questions: Answers, inquiry: Inquiry, *, by_group: bool) -> _Divisors:
     everyone: dict[tuple[str | int, ...], Pair] = {}
     passing: Pair = (0, 0)
     if any(each.conversion for each in inquiry.metrics):
@@ -216,7 +216,7 @@ async def _divisors(questions: Questions, inquiry: Inquiry, *, by_group: bool) -
 
 
 async def _visitors(
-    questions: Questions, inquiry: Inquiry, dimensions: tuple[Grouping, ...]
+    questions: Answers, inquiry: Inquiry, dimensions: tuple[Grouping, ...]
 ) -> dict[tuple[str | int, ...], Pair]:
     asked = replace(
         question_of(inquiry),

@@ -104,6 +104,8 @@ class StatsRoute(Route, frozen=True):
     changes: bool = False
     """Whether it changes something: it is then carried out even if the client has hung up. A key with ``needed`` or
     ``site-update`` reaches it, and the handler judges which it takes."""
+    largest_body: int = LARGEST_BODY
+    """Bytes."""
 
 
 class PlausibleApi(Api):
@@ -213,9 +215,9 @@ class PlausibleApi(Api):
         Raises:
             ApiRefused
         """
-        raw = await body_of(request.scope, receive, LARGEST_BODY)
+        raw = await body_of(request.scope, receive, route.largest_body)
         if raw is None:
-            msg = f"the body is larger than {LARGEST_BODY // 1024} KiB"
+            msg = f"the body is larger than {route.largest_body // 1024} KiB"
             raise ApiRefused(msg, 413)
         if not raw and route.method == "DELETE":
             return {}

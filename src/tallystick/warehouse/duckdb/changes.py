@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import msgspec
 
 from tallystick.model.question import Question
-from tallystick.warehouse.duckdb import questions, visits
+from tallystick.warehouse.duckdb import aggregates, questions, visits
 from tallystick.warehouse.duckdb.lookups import idempotency_record
 from tallystick.warehouse.duckdb.queried import QuerySession
 from tallystick.warehouse.duckdb.sessions import KEYS_KEPT_S
@@ -23,7 +23,8 @@ _encode = msgspec.json.Encoder().encode
 
 
 def delete_site(session: QuerySession, site: int) -> int:
-    """Remove all hits of a site. Returns their number."""
+    """Remove all hits and imported aggregates of a site. Returns the number of hits."""
+    aggregates.delete_aggregates(session, site)
     for table in ("visit", "irregular_visit"):
         session.connection.execute(f"DELETE FROM {table} WHERE site = $site", {"site": site})
     return int(session.queries.delete_site(session.connection, site=site))
@@ -114,21 +115,25 @@ def _relabel_selected(session: QuerySession, into: int) -> None:
 
 
 def expire(session: QuerySession, limits: Iterable[tuple[int, int]]) -> int:
-    """Remove hits older than their sites' retention. Returns their number.
+    """Remove hits and imported days older than their sites' retention. Returns the number of hits.
 
     Args:
         limits: site, and the Unix second before which hits are removed.
     """
+    limits = list(limits)
+    aggregates.expire_aggregates(session, limits)
     sites, before = zip(*limits, strict=True)
     with visits.expired(session.connection, sites, before):
         return int(session.queries.expire(session.connection, limits=_json({"site": sites, "before": before})))
 
 
 def count_expired(session: QuerySession, limits: Iterable[tuple[int, int]]) -> int:
-    """The number of hits that ``expire`` would remove."""
+    """The number of hits and imported rows that ``expire`` would remove."""
+    limits = list(limits)
+    imported = aggregates.count_expired_aggregates(session, limits)
     sites, before = zip(*limits, strict=True)
     encoded = _json({"site": sites, "before": before})
-    return int(session.queries.count_expired(session.connection, limits=encoded))
+    return imported + int(session.queries.count_expired(session.connection, limits=encoded))
 
 
 def newest_time(session: QuerySession) -> int:
@@ -137,7 +142,7 @@ def newest_time(session: QuerySession) -> int:
 
 
 def forget_old(session: QuerySession, now: int, passed: int) -> None:
-    """Remove expired idempotency records, and visitors' keys.
+    """Remove expired idempotency records, visitors' keys, and interrupted imports of aggregates.
 
     Args:
         now: the wall clock, Unix seconds.
@@ -145,6 +150,7 @@ def forget_old(session: QuerySession, now: int, passed: int) -> None:
     """
     session.queries.forget_requests(session.connection, before=passed - REQUESTS_KEPT_S)
     session.queries.forget_keys(session.connection, before=now - KEYS_KEPT_S)
+    aggregates.forget_unfinished(session, now)
 
 
 def _json(value: object) -> str:

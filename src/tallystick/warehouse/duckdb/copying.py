@@ -17,14 +17,14 @@ from pathlib import Path
 import duckdb
 
 from tallystick.errors import DatabaseUnreachable, StoreFailed, StoresDisagree
-from tallystick.warehouse.duckdb import rows, visits
+from tallystick.warehouse.duckdb import aggregates, rows, visits
 from tallystick.warehouse.duckdb.checkpoints import unchanging
 from tallystick.warehouse.duckdb.journal import JournalContents, journal_of
 from tallystick.warehouse.duckdb.marks import ColumnsMarks, lost_from_columns, way_out
 from tallystick.warehouse.duckdb.migrations import all_steps, recorded
 from tallystick.warehouse.duckdb.mover import set_last_id
 from tallystick.warehouse.duckdb.opening import columns_marks, seal
-from tallystick.warehouse.duckdb.queried import Connection, named_queries
+from tallystick.warehouse.duckdb.queried import Connection, QuerySession, named_queries
 from tallystick.warehouse.duckdb.rebuilding import highest_id
 from tallystick.warehouse.duckdb.session import DuckDbSession
 from tallystick.warehouse.duckdb.store import THREADS, Store, transaction
@@ -100,6 +100,7 @@ def checked(file: Path) -> int:
     """
     with _opened(file) as session:
         hits, _ = session.queries.read_everything(session.connection)
+        aggregates.read_aggregates(session)
         session.connection.execute("CHECKPOINT")
     return int(hits)
 
@@ -112,6 +113,8 @@ def read_through(file: Path) -> int:
     """
     with _unchanged(file) as connection:
         hits, _ = named_queries().read_everything(connection)
+        if len(recorded(connection)) == len(all_steps()):
+            aggregates.read_aggregates(QuerySession(connection, named_queries()))
     return int(hits)
 
 

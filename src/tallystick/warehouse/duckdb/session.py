@@ -1,6 +1,6 @@
 """The session that functions of ``read`` and ``write`` receive: one connection in one transaction."""
 
-from tallystick.warehouse.duckdb import changes, exports, lookups, questions, reports
+from tallystick.warehouse.duckdb import aggregates, changes, exports, lookups, questions, reports
 from tallystick.warehouse.duckdb.queried import QuerySession
 
 
@@ -33,6 +33,10 @@ class DuckDbSession(QuerySession):
     visit_windows = exports.visit_windows
     visit_counts = exports.visit_counts
 
+    aggregate_imports = aggregates.aggregate_imports
+    aggregated = aggregates.aggregated
+    first_counted = aggregates.first_counted
+
     delete_site = changes.delete_site
     delete_paths = changes.delete_paths
     merge_paths = changes.merge_paths
@@ -42,3 +46,7 @@ class DuckDbSession(QuerySession):
     count_expired = changes.count_expired
     newest_time = changes.newest_time
     forget_old = changes.forget_old
+    begin_aggregates = aggregates.begin_aggregates
+    add_aggregates = aggregates.add_aggregates
+    finish_aggregates = aggregates.finish_aggregates
+    remove_aggregates = aggregates.remove_aggregates

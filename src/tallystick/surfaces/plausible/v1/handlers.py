@@ -12,6 +12,7 @@ from tallystick.model.named_period import Today, dates, period_named
 from tallystick.model.period import Period, date_of, day_of
 from tallystick.model.question import AllOf, Match, TimeUnit
 from tallystick.model.site import Collect
+from tallystick.services.analytics.imported import Answers
 from tallystick.services.analytics.questions import labels
 from tallystick.services.services import Services
 from tallystick.surfaces.plausible.asking import today_of
@@ -19,6 +20,7 @@ from tallystick.surfaces.plausible.bodies import check_meaning
 from tallystick.surfaces.plausible.configured import Configured
 from tallystick.surfaces.plausible.figures import change
 from tallystick.surfaces.plausible.filters import as_json as quoted
+from tallystick.surfaces.plausible.importing import Joining, days_with_imports, joining
 from tallystick.surfaces.plausible.inquiry import Found, Inquiry, find, question_of
 from tallystick.surfaces.plausible.judging import StatsCall, as_json, known_to
 from tallystick.surfaces.plausible.names import GOAL, PROPERTY, TIME_NAMES, WireDimension, vocabulary
@@ -42,15 +44,16 @@ async def aggregate(services: Services, call: StatsCall) -> ApiResponse:
     if compare not in {None, "", "previous_period"}:
         msg = f"compare: {quoted(compare)} is not previous_period"
         raise ApiRefused(msg)
-    now = (await find(services.questions, inquiry)).lines[0].figures
+    joined = await _joining(services, call, inquiry)
+    now = (await find(joined.answers, inquiry)).lines[0].figures
     results: dict[str, dict[str, Any]] = {
         metric.name: {"value": figure} for metric, figure in zip(inquiry.metrics, now, strict=True)
     }
     if compare:
-        earlier = await find(services.questions, replace(inquiry, period=_before(inquiry.period, today)))
+        earlier = await find(joined.answers, replace(inquiry, period=_before(inquiry.period, today)))
         for metric, figure, before in zip(inquiry.metrics, now, earlier.lines[0].figures, strict=True):
             results[metric.name] |= {"comparison_value": before, "change": change(metric, figure, before)}
-    return as_json({"results": results})
+    return _answer(results, joined)
 
 
 async def timeseries(services: Services, call: StatsCall) -> ApiResponse:
@@ -62,11 +65,12 @@ async def timeseries(services: Services, call: StatsCall) -> ApiResponse:
         raise ApiRefused(msg)
     unit = INTERVALS[interval] if interval else USUAL_INTERVALS.get(name, TimeUnit.DAY)
     inquiry = replace(_of_groups(inquiry), dimensions=(WireDimension(TIME_NAMES[unit], unit),))
-    found = await _all_lines(services, inquiry)
+    joined = await _joining(services, call, inquiry)
+    found = await _all_lines(joined.answers, inquiry)
     empty: dict[str, Any] = {each.name: None if each.name == "visit_duration" else 0 for each in inquiry.metrics}
     rows = {str(line.values[0]): dict(zip(empty, line.figures, strict=True)) for line in found.lines}
     shown = labels(question_of(inquiry))
-    return as_json({"results": [{"date": label, **rows.get(label, empty)} for label in shown]})
+    return _answer([{"date": label, **rows.get(label, empty)} for label in shown], joined)
 
 
 async def breakdown(services: Services, call: StatsCall) -> ApiResponse:
@@ -92,9 +96,10 @@ async def breakdown(services: Services, call: StatsCall) -> ApiResponse:
     inquiry = inquiry if name == GOAL else _of_groups(inquiry)
     inquiry = replace(inquiry, dimensions=tuple(shown), limit=limit, offset=(page - 1) * limit)
     check_meaning(inquiry, extended=False)
-    found = await find(services.questions, inquiry)
+    joined = await _joining(services, call, inquiry)
+    found = await find(joined.answers, inquiry)
     keys = [*map(_key, shown), *(each.name for each in inquiry.metrics)]
-    return as_json({"results": [dict(zip(keys, (*each.values, *each.figures), strict=True)) for each in found.lines]})
+    return _answer([dict(zip(keys, (*each.values, *each.figures), strict=True)) for each in found.lines], joined)
 
 
 def _key(dimension: WireDimension) -> str:
@@ -147,12 +152,23 @@ def _before(period: Period, today: Today) -> Period:
         raise ApiRefused(msg) from error
 
 
-async def _all_lines(services: Services, inquiry: Inquiry) -> Found:
+async def _joining(services: Services, call: StatsCall, inquiry: Inquiry) -> Joining:
+    """Who answers: with imports where they are wanted and can answer."""
+    wanted = call.query.get("with_imported") == "true"
+    days = await days_with_imports(services.questions, call.sites, wanted=wanted)
+    return joining(services.questions, days, inquiry, wanted=wanted)
+
+
+def _answer(results: object, joined: Joining) -> ApiResponse:
+    return as_json({"results": results} | ({"warning": joined.warning} if joined.warning else {}))
+
+
+async def _all_lines(answers: Answers, inquiry: Inquiry) -> Found:
     """All rows of a series, also where they are more than one page of an answer has."""
-    found = await find(services.questions, inquiry)
+    found = await find(answers, inquiry)
     lines = found.lines
     while len(found.lines) == inquiry.limit:
         inquiry = replace(inquiry, offset=inquiry.offset + inquiry.limit)
-        found = await find(services.questions, inquiry)
+        found = await find(answers, inquiry)
         lines = [*lines, *found.lines]
     return Found(lines, None, found.sessionless)

@@ -230,6 +230,7 @@ class _Plan:
             ctes.append(Relation("everyone", everyone, ""))
         of_metrics = _FIGURES | (_FIGURES_OF_SEEN if self._seen_has_visitors else {})
         figures = [of_metrics[metric] for metric in question.metrics]
+        figures += ["coalesce(visits, 0)"] if question.averaged else []
         shown = (
             f"{decoded_prop(name)} AS {name}" if isinstance(each, Dimension) and each.kind is ValueKind.PROP else name
             for name, each in zip(self._names, question.dimensions, strict=True)
