@@ -1,6 +1,7 @@
 """Browser and system, named by the closed list."""
 
 import re
+from collections import Counter
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from support.agent_lines import agents_of
 from tallystick.model.hit import is_bot
-from tallystick.model.product import BROWSERS, SYSTEMS, UNKNOWN, known_browser, known_system
+from tallystick.model.product import BROWSERS, DEVICES, SYSTEMS, UNKNOWN, known_browser, known_system
 from tallystick.services.ingest.agents import parse_agent
 
 PEOPLE = list(agents_of("people.txt"))
@@ -70,6 +71,53 @@ FIREFOX = "Mozilla/5.0 ({}; rv:109.0) Gecko/20100101 Firefox/118.0"
 def test_an_agent(agent: str, browser: tuple[str, str], system: tuple[str, str]) -> None:
     found = parse_agent(agent)
     assert (found.browser, found.system) == (browser, system)
+
+
+@pytest.mark.parametrize(
+    ("agent", "device"),
+    [
+        ("", ""),
+        ("something else", ""),
+        ("curl/8.0", ""),
+        (WINDOWS.format("10.0; Win64; x64", "Chrome/120.0.0.0 Safari/537.36"), "Desktop"),
+        ("Mozilla/4.0 (compatible; MSIE 8.0; Windows NT 6.1; Trident/4.0; Tablet PC 2.0)", "Desktop"),
+        (FIREFOX.format("X11; Linux x86_64"), "Desktop"),
+        (SAFARI.format("Macintosh; Intel Mac OS X 10_15_7", "17.2"), "Desktop"),
+        (CHROMEBOOK, "Desktop"),
+        (SAFARI.format("PlayStation; PlayStation 5/2.26", "13.0"), "Desktop"),
+        (
+            "Mozilla/5.0 (SMART-TV; LINUX; Tizen 6.0) AppleWebKit/537.36 (KHTML, like Gecko) 76.0/6.0 TV Safari/537",
+            "Desktop",
+        ),
+        (
+            "Mozilla/5.0 (Linux; Android 9; BRAVIA 4K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/90.0 Safari/537",
+            "Desktop",
+        ),
+        (IPHONE.format("Version/17.2 Mobile/15E148"), "Mobile"),
+        (ANDROID.format("13", "Chrome/120.0"), "Mobile"),
+        ("WhatsApp/2.24.1.6 A", ""),
+        ("Mozilla/5.0 (Mobile; rv:48.0) Gecko/48.0 Firefox/48.0 KAIOS/2.0", "Mobile"),
+        ("Opera/9.80 (J2ME/MIDP; Opera Mini/7.1; U; en) Presto/2.8.119 Version/11.10", "Mobile"),
+        (
+            "Mozilla/5.0 (iPad; CPU OS 18_2 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148",
+            "Tablet",
+        ),
+        (
+            "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15) AppleWebKit/605 (KHTML, like Gecko) CriOS/120.0 Safari/604",
+            "Tablet",
+        ),
+        (ANDROID.format("13", "Chrome/120.0").replace(" Mobile", ""), "Tablet"),
+        ("Mozilla/5.0 (Android 9; Tablet; rv:128.0) Gecko/128.0 Firefox/128.0", "Tablet"),
+    ],
+)
+def test_devices(agent: str, device: str) -> None:
+    assert parse_agent(agent).device == device
+
+
+def test_nearly_all_people_have_a_device() -> None:
+    devices = Counter(parse_agent(agent).device for agent, *_ in PEOPLE)
+    assert devices.keys() - {""} == DEVICES
+    assert devices[""] < 3
 
 
 def test_people_are_counted_by_the_right_names() -> None:

@@ -166,6 +166,21 @@ async def test_merged_paths_count_a_visit_once(
     assert not stored.first
 
 
+async def test_pages_of_events_are_merged_and_deleted_as_paths_are(
+    ledger: Ledger, warehouse: DuckDbWarehouse, jobs: JobWorker, clock: Clock, paths: list[int]
+) -> None:
+    a, b, c = paths
+    signup = {"event": True, "by": 5}
+    pages = (a, b, c, None)
+    await warehouse.append([a_hit(77, page=page, **signup) for page in pages] + [a_hit(77, page=a, site=2, **signup)])
+    await ledger.write(path_changes.merge_paths, SITE, [a], b, NOW)
+    assert await work(jobs, clock) == 0
+    assert await rows(warehouse, "path, page") == [(77, b), (77, b), (77, c), (77, None), (77, a)]
+    await ledger.write(path_changes.delete_paths, SITE, [b], NOW)
+    assert await work(jobs, clock) == 0
+    assert await rows(warehouse, "path, page") == [(77, None), (77, None), (77, c), (77, None), (77, a)]
+
+
 async def test_hits_that_were_handed_over_before_are_merged_however_long_the_journal_takes(
     ledger: Ledger, warehouse: DuckDbWarehouse, paths: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

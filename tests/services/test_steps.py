@@ -346,3 +346,48 @@ def test_any_arrival_is_refused_or_can_be_stored(fields: dict[str, Any], collect
         assert arrival.path
         assert 0 <= arrival.width < 2**31
         assert 0 <= arrival.bot < 256
+
+
+@pytest.mark.parametrize(
+    ("props", "settings", "expected"),
+    [
+        ({}, {}, {}),
+        ({"plan": "pro"}, {}, {"plan": "pro"}),
+        ({"plan": "pro"}, {"collect_props": False}, {}),
+        ({"x" * 301: "y", "plan": "pro"}, {}, {"plan": "pro"}),
+        ({"x": "y" * 2_001, "plan": "pro"}, {}, {"plan": "pro"}),
+        ({f"{number}": "x" for number in range(50)}, {}, {f"{number}": "x" for number in range(30)}),
+    ],
+)
+def test_properties(props: dict[str, str], settings: dict[str, Any], expected: dict[str, str]) -> None:
+    assert kept(an_arrival(props=props), **settings).props == expected
+
+
+@pytest.mark.parametrize(
+    ("page", "expected"),
+    [
+        ("", ""),
+        ("/pricing/?fbclid=x", "/pricing"),
+        ("pricing", "/pricing"),
+        ("/favicon.ico", ""),
+        ("/" + "x" * 2_048, ""),
+        ("/" + "x" * 10_000, ""),
+    ],
+)
+def test_the_page_of_an_event(page: str, expected: str) -> None:
+    assert kept(an_arrival(path="signup", event=True, page=page)).page == expected
+    assert not kept(an_arrival(path="/a", page=page)).page
+
+
+@pytest.mark.parametrize(
+    ("fields", "settings", "expected"),
+    [
+        ({"agent": CHROME}, {}, "Desktop"),
+        ({"agent": CHROME, "device": "tablet"}, {}, "Tablet"),
+        ({"agent": CHROME, "device": "Toaster"}, {}, ""),
+        ({"device": "Mobile"}, {}, "Mobile"),
+        ({"agent": CHROME, "device": "Mobile"}, {"collect": int(Collect.SESSION)}, ""),
+    ],
+)
+def test_devices(fields: dict[str, Any], settings: dict[str, Any], expected: str) -> None:
+    assert kept(an_arrival(**fields), **settings).device == expected

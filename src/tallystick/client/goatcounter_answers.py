@@ -93,6 +93,9 @@ class SiteSettings(Struct, frozen=True, kw_only=True):
     collect: int = 0
     collect_regions: str = ""
     allow_embed: str = ""
+    respect_gpc: bool = False
+    respect_dnt: bool = False
+    collect_props: bool = True
 
 
 class Site(Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""Names of browsers and systems: a closed list, and the text form of a name with its version.
+"""Names of browsers, systems and kinds of devices: closed lists, and the text form of a name with its version.
 
 Reports use names of these lists only, whether a name comes from a User-Agent, a request or an import.
 """
@@ -50,6 +50,9 @@ BROWSERS = frozenset(
     )
 )
 """All names of browsers in reports."""
+
+DEVICES = frozenset(("Desktop", "Mobile", "Tablet"))
+"""All kinds of devices by the User-Agent."""
 
 SYSTEMS = frozenset(
     (
@@ -193,6 +196,12 @@ def known_system(name: str, version: str) -> Named:
         return known, ""
     numbers = _numbers(version, 2)
     return known, numbers.removesuffix(".0") if known in ("Android", "Windows") else numbers
+
+
+def known_device(kind: str) -> str:
+    """A kind of device as reports show it; empty if it is not in the list."""
+    name = kind.strip().capitalize()
+    return name if name in DEVICES else ""
 
 
 def _numbers(version: str, most: int) -> str:

@@ -52,6 +52,7 @@ class SiteSettings(Struct, frozen=True, kw_only=True):
         allow_embed: origins that may show the pages in a frame.
         respect_gpc: drop hits of browsers that send ``Sec-GPC: 1``.
         respect_dnt: drop hits of browsers that send ``DNT: 1``.
+        collect_props: whether properties of hits are stored.
     """
 
     public: Public = "private"
@@ -65,6 +66,7 @@ class SiteSettings(Struct, frozen=True, kw_only=True):
     allow_embed: tuple[str, ...] = ()
     respect_gpc: bool = False
     respect_dnt: bool = False
+    collect_props: bool = True
 
 
 BEFORE_FIRST_HIT_S = 12 * 3_600

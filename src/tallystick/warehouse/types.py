@@ -173,6 +173,8 @@ class ParquetHit(NamedTuple):
         session: 0 without a session.
         created: Unix seconds; None if it is not in the file.
         channel: None in files of versions that knew no sources.
+        page: of an event, the path of the page where it happened; empty for none.
+        props: as canonical text.
     """
 
     path: str
@@ -199,6 +201,10 @@ class ParquetHit(NamedTuple):
     host: str = ""
     source: str = ""
     channel: str | None = None
+    page: str = ""
+    props: str = ""
+    interactive: bool = True
+    device: str | None = None
 
 
 class ComparedVisits(NamedTuple):

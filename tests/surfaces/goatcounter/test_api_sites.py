@@ -29,6 +29,7 @@ SETTINGS = {
     "allow_embed": "",
     "respect_gpc": False,
     "respect_dnt": False,
+    "collect_props": True,
 }
 
 

@@ -26,6 +26,7 @@ REQUESTS = 2_000
 BOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
 STORED = (
     "id, site, path, first, event, bot, ref, ref_scheme, campaign, browser, browser_version, system, country, region"
+    ", props, device, page, interactive"
 )
 REST = "language, width, utm_source, utm_medium, utm_content, utm_term, host, source, channel, created, session"
 
@@ -114,6 +115,7 @@ LEFT: list[tuple[bytes, RawHeaders, str]] = [
     (b"p=/a&t=other", headers_of(), "new name"),
     (b"p=/a&q=utm_campaign=x", headers_of(), "new name"),
     (b"p=/a&r=https://new.example.org", headers_of(), "new referrer"),
+    (b"p=/a&props=%7B%22a%22%3A1%7D", headers_of(), "new property"),
 ]
 
 
@@ -129,6 +131,14 @@ async def test_what_is_unusual_is_left_and_changes_nothing(
         # The limit of names has room for the one that it would have taken: 3 were new.
         assert (await analytics.pixel(p="/last")).headers["x-rate-limit-remaining"] == "1"
         assert len(await analytics.hits()) == 4
+
+
+async def test_properties_that_were_sent_before_are_stored_without_a_task(known: Analytics) -> None:
+    query = b"p=/a&props=%7B%22plan%22%3A%22pro%22%2C%22seats%22%3A3%7D"
+    await known.ask(f"/count?{query.decode()}", headers={"user-agent": FIREFOX}, client="192.0.2.1")
+    assert not isinstance(await hot(known, query), str)
+    stored = await rows(known.services.warehouse, "props, device, page, interactive")
+    assert stored[-2:] == [('{"plan":"pro","seats":"3"}', "Desktop", None, True)] * 2
 
 
 async def test_what_has_to_wait_is_left(known: Analytics) -> None:
@@ -217,6 +227,7 @@ QUERIES = [
     *("", "", "utm_source=google&utm_medium=cpc&utm_term=a", "gclid=1"),
     *("?utm_campaign=spring", "utm_source=letter", "a=" + "b" * 9_000),
 ]
+PROPS = ['{"plan":"pro"}', '{"seats":3,"plan":"team","no":null}', "{", "7", "[]", '{"a":"' + "b" * 2_100 + '","c":"d"}']
 AGENTS = [FIREFOX, FIREFOX, CHROME, BOT, "", "é", "x" * 700]
 LANGUAGES = [None, "en-US,en;q=0.9", "de", "xx" * 90, "?"]
 CLIENTS = ["192.0.2.1", "192.0.2.2", "198.51.100.7", "127.0.0.1", "::1", "2001:db8::1", "10.0.0.1", None]
@@ -229,15 +240,16 @@ FLAGS = ["", "1", "true", "false", "maybe", "0", "150", "7", "999"]
 CHANGES: list[dict[str, Any]] = [
     {"ignore_ips": ["192.0.2.2", "203.0.113.0/24"]},
     {"respect_dnt": True},
+    {"collect_props": False},
     {"collect": 2 + 8 + 32},
-    {"respect_gpc": False, "ignore_ips": []},
+    {"respect_gpc": False, "ignore_ips": [], "collect_props": True},
 ]
 
 
 def a_query(draw: random.Random) -> bytes:
     """Parameters; most are usual."""
     parameters = [("p", draw.choice(PATHS)), ("t", draw.choice(TITLES[:3] if draw.random() < 0.8 else TITLES))]
-    often = (("r", REFERRERS), ("q", QUERIES), ("s", ["1920", "1920,1080,1", "x", "-5"]))
+    often = (("r", REFERRERS), ("q", QUERIES), ("s", ["1920", "1920,1080,1", "x", "-5"]), ("props", PROPS))
     parameters += [(name, draw.choice(values)) for name, values in often if draw.random() < 0.4]
     seldom = (*((name, FLAGS) for name in ("e", "ns", "b")), ("p", ["/second"]), ("unknown", ["x"]))
     parameters += [(name, draw.choice(values)) for name, values in seldom if draw.random() < 0.1]

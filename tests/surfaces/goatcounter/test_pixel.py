@@ -390,3 +390,30 @@ async def test_without_referrers_no_source_is_kept(analytics: Analytics) -> None
     await analytics.ask("/count?p=/a&q=utm_source%3Dnews&r=https://a.example", headers={"user-agent": FIREFOX})
     columns = "ref, utm_source, utm_medium, source, channel"
     assert await rows(analytics.services.warehouse, columns) == [("", "", "", "", "")]
+
+
+PROPS = [
+    # props, what is stored
+    ('{"plan":"pro","seats":3}', '{"plan":"pro","seats":"3"}'),
+    ('{"b":"ü","a":null,"c":[1]}', '{"b":"ü"}'),
+    ('{"' + "x" * 301 + '":"y","plan":"pro"}', '{"plan":"pro"}'),
+    ("", ""),
+    ("{", ""),
+    ("7", ""),
+    ("[" * 5_000, ""),
+    ('{"a":"' + "b" * 30_000 + '"}', ""),
+]
+
+
+@pytest.mark.parametrize(("props", "stored"), PROPS, ids=range(len(PROPS)))
+async def test_properties_are_stored_and_never_refuse_a_hit(analytics: Analytics, props: str, stored: str) -> None:
+    assert (await analytics.pixel(p="signup", e="true", props=props)).status == 200
+    assert await rows(analytics.services.warehouse, "event, props, interactive, page, device") == [
+        (True, stored, True, None, "Desktop")
+    ]
+
+
+async def test_a_site_may_want_no_properties(analytics: Analytics) -> None:
+    await analytics.change_site(collect_props=False)
+    await analytics.pixel(p="/a", props='{"plan":"pro"}')
+    assert await rows(analytics.services.warehouse, "props") == [("",)]

@@ -59,6 +59,10 @@ def some_hits(count: int) -> list[dict[str, Any]]:
                 "language": chance.choice(("nl", "en", "")),
                 "size": str(chance.choice((0, 400, 1920))),
                 "session": str(chance.randrange(100)),
+                "props": chance.choice(({}, {}, {"plan": "pro", 'é"': 'a,"b"'}, {"plan": "free", "seats": 3})),
+                "page": chance.choice(("/0", "/only-here", "")) if event else "",
+                "interactive": chance.random() < 0.5,
+                "device": chance.choice(("Desktop", "Mobile", "Tablet", "")),
                 "bot": 5 if chance.random() < 0.05 else 0,
                 "created_at": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
             }
@@ -139,6 +143,7 @@ async def statistics(analytics: Analytics, *pages: str, figures: bool) -> dict[s
 
 
 SOURCES = ("utm_source", "utm_medium", "utm_content", "utm_term", "host", "source", "channel")
+ADDED = ("page", "props", "interactive", "device")
 FIGURES = frozenset({"visitors", "pageviews", "bounce_rate", "visit_duration"})
 """What only sessions tell."""
 
@@ -182,6 +187,25 @@ async def test_parquet_keeps_everything(counted: Analytics, empty: Analytics, tm
     assert {row[-1] for row in stored} >= {"Direct", "Organic Search", "Referral"}
     of_people = sorted(row[1:] for row in stored if not row[0])
     assert sorted(await rows(empty.services.warehouse, columns)) == of_people
+    added = await of_events(empty)
+    assert added == await of_events(counted)
+    assert {page for _, _, page, *_ in added} == {None, "/0", "/only-here"}
+    assert len({props for *_, props, _, _ in added}) == 3
+    assert len(set(added)) > 30
+
+
+async def of_events(analytics: Analytics) -> list[tuple[Any, ...]]:
+    """What hits of people have in columns that were added last, sorted."""
+    names = await analytics.services.ledger.read(
+        lambda session: dict(session.connection.execute("SELECT id, path FROM path"))
+    )
+    found = await rows(analytics.services.warehouse, f"bot, created, path, {', '.join(ADDED)}")
+    named = [
+        (created, names[path], names[page] if page else None, *others)
+        for bot, created, path, page, *others in found
+        if not bot
+    ]
+    return sorted(named, key=str)
 
 
 async def test_parquet_of_a_version_without_sources_is_read(
@@ -189,10 +213,11 @@ async def test_parquet_of_a_version_without_sources_is_read(
 ) -> None:
     file, old = await exported(counted, "parquet", tmp_path), tmp_path / "old.parquet"
     with duckdb.connect() as connection:
-        columns = f"* EXCLUDE ({', '.join(SOURCES)})"
+        columns = f"* EXCLUDE ({', '.join((*SOURCES, *ADDED))})"
         connection.execute(f"COPY (SELECT {columns} FROM read_parquet('{file}')) TO '{old}' (FORMAT parquet)")
     report = await imported(empty, "parquet", old)
     found = await rows(empty.services.warehouse, "ref, source, channel")
     assert report.sent == len(found)
     assert ("example.org/a, b", "example.org", "Referral") in found
     assert ("", "", "Direct") in found
+    assert set(await rows(empty.services.warehouse, ", ".join(ADDED))) == {(None, "", True, "")}

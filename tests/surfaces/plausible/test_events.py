@@ -16,6 +16,7 @@ from tallystick.ledger import Session
 from tallystick.model.hit import Bot
 from tallystick.model.period import Period
 from tallystick.services.accounts.sites import SiteChanges, update_site
+from tallystick.services.ingest import new_props
 from tallystick.services.ingest.dropped_hits import dropped_hits
 from tallystick.services.ingest.new_names import TOO_MANY_EVENTS, TOO_MANY_PATHS
 from tallystick.web.rate_limit import Rate
@@ -122,7 +123,8 @@ ANY_VALUES: list[Any] = [
     None, True, 7, "text", "{", '{"a":1}', [], {}, {"a": None, " ": "x", "b": [1], "c": {"d": 1}}
 ]  # fmt: skip
 NO_VALUE: list[Any] = [None, ...]
-NOT_KEPT = ("m", "meta", "p", "props", "$", "revenue", "i", "interactive", "v", "sd", "e", "unknown")
+NO_PROPS: list[Any] = [None, True, 7, "text", "[1]", [], {}, [{"a": "b"}]]
+HARMLESS = ("m", "meta", "p", "props", "$", "revenue", "i", "interactive", "v", "sd", "e", "unknown")
 NO_NAMES: list[Any] = [..., None, "", " ", "x" * 121, True, False, 1.5, [], {}, 10**200]
 NO_URLS: list[Any] = [
     ..., None, "", " ", 7, [], {}, "/" + "a" * 2_000, "ü" * 1_001, "data:text/html,x", " DATA:x", "http://[broken"
@@ -191,15 +193,42 @@ FIELDS: list[tuple[str, dict[str, Any], tuple[Any, ...]]] = [
     ("width", {"screen_width": "1440"}, ("/pricing", 1440)),
     ("width", {"w": 1440.5}, ("/pricing", 1440)),
     *(("width", {"w": odd}, ("/pricing", 0)) for odd in NO_WIDTHS),
-    # What is accepted and not kept.
+    # Of any value.
     *(
         ("event", {key: value}, ("/pricing", False))
-        for key in NOT_KEPT
+        for key in HARMLESS
         for value in ANY_VALUES
     ),
     ("event", {"p": {f"{number}": "x" * 2_000 for number in range(30)} | {"x": "x" * 2_001}}, ("/pricing", False)),
     ("event", {"p": {"x" * 300: "ü" * 1_000, "y" * 301: None, "z": ["z" * 2_001]}}, ("/pricing", False)),
     ("event", {"p": None, "props": {"x": True, "y": 12, "z": 1.5}}, ("/pricing", False)),
+    # Properties, also of pageviews.
+    ("props", {}, ("/pricing", "")),
+    ("props", {"n": "Signup", "p": {"plan": "pro"}}, ("Signup", '{"plan":"pro"}')),
+    ("props", {"p": '{"plan":"pro"}'}, ("/pricing", '{"plan":"pro"}')),
+    ("props", {"m": {"a": "m"}, "meta": {"a": "meta"}, "p": {"a": "p"}, "props": {"a": "props"}},
+     ("/pricing", '{"a":"m"}')),
+    ("props", {"m": None, "meta": {"a": "meta"}, "p": {"a": "p"}}, ("/pricing", '{"a":"meta"}')),
+    ("props", {"p": {"a": "p"}, "props": {"a": "props"}}, ("/pricing", '{"a":"p"}')),
+    ("props", {"p": {"y": True, "n": 12, "f": 1.5, "z": 0, "no": False}},
+     ("/pricing", '{"f":"1.5","n":"12","no":"false","y":"true","z":"0"}')),
+    ("props", {"p": {"a": None, "b": " \t", "c": "", "d": [1], "e": {"f": 1}, " ": "x", "": "x", "g": " h "}},
+     ("/pricing", '{"g":" h "}')),
+    ("props", {"p": {"b\ud800": "\x00", "ü": '"\\\n'}}, ("/pricing", '{"b\ufffd":"\ufffd","ü":"\\"\\\\\\n"}')),
+    *(("props", {"p": none}, ("/pricing", "")) for none in NO_PROPS),
+    ("json_keys(nullif(props, ''))", {"p": {f"{number:02}": number for number in range(40)}},
+     ("/pricing", [f"{number:02}" for number in range(30)])),
+    # Whether an event ends a bounce.
+    *(
+        ("interactive", {"n": "Signup", **sent}, ("Signup", expected))
+        for sent, expected in (
+            ({}, True), ({"i": False}, False), ({"i": True}, True), ({"interactive": False}, False),
+            ({"i": False, "interactive": True}, False), ({"i": True, "interactive": False}, True),
+            ({"i": None, "interactive": False}, False), ({"i": 0}, True), ({"i": "false"}, True),
+        )
+    ),
+    # Devices are of the agent, not of the width.
+    ("device", {"w": 390}, ("/pricing", "Desktop")),
     # Sites.
     *(("event", {"d": name}, ("/pricing", False)) for name in
       (f" {HOST} ", f"www.{HOST}", HOST.upper(), f"{HOST},", f",{HOST}, www.{HOST}")),
@@ -217,13 +246,65 @@ def contents_of(folder: Path) -> bytes:
     return b"".join(file.read_bytes() for file in folder.rglob("*") if file.is_file())
 
 
-async def test_nothing_of_properties_and_revenue_is_on_disk(tmp_path: Path) -> None:
+async def test_nothing_of_properties_is_on_disk_if_the_site_wants_none_and_of_revenue_never(tmp_path: Path) -> None:
     async with analytics_in_process(tmp_path) as analytics:
-        for key in ("m", "p", "props", "$", "revenue", "unknown"):
+        for key in ("$", "revenue", "unknown"):
+            assert dropped(await post(analytics, PAGE | {key: {"neverstored": "neverstored"}})) is None
+        await analytics.change_site(collect_props=False)
+        for key in ("m", "meta", "p", "props"):
             assert dropped(await post(analytics, PAGE | {key: {"neverstored": "neverstored"}})) is None
     contents = contents_of(tmp_path)
     assert b"/pricing" in contents
     assert b"neverstored" not in contents
+
+
+async def test_the_page_of_an_event_is_the_path_of_its_url(analytics: Analytics) -> None:
+    await post(analytics, PAGE | {"u": f"https://{HOST}/%C3%BCber/?q=1#f"})
+    for changes in (
+        {},
+        {"u": f"https://{HOST}/%C3%BCber#x"},
+        {"u": "/never/viewed", "i": False},
+        {"u": "/a#b", "h": 1},
+    ):
+        await post(analytics, PAGE | {"n": "Signup"} | changes)
+    await post(analytics, PAGE | {"u": "/favicon.ico", "n": "Signup"})
+
+    def paths(session: Session) -> dict[int, tuple[str, bool, bool]]:
+        found = session.connection.execute("SELECT id, path, event, counted FROM path")
+        return {int(id_): (str(path), bool(event), bool(counted)) for id_, path, event, counted in found}
+
+    known = await analytics.services.ledger.read(paths)
+    found = await rows(analytics.services.warehouse, "path, page, interactive")
+    assert [(known[path][0], page and known[page][0], interactive) for path, page, interactive in found] == [
+        ("/über", None, True),
+        ("Signup", "/pricing", True),
+        ("Signup", "/über", True),
+        ("Signup", "/never/viewed", False),
+        ("Signup", "/a#b", True),
+        ("Signup", None, True),
+    ]
+    # A page without a pageview is in no list of pages.
+    assert {path: counted for path, event, counted in known.values() if not event} == {
+        "/über": True,
+        "/pricing": False,
+        "/never/viewed": False,
+        "/a#b": False,
+    }
+
+
+async def test_values_of_properties_are_limited(analytics: Analytics, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(new_props, "VALUES_A_DAY", 2)
+    monkeypatch.setattr(new_props, "NAMES_A_DAY", 2)
+    for props in ({"a": 1}, {"a": 2, "b": 1}, {"a": 3, "b": 2}, {"c": 1, "b": 3}, {"c": 1}, {"a": 2}):
+        await post(analytics, PAGE | {"p": props})
+    assert [props for _, props in await stored(analytics, "props")] == [
+        '{"a":"1"}',
+        '{"a":"2","b":"1"}',
+        '{"a":"(other)","b":"2"}',
+        '{"b":"(other)"}',
+        "",
+        '{"a":"2"}',
+    ]
 
 
 NAME, URL, SITE, PROPS, BODY = "event_name", "url", "domain", "props", "request"
@@ -505,6 +586,12 @@ async def test_new_names_are_limited(tmp_path: Path) -> None:
         assert dropped(await post(analytics, PAGE | {"u": "/more"})) is None
         assert dropped(await post(analytics, PAGE | {"n": "More"})) is None
         assert [name for name, _ in await stored(analytics)] == ["/0", "/1", "/2", TOO_MANY_PATHS, TOO_MANY_EVENTS]
+        assert dropped(await post(analytics, PAGE | {"n": "Signup", "u": "/another"})) is None
+        [*_, (path, page)] = await rows(analytics.services.warehouse, "path, page")
+        known = await analytics.services.ledger.read(
+            lambda session: dict(session.connection.execute("SELECT id, path FROM path"))
+        )
+        assert (known[path], known[page]) == (TOO_MANY_EVENTS, TOO_MANY_PATHS)
 
 
 @pytest.mark.parametrize(

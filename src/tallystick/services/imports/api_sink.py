@@ -201,11 +201,16 @@ def _hit(arrival: Arrival) -> dict[str, Any]:
         "system": with_version(*arrival.system) if arrival.system else None,
         "campaign": arrival.campaign,
         "host": arrival.host,
+        "page": arrival.page,
+        "props": dict(arrival.props),
+        "device": arrival.device,
         **({name: getattr(arrival, name) for name in _SOURCED} if arrival.sourced else {}),
     }
     hit = {name: value for name, value in fields.items() if value}
     if arrival.sourced:
         hit["channel"] = arrival.channel  # also an empty one: it says that the sources are known
+    if not arrival.interactive:
+        hit["interactive"] = False
     return hit if arrival.first is None else {**hit, "first_visit": arrival.first}
 
 

@@ -3,6 +3,9 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
+
+from tallystick.model.props import decoded
 from tallystick.services.exports.statistics import joined
 from tallystick.services.ingest.ingest import Arrival
 from tallystick.warehouse import parquet_rows
@@ -48,7 +51,19 @@ def _arrival(row: ParquetHit, created: int, now: int) -> Arrival:
         source=row.source,
         channel=row.channel or "",
         sourced=row.channel is not None,
+        page=row.page,
+        props=_props(row.props),
+        interactive=row.interactive,
+        device=row.device,
         created=created,
         filtered=False,
         received=now,
     )
+
+
+def _props(text: str) -> dict[str, str]:
+    """Properties; none of what is no canonical text."""
+    try:
+        return decoded(text)
+    except msgspec.DecodeError:
+        return {}

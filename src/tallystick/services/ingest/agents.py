@@ -1,4 +1,4 @@
-"""Reads browser, system and ``Bot`` code from a User-Agent. Names are those of ``model/product.py``.
+"""Reads browser, system, kind of device and ``Bot`` code from a User-Agent. Names are those of ``model/product.py``.
 
 Products are searched in the order of the tables below. Of the text itself only the digits of a version are kept.
 """
@@ -16,11 +16,15 @@ AGENTS_CACHED = 20_000
 
 
 class Agent(NamedTuple):
-    """What is kept of a User-Agent: a ``Bot`` code, and browser and system with their versions, empty if unknown."""
+    """What is kept of a User-Agent: a ``Bot`` code, browser and system with their versions, and a kind of device.
+
+    What is unknown is empty.
+    """
 
     bot: int
     browser: Named
     system: Named
+    device: str
 
 
 class ProductPattern(NamedTuple):
@@ -189,6 +193,12 @@ _TELEVISIONS = (
     *("bravia", "viera", "netrange", "nettv", "crkey", "googletv", "google tv", "tizen"),
 )
 
+_TABLETS = ("ipad", "tablet", "playbook", "kindle", "silk-accelerated")
+_PHONES = ("mobile", "iphone", "ipod", "opera mini", "phone;")
+_OF_PHONES = frozenset(
+    ("Bada", "BlackBerry", "Firefox OS", "KaiOS", "MeeGo", "Sailfish OS", "Symbian", "Windows Phone", "iOS", "watchOS")
+)
+
 _VERSION = re.compile(r"[/ ]?v?([0-9]{1,3}(?:\.[0-9]{1,3})?)(?![0-9])")
 _APPLE_VERSION = re.compile(r"os ([0-9]{1,2})[_.]([0-9]{1,2})")
 _ANDROID_VERSION = re.compile(r"(?:android|adr)(?:[ /-]| \([0-9]{1,2}/)([0-9]{1,2}(?:\.[0-9]{1,2})?)(?![0-9])")
@@ -202,12 +212,30 @@ def parse_agent(agent: str) -> Agent:
     """Read a User-Agent."""
     text = agent.lower()
     system = _system(text)
-    return Agent(bot_rules.bot_code(agent), _browser(text, system[0]), system)
+    return Agent(bot_rules.bot_code(agent), _browser(text, system[0]), system, _device(text, system[0]))
 
 
 def load() -> None:
     """Load the patterns before the first hit needs them."""
     bot_rules.load()
+
+
+def _device(text: str, system: str) -> str:
+    """The kind of device. Televisions and consoles count as Desktop, as Plausible counts them; watches as Mobile."""
+    if system == "Windows":  # "Tablet PC" is in the agents of desktops
+        return "Desktop"
+    if system == "iPadOS" or any(word in text for word in _TABLETS):
+        return "Tablet"
+    if system in _OF_PHONES or any(word in text for word in _PHONES):
+        return "Mobile"
+    if system == "Android":
+        # Phones say "Mobile" in browsers, but not in the agents that apps make up.
+        return "Desktop" if _is_television(text) else "Tablet" if text.startswith("mozilla/") else "Mobile"
+    return "Desktop" if system else ""
+
+
+def _is_television(text: str) -> bool:
+    return any(word in text for word in _TELEVISIONS)
 
 
 def _browser(text: str, system: str) -> Named:
@@ -228,7 +256,7 @@ def _of_webkit(text: str, system: str) -> Named:
         return "Safari", _behind(text, "version/")
     if system == "Android" and "applewebkit/" in text:
         return "Android Browser", _behind(text, "version/")
-    return ("Smart TV", "") if any(word in text for word in _TELEVISIONS) else UNKNOWN
+    return ("Smart TV", "") if _is_television(text) else UNKNOWN
 
 
 def _matches(text: str, patterns: tuple[ProductPattern, ...]) -> Iterator[Named]:

@@ -7,6 +7,7 @@ from ipaddress import IPv4Address, IPv6Address
 from msgspec import Struct
 
 from tallystick.model.hit import Visitor
+from tallystick.model.props import NO_PROPS
 
 
 class DropReason(StrEnum):
@@ -59,6 +60,9 @@ class Arrival(Struct, kw_only=True, gc=False):
         host: of the page, in lower case without ``www.``; empty when unknown.
         utm_source, utm_medium, utm_content, utm_term, source, channel: set by the steps; by imports with ``sourced``.
         sourced: whether they are known already.
+        page: of an event, the path of the page where it happened; empty when unknown.
+        props: properties as texts (``model/props.py``).
+        interactive: of an event, whether a visit with it is no bounce.
         width: of the screen in CSS pixels; 0 when unknown.
         bot: a ``Bot`` code from the sender; a bot detected here takes precedence.
         agent: User-Agent; never stored.
@@ -71,7 +75,7 @@ class Arrival(Struct, kw_only=True, gc=False):
         sessionless: accept it even without the data for a session (the API's ``no_sessions``).
         filtered: whether the site's ignored addresses apply.
         prefetch, gpc, dnt: from the browser's headers.
-        first, browser, system: set if they are known (imports); browser and system as name and version.
+        first, browser, system, device: set if they are known (imports); browser and system as name and version.
         received: Unix seconds, the time of the request.
         visitor, campaign, country, region, ref_host: set by the steps.
     """
@@ -90,6 +94,9 @@ class Arrival(Struct, kw_only=True, gc=False):
     source: str = ""
     channel: str = ""
     sourced: bool = False
+    page: str = ""
+    props: Mapping[str, str] = NO_PROPS
+    interactive: bool = True
     width: int = 0
     bot: int = 0
     agent: str = ""
@@ -108,6 +115,7 @@ class Arrival(Struct, kw_only=True, gc=False):
     first: bool | None = None
     browser: tuple[str, str] | None = None
     system: tuple[str, str] | None = None
+    device: str | None = None
     received: int
 
     visitor: Visitor | None = None

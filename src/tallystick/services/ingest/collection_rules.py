@@ -49,6 +49,7 @@ class CollectionRules(Struct, frozen=True, eq=False):
     collects_languages: bool
     collects_sessions: bool
     collects_hits: bool
+    collects_props: bool
     regions: frozenset[str] | None
     ignored: Ignored | None
     countries: Countries
@@ -74,6 +75,7 @@ def rules_of(site: Site, countries: Countries, spam: SpamReferrers, salts: Salts
         collects_languages=Collect.LANGUAGE in collected,
         collects_sessions=Collect.SESSION in collected,
         collects_hits=Collect.HITS in collected,
+        collects_props=site.settings.collect_props,
         regions=frozenset(map(str.upper, site.settings.collect_regions)) if keeps_regions else None,
         ignored=_ignored(site.settings.ignore_ips),
         countries=countries,

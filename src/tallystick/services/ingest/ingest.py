@@ -16,6 +16,7 @@ from tallystick.errors import NoSuchSite, StoreUnavailable
 from tallystick.gathering import Resolvable
 from tallystick.ledger import Ledger
 from tallystick.model.hit import MAX_AHEAD_S, WEB_BEGAN, Hit, is_bot
+from tallystick.model.props import decoded, encoded
 from tallystick.model.site import BEFORE_FIRST_HIT_S, Site
 from tallystick.services.accounts.sites import note_hits
 from tallystick.services.analytics.names import CachedPath, Names, NewPath
@@ -25,6 +26,7 @@ from tallystick.services.ingest.collection_rules import CollectionRules, Step, r
 from tallystick.services.ingest.countries import Countries
 from tallystick.services.ingest.dropped_hits import DroppedHits
 from tallystick.services.ingest.new_names import Admits, NewNames
+from tallystick.services.ingest.new_props import NewProps
 from tallystick.services.ingest.parts import BrowserPart, PagePart, SenderPart
 from tallystick.services.ingest.salts import Salts
 from tallystick.services.ingest.spam import SpamReferrers
@@ -62,6 +64,7 @@ STEPS: tuple[Step, ...] = (
     steps.drop_ignored_path,
     steps.drop_spam_referrer,
     steps.remove_uncollected,
+    steps.limit_props,
 )
 
 MOST_AT_ONCE = 10_000
@@ -112,6 +115,7 @@ class Ingest:
     ) -> None:
         self._ledger, self._warehouse, self._names = ledger, warehouse, names
         self._new_names = NewNames(names, admits) if admits else None
+        self._new_props = NewProps()
         self._countries, self._spam = knowledge or Knowledge(Countries(), SpamReferrers())
         self._salts = Salts(ledger)
         self.dropped = DroppedHits(ledger)
@@ -172,6 +176,8 @@ class Ingest:
         new_names = self._new_names
         if new_names:
             new_names.bound_sources(site.id, arrival)
+        if arrival.props:
+            arrival.props = decoded(self._new_props.bounded(site.id, encoded(arrival.props), now // 1000))
         hit = self._hit_of_known_names(rules, arrival)
         if hit is not None:
             (stored,) = await self._warehouse.append((hit,))
@@ -207,6 +213,8 @@ class Ingest:
             return "refused"
         if self._new_names and not self._new_names.knows_sources(site, page):
             return "new referrer"
+        if page.props and not self._new_props.knows(site, page.props, received):
+            return "new property"
         path = None if page.campaign else self._known_path(rules.site, page.path, page.title, received)
         if path is None:
             return "new name"
@@ -235,6 +243,8 @@ class Ingest:
             host=page.host,
             source=page.source,
             channel=page.channel,
+            props=page.props,
+            device=browser.device,
             single=rules.collects_hits,
             created=received,
         )
@@ -294,7 +304,10 @@ class Ingest:
         if arrival.campaign:
             return None
         path = self._known_path(rules.site, arrival.path, arrival.title, arrival.created)
-        return None if path is None else _hit(rules, arrival, path, None)
+        page = self._names.path(rules.site.id, arrival.page) if arrival.page else None
+        if path is None or (page is None and arrival.page):
+            return None
+        return _hit(rules, arrival, path, None, page.id if page else None)
 
     def _known_path(self, site: Site, path: str, title: str, created: int) -> int | None:
         """The id of a path, if its hit brings no new name, no title and is not the site's first one; else None."""
@@ -333,13 +346,14 @@ class Ingest:
         for arrival in arrivals:
             known = path(site, arrival.path)
             number = campaign(site, arrival.campaign) if arrival.campaign else None
-            if known is None or (number is None and arrival.campaign):
+            page = path(site, arrival.page) if arrival.page else None
+            if known is None or (number is None and arrival.campaign) or (page is None and arrival.page):
                 return None
-            hits.append(_hit(rules, arrival, known.id, number))
+            hits.append(_hit(rules, arrival, known.id, number, page.id if page else None))
         return hits
 
     async def _learn(self, site: int, arrivals: Sequence[Arrival]) -> None:
-        """Store new names. A path with a hit by a person is marked as counted."""
+        """Store new names. A path with a hit by a person is marked as counted; an event is no hit of its page."""
         paths: dict[str, NewPath] = {}
         campaigns: dict[str, None] = {}
         for arrival in arrivals:
@@ -347,6 +361,8 @@ class Ingest:
                 counted = not is_bot(arrival.bot)
                 if arrival.path not in paths or (counted and not paths[arrival.path].counted):
                     paths[arrival.path] = NewPath(arrival.path, arrival.title, arrival.event, counted)
+            if arrival.page and arrival.page not in paths and self._names.path(site, arrival.page) is None:
+                paths[arrival.page] = NewPath(arrival.page, "", event=False, counted=False)
             if arrival.campaign and self._names.campaign(site, arrival.campaign) is None:
                 campaigns[arrival.campaign] = None
         await self._names.learn(site, paths.values(), campaigns)
@@ -393,7 +409,7 @@ def _apply_steps(rules: CollectionRules, arrival: Arrival) -> Refusal | None:
     return None
 
 
-def _hit(rules: CollectionRules, arrival: Arrival, path: int, campaign: int | None) -> Hit:
+def _hit(rules: CollectionRules, arrival: Arrival, path: int, campaign: int | None, page: int | None) -> Hit:
     assert arrival.browser
     assert arrival.system
     assert arrival.created is not None
@@ -422,6 +438,10 @@ def _hit(rules: CollectionRules, arrival: Arrival, path: int, campaign: int | No
         host=arrival.host,
         source=arrival.source,
         channel=arrival.channel,
+        page=page,
+        props=encoded(arrival.props),
+        interactive=arrival.interactive,
+        device=arrival.device or "",
         single=rules.collects_hits,
         created=arrival.created,
     )

@@ -68,7 +68,7 @@ class NewNames:
         self._referrers[name] = None
 
     async def bound_names(self, site: int, arrival: Arrival) -> None:
-        """Replace a new path, event or campaign beyond the limit.
+        """Replace a new path, event, campaign or page of an event beyond the limit.
 
         Raises:
             StoreUnavailable: existing names cannot be read from the ledger.
@@ -78,6 +78,10 @@ class NewNames:
             arrival.path, arrival.title = TOO_MANY_EVENTS if arrival.event else TOO_MANY_PATHS, ""
         if new_campaign and not self._admitted(site, arrival):
             arrival.campaign = TOO_MANY_CAMPAIGNS
+        if arrival.page:
+            new_page, _ = await self._names.missing(site, arrival.page, "")
+            if new_page and not self._admitted(site, arrival):
+                arrival.page = TOO_MANY_PATHS
 
     def _admitted(self, site: int, arrival: Arrival) -> bool:
         address = arrival.address

@@ -10,6 +10,7 @@ from sys import intern
 from msgspec import Struct
 
 from tallystick.model.hit import WEB_BEGAN
+from tallystick.model.props import encoded
 from tallystick.services.ingest import steps
 from tallystick.services.ingest.arrival import Arrival
 from tallystick.services.ingest.collection_rules import Address, CollectionRules, Step
@@ -22,13 +23,18 @@ PAGE_STEPS: tuple[Step, ...] = (
     steps.check,
     steps.drop_ignored_path,
     steps.remove_uncollected,
+    steps.limit_props,
 )
 BROWSER_STEPS: tuple[Step, ...] = (steps.drop_opted_out, steps.check_size, steps.find_language, steps.find_agent)
 SENDER_STEPS: tuple[Step, ...] = (steps.drop_ignored_address, steps.find_location)
 
 
 class PagePart(Struct, frozen=True, gc=False):
-    """What a page says of a hit, clean; see ``Arrival``. ``bot`` counts where the User-Agent is a person's."""
+    """What a page says of a hit, clean; see ``Arrival``. ``bot`` counts where the User-Agent is a person's.
+
+    Attributes:
+        props: as one text.
+    """
 
     path: str
     title: str
@@ -47,6 +53,7 @@ class PagePart(Struct, frozen=True, gc=False):
     host: str
     source: str
     channel: str
+    props: str
 
 
 class BrowserPart(Struct, frozen=True, gc=False):
@@ -61,6 +68,7 @@ class BrowserPart(Struct, frozen=True, gc=False):
     browser_version: str
     system: str
     system_version: str
+    device: str
     language: str
     bot: int
     agent: bytes
@@ -102,6 +110,7 @@ def page_part(rules: CollectionRules, arrival: Arrival) -> PagePart | None:
         host=arrival.host,
         source=arrival.source,
         channel=arrival.channel,
+        props=encoded(arrival.props),
     )
 
 
@@ -111,7 +120,14 @@ def browser_part(rules: CollectionRules, arrival: Arrival) -> BrowserPart | None
         return None
     assert arrival.browser
     assert arrival.system
-    return BrowserPart(*arrival.browser, *arrival.system, arrival.language, arrival.bot, agent_bytes(arrival.agent))
+    return BrowserPart(
+        *arrival.browser,
+        *arrival.system,
+        arrival.device or "",
+        arrival.language,
+        arrival.bot,
+        agent_bytes(arrival.agent),
+    )
 
 
 def sender_part(rules: CollectionRules, address: Address | None) -> SenderPart | None:

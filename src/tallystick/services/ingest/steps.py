@@ -5,7 +5,8 @@ from functools import lru_cache
 from tallystick.model.campaign import NO_CAMPAIGN, campaign_of
 from tallystick.model.hit import MAX_AHEAD_S, MAX_TITLE, WEB_BEGAN, Bot, is_bot, time_problem
 from tallystick.model.path import MAX_PATH, clean_event, clean_path, is_ignored
-from tallystick.model.product import UNKNOWN, known_browser, known_system
+from tallystick.model.product import UNKNOWN, known_browser, known_device, known_system
+from tallystick.model.props import MAX_PROPS, NO_PROPS, is_too_long
 from tallystick.model.referrer import DIRECT, MAX_REFERRER, clean_referrer, tidied
 from tallystick.model.text import storable
 from tallystick.services.ingest.agents import Agent, parse_agent
@@ -101,15 +102,20 @@ def find_language(rules: CollectionRules, arrival: Arrival) -> None:
 
 
 def find_agent(rules: CollectionRules, arrival: Arrival) -> None:
-    """Set browser, system and bot code from the User-Agent. A server's hit without a User-Agent is no bot's."""
+    """Set browser, system, device and bot code from the User-Agent. A server's hit without one is no bot's."""
     agent = parse_agent(arrival.agent) if arrival.agent or arrival.direct else None
     arrival.bot = bot_code(agent, arrival.bot)
     if not rules.collects_agents:
         arrival.browser = arrival.system = UNKNOWN
+        arrival.device = ""
         return
     browser, system = (agent.browser, agent.system) if agent else (UNKNOWN, UNKNOWN)
     arrival.browser = browser if arrival.browser is None else known_browser(*arrival.browser)
     arrival.system = system if arrival.system is None else known_system(*arrival.system)
+    if arrival.device is None:
+        arrival.device = agent.device if agent else ""
+    else:
+        arrival.device = known_device(arrival.device)
 
 
 def bot_code(agent: Agent | None, sent: int) -> int:
@@ -142,7 +148,7 @@ def has_session(rules: CollectionRules, bot: int, *, no_session: bool) -> bool:
 
 
 def clean_name(_: CollectionRules, arrival: Arrival) -> None:
-    """Clean the path or event name, and the title."""
+    """Clean the path or event name, the title, and the page of an event."""
     # A browser's event needs a name; a server's event without one gets a default name.
     if not arrival.event:
         arrival.path = _clean_path(arrival.path)
@@ -150,6 +156,14 @@ def clean_name(_: CollectionRules, arrival: Arrival) -> None:
         arrival.path = _clean_event(arrival.path)
     if arrival.title:
         arrival.title = storable(arrival.title)
+    if arrival.page:
+        arrival.page = _page_of_event(arrival.page) if arrival.event else ""
+
+
+def _page_of_event(page: str) -> str:
+    """The clean path of the page where an event happened; empty for what is no page."""
+    path = _clean_path(page) if len(page) <= MAX_UNREAD else ""
+    return path if len(path) <= MAX_PATH and not is_ignored(path) else ""
 
 
 def find_source(rules: CollectionRules, arrival: Arrival) -> None:
@@ -226,3 +240,15 @@ def remove_uncollected(rules: CollectionRules, arrival: Arrival) -> None:
         arrival.ref, arrival.ref_scheme, arrival.campaign = "", "o", ""
         arrival.utm_source = arrival.utm_medium = arrival.utm_content = arrival.utm_term = ""
         arrival.source = arrival.channel = ""
+
+
+def limit_props(rules: CollectionRules, arrival: Arrival) -> None:
+    """Remove properties that are too many or too long, or all of them if the site does not keep any."""
+    props = arrival.props
+    if not props:
+        return
+    if not rules.collects_props:
+        arrival.props = NO_PROPS
+    elif len(props) > MAX_PROPS or any(is_too_long(name, value) for name, value in props.items()):
+        short = [(name, value) for name, value in props.items() if not is_too_long(name, value)]
+        arrival.props = dict(short[:MAX_PROPS])

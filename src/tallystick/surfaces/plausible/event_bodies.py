@@ -1,7 +1,6 @@
 """Decodes what pages send to ``/api/event`` (contract 6.1 and 6.2). Names of keys stop here.
 
-Of properties, revenue, ``interactive`` and an event's page nothing is kept: properties are checked, the rest is not
-read.
+Of revenue nothing is read.
 """
 
 import json
@@ -13,6 +12,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from msgspec import Struct
 
 from tallystick.errors import TallystickError
+from tallystick.model.props import MAX_PROP_NAME, MAX_PROP_VALUE, is_too_long, texts_of
 from tallystick.model.referrer import MAX_REFERRER, clean_referrer
 from tallystick.model.screen import width_of
 from tallystick.model.site_rules import normal_domain
@@ -22,11 +22,10 @@ from tallystick.services.ingest.sources import host_of_url
 PAGEVIEW = "pageview"
 ENGAGEMENT, PAGE_LEFT = "engagement", "pageleave"
 
-MOST_URL, MOST_KEY, MOST_VALUE = 2_000, 300, 2_000
+MOST_URL = 2_000
 """Bytes."""
 MOST_NAME, MOST_READ_OF_REFERRER = 120, 2_000
 """Characters."""
-MOST_PROPERTIES = 30
 MOST_DOMAINS = 20
 """Each takes a commit of its own, and an unknown one a read of the ledger."""
 MOST_ENGAGED_MS = 30 * 86_400_000
@@ -59,6 +58,7 @@ class SentEvent(Struct, frozen=True):
         domains: names of sites, each once.
         counts: False for what a page sends of scrolling and leaving.
         path: of the page, or the event's name.
+        page: of an event, the path of the page where it happened; else empty.
         ref: a URL; empty for none.
         query: of the page's URL.
         host: of the page, as ``Arrival`` has it.
@@ -72,6 +72,9 @@ class SentEvent(Struct, frozen=True):
     query: str
     host: str
     width: int
+    page: str
+    props: Mapping[str, str]
+    interactive: bool
 
 
 def sent_event(raw: bytes) -> SentEvent:
@@ -84,26 +87,30 @@ def sent_event(raw: bytes) -> SentEvent:
     url = _url(_first(body, "u", "url"))
     domains = _domains(_first(body, "d", "domain"), url)
     name = _name(_first(body, "n", "name"))
+    props = _properties(_first(body, "m", "meta", "p", "props"))
     errors = {
         "url": f"has to be the address of a page, of at most {MOST_URL:,} bytes" if url is None else "",
         "domain": f"has to name a site, or up to {MOST_DOMAINS} with commas between them" if domains is None else "",
         "event_name": f"has to be a text of 1 to {MOST_NAME} characters" if name is None else "",
-        "props": _problem_of_properties(_first(body, "m", "meta", "p", "props")),
+        "props": _problem_of(props),
     }
     if name == ENGAGEMENT and not _is_engaged(body):
         errors["event_name"] = "engagement takes sd, a percentage, or e, milliseconds"
     if url is None or domains is None or name is None or any(errors.values()):
         raise BadEvent({field: text for field, text in errors.items() if text})
-    host = host_of_url(url.geturl())
+    host, page = host_of_url(url.geturl()), _path(url, by_fragment=_first(body, "h", "hashMode") == 1)
     return SentEvent(
         domains=domains,
         counts=name not in {ENGAGEMENT, PAGE_LEFT},
-        path=_path(url, by_fragment=_first(body, "h", "hashMode") == 1) if name == PAGEVIEW else name,
+        path=page if name == PAGEVIEW else name,
         event=name != PAGEVIEW,
         ref=_referrer(_first(body, "r", "referrer"), host),
         query=url.query,
         host=host,
         width=_width(_first(body, "w", "screen_width")),
+        page=page if name != PAGEVIEW else "",
+        props=props,
+        interactive=_first(body, "i", "interactive") is not False,
     )
 
 
@@ -179,25 +186,18 @@ def _whole(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
-def _problem_of_properties(value: object) -> str:
-    """What is wrong with the properties; empty for nothing. Those that Plausible leaves out are not looked at."""
+def _properties(value: object) -> dict[str, str]:
+    """Properties, which may be sent as JSON in a text; none of what is something else."""
     if isinstance(value, str):
         value = _from_json(value)
-    if not isinstance(value, dict):
+    return texts_of(value) if isinstance(value, dict) else {}
+
+
+def _problem_of(props: Mapping[str, str]) -> str:
+    """What is wrong with properties; empty for nothing."""
+    if not any(is_too_long(name, value) for name, value in props.items()):
         return ""
-    kept = [(key, text) for key, each in value.items() if key.strip() and (text := _as_text(each)).strip()]
-    if all(_bytes(key) <= MOST_KEY and _bytes(text) <= MOST_VALUE for key, text in kept[:MOST_PROPERTIES]):
-        return ""
-    return f"a name has at most {MOST_KEY} bytes, a value {MOST_VALUE:,}"
-
-
-def _as_text(value: object) -> str:
-    """A property's value; empty for lists, objects and null."""
-    return value if isinstance(value, str) else json.dumps(value) if isinstance(value, int | float) else ""
-
-
-def _bytes(text: str) -> int:
-    return len(storable(text).encode())
+    return f"a name has at most {MAX_PROP_NAME} bytes, a value {MAX_PROP_VALUE:,}"
 
 
 def _path(url: SplitResult, *, by_fragment: bool) -> str:

@@ -31,15 +31,20 @@ def delete_site(session: QuerySession, site: int) -> int:
 
 
 def delete_paths(session: QuerySession, site: int, paths: Sequence[int]) -> int:
-    """Remove all hits of some paths. Returns their number."""
+    """Remove all hits of some paths; other paths' events that happened there have no page. Returns their number."""
     session.sessions_outdated = True
+    session.queries.forget_pages(session.connection, site=site, paths=_json(paths))
     with visits.touched(session.connection, _OF_PATHS, [site, list(paths)]):
         return int(session.queries.delete_paths(session.connection, site=site, paths=_json(paths)))
 
 
 def merge_paths(session: QuerySession, site: int, paths: Sequence[int], into: int) -> int:
-    """Move the hits of some paths to another one, where a session counts as one visit. Returns their number."""
+    """Move the hits of some paths to another one, where a session counts as one visit. Returns their number.
+
+    Events that happened on one of these pages have happened on the other one.
+    """
     session.sessions_outdated = True
+    session.queries.move_pages(session.connection, site=site, paths=_json(paths), into=into)
     with visits.touched(session.connection, _OF_PATHS, [site, [*paths, into]]):
         moved = int(session.queries.move_paths(session.connection, site=site, paths=_json(paths), into=into))
         session.queries.first_once(session.connection, site=site, path=into)

@@ -17,6 +17,7 @@ _TYPED = {
     "session": "coalesce(session::UBIGINT, 0)",
     "width": "coalesce(width::INTEGER, 0)",
     "created": "epoch(created)::BIGINT",
+    "interactive": "coalesce(interactive::BOOLEAN, true)",
 }
 """SQL of columns that are not text."""
 

@@ -27,7 +27,7 @@ PUBLIC = (
 
 TEXTS = ("cname", "code", "domain", "link_domain", "public", "secret", "data_retention")
 LISTS = ("ignore_ips", "collect_regions", "allow_embed")
-SWITCHES = ("allow_counter", "allow_bosmang", "respect_gpc", "respect_dnt")
+SWITCHES = ("allow_counter", "allow_bosmang", "respect_gpc", "respect_dnt", "collect_props")
 
 _between = re.compile(r"[\s,;]+")
 _days = re.compile(r"[0-9]{1,6}")

@@ -1,19 +1,26 @@
 """The pixel's parameters (2.1). They must never change: old pages keep sending them."""
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
+import msgspec
 from msgspec import Struct
 
 from tallystick.errors import TallystickError
 from tallystick.model.hit import MAX_TITLE
+from tallystick.model.props import NO_PROPS, texts_of
 from tallystick.model.referrer import MAX_REFERRER
 from tallystick.model.screen import width_of
 from tallystick.model.text import ESCAPES
 
 LONGEST_PATH = 2_048
 """Bytes."""
+
+LONGEST_PROPS = 8_192
+"""Bytes; longer properties are no properties, because the beginning of a JSON text is none."""
 
 LEAST_BOT = 150
 
@@ -26,6 +33,7 @@ _READ = {
     b"t": 12 * MAX_TITLE + 12,
     b"r": 12 * MAX_REFERRER,
     b"q": 8_192,
+    b"props": 3 * LONGEST_PROPS,
     **dict.fromkeys((b"e", b"s", b"b", b"ns"), 512),
 }
 """The parameters, and how many bytes of each are read. A path or title that fills them is too long in any case: a byte
@@ -50,6 +58,7 @@ class PixelQuery(Struct, frozen=True):
     width: int
     bot: int
     no_session: bool
+    props: Mapping[str, str] = NO_PROPS
 
 
 NOTHING_SENT = PixelQuery(path="", title="", ref="", event=False, query="", width=0, bot=0, no_session=False)
@@ -84,6 +93,7 @@ def parsed(raw: bytes) -> PixelQuery:
         width=_width(size) if (size := text(b"s", "")) else 0,
         bot=_bot(code) if (code := text(b"b", "0")) != "0" else 0,
         no_session=_boolean("ns", flag) if (flag := text(b"ns", "")) else False,
+        props=_props(props) if (props := text(b"props", "")) else NO_PROPS,
     )
     if len(query.path) * 4 > LONGEST_PATH and len(query.path.encode()) > LONGEST_PATH:
         msg = f"ignored because path is longer than {LONGEST_PATH} bytes ({len('/count?') + len(raw)} bytes)"
@@ -139,6 +149,15 @@ def _bot(text: str) -> int:
         msg = f"wrong value: b={code}"
         raise PixelRefused(msg)
     return code
+
+
+def _props(text: str) -> Mapping[str, str]:
+    """The properties of a JSON object; none of what is something else."""
+    try:
+        values = msgspec.json.decode(text, type=dict[str, Any])
+    except (msgspec.DecodeError, RecursionError):
+        return NO_PROPS
+    return texts_of(values)
 
 
 def _undecodable(name: str, text: str) -> str:

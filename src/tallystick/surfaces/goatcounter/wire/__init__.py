@@ -87,6 +87,7 @@ def site_settings(settings: SiteSettings) -> dict[str, Any]:
         "allow_embed": _listed(settings.allow_embed),
         "respect_gpc": settings.respect_gpc,
         "respect_dnt": settings.respect_dnt,
+        "collect_props": settings.collect_props,
     }
 
 

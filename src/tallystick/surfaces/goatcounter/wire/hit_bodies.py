@@ -1,13 +1,15 @@
 """Hits as clients send them to ``/api/v0/count`` (1.4)."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Raw, Struct, ValidationError, convert
 
 from tallystick.model.campaign import MAX_NAME
 from tallystick.model.moments import without_leap_second
 from tallystick.model.product import named_version
+from tallystick.model.props import NO_PROPS, is_too_long, texts_of
 from tallystick.model.screen import width_of
 from tallystick.model.text import storable
 from tallystick.services.ingest.ingest import Arrival
@@ -37,6 +39,8 @@ class HitBody(Struct, frozen=True, forbid_unknown_fields=True):
         host: of the page; an extension.
         utm_source, utm_medium, utm_content, utm_term, source, channel: an extension for imports; with ``channel``
             nothing of them is read from ``query`` and ``ref``.
+        page, props, interactive: of events, see ``Arrival``; an extension.
+        device: an extension for imports.
     """
 
     path: str | None = None
@@ -65,6 +69,10 @@ class HitBody(Struct, frozen=True, forbid_unknown_fields=True):
     utm_term: str | None = None
     source: str | None = None
     channel: str | None = None
+    page: str | None = None
+    props: dict[str, Any] | None = None
+    interactive: bool | None = None
+    device: str | None = None
 
 
 class CountBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -125,10 +133,21 @@ def _arrival(index: int, hit: HitBody, received: int, *, filtered: bool, session
         source=_short(hit.source),
         channel=_short(hit.channel),
         sourced=hit.channel is not None,
+        page=hit.page or "",
+        props=_props(index, hit.props) if hit.props else NO_PROPS,
+        interactive=hit.interactive is not False,
+        device=hit.device,
         sessionless=sessionless,
         filtered=filtered,
         received=received,
     )
+
+
+def _props(index: int, sent: Mapping[str, Any]) -> Mapping[str, str]:
+    props = texts_of(sent)
+    if any(is_too_long(name, value) for name, value in props.items()):
+        raise _unreadable(index, "props")
+    return props
 
 
 def _event(index: int, sent: bool | int | str) -> bool:  # noqa: FBT001  # as it was sent

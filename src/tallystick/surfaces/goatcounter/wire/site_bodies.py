@@ -31,6 +31,7 @@ class SettingsBody(Struct, frozen=True, forbid_unknown_fields=True):
     allow_embed: Texts = None
     respect_gpc: bool | None = None
     respect_dnt: bool | None = None
+    collect_props: bool | None = None
     campaigns: Ignored = None
 
     def values(self) -> dict[str, Any]:

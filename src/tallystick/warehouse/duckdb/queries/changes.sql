@@ -12,6 +12,14 @@ DELETE FROM hit WHERE site = :site AND path IN (SELECT unnest(from_json(:paths, 
 -- Move the hits of some paths to another path.
 UPDATE hit SET path = :into WHERE site = :site AND path IN (SELECT unnest(from_json(:paths, '["INTEGER"]')));
 
+-- name: move_pages(site, paths, into)!
+-- Move the events that happened on some pages to another page.
+UPDATE hit SET page = :into WHERE site = :site AND page IN (SELECT unnest(from_json(:paths, '["INTEGER"]')));
+
+-- name: forget_pages(site, paths)!
+-- Remove the pages of events that happened on some pages.
+UPDATE hit SET page = NULL WHERE site = :site AND page IN (SELECT unnest(from_json(:paths, '["INTEGER"]')));
+
 -- name: first_once(site, path)!
 -- Keep only the earliest of a session's first visits to a path.
 UPDATE hit SET first = false FROM (

@@ -92,10 +92,11 @@ FROM hit WHERE site = :site AND bot = 0 AND first AND created >= :since AND crea
 GROUP BY ALL ORDER BY ALL;
 
 -- name: used_names(site, after, through)^
--- The distinct paths and campaigns of hits after an id, and the number of these hits.
+-- The distinct paths, pages of events among them, and campaigns of hits after an id, and the number of these hits.
 SELECT
     count(*), max(id),
-    coalesce(list(DISTINCT path), []), coalesce(list(DISTINCT campaign) FILTER (campaign IS NOT NULL), [])
+    list_distinct(coalesce(list(DISTINCT path), []) || coalesce(list(DISTINCT page) FILTER (page IS NOT NULL), [])),
+    coalesce(list(DISTINCT campaign) FILTER (campaign IS NOT NULL), [])
 FROM hit WHERE site = :site AND bot = 0 AND id > :after AND id <= :through;
 
 -- name: export_parquet(site, after, through, paths, campaigns, file)!
@@ -110,8 +111,10 @@ COPY (
         hit.id, paths.path, paths.title, event, session, first, ref, ref_scheme,
         coalesce(campaigns.name, '') AS campaign, browser, browser_version, system, system_version,
         country, region, language, width, make_timestamp(created * 1000000) AS created,
-        utm_source, utm_medium, utm_content, utm_term, host, source, channel
+        utm_source, utm_medium, utm_content, utm_term, host, source, channel,
+        coalesce(pages.path, '') AS page, props, interactive, device
     FROM hit JOIN paths ON paths.id = hit.path LEFT JOIN campaigns ON campaigns.id = hit.campaign
+        LEFT JOIN paths AS pages ON pages.id = hit.page
     WHERE site = :site AND bot = 0 AND hit.id > :after AND hit.id <= :through
     ORDER BY hit.id
 ) TO :file (FORMAT parquet, COMPRESSION zstd);
