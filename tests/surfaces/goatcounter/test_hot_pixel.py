@@ -115,6 +115,7 @@ LEFT: list[tuple[bytes, RawHeaders, str]] = [
     (b"p=/a&t=other", headers_of(), "new name"),
     (b"p=/a&q=utm_campaign=x", headers_of(), "new name"),
     (b"p=/a&r=https://new.example.org", headers_of(), "new referrer"),
+    (b"p=/a&e=1&page=/new", headers_of(), "new name"),
     (b"p=/a&props=%7B%22a%22%3A1%7D", headers_of(), "new property"),
 ]
 
@@ -139,6 +140,14 @@ async def test_properties_that_were_sent_before_are_stored_without_a_task(known:
     assert not isinstance(await hot(known, query), str)
     stored = await rows(known.services.warehouse, "props, device, page, interactive")
     assert stored[-2:] == [('{"plan":"pro","seats":"3"}', "Desktop", None, True)] * 2
+
+
+async def test_the_page_of_an_event_that_is_known_is_stored_without_a_task(known: Analytics) -> None:
+    for path in ("/a", "/b", ""):
+        await known.ask(f"/count?p=signup&e=1&page={path}", headers={"user-agent": FIREFOX}, client="192.0.2.1")
+        assert not isinstance(await hot(known, f"p=signup&e=1&page={path}".encode()), str)
+    [(a,), (b,), *_] = await rows(known.services.warehouse, "path")
+    assert [page for (page,) in await rows(known.services.warehouse, "page")][-6:] == [a, a, b, b, None, None]
 
 
 async def test_what_has_to_wait_is_left(known: Analytics) -> None:
@@ -249,7 +258,13 @@ CHANGES: list[dict[str, Any]] = [
 def a_query(draw: random.Random) -> bytes:
     """Parameters; most are usual."""
     parameters = [("p", draw.choice(PATHS)), ("t", draw.choice(TITLES[:3] if draw.random() < 0.8 else TITLES))]
-    often = (("r", REFERRERS), ("q", QUERIES), ("s", ["1920", "1920,1080,1", "x", "-5"]), ("props", PROPS))
+    often = (
+        ("r", REFERRERS),
+        ("q", QUERIES),
+        ("s", ["1920", "1920,1080,1", "x", "-5"]),
+        ("props", PROPS),
+        ("page", PATHS),
+    )
     parameters += [(name, draw.choice(values)) for name, values in often if draw.random() < 0.4]
     seldom = (*((name, FLAGS) for name in ("e", "ns", "b")), ("p", ["/second"]), ("unknown", ["x"]))
     parameters += [(name, draw.choice(values)) for name, values in seldom if draw.random() < 0.1]

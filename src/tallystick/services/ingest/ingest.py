@@ -216,7 +216,8 @@ class Ingest:
         if page.props and not self._new_props.knows(site, page.props, received):
             return "new property"
         path = None if page.campaign else self._known_path(rules.site, page.path, page.title, received)
-        if path is None:
+        happened = self._names.path(site, page.page) if page.page else None
+        if path is None or (happened is None and page.page):
             return "new name"
         bot = browser.bot if is_bot(browser.bot) else page.bot
         followed = steps.has_session(rules, bot, no_session=page.no_session)
@@ -243,6 +244,7 @@ class Ingest:
             host=page.host,
             source=page.source,
             channel=page.channel,
+            page=happened.id if happened else None,
             props=page.props,
             device=browser.device,
             single=rules.collects_hits,

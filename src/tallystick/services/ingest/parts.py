@@ -53,6 +53,7 @@ class PagePart(Struct, frozen=True, gc=False):
     host: str
     source: str
     channel: str
+    page: str
     props: str
 
 
@@ -110,6 +111,7 @@ def page_part(rules: CollectionRules, arrival: Arrival) -> PagePart | None:
         host=arrival.host,
         source=arrival.source,
         channel=arrival.channel,
+        page=arrival.page,
         props=encoded(arrival.props),
     )
 

@@ -143,6 +143,7 @@ def arrival_of(
         query=sent.query,
         host=page_host(headers_read.get(b"referer"), headers_read.get(b"origin")),
         width=sent.width,
+        page=sent.page,
         props=sent.props,
         bot=sent.bot,
         agent=headers_read.get(b"user-agent", b"").decode("latin-1"),

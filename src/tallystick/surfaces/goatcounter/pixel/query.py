@@ -33,6 +33,7 @@ _READ = {
     b"t": 12 * MAX_TITLE + 12,
     b"r": 12 * MAX_REFERRER,
     b"q": 8_192,
+    b"page": 3 * LONGEST_PATH + 3,
     b"props": 3 * LONGEST_PROPS,
     **dict.fromkeys((b"e", b"s", b"b", b"ns"), 512),
 }
@@ -59,6 +60,7 @@ class PixelQuery(Struct, frozen=True):
     bot: int
     no_session: bool
     props: Mapping[str, str] = NO_PROPS
+    page: str = ""
 
 
 NOTHING_SENT = PixelQuery(path="", title="", ref="", event=False, query="", width=0, bot=0, no_session=False)
@@ -94,6 +96,7 @@ def parsed(raw: bytes) -> PixelQuery:
         bot=_bot(code) if (code := text(b"b", "0")) != "0" else 0,
         no_session=_boolean("ns", flag) if (flag := text(b"ns", "")) else False,
         props=_props(props) if (props := text(b"props", "")) else NO_PROPS,
+        page=text(b"page", ""),
     )
     if len(query.path) * 4 > LONGEST_PATH and len(query.path.encode()) > LONGEST_PATH:
         msg = f"ignored because path is longer than {LONGEST_PATH} bytes ({len('/count?') + len(raw)} bytes)"
