@@ -79,6 +79,7 @@ async def test_a_pageview_is_kept_with_all_that_was_understood(house: House) -> 
             *(stored.id, 1, path, stored.session, True, False, 0, "example.com", "c", campaign),
             *("Firefox", "140", "Linux", "", "US", "TX", "", 1920, NOW_S - 5),
             *("", "", "", "", "", "example.com", "Referral"),
+            *(None, "", True, "Desktop"),
         )
     ]
     assert await house.paths() == [("/a", "A", False)]
