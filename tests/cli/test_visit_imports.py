@@ -23,6 +23,7 @@ from support.analytics import HOST, Prepared, prepare
 from support.commands import CommandLine, Ran
 from support.server import RunningServer, clean_environment, running_server
 from tallystick.ledger.ledger import milliseconds
+from tallystick.model.props import decoded
 from tallystick.services.imports import export_files
 
 DATA = ("--data", "data")
@@ -73,6 +74,13 @@ def by_path() -> dict[str, tuple[int, ...]]:
     """Hits, first hits and visits, by path."""
     rows = asked("SELECT path, count(*), sum(first::int), count(DISTINCT session) FROM hit GROUP BY path")
     return {names()[path]: (hits, int(firsts), visits) for path, hits, firsts, visits in rows}
+
+
+def told_of_events() -> list[tuple[str, str, dict[str, str], str]]:
+    """The name, the page, the properties and the device of each event."""
+    rows = asked("SELECT path, page, props, device FROM hit WHERE event ORDER BY id")
+    paths = names()
+    return [(paths[path], paths[page], decoded(props), device) for path, page, props, device in rows]
 
 
 VISITS = (
@@ -192,6 +200,7 @@ def test_tables_of_a_database_are_joined(run: CommandLine) -> None:
         ("FR", "Firefox", "Linux", 2560, "example.com", True),
         ("IT", "Samsung Internet", "Android", 360, "example.com", False),
     ]
+    assert told_of_events() == [("Signup", "/", {"plan": "pro", "price": "9.9"}, "Desktop")]
 
 
 @pytest.mark.usefixtures("site")
@@ -484,6 +493,20 @@ def test_events_of_bigquery_are_hits(run: CommandLine, name: str) -> None:
         (at("02T12:00:00"), at("02T12:00:00"), 1, 0, 1, "TR", *browser, "bing", "Bing", "example.com"),
     ]
     assert asked("SELECT country, session, ref FROM hit WHERE session = 0") == [("HK", 0, "")]
+    assert told_of_events() == [
+        ("Outbound Link: Click", "/", {"url": "https://other.example/"}, "Desktop"),
+        ("sign_up", "/", {"plan": "pro", "seats": "3"}, "Desktop"),
+    ]
+
+
+@pytest.mark.usefixtures("site")
+def test_properties_beyond_the_limits_are_cut_or_left_out(run: CommandLine) -> None:
+    many_names = {f"n{number:02}": "x" for number in range(29)}
+    sent = {"long": "é" * 1_500, "n" * 301: "x", "blank": " ", **many_names, "one": "too many"}
+    parameters = [param(name, string_value=value) for name, value in sent.items()]
+    Path("e.json").write_text(ndjson([ga4_event("sign_up", "02T10:00:00", *parameters)]))
+    run("import", "ga4", "e.json", *DATA).succeeded()
+    assert told_of_events() == [("sign_up", "/", {"long": "é" * 1_000, **many_names}, "Desktop")]
 
 
 @pytest.mark.usefixtures("site")
@@ -590,25 +613,27 @@ def served(site: Prepared) -> Iterator[RunningServer]:
 
 
 def test_through_the_api_visits_are_the_same(run: CommandLine, served: RunningServer, site: Prepared) -> None:
-    Path("u.csv").write_bytes(UMAMI.encode())
+    props = "event_id,data_key,string_value,number_value,date_value,data_type\ne4,plan,pro,,,1\n"
+    zipped("u.zip", {"website_event.csv": UMAMI, "event_data.csv": props})
     Path("many.csv").write_text(many(400))
     variables = {"TALLYSTICK_TOKEN": site.token, "XDG_STATE_HOME": str(Path("state").absolute())}
-    assert run("import", "umami", "u.csv", "--url", served.url, "--dry-run", variables=variables).err == (
+    assert run("import", "umami", "u.zip", "--url", served.url, "--dry-run", variables=variables).err == (
         IMPORTED.replace("imported", "nothing was changed; it would be:")
     )
-    assert run("import", "umami", "u.csv", "--url", served.url, variables=variables).err == IMPORTED
-    assert run("import", "umami", "u.csv", "--url", served.url, variables=variables).err == (
+    assert run("import", "umami", "u.zip", "--url", served.url, variables=variables).err == IMPORTED
+    assert run("import", "umami", "u.zip", "--url", served.url, variables=variables).err == (
         "imported 0 hits, imported before 6 hits\n"
     )
     forgetful = {**variables, "XDG_STATE_HOME": str(Path("elsewhere").absolute())}
     for _ in range(2):
-        told = run("import", "umami", "u.csv", "--url", served.url, "--site", HOST, variables=forgetful).err
+        told = run("import", "umami", "u.zip", "--url", served.url, "--site", HOST, variables=forgetful).err
         assert told in (IMPORTED, "imported 0 hits, imported before 6 hits\n")  # the server knows the batch
     told = run("import", "umami", "many.csv", "--site", served.url, variables=variables).err
     assert told == "imported 1,200 hits in 400 visits from 2026-01-01 to 2026-01-03\n"
     served.stop()
     assert by_path() == {"/": (3 + 800, 2 + 400, 2 + 400), "/a": (2 + 400, 2 + 400, 2 + 400), "Signup": (1, 1, 1)}
     assert asked(f"SELECT * FROM ({VISITS}) WHERE entry_host = 'example.com'") == STORED_VISITS
+    assert told_of_events() == [("Signup", "/a", {"plan": "pro"}, "Desktop")]
 
 
 @pytest.mark.parametrize(

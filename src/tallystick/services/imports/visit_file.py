@@ -1,8 +1,9 @@
 """A source of hits in the order of their visits."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 
+from tallystick.model.props import MAX_PROP_VALUE, NO_PROPS, is_too_long, texts_of
 from tallystick.services.imports.batches import ImportBatch
 from tallystick.services.imports.marks import FileMark
 from tallystick.services.imports.parsed import BadLine, ParsedHit
@@ -80,8 +81,11 @@ class VisitFile:
             browser=visitor.browser,
             system=visitor.system,
             width=visitor.width,
+            device=visitor.device,
             language=visitor.language,
             location=visitor.location,
+            page=hit.page,
+            props=_within_limits(placed.props),
             session=f"{self._name}/{placed.visit}" if placed.visit else "",
             no_session=not placed.visit,
             sessionless=True,
@@ -89,6 +93,17 @@ class VisitFile:
             filtered=False,
             received=now,
         )
+
+
+def _within_limits(props: Mapping[str, str]) -> Mapping[str, str]:
+    """The properties that can be stored; values that are too long are cut."""
+    if not props:
+        return NO_PROPS
+    cut = {
+        name: value.encode("utf-8", "replace")[:MAX_PROP_VALUE].decode("utf-8", "ignore")
+        for name, value in props.items()
+    }
+    return texts_of({name: value for name, value in cut.items() if not is_too_long(name, value)})
 
 
 def _visits_end(hits: Sequence[PlacedHit], most: int) -> int:
