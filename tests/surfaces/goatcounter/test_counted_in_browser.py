@@ -1,5 +1,7 @@
 """A page in a real browser, the script and the counter from a running server: from the click to the statistics."""
 
+import html
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +11,9 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from support.analytics import CHROME, AnalyticsServer, analytics_server
 from support.recording import RecordingSite, recording_site
+from support.stored_hits import stored_hits
 from tallystick.model.site import SiteSettings
+from tallystick.model.text import storable
 
 pytestmark = pytest.mark.browser
 
@@ -85,6 +89,43 @@ def test_what_a_visitor_does_reaches_the_statistics(page: Page, site: RecordingS
     expect(page.locator("img")).to_have_count(2)
     for image in page.locator("img").all():
         expect(image).to_have_js_property("naturalWidth", 200)
+
+
+HOSTILE = "<script>alert(1)</script>\n=1+1,\"'\x00\u2028"
+
+
+def test_properties_and_events_of_the_script_are_stored(
+    page: Page, site: RecordingSite, server: AnalyticsServer
+) -> None:
+    stats = stats_host(server)
+    chosen = html.escape(
+        json.dumps({"outbound": True, "downloads": True, "not_found": True, "props": {"author": "Ada"}})
+    )
+    bought = html.escape(json.dumps({"plan": HOSTILE, "seats": 3, "none": None, "too long": "x" * 2_001}))
+    site.missing = (
+        f'<title>Gone</title><a id=away href="{site.url("/", "other.test")}">away</a>'
+        '<a id=file href="/a.zip?x=1">file</a>'
+        f'<button data-goatcounter-click="buy" data-goatcounter-title="" data-goatcounter-props="{bought}">Buy</button>'
+        "<script>addEventListener('click', (e) => e.preventDefault())</script>"
+        f'<script data-goatcounter="{stats}/count" data-goatcounter-settings="{chosen}"'
+        f' src="{stats}/count.js"></script>'
+    )
+    statuses: list[int] = []
+    page.on("response", lambda response: statuses.append(response.status) if "/count?" in response.url else None)
+    page.goto(site.url("/gone"))
+    for selector in ("#away", "#file", "button"):
+        page.click(selector)
+    page.wait_for_timeout(500)
+    assert statuses == [200] * 5
+    assert server.server.stop() == 0
+    told = [(hit["name"], hit["page"], hit["props"]) for hit in stored_hits(server.server.data)]
+    assert sorted(told) == [
+        ("/gone", "", {"author": "Ada"}),
+        ("404", "/gone", {"path": "/gone"}),
+        ("File Download", "/gone", {"url": site.url("/a.zip")}),
+        ("Outbound Link: Click", "/gone", {"url": site.url("/", "other.test")}),
+        ("buy", "", {"plan": storable(HOSTILE), "seats": "3"}),
+    ]
 
 
 def test_a_page_may_read_the_number_itself(page: Page, site: RecordingSite, server: AnalyticsServer) -> None:
