@@ -1,12 +1,11 @@
 """The pixel's parameters (2.1). They must never change: old pages keep sending them."""
 
+import json
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
 from urllib.parse import unquote_to_bytes
 
-import msgspec
 from msgspec import Struct
 
 from tallystick.errors import TallystickError
@@ -155,12 +154,19 @@ def _bot(text: str) -> int:
 
 
 def _props(text: str) -> Mapping[str, str]:
-    """The properties of a JSON object; none of what is something else."""
+    """The properties of a JSON object; none of what is something else.
+
+    msgspec refuses halves of surrogate pairs, which browsers send where a page's text was cut.
+    """
     try:
-        values = msgspec.json.decode(text, type=dict[str, Any])
-    except (msgspec.DecodeError, RecursionError):
+        values = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
         return NO_PROPS
-    return texts_of(values)
+    return texts_of(values) if isinstance(values, dict) else NO_PROPS
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)  # NaN and Infinity are no JSON
 
 
 def _undecodable(name: str, text: str) -> str:
