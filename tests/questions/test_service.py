@@ -197,6 +197,22 @@ async def test_an_answer_is_kept_until_something_changes_it(site: Analytics, mon
     assert [row for row in await pages() if row[0] != "/renamed"] == [("/a", 3), ("/a/c", 1)]
 
 
+async def test_searched_names_follow_new_and_changed_paths(site: Analytics) -> None:
+    services = site.services
+    searched = Match(dimension=PAGE, operator=Operator.CONTAINS, values=("/a",))
+
+    async def found() -> list[Any]:
+        return [name for name, _ in await rows(site, dimensions=(PAGE,), condition=AllOf((searched,)))]
+
+    assert await found() == ["/a", "/a/c"]
+    await tell(site, a_visit("/a/new", by=10))
+    assert await found() == ["/a", "/a/c", "/a/new"]
+    [number] = await services.ledger.read(path_ids, site.site.id, ["/a/new"])
+    await services.ledger.write(rename_path, site.site.id, number, "/b/new")
+    services.forget_names()
+    assert await found() == ["/a", "/a/c"]
+
+
 async def test_a_question_that_takes_too_long_is_given_up(site: Analytics) -> None:
     services = site.services
     impatient = Questions(services.ledger, services.warehouse, within=0.2)

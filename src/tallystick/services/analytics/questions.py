@@ -66,6 +66,7 @@ from tallystick.services.analytics.names import (
     path_ids,
     paths_of,
 )
+from tallystick.services.analytics.searched_names import SearchedNames
 from tallystick.warehouse import Warehouse, WarehouseSession
 
 WITHIN_S = 10.0
@@ -115,9 +116,11 @@ class Questions:
         self._running, self._waiting = asyncio.Semaphore(AT_ONCE), 0
         self._kept: OrderedDict[Asked, tuple[tuple[int, int], Any]] = OrderedDict()
         self._rows_kept = self._forgotten = 0
+        self._searched = SearchedNames(self._matching)
 
     def forget(self) -> None:
         """Drop all kept answers: names have changed. Answers that are being made are not kept either."""
+        self._searched.forget()
         self._kept.clear()
         self._rows_kept = 0
         self._forgotten += 1
@@ -321,11 +324,10 @@ class Questions:
             those = [match for match in searched if (match.dimension.name == CAMPAIGN.name) is of_campaigns]
             for site in dict.fromkeys(site for match in those for site in match.sites or sites):
                 of_site = [match for match in those if site in (match.sites or sites)]
-                after = 0
-                while page := await self._ledger.read(_page_of_names, site, of_campaigns, after):
-                    for match in of_site:
-                        found[match] += await self._matching(page, match)
-                    after = page[-1][1]
+                pages = partial(self._ledger.read, _page_of_names, site, of_campaigns)
+                fitting = await self._searched.ids(site, of_site, pages, of_campaigns=of_campaigns)
+                for match, ids in fitting.items():
+                    found[match] += ids
         return {match: tuple(dict.fromkeys(ids)) for match, ids in found.items()}
 
     async def _without_name(self, match: Match) -> list[int]:
