@@ -10,6 +10,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 from msgspec import Struct
 
+from tallystick.cli.aggregate_imports import list_, plausible, remove
 from tallystick.cli.support.import_reports import (
     BAD_LINES_SHOWN,
     WOULD_BE,
@@ -52,9 +53,9 @@ app = App(name="import")
 """Without the name of another program after it, the command reads formats of GoatCounter, Tallystick and logs."""
 app.command(umami, sort_key=1)
 app.command(ga4, sort_key=2)
-app.command("tallystick.cli.aggregate_imports:plausible", name="plausible", sort_key=3)
-app.command("tallystick.cli.aggregate_imports:list_", name="list", sort_key=4)
-app.command("tallystick.cli.aggregate_imports:remove", name="remove", sort_key=5)
+app.command(plausible, sort_key=3)
+app.command(list_, name="list", sort_key=4)
+app.command(remove, sort_key=5)
 
 
 class ImportOptions(Struct, frozen=True, kw_only=True):
