@@ -99,6 +99,7 @@ async def test_many_sites_are_annotated_some_at_a_time_each_once(
             {"collect": int(Collect.SESSION)},
             "Collected from here on: sessions; No longer collected: referrers.",
         ),
+        ({}, {"collect_props": False}, "No longer collected: properties of events."),
         ({}, {"collect_regions": ()}, "Regions are collected of all countries."),
         ({}, {"collect_regions": ("DE",)}, "Regions are collected of DE."),
     ],

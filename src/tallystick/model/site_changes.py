@@ -37,4 +37,4 @@ def collection_change(before: SiteSettings, after: SiteSettings) -> str:
 
 def _collected(settings: SiteSettings) -> list[str]:
     names = [name for bit, name in COLLECTED.items() if settings.collect & bit]
-    return [*names, "properties of events"] if getattr(settings, "collect_props", False) else names
+    return [*names, "properties of events"] if settings.collect_props else names

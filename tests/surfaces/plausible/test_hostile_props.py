@@ -94,6 +94,37 @@ async def test_a_parquet_file_has_them_as_they_were_told(told: Analytics, tmp_pa
     assert props[2:] == [{"plan": storable(text)} for text in HOSTILE]
 
 
+async def asked(analytics: Analytics, **question: Any) -> Answer:
+    body = {"site_id": HOST, "metrics": ["events"], "date_range": "all", **question}
+    return await analytics.ask(
+        "/api/v2/query",
+        method="POST",
+        headers={"authorization": f"Bearer {analytics.token}"},
+        body=json.dumps(body).encode(),
+    )
+
+
+async def test_questions_answer_with_texts(told: Analytics) -> None:
+    answer = await asked(told, dimensions=["event:props:plan"], filters=[["is", "event:name", ["Buy"]]])
+    assert (answer.headers["content-type"], answer.headers["x-content-type-options"]) == (
+        "application/json; charset=utf-8",
+        "nosniff",
+    )
+    found = {row["dimensions"][0]: row["metrics"] for row in answer.json()["results"]}
+    assert found == {storable(text): [1 + (text == HOSTILE[0])] for text in HOSTILE}
+
+
+async def test_names_and_values_of_questions_are_texts(told: Analytics) -> None:
+    for name, text in STORED.items():
+        answer = await asked(told, dimensions=[f"event:props:{name}"], filters=[["is", f"event:props:{name}", [text]]])
+        assert answer.status == 200, (name, answer.text)
+        assert answer.json()["results"] == [{"dimensions": [text], "metrics": [2]}]
+    for text in HOSTILE:
+        answer = await asked(told, filters=[["is", "event:props:plan", [storable(text)]]])
+        assert answer.json()["results"] == [{"dimensions": [], "metrics": [1 + (text == HOSTILE[0])]}]
+    assert len(await told.hits()) == len(HOSTILE) + 2
+
+
 PAGES = ("/", "/sites", "/docs", "/counter/Buy.html", "/counter/Buy.svg")
 
 
