@@ -326,8 +326,8 @@ class Questions:
                 of_site = [match for match in those if site in (match.sites or sites)]
                 pages = partial(self._ledger.read, _page_of_names, site, of_campaigns)
                 fitting = await self._searched.ids(site, of_site, pages, of_campaigns=of_campaigns)
-                for match, ids in fitting.items():
-                    found[match] += ids
+                for match in of_site:
+                    found[match] += fitting[match]
         return {match: tuple(dict.fromkeys(ids)) for match, ids in found.items()}
 
     async def _without_name(self, match: Match) -> list[int]:
