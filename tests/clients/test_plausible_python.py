@@ -151,7 +151,7 @@ BREAKDOWNS: list[tuple[str, str, list[tuple[str, int]]]] = [
     ("city", "city", []),
     ("browser", "browser", [("Chrome", 2), ("Firefox", 1), ("Safari", 1)]),
     ("os", "os", [("Windows", 2), ("GNU/Linux", 1), ("iOS", 1)]),
-    ("device", "device", [("Desktop", 2), ("(not set)", 1), ("Mobile", 1)]),
+    ("device", "device", [("Desktop", 3), ("Mobile", 1)]),
     ("goal", "goal", [("Signup", 1)]),
     ("event:name", "name", [("pageview", 4), ("Signup", 1)]),
     ("visit:referrer", "referrer", [("Direct / None", 2), ("Google", 1), ("Hacker News", 1)]),

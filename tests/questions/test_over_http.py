@@ -20,6 +20,7 @@ from tallystick.model import dimensions as known
 from tallystick.model.dimensions import Dimension, Scope
 from tallystick.model.metrics import BY_VISIT, Metric
 from tallystick.model.period import exact_period, period
+from tallystick.model.props import encoded
 from tallystick.model.question import (
     AllOf,
     AnyOf,
@@ -32,7 +33,7 @@ from tallystick.model.question import (
     Question,
     TimeUnit,
 )
-from tallystick.services.analytics.names import list_campaigns, list_paths
+from tallystick.services.analytics.names import every_path, list_campaigns
 
 BEGIN = datetime(2026, 10, 24, tzinfo=UTC)  # clocks go back in Europe on the 25th
 DAYS = 3
@@ -40,7 +41,7 @@ ZONES = ["UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kathmandu"]
 COLUMNS = (
     "id, site, path, session, first, event, bot, created, host, ref, ref_scheme, campaign, browser, browser_version,"
     " system, system_version, country, region, language, width, utm_source, utm_medium, utm_content, utm_term, source,"
-    " channel"
+    " channel, page, props, interactive, device"
 )
 TEXTS: Mapping[str, list[str]] = {
     "host": ["", "example.com", "shop.example.com"],
@@ -58,6 +59,7 @@ TEXTS: Mapping[str, list[str]] = {
     "source": ["", "Google", "Hacker News"],
     "channel": ["", "Direct", "Organic Search", "Social"],
 }
+PROPS: Mapping[str, list[str]] = {"plan": ["", "pro", "Free", 'a"b\\'], "a b": ["", "1", "ü"]}
 PATHS = ["/", "/a", "/b.html", "/Shop", "Signup", "sign out"]
 
 
@@ -78,6 +80,7 @@ DIMENSIONS: Mapping[str, Known] = {
     "event:page": Known(known.PAGE, ""),
     "event:name": Known(known.EVENT_NAME, "pageview"),
     "event:hostname": Known(known.HOST, "(none)"),
+    **{f"event:props:{name}": Known(known.prop(name), "(none)") for name in PROPS},
     "event:next_page": Known(known.NEXT_PAGE, ""),
     "event:previous_page": Known(known.PREVIOUS_PAGE, ""),
     "visit:entry_page": Known(known.ENTRY_PAGE, ""),
@@ -115,15 +118,21 @@ def hits(random: Random) -> list[dict[str, Any]]:
         for _ in range(random.choice([1, 1, 2, 3, 6])):
             own = {name: random.choice(texts) for name, texts in TEXTS.items() if random.random() < 0.2}
             alone = random.random() < 0.1
+            path = random.choice(PATHS)
+            props = {name: text for name, texts in PROPS.items() if (text := random.choice(texts))}
             told.append(
                 a_visit(
-                    random.choice(PATHS),
+                    path,
                     datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S"),
                     campaign=random.choice([None, None, "spring", "Autumn"]),
                     by=None if alone else visitor,
                     width=random.choice([0, 390, 800, 1_400]),
                     ref=random.choice(["", "a.example/page"]),
                     ref_scheme="h",
+                    page=None if path.startswith("/") else random.choice([None, "/a", "/only events"]),
+                    props=encoded(props),
+                    interactive=random.random() < 0.7,
+                    device=random.choice(["", "Mobile"]),
                     **common | own,
                 )
             )
@@ -166,7 +175,9 @@ def a_match(random: Random, names: list[str]) -> Drawn:
 
 def shown_values(each: Known) -> list[str]:
     if each.dimension.name in {"page", "event_name", "next_page", "previous_page", "entry_page", "exit_page"}:
-        return [*PATHS, "pageview", ""]
+        return [*PATHS, "/only events", "pageview", ""]
+    if each.dimension.key:
+        return [text or each.blank for text in PROPS[each.dimension.key]]
     texts = TEXTS.get(each.dimension.columns[0], ["", "spring", "Mobile", "a.example"])
     return [each.renamed.get(text, text) or each.blank for text in texts] or [each.blank]
 
@@ -180,7 +191,7 @@ def a_filter(random: Random, depth: int = 0) -> Drawn:
         part = a_filter(random, depth + 1)
         return Drawn(["not", part.wire], opposite(part.asked))
     if kind.startswith("has"):
-        of_hits = ["event:page", "event:name", "event:next_page"]
+        of_hits = ["event:page", "event:name", "event:next_page", "event:props:plan"]
         part = a_match(random, of_hits)
         done = HasDone(part.asked)
         return Drawn([kind, part.wire], done if kind == "has_done" else Not(done))
@@ -291,7 +302,7 @@ async def test_made_up_queries_have_the_oracles_answers(analytics: Analytics) ->
         for row in await rows(analytics.services.warehouse, COLUMNS)
     ]
     for row in stored:
-        row["path"] = names["path"][row["path"]]
+        row["path"], row["page"] = names["path"][row["path"]], names["path"].get(row["page"])
         row["campaign"] = names["campaign"].get(row["campaign"])
     answered = 0
     for _ in range(max(EXAMPLES, 150)):
@@ -313,12 +324,12 @@ async def test_made_up_queries_have_the_oracles_answers(analytics: Analytics) ->
         }
         assert found == expected, asked.body
         answered += bool(found)
-    assert answered > 100
+    assert answered > 80
 
 
 async def _names(analytics: Analytics) -> dict[str, dict[int, str]]:
     def read(session: Session) -> dict[str, dict[int, str]]:
-        paths = {path.id: path.path for path in list_paths(session, analytics.site.id, 0, 100)}
+        paths = {id_: path for path, id_ in every_path(session, analytics.site.id, 0, 100)}
         campaigns = {id_: name for name, id_ in list_campaigns(session, analytics.site.id, 0, 100)}
         return {"path": paths, "campaign": campaigns}
 

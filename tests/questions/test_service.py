@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec.structs import replace
 
 from support.analytics import Analytics
 from support.ledgers import until
@@ -211,6 +212,22 @@ async def test_searched_names_follow_new_and_changed_paths(site: Analytics) -> N
     await services.ledger.write(rename_path, site.site.id, number, "/b/new")
     services.forget_names()
     assert await found() == ["/a", "/a/c"]
+
+
+async def test_a_page_that_only_events_or_bots_have_is_found_by_a_part_of_its_name(site: Analytics) -> None:
+    await tell(site, a_visit("Click", by=20, page="/only/events"), a_visit("/only/bots", bot=6))
+    contains = Match(dimension=PAGE, operator=Operator.CONTAINS, values=("/only",))
+
+    async def found(**fields: Any) -> list[tuple[Any, ...]]:
+        return await rows(site, dimensions=(PAGE,), metrics=(Metric.EVENTS,), condition=AllOf((contains,)), **fields)
+
+    assert await found() == [("/only/events", 1)]
+    assert await found(bots=True) == [("/only/bots", 1)]
+    without = AllOf((replace(contains, negated=True),))
+    pages = await rows(site, dimensions=(PAGE,), metrics=(Metric.EVENTS,), condition=without)
+    assert [name for name, _ in pages] == ["/a", "/a/c", "/b"]
+    await tell(site, a_visit("/only/bots", by=21))  # a person comes after the name was looked at
+    assert await found() == [("/only/bots", 1), ("/only/events", 1)]
 
 
 async def test_a_question_that_takes_too_long_is_given_up(site: Analytics) -> None:

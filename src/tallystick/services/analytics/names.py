@@ -160,6 +160,14 @@ def list_paths(session: Session, site: int, after: int, limit: int) -> list[Path
     return [_path(row) for row in rows]
 
 
+def every_path(session: Session, site: int, after: int, limit: int) -> list[tuple[str, int]]:
+    """The next paths of a site with their ids, in the order of these; also those that only bots or events have."""
+    return [
+        (path.path, path.id)
+        for path in map(_path, session.common.every_path(session.connection, site=site, after=after, max_rows=limit))
+    ]
+
+
 def path_ids(session: Session, site: int, names: Iterable[str]) -> list[int]:
     """Ids of a site's paths by name, in any case and percent-encoded or not; a name that no path has is left out."""
     # If two spellings have their own paths, the one as given, unless only bots requested that one.

@@ -61,8 +61,8 @@ from tallystick.services.analytics.bot_hits import reason
 from tallystick.services.analytics.names import (
     campaign_ids,
     campaigns_of,
+    every_path,
     list_campaigns,
-    list_paths,
     path_ids,
     paths_of,
 )
@@ -422,7 +422,7 @@ def _page_of_names(session: Session, site: int, of_campaigns: bool, after: int) 
     """The next names of a site, with their ids."""
     if of_campaigns:
         return list_campaigns(session, site, after, NAMES_AT_ONCE)
-    return [(path.path, path.id) for path in list_paths(session, site, after, NAMES_AT_ONCE)]
+    return every_path(session, site, after, NAMES_AT_ONCE)
 
 
 def _names(session: Session, question: Question, rows: Sequence[AnswerRow]) -> dict[tuple[str, int], str]:

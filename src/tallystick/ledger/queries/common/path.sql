@@ -11,6 +11,13 @@ WHERE site = :site AND id > :after AND counted = 1
 ORDER BY id
 LIMIT :max_rows;
 
+-- name: every_path(site, after, max_rows)
+-- The next paths of a site, by id; also those that only bots or events have.
+SELECT id, path, title, event FROM path
+WHERE site = :site AND id > :after
+ORDER BY id
+LIMIT :max_rows;
+
 -- name: count_path(id)!
 -- Record that a path, until now requested only by bots, has a hit of a person.
 UPDATE path SET counted = 1 WHERE id = :id;
