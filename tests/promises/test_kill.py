@@ -58,13 +58,13 @@ def rounds(data: Path, database: str | None, number: int, *options: str) -> None
 
 @pytest.mark.timeout(400)
 def test_on_sqlite(tmp_path: Path) -> None:
-    rounds(tmp_path, None, 20)
+    rounds(tmp_path, None, 12)
 
 
 @pytest.mark.timeout(400)
 def test_on_postgresql(tmp_path: Path, postgres: Postgres) -> None:
     with postgres.fresh_database() as url:
-        rounds(tmp_path, url, 20)
+        rounds(tmp_path, url, 12)
 
 
 def test_with_relaxed_durability_a_kill_loses_nothing_either(tmp_path: Path, database_url: str | None) -> None:

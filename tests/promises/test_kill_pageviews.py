@@ -67,7 +67,7 @@ async def stored(data: Path) -> Counter[str]:
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize(("look", "rounds"), [(by_pixel, 20), (by_event, 5)])
+@pytest.mark.parametrize(("look", "rounds"), [(by_pixel, 12), (by_event, 4)])
 def test_over_many_rounds(tmp_path: Path, look: Look, rounds: int) -> None:
     data = tmp_path / "data"
     data.mkdir()
