@@ -5,9 +5,8 @@ An import is begun, filled part by part and finished; before that, no answer has
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from tallystick.errors import NotThere
@@ -16,6 +15,7 @@ from tallystick.model.period import date_of
 from tallystick.services.imports.aggregates import LONGEST_NAME, SentTable, rows_in
 from tallystick.services.services import Services
 from tallystick.surfaces.plausible.judging import StatsCall, as_json
+from tallystick.surfaces.plausible.misfits import body_as
 from tallystick.web.answers import ApiResponse
 from tallystick.web.refusals import ApiRefused
 
@@ -23,8 +23,6 @@ LARGEST_PART = 4 * 1024 * 1024
 """Bytes of a body with rows."""
 DIGEST_LENGTH = 64
 LONGEST_ID = 9
-
-Body = TypeVar("Body")
 
 
 class SentSpan(Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,7 +73,7 @@ async def one(services: Services, call: StatsCall) -> ApiResponse:
 
 async def begin(services: Services, call: StatsCall) -> ApiResponse:
     """Begin an import; 200 and the finished one where the same file was imported before."""
-    body = _body(call, BeginBody)
+    body = body_as(BeginBody, call.body)
     if len(body.digest) != DIGEST_LENGTH or not 0 < len(body.name) <= LONGEST_NAME:
         msg = f"name: 1 to {LONGEST_NAME} characters; digest: the SHA-256 of the file, {DIGEST_LENGTH} characters"
         raise ApiRefused(msg)
@@ -88,7 +86,7 @@ async def begin(services: Services, call: StatsCall) -> ApiResponse:
 
 async def add(services: Services, call: StatsCall) -> ApiResponse:
     """Add a part; one that has arrived before is not added again."""
-    body = await asyncio.to_thread(_body, call, PartBody)
+    body = await asyncio.to_thread(body_as, PartBody, call.body)
     if body.part < 1:
         msg = "part: parts are numbered from 1"
         raise ApiRefused(msg)
@@ -99,7 +97,7 @@ async def add(services: Services, call: StatsCall) -> ApiResponse:
 
 async def finish(services: Services, call: StatsCall) -> ApiResponse:
     """Make an import one that answers have."""
-    body = _body(call, FinishBody)
+    body = body_as(FinishBody, call.body)
     finished = await services.aggregates.finish(
         call.principal, call.site.id, _number(call), body.rows, replace=body.replace
     )
@@ -143,13 +141,6 @@ def _span(name: str, sent: SentSpan, last: int) -> TableSpan:
     except ValueError as error:
         msg = f"tables: {name}: {error}"
         raise ApiRefused(msg) from error
-
-
-def _body(call: StatsCall, kind: type[Body]) -> Body:
-    try:
-        return msgspec.convert(call.body, kind)
-    except msgspec.ValidationError as error:
-        raise ApiRefused(str(error)) from error
 
 
 def _number(call: StatsCall) -> int:

@@ -5,20 +5,18 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-import msgspec
 from msgspec import UNSET, Struct
 
 from tallystick.errors import NotThere
 from tallystick.model.account import Permission
 from tallystick.surfaces.plausible.errors import NOT_CHANGING, REFUSED
 from tallystick.surfaces.plausible.judging import CHANGING, StatsCall
-from tallystick.web.refusals import ApiRefused, Unauthorized
+from tallystick.surfaces.plausible.misfits import body_as
+from tallystick.web.refusals import Unauthorized
 
 Body = TypeVar("Body", bound=Struct)
 
 _id = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
-_at = re.compile(r"(?P<message>.*) - at `\$(?P<place>[^`]*)`", re.DOTALL)
-_part = re.compile(r"\.([^.\[]+)|\[([0-9]+|\.\.\.)\]")
 
 
 def decoded(call: StatsCall, kind: type[Body]) -> Body:
@@ -27,14 +25,7 @@ def decoded(call: StatsCall, kind: type[Body]) -> Body:
     Raises:
         ApiRefused: a key is missing, unknown or of another type; the message has a pointer.
     """
-    try:
-        return msgspec.convert(call.body, kind)
-    except msgspec.ValidationError as error:
-        found = _at.fullmatch(str(error))
-        message, place = (found["message"], found["place"]) if found else (str(error), "")
-        pointer = "".join(f"/{name or number}" for name, number in _part.findall(place))
-        msg = f"#{pointer}: {message.replace('`', '')}"
-        raise ApiRefused(msg) from error
+    return body_as(kind, call.body)
 
 
 def changed_fields(body: Struct) -> dict[str, Any]:

@@ -1,10 +1,14 @@
 """``/api/v2/sites/{domain}/segments``. A person's own are for that person only, whatever access others have."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
+from tallystick.model.dimensions import PAGE
+from tallystick.model.filter_lists import InvalidFilter, ListedMatch, read_filter
+from tallystick.model.question import EVERYTHING, FilterExpression, Match, Operator
 from tallystick.model.segment import Segment
 from tallystick.services.accounts.audit import done_by
 from tallystick.services.analytics.kept.segments import SegmentChanges, change_segment, create_segment, delete_segment
@@ -53,6 +57,7 @@ async def post_segment(services: Services, call: StatsCall) -> ApiResponse:
     body = decoded(call, NewSegmentBody)
     owner = call.principal.account.id if body.personal else None
     require_changing(call, owner)
+    await _check_expressions(services, body.filters)
     new = Segment(site=call.site.id, name=body.name, owner=owner, filters=body.filters)
     segment = await services.ledger.write(done_by, call.principal, create_segment, new, call.now)
     return as_json(described(segment), 201)
@@ -63,6 +68,7 @@ async def patch_segment(services: Services, call: StatsCall) -> ApiResponse:
     number, person = number_of(call, "segment"), person_of(call)
     before = await services.segments.get(call.site.id, number, person)
     said = changed_fields(decoded(call, SegmentBody))
+    await _check_expressions(services, said.get("filters", []))
     if "personal" in said:
         said["owner"] = call.principal.account.id if said.pop("personal") else None
     for owner in {before.owner, said.get("owner", before.owner)}:
@@ -79,6 +85,27 @@ async def remove_segment(services: Services, call: StatsCall) -> ApiResponse:
     require_changing(call, (await services.segments.get(call.site.id, number, person)).owner)
     await services.ledger.write(done_by, call.principal, delete_segment, call.site.id, number, person, call.now)
     return as_json({"deleted": True})
+
+
+async def _check_expressions(services: Services, filters: list[Any]) -> None:
+    """Refuse expressions that no question could use. Other faults of the filters are found when they are stored.
+
+    Raises:
+        InputRefused: an RE2 expression is not valid.
+    """
+    expressions: list[str] = []
+
+    def gather(listed: ListedMatch) -> FilterExpression:
+        if listed.operator in {"matches", "matches_not"}:
+            expressions.extend(each for each in listed.values if isinstance(each, str))
+        return EVERYTHING
+
+    for each in filters:
+        with suppress(InvalidFilter):
+            read_filter(each, gather)
+    if expressions:
+        searched = Match(dimension=PAGE, operator=Operator.MATCHES, values=tuple(expressions))
+        await services.questions.matching([""], searched)
 
 
 def described(segment: Segment) -> Mapping[str, Any]:
