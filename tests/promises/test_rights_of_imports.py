@@ -14,7 +14,7 @@ from tallystick.surfaces.plausible.judging import StatsRoute
 from tallystick.surfaces.plausible.routes import IMPORT_ROUTES
 
 READERS = {"superuser", "admin", "site admin", "settings", "reader"}
-WRITERS = {"superuser", "admin", "site admin", "settings"}
+WRITERS = {"superuser", "admin", "site admin"}
 UNKNOWN_TOKEN, NO_TOKEN = "an unknown token", "no token"
 BODIES: Mapping[str, Any] = {
     "imports": {"name": "x.zip", "digest": "a" * 64, "tables": {}},
@@ -59,6 +59,19 @@ async def test_imports_are_for_whom_they_should(everybody: World, person: str) -
         else:
             assert status == 404, route.path
         assert await ask(everybody, route, token, "nowhere.example.net", 1) == 401
+
+
+@pytest.mark.parametrize("person", [NO_TOKEN, UNKNOWN_TOKEN, "reader"])
+async def test_a_large_body_is_not_read_of_a_key_that_may_not_send_it(everybody: World, person: str) -> None:
+    member = everybody.people.get(person)
+    token = member.token if member else (None if person == NO_TOKEN else "x" * 48)
+    answer = await everybody.analytics.ask(
+        f"/api/v2/sites/{HOST}/imports/1/rows",
+        method="POST",
+        headers={} if token is None else {"authorization": f"Bearer {token}"},
+        body=b"this is no JSON",
+    )
+    assert answer.status == 401
 
 
 @pytest.mark.parametrize("permission", sorted(set(Permission)), ids=lambda permission: permission.label)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from support.people import a_person, a_site, elsewhere
 from tallystick.errors import Conflicting, InputRefused, InvalidFields, NotPermitted, NotThere
@@ -171,7 +172,9 @@ async def test_there_is_a_bound(ledger: Ledger, site: Site, monkeypatch: pytest.
     monkeypatch.setattr(annotations_module, "MAX_ANNOTATIONS", 1)
     note = Annotation(site=site.id, at="2026-03-10", text="x")
     await a_goal(ledger, site)
-    await a_segment(ledger, site, owner=1)
+    await a_segment(ledger, site, owner=1)  # people's own take no room of the site's
+    await a_segment(ledger, site)
+    await ledger.write(create_annotation, replace(note, owner=1), ledger.clock())
     await ledger.write(create_annotation, note, ledger.clock())
     with pytest.raises(InputRefused, match="has 1 goals already"):
         await a_goal(ledger, site, "Other")

@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 
 MAX_ANNOTATIONS = 5_000
-"""Of a site, without those of the server, of which the newest are kept."""
+"""Of a site's own, without those of the server, of which the newest are kept."""
 MAX_OWN_ANNOTATIONS = 1_000
 """Of a person on a site, so that one person cannot take the room of all."""
 MAX_ANNOTATION_TEXT = 1_000

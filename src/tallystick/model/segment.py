@@ -5,7 +5,7 @@ from typing import Any
 from msgspec import Struct
 
 MAX_SEGMENTS = 500
-"""Of a site, those of all people together."""
+"""Of a site's own."""
 MAX_OWN_SEGMENTS = 100
 """Of a person on a site, so that one person cannot take the room of all."""
 MAX_SEGMENT_NAME = 255

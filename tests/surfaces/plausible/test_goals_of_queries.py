@@ -69,6 +69,13 @@ async def both(shop: Stats, **body: Any) -> list[tuple[Any, ...]]:
     return rows
 
 
+async def test_an_event_may_begin_with_visit_and_a_path_may_end_with_a_slash(shop: Stats) -> None:
+    await tell(shop.analytics, a_visit("Visit our shop", "2027-01-15T08:00", by=9))
+    for goal, visitors in (("Visit our shop", 1), ("Visit /pricing/", 2), ("Visit /blog/*/", 2), ("Visit /*", 4)):
+        rows = await both(shop, metrics=["visitors"], filters=[["is", "event:goal", [goal]]])
+        assert rows == [(visitors,)], goal
+
+
 async def test_goals_are_listed_with_the_events_that_no_goal_names(shop: Stats) -> None:
     metrics = ["visitors", "events", "pageviews", "conversion_rate", "percentage"]
     assert await both(shop, metrics=metrics, dimensions=["event:goal"]) == [

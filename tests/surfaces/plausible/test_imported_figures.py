@@ -215,6 +215,9 @@ async def test_a_comparison_has_both_periods(joined: Stats) -> None:
         ("unsupported_query", {"dimensions": ["event:page"], "metrics": ["bounce_rate"]}),
         ("unsupported_query", {"dimensions": ["visit:source"], "metrics": ["events"]}),
         ("unsupported_query", {"filters": [["has_done", ["is", "event:page", ["/"]]]]}),
+        # Only the table of events has events, and that one has no visits.
+        ("unsupported_query", {"metrics": ["visitors", "visits"], "filters": [["is", "event:goal", ["Signup"]]]}),
+        ("unsupported_query", {"metrics": ["visits"], "dimensions": ["event:name"]}),
     ],
 )
 async def test_where_they_cannot_answer_they_are_left_out_and_it_is_said(

@@ -15,20 +15,23 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tallystick.model.aggregates import AGGREGATES, EVENTS, VISITORS, Aggregate, AggregateFigures, AggregateQuestion
-from tallystick.model.dimensions import EVENT_NAME, Dimension, ValueKind
+from tallystick.model.dimensions import EVENT_NAME, PAGEVIEW, Dimension, ValueKind
 from tallystick.model.metrics import BY_VISIT, Metric
 from tallystick.model.period import DAY_S, Period, day_of, midnight, segments
 from tallystick.model.question import (
     CLOCK_UNITS,
     RETURNING,
+    AllOf,
     Answer,
     AnswerRow,
+    AnyOf,
     Figure,
     FilterExpression,
     Grouping,
     HasDone,
     Match,
     Not,
+    Operator,
     Question,
     TimeUnit,
     matches_in,
@@ -249,8 +252,27 @@ def _table(question: Question) -> Aggregate | None:
     needed |= {match.dimension.name for match in matches_in(question.condition)}
     # Pages have the name of their event too, but no other events.
     tables = (EVENTS, *AGGREGATES) if needed else (VISITORS,)
+    if EVENT_NAME.name in needed and (EVENT_NAME in question.dimensions or not _pageviews_only(question.condition)):
+        tables = (EVENTS,)
     fitting = (each for each in tables if needed <= set(each.dimensions) and set(question.metrics) <= each.metrics)
     return next(fitting, None)
+
+
+def _pageviews_only(expression: FilterExpression) -> bool:
+    """Whether no event passes: then a table of pages has all that does."""
+    match expression:
+        case Match():
+            return (
+                expression.dimension.name == EVENT_NAME.name
+                and not expression.negated
+                and (expression.operator is Operator.IS and expression.values == (PAGEVIEW,))
+            )
+        case AllOf(parts):
+            return any(map(_pageviews_only, parts))
+        case AnyOf(parts):
+            return all(map(_pageviews_only, parts))
+        case _:
+            return False
 
 
 def _has_done(expression: FilterExpression) -> bool:

@@ -11,6 +11,8 @@ from typing import NamedTuple
 from tallystick.model.question import Match, Operator
 
 SEARCHES_KEPT, IDS_KEPT = 1_000, 200_000
+LONGEST_KEPT = 4_000
+"""Characters of what is searched for; a search with more of them is not kept."""
 
 Names = Sequence[tuple[str, int]]
 """Names with their ids, which rise."""
@@ -86,6 +88,8 @@ class SearchedNames:
 
     def _keep(self, found: dict[_Search, _Found]) -> None:
         for search, each in found.items():
+            if sum(len(str(value)) for value in search.values) > LONGEST_KEPT:
+                continue
             self._ids_kept += len(each.ids) - len(self._kept.pop(search, _NOTHING_YET).ids)
             self._kept[search] = each
         while len(self._kept) > SEARCHES_KEPT or self._ids_kept > IDS_KEPT:

@@ -180,6 +180,9 @@ def _members(archive: zipfile.ZipFile, suffixes: tuple[str, ...]) -> list[_Expor
         for info in archive.infolist()
         if info.filename.lower().endswith(suffixes) and not info.is_dir() and "__MACOSX/" not in info.filename
     ]
+    if len({file.name for file in files}) < len(files):
+        msg = "the .zip file has two files of the same name: only one of them could be read"
+        raise InputRefused(msg)
     if not files:
         msg = f"the .zip file has no file that ends in {' or '.join(suffixes)}"
         raise InputRefused(msg)

@@ -166,7 +166,7 @@ class Ga4Reader:
             self._lines += 1
             try:
                 event = decode(text)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 if self._lines == LINES_TRIED and not self._events:
                     self.check()
                 return BadLine(number, f"it is no event of BigQuery's export: {error}")

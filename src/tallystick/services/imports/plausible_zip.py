@@ -5,6 +5,7 @@ each column is optional. Nothing is unpacked to the disk, and what a file unpack
 """
 
 import csv
+import lzma
 import re
 import zipfile
 import zlib
@@ -137,7 +138,14 @@ def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(file) as archive:
             yield archive
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
+    except (
+        zipfile.BadZipFile,
+        NotImplementedError,
+        RuntimeError,
+        EOFError,
+        zlib.error,
+        lzma.LZMAError,
+    ) as error:
         msg = f"the .zip file cannot be read: {error}"
         raise InputRefused(msg) from error
 

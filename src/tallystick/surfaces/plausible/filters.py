@@ -11,6 +11,7 @@ from tallystick.model.dimensions import Dimension
 from tallystick.model.filter_lists import InvalidFilter, ListedMatch, match_of, read_filter
 from tallystick.model.question import EVERYTHING, AllOf, AnyOf, FilterExpression, Operator
 from tallystick.model.segment import Segment
+from tallystick.services.analytics.questions import MOST_VALUES
 from tallystick.surfaces.plausible.configured import SEGMENT, chosen_segments
 from tallystick.surfaces.plausible.goals import GoalNames, GoalRows, WantedGoals
 from tallystick.surfaces.plausible.names import GOAL, Vocabulary
@@ -115,6 +116,9 @@ class FilterDecoder:
             raise ApiRefused(msg)
         if name in {GOAL, "event:hostname"} and listed.depth > 0 and not (listed.in_done and name == GOAL):
             msg = f"a filter on {name} has to stand at the top level"
+            raise ApiRefused(msg)
+        if len(values) > MOST_VALUES:
+            msg = f"a filter takes at most {MOST_VALUES:,} values"
             raise ApiRefused(msg)
         found = match_of(listed, known.grouping)
         texts = tuple(map(str, values))

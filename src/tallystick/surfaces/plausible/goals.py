@@ -35,7 +35,7 @@ class WantedGoals(Struct, frozen=True):
             case Operator.CONTAINS:
                 return ()
             case Operator.MATCHES:
-                return tuple(value for value in self.values if "*" not in value or value.startswith(VISIT))
+                return tuple(value for value in self.values if "*" not in value or is_page(value))
 
     def has(self, name: str) -> bool:
         """Whether a goal of this name is meant."""
@@ -74,6 +74,8 @@ class GoalNames:
     def __init__(self, sites: Sequence[int], goals: Mapping[int, Sequence[Goal]]) -> None:
         self._sites = tuple(dict.fromkeys(sites))
         self._goals = {site: tuple(goals.get(site, ())) for site in self._sites}
+        self._names = {site: frozenset(goal.name for goal in of_site) for site, of_site in self._goals.items()}
+        self._lowered = {site: frozenset(map(str.lower, names)) for site, names in self._names.items()}
 
     def condition(self, wanted: WantedGoals) -> FilterExpression:
         """The hits that reach at least one of the goals."""
@@ -85,7 +87,7 @@ class GoalNames:
 
     def unconfigured(self, wanted: WantedGoals) -> tuple[tuple[str, bool], ...]:
         """Names that can only be those of events, and whether upper and lower case are the same."""
-        names = [value for value in wanted.whole if not value.startswith(VISIT)]
+        names = [value for value in wanted.whole if not is_page(value)]
         return tuple((name, wanted.caseless) for name in names if self._without(name, wanted) == self._sites)
 
     def rows(self, filters: Collection[WantedGoals]) -> GoalRows:
@@ -113,10 +115,10 @@ class GoalNames:
                 by_sites.setdefault(self._only(sites), []).append(value)
         parts: list[FilterExpression] = []
         for sites, values in by_sites.items():
-            if events := tuple(value for value in values if not value.startswith(VISIT)):
+            if events := tuple(value for value in values if not is_page(value)):
                 match = Match(dimension=EVENT_NAME, values=events, caseless=wanted.caseless, sites=sites)
                 parts.append(AllOf((match, EVENTS_ONLY)))
-            paths = [value.removeprefix(VISIT) for value in values if value.startswith(VISIT)]
+            paths = [value.removeprefix(VISIT) for value in values if is_page(value)]
             parts += (visited(path, sites, caseless=wanted.caseless) for path in paths)
         return parts
 
@@ -142,16 +144,22 @@ class GoalNames:
 
     def _without(self, name: str, wanted: WantedGoals) -> tuple[int, ...]:
         """The sites that have no configured goal of a name."""
-        one = WantedGoals(Operator.IS, (name,), wanted.caseless)
-        return tuple(site for site, goals in self._goals.items() if not any(one.has(goal.name) for goal in goals))
+        known, name = (self._lowered, name.lower()) if wanted.caseless else (self._names, name)
+        return tuple(site for site, names in known.items() if name not in names)
 
     def _only(self, sites: Sequence[int]) -> tuple[int, ...]:
         """The sites of a comparison; none where they are those of the question."""
         return () if len(sites) == len(self._sites) else tuple(sites)
 
 
+def is_page(name: str) -> bool:
+    """Whether a goal is ``Visit`` and a path; the name of an event may begin with the same word."""
+    return name.startswith((f"{VISIT}/", f"{VISIT}*"))
+
+
 def visited(path: str, sites: tuple[int, ...] = (), *, caseless: bool = False) -> AllOf:
     """Pageviews of a path, in which ``*`` stands for anything."""
+    path = path.rstrip("/") or "/"
     if "*" not in path:
         match = Match(dimension=PAGE, values=(path,), caseless=caseless, sites=sites)
     else:

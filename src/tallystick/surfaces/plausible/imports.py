@@ -10,14 +10,16 @@ from typing import Any
 from msgspec import Struct
 
 from tallystick.errors import NotThere
+from tallystick.model.account import Permission
 from tallystick.model.aggregates import BY_NAME, PLAUSIBLE, AggregateImport, TableSpan, day_number
 from tallystick.model.period import date_of
 from tallystick.services.imports.aggregates import LONGEST_NAME, SentTable, rows_in
 from tallystick.services.services import Services
+from tallystick.surfaces.plausible.errors import NOT_CHANGING
 from tallystick.surfaces.plausible.judging import StatsCall, as_json
 from tallystick.surfaces.plausible.misfits import body_as
 from tallystick.web.answers import ApiResponse
-from tallystick.web.refusals import ApiRefused
+from tallystick.web.refusals import ApiRefused, Unauthorized
 
 LARGEST_PART = 4 * 1024 * 1024
 """Bytes of a body with rows."""
@@ -73,6 +75,7 @@ async def one(services: Services, call: StatsCall) -> ApiResponse:
 
 async def begin(services: Services, call: StatsCall) -> ApiResponse:
     """Begin an import; 200 and the finished one where the same file was imported before."""
+    _require_admin(call)
     body = body_as(BeginBody, call.body)
     if len(body.digest) != DIGEST_LENGTH or not 0 < len(body.name) <= LONGEST_NAME:
         msg = f"name: 1 to {LONGEST_NAME} characters; digest: the SHA-256 of the file, {DIGEST_LENGTH} characters"
@@ -86,6 +89,7 @@ async def begin(services: Services, call: StatsCall) -> ApiResponse:
 
 async def add(services: Services, call: StatsCall) -> ApiResponse:
     """Add a part; one that has arrived before is not added again."""
+    _require_admin(call)
     body = await asyncio.to_thread(body_as, PartBody, call.body)
     if body.part < 1:
         msg = "part: parts are numbered from 1"
@@ -97,6 +101,7 @@ async def add(services: Services, call: StatsCall) -> ApiResponse:
 
 async def finish(services: Services, call: StatsCall) -> ApiResponse:
     """Make an import one that answers have."""
+    _require_admin(call)
     body = body_as(FinishBody, call.body)
     finished = await services.aggregates.finish(
         call.principal, call.site.id, _number(call), body.rows, replace=body.replace
@@ -106,8 +111,19 @@ async def finish(services: Services, call: StatsCall) -> ApiResponse:
 
 async def remove(services: Services, call: StatsCall) -> ApiResponse:
     """Remove an import."""
+    _require_admin(call)
     await services.aggregates.remove(call.site.id, _number(call))
     return ApiResponse(204, b"")
+
+
+def _require_admin(call: StatsCall) -> None:
+    """Refuse a key that may change a site's objects, but not its settings: an import changes all figures.
+
+    Raises:
+        Unauthorized
+    """
+    if not call.may(Permission.SITE_UPDATE):
+        raise Unauthorized(NOT_CHANGING)
 
 
 def described(found: AggregateImport) -> dict[str, Any]:

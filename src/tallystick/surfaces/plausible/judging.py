@@ -138,15 +138,20 @@ class PlausibleApi(Api):
         except NoRoute as error:
             msg = "not found"  # as GoatCounter's API says of versions that it does not have
             raise ApiRefused(msg, 404) from error
-        body = await self._body(request, receive, route) if route.method in WITH_BODY else {}
+        # A large body is read last: what it holds takes many times its bytes, and its key has to be known first.
+        is_large = route.largest_body > LARGEST_BODY
+        body = await self._body(request, receive, route) if route.method in WITH_BODY and not is_large else {}
         query = _parameters(scope["query_string"])
         principal = await self._identify(request)
         admission = self._limits.admit(LIMIT, principal.token.id)
         if not admission.admitted:
             raise RateLimited(admission)
+        sites = await self._sites(request, route, _given(route, place, query, body), principal)
+        if is_large:
+            body = await self._body(request, receive, route)
         call = StatsCall(
             principal=principal,
-            sites=await self._sites(request, route, _given(route, place, query, body), principal),
+            sites=sites,
             place=place,
             query=query,
             body=body,
@@ -222,7 +227,8 @@ class PlausibleApi(Api):
         if not raw and route.method == "DELETE":
             return {}
         try:
-            body = msgspec.json.decode(raw)
+            decode = msgspec.json.decode
+            body = decode(raw) if len(raw) <= LARGEST_BODY else await asyncio.to_thread(decode, raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             msg = "the body is not JSON"
             raise ApiRefused(msg) from error

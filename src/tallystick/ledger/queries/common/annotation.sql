@@ -18,8 +18,8 @@ WHERE site = :site AND (owner IS NULL OR owner = :account) AND at >= :first AND 
 ORDER BY at, id LIMIT :max_rows;
 
 -- name: count_notes(site, owner)^
--- The number of a site's annotations by people, and how many of them are a person's own.
-SELECT count(*), coalesce(sum(CASE WHEN owner = :owner THEN 1 ELSE 0 END), 0)
+-- How many annotations by people are the site's, and how many a person's own.
+SELECT coalesce(sum(CASE WHEN owner IS NULL THEN 1 ELSE 0 END), 0), coalesce(sum(CASE WHEN owner = :owner THEN 1 ELSE 0 END), 0)
 FROM annotation WHERE site = :site AND kind = 'note';
 
 -- name: change_annotation(id, site, at, text, link, owner, updated)!

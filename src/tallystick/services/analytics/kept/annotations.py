@@ -122,8 +122,8 @@ def change_annotation(  # noqa: PLR0913, PLR0917  # which, of whom, how and when
     if after.owner not in {None, person}:
         msg = "an annotation can be your own or the site's, but not another person's"
         raise NotPermitted(msg)
-    if before.owner is None and after.owner is not None:
-        _check_room(session, site, after.owner, added=0)
+    if before.owner != after.owner:
+        _check_room(session, site, after.owner)
     if after.owner is not None and after.kind != "note":
         msg = "an annotation of the server belongs to the site"
         raise NotPermitted(msg)
@@ -173,15 +173,12 @@ def _normal(one: Annotation) -> Annotation:
     return replace(one, at=at, text=one.text.strip(), link=one.link.strip())
 
 
-def _check_room(session: Session, site: int, person: int | None, added: int = 1) -> None:
-    """Refuse one annotation more than a site and a person may have.
-
-    Args:
-        added: how many more the site will have.
-    """
-    in_all, own = session.common.count_notes(session.connection, site=site, owner=0 if person is None else person)
-    check_room(in_all + added - 1, MAX_ANNOTATIONS, "annotations")
-    if person is not None:
+def _check_room(session: Session, site: int, person: int | None) -> None:
+    """Refuse one annotation more than a person may have, or than the site may have of its own."""
+    of_site, own = session.common.count_notes(session.connection, site=site, owner=0 if person is None else person)
+    if person is None:
+        check_room(of_site, MAX_ANNOTATIONS, "annotations")
+    else:
         check_room(own, MAX_OWN_ANNOTATIONS, "annotations of yours")
 
 

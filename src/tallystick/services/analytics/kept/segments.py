@@ -67,7 +67,8 @@ def create_segment(session: Session, new: Segment, now: int) -> Segment:
     place, segments = begin(session, new.site), segments_of(session, new.site)
     new = replace(new, name=new.name.strip())
     check(segment_problems(new))
-    check_room(len(segments), MAX_SEGMENTS, "segments")
+    if new.owner is None:
+        check_room(sum(each.owner is None for each in segments), MAX_SEGMENTS, "segments")
     check_own_room(segments, new.owner)
     segment = replace(new, id=session.take_numbers("segment"), created=now, updated=now)
     session.common.add_segment(session.connection, site=segment.site, created=now, **_columns(segment))

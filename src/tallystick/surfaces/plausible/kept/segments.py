@@ -5,12 +5,16 @@ from contextlib import suppress
 from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
+from tallystick.errors import InputRefused
 from tallystick.model.dimensions import PAGE
 from tallystick.model.filter_lists import InvalidFilter, ListedMatch, read_filter
+from tallystick.model.kept_rules import segment_problems
 from tallystick.model.question import EVERYTHING, FilterExpression, Match, Operator
 from tallystick.model.segment import Segment
 from tallystick.services.accounts.audit import done_by
+from tallystick.services.analytics.kept.keeping import check
 from tallystick.services.analytics.kept.segments import SegmentChanges, change_segment, create_segment, delete_segment
 from tallystick.services.services import Services
 from tallystick.surfaces.plausible.judging import StatsCall, as_json
@@ -23,6 +27,8 @@ from tallystick.surfaces.plausible.kept.decoding import (
     times,
 )
 from tallystick.web.answers import ApiResponse
+
+MOST_EXPRESSIONS = 100
 
 
 class NewSegmentBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -57,8 +63,8 @@ async def post_segment(services: Services, call: StatsCall) -> ApiResponse:
     body = decoded(call, NewSegmentBody)
     owner = call.principal.account.id if body.personal else None
     require_changing(call, owner)
-    await _check_expressions(services, body.filters)
     new = Segment(site=call.site.id, name=body.name, owner=owner, filters=body.filters)
+    await _check_expressions(services, new)
     segment = await services.ledger.write(done_by, call.principal, create_segment, new, call.now)
     return as_json(described(segment), 201)
 
@@ -68,11 +74,11 @@ async def patch_segment(services: Services, call: StatsCall) -> ApiResponse:
     number, person = number_of(call, "segment"), person_of(call)
     before = await services.segments.get(call.site.id, number, person)
     said = changed_fields(decoded(call, SegmentBody))
-    await _check_expressions(services, said.get("filters", []))
     if "personal" in said:
         said["owner"] = call.principal.account.id if said.pop("personal") else None
     for owner in {before.owner, said.get("owner", before.owner)}:
         require_changing(call, owner)
+    await _check_expressions(services, replace(before, **said))
     changed = await services.ledger.write(
         done_by, call.principal, change_segment, call.site.id, number, person, SegmentChanges(**said), call.now
     )
@@ -87,12 +93,14 @@ async def remove_segment(services: Services, call: StatsCall) -> ApiResponse:
     return as_json({"deleted": True})
 
 
-async def _check_expressions(services: Services, filters: list[Any]) -> None:
-    """Refuse expressions that no question could use. Other faults of the filters are found when they are stored.
+async def _check_expressions(services: Services, segment: Segment) -> None:
+    """Refuse expressions that no question could use.
 
     Raises:
-        InputRefused: an RE2 expression is not valid.
+        InvalidFields: a field is not valid; before, because an expression costs a statement each.
+        InputRefused: an RE2 expression is not valid, or there are too many.
     """
+    check(segment_problems(segment))
     expressions: list[str] = []
 
     def gather(listed: ListedMatch) -> FilterExpression:
@@ -100,9 +108,12 @@ async def _check_expressions(services: Services, filters: list[Any]) -> None:
             expressions.extend(each for each in listed.values if isinstance(each, str))
         return EVERYTHING
 
-    for each in filters:
+    for each in segment.filters:
         with suppress(InvalidFilter):
             read_filter(each, gather)
+    if len(expressions) > MOST_EXPRESSIONS:
+        msg = f"#/filters: a segment takes at most {MOST_EXPRESSIONS} expressions"
+        raise InputRefused(msg)
     if expressions:
         searched = Match(dimension=PAGE, operator=Operator.MATCHES, values=tuple(expressions))
         await services.questions.matching([""], searched)

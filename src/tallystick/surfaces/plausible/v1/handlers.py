@@ -44,15 +44,16 @@ async def aggregate(services: Services, call: StatsCall) -> ApiResponse:
     if compare not in {None, "", "previous_period"}:
         msg = f"compare: {quoted(compare)} is not previous_period"
         raise ApiRefused(msg)
-    joined = await _joining(services, call, inquiry)
+    before = _before(inquiry.period, today) if compare else None
+    joined = await _joining(services, call, replace(inquiry, compare=before))
     now = (await find(joined.answers, inquiry)).lines[0].figures
     results: dict[str, dict[str, Any]] = {
         metric.name: {"value": figure} for metric, figure in zip(inquiry.metrics, now, strict=True)
     }
-    if compare:
-        earlier = await find(joined.answers, replace(inquiry, period=_before(inquiry.period, today)))
-        for metric, figure, before in zip(inquiry.metrics, now, earlier.lines[0].figures, strict=True):
-            results[metric.name] |= {"comparison_value": before, "change": change(metric, figure, before)}
+    if before is not None:
+        earlier = await find(joined.answers, replace(inquiry, period=before))
+        for metric, figure, other in zip(inquiry.metrics, now, earlier.lines[0].figures, strict=True):
+            results[metric.name] |= {"comparison_value": other, "change": change(metric, figure, other)}
     return _answer(results, joined)
 
 
@@ -93,7 +94,8 @@ async def breakdown(services: Services, call: StatsCall) -> ApiResponse:
         has_value = Match(dimension=shown[0].grouping, values=("",), negated=True)  # type: ignore[arg-type]
         condition = AllOf((*inquiry.filters.condition.parts, has_value))
         inquiry = replace(inquiry, filters=replace(inquiry.filters, condition=condition))
-    inquiry = inquiry if name == GOAL else _of_groups(inquiry)
+    # By goal and by property, rates are of all visitors, as Plausible's are.
+    inquiry = inquiry if name == GOAL or name.startswith(PROPERTY) else _of_groups(inquiry)
     inquiry = replace(inquiry, dimensions=tuple(shown), limit=limit, offset=(page - 1) * limit)
     check_meaning(inquiry, extended=False)
     joined = await _joining(services, call, inquiry)
