@@ -76,6 +76,17 @@ async def test_an_event_may_begin_with_visit_and_a_path_may_end_with_a_slash(sho
         assert rows == [(visitors,)], goal
 
 
+async def test_a_filter_names_so_many_goals_at_most(shop: Stats) -> None:
+    answer = await shop.post(
+        EXTENDED,
+        site_id="stats.example.com",
+        metrics=["visitors"],
+        date_range="day",
+        filters=[["is", "event:goal", [str(number) for number in range(1_001)]]],
+    )
+    assert (answer.status, "at most 1000 values" in answer.text) == (400, True)
+
+
 async def test_goals_are_listed_with_the_events_that_no_goal_names(shop: Stats) -> None:
     metrics = ["visitors", "events", "pageviews", "conversion_rate", "percentage"]
     assert await both(shop, metrics=metrics, dimensions=["event:goal"]) == [

@@ -117,9 +117,6 @@ class FilterDecoder:
         if name in {GOAL, "event:hostname"} and listed.depth > 0 and not (listed.in_done and name == GOAL):
             msg = f"a filter on {name} has to stand at the top level"
             raise ApiRefused(msg)
-        if len(values) > MOST_VALUES:
-            msg = f"a filter takes at most {MOST_VALUES:,} values"
-            raise ApiRefused(msg)
         found = match_of(listed, known.grouping)
         texts = tuple(map(str, values))
         if name == GOAL:
@@ -137,6 +134,9 @@ class FilterDecoder:
     def _goal(self, listed: ListedMatch, values: tuple[str, ...], *, caseless: bool) -> FilterExpression:
         if listed.operator not in _OF_GOALS:
             msg = f"a filter on {GOAL} takes the operators is and contains"
+            raise ApiRefused(msg)
+        if len(values) > MOST_VALUES:
+            msg = f"a filter on {GOAL} takes at most {MOST_VALUES} values"
             raise ApiRefused(msg)
         wanted = WantedGoals(Operator(listed.operator), values, caseless)
         self._goal_names += self._goals.unconfigured(wanted)
