@@ -267,6 +267,11 @@ async def test_properties(stats: Stats) -> None:
         status, message = await refusal(stats, what, metrics="visitors,bounce_rate", **query)
         assert (status, "bounce_rate" in message) == (400, True)
     assert (await refusal(stats, "breakdown", property="event:props:"))[0] == 400
+    many = "|".join(map(str, range(1_001)))
+    assert await refusal(stats, "aggregate", filters=f"event:goal=={many}") == (
+        400,
+        "filters: event:goal takes at most 1000 values",
+    )
     assert (await refusal(stats, "aggregate", filters="event:props:==pro"))[0] == 400
 
 

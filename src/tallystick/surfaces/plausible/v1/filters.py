@@ -4,6 +4,7 @@ import re
 
 from tallystick.model.dimensions import Dimension
 from tallystick.model.question import AllOf, AnyOf, FilterExpression, Match, Operator
+from tallystick.services.analytics.questions import MOST_VALUES
 from tallystick.surfaces.plausible.filters import CODE_LETTERS, DecodedFilters, as_json
 from tallystick.surfaces.plausible.goals import GoalNames, WantedGoals, anchored
 from tallystick.surfaces.plausible.names import GOAL, vocabulary
@@ -32,6 +33,9 @@ def decode_filters(text: str, goals: GoalNames) -> DecodedFilters:
         if name == GOAL:
             if negated:
                 msg = f"filters: {GOAL} takes == only"
+                raise ApiRefused(msg)
+            if len(values) + sum(len(each.values) for each in wanted) > MOST_VALUES:
+                msg = f"filters: {GOAL} takes at most {MOST_VALUES} values"
                 raise ApiRefused(msg)
             wanted.append(WantedGoals(Operator.MATCHES, tuple(values)))
             continue
