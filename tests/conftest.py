@@ -19,7 +19,7 @@ from tallystick.ledger import Database, Ledger, open_database
 from tallystick.services.accounts import passwords
 
 # A busy machine is no failure.
-EXAMPLES = int(os.environ.get("TALLYSTICK_TEST_EXAMPLES", "100"))
+EXAMPLES = int(os.environ.get("TALLYSTICK_TEST_EXAMPLES", "60"))
 settings.register_profile("without-deadline", deadline=None, max_examples=EXAMPLES)
 settings.load_profile("without-deadline")
 

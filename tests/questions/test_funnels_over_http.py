@@ -79,7 +79,7 @@ async def test_made_up_funnels_have_the_oracles_answers(analytics: Analytics) ->
         row["path"], row["page"] = names["path"][row["path"]], names["path"].get(row["page"])
         row["campaign"] = names["campaign"].get(row["campaign"])
     reached = 0
-    for _ in range(max(EXAMPLES, 60)):
+    for _ in range(max(EXAMPLES, 100)):
         asked = a_query(random, analytics.site.id)
         count = random.randint(2, 5)
         drawn = [a_step(random, optional=0 < n < count - 1 and random.random() < 0.3) for n in range(count)]
