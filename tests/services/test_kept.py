@@ -172,7 +172,7 @@ async def test_there_is_a_bound(ledger: Ledger, site: Site, monkeypatch: pytest.
     monkeypatch.setattr(annotations_module, "MAX_ANNOTATIONS", 1)
     note = Annotation(site=site.id, at="2026-03-10", text="x")
     await a_goal(ledger, site)
-    await a_segment(ledger, site, owner=1)  # people's own take no room of the site's
+    mine = await a_segment(ledger, site, owner=1)  # people's own take no room of the site's
     await a_segment(ledger, site)
     await ledger.write(create_annotation, replace(note, owner=1), ledger.clock())
     await ledger.write(create_annotation, note, ledger.clock())
@@ -180,6 +180,8 @@ async def test_there_is_a_bound(ledger: Ledger, site: Site, monkeypatch: pytest.
         await a_goal(ledger, site, "Other")
     with pytest.raises(InputRefused, match="has 1 segments already"):
         await a_segment(ledger, site)
+    with pytest.raises(InputRefused, match="has 1 segments already"):
+        await ledger.write(change_segment, site.id, mine.id, 1, SegmentChanges(owner=None), ledger.clock())
     with pytest.raises(InputRefused, match="has 1 annotations already"):
         await ledger.write(create_annotation, note, ledger.clock())
 

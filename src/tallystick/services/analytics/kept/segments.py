@@ -67,9 +67,7 @@ def create_segment(session: Session, new: Segment, now: int) -> Segment:
     place, segments = begin(session, new.site), segments_of(session, new.site)
     new = replace(new, name=new.name.strip())
     check(segment_problems(new))
-    if new.owner is None:
-        check_room(sum(each.owner is None for each in segments), MAX_SEGMENTS, "segments")
-    check_own_room(segments, new.owner)
+    check_segment_room(segments, new.owner)
     segment = replace(new, id=session.take_numbers("segment"), created=now, updated=now)
     session.common.add_segment(session.connection, site=segment.site, created=now, **_columns(segment))
     if segment.owner is None:
@@ -96,22 +94,25 @@ def change_segment(  # noqa: PLR0913, PLR0917  # which, of whom, how and when
     if segment.owner not in {None, person}:
         msg = "a segment can be your own or the site's, but not another person's"
         raise NotPermitted(msg)
-    if before.owner is None:
-        check_own_room(segments_of(session, site), segment.owner)
+    if before.owner != segment.owner:
+        check_segment_room(segments_of(session, site), segment.owner)
     store_segment(session, segment)
     if before.owner is None or segment.owner is None:
         log_change(session, EventKind.SEGMENT_CHANGED, now, place, segment)
     return segment
 
 
-def check_own_room(segments: Iterable[Segment], person: int | None) -> None:
-    """Refuse one segment more than a person may have on a site.
+def check_segment_room(segments: Iterable[Segment], owner: int | None) -> None:
+    """Refuse one segment more than its owner may have: a person on a site, or the site itself.
 
     Raises:
         InputRefused
     """
-    if person is not None:
-        check_room(sum(each.owner == person for each in segments), MAX_OWN_SEGMENTS, "segments of yours")
+    number = sum(each.owner == owner for each in segments)
+    if owner is None:
+        check_room(number, MAX_SEGMENTS, "segments")
+    else:
+        check_room(number, MAX_OWN_SEGMENTS, "segments of yours")
 
 
 def store_segment(session: Session, segment: Segment) -> None:
