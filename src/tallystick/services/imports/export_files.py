@@ -2,7 +2,6 @@
 
 import io
 import zipfile
-import zlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -14,6 +13,7 @@ from tallystick.errors import InputRefused
 from tallystick.services.imports.lines import LineFile, ReadLine, is_stream
 from tallystick.services.imports.marks import DIGEST_BYTES
 from tallystick.services.imports.visit_table import HitRow, ImportedVisitor, VisitTable
+from tallystick.services.imports.zips import opened_zip
 
 LINES_AT_ONCE = 5_000
 MOST_FILES = 1_000
@@ -130,7 +130,7 @@ class ExportFiles:
         """
         hasher = blake2b(reader.options.encode(), digest_size=DIGEST_BYTES)
         lines = done = 0
-        with _opened_zip(self._path) as archive:
+        with _opened_archive(self._path) as archive:
             self._files = _members(archive, reader.suffixes) if archive else [_whole(self._path)]
             total = sum(file.size for file in self._files)
             for file in self._files:
@@ -161,17 +161,13 @@ class ExportFiles:
 
 
 @contextmanager
-def _opened_zip(path: Path) -> Iterator[zipfile.ZipFile | None]:
+def _opened_archive(path: Path) -> Iterator[zipfile.ZipFile | None]:
     """The opened ZIP; None if the file is none."""
     if is_stream(path) or not zipfile.is_zipfile(path):
         yield None
         return
-    try:
-        with zipfile.ZipFile(path) as archive:
-            yield archive
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
-        msg = f"the .zip file cannot be read: {error}"
-        raise InputRefused(msg) from error
+    with opened_zip(path) as archive:
+        yield archive
 
 
 def _members(archive: zipfile.ZipFile, suffixes: tuple[str, ...]) -> list[_ExportFile]:

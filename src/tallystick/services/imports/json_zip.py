@@ -10,7 +10,6 @@ the path and day, and in total.
 
 import re
 import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from tallystick.errors import InputRefused
 from tallystick.model.hit import WEB_BEGAN
 from tallystick.model.moments import unix_seconds
 from tallystick.services.imports.texts import without_padding
+from tallystick.services.imports.zips import opened_zip
 from tallystick.services.ingest.ingest import Arrival
 
 EXPORT_VERSION = "1.0"
@@ -164,12 +164,8 @@ def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
     if not zipfile.is_zipfile(file):
         msg = f"a JSON import must be a .zip file, but {file} is not a ZIP"
         raise InputRefused(msg)
-    try:
-        with zipfile.ZipFile(file) as archive:
-            yield archive
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
-        msg = f"the .zip file cannot be read: {error}"
-        raise InputRefused(msg) from error
+    with opened_zip(file) as archive:
+        yield archive
 
 
 def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:

@@ -5,10 +5,8 @@ each column is optional. Nothing is unpacked to the disk, and what a file unpack
 """
 
 import csv
-import lzma
 import re
 import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +20,7 @@ from msgspec import Struct, field
 from tallystick.errors import InputRefused
 from tallystick.model.aggregates import BY_NAME, Aggregate, Row, TableSpan, day_number, row_of
 from tallystick.model.period import date_of
+from tallystick.services.imports.zips import opened_zip
 
 MOST_FILES = 1_000
 MOST_ROWS = 20_000_000
@@ -135,19 +134,8 @@ def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
     if not zipfile.is_zipfile(file):
         msg = f"Plausible's export is a .zip file, but {file} is not a ZIP"
         raise InputRefused(msg)
-    try:
-        with zipfile.ZipFile(file) as archive:
-            yield archive
-    except (
-        zipfile.BadZipFile,
-        NotImplementedError,
-        RuntimeError,
-        EOFError,
-        zlib.error,
-        lzma.LZMAError,
-    ) as error:
-        msg = f"the .zip file cannot be read: {error}"
-        raise InputRefused(msg) from error
+    with opened_zip(file) as archive:
+        yield archive
 
 
 def _members(archive: zipfile.ZipFile, report: ExportReport, last: int) -> list[_Member]:
