@@ -11,6 +11,7 @@ import msgspec
 from cyclopts import Parameter
 
 from tallystick.cli.support.aggregate_access import ShownImport, opened_aggregates
+from tallystick.cli.support.import_reports import bad_lines_shown
 from tallystick.cli.support.listing import print_rows
 from tallystick.cli.support.progress import ShowProgress, progress
 from tallystick.cli.support.prompts import Yes, confirm
@@ -25,7 +26,6 @@ from tallystick.services.imports.plausible_zip import BadRow, ExportReport, day_
 from tallystick.settings import AnalyticsSettings
 from tallystick.warehouse import seconds
 
-BAD_LINES_SHOWN = 20
 PART_ROWS, PART_BYTES = 10_000, 3_000_000
 """What is sent at once; a server takes 20,000 rows and 4 MiB."""
 
@@ -160,17 +160,12 @@ def _today() -> int:
 
 def _read(file: Path, report: ExportReport) -> None:
     """Read everything once, and print what is wrong with it."""
-    shown = iter(range(BAD_LINES_SHOWN + 1))
 
-    def on_bad(bad: BadRow) -> None:
-        number = next(shown, None)
-        if number == BAD_LINES_SHOWN:
-            print("further bad lines are not shown, only counted", file=sys.stderr)
-        elif number is not None:
-            print(f"{bad.file}, line {bad.line}: {bad.reason}", file=sys.stderr)
+    def text_of(bad: BadRow) -> str:
+        return f"{bad.file}, line {bad.line}: {bad.reason}"
 
     with progress("Reading") as show_progress:
-        for _ in rows_of(file, _today(), report, on_bad, show_progress):
+        for _ in rows_of(file, _today(), report, bad_lines_shown(text_of), show_progress):
             pass
     for each in report.notes:
         print(each, file=sys.stderr)

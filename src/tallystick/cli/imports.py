@@ -12,9 +12,9 @@ from msgspec import Struct
 
 from tallystick.cli.aggregate_imports import list_, plausible, remove
 from tallystick.cli.support.import_reports import (
-    BAD_LINES_SHOWN,
     WOULD_BE,
     annotation_of,
+    bad_lines_shown,
     nothing,
     summary_parts,
     waits_shown,
@@ -234,19 +234,15 @@ def _work(  # noqa: PLR0913  # who does what
     anew: str,
     show_progress: ShowProgress,
 ) -> Import:
-    shown = iter(range(BAD_LINES_SHOWN + 1))
-
-    def on_bad_line(bad: BadLine) -> None:
-        number = next(shown, None)
-        if number == BAD_LINES_SHOWN:
-            print("further bad lines are not shown, only counted", file=sys.stderr)
-        elif number is not None:
-            print(f"line {bad.number}: {bad.reason}", file=sys.stderr)
+    def text_of(bad: BadLine) -> str:
+        return f"line {bad.number}: {bad.reason}"
 
     def on_batch(report: Report, batch: ImportBatch) -> None:
         show_progress(batch.done, batch.total, f"{report.lines:,} lines")
 
-    return Import(source, sink, report, journal=journal, anew=anew, progress=on_batch, on_bad_line=on_bad_line)
+    return Import(
+        source, sink, report, journal=journal, anew=anew, progress=on_batch, on_bad_line=bad_lines_shown(text_of)
+    )
 
 
 def opened_source(options: ImportOptions, journal: ImportJournal | None) -> ImportSource:

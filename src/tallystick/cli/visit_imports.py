@@ -13,9 +13,9 @@ from cyclopts import Parameter
 from msgspec import Struct
 
 from tallystick.cli.support.import_reports import (
-    BAD_LINES_SHOWN,
     WOULD_BE,
     annotation_of,
+    bad_lines_shown,
     nothing,
     summary_parts,
     waits_shown,
@@ -238,16 +238,10 @@ class VisitImport:
 
 
 def _shown(files: ExportFiles) -> OnBadLine:
-    shown = iter(range(BAD_LINES_SHOWN + 1))
+    def text_of(bad: BadLine) -> str:
+        return f"{files.where(bad.number)}: {bad.reason}"
 
-    def on_bad_line(bad: BadLine) -> None:
-        number = next(shown, None)
-        if number == BAD_LINES_SHOWN:
-            print("further bad lines are not shown, only counted", file=sys.stderr)
-        elif number is not None:
-            print(f"{files.where(bad.number)}: {bad.reason}", file=sys.stderr)
-
-    return on_bad_line
+    return bad_lines_shown(text_of)
 
 
 @asynccontextmanager

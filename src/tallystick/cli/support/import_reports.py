@@ -2,7 +2,9 @@
 
 import sys
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from tallystick.cli.support.progress import ShowProgress
 from tallystick.cli.support.site_access import Waits
@@ -12,6 +14,8 @@ BAD_LINES_SHOWN = 20
 REASONS_SHOWN = 5
 WOULD_BE = "nothing was changed; it would be: "
 CUT = "with a title or referrer that was too long and was cut"
+
+Bad = TypeVar("Bad")
 
 
 def waits_shown(show_progress: ShowProgress) -> Waits:
@@ -23,6 +27,24 @@ def waits_shown(show_progress: ShowProgress) -> Waits:
             print(f"waiting {pause:.0f} s: {reason}", file=sys.stderr)
 
     return waits
+
+
+def bad_lines_shown(text_of: Callable[[Bad], str]) -> Callable[[Bad], None]:
+    """A function that prints the first bad lines.
+
+    Args:
+        text_of: where a line is, and what is wrong with it.
+    """
+    shown = iter(range(BAD_LINES_SHOWN + 1))
+
+    def on_bad_line(bad: Bad) -> None:
+        number = next(shown, None)
+        if number == BAD_LINES_SHOWN:
+            print("further bad lines are not shown, only counted", file=sys.stderr)
+        elif number is not None:
+            print(text_of(bad), file=sys.stderr)
+
+    return on_bad_line
 
 
 def nothing(_done: int, _total: int, _note: str = "", /) -> None:
