@@ -13,7 +13,7 @@ from tallystick.errors import NotPermitted, NotThere
 from tallystick.ledger import Ledger, Session
 from tallystick.model.annotation import MAX_ANNOTATIONS, MAX_OWN_ANNOTATIONS, Annotation, AnnotationKind
 from tallystick.model.kept_rules import annotation_problems
-from tallystick.services.analytics.kept.keeping import begin, check, check_room
+from tallystick.services.analytics.kept.keeping import begin, changed_fields, check, check_room
 from tallystick.services.annotating import ANNOTATION
 
 FIRST, AFTER_LAST = "0000-00-00", "9999-99-99"
@@ -116,8 +116,7 @@ def change_annotation(  # noqa: PLR0913, PLR0917  # which, of whom, how and when
     """
     begin(session, site)
     before = annotation(session, site, number, person)
-    fields = {name: value for name in changes.__struct_fields__ if (value := getattr(changes, name)) is not UNSET}
-    after = _normal(replace(before, **fields, updated=now))
+    after = _normal(replace(before, **changed_fields(changes), updated=now))
     check(annotation_problems(after))
     if after.owner not in {None, person}:
         msg = "an annotation can be your own or the site's, but not another person's"

@@ -13,6 +13,7 @@ from tallystick.services.accounts.audit import EventKind
 from tallystick.services.analytics.kept.keeping import (
     KeptCache,
     begin,
+    changed_fields,
     check,
     check_name,
     check_room,
@@ -79,8 +80,7 @@ def change_funnel(session: Session, site: int, number: int, changes: FunnelChang
         NotThere: there is no such funnel.
     """
     place, funnels = begin(session, site), funnels_of(session, site)
-    fields = {name: value for name in changes.__struct_fields__ if (value := getattr(changes, name)) is not UNSET}
-    funnel = _normal(replace(pick(funnels, number, "funnel"), **fields, updated=now))
+    funnel = _normal(replace(pick(funnels, number, "funnel"), **changed_fields(changes), updated=now))
     _check(session, funnel)
     check_name(funnels, funnel, "funnel")
     session.common.change_funnel(session.connection, site=site, **_columns(funnel))

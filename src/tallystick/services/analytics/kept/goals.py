@@ -17,6 +17,7 @@ from tallystick.services.analytics.kept.funnels import funnels_of
 from tallystick.services.analytics.kept.keeping import (
     KeptCache,
     begin,
+    changed_fields,
     check,
     check_name,
     check_room,
@@ -87,7 +88,7 @@ def change_goal(session: Session, site: int, number: int, changes: GoalChanges, 
     """
     place, goals = begin(session, site), goals_of(session, site)
     before = pick(goals, number, "goal")
-    goal = _normal(replace(before, **_set(changes), updated=now))
+    goal = _normal(replace(before, **changed_fields(changes), updated=now))
     check(goal_problems(goal))
     check_name(goals, goal, "goal")
     session.common.change_goal(session.connection, site=site, **_columns(goal))
@@ -149,10 +150,6 @@ class Goals:
 def _normal(goal: Goal) -> Goal:
     goal = replace(goal, name=goal.name.strip(), page=goal.page.strip(), event=goal.event.strip())
     return goal if goal.name else replace(goal, name=goal.event or (f"Visit {goal.page}" if goal.page else ""))
-
-
-def _set(changes: GoalChanges) -> dict[str, Any]:
-    return {name: value for name in changes.__struct_fields__ if (value := getattr(changes, name)) is not UNSET}
 
 
 def _columns(goal: Goal) -> dict[str, Any]:

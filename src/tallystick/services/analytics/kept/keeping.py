@@ -5,6 +5,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
+from msgspec import UNSET, Struct
+
 from tallystick.errors import Conflicting, InputRefused, InvalidFields, NotThere
 from tallystick.ledger import Ledger, Session
 from tallystick.model.site import Site
@@ -58,6 +60,11 @@ def begin(session: Session, number: int) -> Site:
         msg = f"there is no site {number}"
         raise NotThere(msg)
     return stored
+
+
+def changed_fields(changes: Struct) -> dict[str, Any]:
+    """The fields of a change that are set."""
+    return {name: value for name in changes.__struct_fields__ if (value := getattr(changes, name)) is not UNSET}
 
 
 def pick(objects: Iterable[Object], which: int, kind: str) -> Object:

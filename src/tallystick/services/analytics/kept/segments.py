@@ -18,6 +18,7 @@ from tallystick.services.accounts.audit import EventKind
 from tallystick.services.analytics.kept.keeping import (
     KeptCache,
     begin,
+    changed_fields,
     check,
     check_room,
     log_change,
@@ -87,8 +88,7 @@ def change_segment(  # noqa: PLR0913, PLR0917  # which, of whom, how and when
     """
     place = begin(session, site)
     before = visible_segment(session, site, number, person)
-    fields = {name: value for name in changes.__struct_fields__ if (value := getattr(changes, name)) is not UNSET}
-    segment = replace(before, **fields, updated=now)
+    segment = replace(before, **changed_fields(changes), updated=now)
     segment = replace(segment, name=segment.name.strip())
     check(segment_problems(segment))
     if segment.owner not in {None, person}:

@@ -23,9 +23,9 @@ from tallystick.services.services import Services
 from tallystick.surfaces.plausible.filters import as_json as quoted
 from tallystick.surfaces.plausible.judging import StatsCall, as_json
 from tallystick.surfaces.plausible.kept.decoding import (
-    changed_fields,
     decoded,
     number_of,
+    owned_changes,
     person_of,
     require_changing,
     times,
@@ -89,13 +89,9 @@ async def patch_annotation(services: Services, call: StatsCall) -> ApiResponse:
     """Change an annotation."""
     number, person = number_of(call, "annotation"), person_of(call)
     before = await services.annotations.get(call.site.id, number, person)
-    said = changed_fields(decoded(call, AnnotationBody))
+    said = owned_changes(call, decoded(call, AnnotationBody), before.owner)
     if "link" in said:
         said["link"] = said["link"] or ""
-    if "personal" in said:
-        said["owner"] = call.principal.account.id if said.pop("personal") else None
-    for owner in {before.owner, said.get("owner", before.owner)}:
-        require_changing(call, owner)
     changed = await services.ledger.write(
         done_by, call.principal, change_annotation, call.site.id, number, person, AnnotationChanges(**said), call.now
     )

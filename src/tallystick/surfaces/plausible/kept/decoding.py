@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from msgspec import UNSET, Struct
+from msgspec import Struct
 
 from tallystick.errors import NotThere
 from tallystick.model.account import Permission
+from tallystick.services.analytics.kept.keeping import changed_fields
 from tallystick.surfaces.plausible.errors import NOT_CHANGING, REFUSED
 from tallystick.surfaces.plausible.judging import CHANGING, StatsCall
 from tallystick.surfaces.plausible.misfits import body_as
@@ -26,11 +27,6 @@ def decoded(call: StatsCall, kind: type[Body]) -> Body:
         ApiRefused: a key is missing, unknown or of another type; the message has a pointer.
     """
     return body_as(kind, call.body)
-
-
-def changed_fields(body: Struct) -> dict[str, Any]:
-    """The keys that a body has."""
-    return {name: value for name in body.__struct_fields__ if (value := getattr(body, name)) is not UNSET}
 
 
 def number_of(call: StatsCall, kind: str) -> int:
@@ -64,6 +60,23 @@ def require_changing(call: StatsCall, owner: int | None) -> None:
         raise Unauthorized(NOT_CHANGING)
     if owner is not None and person_of(call) != owner:
         raise Unauthorized(REFUSED)
+
+
+def owned_changes(call: StatsCall, body: Struct, owner: int | None) -> dict[str, Any]:
+    """The fields that a body changes of an object that a person may own, with ``owner`` in place of ``personal``.
+
+    Args:
+        owner: of the object until now.
+
+    Raises:
+        Unauthorized: the key may not change it, or not give it to another owner.
+    """
+    said = changed_fields(body)
+    if "personal" in said:
+        said["owner"] = call.principal.account.id if said.pop("personal") else None
+    for each in {owner, said.get("owner", owner)}:
+        require_changing(call, each)
+    return said
 
 
 def moment(milliseconds: int) -> str:

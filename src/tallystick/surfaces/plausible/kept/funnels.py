@@ -9,9 +9,10 @@ from tallystick.errors import InvalidFields, NotThere
 from tallystick.model.funnel import MAX_STEPS, Funnel, FunnelStep
 from tallystick.services.accounts.audit import done_by
 from tallystick.services.analytics.kept.funnels import FunnelChanges, change_funnel, create_funnel, delete_funnel
+from tallystick.services.analytics.kept.keeping import changed_fields
 from tallystick.services.services import Services
 from tallystick.surfaces.plausible.judging import StatsCall, as_json
-from tallystick.surfaces.plausible.kept.decoding import changed_fields, decoded, number_of, require_changing, times
+from tallystick.surfaces.plausible.kept.decoding import decoded, number_of, require_changing, times
 from tallystick.web.answers import ApiResponse
 
 

@@ -8,10 +8,10 @@ from msgspec import UNSET, Struct, UnsetType
 from tallystick.model.goal import Goal
 from tallystick.services.accounts.audit import done_by
 from tallystick.services.analytics.kept.goals import GoalChanges, change_goal, create_goal, delete_goal
+from tallystick.services.analytics.kept.keeping import changed_fields
 from tallystick.services.services import Services
 from tallystick.surfaces.plausible.judging import StatsCall, as_json
 from tallystick.surfaces.plausible.kept.decoding import (
-    changed_fields,
     decoded,
     number_of,
     person_of,

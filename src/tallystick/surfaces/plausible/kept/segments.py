@@ -19,9 +19,9 @@ from tallystick.services.analytics.kept.segments import SegmentChanges, change_s
 from tallystick.services.services import Services
 from tallystick.surfaces.plausible.judging import StatsCall, as_json
 from tallystick.surfaces.plausible.kept.decoding import (
-    changed_fields,
     decoded,
     number_of,
+    owned_changes,
     person_of,
     require_changing,
     times,
@@ -73,11 +73,7 @@ async def patch_segment(services: Services, call: StatsCall) -> ApiResponse:
     """Change a segment."""
     number, person = number_of(call, "segment"), person_of(call)
     before = await services.segments.get(call.site.id, number, person)
-    said = changed_fields(decoded(call, SegmentBody))
-    if "personal" in said:
-        said["owner"] = call.principal.account.id if said.pop("personal") else None
-    for owner in {before.owner, said.get("owner", before.owner)}:
-        require_changing(call, owner)
+    said = owned_changes(call, decoded(call, SegmentBody), before.owner)
     await _check_expressions(services, replace(before, **said))
     changed = await services.ledger.write(
         done_by, call.principal, change_segment, call.site.id, number, person, SegmentChanges(**said), call.now
