@@ -1,16 +1,15 @@
 """How long questions about funnels take: of the warehouse itself, without HTTP, over three periods. See README.md."""
 
-import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from statistics import median, quantiles
 from typing import Annotated, Any
 
 import hits
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
-from report import machine
+from report import machine, timed
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -88,20 +87,10 @@ def _measure(session: DuckDbSession, times: int) -> None:
         cells = []
         for days in DAYS:
             span = period(ENDS - days * DAY_S, ENDS - 1, UTC)
-            measured, cpu = _timed(session, FunnelQuestion(site=1, period=span, **FUNNELS[name]), times)
-            slowest = quantiles(measured, n=20, method="inclusive")[-1] if times > 1 else measured[0]
-            cells.append(f"{median(measured):.0f} / {slowest:.0f} / {cpu:.0f}")
+            question = FunnelQuestion(site=1, period=span, **FUNNELS[name])
+            cells.append(str(timed(partial(session.answer_funnel, question), times)))
         table.add_row(name, *cells)
     console.print(table)
-
-
-def _timed(session: DuckDbSession, question: FunnelQuestion, times: int) -> tuple[list[float], float]:
-    measured, cpu = [], time.process_time()
-    for _ in range(times):
-        began = time.perf_counter()
-        session.answer_funnel(question)
-        measured.append((time.perf_counter() - began) * 1000)
-    return measured, (time.process_time() - cpu) / times * 1000
 
 
 if __name__ == "__main__":

@@ -1,17 +1,17 @@
 """How long questions take: of the warehouse itself, without HTTP, over three periods. See README.md."""
 
-import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import median
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import hits
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
-from report import machine
+from report import machine, timed
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -144,11 +144,9 @@ def _measure(session: DuckDbSession, times: int, zone: ZoneInfo) -> None:
     for name in track(list(QUESTIONS), transient=True):
         cells = []
         for days in DAYS:
-            measured, cpu = _timed(session, _question(name, days, zone), times)
-            cells.append(
-                f"{median(measured):.0f} / {quantiles(measured, n=20, method='inclusive')[-1]:.0f} / {cpu:.0f}"
-            )
-            pages[days] += median(measured) if name in FIRST_PAGE else 0.0
+            found = timed(partial(session.answer, _question(name, days, zone)), times)
+            cells.append(str(found))
+            pages[days] += median(found.measured) if name in FIRST_PAGE else 0.0
         table.add_row(name, *cells)
     table.add_row("the first eight together", *(f"{milliseconds:.0f}" for milliseconds in pages.values()))
     console.print(table)
@@ -165,15 +163,6 @@ def _question(name: str, days: int, zone: ZoneInfo) -> Question:
         condition=condition,
         limit=limit,
     )
-
-
-def _timed(session: DuckDbSession, question: Question, times: int) -> tuple[list[float], float]:
-    measured, cpu = [], time.process_time()
-    for _ in range(times):
-        began = time.perf_counter()
-        session.answer(question)
-        measured.append((time.perf_counter() - began) * 1000)
-    return measured, (time.process_time() - cpu) / times * 1000
 
 
 if __name__ == "__main__":

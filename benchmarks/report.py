@@ -2,9 +2,11 @@
 
 import os
 import platform
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
+from typing import NamedTuple
 
 import apsw
 import msgspec
@@ -72,6 +74,23 @@ class Results(Struct):
         return [sample for sample in self.samples if sample.round >= 0]
 
 
+class Timed(NamedTuple):
+    """How long answers took.
+
+    Attributes:
+        measured: milliseconds of each.
+        cpu: milliseconds of processor time of one, of all threads of this process.
+    """
+
+    measured: list[float]
+    cpu: float
+
+    def __str__(self) -> str:
+        """The median, the 95th percentile, and the processor time."""
+        slowest = quantiles(self.measured, n=20, method="inclusive")[-1] if len(self.measured) > 1 else self.measured[0]
+        return f"{median(self.measured):.0f} / {slowest:.0f} / {self.cpu:.0f}"
+
+
 def print_report(results: Results) -> None:
     """One table for each number of connections."""
     console = Console(width=120)
@@ -123,6 +142,16 @@ def _table(title: str, samples: Sequence[Sample], order: Iterable[tuple[str, str
             f"{median(sample.others for sample in rows):.1f}",
         )
     return table
+
+
+def timed(ask: Callable[[], object], times: int) -> Timed:
+    """Ask so often, one after the other."""
+    measured, cpu = [], time.process_time()
+    for _ in range(times):
+        began = time.perf_counter()
+        ask()
+        measured.append((time.perf_counter() - began) * 1000)
+    return Timed(measured, (time.process_time() - cpu) / times * 1000)
 
 
 def machine() -> str:

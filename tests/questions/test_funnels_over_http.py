@@ -1,6 +1,5 @@
 """Made-up queries of ``POST /api/query/funnel`` have the oracle's answers, with names and zones as they are sent."""
 
-import re
 from datetime import datetime
 from random import Random
 from typing import Any
@@ -9,10 +8,9 @@ import msgspec
 
 from conftest import EXAMPLES
 from questions.funnel_oracle import funnel_answer
-from questions.test_over_http import BEGIN, COLUMNS, PATHS, _names, a_query, hits
+from questions.test_over_http import BEGIN, PATHS, a_query, hits, stored_hits
 from support.analytics import Analytics
 from support.telling import tell
-from support.warehouses import rows
 from tallystick.model.dimensions import EVENT_NAME, PAGE, PAGEVIEW_ID
 from tallystick.model.funnel import AskedStep, FunnelAnswer, FunnelQuestion
 from tallystick.model.question import AllOf, FilterExpression, Match
@@ -70,14 +68,7 @@ async def test_made_up_funnels_have_the_oracles_answers(analytics: Analytics) ->
     random = Random(13)
     analytics.clock.now = int(datetime.timestamp(BEGIN) + 10 * 86_400) * 1000
     await tell(analytics, *hits(random))
-    names = await _names(analytics)
-    stored = [
-        dict(zip(re.split(r",\s*", COLUMNS), row, strict=True))
-        for row in await rows(analytics.services.warehouse, COLUMNS)
-    ]
-    for row in stored:
-        row["path"], row["page"] = names["path"][row["path"]], names["path"].get(row["page"])
-        row["campaign"] = names["campaign"].get(row["campaign"])
+    stored = await stored_hits(analytics)
     reached = 0
     for _ in range(max(EXAMPLES, 100)):
         asked = a_query(random, analytics.site.id)

@@ -296,14 +296,7 @@ async def test_made_up_queries_have_the_oracles_answers(analytics: Analytics) ->
     random = Random(12)
     analytics.clock.now = int(BEGIN.timestamp() + 10 * 86_400) * 1000
     await tell(analytics, *hits(random))
-    names = await _names(analytics)
-    stored = [
-        dict(zip(re.split(r",\s*", COLUMNS), row, strict=True))
-        for row in await rows(analytics.services.warehouse, COLUMNS)
-    ]
-    for row in stored:
-        row["path"], row["page"] = names["path"][row["path"]], names["path"].get(row["page"])
-        row["campaign"] = names["campaign"].get(row["campaign"])
+    stored = await stored_hits(analytics)
     answered = 0
     for _ in range(max(EXAMPLES, 150)):
         asked = a_query(random, analytics.site.id)
@@ -325,6 +318,19 @@ async def test_made_up_queries_have_the_oracles_answers(analytics: Analytics) ->
         assert found == expected, asked.body
         answered += bool(found)
     assert answered > 80
+
+
+async def stored_hits(analytics: Analytics) -> list[dict[str, Any]]:
+    """The stored hits as the oracle takes them, with names in place of ids."""
+    names = await _names(analytics)
+    stored = [
+        dict(zip(re.split(r",\s*", COLUMNS), row, strict=True))
+        for row in await rows(analytics.services.warehouse, COLUMNS)
+    ]
+    for row in stored:
+        row["path"], row["page"] = names["path"][row["path"]], names["path"].get(row["page"])
+        row["campaign"] = names["campaign"].get(row["campaign"])
+    return stored
 
 
 async def _names(analytics: Analytics) -> dict[str, dict[int, str]]:
