@@ -1,4 +1,7 @@
-"""Checks goals, funnels, segments and annotations. Each function returns messages by field; none for a valid value."""
+"""Checks goals, funnels, segments, annotations and shared links.
+
+Each function returns messages by field; none for a valid value.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -18,6 +21,7 @@ from tallystick.model.line import line_problems
 from tallystick.model.path import MAX_PATH
 from tallystick.model.question import FilterExpression
 from tallystick.model.segment import MAX_SEGMENT_NAME, Segment
+from tallystick.model.shared_link import MAX_LINK_NAME, MAX_PANELS, SharedLink
 from tallystick.model.text import storable
 
 MAX_FUNNEL_NAME = 120
@@ -33,6 +37,7 @@ AT_TOP_LEVEL = frozenset({GOAL, "event:hostname"})
 
 Problems: TypeAlias = dict[str, list[str]]
 
+_PANEL = re.compile(r"[a-z][a-z0-9_-]{0,39}", re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _MINUTE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}", re.ASCII)
 _encode = msgspec.json.Encoder().encode
@@ -82,6 +87,18 @@ def annotation_problems(annotation: Annotation) -> Problems:
             "link": _link_problems(annotation.link),
         }
     )
+
+
+def shared_link_problems(link: SharedLink) -> Problems:
+    """Messages about a shared link; whether there are panels of its names is not checked."""
+    problems: Problems = {
+        "name": name_problems(link.name, MAX_LINK_NAME),
+        "filters": _filters_problems(link.filters) if link.filters else [],
+        "panels": [f"there can be {MAX_PANELS} at most"] if len(link.panels) > MAX_PANELS else [],
+    }
+    if not all(map(_PANEL.fullmatch, link.panels[:MAX_PANELS])):
+        problems["panels"].append("a name of a panel has small letters, digits, - and _ only")
+    return _found(problems)
 
 
 def name_problems(name: str, most: int) -> list[str]:

@@ -29,7 +29,7 @@ class AnnotatedSite(NamedTuple):
 
 
 def hold_kept(session: Session) -> None:
-    """Lock goals, funnels, segments and annotations until the transaction ends; caches are invalidated after it.
+    """Lock what is kept for sites until the transaction ends; caches are invalidated after it.
 
     Every function that changes one of them calls this first, after ``hold_accounts`` where it calls that too.
     """

@@ -26,6 +26,7 @@ from tallystick.services.analytics.kept.keeping import (
     pick_named,
 )
 from tallystick.services.analytics.kept.segments import is_visible, segments_of, store_segment
+from tallystick.services.analytics.kept.shared_links import links_with, rename_goal_in_links
 
 _encode = msgspec.json.Encoder().encode
 _decode_props = msgspec.json.Decoder(tuple[tuple[str, str], ...]).decode
@@ -80,7 +81,7 @@ def create_goal(session: Session, new: Goal, now: int) -> Goal:
 
 
 def change_goal(session: Session, site: int, number: int, changes: GoalChanges, now: int) -> Goal:
-    """Change a goal. Segments that name it get its new name.
+    """Change a goal. Segments and shared links that name it get its new name.
 
     Raises:
         InvalidFields, Conflicting: as of ``create_goal``.
@@ -96,6 +97,7 @@ def change_goal(session: Session, site: int, number: int, changes: GoalChanges, 
         for segment in _segments_with(session, before):
             renamed = with_goal_renamed(segment.filters, before.name, goal.name)
             store_segment(session, replace(segment, filters=renamed, updated=now))
+        rename_goal_in_links(session, before, goal.name, now)
     log_change(session, EventKind.GOAL_CHANGED, now, place, goal)
     return goal
 
@@ -108,7 +110,7 @@ def delete_goal(session: Session, site: int, number: int, now: int, person: int 
             keep a goal from being deleted: their names are nobody else's business.
 
     Raises:
-        Conflicting: a funnel or a segment uses it; the message names it.
+        Conflicting: a funnel, a segment or a shared link uses it; the message names it.
         NotThere: there is no such goal.
     """
     place = begin(session, site)
@@ -119,6 +121,8 @@ def delete_goal(session: Session, site: int, number: int, now: int, person: int 
     for segment in _segments_with(session, goal):
         if is_visible(segment, person):
             _refuse_used(goal, f"the segment {segment.name!r}")
+    for link in links_with(session, goal):
+        _refuse_used(goal, f"the shared link {link.name!r}")
     session.common.delete_goal(session.connection, id=number, site=site)
     log_change(session, EventKind.GOAL_DELETED, now, place, goal)
 

@@ -1,4 +1,4 @@
-"""What goals, funnels, segments and annotations have in common: their lock, their log, and the cache of a site's."""
+"""What goals, funnels, segments, annotations and shared links have in common: lock, log and the cache of a site's."""
 
 import time
 from collections import OrderedDict
