@@ -1,0 +1,199 @@
+"""Axes, bands, path strings and classes of colour. Pure; everything lies on an integer grid.
+
+The drawings stretch to the width of the page (``preserveAspectRatio="none"``), so the grid has no unit.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from enum import Enum
+from fractions import Fraction
+from itertools import count, pairwise
+from math import ceil, isfinite
+from typing import NamedTuple, TypeGuard
+
+from msgspec import Struct
+
+from tallystick.model.question import Figure
+
+WIDTH, HEIGHT = 1_000, 220
+"""The grid of a time chart; the origin is the upper left corner."""
+MOST_STEPS = 4
+"""Of an axis, so that the numbers beside it are few."""
+CLASSES = 5
+"""Of colour. Class 0 is for nothing at all."""
+
+_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+
+
+class Scale(Enum):
+    """What the numbers of an axis are; which steps look even depends on it."""
+
+    COUNT = "count"
+    RATIO = "ratio"
+    PERCENT = "percent"
+    SECONDS = "seconds"
+
+
+class Axis(Struct, frozen=True):
+    """An axis from 0 up.
+
+    Attributes:
+        ticks: from 0 to the upper end, at even steps.
+    """
+
+    ticks: tuple[int | float, ...]
+
+    @property
+    def top(self) -> int | float:
+        """The value at the upper end."""
+        return self.ticks[-1]
+
+
+class Point(NamedTuple):
+    """A point of the grid; ``y`` is None where there is no value."""
+
+    x: int
+    y: int | None
+
+
+class Band(NamedTuple):
+    """The part of the grid's width that belongs to one bucket."""
+
+    x: int
+    width: int
+
+    @property
+    def middle(self) -> int:
+        """Where the bucket's point is."""
+        return self.x + self.width // 2
+
+
+class Lines(NamedTuple):
+    """Path strings of one series; empty where there is nothing to draw."""
+
+    finished: str
+    unfinished: str
+    """The segments that touch an unfinished bucket."""
+
+
+def axis(values: Sequence[Figure], scale: Scale) -> Axis:
+    """The axis that covers all values in at most ``MOST_STEPS`` steps. Values that are no numbers are passed over."""
+    highest = max((Fraction(value) for value in values if is_number(value)), default=Fraction(0))
+    step = next(step for step in _steps(scale) if step * MOST_STEPS >= highest)
+    steps = max(1, ceil(highest / step))
+    return Axis(tuple(_plain(step * number) for number in range(steps + 1)))
+
+
+def is_number(value: Figure) -> TypeGuard[float]:
+    """Whether there is a value, and a finite one."""
+    return value is not None and isfinite(value)
+
+
+def bands(buckets: int, width: int = WIDTH) -> list[Band]:
+    """Divides the width among buckets, in order and without gaps.
+
+    Args:
+        buckets: if there are more of them than the grid has columns, some have no width.
+    """
+    edges = [round(width * number / buckets) for number in range(buckets + 1)] if buckets else []
+    return [Band(left, right - left) for left, right in pairwise(edges)]
+
+
+def height_of(value: Figure, top: float, height: int = HEIGHT) -> int | None:
+    """The row of the grid for a value; None without one. Values beyond the axis lie on its end."""
+    if not is_number(value):
+        return None
+    share = min(max(Fraction(value) / Fraction(top), Fraction(0)), Fraction(1))
+    return round(height * (1 - share))
+
+
+def points(values: Sequence[Figure], top: float, width: int = WIDTH, height: int = HEIGHT) -> list[Point]:
+    """One point in the middle of each bucket's band."""
+    middles = (band.middle for band in bands(len(values), width))
+    return [Point(x, height_of(value, top, height)) for x, value in zip(middles, values, strict=True)]
+
+
+def lines(drawn: Sequence[Point], unfinished: Sequence[bool] = ()) -> Lines:
+    """The line through points, with gaps where there is no value. A point between gaps is a dot.
+
+    Args:
+        unfinished: for each point whether its bucket still grows; empty when none does.
+    """
+    grows = unfinished or [False] * len(drawn)
+    return Lines(
+        _line(drawn, grows, lambda left, right: not (grows[left] or grows[right]), dots_of=False),
+        _line(drawn, grows, lambda left, right: grows[left] or grows[right], dots_of=True),
+    )
+
+
+def area(drawn: Sequence[Point], height: int = HEIGHT) -> str:
+    """The path string of what lies under the line; empty where no two neighbours have values."""
+    return "".join(
+        "".join((f"M{run[0].x} {height}", *(f"L{x} {y}" for x, y in run), f"L{run[-1].x} {height}Z"))
+        for run in _runs(drawn)
+        if len(run) > 1
+    )
+
+
+def quantile_class(values: Sequence[Figure]) -> Callable[[Figure], int]:
+    """A function from a value to its class of colour: each class from 1 to ``CLASSES`` has about as many values.
+
+    Equal values have the same class, and higher ones never a lower class. Zero and no value have class 0.
+    """
+    ranked = sorted(value for value in values if value and is_number(value))
+    bounds = [ranked[ceil(len(ranked) * part / CLASSES) - 1] for part in range(1, CLASSES)] if ranked else []
+
+    def class_of(value: Figure) -> int:
+        return 1 + bisect_left(bounds, value) if value and is_number(value) else 0
+
+    return class_of
+
+
+def _steps(scale: Scale) -> Iterator[Fraction]:
+    """All steps that look even, ascending."""
+    if scale is Scale.SECONDS:
+        seconds = (1, 2, 5, 10, 15, 30)
+        yield from (Fraction(step * unit) for unit in (1, _MINUTE) for step in seconds)
+        yield from (Fraction(hours * _HOUR) for hours in (1, 2, 3, 6, 12))
+        yield from (step * _DAY for step in _decimal_steps(0))
+    yield from _decimal_steps(-1 if scale is Scale.RATIO else 0)
+
+
+def _decimal_steps(first_power: int) -> Iterator[Fraction]:
+    """1, 2, 5, 10, 20, 25, 50 and so on; 25 only where it is whole, as 2.5 is no number of visitors."""
+    for power in count(first_power):
+        unit = Fraction(10) ** power
+        yield from (unit * digits for digits in (1, 2, Fraction(5, 2), 5) if unit > 1 or digits != Fraction(5, 2))
+
+
+def _plain(number: Fraction) -> int | float:
+    return int(number) if number.denominator == 1 else float(number)
+
+
+def _line(drawn: Sequence[Point], grows: Sequence[bool], joined: Callable[[int, int], bool], *, dots_of: bool) -> str:
+    """The segments for which ``joined``, and dots for lonely points of finished or of unfinished buckets."""
+    last = len(drawn) - 1
+    parts = []
+    for number, (x, y) in enumerate(drawn):
+        if y is None:
+            continue
+        before = number > 0 and drawn[number - 1].y is not None
+        after = number < last and drawn[number + 1].y is not None
+        if before and joined(number - 1, number):
+            parts.append(f"L{x} {y}")
+        elif after and joined(number, number + 1):
+            parts.append(f"M{x} {y}")
+        elif not (before or after) and grows[number] == dots_of:
+            parts.append(f"M{x} {y}h0")
+    return "".join(parts)
+
+
+def _runs(drawn: Sequence[Point]) -> Iterator[list[Point]]:
+    """Neighbours that have values."""
+    run: list[Point] = []
+    for point in [*drawn, Point(0, None)]:
+        if point.y is not None:
+            run.append(point)
+        elif run:
+            yield run
+            run = []
