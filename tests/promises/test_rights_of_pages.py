@@ -132,9 +132,10 @@ OWN = frozenset(
         "/user/two-factor/off",
         "/user/two-factor/codes",
         "/user/tokens/delete",
+        "/language",
     }
 )
-"""Forms that name something of the sender's; sent with everybody else's names they change nothing."""
+"""Forms about the sender alone; sent with everybody else's names, or by guests, they change nothing."""
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ ALLOWED = (
     # Before anyone is served, files may be read.
     ("tallystick/app.py", "__init__"),
     ("tallystick/surfaces/dashboard/support/rendering.py", "__init__"),
+    ("tallystick/surfaces/dashboard/support/language.py", "load"),
     # Logging the traceback of a fault of our own; it shows the source.
     ("rich/traceback.py", "_render_stack"),
 )

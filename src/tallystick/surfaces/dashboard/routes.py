@@ -19,6 +19,8 @@ from tallystick.surfaces.dashboard.reference.pages import ApiDescription, Refere
 from tallystick.surfaces.dashboard.server.pages import ServerPages
 from tallystick.surfaces.dashboard.sites.pages import SitePages
 from tallystick.surfaces.dashboard.support.error_pages import ErrorPages
+from tallystick.surfaces.dashboard.support.language import Languages
+from tallystick.surfaces.dashboard.support.language_choice import LanguageChoice
 from tallystick.surfaces.dashboard.support.page_request import Endpoint, Handler, PageGuard
 from tallystick.surfaces.dashboard.support.rendering import STATIC, Renderer
 from tallystick.surfaces.dashboard.support.services import PageServices
@@ -34,6 +36,7 @@ NAME = "dashboard"
 PREFIXES = (
     "/",
     "/docs",
+    "/language",
     "/static",
     "/favicon.ico",
     "/setup",
@@ -53,9 +56,10 @@ Row = tuple[str, Handler, Handler | None]
 
 def dashboard(services: Services, kit: Kit) -> AsgiApp:
     """The surface as an ASGI application."""
+    languages = Languages.load()
     page_services = PageServices(
         ledger=services.ledger,
-        renderer=Renderer(),
+        renderer=Renderer(languages),
         setup=services.setup,
         passwords=Passwords(),
         seals=services.seals,
@@ -65,12 +69,14 @@ def dashboard(services: Services, kit: Kit) -> AsgiApp:
         rates=kit.limits,
         addresses=kit.addresses,
     )
-    guard = PageGuard(services.ledger, services.setup)
+    guard = PageGuard(services.ledger, services.setup, languages)
+    choice = LanguageChoice(services.ledger, languages)
     errors = ErrorPages(page_services.renderer, guard)
     app = Starlette(
         routes=[
             *_public_routes(guard, page_services, kit.description, kit.public_counters),
             *_account_routes(guard, page_services),
+            Route("/language", guard.harmless(choice.choose), methods=["POST"]),
         ],
         exception_handlers={
             HTTPException: errors.refused,

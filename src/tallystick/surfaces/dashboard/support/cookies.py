@@ -1,4 +1,4 @@
-"""The two cookies: the login session's, and one that ties the forms of guests to their browser."""
+"""The cookies: the login session's, one that ties the forms of guests to their browser, and the chosen language."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -6,11 +6,12 @@ from starlette.responses import Response
 from tallystick.services.accounts.logins import LONGEST_MS
 from tallystick.web.own_address import is_own_origin, own_origin
 
-LOGIN, GUEST = "tallystick-login", "tallystick-guest"
+LOGIN, GUEST, LANGUAGE = "tallystick-login", "tallystick-guest", "tallystick-language"
 _HOST_ONLY = "__Host-"
 """Browsers accept a cookie with this prefix only over HTTPS and only from this very host, not from a subdomain."""
 
 LONGEST_SECRET = 100
+LANGUAGE_KEPT_S = 31_536_000
 
 
 def login_secret(request: Request) -> str:
@@ -47,6 +48,12 @@ def keep_login(request: Request, response: Response, secret: str) -> None:
 def keep_guest(request: Request, response: Response, secret: str) -> None:
     """Set the guest cookie, which lasts until the browser is closed."""
     _keep(request, response, GUEST, secret, None)
+
+
+def keep_language(request: Request, response: Response, code: str) -> None:
+    """Set the cookie of the chosen language. It is no secret, so it has no prefix."""
+    secure = came_over_tls(request)
+    response.set_cookie(LANGUAGE, code, max_age=LANGUAGE_KEPT_S, httponly=True, secure=secure, samesite="lax")
 
 
 def forget(response: Response, *names: str) -> None:

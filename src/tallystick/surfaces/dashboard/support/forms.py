@@ -14,6 +14,9 @@ from tallystick.web.own_address import is_own_origin
 MOST_BYTES = 65_536
 MOST_FIELDS = 2_000
 TOKEN_FIELD = "token"  # noqa: S105  # a field's name
+_OURSELVES = ("same-origin", "none")
+"""``Sec-Fetch-Site`` of forms on our own pages."""
+
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -83,11 +86,23 @@ def refuse_foreign(request: Request, form: Form, secret: str) -> None:
         raise HTTPException(403)
 
 
+def refuse_other_sites(request: Request) -> None:
+    """Refuse forms that the browser says are on another site's page.
+
+    ``Origin`` is not read: it is ``null`` on our pages with ``Referrer-Policy: no-referrer``.
+
+    Raises:
+        HTTPException: another site's page has the form (403).
+    """
+    if request.headers.get("sec-fetch-site", "none") not in _OURSELVES:
+        raise HTTPException(403)
+
+
 def _from_ourselves(request: Request) -> bool:
     """Whether the browser says that the form is on one of our pages. Old browsers and programs send no such header."""
     site = request.headers.get("sec-fetch-site")
     if site is not None:
-        return site in ("same-origin", "none")
+        return site in _OURSELVES
     origin = request.headers.get("origin")
     return origin is None or is_own_origin(origin, request.scope)
 

@@ -27,7 +27,8 @@ from tallystick.services.accounts.logins import (
 )
 from tallystick.services.accounts.setup import Setup
 from tallystick.surfaces.dashboard.support import cookies
-from tallystick.surfaces.dashboard.support.forms import Form, read_form, refuse_foreign
+from tallystick.surfaces.dashboard.support.forms import Form, read_form, refuse_foreign, refuse_other_sites
+from tallystick.surfaces.dashboard.support.language import Language, Languages
 
 
 class PageRequest(Struct, frozen=True, kw_only=True):
@@ -38,6 +39,7 @@ class PageRequest(Struct, frozen=True, kw_only=True):
         now: Unix milliseconds, read once.
         principal: the login session that the cookie belongs to; None for a guest.
         secret: the cookie's value, from which the tokens of this browser's forms are derived.
+        language: of the page.
         needs_setup: whether the server has no account yet.
         form: the form's fields; empty unless the request is a POST.
     """
@@ -46,6 +48,7 @@ class PageRequest(Struct, frozen=True, kw_only=True):
     now: int
     principal: LoginSession | None
     secret: str
+    language: Language
     needs_setup: bool = False
     form: Form = field(default_factory=Form)
 
@@ -84,8 +87,8 @@ class PageGuard:
     the ledger.
     """
 
-    def __init__(self, ledger: Ledger, setup: Setup) -> None:
-        self._ledger, self._setup = ledger, setup
+    def __init__(self, ledger: Ledger, setup: Setup, languages: Languages) -> None:
+        self._ledger, self._setup, self._languages = ledger, setup, languages
         self._valid: OrderedDict[bytes, None] = OrderedDict()  # digests of cookies, the most recently used last
         self._first_lookup = asyncio.Lock()
 
@@ -115,12 +118,32 @@ class PageGuard:
 
         return endpoint
 
+    def harmless(self, handler: Handler) -> Endpoint:
+        """An endpoint for a form that changes only how pages look, so that it needs no token.
+
+        Pages that set no cookie can have the form as well.
+        """
+
+        async def endpoint(http: Request) -> Response:
+            _refuse_long_query(http)
+            refuse_other_sites(http)
+            request = await self._page_request(http)
+            return await handler(replace(request, form=await read_form(http)))
+
+        return endpoint
+
     async def page_request(self, http: Request) -> PageRequest:
         """The request without its form; that of a guest while the ledger is unavailable."""
         try:
             return await self._page_request(http)
         except StoreUnavailable:
-            return PageRequest(http=http, now=self._ledger.clock(), principal=None, secret=_guest_secret(http))
+            return PageRequest(
+                http=http,
+                now=self._ledger.clock(),
+                principal=None,
+                secret=_guest_secret(http),
+                language=self._language(http, None),
+            )
 
     async def _page_request(self, http: Request) -> PageRequest:
         now = self._ledger.clock()
@@ -131,6 +154,7 @@ class PageGuard:
             now=now,
             principal=principal,
             secret=secret if principal else _guest_secret(http),
+            language=self._language(http, principal),
             needs_setup=await self._setup.needed(),
         )
 
@@ -150,6 +174,11 @@ class PageGuard:
             with suppress(StoreUnavailable):  # pages stay readable while the ledger cannot be written
                 await self._ledger.write(note_seen, principal.login.digest, now)
         return principal
+
+    def _language(self, http: Request, principal: LoginSession | None) -> Language:
+        account = principal.account if principal else None
+        header = http.headers.get("accept-language", "")
+        return self._languages.of(account, http.cookies.get(cookies.LANGUAGE, ""), header)
 
     async def _with_form(self, request: PageRequest) -> PageRequest:
         form = await read_form(request.http)

@@ -5,11 +5,12 @@ import re
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from shlex import quote
 from textwrap import dedent
-from typing import Any
+from typing import Any, cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -20,6 +21,7 @@ from starlette.types import Scope
 from tallystick.services.accounts.audit import is_superuser
 from tallystick.services.accounts.passwords import RULE
 from tallystick.surfaces.dashboard.support.forms import form_token
+from tallystick.surfaces.dashboard.support.language import N_, Language, Languages
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, with_guest_cookie
 from tallystick.web.own_address import own_origin
 
@@ -38,45 +40,61 @@ FOLDER = Path(__file__).parent.parent
 """Templates lie beside the handlers that render them; a template's name is its path from here."""
 
 STATIC_FOLDER = FOLDER / "static"
+FORMATS = (
+    "number",
+    "compact",
+    "percent",
+    "day",
+    "short_day",
+    "long_day",
+    "month",
+    "short_month",
+    "weekday",
+    "hour",
+    "clock",
+    "duration",
+    "listed",
+    "country_name",
+    "language_name",
+)
+"""Methods of ``Language`` that are filters of templates."""
+
 _code = re.compile(r"`([^`]+)`")
 
 
 class Renderer:
-    """Renders a template with its values as a response."""
+    """Renders a template with its values as a response, in the language of the request."""
 
-    def __init__(self) -> None:
-        self._environment = Environment(
-            loader=FileSystemLoader(FOLDER),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-        )
-        self._environment.filters["paragraphs"] = paragraphs
-        self._environment.filters["phrase"] = phrase
-        self._environment.filters["moment"] = moment
-        self._environment.tests["holding"] = holding
-        self._environment.filters["shell"] = quote
-        self._environment.globals["password_rule"] = RULE
-        self._environment.globals["static"] = lambda name: f"/static/{name}?v={_VERSIONS[name]}"
+    def __init__(self, languages: Languages) -> None:
+        # Pages are rendered on several threads at once, so an environment never changes its language.
+        self._environments = {language.code: environment(language, languages) for language in languages}
 
     def page(self, request: PageRequest, template: str, values: Mapping[str, Any], status: int = 200) -> Response:
         """Render a page. Reads the template's file the first time, so call it on a thread."""
         nonce = secrets.token_urlsafe(16)
         person = request.principal.account if request.principal else None
-        text = self._environment.get_template(template).render(
-            values,
-            origin=own_origin(request.http.scope),
-            nonce=nonce,
-            person=person,
-            recent=request.recent,
-            superuser=person is not None and is_superuser(person),
-            needs_setup=request.needs_setup,
-            form_token=form_token(request.secret),
-            done=request.http.query_params.get("done"),
+        text = (
+            self._environments[request.language.code]
+            .get_template(template)
+            .render(
+                values,
+                own_address=own_address(request),
+                origin=own_origin(request.http.scope),
+                nonce=nonce,
+                person=person,
+                recent=request.recent,
+                superuser=person is not None and is_superuser(person),
+                needs_setup=request.needs_setup,
+                form_token=form_token(request.secret),
+                done=request.http.query_params.get("done"),
+            )
         )
-        headers = {**HEADERS, "content-security-policy": policy(nonce)}
+        headers = {
+            **HEADERS,
+            "content-security-policy": policy(nonce),
+            "content-language": request.language.code,
+            "vary": "accept-language, cookie",
+        }
         if person:
             # The page's header shows the person's name.
             headers["cache-control"] = NOT_STORED
@@ -102,14 +120,48 @@ def policy(nonce: str) -> str:
     )
 
 
-def moment(milliseconds: int | None) -> Markup:
+def environment(language: Language, languages: Languages) -> Environment:
+    """Jinja for one language: ``_()``, ``ngettext()`` and ``{% trans %}`` translate, and filters format."""
+    jinja = Environment(
+        loader=FileSystemLoader(FOLDER),
+        extensions=["jinja2.ext.i18n"],
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    jinja.policies["ext.i18n.trimmed"] = True
+    cast("Any", jinja).install_gettext_callables(
+        language.gettext, language.ngettext, newstyle=True, pgettext=language.pgettext, npgettext=language.npgettext
+    )
+    jinja.filters.update({name: getattr(language, name) for name in FORMATS})
+    jinja.filters["translated"] = language.gettext
+    jinja.filters["moment"] = partial(moment, language)
+    jinja.filters["paragraphs"] = paragraphs
+    jinja.filters["phrase"] = phrase
+    jinja.filters["shell"] = quote
+    jinja.tests["holding"] = holding
+    jinja.globals["language"], jinja.globals["languages"] = language, languages
+    jinja.globals["password_rule"] = RULE
+    jinja.globals["static"] = lambda name: f"/static/{name}?v={_VERSIONS[name]}"
+    return jinja
+
+
+def moment(language: Language, milliseconds: int | None) -> Markup:
     """A time, to the minute and in UTC."""
     if milliseconds is None:
-        return Markup("never")
+        return Markup("{}").format(language.gettext(N_("never")))
     at = datetime.fromtimestamp(milliseconds / 1000, UTC)
     return Markup('<time datetime="{}">{}</time>').format(
-        at.isoformat(timespec="seconds"), f"{at.day} {at:%b %Y, %H:%M} UTC"
+        at.isoformat(timespec="seconds"), language.moment(milliseconds)
     )
+
+
+def own_address(request: PageRequest) -> str:
+    """The request's path and query, to come back to this page."""
+    url = request.http.url
+    return f"{url.path}?{url.query}" if url.query else url.path
 
 
 def holding(bits: int, bit: int) -> bool:

@@ -1,0 +1,196 @@
+"""The languages of the pages: translated texts, numbers, dates and names. See "Languages" in README.md."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, time, tzinfo
+from gettext import GNUTranslations, NullTranslations
+from io import BytesIO
+from pathlib import Path
+from typing import Self
+
+from babel import Locale
+from babel.core import get_global
+from babel.dates import format_skeleton, format_time
+from babel.lists import format_list
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_compact_decimal, format_decimal, format_percent
+
+from tallystick.model.account import Account, UserSettings
+
+FOLDER = Path(__file__).parent.parent / "locale"
+"""One folder a language, with one ``.po`` file a subject."""
+
+ENGLISH = "en"
+LOCALES: Mapping[str, str] = {ENGLISH: "en_GB"}
+"""Locales that differ from the language's code: dates such as 10 Mar 2026, 24 hours, weeks from Monday."""
+
+LONGEST_HEADER = 1_000
+_UNCHOSEN = UserSettings().language
+_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+_range = re.compile(r"\s*([A-Za-z]{1,8})(?:-[A-Za-z0-9-]+)?\s*(?:;\s*q=([01](?:\.[0-9]{0,3})?)\s*)?")
+
+
+def N_(text: str) -> str:  # noqa: N802  # gettext's usual name
+    """Mark a text for translation where it is written; ``Language.gettext`` translates it where it is shown."""
+    return text
+
+
+class Language:
+    """One language: its translations, and Babel's formats of numbers, dates and names.
+
+    Args:
+        code: ISO 639-1, for example ``de``.
+        translations: the merged catalogs; English has none.
+    """
+
+    def __init__(self, code: str, translations: NullTranslations) -> None:
+        self.code = code
+        self.locale = Locale.parse(LOCALES.get(code, code))
+        self.gettext, self.ngettext = translations.gettext, translations.ngettext
+        self.pgettext, self.npgettext = translations.pgettext, translations.npgettext
+
+    @property
+    def own_name(self) -> str:
+        """The language's name in the language itself."""
+        return (self.locale.get_language_name() or self.code).capitalize()
+
+    def number(self, value: float) -> str:
+        """A number with separators, for example ``1,234,567``."""
+        return format_decimal(value, locale=self.locale)
+
+    def compact(self, value: float) -> str:
+        """A number in few characters, for example ``1.2M``. Languages without a short form of thousands keep them."""
+        text = format_compact_decimal(value, locale=self.locale, fraction_digits=1)
+        return self.number(round(value)) if text.lstrip("-").isdecimal() else text
+
+    def percent(self, share: float, digits: int = 0) -> str:
+        """A share of 1 as a percentage with at most ``digits`` digits after the point."""
+        rounded = round(share, digits + 2)
+        return format_percent(rounded, locale=self.locale, decimal_quantization=False)
+
+    def day(self, value: date) -> str:
+        """A date, for example ``10 Mar 2026``."""
+        return format_skeleton("yMMMd", value, locale=self.locale)
+
+    def short_day(self, value: date) -> str:
+        """A date without its year, for example ``10 Mar``."""
+        return format_skeleton("MMMd", value, locale=self.locale)
+
+    def long_day(self, value: date) -> str:
+        """A date with its weekday, for example ``Tue, 10 Mar 2026``."""
+        return format_skeleton("yMMMEd", value, locale=self.locale)
+
+    def month(self, value: date) -> str:
+        """A month with its year, for example ``March 2026``."""
+        return format_skeleton("yMMMM", value, locale=self.locale)
+
+    def short_month(self, value: date) -> str:
+        """A month without its year, for example ``Mar``."""
+        return format_skeleton("MMM", value, locale=self.locale)
+
+    def weekday(self, number: int, width: str = "wide") -> str:
+        """The name of a weekday. 0 is Monday; ``width`` is wide, abbreviated or narrow."""
+        return str(self.locale.days["stand-alone"][width][number])
+
+    def hour(self, number: int) -> str:
+        """An hour of the day, for example ``14:00``."""
+        return self.clock(time(number))
+
+    def clock(self, value: time | datetime) -> str:
+        """A time of day to the minute, for example ``14:05``."""
+        return format_time(value, "short", locale=self.locale)
+
+    def moment(self, milliseconds: int, zone: tzinfo = UTC) -> str:
+        """A time to the minute with its zone, for example ``10 Mar 2026, 14:05 UTC``."""
+        at = datetime.fromtimestamp(milliseconds / 1000, zone)
+        return f"{self.day(at.date())}, {self.clock(at.time())} {at.tzname()}"
+
+    def duration(self, seconds: float) -> str:
+        """A duration in its two largest units, for example ``3m 12s``."""
+        whole = round(seconds)
+        days, hours, minutes = whole // _DAY, whole % _DAY // _HOUR, whole % _HOUR // _MINUTE
+        values = {"days": days, "hours": hours, "minutes": minutes, "seconds": whole % _MINUTE}
+        if days:
+            return self.gettext(N_("%(days)sd %(hours)sh")) % values
+        if hours:
+            return self.gettext(N_("%(hours)sh %(minutes)sm")) % values
+        if minutes:
+            return self.gettext(N_("%(minutes)sm %(seconds)ss")) % values
+        return self.gettext(N_("%(seconds)ss")) % values
+
+    def listed(self, parts: Sequence[str]) -> str:
+        """Several texts as one, for example ``a, b and c``."""
+        return format_list(list(parts), locale=self.locale)
+
+    def country_name(self, code: str) -> str:
+        """The name of an ISO 3166-1 alpha-2 code; other texts are returned unchanged."""
+        return self.locale.territories.get(code) or code
+
+    def language_name(self, code: str) -> str:
+        """The name of an ISO 639-3 code; other texts are returned unchanged."""
+        names = self.locale.languages
+        return names.get(code) or names.get(get_global("language_aliases").get(code, code)) or code
+
+
+class Languages:
+    """All languages of the pages, English first. Read from disk once, when the server starts."""
+
+    def __init__(self, languages: Sequence[Language]) -> None:
+        self._by_code = {language.code: language for language in languages}
+        self.english = self._by_code[ENGLISH]
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read every catalog below ``locale/``."""
+        codes = sorted(folder.name for folder in FOLDER.iterdir() if folder.is_dir())
+        translated = [Language(code, _translations(code)) for code in codes]
+        return cls([Language(ENGLISH, NullTranslations()), *translated])
+
+    def __iter__(self) -> Iterator[Language]:
+        return iter(self._by_code.values())
+
+    def __contains__(self, code: str) -> bool:
+        return code in self._by_code
+
+    def of(self, account: Account | None, cookie: str, accept_language: str) -> Language:
+        """The language of a request.
+
+        Args:
+            account: the logged-in person; what they chose comes first.
+            cookie: the code that was chosen in this browser; empty if none was.
+            accept_language: the browser's header. English if it has none of our languages.
+        """
+        if account and (chosen := self._by_code.get(chosen_language(account.settings))):
+            return chosen
+        for code in (cookie, *_accepted(accept_language)):
+            if language := self._by_code.get(code):
+                return language
+        return self.english
+
+
+def chosen_language(settings: UserSettings) -> str:
+    """The ISO 639-1 code that a person chose; empty while their settings have the default."""
+    return "" if settings.language == _UNCHOSEN else settings.language.partition("-")[0].lower()
+
+
+def _accepted(header: str) -> list[str]:
+    """The language codes of an ``Accept-Language`` header, the preferred first."""
+    found = [_range.fullmatch(part) for part in header[:LONGEST_HEADER].split(",")]
+    rated = [(float(match[2] or 1), match[1].lower()) for match in found if match]
+    return [code for quality, code in sorted(rated, key=lambda pair: -pair[0]) if quality]
+
+
+def _translations(code: str) -> NullTranslations:
+    """The catalogs of a language as one. Compiled in memory only, so that a changed ``.po`` file needs no build."""
+    merged = Catalog(locale=code)
+    for file in sorted((FOLDER / code).glob("*.po")):
+        with file.open("rb") as lines:
+            for message in read_po(lines, locale=code):
+                if message.string:
+                    merged[message.id] = message
+    compiled = BytesIO()
+    write_mo(compiled, merged)
+    compiled.seek(0)
+    return GNUTranslations(compiled)
