@@ -14,7 +14,7 @@ from tallystick.model.filter_text import parse_filter
 from tallystick.model.question import AllOf, AnyOf, FilterExpression, HasDone, Match, Not, Operator
 from tallystick.model.shown_values import with_shown_values
 from tallystick.services.analytics.display_names import country_by_name
-from tallystick.surfaces.plausible.names import vocabulary
+from tallystick.services.inquiries.names import vocabulary
 
 
 @given(condition=CONDITIONS)

@@ -20,9 +20,9 @@ from tallystick.services.analytics.kept.goals import Goals
 from tallystick.services.analytics.kept.keeping import KeptCache
 from tallystick.services.analytics.kept.segments import Segments
 from tallystick.services.analytics.questions import Questions
+from tallystick.services.inquiries.configured import configured
+from tallystick.services.inquiries.funnels import FunnelServices, funnel_answered
 from tallystick.settings import AnalyticsSettings
-from tallystick.surfaces.plausible.configured import configured
-from tallystick.surfaces.plausible.funnels import FunnelServices, funnel_answered
 from tallystick.warehouse import Warehouse
 
 GOAL = "goal:"

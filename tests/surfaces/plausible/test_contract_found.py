@@ -12,9 +12,9 @@ from support.in_process import Asgi
 from support.telling import a_visit, tell
 from tallystick.model.question import Answer, Question
 from tallystick.services.analytics.names import path_ids, rename_path
+from tallystick.services.inquiries.figures import change
+from tallystick.services.inquiries.names import vocabulary
 from tallystick.surfaces.plausible import judging
-from tallystick.surfaces.plausible.figures import change
-from tallystick.surfaces.plausible.names import vocabulary
 from tallystick.web.asgi import Receive, Scope, Send
 
 from .conftest import Stats

@@ -17,10 +17,10 @@ from schemathesis.specs.openapi.checks import (
 
 from support.analytics import HOST, AnalyticsServer, analytics_server
 from tallystick.model.metrics import DEFINITIONS
+from tallystick.services.inquiries.names import vocabulary
 from tallystick.surfaces import plausible
 from tallystick.surfaces.plausible.events import EVENT
 from tallystick.surfaces.plausible.judging import HEALTH
-from tallystick.surfaces.plausible.names import vocabulary
 from tallystick.surfaces.plausible.routes import ROUTES
 from tallystick.web.openapi import Description
 from tallystick.web.surface import openapi_files

@@ -21,9 +21,9 @@ from tallystick.services.analytics.kept.goals import Goals
 from tallystick.services.analytics.kept.keeping import KeptCache
 from tallystick.services.analytics.kept.segments import Segments
 from tallystick.services.analytics.questions import Questions
+from tallystick.services.inquiries.asking import answered
+from tallystick.services.inquiries.configured import configured
 from tallystick.settings import AnalyticsSettings
-from tallystick.surfaces.plausible.asking import answered
-from tallystick.surfaces.plausible.configured import configured
 from tallystick.warehouse import Warehouse
 
 Body = Mapping[str, Any]

@@ -10,8 +10,8 @@ from msgspec import Struct
 from tallystick.errors import NoSuchSite
 from tallystick.model.account import NEEDED_ACCESS, Access, Permission, Principal
 from tallystick.model.site import Site
+from tallystick.services.inquiries.configured import Configured, configured
 from tallystick.services.services import Services
-from tallystick.surfaces.plausible.configured import Configured, configured
 from tallystick.surfaces.plausible.errors import (
     COMMON,
     MISSING,

@@ -1,7 +1,7 @@
 """``POST /api/v2/query``, and ``POST /api/query`` with what Plausible's API lacks."""
 
+from tallystick.services.inquiries.asking import answered
 from tallystick.services.services import Services
-from tallystick.surfaces.plausible.asking import answered
 from tallystick.surfaces.plausible.judging import StatsCall, as_json, known_to
 from tallystick.web.answers import ApiResponse
 

@@ -19,8 +19,8 @@ from tallystick.services.analytics.kept.annotations import (
     delete_annotation,
 )
 from tallystick.services.annotating import moment_of
+from tallystick.services.inquiries.filters import as_json as quoted
 from tallystick.services.services import Services
-from tallystick.surfaces.plausible.filters import as_json as quoted
 from tallystick.surfaces.plausible.judging import StatsCall, as_json
 from tallystick.surfaces.plausible.kept.decoding import (
     decoded,

@@ -5,9 +5,9 @@ import re
 from tallystick.model.dimensions import Dimension
 from tallystick.model.question import AllOf, AnyOf, FilterExpression, Match, Operator
 from tallystick.services.analytics.questions import MOST_VALUES
-from tallystick.surfaces.plausible.filters import CODE_LETTERS, DecodedFilters, as_json
-from tallystick.surfaces.plausible.goals import GoalNames, WantedGoals, anchored
-from tallystick.surfaces.plausible.names import GOAL, vocabulary
+from tallystick.services.inquiries.filters import CODE_LETTERS, DecodedFilters, as_json
+from tallystick.services.inquiries.goal_names import GoalNames, WantedGoals, anchored
+from tallystick.services.inquiries.names import GOAL, vocabulary
 from tallystick.web.refusals import ApiRefused
 
 _comparison = re.compile(r"(?P<name>[^=!]+)(?P<operator>==|!=)(?P<value>.*)", re.DOTALL)

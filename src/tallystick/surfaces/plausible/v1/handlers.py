@@ -14,16 +14,16 @@ from tallystick.model.question import AllOf, Match, TimeUnit
 from tallystick.model.site import Collect
 from tallystick.services.analytics.imported import Answers
 from tallystick.services.analytics.questions import labels
+from tallystick.services.inquiries.asking import today_of
+from tallystick.services.inquiries.bodies import check_meaning
+from tallystick.services.inquiries.configured import Configured
+from tallystick.services.inquiries.figures import change
+from tallystick.services.inquiries.filters import as_json as quoted
+from tallystick.services.inquiries.importing import Joining, days_with_imports, joining
+from tallystick.services.inquiries.inquiry import Found, Inquiry, find, question_of
+from tallystick.services.inquiries.names import GOAL, PROPERTY, TIME_NAMES, WireDimension, vocabulary
 from tallystick.services.services import Services
-from tallystick.surfaces.plausible.asking import today_of
-from tallystick.surfaces.plausible.bodies import check_meaning
-from tallystick.surfaces.plausible.configured import Configured
-from tallystick.surfaces.plausible.figures import change
-from tallystick.surfaces.plausible.filters import as_json as quoted
-from tallystick.surfaces.plausible.importing import Joining, days_with_imports, joining
-from tallystick.surfaces.plausible.inquiry import Found, Inquiry, find, question_of
 from tallystick.surfaces.plausible.judging import StatsCall, as_json, known_to
-from tallystick.surfaces.plausible.names import GOAL, PROPERTY, TIME_NAMES, WireDimension, vocabulary
 from tallystick.surfaces.plausible.v1.parameters import check_metrics, filters_of, metrics_of, period_of, whole_number
 from tallystick.web.answers import ApiResponse
 from tallystick.web.refusals import ApiRefused

@@ -7,11 +7,11 @@ from types import MappingProxyType
 from tallystick.model.metrics import BY_VISIT
 from tallystick.model.named_period import Today, dates, days_before, months_back, period_between
 from tallystick.model.period import Period
-from tallystick.surfaces.plausible.configured import Configured
-from tallystick.surfaces.plausible.filters import DecodedFilters, as_json
-from tallystick.surfaces.plausible.goals import GoalNames
+from tallystick.services.inquiries.configured import Configured
+from tallystick.services.inquiries.filters import DecodedFilters, as_json
+from tallystick.services.inquiries.goal_names import GoalNames
+from tallystick.services.inquiries.names import PROPERTY, WireMetric, vocabulary
 from tallystick.surfaces.plausible.judging import StatsCall
-from tallystick.surfaces.plausible.names import PROPERTY, WireMetric, vocabulary
 from tallystick.surfaces.plausible.v1.filters import decode_filters
 from tallystick.web.refusals import ApiRefused
 

@@ -6,6 +6,7 @@ from typing import NamedTuple, TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tallystick.errors import InputRefused
 from tallystick.model.dimensions import GOAL as GOALS
 from tallystick.model.dimensions import Dimension
 from tallystick.model.metrics import Metric
@@ -23,10 +24,9 @@ from tallystick.model.question import (
     TimeUnit,
 )
 from tallystick.services.analytics.imported import Answers
-from tallystick.surfaces.plausible.figures import rate, sent
-from tallystick.surfaces.plausible.filters import DecodedFilters
-from tallystick.surfaces.plausible.names import CITY, CITY_NAME, GOAL, WireDimension, WireMetric
-from tallystick.web.refusals import ApiRefused
+from tallystick.services.inquiries.figures import rate, sent
+from tallystick.services.inquiries.filters import DecodedFilters
+from tallystick.services.inquiries.names import CITY, CITY_NAME, GOAL, WireDimension, WireMetric
 
 UNKNOWN_VALUES: Mapping[str, str | int] = {CITY.name: 0, CITY_NAME.name: ""}
 """What stands for dimensions of which nothing is known."""
@@ -74,7 +74,7 @@ async def find(questions: Answers, inquiry: Inquiry) -> Found:
     """Answer an inquiry.
 
     Raises:
-        ApiRefused, InputRefused, QuestionTooLong, StoreUnavailable
+        InputRefused, QuestionTooLong, StoreUnavailable
     """
     await require_goals(questions, inquiry)
     parts = parts_of(inquiry)
@@ -174,7 +174,7 @@ async def require_goals(questions: Answers, inquiry: Inquiry) -> None:
     """Refuse filters on goals that the sites do not have.
 
     Raises:
-        ApiRefused, StoreUnavailable
+        InputRefused, StoreUnavailable
     """
     names = inquiry.filters.goal_names
     if names and (missing := await questions.unknown_events(inquiry.sites, names)):
@@ -182,7 +182,7 @@ async def require_goals(questions: Answers, inquiry: Inquiry) -> None:
             f"the site has no goal {missing[0]!r}: a goal is one that is configured, the name of an event that was"
             " seen, or Visit and a path"
         )
-        raise ApiRefused(msg)
+        raise InputRefused(msg)
 
 
 Pair: TypeAlias = tuple[Figure, Figure | None]

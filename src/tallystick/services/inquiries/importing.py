@@ -20,7 +20,7 @@ from tallystick.services.analytics.imported import (
     skipped,
 )
 from tallystick.services.analytics.questions import Questions
-from tallystick.surfaces.plausible.inquiry import Inquiry, parts_of
+from tallystick.services.inquiries.inquiry import Inquiry, parts_of
 
 
 class Joining(Struct, frozen=True):

@@ -14,12 +14,12 @@ from tallystick.model.question import RETURNING, TimeUnit
 from tallystick.model.site import Site
 from tallystick.services.analytics.imported import ImportedDays
 from tallystick.services.analytics.questions import Questions, labels
+from tallystick.services.inquiries.bodies import DecodedQuery, decode_query
+from tallystick.services.inquiries.configured import Configured
+from tallystick.services.inquiries.figures import changes
+from tallystick.services.inquiries.importing import days_with_imports, joining, since_imports
+from tallystick.services.inquiries.inquiry import AnswerLine, Found, find, question_of
 from tallystick.services.zones import zone_named
-from tallystick.surfaces.plausible.bodies import DecodedQuery, decode_query
-from tallystick.surfaces.plausible.configured import Configured
-from tallystick.surfaces.plausible.figures import changes
-from tallystick.surfaces.plausible.importing import days_with_imports, joining, since_imports
-from tallystick.surfaces.plausible.inquiry import AnswerLine, Found, find, question_of
 
 WITHOUT_SESSION = {
     "code": "hits_without_session",
@@ -45,7 +45,7 @@ async def answered(  # noqa: PLR0913  # what is asked, by whom and when
         extended: whether names and keys of ``/api/query`` are known.
 
     Raises:
-        ApiRefused, InputRefused: the query cannot be answered; the message is for the client.
+        InputRefused: the query cannot be answered; the message is for the client.
         QuestionTooLong: it takes longer than it may.
         StoreUnavailable
     """

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import copysign, floor
 
 from tallystick.model.question import Figure
-from tallystick.surfaces.plausible.names import WireMetric
+from tallystick.services.inquiries.names import WireMetric
 
 IN_POINTS = frozenset({"bounce_rate", "conversion_rate", "group_conversion_rate", "exit_rate", "percentage"})
 """Metrics whose change is a difference: they are percentages themselves."""

@@ -7,15 +7,15 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tallystick.errors import InputRefused
 from tallystick.model.dimensions import Dimension
 from tallystick.model.filter_lists import InvalidFilter, ListedMatch, match_of, read_filter
 from tallystick.model.question import EVERYTHING, AllOf, AnyOf, FilterExpression, Operator
 from tallystick.model.segment import Segment
 from tallystick.services.analytics.questions import MOST_VALUES
-from tallystick.surfaces.plausible.configured import SEGMENT, chosen_segments
-from tallystick.surfaces.plausible.goals import GoalNames, GoalRows, WantedGoals
-from tallystick.surfaces.plausible.names import GOAL, Vocabulary
-from tallystick.web.refusals import ApiRefused
+from tallystick.services.inquiries.configured import SEGMENT, chosen_segments
+from tallystick.services.inquiries.goal_names import GoalNames, GoalRows, WantedGoals
+from tallystick.services.inquiries.names import GOAL, Vocabulary
 
 CODE_LETTERS = 2
 LONGEST_SHOWN = 1_000
@@ -70,10 +70,10 @@ class FilterDecoder:
         """The filters, which all have to hold.
 
         Raises:
-            ApiRefused: a filter has a known form but no meaning where it stands. The first of them, after all faults of
-                form.
+            InputRefused: a filter has a known form but no meaning where it stands. The first of them, after all faults
+                of form.
         """
-        refusal: ApiRefused | None = None
+        refusal: InputRefused | None = None
         conditions: list[FilterExpression] = []
         goals: list[FilterExpression] = []
         for number, each in enumerate(filters):
@@ -85,7 +85,7 @@ class FilterDecoder:
                     (goals if _is_goal(part) else conditions).extend(parts)
             except InvalidFilter:
                 self._fault(f"#/filters/{number}: Invalid filter {as_json(each)}")
-            except ApiRefused as error:
+            except InputRefused as error:
                 refusal = refusal or error
         if refusal:
             raise refusal
@@ -113,10 +113,10 @@ class FilterDecoder:
             raise InvalidFilter(msg)
         if listed.in_done and not name.startswith("event:"):
             msg = f"has_done and has_not_done take filters on event dimensions only, not on {name}"
-            raise ApiRefused(msg)
+            raise InputRefused(msg)
         if name in {GOAL, "event:hostname"} and listed.depth > 0 and not (listed.in_done and name == GOAL):
             msg = f"a filter on {name} has to stand at the top level"
-            raise ApiRefused(msg)
+            raise InputRefused(msg)
         found = match_of(listed, known.grouping)
         texts = tuple(map(str, values))
         if name == GOAL:
@@ -127,17 +127,17 @@ class FilterDecoder:
             and any(len(each) != CODE_LETTERS for each in texts)
         ):
             msg = "a filter on visit:country takes two-letter country codes, for example DE"
-            raise ApiRefused(msg)
+            raise InputRefused(msg)
         self._on_pages |= name == "event:page"
         return replace(found, values=texts)
 
     def _goal(self, listed: ListedMatch, values: tuple[str, ...], *, caseless: bool) -> FilterExpression:
         if listed.operator not in _OF_GOALS:
             msg = f"a filter on {GOAL} takes the operators is and contains"
-            raise ApiRefused(msg)
+            raise InputRefused(msg)
         if len(values) > MOST_VALUES:
             msg = f"a filter on {GOAL} takes at most {MOST_VALUES} values"
-            raise ApiRefused(msg)
+            raise InputRefused(msg)
         wanted = WantedGoals(Operator(listed.operator), values, caseless)
         self._goal_names += self._goals.unconfigured(wanted)
         if not listed.in_done:
@@ -171,7 +171,7 @@ class FilterDecoder:
         self._segments_used += len(values)
         if self._segments_used > MOST_SEGMENTS:
             msg = f"the filters of a query take at most {MOST_SEGMENTS} segments"
-            raise ApiRefused(msg)
+            raise InputRefused(msg)
         try:
             return chosen_segments(self._segments, values, by_name=self._vocabulary.extended)
         except ValueError as error:
@@ -186,9 +186,9 @@ class FilterDecoder:
         self._inside = True
         try:
             return read_filter(each, self._comparison, depth=depth, in_done=in_done)
-        except (InvalidFilter, ApiRefused) as error:
+        except (InvalidFilter, InputRefused) as error:
             msg = f"the segment {segment.name!r} ({segment.id}) cannot be used here: {error}"
-            raise ApiRefused(msg) from error
+            raise InputRefused(msg) from error
         finally:
             self._inside = False
 

@@ -1,4 +1,4 @@
-"""Reads the body of a query (contract 2.2 and 2.3)."""
+"""Reads the body of a query (contract of Plausible's API, 2.2 and 2.3)."""
 
 from collections.abc import Callable, Collection, Mapping
 from datetime import tzinfo
@@ -19,12 +19,11 @@ from tallystick.model.named_period import (
 )
 from tallystick.model.period import Period
 from tallystick.model.question import MOST_ROWS, TimeUnit
-from tallystick.services.zones import zone_named
-from tallystick.surfaces.plausible.configured import Configured
-from tallystick.surfaces.plausible.filters import DecodedFilters, FilterDecoder, as_json
-from tallystick.surfaces.plausible.goals import GoalNames
-from tallystick.surfaces.plausible.inquiry import Inquiry
-from tallystick.surfaces.plausible.names import (
+from tallystick.services.inquiries.configured import Configured
+from tallystick.services.inquiries.filters import DecodedFilters, FilterDecoder, as_json
+from tallystick.services.inquiries.goal_names import GoalNames
+from tallystick.services.inquiries.inquiry import Inquiry
+from tallystick.services.inquiries.names import (
     GOAL,
     TIME,
     TIME_NAMES,
@@ -33,7 +32,7 @@ from tallystick.surfaces.plausible.names import (
     WireMetric,
     vocabulary,
 )
-from tallystick.web.refusals import ApiRefused
+from tallystick.services.zones import zone_named
 
 REQUIRED = ("metrics", "date_range")
 INCLUDED = ("imports", "time_labels", "total_rows", "trim_relative_date_range")
@@ -77,7 +76,7 @@ def decode_query(
         extended: whether names and keys of ``/api/query`` are known.
 
     Raises:
-        ApiRefused: all faults of form, one a line, or else the first one of meaning.
+        InputRefused: all faults of form, one a line, or else the first one of meaning.
     """
     return _BodyDecoder(body, sites, known, today, vocabulary(extended=extended)).decode()
 
@@ -114,7 +113,7 @@ class _BodyDecoder:
         limit, offset = self._pagination()
         bots = self._value("bots", bool, default=False)
         if self._faults or period is None:
-            raise ApiRefused("\n".join(self._faults[:MOST_FAULTS]))
+            raise InputRefused("\n".join(self._faults[:MOST_FAULTS]))
         filters = decoded()
         dimensions = [_with_unit(each, period) for each in dimensions]
         inquiry = Inquiry(
@@ -140,14 +139,14 @@ class _BodyDecoder:
         check_meaning(inquiry, extended=self._names.extended)
         if include.get("time_labels") and query.time is None:
             msg = "include.time_labels needs a dimension of time"
-            raise ApiRefused(msg)
+            raise InputRefused(msg)
         return query
 
     def _later(self, decode: Callable[[], DecodedFilters]) -> Callable[[], DecodedFilters]:
         """Decode now, so that faults of form are found, and raise a fault of meaning after those of other keys."""
         try:
             found = decode()
-        except ApiRefused as error:
+        except InputRefused as error:
             refusal = error
 
             def refuse() -> DecodedFilters:
@@ -236,7 +235,7 @@ class _BodyDecoder:
         by_name: dict[str, WireMetric | WireDimension] = dict(zip(asked, (*metrics, *dimensions), strict=True))
         if name not in by_name:
             msg = f"order_by: {as_json(name)} is not among the metrics and dimensions of the query"
-            raise ApiRefused(msg)
+            raise InputRefused(msg)
         return by_name[name], descending
 
     def _include(self) -> Mapping[str, Any]:
@@ -278,14 +277,14 @@ class _BodyDecoder:
             pass
         names = ", ".join(each.value for each in Earlier)
         msg = f"#/include/compare: {as_json(value)} is not one of {names}, or two dates"
-        raise ApiRefused(msg)
+        raise InputRefused(msg)
 
 
 def check_meaning(inquiry: Inquiry, *, extended: bool) -> None:
     """Refuse metrics and dimensions that do not go together (contract 3.1).
 
     Raises:
-        ApiRefused
+        InputRefused
     """
     names = {each.name for each in inquiry.dimensions}
     metrics = {each.name for each in inquiry.metrics}
@@ -293,23 +292,23 @@ def check_meaning(inquiry: Inquiry, *, extended: bool) -> None:
     of_visits = [each.name for each in inquiry.metrics if each.metric in BY_VISIT]
     if of_visits and of_events and not ("event:page" in of_events and of_events <= {"event:page", "event:hostname"}):
         msg = f"the metric {of_visits[0]} is of visits, and cannot be divided by {min(of_events)}"
-        raise ApiRefused(msg)
+        raise InputRefused(msg)
     conversions = [each.name for each in inquiry.metrics if each.conversion]
     if conversions and inquiry.filters.goals is None and GOAL not in names:
         msg = f"the metric {conversions[0]} needs a filter on {GOAL}, or the dimension {GOAL}"
-        raise ApiRefused(msg)
+        raise InputRefused(msg)
     if extended:
         return
     if "views_per_visit" in metrics and (
         inquiry.filters.on_pages or any(not each.startswith("time") for each in names)
     ):
         msg = "the metric views_per_visit takes no dimensions but time, and no filter on event:page"
-        raise ApiRefused(msg)
+        raise InputRefused(msg)
     ends = {name for name in names if name.startswith(("visit:entry_page", "visit:exit_page"))}
     of_hits = metrics & {Metric.PAGEVIEWS.value, Metric.EVENTS.value}
     if ends and of_hits:
         msg = f"the metric {min(of_hits)} is of events, and cannot be divided by {min(ends)}"
-        raise ApiRefused(msg)
+        raise InputRefused(msg)
 
 
 def _with_unit(dimension: WireDimension, period: Period) -> WireDimension:

@@ -1,0 +1,1 @@
+"""Questions as people and programs send them: names, filters, goals, segments, imports, and their answers."""
