@@ -231,6 +231,17 @@ class AnalyticsSettings(StorageSettings):
     """How much memory analytics may use, for example 512MB or 2GB."""
 
 
+LISTEN = Parameter(
+    converter=_listen,
+    n_tokens=1,
+    accepts_keys=False,
+    json_list=False,  # [::1]:8080 is no list
+    negative=(),
+    metavar="HOST:PORT|unix:PATH",
+    show_default=listen_text,
+)
+DEFAULT_LISTEN: tuple[ListenAddress, ...] = (Listen("127.0.0.1", 8080),)
+
 SECONDS = Parameter(converter=_seconds, n_tokens=1, accepts_keys=False, metavar="SECONDS", show_default="{:g}".format)
 
 
@@ -282,18 +293,12 @@ class Settings(ConnectionSettings, AnalyticsSettings, CounterSettings):
 
     listen: Annotated[
         tuple[ListenAddress, ...],
+        LISTEN,
         Parameter(
             env_var="TALLYSTICK_LISTEN",
-            converter=_listen,
-            n_tokens=1,
-            accepts_keys=False,
-            json_list=False,  # [::1]:8080 is no list
             env_var_split=lambda _type, text, **_: [text],  # a path may have spaces
-            negative=(),
-            metavar="HOST:PORT|unix:PATH",
-            show_default=listen_text,
         ),
-    ] = (Listen("127.0.0.1", 8080),)
+    ] = DEFAULT_LISTEN
     """Address and port, or the path of a Unix socket for a proxy on this machine. [::]:PORT takes IPv4 as well; port 0
     chooses a free one. May be repeated or separated by commas."""
 

@@ -14,6 +14,7 @@ from tallystick.web.surface import default_rates
 COMMANDS = [
     "",
     "serve",
+    "demo",
     "init",
     "user",
     *(f"user {verb}" for verb in ("create", "list", "password", "access", "delete")),

@@ -28,6 +28,7 @@ TERMINATED = 128 + signal.SIGTERM
 # Given by name, so that only the module of the command that runs is imported.
 COMMANDS = (
     ("serve", "serve:app", "Run the server."),
+    ("demo", "demo:demo", "Serve a site filled with invented visits, to look around."),
     ("init", "init:init", "Create an empty data directory without starting the server."),
     ("user", "user:app", "Manage the people who have accounts; also while a server runs."),
     ("site", "site:app", "Manage the sites whose hits are counted; also while a server runs."),

@@ -7,9 +7,10 @@ import resource
 import shlex
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Annotated
 
 import structlog
@@ -84,7 +85,7 @@ def serve(
     handed_over = sockets_of_systemd()
     settings = replace(settings, listen=_addresses(settings, handed_over))
     kit_of(settings)  # before the data directory is created, which invalid settings must not leave behind
-    _allow_many_connections()
+    allow_many_connections()
     with nothing_left_behind(settings.data), held_data_directory(settings.data):
         refuse_unfinished_restore(settings.data)
         if recompute_visits:
@@ -111,22 +112,37 @@ async def _serve(settings: Settings, listeners: Listeners, *, accept_loss: bool,
     try:
         if confirm_clock:
             await application.ledger.write(confirm, application.warehouse.clock())
-        server = application.http_server(_connection_limits(settings))
-        stopping = _stop_on_signals()
-        calm_garbage_collector()
         setup = application.services.setup
         setup_code = setup.code if await setup.needed() else None
-        await server.start(listeners.sockets)
-        tell_addresses(settings.data, map(_own_address, listeners.addresses))
-        _greet(settings, listeners.addresses, application, setup_code)
-        await stopping.wait()
-        listeners.remove_files()
-        server.close_listeners()
-        await _take_leave(application)
-        await server.stop(STOPS_WITHIN_S)
+        greet = partial(_greet, settings, listeners.addresses, application, setup_code)
+        await answer_requests(settings, listeners, application, stop_on_signals(), greet)
     finally:
-        await _close(application)
+        await close(application)
     log.info("stopped")
+
+
+async def answer_requests(
+    settings: Settings,
+    listeners: Listeners,
+    application: Application,
+    stopping: asyncio.Event,
+    greet: Callable[[], None],
+) -> None:
+    """Answer requests until ``stopping`` is set, then finish those that were accepted.
+
+    Args:
+        greet: called once the server listens.
+    """
+    server = application.http_server(_connection_limits(settings))
+    calm_garbage_collector()
+    await server.start(listeners.sockets)
+    tell_addresses(settings.data, map(_own_address, listeners.addresses))
+    greet()
+    await stopping.wait()
+    listeners.remove_files()
+    server.close_listeners()
+    await _take_leave(application)
+    await server.stop(STOPS_WITHIN_S)
 
 
 def _leave_at_once(listeners: Listeners) -> None:
@@ -149,7 +165,8 @@ async def _take_leave(application: Application) -> None:
     await asyncio.gather(*(sockets.close_all(TAKES_LEAVE_WITHIN_S) for sockets in application.sockets))
 
 
-async def _close(application: Application) -> None:
+async def close(application: Application) -> None:
+    """Close the application. The process ends at once if the database does not answer."""
     try:
         async with asyncio.timeout(CLOSES_WITHIN_S):
             await application.close()
@@ -159,8 +176,12 @@ async def _close(application: Application) -> None:
         os._exit(1)
 
 
-def _stop_on_signals() -> asyncio.Event:
-    """An event that is set by the first signal. The second signal ends the process."""
+def stop_on_signals(leave: Callable[[int], None] = os._exit) -> asyncio.Event:
+    """An event that is set by the first signal. The second signal ends the process.
+
+    Args:
+        leave: ends it, with an exit status.
+    """
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
 
@@ -168,7 +189,7 @@ def _stop_on_signals() -> asyncio.Event:
         # Checked here: two signals in one turn of the loop both call the handler of the first.
         if stopping.is_set():
             # Nothing acknowledged is lost: responses are sent only after their commit.
-            os._exit(128 + number)
+            leave(128 + number)
         stopping.set()
         log.info("stopping; accepted requests are finished", signal=signal.Signals(number).name)
 
@@ -184,7 +205,8 @@ def calm_garbage_collector() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-def _allow_many_connections() -> None:
+def allow_many_connections() -> None:
+    """Raise the limit of open files as far as the system lets this process."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -199,7 +221,7 @@ def _greet(
     # A browser can open the first address of TCP.
     first, *others = sorted(addresses, key=lambda address: isinstance(address, UnixListen))
     everywhere = isinstance(first, Listen) and first.everywhere
-    url = _url(first)
+    url = url_of(first)
     base = url or ""
     owned = application.ownership.owned
     place = f"{application.ledger.database.describe()} (durability: {settings.durability})"
@@ -228,7 +250,7 @@ def _greet(
         print(*lines, sep="\n", flush=True)
 
 
-def _url(address: ListenAddress) -> str | None:
+def url_of(address: ListenAddress) -> str | None:
     """The URL that a browser on this machine can open; None for a Unix socket."""
     return None if isinstance(address, UnixListen) else f"http://{address.reachable}"
 
@@ -241,4 +263,4 @@ def _command(address: ListenAddress) -> str:
     """The beginning of a command that requests a path."""
     if isinstance(address, UnixListen):
         return f"curl --unix-socket {shlex.quote(str(address.path))} http://localhost"
-    return f"curl {_url(address)}"
+    return f"curl {url_of(address)}"
