@@ -28,7 +28,7 @@ class Link(NamedTuple):
     query: str = ""
 
 
-class Agent(NamedTuple):
+class DemoAgent(NamedTuple):
     """A browser.
 
     Attributes:
@@ -89,17 +89,17 @@ _DESKTOP, _PHONE, _TABLET = (1920, 1920, 1536, 1440, 2560, 1366), (390, 393, 412
 
 AGENTS = Weighted(
     {
-        Agent(f"Mozilla/5.0 ({_WINDOWS}) {_CHROME}", 150, _MONTHLY, _DESKTOP): 24,
-        Agent(f"Mozilla/5.0 ({_MAC}) {_CHROME}", 150, _MONTHLY, _DESKTOP): 11,
-        Agent(f"Mozilla/5.0 (X11; Linux x86_64) {_CHROME}", 150, _MONTHLY, _DESKTOP): 5,
-        Agent(f"Mozilla/5.0 ({_WINDOWS}) {_CHROME} Edg/{{0}}.0.0.0", 150, _MONTHLY, _DESKTOP): 7,
-        Agent(f"Mozilla/5.0 ({_WINDOWS}; rv:{{0}}.0) Gecko/20100101 Firefox/{{0}}.0", 155, _MONTHLY, _DESKTOP): 7,
-        Agent("Mozilla/5.0 (X11; Linux x86_64; rv:{0}.0) Gecko/20100101 Firefox/{0}.0", 155, _MONTHLY, _DESKTOP): 6,
-        Agent("Mozilla/5.0 (Android 15; Mobile; rv:{0}.0) Gecko/{0}.0 Firefox/{0}.0", 155, _MONTHLY, _PHONE): 2,
-        Agent(f"Mozilla/5.0 ({_MAC}) {_SAFARI} Safari/605.1.15", 26, _YEARLY, _DESKTOP): 9,
-        Agent(f"Mozilla/5.0 ({_IPHONE}) {_SAFARI} Mobile/15E148 Safari/604.1", 26, _YEARLY, _PHONE): 14,
-        Agent(f"Mozilla/5.0 ({_IPAD}) {_SAFARI} Mobile/15E148 Safari/604.1", 26, _YEARLY, _TABLET): 2,
-        Agent(f"Mozilla/5.0 (Linux; Android 10; K) {_CHROME_MOBILE}", 150, _MONTHLY, _PHONE): 12,
+        DemoAgent(f"Mozilla/5.0 ({_WINDOWS}) {_CHROME}", 150, _MONTHLY, _DESKTOP): 24,
+        DemoAgent(f"Mozilla/5.0 ({_MAC}) {_CHROME}", 150, _MONTHLY, _DESKTOP): 11,
+        DemoAgent(f"Mozilla/5.0 (X11; Linux x86_64) {_CHROME}", 150, _MONTHLY, _DESKTOP): 5,
+        DemoAgent(f"Mozilla/5.0 ({_WINDOWS}) {_CHROME} Edg/{{0}}.0.0.0", 150, _MONTHLY, _DESKTOP): 7,
+        DemoAgent(f"Mozilla/5.0 ({_WINDOWS}; rv:{{0}}.0) Gecko/20100101 Firefox/{{0}}.0", 155, _MONTHLY, _DESKTOP): 7,
+        DemoAgent("Mozilla/5.0 (X11; Linux x86_64; rv:{0}.0) Gecko/20100101 Firefox/{0}.0", 155, _MONTHLY, _DESKTOP): 6,
+        DemoAgent("Mozilla/5.0 (Android 15; Mobile; rv:{0}.0) Gecko/{0}.0 Firefox/{0}.0", 155, _MONTHLY, _PHONE): 2,
+        DemoAgent(f"Mozilla/5.0 ({_MAC}) {_SAFARI} Safari/605.1.15", 26, _YEARLY, _DESKTOP): 9,
+        DemoAgent(f"Mozilla/5.0 ({_IPHONE}) {_SAFARI} Mobile/15E148 Safari/604.1", 26, _YEARLY, _PHONE): 14,
+        DemoAgent(f"Mozilla/5.0 ({_IPAD}) {_SAFARI} Mobile/15E148 Safari/604.1", 26, _YEARLY, _TABLET): 2,
+        DemoAgent(f"Mozilla/5.0 (Linux; Android 10; K) {_CHROME_MOBILE}", 150, _MONTHLY, _PHONE): 12,
     }
 )  # fmt: skip
 

@@ -14,7 +14,7 @@ from tallystick.cli.support.demo_content import (
     RELEASED_DAYS_AGO,
     SENDERS,
     WEEKDAYS,
-    Agent,
+    DemoAgent,
     DemoSite,
     Link,
     Sender,
@@ -51,7 +51,7 @@ class DemoHit(Struct, frozen=True, gc=False):
     host: str
     link: Link
     props: tuple[tuple[str, str], ...]
-    agent: Agent
+    agent: DemoAgent
     version: int
     width: int
     sender: Sender
