@@ -87,12 +87,25 @@ def test_a_site_needs_an_owner(run: CommandLine, owned: Place) -> None:
 def test_a_site_is_changed_by_id_or_host(run: CommandLine, owned: Place, which: str) -> None:
     create(run, owned, "--code", "one", "--link-domain", "example.com")
     options = ("--setting", "data_retention=365", "--setting", "ignore_ips=192.0.2.1, 10.0.0.0/8")
-    more = ("--setting", "allow_counter=true", "--setting", "collect_regions=", "--setting", "public=public")
+    rules = ("--setting", "ignore_paths=/admin/*,*.php", "--setting", "ignore_hosts=*.Example.com")
+    more = (
+        *rules,
+        "--setting",
+        "ignore_countries=nl",
+        "--setting",
+        "allow_counter=true",
+        "--setting",
+        "collect_regions=",
+        "--setting",
+        "public=public",
+    )
     command = ("site", "change", which, "--host", "new.example.com", *options, *more, *owned.options)
     assert run(*command).succeeded() == ""
     (site,) = stored(owned)
     assert (site.cname, site.code, site.link_domain) == ("new.example.com", "one", "example.com")
     assert (site.settings.data_retention, site.settings.ignore_ips) == (365, ("192.0.2.1", "10.0.0.0/8"))
+    assert (site.settings.ignore_paths, site.settings.ignore_hosts) == (("/admin/*", "*.php"), ("*.example.com",))
+    assert site.settings.ignore_countries == ("NL",)
     assert (site.settings.allow_counter, site.settings.collect_regions) == (True, ())
     assert site.settings.public == "public"
     assert run("site", "change", "1", "--link-domain", "", "--code", "uno", *owned.options).succeeded() == ""
@@ -105,6 +118,8 @@ def test_a_site_is_changed_by_id_or_host(run: CommandLine, owned: Place, which: 
     [
         ("data_retention=3", "--setting data_retention: must be 0, or 31 to 1825"),
         ("ignore_ips=example.com", "--setting ignore_ips: must be a valid IPv4 or IPv6 address"),
+        ("ignore_paths=/a*b", "--setting ignore_paths: can have * at the beginning and at the end only"),
+        ("ignore_countries=Peru", "--setting ignore_countries: must be country codes of two letters, such as NL"),
         ("allow_embed=*", "--setting allow_embed: '*' is not allowed"),
         ("public=secret", "--setting secret: must be 8 to 40 letters and digits"),
     ],

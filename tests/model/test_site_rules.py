@@ -144,6 +144,18 @@ def test_a_link_is_short() -> None:
             {"ignore_ips": ["must be a valid IPv4 or IPv6 address"]},
         ),
         (SiteSettings(ignore_ips=("1.1.1.1",) * 1001), {"ignore_ips": ["cannot have more than 1000 entries"]}),
+        (SiteSettings(ignore_countries=("NL",), ignore_paths=("/a", "/b/*"), ignore_hosts=("*.example.com",)), {}),
+        (
+            SiteSettings(ignore_countries=("USA",), ignore_paths=("a*b",), ignore_hosts=("a b",)),
+            {
+                "ignore_countries": ["must be country codes of two letters, such as NL"],
+                "ignore_paths": ["can have * at the beginning and at the end only"],
+                "ignore_hosts": [
+                    "must be host names, such as test.example.com, or *.example.com for all below example.com"
+                ],
+            },
+        ),
+        (SiteSettings(ignore_paths=("/a",) * 101), {"ignore_paths": ["cannot have more than 100 entries"]}),
         (SiteSettings(collect=1), {}),
         (SiteSettings(collect=511), {}),
         (SiteSettings(collect=512), {"collect": ["must be a sum of the bits 1 to 256"]}),
@@ -180,6 +192,20 @@ def test_nothing_collected_means_the_default_and_a_region_needs_its_country() ->
 def test_lists_are_stored_without_spaces_and_regions_in_capitals() -> None:
     settings = normal_settings(SiteSettings(collect_regions=(" nl",), ignore_ips=(" 1.2.3.4 ",)))
     assert (settings.collect_regions, settings.ignore_ips) == (("NL",), ("1.2.3.4",))
+
+
+def test_rules_to_leave_out_are_stored_in_one_spelling_and_once() -> None:
+    given = SiteSettings(
+        ignore_countries=(" nl", "NL"),
+        ignore_paths=(" admin/ ", "/admin", "/Admin/*", "*.PHP"),
+        ignore_hosts=("WWW.Example.com.", "*.Example.com", "b\u00fccher.example"),
+    )
+    settings = normal_settings(given)
+    assert settings.ignore_countries == ("NL",)
+    assert settings.ignore_paths == ("/admin", "/Admin/*", "*.PHP")
+    assert settings.ignore_hosts == ("example.com", "*.example.com", "xn--bcher-kva.example")
+    assert normal_settings(settings) == settings
+    assert not any(settings_problems(settings).values())
 
 
 def test_the_default_bits_are_the_designs() -> None:

@@ -93,6 +93,39 @@ def test_ignored_addresses(ignored: list[str], address: str, *, dropped: bool) -
 
 
 @pytest.mark.parametrize(
+    ("settings", "fields", "reason"),
+    [
+        ({"ignore_countries": ("US",)}, {}, DropReason.IGNORED_COUNTRY),
+        ({"ignore_countries": ("US",), "collect": int(Collect.NOTHING)}, {}, DropReason.IGNORED_COUNTRY),
+        ({"ignore_countries": ("US",)}, {"location": "us-TX", "address": None}, DropReason.IGNORED_COUNTRY),
+        ({"ignore_countries": ("US",)}, {"location": "NL"}, None),
+        ({"ignore_countries": ("US",)}, {"address": "192.0.2.1"}, None),
+        ({"ignore_countries": ("US",)}, {"address": "no address"}, None),
+        ({"ignore_paths": ("/a",)}, {"path": "/a/?utm_source=x"}, DropReason.IGNORED_PAGE),
+        ({"ignore_paths": ("/a",)}, {"path": "/a/b"}, None),
+        ({"ignore_paths": ("/a",)}, {"path": "signup", "event": True, "page": "/a"}, DropReason.IGNORED_PAGE),
+        ({"ignore_paths": ("*",)}, {"path": "signup", "event": True}, DropReason.IGNORED_PAGE),
+        ({"ignore_paths": ("/signup",)}, {"path": "signup", "event": True, "page": "/a"}, None),
+        ({"ignore_hosts": ("example.com",)}, {"host": "example.com"}, DropReason.IGNORED_HOST),
+        ({"ignore_hosts": ("example.com",)}, {"host": "blog.example.com"}, None),
+        ({"ignore_hosts": ("*.example.com",)}, {"host": "a.blog.example.com"}, DropReason.IGNORED_HOST),
+        ({"ignore_hosts": ("*.example.com",)}, {"host": "example.com"}, None),
+        ({"ignore_hosts": ("*.example.com",)}, {"host": ""}, None),
+    ],
+)
+def test_left_out_by_the_sites_rules(
+    settings: dict[str, Any], fields: dict[str, Any], reason: DropReason | None
+) -> None:
+    assert judged(an_arrival(**fields), **settings) == (reason and Dropped(reason))
+    assert judged(an_arrival(**fields, filtered=False), **settings) is None
+
+
+def test_a_country_that_is_not_collected_is_not_kept() -> None:
+    arrival = kept(an_arrival(), ignore_countries=("NL",), collect=int(Collect.NOTHING))
+    assert (arrival.country, arrival.region) == ("", "")
+
+
+@pytest.mark.parametrize(
     ("fields", "text"),
     [
         ({"path": ""}, "path: must be set, must be longer than 1 characters."),

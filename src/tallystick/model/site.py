@@ -47,6 +47,7 @@ class SiteSettings(Struct, frozen=True, kw_only=True):
         allow_bosmang: whether the server's operator may see the statistics.
         data_retention: days that hits are kept; 0 keeps them for good.
         ignore_ips: addresses, and networks in CIDR notation, whose hits are dropped.
+        ignore_countries, ignore_paths, ignore_hosts: hits from there are dropped; see ``model/leaving_out.py``.
         collect: ``Collect`` bits.
         collect_regions: countries whose regions are stored; empty for all countries.
         allow_embed: origins that may show the pages in a frame.
@@ -61,6 +62,9 @@ class SiteSettings(Struct, frozen=True, kw_only=True):
     allow_bosmang: bool = False
     data_retention: int = 0
     ignore_ips: tuple[str, ...] = ()
+    ignore_countries: tuple[str, ...] = ()
+    ignore_paths: tuple[str, ...] = ()
+    ignore_hosts: tuple[str, ...] = ()
     collect: int = COLLECT
     collect_regions: tuple[str, ...] = ("US", "RU", "CN")
     allow_embed: tuple[str, ...] = ()

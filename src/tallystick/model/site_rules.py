@@ -1,7 +1,7 @@
 """Checks a site's fields and settings; messages are the contract's (GoatCounter contract, 1.6)."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from ipaddress import ip_network
 from typing import get_args
 from urllib.parse import urlsplit
@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from msgspec.structs import replace
 
 from tallystick.model.account import UserSettings
+from tallystick.model.leaving_out import RULES_AT_MOST, country_problem, host_problem, normal_path_rule, path_problem
 from tallystick.model.site import COLLECT, Collect, Public, SiteSettings
 
 CODE_LENGTH = (2, 50)
@@ -85,6 +86,9 @@ def normal_settings(settings: SiteSettings) -> SiteSettings:
         collect=int(collect),
         collect_regions=tuple(region.strip().upper() for region in settings.collect_regions),
         ignore_ips=tuple(address.strip() for address in settings.ignore_ips),
+        ignore_countries=_once(country.strip().upper() for country in settings.ignore_countries),
+        ignore_paths=_once(map(normal_path_rule, settings.ignore_paths)),
+        ignore_hosts=_once(map(normal_domain, settings.ignore_hosts)),
     )
 
 
@@ -143,6 +147,9 @@ def settings_problems(settings: SiteSettings) -> dict[str, list[str]]:
         "secret": _unless(secretless or SECRET.fullmatch(settings.secret), "must be 8 to 40 letters and digits"),
         "data_retention": _unless(days == 0 or least <= days <= most, f"must be 0, or {least} to {most}"),
         "ignore_ips": _each(settings.ignore_ips, _address_problem),
+        "ignore_countries": _each(settings.ignore_countries, country_problem, RULES_AT_MOST),
+        "ignore_paths": _each(settings.ignore_paths, path_problem, RULES_AT_MOST),
+        "ignore_hosts": _each(settings.ignore_hosts, host_problem, RULES_AT_MOST),
         "collect": _unless(0 < settings.collect <= ALL_BITS, f"must be a sum of the bits 1 to {Collect.HITS}"),
         "collect_regions": _each(settings.collect_regions, _region_problem),
         "allow_embed": _each(settings.allow_embed, _origin_problem),
@@ -162,9 +169,13 @@ def _unless(holds: object, problem: str) -> list[str]:
     return [] if holds else [problem]
 
 
-def _each(items: Sequence[str], problem_of: Callable[[str], str]) -> list[str]:
-    if len(items) > LIST_AT_MOST:
-        return [f"cannot have more than {LIST_AT_MOST} entries"]
+def _once(items: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(items))
+
+
+def _each(items: Sequence[str], problem_of: Callable[[str], str], most: int = LIST_AT_MOST) -> list[str]:
+    if len(items) > most:
+        return [f"cannot have more than {most} entries"]
     return list(dict.fromkeys(problem for item in items if (problem := problem_of(item))))
 
 

@@ -213,6 +213,22 @@ async def test_post_replaces_what_is_not_sent(analytics: Analytics) -> None:
     assert (named["cname"], named["setttings"]) == ("new.example.com", SETTINGS)
 
 
+async def test_rules_that_clients_do_not_know_are_neither_told_nor_lost(analytics: Analytics) -> None:
+    await analytics.change_site(
+        ignore_paths=("/admin/*",), ignore_hosts=("test.example.com",), ignore_countries=("US",)
+    )
+    assert (await analytics.api("GET", "/sites/1")).json()["setttings"] == SETTINGS
+    for method in ("POST", "PATCH"):
+        await analytics.api(method, "/sites/1", json={"settings": {"collect": 2}})
+    (site,) = await analytics.services.ledger.read(active_sites)
+    kept = site.settings
+    assert (kept.ignore_paths, kept.ignore_hosts, kept.ignore_countries) == (
+        ("/admin/*",),
+        ("test.example.com",),
+        ("US",),
+    )
+
+
 async def test_a_change_is_heeded_by_the_next_hit(analytics: Analytics) -> None:
     assert (await analytics.pixel(p="/a")).status == 200
     await analytics.api("PATCH", "/sites/1", json={"settings": {"ignore_ips": "192.0.2.1"}})

@@ -239,7 +239,7 @@ QUERIES = [
 PROPS = ['{"plan":"pro"}', '{"seats":3,"plan":"team","no":null}', "{", "7", "[]", '{"a":"' + "b" * 2_100 + '","c":"d"}']
 AGENTS = [FIREFOX, FIREFOX, CHROME, BOT, "", "é", "x" * 700]
 LANGUAGES = [None, "en-US,en;q=0.9", "de", "xx" * 90, "?"]
-CLIENTS = ["192.0.2.1", "192.0.2.2", "198.51.100.7", "127.0.0.1", "::1", "2001:db8::1", "10.0.0.1", None]
+CLIENTS = ["192.0.2.1", "192.0.2.2", "198.51.100.7", "127.0.0.1", "::1", "2001:db8::1", "10.0.0.1", "8.8.8.8", None]
 FORWARDED = [None, "203.0.113.9", "203.0.113.9, 10.0.0.2", "[2001:db8:1::5]:99", "nonsense"]
 HOSTS = [HOST, HOST, HOST, HOST, f"{HOST}:8080", HOST.upper(), "two.example.com", "unknown.example.com"]
 PAGES = [None, "https://example.org/a", "https://www.two.example.com", "null", "https://[::1", "x" * 900]
@@ -251,7 +251,10 @@ CHANGES: list[dict[str, Any]] = [
     {"respect_dnt": True},
     {"collect_props": False},
     {"collect": 2 + 8 + 32},
+    {"ignore_countries": ["US"], "ignore_paths": ["/second", "/b*"], "ignore_hosts": ["example.org"]},
+    {"ignore_countries": ["US"], "collect": 2 + 8 + 32},
     {"respect_gpc": False, "ignore_ips": [], "collect_props": True},
+    {"ignore_countries": [], "ignore_paths": ["*x"], "ignore_hosts": []},
 ]
 
 

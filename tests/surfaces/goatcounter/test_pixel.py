@@ -237,6 +237,24 @@ async def test_an_ignored_address_is_told(analytics: Analytics) -> None:
     assert len(await analytics.hits()) == 1
 
 
+@pytest.mark.parametrize(
+    ("settings", "what"),
+    [
+        ({"ignore_countries": ("US",)}, "country"),
+        ({"ignore_paths": ("/a",)}, "path"),
+        ({"ignore_hosts": ("example.com",)}, "host"),
+    ],
+)
+async def test_what_the_site_leaves_out_is_told(analytics: Analytics, settings: dict[str, Any], what: str) -> None:
+    await analytics.change_site(**settings)
+    headers = {"Referer": "https://www.example.com/a"}
+    answer = await analytics.pixel(p="/a", client="8.8.8.8", headers=headers)
+    assert answer.status == 202
+    assert answer.headers["x-goatcounter"] == f"ignored because the site leaves out the {what}"
+    assert (await analytics.pixel(p="/b", client="192.0.2.7")).status == 200
+    assert len(await analytics.hits()) == 1
+
+
 @pytest.mark.parametrize(("header", "setting"), [("Sec-GPC", "respect_gpc"), ("DNT", "respect_dnt")])
 async def test_who_asks_not_to_be_tracked_is_heeded_where_the_site_says_so(
     analytics: Analytics, header: str, setting: str

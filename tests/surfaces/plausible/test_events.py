@@ -409,6 +409,11 @@ NOT_COUNTED: list[tuple[dict[str, Any], dict[str, str], str]] = [
     ({"respect_dnt": True}, {"dnt": "1"}, "opted out"),
     ({"ignore_ips": ("192.0.2.0/24",)}, {}, "ignored address"),
 ]
+LEFT_OUT = [
+    ({"ignore_paths": ("/pri*",)}, "ignored page"),
+    ({"ignore_hosts": ("*.example.com", "example.com")}, "ignored host"),
+    ({"ignore_countries": ("US",)}, "ignored country"),
+]
 
 
 @pytest.mark.parametrize(("settings", "headers", "reason"), NOT_COUNTED)
@@ -423,6 +428,16 @@ async def test_dropped_for_a_reason(
     found = await analytics.services.ledger.read(dropped_hits, [analytics.site.id], EVER)
     assert found == {reason: 1}
     assert dropped(await post(analytics, PAGE, client="198.51.100.1")) is None
+
+
+@pytest.mark.parametrize(("settings", "reason"), LEFT_OUT)
+async def test_left_out_by_the_sites_rules(analytics: Analytics, settings: dict[str, Any], reason: str) -> None:
+    event = PAGE | {"n": "Signup"}
+    assert [dropped(await post(analytics, sent, client="8.8.8.8")) for sent in (PAGE, event)] == [None, None]
+    await analytics.change_site(**settings)
+    assert [dropped(await post(analytics, sent, client="8.8.8.8")) for sent in (PAGE, event)] == ["1", "1"]
+    await analytics.services.ingest.dropped.keep()
+    assert await analytics.services.ledger.read(dropped_hits, [analytics.site.id], EVER) == {reason: 2}
 
 
 async def test_pages_that_are_none_are_dropped(analytics: Analytics) -> None:

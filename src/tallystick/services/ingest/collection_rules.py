@@ -1,11 +1,13 @@
 """A site's settings prepared for the pipeline, so that they are not evaluated again for each hit."""
 
+import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from msgspec import Struct
 
+from tallystick.model.leaving_out import host_expression, path_expression
 from tallystick.model.referrer import tidied
 from tallystick.model.site import Collect, Site
 from tallystick.services.ingest.arrival import Arrival, Refusal
@@ -37,6 +39,8 @@ class CollectionRules(Struct, frozen=True, eq=False):
 
     Attributes:
         ignored: None if no address is ignored.
+        ignored_countries: empty if no country is ignored.
+        ignored_pages, ignored_hosts: fit a whole path or host; None if none is ignored.
         regions: countries whose regions are stored; empty for all countries, None for no regions.
         own_hosts: referrers from them are no source.
     """
@@ -52,6 +56,9 @@ class CollectionRules(Struct, frozen=True, eq=False):
     collects_props: bool
     regions: frozenset[str] | None
     ignored: Ignored | None
+    ignored_countries: frozenset[str]
+    ignored_pages: re.Pattern[str] | None
+    ignored_hosts: re.Pattern[str] | None
     countries: Countries
     spam: SpamReferrers
     salts: Salts
@@ -64,7 +71,8 @@ Step = Callable[[CollectionRules, Arrival], Refusal | None]
 
 def rules_of(site: Site, countries: Countries, spam: SpamReferrers, salts: Salts) -> CollectionRules:
     """Prepare a site's settings."""
-    collected = Collect(site.settings.collect)
+    settings = site.settings
+    collected = Collect(settings.collect)
     keeps_regions = Collect.REGION in collected
     return CollectionRules(
         site=site,
@@ -75,9 +83,12 @@ def rules_of(site: Site, countries: Countries, spam: SpamReferrers, salts: Salts
         collects_languages=Collect.LANGUAGE in collected,
         collects_sessions=Collect.SESSION in collected,
         collects_hits=Collect.HITS in collected,
-        collects_props=site.settings.collect_props,
-        regions=frozenset(map(str.upper, site.settings.collect_regions)) if keeps_regions else None,
-        ignored=_ignored(site.settings.ignore_ips),
+        collects_props=settings.collect_props,
+        regions=frozenset(map(str.upper, settings.collect_regions)) if keeps_regions else None,
+        ignored=_ignored(settings.ignore_ips),
+        ignored_countries=frozenset(settings.ignore_countries),
+        ignored_pages=re.compile(path_expression(settings.ignore_paths)) if settings.ignore_paths else None,
+        ignored_hosts=re.compile(host_expression(settings.ignore_hosts)) if settings.ignore_hosts else None,
         countries=countries,
         spam=spam,
         salts=salts,

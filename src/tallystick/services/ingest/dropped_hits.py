@@ -18,6 +18,9 @@ REASONS: Mapping[DropReason, int] = {
     DropReason.IGNORED_ADDRESS: 3,
     DropReason.IGNORED_PATH: 4,
     DropReason.SPAM_REFERRER: 5,
+    DropReason.IGNORED_COUNTRY: 6,
+    DropReason.IGNORED_PAGE: 7,
+    DropReason.IGNORED_HOST: 8,
 }
 """The code that stands for each reason in the ledger. Never change one."""
 _REASON_OF = {code: reason for reason, code in REASONS.items()}

@@ -22,11 +22,17 @@ PAGE_STEPS: tuple[Step, ...] = (
     steps.find_source,
     steps.check,
     steps.drop_ignored_path,
+    steps.drop_ignored_page,
+    steps.drop_ignored_host,
     steps.remove_uncollected,
     steps.limit_props,
 )
 BROWSER_STEPS: tuple[Step, ...] = (steps.drop_opted_out, steps.check_size, steps.find_language, steps.find_agent)
-SENDER_STEPS: tuple[Step, ...] = (steps.drop_ignored_address, steps.find_location)
+SENDER_STEPS: tuple[Step, ...] = (
+    steps.drop_ignored_address,
+    steps.drop_ignored_country,
+    steps.find_location,
+)
 
 
 class PagePart(Struct, frozen=True, gc=False):

@@ -12,7 +12,7 @@ from tallystick.model.text import storable
 from tallystick.services.ingest.agents import Agent, parse_agent
 from tallystick.services.ingest.arrival import Arrival, Dropped, DropReason, InvalidHit
 from tallystick.services.ingest.collection_rules import CollectionRules, address_of
-from tallystick.services.ingest.countries import NOWHERE, location_of
+from tallystick.services.ingest.countries import NOWHERE, Location, location_of
 from tallystick.services.ingest.languages import language_of
 from tallystick.services.ingest.sources import parameters_of, source_of
 
@@ -33,6 +33,9 @@ _PREFETCH = Dropped(DropReason.PREFETCH)
 _OPTED_OUT = Dropped(DropReason.OPTED_OUT)
 _IGNORED_ADDRESS = Dropped(DropReason.IGNORED_ADDRESS)
 _IGNORED_PATH = Dropped(DropReason.IGNORED_PATH)
+_IGNORED_COUNTRY = Dropped(DropReason.IGNORED_COUNTRY)
+_IGNORED_PAGE = Dropped(DropReason.IGNORED_PAGE)
+_IGNORED_HOST = Dropped(DropReason.IGNORED_HOST)
 _SPAM_REFERRER = Dropped(DropReason.SPAM_REFERRER)
 _NO_SESSION = InvalidHit({}, NO_SESSION)
 
@@ -81,16 +84,26 @@ def drop_ignored_address(rules: CollectionRules, arrival: Arrival) -> Dropped | 
     return _IGNORED_ADDRESS if rules.ignored.has(address) else None
 
 
+def drop_ignored_country(rules: CollectionRules, arrival: Arrival) -> Dropped | None:
+    """Drop hits from countries that the site leaves out, also where it does not store countries."""
+    if not rules.ignored_countries or not arrival.filtered:
+        return None
+    return _IGNORED_COUNTRY if _location(rules, arrival).country in rules.ignored_countries else None
+
+
+def _location(rules: CollectionRules, arrival: Arrival) -> Location:
+    if arrival.location:
+        return location_of(arrival.location[:MAX_SHORT])
+    if arrival.address is None or isinstance(arrival.address, str):
+        return NOWHERE
+    return rules.countries.locate(arrival.address)
+
+
 def find_location(rules: CollectionRules, arrival: Arrival) -> None:
     """Set country and region, from ``location`` if given, else from the address."""
     if not rules.collects_locations:
         return
-    if arrival.location:
-        location = location_of(arrival.location[:MAX_SHORT])
-    elif arrival.address is None or isinstance(arrival.address, str):
-        location = NOWHERE
-    else:
-        location = rules.countries.locate(arrival.address)
+    location = _location(rules, arrival)
     arrival.country = location.country
     if location.region and rules.regions is not None and (not rules.regions or location.country in rules.regions):
         arrival.region = location.region
@@ -226,6 +239,20 @@ def _errors(arrival: Arrival, created: int) -> dict[str, tuple[str, ...]]:
 def drop_ignored_path(_: CollectionRules, arrival: Arrival) -> Dropped | None:
     """Drop requests for icons and other paths that are no pages."""
     return _IGNORED_PATH if not arrival.event and is_ignored(arrival.path) else None
+
+
+def drop_ignored_page(rules: CollectionRules, arrival: Arrival) -> Dropped | None:
+    """Drop hits of pages that the site leaves out, and events that happened there."""
+    if rules.ignored_pages is None or not arrival.filtered:
+        return None
+    return _IGNORED_PAGE if rules.ignored_pages.fullmatch(arrival.page if arrival.event else arrival.path) else None
+
+
+def drop_ignored_host(rules: CollectionRules, arrival: Arrival) -> Dropped | None:
+    """Drop hits of pages at hosts that the site leaves out."""
+    if rules.ignored_hosts is None or not arrival.filtered:
+        return None
+    return _IGNORED_HOST if rules.ignored_hosts.fullmatch(arrival.host) else None
 
 
 def drop_spam_referrer(rules: CollectionRules, arrival: Arrival) -> Dropped | None:

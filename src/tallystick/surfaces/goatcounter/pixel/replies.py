@@ -38,6 +38,9 @@ _REASONS = {
     DropReason.OPTED_OUT: "ignored because the browser asks not to be tracked",
     DropReason.SPAM_REFERRER: "ignored because the referrer is known for spam",
     DropReason.IGNORED_PATH: "ignored because the path is not one of a page",
+    DropReason.IGNORED_COUNTRY: "ignored because the site leaves out the country",
+    DropReason.IGNORED_PAGE: "ignored because the site leaves out the path",
+    DropReason.IGNORED_HOST: "ignored because the site leaves out the host",
 }
 
 

@@ -26,6 +26,10 @@ from tallystick.web.refusals import ApiRefused, Headers
 MOST_HITS = 500
 REPLAYED: Headers = ((b"idempotent-replayed", b"true"),)
 OK = b'{"status":"ok"}'
+FILTERS = frozenset(
+    {DropReason.IGNORED_ADDRESS, DropReason.IGNORED_COUNTRY, DropReason.IGNORED_PAGE, DropReason.IGNORED_HOST}
+)
+"""Reasons that the body's ``filter`` turns on and off together."""
 
 
 class BatchOutcome(Struct, frozen=True):
@@ -33,7 +37,7 @@ class BatchOutcome(Struct, frozen=True):
 
     Attributes:
         errors: index of a hit -> message.
-        filtered: indexes of hits whose address is ignored.
+        filtered: indexes of hits that the site leaves out.
         notes: hits that were dropped, by reason, and bots' hits, for imports.
     """
 
@@ -113,9 +117,7 @@ def _outcome(arrivals: Sequence[Arrival], results: Sequence[Result | Refusal | N
     return BatchOutcome(
         errors={str(index): str(result) for index, result in enumerate(results) if isinstance(result, InvalidHit)},
         filtered=[
-            index
-            for index, result in enumerate(results)
-            if isinstance(result, Dropped) and result.reason is DropReason.IGNORED_ADDRESS
+            index for index, result in enumerate(results) if isinstance(result, Dropped) and result.reason in FILTERS
         ],
         notes={**notes, "bots": bots} if bots else dict(notes),
     )

@@ -18,8 +18,11 @@ from tallystick.surfaces.goatcounter import wire
 from tallystick.surfaces.goatcounter.api.calling import SiteCall
 from tallystick.surfaces.goatcounter.errors import NotFound
 from tallystick.surfaces.goatcounter.wire.decoding import body_as, number_in
-from tallystick.surfaces.goatcounter.wire.site_bodies import SiteBody
+from tallystick.surfaces.goatcounter.wire.site_bodies import SettingsBody, SiteBody
 from tallystick.web.answers import ApiResponse
+
+REPLACED = {name: value for name, value in asdict(SiteSettings()).items() if name in SettingsBody.__struct_fields__}
+"""What a replaced site gets where its body is silent. Settings that no client can see stay as they are."""
 
 
 async def sites(services: Services, call: SiteCall) -> ApiResponse:
@@ -62,7 +65,7 @@ async def replace(services: Services, call: SiteCall) -> ApiResponse:
         cname=body.cname or None,
         code=body.code or UNSET,
         link_domain=body.link_domain or "",
-        settings=asdict(SiteSettings()) | body.sent_settings,
+        settings=REPLACED | body.sent_settings,
         user_defaults=body.sent_defaults,
     )
     return await _changed(services, call, changes)
