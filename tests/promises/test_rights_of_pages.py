@@ -69,6 +69,16 @@ def filled(**fields: Any) -> Fields:
     return lambda _: fields
 
 
+def link_of(site: str) -> Fields:
+    """The fields that withdraw the shared link of a site."""
+
+    def fields(everybody: World) -> Mapping[str, Any]:
+        link, _ = everybody.links[site]
+        return {"id": link.id, "confirm": link.name}
+
+    return fields
+
+
 PAGES: Mapping[str, frozenset[str]] = {
     "/": EVERYONE,
     "/docs": EVERYONE,
@@ -91,6 +101,9 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/sites/{site}": READERS,
     "/sites/{site}/hosts": READERS,
     "/sites/{site}/delete": READERS - {"site admin"},
+    "/sites/{site}/sharing": SETTERS,
+    "/sites/{site}/sharing/withdraw": SETTERS,
+    "/sites/{site}/sharing/{link}": SETTERS,
     "/people": LOGGED_IN,
     "/people/access": LOGGED_IN,
     "/people/password": LOGGED_IN,
@@ -115,6 +128,11 @@ FORMS: Mapping[str, Form] = {
     "/sites/{site}": Form(SETTERS, filled(**SITE, link_domain="www.example.com")),
     "/sites/{site}/hosts": Form(ADMINS, filled(host=KEPT_HOST)),
     "/sites/{site}/delete": Form(MANAGERS, filled(confirm="second.example.com")),
+    "/sites/{site}/sharing": Form(SETTERS, filled(name="Another link")),
+    "/sites/{site}/sharing/withdraw": Form(
+        SETTERS, link_of("own"), (link_of("second"), filled(id=MISSING, confirm="own link"))
+    ),
+    "/sites/{site}/sharing/{link}": Form(SETTERS, filled(name="Renamed link")),
     "/people": Form(MANAGERS | {"foreign admin"}, filled(email="new@example.com", name="New", **{"access-all": "r"})),
     "/people/access": Form(MANAGERS, about("settings", **{"access-all": "r"}), others(**{"access-all": "r"})),
     "/people/password": Form(MANAGERS, about("settings"), others()),
@@ -152,7 +170,14 @@ async def test_every_page_and_every_form_has_a_row(everybody: World) -> None:
 
 def places(everybody: World, path: str) -> Iterator[tuple[str, bool]]:
     """Paths with everything that can stand in their place, and whether it is the first account's."""
-    if "{site}" in path:
+    if "{link}" in path:
+        for site, number in (("own", "own"), ("foreign", "foreign"), ("own", "foreign"), ("own", "second")):
+            link, _ = everybody.links[number]
+            place = path.replace("{site}", str(everybody.sites[site].id)).replace("{link}", str(link.id))
+            yield place, site == number == "own"
+        for nothing in (MISSING, "0", "x", "-1", "1%00"):
+            yield path.replace("{site}", str(everybody.sites["own"].id)).replace("{link}", str(nothing)), False
+    elif "{site}" in path:
         # The first site cannot be deleted while there are others.
         first = "second" if path.endswith("/delete") else "own"
         for name in (first, "foreign"):

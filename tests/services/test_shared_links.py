@@ -12,11 +12,11 @@ from tallystick.model.goal import Goal
 from tallystick.model.shared_link import SharedLink
 from tallystick.model.site import Site
 from tallystick.services.accounts.audit import done_by, events
+from tallystick.services.accounts.proofs import PROOF_MS
 from tallystick.services.accounts.sites import delete_site
 from tallystick.services.analytics.kept import shared_links as shared_links_module
 from tallystick.services.analytics.kept.goals import GoalChanges, change_goal, create_goal, delete_goal
 from tallystick.services.analytics.kept.shared_links import (
-    PROOF_MS,
     USED_EVERY_MS,
     SharedLinkChanges,
     change_shared_link,

@@ -18,6 +18,7 @@ from support.analytics import HOST, Analytics, analytics_in_process
 from support.asking import Answer
 from tallystick.ledger import Session
 from tallystick.model.account import Access, Account, Permission
+from tallystick.model.shared_link import SharedLink
 from tallystick.model.site import Site
 from tallystick.services.accounts.accounts import NewAccount, create_account, existing, set_access, set_password
 from tallystick.services.accounts.logins import begin_login, new_secret, secret_digest
@@ -25,6 +26,7 @@ from tallystick.services.accounts.passwords import hash_password
 from tallystick.services.accounts.site_hosts import remember_host
 from tallystick.services.accounts.sites import NewSite, create_site
 from tallystick.services.accounts.tokens import NewToken, create_token
+from tallystick.services.analytics.kept.shared_links import create_shared_link
 from tallystick.services.sharing.counters import NewCounter
 from tallystick.services.sharing.counters import create as create_counter
 from tallystick.services.sharing.invites import NewInvite
@@ -61,6 +63,7 @@ _VOLATILE = {
     "login": "seen",
     "token": "used",
     "account": "login",
+    "shared_link": "used",
     "unknown_host": "",
     "sequence": "",
     "warehouse_mark": "",  # written by a background task
@@ -97,11 +100,13 @@ class World:
         sites: ``own`` and ``second`` of the first account, ``foreign`` of another one.
         counter: the id of a shared counter of the person who has only counters.
         invite: a code with which anybody may join that counter.
+        links: a shared link of each site, and its secret, by the names of ``sites``.
     """
 
     def __init__(self, analytics: Analytics, people: dict[str, Member], sites: dict[str, Site]) -> None:
         self.analytics, self.people, self.sites = analytics, people, sites
         self.counter = self.invite = ""
+        self.links: dict[str, tuple[SharedLink, str]] = {}
 
     async def page(
         self, person: str, method: str, path: str, fields: Mapping[str, Any] = MappingProxyType({}), token: str = ""
@@ -148,6 +153,9 @@ async def world(data: Path) -> AsyncIterator[World]:
                 answer = await analytics.pixel(p=f"/{name}{path}", headers={"host": site.cname or HOST})
                 assert answer.status == 200
         await _share_a_counter(made)
+        for name, site in sites.items():
+            link = SharedLink(site=site.id, name=f"{name} link")
+            made.links[name] = await ledger.write(create_shared_link, link, NOW)
         yield made
 
 

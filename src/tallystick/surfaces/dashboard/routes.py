@@ -17,6 +17,7 @@ from tallystick.surfaces.dashboard.invites.pages import InvitePages
 from tallystick.surfaces.dashboard.people.pages import PeoplePages
 from tallystick.surfaces.dashboard.reference.pages import ApiDescription, ReferencePages
 from tallystick.surfaces.dashboard.server.pages import ServerPages
+from tallystick.surfaces.dashboard.sharing.pages import SharingPages
 from tallystick.surfaces.dashboard.sites.pages import SitePages
 from tallystick.surfaces.dashboard.support.error_pages import ErrorPages
 from tallystick.surfaces.dashboard.support.language import Languages
@@ -116,7 +117,7 @@ def _public_routes(
 def _account_routes(guard: PageGuard, services: PageServices) -> list[BaseRoute]:
     profile, two_factor, tokens = ProfilePages(services), TwoFactorPages(services), TokenPages(services)
     sites, people, invites = SitePages(services), PeoplePages(services), InvitePages(services)
-    server = ServerPages(services)
+    server, sharing = ServerPages(services), SharingPages(services)
     rows: list[Row] = [
         ("/user", profile.page, None),
         ("/user/name", profile.page, profile.rename),
@@ -132,6 +133,9 @@ def _account_routes(guard: PageGuard, services: PageServices) -> list[BaseRoute]
         ("/sites/{site}", sites.page, sites.change),
         ("/sites/{site}/hosts", sites.page, sites.release_host),
         ("/sites/{site}/delete", sites.page, sites.delete),
+        ("/sites/{site}/sharing", sharing.page, sharing.create),
+        ("/sites/{site}/sharing/withdraw", sharing.page, sharing.withdraw),
+        ("/sites/{site}/sharing/{link}", sharing.link_page, sharing.change),
         ("/people", people.page, people.add),
         ("/people/access", people.page, people.change_access),
         ("/people/password", people.page, people.new_password),

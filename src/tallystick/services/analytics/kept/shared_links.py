@@ -6,7 +6,7 @@ The secret is in the link's address and shown once; the ledger has its digest on
 import re
 import secrets
 from collections.abc import Sequence
-from hashlib import blake2b, sha256
+from hashlib import sha256
 from hmac import compare_digest
 from typing import Any, NamedTuple
 
@@ -22,6 +22,7 @@ from tallystick.model.shared_link import MAX_LINKS, SharedLink
 from tallystick.model.site import Site
 from tallystick.services.accounts import site_rows
 from tallystick.services.accounts.audit import EventKind, note_refusal
+from tallystick.services.accounts.proofs import is_proof, make_proof
 from tallystick.services.analytics.kept.keeping import (
     begin,
     changed_fields,
@@ -34,15 +35,12 @@ from tallystick.services.analytics.kept.keeping import (
 
 SECRET_BYTES = 20
 """160 random bits, so that a digest without a salt is enough."""
-PROOF_MS = 7 * 86_400_000
-"""How long a given password counts."""
 USED_EVERY_MS = 3_600_000
 
 _encode = msgspec.json.Encoder().encode
 _decode_filters = msgspec.json.Decoder(list[Any]).decode
 _decode_panels = msgspec.json.Decoder(tuple[str, ...]).decode
 _secret = re.compile(r"[A-Za-z0-9_-]{27}")
-_proof = re.compile(r"([0-9]{1,15})\.([0-9a-f]{64})")
 
 
 class SharedLinkChanges(Struct, frozen=True, kw_only=True):
@@ -166,22 +164,13 @@ def link_digest(secret: str) -> bytes:
 
 
 def link_proof(link: SharedLink, now: int) -> str:
-    """A sealed text that proves that the password of a link was given, valid for ``PROOF_MS``.
-
-    Nothing is stored for it on the server; a new password invalidates it.
-    """
-    expires = now + PROOF_MS
-    return f"{expires}.{_seal(link, expires)}"
+    """A text that proves that the password of a link was given; a new password invalidates it."""
+    return make_proof(link.password or "", _subject(link), now)
 
 
 def is_proven(link: SharedLink, proof: str, now: int) -> bool:
     """Whether a text proves that the password of a link was given; True for a link without a password."""
-    if link.password is None:
-        return True
-    parts = _proof.fullmatch(proof)
-    if parts is None or now >= (expires := int(parts[1])):
-        return False
-    return compare_digest(_seal(link, expires), parts[2])
+    return link.password is None or is_proof(proof, link.password, _subject(link), now)
 
 
 def links_with(session: Session, goal: Goal) -> list[SharedLink]:
@@ -213,9 +202,8 @@ def _normal(link: SharedLink) -> SharedLink:
     return replace(link, name=link.name.strip(), panels=tuple(dict.fromkeys(link.panels)))
 
 
-def _seal(link: SharedLink, expires: int) -> str:
-    key = sha256((link.password or "").encode()).digest()
-    return blake2b(f"{link.id} {expires}".encode(), key=key, digest_size=32, person=b"shared link").hexdigest()
+def _subject(link: SharedLink) -> str:
+    return f"shared link {link.id}"
 
 
 def _columns(link: SharedLink) -> dict[str, Any]:

@@ -1,4 +1,8 @@
-"""The cookies: the login session's, one that ties the forms of guests to their browser, and the chosen language."""
+"""The cookies of people's browsers.
+
+The login session's, one that ties the forms of guests to their browser, the chosen language, and proofs of secrets that
+were given.
+"""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -9,6 +13,9 @@ from tallystick.web.own_address import is_own_origin, own_origin
 LOGIN, GUEST, LANGUAGE = "tallystick-login", "tallystick-guest", "tallystick-language"
 _HOST_ONLY = "__Host-"
 """Browsers accept a cookie with this prefix only over HTTPS and only from this very host, not from a subdomain."""
+
+GIVEN = "tallystick-given"
+"""Followed by what a secret was given for: a proof of it, see ``services/accounts/proofs.py``."""
 
 LONGEST_SECRET = 100
 LANGUAGE_KEPT_S = 31_536_000
@@ -54,6 +61,20 @@ def keep_language(request: Request, response: Response, code: str) -> None:
     """Set the cookie of the chosen language. It is no secret, so it has no prefix."""
     secure = came_over_tls(request)
     response.set_cookie(LANGUAGE, code, max_age=LANGUAGE_KEPT_S, httponly=True, secure=secure, samesite="lax")
+
+
+def given_proof(request: Request, opened: str) -> str:
+    """The proof that this browser was given the secret of a link or a site; empty without one. It is sealed.
+
+    Args:
+        opened: what the secret opens, for example ``link-7``.
+    """
+    return _secret_of(request, f"{GIVEN}-{opened}", prefixed_only=False)
+
+
+def keep_given(request: Request, response: Response, opened: str, proof: str) -> None:
+    """Set the cookie with a proof, which lasts until the browser is closed or the proof ends."""
+    _keep(request, response, f"{GIVEN}-{opened}", proof, None)
 
 
 def forget(response: Response, *names: str) -> None:

@@ -1,0 +1,89 @@
+"""Converts between a shared link and the fields of its form."""
+
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, NamedTuple
+
+from tallystick.model.filter_text import parse_filter
+from tallystick.model.filter_words import words_of
+from tallystick.model.shared_link import SharedLink
+from tallystick.surfaces.dashboard.support.forms import Form
+from tallystick.surfaces.dashboard.support.language import N_
+from tallystick.surfaces.dashboard.support.problems import Problems
+
+NEW = {"name": "", "expires": "", "filter": "", "panels": ()}
+"""The form's values for a new link."""
+
+_DAY = timedelta(days=1)
+_NO_DATE = N_("must be a date such as 2026-12-31")
+_NO_PANEL = N_("must be ones of this list")
+
+
+class LinkFields(NamedTuple):
+    """What a form says of a link, but for its password.
+
+    Attributes:
+        expires: Unix milliseconds; None for never.
+    """
+
+    name: str
+    expires: int | None
+    filters: list[Any]
+    panels: tuple[str, ...]
+
+
+def filled_in(link: SharedLink) -> dict[str, Any]:
+    """The form's values for a stored link."""
+    return {"name": link.name, "expires": last_day(link), "filter": words_of(link.filters), "panels": link.panels}
+
+
+def typed(form: Form) -> dict[str, Any]:
+    """The form's values as submitted, to show the form again."""
+    return {**{name: form.text(name) for name in ("name", "expires", "filter")}, "panels": form.all("panel")}
+
+
+def read_fields(form: Form, panels: Collection[str]) -> tuple[LinkFields, Problems]:
+    """The fields of a form, and messages about those that cannot be read.
+
+    Args:
+        panels: the names of all panels.
+    """
+    problems: dict[str, Sequence[str]] = {}
+    expires, filters = None, list[Any]()
+    if text := form.text("expires"):
+        expires = _end_of(text)
+        if expires is None:
+            problems["expires"] = [_NO_DATE]
+    if text := form.text("filter"):
+        try:
+            filters = _parts(parse_filter(text))
+        except ValueError as error:
+            problems["filter"] = [f"is no filter: {error}"]
+    chosen = tuple(form.all("panel"))
+    if not set(chosen) <= set(panels):
+        problems["panels"] = [_NO_PANEL]
+    return LinkFields(form.text("name"), expires, filters, chosen), problems
+
+
+def last_day(link: SharedLink) -> str:
+    """The last day on which a link is valid, in UTC; empty for one that does not expire."""
+    if link.expires is None:
+        return ""
+    return datetime.fromtimestamp((link.expires - 1) / 1000, UTC).date().isoformat()
+
+
+def _end_of(day: str) -> int | None:
+    """The end of a day in UTC."""
+    with suppress(ValueError, OverflowError):
+        end = datetime.combine(date.fromisoformat(day) + _DAY, time(), UTC)
+        return int(end.timestamp() * 1000)
+    return None
+
+
+def _parts(lists: list[object]) -> list[Any]:
+    """The filters of a list of which all have to hold: filters on goals and hosts stand at the top level only."""
+    match lists:
+        case ["and", [*parts]]:
+            return parts
+    return [lists]

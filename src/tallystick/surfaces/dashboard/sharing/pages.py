@@ -1,0 +1,184 @@
+"""The shared links of a site: ``/sites/{site}/sharing``."""
+
+import re
+
+from msgspec import UNSET, UnsetType
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from tallystick.errors import InputRefused, InvalidFields, NotThere
+from tallystick.model.account import Account
+from tallystick.model.shared_link import MAX_LINKS, SharedLink
+from tallystick.model.site import Site
+from tallystick.services.accounts.accounts import accounts_of, may_change
+from tallystick.services.accounts.site_rows import site as read_site
+from tallystick.services.analytics.kept.keeping import pick
+from tallystick.services.analytics.kept.shared_links import (
+    SharedLinkChanges,
+    change_shared_link,
+    create_shared_link,
+    shared_links_of,
+    withdraw_shared_link,
+)
+from tallystick.surfaces.dashboard.sharing.form import NEW, filled_in, last_day, read_fields, typed
+from tallystick.surfaces.dashboard.sharing.panels import PANELS
+from tallystick.surfaces.dashboard.support.confirmation import confirmed
+from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
+from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, NOT_CONFIRMED, Problems, problems_of
+from tallystick.surfaces.dashboard.support.services import PageServices
+from tallystick.web.own_address import own_origin
+
+_id = re.compile(r"[1-9][0-9]{0,8}")
+
+
+class SharingPages:
+    """Lists, creates, changes and withdraws the shared links of a site, for people who may change its settings.
+
+    A new link's address is shown once.
+    """
+
+    def __init__(self, services: PageServices) -> None:
+        self._services, self._ledger = services, services.ledger
+
+    async def page(self, request: PageRequest) -> Response:
+        """The links of a site, the form for a new one, and who else may read its statistics."""
+        return await self._show(request, await self._site(request))
+
+    async def create(self, request: PageRequest) -> Response:
+        """Create a link and show its address."""
+        site = await self._site(request)
+        fields, problems = read_fields(request.form, PANELS)
+        password, password_problems = await self._typed_password(request)
+        if problems or password_problems:
+            return await self._show(request, site, {**problems, **password_problems})
+        new = SharedLink(
+            site=site.id,
+            name=fields.name,
+            expires=fields.expires,
+            password=password or None,
+            filters=fields.filters,
+            panels=fields.panels,
+            created_by=request.account.id,
+        )
+        try:
+            link, secret = await self._services.write(request, create_shared_link, new, request.now)
+        except InputRefused as error:
+            return await self._show(request, site, problems_of(error, filters="filter"))
+        address = f"{own_origin(request.http.scope)}/share/{secret}"
+        values = {"site": site, "link": link, "address": address, "problems": NO_PROBLEMS}
+        return await self._services.show(request, "sharing/created.html", values)
+
+    async def link_page(self, request: PageRequest) -> Response:
+        """The form that changes a link."""
+        site, link = await self._link(request)
+        return await self._show_link(request, site, link)
+
+    async def change(self, request: PageRequest) -> Response:
+        """Change a link. Its address stays; a new password ends what was opened with the old one."""
+        site, link = await self._link(request)
+        fields, problems = read_fields(request.form, {*PANELS, *link.panels})
+        password, password_problems = await self._typed_password(request)
+        if problems or password_problems:
+            return await self._show_link(request, site, link, {**problems, **password_problems})
+        changes = SharedLinkChanges(
+            name=fields.name,
+            expires=UNSET if request.form.text("expires") == last_day(link) else fields.expires,
+            password=_changed_password(request, password),
+            filters=fields.filters,
+            panels=fields.panels,
+        )
+        try:
+            await self._services.write(request, change_shared_link, site.id, link.id, changes, request.now)
+        except NotThere as error:
+            raise HTTPException(404) from error
+        except InputRefused as error:
+            return await self._show_link(request, site, link, problems_of(error, filters="filter"))
+        return see_other(f"/sites/{site.id}/sharing?done=changed")
+
+    async def withdraw(self, request: PageRequest) -> Response:
+        """Delete a link; its address shows nothing from then on. The form must have its name, typed."""
+        site = await self._site(request)
+        for number in request.form.numbers("id"):
+            link = await self._link_of(site, number)
+            if not confirmed(request, link.name):
+                return await self._show(request, site, NOT_CONFIRMED)
+            try:
+                await self._services.write(request, withdraw_shared_link, site.id, number, request.now)
+            except NotThere as error:
+                raise HTTPException(404) from error
+        return see_other(f"/sites/{site.id}/sharing?done=withdrawn")
+
+    async def _site(self, request: PageRequest) -> Site:
+        """The site in the path.
+
+        Raises:
+            HTTPException: there is none whose settings the person may change (404).
+        """
+        number = request.http.path_params["site"]
+        site: Site | None = await self._ledger.read(read_site, int(number)) if _id.fullmatch(number) else None
+        if site is None or not may_change(request.account, "s", site):
+            raise HTTPException(404)
+        return site
+
+    async def _link(self, request: PageRequest) -> tuple[Site, SharedLink]:
+        """The site and its link in the path.
+
+        Raises:
+            HTTPException: as of ``_site``, or the site has no such link (404).
+        """
+        site, number = await self._site(request), request.http.path_params["link"]
+        return site, await self._link_of(site, int(number) if _id.fullmatch(number) else 0)
+
+    async def _link_of(self, site: Site, number: int) -> SharedLink:
+        try:
+            return pick(await self._ledger.read(shared_links_of, site.id), number, "shared link")
+        except NotThere as error:
+            raise HTTPException(404) from error
+
+    async def _typed_password(self, request: PageRequest) -> tuple[str, Problems]:
+        """The digest of the password in the form, empty without one, and messages about it.
+
+        Raises:
+            HTTPException: too many passwords (429).
+        """
+        if not (password := request.form.exactly("password")):
+            return "", NO_PROBLEMS
+        self._services.limit_form(request)
+        try:
+            return await self._services.passwords.hash(password), NO_PROBLEMS
+        except InvalidFields as error:
+            return "", problems_of(error)
+
+    async def _show(self, request: PageRequest, site: Site, problems: Problems = NO_PROBLEMS) -> Response:
+        members: list[Account] = await self._ledger.read(accounts_of, site.root)
+        values = {
+            "site": site,
+            "links": await self._ledger.read(shared_links_of, site.id),
+            "names": {member.id: member.name for member in members if member.name},
+            "now": request.now,
+            "most": MAX_LINKS,
+            "panels": PANELS,
+            "typed": typed(request.form) if request.form.checked("name") else NEW,
+            "to_withdraw": request.form.numbers("id"),
+            "problems": problems,
+        }
+        return await self._services.show(request, "sharing/sharing.html", values)
+
+    async def _show_link(
+        self, request: PageRequest, site: Site, link: SharedLink, problems: Problems = NO_PROBLEMS
+    ) -> Response:
+        values = {
+            "site": site,
+            "link": link,
+            "panels": PANELS,
+            "typed": typed(request.form) if request.form.checked("name") else filled_in(link),
+            "problems": problems,
+        }
+        return await self._services.show(request, "sharing/link.html", values)
+
+
+def _changed_password(request: PageRequest, digest: str) -> str | UnsetType | None:
+    """The new digest of a link's password; None where it needs none any more."""
+    if request.form.checked("no_password"):
+        return None
+    return digest or UNSET
