@@ -14,6 +14,7 @@ from tallystick.services.accounts.logins import end_login, new_secret, note_refu
 from tallystick.services.accounts.two_factor import accept_code, is_recovery_code, password_proof, proven
 from tallystick.surfaces.dashboard.entry.login_delays import LONGEST_WAIT_S, LoginDelays
 from tallystick.surfaces.dashboard.support import cookies
+from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, Problems
 from tallystick.surfaces.dashboard.support.services import PageServices, refuse_over_limit
@@ -54,7 +55,7 @@ class LoginPages:
         if record is None:
             log.info("a login was refused")
             await self._ledger.write(note_refused_login, email, request.now)
-            return await self._show(request, next_page, email, "The email or the password is not right.")
+            return await self._show(request, next_page, email, N_("The email or the password is not right."))
         if record.account.totp_enabled:
             return await self._show_code(request, next_page, password_proof(record, request.now))
         return await self.start_session(request, record.account, next_page)
@@ -65,7 +66,7 @@ class LoginPages:
         proof, next_page = request.form.text("proof"), _next_page(request.form.text("next"))
         account = await self._ledger.read(proven, proof, request.now)
         if account is None:
-            return await self._show(request, next_page, problem="That took too long. Please log in again.")
+            return await self._show(request, next_page, problem=N_("That took too long. Please log in again."))
         code = request.form.text("code")
         if not is_recovery_code(code):
             # An attacker who knows the password can use up this window, but not the one of trusted addresses.
@@ -74,7 +75,7 @@ class LoginPages:
         if not await self._ledger.write(accept_code, account.id, code, request.now, self._services.seals):
             log.info("a second step was refused", account=account.id)
             await self._ledger.write(note_refusal, EventKind.CODE_REFUSED, request.now, account.email)
-            return await self._show_code(request, next_page, proof, {"code": ["is not right, or was used already"]})
+            return await self._show_code(request, next_page, proof, {"code": [N_("is not right, or was used already")]})
         return await self.start_session(request, account, next_page)
 
     async def log_out(self, request: PageRequest) -> Response:

@@ -13,6 +13,7 @@ from tallystick.services.accounts.accounts import NAME_AT_MOST, NewAccount, norm
 from tallystick.services.accounts.setup import first_account
 from tallystick.services.accounts.sites import NewSite
 from tallystick.surfaces.dashboard.entry.login import LoginPages
+from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageRequest
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, Problems, problems_of
 from tallystick.surfaces.dashboard.support.services import PageServices
@@ -52,7 +53,7 @@ class SetupPages:
         """All problems of the form at once, so that one more attempt is enough."""
         host = normal_host(typed["host"])
         problems = {
-            "code": [] if self._services.setup.unlocked_by(typed["code"]) else ["is not the one in the terminal"],
+            "code": [] if self._services.setup.unlocked_by(typed["code"]) else [N_("is not the one in the terminal")],
             "email": email_problems(normal_email(typed["email"])),
             "name": line_problems(typed["name"], NAME_AT_MOST),
             "host": host_problems(host) if host else [],

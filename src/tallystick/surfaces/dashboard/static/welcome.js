@@ -11,10 +11,10 @@ async function count() {
     if (!answer.ok && answer.status !== 403) {
       throw new Error(body.error);
     }
-    number.textContent = body.value.toLocaleString("en");
-    note.textContent = answer.ok ? "" : "This counter does not let anyone add to it.";
+    number.textContent = body.value.toLocaleString(document.documentElement.lang);
+    note.textContent = answer.ok ? "" : note.dataset.refused;
   } catch {
-    note.textContent = "That was not counted. Please try again.";
+    note.textContent = note.dataset.failed;
   }
 }
 

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from tallystick.errors import StoreUnavailable
+from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageGuard
 from tallystick.surfaces.dashboard.support.rendering import Renderer
 from tallystick.web.bodies import BodyRefused
@@ -17,26 +18,28 @@ log = structlog.get_logger()
 NOT_FOUND = 404
 
 _TEXTS = {
-    400: ("The form did not arrive whole", "The connection ended early. Go back and try again."),
+    400: (N_("The form did not arrive whole"), N_("The connection ended early. Go back and try again.")),
     403: (
-        "This form was not accepted",
-        "It is old, not from this server, or this browser keeps no cookies. Go back, reload the page and try again.",
+        N_("This form was not accepted"),
+        N_(
+            "It is old, not from this server, or this browser keeps no cookies. Go back, reload the page and try again."
+        ),
     ),
     404: (
-        "There is no such page",
-        "The address may be mistyped. The start page is at /, the description of the API at /docs.",
+        N_("There is no such page"),
+        N_("The address may be mistyped. The start page is at /, the description of the API at /docs."),
     ),
-    405: ("That is not possible here", "This page can only be read."),
-    408: ("The form took too long", "The connection is slow or was interrupted. Go back and try again."),
-    413: ("That is too much", "The form is larger than this server accepts."),
-    414: ("That address is too long", "The part after the question mark is longer than this server accepts."),
-    415: ("That is not a form", "This address accepts forms only, as browsers send them."),
-    429: ("Too many attempts", "Wait a moment, then go back and try again."),
+    405: (N_("That is not possible here"), N_("This page can only be read.")),
+    408: (N_("The form took too long"), N_("The connection is slow or was interrupted. Go back and try again.")),
+    413: (N_("That is too much"), N_("The form is larger than this server accepts.")),
+    414: (N_("That address is too long"), N_("The part after the question mark is longer than this server accepts.")),
+    415: (N_("That is not a form"), N_("This address accepts forms only, as browsers send them.")),
+    429: (N_("Too many attempts"), N_("Wait a moment, then go back and try again.")),
     500: (
-        "Something went wrong",
-        "This is an error of the server. Its operator finds the details in the server's log.",
+        N_("Something went wrong"),
+        N_("This is an error of the server. Its operator finds the details in the server's log."),
     ),
-    503: ("Not possible just now", "The server cannot read or store anything at the moment. Try again soon."),
+    503: (N_("Not possible just now"), N_("The server cannot read or store anything at the moment. Try again soon.")),
 }
 
 

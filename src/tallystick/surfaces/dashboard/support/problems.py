@@ -4,18 +4,21 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from tallystick.errors import InputRefused, InvalidFields
+from tallystick.surfaces.dashboard.support.language import N_
 
 UNPROCESSABLE = 422
 
 Problems = Mapping[str, Sequence[str]]
-"""Messages by field; the empty name is the form as a whole."""
+"""Messages by field, in English; the empty name is the form as a whole. Templates translate them."""
 
 NO_PROBLEMS: Problems = MappingProxyType({})
-WRONG_PASSWORD: Problems = MappingProxyType({"current": ["is not right"]})
+WRONG_PASSWORD: Problems = MappingProxyType({"current": [N_("is not right")]})
 
-PASSWORD_NEEDED: Problems = MappingProxyType({"current": ["is needed: it was last given more than ten minutes ago"]})
+PASSWORD_NEEDED: Problems = MappingProxyType(
+    {"current": [N_("is needed: it was last given more than ten minutes ago")]}
+)
 
-NOT_CONFIRMED: Problems = MappingProxyType({"confirm": ["is not the name that has to be typed"]})
+NOT_CONFIRMED: Problems = MappingProxyType({"confirm": [N_("is not the name that has to be typed")]})
 
 
 def problems_of(error: InputRefused, **renamed: str) -> Problems:
@@ -28,5 +31,4 @@ def problems_of(error: InputRefused, **renamed: str) -> Problems:
         return {
             renamed.get(field, field.removeprefix("settings.")): messages for field, messages in error.errors.items()
         }
-    text = str(error)
-    return {"": [f"{text[:1].upper()}{text[1:]}."]}
+    return {"": [str(error)]}

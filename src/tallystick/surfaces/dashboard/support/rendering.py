@@ -23,6 +23,7 @@ from tallystick.services.accounts.passwords import RULE
 from tallystick.surfaces.dashboard.support.forms import form_token
 from tallystick.surfaces.dashboard.support.language import N_, Language, Languages
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, with_guest_cookie
+from tallystick.surfaces.dashboard.support.service_messages import sentence, translated
 from tallystick.web.own_address import own_origin
 
 HEADERS = {
@@ -136,14 +137,15 @@ def environment(language: Language, languages: Languages) -> Environment:
         language.gettext, language.ngettext, newstyle=True, pgettext=language.pgettext, npgettext=language.npgettext
     )
     jinja.filters.update({name: getattr(language, name) for name in FORMATS})
-    jinja.filters["translated"] = language.gettext
+    jinja.filters["translated"] = partial(translated, language)
+    jinja.filters["sentence"] = partial(sentence, language)
     jinja.filters["moment"] = partial(moment, language)
     jinja.filters["paragraphs"] = paragraphs
     jinja.filters["phrase"] = phrase
     jinja.filters["shell"] = quote
     jinja.tests["holding"] = holding
     jinja.globals["language"], jinja.globals["languages"] = language, languages
-    jinja.globals["password_rule"] = RULE
+    jinja.globals["password_rule"] = translated(language, RULE)
     jinja.globals["static"] = lambda name: f"/static/{name}?v={_VERSIONS[name]}"
     return jinja
 

@@ -1,0 +1,123 @@
+"""Translates what services say of refused input.
+
+Services write English, which the APIs answer as it is. On pages it is translated by the patterns below, each the text
+of a service with placeholders for its values. A test holds them against the sources of the services.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+
+from tallystick.surfaces.dashboard.support.language import N_, Language
+
+PATTERNS = (
+    # Fields of any form.
+    N_("must be set"),
+    N_("must be shorter than %(most)s characters"),
+    N_("must be longer than %(least)s characters"),
+    N_("must be one of %(values)s"),
+    N_("must be one of ‘%(values)s’"),  # noqa: RUF001  # the contract's text
+    N_("already exists"),
+    N_("must be text"),
+    N_("cannot contain control characters"),
+    N_("cannot contain invisible characters, or marks that change the direction of text"),
+    N_("must have a visible character"),
+    N_("must be a valid email address"),
+    # Passwords and codes.
+    N_("%(least)s to %(most)s characters. The %(number)s most common passwords, words and names are not accepted."),
+    N_("must have %(least)s to %(most)s characters"),
+    N_("must be shorter than %(most)s bytes"),
+    N_("must be more than one character repeated"),
+    N_("is one of the %(number)s most common ones; choose another"),
+    N_("is not right, or was used already; wait for the next one"),
+    # Sites.
+    N_("cannot contain '%(sign)s'"),
+    N_("cannot be ‘%(code)s’"),  # noqa: RUF001  # the contract's text
+    N_("must be a fully qualified domain name, such as stats.example.com"),
+    N_("must be a valid hostname: each label has 1 to %(most)s characters"),
+    N_("must be a valid hostname: invalid character: %(sign)s"),
+    N_("must be a valid hostname: cannot start or end with '-'"),
+    N_("must be a valid url"),
+    N_("must be 8 to 40 letters and digits"),
+    N_("must be %(least)s to %(most)s"),
+    N_("must be smaller than %(most)s bytes"),
+    N_("must be 0, or %(least)s to %(most)s"),
+    N_("must be a sum of the bits 1 to %(most)s"),
+    N_("cannot have more than %(most)s entries"),
+    N_("must be a valid IPv4 or IPv6 address"),
+    N_("must be country codes of two letters"),
+    N_("'*' is not allowed"),
+    N_("must be domains, such as https://example.com"),
+    N_("there are %(number)s sites already, the most that a server can have"),
+    N_(
+        "site %(site)s has no host yet, and several sites are distinguished by their hosts;"
+        " set it first: on its page, or with tallystick site change %(same)s --host HOST"
+    ),
+    N_("site %(site)s is the first of its account; delete the others before it: %(others)s"),
+    N_("only admins of all sites of an account can create sites; the operator of the server can make you one"),
+    N_("this token is limited to some sites and cannot create others"),
+    N_("there is no site %(site)s"),
+    # Accounts and people.
+    N_("this server has an account already"),
+    N_("there are %(number)s accounts already, the most that a server can have"),
+    N_("there is no account %(account)s"),
+    N_("%(email)s is the last admin of site %(site)s"),
+    N_("the account has no site %(site)s"),
+    N_("cannot be added here; ask the operator of this server"),
+    N_("only superusers can allow people to add sites"),
+    N_("there is no such person without a site"),
+    N_("only admins of all sites can manage people"),
+    N_("there is no such person"),
+    N_("you cannot change your own access here"),
+    N_("only superusers can manage superusers"),
+    # Tokens.
+    N_("%(email)s has %(number)s tokens already, the most that one person can have"),
+    N_("%(email)s is not an admin; only admins can create and use API tokens for sites"),
+    N_(
+        "%(email)s is not an admin; only admins can create and use API tokens for sites"
+        " that do more than %(permissions)s"
+    ),
+    N_("there is no token %(token)s"),
+    N_("%(email)s has no site yet"),
+    N_("the account of %(email)s has no site %(site)s"),
+    N_("must be left out: shared counters belong to no site"),
+)
+
+_grouped = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")
+_placeholder = re.compile(r"%\((\w+)\)s")
+
+
+def translated(language: Language, text: str) -> str:
+    """A text in a language: one that is marked in the code, or the message of a service. Others stay as they are."""
+    plain = language.gettext(text) if text else ""
+    if plain != text:
+        return plain
+    for pattern, matcher in _matchers().items():
+        if found := matcher.fullmatch(text):
+            values = {name: _number_in(language, value) for name, value in found.groupdict().items()}
+            return language.gettext(pattern) % values
+    return text
+
+
+def sentence(language: Language, text: str) -> str:
+    """A text in a language, with a capital letter at its start and a point at its end."""
+    text = translated(language, text).removesuffix(".")
+    first = text.partition(" ")[0]
+    return f"{text}." if "@" in first else f"{text[:1].upper()}{text[1:]}."
+
+
+def matcher_of(pattern: str) -> re.Pattern[str]:
+    """Matches the texts that a pattern stands for; groups are named as its placeholders."""
+    parts = _placeholder.split(pattern)
+    named = [f"(?P<{part}>.+)" if place % 2 else re.escape(part) for place, part in enumerate(parts)]
+    return re.compile("".join(named), re.DOTALL)
+
+
+def _number_in(language: Language, value: str) -> str:
+    return language.number(int(value.replace(",", ""))) if _grouped.fullmatch(value) else value
+
+
+@cache
+def _matchers() -> Mapping[str, re.Pattern[str]]:
+    """Patterns with placeholders, the longest first: some begin as others do."""
+    return {pattern: matcher_of(pattern) for pattern in sorted(PATTERNS, key=len, reverse=True) if "%(" in pattern}
