@@ -15,23 +15,24 @@ from tallystick.services.accounts.tokens import (
     tokens_of,
 )
 from tallystick.surfaces.dashboard.support.confirmation import confirmed
+from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, NOT_CONFIRMED, Problems, problems_of
 from tallystick.surfaces.dashboard.support.services import PageServices
 
 SITE_PERMISSIONS = (
-    (Permission.COUNT, "Record pageviews and events"),
-    (Permission.STATS, "Read statistics"),
-    (Permission.EXPORT, "Export"),
-    (Permission.SITE_READ, "Read sites and their settings"),
-    (Permission.SITE_CREATE, "Create sites"),
-    (Permission.SITE_UPDATE, "Change settings of sites"),
+    (Permission.COUNT, N_("Record pageviews and events")),
+    (Permission.STATS, N_("Read statistics")),
+    (Permission.EXPORT, N_("Export")),
+    (Permission.SITE_READ, N_("Read sites and their settings")),
+    (Permission.SITE_CREATE, N_("Create sites")),
+    (Permission.SITE_UPDATE, N_("Change settings of sites")),
 )
 """Permissions on sites; each is offered to people who have the access that it needs."""
 
 COUNTER_PERMISSIONS = (
-    (Permission.COUNTERS_READ, "Read counters that you share"),
-    (Permission.COUNTERS_WRITE, "Change them, as far as you may"),
+    (Permission.COUNTERS_READ, N_("Read counters that you share")),
+    (Permission.COUNTERS_WRITE, N_("Change them, as far as you may")),
 )
 """Permissions on shared counters, offered to everyone."""
 
