@@ -12,14 +12,22 @@ from hypothesis import strategies as st
 from support.arrivals import NOW_S, a_site, an_arrival
 from support.in_process import knowledge
 from support.ledgers import Clock, opened
+from support.telling import at
 from tallystick.errors import StoreBusy
 from tallystick.ledger import Ledger, open_database
 from tallystick.model.hit import HOUR_S
 from tallystick.model.period import Period, period
+from tallystick.model.question import TimeUnit
 from tallystick.services.analytics.names import Names
 from tallystick.services.ingest import dropped_hits as module
 from tallystick.services.ingest.arrival import DropReason
-from tallystick.services.ingest.dropped_hits import REASONS, DroppedHits, dropped_hits, forget_dropped
+from tallystick.services.ingest.dropped_hits import (
+    REASONS,
+    DroppedHits,
+    dropped_hits,
+    dropped_over_time,
+    forget_dropped,
+)
 from tallystick.services.ingest.ingest import Ingest
 from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
 from tallystick.warehouse.duckdb.warehouse import DuckDbWarehouse
@@ -28,8 +36,8 @@ HOUR = NOW_S - NOW_S % HOUR_S
 
 
 @pytest.fixture
-async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
-    async with opened(open_database(None, tmp_path), Clock()) as ledger:
+async def ledger(tmp_path: Path, database_url: str | None) -> AsyncIterator[Ledger]:
+    async with opened(open_database(database_url, tmp_path), Clock()) as ledger:
         yield ledger
 
 
@@ -93,6 +101,43 @@ async def test_they_go_with_the_retention_of_their_site(ledger: Ledger) -> None:
     everything = span(0, HOUR + 9 * HOUR_S)
     assert await ledger.read(dropped_hits, [1], everything) == {DropReason.OPTED_OUT: 1}
     assert await ledger.read(dropped_hits, [2], everything) == {DropReason.OPTED_OUT: 2}
+
+
+@pytest.mark.parametrize(
+    ("unit", "zone", "expected"),
+    [
+        (TimeUnit.DAY, "UTC", {"2024-03-30": 2, "2024-03-31": 3, "2024-04-01": 1}),
+        (TimeUnit.DAY, "Europe/Berlin", {"2024-03-31": 4, "2024-04-01": 2}),
+        # The clocks went forward at 1:00 UTC.
+        (
+            TimeUnit.HOUR,
+            "Europe/Berlin",
+            {
+                "2024-03-31 00:00:00": 2,
+                "2024-03-31 01:00:00": 1,
+                "2024-03-31 03:00:00": 1,
+                "2024-04-01 00:00:00": 1,
+                "2024-04-01 02:00:00": 1,
+            },
+        ),
+        (TimeUnit.WEEK, "UTC", {"2024-03-29": 5, "2024-04-01": 1}),
+        (TimeUnit.MONTH, "UTC", {"2024-03-01": 5, "2024-04-01": 1}),
+    ],
+)
+async def test_over_time_by_the_clocks_of_the_zone(
+    ledger: Ledger, unit: TimeUnit, zone: str, expected: dict[str, int]
+) -> None:
+    numbers = DroppedHits(ledger)
+    for text in ("30T23:00", "30T23:59", "31T00:30", "31T01:00", "31T22:00"):
+        numbers.note(1, DropReason.PREFETCH, at(f"2024-03-{text}"))
+    numbers.note(2, DropReason.OPTED_OUT, at("2024-04-01T00:00"))
+    numbers.note(3, DropReason.OPTED_OUT, at("2024-04-01T00:00"))
+    await numbers.keep()
+    asked = period(at("2024-03-29"), at("2024-04-30T23:59:59"), ZoneInfo(zone))
+    found = await ledger.read(dropped_over_time, [1, 2], asked, unit)
+    assert {label: sum(reasons.values()) for label, reasons in found.items()} == expected
+    if unit is TimeUnit.DAY:
+        assert found["2024-04-01"][DropReason.OPTED_OUT] == 1
 
 
 @given(times=st.lists(st.integers(HOUR, HOUR + 60 * HOUR_S), max_size=20), cut=st.integers(1, 60))

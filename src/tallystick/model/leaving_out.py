@@ -1,8 +1,7 @@
 """Rules by which a site leaves hits out: networks, countries, paths and hosts.
 
-A path is compared in its own spelling: ``/Blog`` and ``/blog`` are two pages. Hosts and countries ignore case. A ``*``
-at the beginning or the end of a path stands for any text, at the beginning of a host (``*.example.com``) for any
-subdomain.
+Upper and lower case are the same, as for paths everywhere. A ``*`` at the beginning or the end of a path stands for any
+text, at the beginning of a host (``*.example.com``) for any subdomain.
 """
 
 import re
@@ -83,4 +82,4 @@ def _with_wildcards(rule: str) -> str:
 
 
 def _whole(parts: Iterable[str]) -> str:
-    return f"(?s)^(?:{'|'.join(parts)})$"
+    return f"(?si)^(?:{'|'.join(parts)})$"

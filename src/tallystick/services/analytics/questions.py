@@ -577,13 +577,14 @@ def labels(question: Question, until: int | None = None) -> list[str]:
         moment = max(begin, period.first)
         while moment < min(end, after):
             local = moment + offset
-            value = local // step * step if unit in CLOCK_UNITS else _date_unit(unit, local // DAY_S)
+            value = local // step * step if unit in CLOCK_UNITS else date_unit(unit, local // DAY_S)
             found[time_text(unit, value, first)] = None
             moment += step - local % step
     return list(found)
 
 
-def _date_unit(unit: TimeUnit, day: int) -> int:
+def date_unit(unit: TimeUnit, day: int) -> int:
+    """The first day of the unit of ``DATE_UNITS`` that contains a day; days since 1970."""
     if unit is TimeUnit.DAY:
         return day
     date = date_of(day)

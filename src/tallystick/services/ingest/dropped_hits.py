@@ -1,12 +1,15 @@
 """Numbers of hits that were deliberately not recorded, by site, hour and reason. Nothing else of them is kept."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from itertools import product
 
 from tallystick.errors import StoreUnavailable
 from tallystick.ledger import Ledger, Session
 from tallystick.model.hit import HOUR_S
-from tallystick.model.period import Period
+from tallystick.model.period import DAY_S, Period
+from tallystick.model.question import TimeUnit
+from tallystick.services.analytics.questions import date_unit, time_text
 from tallystick.services.ingest.arrival import DropReason
 
 PENDING_AT_MOST = 10_000
@@ -76,6 +79,31 @@ def dropped_hits(session: Session, sites: Iterable[int], period: Period) -> dict
         for reason, hits in rows:
             numbers[_REASON_OF[reason]] += int(hits)
     return dict(sorted(numbers.items(), key=lambda row: (-row[1], row[0])))
+
+
+def dropped_over_time(
+    session: Session, sites: Iterable[int], period: Period, unit: TimeUnit
+) -> dict[str, dict[DropReason, int]]:
+    """Dropped hits of some sites by unit of the zone's time and by reason; units without any are left out.
+
+    Args:
+        unit: hours, or one of ``DATE_UNITS``.
+
+    Returns:
+        By unit, as answers to questions spell it.
+    """
+    step = HOUR_S if unit is TimeUnit.HOUR else DAY_S
+    first = (period.first + period.offsets[0].offset) // DAY_S
+    numbers: defaultdict[str, Counter[DropReason]] = defaultdict(Counter)
+    for site, (begin, end, ahead) in product(sites, period.offsets):
+        since, until = max(begin, period.first), min(end, period.after)
+        rows = session.common.dropped_over_time(
+            session.connection, site=site, since=since, until=until, ahead=ahead, step=step
+        )
+        for number, reason, hits in rows:
+            value = number * HOUR_S if unit is TimeUnit.HOUR else date_unit(unit, number)
+            numbers[time_text(unit, value, first)][_REASON_OF[reason]] += int(hits)
+    return {label: dict(found) for label, found in sorted(numbers.items())}
 
 
 def reason_name(reason: DropReason) -> str:

@@ -10,6 +10,11 @@ ON CONFLICT (site, hour, reason) DO UPDATE SET hits = dropped_hit.hits + exclude
 SELECT reason, sum(hits) FROM dropped_hit
 WHERE site = :site AND hour >= :since AND hour < :until GROUP BY reason;
 
+-- name: dropped_over_time(site, since, until, ahead, step)
+-- Dropped hits of the hours that begin in a period, by steps of local time and reason.
+SELECT (hour + :ahead) / :step, reason, sum(hits) FROM dropped_hit
+WHERE site = :site AND hour >= :since AND hour < :until GROUP BY 1, 2;
+
 -- name: forget_dropped(site, before)!
 -- Remove old numbers.
 DELETE FROM dropped_hit WHERE site = :site AND hour < :before;
