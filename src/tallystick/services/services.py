@@ -18,6 +18,7 @@ from tallystick.services.analytics.kept.goals import Goals
 from tallystick.services.analytics.kept.keeping import KeptCache
 from tallystick.services.analytics.kept.segments import Segments
 from tallystick.services.analytics.names import Names
+from tallystick.services.analytics.presence import Presence
 from tallystick.services.analytics.questions import Questions
 from tallystick.services.analytics.visitor_counter import VisitorCounter
 from tallystick.services.clock import ClockWatch
@@ -50,6 +51,7 @@ class Services(Struct, frozen=True, kw_only=True):
     ingest: Ingest
     exports: Exports
     visitor_counter: VisitorCounter
+    presence: Presence
     questions: Questions
     funnel_questions: FunnelQuestions
     aggregates: AggregateImports
@@ -114,6 +116,7 @@ def build_services(  # noqa: PLR0913  # settings of single services
         ingest=Ingest(ledger, warehouse, names, knowledge, admits_new_name),
         exports=Exports(ledger, warehouse, warehouse.exports),
         visitor_counter=VisitorCounter(ledger, warehouse),
+        presence=Presence(warehouse),
         questions=questions,
         funnel_questions=FunnelQuestions(ledger, warehouse, questions),
         aggregates=AggregateImports(ledger, warehouse, warehouse.clock),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
-from tallystick.warehouse.types import IdempotencyRecord, LedgerMarks, ParquetHit, Stored
+from tallystick.warehouse.types import IdempotencyRecord, LedgerMarks, ParquetHit, Present, Stored
 from tallystick.warehouse.warehouse import Warehouse, WarehouseSession, WarehouseStorage, WarehouseWriteSession, seconds
 
 OWN_FILES = ("warehouse*", "warehouse.temp/*", "exports/*")
@@ -13,6 +13,7 @@ OWN_FILES = ("warehouse*", "warehouse.temp/*", "exports/*")
 __all__ = [
     "OWN_FILES",
     "IdempotencyRecord",
+    "Present",
     "Stored",
     "Warehouse",
     "WarehouseSession",

@@ -106,6 +106,13 @@ class DimensionCount(Struct, frozen=True):
     scheme: str | None = None
 
 
+class Present(NamedTuple):
+    """Who is on a site now: visitors of the last minutes, and the id of the newest hit among theirs."""
+
+    visitors: int
+    newest: int
+
+
 class BotRow(NamedTuple):
     """A hit of a bot; ``created`` is Unix seconds."""
 

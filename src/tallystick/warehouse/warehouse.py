@@ -29,6 +29,7 @@ from tallystick.warehouse.types import (
     PathHours,
     PathName,
     Position,
+    Present,
     Slice,
     StatisticRow,
     Stored,
@@ -134,6 +135,10 @@ class WarehouseSession(Protocol):
 
     def first_counted(self, site: int) -> int | None:
         """The time of a site's first hit of people, Unix seconds; None without one."""
+        ...
+
+    def present(self, since: int) -> dict[int, Present]:
+        """Who is there, by site; sites without a hit of a person since then (Unix seconds) are left out."""
         ...
 
     # Bots.

@@ -4,12 +4,20 @@ from collections.abc import Sequence
 
 from tallystick.model.period import Period
 from tallystick.warehouse.duckdb.queried import QuerySession
-from tallystick.warehouse.types import BotRow, IdempotencyRecord, LabelCount
+from tallystick.warehouse.types import BotRow, IdempotencyRecord, LabelCount, Present
 
 
 def visits(session: QuerySession, site: int, path: int | None, begin: int, end: int) -> int:
     """Visits of a site, or of one of its paths, from ``begin`` until before ``end``, Unix seconds."""
     return int(session.queries.visits_shown(session.connection, site=site, path=path, begin=begin, end=end))
+
+
+def present(session: QuerySession, since: int) -> dict[int, Present]:
+    """Who is there, by site; sites without a hit of a person since then are left out."""
+    return {
+        site: Present(visitors, newest)
+        for site, visitors, newest in session.queries.present(session.connection, since=since)
+    }
 
 
 def bots_by_code(session: QuerySession, site: int, period: Period) -> list[tuple[int, int]]:

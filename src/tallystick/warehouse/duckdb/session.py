@@ -20,6 +20,7 @@ class DuckDbSession(QuerySession):
     names_matching = questions.names_matching
 
     visits = lookups.visits
+    present = lookups.present
     bots_by_code = lookups.bots_by_code
     latest_bots = lookups.latest_bots
     labels = lookups.labels

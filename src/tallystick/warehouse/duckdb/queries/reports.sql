@@ -59,6 +59,11 @@ ORDER BY visits DESC, min(ref) <> '', min(seen), value LIMIT :max_rows OFFSET :s
 SELECT value, count(DISTINCT session) FILTER (session <> 0), count(*) FILTER (NOT event) FROM picked
 WHERE value IN (SELECT unnest(:listed)) GROUP BY value;
 
+-- name: present(since)
+-- Visitors and the newest hit of each site since a moment; a hit without a session is a visitor if it is a first visit.
+SELECT site, count(DISTINCT session) FILTER (session <> 0) + count(*) FILTER (session = 0 AND first), max(id) FROM hit
+WHERE created >= :since AND bot = 0 GROUP BY site;
+
 -- name: bots_by_code(site, since, until)
 -- Hits of bots, by code, most first.
 SELECT bot, count(*) AS hits FROM hit
