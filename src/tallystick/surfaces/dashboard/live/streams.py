@@ -1,0 +1,140 @@
+"""Streams of server-sent events for pages: how many visitors there are now."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from contextlib import suppress
+
+import msgspec
+from msgspec import Struct
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from tallystick.errors import StoreUnavailable
+from tallystick.warehouse import Present
+from tallystick.web.event_stream import CONTENT_TYPE, RETRY, UNBUFFERED, send_events, stream_head
+from tallystick.web.places import NoPlace, Places
+
+STREAMS_AT_MOST = 500
+STREAMS_OF_ONE = 12
+"""Streams of one person, or of one address without a login. Pages close theirs while they are hidden."""
+LOOKED_EVERY_S = 1.0
+"""Interval at which a stream looks for a change, and so the shortest time between two events."""
+CHECKED_EVERY_S = 20.0
+"""Interval at which a stream checks that its reader may still see the site."""
+TRY_AGAIN_AFTER_S = 30
+
+ENDED = b"event: ended\ndata: {}\n\n"
+"""The reader may not see the site any more; reconnecting would be in vain."""
+_TOO_MANY_OWN = "Too many pages of yours show live numbers at once. Close some, and reload this page."
+_TOO_MANY = "Too many pages show live numbers at once. This page works without; reload it to see new numbers."
+_HEAD = (
+    (b"content-type", CONTENT_TYPE),
+    (b"cache-control", b"private, no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    UNBUFFERED,
+)
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Reader(Struct, frozen=True, kw_only=True):
+    """Who reads a stream, and what.
+
+    Attributes:
+        key: places are counted by it.
+        present: who is on the sites of the page.
+        may_read: whether the reader may still see them.
+    """
+
+    key: Hashable
+    present: Callable[[], Awaitable[Present]]
+    may_read: Callable[[], Awaitable[bool]]
+
+
+class LiveStreams:
+    """The open streams: limited in number, and ended before the server stops."""
+
+    def __init__(self) -> None:
+        self._places = Places(STREAMS_AT_MOST, STREAMS_OF_ONE)
+        self._stopping, self._all_closed = asyncio.Event(), asyncio.Event()
+
+    def __len__(self) -> int:
+        """The number of open streams."""
+        return len(self._places)
+
+    def response(self, reader: Reader) -> Response:
+        """A stream for a reader; or, where there are too many, the refusal."""
+        return _EventStream(self, reader)
+
+    async def close_all(self, within: float) -> None:
+        """End all streams, and the later ones at once. Returns when all are closed.
+
+        Args:
+            within: seconds after which it stops waiting.
+        """
+        self._stopping.set()
+        if not self._places:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self._all_closed.wait()
+
+    async def send(self, reader: Reader, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request with a stream until the reader leaves, or may read no longer.
+
+        Raises:
+            NoPlace: there are too many; nothing was sent.
+        """
+        self._places.take(reader.key)
+        try:
+            await send(stream_head(_HEAD))
+            if scope["method"] == "HEAD":
+                await send({"type": "http.response.body", "body": b""})
+            else:
+                await send_events(self._events(reader), receive, send)
+        finally:
+            self._places.give_back(reader.key)
+            if not self._places:
+                self._all_closed.set()
+
+    async def _events(self, reader: Reader) -> AsyncIterator[bytes]:
+        clock = asyncio.get_running_loop().time
+        told, checked = None, clock()
+        yield RETRY
+        # Where the stores fail the stream ends, and the browser reconnects.
+        with suppress(StoreUnavailable):
+            while not self._stopping.is_set():
+                if clock() - checked >= CHECKED_EVERY_S:
+                    if not await reader.may_read():
+                        yield ENDED
+                        return
+                    checked = clock()
+                present = await reader.present()
+                if present != told:
+                    told = present
+                    yield _event(present)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOKED_EVERY_S):
+                        await self._stopping.wait()
+
+
+class _EventStream(Response):
+    """Sends a stream when it is called; a place is taken only then, so that none is lost before."""
+
+    def __init__(self, streams: LiveStreams, reader: Reader) -> None:
+        super().__init__()
+        self._streams, self._reader = streams, reader
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            await self._streams.send(self._reader, scope, receive, send)
+        except NoPlace as error:
+            message, status = (_TOO_MANY_OWN, 429) if error.own else (_TOO_MANY, 503)
+            refusal = JSONResponse({"error": message}, status, {"retry-after": str(TRY_AGAIN_AFTER_S)})
+            await refusal(scope, receive, send)
+
+
+def _event(present: Present) -> bytes:
+    data = _encode({"visitors": present.visitors, "newest": present.newest})
+    return b"event: now\nid: %d\ndata: %b\n\n" % (present.newest, data)

@@ -1,0 +1,175 @@
+"""Streams of live numbers: what they send, when they end, and how many there may be."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from tallystick.errors import StoreBusy
+from tallystick.surfaces.dashboard.live import streams
+from tallystick.surfaces.dashboard.live.streams import ENDED, STREAMS_OF_ONE, LiveStreams, Reader
+from tallystick.warehouse import Present
+
+WITHIN_S = 10.0
+
+
+@pytest.fixture(autouse=True)
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "LOOKED_EVERY_S", 0.01)
+    monkeypatch.setattr(streams, "CHECKED_EVERY_S", 0.03)
+
+
+class Watched:
+    """What a stream tells, and a reader that may be shut out."""
+
+    def __init__(self, *present: Present | Exception) -> None:
+        self._present: Iterator[Present | Exception] = iter(present)
+        self.now: Present | Exception = Present(0, 0)
+        self.may = True
+        self.asked = 0
+
+    def reader(self, key: str = "me") -> Reader:
+        return Reader(key=key, present=self._next, may_read=self._may_read)
+
+    async def _next(self) -> Present:
+        self.asked += 1
+        self.now = next(self._present, self.now)
+        if isinstance(self.now, Exception):
+            raise self.now
+        return self.now
+
+    async def _may_read(self) -> bool:
+        return self.may
+
+
+class Client:
+    """One who is connected.
+
+    Attributes:
+        status: of the answer; 0 before it.
+        body: what has been sent so far.
+    """
+
+    def __init__(self, live: LiveStreams, reader: Reader, method: str = "GET") -> None:
+        self.status, self.body = 0, b""
+        self._left = asyncio.Event()
+        self.task = asyncio.create_task(
+            live.response(reader)({"type": "http", "method": method}, self._receive, self._send)
+        )
+
+    async def _receive(self) -> dict[str, Any]:
+        await self._left.wait()
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message: Any) -> None:
+        self.status = message.get("status", self.status)
+        self.body += message.get("body", b"")
+
+    def leave(self) -> None:
+        self._left.set()
+
+    async def read(self, part: bytes) -> None:
+        """Wait until something was sent."""
+        async with asyncio.timeout(WITHIN_S):
+            while part not in self.body:  # noqa: ASYNC110  # nothing tells when it is
+                await asyncio.sleep(0.001)
+
+    async def ended(self) -> None:
+        async with asyncio.timeout(WITHIN_S):
+            await self.task
+
+
+@asynccontextmanager
+async def connected(live: LiveStreams, reader: Reader, method: str = "GET") -> AsyncIterator[Client]:
+    client = Client(live, reader, method)
+    try:
+        yield client
+    finally:
+        client.leave()
+        await client.ended()
+
+
+def now(visitors: int, newest: int) -> bytes:
+    return b'event: now\nid: %d\ndata: {"visitors":%d,"newest":%d}\n\n' % (newest, visitors, newest)
+
+
+async def test_only_changes_are_sent() -> None:
+    live, watched = LiveStreams(), Watched(Present(1, 5), Present(1, 5), Present(1, 5), Present(2, 6))
+    async with connected(live, watched.reader()) as client:
+        await client.read(now(2, 6))
+        assert client.status == 200
+        assert client.body == b"retry: 2000\n\n" + now(1, 5) + now(2, 6)
+    assert not len(live)
+
+
+async def test_a_reader_who_may_not_read_any_more_is_told_so() -> None:
+    live, watched = LiveStreams(), Watched()
+    async with connected(live, watched.reader()) as client:
+        await client.read(now(0, 0))
+        watched.may = False
+        await client.ended()
+        assert client.body.endswith(ENDED)
+
+
+async def test_a_stream_ends_where_the_stores_fail_so_that_the_browser_tries_again() -> None:
+    live, watched = LiveStreams(), Watched(Present(1, 5), StoreBusy("busy"))
+    async with connected(live, watched.reader()) as client:
+        await client.ended()
+        assert client.body == b"retry: 2000\n\n" + now(1, 5)
+
+
+async def test_the_server_does_not_wait_for_streams() -> None:
+    live, watched = LiveStreams(), Watched()
+    async with connected(live, watched.reader()) as client, connected(live, watched.reader("you")) as other:
+        await client.read(now(0, 0))
+        await other.read(now(0, 0))
+        async with asyncio.timeout(WITHIN_S):
+            await live.close_all(within=1_000)
+        await client.ended()
+        await other.ended()
+    async with connected(live, watched.reader()) as late:
+        await late.ended()
+        assert late.body == b"retry: 2000\n\n"
+
+
+async def test_nothing_is_waited_for_without_streams() -> None:
+    async with asyncio.timeout(WITHIN_S):
+        await LiveStreams().close_all(within=1_000)
+
+
+async def test_one_person_has_a_dozen_and_gives_them_back() -> None:
+    live, watched = LiveStreams(), Watched()
+    clients = [Client(live, watched.reader()) for _ in range(STREAMS_OF_ONE)]
+    for client in clients:
+        await client.read(now(0, 0))
+    async with connected(live, watched.reader()) as refused:
+        await refused.ended()
+        assert refused.status == 429
+        assert b"Too many pages of yours show live numbers at once." in refused.body
+    async with connected(live, watched.reader("you")) as other:
+        await other.read(now(0, 0))
+    for client in clients:
+        client.leave()
+        await client.ended()
+    async with connected(live, watched.reader()) as client:
+        await client.read(now(0, 0))
+
+
+async def test_all_together_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "STREAMS_AT_MOST", 1)
+    live, watched = LiveStreams(), Watched()
+    async with connected(live, watched.reader()) as client:
+        await client.read(now(0, 0))
+        async with connected(live, watched.reader("you")) as refused:
+            await refused.ended()
+            assert refused.status == 503
+            assert b"This page works without" in refused.body
+
+
+async def test_only_the_head_is_sent_where_only_that_is_asked_for() -> None:
+    live, watched = LiveStreams(), Watched()
+    async with connected(live, watched.reader(), "HEAD") as client:
+        await client.ended()
+        assert (client.status, client.body, watched.asked) == (200, b"", 0)
