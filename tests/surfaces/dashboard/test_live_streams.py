@@ -9,8 +9,7 @@ import pytest
 
 from tallystick.errors import StoreBusy
 from tallystick.surfaces.dashboard.live import streams
-from tallystick.surfaces.dashboard.live.streams import ENDED, STREAMS_OF_ONE, LiveStreams, Reader
-from tallystick.warehouse import Present
+from tallystick.surfaces.dashboard.live.streams import ENDED, STREAMS_OF_ONE, LiveStreams, News, Reader
 
 WITHIN_S = 10.0
 
@@ -24,18 +23,18 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
 class Watched:
     """What a stream tells, and a reader that may be shut out."""
 
-    def __init__(self, *present: Present | Exception) -> None:
-        self._present: Iterator[Present | Exception] = iter(present)
-        self.now: Present | Exception = Present(0, 0)
+    def __init__(self, *news: News | Exception) -> None:
+        self._news: Iterator[News | Exception] = iter(news)
+        self.now: News | Exception = News(0, 0)
         self.may = True
         self.asked = 0
 
     def reader(self, key: str = "me") -> Reader:
-        return Reader(key=key, present=self._next, may_read=self._may_read)
+        return Reader(key=key, news=self._next, may_read=self._may_read)
 
-    async def _next(self) -> Present:
+    async def _next(self) -> News:
         self.asked += 1
-        self.now = next(self._present, self.now)
+        self.now = next(self._news, self.now)
         if isinstance(self.now, Exception):
             raise self.now
         return self.now
@@ -96,12 +95,18 @@ def now(visitors: int, newest: int) -> bytes:
 
 
 async def test_only_changes_are_sent() -> None:
-    live, watched = LiveStreams(), Watched(Present(1, 5), Present(1, 5), Present(1, 5), Present(2, 6))
+    live, watched = LiveStreams(), Watched(News(1, 5), News(1, 5), News(1, 5), News(2, 6))
     async with connected(live, watched.reader()) as client:
         await client.read(now(2, 6))
         assert client.status == 200
         assert client.body == b"retry: 2000\n\n" + now(1, 5) + now(2, 6)
     assert not len(live)
+
+
+async def test_what_arrived_at_a_site_that_waits_is_told_as_well() -> None:
+    live, watched = LiveStreams(), Watched(News(0, 0, 3))
+    async with connected(live, watched.reader()) as client:
+        await client.read(b'data: {"visitors":0,"newest":0,"seen":3}')
 
 
 async def test_a_reader_who_may_not_read_any_more_is_told_so() -> None:
@@ -114,7 +119,7 @@ async def test_a_reader_who_may_not_read_any_more_is_told_so() -> None:
 
 
 async def test_a_stream_ends_where_the_stores_fail_so_that_the_browser_tries_again() -> None:
-    live, watched = LiveStreams(), Watched(Present(1, 5), StoreBusy("busy"))
+    live, watched = LiveStreams(), Watched(News(1, 5), StoreBusy("busy"))
     async with connected(live, watched.reader()) as client:
         await client.ended()
         assert client.body == b"retry: 2000\n\n" + now(1, 5)

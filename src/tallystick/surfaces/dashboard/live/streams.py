@@ -10,7 +10,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from tallystick.errors import StoreUnavailable
-from tallystick.warehouse import Present
 from tallystick.web.event_stream import CONTENT_TYPE, RETRY, UNBUFFERED, send_events, stream_head
 from tallystick.web.places import NoPlace, Places
 
@@ -37,17 +36,30 @@ _HEAD = (
 _encode = msgspec.json.Encoder().encode
 
 
+class News(Struct, frozen=True, omit_defaults=True):
+    """What a stream tells when it changes.
+
+    Attributes:
+        newest: the id of the newest hit among those of the visitors; 0 without one.
+        seen: of a site that waits for its first hit, how much has arrived that does not count; None for others.
+    """
+
+    visitors: int
+    newest: int
+    seen: int | None = None
+
+
 class Reader(Struct, frozen=True, kw_only=True):
     """Who reads a stream, and what.
 
     Attributes:
         key: places are counted by it.
-        present: who is on the sites of the page.
+        news: of the sites of the page.
         may_read: whether the reader may still see them.
     """
 
     key: Hashable
-    present: Callable[[], Awaitable[Present]]
+    news: Callable[[], Awaitable[News]]
     may_read: Callable[[], Awaitable[bool]]
 
 
@@ -109,10 +121,10 @@ class LiveStreams:
                         yield ENDED
                         return
                     checked = clock()
-                present = await reader.present()
-                if present != told:
-                    told = present
-                    yield _event(present)
+                news = await reader.news()
+                if news != told:
+                    told = news
+                    yield _event(news)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LOOKED_EVERY_S):
                         await self._stopping.wait()
@@ -135,6 +147,5 @@ class _EventStream(Response):
             await refusal(scope, receive, send)
 
 
-def _event(present: Present) -> bytes:
-    data = _encode({"visitors": present.visitors, "newest": present.newest})
-    return b"event: now\nid: %d\ndata: %b\n\n" % (present.newest, data)
+def _event(news: News) -> bytes:
+    return b"event: now\nid: %d\ndata: %b\n\n" % (news.newest, _encode(news))
