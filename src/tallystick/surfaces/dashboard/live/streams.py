@@ -76,7 +76,7 @@ class LiveStreams:
 
     def response(self, reader: Reader) -> Response:
         """A stream for a reader; or, where there are too many, the refusal."""
-        return _EventStream(self, reader)
+        return _LiveResponse(self, reader)
 
     async def close_all(self, within: float) -> None:
         """End all streams, and the later ones at once. Returns when all are closed.
@@ -130,7 +130,7 @@ class LiveStreams:
                         await self._stopping.wait()
 
 
-class _EventStream(Response):
+class _LiveResponse(Response):
     """Sends a stream when it is called; a place is taken only then, so that none is lost before."""
 
     def __init__(self, streams: LiveStreams, reader: Reader) -> None:
