@@ -14,6 +14,8 @@ from support.ledgers import opened
 from support.pages import Pages
 from tallystick.ledger import Database, Ledger
 from tallystick.services.accounts.accounts import account_by_email
+from tallystick.services.accounts.audit import EventKind
+from tallystick.surfaces.dashboard.server.pages import KINDS
 from tallystick.surfaces.dashboard.support.language import FOLDER, Languages
 
 TOOL = runpy.run_path(str(Path(__file__).resolve().parents[3] / "tools" / "make_messages.py"))
@@ -227,3 +229,7 @@ async def test_other_sites_and_unknown_languages_change_nothing(pages: Pages) ->
     assert (foreign.status_code, unknown.status_code) == (403, 404)
     assert not foreign.headers.get_list("set-cookie")
     assert not unknown.headers.get_list("set-cookie")
+
+
+def test_every_kind_of_event_has_words() -> None:
+    assert set(KINDS) == set(EventKind)

@@ -6,6 +6,7 @@ from starlette.responses import Response
 from tallystick.errors import SharingReason, SharingRefused
 from tallystick.services.sharing.access import role_of
 from tallystick.services.sharing.invites import accept, preview
+from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS
 from tallystick.surfaces.dashboard.support.services import PageServices
@@ -13,23 +14,23 @@ from tallystick.surfaces.dashboard.support.services import PageServices
 ERRORS = {
     SharingReason.NOT_FOUND: (
         404,
-        "There is no such invite",
-        "The link may be mistyped, or the invite was taken back. Ask whoever sent it to you for a new one.",
+        N_("There is no such invite"),
+        N_("The link may be mistyped, or the invite was taken back. Ask whoever sent it to you for a new one."),
     ),
     SharingReason.GONE: (
         410,
-        "This invite was used or has expired",
-        "Ask whoever sent it to you for a new one. If you have accepted it before, you share the counter already.",
+        N_("This invite was used or has expired"),
+        N_("Ask whoever sent it to you for a new one. If you have accepted it before, you share the counter already."),
     ),
     SharingReason.FORBIDDEN: (
         403,
-        "This invite is not for you any more",
-        "An admin has removed you from the counter, or changed your role, since it was made. Ask for a new one.",
+        N_("This invite is not for you any more"),
+        N_("An admin has removed you from the counter, or changed your role, since it was made. Ask for a new one."),
     ),
     SharingReason.TOO_MANY: (
         409,
-        "This invite cannot be accepted",
-        "Either the counter has as many members as one can have, or you share as many counters as one person can.",
+        N_("This invite cannot be accepted"),
+        N_("Either the counter has as many members as one can have, or you share as many counters as one person can."),
     ),
 }
 

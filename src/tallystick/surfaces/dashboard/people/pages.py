@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -23,18 +24,18 @@ from tallystick.services.accounts.people import (
 from tallystick.surfaces.dashboard.sites.pages import name_of
 from tallystick.surfaces.dashboard.support.confirmation import confirmed
 from tallystick.surfaces.dashboard.support.forms import Form
+from tallystick.surfaces.dashboard.support.language import N_, Language
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, NOT_CONFIRMED, Problems, problems_of
 from tallystick.surfaces.dashboard.support.services import PageServices
 
 LETTERS: Sequence[tuple[Access, str]] = (
-    ("r", "read"),
-    ("s", "read and change settings"),
-    ("a", "admin"),
-    ("*", "superuser of this server"),
+    ("r", N_("read")),
+    ("s", N_("read and change settings")),
+    ("a", N_("admin")),
+    ("*", N_("superuser of this server")),
 )
-_ACCESS_TEXTS = dict(LETTERS)
-UNNAMED = "a person without a name"
+UNNAMED = N_("a person without a name")
 
 
 class PeoplePages:
@@ -129,12 +130,16 @@ class PeoplePages:
         values = {
             "people": people,
             "sites": sites,
-            "letters": [pair for pair in LETTERS if pair[0] != "*" or own.access.get(ALL_SITES) == "*"],
+            "letters": [
+                (letter, request.language.gettext(text))
+                for letter, text in LETTERS
+                if letter != "*" or own.access.get(ALL_SITES) == "*"
+            ],
             "may_manage": may_manage(own),
             "typed": {name: request.form.text(name) for name in ("email", "name")},
             "name_of": name_of,
-            "in_words": access_in_words,
-            "names": names_of(people, with_emails=may_manage(own)),
+            "in_words": partial(access_in_words, request.language),
+            "names": names_of(people, request.language.gettext(UNNAMED), with_emails=may_manage(own)),
             "submitted_ids": request.form.numbers("id"),
             "problems": problems,
         }
@@ -155,13 +160,14 @@ def access_in(form: Form) -> dict[str, Access]:
     }
 
 
-def names_of(people: Sequence[Account], *, with_emails: bool) -> dict[int, str]:
+def names_of(people: Sequence[Account], unnamed: str, *, with_emails: bool) -> dict[int, str]:
     """The name shown for each person, by account id.
 
     Args:
+        unnamed: stands for people without a name.
         with_emails: whether the viewer sees emails beside the names. Without them, equal names get a number.
     """
-    chosen = {person.id: person.name or (person.email if with_emails else UNNAMED) for person in people}
+    chosen = {person.id: person.name or (person.email if with_emails else unnamed) for person in people}
     if with_emails:
         return chosen
     names: dict[int, str] = {}
@@ -171,12 +177,19 @@ def names_of(people: Sequence[Account], *, with_emails: bool) -> dict[int, str]:
     return names
 
 
-def access_in_words(access: Mapping[str, Access], sites: Sequence[Site]) -> str:
-    """A person's access as a sentence."""
+def access_in_words(language: Language, access: Mapping[str, Access], sites: Sequence[Site]) -> str:
+    """A person's access in words."""
     names = {str(site.id): name_of(site) for site in sites}
-    parts = [f"{_ACCESS_TEXTS[access[ALL_SITES]]} on all sites"] if ALL_SITES in access else []
-    parts += [f"{_ACCESS_TEXTS[letter]} on {names[site]}" for site, letter in access.items() if site in names]
-    return ", ".join(parts) or "nothing"
+    words = {letter: language.gettext(text) for letter, text in LETTERS}
+    everywhere, somewhere = (
+        language.gettext(N_("%(access)s on all sites")),
+        language.gettext(N_("%(access)s on %(site)s")),
+    )
+    parts = [everywhere % {"access": words[access[ALL_SITES]]}] if ALL_SITES in access else []
+    parts += [
+        somewhere % {"access": words[letter], "site": names[site]} for site, letter in access.items() if site in names
+    ]
+    return ", ".join(parts) or language.gettext(N_("nothing"))
 
 
 def new_password() -> str:
