@@ -201,7 +201,7 @@ async def test_an_admin_chooses_among_all_permissions(pages: Pages) -> None:
         await ada.fill("/sites", {"cname": "zwei.example.com"})
         fields = {"name": "x", "permission": ["128"], "site": ["1"]}
         refused = await ada.fill("/user/tokens", fields)
-        assert "Sites: must be left out: shared counters belong to no site." in refused.text
+        assert "Sites must be left out: shared counters belong to no site." in refused.text
 
 
 async def test_a_removed_persons_counters_go_on_without_them(pages: Pages) -> None:
