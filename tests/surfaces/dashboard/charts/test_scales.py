@@ -104,21 +104,22 @@ def test_every_segment_between_neighbours_is_drawn_once(values: list[Figure], da
 @given(series)
 def test_every_number_is_seen(values: list[Figure]) -> None:
     drawn = points(values, axis(values, Scale.COUNT).top)
-    seen = {(int(x), int(y)) for x, y in re.findall(r"[ML](\d+) (\d+)", lines(drawn).finished)}
+    found = lines(drawn)
+    seen = {(int(x), int(y)) for x, y in re.findall(r"[ML](\d+) (\d+)", found.finished + found.dots)}
     assert seen == {point for point in drawn if point.y is not None}
 
 
 def test_a_line_has_gaps_dots_and_an_unfinished_end() -> None:
     drawn = [Point(0, 9), Point(1, None), Point(2, 7), Point(3, 6), Point(4, 5)]
-    assert lines(drawn) == ("M0 9h0M2 7L3 6L4 5", "")
-    assert lines(drawn, [False, False, False, False, True]) == ("M0 9h0M2 7L3 6", "M3 6L4 5")
-    assert lines(drawn[:1], [True]) == ("", "M0 9h0")
+    assert lines(drawn) == ("M2 7L3 6L4 5", "", "M0 9h0")
+    assert lines(drawn, [False, False, False, False, True]) == ("M2 7L3 6", "M3 6L4 5", "M0 9h0")
+    assert lines(drawn[:1], [True]) == ("", "", "M0 9h0")
     assert area(drawn, 10) == "M2 10L2 7L3 6L4 5L4 10Z"
 
 
 def test_nothing_is_drawn_of_nothing() -> None:
     assert points([], 1) == []
-    assert lines([]) == ("", "")
+    assert lines([]) == ("", "", "")
     assert area([]) == ""
     assert points([None, 0, 5, 10, 99], 10, 100, 50) == [
         Point(10, None),

@@ -74,6 +74,8 @@ class Lines(NamedTuple):
     finished: str
     unfinished: str
     """The segments that touch an unfinished bucket."""
+    dots: str
+    """The points between gaps."""
 
 
 def axis(values: Sequence[Figure], scale: Scale) -> Axis:
@@ -114,15 +116,17 @@ def points(values: Sequence[Figure], top: float, width: int = WIDTH, height: int
 
 
 def lines(drawn: Sequence[Point], unfinished: Sequence[bool] = ()) -> Lines:
-    """The line through points, with gaps where there is no value. A point between gaps is a dot.
+    """The line through points, with gaps where there is no value.
 
     Args:
         unfinished: for each point whether its bucket still grows; empty when none does.
     """
     grows = unfinished or [False] * len(drawn)
+    lonely = (run[0] for run in _runs(drawn) if len(run) == 1)
     return Lines(
-        _line(drawn, grows, lambda left, right: not (grows[left] or grows[right]), dots_of=False),
-        _line(drawn, grows, lambda left, right: grows[left] or grows[right], dots_of=True),
+        _line(drawn, [not (left or right) for left, right in pairwise(grows)]),
+        _line(drawn, [left or right for left, right in pairwise(grows)]),
+        "".join(f"M{x} {y}h0" for x, y in lonely),
     )
 
 
@@ -170,21 +174,18 @@ def _plain(number: Fraction) -> int | float:
     return int(number) if number.denominator == 1 else float(number)
 
 
-def _line(drawn: Sequence[Point], grows: Sequence[bool], joined: Callable[[int, int], bool], *, dots_of: bool) -> str:
-    """The segments for which ``joined``, and dots for lonely points of finished or of unfinished buckets."""
-    last = len(drawn) - 1
+def _line(drawn: Sequence[Point], wanted: Sequence[bool]) -> str:
+    """The segments between neighbours that are wanted."""
+    joined = [
+        here and left.y is not None and right.y is not None
+        for here, (left, right) in zip(wanted, pairwise(drawn), strict=True)
+    ]
     parts = []
-    for number, (x, y) in enumerate(drawn):
-        if y is None:
-            continue
-        before = number > 0 and drawn[number - 1].y is not None
-        after = number < last and drawn[number + 1].y is not None
-        if before and joined(number - 1, number):
+    for (x, y), before, after in zip(drawn, [False, *joined], [*joined, False], strict=False):
+        if before:
             parts.append(f"L{x} {y}")
-        elif after and joined(number, number + 1):
+        elif after:
             parts.append(f"M{x} {y}")
-        elif not (before or after) and grows[number] == dots_of:
-            parts.append(f"M{x} {y}h0")
     return "".join(parts)
 
 
