@@ -1,10 +1,5 @@
 """How tests start Chromium, and what they ask of every page."""
 
-from typing import Any
-
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
-
 ARGUMENTS = (
     "--headless",
     "--no-sandbox",
@@ -46,9 +41,3 @@ CONTRASTS = """
 }
 """
 """The contrast of every text with the ground it stands on, as WCAG reckons it."""
-
-
-def accessibility_problems(page: Page) -> list[tuple[str, Any]]:
-    """What axe finds on a page: rules, and the elements that break them."""
-    found = Axe().run(page).response["violations"]
-    return [(each["id"], [node["html"] for node in each["nodes"]]) for each in found]

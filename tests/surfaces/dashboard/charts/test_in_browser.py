@@ -9,7 +9,8 @@ import pytest
 from jinja2 import ChoiceLoader, FileSystemLoader
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
-from support.browsing import ARGUMENTS, accessibility_problems
+from support.accessibility import accessibility_problems
+from support.browsing import ARGUMENTS
 from support.chart_gallery import HOSTILE, gallery
 from tallystick.surfaces.dashboard.support.language import Language, Languages
 from tallystick.surfaces.dashboard.support.rendering import FOLDER, STATIC_FOLDER, environment, policy
