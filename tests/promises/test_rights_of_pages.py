@@ -99,7 +99,9 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/user/tokens/delete": LOGGED_IN,
     "/sites": LOGGED_IN,
     "/sites/{site}": READERS,
-    "/sites/{site}/hosts": READERS,
+    "/sites/{site}/{listing}": READERS,
+    "/sites/{site}/settings": READERS,
+    "/sites/{site}/settings/hosts": READERS,
     "/sites/{site}/delete": READERS - {"site admin"},
     "/sites/{site}/sharing": SETTERS,
     "/sites/{site}/sharing/withdraw": SETTERS,
@@ -125,8 +127,8 @@ FORMS: Mapping[str, Form] = {
     "/user/name": Form(LOGGED_IN, filled(name="Another name")),
     "/user/password": Form(LOGGED_IN, filled(current=PASSWORD, password="correct horse battery")),
     "/sites": Form(MANAGERS | {"foreign admin"}, filled(cname="third.example.com")),
-    "/sites/{site}": Form(SETTERS, filled(**SITE, link_domain="www.example.com")),
-    "/sites/{site}/hosts": Form(ADMINS, filled(host=KEPT_HOST)),
+    "/sites/{site}/settings": Form(SETTERS, filled(**SITE, link_domain="www.example.com")),
+    "/sites/{site}/settings/hosts": Form(ADMINS, filled(host=KEPT_HOST)),
     "/sites/{site}/delete": Form(MANAGERS, filled(confirm="second.example.com")),
     "/sites/{site}/sharing": Form(SETTERS, filled(name="Another link")),
     "/sites/{site}/sharing/withdraw": Form(
@@ -170,6 +172,7 @@ async def test_every_page_and_every_form_has_a_row(everybody: World) -> None:
 
 def places(everybody: World, path: str) -> Iterator[tuple[str, bool]]:
     """Paths with everything that can stand in their place, and whether it is the first account's."""
+    path = path.replace("{listing}", "pages")
     if "{link}" in path:
         for site, number in (("own", "own"), ("foreign", "foreign"), ("own", "foreign"), ("own", "second")):
             link, _ = everybody.links[number]

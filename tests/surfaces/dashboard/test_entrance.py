@@ -283,7 +283,9 @@ async def test_who_logs_out_is_out(pages: Pages) -> None:
         assert (await ada.get("/user")).status_code == 303
 
 
-@pytest.mark.parametrize("path", ["/user", "/user/tokens", "/user/two-factor", "/sites", "/sites/1", "/people"])
+@pytest.mark.parametrize(
+    "path", ["/user", "/user/tokens", "/user/two-factor", "/sites", "/sites/1/settings", "/people"]
+)
 async def test_a_guest_is_asked_to_log_in_and_comes_back(pages: Pages, path: str) -> None:
     async with pages.ada(), pages.visitor() as visitor:
         answer = await visitor.get(path)

@@ -10,7 +10,16 @@ from support.pages import PASSWORD, Pages
 from tallystick.ledger import Ledger
 from tallystick.services.accounts.accounts import account_by_email
 
-PEOPLES_PAGES = ("/setup", "/login", "/user", "/user/two-factor", "/user/tokens", "/sites", "/sites/1", "/people")
+PEOPLES_PAGES = (
+    "/setup",
+    "/login",
+    "/user",
+    "/user/two-factor",
+    "/user/tokens",
+    "/sites",
+    "/sites/1/settings",
+    "/people",
+)
 
 
 @pytest.fixture

@@ -253,11 +253,11 @@ async def test_readers_make_tokens_that_read_and_nobody_revokes_others(pages: Pa
 
 async def test_a_readers_pages_do_not_mislead(pages: Pages) -> None:
     async with pages.ada() as ada, pages.ben(ada, access_all="r") as ben:
-        shown = (await ben.get("/sites/1")).text
+        shown = (await ben.get("/sites/1/settings")).text
         assert "You may read this site" in shown
         assert "/api/v0/stats/total" in shown
         assert "Count on your pages" not in shown
-        assert "Count on your pages" in (await ada.get("/sites/1")).text
+        assert "Count on your pages" in (await ada.get("/sites/1/settings")).text
         assert "Tokens for sites are made and used by their admins" not in (await ben.get("/user/tokens")).text
 
 

@@ -17,7 +17,7 @@ from support.server import RunningServer, running_server
 pytestmark = pytest.mark.browser
 
 GUESTS_PAGES = ("/setup", "/login")
-PEOPLES_PAGES = ("/user", "/user/two-factor", "/user/tokens", "/sites", "/sites/1", "/people", "/server")
+PEOPLES_PAGES = ("/user", "/user/two-factor", "/user/tokens", "/sites", "/sites/1/settings", "/people", "/server")
 SHARING_PAGES = ("/invites/CODE", "/counters/ID")
 REFUSED = "422"
 """What the browser says of a form that is shown again is no complaint of ours."""
@@ -149,7 +149,7 @@ def test_an_invite_is_accepted_after_logging_in(page: Page, shared: dict[str, st
 
 
 def test_what_is_wrong_is_tied_to_its_field(page: Page) -> None:
-    page.goto("/sites/1")
+    page.goto("/sites/1/settings")
     page.get_by_label("Days that hits are kept").fill("5")
     page.get_by_role("button", name="Save").click()
     field = page.get_by_label("Days that hits are kept")

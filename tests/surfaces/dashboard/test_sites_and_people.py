@@ -31,7 +31,7 @@ async def test_sites_are_added_under_the_first(pages: Pages) -> None:
     async with pages.ada() as ada:
         answer = await ada.fill("/sites", {"cname": "Zwei.Example.com", "link_domain": "www.example.com"})
         first, second = await pages.ledger.read(active_sites)
-        assert answer.headers["location"] == f"/sites/{second.id}?done=created"
+        assert answer.headers["location"] == f"/sites/{second.id}/settings?done=created"
         assert (second.cname, second.parent) == ("zwei.example.com", first.id)
         assert "zwei.example.com" in (await ada.get("/sites")).text
         taken = await ada.fill("/sites", {"cname": "zwei.example.com"})
@@ -44,9 +44,9 @@ async def test_a_domain_is_given_to_a_new_site_and_changed(pages: Pages) -> None
         await ada.fill("/sites", {"cname": "zwei.example.com", "domain": "WWW.Example.com"})
         first, second = await pages.ledger.read(active_sites)
         assert second.domain == "example.com"
-        assert 'name="domain" type="text" value="example.com"' in (await ada.get(f"/sites/{second.id}")).text
+        assert 'name="domain" type="text" value="example.com"' in (await ada.get(f"/sites/{second.id}/settings")).text
         for taken in ("example.com", "zwei.example.com"):
-            answer = await ada.fill(f"/sites/{first.id}", SETTINGS | {"domain": taken})
+            answer = await ada.fill(f"/sites/{first.id}/settings", SETTINGS | {"domain": taken})
             assert answer.status_code == 422
             assert "Domain is the domain or a host of another site." in answer.text
             assert f'name="domain" type="text" value="{taken}"' in answer.text
@@ -54,9 +54,9 @@ async def test_a_domain_is_given_to_a_new_site_and_changed(pages: Pages) -> None
         assert answer.status_code == 422
         assert "Domain must be a fully qualified domain name" in answer.text
         assert 'name="domain" type="text" value="drei"' in answer.text
-        await ada.fill(f"/sites/{second.id}", SETTINGS | {"cname": "zwei.example.com", "code": "zwei"})
+        await ada.fill(f"/sites/{second.id}/settings", SETTINGS | {"cname": "zwei.example.com", "code": "zwei"})
         assert (await pages.ledger.read(active_sites))[1].domain == ""
-        await ada.fill(f"/sites/{first.id}", SETTINGS | {"domain": "example.com"})
+        await ada.fill(f"/sites/{first.id}/settings", SETTINGS | {"domain": "example.com"})
         assert (await first_site(pages)).domain == "example.com"
 
 
@@ -65,12 +65,12 @@ async def test_the_first_sites_host_is_asked_for_before_a_second_is_made(pages: 
         await ada.fill("/setup", pages.first_person(host=""))
         first = await first_site(pages)
         shown = (await ada.get("/sites")).text
-        assert f'href="/sites/{first.id}#settings"' in shown
+        assert f'href="/sites/{first.id}/settings#settings"' in shown
         assert 'name="cname"' not in shown
         refused = await ada.fill("/sites", {"cname": "zwei.example.com"})
         assert refused.status_code == 422
         assert "Site 1 has no host yet" in refused.text
-        await ada.fill(f"/sites/{first.id}", SETTINGS)
+        await ada.fill(f"/sites/{first.id}/settings", SETTINGS)
         assert (await ada.fill("/sites", {"cname": "zwei.example.com"})).status_code == 303
 
 
@@ -79,7 +79,7 @@ async def test_beside_others_no_site_is_without_a_host(pages: Pages) -> None:
         assert (await ada.fill("/sites", {"cname": ""})).status_code == 422
         await ada.fill("/sites", {"cname": "zwei.example.com"})
         first = await first_site(pages)
-        answer = await ada.fill(f"/sites/{first.id}", SETTINGS | {"cname": ""})
+        answer = await ada.fill(f"/sites/{first.id}/settings", SETTINGS | {"cname": ""})
         assert answer.status_code == 422
         assert "must be set while there are other sites" in answer.text
         assert await first_site(pages) == first
@@ -89,7 +89,7 @@ async def test_the_hosts_of_an_only_site_are_shown_and_let_go(pages: Pages) -> N
     async with pages.ada() as ada, pages.ben(ada, access_all="s") as ben:
         first = await first_site(pages)
         await pages.ledger.write(remember_host, first.id, "old.example.com", NOW)
-        path = f"/sites/{first.id}"
+        path = f"/sites/{first.id}/settings"
         assert "Stop counting for it" in (await ada.get(path)).text
         assert "Stop counting for it" not in (await ben.get(path)).text
         fields = {"host": "old.example.com"}
@@ -122,7 +122,7 @@ async def test_an_account_without_access_adds_no_site(pages: Pages) -> None:
 
 async def test_settings_go_there_and_back(pages: Pages) -> None:
     async with pages.ada() as ada:
-        path = f"/sites/{(await first_site(pages)).id}"
+        path = f"/sites/{(await first_site(pages)).id}/settings"
         fields = {
             "cname": "",
             "code": "main",
@@ -154,7 +154,7 @@ async def test_settings_go_there_and_back(pages: Pages) -> None:
 async def test_collecting_nothing_is_kept_as_nothing(pages: Pages) -> None:
     async with pages.ada() as ada:
         fields = {name: value for name, value in SETTINGS.items() if name != "collect"}
-        await ada.fill(f"/sites/{(await first_site(pages)).id}", fields)
+        await ada.fill(f"/sites/{(await first_site(pages)).id}/settings", fields)
     assert (await first_site(pages)).settings.collect == Collect.NOTHING
 
 
@@ -178,7 +178,7 @@ async def test_collecting_nothing_is_kept_as_nothing(pages: Pages) -> None:
 async def test_settings_that_make_no_sense_are_shown_again(pages: Pages, changed: dict[str, str], told: str) -> None:
     async with pages.ada() as ada:
         before = await first_site(pages)
-        answer = await ada.fill(f"/sites/{before.id}", SETTINGS | changed)
+        answer = await ada.fill(f"/sites/{before.id}/settings", SETTINGS | changed)
         assert answer.status_code == 422
         assert told.replace("'", "&#39;") in answer.text
         assert await first_site(pages) == before
@@ -188,11 +188,11 @@ async def test_a_site_is_deleted_by_who_types_its_name(pages: Pages) -> None:
     async with pages.ada() as ada:
         await ada.fill("/sites", {"cname": "zwei.example.com"})
         _, second = await pages.ledger.read(active_sites)
-        path = f"/sites/{second.id}"
-        refused = await ada.fill(path, {"confirm": "zwei"}, action=f"{path}/delete")
+        path = f"/sites/{second.id}/settings"
+        refused = await ada.fill(path, {"confirm": "zwei"}, action=path.replace("settings", "delete"))
         assert refused.status_code == 422
         assert await pages.ledger.read(site, second.id)
-        answer = await ada.fill(path, {"confirm": "zwei.example.com"}, action=f"{path}/delete")
+        answer = await ada.fill(path, {"confirm": "zwei.example.com"}, action=path.replace("settings", "delete"))
         assert answer.headers["location"] == "/sites?done=deleted"
         assert await pages.ledger.read(site, second.id) is None
         assert (await ada.get(path)).status_code == 404
@@ -206,12 +206,12 @@ async def test_another_accounts_site_is_as_good_as_none(pages: Pages) -> None:
         mine = await first_site(pages)
         await eve.log_in("eve@example.com")
         for visitor, own, foreign in ((ada, mine, other), (eve, other, mine)):
-            assert (await visitor.get(f"/sites/{own.id}")).status_code == 200
-            assert (await visitor.get(f"/sites/{foreign.id}")).status_code == 404
+            assert (await visitor.get(f"/sites/{own.id}/settings")).status_code == 200
+            assert (await visitor.get(f"/sites/{foreign.id}/settings")).status_code == 404
             listed = (await visitor.get("/sites")).text
             assert f'href="/sites/{own.id}"' in listed
             assert f'href="/sites/{foreign.id}"' not in listed
-            for action in (f"/sites/{foreign.id}", f"/sites/{foreign.id}/delete"):
+            for action in (f"/sites/{foreign.id}/settings", f"/sites/{foreign.id}/delete"):
                 fields = SETTINGS | {"confirm": foreign.cname or ""}
                 assert (await visitor.fill("/sites", fields, action=action)).status_code == 404
         assert "eve@example.com" not in (await ada.get("/people")).text
@@ -220,18 +220,18 @@ async def test_another_accounts_site_is_as_good_as_none(pages: Pages) -> None:
 @pytest.mark.parametrize("number", ["0", "77", "-1", "1.0", "x", "9" * 30, "²"])
 async def test_no_such_site(pages: Pages, number: str) -> None:
     async with pages.ada() as ada:
-        assert (await ada.get(f"/sites/{number}")).status_code == 404
+        assert (await ada.get(f"/sites/{number}/settings")).status_code == 404
 
 
 @pytest.mark.parametrize(("letter", "may_change", "may_delete"), [("r", 404, 404), ("s", 303, 404), ("a", 303, 303)])
 async def test_access_decides_what_a_person_may_do(pages: Pages, letter: str, may_change: int, may_delete: int) -> None:
     async with pages.ada() as ada, pages.ben(ada, access_all=letter) as ben:
-        path = f"/sites/{(await first_site(pages)).id}"
+        path = f"/sites/{(await first_site(pages)).id}/settings"
         assert (await ben.get(path)).status_code == 200
         assert (await ben.fill(path, SETTINGS)).status_code == may_change
-        assert (await ben.fill("/sites", {"confirm": "stats.example.com"}, action=f"{path}/delete")).status_code == (
-            may_delete
-        )
+        assert (
+            await ben.fill("/sites", {"confirm": "stats.example.com"}, action=path.replace("settings", "delete"))
+        ).status_code == (may_delete)
 
 
 async def test_access_to_one_site_is_access_to_no_other(pages: Pages) -> None:
@@ -239,8 +239,10 @@ async def test_access_to_one_site_is_access_to_no_other(pages: Pages) -> None:
         await ada.fill("/sites", {"cname": "zwei.example.com"})
         first, second = await pages.ledger.read(active_sites)
         async with pages.ben(ada, **{f"access_{second.id}": "s"}) as ben:
-            assert (await ben.get(f"/sites/{first.id}")).status_code == 404
-            assert (await ben.fill(f"/sites/{second.id}", SETTINGS | {"cname": "z.example.com"})).status_code == 303
+            assert (await ben.get(f"/sites/{first.id}/settings")).status_code == 404
+            assert (
+                await ben.fill(f"/sites/{second.id}/settings", SETTINGS | {"cname": "z.example.com"})
+            ).status_code == 303
             assert (await ben.fill("/sites", {"cname": "drei.example.com"})).status_code == 404
 
 
@@ -299,7 +301,7 @@ async def test_access_is_changed_passwords_are_renewed_and_people_are_removed(pa
         fields = {"id": str(person.id), "access-all": "s"}
         changed = await ada.fill("/people", fields, action="/people/access")
         assert changed.headers["location"] == "/people?done=access"
-        assert (await ben.fill(f"/sites/{(await first_site(pages)).id}", SETTINGS)).status_code == 303
+        assert (await ben.fill(f"/sites/{(await first_site(pages)).id}/settings", SETTINGS)).status_code == 303
         renewed = await ada.fill("/people", fields, action="/people/password")
         assert (await ben.get("/sites")).status_code == 303
         assert (await ben.log_in("ben@example.com", shown_once(renewed))).status_code == 303

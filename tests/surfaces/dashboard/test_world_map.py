@@ -15,7 +15,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tallystick.services.analytics.display_names import countries
 from tallystick.surfaces.dashboard.map.world_map import COLOURS, NOT_DRAWN, WorldMap, is_drawn, world_map
-from tallystick.surfaces.dashboard.support.rendering import FOLDER, STATIC_FOLDER
+from tallystick.surfaces.dashboard.support.rendering import FOLDER
+from tallystick.surfaces.dashboard.support.static_files import STATIC_FOLDER
 
 BUDGET = 5 * 1024
 BUSIEST = (

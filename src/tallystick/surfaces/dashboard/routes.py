@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterable
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Route
 
 from tallystick.errors import StoreUnavailable
 from tallystick.services.accounts.passwords import Passwords
 from tallystick.services.services import Services
 from tallystick.surfaces.dashboard.account.profile import ProfilePages
 from tallystick.surfaces.dashboard.account.two_factor import TwoFactorPages
+from tallystick.surfaces.dashboard.analytics.pages import AnalyticsPages
 from tallystick.surfaces.dashboard.entry.login import LoginPages
 from tallystick.surfaces.dashboard.entry.setup import SetupPages
 from tallystick.surfaces.dashboard.invites.pages import InvitePages
@@ -23,8 +24,9 @@ from tallystick.surfaces.dashboard.support.error_pages import ErrorPages
 from tallystick.surfaces.dashboard.support.language import Languages
 from tallystick.surfaces.dashboard.support.language_choice import LanguageChoice
 from tallystick.surfaces.dashboard.support.page_request import Endpoint, Handler, PageGuard
-from tallystick.surfaces.dashboard.support.rendering import STATIC, Renderer
-from tallystick.surfaces.dashboard.support.services import PageServices
+from tallystick.surfaces.dashboard.support.rendering import Renderer
+from tallystick.surfaces.dashboard.support.services import PageServices, Statistics
+from tallystick.surfaces.dashboard.support.static_files import static_file
 from tallystick.surfaces.dashboard.tokens.pages import TokenPages
 from tallystick.surfaces.dashboard.welcome.pages import WelcomePages
 from tallystick.web.asgi import AsgiApp, CountedApp
@@ -67,6 +69,14 @@ def dashboard(services: Services, kit: Kit) -> AsgiApp:
         sites=services.sites,
         tokens=services.tokens,
         sharing=services.sharing,
+        statistics=Statistics(
+            questions=services.questions,
+            funnel_questions=services.funnel_questions,
+            goals=services.goals,
+            funnels=services.funnels,
+            segments=services.segments,
+            annotations=services.annotations,
+        ),
         rates=kit.limits,
         addresses=kit.addresses,
     )
@@ -77,6 +87,7 @@ def dashboard(services: Services, kit: Kit) -> AsgiApp:
         routes=[
             *_public_routes(guard, page_services, kit.description, kit.public_counters),
             *_account_routes(guard, page_services),
+            *_statistics_routes(guard, page_services),
             Route("/language", guard.harmless(choice.choose), methods=["POST"]),
         ],
         exception_handlers={
@@ -111,7 +122,7 @@ def _public_routes(
         ("/login/code", login.page, login.take_code),
         ("/logout", login.page, login.log_out),
     ]
-    return [Route("/favicon.ico", welcome.icon), Mount("/static", STATIC), *_routes(rows, guard.public)]
+    return [Route("/favicon.ico", welcome.icon), Route("/static/{name}", static_file), *_routes(rows, guard.public)]
 
 
 def _account_routes(guard: PageGuard, services: PageServices) -> list[BaseRoute]:
@@ -130,8 +141,8 @@ def _account_routes(guard: PageGuard, services: PageServices) -> list[BaseRoute]
         ("/user/tokens", tokens.page, tokens.create),
         ("/user/tokens/delete", tokens.page, tokens.delete),
         ("/sites", sites.list_page, sites.create),
-        ("/sites/{site}", sites.page, sites.change),
-        ("/sites/{site}/hosts", sites.page, sites.release_host),
+        ("/sites/{site}/settings", sites.page, sites.change),
+        ("/sites/{site}/settings/hosts", sites.page, sites.release_host),
         ("/sites/{site}/delete", sites.page, sites.delete),
         ("/sites/{site}/sharing", sharing.page, sharing.create),
         ("/sites/{site}/sharing/withdraw", sharing.page, sharing.withdraw),
@@ -146,6 +157,16 @@ def _account_routes(guard: PageGuard, services: PageServices) -> list[BaseRoute]
         ("/counters/{counter}", invites.counter, None),
     ]
     return _routes(rows, guard.login_required)
+
+
+def _statistics_routes(guard: PageGuard, services: PageServices) -> list[BaseRoute]:
+    """Pages of statistics, which guests may see of public sites. They come last: names of lists are any names."""
+    analytics = AnalyticsPages(services)
+    rows: list[Row] = [
+        ("/sites/{site}", analytics.page, None),
+        ("/sites/{site}/{listing}", analytics.listing, None),
+    ]
+    return _routes(rows, guard.public)
 
 
 def _routes(rows: Iterable[Row], guarded: Callable[[Handler], Endpoint]) -> list[BaseRoute]:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from tallystick.errors import InputRefused, NotPermitted, StoreUnavailable
+from tallystick.errors import InputRefused, NoSuchSite, NotPermitted, StoreUnavailable
 from tallystick.model.site import Site
 from tallystick.services.accounts.accounts import may_change, may_see
 from tallystick.services.accounts.site_hosts import UnknownHost, hosts_of, release_host, unknown_hosts, without_host
@@ -49,7 +49,7 @@ class SitePages:
             raise HTTPException(404) from error
         except InputRefused as error:
             return await self._show_list(request, problems_of(error))
-        return see_other(f"/sites/{created.id}?done=created")
+        return see_other(f"/sites/{created.id}/settings?done=created")
 
     async def page(self, request: PageRequest) -> Response:
         """A site: the code for its pages and, for people who may change them, its settings."""
@@ -66,7 +66,7 @@ class SitePages:
             await self._ledger.write(update_site, before.id, changes_of(request.form), request.now)
         except InputRefused as error:
             return await self._show_site(request, before, problems_of(error))
-        return see_other(f"/sites/{before.id}?done=changed")
+        return see_other(f"/sites/{before.id}/settings?done=changed")
 
     async def release_host(self, request: PageRequest) -> Response:
         """Stop counting for a host that the site counted for while it was the only site."""
@@ -74,7 +74,7 @@ class SitePages:
         if not may_change(request.account, "a", site):
             raise HTTPException(404)
         await self._ledger.write(release_host, site.id, request.form.text("host"))
-        return see_other(f"/sites/{site.id}?done=released")
+        return see_other(f"/sites/{site.id}/settings?done=released")
 
     async def delete(self, request: PageRequest) -> Response:
         """Delete a site with everything it has counted. The form must have its name, typed."""
@@ -95,11 +95,19 @@ class SitePages:
         Raises:
             HTTPException: there is none, or it is another account's (404 for both).
         """
-        number = request.http.path_params["site"]
-        site: Site | None = await self._ledger.read(read_site, int(number)) if _id.fullmatch(number) else None
+        name = request.http.path_params["site"]
+        number = int(name) if _id.fullmatch(name) else await self._number_of(name)
+        site: Site | None = await self._ledger.read(read_site, number)
         if site is None or not may_see(request.account, site):
             raise HTTPException(404)
         return site
+
+    async def _number_of(self, name: str) -> int:
+        """The id of the site with a name; 0 without one."""
+        try:
+            return (await self._services.sites.named(name)).id
+        except NoSuchSite:
+            return 0
 
     async def _show_list(self, request: PageRequest, problems: Problems = NO_PROBLEMS) -> Response:
         person = request.account

@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from shlex import quote
 from textwrap import dedent
@@ -15,8 +14,6 @@ from typing import Any, cast
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, Response
-from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
 
 from tallystick.services.accounts.audit import is_superuser
 from tallystick.services.accounts.passwords import RULE
@@ -24,6 +21,7 @@ from tallystick.surfaces.dashboard.support.forms import form_token
 from tallystick.surfaces.dashboard.support.language import N_, Language, Languages
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, with_guest_cookie
 from tallystick.surfaces.dashboard.support.service_messages import sentence, translated
+from tallystick.surfaces.dashboard.support.static_files import static_address
 from tallystick.web.own_address import own_origin
 
 HEADERS = {
@@ -40,7 +38,6 @@ PRIVATE_HEADERS = {"cache-control": NOT_STORED, "referrer-policy": "same-origin"
 FOLDER = Path(__file__).parent.parent
 """Templates lie beside the handlers that render them; a template's name is its path from here."""
 
-STATIC_FOLDER = FOLDER / "static"
 FORMATS = (
     "number",
     "compact",
@@ -72,6 +69,30 @@ class Renderer:
 
     def page(self, request: PageRequest, template: str, values: Mapping[str, Any], status: int = 200) -> Response:
         """Render a page. Reads the template's file the first time, so call it on a thread."""
+        text, headers = self._rendered(request, template, values)
+        return HTMLResponse(text, status, headers)
+
+    async def private_page(
+        self, request: PageRequest, template: str, values: Mapping[str, Any], status: int = 200
+    ) -> Response:
+        """Render a page with forms, or with content for one person only."""
+        response = await asyncio.to_thread(self.page, request, template, values, status)
+        response.headers.update(PRIVATE_HEADERS)
+        return with_guest_cookie(request, response)
+
+    async def private_text(
+        self, request: PageRequest, template: str, values: Mapping[str, Any]
+    ) -> tuple[str, dict[str, str]]:
+        """A page as ``private_page`` renders it, and its headers: for a page that is sent in parts."""
+        text, headers = await asyncio.to_thread(self._rendered, request, template, values)
+        return text, headers | PRIVATE_HEADERS
+
+    async def fragment(self, request: PageRequest, template: str, values: Mapping[str, Any]) -> str:
+        """Render a part of a page."""
+        found = self._environments[request.language.code].get_template
+        return await asyncio.to_thread(lambda: found(template).render(values))
+
+    def _rendered(self, request: PageRequest, template: str, values: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
         nonce = secrets.token_urlsafe(16)
         person = request.principal.account if request.principal else None
         text = (
@@ -99,15 +120,7 @@ class Renderer:
         if person:
             # The page's header shows the person's name.
             headers["cache-control"] = NOT_STORED
-        return HTMLResponse(text, status, headers)
-
-    async def private_page(
-        self, request: PageRequest, template: str, values: Mapping[str, Any], status: int = 200
-    ) -> Response:
-        """Render a page with forms, or with content for one person only."""
-        response = await asyncio.to_thread(self.page, request, template, values, status)
-        response.headers.update(PRIVATE_HEADERS)
-        return with_guest_cookie(request, response)
+        return text, headers
 
 
 def policy(nonce: str) -> str:
@@ -117,7 +130,8 @@ def policy(nonce: str) -> str:
     """
     return (
         f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+        "require-trusted-types-for 'script'; trusted-types tallystick"
     )
 
 
@@ -146,7 +160,7 @@ def environment(language: Language, languages: Languages) -> Environment:
     jinja.tests["holding"] = holding
     jinja.globals["language"], jinja.globals["languages"] = language, languages
     jinja.globals["password_rule"] = translated(language, RULE)
-    jinja.globals["static"] = lambda name: f"/static/{name}?v={_VERSIONS[name]}"
+    jinja.globals["static"] = static_address
     return jinja
 
 
@@ -187,24 +201,3 @@ def _paragraph(text: str) -> Markup:
         return Markup("<p>{}</p>").format(phrase(text))
     items = (" ".join(item.split()) for item in re.split(r"^- ", text, flags=re.MULTILINE)[1:])
     return Markup("<ul>{}</ul>").format(Markup("").join(Markup("<li>{}</li>").format(phrase(item)) for item in items))
-
-
-def _version(file: Path) -> str:
-    return sha256(file.read_bytes()).hexdigest()[:12]
-
-
-_VERSIONS = {file.name: _version(file) for file in STATIC_FOLDER.iterdir()}
-
-
-class _Static(StaticFiles):
-    """Static files: immutable when the address has the hash of the content, else revalidated each time."""
-
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        response = await super().get_response(path, scope)
-        current = scope["query_string"] == f"v={_VERSIONS.get(path)}".encode()
-        response.headers["cache-control"] = "public, max-age=31536000, immutable" if current else "no-cache"
-        response.headers["x-content-type-options"] = "nosniff"
-        return response
-
-
-STATIC = _Static(directory=STATIC_FOLDER)

@@ -16,6 +16,12 @@ from tallystick.services.accounts.seals import Seals
 from tallystick.services.accounts.setup import Setup
 from tallystick.services.accounts.sites import Sites
 from tallystick.services.accounts.tokens import Tokens
+from tallystick.services.analytics.funnel_questions import FunnelQuestions
+from tallystick.services.analytics.kept.annotations import Annotations
+from tallystick.services.analytics.kept.funnels import Funnels
+from tallystick.services.analytics.kept.goals import Goals
+from tallystick.services.analytics.kept.segments import Segments
+from tallystick.services.analytics.questions import Questions
 from tallystick.services.sharing.service import Sharing
 from tallystick.surfaces.dashboard.support.page_request import PageRequest
 from tallystick.surfaces.dashboard.support.problems import (
@@ -32,6 +38,17 @@ from tallystick.web.rate_limit import Admission, RateLimits
 Result = TypeVar("Result")
 
 
+class Statistics(Struct, frozen=True, kw_only=True):
+    """The services that pages of statistics ask."""
+
+    questions: Questions
+    funnel_questions: FunnelQuestions
+    goals: Goals
+    funnels: Funnels
+    segments: Segments
+    annotations: Annotations
+
+
 class PageServices(Struct, frozen=True, kw_only=True):
     """Services shared by all page handlers."""
 
@@ -43,6 +60,7 @@ class PageServices(Struct, frozen=True, kw_only=True):
     sites: Sites
     tokens: Tokens
     sharing: Sharing
+    statistics: Statistics
     rates: RateLimits
     addresses: ClientAddresses
 

@@ -10,7 +10,8 @@ from tallystick.ledger import Ledger
 from tallystick.model.counter import alive
 from tallystick.model.key import Key
 from tallystick.surfaces.dashboard.support.page_request import PageRequest
-from tallystick.surfaces.dashboard.support.rendering import HEADERS, STATIC_FOLDER, Renderer
+from tallystick.surfaces.dashboard.support.rendering import HEADERS, Renderer
+from tallystick.surfaces.dashboard.support.static_files import STATIC_FOLDER
 
 SAMPLE = Key("tallystick", "welcome")
 """The public counter that visitors of the start page add to."""

@@ -1,0 +1,1 @@
+"""Statistics of sites, as pages and as data."""

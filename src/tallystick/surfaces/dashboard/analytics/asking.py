@@ -1,0 +1,274 @@
+"""The figures of a page: questions made from what is viewed, each with its own deadline."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+from msgspec import Struct
+
+from tallystick.errors import InputRefused, QuestionTooLong
+from tallystick.model.named_period import Earlier, Today, custom_comparison, earlier, period_between
+from tallystick.model.period import Period
+from tallystick.model.question import TimeUnit
+from tallystick.services.inquiries.asking import answered, moments, today_of
+from tallystick.services.inquiries.configured import Configured, configured
+from tallystick.surfaces.dashboard.analytics.lists import Listing
+from tallystick.surfaces.dashboard.analytics.periods import NamedRange, named_range, units_of, usual_unit
+from tallystick.surfaces.dashboard.analytics.view import View
+from tallystick.surfaces.dashboard.analytics.viewer import Viewer
+from tallystick.surfaces.dashboard.support.services import Statistics
+
+WITHIN_S = 2.0
+"""The time that one panel may take, with the time that it waits for others."""
+
+NUMBERS = ("visitors", "visits", "pageviews", "bounce_rate", "visit_duration")
+"""The metrics of the row of numbers."""
+
+COMPARE_NAMES = {"previous": "previous_period", "year": "year_over_year"}
+
+
+class Figures(Struct, frozen=True):
+    """A number, and the one of the other period.
+
+    Attributes:
+        change: in percent, or in points for a metric in percent; None without a comparison or a divisor.
+    """
+
+    metric: str
+    now: float
+    before: float | None = None
+    change: float | None = None
+
+
+class ListRow(Struct, frozen=True):
+    """A row of a list."""
+
+    value: str
+    figures: tuple[Figures, ...]
+
+
+class ListAnswer(Struct, frozen=True):
+    """The rows of a page of a list.
+
+    Attributes:
+        total: rows of all pages.
+    """
+
+    rows: tuple[ListRow, ...]
+    total: int
+    warnings: tuple[str, ...] = ()
+
+
+class Series(Struct, frozen=True):
+    """A metric over time.
+
+    Attributes:
+        labels: every unit of the period, as answers have them.
+        values: None for units that have not begun.
+        before: values of the other period; empty without one.
+        before_labels: its units.
+        partial: the position of the unit that is not over; None where all are.
+    """
+
+    unit: TimeUnit
+    metric: str
+    labels: tuple[str, ...]
+    values: tuple[float | None, ...]
+    before: tuple[float | None, ...] = ()
+    before_labels: tuple[str, ...] = ()
+    partial: int | None = None
+
+
+class Page(Struct, frozen=True, kw_only=True):
+    """One request for statistics.
+
+    Attributes:
+        today: the moment, the zone of the site, and when counting began.
+        range: the period of the view.
+        compared: the period that it is compared with; None for none.
+        unit: by which the chart is divided.
+        known: goals and segments.
+    """
+
+    viewer: Viewer
+    view: View
+    today: Today
+    range: NamedRange
+    compared: Period | None
+    unit: TimeUnit
+    known: Configured
+    now: int
+
+    @property
+    def zone(self) -> tzinfo:
+        """The zone of the page: that of the first site."""
+        return self.today.zone
+
+
+async def page_of(statistics: Statistics, viewer: Viewer, view: View, now: int) -> Page:
+    """Resolve the period of a view and what its filters may name.
+
+    Args:
+        now: Unix milliseconds.
+
+    Raises:
+        InputRefused: the period or the unit is not valid; the message says what is.
+        StoreUnavailable
+    """
+    today = await asyncio.to_thread(today_of, viewer.sites, now)
+    try:
+        period = await asyncio.to_thread(named_range, view.period, today)
+    except ValueError as error:
+        msg = f"period: {error}"
+        raise InputRefused(msg) from error
+    units = units_of(period)
+    unit = usual_unit(period)
+    if view.by:
+        chosen = [each for each in units if each.value == view.by]
+        if not chosen:
+            msg = f"by: this period can be divided by {', '.join(each.value for each in units)}"
+            raise InputRefused(msg)
+        unit = chosen[0]
+    ids = [site.id for site in viewer.sites]
+    compared = await asyncio.to_thread(_compared, view, period, today)
+    known = await configured(statistics.goals, statistics.segments, ids, viewer.person_id)
+    return Page(viewer=viewer, view=view, today=today, range=period, compared=compared, unit=unit, known=known, now=now)
+
+
+def _compared(view: View, asked: NamedRange, today: Today) -> Period | None:
+    """The period to compare with; None where none is wanted, or where there is nothing before."""
+    if view.compare == "off" or asked.name == "all":
+        return None
+    compare = _compare(view)
+    try:
+        if isinstance(compare, str):
+            return earlier(asked.period, Earlier(compare), today, same_weekdays=view.match_weekdays)
+        other = period_between(compare[0], compare[1], today)
+        return custom_comparison(asked.period, other, today, same_weekdays=view.match_weekdays)
+    except ValueError as error:
+        msg = f"compare: {error}"
+        raise InputRefused(msg) from error
+
+
+def _compare(view: View) -> str | list[str]:
+    """What the period is compared with, as questions name it."""
+    return COMPARE_NAMES.get(view.compare) or view.compare.split("..")
+
+
+class Asking:
+    """Asks for the parts of a page."""
+
+    def __init__(self, statistics: Statistics) -> None:
+        self._statistics = statistics
+
+    async def numbers(self, page: Page) -> tuple[Figures, ...]:
+        """The row of numbers.
+
+        Raises:
+            InputRefused, QuestionTooLong, StoreUnavailable
+        """
+        answer = await self.ask(page, {"metrics": list(NUMBERS)})
+        (row,) = answer["results"]
+        return _figures(NUMBERS, row)
+
+    async def live(self, page: Page) -> int:
+        """Visitors of the last five minutes that pass the filters.
+
+        Raises:
+            InputRefused, QuestionTooLong, StoreUnavailable
+        """
+        answer = await self.ask(page, {"metrics": ["visitors"], "date_range": "realtime"}, compares=False)
+        return int(answer["results"][0]["metrics"][0])
+
+    async def series(self, page: Page) -> Series:
+        """The metric of the chart over time.
+
+        Raises:
+            InputRefused, QuestionTooLong, StoreUnavailable
+        """
+        metric = page.view.graph
+        body = {"metrics": [metric], "dimensions": [f"time:{page.unit.value}"], "include": {"time_labels": True}}
+        here = await self.ask(page, body, compares=False)
+        if page.compared is None:
+            return _series(page, metric, here)
+        # Another question: the rows of a comparison are those of this period only.
+        other = {**body, "date_range": moments(page.compared, page.zone)}
+        return _series(page, metric, here, await self.ask(page, other, compares=False))
+
+    async def rows(  # noqa: PLR0913  # what is asked
+        self, page: Page, listing: Listing, metrics: Sequence[str], *, limit: int, offset: int = 0, order: str = ""
+    ) -> ListAnswer:
+        """The rows of a list, those with the greatest first metric first.
+
+        Args:
+            order: another metric by which rows are sorted.
+
+        Raises:
+            InputRefused, QuestionTooLong, StoreUnavailable
+        """
+        body = {
+            "metrics": list(metrics),
+            "dimensions": [listing.dimension],
+            "order_by": [[order or metrics[0], "desc"]],
+            "include": {"total_rows": True},
+            "pagination": {"limit": limit, "offset": offset},
+        }
+        answer = await self.ask(page, body)
+        rows = [ListRow(str(row["dimensions"][0]), _figures(metrics, row)) for row in answer["results"]]
+        return ListAnswer(tuple(rows), answer["meta"]["total_rows"], _warnings(answer["meta"]))
+
+    async def ask(self, page: Page, body: Mapping[str, Any], *, compares: bool = True) -> dict[str, Any]:
+        """The answer to a body of ``/api/query``, to which period, filters and comparison of the page are added.
+
+        Raises:
+            InputRefused, QuestionTooLong, StoreUnavailable
+        """
+        view = page.view
+        include = {"imports": True, **body.get("include", {})}
+        if compares and page.compared is not None:
+            include["compare"] = _compare(view)
+            include["compare_match_day_of_week"] = view.match_weekdays
+        whole = {
+            "site_id": page.viewer.site.address_name,
+            "date_range": page.range.asked,
+            **body,
+            "filters": [*page.viewer.locked, *view.filters, *body.get("filters", ())],
+            "include": include,
+        }
+        questions = self._statistics.questions
+        try:
+            async with asyncio.timeout(WITHIN_S):
+                return await answered(questions, page.viewer.sites, page.known, whole, page.now, extended=True)
+        except TimeoutError as error:
+            raise QuestionTooLong(WITHIN_S) from error
+
+
+def _warnings(meta: Mapping[str, Any]) -> tuple[str, ...]:
+    found = [each["warning"] for each in meta.get("metric_warnings", {}).values()]
+    return tuple(dict.fromkeys([*found, *([meta["imports_warning"]] if meta.get("imports_warning") else [])]))
+
+
+def _figures(metrics: Sequence[str], row: Mapping[str, Any]) -> tuple[Figures, ...]:
+    comparison = row.get("comparison")
+    if comparison is None:
+        return tuple(Figures(metric, now) for metric, now in zip(metrics, row["metrics"], strict=True))
+    parts = zip(metrics, row["metrics"], comparison["metrics"], comparison["change"], strict=True)
+    return tuple(Figures(*part) for part in parts)
+
+
+def _series(page: Page, metric: str, here: Mapping[str, Any], there: Mapping[str, Any] | None = None) -> Series:
+    labels, values = _over_time(here)
+    now = datetime.fromtimestamp(page.now // 1000, UTC).astimezone(page.zone).strftime("%Y-%m-%d %H:%M:%S")
+    begun = sum(label <= now for label in labels)
+    shown = [value if place < begun else None for place, value in enumerate(values)]
+    before_labels, before = _over_time(there) if there else ([], [])
+    partial = begun - 1 if begun > 0 and page.range.period.after > page.now // 1000 else None
+    return Series(page.unit, metric, tuple(labels), tuple(shown), tuple(before), tuple(before_labels), partial)
+
+
+def _over_time(answer: Mapping[str, Any]) -> tuple[list[str], list[float]]:
+    """The units of an answer's period, and a value for each."""
+    labels = answer["meta"]["time_labels"]
+    found = {row["dimensions"][0]: row["metrics"][0] for row in answer["results"]}
+    return labels, [found.get(label, 0) for label in labels]

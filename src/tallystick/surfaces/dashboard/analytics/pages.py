@@ -1,0 +1,368 @@
+"""Statistics of sites: ``/sites/{site}``, ``/sites/{site}/{list}``, and the same as JSON and CSV."""
+
+import asyncio
+import csv
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from io import StringIO
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+import msgspec
+import structlog
+from msgspec import Struct
+from msgspec.structs import replace
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from tallystick.errors import InputRefused, QuestionTooLong, StoreUnavailable
+from tallystick.services.exports.spreadsheet import safe
+from tallystick.surfaces.dashboard.analytics import wording
+from tallystick.surfaces.dashboard.analytics.asking import Asking, ListAnswer, Page, Series, page_of
+from tallystick.surfaces.dashboard.analytics.lists import LISTS, PANELS, Listing, Panel
+from tallystick.surfaces.dashboard.analytics.periods import units_of, zoomed
+from tallystick.surfaces.dashboard.analytics.view import View, chip_of, text_of, values_of, view_of
+from tallystick.surfaces.dashboard.analytics.viewer import LoginNeeded, Viewer, Viewers
+from tallystick.surfaces.dashboard.support.language import N_
+from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other, to_login
+from tallystick.surfaces.dashboard.support.rendering import NOT_STORED
+from tallystick.surfaces.dashboard.support.services import PageServices
+from tallystick.surfaces.dashboard.support.streaming import streamed
+
+ROWS_OF_PANEL = 9
+ROWS_OF_PAGE = 100
+MOST_ROWS_OF_DATA = 10_000
+
+PANELS_HERE = "<!--panels-->"
+"""Where ``analytics/page.html`` has the panels, which are sent one by one."""
+
+FORMS = ("json", "csv")
+
+log = structlog.get_logger()
+_encode = msgspec.json.Encoder().encode
+
+
+class AnalyticsPages:
+    """Pages of statistics."""
+
+    def __init__(self, services: PageServices) -> None:
+        self._services, self._statistics = services, services.statistics
+        self._viewers, self._asking = Viewers(services.sites), Asking(services.statistics)
+
+    async def page(self, request: PageRequest) -> Response:
+        """Everything about a site, or several sites together."""
+        return await self._answered(request, self._whole, {"json": self._whole_json, "csv": self._whole_csv})
+
+    async def listing(self, request: PageRequest) -> Response:
+        """One list with all of its rows."""
+        name, _ = _twin(request.http.path_params["listing"])
+        if name not in LISTS:
+            raise HTTPException(404)
+        return await self._answered(request, self._list, {"json": self._list_json, "csv": self._list_csv})
+
+    async def _answered(
+        self,
+        request: PageRequest,
+        show: Callable[[PageRequest, Page], Awaitable[Response]],
+        data: dict[str, Callable[[PageRequest, Page], Awaitable[Response]]],
+    ) -> Response:
+        parameters = request.http.path_params
+        site, form = _twin(parameters["site"])
+        if "listing" in parameters:
+            site, form = parameters["site"], _twin(parameters["listing"])[1]
+        try:
+            viewer = await self._viewers.of(request, site)
+        except LoginNeeded:
+            return to_login(request.http)
+        pairs = request.http.query_params.multi_items()
+        try:
+            view = view_of(pairs, await self._usual_period(viewer, request.now))
+            if form is None and (chosen := _with_chosen_filter(dict(pairs), view)):
+                return see_other(chosen.at(request.http.url.path))
+            page = await page_of(self._statistics, viewer, view, request.now)
+            page.view.filters  # noqa: B018  # refused here, and not in every panel
+        except InputRefused as error:
+            if form is not None:
+                return _json({"error": str(error)}, 400)
+            values = {"viewer": viewer, "message": str(error)}
+            return await self._services.renderer.private_page(request, "analytics/refused.html", values, 400)
+        return await (show(request, page) if form is None else _refusing(data[form](request, page)))
+
+    async def _usual_period(self, viewer: Viewer, now: int) -> str:
+        """28 days; today, while there is nothing before today."""
+        since = min((site.counting_since or now for site in viewer.sites), default=now)
+        return "today" if now - since < 24 * 3600 * 1000 else View().period
+
+    # The page.
+
+    async def _whole(self, request: PageRequest, page: Page) -> Response:
+        numbers = await self._tried(lambda: self._asking.numbers(page))
+        live = await self._tried(lambda: self._asking.live(page))
+        series = await self._tried(lambda: self._asking.series(page))
+        values = {**self._shared(request, page), "numbers": numbers, "live": live, "series": series}
+        head, headers = await self._services.renderer.private_text(request, "analytics/page.html", values)
+        return streamed(request.http.scope, self._parts(request, page, head), headers)
+
+    async def _parts(self, request: PageRequest, page: Page, text: str) -> AsyncIterator[str]:
+        before, _, after = text.partition(PANELS_HERE)
+        yield before
+        for panel in PANELS:
+            lists = [each for each in panel.lists if page.viewer.sees(each.name)]
+            if lists and request.http.method != "HEAD":
+                yield await self._panel(request, page, panel, lists)
+        yield after
+
+    async def _panel(self, request: PageRequest, page: Page, panel: Panel, lists: Sequence[Listing]) -> str:
+        shown = next((each for each in lists if each.name in page.view.lists), lists[0])
+        answer = await self._tried(lambda: self._asking.rows(page, shown, shown.metrics, limit=ROWS_OF_PANEL))
+        values = {"panel": panel, "lists": lists, "listing": shown, "answer": answer}
+        return await self._services.renderer.fragment(
+            request, "analytics/panel.html", {**self._shared(request, page), **values}
+        )
+
+    async def _tried(self, ask: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401  # what is asked for, or a failure
+        """An answer, or in its place why there is none: one part of a page fails alone."""
+        try:
+            return await ask()
+        except InputRefused as error:
+            return Failure(str(error))
+        except QuestionTooLong:
+            return Failure(N_("This took too long. Try again, or choose a shorter period."))
+        except StoreUnavailable:
+            return Failure(N_("The statistics cannot be read at the moment. Try again soon."))
+        except Exception:
+            log.exception("a part of a page failed", surface="dashboard")
+            return Failure(N_("Something went wrong here. The server's log has the details."))
+
+    def _shared(self, request: PageRequest, page: Page) -> dict[str, Any]:
+        language = request.language
+        return {
+            "page": page,
+            "view": page.view,
+            "viewer": page.viewer,
+            "base": page.viewer.base,
+            "here_address": request.http.url.path,
+            "units": units_of(page.range),
+            "zoomed": lambda label: zoomed(page.unit, label, page.range),
+            "period_words": wording.period(language, page),
+            "figure": lambda metric, value: wording.figure(language, metric, value),
+            "change": lambda figures: wording.change(language, figures),
+            "is_good": wording.is_good,
+            "titles": wording.TITLES,
+            "operators": wording.OPERATORS,
+            "shown_value": lambda by, value: shown_value(request, by, value),
+            "text_of": text_of,
+            "with_list": lambda panel, chosen: _with_list(page.view, panel, chosen),
+            "failed": lambda answer: isinstance(answer, Failure),
+        }
+
+    # A list.
+
+    async def _list(self, request: PageRequest, page: Page) -> Response:
+        listing, offset, order, find = _of_list(request, page)
+        metrics = (*listing.metrics, *listing.more)
+        asked = _finding(page, listing, find)
+        answer = await self._tried(
+            lambda: self._asking.rows(asked, listing, metrics, limit=ROWS_OF_PAGE, offset=offset, order=order)
+        )
+        values = {
+            **self._shared(request, page),
+            "listing": listing,
+            "metrics": metrics,
+            "order": order or metrics[0],
+            "answer": answer,
+            "offset": offset,
+            "step": ROWS_OF_PAGE,
+            "find": find,
+            "kept": parse_qsl(page.view.query),
+            "at_row": lambda row: _at_row(request, page, row),
+        }
+        return await self._services.renderer.private_page(request, "analytics/list.html", values)
+
+    async def _list_answer(self, request: PageRequest, page: Page) -> tuple[Listing, tuple[str, ...], ListAnswer]:
+        listing, offset, order, find = _of_list(request, page)
+        metrics = (*listing.metrics, *listing.more)
+        asked = _finding(page, listing, find)
+        answer = await self._asking.rows(asked, listing, metrics, limit=MOST_ROWS_OF_DATA, offset=offset, order=order)
+        return listing, metrics, answer
+
+    async def _list_json(self, request: PageRequest, page: Page) -> Response:
+        listing, _, answer = await self._list_answer(request, page)
+        rows = [_row(listing, row.value, row.figures) for row in answer.rows]
+        return _json({**_about(page), "list": listing.name, "total": answer.total, "rows": rows})
+
+    async def _list_csv(self, request: PageRequest, page: Page) -> Response:
+        listing, metrics, answer = await self._list_answer(request, page)
+        compares = page.compared is not None
+        titles = [listing.by.replace(" ", "_")]
+        for metric in metrics:
+            titles += [metric, *([f"{metric}_before", f"{metric}_change"] if compares else ())]
+        rows: list[list[Any]] = [titles]
+        for row in answer.rows:
+            cells: list[Any] = [safe(row.value)]
+            for each in row.figures:
+                cells += [each.now, *([each.before, each.change] if compares else ())]
+            rows.append(cells)
+        return await asyncio.to_thread(_csv, rows, listing.name)
+
+    # The whole page as data.
+
+    async def _whole_json(self, _request: PageRequest, page: Page) -> Response:
+        numbers, live = await self._asking.numbers(page), await self._asking.live(page)
+        series = await self._asking.series(page)
+        panels: dict[str, Any] = {}
+        for panel in PANELS:
+            for listing in panel.lists:
+                if page.viewer.sees(listing.name) and (listing is panel.lists[0] or listing.name in page.view.lists):
+                    answer = await self._asking.rows(page, listing, listing.metrics, limit=ROWS_OF_PANEL)
+                    panels[listing.name] = [_row(listing, row.value, row.figures) for row in answer.rows]
+        return _json(
+            {
+                **_about(page),
+                "numbers": {each.metric: _figures(each) for each in numbers},
+                "live": live,
+                "series": _series(series),
+                "lists": panels,
+            }
+        )
+
+    async def _whole_csv(self, _request: PageRequest, page: Page) -> Response:
+        series = await self._asking.series(page)
+        compares = bool(series.before)
+        rows: list[list[Any]] = [
+            [series.unit.value, series.metric, *(["before", f"{series.metric}_before"] if compares else ())]
+        ]
+        for place, label in enumerate(series.labels):
+            before: list[Any] = []
+            if compares:
+                known = place < len(series.before)
+                before = [series.before_labels[place], series.before[place]] if known else ["", ""]
+            rows.append([label, series.values[place], *before])
+        return await asyncio.to_thread(_csv, rows, series.metric)
+
+
+async def _refusing(data: Awaitable[Response]) -> Response:
+    """A page as data, or in its place an error as JSON."""
+    try:
+        return await data
+    except InputRefused as error:
+        return _json({"error": str(error)}, 400)
+    except QuestionTooLong as error:
+        return _json({"error": str(error)}, 504)
+
+
+class Failure(Struct, frozen=True):
+    """Why a part of a page has no figures. The message is English, and translated where it is shown."""
+
+    message: str
+
+
+def shown_value(request: PageRequest, by: str, value: str) -> str:
+    """A value of a dimension as people read it, in their language."""
+    match by:
+        case "country":
+            return request.language.country_name(value) or request.language.gettext(N_("(unknown)"))
+        case "language":
+            return request.language.language_name(value) or request.language.gettext(N_("(unknown)"))
+    return value or request.language.gettext(N_("(none)"))
+
+
+def _of_list(request: PageRequest, page: Page) -> tuple[Listing, int, str, str]:
+    """The list of a request, where its rows begin, what they are sorted by, and what they contain.
+
+    Raises:
+        HTTPException: the viewer may not see the list (404).
+    """
+    listing = LISTS[_twin(request.http.path_params["listing"])[0]]
+    if not page.viewer.sees(listing.name):
+        raise HTTPException(404)
+    query = request.http.query_params
+    begin, order = query.get("from", ""), query.get("sort", "")
+    offset = int(begin) if begin.isascii() and begin.isdecimal() and len(begin) < 10 else 0  # noqa: PLR2004  # digits
+    return listing, offset, order if order in {*listing.metrics, *listing.more} else "", query.get("find", "").strip()
+
+
+def _finding(page: Page, listing: Listing, find: str) -> Page:
+    """The page with only the rows of a list that contain a text."""
+    if not find:
+        return page
+    view = page.view.changed(chips=(*page.view.chips, chip_of(listing.by, "contains", [find])))
+    return replace(page, view=view)
+
+
+def _with_list(view: View, panel: Panel, chosen: Listing) -> tuple[str, ...]:
+    """The names of lists to show, with another one of a panel."""
+    others = [name for name in view.lists if name not in {each.name for each in panel.lists}]
+    return (*others, *(() if chosen is panel.lists[0] else (chosen.name,)))
+
+
+def _at_row(request: PageRequest, page: Page, row: int) -> str:
+    """The address of a list's rows from a place on."""
+    query = request.http.query_params
+    own = {name: query[name] for name in ("sort", "find") if query.get(name)}
+    pairs = [*parse_qsl(page.view.query), *own.items(), *([("from", str(row))] if row else [])]
+    return f"{request.http.url.path}?{urlencode(pairs)}" if pairs else request.http.url.path
+
+
+def _with_chosen_filter(parameters: dict[str, str], view: View) -> View | None:
+    """The view with the filter of the form for filters; None where the form was not sent.
+
+    Raises:
+        InputRefused: its fields are not valid.
+    """
+    if "add" not in parameters:
+        return None
+    chip = chip_of(parameters["add"], parameters.get("op", "is"), values_of(parameters.get("value", "").strip()))
+    place = parameters.get("at", "")
+    at = int(place) if place.isascii() and place.isdecimal() and len(place) < 3 else len(view.chips)  # noqa: PLR2004
+    return view.with_chip(at, chip)
+
+
+def _twin(name: str) -> tuple[str, str | None]:
+    """A name of an address, and the form of data that it ends with."""
+    for form in FORMS:
+        if name.endswith(f".{form}"):
+            return name.removesuffix(f".{form}"), form
+    return name, None
+
+
+def _about(page: Page) -> dict[str, Any]:
+    view = page.view
+    return {
+        "sites": [site.address_name for site in page.viewer.sites],
+        "period": {"name": view.period, "first": page.range.first.isoformat(), "last": page.range.last.isoformat()},
+        "timezone": str(page.zone),
+        "compare": view.compare,
+        "filters": view.filters,
+    }
+
+
+def _row(listing: Listing, value: str, figures: Sequence[Any]) -> dict[str, Any]:
+    return {listing.by.replace(" ", "_"): value, **{each.metric: _figures(each) for each in figures}}
+
+
+def _figures(figures: Any) -> Any:  # noqa: ANN401  # a number, or an object with the other period's
+    if figures.before is None:
+        return figures.now
+    return {"now": figures.now, "before": figures.before, "change": figures.change}
+
+
+def _series(series: Series) -> dict[str, Any]:
+    return {
+        "metric": series.metric,
+        "by": series.unit.value,
+        "labels": series.labels,
+        "values": series.values,
+        "before": series.before,
+        "before_labels": series.before_labels,
+    }
+
+
+def _json(value: Any, status: int = 200) -> Response:  # noqa: ANN401  # anything that JSON has
+    return Response(_encode(value), status, {"cache-control": NOT_STORED}, "application/json")
+
+
+def _csv(rows: Sequence[Sequence[Any]], name: str) -> Response:
+    out = StringIO()
+    csv.writer(out, lineterminator="\n").writerows(rows)
+    headers = {"cache-control": NOT_STORED, "content-disposition": f'attachment; filename="{name}.csv"'}
+    return Response(out.getvalue(), 200, headers, "text/csv; charset=utf-8")

@@ -1,0 +1,89 @@
+"""Figures, changes and periods in words."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from tallystick.surfaces.dashboard.analytics.asking import Figures, Page
+from tallystick.surfaces.dashboard.support.language import N_, Language
+
+NOTHING, TO, MINUS = "\N{EN DASH}", "\N{EN DASH}", "\N{MINUS SIGN}"
+POINTS = frozenset({"bounce_rate", "percentage", "exit_rate", "conversion_rate"})
+"""Metrics in percent; their changes are in points."""
+LESS_IS_GOOD = frozenset({"bounce_rate"})
+
+TITLES: Mapping[str, str] = MappingProxyType(
+    {
+        "visitors": N_("Visitors"),
+        "visits": N_("Visits"),
+        "pageviews": N_("Pageviews"),
+        "views_per_visit": N_("Views per visit"),
+        "bounce_rate": N_("Bounce rate"),
+        "visit_duration": N_("Visit duration"),
+        "events": N_("Events"),
+        "percentage": N_("Share"),
+        "exit_rate": N_("Exit rate"),
+        "conversion_rate": N_("Conversion"),
+    }
+)
+
+OPERATORS: Mapping[str, str] = MappingProxyType(
+    {
+        "is": N_("is"),
+        "is_not": N_("is not"),
+        "contains": N_("contains"),
+        "contains_not": N_("does not contain"),
+        "matches": N_("matches"),
+        "matches_not": N_("does not match"),
+    }
+)
+
+
+def figure(language: Language, metric: str, value: float | None) -> str:
+    """A figure as people read it; a dash for none."""
+    if value is None:
+        return NOTHING
+    if metric == "visit_duration":
+        return language.duration(value)
+    if metric in POINTS:
+        return language.percent(value / 100, 1)
+    return language.number(value)
+
+
+def change(language: Language, figures: Figures) -> str:
+    """A change with its sign: ``+12 %``, ``-3 points``; empty without one."""
+    if figures.change is None:
+        return ""
+    sign = "+" if figures.change > 0 else MINUS if figures.change < 0 else ""
+    size = abs(figures.change)
+    if figures.metric in POINTS:
+        return sign + language.ngettext("%(num)s point", "%(num)s points", round(size)) % {"num": language.number(size)}
+    if not figures.before and figures.now:
+        return language.gettext(N_("new"))
+    return sign + language.percent(size / 100)
+
+
+def is_good(figures: Figures) -> bool | None:
+    """Whether a change is for the better; None without one."""
+    if not figures.change:
+        return None
+    return (figures.change > 0) != (figures.metric in LESS_IS_GOOD)
+
+
+def period(language: Language, page: Page) -> str:
+    """The period of a page, in words."""
+    name, first, last = page.view.period, page.range.first, page.range.last
+    known = {
+        "today": N_("Today"),
+        "yesterday": N_("Yesterday"),
+        "7d": N_("7 days"),
+        "28d": N_("28 days"),
+        "91d": N_("91 days"),
+        "month": N_("This month"),
+        "year": N_("This year"),
+        "all": N_("All time"),
+    }
+    if name in known:
+        return language.gettext(known[name])
+    if "T" in name:
+        return f"{language.day(first)}, {name.partition('T')[2][:5]}{TO}{name.rpartition('T')[2]}"
+    return language.day(first) if first == last else f"{language.day(first)} {TO} {language.day(last)}"

@@ -1,0 +1,137 @@
+"""Pages of statistics, and the same as data."""
+
+import csv
+from collections.abc import AsyncIterator
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.analytics import Analytics, analytics_in_process
+
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+
+
+@pytest.fixture
+async def analytics(tmp_path: Path) -> AsyncIterator[Analytics]:
+    async with analytics_in_process(tmp_path) as running:
+        await running.change_site(public="public")
+        yield running
+
+
+async def visit(analytics: Analytics, path: str, referrer: str = "", agent: str = FIREFOX) -> None:
+    answer = await analytics.pixel(p=path, r=referrer, headers={"user-agent": agent})
+    assert answer.status == 200
+
+
+async def page(analytics: Analytics, target: str, status: int = 200) -> str:
+    answer = await analytics.ask(target, headers={"accept": "text/html"})
+    assert answer.status == status, answer.text
+    return answer.text
+
+
+async def data(analytics: Analytics, target: str, status: int = 200) -> Any:
+    answer = await analytics.ask(target)
+    assert answer.status == status, answer.text
+    return answer.json()
+
+
+async def test_a_site_that_is_private_leads_guests_to_the_login(analytics: Analytics) -> None:
+    await analytics.change_site(public="private")
+    for target in ("/sites/1", "/sites/1.json", "/sites/1/pages", "/sites/1/pages.csv"):
+        answer = await analytics.ask(target)
+        assert answer.status == 303, target
+        assert answer.headers["location"].startswith("/login?next="), target
+
+
+async def test_the_page_and_its_data_say_the_same(analytics: Analytics) -> None:
+    for path in ("/a", "/b"):
+        await visit(analytics, path, "https://www.google.com/")
+    shown = await page(analytics, "/sites/1")
+    assert '<a href="/sites/1?period=today&amp;page=/a">/a</a>' in shown.replace(f"/sites/{name_in(shown)}", "/sites/1")
+    assert shown.rstrip().endswith("</html>")
+    found = await data(analytics, "/sites/1.json")
+    assert found["period"]["name"] == "today"
+    assert found["numbers"]["visitors"] == {"now": 1, "before": 0, "change": 100}
+    assert found["numbers"]["pageviews"]["now"] == 2
+    assert [row["page"] for row in found["lists"]["pages"]] == ["/a", "/b"]
+    assert [row["source"] for row in found["lists"]["sources"]] == ["Google"]
+    assert found["live"] == 1
+    assert sum(value or 0 for value in found["series"]["values"]) == 1
+
+
+def name_in(shown: str) -> str:
+    """The name of the site in the links of its page."""
+    return shown.partition('href="/sites/')[2].partition("?")[0].partition("/")[0]
+
+
+async def test_a_filter_in_the_address_filters_everything(analytics: Analytics) -> None:
+    await visit(analytics, "/a")
+    await visit(analytics, "/b")
+    found = await data(analytics, "/sites/1.json?page=/a")
+    assert found["filters"] == [["is", "event:page", ["/a"]]]
+    assert found["numbers"]["pageviews"]["now"] == 1
+    assert [row["page"] for row in found["lists"]["pages"]] == ["/a"]
+    found = await data(analytics, "/sites/1.json?page=!/a&compare=off")
+    assert [row["page"] for row in found["lists"]["pages"]] == ["/b"]
+    assert found["numbers"]["pageviews"] == 1
+
+
+async def test_the_form_for_filters_leads_to_the_short_address(analytics: Analytics) -> None:
+    answer = await analytics.ask("/sites/1?period=7d&add=page&op=contains&value=blog")
+    assert (answer.status, answer.headers["location"]) == (303, "/sites/1?period=7d&page=~blog")
+    answer = await analytics.ask("/sites/1?page=/a&source=Google&add=page&op=is_not&value=/b&at=0")
+    assert answer.headers["location"] == "/sites/1?period=today&page=!/b&source=Google"
+
+
+@pytest.mark.parametrize(
+    "query", ["period=nonsense", "compare=x", "by=minute&period=28d", "page=*(", "filter=page", "filter=nothing is x"]
+)
+async def test_an_address_that_cannot_be_shown_says_why(analytics: Analytics, query: str) -> None:
+    found = await data(analytics, f"/sites/1.json?{query}", 400)
+    assert len(found["error"]) > 10
+    shown = await analytics.ask(f"/sites/1?{query}", headers={"accept": "text/html"})
+    assert shown.status in {200, 400}
+    assert "This address cannot be shown" in shown.text or "failed" in shown.text
+
+
+async def test_one_list_with_all_of_its_rows(analytics: Analytics) -> None:
+    for number in range(105):
+        await visit(analytics, f"/{number:03}")
+    shown = await page(analytics, "/sites/1/pages")
+    assert "1 to 100 of 105" in shown
+    assert "/sites/1/pages?period=today&amp;from=100" in shown
+    assert "101 to 105 of 105" in await page(analytics, "/sites/1/pages?from=100")
+    found = await data(analytics, "/sites/1/pages.json?find=00")
+    assert [row["page"] for row in found["rows"]] == ["/000", *(f"/00{n}" for n in range(1, 10)), "/100"]
+    await page(analytics, "/sites/1/nothing", 404)
+
+
+async def test_csv_is_safe_for_spreadsheets(analytics: Analytics) -> None:
+    await visit(analytics, '=HYPERLINK("https://evil.example")')
+    answer = await analytics.ask("/sites/1/pages.csv?compare=off")
+    rows = list(csv.reader(StringIO(answer.text)))
+    assert rows[0][:2] == ["page", "visitors"]
+    assert not rows[1][0].startswith("=")
+    assert answer.headers["content-disposition"] == 'attachment; filename="pages.csv"'
+
+
+async def test_hostile_names_are_text(analytics: Analytics) -> None:
+    hostile = "/<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
+    await visit(analytics, hostile, "javascript:alert(1)")
+    for target in ("/sites/1", "/sites/1/pages"):
+        shown = await page(analytics, target)
+        assert "<script>alert" not in shown
+        assert "<img src=x" not in shown
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;" in shown
+
+
+async def test_a_page_is_compressed_in_parts(analytics: Analytics) -> None:
+    await visit(analytics, "/a")
+    answer = await analytics.ask("/sites/1", headers={"accept": "text/html", "accept-encoding": "gzip"})
+    assert answer.headers["content-encoding"] == "gzip"
+    assert "accept-encoding" in answer.headers["vary"]
+    head = await analytics.ask("/sites/1", headers={"accept": "text/html"}, method="HEAD")
+    assert head.status == 200
+    assert '<section class="panel"' not in head.text  # no question is asked for them
