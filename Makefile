@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
+# Tests start hundreds of processes: where bytecode is not kept, each compiles all sources again.
+export PYTHONDONTWRITEBYTECODE =
+
 .PHONY: serve install test lint wheel check torture bench shape clean
 
 serve: .venv/.runtime ## Run the server on 127.0.0.1:8080, data in ./tallystick-data

@@ -13,6 +13,7 @@ from hypothesis import settings
 from support.analytics import Analytics, AnalyticsServer, analytics_in_process, analytics_server
 from support.blocking import blocking_calls_refused
 from support.postgres import Postgres
+from support.prepared import copy_migrated_ledger
 from support.server import RunningServer, running_server
 from support.whole import Whole, name_of_its_own
 from tallystick.ledger import Database, Ledger, open_database
@@ -75,10 +76,23 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
         yield url
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """Like ``database_url``, but the PostgreSQL database has a ledger's tables."""
+    if request.param == "sqlite":
+        yield None
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    with server.fresh_database(migrated=True) as url:
+        yield url
+
+
 @pytest.fixture
-def database(database_url: str | None, tmp_path: Path) -> Database:
-    """An empty database of either kind; not migrated yet."""
-    return open_database(database_url, tmp_path)
+def database(ledger_url: str | None, tmp_path: Path) -> Database:
+    """A database of either kind with an empty ledger."""
+    if ledger_url is None:
+        copy_migrated_ledger(tmp_path)
+    return open_database(ledger_url, tmp_path)
 
 
 @pytest.fixture

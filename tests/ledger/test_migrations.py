@@ -26,6 +26,12 @@ Know = Callable[[list[Migration]], None]
 
 
 @pytest.fixture
+def database(database_url: str | None, tmp_path: Path) -> Database:
+    """An empty database of either kind: no ledger yet."""
+    return open_database(database_url, tmp_path)
+
+
+@pytest.fixture
 def know(database: Database, monkeypatch: pytest.MonkeyPatch) -> Know:
     """Give the program other steps than its own."""
 

@@ -24,10 +24,8 @@ ONE, TWO, THREE = [key for key in (a_key(f"page-{number}") for number in range(1
 
 @pytest.fixture
 def database(postgres: Postgres) -> Iterator[PostgresqlDatabase]:
-    with postgres.fresh_database() as url:
-        database = PostgresqlDatabase(url)
-        database.migrate()
-        yield database
+    with postgres.fresh_database(migrated=True) as url:
+        yield PostgresqlDatabase(url)
 
 
 @pytest.fixture

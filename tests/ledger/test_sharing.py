@@ -64,11 +64,11 @@ session.close()
 
 
 async def test_a_server_notices_what_another_process_wrote(
-    ledger: Ledger, database_url: str | None, tmp_path: Path
+    ledger: Ledger, ledger_url: str | None, tmp_path: Path
 ) -> None:
     assert (await ledger.count(a_key(), HIT)).value == 1
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", COUNT_ONCE, database_url or "", str(tmp_path), str(NOW)
+        sys.executable, "-c", COUNT_ONCE, ledger_url or "", str(tmp_path), str(NOW)
     )
     assert await process.wait() == 0
     assert (await ledger.count(a_key(), HIT)).value == 5

@@ -48,7 +48,6 @@ def a_person(session: Session, email: str, site: int | None = None) -> Account:
 
 
 def test_an_email_is_given_once(database: Database) -> None:
-    database.migrate()
     failures = at_once([lambda: write(database, a_person, "ada@example.com")] * WRITERS)
     refused = [failure.errors for failure in failures if isinstance(failure, InvalidFields)]
     assert refused == [{"email": ["already exists"]}] * (WRITERS - 1)
@@ -56,7 +55,6 @@ def test_an_email_is_given_once(database: Database) -> None:
 
 
 def test_one_of_many_is_the_servers_first_person(database: Database) -> None:
-    database.migrate()
     wanted = [NewAccount(email=f"{n}@example.com", password=A_DIGEST) for n in range(WRITERS)]
     attempts = [lambda new=new: write(database, create_account, new, NOW) for new in wanted]
     assert at_once(list(attempts)) == [None] * WRITERS
@@ -64,7 +62,6 @@ def test_one_of_many_is_the_servers_first_person(database: Database) -> None:
 
 
 def test_a_host_belongs_to_one_site_and_an_owner_has_one_account(database: Database) -> None:
-    database.migrate()
     ada = write(database, a_person, "ada@example.com")
     wanted = [NewSite(cname=f"{n % 4}.example.com") for n in range(WRITERS)]
     attempts = [lambda new=new: write(database, create_site, ada, new, NOW) for new in wanted]
@@ -75,7 +72,6 @@ def test_a_host_belongs_to_one_site_and_an_owner_has_one_account(database: Datab
 
 
 def test_admins_who_leave_at_once_leave_one(database: Database) -> None:
-    database.migrate()
     ada = write(database, a_person, "ada@example.com")
     site = write(database, create_site, ada, NewSite(cname="stats.example.com"), NOW)
     others = [write(database, a_person, f"{n}@example.com", site.id) for n in range(WRITERS - 1)]

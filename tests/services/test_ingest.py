@@ -11,6 +11,7 @@ from builders import NOW
 from support.arrivals import GOOGLEBOT, NOW_S, a_site, a_told_arrival, an_arrival
 from support.in_process import knowledge
 from support.ledgers import Clock, opened
+from support.prepared import copy_migrated_ledger, copy_migrated_warehouse
 from support.warehouses import rows
 from tallystick.errors import NoSuchSite, StoreBusy, StoreFailed
 from tallystick.ledger import Ledger, open_database
@@ -53,6 +54,8 @@ class House:
 @pytest.fixture(params=[True, False], ids=["one by one", "together"])
 async def house(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[House]:
     clock = Clock()
+    copy_migrated_ledger(tmp_path)
+    copy_migrated_warehouse(tmp_path)
     async with opened(open_database(None, tmp_path), clock) as ledger:
         warehouse = await DuckDbWarehouse.open(tmp_path / WAREHOUSE_FILE, clock=lambda: clock() // 1000)
         yield House(ledger, warehouse, clock, await knowledge(), one_by_one=request.param)

@@ -1,9 +1,7 @@
 """An analytics site to test with: its owner, its token, and ways to ask for it, made in a few milliseconds."""
 
 import asyncio
-import atexit
 import shutil
-import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, closing, contextmanager
 from functools import cache, partial
@@ -18,6 +16,7 @@ from msgspec import Struct
 from builders import NOW
 from support.asking import Answer, ask
 from support.in_process import InProcess, in_process
+from support.prepared import kept_folder
 from support.server import RunningServer, running_server
 from support.warehouses import rows
 from tallystick.ledger import Session, open_database
@@ -196,8 +195,7 @@ def _api_request(token: str | None, json: object) -> tuple[dict[str, str], bytes
 @cache
 def _prepared() -> tuple[Path, Prepared]:
     """A data directory with a site, made once; to be copied."""
-    data = Path(tempfile.mkdtemp(prefix="tallystick-prepared-"))
-    atexit.register(shutil.rmtree, data)
+    data = kept_folder()
     return data, prepare(data)
 
 

@@ -11,6 +11,7 @@ import msgspec
 from support.asking import Answer
 from support.in_process import Asgi, Clock
 from support.people import a_token
+from support.prepared import copy_migrated_ledger
 from support.services import services_over
 from support.sharing import someone
 from tallystick.app import kit_of
@@ -96,6 +97,7 @@ async def counting_together(data: Path, **settings: Any) -> AsyncIterator[Togeth
     """Open a ledger and the surface; limits are off unless ``rate_limit`` says otherwise."""
     settings.setdefault("rate_limit", UNLIMITED)
     chosen, clock = Settings(data=data, **settings), Clock()
+    copy_migrated_ledger(data)
     ledger = await Ledger.open(open_database(None, data), clock)
     services = services_over(ledger, hide_foreign=chosen.hide_foreign_counters)
     services.following.start()

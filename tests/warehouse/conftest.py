@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from support.prepared import copy_migrated_warehouse
 from tallystick.warehouse.duckdb.store import WAREHOUSE_FILE
 from tallystick.warehouse.duckdb.warehouse import DuckDbWarehouse
 
@@ -16,6 +17,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def warehouse(file: Path) -> AsyncIterator[DuckDbWarehouse]:
+    copy_migrated_warehouse(file.parent)
     opened = await DuckDbWarehouse.open(file)
     yield opened
     await opened.close()

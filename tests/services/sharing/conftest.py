@@ -19,7 +19,7 @@ def used_database(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest) -> str | None:
+def ledger_url(request: pytest.FixtureRequest) -> str | None:
     """Judges both databases: None for SQLite, the URL of an empty PostgreSQL ledger."""
     if request.param == "sqlite":
         return None
