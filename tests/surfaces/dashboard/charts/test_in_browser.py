@@ -13,8 +13,8 @@ from support.accessibility import accessibility_problems
 from support.browsing import ARGUMENTS
 from support.chart_gallery import HOSTILE, gallery
 from tallystick.surfaces.dashboard.support.language import Language, Languages
-from tallystick.surfaces.dashboard.support.rendering import FOLDER
-from tallystick.surfaces.dashboard.support.static_files import STATIC_FOLDER, environment, policy
+from tallystick.surfaces.dashboard.support.rendering import FOLDER, environment, policy
+from tallystick.surfaces.dashboard.support.static_files import STATIC_FOLDER
 
 pytestmark = pytest.mark.browser
 
