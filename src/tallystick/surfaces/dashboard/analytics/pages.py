@@ -4,7 +4,7 @@ import asyncio
 import csv
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from io import StringIO
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
@@ -50,27 +50,27 @@ class AnalyticsPages:
 
     async def page(self, request: PageRequest) -> Response:
         """Everything about a site, or several sites together."""
-        return await self._answered(request, self._whole, {"json": self._whole_json, "csv": self._whole_csv})
+        names, form = _twin(request.http.path_params["site"])
+        shows = Shows(self._whole, self._whole_json, self._whole_csv)
+        return await self._answered(request, names, form, shows)
 
     async def listing(self, request: PageRequest) -> Response:
         """One list with all of its rows."""
-        name, _ = _twin(request.http.path_params["listing"])
+        name, form = _twin(request.http.path_params["listing"])
         if name not in LISTS:
             raise HTTPException(404)
-        return await self._answered(request, self._list, {"json": self._list_json, "csv": self._list_csv})
+        shows = Shows(self._list, self._list_json, self._list_csv)
+        return await self._answered(request, request.http.path_params["site"], form, shows)
 
-    async def _answered(
-        self,
-        request: PageRequest,
-        show: Callable[[PageRequest, Page], Awaitable[Response]],
-        data: dict[str, Callable[[PageRequest, Page], Awaitable[Response]]],
-    ) -> Response:
-        parameters = request.http.path_params
-        site, form = _twin(parameters["site"])
-        if "listing" in parameters:
-            site, form = parameters["site"], _twin(parameters["listing"])[1]
+    async def _answered(self, request: PageRequest, names: str, form: str | None, shows: "Shows") -> Response:
+        """Find out who looks at what, and show it.
+
+        Args:
+            names: of sites, as they stand in the address.
+            form: ``json``, ``csv`` or None for a page.
+        """
         try:
-            viewer = await self._viewers.of(request, site)
+            viewer = await self._viewers.of(request, names)
         except LoginNeeded:
             return to_login(request.http)
         pairs = request.http.query_params.multi_items()
@@ -85,7 +85,9 @@ class AnalyticsPages:
                 return _json({"error": str(error)}, 400)
             values = {"viewer": viewer, "message": str(error)}
             return await self._services.renderer.private_page(request, "analytics/refused.html", values, 400)
-        return await (show(request, page) if form is None else _refusing(data[form](request, page)))
+        if form is None:
+            return await shows.page(request, page)
+        return await _refusing((shows.json if form == "json" else shows.csv)(request, page))
 
     async def _usual_period(self, viewer: Viewer, now: int) -> str:
         """28 days; today, while there is nothing before today."""
@@ -238,6 +240,17 @@ class AnalyticsPages:
                 before = [series.before_labels[place], series.before[place]] if known else ["", ""]
             rows.append([label, series.values[place], *before])
         return await asyncio.to_thread(_csv, rows, series.metric)
+
+
+Show: TypeAlias = Callable[[PageRequest, Page], Awaitable[Response]]
+
+
+class Shows(NamedTuple):
+    """What shows a page, and the same as data."""
+
+    page: Show
+    json: Show
+    csv: Show
 
 
 async def _refusing(data: Awaitable[Response]) -> Response:
