@@ -3,9 +3,11 @@
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import nullcontext
+from functools import cache
 from inspect import iscoroutinefunction
 from pathlib import Path
 
+import httpx
 import pytest
 from argon2 import PasswordHasher
 from hypothesis import settings
@@ -38,6 +40,14 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def _blocking_calls_refused(request: pytest.FixtureRequest) -> Iterator[None]:
     """In tests that run on an event loop, a blocking call of our code is a failure."""
     with blocking_calls_refused() if iscoroutinefunction(request.function) else nullcontext():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _authorities_read_once() -> Iterator[None]:
+    """Each new client of httpx reads all certificate authorities, which takes longer than most tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("httpx._transports.default.create_ssl_context", cache(httpx.create_ssl_context))
         yield
 
 
