@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tallystick.services.analytics.display_names import countries
 from tallystick.surfaces.dashboard.map.world_map import COLOURS, NOT_DRAWN, WorldMap, is_drawn, world_map
-from tallystick.surfaces.dashboard.support.rendering import FOLDER
+from tallystick.surfaces.dashboard.support.language import Languages
+from tallystick.surfaces.dashboard.support.rendering import FOLDER, environment
 from tallystick.surfaces.dashboard.support.static_files import STATIC_FOLDER
 
 BUDGET = 5 * 1024
@@ -25,6 +25,7 @@ BUSIEST = (
     *("CL", "GR"),
 )
 DRAWN = sorted(code for code in countries() if is_drawn(code))
+LANGUAGES = Languages.load()
 WORLD = json.loads((FOLDER / "map" / "countries.json").read_text("utf-8"))
 
 
@@ -37,19 +38,12 @@ def a_map(figures: dict[str, int]) -> WorldMap:
 
 
 def html(figures: dict[str, int]) -> str:
-    environment = Environment(
-        loader=FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals["static"] = lambda name: f"/static/{name}?v=0123456789ab"
-    environment.filters["number"] = lambda number: f"{number:,}"
-    template = environment.from_string(
-        "{% from 'map/world_map.html' import world_map %}{{ world_map(map, 'Visitors by country') }}"
-    )
-    return template.render(map=a_map(figures))
+    return rendered(a_map(figures))
+
+
+def rendered(drawn: WorldMap) -> str:
+    found = environment(LANGUAGES.english, LANGUAGES)
+    return found.from_string("{% from 'map/world_map.html' import world_map %}{{ world_map(map) }}").render(map=drawn)
 
 
 def compressed(codes: Iterable[str]) -> int:
@@ -142,13 +136,7 @@ def test_each_colour_has_a_fifth_of_the_countries(codes: list[str]) -> None:
 
 def test_titles_and_addresses_are_text() -> None:
     drawn = world_map({"DE": 1}, lambda *_: "<script>alert(1)</script>", lambda _: '"><script>alert(1)</script>')
-    environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True)
-    environment.globals["static"] = environment.filters["number"] = str
-    text = environment.from_string(
-        "{% from 'map/world_map.html' import world_map %}{{ world_map(map, caption) }}"
-    ).render(map=drawn, caption="<b>")
-    assert "<script" not in text
-    assert "<b>" not in text
+    assert "<script" not in rendered(drawn)
 
 
 def test_the_page_has_no_style_of_its_own() -> None:

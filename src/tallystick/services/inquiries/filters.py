@@ -124,7 +124,7 @@ class FilterDecoder:
         if (
             name == "visit:country"
             and operator in {"is", "is_not"}
-            and any(len(each) != CODE_LETTERS for each in texts)
+            and any(len(each) != CODE_LETTERS and (each or not self._vocabulary.extended) for each in texts)
         ):
             msg = "a filter on visit:country takes two-letter country codes, for example DE"
             raise InputRefused(msg)

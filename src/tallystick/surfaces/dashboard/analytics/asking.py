@@ -42,10 +42,15 @@ class Figures(Struct, frozen=True):
 
 
 class ListRow(Struct, frozen=True):
-    """A row of a list."""
+    """A row of a list.
+
+    Attributes:
+        within: the value of ``Listing.within``; empty without one.
+    """
 
     value: str
     figures: tuple[Figures, ...]
+    within: str = ""
 
 
 class ListAnswer(Struct, frozen=True):
@@ -209,13 +214,13 @@ class Asking:
         """
         body = {
             "metrics": list(metrics),
-            "dimensions": [listing.dimension],
+            "dimensions": listing.dimensions,
             "order_by": [[order or metrics[0], "desc"]],
             "include": {"total_rows": True},
             "pagination": {"limit": limit, "offset": offset},
         }
         answer = await self.ask(page, body)
-        rows = [ListRow(str(row["dimensions"][0]), _figures(metrics, row)) for row in answer["results"]]
+        rows = [_row(metrics, row) for row in answer["results"]]
         return ListAnswer(tuple(rows), answer["meta"]["total_rows"], _warnings(answer["meta"]))
 
     async def ask(self, page: Page, body: Mapping[str, Any], *, compares: bool = True) -> dict[str, Any]:
@@ -247,6 +252,11 @@ class Asking:
 def _warnings(meta: Mapping[str, Any]) -> tuple[str, ...]:
     found = [each["warning"] for each in meta.get("metric_warnings", {}).values()]
     return tuple(dict.fromkeys([*found, *([meta["imports_warning"]] if meta.get("imports_warning") else [])]))
+
+
+def _row(metrics: Sequence[str], row: Mapping[str, Any]) -> ListRow:
+    *within, value = map(str, row["dimensions"])
+    return ListRow(value, _figures(metrics, row), within[0] if within else "")
 
 
 def _figures(metrics: Sequence[str], row: Mapping[str, Any]) -> tuple[Figures, ...]:

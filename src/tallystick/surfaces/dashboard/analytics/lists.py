@@ -23,6 +23,8 @@ class Listing(Struct, frozen=True, kw_only=True):
         metrics: of the panel. The first one sorts.
         more: further metrics of the list on a page of its own.
         of_goals: whether rates of conversion can be told.
+        within: a dimension that rows are of, too: a version is one of a browser. Such a list is not offered by itself.
+        finer: the list that divides a row; the panel shows it when the row is chosen.
     """
 
     name: str
@@ -32,11 +34,13 @@ class Listing(Struct, frozen=True, kw_only=True):
     metrics: tuple[str, ...] = ("visitors", "percentage")
     more: tuple[str, ...] = ("pageviews", "bounce_rate", "visit_duration")
     of_goals: bool = False
+    within: str = ""
+    finer: str = ""
 
     @property
-    def dimension(self) -> str:
-        """The dimension on the wire."""
-        return grouped_by(self.by)
+    def dimensions(self) -> list[str]:
+        """The dimensions on the wire, that of its values last."""
+        return [grouped_by(name) for name in (self.within, self.by) if name]
 
 
 class Panel(Struct, frozen=True):
@@ -99,7 +103,7 @@ PANELS: tuple[Panel, ...] = (
         "places",
         N_("Places"),
         (
-            Listing(name="countries", title=N_("Countries"), by="country", column=N_("Country")),
+            Listing(name="countries", title=N_("Countries"), by="country", column=N_("Country"), finer="regions"),
             Listing(name="regions", title=N_("Regions"), by="region", column=N_("Region")),
             Listing(name="languages", title=N_("Languages"), by="language", column=N_("Language")),
         ),
@@ -109,11 +113,32 @@ PANELS: tuple[Panel, ...] = (
         N_("Devices"),
         (
             Listing(name="devices", title=N_("Devices"), by="device", column=N_("Device")),
-            Listing(name="browsers", title=N_("Browsers"), by="browser", column=N_("Browser")),
-            Listing(name="systems", title=N_("Systems"), by="system", column=N_("System")),
+            Listing(
+                name="browsers", title=N_("Browsers"), by="browser", column=N_("Browser"), finer="browser-versions"
+            ),
+            Listing(
+                name="browser-versions",
+                title=N_("Browser versions"),
+                by="browser version",
+                column=N_("Browser"),
+                within="browser",
+            ),
+            Listing(name="systems", title=N_("Systems"), by="system", column=N_("System"), finer="system-versions"),
+            Listing(
+                name="system-versions",
+                title=N_("System versions"),
+                by="system version",
+                column=N_("System"),
+                within="system",
+            ),
             Listing(name="sizes", title=N_("Screen sizes"), by="size", column=N_("Screen size")),
         ),
     ),
 )
 
 LISTS: Mapping[str, Listing] = MappingProxyType({each.name: each for panel in PANELS for each in panel.lists})
+
+
+def panel_of(listing: Listing) -> Panel:
+    """The panel that shows a list."""
+    return next(panel for panel in PANELS if listing in panel.lists)

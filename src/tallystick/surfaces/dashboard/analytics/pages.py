@@ -17,12 +17,15 @@ from starlette.responses import Response
 from tallystick.errors import InputRefused, QuestionTooLong, StoreUnavailable
 from tallystick.services.exports.spreadsheet import safe
 from tallystick.surfaces.dashboard.analytics import wording
-from tallystick.surfaces.dashboard.analytics.asking import Asking, ListAnswer, Page, Series, page_of
-from tallystick.surfaces.dashboard.analytics.lists import LISTS, PANELS, Listing, Panel
+from tallystick.surfaces.dashboard.analytics.asking import Asking, ListAnswer, ListRow, Page, Series, page_of
+from tallystick.surfaces.dashboard.analytics.lists import LISTS, PANELS, Listing, Panel, panel_of
 from tallystick.surfaces.dashboard.analytics.periods import units_of, zoomed
 from tallystick.surfaces.dashboard.analytics.view import View, chip_of, text_of, values_of, view_of
 from tallystick.surfaces.dashboard.analytics.viewer import LoginNeeded, Viewer, Viewers
-from tallystick.surfaces.dashboard.support.language import N_
+from tallystick.surfaces.dashboard.map.visitors import ALL_COUNTRIES, COUNTRIES_OF_PANEL, map_of_visitors
+from tallystick.surfaces.dashboard.map.world_map import WorldMap
+from tallystick.surfaces.dashboard.names.values import countries_with, shown_value
+from tallystick.surfaces.dashboard.support.language import N_, Language
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other, to_login
 from tallystick.surfaces.dashboard.support.rendering import NOT_STORED
 from tallystick.surfaces.dashboard.support.services import PageServices
@@ -31,6 +34,9 @@ from tallystick.surfaces.dashboard.support.streaming import streamed
 ROWS_OF_PANEL = 9
 ROWS_OF_PAGE = 100
 MOST_ROWS_OF_DATA = 10_000
+
+COUNTRIES = "countries"
+"""The list that has a map."""
 
 PANELS_HERE = "<!--panels-->"
 """Where ``analytics/page.html`` has the panels, which are sent one by one."""
@@ -115,8 +121,14 @@ class AnalyticsPages:
 
     async def _panel(self, request: PageRequest, page: Page, panel: Panel, lists: Sequence[Listing]) -> str:
         shown = next((each for each in lists if each.name in page.view.lists), lists[0])
-        answer = await self._tried(lambda: self._asking.rows(page, shown, shown.metrics, limit=ROWS_OF_PANEL))
-        values = {"panel": panel, "lists": lists, "listing": shown, "answer": answer}
+        limit = COUNTRIES_OF_PANEL if shown.name == COUNTRIES else ROWS_OF_PANEL
+        answer = await self._tried(lambda: self._asking.rows(page, shown, shown.metrics, limit=limit))
+        offered = [each for each in lists if each is shown or not each.within]
+        values = {"panel": panel, "lists": offered, "listing": shown, "answer": answer, "map": None}
+        if isinstance(answer, ListAnswer):
+            values["answer"] = replace(answer, rows=answer.rows[:ROWS_OF_PANEL])
+            values["map"] = _map(request.language, page, shown, answer)
+            values["whole"] = answer.total <= limit
         return await self._services.renderer.fragment(
             request, "analytics/panel.html", {**self._shared(request, page), **values}
         )
@@ -151,7 +163,9 @@ class AnalyticsPages:
             "is_good": wording.is_good,
             "titles": wording.TITLES,
             "operators": wording.OPERATORS,
-            "shown_value": lambda by, value: shown_value(request, by, value),
+            "shown_value": lambda by, value: shown_value(language, by, value),
+            "row_name": lambda listing, row: _row_name(language, listing, row),
+            "row_view": lambda listing, row: _row_view(page, listing, row),
             "text_of": text_of,
             "with_list": lambda panel, chosen: _with_list(page.view, panel, chosen),
             "failed": lambda answer: isinstance(answer, Failure),
@@ -162,12 +176,16 @@ class AnalyticsPages:
     async def _list(self, request: PageRequest, page: Page) -> Response:
         listing, offset, order, find = _of_list(request, page)
         metrics = (*listing.metrics, *listing.more)
-        asked = _finding(page, listing, find)
+        asked = _finding(request.language, page, listing, find)
         answer = await self._tried(
             lambda: self._asking.rows(asked, listing, metrics, limit=ROWS_OF_PAGE, offset=offset, order=order)
         )
+        world: Any = None
+        if listing.name == COUNTRIES and not offset:
+            world = await self._tried(lambda: self._asking.rows(asked, listing, ("visitors",), limit=ALL_COUNTRIES))
         values = {
             **self._shared(request, page),
+            "map": _map(request.language, page, listing, world) if isinstance(world, ListAnswer) else None,
             "listing": listing,
             "metrics": metrics,
             "order": order or metrics[0],
@@ -183,24 +201,24 @@ class AnalyticsPages:
     async def _list_answer(self, request: PageRequest, page: Page) -> tuple[Listing, tuple[str, ...], ListAnswer]:
         listing, offset, order, find = _of_list(request, page)
         metrics = (*listing.metrics, *listing.more)
-        asked = _finding(page, listing, find)
+        asked = _finding(request.language, page, listing, find)
         answer = await self._asking.rows(asked, listing, metrics, limit=MOST_ROWS_OF_DATA, offset=offset, order=order)
         return listing, metrics, answer
 
     async def _list_json(self, request: PageRequest, page: Page) -> Response:
         listing, _, answer = await self._list_answer(request, page)
-        rows = [_row(listing, row.value, row.figures) for row in answer.rows]
+        rows = [_row(listing, row) for row in answer.rows]
         return _json({**_about(page), "list": listing.name, "total": answer.total, "rows": rows})
 
     async def _list_csv(self, request: PageRequest, page: Page) -> Response:
         listing, metrics, answer = await self._list_answer(request, page)
         compares = page.compared is not None
-        titles = [listing.by.replace(" ", "_")]
+        titles = _columns(listing)
         for metric in metrics:
             titles += [metric, *([f"{metric}_before", f"{metric}_change"] if compares else ())]
         rows: list[list[Any]] = [titles]
         for row in answer.rows:
-            cells: list[Any] = [safe(row.value)]
+            cells: list[Any] = [safe(value) for value in _values(listing, row)]
             for each in row.figures:
                 cells += [each.now, *([each.before, each.change] if compares else ())]
             rows.append(cells)
@@ -216,7 +234,7 @@ class AnalyticsPages:
             for listing in panel.lists:
                 if page.viewer.sees(listing.name) and (listing is panel.lists[0] or listing.name in page.view.lists):
                     answer = await self._asking.rows(page, listing, listing.metrics, limit=ROWS_OF_PANEL)
-                    panels[listing.name] = [_row(listing, row.value, row.figures) for row in answer.rows]
+                    panels[listing.name] = [_row(listing, row) for row in answer.rows]
         return _json(
             {
                 **_about(page),
@@ -269,14 +287,26 @@ class Failure(Struct, frozen=True):
     message: str
 
 
-def shown_value(request: PageRequest, by: str, value: str) -> str:
-    """A value of a dimension as people read it, in their language."""
-    match by:
-        case "country":
-            return request.language.country_name(value) or request.language.gettext(N_("(unknown)"))
-        case "language":
-            return request.language.language_name(value) or request.language.gettext(N_("(unknown)"))
-    return value or request.language.gettext(N_("(none)"))
+def _map(language: Language, page: Page, listing: Listing, answer: ListAnswer) -> WorldMap | None:
+    if listing.name != COUNTRIES:
+        return None
+    rows = {row.value: row for row in answer.rows}
+    visitors = {code: int(row.figures[0].now) for code, row in rows.items()}
+    return map_of_visitors(language, visitors, lambda code: _row_view(page, listing, rows[code]).at(page.viewer.base))
+
+
+def _row_name(language: Language, listing: Listing, row: ListRow) -> str:
+    value = shown_value(language, listing.by, row.value)
+    return f"{shown_value(language, listing.within, row.within)} {value}" if row.within else value
+
+
+def _row_view(page: Page, listing: Listing, row: ListRow) -> View:
+    """The view after a click on a row: only what the row stands for, divided further where that is possible."""
+    view = page.view.filtered(listing.within, row.within) if listing.within else page.view
+    view = view.filtered(listing.by, row.value)
+    if not listing.finer or not page.viewer.sees(listing.finer):
+        return view
+    return view.changed(lists=_with_list(view, panel_of(listing), LISTS[listing.finer]))
 
 
 def _of_list(request: PageRequest, page: Page) -> tuple[Listing, int, str, str]:
@@ -294,11 +324,13 @@ def _of_list(request: PageRequest, page: Page) -> tuple[Listing, int, str, str]:
     return listing, offset, order if order in {*listing.metrics, *listing.more} else "", query.get("find", "").strip()
 
 
-def _finding(page: Page, listing: Listing, find: str) -> Page:
-    """The page with only the rows of a list that contain a text."""
+def _finding(language: Language, page: Page, listing: Listing, find: str) -> Page:
+    """The page with only the rows of a list that contain a text. Countries are found by their names."""
     if not find:
         return page
-    view = page.view.changed(chips=(*page.view.chips, chip_of(listing.by, "contains", [find])))
+    codes = countries_with(language, find) if listing.by == "country" else ()
+    chip = chip_of(listing.by, "is", codes) if codes else chip_of(listing.by, "contains", [find])
+    view = page.view.changed(chips=(*page.view.chips, chip))
     return replace(page, view=view)
 
 
@@ -349,8 +381,18 @@ def _about(page: Page) -> dict[str, Any]:
     }
 
 
-def _row(listing: Listing, value: str, figures: Sequence[Any]) -> dict[str, Any]:
-    return {listing.by.replace(" ", "_"): value, **{each.metric: _figures(each) for each in figures}}
+def _row(listing: Listing, row: ListRow) -> dict[str, Any]:
+    values = dict(zip(_columns(listing), _values(listing, row), strict=True))
+    return values | {each.metric: _figures(each) for each in row.figures}
+
+
+def _columns(listing: Listing) -> list[str]:
+    """The names of a row's values in data."""
+    return [name.replace(" ", "_") for name in (listing.within, listing.by) if name]
+
+
+def _values(listing: Listing, row: ListRow) -> list[str]:
+    return [row.within, row.value] if listing.within else [row.value]
 
 
 def _figures(figures: Any) -> Any:  # noqa: ANN401  # a number, or an object with the other period's

@@ -1,0 +1,1 @@
+"""Values of hits as people read them."""

@@ -1,0 +1,59 @@
+"""Values of dimensions as people read them."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from tallystick.model import shown_values
+from tallystick.services.analytics.display_names import countries
+from tallystick.surfaces.dashboard.names.regions import region_name
+from tallystick.surfaces.dashboard.support.language import N_, Language
+
+NONE, NOT_KNOWN = N_("(none)"), N_("(not known)")
+_EMPTY = frozenset({"", shown_values.NOT_SET, shown_values.NONE})
+"""What answers have in place of a value."""
+
+_EVERY_VISIT_HAS = frozenset(
+    {
+        *("country", "region", "language", "host"),
+        *("device", "size", "browser", "browser version", "system", "system version"),
+    }
+)
+"""Dimensions of which every visit has a value, known or not."""
+
+_NAMES: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "device": {"Mobile": N_("Mobile phone"), "Tablet": N_("Tablet"), "Desktop": N_("Computer")},
+        "size": {
+            "phone": N_("Phones, up to 600 pixels wide"),
+            "tablet": N_("Tablets, up to 1,000 pixels"),
+            "desktop": N_("Computers, up to 1,920 pixels"),
+            "desktophd": N_("Larger screens"),
+            "unknown": NOT_KNOWN,
+        },
+    }
+)
+
+
+def shown_value(language: Language, by: str, value: str) -> str:
+    """A value of a dimension in the language of the page.
+
+    Args:
+        by: the dimension as people write it.
+    """
+    if value in _EMPTY:
+        return language.gettext(NOT_KNOWN if by in _EVERY_VISIT_HAS else NONE)
+    match by:
+        case "country":
+            return language.country_name(value)
+        case "language":
+            return language.language_name(value)
+        case "region":
+            name, country = region_name(language.code, value), value.partition("-")[0]
+            return f"{name}, {language.country_name(country)}" if name != value else value
+    return language.gettext(_NAMES[by][value]) if value in _NAMES.get(by, {}) else value
+
+
+def countries_with(language: Language, text: str) -> tuple[str, ...]:
+    """The codes of countries whose names contain a text."""
+    wanted = text.casefold()
+    return tuple(sorted(code for code in countries() if wanted in language.country_name(code).casefold()))
