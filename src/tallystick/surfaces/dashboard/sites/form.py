@@ -7,22 +7,23 @@ from typing import Any
 from tallystick.model.site import Collect, Site
 from tallystick.services.accounts.sites import SiteChanges
 from tallystick.surfaces.dashboard.support.forms import Form
+from tallystick.surfaces.dashboard.support.language import N_
 
 COLLECTED = (
-    (Collect.REFERRER, "Referrer and campaign"),
-    (Collect.USER_AGENT, "Browser and system"),
-    (Collect.SCREEN_SIZE, "Width of the screen"),
-    (Collect.LOCATION, "Country"),
-    (Collect.REGION, "Region"),
-    (Collect.LANGUAGE, "Language"),
-    (Collect.SESSION, "Sessions, which tell visits from pageviews"),
-    (Collect.HITS, "Single hits to the second, needed for exports"),
+    (Collect.REFERRER, N_("Referrer and campaign")),
+    (Collect.USER_AGENT, N_("Browser and system")),
+    (Collect.SCREEN_SIZE, N_("Width of the screen")),
+    (Collect.LOCATION, N_("Country")),
+    (Collect.REGION, N_("Region")),
+    (Collect.LANGUAGE, N_("Language")),
+    (Collect.SESSION, N_("Sessions, which tell visits from pageviews")),
+    (Collect.HITS, N_("Single hits to the second, needed for exports")),
 )
 
 PUBLIC = (
-    ("private", "people of this account"),
-    ("secret", "also everyone who has the secret link"),
-    ("public", "everyone"),
+    ("private", N_("people of this account")),
+    ("secret", N_("also everyone who has the secret link")),
+    ("public", N_("everyone")),
 )
 
 TEXTS = ("cname", "code", "domain", "link_domain", "public", "secret", "data_retention")

@@ -15,6 +15,7 @@ from tallystick.services.accounts.site_rows import site as read_site
 from tallystick.services.accounts.sites import NewSite, create_site_as, delete_site, may_create_sites, update_site
 from tallystick.surfaces.dashboard.sites.form import COLLECTED, PUBLIC, changes_of, filled_in, typed
 from tallystick.surfaces.dashboard.support.confirmation import confirmed
+from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, NOT_CONFIRMED, Problems, problems_of
 from tallystick.surfaces.dashboard.support.services import PageServices
@@ -42,7 +43,7 @@ class SitePages:
         new_site = NewSite(cname=cname, domain=domain, link_domain=link_domain)
         existing: list[Site] = await self._ledger.read(active_sites)
         if existing and not new_site.cname and may_create_sites(request.account):
-            return await self._show_list(request, {"cname": ["must be set"]})
+            return await self._show_list(request, {"cname": [N_("must be set")]})
         try:
             created = await self._services.write(request, create_site_as, request.account, new_site, request.now)
         except NotPermitted as error:
@@ -61,7 +62,7 @@ class SitePages:
         if not may_change(request.account, "s", before):
             raise HTTPException(404)
         if not request.form.text("cname") and len(await self._ledger.read(active_sites)) > 1:
-            return await self._show_site(request, before, {"cname": ["must be set while there are other sites"]})
+            return await self._show_site(request, before, {"cname": [N_("must be set while there are other sites")]})
         try:
             await self._ledger.write(update_site, before.id, changes_of(request.form), request.now)
         except InputRefused as error:
