@@ -18,8 +18,9 @@ from tallystick.errors import InputRefused, QuestionTooLong, StoreUnavailable
 from tallystick.services.exports.spreadsheet import safe
 from tallystick.surfaces.dashboard.analytics import wording
 from tallystick.surfaces.dashboard.analytics.asking import Asking, ListAnswer, ListRow, Page, Series, page_of
+from tallystick.surfaces.dashboard.analytics.chart import ChartRegion, chart_region, notes_of
 from tallystick.surfaces.dashboard.analytics.lists import LISTS, PANELS, Listing, Panel, panel_of
-from tallystick.surfaces.dashboard.analytics.periods import units_of, zoomed
+from tallystick.surfaces.dashboard.analytics.periods import units_of
 from tallystick.surfaces.dashboard.analytics.view import View, chip_of, text_of, values_of, view_of
 from tallystick.surfaces.dashboard.analytics.viewer import LoginNeeded, Viewer, Viewers
 from tallystick.surfaces.dashboard.map.visitors import ALL_COUNTRIES, COUNTRIES_OF_PANEL, map_of_visitors
@@ -105,10 +106,15 @@ class AnalyticsPages:
     async def _whole(self, request: PageRequest, page: Page) -> Response:
         numbers = await self._tried(lambda: self._asking.numbers(page))
         live = await self._tried(lambda: self._asking.live(page))
-        series = await self._tried(lambda: self._asking.series(page))
-        values = {**self._shared(request, page), "numbers": numbers, "live": live, "series": series}
+        chart = await self._tried(lambda: self._chart(request, page))
+        values = {**self._shared(request, page), "numbers": numbers, "live": live, "chart": chart}
         head, headers = await self._services.renderer.private_text(request, "analytics/page.html", values)
         return streamed(request.http.scope, self._parts(request, page, head), headers)
+
+    async def _chart(self, request: PageRequest, page: Page) -> ChartRegion:
+        series = await self._asking.series(page)
+        notes = await notes_of(self._statistics, page)
+        return await asyncio.to_thread(chart_region, request.language, page, series, notes)
 
     async def _parts(self, request: PageRequest, page: Page, text: str) -> AsyncIterator[str]:
         before, _, after = text.partition(PANELS_HERE)
@@ -156,10 +162,11 @@ class AnalyticsPages:
             "base": page.viewer.base,
             "here_address": request.http.url.path,
             "units": units_of(page.range),
-            "zoomed": lambda label: zoomed(page.unit, label, page.range),
+            "unit_words": wording.UNITS,
             "period_words": wording.period(language, page),
             "figure": lambda metric, value: wording.figure(language, metric, value),
             "change": lambda figures: wording.change(language, figures),
+            "sentence": lambda figures: wording.sentence(language, figures),
             "is_good": wording.is_good,
             "titles": wording.TITLES,
             "operators": wording.OPERATORS,

@@ -1,9 +1,13 @@
 """Figures, changes and periods in words."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 
+from tallystick.model.question import TimeUnit
 from tallystick.surfaces.dashboard.analytics.asking import Figures, Page
+from tallystick.surfaces.dashboard.charts.scales import Scale
+from tallystick.surfaces.dashboard.charts.words import NumberWords
 from tallystick.surfaces.dashboard.support.language import N_, Language
 
 NOTHING, TO, MINUS = "\N{EN DASH}", "\N{EN DASH}", "\N{MINUS SIGN}"
@@ -23,6 +27,30 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "percentage": N_("Share"),
         "exit_rate": N_("Exit rate"),
         "conversion_rate": N_("Conversion"),
+    }
+)
+
+UNITS: Mapping[TimeUnit, str] = MappingProxyType(
+    {
+        TimeUnit.MINUTE: N_("Minutes"),
+        TimeUnit.HOUR: N_("Hours"),
+        TimeUnit.DAY: N_("Days"),
+        TimeUnit.WEEK: N_("Weeks"),
+        TimeUnit.MONTH: N_("Months"),
+    }
+)
+
+_SCALES = {
+    "visit_duration": Scale.SECONDS,
+    "views_per_visit": Scale.RATIO,
+    **dict.fromkeys(POINTS, Scale.PERCENT),
+}
+_NOUNS: Mapping[str, Callable[[Language, int], str]] = MappingProxyType(
+    {
+        "visitors": lambda language, number: language.ngettext("%(num)s visitor", "%(num)s visitors", number),
+        "visits": lambda language, number: language.ngettext("%(num)s visit", "%(num)s visits", number),
+        "pageviews": lambda language, number: language.ngettext("%(num)s pageview", "%(num)s pageviews", number),
+        "events": lambda language, number: language.ngettext("%(num)s event", "%(num)s events", number),
     }
 )
 
@@ -47,6 +75,27 @@ def figure(language: Language, metric: str, value: float | None) -> str:
     if metric in POINTS:
         return language.percent(value / 100, 1)
     return language.number(value)
+
+
+def number_words(language: Language, metric: str) -> NumberWords:
+    """How charts and sentences write the numbers of a metric."""
+    noun = _NOUNS.get(metric)
+    return NumberWords(
+        language=language,
+        title=language.gettext(TITLES[metric]),
+        scale=_SCALES.get(metric, Scale.COUNT),
+        noun=partial(_counted, language, noun) if noun else None,
+        good_is_up=metric not in LESS_IS_GOOD,
+    )
+
+
+def sentence(language: Language, figures: Figures) -> str:
+    """A change as a person would say it; empty without a comparison."""
+    return number_words(language, figures.metric).sentence(figures.now, figures.before)
+
+
+def _counted(language: Language, noun: Callable[[Language, int], str], value: float) -> str:
+    return noun(language, round(value)) % {"num": language.number(value)}
 
 
 def change(language: Language, figures: Figures) -> str:

@@ -1,0 +1,100 @@
+"""The chart of a page: a metric over time with its comparison and the notes of the period."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from msgspec import Struct
+
+from tallystick.model.annotation import Annotation
+from tallystick.services.analytics.kept.annotations import AnnotationsAsked
+from tallystick.surfaces.dashboard.analytics import wording
+from tallystick.surfaces.dashboard.analytics.asking import Page, Series
+from tallystick.surfaces.dashboard.analytics.periods import zoomed
+from tallystick.surfaces.dashboard.analytics.viewer import Viewer, address_of
+from tallystick.surfaces.dashboard.charts.time_chart import Bucket, ChartNote, TimeChart, time_chart
+from tallystick.surfaces.dashboard.support.language import Language
+from tallystick.surfaces.dashboard.support.services import Statistics
+
+MOST_NOTES = 30
+"""On one chart, of each site; more would cover it. The page of notes has all."""
+
+
+class ChartRegion(Struct, frozen=True):
+    """A chart, and what its lines are.
+
+    Attributes:
+        before_legend: the period that it is compared with, in words; empty without one.
+    """
+
+    chart: TimeChart
+    before_legend: str
+
+
+def chart_region(language: Language, page: Page, series: Series, notes: Sequence[Annotation]) -> ChartRegion:
+    """The chart of a series. Many names of days are written, so call it on a thread."""
+    found = tuple(_bucket(page, series, place) for place in range(len(series.labels)))
+    own = [_chart_note(language, page.viewer, note) for note in notes]
+    chart = time_chart(found, series.unit, wording.number_words(language, series.metric), own)
+    return ChartRegion(chart, _before_legend(language, series))
+
+
+async def notes_of(statistics: Statistics, page: Page) -> list[Annotation]:
+    """The notes of a page's period that its viewer sees, the latest ones where there are many.
+
+    Raises:
+        StoreUnavailable
+    """
+    asked = AnnotationsAsked(first=page.range.first.isoformat(), last=page.range.last.isoformat())
+    found: list[Annotation] = []
+    for site in page.viewer.sites:
+        found += (await statistics.annotations.visible(site.id, page.viewer.person_id, asked))[-MOST_NOTES:]
+    if page.range.seconds < 24 * 3_600:
+        after = datetime.fromtimestamp(page.range.period.after, page.zone).strftime("%Y-%m-%d %H:%M")
+        found = [note for note in found if note.at < after]
+    return found
+
+
+def may_edit(viewer: Viewer, note: Annotation) -> bool:
+    """Whether a viewer may change a note: their own, or one of a site that they may change."""
+    if viewer.person is None:
+        return False
+    return viewer.may_change if note.owner is None else note.owner == viewer.person.id
+
+
+def note_when(language: Language, at: str) -> str:
+    """The time of a note in words."""
+    moment = datetime.fromisoformat(at)
+    day = language.day(moment.date())
+    return f"{day}, {language.clock(moment)}" if " " in at else day
+
+
+def _bucket(page: Page, series: Series, place: int) -> Bucket:
+    label = series.labels[place]
+    period = zoomed(series.unit, label, page.range)
+    compared = place < len(series.before_labels)
+    return Bucket(
+        start=datetime.fromisoformat(label),
+        value=series.values[place],
+        link=page.view.changed(period=period, by="").at(page.viewer.base) if period else "",
+        before=series.before[place] if compared else None,
+        before_start=datetime.fromisoformat(series.before_labels[place]) if compared else None,
+        unfinished=place == series.partial,
+    )
+
+
+def _chart_note(language: Language, viewer: Viewer, note: Annotation) -> ChartNote:
+    site = next(site for site in viewer.sites if site.id == note.site)
+    return ChartNote(
+        at=datetime.fromisoformat(note.at),
+        when=note_when(language, note.at),
+        text=note.text,
+        link=note.link,
+        edit=f"/sites/{address_of(site)}/notes/{note.id}" if may_edit(viewer, note) else "",
+    )
+
+
+def _before_legend(language: Language, series: Series) -> str:
+    if not series.before_labels:
+        return ""
+    names = [language.day(datetime.fromisoformat(series.before_labels[place]).date()) for place in (0, -1)]
+    return " \N{EN DASH} ".join(dict.fromkeys(names))
