@@ -9,6 +9,7 @@ from tallystick.surfaces.dashboard.names.regions import region_name
 from tallystick.surfaces.dashboard.support.language import N_, Language
 
 NONE, NOT_KNOWN = N_("(none)"), N_("(not known)")
+_DIRECT = N_("Direct, or not known")
 _EMPTY = frozenset({"", shown_values.NOT_SET, shown_values.NONE})
 """What answers have in place of a value."""
 
@@ -29,6 +30,29 @@ _NAMES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "desktop": N_("Computers, up to 1,920 pixels"),
             "desktophd": N_("Larger screens"),
             "unknown": NOT_KNOWN,
+        },
+        "source": {shown_values.DIRECT: _DIRECT},
+        "referrer": {shown_values.DIRECT: _DIRECT},
+        "channel": {
+            "Cross-network": N_("Cross-network"),
+            "Paid Shopping": N_("Paid shopping"),
+            "Paid Search": N_("Paid search"),
+            "Paid Social": N_("Paid social media"),
+            "Paid Video": N_("Paid video"),
+            "Display": N_("Display advertising"),
+            "Paid Other": N_("Other paid"),
+            "AI Assistants": N_("AI assistants"),
+            "Organic Shopping": N_("Shopping"),
+            "Organic Social": N_("Social media"),
+            "Organic Video": N_("Video"),
+            "Email": N_("Email"),
+            "Affiliates": N_("Affiliates"),
+            "Audio": N_("Audio"),
+            "SMS": N_("SMS"),
+            "Mobile Push Notifications": N_("Push notifications"),
+            "Organic Search": N_("Search"),
+            "Referral": N_("Other websites"),
+            "Direct": N_("Direct"),
         },
     }
 )
