@@ -99,6 +99,12 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/user/tokens/delete": LOGGED_IN,
     "/sites": LOGGED_IN,
     "/sites/{site}": READERS,
+    "/sites/{site}/page": READERS,
+    "/sites/{site}/page.json": READERS,
+    "/sites/{site}/page.csv": READERS,
+    "/sites/{site}/funnels": READERS,
+    "/sites/{site}/funnels.json": READERS,
+    "/sites/{site}/funnels.csv": READERS,
     "/sites/{site}/{listing}": READERS,
     "/sites/{site}/settings": READERS,
     "/sites/{site}/settings/hosts": READERS,
@@ -172,6 +178,8 @@ async def test_every_page_and_every_form_has_a_row(everybody: World) -> None:
 
 def places(everybody: World, path: str) -> Iterator[tuple[str, bool]]:
     """Paths with everything that can stand in their place, and whether it is the first account's."""
+    if path.startswith("/sites/{site}/page"):
+        path += "?page=/"
     path = path.replace("{listing}", "pages")
     if "{link}" in path:
         for site, number in (("own", "own"), ("foreign", "foreign"), ("own", "foreign"), ("own", "second")):

@@ -11,6 +11,7 @@ from tallystick.services.accounts.passwords import Passwords
 from tallystick.services.services import Services
 from tallystick.surfaces.dashboard.account.profile import ProfilePages
 from tallystick.surfaces.dashboard.account.two_factor import TwoFactorPages
+from tallystick.surfaces.dashboard.analytics.journeys import JourneyPages
 from tallystick.surfaces.dashboard.analytics.pages import AnalyticsPages
 from tallystick.surfaces.dashboard.entry.login import LoginPages
 from tallystick.surfaces.dashboard.entry.setup import SetupPages
@@ -161,9 +162,15 @@ def _account_routes(guard: PageGuard, services: PageServices) -> list[BaseRoute]
 
 def _statistics_routes(guard: PageGuard, services: PageServices) -> list[BaseRoute]:
     """Pages of statistics, which guests may see of public sites. They come last: names of lists are any names."""
-    analytics = AnalyticsPages(services)
+    analytics, journeys = AnalyticsPages(services), JourneyPages(services)
     rows: list[Row] = [
         ("/sites/{site}", analytics.page, None),
+        ("/sites/{site}/page", journeys.one_page, None),
+        ("/sites/{site}/page.json", journeys.one_page, None),
+        ("/sites/{site}/page.csv", journeys.one_page, None),
+        ("/sites/{site}/funnels", journeys.funnels, None),
+        ("/sites/{site}/funnels.json", journeys.funnels, None),
+        ("/sites/{site}/funnels.csv", journeys.funnels, None),
         ("/sites/{site}/{listing}", analytics.listing, None),
     ]
     return _routes(rows, guard.public)

@@ -1,9 +1,9 @@
 """The figures of a page: questions made from what is viewed, each with its own deadline."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
@@ -24,6 +24,8 @@ WITHIN_S = 2.0
 
 NUMBERS = ("visitors", "visits", "pageviews", "bounce_rate", "visit_duration")
 """The metrics of the row of numbers."""
+
+Result = TypeVar("Result")
 
 COMPARE_NAMES = {"previous": "previous_period", "year": "year_over_year"}
 
@@ -167,15 +169,15 @@ class Asking:
     def __init__(self, statistics: Statistics) -> None:
         self._statistics = statistics
 
-    async def numbers(self, page: Page) -> tuple[Figures, ...]:
+    async def numbers(self, page: Page, metrics: Sequence[str] = NUMBERS) -> tuple[Figures, ...]:
         """The row of numbers.
 
         Raises:
             InputRefused, QuestionTooLong, StoreUnavailable
         """
-        answer = await self.ask(page, {"metrics": list(NUMBERS)})
+        answer = await self.ask(page, {"metrics": list(metrics)})
         (row,) = answer["results"]
-        return _figures(NUMBERS, row)
+        return _figures(metrics, row)
 
     async def live(self, page: Page) -> int:
         """Visitors of the last five minutes that pass the filters.
@@ -242,9 +244,17 @@ class Asking:
             "include": include,
         }
         questions = self._statistics.questions
+        return await self.in_time(answered(questions, page.viewer.sites, page.known, whole, page.now, extended=True))
+
+    async def in_time(self, answer: Awaitable[Result]) -> Result:
+        """An answer within the time of one part of a page.
+
+        Raises:
+            QuestionTooLong: it takes longer; its statement is interrupted.
+        """
         try:
             async with asyncio.timeout(WITHIN_S):
-                return await answered(questions, page.viewer.sites, page.known, whole, page.now, extended=True)
+                return await answer
         except TimeoutError as error:
             raise QuestionTooLong(WITHIN_S) from error
 

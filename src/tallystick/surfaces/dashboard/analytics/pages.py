@@ -21,7 +21,7 @@ from tallystick.surfaces.dashboard.analytics.asking import Asking, ListAnswer, L
 from tallystick.surfaces.dashboard.analytics.chart import ChartRegion, chart_region, notes_of
 from tallystick.surfaces.dashboard.analytics.lists import LISTS, PANELS, Listing, Panel, panel_of
 from tallystick.surfaces.dashboard.analytics.periods import units_of
-from tallystick.surfaces.dashboard.analytics.view import View, chip_of, text_of, values_of, view_of
+from tallystick.surfaces.dashboard.analytics.view import View, chip_of, own_view, text_of, values_of, view_of
 from tallystick.surfaces.dashboard.analytics.viewer import LoginNeeded, Viewer, Viewers
 from tallystick.surfaces.dashboard.map.visitors import ALL_COUNTRIES, COUNTRIES_OF_PANEL, map_of_visitors
 from tallystick.surfaces.dashboard.map.world_map import WorldMap
@@ -89,7 +89,7 @@ class AnalyticsPages:
             page.view.filters  # noqa: B018  # refused here, and not in every panel
         except InputRefused as error:
             if form is not None:
-                return _json({"error": str(error)}, 400)
+                return as_json({"error": str(error)}, 400)
             values = {"viewer": viewer, "message": str(error)}
             return await self._services.renderer.private_page(request, "analytics/refused.html", values, 400)
         if form is None:
@@ -174,6 +174,7 @@ class AnalyticsPages:
             "row_name": lambda listing, row: _row_name(language, listing, row),
             "row_view": lambda listing, row: _row_view(page, listing, row),
             "text_of": text_of,
+            "own_view": lambda value: own_view(page.view, page.viewer.base, value),
             "with_list": lambda panel, chosen: _with_list(page.view, panel, chosen),
             "failed": lambda answer: isinstance(answer, Failure),
         }
@@ -214,8 +215,8 @@ class AnalyticsPages:
 
     async def _list_json(self, request: PageRequest, page: Page) -> Response:
         listing, _, answer = await self._list_answer(request, page)
-        rows = [_row(listing, row) for row in answer.rows]
-        return _json({**_about(page), "list": listing.name, "total": answer.total, "rows": rows})
+        rows = [row_data(listing, row) for row in answer.rows]
+        return as_json({**about(page), "list": listing.name, "total": answer.total, "rows": rows})
 
     async def _list_csv(self, request: PageRequest, page: Page) -> Response:
         listing, metrics, answer = await self._list_answer(request, page)
@@ -229,7 +230,7 @@ class AnalyticsPages:
             for each in row.figures:
                 cells += [each.now, *([each.before, each.change] if compares else ())]
             rows.append(cells)
-        return await asyncio.to_thread(_csv, rows, listing.name)
+        return await asyncio.to_thread(as_csv, rows, listing.name)
 
     # The whole page as data.
 
@@ -241,10 +242,10 @@ class AnalyticsPages:
             for listing in panel.lists:
                 if page.viewer.sees(listing.name) and (listing is panel.lists[0] or listing.name in page.view.lists):
                     answer = await self._asking.rows(page, listing, listing.metrics, limit=ROWS_OF_PANEL)
-                    panels[listing.name] = [_row(listing, row) for row in answer.rows]
-        return _json(
+                    panels[listing.name] = [row_data(listing, row) for row in answer.rows]
+        return as_json(
             {
-                **_about(page),
+                **about(page),
                 "numbers": {each.metric: _figures(each) for each in numbers},
                 "live": live,
                 "series": _series(series),
@@ -264,7 +265,7 @@ class AnalyticsPages:
                 known = place < len(series.before)
                 before = [series.before_labels[place], series.before[place]] if known else ["", ""]
             rows.append([label, series.values[place], *before])
-        return await asyncio.to_thread(_csv, rows, series.metric)
+        return await asyncio.to_thread(as_csv, rows, series.metric)
 
 
 Show: TypeAlias = Callable[[PageRequest, Page], Awaitable[Response]]
@@ -283,9 +284,9 @@ async def _refusing(data: Awaitable[Response]) -> Response:
     try:
         return await data
     except InputRefused as error:
-        return _json({"error": str(error)}, 400)
+        return as_json({"error": str(error)}, 400)
     except QuestionTooLong as error:
-        return _json({"error": str(error)}, 504)
+        return as_json({"error": str(error)}, 504)
 
 
 class Failure(Struct, frozen=True):
@@ -377,7 +378,8 @@ def _twin(name: str) -> tuple[str, str | None]:
     return name, None
 
 
-def _about(page: Page) -> dict[str, Any]:
+def about(page: Page) -> dict[str, Any]:
+    """What is viewed, as data has it."""
     view = page.view
     return {
         "sites": [site.address_name for site in page.viewer.sites],
@@ -388,7 +390,8 @@ def _about(page: Page) -> dict[str, Any]:
     }
 
 
-def _row(listing: Listing, row: ListRow) -> dict[str, Any]:
+def row_data(listing: Listing, row: ListRow) -> dict[str, Any]:
+    """A row of a list as data has it."""
     values = dict(zip(_columns(listing), _values(listing, row), strict=True))
     return values | {each.metric: _figures(each) for each in row.figures}
 
@@ -419,11 +422,13 @@ def _series(series: Series) -> dict[str, Any]:
     }
 
 
-def _json(value: Any, status: int = 200) -> Response:  # noqa: ANN401  # anything that JSON has
+def as_json(value: Any, status: int = 200) -> Response:  # noqa: ANN401  # anything that JSON has
+    """A response of JSON, which nobody keeps."""
     return Response(_encode(value), status, {"cache-control": NOT_STORED}, "application/json")
 
 
-def _csv(rows: Sequence[Sequence[Any]], name: str) -> Response:
+def as_csv(rows: Sequence[Sequence[Any]], name: str) -> Response:
+    """A response of CSV to download. Rows may be many: not on the event loop."""
     out = StringIO()
     csv.writer(out, lineterminator="\n").writerows(rows)
     headers = {"cache-control": NOT_STORED, "content-disposition": f'attachment; filename="{name}.csv"'}

@@ -42,7 +42,7 @@ OPPOSITES = {
     "matches_not": "matches",
 }
 COMPARISONS = ("previous", "year", "off")
-GRAPHS = ("visitors", "visits", "pageviews", "views_per_visit", "bounce_rate", "visit_duration", "events")
+GRAPHS = ("visitors", "visits", "pageviews", "views_per_visit", "bounce_rate", "visit_duration", "events", "exit_rate")
 
 _operator = re.compile(r"!~|!\*|[=!~*]|")
 _value = re.compile(r"((?:[^,\\]|\\.|\\\Z)*)(,|\Z)", re.DOTALL)
@@ -300,3 +300,9 @@ def name_of_wire(wire: str) -> str:
 
 def _quoted(text: str) -> str:
     return quote(text, safe="/:,.=!~*@-_ ").replace(" ", "+")
+
+
+def own_view(view: View, base: str, value: str) -> str:
+    """The address of the own view of a page."""
+    chips = tuple(each for each in view.chips if each.name != "page")
+    return view.changed(chips=(*chips, Chip("page", "is", (value,)))).at(f"{base}/page")

@@ -13,6 +13,11 @@ _DIRECT = N_("Direct, or not known")
 _EMPTY = frozenset({"", shown_values.NOT_SET, shown_values.NONE})
 """What answers have in place of a value."""
 
+_NEIGHBOURS: Mapping[str, str] = MappingProxyType(
+    {"previous page": N_("(entered here)"), "next page": N_("(left here)")}
+)
+"""What the lack of a page means."""
+
 _EVERY_VISIT_HAS = frozenset(
     {
         *("country", "region", "language", "host"),
@@ -64,6 +69,8 @@ def shown_value(language: Language, by: str, value: str) -> str:
     Args:
         by: the dimension as people write it.
     """
+    if by in _NEIGHBOURS:
+        return value or language.gettext(_NEIGHBOURS[by])
     if value in _EMPTY:
         return language.gettext(NOT_KNOWN if by in _EVERY_VISIT_HAS else NONE)
     match by:

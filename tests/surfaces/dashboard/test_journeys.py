@@ -1,0 +1,95 @@
+"""A page's own view, and funnels."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.analytics import Analytics, analytics_in_process
+from tallystick.model.funnel import Funnel, FunnelStep
+from tallystick.services.analytics.kept.funnels import create_funnel
+
+AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:{}.0) Gecko/20100101 Firefox/{}.0"
+
+
+@pytest.fixture
+async def analytics(tmp_path: Path) -> AsyncIterator[Analytics]:
+    async with analytics_in_process(tmp_path) as running:
+        await running.change_site(public="public")
+        await walk(running, 140, "/", "/pricing", "/signup")
+        await walk(running, 141, "/pricing", "/")
+        await walk(running, 142, "/")
+        yield running
+
+
+async def walk(analytics: Analytics, version: int, *paths: str) -> None:
+    """A visit of its own, by the version of its browser."""
+    for path in paths:
+        agent = AGENT.format(version, version)
+        assert (await analytics.pixel(p=path, r="https://www.google.com/", headers={"user-agent": agent})).status == 200
+
+
+async def data(analytics: Analytics, target: str, status: int = 200) -> Any:
+    answer = await analytics.ask(target)
+    assert answer.status == status, answer.text
+    return answer.json() if status == 200 else None
+
+
+def pairs(rows: list[dict[str, Any]], by: str) -> dict[str, int]:
+    return {row[by]: row["visitors"] for row in rows}
+
+
+async def test_where_people_came_from_and_went_to(analytics: Analytics) -> None:
+    found = await data(analytics, "/sites/1/page.json?page=/pricing&compare=off")
+    assert found["page"] == "/pricing"
+    assert found["numbers"]["visitors"] == 2
+    assert found["numbers"]["exit_rate"] == 0
+    assert pairs(found["lists"]["came-from"], "previous_page") == {"": 1, "/": 1}
+    assert pairs(found["lists"]["went-to"], "next_page") == {"/": 1, "/signup": 1}
+    assert pairs(found["lists"]["sources"], "source") == {"Google": 2}
+
+
+async def test_the_page_says_who_entered_and_left(analytics: Analytics) -> None:
+    answer = await analytics.ask("/sites/1/page?page=/pricing", headers={"accept": "text/html"})
+    assert answer.status == 200
+    for text in ("Came from", "(entered here)", "Went to", "/signup", "Referrers", "Goals"):
+        assert text in answer.text, text
+    assert answer.text.rstrip().endswith("</html>")
+
+
+async def test_goals_of_a_page_are_those_of_visits_that_saw_it(analytics: Analytics) -> None:
+    agent = AGENT.format(142, 142)
+    await analytics.pixel(p="Bought", e="1", headers={"user-agent": agent})
+    await analytics.pixel(p="Bought", e="1", headers={"user-agent": AGENT.format(141, 141)})
+    found = await data(analytics, "/sites/1/page.json?page=/pricing&compare=off")
+    assert pairs(found["lists"]["goals"], "goal") == {"Bought": 1}
+
+
+@pytest.mark.parametrize("query", ["", "?page=!/pricing", "?page=~pricing", "?source=Google"])
+async def test_a_view_of_no_page_is_not_there(analytics: Analytics, query: str) -> None:
+    for form in ("", ".json", ".csv"):
+        answer = await analytics.ask(f"/sites/1/page{form}{query}")
+        assert answer.status == 404, (form, query)
+
+
+async def test_funnels_are_drawn_and_told(analytics: Analytics) -> None:
+    answer = await analytics.ask("/sites/1/funnels", headers={"accept": "text/html"})
+    assert "This site has no funnels yet" in answer.text
+    steps = (FunnelStep(page="/pricing"), FunnelStep(page="/signup"))
+    funnel = await analytics.running.application.services.ledger.write(
+        create_funnel, Funnel(site=1, name="<b>Buys", steps=steps), 1
+    )
+    analytics.running.application.services.kept.invalidate()
+    found = await data(analytics, "/sites/1/funnels.json")
+    assert [(step["name"], step["visits"]) for step in found["funnels"][0]["steps"]] == [
+        ("/pricing", 2),
+        ("/signup", 1),
+    ]
+    shown = (await analytics.ask("/sites/1/funnels", headers={"accept": "text/html"})).text
+    assert "&lt;b&gt;Buys" in shown
+    assert "<b>Buys" not in shown
+    assert "2 visits" in shown
+    csv = (await analytics.ask(f"/sites/1/funnels.csv?funnel={funnel.id}")).text
+    assert csv.splitlines()[2] == "<b>Buys,/signup,1,50.0,50.0,0"
+    assert (await analytics.ask("/sites/1/funnels?funnel=77")).status == 404
