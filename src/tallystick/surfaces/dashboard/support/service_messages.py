@@ -81,7 +81,60 @@ PATTERNS = (
     N_("%(email)s has no site yet"),
     N_("the account of %(email)s has no site %(site)s"),
     N_("must be left out: shared counters belong to no site"),
+    # What a site keeps.
+    N_("the site has no %(kind)s %(which)s"),
+    N_("the site has a %(kind)s %(name)s already"),
+    N_("the site has %(number)s %(kind)s already, the most that there can be"),
+    N_("the goal %(name)s is used by %(user)s; change or delete that first"),
+    N_("must be in the future"),
+    N_("there can be %(most)s at most"),
+    N_("a funnel has %(least)s to %(most)s steps; this one has %(number)s"),
+    N_("the first and the last step cannot be optional"),
+    N_("a step has exactly one of a goal, a page and an event"),
+    N_("must begin with / or *, for example /blog/*"),
+    N_("cannot begin with /: that is a page"),
+    N_("must be smaller than %(most)s bytes as JSON"),
+    N_("a segment cannot contain another segment"),
+    N_("a segment can be your own or the site's, but not another person's"),
+    N_("an annotation can be your own or the site's, but not another person's"),
+    # Rules that leave hits out.
+    N_("must be country codes of two letters, such as NL"),
+    N_("must be paths without https:// and host, such as /admin"),
+    N_("must not be all paths: write a path such as /admin, or the beginning of some, such as /admin/*"),
+    N_("can have * at the beginning and at the end only"),
+    N_("must begin with / or *"),
+    N_("must be host names, such as test.example.com, or *.example.com for all below example.com"),
+    # Addresses of statistics.
+    N_("period: %(problem)s"),
+    N_("compare: %(problem)s"),
+    N_("%(text)s is not a period; examples are 7d, today, 2026-03, 2026-03-01..2026-03-28"),
+    N_("%(text)s is not a period"),
+    N_("%(text)s is not a date"),
+    N_("%(first)s is after %(last)s"),
+    N_("a period has at most %(most)s days"),
+    N_("by: this period can be divided by %(units)s"),
+    N_("compare: %(text)s is not one of %(values)s, or two dates with .. between them"),
+    N_("graph: %(text)s is not one of %(values)s"),
+    N_("a page takes at most %(most)s filters"),
+    N_("choose what to filter by, and how to compare"),
+    N_("a filter takes a value of at most %(most)s characters"),
+    N_("a filter has at most %(most)s characters"),
+    N_("there is no filter on %(name)s"),
+    N_("the filter on %(name)s has no values"),
+    N_("the filter on %(name)s has a value that is no text"),
+    N_("a filter on visit:country takes two-letter country codes, for example DE"),
+    N_("there is no segment %(name)s"),
 )
+
+KINDS = (
+    *(N_("goal"), N_("funnel"), N_("segment"), N_("shared link")),
+    *(N_("goals"), N_("funnels"), N_("segments"), N_("shared links"), N_("annotations")),
+    *(N_("segments of yours"), N_("annotations of yours")),
+)
+"""Values of the placeholder ``kind``, which are translated themselves."""
+
+TRANSLATED = ("kind", "problem")
+"""Placeholders whose values are texts of the code, not of people."""
 
 _grouped = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")
 _placeholder = re.compile(r"%\((\w+)\)s")
@@ -94,7 +147,7 @@ def translated(language: Language, text: str) -> str:
         return plain
     for pattern, matcher in _matchers().items():
         if found := matcher.fullmatch(text):
-            values = {name: _number_in(language, value) for name, value in found.groupdict().items()}
+            values = {name: _value(language, name, value) for name, value in found.groupdict().items()}
             return language.gettext(pattern) % values
     return text
 
@@ -113,11 +166,15 @@ def matcher_of(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(named), re.DOTALL)
 
 
-def _number_in(language: Language, value: str) -> str:
+def _value(language: Language, name: str, value: str) -> str:
+    if name in TRANSLATED:
+        return translated(language, value)
     return language.number(int(value.replace(",", ""))) if _grouped.fullmatch(value) else value
 
 
 @cache
 def _matchers() -> Mapping[str, re.Pattern[str]]:
-    """Patterns with placeholders, the longest first: some begin as others do."""
-    return {pattern: matcher_of(pattern) for pattern in sorted(PATTERNS, key=len, reverse=True) if "%(" in pattern}
+    """Patterns with placeholders. First those that begin with most text of their own, then the longest."""
+    patterns = [pattern for pattern in PATTERNS if "%(" in pattern]
+    patterns.sort(key=lambda pattern: (pattern.index("%("), len(pattern)), reverse=True)
+    return {pattern: matcher_of(pattern) for pattern in patterns}
