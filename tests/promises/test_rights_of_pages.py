@@ -109,6 +109,12 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/sites/{site}/settings": READERS,
     "/sites/{site}/settings/hosts": READERS,
     "/sites/{site}/delete": READERS - {"site admin"},
+    "/sites/{site}/left-out": READERS,
+    "/sites/{site}/left-out.json": READERS,
+    "/sites/{site}/left-out.csv": READERS,
+    "/sites/{site}/left-out/count": SETTERS,
+    "/sites/{site}/left-out/rules": SETTERS,
+    "/sites/{site}/left-out/rules/remove": SETTERS,
     "/sites/{site}/sharing": SETTERS,
     "/sites/{site}/sharing/withdraw": SETTERS,
     "/sites/{site}/sharing/{link}": SETTERS,
@@ -136,6 +142,9 @@ FORMS: Mapping[str, Form] = {
     "/sites/{site}/settings": Form(SETTERS, filled(**SITE, link_domain="www.example.com")),
     "/sites/{site}/settings/hosts": Form(ADMINS, filled(host=KEPT_HOST)),
     "/sites/{site}/delete": Form(MANAGERS, filled(confirm="second.example.com")),
+    "/sites/{site}/left-out/count": Form(SETTERS, filled()),
+    "/sites/{site}/left-out/rules": Form(SETTERS, filled(kind="path", rule="/admin/*")),
+    "/sites/{site}/left-out/rules/remove": Form(SETTERS, filled(kind="host", rule="test.example.com")),
     "/sites/{site}/sharing": Form(SETTERS, filled(name="Another link")),
     "/sites/{site}/sharing/withdraw": Form(
         SETTERS, link_of("own"), (link_of("second"), filled(id=MISSING, confirm="own link"))

@@ -18,9 +18,11 @@ from support.analytics import HOST, Analytics, analytics_in_process
 from support.asking import Answer
 from tallystick.ledger import Session
 from tallystick.model.account import Access, Account, Permission
+from tallystick.model.leaving_out import RuleKind
 from tallystick.model.shared_link import SharedLink
 from tallystick.model.site import Site
 from tallystick.services.accounts.accounts import NewAccount, create_account, existing, set_access, set_password
+from tallystick.services.accounts.left_out_rules import add_rule
 from tallystick.services.accounts.logins import begin_login, new_secret, secret_digest
 from tallystick.services.accounts.passwords import hash_password
 from tallystick.services.accounts.site_hosts import remember_host
@@ -152,6 +154,9 @@ async def world(data: Path) -> AsyncIterator[World]:
             for path in ("/a", "/b"):
                 answer = await analytics.pixel(p=f"/{name}{path}", headers={"host": site.cname or HOST})
                 assert answer.status == 200
+            # A hit of a bot, and a rule, which forms can undo.
+            await analytics.pixel(p=f"/{name}/a", b="150", headers={"host": site.cname or HOST})
+            await ledger.write(add_rule, site.id, RuleKind.HOST, "test.example.com", NOW)
         await _share_a_counter(made)
         for name, site in sites.items():
             link = SharedLink(site=site.id, name=f"{name} link")
@@ -166,12 +171,16 @@ async def _share_a_counter(made: World) -> None:
     _, made.invite = await sharing.write(create_invite, owner.account.id, counter.uid, NewInvite(max_uses=100), now)
 
 
+FILES = frozenset({"/favicon.ico", "/static/{name}"})
+"""Routes that are no pages."""
+
+
 def page_routes(made: World) -> tuple[set[str], set[str]]:
     """The paths of every page and of every form, as the dashboard itself routes them."""
     app: Any = made.analytics.running.application.apps["dashboard"].http
     while not hasattr(app, "routes"):  # what counts its answers and knows its address stands around it
         app = app._app  # noqa: SLF001
-    routes = [route for route in app.routes if isinstance(route, Route) and "." not in route.path]
+    routes = [route for route in app.routes if isinstance(route, Route) and route.path not in FILES]
     pages = {route.path for route in routes if "GET" in (route.methods or ())}
     return pages, {route.path for route in routes if "POST" in (route.methods or ())}
 

@@ -16,6 +16,7 @@ from tallystick.surfaces.dashboard.analytics.pages import AnalyticsPages
 from tallystick.surfaces.dashboard.entry.login import LoginPages
 from tallystick.surfaces.dashboard.entry.setup import SetupPages
 from tallystick.surfaces.dashboard.invites.pages import InvitePages
+from tallystick.surfaces.dashboard.left_out.pages import LeftOutPages
 from tallystick.surfaces.dashboard.people.pages import PeoplePages
 from tallystick.surfaces.dashboard.reference.pages import ApiDescription, ReferencePages
 from tallystick.surfaces.dashboard.server.pages import ServerPages
@@ -30,6 +31,7 @@ from tallystick.surfaces.dashboard.support.services import PageServices, Statist
 from tallystick.surfaces.dashboard.support.static_files import static_file
 from tallystick.surfaces.dashboard.tokens.pages import TokenPages
 from tallystick.surfaces.dashboard.welcome.pages import WelcomePages
+from tallystick.warehouse import Warehouse
 from tallystick.web.asgi import AsgiApp, CountedApp
 from tallystick.web.bodies import BodyRefused
 from tallystick.web.cors import Preflights
@@ -88,6 +90,7 @@ def dashboard(services: Services, kit: Kit) -> AsgiApp:
         routes=[
             *_public_routes(guard, page_services, kit.description, kit.public_counters),
             *_account_routes(guard, page_services),
+            *_left_out_routes(guard, page_services, services.warehouse),
             *_statistics_routes(guard, page_services),
             Route("/language", guard.harmless(choice.choose), methods=["POST"]),
         ],
@@ -158,6 +161,21 @@ def _account_routes(guard: PageGuard, services: PageServices) -> list[BaseRoute]
         ("/counters/{counter}", invites.counter, None),
     ]
     return _routes(rows, guard.login_required)
+
+
+def _left_out_routes(guard: PageGuard, services: PageServices, warehouse: Warehouse) -> list[BaseRoute]:
+    left_out = LeftOutPages(services, warehouse)
+    pages: list[Row] = [
+        ("/sites/{site}/left-out", left_out.page, None),
+        ("/sites/{site}/left-out.json", left_out.as_json, None),
+        ("/sites/{site}/left-out.csv", left_out.as_csv, None),
+    ]
+    forms: list[Row] = [
+        ("/sites/{site}/left-out/count", left_out.count_page, left_out.count),
+        ("/sites/{site}/left-out/rules", left_out.rules_page, left_out.add),
+        ("/sites/{site}/left-out/rules/remove", left_out.rules_page, left_out.remove),
+    ]
+    return [*_routes(pages, guard.public), *_routes(forms, guard.login_required)]
 
 
 def _statistics_routes(guard: PageGuard, services: PageServices) -> list[BaseRoute]:

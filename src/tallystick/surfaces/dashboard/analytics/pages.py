@@ -22,7 +22,8 @@ from tallystick.surfaces.dashboard.analytics.chart import ChartRegion, chart_reg
 from tallystick.surfaces.dashboard.analytics.lists import LISTS, PANELS, Listing, Panel, panel_of
 from tallystick.surfaces.dashboard.analytics.periods import units_of
 from tallystick.surfaces.dashboard.analytics.view import View, chip_of, own_view, text_of, values_of, view_of
-from tallystick.surfaces.dashboard.analytics.viewer import LoginNeeded, Viewer, Viewers
+from tallystick.surfaces.dashboard.analytics.viewer import LoginNeeded, Viewers
+from tallystick.surfaces.dashboard.left_out import panel as left_out
 from tallystick.surfaces.dashboard.map.visitors import ALL_COUNTRIES, COUNTRIES_OF_PANEL, map_of_visitors
 from tallystick.surfaces.dashboard.map.world_map import WorldMap
 from tallystick.surfaces.dashboard.names.values import countries_with, shown_value
@@ -54,6 +55,7 @@ class AnalyticsPages:
     def __init__(self, services: PageServices) -> None:
         self._services, self._statistics = services, services.statistics
         self._viewers, self._asking = Viewers(services.sites), Asking(services.statistics)
+        self._left_out = left_out.LeftOutPanel(services)
 
     async def page(self, request: PageRequest) -> Response:
         """Everything about a site, or several sites together."""
@@ -82,7 +84,7 @@ class AnalyticsPages:
             return to_login(request.http)
         pairs = request.http.query_params.multi_items()
         try:
-            view = view_of(pairs, await self._usual_period(viewer, request.now))
+            view = view_of(pairs, viewer.usual_period(request.now))
             if form is None and (chosen := _with_chosen_filter(dict(pairs), view)):
                 return see_other(chosen.at(request.http.url.path))
             page = await page_of(self._statistics, viewer, view, request.now)
@@ -95,11 +97,6 @@ class AnalyticsPages:
         if form is None:
             return await shows.page(request, page)
         return await _refusing((shows.json if form == "json" else shows.csv)(request, page))
-
-    async def _usual_period(self, viewer: Viewer, now: int) -> str:
-        """28 days; today, while there is nothing before today."""
-        since = min((site.counting_since or now for site in viewer.sites), default=now)
-        return "today" if now - since < 24 * 3600 * 1000 else View().period
 
     # The page.
 
@@ -123,6 +120,8 @@ class AnalyticsPages:
             lists = [each for each in panel.lists if page.viewer.sees(each.name)]
             if lists and request.http.method != "HEAD":
                 yield await self._panel(request, page, panel, lists)
+        if page.viewer.sees(left_out.NAME) and request.http.method != "HEAD":
+            yield await self._left_out.html(request, page)
         yield after
 
     async def _panel(self, request: PageRequest, page: Page, panel: Panel, lists: Sequence[Listing]) -> str:

@@ -8,9 +8,11 @@ from starlette.exceptions import HTTPException
 
 from tallystick.errors import NoSuchSite
 from tallystick.model.account import Account
+from tallystick.model.period import DAY_S
 from tallystick.model.site import Site
 from tallystick.services.accounts.accounts import may_change, may_see
 from tallystick.services.accounts.sites import Sites
+from tallystick.surfaces.dashboard.analytics.periods import USUAL
 from tallystick.surfaces.dashboard.support.page_request import PageRequest
 
 MOST_SITES = 50
@@ -51,6 +53,15 @@ class Viewer(Struct, frozen=True, kw_only=True):
     def person_id(self) -> int | None:
         """The id of the account; None for a guest."""
         return None if self.person is None else self.person.id
+
+    def usual_period(self, now: int) -> str:
+        """28 days; today, while there is nothing before today.
+
+        Args:
+            now: Unix milliseconds.
+        """
+        since = min(site.counting_since or now for site in self.sites)
+        return "today" if now - since < DAY_S * 1000 else USUAL
 
     def sees(self, listing: str) -> bool:
         """Whether a list may be seen."""
