@@ -113,7 +113,7 @@ def _is_public(path: str) -> bool:
 def _public_routes(
     guard: PageGuard, services: PageServices, description: ApiDescription, public_counters: str
 ) -> list[BaseRoute]:
-    welcome = WelcomePages(services.ledger, services.renderer, public_counters)
+    welcome = WelcomePages(services.ledger, services.renderer, services.sites, public_counters)
     reference = ReferencePages(services.renderer, description)
     login = LoginPages(services)
     setup = SetupPages(services, login)
