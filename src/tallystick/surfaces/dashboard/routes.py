@@ -12,6 +12,7 @@ from tallystick.services.services import Services
 from tallystick.surfaces.dashboard.account.profile import ProfilePages
 from tallystick.surfaces.dashboard.account.two_factor import TwoFactorPages
 from tallystick.surfaces.dashboard.analytics.journeys import JourneyPages
+from tallystick.surfaces.dashboard.analytics.notes import NotesPages
 from tallystick.surfaces.dashboard.analytics.pages import AnalyticsPages
 from tallystick.surfaces.dashboard.entry.login import LoginPages
 from tallystick.surfaces.dashboard.entry.setup import SetupPages
@@ -132,7 +133,7 @@ def _public_routes(
 def _account_routes(guard: PageGuard, services: PageServices) -> list[BaseRoute]:
     profile, two_factor, tokens = ProfilePages(services), TwoFactorPages(services), TokenPages(services)
     sites, people, invites = SitePages(services), PeoplePages(services), InvitePages(services)
-    server, sharing = ServerPages(services), SharingPages(services)
+    server, sharing, notes = ServerPages(services), SharingPages(services), NotesPages(services)
     rows: list[Row] = [
         ("/user", profile.page, None),
         ("/user/name", profile.page, profile.rename),
@@ -151,6 +152,9 @@ def _account_routes(guard: PageGuard, services: PageServices) -> list[BaseRoute]
         ("/sites/{site}/sharing", sharing.page, sharing.create),
         ("/sites/{site}/sharing/withdraw", sharing.page, sharing.withdraw),
         ("/sites/{site}/sharing/{link}", sharing.link_page, sharing.change),
+        ("/sites/{site}/notes", notes.page, notes.create),
+        ("/sites/{site}/notes/{note}", notes.note_page, notes.change),
+        ("/sites/{site}/notes/{note}/delete", notes.note_page, notes.delete),
         ("/people", people.page, people.add),
         ("/people/access", people.page, people.change_access),
         ("/people/password", people.page, people.new_password),

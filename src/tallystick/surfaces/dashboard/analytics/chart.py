@@ -6,6 +6,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from tallystick.model.annotation import Annotation
+from tallystick.services.accounts.accounts import may_see
 from tallystick.services.analytics.kept.annotations import AnnotationsAsked
 from tallystick.surfaces.dashboard.analytics import wording
 from tallystick.surfaces.dashboard.analytics.asking import Page, Series
@@ -59,6 +60,11 @@ def may_edit(viewer: Viewer, note: Annotation) -> bool:
     if viewer.person is None:
         return False
     return viewer.may_change if note.owner is None else note.owner == viewer.person.id
+
+
+def may_note(viewer: Viewer) -> bool:
+    """Whether a viewer may add notes: to one site, which they see not only as everybody does."""
+    return viewer.person is not None and len(viewer.sites) == 1 and may_see(viewer.person, viewer.site)
 
 
 def note_when(language: Language, at: str) -> str:

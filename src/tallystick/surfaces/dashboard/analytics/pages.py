@@ -18,7 +18,7 @@ from tallystick.errors import InputRefused, QuestionTooLong, StoreUnavailable
 from tallystick.services.exports.spreadsheet import safe
 from tallystick.surfaces.dashboard.analytics import wording
 from tallystick.surfaces.dashboard.analytics.asking import Asking, ListAnswer, ListRow, Page, Series, page_of
-from tallystick.surfaces.dashboard.analytics.chart import ChartRegion, chart_region, notes_of
+from tallystick.surfaces.dashboard.analytics.chart import ChartRegion, chart_region, may_note, notes_of
 from tallystick.surfaces.dashboard.analytics.lists import LISTS, PANELS, Listing, Panel, panel_of
 from tallystick.surfaces.dashboard.analytics.periods import units_of
 from tallystick.surfaces.dashboard.analytics.view import View, chip_of, own_view, text_of, values_of, view_of
@@ -104,7 +104,14 @@ class AnalyticsPages:
         numbers = await self._tried(lambda: self._asking.numbers(page))
         live = await self._tried(lambda: self._asking.live(page))
         chart = await self._tried(lambda: self._chart(request, page))
-        values = {**self._shared(request, page), "numbers": numbers, "live": live, "chart": chart}
+        values = {
+            **self._shared(request, page),
+            "numbers": numbers,
+            "live": live,
+            "chart": chart,
+            "may_note": may_note(page.viewer),
+            "note_date": min(page.range.last, page.today.date).isoformat(),
+        }
         head, headers = await self._services.renderer.private_text(request, "analytics/page.html", values)
         return streamed(request.http.scope, self._parts(request, page, head), headers)
 
