@@ -65,16 +65,3 @@ KINDS: Mapping[RuleKind, str] = MappingProxyType(
 
 NAMES: Mapping[str, RuleKind] = MappingProxyType({kind.name.lower(): kind for kind in KINDS})
 """Names of kinds in addresses and forms."""
-
-PROBLEMS = (
-    N_("must be a valid IPv4 or IPv6 address"),
-    N_("must be country codes of two letters, such as NL"),
-    N_("must not be all paths: write a path such as /admin, or the beginning of some, such as /admin/*"),
-    N_("can have * at the beginning and at the end only"),
-    N_("must begin with / or *"),
-    N_("must be paths without https:// and host, such as /admin"),
-    N_("must be host names, such as test.example.com, or *.example.com for all below example.com"),
-    N_("cannot have more than 100 entries"),
-    N_("cannot have more than 1000 entries"),
-)
-"""Messages of the rules of ``model/leaving_out.py`` and ``site_rules.py``, so that they are translated."""
