@@ -166,7 +166,7 @@ async def test_cards_of_sites_and_all_of_them_together(tmp_path: Path) -> None:
         assert "No hits yet." in shown
         assert shown.rstrip().endswith("</html>")
         found = (await ada.get("/sites?find=ZWEI")).text
-        assert "zwei.example.com" in found
+        assert "zwei.example</a>" in found
         assert "stats.example.com</a></h2>" not in found
         assert "No site has a name like this." in (await ada.get("/sites?find=nothing")).text
         together = re.search(r'href="(/sites/[^"]*\+[^"?]*)', shown)

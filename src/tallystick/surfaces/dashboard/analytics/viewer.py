@@ -50,6 +50,11 @@ class Viewer(Struct, frozen=True, kw_only=True):
         return self.sites[0]
 
     @property
+    def title(self) -> str:
+        """The sites as people know them: by their domains."""
+        return ", ".join(site.domain or site.name for site in self.sites)
+
+    @property
     def person_id(self) -> int | None:
         """The id of the account; None for a guest."""
         return None if self.person is None else self.person.id
