@@ -31,9 +31,13 @@ class ChartRegion(Struct, frozen=True):
     before_legend: str
 
 
-def chart_region(language: Language, page: Page, series: Series, notes: Sequence[Annotation]) -> ChartRegion:
-    """The chart of a series. Many names of days are written, so call it on a thread."""
-    found = tuple(_bucket(page, series, place) for place in range(len(series.labels)))
+def chart_region(language: Language, page: Page, series: Series, notes: Sequence[Annotation], here: str) -> ChartRegion:
+    """The chart of a series. Many names of days are written, so call it on a thread.
+
+    Args:
+        here: the path of the page, which shows each part alone.
+    """
+    found = tuple(_bucket(page, series, place, here) for place in range(len(series.labels)))
     own = [_chart_note(language, page.viewer, note) for note in notes]
     chart = time_chart(found, series.unit, wording.number_words(language, series.metric), own)
     return ChartRegion(chart, _before_legend(language, series))
@@ -74,14 +78,14 @@ def note_when(language: Language, at: str) -> str:
     return f"{day}, {language.clock(moment)}" if " " in at else day
 
 
-def _bucket(page: Page, series: Series, place: int) -> Bucket:
+def _bucket(page: Page, series: Series, place: int, here: str) -> Bucket:
     label = series.labels[place]
     period = zoomed(series.unit, label, page.range)
     compared = place < len(series.before_labels)
     return Bucket(
         start=datetime.fromisoformat(label),
         value=series.values[place],
-        link=page.view.changed(period=period, by="").at(page.viewer.base) if period else "",
+        link=page.view.changed(period=period, by="").at(here) if period else "",
         before=series.before[place] if compared else None,
         before_start=datetime.fromisoformat(series.before_labels[place]) if compared else None,
         unfinished=place == series.partial,

@@ -104,21 +104,14 @@ class AnalyticsPages:
         numbers = await self._tried(lambda: self._asking.numbers(page))
         live = await self._tried(lambda: self._asking.live(page))
         chart = await self._tried(lambda: self._chart(request, page))
-        values = {
-            **self._shared(request, page),
-            "numbers": numbers,
-            "live": live,
-            "chart": chart,
-            "may_note": may_note(page.viewer),
-            "note_date": min(page.range.last, page.today.date).isoformat(),
-        }
+        values = {**self._shared(request, page), "numbers": numbers, "live": live, "chart": chart}
         head, headers = await self._services.renderer.private_text(request, "analytics/page.html", values)
         return streamed(request.http.scope, self._parts(request, page, head), headers)
 
     async def _chart(self, request: PageRequest, page: Page) -> ChartRegion:
         series = await self._asking.series(page)
         notes = await notes_of(self._statistics, page)
-        return await asyncio.to_thread(chart_region, request.language, page, series, notes)
+        return await asyncio.to_thread(chart_region, request.language, page, series, notes, request.http.url.path)
 
     async def _parts(self, request: PageRequest, page: Page, text: str) -> AsyncIterator[str]:
         before, _, after = text.partition(PANELS_HERE)
@@ -169,6 +162,8 @@ class AnalyticsPages:
             "here_address": request.http.url.path,
             "units": units_of(page.range),
             "unit_words": wording.UNITS,
+            "may_note": may_note(page.viewer),
+            "note_date": min(page.range.last, page.today.date).isoformat(),
             "period_words": wording.period(language, page),
             "figure": lambda metric, value: wording.figure(language, metric, value),
             "change": lambda figures: wording.change(language, figures),
