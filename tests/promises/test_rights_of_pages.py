@@ -121,6 +121,14 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/sites/{site}/notes": READERS,
     "/sites/{site}/notes/{note}": SETTERS,
     "/sites/{site}/notes/{note}/delete": SETTERS,
+    "/share/{site}": EVERYONE,
+    "/share/{site}/page": EVERYONE,
+    "/share/{site}/page.json": EVERYONE,
+    "/share/{site}/page.csv": EVERYONE,
+    "/share/{site}/funnels": EVERYONE,
+    "/share/{site}/funnels.json": EVERYONE,
+    "/share/{site}/funnels.csv": EVERYONE,
+    "/share/{site}/{listing}": EVERYONE,
     "/people": LOGGED_IN,
     "/people/access": LOGGED_IN,
     "/people/password": LOGGED_IN,
@@ -174,6 +182,7 @@ OWN = frozenset(
         "/user/two-factor/codes",
         "/user/tokens/delete",
         "/language",
+        "/share/{site}",
     }
 )
 """Forms about the sender alone; sent with everybody else's names, or by guests, they change nothing."""
@@ -204,10 +213,12 @@ def parts_of_sites(everybody: World, path: str, mark: str) -> Iterator[tuple[str
 
 def places(everybody: World, path: str) -> Iterator[tuple[str, bool]]:
     """Paths with everything that can stand in their place, and whether it is the first account's."""
-    if path.startswith("/sites/{site}/page"):
-        path += "?page=/"
     path = path.replace("{listing}", "pages")
-    if mark := next((mark for mark in ("{link}", "{note}") if mark in path), None):
+    if "}/page" in path:
+        path += "?page=/"
+    if path.startswith("/share/"):
+        yield path.replace("{site}", everybody.links["own"][1]), True  # others: tests/surfaces/dashboard/test_shared.py
+    elif mark := next((mark for mark in ("{link}", "{note}") if mark in path), None):
         yield from parts_of_sites(everybody, path, mark)
     elif "{site}" in path:
         # The first site cannot be deleted while there are others.

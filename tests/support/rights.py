@@ -179,7 +179,8 @@ async def _share_a_counter(made: World) -> None:
     _, made.invite = await sharing.write(create_invite, owner.account.id, counter.uid, NewInvite(max_uses=100), now)
 
 
-FILES = frozenset({"/favicon.ico", "/static/{name}"})
+PICTURES = {f"/{base}/{{site}}/{name}.svg" for base in ("sites", "share") for name in ("chart", "number")}
+FILES = frozenset({"/favicon.ico", "/static/{name}", *PICTURES})
 """Routes that are no pages."""
 
 

@@ -14,6 +14,7 @@ from tallystick.surfaces.dashboard.account.two_factor import TwoFactorPages
 from tallystick.surfaces.dashboard.analytics.journeys import JourneyPages
 from tallystick.surfaces.dashboard.analytics.notes import NotesPages
 from tallystick.surfaces.dashboard.analytics.pages import AnalyticsPages
+from tallystick.surfaces.dashboard.analytics.viewer import ViewerSource
 from tallystick.surfaces.dashboard.entry.login import LoginPages
 from tallystick.surfaces.dashboard.entry.setup import SetupPages
 from tallystick.surfaces.dashboard.invites.pages import InvitePages
@@ -21,7 +22,10 @@ from tallystick.surfaces.dashboard.left_out.pages import LeftOutPages
 from tallystick.surfaces.dashboard.people.pages import PeoplePages
 from tallystick.surfaces.dashboard.reference.pages import ApiDescription, ReferencePages
 from tallystick.surfaces.dashboard.server.pages import ServerPages
+from tallystick.surfaces.dashboard.sharing.door import LinkDoor
 from tallystick.surfaces.dashboard.sharing.pages import SharingPages
+from tallystick.surfaces.dashboard.sharing.pictures import Pictures
+from tallystick.surfaces.dashboard.sharing.site_door import SiteDoor
 from tallystick.surfaces.dashboard.sites.pages import SitePages
 from tallystick.surfaces.dashboard.support.error_pages import ErrorPages
 from tallystick.surfaces.dashboard.support.language import Languages
@@ -51,6 +55,7 @@ PREFIXES = (
     "/logout",
     "/user",
     "/sites",
+    "/share",
     "/people",
     "/invites",
     "/counters",
@@ -184,18 +189,31 @@ def _left_out_routes(guard: PageGuard, services: PageServices, warehouse: Wareho
 
 def _statistics_routes(guard: PageGuard, services: PageServices) -> list[BaseRoute]:
     """Pages of statistics, which guests may see of public sites. They come last: names of lists are any names."""
-    analytics, journeys = AnalyticsPages(services), JourneyPages(services)
-    rows: list[Row] = [
-        ("/sites/{site}", analytics.page, None),
-        ("/sites/{site}/page", journeys.one_page, None),
-        ("/sites/{site}/page.json", journeys.one_page, None),
-        ("/sites/{site}/page.csv", journeys.one_page, None),
-        ("/sites/{site}/funnels", journeys.funnels, None),
-        ("/sites/{site}/funnels.json", journeys.funnels, None),
-        ("/sites/{site}/funnels.csv", journeys.funnels, None),
-        ("/sites/{site}/{listing}", analytics.listing, None),
+    rows: list[Row] = []
+    pictures: list[BaseRoute] = []
+    links = LinkDoor(services)
+    doors: list[tuple[str, ViewerSource, Handler | None]] = [
+        ("/sites/{site}", SiteDoor(services), None),
+        ("/share/{site}", links, links.enter),
     ]
-    return _routes(rows, guard.public)
+    for base, viewers, enter in doors:
+        analytics, journeys = AnalyticsPages(services, viewers), JourneyPages(services, viewers)
+        rows += [
+            (base, analytics.page, enter),
+            (f"{base}/page", journeys.one_page, None),
+            (f"{base}/page.json", journeys.one_page, None),
+            (f"{base}/page.csv", journeys.one_page, None),
+            (f"{base}/funnels", journeys.funnels, None),
+            (f"{base}/funnels.json", journeys.funnels, None),
+            (f"{base}/funnels.csv", journeys.funnels, None),
+            (f"{base}/{{listing}}", analytics.listing, None),
+        ]
+        drawn = Pictures(services, viewers)
+        pictures += [
+            Route(f"{base}/chart.svg", guard.without_cookies(drawn.chart)),
+            Route(f"{base}/number.svg", guard.without_cookies(drawn.number)),
+        ]
+    return [*pictures, *_routes(rows, guard.public)]
 
 
 def _routes(rows: Iterable[Row], guarded: Callable[[Handler], Endpoint]) -> list[BaseRoute]:

@@ -44,11 +44,13 @@ def chart_region(language: Language, page: Page, series: Series, notes: Sequence
 
 
 async def notes_of(statistics: Statistics, page: Page) -> list[Annotation]:
-    """The notes of a page's period that its viewer sees, the latest ones where there are many.
+    """The notes of a page's period that its viewer sees, the latest ones where there are many. Guests see none.
 
     Raises:
         StoreUnavailable
     """
+    if page.viewer.person is None:
+        return []
     asked = AnnotationsAsked(first=page.range.first.isoformat(), last=page.range.last.isoformat())
     found: list[Annotation] = []
     for site in page.viewer.sites:

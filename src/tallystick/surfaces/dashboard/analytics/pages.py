@@ -19,14 +19,16 @@ from tallystick.services.exports.spreadsheet import safe
 from tallystick.surfaces.dashboard.analytics import wording
 from tallystick.surfaces.dashboard.analytics.asking import Asking, ListAnswer, ListRow, Page, Series, page_of
 from tallystick.surfaces.dashboard.analytics.chart import ChartRegion, chart_region, may_note, notes_of
+from tallystick.surfaces.dashboard.analytics.hidden import refuse_hidden
 from tallystick.surfaces.dashboard.analytics.lists import LISTS, PANELS, Listing, Panel, panel_of
 from tallystick.surfaces.dashboard.analytics.periods import units_of
 from tallystick.surfaces.dashboard.analytics.view import View, chip_of, own_view, text_of, values_of, view_of
-from tallystick.surfaces.dashboard.analytics.viewer import LoginNeeded, Viewers
+from tallystick.surfaces.dashboard.analytics.viewer import LoginNeeded, OtherFirst, Viewer, ViewerSource
 from tallystick.surfaces.dashboard.left_out import panel as left_out
 from tallystick.surfaces.dashboard.map.visitors import ALL_COUNTRIES, COUNTRIES_OF_PANEL, map_of_visitors
 from tallystick.surfaces.dashboard.map.world_map import WorldMap
 from tallystick.surfaces.dashboard.names.values import countries_with, shown_value
+from tallystick.surfaces.dashboard.support.framing import with_frames
 from tallystick.surfaces.dashboard.support.language import N_, Language
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other, to_login
 from tallystick.surfaces.dashboard.support.rendering import NOT_STORED
@@ -50,11 +52,15 @@ _encode = msgspec.json.Encoder().encode
 
 
 class AnalyticsPages:
-    """Pages of statistics."""
+    """Pages of statistics.
 
-    def __init__(self, services: PageServices) -> None:
+    Args:
+        viewers: who looks, by the name in the address.
+    """
+
+    def __init__(self, services: PageServices, viewers: ViewerSource) -> None:
         self._services, self._statistics = services, services.statistics
-        self._viewers, self._asking = Viewers(services.sites), Asking(services.statistics)
+        self._viewers, self._asking = viewers, Asking(services.statistics)
         self._left_out = left_out.LeftOutPanel(services)
 
     async def page(self, request: PageRequest) -> Response:
@@ -82,9 +88,17 @@ class AnalyticsPages:
             viewer = await self._viewers.of(request, names)
         except LoginNeeded:
             return to_login(request.http)
+        except OtherFirst as other:
+            return other.response
+        response = await self._answered_to(viewer, request, form, shows)
+        response.headers.update(viewer.headers)
+        return with_frames(response, viewer.frames)
+
+    async def _answered_to(self, viewer: Viewer, request: PageRequest, form: str | None, shows: "Shows") -> Response:
         pairs = request.http.query_params.multi_items()
         try:
             view = view_of(pairs, viewer.usual_period(request.now))
+            refuse_hidden(viewer, view)
             if form is None and (chosen := _with_chosen_filter(dict(pairs), view)):
                 return see_other(chosen.at(request.http.url.path))
             page = await page_of(self._statistics, viewer, view, request.now)
