@@ -32,13 +32,14 @@ SEED ?= 1
 torture: .venv/.dev ## Every fault against every endpoint, about 5 minutes, as root; SEED=7 for another run
 	TORTURE_SEED=$(SEED) $(BIN)/python -m pytest --numprocesses=2 tests/torture/all_faults.py
 
-bench: .venv/.bench ## Measure, about 28 minutes; needs wrk (Debian: apt-get install wrk)
+bench: .venv/.bench ## Measure, about 32 minutes; needs wrk and Chromium (Debian: apt-get install wrk chromium)
 	$(BIN)/python benchmarks/inside.py
 	$(BIN)/python benchmarks/counting.py
 	$(BIN)/python benchmarks/million.py
 	$(BIN)/python benchmarks/pageviews.py
 	$(BIN)/python benchmarks/reporting.py
 	$(BIN)/python benchmarks/questions.py
+	$(BIN)/python benchmarks/dashboard.py
 	$(BIN)/python benchmarks/beside.py
 	$(BIN)/python benchmarks/moving.py
 	$(BIN)/python benchmarks/sharing.py
