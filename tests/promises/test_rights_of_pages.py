@@ -109,9 +109,26 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/sites/{site}/settings": READERS,
     "/sites/{site}/settings/hosts": READERS,
     "/sites/{site}/delete": READERS - {"site admin"},
+    "/sites/{site}/left-out": READERS,
+    "/sites/{site}/left-out.json": READERS,
+    "/sites/{site}/left-out.csv": READERS,
+    "/sites/{site}/left-out/count": SETTERS,
+    "/sites/{site}/left-out/rules": SETTERS,
+    "/sites/{site}/left-out/rules/remove": SETTERS,
     "/sites/{site}/sharing": SETTERS,
     "/sites/{site}/sharing/withdraw": SETTERS,
     "/sites/{site}/sharing/{link}": SETTERS,
+    "/sites/{site}/notes": READERS,
+    "/sites/{site}/notes/{note}": SETTERS,
+    "/sites/{site}/notes/{note}/delete": SETTERS,
+    "/share/{site}": EVERYONE,
+    "/share/{site}/page": EVERYONE,
+    "/share/{site}/page.json": EVERYONE,
+    "/share/{site}/page.csv": EVERYONE,
+    "/share/{site}/funnels": EVERYONE,
+    "/share/{site}/funnels.json": EVERYONE,
+    "/share/{site}/funnels.csv": EVERYONE,
+    "/share/{site}/{listing}": EVERYONE,
     "/people": LOGGED_IN,
     "/people/access": LOGGED_IN,
     "/people/password": LOGGED_IN,
@@ -136,11 +153,17 @@ FORMS: Mapping[str, Form] = {
     "/sites/{site}/settings": Form(SETTERS, filled(**SITE, link_domain="www.example.com")),
     "/sites/{site}/settings/hosts": Form(ADMINS, filled(host=KEPT_HOST)),
     "/sites/{site}/delete": Form(MANAGERS, filled(confirm="second.example.com")),
+    "/sites/{site}/left-out/count": Form(SETTERS, filled()),
+    "/sites/{site}/left-out/rules": Form(SETTERS, filled(kind="path", rule="/admin/*")),
+    "/sites/{site}/left-out/rules/remove": Form(SETTERS, filled(kind="host", rule="test.example.com")),
     "/sites/{site}/sharing": Form(SETTERS, filled(name="Another link")),
     "/sites/{site}/sharing/withdraw": Form(
         SETTERS, link_of("own"), (link_of("second"), filled(id=MISSING, confirm="own link"))
     ),
     "/sites/{site}/sharing/{link}": Form(SETTERS, filled(name="Renamed link")),
+    "/sites/{site}/notes": Form(READERS, filled(date="2026-03-11", text="Another note")),
+    "/sites/{site}/notes/{note}": Form(SETTERS, filled(date="2026-03-11", text="Changed", whose="site")),
+    "/sites/{site}/notes/{note}/delete": Form(SETTERS, filled()),
     "/people": Form(MANAGERS | {"foreign admin"}, filled(email="new@example.com", name="New", **{"access-all": "r"})),
     "/people/access": Form(MANAGERS, about("settings", **{"access-all": "r"}), others(**{"access-all": "r"})),
     "/people/password": Form(MANAGERS, about("settings"), others()),
@@ -159,6 +182,7 @@ OWN = frozenset(
         "/user/two-factor/codes",
         "/user/tokens/delete",
         "/language",
+        "/share/{site}",
     }
 )
 """Forms about the sender alone; sent with everybody else's names, or by guests, they change nothing."""
@@ -176,18 +200,26 @@ async def test_every_page_and_every_form_has_a_row(everybody: World) -> None:
     assert forms == set(FORMS) | OWN
 
 
+def parts_of_sites(everybody: World, path: str, mark: str) -> Iterator[tuple[str, bool]]:
+    """Paths of a shared link or a note: of the site, of another site, and of none."""
+    links = {name: link.id for name, (link, _) in everybody.links.items()}
+    numbers = links if mark == "{link}" else {name: note.id for name, note in everybody.notes.items()}
+    for site, name in (("own", "own"), ("foreign", "foreign"), ("own", "foreign"), ("own", "second")):
+        place = path.replace("{site}", str(everybody.sites[site].id))
+        yield place.replace(mark, str(numbers[name])), site == name == "own"
+    for nothing in (MISSING, "0", "x", "-1", "1%00"):
+        yield path.replace("{site}", str(everybody.sites["own"].id)).replace(mark, str(nothing)), False
+
+
 def places(everybody: World, path: str) -> Iterator[tuple[str, bool]]:
     """Paths with everything that can stand in their place, and whether it is the first account's."""
-    if path.startswith("/sites/{site}/page"):
-        path += "?page=/"
     path = path.replace("{listing}", "pages")
-    if "{link}" in path:
-        for site, number in (("own", "own"), ("foreign", "foreign"), ("own", "foreign"), ("own", "second")):
-            link, _ = everybody.links[number]
-            place = path.replace("{site}", str(everybody.sites[site].id)).replace("{link}", str(link.id))
-            yield place, site == number == "own"
-        for nothing in (MISSING, "0", "x", "-1", "1%00"):
-            yield path.replace("{site}", str(everybody.sites["own"].id)).replace("{link}", str(nothing)), False
+    if "}/page" in path:
+        path += "?page=/"
+    if path.startswith("/share/"):
+        yield path.replace("{site}", everybody.links["own"][1]), True  # others: tests/surfaces/dashboard/test_shared.py
+    elif mark := next((mark for mark in ("{link}", "{note}") if mark in path), None):
+        yield from parts_of_sites(everybody, path, mark)
     elif "{site}" in path:
         # The first site cannot be deleted while there are others.
         first = "second" if path.endswith("/delete") else "own"
@@ -261,6 +293,20 @@ async def test_forms_work_for_whom_they_are(tmp_path: Path, path: str) -> None:
             answer = await everybody.page(person, "POST", place, form.fields(everybody))
             assert answer.status in {200, 303}, (person, answer.status, answer.text)
             assert everybody.state() != before, (person, answer.status, answer.text)
+
+
+async def test_a_note_of_ones_own_is_for_oneself(everybody: World) -> None:
+    before = everybody.state()
+    site, note = everybody.sites["own"].id, everybody.notes["admin's"].id
+    for person in (GUEST, *PEOPLE):
+        theirs = person == "admin"
+        shown = await everybody.page(person, "GET", f"/sites/{site}/notes")
+        assert ("private" in shown.text) == theirs, person
+        assert ((await everybody.page(person, "GET", f"/sites/{site}/notes/{note}")).status == 200) == theirs, person
+        for path in (f"/sites/{site}/notes/{note}", f"/sites/{site}/notes/{note}/delete"):
+            if not theirs:
+                await everybody.page(person, "POST", path, {"date": "2026-03-11", "text": "mine", "whose": "site"})
+    assert everybody.state() == before
 
 
 async def test_what_is_named_in_own_forms_must_be_ones_own(everybody: World) -> None:

@@ -18,14 +18,18 @@ from support.analytics import HOST, Analytics, analytics_in_process
 from support.asking import Answer
 from tallystick.ledger import Session
 from tallystick.model.account import Access, Account, Permission
+from tallystick.model.annotation import Annotation
+from tallystick.model.leaving_out import RuleKind
 from tallystick.model.shared_link import SharedLink
 from tallystick.model.site import Site
 from tallystick.services.accounts.accounts import NewAccount, create_account, existing, set_access, set_password
+from tallystick.services.accounts.left_out_rules import add_rule
 from tallystick.services.accounts.logins import begin_login, new_secret, secret_digest
 from tallystick.services.accounts.passwords import hash_password
 from tallystick.services.accounts.site_hosts import remember_host
 from tallystick.services.accounts.sites import NewSite, create_site
 from tallystick.services.accounts.tokens import NewToken, create_token
+from tallystick.services.analytics.kept.annotations import create_annotation
 from tallystick.services.analytics.kept.shared_links import create_shared_link
 from tallystick.services.sharing.counters import NewCounter
 from tallystick.services.sharing.counters import create as create_counter
@@ -101,12 +105,14 @@ class World:
         counter: the id of a shared counter of the person who has only counters.
         invite: a code with which anybody may join that counter.
         links: a shared link of each site, and its secret, by the names of ``sites``.
+        notes: a note of each site, by the names of ``sites``; ``admin's`` is that person's own on the first site.
     """
 
     def __init__(self, analytics: Analytics, people: dict[str, Member], sites: dict[str, Site]) -> None:
         self.analytics, self.people, self.sites = analytics, people, sites
         self.counter = self.invite = ""
         self.links: dict[str, tuple[SharedLink, str]] = {}
+        self.notes: dict[str, Annotation] = {}
 
     async def page(
         self, person: str, method: str, path: str, fields: Mapping[str, Any] = MappingProxyType({}), token: str = ""
@@ -152,10 +158,17 @@ async def world(data: Path) -> AsyncIterator[World]:
             for path in ("/a", "/b"):
                 answer = await analytics.pixel(p=f"/{name}{path}", headers={"host": site.cname or HOST})
                 assert answer.status == 200
+            # A hit of a bot, and a rule, which forms can undo.
+            await analytics.pixel(p=f"/{name}/a", b="150", headers={"host": site.cname or HOST})
+            await ledger.write(add_rule, site.id, RuleKind.HOST, "test.example.com", NOW)
         await _share_a_counter(made)
         for name, site in sites.items():
             link = SharedLink(site=site.id, name=f"{name} link")
             made.links[name] = await ledger.write(create_shared_link, link, NOW)
+            note = Annotation(site=site.id, at="2026-03-10", text=f"{name} note")
+            made.notes[name] = await ledger.write(create_annotation, note, NOW)
+        own = Annotation(site=sites["own"].id, at="2026-03-10", text="private", owner=people["admin"].account.id)
+        made.notes["admin's"] = await ledger.write(create_annotation, own, NOW)
         yield made
 
 
@@ -166,12 +179,17 @@ async def _share_a_counter(made: World) -> None:
     _, made.invite = await sharing.write(create_invite, owner.account.id, counter.uid, NewInvite(max_uses=100), now)
 
 
+PICTURES = {f"/{base}/{{site}}/{name}.svg" for base in ("sites", "share") for name in ("chart", "number")}
+FILES = frozenset({"/favicon.ico", "/static/{name}", *PICTURES})
+"""Routes that are no pages."""
+
+
 def page_routes(made: World) -> tuple[set[str], set[str]]:
     """The paths of every page and of every form, as the dashboard itself routes them."""
     app: Any = made.analytics.running.application.apps["dashboard"].http
     while not hasattr(app, "routes"):  # what counts its answers and knows its address stands around it
         app = app._app  # noqa: SLF001
-    routes = [route for route in app.routes if isinstance(route, Route) and "." not in route.path]
+    routes = [route for route in app.routes if isinstance(route, Route) and route.path not in FILES]
     pages = {route.path for route in routes if "GET" in (route.methods or ())}
     return pages, {route.path for route in routes if "POST" in (route.methods or ())}
 

@@ -72,3 +72,10 @@ async def test_a_chart_that_fails_leaves_the_page(analytics: Analytics, monkeypa
     shown = await page(analytics, "/sites/1")
     assert "Something went wrong here." in shown
     assert '<section class="panel"' in shown
+
+
+async def test_one_page_has_a_chart_that_stays_there(analytics: Analytics) -> None:
+    shown = await page(analytics, "/sites/1/page?period=7d&page=/a")
+    assert len(zooms(shown)) == 7
+    assert all(address.startswith("/sites/1/page?period=") and address.endswith("&page=/a") for address in zooms(shown))
+    assert await page(analytics, zooms(shown)[0])

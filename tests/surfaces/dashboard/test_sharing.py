@@ -66,7 +66,7 @@ async def test_a_link_is_made_and_shown_once(pages: Pages) -> None:
         shown = await ada.get("/sites/1/sharing")
         assert "For Eve" in shown.text
         assert "Needs a password." in shown.text
-        assert "2 panels only." in shown.text
+        assert "2 lists only." in shown.text
         assert secret not in shown.text
         assert shown.headers["cache-control"] == "private, no-store"
 
@@ -95,7 +95,7 @@ async def test_a_link_is_changed(pages: Pages) -> None:
         assert str(before.password) not in shown
         fields = {"name": "For Adam", "expires": "2099-12-31"}
         answer = await ada.fill("/sites/1/sharing/1", fields)
-        assert answer.headers["location"] == "/sites/1/sharing?done=changed"
+        assert answer.headers["location"] == "/sites/stats.example.com/sharing?done=changed"
         (after,) = await links(pages)
         assert (after.name, after.expires, after.filters, after.panels) == ("For Adam", before.expires, [], ())
         assert (after.password, after.digest) == (before.password, before.digest)
@@ -131,7 +131,7 @@ async def test_a_link_is_withdrawn_when_its_name_is_typed(pages: Pages) -> None:
             answer = await ada.fill("/sites/1/sharing", {"id": number, "confirm": "For Eve"}, action=action)
             assert answer.status_code == 404
         answer = await ada.fill("/sites/1/sharing", {"id": "1", "confirm": "For Eve"}, action=action)
-        assert answer.headers["location"] == "/sites/1/sharing?done=withdrawn"
+        assert answer.headers["location"] == "/sites/stats.example.com/sharing?done=withdrawn"
         assert await links(pages) == []
         secret = address.rpartition("/")[2]
         assert await pages.ledger.read(open_shared_link, secret, pages.ledger.clock()) is None
@@ -149,7 +149,7 @@ REFUSED = [
     ({"filter": "nothing is x"}, "there is no "),
     ({"filter": "segment is x"}, "a segment"),
     ({"filter": "page is /a or goal is Signup"}, "top level"),
-    ({"panel": "secrets"}, "Panels must be ones of this list"),
+    ({"panel": "secrets"}, "Lists must be ones of this list"),
 ]
 
 
@@ -196,7 +196,7 @@ async def test_the_page_says_who_else_may_read(pages: Pages) -> None:
         assert "Only the people of this account" in (await ada.get("/sites/1/sharing")).text
         changes = SiteChanges(settings={"public": "secret", "secret": "abcdefgh12"})
         await pages.ledger.write(update_site, 1, changes, 1)
-        assert f"http://{HOST}/sites/1?access-token=abcdefgh12" in (await ada.get("/sites/1/sharing")).text
+        assert f"http://{HOST}/sites/{HOST}?access-token=abcdefgh12" in (await ada.get("/sites/1/sharing")).text
         await pages.ledger.write(update_site, 1, SiteChanges(settings={"public": "public"}), 1)
         shown = (await ada.get("/sites/1/sharing")).text
         assert "Everyone may read" in shown

@@ -1,14 +1,21 @@
 """Pages of statistics, and the same as data."""
 
+import asyncio
 import csv
+import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from support.analytics import Analytics, analytics_in_process
+from support.analytics import HOST, Analytics, analytics_in_process
+from support.pages import PASSWORD, Visitor
+from tallystick.services.accounts.accounts import set_password
+from tallystick.services.accounts.passwords import hash_password
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
@@ -18,6 +25,19 @@ async def analytics(tmp_path: Path) -> AsyncIterator[Analytics]:
     async with analytics_in_process(tmp_path) as running:
         await running.change_site(public="public")
         yield running
+
+
+@asynccontextmanager
+async def logged_in(analytics: Analytics) -> AsyncIterator[Visitor]:
+    """The browser of the site's owner."""
+    account, services = analytics.prepared.account, analytics.services
+    digest = await asyncio.to_thread(hash_password, PASSWORD)
+    await services.ledger.write(set_password, account.id, digest, analytics.clock())
+    transport = httpx.ASGITransport(analytics.running.application)
+    async with httpx.AsyncClient(transport=transport, base_url=f"http://{HOST}") as client:
+        browser = Visitor(client)
+        assert (await browser.log_in(account.email)).status_code == 303
+        yield browser
 
 
 async def visit(analytics: Analytics, path: str, referrer: str = "", agent: str = FIREFOX) -> None:
@@ -135,3 +155,30 @@ async def test_a_page_is_compressed_in_parts(analytics: Analytics) -> None:
     head = await analytics.ask("/sites/1", headers={"accept": "text/html"}, method="HEAD")
     assert head.status == 200
     assert '<section class="panel"' not in head.text  # no question is asked for them
+
+
+async def test_cards_of_sites_and_all_of_them_together(tmp_path: Path) -> None:
+    async with analytics_in_process(tmp_path) as analytics, logged_in(analytics) as ada:
+        await ada.fill("/sites", {"cname": "zwei.example.com", "domain": "zwei.example"})
+        await visit(analytics, "/a")
+        shown = (await ada.get("/sites?period=today")).text
+        assert "1 visitor" in shown
+        assert "No hits yet." in shown
+        assert shown.rstrip().endswith("</html>")
+        found = (await ada.get("/sites?find=ZWEI")).text
+        assert "zwei.example</a>" in found
+        assert "stats.example.com</a></h2>" not in found
+        assert "No site has a name like this." in (await ada.get("/sites?find=nothing")).text
+        together = re.search(r'href="(/sites/[^"]*\+[^"?]*)', shown)
+        assert together is not None
+        found = (await ada.get(f"{together[1]}.json?period=today")).json()
+        assert sorted(found["sites"]) == ["stats.example.com", "zwei.example"]
+        assert found["numbers"]["visitors"]["now"] == 1
+
+
+async def test_the_start_page_leads_to_the_only_site(tmp_path: Path) -> None:
+    async with analytics_in_process(tmp_path) as analytics, logged_in(analytics) as ada:
+        assert (await ada.get("/")).headers["location"] == "/sites/stats.example.com"
+        await ada.fill("/sites", {"cname": "zwei.example.com"})
+        assert (await ada.get("/")).headers["location"] == "/sites"
+        assert (await analytics.ask("/", headers={"accept": "text/html"})).status == 200

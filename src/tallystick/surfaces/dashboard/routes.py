@@ -8,19 +8,24 @@ from starlette.routing import BaseRoute, Route
 
 from tallystick.errors import StoreUnavailable
 from tallystick.services.accounts.passwords import Passwords
-from tallystick.services.analytics.titles import Titles
 from tallystick.services.services import Services
 from tallystick.surfaces.dashboard.account.profile import ProfilePages
 from tallystick.surfaces.dashboard.account.two_factor import TwoFactorPages
 from tallystick.surfaces.dashboard.analytics.journeys import JourneyPages
+from tallystick.surfaces.dashboard.analytics.notes import NotesPages
 from tallystick.surfaces.dashboard.analytics.pages import AnalyticsPages
+from tallystick.surfaces.dashboard.analytics.viewer import ViewerSource
 from tallystick.surfaces.dashboard.entry.login import LoginPages
 from tallystick.surfaces.dashboard.entry.setup import SetupPages
 from tallystick.surfaces.dashboard.invites.pages import InvitePages
+from tallystick.surfaces.dashboard.left_out.pages import LeftOutPages
 from tallystick.surfaces.dashboard.people.pages import PeoplePages
 from tallystick.surfaces.dashboard.reference.pages import ApiDescription, ReferencePages
 from tallystick.surfaces.dashboard.server.pages import ServerPages
+from tallystick.surfaces.dashboard.sharing.door import LinkDoor
 from tallystick.surfaces.dashboard.sharing.pages import SharingPages
+from tallystick.surfaces.dashboard.sharing.pictures import Pictures
+from tallystick.surfaces.dashboard.sharing.site_door import SiteDoor
 from tallystick.surfaces.dashboard.sites.pages import SitePages
 from tallystick.surfaces.dashboard.support.error_pages import ErrorPages
 from tallystick.surfaces.dashboard.support.language import Languages
@@ -31,6 +36,7 @@ from tallystick.surfaces.dashboard.support.services import PageServices, Statist
 from tallystick.surfaces.dashboard.support.static_files import static_file
 from tallystick.surfaces.dashboard.tokens.pages import TokenPages
 from tallystick.surfaces.dashboard.welcome.pages import WelcomePages
+from tallystick.warehouse import Warehouse
 from tallystick.web.asgi import AsgiApp, CountedApp
 from tallystick.web.bodies import BodyRefused
 from tallystick.web.cors import Preflights
@@ -49,6 +55,7 @@ PREFIXES = (
     "/logout",
     "/user",
     "/sites",
+    "/share",
     "/people",
     "/invites",
     "/counters",
@@ -78,7 +85,6 @@ def dashboard(services: Services, kit: Kit) -> AsgiApp:
             funnels=services.funnels,
             segments=services.segments,
             annotations=services.annotations,
-            titles=Titles(services.ledger),
         ),
         rates=kit.limits,
         addresses=kit.addresses,
@@ -90,6 +96,7 @@ def dashboard(services: Services, kit: Kit) -> AsgiApp:
         routes=[
             *_public_routes(guard, page_services, kit.description, kit.public_counters),
             *_account_routes(guard, page_services),
+            *_left_out_routes(guard, page_services, services.warehouse),
             *_statistics_routes(guard, page_services),
             Route("/language", guard.harmless(choice.choose), methods=["POST"]),
         ],
@@ -112,7 +119,7 @@ def _is_public(path: str) -> bool:
 def _public_routes(
     guard: PageGuard, services: PageServices, description: ApiDescription, public_counters: str
 ) -> list[BaseRoute]:
-    welcome = WelcomePages(services.ledger, services.renderer, public_counters)
+    welcome = WelcomePages(services.ledger, services.renderer, services.sites, public_counters)
     reference = ReferencePages(services.renderer, description)
     login = LoginPages(services)
     setup = SetupPages(services, login)
@@ -131,7 +138,7 @@ def _public_routes(
 def _account_routes(guard: PageGuard, services: PageServices) -> list[BaseRoute]:
     profile, two_factor, tokens = ProfilePages(services), TwoFactorPages(services), TokenPages(services)
     sites, people, invites = SitePages(services), PeoplePages(services), InvitePages(services)
-    server, sharing = ServerPages(services), SharingPages(services)
+    server, sharing, notes = ServerPages(services), SharingPages(services), NotesPages(services)
     rows: list[Row] = [
         ("/user", profile.page, None),
         ("/user/name", profile.page, profile.rename),
@@ -150,6 +157,9 @@ def _account_routes(guard: PageGuard, services: PageServices) -> list[BaseRoute]
         ("/sites/{site}/sharing", sharing.page, sharing.create),
         ("/sites/{site}/sharing/withdraw", sharing.page, sharing.withdraw),
         ("/sites/{site}/sharing/{link}", sharing.link_page, sharing.change),
+        ("/sites/{site}/notes", notes.page, notes.create),
+        ("/sites/{site}/notes/{note}", notes.note_page, notes.change),
+        ("/sites/{site}/notes/{note}/delete", notes.note_page, notes.delete),
         ("/people", people.page, people.add),
         ("/people/access", people.page, people.change_access),
         ("/people/password", people.page, people.new_password),
@@ -162,20 +172,48 @@ def _account_routes(guard: PageGuard, services: PageServices) -> list[BaseRoute]
     return _routes(rows, guard.login_required)
 
 
+def _left_out_routes(guard: PageGuard, services: PageServices, warehouse: Warehouse) -> list[BaseRoute]:
+    left_out = LeftOutPages(services, warehouse)
+    pages: list[Row] = [
+        ("/sites/{site}/left-out", left_out.page, None),
+        ("/sites/{site}/left-out.json", left_out.as_json, None),
+        ("/sites/{site}/left-out.csv", left_out.as_csv, None),
+    ]
+    forms: list[Row] = [
+        ("/sites/{site}/left-out/count", left_out.count_page, left_out.count),
+        ("/sites/{site}/left-out/rules", left_out.rules_page, left_out.add),
+        ("/sites/{site}/left-out/rules/remove", left_out.rules_page, left_out.remove),
+    ]
+    return [*_routes(pages, guard.public), *_routes(forms, guard.login_required)]
+
+
 def _statistics_routes(guard: PageGuard, services: PageServices) -> list[BaseRoute]:
     """Pages of statistics, which guests may see of public sites. They come last: names of lists are any names."""
-    analytics, journeys = AnalyticsPages(services), JourneyPages(services)
-    rows: list[Row] = [
-        ("/sites/{site}", analytics.page, None),
-        ("/sites/{site}/page", journeys.one_page, None),
-        ("/sites/{site}/page.json", journeys.one_page, None),
-        ("/sites/{site}/page.csv", journeys.one_page, None),
-        ("/sites/{site}/funnels", journeys.funnels, None),
-        ("/sites/{site}/funnels.json", journeys.funnels, None),
-        ("/sites/{site}/funnels.csv", journeys.funnels, None),
-        ("/sites/{site}/{listing}", analytics.listing, None),
+    rows: list[Row] = []
+    pictures: list[BaseRoute] = []
+    links = LinkDoor(services)
+    doors: list[tuple[str, ViewerSource, Handler | None]] = [
+        ("/sites/{site}", SiteDoor(services), None),
+        ("/share/{site}", links, links.enter),
     ]
-    return _routes(rows, guard.public)
+    for base, viewers, enter in doors:
+        analytics, journeys = AnalyticsPages(services, viewers), JourneyPages(services, viewers)
+        rows += [
+            (base, analytics.page, enter),
+            (f"{base}/page", journeys.one_page, None),
+            (f"{base}/page.json", journeys.one_page, None),
+            (f"{base}/page.csv", journeys.one_page, None),
+            (f"{base}/funnels", journeys.funnels, None),
+            (f"{base}/funnels.json", journeys.funnels, None),
+            (f"{base}/funnels.csv", journeys.funnels, None),
+            (f"{base}/{{listing}}", analytics.listing, None),
+        ]
+        drawn = Pictures(services, viewers)
+        pictures += [
+            Route(f"{base}/chart.svg", guard.without_cookies(drawn.chart)),
+            Route(f"{base}/number.svg", guard.without_cookies(drawn.number)),
+        ]
+    return [*pictures, *_routes(rows, guard.public)]
 
 
 def _routes(rows: Iterable[Row], guarded: Callable[[Handler], Endpoint]) -> list[BaseRoute]:

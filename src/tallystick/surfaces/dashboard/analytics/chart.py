@@ -6,6 +6,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from tallystick.model.annotation import Annotation
+from tallystick.services.accounts.accounts import may_see
 from tallystick.services.analytics.kept.annotations import AnnotationsAsked
 from tallystick.surfaces.dashboard.analytics import wording
 from tallystick.surfaces.dashboard.analytics.asking import Page, Series
@@ -30,20 +31,26 @@ class ChartRegion(Struct, frozen=True):
     before_legend: str
 
 
-def chart_region(language: Language, page: Page, series: Series, notes: Sequence[Annotation]) -> ChartRegion:
-    """The chart of a series. Many names of days are written, so call it on a thread."""
-    found = tuple(_bucket(page, series, place) for place in range(len(series.labels)))
+def chart_region(language: Language, page: Page, series: Series, notes: Sequence[Annotation], here: str) -> ChartRegion:
+    """The chart of a series. Many names of days are written, so call it on a thread.
+
+    Args:
+        here: the path of the page, which shows each part alone.
+    """
+    found = tuple(_bucket(page, series, place, here) for place in range(len(series.labels)))
     own = [_chart_note(language, page.viewer, note) for note in notes]
     chart = time_chart(found, series.unit, wording.number_words(language, series.metric), own)
     return ChartRegion(chart, _before_legend(language, series))
 
 
 async def notes_of(statistics: Statistics, page: Page) -> list[Annotation]:
-    """The notes of a page's period that its viewer sees, the latest ones where there are many.
+    """The notes of a page's period that its viewer sees, the latest ones where there are many. Guests see none.
 
     Raises:
         StoreUnavailable
     """
+    if page.viewer.person is None:
+        return []
     asked = AnnotationsAsked(first=page.range.first.isoformat(), last=page.range.last.isoformat())
     found: list[Annotation] = []
     for site in page.viewer.sites:
@@ -61,6 +68,11 @@ def may_edit(viewer: Viewer, note: Annotation) -> bool:
     return viewer.may_change if note.owner is None else note.owner == viewer.person.id
 
 
+def may_note(viewer: Viewer) -> bool:
+    """Whether a viewer may add notes: to one site, which they see not only as everybody does."""
+    return viewer.person is not None and len(viewer.sites) == 1 and may_see(viewer.person, viewer.site)
+
+
 def note_when(language: Language, at: str) -> str:
     """The time of a note in words."""
     moment = datetime.fromisoformat(at)
@@ -68,14 +80,14 @@ def note_when(language: Language, at: str) -> str:
     return f"{day}, {language.clock(moment)}" if " " in at else day
 
 
-def _bucket(page: Page, series: Series, place: int) -> Bucket:
+def _bucket(page: Page, series: Series, place: int, here: str) -> Bucket:
     label = series.labels[place]
     period = zoomed(series.unit, label, page.range)
     compared = place < len(series.before_labels)
     return Bucket(
         start=datetime.fromisoformat(label),
         value=series.values[place],
-        link=page.view.changed(period=period, by="").at(page.viewer.base) if period else "",
+        link=page.view.changed(period=period, by="").at(here) if period else "",
         before=series.before[place] if compared else None,
         before_start=datetime.fromisoformat(series.before_labels[place]) if compared else None,
         unfinished=place == series.partial,

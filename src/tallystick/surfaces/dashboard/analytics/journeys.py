@@ -142,9 +142,9 @@ class JourneyPages(AnalyticsPages):
         """The funnels of the site.
 
         Raises:
-            HTTPException: the page is of several sites, or the viewer may not see goals (404).
+            HTTPException: the page is of several sites, or the viewer sees a part only (404).
         """
-        if len(page.viewer.sites) != 1 or not page.viewer.sees("goals"):
+        if len(page.viewer.sites) != 1 or page.viewer.sees_a_part:
             raise HTTPException(404)
         return await self._statistics.funnels.of_site(page.viewer.site.id)
 
@@ -164,10 +164,11 @@ def _page_chip(page: Page) -> Chip:
     """The filter that names the page.
 
     Raises:
-        HTTPException: the address has none, or the viewer may not see pages (404).
+        HTTPException: the address has none, the viewer may not see pages, or sees hits of some pages only: the pages
+            before and after would be others (404).
     """
     chip = next((each for each in page.view.chips if each.name == "page" and each.operator == "is"), None)
-    if chip is None or not page.viewer.sees("pages"):
+    if chip is None or page.viewer.locked or not page.viewer.sees("pages"):
         raise HTTPException(404)
     return chip
 

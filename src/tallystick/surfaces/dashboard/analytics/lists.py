@@ -84,22 +84,6 @@ PANELS: tuple[Panel, ...] = (
         ),
     ),
     Panel(
-        "goals",
-        N_("Goals"),
-        (
-            Listing(
-                name="goals",
-                title=N_("Goals"),
-                by="goal",
-                column=N_("Goal"),
-                metrics=("visitors", "conversion_rate"),
-                more=("events",),
-                of_goals=True,
-            ),
-            Listing(name="events", title=N_("Events"), by="event", column=N_("Event"), more=("events",)),
-        ),
-    ),
-    Panel(
         "places",
         N_("Places"),
         (
@@ -132,6 +116,22 @@ PANELS: tuple[Panel, ...] = (
                 within="system",
             ),
             Listing(name="sizes", title=N_("Screen sizes"), by="size", column=N_("Screen size")),
+        ),
+    ),
+    Panel(
+        "goals",
+        N_("Goals"),
+        (
+            Listing(
+                name="goals",
+                title=N_("Goals"),
+                by="goal",
+                column=N_("Goal"),
+                metrics=("visitors", "conversion_rate"),
+                more=("events",),
+                of_goals=True,
+            ),
+            Listing(name="events", title=N_("Events"), by="event", column=N_("Event"), more=("events",)),
         ),
     ),
 )

@@ -18,16 +18,17 @@ from tallystick.errors import InputRefused, QuestionTooLong, StoreUnavailable
 from tallystick.services.exports.spreadsheet import safe
 from tallystick.surfaces.dashboard.analytics import wording
 from tallystick.surfaces.dashboard.analytics.asking import Asking, ListAnswer, ListRow, Page, Series, page_of
-from tallystick.surfaces.dashboard.analytics.bars import form_values, words_of_bars
-from tallystick.surfaces.dashboard.analytics.chart import ChartRegion, chart_region, notes_of
-from tallystick.surfaces.dashboard.analytics.choosing import chosen, typed_filter
+from tallystick.surfaces.dashboard.analytics.chart import ChartRegion, chart_region, may_note, notes_of
+from tallystick.surfaces.dashboard.analytics.hidden import refuse_hidden
 from tallystick.surfaces.dashboard.analytics.lists import LISTS, PANELS, Listing, Panel, panel_of
 from tallystick.surfaces.dashboard.analytics.periods import units_of
-from tallystick.surfaces.dashboard.analytics.view import View, chip_of, own_view, text_of, view_of
-from tallystick.surfaces.dashboard.analytics.viewer import LoginNeeded, Viewer, Viewers
+from tallystick.surfaces.dashboard.analytics.view import View, chip_of, own_view, text_of, values_of, view_of
+from tallystick.surfaces.dashboard.analytics.viewer import LoginNeeded, OtherFirst, Viewer, ViewerSource
+from tallystick.surfaces.dashboard.left_out import panel as left_out
 from tallystick.surfaces.dashboard.map.visitors import ALL_COUNTRIES, COUNTRIES_OF_PANEL, map_of_visitors
 from tallystick.surfaces.dashboard.map.world_map import WorldMap
 from tallystick.surfaces.dashboard.names.values import countries_with, shown_value
+from tallystick.surfaces.dashboard.support.framing import with_frames
 from tallystick.surfaces.dashboard.support.language import N_, Language
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other, to_login
 from tallystick.surfaces.dashboard.support.rendering import NOT_STORED
@@ -51,11 +52,16 @@ _encode = msgspec.json.Encoder().encode
 
 
 class AnalyticsPages:
-    """Pages of statistics."""
+    """Pages of statistics.
 
-    def __init__(self, services: PageServices) -> None:
+    Args:
+        viewers: who looks, by the name in the address.
+    """
+
+    def __init__(self, services: PageServices, viewers: ViewerSource) -> None:
         self._services, self._statistics = services, services.statistics
-        self._viewers, self._asking = Viewers(services.sites), Asking(services.statistics)
+        self._viewers, self._asking = viewers, Asking(services.statistics)
+        self._left_out = left_out.LeftOutPanel(services)
 
     async def page(self, request: PageRequest) -> Response:
         """Everything about a site, or several sites together."""
@@ -82,44 +88,29 @@ class AnalyticsPages:
             viewer = await self._viewers.of(request, names)
         except LoginNeeded:
             return to_login(request.http)
+        except OtherFirst as other:
+            return other.response
+        response = await self._answered_to(viewer, request, form, shows)
+        response.headers.update(viewer.headers)
+        return with_frames(response, viewer.frames)
+
+    async def _answered_to(self, viewer: Viewer, request: PageRequest, form: str | None, shows: "Shows") -> Response:
         pairs = request.http.query_params.multi_items()
         try:
-            view = view_of(pairs, await self._usual_period(viewer, request.now))
-            if form is None and (other := chosen(dict(pairs), view, request.language)):
-                return see_other(other.at(request.http.url.path))
+            view = view_of(pairs, viewer.usual_period(request.now))
+            refuse_hidden(viewer, view)
+            if form is None and (chosen := _with_chosen_filter(dict(pairs), view)):
+                return see_other(chosen.at(request.http.url.path))
             page = await page_of(self._statistics, viewer, view, request.now)
             page.view.filters  # noqa: B018  # refused here, and not in every panel
         except InputRefused as error:
             if form is not None:
                 return as_json({"error": str(error)}, 400)
-            return await self._refused(request, viewer, str(error))
+            values = {"viewer": viewer, "message": str(error)}
+            return await self._services.renderer.private_page(request, "analytics/refused.html", values, 400)
         if form is None:
             return await shows.page(request, page)
         return await _refusing((shows.json if form == "json" else shows.csv)(request, page))
-
-    async def _refused(self, request: PageRequest, viewer: Viewer, message: str) -> Response:
-        """A page that says why an address cannot be shown, with the form that was sent as it was filled in."""
-        pairs = request.http.query_params
-        typed = typed_filter(pairs)
-        try:
-            view = view_of(pairs.multi_items())
-        except InputRefused:
-            view = View()
-        values = {
-            **form_values(view),
-            "viewer": viewer,
-            "base": viewer.base,
-            "here_address": request.http.url.path,
-            "message": message,
-            "typed": typed,
-            "expression": view.expression,
-        }
-        return await self._services.renderer.private_page(request, "analytics/refused.html", values, 400)
-
-    async def _usual_period(self, viewer: Viewer, now: int) -> str:
-        """28 days; today, while there is nothing before today."""
-        since = min((site.counting_since or now for site in viewer.sites), default=now)
-        return "today" if now - since < 24 * 3600 * 1000 else View().period
 
     # The page.
 
@@ -134,7 +125,7 @@ class AnalyticsPages:
     async def _chart(self, request: PageRequest, page: Page) -> ChartRegion:
         series = await self._asking.series(page)
         notes = await notes_of(self._statistics, page)
-        return await asyncio.to_thread(chart_region, request.language, page, series, notes)
+        return await asyncio.to_thread(chart_region, request.language, page, series, notes, request.http.url.path)
 
     async def _parts(self, request: PageRequest, page: Page, text: str) -> AsyncIterator[str]:
         before, _, after = text.partition(PANELS_HERE)
@@ -143,6 +134,8 @@ class AnalyticsPages:
             lists = [each for each in panel.lists if page.viewer.sees(each.name)]
             if lists and request.http.method != "HEAD":
                 yield await self._panel(request, page, panel, lists)
+        if page.viewer.sees(left_out.NAME) and request.http.method != "HEAD":
+            yield await self._left_out.html(request, page)
         yield after
 
     async def _panel(self, request: PageRequest, page: Page, panel: Panel, lists: Sequence[Listing]) -> str:
@@ -183,14 +176,15 @@ class AnalyticsPages:
             "here_address": request.http.url.path,
             "units": units_of(page.range),
             "unit_words": wording.UNITS,
+            "may_note": may_note(page.viewer),
+            "note_date": min(page.range.last, page.today.date).isoformat(),
             "period_words": wording.period(language, page),
             "figure": lambda metric, value: wording.figure(language, metric, value),
             "change": lambda figures: wording.change(language, figures),
             "sentence": lambda figures: wording.sentence(language, figures),
             "is_good": wording.is_good,
             "titles": wording.TITLES,
-            **form_values(page.view),
-            **words_of_bars(language, page),
+            "operators": wording.OPERATORS,
             "shown_value": lambda by, value: shown_value(language, by, value),
             "row_name": lambda listing, row: _row_name(language, listing, row),
             "row_view": lambda listing, row: _row_view(page, listing, row),
@@ -375,6 +369,20 @@ def _at_row(request: PageRequest, page: Page, row: int) -> str:
     own = {name: query[name] for name in ("sort", "find") if query.get(name)}
     pairs = [*parse_qsl(page.view.query), *own.items(), *([("from", str(row))] if row else [])]
     return f"{request.http.url.path}?{urlencode(pairs)}" if pairs else request.http.url.path
+
+
+def _with_chosen_filter(parameters: dict[str, str], view: View) -> View | None:
+    """The view with the filter of the form for filters; None where the form was not sent.
+
+    Raises:
+        InputRefused: its fields are not valid.
+    """
+    if "add" not in parameters:
+        return None
+    chip = chip_of(parameters["add"], parameters.get("op", "is"), values_of(parameters.get("value", "").strip()))
+    place = parameters.get("at", "")
+    at = int(place) if place.isascii() and place.isdecimal() and len(place) < 3 else len(view.chips)  # noqa: PLR2004
+    return view.with_chip(at, chip)
 
 
 def _twin(name: str) -> tuple[str, str | None]:

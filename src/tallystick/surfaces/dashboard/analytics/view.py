@@ -49,7 +49,7 @@ _value = re.compile(r"((?:[^,\\]|\\.|\\\Z)*)(,|\Z)", re.DOTALL)
 _escaped = re.compile(r"\\(.)", re.DOTALL)
 _comparison_dates = re.compile(r"\d{4}-\d{2}-\d{2}\.\.\d{4}-\d{2}-\d{2}", re.ASCII)
 
-SINGLE = ("period", "compare", "match", "by", "graph", "q", "filter", "show")
+SINGLE = ("period", "compare", "match", "by", "graph", "q", "filter", "show", "embed")
 """Parameters that are no filters of one dimension."""
 
 
@@ -116,6 +116,7 @@ class View(Struct, frozen=True, kw_only=True):
         expression: one more filter, as text.
         text: words that narrow the pages, as GoatCounter's filter has them.
         lists: names of lists that panels show in place of their first ones.
+        embedded: whether the page is without header and footer, for a frame.
     """
 
     period: str = USUAL
@@ -127,6 +128,7 @@ class View(Struct, frozen=True, kw_only=True):
     expression: str = ""
     text: str = ""
     lists: tuple[str, ...] = ()
+    embedded: bool = False
 
     @property
     def filters(self) -> list[Any]:
@@ -162,6 +164,8 @@ class View(Struct, frozen=True, kw_only=True):
         pairs += ((name, text) for name, text in (("filter", self.expression), ("q", self.text)) if text)
         if self.lists:
             pairs.append(("show", ",".join(self.lists)))
+        if self.embedded:
+            pairs.append(("embed", "1"))
         return "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in pairs)
 
     def at(self, path: str) -> str:
@@ -228,6 +232,7 @@ def view_of(parameters: Iterable[tuple[str, str]], usual_period: str = USUAL) ->
         expression=single.get("filter", "").strip(),
         text=single.get("q", "").strip(),
         lists=tuple(dict.fromkeys(filter(None, single.get("show", "").split(",")))),
+        embedded=single.get("embed") == "1",
     )
 
 

@@ -1,16 +1,25 @@
 """Who looks at which sites, and what they may see of them."""
 
 import re
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Protocol
 
 from msgspec import Struct
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
 from tallystick.errors import NoSuchSite
 from tallystick.model.account import Account
+from tallystick.model.period import DAY_S
 from tallystick.model.site import Site
 from tallystick.services.accounts.accounts import may_change, may_see
+from tallystick.services.accounts.site_readers import is_public, is_reader
 from tallystick.services.accounts.sites import Sites
+from tallystick.surfaces.dashboard.analytics.lists import LISTS
+from tallystick.surfaces.dashboard.analytics.periods import USUAL
+from tallystick.surfaces.dashboard.support import cookies
+from tallystick.surfaces.dashboard.support.framing import NO_FRAMES, frame_ancestors
 from tallystick.surfaces.dashboard.support.page_request import PageRequest
 
 MOST_SITES = 50
@@ -23,6 +32,14 @@ class LoginNeeded(Exception):  # not an error: the way to the page
     """A guest asks for a page that logged-in people may see."""
 
 
+class OtherFirst(Exception):  # not an error: the way to the page, or why there is none
+    """Another response comes before the page: a form for a password, or a page that says that a link has ended."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__()
+        self.response = response
+
+
 class Viewer(Struct, frozen=True, kw_only=True):
     """One who looks at statistics.
 
@@ -33,6 +50,8 @@ class Viewer(Struct, frozen=True, kw_only=True):
         locked: filters on the wire that always hold and are not shown.
         lists: the lists that may be seen; None for all.
         base: the address of the page, to which names of lists are added.
+        frames: the directive of the Content-Security-Policy that says which websites may show the page in a frame.
+        headers: more headers of its responses.
     """
 
     sites: tuple[Site, ...]
@@ -41,6 +60,8 @@ class Viewer(Struct, frozen=True, kw_only=True):
     may_change: bool = False
     locked: tuple[Any, ...] = ()
     lists: frozenset[str] | None = None
+    frames: str = NO_FRAMES
+    headers: Mapping[str, str] = MappingProxyType({})
 
     @property
     def site(self) -> Site:
@@ -48,17 +69,47 @@ class Viewer(Struct, frozen=True, kw_only=True):
         return self.sites[0]
 
     @property
+    def title(self) -> str:
+        """The sites as people know them: by their domains."""
+        return ", ".join(site.domain or site.name for site in self.sites)
+
+    @property
     def person_id(self) -> int | None:
         """The id of the account; None for a guest."""
         return None if self.person is None else self.person.id
+
+    def usual_period(self, now: int) -> str:
+        """28 days; today, while there is nothing before today.
+
+        Args:
+            now: Unix milliseconds.
+        """
+        since = min(site.counting_since or now for site in self.sites)
+        return "today" if now - since < DAY_S * 1000 else USUAL
+
+    @property
+    def sees_a_part(self) -> bool:
+        """Whether some visits or some lists are not shown; what tells about all of them then is not there either."""
+        return bool(self.locked) or not all(map(self.sees, LISTS))
 
     def sees(self, listing: str) -> bool:
         """Whether a list may be seen."""
         return self.lists is None or listing in self.lists
 
 
-class Viewers:
+class ViewerSource(Protocol):
     """Finds out who looks."""
+
+    async def of(self, request: PageRequest, names: str) -> Viewer:
+        """The viewer of what is named in an address.
+
+        Raises:
+            LoginNeeded, OtherFirst, HTTPException
+        """
+
+
+class Viewers:
+    """Finds out who looks at sites that are named in an address."""
 
     def __init__(self, sites: Sites) -> None:
         self._sites = sites
@@ -70,14 +121,13 @@ class Viewers:
             names: names or ids of sites, with ``+`` between them.
 
         Raises:
-            LoginNeeded: a guest, and a site is not public.
+            LoginNeeded: a guest, and a site is neither public nor was its secret given in this browser.
             HTTPException: there is no such site, or it is another account's (404 for both).
         """
         person = None if request.principal is None else request.principal.account
         asked = list(dict.fromkeys(names.split("+")))
-        found = [await self._site(name) for name in asked[:MOST_SITES]]
-        seen = [site for site in found if site is not None and _visible(person, site)]
-        if len(seen) < len(found) or len(asked) > MOST_SITES:
+        seen = [site for site in await self.named(names) if _is_visible(request, site)]
+        if len(seen) < len(asked):
             if person is None:
                 raise LoginNeeded
             raise HTTPException(404)
@@ -88,7 +138,13 @@ class Viewers:
             base="/sites/" + "+".join(address_of(site) for site in sites),
             person=person,
             may_change=person is not None and len(sites) == 1 and may_change(person, "s", sites[0]),
+            frames=frame_ancestors(sites) if person is None else NO_FRAMES,
         )
+
+    async def named(self, names: str) -> list[Site]:
+        """The sites in an address, at most ``MOST_SITES``; without those that are not there."""
+        found = [await self._site(name) for name in list(dict.fromkeys(names.split("+")))[:MOST_SITES]]
+        return [site for site in found if site is not None]
 
     async def _site(self, name: str) -> Site | None:
         if _id.fullmatch(name):
@@ -104,5 +160,12 @@ def address_of(site: Site) -> str:
     return site.domain or site.cname or str(site.id)
 
 
-def _visible(person: Account | None, site: Site) -> bool:
-    return site.settings.public == "public" or (person is not None and may_see(person, site))
+def given_for(site: Site) -> str:
+    """What the proof that a site's secret was given is called in cookies."""
+    return f"site-{site.id}"
+
+
+def _is_visible(request: PageRequest, site: Site) -> bool:
+    if is_public(site) or is_reader(site, cookies.given_proof(request.http, given_for(site)), request.now):
+        return True
+    return request.principal is not None and may_see(request.account, site)

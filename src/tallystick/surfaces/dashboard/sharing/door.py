@@ -1,4 +1,4 @@
-"""Opens shared links: finds them by the secret in their address, and asks for the password of those that have one."""
+"""Shared links: ``/share/{secret}``. Finds a link by its secret, and asks for its password where it has one."""
 
 import asyncio
 from contextlib import suppress
@@ -17,8 +17,11 @@ from tallystick.services.analytics.kept.shared_links import (
     note_refused_password,
     open_shared_link,
 )
+from tallystick.surfaces.dashboard.analytics.lists import LISTS
+from tallystick.surfaces.dashboard.analytics.viewer import OtherFirst, Viewer
 from tallystick.surfaces.dashboard.entry.login_delays import LONGEST_WAIT_S, LoginDelays
 from tallystick.surfaces.dashboard.support import cookies
+from tallystick.surfaces.dashboard.support.framing import NO_FRAMES, frame_ancestors
 from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, Problems
@@ -47,13 +50,37 @@ class LinkDoor:
         self._services, self._ledger = services, services.ledger
         self._delays = LoginDelays()
 
-    async def open(self, request: PageRequest) -> OpenedLink | Response:
-        """The link in the path and its site; else the page that says that it has ended, or asks for its password."""
-        opened = await self._find(request)
+    async def of(self, request: PageRequest, names: str) -> Viewer:
+        """The viewer with a link.
+
+        Args:
+            names: the secret of the link.
+
+        Raises:
+            OtherFirst: the link has ended, or its password has to be given first.
+        """
+        link, site = await self.open(request, names)
+        return Viewer(
+            sites=(site,),
+            base=f"/share/{names}",
+            locked=tuple(link.filters),
+            lists=frozenset(link.panels or LISTS),  # without what is not for guests, such as what was left out
+            # Browsers send no cookies with a frame of another website, so a password could not be given there.
+            frames=frame_ancestors([site]) if link.password is None else NO_FRAMES,
+            headers=HEADERS,
+        )
+
+    async def open(self, request: PageRequest, secret: str) -> OpenedLink:
+        """The link with a secret, and its site.
+
+        Raises:
+            OtherFirst: the link has ended, or its password has to be given first.
+        """
+        opened = await self._find(request, secret)
         if opened is None:
-            return await self._ended(request)
+            raise OtherFirst(await self._ended(request))
         if not self._is_proven(request, opened):
-            return await self._ask(request)
+            raise OtherFirst(await self._ask(request))
         if is_use_unknown(opened.link, request.now):
             with suppress(StoreUnavailable):  # pages stay readable while the ledger cannot be written
                 await self._ledger.write(note_link_used, opened.link, request.now)
@@ -61,7 +88,7 @@ class LinkDoor:
 
     async def enter(self, request: PageRequest) -> Response:
         """Check the password in the form, and go on to the page."""
-        opened = await self._find(request)
+        opened = await self._find(request, request.http.path_params["site"])
         if opened is None:
             return await self._ended(request)
         if self._is_proven(request, opened):
@@ -77,10 +104,8 @@ class LinkDoor:
         cookies.keep_given(request.http, response, _name(opened), link_proof(opened.link, request.now))
         return response
 
-    async def _find(self, request: PageRequest) -> OpenedLink | None:
-        found: OpenedLink | None = await self._ledger.read(
-            open_shared_link, request.http.path_params["secret"], request.now
-        )
+    async def _find(self, request: PageRequest, secret: str) -> OpenedLink | None:
+        found: OpenedLink | None = await self._ledger.read(open_shared_link, secret, request.now)
         return found
 
     def _is_proven(self, request: PageRequest, opened: OpenedLink) -> bool:

@@ -10,8 +10,7 @@ from tallystick.errors import InputRefused, InvalidFields, NotThere
 from tallystick.model.account import Account
 from tallystick.model.shared_link import MAX_LINKS, SharedLink
 from tallystick.model.site import Site
-from tallystick.services.accounts.accounts import accounts_of, may_change
-from tallystick.services.accounts.site_rows import site as read_site
+from tallystick.services.accounts.accounts import accounts_of
 from tallystick.services.analytics.kept.keeping import pick
 from tallystick.services.analytics.kept.shared_links import (
     SharedLinkChanges,
@@ -20,8 +19,9 @@ from tallystick.services.analytics.kept.shared_links import (
     shared_links_of,
     withdraw_shared_link,
 )
+from tallystick.surfaces.dashboard.analytics.lists import LISTS, PANELS
+from tallystick.surfaces.dashboard.analytics.viewer import Viewers, address_of
 from tallystick.surfaces.dashboard.sharing.form import NEW, filled_in, last_day, read_fields, typed
-from tallystick.surfaces.dashboard.sharing.panels import PANELS
 from tallystick.surfaces.dashboard.support.confirmation import confirmed
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, NOT_CONFIRMED, Problems, problems_of
@@ -39,6 +39,7 @@ class SharingPages:
 
     def __init__(self, services: PageServices) -> None:
         self._services, self._ledger = services, services.ledger
+        self._viewers = Viewers(services.sites)
 
     async def page(self, request: PageRequest) -> Response:
         """The links of a site, the form for a new one, and who else may read its statistics."""
@@ -47,7 +48,7 @@ class SharingPages:
     async def create(self, request: PageRequest) -> Response:
         """Create a link and show its address."""
         site = await self._site(request)
-        fields, problems = read_fields(request.form, PANELS)
+        fields, problems = read_fields(request.form, LISTS)
         password, password_problems = await self._typed_password(request)
         if problems or password_problems:
             return await self._show(request, site, {**problems, **password_problems})
@@ -65,7 +66,7 @@ class SharingPages:
         except InputRefused as error:
             return await self._show(request, site, problems_of(error, filters="filter"))
         address = f"{own_origin(request.http.scope)}/share/{secret}"
-        values = {"site": site, "link": link, "address": address, "problems": NO_PROBLEMS}
+        values = {"link": link, "address": address, **_about(site, NO_PROBLEMS)}
         return await self._services.show(request, "sharing/created.html", values)
 
     async def link_page(self, request: PageRequest) -> Response:
@@ -76,7 +77,7 @@ class SharingPages:
     async def change(self, request: PageRequest) -> Response:
         """Change a link. Its address stays; a new password ends what was opened with the old one."""
         site, link = await self._link(request)
-        fields, problems = read_fields(request.form, {*PANELS, *link.panels})
+        fields, problems = read_fields(request.form, {*LISTS, *link.panels})
         password, password_problems = await self._typed_password(request)
         if problems or password_problems:
             return await self._show_link(request, site, link, {**problems, **password_problems})
@@ -93,7 +94,7 @@ class SharingPages:
             raise HTTPException(404) from error
         except InputRefused as error:
             return await self._show_link(request, site, link, problems_of(error, filters="filter"))
-        return see_other(f"/sites/{site.id}/sharing?done=changed")
+        return see_other(f"/sites/{address_of(site)}/sharing?done=changed")
 
     async def withdraw(self, request: PageRequest) -> Response:
         """Delete a link; its address shows nothing from then on. The form must have its name, typed."""
@@ -106,7 +107,7 @@ class SharingPages:
                 await self._services.write(request, withdraw_shared_link, site.id, number, request.now)
             except NotThere as error:
                 raise HTTPException(404) from error
-        return see_other(f"/sites/{site.id}/sharing?done=withdrawn")
+        return see_other(f"/sites/{address_of(site)}/sharing?done=withdrawn")
 
     async def _site(self, request: PageRequest) -> Site:
         """The site in the path.
@@ -114,11 +115,10 @@ class SharingPages:
         Raises:
             HTTPException: there is none whose settings the person may change (404).
         """
-        number = request.http.path_params["site"]
-        site: Site | None = await self._ledger.read(read_site, int(number)) if _id.fullmatch(number) else None
-        if site is None or not may_change(request.account, "s", site):
+        viewer = await self._viewers.of(request, request.http.path_params["site"])
+        if not viewer.may_change:
             raise HTTPException(404)
-        return site
+        return viewer.site
 
     async def _link(self, request: PageRequest) -> tuple[Site, SharedLink]:
         """The site and its link in the path.
@@ -152,15 +152,15 @@ class SharingPages:
     async def _show(self, request: PageRequest, site: Site, problems: Problems = NO_PROBLEMS) -> Response:
         members: list[Account] = await self._ledger.read(accounts_of, site.root)
         values = {
-            "site": site,
             "links": await self._ledger.read(shared_links_of, site.id),
             "names": {member.id: member.name for member in members if member.name},
             "now": request.now,
             "most": MAX_LINKS,
             "panels": PANELS,
+            "lists": LISTS,
             "typed": typed(request.form) if request.form.checked("name") else NEW,
             "to_withdraw": request.form.numbers("id"),
-            "problems": problems,
+            **_about(site, problems),
         }
         return await self._services.show(request, "sharing/sharing.html", values)
 
@@ -168,13 +168,18 @@ class SharingPages:
         self, request: PageRequest, site: Site, link: SharedLink, problems: Problems = NO_PROBLEMS
     ) -> Response:
         values = {
-            "site": site,
             "link": link,
             "panels": PANELS,
+            "lists": LISTS,
             "typed": typed(request.form) if request.form.checked("name") else filled_in(link),
-            "problems": problems,
+            **_about(site, problems),
         }
         return await self._services.show(request, "sharing/link.html", values)
+
+
+def _about(site: Site, problems: Problems) -> dict[str, object]:
+    """Values of every page here."""
+    return {"site": site, "site_address": address_of(site), "problems": problems}
 
 
 def _changed_password(request: PageRequest, digest: str) -> str | UnsetType | None:

@@ -1,7 +1,9 @@
 """Sites and their settings: ``/sites``."""
 
 import re
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -13,14 +15,24 @@ from tallystick.services.accounts.site_hosts import UnknownHost, hosts_of, relea
 from tallystick.services.accounts.site_rows import active_sites
 from tallystick.services.accounts.site_rows import site as read_site
 from tallystick.services.accounts.sites import NewSite, create_site_as, delete_site, may_create_sites, update_site
+from tallystick.surfaces.dashboard.analytics.cards import SiteCards
+from tallystick.surfaces.dashboard.analytics.periods import USUAL
+from tallystick.surfaces.dashboard.analytics.view import View
+from tallystick.surfaces.dashboard.analytics.viewer import MOST_SITES, address_of
 from tallystick.surfaces.dashboard.sites.form import COLLECTED, PUBLIC, changes_of, filled_in, typed
 from tallystick.surfaces.dashboard.support.confirmation import confirmed
 from tallystick.surfaces.dashboard.support.language import N_
-from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
+from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other, with_guest_cookie
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, NOT_CONFIRMED, Problems, problems_of
 from tallystick.surfaces.dashboard.support.services import PageServices
+from tallystick.surfaces.dashboard.support.streaming import streamed
 from tallystick.web.address import bare_host, host_of
 from tallystick.web.own_address import own_origin
+
+CARDS_HERE = "<!--cards-->"
+"""Where the list of sites has the cards, which are sent one by one."""
+CARDS_OF_PAGE = 24
+PERIODS_OF_CARDS = ("today", "7d", "28d", "month", "year")
 
 NEW_SITE_FIELDS = ("cname", "domain", "link_domain")
 
@@ -32,10 +44,23 @@ class SitePages:
 
     def __init__(self, services: PageServices) -> None:
         self._services, self._ledger = services, services.ledger
+        self._cards = SiteCards(services.statistics)
 
     async def list_page(self, request: PageRequest) -> Response:
-        """The sites that the person may see, and the form for a new one."""
-        return await self._show_list(request)
+        """The sites that the person may see, and the form for a new one. Their cards follow one by one."""
+        values = await self._list_values(request)
+        shown, view = values["shown"], values["view"]
+        text, headers = await self._services.renderer.private_text(request, "sites/sites.html", values)
+        parts = self._cards_in(request, text, shown, view)
+        return with_guest_cookie(request, streamed(request.http.scope, parts, headers))
+
+    async def _cards_in(self, request: PageRequest, text: str, sites: Sequence[Site], view: View) -> AsyncIterator[str]:
+        before, _, after = text.partition(CARDS_HERE)
+        yield before
+        for site in sites:
+            card = await self._cards.card(request.account, site, view, request.language, request.now)
+            yield await self._services.renderer.fragment(request, "sites/card.html", {"card": card})
+        yield after
 
     async def create(self, request: PageRequest) -> Response:
         """Add a site."""
@@ -110,12 +135,30 @@ class SitePages:
         except NoSuchSite:
             return 0
 
-    async def _show_list(self, request: PageRequest, problems: Problems = NO_PROBLEMS) -> Response:
-        person = request.account
+    async def _show_list(self, request: PageRequest, problems: Problems) -> Response:
+        """The page again, with what is wrong with its form. Without cards, which nobody asked for."""
+        return await self._services.show(request, "sites/sites.html", await self._list_values(request, problems))
+
+    async def _list_values(self, request: PageRequest, problems: Problems = NO_PROBLEMS) -> dict[str, Any]:
+        person, query = request.account, request.http.query_params
         all_sites = await self._ledger.read(active_sites)
         may_create = may_create_sites(person)
-        values = {
-            "sites": [site for site in all_sites if may_see(person, site)],
+        mine = sorted((site for site in all_sites if may_see(person, site)), key=lambda site: site.name)
+        find = query.get("find", "").strip()
+        found = [site for site in mine if find.casefold() in f"{site.name} {site.domain} {site.link_domain}".casefold()]
+        begin = query.get("from", "")
+        offset = int(begin) if begin.isascii() and begin.isdecimal() and len(begin) < 6 else 0  # noqa: PLR2004  # digits
+        view = View(period=query.get("period", "") if query.get("period") in PERIODS_OF_CARDS else USUAL)
+        return {
+            "sites": mine,
+            "found": len(found),
+            "shown": found[offset : offset + CARDS_OF_PAGE],
+            "offset": offset,
+            "step": CARDS_OF_PAGE,
+            "find": find,
+            "view": view,
+            "periods": PERIODS_OF_CARDS,
+            "together": "+".join(address_of(site) for site in mine[:MOST_SITES]) if len(mine) > 1 else "",
             "may_create": may_create,
             "hostless": without_host(all_sites) if len(all_sites) == 1 else None,
             "unknown_hosts": await self._unknown_hosts() if may_create else [],
@@ -123,7 +166,6 @@ class SitePages:
             "name_of": name_of,
             "problems": problems,
         }
-        return await self._services.show(request, "sites/sites.html", values)
 
     async def _unknown_hosts(self) -> list[UnknownHost]:
         """Hosts of requests that no site has, including those not yet stored."""

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, tzinfo
+from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
 from pathlib import Path
@@ -182,6 +183,7 @@ def _accepted(header: str) -> list[str]:
     return [code for quality, code in sorted(rated, key=lambda pair: -pair[0]) if quality]
 
 
+@cache
 def _translations(code: str) -> NullTranslations:
     """The catalogs of a language as one. Compiled in memory only, so that a changed ``.po`` file needs no build."""
     merged = Catalog(locale=code)

@@ -118,6 +118,19 @@ class PageGuard:
 
         return endpoint
 
+    def without_cookies(self, handler: Handler) -> Endpoint:
+        """An endpoint that is asked by pages of other websites, and answers everybody like a guest without cookies."""
+
+        async def endpoint(http: Request) -> Response:
+            _refuse_long_query(http)
+            headers = [(name, value) for name, value in http.scope["headers"] if name != b"cookie"]
+            bare = Request({**http.scope, "headers": headers}, http.receive)
+            language = self._language(bare, None)
+            now = self._ledger.clock()
+            return await handler(PageRequest(http=bare, now=now, principal=None, secret="", language=language))
+
+        return endpoint
+
     def harmless(self, handler: Handler) -> Endpoint:
         """An endpoint for a form that changes only how pages look, so that it needs no token.
 

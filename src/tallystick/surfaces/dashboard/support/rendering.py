@@ -101,6 +101,7 @@ class Renderer:
             .render(
                 values,
                 own_address=own_address(request),
+                embedded=request.http.query_params.get("embed") == "1",
                 origin=own_origin(request.http.scope),
                 nonce=nonce,
                 person=person,

@@ -48,6 +48,10 @@ PATTERNS = (
     N_("must be country codes of two letters"),
     N_("'*' is not allowed"),
     N_("must be domains, such as https://example.com"),
+    # Notes.
+    N_("must not be empty"),
+    N_("must be a date such as 2026-03-10, or 2026-03-10 14:30"),
+    N_("must be a URL that begins with http:// or https://"),
     N_("there are %(number)s sites already, the most that a server can have"),
     N_(
         "site %(site)s has no host yet, and several sites are distinguished by their hosts;"

@@ -1,0 +1,66 @@
+"""What people without an account cannot ask: filters tell about what a page does not show."""
+
+from typing import Any
+
+from tallystick.errors import InputRefused
+from tallystick.model.dimension_names import SEGMENT, name_of
+from tallystick.surfaces.dashboard.analytics.lists import LISTS
+from tallystick.surfaces.dashboard.analytics.view import View
+from tallystick.surfaces.dashboard.analytics.viewer import Viewer
+
+_PAGES = "pages"
+"""The list that words of ``q`` are about."""
+
+
+def refuse_hidden(viewer: Viewer, view: View) -> None:
+    """Refuse a view whose filters are about what the viewer does not see.
+
+    Everything may be filtered by those who see all of it. A guest never filters by segments, which have names of the
+    site's people. With a shared link that shows a part, filters are on the lists that it shows, and what else a visitor
+    has done cannot be asked.
+
+    Raises:
+        InputRefused: the message says what cannot be asked.
+    """
+    if viewer.person is not None:
+        return
+    filters = view.filters
+    wires = {wire for each in filters for wire in _dimensions(each)}
+    if SEGMENT in wires:
+        msg = "segments can be used by logged-in people only"
+        raise InputRefused(msg)
+    if not viewer.sees_a_part:
+        return
+    shown = {wire for listing in LISTS.values() if viewer.sees(listing.name) for wire in listing.dimensions}
+    for wire in sorted(wires - shown):
+        msg = f"this link shows nothing by {name_of(wire)}, so it cannot be filtered by that"
+        raise InputRefused(msg)
+    if view.text and not viewer.sees(_PAGES):
+        msg = "this link shows no pages, so they cannot be searched"
+        raise InputRefused(msg)
+    if viewer.locked and any(map(_asks_for_visits, filters)):
+        msg = "with this link it cannot be asked what else visitors have done"
+        raise InputRefused(msg)
+
+
+def _dimensions(lists: Any) -> set[str]:  # noqa: ANN401  # of JSON
+    """The names on the wire of what filters compare."""
+    match lists:
+        case ["and" | "or", [*parts]]:
+            return {wire for part in parts for wire in _dimensions(part)}
+        case ["not" | "has_done" | "has_not_done", part]:
+            return _dimensions(part)
+        case [_, str(wire), *_]:
+            return {wire}
+    return set()
+
+
+def _asks_for_visits(lists: Any) -> bool:  # noqa: ANN401  # of JSON
+    match lists:
+        case ["and" | "or", [*parts]]:
+            return any(map(_asks_for_visits, parts))
+        case ["not", part]:
+            return _asks_for_visits(part)
+        case ["has_done" | "has_not_done", _]:
+            return True
+    return False

@@ -1,0 +1,199 @@
+"""LeftOutFigures of what was left out of a page's period. Each part is asked for alone, so that one fails alone."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar
+
+import structlog
+from msgspec import Struct
+
+from tallystick.errors import InputRefused, QuestionTooLong, StoreUnavailable
+from tallystick.ledger import Ledger
+from tallystick.model.dimensions import BOT, BROWSER, COUNTRY, HOST, PAGE, SYSTEM, Dimension
+from tallystick.model.filter_lists import InvalidFilter, filter_of
+from tallystick.model.metrics import Metric
+from tallystick.model.question import MOST_ROWS, AllOf, Question, TimeUnit
+from tallystick.services.analytics.display_names import country_by_name
+from tallystick.services.analytics.left_out import HitsBy, bot_hits_by, bot_hits_in_all
+from tallystick.services.analytics.questions import Questions, labels
+from tallystick.services.ingest.arrival import DropReason
+from tallystick.services.ingest.dropped_hits import dropped_over_time
+from tallystick.surfaces.dashboard.analytics.asking import WITHIN_S, Page
+from tallystick.surfaces.dashboard.support.language import N_
+
+Result = TypeVar("Result")
+
+log = structlog.get_logger()
+
+
+class PartFailure(Struct, frozen=True):
+    """Why a part has no figures. The message is English, and translated where it is shown."""
+
+    message: str
+
+
+class BotList(Struct, frozen=True):
+    """A list of bots' hits.
+
+    Attributes:
+        name: in data.
+        by: the name of its filter.
+        title: to be translated.
+        column: the heading of its values, to be translated.
+    """
+
+    name: str
+    by: str
+    dimension: Dimension
+    title: str
+    column: str
+
+
+BOT_LISTS = (
+    BotList("reasons", "bot", BOT, N_("Bots by reason"), N_("Reason")),
+    BotList("pages", "page", PAGE, N_("Bots by page"), N_("Page")),
+    BotList("browsers", "browser", BROWSER, N_("Bots by browser"), N_("Browser")),
+    BotList("systems", "system", SYSTEM, N_("Bots by system"), N_("System")),
+    BotList("countries", "country", COUNTRY, N_("Bots by country"), N_("Country")),
+    BotList("hosts", "host", HOST, N_("Bots by host"), N_("Host")),
+)
+
+
+class LeftOutRow(Struct, frozen=True):
+    """What was left out in one unit of time.
+
+    Attributes:
+        label: as answers to questions have it.
+        dropped: by reason.
+    """
+
+    label: str
+    bots: int
+    dropped: Mapping[DropReason, int]
+
+    @property
+    def dropped_in_all(self) -> int:
+        """Of all reasons."""
+        return sum(self.dropped.values())
+
+    @property
+    def total(self) -> int:
+        """Hits of bots and dropped ones."""
+        return self.bots + self.dropped_in_all
+
+
+class OverTime(Struct, frozen=True):
+    """What was left out over time.
+
+    Attributes:
+        rows: every unit of the period.
+    """
+
+    unit: TimeUnit
+    rows: tuple[LeftOutRow, ...]
+
+    @property
+    def bots(self) -> int:
+        """Hits of bots of the whole period."""
+        return sum(row.bots for row in self.rows)
+
+    @property
+    def dropped(self) -> dict[DropReason, int]:
+        """Dropped hits of the whole period by reason, most first."""
+        found = {reason: sum(row.dropped.get(reason, 0) for row in self.rows) for reason in DropReason}
+        return {reason: hits for reason, hits in sorted(found.items(), key=lambda each: -each[1]) if hits}
+
+    @property
+    def dropped_in_all(self) -> int:
+        """Dropped hits of the whole period."""
+        return sum(self.dropped.values())
+
+
+class LeftOutFigures(Struct, frozen=True):
+    """Answers for one page."""
+
+    questions: Questions
+    ledger: Ledger
+    page: Page
+    condition: AllOf
+
+    @property
+    def _sites(self) -> list[int]:
+        return [site.id for site in self.page.viewer.sites]
+
+    async def bots(self) -> int:
+        """The number of bots' hits.
+
+        Raises:
+            InputRefused, QuestionTooLong, StoreUnavailable
+        """
+        return await _in_time(bot_hits_in_all(self.questions, self._sites, self.page.range.period, self.condition))
+
+    async def bots_by(self, listing: BotList, limit: int) -> HitsBy:
+        """The rows of a list.
+
+        Raises:
+            InputRefused, QuestionTooLong, StoreUnavailable
+        """
+        period, by = self.page.range.period, listing.dimension
+        asked = bot_hits_by(self.questions, self._sites, period, by, limit, condition=self.condition)
+        return await _in_time(asked)
+
+    async def over_time(self) -> OverTime:
+        """Bots' hits that pass the filters, and dropped hits, which filters do not concern.
+
+        One who sees only a part of the hits sees no numbers of dropped ones.
+
+        Raises:
+            InputRefused, QuestionTooLong, StoreUnavailable
+        """
+        period = self.page.range.period
+        # Dropped hits are counted by the hour.
+        unit = TimeUnit.HOUR if self.page.unit in {TimeUnit.MINUTE, TimeUnit.QUARTER_HOUR} else self.page.unit
+        asked = bot_hits_by(self.questions, self._sites, period, unit, MOST_ROWS, condition=self.condition)
+        bots = dict((await _in_time(asked)).rows)
+        dropped: Mapping[str, Mapping[DropReason, int]] = {}
+        if not self.page.viewer.locked:
+            dropped = await self.ledger.read(dropped_over_time, self._sites, period, unit)
+        question = Question(sites=tuple(self._sites), period=period, metrics=(Metric.EVENTS,), dimensions=(unit,))
+        units = await asyncio.to_thread(labels, question, self.page.now // 1000)
+        known = dict.fromkeys([*units, *bots, *dropped])
+        rows = [LeftOutRow(label, bots.get(label, 0), dropped.get(label, {})) for label in sorted(known)]
+        return OverTime(unit, tuple(rows))
+
+
+async def condition_of(page: Page) -> AllOf:
+    """The filters of a page, as questions about bots have them.
+
+    Raises:
+        InputRefused: a filter does not tell hits of bots apart.
+    """
+    country_name = await asyncio.to_thread(country_by_name)
+    try:
+        return AllOf(tuple(filter_of(each, country_name) for each in (*page.viewer.locked, *page.view.filters)))
+    except InvalidFilter as error:
+        msg = N_("Hits of bots cannot be filtered by goals and segments. Remove that filter to see them.")
+        raise InputRefused(msg) from error
+
+
+async def tried(ask: Callable[[], Awaitable[Result]]) -> Result | PartFailure:
+    """An answer, or in its place why there is none."""
+    try:
+        return await ask()
+    except InputRefused as error:
+        return PartFailure(str(error))
+    except QuestionTooLong:
+        return PartFailure(N_("This took too long. Try again, or choose a shorter period."))
+    except StoreUnavailable:
+        return PartFailure(N_("The statistics cannot be read at the moment. Try again soon."))
+    except Exception:
+        log.exception("a part of a page failed", surface="dashboard")
+        return PartFailure(N_("Something went wrong here. The server's log has the details."))
+
+
+async def _in_time(asked: Awaitable[Result]) -> Result:
+    try:
+        async with asyncio.timeout(WITHIN_S):
+            return await asked
+    except TimeoutError as error:
+        raise QuestionTooLong(WITHIN_S) from error

@@ -1,0 +1,336 @@
+"""What was left out: ``/sites/{site}/left-out``, the same as JSON and CSV, and forms that change it."""
+
+import asyncio
+import csv
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from functools import partial
+from io import StringIO
+from typing import Any
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from tallystick.errors import InputRefused, QuestionTooLong
+from tallystick.model.hit import Bot
+from tallystick.model.leaving_out import RuleKind
+from tallystick.model.named_period import period_between
+from tallystick.model.site import Site
+from tallystick.services.accounts.left_out_rules import add_rule, remove_rule, rules_of_site
+from tallystick.services.analytics.bot_filters import Marking, mark_matching
+from tallystick.services.analytics.left_out import RulePreview, normal_rule, preview
+from tallystick.services.exports.spreadsheet import safe
+from tallystick.services.ingest.arrival import DropReason
+from tallystick.services.ingest.dropped_hits import reason_name
+from tallystick.services.inquiries.asking import today_of
+from tallystick.surfaces.dashboard.analytics import wording as words_of_analytics
+from tallystick.surfaces.dashboard.analytics.asking import Page, page_of
+from tallystick.surfaces.dashboard.analytics.periods import zoomed
+from tallystick.surfaces.dashboard.analytics.view import view_of
+from tallystick.surfaces.dashboard.analytics.viewer import LoginNeeded, Viewer, Viewers
+from tallystick.surfaces.dashboard.left_out import wording
+from tallystick.surfaces.dashboard.left_out.figures import (
+    BOT_LISTS,
+    LeftOutFigures,
+    OverTime,
+    PartFailure,
+    condition_of,
+    tried,
+)
+from tallystick.surfaces.dashboard.left_out.panel import NAME
+from tallystick.surfaces.dashboard.names.values import shown_value
+from tallystick.surfaces.dashboard.support.language import N_
+from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other, to_login
+from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, Problems, problems_of
+from tallystick.surfaces.dashboard.support.rendering import NOT_STORED
+from tallystick.surfaces.dashboard.support.services import PageServices
+from tallystick.warehouse import Warehouse
+
+ROWS_OF_PANEL, ROWS_OF_DATA = 10, 1_000
+DAYS_PREVIEWED = 28
+"""With today, unlike the period of this name, so that a new site has a preview on its first day."""
+
+_encode = msgspec.json.Encoder().encode
+_WHAT_KIND = {"kind": [N_("must be chosen")]}
+
+
+class LeftOutPages:
+    """Shows what was left out, counts bots' hits after all, and keeps the rules of a site."""
+
+    def __init__(self, services: PageServices, warehouse: Warehouse) -> None:
+        self._services, self._ledger, self._warehouse = services, services.ledger, warehouse
+        self._questions, self._viewers = services.statistics.questions, Viewers(services.sites)
+
+    # What was left out.
+
+    async def page(self, request: PageRequest) -> Response:
+        """Numbers over time, and by everything that is known of the hits."""
+        return await self._shown(request, self._page)
+
+    async def as_json(self, request: PageRequest) -> Response:
+        """The same as JSON."""
+        return await self._shown(request, self._json, data=True)
+
+    async def as_csv(self, request: PageRequest) -> Response:
+        """Numbers over time as CSV."""
+        return await self._shown(request, self._csv, data=True)
+
+    async def _shown(
+        self,
+        request: PageRequest,
+        show: Callable[[PageRequest, LeftOutFigures], Awaitable[Response]],
+        *,
+        data: bool = False,
+    ) -> Response:
+        try:
+            viewer = await self._viewers.of(request, request.http.path_params["site"])
+        except LoginNeeded:
+            return to_login(request.http)
+        if not viewer.sees(NAME):
+            raise HTTPException(404)
+        try:
+            return await show(request, await self._figures(request, viewer))
+        except InputRefused as error:
+            if data:
+                return _as_json({"error": str(error)}, 400)
+            values = {"viewer": viewer, "message": str(error)}
+            return await self._services.renderer.private_page(request, "analytics/refused.html", values, 400)
+        except QuestionTooLong as error:
+            if not data:
+                raise
+            return _as_json({"error": str(error)}, 504)
+
+    async def _figures(self, request: PageRequest, viewer: Viewer) -> LeftOutFigures:
+        view = view_of(request.http.query_params.multi_items(), viewer.usual_period(request.now))
+        page = await page_of(self._services.statistics, viewer, view, request.now)
+        return LeftOutFigures(self._questions, self._ledger, page, await condition_of(page))
+
+    async def _page(self, request: PageRequest, figures: LeftOutFigures) -> Response:
+        over_time = await tried(figures.over_time)
+        lists = [(each, await tried(partial(figures.bots_by, each, ROWS_OF_PANEL))) for each in BOT_LISTS]
+        viewer = figures.page.viewer
+        values = {
+            **self._shared(request, figures.page),
+            "bots": await tried(figures.bots),
+            "over_time": over_time,
+            "lists": lists,
+            "rules": _rules(viewer.site) if viewer.may_change else None,
+            "hits": _number(request.http.query_params.get("hits", "")),
+            "problems": NO_PROBLEMS,
+        }
+        return await self._services.renderer.private_page(request, "left_out/page.html", values)
+
+    def _shared(self, request: PageRequest, page: Page) -> dict[str, Any]:
+        language = request.language
+        return {
+            "page": page,
+            "view": page.view,
+            "viewer": page.viewer,
+            "base": page.viewer.base,
+            "here_address": f"{page.viewer.base}/{NAME}",
+            "period_words": words_of_analytics.period(language, page),
+            "operators": words_of_analytics.OPERATORS,
+            "shown_value": lambda by, value: _value(request, by, value),
+            "zoomed": lambda unit, label: zoomed(unit, label, page.range),
+            "failed": lambda answer: isinstance(answer, PartFailure),
+            "dropped_words": wording.DROPPED,
+            "kinds": wording.KINDS,
+        }
+
+    async def _json(self, _request: PageRequest, figures: LeftOutFigures) -> Response:
+        over_time, page = await figures.over_time(), figures.page
+        lists = {each.name: await figures.bots_by(each, ROWS_OF_DATA) for each in BOT_LISTS}
+        rules = {name: rules_of_site(page.viewer.site, kind) for name, kind in wording.NAMES.items()}
+        return _as_json(
+            {
+                "sites": [site.address_name for site in page.viewer.sites],
+                "period": {"name": page.view.period, "first": str(page.range.first), "last": str(page.range.last)},
+                "timezone": str(page.zone),
+                "filters": page.view.filters,
+                "bots": await figures.bots(),
+                "dropped": _by_name(over_time.dropped),
+                "over_time": {
+                    "by": over_time.unit.value,
+                    "rows": [
+                        {"time": row.label, "bots": row.bots, "dropped": _by_name(row.dropped)}
+                        for row in over_time.rows
+                    ],
+                },
+                "lists": {
+                    name: {"total": found.total, "rows": [{"value": row.value, "hits": row.hits} for row in found.rows]}
+                    for name, found in lists.items()
+                },
+                **({"rules": rules} if page.viewer.may_change else {}),
+            }
+        )
+
+    async def _csv(self, _request: PageRequest, figures: LeftOutFigures) -> Response:
+        return await asyncio.to_thread(_as_csv, await figures.over_time())
+
+    # Counted after all.
+
+    async def count_page(self, request: PageRequest) -> Response:
+        """How many hits of bots would be counted after all, and a button that does it."""
+        return await self._show_count(request, await self._figures_to_change(request))
+
+    async def count(self, request: PageRequest) -> Response:
+        """Count hits of bots after all: those of the period that pass the filters in the address."""
+        figures = await self._figures_to_change(request)
+        page = figures.page
+        marking = Marking(
+            site=page.viewer.site.id,
+            period=page.range.period,
+            condition=figures.condition,
+            into=int(Bot.KNOWN_NOT),
+        )
+        try:
+            marked = await mark_matching(self._ledger, self._warehouse, self._questions, marking, request.now)
+        except InputRefused as error:
+            return await self._show_count(request, figures, problems_of(error))
+        address = page.view.at(f"{page.viewer.base}/{NAME}")
+        return see_other(f"{address}{'&' if '?' in address else '?'}done=counted&hits={marked.hits}")
+
+    async def _show_count(
+        self, request: PageRequest, figures: LeftOutFigures, problems: Problems = NO_PROBLEMS
+    ) -> Response:
+        reasons = await tried(lambda: figures.bots_by(BOT_LISTS[0], ROWS_OF_PANEL))
+        values = {
+            **self._shared(request, figures.page),
+            "bots": await tried(figures.bots),
+            "reasons": reasons,
+            "problems": problems,
+        }
+        return await self._services.show(request, "left_out/count.html", values)
+
+    async def _figures_to_change(self, request: PageRequest) -> LeftOutFigures:
+        """LeftOutFigures of a site that the person may change.
+
+        Raises:
+            HTTPException: they may not, or the address has no valid filters (404).
+        """
+        try:
+            return await self._figures(request, await self._changeable(request))
+        except InputRefused as error:
+            raise HTTPException(404) from error
+
+    # Rules.
+
+    async def rules_page(self, request: PageRequest) -> Response:
+        """The rules of a site, and what a new one would have left out."""
+        viewer = await self._changeable(request)
+        query = request.http.query_params
+        kind, rule = query.get("kind", ""), query.get("rule", "")
+        if not kind and not rule:
+            return await self._show_rules(request, viewer)
+        return await self._show_rules(request, viewer, kind, rule, asked=True)
+
+    async def add(self, request: PageRequest) -> Response:
+        """Leave hits out from now on."""
+        viewer = await self._changeable(request)
+        name, text = request.form.text("kind"), request.form.text("rule")
+        kind = wording.NAMES.get(name)
+        if kind is None:
+            return await self._show_rules(request, viewer, name, text, problems=_WHAT_KIND)
+        try:
+            rule = await asyncio.to_thread(normal_rule, kind, text)
+            await self._ledger.write(add_rule, viewer.site.id, kind, rule, request.now)
+        except InputRefused as error:
+            return await self._show_rules(request, viewer, name, text, problems=problems_of(error))
+        return see_other(f"{viewer.base}/{NAME}/rules?done=added")
+
+    async def remove(self, request: PageRequest) -> Response:
+        """Count again from now on what a rule leaves out."""
+        viewer = await self._changeable(request)
+        kind = wording.NAMES.get(request.form.text("kind"))
+        if kind is None:
+            raise HTTPException(404)
+        await self._ledger.write(remove_rule, viewer.site.id, kind, request.form.text("rule"), request.now)
+        return see_other(f"{viewer.base}/{NAME}/rules?done=removed")
+
+    async def _show_rules(  # noqa: PLR0913  # what was typed
+        self,
+        request: PageRequest,
+        viewer: Viewer,
+        name: str = "",
+        text: str = "",
+        *,
+        problems: Problems = NO_PROBLEMS,
+        asked: bool = False,
+    ) -> Response:
+        kind, rule, found = wording.NAMES.get(name), "", None
+        if asked and not problems:
+            try:
+                if kind is None:
+                    problems = _WHAT_KIND
+                else:
+                    rule = await asyncio.to_thread(normal_rule, kind, text)
+                    found = await tried(lambda: self._preview(request, viewer.site, kind, rule))
+            except InputRefused as error:
+                problems = problems_of(error)
+        values = {
+            "viewer": viewer,
+            "base": viewer.base,
+            "rules": _rules(viewer.site),
+            "kinds": wording.KINDS,
+            "kind": kind,
+            "typed": {"kind": name, "rule": text},
+            "rule": rule,
+            "preview": found,
+            "failed": lambda answer: isinstance(answer, PartFailure),
+            "problems": problems,
+        }
+        return await self._services.show(request, "left_out/rules.html", values)
+
+    async def _preview(self, request: PageRequest, site: Site, kind: RuleKind, rule: str) -> RulePreview | None:
+        today = await asyncio.to_thread(today_of, (site,), request.now)
+        last = today.date
+        period = period_between(str(last - timedelta(days=DAYS_PREVIEWED - 1)), str(last), today)
+        return await preview(self._questions, site.id, period, kind, rule)
+
+    async def _changeable(self, request: PageRequest) -> Viewer:
+        """The viewer of a site whose settings they may change.
+
+        Raises:
+            HTTPException: they may not (404, as for a site that there is not).
+        """
+        try:
+            viewer = await self._viewers.of(request, request.http.path_params["site"])
+        except LoginNeeded as error:
+            raise HTTPException(404) from error
+        if not viewer.may_change:
+            raise HTTPException(404)
+        return viewer
+
+
+def _rules(site: Site) -> list[tuple[str, RuleKind, str]]:
+    """Name of the kind, kind and rule of every rule of a site."""
+    return [(name, kind, rule) for name, kind in wording.NAMES.items() for rule in rules_of_site(site, kind)]
+
+
+def _value(request: PageRequest, by: str, value: str) -> str:
+    if by == "bot" and value in wording.BOTS:
+        return request.language.gettext(wording.BOTS[value])
+    return shown_value(request.language, by, value)
+
+
+def _by_name(dropped: Any) -> dict[str, int]:  # noqa: ANN401  # a mapping by reason
+    return {reason_name(reason): hits for reason, hits in dropped.items()}
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 13 else 0  # noqa: PLR2004  # digits
+
+
+def _as_json(value: Any, status: int = 200) -> Response:  # noqa: ANN401  # anything that JSON has
+    return Response(_encode(value), status, {"cache-control": NOT_STORED}, "application/json")
+
+
+def _as_csv(over_time: OverTime) -> Response:
+    out = StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([over_time.unit.value, "bots", *map(reason_name, DropReason)])
+    for row in over_time.rows:
+        writer.writerow([safe(row.label), row.bots, *(row.dropped.get(reason, 0) for reason in DropReason)])
+    headers = {"cache-control": NOT_STORED, "content-disposition": f'attachment; filename="{NAME}.csv"'}
+    return Response(out.getvalue(), 200, headers, "text/csv; charset=utf-8")

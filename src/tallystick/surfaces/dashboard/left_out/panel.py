@@ -1,0 +1,40 @@
+"""The panel of what was left out, on the page of all statistics."""
+
+from tallystick.surfaces.dashboard.analytics.asking import Page
+from tallystick.surfaces.dashboard.left_out import wording
+from tallystick.surfaces.dashboard.left_out.figures import BOT_LISTS, LeftOutFigures, PartFailure, condition_of, tried
+from tallystick.surfaces.dashboard.support.page_request import PageRequest
+from tallystick.surfaces.dashboard.support.services import PageServices
+
+NAME = "left-out"
+"""In addresses, and among the lists that a viewer may see."""
+ROWS = 9
+
+
+class LeftOutPanel:
+    """Renders the panel."""
+
+    def __init__(self, services: PageServices) -> None:
+        self._services = services
+
+    async def html(self, request: PageRequest, page: Page) -> str:
+        """What was left out in a few rows."""
+        found = await tried(lambda: self._rows(page))
+        values = {
+            "view": page.view,
+            "base": page.viewer.base,
+            "answer": found,
+            "failed": isinstance(found, PartFailure),
+        }
+        return await self._services.renderer.fragment(request, "left_out/panel.html", values)
+
+    async def _rows(self, page: Page) -> list[tuple[str, int]]:
+        """Words and hits, most first."""
+        figures = LeftOutFigures(
+            self._services.statistics.questions, self._services.ledger, page, await condition_of(page)
+        )
+        over_time = await figures.over_time()
+        reasons = await figures.bots_by(BOT_LISTS[0], ROWS)
+        rows = [(wording.BOTS.get(row.value, row.value), row.hits) for row in reasons.rows]
+        rows += [(wording.DROPPED[reason], hits) for reason, hits in over_time.dropped.items()]
+        return sorted(rows, key=lambda row: -row[1])[:ROWS]

@@ -1,0 +1,206 @@
+"""What was left out: numbers, counting hits of bots after all, and rules."""
+
+import csv
+from collections.abc import AsyncIterator
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import pytest
+
+from support.asking import Answer
+from support.rights import GUEST, World, world
+from tallystick.ledger import Session
+from tallystick.model.leaving_out import RuleKind
+from tallystick.services.accounts.left_out_rules import add_rule, rules_of_site
+from tallystick.services.accounts.site_rows import site as read_site
+from tallystick.services.job_worker import JobWorker
+
+HOST = "stats.example.com"
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+HOSTILE = "/<script>alert(1)</script>'\"&amp;{{7-7}}"
+
+
+@pytest.fixture
+async def everybody(tmp_path: Path) -> AsyncIterator[World]:
+    async with world(tmp_path) as made:
+        yield made
+
+
+async def hit(everybody: World, path: str, **fields: Any) -> Answer:
+    headers = {"host": HOST, "user-agent": FIREFOX} | fields.pop("headers", {})
+    return await everybody.analytics.pixel(p=path, headers=headers, **fields)
+
+
+async def page(everybody: World, path: str = "", person: str = "admin", status: int = 200) -> str:
+    answer = await everybody.page(person, "GET", f"/sites/{everybody.sites['own'].id}/left-out{path}")
+    assert answer.status == status, answer.text
+    return answer.text
+
+
+async def data(everybody: World, query: str = "", person: str = "admin") -> Any:
+    answer = await everybody.page(person, "GET", f"/sites/{everybody.sites['own'].id}/left-out.json{query}")
+    assert answer.status == 200, answer.text
+    return answer.json()
+
+
+async def send(everybody: World, path: str, status: int = 303, **fields: str) -> Answer:
+    answer = await everybody.page("admin", "POST", f"/sites/{everybody.sites['own'].id}/left-out{path}", fields)
+    assert answer.status == status, answer.text
+    return answer
+
+
+async def rules(everybody: World, kind: RuleKind) -> tuple[str, ...]:
+    site = await everybody.analytics.services.ledger.read(read_site, everybody.sites["own"].id)
+    assert site is not None
+    return rules_of_site(site, kind)
+
+
+async def do_jobs(everybody: World) -> None:
+    services = everybody.analytics.services
+    await JobWorker(services.ledger, services.warehouse, services.forget_names, seen_within=0).work()
+
+
+async def test_everything_that_was_left_out_is_shown_with_its_reason(everybody: World) -> None:
+    for _ in range(2):
+        await hit(everybody, "/pricing", b="153")
+    assert (await hit(everybody, "/a", headers={"sec-purpose": "prefetch"})).status == 200
+    assert (await hit(everybody, "/favicon.ico")).status == 202
+    await everybody.analytics.services.ingest.dropped.keep()
+    found = await data(everybody)
+    assert found["bots"] == 3
+    assert found["dropped"] == {"prefetch": 1, "ignored-path": 1}
+    assert found["lists"]["reasons"]["rows"] == [{"value": "webdriver", "hits": 2}, {"value": "phantom", "hits": 1}]
+    assert found["lists"]["pages"]["rows"][0] == {"value": "/pricing", "hits": 2}
+    assert found["lists"]["browsers"]["rows"][0] == {"value": "Firefox", "hits": 3}
+    assert sum(row["bots"] for row in found["over_time"]["rows"]) == 3
+    assert sum(sum(row["dropped"].values()) for row in found["over_time"]["rows"]) == 2
+    assert len((await data(everybody, "?period=2027-01"))["over_time"]["rows"]) == 15
+    shown = await page(everybody)
+    for text in (
+        "A browser that a program drives (WebDriver)",
+        "Fetched ahead of time, perhaps never seen",
+        "/pricing",
+    ):
+        assert text in shown
+    assert "Count these after all" in shown
+    answer = await everybody.page("admin", "GET", f"/sites/{everybody.sites['own'].id}/left-out.csv")
+    rows = list(csv.DictReader(StringIO(answer.text)))
+    assert sum(int(row["bots"]) for row in rows) == 3
+    assert sum(int(row["prefetch"]) + int(row["ignored-path"]) for row in rows) == 2
+
+
+async def test_the_page_of_all_statistics_has_a_panel_of_it(everybody: World) -> None:
+    number = everybody.sites["own"].id
+    shown = (await everybody.page("reader", "GET", f"/sites/{number}")).text
+    panel = shown.partition('id="left-out"')[2]
+    assert "A browser that a program drives (PhantomJS)" in panel
+    assert "/left-out" in panel
+
+
+async def test_filters_choose_hits_of_bots(everybody: World) -> None:
+    await hit(everybody, "/pricing", b="153")
+    assert (await data(everybody, "?bot=webdriver"))["lists"]["pages"]["rows"] == [{"value": "/pricing", "hits": 1}]
+    assert (await data(everybody, "?page=/own/a"))["lists"]["reasons"]["rows"] == [{"value": "phantom", "hits": 1}]
+    refused = await everybody.page("admin", "GET", f"/sites/{everybody.sites['own'].id}/left-out.json?goal=Signup")
+    assert (refused.status, "cannot be filtered by goals" in refused.json()["error"]) == (400, True)
+    assert "cannot be filtered by goals" in await page(everybody, "?goal=Signup", status=400)
+
+
+async def test_hits_of_bots_are_counted_after_all(everybody: World) -> None:
+    for _ in range(3):
+        await hit(everybody, "/pricing", b="153")
+    shown = await page(everybody, "/count?bot=webdriver")
+    assert "Count 3 hits" in shown
+    assert "A browser that a program drives (WebDriver)" in shown
+    before = everybody.state()
+    await page(everybody, "/count?bot=webdriver")
+    assert everybody.state() == before
+    answer = await send(everybody, "/count?bot=webdriver")
+    address = answer.headers["location"]
+    assert address.endswith("/left-out?period=today&bot=webdriver&done=counted&hits=3")
+    assert "3 hits will be counted again; it takes a moment." in (await everybody.page("admin", "GET", address)).text
+    await do_jobs(everybody)
+    assert (await data(everybody))["bots"] == 1
+    statistics = await everybody.page("admin", "GET", f"/sites/{everybody.sites['own'].id}/pages.json?period=today")
+    assert {"/pricing", "/own/a"} <= {row["page"] for row in statistics.json()["rows"]}
+    answer = await send(everybody, "/count?bot=webdriver")
+    assert "There were no such hits" in (await everybody.page("admin", "GET", answer.headers["location"])).text
+
+
+async def test_a_rule_is_shown_what_it_would_have_left_out_before_it_is_added(everybody: World) -> None:
+    await hit(everybody, "/admin/users")
+    before = everybody.state()
+    shown = await page(everybody, "/rules?kind=path&rule=" + quote("/admin/*"))
+    assert "1 of 3 hits (33.3%)" in " ".join(shown.split())
+    assert "/admin/users" in shown
+    assert "No hit of the last 28 days" in await page(everybody, "/rules?kind=country&rule=nl")
+    assert "Netherlands (NL)" in await page(everybody, "/rules?kind=country&rule=nl")
+    assert "Hits do not keep their network" in await page(everybody, "/rules?kind=network&rule=192.0.2.0/24")
+    assert everybody.state() == before
+    answer = await send(everybody, "/rules", kind="path", rule="/admin/*")
+    assert (
+        "Such hits are left out from now on." in (await everybody.page("admin", "GET", answer.headers["location"])).text
+    )
+    assert await rules(everybody, RuleKind.PATH) == ("/admin/*",)
+    assert (await hit(everybody, "/admin/users")).status == 202
+    await send(everybody, "/rules", kind="path", rule="/admin/*")
+    assert await rules(everybody, RuleKind.PATH) == ("/admin/*",)
+    await send(everybody, "/rules/remove", kind="path", rule="/admin/*")
+    assert await rules(everybody, RuleKind.PATH) == ()
+    assert (await hit(everybody, "/admin/users")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("kind", "rule", "problem"),
+    [
+        ("path", "*", "must not be all paths"),
+        ("path", "https://example.com/a", "must be paths without https://"),
+        ("host", "a b", "must be host names"),
+        ("country", "Peru", "must be country codes of two letters"),
+        ("network", "x", "must be a valid IPv4 or IPv6 address"),
+        ("nothing", "/a", "must be chosen"),
+        ("", "/a", "must be chosen"),
+    ],
+)
+async def test_what_is_no_rule_is_said_beside_its_field(everybody: World, kind: str, rule: str, problem: str) -> None:
+    before = everybody.state()
+    assert problem in await page(everybody, f"/rules?{urlencode({'kind': kind, 'rule': rule})}", status=422)
+    assert problem in (await send(everybody, "/rules", 422, kind=kind, rule=rule)).text
+    assert everybody.state() == before
+
+
+async def test_a_site_has_a_hundred_rules_of_a_kind(everybody: World) -> None:
+    def fill(session: Session) -> None:
+        for number in range(100):
+            add_rule(session, everybody.sites["own"].id, RuleKind.PATH, f"/{number}", 0)
+
+    await everybody.analytics.services.ledger.write(fill)
+    assert "cannot have more than 100 entries" in (await send(everybody, "/rules", 422, kind="path", rule="/x")).text
+
+
+async def test_hostile_texts_are_only_shown(everybody: World) -> None:
+    await hit(everybody, HOSTILE, b="153")
+    await hit(everybody, HOSTILE)
+    await send(everybody, "/rules", kind="path", rule=HOSTILE + "*")
+    asked = urlencode({"kind": "path", "rule": HOSTILE + "*"})
+    for path in (
+        "",
+        "?page=" + quote(HOSTILE),
+        f"/rules?{asked}",
+        "/count?page=" + quote(HOSTILE),
+        "/count?bot=~<script>",
+    ):
+        shown = await page(everybody, path)
+        assert "<script>alert" not in shown
+
+
+async def test_readers_see_it_and_change_nothing(everybody: World) -> None:
+    shown = await page(everybody, person="reader")
+    assert "/left-out/count" not in shown
+    assert "/left-out/rules" not in shown
+    assert "rules" not in await data(everybody, person="reader")
+    assert (await data(everybody))["rules"]["host"] == ["test.example.com"]
+    number = everybody.sites["own"].id
+    assert (await everybody.page(GUEST, "GET", f"/sites/{number}/left-out")).status == 303
