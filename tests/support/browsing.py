@@ -1,5 +1,10 @@
 """How tests start Chromium, and what they ask of every page."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, sync_playwright
+
 ARGUMENTS = (
     "--headless",
     "--no-sandbox",
@@ -9,7 +14,11 @@ ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--host-resolver-rules=MAP *.test 127.0.0.1",
 )
+
+AS_A_PERSON = "--disable-blink-features=AutomationControlled"
+"""A person's browser says nothing of being driven."""
 
 CONTRASTS = """
 () => {
@@ -41,3 +50,22 @@ CONTRASTS = """
 }
 """
 """The contrast of every text with the ground it stands on, as WCAG reckons it."""
+
+
+@contextmanager
+def opened_browser(chromium: str, *further: str) -> Iterator[Browser]:
+    """Chromium until the end. Playwright's event loop counts as running so long, and async tests cannot start theirs.
+
+    Args:
+        chromium: where it is.
+        further: more of its arguments.
+    """
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium,
+            args=[*ARGUMENTS, *further],
+            # People's browsers have this cache.
+            ignore_default_args=["--disable-back-forward-cache"],
+        )
+        yield browser
+        browser.close()

@@ -5,8 +5,12 @@ A machine without it may leave them out, and says so; where CI is set they fail 
 
 import os
 import shutil
+from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser
+
+from support.browsing import opened_browser
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
@@ -39,3 +43,11 @@ def chromium() -> str:
     """Where the browser is."""
     assert CHROMIUM, "there is no Chromium, and CI is set (Debian: apt-get install chromium)"
     return CHROMIUM
+
+
+# Scoped to the module: while Playwright is open, its event loop counts as running, and async tests cannot start theirs.
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    """Chromium."""
+    with opened_browser(chromium) as opened:
+        yield opened

@@ -1,11 +1,8 @@
 """A real browser on a page of another origin: tickets, first messages and EventSource."""
 
-from collections.abc import Iterator
-
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from support.browsing import ARGUMENTS
 from support.live_server import LiveServer
 
 pytestmark = pytest.mark.browser
@@ -58,16 +55,12 @@ async ([http]) => {
 """
 
 
-# Scoped to the module: while Playwright is open, its event loop counts as running, and async tests cannot start theirs.
 @pytest.fixture(scope="module")
-def page(chromium: str, server: LiveServer) -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        opened = browser.new_page()
-        # The same machine by another name is another origin.
-        opened.goto(server.url.replace("127.0.0.1", "localhost") + "/health/live")
-        yield opened
-        browser.close()
+def page(browser: Browser, server: LiveServer) -> Page:
+    opened = browser.new_page()
+    # The same machine by another name is another origin.
+    opened.goto(server.url.replace("127.0.0.1", "localhost") + "/health/live")
+    return opened
 
 
 def test_a_ticket_opens_a_socket(page: Page, server: LiveServer) -> None:

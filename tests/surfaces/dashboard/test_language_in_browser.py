@@ -4,9 +4,8 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from support.browsing import ARGUMENTS
 from support.pages import PASSWORD
 from support.server import RunningServer, running_server
 
@@ -19,14 +18,6 @@ PEOPLES_PAGES = (
     *("/sites/1/left-out", "/sites/1/left-out/rules", "/sites/1/funnels", "/sites/1/sources", "/sites/1?period=never"),
     *("/people", "/server", "/invites/none"),
 )
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pyotp
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from support.browsing import ARGUMENTS, CONTRASTS
+from support.browsing import CONTRASTS
 from support.pages import PASSWORD
 from support.server import RunningServer, running_server
 
@@ -21,15 +21,6 @@ PEOPLES_PAGES = ("/user", "/user/two-factor", "/user/tokens", "/sites", "/sites/
 SHARING_PAGES = ("/invites/CODE", "/counters/ID")
 REFUSED = "422"
 """What the browser says of a form that is shown again is no complaint of ours."""
-
-
-# Scoped to the module: while Playwright is open, its event loop counts as running, and async tests cannot start theirs.
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

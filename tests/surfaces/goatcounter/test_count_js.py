@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Dialog, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Dialog, Page
 
 import tallystick
 from support.recording import RecordingSite, recording_site
@@ -14,32 +14,12 @@ from support.recording import RecordingSite, recording_site
 pytestmark = pytest.mark.browser
 
 SCRIPT = (Path(tallystick.__file__).parent / "surfaces/goatcounter/static/count.js").read_text("utf-8")
-ARGUMENTS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--host-resolver-rules=MAP *.test 127.0.0.1",
-)
 FAILING_BEACON = "navigator.sendBeacon = () => false"
 NO_BEACON = "delete Navigator.prototype.sendBeacon"
 BLOCKED_STORAGE = "Object.defineProperty(window, 'localStorage', {get() { throw new Error('blocked') }})"
 HIDDEN = "Object.defineProperty(document, 'hidden', {value: true, configurable: true})"
 SHOWN = f"{HIDDEN.replace('true,', 'false,')}; document.dispatchEvent(new Event('visibilitychange'))"
 NOTHING_COUNTED = "window.goatcounter = {no_onload: true}"
-
-
-# Scoped to the module: while Playwright is open, its event loop counts as running, and async tests cannot start theirs.
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(
-            executable_path=chromium, args=ARGUMENTS, ignore_default_args=["--disable-back-forward-cache"]
-        )
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext
 
 import tallystick
 from support.recording import RecordingSite, recording_site
@@ -18,16 +18,7 @@ OURS = Path(tallystick.__file__).parent / "surfaces/goatcounter/static/count.js"
 PUBLISHED = os.environ.get("PUBLISHED_COUNT_JS", "")
 """A file of the published script, to compare the table with it; it is not part of this repository."""
 SCRIPT = Path(PUBLISHED) if PUBLISHED else OURS
-ARGUMENTS = ("--headless", "--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP *.test 127.0.0.1")
 OF_EVERY_REQUEST = ("s", "b", "rnd")
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 import tallystick
 from support.published import INSTALLED_WITHIN_S, installed_node_packages
@@ -20,21 +20,9 @@ ROOT = Path(__file__).resolve().parents[3]
 STATIC = Path(tallystick.__file__).parent / "surfaces/goatcounter/static"
 SCRIPT = (STATIC / "count.js").read_text("utf-8")
 MAKING = runpy.run_path(str(ROOT / "tools" / "make_count_js.py"))
-ARGUMENTS = ("--headless", "--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP *.test 127.0.0.1")
 OUTBOUND, DOWNLOAD = "Outbound Link: Click", "File Download"
 STAYS = "<script>addEventListener('click', (e) => e.preventDefault())</script>"
 """Links are clicked, and the page is still there."""
-
-
-# Scoped to the module: while Playwright is open, its event loop counts as running, and async tests cannot start theirs.
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(
-            executable_path=chromium, args=ARGUMENTS, ignore_default_args=["--disable-back-forward-cache"]
-        )
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

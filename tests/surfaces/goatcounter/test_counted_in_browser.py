@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from support.analytics import CHROME, AnalyticsServer, analytics_server
+from support.browsing import AS_A_PERSON, opened_browser
 from support.recording import RecordingSite, recording_site
 from support.stored_hits import stored_hits
 from tallystick.model.site import SiteSettings
@@ -18,17 +19,6 @@ from tallystick.model.text import storable
 pytestmark = pytest.mark.browser
 
 GUIDE = (Path(__file__).parents[3] / "docs" / "count-your-pages.md").read_text("utf-8")
-
-ARGUMENTS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-blink-features=AutomationControlled",  # a person's browser says nothing of being driven
-    "--host-resolver-rules=MAP *.test 127.0.0.1",
-)
 
 
 @pytest.fixture
@@ -44,15 +34,12 @@ def site() -> Iterator[RecordingSite]:
         yield running
 
 
-# Scoped to the module: while Playwright is open, its event loop counts as running, and async tests cannot start theirs.
 @pytest.fixture(scope="module")
 def page(chromium: str) -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+    with opened_browser(chromium, AS_A_PERSON) as browser:
         opened = browser.new_page(user_agent=CHROME)
         opened.set_default_timeout(20_000)
         yield opened
-        browser.close()
 
 
 def stats_host(server: AnalyticsServer) -> str:

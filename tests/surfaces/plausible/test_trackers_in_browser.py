@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Request, Response, expect, sync_playwright
+from playwright.sync_api import Page, Request, Response, expect
 
 from support.analytics import CHROME, AnalyticsServer, analytics_server
 from support.asking import ask
+from support.browsing import AS_A_PERSON, opened_browser
 from support.bundling import bundled
 from support.published import INSTALLED_WITHIN_S, installed_node_packages
 from support.recording import RecordingSite, recording_site
@@ -20,16 +21,6 @@ from support.recording import RecordingSite, recording_site
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(INSTALLED_WITHIN_S + 100)]
 
 SITE = "www.example.test"
-ARGUMENTS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-blink-features=AutomationControlled",  # a person's browser says nothing of being driven
-    "--host-resolver-rules=MAP *.test 127.0.0.1",
-)
 
 
 @pytest.fixture(scope="module")
@@ -58,15 +49,12 @@ def site(scripts: dict[str, str]) -> Iterator[RecordingSite]:
         yield running
 
 
-# Scoped to the module: while Playwright is open, its event loop counts as running, and async tests cannot start theirs.
 @pytest.fixture(scope="module")
 def opened_page(chromium: str) -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+    with opened_browser(chromium, AS_A_PERSON) as browser:
         opened = browser.new_page(user_agent=CHROME, viewport={"width": 1280, "height": 720})
         opened.set_default_timeout(20_000)
         yield opened
-        browser.close()
 
 
 @pytest.fixture

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 from jinja2 import ChoiceLoader, FileSystemLoader
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 
 from support.accessibility import accessibility_problems
-from support.browsing import ARGUMENTS
 from support.chart_gallery import HOSTILE, gallery
 from tallystick.surfaces.dashboard.support.language import Language, Languages
 from tallystick.surfaces.dashboard.support.rendering import FOLDER, environment, policy
@@ -26,14 +25,6 @@ def rendered(language: Language) -> str:
     jinja = environment(language, LANGUAGES)
     jinja.loader = ChoiceLoader([FileSystemLoader(FOLDER), FileSystemLoader(Path(__file__).parent)])
     return jinja.get_template("gallery.html").render(gallery(language))
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture
