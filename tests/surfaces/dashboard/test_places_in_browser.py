@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from support.accessibility import accessibility_problems
 from support.analytics import FIREFOX, AnalyticsServer, analytics_server
-from support.browsing import ARGUMENTS
+from support.browsing import opened_browser
 
 pytestmark = pytest.mark.browser
 
@@ -32,10 +32,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnalyticsServer]:
 @pytest.fixture(scope="module")
 def browser(chromium: str, site: AnalyticsServer) -> Iterator[Browser]:
     assert site  # the server starts before Playwright's event loop
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+    with opened_browser(chromium) as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture(params=[True, False], ids=["with scripts", "without scripts"])
