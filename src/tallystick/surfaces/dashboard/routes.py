@@ -15,6 +15,7 @@ from tallystick.surfaces.dashboard.analytics.journeys import JourneyPages
 from tallystick.surfaces.dashboard.analytics.notes import NotesPages
 from tallystick.surfaces.dashboard.analytics.pages import AnalyticsPages
 from tallystick.surfaces.dashboard.analytics.viewer import ViewerSource
+from tallystick.surfaces.dashboard.analytics.week_page import WeekPages
 from tallystick.surfaces.dashboard.entry.login import LoginPages
 from tallystick.surfaces.dashboard.entry.setup import SetupPages
 from tallystick.surfaces.dashboard.invites.pages import InvitePages
@@ -198,11 +199,15 @@ def _statistics_routes(guard: PageGuard, services: PageServices) -> list[BaseRou
     ]
     for base, viewers, enter in doors:
         analytics, journeys = AnalyticsPages(services, viewers), JourneyPages(services, viewers)
+        week = WeekPages(services, viewers)
         rows += [
             (base, analytics.page, enter),
             (f"{base}/page", journeys.one_page, None),
             (f"{base}/page.json", journeys.one_page, None),
             (f"{base}/page.csv", journeys.one_page, None),
+            (f"{base}/week", week.week, None),
+            (f"{base}/week.json", week.week, None),
+            (f"{base}/week.csv", week.week, None),
             (f"{base}/funnels", journeys.funnels, None),
             (f"{base}/funnels.json", journeys.funnels, None),
             (f"{base}/funnels.csv", journeys.funnels, None),

@@ -2,7 +2,7 @@
 
 import asyncio
 import csv
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from io import StringIO
 from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import parse_qsl, urlencode
@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from tallystick.errors import InputRefused, QuestionTooLong, StoreUnavailable
 from tallystick.services.exports.spreadsheet import safe
-from tallystick.surfaces.dashboard.analytics import wording
+from tallystick.surfaces.dashboard.analytics import week, wording
 from tallystick.surfaces.dashboard.analytics.asking import Asking, ListAnswer, ListRow, Page, Series, page_of
 from tallystick.surfaces.dashboard.analytics.chart import ChartRegion, chart_region, may_note, notes_of
 from tallystick.surfaces.dashboard.analytics.hidden import refuse_hidden
@@ -136,6 +136,9 @@ class AnalyticsPages:
                 yield await self._panel(request, page, panel, lists)
         if page.viewer.sees(left_out.NAME) and request.http.method != "HEAD":
             yield await self._left_out.html(request, page)
+        if page.viewer.sees(week.NAME) and request.http.method != "HEAD":
+            values = {**self._shared(request, page), **await self._week_values(request, page)}
+            yield await self._services.renderer.fragment(request, "analytics/week_panel.html", values)
         yield after
 
     async def _panel(self, request: PageRequest, page: Page, panel: Panel, lists: Sequence[Listing]) -> str:
@@ -151,6 +154,11 @@ class AnalyticsPages:
         return await self._services.renderer.fragment(
             request, "analytics/panel.html", {**self._shared(request, page), **values}
         )
+
+    async def _week_values(self, request: PageRequest, page: Page) -> Mapping[str, Any]:
+        found = await self._tried(lambda: week.week_of(self._asking, page))
+        drawn = {} if isinstance(found, Failure) else await asyncio.to_thread(week.week_values, request.language, found)
+        return {"week": found, **drawn}
 
     async def _tried(self, ask: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401  # what is asked for, or a failure
         """An answer, or in its place why there is none: one part of a page fails alone."""
