@@ -88,6 +88,15 @@ def test_the_land_is_behind_the_countries(page: Page) -> None:
 
 
 @pytest.mark.parametrize("page", [True], ids=["with scripts"], indirect=True)
+def test_panels_that_follow_move_none_that_are_there(page: Page) -> None:
+    first = page.locator(".panel").first
+    whole = first.bounding_box()
+    page.evaluate("document.querySelectorAll('.panel ~ .panel').forEach((each) => each.remove())")
+    expect(page.locator(".panel")).to_have_count(1)
+    assert first.bounding_box() == whole
+
+
+@pytest.mark.parametrize("page", [True], ids=["with scripts"], indirect=True)
 def test_the_map_is_no_obstacle(page: Page) -> None:
     """It repeats the list, so keys pass it by and screen readers do not hear of it."""
     assert not [problem for problem in accessibility_problems(page) if "map" in str(problem)]
