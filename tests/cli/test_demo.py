@@ -124,13 +124,14 @@ def test_it_serves_counts_and_leaves_nothing(tmp_path: Path) -> None:
         wait_for("Ctrl-C", running)
         (made,) = tmp_path.iterdir()
         assert running.get("/get/demo.example/downloads").json()["value"] == 48_217
-        counted = running.get("/counter/TOTAL.json", headers={"host": "stats.demo.example"}).json()
+        counted = running.get("/counter/TOTAL.json", headers={"host": "demo.example"}).json()
         assert int(counted["count_unique"].replace("\u202f", "")) > 500
         assert logs_in(running.url, password_of(running))
         assert not logs_in(running.url, "-")
         assert made.stat().st_mode & 0o077 == 0
         assert stopped(running) == 0
     assert "Traceback" not in running.output
+    assert "warning" not in running.output
     assert list(tmp_path.iterdir()) == []
 
 

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from support.ledgers import Clock
 from support.services import a_kit, services_over
 from tallystick.ledger import Ledger
+from tallystick.surfaces.dashboard.live.streams import LiveStreams
 from tallystick.surfaces.dashboard.routes import dashboard
 from tallystick.web.own_address import OwnAddress
 from tallystick.web.rate_limit import Rate
@@ -57,7 +58,7 @@ class Pages:
     ) -> None:
         services, kit = services_over(ledger), a_kit(rate_limit=tuple(rates))
         self.ledger, self.setup, self.tokens, self.seals = ledger, services.setup, services.tokens, services.seals
-        self.app: Any = dashboard(services, kit if own is None else replace(kit, own=own))
+        self.app: Any = dashboard(services, kit if own is None else replace(kit, own=own), LiveStreams())
 
     @asynccontextmanager
     async def visitor(self, scheme: str = "http") -> AsyncIterator[Visitor]:

@@ -15,6 +15,7 @@ from support.server import RunningServer, running_server
 from support.services import a_kit, services_over
 from tallystick.ledger import Ledger
 from tallystick.surfaces import countapi, native
+from tallystick.surfaces.dashboard.live.streams import LiveStreams
 from tallystick.surfaces.dashboard.reference.document import sections
 from tallystick.surfaces.dashboard.routes import dashboard
 from tallystick.surfaces.dashboard.support.rendering import paragraphs
@@ -112,7 +113,7 @@ async def test_a_fault_of_the_program_is_a_500_that_tells_nothing(ledger: Ledger
             msg = "a secret"
             raise RuntimeError(msg)
 
-    app = dashboard(services_over(ledger), replace(a_kit(), description=Broken()))
+    app = dashboard(services_over(ledger), replace(a_kit(), description=Broken()), LiveStreams())
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://tallystick.test") as client:
         answer = await client.get("/docs", headers={"accept": accept})
@@ -124,7 +125,7 @@ async def test_a_fault_of_the_program_is_a_500_that_tells_nothing(ledger: Ledger
 
 async def test_the_page_is_shown_although_the_ledger_cannot_be_read(ledger: Ledger) -> None:
     await ledger.close()
-    app = dashboard(services_over(ledger), a_kit())
+    app = dashboard(services_over(ledger), a_kit(), LiveStreams())
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://tallystick.test") as client:
         answer = await client.get("/")
     assert answer.status_code == 200

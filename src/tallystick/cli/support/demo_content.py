@@ -56,7 +56,7 @@ class DemoSite(Struct, frozen=True, kw_only=True):
     """A site of the demo.
 
     Attributes:
-        domain: of the website.
+        domain: of the website, and the host by which hits choose the site.
         share: of all visits.
         titles: of its pages, by path.
         posts: days before the end on which pages were published; other pages were always there.

@@ -53,7 +53,7 @@ BOTS_A_DAY, DROPPED_A_DAY = 14, 5
 AT_ONCE = 5_000
 _SPREAD, _KEYS = 0x9E3779B97F4A7C15, 1 << 63
 """An odd factor that makes keys of visitors out of small numbers, and how many keys there are."""
-PAUSE_S = (0.8, 4.0)
+PAUSE_S = (1.0, 8.0)
 """Between two hits that arrive while the demo is served."""
 _COLLECT = COLLECT | int(Collect.LANGUAGE)
 _SOMEBODY = "192.0.2.7"
@@ -263,8 +263,7 @@ def _people_and_sites(session: Session, now: int) -> tuple[Account, list[Site]]:
             session,
             person,
             NewSite(
-                cname=f"stats.{demo.domain}",
-                domain=demo.domain,
+                cname=demo.domain,
                 link_domain=demo.domain,
                 settings=SiteSettings(
                     public="public",

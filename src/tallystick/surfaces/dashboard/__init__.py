@@ -1,14 +1,16 @@
 """Pages for people. See README.md."""
 
 from tallystick.services.services import Services
+from tallystick.surfaces.dashboard.live.streams import LiveStreams
 from tallystick.surfaces.dashboard.routes import NAME, PREFIXES, dashboard
 from tallystick.web.rate_limit import Rate
 from tallystick.web.surface import Kit, Surface, SurfaceApps
 
 
 def build(services: Services, kit: Kit) -> SurfaceApps:
-    """The surface's ASGI application."""
-    return SurfaceApps(dashboard(services, kit))
+    """The surface's ASGI application, and the streams that end before the server stops."""
+    streams = LiveStreams()
+    return SurfaceApps(dashboard(services, kit, streams), sockets=streams)
 
 
 SURFACE = Surface(

@@ -14,12 +14,16 @@ from tallystick.surfaces.dashboard.account.two_factor import TwoFactorPages
 from tallystick.surfaces.dashboard.analytics.journeys import JourneyPages
 from tallystick.surfaces.dashboard.analytics.notes import NotesPages
 from tallystick.surfaces.dashboard.analytics.pages import AnalyticsPages
-from tallystick.surfaces.dashboard.analytics.viewer import ViewerSource
+from tallystick.surfaces.dashboard.analytics.viewer import Viewers, ViewerSource
 from tallystick.surfaces.dashboard.analytics.week_page import WeekPages
 from tallystick.surfaces.dashboard.entry.login import LoginPages
 from tallystick.surfaces.dashboard.entry.setup import SetupPages
+from tallystick.surfaces.dashboard.first_minutes.pages import FirstMinutes
+from tallystick.surfaces.dashboard.first_minutes.signs import SignReader
 from tallystick.surfaces.dashboard.invites.pages import InvitePages
 from tallystick.surfaces.dashboard.left_out.pages import LeftOutPages
+from tallystick.surfaces.dashboard.live.pages import LivePages
+from tallystick.surfaces.dashboard.live.streams import LiveStreams
 from tallystick.surfaces.dashboard.people.pages import PeoplePages
 from tallystick.surfaces.dashboard.reference.pages import ApiDescription, ReferencePages
 from tallystick.surfaces.dashboard.server.pages import ServerPages
@@ -67,7 +71,7 @@ Row = tuple[str, Handler, Handler | None]
 """A path, its handler for GET, and its handler for POST."""
 
 
-def dashboard(services: Services, kit: Kit) -> AsgiApp:
+def dashboard(services: Services, kit: Kit, streams: LiveStreams) -> AsgiApp:
     """The surface as an ASGI application."""
     languages = Languages.load()
     page_services = PageServices(
@@ -98,7 +102,7 @@ def dashboard(services: Services, kit: Kit) -> AsgiApp:
             *_public_routes(guard, page_services, kit.description, kit.public_counters),
             *_account_routes(guard, page_services),
             *_left_out_routes(guard, page_services, services.warehouse),
-            *_statistics_routes(guard, page_services),
+            *_statistics_routes(guard, page_services, services, streams),
             Route("/language", guard.harmless(choice.choose), methods=["POST"]),
         ],
         exception_handlers={
@@ -188,20 +192,33 @@ def _left_out_routes(guard: PageGuard, services: PageServices, warehouse: Wareho
     return [*_routes(pages, guard.public), *_routes(forms, guard.login_required)]
 
 
-def _statistics_routes(guard: PageGuard, services: PageServices) -> list[BaseRoute]:
+def _statistics_routes(
+    guard: PageGuard, page_services: PageServices, services: Services, streams: LiveStreams
+) -> list[BaseRoute]:
     """Pages of statistics, which guests may see of public sites. They come last: names of lists are any names."""
-    rows: list[Row] = []
+    first_minutes = FirstMinutes(
+        page_services,
+        Viewers(services.sites),
+        SignReader(services.ledger, services.warehouse, services.sites, services.questions, services.ingest.dropped),
+    )
+    rows: list[Row] = [("/sites/{site}/install", first_minutes.install, None)]
     pictures: list[BaseRoute] = []
-    links = LinkDoor(services)
+    links = LinkDoor(page_services)
     doors: list[tuple[str, ViewerSource, Handler | None]] = [
-        ("/sites/{site}", SiteDoor(services), None),
+        ("/sites/{site}", SiteDoor(page_services), None),
         ("/share/{site}", links, links.enter),
     ]
     for base, viewers, enter in doors:
-        analytics, journeys = AnalyticsPages(services, viewers), JourneyPages(services, viewers)
-        week = WeekPages(services, viewers)
+        analytics = AnalyticsPages(page_services, viewers, first_minutes)
+        journeys = JourneyPages(page_services, viewers, first_minutes)
+        live = LivePages(page_services, guard, viewers, services.presence, first_minutes, streams)
+        week = WeekPages(page_services, viewers, first_minutes)
         rows += [
             (base, analytics.page, enter),
+            (f"{base}/live", live.stream, None),
+            (f"{base}/now", live.now, None),
+            (f"{base}/now.json", live.now_json, None),
+            (f"{base}/now.csv", live.now_csv, None),
             (f"{base}/page", journeys.one_page, None),
             (f"{base}/page.json", journeys.one_page, None),
             (f"{base}/page.csv", journeys.one_page, None),
@@ -213,7 +230,7 @@ def _statistics_routes(guard: PageGuard, services: PageServices) -> list[BaseRou
             (f"{base}/funnels.csv", journeys.funnels, None),
             (f"{base}/{{listing}}", analytics.listing, None),
         ]
-        drawn = Pictures(services, viewers)
+        drawn = Pictures(page_services, viewers)
         pictures += [
             Route(f"{base}/chart.svg", guard.without_cookies(drawn.chart)),
             Route(f"{base}/number.svg", guard.without_cookies(drawn.number)),

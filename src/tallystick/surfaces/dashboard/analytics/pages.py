@@ -24,6 +24,7 @@ from tallystick.surfaces.dashboard.analytics.lists import LISTS, PANELS, Listing
 from tallystick.surfaces.dashboard.analytics.periods import units_of
 from tallystick.surfaces.dashboard.analytics.view import View, chip_of, own_view, text_of, values_of, view_of
 from tallystick.surfaces.dashboard.analytics.viewer import LoginNeeded, OtherFirst, Viewer, ViewerSource
+from tallystick.surfaces.dashboard.first_minutes.pages import FirstMinutes
 from tallystick.surfaces.dashboard.left_out import panel as left_out
 from tallystick.surfaces.dashboard.map.visitors import ALL_COUNTRIES, COUNTRIES_OF_PANEL, map_of_visitors
 from tallystick.surfaces.dashboard.map.world_map import WorldMap
@@ -58,9 +59,9 @@ class AnalyticsPages:
         viewers: who looks, by the name in the address.
     """
 
-    def __init__(self, services: PageServices, viewers: ViewerSource) -> None:
+    def __init__(self, services: PageServices, viewers: ViewerSource, first_minutes: FirstMinutes) -> None:
         self._services, self._statistics = services, services.statistics
-        self._viewers, self._asking = viewers, Asking(services.statistics)
+        self._viewers, self._asking, self._first_minutes = viewers, Asking(services.statistics), first_minutes
         self._left_out = left_out.LeftOutPanel(services)
 
     async def page(self, request: PageRequest) -> Response:
@@ -115,10 +116,19 @@ class AnalyticsPages:
     # The page.
 
     async def _whole(self, request: PageRequest, page: Page) -> Response:
+        if await self._first_minutes.waits(page.viewer):
+            return await self._first_minutes.page(request, page.viewer)
         numbers = await self._tried(lambda: self._asking.numbers(page))
         live = await self._tried(lambda: self._asking.live(page))
         chart = await self._tried(lambda: self._chart(request, page))
-        values = {**self._shared(request, page), "numbers": numbers, "live": live, "chart": chart}
+        first_visit = await self._first_minutes.arrived(page.viewer, page.now)
+        values = {
+            **self._shared(request, page),
+            "numbers": numbers,
+            "live": live,
+            "chart": chart,
+            "first_visit": first_visit,
+        }
         head, headers = await self._services.renderer.private_text(request, "analytics/page.html", values)
         return streamed(request.http.scope, self._parts(request, page, head), headers)
 

@@ -19,6 +19,7 @@ from tallystick.surfaces.dashboard.analytics.cards import SiteCards
 from tallystick.surfaces.dashboard.analytics.periods import USUAL
 from tallystick.surfaces.dashboard.analytics.view import View
 from tallystick.surfaces.dashboard.analytics.viewer import MOST_SITES, address_of
+from tallystick.surfaces.dashboard.first_minutes.snippets import counting_origin
 from tallystick.surfaces.dashboard.sites.form import COLLECTED, PUBLIC, changes_of, filled_in, typed
 from tallystick.surfaces.dashboard.support.confirmation import confirmed
 from tallystick.surfaces.dashboard.support.language import N_
@@ -26,8 +27,6 @@ from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, NOT_CONFIRMED, Problems, problems_of
 from tallystick.surfaces.dashboard.support.services import PageServices
 from tallystick.surfaces.dashboard.support.streaming import streamed
-from tallystick.web.address import bare_host, host_of
-from tallystick.web.own_address import own_origin
 
 CARDS_HERE = "<!--cards-->"
 """Where the list of sites has the cards, which are sent one by one."""
@@ -178,7 +177,7 @@ class SitePages:
         values = {
             "site": site,
             "name": name_of(site),
-            "site_origin": _origin(request, site),
+            "site_origin": counting_origin(request, site),
             "typed": typed(request.form) if request.form.checked("public") else filled_in(site),
             "collected": COLLECTED,
             "public": PUBLIC,
@@ -194,11 +193,3 @@ class SitePages:
 def name_of(site: Site) -> str:
     """The name shown for a site."""
     return site.name
-
-
-def _origin(request: PageRequest, site: Site) -> str:
-    """The origin to which pages send hits: the site's own host, or the current one for a site without a host."""
-    scope = request.http.scope
-    own = own_origin(scope)
-    has_other_host = site.cname and site.cname not in {host_of(scope), bare_host(own.partition("://")[2])}
-    return f"https://{site.cname}" if has_other_host else own

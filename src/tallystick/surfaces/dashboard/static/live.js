@@ -1,17 +1,16 @@
-// Shows how many visitors there are now, in elements with data-live-number and in the title, and lets the page's
-// other modules know by the event "tallystick-now". One connection a page, closed while the page is hidden.
-const [first] = document.querySelectorAll("[data-live]");
+// Shows how many visitors there are now, in elements with data-live-number and in the title, and lets other modules
+// know by the event "tallystick-now". One connection a page, closed while the page is hidden. Fails silently.
+const followed = document.querySelector("[data-live]");
 const title = document.title;
 const format = new Intl.NumberFormat(document.documentElement.lang);
 let stream;
 
-const show = ({ visitors, newest }) => {
-  const text = format.format(visitors);
-  for (const number of document.querySelectorAll("[data-live-number]")) {
-    if (number.textContent !== text) number.textContent = text;
-  }
-  document.title = `(${text}) ${title}`;
-  dispatchEvent(new CustomEvent("tallystick-now", { detail: { visitors, newest } }));
+const show = (news) => {
+  const text = format.format(news.visitors);
+  const numbers = document.querySelectorAll("[data-live-number]");
+  for (const number of numbers) if (number.textContent !== text) number.textContent = text;
+  if (numbers.length) document.title = `(${text}) ${title}`;
+  dispatchEvent(new CustomEvent("tallystick-now", { detail: news }));
 };
 
 const close = () => {
@@ -22,17 +21,16 @@ const close = () => {
 const follow = () => {
   if (document.hidden) return close();
   if (stream) return;
-  stream = new EventSource(first.dataset.live);
-  stream.addEventListener("now", (event) => show(JSON.parse(event.data)));
-  // Nobody may read it any more; the page says so when it is loaded again.
+  stream = new EventSource(followed.dataset.live);
+  stream.addEventListener("now", ({ data }) => show(JSON.parse(data)));
   stream.addEventListener("ended", () => {
-    removeEventListener("visibilitychange", follow, true);
+    document.removeEventListener("visibilitychange", follow);
     close();
   });
 };
 
-if (first && "EventSource" in window) {
-  addEventListener("visibilitychange", follow, true);
+if (followed && "EventSource" in window) {
+  document.addEventListener("visibilitychange", follow);
   addEventListener("pagehide", close);
   addEventListener("pageshow", follow);
   follow();

@@ -1,0 +1,71 @@
+"""The first minutes of a site: ``/sites/{site}`` while nothing is counted, and ``/sites/{site}/install``."""
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from tallystick.errors import InputRefused, QuestionTooLong, StoreUnavailable
+from tallystick.services.accounts.sites import may_create_sites
+from tallystick.surfaces.dashboard.analytics.viewer import LoginNeeded, Viewer, Viewers
+from tallystick.surfaces.dashboard.first_minutes.signs import FirstVisit, SignReader, Signs
+from tallystick.surfaces.dashboard.first_minutes.snippets import RECIPES, code_of, counting_origin, tag
+from tallystick.surfaces.dashboard.support.page_request import PageRequest, to_login
+from tallystick.surfaces.dashboard.support.services import PageServices
+
+
+class FirstMinutes:
+    """Shows what to paste, and waits for the first visit."""
+
+    def __init__(self, services: PageServices, viewers: Viewers, reader: SignReader) -> None:
+        self._services, self._viewers, self._reader = services, viewers, reader
+
+    async def install(self, request: PageRequest) -> Response:
+        """What to paste into the pages of a site, at any time."""
+        try:
+            viewer = await self._viewers.of(request, request.http.path_params["site"])
+        except LoginNeeded:
+            return to_login(request.http)
+        if not viewer.may_change:
+            raise HTTPException(404)
+        return await self.page(request, viewer)
+
+    async def page(self, request: PageRequest, viewer: Viewer) -> Response:
+        """What to paste and, while nothing is counted, what has arrived."""
+        origin = counting_origin(request, viewer.site)
+        waits = await self.waits(viewer)
+        values = {
+            "viewer": viewer,
+            "base": viewer.base,
+            "waits": waits,
+            "signs": await self.signs(viewer, request.now) if waits else Signs(),
+            "origin_of_site": origin,
+            "tag": tag(origin),
+            "recipes": [(recipe, code_of(recipe, origin)) for recipe in RECIPES],
+            "secure": origin.startswith("https://"),
+        }
+        return await self._services.renderer.private_page(request, "first_minutes/install.html", values)
+
+    async def waits(self, viewer: Viewer) -> bool:
+        """Whether the page of a site shows what to paste in place of empty statistics."""
+        if len(viewer.sites) > 1 or viewer.site.received_data or not viewer.may_change:
+            return False
+        try:
+            return not await self._reader.has_imports(viewer.site)
+        except StoreUnavailable:
+            return False
+
+    async def signs(self, viewer: Viewer, now: int) -> Signs:
+        """What has arrived at a site that waits; nothing where that cannot be read."""
+        may_see_hosts = viewer.person is not None and may_create_sites(viewer.person)
+        try:
+            return await self._reader.signs(viewer.site, now, with_hosts=may_see_hosts)
+        except StoreUnavailable:
+            return Signs()
+
+    async def arrived(self, viewer: Viewer, now: int) -> FirstVisit | None:
+        """The first visit of a site while it is news for the viewer."""
+        if len(viewer.sites) > 1 or not viewer.may_change:
+            return None
+        try:
+            return await self._reader.first_visit(viewer.site, now)
+        except (InputRefused, QuestionTooLong, StoreUnavailable):
+            return None

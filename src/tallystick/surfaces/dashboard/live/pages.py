@@ -1,0 +1,253 @@
+"""What happens now: ``/sites/{site}/live``, a stream, and ``/sites/{site}/now``, the last half hour."""
+
+import csv
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from io import StringIO
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from tallystick.errors import InputRefused
+from tallystick.model.site import Collect, Site
+from tallystick.services.analytics.presence import Presence
+from tallystick.surfaces.dashboard.analytics.asking import Asking, Page, page_of
+from tallystick.surfaces.dashboard.analytics.view import View, view_of
+from tallystick.surfaces.dashboard.analytics.viewer import LoginNeeded, OtherFirst, Viewer, ViewerSource
+from tallystick.surfaces.dashboard.first_minutes.pages import FirstMinutes
+from tallystick.surfaces.dashboard.live.streams import LiveStreams, News, Reader
+from tallystick.surfaces.dashboard.names.values import shown_value
+from tallystick.surfaces.dashboard.support.framing import with_frames
+from tallystick.surfaces.dashboard.support.language import N_
+from tallystick.surfaces.dashboard.support.page_request import PageGuard, PageRequest, to_login
+from tallystick.surfaces.dashboard.support.rendering import NOT_STORED
+from tallystick.surfaces.dashboard.support.services import PageServices
+
+SIGNS_EVERY_S = 3.0
+"""How often a stream looks what has arrived at a site that waits for its first hit."""
+ROWS = 10
+_PERIOD = "30m"
+_encode = msgspec.json.Encoder().encode
+
+
+class NowList(Struct, frozen=True):
+    """A list of the last half hour.
+
+    Attributes:
+        name: as that of the whole list; also in addresses.
+        by: as people write the dimension.
+        dimension: on the wire.
+        title: to be translated.
+    """
+
+    name: str
+    by: str
+    dimension: str
+    title: str
+
+
+LISTS = (
+    NowList("pages", "page", "event:page", N_("Pages")),
+    NowList("sources", "source", "visit:source", N_("Sources")),
+    NowList("countries", "country", "visit:country", N_("Countries")),
+)
+
+
+class Minute(Struct, frozen=True):
+    """A minute, as ``14:05`` by the clocks of the site."""
+
+    time: str
+    pageviews: int
+
+
+class LastHalfHour(Struct, frozen=True):
+    """What happened.
+
+    Attributes:
+        visitors: of the last five minutes.
+        minutes: the oldest first.
+        lists: rows of a value and its visitors, by name of the list.
+    """
+
+    visitors: int
+    minutes: tuple[Minute, ...]
+    lists: Mapping[str, Sequence[tuple[str, int]]]
+
+
+class LivePages:
+    """Shows what happens now."""
+
+    def __init__(  # noqa: PLR0913, PLR0917  # what it brings together
+        self,
+        services: PageServices,
+        guard: PageGuard,
+        viewers: ViewerSource,
+        presence: Presence,
+        first_minutes: FirstMinutes,
+        streams: LiveStreams,
+    ) -> None:
+        self._services, self._guard, self._viewers = services, guard, viewers
+        self._presence, self._first_minutes, self._streams = presence, first_minutes, streams
+        self._asking = Asking(services.statistics)
+
+    async def stream(self, request: PageRequest) -> Response:
+        """The number of visitors now, as server-sent events."""
+        try:
+            viewer = await self._viewers.of(request, request.http.path_params["site"])
+        except LoginNeeded:
+            return to_login(request.http)
+        except OtherFirst as error:
+            raise HTTPException(404) from error
+        if viewer.locked:
+            raise HTTPException(404)  # the number of all visitors is not theirs
+        waits = await self._first_minutes.waits(viewer)
+        clock = self._services.ledger.clock
+        news = _NewsOf(self._presence, self._first_minutes, viewer, clock, waits=waits)
+        await news()  # an error is a response of its own only before the stream begins
+        person = viewer.person_id
+        return self._streams.response(
+            Reader(
+                key=self._services.client_of(request) if person is None else person,
+                news=news,
+                may_read=lambda: self._may_read(request),
+            )
+        )
+
+    async def _may_read(self, request: PageRequest) -> bool:
+        """Whether the browser that has sent a request may still see what it asked for."""
+        again = await self._guard.page_request(request.http)
+        try:
+            await self._viewers.of(again, request.http.path_params["site"])
+        except (LoginNeeded, OtherFirst, HTTPException):
+            return False
+        return True
+
+    async def now(self, request: PageRequest) -> Response:
+        """The last half hour, minute by minute."""
+        return await self._answered(request, self._page)
+
+    async def now_json(self, request: PageRequest) -> Response:
+        """The same as JSON."""
+        return await self._answered(request, _json)
+
+    async def now_csv(self, request: PageRequest) -> Response:
+        """The minutes as CSV."""
+        return await self._answered(request, _csv)
+
+    async def _answered(
+        self, request: PageRequest, show: Callable[[PageRequest, Page, LastHalfHour], Awaitable[Response]]
+    ) -> Response:
+        try:
+            viewer = await self._viewers.of(request, request.http.path_params["site"])
+        except LoginNeeded:
+            return to_login(request.http)
+        except OtherFirst as other:
+            return other.response
+        try:
+            view = _view(request)
+            today = replace(view, period="today", compare="off", by="")
+            page = await page_of(self._services.statistics, viewer, today, request.now)
+            happened = await self._last_half_hour(page)
+        except InputRefused as error:
+            values = {"viewer": viewer, "message": str(error)}
+            response = await self._services.renderer.private_page(request, "analytics/refused.html", values, 400)
+        else:
+            response = await show(request, page, happened)
+        response.headers.update(viewer.headers)
+        return with_frames(response, viewer.frames)
+
+    async def _page(self, request: PageRequest, page: Page, happened: LastHalfHour) -> Response:
+        viewer, view = page.viewer, _view(request)
+        filtered = bool(view.chips or view.expression)
+        values = {
+            "viewer": viewer,
+            "view": view,
+            "base": viewer.base,
+            "filtered": filtered,
+            "follows": not filtered and not viewer.locked,
+            "happened": happened,
+            "most": max(minute.pageviews for minute in happened.minutes),
+            "lists": LISTS,
+            "address_of": lambda by, value: view.filtered(by, value).at(viewer.base),
+            "shown": lambda by, value: shown_value(request.language, by, value),
+            "keeps_single_hits": all(map(_keeps_single_hits, viewer.sites)),
+        }
+        return await self._services.renderer.private_page(request, "live/now.html", values)
+
+    async def _last_half_hour(self, page: Page) -> LastHalfHour:
+        by_minute = {"metrics": ["pageviews"], "dimensions": ["time:minute"], "include": {"time_labels": True}}
+        answer = await self._ask(page, by_minute)
+        found = {row["dimensions"][0]: row["metrics"][0] for row in answer["results"]}
+        minutes = [Minute(label[11:16], int(found.get(label, 0))) for label in answer["meta"]["time_labels"]]
+        lists: dict[str, Sequence[tuple[str, int]]] = {}
+        for listed in LISTS:
+            if page.viewer.sees(listed.name):
+                body = {"metrics": ["visitors"], "dimensions": [listed.dimension], "pagination": {"limit": ROWS}}
+                answer = await self._ask(page, body)
+                lists[listed.name] = [(str(row["dimensions"][0]), row["metrics"][0]) for row in answer["results"]]
+        return LastHalfHour(await self._asking.live(page), tuple(minutes), lists)
+
+    async def _ask(self, page: Page, body: Mapping[str, Any]) -> dict[str, Any]:
+        return await self._asking.ask(page, {**body, "date_range": _PERIOD}, compares=False)
+
+
+class _NewsOf:
+    """What a stream tells of the sites of a page."""
+
+    def __init__(
+        self,
+        presence: Presence,
+        first_minutes: FirstMinutes,
+        viewer: Viewer,
+        clock: Callable[[], int],
+        *,
+        waits: bool,
+    ) -> None:
+        self._presence, self._first_minutes, self._viewer = presence, first_minutes, viewer
+        self._clock, self._waits = clock, waits
+        # Hits that are not kept single have the time at which their hour began: nobody can be said to be there now.
+        self._sites = [site.id for site in viewer.sites if waits or _keeps_single_hits(site)]
+        self._seen, self._looked = 0, float("-inf")
+
+    async def __call__(self) -> News:
+        present = await self._presence.of_sites(self._sites)
+        if not self._waits:
+            return News(present.visitors, present.newest)
+        if time.monotonic() - self._looked >= SIGNS_EVERY_S:
+            self._looked = time.monotonic()
+            self._seen = (await self._first_minutes.signs(self._viewer, self._clock())).seen
+        return News(present.visitors, present.newest, self._seen)
+
+
+def _view(request: PageRequest) -> View:
+    """What the address says, for its filters.
+
+    Raises:
+        InputRefused: it says something that is not valid.
+    """
+    return view_of(request.http.query_params.multi_items())
+
+
+def _keeps_single_hits(site: Site) -> bool:
+    return bool(site.settings.collect & Collect.HITS)
+
+
+async def _json(_request: PageRequest, _page: Page, happened: LastHalfHour) -> Response:
+    lists = {
+        name: [{"value": value, "visitors": visitors} for value, visitors in rows]
+        for name, rows in happened.lists.items()
+    }
+    body = {"visitors": happened.visitors, "minutes": happened.minutes, "lists": lists}
+    return Response(_encode(body), 200, {"cache-control": NOT_STORED}, "application/json")
+
+
+async def _csv(_request: PageRequest, _page: Page, happened: LastHalfHour) -> Response:
+    text = StringIO()
+    writer = csv.writer(text)
+    writer.writerow(("minute", "pageviews"))
+    writer.writerows((minute.time, minute.pageviews) for minute in happened.minutes)
+    return Response(text.getvalue(), 200, {"cache-control": NOT_STORED}, "text/csv; charset=utf-8")
