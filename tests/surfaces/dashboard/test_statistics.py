@@ -176,6 +176,19 @@ async def test_cards_of_sites_and_all_of_them_together(tmp_path: Path) -> None:
         assert found["numbers"]["visitors"]["now"] == 1
 
 
+async def test_a_pinned_site_comes_first(tmp_path: Path) -> None:
+    async with analytics_in_process(tmp_path) as analytics, logged_in(analytics) as ada:
+        await ada.fill("/sites", {"cname": "zwei.example.com"})
+        names = re.compile(r'<h2><a href="[^"]*">([^<]*)</a></h2>')
+        assert names.findall((await ada.get("/sites")).text) == ["stats.example.com", "zwei.example.com"]
+        assert (await ada.fill("/sites", {"pinned": "1"}, action="/sites/2/pin")).headers["location"] == "/sites"
+        shown = (await ada.get("/sites")).text
+        assert names.findall(shown) == ["zwei.example.com", "stats.example.com"]
+        assert shown.count('aria-pressed="true">Pinned') == 1
+        await ada.fill("/sites", {"pinned": "0"}, action="/sites/2/pin")
+        assert names.findall((await ada.get("/sites")).text) == ["stats.example.com", "zwei.example.com"]
+
+
 async def test_the_start_page_leads_to_the_only_site(tmp_path: Path) -> None:
     async with analytics_in_process(tmp_path) as analytics, logged_in(analytics) as ada:
         assert (await ada.get("/")).headers["location"] == "/sites/stats.example.com"

@@ -159,6 +159,7 @@ def _account_routes(guard: PageGuard, services: PageServices) -> list[BaseRoute]
         ("/sites/{site}/settings", sites.page, sites.change),
         ("/sites/{site}/settings/hosts", sites.page, sites.release_host),
         ("/sites/{site}/delete", sites.page, sites.delete),
+        ("/sites/{site}/pin", sites.page, sites.pin),
         ("/sites/{site}/sharing", sharing.page, sharing.create),
         ("/sites/{site}/sharing/withdraw", sharing.page, sharing.withdraw),
         ("/sites/{site}/sharing/{link}", sharing.link_page, sharing.change),

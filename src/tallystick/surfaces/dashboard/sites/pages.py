@@ -1,8 +1,9 @@
 """Sites and their settings: ``/sites``."""
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -11,6 +12,7 @@ from starlette.responses import Response
 from tallystick.errors import InputRefused, NoSuchSite, NotPermitted, StoreUnavailable
 from tallystick.model.site import Site
 from tallystick.services.accounts.accounts import may_change, may_see
+from tallystick.services.accounts.pinned_sites import pin_site, pinned_sites
 from tallystick.services.accounts.site_hosts import UnknownHost, hosts_of, release_host, unknown_hosts, without_host
 from tallystick.services.accounts.site_rows import active_sites
 from tallystick.services.accounts.site_rows import site as read_site
@@ -22,6 +24,7 @@ from tallystick.surfaces.dashboard.analytics.viewer import MOST_SITES, address_o
 from tallystick.surfaces.dashboard.first_minutes.snippets import counting_origin
 from tallystick.surfaces.dashboard.sites.form import COLLECTED, PUBLIC, changes_of, filled_in, typed
 from tallystick.surfaces.dashboard.support.confirmation import confirmed
+from tallystick.surfaces.dashboard.support.forms import form_token
 from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other, with_guest_cookie
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, NOT_CONFIRMED, Problems, problems_of
@@ -50,15 +53,18 @@ class SitePages:
         values = await self._list_values(request)
         shown, view = values["shown"], values["view"]
         text, headers = await self._services.renderer.private_text(request, "sites/sites.html", values)
-        parts = self._cards_in(request, text, shown, view)
+        parts = self._cards_in(request, text, shown, values["pinned"], view)
         return with_guest_cookie(request, streamed(request.http.scope, parts, headers))
 
-    async def _cards_in(self, request: PageRequest, text: str, sites: Sequence[Site], view: View) -> AsyncIterator[str]:
+    async def _cards_in(
+        self, request: PageRequest, text: str, sites: Sequence[Site], pinned: Collection[int], view: View
+    ) -> AsyncIterator[str]:
         before, _, after = text.partition(CARDS_HERE)
         yield before
         for site in sites:
             card = await self._cards.card(request.account, site, view, request.language, request.now)
-            yield await self._services.renderer.fragment(request, "sites/card.html", {"card": card})
+            shown = {"card": card, "is_pinned": site.id in pinned, "form_token": form_token(request.secret)}
+            yield await self._services.renderer.fragment(request, "sites/card.html", shown)
         yield after
 
     async def create(self, request: PageRequest) -> Response:
@@ -75,6 +81,13 @@ class SitePages:
         except InputRefused as error:
             return await self._show_list(request, problems_of(error))
         return see_other(f"/sites/{created.id}/settings?done=created")
+
+    async def pin(self, request: PageRequest) -> Response:
+        """Pin a site to the beginning of the person's list, or no longer pin it."""
+        site = await self._site(request)
+        pinned = request.form.text("pinned") == "1"
+        await self._ledger.write(partial(pin_site, pinned=pinned), request.account.id, site.id)
+        return see_other("/sites")
 
     async def page(self, request: PageRequest) -> Response:
         """A site: the code for its pages and, for people who may change them, its settings."""
@@ -142,7 +155,9 @@ class SitePages:
         person, query = request.account, request.http.query_params
         all_sites = await self._ledger.read(active_sites)
         may_create = may_create_sites(person)
-        mine = sorted((site for site in all_sites if may_see(person, site)), key=lambda site: site.name)
+        pinned = await self._ledger.read(pinned_sites, person.id)
+        seen = (site for site in all_sites if may_see(person, site))
+        mine = sorted(seen, key=lambda site: (site.id not in pinned, site.name))
         find = query.get("find", "").strip()
         found = [site for site in mine if find.casefold() in f"{site.name} {site.domain} {site.link_domain}".casefold()]
         begin = query.get("from", "")
@@ -155,6 +170,7 @@ class SitePages:
             "offset": offset,
             "step": CARDS_OF_PAGE,
             "find": find,
+            "pinned": pinned,
             "view": view,
             "periods": PERIODS_OF_CARDS,
             "together": "+".join(address_of(site) for site in mine[:MOST_SITES]) if len(mine) > 1 else "",
