@@ -24,6 +24,8 @@ class LeftOutPanel:
             "view": page.view,
             "base": page.viewer.base,
             "answer": found,
+            # Shared links have the panel only.
+            "has_page": page.viewer.base.startswith("/sites/"),
             "failed": isinstance(found, PartFailure),
         }
         return await self._services.renderer.fragment(request, "left_out/panel.html", values)
