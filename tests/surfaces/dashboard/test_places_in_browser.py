@@ -97,6 +97,12 @@ def test_panels_that_follow_move_none_that_are_there(page: Page) -> None:
 
 
 @pytest.mark.parametrize("page", [True], ids=["with scripts"], indirect=True)
+def test_the_key_has_one_square_a_colour(page: Page) -> None:
+    """Style sheets are sent as one: a rule for another panel's key would add to the map's."""
+    assert page.locator("#places .key").evaluate("(key) => getComputedStyle(key, '::before').content") == "none"
+
+
+@pytest.mark.parametrize("page", [True], ids=["with scripts"], indirect=True)
 def test_the_map_is_no_obstacle(page: Page) -> None:
     """It repeats the list, so keys pass it by and screen readers do not hear of it."""
     assert not [problem for problem in accessibility_problems(page) if "map" in str(problem)]
