@@ -100,6 +100,7 @@ def test_times_are_written_as_in_german(page: Page) -> None:
 
 
 def test_the_counter_of_the_start_page_speaks_german(page: Page) -> None:
+    page.context.clear_cookies()
     page.route("**/hit/**", lambda route: route.fulfill(status=503, json={"error": "down"}))
     page.goto("/")
     expect(page.locator("form.counter [role=status]")).to_have_text(
