@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute, Route
 
 from tallystick.errors import StoreUnavailable
 from tallystick.services.accounts.passwords import Passwords
+from tallystick.services.analytics.titles import Titles
 from tallystick.services.services import Services
 from tallystick.surfaces.dashboard.account.profile import ProfilePages
 from tallystick.surfaces.dashboard.account.two_factor import TwoFactorPages
@@ -90,6 +91,7 @@ def dashboard(services: Services, kit: Kit, streams: LiveStreams) -> AsgiApp:
             funnels=services.funnels,
             segments=services.segments,
             annotations=services.annotations,
+            titles=Titles(services.ledger),
         ),
         rates=kit.limits,
         addresses=kit.addresses,

@@ -15,6 +15,7 @@ from tallystick.services.inquiries.asking import answered, moments, today_of
 from tallystick.services.inquiries.configured import Configured, configured
 from tallystick.surfaces.dashboard.analytics.lists import Listing
 from tallystick.surfaces.dashboard.analytics.periods import NamedRange, named_range, units_of, usual_unit
+from tallystick.surfaces.dashboard.analytics.text_filter import text_filter
 from tallystick.surfaces.dashboard.analytics.view import View
 from tallystick.surfaces.dashboard.analytics.viewer import Viewer
 from tallystick.surfaces.dashboard.support.services import Statistics
@@ -96,6 +97,7 @@ class Page(Struct, frozen=True, kw_only=True):
         compared: the period that it is compared with; None for none.
         unit: by which the chart is divided.
         known: goals and segments.
+        searched: filters on the wire that the view's text means.
     """
 
     viewer: Viewer
@@ -106,6 +108,7 @@ class Page(Struct, frozen=True, kw_only=True):
     unit: TimeUnit
     known: Configured
     now: int
+    searched: tuple[Any, ...] = ()
 
     @property
     def zone(self) -> tzinfo:
@@ -140,7 +143,25 @@ async def page_of(statistics: Statistics, viewer: Viewer, view: View, now: int) 
     ids = [site.id for site in viewer.sites]
     compared = await asyncio.to_thread(_compared, view, period, today)
     known = await configured(statistics.goals, statistics.segments, ids, viewer.person_id)
-    return Page(viewer=viewer, view=view, today=today, range=period, compared=compared, unit=unit, known=known, now=now)
+    return Page(
+        viewer=viewer,
+        view=view,
+        today=today,
+        range=period,
+        compared=compared,
+        unit=unit,
+        known=known,
+        now=now,
+        searched=tuple(await _searched(statistics, view, ids)),
+    )
+
+
+async def _searched(statistics: Statistics, view: View, sites: list[int]) -> list[Any]:
+    """The filters on the wire that the text of a view means."""
+    if not view.text:
+        return []
+    search = text_filter(view.text)
+    return search.lists(await statistics.titles.names(sites, search.fits) if search.in_title else [])
 
 
 def _compared(view: View, asked: NamedRange, today: Today) -> Period | None:
@@ -240,7 +261,7 @@ class Asking:
             "site_id": page.viewer.site.address_name,
             "date_range": page.range.asked,
             **body,
-            "filters": [*page.viewer.locked, *view.filters, *body.get("filters", ())],
+            "filters": [*page.viewer.locked, *view.filters, *page.searched, *body.get("filters", ())],
             "include": include,
         }
         questions = self._statistics.questions

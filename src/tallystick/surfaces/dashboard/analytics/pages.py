@@ -18,11 +18,13 @@ from tallystick.errors import InputRefused, QuestionTooLong, StoreUnavailable
 from tallystick.services.exports.spreadsheet import safe
 from tallystick.surfaces.dashboard.analytics import week, wording
 from tallystick.surfaces.dashboard.analytics.asking import Asking, ListAnswer, ListRow, Page, Series, page_of
+from tallystick.surfaces.dashboard.analytics.bars import form_values, refused_values, words_of_bars
 from tallystick.surfaces.dashboard.analytics.chart import ChartRegion, chart_region, may_note, notes_of
+from tallystick.surfaces.dashboard.analytics.choosing import chosen
 from tallystick.surfaces.dashboard.analytics.hidden import refuse_hidden
 from tallystick.surfaces.dashboard.analytics.lists import LISTS, PANELS, Listing, Panel, panel_of
 from tallystick.surfaces.dashboard.analytics.periods import units_of
-from tallystick.surfaces.dashboard.analytics.view import View, chip_of, own_view, text_of, values_of, view_of
+from tallystick.surfaces.dashboard.analytics.view import View, chip_of, own_view, view_of
 from tallystick.surfaces.dashboard.analytics.viewer import LoginNeeded, OtherFirst, Viewer, ViewerSource
 from tallystick.surfaces.dashboard.first_minutes.pages import FirstMinutes
 from tallystick.surfaces.dashboard.left_out import panel as left_out
@@ -100,18 +102,22 @@ class AnalyticsPages:
         try:
             view = view_of(pairs, viewer.usual_period(request.now))
             refuse_hidden(viewer, view)
-            if form is None and (chosen := _with_chosen_filter(dict(pairs), view)):
-                return see_other(chosen.at(request.http.url.path))
+            if form is None and (other := chosen(dict(pairs), view, request.language)):
+                return see_other(other.at(request.http.url.path))
             page = await page_of(self._statistics, viewer, view, request.now)
             page.view.filters  # noqa: B018  # refused here, and not in every panel
         except InputRefused as error:
             if form is not None:
                 return as_json({"error": str(error)}, 400)
-            values = {"viewer": viewer, "message": str(error)}
-            return await self._services.renderer.private_page(request, "analytics/refused.html", values, 400)
+            return await self._refused(request, viewer, str(error))
         if form is None:
             return await shows.page(request, page)
         return await _refusing((shows.json if form == "json" else shows.csv)(request, page))
+
+    async def _refused(self, request: PageRequest, viewer: Viewer, message: str) -> Response:
+        """A page that says why an address cannot be shown, with the form that was sent as it was filled in."""
+        values = refused_values(request, viewer, message)
+        return await self._services.renderer.private_page(request, "analytics/refused.html", values, 400)
 
     # The page.
 
@@ -202,11 +208,11 @@ class AnalyticsPages:
             "sentence": lambda figures: wording.sentence(language, figures),
             "is_good": wording.is_good,
             "titles": wording.TITLES,
-            "operators": wording.OPERATORS,
+            **form_values(page.view),
+            **words_of_bars(language, page),
             "shown_value": lambda by, value: shown_value(language, by, value),
             "row_name": lambda listing, row: _row_name(language, listing, row),
             "row_view": lambda listing, row: _row_view(page, listing, row),
-            "text_of": text_of,
             "own_view": lambda value: own_view(page.view, page.viewer.base, value),
             "with_list": lambda panel, chosen: _with_list(page.view, panel, chosen),
             "failed": lambda answer: isinstance(answer, Failure),
@@ -387,20 +393,6 @@ def _at_row(request: PageRequest, page: Page, row: int) -> str:
     own = {name: query[name] for name in ("sort", "find") if query.get(name)}
     pairs = [*parse_qsl(page.view.query), *own.items(), *([("from", str(row))] if row else [])]
     return f"{request.http.url.path}?{urlencode(pairs)}" if pairs else request.http.url.path
-
-
-def _with_chosen_filter(parameters: dict[str, str], view: View) -> View | None:
-    """The view with the filter of the form for filters; None where the form was not sent.
-
-    Raises:
-        InputRefused: its fields are not valid.
-    """
-    if "add" not in parameters:
-        return None
-    chip = chip_of(parameters["add"], parameters.get("op", "is"), values_of(parameters.get("value", "").strip()))
-    place = parameters.get("at", "")
-    at = int(place) if place.isascii() and place.isdecimal() and len(place) < 3 else len(view.chips)  # noqa: PLR2004
-    return view.with_chip(at, chip)
 
 
 def _twin(name: str) -> tuple[str, str | None]:

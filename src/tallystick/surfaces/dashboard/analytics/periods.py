@@ -74,7 +74,7 @@ def _named_range(name: str, today: Today) -> NamedRange:
         return _moments(name, today)
     if name in RELATIVE:
         period = period_named(name, today)
-        first, last = _local_dates(period, today.zone)
+        first, last = local_dates(period, today.zone)
         before, after = (None, None) if name == "all" else _neighbours(first, last, here)
         return NamedRange(name, name, period, first, last, before, after)
     first, last = _first_and_last(name, here)
@@ -199,7 +199,8 @@ def _neighbours(first: date, last: date, here: date) -> tuple[str | None, str | 
     return names[0], names[1] if last < here else None
 
 
-def _local_dates(period: Period, zone: tzinfo) -> tuple[date, date]:
+def local_dates(period: Period, zone: tzinfo) -> tuple[date, date]:
+    """The first and the last date of a period, where a zone is."""
     return date_of(day_of(period.first, zone)), date_of(day_of(period.after - 1, zone))
 
 

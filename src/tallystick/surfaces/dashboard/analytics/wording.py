@@ -1,11 +1,13 @@
 """Figures, changes and periods in words."""
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from functools import partial
 from types import MappingProxyType
 
 from tallystick.model.question import TimeUnit
 from tallystick.surfaces.dashboard.analytics.asking import Figures, Page
+from tallystick.surfaces.dashboard.analytics.periods import local_dates
 from tallystick.surfaces.dashboard.charts.scales import Scale
 from tallystick.surfaces.dashboard.charts.words import NumberWords
 from tallystick.surfaces.dashboard.support.language import N_, Language
@@ -51,6 +53,33 @@ _NOUNS: Mapping[str, Callable[[Language, int], str]] = MappingProxyType(
         "visits": lambda language, number: language.ngettext("%(num)s visit", "%(num)s visits", number),
         "pageviews": lambda language, number: language.ngettext("%(num)s pageview", "%(num)s pageviews", number),
         "events": lambda language, number: language.ngettext("%(num)s event", "%(num)s events", number),
+    }
+)
+
+PERIOD_CHOICES = (
+    ("today", N_("Today"), "d"),
+    ("yesterday", N_("Yesterday"), "e"),
+    ("7d", N_("7 days"), "w"),
+    ("28d", N_("28 days"), "t"),
+    ("91d", N_("91 days"), "n"),
+    ("month", N_("Month"), "m"),
+    ("year", N_("Year"), "y"),
+    ("all", N_("All"), "a"),
+)
+"""Periods to choose from: their names in addresses, their titles, and the keys that choose them."""
+
+COMPARE_CHOICES = (("previous", N_("Previous period")), ("year", N_("Year before")), ("off", N_("Off")))
+
+_PERIODS: Mapping[str, str] = MappingProxyType(
+    {
+        "today": N_("Today"),
+        "yesterday": N_("Yesterday"),
+        "7d": N_("7 days"),
+        "28d": N_("28 days"),
+        "91d": N_("91 days"),
+        "month": N_("This month"),
+        "year": N_("This year"),
+        "all": N_("All time"),
     }
 )
 
@@ -121,18 +150,26 @@ def is_good(figures: Figures) -> bool | None:
 def period(language: Language, page: Page) -> str:
     """The period of a page, in words."""
     name, first, last = page.view.period, page.range.first, page.range.last
-    known = {
-        "today": N_("Today"),
-        "yesterday": N_("Yesterday"),
-        "7d": N_("7 days"),
-        "28d": N_("28 days"),
-        "91d": N_("91 days"),
-        "month": N_("This month"),
-        "year": N_("This year"),
-        "all": N_("All time"),
-    }
-    if name in known:
-        return language.gettext(known[name])
+    if name in _PERIODS:
+        return language.gettext(_PERIODS[name])
     if "T" in name:
         return f"{language.day(first)}, {name.partition('T')[2][:5]}{TO}{name.rpartition('T')[2]}"
     return language.day(first) if first == last else f"{language.day(first)} {TO} {language.day(last)}"
+
+
+def comparison(language: Language, page: Page) -> str:
+    """What a page is compared with, in words."""
+    known = dict(COMPARE_CHOICES).get(page.view.compare)
+    if page.compared is None:
+        return language.gettext(N_("Not compared"))
+    if known is None:
+        first, last = compared_dates(page)
+        return f"{language.day(first)} {TO} {language.day(last)}"
+    return language.gettext(known)
+
+
+def compared_dates(page: Page) -> tuple[date, date]:
+    """The first and the last date of the period to compare with; without one, those of the period itself."""
+    if page.compared is None:
+        return page.range.first, page.range.last
+    return local_dates(page.compared, page.zone)

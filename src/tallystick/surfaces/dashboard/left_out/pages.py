@@ -26,6 +26,8 @@ from tallystick.services.ingest.dropped_hits import reason_name
 from tallystick.services.inquiries.asking import today_of
 from tallystick.surfaces.dashboard.analytics import wording as words_of_analytics
 from tallystick.surfaces.dashboard.analytics.asking import Page, page_of
+from tallystick.surfaces.dashboard.analytics.bars import form_values, refused_values, words_of_bars
+from tallystick.surfaces.dashboard.analytics.choosing import chosen
 from tallystick.surfaces.dashboard.analytics.periods import zoomed
 from tallystick.surfaces.dashboard.analytics.view import view_of
 from tallystick.surfaces.dashboard.analytics.viewer import LoginNeeded, Viewer, Viewers
@@ -90,11 +92,14 @@ class LeftOutPages:
         if not viewer.sees(NAME):
             raise HTTPException(404)
         try:
+            view = view_of(request.http.query_params.multi_items(), viewer.usual_period(request.now))
+            if not data and (other := chosen(request.http.query_params, view, request.language)):
+                return see_other(other.at(request.http.url.path))
             return await show(request, await self._figures(request, viewer))
         except InputRefused as error:
             if data:
                 return _as_json({"error": str(error)}, 400)
-            values = {"viewer": viewer, "message": str(error)}
+            values = refused_values(request, viewer, str(error))
             return await self._services.renderer.private_page(request, "analytics/refused.html", values, 400)
         except QuestionTooLong as error:
             if not data:
@@ -130,7 +135,9 @@ class LeftOutPages:
             "base": page.viewer.base,
             "here_address": f"{page.viewer.base}/{NAME}",
             "period_words": words_of_analytics.period(language, page),
-            "operators": words_of_analytics.OPERATORS,
+            **form_values(page.view),
+            **words_of_bars(language, page),
+            "sees_pages": False,
             "shown_value": lambda by, value: _value(request, by, value),
             "zoomed": lambda unit, label: zoomed(unit, label, page.range),
             "failed": lambda answer: isinstance(answer, PartFailure),

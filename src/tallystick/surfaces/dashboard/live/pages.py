@@ -16,6 +16,7 @@ from tallystick.errors import InputRefused
 from tallystick.model.site import Collect, Site
 from tallystick.services.analytics.presence import Presence
 from tallystick.surfaces.dashboard.analytics.asking import Asking, Page, page_of
+from tallystick.surfaces.dashboard.analytics.bars import refused_values
 from tallystick.surfaces.dashboard.analytics.view import View, view_of
 from tallystick.surfaces.dashboard.analytics.viewer import LoginNeeded, OtherFirst, Viewer, ViewerSource
 from tallystick.surfaces.dashboard.first_minutes.pages import FirstMinutes
@@ -153,7 +154,7 @@ class LivePages:
             page = await page_of(self._services.statistics, viewer, today, request.now)
             happened = await self._last_half_hour(page)
         except InputRefused as error:
-            values = {"viewer": viewer, "message": str(error)}
+            values = refused_values(request, viewer, str(error))
             response = await self._services.renderer.private_page(request, "analytics/refused.html", values, 400)
         else:
             response = await show(request, page, happened)

@@ -88,3 +88,12 @@ def countries_with(language: Language, text: str) -> tuple[str, ...]:
     """The codes of countries whose names contain a text."""
     wanted = text.casefold()
     return tuple(sorted(code for code in countries() if wanted in language.country_name(code).casefold()))
+
+
+def country_code(language: Language, text: str) -> str:
+    """The code of the country of this name, in English or in the language of the page; other texts are unchanged."""
+    wanted = text.strip().casefold()
+    for code, name in countries().items():
+        if wanted in {code.casefold(), name.casefold(), language.country_name(code).casefold()}:
+            return code
+    return text

@@ -22,6 +22,7 @@ from tallystick.services.analytics.kept.funnels import Funnels
 from tallystick.services.analytics.kept.goals import Goals
 from tallystick.services.analytics.kept.segments import Segments
 from tallystick.services.analytics.questions import Questions
+from tallystick.services.analytics.titles import Titles
 from tallystick.services.sharing.service import Sharing
 from tallystick.surfaces.dashboard.support.page_request import PageRequest
 from tallystick.surfaces.dashboard.support.problems import (
@@ -47,6 +48,7 @@ class Statistics(Struct, frozen=True, kw_only=True):
     funnels: Funnels
     segments: Segments
     annotations: Annotations
+    titles: Titles
 
 
 class PageServices(Struct, frozen=True, kw_only=True):

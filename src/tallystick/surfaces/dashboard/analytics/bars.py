@@ -1,0 +1,65 @@
+"""What the bars above the statistics show: filters, the period, and what it is compared with."""
+
+from typing import Any
+from urllib.parse import parse_qsl
+
+from tallystick.errors import InputRefused
+from tallystick.surfaces.dashboard.analytics import wording
+from tallystick.surfaces.dashboard.analytics.asking import Page
+from tallystick.surfaces.dashboard.analytics.choosing import TypedFilter, operators_of, typed_filter
+from tallystick.surfaces.dashboard.analytics.filter_words import GROUPS, filter_name, filter_values
+from tallystick.surfaces.dashboard.analytics.view import View, text_of, view_of
+from tallystick.surfaces.dashboard.analytics.viewer import Viewer
+from tallystick.surfaces.dashboard.support.language import Language
+from tallystick.surfaces.dashboard.support.page_request import PageRequest
+
+MOST_OFFERED = 30
+"""Goals that can be chosen by a link; others are typed."""
+
+
+def form_values(view: View) -> dict[str, Any]:
+    """What the forms for filters need."""
+    return {
+        "operators": wording.OPERATORS,
+        "operators_of": operators_of,
+        "filter_groups": GROUPS,
+        "no_filter": TypedFilter(),
+        "text_of": text_of,
+        "view_fields": lambda leave: [pair for pair in parse_qsl(view.query) if pair[0] != leave],
+    }
+
+
+def words_of_bars(language: Language, page: Page) -> dict[str, Any]:
+    """What the bars with filters and periods need."""
+    viewer = page.viewer
+    goals = [goal.name for goals in page.known.goals.values() for goal in goals] if viewer.sees("goals") else []
+    return {
+        # Their names are of the site's people: guests never filter by them.
+        "segments": page.known.segments if viewer.person else (),
+        "goals": list(dict.fromkeys(goals))[:MOST_OFFERED],
+        "sees_pages": viewer.sees("pages"),
+        "filter_name": lambda name: filter_name(language, name),
+        "filter_values": lambda chip: filter_values(language, page, chip),
+        "period_choices": wording.PERIOD_CHOICES,
+        "compare_choices": wording.COMPARE_CHOICES,
+        "compare_words": wording.comparison(language, page),
+        "compared_dates": wording.compared_dates(page),
+    }
+
+
+def refused_values(request: PageRequest, viewer: Viewer, message: str) -> dict[str, Any]:
+    """What ``analytics/refused.html`` shows: why, and the form that was sent as it was filled in."""
+    pairs = request.http.query_params
+    try:
+        view = view_of(pairs.multi_items())
+    except InputRefused:
+        view = View()
+    return {
+        **form_values(view),
+        "viewer": viewer,
+        "base": viewer.base,
+        "here_address": request.http.url.path,
+        "message": message,
+        "typed": typed_filter(pairs),
+        "expression": view.expression,
+    }
