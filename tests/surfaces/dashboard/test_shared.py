@@ -94,6 +94,7 @@ async def test_a_link_shows_the_same_to_everybody_and_nothing_of_other_sites(eve
             assert answer.status == 410, (ended, path)
             assert "expired or was withdrawn" in answer.text
             assert answer.headers["cache-control"] == "private, no-store"
+    assert (await everybody.page(person, "GET", f"/share/{secret}/week")).status == 200
     assert "/foreign/a" in (await everybody.page(person, "GET", f"/share/{secret}")).text
     for path in ("settings", "sharing", "sharing/1", "delete", "now", "nothing", "left-out", "left-out.json"):
         assert (await everybody.page(person, "GET", f"/share/{secret}/{path}")).status == 404, path
@@ -228,7 +229,7 @@ async def test_lists_that_are_not_chosen_are_not_there(everybody: World) -> None
     assert "/own/a" in shown
     assert "Sources" not in shown
     assert "Entry pages" not in shown
-    for name in ("sources", "entry-pages", "exit-pages", "countries", "goals", "browsers"):
+    for name in ("week", "sources", "entry-pages", "exit-pages", "countries", "goals", "browsers"):
         for form in ("", ".json", ".csv"):
             assert (await look(everybody.analytics, f"/share/{secret}/{name}{form}")).status == 404, name
     found = (await everybody.analytics.ask(f"/share/{secret}.json?show=sources")).json()

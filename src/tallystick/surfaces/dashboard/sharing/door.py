@@ -17,9 +17,9 @@ from tallystick.services.analytics.kept.shared_links import (
     note_refused_password,
     open_shared_link,
 )
-from tallystick.surfaces.dashboard.analytics.lists import LISTS
 from tallystick.surfaces.dashboard.analytics.viewer import OtherFirst, Viewer
 from tallystick.surfaces.dashboard.entry.login_delays import LONGEST_WAIT_S, LoginDelays
+from tallystick.surfaces.dashboard.sharing.form import SHARED_LISTS
 from tallystick.surfaces.dashboard.support import cookies
 from tallystick.surfaces.dashboard.support.framing import NO_FRAMES, frame_ancestors
 from tallystick.surfaces.dashboard.support.language import N_
@@ -64,7 +64,7 @@ class LinkDoor:
             sites=(site,),
             base=f"/share/{names}",
             locked=tuple(link.filters),
-            lists=frozenset(link.panels or LISTS),  # without what is not for guests, such as what was left out
+            lists=frozenset(link.panels or SHARED_LISTS),
             # Browsers send no cookies with a frame of another website, so a password could not be given there.
             frames=frame_ancestors([site]) if link.password is None else NO_FRAMES,
             headers=HEADERS,

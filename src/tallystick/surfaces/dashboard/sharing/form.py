@@ -8,10 +8,14 @@ from typing import Any, NamedTuple
 from tallystick.model.filter_text import parse_filter
 from tallystick.model.filter_words import words_of
 from tallystick.model.shared_link import SharedLink
+from tallystick.surfaces.dashboard.analytics import week
+from tallystick.surfaces.dashboard.analytics.lists import LISTS
 from tallystick.surfaces.dashboard.support.forms import Form
 from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.problems import Problems
 
+SHARED_LISTS = (*LISTS, week.NAME)
+"""The names of what a link can show. Nothing else is for guests, such as what was left out."""
 NEW = {"name": "", "expires": "", "filter": "", "panels": ()}
 """The form's values for a new link."""
 

@@ -19,9 +19,9 @@ from tallystick.services.analytics.kept.shared_links import (
     shared_links_of,
     withdraw_shared_link,
 )
-from tallystick.surfaces.dashboard.analytics.lists import LISTS, PANELS
+from tallystick.surfaces.dashboard.analytics.lists import PANELS
 from tallystick.surfaces.dashboard.analytics.viewer import Viewers, address_of
-from tallystick.surfaces.dashboard.sharing.form import NEW, filled_in, last_day, read_fields, typed
+from tallystick.surfaces.dashboard.sharing.form import NEW, SHARED_LISTS, filled_in, last_day, read_fields, typed
 from tallystick.surfaces.dashboard.support.confirmation import confirmed
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, NOT_CONFIRMED, Problems, problems_of
@@ -48,7 +48,7 @@ class SharingPages:
     async def create(self, request: PageRequest) -> Response:
         """Create a link and show its address."""
         site = await self._site(request)
-        fields, problems = read_fields(request.form, LISTS)
+        fields, problems = read_fields(request.form, SHARED_LISTS)
         password, password_problems = await self._typed_password(request)
         if problems or password_problems:
             return await self._show(request, site, {**problems, **password_problems})
@@ -77,7 +77,7 @@ class SharingPages:
     async def change(self, request: PageRequest) -> Response:
         """Change a link. Its address stays; a new password ends what was opened with the old one."""
         site, link = await self._link(request)
-        fields, problems = read_fields(request.form, {*LISTS, *link.panels})
+        fields, problems = read_fields(request.form, {*SHARED_LISTS, *link.panels})
         password, password_problems = await self._typed_password(request)
         if problems or password_problems:
             return await self._show_link(request, site, link, {**problems, **password_problems})
@@ -157,7 +157,7 @@ class SharingPages:
             "now": request.now,
             "most": MAX_LINKS,
             "panels": PANELS,
-            "lists": LISTS,
+            "lists": SHARED_LISTS,
             "typed": typed(request.form) if request.form.checked("name") else NEW,
             "to_withdraw": request.form.numbers("id"),
             **_about(site, problems),
@@ -170,7 +170,7 @@ class SharingPages:
         values = {
             "link": link,
             "panels": PANELS,
-            "lists": LISTS,
+            "lists": SHARED_LISTS,
             "typed": typed(request.form) if request.form.checked("name") else filled_in(link),
             **_about(site, problems),
         }
