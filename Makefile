@@ -13,8 +13,9 @@ serve: .venv/.runtime ## Run the server on 127.0.0.1:8080, data in ./tallystick-
 
 install: .venv/.runtime ## Create .venv and install the server in it
 
-test: .venv/.dev ## All tests, PostgreSQL and the published clients included
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
+PROCESSES ?= 2
+test: .venv/.dev ## All tests, PostgreSQL and the published clients included; PROCESSES=3 for more at once
+	$(BIN)/python -m pytest --numprocesses=$(PROCESSES) --dist=loadfile
 
 lint: .venv/.dev ## Format, lint, import rules, class names, types
 	$(BIN)/ruff format --check
