@@ -96,7 +96,7 @@ async def test_a_link_shows_the_same_to_everybody_and_nothing_of_other_sites(eve
             assert answer.headers["cache-control"] == "private, no-store"
     assert (await everybody.page(person, "GET", f"/share/{secret}/week")).status == 200
     assert "/foreign/a" in (await everybody.page(person, "GET", f"/share/{secret}")).text
-    for path in ("settings", "sharing", "sharing/1", "delete", "now", "nothing", "left-out", "left-out.json"):
+    for path in ("settings", "sharing", "sharing/1", "delete", "nothing", "left-out", "left-out.json"):
         assert (await everybody.page(person, "GET", f"/share/{secret}/{path}")).status == 404, path
     assert everybody.state() == before
 
@@ -261,6 +261,8 @@ async def test_filters_do_not_tell_what_is_not_shown(everybody: World, query: st
         assert answer.status == 400, (path, answer.text)
         assert "error" in answer.json()
         assert (await look(everybody.analytics, f"/share/{secret}{path}?{query}")).status == 400
+    assert (await look(everybody.analytics, f"/share/{secret}/now?{query}")).status == 400
+    assert (await look(everybody.analytics, f"/share/{secret}/now")).status == 200
     assert (await everybody.analytics.ask(f"/share/{secret}.json?page=/own/a")).status == 200
 
 

@@ -13,6 +13,7 @@ from tallystick.model.period import Period
 from tallystick.model.question import TimeUnit
 from tallystick.services.inquiries.asking import answered, moments, today_of
 from tallystick.services.inquiries.configured import Configured, configured
+from tallystick.surfaces.dashboard.analytics.hidden import refuse_hidden
 from tallystick.surfaces.dashboard.analytics.lists import Listing
 from tallystick.surfaces.dashboard.analytics.periods import NamedRange, named_range, units_of, usual_unit
 from tallystick.surfaces.dashboard.analytics.text_filter import text_filter
@@ -123,9 +124,11 @@ async def page_of(statistics: Statistics, viewer: Viewer, view: View, now: int) 
         now: Unix milliseconds.
 
     Raises:
-        InputRefused: the period or the unit is not valid; the message says what is.
+        InputRefused: the period or the unit is not valid, or a filter is about what is not shown to
+            the viewer; the message says what is.
         StoreUnavailable
     """
+    refuse_hidden(viewer, view)
     today = await asyncio.to_thread(today_of, viewer.sites, now)
     try:
         period = await asyncio.to_thread(named_range, view.period, today)

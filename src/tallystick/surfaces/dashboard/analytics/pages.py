@@ -21,7 +21,6 @@ from tallystick.surfaces.dashboard.analytics.asking import Asking, ListAnswer, L
 from tallystick.surfaces.dashboard.analytics.bars import form_values, refused_values, words_of_bars
 from tallystick.surfaces.dashboard.analytics.chart import ChartRegion, chart_region, may_note, notes_of
 from tallystick.surfaces.dashboard.analytics.choosing import chosen
-from tallystick.surfaces.dashboard.analytics.hidden import refuse_hidden
 from tallystick.surfaces.dashboard.analytics.lists import LISTS, PANELS, Listing, Panel, panel_of
 from tallystick.surfaces.dashboard.analytics.periods import units_of
 from tallystick.surfaces.dashboard.analytics.view import View, chip_of, own_view, view_of
@@ -101,7 +100,6 @@ class AnalyticsPages:
         pairs = request.http.query_params.multi_items()
         try:
             view = view_of(pairs, viewer.usual_period(request.now))
-            refuse_hidden(viewer, view)
             if form is None and (other := chosen(dict(pairs), view, request.language)):
                 return see_other(other.at(request.http.url.path))
             page = await page_of(self._statistics, viewer, view, request.now)
