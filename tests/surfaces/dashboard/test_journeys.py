@@ -73,6 +73,23 @@ async def test_a_view_of_no_page_is_not_there(analytics: Analytics, query: str) 
         assert answer.status == 404, (form, query)
 
 
+async def test_what_came_after_a_step_may_be_an_event(analytics: Analytics) -> None:
+    await walk(analytics, 143, "/pricing")
+    await analytics.pixel(p="Bought", e="1", headers={"user-agent": AGENT.format(143, 143)})
+    steps = (FunnelStep(page="/pricing"), FunnelStep(page="/signup"))
+    await analytics.services.ledger.write(create_funnel, Funnel(site=1, name="Buys", steps=steps), 1)
+    shown = (await analytics.ask("/sites/1/funnels", headers={"accept": "text/html"})).text
+    assert "Bought" in shown
+    assert "Something went wrong" not in shown
+
+
+async def test_a_part_that_cannot_be_rendered_says_so(analytics: Analytics, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tallystick.surfaces.dashboard.analytics.pages._row_name", lambda *_: 1 / 0)
+    shown = (await analytics.ask("/sites/1?period=today", headers={"accept": "text/html"})).text
+    assert "Something went wrong here." in shown
+    assert shown.rstrip().endswith("</html>")
+
+
 async def test_funnels_are_drawn_and_told(analytics: Analytics) -> None:
     answer = await analytics.ask("/sites/1/funnels", headers={"accept": "text/html"})
     assert "This site has no funnels yet" in answer.text

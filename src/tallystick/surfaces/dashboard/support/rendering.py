@@ -11,6 +11,7 @@ from shlex import quote
 from textwrap import dedent
 from typing import Any, cast
 
+import structlog
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, Response
@@ -57,6 +58,8 @@ FORMATS = (
 )
 """Methods of ``Language`` that are filters of templates."""
 
+log = structlog.get_logger()
+
 _code = re.compile(r"`([^`]+)`")
 
 
@@ -88,9 +91,13 @@ class Renderer:
         return text, headers | PRIVATE_HEADERS
 
     async def fragment(self, request: PageRequest, template: str, values: Mapping[str, Any]) -> str:
-        """Render a part of a page."""
+        """Render a part of a page. One that cannot be rendered says so in its place: the page has begun already."""
         found = self._environments[request.language.code].get_template
-        return await asyncio.to_thread(lambda: found(template).render(values))
+        try:
+            return await asyncio.to_thread(lambda: found(template).render(values))
+        except Exception:
+            log.exception("a part of a page could not be rendered", surface="dashboard", template=template)
+            return await asyncio.to_thread(lambda: found("support/failed_part.html").render())
 
     def _rendered(self, request: PageRequest, template: str, values: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
         nonce = secrets.token_urlsafe(16)

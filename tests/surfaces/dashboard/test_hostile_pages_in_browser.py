@@ -1,0 +1,161 @@
+"""The nastiest strings through every way in: on no page do they run, break out or reach another origin."""
+
+from collections.abc import Iterator
+from urllib.parse import quote, urlsplit
+
+import msgspec
+import pytest
+from playwright.sync_api import Browser, Page
+
+from support.analytics import FIREFOX, HOST, AnalyticsServer, analytics_server
+from support.asking import ask
+from support.browsing import opened_browser
+from tallystick.surfaces.dashboard.analytics.lists import LISTS
+
+pytestmark = pytest.mark.browser
+
+NASTY = (
+    "<script>window.ran=1</script>",
+    "\"><img src=https://evil.test/x onerror='window.ran=1'>",
+    "'><svg onload=window.ran=1>",
+    "</title></script></style></textarea><script src=https://evil.test/x.js></script>",
+    "javascript:window.ran=1",
+    "{{ 7*191 }}${7*191}{% raw %}",
+    "<!--panels--><!--cards--><h1>broken out</h1>",
+    "&lt;b&gt; &amp; &#60;b&#62;",
+    "\u202egnp.exe\u2066\u200b\ufeff",
+    "%(name)s %s {0} \\n \\u003cb\\u003e",
+    "=1+1;@SUM(1)|' \t\u2028\u2029",
+    "a" * 300,
+)
+"""Each with a letter before it where a way in wants one."""
+
+REFUSED = "the server responded with a status of 4"
+
+
+# Scoped to the module: while Playwright is open, its event loop counts as running, and async tests cannot start theirs.
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnalyticsServer]:
+    options = ("--rate-limit", "off")
+    with analytics_server(tmp_path_factory.mktemp("hostile") / "data", *options) as server:
+        for text in NASTY:
+            send_everywhere(server, text)
+        settings = {"settings": {"public": "public"}}
+        assert server.api("PATCH", f"/sites/{server.site.id}", json=settings).status == 200
+        yield server
+
+
+def send_everywhere(server: AnalyticsServer, text: str) -> None:
+    """A text as path, title, event, referrer, campaign and property of hits, and as a name of what is kept."""
+    server.pixel(p=f"/{text}", t=text, r=f"https://ref.example/{text}", q=f"?utm_campaign={quote(text)}")
+    server.pixel(p=text, t=text, e="1", r=text, q=f"utm_source={quote(text)}&utm_medium={quote(text)}")
+    event = {
+        "domain": HOST,
+        "name": text,
+        "url": f"https://{HOST}/{quote(text)}?utm_term={quote(text)}&utm_content={quote(text)}",
+        "referrer": text,
+        "props": {text[:200]: text},
+    }
+    for name in (text[:100], "pageview"):
+        headers = {"user-agent": FIREFOX, "content-type": "application/json", "host": HOST}
+        assert (
+            ask(server.url, "/api/event", method="POST", headers=headers, body=encoded({**event, "name": name})).status
+            == 202
+        )
+    hit = {
+        "path": f"/{text}",
+        "title": text,
+        "ref": text,
+        "query": f"utm_campaign={quote(text)}",
+        "user_agent": FIREFOX,
+    }
+    server.api("POST", "/count", json={"hits": [{**hit, "session": text}]})
+    own = f"/api/v2/sites/{HOST}"
+    for path, body in (
+        ("/goals", {"name": text[:100], "event": text[:100]}),
+        ("/segments", {"name": text[:100], "filters": [["is", "event:page", [f"/{text}"]]]}),
+        ("/annotations", {"at": "2026-01-01", "text": text, "link": "https://evil.test/"}),
+        ("/funnels", {"name": text[:100], "steps": [{"page": f"/{text}"}, {"event": text[:100], "name": text[:100]}]}),
+    ):
+        headers = {"authorization": f"Bearer {server.token}", "content-type": "application/json", "host": HOST}
+        answer = ask(server.url, own + path, method="POST", headers=headers, body=encoded(body))
+        assert answer.status in {200, 201, 400, 409}, (path, answer.text)
+
+
+def encoded(body: object) -> bytes:
+    return msgspec.json.encode(body)
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str, site: AnalyticsServer) -> Iterator[Browser]:
+    assert site  # the server starts before Playwright's event loop
+    with opened_browser(chromium) as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(browser: Browser, site: AnalyticsServer) -> Iterator[Page]:
+    """A guest's window, in which nothing may be complained about and no other host be asked."""
+    complaints: list[str] = []
+
+    def watch(url: str) -> None:
+        if urlsplit(url).netloc != urlsplit(site.url).netloc:
+            complaints.append(f"asked another host: {url}")
+
+    with browser.new_context(base_url=site.url) as context:
+        opened = context.new_page()
+        opened.set_default_timeout(30_000)
+        # A refused address is what the browser complains of here.
+        opened.on("console", lambda message: REFUSED in message.text or complaints.append(message.text))
+        opened.on("pageerror", lambda error: complaints.append(str(error)))
+        opened.on("dialog", lambda dialog: complaints.append(dialog.message))
+        opened.on("request", lambda request: watch(request.url))
+        yield opened
+    assert complaints == []
+
+
+PAGES = ("", *(f"/{name}" for name in LISTS), "/funnels", "/week", "/now", "/left-out")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_no_text_breaks_out_of_its_place(page: Page, site: AnalyticsServer, path: str) -> None:
+    answer = page.goto(f"/sites/{site.site.id}{path}?period=today&compare=off")
+    assert answer is not None
+    assert answer.status == 200
+    check(page)
+
+
+@pytest.mark.parametrize("text", NASTY)
+def test_no_filter_breaks_out_of_its_place(page: Page, site: AnalyticsServer, text: str) -> None:
+    for name in (
+        "page",
+        "source",
+        "utm_term",
+        "goal",
+        "prop:x",
+        "filter",
+        "q",
+        "find",
+        "period",
+        "by",
+        "show",
+        "graph",
+    ):
+        page.goto(f"/sites/{site.site.id}?period=today&{name}={quote(text)}")
+        check(page)
+    page.goto(f"/sites/{site.site.id}/page?period=today&page=/{quote(text)}")
+    check(page)
+
+
+def check(page: Page) -> None:
+    assert page.evaluate("window.ran") is None
+    assert page.locator("h1").count() == 1
+    assert page.locator("script:not([nonce]), [style], [onerror], [onload]").count() == 0
+    assert "1337" not in page.locator("body").inner_text()
+    assert all(
+        link.startswith(("/", "#", "http://127.0.0.1", "https://", "mailto:"))
+        for link in page.eval_on_selector_all("a[href]", "links => links.map(link => link.getAttribute('href'))")
+        if not link.startswith("?")
+    )
+    # Whole: what is behind the hostile text is still there.
+    assert page.locator("footer.bar").count() == 1
