@@ -12,6 +12,19 @@ from support.server import RunningServer, running_server
 pytestmark = pytest.mark.browser
 
 NARROW = 360
+WIDEST = """
+() => {
+  const widths = [document.documentElement.scrollWidth];
+  for (const details of document.querySelectorAll("main details")) {
+    details.open = true;
+    widths.push(document.documentElement.scrollWidth);
+    details.open = false;
+  }
+  return Math.max(...widths);
+}
+"""
+"""The width of a page, the widest with each of its parts opened alone: menus open over what follows them."""
+
 GUESTS_PAGES = ("/", "/docs", "/setup", "/login", "/nowhere")
 PEOPLES_PAGES = (
     *("/user", "/user/two-factor", "/user/tokens", "/sites", "/sites/1", "/sites/1/settings", "/sites/1/sharing"),
@@ -65,9 +78,7 @@ def test_long_german_words_fit_the_narrowest_screen(page: Page, path: str) -> No
     page.goto(path)
     assert language_of(page) == "de"
     expect(page.get_by_role("link", name="Zum Inhalt springen")).to_be_attached()
-    for details in page.locator("main details").all():
-        details.locator("summary").first.click()
-    assert page.evaluate("document.documentElement.scrollWidth") <= NARROW
+    assert page.evaluate(WIDEST) <= NARROW
 
 
 def test_a_language_is_chosen_on_the_page_itself_without_javascript(browser: Browser, site: RunningServer) -> None:
