@@ -117,6 +117,7 @@ class View(Struct, frozen=True, kw_only=True):
         text: words that narrow the pages, as GoatCounter's filter has them.
         lists: names of lists that panels show in place of their first ones.
         embedded: whether the page is without header and footer, for a frame.
+        usual_period: the one that an address without a period means.
     """
 
     period: str = USUAL
@@ -129,6 +130,7 @@ class View(Struct, frozen=True, kw_only=True):
     text: str = ""
     lists: tuple[str, ...] = ()
     embedded: bool = False
+    usual_period: str = USUAL
 
     @property
     def filters(self) -> list[Any]:
@@ -150,7 +152,7 @@ class View(Struct, frozen=True, kw_only=True):
         """The part of the address behind ``?``; empty for the usual view."""
         usual = View()
         pairs: list[tuple[str, str]] = []
-        if self.period != usual.period:
+        if self.period != self.usual_period:
             pairs.append(("period", self.period))
         if self.compare != usual.compare:
             pairs.append(("compare", self.compare))
@@ -224,6 +226,7 @@ def view_of(parameters: Iterable[tuple[str, str]], usual_period: str = USUAL) ->
         raise InputRefused(msg)
     return View(
         period=single.get("period") or usual_period,
+        usual_period=usual_period,
         compare=compare,
         match_weekdays=single.get("match") == "weekdays",
         by=single.get("by", ""),
