@@ -69,6 +69,11 @@ def filled(**fields: Any) -> Fields:
     return lambda _: fields
 
 
+def segment_of(site: str, **further: str) -> Fields:
+    """The fields of a form about the segment of a site."""
+    return lambda everybody: {"id": everybody.segments[site].id, **further}
+
+
 def link_of(site: str) -> Fields:
     """The fields that withdraw the shared link of a site."""
 
@@ -127,6 +132,9 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/sites/{site}/sharing": SETTERS,
     "/sites/{site}/sharing/withdraw": SETTERS,
     "/sites/{site}/sharing/{link}": SETTERS,
+    "/sites/{site}/segments": READERS,
+    "/sites/{site}/segments/change": READERS,
+    "/sites/{site}/segments/delete": READERS,
     "/sites/{site}/notes": READERS,
     "/sites/{site}/notes/{note}": SETTERS,
     "/sites/{site}/notes/{note}/delete": SETTERS,
@@ -178,6 +186,15 @@ FORMS: Mapping[str, Form] = {
         SETTERS, link_of("own"), (link_of("second"), filled(id=MISSING, confirm="own link"))
     ),
     "/sites/{site}/sharing/{link}": Form(SETTERS, filled(name="Renamed link")),
+    "/sites/{site}/segments": Form(READERS, filled(name="Another segment", filter="page is /")),
+    "/sites/{site}/segments/change": Form(
+        SETTERS,
+        segment_of("own", name="Renamed", filter="page is /x", whose="site"),
+        (segment_of("second", name="Renamed", filter="page is /x"), filled(id=MISSING)),
+    ),
+    "/sites/{site}/segments/delete": Form(
+        SETTERS, segment_of("own"), (segment_of("second"), segment_of("foreign"), filled(id=MISSING))
+    ),
     "/sites/{site}/notes": Form(READERS, filled(date="2026-03-11", text="Another note")),
     "/sites/{site}/notes/{note}": Form(SETTERS, filled(date="2026-03-11", text="Changed", whose="site")),
     "/sites/{site}/notes/{note}/delete": Form(SETTERS, filled()),

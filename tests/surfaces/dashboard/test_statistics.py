@@ -195,3 +195,46 @@ async def test_the_start_page_leads_to_the_only_site(tmp_path: Path) -> None:
         await ada.fill("/sites", {"cname": "zwei.example.com"})
         assert (await ada.get("/")).headers["location"] == "/sites"
         assert (await analytics.ask("/", headers={"accept": "text/html"})).status == 200
+
+
+async def test_filters_are_kept_as_a_segment(tmp_path: Path) -> None:
+    async with analytics_in_process(tmp_path) as analytics, logged_in(analytics) as ada:
+        await visit(analytics, "/a")
+        await visit(analytics, "/b")
+        shown = (await ada.get("/sites/1?page=~/a&country=!DE")).text
+        address = re.search(r'href="(/sites/[^"]*/segments[?]filter=[^"]*)#new"', shown)
+        assert address is not None
+        form = (await ada.get(address[1])).text
+        assert "page contains /a ignoring case and country is not DE</textarea>" in form
+        fields = {"name": "<b>Mine", "filter": "page contains /a ignoring case and country is not DE"}
+        answer = await ada.fill("/sites/1/segments", fields)
+        assert answer.headers["location"].endswith("/segments?done=added")
+        (segment,) = await analytics.services.segments.visible(1, analytics.prepared.account.id)
+        assert segment.filters[1] == ["is_not", "visit:country", ["DE"]]
+        assert segment.owner == analytics.prepared.account.id
+        found = (await ada.get(f"/sites/1.json?segment={segment.id}&compare=off")).json()
+        assert found["numbers"]["pageviews"] == 1
+        listed = (await ada.get("/sites/1/segments")).text
+        assert "&lt;b&gt;Mine" in listed
+        changed = {"id": str(segment.id), "name": "All of it", "filter": "page is /b", "whose": "site"}
+        await ada.fill("/sites/1/segments", changed, action="/sites/1/segments/change")
+        (segment,) = await analytics.services.segments.visible(1, None)
+        assert (segment.name, segment.filters) == ("All of it", [["is", "event:page", ["/b"]]])
+        await ada.fill("/sites/1/segments", {"id": str(segment.id)}, action="/sites/1/segments/delete")
+        assert not await analytics.services.segments.visible(1, analytics.prepared.account.id)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"name": "", "filter": "page is /a"}, "Name"),
+        ({"name": "x", "filter": "page"}, "expected"),
+        ({"name": "x", "filter": "nothing is /a"}, "nothing"),
+    ],
+)
+async def test_refused_segments_say_why(tmp_path: Path, fields: dict[str, str], message: str) -> None:
+    async with analytics_in_process(tmp_path) as analytics, logged_in(analytics) as ada:
+        answer = await ada.fill("/sites/1/segments", fields)
+        assert answer.status_code == 422
+        assert message in answer.text
+        assert fields["filter"] in answer.text

@@ -15,6 +15,7 @@ from tallystick.surfaces.dashboard.account.two_factor import TwoFactorPages
 from tallystick.surfaces.dashboard.analytics.journeys import JourneyPages
 from tallystick.surfaces.dashboard.analytics.notes import NotesPages
 from tallystick.surfaces.dashboard.analytics.pages import AnalyticsPages
+from tallystick.surfaces.dashboard.analytics.segments import SegmentPages
 from tallystick.surfaces.dashboard.analytics.viewer import Viewers, ViewerSource
 from tallystick.surfaces.dashboard.analytics.week_page import WeekPages
 from tallystick.surfaces.dashboard.entry.login import LoginPages
@@ -146,6 +147,7 @@ def _account_routes(guard: PageGuard, services: PageServices) -> list[BaseRoute]
     profile, two_factor, tokens = ProfilePages(services), TwoFactorPages(services), TokenPages(services)
     sites, people, invites = SitePages(services), PeoplePages(services), InvitePages(services)
     server, sharing, notes = ServerPages(services), SharingPages(services), NotesPages(services)
+    segments = SegmentPages(services)
     rows: list[Row] = [
         ("/user", profile.page, None),
         ("/user/name", profile.page, profile.rename),
@@ -165,6 +167,9 @@ def _account_routes(guard: PageGuard, services: PageServices) -> list[BaseRoute]
         ("/sites/{site}/sharing", sharing.page, sharing.create),
         ("/sites/{site}/sharing/withdraw", sharing.page, sharing.withdraw),
         ("/sites/{site}/sharing/{link}", sharing.link_page, sharing.change),
+        ("/sites/{site}/segments", segments.page, segments.create),
+        ("/sites/{site}/segments/change", segments.page, segments.change),
+        ("/sites/{site}/segments/delete", segments.page, segments.delete),
         ("/sites/{site}/notes", notes.page, notes.create),
         ("/sites/{site}/notes/{note}", notes.note_page, notes.change),
         ("/sites/{site}/notes/{note}/delete", notes.note_page, notes.delete),

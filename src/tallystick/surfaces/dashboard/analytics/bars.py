@@ -6,8 +6,10 @@ from urllib.parse import parse_qsl
 from tallystick.errors import InputRefused
 from tallystick.surfaces.dashboard.analytics import wording
 from tallystick.surfaces.dashboard.analytics.asking import Page
+from tallystick.surfaces.dashboard.analytics.chart import may_note
 from tallystick.surfaces.dashboard.analytics.choosing import TypedFilter, operators_of, typed_filter
 from tallystick.surfaces.dashboard.analytics.filter_words import GROUPS, filter_name, filter_values
+from tallystick.surfaces.dashboard.analytics.segments import save_address
 from tallystick.surfaces.dashboard.analytics.view import View, text_of, view_of
 from tallystick.surfaces.dashboard.analytics.viewer import Viewer
 from tallystick.surfaces.dashboard.support.language import Language
@@ -36,6 +38,8 @@ def words_of_bars(language: Language, page: Page) -> dict[str, Any]:
     return {
         # Their names are of the site's people: guests never filter by them.
         "segments": page.known.segments if viewer.person else (),
+        "save_segment": save_address(viewer, page.view),
+        "segments_page": f"{viewer.base}/segments" if may_note(viewer) else "",
         "goals": list(dict.fromkeys(goals))[:MOST_OFFERED],
         "sees_pages": viewer.sees("pages"),
         "filter_name": lambda name: filter_name(language, name),

@@ -1,0 +1,176 @@
+"""The segments of a site: ``/sites/{site}/segments``. A person's own are for that person only."""
+
+import re
+from urllib.parse import quote
+
+from msgspec import Struct
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from tallystick.errors import InputRefused, NotPermitted, NotThere
+from tallystick.model.filter_text import LONGEST, parse_filter
+from tallystick.model.filter_words import words_of
+from tallystick.model.segment import MAX_SEGMENT_NAME, Segment
+from tallystick.services.analytics.kept.segments import SegmentChanges, change_segment, create_segment, delete_segment
+from tallystick.surfaces.dashboard.analytics.chart import may_note
+from tallystick.surfaces.dashboard.analytics.view import View
+from tallystick.surfaces.dashboard.analytics.viewer import Viewer, Viewers
+from tallystick.surfaces.dashboard.support.forms import Form
+from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
+from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, Problems, problems_of
+from tallystick.surfaces.dashboard.support.services import PageServices
+
+FIELDS = ("id", "name", "filter", "whose")
+
+_id = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
+
+
+class ListedSegment(Struct, frozen=True):
+    """A segment as the page lists it.
+
+    Attributes:
+        words: its filters as people write them.
+        address: of the statistics with it as a filter.
+    """
+
+    segment: Segment
+    words: str
+    address: str
+    editable: bool
+
+
+class SegmentPages:
+    """Lists, adds, changes and deletes the segments of a site.
+
+    Who sees a site's statistics may have segments of their own; those of the site are for people who may change it.
+    """
+
+    def __init__(self, services: PageServices) -> None:
+        self._services, self._segments = services, services.statistics.segments
+        self._viewers = Viewers(services.sites)
+
+    async def page(self, request: PageRequest) -> Response:
+        """All segments of a site that the person sees, and a form for another one."""
+        return await self._show(request, await self._viewer(request))
+
+    async def create(self, request: PageRequest) -> Response:
+        """Add a segment."""
+        viewer, form = await self._viewer(request), request.form
+        try:
+            filters = _filters(form)
+            new = Segment(site=viewer.site.id, name=form.text("name"), filters=filters, owner=_owner(viewer, form))
+            await self._services.write(request, create_segment, new, request.now)
+        except InputRefused as error:
+            return await self._show(request, viewer, problems_of(error, filters="filter"))
+        return see_other(f"{viewer.base}/segments?done=added")
+
+    async def change(self, request: PageRequest) -> Response:
+        """Change a segment."""
+        viewer, segment = await self._segment(request)
+        try:
+            changes = SegmentChanges(
+                name=request.form.text("name"), filters=_filters(request.form), owner=_owner(viewer, request.form)
+            )
+            await self._services.write(
+                request, change_segment, viewer.site.id, segment.id, request.account.id, changes, request.now
+            )
+        except (NotThere, NotPermitted) as error:
+            raise HTTPException(404) from error
+        except InputRefused as error:
+            return await self._show(request, viewer, problems_of(error, filters="filter"))
+        return see_other(f"{viewer.base}/segments?done=changed")
+
+    async def delete(self, request: PageRequest) -> Response:
+        """Delete a segment."""
+        viewer, segment = await self._segment(request)
+        try:
+            await self._services.write(
+                request, delete_segment, viewer.site.id, segment.id, request.account.id, request.now
+            )
+        except NotThere as error:
+            raise HTTPException(404) from error
+        return see_other(f"{viewer.base}/segments?done=deleted")
+
+    async def _viewer(self, request: PageRequest) -> Viewer:
+        """The person and the site in the path.
+
+        Raises:
+            HTTPException: there is no such site, or the person sees only what everybody sees of it (404).
+        """
+        viewer = await self._viewers.of(request, request.http.path_params["site"])
+        if not may_note(viewer):
+            raise HTTPException(404)
+        return viewer
+
+    async def _segment(self, request: PageRequest) -> tuple[Viewer, Segment]:
+        """The segment that the form is about.
+
+        Raises:
+            HTTPException: there is none that the person may change (404).
+        """
+        viewer = await self._viewer(request)
+        number = request.form.text("id")
+        if _id.fullmatch(number):
+            for segment in await self._segments.visible(viewer.site.id, request.account.id):
+                if segment.id == int(number) and _may_edit(viewer, segment):
+                    return viewer, segment
+        raise HTTPException(404)
+
+    async def _show(self, request: PageRequest, viewer: Viewer, problems: Problems = NO_PROBLEMS) -> Response:
+        found = await self._segments.visible(viewer.site.id, request.account.id)
+        typed = {name: request.form.text(name) for name in FIELDS}
+        if not problems:
+            typed["filter"] = request.http.query_params.get("filter", "")[:LONGEST]
+        values = {
+            "viewer": viewer,
+            "segments": [_listed(viewer, each) for each in found],
+            "typed": typed,
+            "problems": problems,
+            "most_name": MAX_SEGMENT_NAME,
+            "most_filter": LONGEST,
+        }
+        return await self._services.show(request, "analytics/segments.html", values)
+
+
+def save_address(viewer: Viewer, view: View) -> str:
+    """The address of the form that keeps a view's filters as a segment; empty where there is nothing to keep."""
+    if not may_note(viewer) or viewer.locked or not (view.chips or view.expression):
+        return ""
+    try:
+        return f"{viewer.base}/segments?filter={quote(words_of(view.filters), safe='')}#new"
+    except ValueError:
+        return ""
+
+
+def _listed(viewer: Viewer, segment: Segment) -> ListedSegment:
+    try:
+        words = words_of(segment.filters)
+    except ValueError:
+        words = ""
+    address = View().filtered("segment", str(segment.id)).at(viewer.base)
+    return ListedSegment(segment, words, address, _may_edit(viewer, segment))
+
+
+def _filters(form: Form) -> list[object]:
+    """The filters in a form, as segments keep them.
+
+    Raises:
+        InputRefused: the text is no filter; the message says where.
+    """
+    try:
+        found = parse_filter(form.text("filter"))
+    except ValueError as error:
+        raise InputRefused(str(error)) from error
+    match found:
+        case ["and", [*parts]]:
+            return parts
+    return [found]
+
+
+def _owner(viewer: Viewer, form: Form) -> int | None:
+    """The owner that a form says: the site only where the person may change it."""
+    return None if viewer.may_change and form.text("whose") == "site" else viewer.person_id
+
+
+def _may_edit(viewer: Viewer, segment: Segment) -> bool:
+    return viewer.may_change if segment.owner is None else segment.owner == viewer.person_id
