@@ -192,9 +192,7 @@ FORMS: Mapping[str, Form] = {
         segment_of("own", name="Renamed", filter="page is /x", whose="site"),
         (segment_of("second", name="Renamed", filter="page is /x"), filled(id=MISSING)),
     ),
-    "/sites/{site}/segments/delete": Form(
-        SETTERS, segment_of("own"), (segment_of("second"), segment_of("foreign"), filled(id=MISSING))
-    ),
+    "/sites/{site}/segments/delete": Form(SETTERS, segment_of("own"), (segment_of("second"), filled(id=MISSING))),
     "/sites/{site}/notes": Form(READERS, filled(date="2026-03-11", text="Another note")),
     "/sites/{site}/notes/{note}": Form(SETTERS, filled(date="2026-03-11", text="Changed", whose="site")),
     "/sites/{site}/notes/{note}/delete": Form(SETTERS, filled()),
@@ -256,7 +254,7 @@ def places(everybody: World, path: str) -> Iterator[tuple[str, bool]]:
         yield from parts_of_sites(everybody, path, mark)
     elif "{site}" in path:
         # The first site cannot be deleted while there are others.
-        first = "second" if path.endswith("/delete") else "own"
+        first = "second" if path == "/sites/{site}/delete" else "own"
         for name in (first, "foreign"):
             yield path.replace("{site}", str(everybody.sites[name].id)), name == first
         for nothing in (MISSING, "0", "x", "-1", "1%00"):
