@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tallystick.errors import InputRefused
 from tallystick.model.filter_lists import read_filter
 from tallystick.surfaces.dashboard.analytics.text_filter import WORDS, text_filter
 
@@ -80,3 +81,9 @@ def test_titles_that_fit(query: str, title: str, *, fits: bool) -> None:
 def test_any_text_makes_filters_that_can_be_read(query: str, titled: list[str]) -> None:
     for each in text_filter(query).lists(titled):
         read_filter(each, lambda listed: listed)  # type: ignore[arg-type, return-value]
+
+
+def test_a_long_search_is_refused() -> None:
+    assert text_filter("x" * 500).text == "x" * 500
+    with pytest.raises(InputRefused, match="at most 500 characters"):
+        text_filter("x" * 501)

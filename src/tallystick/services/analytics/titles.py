@@ -10,7 +10,7 @@ from tallystick.services.analytics.names import list_paths
 MOST_FOUND = 1_000
 """As many values as a filter takes."""
 PATHS_AT_ONCE, MOST_LOOKED_AT = 5_000, 100_000
-"""Of one site."""
+"""Of all sites together: later ones are not found by their titles."""
 
 
 class _Looked(NamedTuple):
@@ -34,9 +34,9 @@ class Titles:
             StoreUnavailable
         """
         found: dict[str, None] = {}
+        looked = 0
         for site in sites:
             after: int | None = 0
-            looked = 0
             while after is not None and looked < MOST_LOOKED_AT:
                 names, after = await self._ledger.read(_look, site, after, fits)
                 looked += PATHS_AT_ONCE

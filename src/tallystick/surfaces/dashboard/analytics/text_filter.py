@@ -10,9 +10,14 @@ from typing import Any
 
 from msgspec import Struct
 
+from tallystick.errors import InputRefused
+
 AT_START, AT_END, IN_PATH, IN_TITLE = "at:start", "at:end", "in:path", "in:title"
 IS_EVENT, IS_PAGEVIEW, NOT = "is:event", "is:pageview", ":not"
 WORDS = (AT_START, AT_END, IN_PATH, IN_TITLE, IS_EVENT, IS_PAGEVIEW, NOT)
+
+LONGEST = 500
+"""Characters of a search: every title is compared with it."""
 
 _PAGE, _EVENT, _PAGEVIEW = "event:page", "event:name", "pageview"
 _NOTHING = r"[^\s\S]"
@@ -25,10 +30,12 @@ class TextFilter(Struct, frozen=True):
 
     Attributes:
         text: empty where there are only words with a meaning.
+        folded: the same without upper and lower case.
     """
 
     text: str
     words: frozenset[str] = frozenset()
+    folded: str = ""
 
     @property
     def in_title(self) -> bool:
@@ -42,7 +49,7 @@ class TextFilter(Struct, frozen=True):
 
     def fits(self, title: str) -> bool:
         """Whether a title fits."""
-        title, text = title.casefold(), self.text.casefold()
+        title, text = title.casefold(), self.folded
         if AT_START in self.words and not title.startswith(text):
             return False
         if AT_END in self.words and not title.endswith(text):
@@ -79,10 +86,17 @@ class TextFilter(Struct, frozen=True):
 
 
 def text_filter(query: str) -> TextFilter:
-    """Parse what was typed. Words with a meaning stand anywhere, in lower case, with blanks around them."""
+    """Parse what was typed. Words with a meaning stand anywhere, in lower case, with blanks around them.
+
+    Raises:
+        InputRefused: it is too long.
+    """
+    if len(query) > LONGEST:
+        msg = f"a search takes at most {LONGEST} characters"
+        raise InputRefused(msg)
     typed = query.split()
     text = " ".join(word for word in typed if word not in WORDS)
-    return TextFilter(text, frozenset(word for word in typed if word in WORDS))
+    return TextFilter(text, frozenset(word for word in typed if word in WORDS), text.casefold())
 
 
 def _titled(names: Sequence[str]) -> list[Any]:
