@@ -132,3 +132,13 @@ async def test_hostile_values_are_text(analytics: Analytics) -> None:
             assert "<script>alert" not in answer.text, name
             assert "' onfocus" not in answer.text, name
             assert ">49" not in answer.text, name
+
+
+async def test_a_filter_on_the_empty_value_stays(analytics: Analytics) -> None:
+    answer = await analytics.ask("/sites/1?country=&period=today", headers={"accept": "text/html"})
+    assert '<input type="hidden" name="country" value="">' in answer.text
+    await analytics.pixel(p="/a")
+    answer = await analytics.ask("/sites/1/pages?country=&period=today", headers={"accept": "text/html"})
+    find = answer.text.partition('<form class="find"')[2].partition("</form>")[0]
+    assert '<input type="hidden" name="country" value="">' in find
+    assert await leads_to(analytics, "country=&add=country&op=is_not&value=&at=0") == "/sites/1?country=!"

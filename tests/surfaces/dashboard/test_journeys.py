@@ -110,3 +110,14 @@ async def test_funnels_are_drawn_and_told(analytics: Analytics) -> None:
     csv = (await analytics.ask(f"/sites/1/funnels.csv?funnel={funnel.id}")).text
     assert csv.splitlines()[2] == "<b>Buys,/signup,1,50.0,50.0,0"
     assert (await analytics.ask("/sites/1/funnels?funnel=77")).status == 404
+
+
+async def test_without_its_page_the_own_view_becomes_that_of_the_site(analytics: Analytics) -> None:
+    shown = (await analytics.ask("/sites/1/page?page=/pricing&source=Google", headers={"accept": "text/html"})).text
+    for address in ("/sites/1?source=Google", "/sites/1?page=!/pricing&amp;source=Google", "/sites/1"):
+        assert f'<a href="{address}"' in shown, address
+    assert '<a href="/sites/1/page?page=/pricing" data-remove' in shown
+    answer = await analytics.ask("/sites/1/page?page=/pricing&add=page&op=contains&value=x&at=0")
+    assert answer.headers["location"] == "/sites/1?page=~x"
+    answer = await analytics.ask("/sites/1/page?page=/pricing&add=source&value=x")
+    assert answer.headers["location"] == "/sites/1/page?page=/pricing&source=x"

@@ -238,3 +238,19 @@ async def test_refused_segments_say_why(tmp_path: Path, fields: dict[str, str], 
         assert answer.status_code == 422
         assert message in answer.text
         assert fields["filter"] in answer.text
+
+
+async def test_lists_of_several_sites_have_no_rates_that_cannot_be_told(tmp_path: Path) -> None:
+    async with analytics_in_process(tmp_path) as analytics, logged_in(analytics) as ada:
+        await ada.fill("/sites", {"cname": "zwei.example.com"})
+        await visit(analytics, "/a?utm_campaign=spring")
+        for name in ("pages", "entry-pages", "exit-pages", "campaigns", "hosts", "sources", "goals", "events"):
+            for form in ("", ".json", ".csv"):
+                answer = await ada.get(f"/sites/1+2/{name}{form}?sort=bounce_rate")
+                assert answer.status_code == 200, answer.text
+                assert "rates and averages" not in answer.text
+        (row,) = (await ada.get("/sites/1+2/pages.json?period=today&compare=off")).json()["rows"]
+        assert row["page"] == "/a"
+        assert "bounce_rate" not in row
+        (row,) = (await ada.get("/sites/1+2/sources.json?period=today&compare=off")).json()["rows"]
+        assert row["bounce_rate"] == 100

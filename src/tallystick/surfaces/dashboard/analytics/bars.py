@@ -10,7 +10,7 @@ from tallystick.surfaces.dashboard.analytics.chart import may_note
 from tallystick.surfaces.dashboard.analytics.choosing import TypedFilter, operators_of, typed_filter
 from tallystick.surfaces.dashboard.analytics.filter_words import GROUPS, filter_name, filter_values
 from tallystick.surfaces.dashboard.analytics.segments import save_address
-from tallystick.surfaces.dashboard.analytics.view import View, text_of, view_of
+from tallystick.surfaces.dashboard.analytics.view import View, filtered_address, text_of, view_of
 from tallystick.surfaces.dashboard.analytics.viewer import Viewer
 from tallystick.surfaces.dashboard.support.language import Language
 from tallystick.surfaces.dashboard.support.page_request import PageRequest
@@ -27,7 +27,10 @@ def form_values(view: View) -> dict[str, Any]:
         "filter_groups": GROUPS,
         "no_filter": TypedFilter(),
         "text_of": text_of,
-        "view_fields": lambda leave: [pair for pair in parse_qsl(view.query) if pair[0] != leave],
+        "view_fields": lambda leave: [
+            pair for pair in parse_qsl(view.query, keep_blank_values=True) if pair[0] != leave
+        ],
+        "filtered_address": filtered_address,
     }
 
 

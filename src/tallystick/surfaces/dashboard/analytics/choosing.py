@@ -76,13 +76,14 @@ def _with_filter(typed: TypedFilter, view: View, language: Language) -> View:
         if not typed.prop:
             raise InputRefused(NO_PROPERTY)
         name += typed.prop
-    if not typed.value:
+    at = int(typed.at) if typed.at.isascii() and typed.at.isdecimal() and len(typed.at) < 3 else len(view.chips)  # noqa: PLR2004
+    # A click on a row without a value makes a filter on the empty value, whose form may be sent as it is.
+    if not typed.value and not any("" in each.values for each in view.chips[at : at + 1]):
         raise InputRefused(NO_VALUE)
     chip = chip_of(name, typed.op, [value.strip() for value in values_of(typed.value)])
     if chip.name == "country":
         chip = replace(chip, values=tuple(country_code(language, value) for value in chip.values))
     _check_operator(chip)
-    at = int(typed.at) if typed.at.isascii() and typed.at.isdecimal() and len(typed.at) < 3 else len(view.chips)  # noqa: PLR2004
     changed = view.with_chip(at, chip)
     if len(changed.chips) > MOST_FILTERS:
         msg = f"a page takes at most {MOST_FILTERS} filters"

@@ -167,7 +167,7 @@ def _page_chip(page: Page) -> Chip:
         HTTPException: the address has none, the viewer may not see pages, or sees hits of some pages only: the pages
             before and after would be others (404).
     """
-    chip = next((each for each in page.view.chips if each.name == "page" and each.operator == "is"), None)
+    chip = next((each for each in page.view.chips if each.names_page), None)
     if chip is None or page.viewer.locked or not page.viewer.sees("pages"):
         raise HTTPException(404)
     return chip

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from msgspec import Struct
 
 from tallystick.model.dimension_names import grouped_by
+from tallystick.model.metrics import BY_VISIT
 from tallystick.surfaces.dashboard.support.language import N_
 
 
@@ -42,6 +43,17 @@ class Listing(Struct, frozen=True, kw_only=True):
         """The dimensions on the wire, that of its values last."""
         return [grouped_by(name) for name in (self.within, self.by) if name]
 
+    def all_metrics(self, sites: int) -> tuple[str, ...]:
+        """The metrics of the list on a page of its own.
+
+        Args:
+            sites: how many the page is of. What is kept by ids has no rates and averages of several sites.
+        """
+        metrics = (*self.metrics, *self.more)
+        if sites == 1 or self.by not in _OF_IDS:
+            return metrics
+        return tuple(each for each in metrics if each not in _BY_VISIT)
+
 
 class Panel(Struct, frozen=True):
     """A panel: lists of which one is shown.
@@ -55,6 +67,10 @@ class Panel(Struct, frozen=True):
     title: str
     lists: tuple[Listing, ...]
 
+
+_BY_VISIT = frozenset(each.value for each in BY_VISIT)
+_OF_IDS = frozenset({"page", "entry page", "exit page", "event", "campaign"})
+"""Dimensions whose names stand apart from hits, by ids that are of one site."""
 
 _VISITS = ("bounce_rate", "visit_duration")
 

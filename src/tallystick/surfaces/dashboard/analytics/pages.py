@@ -23,7 +23,7 @@ from tallystick.surfaces.dashboard.analytics.chart import ChartRegion, chart_reg
 from tallystick.surfaces.dashboard.analytics.choosing import chosen
 from tallystick.surfaces.dashboard.analytics.lists import LISTS, PANELS, Listing, Panel, panel_of
 from tallystick.surfaces.dashboard.analytics.periods import units_of
-from tallystick.surfaces.dashboard.analytics.view import View, chip_of, own_view, view_of
+from tallystick.surfaces.dashboard.analytics.view import View, chip_of, filtered_address, own_view, view_of
 from tallystick.surfaces.dashboard.analytics.viewer import LoginNeeded, OtherFirst, Viewer, ViewerSource
 from tallystick.surfaces.dashboard.first_minutes.pages import FirstMinutes
 from tallystick.surfaces.dashboard.left_out import panel as left_out
@@ -101,7 +101,7 @@ class AnalyticsPages:
         try:
             view = view_of(pairs, viewer.usual_period(request.now))
             if form is None and (other := chosen(dict(pairs), view, request.language)):
-                return see_other(other.at(request.http.url.path))
+                return see_other(filtered_address(other, request.http.url.path))
             page = await page_of(self._statistics, viewer, view, request.now)
             page.view.filters  # noqa: B018  # refused here, and not in every panel
         except InputRefused as error:
@@ -220,7 +220,7 @@ class AnalyticsPages:
 
     async def _list(self, request: PageRequest, page: Page) -> Response:
         listing, offset, order, find = _of_list(request, page)
-        metrics = (*listing.metrics, *listing.more)
+        metrics = listing.all_metrics(len(page.viewer.sites))
         asked = _finding(request.language, page, listing, find)
         answer = await self._tried(
             lambda: self._asking.rows(asked, listing, metrics, limit=ROWS_OF_PAGE, offset=offset, order=order)
@@ -238,14 +238,14 @@ class AnalyticsPages:
             "offset": offset,
             "step": ROWS_OF_PAGE,
             "find": find,
-            "kept": parse_qsl(page.view.query),
+            "kept": parse_qsl(page.view.query, keep_blank_values=True),
             "at_row": lambda row: _at_row(request, page, row),
         }
         return await self._services.renderer.private_page(request, "analytics/list.html", values)
 
     async def _list_answer(self, request: PageRequest, page: Page) -> tuple[Listing, tuple[str, ...], ListAnswer]:
         listing, offset, order, find = _of_list(request, page)
-        metrics = (*listing.metrics, *listing.more)
+        metrics = listing.all_metrics(len(page.viewer.sites))
         asked = _finding(request.language, page, listing, find)
         answer = await self._asking.rows(asked, listing, metrics, limit=MOST_ROWS_OF_DATA, offset=offset, order=order)
         return listing, metrics, answer
@@ -366,7 +366,8 @@ def _of_list(request: PageRequest, page: Page) -> tuple[Listing, int, str, str]:
     query = request.http.query_params
     begin, order = query.get("from", ""), query.get("sort", "")
     offset = int(begin) if begin.isascii() and begin.isdecimal() and len(begin) < 10 else 0  # noqa: PLR2004  # digits
-    return listing, offset, order if order in {*listing.metrics, *listing.more} else "", query.get("find", "").strip()
+    known = order in listing.all_metrics(len(page.viewer.sites))
+    return listing, offset, order if known else "", query.get("find", "").strip()
 
 
 def _finding(language: Language, page: Page, listing: Listing, find: str) -> Page:
@@ -389,7 +390,7 @@ def _at_row(request: PageRequest, page: Page, row: int) -> str:
     """The address of a list's rows from a place on."""
     query = request.http.query_params
     own = {name: query[name] for name in ("sort", "find") if query.get(name)}
-    pairs = [*parse_qsl(page.view.query), *own.items(), *([("from", str(row))] if row else [])]
+    pairs = [*parse_qsl(page.view.query, keep_blank_values=True), *own.items(), *([("from", str(row))] if row else [])]
     return f"{request.http.url.path}?{urlencode(pairs)}" if pairs else request.http.url.path
 
 

@@ -47,6 +47,7 @@ GRAPHS = ("visitors", "visits", "pageviews", "views_per_visit", "bounce_rate", "
 _operator = re.compile(r"!~|!\*|[=!~*]|")
 _value = re.compile(r"((?:[^,\\]|\\.|\\\Z)*)(,|\Z)", re.DOTALL)
 _escaped = re.compile(r"\\(.)", re.DOTALL)
+_own_view = re.compile(r"(/[^/]+/[^/]+)/page")
 _comparison_dates = re.compile(r"\d{4}-\d{2}-\d{2}\.\.\d{4}-\d{2}-\d{2}", re.ASCII)
 
 SINGLE = ("period", "compare", "match", "by", "graph", "q", "filter", "show", "embed")
@@ -69,6 +70,11 @@ class Chip(Struct, frozen=True):
     def negated(self) -> "Chip":
         """The opposite."""
         return replace(self, operator=OPPOSITES[self.operator])
+
+    @property
+    def names_page(self) -> bool:
+        """Whether it is what a page's own view is of."""
+        return self.name == "page" and self.operator == "is"
 
     @property
     def lists(self) -> list[Any]:
@@ -308,6 +314,16 @@ def name_of_wire(wire: str) -> str:
 
 def _quoted(text: str) -> str:
     return quote(text, safe="/:,.=!~*@-_ ").replace(" ", "+")
+
+
+def filtered_address(view: View, path: str) -> str:
+    """The address of a view after a change of its filters.
+
+    Args:
+        path: of the page with the filters. A page's own view that names no page any more becomes that of the site.
+    """
+    found = _own_view.fullmatch(path)
+    return view.at(found[1] if found and not any(chip.names_page for chip in view.chips) else path)
 
 
 def own_view(view: View, base: str, value: str) -> str:
