@@ -13,6 +13,7 @@ import pytest
 from support.analytics import FIREFOX, HOST
 from support.asking import Answer
 from support.rights import GUEST, World, world
+from tallystick.errors import QuestionTooLong
 from tallystick.model.site import COLLECT, Collect, SiteSettings
 from tallystick.services.accounts.sites import NewSite, SiteChanges, create_site, update_site
 from tallystick.services.ingest.arrival import DropReason
@@ -192,6 +193,26 @@ async def test_the_last_half_hour_by_minute_and_list(empty: Empty) -> None:
 async def test_of_a_site_without_single_hits_no_minutes_are_told(empty: Empty) -> None:
     await empty.analytics.change_site(collect=COLLECT & ~Collect.HITS)
     assert "Of this site only the hour of hits is kept" in (await data(empty, "/now")).text
+
+
+async def test_only_the_number_of_all_visitors_is_followed(empty: Empty) -> None:
+    await empty.hit("/blog", host=HOST)
+    for path in ("", "/now"):
+        assert "data-live=" in (await data(empty, path)).text
+        assert "data-live=" not in (await data(empty, f"{path}?q=blog")).text
+    assert "Only what passes the filters" in (await data(empty, "/now?q=blog")).text
+
+
+@pytest.mark.parametrize("path", ["/now", "/now.json", "/now.csv"])
+async def test_a_half_hour_that_takes_too_long_says_so(
+    empty: Empty, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    async def too_long(*_: object) -> None:
+        raise QuestionTooLong(2.0)
+
+    monkeypatch.setattr("tallystick.surfaces.dashboard.analytics.asking.Asking.live", too_long)
+    answer = await empty.world.page("reader", "GET", f"/sites/1{path}")
+    assert (answer.status, "This took too long" in answer.text) == (504, True)
 
 
 async def test_nobody_is_there_at_a_site_without_hits(empty: Empty) -> None:

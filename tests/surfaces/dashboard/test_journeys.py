@@ -121,3 +121,24 @@ async def test_without_its_page_the_own_view_becomes_that_of_the_site(analytics:
     assert answer.headers["location"] == "/sites/1?page=~x"
     answer = await analytics.ask("/sites/1/page?page=/pricing&add=source&value=x")
     assert answer.headers["location"] == "/sites/1/page?page=/pricing&source=x"
+
+
+async def test_the_search_for_pages_narrows_funnels(analytics: Analytics) -> None:
+    steps = (FunnelStep(page="/pricing"), FunnelStep(page="/signup"))
+    await analytics.services.ledger.write(create_funnel, Funnel(site=1, name="Buys", steps=steps), 1)
+    found = await data(analytics, "/sites/1/funnels.json?q=signup+in:path")
+    assert [step["visits"] for step in found["funnels"][0]["steps"]] == [1, 1]
+    csv = (await analytics.ask("/sites/1/funnels.csv?q=nothing-has-this")).text
+    assert csv.splitlines()[1].startswith("Buys,/pricing,0,")
+
+
+async def test_no_cell_of_data_is_a_formula(analytics: Analytics) -> None:
+    await walk(analytics, 150, "=before()", "/pricing")
+    steps = (FunnelStep(page="/pricing", name="+step"), FunnelStep(page="/signup"))
+    await analytics.services.ledger.write(create_funnel, Funnel(site=1, name="=funnel()", steps=steps), 1)
+    assert "'=funnel(),'+step,3," in (await analytics.ask("/sites/1/funnels.csv")).text
+    await analytics.pixel(p="=after()", e="1", headers={"user-agent": AGENT.format(150, 150)})
+    text = (await analytics.ask("/sites/1/page.csv?page=/pricing")).text
+    cells = [cell for line in text.splitlines() for cell in line.split(",")]
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
+    assert "goals" in text

@@ -11,6 +11,7 @@ import pytest
 
 from support.asking import Answer
 from support.rights import GUEST, World, world
+from tallystick.errors import QuestionTooLong
 from tallystick.ledger import Session
 from tallystick.model.leaving_out import RuleKind
 from tallystick.services.accounts.left_out_rules import add_rule, rules_of_site
@@ -119,7 +120,7 @@ async def test_hits_of_bots_are_counted_after_all(everybody: World) -> None:
     assert everybody.state() == before
     answer = await send(everybody, "/count?bot=webdriver")
     address = answer.headers["location"]
-    assert address.endswith("/left-out?period=today&bot=webdriver&done=counted&hits=3")
+    assert address.endswith("/left-out?bot=webdriver&done=counted&hits=3")
     assert "3 hits will be counted again; it takes a moment." in (await everybody.page("admin", "GET", address)).text
     await do_jobs(everybody)
     assert (await data(everybody))["bots"] == 1
@@ -204,3 +205,30 @@ async def test_readers_see_it_and_change_nothing(everybody: World) -> None:
     assert (await data(everybody))["rules"]["host"] == ["test.example.com"]
     number = everybody.sites["own"].id
     assert (await everybody.page(GUEST, "GET", f"/sites/{number}/left-out")).status == 303
+
+
+async def test_what_takes_too_long_says_so(everybody: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def too_long(*_: object) -> None:
+        raise QuestionTooLong(2.0)
+
+    monkeypatch.setattr("tallystick.surfaces.dashboard.left_out.pages.page_of", too_long)
+    assert "too long" in await page(everybody, status=504)
+    for form in ("json", "csv"):
+        answer = await everybody.page("admin", "GET", f"/sites/{everybody.sites['own'].id}/left-out.{form}")
+        assert (answer.status, "too long" in answer.text) == (504, True)
+
+
+async def test_the_search_for_pages_chooses_hits_of_bots_too(everybody: World) -> None:
+    for path in ("/blog/a", "/pricing"):
+        await hit(everybody, path, b="153")
+    assert (await data(everybody))["bots"] == 3
+    found = await data(everybody, "?q=blog")
+    assert found["bots"] == 1
+    assert found["lists"]["pages"]["rows"] == [{"value": "/blog/a", "hits": 1}]
+    shown = await page(everybody, "/count?q=blog")
+    assert "Count 1 hit" in shown
+    assert "Pages with “blog”" in shown
+    assert "These are all hits of bots" not in shown
+    assert (await send(everybody, "/count?q=blog")).headers["location"].endswith("q=blog&done=counted&hits=1")
+    await do_jobs(everybody)
+    assert {row["value"] for row in (await data(everybody))["lists"]["pages"]["rows"]} == {"/own/a", "/pricing"}

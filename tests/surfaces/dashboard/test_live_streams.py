@@ -139,6 +139,17 @@ async def test_the_server_does_not_wait_for_streams() -> None:
         assert late.body == b"retry: 2000\n\n"
 
 
+async def test_the_end_of_earlier_streams_is_not_that_of_all() -> None:
+    live, watched = LiveStreams(), Watched()
+    async with connected(live, watched.reader()) as client:
+        await client.read(now(0, 0))
+    async with connected(live, watched.reader()) as client:
+        await client.read(now(0, 0))
+        async with asyncio.timeout(WITHIN_S):
+            await live.close_all(within=1_000)
+        assert not len(live)
+
+
 async def test_nothing_is_waited_for_without_streams() -> None:
     async with asyncio.timeout(WITHIN_S):
         await LiveStreams().close_all(within=1_000)

@@ -6,7 +6,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Route
 
-from tallystick.errors import StoreUnavailable
+from tallystick.errors import QuestionTooLong, StoreUnavailable
 from tallystick.services.accounts.passwords import Passwords
 from tallystick.services.analytics.titles import Titles
 from tallystick.services.services import Services
@@ -112,6 +112,7 @@ def dashboard(services: Services, kit: Kit, streams: LiveStreams) -> AsgiApp:
             HTTPException: errors.refused,
             StoreUnavailable: errors.unavailable,
             BodyRefused: errors.body_refused,
+            QuestionTooLong: errors.too_long,
             Exception: errors.failed,
         },
     )

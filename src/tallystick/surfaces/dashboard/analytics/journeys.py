@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from tallystick.model.funnel import Funnel
+from tallystick.services.exports.spreadsheet import safe
 from tallystick.services.inquiries.funnels import FunnelServices, funnel_answered
 from tallystick.surfaces.dashboard.analytics.asking import Page
 from tallystick.surfaces.dashboard.analytics.lists import LISTS, Listing
@@ -99,7 +100,7 @@ class JourneyPages(AnalyticsPages):
         for listing in _lists(page):
             asked = _of_goals(page) if listing.of_goals else page
             answer = await self._asking.rows(asked, listing, _metrics(listing), limit=ROWS_OF_PANEL)
-            rows += ([listing.name, row.value, row.figures[0].now] for row in answer.rows)
+            rows += ([listing.name, safe(row.value), row.figures[0].now] for row in answer.rows)
         return await asyncio.to_thread(as_csv, rows, "page")
 
     # Funnels.
@@ -135,7 +136,7 @@ class JourneyPages(AnalyticsPages):
         for funnel in _chosen(request, await self._of_site(page)):
             for step in (await self._funnel_answer(page, funnel))["results"]["steps"]:
                 figures = (step[key] for key in ("visits", "of_first", "of_previous", "dropped"))
-                rows.append([funnel.name, step["name"], *figures])
+                rows.append([safe(funnel.name), safe(step["name"]), *figures])
         return await asyncio.to_thread(as_csv, rows, "funnels")
 
     async def _of_site(self, page: Page) -> tuple[Funnel, ...]:
@@ -154,7 +155,7 @@ class JourneyPages(AnalyticsPages):
         body: Mapping[str, Any] = {
             "funnel": funnel.id,
             "date_range": page.range.asked,
-            "filters": [*page.viewer.locked, *page.view.filters],
+            "filters": [*page.viewer.locked, *page.view.filters, *page.searched],
             "include": {"left_to": True},
         }
         return await self._asking.in_time(funnel_answered(used, page.viewer.site, page.known, body, page.now))

@@ -163,14 +163,15 @@ class LeftOutFigures(Struct, frozen=True):
 
 
 async def condition_of(page: Page) -> AllOf:
-    """The filters of a page, as questions about bots have them.
+    """The filters of a page with those that its text means, as questions about bots have them.
 
     Raises:
         InputRefused: a filter does not tell hits of bots apart.
     """
     country_name = await asyncio.to_thread(country_by_name)
+    filters = (*page.viewer.locked, *page.view.filters, *page.searched)
     try:
-        return AllOf(tuple(filter_of(each, country_name) for each in (*page.viewer.locked, *page.view.filters)))
+        return AllOf(tuple(filter_of(each, country_name) for each in filters))
     except InvalidFilter as error:
         msg = N_("Hits of bots cannot be filtered by goals and segments. Remove that filter to see them.")
         raise InputRefused(msg) from error

@@ -12,7 +12,7 @@ import msgspec
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from tallystick.errors import InputRefused, QuestionTooLong
+from tallystick.errors import InputRefused
 from tallystick.model.hit import Bot
 from tallystick.model.leaving_out import RuleKind
 from tallystick.model.named_period import period_between
@@ -101,10 +101,6 @@ class LeftOutPages:
                 return _as_json({"error": str(error)}, 400)
             values = refused_values(request, viewer, str(error))
             return await self._services.renderer.private_page(request, "analytics/refused.html", values, 400)
-        except QuestionTooLong as error:
-            if not data:
-                raise
-            return _as_json({"error": str(error)}, 504)
 
     async def _figures(self, request: PageRequest, viewer: Viewer) -> LeftOutFigures:
         view = view_of(request.http.query_params.multi_items(), viewer.usual_period(request.now))

@@ -163,7 +163,7 @@ class LivePages:
 
     async def _page(self, request: PageRequest, page: Page, happened: LastHalfHour) -> Response:
         viewer, view = page.viewer, _view(request)
-        filtered = bool(view.chips or view.expression)
+        filtered = bool(view.chips or view.expression or view.text)
         values = {
             "viewer": viewer,
             "view": view,

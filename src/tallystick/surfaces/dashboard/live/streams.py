@@ -98,6 +98,7 @@ class LiveStreams:
             NoPlace: there are too many; nothing was sent.
         """
         self._places.take(reader.key)
+        self._all_closed.clear()
         try:
             await send(stream_head(_HEAD))
             if scope["method"] == "HEAD":

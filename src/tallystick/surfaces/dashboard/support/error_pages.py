@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from tallystick.errors import StoreUnavailable
+from tallystick.errors import QuestionTooLong, StoreUnavailable
 from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageGuard
 from tallystick.surfaces.dashboard.support.rendering import Renderer
@@ -40,6 +40,12 @@ _TEXTS = {
         N_("This is an error of the server. Its operator finds the details in the server's log."),
     ),
     503: (N_("Not possible just now"), N_("The server cannot read or store anything at the moment. Try again soon.")),
+    504: (
+        N_("This took too long"),
+        N_(
+            "The statistics were not found in time. Go back and try again, or choose a shorter period or fewer filters."
+        ),
+    ),
 }
 
 
@@ -63,6 +69,11 @@ class ErrorPages:
         if error.retry_after:
             response.headers["retry-after"] = str(error.retry_after)
         return response
+
+    async def too_long(self, request: Request, error: Exception) -> Response:
+        """504 for statistics that were not found in time."""
+        assert isinstance(error, QuestionTooLong)
+        return await self._response(request, 504)
 
     async def body_refused(self, request: Request, error: Exception) -> Response:
         """The page for a form that arrived incomplete or too slowly."""
