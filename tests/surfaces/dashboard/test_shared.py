@@ -11,16 +11,18 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from builders import NOW
-from support.analytics import Analytics
+from support.analytics import CHROME, Analytics
 from support.asking import Answer
 from support.pages import HOST, Pages, shown_once, token_in
 from support.rights import GUEST, PEOPLE, World, world
 from tallystick.ledger import Ledger
 from tallystick.model.annotation import Annotation
+from tallystick.model.goal import Goal
 from tallystick.model.shared_link import SharedLink
 from tallystick.services.accounts.passwords import hash_password
 from tallystick.services.accounts.sites import SiteChanges, update_site
 from tallystick.services.analytics.kept.annotations import create_annotation
+from tallystick.services.analytics.kept.goals import create_goal
 from tallystick.services.analytics.kept.shared_links import (
     SharedLinkChanges,
     change_shared_link,
@@ -292,6 +294,87 @@ async def test_words_search_pages_only_where_pages_are_shown(everybody: World) -
     _, secret = await a_link(everybody, "Sources only", panels=("sources",))
     answer = await everybody.analytics.ask(f"/share/{secret}.json?q=own")
     assert answer.status == 400
+
+
+@pytest.mark.parametrize("goal", ["Visit+/own/a", "Visit+/own*", "Signup,Visit+/own/a", "!Visit+/own/a"])
+async def test_goals_do_not_tell_of_pages_that_are_not_shown(everybody: World, goal: str) -> None:
+    _, hidden = await a_link(everybody, "Goals only", panels=("goals",))
+    _, shown = await a_link(everybody, "Goals and pages", panels=("goals", "pages"))
+    whole = "goal+is+" + ",".join(f'"{name.lstrip("!")}"' for name in goal.split(","))
+    done = f"has+done+({whole})"
+    for query in (f"goal={goal}", f"filter={whole}", f"filter={done}"):
+        answer = await everybody.analytics.ask(f"/share/{hidden}.json?{query}")
+        assert answer.status == 400, query
+        assert answer.json()["error"] == "this link shows nothing by page, so it cannot be filtered by that"
+        answer = await everybody.analytics.ask(f"/share/{shown}.json?{query}")
+        assert "shows nothing by page" not in answer.text
+
+
+async def test_a_goal_that_is_listed_is_filtered_by_whatever_its_name(everybody: World) -> None:
+    ledger = everybody.analytics.services.ledger
+    await ledger.write(create_goal, Goal(site=1, name="Visit /own/a", page="/own/a"), ledger.clock())
+    _, secret = await a_link(everybody, "Goals only", panels=("goals",))
+    answer = await everybody.analytics.ask(f"/share/{secret}.json?goal=Visit+/own/a")
+    assert answer.status == 200
+    assert answer.json()["numbers"]["visitors"]["now"] == 1
+
+
+@pytest.mark.parametrize("query", ["q=is:event", "q=is:pageview", "q=Sign+at:start+is:event"])
+async def test_searched_words_do_not_tell_of_events_that_are_not_shown(everybody: World, query: str) -> None:
+    _, secret = await a_link(everybody, "Pages only", panels=("pages",))
+    for path in (".json", "/number.svg"):
+        answer = await everybody.analytics.ask(f"/share/{secret}{path}?{query}")
+        assert answer.status == 400
+        assert "this link shows nothing by event" in answer.text
+
+
+async def test_a_search_of_pages_finds_no_event_that_is_not_shown(everybody: World) -> None:
+    await everybody.analytics.pixel(p="Signup", e="true", headers={"host": "stats.example.com"})
+    _, pages = await a_link(everybody, "Pages only", panels=("pages",))
+    _, both = await a_link(everybody, "Both", panels=("pages", "events"))
+    found = {}
+    for secret in (pages, both):
+        answer = await everybody.analytics.ask(f"/share/{secret}.json?q=Signup&period=today")
+        found[secret] = answer.json()["numbers"]["visitors"]["now"]
+    assert found == {pages: 0, both: 1}
+
+
+async def test_rates_are_of_the_visitors_that_a_link_shows(everybody: World) -> None:
+    await everybody.analytics.pixel(p="Signup", e="true", headers={"host": "stats.example.com", "user-agent": CHROME})
+    _, whole = everybody.links["own"]
+    _, locked = await a_link(everybody, "Signups", filters=[["is", "event:goal", ["Signup"]]])
+    rates = {}
+    for secret in (whole, locked):
+        found = (await everybody.analytics.ask(f"/share/{secret}/goals.json?period=today")).json()
+        (rates[secret],) = [row["conversion_rate"]["now"] for row in found["rows"]]
+    assert rates[locked] == 100
+    assert rates[whole] < 100
+
+
+async def test_strangers_who_are_logged_in_see_what_guests_see(everybody: World) -> None:
+    ledger = everybody.analytics.services.ledger
+    await change_site(everybody, public="public")
+    day = datetime.fromtimestamp(ledger.clock() / 1000, UTC).strftime("%Y-%m-%d")
+    await ledger.write(create_annotation, Annotation(site=1, at=day, text="We fired Bob"), ledger.clock())
+    segment = everybody.segments["own"]
+    for person, is_one in (("reader", True), ("foreign admin", False), ("no access", False), (GUEST, False)):
+        shown = (await everybody.page(person, "GET", "/sites/1?period=today")).text
+        assert ("We fired Bob" in shown) is is_one, person
+        assert (f"segment={segment.id}" in shown) is is_one, person
+        answer = await everybody.page(person, "GET", f"/sites/1.json?segment={segment.id}")
+        assert answer.status == (200 if is_one else 400), person
+
+
+async def test_notes_are_of_the_sites_whose_people_look(everybody: World) -> None:
+    ledger = everybody.analytics.services.ledger
+    foreign = everybody.sites["foreign"].id
+    await change_site(everybody, "foreign", public="public")
+    day = datetime.fromtimestamp(ledger.clock() / 1000, UTC).strftime("%Y-%m-%d")
+    for site, text in ((1, "We fired Bob"), (foreign, "They fired Eve")):
+        await ledger.write(create_annotation, Annotation(site=site, at=day, text=text), ledger.clock())
+    shown = (await everybody.page("reader", "GET", f"/sites/1+{foreign}?period=today")).text
+    assert "We fired Bob" in shown
+    assert "They fired Eve" not in shown
 
 
 async def test_guests_do_not_use_segments(everybody: World) -> None:

@@ -35,6 +35,7 @@ async def answered(  # noqa: PLR0913  # what is asked, by whom and when
     now: int,
     *,
     extended: bool,
+    locked: int = 0,
 ) -> dict[str, Any]:
     """The answer to a query.
 
@@ -43,6 +44,7 @@ async def answered(  # noqa: PLR0913  # what is asked, by whom and when
         known: their goals and segments.
         now: Unix milliseconds.
         extended: whether names and keys of ``/api/query`` are known.
+        locked: see ``decode_query``.
 
     Raises:
         InputRefused: the query cannot be answered; the message is for the client.
@@ -50,7 +52,7 @@ async def answered(  # noqa: PLR0913  # what is asked, by whom and when
         StoreUnavailable
     """
     days = await days_with_imports(questions, sites, wanted=_wants_imports(body))
-    query = await asyncio.to_thread(_decoded, sites, known, body, now, days, extended=extended)
+    query = await asyncio.to_thread(_decoded, sites, known, body, now, days, extended=extended, locked=locked)
     joined = joining(questions, days, query.inquiry, wanted=bool(query.include.get("imports")))
     found = await find(joined.answers, query.inquiry)
     site = body.get("site_id") or sites[0].address_name
@@ -82,10 +84,11 @@ def _decoded(  # noqa: PLR0913  # what is asked, by whom and when
     days: Sequence[ImportedDays],
     *,
     extended: bool,
+    locked: int,
 ) -> DecodedQuery:
     """The query of a body. Reads zones and names of countries from disk at first."""
     today = since_imports(today_of(sites, now), days)
-    return decode_query(body, tuple(site.id for site in sites), known, today, extended=extended)
+    return decode_query(body, tuple(site.id for site in sites), known, today, extended=extended, locked=locked)
 
 
 def today_of(sites: Sequence[Site], now: int) -> Today:

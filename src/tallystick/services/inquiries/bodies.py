@@ -65,8 +65,14 @@ class DecodedQuery(Struct, frozen=True, kw_only=True):
         return next(units, None)
 
 
-def decode_query(
-    body: Mapping[str, Any], sites: tuple[int, ...], known: Configured, today: Today, *, extended: bool
+def decode_query(  # noqa: PLR0913  # what is asked, by whom and when
+    body: Mapping[str, Any],
+    sites: tuple[int, ...],
+    known: Configured,
+    today: Today,
+    *,
+    extended: bool,
+    locked: int = 0,
 ) -> DecodedQuery:
     """The query that a body asks for.
 
@@ -74,11 +80,12 @@ def decode_query(
         sites: those of its ``site_id``.
         known: their goals and segments.
         extended: whether names and keys of ``/api/query`` are known.
+        locked: how many of the first filters always hold: visitors who do not pass them are no part of a rate.
 
     Raises:
         InputRefused: all faults of form, one a line, or else the first one of meaning.
     """
-    return _BodyDecoder(body, sites, known, today, vocabulary(extended=extended)).decode()
+    return _BodyDecoder(body, sites, known, today, vocabulary(extended=extended)).decode(locked)
 
 
 class _BodyDecoder:
@@ -91,7 +98,7 @@ class _BodyDecoder:
         self._faults: list[str] = []
         self._today = today
 
-    def decode(self) -> DecodedQuery:
+    def decode(self, locked: int) -> DecodedQuery:
         known = {"site_id", *REQUIRED, "dimensions", "filters", "order_by", "include", "pagination"}
         known |= {"timezone", "bots"} if self._names.extended else set()
         for key in self._body:
@@ -107,7 +114,7 @@ class _BodyDecoder:
         goals = GoalNames(self._sites, self._known.goals)
         decoder = FilterDecoder(self._names, goals, self._known.segments, self._fault)
         raw_filters = self._value("filters", list, [])
-        decoded = self._later(lambda: decoder.decode(raw_filters))
+        decoded = self._later(lambda: decoder.decode(raw_filters, locked))
         order = self._order()
         include = self._include()
         limit, offset = self._pagination()

@@ -30,8 +30,8 @@ class DecodedFilters(Struct, frozen=True):
     """All filters of a query.
 
     Attributes:
-        condition: those not on goals.
-        goals: those on goals; None without any.
+        condition: those not on goals, and those that always hold.
+        goals: the others, on goals; None without any.
         goal_names: names of events that the site must have seen, and whether upper and lower case are the same.
         on_pages: whether there is a filter on ``event:page``.
         goal_rows: what is listed by goal.
@@ -66,8 +66,11 @@ class FilterDecoder:
         self._on_pages = self._inside = False
         self._segments_used = 0
 
-    def decode(self, filters: Sequence[object]) -> DecodedFilters:
+    def decode(self, filters: Sequence[object], locked: int = 0) -> DecodedFilters:
         """The filters, which all have to hold.
+
+        Args:
+            locked: how many of the first ones always hold.
 
         Raises:
             InputRefused: a filter has a known form but no meaning where it stands. The first of them, after all faults
@@ -82,7 +85,7 @@ class FilterDecoder:
                 for part in expanded:
                     decoded = self._read(part, segment)
                     parts = decoded.parts if isinstance(decoded, AllOf) else (decoded,)
-                    (goals if _is_goal(part) else conditions).extend(parts)
+                    (goals if _is_goal(part) and number >= locked else conditions).extend(parts)
             except InvalidFilter:
                 self._fault(f"#/filters/{number}: Invalid filter {as_json(each)}")
             except InputRefused as error:

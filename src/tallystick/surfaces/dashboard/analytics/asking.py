@@ -128,7 +128,6 @@ async def page_of(statistics: Statistics, viewer: Viewer, view: View, now: int) 
             the viewer; the message says what is.
         StoreUnavailable
     """
-    refuse_hidden(viewer, view)
     today = await asyncio.to_thread(today_of, viewer.sites, now)
     try:
         period = await asyncio.to_thread(named_range, view.period, today)
@@ -146,6 +145,8 @@ async def page_of(statistics: Statistics, viewer: Viewer, view: View, now: int) 
     ids = [site.id for site in viewer.sites]
     compared = await asyncio.to_thread(_compared, view, period, today)
     known = await configured(statistics.goals, statistics.segments, ids, viewer.person_id)
+    searched = await _searched(statistics, viewer, view)
+    refuse_hidden(viewer, view, searched, known)
     return Page(
         viewer=viewer,
         view=view,
@@ -155,16 +156,18 @@ async def page_of(statistics: Statistics, viewer: Viewer, view: View, now: int) 
         unit=unit,
         known=known,
         now=now,
-        searched=tuple(await _searched(statistics, view, ids)),
+        searched=tuple(searched),
     )
 
 
-async def _searched(statistics: Statistics, view: View, sites: list[int]) -> list[Any]:
+async def _searched(statistics: Statistics, viewer: Viewer, view: View) -> list[Any]:
     """The filters on the wire that the text of a view means."""
     if not view.text:
         return []
     search = text_filter(view.text)
-    return search.lists(await statistics.titles.names(sites, search.fits) if search.in_title else [])
+    sites = [site.id for site in viewer.sites]
+    titled = await statistics.titles.names(sites, search.fits) if search.in_title else []
+    return search.lists(titled, events=viewer.sees("events"))
 
 
 def _compared(view: View, asked: NamedRange, today: Today) -> Period | None:
@@ -268,7 +271,10 @@ class Asking:
             "include": include,
         }
         questions = self._statistics.questions
-        return await self.in_time(answered(questions, page.viewer.sites, page.known, whole, page.now, extended=True))
+        locked = len(page.viewer.locked)
+        return await self.in_time(
+            answered(questions, page.viewer.sites, page.known, whole, page.now, extended=True, locked=locked)
+        )
 
     async def in_time(self, answer: Awaitable[Result]) -> Result:
         """An answer within the time of one part of a page.

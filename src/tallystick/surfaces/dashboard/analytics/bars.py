@@ -40,7 +40,7 @@ def words_of_bars(language: Language, page: Page) -> dict[str, Any]:
     goals = [goal.name for goals in page.known.goals.values() for goal in goals] if viewer.sees("goals") else []
     return {
         # Their names are of the site's people: guests never filter by them.
-        "segments": page.known.segments if viewer.person else (),
+        "segments": page.known.segments if viewer.insider else (),
         "save_segment": save_address(viewer, page.view),
         "segments_page": f"{viewer.base}/segments" if may_note(viewer) else "",
         "goals": list(dict.fromkeys(goals))[:MOST_OFFERED],

@@ -6,7 +6,6 @@ from datetime import datetime
 from msgspec import Struct
 
 from tallystick.model.annotation import Annotation
-from tallystick.services.accounts.accounts import may_see
 from tallystick.services.analytics.kept.annotations import AnnotationsAsked
 from tallystick.surfaces.dashboard.analytics import wording
 from tallystick.surfaces.dashboard.analytics.asking import Page, Series
@@ -44,16 +43,14 @@ def chart_region(language: Language, page: Page, series: Series, notes: Sequence
 
 
 async def notes_of(statistics: Statistics, page: Page) -> list[Annotation]:
-    """The notes of a page's period that its viewer sees, the latest ones where there are many. Guests see none.
+    """The notes of a page's period, of sites whose people its viewer is one of; the latest ones where there are many.
 
     Raises:
         StoreUnavailable
     """
-    if page.viewer.person is None:
-        return []
     asked = AnnotationsAsked(first=page.range.first.isoformat(), last=page.range.last.isoformat())
     found: list[Annotation] = []
-    for site in page.viewer.sites:
+    for site in filter(page.viewer.is_of, page.viewer.sites):
         found += (await statistics.annotations.visible(site.id, page.viewer.person_id, asked))[-MOST_NOTES:]
     if page.range.seconds < 24 * 3_600:
         after = datetime.fromtimestamp(page.range.period.after, page.zone).strftime("%Y-%m-%d %H:%M")
@@ -70,7 +67,7 @@ def may_edit(viewer: Viewer, note: Annotation) -> bool:
 
 def may_note(viewer: Viewer) -> bool:
     """Whether a viewer may add notes: to one site, which they see not only as everybody does."""
-    return viewer.person is not None and len(viewer.sites) == 1 and may_see(viewer.person, viewer.site)
+    return len(viewer.sites) == 1 and viewer.insider
 
 
 def note_when(language: Language, at: str) -> str:

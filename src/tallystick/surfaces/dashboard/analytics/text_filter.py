@@ -56,15 +56,21 @@ class TextFilter(Struct, frozen=True):
             return False
         return text in title
 
-    def lists(self, titled: Sequence[str]) -> list[Any]:
+    def lists(self, titled: Sequence[str], *, events: bool = True) -> list[Any]:
         """The filters on the wire, which all have to hold.
 
         Args:
             titled: paths of pages, and names of events, whose titles fit.
+            events: whether text is looked for in the names of events, too.
         """
         found: list[Any] = []
         if self.text:
-            either = [*(self._of_path() if self.in_path else ()), *(_titled(titled) if self.in_title else ())]
+            of_pages = [self._match(_PAGE)] if self.in_path else []
+            of_events = [_event(self._match(_EVENT))] if self.in_path else []
+            if self.in_title:
+                of_pages.append(["is", _PAGE, list(titled)] if titled else ["matches", _PAGE, [_NOTHING]])
+                of_events += [_event(["is", _EVENT, list(titled)])] if titled else []
+            either = [*of_pages, *(of_events if events else ())]
             inner = either[0] if len(either) == 1 else ["or", either]
             found.append(["not", inner] if NOT in self.words else inner)
         if IS_EVENT in self.words:
@@ -72,10 +78,6 @@ class TextFilter(Struct, frozen=True):
         if IS_PAGEVIEW in self.words:
             found.append(["is", _EVENT, [_PAGEVIEW]])
         return found
-
-    def _of_path(self) -> list[Any]:
-        is_event = ["is_not", _EVENT, [_PAGEVIEW]]
-        return [self._match(_PAGE), ["and", [is_event, self._match(_EVENT)]]]
 
     def _match(self, dimension: str) -> list[Any]:
         if not self.words & {AT_START, AT_END}:
@@ -99,7 +101,5 @@ def text_filter(query: str) -> TextFilter:
     return TextFilter(text, frozenset(word for word in typed if word in WORDS), text.casefold())
 
 
-def _titled(names: Sequence[str]) -> list[Any]:
-    if not names:
-        return [["matches", _PAGE, [_NOTHING]]]
-    return [["is", _PAGE, list(names)], ["and", [["is_not", _EVENT, [_PAGEVIEW]], ["is", _EVENT, list(names)]]]]
+def _event(match: list[Any]) -> list[Any]:
+    return ["and", [["is_not", _EVENT, [_PAGEVIEW]], match]]

@@ -78,6 +78,15 @@ class Viewer(Struct, frozen=True, kw_only=True):
         """The id of the account; None for a guest."""
         return None if self.person is None else self.person.id
 
+    @property
+    def insider(self) -> bool:
+        """Whether this is one of the people of the sites, who see more of them than everybody does."""
+        return all(map(self.is_of, self.sites))
+
+    def is_of(self, site: Site) -> bool:
+        """Whether this is one of the people of a site."""
+        return self.person is not None and may_see(self.person, site)
+
     def usual_period(self, now: int) -> str:
         """28 days; today, while there is nothing before today.
 
