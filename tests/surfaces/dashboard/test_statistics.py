@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import re
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from io import StringIO
@@ -13,9 +14,15 @@ import httpx
 import pytest
 
 from support.analytics import HOST, Analytics, analytics_in_process
+from support.exported import an_export
 from support.pages import PASSWORD, Visitor
+from tallystick.model.aggregates import PLAUSIBLE, Row
 from tallystick.services.accounts.accounts import set_password
 from tallystick.services.accounts.passwords import hash_password
+from tallystick.services.analytics.imported import WARNINGS as OF_IMPORTS
+from tallystick.services.imports.plausible_zip import ExportReport, rows_of
+from tallystick.services.inquiries.asking import WITHOUT_SESSION
+from tallystick.surfaces.dashboard.analytics.wording import WARNINGS
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
@@ -254,3 +261,74 @@ async def test_lists_of_several_sites_have_no_rates_that_cannot_be_told(tmp_path
         assert "bounce_rate" not in row
         (row,) = (await ada.get("/sites/1+2/sources.json?period=today&compare=off")).json()["rows"]
         assert row["bounce_rate"] == 100
+
+
+async def imported(analytics: Analytics, folder: Path) -> None:
+    """The days from 2026-12-31 until 2027-01-10, from another software."""
+
+    def read() -> tuple[ExportReport, dict[str, list[Row]]]:
+        report, found = ExportReport(), defaultdict[str, list[Row]](list)
+        for aggregate, row in rows_of(an_export(folder), 20_900, report, lambda bad: pytest.fail(str(bad))):
+            found[aggregate.name].append(row)
+        return report, found
+
+    report, found = await asyncio.to_thread(read)
+    aggregates, site = analytics.services.aggregates, analytics.site.id
+    spans = {name: each.span for name, each in report.tables.items()}
+    begun = await aggregates.begin(site, PLAUSIBLE, "e.zip", "e.zip", spans, replace=False)
+    await aggregates.add(site, begun.id, 1, found)
+    await aggregates.finish("a test", site, begun.id, report.rows, replace=False)
+
+
+async def test_all_time_begins_with_imports_which_have_no_hours(analytics: Analytics, tmp_path: Path) -> None:
+    await imported(analytics, tmp_path)
+    for _ in ("without own hits", "with own hits"):
+        found = await data(analytics, "/sites/1.json?period=all")
+        assert found["period"]["first"] <= "2026-12-31"
+        assert found["series"]["by"] == "day"
+        assert found["series"]["labels"][0] == found["period"]["first"]
+        assert sum(value or 0 for value in found["series"]["values"]) >= 17
+        await visit(analytics, "/a")
+    await data(analytics, "/sites/1.json?period=2027-01-09..2027-01-11&by=hour", 400)
+    found = await data(analytics, "/sites/1.json?period=2027-01-10")
+    assert (found["series"]["by"], found["series"]["values"]) == ("day", [2])
+    assert (await data(analytics, "/sites/1.json?period=today"))["series"]["by"] == "hour"
+
+
+async def test_what_imports_cannot_tell_is_said(analytics: Analytics, tmp_path: Path) -> None:
+    await imported(analytics, tmp_path)
+    await visit(analytics, "/a")
+    query = "period=all&page=/a&source=~x"
+    found = await data(analytics, f"/sites/1.json?{query}")
+    (warning,) = found["warnings"]
+    assert warning.startswith("Imported data is not included: its tables")
+    for name in ("", "/sources"):
+        assert "Imported data is not included: its tables" in await page(analytics, f"/sites/1{name}?{query}")
+    assert (await data(analytics, f"/sites/1/sources.json?{query}"))["warnings"] == [warning]
+
+
+def test_warnings_can_be_translated() -> None:
+    assert sorted(WARNINGS) == sorted([WITHOUT_SESSION["warning"], *OF_IMPORTS.values()])
+
+
+async def test_data_says_what_it_is_of(analytics: Analytics) -> None:
+    found = await data(analytics, "/sites/1.json?period=2027-01-08&q=blog&match=weekdays")
+    assert (found["search"], found["match"]) == ("blog", "weekdays")
+    assert found["compared"] == {"first": "2027-01-01", "last": "2027-01-01"}
+    found = await data(analytics, "/sites/1.json?compare=off")
+    assert (found["search"], found["match"], found["compared"]) == (None, None, None)
+
+
+async def test_a_list_keeps_its_order_and_what_is_looked_for(analytics: Analytics) -> None:
+    await visit(analytics, "/a")
+    await visit(analytics, "/b")
+    shown = await page(analytics, "/sites/1/pages?period=today&find=a&sort=pageviews")
+    for link in ("/pages?period=yesterday&amp;sort=pageviews&amp;find=a", "/pages.json?sort=pageviews&amp;find=a"):
+        assert link in shown.replace("?period=today&amp;", "?"), link
+    assert '<input type="hidden" name="sort" value="pageviews"><input type="hidden" name="find" value="a">' in shown
+    assert 'find=a">/a</a>' not in shown
+    answer = await analytics.ask("/sites/1/pages?find=a&add=source&value=x")
+    assert answer.headers["location"] == "/sites/1/pages?source=x&find=a"
+    shown = await page(analytics, "/sites/1/pages?find=a&from=500")
+    assert "There are not so many rows." in shown
+    assert '<a href="/sites/1/pages?find=a">Show the first rows</a>' in shown

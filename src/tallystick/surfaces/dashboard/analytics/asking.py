@@ -7,12 +7,14 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from tallystick.errors import InputRefused, QuestionTooLong
+from tallystick.errors import InputRefused, QuestionTooLong, StoreUnavailable
 from tallystick.model.named_period import Earlier, Today, custom_comparison, earlier, period_between
-from tallystick.model.period import Period
+from tallystick.model.period import Period, day_of
 from tallystick.model.question import TimeUnit
+from tallystick.services.analytics.imported import ImportedDays
 from tallystick.services.inquiries.asking import answered, moments, today_of
 from tallystick.services.inquiries.configured import Configured, configured
+from tallystick.services.inquiries.importing import days_with_imports, since_imports
 from tallystick.surfaces.dashboard.analytics.hidden import refuse_hidden
 from tallystick.surfaces.dashboard.analytics.lists import Listing
 from tallystick.surfaces.dashboard.analytics.periods import NamedRange, named_range, units_of, usual_unit
@@ -97,6 +99,7 @@ class Page(Struct, frozen=True, kw_only=True):
         range: the period of the view.
         compared: the period that it is compared with; None for none.
         unit: by which the chart is divided.
+        units: those that can be chosen.
         known: goals and segments.
         searched: filters on the wire that the view's text means.
     """
@@ -107,6 +110,7 @@ class Page(Struct, frozen=True, kw_only=True):
     range: NamedRange
     compared: Period | None
     unit: TimeUnit
+    units: tuple[TimeUnit, ...]
     known: Configured
     now: int
     searched: tuple[Any, ...] = ()
@@ -128,14 +132,17 @@ async def page_of(statistics: Statistics, viewer: Viewer, view: View, now: int) 
             the viewer; the message says what is.
         StoreUnavailable
     """
-    today = await asyncio.to_thread(today_of, viewer.sites, now)
+    days = await _imported(statistics, viewer)
+    # As questions do, or "all" would be one period here and another one in the answers.
+    today = since_imports(await asyncio.to_thread(today_of, viewer.sites, now), days)
     try:
         period = await asyncio.to_thread(named_range, view.period, today)
     except ValueError as error:
         msg = f"period: {error}"
         raise InputRefused(msg) from error
-    units = units_of(period)
-    unit = usual_unit(period)
+    whole_days = any(_has_days(period, each, today) for each in days)
+    units = units_of(period, whole_days=whole_days)
+    unit = usual_unit(period, whole_days=whole_days)
     if view.by:
         chosen = [each for each in units if each.value == view.by]
         if not chosen:
@@ -154,10 +161,28 @@ async def page_of(statistics: Statistics, viewer: Viewer, view: View, now: int) 
         range=period,
         compared=compared,
         unit=unit,
+        units=units,
         known=known,
         now=now,
         searched=tuple(searched),
     )
+
+
+async def _imported(statistics: Statistics, viewer: Viewer) -> Sequence[ImportedDays]:
+    """The imported days that count. None where they cannot be read now: each part of the page then says so itself."""
+    try:
+        async with asyncio.timeout(WITHIN_S):
+            return await days_with_imports(statistics.questions, viewer.sites, wanted=True)
+    except (QuestionTooLong, StoreUnavailable, TimeoutError):
+        return ()
+
+
+def _has_days(period: NamedRange, days: ImportedDays, today: Today) -> bool:
+    """Whether a period of whole days has imported ones. Periods that cut days never have imports in answers."""
+    if "T" in period.name:
+        return False
+    first, last = day_of(period.period.first, today.zone), day_of(period.period.after - 1, today.zone)
+    return max(first, days.first) <= min(last, days.last)
 
 
 async def _searched(statistics: Statistics, viewer: Viewer, view: View) -> list[Any]:

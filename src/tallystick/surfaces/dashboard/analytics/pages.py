@@ -5,7 +5,6 @@ import csv
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from io import StringIO
 from typing import Any, NamedTuple, TypeAlias
-from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 import structlog
@@ -22,7 +21,7 @@ from tallystick.surfaces.dashboard.analytics.bars import form_values, refused_va
 from tallystick.surfaces.dashboard.analytics.chart import ChartRegion, chart_region, may_note, notes_of
 from tallystick.surfaces.dashboard.analytics.choosing import chosen
 from tallystick.surfaces.dashboard.analytics.lists import LISTS, PANELS, Listing, Panel, panel_of
-from tallystick.surfaces.dashboard.analytics.periods import units_of
+from tallystick.surfaces.dashboard.analytics.periods import local_dates
 from tallystick.surfaces.dashboard.analytics.view import View, chip_of, filtered_address, own_view, view_of
 from tallystick.surfaces.dashboard.analytics.viewer import LoginNeeded, OtherFirst, Viewer, ViewerSource
 from tallystick.surfaces.dashboard.first_minutes.pages import FirstMinutes
@@ -101,6 +100,7 @@ class AnalyticsPages:
         try:
             view = view_of(pairs, viewer.usual_period(request.now))
             if form is None and (other := chosen(dict(pairs), view, request.language)):
+                other = other.changed(own=_own(request))
                 return see_other(filtered_address(other, request.http.url.path))
             page = await page_of(self._statistics, viewer, view, request.now)
             page.view.filters  # noqa: B018  # refused here, and not in every panel
@@ -196,7 +196,7 @@ class AnalyticsPages:
             "viewer": page.viewer,
             "base": page.viewer.base,
             "here_address": request.http.url.path,
-            "units": units_of(page.range),
+            "units": page.units,
             "unit_words": wording.UNITS,
             "may_note": may_note(page.viewer),
             "note_date": min(page.range.last, page.today.date).isoformat(),
@@ -228,8 +228,11 @@ class AnalyticsPages:
         world: Any = None
         if listing.name == COUNTRIES and not offset:
             world = await self._tried(lambda: self._asking.rows(asked, listing, ("visitors",), limit=ALL_COUNTRIES))
+        view = page.view.changed(own=_own(request))
         values = {
             **self._shared(request, page),
+            **form_values(view),
+            "view": view,
             "map": _map(request.language, page, listing, world) if isinstance(world, ListAnswer) else None,
             "listing": listing,
             "metrics": metrics,
@@ -238,8 +241,9 @@ class AnalyticsPages:
             "offset": offset,
             "step": ROWS_OF_PAGE,
             "find": find,
-            "kept": parse_qsl(page.view.query, keep_blank_values=True),
-            "at_row": lambda row: _at_row(request, page, row),
+            "at_row": lambda row: view.changed(own=(*view.own, *([("from", str(row))] if row else []))).at(
+                request.http.url.path
+            ),
         }
         return await self._services.renderer.private_page(request, "analytics/list.html", values)
 
@@ -253,7 +257,8 @@ class AnalyticsPages:
     async def _list_json(self, request: PageRequest, page: Page) -> Response:
         listing, _, answer = await self._list_answer(request, page)
         rows = [row_data(listing, row) for row in answer.rows]
-        return as_json({**about(page), "list": listing.name, "total": answer.total, "rows": rows})
+        found = {"list": listing.name, "total": answer.total, "rows": rows, "warnings": answer.warnings}
+        return as_json({**about(page), **found})
 
     async def _list_csv(self, request: PageRequest, page: Page) -> Response:
         listing, metrics, answer = await self._list_answer(request, page)
@@ -275,11 +280,14 @@ class AnalyticsPages:
         numbers, live = await self._asking.numbers(page), await self._asking.live(page)
         series = await self._asking.series(page)
         panels: dict[str, Any] = {}
+        warnings: list[str] = []
         for panel in PANELS:
-            for listing in panel.lists:
-                if page.viewer.sees(listing.name) and (listing is panel.lists[0] or listing.name in page.view.lists):
+            lists = [each for each in panel.lists if page.viewer.sees(each.name)]
+            for listing in lists:
+                if listing is lists[0] or listing.name in page.view.lists:
                     answer = await self._asking.rows(page, listing, listing.metrics, limit=ROWS_OF_PANEL)
                     panels[listing.name] = [row_data(listing, row) for row in answer.rows]
+                    warnings += answer.warnings
         return as_json(
             {
                 **about(page),
@@ -287,6 +295,7 @@ class AnalyticsPages:
                 "live": live,
                 "series": _series(series),
                 "lists": panels,
+                "warnings": list(dict.fromkeys(warnings)),
             }
         )
 
@@ -386,12 +395,10 @@ def _with_list(view: View, panel: Panel, chosen: Listing) -> tuple[str, ...]:
     return (*others, *(() if chosen is panel.lists[0] else (chosen.name,)))
 
 
-def _at_row(request: PageRequest, page: Page, row: int) -> str:
-    """The address of a list's rows from a place on."""
+def _own(request: PageRequest) -> tuple[tuple[str, str], ...]:
+    """What the address of a list has beside the view: how rows are sorted, and what they contain."""
     query = request.http.query_params
-    own = {name: query[name] for name in ("sort", "find") if query.get(name)}
-    pairs = [*parse_qsl(page.view.query, keep_blank_values=True), *own.items(), *([("from", str(row))] if row else [])]
-    return f"{request.http.url.path}?{urlencode(pairs)}" if pairs else request.http.url.path
+    return tuple((name, query[name]) for name in ("sort", "find") if query.get(name))
 
 
 def _twin(name: str) -> tuple[str, str | None]:
@@ -405,12 +412,16 @@ def _twin(name: str) -> tuple[str, str | None]:
 def about(page: Page) -> dict[str, Any]:
     """What is viewed, as data has it."""
     view = page.view
+    compared = page.compared and local_dates(page.compared, page.zone)
     return {
         "sites": [site.address_name for site in page.viewer.sites],
         "period": {"name": view.period, "first": page.range.first.isoformat(), "last": page.range.last.isoformat()},
         "timezone": str(page.zone),
         "compare": view.compare,
+        "compared": compared and {"first": compared[0].isoformat(), "last": compared[1].isoformat()},
+        "match": "weekdays" if view.match_weekdays else None,
         "filters": view.filters,
+        "search": view.text or None,
     }
 
 

@@ -111,14 +111,18 @@ def range_name(first: date, last: date) -> str:
     return f"{first}..{last}"
 
 
-def units_of(period: NamedRange) -> tuple[TimeUnit, ...]:
-    """The units by which a chart may divide a period, from the finest; the usual one is ``usual_unit``."""
+def units_of(period: NamedRange, *, whole_days: bool = False) -> tuple[TimeUnit, ...]:
+    """The units by which a chart may divide a period, from the finest; the usual one is ``usual_unit``.
+
+    Args:
+        whole_days: whether some of its days have no hours, as imported ones.
+    """
     units = []
-    if period.seconds <= MOST_MINUTES_S:
+    if period.seconds <= MOST_MINUTES_S and not whole_days:
         units.append(TimeUnit.MINUTE)
-    if period.seconds <= MOST_HOURS_S:
+    if period.seconds <= MOST_HOURS_S and not whole_days:
         units.append(TimeUnit.HOUR)
-    if HOUR_S * 24 < period.seconds <= MOST_DAYS_S:
+    if (whole_days or period.seconds > HOUR_S * 24) and period.seconds <= MOST_DAYS_S:
         units.append(TimeUnit.DAY)
     if period.days > 13:  # noqa: PLR2004  # two points make no chart
         units.append(TimeUnit.WEEK)
@@ -127,11 +131,11 @@ def units_of(period: NamedRange) -> tuple[TimeUnit, ...]:
     return tuple(units)
 
 
-def usual_unit(period: NamedRange) -> TimeUnit:
-    """The unit of a chart when none is chosen."""
-    if period.seconds <= 2 * HOUR_S:
+def usual_unit(period: NamedRange, *, whole_days: bool = False) -> TimeUnit:
+    """The unit of a chart when none is chosen; see ``units_of``."""
+    if period.seconds <= 2 * HOUR_S and not whole_days:
         return TimeUnit.MINUTE
-    if period.days <= 2:  # noqa: PLR2004
+    if period.days <= 2 and not whole_days:  # noqa: PLR2004
         return TimeUnit.HOUR
     if period.days <= 100:  # noqa: PLR2004
         return TimeUnit.DAY

@@ -124,6 +124,7 @@ class View(Struct, frozen=True, kw_only=True):
         lists: names of lists that panels show in place of their first ones.
         embedded: whether the page is without header and footer, for a frame.
         usual_period: the one that an address without a period means.
+        own: parameters of the page that shows it, which its links keep.
     """
 
     period: str = USUAL
@@ -137,6 +138,7 @@ class View(Struct, frozen=True, kw_only=True):
     lists: tuple[str, ...] = ()
     embedded: bool = False
     usual_period: str = USUAL
+    own: tuple[tuple[str, str], ...] = ()
 
     @property
     def filters(self) -> list[Any]:
@@ -174,6 +176,7 @@ class View(Struct, frozen=True, kw_only=True):
             pairs.append(("show", ",".join(self.lists)))
         if self.embedded:
             pairs.append(("embed", "1"))
+        pairs += self.own
         return "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in pairs)
 
     def at(self, path: str) -> str:

@@ -173,3 +173,14 @@ def compared_dates(page: Page) -> tuple[date, date]:
     if page.compared is None:
         return page.range.first, page.range.last
     return local_dates(page.compared, page.zone)
+
+
+WARNINGS = (
+    N_("Some hits have no session. Each first one on a path counts as a visitor, so the number is not exact."),
+    N_("Imported data is not included: it has whole days of the site's time zone, and the query divides or cuts days."),
+    N_(
+        "Imported data is not included: its tables cannot be joined, and the query needs figures, dimensions or filters"
+        " that no single one of them has."
+    ),
+)
+"""What answers say beside their figures, to be translated. A test holds it against the services."""
