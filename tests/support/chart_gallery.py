@@ -87,7 +87,7 @@ def gallery(language: Language) -> Mapping[str, Any]:
         "language": language,
         "charts": charts,
         "heat": heat_table({**week, (7, 23): 1_234_567}, words),
-        "steps": funnel_steps([("Landing", 1_204), (HOSTILE, 742), (LONG, 3), ("Paid", 0)], words),
+        "steps": funnel_steps([("Landing", 1_204, 462), (HOSTILE, 742, 739), (LONG, 3, 3), ("Paid", 0, 0)], words),
         "sparks": [sparkline([wave(day) for day in range(28)], unfinished=True), sparkline([]), sparkline([0, 0])],
         "changes": [words.delta(114, 100), words.delta(90, 100), words.delta(1, 0), percent.delta(48.5, 50.0)],
     }

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from support.analytics import Analytics, analytics_in_process
+from tallystick.surfaces.dashboard.analytics.asking import Figures
+from tallystick.surfaces.dashboard.analytics.wording import is_good
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
@@ -39,6 +41,21 @@ async def test_the_chart_says_what_it_shows(analytics: Analytics) -> None:
     assert "1 more than the 0 before" in shown
     assert 'class="line-before"' in shown
     assert 'class="line-before"' not in await page(analytics, "/sites/1?period=month&compare=off")
+
+
+def test_nobody_is_to_say_whether_more_or_fewer_should_leave_at_a_page() -> None:
+    assert is_good(Figures("exit_rate", 40, 50, -10)) is None
+    assert is_good(Figures("bounce_rate", 40, 50, -10)) is True
+
+
+async def test_the_legend_ends_with_the_last_day_that_is_compared(analytics: Analytics) -> None:
+    shown = await page(analytics, "/sites/1?period=2026&by=month&compare=2024-01-01..2024-12-31")
+    assert "1 Jan 2024 \N{EN DASH} 31 Dec 2024" in shown.partition('<p class="chart-legend">')[2]
+
+
+async def test_both_days_of_a_period_of_hours_are_said(analytics: Analytics) -> None:
+    shown = await page(analytics, "/sites/1?period=2026-03-01T10:00..2026-03-03T12:00")
+    assert "1 Mar 2026, 10:00 \N{EN DASH} 3 Mar 2026, 12:00" in shown
 
 
 async def test_a_bucket_leads_to_what_is_in_it(analytics: Analytics) -> None:

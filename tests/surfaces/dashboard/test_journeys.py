@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from support.analytics import Analytics, analytics_in_process
+from tallystick.errors import QuestionTooLong
 from tallystick.model.funnel import Funnel, FunnelStep
 from tallystick.services.analytics.kept.funnels import create_funnel
+from tallystick.surfaces.dashboard.analytics.asking import Asking
+from tallystick.surfaces.dashboard.analytics.journeys import JourneyPages
 
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:{}.0) Gecko/20100101 Firefox/{}.0"
 
@@ -130,6 +133,24 @@ async def test_the_search_for_pages_narrows_funnels(analytics: Analytics) -> Non
     assert [step["visits"] for step in found["funnels"][0]["steps"]] == [1, 1]
     csv = (await analytics.ask("/sites/1/funnels.csv?q=nothing-has-this")).text
     assert csv.splitlines()[1].startswith("Buys,/pricing,0,")
+
+
+@pytest.mark.parametrize("path", ["page?page=/pricing", "funnels"])
+async def test_for_the_head_no_parts_are_asked_for(
+    analytics: Analytics, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    async def counted(*_: object, **__: object) -> None:
+        asked.append(path)
+        raise QuestionTooLong(2.0)
+
+    asked: list[str] = []
+    steps = (FunnelStep(page="/pricing"), FunnelStep(page="/signup"))
+    await analytics.services.ledger.write(create_funnel, Funnel(site=1, name="Buys", steps=steps), 1)
+    monkeypatch.setattr(Asking, "rows", counted)
+    monkeypatch.setattr(JourneyPages, "_funnel_answer", counted)
+    for method in ("HEAD", "GET"):
+        answer = await analytics.ask(f"/sites/1/{path}", headers={"accept": "text/html"}, method=method)
+        assert (answer.status, bool(asked)) == (200, method == "GET")
 
 
 async def test_no_cell_of_data_is_a_formula(analytics: Analytics) -> None:

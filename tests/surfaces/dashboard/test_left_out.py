@@ -1,6 +1,7 @@
 """What was left out: numbers, counting hits of bots after all, and rules."""
 
 import csv
+import re
 from collections.abc import AsyncIterator
 from io import StringIO
 from pathlib import Path
@@ -106,7 +107,24 @@ async def test_filters_choose_hits_of_bots(everybody: World) -> None:
     assert (await data(everybody, "?page=/own/a"))["lists"]["reasons"]["rows"] == [{"value": "phantom", "hits": 1}]
     refused = await everybody.page("admin", "GET", f"/sites/{everybody.sites['own'].id}/left-out.json?goal=Signup")
     assert (refused.status, "cannot be filtered by goals" in refused.json()["error"]) == (400, True)
-    assert "cannot be filtered by goals" in await page(everybody, "?goal=Signup", status=400)
+    assert (await hit(everybody, "/favicon.ico")).status == 202
+    await everybody.analytics.services.ingest.dropped.keep()
+    number = everybody.sites["own"].id
+    panel = (await everybody.page("reader", "GET", f"/sites/{number}?goal=Signup&page=/a")).text
+    for shown in (await page(everybody, "?goal=Signup&page=/a"), panel.partition('id="left-out"')[2]):
+        assert "Hits of bots have no goals and segments" in shown
+        assert '/left-out?page=/a">Show it without these filters</a>' in shown
+        assert "Icons and other paths that are no pages" in shown
+    await page(everybody, "/count?goal=Signup", status=404)
+    csv_answer = await everybody.page("admin", "GET", f"/sites/{number}/left-out.csv?goal=Signup")
+    assert csv_answer.status == 400
+
+
+async def test_reasons_and_times_are_said_in_words(everybody: World) -> None:
+    shown = await page(everybody, "?bot=phantom&period=today")
+    chips = shown.partition('<ul class="chips"')[2].partition("</ul>")[0]
+    assert "<b>is</b> A browser that a program drives (PhantomJS)" in chips
+    assert not re.search(r">\d{4}-\d\d-\d\d \d\d:\d\d:\d\d<", shown)
 
 
 async def test_hits_of_bots_are_counted_after_all(everybody: World) -> None:

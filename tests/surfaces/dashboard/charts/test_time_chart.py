@@ -181,13 +181,18 @@ def test_a_week_has_a_cell_for_every_hour() -> None:
 
 
 def test_a_funnel_says_what_was_lost() -> None:
-    first, second, last = funnel_steps([("Seen", 200), ("Tried", 50), ("Paid", 0)], VISITORS)
+    first, second, last = funnel_steps([("Seen", 200, 150), ("Tried", 50, 50), ("Paid", 0, 0)], VISITORS)
     assert (first.share, first.lost, first.text) == (1, "", "200 visitors")
     assert (second.share, second.share_text) == (0.25, "25% of the first step")
     assert second.lost == "150 (75%) went no further"
     assert last.lost == "50 (100%) went no further"
-    assert [step.share for step in funnel_steps([("Seen", 0), ("Tried", 0)], VISITORS)] == [0, 0]
+    assert [step.share for step in funnel_steps([("Seen", 0, 0), ("Tried", 0, 0)], VISITORS)] == [0, 0]
     assert funnel_steps([], VISITORS) == ()
+
+
+def test_who_leaves_out_an_optional_step_is_not_lost() -> None:
+    steps = funnel_steps([("Seen", 100, 35), ("Read on", 20, 5), ("Paid", 60, 0)], VISITORS)
+    assert [step.lost for step in steps] == ["", "35 (35%) went no further", "5 (25%) went no further"]
 
 
 def test_a_sparkline_shows_the_day_that_is_not_over() -> None:

@@ -39,7 +39,7 @@ def chart_region(language: Language, page: Page, series: Series, notes: Sequence
     found = tuple(_bucket(page, series, place, here) for place in range(len(series.labels)))
     own = [_chart_note(language, page.viewer, note) for note in notes]
     chart = time_chart(found, series.unit, wording.number_words(language, series.metric), own)
-    return ChartRegion(chart, _before_legend(language, series))
+    return ChartRegion(chart, _before_legend(language, page, series))
 
 
 async def notes_of(statistics: Statistics, page: Page) -> list[Annotation]:
@@ -102,8 +102,8 @@ def _chart_note(language: Language, viewer: Viewer, note: Annotation) -> ChartNo
     )
 
 
-def _before_legend(language: Language, series: Series) -> str:
+def _before_legend(language: Language, page: Page, series: Series) -> str:
     if not series.before_labels:
         return ""
-    names = [language.day(datetime.fromisoformat(series.before_labels[place]).date()) for place in (0, -1)]
+    names = map(language.day, wording.compared_dates(page))
     return " \N{EN DASH} ".join(dict.fromkeys(names))

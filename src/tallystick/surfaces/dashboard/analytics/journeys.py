@@ -70,7 +70,7 @@ class JourneyPages(AnalyticsPages):
     async def _page_parts(self, request: PageRequest, page: Page, text: str) -> AsyncIterator[str]:
         before, _, after = text.partition(PANELS_HERE)
         yield before
-        for listing in _lists(page):
+        for listing in _lists(page) if request.http.method != "HEAD" else ():
             asked = _of_goals(page) if listing.of_goals else page
             rows = partial(self._asking.rows, asked, listing, _metrics(listing), limit=ROWS_OF_PANEL)
             answer = await self._tried(rows)
@@ -117,7 +117,7 @@ class JourneyPages(AnalyticsPages):
     ) -> AsyncIterator[str]:
         before, _, after = text.partition(PANELS_HERE)
         yield before
-        for funnel in funnels:
+        for funnel in funnels if request.http.method != "HEAD" else ():
             answer = await self._tried(partial(self._funnel_answer, page, funnel))
             drawn = () if isinstance(answer, Failure) else _drawn(request.language, answer)
             values = {**self._shared(request, page), "funnel": funnel, "answer": answer, "steps": drawn}
@@ -212,7 +212,8 @@ def _drawn(language: Language, answer: Mapping[str, Any]) -> tuple[FunnelBar, ..
         return language.ngettext("%(num)s visit", "%(num)s visits", int(value)) % {"num": language.number(value)}
 
     words = NumberWords(language=language, title=language.gettext(N_("Visits")), noun=noun)
-    return funnel_steps([(step["name"], step["visits"]) for step in answer["results"]["steps"]], words)
+    steps = answer["results"]["steps"]
+    return funnel_steps([(step["name"], step["visits"], step["dropped"]) for step in steps], words)
 
 
 def _form(request: PageRequest) -> str | None:

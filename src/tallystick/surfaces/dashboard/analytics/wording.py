@@ -16,6 +16,8 @@ NOTHING, TO, MINUS = "\N{EN DASH}", "\N{EN DASH}", "\N{MINUS SIGN}"
 POINTS = frozenset({"bounce_rate", "percentage", "exit_rate", "conversion_rate"})
 """Metrics in percent; their changes are in points."""
 LESS_IS_GOOD = frozenset({"bounce_rate"})
+NEITHER_IS_GOOD = frozenset({"exit_rate"})
+"""Metrics whose changes are welcome or not as the page is: visits have to end somewhere."""
 
 TITLES: Mapping[str, str] = MappingProxyType(
     {
@@ -114,7 +116,7 @@ def number_words(language: Language, metric: str) -> NumberWords:
         title=language.gettext(TITLES[metric]),
         scale=_SCALES.get(metric, Scale.COUNT),
         noun=partial(_counted, language, noun) if noun else None,
-        good_is_up=metric not in LESS_IS_GOOD,
+        good_is_up=None if metric in NEITHER_IS_GOOD else metric not in LESS_IS_GOOD,
     )
 
 
@@ -142,7 +144,7 @@ def change(language: Language, figures: Figures) -> str:
 
 def is_good(figures: Figures) -> bool | None:
     """Whether a change is for the better; None without one."""
-    if not figures.change:
+    if not figures.change or figures.metric in NEITHER_IS_GOOD:
         return None
     return (figures.change > 0) != (figures.metric in LESS_IS_GOOD)
 
@@ -153,7 +155,10 @@ def period(language: Language, page: Page) -> str:
     if name in _PERIODS:
         return language.gettext(_PERIODS[name])
     if "T" in name:
-        return f"{language.day(first)}, {name.partition('T')[2][:5]}{TO}{name.rpartition('T')[2]}"
+        begin, end = name.partition("T")[2][:5], name.rpartition("T")[2]
+        if first == last:
+            return f"{language.day(first)}, {begin}{TO}{end}"
+        return f"{language.day(first)}, {begin} {TO} {language.day(last)}, {end}"
     return language.day(first) if first == last else f"{language.day(first)} {TO} {language.day(last)}"
 
 

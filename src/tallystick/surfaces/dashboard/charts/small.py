@@ -56,7 +56,7 @@ class FunnelBar(Struct, frozen=True, kw_only=True):
 
     Attributes:
         share: of the first step, from 0 to 1.
-        lost: who did not go on from the step before, in words; empty for the first step.
+        lost: who took the step before as their last, in words; empty for the first step.
     """
 
     name: str
@@ -106,25 +106,24 @@ def heat_table(values: Mapping[tuple[int, int], Figure], words: NumberWords) -> 
     )
 
 
-def funnel_steps(steps: Sequence[tuple[str, int]], words: NumberWords) -> tuple[FunnelBar, ...]:
+def funnel_steps(steps: Sequence[tuple[str, int, int]], words: NumberWords) -> tuple[FunnelBar, ...]:
     """The steps of a funnel with what was lost on the way.
 
     Args:
-        steps: names, and how many did them and all before.
+        steps: names, how many took them, and for how many of these it was the last one. More may take a step than
+            the one before, where that is optional.
     """
     language, first = words.language, steps[0][1] if steps else 0
     found = []
     before = None
-    for name, reached in steps:
+    for name, reached, dropped in steps:
         share = min(reached / first, 1) if first else 0
         lost = ""
         if before is not None:
-            facts = {
-                "number": language.number(max(before - reached, 0)),
-                "share": language.percent(max(before - reached, 0) / before if before else 0),
-            }
+            took, ended = before
+            facts = {"number": language.number(ended), "share": language.percent(ended / took if took else 0)}
             lost = language.gettext(N_("%(number)s (%(share)s) went no further")) % facts
         share_text = language.gettext(N_("%(share)s of the first step")) % {"share": language.percent(share)}
         found.append(FunnelBar(name=name, text=words.phrase(reached), share=share, share_text=share_text, lost=lost))
-        before = reached
+        before = reached, dropped
     return tuple(found)

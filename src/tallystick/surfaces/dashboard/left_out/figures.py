@@ -6,9 +6,11 @@ from typing import TypeVar
 
 import structlog
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tallystick.errors import InputRefused, QuestionTooLong, StoreUnavailable
 from tallystick.ledger import Ledger
+from tallystick.model.dimension_names import GOAL, SEGMENT
 from tallystick.model.dimensions import BOT, BROWSER, COUNTRY, HOST, PAGE, SYSTEM, Dimension
 from tallystick.model.filter_lists import InvalidFilter, filter_of
 from tallystick.model.metrics import Metric
@@ -19,6 +21,7 @@ from tallystick.services.analytics.questions import Questions, labels
 from tallystick.services.ingest.arrival import DropReason
 from tallystick.services.ingest.dropped_hits import dropped_over_time
 from tallystick.surfaces.dashboard.analytics.asking import WITHIN_S, Page
+from tallystick.surfaces.dashboard.analytics.view import View
 from tallystick.surfaces.dashboard.support.language import N_
 
 Result = TypeVar("Result")
@@ -110,16 +113,32 @@ class OverTime(Struct, frozen=True):
 
 
 class LeftOutFigures(Struct, frozen=True):
-    """Answers for one page."""
+    """Answers for one page.
+
+    Attributes:
+        condition: None where a filter does not tell hits of bots apart.
+    """
 
     questions: Questions
     ledger: Ledger
     page: Page
-    condition: AllOf
+    condition: AllOf | None
 
     @property
     def _sites(self) -> list[int]:
         return [site.id for site in self.page.viewer.sites]
+
+    @property
+    def of_bots(self) -> AllOf:
+        """The filters of hits of bots.
+
+        Raises:
+            InputRefused: one of them does not tell hits of bots apart.
+        """
+        if self.condition is None:
+            msg = "hits of bots cannot be filtered by goals and segments; remove that filter to see them"
+            raise InputRefused(msg)
+        return self.condition
 
     async def bots(self) -> int:
         """The number of bots' hits.
@@ -127,7 +146,7 @@ class LeftOutFigures(Struct, frozen=True):
         Raises:
             InputRefused, QuestionTooLong, StoreUnavailable
         """
-        return await _in_time(bot_hits_in_all(self.questions, self._sites, self.page.range.period, self.condition))
+        return await _in_time(bot_hits_in_all(self.questions, self._sites, self.page.range.period, self.of_bots))
 
     async def bots_by(self, listing: BotList, limit: int) -> HitsBy:
         """The rows of a list.
@@ -136,13 +155,14 @@ class LeftOutFigures(Struct, frozen=True):
             InputRefused, QuestionTooLong, StoreUnavailable
         """
         period, by = self.page.range.period, listing.dimension
-        asked = bot_hits_by(self.questions, self._sites, period, by, limit, condition=self.condition)
+        asked = bot_hits_by(self.questions, self._sites, period, by, limit, condition=self.of_bots)
         return await _in_time(asked)
 
     async def over_time(self) -> OverTime:
         """Bots' hits that pass the filters, and dropped hits, which filters do not concern.
 
-        One who sees only a part of the hits sees no numbers of dropped ones.
+        There are no hits of bots where a filter does not tell them apart. One who sees only a part
+        of the hits sees no numbers of dropped ones.
 
         Raises:
             InputRefused, QuestionTooLong, StoreUnavailable
@@ -150,8 +170,10 @@ class LeftOutFigures(Struct, frozen=True):
         period = self.page.range.period
         # Dropped hits are counted by the hour.
         unit = TimeUnit.HOUR if self.page.unit in {TimeUnit.MINUTE, TimeUnit.QUARTER_HOUR} else self.page.unit
-        asked = bot_hits_by(self.questions, self._sites, period, unit, MOST_ROWS, condition=self.condition)
-        bots = dict((await _in_time(asked)).rows)
+        bots: dict[str, int] = {}
+        if self.condition is not None:
+            asked = bot_hits_by(self.questions, self._sites, period, unit, MOST_ROWS, condition=self.condition)
+            bots = dict((await _in_time(asked)).rows)
         dropped: Mapping[str, Mapping[DropReason, int]] = {}
         if not self.page.viewer.locked:
             dropped = await self.ledger.read(dropped_over_time, self._sites, period, unit)
@@ -162,19 +184,27 @@ class LeftOutFigures(Struct, frozen=True):
         return OverTime(unit, tuple(rows))
 
 
-async def condition_of(page: Page) -> AllOf:
+async def condition_of(page: Page) -> AllOf | None:
     """The filters of a page with those that its text means, as questions about bots have them.
 
-    Raises:
-        InputRefused: a filter does not tell hits of bots apart.
+    Returns:
+        None where one does not tell hits of bots apart: they have no goals and segments.
     """
     country_name = await asyncio.to_thread(country_by_name)
     filters = (*page.viewer.locked, *page.view.filters, *page.searched)
     try:
         return AllOf(tuple(filter_of(each, country_name) for each in filters))
-    except InvalidFilter as error:
-        msg = N_("Hits of bots cannot be filtered by goals and segments. Remove that filter to see them.")
-        raise InputRefused(msg) from error
+    except InvalidFilter:
+        return None
+
+
+async def view_of_bots(page: Page) -> View | None:
+    """What a page shows without the filters that do not tell hits of bots apart; None if the viewer cannot choose."""
+    others = page.view.changed(chips=tuple(chip for chip in page.view.chips if chip.name not in {GOAL, SEGMENT}))
+    for view in (others, others.changed(expression="")):
+        if await condition_of(replace(page, view=view)) is not None:
+            return view
+    return None
 
 
 async def tried(ask: Callable[[], Awaitable[Result]]) -> Result | PartFailure:

@@ -3,7 +3,7 @@
 import asyncio
 import csv
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from io import StringIO
 from typing import Any
@@ -28,9 +28,11 @@ from tallystick.surfaces.dashboard.analytics import wording as words_of_analytic
 from tallystick.surfaces.dashboard.analytics.asking import Page, page_of
 from tallystick.surfaces.dashboard.analytics.bars import form_values, refused_values, words_of_bars
 from tallystick.surfaces.dashboard.analytics.choosing import chosen
+from tallystick.surfaces.dashboard.analytics.filter_words import filter_values
 from tallystick.surfaces.dashboard.analytics.periods import zoomed
-from tallystick.surfaces.dashboard.analytics.view import view_of
+from tallystick.surfaces.dashboard.analytics.view import Chip, view_of
 from tallystick.surfaces.dashboard.analytics.viewer import LoginNeeded, Viewer, Viewers
+from tallystick.surfaces.dashboard.charts.time_chart import bucket_name
 from tallystick.surfaces.dashboard.left_out import wording
 from tallystick.surfaces.dashboard.left_out.figures import (
     BOT_LISTS,
@@ -39,6 +41,7 @@ from tallystick.surfaces.dashboard.left_out.figures import (
     PartFailure,
     condition_of,
     tried,
+    view_of_bots,
 )
 from tallystick.surfaces.dashboard.left_out.panel import NAME
 from tallystick.surfaces.dashboard.names.values import shown_value
@@ -109,11 +112,15 @@ class LeftOutPages:
 
     async def _page(self, request: PageRequest, figures: LeftOutFigures) -> Response:
         over_time = await tried(figures.over_time)
-        lists = [(each, await tried(partial(figures.bots_by, each, ROWS_OF_PANEL))) for each in BOT_LISTS]
+        told = figures.condition is not None
+        listed = BOT_LISTS if told else ()
+        lists = [(each, await tried(partial(figures.bots_by, each, ROWS_OF_PANEL))) for each in listed]
         viewer = figures.page.viewer
         values = {
             **self._shared(request, figures.page),
             "bots": await tried(figures.bots),
+            "tells_bots": told,
+            "without": None if told else await view_of_bots(figures.page),
             "over_time": over_time,
             "lists": lists,
             "rules": _rules(viewer.site) if viewer.may_change else None,
@@ -137,6 +144,8 @@ class LeftOutPages:
             "shown_value": lambda by, value: _value(request, by, value),
             "zoomed": lambda unit, label: zoomed(unit, label, page.range),
             "failed": lambda answer: isinstance(answer, PartFailure),
+            "filter_values": lambda chip: _filter_values(request, page, chip),
+            "unit_name": lambda unit, label: bucket_name(language, unit, datetime.fromisoformat(label)),
             "dropped_words": wording.DROPPED,
             "kinds": wording.KINDS,
         }
@@ -169,6 +178,7 @@ class LeftOutPages:
         )
 
     async def _csv(self, _request: PageRequest, figures: LeftOutFigures) -> Response:
+        figures.of_bots  # noqa: B018  # refused here: no number is not the number 0
         return await asyncio.to_thread(_as_csv, await figures.over_time())
 
     # Counted after all.
@@ -184,7 +194,7 @@ class LeftOutPages:
         marking = Marking(
             site=page.viewer.site.id,
             period=page.range.period,
-            condition=figures.condition,
+            condition=figures.of_bots,
             into=int(Bot.KNOWN_NOT),
         )
         try:
@@ -213,9 +223,11 @@ class LeftOutPages:
             HTTPException: they may not, or the address has no valid filters (404).
         """
         try:
-            return await self._figures(request, await self._changeable(request))
+            figures = await self._figures(request, await self._changeable(request))
+            figures.of_bots  # noqa: B018  # refused here, and not in a part of the page
         except InputRefused as error:
             raise HTTPException(404) from error
+        return figures
 
     # Rules.
 
@@ -315,6 +327,12 @@ def _value(request: PageRequest, by: str, value: str) -> str:
     if by == "bot" and value in wording.BOTS:
         return request.language.gettext(wording.BOTS[value])
     return shown_value(request.language, by, value)
+
+
+def _filter_values(request: PageRequest, page: Page, chip: Chip) -> list[str]:
+    if chip.name == "bot" and chip.operator in {"is", "is_not"}:
+        return [_value(request, chip.name, value) for value in chip.values]
+    return filter_values(request.language, page, chip)
 
 
 def _by_name(dropped: Any) -> dict[str, int]:  # noqa: ANN401  # a mapping by reason

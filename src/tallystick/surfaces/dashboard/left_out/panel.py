@@ -1,14 +1,38 @@
 """The panel of what was left out, on the page of all statistics."""
 
+from msgspec import Struct
+
 from tallystick.surfaces.dashboard.analytics.asking import Page
+from tallystick.surfaces.dashboard.analytics.view import View
 from tallystick.surfaces.dashboard.left_out import wording
-from tallystick.surfaces.dashboard.left_out.figures import BOT_LISTS, LeftOutFigures, PartFailure, condition_of, tried
+from tallystick.surfaces.dashboard.left_out.figures import (
+    BOT_LISTS,
+    LeftOutFigures,
+    PartFailure,
+    condition_of,
+    tried,
+    view_of_bots,
+)
 from tallystick.surfaces.dashboard.support.page_request import PageRequest
 from tallystick.surfaces.dashboard.support.services import PageServices
 
 NAME = "left-out"
 """In addresses, and among the lists that a viewer may see."""
 ROWS = 9
+
+
+class PanelRows(Struct, frozen=True):
+    """What the panel shows.
+
+    Attributes:
+        rows: words and hits, most first.
+        tells_bots: whether the filters tell hits of bots apart.
+        without: where they do not, what to show in its place; None if the viewer cannot choose.
+    """
+
+    rows: list[tuple[str, int]]
+    tells_bots: bool = True
+    without: View | None = None
 
 
 class LeftOutPanel:
@@ -30,13 +54,13 @@ class LeftOutPanel:
         }
         return await self._services.renderer.fragment(request, "left_out/panel.html", values)
 
-    async def _rows(self, page: Page) -> list[tuple[str, int]]:
-        """Words and hits, most first."""
-        figures = LeftOutFigures(
-            self._services.statistics.questions, self._services.ledger, page, await condition_of(page)
-        )
+    async def _rows(self, page: Page) -> PanelRows:
+        condition = await condition_of(page)
+        figures = LeftOutFigures(self._services.statistics.questions, self._services.ledger, page, condition)
         over_time = await figures.over_time()
+        rows = [(wording.DROPPED[reason], hits) for reason, hits in over_time.dropped.items()]
+        if condition is None:
+            return PanelRows(rows[:ROWS], tells_bots=False, without=await view_of_bots(page))
         reasons = await figures.bots_by(BOT_LISTS[0], ROWS)
-        rows = [(wording.BOTS.get(row.value, row.value), row.hits) for row in reasons.rows]
-        rows += [(wording.DROPPED[reason], hits) for reason, hits in over_time.dropped.items()]
-        return sorted(rows, key=lambda row: -row[1])[:ROWS]
+        rows += [(wording.BOTS.get(row.value, row.value), row.hits) for row in reasons.rows]
+        return PanelRows(sorted(rows, key=lambda row: -row[1])[:ROWS])

@@ -36,6 +36,7 @@ _NAMES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "desktophd": N_("Larger screens"),
             "unknown": NOT_KNOWN,
         },
+        "event": {"pageview": N_("Pageview")},
         "source": {shown_values.DIRECT: _DIRECT},
         "referrer": {shown_values.DIRECT: _DIRECT},
         "channel": {

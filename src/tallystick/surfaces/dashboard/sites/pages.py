@@ -61,7 +61,7 @@ class SitePages:
     ) -> AsyncIterator[str]:
         before, _, after = text.partition(CARDS_HERE)
         yield before
-        for site in sites:
+        for site in sites if request.http.method != "HEAD" else ():
             card = await self._cards.card(request.account, site, view, request.language, request.now)
             shown = {"card": card, "is_pinned": site.id in pinned, "form_token": form_token(request.secret)}
             yield await self._services.renderer.fragment(request, "sites/card.html", shown)
