@@ -3,12 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
 from tallystick.errors import StoreBusy
+from tallystick.surfaces.dashboard.analytics.viewer import Viewer
 from tallystick.surfaces.dashboard.live import streams
+from tallystick.surfaces.dashboard.live.pages import LivePages
 from tallystick.surfaces.dashboard.live.streams import ENDED, STREAMS_OF_ONE, LiveStreams, News, Reader
 
 WITHIN_S = 10.0
@@ -189,3 +193,24 @@ async def test_only_the_head_is_sent_where_only_that_is_asked_for() -> None:
     async with connected(live, watched.reader(), "HEAD") as client:
         await client.ended()
         assert (client.status, client.body, watched.asked) == (200, b"", 0)
+
+
+async def test_a_stream_is_for_those_who_see_what_they_saw_at_first() -> None:
+    first = Viewer(sites=(), base="/share/x")
+    seen = [first, msgspec.structs.replace(first, locked=(["is", "event:page", ["/a"]],))]
+    seen.append(msgspec.structs.replace(first, may_change=True))
+
+    async def again(_request: object, _site: str = "") -> Any:
+        return seen.pop(0)
+
+    async def request_of(http: object) -> Any:
+        return SimpleNamespace(http=http)
+
+    services: Any = SimpleNamespace(statistics=None)
+    guard: Any = SimpleNamespace(page_request=request_of)
+    viewers: Any = SimpleNamespace(of=again)
+    other: Any = None
+    pages = LivePages(services, guard, viewers, other, other, LiveStreams())
+    request: Any = SimpleNamespace(http=SimpleNamespace(path_params={"site": "x"}))
+    found = [await pages._may_read(request, first) for _ in range(3)]  # noqa: SLF001  # a stream asks it after 20 s
+    assert found == [True, False, False]

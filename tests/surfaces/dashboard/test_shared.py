@@ -188,7 +188,7 @@ async def test_the_form_of_another_website_is_refused(everybody: World, origin: 
     assert answer.status == 403
 
 
-async def test_wrong_passwords_and_secrets_count_to_the_limit_of_logins(ledger: Ledger) -> None:
+async def test_wrong_passwords_count_to_the_limit_of_logins(ledger: Ledger) -> None:
     pages = Pages(ledger, (Rate("login", 5, 60, "logins"),))
     async with pages.ada() as ada, pages.visitor() as eve:
         shown = await ada.fill("/sites/1/sharing", {"name": "Locked", "password": PASSWORD})
@@ -200,8 +200,36 @@ async def test_wrong_passwords_and_secrets_count_to_the_limit_of_logins(ledger: 
         ]
         assert statuses[0] == 422
         assert statuses[-1] == 429
-        assert (await eve.get("/sites/1?access-token=guess")).status_code == 429
-        assert (await eve.get("/sites/1")).status_code == 303
+
+
+async def test_wrong_secrets_of_sites_have_a_limit_of_their_own(ledger: Ledger) -> None:
+    pages = Pages(ledger, (Rate("login", 5, 60, "logins"), Rate("site-secret", 2, 60, "secrets")))
+    async with pages.ada() as ada, pages.visitor() as eve, pages.visitor() as friend:
+        for path in ("/sites/1", "/sites/99", "/sites/nothing"):
+            for _ in range(4):
+                assert (await eve.get(f"{path}?access-token=guess")).status_code == 303, "no site with a secret"
+        await ledger.write(update_site, 1, SiteChanges(settings={"public": "secret", "secret": SECRET}), NOW)
+        right = f"/sites/1?access-token={SECRET}"
+        for _ in range(4):
+            assert (await friend.get(right)).headers["location"] == "/sites/1"
+        for number in range(2):
+            assert (await eve.get(f"/sites/1?access-token=guess{number}")).status_code == 303
+        assert (await ada.get("/sites/1?access-token=guess")).status_code == 429, "logged in or not"
+        assert (await eve.get(right)).status_code == 429
+        assert (await eve.get("/login")).status_code == 200
+        token = token_in((await eve.get("/login")).text)
+        sent = await eve.send("/login", {"token": token, "email": "eve@example.com", "password": "wrong"})
+        assert sent.status_code == 422
+
+
+async def test_the_password_form_of_a_link_is_taken_from_each_of_its_pages(everybody: World) -> None:
+    _, secret = await a_link(everybody, "Locked", password=hash_password(PASSWORD))
+    for path in ("", "/pages", "/now", "/week"):
+        shown = (await look(everybody.analytics, f"/share/{secret}{path}?period=7d")).text
+        action = shown.partition('method="post" action="/share')[2].partition('"')[0]
+        assert action == f"/{secret}?period=7d"
+        answer = await enter(everybody.analytics, f"/share{action}", PASSWORD, **GUEST_COOKIE)
+        assert (answer.status, answer.headers["location"]) == (303, f"/share/{secret}?period=7d")
 
 
 # Locked filters and lists.
@@ -448,6 +476,8 @@ async def test_frames_are_allowed_as_the_site_says(everybody: World) -> None:
     for person in ("admin", "reader"):
         answer = await everybody.page(person, "GET", "/sites/1")
         assert "frame-ancestors 'none'" in answer.headers["content-security-policy"], person
+        answer = await everybody.page(person, "GET", f"/share/{secret}")
+        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"], person
     _, locked = await a_link(everybody, "Locked", password=hash_password(PASSWORD))
     assert "frame-ancestors 'none'" in (await look(analytics, f"/share/{locked}")).headers["content-security-policy"]
     assert "frame-ancestors 'none'" in (await look(analytics, "/login")).headers["content-security-policy"]
@@ -508,6 +538,14 @@ async def test_pictures_of_sites_are_for_public_ones_whoever_asks(everybody: Wor
                 assert answer.status == status, (public, person, name)
     for path in ("/sites/99/chart.svg", "/sites/x/number.svg"):
         assert (await look(everybody.analytics, path)).status == 404
+
+
+async def test_pictures_take_no_secret_of_a_site(everybody: World) -> None:
+    await change_site(everybody, public="secret", secret=SECRET)
+    for name in ("chart.svg", "number.svg"):
+        answer = await look(everybody.analytics, f"/sites/1/{name}?access-token={SECRET}")
+        assert answer.status == 404
+        assert "set-cookie" not in answer.headers
 
 
 async def test_pictures_end_with_their_link_and_take_no_password(everybody: World) -> None:

@@ -11,6 +11,11 @@ def is_public(site: Site) -> bool:
     return site.settings.public == "public"
 
 
+def is_secret(site: Site) -> bool:
+    """Whether those who have a site's secret may read its statistics."""
+    return site.settings.public == "secret" and site.settings.secret != ""
+
+
 def is_site_secret(site: Site, text: str) -> bool:
     """Whether a text is the secret with which a site's statistics may be read. Takes the same time for any text."""
     secret = site.settings.secret if site.settings.public == "secret" else ""

@@ -17,5 +17,8 @@ SURFACE = Surface(
     name=NAME,
     prefixes=PREFIXES,
     build=build,
-    rates=(Rate("login", 20, 60, "logins and forms that cost as much, per address"),),
+    rates=(
+        Rate("login", 20, 60, "logins and forms that cost as much, per address"),
+        Rate("site-secret", 20, 60, "wrong secrets of sites, per address"),
+    ),
 )

@@ -213,11 +213,11 @@ def _statistics_routes(
     rows: list[Row] = [("/sites/{site}/install", first_minutes.install, None)]
     pictures: list[BaseRoute] = []
     links = LinkDoor(page_services)
-    doors: list[tuple[str, ViewerSource, Handler | None]] = [
-        ("/sites/{site}", SiteDoor(page_services), None),
-        ("/share/{site}", links, links.enter),
+    doors: list[tuple[str, ViewerSource, ViewerSource, Handler | None]] = [
+        ("/sites/{site}", SiteDoor(page_services), Viewers(services.sites), None),
+        ("/share/{site}", links, links, links.enter),
     ]
-    for base, viewers, enter in doors:
+    for base, viewers, viewers_of_pictures, enter in doors:
         analytics = AnalyticsPages(page_services, viewers, first_minutes)
         journeys = JourneyPages(page_services, viewers, first_minutes)
         live = LivePages(page_services, guard, viewers, services.presence, first_minutes, streams)
@@ -239,7 +239,7 @@ def _statistics_routes(
             (f"{base}/funnels.csv", journeys.funnels, None),
             (f"{base}/{{listing}}", analytics.listing, None),
         ]
-        drawn = Pictures(page_services, viewers)
+        drawn = Pictures(page_services, viewers_of_pictures)
         pictures += [
             Route(f"{base}/chart.svg", guard.without_cookies(drawn.chart)),
             Route(f"{base}/number.svg", guard.without_cookies(drawn.number)),

@@ -114,18 +114,18 @@ class LivePages:
             Reader(
                 key=self._services.client_of(request) if person is None else person,
                 news=news,
-                may_read=lambda: self._may_read(request),
+                may_read=lambda: self._may_read(request, viewer),
             )
         )
 
-    async def _may_read(self, request: PageRequest) -> bool:
-        """Whether the browser that has sent a request may still see what it asked for."""
+    async def _may_read(self, request: PageRequest, viewer: Viewer) -> bool:
+        """Whether the browser that has sent a request may still see what it was shown at first."""
         again = await self._guard.page_request(request.http)
         try:
-            await self._viewers.of(again, request.http.path_params["site"])
+            seen = await self._viewers.of(again, request.http.path_params["site"])
         except (LoginNeeded, OtherFirst, HTTPException):
             return False
-        return True
+        return seen.locked == viewer.locked and seen.may_change == viewer.may_change
 
     async def now(self, request: PageRequest) -> Response:
         """The last half hour, minute by minute."""

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import suppress
 from math import ceil
+from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
@@ -65,8 +66,9 @@ class LinkDoor:
             base=f"/share/{names}",
             locked=tuple(link.filters),
             lists=frozenset(link.panels or SHARED_LISTS),
-            # Browsers send no cookies with a frame of another website, so a password could not be given there.
-            frames=frame_ancestors([site]) if link.password is None else NO_FRAMES,
+            # Browsers send no cookies with a frame of another website, so a password could not be given there. Those
+            # who are logged in have their name and forms on the page.
+            frames=frame_ancestors([site]) if link.password is None and request.principal is None else NO_FRAMES,
             headers=HEADERS,
         )
 
@@ -92,7 +94,7 @@ class LinkDoor:
         if opened is None:
             return await self._ended(request)
         if self._is_proven(request, opened):
-            return see_other(_address(request))
+            return see_other(_first_page(request))
         self._services.limit_attempts(request)
         await self._slow_down(request, opened)
         digest, password = opened.link.password, request.form.exactly("password")
@@ -100,7 +102,7 @@ class LinkDoor:
             await self._ledger.write(note_refused_password, opened, request.now)
             return await self._ask(request, WRONG)
         self._delays.trust(_name(opened), self._services.client_of(request))
-        response = see_other(_address(request))
+        response = see_other(_first_page(request))
         cookies.keep_given(request.http, response, _name(opened), link_proof(opened.link, request.now))
         return response
 
@@ -128,7 +130,7 @@ class LinkDoor:
         if not _wants_page(request):
             message = "this link needs a password: open it in a browser"
             return JSONResponse({"error": message}, PASSWORD_WANTED, HEADERS)
-        values = {"address": _address(request), "problems": problems}
+        values = {"address": _first_page(request), "problems": problems}
         response = await self._services.show(request, "sharing/password.html", values)
         response.headers.update(HEADERS)
         return response
@@ -147,10 +149,10 @@ def _name(opened: OpenedLink) -> str:
     return f"link-{opened.link.id}"
 
 
-def _address(request: PageRequest) -> str:
-    """The page that was asked for: its path and query."""
-    url = request.http.url
-    return f"{url.path}?{url.query}" if url.query else url.path
+def _first_page(request: PageRequest) -> str:
+    """The link's own page, the only one that takes the password, with the query of the page that was asked for."""
+    path, query = f"/share/{quote(request.http.path_params['site'])}", request.http.url.query
+    return f"{path}?{query}" if query else path
 
 
 def _wants_page(request: PageRequest) -> bool:

@@ -41,7 +41,7 @@ class Pictures:
     """Draws charts and numbers.
 
     Args:
-        viewers: who looks, by the name in the address.
+        viewers: who looks, by the name in the address. It takes no secrets of sites, which would set cookies.
     """
 
     def __init__(self, services: PageServices, viewers: ViewerSource) -> None:

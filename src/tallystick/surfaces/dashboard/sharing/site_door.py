@@ -2,12 +2,13 @@
 
 from urllib.parse import urlencode
 
-from tallystick.services.accounts.site_readers import is_site_secret, site_proof
+from tallystick.services.accounts.site_readers import is_secret, is_site_secret, site_proof
 from tallystick.surfaces.dashboard.analytics.viewer import OtherFirst, Viewer, Viewers, given_for
 from tallystick.surfaces.dashboard.support import cookies
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
-from tallystick.surfaces.dashboard.support.services import PageServices
+from tallystick.surfaces.dashboard.support.services import PageServices, refuse_over_limit
 
+LIMIT = "site-secret"
 TOKEN = "access-token"  # noqa: S105  # a parameter's name
 
 
@@ -33,7 +34,13 @@ class SiteDoor:
         return await self._viewers.of(request, names)
 
     async def _take(self, request: PageRequest, names: str, secret: str) -> None:
-        for site in await self._viewers.named(names):
+        sites = [site for site in await self._viewers.named(names) if is_secret(site)]
+        if not sites:
+            return
+        address = self._services.addresses.of(request.http.scope)
+        # Beyond the limit the right one is not taken either, or guesses would go on.
+        refuse_over_limit(self._services.rates.address_state(LIMIT, address))
+        for site in sites:
             if is_site_secret(site, secret):
                 rest = [pair for pair in request.http.query_params.multi_items() if pair[0] != TOKEN]
                 path = request.http.url.path
@@ -41,5 +48,4 @@ class SiteDoor:
                 response.headers["referrer-policy"] = "no-referrer"
                 cookies.keep_given(request.http, response, given_for(site), site_proof(site, request.now))
                 raise OtherFirst(response)
-        if request.principal is None:
-            self._services.limit_attempts(request)
+        refuse_over_limit(self._services.rates.admit_address(LIMIT, address))
