@@ -142,3 +142,13 @@ async def test_a_filter_on_the_empty_value_stays(analytics: Analytics) -> None:
     find = answer.text.partition('<form class="find"')[2].partition("</form>")[0]
     assert '<input type="hidden" name="country" value="">' in find
     assert await leads_to(analytics, "country=&add=country&op=is_not&value=&at=0") == "/sites/1?country=!"
+
+
+async def test_filters_that_no_part_can_answer_are_refused_at_once(analytics: Analytics) -> None:
+    for query in ("country=Atlantis", "filter=not+(host+is+a)", "segment=~Foo", "add=country&value=Atlantis"):
+        answer = await analytics.ask(f"/sites/1?{query}", headers={"accept": "text/html"})
+        assert answer.status == 400, query
+        assert "This address cannot be shown" in answer.text
+    assert 'value="Atlantis"' in answer.text
+    answer = await analytics.ask("/sites/1.json?filter=host+is+a+and+page+is+/x")
+    assert answer.json()["filters"] == [["is", "event:hostname", ["a"]], ["is", "event:page", ["/x"]]]

@@ -13,6 +13,7 @@ from tallystick.model.period import Period, day_of
 from tallystick.model.question import TimeUnit
 from tallystick.services.analytics.imported import ImportedDays
 from tallystick.services.inquiries.asking import answered, moments, today_of
+from tallystick.services.inquiries.bodies import decode_query
 from tallystick.services.inquiries.configured import Configured, configured
 from tallystick.services.inquiries.importing import days_with_imports, since_imports
 from tallystick.surfaces.dashboard.analytics.hidden import refuse_hidden
@@ -166,6 +167,18 @@ async def page_of(statistics: Statistics, viewer: Viewer, view: View, now: int) 
         now=now,
         searched=tuple(searched),
     )
+
+
+async def check_filters(page: Page) -> None:
+    """Refuse filters with which no part of a page has an answer.
+
+    Raises:
+        InputRefused
+    """
+    filters = [*page.viewer.locked, *page.view.filters, *page.searched]
+    body = {"metrics": ["visitors"], "date_range": page.range.asked, "filters": filters}
+    sites = tuple(site.id for site in page.viewer.sites)
+    await asyncio.to_thread(decode_query, body, sites, page.known, page.today, extended=True)
 
 
 async def _imported(statistics: Statistics, viewer: Viewer) -> Sequence[ImportedDays]:

@@ -13,17 +13,24 @@ from msgspec.structs import replace
 from tallystick.errors import InputRefused
 from tallystick.model.dimension_names import GOAL, PROPERTY, SEGMENT
 from tallystick.surfaces.dashboard.analytics.periods import range_name
-from tallystick.surfaces.dashboard.analytics.view import MOST_FILTERS, OPPOSITES, Chip, View, chip_of, values_of
+from tallystick.surfaces.dashboard.analytics.view import (
+    MOST_FILTERS,
+    ONLY_IS_OF_SEGMENTS,
+    OPPOSITES,
+    SEGMENT_OPERATORS,
+    Chip,
+    View,
+    chip_of,
+    values_of,
+)
 from tallystick.surfaces.dashboard.names.values import country_code
 from tallystick.surfaces.dashboard.support.language import N_, Language
 
 GOAL_OPERATORS = ("is", "is_not", "contains", "contains_not")
-SEGMENT_OPERATORS = ("is", "is_not")
 
 NO_VALUE = N_("Write what to compare with; several values are separated by commas.")
 NO_PROPERTY = N_("Write the name of the property.")
 NO_MATCHES_OF_GOALS = N_("A goal can be compared by “is”, “is not”, “contains” and “does not contain”.")
-ONLY_IS_OF_SEGMENTS = N_("A segment can be compared by “is” and “is not”.")
 NO_DATE = N_("Write two dates such as 2026-03-01.")
 
 

@@ -16,7 +16,15 @@ from starlette.responses import Response
 from tallystick.errors import InputRefused, QuestionTooLong, StoreUnavailable
 from tallystick.services.exports.spreadsheet import safe
 from tallystick.surfaces.dashboard.analytics import week, wording
-from tallystick.surfaces.dashboard.analytics.asking import Asking, ListAnswer, ListRow, Page, Series, page_of
+from tallystick.surfaces.dashboard.analytics.asking import (
+    Asking,
+    ListAnswer,
+    ListRow,
+    Page,
+    Series,
+    check_filters,
+    page_of,
+)
 from tallystick.surfaces.dashboard.analytics.bars import form_values, refused_values, words_of_bars
 from tallystick.surfaces.dashboard.analytics.chart import ChartRegion, chart_region, may_note, notes_of
 from tallystick.surfaces.dashboard.analytics.choosing import chosen
@@ -100,10 +108,11 @@ class AnalyticsPages:
         try:
             view = view_of(pairs, viewer.usual_period(request.now))
             if form is None and (other := chosen(dict(pairs), view, request.language)):
+                await check_filters(await page_of(self._statistics, viewer, other, request.now))
                 other = other.changed(own=_own(request))
                 return see_other(filtered_address(other, request.http.url.path))
             page = await page_of(self._statistics, viewer, view, request.now)
-            page.view.filters  # noqa: B018  # refused here, and not in every panel
+            await check_filters(page)  # refused here, and not in every panel
         except InputRefused as error:
             if form is not None:
                 return as_json({"error": str(error)}, 400)

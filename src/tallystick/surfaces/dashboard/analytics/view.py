@@ -19,6 +19,7 @@ from tallystick.errors import InputRefused
 from tallystick.model.dimension_names import GOAL, PROPERTY, SEGMENT, filtered_by, name_of, plain
 from tallystick.model.filter_text import parse_filter
 from tallystick.surfaces.dashboard.analytics.periods import USUAL
+from tallystick.surfaces.dashboard.support.language import N_
 
 MOST_FILTERS = 20
 LONGEST_VALUE = 2_048
@@ -41,6 +42,8 @@ OPPOSITES = {
     "matches": "matches_not",
     "matches_not": "matches",
 }
+SEGMENT_OPERATORS = ("is", "is_not")
+ONLY_IS_OF_SEGMENTS = N_("A segment can be compared by “is” and “is not”.")
 COMPARISONS = ("previous", "year", "off")
 GRAPHS = ("visitors", "visits", "pageviews", "views_per_visit", "bounce_rate", "visit_duration", "events", "exit_rate")
 
@@ -89,6 +92,8 @@ class Chip(Struct, frozen=True):
             raise InputRefused(str(error)) from error
         values: list[Any] = list(self.values)
         if self.name == SEGMENT:
+            if self.operator not in SEGMENT_OPERATORS:
+                raise InputRefused(ONLY_IS_OF_SEGMENTS)
             values = [int(each) if each.isascii() and each.isdecimal() and len(each) < 18 else each for each in values]  # noqa: PLR2004
             inner = ["is", wire, values]
             return inner if self.operator == "is" else ["not", inner]
@@ -147,12 +152,17 @@ class View(Struct, frozen=True, kw_only=True):
         Raises:
             InputRefused: a filter is not valid; the message says why.
         """
-        found = [chip.lists for chip in self.chips]
+        found: list[Any] = [chip.lists for chip in self.chips]
         if self.expression:
             try:
-                found.append(parse_filter(self.expression))
+                parsed = parse_filter(self.expression)
             except ValueError as error:
                 raise InputRefused(str(error)) from error
+            match parsed:
+                case ["and", [*parts]]:
+                    found += parts  # some filters have to stand at the top level
+                case _:
+                    found.append(parsed)
         return found
 
     @property
