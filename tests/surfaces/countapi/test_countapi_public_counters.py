@@ -142,8 +142,8 @@ async def test_other_paths_are_as_ever(off: InProcess) -> None:
     ("mode", "says", "hides"),
     [
         ("open", "Add one", "switched"),
-        ("existing", "Only the server's operator", "Add one"),
-        ("off", "switched\n        off here", "/hit/"),
+        ("existing", "operator can create new counters", "Add one"),
+        ("off", "switched off here", "/hit/"),
     ],
 )
 async def test_the_first_page_offers_what_there_is(tmp_path: Path, mode: str, says: str, hides: str) -> None:

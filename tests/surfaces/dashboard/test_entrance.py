@@ -202,7 +202,7 @@ async def test_a_login_gives_a_cookie_that_scripts_and_other_sites_cannot_use(pa
         assert "SameSite=lax" in attributes
         assert "Path=/" in attributes
         assert "Secure" not in attributes
-        assert "Log out" in (await visitor.get("/")).text
+        assert "Log out" in (await visitor.get("/user")).text
 
 
 async def test_over_https_the_cookie_goes_nowhere_else(pages: Pages) -> None:

@@ -209,8 +209,8 @@ async def test_another_accounts_site_is_as_good_as_none(pages: Pages) -> None:
             assert (await visitor.get(f"/sites/{own.id}/settings")).status_code == 200
             assert (await visitor.get(f"/sites/{foreign.id}/settings")).status_code == 404
             listed = (await visitor.get("/sites")).text
-            assert f'href="/sites/{own.id}"' in listed
-            assert f'href="/sites/{foreign.id}"' not in listed
+            assert f'href="/sites/{own.cname}"' in listed
+            assert f'href="/sites/{foreign.cname}"' not in listed
             for action in (f"/sites/{foreign.id}/settings", f"/sites/{foreign.id}/delete"):
                 fields = SETTINGS | {"confirm": foreign.cname or ""}
                 assert (await visitor.fill("/sites", fields, action=action)).status_code == 404

@@ -1,14 +1,17 @@
 """What the bars above the statistics show: filters, the period, and what it is compared with."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
 from tallystick.errors import InputRefused
+from tallystick.model.dimension_names import name_of
 from tallystick.surfaces.dashboard.analytics import wording
 from tallystick.surfaces.dashboard.analytics.asking import Page
 from tallystick.surfaces.dashboard.analytics.chart import may_note
 from tallystick.surfaces.dashboard.analytics.choosing import TypedFilter, operators_of, typed_filter
 from tallystick.surfaces.dashboard.analytics.filter_words import GROUPS, filter_name, filter_values
+from tallystick.surfaces.dashboard.analytics.hidden import shown_dimensions
 from tallystick.surfaces.dashboard.analytics.segments import save_address
 from tallystick.surfaces.dashboard.analytics.view import View, filtered_address, text_of, view_of
 from tallystick.surfaces.dashboard.analytics.viewer import Viewer
@@ -19,12 +22,12 @@ MOST_OFFERED = 30
 """Goals that can be chosen by a link; others are typed."""
 
 
-def form_values(view: View) -> dict[str, Any]:
+def form_values(view: View, viewer: Viewer) -> dict[str, Any]:
     """What the forms for filters need."""
     return {
         "operators": wording.OPERATORS,
         "operators_of": operators_of,
-        "filter_groups": GROUPS,
+        "filter_groups": _groups(viewer),
         "no_filter": TypedFilter(),
         "text_of": text_of,
         "view_fields": lambda leave: [
@@ -32,6 +35,15 @@ def form_values(view: View) -> dict[str, Any]:
         ],
         "filtered_address": filtered_address,
     }
+
+
+def _groups(viewer: Viewer) -> Sequence[tuple[str, Mapping[str, str]]]:
+    """The dimensions that filters are offered for: with a link that shows a part, those that it shows."""
+    if not viewer.sees_a_part:
+        return GROUPS
+    shown = {name_of(wire) for wire in shown_dimensions(viewer)}
+    kept = ((title, {name: text for name, text in names.items() if name in shown}) for title, names in GROUPS)
+    return [(title, names) for title, names in kept if names]
 
 
 def words_of_bars(language: Language, page: Page) -> dict[str, Any]:
@@ -62,7 +74,7 @@ def refused_values(request: PageRequest, viewer: Viewer, message: str) -> dict[s
     except InputRefused:
         view = View()
     return {
-        **form_values(view),
+        **form_values(view, viewer),
         "viewer": viewer,
         "base": viewer.base,
         "here_address": request.http.url.path,

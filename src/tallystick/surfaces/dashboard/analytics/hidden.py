@@ -41,13 +41,17 @@ def refuse_hidden(viewer: Viewer, view: View, searched: Sequence[Any], known: Co
     if view.text and not viewer.sees(_PAGES):
         msg = "this link shows no pages, so they cannot be searched"
         raise InputRefused(msg)
-    shown = {wire for listing in LISTS.values() if viewer.sees(listing.name) for wire in listing.dimensions}
-    for wire in sorted(wires - shown):
+    for wire in sorted(wires - shown_dimensions(viewer)):
         msg = f"this link shows nothing by {name_of(wire)}, so it cannot be filtered by that"
         raise InputRefused(msg)
     if viewer.locked and any(map(_asks_for_visits, filters)):
         msg = "with this link it cannot be asked what else visitors have done"
         raise InputRefused(msg)
+
+
+def shown_dimensions(viewer: Viewer) -> set[str]:
+    """The names on the wire of what a viewer sees lists of."""
+    return {wire for listing in LISTS.values() if viewer.sees(listing.name) for wire in listing.dimensions}
 
 
 def _dimensions(lists: Any, known: Configured) -> set[str]:  # noqa: ANN401  # of JSON

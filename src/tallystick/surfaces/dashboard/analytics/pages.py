@@ -215,7 +215,7 @@ class AnalyticsPages:
             "sentence": lambda figures: wording.sentence(language, figures),
             "is_good": wording.is_good,
             "titles": wording.TITLES,
-            **form_values(page.view),
+            **form_values(page.view, page.viewer),
             **words_of_bars(language, page),
             "shown_value": lambda by, value: shown_value(language, by, value),
             "row_name": lambda listing, row: _row_name(language, listing, row),
@@ -240,7 +240,7 @@ class AnalyticsPages:
         view = page.view.changed(own=_own(request))
         values = {
             **self._shared(request, page),
-            **form_values(view),
+            **form_values(view, page.viewer),
             "view": view,
             "map": _map(request.language, page, listing, world) if isinstance(world, ListAnswer) else None,
             "listing": listing,

@@ -138,7 +138,7 @@ class LeftOutPages:
             "base": page.viewer.base,
             "here_address": f"{page.viewer.base}/{NAME}",
             "period_words": words_of_analytics.period(language, page),
-            **form_values(page.view),
+            **form_values(page.view, page.viewer),
             **words_of_bars(language, page),
             "sees_pages": False,
             "shown_value": lambda by, value: _value(request, by, value),
