@@ -62,7 +62,7 @@ def test_a_click_on_the_map_shows_the_regions_of_the_country(page: Page) -> None
     box = world.bounding_box()
     assert box is not None
     world.click(position={"x": 0.23 * box["width"], "y": 0.23 * box["height"]})
-    expect(page.get_by_label("Filters")).to_contain_text("United States")
+    expect(page.get_by_label("Filters", exact=True)).to_contain_text("United States")
     rows = page.locator("#places tbody tr")
     expect(rows).to_have_count(2)
     expect(rows.first).to_contain_text("California")
