@@ -215,6 +215,13 @@ async def test_a_half_hour_that_takes_too_long_says_so(
     assert (answer.status, "This took too long" in answer.text) == (504, True)
 
 
+@pytest.mark.parametrize("path", ["/now.json", "/now.csv"])
+async def test_data_of_an_address_that_cannot_be_shown_is_refused_as_data(empty: Empty, path: str) -> None:
+    answer = await empty.world.page("reader", "GET", f"/sites/1{path}?compare=x")
+    assert answer.status == 400
+    assert "compare" in answer.json()["error"]
+
+
 async def test_nobody_is_there_at_a_site_without_hits(empty: Empty) -> None:
     shown = await empty.page("/now")
     assert shown.count("Nobody in the last 30 minutes.") == 3

@@ -1,10 +1,11 @@
 """The figures of a page: questions made from what is viewed, each with its own deadline."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Any, TypeVar
 
+import structlog
 from msgspec import Struct
 
 from tallystick.errors import InputRefused, QuestionTooLong, StoreUnavailable
@@ -22,6 +23,7 @@ from tallystick.surfaces.dashboard.analytics.periods import NamedRange, named_ra
 from tallystick.surfaces.dashboard.analytics.text_filter import text_filter
 from tallystick.surfaces.dashboard.analytics.view import View
 from tallystick.surfaces.dashboard.analytics.viewer import Viewer
+from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.services import Statistics
 
 WITHIN_S = 2.0
@@ -31,6 +33,8 @@ NUMBERS = ("visitors", "visits", "pageviews", "bounce_rate", "visit_duration")
 """The metrics of the row of numbers."""
 
 Result = TypeVar("Result")
+
+log = structlog.get_logger()
 
 COMPARE_NAMES = {"previous": "previous_period", "year": "year_over_year"}
 
@@ -184,9 +188,8 @@ async def check_filters(page: Page) -> None:
 async def _imported(statistics: Statistics, viewer: Viewer) -> Sequence[ImportedDays]:
     """The imported days that count. None where they cannot be read now: each part of the page then says so itself."""
     try:
-        async with asyncio.timeout(WITHIN_S):
-            return await days_with_imports(statistics.questions, viewer.sites, wanted=True)
-    except (QuestionTooLong, StoreUnavailable, TimeoutError):
+        return await in_time(days_with_imports(statistics.questions, viewer.sites, wanted=True))
+    except (QuestionTooLong, StoreUnavailable):
         return ()
 
 
@@ -310,21 +313,43 @@ class Asking:
         }
         questions = self._statistics.questions
         locked = len(page.viewer.locked)
-        return await self.in_time(
+        return await in_time(
             answered(questions, page.viewer.sites, page.known, whole, page.now, extended=True, locked=locked)
         )
 
-    async def in_time(self, answer: Awaitable[Result]) -> Result:
-        """An answer within the time of one part of a page.
 
-        Raises:
-            QuestionTooLong: it takes longer; its statement is interrupted.
-        """
-        try:
-            async with asyncio.timeout(WITHIN_S):
-                return await answer
-        except TimeoutError as error:
-            raise QuestionTooLong(WITHIN_S) from error
+class Failure(Struct, frozen=True):
+    """Why a part of a page has no figures. The message is English, and translated where it is shown."""
+
+    message: str
+
+
+async def tried(ask: Callable[[], Awaitable[Result]]) -> Result | Failure:
+    """An answer, or in its place why there is none: one part of a page fails alone."""
+    try:
+        return await ask()
+    except InputRefused as error:
+        return Failure(str(error))
+    except QuestionTooLong:
+        return Failure(N_("This took too long. Try again, or choose a shorter period."))
+    except StoreUnavailable:
+        return Failure(N_("The statistics cannot be read at the moment. Try again soon."))
+    except Exception:
+        log.exception("a part of a page failed", surface="dashboard")
+        return Failure(N_("Something went wrong here. The server's log has the details."))
+
+
+async def in_time(answer: Awaitable[Result]) -> Result:
+    """An answer within the time of one part of a page.
+
+    Raises:
+        QuestionTooLong: it takes longer; its statement is interrupted.
+    """
+    try:
+        async with asyncio.timeout(WITHIN_S):
+            return await answer
+    except TimeoutError as error:
+        raise QuestionTooLong(WITHIN_S) from error
 
 
 def _warnings(meta: Mapping[str, Any]) -> tuple[str, ...]:

@@ -12,22 +12,20 @@ from starlette.responses import Response
 from tallystick.model.funnel import Funnel
 from tallystick.services.exports.spreadsheet import safe
 from tallystick.services.inquiries.funnels import FunnelServices, funnel_answered
-from tallystick.surfaces.dashboard.analytics.asking import Page
+from tallystick.surfaces.dashboard.analytics.asking import Failure, Page, in_time, tried
 from tallystick.surfaces.dashboard.analytics.lists import LISTS, Listing
 from tallystick.surfaces.dashboard.analytics.pages import (
     PANELS_HERE,
     ROWS_OF_PANEL,
     AnalyticsPages,
-    Failure,
     Shows,
     about,
-    as_csv,
-    as_json,
     row_data,
 )
 from tallystick.surfaces.dashboard.analytics.view import Chip
 from tallystick.surfaces.dashboard.charts.small import FunnelBar, funnel_steps
 from tallystick.surfaces.dashboard.charts.words import NumberWords
+from tallystick.surfaces.dashboard.support.data import as_csv, as_json, twin
 from tallystick.surfaces.dashboard.support.language import N_, Language
 from tallystick.surfaces.dashboard.support.page_request import PageRequest
 from tallystick.surfaces.dashboard.support.streaming import streamed
@@ -50,19 +48,19 @@ class JourneyPages(AnalyticsPages):
     async def one_page(self, request: PageRequest) -> Response:
         """A page's own view; the address has a filter that names the page."""
         shows = Shows(self._one_page, self._one_page_json, self._one_page_csv)
-        return await self._answered(request, request.http.path_params["site"], _form(request), shows)
+        return await self._answered(request, request.http.path_params["site"], twin(request.http.url.path)[1], shows)
 
     async def funnels(self, request: PageRequest) -> Response:
         """All funnels of a site, drawn."""
         shows = Shows(self._funnels, self._funnels_json, self._funnels_csv)
-        return await self._answered(request, request.http.path_params["site"], _form(request), shows)
+        return await self._answered(request, request.http.path_params["site"], twin(request.http.url.path)[1], shows)
 
     # One page.
 
     async def _one_page(self, request: PageRequest, page: Page) -> Response:
         chip = _page_chip(page)  # refused before the first part is sent
-        numbers = await self._tried(lambda: self._asking.numbers(page, NUMBERS_OF_PAGE))
-        chart = await self._tried(lambda: self._chart(request, page))
+        numbers = await tried(lambda: self._asking.numbers(page, NUMBERS_OF_PAGE))
+        chart = await tried(lambda: self._chart(request, page))
         values = {**self._shared(request, page), "chip": chip, "numbers": numbers, "chart": chart}
         head, headers = await self._services.renderer.private_text(request, "analytics/one_page.html", values)
         return streamed(request.http.scope, self._page_parts(request, page, head), headers)
@@ -73,7 +71,7 @@ class JourneyPages(AnalyticsPages):
         for listing in _lists(page) if request.http.method != "HEAD" else ():
             asked = _of_goals(page) if listing.of_goals else page
             rows = partial(self._asking.rows, asked, listing, _metrics(listing), limit=ROWS_OF_PANEL)
-            answer = await self._tried(rows)
+            answer = await tried(rows)
             values = {**self._shared(request, page), "listing": listing, "answer": answer, "metrics": _metrics(listing)}
             yield await self._services.renderer.fragment(request, "analytics/page_panel.html", values)
         yield after
@@ -118,7 +116,7 @@ class JourneyPages(AnalyticsPages):
         before, _, after = text.partition(PANELS_HERE)
         yield before
         for funnel in funnels if request.http.method != "HEAD" else ():
-            answer = await self._tried(partial(self._funnel_answer, page, funnel))
+            answer = await tried(partial(self._funnel_answer, page, funnel))
             drawn = () if isinstance(answer, Failure) else _drawn(request.language, answer)
             values = {**self._shared(request, page), "funnel": funnel, "answer": answer, "steps": drawn}
             yield await self._services.renderer.fragment(request, "analytics/funnel_panel.html", values)
@@ -158,7 +156,7 @@ class JourneyPages(AnalyticsPages):
             "filters": [*page.viewer.locked, *page.view.filters, *page.searched],
             "include": {"left_to": True},
         }
-        return await self._asking.in_time(funnel_answered(used, page.viewer.site, page.known, body, page.now))
+        return await in_time(funnel_answered(used, page.viewer.site, page.known, body, page.now))
 
 
 def _page_chip(page: Page) -> Chip:
@@ -214,9 +212,3 @@ def _drawn(language: Language, answer: Mapping[str, Any]) -> tuple[FunnelBar, ..
     words = NumberWords(language=language, title=language.gettext(N_("Visits")), noun=noun)
     steps = answer["results"]["steps"]
     return funnel_steps([(step["name"], step["visits"], step["dropped"]) for step in steps], words)
-
-
-def _form(request: PageRequest) -> str | None:
-    """The form of data that the address ends with."""
-    path = request.http.url.path
-    return next((form for form in ("json", "csv") if path.endswith(f".{form}")), None)

@@ -1,29 +1,26 @@
 """Statistics of sites: ``/sites/{site}``, ``/sites/{site}/{list}``, and the same as JSON and CSV."""
 
 import asyncio
-import csv
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from io import StringIO
 from typing import Any, NamedTuple, TypeAlias
 
-import msgspec
-import structlog
-from msgspec import Struct
 from msgspec.structs import replace
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from tallystick.errors import InputRefused, QuestionTooLong, StoreUnavailable
+from tallystick.errors import InputRefused, QuestionTooLong
 from tallystick.services.exports.spreadsheet import safe
 from tallystick.surfaces.dashboard.analytics import week, wording
 from tallystick.surfaces.dashboard.analytics.asking import (
     Asking,
+    Failure,
     ListAnswer,
     ListRow,
     Page,
     Series,
     check_filters,
     page_of,
+    tried,
 )
 from tallystick.surfaces.dashboard.analytics.bars import form_values, refused_values, words_of_bars
 from tallystick.surfaces.dashboard.analytics.chart import ChartRegion, chart_region, may_note, notes_of
@@ -37,10 +34,10 @@ from tallystick.surfaces.dashboard.left_out import panel as left_out
 from tallystick.surfaces.dashboard.map.visitors import ALL_COUNTRIES, COUNTRIES_OF_PANEL, map_of_visitors
 from tallystick.surfaces.dashboard.map.world_map import WorldMap
 from tallystick.surfaces.dashboard.names.values import countries_with, shown_value
+from tallystick.surfaces.dashboard.support.data import as_csv, as_json, twin
 from tallystick.surfaces.dashboard.support.framing import with_frames
-from tallystick.surfaces.dashboard.support.language import N_, Language
+from tallystick.surfaces.dashboard.support.language import Language
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other, to_login
-from tallystick.surfaces.dashboard.support.rendering import NOT_STORED
 from tallystick.surfaces.dashboard.support.services import PageServices
 from tallystick.surfaces.dashboard.support.streaming import streamed
 
@@ -53,11 +50,6 @@ COUNTRIES = "countries"
 
 PANELS_HERE = "<!--panels-->"
 """Where ``analytics/page.html`` has the panels, which are sent one by one."""
-
-FORMS = ("json", "csv")
-
-log = structlog.get_logger()
-_encode = msgspec.json.Encoder().encode
 
 
 class AnalyticsPages:
@@ -74,13 +66,13 @@ class AnalyticsPages:
 
     async def page(self, request: PageRequest) -> Response:
         """Everything about a site, or several sites together."""
-        names, form = _twin(request.http.path_params["site"])
+        names, form = twin(request.http.path_params["site"])
         shows = Shows(self._whole, self._whole_json, self._whole_csv)
         return await self._answered(request, names, form, shows)
 
     async def listing(self, request: PageRequest) -> Response:
         """One list with all of its rows."""
-        name, form = _twin(request.http.path_params["listing"])
+        name, form = twin(request.http.path_params["listing"])
         if name not in LISTS:
             raise HTTPException(404)
         shows = Shows(self._list, self._list_json, self._list_csv)
@@ -131,9 +123,9 @@ class AnalyticsPages:
     async def _whole(self, request: PageRequest, page: Page) -> Response:
         if await self._first_minutes.waits(page.viewer):
             return await self._first_minutes.page(request, page.viewer)
-        numbers = await self._tried(lambda: self._asking.numbers(page))
-        live = await self._tried(lambda: self._asking.live(page))
-        chart = await self._tried(lambda: self._chart(request, page))
+        numbers = await tried(lambda: self._asking.numbers(page))
+        live = await tried(lambda: self._asking.live(page))
+        chart = await tried(lambda: self._chart(request, page))
         first_visit = await self._first_minutes.arrived(page.viewer, page.now)
         values = {
             **self._shared(request, page),
@@ -167,7 +159,7 @@ class AnalyticsPages:
     async def _panel(self, request: PageRequest, page: Page, panel: Panel, lists: Sequence[Listing]) -> str:
         shown = next((each for each in lists if each.name in page.view.lists), lists[0])
         limit = COUNTRIES_OF_PANEL if shown.name == COUNTRIES else ROWS_OF_PANEL
-        answer = await self._tried(lambda: self._asking.rows(page, shown, shown.metrics, limit=limit))
+        answer = await tried(lambda: self._asking.rows(page, shown, shown.metrics, limit=limit))
         offered = [each for each in lists if each is shown or not each.within]
         values = {"panel": panel, "lists": offered, "listing": shown, "answer": answer, "map": None}
         if isinstance(answer, ListAnswer):
@@ -179,23 +171,9 @@ class AnalyticsPages:
         )
 
     async def _week_values(self, request: PageRequest, page: Page) -> Mapping[str, Any]:
-        found = await self._tried(lambda: week.week_of(self._asking, page))
+        found = await tried(lambda: week.week_of(self._asking, page))
         drawn = {} if isinstance(found, Failure) else await asyncio.to_thread(week.week_values, request.language, found)
         return {"week": found, **drawn}
-
-    async def _tried(self, ask: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401  # what is asked for, or a failure
-        """An answer, or in its place why there is none: one part of a page fails alone."""
-        try:
-            return await ask()
-        except InputRefused as error:
-            return Failure(str(error))
-        except QuestionTooLong:
-            return Failure(N_("This took too long. Try again, or choose a shorter period."))
-        except StoreUnavailable:
-            return Failure(N_("The statistics cannot be read at the moment. Try again soon."))
-        except Exception:
-            log.exception("a part of a page failed", surface="dashboard")
-            return Failure(N_("Something went wrong here. The server's log has the details."))
 
     def _shared(self, request: PageRequest, page: Page) -> dict[str, Any]:
         language = request.language
@@ -231,12 +209,12 @@ class AnalyticsPages:
         listing, offset, order, find = _of_list(request, page)
         metrics = listing.all_metrics(len(page.viewer.sites))
         asked = _finding(request.language, page, listing, find)
-        answer = await self._tried(
+        answer = await tried(
             lambda: self._asking.rows(asked, listing, metrics, limit=ROWS_OF_PAGE, offset=offset, order=order)
         )
         world: Any = None
         if listing.name == COUNTRIES and not offset:
-            world = await self._tried(lambda: self._asking.rows(asked, listing, ("visitors",), limit=ALL_COUNTRIES))
+            world = await tried(lambda: self._asking.rows(asked, listing, ("visitors",), limit=ALL_COUNTRIES))
         view = page.view.changed(own=_own(request))
         values = {
             **self._shared(request, page),
@@ -344,12 +322,6 @@ async def _refusing(data: Awaitable[Response]) -> Response:
         return as_json({"error": str(error)}, 504)
 
 
-class Failure(Struct, frozen=True):
-    """Why a part of a page has no figures. The message is English, and translated where it is shown."""
-
-    message: str
-
-
 def _map(language: Language, page: Page, listing: Listing, answer: ListAnswer) -> WorldMap | None:
     if listing.name != COUNTRIES:
         return None
@@ -378,7 +350,7 @@ def _of_list(request: PageRequest, page: Page) -> tuple[Listing, int, str, str]:
     Raises:
         HTTPException: the viewer may not see the list (404).
     """
-    listing = LISTS[_twin(request.http.path_params["listing"])[0]]
+    listing = LISTS[twin(request.http.path_params["listing"])[0]]
     if not page.viewer.sees(listing.name):
         raise HTTPException(404)
     query = request.http.query_params
@@ -408,14 +380,6 @@ def _own(request: PageRequest) -> tuple[tuple[str, str], ...]:
     """What the address of a list has beside the view: how rows are sorted, and what they contain."""
     query = request.http.query_params
     return tuple((name, query[name]) for name in ("sort", "find") if query.get(name))
-
-
-def _twin(name: str) -> tuple[str, str | None]:
-    """A name of an address, and the form of data that it ends with."""
-    for form in FORMS:
-        if name.endswith(f".{form}"):
-            return name.removesuffix(f".{form}"), form
-    return name, None
 
 
 def about(page: Page) -> dict[str, Any]:
@@ -464,16 +428,3 @@ def _series(series: Series) -> dict[str, Any]:
         "before": series.before,
         "before_labels": series.before_labels,
     }
-
-
-def as_json(value: Any, status: int = 200) -> Response:  # noqa: ANN401  # anything that JSON has
-    """A response of JSON, which nobody keeps."""
-    return Response(_encode(value), status, {"cache-control": NOT_STORED}, "application/json")
-
-
-def as_csv(rows: Sequence[Sequence[Any]], name: str) -> Response:
-    """A response of CSV to download. Rows may be many: not on the event loop."""
-    out = StringIO()
-    csv.writer(out, lineterminator="\n").writerows(rows)
-    headers = {"cache-control": NOT_STORED, "content-disposition": f'attachment; filename="{name}.csv"'}
-    return Response(out.getvalue(), 200, headers, "text/csv; charset=utf-8")

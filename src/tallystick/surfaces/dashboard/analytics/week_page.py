@@ -7,9 +7,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from tallystick.surfaces.dashboard.analytics.asking import Page
-from tallystick.surfaces.dashboard.analytics.pages import AnalyticsPages, Shows, about, as_csv, as_json
+from tallystick.surfaces.dashboard.analytics.pages import AnalyticsPages, Shows, about
 from tallystick.surfaces.dashboard.analytics.week import METRIC, NAME, week_of
 from tallystick.surfaces.dashboard.charts.small import HOURS, WEEKDAYS
+from tallystick.surfaces.dashboard.support.data import as_csv, as_json, twin
 from tallystick.surfaces.dashboard.support.page_request import PageRequest
 
 
@@ -18,10 +19,8 @@ class WeekPages(AnalyticsPages):
 
     async def week(self, request: PageRequest) -> Response:
         """All hours of the week."""
-        path = request.http.url.path
-        form = next((form for form in ("json", "csv") if path.endswith(f".{form}")), None)
         shows = Shows(self._week_page, self._week_json, self._week_csv)
-        return await self._answered(request, request.http.path_params["site"], form, shows)
+        return await self._answered(request, request.http.path_params["site"], twin(request.http.url.path)[1], shows)
 
     async def _week_page(self, request: PageRequest, page: Page) -> Response:
         _require_seen(page)

@@ -1,14 +1,12 @@
-"""LeftOutFigures of what was left out of a page's period. Each part is asked for alone, so that one fails alone."""
+"""Figures of what was left out of a page's period. Each part is asked for alone, so that one fails alone."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeVar
+from collections.abc import Mapping
 
-import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tallystick.errors import InputRefused, QuestionTooLong, StoreUnavailable
+from tallystick.errors import InputRefused
 from tallystick.ledger import Ledger
 from tallystick.model.dimension_names import GOAL, SEGMENT
 from tallystick.model.dimensions import BOT, BROWSER, COUNTRY, HOST, PAGE, SYSTEM, Dimension
@@ -20,19 +18,9 @@ from tallystick.services.analytics.left_out import HitsBy, bot_hits_by, bot_hits
 from tallystick.services.analytics.questions import Questions, labels
 from tallystick.services.ingest.arrival import DropReason
 from tallystick.services.ingest.dropped_hits import dropped_over_time
-from tallystick.surfaces.dashboard.analytics.asking import WITHIN_S, Page
+from tallystick.surfaces.dashboard.analytics.asking import Page, in_time
 from tallystick.surfaces.dashboard.analytics.view import View
 from tallystick.surfaces.dashboard.support.language import N_
-
-Result = TypeVar("Result")
-
-log = structlog.get_logger()
-
-
-class PartFailure(Struct, frozen=True):
-    """Why a part has no figures. The message is English, and translated where it is shown."""
-
-    message: str
 
 
 class BotList(Struct, frozen=True):
@@ -146,7 +134,7 @@ class LeftOutFigures(Struct, frozen=True):
         Raises:
             InputRefused, QuestionTooLong, StoreUnavailable
         """
-        return await _in_time(bot_hits_in_all(self.questions, self._sites, self.page.range.period, self.of_bots))
+        return await in_time(bot_hits_in_all(self.questions, self._sites, self.page.range.period, self.of_bots))
 
     async def bots_by(self, listing: BotList, limit: int) -> HitsBy:
         """The rows of a list.
@@ -156,7 +144,7 @@ class LeftOutFigures(Struct, frozen=True):
         """
         period, by = self.page.range.period, listing.dimension
         asked = bot_hits_by(self.questions, self._sites, period, by, limit, condition=self.of_bots)
-        return await _in_time(asked)
+        return await in_time(asked)
 
     async def over_time(self) -> OverTime:
         """Bots' hits that pass the filters, and dropped hits, which filters do not concern.
@@ -173,7 +161,7 @@ class LeftOutFigures(Struct, frozen=True):
         bots: dict[str, int] = {}
         if self.condition is not None:
             asked = bot_hits_by(self.questions, self._sites, period, unit, MOST_ROWS, condition=self.condition)
-            bots = dict((await _in_time(asked)).rows)
+            bots = dict((await in_time(asked)).rows)
         dropped: Mapping[str, Mapping[DropReason, int]] = {}
         if not self.page.viewer.locked:
             dropped = await self.ledger.read(dropped_over_time, self._sites, period, unit)
@@ -205,26 +193,3 @@ async def view_of_bots(page: Page) -> View | None:
         if await condition_of(replace(page, view=view)) is not None:
             return view
     return None
-
-
-async def tried(ask: Callable[[], Awaitable[Result]]) -> Result | PartFailure:
-    """An answer, or in its place why there is none."""
-    try:
-        return await ask()
-    except InputRefused as error:
-        return PartFailure(str(error))
-    except QuestionTooLong:
-        return PartFailure(N_("This took too long. Try again, or choose a shorter period."))
-    except StoreUnavailable:
-        return PartFailure(N_("The statistics cannot be read at the moment. Try again soon."))
-    except Exception:
-        log.exception("a part of a page failed", surface="dashboard")
-        return PartFailure(N_("Something went wrong here. The server's log has the details."))
-
-
-async def _in_time(asked: Awaitable[Result]) -> Result:
-    try:
-        async with asyncio.timeout(WITHIN_S):
-            return await asked
-    except TimeoutError as error:
-        raise QuestionTooLong(WITHIN_S) from error

@@ -1,14 +1,11 @@
 """What was left out: ``/sites/{site}/left-out``, the same as JSON and CSV, and forms that change it."""
 
 import asyncio
-import csv
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from functools import partial
-from io import StringIO
 from typing import Any
 
-import msgspec
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -25,7 +22,7 @@ from tallystick.services.ingest.arrival import DropReason
 from tallystick.services.ingest.dropped_hits import reason_name
 from tallystick.services.inquiries.asking import today_of
 from tallystick.surfaces.dashboard.analytics import wording as words_of_analytics
-from tallystick.surfaces.dashboard.analytics.asking import Page, page_of
+from tallystick.surfaces.dashboard.analytics.asking import Failure, Page, page_of, tried
 from tallystick.surfaces.dashboard.analytics.bars import form_values, refused_values, words_of_bars
 from tallystick.surfaces.dashboard.analytics.choosing import chosen
 from tallystick.surfaces.dashboard.analytics.filter_words import filter_values
@@ -38,17 +35,15 @@ from tallystick.surfaces.dashboard.left_out.figures import (
     BOT_LISTS,
     LeftOutFigures,
     OverTime,
-    PartFailure,
     condition_of,
-    tried,
     view_of_bots,
 )
 from tallystick.surfaces.dashboard.left_out.panel import NAME
 from tallystick.surfaces.dashboard.names.values import shown_value
+from tallystick.surfaces.dashboard.support.data import as_csv, as_json
 from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other, to_login
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, Problems, problems_of
-from tallystick.surfaces.dashboard.support.rendering import NOT_STORED
 from tallystick.surfaces.dashboard.support.services import PageServices
 from tallystick.warehouse import Warehouse
 
@@ -56,7 +51,6 @@ ROWS_OF_PANEL, ROWS_OF_DATA = 10, 1_000
 DAYS_PREVIEWED = 28
 """With today, unlike the period of this name, so that a new site has a preview on its first day."""
 
-_encode = msgspec.json.Encoder().encode
 _WHAT_KIND = {"kind": [N_("must be chosen")]}
 
 
@@ -101,7 +95,7 @@ class LeftOutPages:
             return await show(request, await self._figures(request, viewer))
         except InputRefused as error:
             if data:
-                return _as_json({"error": str(error)}, 400)
+                return as_json({"error": str(error)}, 400)
             values = refused_values(request, viewer, str(error))
             return await self._services.renderer.private_page(request, "analytics/refused.html", values, 400)
 
@@ -143,7 +137,7 @@ class LeftOutPages:
             "sees_pages": False,
             "shown_value": lambda by, value: _value(request, by, value),
             "zoomed": lambda unit, label: zoomed(unit, label, page.range),
-            "failed": lambda answer: isinstance(answer, PartFailure),
+            "failed": lambda answer: isinstance(answer, Failure),
             "filter_values": lambda chip: _filter_values(request, page, chip),
             "unit_name": lambda unit, label: bucket_name(language, unit, datetime.fromisoformat(label)),
             "dropped_words": wording.DROPPED,
@@ -154,7 +148,7 @@ class LeftOutPages:
         over_time, page = await figures.over_time(), figures.page
         lists = {each.name: await figures.bots_by(each, ROWS_OF_DATA) for each in BOT_LISTS}
         rules = {name: rules_of_site(page.viewer.site, kind) for name, kind in wording.NAMES.items()}
-        return _as_json(
+        return as_json(
             {
                 "sites": [site.address_name for site in page.viewer.sites],
                 "period": {"name": page.view.period, "first": str(page.range.first), "last": str(page.range.last)},
@@ -179,7 +173,8 @@ class LeftOutPages:
 
     async def _csv(self, _request: PageRequest, figures: LeftOutFigures) -> Response:
         figures.of_bots  # noqa: B018  # refused here: no number is not the number 0
-        return await asyncio.to_thread(_as_csv, await figures.over_time())
+        over_time = await figures.over_time()
+        return await asyncio.to_thread(lambda: as_csv(_rows_of(over_time), NAME))
 
     # Counted after all.
 
@@ -217,7 +212,7 @@ class LeftOutPages:
         return await self._services.show(request, "left_out/count.html", values)
 
     async def _figures_to_change(self, request: PageRequest) -> LeftOutFigures:
-        """LeftOutFigures of a site that the person may change.
+        """The figures of a site that the person may change.
 
         Raises:
             HTTPException: they may not, or the address has no valid filters (404).
@@ -292,7 +287,7 @@ class LeftOutPages:
             "typed": {"kind": name, "rule": text},
             "rule": rule,
             "preview": found,
-            "failed": lambda answer: isinstance(answer, PartFailure),
+            "failed": lambda answer: isinstance(answer, Failure),
             "problems": problems,
         }
         return await self._services.show(request, "left_out/rules.html", values)
@@ -343,15 +338,8 @@ def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 13 else 0  # noqa: PLR2004  # digits
 
 
-def _as_json(value: Any, status: int = 200) -> Response:  # noqa: ANN401  # anything that JSON has
-    return Response(_encode(value), status, {"cache-control": NOT_STORED}, "application/json")
-
-
-def _as_csv(over_time: OverTime) -> Response:
-    out = StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([over_time.unit.value, "bots", *map(reason_name, DropReason)])
-    for row in over_time.rows:
-        writer.writerow([safe(row.label), row.bots, *(row.dropped.get(reason, 0) for reason in DropReason)])
-    headers = {"cache-control": NOT_STORED, "content-disposition": f'attachment; filename="{NAME}.csv"'}
-    return Response(out.getvalue(), 200, headers, "text/csv; charset=utf-8")
+def _rows_of(over_time: OverTime) -> list[list[Any]]:
+    """The numbers over time as rows of CSV."""
+    reasons = list(DropReason)
+    counts = ([safe(row.label), row.bots, *(row.dropped.get(each, 0) for each in reasons)] for row in over_time.rows)
+    return [[over_time.unit.value, "bots", *map(reason_name, reasons)], *counts]

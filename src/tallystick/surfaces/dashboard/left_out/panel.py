@@ -2,15 +2,13 @@
 
 from msgspec import Struct
 
-from tallystick.surfaces.dashboard.analytics.asking import Page
+from tallystick.surfaces.dashboard.analytics.asking import Failure, Page, tried
 from tallystick.surfaces.dashboard.analytics.view import View
 from tallystick.surfaces.dashboard.left_out import wording
 from tallystick.surfaces.dashboard.left_out.figures import (
     BOT_LISTS,
     LeftOutFigures,
-    PartFailure,
     condition_of,
-    tried,
     view_of_bots,
 )
 from tallystick.surfaces.dashboard.support.page_request import PageRequest
@@ -50,7 +48,7 @@ class LeftOutPanel:
             "answer": found,
             # Shared links have the panel only.
             "has_page": page.viewer.base.startswith("/sites/"),
-            "failed": isinstance(found, PartFailure),
+            "failed": isinstance(found, Failure),
         }
         return await self._services.renderer.fragment(request, "left_out/panel.html", values)
 

@@ -1,12 +1,9 @@
 """What happens now: ``/sites/{site}/live``, a stream, and ``/sites/{site}/now``, the last half hour."""
 
-import csv
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from io import StringIO
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 from starlette.exceptions import HTTPException
@@ -22,17 +19,16 @@ from tallystick.surfaces.dashboard.analytics.viewer import LoginNeeded, OtherFir
 from tallystick.surfaces.dashboard.first_minutes.pages import FirstMinutes
 from tallystick.surfaces.dashboard.live.streams import LiveStreams, News, Reader
 from tallystick.surfaces.dashboard.names.values import shown_value
+from tallystick.surfaces.dashboard.support.data import as_csv, as_json
 from tallystick.surfaces.dashboard.support.framing import with_frames
 from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageGuard, PageRequest, to_login
-from tallystick.surfaces.dashboard.support.rendering import NOT_STORED
 from tallystick.surfaces.dashboard.support.services import PageServices
 
 SIGNS_EVERY_S = 3.0
 """How often a stream looks what has arrived at a site that waits for its first hit."""
 ROWS = 10
 _PERIOD = "30m"
-_encode = msgspec.json.Encoder().encode
 
 
 class NowList(Struct, frozen=True):
@@ -154,8 +150,11 @@ class LivePages:
             page = await page_of(self._services.statistics, viewer, today, request.now)
             happened = await self._last_half_hour(page)
         except InputRefused as error:
-            values = refused_values(request, viewer, str(error))
-            response = await self._services.renderer.private_page(request, "analytics/refused.html", values, 400)
+            if show == self._page:
+                values = refused_values(request, viewer, str(error))
+                response = await self._services.renderer.private_page(request, "analytics/refused.html", values, 400)
+            else:
+                response = as_json({"error": str(error)}, 400)
         else:
             response = await show(request, page, happened)
         response.headers.update(viewer.headers)
@@ -242,13 +241,9 @@ async def _json(_request: PageRequest, _page: Page, happened: LastHalfHour) -> R
         name: [{"value": value, "visitors": visitors} for value, visitors in rows]
         for name, rows in happened.lists.items()
     }
-    body = {"visitors": happened.visitors, "minutes": happened.minutes, "lists": lists}
-    return Response(_encode(body), 200, {"cache-control": NOT_STORED}, "application/json")
+    return as_json({"visitors": happened.visitors, "minutes": happened.minutes, "lists": lists})
 
 
 async def _csv(_request: PageRequest, _page: Page, happened: LastHalfHour) -> Response:
-    text = StringIO()
-    writer = csv.writer(text)
-    writer.writerow(("minute", "pageviews"))
-    writer.writerows((minute.time, minute.pageviews) for minute in happened.minutes)
-    return Response(text.getvalue(), 200, {"cache-control": NOT_STORED}, "text/csv; charset=utf-8")
+    rows = [("minute", "pageviews"), *((minute.time, minute.pageviews) for minute in happened.minutes)]
+    return as_csv(rows, "now")

@@ -1,0 +1,36 @@
+"""Pages as data: the same address with ``.json`` or ``.csv`` behind its last name."""
+
+import csv
+from collections.abc import Sequence
+from io import StringIO
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+
+from tallystick.surfaces.dashboard.support.rendering import NOT_STORED
+
+FORMS = ("json", "csv")
+
+_encode = msgspec.json.Encoder().encode
+
+
+def twin(name: str) -> tuple[str, str | None]:
+    """A name of an address without the form of data that it ends with, and that form; None for a page."""
+    for form in FORMS:
+        if name.endswith(f".{form}"):
+            return name.removesuffix(f".{form}"), form
+    return name, None
+
+
+def as_json(value: Any, status: int = 200) -> Response:  # noqa: ANN401  # anything that JSON has
+    """A response of JSON, which nobody keeps."""
+    return Response(_encode(value), status, {"cache-control": NOT_STORED}, "application/json")
+
+
+def as_csv(rows: Sequence[Sequence[Any]], name: str) -> Response:
+    """A response of CSV to download. Rows may be many: not on the event loop."""
+    out = StringIO()
+    csv.writer(out, lineterminator="\n").writerows(rows)
+    headers = {"cache-control": NOT_STORED, "content-disposition": f'attachment; filename="{name}.csv"'}
+    return Response(out.getvalue(), 200, headers, "text/csv; charset=utf-8")
