@@ -36,6 +36,7 @@ async def answered(  # noqa: PLR0913  # what is asked, by whom and when
     *,
     extended: bool,
     locked: int = 0,
+    days: Sequence[ImportedDays] | None = None,
 ) -> dict[str, Any]:
     """The answer to a query.
 
@@ -45,13 +46,15 @@ async def answered(  # noqa: PLR0913  # what is asked, by whom and when
         now: Unix milliseconds.
         extended: whether names and keys of ``/api/query`` are known.
         locked: see ``decode_query``.
+        days: the sites' imported days that count, where they are known; else they are read if the query wants them.
 
     Raises:
         InputRefused: the query cannot be answered; the message is for the client.
         QuestionTooLong: it takes longer than it may.
         StoreUnavailable
     """
-    days = await days_with_imports(questions, sites, wanted=_wants_imports(body))
+    if days is None:
+        days = await days_with_imports(questions, sites, wanted=_wants_imports(body))
     query = await asyncio.to_thread(_decoded, sites, known, body, now, days, extended=extended, locked=locked)
     joined = joining(questions, days, query.inquiry, wanted=bool(query.include.get("imports")))
     found = await find(joined.answers, query.inquiry)

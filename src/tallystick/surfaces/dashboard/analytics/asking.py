@@ -107,6 +107,7 @@ class Page(Struct, frozen=True, kw_only=True):
         units: those that can be chosen.
         known: goals and segments.
         searched: filters on the wire that the view's text means.
+        imported: the days of imports that count; None where they could not be read.
     """
 
     viewer: Viewer
@@ -119,6 +120,16 @@ class Page(Struct, frozen=True, kw_only=True):
     known: Configured
     now: int
     searched: tuple[Any, ...] = ()
+    imported: Sequence[ImportedDays] | None = None
+
+    @property
+    def filters(self) -> list[Any]:
+        """All filters on the wire, the locked ones first.
+
+        Raises:
+            InputRefused: one of the view is not valid.
+        """
+        return [*self.viewer.locked, *self.view.filters, *self.searched]
 
     @property
     def zone(self) -> tzinfo:
@@ -137,7 +148,8 @@ async def page_of(statistics: Statistics, viewer: Viewer, view: View, now: int) 
             the viewer; the message says what is.
         StoreUnavailable
     """
-    days = await _imported(statistics, viewer)
+    imported = await _imported(statistics, viewer)
+    days = imported or ()
     # As questions do, or "all" would be one period here and another one in the answers.
     today = since_imports(await asyncio.to_thread(today_of, viewer.sites, now), days)
     try:
@@ -170,6 +182,7 @@ async def page_of(statistics: Statistics, viewer: Viewer, view: View, now: int) 
         known=known,
         now=now,
         searched=tuple(searched),
+        imported=imported,
     )
 
 
@@ -179,18 +192,17 @@ async def check_filters(page: Page) -> None:
     Raises:
         InputRefused
     """
-    filters = [*page.viewer.locked, *page.view.filters, *page.searched]
-    body = {"metrics": ["visitors"], "date_range": page.range.asked, "filters": filters}
+    body = {"metrics": ["visitors"], "date_range": page.range.asked, "filters": page.filters}
     sites = tuple(site.id for site in page.viewer.sites)
     await asyncio.to_thread(decode_query, body, sites, page.known, page.today, extended=True)
 
 
-async def _imported(statistics: Statistics, viewer: Viewer) -> Sequence[ImportedDays]:
+async def _imported(statistics: Statistics, viewer: Viewer) -> Sequence[ImportedDays] | None:
     """The imported days that count. None where they cannot be read now: each part of the page then says so itself."""
     try:
         return await in_time(days_with_imports(statistics.questions, viewer.sites, wanted=True))
     except (QuestionTooLong, StoreUnavailable):
-        return ()
+        return None
 
 
 def _has_days(period: NamedRange, days: ImportedDays, today: Today) -> bool:
@@ -308,13 +320,21 @@ class Asking:
             "site_id": page.viewer.site.address_name,
             "date_range": page.range.asked,
             **body,
-            "filters": [*page.viewer.locked, *view.filters, *page.searched, *body.get("filters", ())],
+            "filters": page.filters,
             "include": include,
         }
         questions = self._statistics.questions
-        locked = len(page.viewer.locked)
         return await in_time(
-            answered(questions, page.viewer.sites, page.known, whole, page.now, extended=True, locked=locked)
+            answered(
+                questions,
+                page.viewer.sites,
+                page.known,
+                whole,
+                page.now,
+                extended=True,
+                locked=len(page.viewer.locked),
+                days=page.imported,
+            )
         )
 
 

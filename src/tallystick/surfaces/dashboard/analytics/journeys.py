@@ -12,7 +12,7 @@ from starlette.responses import Response
 from tallystick.model.funnel import Funnel
 from tallystick.services.exports.spreadsheet import safe
 from tallystick.services.inquiries.funnels import FunnelServices, funnel_answered
-from tallystick.surfaces.dashboard.analytics.asking import Failure, Page, in_time, tried
+from tallystick.surfaces.dashboard.analytics.asking import Failure, ListAnswer, Page, in_time, tried
 from tallystick.surfaces.dashboard.analytics.lists import LISTS, Listing
 from tallystick.surfaces.dashboard.analytics.pages import (
     PANELS_HERE,
@@ -61,18 +61,19 @@ class JourneyPages(AnalyticsPages):
         chip = _page_chip(page)  # refused before the first part is sent
         numbers = await tried(lambda: self._asking.numbers(page, NUMBERS_OF_PAGE))
         chart = await tried(lambda: self._chart(request, page))
-        values = {**self._shared(request, page), "chip": chip, "numbers": numbers, "chart": chart}
+        shared = self._shared(request, page)
+        values = {**shared, "chip": chip, "numbers": numbers, "chart": chart}
         head, headers = await self._services.renderer.private_text(request, "analytics/one_page.html", values)
-        return streamed(request.http.scope, self._page_parts(request, page, head), headers)
+        return streamed(request.http.scope, self._page_parts(request, page, shared, head), headers)
 
-    async def _page_parts(self, request: PageRequest, page: Page, text: str) -> AsyncIterator[str]:
+    async def _page_parts(
+        self, request: PageRequest, page: Page, shared: Mapping[str, Any], text: str
+    ) -> AsyncIterator[str]:
         before, _, after = text.partition(PANELS_HERE)
         yield before
         for listing in _lists(page) if request.http.method != "HEAD" else ():
-            asked = _of_goals(page) if listing.of_goals else page
-            rows = partial(self._asking.rows, asked, listing, _metrics(listing), limit=ROWS_OF_PANEL)
-            answer = await tried(rows)
-            values = {**self._shared(request, page), "listing": listing, "answer": answer, "metrics": _metrics(listing)}
+            answer = await tried(partial(self._rows, page, listing))
+            values = {**shared, "listing": listing, "answer": answer, "metrics": _metrics(listing)}
             yield await self._services.renderer.fragment(request, "analytics/page_panel.html", values)
         yield after
 
@@ -80,8 +81,7 @@ class JourneyPages(AnalyticsPages):
         numbers = await self._asking.numbers(page, NUMBERS_OF_PAGE)
         lists: dict[str, Any] = {}
         for listing in _lists(page):
-            asked = _of_goals(page) if listing.of_goals else page
-            answer = await self._asking.rows(asked, listing, _metrics(listing), limit=ROWS_OF_PANEL)
+            answer = await self._rows(page, listing)
             lists[listing.name] = [row_data(listing, row) for row in answer.rows]
         return as_json(
             {
@@ -94,31 +94,34 @@ class JourneyPages(AnalyticsPages):
 
     async def _one_page_csv(self, _request: PageRequest, page: Page) -> Response:
         rows: list[list[Any]] = [["list", "value", "visitors"]]
-        _page_chip(page)
         for listing in _lists(page):
-            asked = _of_goals(page) if listing.of_goals else page
-            answer = await self._asking.rows(asked, listing, _metrics(listing), limit=ROWS_OF_PANEL)
+            answer = await self._rows(page, listing)
             rows += ([listing.name, safe(row.value), row.figures[0].now] for row in answer.rows)
         return await asyncio.to_thread(as_csv, rows, "page")
+
+    async def _rows(self, page: Page, listing: Listing) -> ListAnswer:
+        asked = _of_goals(page) if listing.of_goals else page
+        return await self._asking.rows(asked, listing, _metrics(listing), limit=ROWS_OF_PANEL)
 
     # Funnels.
 
     async def _funnels(self, request: PageRequest, page: Page) -> Response:
         found = await self._of_site(page)
         drawn = _chosen(request, found)
-        values = {**self._shared(request, page), "funnels": found, "others": found[MOST_DRAWN:]}
+        shared = self._shared(request, page)
+        values = {**shared, "funnels": found, "others": found[MOST_DRAWN:]}
         head, headers = await self._services.renderer.private_text(request, "analytics/funnels.html", values)
-        return streamed(request.http.scope, self._funnel_parts(request, page, drawn, head), headers)
+        return streamed(request.http.scope, self._funnel_parts(request, page, drawn, shared, head), headers)
 
     async def _funnel_parts(
-        self, request: PageRequest, page: Page, funnels: tuple[Funnel, ...], text: str
+        self, request: PageRequest, page: Page, funnels: tuple[Funnel, ...], shared: Mapping[str, Any], text: str
     ) -> AsyncIterator[str]:
         before, _, after = text.partition(PANELS_HERE)
         yield before
         for funnel in funnels if request.http.method != "HEAD" else ():
             answer = await tried(partial(self._funnel_answer, page, funnel))
             drawn = () if isinstance(answer, Failure) else _drawn(request.language, answer)
-            values = {**self._shared(request, page), "funnel": funnel, "answer": answer, "steps": drawn}
+            values = {**shared, "funnel": funnel, "answer": answer, "steps": drawn}
             yield await self._services.renderer.fragment(request, "analytics/funnel_panel.html", values)
         yield after
 
@@ -153,7 +156,7 @@ class JourneyPages(AnalyticsPages):
         body: Mapping[str, Any] = {
             "funnel": funnel.id,
             "date_range": page.range.asked,
-            "filters": [*page.viewer.locked, *page.view.filters, *page.searched],
+            "filters": page.filters,
             "include": {"left_to": True},
         }
         return await in_time(funnel_answered(used, page.viewer.site, page.known, body, page.now))

@@ -127,48 +127,46 @@ class AnalyticsPages:
         live = await tried(lambda: self._asking.live(page))
         chart = await tried(lambda: self._chart(request, page))
         first_visit = await self._first_minutes.arrived(page.viewer, page.now)
-        values = {
-            **self._shared(request, page),
-            "numbers": numbers,
-            "live": live,
-            "chart": chart,
-            "first_visit": first_visit,
-        }
+        shared = self._shared(request, page)
+        values = {**shared, "numbers": numbers, "live": live, "chart": chart, "first_visit": first_visit}
         head, headers = await self._services.renderer.private_text(request, "analytics/page.html", values)
-        return streamed(request.http.scope, self._parts(request, page, head), headers)
+        return streamed(request.http.scope, self._parts(request, page, shared, head), headers)
 
     async def _chart(self, request: PageRequest, page: Page) -> ChartRegion:
         series = await self._asking.series(page)
         notes = await notes_of(self._statistics, page)
         return await asyncio.to_thread(chart_region, request.language, page, series, notes, request.http.url.path)
 
-    async def _parts(self, request: PageRequest, page: Page, text: str) -> AsyncIterator[str]:
+    async def _parts(
+        self, request: PageRequest, page: Page, shared: Mapping[str, Any], text: str
+    ) -> AsyncIterator[str]:
         before, _, after = text.partition(PANELS_HERE)
         yield before
         for panel in PANELS:
             lists = [each for each in panel.lists if page.viewer.sees(each.name)]
             if lists and request.http.method != "HEAD":
-                yield await self._panel(request, page, panel, lists)
+                values = await self._panel_values(request, page, panel, lists)
+                yield await self._services.renderer.fragment(request, "analytics/panel.html", {**shared, **values})
         if page.viewer.sees(left_out.NAME) and request.http.method != "HEAD":
             yield await self._left_out.html(request, page)
         if page.viewer.sees(week.NAME) and request.http.method != "HEAD":
-            values = {**self._shared(request, page), **await self._week_values(request, page)}
+            values = {**shared, **await self._week_values(request, page)}
             yield await self._services.renderer.fragment(request, "analytics/week_panel.html", values)
         yield after
 
-    async def _panel(self, request: PageRequest, page: Page, panel: Panel, lists: Sequence[Listing]) -> str:
+    async def _panel_values(
+        self, request: PageRequest, page: Page, panel: Panel, lists: Sequence[Listing]
+    ) -> dict[str, Any]:
         shown = next((each for each in lists if each.name in page.view.lists), lists[0])
         limit = COUNTRIES_OF_PANEL if shown.name == COUNTRIES else ROWS_OF_PANEL
         answer = await tried(lambda: self._asking.rows(page, shown, shown.metrics, limit=limit))
         offered = [each for each in lists if each is shown or not each.within]
-        values = {"panel": panel, "lists": offered, "listing": shown, "answer": answer, "map": None}
+        values: dict[str, Any] = {"panel": panel, "lists": offered, "listing": shown, "answer": answer, "map": None}
         if isinstance(answer, ListAnswer):
             values["answer"] = replace(answer, rows=answer.rows[:ROWS_OF_PANEL])
             values["map"] = _map(request.language, page, shown, answer)
             values["whole"] = answer.total <= limit
-        return await self._services.renderer.fragment(
-            request, "analytics/panel.html", {**self._shared(request, page), **values}
-        )
+        return values
 
     async def _week_values(self, request: PageRequest, page: Page) -> Mapping[str, Any]:
         found = await tried(lambda: week.week_of(self._asking, page))

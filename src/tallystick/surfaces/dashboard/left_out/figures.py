@@ -179,9 +179,8 @@ async def condition_of(page: Page) -> AllOf | None:
         None where one does not tell hits of bots apart: they have no goals and segments.
     """
     country_name = await asyncio.to_thread(country_by_name)
-    filters = (*page.viewer.locked, *page.view.filters, *page.searched)
     try:
-        return AllOf(tuple(filter_of(each, country_name) for each in filters))
+        return AllOf(tuple(filter_of(each, country_name) for each in page.filters))
     except InvalidFilter:
         return None
 
