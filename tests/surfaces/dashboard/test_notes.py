@@ -108,7 +108,7 @@ async def test_who_sees_only_what_everybody_sees_has_no_notes(everybody: World) 
     await everybody.analytics.change_site(public="public")
     shown = await everybody.page("foreign admin", "GET", f"{SITE}?period=2026-03")
     assert shown.status == 200
-    assert "own note" in shown.text
+    assert "own note" not in shown.text  # notes are for the people of the site
     assert 'class="add-note"' not in shown.text
     assert (await everybody.page("foreign admin", "GET", f"{SITE}/notes")).status == 404
     before = everybody.state()
