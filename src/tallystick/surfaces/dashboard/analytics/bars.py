@@ -8,7 +8,6 @@ from tallystick.errors import InputRefused
 from tallystick.model.dimension_names import name_of
 from tallystick.surfaces.dashboard.analytics import wording
 from tallystick.surfaces.dashboard.analytics.asking import Page
-from tallystick.surfaces.dashboard.analytics.chart import may_note
 from tallystick.surfaces.dashboard.analytics.choosing import TypedFilter, operators_of, typed_filter
 from tallystick.surfaces.dashboard.analytics.filter_words import GROUPS, filter_name, filter_values
 from tallystick.surfaces.dashboard.analytics.hidden import shown_dimensions
@@ -54,7 +53,7 @@ def words_of_bars(language: Language, page: Page) -> dict[str, Any]:
         # Their names are of the site's people: guests never filter by them.
         "segments": page.known.segments if viewer.insider else (),
         "save_segment": save_address(viewer, page.view),
-        "segments_page": f"{viewer.base}/segments" if may_note(viewer) else "",
+        "segments_page": f"{viewer.base}/segments" if viewer.may_keep else "",
         "goals": list(dict.fromkeys(goals))[:MOST_OFFERED],
         "sees_pages": viewer.sees("pages"),
         "filter_name": lambda name: filter_name(language, name),

@@ -58,18 +58,6 @@ async def notes_of(statistics: Statistics, page: Page) -> list[Annotation]:
     return found
 
 
-def may_edit(viewer: Viewer, note: Annotation) -> bool:
-    """Whether a viewer may change a note: their own, or one of a site that they may change."""
-    if viewer.person is None:
-        return False
-    return viewer.may_change if note.owner is None else note.owner == viewer.person.id
-
-
-def may_note(viewer: Viewer) -> bool:
-    """Whether a viewer may add notes: to one site, which they see not only as everybody does."""
-    return len(viewer.sites) == 1 and viewer.insider
-
-
 def note_when(language: Language, at: str) -> str:
     """The time of a note in words."""
     moment = datetime.fromisoformat(at)
@@ -98,7 +86,7 @@ def _chart_note(language: Language, viewer: Viewer, note: Annotation) -> ChartNo
         when=note_when(language, note.at),
         text=note.text,
         link=note.link,
-        edit=f"/sites/{address_of(site)}/notes/{note.id}" if may_edit(viewer, note) else "",
+        edit=f"/sites/{address_of(site)}/notes/{note.id}" if viewer.may_edit(note.owner) else "",
     )
 
 

@@ -16,7 +16,7 @@ from tallystick.services.analytics.kept.annotations import (
     delete_annotation,
 )
 from tallystick.services.inquiries.asking import today_of
-from tallystick.surfaces.dashboard.analytics.chart import may_edit, may_note, note_when
+from tallystick.surfaces.dashboard.analytics.chart import note_when
 from tallystick.surfaces.dashboard.analytics.viewer import Viewer, Viewers
 from tallystick.surfaces.dashboard.support.forms import Form
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
@@ -42,18 +42,18 @@ class NotesPages:
 
     async def page(self, request: PageRequest) -> Response:
         """All notes of a site that the person sees, and a form for another one."""
-        return await self._show(request, await self._viewer(request))
+        return await self._show(request, await self._viewers.keeper(request))
 
     async def create(self, request: PageRequest) -> Response:
         """Add a note, and show the page that had the form."""
-        viewer = await self._viewer(request)
+        viewer = await self._viewers.keeper(request)
         form = request.form
         new = Annotation(
             site=viewer.site.id,
             at=_moment(form),
             text=form.text("text"),
             link=form.text("link"),
-            owner=_owner(viewer, form),
+            owner=viewer.owner(form.text("whose")),
         )
         try:
             await self._services.write(request, create_annotation, new, request.now)
@@ -75,7 +75,7 @@ class NotesPages:
             at=_moment(form),
             text=form.text("text"),
             link=form.text("link"),
-            owner=_owner(viewer, form) if note.kind == "note" else None,
+            owner=viewer.owner(form.text("whose")) if note.kind == "note" else None,
         )
         try:
             await self._services.write(
@@ -96,31 +96,20 @@ class NotesPages:
             raise HTTPException(404) from error
         return see_other(f"{viewer.base}/notes?done=deleted")
 
-    async def _viewer(self, request: PageRequest) -> Viewer:
-        """The person and the site in the path.
-
-        Raises:
-            HTTPException: there is no such site, or the person sees only what everybody sees of it (404).
-        """
-        viewer = await self._viewers.of(request, request.http.path_params["site"])
-        if not may_note(viewer):
-            raise HTTPException(404)
-        return viewer
-
     async def _note(self, request: PageRequest) -> tuple[Viewer, Annotation]:
         """The note in the path.
 
         Raises:
             HTTPException: there is none that the person may change (404).
         """
-        viewer = await self._viewer(request)
+        viewer = await self._viewers.keeper(request)
         number = request.http.path_params["note"]
         if _id.fullmatch(number):
             try:
                 note = await self._annotations.get(viewer.site.id, int(number), request.account.id)
             except NotThere as error:
                 raise HTTPException(404) from error
-            if may_edit(viewer, note):
+            if viewer.may_edit(note.owner):
                 return viewer, note
         raise HTTPException(404)
 
@@ -128,7 +117,7 @@ class NotesPages:
         notes = await self._annotations.visible(viewer.site.id, request.account.id)
         today = await asyncio.to_thread(today_of, viewer.sites, request.now)
         typed = _typed(request.form) if problems else {**_typed(Form()), "date": today.date.isoformat()}
-        listed = [(note, note_when(request.language, note.at), may_edit(viewer, note)) for note in reversed(notes)]
+        listed = [(note, note_when(request.language, note.at), viewer.may_edit(note.owner)) for note in reversed(notes)]
         values = {"viewer": viewer, "notes": listed, "typed": typed, "problems": problems, "limits": NOTE_LIMITS}
         return await self._services.show(request, "analytics/notes.html", values)
 
@@ -154,8 +143,3 @@ def _typed(form: Form) -> Mapping[str, str]:
 
 def _moment(form: Form) -> str:
     return f"{form.text('date')} {form.text('time')}".strip()
-
-
-def _owner(viewer: Viewer, form: Form) -> int | None:
-    """The owner that a form says: the site only where the person may change it."""
-    return None if viewer.may_change and form.text("whose") == "site" else viewer.person_id

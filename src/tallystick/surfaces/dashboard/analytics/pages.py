@@ -23,7 +23,7 @@ from tallystick.surfaces.dashboard.analytics.asking import (
     tried,
 )
 from tallystick.surfaces.dashboard.analytics.bars import form_values, refused_values, words_of_bars
-from tallystick.surfaces.dashboard.analytics.chart import ChartRegion, chart_region, may_note, notes_of
+from tallystick.surfaces.dashboard.analytics.chart import ChartRegion, chart_region, notes_of
 from tallystick.surfaces.dashboard.analytics.choosing import chosen
 from tallystick.surfaces.dashboard.analytics.lists import LISTS, PANELS, Listing, Panel, panel_of
 from tallystick.surfaces.dashboard.analytics.periods import local_dates
@@ -183,7 +183,7 @@ class AnalyticsPages:
             "here_address": request.http.url.path,
             "units": page.units,
             "unit_words": wording.UNITS,
-            "may_note": may_note(page.viewer),
+            "may_note": page.viewer.may_keep,
             "note_date": min(page.range.last, page.today.date).isoformat(),
             "period_words": wording.period(language, page),
             "figure": lambda metric, value: wording.figure(language, metric, value),

@@ -12,7 +12,6 @@ from tallystick.model.filter_text import LONGEST, parse_filter
 from tallystick.model.filter_words import words_of
 from tallystick.model.segment import MAX_SEGMENT_NAME, Segment
 from tallystick.services.analytics.kept.segments import SegmentChanges, change_segment, create_segment, delete_segment
-from tallystick.surfaces.dashboard.analytics.chart import may_note
 from tallystick.surfaces.dashboard.analytics.view import View
 from tallystick.surfaces.dashboard.analytics.viewer import Viewer, Viewers
 from tallystick.surfaces.dashboard.support.forms import Form
@@ -51,14 +50,16 @@ class SegmentPages:
 
     async def page(self, request: PageRequest) -> Response:
         """All segments of a site that the person sees, and a form for another one."""
-        return await self._show(request, await self._viewer(request))
+        return await self._show(request, await self._viewers.keeper(request))
 
     async def create(self, request: PageRequest) -> Response:
         """Add a segment."""
-        viewer, form = await self._viewer(request), request.form
+        viewer, form = await self._viewers.keeper(request), request.form
         try:
             filters = _filters(form)
-            new = Segment(site=viewer.site.id, name=form.text("name"), filters=filters, owner=_owner(viewer, form))
+            new = Segment(
+                site=viewer.site.id, name=form.text("name"), filters=filters, owner=viewer.owner(form.text("whose"))
+            )
             await self._services.write(request, create_segment, new, request.now)
         except InputRefused as error:
             return await self._show(request, viewer, problems_of(error, filters="filter"))
@@ -69,7 +70,9 @@ class SegmentPages:
         viewer, segment = await self._segment(request)
         try:
             changes = SegmentChanges(
-                name=request.form.text("name"), filters=_filters(request.form), owner=_owner(viewer, request.form)
+                name=request.form.text("name"),
+                filters=_filters(request.form),
+                owner=viewer.owner(request.form.text("whose")),
             )
             await self._services.write(
                 request, change_segment, viewer.site.id, segment.id, request.account.id, changes, request.now
@@ -91,28 +94,17 @@ class SegmentPages:
             raise HTTPException(404) from error
         return see_other(f"{viewer.base}/segments?done=deleted")
 
-    async def _viewer(self, request: PageRequest) -> Viewer:
-        """The person and the site in the path.
-
-        Raises:
-            HTTPException: there is no such site, or the person sees only what everybody sees of it (404).
-        """
-        viewer = await self._viewers.of(request, request.http.path_params["site"])
-        if not may_note(viewer):
-            raise HTTPException(404)
-        return viewer
-
     async def _segment(self, request: PageRequest) -> tuple[Viewer, Segment]:
         """The segment that the form is about.
 
         Raises:
             HTTPException: there is none that the person may change (404).
         """
-        viewer = await self._viewer(request)
+        viewer = await self._viewers.keeper(request)
         number = request.form.text("id")
         if _id.fullmatch(number):
             for segment in await self._segments.visible(viewer.site.id, request.account.id):
-                if segment.id == int(number) and _may_edit(viewer, segment):
+                if segment.id == int(number) and viewer.may_edit(segment.owner):
                     return viewer, segment
         raise HTTPException(404)
 
@@ -134,7 +126,7 @@ class SegmentPages:
 
 def save_address(viewer: Viewer, view: View) -> str:
     """The address of the form that keeps a view's filters as a segment; empty where there is nothing to keep."""
-    if not may_note(viewer) or viewer.locked or not (view.chips or view.expression):
+    if not viewer.may_keep or viewer.locked or not (view.chips or view.expression):
         return ""
     try:
         return f"{viewer.base}/segments?filter={quote(words_of(view.filters), safe='')}#new"
@@ -148,7 +140,7 @@ def _listed(viewer: Viewer, segment: Segment) -> ListedSegment:
     except ValueError:
         words = ""
     address = View().filtered("segment", str(segment.id)).at(viewer.base)
-    return ListedSegment(segment, words, address, _may_edit(viewer, segment))
+    return ListedSegment(segment, words, address, viewer.may_edit(segment.owner))
 
 
 def _filters(form: Form) -> list[object]:
@@ -165,12 +157,3 @@ def _filters(form: Form) -> list[object]:
         case ["and", [*parts]]:
             return parts
     return [found]
-
-
-def _owner(viewer: Viewer, form: Form) -> int | None:
-    """The owner that a form says: the site only where the person may change it."""
-    return None if viewer.may_change and form.text("whose") == "site" else viewer.person_id
-
-
-def _may_edit(viewer: Viewer, segment: Segment) -> bool:
-    return viewer.may_change if segment.owner is None else segment.owner == viewer.person_id

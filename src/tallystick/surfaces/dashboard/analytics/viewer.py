@@ -87,6 +87,19 @@ class Viewer(Struct, frozen=True, kw_only=True):
         """Whether this is one of the people of a site."""
         return self.person is not None and may_see(self.person, site)
 
+    @property
+    def may_keep(self) -> bool:
+        """Whether they may have notes and segments of their own: at one site, of which they are one of the people."""
+        return len(self.sites) == 1 and self.insider
+
+    def may_edit(self, owner: int | None) -> bool:
+        """Whether they may change a note or a segment of an owner; None is the site."""
+        return self.may_change if owner is None else owner == self.person_id
+
+    def owner(self, whose: str) -> int | None:
+        """Whose a note or a segment is to be: the site's (None) where they say so and may, else their own."""
+        return None if self.may_change and whose == "site" else self.person_id
+
     def usual_period(self, now: int) -> str:
         """28 days; today, while there is nothing before today.
 
@@ -149,6 +162,18 @@ class Viewers:
             may_change=person is not None and len(sites) == 1 and may_change(person, "s", sites[0]),
             frames=frame_ancestors(sites) if person is None else NO_FRAMES,
         )
+
+    async def keeper(self, request: PageRequest) -> Viewer:
+        """The viewer of the site in the path of a page about what is kept for it.
+
+        Raises:
+            LoginNeeded
+            HTTPException: there is no such site, or the person sees only what everybody sees of it (404).
+        """
+        viewer = await self.of(request, request.http.path_params["site"])
+        if not viewer.may_keep:
+            raise HTTPException(404)
+        return viewer
 
     async def named(self, names: str) -> list[Site]:
         """The sites in an address, at most ``MOST_SITES``; without those that are not there."""
