@@ -47,7 +47,8 @@ async def panel(analytics: Analytics, name: str, query: str = "", language: str 
 def links(part: str) -> dict[str, str]:
     """The names of rows, and where they lead: the query of the address, without the period."""
     found = re.findall(r'<th scope="row">.*?<a href="([^"]*)">(.*?)</a>', part, re.DOTALL)
-    return {unescape(name): unescape(address).partition("?period=today&")[2] for address, name in found}
+    queries = {unescape(name): unescape(address).partition("?")[2] for address, name in found}
+    return {name: query.removeprefix("period=today&") for name, query in queries.items()}
 
 
 def on_map(part: str) -> list[str]:

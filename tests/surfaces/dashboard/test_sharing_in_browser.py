@@ -113,9 +113,10 @@ def test_a_link_with_a_password_and_a_locked_filter(browser: Browser, site: Runn
         assert answer.status == 404
     manage = ada.new_page()
     manage.goto("/sites/1/sharing")
-    manage.get_by_text("Withdraw…").first.click()
-    manage.get_by_label("To be sure, type").first.fill("For Eve")
-    manage.get_by_role("button", name="Withdraw For Eve").click()
+    link = manage.get_by_role("listitem").filter(has=manage.get_by_role("link", name="For Eve", exact=True))
+    link.get_by_text("Withdraw…").click()
+    link.get_by_label("To be sure, type").fill("For Eve")
+    link.get_by_role("button", name="Withdraw For Eve").click()
     expect(manage.get_by_role("status")).to_have_text("The link is withdrawn.")
     answer = manage.goto(address)
     assert answer is not None

@@ -228,6 +228,7 @@ def test_what_the_older_tracker_sends_is_counted(
     site.pages["/there"] = "<title>There</title>"
     link = f'<a href="{site.url("/there", "other.test")}">away</a>'
     given(page, site, link + older(server))
+    all_told(page, sent, 1)  # two requests at once may arrive in either order
     page.evaluate("history.pushState({}, '', '/second?utm_source=news')")
     answered = (
         "new Promise((callback) => trackEvent('Signup', {callback, props: {plan: 'pro', seats: 3, trial: true}}))"
