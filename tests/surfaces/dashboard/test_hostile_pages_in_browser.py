@@ -21,7 +21,7 @@ NASTY = (
     "</title></script></style></textarea><script src=https://evil.test/x.js></script>",
     "javascript:window.ran=1",
     "{{ 7*191 }}${7*191}{% raw %}",
-    "<!--panels--><!--cards--><h1>broken out</h1>",
+    "<!--parts--><h1>broken out</h1>",
     "&lt;b&gt; &amp; &#60;b&#62;",
     "\u202egnp.exe\u2066\u200b\ufeff",
     "%(name)s %s {0} \\n \\u003cb\\u003e",

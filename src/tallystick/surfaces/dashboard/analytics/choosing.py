@@ -24,6 +24,7 @@ from tallystick.surfaces.dashboard.analytics.view import (
     values_of,
 )
 from tallystick.surfaces.dashboard.names.values import country_code
+from tallystick.surfaces.dashboard.support.forms import number_in
 from tallystick.surfaces.dashboard.support.language import N_, Language
 
 GOAL_OPERATORS = ("is", "is_not", "contains", "contains_not")
@@ -83,7 +84,8 @@ def _with_filter(typed: TypedFilter, view: View, language: Language) -> View:
         if not typed.prop:
             raise InputRefused(NO_PROPERTY)
         name += typed.prop
-    at = int(typed.at) if typed.at.isascii() and typed.at.isdecimal() and len(typed.at) < 3 else len(view.chips)  # noqa: PLR2004
+    place = number_in(typed.at, 2)
+    at = len(view.chips) if place is None else place
     # A click on a row without a value makes a filter on the empty value, whose form may be sent as it is.
     if not typed.value and not any("" in each.values for each in view.chips[at : at + 1]):
         raise InputRefused(NO_VALUE)

@@ -15,7 +15,6 @@ from tallystick.services.inquiries.funnels import FunnelServices, funnel_answere
 from tallystick.surfaces.dashboard.analytics.asking import Failure, ListAnswer, Page, in_time, tried
 from tallystick.surfaces.dashboard.analytics.lists import LISTS, Listing
 from tallystick.surfaces.dashboard.analytics.pages import (
-    PANELS_HERE,
     ROWS_OF_PANEL,
     AnalyticsPages,
     Shows,
@@ -64,18 +63,13 @@ class JourneyPages(AnalyticsPages):
         shared = self._shared(request, page)
         values = {**shared, "chip": chip, "numbers": numbers, "chart": chart}
         head, headers = await self._services.renderer.private_text(request, "analytics/one_page.html", values)
-        return streamed(request.http.scope, self._page_parts(request, page, shared, head), headers)
+        return streamed(request.http.scope, head, self._page_parts(request, page, shared), headers)
 
-    async def _page_parts(
-        self, request: PageRequest, page: Page, shared: Mapping[str, Any], text: str
-    ) -> AsyncIterator[str]:
-        before, _, after = text.partition(PANELS_HERE)
-        yield before
-        for listing in _lists(page) if request.http.method != "HEAD" else ():
+    async def _page_parts(self, request: PageRequest, page: Page, shared: Mapping[str, Any]) -> AsyncIterator[str]:
+        for listing in _lists(page):
             answer = await tried(partial(self._rows, page, listing))
             values = {**shared, "listing": listing, "answer": answer, "metrics": _metrics(listing)}
             yield await self._services.renderer.fragment(request, "analytics/page_panel.html", values)
-        yield after
 
     async def _one_page_json(self, _request: PageRequest, page: Page) -> Response:
         numbers = await self._asking.numbers(page, NUMBERS_OF_PAGE)
@@ -111,19 +105,16 @@ class JourneyPages(AnalyticsPages):
         shared = self._shared(request, page)
         values = {**shared, "funnels": found, "others": found[MOST_DRAWN:]}
         head, headers = await self._services.renderer.private_text(request, "analytics/funnels.html", values)
-        return streamed(request.http.scope, self._funnel_parts(request, page, drawn, shared, head), headers)
+        return streamed(request.http.scope, head, self._funnel_parts(request, page, drawn, shared), headers)
 
     async def _funnel_parts(
-        self, request: PageRequest, page: Page, funnels: tuple[Funnel, ...], shared: Mapping[str, Any], text: str
+        self, request: PageRequest, page: Page, funnels: tuple[Funnel, ...], shared: Mapping[str, Any]
     ) -> AsyncIterator[str]:
-        before, _, after = text.partition(PANELS_HERE)
-        yield before
-        for funnel in funnels if request.http.method != "HEAD" else ():
+        for funnel in funnels:
             answer = await tried(partial(self._funnel_answer, page, funnel))
             drawn = () if isinstance(answer, Failure) else _drawn(request.language, answer)
             values = {**shared, "funnel": funnel, "answer": answer, "steps": drawn}
             yield await self._services.renderer.fragment(request, "analytics/funnel_panel.html", values)
-        yield after
 
     async def _funnels_json(self, request: PageRequest, page: Page) -> Response:
         found = []

@@ -35,6 +35,7 @@ from tallystick.surfaces.dashboard.map.visitors import ALL_COUNTRIES, COUNTRIES_
 from tallystick.surfaces.dashboard.map.world_map import WorldMap
 from tallystick.surfaces.dashboard.names.values import countries_with, shown_value
 from tallystick.surfaces.dashboard.support.data import as_csv, as_json, twin
+from tallystick.surfaces.dashboard.support.forms import number_in
 from tallystick.surfaces.dashboard.support.framing import with_frames
 from tallystick.surfaces.dashboard.support.language import Language
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other, to_login
@@ -47,9 +48,6 @@ MOST_ROWS_OF_DATA = 10_000
 
 COUNTRIES = "countries"
 """The list that has a map."""
-
-PANELS_HERE = "<!--panels-->"
-"""Where ``analytics/page.html`` has the panels, which are sent one by one."""
 
 
 class AnalyticsPages:
@@ -130,29 +128,24 @@ class AnalyticsPages:
         shared = self._shared(request, page)
         values = {**shared, "numbers": numbers, "live": live, "chart": chart, "first_visit": first_visit}
         head, headers = await self._services.renderer.private_text(request, "analytics/page.html", values)
-        return streamed(request.http.scope, self._parts(request, page, shared, head), headers)
+        return streamed(request.http.scope, head, self._parts(request, page, shared), headers)
 
     async def _chart(self, request: PageRequest, page: Page) -> ChartRegion:
         series = await self._asking.series(page)
         notes = await notes_of(self._statistics, page)
         return await asyncio.to_thread(chart_region, request.language, page, series, notes, request.http.url.path)
 
-    async def _parts(
-        self, request: PageRequest, page: Page, shared: Mapping[str, Any], text: str
-    ) -> AsyncIterator[str]:
-        before, _, after = text.partition(PANELS_HERE)
-        yield before
+    async def _parts(self, request: PageRequest, page: Page, shared: Mapping[str, Any]) -> AsyncIterator[str]:
         for panel in PANELS:
             lists = [each for each in panel.lists if page.viewer.sees(each.name)]
-            if lists and request.http.method != "HEAD":
+            if lists:
                 values = await self._panel_values(request, page, panel, lists)
                 yield await self._services.renderer.fragment(request, "analytics/panel.html", {**shared, **values})
-        if page.viewer.sees(left_out.NAME) and request.http.method != "HEAD":
+        if page.viewer.sees(left_out.NAME):
             yield await self._left_out.html(request, page)
-        if page.viewer.sees(week.NAME) and request.http.method != "HEAD":
+        if page.viewer.sees(week.NAME):
             values = {**shared, **await self._week_values(request, page)}
             yield await self._services.renderer.fragment(request, "analytics/week_panel.html", values)
-        yield after
 
     async def _panel_values(
         self, request: PageRequest, page: Page, panel: Panel, lists: Sequence[Listing]
@@ -352,8 +345,7 @@ def _of_list(request: PageRequest, page: Page) -> tuple[Listing, int, str, str]:
     if not page.viewer.sees(listing.name):
         raise HTTPException(404)
     query = request.http.query_params
-    begin, order = query.get("from", ""), query.get("sort", "")
-    offset = int(begin) if begin.isascii() and begin.isdecimal() and len(begin) < 10 else 0  # noqa: PLR2004  # digits
+    offset, order = number_in(query.get("from", ""), 9) or 0, query.get("sort", "")
     known = order in listing.all_metrics(len(page.viewer.sites))
     return listing, offset, order if known else "", query.get("find", "").strip()
 

@@ -16,9 +16,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tallystick.errors import InputRefused
-from tallystick.model.dimension_names import GOAL, PROPERTY, SEGMENT, filtered_by, name_of, plain
+from tallystick.model.dimension_names import GOAL, PROPERTY, SEGMENT, filtered_by, plain
 from tallystick.model.filter_text import parse_filter
 from tallystick.surfaces.dashboard.analytics.periods import USUAL
+from tallystick.surfaces.dashboard.support.forms import number_in
 from tallystick.surfaces.dashboard.support.language import N_
 
 MOST_FILTERS = 20
@@ -94,7 +95,7 @@ class Chip(Struct, frozen=True):
         if self.name == SEGMENT:
             if self.operator not in SEGMENT_OPERATORS:
                 raise InputRefused(ONLY_IS_OF_SEGMENTS)
-            values = [int(each) if each.isascii() and each.isdecimal() and len(each) < 18 else each for each in values]  # noqa: PLR2004
+            values = [each if (number := number_in(each, 17)) is None else number for each in values]
             inner = ["is", wire, values]
             return inner if self.operator == "is" else ["not", inner]
         caseless: list[Any] = [{"case_sensitive": False}] if self.operator.startswith("contains") else []
@@ -108,7 +109,7 @@ class Chip(Struct, frozen=True):
         """Name and value in an address."""
         name = self.name if self.name.startswith(PROPERTY) else self.name.replace(" ", "_")
         sign = _SIGNS[self.operator]
-        text = ",".join(each.replace("\\", "\\\\").replace(",", "\\,") for each in self.values)
+        text = text_of(self.values)
         if sign in {"", "!"} and text.startswith(tuple("=!~*")):
             text = f"\\{text}"  # or its first character would be an operator
         return name, sign + text
@@ -198,7 +199,7 @@ class View(Struct, frozen=True, kw_only=True):
         return replace(self, **changes)
 
     def filtered(self, name: str, value: str, operator: str = "is") -> "View":
-        """With a filter more; one of the same dimension and operator in its place is replaced."""
+        """With one more filter, which replaces one of the same dimension and operator."""
         chip = Chip(name, operator, (value,))
         others = tuple(each for each in self.chips if (each.name, each.operator) != (name, operator))
         return replace(self, chips=(*others, chip))
@@ -220,7 +221,7 @@ def view_of(parameters: Iterable[tuple[str, str]], usual_period: str = USUAL) ->
     """The view that the parameters of an address mean.
 
     Args:
-        parameters: decoded pairs. Unknown ones are left alone: ``done``, ``page-of`` and others belong to pages.
+        parameters: decoded pairs. Others are ignored: they belong to single pages.
 
     Raises:
         InputRefused: a value is not valid; the message says what is.
@@ -318,11 +319,6 @@ def _wire(name: str) -> str:
     if name.startswith(PROPERTY) and len(name) > len(PROPERTY):
         return f"event:props:{name.removeprefix(PROPERTY)}"
     return filtered_by(name)
-
-
-def name_of_wire(wire: str) -> str:
-    """The name that people have for a dimension of the wire."""
-    return name_of(wire)
 
 
 def _quoted(text: str) -> str:

@@ -41,6 +41,7 @@ from tallystick.surfaces.dashboard.left_out.figures import (
 from tallystick.surfaces.dashboard.left_out.panel import NAME
 from tallystick.surfaces.dashboard.names.values import shown_value
 from tallystick.surfaces.dashboard.support.data import as_csv, as_json
+from tallystick.surfaces.dashboard.support.forms import number_in
 from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other, to_login
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, Problems, problems_of
@@ -118,7 +119,7 @@ class LeftOutPages:
             "over_time": over_time,
             "lists": lists,
             "rules": _rules(viewer.site) if viewer.may_change else None,
-            "hits": _number(request.http.query_params.get("hits", "")),
+            "hits": number_in(request.http.query_params.get("hits", ""), 12) or 0,
             "problems": NO_PROBLEMS,
         }
         return await self._services.renderer.private_page(request, "left_out/page.html", values)
@@ -332,10 +333,6 @@ def _filter_values(request: PageRequest, page: Page, chip: Chip) -> list[str]:
 
 def _by_name(dropped: Any) -> dict[str, int]:  # noqa: ANN401  # a mapping by reason
     return {reason_name(reason): hits for reason, hits in dropped.items()}
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 13 else 0  # noqa: PLR2004  # digits
 
 
 def _rows_of(over_time: OverTime) -> list[list[Any]]:

@@ -24,15 +24,13 @@ from tallystick.surfaces.dashboard.analytics.viewer import MOST_SITES, address_o
 from tallystick.surfaces.dashboard.first_minutes.snippets import counting_origin
 from tallystick.surfaces.dashboard.sites.form import COLLECTED, PUBLIC, changes_of, filled_in, typed
 from tallystick.surfaces.dashboard.support.confirmation import confirmed
-from tallystick.surfaces.dashboard.support.forms import form_token
+from tallystick.surfaces.dashboard.support.forms import form_token, number_in
 from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other, with_guest_cookie
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, NOT_CONFIRMED, Problems, problems_of
 from tallystick.surfaces.dashboard.support.services import PageServices
 from tallystick.surfaces.dashboard.support.streaming import streamed
 
-CARDS_HERE = "<!--cards-->"
-"""Where the list of sites has the cards, which are sent one by one."""
 CARDS_OF_PAGE = 24
 PERIODS_OF_CARDS = ("today", "7d", "28d", "month", "year")
 
@@ -53,19 +51,16 @@ class SitePages:
         values = await self._list_values(request)
         shown, view = values["shown"], values["view"]
         text, headers = await self._services.renderer.private_text(request, "sites/sites.html", values)
-        parts = self._cards_in(request, text, shown, values["pinned"], view)
-        return with_guest_cookie(request, streamed(request.http.scope, parts, headers))
+        cards = self._cards_of(request, shown, values["pinned"], view)
+        return with_guest_cookie(request, streamed(request.http.scope, text, cards, headers))
 
-    async def _cards_in(
-        self, request: PageRequest, text: str, sites: Sequence[Site], pinned: Collection[int], view: View
+    async def _cards_of(
+        self, request: PageRequest, sites: Sequence[Site], pinned: Collection[int], view: View
     ) -> AsyncIterator[str]:
-        before, _, after = text.partition(CARDS_HERE)
-        yield before
-        for site in sites if request.http.method != "HEAD" else ():
+        for site in sites:
             card = await self._cards.card(request.account, site, view, request.language, request.now)
             shown = {"card": card, "is_pinned": site.id in pinned, "form_token": form_token(request.secret)}
             yield await self._services.renderer.fragment(request, "sites/card.html", shown)
-        yield after
 
     async def create(self, request: PageRequest) -> Response:
         """Add a site."""
@@ -160,8 +155,7 @@ class SitePages:
         mine = sorted(seen, key=lambda site: (site.id not in pinned, site.name))
         find = query.get("find", "").strip()
         found = [site for site in mine if find.casefold() in f"{site.name} {site.domain} {site.link_domain}".casefold()]
-        begin = query.get("from", "")
-        offset = int(begin) if begin.isascii() and begin.isdecimal() and len(begin) < 6 else 0  # noqa: PLR2004  # digits
+        offset = number_in(query.get("from", ""), 5) or 0
         view = View(period=query.get("period", "") if query.get("period") in PERIODS_OF_CARDS else USUAL)
         return {
             "sites": mine,

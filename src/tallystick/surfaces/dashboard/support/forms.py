@@ -109,3 +109,8 @@ def _from_ourselves(request: Request) -> bool:
 
 def _is_number(text: str) -> bool:
     return text.removeprefix("-").isdecimal() and text.isascii() and len(text) <= 15  # noqa: PLR2004  # below 2^53
+
+
+def number_in(text: str, digits: int) -> int | None:
+    """The number that a text of at most so many digits is; None for any other text."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= digits else None
