@@ -3,7 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import nullcontext
-from functools import cache
+from functools import cache, partial
 from inspect import iscoroutinefunction
 from pathlib import Path
 
@@ -11,15 +11,18 @@ import httpx
 import pytest
 from argon2 import PasswordHasher
 from hypothesis import settings
+from jinja2 import Environment
 
 from support.analytics import Analytics, AnalyticsServer, analytics_in_process, analytics_server
 from support.blocking import blocking_calls_refused
 from support.postgres import Postgres
 from support.prepared import copy_migrated_ledger
 from support.server import RunningServer, running_server
+from support.templates import CompiledTemplates
 from support.whole import Whole, name_of_its_own
 from tallystick.ledger import Database, Ledger, open_database
 from tallystick.services.accounts import passwords
+from tallystick.surfaces.dashboard.support import rendering
 
 # A busy machine is no failure.
 EXAMPLES = int(os.environ.get("TALLYSTICK_TEST_EXAMPLES", "60"))
@@ -48,6 +51,14 @@ def _authorities_read_once() -> Iterator[None]:
     """Each new client of httpx reads all certificate authorities, which takes longer than most tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("httpx._transports.default.create_ssl_context", cache(httpx.create_ssl_context))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _templates_compiled_once() -> Iterator[None]:
+    """Each application compiles its templates when it first shows them, which takes longer than most tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rendering, "Environment", partial(Environment, bytecode_cache=CompiledTemplates()))
         yield
 
 
