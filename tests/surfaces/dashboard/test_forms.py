@@ -54,13 +54,28 @@ async def test_a_form_comes_from_our_own_pages(pages: Pages, headers: dict[str, 
     assert await name_of_ada(pages) == ("Changed" if accepted else "")
 
 
-@pytest.mark.parametrize("token", ["", "0" * 128, "é"])
+@pytest.mark.parametrize("token", ["", "0", "00", "0" * 64, "0" * 128, "0" * 192, "é", "é" * 128])
 async def test_a_form_without_its_token_changes_nothing(pages: Pages, token: str) -> None:
     async with pages.ada() as ada:
         answer = await ada.send("/user/name", {"token": token, "name": "Changed"})
     assert answer.status_code == 403
     assert "This form was not accepted" in answer.text
     assert await name_of_ada(pages) == ""
+
+
+async def test_each_page_has_another_token_and_all_are_accepted(pages: Pages) -> None:
+    async with pages.ada() as ada:
+        shown = [(await ada.get("/user")).text for _ in range(2)]
+        tokens = {page.split('name="token" value="')[1].split('"')[0] for page in shown}
+        halves = {token[place : place + 64] for token in tokens for place in (0, 64)}
+        assert (len(tokens), len(halves)) == (2, 4)
+        for number, token in enumerate(sorted(tokens)):
+            assert (await ada.send("/user/name", {"token": token, "name": f"Ada {number}"})).status_code == 303
+            assert await name_of_ada(pages) == f"Ada {number}"
+            assert (await ada.send("/user/name", {"token": token[:-1] + "_", "name": "Changed"})).status_code == 403
+            last = format(int(token[-1], 16) ^ 1, "x")
+            assert (await ada.send("/user/name", {"token": token[:-1] + last, "name": "Changed"})).status_code == 403
+    assert await name_of_ada(pages) == "Ada 1"
 
 
 async def test_a_token_is_good_in_one_browser_only(pages: Pages) -> None:

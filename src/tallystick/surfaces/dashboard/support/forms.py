@@ -1,5 +1,6 @@
 """Reads submitted forms within limits, and refuses forms of other sites."""
 
+import secrets
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from hmac import compare_digest
@@ -14,6 +15,7 @@ from tallystick.web.own_address import is_own_origin
 MOST_BYTES = 65_536
 MOST_FIELDS = 2_000
 TOKEN_FIELD = "token"  # noqa: S105  # a field's name
+TOKEN_BYTES = 32
 _OURSELVES = ("same-origin", "none")
 """``Sec-Fetch-Site`` of forms on our own pages."""
 
@@ -71,8 +73,31 @@ async def read_form(request: Request) -> Form:
 
 
 def form_token(secret: str) -> str:
-    """The token for forms of the browser that holds the cookie with this secret (CSRF protection)."""
-    return blake2b(secret.encode("utf-8", "replace")[:64], person=b"form token").hexdigest()
+    """A token for forms of the browser that holds the cookie with this secret (CSRF protection).
+
+    Each one differs: it is sent compressed in pages that also repeat parts of the address, and the length of such a
+    page would tell a token that stays the same, guess by guess (BREACH).
+    """
+    pad = secrets.token_bytes(TOKEN_BYTES)
+    return (pad + _xor(pad, _unmasked_token(secret))).hex()
+
+
+def is_form_token(secret: str, token: str) -> bool:
+    """Whether ``form_token`` made a token for this secret."""
+    try:
+        masked = bytes.fromhex(token)
+    except ValueError:
+        return False
+    pad, rest = masked[:TOKEN_BYTES], masked[TOKEN_BYTES:]
+    return len(rest) == TOKEN_BYTES and compare_digest(_xor(pad, rest), _unmasked_token(secret))
+
+
+def _unmasked_token(secret: str) -> bytes:
+    return blake2b(secret.encode("utf-8", "replace")[:64], digest_size=TOKEN_BYTES, person=b"form token").digest()
+
+
+def _xor(pad: bytes, text: bytes) -> bytes:
+    return bytes(each ^ other for each, other in zip(pad, text, strict=True))
 
 
 def refuse_foreign(request: Request, form: Form, secret: str) -> None:
@@ -81,8 +106,7 @@ def refuse_foreign(request: Request, form: Form, secret: str) -> None:
     Raises:
         HTTPException: the form is not from one of our pages, or its token is wrong (403).
     """
-    token = form.text(TOKEN_FIELD).encode("utf-8", "replace")
-    if not _from_ourselves(request) or not compare_digest(token, form_token(secret).encode()):
+    if not _from_ourselves(request) or not is_form_token(secret, form.text(TOKEN_FIELD)):
         raise HTTPException(403)
 
 
