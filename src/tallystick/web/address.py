@@ -124,6 +124,14 @@ def rate_limit_name(address: IPv4Address | IPv6Address | None) -> str:
     return str(address)
 
 
+def wider_network(address: IPv4Address | IPv6Address | None) -> int | None:
+    """The IPv6 network of 48 bits that an address is in, as a number; None for others.
+
+    One customer may hold such a network, with 65,536 names of ``rate_limit_name``.
+    """
+    return int(address) >> 80 if isinstance(address, IPv6Address) else None
+
+
 @lru_cache(ADDRESSES_REMEMBERED)
 def limit_name(address: IPv4Address | IPv6Address | None) -> str | None:
     """The name of a client in limits; None for loopback, where proxies and tests send many clients' requests."""

@@ -1,7 +1,8 @@
 """Limits how many connections are open at once, in total and per client."""
 
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 
 from tallystick.errors import TallystickError
 
@@ -47,6 +48,19 @@ class Places:
             raise NoPlace(own=False)
         self._taken[key] += 1
         self._all += 1
+
+    @contextmanager
+    def held(self, key: Hashable) -> Iterator[None]:
+        """A place for as long as the block runs.
+
+        Raises:
+            NoPlace
+        """
+        self.take(key)
+        try:
+            yield
+        finally:
+            self.give_back(key)
 
     def give_back(self, key: Hashable) -> None:
         """Give a place back."""

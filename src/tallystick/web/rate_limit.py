@@ -10,7 +10,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from tallystick.errors import InvalidSetting, StartRefused
-from tallystick.web.address import rate_limit_name
+from tallystick.web.address import rate_limit_name, wider_network
 
 MOST_KEYS = 100_000
 """Windows that one limit remembers; beyond it the oldest is forgotten, and its client starts anew."""
@@ -172,10 +172,10 @@ class RateLimits:
         Args:
             site: for limits that count each site apart; None for one count.
         """
-        admission = self.admit(name, (site, rate_limit_name(address)))
-        if not admission.admitted or not isinstance(address, IPv6Address) or name not in self._wider:
+        admission, network = self.admit(name, (site, rate_limit_name(address))), wider_network(address)
+        if not admission.admitted or network is None or name not in self._wider:
             return admission
-        wider = self._wider[name].admit((site, int(address) >> 80))
+        wider = self._wider[name].admit((site, network))
         return admission if wider.admitted else wider
 
     def address_state(self, name: str, address: IPv4Address | IPv6Address | None) -> Admission:
@@ -183,10 +183,10 @@ class RateLimits:
         windows = self._windows.get(name)
         if windows is None:
             return UNLIMITED
-        state = windows.state((None, rate_limit_name(address)))
-        if not state.admitted or not isinstance(address, IPv6Address):
+        state, network = windows.state((None, rate_limit_name(address))), wider_network(address)
+        if not state.admitted or network is None:
             return state
-        wider = self._wider[name].state((None, int(address) >> 80))
+        wider = self._wider[name].state((None, network))
         return state if wider.admitted else wider
 
 

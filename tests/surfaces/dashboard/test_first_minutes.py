@@ -274,11 +274,11 @@ class Listener:
 
 async def test_the_stream_of_a_waiting_site_tells_what_arrives(empty: Empty) -> None:
     listener = Listener(empty, f"/sites/{EMPTY}/live", "admin")
-    await listener.read(b'data: {"visitors":0,"newest":0,"seen":0}')
+    await listener.read(b'data: {"visitors":0,"counted":false,"seen":0}')
     await empty.hit(agent=GOOGLEBOT)
     await listener.read(b'"seen":1}')
     await empty.hit()
-    await listener.read(b'{"visitors":1,"newest":')
+    await listener.read(b'{"visitors":1,"counted":true')
     await listener.leave()
 
 

@@ -20,6 +20,7 @@ from tallystick.surfaces.dashboard.first_minutes.pages import FirstMinutes
 from tallystick.surfaces.dashboard.live.streams import LiveStreams, News, Reader
 from tallystick.surfaces.dashboard.names.values import shown_value
 from tallystick.surfaces.dashboard.support.data import as_csv, as_json
+from tallystick.surfaces.dashboard.support.forms import number_in
 from tallystick.surfaces.dashboard.support.framing import with_frames
 from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageGuard, PageRequest, to_login
@@ -105,14 +106,20 @@ class LivePages:
         clock = self._services.ledger.clock
         news = _NewsOf(self._presence, self._first_minutes, viewer, clock, waits=waits)
         await news()  # an error is a response of its own only before the stream begins
-        person = viewer.person_id
-        return self._streams.response(
-            Reader(
-                key=self._services.client_of(request) if person is None else person,
-                news=news,
-                may_read=lambda: self._may_read(request, viewer),
-            )
+        reader = Reader(
+            key=viewer.person_id,
+            news=news,
+            may_read=lambda: self._may_read(request, viewer),
+            after=number_in(request.http.headers.get("last-event-id", ""), 9) or 0,
         )
+        if viewer.person is None:
+            reader = replace(
+                reader,
+                key=self._services.client_of(request),
+                network=self._services.network_of(request),
+                guest=True,
+            )
+        return self._streams.response(reader)
 
     async def _may_read(self, request: PageRequest, viewer: Viewer) -> bool:
         """Whether the browser that has sent a request may still see what it was shown at first."""

@@ -38,7 +38,7 @@ const soon = () => {
 
 for (const text of document.querySelectorAll("[data-with-scripts]")) text.hidden = false;
 addEventListener("tallystick-now", ({ detail }) => {
-  if (waiting && detail.newest) location.assign(waiting.dataset.arrived);
+  if (waiting && detail.counted) location.assign(waiting.dataset.arrived);
   else soon();
 });
 if (!waiting) setInterval(soon, AGAIN_MS);

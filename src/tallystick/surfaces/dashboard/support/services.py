@@ -1,6 +1,6 @@
 """The services that page handlers call, and checks that several handlers share."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeVar
 
 from msgspec import Struct
@@ -33,7 +33,7 @@ from tallystick.surfaces.dashboard.support.problems import (
     Problems,
 )
 from tallystick.surfaces.dashboard.support.rendering import Renderer
-from tallystick.web.address import ClientAddresses, rate_limit_name
+from tallystick.web.address import ClientAddresses, rate_limit_name, wider_network
 from tallystick.web.rate_limit import Admission, RateLimits
 
 Result = TypeVar("Result")
@@ -123,6 +123,10 @@ class PageServices(Struct, frozen=True, kw_only=True):
     def client_of(self, request: PageRequest) -> str:
         """The key under which rate limits count this request's address."""
         return rate_limit_name(self.addresses.of(request.http.scope))
+
+    def network_of(self, request: PageRequest) -> Hashable | None:
+        """The IPv6 network of 48 bits of this request's address, in which one customer may have many keys of limits."""
+        return wider_network(self.addresses.of(request.http.scope))
 
     def limit_form(self, request: PageRequest) -> None:
         """Limit forms that cost as much as a login, by address and by account.
