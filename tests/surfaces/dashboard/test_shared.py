@@ -222,6 +222,29 @@ async def test_wrong_secrets_of_sites_have_a_limit_of_their_own(ledger: Ledger) 
         assert sent.status_code == 422
 
 
+async def test_guests_open_only_so_many_pages_of_statistics(ledger: Ledger) -> None:
+    pages = Pages(ledger, (Rate("guest-pages", 3, 60, "pages"),))
+    async with pages.ada() as ada, pages.visitor() as crawler:
+        await ledger.write(update_site, 1, SiteChanges(settings={"public": "public"}), NOW)
+        for path in ("/sites/99", "/share/x", "/sites/99/number.svg"):
+            assert (await crawler.get(path)).status_code in {303, 404, 410}, path
+        for path in (
+            "/sites/1",
+            "/sites/1/pages.csv",
+            "/sites/1/week",
+            "/sites/1/page",
+            "/share/x",
+            "/sites/1/chart.svg",
+        ):
+            refused = await crawler.get(path)
+            assert refused.status_code == 429, path
+            assert 0 < int(refused.headers["retry-after"]) <= 60
+            assert "Too many pages in a short time" in refused.text
+        assert "Wait a minute, then reload this page." in (await crawler.get("/sites/1")).text
+        assert (await crawler.get("/login")).status_code == 200
+        assert (await ada.get("/sites/99")).status_code == 404, "who is logged in is not limited"
+
+
 async def test_the_password_form_of_a_link_is_taken_from_each_of_its_pages(everybody: World) -> None:
     _, secret = await a_link(everybody, "Locked", password=hash_password(PASSWORD))
     for path in ("", "/pages", "/now", "/week"):

@@ -198,7 +198,7 @@ def _left_out_routes(guard: PageGuard, services: PageServices, warehouse: Wareho
         ("/sites/{site}/left-out/rules", left_out.rules_page, left_out.add),
         ("/sites/{site}/left-out/rules/remove", left_out.rules_page, left_out.remove),
     ]
-    return [*_routes(pages, guard.public), *_routes(forms, guard.login_required)]
+    return [*_routes(pages, guard.public, services.limited_for_guests), *_routes(forms, guard.login_required)]
 
 
 def _statistics_routes(
@@ -211,7 +211,7 @@ def _statistics_routes(
         SignReader(services.ledger, services.warehouse, services.sites, services.questions, services.ingest.dropped),
     )
     rows: list[Row] = [("/sites/{site}/install", first_minutes.install, None)]
-    pictures: list[BaseRoute] = []
+    others: list[BaseRoute] = []
     links = LinkDoor(page_services)
     doors: list[tuple[str, ViewerSource, ViewerSource, Handler | None]] = [
         ("/sites/{site}", SiteDoor(page_services), Viewers(services.sites), None),
@@ -224,7 +224,6 @@ def _statistics_routes(
         week = WeekPages(page_services, viewers, first_minutes)
         rows += [
             (base, analytics.page, enter),
-            (f"{base}/live", live.stream, None),
             (f"{base}/now", live.now, None),
             (f"{base}/now.json", live.now_json, None),
             (f"{base}/now.csv", live.now_csv, None),
@@ -240,18 +239,30 @@ def _statistics_routes(
             (f"{base}/{{listing}}", analytics.listing, None),
         ]
         drawn = Pictures(page_services, viewers_of_pictures)
-        pictures += [
-            Route(f"{base}/chart.svg", guard.without_cookies(drawn.chart)),
-            Route(f"{base}/number.svg", guard.without_cookies(drawn.number)),
+        limited = page_services.limited_for_guests
+        others += [
+            Route(f"{base}/chart.svg", guard.without_cookies(limited(drawn.chart))),
+            Route(f"{base}/number.svg", guard.without_cookies(limited(drawn.number))),
+            Route(f"{base}/live", guard.public(live.stream)),  # streams are limited by how many are open
         ]
-    return [*pictures, *_routes(rows, guard.public)]
+    return [*others, *_routes(rows, guard.public, page_services.limited_for_guests)]
 
 
-def _routes(rows: Iterable[Row], guarded: Callable[[Handler], Endpoint]) -> list[BaseRoute]:
-    """The routes of a table. A path with a form also answers GET, for a reload after a refused form."""
+def _unlimited(handler: Handler) -> Handler:
+    return handler
+
+
+def _routes(
+    rows: Iterable[Row], guarded: Callable[[Handler], Endpoint], limited: Callable[[Handler], Handler] = _unlimited
+) -> list[BaseRoute]:
+    """The routes of a table. A path with a form also answers GET, for a reload after a refused form.
+
+    Args:
+        limited: makes a handler for GET one that is called only so often.
+    """
     routes: list[BaseRoute] = []
     for path, get, post in rows:
-        routes.append(Route(path, guarded(get)))
+        routes.append(Route(path, guarded(limited(get))))
         if post:
             routes.append(Route(path, guarded(post), methods=["POST"]))
     return routes

@@ -11,6 +11,7 @@ from tallystick.errors import QuestionTooLong, StoreUnavailable
 from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageGuard
 from tallystick.surfaces.dashboard.support.rendering import Renderer
+from tallystick.surfaces.dashboard.support.services import TooManyPages
 from tallystick.web.bodies import BodyRefused
 
 log = structlog.get_logger()
@@ -48,6 +49,11 @@ _TEXTS = {
     ),
 }
 
+TOO_MANY_PAGES = (
+    N_("Too many pages in a short time"),
+    N_("Without an account, statistics can be opened only so often. Wait a minute, then reload this page."),
+)
+
 
 class ErrorPages:
     """The exception handlers of this surface."""
@@ -58,7 +64,8 @@ class ErrorPages:
     async def refused(self, request: Request, error: Exception) -> Response:
         """The page for an HTTP error that a handler raised."""
         assert isinstance(error, HTTPException)
-        response = await self._response(request, error.status_code)
+        texts = TOO_MANY_PAGES if isinstance(error, TooManyPages) else None
+        response = await self._response(request, error.status_code, texts)
         response.headers.update(error.headers or {})
         return response
 
@@ -88,8 +95,8 @@ class ErrorPages:
         log.error("a request failed", surface="dashboard", exc_info=error)
         return await self._response(request, 500)
 
-    async def _response(self, request: Request, status: int) -> Response:
-        title, text = _TEXTS.get(status, _TEXTS[500])
+    async def _response(self, request: Request, status: int, texts: tuple[str, str] | None = None) -> Response:
+        title, text = texts or _TEXTS.get(status, _TEXTS[500])
         if "text/html" not in request.headers.get("accept", ""):
             return JSONResponse({"error": "not found" if status == NOT_FOUND else f"{title}."}, status)
         page_request = await self._guard.page_request(request)

@@ -24,7 +24,7 @@ from tallystick.services.analytics.kept.segments import Segments
 from tallystick.services.analytics.questions import Questions
 from tallystick.services.analytics.titles import Titles
 from tallystick.services.sharing.service import Sharing
-from tallystick.surfaces.dashboard.support.page_request import PageRequest
+from tallystick.surfaces.dashboard.support.page_request import Handler, PageRequest
 from tallystick.surfaces.dashboard.support.problems import (
     NO_PROBLEMS,
     PASSWORD_NEEDED,
@@ -144,6 +144,32 @@ class PageServices(Struct, frozen=True, kw_only=True):
             HTTPException: too many attempts from this address (429).
         """
         refuse_over_limit(self.rates.admit_address("login", self.addresses.of(request.http.scope)))
+
+    def limited_for_guests(self, handler: Handler) -> Handler:
+        """A handler of a page that asks the warehouse, for so many requests of one address without a login.
+
+        Who is logged in is not limited: pages without an account must not keep them waiting.
+        """
+
+        async def limited(request: PageRequest) -> Response:
+            if request.principal is None:
+                admission = self.rates.admit_address("guest-pages", self.addresses.of(request.http.scope))
+                if not admission.admitted:
+                    raise TooManyPages(admission.wait)
+            return await handler(request)
+
+        return limited
+
+
+class TooManyPages(HTTPException):
+    """An address without a login has had as many pages of statistics as it may.
+
+    Args:
+        wait: seconds until there are more.
+    """
+
+    def __init__(self, wait: int) -> None:
+        super().__init__(429, headers={"retry-after": str(wait)})
 
 
 def refuse_over_limit(admission: Admission) -> None:
