@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from tallystick.server.extensions import SENT_WITHIN
+from tallystick.server.extensions import SENT_WITHIN, STILL_READS, ConnectionLost
 from tallystick.server.hot_lane import header_lines
 from tallystick.server.refusals import Refusal
 
@@ -54,6 +54,8 @@ class Exchange(RequestResponseCycle):
         """Status and headers while they wait for the first part of the body."""
         self.peer_finished = False
         """Whether the client has closed its side. It may still read."""
+        self._told_finished = False
+        """Whether the application knows that the client has closed its side."""
         self._refusal: Refusal | None = None
         self._received_whole = False
         """Whether the application has got the end of the body."""
@@ -72,9 +74,11 @@ class Exchange(RequestResponseCycle):
             if not self.response_complete and not self._gone:
                 log.error("the application returned without a whole response")
                 self._fail(self._refusal or FAILED)
-        except Exception:
-            log.exception("a request failed")
-            self._fail(self._refusal or FAILED)
+        except Exception as error:
+            # Frameworks turn it into errors of their own.
+            if not isinstance(error, ConnectionLost) and not isinstance(error.__context__, ConnectionLost):
+                log.exception("a request failed")
+                self._fail(self._refusal or FAILED)
 
     def forget(self) -> None:
         """Let go of what the request has brought: an idle connection holds none of it."""
@@ -86,7 +90,10 @@ class Exchange(RequestResponseCycle):
         self.message_event.set()
 
     async def receive(self) -> Any:  # noqa: ANN401
-        """The next part of the body; after it, a message when the client has hung up or the response is complete."""
+        """The next part of the body; after it, a message when the client has hung up or the response is complete.
+
+        That the client has only closed its side (``STILL_READS``) is told once.
+        """
         if self.waiting_for_100_continue and not self.transport.is_closing():
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self.waiting_for_100_continue = False
@@ -95,8 +102,11 @@ class Exchange(RequestResponseCycle):
                 part, self.body = bytes(self.body), bytearray()
                 self._received_whole = not self.more_body
                 return {"type": "http.request", "body": part, "more_body": self.more_body}
-            if self.peer_finished or self._refusal is not None:
+            if self._refusal is not None:
                 break
+            if self.peer_finished and not self._told_finished:
+                self._told_finished = True
+                return {"type": "http.disconnect", STILL_READS: True}
             if not self._connection.pipeline:
                 self.flow.resume_reading()
             self.message_event.clear()
@@ -108,11 +118,12 @@ class Exchange(RequestResponseCycle):
 
         Raises:
             TimeoutError: the client does not read, see ``SENT_WITHIN``.
+            ConnectionLost: nothing can be sent any more.
         """
         if self.flow.write_paused and not self.disconnected:
             await self._room()
         if self._gone:
-            return
+            raise ConnectionLost
         kind = message["type"]
         if kind == "http.response.start" and not self.response_started:
             if self.waiting_for_100_continue and self.more_body:

@@ -32,10 +32,10 @@ class _Body:
         """When something was sent."""
 
     async def send(self, piece: bytes, *, more: bool = True) -> bool:
-        """Send a piece. Returns False if the client does not read."""
+        """Send a piece. Returns False if the client does not read, or is gone."""
         try:
             await self._send({"type": "http.response.body", "body": piece, "more_body": more})
-        except TimeoutError:
+        except OSError:  # TimeoutError is one
             return False
         self._last = self._clock()
         return True

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from tallystick.errors import QuestionTooLong, StoreUnavailable
+from tallystick.server.extensions import ConnectionLost
 from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageGuard
 from tallystick.surfaces.dashboard.support.rendering import Renderer
@@ -92,6 +93,8 @@ class ErrorPages:
 
     async def failed(self, request: Request, error: Exception) -> Response:
         """500 for an unexpected error; the details go to the log only."""
+        if isinstance(error, ConnectionLost):
+            return Response(status_code=500)  # nobody reads it
         log.error("a request failed", surface="dashboard", exc_info=error)
         return await self._response(request, 500)
 
