@@ -230,6 +230,30 @@ async def test_a_page_that_only_events_or_bots_have_is_found_by_a_part_of_its_na
     assert await found() == [("/only/bots", 1), ("/only/events", 1)]
 
 
+@pytest.mark.parametrize(
+    ("condition", "visitors"),
+    [
+        (a_match(BOT, Operator.IS, "known"), 0),
+        (a_match(BOT, Operator.IS, "known", negated=True), 3),
+        (a_match(BOT, Operator.IS, "known-not"), 3),
+        (a_match(BOT, Operator.CONTAINS, "known"), 3),
+        (a_match(BOT, Operator.IS, "known-not", negated=True), 0),
+    ],
+)
+async def test_filters_on_the_kind_of_bot_say_the_same_of_people_in_every_question(
+    site: Analytics, condition: FilterExpression, visitors: int
+) -> None:
+    more = (Metric.PAGEVIEWS, Metric.BOUNCE_RATE, Metric.PERCENTAGE)
+    for dimensions in ((), (SOURCE,), (COUNTRY,), (PAGE,), (ENTRY_PAGE,)):
+        for metrics in (VISITORS, *((*VISITORS, metric) for metric in more)):
+            found = await rows(site, dimensions=dimensions, metrics=metrics, condition=condition)
+            everything = await rows(site, dimensions=dimensions, metrics=metrics)
+            if visitors:
+                assert found == everything, (dimensions, metrics)
+            else:
+                assert not any(row[len(dimensions)] for row in found), (dimensions, metrics)
+
+
 async def test_a_question_that_takes_too_long_is_given_up(site: Analytics) -> None:
     services = site.services
     impatient = Questions(services.ledger, services.warehouse, within=0.2)

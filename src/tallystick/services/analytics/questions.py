@@ -213,7 +213,8 @@ class Questions:
             StoreUnavailable: a store is busy or has failed.
         """
         check(question)
-        return await self.stored(question.sites, question.condition)
+        (found,) = await self._stored(question.sites, (question.condition,), bots=question.bots)
+        return found
 
     async def _turn(self) -> None:
         """Wait until a question may run; the caller releases ``_running``.
@@ -251,7 +252,7 @@ class Questions:
     async def _answer(self, question: Question) -> Answer:
         conditions = (question.condition, *(goal.condition for goal in question.goals))
         # In one call: all names are looked up together.
-        condition, *of_goals = await self._stored(question.sites, conditions)
+        condition, *of_goals = await self._stored(question.sites, conditions, bots=question.bots)
         goals = tuple(NamedCondition(goal.name, each) for goal, each in zip(question.goals, of_goals, strict=True))
         asked = replace(question, condition=condition, goals=goals, compare=None)
         if not _has_ids(question) and GOAL not in question.dimensions:
@@ -262,7 +263,7 @@ class Questions:
         return await asyncio.to_thread(_page, question, found, names)
 
     async def stored(self, sites: Sequence[int], condition: FilterExpression) -> FilterExpression:
-        """A filter about values as they are stored: ids in place of names, and values in place of what they show.
+        """A filter on counted hits, about values as they are stored: ids for names, and values for what they show.
 
         Its parts stay in their places.
 
@@ -270,11 +271,11 @@ class Questions:
             InputRefused: an RE2 expression is not valid.
             StoreUnavailable: a store is busy or has failed.
         """
-        (found,) = await self._stored(sites, (condition,))
+        (found,) = await self._stored(sites, (condition,), bots=False)
         return found
 
     async def _stored(
-        self, sites: Sequence[int], conditions: tuple[FilterExpression, ...]
+        self, sites: Sequence[int], conditions: tuple[FilterExpression, ...], *, bots: bool
     ) -> tuple[FilterExpression, ...]:
         condition: FilterExpression = AllOf(conditions)
         if unknown := {match for match in matches_in(condition) if not match.dimension.columns}:
@@ -287,13 +288,18 @@ class Questions:
             condition = _replaced(condition, {match: await self._behind(match) for match in shown})
         if named := {match for match in matches_in(condition) if match.dimension.kind is ValueKind.ID}:
             ids = await self._ids(sites, named)
-            condition = _replaced(
-                condition,
-                {
-                    match: replace(match, values=ids[match], operator=Operator.IS, caseless=False, sites=())
-                    for match in named
-                },
-            )
+            by_id: dict[Match, FilterExpression] = {
+                match: replace(match, values=ids[match], operator=Operator.IS, caseless=False, sites=())
+                for match in named
+            }
+            if not bots:
+                # All counted hits have the same value, and what is summed up of them has none.
+                of_bots = [match for match in named if match.dimension.name == BOT.name]
+                by_id |= {
+                    match: EVERYTHING if (Bot.KNOWN_NOT in ids[match]) != match.negated else NOTHING
+                    for match in of_bots
+                }
+            condition = _replaced(condition, by_id)
         assert isinstance(condition, AllOf)
         return condition.parts
 
