@@ -100,3 +100,4 @@ def test_a_part_of_a_chart_is_a_period(unit: TimeUnit, label: str, name: str | N
 
 def test_a_week_is_cut_at_the_ends_of_the_period() -> None:
     assert zoomed(TimeUnit.WEEK, "2026-01-01", named_range("2026", TODAY)) == "2026-01-01..2026-01-04"
+    assert zoomed(TimeUnit.WEEK, "9999-12-27", named_range("9999", TODAY)) == "9999-12-27..9999-12-31"

@@ -329,6 +329,9 @@ async def test_a_list_keeps_its_order_and_what_is_looked_for(analytics: Analytic
     assert 'find=a">/a</a>' not in shown
     answer = await analytics.ask("/sites/1/pages?find=a&add=source&value=x")
     assert answer.headers["location"] == "/sites/1/pages?source=x&find=a"
+    answer = await analytics.ask(f"/sites/1/pages?find={'a' * 3_000}", headers={"accept": "text/html"})
+    assert answer.status == 400
+    assert "2,048 characters" in answer.text
     shown = await page(analytics, "/sites/1/pages?find=a&from=500")
     assert "There are not so many rows." in shown
     assert '<a href="/sites/1/pages?find=a">Show the first rows</a>' in shown

@@ -103,12 +103,12 @@ class AnalyticsPages:
                 return see_other(filtered_address(other, request.http.url.path))
             page = await page_of(self._statistics, viewer, view, request.now)
             await check_filters(page)  # refused here, and not in every panel
+            if form is None:
+                return await shows.page(request, page)
         except InputRefused as error:
             if form is not None:
                 return as_json({"error": str(error)}, 400)
             return await self._refused(request, viewer, str(error))
-        if form is None:
-            return await shows.page(request, page)
         return await _refusing((shows.json if form == "json" else shows.csv)(request, page))
 
     async def _refused(self, request: PageRequest, viewer: Viewer, message: str) -> Response:

@@ -156,7 +156,7 @@ def zoomed(unit: TimeUnit, label: str, period: NamedRange) -> str | None:
     first = date.fromisoformat(label)
     last = first
     if unit is TimeUnit.WEEK:
-        last = first + timedelta(days=6 - first.weekday())
+        last = first + timedelta(days=min(6 - first.weekday(), (period.last - first).days))
     elif unit is TimeUnit.MONTH:
         last = _month_end(first)
     first, last = max(first, period.first), min(last, period.last)
