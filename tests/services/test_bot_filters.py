@@ -49,6 +49,10 @@ async def mark(site: Analytics, **fields: Any) -> Marked:
     return await mark_matching(services.ledger, services.warehouse, services.questions, marking, 0)
 
 
+async def annotated(site: Analytics) -> list[str]:
+    return [each.text for each in await site.services.annotations.visible(site.site.id, None)]
+
+
 async def do_jobs(site: Analytics) -> None:
     services = site.services
     await JobWorker(services.ledger, services.warehouse, services.forget_names, seen_within=0).work()
@@ -88,6 +92,8 @@ async def test_bots_that_pass_become_people(site: Analytics, condition: FilterEx
     marked = await mark(site, condition=condition)
     assert marked.hits == hits
     assert (marked.job is None) == (hits == 0)
+    told = f"Counted after all: {hits} hits of bots from 2020-06-18 to 2020-06-18."
+    assert await annotated(site) == ([told] if hits else [])
     await do_jobs(site)
     assert await counted(site, condition, bots=True) == 0
     assert await counted(site, bots=True) == 4 - hits
@@ -111,7 +117,11 @@ async def test_peoples_hits_that_pass_become_bots_with_their_visits_in_view(
     await do_jobs(site)
     assert await counted(site, bots=False) == 4 - hits
     assert await counted(site, a_match(BOT, "known"), bots=True) == hits
-    assert (await mark(site, condition=a_match(BOT, "known"))).hits == hits
+    assert (await mark(site, condition=a_match(BOT, "known"), into=Bot.LINK)).hits == hits
+    told = f"Taken for bots and no longer counted: {hits} hits from 2020-06-18 to 2020-06-18."
+    assert await annotated(site) == [told], "of another kind of bot is no change of what is counted"
+    await do_jobs(site)
+    assert (await mark(site, condition=a_match(BOT, "link"))).hits == hits
     await do_jobs(site)
     assert await counted(site, condition, bots=False) == hits, "the visit is what it was"
 

@@ -8,7 +8,7 @@ from tallystick import __version__
 from tallystick.ledger import Ledger
 from tallystick.model.account import UserSettings
 from tallystick.model.site import COLLECT, Collect, SiteSettings
-from tallystick.model.site_changes import collection_change
+from tallystick.model.site_changes import collection_change, rules_change
 from tallystick.services.accounts.sites import SiteChanges, delete_site, update_site
 from tallystick.services.analytics.kept.annotations import Annotations, AnnotationsAsked
 from tallystick.services.versions import BOTS, PROGRAM, NoteVersions, Versions, note_versions, versions
@@ -118,3 +118,29 @@ async def test_a_change_of_what_is_collected_annotates_the_site(ledger: Ledger) 
     changes = SiteChanges(settings={"collect": COLLECT & ~Collect.SCREEN_SIZE})
     await ledger.write(update_site, site.id, changes, MARCH)
     assert await texts(ledger, site.id) == [("collection", "2026-03-10 00:00", "No longer collected: screen sizes.")]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "text"),
+    [
+        ({}, {"ignore_paths": ("/admin/*",)}, "Left out from here on: path /admin/*."),
+        (
+            {"ignore_countries": ("NL", "DE")},
+            {"ignore_countries": ("DE",), "ignore_hosts": ("test.example.com",)},
+            "Left out from here on: host test.example.com; No longer left out: country NL.",
+        ),
+        ({}, {"ignore_ips": ("192.0.2.1", "192.0.2.2")}, "Left out from here on: a network."),
+        ({"ignore_ips": ("192.0.2.1",)}, {}, ""),
+    ],
+)
+async def test_rules_to_leave_out_annotate_the_site_without_its_networks(
+    ledger: Ledger, before: dict[str, object], after: dict[str, object], text: str
+) -> None:
+    settings = replace(SiteSettings(), **before)
+    assert rules_change(settings, replace(settings, **after)) == text
+    site = await a_site(ledger, await a_person(ledger))
+    await ledger.write(update_site, site.id, SiteChanges(settings=before), 0)
+    told = await texts(ledger, site.id)
+    await ledger.write(update_site, site.id, SiteChanges(settings=after), MARCH)
+    new = (await texts(ledger, site.id))[len(told) :]
+    assert new == ([("collection", "2026-03-10 00:00", text)] if text else [])

@@ -21,8 +21,9 @@ from tallystick.errors import InputRefused
 from tallystick.ledger.ledger import milliseconds
 from tallystick.model.hit import HOUR_S, Bot, is_bot
 from tallystick.model.period import period
+from tallystick.services.analytics import bot_hits
 from tallystick.services.ingest.dropped_hits import dropped_hits, reason_name
-from tallystick.services.jobs import Relabel, enqueue
+from tallystick.services.jobs import Relabel
 from tallystick.settings import AnalyticsSettings, StorageSettings
 from tallystick.warehouse.types import EVERY_ID
 
@@ -128,7 +129,9 @@ def relabel(  # noqa: PLR0913  # one an option
     confirm(f"Relabel hits from {old} to {new}?", "no hit was relabelled", yes=yes)
     write_and_do_jobs(
         settings,
-        lambda session: enqueue(session, Relabel(site_of(session, site).id, *codes, (first, last)), milliseconds()),
+        lambda session: bot_hits.relabel(
+            session, Relabel(site_of(session, site).id, *codes, (first, last)), milliseconds()
+        ),
     )
 
 

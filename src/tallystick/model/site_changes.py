@@ -3,7 +3,17 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from tallystick.model.leaving_out import RuleKind
 from tallystick.model.site import Collect, SiteSettings
+
+RULES: Mapping[RuleKind, str] = MappingProxyType(
+    {
+        RuleKind.PATH: "path {rule}",
+        RuleKind.HOST: "host {rule}",
+        RuleKind.COUNTRY: "country {rule}",
+        RuleKind.NETWORK: "a network",
+    }
+)
 
 COLLECTED: Mapping[Collect, str] = MappingProxyType(
     {
@@ -33,6 +43,26 @@ def collection_change(before: SiteSettings, after: SiteSettings) -> str:
     if Collect.REGION & after.collect & before.collect and before.collect_regions != after.collect_regions:
         parts.append(f"Regions are collected of {', '.join(after.collect_regions) or 'all countries'}")
     return "; ".join(parts) + "." if parts else ""
+
+
+def rules_change(before: SiteSettings, after: SiteSettings) -> str:
+    """What is left out from now on and was not, and the other way round; empty for no change.
+
+    Networks are not named: they can be those of people, and more people read annotations than settings.
+    """
+    kept, now = _rules(before), _rules(after)
+    parts = [
+        f"{words}: {', '.join(dict.fromkeys(text for each, text in found.items() if each not in others))}"
+        for words, found, others in (("Left out from here on", now, kept), ("No longer left out", kept, now))
+        if found.keys() - others.keys()
+    ]
+    return "; ".join(parts) + "." if parts else ""
+
+
+def _rules(settings: SiteSettings) -> dict[tuple[RuleKind, str], str]:
+    """The rules of a site, and what they leave out in words."""
+    rules = ((kind, rule) for kind in RULES for rule in getattr(settings, kind.value))
+    return {(kind, rule): RULES[kind].format(rule=rule) for kind, rule in rules}
 
 
 def _collected(settings: SiteSettings) -> list[str]:

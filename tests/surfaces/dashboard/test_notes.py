@@ -67,10 +67,11 @@ async def test_a_note_is_changed_and_deleted(everybody: World) -> None:
     fields = {"date": "2026-03-11", "text": "changed", "link": "https://example.com/a", "whose": "site"}
     answer = await everybody.page("admin", "POST", address, fields)
     assert answer.headers["location"] == "/sites/stats.example.com/notes?done=changed"
-    assert (await notes(everybody, "reader"))[0] == ("11 Mar 2026", "changed", "https://example.com/a")
+    changed = ("11 Mar 2026", "changed", "https://example.com/a")
+    assert changed in await notes(everybody, "reader")
     answer = await everybody.page("admin", "POST", f"{address}/delete")
     assert answer.headers["location"] == "/sites/stats.example.com/notes?done=deleted"
-    assert await notes(everybody, "reader") == []
+    assert changed not in await notes(everybody, "reader")
 
 
 @pytest.mark.parametrize(

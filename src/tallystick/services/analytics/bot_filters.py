@@ -11,13 +11,18 @@ from tallystick.model.hit import is_bot
 from tallystick.model.metrics import Metric
 from tallystick.model.period import Period
 from tallystick.model.question import EVERYTHING, FilterExpression, Question
+from tallystick.services.accounts.site_rows import site
 from tallystick.services.analytics.bot_hits import check_codes
 from tallystick.services.analytics.questions import Questions
+from tallystick.services.annotating import AnnotatedSite, annotate, moment_of
 from tallystick.services.jobs import JOBS, RelabelMatching, enqueue
 from tallystick.warehouse import Warehouse
 from tallystick.warehouse.types import EVERY_ID
 
 ATTEMPTS = 5
+COUNTED = "Counted after all: {hits:,} hits of bots from {first} to {last}."
+NOT_COUNTED = "Taken for bots and no longer counted: {hits:,} hits from {first} to {last}."
+DATE = len("2026-03-10")
 
 
 class Marking(Struct, frozen=True, kw_only=True):
@@ -97,7 +102,7 @@ async def mark_matching(
             key=f"relabel {token_hex(16)}",
         )
         try:
-            return Marked(hits, await ledger.write(_enqueue_next, job, jobs, now))
+            return Marked(hits, await ledger.write(_enqueue_next, job, hits, jobs, now))
         except _NamesChanged:
             questions.forget()
     msg = "paths are being changed all the time"
@@ -108,8 +113,16 @@ def _last_job(session: Session) -> int:
     return int(session.common.last_number(session.connection, name=JOBS))
 
 
-def _enqueue_next(session: Session, job: RelabelMatching, after: int, now: int) -> int:
-    """Queue a job unless there were others meanwhile: its ids would be those of paths that were merged or deleted."""
+def _enqueue_next(session: Session, job: RelabelMatching, hits: int, after: int, now: int) -> int:
+    """Queue a job unless there were others meanwhile: its ids would be those of paths that were merged or deleted.
+
+    Where it changes what is counted, an annotation says so.
+    """
+    if job.bots != is_bot(job.into) and (place := site(session, job.site)) is not None:
+        zone = place.user_defaults.timezone
+        first, last = (moment_of(at * 1000, zone)[:DATE] for at in (job.since, job.before - 1))
+        text = (COUNTED if job.bots else NOT_COUNTED).format(hits=hits, first=first, last=last)
+        annotate(session, [AnnotatedSite(place.id, zone)], "bots", text, now)
     number = enqueue(session, job, now)
     if number != after + 1:
         raise _NamesChanged

@@ -6,14 +6,18 @@ from msgspec import Struct
 
 from tallystick.errors import InputRefused
 from tallystick.ledger import Ledger, Session
-from tallystick.model.hit import Bot
+from tallystick.model.hit import Bot, is_bot
 from tallystick.model.period import Period
+from tallystick.services.accounts.site_rows import site
 from tallystick.services.analytics.names import Path, paths_of
+from tallystick.services.annotating import AnnotatedSite, annotate
 from tallystick.services.jobs import Relabel, enqueue
 from tallystick.warehouse import Warehouse, WarehouseSession
 from tallystick.warehouse.types import EVERY_ID, BotRow
 
 FROM_THE_LATEST = EVERY_ID[1]
+COUNTED = "Counted after all: hits that were taken for those of bots ({})."
+NOT_COUNTED = "Some hits that were counted are taken for those of bots."
 
 
 class BotHit(Struct, frozen=True):
@@ -100,7 +104,8 @@ def _bot_hit(row: BotRow, path: Path | None) -> BotHit:
 def relabel(session: Session, change: Relabel, now: int) -> int:
     """Queue a job that gives hits another label. Returns its id; the server carries it out within seconds.
 
-    Hits that are no longer labelled as bots are visits without a session, because their visitors were not stored.
+    Hits that are no longer labelled as bots are visits without a session, because their visitors were not stored. Where
+    the job changes what is counted, an annotation says so.
 
     Args:
         now: Unix milliseconds.
@@ -112,6 +117,9 @@ def relabel(session: Session, change: Relabel, now: int) -> int:
     if change.bot == change.into:
         msg = "the codes must differ"
         raise InputRefused(msg)
+    if is_bot(change.bot) != is_bot(change.into) and (place := site(session, change.site)) is not None:
+        text = COUNTED.format(reason(Bot(change.bot))) if is_bot(change.bot) else NOT_COUNTED
+        annotate(session, [AnnotatedSite(place.id, place.user_defaults.timezone)], "bots", text, now)
     return enqueue(session, change, now)
 
 
