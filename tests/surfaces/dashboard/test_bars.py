@@ -1,5 +1,6 @@
 """The bars above the statistics: forms for filters and periods, and the search for pages."""
 
+import re
 from collections.abc import AsyncIterator
 from html import unescape
 from pathlib import Path
@@ -9,6 +10,9 @@ import pytest
 
 from support.analytics import Analytics, analytics_in_process
 from tallystick.model.dimension_names import DIMENSIONS, GOAL, PROPERTY, SEGMENT
+from tallystick.services.analytics import titles
+from tallystick.surfaces.dashboard.analytics import bars
+from tallystick.surfaces.dashboard.analytics import pages as view_pages
 from tallystick.surfaces.dashboard.analytics.filter_words import GROUPS
 
 
@@ -107,7 +111,7 @@ async def test_names_on_chips_are_words(analytics: Analytics) -> None:
     assert "Eigenschaft plan <b>ist nicht</b> pro" in text
 
 
-async def test_the_search_narrows_everything(analytics: Analytics) -> None:
+async def test_the_search_narrows_everything(analytics: Analytics, monkeypatch: pytest.MonkeyPatch) -> None:
     for path, title in (("/blog/a", "First"), ("/blog/b", "Second"), ("/about", "About our blog")):
         assert (await analytics.pixel(p=path, t=title)).status == 200
     assert (await analytics.pixel(p="blog-signup", t="", e="true")).status == 200
@@ -117,6 +121,15 @@ async def test_the_search_narrows_everything(analytics: Analytics) -> None:
     assert await pages(analytics, "q=/blog+at:start") == ["/blog/a", "/blog/b"]
     assert await pages(analytics, "q=second+in:title+:not+is:pageview") == ["/about", "/blog/a"]
     assert await pages(analytics, "q=nothing-has-this") == []
+    limited = "Only the titles of the first 1 pages were searched"
+    assert limited not in (await analytics.ask("/sites/1?q=blog", headers={"accept": "text/html"})).text
+    monkeypatch.setattr(titles, "PATHS_AT_ONCE", 1)
+    for module in (titles, bars, view_pages):
+        monkeypatch.setattr(module, "MOST_LOOKED_AT", 1)
+    assert limited in (await analytics.ask("/sites/1?q=blog", headers={"accept": "text/html"})).text
+    found = (await analytics.ask("/sites/1.json?q=second")).json()
+    assert (found["titles_searched"], found["lists"]["pages"]) == (1, [])
+    assert (await analytics.ask("/sites/1.json?q=second+in:path")).json()["titles_searched"] is None
 
 
 HOSTILE = ("\"><script>alert(1)</script>' onfocus=alert(1) x='", "{{ 7*7 }}\x00\x01\u202e" + "x" * 400)
@@ -144,11 +157,47 @@ async def test_a_filter_on_the_empty_value_stays(analytics: Analytics) -> None:
     assert await leads_to(analytics, "country=&add=country&op=is_not&value=&at=0") == "/sites/1?country=!"
 
 
-async def test_filters_that_no_part_can_answer_are_refused_at_once(analytics: Analytics) -> None:
-    for query in ("country=Atlantis", "filter=not+(host+is+a)", "segment=~Foo", "add=country&value=Atlantis"):
-        answer = await analytics.ask(f"/sites/1?{query}", headers={"accept": "text/html"})
+UNANSWERABLE = (
+    ("page=*[", "the filter on Page: the expression '[' is not valid: ", '<input name="value" value="["'),
+    (
+        "page=/a&prop:plan=*(",
+        "the filter on Property plan: the expression '(' is not valid: ",
+        'name="prop" value="plan"',
+    ),
+    ("goal=Nothing", "the filter on Goal: the site has no goal 'Nothing': ", '<input name="value" value="Nothing"'),
+    ("country=Atlantis", "the filter on Country: a country is written as two letters", '" value="Atlantis"'),
+    ("add=country&value=Atlantis", "", '" value="Atlantis"'),
+    ("source=Google&add=page&op=matches&value=(", "", '<input type="hidden" name="source" value="Google">'),
+    ("segment=~Foo", "A segment can be compared by", ""),
+    ("filter=page+matches+%22[%22", "the expression '[' is not valid: ", 'name="filter" value="page matches'),
+    ("filter=goal+is+x", "the site has no goal 'x': ", 'name="filter" value="goal is x"'),
+    ("filter=not+(host+is+a)", "a filter on host has to stand at the top level", 'value="not (host is a)"'),
+    ("filter=page+is", "", 'name="filter" value="page is"'),
+)
+"""A query, the beginning of what is said as data, and what stands in the form."""
+
+
+@pytest.mark.parametrize("path", ["", "/pages", "/left-out", "/now", "/week"])
+async def test_filters_that_no_part_can_answer_are_refused_once_with_their_form(
+    analytics: Analytics, path: str
+) -> None:
+    for query, problem, kept in UNANSWERABLE:
+        if path == "/now" and "add=" in query:
+            continue  # it has no forms
+        answer = await analytics.ask(f"/sites/1{path}?{query}", headers={"accept": "text/html"})
         assert answer.status == 400, query
         assert "This address cannot be shown" in answer.text
-    assert 'value="Atlantis"' in answer.text
-    answer = await analytics.ask("/sites/1.json?filter=host+is+a+and+page+is+/x")
-    assert answer.json()["filters"] == [["is", "event:hostname", ["a"]], ["is", "event:page", ["/x"]]]
+        shown = unescape(answer.text)
+        assert kept in shown, query
+        assert "#/" not in shown.partition("<main")[2].partition("</main>")[0]
+        assert not re.search(r"\b(event|visit):", shown.partition("<main")[2]), query
+        if problem:
+            for form in (".json", ".csv"):
+                data = await analytics.ask(f"/sites/1{path}{form}?{query}")
+                assert (data.status, data.json()["error"].startswith(problem)) == (400, True), (query, data.text)
+            assert problem[4:] in shown, query
+    answer = await analytics.ask(f"/sites/1{path}.json?filter=host+is+a+and+page+is+/x")
+    assert answer.status == 200, answer.text
+    german = {"accept": "text/html", "accept-language": "de"}
+    answer = await analytics.ask(f"/sites/1{path}?country=Atlantis", headers=german)
+    assert "Der Filter nach Land: ein Land wird mit zwei Buchstaben geschrieben" in answer.text

@@ -53,6 +53,23 @@ async def test_where_people_came_from_and_went_to(analytics: Analytics) -> None:
     assert pairs(found["lists"]["sources"], "source") == {"Google": 2}
 
 
+async def test_data_of_a_page_have_its_comparison_and_its_series(analytics: Analytics) -> None:
+    found = await data(analytics, "/sites/1/page.json?page=/pricing&period=today&graph=pageviews")
+    assert found["numbers"]["visitors"] == {"now": 2, "before": 0, "change": 100}
+    series = found["series"]
+    assert (series["metric"], series["by"], len(series["labels"])) == ("pageviews", "hour", 24)
+    assert sum(filter(None, series["values"])) == found["numbers"]["pageviews"]["now"]
+    assert [label and label[11:] for label in series["before_labels"]][:1] == [series["labels"][0][11:]]
+    rows = (await analytics.ask("/sites/1/page.csv?page=/pricing&period=today&graph=pageviews")).text.splitlines()
+    assert rows[0] == "list,value,metric,figure,before,figure_before,change"
+    assert rows[1].startswith(
+        f"hour,{series['labels'][0]},pageviews,{series['values'][0]},{series['before_labels'][0]},"
+    )
+    assert "sources,Google,visitors,2,,0,100" in rows
+    alone = (await analytics.ask("/sites/1/page.csv?page=/pricing&period=today&compare=off")).text.splitlines()
+    assert (alone[0], "sources,Google,visitors,2" in alone) == ("list,value,metric,figure", True)
+
+
 async def test_the_page_says_who_entered_and_left(analytics: Analytics) -> None:
     answer = await analytics.ask("/sites/1/page?page=/pricing", headers={"accept": "text/html"})
     assert answer.status == 200

@@ -231,20 +231,27 @@ async def test_filters_are_kept_as_a_segment(tmp_path: Path) -> None:
         assert not await analytics.services.segments.visible(1, analytics.prepared.account.id)
 
 
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [
-        ({"name": "", "filter": "page is /a"}, "Name"),
-        ({"name": "x", "filter": "page"}, "expected"),
-        ({"name": "x", "filter": "nothing is /a"}, "nothing"),
-    ],
-)
-async def test_refused_segments_say_why(tmp_path: Path, fields: dict[str, str], message: str) -> None:
+async def test_refused_segments_and_links_say_why(tmp_path: Path) -> None:
     async with analytics_in_process(tmp_path) as analytics, logged_in(analytics) as ada:
-        answer = await ada.fill("/sites/1/segments", fields)
-        assert answer.status_code == 422
-        assert message in answer.text
-        assert fields["filter"] in answer.text
+        for fields, message in (
+            ({"name": "", "filter": "page is /a"}, "Name"),
+            ({"name": "x", "filter": "page"}, "expected"),
+            ({"name": "x", "filter": "nothing is /a"}, "nothing"),
+            ({"name": "x", "filter": "page matches ["}, "is not valid: "),
+        ):
+            for form in ("segments", "sharing"):
+                answer = await ada.fill(f"/sites/1/{form}", fields)
+                assert (answer.status_code, message in answer.text) == (422, True), (form, fields)
+                assert fields["filter"] in answer.text
+
+
+async def test_segments_that_there_are_not_are_refused_with_the_filter(tmp_path: Path) -> None:
+    async with analytics_in_process(tmp_path) as analytics, logged_in(analytics) as ada:
+        for query, kept in (("segment=Nobody", "Nobody"), ("filter=segment+is+Nobody", "segment is Nobody")):
+            answer = await ada.get(f"/sites/1?{query}")
+            assert (answer.status_code, f'value="{kept}"' in answer.text) == (400, True)
+            assert "here is no segment &#39;Nobody&#39;" in answer.text
+            assert "there is no segment 'Nobody'" in (await ada.get(f"/sites/1.json?{query}")).json()["error"]
 
 
 async def test_lists_of_several_sites_have_no_rates_that_cannot_be_told(tmp_path: Path) -> None:

@@ -20,14 +20,26 @@ class _Looked(NamedTuple):
     last: int | None
 
 
+class TitledNames(NamedTuple):
+    """What was found by titles.
+
+    Attributes:
+        names: paths, and names of events; each once.
+        complete: whether all titles were looked at.
+    """
+
+    names: list[str]
+    complete: bool
+
+
 class Titles:
     """The titles of the pages of sites."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    async def names(self, sites: list[int], fits: Callable[[str], bool]) -> list[str]:
-        """Paths, and names of events, of sites whose titles fit; each once.
+    async def names(self, sites: list[int], fits: Callable[[str], bool]) -> TitledNames:
+        """Paths, and names of events, of sites whose titles fit.
 
         Raises:
             InputRefused: there are too many.
@@ -37,14 +49,16 @@ class Titles:
         looked = 0
         for site in sites:
             after: int | None = 0
-            while after is not None and looked < MOST_LOOKED_AT:
+            while after is not None:
+                if looked >= MOST_LOOKED_AT:
+                    return TitledNames(list(found), complete=False)
                 names, after = await self._ledger.read(_look, site, after, fits)
                 looked += PATHS_AT_ONCE
                 found |= dict.fromkeys(names)
                 if len(found) > MOST_FOUND:
                     msg = f"more than {MOST_FOUND:,} titles have this; write more of it, or search with in:path"
                     raise InputRefused(msg)
-        return list(found)
+        return TitledNames(list(found), complete=True)
 
 
 def _look(session: Session, site: int, after: int, fits: Callable[[str], bool]) -> _Looked:

@@ -178,11 +178,15 @@ async def require_goals(questions: Answers, inquiry: Inquiry) -> None:
     """
     names = inquiry.filters.goal_names
     if names and (missing := await questions.unknown_events(inquiry.sites, names)):
-        msg = (
-            f"the site has no goal {missing[0]!r}: a goal is one that is configured, the name of an event that was"
-            " seen, or Visit and a path"
-        )
-        raise InputRefused(msg)
+        raise InputRefused(no_goal(missing[0]))
+
+
+def no_goal(name: str) -> str:
+    """The message about a name that no goal has."""
+    return (
+        f"the site has no goal {name!r}: a goal is one that is configured, the name of an event that was seen,"
+        " or Visit and a path"
+    )
 
 
 Pair: TypeAlias = tuple[Figure, Figure | None]

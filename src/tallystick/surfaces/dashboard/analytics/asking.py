@@ -2,23 +2,25 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, TypeVar
 
 import structlog
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tallystick.errors import InputRefused, QuestionTooLong, StoreUnavailable
 from tallystick.model.named_period import Earlier, Today, custom_comparison, earlier, period_between
 from tallystick.model.period import Period, day_of
 from tallystick.model.question import TimeUnit
 from tallystick.services.analytics.imported import ImportedDays
+from tallystick.services.analytics.titles import TitledNames
 from tallystick.services.inquiries.asking import answered, moments, today_of
-from tallystick.services.inquiries.bodies import decode_query
 from tallystick.services.inquiries.configured import Configured, configured
 from tallystick.services.inquiries.importing import days_with_imports, since_imports
 from tallystick.surfaces.dashboard.analytics.hidden import refuse_hidden
 from tallystick.surfaces.dashboard.analytics.lists import Listing
+from tallystick.surfaces.dashboard.analytics.pairing import Pairing
 from tallystick.surfaces.dashboard.analytics.periods import NamedRange, named_range, units_of, usual_unit
 from tallystick.surfaces.dashboard.analytics.text_filter import text_filter
 from tallystick.surfaces.dashboard.analytics.view import View
@@ -82,8 +84,10 @@ class Series(Struct, frozen=True):
     Attributes:
         labels: every unit of the period, as answers have them.
         values: None for units that have not begun.
-        before: values of the other period; empty without one.
-        before_labels: its units.
+        before: for each unit the value of its partner in the other period, None for one without; empty without a
+            comparison.
+        before_labels: these partners.
+        alone: units of the other period that are partners of none, and their values.
         partial: the position of the unit that is not over; None where all are.
     """
 
@@ -92,8 +96,14 @@ class Series(Struct, frozen=True):
     labels: tuple[str, ...]
     values: tuple[float | None, ...]
     before: tuple[float | None, ...] = ()
-    before_labels: tuple[str, ...] = ()
+    before_labels: tuple[str | None, ...] = ()
+    alone: tuple[tuple[str, float], ...] = ()
     partial: int | None = None
+
+    @property
+    def compares(self) -> bool:
+        """Whether there is another period."""
+        return bool(self.before_labels or self.alone)
 
 
 class Page(Struct, frozen=True, kw_only=True):
@@ -107,6 +117,7 @@ class Page(Struct, frozen=True, kw_only=True):
         units: those that can be chosen.
         known: goals and segments.
         searched: filters on the wire that the view's text means.
+        searched_all: whether that text was looked for in all titles.
         imported: the days of imports that count; None where they could not be read.
     """
 
@@ -120,6 +131,7 @@ class Page(Struct, frozen=True, kw_only=True):
     known: Configured
     now: int
     searched: tuple[Any, ...] = ()
+    searched_all: bool = True
     imported: Sequence[ImportedDays] | None = None
 
     @property
@@ -169,7 +181,7 @@ async def page_of(statistics: Statistics, viewer: Viewer, view: View, now: int) 
     ids = [site.id for site in viewer.sites]
     compared = await asyncio.to_thread(_compared, view, period, today)
     known = await configured(statistics.goals, statistics.segments, ids, viewer.person_id)
-    searched = await _searched(statistics, viewer, view)
+    searched, complete = await _searched(statistics, viewer, view)
     refuse_hidden(viewer, view, searched, known)
     return Page(
         viewer=viewer,
@@ -182,19 +194,9 @@ async def page_of(statistics: Statistics, viewer: Viewer, view: View, now: int) 
         known=known,
         now=now,
         searched=tuple(searched),
+        searched_all=complete,
         imported=imported,
     )
-
-
-async def check_filters(page: Page) -> None:
-    """Refuse filters with which no part of a page has an answer.
-
-    Raises:
-        InputRefused
-    """
-    body = {"metrics": ["visitors"], "date_range": page.range.asked, "filters": page.filters}
-    sites = tuple(site.id for site in page.viewer.sites)
-    await asyncio.to_thread(decode_query, body, sites, page.known, page.today, extended=True)
 
 
 async def _imported(statistics: Statistics, viewer: Viewer) -> Sequence[ImportedDays] | None:
@@ -213,14 +215,14 @@ def _has_days(period: NamedRange, days: ImportedDays, today: Today) -> bool:
     return max(first, days.first) <= min(last, days.last)
 
 
-async def _searched(statistics: Statistics, viewer: Viewer, view: View) -> list[Any]:
-    """The filters on the wire that the text of a view means."""
+async def _searched(statistics: Statistics, viewer: Viewer, view: View) -> tuple[list[Any], bool]:
+    """The filters on the wire that the text of a view means, and whether all titles were looked at for it."""
     if not view.text:
-        return []
+        return [], True
     search = text_filter(view.text)
     sites = [site.id for site in viewer.sites]
-    titled = await statistics.titles.names(sites, search.fits) if search.in_title else []
-    return search.lists(titled, events=viewer.sees("events"))
+    titled = await statistics.titles.names(sites, search.fits) if search.in_title else TitledNames([], complete=True)
+    return search.lists(titled.names, events=viewer.sees("events")), titled.complete
 
 
 def _compared(view: View, asked: NamedRange, today: Today) -> Period | None:
@@ -395,9 +397,31 @@ def _series(page: Page, metric: str, here: Mapping[str, Any], there: Mapping[str
     now = datetime.fromtimestamp(page.now // 1000, UTC).astimezone(page.zone).strftime("%Y-%m-%d %H:%M:%S")
     begun = sum(label <= now for label in labels)
     shown = [value if place < begun else None for place, value in enumerate(values)]
-    before_labels, before = _over_time(there) if there else ([], [])
     partial = begun - 1 if begun > 0 and page.range.period.after > page.now // 1000 else None
-    return Series(page.unit, metric, tuple(labels), tuple(shown), tuple(before), tuple(before_labels), partial)
+    series = Series(page.unit, metric, tuple(labels), tuple(shown), partial=partial)
+    if there is None:
+        return series
+    others, before = _over_time(there)
+    partners = _pairing(page).partners(page.unit, labels, others)
+    alone = sorted(set(range(len(others))).difference(partners))
+    return replace(
+        series,
+        before=tuple(None if place is None else before[place] for place in partners),
+        before_labels=tuple(None if place is None else others[place] for place in partners),
+        alone=tuple((others[place], before[place]) for place in alone),
+    )
+
+
+def _pairing(page: Page) -> Pairing:
+    """How the periods of a page lie to each other."""
+    assert page.compared is not None
+    asked, other = page.range.period.start, page.compared.start
+    if "T" in page.range.name:
+        here, there = (datetime.fromtimestamp(each, page.zone).replace(tzinfo=None) for each in (asked, other))
+        apart = here - there
+    else:  # by dates: a day may begin at 1 o'clock
+        apart = timedelta(days=day_of(asked, page.zone) - day_of(other, page.zone))
+    return Pairing(apart, same_dates=page.view.compare == "year" and not page.view.match_weekdays)
 
 
 def _over_time(answer: Mapping[str, Any]) -> tuple[list[str], list[float]]:

@@ -5,14 +5,15 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from tallystick.errors import InputRefused
-from tallystick.model.dimension_names import name_of
+from tallystick.model.dimension_names import PROPERTY, name_of
+from tallystick.services.analytics.titles import MOST_LOOKED_AT
 from tallystick.surfaces.dashboard.analytics import wording
 from tallystick.surfaces.dashboard.analytics.asking import Page
 from tallystick.surfaces.dashboard.analytics.choosing import TypedFilter, operators_of, typed_filter
 from tallystick.surfaces.dashboard.analytics.filter_words import GROUPS, filter_name, filter_values
 from tallystick.surfaces.dashboard.analytics.hidden import shown_dimensions
 from tallystick.surfaces.dashboard.analytics.segments import save_address
-from tallystick.surfaces.dashboard.analytics.view import View, filtered_address, text_of, view_of
+from tallystick.surfaces.dashboard.analytics.view import FilterRefused, View, filtered_address, text_of, view_of
 from tallystick.surfaces.dashboard.analytics.viewer import Viewer
 from tallystick.surfaces.dashboard.support.language import Language
 from tallystick.surfaces.dashboard.support.page_request import PageRequest
@@ -55,6 +56,7 @@ def words_of_bars(language: Language, page: Page) -> dict[str, Any]:
         "save_segment": save_address(viewer, page.view),
         "segments_page": f"{viewer.base}/segments" if viewer.may_keep else "",
         "goals": list(dict.fromkeys(goals))[:MOST_OFFERED],
+        "titles_searched": None if page.searched_all else MOST_LOOKED_AT,
         "sees_pages": viewer.sees("pages"),
         "filter_name": lambda name: filter_name(language, name),
         "filter_values": lambda chip: filter_values(language, page, chip),
@@ -65,7 +67,7 @@ def words_of_bars(language: Language, page: Page) -> dict[str, Any]:
     }
 
 
-def refused_values(request: PageRequest, viewer: Viewer, message: str) -> dict[str, Any]:
+def refused_values(request: PageRequest, viewer: Viewer, error: InputRefused) -> dict[str, Any]:
     """What ``analytics/refused.html`` shows: why, and the form that was sent as it was filled in."""
     pairs = request.http.query_params
     try:
@@ -77,7 +79,22 @@ def refused_values(request: PageRequest, viewer: Viewer, message: str) -> dict[s
         "viewer": viewer,
         "base": viewer.base,
         "here_address": request.http.url.path,
-        "message": message,
-        "typed": typed_filter(pairs),
-        "expression": view.expression,
+        "message": str(error),
+        "typed": typed_filter(pairs) or (_refused_chip(view, error) if isinstance(error, FilterRefused) else None),
+        "expression": view.expression if isinstance(error, FilterRefused) else "",
     }
+
+
+def _refused_chip(view: View, refused: FilterRefused) -> TypedFilter | None:
+    """The form for the filter that is refused, as it would be sent; None for the expression."""
+    if refused.place is None or refused.place >= len(view.chips):
+        return None
+    chip = view.chips[refused.place]
+    of_property = chip.name.startswith(PROPERTY)
+    return TypedFilter(
+        add=PROPERTY if of_property else chip.name,
+        prop=chip.name.removeprefix(PROPERTY) if of_property else "",
+        op=chip.operator,
+        value=text_of(chip.values),
+        at=str(refused.place),
+    )

@@ -11,12 +11,14 @@ from tallystick.surfaces.dashboard.analytics import wording
 from tallystick.surfaces.dashboard.analytics.asking import Page, Series
 from tallystick.surfaces.dashboard.analytics.periods import zoomed
 from tallystick.surfaces.dashboard.analytics.viewer import Viewer, address_of
-from tallystick.surfaces.dashboard.charts.time_chart import Bucket, ChartNote, TimeChart, time_chart
+from tallystick.surfaces.dashboard.charts.time_chart import Bucket, ChartNote, TimeChart, bucket_name, time_chart
 from tallystick.surfaces.dashboard.support.language import Language
 from tallystick.surfaces.dashboard.support.services import Statistics
 
 MOST_NOTES = 30
 """On one chart, of each site; more would cover it. The page of notes has all."""
+MOST_ALONE = 10
+"""Parts of the other period without a partner that are named; the CSV has all."""
 
 
 class ChartRegion(Struct, frozen=True):
@@ -24,10 +26,14 @@ class ChartRegion(Struct, frozen=True):
 
     Attributes:
         before_legend: the period that it is compared with, in words; empty without one.
+        alone: the first parts of that period which the chart cannot show, as they have no partner, in words.
+        more_alone: how many others there are.
     """
 
     chart: TimeChart
     before_legend: str
+    alone: tuple[str, ...] = ()
+    more_alone: int = 0
 
 
 def chart_region(language: Language, page: Page, series: Series, notes: Sequence[Annotation], here: str) -> ChartRegion:
@@ -38,8 +44,14 @@ def chart_region(language: Language, page: Page, series: Series, notes: Sequence
     """
     found = tuple(_bucket(page, series, place, here) for place in range(len(series.labels)))
     own = [_chart_note(language, page.viewer, note) for note in notes]
-    chart = time_chart(found, series.unit, wording.number_words(language, series.metric), own)
-    return ChartRegion(chart, _before_legend(language, page, series))
+    words = wording.number_words(language, series.metric)
+    chart = time_chart(found, series.unit, words, own)
+    alone = (
+        f"{bucket_name(language, series.unit, datetime.fromisoformat(label))}: {words.phrase(value)}"
+        for label, value in series.alone[:MOST_ALONE]
+    )
+    legend = _before_legend(language, page, series)
+    return ChartRegion(chart, legend, tuple(alone), len(series.alone[MOST_ALONE:]))
 
 
 async def notes_of(statistics: Statistics, page: Page) -> list[Annotation]:
@@ -68,13 +80,13 @@ def note_when(language: Language, at: str) -> str:
 def _bucket(page: Page, series: Series, place: int, here: str) -> Bucket:
     label = series.labels[place]
     period = zoomed(series.unit, label, page.range)
-    compared = place < len(series.before_labels)
+    partner = series.before_labels[place] if series.compares else None
     return Bucket(
         start=datetime.fromisoformat(label),
         value=series.values[place],
         link=page.view.changed(period=period, by="").at(here) if period else "",
-        before=series.before[place] if compared else None,
-        before_start=datetime.fromisoformat(series.before_labels[place]) if compared else None,
+        before=series.before[place] if partner else None,
+        before_start=datetime.fromisoformat(partner) if partner else None,
         unfinished=place == series.partial,
     )
 
@@ -91,7 +103,7 @@ def _chart_note(language: Language, viewer: Viewer, note: Annotation) -> ChartNo
 
 
 def _before_legend(language: Language, page: Page, series: Series) -> str:
-    if not series.before_labels:
+    if not series.compares:
         return ""
     names = map(language.day, wording.compared_dates(page))
     return " \N{EN DASH} ".join(dict.fromkeys(names))

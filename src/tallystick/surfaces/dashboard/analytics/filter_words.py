@@ -5,8 +5,8 @@ from types import MappingProxyType
 
 from tallystick.model.dimension_names import PROPERTY, SEGMENT
 from tallystick.surfaces.dashboard.analytics.asking import Page
-from tallystick.surfaces.dashboard.analytics.view import Chip
-from tallystick.surfaces.dashboard.names.values import shown_value
+from tallystick.surfaces.dashboard.analytics.view import Chip, chip_of
+from tallystick.surfaces.dashboard.names.values import countries_with, shown_value
 from tallystick.surfaces.dashboard.support.language import N_, Language
 
 GROUPS: tuple[tuple[str, Mapping[str, str]], ...] = (
@@ -80,6 +80,17 @@ def filter_name(language: Language, name: str) -> str:
     if name.startswith(PROPERTY) and name != PROPERTY:
         return language.gettext(N_("Property %(name)s")) % {"name": name.removeprefix(PROPERTY)}
     return language.gettext(_TITLES.get(name, name))
+
+
+def chip_to_find(language: Language, name: str, text: str) -> Chip:
+    """The filter on the rows of a list that contain a text. Countries are found by their names."""
+    codes = countries_with(language, text) if name == "country" else ()
+    return chip_of(name, "is", codes) if codes else chip_of(name, "contains", [text])
+
+
+def plain_filter_name(name: str) -> str:
+    """The name of a filter's dimension in English, for messages that are translated where they are shown."""
+    return f"Property {name.removeprefix(PROPERTY)}" if name.startswith(PROPERTY) else _TITLES.get(name, name)
 
 
 def filter_values(language: Language, page: Page, chip: Chip) -> list[str]:

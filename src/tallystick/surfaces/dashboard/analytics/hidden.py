@@ -7,7 +7,7 @@ from tallystick.errors import InputRefused
 from tallystick.model.dimension_names import SEGMENT, WIRE_GOAL, filtered_by, name_of
 from tallystick.services.inquiries.configured import Configured
 from tallystick.services.inquiries.goal_names import is_page
-from tallystick.surfaces.dashboard.analytics.lists import LISTS
+from tallystick.surfaces.dashboard.analytics.lists import LEFT_OUT, LISTS
 from tallystick.surfaces.dashboard.analytics.view import View
 from tallystick.surfaces.dashboard.analytics.viewer import Viewer
 
@@ -51,7 +51,8 @@ def refuse_hidden(viewer: Viewer, view: View, searched: Sequence[Any], known: Co
 
 def shown_dimensions(viewer: Viewer) -> set[str]:
     """The names on the wire of what a viewer sees lists of."""
-    return {wire for listing in LISTS.values() if viewer.sees(listing.name) for wire in listing.dimensions}
+    shown = {wire for listing in LISTS.values() if viewer.sees(listing.name) for wire in listing.dimensions}
+    return shown | {filtered_by("bot")} if viewer.sees(LEFT_OUT) else shown
 
 
 def _dimensions(lists: Any, known: Configured) -> set[str]:  # noqa: ANN401  # of JSON

@@ -19,7 +19,9 @@ from tallystick.surfaces.dashboard.analytics.pages import (
     AnalyticsPages,
     Shows,
     about,
+    figures_data,
     row_data,
+    series_data,
 )
 from tallystick.surfaces.dashboard.analytics.view import Chip
 from tallystick.surfaces.dashboard.charts.small import FunnelBar, funnel_steps
@@ -81,17 +83,29 @@ class JourneyPages(AnalyticsPages):
             {
                 **about(page),
                 "page": ", ".join(_page_chip(page).values),
-                "numbers": {each.metric: each.now for each in numbers},
+                "numbers": {each.metric: figures_data(each) for each in numbers},
+                "series": series_data(await self._asking.series(page)),
                 "lists": lists,
             }
         )
 
     async def _one_page_csv(self, _request: PageRequest, page: Page) -> Response:
-        rows: list[list[Any]] = [["list", "value", "visitors"]]
+        """One figure a line: the series, under the name of its unit, and the lists."""
+        series = await self._asking.series(page)
+        compares = page.compared is not None
+        titles = ["list", "value", "metric", "figure", "before", "figure_before", "change"]
+        rows: list[list[Any]] = [titles]
+        for place, label in enumerate(series.labels):
+            before = [series.before_labels[place], series.before[place]] if series.compares else ["", ""]
+            rows.append([series.unit.value, label, series.metric, series.values[place], *before, ""])
+        rows += ([series.unit.value, "", series.metric, "", label, value, ""] for label, value in series.alone)
         for listing in _lists(page):
             answer = await self._rows(page, listing)
-            rows += ([listing.name, safe(row.value), row.figures[0].now] for row in answer.rows)
-        return await asyncio.to_thread(as_csv, rows, "page")
+            for row in answer.rows:
+                (first, *_) = row.figures
+                rows.append([listing.name, safe(row.value), first.metric, first.now, "", first.before, first.change])
+        kept = len(titles) if compares else titles.index("before")
+        return await asyncio.to_thread(as_csv, [row[:kept] for row in rows], "page")
 
     async def _rows(self, page: Page, listing: Listing) -> ListAnswer:
         asked = _of_goals(page) if listing.of_goals else page

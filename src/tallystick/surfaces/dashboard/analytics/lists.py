@@ -12,6 +12,9 @@ from tallystick.model.dimension_names import grouped_by
 from tallystick.model.metrics import BY_VISIT
 from tallystick.surfaces.dashboard.support.language import N_
 
+LEFT_OUT = "left-out"
+"""What was left out: no list, but named like one in addresses and among what a viewer may see."""
+
 
 class Listing(Struct, frozen=True, kw_only=True):
     """Rows of one dimension.

@@ -9,31 +9,34 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from tallystick.errors import InputRefused, QuestionTooLong
+from tallystick.services.analytics.titles import MOST_LOOKED_AT
 from tallystick.services.exports.spreadsheet import safe
 from tallystick.surfaces.dashboard.analytics import week, wording
 from tallystick.surfaces.dashboard.analytics.asking import (
     Asking,
     Failure,
+    Figures,
     ListAnswer,
     ListRow,
     Page,
     Series,
-    check_filters,
     page_of,
     tried,
 )
 from tallystick.surfaces.dashboard.analytics.bars import form_values, refused_values, words_of_bars
 from tallystick.surfaces.dashboard.analytics.chart import ChartRegion, chart_region, notes_of
+from tallystick.surfaces.dashboard.analytics.checking import check_filters
 from tallystick.surfaces.dashboard.analytics.choosing import chosen
-from tallystick.surfaces.dashboard.analytics.lists import LISTS, PANELS, Listing, Panel, panel_of
+from tallystick.surfaces.dashboard.analytics.filter_words import chip_to_find
+from tallystick.surfaces.dashboard.analytics.lists import LEFT_OUT, LISTS, PANELS, Listing, Panel, panel_of
 from tallystick.surfaces.dashboard.analytics.periods import local_dates
-from tallystick.surfaces.dashboard.analytics.view import View, chip_of, filtered_address, own_view, view_of
+from tallystick.surfaces.dashboard.analytics.view import View, filtered_address, own_view, view_of
 from tallystick.surfaces.dashboard.analytics.viewer import LoginNeeded, OtherFirst, Viewer, ViewerSource
 from tallystick.surfaces.dashboard.first_minutes.pages import FirstMinutes
 from tallystick.surfaces.dashboard.left_out import panel as left_out
 from tallystick.surfaces.dashboard.map.visitors import ALL_COUNTRIES, COUNTRIES_OF_PANEL, map_of_visitors
 from tallystick.surfaces.dashboard.map.world_map import WorldMap
-from tallystick.surfaces.dashboard.names.values import countries_with, shown_value
+from tallystick.surfaces.dashboard.names.values import shown_value
 from tallystick.surfaces.dashboard.support.data import as_csv, as_json, twin
 from tallystick.surfaces.dashboard.support.forms import number_in
 from tallystick.surfaces.dashboard.support.framing import with_frames
@@ -98,22 +101,22 @@ class AnalyticsPages:
         try:
             view = view_of(pairs, viewer.usual_period(request.now))
             if form is None and (other := chosen(dict(pairs), view, request.language)):
-                await check_filters(await page_of(self._statistics, viewer, other, request.now))
+                await check_filters(self._statistics, await page_of(self._statistics, viewer, other, request.now))
                 other = other.changed(own=_own(request))
                 return see_other(filtered_address(other, request.http.url.path))
             page = await page_of(self._statistics, viewer, view, request.now)
-            await check_filters(page)  # refused here, and not in every panel
+            await check_filters(self._statistics, page)  # refused here, and not in every panel
             if form is None:
                 return await shows.page(request, page)
         except InputRefused as error:
             if form is not None:
                 return as_json({"error": str(error)}, 400)
-            return await self._refused(request, viewer, str(error))
+            return await self._refused(request, viewer, error)
         return await _refusing((shows.json if form == "json" else shows.csv)(request, page))
 
-    async def _refused(self, request: PageRequest, viewer: Viewer, message: str) -> Response:
+    async def _refused(self, request: PageRequest, viewer: Viewer, error: InputRefused) -> Response:
         """A page that says why an address cannot be shown, with the form that was sent as it was filled in."""
-        values = refused_values(request, viewer, message)
+        values = refused_values(request, viewer, error)
         return await self._services.renderer.private_page(request, "analytics/refused.html", values, 400)
 
     # The page.
@@ -141,7 +144,7 @@ class AnalyticsPages:
             if lists:
                 values = await self._panel_values(request, page, panel, lists)
                 yield await self._services.renderer.fragment(request, "analytics/panel.html", {**shared, **values})
-        if page.viewer.sees(left_out.NAME):
+        if page.viewer.sees(LEFT_OUT):
             yield await self._left_out.html(request, page)
         if page.viewer.sees(week.NAME):
             values = {**shared, **await self._week_values(request, page)}
@@ -269,9 +272,9 @@ class AnalyticsPages:
         return as_json(
             {
                 **about(page),
-                "numbers": {each.metric: _figures(each) for each in numbers},
+                "numbers": {each.metric: figures_data(each) for each in numbers},
                 "live": live,
-                "series": _series(series),
+                "series": series_data(series),
                 "lists": panels,
                 "warnings": list(dict.fromkeys(warnings)),
             }
@@ -279,16 +282,13 @@ class AnalyticsPages:
 
     async def _whole_csv(self, _request: PageRequest, page: Page) -> Response:
         series = await self._asking.series(page)
-        compares = bool(series.before)
         rows: list[list[Any]] = [
-            [series.unit.value, series.metric, *(["before", f"{series.metric}_before"] if compares else ())]
+            [series.unit.value, series.metric, *(["before", f"{series.metric}_before"] if series.compares else ())]
         ]
         for place, label in enumerate(series.labels):
-            before: list[Any] = []
-            if compares:
-                known = place < len(series.before)
-                before = [series.before_labels[place], series.before[place]] if known else ["", ""]
+            before = [series.before_labels[place], series.before[place]] if series.compares else []
             rows.append([label, series.values[place], *before])
+        rows += (["", "", label, value] for label, value in series.alone)
         return await asyncio.to_thread(as_csv, rows, series.metric)
 
 
@@ -351,13 +351,10 @@ def _of_list(request: PageRequest, page: Page) -> tuple[Listing, int, str, str]:
 
 
 def _finding(language: Language, page: Page, listing: Listing, find: str) -> Page:
-    """The page with only the rows of a list that contain a text. Countries are found by their names."""
+    """The page with only the rows of a list that contain a text."""
     if not find:
         return page
-    codes = countries_with(language, find) if listing.by == "country" else ()
-    chip = chip_of(listing.by, "is", codes) if codes else chip_of(listing.by, "contains", [find])
-    view = page.view.changed(chips=(*page.view.chips, chip))
-    return replace(page, view=view)
+    return replace(page, view=page.view.changed(chips=(*page.view.chips, chip_to_find(language, listing.by, find))))
 
 
 def _with_list(view: View, panel: Panel, chosen: Listing) -> tuple[str, ...]:
@@ -385,13 +382,14 @@ def about(page: Page) -> dict[str, Any]:
         "match": "weekdays" if view.match_weekdays else None,
         "filters": view.filters,
         "search": view.text or None,
+        "titles_searched": None if page.searched_all else MOST_LOOKED_AT,
     }
 
 
 def row_data(listing: Listing, row: ListRow) -> dict[str, Any]:
     """A row of a list as data has it."""
     values = dict(zip(_columns(listing), _values(listing, row), strict=True))
-    return values | {each.metric: _figures(each) for each in row.figures}
+    return values | {each.metric: figures_data(each) for each in row.figures}
 
 
 def _columns(listing: Listing) -> list[str]:
@@ -403,13 +401,15 @@ def _values(listing: Listing, row: ListRow) -> list[str]:
     return [row.within, row.value] if listing.within else [row.value]
 
 
-def _figures(figures: Any) -> Any:  # noqa: ANN401  # a number, or an object with the other period's
+def figures_data(figures: Figures) -> Any:  # noqa: ANN401  # a number, or an object with the other period's
+    """A figure as data has it."""
     if figures.before is None:
         return figures.now
     return {"now": figures.now, "before": figures.before, "change": figures.change}
 
 
-def _series(series: Series) -> dict[str, Any]:
+def series_data(series: Series) -> dict[str, Any]:
+    """A series as data has it."""
     return {
         "metric": series.metric,
         "by": series.unit.value,
@@ -417,4 +417,5 @@ def _series(series: Series) -> dict[str, Any]:
         "values": series.values,
         "before": series.before,
         "before_labels": series.before_labels,
+        "before_alone": [{"label": label, "value": value} for label, value in series.alone],
     }

@@ -175,7 +175,8 @@ def _dates(name: str, first: date, last: date, today: Today) -> NamedRange:
 def _moments(name: str, today: Today) -> NamedRange:
     begin, _, end = name.partition("..")
     first, last = (datetime.strptime(each, _MINUTE).replace(tzinfo=today.zone) for each in (begin, end))
-    last = last.replace(second=59)
+    # An hour that clocks show twice is one part of a chart, so the period ends with the second of the two.
+    last = last.replace(second=59, fold=1)
     asked = [first.isoformat(), last.isoformat()]
     period = period_between(asked[0], asked[1], today)
     length = last - first + timedelta(seconds=1)
@@ -183,7 +184,7 @@ def _moments(name: str, today: Today) -> NamedRange:
     def moved(by: timedelta) -> str:
         return f"{(first + by).strftime(_MINUTE)}..{(last + by).strftime(_MINUTE)}"
 
-    later = moved(length) if (last + timedelta(seconds=1)).timestamp() <= today.now else None
+    later = moved(length) if period.after <= today.now else None
     return NamedRange(name, asked, period, first.date(), last.date(), moved(-length), later)
 
 

@@ -12,6 +12,7 @@ from tallystick.model.filter_text import LONGEST, parse_filter
 from tallystick.model.filter_words import words_of
 from tallystick.model.segment import MAX_SEGMENT_NAME, Segment
 from tallystick.services.analytics.kept.segments import SegmentChanges, change_segment, create_segment, delete_segment
+from tallystick.services.inquiries.expressions import check_expressions, expressions_in
 from tallystick.surfaces.dashboard.analytics.view import View
 from tallystick.surfaces.dashboard.analytics.viewer import Viewer, Viewers
 from tallystick.surfaces.dashboard.support.forms import Form
@@ -56,7 +57,7 @@ class SegmentPages:
         """Add a segment."""
         viewer, form = await self._viewers.keeper(request), request.form
         try:
-            filters = _filters(form)
+            filters = await self._filters(form)
             new = Segment(
                 site=viewer.site.id, name=form.text("name"), filters=filters, owner=viewer.owner(form.text("whose"))
             )
@@ -71,7 +72,7 @@ class SegmentPages:
         try:
             changes = SegmentChanges(
                 name=request.form.text("name"),
-                filters=_filters(request.form),
+                filters=await self._filters(request.form),
                 owner=viewer.owner(request.form.text("whose")),
             )
             await self._services.write(
@@ -93,6 +94,16 @@ class SegmentPages:
         except NotThere as error:
             raise HTTPException(404) from error
         return see_other(f"{viewer.base}/segments?done=deleted")
+
+    async def _filters(self, form: Form) -> list[object]:
+        """The filters in a form, as segments keep them.
+
+        Raises:
+            InputRefused: the text is no filter, or an expression in it is not valid; the message says what is wrong.
+        """
+        filters = _filters(form)
+        await check_expressions(self._services.statistics.questions, expressions_in(filters))
+        return filters
 
     async def _segment(self, request: PageRequest) -> tuple[Viewer, Segment]:
         """The segment that the form is about.

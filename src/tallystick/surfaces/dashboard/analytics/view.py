@@ -58,6 +58,18 @@ SINGLE = ("period", "compare", "match", "by", "graph", "q", "filter", "show", "e
 """Parameters that are no filters of one dimension."""
 
 
+class FilterRefused(InputRefused):
+    """A filter of a view cannot be used.
+
+    Args:
+        place: in ``View.chips``; None for the expression.
+    """
+
+    def __init__(self, message: str, place: int | None) -> None:
+        super().__init__(message)
+        self.place = place
+
+
 class Chip(Struct, frozen=True):
     """A filter of one dimension.
 
@@ -153,18 +165,25 @@ class View(Struct, frozen=True, kw_only=True):
         Raises:
             InputRefused: a filter is not valid; the message says why.
         """
-        found: list[Any] = [chip.lists for chip in self.chips]
-        if self.expression:
-            try:
-                parsed = parse_filter(self.expression)
-            except ValueError as error:
-                raise InputRefused(str(error)) from error
-            match parsed:
-                case ["and", [*parts]]:
-                    found += parts  # some filters have to stand at the top level
-                case _:
-                    found.append(parsed)
-        return found
+        return [*(chip.lists for chip in self.chips), *self.expression_filters]
+
+    @property
+    def expression_filters(self) -> list[Any]:
+        """The filters on the wire that the expression means.
+
+        Raises:
+            FilterRefused: it is none; the message says where.
+        """
+        if not self.expression:
+            return []
+        try:
+            parsed = parse_filter(self.expression)
+        except ValueError as error:
+            raise FilterRefused(str(error), None) from error
+        match parsed:
+            case ["and", [*parts]]:
+                return parts  # some filters have to stand at the top level
+        return [parsed]
 
     @property
     def query(self) -> str:

@@ -14,6 +14,7 @@ from tallystick.model.site import Collect, Site
 from tallystick.services.analytics.presence import Presence
 from tallystick.surfaces.dashboard.analytics.asking import Asking, Page, page_of
 from tallystick.surfaces.dashboard.analytics.bars import refused_values
+from tallystick.surfaces.dashboard.analytics.checking import check_filters
 from tallystick.surfaces.dashboard.analytics.view import View, view_of
 from tallystick.surfaces.dashboard.analytics.viewer import LoginNeeded, OtherFirst, Viewer, ViewerSource
 from tallystick.surfaces.dashboard.first_minutes.pages import FirstMinutes
@@ -155,10 +156,11 @@ class LivePages:
             view = _view(request)
             today = replace(view, period="today", compare="off", by="")
             page = await page_of(self._services.statistics, viewer, today, request.now)
+            await check_filters(self._services.statistics, page)
             happened = await self._last_half_hour(page)
         except InputRefused as error:
             if show == self._page:
-                values = refused_values(request, viewer, str(error))
+                values = refused_values(request, viewer, error)
                 response = await self._services.renderer.private_page(request, "analytics/refused.html", values, 400)
             else:
                 response = as_json({"error": str(error)}, 400)

@@ -128,6 +128,17 @@ PATTERNS = (
     N_("the filter on %(name)s has a value that is no text"),
     N_("a filter on visit:country takes two-letter country codes, for example DE"),
     N_("there is no segment %(name)s"),
+    N_("there are several segments %(name)s: name one by its number (%(numbers)s)"),
+    N_("the filter on %(filter)s: %(problem)s"),
+    N_("Property %(name)s"),
+    N_("the expression %(text)s is not valid: %(reason)s"),
+    N_(
+        "the site has no goal %(name)s: a goal is one that is configured, the name of an event that was seen,"
+        " or Visit and a path"
+    ),
+    N_("a filter on %(name)s has to stand at the top level"),
+    N_("has_done and has_not_done take filters on event dimensions only, not on %(name)s"),
+    N_("the filters of a query take at most %(most)s segments"),
 )
 
 KINDS = (
@@ -137,7 +148,7 @@ KINDS = (
 )
 """Values of the placeholder ``kind``, which are translated themselves."""
 
-TRANSLATED = ("kind", "problem")
+TRANSLATED = ("kind", "problem", "filter")
 """Placeholders whose values are texts of the code, not of people."""
 
 _grouped = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")

@@ -1,21 +1,18 @@
 """``/api/v2/sites/{domain}/segments``. A person's own are for that person only, whatever access others have."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from tallystick.errors import InputRefused
-from tallystick.model.dimensions import PAGE
-from tallystick.model.filter_lists import InvalidFilter, ListedMatch, read_filter
 from tallystick.model.kept_rules import segment_problems
-from tallystick.model.question import EVERYTHING, FilterExpression, Match, Operator
 from tallystick.model.segment import Segment
 from tallystick.services.accounts.audit import done_by
 from tallystick.services.analytics.kept.keeping import check
 from tallystick.services.analytics.kept.segments import SegmentChanges, change_segment, create_segment, delete_segment
+from tallystick.services.inquiries.expressions import check_expressions, expressions_in
 from tallystick.services.services import Services
 from tallystick.surfaces.plausible.judging import StatsCall, as_json
 from tallystick.surfaces.plausible.kept.decoding import (
@@ -97,22 +94,11 @@ async def _check_expressions(services: Services, segment: Segment) -> None:
         InputRefused: an RE2 expression is not valid, or there are too many.
     """
     check(segment_problems(segment))
-    expressions: list[str] = []
-
-    def gather(listed: ListedMatch) -> FilterExpression:
-        if listed.operator in {"matches", "matches_not"}:
-            expressions.extend(each for each in listed.values if isinstance(each, str))
-        return EVERYTHING
-
-    for each in segment.filters:
-        with suppress(InvalidFilter):
-            read_filter(each, gather)
+    expressions = expressions_in(segment.filters)
     if len(expressions) > MOST_EXPRESSIONS:
         msg = f"#/filters: a segment takes at most {MOST_EXPRESSIONS} expressions"
         raise InputRefused(msg)
-    if expressions:
-        searched = Match(dimension=PAGE, operator=Operator.MATCHES, values=tuple(expressions))
-        await services.questions.matching([""], searched)
+    await check_expressions(services.questions, expressions)
 
 
 def described(segment: Segment) -> Mapping[str, Any]:
