@@ -24,6 +24,7 @@ COMMANDS = [
     *(f"token {verb}" for verb in ("create", "list", "revoke")),
     *("goal", "funnel", "segment", "annotation"),
     *(f"{kind} {verb}" for kind in ("goal", "funnel", "segment", "annotation") for verb in ("add", "list", "remove")),
+    *("share", *(f"share {verb}" for verb in ("create", "list", "change", "withdraw"))),
     "import",
     *(f"import {program}" for program in ("umami", "ga4")),
     "funnel show",

@@ -1,9 +1,10 @@
-"""``tallystick goal``, ``funnel``, ``segment`` and ``annotation``, on both databases and beside a running server."""
+"""``tallystick goal``, ``funnel``, ``segment``, ``annotation`` and ``share``, on both databases and beside a server."""
 
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 
 from support.analytics import FIREFOX, HOST, analytics_server
@@ -100,6 +101,12 @@ def test_a_server_sees_what_a_command_does_and_the_other_way_round(run: CommandL
         api.create_goal(HOST, page="/thanks")
         listed = run("goal", "list", *here).succeeded().splitlines()
         assert [line.split("\t")[1] for line in listed] == ["Signup", "Visit /thanks"]
+        told = run("share", "create", "Bob", "--list", "pages", *here).succeeded()
+        path = told.rstrip("\n").split("\t")[1]
+        assert httpx.get(f"{server.url}{path}/pages.json").json()["list"] == "pages"
+        assert httpx.get(f"{server.url}{path}/sources.json").status_code == 404
+        run("share", "withdraw", "Bob", "--yes", *here).succeeded()
+        assert httpx.get(f"{server.url}{path}/pages.json").status_code == 410
 
 
 def goals_soon(api: GoatCounter) -> list[str]:
@@ -119,3 +126,57 @@ def test_an_import_annotates_its_site_without_the_name_of_the_file(kept: Kept) -
     assert line.split("\t")[2:4] == ["import", "Imported 1 hits from 2026-03-10 to 2026-03-10: a log."]
     kept("import", "secret-name.log", "--format", "combined")  # nothing is new
     assert len(kept("annotation", "list").succeeded().splitlines()) == 1
+
+
+# Shared links.
+
+SHARE = ("share", "create", "Bob", "--expires", "2999-03-31", "--password", "-", "--filter", "page contains blog")
+
+
+def made(told: str) -> str:
+    """The secret of a link that was made."""
+    number, path = told.rstrip("\n").split("\t")
+    assert number == "1"
+    assert path.startswith("/share/")
+    return path.removeprefix("/share/")
+
+
+def test_a_shared_link_is_made_listed_changed_and_withdrawn(run: CommandLine, kept: Kept, place: Place) -> None:
+    told = run(*SHARE, "--list", "pages", "--list", "left-out", *place.options, stdin=b"correct horse\n").succeeded()
+    secret = made(told)
+    listed = kept("share", "list").succeeded()
+    assert listed.startswith("1\tBob\t2999-03-31\tyes\tpage contains blog\tpages,left-out\t20")
+    assert secret not in listed
+    assert kept("share", "change", "bob", "--name", "Carol", "--expires", "never", "--list", "all").succeeded() == ""
+    assert kept("share", "list").succeeded().startswith("1\tCarol\t-\tyes\tpage contains blog\tall\t20")
+    assert run("share", "change", "1", "--password", "-", *place.options, stdin=b"another horse\n").succeeded() == ""
+    kept("share", "change", "1", "--no-password", "--filter", "all", "--expires", "2999-01-01").succeeded()
+    assert kept("share", "list").succeeded().startswith("1\tCarol\t2999-01-01\tno\t-\tall\t20")
+    assert "was not deleted" in kept("share", "withdraw", "Carol").err
+    kept("share", "withdraw", "Carol", "--yes").succeeded()
+    assert kept("share", "list").succeeded() == ""
+    assert "command line\tsite 1" in kept("audit").succeeded()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_shared_links_that_cannot_be_are_refused_in_one_line(run: CommandLine, kept: Kept, place: Place) -> None:
+    kept("share", "create", "Bob").succeeded()
+    for arguments, message in (
+        (("create", "bob"), "the site has a shared link 'bob' already"),
+        (("create", " "), "NAME: must not be empty"),
+        (("create", "x", "--expires", "soon"), "--expires accepts a day such as 2026-12-31, or never, not 'soon'"),
+        (("create", "x", "--expires", "2020-01-01"), "--expires: must be in the future"),
+        (("create", "x", "--filter", "nothing is x"), "--filter: "),
+        (("create", "x", "--list", "nothing"), "--list: there is no list 'nothing'; they are pages, "),
+        (("create", "x", "--password", "correct horse"), "--password"),
+        (("create", "x", "--password", "-"), "there is no password on standard input"),
+        (("change", "Nobody", "--name", "x"), "the site has no shared link 'Nobody'"),
+        (("change", "Bob", "--password", "-", "--no-password"), "--password and --no-password exclude each other"),
+        (("withdraw", "2", "--yes"), "the site has no shared link 2"),
+    ):
+        refusal = kept("share", *arguments).refused()
+        assert message in refusal, arguments
+        assert "correct horse" not in refusal
+    short = run("share", "create", "x", "--password", "-", *place.options, stdin=b"short\n").refused()
+    assert short == "--password: must have 8 to 128 characters"
+    assert len(kept("share", "list").succeeded().splitlines()) == 1

@@ -37,6 +37,7 @@ from tallystick.services.sharing.counters import NewCounter
 from tallystick.services.sharing.counters import create as create_counter
 from tallystick.services.sharing.invites import NewInvite
 from tallystick.services.sharing.invites import create as create_invite
+from tallystick.surfaces.dashboard.sharing.form import OFFERED_LISTS
 from tallystick.surfaces.dashboard.support.cookies import LOGIN
 from tallystick.surfaces.dashboard.support.forms import form_token
 
@@ -167,7 +168,7 @@ async def world(data: Path) -> AsyncIterator[World]:
             await ledger.write(add_rule, site.id, RuleKind.HOST, "test.example.com", NOW)
         await _share_a_counter(made)
         for name, site in sites.items():
-            link = SharedLink(site=site.id, name=f"{name} link")
+            link = SharedLink(site=site.id, name=f"{name} link", panels=OFFERED_LISTS if name == "own" else ())
             made.links[name] = await ledger.write(create_shared_link, link, NOW)
             note = Annotation(site=site.id, at="2026-03-10", text=f"{name} note")
             made.notes[name] = await ledger.write(create_annotation, note, NOW)

@@ -43,6 +43,7 @@ COMMANDS = (
     ),
     ("segment", "segment:app", "Manage the segments of a site; also while a server runs."),
     ("annotation", "annotation:app", "Manage the annotations of a site; also while a server runs."),
+    ("share", "share:app", "Manage the shared links of a site; also while a server runs."),
     ("import", "imports:app", "Import hits from other programs, from exports and from logs."),
     ("export", "exports:export", "Write a site's hits or statistics to a file."),
     ("stats", "stats:stats", "Show a site's visits as a table."),

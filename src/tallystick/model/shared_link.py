@@ -1,5 +1,7 @@
 """Shared links: with one, people without an account read the statistics of a site."""
 
+from contextlib import suppress
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from msgspec import Struct
@@ -45,3 +47,18 @@ class SharedLink(Struct, frozen=True, kw_only=True):
     def shows(self, panel: str) -> bool:
         """Whether it shows the panel with a name."""
         return not self.panels or panel in self.panels
+
+
+def end_of_day(day: str) -> int | None:
+    """The end of a day in UTC, in Unix milliseconds; None for a text that is no day such as ``2026-12-31``."""
+    with suppress(ValueError, OverflowError):
+        end = datetime.combine(date.fromisoformat(day) + timedelta(days=1), time(), UTC)
+        return int(end.timestamp() * 1000)
+    return None
+
+
+def last_day(link: SharedLink) -> str:
+    """The last day on which a link is valid, in UTC; empty for one that does not expire."""
+    if link.expires is None:
+        return ""
+    return datetime.fromtimestamp((link.expires - 1) / 1000, UTC).date().isoformat()

@@ -21,6 +21,7 @@ from tallystick.services.job_worker import JobWorker
 
 HOST = "stats.example.com"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+GOAL = "goal=Visit+/own/a"
 HOSTILE = "/<script>alert(1)</script>'\"&amp;{{7-7}}"
 
 
@@ -105,18 +106,18 @@ async def test_filters_choose_hits_of_bots(everybody: World) -> None:
     await hit(everybody, "/pricing", b="153")
     assert (await data(everybody, "?bot=webdriver"))["lists"]["pages"]["rows"] == [{"value": "/pricing", "hits": 1}]
     assert (await data(everybody, "?page=/own/a"))["lists"]["reasons"]["rows"] == [{"value": "phantom", "hits": 1}]
-    refused = await everybody.page("admin", "GET", f"/sites/{everybody.sites['own'].id}/left-out.json?goal=Signup")
+    refused = await everybody.page("admin", "GET", f"/sites/{everybody.sites['own'].id}/left-out.json?{GOAL}")
     assert (refused.status, "cannot be filtered by goals" in refused.json()["error"]) == (400, True)
     assert (await hit(everybody, "/favicon.ico")).status == 202
     await everybody.analytics.services.ingest.dropped.keep()
     number = everybody.sites["own"].id
-    panel = (await everybody.page("reader", "GET", f"/sites/{number}?goal=Signup&page=/a")).text
-    for shown in (await page(everybody, "?goal=Signup&page=/a"), panel.partition('id="left-out"')[2]):
+    panel = (await everybody.page("reader", "GET", f"/sites/{number}?{GOAL}&page=/a")).text
+    for shown in (await page(everybody, f"?{GOAL}&page=/a"), panel.partition('id="left-out"')[2]):
         assert "Hits of bots have no goals and segments" in shown
         assert '/left-out?page=/a">Show it without these filters</a>' in shown
         assert "Icons and other paths that are no pages" in shown
-    await page(everybody, "/count?goal=Signup", status=404)
-    csv_answer = await everybody.page("admin", "GET", f"/sites/{number}/left-out.csv?goal=Signup")
+    await page(everybody, f"/count?{GOAL}", status=404)
+    csv_answer = await everybody.page("admin", "GET", f"/sites/{number}/left-out.csv?{GOAL}")
     assert csv_answer.status == 400
 
 
@@ -169,6 +170,9 @@ async def test_a_rule_is_shown_what_it_would_have_left_out_before_it_is_added(ev
     await send(everybody, "/rules/remove", kind="path", rule="/admin/*")
     assert await rules(everybody, RuleKind.PATH) == ()
     assert (await hit(everybody, "/admin/users")).status == 200
+    notes = await everybody.analytics.services.annotations.visible(everybody.sites["own"].id, None)
+    told = ["Left out from here on: path /admin/*.", "No longer left out: path /admin/*."]
+    assert [note.text for note in notes if "/admin" in note.text] == told
 
 
 @pytest.mark.parametrize(
@@ -234,6 +238,32 @@ async def test_what_takes_too_long_says_so(everybody: World, monkeypatch: pytest
     for form in ("json", "csv"):
         answer = await everybody.page("admin", "GET", f"/sites/{everybody.sites['own'].id}/left-out.{form}")
         assert (answer.status, "too long" in answer.text) == (504, True)
+
+
+async def test_a_list_has_all_of_its_rows_in_pages_and_finds_some(
+    everybody: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in ("/blog/a", "/blog/b", "/pricing"):
+        await hit(everybody, path, b="153")
+    monkeypatch.setattr("tallystick.surfaces.dashboard.left_out.pages.ROWS_OF_PANEL", 2)
+    monkeypatch.setattr("tallystick.surfaces.dashboard.left_out.pages.ROWS_OF_PAGE", 2)
+    whole = await page(everybody, "?bot=webdriver")
+    assert 'href="/sites/stats.example.com/left-out?bot=webdriver&amp;list=pages"' in whole
+    assert 'name="q"' in whole, "pages can be searched as on other pages"
+    first = await page(everybody, "?bot=webdriver&list=pages")
+    assert "1 to 2 of 3" in first
+    assert 'rel="next" href="/sites/stats.example.com/left-out?bot=webdriver&amp;list=pages&amp;from=2"' in first
+    assert "3 to 3 of 3" in await page(everybody, "?bot=webdriver&list=pages&from=2")
+    found = await page(everybody, "?bot=webdriver&list=pages&find=blog")
+    assert "1 to 2 of 2" in found
+    assert "/pricing" not in found
+    assert 'name="find" value="blog"' in found
+    assert "There are not so many rows." in await page(everybody, "?list=pages&from=90")
+    await page(everybody, "?list=nothing", status=404)
+    answer = await everybody.page(
+        "admin", "GET", f"/sites/{everybody.sites['own'].id}/left-out?list=pages&first=2026-03-01"
+    )
+    assert answer.headers["location"].endswith("/left-out?period=2026-03-01&list=pages")
 
 
 async def test_the_search_for_pages_chooses_hits_of_bots_too(everybody: World) -> None:

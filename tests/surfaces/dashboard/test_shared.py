@@ -289,6 +289,29 @@ async def test_lists_that_are_not_chosen_are_not_there(everybody: World) -> None
     assert set(found["lists"]) == {"pages"}
 
 
+async def test_what_was_left_out_is_shown_by_links_that_say_so_and_cannot_be_changed(everybody: World) -> None:
+    _, secret = everybody.links["own"]
+    base = f"/share/{secret}"
+    assert f'href="{base}/left-out"' in (await look(everybody.analytics, base)).text
+    shown = await look(everybody.analytics, f"{base}/left-out")
+    assert shown.status == 200
+    assert "Hits of bots" in shown.text
+    assert "What you leave out" not in shown.text
+    assert "Count these after all" not in shown.text
+    assert 'method="post"' not in shown.text.partition("<main")[2].partition("</main>")[0]
+    assert shown.headers["cache-control"] == "private, no-store"
+    found = (await everybody.analytics.ask(f"{base}/left-out.json")).json()
+    assert (found["bots"], "rules" in found) == (1, False)
+    assert (await look(everybody.analytics, f"{base}/left-out.csv")).text.startswith("hour,bots,")
+    for path in ("count", "rules", "rules/remove"):
+        assert (await look(everybody.analytics, f"{base}/left-out/{path}")).status == 404, path
+    _, part = await a_link(everybody, "Part", panels=("pages", "left-out"))
+    found = (await everybody.analytics.ask(f"/share/{part}/left-out.json?bot=phantom")).json()
+    assert set(found["lists"]) == {"reasons", "pages"}
+    assert (await look(everybody.analytics, f"/share/{part}/left-out?bot=phantom&page=/own/a")).status == 200
+    assert (await look(everybody.analytics, f"/share/{part}/left-out?country=DE")).status == 400
+
+
 REFUSED = (
     "source=Google",
     "source=!Google",

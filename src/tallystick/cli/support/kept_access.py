@@ -1,4 +1,4 @@
-"""What the commands for goals, funnels, segments and annotations share. They work beside a running server."""
+"""What the commands for goals, funnels, segments, annotations and links share. They work beside a running server."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -49,18 +49,20 @@ def reading(site: str | None, settings: StorageSettings) -> Iterator[tuple[Sessi
         yield session, site_of(session, site)
 
 
-def remove_one(
+def remove_one(  # noqa: PLR0913  # which, of what
     site: str | None,
     settings: StorageSettings,
     find: Callable[[Session, Site], Any],
     delete: Callable[[Session, Site, int], None],
     *,
     yes: bool,
+    kind: str = "",
 ) -> None:
     """Ask, and delete an object.
 
     Args:
         find: the object, with an id and a name or a text.
+        kind: what it is, in words; unless given, the name of its class.
 
     Raises:
         InputRefused: there is none, or it is used.
@@ -69,8 +71,7 @@ def remove_one(
         with session.snapshot():
             place = site_of(session, site)
             one = find(session, place)
-        kind = type(one).__name__.lower()
-        said = f"{kind} {one.id} ({getattr(one, 'name', '') or one.text})"
+        said = f"{kind or type(one).__name__.lower()} {one.id} ({getattr(one, 'name', '') or one.text})"
         confirm(f"Delete {said}?", f"{said} was not deleted", yes=yes)
         with session.transaction():
             delete(session, place, one.id)

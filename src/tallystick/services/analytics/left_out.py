@@ -65,9 +65,13 @@ async def bot_hits_by(  # noqa: PLR0913  # what is asked
     by: Grouping,
     limit: int,
     *,
+    offset: int = 0,
     condition: FilterExpression = EVERYTHING,
 ) -> HitsBy:
     """Hits of bots by the values of a dimension, or over time.
+
+    Args:
+        limit, offset: rows, and rows before them.
 
     Raises:
         InputRefused, QuestionTooLong, StoreUnavailable: see ``Questions.answer``.
@@ -80,6 +84,7 @@ async def bot_hits_by(  # noqa: PLR0913  # what is asked
         condition=condition,
         bots=True,
         limit=limit,
+        offset=offset,
         total_rows=True,
     )
     answer = await questions.answer(question)

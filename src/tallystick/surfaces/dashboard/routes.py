@@ -187,11 +187,16 @@ def _account_routes(guard: PageGuard, services: PageServices) -> list[BaseRoute]
 
 
 def _left_out_routes(guard: PageGuard, services: PageServices, warehouse: Warehouse) -> list[BaseRoute]:
-    left_out = LeftOutPages(services, warehouse)
+    left_out = LeftOutPages(services, warehouse, Viewers(services.sites))
+    shared = LeftOutPages(services, warehouse, LinkDoor(services))
     pages: list[Row] = [
-        ("/sites/{site}/left-out", left_out.page, None),
-        ("/sites/{site}/left-out.json", left_out.as_json, None),
-        ("/sites/{site}/left-out.csv", left_out.as_csv, None),
+        row
+        for base, of in (("/sites/{site}", left_out), ("/share/{site}", shared))
+        for row in (
+            (f"{base}/left-out", of.page, None),
+            (f"{base}/left-out.json", of.as_json, None),
+            (f"{base}/left-out.csv", of.as_csv, None),
+        )
     ]
     forms: list[Row] = [
         ("/sites/{site}/left-out/count", left_out.count_page, left_out.count),

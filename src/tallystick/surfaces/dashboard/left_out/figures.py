@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from tallystick.errors import InputRefused
 from tallystick.ledger import Ledger
-from tallystick.model.dimension_names import GOAL, SEGMENT
+from tallystick.model.dimension_names import GOAL, SEGMENT, filtered_by
 from tallystick.model.dimensions import BOT, BROWSER, COUNTRY, HOST, PAGE, SYSTEM, Dimension
 from tallystick.model.filter_lists import InvalidFilter, filter_of
 from tallystick.model.metrics import Metric
@@ -19,7 +19,9 @@ from tallystick.services.analytics.questions import Questions, labels
 from tallystick.services.ingest.arrival import DropReason
 from tallystick.services.ingest.dropped_hits import dropped_over_time
 from tallystick.surfaces.dashboard.analytics.asking import Page, in_time
+from tallystick.surfaces.dashboard.analytics.hidden import shown_dimensions
 from tallystick.surfaces.dashboard.analytics.view import View
+from tallystick.surfaces.dashboard.analytics.viewer import Viewer
 from tallystick.surfaces.dashboard.support.language import N_
 
 
@@ -48,6 +50,14 @@ BOT_LISTS = (
     BotList("countries", "country", COUNTRY, N_("Bots by country"), N_("Country")),
     BotList("hosts", "host", HOST, N_("Bots by host"), N_("Host")),
 )
+
+
+def lists_of(viewer: Viewer) -> tuple[BotList, ...]:
+    """The lists that a viewer may see: with a link that shows a part, by what it shows."""
+    if not viewer.sees_a_part:
+        return BOT_LISTS
+    shown = shown_dimensions(viewer)
+    return tuple(each for each in BOT_LISTS if filtered_by(each.by) in shown)
 
 
 class LeftOutRow(Struct, frozen=True):
@@ -136,14 +146,14 @@ class LeftOutFigures(Struct, frozen=True):
         """
         return await in_time(bot_hits_in_all(self.questions, self._sites, self.page.range.period, self.of_bots))
 
-    async def bots_by(self, listing: BotList, limit: int) -> HitsBy:
-        """The rows of a list.
+    async def bots_by(self, listing: BotList, limit: int, offset: int = 0) -> HitsBy:
+        """Rows of a list, those with the most hits first.
 
         Raises:
             InputRefused, QuestionTooLong, StoreUnavailable
         """
         period, by = self.page.range.period, listing.dimension
-        asked = bot_hits_by(self.questions, self._sites, period, by, limit, condition=self.of_bots)
+        asked = bot_hits_by(self.questions, self._sites, period, by, limit, offset=offset, condition=self.of_bots)
         return await in_time(asked)
 
     async def over_time(self) -> OverTime:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from msgspec.structs import replace
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -24,31 +25,35 @@ from tallystick.services.inquiries.asking import today_of
 from tallystick.surfaces.dashboard.analytics import wording as words_of_analytics
 from tallystick.surfaces.dashboard.analytics.asking import Failure, Page, page_of, tried
 from tallystick.surfaces.dashboard.analytics.bars import form_values, refused_values, words_of_bars
+from tallystick.surfaces.dashboard.analytics.checking import check_filters
 from tallystick.surfaces.dashboard.analytics.choosing import chosen
-from tallystick.surfaces.dashboard.analytics.filter_words import filter_values
+from tallystick.surfaces.dashboard.analytics.filter_words import chip_to_find, filter_values
+from tallystick.surfaces.dashboard.analytics.lists import LEFT_OUT
 from tallystick.surfaces.dashboard.analytics.periods import zoomed
 from tallystick.surfaces.dashboard.analytics.view import Chip, view_of
-from tallystick.surfaces.dashboard.analytics.viewer import LoginNeeded, Viewer, Viewers
+from tallystick.surfaces.dashboard.analytics.viewer import LoginNeeded, OtherFirst, Viewer, Viewers, ViewerSource
 from tallystick.surfaces.dashboard.charts.time_chart import bucket_name
 from tallystick.surfaces.dashboard.left_out import wording
 from tallystick.surfaces.dashboard.left_out.figures import (
     BOT_LISTS,
+    BotList,
     LeftOutFigures,
     OverTime,
     condition_of,
+    lists_of,
     view_of_bots,
 )
-from tallystick.surfaces.dashboard.left_out.panel import NAME
 from tallystick.surfaces.dashboard.names.values import shown_value
 from tallystick.surfaces.dashboard.support.data import as_csv, as_json
 from tallystick.surfaces.dashboard.support.forms import number_in
-from tallystick.surfaces.dashboard.support.language import N_
+from tallystick.surfaces.dashboard.support.framing import with_frames
+from tallystick.surfaces.dashboard.support.language import N_, Language
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other, to_login
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, Problems, problems_of
 from tallystick.surfaces.dashboard.support.services import PageServices
 from tallystick.warehouse import Warehouse
 
-ROWS_OF_PANEL, ROWS_OF_DATA = 10, 1_000
+ROWS_OF_PANEL, ROWS_OF_PAGE, ROWS_OF_DATA = 10, 100, 1_000
 DAYS_PREVIEWED = 28
 """With today, unlike the period of this name, so that a new site has a preview on its first day."""
 
@@ -56,11 +61,16 @@ _WHAT_KIND = {"kind": [N_("must be chosen")]}
 
 
 class LeftOutPages:
-    """Shows what was left out, counts bots' hits after all, and keeps the rules of a site."""
+    """Shows what was left out, counts bots' hits after all, and keeps the rules of a site.
 
-    def __init__(self, services: PageServices, warehouse: Warehouse) -> None:
+    Args:
+        viewers: who looks at what was left out; forms are for people of the site only.
+    """
+
+    def __init__(self, services: PageServices, warehouse: Warehouse, viewers: ViewerSource) -> None:
         self._services, self._ledger, self._warehouse = services, services.ledger, warehouse
-        self._questions, self._viewers = services.statistics.questions, Viewers(services.sites)
+        self._questions, self._viewers = services.statistics.questions, viewers
+        self._people = Viewers(services.sites)
 
     # What was left out.
 
@@ -87,17 +97,35 @@ class LeftOutPages:
             viewer = await self._viewers.of(request, request.http.path_params["site"])
         except LoginNeeded:
             return to_login(request.http)
-        if not viewer.sees(NAME):
+        except OtherFirst as other:
+            return other.response
+        if not viewer.sees(LEFT_OUT):
             raise HTTPException(404)
+        response = await self._shown_to(viewer, request, show, data=data)
+        response.headers.update(viewer.headers)
+        return with_frames(response, viewer.frames)
+
+    async def _shown_to(
+        self,
+        viewer: Viewer,
+        request: PageRequest,
+        show: Callable[[PageRequest, LeftOutFigures], Awaitable[Response]],
+        *,
+        data: bool,
+    ) -> Response:
+        statistics = self._services.statistics
         try:
             view = view_of(request.http.query_params.multi_items(), viewer.usual_period(request.now))
             if not data and (other := chosen(request.http.query_params, view, request.language)):
-                return see_other(other.at(request.http.url.path))
-            return await show(request, await self._figures(request, viewer))
+                await check_filters(statistics, await page_of(statistics, viewer, other, request.now))
+                return see_other(other.changed(own=_own(request)).at(request.http.url.path))
+            figures = await self._figures(request, viewer)
+            await check_filters(statistics, figures.page)  # refused here, and not in every panel
+            return await show(request, figures)
         except InputRefused as error:
             if data:
                 return as_json({"error": str(error)}, 400)
-            values = refused_values(request, viewer, str(error))
+            values = refused_values(request, viewer, error)
             return await self._services.renderer.private_page(request, "analytics/refused.html", values, 400)
 
     async def _figures(self, request: PageRequest, viewer: Viewer) -> LeftOutFigures:
@@ -106,9 +134,11 @@ class LeftOutPages:
         return LeftOutFigures(self._questions, self._ledger, page, await condition_of(page))
 
     async def _page(self, request: PageRequest, figures: LeftOutFigures) -> Response:
+        if name := request.http.query_params.get("list", ""):
+            return await self._list(request, figures, name)
         over_time = await tried(figures.over_time)
         told = figures.condition is not None
-        listed = BOT_LISTS if told else ()
+        listed = lists_of(figures.page.viewer) if told else ()
         lists = [(each, await tried(partial(figures.bots_by, each, ROWS_OF_PANEL))) for each in listed]
         viewer = figures.page.viewer
         values = {
@@ -124,6 +154,40 @@ class LeftOutPages:
         }
         return await self._services.renderer.private_page(request, "left_out/page.html", values)
 
+    async def _list(self, request: PageRequest, figures: LeftOutFigures, name: str) -> Response:
+        """One list of bots' hits with all of its rows."""
+        page, query = figures.page, request.http.query_params
+        listing = next((each for each in lists_of(page.viewer) if each.name == name), None)
+        if listing is None:
+            raise HTTPException(404)
+        offset, find = number_in(query.get("from", ""), 9) or 0, query.get("find", "").strip()
+        asked = await self._finding(request.language, figures, listing, find)
+        view = page.view.changed(own=_own(request))
+        here = f"{page.viewer.base}/{LEFT_OUT}"
+        values = {
+            **self._shared(request, page),
+            **form_values(view, page.viewer),
+            "view": view,
+            "listing": listing,
+            "answer": await tried(lambda: asked.bots_by(listing, ROWS_OF_PAGE, offset)),
+            "offset": offset,
+            "step": ROWS_OF_PAGE,
+            "find": find,
+            "at_row": lambda row: view.changed(own=(*view.own, *([("from", str(row))] if row else []))).at(here),
+        }
+        return await self._services.renderer.private_page(request, "left_out/list.html", values)
+
+    async def _finding(
+        self, language: Language, figures: LeftOutFigures, listing: BotList, find: str
+    ) -> LeftOutFigures:
+        """The figures of only the rows of a list that contain a text."""
+        page = figures.page
+        if find:
+            page = replace(
+                page, view=page.view.changed(chips=(*page.view.chips, chip_to_find(language, listing.by, find)))
+            )
+        return replace(figures, page=page, condition=await condition_of(page))
+
     def _shared(self, request: PageRequest, page: Page) -> dict[str, Any]:
         language = request.language
         return {
@@ -131,11 +195,10 @@ class LeftOutPages:
             "view": page.view,
             "viewer": page.viewer,
             "base": page.viewer.base,
-            "here_address": f"{page.viewer.base}/{NAME}",
+            "here_address": f"{page.viewer.base}/{LEFT_OUT}",
             "period_words": words_of_analytics.period(language, page),
             **form_values(page.view, page.viewer),
             **words_of_bars(language, page),
-            "sees_pages": False,
             "shown_value": lambda by, value: _value(request, by, value),
             "zoomed": lambda unit, label: zoomed(unit, label, page.range),
             "failed": lambda answer: isinstance(answer, Failure),
@@ -147,7 +210,7 @@ class LeftOutPages:
 
     async def _json(self, _request: PageRequest, figures: LeftOutFigures) -> Response:
         over_time, page = await figures.over_time(), figures.page
-        lists = {each.name: await figures.bots_by(each, ROWS_OF_DATA) for each in BOT_LISTS}
+        lists = {each.name: await figures.bots_by(each, ROWS_OF_DATA) for each in lists_of(page.viewer)}
         rules = {name: rules_of_site(page.viewer.site, kind) for name, kind in wording.NAMES.items()}
         return as_json(
             {
@@ -175,7 +238,7 @@ class LeftOutPages:
     async def _csv(self, _request: PageRequest, figures: LeftOutFigures) -> Response:
         figures.of_bots  # noqa: B018  # refused here: no number is not the number 0
         over_time = await figures.over_time()
-        return await asyncio.to_thread(lambda: as_csv(_rows_of(over_time), NAME))
+        return await asyncio.to_thread(lambda: as_csv(_rows_of(over_time), LEFT_OUT))
 
     # Counted after all.
 
@@ -197,7 +260,7 @@ class LeftOutPages:
             marked = await mark_matching(self._ledger, self._warehouse, self._questions, marking, request.now)
         except InputRefused as error:
             return await self._show_count(request, figures, problems_of(error))
-        address = page.view.at(f"{page.viewer.base}/{NAME}")
+        address = page.view.at(f"{page.viewer.base}/{LEFT_OUT}")
         return see_other(f"{address}{'&' if '?' in address else '?'}done=counted&hits={marked.hits}")
 
     async def _show_count(
@@ -248,7 +311,7 @@ class LeftOutPages:
             await self._ledger.write(add_rule, viewer.site.id, kind, rule, request.now)
         except InputRefused as error:
             return await self._show_rules(request, viewer, name, text, problems=problems_of(error))
-        return see_other(f"{viewer.base}/{NAME}/rules?done=added")
+        return see_other(f"{viewer.base}/{LEFT_OUT}/rules?done=added")
 
     async def remove(self, request: PageRequest) -> Response:
         """Count again from now on what a rule leaves out."""
@@ -257,7 +320,7 @@ class LeftOutPages:
         if kind is None:
             raise HTTPException(404)
         await self._ledger.write(remove_rule, viewer.site.id, kind, request.form.text("rule"), request.now)
-        return see_other(f"{viewer.base}/{NAME}/rules?done=removed")
+        return see_other(f"{viewer.base}/{LEFT_OUT}/rules?done=removed")
 
     async def _show_rules(  # noqa: PLR0913  # what was typed
         self,
@@ -306,12 +369,18 @@ class LeftOutPages:
             HTTPException: they may not (404, as for a site that there is not).
         """
         try:
-            viewer = await self._viewers.of(request, request.http.path_params["site"])
+            viewer = await self._people.of(request, request.http.path_params["site"])
         except LoginNeeded as error:
             raise HTTPException(404) from error
         if not viewer.may_change:
             raise HTTPException(404)
         return viewer
+
+
+def _own(request: PageRequest) -> tuple[tuple[str, str], ...]:
+    """What the address of a list has beside the view: which one it is, and what its rows contain."""
+    query = request.http.query_params
+    return tuple((name, query[name]) for name in ("list", "find") if query.get(name))
 
 
 def _rules(site: Site) -> list[tuple[str, RuleKind, str]]:

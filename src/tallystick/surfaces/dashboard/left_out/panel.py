@@ -14,8 +14,6 @@ from tallystick.surfaces.dashboard.left_out.figures import (
 from tallystick.surfaces.dashboard.support.page_request import PageRequest
 from tallystick.surfaces.dashboard.support.services import PageServices
 
-NAME = "left-out"
-"""In addresses, and among the lists that a viewer may see."""
 ROWS = 9
 
 
@@ -46,8 +44,6 @@ class LeftOutPanel:
             "view": page.view,
             "base": page.viewer.base,
             "answer": found,
-            # Shared links have the panel only.
-            "has_page": page.viewer.base.startswith("/sites/"),
             "failed": isinstance(found, Failure),
         }
         return await self._services.renderer.fragment(request, "left_out/panel.html", values)

@@ -1,25 +1,24 @@
 """Converts between a shared link and the fields of its form."""
 
 from collections.abc import Collection, Sequence
-from contextlib import suppress
-from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
 
 from tallystick.model.filter_text import parse_filter
 from tallystick.model.filter_words import words_of
-from tallystick.model.shared_link import SharedLink
+from tallystick.model.shared_link import SharedLink, end_of_day, last_day
 from tallystick.surfaces.dashboard.analytics import week
-from tallystick.surfaces.dashboard.analytics.lists import LISTS
+from tallystick.surfaces.dashboard.analytics.lists import LEFT_OUT, LISTS
 from tallystick.surfaces.dashboard.support.forms import Form
 from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.problems import Problems
 
 SHARED_LISTS = (*LISTS, week.NAME)
-"""The names of what a link can show. Nothing else is for guests, such as what was left out."""
+"""The names of what a link shows unless lists are chosen for it."""
+OFFERED_LISTS = (*SHARED_LISTS, LEFT_OUT)
+"""The names of what can be chosen: what was left out is for guests only where it is chosen."""
 NEW = {"name": "", "expires": "", "filter": "", "panels": ()}
 """The form's values for a new link."""
 
-_DAY = timedelta(days=1)
 _NO_DATE = N_("must be a date such as 2026-12-31")
 _NO_PANEL = N_("must be ones of this list")
 
@@ -56,7 +55,7 @@ def read_fields(form: Form, panels: Collection[str]) -> tuple[LinkFields, Proble
     problems: dict[str, Sequence[str]] = {}
     expires, filters = None, list[Any]()
     if text := form.text("expires"):
-        expires = _end_of(text)
+        expires = end_of_day(text)
         if expires is None:
             problems["expires"] = [_NO_DATE]
     if text := form.text("filter"):
@@ -68,21 +67,6 @@ def read_fields(form: Form, panels: Collection[str]) -> tuple[LinkFields, Proble
     if not set(chosen) <= set(panels):
         problems["panels"] = [_NO_PANEL]
     return LinkFields(form.text("name"), expires, filters, chosen), problems
-
-
-def last_day(link: SharedLink) -> str:
-    """The last day on which a link is valid, in UTC; empty for one that does not expire."""
-    if link.expires is None:
-        return ""
-    return datetime.fromtimestamp((link.expires - 1) / 1000, UTC).date().isoformat()
-
-
-def _end_of(day: str) -> int | None:
-    """The end of a day in UTC."""
-    with suppress(ValueError, OverflowError):
-        end = datetime.combine(date.fromisoformat(day) + _DAY, time(), UTC)
-        return int(end.timestamp() * 1000)
-    return None
 
 
 def _parts(lists: list[object]) -> list[Any]:

@@ -1,6 +1,7 @@
 """The shared links of a site: ``/sites/{site}/sharing``."""
 
 import re
+from collections.abc import Collection
 
 from msgspec import UNSET, UnsetType
 from starlette.exceptions import HTTPException
@@ -8,7 +9,7 @@ from starlette.responses import Response
 
 from tallystick.errors import InputRefused, InvalidFields, NotThere
 from tallystick.model.account import Account
-from tallystick.model.shared_link import MAX_LINKS, SharedLink
+from tallystick.model.shared_link import MAX_LINKS, SharedLink, last_day
 from tallystick.model.site import Site
 from tallystick.services.accounts.accounts import accounts_of
 from tallystick.services.analytics.kept.keeping import pick
@@ -19,9 +20,10 @@ from tallystick.services.analytics.kept.shared_links import (
     shared_links_of,
     withdraw_shared_link,
 )
+from tallystick.services.inquiries.expressions import check_expressions, expressions_in
 from tallystick.surfaces.dashboard.analytics.lists import PANELS
 from tallystick.surfaces.dashboard.analytics.viewer import Viewers, address_of
-from tallystick.surfaces.dashboard.sharing.form import NEW, SHARED_LISTS, filled_in, last_day, read_fields, typed
+from tallystick.surfaces.dashboard.sharing.form import NEW, OFFERED_LISTS, LinkFields, filled_in, read_fields, typed
 from tallystick.surfaces.dashboard.support.confirmation import confirmed
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, NOT_CONFIRMED, Problems, problems_of
@@ -48,7 +50,7 @@ class SharingPages:
     async def create(self, request: PageRequest) -> Response:
         """Create a link and show its address."""
         site = await self._site(request)
-        fields, problems = read_fields(request.form, SHARED_LISTS)
+        fields, problems = await self._fields(request, OFFERED_LISTS)
         password, password_problems = await self._typed_password(request)
         if problems or password_problems:
             return await self._show(request, site, {**problems, **password_problems})
@@ -77,7 +79,7 @@ class SharingPages:
     async def change(self, request: PageRequest) -> Response:
         """Change a link. Its address stays; a new password ends what was opened with the old one."""
         site, link = await self._link(request)
-        fields, problems = read_fields(request.form, {*SHARED_LISTS, *link.panels})
+        fields, problems = await self._fields(request, {*OFFERED_LISTS, *link.panels})
         password, password_problems = await self._typed_password(request)
         if problems or password_problems:
             return await self._show_link(request, site, link, {**problems, **password_problems})
@@ -135,6 +137,15 @@ class SharingPages:
         except NotThere as error:
             raise HTTPException(404) from error
 
+    async def _fields(self, request: PageRequest, panels: Collection[str]) -> tuple[LinkFields, Problems]:
+        """The fields of the form, and messages about those that cannot be."""
+        fields, problems = read_fields(request.form, panels)
+        try:
+            await check_expressions(self._services.statistics.questions, expressions_in(fields.filters))
+        except InputRefused as error:
+            problems = {**problems, "filter": [str(error)]}
+        return fields, problems
+
     async def _typed_password(self, request: PageRequest) -> tuple[str, Problems]:
         """The digest of the password in the form, empty without one, and messages about it.
 
@@ -157,7 +168,7 @@ class SharingPages:
             "now": request.now,
             "most": MAX_LINKS,
             "panels": PANELS,
-            "lists": SHARED_LISTS,
+            "lists": OFFERED_LISTS,
             "typed": typed(request.form) if request.form.checked("name") else NEW,
             "to_withdraw": request.form.numbers("id"),
             **_about(site, problems),
@@ -170,7 +181,7 @@ class SharingPages:
         values = {
             "link": link,
             "panels": PANELS,
-            "lists": SHARED_LISTS,
+            "lists": OFFERED_LISTS,
             "typed": typed(request.form) if request.form.checked("name") else filled_in(link),
             **_about(site, problems),
         }

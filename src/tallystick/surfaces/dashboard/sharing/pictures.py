@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 from tallystick.errors import InputRefused, QuestionTooLong
 from tallystick.surfaces.dashboard.analytics import wording
 from tallystick.surfaces.dashboard.analytics.asking import Asking, Page, Series, page_of
+from tallystick.surfaces.dashboard.analytics.checking import check_filters
 from tallystick.surfaces.dashboard.analytics.view import GRAPHS, view_of
 from tallystick.surfaces.dashboard.analytics.viewer import LoginNeeded, OtherFirst, ViewerSource
 from tallystick.surfaces.dashboard.charts.embed import PALETTES, Theme, badge_document, chart_document
@@ -64,7 +65,9 @@ class Pictures:
             return other.response
         try:
             view = view_of(request.http.query_params.multi_items()).changed(compare="off")
-            drawn = await draw(request, await page_of(self._statistics, viewer, view, request.now))
+            page = await page_of(self._statistics, viewer, view, request.now)
+            await check_filters(self._statistics, page)
+            drawn = await draw(request, page)
         except InputRefused as error:
             return PlainTextResponse(str(error), 400, HEADERS)
         except QuestionTooLong as error:
