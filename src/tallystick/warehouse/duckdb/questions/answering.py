@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from tallystick.model.dimensions import EVENT_NAME, GOAL, HOST, PAGE, Dimension, Scope, ValueKind
 from tallystick.model.metrics import BY_VISIT, Metric
+from tallystick.model.period import DAY_S
 from tallystick.model.question import (
     Answer,
     AnswerRow,
@@ -30,7 +31,7 @@ from tallystick.model.question import (
     ordered,
 )
 from tallystick.warehouse.duckdb.queried import QuerySession
-from tallystick.warehouse.duckdb.questions.buckets import bucket, in_one_bucket
+from tallystick.warehouse.duckdb.questions.buckets import Steps, bucket, shortest_s, steps_of, unix_steps
 from tallystick.warehouse.duckdb.questions.conditions import (
     FEW_IDS,
     NEIGHBOURS,
@@ -55,18 +56,9 @@ from tallystick.warehouse.duckdb.questions.names import check_expressions
 from tallystick.warehouse.duckdb.questions.parameters import BoundValues
 from tallystick.warehouse.duckdb.questions.props import decoded_prop
 from tallystick.warehouse.duckdb.questions.relations import Relation, Relations, with_clause
-from tallystick.warehouse.duckdb.questions.times import buckets_at, step_of, visitors_at
+from tallystick.warehouse.duckdb.questions.times import VisitsInTime, buckets_at
 
 _VISITS_IN_ALL = {"visits": "count(*)", "seconds": "sum(ended - started)", "viewed": "sum(pageviews)"}
-_OF_VISITS = {
-    "visitors": "count(*) FILTER (visitor)",
-    "pageviews": "sum(pageviews)",
-    "events": "sum(pageviews + events)",
-    "firsts": "sum(firsts)",
-    "alone": "count(*) FILTER (alone)",
-    "of_visits": "sum(pageviews) FILTER (NOT alone)",
-}
-"""Numbers of ``counted``, from rows of visits."""
 _OF_HITS = {
     "pageviews": "count(*) FILTER (NOT event)",
     "events": "count(*)",
@@ -74,7 +66,7 @@ _OF_HITS = {
     "alone": "count(*) FILTER (session = 0)",
     "of_visits": "count(*) FILTER (NOT event AND session <> 0)",
 }
-"""The same from hits, without visitors, which cannot be added up."""
+"""Numbers of ``counted`` from hits, without visitors, which cannot be added up."""
 _NUMBERS = {
     Metric.VISITORS: "visitors",
     Metric.VISITS: "visitors",
@@ -148,6 +140,26 @@ def _number(value: Any) -> int | float | None:  # noqa: ANN401  # DuckDB's sums 
     return value if value is None or isinstance(value, float) else int(value)
 
 
+def _of_visits(*, has_alone: bool) -> dict[str, str]:
+    """Numbers of ``counted`` and ``seen``, from rows of visits.
+
+    Args:
+        has_alone: whether hits without a session may be among them.
+    """
+    visitor, followed = (" FILTER (visitor)", " FILTER (NOT alone)") if has_alone else ("", "")
+    numbers = {
+        "visitors": f"count(*){visitor}",
+        "pageviews": "sum(pageviews)",
+        "events": "sum(pageviews + events)",
+        "firsts": "sum(firsts)",
+        "of_visits": f"sum(pageviews){followed}",
+        **{name: f"{sql}{followed}" for name, sql in _VISITS_IN_ALL.items()},
+        "entries": f"count(*){followed}",
+        "bounces": "count(*) FILTER (NOT alone AND pageviews <= 1 AND events = passive_events)",
+    }
+    return numbers | ({"alone": "count(*) FILTER (alone)"} if has_alone else {})
+
+
 def _is_of_hits(grouping: Grouping) -> bool:
     """Whether hits of one visit may have several values."""
     return isinstance(grouping, TimeUnit) or grouping.scope is Scope.HIT
@@ -193,10 +205,14 @@ class _Plan:
         # To tell visits apart takes most of the time of a plan over hits.
         self._counts_visitors = bool(metrics & {Metric.VISITORS, Metric.VISITS, Metric.PERCENTAGE})
         needed = {_NUMBERS[metric] for metric in metrics if metric in _NUMBERS}
-        self._of_visits, self._of_hits = (
-            {name: sql for name, sql in numbers.items() if name == "alone" or name in needed}
-            for numbers in (_OF_VISITS, _OF_HITS)
-        )
+        self._needed = {*needed, "alone"}
+        self._of_hits = {name: sql for name, sql in _OF_HITS.items() if name in self._needed}
+
+    @cached_property
+    def _of_visits(self) -> dict[str, str]:
+        """The numbers of ``counted`` that are needed, from rows of visits."""
+        numbers = _of_visits(has_alone=self._relations.has_alone)
+        return {name: sql for name, sql in numbers.items() if name in self._needed}
 
     def _reads_ends(self) -> bool:
         """Whether first or last pageviews have to be read: the rows of visits lack their properties."""
@@ -209,13 +225,20 @@ class _Plan:
     @cached_property
     def _seen_has_visitors(self) -> bool:
         """Whether ``seen`` has all visitors with a session, so that they need not be counted once more."""
-        if self._general or self._question.bots or self._by_entry or Metric.PERCENTAGE in self._metrics:
+        if self._by_entry or Metric.PERCENTAGE in self._metrics:
             return False
-        dimensions, others = self._question.dimensions, (self._is_by_path, self._is_by_host, self._is_by_visit)
-        if not self._metrics & BY_VISIT or not self._counts_visitors or not self._is_by_seen(dimensions):
+        dimensions = self._question.dimensions
+        if not self._metrics & BY_VISIT or not self._counts_visitors or self._plan_of(dimensions) != self._counted_seen:
             return False
-        by_visit = self._with_visits(dimensions) and bool(self._metrics & _SUMS)
-        return not by_visit and not any(fits(dimensions) for fits in others)
+        return not (self._with_visits(dimensions) and self._metrics & _SUMS)
+
+    @cached_property
+    def _counted_has_seen(self) -> bool:
+        """Whether ``counted`` has the numbers of whole visits as well, so that visits are read once."""
+        dimensions = self._question.dimensions
+        if not self._metrics & BY_VISIT or (self._filters_pages and Metric.BOUNCE_RATE in self._metrics):
+            return False
+        return self._plan_of(dimensions) == self._counted_visits and not self._only_hits(dimensions)
 
     def text(self, *, paged: bool = True) -> str:
         """The statement. Its last two columns: the number of all rows, and whether hits without a session count."""
@@ -254,7 +277,7 @@ class _Plan:
         metrics, parts = self._metrics, _Parts()
         if metrics - BY_VISIT:
             parts.add("counted", self._counted(names, self._question.dimensions))
-        if metrics & BY_VISIT:
+        if metrics & BY_VISIT and not (parts.names and self._counted_has_seen):
             if self._by_entry:
                 parts.add("seen", self._entered(names, _VISITS_IN_ALL | _BOUNCES))
             elif self._filters_pages and Metric.BOUNCE_RATE in metrics:
@@ -331,15 +354,19 @@ class _Plan:
         """Hits and visitors."""
         if self._by_goal and GOAL in groupings:
             return self._counted_by_goal(names, groupings)
+        return self._plan_of(groupings)(names, groupings)
+
+    def _plan_of(self, groupings: Sequence[Grouping]) -> Callable[[Sequence[str], Sequence[Grouping]], str]:
+        """The cheapest plan of ``counted`` that fits, but for goals."""
+        if self._general or self._question.bots:
+            return self._counted_hits
         plans = {
             self._counted_firsts: self._is_by_path,
             self._counted_on_hosts: self._is_by_host,
             self._counted_visits: self._is_by_visit,
             self._counted_seen: self._is_by_seen,
         }
-        fast = (plan for plan, fits in plans.items() if fits(groupings))
-        plan = self._counted_hits if self._general or self._question.bots else next(fast, self._counted_hits)
-        return plan(names, groupings)
+        return next((plan for plan, fits in plans.items() if fits(groupings)), self._counted_hits)
 
     def _with_visits(self, groupings: Sequence[Grouping]) -> bool:
         """Whether values of visits are needed."""
@@ -378,21 +405,43 @@ class _Plan:
 
     def _counted_visits(self, names: Sequence[str], groupings: Sequence[Grouping]) -> str:
         """Hits and visitors of visits that pass as a whole."""
-        if not any(isinstance(each, TimeUnit) for each in groupings):
-            return self._summed(names, groupings, self._of_visits, "started", self._passing_visits())
-        sums, with_visits = bool(self._metrics & _SUMS), self._with_visits(groupings)
-        if not self._counts_visitors and not with_visits:
+        numbers = dict(self._of_visits)
+        if self._counted_has_seen:
+            whole = _of_visits(has_alone=self._relations.has_alone)
+            numbers |= {name: whole[name] for name in _VISITS_IN_ALL | _BOUNCES}
+        times = [each for each in groupings if isinstance(each, TimeUnit)]
+        if not times:
+            return self._summed(names, groupings, numbers, "started", self._passing_visits())
+        if self._only_hits(groupings):
             return self._summed(names, groupings, self._of_hits, "created", "passing")
-        if not self._counts_visitors or (sums and with_visits):
-            return self._summed(names, groupings, self._of_visits, "started", f"({self._split(groupings)})")
-        return self._by_ends(names, groupings, with_sums=sums)
+        named, period = dict(zip(names, groupings, strict=True)), self._question.period
+        values = {name: self._value(each) for name, each in named.items() if isinstance(each, Dimension)}
+        sums = {name: sql for name, sql in self._of_hits.items() if name != "alone"}
+        # Many visits lie in several hours, but few in several days.
+        by_hits = bool(sums) and (self._with_visits(groupings) or shortest_s(times) == DAY_S)
+        steps = steps_of(times, period) if by_hits else unix_steps(times, period)
+        visits = VisitsInTime(period, times, steps, values, self._passing_visits(), self._relations.key)
+        if by_hits:
+            spread = [name for name in self._of_visits if name != "alone"]
+            return self._summed_at(named, numbers, steps, visits.by_hits(numbers, spread))
+        by_ends = visits.by_ends({name: sql for name, sql in numbers.items() if name not in sums})
+        if not sums:
+            return self._summed_at(named, numbers, steps, by_ends)
+        listed = ", ".join(f"{sql} AS {name}" for name, sql in sums.items())
+        of_hits = self._grouped([steps.step("created")], ["moment"], listed, "passing")
+        return self._summed_at(named, numbers, steps, f"({by_ends}) UNION ALL BY NAME {of_hits}")
+
+    def _only_hits(self, groupings: Sequence[Grouping]) -> bool:
+        """Whether hits are counted by time, and nothing is needed of their visits."""
+        times = any(isinstance(each, TimeUnit) for each in groupings)
+        return times and not self._counts_visitors and not self._with_visits(groupings)
 
     def _summed(
         self, names: Sequence[str], groupings: Sequence[Grouping], numbers: Mapping[str, str], time: str, source: str
     ) -> str:
         """Groups of numbers that can be added up.
 
-        They are counted by quarter hours first: of these there are few, and only they are converted to the zone.
+        They are counted by steps of time first: of these there are few, and only they are converted to buckets.
         """
         listed = ", ".join(f"{sql} AS {name}" for name, sql in numbers.items())
         times = [each for each in groupings if isinstance(each, TimeUnit)]
@@ -400,27 +449,13 @@ class _Plan:
             return self._grouped(self._values(groupings, time), names, listed, source)
         named = dict(zip(names, groupings, strict=True))
         inner = {name: self._value(each) for name, each in named.items() if isinstance(each, Dimension)}
-        inner["moment"] = step_of(time, times, self._question.period)
-        steps = self._grouped(list(inner.values()), list(inner), listed, source)
-        return self._summed_at(named, numbers, steps)
+        steps = steps_of(times, self._question.period)
+        inner["moment"] = steps.step(time)
+        return self._summed_at(named, numbers, steps, self._grouped(list(inner.values()), list(inner), listed, source))
 
-    def _summed_at(self, named: Mapping[str, Grouping], numbers: Iterable[str], steps: str) -> str:
+    def _summed_at(self, named: Mapping[str, Grouping], numbers: Iterable[str], steps: Steps, by_step: str) -> str:
         sums = ", ".join(f"sum({name}) AS {name}" for name in numbers)
-        return self._grouped(buckets_at(named, self._question.period), list(named), sums, f"({steps})")
-
-    def _by_ends(self, names: Sequence[str], groupings: Sequence[Grouping], *, with_sums: bool) -> str:
-        """Visitors by time, and the sums over hits if nothing of their visits is needed for them."""
-        named, period = dict(zip(names, groupings, strict=True)), self._question.period
-        visits = self._passing_visits()
-        values = {name: self._value(each) for name, each in named.items() if isinstance(each, Dimension)}
-        steps = visitors_at(named, period, values=values, visits=visits, key=self._relations.key)
-        if not with_sums:
-            return self._summed_at(named, ["visitors", "alone"], steps)
-        sums = {name: sql for name, sql in self._of_hits.items() if name != "alone"}
-        times = [each for each in groupings if isinstance(each, TimeUnit)]
-        listed = ", ".join(f"{sql} AS {name}" for name, sql in sums.items())
-        of_hits = self._grouped([step_of("created", times, period)], ["moment"], listed, "passing")
-        return self._summed_at(named, ["visitors", "alone", *sums], f"({steps}) UNION ALL BY NAME {of_hits}")
+        return self._grouped(buckets_at(named, steps), list(named), sums, f"({by_step})")
 
     def _counted_by_visit(self) -> str:
         """Visits with the numbers of their hits that pass, where a hit's visit and the hit are judged apart."""
@@ -442,31 +477,6 @@ class _Plan:
             f" WHERE alone AND {self._passes(of_visit)} AND {self._passes(of_hit)}"
         )
         return f"{followed} UNION ALL {alone}"
-
-    def _split(self, groupings: Sequence[Grouping]) -> str:
-        """Visits, and for those that lie in several buckets of time, their hits by bucket as visits of their own."""
-        times = [each for each in groupings if isinstance(each, TimeUnit)]
-        one = in_one_bucket(times, "started", "ended", self._question.period)
-        passes, key = self._passes(), self._relations.key
-        kept = [each for each in self._dimensions if each.scope is Scope.VISIT]
-        columns = sorted({column for each in kept for column in each.columns})
-        listed = "".join(f", {column}" for column in columns)
-        several = f"SELECT {key}{listed} FROM visits WHERE NOT ({one}) AND NOT alone AND {passes}"
-        finest = ", ".join(bucket(unit, "created", self._question.period) for unit in times)
-        of_hits = (
-            "SELECT min(created) AS started, count(*) FILTER (NOT event) AS pageviews,"
-            " count(*) FILTER (event) AS events, count(*) FILTER (first) AS firsts"
-            + "".join(f", any_value(several.{column}) AS {column}" for column in columns)
-            + " FROM (SELECT site, session, created, event, first FROM hits WHERE session <> 0) AS hits"
-            f" JOIN several USING ({key}) GROUP BY {key}, {finest}"
-        )
-        numbers = f"started, pageviews, events, firsts{listed}"
-        # Materialized, so that DuckDB builds the join's table of these visits and not of all hits.
-        return (
-            f"WITH several AS MATERIALIZED ({several})"
-            f" SELECT alone, visitor, {numbers} FROM visits WHERE ({one}) AND {passes}"
-            f" UNION ALL SELECT false AS alone, true AS visitor, {numbers} FROM ({of_hits})"
-        )
 
     def _counted_by_goal(self, names: Sequence[str], groupings: Sequence[Grouping]) -> str:
         """Hits and visitors by goal: of goals with one path, firsts are counted as in ``_counted_firsts``."""

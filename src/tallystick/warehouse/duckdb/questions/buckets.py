@@ -1,6 +1,7 @@
 """Time units as SQL, of a column of Unix seconds, by the clocks of a period's zone."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from tallystick.model.period import DAY_S, HOUR_S, Period
 from tallystick.model.question import TimeUnit
@@ -8,13 +9,18 @@ from tallystick.warehouse.duckdb.selecting import offset
 
 QUARTER_HOUR_S = 900
 _CLOCK_S = {TimeUnit.MINUTE: 60, TimeUnit.QUARTER_HOUR: QUARTER_HOUR_S, TimeUnit.HOUR: HOUR_S}
+_SHORTEST_S = {**_CLOCK_S, TimeUnit.HOUR_OF_DAY: HOUR_S}
+_UNIX_STEPS_S = (HOUR_S, QUARTER_HOUR_S, 60, 1)
 _THURSDAY, _FIRST_SUNDAY_DAYS = 3, 4
 """1970-01-01 was a Thursday: three days after a Monday, four after a Sunday."""
 
 
 def bucket(unit: TimeUnit, column: str, period: Period) -> str:
     """The SQL of the value of a unit, an integer; see ``AnswerRow.values``."""
-    local = f"({column} + {offset(column, period)})"
+    return _bucket_of_clock(unit, f"({column} + {offset(column, period)})")
+
+
+def _bucket_of_clock(unit: TimeUnit, local: str) -> str:
     if unit in _CLOCK_S:
         return f"({local} // {_CLOCK_S[unit]} * {_CLOCK_S[unit]})"
     day = f"({local} // {DAY_S})"
@@ -30,36 +36,45 @@ def bucket(unit: TimeUnit, column: str, period: Period) -> str:
     return values[unit]
 
 
-def quarter_of(column: str) -> str:
-    """The SQL of the beginning of a quarter hour, Unix seconds."""
-    return f"{column} // {QUARTER_HOUR_S} * {QUARTER_HOUR_S}"
+class Steps(NamedTuple):
+    """Numbered times of equal length, each of which lies in one bucket of each of some units.
+
+    Rows are grouped by them first: of steps there are few, and only they are converted to buckets. Days are numbered by
+    the zone's clocks, because DuckDB groups by a few hundred small numbers without hashing them.
+
+    Attributes:
+        seconds: the length.
+        local: whether they are steps of the zone's clocks and not of Unix time.
+    """
+
+    period: Period
+    seconds: int
+    local: bool
+
+    def step(self, column: str) -> str:
+        """The SQL of the number of a time's step."""
+        time = f"({column} + {offset(column, self.period)})" if self.local else column
+        return f"({time} // {self.seconds})"
+
+    def bucket(self, unit: TimeUnit, step: str) -> str:
+        """The SQL of the value of a unit, from the number of a step."""
+        time = f"({step} * {self.seconds})"
+        return _bucket_of_clock(unit, time) if self.local else bucket(unit, time, self.period)
 
 
-def are_of_quarters(units: Iterable[TimeUnit], period: Period) -> bool:
-    """Whether all times of a quarter hour, by Unix time, lie in one bucket of each unit."""
-    offsets = period.offsets
-    return TimeUnit.MINUTE not in units and not any(
-        each.offset % QUARTER_HOUR_S or (each is not offsets[-1] and each.end % QUARTER_HOUR_S) for each in offsets
-    )
+def unix_steps(units: Iterable[TimeUnit], period: Period) -> Steps:
+    """The longest steps of Unix time of which each lies in one bucket of each unit."""
+    shortest, offsets = shortest_s(units), period.offsets
+    moments = [*(each.offset for each in offsets), *(each.end for each in offsets[:-1])]
+    seconds = next(s for s in _UNIX_STEPS_S if s <= shortest and not any(moment % s for moment in moments))
+    return Steps(period, seconds, local=False)
 
 
-def in_one_bucket(units: list[TimeUnit], begin: str, end: str, period: Period) -> str:
-    """The SQL of whether a time from one column to another lies in one bucket of each unit."""
-    whole = {_whole(unit) for unit in units}
-    equal = [f"{bucket(unit, begin, period)} = {bucket(unit, end, period)}" for unit in TimeUnit if unit in whole]
-    # Between two changes of the zone's offset its clocks only go forward.
-    whole_sql = " AND ".join([*equal, f"{offset(begin, period)} = {offset(end, period)}"])
-    if not are_of_quarters(units, period):
-        return whole_sql
-    # Judged first, because it is cheap and true of most visits.
-    return f"({begin} // {QUARTER_HOUR_S} = {end} // {QUARTER_HOUR_S} OR ({whole_sql}))"
+def steps_of(units: Sequence[TimeUnit], period: Period) -> Steps:
+    """The longest steps of which each lies in one bucket of each unit."""
+    return Steps(period, DAY_S, local=True) if shortest_s(units) == DAY_S else unix_steps(units, period)
 
 
 def shortest_s(units: Iterable[TimeUnit]) -> int:
     """The seconds of the shortest bucket, between changes of the zone's offset."""
-    return min(_CLOCK_S.get(_whole(unit), DAY_S) for unit in units)
-
-
-def _whole(unit: TimeUnit) -> TimeUnit:
-    """The unit that comes once, in place of one that returns each week or day."""
-    return {TimeUnit.WEEKDAY: TimeUnit.DAY, TimeUnit.HOUR_OF_DAY: TimeUnit.HOUR}.get(unit, unit)
+    return min(_SHORTEST_S.get(unit, DAY_S) for unit in units)

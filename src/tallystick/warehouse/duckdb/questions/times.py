@@ -1,101 +1,146 @@
-"""Visitors by time, without reading the hits of most visits.
+"""Visits by time, without reading the hits of most of them.
 
-A visit that is shorter than the unit of time lies in the bucket of its first hit and in that of its last one, and in no
-other. Only of longer visits the hits are read.
+A visit counts where it began. What belongs elsewhere is added: a visit that is shorter than the unit of time lies in
+the bucket of its first hit and in that of its last one, and in no other. Of longer ones hits are read, and for sums
+over hits those of visits that lie in several buckets.
 """
 
 # ruff: noqa: S608  # the text consists of constants, numbers and names of parameters
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from tallystick.model.dimensions import Dimension
 from tallystick.model.period import Period
 from tallystick.model.question import Grouping, TimeUnit
-from tallystick.warehouse.duckdb.questions.buckets import (
-    QUARTER_HOUR_S,
-    are_of_quarters,
-    bucket,
-    quarter_of,
-    shortest_s,
-)
+from tallystick.warehouse.duckdb.questions.buckets import Steps, bucket, shortest_s
+
+_OF_A_VISIT = "false AS alone, true AS visitor"
 
 
-def step_of(column: str, units: list[TimeUnit], period: Period) -> str:
-    """The SQL of a time that is in the same buckets as a column, and of which there are fewer."""
-    return quarter_of(column) if are_of_quarters(units, period) else column
+def buckets_at(groupings: Mapping[str, Grouping], steps: Steps) -> list[str]:
+    """The SQL of values, from rows that have dimensions under their names and the number of a step as ``moment``."""
+    return [name if isinstance(each, Dimension) else steps.bucket(each, "moment") for name, each in groupings.items()]
 
 
-def buckets_at(groupings: Mapping[str, Grouping], period: Period) -> list[str]:
-    """The SQL of values, from rows that have dimensions under their names and times as ``moment``."""
-    return [name if isinstance(each, Dimension) else bucket(each, "moment", period) for name, each in groupings.items()]
+class VisitsInTime(NamedTuple):
+    """Visits that are counted by dimensions of visits and by time.
 
-
-def visitors_at(  # what a plan knows
-    groupings: Mapping[str, Grouping], period: Period, *, values: Mapping[str, str], visits: str, key: str
-) -> str:
-    """The SELECT of ``visitors``, those ``alone`` without a session, by dimensions and times ``moment``.
-
-    Args:
-        groupings: dimensions of visits, and at least one unit of time.
-        values: the SQL of the dimensions' values.
-        visits: what follows FROM: visits that pass, with a condition at the end.
+    Attributes:
+        units: at least one.
+        steps: of ``moment``; for ``by_ends`` of Unix time.
+        values: the SQL of the dimensions' values, by name.
+        visits: what follows FROM: those that pass, with a condition at the end.
         key: columns that tell visits apart.
     """
-    units = [each for each in groupings.values() if isinstance(each, TimeUnit)]
-    names = "".join(f", {name}" for name in values)
-    computed = "".join(f", {value} AS {name}" for name, value in values.items())
-    ends = (
-        f"SELECT {step_of('started', units, period)} AS opened_at, {step_of('ended', units, period)} AS closed_at"
-        f"{computed}, count(*) FILTER (visitor) AS visitors, count(*) FILTER (alone) AS alone"
-        f" FROM {visits} GROUP BY opened_at, closed_at{names}"
-    )
-    short = _is_short(units, period)
-    apart = " OR ".join(f"{bucket(unit, 'opened_at', period)} <> {bucket(unit, 'closed_at', period)}" for unit in units)
-    longer = " UNION ALL ".join(
-        f"SELECT {key}{computed} FROM {visits} AND NOT alone AND {each}" for each in _are_longer(units, period)
-    )
-    of_longer = (
-        f"SELECT {step_of('min(created)', units, period)} AS moment"
-        f"{''.join(f', any_value(longer.{name}) AS {name}' for name in values)}"
-        f" FROM (SELECT site, session, created FROM hits WHERE session <> 0) AS hits JOIN longer USING ({key})"
-        f" GROUP BY {key}, {', '.join(bucket(unit, 'created', period) for unit in units)}"
-    )
-    # Materialized, so that DuckDB builds the join's table of these few visits and not of all hits.
-    return (
-        f"WITH ends AS MATERIALIZED ({ends}), longer AS MATERIALIZED ({longer})"
-        f" SELECT opened_at AS moment{names}, visitors, alone FROM ends WHERE {short}"
-        f" UNION ALL SELECT closed_at AS moment{names}, visitors, 0 AS alone FROM ends WHERE {short} AND ({apart})"
-        f" UNION ALL SELECT moment{names}, count(*) AS visitors, 0 AS alone FROM ({of_longer}) GROUP BY moment{names}"
-    )
+
+    period: Period
+    units: list[TimeUnit]
+    steps: Steps
+    values: Mapping[str, str]
+    visits: str
+    key: str
+
+    def by_ends(self, numbers: Mapping[str, str]) -> str:
+        """The SELECT of numbers by dimensions and steps (``moment``), of which ``visitors`` count wherever they were.
+
+        Args:
+            numbers: the SQL of each, from rows of visits.
+        """
+        steps, names = self.steps, self._names
+        opened, closed = steps.step("started"), steps.step("ended")
+        most = shortest_s(self.units) // steps.seconds
+        ends = (
+            f"SELECT {opened} AS opened_at, {closed} AS closed_at{self._computed}, {_listed(numbers)}"
+            f" FROM {self.visits} GROUP BY opened_at, closed_at{names}"
+        )
+        # Judged of groups of visits, of which there are few.
+        changes = [change // steps.seconds for change in self._changes]
+        crossed = "".join(f" AND NOT (opened_at < {change} AND closed_at >= {change})" for change in changes)
+        # The first comparison is cheap and tells most visits apart.
+        several = self._several(f"ended - started > {shortest_s(self.units)} AND {closed} - {opened} > {most}")
+        # Materialized, so that DuckDB builds the join's table of these few visits and not of all hits.
+        return (
+            f"WITH ends AS MATERIALIZED ({ends}), several AS MATERIALIZED ({several})"
+            f" SELECT opened_at AS moment{names}, {', '.join(numbers)} FROM ends"
+            f" UNION ALL BY NAME SELECT closed_at AS moment{names}, visitors FROM ends"
+            f" WHERE closed_at - opened_at <= {most}{crossed} AND ({self._apart('opened_at', 'closed_at')})"
+            f" UNION ALL BY NAME SELECT moment{names}, count(*) AS visitors FROM ({self._parts_of_several()})"
+            f" WHERE {self._apart('opened_at', 'moment')} GROUP BY moment{names}"
+        )
+
+    def by_hits(self, numbers: Mapping[str, str], spread: Iterable[str]) -> str:
+        """The same, where more numbers count wherever the hits were.
+
+        Args:
+            spread: their names.
+        """
+        steps, names, moved = self.steps, self._names, {name: numbers[name] for name in spread}
+        several = f"{steps.step('started')} <> {steps.step('ended')}"
+        if steps.seconds < shortest_s(self.units):
+            buckets = (
+                (bucket(unit, "started", self.period), bucket(unit, "ended", self.period)) for unit in self.units
+            )
+            several = f"{several} AND ({_any_differs(buckets)})"
+        begun = f"SELECT {steps.step('started')} AS moment{self._computed}, {_listed(numbers)} FROM {self.visits}"
+        less = _listed({name: f"-{sql}" for name, sql in moved.items()})
+        return (
+            f"WITH several AS MATERIALIZED ({self._several(several, ', pageviews, events, firsts')})"
+            f" {begun} GROUP BY moment{names}"
+            f" UNION ALL BY NAME SELECT opened_at AS moment{names}, {less} FROM (SELECT *, {_OF_A_VISIT} FROM several)"
+            f" GROUP BY opened_at{names}"
+            f" UNION ALL BY NAME SELECT moment{names}, {_listed(moved)} FROM ({self._parts_of_several()})"
+            f" GROUP BY moment{names}"
+        )
+
+    @property
+    def _changes(self) -> list[int]:
+        """The times at which the zone's offset changes."""
+        return [segment.end for segment in self.period.offsets[:-1]]
+
+    @property
+    def _names(self) -> str:
+        return "".join(f", {name}" for name in self.values)
+
+    @property
+    def _computed(self) -> str:
+        return "".join(f", {value} AS {name}" for name, value in self.values.items())
+
+    def _apart(self, one: str, other: str) -> str:
+        """The SQL of whether two steps lie in different buckets."""
+        return _any_differs((self.steps.bucket(unit, one), self.steps.bucket(unit, other)) for unit in self.units)
+
+    def _several(self, condition: str, columns: str = "") -> str:
+        """The SELECT of visits for which a condition is true, or during which the zone's offset changes.
+
+        Between two changes its clocks only go forward. Of the times around them, DuckDB reads no others.
+        """
+        conditions = [
+            condition,
+            *(
+                f"started >= {before} AND started < {change} AND ended >= {change} AND NOT ({condition})"
+                for before, change in zip([self.period.first, *self._changes], self._changes, strict=False)
+            ),
+        ]
+        listed = f"{self.key}{self._computed}{columns}, {self.steps.step('started')} AS opened_at"
+        return " UNION ALL ".join(f"SELECT {listed} FROM {self.visits} AND NOT alone AND {each}" for each in conditions)
+
+    def _parts_of_several(self) -> str:
+        """The SELECT of the hits of ``several`` in each bucket, as a visit of its own."""
+        values = "".join(f", any_value(several.{name}) AS {name}" for name in ("opened_at", *self.values))
+        return (
+            f"SELECT {self.steps.step('min(created)')} AS moment{values}, {_OF_A_VISIT},"
+            " count(*) FILTER (NOT event) AS pageviews, count(*) FILTER (event) AS events,"
+            " count(*) FILTER (first) AS firsts"
+            " FROM (SELECT site, session, created, event, first FROM hits WHERE session <> 0) AS hits"
+            f" JOIN several USING ({self.key})"
+            f" GROUP BY {self.key}, {', '.join(bucket(unit, 'created', self.period) for unit in self.units)}"
+        )
 
 
-def _is_short(units: list[TimeUnit], period: Period) -> str:
-    """The SQL of whether a time from ``opened_at`` to ``closed_at`` lies in the buckets of these two.
-
-    Judged of groups of visits, of which there are few.
-    """
-    changes = [f"NOT (opened_at < {change} AND closed_at >= {change})" for change in _changes(period)]
-    return " AND ".join([f"closed_at - opened_at <= {shortest_s(units)}", *changes])
+def _listed(numbers: Mapping[str, str]) -> str:
+    return ", ".join(f"{sql} AS {name}" for name, sql in numbers.items())
 
 
-def _are_longer(units: list[TimeUnit], period: Period) -> list[str]:
-    """The SQL of conditions, of which one is true of each visit that is not short.
-
-    They are cheap: one comparison tells most visits apart, and of the times around a change of the zone's offset
-    DuckDB reads only these.
-    """
-    shortest = shortest_s(units)
-    long = f"{step_of('ended', units, period)} - {step_of('started', units, period)} > {shortest}"
-    changes = _changes(period)
-    return [
-        f"ended - started > {shortest - QUARTER_HOUR_S} AND {long}",
-        *(
-            f"started >= {before} AND started < {change} AND ended >= {change} AND NOT ({long})"
-            for before, change in zip([period.first, *changes], changes, strict=False)
-        ),
-    ]
-
-
-def _changes(period: Period) -> list[int]:
-    """The times at which the zone's offset changes."""
-    return [segment.end for segment in period.offsets[:-1]]
+def _any_differs(pairs: Iterable[tuple[str, str]]) -> str:
+    return " OR ".join(f"{one} <> {other}" for one, other in pairs)
