@@ -98,6 +98,14 @@ def test_a_part_of_a_chart_is_a_period(unit: TimeUnit, label: str, name: str | N
     assert zoomed(unit, label, named_range("2026", TODAY)) == name
 
 
+def test_years_before_1000_have_four_digits() -> None:
+    morning = named_range("0999-03-01T00:00..0999-03-01T01:59", TODAY)
+    assert morning.before == "0999-02-28T22:00..0999-02-28T23:59"
+    assert morning.after == "0999-03-01T02:00..0999-03-01T03:59"
+    assert zoomed(TimeUnit.HOUR, "0999-03-01 01:00:00", morning) == "0999-03-01T01:00..0999-03-01T01:59"
+    assert (named_range("0999", TODAY).before, named_range("0999", TODAY).after) == ("0998", "1000")
+
+
 def test_a_week_is_cut_at_the_ends_of_the_period() -> None:
     assert zoomed(TimeUnit.WEEK, "2026-01-01", named_range("2026", TODAY)) == "2026-01-01..2026-01-04"
     assert zoomed(TimeUnit.WEEK, "9999-12-27", named_range("9999", TODAY)) == "9999-12-27..9999-12-31"

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from support.analytics import HOST, Analytics, analytics_in_process
 from support.exported import an_export
@@ -121,6 +122,33 @@ async def test_an_address_that_cannot_be_shown_says_why(analytics: Analytics, qu
     shown = await analytics.ask(f"/sites/1?{query}", headers={"accept": "text/html"})
     assert shown.status in {200, 400}
     assert "This address cannot be shown" in shown.text or "failed" in shown.text
+
+
+@pytest.mark.parametrize("period", ["9999", "0999", "0999-03-01T00:00..0999-03-01T01:59"])
+async def test_any_year_of_the_calendar_can_be_shown(analytics: Analytics, period: str) -> None:
+    await visit(analytics, "/a")
+    with capture_logs() as logs:
+        for path in ("", "/left-out"):
+            shown = await page(analytics, f"/sites/1{path}?period={period}&compare=off")
+            assert "Something went wrong" not in shown
+    assert [each for each in logs if each["log_level"] == "error"] == []
+
+
+async def test_data_is_never_taken_for_a_page(analytics: Analytics) -> None:
+    await visit(analytics, "/<script>alert(1)</script>")
+    for target, status in (
+        ("/sites/1.json", 200),
+        ("/sites/1/pages.csv", 200),
+        ("/sites/1/now.json", 200),
+        ("/sites/1/left-out.csv", 200),
+        ("/sites/1.json?page=*(", 400),
+        ("/sites/1/nothing.json", 404),
+    ):
+        answer = await analytics.ask(target)
+        assert answer.status == status, target
+        assert answer.headers["x-content-type-options"] == "nosniff", target
+        assert answer.headers["content-security-policy"].startswith("default-src 'none'"), target
+        assert answer.headers["cache-control"] == "private, no-store", target
 
 
 async def test_one_list_with_all_of_its_rows(analytics: Analytics) -> None:

@@ -512,7 +512,7 @@ def time_text(unit: TimeUnit, value: int, first: int) -> str:
         first: the period's first day, in days since 1970; a week that begins before it is shown as that day.
     """
     if unit in CLOCK_UNITS:
-        return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        return datetime.fromtimestamp(value, UTC).replace(tzinfo=None).isoformat(" ")
     return date_of(value if unit is TimeUnit.MONTH else max(value, first)).isoformat()
 
 

@@ -65,7 +65,9 @@ async def notes_of(statistics: Statistics, page: Page) -> list[Annotation]:
     for site in filter(page.viewer.is_of, page.viewer.sites):
         found += (await statistics.annotations.visible(site.id, page.viewer.person_id, asked))[-MOST_NOTES:]
     if page.range.seconds < 24 * 3_600:
-        after = datetime.fromtimestamp(page.range.period.after, page.zone).strftime("%Y-%m-%d %H:%M")
+        after = (
+            datetime.fromtimestamp(page.range.period.after, page.zone).replace(tzinfo=None).isoformat(" ", "minutes")
+        )
         found = [note for note in found if note.at < after]
     return found
 

@@ -150,7 +150,7 @@ def zoomed(unit: TimeUnit, label: str, period: NamedRange) -> str | None:
     """
     if unit is TimeUnit.HOUR:
         begin = datetime.fromisoformat(label)
-        return f"{begin.strftime(_MINUTE)}..{begin.replace(minute=59).strftime(_MINUTE)}"
+        return f"{_minute(begin)}..{_minute(begin.replace(minute=59))}"
     if unit in {TimeUnit.MINUTE, TimeUnit.QUARTER_HOUR}:
         return None
     first = date.fromisoformat(label)
@@ -182,7 +182,7 @@ def _moments(name: str, today: Today) -> NamedRange:
     length = last - first + timedelta(seconds=1)
 
     def moved(by: timedelta) -> str:
-        return f"{(first + by).strftime(_MINUTE)}..{(last + by).strftime(_MINUTE)}"
+        return f"{_minute(first + by)}..{_minute(last + by)}"
 
     later = moved(length) if period.after <= today.now else None
     return NamedRange(name, asked, period, first.date(), last.date(), moved(-length), later)
@@ -195,7 +195,7 @@ def _neighbours(first: date, last: date, here: date) -> tuple[str | None, str | 
             before = first - timedelta(days=1), last + timedelta(days=1)
             names = range_name(before[0].replace(day=1), before[0]), range_name(before[1], _month_end(before[1]))
         elif (first.month, first.day) == (1, 1) and last == date(first.year, 12, 31):
-            names = f"{first.year - 1:04}", f"{first.year + 1:04}"
+            names = f"{first.replace(year=first.year - 1).year:04}", f"{first.year + 1:04}"
         else:
             length = last - first + timedelta(days=1)
             names = range_name(first - length, last - length), range_name(first + length, last + length)
@@ -211,6 +211,11 @@ def local_dates(period: Period, zone: tzinfo) -> tuple[date, date]:
 
 def _month_end(day: date) -> date:
     return day.replace(day=monthrange(day.year, day.month)[1])
+
+
+def _minute(moment: datetime) -> str:
+    """A moment as addresses have it. ``strftime`` writes years before 1000 with fewer digits."""
+    return moment.replace(tzinfo=None).isoformat(timespec="minutes")
 
 
 def _date(text: str) -> date:

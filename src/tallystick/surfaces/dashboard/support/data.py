@@ -11,6 +11,12 @@ from starlette.responses import Response
 from tallystick.surfaces.dashboard.support.rendering import NOT_STORED
 
 FORMS = ("json", "csv")
+HEADERS = {
+    "cache-control": NOT_STORED,
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+}
+"""Data has what strangers have sent, such as paths and titles: no browser is to take it for a page."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -25,12 +31,12 @@ def twin(name: str) -> tuple[str, str | None]:
 
 def as_json(value: Any, status: int = 200) -> Response:  # noqa: ANN401  # anything that JSON has
     """A response of JSON, which nobody keeps."""
-    return Response(_encode(value), status, {"cache-control": NOT_STORED}, "application/json")
+    return Response(_encode(value), status, HEADERS, "application/json")
 
 
 def as_csv(rows: Sequence[Sequence[Any]], name: str) -> Response:
     """A response of CSV to download. Rows may be many: not on the event loop."""
     out = StringIO()
     csv.writer(out, lineterminator="\n").writerows(rows)
-    headers = {"cache-control": NOT_STORED, "content-disposition": f'attachment; filename="{name}.csv"'}
+    headers = {**HEADERS, "content-disposition": f'attachment; filename="{name}.csv"'}
     return Response(out.getvalue(), 200, headers, "text/csv; charset=utf-8")

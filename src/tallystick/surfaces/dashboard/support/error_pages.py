@@ -5,10 +5,11 @@ import asyncio
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from tallystick.errors import QuestionTooLong, StoreUnavailable
 from tallystick.server.extensions import ConnectionLost
+from tallystick.surfaces.dashboard.support.data import as_json
 from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageGuard
 from tallystick.surfaces.dashboard.support.rendering import Renderer
@@ -101,7 +102,7 @@ class ErrorPages:
     async def _response(self, request: Request, status: int, texts: tuple[str, str] | None = None) -> Response:
         title, text = texts or _TEXTS.get(status, _TEXTS[500])
         if "text/html" not in request.headers.get("accept", ""):
-            return JSONResponse({"error": "not found" if status == NOT_FOUND else f"{title}."}, status)
+            return as_json({"error": "not found" if status == NOT_FOUND else f"{title}."}, status)
         page_request = await self._guard.page_request(request)
         values = {"title": title, "text": text}
         return await asyncio.to_thread(self._renderer.page, page_request, "support/error.html", values, status)
