@@ -123,6 +123,14 @@ async def test_what_has_no_partner_is_said_below_the_chart_and_in_the_csv(told: 
     assert rows[0] == "day,pageviews,before,pageviews_before"
     assert rows[-1].startswith(",,2024-02-29,")
     assert len(rows) == 1 + 365 + 1
+    query = "period=2024-02&compare=2024-01-01..2024-03-31&graph=pageviews"
+    alone = (await told.ask(f"/sites/1.json?{query}")).json()["series"]["before_alone"]
+    assert len(alone) == 91 - 29
+    rest = sum(each["value"] for each in alone[3:])
+    shown = (await told.ask(f"/sites/1?{query}", headers={"accept": "text/html"})).text
+    assert f"; 59 more, together {rest} pageviews<" in shown
+    shown = (await told.ask(f"/sites/1?{query}".replace("pageviews", "visitors"), headers={"accept": "text/html"})).text
+    assert "; 59 more<" in shown
 
 
 async def test_an_hour_that_clocks_show_twice_is_shown_alone_with_both(told: Analytics) -> None:

@@ -12,13 +12,15 @@ from tallystick.surfaces.dashboard.analytics.asking import Page, Series
 from tallystick.surfaces.dashboard.analytics.periods import zoomed
 from tallystick.surfaces.dashboard.analytics.viewer import Viewer, address_of
 from tallystick.surfaces.dashboard.charts.time_chart import Bucket, ChartNote, TimeChart, bucket_name, time_chart
-from tallystick.surfaces.dashboard.support.language import Language
+from tallystick.surfaces.dashboard.support.language import N_, Language
 from tallystick.surfaces.dashboard.support.services import Statistics
 
 MOST_NOTES = 30
 """On one chart, of each site; more would cover it. The page of notes has all."""
-MOST_ALONE = 10
+MOST_ALONE = 3
 """Parts of the other period without a partner that are named; the CSV has all."""
+SUMMED = frozenset({"pageviews", "events"})
+"""Metrics of which those of parts can be summed up: one person may have visited in several."""
 
 
 class ChartRegion(Struct, frozen=True):
@@ -27,13 +29,13 @@ class ChartRegion(Struct, frozen=True):
     Attributes:
         before_legend: the period that it is compared with, in words; empty without one.
         alone: the first parts of that period which the chart cannot show, as they have no partner, in words.
-        more_alone: how many others there are.
+        more_alone: how many others there are, in words, and their sum where the metric has one; empty for none.
     """
 
     chart: TimeChart
     before_legend: str
     alone: tuple[str, ...] = ()
-    more_alone: int = 0
+    more_alone: str = ""
 
 
 def chart_region(language: Language, page: Page, series: Series, notes: Sequence[Annotation], here: str) -> ChartRegion:
@@ -51,7 +53,7 @@ def chart_region(language: Language, page: Page, series: Series, notes: Sequence
         for label, value in series.alone[:MOST_ALONE]
     )
     legend = _before_legend(language, page, series)
-    return ChartRegion(chart, legend, tuple(alone), len(series.alone[MOST_ALONE:]))
+    return ChartRegion(chart, legend, tuple(alone), _more_alone(language, series))
 
 
 async def notes_of(statistics: Statistics, page: Page) -> list[Annotation]:
@@ -102,6 +104,17 @@ def _chart_note(language: Language, viewer: Viewer, note: Annotation) -> ChartNo
         link=note.link,
         edit=f"/sites/{address_of(site)}/notes/{note.id}" if viewer.may_edit(note.owner) else "",
     )
+
+
+def _more_alone(language: Language, series: Series) -> str:
+    rest = [value for _, value in series.alone[MOST_ALONE:]]
+    if not rest:
+        return ""
+    more = language.ngettext("%(num)s more", "%(num)s more", len(rest)) % {"num": language.number(len(rest))}
+    if series.metric not in SUMMED:
+        return more
+    total = wording.number_words(language, series.metric).phrase(sum(rest))
+    return language.gettext(N_("%(more)s, together %(total)s")) % {"more": more, "total": total}
 
 
 def _before_legend(language: Language, page: Page, series: Series) -> str:
