@@ -1,5 +1,6 @@
 """Servers and stores that tests share. Nothing here is skipped: what is missing fails."""
 
+import gc
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import nullcontext
@@ -37,6 +38,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     name_of_its_own(item)
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays to the end: looking for garbage in it, again and again, takes as long as many tests."""
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
