@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+import duckdb
 import pytest
 from msgspec.structs import astuple
 from structlog.testing import capture_logs
@@ -12,7 +13,7 @@ from support.warehouses import NOW, a_hit, ids, opened_warehouse, rows
 from tallystick.errors import StoreUnavailable
 from tallystick.model.session import FIRST_SESSION
 from tallystick.warehouse import IdempotencyRecord, Stored
-from tallystick.warehouse.duckdb import checkpoints, journal, mover
+from tallystick.warehouse.duckdb import checkpoints, journal, mover, visits
 from tallystick.warehouse.duckdb.journal import JOURNAL_FILE
 from tallystick.warehouse.duckdb.warehouse import DuckDbWarehouse
 
@@ -151,6 +152,20 @@ async def test_a_checkpoint_that_fails_loses_nothing(file: Path, monkeypatch: py
         assert await ids(warehouse) == acknowledged == list(range(1, 1004))
     async with opened_warehouse(file) as warehouse:
         assert await ids(warehouse) == acknowledged
+
+
+async def test_moves_wait_until_their_statements_can_be_prepared(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_: object) -> None:
+        raise duckdb.OutOfMemoryException
+
+    async with opened_warehouse(file) as warehouse:
+        monkeypatch.setattr(mover, "TRIED_AGAIN_AFTER_S", 0.0)
+        with monkeypatch.context() as patched, capture_logs():
+            patched.setattr(visits, "prepare", refused)
+            [hit] = await warehouse.append([a_hit(1)])
+            with pytest.raises(StoreUnavailable):
+                await ids(warehouse)
+        assert await ids(warehouse) == [hit.id]
 
 
 async def test_checkpoints_empty_the_wal(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

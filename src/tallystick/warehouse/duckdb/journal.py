@@ -215,7 +215,7 @@ def journal_of(warehouse: Path) -> JournalContents:
 
 
 def _contents(connection: apsw.Connection, file: Path) -> JournalContents:
-    schema = len(recorded(connection))
+    schema = len(recorded(connection, FOLDER))
     refuse_newer(schema, len(all_steps(FOLDER)), f"the journal {file}")
     if schema == len(all_steps(FOLDER)):
         return JournalContents(list(_batches(connection, file)), _marks(connection))

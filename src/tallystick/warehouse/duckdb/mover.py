@@ -101,11 +101,8 @@ class Mover:
         self.failures = 0
         self.last_failed = False
         self.sessions_outdated = False
-        try:
-            marks = columns_marks(self._usable_session())
-        except BaseException:
-            self._return_session()
-            raise
+        with store.session() as session:
+            marks = columns_marks(session)
         self.moved, self.changes = marks.last_id, marks.changes
         self._taken_hits = self._moved_hits = 0  # each raised by one thread only
         self.thread: GatheringThread[Move | DeferredCall] = GatheringThread(
@@ -241,10 +238,18 @@ class Mover:
             self._store.reopen()
             self._broken = False
         if self._session is None:
-            self._session = self._store.borrow()
-            rows.prepare(self._session.connection)
-            visits.prepare(self._session.connection)
+            self._session = self._prepared_session()
         return self._session
+
+    def _prepared_session(self) -> DuckDbSession:
+        session = self._store.borrow()
+        try:
+            rows.prepare(session.connection)
+            visits.prepare(session.connection)
+        except BaseException:
+            self._store.give_back(session)
+            raise
+        return session
 
     def _return_session(self) -> None:
         if self._session is not None:

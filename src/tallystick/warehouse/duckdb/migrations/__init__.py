@@ -40,7 +40,7 @@ def migrate(
     Raises:
         DatabaseSchemaRefused: the file is newer than this program, or was migrated by another text.
     """
-    applied, steps = recorded(connection), all_steps(folder)
+    applied, steps = recorded(connection, folder), all_steps(folder)
     refuse_newer(len(applied), len(steps), what)
     for (number, sql, checksum), taken in zip_longest(steps, applied):
         if taken is None:
@@ -54,9 +54,11 @@ def migrate(
             raise DatabaseSchemaRefused(msg)
 
 
-def recorded(connection: Any) -> list[tuple[int, str]]:  # noqa: ANN401
+def recorded(connection: Any, folder: str = "") -> list[tuple[int, str]]:  # noqa: ANN401
     """The applied steps; creates nothing."""
-    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'migration'").fetchall():
+    # DuckDB has sqlite_master, too, but takes a tenth of its start to read it.
+    tables = "sqlite_master WHERE name" if folder else "duckdb_tables() WHERE table_name"
+    if not connection.execute(f"SELECT 1 FROM {tables} = 'migration'").fetchall():  # noqa: S608  # all ours
         return []
     steps: list[tuple[int, str]] = connection.execute(
         "SELECT number, checksum FROM migration ORDER BY number"
