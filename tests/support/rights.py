@@ -20,6 +20,7 @@ from tallystick.ledger import Session
 from tallystick.model.account import Access, Account, Permission
 from tallystick.model.annotation import Annotation
 from tallystick.model.leaving_out import RuleKind
+from tallystick.model.saved_view import SavedView
 from tallystick.model.segment import Segment
 from tallystick.model.shared_link import SharedLink
 from tallystick.model.site import Site
@@ -31,6 +32,7 @@ from tallystick.services.accounts.site_hosts import remember_host
 from tallystick.services.accounts.sites import NewSite, create_site
 from tallystick.services.accounts.tokens import NewToken, create_token
 from tallystick.services.analytics.kept.annotations import create_annotation
+from tallystick.services.analytics.kept.saved_views import create_saved_view
 from tallystick.services.analytics.kept.segments import create_segment
 from tallystick.services.analytics.kept.shared_links import create_shared_link
 from tallystick.services.sharing.counters import NewCounter
@@ -109,6 +111,7 @@ class World:
         invite: a code with which anybody may join that counter.
         links: a shared link of each site, and its secret, by the names of ``sites``.
         segments: a segment of each site, by the names of ``sites``.
+        views: a saved view of each site, by the names of ``sites``.
         notes: a note of each site, by the names of ``sites``; ``admin's`` is that person's own on the first site.
     """
 
@@ -118,6 +121,7 @@ class World:
         self.links: dict[str, tuple[SharedLink, str]] = {}
         self.notes: dict[str, Annotation] = {}
         self.segments: dict[str, Segment] = {}
+        self.views: dict[str, SavedView] = {}
 
     async def page(
         self, person: str, method: str, path: str, fields: Mapping[str, Any] = MappingProxyType({}), token: str = ""
@@ -174,6 +178,8 @@ async def world(data: Path) -> AsyncIterator[World]:
             made.notes[name] = await ledger.write(create_annotation, note, NOW)
             segment = Segment(site=site.id, name=f"{name} segment", filters=[["is", "event:page", ["/"]]])
             made.segments[name] = await ledger.write(create_segment, segment, NOW)
+            view = SavedView(site=site.id, name=f"{name} view", query="period=7d")
+            made.views[name] = await ledger.write(create_saved_view, view, NOW)
         own = Annotation(site=sites["own"].id, at="2026-03-10", text="private", owner=people["admin"].account.id)
         made.notes["admin's"] = await ledger.write(create_annotation, own, NOW)
         yield made

@@ -1,4 +1,4 @@
-"""Checks goals, funnels, segments, annotations and shared links.
+"""Checks goals, funnels, segments, saved views, annotations and shared links.
 
 Each function returns messages by field; none for a valid value.
 """
@@ -20,6 +20,7 @@ from tallystick.model.goal import MAX_GOAL_NAME, MAX_GOAL_PROPS, Goal
 from tallystick.model.line import line_problems
 from tallystick.model.path import MAX_PATH
 from tallystick.model.question import FilterExpression
+from tallystick.model.saved_view import MAX_SAVED_VIEW_NAME, MAX_SAVED_VIEW_QUERY, SavedView
 from tallystick.model.segment import MAX_SEGMENT_NAME, Segment
 from tallystick.model.shared_link import MAX_LINK_NAME, MAX_PANELS, SharedLink
 from tallystick.model.text import storable
@@ -75,6 +76,19 @@ def segment_problems(segment: Segment) -> Problems:
     """Messages about a segment."""
     return _found(
         {"name": name_problems(segment.name, MAX_SEGMENT_NAME), "filters": _filters_problems(segment.filters)}
+    )
+
+
+def saved_view_problems(view: SavedView) -> Problems:
+    """Messages about a saved view."""
+    is_query = 0 < len(view.query) <= MAX_SAVED_VIEW_QUERY and view.query.isascii() and view.query.isprintable()
+    return _found(
+        {
+            "name": name_problems(view.name, MAX_SAVED_VIEW_NAME),
+            "query": []
+            if is_query
+            else [f"must have 1 to {MAX_SAVED_VIEW_QUERY:,} characters, as addresses have them"],
+        }
     )
 
 

@@ -292,6 +292,7 @@ def _remove_site(session: Session, number: int, site: int) -> None:
     session.common.delete_goals_of_site(session.connection, site=site)
     session.common.delete_funnels_of_site(session.connection, site=site)
     session.common.delete_segments_of_site(session.connection, site=site)
+    session.common.delete_saved_views_of_site(session.connection, site=site)
     session.common.delete_annotations_of_site(session.connection, site=site)
     session.common.delete_shared_links_of_site(session.connection, site=site)
     session.common.delete_pins_of_site(session.connection, site=site)

@@ -16,6 +16,7 @@ from tallystick.services.analytics.kept.annotations import Annotations
 from tallystick.services.analytics.kept.funnels import Funnels
 from tallystick.services.analytics.kept.goals import Goals
 from tallystick.services.analytics.kept.keeping import KeptCache
+from tallystick.services.analytics.kept.saved_views import SavedViews
 from tallystick.services.analytics.kept.segments import Segments
 from tallystick.services.analytics.names import Names
 from tallystick.services.analytics.presence import Presence
@@ -58,6 +59,7 @@ class Services(Struct, frozen=True, kw_only=True):
     goals: Goals
     funnels: Funnels
     segments: Segments
+    saved_views: SavedViews
     annotations: Annotations
     kept: KeptCache
     readiness: Readiness
@@ -123,6 +125,7 @@ def build_services(  # noqa: PLR0913  # settings of single services
         goals=Goals(kept),
         funnels=Funnels(kept),
         segments=Segments(kept),
+        saved_views=SavedViews(kept),
         annotations=Annotations(ledger),
         kept=kept,
         readiness=Readiness(ledger, warehouse),

@@ -234,7 +234,7 @@ def set_first_site(session: Session, person: Account, root: int, now: int) -> No
 
 
 def delete_account(session: Session, number: int, now: int) -> None:
-    """Delete an account with its tokens, login sessions, own segments, annotations and pins.
+    """Delete an account with its tokens, login sessions, own segments, saved views, annotations and pins.
 
     Sites stay, and so do counters with other members.
 
@@ -251,6 +251,7 @@ def delete_account(session: Session, number: int, now: int) -> None:
     session.common.delete_recovery_codes(session.connection, account=number)
     hold_kept(session)
     session.common.delete_segments_of_person(session.connection, owner=number)
+    session.common.delete_saved_views_of_person(session.connection, owner=number)
     session.common.delete_annotations_of_person(session.connection, owner=number)
     session.common.delete_pins_of_person(session.connection, account=number)
     session.common.delete_account(session.connection, id=number)

@@ -100,6 +100,8 @@ PATTERNS = (
     N_("must be smaller than %(most)s bytes as JSON"),
     N_("a segment cannot contain another segment"),
     N_("a segment can be your own or the site's, but not another person's"),
+    N_("must have 1 to %(most)s characters, as addresses have them"),
+    N_("a view can be your own or the site's, but not another person's"),
     N_("an annotation can be your own or the site's, but not another person's"),
     # Rules that leave hits out.
     N_("must be country codes of two letters, such as NL"),
@@ -142,9 +144,9 @@ PATTERNS = (
 )
 
 KINDS = (
-    *(N_("goal"), N_("funnel"), N_("segment"), N_("shared link")),
-    *(N_("goals"), N_("funnels"), N_("segments"), N_("shared links"), N_("annotations")),
-    *(N_("segments of yours"), N_("annotations of yours")),
+    *(N_("goal"), N_("funnel"), N_("segment"), N_("saved view"), N_("shared link")),
+    *(N_("goals"), N_("funnels"), N_("segments"), N_("saved views"), N_("shared links"), N_("annotations")),
+    *(N_("segments of yours"), N_("saved views of yours"), N_("annotations of yours")),
 )
 """Values of the placeholder ``kind``, which are translated themselves."""
 
