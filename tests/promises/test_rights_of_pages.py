@@ -74,6 +74,11 @@ def segment_of(site: str, **further: str) -> Fields:
     return lambda everybody: {"id": everybody.segments[site].id, **further}
 
 
+def view_of(site: str, **further: str) -> Fields:
+    """The fields of a form about the saved view of a site."""
+    return lambda everybody: {"id": everybody.views[site].id, **further}
+
+
 def link_of(site: str) -> Fields:
     """The fields that withdraw the shared link of a site."""
 
@@ -110,6 +115,7 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/sites/{site}/week": READERS,
     "/sites/{site}/week.json": READERS,
     "/sites/{site}/week.csv": READERS,
+    "/sites/{site}/values.json": READERS,
     "/sites/{site}/funnels": READERS,
     "/sites/{site}/funnels.json": READERS,
     "/sites/{site}/funnels.csv": READERS,
@@ -135,6 +141,9 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/sites/{site}/segments": READERS,
     "/sites/{site}/segments/change": READERS,
     "/sites/{site}/segments/delete": READERS,
+    "/sites/{site}/views": READERS,
+    "/sites/{site}/views/change": READERS,
+    "/sites/{site}/views/delete": READERS,
     "/sites/{site}/notes": READERS,
     "/sites/{site}/notes/{note}": SETTERS,
     "/sites/{site}/notes/{note}/delete": SETTERS,
@@ -148,6 +157,7 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/share/{site}/week": EVERYONE,
     "/share/{site}/week.json": EVERYONE,
     "/share/{site}/week.csv": EVERYONE,
+    "/share/{site}/values.json": EVERYONE,
     "/share/{site}/funnels": EVERYONE,
     "/share/{site}/funnels.json": EVERYONE,
     "/share/{site}/funnels.csv": EVERYONE,
@@ -196,6 +206,13 @@ FORMS: Mapping[str, Form] = {
         (segment_of("second", name="Renamed", filter="page is /x"), filled(id=MISSING)),
     ),
     "/sites/{site}/segments/delete": Form(SETTERS, segment_of("own"), (segment_of("second"), filled(id=MISSING))),
+    "/sites/{site}/views": Form(READERS, filled(name="Another view", query="period=7d")),
+    "/sites/{site}/views/change": Form(
+        SETTERS,
+        view_of("own", name="Renamed", whose="site"),
+        (view_of("second", name="Renamed"), filled(id=MISSING)),
+    ),
+    "/sites/{site}/views/delete": Form(SETTERS, view_of("own"), (view_of("second"), filled(id=MISSING))),
     "/sites/{site}/notes": Form(READERS, filled(date="2026-03-11", text="Another note")),
     "/sites/{site}/notes/{note}": Form(SETTERS, filled(date="2026-03-11", text="Changed", whose="site")),
     "/sites/{site}/notes/{note}/delete": Form(SETTERS, filled()),
@@ -251,6 +268,8 @@ def places(everybody: World, path: str) -> Iterator[tuple[str, bool]]:
     path = path.replace("{listing}", "pages")
     if "}/page" in path:
         path += "?page=/"
+    if path.endswith("/values.json"):
+        path += "?of=page"
     if path.startswith("/share/"):
         yield path.replace("{site}", everybody.links["own"][1]), True  # others: tests/surfaces/dashboard/test_shared.py
     elif mark := next((mark for mark in ("{link}", "{note}") if mark in path), None):

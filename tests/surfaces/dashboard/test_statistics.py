@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from html import unescape
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -280,6 +281,35 @@ async def test_segments_that_there_are_not_are_refused_with_the_filter(tmp_path:
             assert (answer.status_code, f'value="{kept}"' in answer.text) == (400, True)
             assert "here is no segment &#39;Nobody&#39;" in answer.text
             assert "there is no segment 'Nobody'" in (await ada.get(f"/sites/1.json?{query}")).json()["error"]
+
+
+async def test_a_view_is_kept_under_a_name(tmp_path: Path) -> None:
+    async with analytics_in_process(tmp_path) as analytics, logged_in(analytics) as ada:
+        await visit(analytics, "/a")
+        saved, person = analytics.services.saved_views, analytics.prepared.account.id
+        shown = unescape((await ada.get("/sites/1?page=~/a&graph=visits&embed=1&sort=x")).text)
+        address = re.search(r'href="(/sites/[^"]*/views[?][^"]*)#new"', shown)
+        assert address is not None
+        form = unescape((await ada.get(address[1])).text)
+        query = "period=today&graph=visits&page=~/a"
+        assert f'name="query" value="{query}"' in form
+        answer = await ada.fill(address[1], {"name": "<b>Mine", "query": query}, action="/sites/1/views")
+        assert answer.headers["location"].endswith("/views?done=added")
+        (view,) = await saved.visible(1, person)
+        assert (view.name, view.query, view.owner) == ("<b>Mine", query, person)
+        menu = (await ada.get("/sites/1?page=~/a&graph=visits")).text
+        assert 'aria-current="true"><bdi>&lt;b&gt;Mine</bdi>' in menu
+        changed = {"id": str(view.id), "name": "All of us", "whose": "site"}
+        await ada.fill("/sites/1/views", changed, action="/sites/1/views/change")
+        (view,) = await saved.visible(1, 0)
+        assert (view.name, view.query) == ("All of us", query)
+        for refused in ({"name": ""}, {"name": "x" * 101}, {"name": "x", "query": "graph=nothing"}):
+            answer = await ada.fill("/sites/1/views", {"query": query, **refused})
+            assert answer.status_code == 422, refused
+        answer = await ada.fill("/sites/1/views", {**changed, "name": "a\nb"}, action="/sites/1/views/change")
+        assert answer.status_code == 422
+        await ada.fill("/sites/1/views", {"id": str(view.id)}, action="/sites/1/views/delete")
+        assert not await saved.visible(1, person)
 
 
 async def test_lists_of_several_sites_have_no_rates_that_cannot_be_told(tmp_path: Path) -> None:

@@ -15,7 +15,9 @@ from tallystick.surfaces.dashboard.account.two_factor import TwoFactorPages
 from tallystick.surfaces.dashboard.analytics.journeys import JourneyPages
 from tallystick.surfaces.dashboard.analytics.notes import NotesPages
 from tallystick.surfaces.dashboard.analytics.pages import AnalyticsPages
+from tallystick.surfaces.dashboard.analytics.saved_views import SavedViewPages
 from tallystick.surfaces.dashboard.analytics.segments import SegmentPages
+from tallystick.surfaces.dashboard.analytics.values_page import ValuePages
 from tallystick.surfaces.dashboard.analytics.viewer import Viewers, ViewerSource
 from tallystick.surfaces.dashboard.analytics.week_page import WeekPages
 from tallystick.surfaces.dashboard.entry.login import LoginPages
@@ -91,6 +93,7 @@ def dashboard(services: Services, kit: Kit, streams: LiveStreams) -> AsgiApp:
             goals=services.goals,
             funnels=services.funnels,
             segments=services.segments,
+            saved_views=services.saved_views,
             annotations=services.annotations,
             titles=Titles(services.ledger),
         ),
@@ -148,7 +151,7 @@ def _account_routes(guard: PageGuard, services: PageServices) -> list[BaseRoute]
     profile, two_factor, tokens = ProfilePages(services), TwoFactorPages(services), TokenPages(services)
     sites, people, invites = SitePages(services), PeoplePages(services), InvitePages(services)
     server, sharing, notes = ServerPages(services), SharingPages(services), NotesPages(services)
-    segments = SegmentPages(services)
+    segments, views = SegmentPages(services), SavedViewPages(services)
     rows: list[Row] = [
         ("/user", profile.page, None),
         ("/user/name", profile.page, profile.rename),
@@ -171,6 +174,9 @@ def _account_routes(guard: PageGuard, services: PageServices) -> list[BaseRoute]
         ("/sites/{site}/segments", segments.page, segments.create),
         ("/sites/{site}/segments/change", segments.page, segments.change),
         ("/sites/{site}/segments/delete", segments.page, segments.delete),
+        ("/sites/{site}/views", views.page, views.create),
+        ("/sites/{site}/views/change", views.page, views.change),
+        ("/sites/{site}/views/delete", views.page, views.delete),
         ("/sites/{site}/notes", notes.page, notes.create),
         ("/sites/{site}/notes/{note}", notes.note_page, notes.change),
         ("/sites/{site}/notes/{note}/delete", notes.note_page, notes.delete),
@@ -227,6 +233,7 @@ def _statistics_routes(
         journeys = JourneyPages(page_services, viewers, first_minutes)
         live = LivePages(page_services, guard, viewers, services.presence, first_minutes, streams)
         week = WeekPages(page_services, viewers, first_minutes)
+        values = ValuePages(page_services, viewers, first_minutes)
         rows += [
             (base, analytics.page, enter),
             (f"{base}/now", live.now, None),
@@ -238,6 +245,7 @@ def _statistics_routes(
             (f"{base}/week", week.week, None),
             (f"{base}/week.json", week.week, None),
             (f"{base}/week.csv", week.week, None),
+            (f"{base}/values.json", values.values, None),
             (f"{base}/funnels", journeys.funnels, None),
             (f"{base}/funnels.json", journeys.funnels, None),
             (f"{base}/funnels.csv", journeys.funnels, None),

@@ -54,6 +54,8 @@ def words_of_bars(language: Language, page: Page) -> dict[str, Any]:
         # Their names are of the site's people: guests never filter by them.
         "segments": page.known.segments if viewer.insider else (),
         "save_segment": save_address(viewer, page.view),
+        "saved_views": (),
+        "views_page": "",
         "segments_page": f"{viewer.base}/segments" if viewer.may_keep else "",
         "goals": list(dict.fromkeys(goals))[:MOST_OFFERED],
         "titles_searched": None if page.searched_all else MOST_LOOKED_AT,
@@ -81,6 +83,7 @@ def refused_values(request: PageRequest, viewer: Viewer, error: InputRefused) ->
         "here_address": request.http.url.path,
         "message": str(error),
         "typed": typed_filter(pairs) or (_refused_chip(view, error) if isinstance(error, FilterRefused) else None),
+        "suggestions": (),
         "expression": view.expression if isinstance(error, FilterRefused) else "",
     }
 

@@ -62,7 +62,7 @@ class JourneyPages(AnalyticsPages):
         chip = _page_chip(page)  # refused before the first part is sent
         numbers = await tried(lambda: self._asking.numbers(page, NUMBERS_OF_PAGE))
         chart = await tried(lambda: self._chart(request, page))
-        shared = self._shared(request, page)
+        shared = await self._shared(request, page)
         values = {**shared, "chip": chip, "numbers": numbers, "chart": chart}
         head, headers = await self._services.renderer.private_text(request, "analytics/one_page.html", values)
         return streamed(request.http.scope, head, self._page_parts(request, page, shared), headers)
@@ -116,7 +116,7 @@ class JourneyPages(AnalyticsPages):
     async def _funnels(self, request: PageRequest, page: Page) -> Response:
         found = await self._of_site(page)
         drawn = _chosen(request, found)
-        shared = self._shared(request, page)
+        shared = await self._shared(request, page)
         values = {**shared, "funnels": found, "others": found[MOST_DRAWN:]}
         head, headers = await self._services.renderer.private_text(request, "analytics/funnels.html", values)
         return streamed(request.http.scope, head, self._funnel_parts(request, page, drawn, shared), headers)

@@ -12,6 +12,7 @@ from tallystick.errors import InputRefused, QuestionTooLong
 from tallystick.services.analytics.titles import MOST_LOOKED_AT
 from tallystick.services.exports.spreadsheet import safe
 from tallystick.surfaces.dashboard.analytics import week, wording
+from tallystick.surfaces.dashboard.analytics.around import values_around
 from tallystick.surfaces.dashboard.analytics.asking import (
     Asking,
     Failure,
@@ -30,6 +31,7 @@ from tallystick.surfaces.dashboard.analytics.choosing import chosen
 from tallystick.surfaces.dashboard.analytics.filter_words import chip_to_find
 from tallystick.surfaces.dashboard.analytics.lists import LEFT_OUT, LISTS, PANELS, Listing, Panel, panel_of
 from tallystick.surfaces.dashboard.analytics.periods import local_dates
+from tallystick.surfaces.dashboard.analytics.suggesting import suggested_for
 from tallystick.surfaces.dashboard.analytics.view import View, filtered_address, own_view, view_of
 from tallystick.surfaces.dashboard.analytics.viewer import LoginNeeded, OtherFirst, Viewer, ViewerSource
 from tallystick.surfaces.dashboard.first_minutes.pages import FirstMinutes
@@ -117,6 +119,7 @@ class AnalyticsPages:
     async def _refused(self, request: PageRequest, viewer: Viewer, error: InputRefused) -> Response:
         """A page that says why an address cannot be shown, with the form that was sent as it was filled in."""
         values = refused_values(request, viewer, error)
+        values["suggestions"] = await suggested_for(self._statistics, request, viewer)
         return await self._services.renderer.private_page(request, "analytics/refused.html", values, 400)
 
     # The page.
@@ -128,7 +131,7 @@ class AnalyticsPages:
         live = await tried(lambda: self._asking.live(page))
         chart = await tried(lambda: self._chart(request, page))
         first_visit = await self._first_minutes.arrived(page.viewer, page.now)
-        shared = self._shared(request, page)
+        shared = await self._shared(request, page)
         values = {**shared, "numbers": numbers, "live": live, "chart": chart, "first_visit": first_visit}
         head, headers = await self._services.renderer.private_text(request, "analytics/page.html", values)
         return streamed(request.http.scope, head, self._parts(request, page, shared), headers)
@@ -169,7 +172,7 @@ class AnalyticsPages:
         drawn = {} if isinstance(found, Failure) else await asyncio.to_thread(week.week_values, request.language, found)
         return {"week": found, **drawn}
 
-    def _shared(self, request: PageRequest, page: Page) -> dict[str, Any]:
+    async def _shared(self, request: PageRequest, page: Page) -> dict[str, Any]:
         language = request.language
         return {
             "page": page,
@@ -189,6 +192,7 @@ class AnalyticsPages:
             "titles": wording.TITLES,
             **form_values(page.view, page.viewer),
             **words_of_bars(language, page),
+            **await values_around(self._services, page),
             "shown_value": lambda by, value: shown_value(language, by, value),
             "row_name": lambda listing, row: _row_name(language, listing, row),
             "row_view": lambda listing, row: _row_view(page, listing, row),
@@ -211,7 +215,7 @@ class AnalyticsPages:
             world = await tried(lambda: self._asking.rows(asked, listing, ("visitors",), limit=ALL_COUNTRIES))
         view = page.view.changed(own=_own(request))
         values = {
-            **self._shared(request, page),
+            **await self._shared(request, page),
             **form_values(view, page.viewer),
             "view": view,
             "map": _map(request.language, page, listing, world) if isinstance(world, ListAnswer) else None,

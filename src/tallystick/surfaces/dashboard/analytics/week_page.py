@@ -24,7 +24,7 @@ class WeekPages(AnalyticsPages):
 
     async def _week_page(self, request: PageRequest, page: Page) -> Response:
         _require_seen(page)
-        values = {**self._shared(request, page), **await self._week_values(request, page)}
+        values = {**await self._shared(request, page), **await self._week_values(request, page)}
         return await self._services.renderer.private_page(request, "analytics/week.html", values)
 
     async def _week_json(self, _request: PageRequest, page: Page) -> Response:

@@ -23,6 +23,7 @@ from tallystick.services.ingest.arrival import DropReason
 from tallystick.services.ingest.dropped_hits import reason_name
 from tallystick.services.inquiries.asking import today_of
 from tallystick.surfaces.dashboard.analytics import wording as words_of_analytics
+from tallystick.surfaces.dashboard.analytics.around import values_around
 from tallystick.surfaces.dashboard.analytics.asking import Failure, Page, page_of, tried
 from tallystick.surfaces.dashboard.analytics.bars import form_values, refused_values, words_of_bars
 from tallystick.surfaces.dashboard.analytics.checking import check_filters
@@ -143,6 +144,7 @@ class LeftOutPages:
         viewer = figures.page.viewer
         values = {
             **self._shared(request, figures.page),
+            **await values_around(self._services, figures.page),
             "bots": await tried(figures.bots),
             "tells_bots": told,
             "without": None if told else await view_of_bots(figures.page),

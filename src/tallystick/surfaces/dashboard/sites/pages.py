@@ -12,7 +12,7 @@ from starlette.responses import Response
 from tallystick.errors import InputRefused, NoSuchSite, NotPermitted, StoreUnavailable
 from tallystick.model.site import Site
 from tallystick.services.accounts.accounts import may_change, may_see
-from tallystick.services.accounts.pinned_sites import pin_site, pinned_sites
+from tallystick.services.accounts.pinned_sites import pin_site, pinned_sites, sites_in_order
 from tallystick.services.accounts.site_hosts import UnknownHost, hosts_of, release_host, unknown_hosts, without_host
 from tallystick.services.accounts.site_rows import active_sites
 from tallystick.services.accounts.site_rows import site as read_site
@@ -151,8 +151,7 @@ class SitePages:
         all_sites = await self._ledger.read(active_sites)
         may_create = may_create_sites(person)
         pinned = await self._ledger.read(pinned_sites, person.id)
-        seen = (site for site in all_sites if may_see(person, site))
-        mine = sorted(seen, key=lambda site: (site.id not in pinned, site.name))
+        mine = sites_in_order(person, all_sites, pinned)
         find = query.get("find", "").strip()
         found = [site for site in mine if find.casefold() in f"{site.name} {site.domain} {site.link_domain}".casefold()]
         offset = number_in(query.get("from", ""), 5) or 0

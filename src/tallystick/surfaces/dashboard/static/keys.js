@@ -1,8 +1,6 @@
 {
   // Keys that follow links of the page. They can be turned off in the list of keys, because screen readers and voice
   // input have keys of their own.
-  const list = document.querySelector("details.keys");
-  const choice = list?.querySelector("input");
   const OFF = "tallystick-keys-off";
   const isOff = () => {
     try {
@@ -15,17 +13,25 @@
     c: () => document.querySelector("[data-compare]:not([aria-current])"),
     x: () => document.querySelector("[data-clear]") ?? document.querySelector("[data-remove]"),
   };
+  const showList = () => {
+    const [place, dialog] = document.querySelectorAll(".keys");
+    const list = place?.querySelector("div");
+    if (!list) return;
+    dialog.querySelector("form").before(list);
+    dialog.addEventListener("close", () => place.append(list), { once: true });
+    dialog.showModal(); // Esc closes it, and the focus is back where it was
+  };
   const press = (event) => {
     const { key, target } = event;
-    if (isOff() || event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented) return;
+    if (isOff() || event.ctrlKey || event.altKey || event.metaKey || event.isComposing || event.defaultPrevented) return;
+    if (document.querySelector("dialog[open]")) return;
     if (target.closest("input, select, textarea, [contenteditable]")) return;
     if (key === "Escape") {
       for (const menu of document.querySelectorAll("main details.menu[open], .chips details[open]")) menu.open = false;
       return;
     }
     if (key === "?") {
-      list.open = true;
-      list.querySelector("summary").focus();
+      showList();
     } else if (key === "/") {
       document.querySelector(".search [type=search]")?.focus();
     } else {
@@ -36,7 +42,9 @@
     }
     event.preventDefault();
   };
-  if (list) {
+  const offer = () => {
+    const choice = document.querySelector(".keys input");
+    if (!choice) return;
     choice.checked = !isOff();
     choice.closest("label").hidden = false;
     choice.addEventListener("change", () => {
@@ -46,6 +54,7 @@
         // without storage the choice holds for nothing
       }
     });
-    addEventListener("keydown", press);
-  }
+  };
+  offer();
+  addEventListener("keydown", press);
 }

@@ -20,6 +20,7 @@ from tallystick.services.analytics.funnel_questions import FunnelQuestions
 from tallystick.services.analytics.kept.annotations import Annotations
 from tallystick.services.analytics.kept.funnels import Funnels
 from tallystick.services.analytics.kept.goals import Goals
+from tallystick.services.analytics.kept.saved_views import SavedViews
 from tallystick.services.analytics.kept.segments import Segments
 from tallystick.services.analytics.questions import Questions
 from tallystick.services.analytics.titles import Titles
@@ -47,6 +48,7 @@ class Statistics(Struct, frozen=True, kw_only=True):
     goals: Goals
     funnels: Funnels
     segments: Segments
+    saved_views: SavedViews
     annotations: Annotations
     titles: Titles
 

@@ -19,7 +19,7 @@ STATIC_FOLDER = Path(__file__).parent.parent / "static"
 BUNDLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "statistics.css": ("style.css", "charts.css", "analytics.css", "bars.css", "map.css", "left-out.css"),
-        "statistics.js": ("live.js", "keys.js"),
+        "statistics.js": ("live.js", "keys.js", "values.js"),
     }
 )
 """Files that are sent as one, so that a page of statistics takes few requests."""

@@ -1,0 +1,158 @@
+"""How a person moves between pages of statistics, in a real browser: by keys, with scripts and without."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from support.accessibility import accessibility_problems
+from support.analytics import EMAIL, AnalyticsServer, analytics_server
+from support.browsing import opened_browser
+from support.pages import PASSWORD
+from tallystick.model.site import SiteSettings
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with opened_browser(chromium) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnalyticsServer]:
+    """A server with a public site, which has some hits."""
+    settings = SiteSettings(public="public")
+    with analytics_server(tmp_path_factory.mktemp("site") / "data", settings=settings, password=PASSWORD) as server:
+        for path in ("/blog/one", "/blog/two", "/about"):
+            assert server.pixel(p=path, t=f"All of {path}").status == 200
+        yield server
+
+
+@pytest.fixture(scope="module")
+def context(browser: Browser, server: AnalyticsServer) -> Iterator[BrowserContext]:
+    """The browser of the owner, who has another site and has pinned it."""
+    with browser.new_context(base_url=server.url, locale="en") as context:
+        context.set_default_timeout(20_000)
+        page = context.new_page()
+        page.goto("/login")
+        page.get_by_label("Email").fill(EMAIL)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Log in").click()
+        page.wait_for_url(lambda url: "/login" not in url)
+        page.goto("/sites")
+        page.locator("[name=cname]").fill("zwei.example.com")
+        page.locator("[name=cname]").press("Enter")
+        page.wait_for_url("**done=created")
+        page.goto("/sites")
+        page.get_by_role("button", name="Pin").nth(1).click()
+        page.wait_for_load_state()
+        page.close()
+        yield context
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    page = context.new_page()
+    yield page
+    page.close()
+
+
+@pytest.mark.parametrize("place", ["/pages", "/page?page=/about", "/funnels", "/week", "/left-out"])
+def test_every_page_of_statistics_has_keys(page: Page, place: str) -> None:
+    page.goto(f"/sites/stats.example.com{place}")
+    page.keyboard.press("w")
+    page.wait_for_url("**period=7d**")
+    expect(page.locator("details.keys label:not([hidden])")).to_have_count(1)
+    page.get_by_text("+ Filter").focus()
+    page.keyboard.press("?")
+    dialog = page.get_by_role("dialog", name="Keys")
+    expect(dialog.get_by_label("Use these keys in this browser")).to_be_focused()
+    assert accessibility_problems(page) == []
+    page.keyboard.press("m")  # no key but Esc while the list is open
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(page.get_by_text("+ Filter")).to_be_focused()
+    assert "period=7d" in page.url
+    page.keyboard.press("Control+m")
+    assert "period=7d" in page.url
+    page.keyboard.press("1")
+    page.wait_for_url("**/sites/zwei.example.com?period=7d")
+
+
+def test_numbers_lead_to_sites_in_the_order_of_their_cards(page: Page, server: AnalyticsServer) -> None:
+    page.goto("/sites/stats.example.com")
+    keys = page.locator("details.keys")
+    keys.locator("summary").click()
+    assert keys.locator("a").all_inner_texts() == ["zwei.example.com", "stats.example.com"]
+    page.keyboard.press("2")
+    page.wait_for_url("**/sites/stats.example.com")
+    with page.context.browser.new_context(java_script_enabled=False, locale="de") as other:  # type: ignore[union-attr]
+        guest = other.new_page()
+        guest.goto(f"{server.url}/sites/stats.example.com")
+        guest.locator("details.keys summary").click()
+        expect(guest.locator("details.keys")).to_contain_text("Schließen, was offen ist")
+        assert guest.locator("details.keys a").count() == 0
+        assert guest.get_by_role("dialog").count() == 0
+
+
+def options(page: Page) -> list[str]:
+    found: list[str] = page.locator("form[data-values] input[name=value]").first.evaluate(
+        "input => [...(input.list?.options ?? [])].map(({ value }) => value)"
+    )
+    return found
+
+
+def test_values_are_offered_while_a_filter_is_typed(page: Page) -> None:
+    page.goto("/sites/stats.example.com")
+    page.get_by_text("+ Filter").click()
+    value = page.get_by_label("Value, or several with commas")
+    with page.expect_response("**/values.json?*find=blog*"):
+        value.fill("blog")
+    page.wait_for_function("document.querySelector('form[data-values] [name=value]').list?.options.length === 2")
+    assert sorted(options(page)) == ["/blog/one", "/blog/two"]
+    with page.expect_response("**/values.json?*find=ab*"):
+        value.fill("/blog/one,ab")
+    page.wait_for_function("document.querySelector('form[data-values] [name=value]').list.options.length === 1")
+    assert options(page) == ["/blog/one,/about"]
+    page.get_by_label("Filter by").select_option("Country")
+    with page.expect_response("**/values.json?*of=country*"):
+        value.fill("")
+    page.wait_for_function("!document.querySelector('form[data-values] [name=value]').list.options.length")
+    assert accessibility_problems(page) == []
+
+
+def test_values_are_offered_without_scripts(browser: Browser, server: AnalyticsServer) -> None:
+    with browser.new_context(java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto(f"{server.url}/sites/stats.example.com?period=today")
+        page.get_by_text("+ Filter").click()
+        page.get_by_label("Filter by").select_option("Entry page")
+        page.get_by_role("button", name="Filter", exact=True).click()
+        page.wait_for_url("**add=entry+page**")
+        assert page.locator("datalist option").first.get_attribute("value") == "/blog/one"
+        page.get_by_label("Value, or several with commas").fill("/blog/one")
+        page.get_by_role("button", name="Filter", exact=True).click()
+        page.wait_for_url("**entry_page=/blog/one")
+
+
+def test_a_view_is_kept_and_opened_from_the_menu(page: Page) -> None:
+    page.goto("/sites/stats.example.com?period=7d&page=~blog&graph=pageviews")
+    page.get_by_text("Views", exact=True).click()
+    page.get_by_role("link", name="Keep this view").click()
+    page.get_by_label("Name").fill("The blog")
+    page.get_by_role("button", name="Keep the view").click()
+    page.wait_for_url("**/views?done=added")
+    assert accessibility_problems(page) == []
+    page.goto("/sites/stats.example.com")
+    page.get_by_text("Views", exact=True).click()
+    assert accessibility_problems(page) == []
+    page.get_by_role("link", name="The blog").click()
+    page.wait_for_url("**?period=7d&graph=pageviews&page=~blog")
+    expect(page.locator(".chips summary")).to_have_text("Page contains blog")
+    page.goto("/sites/stats.example.com/views")
+    page.get_by_text("Rename or delete").click()
+    page.get_by_role("button", name="Delete the view").click()
+    page.wait_for_url("**/views?done=deleted")
+    expect(page.get_by_text("There are no saved views yet.")).to_be_visible()
