@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import re
+import threading
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,8 +18,12 @@ from structlog.testing import capture_logs
 
 from support.analytics import HOST, Analytics, analytics_in_process
 from support.exported import an_export
+from support.http_server import serving_application
 from support.pages import PASSWORD, Visitor
+from support.raw_http import RawClient, request
 from tallystick.model.aggregates import PLAUSIBLE, Row
+from tallystick.model.dimensions import Dimension
+from tallystick.model.question import Answer, Question
 from tallystick.services.accounts.accounts import set_password
 from tallystick.services.accounts.passwords import hash_password
 from tallystick.services.analytics.imported import WARNINGS as OF_IMPORTS
@@ -400,3 +405,35 @@ async def test_a_list_keeps_its_order_and_what_is_looked_for(analytics: Analytic
     shown = await page(analytics, "/sites/1/pages?find=a&from=500")
     assert "There are not so many rows." in shown
     assert '<a href="/sites/1/pages?find=a">Show the first rows</a>' in shown
+
+
+@pytest.mark.parametrize("resets", [True, False])
+async def test_questions_for_a_browser_that_is_gone_are_interrupted(
+    analytics: Analytics, monkeypatch: pytest.MonkeyPatch, *, resets: bool
+) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def slow(session: Any, question: Question) -> Answer:
+        if not any(isinstance(each, Dimension) for each in question.dimensions):
+            found: Answer = session.answer(question)
+            return found
+        begun.set()
+        try:
+            session.connection.execute("SELECT count(*) FROM range(10000000000) a(x) WHERE hash(x) = 1").fetchall()
+        finally:
+            ended.set()
+        raise AssertionError
+
+    await visit(analytics, "/a")
+    monkeypatch.setattr("tallystick.services.analytics.questions.ask", slow)
+    monkeypatch.setattr("tallystick.surfaces.dashboard.analytics.asking.WITHIN_S", 60)
+    monkeypatch.setattr("tallystick.surfaces.dashboard.support.streaming.PROBED_EVERY_S", 0.1)
+    async with serving_application(analytics.running.application) as started:
+        async with RawClient.to(started.address) as client:
+            await client.send(request("/sites/1", "Accept: text/html", host=HOST))
+            assert await asyncio.to_thread(begun.wait, 20)
+            if resets:
+                client.reset()
+        assert await asyncio.to_thread(ended.wait, 8), "the question is still being answered"
+    monkeypatch.undo()
+    assert (await data(analytics, "/sites/1/pages.json"))["total"] == 1
