@@ -224,6 +224,7 @@ async def test_readers_see_it_and_change_nothing(everybody: World) -> None:
     assert "/left-out/count" not in shown
     assert "/left-out/rules" not in shown
     assert "rules" not in await data(everybody, person="reader")
+    assert "hits will be counted" not in await page(everybody, "?done=counted&hits=1000", person="reader")
     assert (await data(everybody))["rules"]["host"] == ["test.example.com"]
     number = everybody.sites["own"].id
     assert (await everybody.page(GUEST, "GET", f"/sites/{number}/left-out")).status == 303
