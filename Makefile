@@ -15,8 +15,8 @@ install: .venv/.runtime ## Create .venv and install the server in it
 
 # Tests wait for processes, packages and clocks: three at once keep two cores busy.
 PROCESSES ?= 3
-# Their stores sync whatever they write: in memory, where there is room for 2 GB, that waits for no disk.
-TESTS_IN := $(shell [ "$$(df --output=avail /dev/shm 2>/dev/null | tail -n 1)" -gt 2000000 ] 2>/dev/null && echo /dev/shm)
+# Their stores sync whatever they write: in memory, where there is room for 3 GB, that waits for no disk.
+TESTS_IN := $(shell [ "$$(df --output=avail /dev/shm 2>/dev/null | tail -n 1)" -gt 3000000 ] 2>/dev/null && echo /dev/shm)
 test: .venv/.dev ## All tests, PostgreSQL and the published clients included; PROCESSES=2 for fewer at once
 	PYTEST_DEBUG_TEMPROOT=$(TESTS_IN) $(BIN)/python -m pytest --numprocesses=$(PROCESSES) --dist=loadfile
 

@@ -32,9 +32,8 @@ class Postgres:
         port: on every address of this machine; 0 for none.
     """
 
-    def __init__(self, home: Path, port: int = 0) -> None:
-        self._home, self.port = home, port
-        self._cluster = home / "cluster"
+    def __init__(self, home: Path, cluster: Path, port: int = 0) -> None:
+        self._home, self._cluster, self.port = home, cluster, port
         self._account = _account()
         self._binaries = _binaries(readable_by_all=bool(self._account), copy_to=home)
 
@@ -42,17 +41,20 @@ class Postgres:
     @contextmanager
     def started(cls, port: int = 0) -> Iterator[Self]:
         """Make a cluster, run it, throw it away."""
-        home = _new_home()
-        server = cls(home, port)
-        try:
-            server._initialize()
-            server._start()
+        with cls._at_home(port) as server:
+            server.initialize()
+            server.start()
             try:
                 yield server
             finally:
                 server.stop()
-        finally:
-            shutil.rmtree(home)
+
+    @classmethod
+    @contextmanager
+    def _at_home(cls, port: int) -> Iterator[Self]:
+        # Paths of sockets are short, and programs may not be run everywhere; databases are made where tests write.
+        with _folder("/tmp") as home, _folder(os.environ.get("PYTEST_DEBUG_TEMPROOT") or "/tmp") as data:
+            yield cls(home, data / "cluster", port)
 
     def restart(self) -> None:
         """Stop as a crash would, and start again: every connection is lost, nothing committed is."""
@@ -63,10 +65,6 @@ class Postgres:
         """Stop as a crash would; nothing happens where it is stopped already."""
         if self._pid() is not None:
             self._control("stop", "-m", "immediate", "-w")
-
-    def start(self) -> None:
-        """Start again after ``stop``."""
-        self._start()
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
@@ -95,12 +93,14 @@ class Postgres:
             for path in (self._home, self._cluster):
                 os.chown(path, entry.pw_uid, entry.pw_gid)
 
-    def _initialize(self) -> None:
+    def initialize(self) -> None:
+        """Make an empty cluster."""
         self._make_cluster()
         options = ("-A", "trust", "-U", "tallystick", "-E", "UTF8", "--no-sync")
         self._run("initdb", "-D", self._cluster, *options, stdout=subprocess.DEVNULL)
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Start, also again after ``stop``."""
         # Tests kill processes, not machines: without fsync nothing is lost by that, and databases are made fast.
         listen = f"-c listen_addresses='*' -c port={self.port}" if self.port else "-c listen_addresses=''"
         options = f"{listen} -c unix_socket_directories={self._home} -c max_connections=200 -c fsync=off"
@@ -147,10 +147,8 @@ class Postgres:
     @contextmanager
     def standby(self, port: int) -> Iterator[Self]:
         """A second server that has everything before this one acknowledges it, until this one is gone."""
-        home = _new_home()
-        standby = type(self)(home, port)
         source = f"host={self._home} port={self.port or 5432} user=tallystick"
-        try:
+        with self._at_home(port) as standby:
             standby.copy(source)
             standby.start()
             try:
@@ -159,8 +157,6 @@ class Postgres:
                 yield standby
             finally:
                 standby.stop()
-        finally:
-            shutil.rmtree(home)
 
     def copy(self, source: str) -> None:
         """Fill the empty cluster with another server's, to follow it as a standby."""
@@ -182,10 +178,12 @@ class Postgres:
             connection.execute(statement.encode())
 
 
-def _new_home() -> Path:
-    home = Path(tempfile.mkdtemp(prefix="tallystick-postgres-", dir="/tmp"))
-    home.chmod(0o711)
-    return home
+@contextmanager
+def _folder(where: str) -> Iterator[Path]:
+    """A folder that another account may enter; removed at the end."""
+    with tempfile.TemporaryDirectory(prefix="tallystick-postgres-", dir=where) as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
 
 
 def free_port() -> int:
