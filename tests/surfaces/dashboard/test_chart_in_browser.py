@@ -1,4 +1,4 @@
-"""The chart of a page in a real browser: zoom and back, notes, and what axe says."""
+"""The chart of a page in a real browser: zoom and back, and notes."""
 
 import re
 from collections.abc import Iterator
@@ -7,7 +7,6 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from support.accessibility import accessibility_problems
 from support.pages import PASSWORD
 from support.server import RunningServer, running_server
 
@@ -62,15 +61,3 @@ def test_a_note_is_added_by_keyboard_and_drawn(page: Page) -> None:
     mark = page.get_by_role("link", name="Note 1: Released <b>2.0</b>")
     mark.focus()
     expect(mark).to_be_focused()
-
-
-@pytest.mark.parametrize("path", ["?period=today", "/notes", "/week?period=today"])
-@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light")])
-def test_pages_with_charts_are_accessible_and_fit(page: Page, path: str, width: int, scheme: str) -> None:
-    page.set_viewport_size({"width": width, "height": 900})
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    page.goto(f"/sites/1{path}")
-    for details in page.locator(".time-chart details, .add-note").all():
-        details.evaluate("details => details.open = true")
-    assert accessibility_problems(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width

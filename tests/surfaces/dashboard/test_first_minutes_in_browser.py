@@ -162,17 +162,3 @@ def test_the_server_stops_although_pages_follow_it(browser: Browser, server: Run
         with page.expect_response("**/live"):
             page.goto("/sites/1")
         assert server.stop() == 0
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 768, 1280])
-def test_no_page_is_wider_than_the_screen(browser: Browser, server: RunningServer, width: int, scheme: str) -> None:
-    with set_up(browser, server) as context:
-        page = context.new_page()
-        page.set_viewport_size({"width": width, "height": 800})
-        page.emulate_media(color_scheme="light" if scheme == "light" else "dark")
-        for path in ("/sites/1", "/sites/1/install", "/sites/1/now"):
-            page.goto(path)
-            for summary in page.locator("details > summary").all():
-                summary.click()
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, path

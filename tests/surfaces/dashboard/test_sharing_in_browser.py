@@ -4,14 +4,13 @@ import http.server
 import re
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from support.analytics import FIREFOX
-from support.browsing import ARGUMENTS, CONTRASTS
+from support.browsing import ARGUMENTS
 from support.pages import PASSWORD
 from support.server import RunningServer, running_server
 
@@ -175,36 +174,6 @@ def test_pictures_are_shown_in_other_websites(browser: Browser, ada: BrowserCont
             page.wait_for_function("document.querySelector('img').complete")
             assert page.evaluate("document.querySelector('img').naturalWidth") > 50, name
         assert eve.cookies() == []
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_pages_fit_and_can_be_read(browser: Browser, site: RunningServer, ada: BrowserContext, scheme: Any) -> None:
-    locked = new_link(ada, f"Locked, {scheme}", Password=LINK_PASSWORD)
-    shown = new_link(ada, f"W{'W' * 100}, {scheme}")
-    with browser.new_context(base_url=site.url, storage_state=ada.storage_state(), color_scheme=scheme) as context:
-        page = context.new_page()
-        for name, path in (
-            ("list", "/sites/1/sharing"),
-            ("link", "/sites/1/sharing/2"),
-            ("password", locked),
-            ("shared", shown),
-        ):
-            page.goto(path)
-            fits(page, f"{name}-{scheme}")
-        page.goto("/sites/1/sharing")
-        page.get_by_label("Name", exact=True).fill(f"New, {scheme}")
-        page.get_by_role("button", name="Create the link").click()
-        fits(page, f"created-{scheme}")
-
-
-def fits(page: Page, name: str) -> None:
-    for details in page.locator("details").all():
-        details.evaluate("(element) => { element.open = true }")
-    for width in (360, 768, 1280):
-        page.set_viewport_size({"width": width, "height": 800})
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, (name, width)
-    assert [pair for pair in page.evaluate(CONTRASTS) if pair[0] < 4.5] == []
-    assert [pair for pair in page.evaluate(CONTRASTS) if pair[0] < 4.5] == []
 
 
 def test_the_copy_button_copies(browser: Browser, site: RunningServer, ada: BrowserContext) -> None:
