@@ -6,7 +6,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 # Tests start hundreds of processes: where bytecode is not kept, each compiles all sources again.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: serve install test lint wheel check torture bench shape clean
+.PHONY: serve install test lint wheel check torture bench pictures shape clean
 
 serve: .venv/.runtime ## Run the server on 127.0.0.1:8080, data in ./tallystick-data
 	$(BIN)/tallystick serve
@@ -50,6 +50,10 @@ bench: .venv/.bench ## Measure, about 32 minutes; needs wrk and Chromium (Debian
 	$(BIN)/python benchmarks/live.py
 	$(BIN)/python benchmarks/idle.py
 	$(BIN)/python benchmarks/ledger.py
+
+pictures: .venv/.dev ## Make the pictures of docs/pictures again; those of all pages are in build/screenshots
+	$(BIN)/python -m pytest tests/surfaces/dashboard/test_every_page_in_browser.py
+	$(BIN)/python tools/make_pictures.py
 
 shape: .venv/.dev ## Sizes of files and functions, to see what grows
 	$(BIN)/python tools/shape.py
