@@ -20,6 +20,6 @@ SURFACE = Surface(
     rates=(
         Rate("login", 20, 60, "logins and forms that cost as much, per address"),
         Rate("site-secret", 20, 60, "wrong secrets of sites, per address"),
-        Rate("guest-pages", 60, 60, "pages of statistics for people who are not logged in, per address"),
+        Rate("guest-pages", 120, 60, "pages of statistics for people who are not logged in, per address"),
     ),
 )
