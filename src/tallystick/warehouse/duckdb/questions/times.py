@@ -118,12 +118,14 @@ class VisitsInTime(NamedTuple):
         conditions = [
             condition,
             *(
-                f"started >= {before} AND started < {change} AND ended >= {change} AND NOT ({condition})"
+                f"started >= {before} AND started < {change} AND ended >= {change}"
                 for before, change in zip([self.period.first, *self._changes], self._changes, strict=False)
             ),
         ]
-        listed = f"{self.key}{self._computed}{columns}, {self.steps.step('started')} AS opened_at"
-        return " UNION ALL ".join(f"SELECT {listed} FROM {self.visits} AND NOT alone AND {each}" for each in conditions)
+        listed = f"{self.key}{self._computed}{columns}, started"
+        # Steps are added outside: the text of an offset is as long as the zone's changes are many.
+        chosen = " UNION ".join(f"SELECT {listed} FROM {self.visits} AND NOT alone AND {each}" for each in conditions)
+        return f"SELECT *, {self.steps.step('started')} AS opened_at FROM ({chosen})"
 
     def _parts_of_several(self) -> str:
         """The SELECT of the hits of ``several`` in each bucket, as a visit of its own."""
