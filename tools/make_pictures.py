@@ -12,14 +12,14 @@ ROOT = Path(__file__).resolve().parent.parent
 TAKEN = ROOT / "build" / "screenshots"
 KEPT = ROOT / "docs" / "pictures"
 CHOSEN = {
-    "statistics-1280-light": 1960,
-    "statistics-1280-dark": 1960,
+    "statistics-1280-light": 1882,
+    "statistics-1280-dark": 1882,
     "statistics-360-light": 1300,
-    "statistics-filtered-1280-light": 930,
-    "one-page-1280-light": 1500,
-    "funnels-1280-light": 540,
-    "left-out-1280-light": 1060,
-    "sites-1280-light": 640,
+    "statistics-filtered-1280-light": 880,
+    "one-page-1280-light": 1506,
+    "funnels-1280-light": 520,
+    "left-out-1280-light": 818,
+    "sites-1280-light": 600,
 }
 """Pictures, and how many pixels of their height are kept."""
 QUALITY = 75
