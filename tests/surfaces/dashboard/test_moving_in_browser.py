@@ -1,12 +1,13 @@
 """How a person moves between pages of statistics, in a real browser: by keys, with scripts and without."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from support.accessibility import accessibility_problems
-from support.analytics import EMAIL, AnalyticsServer, analytics_server
+from support.analytics import CHROME, EMAIL, AnalyticsServer, analytics_server
 from support.browsing import opened_browser
 from support.pages import PASSWORD
 from tallystick.model.site import SiteSettings
@@ -34,7 +35,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnalyticsServer
 def context(browser: Browser, server: AnalyticsServer) -> Iterator[BrowserContext]:
     """The browser of the owner, who has another site and has pinned it."""
     with browser.new_context(base_url=server.url, locale="en") as context:
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(60_000)
         page = context.new_page()
         page.goto("/login")
         page.get_by_label("Email").fill(EMAIL)
@@ -97,29 +98,23 @@ def test_numbers_lead_to_sites_in_the_order_of_their_cards(page: Page, server: A
         assert guest.get_by_role("dialog").count() == 0
 
 
-def options(page: Page) -> list[str]:
-    found: list[str] = page.locator("form[data-values] input[name=value]").first.evaluate(
-        "input => [...(input.list?.options ?? [])].map(({ value }) => value)"
-    )
-    return found
-
-
 def test_values_are_offered_while_a_filter_is_typed(page: Page) -> None:
     page.goto("/sites/stats.example.com")
     page.get_by_text("+ Filter").click()
     value = page.get_by_label("Value, or several with commas")
     with page.expect_response("**/values.json?*find=blog*"):
         value.fill("blog")
-    page.wait_for_function("document.querySelector('form[data-values] [name=value]').list?.options.length === 2")
-    assert sorted(options(page)) == ["/blog/one", "/blog/two"]
+    offered = page.locator("form[data-values] datalist option")
+    expect(offered).to_have_count(2)
+    assert sorted(offered.all_text_contents()) == ["/blog/one", "/blog/two"]
     with page.expect_response("**/values.json?*find=ab*"):
         value.fill("/blog/one,ab")
-    page.wait_for_function("document.querySelector('form[data-values] [name=value]').list.options.length === 1")
-    assert options(page) == ["/blog/one,/about"]
+    expect(offered).to_have_count(1)
+    assert offered.get_attribute("value") == "/blog/one,/about"
     page.get_by_label("Filter by").select_option("Country")
     with page.expect_response("**/values.json?*of=country*"):
         value.fill("")
-    page.wait_for_function("!document.querySelector('form[data-values] [name=value]').list.options.length")
+    expect(offered).to_have_count(0)
     assert accessibility_problems(page) == []
 
 
@@ -135,6 +130,113 @@ def test_values_are_offered_without_scripts(browser: Browser, server: AnalyticsS
         page.get_by_label("Value, or several with commas").fill("/blog/one")
         page.get_by_role("button", name="Filter", exact=True).click()
         page.wait_for_url("**entry_page=/blog/one")
+
+
+MARK = "window.stays = true"
+STAYS = "window.stays === true"
+
+
+def test_the_next_page_is_loaded_in_place(page: Page) -> None:
+    problems: list[str] = []
+    page.on("console", lambda message: problems.append(message.text))
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.goto("/sites/stats.example.com?period=month&compare=off")
+    page.evaluate(MARK)
+    later = page.get_by_role("link", name="Earlier")
+    row = page.locator("#pages").get_by_role("link", name="/blog/one", exact=True)
+    row.scroll_into_view_if_needed()
+    before = page.evaluate("scrollY")
+    assert before > 0
+    row.click()
+    page.wait_for_url("**?period=month&compare=off&page=/blog/one")
+    expect(page.locator(".chips summary")).to_have_text("Page is /blog/one")
+    expect(page.locator("#week")).to_have_count(1)
+    expect(page.locator("main > .foot")).to_have_count(1)
+    assert page.evaluate("scrollY") == before
+    assert page.locator(".languages [name=back]").input_value().endswith("page=/blog/one")
+    expect(page.locator("body > [aria-live]")).to_have_text(re.compile("^stats.example.com, "))
+    assert accessibility_problems(page) == []
+    later.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**?period=20**")
+    expect(later).to_be_focused()
+    expect(page.locator("details.keys label:not([hidden])")).to_have_count(1)
+    page.keyboard.press("?")  # keys are there after a swap, and their list
+    expect(page.get_by_role("dialog").get_by_role("checkbox")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.go_back()
+    page.wait_for_url("**?period=month&compare=off&page=/blog/one")
+    page.go_back()
+    page.wait_for_url("**?period=month&compare=off")
+    expect(page.locator(".chips")).to_have_count(0)
+    page.go_forward()
+    expect(page.locator(".chips summary")).to_have_text("Page is /blog/one")
+    page.get_by_label("Search pages").fill("blog")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**q=blog**")
+    expect(page.locator(".chips")).to_contain_text("Pages with “blog”")
+    assert page.title().endswith(" Tallystick")
+    assert page.evaluate(STAYS)
+    assert not problems
+
+
+def test_a_page_comes_in_parts(page: Page, server: AnalyticsServer) -> None:
+    page.goto("/sites/stats.example.com?period=7d")
+    page.evaluate(MARK)
+    page.evaluate(
+        "new PerformanceObserver((list) => { for (const each of list.getEntries()) window.moved = each.value; })"
+        ".observe({ type: 'layout-shift', buffered: false })"
+    )
+    page.locator(".number").nth(1).click()
+    page.wait_for_url("**graph=visits")
+    expect(page.locator("main > details.keys")).to_have_count(1)
+    names = page.locator(".panels > section").evaluate_all("all => all.map((each) => each.id)")
+    assert names[:5] == ["pages", "sources", "places", "devices", "goals"]
+    assert len(set(names)) == len(names)
+    assert page.evaluate(STAYS)
+    assert page.evaluate("window.moved ?? 0") < 0.02
+    # The number of visitors still moves.
+    assert server.pixel(p="/later", headers={"x-forwarded-for": "192.0.2.9", "user-agent": CHROME}).status == 200
+    expect(page).to_have_title(re.compile(r"^\([0-9]+\) stats"))
+
+
+@pytest.mark.parametrize("answer", ["failure", "error", "file", "another page"])
+def test_what_cannot_be_swapped_is_loaded_as_always(page: Page, answer: str) -> None:
+    page.goto("/sites/stats.example.com?period=7d")
+    page.evaluate(MARK)
+
+    def intercept(route: Route) -> None:
+        if route.request.resource_type != "fetch":
+            route.continue_()
+        elif answer == "failure":
+            route.abort()
+        elif answer == "error":
+            route.fulfill(status=503, content_type="text/html", body="<main>No</main>")
+        elif answer == "file":
+            route.fulfill(content_type="text/plain", body="No")
+        else:
+            route.fulfill(content_type="text/html", body="<!doctype html><body class=login><main>No</main>")
+
+    page.route("**period=28d*", intercept)
+    with page.expect_request(lambda request: request.is_navigation_request()):
+        page.keyboard.press("t")
+    page.wait_for_url("**?period=28d")
+    expect(page.locator("details.keys")).to_have_count(1)
+    assert not page.evaluate(STAYS)
+    assert page.url.endswith("?period=28d")
+    expect(page.locator("main.statistics")).to_be_visible()
+
+
+def test_other_clicks_are_the_browsers(page: Page) -> None:
+    page.goto("/sites/stats.example.com?period=7d")
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="Earlier").click(modifiers=["Control"])
+    opened.value.close()
+    assert page.url.endswith("?period=7d")
+    page.evaluate(MARK)
+    page.locator(".head .live").click()
+    page.wait_for_url("**/now*")
+    assert not page.evaluate(STAYS)
 
 
 def test_a_view_is_kept_and_opened_from_the_menu(page: Page) -> None:

@@ -16,7 +16,7 @@
   const showList = () => {
     const [place, dialog] = document.querySelectorAll(".keys");
     const list = place?.querySelector("div");
-    if (!list) return;
+    if (!list) return; // the end of the page is still missing
     dialog.querySelector("form").before(list);
     dialog.addEventListener("close", () => place.append(list), { once: true });
     dialog.showModal(); // Esc closes it, and the focus is back where it was
@@ -56,5 +56,6 @@
     });
   };
   offer();
+  addEventListener("tallystick-swapped", offer);
   addEventListener("keydown", press);
 }

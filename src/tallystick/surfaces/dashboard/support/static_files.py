@@ -22,7 +22,7 @@ BUNDLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             *("style.css", "charts.css", "analytics.css", "bars.css", "map.css", "left-out.css"),
             "print.css",  # changes what the others say
         ),
-        "statistics.js": ("live.js", "keys.js", "values.js"),
+        "statistics.js": ("live.js", "keys.js", "values.js", "swap.js"),
     }
 )
 """Files that are sent as one, so that a page of statistics takes few requests."""
