@@ -26,6 +26,8 @@ NOT_FOR_ANYONE: frozenset[str] = frozenset()
 READERS = frozenset({"superuser", "admin", "site admin", "settings", "reader"})
 SETTERS = READERS - {"reader"}
 ADMINS = SETTERS - {"settings"}
+OWNER = frozenset({"counters only"})
+"""Of the shared counter."""
 MANAGERS = frozenset({"superuser", "admin"})
 """Of the first site's account."""
 
@@ -67,6 +69,11 @@ def removals_of_others() -> tuple[Fields, ...]:
 def filled(**fields: Any) -> Fields:
     """The same fields for everything."""
     return lambda _: fields
+
+
+def member_of_counter(**further: str) -> Fields:
+    """Fields about a member of the shared counter."""
+    return lambda everybody: {"id": everybody.member_uid, **further}
 
 
 def segment_of(site: str, **further: str) -> Fields:
@@ -173,7 +180,23 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/server": frozenset({"superuser"}),
     "/server/grant": frozenset({"superuser"}),
     "/invites/{code}": LOGGED_IN,
-    "/counters/{counter}": frozenset({"counters only"}),
+    "/counters": LOGGED_IN,
+    "/counters.json": LOGGED_IN,
+    "/counters/live": LOGGED_IN,
+    "/counters/{counter}": OWNER,
+    "/counters/{counter}/log": OWNER,
+    "/counters/{counter}/log.json": OWNER,
+    "/counters/{counter}/log.csv": OWNER,
+    "/counters/{counter}/people": OWNER,
+    "/counters/{counter}/people/role": OWNER,
+    "/counters/{counter}/people/remove": OWNER,
+    "/counters/{counter}/people/leave": OWNER,
+    "/counters/{counter}/invites": OWNER,
+    "/counters/{counter}/invites/withdraw": OWNER,
+    "/counters/{counter}/settings": OWNER,
+    "/counters/{counter}/settings/set": OWNER,
+    "/counters/{counter}/settings/reset": OWNER,
+    "/counters/{counter}/settings/delete": OWNER,
 }
 """Who may see each page; of a page with a place in it, that of the first account."""
 
@@ -222,6 +245,17 @@ FORMS: Mapping[str, Form] = {
     "/people/remove": Form(MANAGERS, about("settings", confirm=address_of("settings")), removals_of_others()),
     "/server/grant": Form(frozenset({"superuser"}), about("counters only"), (filled(id=MISSING),)),
     "/invites/{code}": Form(LOGGED_IN - {"counters only"}, filled()),
+    "/counters": Form(LOGGED_IN, filled(name="Another counter")),
+    "/counters/{counter}": Form(OWNER, filled(press="up")),
+    "/counters/{counter}/people/role": Form(OWNER, member_of_counter(role="viewer")),
+    "/counters/{counter}/people/remove": Form(OWNER, member_of_counter()),
+    "/counters/{counter}/people/leave": Form(frozenset(), filled()),
+    "/counters/{counter}/invites": Form(OWNER, filled(role="member", days="7")),
+    "/counters/{counter}/invites/withdraw": Form(OWNER, lambda everybody: {"id": everybody.invite_uid}),
+    "/counters/{counter}/settings": Form(OWNER, filled(name="Renamed counter", mode="UpAndDown")),
+    "/counters/{counter}/settings/set": Form(OWNER, filled(value="7")),
+    "/counters/{counter}/settings/reset": Form(OWNER, filled()),
+    "/counters/{counter}/settings/delete": Form(OWNER, filled(confirm="Shared")),
     "/user/tokens": Form(READERS | {"foreign admin"}, filled(name="another", permission="64")),
 }
 """Every form but those that are only about the login of who sends them: see ``OWN``."""

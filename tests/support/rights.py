@@ -37,7 +37,7 @@ from tallystick.services.analytics.kept.segments import create_segment
 from tallystick.services.analytics.kept.shared_links import create_shared_link
 from tallystick.services.sharing.counters import NewCounter
 from tallystick.services.sharing.counters import create as create_counter
-from tallystick.services.sharing.invites import NewInvite
+from tallystick.services.sharing.invites import NewInvite, accept
 from tallystick.services.sharing.invites import create as create_invite
 from tallystick.surfaces.dashboard.sharing.form import OFFERED_LISTS
 from tallystick.surfaces.dashboard.support.cookies import LOGIN
@@ -109,6 +109,8 @@ class World:
         sites: ``own`` and ``second`` of the first account, ``foreign`` of another one.
         counter: the id of a shared counter of the person who has only counters.
         invite: a code with which anybody may join that counter.
+        invite_uid: the id of the invite.
+        member_uid: a member of that counter, who has nothing else.
         links: a shared link of each site, and its secret, by the names of ``sites``.
         segments: a segment of each site, by the names of ``sites``.
         views: a saved view of each site, by the names of ``sites``.
@@ -117,7 +119,7 @@ class World:
 
     def __init__(self, analytics: Analytics, people: dict[str, Member], sites: dict[str, Site]) -> None:
         self.analytics, self.people, self.sites = analytics, people, sites
-        self.counter = self.invite = ""
+        self.counter = self.invite = self.invite_uid = self.member_uid = ""
         self.links: dict[str, tuple[SharedLink, str]] = {}
         self.notes: dict[str, Annotation] = {}
         self.segments: dict[str, Segment] = {}
@@ -189,7 +191,14 @@ async def _share_a_counter(made: World) -> None:
     sharing, owner, now = made.analytics.services.sharing, made.people["counters only"], NOW
     counter = await sharing.write(create_counter, owner.account.id, NewCounter(name="Shared"), now)
     made.counter = counter.uid
-    _, made.invite = await sharing.write(create_invite, owner.account.id, counter.uid, NewInvite(max_uses=100), now)
+    invite, made.invite = await sharing.write(
+        create_invite, owner.account.id, counter.uid, NewInvite(max_uses=100), now
+    )
+    made.invite_uid = invite.uid
+    wanted = NewAccount(email="member@example.com", password="none", access={})
+    member = await made.analytics.services.ledger.write(create_account, wanted, now)
+    await sharing.write(accept, member.id, made.invite, now)
+    made.member_uid = member.uid
 
 
 PICTURES = {f"/{base}/{{site}}/{name}.svg" for base in ("sites", "share") for name in ("chart", "number")}

@@ -72,7 +72,8 @@ class Subscription:
 
     Attributes:
         account: id of the account.
-        token: id of the token it was opened with; revoking it ends the subscription.
+        token: id of the token it was opened with; revoking it ends the subscription. None for one that a page opened,
+            which checks its login session itself.
         prefix: first characters of the token's secret; rotating the secret ends the subscription. Empty if a rotation
             must not.
         zone: time zone whose days the connection shows.
@@ -84,7 +85,7 @@ class Subscription:
         *("account", "ending", "prefix", "token", "zone"),
     )
 
-    def __init__(self, hub: "Hub", account: int, token: int, zone: ZoneInfo, prefix: str = "") -> None:
+    def __init__(self, hub: "Hub", account: int, token: int | None, zone: ZoneInfo, prefix: str = "") -> None:
         self.account, self.token, self.zone, self.prefix = account, token, zone, prefix
         self.ending: Ending | None = None
         self._hub = hub
@@ -179,7 +180,7 @@ class Hub:
         """Ids of the accounts with subscriptions; may be read from any thread."""
         return self._of
 
-    def subscribe(self, account: int, token: int, zone: ZoneInfo, prefix: str = "") -> Subscription:
+    def subscribe(self, account: int, token: int | None, zone: ZoneInfo, prefix: str = "") -> Subscription:
         """Subscribe to all changes published from now on. After ``end_all`` the subscription is ended already.
 
         Raises:

@@ -97,11 +97,11 @@ class Following:
         if self._announcer is not None:
             self._announcer.notify()
 
-    async def subscribe(self, account: int, token: int, zone: ZoneInfo, prefix: str = "") -> Subscription:
+    async def subscribe(self, account: int, token: int | None, zone: ZoneInfo, prefix: str = "") -> Subscription:
         """Open a subscription to the changes that are committed from now on.
 
         Args:
-            prefix: of the token's secret; see ``Subscription``.
+            token, prefix: see ``Subscription``.
 
         Raises:
             TooManySubscriptions

@@ -39,7 +39,8 @@ class LiveChecks:
 
     def add(self, subscription: Subscription) -> None:
         """Include a new subscription in the checks."""
-        self._unchecked.add(subscription.token)
+        if subscription.token is not None:
+            self._unchecked.add(subscription.token)
         self._days.note(subscription.zone, self._ledger.clock())
 
     def watch(self, key: Key) -> Watcher:
@@ -71,7 +72,7 @@ class LiveChecks:
             self._unchecked.clear()
             return
         changed = await self._ledger.read(last_change)
-        tokens = {each.token for each in subscriptions}
+        tokens = {each.token for each in subscriptions if each.token is not None}
         if changed == self._accounts_changed:
             tokens &= self._unchecked
         if tokens:
@@ -112,7 +113,7 @@ class LiveChecks:
 
 
 def _is_valid(subscription: Subscription, valid: Mapping[int, str]) -> bool:
-    prefix = valid.get(subscription.token)
+    prefix = None if subscription.token is None else valid.get(subscription.token)
     return prefix is not None and subscription.prefix in {"", prefix}
 
 

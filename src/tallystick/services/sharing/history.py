@@ -72,6 +72,19 @@ def history(  # noqa: PLR0913, PLR0917  # account, counter and page
     return [_from_row(row) for row in changes]
 
 
+def recent_deltas(session: Session, account: int, uid: str, limit: int) -> list[tuple[int, int]]:
+    """When the value of a counter changed (Unix milliseconds) and by how much, newest first.
+
+    Its cost depends only on the number of changes returned.
+
+    Raises:
+        SharingRefused: NOT_FOUND.
+    """
+    counter = readable_counter(session, account, uid)
+    rows = session.common.recent_deltas(session.connection, counter=counter.id, max_rows=limit)
+    return [(at, delta) for at, delta in rows]
+
+
 def _from_row(row: Sequence[Any]) -> HistoryEntry:
     number, at, uid, name, kind, delta, value, version, undoes = row
     return HistoryEntry(

@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Route
 from tallystick.errors import QuestionTooLong, StoreUnavailable
 from tallystick.services.accounts.passwords import Passwords
 from tallystick.services.analytics.titles import Titles
+from tallystick.services.feed.following import Following
 from tallystick.services.services import Services
 from tallystick.surfaces.dashboard.account.profile import ProfilePages
 from tallystick.surfaces.dashboard.account.two_factor import TwoFactorPages
@@ -20,6 +21,10 @@ from tallystick.surfaces.dashboard.analytics.segments import SegmentPages
 from tallystick.surfaces.dashboard.analytics.values_page import ValuePages
 from tallystick.surfaces.dashboard.analytics.viewer import Viewers, ViewerSource
 from tallystick.surfaces.dashboard.analytics.week_page import WeekPages
+from tallystick.surfaces.dashboard.counters.pages import CounterPages
+from tallystick.surfaces.dashboard.counters.people_pages import CounterPeoplePages
+from tallystick.surfaces.dashboard.counters.settings_pages import CounterSettingsPages
+from tallystick.surfaces.dashboard.counters.streams import CounterStreams
 from tallystick.surfaces.dashboard.entry.login import LoginPages
 from tallystick.surfaces.dashboard.entry.setup import SetupPages
 from tallystick.surfaces.dashboard.first_minutes.pages import FirstMinutes
@@ -68,6 +73,7 @@ PREFIXES = (
     "/people",
     "/invites",
     "/counters",
+    "/counters.json",
     "/server",
 )
 
@@ -106,7 +112,7 @@ def dashboard(services: Services, kit: Kit, streams: LiveStreams) -> AsgiApp:
     app = Starlette(
         routes=[
             *_public_routes(guard, page_services, kit.description, kit.public_counters),
-            *_account_routes(guard, page_services),
+            *_account_routes(guard, page_services, services.following),
             *_left_out_routes(guard, page_services, services.warehouse),
             *_statistics_routes(guard, page_services, services, streams),
             Route("/language", guard.harmless(choice.choose), methods=["POST"]),
@@ -147,11 +153,13 @@ def _public_routes(
     return [Route("/favicon.ico", welcome.icon), Route("/static/{name}", static_file), *_routes(rows, guard.public)]
 
 
-def _account_routes(guard: PageGuard, services: PageServices) -> list[BaseRoute]:
+def _account_routes(guard: PageGuard, services: PageServices, following: Following) -> list[BaseRoute]:
     profile, two_factor, tokens = ProfilePages(services), TwoFactorPages(services), TokenPages(services)
     sites, people, invites = SitePages(services), PeoplePages(services), InvitePages(services)
     server, sharing, notes = ServerPages(services), SharingPages(services), NotesPages(services)
-    segments, views = SegmentPages(services), SavedViewPages(services)
+    segments, views, counters = SegmentPages(services), SavedViewPages(services), CounterPages(services)
+    counter_people, counter_settings = CounterPeoplePages(services), CounterSettingsPages(services)
+    counter_streams = CounterStreams(services.ledger, following, guard)
     rows: list[Row] = [
         ("/user", profile.page, None),
         ("/user/name", profile.page, profile.rename),
@@ -187,7 +195,23 @@ def _account_routes(guard: PageGuard, services: PageServices) -> list[BaseRoute]
         ("/server", server.page, None),
         ("/server/grant", server.page, server.grant),
         ("/invites/{code}", invites.page, invites.accept),
-        ("/counters/{counter}", invites.counter, None),
+        ("/counters", counters.list_page, counters.create),
+        ("/counters.json", counters.list_json, None),
+        ("/counters/live", counter_streams.stream, None),
+        ("/counters/{counter}", counters.page, counters.press),
+        ("/counters/{counter}/log", counters.log, None),
+        ("/counters/{counter}/log.json", counters.log_json, None),
+        ("/counters/{counter}/log.csv", counters.log_csv, None),
+        ("/counters/{counter}/people", counter_people.page, None),
+        ("/counters/{counter}/people/role", counter_people.page, counter_people.set_role),
+        ("/counters/{counter}/people/remove", counter_people.page, counter_people.remove),
+        ("/counters/{counter}/people/leave", counter_people.page, counter_people.leave),
+        ("/counters/{counter}/invites", counter_people.page, counter_people.invite),
+        ("/counters/{counter}/invites/withdraw", counter_people.page, counter_people.withdraw),
+        ("/counters/{counter}/settings", counter_settings.page, counter_settings.change),
+        ("/counters/{counter}/settings/set", counter_settings.page, counter_settings.set_value),
+        ("/counters/{counter}/settings/reset", counter_settings.page, counter_settings.reset),
+        ("/counters/{counter}/settings/delete", counter_settings.page, counter_settings.delete),
     ]
     return _routes(rows, guard.login_required)
 

@@ -13,6 +13,7 @@ from tallystick.surfaces.dashboard.charts.scales import (
     HEIGHT,
     MOST_STEPS,
     WIDTH,
+    Axis,
     Point,
     Scale,
     area,
@@ -78,7 +79,7 @@ def test_bands_divide_the_width_evenly(buckets: int, width: int) -> None:
 @given(series, scales, st.data())
 def test_paths_stay_in_the_grid_and_rise_in_time(values: list[Figure], scale: Scale, data: st.DataObject) -> None:
     unfinished = data.draw(st.lists(st.booleans(), min_size=len(values), max_size=len(values)))
-    drawn = points(values, axis(values, scale).top)
+    drawn = points(values, axis(values, scale))
     for path in (*lines(drawn, unfinished), area(drawn)):
         assert re.fullmatch(r"(?:[ML]\d+ \d+(?:h0)?|Z)*", path)
         for x, y in re.findall(r"[ML](\d+) (\d+)", path):
@@ -91,7 +92,7 @@ def test_paths_stay_in_the_grid_and_rise_in_time(values: list[Figure], scale: Sc
 @given(series, st.data())
 def test_every_segment_between_neighbours_is_drawn_once(values: list[Figure], data: st.DataObject) -> None:
     unfinished = data.draw(st.lists(st.booleans(), min_size=len(values), max_size=len(values)))
-    drawn = points(values, axis(values, Scale.COUNT).top)
+    drawn = points(values, axis(values, Scale.COUNT))
     neighbours = sum(left.y is not None and right.y is not None for left, right in pairwise(drawn))
     found = lines(drawn, unfinished)
     assert found.finished.count("L") + found.unfinished.count("L") == neighbours
@@ -103,7 +104,7 @@ def test_every_segment_between_neighbours_is_drawn_once(values: list[Figure], da
 
 @given(series)
 def test_every_number_is_seen(values: list[Figure]) -> None:
-    drawn = points(values, axis(values, Scale.COUNT).top)
+    drawn = points(values, axis(values, Scale.COUNT))
     found = lines(drawn)
     seen = {(int(x), int(y)) for x, y in re.findall(r"[ML](\d+) (\d+)", found.finished + found.dots)}
     assert seen == {point for point in drawn if point.y is not None}
@@ -118,10 +119,10 @@ def test_a_line_has_gaps_dots_and_an_unfinished_end() -> None:
 
 
 def test_nothing_is_drawn_of_nothing() -> None:
-    assert points([], 1) == []
+    assert points([], Axis((0, 1))) == []
     assert lines([]) == ("", "", "")
     assert area([]) == ""
-    assert points([None, 0, 5, 10, 99], 10, 100, 50) == [
+    assert points([None, 0, 5, 10, 99], Axis((0, 10)), 100, 50) == [
         Point(10, None),
         Point(30, 50),
         Point(50, 25),
@@ -151,3 +152,23 @@ def test_classes_of_colour_have_about_as_many_values_each(values: set[int]) -> N
 def test_one_outlier_leaves_the_others_apart() -> None:
     class_of = quantile_class([1, 2, 3, 4, 10**12, None, 0])
     assert [class_of(value) for value in (None, 0, 1, 2, 3, 4, 10**12)] == [0, 0, 1, 2, 3, 4, 5]
+
+
+@given(st.lists(st.integers(-(2**63), 2**63), min_size=1))
+def test_negative_values_are_on_the_axis_and_so_is_zero(values: list[int]) -> None:
+    found = axis(values, Scale.COUNT)
+    assert found.bottom <= min(values)
+    assert found.top >= max(values)
+    assert 0 in found.ticks
+    assert len(found.ticks) <= 6
+    rows = [found.row(value) for value in sorted(values)]
+    assert rows == sorted(rows, key=lambda row: -(row or 0))
+    assert found.row(found.bottom) == HEIGHT
+    assert found.row(found.top) == 0
+
+
+def test_what_lies_between_a_line_and_zero_is_filled() -> None:
+    scale = axis([-5, 5], Scale.COUNT)
+    drawn = points([-5, 5], scale, 20, 100)
+    assert scale.ticks == (-5, 0, 5)
+    assert area(drawn, scale.row(0, 100)) == "M5 50L5 100L15 0L15 50Z"

@@ -36,6 +36,13 @@ LEFT JOIN account ON account.id = change.actor
 WHERE change.counter = :counter AND change.number < :before AND change.kind IN ('created', 'value', 'details')
 ORDER BY change.number DESC LIMIT :max_rows;
 
+-- name: recent_deltas(counter, max_rows)
+-- When and by how much a counter's value changed, newest first: one range of an index.
+SELECT change.at, change.delta
+FROM counter_change AS change
+WHERE change.counter = :counter AND change.delta IS NOT NULL
+ORDER BY change.number DESC LIMIT :max_rows;
+
 -- name: history_after(counter, after, max_rows)
 -- A page of a counter's history, oldest first.
 SELECT change.number, change.at, account.uid, account.name, change.kind, change.delta, change.value, change.version,

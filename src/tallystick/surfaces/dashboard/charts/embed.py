@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from msgspec import Struct
 
 from tallystick.model.question import TimeUnit
-from tallystick.surfaces.dashboard.charts.scales import area, axis, height_of, lines, points
+from tallystick.surfaces.dashboard.charts.scales import area, axis, lines, points
 from tallystick.surfaces.dashboard.charts.time_axis import time_labels
 from tallystick.surfaces.dashboard.charts.time_chart import Bucket, describe, label_text
 from tallystick.surfaces.dashboard.charts.words import NumberWords
@@ -92,7 +92,7 @@ def cut(text: str, most: int) -> str:
 def _draw_axes(root: Element, buckets: Sequence[Bucket], unit: TimeUnit, words: NumberWords, colors: Palette) -> None:
     scale = axis([bucket.value for bucket in buckets], words.scale)
     for value in scale.ticks:
-        y = _TOP + (height_of(value, scale.top, _PLOT_HEIGHT) or 0)
+        y = _TOP + (scale.row(value, _PLOT_HEIGHT) or 0)
         _add(root, "path", {"d": f"M{_LEFT} {y}h{_PLOT_WIDTH}", "stroke": colors.line})
         place = {"x": _LEFT - 8, "y": y + 4, "font-size": 11, "text-anchor": "end"}
         _write(root, words.tick(value), {**place, "fill": colors.quiet})
@@ -105,11 +105,12 @@ def _draw_axes(root: Element, buckets: Sequence[Bucket], unit: TimeUnit, words: 
 
 def _draw_series(root: Element, buckets: Sequence[Bucket], words: NumberWords, colors: Palette) -> None:
     values = [bucket.value for bucket in buckets]
-    drawn = points(values, axis(values, words.scale).top, _PLOT_WIDTH, _PLOT_HEIGHT)
+    scale = axis(values, words.scale)
+    drawn = points(values, scale, _PLOT_WIDTH, _PLOT_HEIGHT)
     line = lines(drawn, [bucket.unfinished for bucket in buckets])
     group = _add(root, "g", {"transform": f"translate({_LEFT} {_TOP})", "fill": "none", "stroke-linecap": "round"})
     stroke = {"stroke": colors.accent, "stroke-width": 2, "stroke-linejoin": "round"}
-    _path(group, area(drawn, _PLOT_HEIGHT), {"fill": colors.area})
+    _path(group, area(drawn, scale.row(0, _PLOT_HEIGHT)), {"fill": colors.area})
     _path(group, line.finished, stroke)
     _path(group, line.unfinished, {**stroke, "stroke-dasharray": "2 5"})
     _path(group, line.dots, {**stroke, "stroke-width": 7})

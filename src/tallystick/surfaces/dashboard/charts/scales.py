@@ -35,10 +35,10 @@ class Scale(Enum):
 
 
 class Axis(Struct, frozen=True):
-    """An axis from 0 up.
+    """An axis with 0 on it: from 0 up, unless there are negative values.
 
     Attributes:
-        ticks: from 0 to the upper end, at even steps.
+        ticks: from the lower to the upper end, at even steps.
     """
 
     ticks: tuple[int | float, ...]
@@ -47,6 +47,18 @@ class Axis(Struct, frozen=True):
     def top(self) -> int | float:
         """The value at the upper end."""
         return self.ticks[-1]
+
+    @property
+    def bottom(self) -> int | float:
+        """The value at the lower end, at most 0."""
+        return self.ticks[0]
+
+    def row(self, value: Figure, height: int = HEIGHT) -> int | None:
+        """The row of the grid for a value; None without one. Values beyond the axis lie on its end."""
+        if not is_number(value):
+            return None
+        share = (Fraction(value) - Fraction(self.bottom)) / (Fraction(self.top) - Fraction(self.bottom))
+        return round(height * (1 - min(max(share, Fraction(0)), Fraction(1))))
 
 
 class Point(NamedTuple):
@@ -80,10 +92,12 @@ class Lines(NamedTuple):
 
 def axis(values: Sequence[Figure], scale: Scale) -> Axis:
     """The axis that covers all values in at most ``MOST_STEPS`` steps. Values that are no numbers are passed over."""
-    highest = max((Fraction(value) for value in values if is_number(value)), default=Fraction(0))
-    step = next(step for step in _steps(scale) if step * MOST_STEPS >= highest)
-    steps = max(1, ceil(highest / step))
-    return Axis(tuple(_plain(step * number) for number in range(steps + 1)))
+    numbers = [Fraction(value) for value in values if is_number(value)]
+    highest, lowest = max([*numbers, Fraction(0)]), min([*numbers, Fraction(0)])
+    step = next(step for step in _steps(scale) if ceil(highest / step) + ceil(-lowest / step) <= MOST_STEPS)
+    below = ceil(-lowest / step)
+    above = max(ceil(highest / step), 0 if below else 1)
+    return Axis(tuple(_plain(step * number) for number in range(-below, above + 1)))
 
 
 def is_number(value: Figure) -> TypeGuard[float]:
@@ -101,18 +115,10 @@ def bands(buckets: int, width: int = WIDTH) -> list[Band]:
     return [Band(left, right - left) for left, right in pairwise(edges)]
 
 
-def height_of(value: Figure, top: float, height: int = HEIGHT) -> int | None:
-    """The row of the grid for a value; None without one. Values beyond the axis lie on its end."""
-    if not is_number(value):
-        return None
-    share = min(max(Fraction(value) / Fraction(top), Fraction(0)), Fraction(1))
-    return round(height * (1 - share))
-
-
-def points(values: Sequence[Figure], top: float, width: int = WIDTH, height: int = HEIGHT) -> list[Point]:
+def points(values: Sequence[Figure], on: Axis, width: int = WIDTH, height: int = HEIGHT) -> list[Point]:
     """One point in the middle of each bucket's band."""
     middles = (band.middle for band in bands(len(values), width))
-    return [Point(x, height_of(value, top, height)) for x, value in zip(middles, values, strict=True)]
+    return [Point(x, on.row(value, height)) for x, value in zip(middles, values, strict=True)]
 
 
 def lines(drawn: Sequence[Point], unfinished: Sequence[bool] = ()) -> Lines:
@@ -130,10 +136,14 @@ def lines(drawn: Sequence[Point], unfinished: Sequence[bool] = ()) -> Lines:
     )
 
 
-def area(drawn: Sequence[Point], height: int = HEIGHT) -> str:
-    """The path string of what lies under the line; empty where no two neighbours have values."""
+def area(drawn: Sequence[Point], zero: int | None = HEIGHT) -> str:
+    """The path string of what lies between the line and 0; empty where no two neighbours have values.
+
+    Args:
+        zero: the row of 0.
+    """
     return "".join(
-        "".join((f"M{run[0].x} {height}", *(f"L{x} {y}" for x, y in run), f"L{run[-1].x} {height}Z"))
+        "".join((f"M{run[0].x} {zero}", *(f"L{x} {y}" for x, y in run), f"L{run[-1].x} {zero}Z"))
         for run in _runs(drawn)
         if len(run) > 1
     )

@@ -67,14 +67,15 @@ class FunnelBar(Struct, frozen=True, kw_only=True):
 
 
 def sparkline(values: Sequence[Figure], *, unfinished: bool = False) -> Sparkline:
-    """A line without axes, from 0 up.
+    """A line without axes; what lies between it and 0 is filled.
 
     Args:
         unfinished: whether the last bucket is not over.
     """
-    drawn = points(values, axis(values, Scale.COUNT).top, SPARK_WIDTH, SPARK_HEIGHT)
+    scale = axis(values, Scale.COUNT)
+    drawn = points(values, scale, SPARK_WIDTH, SPARK_HEIGHT)
     grows = [False] * (len(values) - 1) + [unfinished] if values else []
-    return Sparkline(area(drawn, SPARK_HEIGHT), lines(drawn, grows))
+    return Sparkline(area(drawn, scale.row(0, SPARK_HEIGHT)), lines(drawn, grows))
 
 
 def heat_table(values: Mapping[tuple[int, int], Figure], words: NumberWords) -> HeatTable:

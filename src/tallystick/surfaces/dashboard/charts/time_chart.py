@@ -15,7 +15,6 @@ from tallystick.surfaces.dashboard.charts.scales import (
     area,
     axis,
     bands,
-    height_of,
     is_number,
     lines,
     points,
@@ -166,7 +165,7 @@ def time_chart(
     language = words.language
     values, before = [bucket.value for bucket in buckets], [bucket.before for bucket in buckets]
     scale = axis([*values, *before], words.scale)
-    drawn = points(values, scale.top)
+    drawn = points(values, scale)
     starts = [bucket.start for bucket in buckets]
     rows = _rows(buckets, unit, words)
 
@@ -181,9 +180,9 @@ def time_chart(
         ticks=_ticks(scale, words),
         narrow=labels(NARROW),
         wide=labels(WIDE),
-        area=area(drawn),
+        area=area(drawn, scale.row(0)),
         now=lines(drawn, [bucket.unfinished for bucket in buckets]),
-        before=lines(points(before, scale.top)).finished,
+        before=lines(points(before, scale)).finished,
         compares=any(bucket.before_start for bucket in buckets),
         rows=rows,
         targets=rows if len(rows) <= MOST_TARGETS else (),
@@ -236,7 +235,7 @@ def _title(starts: Sequence[datetime], unit: TimeUnit, words: NumberWords) -> st
 
 
 def _ticks(scale: Axis, words: NumberWords) -> tuple[Tick, ...]:
-    rows = (height_of(value, scale.top) for value in scale.ticks)
+    rows = (scale.row(value) for value in scale.ticks)
     return tuple(
         Tick(HEIGHT if y is None else y, words.tick(value)) for y, value in zip(rows, scale.ticks, strict=True)
     )

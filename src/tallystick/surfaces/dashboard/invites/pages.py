@@ -1,10 +1,8 @@
-"""Invites to shared counters (``/invites/CODE``), and a shared counter (``/counters/ID``)."""
+"""Invites to shared counters: ``/invites/CODE``."""
 
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from tallystick.errors import SharingReason, SharingRefused
-from tallystick.services.sharing.access import role_of
 from tallystick.services.sharing.invites import accept, preview
 from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
@@ -36,7 +34,7 @@ ERRORS = {
 
 
 class InvitePages:
-    """The handlers for invites and shared counters."""
+    """The handlers for invites to shared counters."""
 
     def __init__(self, services: PageServices) -> None:
         self._services = services
@@ -56,15 +54,6 @@ class InvitePages:
         except SharingRefused as error:
             return await self._error_page(request, error)
         return see_other(f"/counters/{counter.uid}?done=joined")
-
-    async def counter(self, request: PageRequest) -> Response:
-        """A counter that the person shares, and how to use it."""
-        uid = request.http.path_params["counter"]
-        counter, role = await self._services.ledger.read(role_of, request.account.id, uid) or (None, None)
-        if counter is None or role is None:
-            raise HTTPException(404)
-        values = {"counter": counter, "role": role, "problems": NO_PROBLEMS}
-        return await self._services.show(request, "invites/counter.html", values)
 
     async def _error_page(self, request: PageRequest, error: SharingRefused) -> Response:
         status, title, text = ERRORS[error.reason]

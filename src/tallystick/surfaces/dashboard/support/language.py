@@ -61,6 +61,11 @@ class Language:
         """A number with separators, for example ``1,234,567``."""
         return format_decimal(value, locale=self.locale)
 
+    def signed(self, value: int) -> str:
+        """A change with its sign, for example ``+1,204``."""
+        sign = "+" if value >= 0 else "\N{MINUS SIGN}"
+        return sign + self.number(abs(value))
+
     def compact(self, value: float) -> str:
         """A number in few characters, for example ``1.2M``. Languages without a short form of thousands keep them."""
         text = format_compact_decimal(value, locale=self.locale, fraction_digits=1)

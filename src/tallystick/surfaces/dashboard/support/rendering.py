@@ -4,7 +4,7 @@ import asyncio
 import re
 import secrets
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from functools import partial
 from pathlib import Path
 from shlex import quote
@@ -41,6 +41,7 @@ FOLDER = Path(__file__).parent.parent
 
 FORMATS = (
     "number",
+    "signed",
     "compact",
     "percent",
     "day",
@@ -172,13 +173,13 @@ def environment(language: Language, languages: Languages) -> Environment:
     return jinja
 
 
-def moment(language: Language, milliseconds: int | None) -> Markup:
-    """A time, to the minute and in UTC."""
+def moment(language: Language, milliseconds: int | None, zone: tzinfo = UTC) -> Markup:
+    """A time, to the minute."""
     if milliseconds is None:
         return Markup("{}").format(language.gettext(N_("never")))
     at = datetime.fromtimestamp(milliseconds / 1000, UTC)
     return Markup('<time datetime="{}">{}</time>').format(
-        at.isoformat(timespec="seconds"), language.moment(milliseconds)
+        at.isoformat(timespec="seconds"), language.moment(milliseconds, zone)
     )
 
 

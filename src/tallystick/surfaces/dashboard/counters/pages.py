@@ -1,0 +1,368 @@
+"""Shared counters: ``/counters``, and a counter, ``/counters/{counter}``."""
+
+import asyncio
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from tallystick.errors import InputRefused, SharingReason, SharingRefused
+from tallystick.ledger import Session
+from tallystick.model.shared_counter import Member, Milestone, Role, SharedCounter, days_beyond, days_of, milestones
+from tallystick.model.sharing import may
+from tallystick.services.exports.spreadsheet import safe
+from tallystick.services.idempotency import LONGEST_KEY, StoredResponse
+from tallystick.services.sharing.access import counters_of, members_of, role_of
+from tallystick.services.sharing.changing import ChangeRequest, Done, ValueChange, Verb
+from tallystick.services.sharing.counters import create
+from tallystick.services.sharing.history import HistoryEntry, history, recent_deltas
+from tallystick.services.sharing.service import Sharing
+from tallystick.services.zones import zone_named
+from tallystick.surfaces.dashboard.charts.small import Sparkline, sparkline
+from tallystick.surfaces.dashboard.counters.chart import CHANGES_AT_MOST, changes_chart
+from tallystick.surfaces.dashboard.counters.form import KINDS, MODES, NEW_FIELDS, new_counter
+from tallystick.surfaces.dashboard.counters.refusals import problems_of_refusal
+from tallystick.surfaces.dashboard.support.data import as_csv, as_json, twin
+from tallystick.surfaces.dashboard.support.forms import number_in
+from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
+from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, Problems, problems_of
+from tallystick.surfaces.dashboard.support.service_messages import translated
+from tallystick.surfaces.dashboard.support.services import PageServices, refuse_over_limit
+
+CARDS_OF_PAGE = 24
+CHANGES_OF_CARD = 40
+"""From which the small line of a card is drawn."""
+CHANGES_SHOWN, CHANGES_OF_LOG = 10, 100
+STEPS: Sequence[int] = (1, 5, 10)
+"""Steps that are offered."""
+_DIGITS_OF_STEP = 15
+
+PRESSES: Mapping[str, Verb] = {"up": Verb.INCREMENT, "down": Verb.DECREMENT, "undo": Verb.UNDO}
+
+
+class CounterCard(Struct, frozen=True, kw_only=True):
+    """A counter at a glance.
+
+    Attributes:
+        value: its value, or days.
+        spark: its last values; None where there are too few.
+    """
+
+    counter: SharedCounter
+    value: int
+    role: Role
+    spark: Sparkline | None
+
+
+class ShownCounter(Struct, frozen=True, kw_only=True):
+    """All that the page of a counter shows.
+
+    Attributes:
+        value: its value, or days.
+        beyond: days since the end, or until the start, of a counter of days.
+        log: the newest changes first.
+        deltas: see ``changes_chart``.
+    """
+
+    counter: SharedCounter
+    role: Role
+    value: int
+    beyond: int
+    milestones: Sequence[Milestone]
+    members: Sequence[Member]
+    log: Sequence[HistoryEntry]
+    deltas: Sequence[tuple[int, int]]
+
+
+class CounterPages:
+    """Lists, adds and shows shared counters, and changes their values."""
+
+    def __init__(self, services: PageServices) -> None:
+        self._services, self._sharing, self._ledger = services, services.sharing, services.ledger
+
+    async def list_page(self, request: PageRequest) -> Response:
+        """The counters that a person shares, and a form for another one."""
+        return await self._show_list(request)
+
+    async def list_json(self, request: PageRequest) -> Response:
+        """The same as JSON."""
+        today = (await zone_of(request)).today
+        shared = await self._ledger.read(counters_of, request.account.id)
+        return as_json({"counters": [_plain(counter, today) for counter in shared]})
+
+    async def create(self, request: PageRequest) -> Response:
+        """Add a counter, and show it."""
+        try:
+            new = new_counter(request.form)
+            counter = await self._sharing.write(create, request.account.id, new, request.now)
+        except InputRefused as error:
+            return await self._show_list(request, problems_of(error))
+        except SharingRefused as refused:
+            return await self._show_list(request, problems_of_refusal(refused))
+        return see_other(f"/counters/{counter.uid}?done=created")
+
+    async def page(self, request: PageRequest) -> Response:
+        """A counter; with ``.json`` behind its id as JSON."""
+        uid, form = twin(request.http.path_params["counter"])
+        if form == "csv":
+            raise HTTPException(404)
+        shown = await self._found(request, uid)
+        if form is None:
+            return await self._show(request, shown)
+        return as_json({**_plain(shown.counter, shown.value), "role": shown.role, **_further(shown)})
+
+    async def press(self, request: PageRequest) -> Response:
+        """Count up or down, or undo a change; programs and scripts get JSON."""
+        uid = request.http.path_params["counter"]
+        refuse_over_limit(self._services.rates.admit("counttogether", request.account.id))
+        wants_json = "text/html" not in request.http.headers.get("accept", "")
+        step = _step(request, uid)
+        if step is None:
+            raise HTTPException(400)
+        result = await carried_out(self._sharing, request, step)
+        if isinstance(result, SharingRefused):
+            if result.reason is SharingReason.NOT_FOUND:
+                raise HTTPException(404)
+            problems = problems_of_refusal(result)
+            if wants_json:
+                return as_json({"error": translated(request.language, problems[""][0])}, 409)
+            return await self._show(request, await self._found(request, uid), problems)
+        if wants_json:
+            return as_json({"value": str(result.value), "version": result.version})
+        amount = "" if step.amount == 1 else f"&step={step.amount}"
+        back = "/counters?" if request.form.text("back") == "list" else f"/counters/{uid}?"
+        done = "undone" if step.verb is Verb.UNDO else "pressed"
+        return see_other(f"{back}done={done}{amount}")
+
+    async def log(self, request: PageRequest) -> Response:
+        """The changes of a counter, newest first, in pages."""
+        return await self._log(request, "html")
+
+    async def log_json(self, request: PageRequest) -> Response:
+        """The same as JSON."""
+        return await self._log(request, "json")
+
+    async def log_csv(self, request: PageRequest) -> Response:
+        """The same as CSV."""
+        return await self._log(request, "csv")
+
+    async def _log(self, request: PageRequest, form: str) -> Response:
+        uid = request.http.path_params["counter"]
+        before = number_in(request.http.query_params.get("before", ""), 18) or 0
+        found = await self._ledger.read(_counter_and_log, request.account.id, uid, before)
+        if found is None:
+            raise HTTPException(404)
+        counter, role, entries = found
+        older = entries[-1].number if len(entries) == CHANGES_OF_LOG else 0
+        if form == "json":
+            return as_json({"changes": [_change(entry) for entry in entries], "older": older or None})
+        if form == "csv":
+            rows = [("number", "at", "who", "kind", "change", "value"), *map(_row, entries)]
+            return await asyncio.to_thread(as_csv, rows, "changes")
+        zone = await zone_of(request)
+        values = {
+            "counter": counter,
+            "role": role,
+            "log": entries,
+            "older": older,
+            "zone": zone.zone,
+            "problems": NO_PROBLEMS,
+            "may_undo": lambda entry: may_undo(request, role, counter, entry),
+        }
+        return await self._services.show(request, "counters/log.html", values)
+
+    async def _found(self, request: PageRequest, uid: str) -> ShownCounter:
+        """Everything about a counter.
+
+        Raises:
+            HTTPException: there is none that the person shares (404).
+        """
+        today = (await zone_of(request)).today
+        found = await self._ledger.read(_shown, request.account.id, uid, today)
+        if found is None:
+            raise HTTPException(404)
+        return found
+
+    async def _show(self, request: PageRequest, shown: ShownCounter, problems: Problems = NO_PROBLEMS) -> Response:
+        zone = await zone_of(request)
+        chart = await asyncio.to_thread(changes_chart, request.language, shown.deltas, zone.zone, request.now)
+        counter, role = shown.counter, shown.role
+        values = {
+            "shown": shown,
+            "counter": counter,
+            "role": role,
+            "counts": counter.type == "UpDown",
+            "may_count": counter.type == "UpDown" and may(role, "member"),
+            "is_admin": may(role, "admin"),
+            "chart": chart,
+            "chart_is_cut": len(shown.deltas) >= CHANGES_AT_MOST,
+            "step": number_in(request.http.query_params.get("step", ""), _DIGITS_OF_STEP) or 1,
+            "steps": STEPS,
+            "zone": zone.zone,
+            "problems": problems,
+            "may_undo": lambda entry: may_undo(request, role, counter, entry),
+        }
+        return await self._services.show(request, "counters/counter.html", values)
+
+    async def _show_list(self, request: PageRequest, problems: Problems = NO_PROBLEMS) -> Response:
+        query = request.http.query_params
+        find, offset = query.get("find", "").strip(), number_in(query.get("from", ""), 4) or 0
+        today = (await zone_of(request)).today
+        cards, total, found = await self._ledger.read(_cards, request.account.id, find, offset, today)
+        values = {
+            "cards": cards,
+            "total": total,
+            "found": found,
+            "find": find,
+            "offset": offset,
+            "step": CARDS_OF_PAGE,
+            "kinds": KINDS,
+            "modes": MODES,
+            "typed": {name: request.form.text(name) for name in NEW_FIELDS},
+            "problems": problems,
+        }
+        return await self._services.show(request, "counters/counters.html", values)
+
+
+async def carried_out(sharing: Sharing, request: PageRequest, step: ValueChange) -> Done | SharingRefused:
+    """Carry out one change of a value for the person who sent a form."""
+    changed = await sharing.change(ChangeRequest(account=request.account.id, steps=(step,), hide_foreign=True))
+    assert not isinstance(changed.results, StoredResponse)  # those are of requests with keys
+    return changed.results[0]
+
+
+class PersonalZone(Struct, frozen=True):
+    """A person's time zone, and the date in it."""
+
+    zone: ZoneInfo
+    today: dt.date
+
+
+async def zone_of(request: PageRequest) -> PersonalZone:
+    """The time zone of the person's settings; UTC where it does not exist any more."""
+    try:
+        zone = await asyncio.to_thread(zone_named, request.account.settings.timezone)
+    except InputRefused:
+        zone = ZoneInfo("UTC")
+    return PersonalZone(zone, dt.datetime.fromtimestamp(request.now / 1000, zone).date())
+
+
+def may_undo(request: PageRequest, role: Role, counter: SharedCounter, entry: HistoryEntry) -> bool:
+    """Whether a person may undo a change: their own; an admin everyone's. Those that undo something are left out."""
+    if counter.type != "UpDown" or not entry.delta or entry.undoes is not None or not may(role, "member"):
+        return False
+    return may(role, "admin") or (entry.actor is not None and entry.actor.uid == request.account.uid)
+
+
+def value_of(counter: SharedCounter, today: dt.date) -> int:
+    """The value, or the days, of a counter."""
+    return counter.value if counter.type == "UpDown" else days_of(counter, today)
+
+
+def _step(request: PageRequest, uid: str) -> ValueChange | None:
+    """The change of a form; None for none that our pages have."""
+    form = request.form
+    verb = PRESSES.get(form.text("press"))
+    amount = number_in(form.text("amount") or "1", _DIGITS_OF_STEP)
+    number = number_in(form.text("change"), 18)
+    key = form.text("id")
+    if verb is None or not amount or len(key) > LONGEST_KEY:
+        return None
+    return ValueChange(counter=uid, verb=verb, amount=amount, offset=number, id=key or None)
+
+
+def _shown(session: Session, account: int, uid: str, today: dt.date) -> ShownCounter | None:
+    counter, role = role_of(session, account, uid) or (None, None)
+    if counter is None or role is None:
+        return None
+    dated = counter.type != "UpDown"
+    return ShownCounter(
+        counter=counter,
+        role=role,
+        value=value_of(counter, today),
+        beyond=days_beyond(counter, today) if dated else 0,
+        milestones=milestones(counter, today) if counter.type == "FromDate" else (),
+        members=members_of(session, [counter.id])[counter.id],
+        log=history(session, account, uid, 0, CHANGES_SHOWN, True),  # noqa: FBT003  # newest first
+        deltas=() if dated else recent_deltas(session, account, uid, CHANGES_AT_MOST),
+    )
+
+
+def _counter_and_log(
+    session: Session, account: int, uid: str, before: int
+) -> tuple[SharedCounter, Role, list[HistoryEntry]] | None:
+    counter, role = role_of(session, account, uid) or (None, None)
+    if counter is None or role is None:
+        return None
+    return counter, role, history(session, account, uid, before, CHANGES_OF_LOG, True)  # noqa: FBT003  # newest first
+
+
+def _cards(
+    session: Session, account: int, find: str, offset: int, today: dt.date
+) -> tuple[list[CounterCard], int, int]:
+    """Cards of a page, how many counters the person shares, and how many of them were found."""
+    mine = counters_of(session, account)
+    found = [counter for counter in mine if find.casefold() in counter.name.casefold()]
+    cards = []
+    for counter in reversed(found[max(0, len(found) - offset - CARDS_OF_PAGE) : len(found) - offset or None]):
+        _, role = role_of(session, account, counter.uid) or (None, None)
+        if role is not None:
+            spark = _spark(session, account, counter)
+            cards.append(CounterCard(counter=counter, value=value_of(counter, today), role=role, spark=spark))
+    return cards, len(mine), len(found)
+
+
+def _spark(session: Session, account: int, counter: SharedCounter) -> Sparkline | None:
+    if counter.type != "UpDown":
+        return None
+    entries = history(session, account, counter.uid, 0, CHANGES_OF_CARD, True)  # noqa: FBT003  # newest first
+    values = [entry.value for entry in reversed(entries)]
+    return sparkline(values) if len(values) > 1 else None
+
+
+def _plain(counter: SharedCounter, today_or_value: dt.date | int) -> dict[str, Any]:
+    value = today_or_value if isinstance(today_or_value, int) else value_of(counter, today_or_value)
+    return {
+        "id": counter.uid,
+        "name": counter.name,
+        "type": counter.type,
+        "value": value,
+        "version": counter.version,
+        "mode": counter.mode,
+        "goal": counter.goal,
+        "least": counter.least,
+        "date": None if counter.day is None else counter.day.isoformat(),
+    }
+
+
+def _further(shown: ShownCounter) -> dict[str, Any]:
+    return {
+        "members": [{"id": each.uid, "name": each.name, "role": each.role} for each in shown.members],
+        "changes": [_change(entry) for entry in shown.log],
+    }
+
+
+def _change(entry: HistoryEntry) -> dict[str, Any]:
+    return {
+        "number": entry.number,
+        "at": _iso(entry.at),
+        "who": None if entry.actor is None else entry.actor.name,
+        "kind": entry.kind,
+        "change": entry.delta,
+        "value": entry.value,
+        "undoes": entry.undoes,
+    }
+
+
+def _row(entry: HistoryEntry) -> tuple[object, ...]:
+    who = "" if entry.actor is None else safe(entry.actor.name)
+    change = "" if entry.delta is None else entry.delta
+    return entry.number, _iso(entry.at), who, entry.kind, change, entry.value
+
+
+def _iso(milliseconds: int) -> str:
+    return dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC).isoformat(timespec="seconds")

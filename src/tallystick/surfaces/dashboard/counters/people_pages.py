@@ -1,0 +1,177 @@
+"""Who shares a counter: ``/counters/{counter}/people``, members and invites."""
+
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from tallystick.errors import InvalidFields, SharingReason, SharingRefused
+from tallystick.ledger import Session
+from tallystick.model.shared_counter import Member, Role, SharedCounter
+from tallystick.model.sharing import may
+from tallystick.services.sharing import invites
+from tallystick.services.sharing.access import members_of, role_of
+from tallystick.services.sharing.invites import DAY_MS, MOST_USES, Invite, NewInvite, open_invites, take_back
+from tallystick.services.sharing.people import remove, set_role
+from tallystick.surfaces.dashboard.account.two_factor import qr_code
+from tallystick.surfaces.dashboard.counters.form import whole_number
+from tallystick.surfaces.dashboard.counters.refusals import problems_of_refusal
+from tallystick.surfaces.dashboard.support.forms import number_in
+from tallystick.surfaces.dashboard.support.language import N_
+from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
+from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, Problems, problems_of
+from tallystick.surfaces.dashboard.support.services import PageServices
+from tallystick.web.own_address import own_origin
+
+ROLES: Sequence[tuple[Role, str]] = (
+    ("viewer", N_("viewer: sees it")),
+    ("member", N_("member: also counts")),
+    ("admin", N_("admin: also manages it")),
+)
+INVITED_AS = ROLES[:2]
+LIFETIMES: Sequence[tuple[int, str]] = (
+    (1, N_("a day")),
+    (7, N_("a week")),
+    (30, N_("30 days")),
+    (365, N_("a year")),
+)
+"""Days that invites are offered for."""
+
+
+class CounterPeople(Struct, frozen=True, kw_only=True):
+    """Who shares a counter, and its open invites, which only admins see."""
+
+    counter: SharedCounter
+    role: Role
+    members: Sequence[Member]
+    invites: Sequence[Invite]
+
+
+class CounterPeoplePages:
+    """Shows and changes who shares a counter."""
+
+    def __init__(self, services: PageServices) -> None:
+        self._services, self._sharing, self._ledger = services, services.sharing, services.ledger
+
+    async def page(self, request: PageRequest) -> Response:
+        """The members of a counter and, for admins, its invites."""
+        return await self._show(request)
+
+    async def invite(self, request: PageRequest) -> Response:
+        """Make an invite, and show its link this once."""
+        form = request.form
+        role, days = form.text("role"), number_in(form.text("days"), 3)
+        if role not in dict(INVITED_AS) or days not in dict(LIFETIMES):
+            raise HTTPException(400)
+        try:
+            uses = whole_number("uses", form.text("uses"))
+            if uses is not None and not 1 <= uses <= MOST_USES:
+                raise InvalidFields({"uses": [f"must be 1 to {MOST_USES:,}"]})  # noqa: TRY301  # a field of this form
+            new = NewInvite(role=role, lifetime=days * DAY_MS, max_uses=uses)
+            _, code = await self._sharing.write(_create_invite, request.account.id, _uid(request), new, request.now)
+        except InvalidFields as error:
+            return await self._show(request, problems_of(error))
+        except SharingRefused as refused:
+            return await self._show(request, problems_of_refusal(refused))
+        return await self._show(request, made=f"{own_origin(request.http.scope)}/invites/{code}")
+
+    async def withdraw(self, request: PageRequest) -> Response:
+        """Take an invite back: its link is not valid any more."""
+        invite = request.form.text("id")
+        return await self._changed(request, _take_back, invite, done="withdrawn")
+
+    async def set_role(self, request: PageRequest) -> Response:
+        """Give a member another role."""
+        role = next((role for role, _ in ROLES if role == request.form.text("role")), None)
+        if role is None:
+            raise HTTPException(400)
+        return await self._changed(request, _set_role, request.form.text("id"), role, request.now, done="role")
+
+    async def remove(self, request: PageRequest) -> Response:
+        """Remove a member."""
+        return await self._changed(request, _remove, request.form.text("id"), request.now, done="removed")
+
+    async def leave(self, request: PageRequest) -> Response:
+        """Leave the counter. Its last member deletes it instead, which the page asks about."""
+        try:
+            await self._sharing.write(_leave, request.account.id, _uid(request), request.account.uid, request.now)
+        except SharingRefused as refused:
+            return await self._show(request, problems_of_refusal(refused))
+        return see_other("/counters?done=left")
+
+    async def _changed(
+        self, request: PageRequest, function: Callable[..., None], *arguments: object, done: str
+    ) -> Response:
+        try:
+            await self._sharing.write(function, request.account.id, _uid(request), *arguments)
+        except SharingRefused as refused:
+            return await self._show(request, problems_of_refusal(refused))
+        return see_other(f"/counters/{_uid(request)}/people?done={done}")
+
+    async def _show(self, request: PageRequest, problems: Problems = NO_PROBLEMS, made: str = "") -> Response:
+        found = await self._ledger.read(_people, request.account.id, _uid(request), request.now)
+        if found is None:
+            raise HTTPException(404)
+        values = {
+            "counter": found.counter,
+            "role": found.role,
+            "is_admin": may(found.role, "admin"),
+            "members": found.members,
+            "own_uid": request.account.uid,
+            "last_one": len(found.members) == 1,
+            "invites": found.invites,
+            "roles": ROLES,
+            "invited_as": INVITED_AS,
+            "lifetimes": LIFETIMES,
+            "typed": {name: request.form.text(name) for name in ("role", "days", "uses")},
+            "made": made,
+            "picture": qr_code(made) if made else "",
+            "problems": problems,
+        }
+        return await self._services.show(request, "counters/people.html", values)
+
+
+def _uid(request: PageRequest) -> str:
+    uid: str = request.http.path_params["counter"]
+    return uid
+
+
+def _people(session: Session, account: int, uid: str, now: int) -> CounterPeople | None:
+    counter, role = role_of(session, account, uid) or (None, None)
+    if counter is None or role is None:
+        return None
+    return CounterPeople(
+        counter=counter,
+        role=role,
+        members=members_of(session, [counter.id])[counter.id],
+        invites=open_invites(session, account, uid, now) if may(role, "admin") else (),
+    )
+
+
+def _create_invite(session: Session, account: int, uid: str, new: NewInvite, now: int) -> tuple[Invite, str]:
+    return invites.create(session, account, uid, new, now, hide_foreign=True)
+
+
+def _take_back(session: Session, account: int, uid: str, invite: str) -> None:
+    take_back(session, account, uid, invite, hide_foreign=True)
+
+
+def _set_role(session: Session, account: int, uid: str, member: str, role: Role, now: int) -> None:  # noqa: PLR0913, PLR0917
+    set_role(session, account, uid, member, role, now, hide_foreign=True)
+
+
+def _leave(session: Session, account: int, uid: str, own: str, now: int) -> None:
+    """Leave a counter that others share as well.
+
+    Raises:
+        SharingRefused: NOT_FOUND; or LAST_ADMIN, also for the last member.
+    """
+    found = _people(session, account, uid, now)
+    if found is not None and len(found.members) == 1:
+        raise SharingRefused(SharingReason.LAST_ADMIN, "the last member deletes the counter")
+    _remove(session, account, uid, own, now)
+
+
+def _remove(session: Session, account: int, uid: str, member: str, now: int) -> None:
+    remove(session, account, uid, member, now, hide_foreign=True)

@@ -1,0 +1,178 @@
+{
+  // Buttons that count: a press is kept in this browser until the server has answered, is shown at once, and is sent
+  // again until it is counted. Its id lets the server count it once, however often it arrives. Without scripts the
+  // buttons are ordinary forms.
+  const main = document.querySelector("[data-counters]");
+  const said = document.querySelector("[data-pressed]");
+  const forms = document.querySelectorAll("form[data-press]");
+  const QUEUE = `tallystick-presses-${main.dataset.person}`;
+  const AGAIN_MS = 5_000;
+  // The server knows ids for a day: what was tried before that may have been counted, and nobody can tell.
+  const TRIED_MS = 20 * 3_600_000;
+  const format = new Intl.NumberFormat(document.documentElement.lang);
+  const counters = new Map();
+  let kept = [];
+  let sending; // a promise while presses are sent
+  let stuck = false; // whether what is left has to wait
+  let timer;
+  let flying; // the press that is on its way
+
+  const read = () => {
+    try {
+      return JSON.parse(localStorage.getItem(QUEUE)) ?? [];
+    } catch {
+      return kept;
+    }
+  };
+  const write = (queue) => {
+    kept = queue;
+    try {
+      localStorage.setItem(QUEUE, JSON.stringify(queue));
+    } catch {
+      // without storage presses are kept as long as the page is open
+    }
+  };
+  const change = (id, changes) => write(read().map((item) => (item.id === id ? { ...item, ...changes } : item)));
+  const drop = (id) => write(read().filter((item) => item.id !== id));
+  // crypto.randomUUID exists only behind TLS.
+  const newId = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+  const show = (name) => {
+    const counter = counters.get(name);
+    if (!counter) return;
+    let value = counter.value;
+    for (const item of read()) {
+      if (item.counter !== name || item.press === "undo") continue;
+      value += item.press === "up" ? BigInt(item.amount) : -BigInt(item.amount);
+    }
+    counter.number.textContent = format.format(value);
+  };
+  const say = (text) => {
+    if (said && said.textContent !== text) said.textContent = text;
+  };
+  const sayWaiting = () => {
+    const waiting = read().length;
+    if (waiting) say(waiting === 1 ? said.dataset.waitingOne : said.dataset.waitingMany.replace("#", format.format(waiting)));
+    else if (said?.textContent) say(said.dataset.sent);
+  };
+  const take = (name, value, version) => {
+    const counter = counters.get(name);
+    if (!counter || version < counter.version) return;
+    if (flying?.counter === name) {
+      // It may have the press on its way in it, which would be shown twice.
+      counter.later = { value, version };
+      return;
+    }
+    Object.assign(counter, { value: BigInt(value), version });
+    show(name);
+  };
+
+  const send = async (item) => {
+    const fields = { ...item, token: document.querySelector("input[name=token]").value };
+    return fetch(`/counters/${item.counter}`, {
+      method: "POST",
+      body: new URLSearchParams(fields),
+      headers: { accept: "application/json" },
+      redirect: "manual",
+    });
+  };
+  // Returns whether the next press may be sent.
+  const sent = async (item) => {
+    if (item.tried && Date.now() - item.tried > TRIED_MS) {
+      drop(item.id);
+      say(`${said.dataset.tooOld} 1`);
+      return true;
+    }
+    if (!item.tried) change(item.id, { tried: Date.now() });
+    let answer;
+    flying = item;
+    try {
+      answer = await send(item);
+    } catch {
+      return false;
+    } finally {
+      flying = undefined;
+    }
+    if (answer.type === "opaqueredirect" || answer.status === 403) {
+      say(said.dataset.loggedOut);
+      return undefined;
+    }
+    if (answer.status >= 500 || answer.status === 429 || answer.status === 408) return false;
+    const told = await answer.json().catch(() => ({}));
+    drop(item.id);
+    if (answer.ok) take(item.counter, told.value, told.version);
+    else say(`${said.dataset.refused} ${told.error ?? answer.status}`);
+    const later = counters.get(item.counter)?.later;
+    if (later) take(item.counter, later.value, later.version);
+    show(item.counter);
+    return true;
+  };
+  const flush = async () => {
+    clearTimeout(timer);
+    const waited = stuck;
+    stuck = false;
+    for (let item; !stuck && (item = read()[0]); ) {
+      const goOn = await sent(item);
+      stuck = !goOn;
+      if (goOn === false) {
+        sayWaiting();
+        timer = setTimeout(start, AGAIN_MS);
+      }
+    }
+    if (waited && !stuck) sayWaiting();
+  };
+  // One tab sends at a time, each press after the ones before it.
+  const start = () => {
+    sending ??= (navigator.locks ? navigator.locks.request(QUEUE, flush) : flush()).finally(() => {
+      sending = undefined;
+    });
+    return sending;
+  };
+
+  for (const place of document.querySelectorAll("[data-counter]")) {
+    const number = place.querySelector("[data-value]");
+    const { counter, version } = place.dataset;
+    counters.set(counter, { number, value: BigInt(number.dataset.value), version: Number(version) });
+    show(counter);
+  }
+  for (const form of forms) {
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const counter = form.closest("[data-counter]").dataset.counter;
+      const amount = form.elements.amount.value;
+      write([...read(), { id: newId(), counter, press: event.submitter.value, amount }]);
+      say("");
+      show(counter);
+      // What was pressed while others are sent is found by the same loop, or by this one.
+      start().then(() => read().length && !stuck && start());
+    });
+  }
+  addEventListener("online", start);
+  addEventListener("storage", ({ key }) => key === QUEUE && counters.forEach((_, name) => show(name)));
+
+  let stream;
+  const follow = () => {
+    if (document.hidden || stream) return;
+    stream = new EventSource(main.dataset.counters);
+    stream.addEventListener("counters", ({ data }) => {
+      for (const { counter, value, version, gone } of JSON.parse(data)) {
+        if (!gone) take(counter, value, version);
+        else if (main.dataset.gone && counters.has(counter)) say(main.dataset.gone);
+      }
+      if (read().length) start();
+    });
+    stream.addEventListener("ended", () => stream.close());
+  };
+  const close = () => {
+    stream?.close();
+    stream = undefined;
+  };
+  document.addEventListener("visibilitychange", () => (document.hidden ? close() : follow()));
+  addEventListener("pagehide", close);
+  addEventListener("pageshow", follow);
+  if (counters.size) follow();
+  if (read().length) {
+    sayWaiting();
+    start();
+  }
+}

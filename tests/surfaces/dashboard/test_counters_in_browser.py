@@ -1,0 +1,160 @@
+"""Shared counters in real browsers: pressed on two devices, without scripts, and without a network."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
+
+from support.accessibility import accessibility_problems
+from support.browsing import ARGUMENTS
+from support.pages import PASSWORD
+from support.server import RunningServer, running_server
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    with running_server(tmp_path_factory.mktemp("counters") / "data", "--rate-limit", "off") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def ada(browser: Browser, server: RunningServer) -> Iterator[BrowserContext]:
+    """Who has set the server up."""
+    with browser.new_context(base_url=server.url) as context:
+        page = context.new_page()
+        page.goto("/setup")
+        code = re.search(r"with the code (\S+)", server.output)
+        assert code
+        page.get_by_label("Setup code").fill(code[1])
+        page.get_by_label("Email").fill("ada@example.com")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Set up").click()
+        page.close()
+        yield context
+
+
+def new_counter(context: BrowserContext, name: str) -> Page:
+    """Create a counter by the form. Returns its page."""
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    page.goto("/counters")
+    page.get_by_label("Name").fill(name)
+    page.get_by_role("button", name="Create the counter").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(name)
+    return page
+
+
+def shown(page: Page, value: str) -> None:
+    expect(page.locator("main [data-value]").first).to_have_text(value, timeout=20_000)
+
+
+def test_two_devices_see_each_others_presses(browser: Browser, server: RunningServer, ada: BrowserContext) -> None:
+    page = new_counter(ada, "Cups of tea")
+    page.goto(page.url.partition("?")[0] + "/people")
+    page.get_by_role("button", name="Make an invite").click()
+    link = page.locator("#invite-link").inner_text().strip()
+    expect(page.get_by_role("img", name="QR code")).to_be_visible()
+    page.goto(page.url.partition("/invites")[0])
+    # Another device of the same person; presses by other people take the same way.
+    with browser.new_context(base_url=server.url, storage_state=ada.storage_state()) as other:
+        second = other.new_page()
+        second.goto(page.url)
+        page.get_by_role("button", name="Add 1").click(click_count=3)
+        shown(page, "3")
+        shown(second, "3")
+        second.get_by_role("button", name="Subtract 1").click()
+        shown(page, "2")
+        page.goto("/counters")
+        shown(page, "2")
+        second.get_by_role("button", name="Undo my last change").click()
+        shown(page, "3")
+        page.get_by_role("button", name="Add 1 to Cups of tea").focus()
+        page.keyboard.press("Enter")
+        shown(second, "4")
+        second.goto(link)
+        expect(second.get_by_role("heading", level=1)).to_have_text("Share “Cups of tea”")
+    page.close()
+
+
+def test_presses_without_a_network_are_counted_once_each(ada: BrowserContext) -> None:
+    page = new_counter(ada, "Offline cups")
+    lost: list[str] = []
+
+    def lose_the_answer(route: Route) -> None:
+        """The server counts, and its answer never arrives."""
+        if len(lost) < 2:
+            lost.append(route.request.post_data or "")
+            route.fetch()
+            route.abort()
+        else:
+            route.continue_()
+
+    address = page.url.partition("?")[0]
+    page.goto(address)
+    page.route(address, lambda route: lose_the_answer(route) if route.request.method == "POST" else route.continue_())
+    page.get_by_role("button", name="Add 1").click()
+    expect(page.locator("[data-pressed]")).to_have_text(re.compile("1 press waits for the network"))
+    shown(page, "1")
+    page.get_by_role("button", name="Add 1").click()
+    shown(page, "2")
+    ada.set_offline(True)
+    page.get_by_role("button", name="Add 1").click()
+    page.get_by_role("button", name="Subtract 1").click()
+    page.get_by_role("button", name="Add 1").click()
+    shown(page, "3")
+    expect(page.locator("[data-pressed]")).to_have_text(re.compile("presses wait for the network"))
+    ada.set_offline(False)
+    expect(page.locator("[data-pressed]")).to_have_text("All presses are counted.", timeout=20_000)
+    shown(page, "3")
+    page.reload()
+    shown(page, "3")
+    assert len(lost) == 2
+    assert (
+        page.evaluate("fetch(location.pathname + '.json').then((told) => told.json()).then((told) => told.value)") == 3
+    )
+    page.close()
+
+
+def test_counters_work_without_scripts_and_fit(browser: Browser, server: RunningServer, ada: BrowserContext) -> None:
+    made = new_counter(ada, "A counter with quite a long name 😀")
+    address = made.url.partition("?")[0]
+    made.close()
+    state = ada.storage_state()
+    with browser.new_context(base_url=server.url, storage_state=state, java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto(address)
+        page.get_by_role("button", name="Add 1").click()
+        expect(page.get_by_text("Counted.")).to_be_visible()
+        shown(page, "1")
+        page.get_by_role("link", name="5", exact=True).click()
+        page.get_by_role("button", name="Add 5").click()
+        shown(page, "6")
+        page.get_by_role("button", name="Undo my last change").click()
+        shown(page, "1")
+        page.goto("/counters")
+        page.get_by_role("button", name="Add 1 to A counter with quite").click()
+        expect(page.get_by_text("Counted.")).to_be_visible()
+    for scheme in ("light", "dark"):
+        with browser.new_context(base_url=server.url, storage_state=state, color_scheme=scheme) as context:
+            page = context.new_page()
+            complaints: list[str] = []
+            page.on("console", lambda message, told=complaints: told.append(message.text))
+            page.on("pageerror", lambda error, told=complaints: told.append(str(error)))
+            for path in ("/counters", *(address + end for end in ("", "/log", "/people", "/settings"))):
+                page.goto(path)
+                assert accessibility_problems(page) == [], path
+                for width in (360, 1600):
+                    page.set_viewport_size({"width": width, "height": 800})
+                    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (path, width)
+            assert complaints == []
