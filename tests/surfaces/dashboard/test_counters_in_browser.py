@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
@@ -32,16 +33,22 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 def ada(browser: Browser, server: RunningServer) -> Iterator[BrowserContext]:
     """Who has set the server up."""
     with browser.new_context(base_url=server.url) as context:
-        page = context.new_page()
-        page.goto("/setup")
-        code = re.search(r"with the code (\S+)", server.output)
-        assert code
-        page.get_by_label("Setup code").fill(code[1])
-        page.get_by_label("Email").fill("ada@example.com")
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Set up").click()
-        page.close()
+        set_up(context, server)
         yield context
+
+
+def set_up(context: BrowserContext, server: RunningServer) -> None:
+    """Create the first account."""
+    page = context.new_page()
+    page.goto("/setup")
+    code = re.search(r"with the code (\S+)", server.output)
+    assert code
+    page.get_by_label("Setup code").fill(code[1])
+    page.get_by_label("Email").fill("ada@example.com")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Set up").click()
+    page.wait_for_url("**/sites**")
+    page.close()
 
 
 def new_counter(context: BrowserContext, name: str) -> Page:
@@ -124,6 +131,46 @@ def test_presses_without_a_network_are_counted_once_each(ada: BrowserContext) ->
         page.evaluate("fetch(location.pathname + '.json').then((told) => told.json()).then((told) => told.value)") == 3
     )
     page.close()
+
+
+def test_an_installed_counter_opens_and_counts_while_the_server_is_away(browser: Browser, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with running_server(data, "--rate-limit", "off") as first, browser.new_context(base_url=first.url) as context:
+        set_up(context, first)
+        page = new_counter(context, "Cups on the way")
+        address = page.url.partition("?")[0]
+        page.goto(address)
+        page.evaluate("navigator.serviceWorker.ready.then(() => undefined)")
+        page.reload()  # the worker is there now, and keeps the page
+        page.wait_for_function("navigator.serviceWorker.controller !== null")
+        manifest = page.evaluate(
+            "fetch(document.querySelector('link[rel=manifest]').href).then((answer) => answer.json())"
+        )
+        assert (manifest["name"], manifest["display"]) == ("Cups on the way", "standalone")
+        assert address.endswith(manifest["start_url"])
+        page.get_by_role("button", name="Add 1").click()
+        shown(page, "1")
+        page.reload()
+        shown(page, "1")
+        port = first.url.rpartition(":")[2]
+        first.kill()
+        page.goto(address)
+        shown(page, "1")
+        expect(page.locator("[data-pressed]")).to_have_text(
+            "There is no connection to the server. The value may be old."
+        )
+        page.get_by_role("button", name="Add 1").click()
+        page.get_by_role("button", name="Add 1").click()
+        shown(page, "3")
+        page.reload()  # what was pressed is kept
+        shown(page, "3")
+        with running_server(data, "--rate-limit", "off", listen=f"127.0.0.1:{port}"):
+            expect(page.locator("[data-pressed]")).to_have_text("All presses are counted.", timeout=30_000)
+            page.reload()
+            shown(page, "3")
+            page.get_by_role("button", name="Log out").click()
+            page.wait_for_url("**/login**")
+            page.wait_for_function("caches.keys().then((kept) => kept.length === 0)")
 
 
 def test_counters_work_without_scripts_and_fit(browser: Browser, server: RunningServer, ada: BrowserContext) -> None:

@@ -21,6 +21,7 @@ from tallystick.surfaces.dashboard.analytics.segments import SegmentPages
 from tallystick.surfaces.dashboard.analytics.values_page import ValuePages
 from tallystick.surfaces.dashboard.analytics.viewer import Viewers, ViewerSource
 from tallystick.surfaces.dashboard.analytics.week_page import WeekPages
+from tallystick.surfaces.dashboard.counters.app import CounterApp
 from tallystick.surfaces.dashboard.counters.pages import CounterPages
 from tallystick.surfaces.dashboard.counters.people_pages import CounterPeoplePages
 from tallystick.surfaces.dashboard.counters.settings_pages import CounterSettingsPages
@@ -160,6 +161,7 @@ def _account_routes(guard: PageGuard, services: PageServices, following: Followi
     segments, views, counters = SegmentPages(services), SavedViewPages(services), CounterPages(services)
     counter_people, counter_settings = CounterPeoplePages(services), CounterSettingsPages(services)
     counter_streams = CounterStreams(services.ledger, following, guard)
+    counter_app = CounterApp(services.ledger)
     rows: list[Row] = [
         ("/user", profile.page, None),
         ("/user/name", profile.page, profile.rename),
@@ -198,7 +200,9 @@ def _account_routes(guard: PageGuard, services: PageServices, following: Followi
         ("/counters", counters.list_page, counters.create),
         ("/counters.json", counters.list_json, None),
         ("/counters/live", counter_streams.stream, None),
+        ("/counters/worker.js", counter_app.worker, None),
         ("/counters/{counter}", counters.page, counters.press),
+        ("/counters/{counter}/app.webmanifest", counter_app.manifest, None),
         ("/counters/{counter}/log", counters.log, None),
         ("/counters/{counter}/log.json", counters.log_json, None),
         ("/counters/{counter}/log.csv", counters.log_csv, None),

@@ -162,6 +162,8 @@
       if (read().length) start();
     });
     stream.addEventListener("ended", () => stream.close());
+    stream.addEventListener("open", () => said?.textContent === said?.dataset.offline && say(""));
+    stream.addEventListener("error", () => read().length || say(said?.dataset.offline));
   };
   const close = () => {
     stream?.close();
@@ -171,6 +173,11 @@
   addEventListener("pagehide", close);
   addEventListener("pageshow", follow);
   if (counters.size) follow();
+  if ("serviceWorker" in navigator) {
+    const WORKER = "/counters/worker.js";
+    const policy = window.trustedTypes?.createPolicy("tallystick", { createScriptURL: () => WORKER });
+    navigator.serviceWorker.register(policy ? policy.createScriptURL(WORKER) : WORKER, { scope: "/counters" }).catch(() => {});
+  }
   if (read().length) {
     sayWaiting();
     start();

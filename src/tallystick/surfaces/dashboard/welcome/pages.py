@@ -12,6 +12,7 @@ from tallystick.model.counter import alive
 from tallystick.model.key import Key
 from tallystick.services.accounts.accounts import may_see
 from tallystick.services.accounts.sites import Sites
+from tallystick.services.sharing.access import counters_of
 from tallystick.surfaces.dashboard.analytics.viewer import address_of
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.rendering import HEADERS, Renderer
@@ -44,12 +45,14 @@ class WelcomePages:
         return await asyncio.to_thread(self._renderer.page, request, "welcome/welcome.html", values)
 
     async def _own_page(self, person: Account) -> str:
-        """Where a person looks first: at their only site, or at all of them; empty without sites."""
+        """Where a person looks first: at their only site, at all of them, or at their counters; empty without both."""
         try:
             sites = [site for site in await self._sites.all() if may_see(person, site)]
+            if not sites:
+                return "/counters" if await self._ledger.read(counters_of, person.id) else ""
         except StoreUnavailable:
             return ""
-        return f"/sites/{address_of(sites[0])}" if len(sites) == 1 else "/sites" if sites else ""
+        return f"/sites/{address_of(sites[0])}" if len(sites) == 1 else "/sites"
 
     async def icon(self, _http: Request) -> Response:
         """The icon for browsers that show a JSON response and request ``/favicon.ico`` on their own."""
