@@ -62,6 +62,12 @@ def new_counter(context: BrowserContext, name: str) -> Page:
     return page
 
 
+def note_complaints(page: Page, complaints: list[str]) -> None:
+    """Add what the browser complains about on a page from now on."""
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+
+
 def shown(page: Page, value: str) -> None:
     expect(page.locator("main [data-value]").first).to_have_text(value, timeout=20_000)
 
@@ -196,8 +202,7 @@ def test_counters_work_without_scripts_and_fit(browser: Browser, server: Running
         with browser.new_context(base_url=server.url, storage_state=state, color_scheme=scheme) as context:
             page = context.new_page()
             complaints: list[str] = []
-            page.on("console", lambda message, told=complaints: told.append(message.text))
-            page.on("pageerror", lambda error, told=complaints: told.append(str(error)))
+            note_complaints(page, complaints)
             for path in ("/counters", *(address + end for end in ("", "/log", "/people", "/settings"))):
                 page.goto(path)
                 assert accessibility_problems(page) == [], path
