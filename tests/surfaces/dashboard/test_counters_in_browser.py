@@ -56,7 +56,7 @@ def new_counter(context: BrowserContext, name: str) -> Page:
     page = context.new_page()
     page.set_default_timeout(20_000)
     page.goto("/counters")
-    page.get_by_label("Name").fill(name)
+    page.get_by_label("Name", exact=True).fill(name)
     page.get_by_role("button", name="Create the counter").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(name)
     return page
