@@ -17,7 +17,7 @@ from tallystick.ledger import Ledger, Session, open_database
 from tallystick.model.account import EVERY_SITE, Permission
 from tallystick.model.session import session_of
 from tallystick.services.accounts.accounts import NewAccount, account, create_account
-from tallystick.services.accounts.sites import NewSite, create_site
+from tallystick.services.accounts.sites import NewSite, create_site, note_hits
 from tallystick.services.accounts.tokens import NewToken, create_token
 from tallystick.services.analytics.names import Names, NewPath
 from tallystick.warehouse.duckdb.session import DuckDbSession
@@ -133,6 +133,7 @@ async def make(folder: Path, hits: int) -> None:
         paths = [NewPath(name, f"Title of {name}", not name.startswith("/"), counted=True) for name in names]
         await Names(ledger).learn(site, paths, [f"Campaign {number}" for number in range(1, CAMPAIGNS + 1)])
         await warehouse.write(_fill, site, hits)
+        await ledger.write(note_hits, site, BEGINS * 1_000)  # or its pages wait for the first hit
     finally:
         await warehouse.close()
         await ledger.close()
