@@ -179,7 +179,8 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/people/remove": LOGGED_IN,
     "/server": frozenset({"superuser"}),
     "/server/grant": frozenset({"superuser"}),
-    "/invites/{code}": LOGGED_IN,
+    "/invites/{code}": EVERYONE,
+    "/invites/{code}/join": EVERYONE,
     "/counters": LOGGED_IN,
     "/counters.json": LOGGED_IN,
     "/counters/live": LOGGED_IN,
@@ -276,6 +277,10 @@ OWN = frozenset(
 """Forms about the sender alone; sent with everybody else's names, or by guests, they change nothing."""
 
 
+FOR_GUESTS = {"/invites/{code}/join"}
+"""Forms that make an account: tests/surfaces/dashboard/test_invites.py."""
+
+
 @pytest.fixture
 async def everybody(tmp_path: Path) -> AsyncIterator[World]:
     async with world(tmp_path) as made:
@@ -285,7 +290,7 @@ async def everybody(tmp_path: Path) -> AsyncIterator[World]:
 async def test_every_page_and_every_form_has_a_row(everybody: World) -> None:
     pages, forms = page_routes(everybody)
     assert pages == set(PAGES)
-    assert forms == set(FORMS) | OWN
+    assert forms == set(FORMS) | OWN | FOR_GUESTS
 
 
 def parts_of_sites(everybody: World, path: str, mark: str) -> Iterator[tuple[str, bool]]:
@@ -345,7 +350,7 @@ async def test_pages_are_shown_to_whom_they_are_for(everybody: World, person: st
             if may_see(person, path, own=own) or theirs:
                 assert answer.status in {200, 303}, (place, answer.status)
                 assert not answer.headers.get("location", "").startswith("/login"), place
-            elif person == GUEST:
+            elif person == GUEST and not place.startswith("/invites/"):
                 assert answer.status == 303, (place, answer.status)
                 assert answer.headers["location"].startswith("/login?next="), place
             else:

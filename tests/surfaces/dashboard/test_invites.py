@@ -70,15 +70,18 @@ async def role(ledger: Ledger, person: Account, counter: SharedCounter) -> Role 
     return found[1]
 
 
-async def test_who_is_invited_logs_in_first_and_comes_back(
+async def test_who_is_invited_logs_in_and_comes_back(
     pages: Pages, owner: Account, counter: SharedCounter, ben: Account
 ) -> None:
     address = await invited(pages.ledger, owner, counter)
     async with pages.visitor() as visitor:
-        to_login = await visitor.get(address)
-        assert (to_login.status_code, to_login.headers["location"]) == (303, f"/login?next={address}")
+        shown = await visitor.get(address)
+        assert f'href="/login?next={address}"' in shown.text
+        accepted = await visitor.fill(address, {})
+        assert (accepted.status_code, accepted.headers["location"]) == (303, f"/login?next={address}")
+        assert await role(pages.ledger, ben, counter) is None
         fields = {"email": "ben@example.com", "password": PASSWORD, "next": address}
-        back = await visitor.fill(to_login.headers["location"], fields, action="/login")
+        back = await visitor.fill(f"/login?next={address}", fields, action="/login")
         assert back.headers["location"] == address
         shown = await visitor.get(address)
         assert shown.status_code == 200
@@ -91,6 +94,37 @@ async def test_who_is_invited_logs_in_first_and_comes_back(
         assert "You share this counter now." in page
         assert f"http://stats.example.com/v1/counters/{counter.uid}/increment" in page
     assert await role(pages.ledger, ben, counter) == "member"
+
+
+async def test_a_guest_comes_in_with_a_new_account(pages: Pages, owner: Account, counter: SharedCounter) -> None:
+    address = await invited(pages.ledger, owner, counter, max_uses=1)
+    typed = {"email": "Dee@Example.com", "name": "Dee", "password": PASSWORD}
+    async with pages.visitor() as visitor:
+        for changed, message in (
+            ({"email": "nobody"}, "Email must be a valid email address."),
+            ({"email": owner.email}, "Email already exists."),
+            ({"password": "short"}, "Password must have 8 to 128 characters"),
+            ({"name": "D\ne"}, "Name cannot contain control characters."),
+        ):
+            refused = await visitor.fill(address, typed | changed, action=f"{address}/join")
+            assert refused.status_code == 422
+            assert message in refused.text
+            assert PASSWORD not in refused.text
+        assert await pages.ledger.read(account_by_email, "dee@example.com") is None
+        assert (await visitor.send(f"{address}/join", {"token": "0" * 64, **typed})).status_code == 403
+        joined = await visitor.fill(address, typed, action=f"{address}/join")
+        assert (joined.status_code, joined.headers["location"]) == (303, f"/counters/{counter.uid}?done=joined")
+        assert "You share this counter now." in (await visitor.get(joined.headers["location"])).text
+        assert (await visitor.get("/people")).status_code == 200, "Dee is logged in"
+    dee = await pages.ledger.read(account_by_email, "dee@example.com")
+    assert dee is not None
+    assert dee.access == {}
+    assert await role(pages.ledger, dee, counter) == "member"
+    async with pages.visitor() as visitor:
+        token = token_in((await visitor.get("/login")).text)
+        late = await visitor.send(f"{address}/join", {"token": token, **typed, "email": "eve@example.com"})
+        assert late.status_code == 410
+    assert await pages.ledger.read(account_by_email, "eve@example.com") is None, "no account without the counter"
 
 
 async def test_a_viewer_is_told_only_how_to_look(

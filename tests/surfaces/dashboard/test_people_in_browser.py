@@ -132,6 +132,7 @@ def test_the_keyboard_reaches_everything_and_shows_where_it_is(page: Page, path:
 def test_an_invite_is_accepted_after_logging_in(page: Page, shared: dict[str, str]) -> None:
     page.context.clear_cookies()
     page.goto(shared["/invites/CODE"])
+    page.get_by_role("main").get_by_role("link", name="log in").click()
     log_in(page)
     expect(page.get_by_role("heading", level=1)).to_have_text(f"Share “{'W' * 40}”")
     page.get_by_role("button", name="Accept the invite").click()

@@ -141,7 +141,7 @@ def _public_routes(
     welcome = WelcomePages(services.ledger, services.renderer, services.sites, public_counters)
     reference = ReferencePages(services.renderer, description)
     login = LoginPages(services)
-    setup = SetupPages(services, login)
+    setup, invites = SetupPages(services, login), InvitePages(services, login)
     rows: list[Row] = [
         ("/", welcome.page, None),
         ("/docs", reference.page, None),
@@ -150,13 +150,15 @@ def _public_routes(
         ("/login", login.page, login.log_in),
         ("/login/code", login.page, login.take_code),
         ("/logout", login.page, login.log_out),
+        ("/invites/{code}", invites.page, invites.accept),
+        ("/invites/{code}/join", invites.page, invites.join),
     ]
     return [Route("/favicon.ico", welcome.icon), Route("/static/{name}", static_file), *_routes(rows, guard.public)]
 
 
 def _account_routes(guard: PageGuard, services: PageServices, following: Following) -> list[BaseRoute]:
     profile, two_factor, tokens = ProfilePages(services), TwoFactorPages(services), TokenPages(services)
-    sites, people, invites = SitePages(services), PeoplePages(services), InvitePages(services)
+    sites, people = SitePages(services), PeoplePages(services)
     server, sharing, notes = ServerPages(services), SharingPages(services), NotesPages(services)
     segments, views, counters = SegmentPages(services), SavedViewPages(services), CounterPages(services)
     counter_people, counter_settings = CounterPeoplePages(services), CounterSettingsPages(services)
@@ -196,7 +198,6 @@ def _account_routes(guard: PageGuard, services: PageServices, following: Followi
         ("/people/remove", people.page, people.remove),
         ("/server", server.page, None),
         ("/server/grant", server.page, server.grant),
-        ("/invites/{code}", invites.page, invites.accept),
         ("/counters", counters.list_page, counters.create),
         ("/counters.json", counters.list_json, None),
         ("/counters/live", counter_streams.stream, None),

@@ -1,0 +1,21 @@
+"""Accounts of people who come by an invite to a shared counter."""
+
+from tallystick.ledger import Session
+from tallystick.model.account import Account
+from tallystick.model.shared_counter import SharedCounter
+from tallystick.services.accounts.accounts import NewAccount, create_account
+from tallystick.services.sharing.changes import hold_changes
+from tallystick.services.sharing.invites import accept, preview
+
+
+def join_by_invite(session: Session, code: str, new: NewAccount, now: int) -> tuple[Account, SharedCounter]:
+    """Create an account and accept an invite with it, or neither. For ``Sharing.write``.
+
+    Raises:
+        SharingRefused: the invite cannot be accepted.
+        InputRefused: the account cannot be created.
+    """
+    hold_changes(session)
+    preview(session, code, now)
+    account = create_account(session, new, now)
+    return account, accept(session, account.id, code, now)
