@@ -1,5 +1,6 @@
 """Time zones by name."""
 
+import datetime as dt
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -23,3 +24,12 @@ def zone_named(name: str) -> ZoneInfo:
     except (ValueError, KeyError, OSError) as error:
         msg = f"{name[:100]!r} is no time zone: one is called Europe/Berlin, for example"
         raise InputRefused(msg) from error
+
+
+def today_in(zone: ZoneInfo, now: int) -> dt.date:
+    """The date in a zone.
+
+    Args:
+        now: Unix milliseconds.
+    """
+    return dt.datetime.fromtimestamp(now / 1000, zone).date()

@@ -12,9 +12,8 @@ from support.counting_together import Person, Together
 from tallystick.model.account import UserSettings
 from tallystick.model.shared_counter import SharedCounter
 from tallystick.services.accounts.accounts import change_account
-from tallystick.services.zones import zone_named
+from tallystick.services.zones import today_in, zone_named
 from tallystick.surfaces.counttogether.wire import data_of, flat, value_of
-from tallystick.surfaces.counttogether.zones import today_in
 
 
 def milliseconds(text: str) -> int:

@@ -13,7 +13,8 @@ from tallystick.errors import StoreBusy
 from tallystick.surfaces.dashboard.analytics.viewer import Viewer
 from tallystick.surfaces.dashboard.live import streams
 from tallystick.surfaces.dashboard.live.pages import LivePages
-from tallystick.surfaces.dashboard.live.streams import ENDED, STREAMS_OF_ONE, LiveStreams, News, Reader
+from tallystick.surfaces.dashboard.live.streams import LiveStreams, News, Reader
+from tallystick.surfaces.dashboard.support.event_streams import ENDED, STREAMS_OF_ONE
 
 WITHIN_S = 10.0
 

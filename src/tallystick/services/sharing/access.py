@@ -48,6 +48,18 @@ def readable_counter(session: Session, account: int, uid: str) -> SharedCounter:
     return require(session, account, uid, "viewer", hide_foreign=True)
 
 
+def readable_with_role(session: Session, account: int, uid: str) -> tuple[SharedCounter, Role]:
+    """A counter that a person may read, and their role in it.
+
+    Raises:
+        SharingRefused: NOT_FOUND, also for outsiders.
+    """
+    counter, role = role_of(session, account, uid) or (None, None)
+    if counter is None or role is None:
+        raise not_found()
+    return counter, role
+
+
 def require(session: Session, account: int, uid: str, least: Role, *, hide_foreign: bool = False) -> SharedCounter:
     """A counter in which a person has at least this role.
 

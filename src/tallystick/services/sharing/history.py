@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from tallystick.ledger import Session
 from tallystick.model.counter import INT64_MAX
+from tallystick.model.shared_counter import SharedCounter
 from tallystick.services.sharing.access import UNNAMED, readable_counter
 
 ENTRIES_AT_MOST = 1_000
@@ -61,7 +62,13 @@ def history(  # noqa: PLR0913, PLR0917  # account, counter and page
     Raises:
         SharingRefused: NOT_FOUND.
     """
-    counter = readable_counter(session, account, uid)
+    return history_in(session, readable_counter(session, account, uid), after, limit, newest_first=newest_first)
+
+
+def history_in(
+    session: Session, counter: SharedCounter, after: int, limit: int, *, newest_first: bool
+) -> list[HistoryEntry]:
+    """The same for a counter that was read already."""
     common, connection, rows = session.common, session.connection, max(0, min(limit, ENTRIES_AT_MOST))
     if newest_first:
         before = after if 0 < after <= INT64_MAX else INT64_MAX
@@ -72,15 +79,11 @@ def history(  # noqa: PLR0913, PLR0917  # account, counter and page
     return [_from_row(row) for row in changes]
 
 
-def recent_deltas(session: Session, account: int, uid: str, limit: int) -> list[tuple[int, int]]:
+def recent_deltas(session: Session, counter: SharedCounter, limit: int) -> list[tuple[int, int]]:
     """When the value of a counter changed (Unix milliseconds) and by how much, newest first.
 
     Its cost depends only on the number of changes returned.
-
-    Raises:
-        SharingRefused: NOT_FOUND.
     """
-    counter = readable_counter(session, account, uid)
     rows = session.common.recent_deltas(session.connection, counter=counter.id, max_rows=limit)
     return [(at, delta) for at, delta in rows]
 

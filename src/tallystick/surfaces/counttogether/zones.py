@@ -1,9 +1,7 @@
 """The time zone of a request's days: its ``timezone``, or the account's, or UTC."""
 
 import asyncio
-import datetime as dt
 from collections.abc import Mapping
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from tallystick.errors import InputRefused
@@ -55,15 +53,6 @@ async def zone_of(query: Mapping[str, str], account: Account) -> ZoneInfo:
         return await _named(account.settings.timezone)
     except InputRefused:
         return UTC
-
-
-def today_in(zone: ZoneInfo, now: int) -> dt.date:
-    """The date in a zone.
-
-    Args:
-        now: Unix milliseconds.
-    """
-    return datetime.fromtimestamp(now / 1000, zone).date()
 
 
 async def _named(name: str) -> ZoneInfo:

@@ -11,8 +11,8 @@ from msgspec import Struct
 
 from tallystick.model.change import Change
 from tallystick.model.shared_counter import SharedCounter
+from tallystick.services.zones import today_in
 from tallystick.surfaces.counttogether import wire
-from tallystick.surfaces.counttogether.zones import today_in
 
 PING, PONG = "ping", "pong"
 METHOD_NOT_FOUND = -32601

@@ -1,11 +1,11 @@
 """What makes a counter's page an app that can be installed: its manifest, and the worker that keeps pages."""
 
 import msgspec
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from tallystick.ledger import Ledger
-from tallystick.services.sharing.access import role_of
+from tallystick.services.sharing.access import readable_counter
+from tallystick.surfaces.dashboard.counters.pages import found_or_404
 from tallystick.surfaces.dashboard.support.page_request import PageRequest
 from tallystick.surfaces.dashboard.support.rendering import NOT_STORED
 from tallystick.surfaces.dashboard.support.static_files import FILES, static_address
@@ -24,9 +24,7 @@ class CounterApp:
     async def manifest(self, request: PageRequest) -> Response:
         """The manifest of a counter (W3C Web Application Manifest)."""
         uid = request.http.path_params["counter"]
-        counter, role = await self._ledger.read(role_of, request.account.id, uid) or (None, None)
-        if counter is None or role is None:
-            raise HTTPException(404)
+        counter = await found_or_404(self._ledger, readable_counter, request.account.id, uid)
         address = f"/counters/{counter.uid}"
         manifest = {
             "id": address,

@@ -2,8 +2,8 @@
 
 import asyncio
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
@@ -11,17 +11,17 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from tallystick.errors import InputRefused, SharingReason, SharingRefused
-from tallystick.ledger import Session
+from tallystick.ledger import Ledger, Session
 from tallystick.model.shared_counter import Member, Milestone, Role, SharedCounter, days_beyond, days_of, milestones
 from tallystick.model.sharing import may
 from tallystick.services.exports.spreadsheet import safe
 from tallystick.services.idempotency import LONGEST_KEY, StoredResponse
-from tallystick.services.sharing.access import counters_of, members_of, role_of
+from tallystick.services.sharing.access import counters_of, members_of, readable_with_role
 from tallystick.services.sharing.changing import ChangeRequest, Done, ValueChange, Verb
 from tallystick.services.sharing.counters import create
-from tallystick.services.sharing.history import HistoryEntry, history, recent_deltas
+from tallystick.services.sharing.history import HistoryEntry, history_in, recent_deltas
 from tallystick.services.sharing.service import Sharing
-from tallystick.services.zones import zone_named
+from tallystick.services.zones import today_in, zone_named
 from tallystick.surfaces.dashboard.charts.small import Sparkline, sparkline
 from tallystick.surfaces.dashboard.counters.chart import CHANGES_AT_MOST, changes_chart
 from tallystick.surfaces.dashboard.counters.form import KINDS, MODES, NEW_FIELDS, new_counter
@@ -40,6 +40,8 @@ CHANGES_SHOWN, CHANGES_OF_LOG = 10, 100
 STEPS: Sequence[int] = (1, 5, 10)
 """Steps that are offered."""
 _DIGITS_OF_STEP = 15
+
+Result = TypeVar("Result")
 
 PRESSES: Mapping[str, Verb] = {"up": Verb.INCREMENT, "down": Verb.DECREMENT, "undo": Verb.UNDO}
 
@@ -90,9 +92,9 @@ class CounterPages:
 
     async def list_json(self, request: PageRequest) -> Response:
         """The same as JSON."""
-        today = (await zone_of(request)).today
+        today = today_in(await zone_of(request), request.now)
         shared = await self._ledger.read(counters_of, request.account.id)
-        return as_json({"counters": [_plain(counter, today) for counter in shared]})
+        return as_json({"counters": [_plain(counter, value_of(counter, today)) for counter in shared]})
 
     async def create(self, request: PageRequest) -> Response:
         """Add a counter, and show it."""
@@ -110,9 +112,9 @@ class CounterPages:
         uid, form = twin(request.http.path_params["counter"])
         if form == "csv":
             raise HTTPException(404)
-        shown = await self._found(request, uid)
         if form is None:
-            return await self._show(request, shown)
+            return await self._show(request, uid)
+        shown = await self._found(request, uid, await zone_of(request))
         return as_json({**_plain(shown.counter, shown.value), "role": shown.role, **_further(shown)})
 
     async def press(self, request: PageRequest) -> Response:
@@ -130,7 +132,7 @@ class CounterPages:
             problems = problems_of_refusal(result)
             if wants_json:
                 return as_json({"error": translated(request.language, problems[""][0])}, 409)
-            return await self._show(request, await self._found(request, uid), problems)
+            return await self._show(request, uid, problems)
         if wants_json:
             return as_json({"value": str(result.value), "version": result.version})
         amount = "" if step.amount == 1 else f"&step={step.amount}"
@@ -139,57 +141,39 @@ class CounterPages:
         return see_other(f"{back}done={done}{amount}")
 
     async def log(self, request: PageRequest) -> Response:
-        """The changes of a counter, newest first, in pages."""
-        return await self._log(request, "html")
-
-    async def log_json(self, request: PageRequest) -> Response:
-        """The same as JSON."""
-        return await self._log(request, "json")
-
-    async def log_csv(self, request: PageRequest) -> Response:
-        """The same as CSV."""
-        return await self._log(request, "csv")
-
-    async def _log(self, request: PageRequest, form: str) -> Response:
-        uid = request.http.path_params["counter"]
+        """The changes of a counter, newest first, in pages; with ``.json`` or ``.csv`` as data."""
+        uid, (_, form) = request.http.path_params["counter"], twin(request.http.url.path)
         before = number_in(request.http.query_params.get("before", ""), 18) or 0
-        found = await self._ledger.read(_counter_and_log, request.account.id, uid, before)
-        if found is None:
-            raise HTTPException(404)
-        counter, role, entries = found
+        counter, role, entries = await found_or_404(self._ledger, _counter_and_log, request.account.id, uid, before)
         older = entries[-1].number if len(entries) == CHANGES_OF_LOG else 0
         if form == "json":
             return as_json({"changes": [_change(entry) for entry in entries], "older": older or None})
         if form == "csv":
             rows = [("number", "at", "who", "kind", "change", "value"), *map(_row, entries)]
             return await asyncio.to_thread(as_csv, rows, "changes")
-        zone = await zone_of(request)
         values = {
             "counter": counter,
             "role": role,
             "log": entries,
             "older": older,
-            "zone": zone.zone,
+            "zone": await zone_of(request),
             "problems": NO_PROBLEMS,
             "may_undo": lambda entry: may_undo(request, role, counter, entry),
         }
         return await self._services.show(request, "counters/log.html", values)
 
-    async def _found(self, request: PageRequest, uid: str) -> ShownCounter:
+    async def _found(self, request: PageRequest, uid: str, zone: ZoneInfo) -> ShownCounter:
         """Everything about a counter.
 
         Raises:
             HTTPException: there is none that the person shares (404).
         """
-        today = (await zone_of(request)).today
-        found = await self._ledger.read(_shown, request.account.id, uid, today)
-        if found is None:
-            raise HTTPException(404)
-        return found
+        return await found_or_404(self._ledger, _shown, request.account.id, uid, today_in(zone, request.now))
 
-    async def _show(self, request: PageRequest, shown: ShownCounter, problems: Problems = NO_PROBLEMS) -> Response:
+    async def _show(self, request: PageRequest, uid: str, problems: Problems = NO_PROBLEMS) -> Response:
         zone = await zone_of(request)
-        chart = await asyncio.to_thread(changes_chart, request.language, shown.deltas, zone.zone, request.now)
+        shown = await self._found(request, uid, zone)
+        chart = await asyncio.to_thread(changes_chart, request.language, shown.deltas, zone, request.now)
         counter, role = shown.counter, shown.role
         values = {
             "shown": shown,
@@ -202,7 +186,7 @@ class CounterPages:
             "chart_is_cut": len(shown.deltas) >= CHANGES_AT_MOST,
             "step": number_in(request.http.query_params.get("step", ""), _DIGITS_OF_STEP) or 1,
             "steps": STEPS,
-            "zone": zone.zone,
+            "zone": zone,
             "problems": problems,
             "may_undo": lambda entry: may_undo(request, role, counter, entry),
         }
@@ -211,7 +195,7 @@ class CounterPages:
     async def _show_list(self, request: PageRequest, problems: Problems = NO_PROBLEMS) -> Response:
         query = request.http.query_params
         find, offset = query.get("find", "").strip(), number_in(query.get("from", ""), 4) or 0
-        today = (await zone_of(request)).today
+        today = today_in(await zone_of(request), request.now)
         cards, total, found = await self._ledger.read(_cards, request.account.id, find, offset, today)
         values = {
             "cards": cards,
@@ -235,20 +219,24 @@ async def carried_out(sharing: Sharing, request: PageRequest, step: ValueChange)
     return changed.results[0]
 
 
-class PersonalZone(Struct, frozen=True):
-    """A person's time zone, and the date in it."""
+async def found_or_404(ledger: Ledger, function: Callable[..., Result], *arguments: object) -> Result:
+    """Read with ``function(session, *arguments)``.
 
-    zone: ZoneInfo
-    today: dt.date
+    Raises:
+        HTTPException: there is no such counter for the person (404).
+    """
+    try:
+        return await ledger.read(function, *arguments)
+    except SharingRefused as refused:
+        raise HTTPException(404) from refused
 
 
-async def zone_of(request: PageRequest) -> PersonalZone:
+async def zone_of(request: PageRequest) -> ZoneInfo:
     """The time zone of the person's settings; UTC where it does not exist any more."""
     try:
-        zone = await asyncio.to_thread(zone_named, request.account.settings.timezone)
+        return await asyncio.to_thread(zone_named, request.account.settings.timezone)
     except InputRefused:
-        zone = ZoneInfo("UTC")
-    return PersonalZone(zone, dt.datetime.fromtimestamp(request.now / 1000, zone).date())
+        return ZoneInfo("UTC")
 
 
 def may_undo(request: PageRequest, role: Role, counter: SharedCounter, entry: HistoryEntry) -> bool:
@@ -275,10 +263,8 @@ def _step(request: PageRequest, uid: str) -> ValueChange | None:
     return ValueChange(counter=uid, verb=verb, amount=amount, offset=number, id=key or None)
 
 
-def _shown(session: Session, account: int, uid: str, today: dt.date) -> ShownCounter | None:
-    counter, role = role_of(session, account, uid) or (None, None)
-    if counter is None or role is None:
-        return None
+def _shown(session: Session, account: int, uid: str, today: dt.date) -> ShownCounter:
+    counter, role = readable_with_role(session, account, uid)
     dated = counter.type != "UpDown"
     return ShownCounter(
         counter=counter,
@@ -287,18 +273,16 @@ def _shown(session: Session, account: int, uid: str, today: dt.date) -> ShownCou
         beyond=days_beyond(counter, today) if dated else 0,
         milestones=milestones(counter, today) if counter.type == "FromDate" else (),
         members=members_of(session, [counter.id])[counter.id],
-        log=history(session, account, uid, 0, CHANGES_SHOWN, True),  # noqa: FBT003  # newest first
-        deltas=() if dated else recent_deltas(session, account, uid, CHANGES_AT_MOST),
+        log=history_in(session, counter, 0, CHANGES_SHOWN, newest_first=True),
+        deltas=() if dated else recent_deltas(session, counter, CHANGES_AT_MOST),
     )
 
 
 def _counter_and_log(
     session: Session, account: int, uid: str, before: int
-) -> tuple[SharedCounter, Role, list[HistoryEntry]] | None:
-    counter, role = role_of(session, account, uid) or (None, None)
-    if counter is None or role is None:
-        return None
-    return counter, role, history(session, account, uid, before, CHANGES_OF_LOG, True)  # noqa: FBT003  # newest first
+) -> tuple[SharedCounter, Role, list[HistoryEntry]]:
+    counter, role = readable_with_role(session, account, uid)
+    return counter, role, history_in(session, counter, before, CHANGES_OF_LOG, newest_first=True)
 
 
 def _cards(
@@ -309,23 +293,21 @@ def _cards(
     found = [counter for counter in mine if find.casefold() in counter.name.casefold()]
     cards = []
     for counter in reversed(found[max(0, len(found) - offset - CARDS_OF_PAGE) : len(found) - offset or None]):
-        _, role = role_of(session, account, counter.uid) or (None, None)
-        if role is not None:
-            spark = _spark(session, account, counter)
-            cards.append(CounterCard(counter=counter, value=value_of(counter, today), role=role, spark=spark))
+        _, role = readable_with_role(session, account, counter.uid)
+        spark = _spark(session, counter)
+        cards.append(CounterCard(counter=counter, value=value_of(counter, today), role=role, spark=spark))
     return cards, len(mine), len(found)
 
 
-def _spark(session: Session, account: int, counter: SharedCounter) -> Sparkline | None:
+def _spark(session: Session, counter: SharedCounter) -> Sparkline | None:
     if counter.type != "UpDown":
         return None
-    entries = history(session, account, counter.uid, 0, CHANGES_OF_CARD, True)  # noqa: FBT003  # newest first
+    entries = history_in(session, counter, 0, CHANGES_OF_CARD, newest_first=True)
     values = [entry.value for entry in reversed(entries)]
     return sparkline(values) if len(values) > 1 else None
 
 
-def _plain(counter: SharedCounter, today_or_value: dt.date | int) -> dict[str, Any]:
-    value = today_or_value if isinstance(today_or_value, int) else value_of(counter, today_or_value)
+def _plain(counter: SharedCounter, value: int) -> dict[str, Any]:
     return {
         "id": counter.uid,
         "name": counter.name,

@@ -1,6 +1,7 @@
 """Who shares a counter: ``/counters/{counter}/people``, members and invites."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from msgspec import Struct
 from starlette.exceptions import HTTPException
@@ -10,12 +11,12 @@ from tallystick.errors import InvalidFields, SharingReason, SharingRefused
 from tallystick.ledger import Session
 from tallystick.model.shared_counter import Member, Role, SharedCounter
 from tallystick.model.sharing import may
-from tallystick.services.sharing import invites
-from tallystick.services.sharing.access import members_of, role_of
-from tallystick.services.sharing.invites import DAY_MS, MOST_USES, Invite, NewInvite, open_invites, take_back
-from tallystick.services.sharing.people import remove, set_role
+from tallystick.services.sharing.access import members_of, readable_with_role
+from tallystick.services.sharing.invites import DAY_MS, MOST_USES, Invite, NewInvite, create, open_invites, take_back
+from tallystick.services.sharing.people import members, remove, set_role
 from tallystick.surfaces.dashboard.account.two_factor import qr_code
 from tallystick.surfaces.dashboard.counters.form import whole_number
+from tallystick.surfaces.dashboard.counters.pages import found_or_404
 from tallystick.surfaces.dashboard.counters.refusals import problems_of_refusal
 from tallystick.surfaces.dashboard.support.forms import number_in
 from tallystick.surfaces.dashboard.support.language import N_
@@ -69,7 +70,9 @@ class CounterPeoplePages:
             if uses is not None and not 1 <= uses <= MOST_USES:
                 raise InvalidFields({"uses": [f"must be 1 to {MOST_USES:,}"]})  # noqa: TRY301  # a field of this form
             new = NewInvite(role=role, lifetime=days * DAY_MS, max_uses=uses)
-            _, code = await self._sharing.write(_create_invite, request.account.id, _uid(request), new, request.now)
+            _, code = await self._sharing.write(
+                partial(create, hide_foreign=True), request.account.id, _uid(request), new, request.now
+            )
         except InvalidFields as error:
             return await self._show(request, problems_of(error))
         except SharingRefused as refused:
@@ -79,18 +82,18 @@ class CounterPeoplePages:
     async def withdraw(self, request: PageRequest) -> Response:
         """Take an invite back: its link is not valid any more."""
         invite = request.form.text("id")
-        return await self._changed(request, _take_back, invite, done="withdrawn")
+        return await self._changed(request, take_back, invite, done="withdrawn")
 
     async def set_role(self, request: PageRequest) -> Response:
         """Give a member another role."""
         role = next((role for role, _ in ROLES if role == request.form.text("role")), None)
         if role is None:
             raise HTTPException(400)
-        return await self._changed(request, _set_role, request.form.text("id"), role, request.now, done="role")
+        return await self._changed(request, set_role, request.form.text("id"), role, request.now, done="role")
 
     async def remove(self, request: PageRequest) -> Response:
         """Remove a member."""
-        return await self._changed(request, _remove, request.form.text("id"), request.now, done="removed")
+        return await self._changed(request, remove, request.form.text("id"), request.now, done="removed")
 
     async def leave(self, request: PageRequest) -> Response:
         """Leave the counter. Its last member deletes it instead, which the page asks about."""
@@ -101,18 +104,18 @@ class CounterPeoplePages:
         return see_other("/counters?done=left")
 
     async def _changed(
-        self, request: PageRequest, function: Callable[..., None], *arguments: object, done: str
+        self, request: PageRequest, function: Callable[..., object], *arguments: object, done: str
     ) -> Response:
         try:
-            await self._sharing.write(function, request.account.id, _uid(request), *arguments)
+            await self._sharing.write(
+                partial(function, hide_foreign=True), request.account.id, _uid(request), *arguments
+            )
         except SharingRefused as refused:
             return await self._show(request, problems_of_refusal(refused))
         return see_other(f"/counters/{_uid(request)}/people?done={done}")
 
     async def _show(self, request: PageRequest, problems: Problems = NO_PROBLEMS, made: str = "") -> Response:
-        found = await self._ledger.read(_people, request.account.id, _uid(request), request.now)
-        if found is None:
-            raise HTTPException(404)
+        found = await found_or_404(self._ledger, _people, request.account.id, _uid(request), request.now)
         values = {
             "counter": found.counter,
             "role": found.role,
@@ -137,10 +140,8 @@ def _uid(request: PageRequest) -> str:
     return uid
 
 
-def _people(session: Session, account: int, uid: str, now: int) -> CounterPeople | None:
-    counter, role = role_of(session, account, uid) or (None, None)
-    if counter is None or role is None:
-        return None
+def _people(session: Session, account: int, uid: str, now: int) -> CounterPeople:
+    counter, role = readable_with_role(session, account, uid)
     return CounterPeople(
         counter=counter,
         role=role,
@@ -149,29 +150,12 @@ def _people(session: Session, account: int, uid: str, now: int) -> CounterPeople
     )
 
 
-def _create_invite(session: Session, account: int, uid: str, new: NewInvite, now: int) -> tuple[Invite, str]:
-    return invites.create(session, account, uid, new, now, hide_foreign=True)
-
-
-def _take_back(session: Session, account: int, uid: str, invite: str) -> None:
-    take_back(session, account, uid, invite, hide_foreign=True)
-
-
-def _set_role(session: Session, account: int, uid: str, member: str, role: Role, now: int) -> None:  # noqa: PLR0913, PLR0917
-    set_role(session, account, uid, member, role, now, hide_foreign=True)
-
-
 def _leave(session: Session, account: int, uid: str, own: str, now: int) -> None:
     """Leave a counter that others share as well.
 
     Raises:
         SharingRefused: NOT_FOUND; or LAST_ADMIN, also for the last member.
     """
-    found = _people(session, account, uid, now)
-    if found is not None and len(found.members) == 1:
+    if len(members(session, account, uid)) == 1:
         raise SharingRefused(SharingReason.LAST_ADMIN, "the last member deletes the counter")
-    _remove(session, account, uid, own, now)
-
-
-def _remove(session: Session, account: int, uid: str, member: str, now: int) -> None:
-    remove(session, account, uid, member, now, hide_foreign=True)
+    remove(session, account, uid, own, now, hide_foreign=True)

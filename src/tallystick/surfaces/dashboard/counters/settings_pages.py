@@ -1,16 +1,16 @@
 """What an admin decides about a counter: ``/counters/{counter}/settings``."""
 
-from starlette.exceptions import HTTPException
+from functools import partial
+
 from starlette.responses import Response
 
 from tallystick.errors import InputRefused, InvalidFields, SharingReason, SharingRefused
-from tallystick.ledger import Session
 from tallystick.model.shared_counter import SharedCounter
 from tallystick.services.sharing.access import require
 from tallystick.services.sharing.changing import ValueChange, Verb
-from tallystick.services.sharing.counters import Edit, delete, edit
+from tallystick.services.sharing.counters import delete, edit
 from tallystick.surfaces.dashboard.counters.form import MODES, edit_of, typed_details, whole_number
-from tallystick.surfaces.dashboard.counters.pages import carried_out
+from tallystick.surfaces.dashboard.counters.pages import carried_out, found_or_404
 from tallystick.surfaces.dashboard.counters.refusals import problems_of_refusal
 from tallystick.surfaces.dashboard.support.confirmation import confirmed
 from tallystick.surfaces.dashboard.support.language import N_
@@ -36,7 +36,11 @@ class CounterSettingsPages:
         counter = await self._counter(request)
         try:
             await self._sharing.write(
-                _edit, request.account.id, counter.uid, edit_of(request.form, counter), request.now
+                partial(edit, hide_foreign=True),
+                request.account.id,
+                counter.uid,
+                edit_of(request.form, counter),
+                request.now,
             )
         except InputRefused as error:
             return await self._show(request, counter, problems_of(error), typed=True)
@@ -69,7 +73,7 @@ class CounterSettingsPages:
         if not confirmed(request, counter.name):
             return await self._show(request, counter, NOT_CONFIRMED)
         try:
-            await self._sharing.write(_delete, request.account.id, counter.uid, request.now)
+            await self._sharing.write(partial(delete, hide_foreign=True), request.account.id, counter.uid, request.now)
         except SharingRefused as refused:
             return await self._show(request, counter, problems_of_refusal(refused))
         return see_other("/counters?done=deleted")
@@ -90,10 +94,8 @@ class CounterSettingsPages:
         Raises:
             HTTPException: there is none of which the person is an admin (404).
         """
-        try:
-            return await self._ledger.read(require, request.account.id, request.http.path_params["counter"], "admin")
-        except SharingRefused as refused:
-            raise HTTPException(404) from refused
+        uid = request.http.path_params["counter"]
+        return await found_or_404(self._ledger, require, request.account.id, uid, "admin")
 
     async def _show(
         self, request: PageRequest, counter: SharedCounter, problems: Problems = NO_PROBLEMS, *, typed: bool = False
@@ -107,11 +109,3 @@ class CounterSettingsPages:
             "delete_problems": problems if problems is NOT_CONFIRMED else NO_PROBLEMS,
         }
         return await self._services.show(request, "counters/settings.html", values)
-
-
-def _edit(session: Session, account: int, uid: str, changes: Edit, now: int) -> None:
-    edit(session, account, uid, changes, now, hide_foreign=True)
-
-
-def _delete(session: Session, account: int, uid: str, now: int) -> None:
-    delete(session, account, uid, now, hide_foreign=True)

@@ -3,39 +3,31 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 
 import msgspec
 from msgspec import Struct
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from tallystick.errors import StoreUnavailable
-from tallystick.web.event_stream import CONTENT_TYPE, RETRY, UNBUFFERED, send_events, stream_head
-from tallystick.web.places import NoPlace, Places
+from tallystick.surfaces.dashboard.support.event_streams import (
+    CHECKED_EVERY_S,
+    ENDED,
+    STREAMS_OF_ONE,
+    StreamResponse,
+    send_stream,
+)
+from tallystick.web.event_stream import RETRY
+from tallystick.web.places import Places
 from tallystick.web.rate_limit import WIDER
 
 STREAMS_OF_PEOPLE = STREAMS_OF_GUESTS = 250
 """Apart, so that guests of public sites never take the streams of those who are logged in."""
-STREAMS_OF_ONE = 12
-"""Streams of one person, or of one address without a login. Pages close theirs while they are hidden."""
 STREAMS_OF_NETWORK = WIDER * STREAMS_OF_ONE
 """Streams of guests with addresses of one IPv6 network of 48 bits."""
 LOOKED_EVERY_S = 1.0
 """Interval at which a stream looks for a change, and so the shortest time between two events."""
-CHECKED_EVERY_S = 20.0
-"""Interval at which a stream checks that its reader may still see the site."""
-TRY_AGAIN_AFTER_S = 30
-
-ENDED = b"event: ended\ndata: {}\n\n"
-"""The reader may not see the site any more; reconnecting would be in vain."""
-_TOO_MANY_OWN = "Too many pages of yours show live numbers at once. Close some, and reload this page."
-_TOO_MANY = "Too many pages show live numbers at once. This page works without; reload it to see new numbers."
-_HEAD = (
-    (b"content-type", CONTENT_TYPE),
-    (b"cache-control", b"private, no-store"),
-    (b"x-content-type-options", b"nosniff"),
-    UNBUFFERED,
-)
 
 _encode = msgspec.json.Encoder().encode
 
@@ -89,7 +81,7 @@ class LiveStreams:
 
     def response(self, reader: Reader) -> Response:
         """A stream for a reader; or, where there are too many, the refusal."""
-        return _LiveResponse(self, reader)
+        return StreamResponse(partial(self.send, reader))
 
     async def close_all(self, within: float) -> None:
         """End all streams, and the later ones at once. Returns when all are closed.
@@ -111,11 +103,7 @@ class LiveStreams:
             NoPlace: there are too many; nothing was sent.
         """
         with self._place(reader):
-            await send(stream_head(_HEAD))
-            if scope["method"] == "HEAD":
-                await send({"type": "http.response.body", "body": b""})
-            else:
-                await send_events(self._events(reader), receive, send)
+            await send_stream(self._events(reader), scope, receive, send)
 
     @contextmanager
     def _place(self, reader: Reader) -> Iterator[None]:
@@ -150,23 +138,6 @@ class LiveStreams:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LOOKED_EVERY_S):
                         await self._stopping.wait()
-
-
-class _LiveResponse(Response):
-    """Sends a stream when it is called; a place is taken only then, so that none is lost before."""
-
-    def __init__(self, streams: LiveStreams, reader: Reader) -> None:
-        super().__init__()
-        self._streams, self._reader = streams, reader
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
-        try:
-            await self._streams.send(self._reader, scope, receive, send)
-        except NoPlace as error:
-            message, status = (_TOO_MANY_OWN, 429) if error.own else (_TOO_MANY, 503)
-            refusal = JSONResponse({"error": message}, status, {"retry-after": str(TRY_AGAIN_AFTER_S)})
-            await refusal(scope, receive, send)
 
 
 def _event(number: int, news: News) -> bytes:

@@ -20,6 +20,7 @@ from tallystick.services.sharing.access import (
     role_of,
 )
 from tallystick.services.sharing.counters import Edit, NewCounter
+from tallystick.services.zones import today_in
 from tallystick.surfaces.counttogether import wire
 from tallystick.surfaces.counttogether.api.bodies import (
     NewBody,
@@ -34,7 +35,7 @@ from tallystick.surfaces.counttogether.api.calling import CounterCall
 from tallystick.surfaces.counttogether.api.handlers.keyed_changes import no_content, once
 from tallystick.surfaces.counttogether.decoding import body_as, etags_in, version_in
 from tallystick.surfaces.counttogether.errors import Malformed
-from tallystick.surfaces.counttogether.zones import today_in, zone_of
+from tallystick.surfaces.counttogether.zones import zone_of
 from tallystick.web.answers import ApiResponse
 
 
