@@ -98,7 +98,7 @@ async def test_who_loses_sight_of_a_counter_hears_that_it_is_gone_and_no_more(
 
 async def test_of_a_counter_that_is_gone_only_that_is_told(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     subscription = await listening(scene.following, scene.ledger, scene.ada)
-    let_go = hold(scene.ledger, change_feed.next_changes, monkeypatch)
+    let_go = await hold(scene.following, scene.ledger, change_feed.next_changes, monkeypatch)
     await change(scene.ledger, scene.ada, scene.visits)
     await scene.write(counters.delete, scene.ada.id, scene.visits.uid, NOW)
     let_go.set()
@@ -110,7 +110,7 @@ async def test_a_new_member_does_not_hear_of_what_was_done_just_before(
     scene: Scene, ben: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     subscription = await listening(scene.following, scene.ledger, ben)
-    let_go = hold(scene.ledger, change_feed.next_changes, monkeypatch)
+    let_go = await hold(scene.following, scene.ledger, change_feed.next_changes, monkeypatch)
     await change(scene.ledger, scene.ada, scene.visits)
     await let_in(scene.ledger, scene.visits, scene.ada, ben)
     let_go.set()
@@ -124,9 +124,8 @@ async def test_who_comes_while_changes_are_passed_over_misses_none(
     async with followed(ledger) as following:
         await until(lambda: following.epoch)
         token = await a_counter_token(ledger, ada)
-        let_go = hold(ledger, last_change, monkeypatch)
         # Nobody listens, so the next look only asks for the newest number; it is slow.
-        await asyncio.sleep(5 * followings.LOOKED_EVERY_S)
+        let_go = await hold(following, ledger, last_change, monkeypatch)
         subscription = await following.subscribe(ada.id, token, BERLIN)
         await change(ledger, ada, visits)
         let_go.set()

@@ -100,8 +100,8 @@ def brief(changes: list[Change]) -> list[tuple[int, str, int | None]]:
     return [(each.number, each.kind, each.value) for each in changes]
 
 
-def hold(ledger: Ledger, held: object, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
-    """Keep the next read with a function from beginning until the event is set."""
+async def hold(following: Following, ledger: Ledger, held: object, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Keep who follows from reading with a function until the event is set; what was read before has been told."""
     read, let_go, waiting = ledger.read, asyncio.Event(), [held]
 
     async def later(function: Any, *arguments: Any) -> Any:
@@ -111,4 +111,6 @@ def hold(ledger: Ledger, held: object, monkeypatch: pytest.MonkeyPatch) -> async
         return await read(function, *arguments)
 
     monkeypatch.setattr(ledger, "read", later)
+    following.wake()
+    await until(lambda: not waiting)
     return let_go
