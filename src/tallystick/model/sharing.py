@@ -3,6 +3,7 @@
 Pure rules on top of ``model.counter``. Refusals are raised as ``SharingRefused``. Times are Unix milliseconds.
 """
 
+from collections.abc import Sequence
 from enum import Enum
 
 from msgspec import Struct
@@ -155,6 +156,31 @@ def check_replacement(rules: ValueRules, present: int, value: int, *, confirm: b
         raise SharingRefused(
             SharingReason.WRONG_TYPE, f"this counter is {rules.mode}: {value} has to be confirmed, it is {present} now"
         )
+
+
+def meets_goal(counter: SharedCounter, value: int) -> bool:
+    """Whether a value of a counter is at its goal or beyond it; False without a goal."""
+    if counter.goal is None:
+        return False
+    return value <= counter.goal if counter.mode == "OnlyDown" else value >= counter.goal
+
+
+def goal_met_since(counter: SharedCounter, deltas: Sequence[tuple[int, int]]) -> int | None:
+    """When the value reached the goal that it meets now (Unix milliseconds).
+
+    None if it does not meet it, or has met it for longer than the changes tell.
+
+    Args:
+        deltas: time and amount of the newest changes of the value, newest first.
+    """
+    value = counter.value
+    if not meets_goal(counter, value):
+        return None
+    for at, delta in deltas:
+        value -= delta
+        if not meets_goal(counter, value):
+            return at
+    return None
 
 
 def in_range(value: int) -> bool:

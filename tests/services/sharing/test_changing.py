@@ -18,6 +18,7 @@ from tallystick.services.sharing.access import counters_of
 from tallystick.services.sharing.changes import hold_changes, last_change
 from tallystick.services.sharing.changing import Changed, ChangeRequest, Done, ValueChange, Verb, carry_out
 from tallystick.services.sharing.counters import Edit, delete, edit
+from tallystick.services.sharing.history import passed_milestones
 from tallystick.services.sharing.people import remove, set_role
 
 FORBIDDEN, NOT_FOUND = SharingReason.FORBIDDEN, SharingReason.NOT_FOUND
@@ -53,6 +54,33 @@ async def test_the_widest_values_come_back_as_they_are(ledger: Ledger) -> None:
     assert await change(ledger, ada, counter, Verb.SET, value=INT64_MAX - 1) == INT64_MAX - 1
     entries = await history_of(ledger, ada, counter)
     assert [entry.delta for entry in entries] == [None, INT64_MIN, INT64_MAX, INT64_MAX]
+
+
+async def test_milestones_are_the_powers_of_ten_that_a_value_rises_to(database: Database) -> None:
+    clock = Clock()
+    async with opened(database, clock) as ledger:
+        ada = await someone(ledger)
+        counter, other = await a_counter(ledger, ada, value=50), await a_counter(ledger, ada)
+        begun = clock.now
+
+        async def passed_after(verb: Verb, **further: int) -> list[tuple[int, int]]:
+            await change(ledger, ada, counter, verb, **further)
+            found = await ledger.read(passed_milestones, counter)
+            clock.now += 1
+            return [(each.value, each.at - begun) for each in found]
+
+        assert await passed_after(Verb.INCREMENT, amount=49) == [], "it began beyond 10"
+        assert await passed_after(Verb.INCREMENT) == [(100, 1)]
+        assert await passed_after(Verb.DECREMENT, amount=95) == [(100, 1)]
+        assert await passed_after(Verb.SET, value=123_456) == [(100, 1), (1_000, 3), (10_000, 3), (100_000, 3)]
+        assert await passed_after(Verb.UNDO) == [(100, 1)], "what was undone is no milestone"
+        assert await passed_after(Verb.SET, value=-7) == [(100, 1)]
+        assert await passed_after(Verb.SET, value=1_000) == [(100, 1), (1_000, 6)]
+        await change(ledger, ada, counter, Verb.SET, value=1)
+        assert await passed_after(Verb.SET, value=2_000) == [(100, 1), (1_000, 6)], "the first time counts"
+        most = await passed_after(Verb.SET, value=INT64_MAX)
+        assert (len(most), most[-1]) == (17, (10**18, 8))
+        assert await ledger.read(passed_milestones, other) == []
 
 
 MAY: dict[Role, set[Verb]] = {

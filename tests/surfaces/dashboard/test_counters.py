@@ -323,6 +323,44 @@ async def test_an_admin_changes_sets_and_resets(pages: Pages, ledger: Ledger, pe
         assert 'value="much"' in refused.text, "what was typed is kept"
 
 
+async def test_goal_and_milestones_are_shown(pages: Pages, ledger: Ledger, people: Mapping[str, Account]) -> None:
+    counter = await a_counter(ledger, people["ada"], "On the way", goal=1_200, value=8)
+    place = f"/counters/{counter.uid}"
+    async with browser_of(pages, "ada") as ada:
+        page = (await ada.get(place)).text
+        assert "of 1,200" in page
+        assert '<progress max="1200" value="8"' in page
+        assert "The goal is 1,200." in page
+        assert "Milestones" not in page
+        told = (await ada.client.get(f"{place}.json")).json()
+        assert (told["goal"], told["goal_reached"], told["goal_reached_at"], told["milestones"]) == (
+            1200,
+            False,
+            None,
+            [],
+        )
+        for amount in ("100", "1", "1500", "1"):
+            await ada.fill(place, {"press": "up", "amount": amount})
+        page = (await ada.get(place)).text
+        assert "The goal of 1,200 was reached on" in page
+        assert re.findall(r"<dt>([^<]*)</dt>", page) == ["10", "100", "1,000", "10,000"]
+        assert page.count("the next one") == 1
+        told = (await ada.client.get(f"{place}.json")).json()
+        changes = {each["value"]: each["at"] for each in told["changes"]}
+        assert (told["goal_reached"], told["goal_reached_at"]) == (True, changes[1609])
+        assert told["milestones"] == [
+            {"value": 10, "reached_at": changes[108]},
+            {"value": 100, "reached_at": changes[108]},
+            {"value": 1000, "reached_at": changes[1609]},
+        ]
+        await ada.fill(f"{place}/settings", {"name": "On the way", "mode": "OnlyDown", "goal": "1700"})
+        page = (await ada.get(place)).text
+        assert "The goal of 1,700 is reached." in page, "it always was"
+        assert "<progress" not in page
+        await ada.fill(f"{place}/settings", {"name": "On the way", "mode": "OnlyDown", "goal": ""})
+        assert "The goal" not in (await ada.get(place)).text
+
+
 async def test_days_are_counted_where_the_person_lives(
     pages: Pages, ledger: Ledger, people: Mapping[str, Account]
 ) -> None:

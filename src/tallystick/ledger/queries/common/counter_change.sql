@@ -43,6 +43,26 @@ FROM counter_change AS change
 WHERE change.counter = :counter AND change.delta IS NOT NULL
 ORDER BY change.number DESC LIMIT :max_rows;
 
+-- name: passed_milestones(counter)
+-- For each number of digits the first change with which a counter's value got it, unless that was undone. Each is found
+-- by one range of the index change_by_digits, whose condition stands here word by word.
+WITH RECURSIVE digits (amount) AS (SELECT 2 UNION ALL SELECT amount + 1 FROM digits WHERE amount < 19)
+SELECT change.number, change.at, change.value
+FROM digits
+JOIN counter_change AS change ON change.number = (
+    SELECT passed.number FROM counter_change AS passed
+    WHERE passed.counter = :counter AND length(CAST(passed.value AS TEXT)) = digits.amount
+      AND passed.delta > 0 AND passed.value >= 10
+      AND (passed.value - passed.delta < 0
+           OR length(CAST(passed.value AS TEXT)) > length(CAST(passed.value - passed.delta AS TEXT)))
+      AND NOT EXISTS (SELECT 1 FROM counter_change AS later WHERE later.undoes = passed.number)
+    ORDER BY passed.number LIMIT 1)
+ORDER BY change.number;
+
+-- name: first_value(counter)$
+-- The value that a counter was created with.
+SELECT value FROM counter_change WHERE counter = :counter ORDER BY number LIMIT 1;
+
 -- name: history_after(counter, after, max_rows)
 -- A page of a counter's history, oldest first.
 SELECT change.number, change.at, account.uid, account.name, change.kind, change.delta, change.value, change.version,

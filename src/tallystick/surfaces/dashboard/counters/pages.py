@@ -12,14 +12,15 @@ from starlette.responses import Response
 
 from tallystick.errors import InputRefused, SharingReason, SharingRefused
 from tallystick.ledger import Ledger, Session
+from tallystick.model.counter import INT64_MAX
 from tallystick.model.shared_counter import Member, Milestone, Role, SharedCounter, days_beyond, days_of, milestones
-from tallystick.model.sharing import may
+from tallystick.model.sharing import goal_met_since, may, meets_goal
 from tallystick.services.exports.spreadsheet import safe
 from tallystick.services.idempotency import LONGEST_KEY, StoredResponse
 from tallystick.services.sharing.access import counters_of, members_of, readable_with_role
 from tallystick.services.sharing.changing import ChangeRequest, Done, ValueChange, Verb
 from tallystick.services.sharing.counters import create
-from tallystick.services.sharing.history import HistoryEntry, history_in, recent_deltas
+from tallystick.services.sharing.history import HistoryEntry, Passed, history_in, passed_milestones, recent_deltas
 from tallystick.services.sharing.service import Sharing
 from tallystick.services.zones import today_in, zone_named
 from tallystick.surfaces.dashboard.charts.small import Sparkline, sparkline
@@ -66,6 +67,8 @@ class ShownCounter(Struct, frozen=True, kw_only=True):
     Attributes:
         value: its value, or days.
         beyond: days since the end, or until the start, of a counter of days.
+        milestones: of a counter of days since a date.
+        passed: powers of ten that a value has risen to.
         log: the newest changes first.
         deltas: see ``changes_chart``.
     """
@@ -75,6 +78,7 @@ class ShownCounter(Struct, frozen=True, kw_only=True):
     value: int
     beyond: int
     milestones: Sequence[Milestone]
+    passed: Sequence[Passed]
     members: Sequence[Member]
     log: Sequence[HistoryEntry]
     deltas: Sequence[tuple[int, int]]
@@ -182,6 +186,9 @@ class CounterPages:
             "counts": counter.type == "UpDown",
             "may_count": counter.type == "UpDown" and may(role, "member"),
             "is_admin": may(role, "admin"),
+            "goal_is_met": meets_goal(counter, counter.value),
+            "goal_met_since": goal_met_since(counter, shown.deltas),
+            "next_milestone": next_milestone(counter.value, shown.passed),
             "chart": chart,
             "chart_is_cut": len(shown.deltas) >= CHANGES_AT_MOST,
             "step": number_in(request.http.query_params.get("step", ""), _DIGITS_OF_STEP) or 1,
@@ -251,6 +258,13 @@ def value_of(counter: SharedCounter, today: dt.date) -> int:
     return counter.value if counter.type == "UpDown" else days_of(counter, today)
 
 
+def next_milestone(value: int, passed: Sequence[Passed]) -> int | None:
+    """The next power of ten, beyond the value and all that it has risen to; None beyond 64 bits."""
+    beyond = max(value, passed[-1].value if passed else 1)
+    digits = len(str(beyond))
+    return 10**digits if 10**digits <= INT64_MAX else None
+
+
 def _step(request: PageRequest, uid: str) -> ValueChange | None:
     """The change of a form; None for none that our pages have."""
     form = request.form
@@ -272,6 +286,7 @@ def _shown(session: Session, account: int, uid: str, today: dt.date) -> ShownCou
         value=value_of(counter, today),
         beyond=days_beyond(counter, today) if dated else 0,
         milestones=milestones(counter, today) if counter.type == "FromDate" else (),
+        passed=() if dated else passed_milestones(session, counter),
         members=members_of(session, [counter.id])[counter.id],
         log=history_in(session, counter, 0, CHANGES_SHOWN, newest_first=True),
         deltas=() if dated else recent_deltas(session, counter, CHANGES_AT_MOST),
@@ -322,7 +337,15 @@ def _plain(counter: SharedCounter, value: int) -> dict[str, Any]:
 
 
 def _further(shown: ShownCounter) -> dict[str, Any]:
+    since = goal_met_since(shown.counter, shown.deltas)
+    days = [
+        {"days": each.days, "reached": each.reached, "date": None if each.day is None else each.day.isoformat()}
+        for each in shown.milestones
+    ]
     return {
+        "goal_reached": meets_goal(shown.counter, shown.value),
+        "goal_reached_at": None if since is None else _iso(since),
+        "milestones": days or [{"value": each.value, "reached_at": _iso(each.at)} for each in shown.passed],
         "members": [{"id": each.uid, "name": each.name, "role": each.role} for each in shown.members],
         "changes": [_change(entry) for entry in shown.log],
     }

@@ -46,6 +46,7 @@
       value += item.press === "up" ? BigInt(item.amount) : -BigInt(item.amount);
     }
     counter.number.textContent = format.format(value);
+    if (counter.progress) counter.progress.value = Number(value);
   };
   const say = (text) => {
     if (said && said.textContent !== text) said.textContent = text;
@@ -132,7 +133,8 @@
   for (const place of document.querySelectorAll("[data-counter]")) {
     const number = place.querySelector("[data-value]");
     const { counter, version } = place.dataset;
-    counters.set(counter, { number, value: BigInt(number.dataset.value), version: Number(version) });
+    const progress = place.querySelector("progress");
+    counters.set(counter, { number, progress, value: BigInt(number.dataset.value), version: Number(version) });
     show(counter);
   }
   for (const form of forms) {
