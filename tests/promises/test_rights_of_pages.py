@@ -86,6 +86,11 @@ def view_of(site: str, **further: str) -> Fields:
     return lambda everybody: {"id": everybody.views[site].id, **further}
 
 
+def export_of(site: str) -> Fields:
+    """The fields of a form about the export of a site."""
+    return lambda everybody: {"id": everybody.exports[site].id}
+
+
 def link_of(site: str) -> Fields:
     """The fields that withdraw the shared link of a site."""
 
@@ -145,6 +150,10 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/sites/{site}/sharing": SETTERS,
     "/sites/{site}/sharing/withdraw": SETTERS,
     "/sites/{site}/sharing/{link}": SETTERS,
+    "/sites/{site}/exports": ADMINS,
+    "/sites/{site}/exports.json": ADMINS,
+    "/sites/{site}/exports/{export}/file": ADMINS,
+    "/sites/{site}/exports/delete": ADMINS,
     "/sites/{site}/segments": READERS,
     "/sites/{site}/segments/change": READERS,
     "/sites/{site}/segments/delete": READERS,
@@ -225,6 +234,8 @@ FORMS: Mapping[str, Form] = {
         SETTERS, link_of("own"), (link_of("second"), filled(id=MISSING, confirm="own link"))
     ),
     "/sites/{site}/sharing/{link}": Form(SETTERS, filled(name="Renamed link")),
+    "/sites/{site}/exports": Form(ADMINS, filled(format="csv")),
+    "/sites/{site}/exports/delete": Form(ADMINS, export_of("own"), (export_of("second"), filled(id=MISSING))),
     "/sites/{site}/segments": Form(READERS, filled(name="Another segment", filter="page is /")),
     "/sites/{site}/segments/change": Form(
         SETTERS,
@@ -294,9 +305,12 @@ async def test_every_page_and_every_form_has_a_row(everybody: World) -> None:
 
 
 def parts_of_sites(everybody: World, path: str, mark: str) -> Iterator[tuple[str, bool]]:
-    """Paths of a shared link or a note: of the site, of another site, and of none."""
-    links = {name: link.id for name, (link, _) in everybody.links.items()}
-    numbers = links if mark == "{link}" else {name: note.id for name, note in everybody.notes.items()}
+    """Paths of a shared link, a note or an export: of the site, of another site, and of none."""
+    numbers = {
+        "{link}": {name: link.id for name, (link, _) in everybody.links.items()},
+        "{note}": {name: note.id for name, note in everybody.notes.items()},
+        "{export}": {name: export.id for name, export in everybody.exports.items()},
+    }[mark]
     for site, name in (("own", "own"), ("foreign", "foreign"), ("own", "foreign"), ("own", "second")):
         place = path.replace("{site}", str(everybody.sites[site].id))
         yield place.replace(mark, str(numbers[name])), site == name == "own"
@@ -313,7 +327,7 @@ def places(everybody: World, path: str) -> Iterator[tuple[str, bool]]:
         path += "?of=page"
     if path.startswith("/share/"):
         yield path.replace("{site}", everybody.links["own"][1]), True  # others: tests/surfaces/dashboard/test_shared.py
-    elif mark := next((mark for mark in ("{link}", "{note}") if mark in path), None):
+    elif mark := next((mark for mark in ("{link}", "{note}", "{export}") if mark in path), None):
         yield from parts_of_sites(everybody, path, mark)
     elif "{site}" in path:
         # The first site cannot be deleted while there are others.
@@ -356,7 +370,7 @@ async def test_pages_are_shown_to_whom_they_are_for(everybody: World, person: st
             else:
                 assert answer.status == 404, (place, answer.status)
             if person in COLLEAGUES:
-                assert "foreign" not in answer.text, place
+                assert b"foreign" not in answer.body, place
     assert everybody.state() == before
 
 

@@ -16,9 +16,11 @@ from starlette.routing import Route
 from builders import NOW
 from support.analytics import HOST, Analytics, analytics_in_process
 from support.asking import Answer
+from support.ledgers import until
 from tallystick.ledger import Session
 from tallystick.model.account import Access, Account, Permission
 from tallystick.model.annotation import Annotation
+from tallystick.model.export import Export
 from tallystick.model.leaving_out import RuleKind
 from tallystick.model.saved_view import SavedView
 from tallystick.model.segment import Segment
@@ -114,6 +116,7 @@ class World:
         links: a shared link of each site, and its secret, by the names of ``sites``.
         segments: a segment of each site, by the names of ``sites``.
         views: a saved view of each site, by the names of ``sites``.
+        exports: a written export of each site, by the names of ``sites``.
         notes: a note of each site, by the names of ``sites``; ``admin's`` is that person's own on the first site.
     """
 
@@ -124,6 +127,7 @@ class World:
         self.notes: dict[str, Annotation] = {}
         self.segments: dict[str, Segment] = {}
         self.views: dict[str, SavedView] = {}
+        self.exports: dict[str, Export] = {}
 
     async def page(
         self, person: str, method: str, path: str, fields: Mapping[str, Any] = MappingProxyType({}), token: str = ""
@@ -145,10 +149,12 @@ class World:
         return await self.analytics.ask(path, method=method, headers=headers, body=body)
 
     def state(self) -> dict[str, list[Any]]:
-        """Every row of the ledger, without what reading may change."""
+        """Every row of the ledger, without what reading may change, and the files of exports."""
+        files: list[Any] = sorted(file.name for file in (self.analytics.running.data / "exports").glob("*"))
         with closing(apsw.Connection(str(self.analytics.running.data / "ledger.sqlite3"))) as connection:
             tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
-            return {name: self._rows(connection, name) for name in tables if _VOLATILE.get(name) != ""}
+            rows = {name: self._rows(connection, name) for name in tables if _VOLATILE.get(name) != ""}
+        return {**rows, "files of exports": files}
 
     @staticmethod
     def _rows(connection: apsw.Connection, table: str) -> list[Any]:
@@ -182,9 +188,19 @@ async def world(data: Path) -> AsyncIterator[World]:
             made.segments[name] = await ledger.write(create_segment, segment, NOW)
             view = SavedView(site=site.id, name=f"{name} view", query="period=7d")
             made.views[name] = await ledger.write(create_saved_view, view, NOW)
+            made.exports[name] = await analytics.services.exports.create(site, "csv")
+        await _written(made)
         own = Annotation(site=sites["own"].id, at="2026-03-10", text="private", owner=people["admin"].account.id)
         made.notes["admin's"] = await ledger.write(create_annotation, own, NOW)
         yield made
+
+
+async def _written(made: World) -> None:
+    async def over() -> bool:
+        exports = made.analytics.services.exports
+        return all([(await exports.get(each.site, each.id)).finished for each in made.exports.values()])  # type: ignore[union-attr]
+
+    await until(over)
 
 
 async def _share_a_counter(made: World) -> None:

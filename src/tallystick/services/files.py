@@ -26,7 +26,7 @@ def whole_file(file: Path, *, replaces: bool = False, mode: int = 0o666) -> Iter
     """
     _refuse_existing(file, replaces=replaces)
     file = followed(file)
-    partial = file.with_name(f"{file.name}.partial")
+    partial = partial_of(file)
     lock = _claim(partial, mode)
     try:
         yield partial
@@ -41,6 +41,11 @@ def whole_file(file: Path, *, replaces: bool = False, mode: int = 0o666) -> Iter
         raise
     finally:
         os.close(lock)
+
+
+def partial_of(file: Path) -> Path:
+    """The file that ``whole_file`` writes before it has its name."""
+    return file.with_name(f"{file.name}.partial")
 
 
 def followed(path: Path) -> Path:

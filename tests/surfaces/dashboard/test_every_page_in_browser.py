@@ -58,6 +58,7 @@ PAGES = {
     "left-out-rules": f"{SITE}/left-out/rules?kind=path&rule=/blog*",
     "sites": "/sites",
     "settings": f"{SITE}/settings",
+    "exports": f"{SITE}/exports",
     "sharing": f"{SITE}/sharing",
     "sharing-link": f"{SITE}/sharing/1",
     "install": f"{SITE}/install",

@@ -5,6 +5,7 @@ A restart loses none: an unfinished one is written again.
 
 import asyncio
 import hashlib
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -103,6 +104,28 @@ class Exports:
     async def latest(self, site: int) -> list[Export]:
         """A site's newest exports."""
         return await self._ledger.read(latest_exports, site)
+
+    async def sizes(self, exports: Sequence[Export]) -> dict[int, int]:
+        """Bytes of the files of exports by id, also of unfinished ones; without those that have no file.
+
+        Raises:
+            AnalyticsElsewhere: another server writes them.
+        """
+        self._warehouse.require_owned()
+        now = self._ledger.clock()
+        sizes = await asyncio.to_thread(lambda: {export.id: self._folder.size(export) for export in exports})
+        expired = {export.id for export in exports if export.expired(now)}
+        return {id_: size for id_, size in sizes.items() if size is not None and id_ not in expired}
+
+    async def discard(self, export: Export) -> None:
+        """Delete the file of a finished export before its time. Its row stays, and says so.
+
+        Raises:
+            AnalyticsElsewhere: another server has written it.
+        """
+        self._warehouse.require_owned()
+        if export.finished is not None:
+            await asyncio.to_thread(self._folder.remove, [export.id])
 
     async def file(self, export: Export) -> Path | None:
         """The file of a finished export; None if it was deleted.

@@ -1,9 +1,11 @@
 """The folder of exports' files. All methods block."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from tallystick.model.export import SUFFIXES, Export
+from tallystick.services.files import partial_of
 
 
 class ExportFolder:
@@ -23,6 +25,14 @@ class ExportFolder:
     def spreadsheet_place(self, export: Export) -> Path:
         """The file with the safe form of a CSV export."""
         return self._folder / f"{export.id}.spreadsheet{SUFFIXES[export.format]}"
+
+    def size(self, export: Export) -> int | None:
+        """Bytes of an export's file, or of the part that is written; None without a file."""
+        place = self.place(export)
+        for file in (place, partial_of(place)):
+            with suppress(FileNotFoundError):
+                return file.stat().st_size
+        return None
 
     def ids(self) -> set[int]:
         """The exports that have files, including unfinished files of a killed server."""

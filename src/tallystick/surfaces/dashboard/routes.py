@@ -34,6 +34,7 @@ from tallystick.surfaces.dashboard.invites.pages import InvitePages
 from tallystick.surfaces.dashboard.left_out.pages import LeftOutPages
 from tallystick.surfaces.dashboard.live.pages import LivePages
 from tallystick.surfaces.dashboard.live.streams import LiveStreams
+from tallystick.surfaces.dashboard.moving.exports import ExportPages
 from tallystick.surfaces.dashboard.people.pages import PeoplePages
 from tallystick.surfaces.dashboard.reference.pages import ApiDescription, ReferencePages
 from tallystick.surfaces.dashboard.server.pages import ServerPages
@@ -115,6 +116,7 @@ def dashboard(services: Services, kit: Kit, streams: LiveStreams) -> AsgiApp:
             *_public_routes(guard, page_services, kit.description, kit.public_counters),
             *_account_routes(guard, page_services, services.following),
             *_left_out_routes(guard, page_services, services.warehouse),
+            *_moving_routes(guard, page_services, services),
             *_statistics_routes(guard, page_services, services, streams),
             Route("/language", guard.harmless(choice.choose), methods=["POST"]),
         ],
@@ -217,6 +219,17 @@ def _account_routes(guard: PageGuard, services: PageServices, following: Followi
         ("/counters/{counter}/settings/set", counter_settings.page, counter_settings.set_value),
         ("/counters/{counter}/settings/reset", counter_settings.page, counter_settings.reset),
         ("/counters/{counter}/settings/delete", counter_settings.page, counter_settings.delete),
+    ]
+    return _routes(rows, guard.login_required)
+
+
+def _moving_routes(guard: PageGuard, page_services: PageServices, services: Services) -> list[BaseRoute]:
+    exports = ExportPages(page_services, services.exports)
+    rows: list[Row] = [
+        ("/sites/{site}/exports", exports.page, exports.create),
+        ("/sites/{site}/exports.json", exports.page, None),
+        ("/sites/{site}/exports/{export}/file", exports.download, None),
+        ("/sites/{site}/exports/delete", exports.page, exports.delete),
     ]
     return _routes(rows, guard.login_required)
 

@@ -1,5 +1,6 @@
-// Loads parts of the page again, marked by an id and data-refreshed, when live.js has news, and moves on to the
-// statistics when the first hit of a site has arrived. Without scripts there is a link that does the same.
+// Loads parts of the page again, marked by an id and data-refreshed, when live.js has news or while something in the
+// page is at work (data-working), and moves on to the statistics when the first hit of a site has arrived. Without
+// scripts there is a link that does the same, or the page is loaded again as a whole.
 const LEAST_MS = 2_000;
 const AGAIN_MS = 20_000;
 const waiting = document.querySelector("[data-arrived]");
@@ -42,3 +43,4 @@ addEventListener("tallystick-now", ({ detail }) => {
   else soon();
 });
 if (!waiting) setInterval(soon, AGAIN_MS);
+setInterval(() => document.querySelector("[data-working]") && soon(), LEAST_MS);

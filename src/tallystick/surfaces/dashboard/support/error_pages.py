@@ -34,6 +34,10 @@ _TEXTS = {
     ),
     405: (N_("That is not possible here"), N_("This page can only be read.")),
     408: (N_("The form took too long"), N_("The connection is slow or was interrupted. Go back and try again.")),
+    410: (
+        N_("The file is deleted"),
+        N_("Files of exports are kept for a day only. Go back and start another export."),
+    ),
     413: (N_("That is too much"), N_("The form is larger than this server accepts.")),
     414: (N_("That address is too long"), N_("The part after the question mark is longer than this server accepts.")),
     415: (N_("That is not a form"), N_("This address accepts forms only, as browsers send them.")),

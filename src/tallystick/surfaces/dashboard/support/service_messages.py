@@ -110,6 +110,11 @@ PATTERNS = (
     N_("can have * at the beginning and at the end only"),
     N_("must begin with / or *"),
     N_("must be host names, such as test.example.com, or *.example.com for all below example.com"),
+    # Exports.
+    N_("%(number)s exports of this site are waiting to be written"),
+    N_("the export could not be written"),
+    N_("the file could not be written"),
+    N_("the disk is full"),
     # Addresses of statistics.
     N_("period: %(problem)s"),
     N_("compare: %(problem)s"),

@@ -1,0 +1,1 @@
+"""Moving a site's data: exports to download, imports by upload."""
