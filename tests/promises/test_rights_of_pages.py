@@ -105,6 +105,8 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/": EVERYONE,
     "/docs": EVERYONE,
     "/docs/": EVERYONE,
+    "/docs.json": EVERYONE,
+    "/docs/{topic}": EVERYONE,
     "/setup": EVERYONE,
     "/login": EVERYONE,
     "/login/code": EVERYONE,
@@ -320,7 +322,7 @@ def parts_of_sites(everybody: World, path: str, mark: str) -> Iterator[tuple[str
 
 def places(everybody: World, path: str) -> Iterator[tuple[str, bool]]:
     """Paths with everything that can stand in their place, and whether it is the first account's."""
-    path = path.replace("{listing}", "pages")
+    path = path.replace("{listing}", "pages").replace("{topic}", "events")
     if "}/page" in path:
         path += "?page=/"
     if path.endswith("/values.json"):

@@ -13,7 +13,7 @@ from support.server import RunningServer, running_server
 
 pytestmark = pytest.mark.browser
 
-PAGES = ("/", "/docs")
+PAGES = ("/", "/docs", "/docs/events")
 
 
 @pytest.fixture(scope="module")
@@ -100,11 +100,15 @@ def test_without_javascript_the_number_is_shown_and_the_button_counts(page: Page
 @pytest.mark.parametrize("settings", [{"java_script_enabled": False}])
 def test_without_javascript_the_api_can_be_read(page: Page) -> None:
     page.goto("/docs")
-    page.get_by_role("navigation", name="On this page").get_by_role("link", name="/create").click()
-    expect(page.get_by_role("heading", name="Create a counter")).to_be_in_viewport()
+    page.get_by_role("searchbox", name="Find an operation").fill("POST /api/v0/count")
+    page.get_by_role("button", name="Find").click()
+    page.locator(".operations").get_by_role("link", name="/api/v0/count").click()
+    expect(page.get_by_role("heading", name="Store hits")).to_be_in_viewport()
+    page.get_by_role("navigation", name="On this page").get_by_role("link", name="/api/v0/me").click()
+    expect(page.get_by_role("heading", name="Whose token it is")).to_be_in_viewport()
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", ["/", "/docs/public-counters"])
 def test_behind_a_proxy_examples_show_the_address_that_the_browser_sees(
     page: Page, site: RunningServer, path: str
 ) -> None:

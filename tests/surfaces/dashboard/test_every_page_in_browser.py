@@ -56,6 +56,8 @@ PAGES = {
     "left-out": f"{SITE}/left-out",
     "left-out-count": f"{SITE}/left-out/count",
     "left-out-rules": f"{SITE}/left-out/rules?kind=path&rule=/blog*",
+    "docs-found": "/docs?q=count",
+    "docs-topic": "/docs/operation",
     "sites": "/sites",
     "settings": f"{SITE}/settings",
     "exports": f"{SITE}/exports",

@@ -63,6 +63,7 @@ NAME = "dashboard"
 PREFIXES = (
     "/",
     "/docs",
+    "/docs.json",
     "/language",
     "/static",
     "/favicon.ico",
@@ -134,7 +135,7 @@ def dashboard(services: Services, kit: Kit, streams: LiveStreams) -> AsgiApp:
 
 def _is_public(path: str) -> bool:
     """Whether a path shows the same to everyone. CORS preflights of other paths are not answered."""
-    return path in {"/docs", "/docs/", "/favicon.ico"} or path.startswith("/static/")
+    return path in {"/docs", "/docs.json", "/favicon.ico"} or path.startswith(("/docs/", "/static/"))
 
 
 def _public_routes(
@@ -148,6 +149,8 @@ def _public_routes(
         ("/", welcome.page, None),
         ("/docs", reference.page, None),
         ("/docs/", reference.page, None),
+        ("/docs.json", reference.as_json, None),
+        ("/docs/{topic}", reference.topic, None),
         ("/setup", setup.page, setup.set_up),
         ("/login", login.page, login.log_in),
         ("/login/code", login.page, login.take_code),

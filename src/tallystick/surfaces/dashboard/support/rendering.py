@@ -100,6 +100,10 @@ class Renderer:
             log.exception("a part of a page could not be rendered", surface="dashboard", template=template)
             return await asyncio.to_thread(lambda: found("support/failed_part.html").render())
 
+    def part(self, language: Language, template: str, values: Mapping[str, Any]) -> Markup:
+        """Render a part that many pages have alike, to be kept. Call it on a thread."""
+        return Markup(self._environments[language.code].get_template(template).render(values))  # noqa: S704  # escapes
+
     def _rendered(self, request: PageRequest, template: str, values: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
         nonce = secrets.token_urlsafe(16)
         person = request.principal.account if request.principal else None
