@@ -28,6 +28,7 @@ def wait_for(text: str, server: RunningServer) -> None:
 def commits_held_up(server: RunningServer) -> Iterator[None]:
     """While the block runs, the server can accept hits and commit none."""
     connection = apsw.Connection(str(server.data / "ledger.sqlite3"))
+    connection.set_busy_timeout(int(WITHIN_S * 1000))  # what the server does at its start may still be committed
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield

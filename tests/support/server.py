@@ -15,6 +15,8 @@ from threading import Thread
 
 import httpx
 
+from support.forked import ForkedProcess
+
 STARTS_WITHIN_S = 30.0
 FREE_PORT = "127.0.0.1:0"
 
@@ -67,7 +69,7 @@ class RunningServer:
         output: what it has printed so far, standard error included.
     """
 
-    def __init__(self, process: "subprocess.Popen[str]", data: Path, database: str | None) -> None:
+    def __init__(self, process: "subprocess.Popen[str] | ForkedProcess", data: Path, database: str | None) -> None:
         self.process, self.data, self.database = process, data, database
         self.output = ""
         self.url, self.unix = "", ""
@@ -138,6 +140,8 @@ def running_server(  # noqa: PLR0913  # each has a default
 ) -> Iterator[RunningServer]:
     """Start a server, on a free port unless one is named; it is stopped at the end if it still runs.
 
+    One that needs nothing special of its process is forked, see ``ForkedProcess``.
+
     Args:
         listen: empty for no ``--listen``.
         through: a command that runs the server, such as ``ip netns exec NAME``.
@@ -148,15 +152,20 @@ def running_server(  # noqa: PLR0913  # each has a default
         arguments += ["--listen", listen]
     if database:
         arguments += ["--database", database]
-    process = subprocess.Popen(
-        [*through, *handing_over(handed_over), sys.executable, "-m", "tallystick", "serve", *arguments],
-        pass_fds=[each.fileno() for each in handed_over],
-        env=clean_environment(**variables),
-        cwd=tempfile.gettempdir(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    process: subprocess.Popen[str] | ForkedProcess
+    environment, folder = clean_environment(**variables), tempfile.gettempdir()
+    if through or handed_over or any(not name.startswith("TALLYSTICK_") for name in variables):
+        process = subprocess.Popen(
+            [*through, *handing_over(handed_over), sys.executable, "-m", "tallystick", "serve", *arguments],
+            pass_fds=[each.fileno() for each in handed_over],
+            env=environment,
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+    else:
+        process = ForkedProcess(["serve", *arguments], environment, folder)
     running = RunningServer(process, data, database)
     try:
         running.wait_until_it_answers()

@@ -1,0 +1,75 @@
+"""Servers forked from a process that has loaded their modules already, which else takes longer than most tests."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TextIO
+
+_forks = get_context("forkserver")
+_forks.set_forkserver_preload(["tallystick.app", "tallystick.cli.main", "tallystick.cli.serve"])
+
+
+class ForkedProcess:
+    """``tallystick`` with arguments in a process of its own; as much of ``subprocess.Popen`` as tests need.
+
+    Attributes:
+        stdout: what it prints, standard error included.
+    """
+
+    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], folder: str | Path) -> None:
+        output, prints_to = _forks.Pipe(duplex=False)
+        self._process = _forks.Process(
+            target=_run, args=(arguments, dict(environment), str(folder), prints_to), daemon=True
+        )
+        self._process.start()
+        prints_to.close()
+        self.stdout: TextIO = os.fdopen(os.dup(output.fileno()), encoding="utf-8")
+        output.close()
+
+    @property
+    def pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        return self._process.exitcode
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        self._process.join(timeout)
+        if self._process.exitcode is None:
+            raise subprocess.TimeoutExpired([str(self.pid)], timeout or 0)
+        return self._process.exitcode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+def _run(arguments: Sequence[str], environment: Mapping[str, str], folder: str, prints_to: Connection) -> None:
+    from tallystick.cli.main import main  # noqa: PLC0415  # loaded before the fork
+
+    os.dup2(prints_to.fileno(), 1)
+    os.dup2(prints_to.fileno(), 2)
+    prints_to.close()
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  # stays open
+    sys.stderr = open(2, "w", buffering=1, encoding="utf-8", closefd=False)  # noqa: SIM115
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    sys.argv = ["tallystick", *arguments]
+    main()
