@@ -65,6 +65,7 @@ class Application:
         self.services = services = build_services(
             stores.ledger,
             stores.warehouse,
+            data=settings.data,
             knowledge=knowledge or Knowledge.load(settings.geodb, settings.spam_referrers),
             seals=stores.seals,
             admits_new_name=lambda site, address: (

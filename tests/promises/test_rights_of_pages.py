@@ -28,6 +28,7 @@ SETTERS = READERS - {"reader"}
 ADMINS = SETTERS - {"settings"}
 OWNER = frozenset({"counters only"})
 """Of the shared counter."""
+SUPERUSERS = frozenset({"superuser"})
 MANAGERS = frozenset({"superuser", "admin"})
 """Of the first site's account."""
 
@@ -188,8 +189,14 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/people/access": LOGGED_IN,
     "/people/password": LOGGED_IN,
     "/people/remove": LOGGED_IN,
-    "/server": frozenset({"superuser"}),
-    "/server/grant": frozenset({"superuser"}),
+    "/admin": SUPERUSERS,
+    "/admin.json": SUPERUSERS,
+    "/admin/people": SUPERUSERS,
+    "/admin/people.json": SUPERUSERS,
+    "/admin/people/grant": SUPERUSERS,
+    "/admin/log": SUPERUSERS,
+    "/admin/log.json": SUPERUSERS,
+    "/admin/log.csv": SUPERUSERS,
     "/invites/{code}": EVERYONE,
     "/invites/{code}/join": EVERYONE,
     "/counters": LOGGED_IN,
@@ -259,7 +266,7 @@ FORMS: Mapping[str, Form] = {
     "/people/access": Form(MANAGERS, about("settings", **{"access-all": "r"}), others(**{"access-all": "r"})),
     "/people/password": Form(MANAGERS, about("settings"), others()),
     "/people/remove": Form(MANAGERS, about("settings", confirm=address_of("settings")), removals_of_others()),
-    "/server/grant": Form(frozenset({"superuser"}), about("counters only"), (filled(id=MISSING),)),
+    "/admin/people/grant": Form(SUPERUSERS, about("counters only"), (filled(id=MISSING),)),
     "/invites/{code}": Form(LOGGED_IN - {"counters only"}, filled()),
     "/counters": Form(LOGGED_IN, filled(name="Another counter")),
     "/counters/{counter}": Form(OWNER, filled(press="up")),

@@ -13,12 +13,16 @@ from tallystick.warehouse import Warehouse
 from tallystick.web.rate_limit import RateLimits
 from tallystick.web.surface import Kit, default_rates
 
+NO_DATA = Path("there-is-no-data")
+
 
 def services_over(ledger: Ledger, warehouse: Warehouse | None = None, **options: Any) -> Services:
     """Every service; without a warehouse those of hits must not be called."""
     numbers = dict.fromkeys(("waiting", "unmoved", "sessions", "failures"), 0)
-    nothing = SimpleNamespace(clock=time.time, exports=Path("there-are-no-exports"), failing=False, **numbers)
-    return build_services(ledger, warehouse or cast("Warehouse", nothing), **options)
+    nothing = SimpleNamespace(
+        clock=time.time, exports=Path("there-are-no-exports"), failing=False, owned=True, **numbers
+    )
+    return build_services(ledger, warehouse or cast("Warehouse", nothing), data=NO_DATA, **options)
 
 
 def a_kit(**settings: Any) -> Kit:

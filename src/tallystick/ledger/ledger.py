@@ -219,6 +219,11 @@ class Ledger:
         return sum(len(writer.thread) for writer in self._writers)
 
     @property
+    def queue_limit(self) -> int:
+        """How many writes may be pending, of all writers together."""
+        return sum(writer.thread.queue_limit for writer in self._writers)
+
+    @property
     def full(self) -> bool:
         """Whether the queue of a writer is full."""
         return any(len(writer.thread) >= writer.thread.queue_limit for writer in self._writers)

@@ -41,6 +41,7 @@ class LedgerMeasurements:
         batch_size: operations in one transaction.
         commit: seconds of one whole transaction, its load, fold and save included.
         failures: transactions that failed.
+        last_saved: when a transaction last stored something, Unix seconds; None before the first one.
         last_failed: whether the newest transaction failed.
         refused: lane -> the counters of its newest batch that failed, until one of them is changed or found unlocked.
             Only on databases of lanes, where a lock blocks one lane while the others continue.
@@ -51,5 +52,6 @@ class LedgerMeasurements:
         self.batch_size = Histogram(SIZES)
         self.commit = Histogram(SECONDS)
         self.failures = 0
+        self.last_saved: float | None = None
         self.last_failed = False
         self.refused: dict[int, frozenset[Key]] = {}

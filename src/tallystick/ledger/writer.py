@@ -237,9 +237,11 @@ class LedgerWriter:
         if counts and (refused := self.measurements.refused):
             self._accepted(counts, refused)
         # A batch of refusals writes nothing, so it does not show that the disk works again.
-        if saved and self.measurements.last_failed:
-            self.measurements.last_failed = False
-            log.info("commits succeed again")
+        if saved:
+            self.measurements.last_saved = time.time()
+            if self.measurements.last_failed:
+                self.measurements.last_failed = False
+                log.info("commits succeed again")
         self.measurements.commit.observe(finished - started)
         self.measurements.acknowledgement.observe_since([item.submitted for item in counts], finished)
 

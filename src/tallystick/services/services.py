@@ -1,6 +1,7 @@
 """Every service of a server, built once and shared by all surfaces."""
 
 from collections.abc import Collection
+from pathlib import Path
 
 from msgspec import Struct
 
@@ -30,6 +31,7 @@ from tallystick.services.idempotency import InFlight
 from tallystick.services.imports.aggregates import AggregateImports
 from tallystick.services.ingest.ingest import Ingest, Knowledge
 from tallystick.services.ingest.new_names import Admits
+from tallystick.services.operating.state import Operating
 from tallystick.services.readiness import Readiness
 from tallystick.services.sharing.service import Sharing
 from tallystick.tasks import BackgroundTasks
@@ -63,6 +65,7 @@ class Services(Struct, frozen=True, kw_only=True):
     annotations: Annotations
     kept: KeptCache
     readiness: Readiness
+    operating: Operating
     following: Following
     sharing: Sharing
     in_flight: InFlight
@@ -84,6 +87,7 @@ def build_services(  # noqa: PLR0913  # settings of single services
     ledger: Ledger,
     warehouse: Warehouse,
     *,
+    data: Path,
     knowledge: Knowledge | None = None,
     seals: Seals | None = None,
     admits_new_name: Admits | None = None,
@@ -94,6 +98,7 @@ def build_services(  # noqa: PLR0913  # settings of single services
     """Build every service over two open stores. Nothing is started.
 
     Args:
+        data: the data directory.
         knowledge: countries and spam referrers that hits are compared with; by default only those built in.
         seals: with the key of this data directory; without them the secrets of authenticator apps are valid until the
             server stops.
@@ -104,10 +109,11 @@ def build_services(  # noqa: PLR0913  # settings of single services
     """
     names, following, in_flight, kept = Names(ledger), Following(ledger), InFlight(), KeptCache(ledger)
     questions = Questions(ledger, warehouse)
+    clock, readiness, tasks = ClockWatch(ledger, warehouse.clock), Readiness(ledger, warehouse), BackgroundTasks()
     return Services(
         ledger=ledger,
         warehouse=warehouse,
-        clock=ClockWatch(ledger, warehouse.clock),
+        clock=clock,
         counting=Counting(ledger, counter_lifetime, in_flight),
         setup=Setup(ledger),
         seals=seals or Seals.new(),
@@ -128,9 +134,10 @@ def build_services(  # noqa: PLR0913  # settings of single services
         saved_views=SavedViews(kept),
         annotations=Annotations(ledger),
         kept=kept,
-        readiness=Readiness(ledger, warehouse),
+        readiness=readiness,
+        operating=Operating(ledger, warehouse, readiness, clock, tasks, data),
         following=following,
         sharing=Sharing(ledger, following.wake, hide_foreign=hide_foreign),
         in_flight=in_flight,
-        tasks=BackgroundTasks(),
+        tasks=tasks,
     )

@@ -63,6 +63,9 @@ PAGES = {
     "exports": f"{SITE}/exports",
     "sharing": f"{SITE}/sharing",
     "sharing-link": f"{SITE}/sharing/1",
+    "admin": "/admin",
+    "admin-people": "/admin/people",
+    "admin-log": "/admin/log?kind=site created&person=example",
     "install": f"{SITE}/install",
     "first-minutes": "/sites/empty.example",
 }

@@ -15,7 +15,7 @@ from support.pages import Pages
 from tallystick.ledger import Database, Ledger
 from tallystick.services.accounts.accounts import account_by_email
 from tallystick.services.accounts.audit import EventKind
-from tallystick.surfaces.dashboard.server.pages import KINDS
+from tallystick.surfaces.dashboard.admin.log import KINDS
 from tallystick.surfaces.dashboard.support.language import FOLDER, Languages
 
 TOOL = runpy.run_path(str(Path(__file__).resolve().parents[3] / "tools" / "make_messages.py"))

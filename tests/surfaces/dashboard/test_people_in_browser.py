@@ -17,7 +17,7 @@ from support.server import RunningServer, running_server
 pytestmark = pytest.mark.browser
 
 GUESTS_PAGES = ("/setup", "/login")
-PEOPLES_PAGES = ("/user", "/user/two-factor", "/user/tokens", "/sites", "/sites/1/settings", "/people", "/server")
+PEOPLES_PAGES = ("/user", "/user/two-factor", "/user/tokens", "/sites", "/sites/1/settings", "/people", "/admin/people")
 SHARING_PAGES = ("/invites/CODE", "/counters/ID")
 REFUSED = "422"
 """What the browser says of a form that is shown again is no complaint of ours."""

@@ -363,21 +363,21 @@ async def test_superusers_see_every_account_and_site_and_let_people_add_sites(pa
         stranger = await pages.ledger.write(create_account, NewAccount(email="eve@example.com", password=digest), NOW)
         await eve.log_in("eve@example.com")
         for visitor in (ben, eve):
-            assert (await visitor.get("/server")).status_code == 404
-            assert 'href="/server"' not in (await visitor.get("/sites")).text
-            granting = await visitor.fill("/sites", {"id": str(stranger.id)}, action="/server/grant")
+            assert (await visitor.get("/admin/people")).status_code == 404
+            assert 'href="/admin"' not in (await visitor.get("/sites")).text
+            granting = await visitor.fill("/sites", {"id": str(stranger.id)}, action="/admin/people/grant")
             assert granting.status_code == 404
-        assert 'href="/server"' in (await ada.get("/sites")).text
-        shown = (await ada.get("/server")).text
+        assert 'href="/admin"' in (await ada.get("/sites")).text
+        shown = (await ada.get("/admin/people")).text
         assert "eve@example.com" in shown
         assert "Allow to add sites" in shown
-        granted = await ada.fill("/server", {"id": str(stranger.id)}, action="/server/grant")
-        assert granted.headers["location"] == "/server?done=granted"
+        granted = await ada.fill("/admin/people", {"id": str(stranger.id)}, action="/admin/people/grant")
+        assert granted.headers["location"] == "/admin/people?done=granted"
         assert (await eve.fill("/sites", {"cname": "eve.example.com"})).status_code == 303
-        shown = (await ada.get("/server")).text
+        shown = (await ada.get("/admin/people")).text
         assert "eve.example.com" in shown
         assert "Account of eve@example.com." in shown
-        again = await ada.fill("/server", {"id": str(stranger.id)}, action="/server/grant")
+        again = await ada.fill("/admin/people", {"id": str(stranger.id)}, action="/admin/people/grant")
         assert again.status_code == 422
 
 

@@ -121,6 +121,30 @@ def events(session: Session, before: int = 2**53, most: int = PAGE) -> list[Even
     return [Event(*row) for row in session.common.events(session.connection, before=before, max_rows=most)]
 
 
+def events_of(session: Session, kind: str, person: str, before: int = 2**53, most: int = PAGE) -> list[Event]:
+    """Like ``events``, only those of a kind, and whose actor or subject contains a text.
+
+    Args:
+        kind: empty for every kind.
+        person: in any case; empty for all.
+    """
+    if not kind and not person:
+        return events(session, before, most)
+    rows = session.common.events_like(
+        session.connection,
+        before=before,
+        kind=_pattern(kind) if kind else "%",
+        person=f"%{_pattern(person.lower())}%",
+        max_rows=most,
+    )
+    return [Event(*row) for row in rows]
+
+
+def _pattern(text: str) -> str:
+    """A pattern of LIKE that only the text itself matches, with ``!`` as the escape character."""
+    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
+
+
 @contextmanager
 def acting(actor: str) -> Iterator[None]:
     """Set the actor of events within the block."""

@@ -6,18 +6,16 @@ from tallystick.ledger import Session
 from tallystick.model.account import Account
 from tallystick.model.site import Site
 from tallystick.services.accounts.accounts import all_accounts
-from tallystick.services.accounts.audit import Event, events
 from tallystick.services.accounts.site_rows import active_sites
 
 
 class ServerOverview(Struct, frozen=True):
-    """All accounts and sites, and one page of administrative events, newest first."""
+    """All accounts and sites."""
 
     accounts: list[Account]
     sites: list[Site]
-    events: list[Event]
 
 
-def server_overview(session: Session, before: int) -> ServerOverview:
-    """Read the overview, with the events before the one with id ``before``."""
-    return ServerOverview(all_accounts(session), active_sites(session), events(session, before))
+def server_overview(session: Session) -> ServerOverview:
+    """Read the overview."""
+    return ServerOverview(all_accounts(session), active_sites(session))

@@ -10,9 +10,13 @@ from tallystick.errors import QuestionTooLong, StoreUnavailable
 from tallystick.services.accounts.passwords import Passwords
 from tallystick.services.analytics.titles import Titles
 from tallystick.services.feed.following import Following
+from tallystick.services.operating.state import Operating
 from tallystick.services.services import Services
 from tallystick.surfaces.dashboard.account.profile import ProfilePages
 from tallystick.surfaces.dashboard.account.two_factor import TwoFactorPages
+from tallystick.surfaces.dashboard.admin.log import LogPages
+from tallystick.surfaces.dashboard.admin.people import ServerPeoplePages
+from tallystick.surfaces.dashboard.admin.state import StatePages
 from tallystick.surfaces.dashboard.analytics.journeys import JourneyPages
 from tallystick.surfaces.dashboard.analytics.notes import NotesPages
 from tallystick.surfaces.dashboard.analytics.pages import AnalyticsPages
@@ -37,7 +41,6 @@ from tallystick.surfaces.dashboard.live.streams import LiveStreams
 from tallystick.surfaces.dashboard.moving.exports import ExportPages
 from tallystick.surfaces.dashboard.people.pages import PeoplePages
 from tallystick.surfaces.dashboard.reference.pages import ApiDescription, ReferencePages
-from tallystick.surfaces.dashboard.server.pages import ServerPages
 from tallystick.surfaces.dashboard.sharing.door import LinkDoor
 from tallystick.surfaces.dashboard.sharing.pages import SharingPages
 from tallystick.surfaces.dashboard.sharing.pictures import Pictures
@@ -77,7 +80,8 @@ PREFIXES = (
     "/invites",
     "/counters",
     "/counters.json",
-    "/server",
+    "/admin",
+    "/admin.json",
 )
 
 Row = tuple[str, Handler, Handler | None]
@@ -116,6 +120,7 @@ def dashboard(services: Services, kit: Kit, streams: LiveStreams) -> AsgiApp:
         routes=[
             *_public_routes(guard, page_services, kit.description, kit.public_counters),
             *_account_routes(guard, page_services, services.following),
+            *_admin_routes(guard, page_services, services.operating, kit),
             *_left_out_routes(guard, page_services, services.warehouse),
             *_moving_routes(guard, page_services, services),
             *_statistics_routes(guard, page_services, services, streams),
@@ -164,7 +169,7 @@ def _public_routes(
 def _account_routes(guard: PageGuard, services: PageServices, following: Following) -> list[BaseRoute]:
     profile, two_factor, tokens = ProfilePages(services), TwoFactorPages(services), TokenPages(services)
     sites, people = SitePages(services), PeoplePages(services)
-    server, sharing, notes = ServerPages(services), SharingPages(services), NotesPages(services)
+    sharing, notes = SharingPages(services), NotesPages(services)
     segments, views, counters = SegmentPages(services), SavedViewPages(services), CounterPages(services)
     counter_people, counter_settings = CounterPeoplePages(services), CounterSettingsPages(services)
     counter_streams = CounterStreams(services.ledger, following, guard)
@@ -201,8 +206,6 @@ def _account_routes(guard: PageGuard, services: PageServices, following: Followi
         ("/people/access", people.page, people.change_access),
         ("/people/password", people.page, people.new_password),
         ("/people/remove", people.page, people.remove),
-        ("/server", server.page, None),
-        ("/server/grant", server.page, server.grant),
         ("/counters", counters.list_page, counters.create),
         ("/counters.json", counters.list_json, None),
         ("/counters/live", counter_streams.stream, None),
@@ -235,6 +238,22 @@ def _moving_routes(guard: PageGuard, page_services: PageServices, services: Serv
         ("/sites/{site}/exports/delete", exports.page, exports.delete),
     ]
     return _routes(rows, guard.login_required)
+
+
+def _admin_routes(guard: PageGuard, services: PageServices, operating: Operating, kit: Kit) -> list[BaseRoute]:
+    """Pages for superusers; others get 404."""
+    state = StatePages(services.renderer, operating, kit.traffic, kit.connections)
+    people, log = ServerPeoplePages(services), LogPages(services)
+    while_down: list[Row] = [("/admin", state.page, None), ("/admin.json", state.as_json, None)]
+    rows: list[Row] = [
+        ("/admin/people", people.page, None),
+        ("/admin/people.json", people.as_json, None),
+        ("/admin/people/grant", people.page, people.grant),
+        ("/admin/log", log.page, None),
+        ("/admin/log.json", log.as_json, None),
+        ("/admin/log.csv", log.as_csv, None),
+    ]
+    return [*_routes(while_down, guard.superusers_always), *_routes(rows, guard.login_required)]
 
 
 def _left_out_routes(guard: PageGuard, services: PageServices, warehouse: Warehouse) -> list[BaseRoute]:

@@ -12,6 +12,13 @@ UPDATE audit_event SET times = times + 1 WHERE kind = :kind AND subject = :subje
 -- The newest events before one, the newest first.
 SELECT id, at, kind, actor, subject, detail, times FROM audit_event WHERE id < :before ORDER BY id DESC LIMIT :max_rows;
 
+-- name: events_like(before, kind, person, max_rows)
+-- The newest events before one whose kind, and whose actor or subject, match patterns of LIKE; the newest first.
+SELECT id, at, kind, actor, subject, detail, times FROM audit_event
+WHERE id < :before AND kind LIKE :kind ESCAPE '!'
+  AND (lower(actor) LIKE :person ESCAPE '!' OR lower(subject) LIKE :person ESCAPE '!')
+ORDER BY id DESC LIMIT :max_rows;
+
 -- name: trim_events(kept_from)!
 -- Delete the oldest events.
 DELETE FROM audit_event WHERE id < :kept_from;

@@ -1,6 +1,7 @@
 // Loads parts of the page again, marked by an id and data-refreshed, when live.js has news or while something in the
 // page is at work (data-working), and moves on to the statistics when the first hit of a site has arrived. Without
-// scripts there is a link that does the same, or the page is loaded again as a whole.
+// scripts there is a link that does the same, or the page is loaded again as a whole. What is marked data-lost is shown
+// while the server does not answer.
 const LEAST_MS = 2_000;
 const AGAIN_MS = 20_000;
 const waiting = document.querySelector("[data-arrived]");
@@ -17,19 +18,24 @@ const page = () =>
     request.send();
   });
 
+const lost = (hidden) => {
+  for (const text of document.querySelectorAll("[data-lost]")) text.hidden = hidden;
+};
+
 const refresh = async () => {
   timer = undefined;
   if (document.hidden) return;
   last = Date.now();
   try {
     const loaded = await page();
+    lost(true);
     for (const part of document.querySelectorAll("[data-refreshed]")) {
       const found = loaded.getElementById(part.id);
       // A part that is being read by keyboard is left as it is.
       if (found && !part.contains(document.activeElement)) part.replaceChildren(...found.childNodes);
     }
   } catch {
-    // The next news try again.
+    lost(false); // the next news try again
   }
 };
 

@@ -17,6 +17,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_compact_decimal, format_decimal, format_percent
+from babel.units import format_unit
 
 from tallystick.model.account import Account, UserSettings
 
@@ -30,6 +31,7 @@ LOCALES: Mapping[str, str] = {ENGLISH: "en_GB"}
 LONGEST_HEADER = 1_000
 _UNCHOSEN = UserSettings().language
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+_UNITS = (("gigabyte", 10**9), ("megabyte", 10**6), ("kilobyte", 10**3))
 _range = re.compile(r"\s*([A-Za-z]{1,8})(?:-[A-Za-z0-9-]+)?\s*(?:;\s*q=([01](?:\.[0-9]{0,3})?)\s*)?")
 
 
@@ -70,6 +72,14 @@ class Language:
         """A number in few characters, for example ``1.2M``. Languages without a short form of thousands keep them."""
         text = format_compact_decimal(value, locale=self.locale, fraction_digits=1)
         return self.number(round(value)) if text.lstrip("-").isdecimal() else text
+
+    def size(self, count: int) -> str:
+        """A number of bytes in the largest unit that fits, for example ``1.2 GB``."""
+        for unit, length in _UNITS:
+            if count >= length:
+                shown, digits = count / length, 1 if count < 100 * length else 0
+                return format_unit(round(shown, digits), f"digital-{unit}", "short", locale=self.locale)
+        return format_unit(count, "digital-byte", "short", locale=self.locale)
 
     def percent(self, share: float, digits: int = 0) -> str:
         """A share of 1 as a percentage with at most ``digits`` digits after the point."""
@@ -112,6 +122,11 @@ class Language:
         """A time to the minute with its zone, for example ``10 Mar 2026, 14:05 UTC``."""
         at = datetime.fromtimestamp(milliseconds / 1000, zone)
         return f"{self.day(at.date())}, {self.clock(at.time())} {at.tzname()}"
+
+    def time_of_day(self, milliseconds: int, zone: tzinfo = UTC) -> str:
+        """A time of day to the second with its zone, for example ``14:05:32 UTC``."""
+        at = datetime.fromtimestamp(milliseconds / 1000, zone)
+        return f"{format_time(at, 'medium', locale=self.locale)} {at.tzname()}"
 
     def duration(self, seconds: float) -> str:
         """A duration in its two largest units, for example ``3m 12s``."""

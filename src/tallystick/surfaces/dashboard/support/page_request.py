@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from tallystick.errors import StoreUnavailable
 from tallystick.ledger import Ledger
 from tallystick.model.account import Account
+from tallystick.services.accounts.audit import is_superuser
 from tallystick.services.accounts.logins import (
     NOTED_EVERY_MS,
     PROVED_FOR_MS,
@@ -73,6 +74,9 @@ class PageRequest(Struct, frozen=True, kw_only=True):
 VALID_REMEMBERED = 10_000
 """Digests of login cookies that were valid at their last look-up."""
 
+SUPERUSERS_REMEMBERED, REMEMBERED_MS = 100, 12 * 3_600_000
+"""Login sessions of superusers, who may see the state of the server while nobody can log in."""
+
 LONGEST_QUERY = 8_192
 """Bytes; decoding a longer one would keep other requests waiting."""
 
@@ -90,6 +94,7 @@ class PageGuard:
     def __init__(self, ledger: Ledger, setup: Setup, languages: Languages) -> None:
         self._ledger, self._setup, self._languages = ledger, setup, languages
         self._valid: OrderedDict[bytes, None] = OrderedDict()  # digests of cookies, the most recently used last
+        self._superusers: OrderedDict[bytes, tuple[LoginSession, int]] = OrderedDict()  # with their last look-up
         self._first_lookup = asyncio.Lock()
 
     def public(self, handler: Handler) -> Endpoint:
@@ -115,6 +120,24 @@ class PageGuard:
             if http.method == "POST":
                 request = await self._with_form(request)
             return await handler(request)
+
+        return endpoint
+
+    def superusers_always(self, handler: Handler) -> Endpoint:
+        """Like ``login_required``, for a page that superusers need most while the ledger is unavailable.
+
+        Then login sessions cannot be read, and those of superusers count that were valid within the last hours.
+        """
+        while_available = self.login_required(handler)
+
+        async def endpoint(http: Request) -> Response:
+            try:
+                return await while_available(http)
+            except StoreUnavailable:
+                request = self._remembered(http)
+                if request is None:
+                    raise
+                return await handler(request)
 
         return endpoint
 
@@ -171,6 +194,15 @@ class PageGuard:
             needs_setup=await self._setup.needed(),
         )
 
+    def _remembered(self, http: Request) -> PageRequest | None:
+        """The request of a superuser whose login session was valid a while ago."""
+        now, secret = self._ledger.clock(), cookies.login_secret(http)
+        principal, at = self._superusers.get(secret_digest(secret), (None, 0)) if secret else (None, 0)
+        if principal is None or now - at > REMEMBERED_MS:
+            return None
+        language = self._language(http, principal)
+        return PageRequest(http=http, now=now, principal=principal, secret=secret, language=language)
+
     async def _login_session(self, secret: str, now: int) -> LoginSession | None:
         digest = secret_digest(secret)
         if digest in self._valid:
@@ -183,6 +215,11 @@ class PageGuard:
             if len(self._valid) >= VALID_REMEMBERED:
                 self._valid.popitem(last=False)
             self._valid[digest] = None
+        self._superusers.pop(digest, None)
+        if principal and is_superuser(principal.account):
+            if len(self._superusers) >= SUPERUSERS_REMEMBERED:
+                self._superusers.popitem(last=False)
+            self._superusers[digest] = principal, now
         if principal and now - principal.login.seen >= NOTED_EVERY_MS:
             with suppress(StoreUnavailable):  # pages stay readable while the ledger cannot be written
                 await self._ledger.write(note_seen, principal.login.digest, now)

@@ -53,6 +53,7 @@ FORMATS = (
     "hour",
     "clock",
     "duration",
+    "size",
     "listed",
     "country_name",
     "language_name",

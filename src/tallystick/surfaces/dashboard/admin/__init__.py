@@ -1,0 +1,1 @@
+"""The server as a whole, for its superusers: its state, its accounts and sites, its log."""

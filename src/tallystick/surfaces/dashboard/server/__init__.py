@@ -1,1 +1,0 @@
-"""Accounts, sites and events of the whole server."""

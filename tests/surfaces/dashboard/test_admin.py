@@ -1,0 +1,157 @@
+"""The pages of the server as a whole: its state, its log, and what they say while the ledger is down."""
+
+import csv
+import io
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from builders import NOW
+from support.pages import Pages, Visitor
+from tallystick.errors import StoreAway
+from tallystick.ledger import Ledger
+from tallystick.services.accounts.audit import EventKind, acting, note
+from tallystick.surfaces.dashboard.support import page_request
+
+
+@pytest.fixture
+def pages(ledger: Ledger) -> Pages:
+    return Pages(ledger)
+
+
+async def add_events(pages: Pages) -> None:
+    """Add events by a person with a hostile name, and by another whose email has wildcards of LIKE."""
+
+    def add(session: Any) -> None:
+        with acting("=HYPERLINK(1)"):
+            note(session, EventKind.SITE_CREATED, NOW, "<b>bold</b>.example.com", "+1")
+        with acting("a_b%c!@example.com, token 3"):
+            note(session, EventKind.SITE_DELETED, NOW, "axb.example.com")
+
+    await pages.ledger.write(add)
+
+
+async def test_the_log_is_chosen_by_kind_and_person_and_exported(pages: Pages) -> None:
+    async with pages.ada() as ada:
+        await add_events(pages)
+        shown = (await ada.get("/admin/log")).text
+        assert "&lt;b&gt;bold&lt;/b&gt;.example.com" in shown
+        assert "by a_b%c!@example.com, token 3" in shown
+        chosen = (await ada.get("/admin/log?kind=site+deleted")).text
+        assert "axb.example.com" in chosen
+        assert "bold" not in chosen
+        assert '<option value="site deleted" selected>' in chosen
+
+        async def subjects(query: str) -> list[str]:
+            answer = (await ada.get(f"/admin/log.json?{query}")).json()
+            assert answer["older"] is None
+            return [event["subject"] for event in answer["events"]]
+
+        assert await subjects("person=A_B%25C!@") == ["axb.example.com"]
+        assert await subjects("person=a_b.") == []  # no wildcard
+        assert await subjects("person=BOLD") == ["<b>bold</b>.example.com"]
+        assert await subjects("kind=site+created&person=axb") == []
+        everything = await subjects("kind=nonsense&before=x")
+        assert len(everything) > 2
+        second = (await ada.get("/admin/log.json")).json()["events"][1]
+        assert await subjects(f"before={second['id']}") == everything[2:]
+        assert second["at"] == "2027-01-15T08:00:00+00:00"
+
+        answer = await ada.get("/admin/log.csv?kind=site+created&person=bold")
+        assert answer.headers["content-disposition"] == 'attachment; filename="events.csv"'
+        head, row = csv.reader(io.StringIO(answer.text))
+        assert head == ["id", "at", "kind", "actor", "subject", "detail", "times"]
+        assert row[3:6] == ["'=HYPERLINK(1)", "<b>bold</b>.example.com", "'+1"]
+
+
+async def test_the_log_is_read_in_pages(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tallystick.surfaces.dashboard.admin.log.PAGE", 1)
+    monkeypatch.setattr("tallystick.surfaces.dashboard.admin.log.ROWS_OF_DATA", 1)
+    async with pages.ada() as ada:
+        await add_events(pages)
+        newest = (await ada.get("/admin/log.json?person=example.com")).json()
+        assert [event["subject"] for event in newest["events"]] == ["axb.example.com"]
+        assert newest["older"].startswith("/admin/log.json?person=example.com&before=")
+        older = (await ada.get(newest["older"])).json()
+        assert [event["subject"] for event in older["events"]] == ["<b>bold</b>.example.com"]
+        page = (await ada.get("/admin/log?kind=site+deleted")).text
+        assert f'href="/admin/log?kind=site+deleted&amp;before={newest["events"][0]["id"]}"' in page
+
+
+async def test_people_and_sites_are_data_too(pages: Pages) -> None:
+    async with pages.ada() as ada:
+        data = (await ada.get("/admin/people.json")).json()
+        assert [account["email"] for account in data["accounts"]] == ["ada@example.com"]
+        assert data["accounts"][0]["access"] == {"all": "*"}
+        assert data["sites"][0]["accounts"] == ["ada@example.com"]
+        assert data["sites"][0]["counting_since"] is None
+        assert "password" not in str(data)
+
+
+async def test_the_state_says_that_all_is_well_or_what_to_do(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with pages.ada() as ada:
+        shown = (await ada.get("/admin")).text
+        assert "All is well." in shown
+        data = (await ada.get("/admin.json")).json()
+        assert (data["well"], data["findings"]) == (True, [])
+        assert data["writing"]["last_commit"] > 0
+        assert data["writing"]["batch"]["count"] > 0
+        assert data["machine"]["space"] is None  # this data directory does not exist
+        monkeypatch.setattr(type(pages.ledger), "waiting", 15_000)
+        monkeypatch.setattr(type(pages.ledger), "queue_limit", 20_000)
+        data = (await ada.get("/admin.json", **{"accept-language": "de"})).json()
+        assert data["well"] is False
+        assert [finding["problem"] for finding in data["findings"]] == ["the queue fills"]
+        assert data["findings"][0]["what"] == "Die Warteschlange füllt sich: 15.000 von 20.000 Plätzen sind belegt."
+        shown = (await ada.get("/admin")).text
+        assert "All is well." not in shown
+        assert "It works, but something needs attention." in shown
+        assert "The queue fills: 15,000 of 20,000 places are taken." in shown
+
+
+@asynccontextmanager
+async def ledger_down(pages: Pages) -> AsyncIterator[None]:
+    """A time in which the ledger can neither be read nor written."""
+
+    async def away(*_: object) -> None:
+        raise StoreAway
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("read", "write", "flush", "lanes_free"):
+            patch.setattr(pages.ledger, name, away)
+        yield
+
+
+async def test_superusers_see_the_state_while_the_ledger_is_down(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with pages.ada() as ada, pages.ben(ada, access_all="a") as ben, pages.visitor() as guest:
+        assert (await ben.get("/admin")).status_code == 404
+        async with ledger_down(pages):
+            shown = await ada.get("/admin")
+            assert shown.status_code == 200
+            assert "Something is wrong." in shown.text
+            assert "Counts cannot be stored: the database cannot be reached." in shown.text
+            data = (await ada.get("/admin.json")).json()
+            assert [finding["level"] for finding in data["findings"]] == ["now"]
+            assert await statuses(ada, "/admin/people", "/admin/log", "/sites") == [503, 503, 503]
+            assert await statuses(ben, "/admin", "/admin.json") == [503, 503]
+            assert await statuses(guest, "/admin", "/admin.json") == [303, 303]
+            monkeypatch.setattr(page_request, "REMEMBERED_MS", -1)
+            assert await statuses(ada, "/admin") == [503]
+        assert await statuses(ada, "/admin") == [200]
+
+
+async def test_a_login_that_has_ended_is_forgotten(pages: Pages) -> None:
+    async with pages.ada() as ada:
+        cookies = dict(ada.client.cookies)
+        assert (await ada.fill("/admin", {}, action="/logout")).status_code == 303
+        ada.client.cookies.update(cookies)
+        assert await statuses(ada, "/admin") == [303]
+        async with ledger_down(pages):
+            assert await statuses(ada, "/admin") == [503]
+
+
+async def statuses(visitor: Visitor, *paths: str) -> list[int]:
+    """What each page is answered with."""
+    return [(await visitor.get(path)).status_code for path in paths]
