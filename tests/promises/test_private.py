@@ -10,7 +10,7 @@ import pytest
 from support.analytics import HOST, prepare
 from support.server import RunningServer, running_server
 
-HITS = 1_000
+HITS = 300
 AT_ONCE = 20
 OPTIONS = ("--rate-limit", "off", "--trusted-proxy", "127.0.0.1")
 BOT = "NeverStoredBot/1.0 (+https://neverstored.example/bot)"
