@@ -13,6 +13,7 @@ from support.rights import (
     MISSING,
     PASSWORD,
     PEOPLE,
+    PUBLIC,
     STRANGERS,
     World,
     address_of,
@@ -201,6 +202,12 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/invites/{code}/join": EVERYONE,
     "/counters": LOGGED_IN,
     "/counters.json": LOGGED_IN,
+    "/counters/public": LOGGED_IN,
+    "/counters/public.json": LOGGED_IN,
+    "/counters/public/{namespace}/{key}": LOGGED_IN,
+    "/counters/public/{namespace}/{key}/counter.json": LOGGED_IN,
+    "/counters/public/{namespace}/{key}/set": LOGGED_IN,
+    "/counters/public/{namespace}/{key}/delete": LOGGED_IN,
     "/counters/live": LOGGED_IN,
     "/counters/worker.js": LOGGED_IN,
     "/counters/{counter}": OWNER,
@@ -269,6 +276,10 @@ FORMS: Mapping[str, Form] = {
     "/admin/people/grant": Form(SUPERUSERS, about("counters only"), (filled(id=MISSING),)),
     "/invites/{code}": Form(LOGGED_IN - {"counters only"}, filled()),
     "/counters": Form(LOGGED_IN, filled(name="Another counter")),
+    "/counters/public": Form(LOGGED_IN, filled(namespace="another.example", key="visits")),
+    "/counters/public/{namespace}/{key}": Form(SUPERUSERS, filled(press="up")),
+    "/counters/public/{namespace}/{key}/set": Form(SUPERUSERS, filled(value="7")),
+    "/counters/public/{namespace}/{key}/delete": Form(SUPERUSERS, filled(confirm=str(PUBLIC))),
     "/counters/{counter}": Form(OWNER, filled(press="up")),
     "/counters/{counter}/people/role": Form(OWNER, member_of_counter(role="viewer")),
     "/counters/{counter}/people/remove": Form(OWNER, member_of_counter()),
@@ -327,6 +338,17 @@ def parts_of_sites(everybody: World, path: str, mark: str) -> Iterator[tuple[str
         yield path.replace("{site}", str(everybody.sites["own"].id)).replace(mark, str(nothing)), False
 
 
+def places_of_counters(everybody: World, path: str) -> Iterator[tuple[str, bool]]:
+    """Paths of a counter that there is, and of others."""
+    if "{counter}" in path:
+        yield path.replace("{counter}", everybody.counter), True
+        yield path.replace("{counter}", "018f5b5c-1f21-7c3a-9b1e-3f1f2a7c9d10"), False
+    else:
+        yield path.replace("{namespace}/{key}", str(PUBLIC)), True
+        for nothing in ("stats.example.com/visits", f":shared/{everybody.counter}", "a/b", "people/role"):
+            yield path.replace("{namespace}/{key}", nothing), False
+
+
 def places(everybody: World, path: str) -> Iterator[tuple[str, bool]]:
     """Paths with everything that can stand in their place, and whether it is the first account's."""
     path = path.replace("{listing}", "pages").replace("{topic}", "events")
@@ -345,9 +367,8 @@ def places(everybody: World, path: str) -> Iterator[tuple[str, bool]]:
             yield path.replace("{site}", str(everybody.sites[name].id)), name == first
         for nothing in (MISSING, "0", "x", "-1", "1%00"):
             yield path.replace("{site}", str(nothing)), False
-    elif "{counter}" in path:
-        yield path.replace("{counter}", everybody.counter), True
-        yield path.replace("{counter}", "018f5b5c-1f21-7c3a-9b1e-3f1f2a7c9d10"), False
+    elif "{counter}" in path or "{key}" in path:
+        yield from places_of_counters(everybody, path)
     elif "{code}" in path:
         yield path.replace("{code}", everybody.invite), True
         yield path.replace("{code}", INVITE), False

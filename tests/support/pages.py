@@ -54,9 +54,13 @@ class Pages:
     """The pages' application on a ledger."""
 
     def __init__(
-        self, ledger: Ledger, rates: Sequence[Rate] = (Rate("login", None, 0),), own: OwnAddress | None = None
+        self,
+        ledger: Ledger,
+        rates: Sequence[Rate] = (Rate("login", None, 0),),
+        own: OwnAddress | None = None,
+        **settings: Any,
     ) -> None:
-        services, kit = services_over(ledger), a_kit(rate_limit=tuple(rates))
+        services, kit = services_over(ledger), a_kit(rate_limit=tuple(rates), **settings)
         self.ledger, self.setup, self.tokens, self.seals = ledger, services.setup, services.tokens, services.seals
         self.app: Any = dashboard(services, kit if own is None else replace(kit, own=own), LiveStreams())
 

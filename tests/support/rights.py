@@ -20,7 +20,9 @@ from support.ledgers import until
 from tallystick.ledger import Session
 from tallystick.model.account import Access, Account, Permission
 from tallystick.model.annotation import Annotation
+from tallystick.model.counter import Create
 from tallystick.model.export import Export
+from tallystick.model.key import Key
 from tallystick.model.leaving_out import RuleKind
 from tallystick.model.saved_view import SavedView
 from tallystick.model.segment import Segment
@@ -62,6 +64,8 @@ COLLEAGUES: Mapping[str, dict[str, Access]] = MappingProxyType(
 )
 """People of the account of the first site, by what they may do there; that site's id is 1."""
 
+PUBLIC = Key("stats.example.com", "visits.json")
+"""A public counter."""
 STRANGERS = ("foreign admin", "counters only")
 PEOPLE = ("superuser", *COLLEAGUES, *STRANGERS)
 GUEST = "guest"
@@ -179,6 +183,7 @@ async def world(data: Path) -> AsyncIterator[World]:
             await analytics.pixel(p=f"/{name}/a", b="150", headers={"host": site.cname or HOST})
             await ledger.write(add_rule, site.id, RuleKind.HOST, "test.example.com", NOW)
         await _share_a_counter(made)
+        await analytics.services.counting.create(PUBLIC, Create(5))
         for name, site in sites.items():
             link = SharedLink(site=site.id, name=f"{name} link", panels=OFFERED_LISTS if name == "own" else ())
             made.links[name] = await ledger.write(create_shared_link, link, NOW)

@@ -93,6 +93,9 @@ class Session(Protocol):
     def page(self, after: Key | None, max_rows: int) -> list[tuple[Key, Counter]]:
         """The next counters in storage order, expired ones included."""
 
+    def between(self, lane: int, start: Key, until: Key, max_rows: int) -> list[tuple[Key, Counter]]:
+        """The first counters of a lane from ``start`` on and before ``until``, by name; expired ones included."""
+
     def listing(self, namespace: str | None, now: int, max_rows: int) -> list[tuple[Key, Counter]]:
         """Living counters sorted by name; without a namespace, all public ones."""
 

@@ -51,6 +51,19 @@ class QueriedSession:
         rows = self.queries.page(self.connection, lane=lane, namespace=key.namespace, key=key.key, max_rows=max_rows)
         return [from_row(row) for row in rows]
 
+    def between(self, lane: int, start: Key, until: Key, max_rows: int) -> list[tuple[Key, Counter]]:
+        """The first counters of a lane from ``start`` on and before ``until``, by name; expired ones included."""
+        rows = self.queries.between(
+            self.connection,
+            lane=lane,
+            namespace=start.namespace,
+            key=start.key,
+            until_namespace=until.namespace,
+            until_key=until.key,
+            max_rows=max_rows,
+        )
+        return [from_row(row) for row in rows]
+
     def listing(self, namespace: str | None, now: int, max_rows: int) -> list[tuple[Key, Counter]]:
         """Living counters sorted by name; without a namespace, all public ones."""
         self.take_time()

@@ -68,6 +68,8 @@ PAGES = {
     "admin-log": "/admin/log?kind=site created&person=example",
     "install": f"{SITE}/install",
     "first-minutes": "/sites/empty.example",
+    "public-counters": "/counters/public?find=demo",
+    "public-counter": "/counters/public/demo.example/visits",
 }
 REFUSED = "the server responded with a status of 400"
 """What the browser says of an address that is refused is no complaint of ours."""
@@ -99,6 +101,7 @@ def person(browser: Browser, demo: Demo) -> Iterator[BrowserContext]:
         page.goto("/sites")
         page.get_by_label("Address of its statistics").fill("empty.example")
         page.get_by_role("button", name="Add the site").click()
+        page.goto("/hit/demo.example/visits")
         page.close()
         yield context
 

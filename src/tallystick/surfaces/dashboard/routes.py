@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Route
 from tallystick.errors import QuestionTooLong, StoreUnavailable
 from tallystick.services.accounts.passwords import Passwords
 from tallystick.services.analytics.titles import Titles
+from tallystick.services.counting.counting import Counting
 from tallystick.services.feed.following import Following
 from tallystick.services.operating.state import Operating
 from tallystick.services.services import Services
@@ -40,6 +41,7 @@ from tallystick.surfaces.dashboard.live.pages import LivePages
 from tallystick.surfaces.dashboard.live.streams import LiveStreams
 from tallystick.surfaces.dashboard.moving.exports import ExportPages
 from tallystick.surfaces.dashboard.people.pages import PeoplePages
+from tallystick.surfaces.dashboard.public_counters.pages import PublicCounterPages
 from tallystick.surfaces.dashboard.reference.pages import ApiDescription, ReferencePages
 from tallystick.surfaces.dashboard.sharing.door import LinkDoor
 from tallystick.surfaces.dashboard.sharing.pages import SharingPages
@@ -119,6 +121,7 @@ def dashboard(services: Services, kit: Kit, streams: LiveStreams) -> AsgiApp:
     app = Starlette(
         routes=[
             *_public_routes(guard, page_services, kit.description, kit.public_counters),
+            *_public_counter_routes(guard, page_services, services.counting, kit),
             *_account_routes(guard, page_services, services.following),
             *_admin_routes(guard, page_services, services.operating, kit),
             *_left_out_routes(guard, page_services, services.warehouse),
@@ -164,6 +167,21 @@ def _public_routes(
         ("/invites/{code}/join", invites.page, invites.join),
     ]
     return [Route("/favicon.ico", welcome.icon), Route("/static/{name}", static_file), *_routes(rows, guard.public)]
+
+
+def _public_counter_routes(guard: PageGuard, services: PageServices, counting: Counting, kit: Kit) -> list[BaseRoute]:
+    """They come before those of shared counters, whose ids are never ``public``."""
+    counters = PublicCounterPages(services, counting, kit.public_counters, kit.creation_limit)
+    counter = "/counters/public/{namespace}/{key}"
+    rows: list[Row] = [
+        ("/counters/public", counters.list_page, counters.create),
+        ("/counters/public.json", counters.list_json, None),
+        (counter, counters.page, counters.press),
+        (f"{counter}/counter.json", counters.as_json, None),
+        (f"{counter}/set", counters.page, counters.set_value),
+        (f"{counter}/delete", counters.page, counters.delete),
+    ]
+    return _routes(rows, guard.login_required)
 
 
 def _account_routes(guard: PageGuard, services: PageServices, following: Following) -> list[BaseRoute]:

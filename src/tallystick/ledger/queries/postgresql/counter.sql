@@ -58,6 +58,15 @@ WHERE (lane, namespace, key) > (:lane::smallint, :namespace::text, :key::text)
 ORDER BY lane, namespace, key
 LIMIT :max_rows;
 
+-- name: between(lane, namespace, key, until_namespace, until_key, max_rows)
+-- The first counters of a lane from one name on and before another: a range of the primary key, at constant cost.
+SELECT namespace, key, value, lower, upper, resettable, created, expires, version
+FROM counter
+WHERE lane = :lane::smallint AND (namespace, key) >= (:namespace::text, :key::text)
+  AND (namespace, key) < (:until_namespace::text, :until_key::text)
+ORDER BY namespace, key
+LIMIT :max_rows;
+
 -- name: listing(namespace, now, max_rows)
 -- Unexpired counters of one namespace, sorted for display: one range of the primary key in each lane.
 SELECT namespace, key, value, lower, upper, resettable, created, expires, version

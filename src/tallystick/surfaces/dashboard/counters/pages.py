@@ -344,8 +344,8 @@ def _further(shown: ShownCounter) -> dict[str, Any]:
     ]
     return {
         "goal_reached": meets_goal(shown.counter, shown.value),
-        "goal_reached_at": None if since is None else _iso(since),
-        "milestones": days or [{"value": each.value, "reached_at": _iso(each.at)} for each in shown.passed],
+        "goal_reached_at": None if since is None else iso(since),
+        "milestones": days or [{"value": each.value, "reached_at": iso(each.at)} for each in shown.passed],
         "members": [{"id": each.uid, "name": each.name, "role": each.role} for each in shown.members],
         "changes": [_change(entry) for entry in shown.log],
     }
@@ -354,7 +354,7 @@ def _further(shown: ShownCounter) -> dict[str, Any]:
 def _change(entry: HistoryEntry) -> dict[str, Any]:
     return {
         "number": entry.number,
-        "at": _iso(entry.at),
+        "at": iso(entry.at),
         "who": None if entry.actor is None else entry.actor.name,
         "kind": entry.kind,
         "change": entry.delta,
@@ -366,8 +366,9 @@ def _change(entry: HistoryEntry) -> dict[str, Any]:
 def _row(entry: HistoryEntry) -> tuple[object, ...]:
     who = "" if entry.actor is None else safe(entry.actor.name)
     change = "" if entry.delta is None else entry.delta
-    return entry.number, _iso(entry.at), who, entry.kind, change, entry.value
+    return entry.number, iso(entry.at), who, entry.kind, change, entry.value
 
 
-def _iso(milliseconds: int) -> str:
+def iso(milliseconds: int) -> str:
+    """A time in Unix milliseconds as ISO 8601."""
     return dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC).isoformat(timespec="seconds")

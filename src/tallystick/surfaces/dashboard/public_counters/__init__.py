@@ -1,0 +1,1 @@
+"""Pages of public counters: found, made, shown; set and deleted by superusers."""

@@ -1,0 +1,233 @@
+"""Public counters: ``/counters/public``, and a counter, ``/counters/public/{namespace}/{key}``.
+
+Everybody with an account looks a counter up by its whole name, as the API lets anyone do; superusers see all of them
+and do what ``tallystick counter`` does.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from tallystick.errors import InputRefused
+from tallystick.model.counter import FOREVER, Add, Counter, Outcome, RefusalReason, alive
+from tallystick.model.key import Key
+from tallystick.services.accounts.audit import is_superuser
+from tallystick.services.counting.counting import Counting
+from tallystick.services.counting.finding import key_named, public_counters
+from tallystick.surfaces.dashboard.counters.pages import iso, zone_of
+from tallystick.surfaces.dashboard.public_counters.form import NEW_FIELDS, creation, new_key, new_value
+from tallystick.surfaces.dashboard.support.confirmation import confirmed
+from tallystick.surfaces.dashboard.support.data import as_json
+from tallystick.surfaces.dashboard.support.language import N_
+from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
+from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, NOT_CONFIRMED, Problems, problems_of
+from tallystick.surfaces.dashboard.support.services import PageServices
+from tallystick.web.address import rate_limit_name
+from tallystick.web.rate_limit import Windows
+from tallystick.web.surface import PublicCounters
+
+COUNTERS_OF_PAGE = 50
+LONGEST_SEARCH = 130
+
+REFUSED = {
+    RefusalReason.EXISTS: N_("There is a counter of this name already."),
+    RefusalReason.OUT_OF_RANGE: N_("The value would not fit into 64 bits."),
+    RefusalReason.OUT_OF_BOUNDS: N_("This counter does not count in that direction."),
+    RefusalReason.CREATION_LIMITED: N_("Too many new counters in a second. Try again."),
+}
+
+
+class ShownPublicCounter(Struct, frozen=True):
+    """A counter as pages show it."""
+
+    key: Key
+    counter: Counter
+
+    @property
+    def created(self) -> int | None:
+        """Unix milliseconds; None for an imported time beyond the calendar."""
+        return self.counter.created if self.counter.created < FOREVER else None
+
+    @property
+    def expires(self) -> int | None:
+        """Unix milliseconds; None for never."""
+        return self.counter.expires if self.counter.expires < FOREVER else None
+
+
+class PublicCounterPages:
+    """Finds, adds and shows public counters; lets superusers count, set and delete.
+
+    Args:
+        switch: whether there are public counters, and whether people who are no superusers create them.
+        creation_limit: new counters a second and client address, as for requests of the API; 0 for no limit.
+    """
+
+    def __init__(self, services: PageServices, counting: Counting, switch: PublicCounters, creation_limit: int) -> None:
+        self._services, self._counting, self._switch = services, counting, switch
+        self._creations = Windows(creation_limit, 1.0) if creation_limit else None
+
+    async def list_page(self, request: PageRequest) -> Response:
+        """Counters by name, and a form for another one."""
+        return await self._show_list(request)
+
+    async def list_json(self, request: PageRequest) -> Response:
+        """The same as JSON."""
+        shown, after = await self._found(request)
+        return as_json({"counters": list(map(_plain, shown)), "after": None if after is None else str(after)})
+
+    async def create(self, request: PageRequest) -> Response:
+        """Add a counter, and show it."""
+        superuser = is_superuser(request.account)
+        if not superuser and self._switch != "open":
+            raise HTTPException(404)
+        try:
+            key, operation = new_key(request.form), creation(request.form, self._counting.lifetime)
+        except InputRefused as error:
+            return await self._show_list(request, problems_of(error))
+        address = rate_limit_name(self._services.addresses.of(request.http.scope))
+
+        def admit() -> bool:
+            return superuser or self._creations is None or self._creations.admit(address).admitted
+
+        outcome = await self._counting.create(key, operation, admit)
+        if outcome.refused is not None:
+            return await self._show_list(request, {"": [REFUSED[outcome.refused]]})
+        return see_other(f"{_place(key)}?done=created")
+
+    async def page(self, request: PageRequest) -> Response:
+        """A counter."""
+        return await self._show(request, await self._counter(request))
+
+    async def as_json(self, request: PageRequest) -> Response:
+        """The same as JSON. Keys may end with ``.json``, so this has a name of its own."""
+        return as_json(_plain(await self._counter(request)))
+
+    async def press(self, request: PageRequest) -> Response:
+        """Count up or down by one."""
+        shown = await self._managed(request)
+        amount = {"up": 1, "down": -1}.get(request.form.text("press"))
+        if amount is None:
+            raise HTTPException(400)
+        addition = Add(amount, lifetime=self._counting.lifetime)
+        return await self._done(request, shown, await self._counting.add(shown.key, addition), "pressed")
+
+    async def set_value(self, request: PageRequest) -> Response:
+        """Set the value, also of a counter that nobody else may set."""
+        shown = await self._managed(request)
+        try:
+            value = new_value(request.form)
+        except InputRefused as error:
+            return await self._show(request, shown, problems_of(error))
+        return await self._done(request, shown, await self._counting.replace(shown.key, value), "set")
+
+    async def delete(self, request: PageRequest) -> Response:
+        """Delete the counter."""
+        shown = await self._managed(request)
+        if not confirmed(request, str(shown.key)):
+            return await self._show(request, shown, NOT_CONFIRMED)
+        await self._counting.delete(shown.key)
+        return see_other("/counters/public?done=deleted")
+
+    async def _done(self, request: PageRequest, shown: ShownPublicCounter, outcome: Outcome, done: str) -> Response:
+        if outcome.refused is RefusalReason.MISSING:
+            raise HTTPException(404)
+        if outcome.refused is not None:
+            return await self._show(request, shown, {"": [REFUSED[outcome.refused]]})
+        return see_other(f"{_place(shown.key)}?done={done}")
+
+    async def _counter(self, request: PageRequest) -> ShownPublicCounter:
+        """The counter in the path.
+
+        Raises:
+            HTTPException: there is none, or public counters are switched off and the person is no superuser (404).
+        """
+        path = request.http.path_params
+        shown = await self._looked_up(request, f"{path['namespace']}/{path['key']}")
+        if shown is None:
+            raise HTTPException(404)
+        return shown
+
+    async def _managed(self, request: PageRequest) -> ShownPublicCounter:
+        """The counter in the path, for superusers.
+
+        Raises:
+            HTTPException: there is none, or the person is no superuser (404).
+        """
+        if not is_superuser(request.account):
+            raise HTTPException(404)
+        return await self._counter(request)
+
+    async def _looked_up(self, request: PageRequest, name: str) -> ShownPublicCounter | None:
+        """The counter of a name; for who is no superuser none where public counters are switched off."""
+        key = key_named(name)
+        if key is None or (self._switch == "off" and not is_superuser(request.account)):
+            return None
+        counter = alive(await self._services.ledger.find(key), request.now)
+        return None if counter is None else ShownPublicCounter(key, counter)
+
+    async def _found(self, request: PageRequest) -> tuple[Sequence[ShownPublicCounter], Key | None]:
+        """Superusers get every counter that begins with what is searched for, others the one of that name.
+
+        Returns:
+            A page of counters, and the name after which the next one begins; None on the last one.
+        """
+        text, after = _search(request), key_named(request.http.query_params.get("after", ""))
+        if not is_superuser(request.account):
+            shown = await self._looked_up(request, text)
+            return [] if shown is None else [shown], None
+        found = await self._services.ledger.read(public_counters, text, after, COUNTERS_OF_PAGE, request.now)
+        return [ShownPublicCounter(*each) for each in found.counters], found.after
+
+    async def _show_list(self, request: PageRequest, problems: Problems = NO_PROBLEMS) -> Response:
+        shown, after = await self._found(request)
+        values = {
+            "counters": shown,
+            "after": None if after is None else str(after),
+            "find": _search(request),
+            "switch": self._switch,
+            "may_create": is_superuser(request.account) or self._switch == "open",
+            "typed": {name: request.form.text(name) for name in NEW_FIELDS},
+            "zone": await zone_of(request),
+            "problems": problems,
+        }
+        return await self._services.show(request, "public_counters/counters.html", values)
+
+    async def _show(
+        self, request: PageRequest, shown: ShownPublicCounter, problems: Problems = NO_PROBLEMS
+    ) -> Response:
+        values = {
+            "shown": shown,
+            "counter": shown.counter,
+            "address": _place(shown.key),
+            "switch": self._switch,
+            "zone": await zone_of(request),
+            "problems": problems,
+            "delete_problems": problems if problems is NOT_CONFIRMED else NO_PROBLEMS,
+        }
+        return await self._services.show(request, "public_counters/counter.html", values)
+
+
+def _search(request: PageRequest) -> str:
+    return request.http.query_params.get("find", "").strip()[:LONGEST_SEARCH]
+
+
+def _place(key: Key) -> str:
+    return f"/counters/public/{key}"
+
+
+def _plain(shown: ShownPublicCounter) -> dict[str, Any]:
+    counter = shown.counter
+    return {
+        "namespace": shown.key.namespace,
+        "key": shown.key.key,
+        "value": counter.value,
+        "version": counter.version,
+        "lower": counter.lower,
+        "upper": counter.upper,
+        "resettable": counter.resettable,
+        "created": None if shown.created is None else iso(shown.created),
+        "expires": None if shown.expires is None else iso(shown.expires),
+    }

@@ -1,0 +1,144 @@
+"""Pages of public counters: made and looked up by everybody, managed by superusers."""
+
+import pytest
+
+from support.pages import Pages
+from tallystick.ledger import Ledger
+from tallystick.model.counter import FOREVER, INT64_MAX, Counter, Create, Put
+from tallystick.model.key import Key
+
+VISITS = Key("a.example", "visits.json")
+PLACE = f"/counters/public/{VISITS}"
+
+
+@pytest.fixture
+def pages(ledger: Ledger) -> Pages:
+    return Pages(ledger)
+
+
+async def value(ledger: Ledger, key: Key = VISITS) -> int | None:
+    counter = await ledger.find(key)
+    return None if counter is None else counter.value
+
+
+async def test_a_superuser_finds_counts_sets_and_deletes(pages: Pages, ledger: Ledger) -> None:
+    async with pages.ada() as ada:
+        assert "There are no public counters yet." in (await ada.get("/counters/public")).text
+        fields = {"namespace": VISITS.namespace, "key": VISITS.key, "value": "7", "lower": "-2", "upper": "5"}
+        made = await ada.fill("/counters/public", fields)
+        assert (made.status_code, made.headers["location"]) == (303, f"{PLACE}?done=created")
+        page = (await ada.get(made.headers["location"])).text
+        assert "The counter is created." in page
+        assert f'fetch("http://stats.example.com/hit/{VISITS}")' in page
+        assert f'data-live="/live/{VISITS}"' in page
+        assert "\N{MINUS SIGN}2 to +5" in page
+        again = await ada.fill("/counters/public", fields)
+        assert (again.status_code, "There is a counter of this name already." in again.text) == (422, True)
+        for press, expected in (("up", 8), ("down", 7), ("down", 6)):
+            assert (await ada.fill(PLACE, {"press": press})).headers["location"] == f"{PLACE}?done=pressed"
+            assert await value(ledger) == expected
+        assert (await ada.fill(PLACE, {"press": "sideways"})).status_code == 400
+        assert (await ada.fill(PLACE, {"value": "-12"}, action=f"{PLACE}/set")).status_code == 303
+        assert await value(ledger) == -12, "it is not resettable, which does not bind a superuser"
+        for typed, problem in (
+            ("", "must be a whole number"),
+            ("1.5", "must be a whole number"),
+            ("9" * 19, "must fit into 64 bits"),
+        ):
+            refused = await ada.fill(PLACE, {"value": typed}, action=f"{PLACE}/set")
+            assert (refused.status_code, problem in refused.text) == (422, True)
+        told = (await ada.client.get(f"{PLACE}/counter.json")).json()
+        assert (told["namespace"], told["key"], told["value"]) == ("a.example", "visits.json", -12)
+        assert (told["lower"], told["upper"]) == (-2, 5)
+        assert told["resettable"] is False
+        listed = (await ada.client.get("/counters/public.json?find=a.exa")).json()
+        assert listed == {"counters": [told], "after": None}
+        for find, there in (("a.example/vis", True), ("", True), ("b", False), ("a.example/x", False)):
+            assert (PLACE in (await ada.get(f"/counters/public?find={find}")).text) == there
+        refused = await ada.fill(PLACE, {"confirm": "visits"}, action=f"{PLACE}/delete")
+        assert refused.status_code == 422
+        deleted = await ada.fill(PLACE, {"confirm": str(VISITS)}, action=f"{PLACE}/delete")
+        assert deleted.headers["location"] == "/counters/public?done=deleted"
+        assert await value(ledger) is None
+        assert (await ada.get(PLACE)).status_code == 404
+
+
+async def test_bounds_hold_and_odd_counters_are_shown(pages: Pages, ledger: Ledger) -> None:
+    await ledger.count(VISITS, Put(Counter(INT64_MAX, 0, 1, True, FOREVER + 1, FOREVER, 1)))  # noqa: FBT003
+    async with pages.ada() as ada:
+        page = (await ada.get(PLACE)).text
+        assert 'value="up"' in page
+        assert 'value="down"' not in page
+        assert "never" in page
+        assert "Created" not in page
+        for press, problem in (("up", "would not fit"), ("down", "does not count in that direction")):
+            refused = await ada.fill(PLACE, {"press": press})
+            assert (refused.status_code, problem in refused.text) == (422, True)
+        told = (await ada.client.get(f"{PLACE}/counter.json")).json()
+        assert (told["value"], told["created"], told["expires"]) == (INT64_MAX, None, None)
+
+
+async def test_pages_of_the_list_lead_on(pages: Pages, ledger: Ledger) -> None:
+    for number in range(51):
+        await ledger.count(Key("a.example", f"key-{number:02}"), Create())
+    async with pages.ada() as ada:
+        page = (await ada.get("/counters/public?find=a.example/")).text
+        assert "key-49" in page
+        assert "key-50" not in page
+        assert "find=a.example/&amp;after=a.example/key-49" in page
+        second = (await ada.client.get("/counters/public.json?find=a.example/&after=a.example/key-49")).json()
+        assert [each["key"] for each in second["counters"]] == ["key-50"]
+
+
+async def test_others_look_up_one_and_make_one(pages: Pages, ledger: Ledger) -> None:
+    await ledger.count(VISITS, Create(3))
+    async with pages.ada() as ada, pages.ben(ada, access_all="r") as ben:
+        assert str(VISITS) not in (await ben.get("/counters/public")).text
+        assert "There is no public counter of this name." in (await ben.get("/counters/public?find=a.example")).text
+        assert PLACE in (await ben.get(f"/counters/public?find={VISITS}")).text
+        page = (await ben.get(PLACE)).text
+        assert 'data-value="3"' in page
+        assert "<form" not in page.split("<main")[1].split("</main>")[0]
+        for action, fields in (("", {"press": "up"}), ("/set", {"value": "9"}), ("/delete", {"confirm": str(VISITS)})):
+            assert (await ben.fill("/user", fields, action=PLACE + action)).status_code == 404
+        assert await value(ledger) == 3
+        made = await ben.fill("/counters/public", {})
+        assert made.headers["location"].startswith("/counters/public/default/")
+        for fields, problem in (
+            ({"key": "a b c"}, "Key must have 3 to 64 of the characters"),
+            ({"namespace": ":shared", "key": "abc"}, "Namespace must have 3 to 64 of the characters"),
+            ({"lower": "1"}, "must be 0 or less"),
+            ({"upper": "-1"}, "must be 0 or more"),
+            ({"value": "x"}, "must be a whole number"),
+        ):
+            refused = await ben.fill("/counters/public", fields)
+            assert (refused.status_code, problem in refused.text) == (422, True)
+
+
+async def test_creations_are_limited_like_those_of_the_api(ledger: Ledger) -> None:
+    pages = Pages(ledger, creation_limit=1)
+    async with pages.ada() as ada, pages.ben(ada, access_all="r") as ben:
+        token_page = "/counters/public"
+        answers = [await ben.fill(token_page, {}) for _ in range(2)]
+        if [answer.status_code for answer in answers] == [303, 303]:  # a second has passed in between
+            answers = [await ben.fill(token_page, {}) for _ in range(5)]
+        assert {answer.status_code for answer in answers} == {303, 422}
+        assert "Too many new counters in a second. Try again." in answers[-1].text
+        assert (await ada.fill(token_page, {})).status_code == 303, "superusers are not limited"
+
+
+@pytest.mark.parametrize("switch", ["existing", "off"])
+async def test_the_switch_holds_for_everybody_but_superusers(ledger: Ledger, switch: str) -> None:
+    pages = Pages(ledger, public_counters=switch)
+    await ledger.count(VISITS, Create(3))
+    async with pages.ada() as ada, pages.ben(ada, access_all="r") as ben:
+        page = await ben.get(PLACE)
+        assert page.status_code == (404 if switch == "off" else 200)
+        listed = (await ben.get(f"/counters/public?find={VISITS}")).text
+        assert (PLACE in listed) == (switch == "existing")
+        assert "A new public counter" not in listed
+        assert (await ben.fill("/user", {"key": "another"}, action="/counters/public")).status_code == 404
+        assert (await ada.fill("/counters/public", {"key": "another"})).status_code == 303
+        managed = (await ada.get(PLACE)).text
+        assert 'data-value="3"' in managed
+        assert ("How to use it" in managed) == (switch == "existing")
