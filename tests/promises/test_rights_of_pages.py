@@ -151,6 +151,14 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/sites/{site}/left-out/count": SETTERS,
     "/sites/{site}/left-out/rules": SETTERS,
     "/sites/{site}/left-out/rules/remove": SETTERS,
+    "/sites/{site}/paths": SETTERS,
+    "/sites/{site}/paths.json": SETTERS,
+    "/sites/{site}/paths/rename": SETTERS,
+    "/sites/{site}/paths/rename.json": SETTERS,
+    "/sites/{site}/paths/merge": SETTERS,
+    "/sites/{site}/paths/merge.json": SETTERS,
+    "/sites/{site}/paths/delete": SETTERS,
+    "/sites/{site}/paths/delete.json": SETTERS,
     "/sites/{site}/sharing": SETTERS,
     "/sites/{site}/sharing/withdraw": SETTERS,
     "/sites/{site}/sharing/{link}": SETTERS,
@@ -245,6 +253,13 @@ FORMS: Mapping[str, Form] = {
     "/sites/{site}/left-out/count": Form(SETTERS, filled()),
     "/sites/{site}/left-out/rules": Form(SETTERS, filled(kind="path", rule="/admin/*")),
     "/sites/{site}/left-out/rules/remove": Form(SETTERS, filled(kind="host", rule="test.example.com")),
+    "/sites/{site}/paths/rename": Form(
+        SETTERS, filled(path=1, name="/renamed"), (filled(path=3, name="/x"), filled(path=MISSING, name="/x"))
+    ),
+    "/sites/{site}/paths/merge": Form(
+        SETTERS, filled(path=[1, 2], into="/together"), (filled(path=[1, 3], into="/x"), filled(path=3, into="/own/a"))
+    ),
+    "/sites/{site}/paths/delete": Form(SETTERS, filled(path=[1, 2]), (filled(path=[1, 3]), filled(path=MISSING))),
     "/sites/{site}/sharing": Form(SETTERS, filled(name="Another link")),
     "/sites/{site}/sharing/withdraw": Form(
         SETTERS, link_of("own"), (link_of("second"), filled(id=MISSING, confirm="own link"))
@@ -349,13 +364,14 @@ def places_of_counters(everybody: World, path: str) -> Iterator[tuple[str, bool]
             yield path.replace("{namespace}/{key}", nothing), False
 
 
+QUERIES = {"}/page": "?page=/", "/values.json": "?of=page", "/paths/": "?path=1&path=5"}
+"""What pages must be asked with. Of the paths one is the first site's, one the foreign one's."""
+
+
 def places(everybody: World, path: str) -> Iterator[tuple[str, bool]]:
     """Paths with everything that can stand in their place, and whether it is the first account's."""
     path = path.replace("{listing}", "pages").replace("{topic}", "events")
-    if "}/page" in path:
-        path += "?page=/"
-    if path.endswith("/values.json"):
-        path += "?of=page"
+    path += next((query for part, query in QUERIES.items() if part in path), "")
     if path.startswith("/share/"):
         yield path.replace("{site}", everybody.links["own"][1]), True  # others: tests/surfaces/dashboard/test_shared.py
     elif mark := next((mark for mark in ("{link}", "{note}", "{export}") if mark in path), None):

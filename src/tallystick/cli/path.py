@@ -8,6 +8,7 @@ from tallystick.cli.support.listing import print_rows
 from tallystick.cli.support.opening import opened_ledger
 from tallystick.cli.support.prompts import Yes, confirm
 from tallystick.ledger.ledger import milliseconds
+from tallystick.services.accounts.audit import COMMAND_LINE, done_by
 from tallystick.services.analytics import names, path_changes
 from tallystick.settings import StorageSettings
 
@@ -45,7 +46,9 @@ def rename(path: int, name: str, /, *, site: str | None = None, settings: Storag
     """
     write_and_do_jobs(
         settings,
-        lambda session: path_changes.rename_path(session, site_of(session, site).id, path, name, milliseconds()),
+        lambda session: done_by(
+            session, COMMAND_LINE, path_changes.rename_path, site_of(session, site).id, path, name, milliseconds()
+        ),
     )
 
 
@@ -70,7 +73,9 @@ def merge(
     confirm(f"Merge {len(paths):,} paths into path {into}? Their names are lost.", "nothing was merged", yes=yes)
     write_and_do_jobs(
         settings,
-        lambda session: path_changes.merge_paths(session, site_of(session, site).id, paths, into, milliseconds()),
+        lambda session: done_by(
+            session, COMMAND_LINE, path_changes.merge_paths, site_of(session, site).id, paths, into, milliseconds()
+        ),
     )
 
 
@@ -91,5 +96,7 @@ def delete(
     confirm(f"Delete {len(paths):,} paths with all their hits?", "nothing was deleted", yes=yes)
     write_and_do_jobs(
         settings,
-        lambda session: path_changes.delete_paths(session, site_of(session, site).id, paths, milliseconds()),
+        lambda session: done_by(
+            session, COMMAND_LINE, path_changes.delete_paths, site_of(session, site).id, paths, milliseconds()
+        ),
     )

@@ -96,6 +96,11 @@ def pending_jobs(session: Session) -> list[tuple[int, Job]]:
     ]
 
 
+def changes_of_paths(session: Session, site: int) -> int:
+    """How many of the next jobs are merges and deletions of a site's paths that are not carried out yet."""
+    return sum(isinstance(job, DeletePaths | MergePaths) and job.site == site for _, job in pending_jobs(session))
+
+
 def remove_job(session: Session, number: int) -> None:
     """Remove a job that is done."""
     session.common.job_done(session.connection, id=number)

@@ -137,6 +137,14 @@ class LabelCount(NamedTuple):
     newest: int
 
 
+class PathHits(NamedTuple):
+    """Hits of one path: those of people, pageviews or events, and those of bots."""
+
+    path: int
+    hits: int
+    bots: int
+
+
 class HitPage(NamedTuple):
     """A page of a site's hits, by id.
 

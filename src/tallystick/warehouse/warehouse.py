@@ -26,6 +26,7 @@ from tallystick.warehouse.types import (
     LabelCount,
     LedgerMarks,
     Loss,
+    PathHits,
     PathHours,
     PathName,
     Position,
@@ -153,6 +154,12 @@ class WarehouseSession(Protocol):
 
     def labels(self, site: int) -> list[LabelCount]:
         """The bot codes of a site's hits, with people's code 0."""
+        ...
+
+    # Paths.
+
+    def hits_of_paths(self, site: int, paths: Sequence[int], limit: int, offset: int) -> list[PathHits]:
+        """Some paths with their hits, also those without any: most hits of people first, then of bots, then by id."""
         ...
 
     # Exports. Only hits of people are exported.

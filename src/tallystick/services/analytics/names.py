@@ -180,6 +180,13 @@ def counted_path_id(session: Session, site: int, name: str) -> int | None:
     return next((path.id for paths in _by_names(session, site, [name]) for path in paths if path.counted), None)
 
 
+def path_called(session: Session, site: int, name: str) -> int | None:
+    """The id of the path that has exactly this name, in any case; None if there is no such path."""
+    digest = name_digest(name)
+    found = _find_paths(session, site, [digest]).get(digest)
+    return None if found is None else found.id
+
+
 def rename_path(session: Session, site: int, id_: int, path: str) -> bool:
     """Rename a path. Returns False if the site has no such path, or another one of that name."""
     digest = name_digest(path)

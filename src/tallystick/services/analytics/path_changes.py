@@ -1,44 +1,74 @@
 """Renaming, merging and deleting paths: changes the ledger and queues a job for the warehouse.
 
+Each change is one transaction of the ledger with its job, so it is made as a whole or not at all.
 Functions of ``(session, ...)``; times in ms.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from tallystick.errors import InputRefused
+from tallystick.errors import InputRefused, InvalidFields
 from tallystick.ledger import Session
+from tallystick.model.path import MAX_PATH, clean_event, clean_path
+from tallystick.services.accounts.audit import EventKind, note
+from tallystick.services.accounts.site_rows import site as read_site
 from tallystick.services.analytics import names
+from tallystick.services.analytics.names import Path
 from tallystick.services.jobs import DeletePaths, MergePaths, RenamedPath, enqueue
 
 PATHS_AT_ONCE = 1_000
+NAMES_LOGGED, LONGEST_LOGGED = 3, 200
+"""Names of paths in one event of the log, and the characters of each."""
 
 
 def rename_path(session: Session, site: int, path: int, name: str, now: int) -> None:
     """Rename a path, which keeps its hits. Later hits of the old name create a new path.
 
     Raises:
+        InvalidFields: the name is not valid; the field is ``name``.
         InputRefused: the site has no such path, or another one of that name.
     """
-    _require_paths(session, site, [path])
-    if not names.rename_path(session, site, path, name):
-        msg = f"site {site} has a path {name!r} already; merge them instead"
-        raise InputRefused(msg)
+    found = _require_paths(session, site, [path])
+    name = valid_name(name, event=found[path].event)
+    _rename(session, site, found[path], name)
     enqueue(session, RenamedPath(site), now)
+    _log(session, EventKind.PATH_RENAMED, now, site, f"{_logged([found[path]])} to {name[:LONGEST_LOGGED]}")
 
 
 def merge_paths(session: Session, site: int, paths: Sequence[int], into: int, now: int) -> int:
     """Move the hits of some paths to another one, and remove their names. Returns the id of the job.
 
     Raises:
-        InputRefused: the site lacks one of these paths, or one is to be merged into itself.
+        InputRefused: the site lacks one of these paths, one is to be merged into itself, or a page into an event.
     """
     if into in paths:
         msg = "a path cannot be merged into itself"
         raise InputRefused(msg)
-    _require_paths(session, site, [*paths, into])
-    _remove(session, site, paths)
-    session.common.count_path(session.connection, id=into)
-    return enqueue(session, MergePaths(site, tuple(paths), into), now)
+    found = _require_paths(session, site, [*paths, into])
+    require_one_kind(path.event for path in found.values())
+    return _merge(session, site, [found[path] for path in dict.fromkeys(paths)], found[into], now)
+
+
+def gather_paths(session: Session, site: int, paths: Sequence[int], name: str, now: int) -> None:
+    """Make one path of some: the one with this name gets their hits. Where there is none, the first is renamed.
+
+    Raises:
+        InvalidFields: the name is not valid; the field is ``name``.
+        InputRefused: the site lacks one of these paths, they are pages and events, or there is nothing to merge.
+    """
+    found = _require_paths(session, site, paths)
+    require_one_kind(path.event for path in found.values())
+    name = valid_name(name, event=found[paths[0]].event)
+    into = names.path_called(session, site, name)
+    if into is None:
+        first, *rest = dict.fromkeys(paths)
+        rename_path(session, site, first, name, now)
+        into = first
+    else:
+        rest = [path for path in dict.fromkeys(paths) if path != into]
+        if not rest:
+            raise InvalidFields({"name": ["is the name that this path has already"]})
+    if rest:
+        merge_paths(session, site, rest, into, now)
 
 
 def delete_paths(session: Session, site: int, paths: Sequence[int], now: int) -> int:
@@ -47,20 +77,85 @@ def delete_paths(session: Session, site: int, paths: Sequence[int], now: int) ->
     Raises:
         InputRefused: the site lacks one of these paths.
     """
-    _require_paths(session, site, paths)
-    _remove(session, site, paths)
+    found = _require_paths(session, site, paths)
+    _remove(session, site, found)
+    _log(session, EventKind.PATHS_DELETED, now, site, _logged(found.values()))
     return enqueue(session, DeletePaths(site, tuple(paths)), now)
 
 
-def _require_paths(session: Session, site: int, paths: Sequence[int]) -> None:
+def valid_name(name: str, *, event: bool) -> str:
+    """A new name for a page or an event, cleaned as names of hits are.
+
+    Raises:
+        InvalidFields: it is empty, too long, or of the other kind; the field is ``name``.
+    """
+    name = name.strip()
+    if event:
+        problem = "cannot begin with /: that is a page" if name.startswith("/") else ""
+        clean = clean_event(name)
+    else:
+        problem = "" if name.startswith("/") else "must begin with /, because it is a page"
+        clean = clean_path(name)
+    if not name:
+        problem = "must be set"
+    elif len(clean) > MAX_PATH:
+        problem = f"must be shorter than {MAX_PATH} characters"
+    if problem:
+        raise InvalidFields({"name": [problem]})
+    return clean
+
+
+def require_one_kind(events: Iterable[bool]) -> None:
+    """Refuse to make one path of pages and events.
+
+    Args:
+        events: whether each path is an event.
+
+    Raises:
+        InputRefused
+    """
+    if len(set(events)) > 1:
+        msg = "pages and events cannot be merged with each other"
+        raise InputRefused(msg)
+
+
+def _rename(session: Session, site: int, path: Path, name: str) -> None:
+    if not names.rename_path(session, site, path.id, name):
+        msg = f"site {site} has a path {name!r} already; merge them instead"
+        raise InputRefused(msg)
+
+
+def _merge(session: Session, site: int, paths: Sequence[Path], into: Path, now: int) -> int:
+    ids = tuple(path.id for path in paths)
+    _remove(session, site, ids)
+    session.common.count_path(session.connection, id=into.id)
+    _log(session, EventKind.PATHS_MERGED, now, site, f"{_logged(paths)} into {_logged([into])}")
+    return enqueue(session, MergePaths(site, ids, into.id), now)
+
+
+def _require_paths(session: Session, site: int, paths: Sequence[int]) -> Mapping[int, Path]:
     if not 0 < len(paths) <= PATHS_AT_ONCE:
         msg = f"between 1 and {PATHS_AT_ONCE:,} paths are changed at once, not {len(paths):,}"
         raise InputRefused(msg)
-    if missing := sorted(set(paths) - names.paths_of(session, site, paths).keys()):
+    found = names.paths_of(session, site, paths)
+    if missing := sorted(set(paths) - found.keys()):
         msg = f"site {site} has no path {', '.join(map(str, missing))}"
         raise InputRefused(msg)
+    return found
 
 
-def _remove(session: Session, site: int, paths: Sequence[int]) -> None:
+def _remove(session: Session, site: int, paths: Collection[int]) -> None:
     for path in paths:
         session.common.remove_path(session.connection, site=site, id=path)
+
+
+def _log(session: Session, kind: EventKind, now: int, number: int, detail: str) -> None:
+    site = read_site(session, number)
+    subject = f"site {number}" if site is None else f"site {number} {site.cname or site.code}"
+    note(session, kind, now, subject, detail)
+
+
+def _logged(paths: Collection[Path]) -> str:
+    """Names of paths for the log: the first ones, and how many more there are."""
+    listed = ", ".join(path.path[:LONGEST_LOGGED] for path in list(paths)[:NAMES_LOGGED])
+    return listed if len(paths) <= NAMES_LOGGED else f"{listed} and {len(paths) - NAMES_LOGGED:,} more"

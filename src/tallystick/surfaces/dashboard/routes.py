@@ -40,6 +40,7 @@ from tallystick.surfaces.dashboard.left_out.pages import LeftOutPages
 from tallystick.surfaces.dashboard.live.pages import LivePages
 from tallystick.surfaces.dashboard.live.streams import LiveStreams
 from tallystick.surfaces.dashboard.moving.exports import ExportPages
+from tallystick.surfaces.dashboard.paths.pages import PathPages
 from tallystick.surfaces.dashboard.people.pages import PeoplePages
 from tallystick.surfaces.dashboard.public_counters.pages import PublicCounterPages
 from tallystick.surfaces.dashboard.reference.pages import ApiDescription, ReferencePages
@@ -126,6 +127,7 @@ def dashboard(services: Services, kit: Kit, streams: LiveStreams) -> AsgiApp:
             *_admin_routes(guard, page_services, services.operating, kit),
             *_left_out_routes(guard, page_services, services.warehouse),
             *_moving_routes(guard, page_services, services),
+            *_path_routes(guard, page_services),
             *_statistics_routes(guard, page_services, services, streams),
             Route("/language", guard.harmless(choice.choose), methods=["POST"]),
         ],
@@ -292,6 +294,21 @@ def _left_out_routes(guard: PageGuard, services: PageServices, warehouse: Wareho
         ("/sites/{site}/left-out/rules/remove", left_out.rules_page, left_out.remove),
     ]
     return [*_routes(pages, guard.public, services.limited_for_guests), *_routes(forms, guard.login_required)]
+
+
+def _path_routes(guard: PageGuard, services: PageServices) -> list[BaseRoute]:
+    paths, base = PathPages(services), "/sites/{site}/paths"
+    rows: list[Row] = [
+        (base, paths.page, None),
+        (f"{base}.json", paths.page, None),
+        (f"{base}/rename", paths.rename_page, paths.rename),
+        (f"{base}/rename.json", paths.rename_page, None),
+        (f"{base}/merge", paths.merge_page, paths.merge),
+        (f"{base}/merge.json", paths.merge_page, None),
+        (f"{base}/delete", paths.delete_page, paths.delete),
+        (f"{base}/delete.json", paths.delete_page, None),
+    ]
+    return _routes(rows, guard.login_required)
 
 
 def _statistics_routes(

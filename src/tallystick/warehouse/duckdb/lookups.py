@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from tallystick.model.period import Period
 from tallystick.warehouse.duckdb.queried import QuerySession
-from tallystick.warehouse.types import BotRow, IdempotencyRecord, LabelCount, Present
+from tallystick.warehouse.types import BotRow, IdempotencyRecord, LabelCount, PathHits, Present
 
 
 def visits(session: QuerySession, site: int, path: int | None, begin: int, end: int) -> int:
@@ -47,6 +49,13 @@ def latest_bots(  # noqa: PLR0913, PLR0917  # session and filters
 def labels(session: QuerySession, site: int) -> list[LabelCount]:
     """The bot codes of a site's hits, with people's code 0."""
     return [LabelCount(*row) for row in session.queries.labels(session.connection, site=site)]
+
+
+def hits_of_paths(session: QuerySession, site: int, paths: Sequence[int], limit: int, offset: int) -> list[PathHits]:
+    """Some paths with their hits, also those without any: most hits of people first, then of bots, then by id."""
+    listed = msgspec.json.encode(paths).decode()
+    rows = session.queries.hits_of_paths(session.connection, site=site, paths=listed, max_rows=limit, skipped=offset)
+    return [PathHits(*row) for row in rows]
 
 
 def idempotency_record(session: QuerySession, key: str) -> IdempotencyRecord | None:

@@ -24,6 +24,7 @@ class DuckDbSession(QuerySession):
     bots_by_code = lookups.bots_by_code
     latest_bots = lookups.latest_bots
     labels = lookups.labels
+    hits_of_paths = lookups.hits_of_paths
     idempotency_record = lookups.idempotency_record
 
     newest_hit = exports.newest_hit

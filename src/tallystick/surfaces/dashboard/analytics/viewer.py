@@ -175,6 +175,20 @@ class Viewers:
             raise HTTPException(404)
         return viewer
 
+    async def changer(self, request: PageRequest) -> Viewer:
+        """The viewer of the site in the path, whose settings they may change.
+
+        Raises:
+            HTTPException: they may not (404, as for a site that there is not).
+        """
+        try:
+            viewer = await self.of(request, request.http.path_params["site"])
+        except LoginNeeded as error:
+            raise HTTPException(404) from error
+        if not viewer.may_change:
+            raise HTTPException(404)
+        return viewer
+
     async def named(self, names: str) -> list[Site]:
         """The sites in an address, at most ``MOST_SITES``; without those that are not there."""
         found = [await self._site(name) for name in list(dict.fromkeys(names.split("+")))[:MOST_SITES]]

@@ -284,7 +284,7 @@ class LeftOutPages:
             HTTPException: they may not, or the address has no valid filters (404).
         """
         try:
-            figures = await self._figures(request, await self._changeable(request))
+            figures = await self._figures(request, await self._people.changer(request))
             figures.of_bots  # noqa: B018  # refused here, and not in a part of the page
         except InputRefused as error:
             raise HTTPException(404) from error
@@ -294,7 +294,7 @@ class LeftOutPages:
 
     async def rules_page(self, request: PageRequest) -> Response:
         """The rules of a site, and what a new one would have left out."""
-        viewer = await self._changeable(request)
+        viewer = await self._people.changer(request)
         query = request.http.query_params
         kind, rule = query.get("kind", ""), query.get("rule", "")
         if not kind and not rule:
@@ -303,7 +303,7 @@ class LeftOutPages:
 
     async def add(self, request: PageRequest) -> Response:
         """Leave hits out from now on."""
-        viewer = await self._changeable(request)
+        viewer = await self._people.changer(request)
         name, text = request.form.text("kind"), request.form.text("rule")
         kind = wording.NAMES.get(name)
         if kind is None:
@@ -317,7 +317,7 @@ class LeftOutPages:
 
     async def remove(self, request: PageRequest) -> Response:
         """Count again from now on what a rule leaves out."""
-        viewer = await self._changeable(request)
+        viewer = await self._people.changer(request)
         kind = wording.NAMES.get(request.form.text("kind"))
         if kind is None:
             raise HTTPException(404)
@@ -363,20 +363,6 @@ class LeftOutPages:
         last = today.date
         period = period_between(str(last - timedelta(days=DAYS_PREVIEWED - 1)), str(last), today)
         return await preview(self._questions, site.id, period, kind, rule)
-
-    async def _changeable(self, request: PageRequest) -> Viewer:
-        """The viewer of a site whose settings they may change.
-
-        Raises:
-            HTTPException: they may not (404, as for a site that there is not).
-        """
-        try:
-            viewer = await self._people.of(request, request.http.path_params["site"])
-        except LoginNeeded as error:
-            raise HTTPException(404) from error
-        if not viewer.may_change:
-            raise HTTPException(404)
-        return viewer
 
 
 def _own(request: PageRequest) -> tuple[tuple[str, str], ...]:

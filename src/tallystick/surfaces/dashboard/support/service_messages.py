@@ -61,6 +61,13 @@ PATTERNS = (
     N_("only admins of all sites of an account can create sites; the operator of the server can make you one"),
     N_("this token is limited to some sites and cannot create others"),
     N_("there is no site %(site)s"),
+    # Paths.
+    N_("between 1 and %(most)s paths are changed at once, not %(number)s"),
+    N_("site %(site)s has a path %(name)s already; merge them instead"),
+    N_("site %(site)s has no path %(path)s"),
+    N_("pages and events cannot be merged with each other"),
+    N_("must begin with /, because it is a page"),
+    N_("is the name that this path has already"),
     # Accounts and people.
     N_("this server has an account already"),
     N_("there are %(number)s accounts already, the most that a server can have"),

@@ -92,3 +92,16 @@ SELECT coalesce(max(created), 0) FROM hit;
 -- name: labels(site)
 -- For each bot code of a site's hits: their number, the first and last id, and the newest time in Unix seconds.
 SELECT bot, count(*), min(id), max(id), max(created) FROM hit WHERE site = :site GROUP BY bot ORDER BY bot;
+
+-- name: hits_of_paths(site, paths, max_rows, skipped)
+-- Paths, a JSON list of ids, with their hits of people and of bots; most hits first.
+SELECT listed.id, coalesce(counted.hits, 0), coalesce(counted.bots, 0)
+FROM (SELECT unnest(from_json(:paths, '["INTEGER"]')) AS id) AS listed
+LEFT JOIN (
+  SELECT path, count(*) FILTER (bot = 0) AS hits, count(*) FILTER (bot <> 0) AS bots
+  FROM hit
+  WHERE site = :site
+  GROUP BY path
+) AS counted ON counted.path = listed.id
+ORDER BY 2 DESC, 3 DESC, 1
+LIMIT :max_rows OFFSET :skipped;

@@ -1,0 +1,1 @@
+"""The paths of a site: a list, and forms that rename, merge and delete them."""

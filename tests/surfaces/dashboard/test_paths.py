@@ -1,0 +1,149 @@
+"""The paths of a site: listed with their hits, renamed, merged and deleted, each after a preview."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from support.asking import Answer
+from support.rights import World, world
+from tallystick.services.accounts.audit import events
+from tallystick.services.job_worker import JobWorker
+
+HOST = "stats.example.com"
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+HOSTILE = "/<script>alert(1)</script>'\"&amp;{{7-7}}%_!"
+
+
+@pytest.fixture
+async def everybody(tmp_path: Path) -> AsyncIterator[World]:
+    async with world(tmp_path) as made:
+        yield made
+
+
+async def hit(everybody: World, path: str, **fields: Any) -> None:
+    answer = await everybody.analytics.pixel(p=path, headers={"host": HOST, "user-agent": FIREFOX}, **fields)
+    assert answer.status == 200, answer.text
+
+
+async def ask(everybody: World, place: str = "", status: int = 200, **query: Any) -> Answer:
+    address = f"/sites/{everybody.sites['own'].id}/paths{place}{'?' if query else ''}{urlencode(query, doseq=True)}"
+    answer = await everybody.page("settings", "GET", address)
+    assert answer.status == status, answer.text
+    return answer
+
+
+async def send(everybody: World, place: str, status: int = 303, **fields: Any) -> Answer:
+    answer = await everybody.page("settings", "POST", f"/sites/{everybody.sites['own'].id}/paths{place}", fields)
+    assert answer.status == status, answer.text
+    return answer
+
+
+async def listed(everybody: World, **query: Any) -> list[tuple[str, int, int]]:
+    rows = (await ask(everybody, ".json", **query)).json()["paths"]
+    return [(row["path"], row["hits"], row["hits_of_bots"]) for row in rows]
+
+
+async def ids(everybody: World, *paths: str) -> list[int]:
+    rows = (await ask(everybody, ".json")).json()["paths"]
+    by_name = {row["path"]: row["id"] for row in rows}
+    return [by_name[path] for path in paths]
+
+
+async def do_jobs(everybody: World) -> None:
+    services = everybody.analytics.services
+    await JobWorker(services.ledger, services.warehouse, services.forget_names, seen_within=0).work()
+
+
+async def test_paths_are_listed_found_and_sorted_with_their_hits(everybody: World) -> None:
+    for _ in range(2):
+        await hit(everybody, "/own/B")
+    await hit(everybody, "sign-up", e="true")
+    await hit(everybody, "/only-bots", b="153")
+    await hit(everybody, HOSTILE)
+    rows = [("/own/b", 3, 0), ("/own/a", 1, 1), ("sign-up", 1, 0), (HOSTILE, 1, 0)]
+    assert await listed(everybody) == rows
+    assert await listed(everybody, sort="name") == sorted(rows)
+    assert await listed(everybody, kind="events") == rows[2:3]
+    assert await listed(everybody, kind="pages", find="OWN") == rows[:2]
+    assert await listed(everybody, kind="bots") == [("/only-bots", 0, 1)]
+    assert await listed(everybody, find="%_!") == rows[3:]
+    assert await listed(everybody, find="\0", kind="x", sort="x") == []
+    shown = (await ask(everybody)).text
+    assert "1 to 4 of 4" in shown
+    assert "<script>alert" not in shown
+    assert "There are not so many rows." in (await ask(everybody, "?from=100")).text
+    settings = await everybody.page("settings", "GET", f"/sites/{everybody.sites['own'].id}/settings")
+    assert f'"/sites/{everybody.sites["own"].id}/paths"' in settings.text
+
+
+async def test_a_path_is_renamed_after_a_preview(everybody: World) -> None:
+    (path, other) = await ids(everybody, "/own/a", "/own/b")
+    shown = (await ask(everybody, "/rename", path=path, name="/new/?utm_source=x", find="own")).text
+    assert "The path is called /new then and keeps its hits." in shown
+    assert "/own/a</code>: 1 hit and 1 hit of bots" in shown
+    for name, problem in {"": "must be set", "x": "must begin with /", "/" + "x" * 2048: "shorter than 2048"}.items():
+        assert problem in (await ask(everybody, "/rename", 422, path=path, name=name)).text
+        assert problem in (await send(everybody, "/rename", 422, path=path, name=name)).text
+    taken = (await ask(everybody, "/rename.json", path=path, name="/OWN/b")).json()
+    assert (taken["taken_by"]["id"], taken["taken_by"]["hits"]) == (other, 1)
+    assert "Show what merging would change" in (await ask(everybody, "/rename", path=path, name="/own/b")).text
+    assert "merge them instead" in (await send(everybody, "/rename", 422, path=path, name="/own/b")).text
+    assert "choose one path to rename".capitalize() in (await ask(everybody, "/rename", 422, path=[path, other])).text
+    answer = await send(everybody, "/rename", path=path, name="/new/", find="own", kind="pages")
+    assert answer.headers["location"].endswith("/paths?find=own&kind=pages&done=renamed")
+    assert await listed(everybody) == [("/new", 1, 1), ("/own/b", 1, 0)]
+    (event, *_) = await everybody.analytics.services.ledger.read(events)
+    assert (event.kind, event.actor, event.detail) == ("path renamed", "settings@example.net", "/own/a to /new")
+
+
+async def test_paths_are_merged_into_one_of_them_another_or_a_new_one(everybody: World) -> None:
+    await hit(everybody, "/third")
+    await hit(everybody, "/fourth")
+    await hit(everybody, "/fourth")
+    await hit(everybody, "sign-up", e="true")
+    a, b, third, fourth, event = await ids(everybody, "/own/a", "/own/b", "/third", "/fourth", "sign-up")
+    found = (await ask(everybody, "/merge.json", path=[a, b], into="/THIRD")).json()
+    assert (found["hits"], found["hits_of_bots"], found["merging"]["hits_afterwards"]) == (2, 1, 3)
+    assert (found["merging"]["into"]["id"], found["merging"]["gone"]) == (third, ["/own/a", "/own/b"])
+    assert found["merging"]["renamed"] is False
+    await send(everybody, "/merge", path=[a, b], into="/third")
+    assert "1 change is being carried out" in (await ask(everybody)).text
+    await do_jobs(everybody)
+    shown = (await ask(everybody, done="merged")).text
+    assert "being carried out" not in shown
+    assert await listed(everybody) == [("/third", 3, 1), ("/fourth", 2, 0), ("sign-up", 1, 0)]
+
+    preview = (await ask(everybody, "/merge", path=[fourth, third], into="/together")).text
+    assert "/third is called /together then." in preview
+    assert "/together gets the hits of the others: 2 hits." in preview
+    assert "Together they are 5 hits and 1 hit of bots." in preview
+    await send(everybody, "/merge", path=[third, fourth], into="/together")
+    await do_jobs(everybody)
+    assert await listed(everybody) == [("/together", 5, 1), ("sign-up", 1, 0)]
+
+    assert "Pages and events cannot be merged" in (await ask(everybody, "/merge", 422, path=[third, event])).text
+    assert "Pages and events" in (await send(everybody, "/merge", 422, path=[third, event], into="/x")).text
+    assert "has already" in (await send(everybody, "/merge", 422, path=third, into="/together")).text
+    assert "nothing to merge" in (await ask(everybody, "/merge", path=third, into="/together")).text
+    # A second click on the same button.
+    assert "not there any more" in (await send(everybody, "/merge", 422, path=[a, b], into="/third")).text
+    assert await listed(everybody) == [("/together", 5, 1), ("sign-up", 1, 0)]
+
+
+async def test_paths_are_deleted_with_their_hits_after_a_preview(everybody: World) -> None:
+    a, b = await ids(everybody, "/own/a", "/own/b")
+    shown = (await ask(everybody, "/delete", path=[a, b, 999_999, "x"])).text
+    assert "2 paths are deleted with everything that was counted: 2 hits and 1 hit of bots." in shown
+    assert (await ask(everybody, "/delete.json", path=a)).json()["hits_of_bots"] == 1
+    assert "Choose at least one path." in (await ask(everybody, "/delete", 422)).text
+    assert "not there any more" in (await ask(everybody, "/delete", 422, path=999_999)).text
+    assert "has no path 999999" in (await send(everybody, "/delete", 422, path=[a, 999_999])).text
+    assert "Choose at least one path." in (await send(everybody, "/delete", 422)).text
+    await send(everybody, "/delete", path=a)
+    await do_jobs(everybody)
+    assert await listed(everybody) == [("/own/b", 1, 0)]
+    (event, *_) = await everybody.analytics.services.ledger.read(events)
+    assert (event.kind, event.detail) == ("paths deleted", "/own/a")
