@@ -2,6 +2,7 @@
 
 import sqlite3
 import stat
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tallystick.ledger import copying
 from tallystick.ledger.folding import CounterWrite, operate
 from tallystick.model.counter import Set
 from tallystick.services.backup import ledger_copy as services
+from tallystick.services.operating.backups import last_backup
 
 
 @pytest.mark.parametrize("other", ["sqlite", "postgresql"], indirect=True)
@@ -44,6 +46,10 @@ def test_a_backup_is_one_file_for_its_owner(run: CommandLine, place: Place, tmp_
     fill(place)
     run("backup", "backup.db", *place.options).succeeded()
     assert stat.S_IMODE(Path("backup.db").stat().st_mode) == 0o600
+    note = last_backup(Path("data"))
+    assert note is not None
+    assert (note.bytes, note.hits) == (Path("backup.db").stat().st_size, False)
+    assert abs(note.at / 1000 - time.time()) < 60
     # Any SQLite can read it, and reading leaves nothing beside it.
     with closing(sqlite3.connect("backup.db")) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)

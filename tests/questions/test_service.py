@@ -274,6 +274,7 @@ async def test_a_question_that_takes_too_long_is_given_up(site: Analytics) -> No
         with pytest.raises(QuestionTooLong, match=r"the question took longer than 0\.2 seconds"):
             await impatient.answer(asked(site))
         await until(over)
+    assert [each.given_up for each in impatient.slow.of_last_day] == [True]
     assert await rows(site) == [(3,)]
 
 

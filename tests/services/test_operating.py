@@ -1,13 +1,21 @@
 """What is judged of a server's state, and what is measured for it."""
 
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from tallystick.errors import QuestionTooLong
 from tallystick.ledger.measurements import SIZES, Histogram
+from tallystick.model.dimensions import CAMPAIGN, PAGE
+from tallystick.model.metrics import Metric
+from tallystick.model.period import period
+from tallystick.model.question import AllOf, Match, Not, Question, TimeUnit
+from tallystick.services.operating.backups import NOTE_FILE, BackupNote, last_backup, note_backup
 from tallystick.services.operating.findings import (
+    BACKUP_OLD_MS,
     LARGE_WAL,
     LITTLE_SPACE,
     MANY_UNMOVED,
@@ -17,6 +25,7 @@ from tallystick.services.operating.findings import (
     findings_of,
 )
 from tallystick.services.operating.machine import Machine, Space, look_at_machine, running_versions
+from tallystick.services.operating.slow_questions import REMEMBERED, SHOWN_FOR_MS, SLOW_S, SlowQuestions
 from tallystick.services.operating.state import Hits, ServerState, Spread, TaskState, Writing, spread
 
 NONE = Spread(0, 0.0, None)
@@ -38,6 +47,8 @@ WELL = ServerState(
     clock_ahead_s=0.0,
     tasks=[TaskState(name="jobs", every_s=5.0, last_success=1_999_000, failures=0, overdue=False)],
     machine=Machine({"ledger.sqlite3-wal": LARGE_WAL}, Space(10 * LITTLE_SPACE, LITTLE_SPACE), None),
+    backup=BackupNote(1_000_000, 5_000_000, hits=True),
+    slow=[],
     versions={},
 )
 
@@ -64,6 +75,25 @@ def test_nothing_is_wrong_with_a_server_that_is_well() -> None:
 def test_each_problem_is_found(part: str, changes: dict[str, Any], problem: Problem, level: Level) -> None:
     (found,) = findings_of(replace(WELL, **{part: replace(getattr(WELL, part), **changes)}))
     assert (found.problem, found.level) == (problem, level)
+
+
+def test_a_backup_is_missed_when_it_is_old_or_was_never_taken() -> None:
+    old = replace(WELL, at=WELL.at + BACKUP_OLD_MS - 1_000_000)
+    assert findings_of(old) == []
+    (found,) = findings_of(replace(old, at=old.at + 1))
+    assert (found.problem, found.level) == (Problem.OLD_BACKUP, Level.SOON)
+    (found,) = findings_of(replace(WELL, backup=None))
+    assert (found.problem, found.level) == (Problem.NO_BACKUP, Level.SOON)
+
+
+def test_the_last_backup_is_noted_for_its_owner(tmp_path: Path) -> None:
+    assert last_backup(tmp_path) is None
+    for note in (BackupNote(1, 2, hits=False), BackupNote(3, 4, hits=True)):
+        note_backup(tmp_path, note)
+        assert last_backup(tmp_path) == note
+    assert (tmp_path / NOTE_FILE).stat().st_mode & 0o777 == 0o600
+    (tmp_path / NOTE_FILE).write_bytes(b"{")
+    assert last_backup(tmp_path) is None
 
 
 def test_what_is_urgent_comes_first() -> None:
@@ -102,3 +132,37 @@ def test_the_machine_is_looked_at(tmp_path: Path) -> None:
     assert machine.memory.peak >= machine.memory.used > 1_000_000
     assert look_at_machine(tmp_path / "nowhere").space is None
     assert {"Tallystick", "Python", "apsw", "duckdb"} <= set(running_versions())
+
+
+ASKED = Question(
+    sites=(1, 2),
+    period=period(0, 28 * 86_400 - 1, UTC),
+    metrics=(Metric.VISITORS,),
+    dimensions=(TimeUnit.DAY, PAGE),
+    condition=AllOf((Match(dimension=PAGE, values=("/secret",)), Not(Match(dimension=CAMPAIGN, values=("mine",))))),
+)
+
+
+def test_slow_questions_are_kept_for_a_day_without_what_was_filtered_for() -> None:
+    steady, now = [0.0], [1_000]
+    slow = SlowQuestions(lambda: steady[0], lambda: now[0])
+
+    def ask(question: Question | None, seconds: float) -> None:
+        with slow.measured(question):
+            steady[0] += seconds
+
+    ask(ASKED, SLOW_S - 0.01)
+    assert slow.of_last_day == []
+    ask(ASKED, 2.5)
+    with pytest.raises(QuestionTooLong), slow.measured(None):
+        raise QuestionTooLong(0.1)
+    search, question = slow.of_last_day
+    assert (search.given_up, search.about, question.given_up, question.seconds) == (True, (), False, 2.5)
+    assert (question.sites, question.days) == ((1, 2), 28)
+    assert (question.about, question.filters) == (("visitors", "day", PAGE.name), (PAGE.name, CAMPAIGN.name))
+    assert "secret" not in str(question)
+    for _ in range(REMEMBERED):
+        ask(ASKED, SLOW_S)
+    assert [question.given_up for question in slow.of_last_day] == [False] * REMEMBERED
+    now[0] += SHOWN_FOR_MS
+    assert slow.of_last_day == []

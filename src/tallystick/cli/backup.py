@@ -1,6 +1,7 @@
 """``tallystick backup``: writes the ledger and the hits to one file."""
 
 import sys
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -8,9 +9,11 @@ from cyclopts import Parameter
 
 from tallystick.cli.support.opening import bring_up_to_date, open_existing_database
 from tallystick.cli.support.progress import progress
+from tallystick.errors import InputRefused
 from tallystick.services.backup.ledger_copy import back_up
 from tallystick.services.backup.warehouse_copy import copied_warehouse, put_into_backup, refuse_older_ledger
 from tallystick.services.files import whole_file
+from tallystick.services.operating.backups import BackupNote, note_backup
 from tallystick.services.stores import marks_of
 from tallystick.settings import StorageSettings
 from tallystick.warehouse import warehouse_storage
@@ -26,7 +29,8 @@ def backup(
     """Write a backup; also while a server runs.
 
     The backup is one SQLite file. It has a consistent snapshot of the whole ledger, from SQLite or PostgreSQL, and the
-    hits of the data directory as they were just before. The file appears when it is checked, complete and on disk.
+    hits of the data directory as they were just before. The file appears when it is checked, complete and on disk. The
+    page /admin of the server shows when the last one was made.
 
     Args:
         file: Where to write it.
@@ -47,6 +51,14 @@ def backup(
             back_up(database, partial, tell)
             refuse_older_ledger(storage, partial, hits)
             put_into_backup(hits, partial)
+    size = file.stat().st_size
+    try:
+        if settings.data.is_dir():
+            note_backup(settings.data, BackupNote(time.time_ns() // 1_000_000, size, hits is not None))
+    except (OSError, InputRefused) as error:
+        print(
+            f"tallystick: /admin will not show this backup, {settings.data} cannot be written: {error}", file=sys.stderr
+        )
     # A PostgreSQL ledger is the same from every data directory; the hits are not.
     without = f", without hits: {settings.data} has none" if hits is None and settings.database else ""
-    print(f"{file}: {file.stat().st_size:,} bytes, checked{without}", file=sys.stderr)
+    print(f"{file}: {size:,} bytes, checked{without}", file=sys.stderr)

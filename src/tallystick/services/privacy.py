@@ -13,6 +13,7 @@ OURS = (
     "server-id",
     "setup*",
     "restore.unfinished",
+    "last-backup.json*",
     "imports/*",
     *OWN_FILES,
 )

@@ -135,7 +135,7 @@ def build_services(  # noqa: PLR0913  # settings of single services
         annotations=Annotations(ledger),
         kept=kept,
         readiness=readiness,
-        operating=Operating(ledger, warehouse, readiness, clock, tasks, data),
+        operating=Operating(ledger, warehouse, readiness, clock, tasks, questions.slow, data),
         following=following,
         sharing=Sharing(ledger, following.wake, hide_foreign=hide_foreign),
         in_flight=in_flight,

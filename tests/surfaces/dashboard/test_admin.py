@@ -2,6 +2,7 @@
 
 import csv
 import io
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,6 +14,8 @@ from support.pages import Pages, Visitor
 from tallystick.errors import StoreAway
 from tallystick.ledger import Ledger
 from tallystick.services.accounts.audit import EventKind, acting, note
+from tallystick.services.operating import state as module
+from tallystick.services.operating.backups import BackupNote
 from tallystick.surfaces.dashboard.support import page_request
 
 
@@ -93,7 +96,13 @@ async def test_people_and_sites_are_data_too(pages: Pages) -> None:
 async def test_the_state_says_that_all_is_well_or_what_to_do(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     async with pages.ada() as ada:
         shown = (await ada.get("/admin")).text
+        assert "It works, but something needs attention." in shown
+        assert "<strong>No backup has been taken yet.</strong> Run <code>tallystick backup FILE</code>" in shown
+        backup = BackupNote(time.time_ns() // 1_000_000, 12_345_678, hits=False)
+        monkeypatch.setattr(module, "last_backup", lambda _: backup)
+        shown = (await ada.get("/admin")).text
         assert "All is well." in shown
+        assert "12.3 MB, without hits" in shown
         data = (await ada.get("/admin.json")).json()
         assert (data["well"], data["findings"]) == (True, [])
         assert data["writing"]["last_commit"] > 0
@@ -133,7 +142,7 @@ async def test_superusers_see_the_state_while_the_ledger_is_down(pages: Pages, m
             assert "Something is wrong." in shown.text
             assert "Counts cannot be stored: the database cannot be reached." in shown.text
             data = (await ada.get("/admin.json")).json()
-            assert [finding["level"] for finding in data["findings"]] == ["now"]
+            assert [finding["level"] for finding in data["findings"]] == ["now", "soon"]
             assert await statuses(ada, "/admin/people", "/admin/log", "/sites") == [503, 503, 503]
             assert await statuses(ben, "/admin", "/admin.json") == [503, 503]
             assert await statuses(guest, "/admin", "/admin.json") == [303, 303]

@@ -67,6 +67,7 @@ from tallystick.services.analytics.names import (
     paths_of,
 )
 from tallystick.services.analytics.searched_names import SearchedNames
+from tallystick.services.operating.slow_questions import SlowQuestions
 from tallystick.warehouse import Warehouse, WarehouseSession
 
 WITHIN_S = 10.0
@@ -109,10 +110,14 @@ class Questions:
     Args:
         within: seconds that one question may take.
         waits: seconds that it waits for others before.
+
+    Attributes:
+        slow: those that took long.
     """
 
     def __init__(self, ledger: Ledger, warehouse: Warehouse, within: float = WITHIN_S, waits: float = WAITS_S) -> None:
         self._ledger, self._warehouse, self._within, self._waits = ledger, warehouse, within, waits
+        self.slow = SlowQuestions()
         self._running, self._waiting = asyncio.Semaphore(AT_ONCE), 0
         self._kept: OrderedDict[Asked, tuple[tuple[int, int], Any]] = OrderedDict()
         self._rows_kept = self._forgotten = 0
@@ -155,10 +160,8 @@ class Questions:
         self._warehouse.require_owned()
         await self._turn()
         try:
-            async with asyncio.timeout(self._within):
-                return await self._warehouse.read(function)
-        except TimeoutError as error:
-            raise QuestionTooLong(self._within) from error
+            with self.slow.measured(None):
+                return await self._within_its_time(lambda: self._warehouse.read(function))
         finally:
             self._running.release()
 
@@ -177,7 +180,8 @@ class Questions:
             if (kept := self._kept_answer(question)) is not None:
                 return cast("Found", kept)
             forgotten, state = self._forgotten, self._state
-            answer = await self._within_its_time(find)
+            with self.slow.measured(question):
+                answer = await self._within_its_time(find)
             if forgotten == self._forgotten:
                 self._keep(question, state, answer)
             return answer
@@ -235,7 +239,7 @@ class Questions:
         finally:
             self._waiting -= 1
 
-    async def _within_its_time(self, find: Callable[[], Awaitable[Found]]) -> Found:
+    async def _within_its_time(self, find: Callable[[], Awaitable[Result]]) -> Result:
         try:
             async with asyncio.timeout(self._within):
                 return await find()

@@ -13,6 +13,7 @@ MANY_UNMOVED = 50_000
 """Hits; at 100,000 further ones are refused."""
 LARGE_WAL = 256_000_000
 """Bytes; the databases fold their logs at 16 MB, after long reads a little later."""
+BACKUP_OLD_MS = 7 * 86_400_000
 NO_SPACE, LITTLE_SPACE = 64 << 20, 1 << 30
 """Bytes, as ``tallystick doctor`` judges them."""
 
@@ -36,6 +37,8 @@ class Problem(StrEnum):
     JOURNAL = "the journal fills"
     PAUSED = "the statistics are paused"
     LITTLE_SPACE = "the disk fills"
+    NO_BACKUP = "there is no backup"
+    OLD_BACKUP = "the last backup is old"
     WAL = "a write-ahead log is large"
 
 
@@ -86,3 +89,7 @@ def _others(state: ServerState) -> Iterator[Finding]:
     for task in state.tasks:
         if task.overdue:
             yield Finding(Problem.TASK, Level.NOW, {"task": task.name, "failures": task.failures})
+    if state.backup is None:
+        yield Finding(Problem.NO_BACKUP, Level.SOON)
+    elif state.at - state.backup.at > BACKUP_OLD_MS:
+        yield Finding(Problem.OLD_BACKUP, Level.SOON, {"age_s": (state.at - state.backup.at) / 1000})

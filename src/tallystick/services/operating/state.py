@@ -10,7 +10,9 @@ from msgspec import Struct
 from tallystick.ledger import Ledger
 from tallystick.ledger.measurements import Histogram
 from tallystick.services.clock import ClockWatch
+from tallystick.services.operating.backups import BackupNote, last_backup
 from tallystick.services.operating.machine import Machine, look_at_machine, running_versions
+from tallystick.services.operating.slow_questions import SlowQuestion, SlowQuestions
 from tallystick.services.readiness import Readiness
 from tallystick.tasks import BackgroundTasks, RunningTask
 from tallystick.warehouse import Warehouse
@@ -98,6 +100,8 @@ class ServerState(Struct, frozen=True, kw_only=True):
 
     Attributes:
         clock_ahead_s: by how much the clock is ahead of the newest commit, below 0 behind; 0 if it is right.
+        backup: the last one; None without a note of one.
+        slow: questions of the last day that took long, the newest first.
     """
 
     at: int
@@ -107,6 +111,8 @@ class ServerState(Struct, frozen=True, kw_only=True):
     clock_ahead_s: float
     tasks: Sequence[TaskState]
     machine: Machine
+    backup: BackupNote | None
+    slow: Sequence[SlowQuestion]
     versions: Mapping[str, str]
 
 
@@ -124,10 +130,11 @@ class Operating:
         readiness: Readiness,
         clock: ClockWatch,
         tasks: BackgroundTasks,
+        slow: SlowQuestions,
         data: Path,
     ) -> None:
         self._ledger, self._warehouse, self._readiness = ledger, warehouse, readiness
-        self._clock, self._tasks, self._data = clock, tasks, data
+        self._clock, self._tasks, self._slow, self._data = clock, tasks, slow, data
         self._started = time.time_ns() // 1_000_000
         self._versions: Mapping[str, str] | None = None
 
@@ -136,6 +143,7 @@ class Operating:
         if self._versions is None:
             self._versions = await asyncio.to_thread(running_versions)
         machine = await asyncio.to_thread(look_at_machine, self._data)
+        backup = await asyncio.to_thread(last_backup, self._data)
         problem = await self._readiness.reason()
         return ServerState(
             at=time.time_ns() // 1_000_000,
@@ -145,6 +153,8 @@ class Operating:
             clock_ahead_s=self._clock.ahead,
             tasks=[_task(state) for state in self._tasks.states],
             machine=machine,
+            backup=backup,
+            slow=self._slow.of_last_day,
             versions=self._versions,
         )
 

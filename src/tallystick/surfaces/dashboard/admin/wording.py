@@ -112,6 +112,18 @@ WORDS: Mapping[Problem, Words] = MappingProxyType(
                 "Send pageviews and readers to that server. If it is gone for good, this one takes over within seconds."
             ),
         ),
+        Problem.NO_BACKUP: Words(
+            N_("No backup has been taken yet."),
+            N_(
+                "Run `tallystick backup FILE` on this machine, by a timer best, and copy the file elsewhere; the server"
+                " keeps running. Backups that other programs take are not seen here."
+            ),
+        ),
+        Problem.OLD_BACKUP: Words(
+            N_("The last backup was taken %(length)s ago."),
+            N_("Look at the timer that takes backups, or run `tallystick backup FILE`; the server keeps running."),
+            lambda language, facts: {"length": language.duration(facts["age_s"])},
+        ),
         Problem.WAL: Words(
             N_("A write-ahead log is large: %(size)s."),
             N_(
