@@ -105,6 +105,7 @@ def link_of(site: str) -> Fields:
 
 PAGES: Mapping[str, frozenset[str]] = {
     "/": EVERYONE,
+    "/index.json": EVERYONE,
     "/docs": EVERYONE,
     "/docs/": EVERYONE,
     "/docs.json": EVERYONE,
@@ -124,6 +125,7 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/user/tokens": LOGGED_IN,
     "/user/tokens/delete": LOGGED_IN,
     "/sites": LOGGED_IN,
+    "/sites.json": LOGGED_IN,
     "/sites/{site}": READERS,
     "/sites/{site}/page": READERS,
     "/sites/{site}/page.json": READERS,
@@ -195,6 +197,7 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/share/{site}/now.json": EVERYONE,
     "/share/{site}/now.csv": EVERYONE,
     "/people": LOGGED_IN,
+    "/people.json": LOGGED_IN,
     "/people/access": LOGGED_IN,
     "/people/password": LOGGED_IN,
     "/people/remove": LOGGED_IN,

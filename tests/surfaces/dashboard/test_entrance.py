@@ -195,7 +195,7 @@ async def test_of_two_who_set_up_at_once_one_comes_in(pages: Pages) -> None:
 async def test_a_login_gives_a_cookie_that_scripts_and_other_sites_cannot_use(pages: Pages) -> None:
     async with pages.ada(), pages.visitor() as visitor:
         answer = await visitor.log_in()
-        assert (answer.status_code, answer.headers["location"]) == (303, "/sites")
+        assert (answer.status_code, answer.headers["location"]) == (303, "/")
         ((name, attributes),) = cookies_set(answer).items()
         assert name == "tallystick-login"
         assert "HttpOnly" in attributes
@@ -308,8 +308,8 @@ async def test_nobody_is_led_elsewhere_after_logging_in(pages: Pages, elsewhere:
     async with pages.ada(), pages.visitor() as visitor:
         fields = {"email": "ada@example.com", "password": PASSWORD, "next": elsewhere}
         page = await visitor.get(f"/login?next={quote(elsewhere)}")
-        assert 'name="next" value="/sites"' in page.text
-        assert (await visitor.fill("/login", fields)).headers["location"] == "/sites"
+        assert 'name="next" value="/"' in page.text
+        assert (await visitor.fill("/login", fields)).headers["location"] == "/"
 
 
 async def test_attempts_are_limited_by_address(ledger: Ledger) -> None:

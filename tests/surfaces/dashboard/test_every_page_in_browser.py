@@ -56,6 +56,7 @@ PAGES = {
     "left-out": f"{SITE}/left-out",
     "left-out-count": f"{SITE}/left-out/count",
     "left-out-rules": f"{SITE}/left-out/rules?kind=path&rule=/blog*",
+    "start": "/",
     "docs-found": "/docs?q=count",
     "docs-topic": "/docs/operation",
     "paths": f"{SITE}/paths",

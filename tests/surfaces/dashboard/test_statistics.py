@@ -230,14 +230,6 @@ async def test_a_pinned_site_comes_first(tmp_path: Path) -> None:
         assert names.findall((await ada.get("/sites")).text) == ["stats.example.com", "zwei.example.com"]
 
 
-async def test_the_start_page_leads_to_the_only_site(tmp_path: Path) -> None:
-    async with analytics_in_process(tmp_path) as analytics, logged_in(analytics) as ada:
-        assert (await ada.get("/")).headers["location"] == "/sites/stats.example.com"
-        await ada.fill("/sites", {"cname": "zwei.example.com"})
-        assert (await ada.get("/")).headers["location"] == "/sites"
-        assert (await analytics.ask("/", headers={"accept": "text/html"})).status == 200
-
-
 async def test_filters_are_kept_as_a_segment(tmp_path: Path) -> None:
     async with analytics_in_process(tmp_path) as analytics, logged_in(analytics) as ada:
         await visit(analytics, "/a")

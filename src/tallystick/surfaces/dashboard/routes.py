@@ -63,11 +63,12 @@ from tallystick.web.asgi import AsgiApp, CountedApp
 from tallystick.web.bodies import BodyRefused
 from tallystick.web.cors import Preflights
 from tallystick.web.own_address import Located
-from tallystick.web.surface import Kit
+from tallystick.web.surface import Kit, PublicCounters
 
 NAME = "dashboard"
 PREFIXES = (
     "/",
+    "/index.json",
     "/docs",
     "/docs.json",
     "/language",
@@ -78,8 +79,10 @@ PREFIXES = (
     "/logout",
     "/user",
     "/sites",
+    "/sites.json",
     "/share",
     "/people",
+    "/people.json",
     "/invites",
     "/counters",
     "/counters.json",
@@ -149,14 +152,15 @@ def _is_public(path: str) -> bool:
 
 
 def _public_routes(
-    guard: PageGuard, services: PageServices, description: ApiDescription, public_counters: str
+    guard: PageGuard, services: PageServices, description: ApiDescription, public_counters: PublicCounters
 ) -> list[BaseRoute]:
-    welcome = WelcomePages(services.ledger, services.renderer, services.sites, public_counters)
+    welcome = WelcomePages(services, public_counters)
     reference = ReferencePages(services.renderer, description)
     login = LoginPages(services)
     setup, invites = SetupPages(services, login), InvitePages(services, login)
     rows: list[Row] = [
         ("/", welcome.page, None),
+        ("/index.json", welcome.as_json, None),
         ("/docs", reference.page, None),
         ("/docs/", reference.page, None),
         ("/docs.json", reference.as_json, None),
@@ -206,6 +210,7 @@ def _account_routes(guard: PageGuard, services: PageServices, following: Followi
         ("/user/tokens", tokens.page, tokens.create),
         ("/user/tokens/delete", tokens.page, tokens.delete),
         ("/sites", sites.list_page, sites.create),
+        ("/sites.json", sites.list_json, None),
         ("/sites/{site}/settings", sites.page, sites.change),
         ("/sites/{site}/settings/hosts", sites.page, sites.release_host),
         ("/sites/{site}/delete", sites.page, sites.delete),
@@ -223,6 +228,7 @@ def _account_routes(guard: PageGuard, services: PageServices, following: Followi
         ("/sites/{site}/notes/{note}", notes.note_page, notes.change),
         ("/sites/{site}/notes/{note}/delete", notes.note_page, notes.delete),
         ("/people", people.page, people.add),
+        ("/people.json", people.as_json, None),
         ("/people/access", people.page, people.change_access),
         ("/people/password", people.page, people.new_password),
         ("/people/remove", people.page, people.remove),

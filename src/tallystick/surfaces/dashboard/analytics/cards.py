@@ -1,6 +1,7 @@
 """Cards of sites: a number, its change and a small line, each asked for alone."""
 
 import asyncio
+from typing import Any
 
 from msgspec import Struct
 
@@ -26,6 +27,7 @@ class SiteCard(Struct, frozen=True, kw_only=True):
         address: of its page.
         counting: whether it has hits.
         visitors: of the period, in words; empty where they cannot be told now.
+        count, count_before: the visitors of the period, and of the one it is compared with; None for no number.
         hint: the change as a sentence.
     """
 
@@ -33,6 +35,8 @@ class SiteCard(Struct, frozen=True, kw_only=True):
     address: str
     counting: bool
     visitors: str = ""
+    count: float | None = None
+    count_before: float | None = None
     delta: Delta | None = None
     hint: str = ""
     spark: Sparkline | None = None
@@ -67,7 +71,22 @@ class SiteCards:
             address=plain.address,
             counting=True,
             visitors=words.phrase(visitors.now),
+            count=visitors.now,
+            count_before=visitors.before,
             delta=words.delta(visitors.now, visitors.before),
             hint=words.sentence(visitors.now, visitors.before),
             spark=sparkline(series.values, unfinished=series.partial is not None),
         )
+
+
+def plain_card(card: SiteCard) -> dict[str, Any]:
+    """A card as JSON has it. ``visitors`` is null where there is no number."""
+    return {
+        "id": card.site.id,
+        "name": card.site.name,
+        "domain": card.site.domain,
+        "address": card.address,
+        "counting": card.counting,
+        "visitors": card.count,
+        "visitors_before": card.count_before,
+    }

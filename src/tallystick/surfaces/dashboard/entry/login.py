@@ -20,7 +20,7 @@ from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, Problems
 from tallystick.surfaces.dashboard.support.services import PageServices, refuse_over_limit
 from tallystick.web.rate_limit import Windows
 
-FIRST_PAGE = "/sites"
+FIRST_PAGE = "/"
 CODES, CODES_WITHIN_S = 5, 300.0
 """Attempts at the second step per account. Six digits are guessed quickly by someone who knows the password."""
 

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -23,6 +24,7 @@ from tallystick.services.accounts.people import (
 )
 from tallystick.surfaces.dashboard.sites.pages import name_of
 from tallystick.surfaces.dashboard.support.confirmation import confirmed
+from tallystick.surfaces.dashboard.support.data import as_json, moment_text
 from tallystick.surfaces.dashboard.support.forms import Form
 from tallystick.surfaces.dashboard.support.language import N_, Language
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
@@ -63,6 +65,13 @@ class PeoplePages:
         except InputRefused as error:
             return await self._show(request, problems_of(error))
         return await self._show_password(request, created, password)
+
+    async def as_json(self, request: PageRequest) -> Response:
+        """The people as JSON; what only admins see of others is null for others."""
+        own = request.account
+        people, _ = await self._ledger.read(people_and_sites, own)
+        names = names_of(people, request.language.gettext(UNNAMED), with_emails=may_manage(own))
+        return as_json({"people": [_plain(own, each, names[each.id]) for each in people]})
 
     async def change_access(self, request: PageRequest) -> Response:
         """Replace what a person may do."""
@@ -190,6 +199,18 @@ def access_in_words(language: Language, access: Mapping[str, Access], sites: Seq
         somewhere % {"access": words[letter], "site": names[site]} for site, letter in access.items() if site in names
     ]
     return ", ".join(parts) or language.gettext(N_("nothing"))
+
+
+def _plain(own: Account, person: Account, name: str) -> dict[str, Any]:
+    seen = may_manage(own) or person.id == own.id
+    return {
+        "id": person.id,
+        "name": name,
+        "email": person.email if seen else None,
+        "access": person.access,
+        "second_step": person.totp_enabled if seen else None,
+        "last_login": moment_text(person.login) if seen else None,
+    }
 
 
 def new_password() -> str:

@@ -17,13 +17,14 @@ from tallystick.services.accounts.site_hosts import UnknownHost, hosts_of, relea
 from tallystick.services.accounts.site_rows import active_sites
 from tallystick.services.accounts.site_rows import site as read_site
 from tallystick.services.accounts.sites import NewSite, create_site_as, delete_site, may_create_sites, update_site
-from tallystick.surfaces.dashboard.analytics.cards import SiteCards
+from tallystick.surfaces.dashboard.analytics.cards import SiteCards, plain_card
 from tallystick.surfaces.dashboard.analytics.periods import USUAL
 from tallystick.surfaces.dashboard.analytics.view import View
 from tallystick.surfaces.dashboard.analytics.viewer import MOST_SITES, address_of
 from tallystick.surfaces.dashboard.first_minutes.snippets import counting_origin
 from tallystick.surfaces.dashboard.sites.form import COLLECTED, PUBLIC, changes_of, filled_in, typed
 from tallystick.surfaces.dashboard.support.confirmation import confirmed
+from tallystick.surfaces.dashboard.support.data import as_json
 from tallystick.surfaces.dashboard.support.forms import form_token, number_in
 from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other, with_guest_cookie
@@ -53,6 +54,16 @@ class SitePages:
         text, headers = await self._services.renderer.private_text(request, "sites/sites.html", values)
         cards = self._cards_of(request, shown, values["pinned"], view)
         return with_guest_cookie(request, streamed(request.http.scope, text, cards, headers))
+
+    async def list_json(self, request: PageRequest) -> Response:
+        """The same as JSON."""
+        values = await self._list_values(request)
+        cards = []
+        for site in values["shown"]:
+            card = await self._cards.card(request.account, site, values["view"], request.language, request.now)
+            cards.append({**plain_card(card), "pinned": site.id in values["pinned"]})
+        hosts = [{"host": each.host, "requests": each.requests} for each in values["unknown_hosts"]]
+        return as_json({"sites": cards, "found": values["found"], "hosts_without_site": hosts})
 
     async def _cards_of(
         self, request: PageRequest, sites: Sequence[Site], pinned: Collection[int], view: View

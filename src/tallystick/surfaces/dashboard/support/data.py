@@ -1,6 +1,7 @@
 """Pages as data: the same address with ``.json`` or ``.csv`` behind its last name."""
 
 import csv
+import datetime as dt
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from io import StringIO
@@ -46,3 +47,10 @@ def as_csv(rows: Sequence[Sequence[Any]], name: str) -> Response:
     csv.writer(out, lineterminator="\n").writerows(rows)
     headers = {**HEADERS, "content-disposition": f'attachment; filename="{name}.csv"'}
     return Response(out.getvalue(), 200, headers, "text/csv; charset=utf-8")
+
+
+def moment_text(milliseconds: int | None) -> str | None:
+    """A time as JSON has it, to the second and in UTC; None for none."""
+    if milliseconds is None:
+        return None
+    return dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC).isoformat(timespec="seconds")
