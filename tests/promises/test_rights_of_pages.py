@@ -34,6 +34,13 @@ MANAGERS = frozenset({"superuser", "admin"})
 """Of the first site's account."""
 
 SITE = {"code": "main", "public": "private", "data_retention": "0", "collect": "2", "cname": "stats.example.com"}
+PREFERENCES = {
+    "timezone": "DE.Europe/Berlin",
+    "number_format": "46",
+    "date_format": "2006-01-02",
+    "language": "de",
+    "theme": "dark",
+}
 KEPT_HOST = "kept.example.com"
 Fields = Callable[[World], Mapping[str, Any]]
 
@@ -118,6 +125,8 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/user/name": LOGGED_IN,
     "/user/password": LOGGED_IN,
     "/user/logins": LOGGED_IN,
+    "/user/preferences": LOGGED_IN,
+    "/user/preferences.json": LOGGED_IN,
     "/user/two-factor": LOGGED_IN,
     "/user/two-factor/on": LOGGED_IN,
     "/user/two-factor/off": LOGGED_IN,
@@ -248,6 +257,7 @@ FORMS: Mapping[str, Form] = {
     "/logout": Form(LOGGED_IN, filled()),
     "/user/name": Form(LOGGED_IN, filled(name="Another name")),
     "/user/password": Form(LOGGED_IN, filled(current=PASSWORD, password="correct horse battery")),
+    "/user/preferences": Form(LOGGED_IN, filled(**PREFERENCES)),
     "/sites": Form(MANAGERS | {"foreign admin"}, filled(cname="third.example.com")),
     "/sites/{site}/settings": Form(SETTERS, filled(**SITE, link_domain="www.example.com")),
     "/sites/{site}/settings/hosts": Form(ADMINS, filled(host=KEPT_HOST)),

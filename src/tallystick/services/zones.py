@@ -1,10 +1,12 @@
 """Time zones by name."""
 
 import datetime as dt
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib.resources import files
 from zoneinfo import ZoneInfo
 
 from tallystick.errors import InputRefused
+from tallystick.model.account import UserSettings
 
 ZONES_KEPT = 1_000
 """More than exist."""
@@ -24,6 +26,28 @@ def zone_named(name: str) -> ZoneInfo:
     except (ValueError, KeyError, OSError) as error:
         msg = f"{name[:100]!r} is no time zone: one is called Europe/Berlin, for example"
         raise InputRefused(msg) from error
+
+
+def chosen_zone(name: str) -> ZoneInfo | None:
+    """The time zone of a person's settings. Reads a file at first.
+
+    Returns:
+        None while the settings have the default, and where the zone does not exist any more.
+    """
+    if name == UserSettings().timezone:
+        return None
+    try:
+        return zone_named(name)
+    except InputRefused:
+        return None
+
+
+@cache
+def zones_of_countries() -> tuple[tuple[str, str], ...]:
+    """The time zones that people live in, each with the code of its country, by name. Reads a file at first."""
+    lines = files("tzdata").joinpath("zoneinfo", "zone.tab").read_text(encoding="utf-8").splitlines()
+    rows = (line.split("\t") for line in lines if not line.startswith("#"))
+    return tuple(sorted(((row[0], row[2]) for row in rows), key=lambda pair: pair[1]))
 
 
 def today_in(zone: ZoneInfo, now: int) -> dt.date:

@@ -71,6 +71,7 @@ PAGES = {
     "admin-people": "/admin/people",
     "admin-log": "/admin/log?kind=site created&person=example",
     "install": f"{SITE}/install",
+    "preferences": "/user/preferences",
     "first-minutes": "/sites/empty.example",
     "public-counters": "/counters/public?find=demo",
     "public-counter": "/counters/public/demo.example/visits",

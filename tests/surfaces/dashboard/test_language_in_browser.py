@@ -27,7 +27,16 @@ WIDEST = """
 
 GUESTS_PAGES = ("/", "/docs", "/setup", "/login", "/nowhere")
 PEOPLES_PAGES = (
-    *("/user", "/user/two-factor", "/user/tokens", "/sites", "/sites/1", "/sites/1/settings", "/sites/1/sharing"),
+    *(
+        "/user",
+        "/user/preferences",
+        "/user/two-factor",
+        "/user/tokens",
+        "/sites",
+        "/sites/1",
+        "/sites/1/settings",
+        "/sites/1/sharing",
+    ),
     *("/sites/1/left-out", "/sites/1/left-out/rules", "/sites/1/funnels", "/sites/1/sources", "/sites/1?period=never"),
     *("/people", "/admin", "/admin/people", "/admin/log", "/invites/none"),
 )

@@ -21,6 +21,7 @@ TODAY = Today(NOW, BERLIN, NOW - 86_400 * 400)
         ("yesterday", "2026-03-19", "2026-03-19", "2026-03-18", "2026-03-20"),
         ("7d", "2026-03-13", "2026-03-19", "2026-03-06..2026-03-12", "2026-03-20..2026-03-26"),
         ("28d", "2026-02-20", "2026-03-19", "2026-01-23..2026-02-19", "2026-03-20..2026-04-16"),
+        ("week", "2026-03-16", "2026-03-22", "2026-03-09..2026-03-15", None),
         ("month", "2026-03-01", "2026-03-31", "2026-02", None),
         ("2026-02", "2026-02-01", "2026-02-28", "2026-01", "2026-03"),
         ("2025-12", "2025-12-01", "2025-12-31", "2025-11", "2026-01"),
@@ -89,6 +90,7 @@ def test_units_of_charts(name: str, units: str, usual: str) -> None:
     [
         (TimeUnit.MONTH, "2026-02-01", "2026-02"),
         (TimeUnit.WEEK, "2026-03-02", "2026-03-02..2026-03-08"),
+        (TimeUnit.SUNDAY_WEEK, "2026-03-01", "2026-03-01..2026-03-07"),
         (TimeUnit.DAY, "2026-03-02", "2026-03-02"),
         (TimeUnit.HOUR, "2026-03-02 14:00:00", "2026-03-02T14:00..2026-03-02T14:59"),
         (TimeUnit.MINUTE, "2026-03-02 14:05:00", None),
@@ -96,6 +98,12 @@ def test_units_of_charts(name: str, units: str, usual: str) -> None:
 )
 def test_a_part_of_a_chart_is_a_period(unit: TimeUnit, label: str, name: str | None) -> None:
     assert zoomed(unit, label, named_range("2026", TODAY)) == name
+
+
+def test_weeks_may_begin_on_sunday() -> None:
+    week = named_range("week", TODAY, sunday_first=True)
+    assert (week.first, week.last) == (date(2026, 3, 15), date(2026, 3, 21))
+    assert zoomed(TimeUnit.SUNDAY_WEEK, "2026-01-01", named_range("2026", TODAY)) == "2026-01-01..2026-01-03"
 
 
 def test_years_before_1000_have_four_digits() -> None:

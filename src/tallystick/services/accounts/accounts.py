@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tallystick.errors import InputRefused, InvalidFields
 from tallystick.ledger import Session
@@ -30,6 +31,9 @@ CHANGES = "change of accounts"
 
 _encode = msgspec.json.Encoder().encode
 _decode_access = msgspec.json.Decoder(dict[str, Access]).decode
+FIRST_SETTINGS = UserSettings(twenty_four_hours=True)
+"""Of a new account: clocks as the languages of the pages have them."""
+
 _decode_settings = msgspec.json.Decoder(UserSettings).decode
 
 
@@ -94,7 +98,7 @@ def create_account(session: Session, new: NewAccount, now: int) -> Account:
         site=root,
         password=new.password,
         access=_encode(access).decode(),
-        settings=_encode(UserSettings()).decode(),
+        settings=_encode(FIRST_SETTINGS).decode(),
         created=now,
     )
     note(session, EventKind.ACCOUNT_CREATED, now, email, access_text(access))
@@ -167,6 +171,20 @@ def change_account(session: Session, number: int, name: str, settings: UserSetti
     encoded = _encode(settings).decode()
     session.common.change_account(session.connection, id=number, name=name.strip(), settings=encoded, updated=now)
     return existing(session, number)
+
+
+def change_preferences(session: Session, number: int, changes: Mapping[str, object], now: int) -> Account:
+    """Change some of a person's display settings; the others stay as they are.
+
+    Args:
+        changes: values by the names of ``UserSettings``.
+
+    Raises:
+        InputRefused: there is no such account.
+    """
+    hold_accounts(session)
+    before = existing(session, number)
+    return change_account(session, number, before.name, replace(before.settings, **changes), now)
 
 
 def set_password(  # noqa: PLR0913, PLR0917  # whose, what, when and what else ends

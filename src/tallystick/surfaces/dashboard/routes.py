@@ -13,6 +13,7 @@ from tallystick.services.counting.counting import Counting
 from tallystick.services.feed.following import Following
 from tallystick.services.operating.state import Operating
 from tallystick.services.services import Services
+from tallystick.surfaces.dashboard.account.preferences import PreferencesPages
 from tallystick.surfaces.dashboard.account.profile import ProfilePages
 from tallystick.surfaces.dashboard.account.two_factor import TwoFactorPages
 from tallystick.surfaces.dashboard.admin.log import LogPages
@@ -126,7 +127,7 @@ def dashboard(services: Services, kit: Kit, streams: LiveStreams) -> AsgiApp:
         routes=[
             *_public_routes(guard, page_services, kit.description, kit.public_counters),
             *_public_counter_routes(guard, page_services, services.counting, kit),
-            *_account_routes(guard, page_services, services.following),
+            *_account_routes(guard, page_services, languages, services.following),
             *_admin_routes(guard, page_services, services.operating, kit),
             *_left_out_routes(guard, page_services, services.warehouse),
             *_moving_routes(guard, page_services, services),
@@ -190,8 +191,11 @@ def _public_counter_routes(guard: PageGuard, services: PageServices, counting: C
     return _routes(rows, guard.login_required)
 
 
-def _account_routes(guard: PageGuard, services: PageServices, following: Following) -> list[BaseRoute]:
+def _account_routes(
+    guard: PageGuard, services: PageServices, languages: Languages, following: Following
+) -> list[BaseRoute]:
     profile, two_factor, tokens = ProfilePages(services), TwoFactorPages(services), TokenPages(services)
+    preferences = PreferencesPages(services, languages)
     sites, people = SitePages(services), PeoplePages(services)
     sharing, notes = SharingPages(services), NotesPages(services)
     segments, views, counters = SegmentPages(services), SavedViewPages(services), CounterPages(services)
@@ -203,6 +207,8 @@ def _account_routes(guard: PageGuard, services: PageServices, following: Followi
         ("/user/name", profile.page, profile.rename),
         ("/user/password", profile.page, profile.change_password),
         ("/user/logins", profile.page, profile.end_login),
+        ("/user/preferences", preferences.page, preferences.change),
+        ("/user/preferences.json", preferences.data, None),
         ("/user/two-factor", two_factor.page, None),
         ("/user/two-factor/on", two_factor.page, two_factor.turn_on),
         ("/user/two-factor/off", two_factor.page, two_factor.turn_off),

@@ -145,8 +145,13 @@ class Page(Struct, frozen=True, kw_only=True):
 
     @property
     def zone(self) -> tzinfo:
-        """The zone of the page: that of the first site."""
+        """The zone of the page: that of the first site, or the one that the person has chosen."""
         return self.today.zone
+
+    @property
+    def drawn_by(self) -> TimeUnit:
+        """The unit of the chart, with the first day of the week that the person has chosen."""
+        return TimeUnit.SUNDAY_WEEK if self.unit is TimeUnit.WEEK and self.viewer.sunday_first else self.unit
 
 
 async def page_of(statistics: Statistics, viewer: Viewer, view: View, now: int) -> Page:
@@ -165,7 +170,7 @@ async def page_of(statistics: Statistics, viewer: Viewer, view: View, now: int) 
     # As questions do, or "all" would be one period here and another one in the answers.
     today = since_imports(await asyncio.to_thread(today_of, viewer.sites, now), days)
     try:
-        period = await asyncio.to_thread(named_range, view.period, today)
+        period = await asyncio.to_thread(named_range, view.period, today, sunday_first=viewer.sunday_first)
     except ValueError as error:
         msg = f"period: {error}"
         raise InputRefused(msg) from error
@@ -277,7 +282,7 @@ class Asking:
             InputRefused, QuestionTooLong, StoreUnavailable
         """
         metric = page.view.graph
-        body = {"metrics": [metric], "dimensions": [f"time:{page.unit.value}"], "include": {"time_labels": True}}
+        body = {"metrics": [metric], "dimensions": [f"time:{page.drawn_by.value}"], "include": {"time_labels": True}}
         here = await self.ask(page, body, compares=False)
         if page.compared is None:
             return _series(page, metric, here)
@@ -398,11 +403,11 @@ def _series(page: Page, metric: str, here: Mapping[str, Any], there: Mapping[str
     begun = sum(label <= now for label in labels)
     shown = [value if place < begun else None for place, value in enumerate(values)]
     partial = begun - 1 if begun > 0 and page.range.period.after > page.now // 1000 else None
-    series = Series(page.unit, metric, tuple(labels), tuple(shown), partial=partial)
+    series = Series(page.drawn_by, metric, tuple(labels), tuple(shown), partial=partial)
     if there is None:
         return series
     others, before = _over_time(there)
-    partners = _pairing(page).partners(page.unit, labels, others)
+    partners = _pairing(page).partners(page.drawn_by, labels, others)
     alone = sorted(set(range(len(others))).difference(partners))
     return replace(
         series,

@@ -10,7 +10,7 @@ from tallystick.model.account import Account
 from tallystick.model.site import Site
 from tallystick.surfaces.dashboard.analytics.asking import Asking, page_of
 from tallystick.surfaces.dashboard.analytics.view import View
-from tallystick.surfaces.dashboard.analytics.viewer import Viewer, address_of
+from tallystick.surfaces.dashboard.analytics.viewer import Viewer, address_of, by_clocks_of
 from tallystick.surfaces.dashboard.analytics.wording import number_words
 from tallystick.surfaces.dashboard.charts.small import Sparkline, sparkline
 from tallystick.surfaces.dashboard.charts.words import Delta
@@ -58,7 +58,7 @@ class SiteCards:
         plain = SiteCard(site=site, address=view.at(f"/sites/{address_of(site)}"), counting=site.received_data)
         if not site.received_data:
             return plain
-        viewer = Viewer(sites=(site,), base=f"/sites/{address_of(site)}", person=person)
+        viewer = Viewer(sites=(by_clocks_of(language, site),), base=f"/sites/{address_of(site)}", person=person)
         try:
             page = await page_of(self._statistics, viewer, view, now)
             (visitors,) = await self._asking.numbers(page, (VISITORS,))

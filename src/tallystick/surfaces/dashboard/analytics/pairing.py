@@ -12,9 +12,11 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from tallystick.model.question import TimeUnit
+from tallystick.surfaces.dashboard.analytics.periods import weekday
 
 DAYS_OF_MONTH = 30.436875
 """On average."""
+WEEKS = frozenset({TimeUnit.WEEK, TimeUnit.SUNDAY_WEEK})
 _WEEK = timedelta(days=7)
 _YEAR_OF_WEEKS = 52 * _WEEK
 
@@ -43,7 +45,7 @@ class Pairing(Struct, frozen=True):
     def _partner(self, unit: TimeUnit, begin: datetime) -> datetime | None:
         """Where the partner of a unit begins; None where the calendar has no such date."""
         try:
-            if unit is TimeUnit.WEEK:
+            if unit in WEEKS:
                 return begin - (_YEAR_OF_WEEKS if self.same_dates else round(self.apart / _WEEK) * _WEEK)
             if unit is TimeUnit.MONTH:
                 months = 12 if self.same_dates else round(self.apart / timedelta(days=DAYS_OF_MONTH))
@@ -57,6 +59,6 @@ class Pairing(Struct, frozen=True):
 def _begin(unit: TimeUnit, label: str) -> datetime:
     """Where a unit begins; of weeks and months, the first of which a period may cut, where the whole one does."""
     begin = datetime.fromisoformat(label)
-    if unit is TimeUnit.WEEK:
-        return begin - timedelta(days=begin.weekday())
+    if unit in WEEKS:
+        return begin - timedelta(days=weekday(begin, sunday_first=unit is TimeUnit.SUNDAY_WEEK))
     return begin.replace(day=1) if unit is TimeUnit.MONTH else begin

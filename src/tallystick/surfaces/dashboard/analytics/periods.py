@@ -12,7 +12,7 @@ from tallystick.model.question import TimeUnit
 
 RELATIVE = ("7d", "28d", "91d", "all")
 """Names that questions have, too."""
-NAMED = ("today", "yesterday", *RELATIVE, "month", "year")
+NAMED = ("today", "yesterday", *RELATIVE, "week", "month", "year")
 USUAL = "28d"
 
 _month = re.compile(r"\d{4}-\d{2}", re.ASCII)
@@ -55,20 +55,23 @@ class NamedRange(Struct, frozen=True):
         return self.period.after - self.period.first
 
 
-def named_range(name: str, today: Today) -> NamedRange:
+def named_range(name: str, today: Today, *, sunday_first: bool = False) -> NamedRange:
     """The period that an address names.
+
+    Args:
+        sunday_first: whether weeks begin on Sunday.
 
     Raises:
         ValueError: it names none.
     """
     try:
-        return _named_range(name, today)
+        return _named_range(name, today, sunday_first=sunday_first)
     except (ValueError, OverflowError) as error:
         msg = f"{name[:40]!r} is not a period; examples are 7d, today, 2026-03, 2026-03-01..2026-03-28"
         raise ValueError(msg) from error
 
 
-def _named_range(name: str, today: Today) -> NamedRange:
+def _named_range(name: str, today: Today, *, sunday_first: bool) -> NamedRange:
     here = today.date
     if "T" in name:
         return _moments(name, today)
@@ -77,13 +80,20 @@ def _named_range(name: str, today: Today) -> NamedRange:
         first, last = local_dates(period, today.zone)
         before, after = (None, None) if name == "all" else _neighbours(first, last, here)
         return NamedRange(name, name, period, first, last, before, after)
-    first, last = _first_and_last(name, here)
+    first, last = _first_and_last(name, here, sunday_first=sunday_first)
     return _dates(name, first, last, today)
 
 
-def _first_and_last(name: str, here: date) -> tuple[date, date]:
+def weekday(day: date, *, sunday_first: bool) -> int:
+    """How many days of its week are before a day."""
+    return day.isoweekday() % 7 if sunday_first else day.weekday()
+
+
+def _first_and_last(name: str, here: date, *, sunday_first: bool) -> tuple[date, date]:
     yesterday = here - timedelta(days=1)
+    begin_of_week = here - timedelta(days=weekday(here, sunday_first=sunday_first))
     known = {
+        "week": (begin_of_week, begin_of_week + timedelta(days=6)),
         "today": (here, here),
         "yesterday": (yesterday, yesterday),
         "month": (here.replace(day=1), _month_end(here)),
@@ -155,8 +165,9 @@ def zoomed(unit: TimeUnit, label: str, period: NamedRange) -> str | None:
         return None
     first = date.fromisoformat(label)
     last = first
-    if unit is TimeUnit.WEEK:
-        last = first + timedelta(days=min(6 - first.weekday(), (period.last - first).days))
+    if unit in {TimeUnit.WEEK, TimeUnit.SUNDAY_WEEK}:
+        rest = 6 - weekday(first, sunday_first=unit is TimeUnit.SUNDAY_WEEK)
+        last = first + timedelta(days=min(rest, (period.last - first).days))
     elif unit is TimeUnit.MONTH:
         last = _month_end(first)
     first, last = max(first, period.first), min(last, period.last)

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -20,6 +21,7 @@ from tallystick.surfaces.dashboard.analytics.lists import LISTS
 from tallystick.surfaces.dashboard.analytics.periods import USUAL
 from tallystick.surfaces.dashboard.support import cookies
 from tallystick.surfaces.dashboard.support.framing import NO_FRAMES, frame_ancestors
+from tallystick.surfaces.dashboard.support.language import Language
 from tallystick.surfaces.dashboard.support.page_request import PageRequest
 
 MOST_SITES = 50
@@ -77,6 +79,11 @@ class Viewer(Struct, frozen=True, kw_only=True):
     def person_id(self) -> int | None:
         """The id of the account; None for a guest."""
         return None if self.person is None else self.person.id
+
+    @property
+    def sunday_first(self) -> bool:
+        """Whether their weeks begin on Sunday."""
+        return self.person is not None and self.person.settings.sunday_starts_week
 
     @property
     def insider(self) -> bool:
@@ -154,7 +161,7 @@ class Viewers:
                 raise LoginNeeded
             raise HTTPException(404)
         # One site may have been named twice, by two of its names.
-        sites = tuple({site.id: site for site in seen}.values())
+        sites = tuple({site.id: by_clocks_of(request.language, site) for site in seen}.values())
         return Viewer(
             sites=sites,
             base="/sites/" + "+".join(address_of(site) for site in sites),
@@ -201,6 +208,14 @@ class Viewers:
             return await self._sites.named(name)
         except NoSuchSite:
             return None
+
+
+def by_clocks_of(language: Language, site: Site) -> Site:
+    """A site with the time zone of the person who looks, where they have chosen one: days are days of their clocks."""
+    zone = language.formats.zone
+    if zone is None:
+        return site
+    return replace(site, user_defaults=replace(site.user_defaults, timezone=f".{zone.key}"))
 
 
 def address_of(site: Site) -> str:

@@ -1,7 +1,7 @@
 """Figures, changes and periods in words."""
 
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, datetime
 from functools import partial
 from types import MappingProxyType
 
@@ -64,6 +64,7 @@ PERIOD_CHOICES = (
     ("7d", N_("7 days"), "w"),
     ("28d", N_("28 days"), "t"),
     ("91d", N_("91 days"), "n"),
+    ("week", N_("Week"), "k"),
     ("month", N_("Month"), "m"),
     ("year", N_("Year"), "y"),
     ("all", N_("All"), "a"),
@@ -79,6 +80,7 @@ _PERIODS: Mapping[str, str] = MappingProxyType(
         "7d": N_("7 days"),
         "28d": N_("28 days"),
         "91d": N_("91 days"),
+        "week": N_("This week"),
         "month": N_("This month"),
         "year": N_("This year"),
         "all": N_("All time"),
@@ -155,7 +157,7 @@ def period(language: Language, page: Page) -> str:
     if name in _PERIODS:
         return language.gettext(_PERIODS[name])
     if "T" in name:
-        begin, end = name.partition("T")[2][:5], name.rpartition("T")[2]
+        begin, end = (language.clock(datetime.fromisoformat(each)) for each in name.split(".."))
         if first == last:
             return f"{language.day(first)}, {begin}{TO}{end}"
         return f"{language.day(first)}, {begin} {TO} {language.day(last)}, {end}"

@@ -1,5 +1,6 @@
 """Charts of one panel or card: sparkline, weekday by hour, funnel."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
@@ -12,6 +13,7 @@ from tallystick.surfaces.dashboard.support.language import N_
 SPARK_WIDTH, SPARK_HEIGHT = 120, 28
 """The grid of a sparkline."""
 HOURS, WEEKDAYS = range(24), range(1, 8)
+_number = re.compile(r"\d+")
 _COMPACT_FROM = 1_000
 """Longer numbers have no room in a cell of the week."""
 
@@ -44,10 +46,22 @@ class HeatRow(Struct, frozen=True):
     cells: tuple[HeatCell, ...]
 
 
+class HeatHour(Struct, frozen=True):
+    """The heading of a column.
+
+    Attributes:
+        text: in two characters.
+        rest: what else there is to say, for those who do not see the row of headings.
+    """
+
+    text: str
+    rest: str
+
+
 class HeatTable(Struct, frozen=True):
     """A week by hours."""
 
-    hours: tuple[str, ...]
+    hours: tuple[HeatHour, ...]
     rows: tuple[HeatRow, ...]
 
 
@@ -95,16 +109,22 @@ def heat_table(values: Mapping[tuple[int, int], Figure], words: NumberWords) -> 
         return HeatCell(text, grade_of(value), language.gettext(N_("%(when)s: %(value)s")) % facts)
 
     return HeatTable(
-        tuple(language.hour(hour) for hour in HOURS),
+        tuple(_heat_hour(language.hour(hour)) for hour in HOURS),
         tuple(
             HeatRow(
                 language.weekday(day - 1),
                 language.weekday(day - 1, "abbreviated"),
                 tuple(cell(day, hour) for hour in HOURS),
             )
-            for day in WEEKDAYS
+            for day in language.weekdays
         ),
     )
+
+
+def _heat_hour(text: str) -> HeatHour:
+    number = _number.match(text)
+    assert number is not None
+    return HeatHour(number[0], text[number.end() :])
 
 
 def funnel_steps(steps: Sequence[tuple[str, int, int]], words: NumberWords) -> tuple[FunnelBar, ...]:

@@ -167,7 +167,7 @@ class LeftOutFigures(Struct, frozen=True):
         """
         period = self.page.range.period
         # Dropped hits are counted by the hour.
-        unit = TimeUnit.HOUR if self.page.unit in {TimeUnit.MINUTE, TimeUnit.QUARTER_HOUR} else self.page.unit
+        unit = TimeUnit.HOUR if self.page.unit in {TimeUnit.MINUTE, TimeUnit.QUARTER_HOUR} else self.page.drawn_by
         bots: dict[str, int] = {}
         if self.condition is not None:
             asked = bot_hits_by(self.questions, self._sites, period, unit, MOST_ROWS, condition=self.condition)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import time as clock_time
 from typing import Any
 
 from msgspec import Struct
@@ -57,7 +58,7 @@ LISTS = (
 
 
 class Minute(Struct, frozen=True):
-    """A minute, as ``14:05`` by the clocks of the site."""
+    """A minute, as ``14:05`` by the clocks of the page."""
 
     time: str
     pageviews: int
@@ -181,6 +182,7 @@ class LivePages:
             "happened": happened,
             "most": max(minute.pageviews for minute in happened.minutes),
             "lists": LISTS,
+            "clock": lambda minute: request.language.clock(clock_time.fromisoformat(minute.time)),
             "address_of": lambda by, value: view.filtered(by, value).at(viewer.base),
             "shown": lambda by, value: shown_value(request.language, by, value),
             "keeps_single_hits": all(map(_keeps_single_hits, viewer.sites)),

@@ -1,6 +1,7 @@
 // Shows how many visitors there are now, in elements with data-live-number and in the title, and lets other modules
 // know by the event "tallystick-now". One connection a page, closed while the page is hidden. Fails silently.
-const format = new Intl.NumberFormat(document.documentElement.lang);
+const { lang, dataset: chosen } = document.documentElement;
+const format = new Intl.NumberFormat(lang);
 let followed = document.querySelector("[data-live]");
 let title = document.title;
 let latest;
@@ -8,7 +9,7 @@ let stream;
 
 const show = (news) => {
   latest = news;
-  const text = format.format(news.visitors);
+  const text = format.format(news.visitors).replace(/[.,]/g, chosen.group ?? "$&");
   const numbers = document.querySelectorAll("[data-live-number]");
   for (const number of numbers) if (number.textContent !== text) number.textContent = text;
   if (numbers.length) document.title = `(${text}) ${title}`;

@@ -9,7 +9,9 @@
   const AGAIN_MS = 5_000;
   // The server knows ids for a day: what was tried before that may have been counted, and nobody can tell.
   const TRIED_MS = 20 * 3_600_000;
-  const format = new Intl.NumberFormat(document.documentElement.lang);
+  const { lang, dataset: chosen } = document.documentElement;
+  const numbers = new Intl.NumberFormat(lang);
+  const formatted = (number) => numbers.format(number).replace(/[.,]/g, chosen.group ?? "$&");
   const counters = new Map();
   let kept = [];
   let sending; // a promise while presses are sent
@@ -45,7 +47,7 @@
       if (item.counter !== name || item.press === "undo") continue;
       value += item.press === "up" ? BigInt(item.amount) : -BigInt(item.amount);
     }
-    counter.number.textContent = format.format(value);
+    counter.number.textContent = formatted(value);
     if (counter.progress) counter.progress.value = Number(value);
   };
   const say = (text) => {
@@ -53,7 +55,7 @@
   };
   const sayWaiting = () => {
     const waiting = read().length;
-    if (waiting) say(waiting === 1 ? said.dataset.waitingOne : said.dataset.waitingMany.replace("#", format.format(waiting)));
+    if (waiting) say(waiting === 1 ? said.dataset.waitingOne : said.dataset.waitingMany.replace("#", formatted(waiting)));
     else if (said?.textContent) say(said.dataset.sent);
   };
   const take = (name, value, version) => {

@@ -11,7 +11,7 @@ from typing import Self
 
 from babel import Locale
 from babel.core import get_global
-from babel.dates import format_skeleton, format_time
+from babel.dates import format_date, format_skeleton, format_time
 from babel.lists import format_list
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
@@ -20,6 +20,7 @@ from babel.numbers import format_compact_decimal, format_decimal, format_percent
 from babel.units import format_unit
 
 from tallystick.model.account import Account, UserSettings
+from tallystick.surfaces.dashboard.support.formats import AS_THE_LANGUAGE, UNCHOSEN, Formats, formats_of
 
 FOLDER = Path(__file__).parent.parent / "locale"
 """One folder a language, with one ``.po`` file a subject."""
@@ -29,9 +30,12 @@ LOCALES: Mapping[str, str] = {ENGLISH: "en_GB"}
 """Locales that differ from the language's code: dates such as 10 Mar 2026, 24 hours, weeks from Monday."""
 
 LONGEST_HEADER = 1_000
-_UNCHOSEN = UserSettings().language
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _UNITS = (("gigabyte", 10**9), ("megabyte", 10**6), ("kilobyte", 10**3))
+_HOUR_12, _CLOCK_12 = "h\N{NO-BREAK SPACE}a", "h:mm\N{NO-BREAK SPACE}a"
+_DECIMALS = {".": ",", ",": ".", "'": "."}
+"""The decimal sign that goes with a thousands separator."""
+_separator = re.compile(r"(?<=\d)\D(?=\d)")
 _range = re.compile(r"\s*([A-Za-z]{1,8})(?:-[A-Za-z0-9-]+)?\s*(?:;\s*q=([01](?:\.[0-9]{0,3})?)\s*)?")
 
 
@@ -46,10 +50,11 @@ class Language:
     Args:
         code: ISO 639-1, for example ``de``.
         translations: the merged catalogs; English has none.
+        formats: what a person has chosen.
     """
 
-    def __init__(self, code: str, translations: NullTranslations) -> None:
-        self.code = code
+    def __init__(self, code: str, translations: NullTranslations, formats: Formats = AS_THE_LANGUAGE) -> None:
+        self.code, self.formats, self._translations = code, formats, translations
         self.locale = Locale.parse(LOCALES.get(code, code))
         self.gettext, self.ngettext = translations.gettext, translations.ngettext
         self.pgettext, self.npgettext = translations.pgettext, translations.npgettext
@@ -59,9 +64,23 @@ class Language:
         """The language's name in the language itself."""
         return (self.locale.get_language_name() or self.code).capitalize()
 
+    def formatted(self, formats: Formats) -> "Language":
+        """The same language with other formats."""
+        return Language(self.code, self._translations, formats)
+
+    @property
+    def zone(self) -> tzinfo:
+        """The zone of times that belong to no site."""
+        return self.formats.zone or UTC
+
+    @property
+    def weekdays(self) -> Sequence[int]:
+        """The days of a week in their order. 1 is Monday."""
+        return (7, *range(1, 7)) if self.formats.sunday_first else range(1, 8)
+
     def number(self, value: float) -> str:
         """A number with separators, for example ``1,234,567``."""
-        return format_decimal(value, locale=self.locale)
+        return self._separated(format_decimal(value, locale=self.locale))
 
     def signed(self, value: int) -> str:
         """A change with its sign, for example ``+1,204``."""
@@ -71,32 +90,33 @@ class Language:
     def compact(self, value: float) -> str:
         """A number in few characters, for example ``1.2M``. Languages without a short form of thousands keep them."""
         text = format_compact_decimal(value, locale=self.locale, fraction_digits=1)
-        return self.number(round(value)) if text.lstrip("-").isdecimal() else text
+        return self.number(round(value)) if text.lstrip("-").isdecimal() else self._separated(text)
 
     def size(self, count: int) -> str:
         """A number of bytes in the largest unit that fits, for example ``1.2 GB``."""
         for unit, length in _UNITS:
             if count >= length:
                 shown, digits = count / length, 1 if count < 100 * length else 0
-                return format_unit(round(shown, digits), f"digital-{unit}", "short", locale=self.locale)
+                text = format_unit(round(shown, digits), f"digital-{unit}", "short", locale=self.locale)
+                return self._separated(text)
         return format_unit(count, "digital-byte", "short", locale=self.locale)
 
     def percent(self, share: float, digits: int = 0) -> str:
         """A share of 1 as a percentage with at most ``digits`` digits after the point."""
         rounded = round(share, digits + 2)
-        return format_percent(rounded, locale=self.locale, decimal_quantization=False)
+        return self._separated(format_percent(rounded, locale=self.locale, decimal_quantization=False))
 
     def day(self, value: date) -> str:
         """A date, for example ``10 Mar 2026``."""
-        return format_skeleton("yMMMd", value, locale=self.locale)
+        return self._date(value, self.formats.date, "yMMMd")
 
     def short_day(self, value: date) -> str:
         """A date without its year, for example ``10 Mar``."""
-        return format_skeleton("MMMd", value, locale=self.locale)
+        return self._date(value, self.formats.short_date, "MMMd")
 
     def long_day(self, value: date) -> str:
         """A date with its weekday, for example ``Tue, 10 Mar 2026``."""
-        return format_skeleton("yMMMEd", value, locale=self.locale)
+        return self._date(value, self.formats.long_date, "yMMMEd")
 
     def month(self, value: date) -> str:
         """A month with its year, for example ``March 2026``."""
@@ -111,16 +131,21 @@ class Language:
         return str(self.locale.days["stand-alone"][width][number])
 
     def hour(self, number: int) -> str:
-        """An hour of the day, for example ``14:00``."""
-        return self.clock(time(number))
+        """An hour of the day, for example ``14:00`` or ``2 pm``."""
+        at = time(number)
+        return format_time(at, _HOUR_12, locale=self.locale) if self.formats.twelve_hours else self.clock(at)
 
     def clock(self, value: time | datetime) -> str:
-        """A time of day to the minute, for example ``14:05``."""
-        return format_time(value, "short", locale=self.locale)
+        """A time of day to the minute, for example ``14:05`` or ``2:05 pm``."""
+        return format_time(value, _CLOCK_12 if self.formats.twelve_hours else "short", locale=self.locale)
 
-    def moment(self, milliseconds: int, zone: tzinfo = UTC) -> str:
-        """A time to the minute with its zone, for example ``10 Mar 2026, 14:05 UTC``."""
-        at = datetime.fromtimestamp(milliseconds / 1000, zone)
+    def moment(self, milliseconds: int, zone: tzinfo | None = None) -> str:
+        """A time to the minute with its zone, for example ``10 Mar 2026, 14:05 UTC``.
+
+        Args:
+            zone: None for the person's.
+        """
+        at = datetime.fromtimestamp(milliseconds / 1000, zone or self.zone)
         return f"{self.day(at.date())}, {self.clock(at.time())} {at.tzname()}"
 
     def time_of_day(self, milliseconds: int, zone: tzinfo = UTC) -> str:
@@ -144,6 +169,25 @@ class Language:
     def listed(self, parts: Sequence[str]) -> str:
         """Several texts as one, for example ``a, b and c``."""
         return format_list(list(parts), locale=self.locale)
+
+    def _date(self, value: date, pattern: str, skeleton: str) -> str:
+        """A date by the person's pattern; without one, by what the language makes of a skeleton."""
+        if not pattern:
+            return format_skeleton(skeleton, value, locale=self.locale)
+        return format_date(value, pattern, locale=self.locale)
+
+    def _separated(self, text: str) -> str:
+        """A number that Babel has written, with the person's separators.
+
+        ``.`` between thousands leaves a comma for decimals, ``,`` and ``'`` leave a point; others change nothing of
+        them.
+        """
+        group = self.formats.group
+        if group is None:
+            return text
+        signs = self.locale.number_symbols["latn"]
+        signs = {signs["decimal"]: _DECIMALS.get(group, signs["decimal"]), signs["group"]: group}
+        return _separator.sub(lambda found: signs.get(found[0], found[0]), text)
 
     def country_name(self, code: str) -> str:
         """The name of an ISO 3166-1 alpha-2 code; other texts are returned unchanged."""
@@ -176,24 +220,22 @@ class Languages:
         return code in self._by_code
 
     def of(self, account: Account | None, cookie: str, accept_language: str) -> Language:
-        """The language of a request.
+        """The language of a request, with the formats of the person. Reads a time zone from disk at first.
 
         Args:
             account: the logged-in person; what they chose comes first.
             cookie: the code that was chosen in this browser; empty if none was.
             accept_language: the browser's header. English if it has none of our languages.
         """
-        if account and (chosen := self._by_code.get(chosen_language(account.settings))):
-            return chosen
-        for code in (cookie, *_accepted(accept_language)):
-            if language := self._by_code.get(code):
-                return language
-        return self.english
+        chosen = chosen_language(account.settings) if account else ""
+        wanted = (self._by_code.get(code) for code in (chosen, cookie, *_accepted(accept_language)))
+        language = next(filter(None, wanted), self.english)
+        return language.formatted(formats_of(account.settings)) if account else language
 
 
 def chosen_language(settings: UserSettings) -> str:
     """The ISO 639-1 code that a person chose; empty while their settings have the default."""
-    return "" if settings.language == _UNCHOSEN else settings.language.partition("-")[0].lower()
+    return "" if settings.language == UNCHOSEN.language else settings.language.partition("-")[0].lower()
 
 
 def _accepted(header: str) -> list[str]:

@@ -2,12 +2,11 @@
 
 import re
 
-from msgspec.structs import replace
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from tallystick.ledger import Ledger
-from tallystick.services.accounts.accounts import change_account
+from tallystick.services.accounts.accounts import change_preferences
 from tallystick.surfaces.dashboard.support import cookies
 from tallystick.surfaces.dashboard.support.language import Languages
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
@@ -31,9 +30,7 @@ class LanguageChoice:
         if code not in self._languages:
             raise HTTPException(404)
         if request.principal:
-            person = request.account
-            settings = replace(person.settings, language=code)
-            await self._ledger.write(change_account, person.id, person.name, settings, request.now)
+            await self._ledger.write(change_preferences, request.account.id, {"language": code}, request.now)
         response = see_other(back if _own_address.fullmatch(back) else "/")
         cookies.keep_language(request.http, response, code)
         return response

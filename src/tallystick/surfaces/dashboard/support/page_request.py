@@ -134,7 +134,7 @@ class PageGuard:
             try:
                 return await while_available(http)
             except StoreUnavailable:
-                request = self._remembered(http)
+                request = await self._remembered(http)
                 if request is None:
                     raise
                 return await handler(request)
@@ -148,7 +148,7 @@ class PageGuard:
             _refuse_long_query(http)
             headers = [(name, value) for name, value in http.scope["headers"] if name != b"cookie"]
             bare = Request({**http.scope, "headers": headers}, http.receive)
-            language = self._language(bare, None)
+            language = await self._language(bare, None)
             now = self._ledger.clock()
             return await handler(PageRequest(http=bare, now=now, principal=None, secret="", language=language))
 
@@ -178,7 +178,7 @@ class PageGuard:
                 now=self._ledger.clock(),
                 principal=None,
                 secret=_guest_secret(http),
-                language=self._language(http, None),
+                language=await self._language(http, None),
             )
 
     async def _page_request(self, http: Request) -> PageRequest:
@@ -190,17 +190,17 @@ class PageGuard:
             now=now,
             principal=principal,
             secret=secret if principal else _guest_secret(http),
-            language=self._language(http, principal),
+            language=await self._language(http, principal),
             needs_setup=await self._setup.needed(),
         )
 
-    def _remembered(self, http: Request) -> PageRequest | None:
+    async def _remembered(self, http: Request) -> PageRequest | None:
         """The request of a superuser whose login session was valid a while ago."""
         now, secret = self._ledger.clock(), cookies.login_secret(http)
         principal, at = self._superusers.get(secret_digest(secret), (None, 0)) if secret else (None, 0)
         if principal is None or now - at > REMEMBERED_MS:
             return None
-        language = self._language(http, principal)
+        language = await self._language(http, principal)
         return PageRequest(http=http, now=now, principal=principal, secret=secret, language=language)
 
     async def _login_session(self, secret: str, now: int) -> LoginSession | None:
@@ -225,10 +225,12 @@ class PageGuard:
                 await self._ledger.write(note_seen, principal.login.digest, now)
         return principal
 
-    def _language(self, http: Request, principal: LoginSession | None) -> Language:
+    async def _language(self, http: Request, principal: LoginSession | None) -> Language:
         account = principal.account if principal else None
-        header = http.headers.get("accept-language", "")
-        return self._languages.of(account, http.cookies.get(cookies.LANGUAGE, ""), header)
+        asked = http.cookies.get(cookies.LANGUAGE, ""), http.headers.get("accept-language", "")
+        if account is None:
+            return self._languages.of(None, *asked)
+        return await asyncio.to_thread(self._languages.of, account, *asked)
 
     async def _with_form(self, request: PageRequest) -> PageRequest:
         form = await read_form(request.http)

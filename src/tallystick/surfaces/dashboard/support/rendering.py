@@ -3,7 +3,7 @@
 import asyncio
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,8 @@ from textwrap import dedent
 from typing import Any, cast
 
 import structlog
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, Response
 
@@ -60,6 +61,9 @@ FORMATS = (
 )
 """Methods of ``Language`` that are filters of templates."""
 
+THEMES = ("light", "dark")
+"""Themes that a person can choose in place of the browser's."""
+
 log = structlog.get_logger()
 
 _code = re.compile(r"`([^`]+)`")
@@ -94,9 +98,9 @@ class Renderer:
 
     async def fragment(self, request: PageRequest, template: str, values: Mapping[str, Any]) -> str:
         """Render a part of a page. One that cannot be rendered says so in its place: the page has begun already."""
-        found = self._environments[request.language.code].get_template
+        found, language = self._environments[request.language.code].get_template, request.language
         try:
-            return await asyncio.to_thread(lambda: found(template).render(values))
+            return await asyncio.to_thread(lambda: found(template).render(values, language=language))
         except Exception:
             log.exception("a part of a page could not be rendered", surface="dashboard", template=template)
             return await asyncio.to_thread(lambda: found("support/failed_part.html").render())
@@ -113,6 +117,8 @@ class Renderer:
             .get_template(template)
             .render(
                 values,
+                language=request.language,
+                theme=person.settings.theme if person and person.settings.theme in THEMES else "",
                 own_address=own_address(request),
                 embedded=request.http.query_params.get("embed") == "1",
                 origin=own_origin(request.http.scope),
@@ -165,10 +171,10 @@ def environment(language: Language, languages: Languages) -> Environment:
     cast("Any", jinja).install_gettext_callables(
         language.gettext, language.ngettext, newstyle=True, pgettext=language.pgettext, npgettext=language.npgettext
     )
-    jinja.filters.update({name: getattr(language, name) for name in FORMATS})
+    jinja.filters.update({name: _format(name) for name in FORMATS})
     jinja.filters["translated"] = partial(translated, language)
     jinja.filters["sentence"] = partial(sentence, language)
-    jinja.filters["moment"] = partial(moment, language)
+    jinja.filters["moment"] = moment
     jinja.filters["paragraphs"] = paragraphs
     jinja.filters["phrase"] = phrase
     jinja.filters["shell"] = quote
@@ -179,8 +185,20 @@ def environment(language: Language, languages: Languages) -> Environment:
     return jinja
 
 
-def moment(language: Language, milliseconds: int | None, zone: tzinfo = UTC) -> Markup:
-    """A time, to the minute."""
+def _format(name: str) -> Callable[..., str]:
+    """The filter that is a method of the page's language, which has the person's formats."""
+
+    @pass_context
+    def formatted(context: Context, *arguments: Any) -> str:  # noqa: ANN401  # as the method takes them
+        return str(getattr(context["language"], name)(*arguments))
+
+    return formatted
+
+
+@pass_context
+def moment(context: Context, milliseconds: int | None, zone: tzinfo | None = None) -> Markup:
+    """A time, to the minute; in the person's zone unless another one is given."""
+    language: Language = context["language"]
     if milliseconds is None:
         return Markup("{}").format(language.gettext(N_("never")))
     at = datetime.fromtimestamp(milliseconds / 1000, UTC)
