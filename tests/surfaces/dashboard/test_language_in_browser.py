@@ -93,10 +93,10 @@ def test_long_german_words_fit_the_narrowest_screen(page: Page, path: str) -> No
 def test_a_language_is_chosen_on_the_page_itself_without_javascript(browser: Browser, site: RunningServer) -> None:
     with browser.new_context(base_url=site.url, locale="fr-FR", java_script_enabled=False) as context:
         page = context.new_page()
-        page.goto("/docs?from=here")
+        page.goto("/docs/events?from=here")
         assert language_of(page) == "en"
         page.get_by_role("button", name="Deutsch").click()
-        expect(page).to_have_url(re.compile(r"/docs\?from=here$"))
+        expect(page).to_have_url(re.compile(r"/docs/events\?from=here$"))
         assert language_of(page) == "de"
         expect(page.get_by_role("heading", name="Antworten", exact=True).first).to_be_visible()
         page.goto("/login")
