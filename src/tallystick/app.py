@@ -92,6 +92,7 @@ class Application:
             *self._jobs.tasks(),
             *services.exports.tasks(),
             *services.following.tasks(),
+            *services.operating.tasks(),
             *self.ownership.tasks(),
         )
 

@@ -1,5 +1,6 @@
 """What is judged of a server's state, and what is measured for it."""
 
+import asyncio
 from datetime import UTC
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,20 @@ from tallystick.model.metrics import Metric
 from tallystick.model.period import period
 from tallystick.model.question import AllOf, Match, Not, Question, TimeUnit
 from tallystick.services.operating.backups import NOTE_FILE, BackupNote, last_backup, note_backup
+from tallystick.services.operating.disk_history import (
+    DAY_MS,
+    HISTORY_FILE,
+    KEPT_FOR_MS,
+    LEAST_MEASUREMENTS,
+    MEASURED_EVERY_MS,
+    DiskHistory,
+    Growth,
+    Measurement,
+    growth_of,
+)
 from tallystick.services.operating.findings import (
     BACKUP_OLD_MS,
+    FULL_IN_DAYS,
     LARGE_WAL,
     LITTLE_SPACE,
     MANY_UNMOVED,
@@ -47,6 +60,7 @@ WELL = ServerState(
     clock_ahead_s=0.0,
     tasks=[TaskState(name="jobs", every_s=5.0, last_success=1_999_000, failures=0, overdue=False)],
     machine=Machine({"ledger.sqlite3-wal": LARGE_WAL}, Space(10 * LITTLE_SPACE, LITTLE_SPACE), None),
+    growth=Growth(1_000.0, 30.0, FULL_IN_DAYS),
     backup=BackupNote(1_000_000, 5_000_000, hits=True),
     slow=[],
     versions={},
@@ -94,6 +108,62 @@ def test_the_last_backup_is_noted_for_its_owner(tmp_path: Path) -> None:
     assert (tmp_path / NOTE_FILE).stat().st_mode & 0o777 == 0o600
     (tmp_path / NOTE_FILE).write_bytes(b"{")
     assert last_backup(tmp_path) is None
+
+
+def test_a_disk_that_fills_within_days_is_told_before_it_is_full() -> None:
+    (found,) = findings_of(replace(WELL, growth=Growth(50_000_000.0, 20.0, 13.9)))
+    assert (found.problem, found.level) == (Problem.FULL_SOON, Level.SOON)
+    assert found.facts == {"days": 13, "bytes_per_day": 50_000_000}
+    assert findings_of(replace(WELL, growth=None)) == []
+    assert findings_of(replace(WELL, growth=Growth(-1.0, 20.0, None))) == []
+
+
+def measurements(*sizes: int, every_ms: int = DAY_MS // 2) -> list[Measurement]:
+    return [Measurement(position * every_ms, size) for position, size in enumerate(sizes)]
+
+
+def test_the_growth_is_not_known_before_there_are_enough_measurements() -> None:
+    growing = [megabytes * 1_000_000 for megabytes in range(LEAST_MEASUREMENTS)]
+    assert growth_of([], 1) is None
+    assert growth_of(measurements(*growing[1:]), 1) is None
+    assert growth_of(measurements(*growing, every_ms=DAY_MS // 4), 1) is None  # less than three days
+    assert growth_of(measurements(*growing), 100_000_000) == Growth(2_000_000.0, 3.5, 50.0)
+    assert growth_of(measurements(*growing), None) == Growth(2_000_000.0, 3.5, None)
+
+
+def test_a_single_import_or_deletion_does_not_decide_the_growth() -> None:
+    sizes = [megabytes * 1_000_000 + (500_000_000 if megabytes > 10 else 0) for megabytes in range(40)]
+    growth = growth_of(measurements(*sizes), 1_000_000_000)
+    assert growth is not None
+    assert 2_000_000 <= growth.bytes_per_day < 40_000_000
+    shrinking = growth_of(measurements(*reversed(sizes)), 1_000_000_000)
+    assert shrinking is not None
+    assert shrinking.bytes_per_day < 0
+    assert shrinking.full_in_days is None
+
+
+def test_the_data_directory_is_measured_a_few_times_a_day(tmp_path: Path) -> None:
+    now, file = [10 * DAY_MS], tmp_path / "ledger.sqlite3"
+    history = DiskHistory(tmp_path, lambda: now[0])
+    assert history.read() == []
+    file.write_bytes(b"x" * 100)
+    asyncio.run(history.measure())
+    now[0] += MEASURED_EVERY_MS - 1
+    asyncio.run(history.measure())
+    assert history.read() == [Measurement(10 * DAY_MS, 100)]
+    now[0] += 1
+    file.write_bytes(b"x" * 50)
+    own = (tmp_path / HISTORY_FILE).stat().st_size
+    asyncio.run(history.measure())
+    first, second = history.read()
+    assert second.at - first.at == MEASURED_EVERY_MS
+    assert second.data == 50 + own
+    now[0] = first.at - 1  # the clock went back
+    assert history.read() == []
+    now[0] = first.at + KEPT_FOR_MS
+    assert history.read() == [second]
+    (tmp_path / HISTORY_FILE).write_bytes(b"[[")
+    assert history.read() == []
 
 
 def test_what_is_urgent_comes_first() -> None:

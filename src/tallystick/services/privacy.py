@@ -14,6 +14,7 @@ OURS = (
     "setup*",
     "restore.unfinished",
     "last-backup.json*",
+    "disk-history.json*",
     "imports/*",
     *OWN_FILES,
 )

@@ -14,6 +14,7 @@ MANY_UNMOVED = 50_000
 LARGE_WAL = 256_000_000
 """Bytes; the databases fold their logs at 16 MB, after long reads a little later."""
 BACKUP_OLD_MS = 7 * 86_400_000
+FULL_IN_DAYS = 14
 NO_SPACE, LITTLE_SPACE = 64 << 20, 1 << 30
 """Bytes, as ``tallystick doctor`` judges them."""
 
@@ -37,6 +38,7 @@ class Problem(StrEnum):
     JOURNAL = "the journal fills"
     PAUSED = "the statistics are paused"
     LITTLE_SPACE = "the disk fills"
+    FULL_SOON = "the disk will be full"
     NO_BACKUP = "there is no backup"
     OLD_BACKUP = "the last backup is old"
     WAL = "a write-ahead log is large"
@@ -79,6 +81,9 @@ def _machine(state: ServerState) -> Iterator[Finding]:
         yield Finding(Problem.SPACE, Level.NOW, {"free": machine.space.free})
     elif machine.space is not None and machine.space.free < LITTLE_SPACE:
         yield Finding(Problem.LITTLE_SPACE, Level.SOON, {"free": machine.space.free})
+    elif state.growth is not None and (state.growth.full_in_days or FULL_IN_DAYS) < FULL_IN_DAYS:
+        days, growth = state.growth.full_in_days, state.growth.bytes_per_day
+        yield Finding(Problem.FULL_SOON, Level.SOON, {"days": int(days or 0), "bytes_per_day": int(growth)})
     if machine.wal > LARGE_WAL:
         yield Finding(Problem.WAL, Level.SOON, {"bytes": machine.wal})
 

@@ -11,10 +11,11 @@ from tallystick.ledger import Ledger
 from tallystick.ledger.measurements import Histogram
 from tallystick.services.clock import ClockWatch
 from tallystick.services.operating.backups import BackupNote, last_backup
+from tallystick.services.operating.disk_history import DiskHistory, Growth, growth_of
 from tallystick.services.operating.machine import Machine, look_at_machine, running_versions
 from tallystick.services.operating.slow_questions import SlowQuestion, SlowQuestions
 from tallystick.services.readiness import Readiness
-from tallystick.tasks import BackgroundTasks, RunningTask
+from tallystick.tasks import BackgroundTask, BackgroundTasks, RunningTask
 from tallystick.warehouse import Warehouse
 
 ALMOST_ALL = 0.99
@@ -100,6 +101,7 @@ class ServerState(Struct, frozen=True, kw_only=True):
 
     Attributes:
         clock_ahead_s: by how much the clock is ahead of the newest commit, below 0 behind; 0 if it is right.
+        growth: of the data directory; None until it was measured for some days.
         backup: the last one; None without a note of one.
         slow: questions of the last day that took long, the newest first.
     """
@@ -111,6 +113,7 @@ class ServerState(Struct, frozen=True, kw_only=True):
     clock_ahead_s: float
     tasks: Sequence[TaskState]
     machine: Machine
+    growth: Growth | None
     backup: BackupNote | None
     slow: Sequence[SlowQuestion]
     versions: Mapping[str, str]
@@ -135,6 +138,7 @@ class Operating:
     ) -> None:
         self._ledger, self._warehouse, self._readiness = ledger, warehouse, readiness
         self._clock, self._tasks, self._slow, self._data = clock, tasks, slow, data
+        self._disk_history = DiskHistory(data)
         self._started = time.time_ns() // 1_000_000
         self._versions: Mapping[str, str] | None = None
 
@@ -142,8 +146,7 @@ class Operating:
         """The state of the server now. Takes a few seconds if the database does not answer."""
         if self._versions is None:
             self._versions = await asyncio.to_thread(running_versions)
-        machine = await asyncio.to_thread(look_at_machine, self._data)
-        backup = await asyncio.to_thread(last_backup, self._data)
+        machine, growth, backup = await asyncio.to_thread(self._look)
         problem = await self._readiness.reason()
         return ServerState(
             at=time.time_ns() // 1_000_000,
@@ -153,10 +156,20 @@ class Operating:
             clock_ahead_s=self._clock.ahead,
             tasks=[_task(state) for state in self._tasks.states],
             machine=machine,
+            growth=growth,
             backup=backup,
             slow=self._slow.of_last_day,
             versions=self._versions,
         )
+
+    def tasks(self) -> list[BackgroundTask]:
+        """Measure how the data directory grows."""
+        return self._disk_history.tasks()
+
+    def _look(self) -> tuple[Machine, Growth | None, BackupNote | None]:
+        machine = look_at_machine(self._data)
+        free = None if machine.space is None else machine.space.free
+        return machine, growth_of(self._disk_history.read(), free), last_backup(self._data)
 
     def _writing(self, problem: str | None) -> Writing:
         writers = self._ledger.measurements

@@ -74,6 +74,14 @@ WORDS: Mapping[Problem, Words] = MappingProxyType(
             ),
             lambda language, facts: {"free": language.size(facts["free"])},
         ),
+        Problem.FULL_SOON: Words(
+            N_("The disk is full in about %(days)s days if the data grows on by %(size)s a day."),
+            N_("Enlarge the disk, delete something, or keep hits for a shorter time (settings of each site)."),
+            lambda language, facts: {
+                "days": language.number(facts["days"]),
+                "size": language.size(facts["bytes_per_day"]),
+            },
+        ),
         Problem.HITS: Words(
             N_("Pageviews cannot be stored: the last transaction failed."),
             N_("Look at the disk and at the server's log. The server tries again by itself."),
@@ -153,6 +161,7 @@ TASKS: Mapping[str, str] = MappingProxyType(
         "live-tokens": N_("ends live connections whose token was revoked"),
         "live-days": N_("tells open pages when a day begins"),
         "live-counters": N_("compares watched public counters with what is stored"),
+        "disk-history": N_("measures how the data grows"),
         "lease": N_("keeps the right to count pageviews, of several servers"),
     }
 )
