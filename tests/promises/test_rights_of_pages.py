@@ -220,6 +220,7 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/admin/log.csv": SUPERUSERS,
     "/invites/{code}": EVERYONE,
     "/invites/{code}/join": EVERYONE,
+    "/badge/{namespace}/{key}": EVERYONE,
     "/counters": LOGGED_IN,
     "/counters.json": LOGGED_IN,
     "/counters/public": LOGGED_IN,
@@ -423,7 +424,7 @@ async def test_pages_are_shown_to_whom_they_are_for(everybody: World, person: st
             if may_see(person, path, own=own) or theirs:
                 assert answer.status in {200, 303}, (place, answer.status)
                 assert not answer.headers.get("location", "").startswith("/login"), place
-            elif person == GUEST and not place.startswith("/invites/"):
+            elif person == GUEST and not place.startswith(("/invites/", "/badge/")):
                 assert answer.status == 303, (place, answer.status)
                 assert answer.headers["location"].startswith("/login?next="), place
             else:

@@ -75,6 +75,7 @@ PAGES = {
     "first-minutes": "/sites/empty.example",
     "public-counters": "/counters/public?find=demo",
     "public-counter": "/counters/public/demo.example/visits",
+    "badge": "/badge/demo.example/visits?label=Visits+of+today&color=green",
 }
 REFUSED = "the server responded with a status of 400"
 """What the browser says of an address that is refused is no complaint of ours."""

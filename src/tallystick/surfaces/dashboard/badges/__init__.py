@@ -1,0 +1,1 @@
+"""Badges of public counters: pictures to be embedded anywhere, and the page to copy them from."""
