@@ -8,15 +8,17 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import apsw
 import httpx
 import pytest
 
 from support.commands import CommandLine
 from support.server import RunningServer, clean_environment
+from tallystick.cli.doctor import LEDGER_FILE
 from tallystick.cli.support.demo_content import MAIN, NOTES, SHOUTED_DAYS_AGO, SITES
 from tallystick.cli.support.demo_visits import DAYS, LIVE_S, DemoHit, hits_of_day, visits_by_day
 from tallystick.model.period import DAY_S
@@ -119,6 +121,12 @@ def logs_in(url: str, password: str) -> bool:
         return browser.post("/login", data=sent).status_code == 303
 
 
+def listed_pages(data: Path) -> list[str]:
+    """The pages of the main site that lists of paths contain."""
+    with closing(apsw.Connection(str(data / LEDGER_FILE), flags=apsw.SQLITE_OPEN_READONLY)) as ledger:
+        return [path for (path,) in ledger.execute("SELECT path FROM path WHERE site = 1 AND counted AND NOT event")]
+
+
 def test_it_serves_counts_and_leaves_nothing(tmp_path: Path) -> None:
     with the_demo(tmp_path) as running:
         wait_for("Ctrl-C", running)
@@ -143,6 +151,7 @@ def test_it_keeps_a_directory_that_it_is_given_and_fills_it_once(tmp_path: Path)
         assert stopped(running, signal.SIGTERM) == 0
     before = warehouse_storage(data).count()
     assert before > 2_000
+    assert len(listed_pages(data)) >= 15
     with the_demo(tmp_path, "--data", str(data)) as running:
         wait_for("Ctrl-C", running)
         assert "Inventing" not in running.output

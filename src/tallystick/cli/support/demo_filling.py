@@ -124,7 +124,8 @@ class _Writing:
         pages = [self._page(hit) for hit in hits]
         names, site = self._services.names, self._site.id
         paths = {part.path: NewPath(part.path, part.title, part.event, counted=True) for part in pages}
-        new = [path for name, path in paths.items() if names.path(site, name) is None]
+        # Those that only bots have requested so far are in no list of paths.
+        new = [path for name, path in paths.items() if (known := names.path(site, name)) is None or not known.counted]
         campaigns = {part.campaign for part in pages if part.campaign}
         unknown = [name for name in campaigns if names.campaign(site, name) is None]
         if new or unknown:
