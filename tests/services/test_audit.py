@@ -6,7 +6,8 @@ from tallystick.ledger import Ledger
 from tallystick.services.accounts import audit
 from tallystick.services.accounts.accounts import delete_account, set_access, set_password
 from tallystick.services.accounts.audit import HOUR_MS, EventKind, acting, done_by, events, note, note_refusal
-from tallystick.services.accounts.sites import delete_site
+from tallystick.services.accounts.site_hosts import release_host, remember_host
+from tallystick.services.accounts.sites import SiteChanges, delete_site, update_site
 from tallystick.services.accounts.tokens import all_tokens, delete_token, rotate_token
 
 
@@ -39,6 +40,33 @@ async def test_what_people_do_is_noted_with_who_did_it(ledger: Ledger) -> None:
         ("token revoked", "ada@example.com", name, ""),
         ("account deleted", "ada@example.com", "ben@example.com", ""),
         ("site deleted", "command line", "site 1 stats.example.com", ""),
+    ]
+
+
+async def test_changes_of_a_site_are_noted_without_its_secret_and_addresses(ledger: Ledger) -> None:
+    site = await a_site(ledger, await a_person(ledger))
+
+    async def change(cname: str | None, **settings: object) -> None:
+        changes = SiteChanges(cname=cname, settings=settings)
+        await ledger.write(done_by, "ada@example.com", update_site, site.id, changes, NOW)
+
+    await change("new.example.com", public="secret", secret="asecretofthesite", data_retention=90)
+    await change("new.example.com", ignore_ips=("192.0.2.7",), respect_gpc=True, collect=6)
+    await change("new.example.com", respect_gpc=True)  # is so already
+    await change("new.example.com", data_retention=0)
+    await ledger.write(remember_host, site.id, "old.example.com", NOW)
+    assert await ledger.write(done_by, "command line", release_host, site.id, "old.example.com")
+    assert not await ledger.write(release_host, site.id, "old.example.com")
+    changed = [event for event in await log_of(ledger) if event[0] == "site changed"]
+    subject = "site 1 new.example.com"
+    assert changed == [
+        (
+            *("site changed", "ada@example.com", subject),
+            "cname stats.example.com -> new.example.com, public private -> secret, secret, data_retention 0 -> 90",
+        ),
+        ("site changed", "ada@example.com", subject, "ignore_ips, collect, respect_gpc off -> on"),
+        ("site changed", "ada@example.com", subject, "data_retention 90 -> 0"),
+        ("site changed", "command line", "site 1", "host old.example.com released"),
     ]
 
 

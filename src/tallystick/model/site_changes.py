@@ -1,10 +1,10 @@
-"""Tells in plain words what a change of a site's settings means for its figures."""
+"""Tells in plain words what was changed about a site, and what that means for its figures."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
 from tallystick.model.leaving_out import RuleKind
-from tallystick.model.site import Collect, SiteSettings
+from tallystick.model.site import Collect, Site, SiteSettings
 
 RULES: Mapping[RuleKind, str] = MappingProxyType(
     {
@@ -57,6 +57,37 @@ def rules_change(before: SiteSettings, after: SiteSettings) -> str:
         if found.keys() - others.keys()
     ]
     return "; ".join(parts) + "." if parts else ""
+
+
+def changes_logged(before: Site, after: Site) -> str:
+    """What was changed about a site, for the log of administrative events; empty for no change.
+
+    Hosts, names, numbers and switches with their values; of others the name alone: they may be secrets or addresses.
+    """
+    pairs = [(name, getattr(before, name), getattr(after, name)) for name in _LOGGED_FIELDS]
+    pairs += [
+        (name, getattr(before.settings, name), getattr(after.settings, name)) for name in SiteSettings.__struct_fields__
+    ]
+    return ", ".join(
+        f"{name} {_shown(old)} -> {_shown(new)}" if name in _LOGGED_WITH_VALUES else name
+        for name, old, new in pairs
+        if old != new
+    )
+
+
+_LOGGED_FIELDS = ("cname", "code", "domain", "link_domain", "user_defaults")
+_LOGGED_WITH_VALUES = frozenset(
+    {
+        *("cname", "code", "domain", "link_domain", "public", "data_retention"),
+        *("allow_counter", "allow_bosmang", "respect_gpc", "respect_dnt", "collect_props"),
+    }
+)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return "none" if value in {None, ""} else str(value)
 
 
 def _rules(settings: SiteSettings) -> dict[tuple[RuleKind, str], str]:

@@ -1,10 +1,11 @@
 """The pages of the server as a whole: its state, its log, and what they say while the ledger is down."""
 
+import asyncio
 import csv
 import io
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from builders import NOW
 from support.pages import Pages, Visitor
 from tallystick.errors import StoreAway
 from tallystick.ledger import Ledger
+from tallystick.services import readiness
 from tallystick.services.accounts.audit import EventKind, acting, note
 from tallystick.services.operating import state as module
 from tallystick.services.operating.backups import BackupNote
@@ -120,23 +122,29 @@ async def test_the_state_says_that_all_is_well_or_what_to_do(pages: Pages, monke
         assert "The queue fills: 15,000 of 20,000 places are taken." in shown
 
 
-@asynccontextmanager
-async def ledger_down(pages: Pages) -> AsyncIterator[None]:
+async def away(*_: object) -> None:
+    raise StoreAway
+
+
+async def hanging(*_: object) -> None:
+    await asyncio.sleep(60)
+
+
+@contextmanager
+def ledger_down(pages: Pages, as_if: Callable[..., Awaitable[None]] = away) -> Iterator[None]:
     """A time in which the ledger can neither be read nor written."""
-
-    async def away(*_: object) -> None:
-        raise StoreAway
-
     with pytest.MonkeyPatch.context() as patch:
         for name in ("read", "write", "flush", "lanes_free"):
-            patch.setattr(pages.ledger, name, away)
+            patch.setattr(pages.ledger, name, as_if)
+        patch.setattr(page_request, "READ_WITHIN_S", 0.05)
+        patch.setattr(readiness, "COMMITTED_WITHIN_S", 0.05)
         yield
 
 
 async def test_superusers_see_the_state_while_the_ledger_is_down(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     async with pages.ada() as ada, pages.ben(ada, access_all="a") as ben, pages.visitor() as guest:
         assert (await ben.get("/admin")).status_code == 404
-        async with ledger_down(pages):
+        with ledger_down(pages):
             shown = await ada.get("/admin")
             assert shown.status_code == 200
             assert "Something is wrong." in shown.text
@@ -146,9 +154,13 @@ async def test_superusers_see_the_state_while_the_ledger_is_down(pages: Pages, m
             assert await statuses(ada, "/admin/people", "/admin/log", "/sites") == [503, 503, 503]
             assert await statuses(ben, "/admin", "/admin.json") == [503, 503]
             assert await statuses(guest, "/admin", "/admin.json") == [303, 303]
-            monkeypatch.setattr(page_request, "REMEMBERED_MS", -1)
-            assert await statuses(ada, "/admin") == [503]
+            with monkeypatch.context() as later:
+                later.setattr(page_request, "REMEMBERED_MS", -1)
+                assert await statuses(ada, "/admin") == [503]
         assert await statuses(ada, "/admin") == [200]
+        with ledger_down(pages, hanging):
+            shown = await ada.get("/admin")
+            assert "Counts cannot be stored: commits take too long." in shown.text
 
 
 async def test_a_login_that_has_ended_is_forgotten(pages: Pages) -> None:
@@ -157,7 +169,7 @@ async def test_a_login_that_has_ended_is_forgotten(pages: Pages) -> None:
         assert (await ada.fill("/admin", {}, action="/logout")).status_code == 303
         ada.client.cookies.update(cookies)
         assert await statuses(ada, "/admin") == [303]
-        async with ledger_down(pages):
+        with ledger_down(pages):
             assert await statuses(ada, "/admin") == [503]
 
 

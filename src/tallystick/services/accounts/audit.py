@@ -46,6 +46,7 @@ class EventKind(StrEnum):
     TOKEN_ROTATED = "token rotated"  # noqa: S105
     TOKEN_REVOKED = "token revoked"  # noqa: S105
     SITE_CREATED = "site created"
+    SITE_CHANGED = "site changed"
     SITE_DELETED = "site deleted"
     GOAL_CREATED = "goal created"
     GOAL_CHANGED = "goal changed"

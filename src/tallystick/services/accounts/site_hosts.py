@@ -13,6 +13,7 @@ from tallystick.ledger import Session
 from tallystick.model.site import Site
 from tallystick.model.site_rules import normal_host
 from tallystick.services.accounts.accounts import hold_accounts
+from tallystick.services.accounts.audit import EventKind, note
 from tallystick.services.accounts.site_rows import active_sites
 
 HOSTS_AT_MOST = 100
@@ -66,7 +67,10 @@ def release_host(session: Session, number: int, host: str) -> bool:
     """Remove a host from a site's additional hosts. Returns whether it was one."""
     hold_accounts(session)
     stored = kept_host(host) or ""
-    return session.common.delete_site_host(session.connection, host=stored, site=number) is not None
+    released = session.common.delete_site_host(session.connection, host=stored, site=number) is not None
+    if released:
+        note(session, EventKind.SITE_CHANGED, None, f"site {number}", f"host {stored} released")
+    return released
 
 
 def unknown_hosts(session: Session) -> list[UnknownHost]:

@@ -18,7 +18,7 @@ from tallystick.errors import InputRefused, InvalidFields, NoSuchSite, NotPermit
 from tallystick.ledger import Ledger, Session
 from tallystick.model.account import ALL_SITES, EVERY_SITE, Access, Account, Principal, Token, UserSettings
 from tallystick.model.site import Site, SiteSettings
-from tallystick.model.site_changes import collection_change, rules_change
+from tallystick.model.site_changes import changes_logged, collection_change, rules_change
 from tallystick.model.site_rules import defaults_problems, normal_domain, normal_host, normal_settings, site_problems
 from tallystick.services.accounts.accounts import CHANGES, existing, hold_accounts, last_change, set_first_site
 from tallystick.services.accounts.audit import EventKind, note
@@ -188,6 +188,8 @@ def update_site(session: Session, number: int, changes: SiteChanges, now: int) -
     elif before.cname and len(active_sites(session)) > 1:
         # It would be at no host from now on, and pages that name this one would lose their hits.
         remember_host(session, number, before.cname, now)
+    if text := changes_logged(before, after):
+        note(session, EventKind.SITE_CHANGED, now, _subject(after), text)
     here = AnnotatedSite(after.id, after.user_defaults.timezone)
     for changed in (collection_change, rules_change):
         if text := changed(before.settings, after.settings):

@@ -40,6 +40,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         EventKind.TOKEN_ROTATED: N_("Token rotated"),
         EventKind.TOKEN_REVOKED: N_("Token revoked"),
         EventKind.SITE_CREATED: N_("Site created"),
+        EventKind.SITE_CHANGED: N_("Site changed"),
         EventKind.SITE_DELETED: N_("Site deleted"),
         EventKind.GOAL_CREATED: N_("Goal created"),
         EventKind.GOAL_CHANGED: N_("Goal changed"),

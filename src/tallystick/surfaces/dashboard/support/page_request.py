@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from tallystick.errors import StoreUnavailable
+from tallystick.errors import StoreAway, StoreUnavailable
 from tallystick.ledger import Ledger
 from tallystick.model.account import Account
 from tallystick.services.accounts.audit import is_superuser
@@ -76,6 +76,8 @@ VALID_REMEMBERED = 10_000
 
 SUPERUSERS_REMEMBERED, REMEMBERED_MS = 100, 12 * 3_600_000
 """Login sessions of superusers, who may see the state of the server while nobody can log in."""
+READ_WITHIN_S = 1.5
+"""A database that hangs must not keep them waiting."""
 
 LONGEST_QUERY = 8_192
 """Bytes; decoding a longer one would keep other requests waiting."""
@@ -124,20 +126,19 @@ class PageGuard:
         return endpoint
 
     def superusers_always(self, handler: Handler) -> Endpoint:
-        """Like ``login_required``, for a page that superusers need most while the ledger is unavailable.
+        """Like ``login_required``, for a page without forms that superusers need most while the ledger is unavailable.
 
         Then login sessions cannot be read, and those of superusers count that were valid within the last hours.
         """
-        while_available = self.login_required(handler)
 
         async def endpoint(http: Request) -> Response:
+            _refuse_long_query(http)
             try:
-                return await while_available(http)
-            except StoreUnavailable:
-                request = await self._remembered(http)
-                if request is None:
-                    raise
-                return await handler(request)
+                async with asyncio.timeout(READ_WITHIN_S):
+                    request = await self._page_request(http)
+            except (StoreUnavailable, TimeoutError) as error:
+                request = await self._remembered(http, error)
+            return to_login(http) if request.principal is None else await handler(request)
 
         return endpoint
 
@@ -194,12 +195,16 @@ class PageGuard:
             needs_setup=await self._setup.needed(),
         )
 
-    async def _remembered(self, http: Request) -> PageRequest | None:
-        """The request of a superuser whose login session was valid a while ago."""
+    async def _remembered(self, http: Request, error: StoreUnavailable | TimeoutError) -> PageRequest:
+        """The request of a superuser whose login session was valid a while ago.
+
+        Raises:
+            StoreUnavailable: there is none.
+        """
         now, secret = self._ledger.clock(), cookies.login_secret(http)
         principal, at = self._superusers.get(secret_digest(secret), (None, 0)) if secret else (None, 0)
         if principal is None or now - at > REMEMBERED_MS:
-            return None
+            raise error if isinstance(error, StoreUnavailable) else StoreAway from error
         language = await self._language(http, principal)
         return PageRequest(http=http, now=now, principal=principal, secret=secret, language=language)
 
