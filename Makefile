@@ -44,6 +44,7 @@ bench: .venv/.bench ## Measure, about 32 minutes; needs wrk and Chromium (Debian
 	$(BIN)/python benchmarks/reporting.py
 	$(BIN)/python benchmarks/questions.py
 	$(BIN)/python benchmarks/dashboard.py
+	$(BIN)/python benchmarks/pressing.py
 	$(BIN)/python benchmarks/beside.py
 	$(BIN)/python benchmarks/moving.py
 	$(BIN)/python benchmarks/sharing.py

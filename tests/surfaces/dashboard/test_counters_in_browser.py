@@ -14,6 +14,20 @@ from support.server import RunningServer, running_server
 pytestmark = pytest.mark.browser
 
 
+NOTE_NUMBERS = """
+() => {
+  window.numbers = [];
+  const shown = document.querySelector("main [data-value]");
+  const note = () => {
+    const number = Number(shown.textContent);
+    if (number !== numbers.at(-1)) numbers.push(number);
+  };
+  new MutationObserver(note).observe(shown, { childList: true, characterData: true, subtree: true });
+}
+"""
+"""Notes each number that the counter shows."""
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     with running_server(tmp_path_factory.mktemp("counters") / "data", "--rate-limit", "off") as running:
@@ -79,7 +93,19 @@ def test_two_devices_see_each_others_presses(browser: Browser, server: RunningSe
         shown(second, "3")
         second.get_by_role("button", name="Subtract 1").click()
         shown(page, "2")
+        page.evaluate(NOTE_NUMBERS)
+        for number in range(3, 13):
+            page.get_by_role("button", name="Add 1").click()
+            shown(second, str(number))
+        assert page.evaluate("numbers") == list(range(3, 13)), "a press on its way is not shown twice"
+        page.get_by_role("link", name="10", exact=True).click()
+        page.get_by_role("button", name="Subtract 10").click()
+        shown(second, "2")
         page.goto("/counters")
+        shown(page, "2")
+        second.get_by_role("button", name="Add 1").click()
+        shown(page, "3")
+        second.get_by_role("button", name="Subtract 1").click()
         shown(page, "2")
         second.get_by_role("button", name="Undo my last change").click()
         shown(page, "3")

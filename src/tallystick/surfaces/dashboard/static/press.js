@@ -88,9 +88,11 @@
     }
     if (!item.tried) change(item.id, { tried: Date.now() });
     let answer;
-    flying = item;
+    let told;
+    flying = item; // until all of the answer is here
     try {
       answer = await send(item);
+      told = await answer.json().catch(() => ({}));
     } catch {
       return false;
     } finally {
@@ -101,7 +103,6 @@
       return undefined;
     }
     if (answer.status >= 500 || answer.status === 429 || answer.status === 408) return false;
-    const told = await answer.json().catch(() => ({}));
     drop(item.id);
     if (answer.ok) take(item.counter, told.value, told.version);
     else say(`${said.dataset.refused} ${told.error ?? answer.status}`);
