@@ -33,7 +33,7 @@ SUPERUSERS = frozenset({"superuser"})
 MANAGERS = frozenset({"superuser", "admin"})
 """Of the first site's account."""
 
-SITE = {"code": "main", "public": "private", "data_retention": "0", "collect": "2", "cname": "stats.example.com"}
+SITE = {"code": "main", "public": "private", "timezone": ".UTC", "cname": "stats.example.com"}
 PREFERENCES = {
     "timezone": "DE.Europe/Berlin",
     "number_format": "46",
@@ -153,6 +153,9 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/sites/{site}/now.json": READERS,
     "/sites/{site}/now.csv": READERS,
     "/sites/{site}/settings": READERS,
+    "/sites/{site}/settings.json": READERS,
+    "/sites/{site}/collection": SETTERS,
+    "/sites/{site}/collection.json": SETTERS,
     "/sites/{site}/settings/hosts": READERS,
     "/sites/{site}/delete": READERS - {"site admin"},
     "/sites/{site}/pin": READERS,
@@ -261,6 +264,7 @@ FORMS: Mapping[str, Form] = {
     "/user/preferences": Form(LOGGED_IN, filled(**PREFERENCES)),
     "/sites": Form(MANAGERS | {"foreign admin"}, filled(cname="third.example.com")),
     "/sites/{site}/settings": Form(SETTERS, filled(**SITE, link_domain="www.example.com")),
+    "/sites/{site}/collection": Form(SETTERS, filled(collect="2", data_retention="0")),
     "/sites/{site}/settings/hosts": Form(ADMINS, filled(host=KEPT_HOST)),
     "/sites/{site}/pin": Form(READERS, filled(pinned="1")),
     "/sites/{site}/delete": Form(MANAGERS, filled(confirm="second.example.com")),

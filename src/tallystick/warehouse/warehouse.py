@@ -120,6 +120,14 @@ class WarehouseSession(Protocol):
 
     # Imported aggregates.
 
+    def count_expired(self, limits: Iterable[tuple[int, int]]) -> int:
+        """The number of hits and imported rows that ``expire`` would remove.
+
+        Args:
+            limits: site, and the Unix second before which hits are removed.
+        """
+        ...
+
     def aggregate_imports(self, site: int) -> list[AggregateImport]:
         """The imports of a site, those that are not done too, oldest first."""
         ...
@@ -254,10 +262,6 @@ class WarehouseWriteSession(WarehouseSession, Protocol):
         Args:
             limits: site, and the Unix second before which hits are removed.
         """
-        ...
-
-    def count_expired(self, limits: Iterable[tuple[int, int]]) -> int:
-        """The number of hits and imported rows that ``expire`` would remove."""
         ...
 
     def newest_time(self) -> int:

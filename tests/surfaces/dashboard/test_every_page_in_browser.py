@@ -64,6 +64,7 @@ PAGES = {
     "paths-delete": f"{SITE}/paths/delete?path=1&path=2",
     "sites": "/sites",
     "settings": f"{SITE}/settings",
+    "collection": f"{SITE}/collection",
     "exports": f"{SITE}/exports",
     "sharing": f"{SITE}/sharing",
     "sharing-link": f"{SITE}/sharing/1",

@@ -141,14 +141,15 @@ def test_an_invite_is_accepted_after_logging_in(page: Page, shared: dict[str, st
 
 
 def test_what_is_wrong_is_tied_to_its_field(page: Page) -> None:
-    page.goto("/sites/1/settings")
+    page.goto("/sites/1/collection")
     page.get_by_label("Days that hits are kept").fill("5")
     page.get_by_role("button", name="Save").click()
     field = page.get_by_label("Days that hits are kept")
     expect(field).to_have_value("5")
     expect(field).to_have_attribute("aria-invalid", "true")
     expect(field).to_have_accessible_description(
-        "0 keeps them for good; otherwise 31 to 1825. Days that hits are kept must be 0, or 31 to 1825."
+        "0 keeps them for good; otherwise 31 to 1825. Older hits are deleted within about an hour, and cannot be"
+        " brought back but from a backup. Days that hits are kept must be 0, or 31 to 1825."
     )
     expect(page.get_by_role("alert")).to_contain_text("Nothing was changed.")
 

@@ -7,7 +7,7 @@ import pytest
 from builders import NOW
 from support.pages import PASSWORD, Pages, shown_once
 from tallystick.ledger import Ledger
-from tallystick.model.site import Collect, Site
+from tallystick.model.site import COLLECT, Site
 from tallystick.services.accounts.accounts import NewAccount, account_by_email, create_account
 from tallystick.services.accounts.passwords import Passwords
 from tallystick.services.accounts.site_hosts import hosts_of, note_unknown_hosts, remember_host
@@ -15,7 +15,7 @@ from tallystick.services.accounts.site_rows import active_sites, site
 from tallystick.services.accounts.sites import NewSite, create_site
 from tallystick.web.rate_limit import Rate
 
-SETTINGS = {"cname": "stats.example.com", "code": "main", "public": "private", "data_retention": "0", "collect": "2"}
+SETTINGS = {"cname": "stats.example.com", "code": "main", "public": "private", "timezone": ".UTC"}
 
 
 @pytest.fixture
@@ -129,33 +129,18 @@ async def test_settings_go_there_and_back(pages: Pages) -> None:
             "link_domain": "www.example.com",
             "public": "secret",
             "secret": "abcdefgh12",
-            "data_retention": "31",
-            "collect": ["2", "64", "128"],
-            "ignore_ips": "192.0.2.1, 2001:db8::/32\n\n198.51.100.7",
-            "collect_regions": "nl de",
+            "timezone": "DE.Europe/Berlin",
             "allow_embed": "https://www.example.com",
             "allow_counter": "on",
-            "respect_gpc": "on",
         }
         answer = await ada.fill(path, fields)
         assert answer.headers["location"] == f"{path}?done=changed"
         kept = await first_site(pages)
         assert (kept.cname, kept.code, kept.link_domain) == (None, "main", "www.example.com")
-        assert kept.settings.collect == Collect.REFERRER | Collect.LANGUAGE | Collect.SESSION
-        assert kept.settings.ignore_ips == ("192.0.2.1", "2001:db8::/32", "198.51.100.7")
-        assert kept.settings.collect_regions == ("NL", "DE")
-        assert (kept.settings.allow_counter, kept.settings.respect_gpc) == (True, True)
-        assert (kept.settings.allow_bosmang, kept.settings.respect_dnt) == (False, False)
+        assert (kept.settings.allow_counter, kept.settings.allow_bosmang) == (True, False)
+        assert (kept.user_defaults.timezone, kept.settings.collect) == ("DE.Europe/Berlin", COLLECT)
         shown = (await ada.get(path)).text
-        assert "192.0.2.1\n2001:db8::/32\n198.51.100.7</textarea>" in shown
         assert 'name="public" value="secret" checked' in shown
-
-
-async def test_collecting_nothing_is_kept_as_nothing(pages: Pages) -> None:
-    async with pages.ada() as ada:
-        fields = {name: value for name, value in SETTINGS.items() if name != "collect"}
-        await ada.fill(f"/sites/{(await first_site(pages)).id}/settings", fields)
-    assert (await first_site(pages)).settings.collect == Collect.NOTHING
 
 
 @pytest.mark.parametrize(
@@ -168,10 +153,6 @@ async def test_collecting_nothing_is_kept_as_nothing(pages: Pages) -> None:
         ({"link_domain": "java script"}, "The website must be a valid url"),
         ({"public": "perhaps"}, "This must be one of"),
         ({"public": "secret"}, "Secret of the link must be 8 to 40 letters and digits"),
-        ({"data_retention": "5"}, "Days that hits are kept must be 0, or 31 to 1825"),
-        ({"data_retention": "some"}, "Days that hits are kept must be 0, or 31 to 1825"),
-        ({"ignore_ips": "nowhere"}, "must be a valid IPv4 or IPv6 address"),
-        ({"collect_regions": "Utopia"}, "must be country codes"),
         ({"allow_embed": "*"}, "is not allowed"),
     ],
 )

@@ -50,6 +50,7 @@ from tallystick.surfaces.dashboard.sharing.door import LinkDoor
 from tallystick.surfaces.dashboard.sharing.pages import SharingPages
 from tallystick.surfaces.dashboard.sharing.pictures import Pictures
 from tallystick.surfaces.dashboard.sharing.site_door import SiteDoor
+from tallystick.surfaces.dashboard.sites.collection import CollectionPages
 from tallystick.surfaces.dashboard.sites.pages import SitePages
 from tallystick.surfaces.dashboard.support.error_pages import ErrorPages
 from tallystick.surfaces.dashboard.support.language import Languages
@@ -202,7 +203,7 @@ def _account_routes(
     guard: PageGuard, services: PageServices, languages: Languages, following: Following
 ) -> list[BaseRoute]:
     profile, two_factor, tokens = ProfilePages(services), TwoFactorPages(services), TokenPages(services)
-    preferences = PreferencesPages(services, languages)
+    preferences, collection = PreferencesPages(services, languages), CollectionPages(services)
     sites, people = SitePages(services), PeoplePages(services)
     sharing, notes = SharingPages(services), NotesPages(services)
     segments, views, counters = SegmentPages(services), SavedViewPages(services), CounterPages(services)
@@ -225,6 +226,9 @@ def _account_routes(
         ("/sites", sites.list_page, sites.create),
         ("/sites.json", sites.list_json, None),
         ("/sites/{site}/settings", sites.page, sites.change),
+        ("/sites/{site}/settings.json", sites.page_json, None),
+        ("/sites/{site}/collection", collection.page, collection.change),
+        ("/sites/{site}/collection.json", collection.data, None),
         ("/sites/{site}/settings/hosts", sites.page, sites.release_host),
         ("/sites/{site}/delete", sites.page, sites.delete),
         ("/sites/{site}/pin", sites.page, sites.pin),

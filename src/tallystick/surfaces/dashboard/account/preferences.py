@@ -3,17 +3,15 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import date
-from itertools import groupby
 from typing import Any
 
-from msgspec import Struct
 from msgspec.structs import replace
 from starlette.responses import Response
 
 from tallystick.model.account import UserSettings
 from tallystick.services.accounts.accounts import change_preferences
-from tallystick.services.zones import zones_of_countries
 from tallystick.surfaces.dashboard.support import cookies
+from tallystick.surfaces.dashboard.support.choices import NOT_OFFERED, Choice, Option, choice, zone_groups
 from tallystick.surfaces.dashboard.support.data import as_json
 from tallystick.surfaces.dashboard.support.formats import UNCHOSEN, formats_of
 from tallystick.surfaces.dashboard.support.language import N_, Language, Languages, chosen_language
@@ -31,26 +29,6 @@ SAMPLE, SAMPLE_DAY = 1_234_567.8, date(2026, 3, 9)
 
 NAMES = (*("timezone", "sunday_starts_week", "number_format", "date_format", "twenty_four_hours", "language", "theme"),)
 """The settings that this page changes, as the API has them."""
-
-Option = tuple[str, str]
-"""The value of a form's field, and its text."""
-
-
-class Choice(Struct, frozen=True):
-    """One setting with everything that it can be.
-
-    Attributes:
-        groups: options under a heading, which is empty for the first ones.
-    """
-
-    name: str
-    current: str
-    groups: Sequence[tuple[str, Sequence[Option]]]
-
-    @property
-    def values(self) -> Sequence[str]:
-        """What can be chosen."""
-        return [value for _, options in self.groups for value, _ in options]
 
 
 class PreferencesPages:
@@ -70,12 +48,8 @@ class PreferencesPages:
     async def change(self, request: PageRequest) -> Response:
         """Keep what was chosen. A value that is not offered is refused, and nothing is changed."""
         choices = await asyncio.to_thread(self._choices, request.language, request.account.settings)
-        chosen = {choice.name: request.form.text(choice.name) for choice in choices}
-        problems = {
-            choice.name: [N_("is not one of the choices")]
-            for choice in choices
-            if chosen[choice.name] not in choice.values
-        }
+        chosen = {each.name: request.form.text(each.name) for each in choices}
+        problems = {each.name: [NOT_OFFERED] for each in choices if chosen[each.name] not in each.values}
         if problems:
             return await self._show(request, problems)
         await self._services.ledger.write(change_preferences, request.account.id, _settings(chosen), request.now)
@@ -89,7 +63,7 @@ class PreferencesPages:
     async def _show(self, request: PageRequest, problems: Problems = NO_PROBLEMS) -> Response:
         choices = await asyncio.to_thread(self._choices, request.language, request.account.settings)
         values = {
-            "choices": {choice.name: choice for choice in choices},
+            "choices": {each.name: each for each in choices},
             "sample": {"at": request.now, "number": SAMPLE},
             "problems": problems,
         }
@@ -97,12 +71,13 @@ class PreferencesPages:
 
     def _choices(self, language: Language, settings: UserSettings) -> list[Choice]:
         say = language.gettext
+        zones = [(UNCHOSEN.timezone, say(N_("as each site has it"))), (UTC_CHOSEN, "UTC")]
         languages = [(each.code, each.own_name) for each in self._languages]
         clocks = [("on", say(N_("24 hours (14:05)"))), ("", say(N_("12 hours (2:05 pm)")))]
         weeks = [("", language.weekday(0)), ("on", language.weekday(6))]
         themes = [("", say(N_("as in the browser"))), ("light", say(N_("light"))), ("dark", say(N_("dark")))]
         return [
-            Choice("timezone", settings.timezone, _with(settings.timezone, _zones(language))),
+            choice("timezone", settings.timezone, zone_groups(language, zones)),
             _plain("sunday_starts_week", "on" if settings.sunday_starts_week else "", weeks),
             _plain("number_format", str(settings.number_format), _numbers(language)),
             _plain("date_format", settings.date_format, _dates(language)),
@@ -117,28 +92,7 @@ class PreferencesPages:
 
 
 def _plain(name: str, current: str, options: Sequence[Option]) -> Choice:
-    return Choice(name, current, _with(current, [("", options)]))
-
-
-def _with(current: str, groups: Sequence[tuple[str, Sequence[Option]]]) -> list[tuple[str, Sequence[Option]]]:
-    """The options, and what is chosen now, which another program may have set to something else."""
-    if any(value == current for _, options in groups for value, _ in options):
-        return list(groups)
-    return [*groups, ("", [(current, current)])]
-
-
-def _zones(language: Language) -> list[tuple[str, Sequence[Option]]]:
-    zones = zones_of_countries()
-    regions = groupby(zones, key=lambda pair: pair[1].partition("/")[0])
-    return [
-        ("", [(UNCHOSEN.timezone, language.gettext(N_("as each site has it"))), (UTC_CHOSEN, "UTC")]),
-        *((region, [_zone(language, *pair) for pair in pairs]) for region, pairs in regions),
-    ]
-
-
-def _zone(language: Language, country: str, zone: str) -> Option:
-    place = zone.partition("/")[2].replace("_", " ")
-    return f"{country}.{zone}", f"{place} ({language.country_name(country)})"
+    return choice(name, current, [("", options)])
 
 
 def _numbers(language: Language) -> list[Option]:

@@ -1,6 +1,6 @@
 """Sites and their settings: ``/sites``."""
 
-import re
+import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import suppress
 from functools import partial
@@ -9,20 +9,22 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from tallystick.errors import InputRefused, NoSuchSite, NotPermitted, StoreUnavailable
+from tallystick.errors import InputRefused, NotPermitted, StoreUnavailable
+from tallystick.model.account import UserSettings
 from tallystick.model.site import Site
-from tallystick.services.accounts.accounts import may_change, may_see
+from tallystick.services.accounts.accounts import may_change
 from tallystick.services.accounts.pinned_sites import pin_site, pinned_sites, sites_in_order
 from tallystick.services.accounts.site_hosts import UnknownHost, hosts_of, release_host, unknown_hosts, without_host
 from tallystick.services.accounts.site_rows import active_sites
-from tallystick.services.accounts.site_rows import site as read_site
 from tallystick.services.accounts.sites import NewSite, create_site_as, delete_site, may_create_sites, update_site
 from tallystick.surfaces.dashboard.analytics.cards import SiteCards, plain_card
 from tallystick.surfaces.dashboard.analytics.periods import USUAL
 from tallystick.surfaces.dashboard.analytics.view import View
 from tallystick.surfaces.dashboard.analytics.viewer import MOST_SITES, address_of
 from tallystick.surfaces.dashboard.first_minutes.snippets import counting_origin
-from tallystick.surfaces.dashboard.sites.form import COLLECTED, PUBLIC, changes_of, filled_in, typed
+from tallystick.surfaces.dashboard.sites.form import PUBLIC, changes_of, filled_in, typed
+from tallystick.surfaces.dashboard.sites.places import SitePlaces
+from tallystick.surfaces.dashboard.support.choices import NOT_OFFERED, Choice, choice, zone_groups
 from tallystick.surfaces.dashboard.support.confirmation import confirmed
 from tallystick.surfaces.dashboard.support.data import as_json
 from tallystick.surfaces.dashboard.support.forms import form_token, number_in
@@ -37,15 +39,13 @@ PERIODS_OF_CARDS = ("today", "7d", "28d", "month", "year")
 
 NEW_SITE_FIELDS = ("cname", "domain", "link_domain")
 
-_id = re.compile(r"[1-9][0-9]{0,8}")
-
 
 class SitePages:
     """Lists, adds, changes and deletes the sites of a person's account."""
 
     def __init__(self, services: PageServices) -> None:
         self._services, self._ledger = services, services.ledger
-        self._cards = SiteCards(services.statistics)
+        self._cards, self._places = SiteCards(services.statistics), SitePlaces(services)
 
     async def list_page(self, request: PageRequest) -> Response:
         """The sites that the person may see, and the form for a new one. Their cards follow one by one."""
@@ -90,41 +90,60 @@ class SitePages:
 
     async def pin(self, request: PageRequest) -> Response:
         """Pin a site to the beginning of the person's list, or no longer pin it."""
-        site = await self._site(request)
+        site = await self._places.site(request)
         pinned = request.form.text("pinned") == "1"
         await self._ledger.write(partial(pin_site, pinned=pinned), request.account.id, site.id)
         return see_other("/sites")
 
     async def page(self, request: PageRequest) -> Response:
         """A site: the code for its pages and, for people who may change them, its settings."""
-        return await self._show_site(request, await self._site(request))
+        return await self._show_site(request, await self._places.site(request))
+
+    async def page_json(self, request: PageRequest) -> Response:
+        """The same as JSON, with the settings for people who may change them; without the secret of the link."""
+        site = await self._places.site(request)
+        facts = {
+            "id": site.id,
+            "name": name_of(site),
+            "cname": site.cname,
+            "domain": site.domain,
+            "link_domain": site.link_domain,
+            "code": site.code,
+            "timezone": site.user_defaults.timezone,
+            "created": site.created,
+            "counting_since": site.counting_since,
+        }
+        if may_change(request.account, "s", site):
+            kept = {name: value for name, value in filled_in(site).items() if name not in {*facts, "secret"}}
+            facts |= kept | {
+                "has_secret": bool(site.settings.secret),
+                "allow_embed": site.settings.allow_embed,
+                "other_hosts": await self._ledger.read(hosts_of, site.id),
+            }
+        return as_json(facts)
 
     async def change(self, request: PageRequest) -> Response:
         """Change a site's settings."""
-        before = await self._site(request)
-        if not may_change(request.account, "s", before):
-            raise HTTPException(404)
+        before = await self._places.changeable(request)
         if not request.form.text("cname") and len(await self._ledger.read(active_sites)) > 1:
             return await self._show_site(request, before, {"cname": [N_("must be set while there are other sites")]})
+        if request.form.text("timezone") not in (await self._zones(request, before)).values:
+            return await self._show_site(request, before, {"timezone": [NOT_OFFERED]})
         try:
-            await self._ledger.write(update_site, before.id, changes_of(request.form), request.now)
+            await self._ledger.write(update_site, before.id, changes_of(before, request.form), request.now)
         except InputRefused as error:
             return await self._show_site(request, before, problems_of(error))
         return see_other(f"/sites/{before.id}/settings?done=changed")
 
     async def release_host(self, request: PageRequest) -> Response:
         """Stop counting for a host that the site counted for while it was the only site."""
-        site = await self._site(request)
-        if not may_change(request.account, "a", site):
-            raise HTTPException(404)
+        site = await self._places.changeable(request, "a")
         await self._ledger.write(release_host, site.id, request.form.text("host"))
         return see_other(f"/sites/{site.id}/settings?done=released")
 
     async def delete(self, request: PageRequest) -> Response:
         """Delete a site with everything it has counted. The form must have its name, typed."""
-        site = await self._site(request)
-        if not may_change(request.account, "a", site):
-            raise HTTPException(404)
+        site = await self._places.changeable(request, "a")
         if not confirmed(request, name_of(site)):
             return await self._show_site(request, site, NOT_CONFIRMED)
         try:
@@ -133,25 +152,12 @@ class SitePages:
             return await self._show_site(request, site, problems_of(error))
         return see_other("/sites?done=deleted")
 
-    async def _site(self, request: PageRequest) -> Site:
-        """The site in the path.
-
-        Raises:
-            HTTPException: there is none, or it is another account's (404 for both).
-        """
-        name = request.http.path_params["site"]
-        number = int(name) if _id.fullmatch(name) else await self._number_of(name)
-        site: Site | None = await self._ledger.read(read_site, number)
-        if site is None or not may_see(request.account, site):
-            raise HTTPException(404)
-        return site
-
-    async def _number_of(self, name: str) -> int:
-        """The id of the site with a name; 0 without one."""
-        try:
-            return (await self._services.sites.named(name)).id
-        except NoSuchSite:
-            return 0
+    async def _zones(self, request: PageRequest, site: Site) -> Choice:
+        """The time zones that a site can have."""
+        language, current = request.language, site.user_defaults.timezone
+        return await asyncio.to_thread(
+            lambda: choice("timezone", current, zone_groups(language, [(UserSettings().timezone, "UTC")]))
+        )
 
     async def _show_list(self, request: PageRequest, problems: Problems) -> Response:
         """The page again, with what is wrong with its form. Without cards, which nobody asked for."""
@@ -199,7 +205,7 @@ class SitePages:
             "name": name_of(site),
             "site_origin": counting_origin(request, site),
             "typed": typed(request.form) if request.form.checked("public") else filled_in(site),
-            "collected": COLLECTED,
+            "zones": await self._zones(request, site),
             "public": PUBLIC,
             "hosts": await self._ledger.read(hosts_of, site.id),
             "several": len(await self._ledger.read(active_sites)) > 1,
