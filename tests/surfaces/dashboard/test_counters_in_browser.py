@@ -215,6 +215,13 @@ def test_counters_work_without_scripts_and_fit(browser: Browser, server: Running
         page.goto("/counters")
         page.get_by_role("button", name="Add 1 to A counter with quite").click()
         expect(page.get_by_text("Counted.")).to_be_visible()
+        page.goto(f"{address}/settings")
+        page.get_by_label("Goal", exact=True).fill("1000000")
+        page.get_by_role("button", name="Save").click()
+        page.goto(f"{address}?step=10000")
+        page.get_by_role("button", name="Add 10,000").click()
+        expect(page.locator(".milestones dt")).to_have_text(["10", "100", "1,000", "10,000", "100,000"])
+        expect(page.get_by_role("progressbar", name="Goal")).to_be_visible()
     for scheme in ("light", "dark"):
         with browser.new_context(base_url=server.url, storage_state=state, color_scheme=scheme) as context:
             page = context.new_page()

@@ -71,6 +71,8 @@ async def test_bounds_hold_and_odd_counters_are_shown(pages: Pages, ledger: Ledg
         assert 'value="down"' not in page
         assert "never" in page
         assert "Created" not in page
+        assert "0 to +1" in page
+        assert "+0" not in page
         for press, problem in (("up", "would not fit"), ("down", "does not count in that direction")):
             refused = await ada.fill(PLACE, {"press": press})
             assert (refused.status_code, problem in refused.text) == (422, True)
