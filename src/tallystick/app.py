@@ -24,7 +24,7 @@ from tallystick.web.dispatch import claims, dispatchers, refusal_answer
 from tallystick.web.openapi import Description
 from tallystick.web.own_address import OwnAddress
 from tallystick.web.rate_limit import RateLimits
-from tallystick.web.surface import Kit, Surface, default_rates, openapi_files
+from tallystick.web.surface import Kit, Surface, default_rates, openapi_files, streamed_bodies
 from tallystick.web.traffic import Traffic
 
 SURFACES = (
@@ -36,6 +36,8 @@ SURFACES = (
     dashboard.SURFACE,
 )
 """Every published contract; the order is that of their descriptions."""
+
+MB = 1_000_000
 
 
 class Application:
@@ -81,7 +83,14 @@ class Application:
         self.hot_lanes = {prefix: lane for apps in self.apps.values() for prefix, lane in apps.hot.items()}
         self.refusal_answer = refusal_answer(surfaces, self.apps, countapi.SURFACE.name)
         self.connection_counts = kit.connections
-        self._with_body = Bodies(self._http, kit.addresses, within_s=settings.body_timeout, largest=settings.max_body)
+        self._with_body = Bodies(
+            self._http,
+            kit.addresses,
+            within_s=settings.body_timeout,
+            largest=settings.max_body,
+            streamed=streamed_bodies(surfaces),
+            largest_streamed=kit.max_upload,
+        )
         self.services.following.start()
         ledger, warehouse, forget = stores.ledger, stores.warehouse, services.forget_names
         self.ownership = Ownership(ledger, warehouse, settings.data, forget)
@@ -91,6 +100,7 @@ class Application:
             *sweeps(services),
             *self._jobs.tasks(),
             *services.exports.tasks(),
+            *services.uploads.tasks(),
             *services.following.tasks(),
             *services.operating.tasks(),
             *self.ownership.tasks(),
@@ -197,4 +207,5 @@ def kit_of(settings: Settings, surfaces: Sequence[Surface] = SURFACES) -> Kit:
         connections=ConnectionCounts(),
         creation_limit=settings.creation_limit,
         count_prefetch=settings.count_prefetch,
+        max_upload=settings.max_upload * MB,
     )

@@ -15,7 +15,7 @@ from tallystick.model.origin import browser_origin
 from tallystick.server.limits import ConnectionLimits
 from tallystick.server.listening import Listen, ListenAddress, UnixListen
 from tallystick.web.address import FORWARDED_FOR, Network
-from tallystick.web.bodies import LARGEST_BODY, WITHIN_S
+from tallystick.web.bodies import LARGEST_BODY, LARGEST_STREAMED, WITHIN_S
 from tallystick.web.rate_limit import Rate
 
 LEAST_WAREHOUSE_MEMORY_MB = 64
@@ -274,6 +274,19 @@ class ConnectionSettings:
 
     max_body: Annotated[int, Parameter(env_var="TALLYSTICK_MAX_BODY"), whole_number(1_024, LARGEST_BODY)] = LARGEST_BODY
     """Bytes of a request body; more get 413. Most URLs have a lower limit of their own."""
+
+    max_upload: Annotated[
+        int,
+        Parameter(
+            env_var="TALLYSTICK_MAX_UPLOAD",
+            converter=_size,
+            n_tokens=1,
+            accepts_keys=False,
+            metavar="SIZE",
+            show_default=lambda megabytes: f"{megabytes}MB",
+        ),
+    ] = LARGEST_STREAMED // 1_000_000
+    """The size of a file that can be uploaded on the pages, for an import, for example 1000MB or 4GB."""
 
     body_timeout: Annotated[float, Parameter(env_var="TALLYSTICK_BODY_TIMEOUT"), SECONDS] = WITHIN_S
     """Seconds in which a body must arrive; else 408. Bodies up to 64 KiB have a third of it."""

@@ -189,6 +189,7 @@ def test_each_setting_is_told_with_its_source(run: CommandLine) -> None:
         "max_headers": ("100", "default"),
         "head_timeout": ("30.0", "default"),
         "max_body": ("8388608", "default"),
+        "max_upload": ("1000", "default"),
         "body_timeout": ("30.0", "default"),
         "idle_timeout": ("75.0", "default"),
         "rate_limit": ("none", "default"),

@@ -13,8 +13,8 @@ import pytest
 from support.analytics import HOST, Prepared, prepare
 from support.commands import CommandLine
 from support.server import RunningServer, running_server
-from tallystick.cli.support.import_reports import CUT
 from tallystick.ledger.ledger import milliseconds
+from tallystick.services.imports.summaries import CUT
 
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 BOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"

@@ -180,6 +180,10 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/sites/{site}/exports.json": ADMINS,
     "/sites/{site}/exports/{export}/file": ADMINS,
     "/sites/{site}/exports/delete": ADMINS,
+    "/sites/{site}/imports": ADMINS,
+    "/sites/{site}/imports.json": ADMINS,
+    "/sites/{site}/imports/remove": ADMINS,
+    "/sites/{site}/imports/{upload}": ADMINS,
     "/sites/{site}/segments": READERS,
     "/sites/{site}/segments/change": READERS,
     "/sites/{site}/segments/delete": READERS,
@@ -345,6 +349,10 @@ FOR_GUESTS = {"/invites/{code}/join"}
 """Forms that make an account: tests/surfaces/dashboard/test_invites.py."""
 
 
+OF_IMPORTS = {"/sites/{site}/imports", "/sites/{site}/imports/remove"}
+"""Forms that change nothing of the ledger; they have a test of their own."""
+
+
 @pytest.fixture
 async def everybody(tmp_path: Path) -> AsyncIterator[World]:
     async with world(tmp_path) as made:
@@ -354,15 +362,16 @@ async def everybody(tmp_path: Path) -> AsyncIterator[World]:
 async def test_every_page_and_every_form_has_a_row(everybody: World) -> None:
     pages, forms = page_routes(everybody)
     assert pages == set(PAGES)
-    assert forms == set(FORMS) | OWN | FOR_GUESTS
+    assert forms == set(FORMS) | OWN | FOR_GUESTS | OF_IMPORTS
 
 
 def parts_of_sites(everybody: World, path: str, mark: str) -> Iterator[tuple[str, bool]]:
-    """Paths of a shared link, a note or an export: of the site, of another site, and of none."""
+    """Paths of a shared link, a note, an export or an import: of the site, of another site, and of none."""
     numbers = {
         "{link}": {name: link.id for name, (link, _) in everybody.links.items()},
         "{note}": {name: note.id for name, note in everybody.notes.items()},
         "{export}": {name: export.id for name, export in everybody.exports.items()},
+        "{upload}": {name: upload.id for name, upload in everybody.uploads.items()},
     }[mark]
     for site, name in (("own", "own"), ("foreign", "foreign"), ("own", "foreign"), ("own", "second")):
         place = path.replace("{site}", str(everybody.sites[site].id))
@@ -392,7 +401,7 @@ def places(everybody: World, path: str) -> Iterator[tuple[str, bool]]:
     path += next((query for part, query in QUERIES.items() if part in path), "")
     if path.startswith("/share/"):
         yield path.replace("{site}", everybody.links["own"][1]), True  # others: tests/surfaces/dashboard/test_shared.py
-    elif mark := next((mark for mark in ("{link}", "{note}", "{export}") if mark in path), None):
+    elif mark := next((mark for mark in ("{link}", "{note}", "{export}", "{upload}") if mark in path), None):
         yield from parts_of_sites(everybody, path, mark)
     elif "{site}" in path:
         # The first site cannot be deleted while there are others.
@@ -467,6 +476,30 @@ async def test_forms_work_for_whom_they_are(tmp_path: Path, path: str) -> None:
             answer = await everybody.page(person, "POST", place, form.fields(everybody))
             assert answer.status in {200, 303}, (person, answer.status, answer.text)
             assert everybody.state() != before, (person, answer.status, answer.text)
+
+
+@pytest.mark.parametrize("person", [GUEST, *PEOPLE])
+async def test_imports_begin_and_figures_go_for_whom_they_may(everybody: World, person: str) -> None:
+    aggregates, uploads = everybody.analytics.services.aggregates, everybody.analytics.services.uploads
+    for place, own in places(everybody, "/sites/{site}/imports"):
+        theirs = person == "foreign admin" and place == f"/sites/{everybody.sites['foreign'].id}/imports"
+        may = (person in ADMINS and own) or theirs
+        before = everybody.state()
+        forms = [("own", own), ("second", False), ("foreign", theirs)]
+        assert (await everybody.file(person, place, "x.csv", token="0" * 32)).status in {303, 403, 404}
+        for name, of_site in forms:
+            figures = everybody.figures[name]
+            fields = {"id": figures.id, "confirm": figures.name}
+            there = figures in await aggregates.listed(figures.site)
+            answer = await everybody.page(person, "POST", f"{place}/remove", fields)
+            gone = there and figures not in await aggregates.listed(figures.site)
+            assert gone == (may and of_site), (place, name, answer.status)
+            assert answer.status == (303 if gone or person == GUEST else 404), (place, name)
+        assert everybody.state() == before, place
+        answer = await everybody.file(person, place, "x.log")
+        assert answer.status == (303 if may or person == GUEST else 404), place
+        sites = [site.id for site in everybody.sites.values()]
+        assert sum([len(await uploads.latest(site)) for site in sites]) == 3 + may, place
 
 
 async def test_a_note_of_ones_own_is_for_oneself(everybody: World) -> None:

@@ -8,11 +8,14 @@ from typing import Any
 import httpx
 from msgspec.structs import replace
 
+from support.analytics import Analytics
 from support.ledgers import Clock
 from support.services import a_kit, services_over
 from tallystick.ledger import Ledger
+from tallystick.services.accounts.logins import begin_login, new_secret, secret_digest
 from tallystick.surfaces.dashboard.live.streams import LiveStreams
 from tallystick.surfaces.dashboard.routes import dashboard
+from tallystick.surfaces.dashboard.support.cookies import LOGIN
 from tallystick.web.own_address import OwnAddress
 from tallystick.web.rate_limit import Rate
 
@@ -92,6 +95,18 @@ class Pages:
         """What is filled in at /setup."""
         usual = {"code": self.setup.code, "email": "ada@example.com", "password": PASSWORD, "host": HOST}
         return usual | changed
+
+
+@asynccontextmanager
+async def owner(analytics: Analytics) -> AsyncIterator[Visitor]:
+    """The browser of the owner of a site in the whole application."""
+    secret = new_secret()
+    await analytics.services.ledger.write(
+        begin_login, analytics.prepared.account.id, secret_digest(secret), analytics.clock()
+    )
+    transport = httpx.ASGITransport(analytics.running.application)
+    async with httpx.AsyncClient(transport=transport, base_url=f"http://{HOST}", cookies={LOGIN: secret}) as client:
+        yield Visitor(client)
 
 
 def token_in(page: str) -> str:

@@ -19,6 +19,7 @@ from support.asking import Answer
 from support.ledgers import until
 from tallystick.ledger import Session
 from tallystick.model.account import Access, Account, Permission
+from tallystick.model.aggregates import PLAUSIBLE, VISITORS, AggregateImport, TableSpan, row_of
 from tallystick.model.annotation import Annotation
 from tallystick.model.counter import Create
 from tallystick.model.export import Export
@@ -39,6 +40,8 @@ from tallystick.services.analytics.kept.annotations import create_annotation
 from tallystick.services.analytics.kept.saved_views import create_saved_view
 from tallystick.services.analytics.kept.segments import create_segment
 from tallystick.services.analytics.kept.shared_links import create_shared_link
+from tallystick.services.imports.upload_folder import Upload, UploadKind, UploadOptions
+from tallystick.services.imports.uploads import SentFile
 from tallystick.services.sharing.counters import NewCounter
 from tallystick.services.sharing.counters import create as create_counter
 from tallystick.services.sharing.invites import NewInvite, accept
@@ -121,6 +124,8 @@ class World:
         segments: a segment of each site, by the names of ``sites``.
         views: a saved view of each site, by the names of ``sites``.
         exports: a written export of each site, by the names of ``sites``.
+        uploads: a file that was imported into each site, by the names of ``sites``.
+        figures: imported figures of each site, by the names of ``sites``.
         notes: a note of each site, by the names of ``sites``; ``admin's`` is that person's own on the first site.
     """
 
@@ -132,6 +137,8 @@ class World:
         self.segments: dict[str, Segment] = {}
         self.views: dict[str, SavedView] = {}
         self.exports: dict[str, Export] = {}
+        self.uploads: dict[str, Upload] = {}
+        self.figures: dict[str, AggregateImport] = {}
 
     async def page(
         self, person: str, method: str, path: str, fields: Mapping[str, Any] = MappingProxyType({}), token: str = ""
@@ -152,13 +159,26 @@ class World:
             body = urlencode({"token": token or form_token(secret), **fields}, doseq=True).encode()
         return await self.analytics.ask(path, method=method, headers=headers, body=body)
 
+    async def file(self, person: str, path: str, name: str, token: str = "") -> Answer:
+        """Send the form with a file of one line, of a log."""
+        secret = "" if person == GUEST else self.people[person].cookie
+        fields = {"token": token or form_token(secret), "kind": "log", "format": "combined"}
+        parts = [f'Content-Disposition: form-data; name="{field}"\r\n\r\n{text}' for field, text in fields.items()]
+        parts.append(f'Content-Disposition: form-data; name="file"; filename="{name}"\r\n\r\nnonsense')
+        body = "--x\r\n" + "\r\n--x\r\n".join(parts) + "\r\n--x--\r\n"
+        headers = {"content-type": "multipart/form-data; boundary=x", "accept": "text/html"}
+        if secret:
+            headers["cookie"] = f"{LOGIN}={secret}"
+        return await self.analytics.ask(path, method="POST", headers=headers, body=body.encode())
+
     def state(self) -> dict[str, list[Any]]:
-        """Every row of the ledger, without what reading may change, and the files of exports."""
-        files: list[Any] = sorted(file.name for file in (self.analytics.running.data / "exports").glob("*"))
+        """Every row of the ledger, without what reading may change, and the files of exports and imports."""
+        data = self.analytics.running.data
+        files: list[Any] = sorted(file.name for name in ("exports", "uploads") for file in (data / name).glob("*"))
         with closing(apsw.Connection(str(self.analytics.running.data / "ledger.sqlite3"))) as connection:
             tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
             rows = {name: self._rows(connection, name) for name in tables if _VOLATILE.get(name) != ""}
-        return {**rows, "files of exports": files}
+        return {**rows, "files": files}
 
     @staticmethod
     def _rows(connection: apsw.Connection, table: str) -> list[Any]:
@@ -194,16 +214,34 @@ async def world(data: Path) -> AsyncIterator[World]:
             view = SavedView(site=site.id, name=f"{name} view", query="period=7d")
             made.views[name] = await ledger.write(create_saved_view, view, NOW)
             made.exports[name] = await analytics.services.exports.create(site, "csv")
+            await _import_into(made, name, site)
         await _written(made)
         own = Annotation(site=sites["own"].id, at="2026-03-10", text="private", owner=people["admin"].account.id)
         made.notes["admin's"] = await ledger.write(create_annotation, own, NOW)
         yield made
 
 
+async def _import_into(made: World, name: str, site: Site) -> None:
+    services = made.analytics.services
+    async with await services.uploads.arriving(site.id, 0) as file:
+        await file.write(b"nonsense\n")
+        sent = SentFile(f"{name}.log", UploadKind.LOG, UploadOptions(format="combined"))
+        made.uploads[name] = await services.uploads.add(file, site, "admin@example.net", sent)
+    row = row_of(VISITORS, "2026-01-01", [], [1] * len(VISITORS.numbers), services.aggregates.latest_day)
+    spans = {VISITORS.name: TableSpan(1, int(row[0]), int(row[0]))}
+    begun = await services.aggregates.begin(site.id, PLAUSIBLE, f"{name}.zip", "0" * 64, spans, replace=False)
+    await services.aggregates.add(site.id, begun.id, 1, {VISITORS.name: [row]})
+    made.figures[name] = await services.aggregates.finish("admin@example.net", site.id, begun.id, 1, replace=False)
+
+
 async def _written(made: World) -> None:
+    """Wait until the exports are written and the files imported."""
+    services, data = made.analytics.services, made.analytics.running.data
+
     async def over() -> bool:
-        exports = made.analytics.services.exports
-        return all([(await exports.get(each.site, each.id)).finished for each in made.exports.values()])  # type: ignore[union-attr]
+        exports = [await services.exports.get(each.site, each.id) for each in made.exports.values()]
+        arrived = list((data / "uploads").glob("*.data*"))
+        return not arrived and all(export and export.finished for export in exports)
 
     await until(over)
 

@@ -2,12 +2,10 @@
 
 import asyncio
 import sys
-from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 from cyclopts import Parameter
 
 from tallystick.cli.support.aggregate_access import ShownImport, opened_aggregates
@@ -18,18 +16,13 @@ from tallystick.cli.support.prompts import Yes, confirm
 from tallystick.cli.transfer import File
 from tallystick.errors import InputRefused
 from tallystick.model.account import Permission
-from tallystick.model.aggregates import AGGREGATES, Aggregate, Row
+from tallystick.model.aggregates import AGGREGATES
 from tallystick.model.period import DAY_S
 from tallystick.services.imports.aggregates import LONGEST_NAME
 from tallystick.services.imports.lines import is_stream
-from tallystick.services.imports.plausible_zip import BadRow, ExportReport, day_text, digest_of, rows_of
+from tallystick.services.imports.plausible_zip import BadRow, ExportReport, day_text, digest_of, parts_of, rows_of
 from tallystick.settings import AnalyticsSettings
 from tallystick.warehouse import seconds
-
-PART_ROWS, PART_BYTES = 10_000, 3_000_000
-"""What is sent at once; a server takes 20,000 rows and 4 MiB."""
-
-_encode = msgspec.json.Encoder().encode
 
 Flag = Annotated[bool, Parameter(negative=())]
 SiteOption = Annotated[str | None, Parameter(metavar="URL|ID|HOST", show_default=False)]
@@ -189,7 +182,7 @@ async def _import(  # noqa: PLR0913, PLR0917  # what, where and how
         if begun.done:
             return begun
         sent = 0
-        parts = _parts(rows_of(file, _today(), ExportReport(), lambda _bad: None))
+        parts = parts_of(rows_of(file, _today(), ExportReport(), lambda _bad: None))
         for number in count(1):
             rows = await asyncio.to_thread(next, parts, None)
             if rows is None:
@@ -199,21 +192,6 @@ async def _import(  # noqa: PLR0913, PLR0917  # what, where and how
             show_progress(sent, report.rows, f"{sent:,} rows")
         await target.finish(begun.id, report.rows, replace=replace)
     return None
-
-
-def _parts(rows: Iterator[tuple[Aggregate, Row]]) -> Iterator[dict[str, list[Row]]]:
-    """Rows by table, as many as may be sent at once."""
-    part: dict[str, list[Row]] = {}
-    counted = size = 0
-    for aggregate, row in rows:
-        part.setdefault(aggregate.name, []).append(row)
-        counted += 1
-        size += len(_encode(row))
-        if counted >= PART_ROWS or size >= PART_BYTES:
-            yield part
-            part, counted, size = {}, 0, 0
-    if part:
-        yield part
 
 
 def _print_report(report: ExportReport) -> None:

@@ -11,38 +11,28 @@ from cyclopts import App, Parameter
 from msgspec import Struct
 
 from tallystick.cli.aggregate_imports import list_, plausible, remove
-from tallystick.cli.support.import_reports import (
-    WOULD_BE,
-    annotation_of,
-    bad_lines_shown,
-    nothing,
-    summary_parts,
-    waits_shown,
-)
+from tallystick.cli.support.import_reports import WOULD_BE, bad_lines_shown, nothing, waits_shown
 from tallystick.cli.support.progress import ShowProgress, progress
 from tallystick.cli.support.site_access import SiteTarget, is_url, journal_of, opened_target, token
 from tallystick.cli.transfer import File
 from tallystick.cli.visit_imports import ga4, umami
 from tallystick.errors import InputRefused, StoreUnavailable
-from tallystick.services.imports import json_zip, parquet
 from tallystick.services.imports.api_sink import ApiSink
 from tallystick.services.imports.batches import ImportBatch, ImportSource
-from tallystick.services.imports.csv_v2 import csv_reader
 from tallystick.services.imports.direct_sink import DrySink
 from tallystick.services.imports.exclude_rules import DEFAULT, rules
 from tallystick.services.imports.journal import ImportJournal, ImportRecord
-from tallystick.services.imports.lines import LineFile, is_stream
+from tallystick.services.imports.lines import is_stream
 from tallystick.services.imports.log_lines import TIMES
 from tallystick.services.imports.logs import LOG_FORMATS, Layouts, log_reader
 from tallystick.services.imports.parsed import BadLine
-from tallystick.services.imports.rows import RowFile
 from tallystick.services.imports.running import LOOKED_AT_EVERY_S, Import, Report, Sink
+from tallystick.services.imports.sources import FILE_FORMATS, source_of
+from tallystick.services.imports.summaries import FILE_KINDS, annotation_of, summary_parts
 from tallystick.services.ingest.ingest import Knowledge
 from tallystick.settings import AnalyticsSettings
-from tallystick.warehouse import parquet_row_count, seconds
+from tallystick.warehouse import seconds
 
-FILE_FORMATS = ("csv", "json", "parquet")
-FILE_KINDS = {"csv": "a CSV file of hits", "json": "a ZIP file of statistics", "parquet": "a Parquet file of hits"}
 SUFFIXES = {**dict.fromkeys((".csv", ".csv.gz", ".csv.bz2", ".csv.xz"), "csv"), ".zip": "json", ".parquet": "parquet"}
 
 Flag = Annotated[bool, Parameter(negative=())]
@@ -252,18 +242,14 @@ def opened_source(options: ImportOptions, journal: ImportJournal | None) -> Impo
         InputRefused: the file is not of its format.
     """
     entries: Iterable[ImportRecord] = () if journal is None or options.anew else journal.entries()
-    until_by_mark = {entry.mark: entry.until for entry in entries}
-    marks, until = list(until_by_mark), list(until_by_mark.values())
-    if options.form == "json":
-        total = json_zip.visit_count(options.file)
-        return RowFile(options.file, json_zip.visits(options.file, seconds), total=total, marks=marks)
-    if options.form == "parquet":
-        total = parquet_row_count(options.file)
-        return RowFile(options.file, parquet.hits(options.file, seconds), total=total, marks=marks)
-    if options.form == "csv":
-        return LineFile(options.file, csv_reader(seconds), quoted=True, marks=marks, until=until)
-    read = log_reader(options.form, options.layouts, rules(options.exclude), seconds)
-    return LineFile(options.file, read, marks=marks, until=until, growing=options.follow)
+    return source_of(
+        options.file,
+        options.form,
+        until_by_mark={entry.mark: entry.until for entry in entries},
+        exclude=options.exclude,
+        layouts=options.layouts,
+        growing=options.follow,
+    )
 
 
 def _stored(report: Report, *, dry_run: bool) -> str:

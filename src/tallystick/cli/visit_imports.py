@@ -4,22 +4,13 @@ import asyncio
 import secrets
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 from msgspec import Struct
 
-from tallystick.cli.support.import_reports import (
-    WOULD_BE,
-    annotation_of,
-    bad_lines_shown,
-    nothing,
-    summary_parts,
-    waits_shown,
-)
+from tallystick.cli.support.import_reports import WOULD_BE, bad_lines_shown, nothing, waits_shown
 from tallystick.cli.support.progress import ShowProgress, progress
 from tallystick.cli.support.site_access import is_url, journal_of, opened_target, token
 from tallystick.cli.transfer import File
@@ -34,15 +25,15 @@ from tallystick.services.imports.journal import ImportJournal
 from tallystick.services.imports.lines import is_stream
 from tallystick.services.imports.parsed import BadLine
 from tallystick.services.imports.running import Import, OnBadLine, Report, Sink
+from tallystick.services.imports.sorting import sorted_visits
+from tallystick.services.imports.summaries import PROGRAMS, annotation_of, summary_parts
 from tallystick.services.imports.umami import UmamiReader
 from tallystick.services.imports.visit_file import VisitFile
-from tallystick.services.imports.visit_table import VisitTable
 from tallystick.services.ingest.ingest import Knowledge
 from tallystick.settings import AnalyticsSettings
 from tallystick.warehouse import seconds
 
 Flag = Annotated[bool, Parameter(negative=())]
-PROGRAMS = {"umami": "Umami", "ga4": "Google Analytics"}
 SiteOfImport = Annotated[str | None, Parameter(metavar="URL|ID|HOST", show_default=False)]
 
 
@@ -215,7 +206,11 @@ class VisitImport:
 
     async def _read_and_send(self, sink: Sink, journal: ImportJournal | None) -> None:
         options, report = self._options, self._report
-        async with _sorted(options, self._reader, self._show_progress) as (files, table):
+
+        def on_read(done: int, total: int, hits: int) -> None:
+            self._show_progress(done, total, f"reading, {hits:,} hits")
+
+        async with sorted_visits(options.file, self._reader, on_read) as (files, table):
             entries = await asyncio.to_thread(journal.entries) if journal and not options.anew else ()
             marks = [entry.mark for entry in entries]
             source = VisitFile(options.program, table, files.digest, marks=marks, now=seconds)
@@ -242,25 +237,3 @@ def _shown(files: ExportFiles) -> OnBadLine:
         return f"{files.where(bad.number)}: {bad.reason}"
 
     return bad_lines_shown(text_of)
-
-
-@asynccontextmanager
-async def _sorted(
-    options: VisitOptions, reader: ExportReader, show_progress: ShowProgress
-) -> AsyncIterator[tuple[ExportFiles, VisitTable]]:
-    """Read and sort the file in a thread, which ends if the import is interrupted."""
-    files, table = ExportFiles(options.file), VisitTable()
-
-    def on_read(done: int, total: int) -> None:
-        show_progress(done, total, f"reading, {table.hits:,} hits")
-
-    reading = asyncio.create_task(asyncio.to_thread(files.read, reader, table, on_read))
-    try:
-        await asyncio.shield(reading)
-        yield files, table
-    finally:
-        if not reading.done():
-            table.stop()
-            await asyncio.wait((reading,))
-            reading.exception()  # that it was stopped
-        table.close()

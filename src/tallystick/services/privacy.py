@@ -16,6 +16,7 @@ OURS = (
     "last-backup.json*",
     "disk-history.json*",
     "imports/*",
+    "uploads/*",
     *OWN_FILES,
 )
 """Files that Tallystick writes into its data directory; other files are not touched."""

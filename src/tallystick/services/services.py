@@ -29,6 +29,7 @@ from tallystick.services.exports.exports import Exports
 from tallystick.services.feed.following import Following
 from tallystick.services.idempotency import InFlight
 from tallystick.services.imports.aggregates import AggregateImports
+from tallystick.services.imports.uploads import Uploads
 from tallystick.services.ingest.ingest import Ingest, Knowledge
 from tallystick.services.ingest.new_names import Admits
 from tallystick.services.operating.state import Operating
@@ -58,6 +59,7 @@ class Services(Struct, frozen=True, kw_only=True):
     questions: Questions
     funnel_questions: FunnelQuestions
     aggregates: AggregateImports
+    uploads: Uploads
     goals: Goals
     funnels: Funnels
     segments: Segments
@@ -110,6 +112,8 @@ def build_services(  # noqa: PLR0913  # settings of single services
     names, following, in_flight, kept = Names(ledger), Following(ledger), InFlight(), KeptCache(ledger)
     questions = Questions(ledger, warehouse)
     clock, readiness, tasks = ClockWatch(ledger, warehouse.clock), Readiness(ledger, warehouse), BackgroundTasks()
+    sites, ingest = Sites(ledger, default=default_site), Ingest(ledger, warehouse, names, knowledge, admits_new_name)
+    aggregates = AggregateImports(ledger, warehouse, warehouse.clock)
     return Services(
         ledger=ledger,
         warehouse=warehouse,
@@ -117,17 +121,18 @@ def build_services(  # noqa: PLR0913  # settings of single services
         counting=Counting(ledger, counter_lifetime, in_flight),
         setup=Setup(ledger),
         seals=seals or Seals.new(),
-        sites=Sites(ledger, default=default_site),
+        sites=sites,
         tokens=Tokens(ledger),
         tickets=Tickets(),
         names=names,
-        ingest=Ingest(ledger, warehouse, names, knowledge, admits_new_name),
+        ingest=ingest,
         exports=Exports(ledger, warehouse, warehouse.exports),
         visitor_counter=VisitorCounter(ledger, warehouse),
         presence=Presence(warehouse),
         questions=questions,
         funnel_questions=FunnelQuestions(ledger, warehouse, questions),
-        aggregates=AggregateImports(ledger, warehouse, warehouse.clock),
+        aggregates=aggregates,
+        uploads=Uploads(ledger, warehouse, sites, ingest, aggregates, data / "uploads", data / "imports"),
         goals=Goals(kept),
         funnels=Funnels(kept),
         segments=Segments(kept),

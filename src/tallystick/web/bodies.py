@@ -5,6 +5,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 
 from tallystick.server.limits import open_files_limit
 from tallystick.web.address import ClientAddresses, rate_limit_name
@@ -16,6 +17,9 @@ SMALL_BODY = 64 * 1024
 
 LARGEST_BODY = 8 * 1024 * 1024
 """Bytes of the largest body that any surface accepts."""
+
+LARGEST_STREAMED = 1_000_000_000
+"""Bytes of the largest body that a surface streams, unless the operator says otherwise."""
 
 WITHIN_S = 30.0
 """How long a body may take to arrive, from the moment it is first waited for."""
@@ -104,9 +108,11 @@ class Bodies:
         unfinished_at_most: incomplete bodies of all clients together; by default a quarter of the file descriptors.
         within_s: seconds in which a body must arrive.
         largest: bytes of a body.
+        streamed: whether a request's body is passed on and never held: it takes no memory, may be as large as
+            ``largest_streamed``, and each of its parts may take ``within_s``.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # one a limit
         self,
         app: AsgiApp,
         addresses: ClientAddresses,
@@ -114,8 +120,11 @@ class Bodies:
         *,
         within_s: float = WITHIN_S,
         largest: int = LARGEST_BODY,
+        streamed: Callable[[Scope], bool] = lambda _scope: False,
+        largest_streamed: int = LARGEST_STREAMED,
     ) -> None:
         self._app, self._addresses = app, addresses
+        self._streamed, self.largest_streamed = streamed, largest_streamed
         self.within_s, self.largest = within_s, largest
         if unfinished_at_most is None:
             unfinished_at_most = (open_files_limit() or DESCRIPTORS_WITHOUT_LIMIT) // UNFINISHED_OF_DESCRIPTORS
@@ -125,7 +134,8 @@ class Bodies:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, and release its body's memory when it is answered."""
-        body = _Arriving(self, receive, rate_limit_name(self._addresses.of(scope)), announced_length(scope))
+        arriving = _Streamed if self._streamed(scope) else _Arriving
+        body = arriving(self, receive, rate_limit_name(self._addresses.of(scope)), announced_length(scope))
         try:
             await self._app(scope, body.receive, send)
         finally:
@@ -192,8 +202,8 @@ class _Arriving:
             BodyTooSlow
             TooManyBodies
         """
-        if self._announced > self._bodies.largest:
-            raise BodyTooLarge(self._bodies.largest)
+        if self._announced > self.largest:
+            raise BodyTooLarge(self.largest)
         if self._complete:
             return await self._receive()
         if not self._waiting:
@@ -208,18 +218,27 @@ class _Arriving:
         self._take(message)
         return message
 
+    @property
+    def largest(self) -> int:
+        """Bytes that the body may have."""
+        return self._bodies.largest
+
     def _take(self, message: Message) -> None:
         size = len(message.get("body", b""))
-        if self._size + size > self._bodies.largest:
-            raise BodyTooLarge(self._bodies.largest)
+        if self._size + size > self.largest:
+            raise BodyTooLarge(self.largest)
+        self._count(size)
+        if not message.get("more_body", False):
+            self._complete = True
+            self._finish()
+
+    def _count(self, size: int) -> None:
+        """Count a part that has arrived."""
         large = self._size + size > SMALL_BODY
         self._bodies.hold(size, large=large)
         self._size += size
         if large:
             self._deadline = self._bodies.within_s
-        if not message.get("more_body", False):
-            self._complete = True
-            self._finish()
 
     def _finish(self) -> None:
         if self._waiting:
@@ -231,6 +250,26 @@ class _Arriving:
         self._finish()
         self._bodies.held_bytes -= self._size
         self._size = 0
+
+
+class _Streamed(_Arriving):
+    """A body whose parts are passed on and not held."""
+
+    __slots__ = ()
+
+    @property
+    def largest(self) -> int:
+        """Bytes that the body may have."""
+        return self._bodies.largest_streamed
+
+    def _count(self, size: int) -> None:
+        self._size += size
+        # The next part may take as long as this one might have.
+        self._started, self._deadline = asyncio.get_running_loop().time(), self._bodies.within_s
+
+    def release(self) -> None:
+        """Release the place of the body; it holds no memory."""
+        self._finish()
 
 
 async def body_of(scope: Scope, receive: Receive, most: int) -> bytes | None:

@@ -11,7 +11,8 @@ from tallystick.server.limits import ConnectionCounts
 from tallystick.server.refusals import Refusal
 from tallystick.services.services import Services
 from tallystick.web.address import ClientAddresses
-from tallystick.web.asgi import AsgiApp
+from tallystick.web.asgi import AsgiApp, Scope
+from tallystick.web.bodies import LARGEST_STREAMED
 from tallystick.web.openapi import Description
 from tallystick.web.own_address import OwnAddress
 from tallystick.web.rate_limit import Rate, RateLimits
@@ -30,6 +31,7 @@ class Kit(Struct, frozen=True, kw_only=True):
         connections: what the HTTP server counts.
         creation_limit: new public counters a second and client address; 0 for no limit.
         count_prefetch: whether requests that a browser makes ahead of time count.
+        max_upload: bytes of a body that is streamed.
     """
 
     addresses: ClientAddresses
@@ -41,6 +43,7 @@ class Kit(Struct, frozen=True, kw_only=True):
     public_counters: PublicCounters = "open"
     creation_limit: int = 0
     count_prefetch: bool = False
+    max_upload: int = LARGEST_STREAMED
 
 
 class LiveSockets(Protocol):
@@ -83,6 +86,7 @@ class Surface(Struct, frozen=True, kw_only=True):
         rates: its rate limits, with their defaults.
         reasons: why it refuses requests, as the metrics count it.
         openapi: its API description; None where there is nothing to describe.
+        streams: whether a request's body is passed on part by part and may be large; it is held nowhere as a whole.
     """
 
     name: str
@@ -91,6 +95,7 @@ class Surface(Struct, frozen=True, kw_only=True):
     rates: tuple[Rate, ...] = ()
     reasons: frozenset[str] = frozenset()
     openapi: Traversable | None = None
+    streams: Callable[[Scope], bool] | None = None
 
 
 def default_rates(surfaces: Iterable[Surface]) -> tuple[Rate, ...]:
@@ -101,3 +106,9 @@ def default_rates(surfaces: Iterable[Surface]) -> tuple[Rate, ...]:
 def openapi_files(surfaces: Iterable[Surface]) -> tuple[Traversable, ...]:
     """The API descriptions that there are."""
     return tuple(surface.openapi for surface in surfaces if surface.openapi is not None)
+
+
+def streamed_bodies(surfaces: Iterable[Surface]) -> Callable[[Scope], bool]:
+    """Whether some surface streams the body of a request."""
+    checks = [surface.streams for surface in surfaces if surface.streams is not None]
+    return lambda scope: any(check(scope) for check in checks)

@@ -4,23 +4,19 @@ import asyncio
 import gzip
 import zipfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
-from support.analytics import HOST, Analytics, analytics_in_process
+from support.analytics import Analytics, analytics_in_process
 from support.ledgers import until
-from support.pages import Visitor
+from support.pages import Visitor, owner
 from tallystick.model.export import KEPT_MS
-from tallystick.services.accounts.logins import begin_login, new_secret, secret_digest
 from tallystick.services.exports import exports as exports_module
 from tallystick.services.exports.exports import WAITING_AT_MOST
 from tallystick.surfaces.dashboard.moving import sizes
-from tallystick.surfaces.dashboard.support.cookies import LOGIN
 from tallystick.surfaces.dashboard.support.language import Languages
 
 PAGE = "/sites/1/exports"
@@ -32,18 +28,6 @@ TITLE = "=cmd|' /C calc'!A0"
 async def analytics(tmp_path: Path) -> AsyncIterator[Analytics]:
     async with analytics_in_process(tmp_path) as running:
         yield running
-
-
-@asynccontextmanager
-async def owner(analytics: Analytics) -> AsyncIterator[Visitor]:
-    """The browser of the site's owner."""
-    secret = new_secret()
-    await analytics.services.ledger.write(
-        begin_login, analytics.prepared.account.id, secret_digest(secret), analytics.clock()
-    )
-    transport = httpx.ASGITransport(analytics.running.application)
-    async with httpx.AsyncClient(transport=transport, base_url=f"http://{HOST}", cookies={LOGIN: secret}) as client:
-        yield Visitor(client)
 
 
 async def written(person: Visitor) -> list[dict[str, Any]]:

@@ -37,11 +37,15 @@ class DirectSink:
 
     Args:
         passed: ``Ledger.passed``, by which idempotency records age.
+        most: the greatest number of lines in one batch; fewer in a server, which has other things to do meanwhile.
     """
 
     most = 5_000
 
-    def __init__(self, ingest: Ingest, warehouse: Warehouse, site: Site, passed: Callable[[], int]) -> None:
+    def __init__(
+        self, ingest: Ingest, warehouse: Warehouse, site: Site, passed: Callable[[], int], most: int = most
+    ) -> None:
+        self.most = most
         self._ingest, self._warehouse, self._site, self._passed = ingest, warehouse, site, passed
 
     async def send(self, key: str, arrivals: Sequence[Arrival]) -> BatchResult:

@@ -15,6 +15,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
+import msgspec
 from msgspec import Struct, field
 
 from tallystick.errors import InputRefused
@@ -29,8 +30,12 @@ MOST_BYTES = 4 * 1024**3
 LARGE_BYTES, MOST_RATIO = 16 * 1024**2, 300
 """A larger file may unpack to so many times its size in the ZIP; text of this kind is packed to a tenth."""
 LINE_BYTES = 65_536
+PART_ROWS, PART_BYTES = 10_000, 3_000_000
+"""What is sent at once; a server takes 20,000 rows and 4 MiB."""
 DAYS_AHEAD = 1
 """A zone may be a day ahead."""
+
+_encode = msgspec.json.Encoder().encode
 
 _NAME = re.compile(r"(?:imported_)?([a-z_]+)_([0-9]{8})_([0-9]{8})\.csv")
 
@@ -127,6 +132,21 @@ def rows_of(
                     on_read(before + reader.read, total)
             before += reader.read
             on_read(before, total)
+
+
+def parts_of(rows: Iterator[tuple[Aggregate, Row]]) -> Iterator[dict[str, list[Row]]]:
+    """Rows by table, as many as may be sent at once."""
+    part: dict[str, list[Row]] = {}
+    counted = size = 0
+    for aggregate, row in rows:
+        part.setdefault(aggregate.name, []).append(row)
+        counted += 1
+        size += len(_encode(row))
+        if counted >= PART_ROWS or size >= PART_BYTES:
+            yield part
+            part, counted, size = {}, 0, 0
+    if part:
+        yield part
 
 
 @contextmanager

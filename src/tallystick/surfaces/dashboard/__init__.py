@@ -3,6 +3,7 @@
 from tallystick.services.services import Services
 from tallystick.surfaces.dashboard.live.streams import LiveStreams
 from tallystick.surfaces.dashboard.routes import NAME, PREFIXES, dashboard
+from tallystick.web.asgi import Scope
 from tallystick.web.rate_limit import Rate
 from tallystick.web.surface import Kit, Surface, SurfaceApps
 
@@ -13,10 +14,17 @@ def build(services: Services, kit: Kit) -> SurfaceApps:
     return SurfaceApps(dashboard(services, kit, streams), sockets=streams)
 
 
+def streams(scope: Scope) -> bool:
+    """Whether a request sends a file, whose body is passed on as it arrives."""
+    path: str = scope["path"]
+    return scope["method"] == "POST" and path.startswith("/sites/") and path.endswith("/imports")
+
+
 SURFACE = Surface(
     name=NAME,
     prefixes=PREFIXES,
     build=build,
+    streams=streams,
     rates=(
         Rate("login", 20, 60, "logins and forms that cost as much, per address"),
         Rate("site-secret", 20, 60, "wrong secrets of sites, per address"),

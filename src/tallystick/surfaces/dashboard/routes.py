@@ -42,6 +42,7 @@ from tallystick.surfaces.dashboard.left_out.pages import LeftOutPages
 from tallystick.surfaces.dashboard.live.pages import LivePages
 from tallystick.surfaces.dashboard.live.streams import LiveStreams
 from tallystick.surfaces.dashboard.moving.exports import ExportPages
+from tallystick.surfaces.dashboard.moving.imports import ImportPages
 from tallystick.surfaces.dashboard.paths.pages import PathPages
 from tallystick.surfaces.dashboard.people.pages import PeoplePages
 from tallystick.surfaces.dashboard.public_counters.pages import PublicCounterPages
@@ -133,7 +134,7 @@ def dashboard(services: Services, kit: Kit, streams: LiveStreams) -> AsgiApp:
             *_account_routes(guard, page_services, languages, services.following),
             *_admin_routes(guard, page_services, services.operating, kit),
             *_left_out_routes(guard, page_services, services.warehouse),
-            *_moving_routes(guard, page_services, services),
+            *_moving_routes(guard, page_services, services, kit.max_upload),
             *_path_routes(guard, page_services),
             *_statistics_routes(guard, page_services, services, streams),
             Route("/language", guard.harmless(choice.choose), methods=["POST"]),
@@ -272,15 +273,23 @@ def _account_routes(
     return _routes(rows, guard.login_required)
 
 
-def _moving_routes(guard: PageGuard, page_services: PageServices, services: Services) -> list[BaseRoute]:
+def _moving_routes(
+    guard: PageGuard, page_services: PageServices, services: Services, max_upload: int
+) -> list[BaseRoute]:
     exports = ExportPages(page_services, services.exports)
+    imports = ImportPages(page_services, services.uploads, services.aggregates, max_upload)
     rows: list[Row] = [
         ("/sites/{site}/exports", exports.page, exports.create),
         ("/sites/{site}/exports.json", exports.page, None),
         ("/sites/{site}/exports/{export}/file", exports.download, None),
         ("/sites/{site}/exports/delete", exports.page, exports.delete),
+        ("/sites/{site}/imports", imports.page, None),
+        ("/sites/{site}/imports.json", imports.page, None),
+        ("/sites/{site}/imports/remove", imports.page, imports.remove),
+        ("/sites/{site}/imports/{upload}", imports.one, None),
     ]
-    return _routes(rows, guard.login_required)
+    sending = Route("/sites/{site}/imports", guard.upload(imports.send), methods=["POST"])
+    return [*_routes(rows, guard.login_required), sending]
 
 
 def _admin_routes(guard: PageGuard, services: PageServices, operating: Operating, kit: Kit) -> list[BaseRoute]:

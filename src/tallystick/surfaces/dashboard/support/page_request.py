@@ -142,6 +142,16 @@ class PageGuard:
 
         return endpoint
 
+    def upload(self, handler: Handler) -> Endpoint:
+        """An endpoint for logged-in people whose handler reads the body itself, and refuses foreign forms."""
+
+        async def endpoint(http: Request) -> Response:
+            _refuse_long_query(http)
+            request = await self._page_request(http)
+            return to_login(http) if request.principal is None else await handler(request)
+
+        return endpoint
+
     def without_cookies(self, handler: Handler) -> Endpoint:
         """An endpoint that is asked by pages of other websites, and answers everybody like a guest without cookies."""
 

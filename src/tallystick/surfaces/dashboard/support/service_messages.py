@@ -122,6 +122,13 @@ PATTERNS = (
     N_("the export could not be written"),
     N_("the file could not be written"),
     N_("the disk is full"),
+    # Imports.
+    N_("the disk of the server has no room for this file"),
+    N_("%(number)s files of this site are waiting to be imported"),
+    N_("the file is not a ZIP"),
+    N_("no row of the file can be used"),
+    N_("the server has ended %(number)s times while it was reading this file"),
+    N_("the file could not be imported; the log of the server says why"),
     # Addresses of statistics.
     N_("period: %(problem)s"),
     N_("compare: %(problem)s"),

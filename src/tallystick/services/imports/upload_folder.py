@@ -1,0 +1,188 @@
+"""The folder of uploaded files that are imported, and the record of each. All methods block."""
+
+import secrets
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct, field
+
+from tallystick.services.files import whole_file
+from tallystick.services.imports.marks import FileMark
+from tallystick.services.imports.running import Report
+
+UploadState = Literal["waiting", "reading", "done", "failed"]
+
+
+class UploadKind(StrEnum):
+    """What a file is."""
+
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
+    LOG = "log"
+    UMAMI = "umami"
+    GA4 = "ga4"
+    PLAUSIBLE = "plausible"
+
+
+class UploadOptions(Struct, frozen=True, kw_only=True):
+    """How a file is read; for the fields see ``tallystick import --help``.
+
+    Attributes:
+        format: of a log.
+        run: a text that makes this import differ from earlier ones of the same file; empty to continue them.
+        replace: whether imports of figures with the same days are removed.
+    """
+
+    format: str = ""
+    exclude: tuple[str, ...] = ()
+    date: str | None = None
+    time: str | None = None
+    datetime: str | None = None
+    website: str | None = None
+    run: str = ""
+    replace: bool = False
+
+
+class Upload(Struct, kw_only=True):
+    """An uploaded file and how far its import is. Times are Unix milliseconds.
+
+    Attributes:
+        id: random hex digits.
+        name: of the file, as its sender calls it.
+        actor: the email of the account that has sent it.
+        size: bytes.
+        mark: everything before it is stored, and is in ``report``; None while nothing is.
+        starts: how many processes have begun to read it since something of it was last stored.
+        done, total: how much is read, in one unit; 0 if unknown.
+        found: hits that were found in a file that is sorted before it is imported.
+        report: of an import of hits.
+        skipped: numbers of lines that are no hits, by reason.
+        bad: places and reasons of the first bad lines.
+        aggregate: the id of an import of figures.
+        rows: of figures, that were read.
+        notes: what was left out of figures on purpose.
+        error: why the import has failed.
+        again: whether these figures were there before, as the import ``aggregate``.
+    """
+
+    id: str
+    site: int
+    name: str
+    actor: str
+    size: int
+    kind: UploadKind
+    options: UploadOptions
+    created: int
+    state: UploadState = "waiting"
+    finished: int | None = None
+    mark: FileMark | None = None
+    starts: int = 0
+    done: int = 0
+    total: int = 0
+    found: int = 0
+    report: Report = field(default_factory=Report)
+    skipped: dict[str, int] = field(default_factory=dict)
+    bad: list[tuple[str, str]] = field(default_factory=list)
+    aggregate: int | None = None
+    rows: int = 0
+    notes: list[str] = field(default_factory=list)
+    again: bool = False
+    error: str = ""
+
+    @property
+    def pending(self) -> bool:
+        """Whether it is still to be imported."""
+        return self.state in ("waiting", "reading")
+
+
+def new_id() -> str:
+    """The id of a new upload."""
+    return secrets.token_hex(8)
+
+
+class UploadFolder:
+    """A folder with a file and a record for each upload."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def free_bytes(self) -> int:
+        """Bytes that can still be written to its disk."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return shutil.disk_usage(self._folder).free
+
+    def arriving(self, id_: str) -> Path:
+        """The file of an upload while it arrives."""
+        return self._folder / f"{id_}.arriving"
+
+    def file(self, upload: Upload) -> Path:
+        """The file of an upload. Its name ends as its sender's does: readers tell formats by it."""
+        name = upload.name.lower()
+        suffix = next((each for each in (".csv", ".csv.gz", ".zip", ".parquet") if name.endswith(each)), "")
+        return self._folder / f"{upload.id}.data{suffix}"
+
+    def keep(self, upload: Upload) -> None:
+        """Take over a file that has arrived, and store its record."""
+        self.arriving(upload.id).replace(self.file(upload))
+        self.save(upload)
+
+    def save(self, upload: Upload) -> None:
+        """Store a record, durably."""
+        with whole_file(self._record(upload.id), replaces=True, mode=0o600) as partial:
+            partial.write_bytes(msgspec.json.encode(upload))
+
+    def one(self, id_: str) -> Upload | None:
+        """The record with an id."""
+        with suppress(OSError, msgspec.DecodeError):
+            return _decoded(self._record(id_).read_bytes())
+        return None
+
+    def all(self) -> list[Upload]:
+        """All records, oldest first."""
+        return sorted(self._all(), key=lambda upload: (upload.created, upload.id))
+
+    def remove_file(self, upload: Upload) -> None:
+        """Remove the file of an upload; its record stays."""
+        self.file(upload).unlink(missing_ok=True)
+
+    def remove(self, upload: Upload) -> None:
+        """Remove an upload: the file first, so that none is left without a record."""
+        self.remove_file(upload)
+        self._record(upload.id).unlink(missing_ok=True)
+
+    def remove_unfinished(self, arriving: set[str]) -> None:
+        """Remove what a killed server has left: files without a record.
+
+        Args:
+            arriving: ids of uploads that are still arriving.
+        """
+        # In this order: whoever ends to arrive meanwhile has a record by then.
+        files = [file for file in self._folder.glob("*") if file.name.partition(".")[0] not in arriving]
+        recorded = {upload.id for upload in self._all()}
+        for file in files:
+            if file.name.partition(".")[0] not in recorded:
+                file.unlink(missing_ok=True)
+
+    def _record(self, id_: str) -> Path:
+        return self._folder / f"{id_}.json"
+
+    def _all(self) -> Iterator[Upload]:
+        for file in self._folder.glob("*.json"):
+            if (upload := self.one(file.stem)) is not None:
+                yield upload
+
+
+def _decoded(content: bytes) -> Upload:
+    return msgspec.json.decode(content, type=Upload, dec_hook=_counter)
+
+
+def _counter(_type: type, value: Any) -> Counter[str]:  # noqa: ANN401  # msgspec's interface
+    """The counts of a report, which msgspec reads as a dict."""
+    return Counter(value)

@@ -1,0 +1,441 @@
+"""Imports of uploaded files: kept in a folder of the data directory, imported one at a time.
+
+A killed server continues where it stopped, and each line is stored once: the record of an upload, its mark and its
+counts are stored together after each batch, and a batch that is sent again is known by its key (``journal``,
+``DirectSink``). Figures are there whole or not at all (``AggregateImports``).
+"""
+
+import asyncio
+import os
+import zipfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, Self
+
+import structlog
+
+from tallystick.errors import InputRefused, NoSuchSite, StoreBusy, StoreUnavailable
+from tallystick.ledger import Ledger
+from tallystick.model.site import Site
+from tallystick.services.accounts.audit import EventKind, done_by, note
+from tallystick.services.accounts.sites import Sites
+from tallystick.services.annotating import AnnotatedSite, annotate
+from tallystick.services.files import sync
+from tallystick.services.imports.aggregates import AggregateImports
+from tallystick.services.imports.batches import ImportBatch, ImportSource
+from tallystick.services.imports.direct_sink import DirectSink
+from tallystick.services.imports.exclude_rules import DEFAULT
+from tallystick.services.imports.export_files import ExportReader
+from tallystick.services.imports.ga4 import Ga4Reader
+from tallystick.services.imports.ga4_report import Ga4ReportReader
+from tallystick.services.imports.journal import ImportJournal, ImportRecord
+from tallystick.services.imports.logs import Layouts
+from tallystick.services.imports.marks import FileMark
+from tallystick.services.imports.parsed import BadLine
+from tallystick.services.imports.running import Import, Report
+from tallystick.services.imports.sorting import sorted_visits
+from tallystick.services.imports.sources import source_of
+from tallystick.services.imports.summaries import FILE_KINDS, PROGRAMS, annotation_of
+from tallystick.services.imports.umami import UmamiReader
+from tallystick.services.imports.upload_folder import Upload, UploadFolder, UploadKind, UploadOptions, new_id
+from tallystick.services.imports.uploaded_figures import FiguresUpload
+from tallystick.services.imports.visit_file import VisitFile
+from tallystick.services.ingest.ingest import Ingest
+from tallystick.tasks import BackgroundTask
+from tallystick.warehouse import Warehouse, seconds
+
+WAITING_AT_MOST = 10
+"""Uploads of one site that are still to be imported."""
+LISTED_AT_MOST = 20
+BAD_LINES_KEPT = 20
+LINES_AT_ONCE = 1_000
+"""In one batch: other requests are answered between batches."""
+ROOM_LEFT = 256_000_000
+"""Bytes of the disk that uploads leave to everything else."""
+MOST_STARTS = 3
+"""How often the server may end before something of a file is stored. Then it is taken for the cause."""
+ROW_KEPT_MS = 90 * 24 * 3_600_000
+LOOKED_EVERY_S = 10.0
+SWEEP_EVERY_S = 3_600.0
+IMPORTED_WITHIN_S = 24 * 3_600.0
+"""An import that takes longer is reported by health: it may hang."""
+
+log = structlog.get_logger()
+
+
+class SentFile(NamedTuple):
+    """What is told of a file.
+
+    Attributes:
+        name: as its sender calls it.
+    """
+
+    name: str
+    kind: UploadKind
+    options: UploadOptions
+
+
+class Arriving:
+    """A file while it arrives: written to the disk in parts, never held as a whole. Used as a context manager.
+
+    Attributes:
+        size: bytes so far.
+    """
+
+    def __init__(self, folder: UploadFolder, id_: str, ended: Callable[[str], None]) -> None:
+        self.id, self.size = id_, 0
+        self._folder, self._ended = folder, ended
+        self._file = folder.arriving(id_)
+
+    async def __aenter__(self) -> Self:
+        self._stream = await asyncio.to_thread(self._opened)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.shield(asyncio.to_thread(self._closed))
+        self._ended(self.id)
+
+    async def write(self, part: bytes) -> None:
+        """Write the next part.
+
+        Raises:
+            InputRefused: the disk has no room for it.
+        """
+        self.size += len(part)
+        await asyncio.to_thread(self._written, part)
+
+    async def complete(self) -> Path:
+        """Nothing more arrives. Returns the file."""
+        await asyncio.to_thread(self._synced)
+        return self._file
+
+    def _opened(self) -> BinaryIO:
+        return os.fdopen(os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
+
+    def _written(self, part: bytes) -> None:
+        if self._folder.free_bytes() < ROOM_LEFT + len(part):
+            raise no_room()
+        self._stream.write(part)
+
+    def _synced(self) -> None:
+        self._stream.close()
+        sync(self._file)
+
+    def _closed(self) -> None:
+        self._stream.close()
+        self._file.unlink(missing_ok=True)
+
+
+class UploadJournal(ImportJournal):
+    """A journal that calls a function with each place up to which everything is stored."""
+
+    def __init__(self, folder: Path, target: str, stored: Callable[[FileMark], None]) -> None:
+        super().__init__(folder, target)
+        self._stored = stored
+
+    def note(self, entry: ImportRecord, mark: FileMark, until: int | None) -> ImportRecord:
+        """Store how far an import is."""
+        if until is None:
+            self._stored(mark)
+        return super().note(entry, mark, until)
+
+
+class Uploads:
+    """The uploaded files of every site. Used from one event loop.
+
+    Args:
+        folder: of uploads.
+        journals: the folder of the journals of imports, which the command line shares.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917  # services and folders
+        self,
+        ledger: Ledger,
+        warehouse: Warehouse,
+        sites: Sites,
+        ingest: Ingest,
+        aggregates: AggregateImports,
+        folder: Path,
+        journals: Path,
+    ) -> None:
+        self._ledger, self._warehouse, self._sites = ledger, warehouse, sites
+        self._ingest, self._aggregates = ingest, aggregates
+        self._folder, self._journals = UploadFolder(folder), journals
+        self._pending = asyncio.Event()
+        self._arriving: set[str] = set()
+        self._begun: set[str] = set()
+        """Ids of uploads that this process has begun to read."""
+        self._current: Upload | None = None
+        self.waits = ""
+        """Why the current import is put off."""
+
+    def tasks(self) -> list[BackgroundTask]:
+        """Import what is pending, and remove old records and what a killed server has left."""
+        return [
+            BackgroundTask(
+                "uploads", self.import_next, LOOKED_EVERY_S, trigger=self._pending, overdue_after=IMPORTED_WITHIN_S
+            ),
+            BackgroundTask("old-uploads", self.sweep, SWEEP_EVERY_S),
+        ]
+
+    async def arriving(self, site: int, announced: int) -> Arriving:
+        """Begin to receive a file.
+
+        Args:
+            announced: bytes that are about to arrive; 0 if unknown.
+
+        Raises:
+            AnalyticsElsewhere: another server imports.
+            StoreBusy: the site has too many files that are still to be imported.
+            InputRefused: the disk has no room for it.
+        """
+        self._warehouse.require_owned()
+        pending = [upload for upload in await self.latest(site) if upload.pending]
+        if len(pending) >= WAITING_AT_MOST:
+            msg = f"{WAITING_AT_MOST} files of this site are waiting to be imported"
+            raise StoreBusy(msg)
+        if await asyncio.to_thread(self._folder.free_bytes) < ROOM_LEFT + announced:
+            raise no_room()
+        id_ = new_id()
+        self._arriving.add(id_)
+        return Arriving(self._folder, id_, self._arriving.discard)
+
+    async def add(self, arrived: Arriving, site: Site, actor: str, sent: SentFile) -> Upload:
+        """Queue the import of a file that has arrived.
+
+        Args:
+            actor: the email of who has sent it.
+
+        Raises:
+            InputRefused: the file is not what it is said to be.
+            StoreUnavailable
+        """
+        file = await arrived.complete()
+        await asyncio.to_thread(check_file, file, sent)
+        upload = Upload(
+            id=arrived.id,
+            site=site.id,
+            name=sent.name,
+            actor=actor,
+            size=arrived.size,
+            kind=sent.kind,
+            options=sent.options,
+            created=self._ledger.clock(),
+        )
+        if sent.kind is not UploadKind.PLAUSIBLE:  # which is noted when it is whole
+            subject = f"site {site.id} {site.cname or site.code}"
+            await self._ledger.write(done_by, actor, note, EventKind.IMPORTED, upload.created, subject, sent.kind.value)
+        await asyncio.to_thread(self._folder.keep, upload)
+        self._pending.set()
+        return upload
+
+    async def latest(self, site: int) -> list[Upload]:
+        """The newest uploads of a site, newest first, with all that are pending.
+
+        Raises:
+            AnalyticsElsewhere: another server has them.
+        """
+        self._warehouse.require_owned()
+        found = [self._live(upload) for upload in await asyncio.to_thread(self._folder.all) if upload.site == site]
+        newest = found[-LISTED_AT_MOST:]
+        return [upload for upload in reversed(found) if upload.pending or upload in newest]
+
+    async def get(self, site: int, id_: str) -> Upload | None:
+        """One of a site's uploads."""
+        self._warehouse.require_owned()
+        upload = await asyncio.to_thread(self._folder.one, id_)
+        return self._live(upload) if upload and upload.site == site else None
+
+    async def sweep(self) -> None:
+        """Remove what a killed server has left, records of deleted sites, and those that are older than 90 days."""
+        await asyncio.to_thread(self._folder.remove_unfinished, self._arriving)
+        before = self._ledger.clock() - ROW_KEPT_MS
+        for upload in await asyncio.to_thread(self._folder.all):
+            old = upload.finished is not None and upload.finished < before
+            if old or (not upload.pending and await self._sites.by_id(upload.site) is None):
+                await asyncio.to_thread(self._folder.remove, upload)
+            elif not upload.pending:
+                await asyncio.to_thread(self._folder.remove_file, upload)
+
+    async def import_next(self) -> bool:
+        """Import the oldest pending file. Returns whether one was pending.
+
+        Raises:
+            StoreUnavailable: it is imported later.
+        """
+        if not self._warehouse.owned:
+            return False
+        uploads = await asyncio.to_thread(self._folder.all)
+        self._current = next((upload for upload in uploads if upload.pending), None)
+        if self._current is None:
+            return False
+        try:
+            await self._carry_out(self._current)
+        except StoreUnavailable as error:
+            self.waits = str(error)
+            raise
+        self._current, self.waits = None, ""
+        return True
+
+    def _live(self, upload: Upload) -> Upload:
+        """The upload as it is in memory while it is imported."""
+        current = self._current
+        return current if current is not None and current.id == upload.id else upload
+
+    async def _carry_out(self, upload: Upload) -> None:
+        site = await self._sites.by_id(upload.site)
+        if site is None:
+            await asyncio.to_thread(self._folder.remove, upload)
+            return
+        if upload.starts >= MOST_STARTS:
+            await self._finish(upload, f"the server has ended {MOST_STARTS} times while it was reading this file")
+            return
+        if upload.id not in self._begun:
+            self._begun.add(upload.id)
+            upload.starts += 1
+        upload.state = "reading"
+        await asyncio.to_thread(self._folder.save, upload)
+        try:
+            await self._import(upload, site)
+        except NoSuchSite:
+            await asyncio.to_thread(self._folder.remove, upload)
+        except StoreUnavailable:
+            raise
+        except asyncio.CancelledError:
+            upload.starts = 0  # the server stops, whatever is in the file
+            await asyncio.shield(asyncio.to_thread(self._folder.save, upload))
+            raise
+        except Exception as error:  # noqa: BLE001  # shown to who has sent the file
+            await self._finish(upload, self._reason(upload, error))
+        else:
+            await self._finish(upload)
+            await self._annotate(upload, site)
+
+    def _reason(self, upload: Upload, error: Exception) -> str:
+        """Why an import has failed, in words."""
+        if isinstance(error, InputRefused):
+            return str(error).replace(str(self._folder.file(upload)), "the file")
+        if isinstance(error, OSError) and error.strerror:
+            return error.strerror
+        log.error("an uploaded file could not be imported", upload=upload.id, exc_info=error)
+        return "the file could not be imported; the log of the server says why"
+
+    async def _import(self, upload: Upload, site: Site) -> None:
+        if upload.kind is UploadKind.PLAUSIBLE:
+            figures = FiguresUpload(upload, self._folder, self._aggregates, BAD_LINES_KEPT)
+            await figures.carry_out(site.id)
+            return
+        resumed = upload.mark is not None and upload.mark.position > 0
+        if not resumed:
+            upload.report, upload.bad, upload.skipped = Report(), [], {}
+        journal = UploadJournal(self._journals, f"site {site.id}", lambda mark: self._stored(upload, mark))
+        entries = await asyncio.to_thread(journal.entries)
+        ends = {entry.mark: entry.until for entry in entries}
+        if upload.mark is not None and resumed:
+            ends = {upload.mark: ends.get(upload.mark)}
+        elif upload.options.run:
+            ends = {}
+        async with self._opened(upload, ends) as (source, where):
+            if not resumed:
+                upload.report.before = upload.report.lines = source.start.lines
+
+            def on_batch(_report: Report, batch: ImportBatch) -> None:
+                upload.done, upload.total = batch.done, batch.total
+
+            def on_bad_line(bad: BadLine) -> None:
+                if len(upload.bad) < BAD_LINES_KEPT:
+                    upload.bad.append((where(bad.number), bad.reason))
+
+            sink = DirectSink(self._ingest, self._warehouse, site, self._ledger.passed, LINES_AT_ONCE)
+            work = Import(
+                source, sink, upload.report, journal=journal, anew=upload.options.run,
+                progress=on_batch, on_bad_line=on_bad_line,
+            )  # fmt: skip
+            await work.run()
+
+    def _stored(self, upload: Upload, mark: FileMark) -> None:
+        """Everything before the mark is stored, and is in the report. Blocks."""
+        upload.mark, upload.starts = mark, 0
+        self._folder.save(upload)
+
+    @asynccontextmanager
+    async def _opened(
+        self, upload: Upload, ends: dict[FileMark, int | None]
+    ) -> AsyncIterator[tuple[ImportSource, Callable[[int], str]]]:
+        """The file at the first line that is not stored yet, and the name of the place of a line."""
+        file = self._folder.file(upload)
+        if reader := reader_of(upload.kind, upload.name, upload.options):
+
+            def on_read(done: int, total: int, hits: int) -> None:
+                upload.done, upload.total, upload.found = done, total, hits
+
+            async with sorted_visits(file, reader, on_read) as (files, table):
+                source = VisitFile(upload.kind.value, table, files.digest, marks=list(ends), now=seconds)
+                if not source.start.position:
+                    upload.skipped = dict(table.skipped)
+                yield source, files.where
+            return
+        lines = await asyncio.to_thread(opened_lines, file, upload.kind, upload.options, ends)
+        try:
+            yield lines, "line {}".format
+        finally:
+            await asyncio.shield(asyncio.to_thread(lines.close))
+
+    async def _finish(self, upload: Upload, error: str = "") -> None:
+        """Store the result, and remove the file."""
+        upload.state, upload.error = ("failed" if error else "done"), error
+        upload.finished = self._ledger.clock()
+        await asyncio.to_thread(self._folder.save, upload)
+        await asyncio.to_thread(self._folder.remove_file, upload)
+
+    async def _annotate(self, upload: Upload, site: Site) -> None:
+        program = PROGRAMS.get(upload.kind.value)
+        kind = f"an export of {program}" if program else FILE_KINDS.get(upload.kind.value, "a log")
+        if text := annotation_of(upload.report, kind):
+            here = AnnotatedSite(site.id, site.user_defaults.timezone)
+            await self._ledger.write(annotate, [here], "import", text, self._ledger.clock())
+
+
+def no_room() -> InputRefused:
+    """The refusal of a file for which the disk has no room."""
+    return InputRefused("the disk of the server has no room for this file")
+
+
+def reader_of(kind: UploadKind, name: str, options: UploadOptions) -> ExportReader | None:
+    """The reader of another program's hits; None for formats that are read line by line, and for figures."""
+    if kind is UploadKind.UMAMI:
+        return UmamiReader(options.website)
+    if kind is UploadKind.GA4:
+        return Ga4ReportReader() if name.lower().endswith(Ga4ReportReader.suffixes) else Ga4Reader()
+    return None
+
+
+def check_file(file: Path, sent: SentFile) -> None:
+    """Look at the beginning of a file that has arrived. Blocks.
+
+    Raises:
+        InputRefused: it is not what it is said to be.
+    """
+    if sent.kind in (UploadKind.JSON, UploadKind.PLAUSIBLE):
+        if not zipfile.is_zipfile(file):
+            msg = "the file is not a ZIP"
+            raise InputRefused(msg)
+    elif sent.kind not in (UploadKind.UMAMI, UploadKind.GA4):
+        try:
+            opened_lines(file, sent.kind, sent.options, {}).close()
+        except InputRefused as error:
+            raise InputRefused(str(error).replace(str(file), "the file")) from error
+
+
+def opened_lines(
+    file: Path, kind: UploadKind, options: UploadOptions, ends: dict[FileMark, int | None]
+) -> ImportSource:
+    """Open a file of lines or rows. Blocks.
+
+    Raises:
+        InputRefused: it is not of its format, or an option is invalid.
+    """
+    form = options.format if kind is UploadKind.LOG else kind.value
+    layouts = Layouts(options.date, options.time, options.datetime)
+    return source_of(file, form, until_by_mark=ends, exclude=options.exclude or DEFAULT, layouts=layouts)
