@@ -19,7 +19,7 @@ from tallystick.settings import Settings
 from tallystick.surfaces import countapi, counttogether, dashboard, goatcounter, native, plausible
 from tallystick.web.address import FORWARDED_FOR, ClientAddresses
 from tallystick.web.asgi import Receive, Scope, Send, wants_page
-from tallystick.web.bodies import Bodies, may_have_body
+from tallystick.web.bodies import SMALL_BODY, Bodies, may_have_body
 from tallystick.web.dispatch import claims, dispatchers, refusal_answer
 from tallystick.web.openapi import Description
 from tallystick.web.own_address import OwnAddress
@@ -89,7 +89,7 @@ class Application:
             within_s=settings.body_timeout,
             largest=settings.max_body,
             streamed=streamed_bodies(surfaces),
-            largest_streamed=kit.max_upload,
+            largest_streamed=kit.max_upload + SMALL_BODY,
         )
         self.services.following.start()
         ledger, warehouse, forget = stores.ledger, stores.warehouse, services.forget_names

@@ -18,6 +18,7 @@ from support.rights import (
     World,
     address_of,
     page_routes,
+    settled,
     world,
 )
 
@@ -484,6 +485,7 @@ async def test_imports_begin_and_figures_go_for_whom_they_may(everybody: World, 
     for place, own in places(everybody, "/sites/{site}/imports"):
         theirs = person == "foreign admin" and place == f"/sites/{everybody.sites['foreign'].id}/imports"
         may = (person in ADMINS and own) or theirs
+        await settled(everybody)
         before = everybody.state()
         forms = [("own", own), ("second", False), ("foreign", theirs)]
         assert (await everybody.file(person, place, "x.csv", token="0" * 32)).status in {303, 403, 404}

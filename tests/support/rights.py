@@ -215,7 +215,7 @@ async def world(data: Path) -> AsyncIterator[World]:
             made.views[name] = await ledger.write(create_saved_view, view, NOW)
             made.exports[name] = await analytics.services.exports.create(site, "csv")
             await _import_into(made, name, site)
-        await _written(made)
+        await settled(made)
         own = Annotation(site=sites["own"].id, at="2026-03-10", text="private", owner=people["admin"].account.id)
         made.notes["admin's"] = await ledger.write(create_annotation, own, NOW)
         yield made
@@ -234,7 +234,7 @@ async def _import_into(made: World, name: str, site: Site) -> None:
     made.figures[name] = await services.aggregates.finish("admin@example.net", site.id, begun.id, 1, replace=False)
 
 
-async def _written(made: World) -> None:
+async def settled(made: World) -> None:
     """Wait until the exports are written and the files imported."""
     services, data = made.analytics.services, made.analytics.running.data
 

@@ -31,7 +31,7 @@ class Kit(Struct, frozen=True, kw_only=True):
         connections: what the HTTP server counts.
         creation_limit: new public counters a second and client address; 0 for no limit.
         count_prefetch: whether requests that a browser makes ahead of time count.
-        max_upload: bytes of a body that is streamed.
+        max_upload: bytes of a file in a body that is streamed.
     """
 
     addresses: ClientAddresses

@@ -66,6 +66,7 @@ PAGES = {
     "settings": f"{SITE}/settings",
     "collection": f"{SITE}/collection",
     "exports": f"{SITE}/exports",
+    "imports": f"{SITE}/imports",
     "sharing": f"{SITE}/sharing",
     "sharing-link": f"{SITE}/sharing/1",
     "admin": "/admin",
@@ -78,8 +79,8 @@ PAGES = {
     "public-counter": "/counters/public/demo.example/visits",
     "badge": "/badge/demo.example/visits?label=Visits+of+today&color=green",
 }
-REFUSED = "the server responded with a status of 400"
-"""What the browser says of an address that is refused is no complaint of ours."""
+REFUSED = "the server responded with a status of 4"
+"""What the browser says of an address or a form that is refused is no complaint of ours."""
 
 
 @pytest.fixture(scope="module")
@@ -169,6 +170,30 @@ def test_a_shared_link_fits_and_can_be_read(browser: Browser, demo: Demo, link: 
         page.get_by_role("button", name="Open").click()
         expect(page.locator(".numbers")).to_be_visible()
         look_at(page, "link")
+
+
+@pytest.mark.parametrize("scripts", ["with scripts", "without scripts"])
+def test_a_file_is_sent_and_its_import_followed(
+    person: BrowserContext, browser: Browser, demo: Demo, scripts: str
+) -> None:
+    assert person  # who has sites
+    log = {"name": f"{LONG}.log", "mimeType": "text/plain", "buffer": f"nonsense {scripts}\n".encode()}
+    with browser.new_context(base_url=demo.url, java_script_enabled=scripts == "with scripts") as context:
+        context.add_cookies([{"name": "tallystick-login", "value": demo.login, "url": demo.url}])
+        with without_complaints(context, demo) as page:
+            page.goto(f"{SITE}/settings")
+            page.get_by_role("link", name="Import what another program has counted").click()
+            for kind, said in (
+                ("Plausible: the ZIP", "The file is not a ZIP."),
+                ("Access log of a web server", "It failed: No line of the file could be used. Nothing was imported."),
+            ):
+                page.get_by_label(kind).check()
+                page.get_by_label("File", exact=True).set_input_files([log])
+                page.get_by_role("button", name="Send and import").click()
+                expect(page.get_by_text(said)).to_be_visible()
+            expect(page.get_by_role("heading", name="1 line could not be read")).to_be_visible()
+            if scripts == "with scripts":
+                look_at(page, "import")
 
 
 TOO_LONG = "This took too long. Try again, or choose a shorter period."

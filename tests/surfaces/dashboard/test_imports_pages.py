@@ -136,7 +136,6 @@ async def test_hits_go_round_through_the_pages(analytics: Analytics) -> None:
         found = await imported(person, "umami.csv", table, kind="umami")
         assert (found["state"], found["stored"]) == ("done", 2), found
 
-
         async def noted() -> bool:
             return "an export of Umami" in (await person.get("/sites/1/notes")).text
 
@@ -220,12 +219,14 @@ async def test_only_our_own_form_is_taken(analytics: Analytics, tmp_path: Path) 
 
 async def test_a_file_larger_than_the_limit_is_refused(tmp_path: Path) -> None:
     async with analytics_in_process(tmp_path, max_upload=1) as analytics, owner(analytics) as person:
-        assert "At most 934.5 KB." in (await person.get(PAGE)).text
-        answer = await sent(person, "x.log", b"x" * 1_000_001, kind="log")
-        assert answer.status_code == 422
-        assert "is larger than this server accepts" in answer.text
-        answer = await sent(person, "x.log", b"x" * 900_000 + b"\n", kind="log")
-        assert answer.status_code == 303  # larger than what other forms may be
+        assert "At most 1 MB." in (await person.get(PAGE)).text
+        for size in (1_000_001, 2_000_000):
+            answer = await sent(person, "x.log", b"x" * size, kind="log")
+            assert answer.status_code == 422
+            assert "is larger than this server accepts" in answer.text
+        assert list((tmp_path / "uploads").iterdir()) == []
+        # Larger than what other requests may have.
+        assert (await sent(person, "x.log", b"x" * 1_000_000, kind="log")).status_code == 303
 
 
 class Killed(BaseException):

@@ -353,6 +353,9 @@ class Uploads:
                 progress=on_batch, on_bad_line=on_bad_line,
             )  # fmt: skip
             await work.run()
+        if upload.report.failed and not upload.skipped:
+            msg = "no line of the file could be used"
+            raise InputRefused(msg)
 
     def _stored(self, upload: Upload, mark: FileMark) -> None:
         """Everything before the mark is stored, and is in the report. Blocks."""

@@ -3,6 +3,7 @@
 import re
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 from msgspec import Struct
@@ -39,10 +40,9 @@ from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, NOT_CONFIRMED, Problems, problems_of
 from tallystick.surfaces.dashboard.support.services import PageServices
-from tallystick.web.bodies import announced_length
+from tallystick.web.bodies import SMALL_BODY, announced_length
 
-FORM_BYTES = 65_536
-"""What a form has besides its file, at most."""
+TOO_LARGE: Problems = MappingProxyType({"file": [N_("is larger than this server accepts")]})
 
 _id = re.compile(r"[0-9a-f]{16}")
 
@@ -82,7 +82,7 @@ class ImportPages:
 
     def __init__(self, services: PageServices, uploads: Uploads, aggregates: AggregateImports, most: int) -> None:
         self._services, self._uploads, self._aggregates = services, uploads, aggregates
-        self._most = most - FORM_BYTES
+        self._most = most
         self._viewers = Viewers(services.sites)
 
     async def page(self, request: PageRequest) -> Response:
@@ -117,8 +117,8 @@ class ImportPages:
         """Take a file, and queue its import."""
         site = await site_of_admin(self._viewers, request)
         received = Received()
-        if announced_length(request.http.scope) > self._most + FORM_BYTES:
-            received.problems = {"file": [N_("is larger than this server accepts")]}
+        if announced_length(request.http.scope) > self._most + SMALL_BODY:
+            received.problems = TOO_LARGE
             return await self._show(request, site, received.problems)
         async with AsyncExitStack() as stack:
 
@@ -152,6 +152,8 @@ class ImportPages:
         received.file = file = await stack.enter_async_context(arriving)
 
         async def write(part: bytes) -> None:
+            if file.size + len(part) > self._most:
+                received.problems = TOO_LARGE
             if received.problems:
                 return
             try:

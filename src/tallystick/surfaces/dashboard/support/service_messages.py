@@ -127,6 +127,7 @@ PATTERNS = (
     N_("%(number)s files of this site are waiting to be imported"),
     N_("the file is not a ZIP"),
     N_("no row of the file can be used"),
+    N_("no line of the file could be used"),
     N_("the server has ended %(number)s times while it was reading this file"),
     N_("the file could not be imported; the log of the server says why"),
     # Addresses of statistics.
