@@ -368,12 +368,13 @@ async def test_every_page_and_every_form_has_a_row(everybody: World) -> None:
 
 def parts_of_sites(everybody: World, path: str, mark: str) -> Iterator[tuple[str, bool]]:
     """Paths of a shared link, a note, an export or an import: of the site, of another site, and of none."""
-    numbers = {
+    all_numbers: dict[str, dict[str, Any]] = {
         "{link}": {name: link.id for name, (link, _) in everybody.links.items()},
         "{note}": {name: note.id for name, note in everybody.notes.items()},
         "{export}": {name: export.id for name, export in everybody.exports.items()},
         "{upload}": {name: upload.id for name, upload in everybody.uploads.items()},
-    }[mark]
+    }
+    numbers = all_numbers[mark]
     for site, name in (("own", "own"), ("foreign", "foreign"), ("own", "foreign"), ("own", "second")):
         place = path.replace("{site}", str(everybody.sites[site].id))
         yield place.replace(mark, str(numbers[name])), site == name == "own"

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, expect
 
 from support.accessibility import accessibility_problems
 from support.browsing import CONTRASTS, opened_browser
@@ -177,7 +177,11 @@ def test_a_file_is_sent_and_its_import_followed(
     person: BrowserContext, browser: Browser, demo: Demo, scripts: str
 ) -> None:
     assert person  # who has sites
-    log = {"name": f"{LONG}.log", "mimeType": "text/plain", "buffer": f"nonsense {scripts}\n".encode()}
+    log: FilePayload = {
+        "name": f"{LONG}.log",
+        "mimeType": "text/plain",
+        "buffer": f"nonsense {scripts}\n".encode(),
+    }
     with browser.new_context(base_url=demo.url, java_script_enabled=scripts == "with scripts") as context:
         context.add_cookies([{"name": "tallystick-login", "value": demo.login, "url": demo.url}])
         with without_complaints(context, demo) as page:
@@ -188,7 +192,7 @@ def test_a_file_is_sent_and_its_import_followed(
                 ("Access log of a web server", "It failed: No line of the file could be used. Nothing was imported."),
             ):
                 page.get_by_label(kind).check()
-                page.get_by_label("File", exact=True).set_input_files([log])
+                page.get_by_label("File", exact=True).set_input_files(log)
                 page.get_by_role("button", name="Send and import").click()
                 expect(page.get_by_text(said)).to_be_visible()
             expect(page.get_by_role("heading", name="1 line could not be read")).to_be_visible()

@@ -18,6 +18,7 @@ from support.server import running_server
 from tallystick.errors import StoreFull
 from tallystick.services.accounts.sites import delete_site
 from tallystick.services.imports import upload_folder, uploads
+from tallystick.services.imports.direct_sink import DirectSink
 from tallystick.services.imports.journal import ImportRecord
 from tallystick.services.imports.marks import FileMark
 from tallystick.services.imports.running import Report
@@ -125,7 +126,7 @@ async def test_hits_go_round_through_the_pages(analytics: Analytics) -> None:
 
             async def written(exports: list[dict[str, Any]] = exports) -> bool:
                 exports[:] = (await person.get("/sites/1/exports.json")).json()["exports"]
-                return exports[0]["state"] == "ready"
+                return bool(exports[0]["state"] == "ready")
 
             await until(written)
             content = (await person.get(exports[0]["download"])).content
@@ -306,7 +307,7 @@ async def test_a_full_store_puts_an_import_off(
     service = own_uploads(analytics, tmp_path)
     upload = await queued(service, analytics, LOG)
     with monkeypatch.context() as patch:
-        patch.setattr(uploads.DirectSink, "send", full)
+        patch.setattr(DirectSink, "send", full)
         for _ in range(uploads.MOST_STARTS + 2):
             with pytest.raises(StoreFull):
                 await service.import_next()
