@@ -19,6 +19,7 @@ COMMANDS = [
     "user",
     *(f"user {verb}" for verb in ("create", "list", "password", "access", "delete")),
     "site",
+    *("path rules", *(f"path rules {verb}" for verb in ("add", "list", "remove", "apply"))),
     *(f"site {verb}" for verb in ("create", "list", "change", "delete")),
     "token",
     *(f"token {verb}" for verb in ("create", "list", "revoke")),

@@ -75,6 +75,19 @@ def test_unknown_paths_are_refused(run: CommandLine) -> None:
     assert len(stored("path")) == 6
 
 
+def test_rules_gather_paths_and_are_applied(run: CommandLine) -> None:
+    assert run("path", "rules", "list", *HERE).succeeded() == ""
+    assert "RULE: must have a *" in run("path", "rules", "add", "/a", *HERE).refused()
+    run("path", "rules", "add", "/c*", *HERE).succeeded()
+    run("path", "rules", "add", "/d/**", "--place", "1", *HERE).succeeded()
+    assert run("path", "rules", "list", *HERE).succeeded() == "/d/**\t0\n/c*\t1\n"
+    run("path", "rules", "apply", "--yes", *HERE).succeeded()
+    assert run("path", "list", *HERE).succeeded() == "1\t/a\t/A\t-\n2\t/b\t/B\t-\n3\t/c*\t-\t-\n"
+    assert run("path", "rules", "list", *HERE).succeeded() == "/d/**\t0\n/c*\t0\n"
+    run("path", "rules", "remove", "/d/**", *HERE).succeeded()
+    assert "has no rule /d/**" in run("path", "rules", "remove", "/d/**", *HERE).refused()
+
+
 def test_bots_are_listed_by_label(run: CommandLine) -> None:
     lines = run("bots", "list", *HERE).succeeded().splitlines()
     assert [line.split("\t")[:4] for line in lines] == [

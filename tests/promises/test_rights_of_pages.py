@@ -174,6 +174,11 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/sites/{site}/paths/merge.json": SETTERS,
     "/sites/{site}/paths/delete": SETTERS,
     "/sites/{site}/paths/delete.json": SETTERS,
+    "/sites/{site}/paths/rules": SETTERS,
+    "/sites/{site}/paths/rules.json": SETTERS,
+    "/sites/{site}/paths/rules/remove": SETTERS,
+    "/sites/{site}/paths/rules/apply": SETTERS,
+    "/sites/{site}/paths/rules/apply.json": SETTERS,
     "/sites/{site}/sharing": SETTERS,
     "/sites/{site}/sharing/withdraw": SETTERS,
     "/sites/{site}/sharing/{link}": SETTERS,
@@ -282,6 +287,9 @@ FORMS: Mapping[str, Form] = {
     "/sites/{site}/paths/merge": Form(
         SETTERS, filled(path=[1, 2], into="/together"), (filled(path=[1, 3], into="/x"), filled(path=3, into="/own/a"))
     ),
+    "/sites/{site}/paths/rules": Form(SETTERS, filled(rule="/orders/*")),
+    "/sites/{site}/paths/rules/remove": Form(SETTERS, filled(rule="/own/b*")),
+    "/sites/{site}/paths/rules/apply": Form(SETTERS, filled(rule="/own/b*"), (filled(rule="/other/*"),)),
     "/sites/{site}/paths/delete": Form(SETTERS, filled(path=[1, 2]), (filled(path=[1, 3]), filled(path=MISSING))),
     "/sites/{site}/sharing": Form(SETTERS, filled(name="Another link")),
     "/sites/{site}/sharing/withdraw": Form(
@@ -393,7 +401,7 @@ def places_of_counters(everybody: World, path: str) -> Iterator[tuple[str, bool]
             yield path.replace("{namespace}/{key}", nothing), False
 
 
-QUERIES = {"}/page": "?page=/", "/values.json": "?of=page", "/paths/": "?path=1&path=5"}
+QUERIES = {"}/page": "?page=/", "/values.json": "?of=page", "/paths/": "?path=1&path=5&rule=/own/b*"}
 """What pages must be asked with. Of the paths one is the first site's, one the foreign one's."""
 
 

@@ -33,6 +33,7 @@ from tallystick.services.accounts.accounts import NewAccount, create_account, ex
 from tallystick.services.accounts.left_out_rules import add_rule
 from tallystick.services.accounts.logins import begin_login, new_secret, secret_digest
 from tallystick.services.accounts.passwords import hash_password
+from tallystick.services.accounts.path_rules import put_path_rule
 from tallystick.services.accounts.site_hosts import remember_host
 from tallystick.services.accounts.sites import NewSite, create_site
 from tallystick.services.accounts.tokens import NewToken, create_token
@@ -199,9 +200,10 @@ async def world(data: Path) -> AsyncIterator[World]:
             for path in ("/a", "/b"):
                 answer = await analytics.pixel(p=f"/{name}{path}", headers={"host": site.cname or HOST})
                 assert answer.status == 200
-            # A hit of a bot, and a rule, which forms can undo.
+            # A hit of a bot, and rules, which forms can undo. The path /b was counted before its rule.
             await analytics.pixel(p=f"/{name}/a", b="150", headers={"host": site.cname or HOST})
             await ledger.write(add_rule, site.id, RuleKind.HOST, "test.example.com", NOW)
+            await ledger.write(put_path_rule, site.id, "/own/b*", NOW)
         await _share_a_counter(made)
         await analytics.services.counting.create(PUBLIC, Create(5))
         for name, site in sites.items():

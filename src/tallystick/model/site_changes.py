@@ -76,10 +76,12 @@ def changes_logged(before: Site, after: Site) -> str:
 
 
 _LOGGED_FIELDS = ("cname", "code", "domain", "link_domain", "user_defaults")
+LONGEST_LOGGED = 1_000
+"""Characters of a list of values."""
 _LOGGED_WITH_VALUES = frozenset(
     {
         *("cname", "code", "domain", "link_domain", "public", "data_retention"),
-        *("allow_counter", "allow_bosmang", "respect_gpc", "respect_dnt", "collect_props"),
+        *("allow_counter", "allow_bosmang", "respect_gpc", "respect_dnt", "collect_props", "path_rules"),
     }
 )
 
@@ -87,7 +89,22 @@ _LOGGED_WITH_VALUES = frozenset(
 def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
+    if isinstance(value, tuple):
+        return ", ".join(value)[:LONGEST_LOGGED] or "none"
     return "none" if value in {None, ""} else str(value)
+
+
+def path_rules_change(before: SiteSettings, after: SiteSettings) -> str:
+    """Which pages are counted under one path from now on and were not, and the other way round; empty for no change."""
+    parts = [
+        f"{words}: {', '.join(rule for rule in found if rule not in others)}"
+        for words, found, others in (
+            ("Counted as one path from here on", after.path_rules, before.path_rules),
+            ("No longer counted as one path", before.path_rules, after.path_rules),
+        )
+        if set(found) - set(others)
+    ]
+    return "; ".join(parts) + "." if parts else ""
 
 
 def _rules(settings: SiteSettings) -> dict[tuple[RuleKind, str], str]:

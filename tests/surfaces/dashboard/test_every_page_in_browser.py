@@ -61,6 +61,7 @@ PAGES = {
     "docs-topic": "/docs/operation",
     "paths": f"{SITE}/paths",
     "paths-merge": f"{SITE}/paths/merge?path=1&path=2&into=/{LONG}",
+    "paths-rules": f"{SITE}/paths/rules?rule=/blog/*",
     "paths-delete": f"{SITE}/paths/delete?path=1&path=2",
     "sites": "/sites",
     "settings": f"{SITE}/settings",

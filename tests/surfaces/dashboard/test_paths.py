@@ -1,5 +1,6 @@
-"""The paths of a site: listed with their hits, renamed, merged and deleted, each after a preview."""
+"""The paths of a site: listed with their hits, renamed, merged and deleted, by rules too, each after a preview."""
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -28,15 +29,15 @@ async def hit(everybody: World, path: str, **fields: Any) -> None:
     assert answer.status == 200, answer.text
 
 
-async def ask(everybody: World, place: str = "", status: int = 200, **query: Any) -> Answer:
-    address = f"/sites/{everybody.sites['own'].id}/paths{place}{'?' if query else ''}{urlencode(query, doseq=True)}"
+async def ask(everybody: World, to: str = "", status: int = 200, **query: Any) -> Answer:
+    address = f"/sites/{everybody.sites['own'].id}/paths{to}{'?' if query else ''}{urlencode(query, doseq=True)}"
     answer = await everybody.page("settings", "GET", address)
     assert answer.status == status, answer.text
     return answer
 
 
-async def send(everybody: World, place: str, status: int = 303, **fields: Any) -> Answer:
-    answer = await everybody.page("settings", "POST", f"/sites/{everybody.sites['own'].id}/paths{place}", fields)
+async def send(everybody: World, to: str, status: int = 303, **fields: Any) -> Answer:
+    answer = await everybody.page("settings", "POST", f"/sites/{everybody.sites['own'].id}/paths{to}", fields)
     assert answer.status == status, answer.text
     return answer
 
@@ -59,11 +60,11 @@ async def do_jobs(everybody: World) -> None:
 
 async def test_paths_are_listed_found_and_sorted_with_their_hits(everybody: World) -> None:
     for _ in range(2):
-        await hit(everybody, "/own/B")
+        await hit(everybody, "/own/A")
     await hit(everybody, "sign-up", e="true")
     await hit(everybody, "/only-bots", b="153")
     await hit(everybody, HOSTILE)
-    rows = [("/own/b", 3, 0), ("/own/a", 1, 1), ("sign-up", 1, 0), (HOSTILE, 1, 0)]
+    rows = [("/own/a", 3, 1), ("/own/b", 1, 0), ("sign-up", 1, 0), (HOSTILE, 1, 0)]
     assert await listed(everybody) == rows
     assert await listed(everybody, sort="name") == sorted(rows)
     assert await listed(everybody, kind="events") == rows[2:3]
@@ -147,3 +148,71 @@ async def test_paths_are_deleted_with_their_hits_after_a_preview(everybody: Worl
     assert await listed(everybody) == [("/own/b", 1, 0)]
     (event, *_) = await everybody.analytics.services.ledger.read(events)
     assert (event.kind, event.detail) == ("paths deleted", "/own/a")
+
+
+async def test_a_rule_counts_later_pages_as_one_whichever_way_they_come(everybody: World) -> None:
+    await hit(everybody, "/orders/1")
+    shown = (await ask(everybody, "/rules", rule="orders/*")).text
+    assert "this fits: 1 stored path, 1 hit." in shown
+    assert "/orders/1</span>" in shown
+    assert "must have a *" in (await ask(everybody, "/rules", 422, rule="/orders")).text
+    assert "must have a *" in (await send(everybody, "/rules", 422, rule="/orders")).text
+    await send(everybody, "/rules", rule="/orders/*")
+    await send(everybody, "/rules", rule="/<script>/*'\"")
+    assert "The site has this rule already." in (await ask(everybody, "/rules", rule="/orders/*")).text
+
+    analytics = everybody.analytics
+    await hit(everybody, "/orders/2", t="Order 2")
+    await hit(everybody, "/Orders/3")
+    sent = {"no_sessions": True, "hits": [{"path": "/orders/4"}, {"path": "paid", "event": True}]}
+    assert (await analytics.api("POST", "/count", json=sent)).status == 202
+    event = {"name": "pageview", "url": f"https://{HOST}/orders/5", "domain": HOST}
+    headers = {"user-agent": FIREFOX, "host": HOST, "content-type": "text/plain"}
+    assert (
+        await analytics.ask("/api/event", method="POST", headers=headers, body=json.dumps(event).encode())
+    ).status == 202
+    assert await listed(everybody, find="orders") == [("/orders/*", 4, 0), ("/orders/1", 1, 0)]
+    rows = (await ask(everybody, ".json", find="orders/*")).json()["paths"]
+    assert rows[0]["title"] == ""
+
+    found = (await ask(everybody, "/rules.json", rule="/own/*")).json()
+    assert [(each["rule"], each["paths"], each["hits"]) for each in found["rules"]] == [
+        ("/own/b*", 1, 1),
+        ("/orders/*", 1, 1),
+        ("/<script>/*'\"", 0, 0),
+    ]
+    assert (found["preview"]["paths"], found["preview"]["hits_of_bots"]) == (1, 1)
+    assert "<script>/" not in (await ask(everybody, "/rules")).text
+    await send(everybody, "/rules", rule="/orders/*", place="0")
+    await send(everybody, "/rules/remove", rule="/own/b*")
+    assert [each["rule"] for each in (await ask(everybody, "/rules.json")).json()["rules"]] == [
+        "/orders/*",
+        "/<script>/*'\"",
+    ]
+    (event_of_log, *_) = await analytics.services.ledger.read(events)
+    assert (event_of_log.kind, event_of_log.actor) == ("site changed", "settings@example.net")
+    assert event_of_log.detail.startswith("path_rules /orders/*, /own/b*, /<script>")
+
+
+async def test_a_rule_is_applied_to_what_was_counted_after_a_preview(everybody: World) -> None:
+    for number in (1, 1, 2, 3):
+        await hit(everybody, f"/orders/{number}", t="Order")
+    await hit(everybody, "/orders/3", b="153")
+    await hit(everybody, "buy", e="true")
+    await send(everybody, "/rules", rule="/orders/*")
+    shown = (await ask(everybody, "/rules/apply", rule="/orders/*")).text
+    assert "3 stored paths become this one, with 4 hits and 1 hit of bots." in shown
+    await ask(everybody, "/rules/apply", 404, rule="/other/*")
+    await send(everybody, "/rules/apply", 404, rule="/other/*")
+    await send(everybody, "/rules/apply", rule="/orders/*")
+    assert "1 change is being carried out" in (await ask(everybody, "/rules")).text
+    await hit(everybody, "/orders/2")
+    await do_jobs(everybody)
+    for _ in range(2):  # a second click finds nothing to do
+        assert await listed(everybody, find="orders") == [("/orders/*", 5, 1)]
+        await send(everybody, "/rules/apply", rule="/orders/*")
+        await do_jobs(everybody)
+    assert (await ask(everybody, ".json", find="orders")).json()["paths"][0]["title"] == ""
+    assert "Every stored path that fits is merged." in (await ask(everybody, "/rules/apply", rule="/orders/*")).text
+    await hit(everybody, "/orders/9")
+    assert await listed(everybody, find="orders") == [("/orders/*", 6, 1)]

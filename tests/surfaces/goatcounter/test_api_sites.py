@@ -334,7 +334,7 @@ async def test_nobody_deletes_a_site_through_the_api(analytics: Analytics) -> No
 
 
 def test_the_settings_here_are_the_models() -> None:
-    rules = {"ignore_countries", "ignore_paths", "ignore_hosts"}
+    rules = {"ignore_countries", "ignore_paths", "ignore_hosts", "path_rules"}
     assert list(SETTINGS) == [name for name in SiteSettings.__struct_fields__ if name not in rules]
 
 

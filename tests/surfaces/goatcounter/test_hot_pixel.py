@@ -254,7 +254,7 @@ CHANGES: list[dict[str, Any]] = [
     {"ignore_countries": ["US"], "ignore_paths": ["/second", "/b*"], "ignore_hosts": ["example.org"]},
     {"ignore_countries": ["US"], "collect": 2 + 8 + 32},
     {"respect_gpc": False, "ignore_ips": [], "collect_props": True},
-    {"ignore_countries": [], "ignore_paths": ["*x"], "ignore_hosts": []},
+    {"ignore_countries": [], "ignore_paths": ["*x"], "ignore_hosts": [], "path_rules": ["/s*", "/b*"]},
 ]
 
 

@@ -18,7 +18,7 @@ from tallystick.errors import InputRefused, InvalidFields, NoSuchSite, NotPermit
 from tallystick.ledger import Ledger, Session
 from tallystick.model.account import ALL_SITES, EVERY_SITE, Access, Account, Principal, Token, UserSettings
 from tallystick.model.site import Site, SiteSettings
-from tallystick.model.site_changes import changes_logged, collection_change, rules_change
+from tallystick.model.site_changes import changes_logged, collection_change, path_rules_change, rules_change
 from tallystick.model.site_rules import defaults_problems, normal_domain, normal_host, normal_settings, site_problems
 from tallystick.services.accounts.accounts import CHANGES, existing, hold_accounts, last_change, set_first_site
 from tallystick.services.accounts.audit import EventKind, note
@@ -191,7 +191,7 @@ def update_site(session: Session, number: int, changes: SiteChanges, now: int) -
     if text := changes_logged(before, after):
         note(session, EventKind.SITE_CHANGED, now, _subject(after), text)
     here = AnnotatedSite(after.id, after.user_defaults.timezone)
-    for changed in (collection_change, rules_change):
+    for changed in (collection_change, rules_change, path_rules_change):
         if text := changed(before.settings, after.settings):
             annotate(session, [here], "collection", text, now)
     return after

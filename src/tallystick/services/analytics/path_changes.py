@@ -6,6 +6,8 @@ Functions of ``(session, ...)``; times in ms.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+import msgspec
+
 from tallystick.errors import InputRefused, InvalidFields
 from tallystick.ledger import Session
 from tallystick.model.path import MAX_PATH, clean_event, clean_path
@@ -69,6 +71,32 @@ def gather_paths(session: Session, site: int, paths: Sequence[int], name: str, n
             raise InvalidFields({"name": ["is the name that this path has already"]})
     if rest:
         merge_paths(session, site, rest, into, now)
+
+
+def gather_by_rule(session: Session, site: int, paths: Sequence[int], rule: str, now: int) -> None:
+    """Merge the paths that a rule of the site gathers; those that are not there any more are left out.
+
+    Raises:
+        InputRefused: the site has no such rule any more.
+    """
+    stored = read_site(session, site)
+    if stored is None or rule not in stored.settings.path_rules:
+        msg = f"site {site} has no rule {rule} any more"
+        raise InputRefused(msg)
+    found = [path for path in names.paths_of(session, site, paths).values() if not path.event]
+    into = names.path_called(session, site, rule)
+    if into is None and found:
+        first = found.pop(0)
+        names.rename_path(session, site, first.id, rule)
+        enqueue(session, RenamedPath(site), now)
+        _log(session, EventKind.PATH_RENAMED, now, site, f"{_logged([first])} to {rule[:LONGEST_LOGGED]}")
+        into = first.id
+    if into is None:
+        return
+    # Without a title, which would be that of one of many pages; hits of the rule have none either.
+    session.common.title_path(session.connection, id=into, title="")
+    if rest := [path for path in found if path.id != into]:
+        _merge(session, site, rest, names.paths_of(session, site, [into])[into], now)
 
 
 def delete_paths(session: Session, site: int, paths: Sequence[int], now: int) -> int:
@@ -145,8 +173,7 @@ def _require_paths(session: Session, site: int, paths: Sequence[int]) -> Mapping
 
 
 def _remove(session: Session, site: int, paths: Collection[int]) -> None:
-    for path in paths:
-        session.common.remove_path(session.connection, site=site, id=path)
+    session.queries.remove_paths(session.connection, site=site, ids=msgspec.json.encode(list(paths)).decode())
 
 
 def _log(session: Session, kind: EventKind, now: int, number: int, detail: str) -> None:

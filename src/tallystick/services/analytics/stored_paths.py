@@ -10,8 +10,9 @@ from msgspec import Struct
 
 from tallystick.ledger import Ledger, Session
 from tallystick.model.text import storable
-from tallystick.services.analytics.names import paths_of
+from tallystick.services.analytics.names import Path, paths_of
 from tallystick.services.analytics.questions import Questions
+from tallystick.warehouse.types import PathHits
 
 _LIKE = str.maketrans({"!": "!!", "%": "!%", "_": "!_"})
 
@@ -98,11 +99,12 @@ async def _with_hits(  # noqa: PLR0913, PLR0917  # stores, and which
 ) -> tuple[StoredPath, ...]:
     counted = await questions.read(lambda session: session.hits_of_paths(site, ids, limit, offset))
     named = await ledger.read(paths_of, site, [each.path for each in counted])
-    return tuple(
-        StoredPath(each.path, path.path, path.title, path.event, each.hits, each.bots)
-        for each in counted
-        if (path := named.get(each.path)) is not None
-    )
+    return tuple(with_hits(named[each.path], each) for each in counted if each.path in named)
+
+
+def with_hits(path: Path, counted: PathHits) -> StoredPath:
+    """A path with its hits."""
+    return StoredPath(path.id, path.path, path.title, path.event, counted.hits, counted.bots)
 
 
 def _found_ids(session: Session, site: int, search: PathSearch) -> list[int]:

@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from msgspec import Struct
 
 from tallystick.model.leaving_out import host_expression, path_expression
+from tallystick.model.path_rules import PathRules
 from tallystick.model.referrer import tidied
 from tallystick.model.site import Collect, Site
 from tallystick.services.ingest.arrival import Arrival, Refusal
@@ -43,6 +44,7 @@ class CollectionRules(Struct, frozen=True, eq=False):
         ignored_pages, ignored_hosts: fit a whole path or host; None if none is ignored.
         regions: countries whose regions are stored; empty for all countries, None for no regions.
         own_hosts: referrers from them are no source.
+        gathered: pages that are counted under another path; None if there are none.
     """
 
     site: Site
@@ -63,6 +65,7 @@ class CollectionRules(Struct, frozen=True, eq=False):
     spam: SpamReferrers
     salts: Salts
     own_hosts: tuple[str, ...]
+    gathered: PathRules | None
 
 
 Step = Callable[[CollectionRules, Arrival], Refusal | None]
@@ -93,6 +96,7 @@ def rules_of(site: Site, countries: Countries, spam: SpamReferrers, salts: Salts
         spam=spam,
         salts=salts,
         own_hosts=tuple(filter(None, [host_of_url(f"//{tidied(site.link_domain)}")])),
+        gathered=PathRules(settings.path_rules) if settings.path_rules else None,
     )
 
 

@@ -255,6 +255,16 @@ def drop_ignored_host(rules: CollectionRules, arrival: Arrival) -> Dropped | Non
     return _IGNORED_HOST if rules.ignored_hosts.fullmatch(arrival.host) else None
 
 
+def gather_page(rules: CollectionRules, arrival: Arrival) -> None:
+    """Count a page under another path if a rule says so, and events that happened there as having happened there."""
+    if rules.gathered is None:
+        return
+    if arrival.event:
+        arrival.page = (arrival.page and rules.gathered.name_of(arrival.page)) or arrival.page
+    elif name := rules.gathered.name_of(arrival.path):
+        arrival.path, arrival.title = name, ""  # the title is that of one of many pages
+
+
 def drop_spam_referrer(rules: CollectionRules, arrival: Arrival) -> Dropped | None:
     """Drop hits with a spam referrer."""
     return _SPAM_REFERRER if arrival.ref_host and rules.spam.knows(arrival.ref_host) else None

@@ -44,6 +44,7 @@ from tallystick.surfaces.dashboard.live.streams import LiveStreams
 from tallystick.surfaces.dashboard.moving.exports import ExportPages
 from tallystick.surfaces.dashboard.moving.imports import ImportPages
 from tallystick.surfaces.dashboard.paths.pages import PathPages
+from tallystick.surfaces.dashboard.paths.rules import PathRulePages
 from tallystick.surfaces.dashboard.people.pages import PeoplePages
 from tallystick.surfaces.dashboard.public_counters.pages import PublicCounterPages
 from tallystick.surfaces.dashboard.reference.pages import ApiDescription, ReferencePages
@@ -329,7 +330,7 @@ def _left_out_routes(guard: PageGuard, services: PageServices, warehouse: Wareho
 
 
 def _path_routes(guard: PageGuard, services: PageServices) -> list[BaseRoute]:
-    paths, base = PathPages(services), "/sites/{site}/paths"
+    paths, rules, base = PathPages(services), PathRulePages(services), "/sites/{site}/paths"
     rows: list[Row] = [
         (base, paths.page, None),
         (f"{base}.json", paths.page, None),
@@ -339,6 +340,11 @@ def _path_routes(guard: PageGuard, services: PageServices) -> list[BaseRoute]:
         (f"{base}/merge.json", paths.merge_page, None),
         (f"{base}/delete", paths.delete_page, paths.delete),
         (f"{base}/delete.json", paths.delete_page, None),
+        (f"{base}/rules", rules.page, rules.put),
+        (f"{base}/rules.json", rules.page, None),
+        (f"{base}/rules/remove", rules.page, rules.remove),
+        (f"{base}/rules/apply", rules.apply_page, rules.apply),
+        (f"{base}/rules/apply.json", rules.apply_page, None),
     ]
     return _routes(rows, guard.login_required)
 

@@ -12,10 +12,6 @@ SELECT id, kind, arguments, created FROM job ORDER BY id LIMIT :max_rows;
 -- Delete a finished job.
 DELETE FROM job WHERE id = :id;
 
--- name: remove_path(site, id)$
--- Delete one path of a site; a job deletes its hits.
-DELETE FROM path WHERE site = :site AND id = :id RETURNING id;
-
 -- name: remove_paths_of_site(site)!
 -- Remove every path of a site.
 DELETE FROM path WHERE site = :site;

@@ -19,6 +19,11 @@ ON CONFLICT DO NOTHING;
 SELECT id, path, title, event FROM path
 WHERE site = :site AND id = ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text(:ids::json)));
 
+-- name: remove_paths(site, ids)!
+-- Delete paths of a site, by a JSON array of ids; a job deletes or moves their hits.
+DELETE FROM path
+WHERE site = :site AND id = ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text(:ids::json)));
+
 -- name: campaigns_by_digest(site, digests)
 -- The existing campaigns of a batch of hits.
 SELECT digest, id FROM campaign

@@ -15,6 +15,10 @@ ON CONFLICT DO NOTHING;
 SELECT id, path, title, event FROM path
 WHERE site = :site AND id IN (SELECT value FROM json_each(:ids));
 
+-- name: remove_paths(site, ids)!
+-- Delete paths of a site, by a JSON array of ids; a job deletes or moves their hits.
+DELETE FROM path WHERE site = :site AND id IN (SELECT value FROM json_each(:ids));
+
 -- name: campaigns_by_digest(site, digests)
 -- The existing campaigns of a batch of hits.
 SELECT digest, id FROM campaign

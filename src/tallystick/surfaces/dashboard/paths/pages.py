@@ -31,11 +31,11 @@ from tallystick.services.analytics.stored_paths import (
 )
 from tallystick.services.jobs import changes_of_paths
 from tallystick.surfaces.dashboard.analytics.viewer import Viewer, Viewers
-from tallystick.surfaces.dashboard.support.data import as_json, twin
+from tallystick.surfaces.dashboard.paths.data import json_with, plain_path, wants_json
 from tallystick.surfaces.dashboard.support.forms import number_in
 from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
-from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, UNPROCESSABLE, Problems, problems_of
+from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, Problems, problems_of
 from tallystick.surfaces.dashboard.support.services import PageServices
 
 ROWS = 100
@@ -90,9 +90,9 @@ class PathPages:
         offset = number_in(fields.get("from", ""), 9) or 0
         listed = await list_stored_paths(self._ledger, self._questions, site, search, ROWS, offset)
         changes = await self._ledger.read(changes_of_paths, site)
-        if _wants_json(request):
-            rows = [_plain(path) for path in listed.rows]
-            return _json({"paths": rows, "total": listed.total, "from": offset, "changes": changes}, problems)
+        if wants_json(request):
+            rows = [plain_path(path) for path in listed.rows]
+            return json_with({"paths": rows, "total": listed.total, "from": offset, "changes": changes}, problems)
         values = {
             "listed": listed,
             "changes": changes,
@@ -143,9 +143,9 @@ class PathPages:
                 taken = None if other == path else other
             except InputRefused as error:
                 problems = problems or problems_of(error)
-        if _wants_json(request):
-            other_path = None if taken is None else _plain(taken)
-            return _json({"path": _plain(path), "name": name or None, "taken_by": other_path}, problems)
+        if wants_json(request):
+            other_path = None if taken is None else plain_path(taken)
+            return json_with({"path": plain_path(path), "name": name or None, "taken_by": other_path}, problems)
         values = {"path": path, "typed": path.path if text is None else text, "name": name, "taken": taken}
         return await self._show(request, viewer, "paths/rename.html", values, problems)
 
@@ -183,8 +183,8 @@ class PathPages:
                 merging = await self._merging(viewer, found, valid_name(text, event=found[0].event))
         except InputRefused as error:
             problems = problems or problems_of(error, name="into")
-        if _wants_json(request):
-            return _json(
+        if wants_json(request):
+            return json_with(
                 {**_plain_sum(found), "merging": None if merging is None else _plain_merging(merging)}, problems
             )
         typed = found[0].path if text is None else text
@@ -217,8 +217,8 @@ class PathPages:
         found = await self._found(viewer, chosen)
         if not found:
             return await self._show_list(request, viewer, _missing(chosen))
-        if _wants_json(request):
-            return _json(_plain_sum(found), problems)
+        if wants_json(request):
+            return json_with(_plain_sum(found), problems)
         return await self._show(request, viewer, "paths/delete.html", {"found": found}, problems)
 
     # What they share.
@@ -269,35 +269,16 @@ def _list_address(viewer: Viewer, fields: Mapping[str, str]) -> str:
     return f"{viewer.base}/paths{'?' if query else ''}{query}"
 
 
-def _wants_json(request: PageRequest) -> bool:
-    return twin(request.http.url.path)[1] == "json"
-
-
-def _json(values: Mapping[str, Any], problems: Problems) -> Response:
-    return as_json({**values, "problems": dict(problems)}, UNPROCESSABLE if problems else 200)
-
-
-def _plain(path: StoredPath) -> dict[str, Any]:
-    return {
-        "id": path.id,
-        "path": path.path,
-        "title": path.title,
-        "event": path.event,
-        "hits": path.hits,
-        "hits_of_bots": path.bots,
-    }
-
-
 def _plain_sum(found: Sequence[StoredPath]) -> dict[str, Any]:
     hits, bots = sum(path.hits for path in found), sum(path.bots for path in found)
-    return {"paths": [_plain(path) for path in found], "hits": hits, "hits_of_bots": bots}
+    return {"paths": [plain_path(path) for path in found], "hits": hits, "hits_of_bots": bots}
 
 
 def _plain_merging(merging: Merging) -> dict[str, Any]:
     hits = merging.into.hits + sum(path.hits for path in merging.moved)
     return {
         "name": merging.name,
-        "into": _plain(merging.into),
+        "into": plain_path(merging.into),
         "renamed": merging.renames,
         "gone": [path.path for path in merging.moved],
         "hits_afterwards": hits,

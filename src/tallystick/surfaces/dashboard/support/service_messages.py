@@ -68,6 +68,12 @@ PATTERNS = (
     N_("pages and events cannot be merged with each other"),
     N_("must begin with /, because it is a page"),
     N_("is the name that this path has already"),
+    N_("site %(site)s has no rule %(rule)s any more"),
+    N_("must begin with /, such as /orders/*"),
+    N_("must have a * where paths differ, such as /orders/*"),
+    N_("must not gather all paths: begin with what they share, such as /orders/*"),
+    N_("can have ** as its last part only, such as /docs/**"),
+    N_("can have one * between two slashes"),
     # Accounts and people.
     N_("this server has an account already"),
     N_("there are %(number)s accounts already, the most that a server can have"),

@@ -1,0 +1,45 @@
+"""Paths as JSON: what the pages show."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import Response
+
+from tallystick.services.analytics.gathered_paths import Gathering
+from tallystick.services.analytics.stored_paths import StoredPath
+from tallystick.surfaces.dashboard.support.data import as_json, twin
+from tallystick.surfaces.dashboard.support.page_request import PageRequest
+from tallystick.surfaces.dashboard.support.problems import UNPROCESSABLE, Problems
+
+
+def wants_json(request: PageRequest) -> bool:
+    """Whether a page is asked for as JSON."""
+    return twin(request.http.url.path)[1] == "json"
+
+
+def json_with(values: Mapping[str, Any], problems: Problems) -> Response:
+    """A response of JSON that says what is wrong with what was asked, too; 422 then."""
+    return as_json({**values, "problems": dict(problems)}, UNPROCESSABLE if problems else 200)
+
+
+def plain_path(path: StoredPath) -> dict[str, Any]:
+    """A path."""
+    return {
+        "id": path.id,
+        "path": path.path,
+        "title": path.title,
+        "event": path.event,
+        "hits": path.hits,
+        "hits_of_bots": path.bots,
+    }
+
+
+def plain_gathering(gathering: Gathering) -> dict[str, Any]:
+    """What a rule would gather."""
+    return {
+        "rule": gathering.rule,
+        "paths": gathering.paths,
+        "hits": gathering.hits,
+        "hits_of_bots": gathering.bots,
+        "examples": list(map(plain_path, gathering.examples)),
+    }
