@@ -6,6 +6,7 @@ from support.pages import Pages
 from tallystick.ledger import Ledger
 from tallystick.model.counter import FOREVER, INT64_MAX, Counter, Create, Put
 from tallystick.model.key import Key
+from tallystick.services.accounts.audit import events
 
 VISITS = Key("a.example", "visits.json")
 PLACE = f"/counters/public/{VISITS}"
@@ -61,6 +62,11 @@ async def test_a_superuser_finds_counts_sets_and_deletes(pages: Pages, ledger: L
         assert deleted.headers["location"] == "/counters/public?done=deleted"
         assert await value(ledger) is None
         assert (await ada.get(PLACE)).status_code == 404
+    logged = [(each.kind, each.actor, each.subject, each.detail) for each in (await ledger.read(events))[:2]]
+    assert logged == [
+        ("public counter deleted", "ada@example.com", str(VISITS), "the value was -12"),
+        ("public counter set", "ada@example.com", str(VISITS), "6 to -12"),
+    ]
 
 
 async def test_bounds_hold_and_odd_counters_are_shown(pages: Pages, ledger: Ledger) -> None:

@@ -67,6 +67,8 @@ class EventKind(StrEnum):
     PATH_RENAMED = "path renamed"
     PATHS_MERGED = "paths merged"
     PATHS_DELETED = "paths deleted"
+    COUNTER_SET = "public counter set"
+    COUNTER_DELETED = "public counter deleted"
     IMPORTED = "imported"
     EXPORTED = "exported"
     RESTORED = "restored"

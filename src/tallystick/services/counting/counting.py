@@ -74,14 +74,6 @@ class Counting:
         """Replace the value of a resettable counter."""
         return self._ledger.count(key, Set(value, lifetime=self.lifetime))
 
-    def replace(self, key: Key, value: int) -> "Future[Outcome]":
-        """Replace the value of any counter, for the operator."""
-        return self._ledger.count(key, Set(value, forced=True, lifetime=self.lifetime))
-
-    def delete(self, key: Key) -> "Future[Outcome]":
-        """Delete a counter, for the operator."""
-        return self._ledger.count(key, Delete())
-
     def create(self, key: Key, operation: Create, admit: Admit | None = None) -> "Future[Outcome]":
         """Create a counter."""
         return self._ledger.count(key, operation, admit)

@@ -61,6 +61,8 @@ KINDS: Mapping[str, str] = MappingProxyType(
         EventKind.PATH_RENAMED: N_("Path renamed"),
         EventKind.PATHS_MERGED: N_("Paths merged"),
         EventKind.PATHS_DELETED: N_("Paths deleted"),
+        EventKind.COUNTER_SET: N_("Public counter set"),
+        EventKind.COUNTER_DELETED: N_("Public counter deleted"),
         EventKind.IMPORTED: N_("Imported"),
         EventKind.EXPORTED: N_("Exported"),
         EventKind.RESTORED: N_("Restored"),

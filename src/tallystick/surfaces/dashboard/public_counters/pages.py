@@ -17,6 +17,7 @@ from tallystick.model.key import Key
 from tallystick.services.accounts.audit import is_superuser
 from tallystick.services.counting.counting import Counting
 from tallystick.services.counting.finding import key_named, public_counters
+from tallystick.services.counting.managing import delete_public_counter, set_public_counter
 from tallystick.surfaces.dashboard.counters.pages import iso, zone_of
 from tallystick.surfaces.dashboard.public_counters.form import NEW_FIELDS, creation, new_key, new_value
 from tallystick.surfaces.dashboard.support.confirmation import confirmed
@@ -121,14 +122,16 @@ class PublicCounterPages:
             value = new_value(request.form)
         except InputRefused as error:
             return await self._show(request, shown, problems_of(error))
-        return await self._done(request, shown, await self._counting.replace(shown.key, value), "set")
+        arguments = shown.key, value, self._counting.lifetime, request.now
+        outcome = await self._services.write(request, set_public_counter, *arguments)
+        return await self._done(request, shown, outcome, "set")
 
     async def delete(self, request: PageRequest) -> Response:
         """Delete the counter."""
         shown = await self._managed(request)
         if not confirmed(request, str(shown.key)):
             return await self._show(request, shown, NOT_CONFIRMED)
-        await self._counting.delete(shown.key)
+        await self._services.write(request, delete_public_counter, shown.key, request.now)
         return see_other("/counters/public?done=deleted")
 
     async def _done(self, request: PageRequest, shown: ShownPublicCounter, outcome: Outcome, done: str) -> Response:

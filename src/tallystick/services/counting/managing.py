@@ -1,0 +1,28 @@
+"""What superusers do to public counters on pages; the log of administrative events has it."""
+
+from tallystick.ledger import Session
+from tallystick.ledger.folding import CounterWrite, fold
+from tallystick.model.counter import Delete, Outcome, Set
+from tallystick.model.key import Key
+from tallystick.services.accounts.audit import EventKind, note
+
+
+def set_public_counter(session: Session, key: Key, value: int, lifetime: int, now: int) -> Outcome:
+    """Replace the value of a counter, resettable or not.
+
+    Args:
+        lifetime: milliseconds from now until the counter expires.
+        now: Unix milliseconds.
+    """
+    (outcome,) = fold(session, [CounterWrite(key, Set(value, forced=True, lifetime=lifetime))], now).outcomes
+    if outcome.refused is None:
+        note(session, EventKind.COUNTER_SET, now, str(key), f"{outcome.old_value} to {value}")
+    return outcome
+
+
+def delete_public_counter(session: Session, key: Key, now: int) -> Outcome:
+    """Delete a counter."""
+    (outcome,) = fold(session, [CounterWrite(key, Delete())], now).outcomes
+    if outcome.refused is None:
+        note(session, EventKind.COUNTER_DELETED, now, str(key), f"the value was {outcome.old_value}")
+    return outcome
