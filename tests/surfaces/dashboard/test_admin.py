@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import io
+import re
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from tallystick.services import readiness
 from tallystick.services.accounts.audit import EventKind, acting, note
 from tallystick.services.operating import state as module
 from tallystick.services.operating.backups import BackupNote
+from tallystick.services.operating.disk_history import Growth
+from tallystick.services.operating.slow_questions import SlowQuestion, SlowQuestions
 from tallystick.surfaces.dashboard.support import page_request
 
 
@@ -120,6 +123,38 @@ async def test_the_state_says_that_all_is_well_or_what_to_do(pages: Pages, monke
         assert "All is well." not in shown
         assert "It works, but something needs attention." in shown
         assert "The queue fills: 15,000 of 20,000 places are taken." in shown
+
+
+async def test_figures_that_are_rare_are_shown_in_words(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time_ns() // 1_000_000
+    asked = SlowQuestion(
+        at=now, seconds=2.25, given_up=False, sites=(1,), about=("visitors", "<i>"), filters=("page",), days=28
+    )
+    search = SlowQuestion(at=now, seconds=10.0, given_up=True)
+    monkeypatch.setattr(SlowQuestions, "of_last_day", [asked, search])
+    async with pages.ada() as ada:
+        for growth, words in (
+            (None, "not known yet"),
+            (Growth(5_000_000.0, 20.4, 91.7), "about 91 days"),
+            (Growth(-5.0, 20.4, None), "more than ten years"),
+        ):
+            monkeypatch.setattr(module, "growth_of", lambda *_, growth=growth: growth)
+            shown = (await ada.get("/admin")).text
+            assert words in shown
+        assert "At the pace of the last 20 days" in shown
+        assert "visitors, &lt;i&gt;" in shown
+        assert "site 1, 28 days, filtered by page" in shown
+        assert "A search in stored hits" in shown
+        assert "10 s <strong>given up</strong>" in shown
+        assert "None since the start" in shown
+        pages.kit.traffic.refused("countapi", "too many")
+        pages.kit.connections.refused["head too slow"] += 3
+        shown = re.sub(r"\s+", " ", (await ada.get("/admin")).text)
+        rows = re.findall(r'<tr><th scope="row">([^<]+)</th><td>([^<]+)</td><td>([^<]+)</td></tr>', shown)
+        assert rows == [("head too slow", "http", "3"), ("too many", "countapi", "1")]
+        data = (await ada.get("/admin.json")).json()
+        assert data["refused"][1] == {"surface": "countapi", "reason": "too many", "times": 1}
+        assert [question["given_up"] for question in data["slow"]] == [False, True]
 
 
 async def away(*_: object) -> None:

@@ -78,6 +78,22 @@ def page(browser: Browser, site: RunningServer, logged_in: BrowserContext) -> It
     assert [text for text in complaints if REFUSED not in text] == []
 
 
+def test_the_state_of_the_server_renews_itself_and_says_when_it_is_old(page: Page) -> None:
+    page.clock.install()
+    page.goto("/admin")
+    measured, old = page.get_by_text("As of"), page.get_by_text("The server does not answer.")
+    before = measured.inner_text()
+    page.clock.run_for(23_000)
+    expect(measured).not_to_have_text(before)
+    expect(old).to_be_hidden()
+    page.route("**/admin", lambda route: route.fulfill(status=204))
+    page.clock.run_for(23_000)
+    expect(old).to_be_visible()
+    page.unroute("**/admin")
+    page.clock.run_for(23_000)
+    expect(old).to_be_hidden()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", [*GUESTS_PAGES, *PEOPLES_PAGES, *SHARING_PAGES])
 def test_it_fits_and_can_be_read(page: Page, shared: dict[str, str], path: str, scheme: Any) -> None:

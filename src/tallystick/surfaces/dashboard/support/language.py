@@ -33,6 +33,7 @@ LONGEST_HEADER = 1_000
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _UNITS = (("gigabyte", 10**9), ("megabyte", 10**6), ("kilobyte", 10**3))
 _HOUR_12, _CLOCK_12 = "h\N{NO-BREAK SPACE}a", "h:mm\N{NO-BREAK SPACE}a"
+_SECONDS_12 = "h:mm:ss\N{NO-BREAK SPACE}a"
 _DECIMALS = {".": ",", ",": ".", "'": "."}
 """The decimal sign that goes with a thousands separator."""
 _separator = re.compile(r"(?<=\d)\D(?=\d)")
@@ -148,10 +149,11 @@ class Language:
         at = datetime.fromtimestamp(milliseconds / 1000, zone or self.zone)
         return f"{self.day(at.date())}, {self.clock(at.time())} {at.tzname()}"
 
-    def time_of_day(self, milliseconds: int, zone: tzinfo = UTC) -> str:
-        """A time of day to the second with its zone, for example ``14:05:32 UTC``."""
-        at = datetime.fromtimestamp(milliseconds / 1000, zone)
-        return f"{format_time(at, 'medium', locale=self.locale)} {at.tzname()}"
+    def time_of_day(self, milliseconds: int) -> str:
+        """A time of day to the second with the person's zone, for example ``14:05:32 UTC``."""
+        at = datetime.fromtimestamp(milliseconds / 1000, self.zone)
+        form = _SECONDS_12 if self.formats.twelve_hours else "medium"
+        return f"{format_time(at, form, tzinfo=self.zone, locale=self.locale)} {at.tzname()}"
 
     def duration(self, seconds: float) -> str:
         """A duration in its two largest units, for example ``3m 12s``."""
