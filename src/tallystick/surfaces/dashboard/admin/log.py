@@ -13,7 +13,7 @@ from starlette.responses import Response
 from tallystick.services.accounts.audit import PAGE, Event, EventKind, events_of
 from tallystick.services.exports.spreadsheet import safe
 from tallystick.surfaces.dashboard.admin.access import require_superuser
-from tallystick.surfaces.dashboard.support.data import as_csv, as_json, iso
+from tallystick.surfaces.dashboard.support.data import as_csv, as_json, moment_text
 from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageRequest
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS
@@ -136,9 +136,9 @@ _HEAD = ("id", "at", "kind", "actor", "subject", "detail", "times")
 
 
 def _plain(event: Event) -> dict[str, object]:
-    return asdict(event) | {"at": iso(event.at)}
+    return asdict(event) | {"at": moment_text(event.at)}
 
 
 def _row(event: Event) -> tuple[object, ...]:
     actor, subject, detail = map(safe, (event.actor, event.subject, event.detail))
-    return event.id, iso(event.at), event.kind, actor, subject, detail, event.times
+    return event.id, moment_text(event.at), event.kind, actor, subject, detail, event.times

@@ -9,14 +9,13 @@ from starlette.responses import Response
 
 from tallystick.errors import InputRefused
 from tallystick.model.account import Account
-from tallystick.model.site import Site
 from tallystick.services.accounts.overview import ServerOverview, server_overview
 from tallystick.services.accounts.people import grant_sites
 from tallystick.services.accounts.sites import may_create_sites
 from tallystick.surfaces.dashboard.admin.access import require_superuser
 from tallystick.surfaces.dashboard.people.pages import access_in_words
 from tallystick.surfaces.dashboard.sites.pages import name_of
-from tallystick.surfaces.dashboard.support.data import as_json, iso
+from tallystick.surfaces.dashboard.support.data import as_json, moment_text
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, Problems, problems_of
 from tallystick.surfaces.dashboard.support.services import PageServices
@@ -40,8 +39,8 @@ class ServerPeoplePages:
             {
                 "id": site.id,
                 "host": site.cname,
-                "created": iso(site.created),
-                "counting_since": _counting_since(site),
+                "created": moment_text(site.created),
+                "counting_since": moment_text(site.counting_since),
                 "accounts": owners[site.root],
             }
             for site in overview.sites
@@ -85,11 +84,6 @@ def owners_of(accounts: Sequence[Account]) -> dict[int, list[str]]:
     return owners
 
 
-def _counting_since(site: Site) -> str | None:
-    since = site.counting_since
-    return iso(since) if site.received_data and since is not None else None
-
-
 def _plain(account: Account) -> dict[str, Any]:
     return {
         "id": account.id,
@@ -98,6 +92,6 @@ def _plain(account: Account) -> dict[str, Any]:
         "site": account.site,
         "access": account.access,
         "second_step": account.totp_enabled,
-        "created": iso(account.created),
-        "last_login": None if account.login is None else iso(account.login),
+        "created": moment_text(account.created),
+        "last_login": moment_text(account.login),
     }

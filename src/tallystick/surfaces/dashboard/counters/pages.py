@@ -27,7 +27,7 @@ from tallystick.surfaces.dashboard.charts.small import Sparkline, sparkline
 from tallystick.surfaces.dashboard.counters.chart import CHANGES_AT_MOST, changes_chart
 from tallystick.surfaces.dashboard.counters.form import KINDS, MODES, NEW_FIELDS, new_counter
 from tallystick.surfaces.dashboard.counters.refusals import problems_of_refusal
-from tallystick.surfaces.dashboard.support.data import as_csv, as_json, twin
+from tallystick.surfaces.dashboard.support.data import as_csv, as_json, moment_text, twin
 from tallystick.surfaces.dashboard.support.forms import number_in
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, Problems, problems_of
@@ -344,8 +344,8 @@ def _further(shown: ShownCounter) -> dict[str, Any]:
     ]
     return {
         "goal_reached": meets_goal(shown.counter, shown.value),
-        "goal_reached_at": None if since is None else iso(since),
-        "milestones": days or [{"value": each.value, "reached_at": iso(each.at)} for each in shown.passed],
+        "goal_reached_at": moment_text(since),
+        "milestones": days or [{"value": each.value, "reached_at": moment_text(each.at)} for each in shown.passed],
         "members": [{"id": each.uid, "name": each.name, "role": each.role} for each in shown.members],
         "changes": [_change(entry) for entry in shown.log],
     }
@@ -354,7 +354,7 @@ def _further(shown: ShownCounter) -> dict[str, Any]:
 def _change(entry: HistoryEntry) -> dict[str, Any]:
     return {
         "number": entry.number,
-        "at": iso(entry.at),
+        "at": moment_text(entry.at),
         "who": None if entry.actor is None else entry.actor.name,
         "kind": entry.kind,
         "change": entry.delta,
@@ -366,9 +366,4 @@ def _change(entry: HistoryEntry) -> dict[str, Any]:
 def _row(entry: HistoryEntry) -> tuple[object, ...]:
     who = "" if entry.actor is None else safe(entry.actor.name)
     change = "" if entry.delta is None else entry.delta
-    return entry.number, iso(entry.at), who, entry.kind, change, entry.value
-
-
-def iso(milliseconds: int) -> str:
-    """A time in Unix milliseconds as ISO 8601."""
-    return dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC).isoformat(timespec="seconds")
+    return entry.number, moment_text(entry.at), who, entry.kind, change, entry.value

@@ -18,10 +18,10 @@ from tallystick.services.accounts.audit import is_superuser
 from tallystick.services.counting.counting import Counting
 from tallystick.services.counting.finding import key_named, public_counters
 from tallystick.services.counting.managing import delete_public_counter, set_public_counter
-from tallystick.surfaces.dashboard.counters.pages import iso, zone_of
+from tallystick.surfaces.dashboard.counters.pages import zone_of
 from tallystick.surfaces.dashboard.public_counters.form import NEW_FIELDS, creation, new_key, new_value
 from tallystick.surfaces.dashboard.support.confirmation import confirmed
-from tallystick.surfaces.dashboard.support.data import as_json
+from tallystick.surfaces.dashboard.support.data import as_json, moment_text
 from tallystick.surfaces.dashboard.support.language import N_
 from tallystick.surfaces.dashboard.support.page_request import PageRequest, see_other
 from tallystick.surfaces.dashboard.support.problems import NO_PROBLEMS, NOT_CONFIRMED, Problems, problems_of
@@ -231,6 +231,6 @@ def _plain(shown: ShownPublicCounter) -> dict[str, Any]:
         "lower": counter.lower,
         "upper": counter.upper,
         "resettable": counter.resettable,
-        "created": None if shown.created is None else iso(shown.created),
-        "expires": None if shown.expires is None else iso(shown.expires),
+        "created": moment_text(shown.created),
+        "expires": moment_text(shown.expires),
     }

@@ -3,7 +3,6 @@
 import csv
 import datetime as dt
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from io import StringIO
 from typing import Any
 
@@ -34,11 +33,6 @@ def twin(name: str) -> tuple[str, str | None]:
 def as_json(value: Any, status: int = 200) -> Response:  # noqa: ANN401  # anything that JSON has
     """A response of JSON, which nobody keeps."""
     return Response(_encode(value), status, HEADERS, "application/json")
-
-
-def iso(milliseconds: int) -> str:
-    """A time in ISO 8601, UTC, to the second."""
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds")
 
 
 def as_csv(rows: Sequence[Sequence[Any]], name: str) -> Response:
