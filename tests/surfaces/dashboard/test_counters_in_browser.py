@@ -234,3 +234,28 @@ def test_counters_work_without_scripts_and_fit(browser: Browser, server: Running
                     page.set_viewport_size({"width": width, "height": 800})
                     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (path, width)
             assert complaints == []
+
+
+def test_a_public_counter_moves_when_others_count(server: RunningServer, ada: BrowserContext) -> None:
+    page, complaints = ada.new_page(), list[str]()
+    note_complaints(page, complaints)
+    page.request.get(f"{server.url}/hit/a.example/visits")
+    with page.expect_response(lambda answer: answer.url.endswith("/live/a.example/visits")):
+        page.goto("/counters/public/a.example/visits")
+    shown(page, "1")
+    page.request.get(f"{server.url}/hit/a.example/visits")
+    shown(page, "2")
+    badge = page.get_by_role("img", name="Badge")
+    assert badge.evaluate("(picture) => picture.naturalWidth") > 20
+    with page.expect_response(lambda answer: answer.url.endswith("/live/a.example/visits")):
+        page.get_by_role("button", name="Add 1").click()
+    shown(page, "3")
+    other = ada.new_page()
+    other.goto("/counters/public/a.example/visits")
+    other.get_by_text("Delete…").click()
+    other.get_by_label("To be sure, type").fill("a.example/visits")
+    other.get_by_role("button", name="Delete a.example/visits").click()
+    expect(page.get_by_text("This counter is deleted or has expired.")).to_be_visible(timeout=20_000)
+    assert complaints == []
+    other.close()
+    page.close()
