@@ -2,6 +2,7 @@
 
 from xml.etree import ElementTree as ET
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +16,11 @@ from tallystick.surfaces.dashboard.badges.parameters import NAMES, snippets
 DOTTED = Key("a.example", "visits.svg")
 PICTURE = f"/badge/{DOTTED}.svg"
 SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture
+def ledger_url() -> None:
+    """SQLite alone: what a database could change about it is tested below the pages."""
 
 
 def texts(svg: str) -> list[str]:

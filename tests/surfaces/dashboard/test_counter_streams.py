@@ -22,6 +22,11 @@ from tallystick.surfaces.dashboard.support.page_request import PageGuard
 WITHIN_S = 20.0
 
 
+@pytest.fixture
+def ledger_url() -> None:
+    """SQLite alone: what a database could change about it is tested below the pages."""
+
+
 class Changing:
     """A subscription in which one change follows the other, so that nobody ever waits long."""
 

@@ -13,6 +13,11 @@ PLACE = f"/counters/public/{VISITS}"
 
 
 @pytest.fixture
+def ledger_url() -> None:
+    """SQLite alone: what a database could change about it is tested below the pages."""
+
+
+@pytest.fixture
 def pages(ledger: Ledger) -> Pages:
     return Pages(ledger)
 

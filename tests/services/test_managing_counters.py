@@ -1,13 +1,15 @@
-"""Public counters are found by the beginnings of their names, in pages, on both databases."""
+"""Public counters are found by the beginnings of their names, set and deleted by superusers; on both databases."""
 
 import random
 
 from builders import NOW
 from support.ledgers import Clock, opened
 from tallystick.ledger import Database, Ledger, Session
-from tallystick.model.counter import Counter
+from tallystick.model.counter import FOREVER, NEVER, Counter, Create, Outcome, RefusalReason
 from tallystick.model.key import Key
+from tallystick.services.accounts.audit import events
 from tallystick.services.counting.finding import key_named, public_counters
+from tallystick.services.counting.managing import delete_public_counter, set_public_counter
 
 NAMES = ["0a.example", "a.example", "a.example-b", "a.exampleb", "Abc", "z_z", "zzz"]
 KEYS = ["all", "all.json", "all-b", "allb", "Zoo", "123", "zzz"]
@@ -54,3 +56,21 @@ def test_a_name_is_a_namespace_and_a_key() -> None:
     assert key_named("a.example/x.json") == Key("a.example", "x.json")
     for nothing in ("", "visits", "a.example/", "/visits", "a.example/b/c", ":shared/abc", "a.example/vis its"):
         assert key_named(nothing) is None
+
+
+async def test_what_is_set_and_deleted_is_logged(ledger: Ledger) -> None:
+    key, now = Key("a.example", "visits"), ledger.clock()
+    assert (await ledger.write(set_public_counter, key, 3, NEVER, now)).refused is RefusalReason.MISSING
+    assert (await ledger.write(delete_public_counter, key, now)).refused is RefusalReason.MISSING
+    assert await ledger.read(events) == []
+    await ledger.count(key, Create(7))
+    assert await ledger.write(set_public_counter, key, -3, NEVER, now) == Outcome(-3, 7)
+    counter = await ledger.find(key)
+    assert counter is not None
+    assert (counter.value, counter.version, counter.expires) == (-3, 2, FOREVER)
+    assert await ledger.write(delete_public_counter, key, now) == Outcome(None, -3)
+    assert await ledger.find(key) is None
+    assert [(each.kind, each.subject, each.detail) for each in await ledger.read(events)] == [
+        ("public counter deleted", "a.example/visits", "the value was -3"),
+        ("public counter set", "a.example/visits", "7 to -3"),
+    ]
