@@ -155,6 +155,8 @@ PAGES: Mapping[str, frozenset[str]] = {
     "/sites/{site}/now.csv": READERS,
     "/sites/{site}/settings": READERS,
     "/sites/{site}/settings.json": READERS,
+    "/sites/{site}/privacy": READERS,
+    "/sites/{site}/privacy.json": READERS,
     "/sites/{site}/collection": SETTERS,
     "/sites/{site}/collection.json": SETTERS,
     "/sites/{site}/settings/hosts": READERS,

@@ -66,6 +66,7 @@ PAGES = {
     "sites": "/sites",
     "settings": f"{SITE}/settings",
     "collection": f"{SITE}/collection",
+    "privacy": f"{SITE}/privacy",
     "exports": f"{SITE}/exports",
     "imports": f"{SITE}/imports",
     "sharing": f"{SITE}/sharing",

@@ -36,6 +36,7 @@ PEOPLES_PAGES = (
         "/sites/1",
         "/sites/1/settings",
         "/sites/1/collection",
+        "/sites/1/privacy",
         "/sites/1/sharing",
     ),
     *("/sites/1/left-out", "/sites/1/left-out/rules", "/sites/1/funnels", "/sites/1/sources", "/sites/1?period=never"),

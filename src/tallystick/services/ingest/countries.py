@@ -51,6 +51,11 @@ class Countries:
         # Cached by the packed bytes, which are faster to create and compare than address objects.
         self._located = lru_cache(LOCATIONS_CACHED)(self._look_up)
 
+    @property
+    def has_database(self) -> bool:
+        """Whether the operator gave a database; otherwise addresses have a country and no region."""
+        return self._get is not None
+
     def locate(self, address: Address) -> Location:
         """The location of an address: from the operator's database, else the country from the built-in data."""
         return self._located(address.packed)

@@ -127,6 +127,11 @@ class Ingest:
         self._noted: dict[int, int] = {}
         """When statistics begin, as far as it is known to be stored (Unix milliseconds), by site."""
 
+    @property
+    def has_place_database(self) -> bool:
+        """Whether the operator gave a database of places, which regions need."""
+        return self._countries.has_database
+
     async def record(self, site: Site, arrivals: Sequence[Arrival], keep: Keep | None = None) -> list[Result]:
         """Record hits of one site; what was stored is durable when it returns.
 

@@ -162,6 +162,10 @@ class Operating:
             versions=self._versions,
         )
 
+    async def backup(self) -> BackupNote | None:
+        """The last backup; None without a note of one."""
+        return await asyncio.to_thread(last_backup, self._data)
+
     def tasks(self) -> list[BackgroundTask]:
         """Measure how the data directory grows."""
         return self._disk_history.tasks()

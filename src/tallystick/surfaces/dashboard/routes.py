@@ -54,6 +54,7 @@ from tallystick.surfaces.dashboard.sharing.pictures import Pictures
 from tallystick.surfaces.dashboard.sharing.site_door import SiteDoor
 from tallystick.surfaces.dashboard.sites.collection import CollectionPages
 from tallystick.surfaces.dashboard.sites.pages import SitePages
+from tallystick.surfaces.dashboard.sites.privacy import PrivacyPages
 from tallystick.surfaces.dashboard.support.error_pages import ErrorPages
 from tallystick.surfaces.dashboard.support.language import Languages
 from tallystick.surfaces.dashboard.support.language_choice import LanguageChoice
@@ -134,6 +135,7 @@ def dashboard(services: Services, kit: Kit, streams: LiveStreams) -> AsgiApp:
             *_public_counter_routes(guard, page_services, services.counting, kit),
             *_account_routes(guard, page_services, languages, services.following),
             *_admin_routes(guard, page_services, services.operating, kit),
+            *_privacy_routes(guard, page_services, services),
             *_left_out_routes(guard, page_services, services.warehouse),
             *_moving_routes(guard, page_services, services, kit.max_upload),
             *_path_routes(guard, page_services),
@@ -291,6 +293,15 @@ def _moving_routes(
     ]
     sending = Route("/sites/{site}/imports", guard.upload(imports.send), methods=["POST"])
     return [*_routes(rows, guard.login_required), sending]
+
+
+def _privacy_routes(guard: PageGuard, services: PageServices, all_services: Services) -> list[BaseRoute]:
+    sheet = PrivacyPages(services, all_services.operating, all_services.ingest)
+    rows: list[Row] = [
+        ("/sites/{site}/privacy", sheet.page, None),
+        ("/sites/{site}/privacy.json", sheet.data, None),
+    ]
+    return _routes(rows, guard.login_required)
 
 
 def _admin_routes(guard: PageGuard, services: PageServices, operating: Operating, kit: Kit) -> list[BaseRoute]:

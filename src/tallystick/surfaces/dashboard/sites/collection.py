@@ -12,6 +12,7 @@ from tallystick.errors import InputRefused
 from tallystick.model.leaving_out import RuleKind
 from tallystick.model.period import DAY_S
 from tallystick.model.site import Collect, Site
+from tallystick.model.site_rules import RETENTION_DAYS
 from tallystick.services.accounts.sites import SiteChanges, update_site
 from tallystick.surfaces.dashboard.sites.collecting import COLLECTED, PROPERTIES
 from tallystick.surfaces.dashboard.sites.form import entries
@@ -107,8 +108,9 @@ class CollectionPages:
 
 
 def _is_shorter(days: int, before: int) -> bool:
-    """Whether hits are kept for a shorter time than before; 0 is for good."""
-    return days > 0 and (before == 0 or days < before)
+    """Whether a valid number of days is a shorter time than before; 0 is for good."""
+    least, most = RETENTION_DAYS
+    return least <= days <= most and (before == 0 or days < before)
 
 
 def _filled_in(site: Site) -> dict[str, Any]:

@@ -2,7 +2,7 @@
   // Loads the next page of the same statistics into <main>, as far as it has come. What does not fit, is no page or
   // fails is loaded as links always are.
   const base = location.pathname.match(/^\/(?:sites|share)\/[^/]+/)?.[0];
-  const OTHERS = /\.(json|csv)$|\/(now|settings|collection|sharing|segments|views|notes|install|left-out\/.*)$/;
+  const OTHERS = /\.(json|csv)$|\/(now|settings|collection|privacy|sharing|segments|views|notes|install|left-out\/.*)$/;
   const policy = window.trustedTypes?.createPolicy("tallystick", { createHTML: (text) => text });
   const news = document.createElement("p");
   let shown = location.pathname + location.search;
